@@ -1,0 +1,57 @@
+/**
+ * The one error class of telpty. `code` is stable and meant for programs; `message` is for people and may change.
+ *
+ * This file is the ground every room stands on, so it uses nothing but the language itself.
+ */
+
+/** Every code a {@link TelptyError} can carry. */
+export type TelptyErrorCode =
+  /** A caller passed a value that cannot be meant, or called in a state where the call has no meaning. */
+  | 'ERR_INVALID_ARGUMENT'
+  /** The Telnet option is not in the engine's table, or not enabled on the side the call needs. */
+  | 'ERR_OPTION'
+  /** This platform or installation has no pseudo-terminal addon. */
+  | 'ERR_PTY_UNSUPPORTED'
+  /** A program could not be started; `step`, `errno` and `file` say where, why and what. */
+  | 'ERR_PTY_SPAWN'
+  /** A call on a pseudo-terminal failed; `errno` says why. */
+  | 'ERR_PTY_IO'
+  /** The user to run a program as does not exist. */
+  | 'ERR_UNKNOWN_USER'
+  /** The server is already listening, or has been shut down. */
+  | 'ERR_SERVER_STATE'
+  /** The session was closed before what was asked for could happen. */
+  | 'ERR_SESSION_CLOSED'
+  /** A command line or configuration file that cannot be meant. */
+  | 'ERR_USAGE'
+  /** Something the command needs at run time is missing (a program, a file, a port). */
+  | 'ERR_RUNTIME';
+
+/** Facts about a {@link TelptyError} beyond its code. */
+export interface TelptyErrorDetails {
+  /** The step that failed, e.g. `'open'`, `'chdir'`, `'setuid'`, `'exec'`. */
+  readonly step?: string;
+  /** The name of the system's error number, e.g. `'ENOENT'`. */
+  readonly errno?: string;
+  /** The file, directory or user concerned. */
+  readonly file?: string;
+  /** The error behind this one. */
+  readonly cause?: unknown;
+}
+
+/** The error that all of telpty throws and rejects with. */
+export class TelptyError extends Error {
+  readonly code: TelptyErrorCode;
+  readonly step: string | undefined;
+  readonly errno: string | undefined;
+  readonly file: string | undefined;
+
+  constructor(code: TelptyErrorCode, message: string, details: TelptyErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'TelptyError';
+    this.code = code;
+    this.step = details.step;
+    this.errno = details.errno;
+    this.file = details.file;
+  }
+}
