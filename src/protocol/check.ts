@@ -1,0 +1,49 @@
+import { TelptyError } from '../errors.ts';
+import { optionName } from './constants.ts';
+import type { Side } from './events.ts';
+import { defaultLimits, type TelnetLimits } from './limits.ts';
+
+// The callers' mistakes. They throw `ERR_INVALID_ARGUMENT` where nothing else is said; none is applied to the peer's input.
+
+export function check(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new TelptyError('ERR_INVALID_ARGUMENT', message);
+}
+
+/** By its brand, not by `instanceof`: a Uint8Array from another realm (a worker's, jsdom's) is as good. */
+export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
+  check(
+    bytes instanceof Uint8Array || Object.prototype.toString.call(bytes) === '[object Uint8Array]',
+    'bytes must be a Uint8Array',
+  );
+}
+
+export function checkOctet(code: unknown, what: string): asserts code is number {
+  check(
+    Number.isInteger(code) && (code as number) >= 0 && (code as number) <= 255,
+    `${what} is a number from 0 to 255`,
+  );
+}
+
+/** An option's own call needs its option to be enabled on one side: `ERR_OPTION`, before anything is remembered. */
+export function checkEnabled(telnet: { isEnabled(code: number, side: Side): boolean }, code: number, side: Side): void {
+  if (!telnet.isEnabled(code, side))
+    throw new TelptyError('ERR_OPTION', `${optionName(code)} is not enabled (${side})`);
+}
+
+export function checkOptions(options: readonly { readonly code: number }[] | undefined): void {
+  check(Array.isArray(options), 'options must be a list of definitions');
+  const codes = new Set<number>();
+  for (const definition of options ?? []) {
+    checkOctet(definition?.code, 'the code of an option');
+    check(!codes.has(definition.code), `option ${definition.code} is defined twice`);
+    codes.add(definition.code);
+  }
+}
+
+export function checkLimits(limits: TelnetLimits): TelnetLimits {
+  for (const [name, value] of Object.entries(limits)) {
+    check(Object.hasOwn(defaultLimits, name), `there is no limit ${name}`);
+    check(Number.isSafeInteger(value) && value >= 0, `limits.${name} must be a whole number, 0 or greater`);
+  }
+  return Object.freeze(limits);
+}

@@ -1,0 +1,186 @@
+import type { Verb } from './constants.ts';
+
+/**
+ * Who performs an option: `'local'` is this end (we send WILL and WONT), `'remote'` is the peer (we send DO and DONT).
+ */
+export type Side = 'local' | 'remote';
+
+/**
+ * What the engine tells its application. Names and values that come from the peer are decoded (as UTF-8 where they are
+ * valid UTF-8, otherwise as ISO 8859-1) and bounded by `TelnetLimits`; they are **not** sanitised: control
+ * characters, shell syntax and paths are the application's to judge.
+ */
+export type TelnetEvent =
+  | CommandEvent
+  | OptionEvent
+  | SubnegotiationEvent
+  | TerminalTypeEvent
+  | WindowSizeEvent
+  | EnvironmentEvent
+  | CharsetEvent
+  | StatusEvent
+  | TimingMarkEvent
+  | LogoutEvent
+  | WarningEvent;
+
+/** NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT came (RFC 854, 885, 1184). */
+export interface CommandEvent {
+  readonly type: 'command';
+  /** One of {@link Command}. */
+  readonly command: number;
+}
+
+/** A side of an option has settled: it was enabled, disabled, or our request to enable it was refused. */
+export interface OptionEvent {
+  readonly type: 'option';
+  /** The option's code. */
+  readonly option: number;
+  readonly side: Side;
+  readonly enabled: boolean;
+}
+
+/** A subnegotiation of an option in the table that has no handler of its own for it. */
+export interface SubnegotiationEvent {
+  readonly type: 'subnegotiation';
+  /** The option's code. */
+  readonly option: number;
+  /** What stood between the option's code and IAC SE, IAC IAC undone. A copy: it is the receiver's to keep. */
+  readonly payload: Uint8Array;
+}
+
+/** The peer named a terminal type (RFC 1091). */
+export interface TerminalTypeEvent {
+  readonly type: 'terminal-type';
+  /** This answer as it came; it may be an `MTTS n`. `undefined` if the peer withdrew the option in the middle. */
+  readonly name: string | undefined;
+  /** The distinct names so far in the order of the peer's preference, without `MTTS n`. */
+  readonly names: readonly string[];
+  /** True when nothing more will be asked: the list repeated, 16 answers came, or the peer withdrew. */
+  readonly complete: boolean;
+  /** The capability bits of an `MTTS n` answer (MUD Terminal Type Standard), once one came. */
+  readonly mtts?: number;
+}
+
+/** The peer told its window's size (RFC 1073). 0 means that the peer does not say. */
+export interface WindowSizeEvent {
+  readonly type: 'window-size';
+  /** Characters, 0 to 65535. */
+  readonly columns: number;
+  /** Lines, 0 to 65535. */
+  readonly rows: number;
+}
+
+/** One variable of RFC 1572. */
+export interface EnvironmentVariable {
+  /** `'var'`: one of the well-known names; `'uservar'`: any other. */
+  readonly kind: 'var' | 'uservar';
+  readonly name: string;
+  /** `''` is a variable that is defined and empty; `undefined` is one that is not defined. */
+  readonly value: string | undefined;
+}
+
+/** The peer told variables of its environment (RFC 1572, 1408). */
+export interface EnvironmentEvent {
+  readonly type: 'environment';
+  /** NEW-ENVIRON (39) or ENVIRON (36). */
+  readonly option: number;
+  /** `'is'` answers a SEND of ours; `'info'` reports a change unasked. */
+  readonly kind: 'is' | 'info';
+  readonly variables: readonly EnvironmentVariable[];
+  /** How many of our SENDs have no answer yet, including one that is held back until the terminal type is known. */
+  readonly pending: number;
+}
+
+/** A negotiation of the character set has ended (RFC 2066). */
+export interface CharsetEvent {
+  readonly type: 'charset';
+  /** The name agreed on, as the REQUEST spelled it; `undefined` if none was. */
+  readonly charset: string | undefined;
+  /** Whose REQUEST it was. */
+  readonly by: 'us' | 'peer';
+}
+
+/** The peer told how it sees the options (RFC 859). */
+export interface StatusEvent {
+  readonly type: 'status';
+  /** Seen from here: the peer's WILL is side `'remote'`, its DO is side `'local'`. */
+  readonly options: readonly { readonly option: number; readonly side: Side; readonly enabled: boolean }[];
+}
+
+/** A timing mark (RFC 860). */
+export interface TimingMarkEvent {
+  readonly type: 'timing-mark';
+  /** `'us'`: the answer to our DO TIMING-MARK has come; `'peer'`: the peer asked, and WILL has been sent. */
+  readonly by: 'us' | 'peer';
+  /** False if the peer answered WONT. What was sent before our DO has been seen by the peer all the same. */
+  readonly supported: boolean;
+}
+
+/** Logging out was agreed on (RFC 727). */
+export interface LogoutEvent {
+  readonly type: 'logout';
+  /** `'local'`: the peer asked us, and we agreed: the application closes. `'remote'`: the peer is about to close. */
+  readonly side: Side;
+}
+
+/** The stable names of the things a peer can do wrong. */
+export type WarningCode =
+  /** IAC followed by an octet that is no command. */
+  | 'unknown-command'
+  /** IAC SE without a subnegotiation. */
+  | 'unexpected-se'
+  /** IAC SB IAC SE: a subnegotiation of no option. */
+  | 'empty-subnegotiation'
+  /** Inside a subnegotiation came IAC and something other than IAC and SE; the subnegotiation was dropped. */
+  | 'unterminated-subnegotiation'
+  /** A subnegotiation is longer than the limit and was dropped. */
+  | 'subnegotiation-too-long'
+  /** A subnegotiation for an option, or in a direction, that is not enabled. */
+  | 'unexpected-subnegotiation'
+  /** A subnegotiation that does not have the layout of its RFC. */
+  | 'malformed-subnegotiation'
+  /** The peer answered DONT with WILL, or WONT with DO (RFC 1143 calls it an error). */
+  | 'contradictory-answer'
+  /** The peer switched one option on and off so often that it is refused from now on. */
+  | 'too-many-changes'
+  /** A name or value is longer than the limit. */
+  | 'value-too-long'
+  /** More entries in one message, or more answers, than the limit. */
+  | 'too-many-values'
+  /** The limit of warnings is reached; there will be no more. */
+  | 'too-many-warnings';
+
+/** The peer did something that it should not have; the engine went on. */
+export interface WarningEvent {
+  readonly type: 'warning';
+  readonly code: WarningCode;
+  /** One line for people. It holds nothing that the peer sent but numbers. */
+  readonly message: string;
+  /** The option concerned, if there is one. */
+  readonly option?: number;
+}
+
+/** One command, negotiation or subnegotiation on the wire, for logs. */
+export type TraceRecord =
+  | { readonly kind: 'command'; readonly command: number }
+  | { readonly kind: 'negotiation'; readonly verb: Verb; readonly option: number }
+  | {
+      readonly kind: 'subnegotiation';
+      readonly option: number;
+      /** Borrowed: valid during the call. */
+      readonly payload: Uint8Array;
+    };
+
+/** Where the engine's results go. All calls are synchronous, from within a call of `Telnet`. */
+export interface TelnetHandlers {
+  /**
+   * Bytes for the wire, already escaped. Where nothing had to be escaped this is the very buffer given to
+   * `Telnet.write()`, so that buffer must stay unchanged until the transport has taken it.
+   */
+  send(bytes: Uint8Array): void;
+  /** Data of the peer, in order. The view is borrowed: valid during the call. */
+  data(view: Uint8Array): void;
+  event(event: TelnetEvent): void;
+  /** Each command, negotiation and subnegotiation as it passes, for logs. */
+  trace?(direction: 'sent' | 'received', what: TraceRecord): void;
+}

@@ -1,0 +1,49 @@
+/**
+ * `telpty/protocol`: the Telnet language. Bytes in, data and events out, and back; no I/O, no clock, nothing of Node.
+ * {@link Telnet} is what applications use; {@link Parser} and {@link transition} are its two halves, usable alone.
+ */
+export { TelptyError, type TelptyErrorCode } from '../errors.ts';
+export { Command, commandName, Option, optionName, type Verb } from './constants.ts';
+export type {
+  CharsetEvent,
+  CommandEvent,
+  EnvironmentEvent,
+  EnvironmentVariable,
+  LogoutEvent,
+  OptionEvent,
+  Side,
+  StatusEvent,
+  SubnegotiationEvent,
+  TelnetEvent,
+  TelnetHandlers,
+  TerminalTypeEvent,
+  TimingMarkEvent,
+  TraceRecord,
+  WarningCode,
+  WarningEvent,
+  WindowSizeEvent,
+} from './events.ts';
+export { defaultLimits, type TelnetLimits } from './limits.ts';
+export { type NegotiationInput, type NegotiationState, type Transition, transition } from './negotiation.ts';
+export { escapeBinary, escapeNvt, frameCommand, frameNegotiation, frameSubnegotiation, owesNul } from './nvt.ts';
+export { binary } from './options/binary.ts';
+export { type Charset, type CharsetConfig, charset } from './options/charset.ts';
+export { echo } from './options/echo.ts';
+export { endOfRecord } from './options/end-of-record.ts';
+export { type Environ, type EnvironConfig, environ, newEnviron } from './options/environ.ts';
+export { logout } from './options/logout.ts';
+export {
+  type Consent,
+  defineOption,
+  type OptionContext,
+  type OptionDefinition,
+  type OptionHandler,
+  type Sides,
+} from './options/option.ts';
+export { type Status, status } from './options/status.ts';
+export { suppressGoAhead } from './options/suppress-go-ahead.ts';
+export { type TerminalType, terminalType } from './options/terminal-type.ts';
+export { type TimingMark, timingMark } from './options/timing-mark.ts';
+export { type WindowSize, windowSize } from './options/window-size.ts';
+export { type CarriageReturn, Parser, type Token } from './parser.ts';
+export { Telnet, type TelnetConfig } from './telnet.ts';

@@ -1,0 +1,104 @@
+import { Command } from './constants.ts';
+
+const { IAC, SB, SE } = Command;
+const NUL = 0;
+const LF = 10;
+const CR = 13;
+
+/**
+ * What goes out. Data in the network virtual terminal's form (RFC 854, "The NVT printer and keyboard"): 255 is doubled,
+ * and a CR is followed by LF or NUL. Under BINARY (RFC 856) only the doubling remains.
+ *
+ * A CR at the end of a write is the difficult case: whether NUL has to follow shows only with the next write. To hold the
+ * CR back would freeze a progress bar; to send CR NUL at once would turn a CR LF cut between two writes into CR NUL LF,
+ * which a server reads as two keys. So the CR goes out, and the NUL is owed: the next write pays it unless it begins with
+ * LF, and whatever else goes out first (a command, a negotiation, a subnegotiation, `flush()`) pays it too, because
+ * many receivers forget a CR as soon as an IAC follows.
+ */
+
+/**
+ * `data` as it goes on the wire without BINARY (RFC 854).
+ *
+ * @param owed the output so far ends in a CR whose NUL is still owed
+ * @returns `data` itself, not a copy, if nothing in it has to change. A CR at its end is left without its NUL.
+ */
+export function escapeNvt(data: Uint8Array, owed: boolean): Uint8Array {
+  const pays = owed && data.length > 0 && data[0] !== LF;
+  const first = Math.min(position(data, IAC), bareCarriageReturn(data));
+  if (first === data.length && !pays) return data;
+  return rewrite(data, first, pays, true);
+}
+
+/** `data` as it goes on the wire under BINARY (RFC 856): 255 doubled. Returns `data` itself if it holds no 255. */
+export function escapeBinary(data: Uint8Array): Uint8Array {
+  const first = position(data, IAC);
+  return first === data.length ? data : rewrite(data, first, false, false);
+}
+
+/** Whether NUL is owed after `data` was sent without BINARY. An empty write leaves things as they were. */
+export function owesNul(data: Uint8Array, owed: boolean): boolean {
+  return data.length === 0 ? owed : data[data.length - 1] === CR;
+}
+
+/** IAC and a command, preceded by the NUL that is owed to an earlier CR. */
+export function frameCommand(code: number, owed = false): Uint8Array {
+  return Uint8Array.of(...debt(owed), IAC, code);
+}
+
+/** IAC, WILL, WONT, DO or DONT, and an option's code. The code stands for itself: 255 is not doubled here. */
+export function frameNegotiation(verb: number, option: number, owed = false): Uint8Array {
+  return Uint8Array.of(...debt(owed), IAC, verb, option);
+}
+
+/** IAC SB option payload IAC SE (RFC 855), 255 doubled in option and payload. */
+export function frameSubnegotiation(option: number, payload: Uint8Array, owed = false): Uint8Array {
+  const head = [...debt(owed), IAC, SB, ...(option === IAC ? [IAC, IAC] : [option])];
+  const body = escapeBinary(payload);
+  const frame = new Uint8Array(head.length + body.length + 2);
+  frame.set(head);
+  frame.set(body, head.length);
+  frame.set([IAC, SE], head.length + body.length);
+  return frame;
+}
+
+function debt(owed: boolean): number[] {
+  return owed ? [NUL] : [];
+}
+
+function position(data: Uint8Array, byte: number): number {
+  const found = data.indexOf(byte);
+  return found < 0 ? data.length : found;
+}
+
+/** Where the first CR stands that is followed by something other than LF; one at the very end is not counted. */
+function bareCarriageReturn(data: Uint8Array): number {
+  const last = data.length - 1;
+  for (let at = data.indexOf(CR); at >= 0 && at < last; at = data.indexOf(CR, at + 1)) {
+    if (data[at + 1] !== LF) return at;
+  }
+  return data.length;
+}
+
+/**
+ * Writes the escaped form into a buffer of exactly its size. From the first escape on this goes byte by byte: in random
+ * data, escapes are too near to each other for searches and block copies to be worth their calls.
+ */
+function rewrite(data: Uint8Array, first: number, pays: boolean, nvt: boolean): Uint8Array {
+  const last = data.length - 1;
+  let extra = pays ? 1 : 0;
+  for (let i = first; i <= last; i++) {
+    const byte = data[i]!;
+    if (byte === IAC || (nvt && byte === CR && i < last && data[i + 1] !== LF)) extra++;
+  }
+  const out = new Uint8Array(data.length + extra);
+  let at = pays ? 1 : 0; // the NUL that is paid is the zero the buffer begins with
+  out.set(data.subarray(0, first), at);
+  at += first;
+  for (let i = first; i <= last; i++) {
+    const byte = data[i]!;
+    out[at++] = byte;
+    if (byte === IAC) out[at++] = IAC;
+    else if (nvt && byte === CR && i < last && data[i + 1] !== LF) out[at++] = NUL;
+  }
+  return out;
+}

@@ -1,0 +1,74 @@
+import { TelptyError } from '../../errors.ts';
+import { check } from '../check.ts';
+import { Option } from '../constants.ts';
+import type { Side } from '../events.ts';
+import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler } from './option.ts';
+
+// NAWS, option 31, RFC 1073.
+//
+//   IAC SB NAWS <columns: 16 bits> <rows: 16 bits> IAC SE          from the side that performs it (WILL)
+//
+// Both in network order; 0 means that this size is not told. A 255 in them is doubled, by the framing as everywhere.
+
+const LENGTH = 4;
+
+/** The handler of {@link windowSize}. */
+export class WindowSize implements OptionHandler {
+  readonly #telnet: OptionContext;
+  readonly #reports: boolean;
+  #size: Uint8Array | undefined;
+
+  constructor(telnet: OptionContext, reports: boolean) {
+    this.#telnet = telnet;
+    this.#reports = reports;
+  }
+
+  /**
+   * Tells the peer our size: now if the local side is enabled, otherwise as soon as it will be; the last size wins.
+   *
+   * @param columns characters, 0 to 65535; 0: not told
+   * @param rows lines, likewise
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` if they are out of range; `ERR_OPTION` if it was defined without `report`
+   */
+  report(columns: number, rows: number): void {
+    if (!this.#reports) throw new TelptyError('ERR_OPTION', 'NAWS is defined without report');
+    for (const size of [columns, rows]) {
+      check(Number.isInteger(size) && size >= 0 && size <= 0xffff, 'a size is a whole number from 0 to 65535');
+    }
+    this.#size = Uint8Array.of(columns >> 8, columns & 255, rows >> 8, rows & 255);
+    this.#send();
+  }
+
+  enabled(side: Side): void {
+    if (side === 'local') this.#send();
+  }
+
+  subnegotiation(payload: Uint8Array): void {
+    if (!this.#telnet.isEnabled(Option.NAWS, 'remote')) {
+      this.#telnet.warn('unexpected-subnegotiation', 'a window size from a peer that did not offer one', Option.NAWS);
+    } else if (payload.length !== LENGTH) {
+      this.#telnet.warn('malformed-subnegotiation', `a window size of ${payload.length} bytes`, Option.NAWS);
+    } else {
+      const columns = payload[0]! * 256 + payload[1]!;
+      const rows = payload[2]! * 256 + payload[3]!;
+      this.#telnet.emit({ type: 'window-size', columns, rows });
+    }
+  }
+
+  #send(): void {
+    if (this.#size === undefined || !this.#telnet.isEnabled(Option.NAWS, 'local')) return;
+    this.#telnet.subnegotiate(Option.NAWS, this.#size);
+  }
+}
+
+/**
+ * The size of the window (RFC 1073). `receive`: the peer tells us its size, as `window-size` events. `report`: we tell
+ * ours, by `telnet.handler(definition).report(columns, rows)`.
+ */
+export function windowSize(roles: {
+  readonly receive?: boolean;
+  readonly report?: boolean;
+}): OptionDefinition<WindowSize> {
+  const sides = { local: roles.report ?? false, remote: roles.receive ?? false };
+  return defineOption(Option.NAWS, sides, { create: telnet => new WindowSize(telnet, sides.local) });
+}

@@ -1,0 +1,50 @@
+import type { Verb } from './constants.ts';
+import type { TelnetHandlers } from './events.ts';
+import { escapeBinary, escapeNvt, frameCommand, frameNegotiation, frameSubnegotiation, owesNul } from './nvt.ts';
+
+/**
+ * What goes out of one connection, in one order: data and all that is no data. It keeps the one fact that joins them,
+ * the NUL that is owed to a CR at the end of the last write (see nvt.ts).
+ */
+export class Outbound {
+  readonly #handlers: Pick<TelnetHandlers, 'send' | 'trace'>;
+  #owesNul = false;
+
+  constructor(handlers: Pick<TelnetHandlers, 'send' | 'trace'>) {
+    this.#handlers = handlers;
+  }
+
+  data(bytes: Uint8Array, binary: boolean): void {
+    if (bytes.length === 0) return;
+    const owed = this.settle();
+    if (!binary) this.#owesNul = owesNul(bytes, owed);
+    this.#handlers.send(binary ? escapeBinary(bytes) : escapeNvt(bytes, owed));
+  }
+
+  /** Sends the NUL that is owed, if one is. */
+  flush(): void {
+    if (this.settle()) this.#handlers.send(new Uint8Array(1));
+  }
+
+  command(code: number): void {
+    this.#handlers.trace?.('sent', { kind: 'command', command: code });
+    this.#handlers.send(frameCommand(code, this.settle()));
+  }
+
+  negotiation(verb: Verb, option: number): void {
+    this.#handlers.trace?.('sent', { kind: 'negotiation', verb, option });
+    this.#handlers.send(frameNegotiation(verb, option, this.settle()));
+  }
+
+  subnegotiation(option: number, payload: Uint8Array): void {
+    this.#handlers.trace?.('sent', { kind: 'subnegotiation', option, payload });
+    this.#handlers.send(frameSubnegotiation(option, payload, this.settle()));
+  }
+
+  /** Strikes out the NUL that is owed: the caller sends it, or it has become wrong to. Returns whether there was one. */
+  settle(): boolean {
+    const owed = this.#owesNul;
+    this.#owesNul = false;
+    return owed;
+  }
+}

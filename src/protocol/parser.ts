@@ -1,0 +1,318 @@
+import { Command, type Verb } from './constants.ts';
+import type { WarningCode } from './events.ts';
+import { Payload } from './payload.ts';
+
+const { IAC, SB, SE, WILL, EOF } = Command;
+const NUL = 0;
+const LF = 10;
+const CR = 13;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * How the end of a line in NVT input is delivered (RFC 854; RFC 1123, 3.3.1).
+ * `'key'`, for a server: CR LF and CR NUL are both the Return key, one CR.
+ * `'text'`, for a client: CR LF stays CR LF, and CR NUL is a CR.
+ */
+export type CarriageReturn = 'key' | 'text';
+
+/** One piece of the stream. Views are borrowed: valid until the call of the parser that follows. */
+export type Token =
+  | { readonly kind: 'data'; readonly view: Uint8Array }
+  | { readonly kind: 'command'; readonly command: number }
+  | { readonly kind: 'negotiation'; readonly verb: Verb; readonly option: number }
+  | { readonly kind: 'subnegotiation'; readonly option: number; readonly payload: Uint8Array }
+  | {
+      readonly kind: 'fault';
+      readonly code: WarningCode;
+      readonly message: string;
+      readonly option?: number | undefined;
+    };
+
+/** Where in the grammar of RFC 854 and 855 the next byte stands. */
+const State = { DATA: 0, IAC: 1, VERB: 2, SB: 3, SB_IAC: 4, PAYLOAD: 5, PAYLOAD_IAC: 6 } as const;
+
+/**
+ * Takes a stream of bytes apart: runs of data, commands, negotiations, subnegotiations (RFC 854, 855).
+ *
+ * It is pulled: `feed()` gives it bytes, `next()` takes one token, until there is none. So it needs no callbacks, and
+ * whoever pulls may stop, throw or feed at any point: after each token the state is whole. Cutting the input in another
+ * way changes nothing but where runs of data are cut.
+ *
+ * A run of data is a view of the caller's chunk, up to the next thing to act on, found by `indexOf` (which is `memchr`
+ * where the chunk is Node's Buffer). No byte of plain data passes through JavaScript one by one, and the places found
+ * are kept, so that the searches of one chunk are linear together.
+ *
+ * End of line, outside BINARY: a CR is delivered at once, and what follows it decides whether that byte is swallowed (see
+ * {@link CarriageReturn}), in the same chunk or a later one. Commands in between do not end the wait: in
+ * `CR IAC NOP LF` the LF is still the CR's, since a command is not part of the data stream; the switch to BINARY does as
+ * soon as a byte of data comes under it, for that byte is the sender's own.
+ */
+export class Parser {
+  readonly #swallowsLineFeed: boolean;
+  readonly #limit: number;
+  #state: (typeof State)[keyof typeof State] = State.DATA;
+  /** The last byte of NVT data was CR. */
+  #afterCarriageReturn = false;
+  /** The byte at `#at` is the second IAC of a pair: data, although it looks like a command. */
+  #literal = false;
+  #verb: Verb = WILL;
+  #option = 0;
+
+  #chunk: Uint8Array = NOTHING;
+  #at = 0;
+  /** The next IAC, and the next CR (or NUL), of the chunk; stale when it lies before `#at`. */
+  #nextIac = -1;
+  #nextMark = -1;
+  /** A token was given out, and `next()` has not said yet that it was the last. */
+  #busy = false;
+  /** Chunks fed while busy: from within a handler, or after one threw. */
+  #queue: Uint8Array[] | undefined;
+
+  readonly #payload: Payload;
+
+  /**
+   * @param limit the longest payload of a subnegotiation, in bytes after undoing IAC IAC; a longer one is dropped whole,
+   *   since half a value is worse than none
+   */
+  constructor(carriageReturn: CarriageReturn, limit: number) {
+    this.#swallowsLineFeed = carriageReturn === 'key';
+    this.#limit = limit;
+    this.#payload = new Payload(limit);
+  }
+
+  /** Gives bytes to the parser. They are borrowed until `next()` returns `undefined`; if others wait, they are copied. */
+  feed(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    if (this.#busy) {
+      this.#queue ??= [];
+      this.#queue.push(new Uint8Array(bytes));
+    } else {
+      this.#take(bytes);
+    }
+  }
+
+  /** Makes the parser own what it has not used yet; for a caller that leaves off before `next()` returned `undefined`. */
+  keep(): void {
+    if (this.#at < this.#chunk.length) this.#take(new Uint8Array(this.#chunk.subarray(this.#at)));
+  }
+
+  /**
+   * The next token, or `undefined` when all bytes are used. Never throws.
+   *
+   * @param binary whether the peer sends under BINARY at this point of the stream (RFC 856); may change at any token
+   */
+  next(binary: boolean): Token | undefined {
+    this.#busy = true;
+    while (this.#at < this.#chunk.length || this.#more()) {
+      const token = this.#step(binary);
+      if (token !== undefined) return token;
+    }
+    this.#busy = false;
+    return undefined;
+  }
+
+  /** Bytes held for an unfinished subnegotiation: never more than the limit. */
+  get held(): number {
+    return this.#payload.held;
+  }
+
+  #take(chunk: Uint8Array): void {
+    this.#chunk = chunk;
+    this.#at = 0;
+    this.#nextIac = -1;
+    this.#nextMark = -1;
+  }
+
+  #more(): boolean {
+    this.#take(this.#queue?.shift() ?? NOTHING);
+    if (this.#queue?.length === 0) this.#queue = undefined;
+    return this.#chunk.length > 0;
+  }
+
+  #step(binary: boolean): Token | undefined {
+    switch (this.#state) {
+      case State.DATA:
+        return this.#data(binary);
+      case State.PAYLOAD:
+        return this.#collect();
+      case State.VERB:
+        this.#state = State.DATA;
+        return { kind: 'negotiation', verb: this.#verb, option: this.#chunk[this.#at++]! };
+      case State.SB:
+        this.#begin(this.#chunk[this.#at++]!);
+        return undefined;
+      case State.IAC:
+        return this.#command(this.#chunk[this.#at++]!);
+      case State.SB_IAC:
+        return this.#escapedOption(this.#chunk[this.#at++]!);
+      case State.PAYLOAD_IAC:
+        return this.#escapedPayload(this.#chunk[this.#at++]!);
+    }
+  }
+
+  /** One run of data, or nothing if an IAC or a swallowed byte is next. */
+  #data(binary: boolean): Token | undefined {
+    const start = this.#at;
+    const iac = this.#findIac();
+    if (start === iac) {
+      this.#at++;
+      this.#state = State.IAC;
+      return undefined;
+    }
+    let end = iac;
+    if (binary) {
+      this.#afterCarriageReturn = false;
+    } else if (this.#afterCarriageReturn && this.#isSwallowed(this.#chunk[start]!)) {
+      this.#afterCarriageReturn = false;
+      this.#at++;
+      return undefined;
+    } else {
+      end = this.#swallowsLineFeed ? this.#endOfKeys(start, iac) : this.#endOfText(start, iac);
+      this.#afterCarriageReturn = this.#chunk[end - 1] === CR;
+    }
+    this.#at = end;
+    const whole = start === 0 && end === this.#chunk.length;
+    return { kind: 'data', view: whole ? this.#chunk : this.#chunk.subarray(start, end) };
+  }
+
+  #isSwallowed(byte: number): boolean {
+    return byte === NUL || (byte === LF && this.#swallowsLineFeed);
+  }
+
+  /** The end of the run from `start`: after the first CR whose successor is to be swallowed, or at `limit`. */
+  #endOfKeys(start: number, limit: number): number {
+    let cr = this.#findMark(CR, start);
+    while (cr + 1 < limit) {
+      if (this.#isSwallowed(this.#chunk[cr + 1]!)) return cr + 1;
+      cr = this.#findMark(CR, cr + 1);
+    }
+    return limit;
+  }
+
+  /** The same where only NUL is swallowed: to search for it is cheaper, for text is full of CR and has no NUL. */
+  #endOfText(start: number, limit: number): number {
+    let nul = this.#findMark(NUL, start + 1);
+    while (nul < limit) {
+      if (this.#chunk[nul - 1] === CR) return nul;
+      nul = this.#findMark(NUL, nul + 1);
+    }
+    return limit;
+  }
+
+  /** Where data ends at the latest: at the next IAC that is not the second of a pair. */
+  #findIac(): number {
+    const from = this.#literal ? this.#at + 1 : this.#at;
+    this.#literal = false;
+    if (this.#nextIac < from) this.#nextIac = find(this.#chunk, IAC, from);
+    return this.#nextIac;
+  }
+
+  #findMark(byte: number, from: number): number {
+    if (this.#nextMark < from) this.#nextMark = find(this.#chunk, byte, from);
+    return this.#nextMark;
+  }
+
+  /** The octet after IAC. */
+  #command(code: number): Token | undefined {
+    this.#state = State.DATA;
+    if (code === IAC) {
+      this.#at--;
+      this.#literal = true;
+      return undefined;
+    }
+    if (code >= WILL) {
+      this.#verb = code as Verb;
+      this.#state = State.VERB;
+      return undefined;
+    }
+    if (code === SB) {
+      this.#state = State.SB;
+      return undefined;
+    }
+    if (code === SE) return fault('unexpected-se', 'IAC SE without a subnegotiation');
+    if (code < EOF) return fault('unknown-command', `IAC ${code} is no command`);
+    return { kind: 'command', command: code };
+  }
+
+  #begin(option: number): void {
+    if (option === IAC) {
+      this.#state = State.SB_IAC;
+      return;
+    }
+    this.#option = option;
+    this.#state = State.PAYLOAD;
+  }
+
+  /** The octet after IAC SB IAC: the option 255 is sent doubled, like any 255. */
+  #escapedOption(code: number): Token | undefined {
+    if (code === IAC) {
+      this.#option = IAC;
+      this.#state = State.PAYLOAD;
+      return undefined;
+    }
+    if (code === SE) {
+      this.#state = State.DATA;
+      return fault('empty-subnegotiation', 'a subnegotiation of no option');
+    }
+    return this.#unterminated(undefined);
+  }
+
+  /** A run of payload. One that ends in this chunk and began in it is delivered as a view. */
+  #collect(): Token | undefined {
+    const start = this.#at;
+    const chunk = this.#chunk;
+    const end = this.#findIac();
+    const { size, dropped } = this.#payload;
+    if (size === 0 && !dropped && chunk[end + 1] === SE && end - start <= this.#limit) {
+      this.#at = end + 2;
+      this.#state = State.DATA;
+      return { kind: 'subnegotiation', option: this.#option, payload: chunk.subarray(start, end) };
+    }
+    this.#at = end;
+    if (end < chunk.length) {
+      this.#at++;
+      this.#state = State.PAYLOAD_IAC;
+    }
+    if (this.#payload.append(chunk.subarray(start, end))) return undefined;
+    return fault('subnegotiation-too-long', `a subnegotiation of more than ${this.#limit} bytes`, this.#option);
+  }
+
+  /** The octet after an IAC in a payload. */
+  #escapedPayload(code: number): Token | undefined {
+    if (code === IAC) {
+      this.#at--;
+      this.#literal = true;
+      this.#state = State.PAYLOAD;
+      return undefined;
+    }
+    if (code !== SE) return this.#unterminated(this.#option);
+    const { dropped } = this.#payload;
+    const payload = this.#payload.take();
+    this.#state = State.DATA;
+    return dropped ? undefined : { kind: 'subnegotiation', option: this.#option, payload };
+  }
+
+  /**
+   * IAC and neither IAC nor SE inside a subnegotiation. RFC 855 has no such thing, so its end was lost, or the peer does
+   * not double 255. To go on collecting would swallow the session up to the next IAC SE, so the subnegotiation is
+   * dropped, and the command, which is what the peer means by all rules outside, is obeyed.
+   */
+  #unterminated(option: number | undefined): Token | undefined {
+    const reported = this.#payload.dropped;
+    this.#payload.take();
+    this.#at--;
+    this.#state = State.IAC;
+    return reported ? undefined : fault('unterminated-subnegotiation', 'a subnegotiation without IAC SE', option);
+  }
+}
+
+/** `indexOf` with the chunk's length for "none"; a run of the same byte costs no call for each. */
+function find(chunk: Uint8Array, byte: number, from: number): number {
+  if (chunk[from] === byte) return from;
+  const found = chunk.indexOf(byte, from);
+  return found < 0 ? chunk.length : found;
+}
+
+function fault(code: WarningCode, message: string, option?: number): Token {
+  return { kind: 'fault', code, message, option };
+}

@@ -1,0 +1,314 @@
+import { TelptyError } from '../errors.ts';
+import { check, checkBytes, checkLimits, checkOctet, checkOptions } from './check.ts';
+import { Command, Option, optionName, type Verb } from './constants.ts';
+import type { Side, TelnetEvent, TelnetHandlers, WarningCode } from './events.ts';
+import { defaultLimits, type TelnetLimits } from './limits.ts';
+import { type NegotiationInput, type NegotiationState, transition } from './negotiation.ts';
+import type { OptionContext, OptionDefinition, OptionHandler } from './options/option.ts';
+import { Outbound } from './outbound.ts';
+import { type CarriageReturn, Parser, type Token } from './parser.ts';
+import { OptionStates } from './states.ts';
+
+const { SE, EOF, GA, WILL, WONT, DO, DONT } = Command;
+
+/** What this end of the connection speaks. */
+export interface TelnetConfig {
+  /** What is agreed to, and on which side; all other options are refused. May be shared by any number of connections. */
+  readonly options: readonly OptionDefinition[];
+  /** How the end of a line is delivered outside BINARY. Default `'key'`, which is a server's. */
+  readonly carriageReturn?: CarriageReturn;
+}
+
+/**
+ * The Telnet protocol at one end of one connection (RFC 854, 855, 1143): bytes in, data and events out, and back.
+ *
+ * It does no I/O, has no clock, and knows no role: a server and a client differ in their tables of options. It never
+ * throws for what the peer sends; for what the caller does wrong it always throws a {@link TelptyError}.
+ *
+ * All methods may be called from within the handlers. `receive()` from within a handler copies its bytes, and they are
+ * processed, in order, before the outer call returns. If a handler throws, the call that led to it throws the same; its
+ * event counts as delivered, and what `receive()` had not processed yet is kept and goes first in the next `receive()`
+ * (`receive(new Uint8Array(0))` will do).
+ */
+export class Telnet implements OptionContext {
+  readonly limits: TelnetLimits;
+  readonly #handlers: TelnetHandlers;
+  readonly #definitions: readonly OptionDefinition[];
+  readonly #states: OptionStates;
+  readonly #parser: Parser;
+  readonly #out: Outbound;
+  /** One for each definition, made at first use. */
+  #made: (OptionHandler | undefined)[] = [];
+  #receiving = false;
+  #warnings = 0;
+
+  /**
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a missing handler, a number out of range, or two definitions of one
+   *   option
+   */
+  constructor(handlers: TelnetHandlers, config: TelnetConfig, limits?: Partial<TelnetLimits>) {
+    for (const name of ['send', 'data', 'event'] as const) {
+      check(typeof handlers?.[name] === 'function', `handlers.${name} must be a function`);
+    }
+    const carriageReturn = config?.carriageReturn ?? 'key';
+    check(carriageReturn === 'key' || carriageReturn === 'text', "carriageReturn must be 'key' or 'text'");
+    checkOptions(config?.options);
+    this.limits = limits === undefined ? defaultLimits : checkLimits({ ...defaultLimits, ...limits });
+    this.#handlers = handlers;
+    this.#definitions = config.options.slice();
+    this.#states = new OptionStates(this.#definitions.length);
+    this.#out = new Outbound(handlers);
+    this.#parser = new Parser(carriageReturn, this.limits.subnegotiationBytes);
+  }
+
+  /**
+   * Processes bytes from the wire, in any cut. They are borrowed: the caller may reuse them after the call.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` if `bytes` is no Uint8Array; or whatever a handler throws
+   */
+  receive(bytes: Uint8Array): void {
+    checkBytes(bytes);
+    this.#parser.feed(bytes);
+    if (this.#receiving) return;
+    this.#receiving = true;
+    try {
+      for (;;) {
+        const token = this.#parser.next(this.isEnabled(Option.BINARY, 'remote'));
+        if (token === undefined) return;
+        this.#accept(token);
+      }
+    } finally {
+      this.#receiving = false;
+      this.#parser.keep();
+    }
+  }
+
+  /**
+   * Sends data: 255 doubled, and outside BINARY a CR that no LF follows as CR NUL (RFC 854). Lines end in CR LF; a lone
+   * LF is sent as it is. A CR at the end goes out at once, its NUL with whatever is sent next, see {@link flush}.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` if `bytes` is no Uint8Array
+   */
+  write(bytes: Uint8Array): void {
+    checkBytes(bytes);
+    this.#out.data(bytes, this.isEnabled(Option.BINARY, 'local'));
+  }
+
+  /**
+   * Sends the NUL that is still owed to a CR at the end of the last `write()`, if there is one. For a caller that knows
+   * that no LF follows, such as a client that has sent the Return key to a server which holds a CR back.
+   */
+  flush(): void {
+    this.#out.flush();
+  }
+
+  /**
+   * Sends IAC and a command: NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for any other code
+   */
+  command(code: number): void {
+    check(Number.isInteger(code) && code >= EOF && code <= GA && code !== SE, 'this code is no command to send alone');
+    this.#out.command(code);
+  }
+
+  /**
+   * Asks to enable (`on`) or disable one side of an option (RFC 1143). The outcome is an `option` event. To ask for what
+   * is so already does nothing; to ask while an answer is outstanding queues the change of mind.
+   *
+   * @throws TelptyError `ERR_OPTION` if the option is not in the table, or not to be enabled on that side
+   */
+  request(code: number, side: Side, on: boolean): void {
+    const index = this.#require(code);
+    checkSide(side);
+    check(typeof on === 'boolean', 'on must be a boolean');
+    const definition = this.#definitions[index]!;
+    if (on && !definition[side]) {
+      throw new TelptyError('ERR_OPTION', `${optionName(code)} is not to be enabled on the ${side} side`);
+    }
+    this.#states.want(index, side, on);
+    const handler = this.#handlerAt(index);
+    if (handler?.requested !== undefined) handler.requested(side, on);
+    else this.#step(index, side, on ? 'ask-on' : 'ask-off');
+  }
+
+  /**
+   * Sends a subnegotiation: IAC SB code payload IAC SE (RFC 855), with 255 doubled.
+   *
+   * @throws TelptyError `ERR_OPTION` if the option is not in the table or enabled on neither side
+   */
+  subnegotiate(code: number, payload: Uint8Array): void {
+    this.#require(code);
+    checkBytes(payload);
+    if (!this.isEnabled(code, 'local') && !this.isEnabled(code, 'remote')) {
+      throw new TelptyError('ERR_OPTION', `${optionName(code)} is not enabled`);
+    }
+    this.#out.subnegotiation(code, payload);
+  }
+
+  /**
+   * Whether a side performs the option now. A side that is being switched off counts as off from our WONT on (local), and
+   * as on until the peer's WONT (remote): that is where in each stream the change takes place. False for an option that
+   * is not in the table.
+   */
+  isEnabled(code: number, side: Side): boolean {
+    const state = this.stateOf(code, side);
+    return state === 'YES' || (side === 'remote' && (state === 'WANTNO' || state === 'WANTNO/OPPOSITE'));
+  }
+
+  /** The state of RFC 1143; `'NO'` for an option that is not in the table. */
+  stateOf(code: number, side: Side): NegotiationState {
+    const index = this.#indexOf(code);
+    return index < 0 ? 'NO' : this.#states.get(index, side);
+  }
+
+  /** Whether the peer has said something about this side, and owes us no answer: then `isEnabled()` is its decision. */
+  isSettled(code: number, side: Side): boolean {
+    const index = this.#indexOf(code);
+    return index >= 0 && this.#states.heard(index, side) && !this.isPending(code, side);
+  }
+
+  /** Whether a request of ours about this side has no answer yet. */
+  isPending(code: number, side: Side): boolean {
+    return this.stateOf(code, side).startsWith('WANT');
+  }
+
+  /**
+   * The handler of an option: its own calls, such as `report()` of the window size.
+   *
+   * @throws TelptyError `ERR_OPTION` if this very definition is not in the table, or has no handler
+   */
+  handler<H extends OptionHandler>(definition: OptionDefinition<H>): H {
+    const index = this.#definitions.indexOf(definition as OptionDefinition);
+    const handler = index < 0 ? undefined : this.#handlerAt(index);
+    if (handler === undefined) throw new TelptyError('ERR_OPTION', 'the definition is not in the table of options');
+    return handler as H;
+  }
+
+  // What options are made of (OptionContext); applications have no need of it.
+
+  find(code: number): OptionHandler | undefined {
+    const index = this.#indexOf(code);
+    return index < 0 ? undefined : this.#handlerAt(index);
+  }
+
+  codes(): readonly number[] {
+    return this.#definitions.map(definition => definition.code);
+  }
+
+  announce(code: number, side: Side, positive: boolean): void {
+    const [yes, no] = side === 'local' ? ([WILL, WONT] as const) : ([DO, DONT] as const);
+    this.#out.negotiation(positive ? yes : no, code);
+  }
+
+  emit(event: TelnetEvent): void {
+    for (const handler of this.#made) handler?.notice?.(event);
+    this.#handlers.event(event);
+  }
+
+  warn(code: WarningCode, message: string, option?: number): void {
+    const count = ++this.#warnings;
+    if (count > this.limits.warnings) return;
+    if (count === this.limits.warnings)
+      this.emit({ type: 'warning', code: 'too-many-warnings', message: 'no further warnings' });
+    else this.emit({ type: 'warning', code, message, ...(option === undefined ? undefined : { option }) });
+  }
+
+  // What comes in.
+
+  #accept(token: Token): void {
+    if (token.kind === 'data') {
+      this.#handlers.data(token.view);
+      return;
+    }
+    if (token.kind === 'fault') {
+      this.warn(token.code, token.message, token.option);
+      return;
+    }
+    this.#handlers.trace?.('received', token);
+    if (token.kind === 'command') this.emit({ type: 'command', command: token.command });
+    else if (token.kind === 'negotiation') this.#negotiated(token.verb, token.option);
+    else this.#subnegotiated(token.option, token.payload);
+  }
+
+  #negotiated(verb: Verb, code: number): void {
+    const side: Side = verb === WILL || verb === WONT ? 'remote' : 'local';
+    const positive = verb === WILL || verb === DO;
+    const index = this.#indexOf(code);
+    if (index < 0) {
+      // No state to keep for an option that never leaves NO.
+      if (positive) this.announce(code, side, false);
+      return;
+    }
+    this.#states.hear(index, side);
+    const handler = this.#handlerAt(index);
+    if (handler?.negotiated !== undefined) handler.negotiated(side, positive);
+    else this.#step(index, side, !positive ? 'negative' : this.#agrees(index, side) ? 'agreed' : 'unwanted');
+  }
+
+  /** The policy on a peer's WILL or DO, which matters in state NO alone. */
+  #agrees(index: number, side: Side): boolean {
+    const { code, exclusive, ...consent } = this.#definitions[index]!;
+    const consents = consent[side] === 'request' ? this.#states.wanted(index, side) : consent[side];
+    if (!consents || this.#states.get(index, side) !== 'NO') return false;
+    // Also while the other side is only asked for: a mirror would otherwise get both sides enabled.
+    if (exclusive && this.stateOf(code, side === 'local' ? 'remote' : 'local') !== 'NO') return false;
+    const changes = this.#states.change(index, side);
+    if (changes === this.limits.optionChanges + 1) {
+      this.warn('too-many-changes', `${optionName(code)} was switched too often and is refused from now on`, code);
+    }
+    return changes <= this.limits.optionChanges;
+  }
+
+  #step(index: number, side: Side, input: NegotiationInput): void {
+    const { code } = this.#definitions[index]!;
+    const { next, say, effect, error } = transition(this.#states.get(index, side), input);
+    this.#states.set(index, side, next);
+    if (say !== undefined) this.announce(code, side, say);
+    // The peer has accepted our WILL BINARY: for it, all that came after that WILL is binary, and a NUL would be data.
+    else if (code === Option.BINARY && side === 'local' && effect === 'enabled') this.#out.settle();
+    if (error) this.warn('contradictory-answer', `${optionName(code)}: the peer answered no with yes`, code);
+    if (effect === undefined) return;
+    const enabled = effect === 'enabled';
+    const handler = this.#handlerAt(index);
+    if (enabled) handler?.enabled?.(side);
+    else handler?.disabled?.(side);
+    this.emit({ type: 'option', option: code, side, enabled });
+  }
+
+  #subnegotiated(code: number, payload: Uint8Array): void {
+    const index = this.#indexOf(code);
+    if (index < 0 || !(this.isEnabled(code, 'local') || this.isEnabled(code, 'remote'))) {
+      this.warn('unexpected-subnegotiation', `${optionName(code)} is not enabled`, code);
+      return;
+    }
+    const handler = this.#handlerAt(index);
+    if (handler?.subnegotiation !== undefined) handler.subnegotiation(payload);
+    else this.emit({ type: 'subnegotiation', option: code, payload: new Uint8Array(payload) });
+  }
+
+  #indexOf(code: number): number {
+    for (let index = 0; index < this.#definitions.length; index++) {
+      if (this.#definitions[index]!.code === code) return index;
+    }
+    return -1;
+  }
+
+  #require(code: number): number {
+    checkOctet(code, 'an option');
+    const index = this.#indexOf(code);
+    if (index < 0) throw new TelptyError('ERR_OPTION', `${optionName(code)} is not in the table of options`);
+    return index;
+  }
+
+  #handlerAt(index: number): OptionHandler | undefined {
+    const create = this.#definitions[index]!.create;
+    if (create === undefined) return undefined;
+    this.#made[index] ??= create(this);
+    return this.#made[index];
+  }
+}
+
+function checkSide(side: Side): void {
+  check(side === 'local' || side === 'remote', "side must be 'local' or 'remote'");
+}

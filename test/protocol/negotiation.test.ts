@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { defineOption, type NegotiationInput, type NegotiationState, transition } from '../../src/protocol/index.ts';
+import { Recorder } from './support/recorder.ts';
+
+/**
+ * RFC 1143, section 7, written down again from its prose, state by state and with its two variables apart: the state and
+ * the bit of the queue. It shares nothing with the table under test.
+ */
+type Basic = 'NO' | 'YES' | 'WANTNO' | 'WANTYES';
+interface Model {
+  state: Basic;
+  queue: 'EMPTY' | 'OPPOSITE';
+}
+interface Step {
+  say: 'positive' | 'negative' | undefined;
+  error: boolean;
+}
+
+const nothing: Step = { say: undefined, error: false };
+
+/** "Upon receipt of WILL", with what we think of it. */
+function uponPositive(him: Model, agree: boolean): Step {
+  if (him.state === 'NO') {
+    if (!agree) return { say: 'negative', error: false };
+    him.state = 'YES';
+    return { say: 'positive', error: false };
+  }
+  if (him.state === 'WANTNO') {
+    // "Error: DONT answered by WILL."
+    him.state = him.queue === 'EMPTY' ? 'NO' : 'YES';
+    him.queue = 'EMPTY';
+    return { say: undefined, error: true };
+  }
+  if (him.state === 'WANTYES') {
+    if (him.queue === 'EMPTY') {
+      him.state = 'YES';
+      return nothing;
+    }
+    him.state = 'WANTNO';
+    him.queue = 'EMPTY';
+    return { say: 'negative', error: false };
+  }
+  return nothing;
+}
+
+/** "Upon receipt of WONT". */
+function uponNegative(him: Model): Step {
+  if (him.state === 'YES') {
+    him.state = 'NO';
+    return { say: 'negative', error: false };
+  }
+  if (him.state === 'WANTNO' && him.queue === 'OPPOSITE') {
+    him.state = 'WANTYES';
+    him.queue = 'EMPTY';
+    return { say: 'positive', error: false };
+  }
+  him.state = 'NO';
+  him.queue = 'EMPTY';
+  return nothing;
+}
+
+/** "If we decide to ask him to enable", and to disable: the same with YES and NO exchanged. */
+function uponAsk(him: Model, on: boolean): Step {
+  const [there, back, here, away]: Basic[] = on
+    ? ['YES', 'NO', 'WANTYES', 'WANTNO']
+    : ['NO', 'YES', 'WANTNO', 'WANTYES'];
+  if (him.state === there) return nothing;
+  if (him.state === back) {
+    him.state = here!;
+    him.queue = 'EMPTY';
+    return { say: on ? 'positive' : 'negative', error: false };
+  }
+  if (him.state === away) him.queue = 'OPPOSITE';
+  else him.queue = 'EMPTY';
+  return nothing;
+}
+
+const MODEL: Readonly<Record<NegotiationInput, (him: Model) => Step>> = {
+  agreed: him => uponPositive(him, true),
+  unwanted: him => uponPositive(him, false),
+  negative: uponNegative,
+  'ask-on': him => uponAsk(him, true),
+  'ask-off': him => uponAsk(him, false),
+};
+
+const STATES: Readonly<Record<NegotiationState, Model>> = {
+  NO: { state: 'NO', queue: 'EMPTY' },
+  YES: { state: 'YES', queue: 'EMPTY' },
+  WANTNO: { state: 'WANTNO', queue: 'EMPTY' },
+  'WANTNO/OPPOSITE': { state: 'WANTNO', queue: 'OPPOSITE' },
+  WANTYES: { state: 'WANTYES', queue: 'EMPTY' },
+  'WANTYES/OPPOSITE': { state: 'WANTYES', queue: 'OPPOSITE' },
+};
+
+const nameOf = ({ state, queue }: Model) => (queue === 'OPPOSITE' ? `${state}/OPPOSITE` : state);
+
+/** What an observer would be told, from the two states alone. */
+function effectOf(from: NegotiationState, to: string, input: NegotiationInput): string | undefined {
+  if (input === 'ask-on' || input === 'ask-off' || from === to) return undefined;
+  if (to === 'YES') return 'enabled';
+  if (to === 'NO') return from.startsWith('WANTYES') ? 'refused' : 'disabled';
+  return from === 'WANTNO/OPPOSITE' ? 'disabled' : undefined;
+}
+
+for (const from of Object.keys(STATES) as NegotiationState[]) {
+  for (const input of Object.keys(MODEL) as NegotiationInput[]) {
+    test(`${from}: ${input}`, () => {
+      const him = { ...STATES[from] };
+      const { say, error } = MODEL[input](him);
+      const actual = transition(from, input);
+      assert.equal(actual.next, nameOf(him), 'next state');
+      assert.equal(actual.say, say === undefined ? undefined : say === 'positive', 'what is sent');
+      assert.equal(actual.error ?? false, error, 'error');
+      assert.equal(actual.effect, effectOf(from, nameOf(him), input), 'effect');
+    });
+  }
+}
+
+// The same table drives both sides of an engine; here each state is reached on the wire and each word of the peer sent.
+
+const CODE = 200;
+const [WILL, WONT, DO, DONT] = [251, 252, 253, 254] as const;
+type Action = (r: Recorder, side: 'local' | 'remote') => void;
+const hear =
+  (positive: boolean): Action =>
+  (r, side) =>
+    r.telnet.receive(Uint8Array.of(255, side === 'remote' ? (positive ? WILL : WONT) : positive ? DO : DONT, CODE));
+const ask =
+  (on: boolean): Action =>
+  (r, side) =>
+    r.telnet.request(CODE, side, on);
+const WAYS: Readonly<Record<NegotiationState, Action[]>> = {
+  NO: [],
+  YES: [hear(true)],
+  WANTNO: [hear(true), ask(false)],
+  'WANTNO/OPPOSITE': [hear(true), ask(false), ask(true)],
+  WANTYES: [ask(true)],
+  'WANTYES/OPPOSITE': [ask(true), ask(false)],
+};
+const ACTIONS: Partial<Record<NegotiationInput, Action>> = {
+  agreed: hear(true),
+  negative: hear(false),
+  'ask-on': ask(true),
+  'ask-off': ask(false),
+};
+
+for (const side of ['local', 'remote'] as const) {
+  test(`the ${side} side of an engine goes through all states`, () => {
+    for (const [from, way] of Object.entries(WAYS) as [NegotiationState, Action[]][]) {
+      for (const [input, action] of Object.entries(ACTIONS) as [NegotiationInput, Action][]) {
+        const recorder = new Recorder([defineOption(CODE, { local: true, remote: true })]);
+        for (const step of way) step(recorder, side);
+        const { telnet } = recorder;
+        assert.equal(telnet.stateOf(CODE, side), from);
+        assert.equal(telnet.isPending(CODE, side), from.startsWith('WANT'));
+        recorder.take();
+        action(recorder, side);
+        const expected = transition(from, input);
+        assert.equal(telnet.stateOf(CODE, side), expected.next, `${from}: ${input}`);
+        assert.equal(telnet.stateOf(CODE, side === 'local' ? 'remote' : 'local'), 'NO');
+        const verb = side === 'local' ? (expected.say ? WILL : WONT) : expected.say ? DO : DONT;
+        assert.deepEqual([...recorder.sent()], expected.say === undefined ? [] : [255, verb, CODE]);
+        const events = recorder.events().filter(event => event.type === 'option');
+        const enabled = expected.effect === 'enabled';
+        assert.deepEqual(
+          events,
+          expected.effect === undefined ? [] : [{ type: 'option', option: CODE, side, enabled }],
+          `${from}: ${input}`,
+        );
+      }
+    }
+  });
+}
+
+test('a side is settled once the peer has spoken and owes nothing', () => {
+  const { telnet } = new Recorder([defineOption(CODE, { local: true, remote: true })]);
+  assert.equal(telnet.isSettled(CODE, 'remote'), false);
+  telnet.request(CODE, 'remote', true);
+  assert.equal(telnet.isSettled(CODE, 'remote'), false);
+  telnet.receive(Uint8Array.of(255, WONT, CODE));
+  assert.equal(telnet.isSettled(CODE, 'remote'), true);
+  assert.equal(telnet.isEnabled(CODE, 'remote'), false);
+  assert.equal(telnet.isSettled(CODE, 'local'), false);
+  telnet.request(CODE, 'remote', true);
+  assert.equal(telnet.isSettled(CODE, 'remote'), false);
+  telnet.receive(Uint8Array.of(255, WILL, CODE));
+  assert.equal(telnet.isSettled(CODE, 'remote') && telnet.isEnabled(CODE, 'remote'), true);
+});
