@@ -1,0 +1,202 @@
+/*
+ * The addon's entry: the state of an environment, its end, and small help for the other files.
+ */
+#include "telpty.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+void list_init(struct link *head) { head->next = head->prev = head; }
+
+void list_add(struct link *head, struct link *entry) {
+  if (entry->next != NULL) return;
+  entry->prev = head->prev;
+  entry->next = head;
+  head->prev->next = entry;
+  head->prev = entry;
+}
+
+void list_remove(struct link *entry) {
+  if (entry->next == NULL) return;
+  entry->prev->next = entry->next;
+  entry->next->prev = entry->prev;
+  entry->next = entry->prev = NULL;
+}
+
+bool list_empty(const struct link *head) { return head->next == head; }
+
+struct state *state_of(napi_env env) {
+  void *data = NULL;
+  napi_get_instance_data(env, &data);
+  return data;
+}
+
+void state_ref(struct state *s) { s->refs++; }
+
+/* The last reference lets the environment's end, if that waits for us, go on. */
+void state_unref(struct state *s) {
+  if (--s->refs > 0) return;
+  napi_remove_async_cleanup_hook(s->cleanup);
+  free(s);
+}
+
+/*
+ * Calls JavaScript from the loop: callback(owner, ...argv). An exception in there is one like in any other callback of
+ * Node: uncaught. `p` may be closed and its program reaped when this returns, but it is still allocated if the caller
+ * holds a reference.
+ */
+void call_js(struct pty *p, enum callback which, size_t argc, const int32_t *argv) {
+  struct state *s = p->state;
+  if (s->closing || p->owner == NULL) return;
+  napi_env env = s->env;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value function, args[4], global, error;
+  bool ready = napi_get_reference_value(env, s->callbacks[which], &function) == napi_ok &&
+               napi_get_reference_value(env, p->owner, &args[0]) == napi_ok && napi_get_global(env, &global) == napi_ok;
+  for (size_t i = 0; ready && i < argc; i++) ready = napi_create_int32(env, argv[i], &args[i + 1]) == napi_ok;
+  /* make_callback and not call_function: it runs the ticks and promise jobs that the callback leaves behind */
+  if (ready && napi_make_callback(env, NULL, global, function, argc + 1, args, NULL) == napi_pending_exception &&
+      napi_get_and_clear_last_exception(env, &error) == napi_ok)
+    napi_fatal_exception(env, error);
+  napi_close_handle_scope(env, scope);
+}
+
+napi_value js_int(napi_env env, int64_t value) {
+  napi_value result = NULL;
+  napi_create_int64(env, value, &result);
+  return result;
+}
+
+/* Reads exactly `count` arguments; with fewer it throws and returns false. */
+bool get_args(napi_env env, napi_callback_info info, size_t count, napi_value *args) {
+  size_t given = count;
+  if (napi_get_cb_info(env, info, &given, args, NULL, NULL) == napi_ok && given >= count) return true;
+  napi_throw_type_error(env, NULL, "telpty addon: too few arguments");
+  return false;
+}
+
+/*
+ * Points at the memory of a typed array whose elements have `element` bytes (Buffers: 1); `length` counts elements. The
+ * memory is borrowed: it is JavaScript's. For anything else it throws and returns false.
+ */
+bool get_bytes(napi_env env, napi_value value, size_t element, void **data, size_t *length) {
+  static const size_t sizes[] = {
+      [napi_int8_array] = 1,   [napi_uint8_array] = 1,  [napi_uint8_clamped_array] = 1, [napi_int16_array] = 2,
+      [napi_uint16_array] = 2, [napi_int32_array] = 4,  [napi_uint32_array] = 4,        [napi_float32_array] = 4,
+      [napi_float64_array] = 8};
+  napi_typedarray_type type;
+  if (napi_get_typedarray_info(env, value, &type, length, data, NULL, NULL) == napi_ok &&
+      (size_t)type < sizeof sizes / sizeof *sizes && sizes[type] == element)
+    return true;
+  napi_throw_type_error(env, NULL, "telpty addon: not the typed array that was expected");
+  return false;
+}
+
+void export_function(napi_env env, napi_value exports, const char *name, napi_callback function) {
+  napi_value value;
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, NULL, &value) == napi_ok)
+    napi_set_named_property(env, exports, name, value);
+}
+
+/* setup({ read, written, left, exit, end }) */
+static napi_value setup(napi_env env, napi_callback_info info) {
+  static const char *const names[CALLBACKS] = {"read", "written", "left", "exit", "end"};
+  struct state *s = state_of(env);
+  napi_value object, function;
+  if (!get_args(env, info, 1, &object)) return NULL;
+  for (int i = 0; i < CALLBACKS; i++) {
+    if (s->callbacks[i] != NULL || napi_get_named_property(env, object, names[i], &function) != napi_ok ||
+        napi_create_reference(env, function, 1, &s->callbacks[i]) != napi_ok) {
+      napi_throw_error(env, NULL, "telpty addon: setup() failed, or was called twice");
+      return NULL;
+    }
+  }
+  return NULL;
+}
+
+/* counts(): what this environment holds, for tests */
+static napi_value counts(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct state *s = state_of(env);
+  int terminals = 0, children = 0;
+  for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
+    struct pty *p = ENTRY(l, struct pty, all);
+    terminals += p->master >= 0;
+    children += !p->reaped;
+  }
+  napi_value result;
+  if (napi_create_object(env, &result) != napi_ok) return NULL;
+  napi_set_named_property(env, result, "terminals", js_int(env, terminals));
+  napi_set_named_property(env, result, "children", js_int(env, children));
+  return result;
+}
+
+static void state_handle_closed(uv_handle_t *handle) { state_unref(handle->data); }
+
+/*
+ * The environment ends, perhaps with programs still running (a worker was terminated). Their terminals are closed, and they
+ * are killed rather than left behind: nobody would be there to reap them. The hook is asynchronous, so Node keeps the loop
+ * turning until the last handle is closed and the last program reaped.
+ */
+static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
+  (void)handle;
+  struct state *s = data;
+  s->closing = true;
+  for (struct link *l = s->ptys.next, *next; l != &s->ptys; l = next) {
+    next = l->next;
+    struct pty *p = ENTRY(l, struct pty, all);
+    pty_ref(p);
+    if (!p->reaped) {
+      signal_foreground(p, SIGKILL);
+      kill(-p->pid, SIGKILL);
+      process_release(p);
+    }
+    pty_close_terminal(p);
+    pty_forget_if_over(p);
+    if (p->owner != NULL) napi_delete_reference(s->env, p->owner);
+    p->owner = NULL;
+    pty_unref(p);
+  }
+  for (int i = 0; i < CALLBACKS; i++)
+    if (s->callbacks[i] != NULL) napi_delete_reference(s->env, s->callbacks[i]);
+  if (s->slab != NULL) napi_delete_reference(s->env, s->slab);
+  s->slab = NULL;
+  s->slab_data = NULL;
+  uv_close((uv_handle_t *)&s->finisher, state_handle_closed);
+  uv_close((uv_handle_t *)&s->round, state_handle_closed);
+  uv_close((uv_handle_t *)&s->retry, state_handle_closed);
+  /* the SIGCHLD watcher closes when no program is left for it */
+  process_state_close(s);
+  state_unref(s); /* the environment's own reference */
+}
+
+NAPI_MODULE_INIT() {
+  struct state *s = calloc(1, sizeof *s);
+  if (s == NULL) return NULL;
+  s->env = env;
+  s->refs = 1;
+  s->use_pidfd = true;
+  list_init(&s->ptys);
+  list_init(&s->finishing);
+  list_init(&s->writing);
+  if (napi_get_uv_event_loop(env, &s->loop) != napi_ok || napi_set_instance_data(env, s, NULL, NULL) != napi_ok ||
+      napi_add_async_cleanup_hook(env, cleanup, s, &s->cleanup) != napi_ok) {
+    free(s);
+    return NULL;
+  }
+  read_state_init(s);
+  write_state_init(s);
+  process_state_init(s);
+
+  export_function(env, exports, "setup", setup);
+  export_function(env, exports, "counts", counts);
+  pty_exports(env, exports);
+  read_exports(env, exports);
+  write_exports(env, exports);
+  termios_exports(env, exports);
+  process_exports(env, exports);
+  user_exports(env, exports);
+  socket_exports(env, exports);
+  return exports;
+}

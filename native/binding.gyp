@@ -1,0 +1,28 @@
+{
+  "targets": [
+    {
+      "target_name": "telpty",
+      "sources": [
+        "addon.c",
+        "child.c",
+        "process.c",
+        "pty.c",
+        "read.c",
+        "request.c",
+        "socket.c",
+        "spawn.c",
+        "termios.c",
+        "user.c",
+        "write.c"
+      ],
+      "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],
+      "cflags_c": ["-std=gnu11", "-Wall", "-Wextra", "-fvisibility=hidden"],
+      "xcode_settings": {
+        "GCC_C_LANGUAGE_STANDARD": "gnu11",
+        "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+        "WARNING_CFLAGS": ["-Wall", "-Wextra"],
+        "MACOSX_DEPLOYMENT_TARGET": "11.0"
+      }
+    }
+  ]
+}

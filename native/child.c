@@ -1,0 +1,174 @@
+/*
+ * What happens between fork and exec.
+ *
+ * On Linux this is the child of a vfork: it shares the parent's memory, while the parent's other threads (V8's, libuv's) go
+ * on running. So there are only system calls in here, raw where the C library's wrapper does more than the call: set*id
+ * would signal every thread of the *parent* to follow. Nothing is allocated, no lock is taken, and the only memory written
+ * is this stack and plan->script. It never returns.
+ *
+ * For an overview of the traps see `child_exec` of CPython's _posixsubprocess.c and `__spawni_child` of glibc.
+ */
+#include "telpty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/syscall.h>
+
+/* On 32-bit systems the plain names are the calls of the 16-bit days. */
+#ifdef SYS_setgroups32
+#define RAW_SETGROUPS SYS_setgroups32
+#define RAW_SETRESGID SYS_setresgid32
+#define RAW_SETRESUID SYS_setresuid32
+#else
+#define RAW_SETGROUPS SYS_setgroups
+#define RAW_SETRESGID SYS_setresgid
+#define RAW_SETRESUID SYS_setresuid
+#endif
+
+static int set_groups(size_t count, const gid_t *groups) { return (int)syscall(RAW_SETGROUPS, count, groups); }
+static int set_gid(gid_t gid) { return (int)syscall(RAW_SETRESGID, gid, gid, gid); }
+static int set_uid(uid_t uid) { return (int)syscall(RAW_SETRESUID, uid, uid, uid); }
+
+static int set_limit(const struct limit *limit) {
+  const uint64_t values[2] = {limit->soft, limit->hard}; /* struct rlimit64 */
+  return (int)syscall(SYS_prlimit64, 0, limit->resource, values, NULL);
+}
+
+/*
+ * All dispositions to the default. exec itself resets what is caught, but not what is ignored (Node ignores SIGPIPE), and no
+ * handler may run here once signals are let in. The raw call also reaches the two signals that the C library keeps for
+ * itself. A zeroed struct sigaction is SIG_DFL in the layout of every architecture.
+ */
+static void reset_dispositions(void) {
+#ifdef __mips__
+  enum { SIGNALS = 128 };
+#else
+  enum { SIGNALS = 64 };
+#endif
+  const char by_default[64] = {0};
+  for (int number = 1; number <= SIGNALS; number++) syscall(SYS_rt_sigaction, number, by_default, NULL, SIGNALS / 8);
+}
+#else
+static int set_groups(size_t count, const gid_t *groups) { return setgroups((int)count, groups); }
+/* as root these set the real, effective and saved ids */
+static int set_gid(gid_t gid) { return setgid(gid); }
+static int set_uid(uid_t uid) { return setuid(uid); }
+
+static int set_limit(const struct limit *limit) {
+  const struct rlimit values = {.rlim_cur = (rlim_t)limit->soft, .rlim_max = (rlim_t)limit->hard};
+  return setrlimit(limit->resource, &values);
+}
+
+static void reset_dispositions(void) {
+  struct sigaction by_default;
+  memset(&by_default, 0, sizeof by_default);
+  by_default.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; number++) sigaction(number, &by_default, NULL);
+}
+#endif
+
+/*
+ * Marks everything but 0, 1 and 2 close-on-exec: what other code of the server left open is not the program's. (Marked, not
+ * closed: the pipe must still report a failing exec.)
+ */
+static void close_others_on_exec(void) {
+#if defined(__linux__)
+#ifndef SYS_close_range
+#define SYS_close_range 436 /* the same everywhere but on alpha; from Linux 5.9, this flag from 5.11 */
+#endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+  if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+#elif defined(CLOSE_RANGE_CLOEXEC)
+  if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
+#endif
+  /* Numbers are given out from below, so a server's are below this, whatever its limit allows. */
+  struct rlimit limit;
+  int end = 65536;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)end) end = (int)limit.rlim_cur;
+  for (int fd = 3; fd < end; fd++) {
+    int flags = fcntl(fd, F_GETFD);
+    if (flags >= 0 && !(flags & FD_CLOEXEC)) fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+  }
+}
+
+/*
+ * execvp's search, over paths that were put together before the fork. Returns the error to report: of a file that was there
+ * but not allowed rather than of one that was missing.
+ */
+static int execute(const struct plan *plan) {
+  bool denied = false;
+  for (char **path = plan->candidates; *path != NULL; path++) {
+    execve(*path, plan->argv, plan->envp);
+    if (errno == ENOEXEC) {
+      plan->script[1] = *path;
+      execve(plan->script[0], plan->script, plan->envp);
+    }
+    switch (errno) {
+      case EACCES:
+        denied = true;
+        break;
+      case ENOENT:
+      case ENOTDIR:
+#ifdef __linux__
+      /* of network file systems, as glibc has it */
+      case ESTALE:
+      case ENODEV:
+      case ETIMEDOUT:
+#endif
+        break;
+      default:
+        return errno;
+    }
+  }
+  return denied ? EACCES : errno;
+}
+
+static _Noreturn void fail(int report, enum step step, int error) {
+  const struct failure failure = {.step = (int)step, .error = error};
+  /* As small as this it is written whole or not at all. Should it fail, the parent sees a program that exited with 127. */
+  while (write(report, &failure, sizeof failure) < 0 && errno == EINTR) {
+  }
+  _exit(127);
+}
+
+static void check(int result, int report, enum step step) {
+  if (result < 0) fail(report, step, errno);
+}
+
+/*
+ * Turns this process into the program of `plan` on the terminal `slave`, or writes a struct failure to `report` and exits.
+ * Both descriptors are above 2. All signals must be blocked.
+ *
+ * The order matters: limits first, since raising one needs privileges; groups before gid before uid, each losing the right to
+ * the one before; the directory last, entered as the user it is for.
+ */
+_Noreturn void child_main(const struct plan *plan, int slave, int report) {
+  check(setsid(), report, STEP_SETSID);
+  check(ioctl(slave, TIOCSCTTY, 0), report, STEP_CTTY);
+  for (int fd = 0; fd <= 2; fd++) check(dup2(slave, fd), report, STEP_CTTY);
+  close_others_on_exec();
+
+  for (size_t i = 0; i < plan->nlimits; i++) check(set_limit(&plan->limits[i]), report, STEP_RLIMIT);
+  if (plan->identity) {
+    check(set_groups(plan->ngroups, plan->groups), report, STEP_SETGROUPS);
+    check(set_gid(plan->gid), report, STEP_SETGID);
+    check(set_uid(plan->uid), report, STEP_SETUID);
+  }
+  if (plan->cwd != NULL) check(chdir(plan->cwd), report, STEP_CHDIR);
+
+  reset_dispositions();
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  fail(report, STEP_EXEC, execute(plan));
+}

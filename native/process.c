@@ -1,0 +1,263 @@
+/*
+ * The one place that notices the end of programs, and the one that signals processes.
+ *
+ * Each program is watched by a pidfd in the loop's own poll where the system has them (Linux 5.3), else by one SIGCHLD
+ * watcher for all. No thread waits for a child, and waitpid is only ever asked about a child of ours: the children of
+ * Node's child_process are none of our business.
+ */
+#include "telpty.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <sys/syscall.h>
+/* from Linux 5.1 on new calls have one number on all architectures (but alpha) */
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+/* Close-on-exec by nature. */
+static int pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+static int pidfd_signal(int fd, int signal) { return (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0); }
+#else
+static int pidfd_open(pid_t pid) {
+  (void)pid;
+  errno = ENOSYS;
+  return -1;
+}
+static int pidfd_signal(int fd, int signal) {
+  (void)fd;
+  (void)signal;
+  errno = ENOSYS;
+  return -1;
+}
+#endif
+
+static void pidfd_closed(uv_handle_t *handle) {
+  struct pty *p = handle->data;
+  state_unref(p->state);
+  pty_unref(p);
+}
+
+static void unwatch(struct pty *p) {
+  struct state *s = p->state;
+  if (p->pidfd >= 0) {
+    uv_close((uv_handle_t *)&p->pidfd_poll, pidfd_closed);
+    close(p->pidfd);
+    p->pidfd = -1;
+  } else if (--s->watched_by_signal == 0) {
+    uv_signal_stop(&s->sigchld);
+    process_state_close(s);
+  }
+}
+
+/* Reaps the program if it has ended, and tells JavaScript. The caller holds a reference. */
+static void reap(struct pty *p) {
+  int status;
+  pid_t pid;
+  do pid = waitpid(p->pid, &status, WNOHANG);
+  while (pid < 0 && errno == EINTR);
+  if (pid == 0) return;
+  p->reaped = true;
+  unwatch(p);
+  /* ECHILD: somebody else has reaped it, and how it ended is not to be known */
+  const int32_t how[2] = {pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+                          pid > 0 && WIFSIGNALED(status) ? WTERMSIG(status) : 0};
+  write_drop(p);
+  call_js(p, ON_EXIT, 2, how);
+  pty_poll(p);
+  read_finish(p);
+  pty_forget_if_over(p);
+}
+
+/* The program seems to have ended. The caller holds a reference. */
+static void notice(struct pty *p) {
+  if (!p->held) {
+    reap(p);
+    return;
+  }
+  siginfo_t info = {0};
+  if (p->left || (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)) return;
+  p->left = true;
+  if (p->pidfd >= 0) uv_poll_stop(&p->pidfd_poll);
+  call_js(p, ON_LEFT, 0, NULL);
+}
+
+static void pidfd_ready(uv_poll_t *handle, int status, int events) {
+  (void)status;
+  (void)events;
+  struct pty *p = handle->data;
+  pty_ref(p);
+  notice(p);
+  pty_unref(p);
+}
+
+static void some_child_ended(uv_signal_t *handle, int number) {
+  (void)number;
+  struct state *s = handle->data;
+  /* A callback may change the list anywhere; so the walk begins anew after each program that ended. */
+  for (struct link *l = s->ptys.next; l != &s->ptys;) {
+    struct pty *p = ENTRY(l, struct pty, all);
+    bool before = p->reaped || p->left;
+    pty_ref(p);
+    if (!before && p->pidfd < 0) notice(p);
+    bool changed = before != (p->reaped || p->left);
+    struct link *next = l->next;
+    pty_unref(p);
+    l = changed ? s->ptys.next : next;
+  }
+}
+
+/* Watches a program that was just started, and whose end may have come already. Always succeeds. */
+void process_watch(struct pty *p) {
+  struct state *s = p->state;
+  p->pidfd = s->use_pidfd ? pidfd_open(p->pid) : -1;
+  if (p->pidfd >= 0) {
+    if (uv_poll_init(s->loop, &p->pidfd_poll, p->pidfd) == 0) {
+      p->pidfd_poll.data = p;
+      pty_ref(p);
+      state_ref(s);
+      uv_poll_start(&p->pidfd_poll, UV_READABLE, pidfd_ready);
+      return;
+    }
+    close(p->pidfd);
+    p->pidfd = -1;
+  }
+  if (s->watched_by_signal++ == 0) uv_signal_start(&s->sigchld, some_child_ended, SIGCHLD);
+  /* An end before the watcher was there went unheard. */
+  raise(SIGCHLD);
+}
+
+/* Waits for a child that was sent SIGKILL. */
+void process_reap_now(pid_t pid) {
+  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+  }
+}
+
+/* Ends what hold() began: the program is reaped, now if it has ended, else when it does. */
+void process_release(struct pty *p) {
+  if (!p->held) return;
+  p->held = false;
+  if (!p->left) return;
+  pty_ref(p);
+  reap(p);
+  pty_unref(p);
+}
+
+static napi_value js_hold(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  if (get_args(env, info, 1, args) && (p = pty_from_js(env, args[0])) != NULL) p->held = true;
+  return NULL;
+}
+
+static napi_value js_reap(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  if (get_args(env, info, 1, args) && (p = pty_from_js(env, args[0])) != NULL) process_release(p);
+  return NULL;
+}
+
+/* kill(pty, signal): the program alone. Until it is reaped its number is its own, so there is no race. */
+static napi_value js_kill(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  int32_t signal;
+  struct pty *p;
+  if (!get_args(env, info, 2, args) || (p = pty_from_js(env, args[0])) == NULL ||
+      napi_get_value_int32(env, args[1], &signal) != napi_ok)
+    return NULL;
+  if (p->reaped) return js_int(env, -ESRCH);
+  return js_int(env, kill(p->pid, signal) < 0 ? -errno : 0);
+}
+
+/*
+ * signalGroups(pty, signal): the program's group and the terminal's foreground group, each once. The first is ours for as
+ * long as the program is not reaped. Of the second only the number is known; it is ours if its leader is in our session.
+ * Where the leader is gone, the number is returned: the members must then be asked one by one.
+ */
+static napi_value js_signal_groups(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  int32_t signal;
+  struct pty *p;
+  if (!get_args(env, info, 2, args) || (p = pty_from_js(env, args[0])) == NULL ||
+      napi_get_value_int32(env, args[1], &signal) != napi_ok)
+    return NULL;
+  if (p->reaped) return js_int(env, -ESRCH);
+  kill(-p->pid, signal);
+  pid_t group = p->master >= 0 ? tcgetpgrp(p->master) : -1;
+  if (group <= 1 || group == p->pid) return js_int(env, 0);
+  pid_t session = getsid(group);
+  if (session == p->pid) kill(-group, signal);
+  return js_int(env, session < 0 ? group : 0);
+}
+
+/* sessionsOf(pids): in place, process id to session id; 0 for a process that is gone */
+static napi_value js_sessions_of(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  void *data;
+  size_t length;
+  if (!get_args(env, info, 1, args) || !get_bytes(env, args[0], 4, &data, &length)) return NULL;
+  int32_t *pids = data;
+  for (size_t i = 0; i < length; i++) {
+    pid_t session = pids[i] > 0 ? getsid(pids[i]) : -1;
+    pids[i] = session < 0 ? 0 : session;
+  }
+  return NULL;
+}
+
+/*
+ * signalMember(session, group, pid, signal). The pidfd is opened first and the question asked after: if the answer is yes,
+ * either the descriptor is of that very process, or that of one that has died since, to which nothing can happen. The caller
+ * makes sure that `session` is still the one it means.
+ */
+static napi_value js_signal_member(napi_env env, napi_callback_info info) {
+  napi_value args[4];
+  int32_t v[4];
+  if (!get_args(env, info, 4, args)) return NULL;
+  for (int i = 0; i < 4; i++)
+    if (napi_get_value_int32(env, args[i], &v[i]) != napi_ok) return NULL;
+  const pid_t session = v[0], group = v[1], pid = v[2];
+  if (pid <= 1 || session <= 1) return js_int(env, -ESRCH);
+  int fd = pidfd_open(pid);
+  if (fd < 0 && errno == ESRCH) return js_int(env, -ESRCH);
+  int result = -ESRCH;
+  if (getsid(pid) == session && (group == 0 || getpgid(pid) == group))
+    result = (fd >= 0 ? pidfd_signal(fd, v[3]) : kill(pid, v[3])) < 0 ? -errno : 0;
+  if (fd >= 0) close(fd);
+  return js_int(env, result);
+}
+
+static napi_value js_use_pidfd(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  if (get_args(env, info, 1, args)) napi_get_value_bool(env, args[0], &state_of(env)->use_pidfd);
+  return NULL;
+}
+
+static void sigchld_closed(uv_handle_t *handle) { state_unref(handle->data); }
+
+void process_state_init(struct state *s) {
+  uv_signal_init(s->loop, &s->sigchld);
+  s->sigchld.data = s;
+  state_ref(s);
+}
+
+/* At the end of the environment the watcher stays for as long as a program is left for it. */
+void process_state_close(struct state *s) {
+  if (s->closing && s->watched_by_signal == 0 && !uv_is_closing((uv_handle_t *)&s->sigchld))
+    uv_close((uv_handle_t *)&s->sigchld, sigchld_closed);
+}
+
+void process_exports(napi_env env, napi_value exports) {
+  export_function(env, exports, "hold", js_hold);
+  export_function(env, exports, "reap", js_reap);
+  export_function(env, exports, "kill", js_kill);
+  export_function(env, exports, "signalGroups", js_signal_groups);
+  export_function(env, exports, "sessionsOf", js_sessions_of);
+  export_function(env, exports, "signalMember", js_signal_member);
+  export_function(env, exports, "usePidfd", js_use_pidfd);
+}

@@ -1,0 +1,224 @@
+/*
+ * A terminal with its program, as JavaScript holds it: its life, and everything that is neither reading nor writing.
+ *
+ * A struct pty is in `state->ptys` from its start until its terminal is closed and its program reaped. For that time its
+ * owner, the Pty object, is kept from the garbage collector, and the polls on the master and on the program keep the loop
+ * alive. Afterwards it is an empty shell that lives for as long as the JavaScript object does.
+ */
+#include "telpty.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+void pty_ref(struct pty *p) { p->refs++; }
+
+void pty_unref(struct pty *p) {
+  if (--p->refs == 0) free(p);
+}
+
+static void finalize(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  pty_unref(data);
+}
+
+/* The struct behind the external that spawn() returned; throws and returns NULL for anything else. */
+struct pty *pty_from_js(napi_env env, napi_value value) {
+  void *data;
+  if (napi_get_value_external(env, value, &data) == napi_ok) return data;
+  napi_throw_type_error(env, NULL, "telpty addon: not a pseudo-terminal");
+  return NULL;
+}
+
+static void master_closed(uv_handle_t *handle) {
+  struct pty *p = handle->data;
+  state_unref(p->state);
+  pty_unref(p);
+}
+
+static void master_ready(uv_poll_t *handle, int status, int events) {
+  struct pty *p = handle->data;
+  pty_ref(p);
+  if (status < 0) {
+    /* libuv has stopped the poll */
+    p->polled = 0;
+    p->hungup = true;
+    write_drop(p);
+    call_js(p, ON_WRITTEN, 0, NULL);
+  } else {
+    if ((events & UV_WRITABLE) != 0) write_ready(p);
+    if ((events & UV_READABLE) != 0) read_turn(p);
+  }
+  pty_poll(p);
+  pty_unref(p);
+}
+
+/*
+ * Waits for what is wanted now. Nothing wanted means not being polled at all: a hang-up cannot be masked and would wake the
+ * loop for ever. (None is expected while we hold the slave; a program that calls vhangup() can cause one.)
+ */
+void pty_poll(struct pty *p) {
+  if (p->master < 0) return;
+  int wanted = 0;
+  if (!p->paused && !p->hungup && !p->reaped) wanted |= UV_READABLE;
+  if (p->pending.buffer != NULL) wanted |= UV_WRITABLE;
+  if (wanted == p->polled) return;
+  p->polled = wanted;
+  if (wanted == 0)
+    uv_poll_stop(&p->master_poll);
+  else
+    uv_poll_start(&p->master_poll, wanted, master_ready);
+}
+
+/* Closes both ends; the kernel then sends SIGHUP to whoever is left on the terminal. Does nothing the second time. */
+void pty_close_terminal(struct pty *p) {
+  if (p->master < 0) return;
+  write_drop(p);
+  list_remove(&p->finish);
+  uv_close((uv_handle_t *)&p->master_poll, master_closed);
+  close(p->slave);
+  close(p->master);
+  p->master = p->slave = -1;
+}
+
+/* Lets go of the owner, and of the loop, when nothing can happen any more. */
+void pty_forget_if_over(struct pty *p) {
+  if (p->master >= 0 || !p->reaped || p->all.next == NULL) return;
+  list_remove(&p->all);
+  if (p->owner != NULL) napi_delete_reference(p->state->env, p->owner);
+  p->owner = NULL;
+  state_unref(p->state);
+  pty_unref(p);
+}
+
+/* After a failure late in a start: the program runs, but JavaScript will never know. */
+static void abandon(struct pty *p, struct spawned *started, int error) {
+  kill(started->pid, SIGKILL);
+  process_reap_now(started->pid);
+  close(started->slave);
+  close(started->master);
+  started->error = error;
+  started->step = STEP_OPEN;
+  free(p);
+}
+
+/*
+ * Takes over what spawn() has started. Returns NULL, with started->error set and nothing left running, without memory or
+ * when the loop cannot poll the descriptors.
+ */
+static struct pty *adopt(struct state *s, struct spawned *started) {
+  struct pty *p = calloc(1, sizeof *p);
+  int error = p == NULL ? UV_ENOMEM : uv_poll_init(s->loop, &p->master_poll, started->master);
+  if (error < 0) {
+    abandon(p, started, -error);
+    return NULL;
+  }
+  p->state = s;
+  p->refs = 3; /* membership of s->ptys, the poll, the external */
+  p->master = started->master;
+  p->slave = started->slave;
+  p->pid = started->pid;
+  p->pidfd = -1;
+  p->master_poll.data = p;
+  state_ref(s);
+  state_ref(s);
+  list_add(&s->ptys, &p->all);
+  return p;
+}
+
+/* spawn(owner, request): an external, or undefined with request.result filled in; see SpawnRequest in src/pty/binding.ts */
+static napi_value js_spawn(napi_env env, napi_callback_info info) {
+  struct state *s = state_of(env);
+  struct plan plan;
+  struct spawned started = {.error = ENOMEM, .step = STEP_FORK};
+  struct pty *p = NULL;
+  napi_value args[2], value, external = NULL;
+  void *data;
+  size_t length;
+  if (!get_args(env, info, 2, args) || napi_get_named_property(env, args[1], "result", &value) != napi_ok ||
+      !get_bytes(env, value, 4, &data, &length) || length < 2)
+    return NULL;
+  int32_t *result = data;
+  bool planned = plan_from_js(env, args[1], &plan);
+  if (planned) {
+    spawn(&plan, &started);
+    if (started.error == 0) p = adopt(s, &started);
+  }
+  plan_free(&plan);
+  if (!planned) return NULL;
+  if (p == NULL) {
+    result[0] = started.error;
+    result[1] = (int32_t)started.step;
+    return NULL;
+  }
+  /* From here on nothing fails but for want of memory, where V8 ends the process itself. */
+  napi_create_reference(env, args[0], 1, &p->owner);
+  napi_create_external(env, p, finalize, NULL, &external);
+  process_watch(p);
+  pty_poll(p);
+  result[0] = p->pid;
+  return external;
+}
+
+/*
+ * Like a typed character, but at once: TIOCSIG lets the kernel find the group, without a race. It knows three signals only;
+ * for the others the group is named, and must be one of ours: a group that died out stays the terminal's foreground group by
+ * number, and that number may be a stranger's by now. Returns 0 or a negative errno.
+ */
+int signal_foreground(struct pty *p, int signal) {
+  if (p->master < 0 || p->reaped) return -ESRCH;
+#ifdef __linux__
+  if ((signal == SIGINT || signal == SIGQUIT || signal == SIGTSTP) && ioctl(p->master, TIOCSIG, signal) == 0) return 0;
+#endif
+  pid_t group = tcgetpgrp(p->master);
+  if (group <= 1 || getsid(group) != p->pid) return -ESRCH;
+  return kill(-group, signal) < 0 ? -errno : 0;
+}
+
+static napi_value js_signal_foreground(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  int32_t signal;
+  struct pty *p;
+  if (!get_args(env, info, 2, args) || (p = pty_from_js(env, args[0])) == NULL ||
+      napi_get_value_int32(env, args[1], &signal) != napi_ok)
+    return NULL;
+  return js_int(env, signal_foreground(p, signal));
+}
+
+static napi_value js_resize(napi_env env, napi_callback_info info) {
+  napi_value args[3];
+  uint32_t cols, rows;
+  struct pty *p;
+  if (!get_args(env, info, 3, args) || (p = pty_from_js(env, args[0])) == NULL ||
+      napi_get_value_uint32(env, args[1], &cols) != napi_ok || napi_get_value_uint32(env, args[2], &rows) != napi_ok)
+    return NULL;
+  struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
+  if (p->master < 0) return js_int(env, -EIO);
+  return js_int(env, ioctl(p->master, TIOCSWINSZ, &size) < 0 ? -errno : 0);
+}
+
+static napi_value js_close(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
+  pty_close_terminal(p);
+  pty_forget_if_over(p);
+  return NULL;
+}
+
+void pty_exports(napi_env env, napi_value exports) {
+  napi_value steps, name;
+  if (napi_create_array_with_length(env, STEPS, &steps) == napi_ok) {
+    for (uint32_t i = 0; i < STEPS; i++)
+      if (napi_create_string_utf8(env, step_names[i], NAPI_AUTO_LENGTH, &name) == napi_ok)
+        napi_set_element(env, steps, i, name);
+    napi_set_named_property(env, exports, "steps", steps);
+  }
+  export_function(env, exports, "spawn", js_spawn);
+  export_function(env, exports, "resize", js_resize);
+  export_function(env, exports, "signalForeground", js_signal_foreground);
+  export_function(env, exports, "close", js_close);
+}

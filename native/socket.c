@@ -1,0 +1,73 @@
+/*
+ * What Node does not know of TCP sockets: urgent data, of which a Telnet Synch is made, and whether one that nobody reads
+ * from at the moment is still connected.
+ */
+#define _GNU_SOURCE /* POLLRDHUP */
+#include "telpty.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#ifndef POLLRDHUP
+#define POLLRDHUP 0 /* outside Linux and FreeBSD: a FIN is seen when what stands before it has been read */
+#endif
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* macOS; Node ignores SIGPIPE anyway */
+#endif
+
+static bool get_fd(napi_env env, napi_callback_info info, size_t count, napi_value *args, int32_t *fd) {
+  return get_args(env, info, count, args) && napi_get_value_int32(env, args[0], fd) == napi_ok;
+}
+
+static napi_value js_set_oob_inline(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  int32_t fd;
+  int on = 1;
+  if (!get_fd(env, info, 1, args, &fd)) return NULL;
+  return js_int(env, setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on) < 0 ? -errno : 0);
+}
+
+static napi_value js_is_oob_inline(napi_env env, napi_callback_info info) {
+  napi_value args[1], result;
+  int32_t fd;
+  int on = 0;
+  socklen_t length = sizeof on;
+  if (!get_fd(env, info, 1, args, &fd)) return NULL;
+  bool set = getsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, &length) == 0 && on != 0;
+  return napi_get_boolean(env, set, &result) == napi_ok ? result : NULL;
+}
+
+/* sendUrgent(fd, bytes): the number of bytes taken, or a negative errno; the last byte given is the urgent one */
+static napi_value js_send_urgent(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  int32_t fd;
+  void *data;
+  size_t length;
+  if (!get_fd(env, info, 2, args, &fd) || !get_bytes(env, args[1], 1, &data, &length)) return NULL;
+  ssize_t n;
+  do n = send(fd, data, length, MSG_OOB | MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  return js_int(env, n < 0 ? -errno : n);
+}
+
+/*
+ * peerState(fd): 0 connected; 1 the peer has closed its sending half, perhaps behind unread input; 2 the connection was
+ * reset, or both its directions are closed
+ */
+static napi_value js_peer_state(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  int32_t fd;
+  if (!get_fd(env, info, 1, args, &fd)) return NULL;
+  struct pollfd watched = {.fd = fd, .events = POLLRDHUP};
+  if (poll(&watched, 1, 0) != 1) return js_int(env, 0);
+  return js_int(env, (watched.revents & (POLLERR | POLLHUP)) != 0 ? 2 : (watched.revents & POLLRDHUP) != 0 ? 1 : 0);
+}
+
+void socket_exports(napi_env env, napi_value exports) {
+  export_function(env, exports, "setOobInline", js_set_oob_inline);
+  export_function(env, exports, "isOobInline", js_is_oob_inline);
+  export_function(env, exports, "sendUrgent", js_send_urgent);
+  export_function(env, exports, "peerState", js_peer_state);
+}

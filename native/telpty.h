@@ -1,0 +1,204 @@
+/*
+ * What the files of the addon share.
+ *
+ * The addon holds no policy: which modes a terminal starts with, when a session is hung up, what an error is called is
+ * decided in src/pty. Functions called from JavaScript return a negative errno instead of throwing; they throw only when
+ * handed something that src/pty/binding.ts cannot hand them.
+ *
+ * Everything belongs to one environment (the main thread, or a worker) and is touched by its thread alone: there is not
+ * one mutable global variable.
+ */
+#ifndef TELPTY_H
+#define TELPTY_H
+
+#include <node_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <termios.h>
+#include <uv.h>
+
+/* The most one drain hands to JavaScript. src/pty/pty.ts keeps this much room in the slab at all times. */
+#define DRAIN_LIMIT (64 * 1024)
+
+/* The functions of `AddonCallbacks` in src/pty/binding.ts, in the order of setup(). */
+enum callback { ON_READ, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, CALLBACKS };
+
+struct pty;
+
+/* A doubly linked list through struct pty: an entry is in at most one list of each kind. */
+struct link {
+  struct link *next, *prev; /* NULL when in no list */
+};
+
+/* All state of one environment. */
+struct state {
+  napi_env env;
+  uv_loop_t *loop;
+  napi_async_cleanup_hook_handle cleanup;
+  napi_ref callbacks[CALLBACKS];
+
+  /* The slab: memory owned by JavaScript, kept alive by the reference, filled from `slab_used` on. */
+  napi_ref slab;
+  char *slab_data;
+  size_t slab_size, slab_used;
+
+  struct link ptys;      /* all with an open terminal or a living program */
+  struct link finishing; /* whose program was reaped and whose last output is being read */
+  struct link writing;   /* with a write that waits for room */
+
+  /* Who else there is, by which a turn of reading is measured: see read.c. */
+  uv_check_t round;         /* runs at the end of each round of the loop in which terminals were read */
+  unsigned active, before;  /* terminals read in this round, and in the one before */
+  uint64_t typed_at;        /* when something was last written to a terminal, by uv_hrtime(); 0: never */
+  const struct pty *typist; /* to which one; only to be compared */
+
+  uv_idle_t finisher; /* runs while `finishing` has entries */
+  uv_timer_t retry;   /* runs while `writing` has entries; see write.c */
+  uv_signal_t sigchld; /* runs while a program is watched without a pidfd */
+  unsigned watched_by_signal;
+
+  bool use_pidfd;
+  bool closing;    /* the environment is going: no more JavaScript */
+  unsigned refs;   /* the environment, open handles of the loop, entries of `ptys` */
+};
+
+/* A write of which the terminal has not taken all. */
+struct pending_write {
+  napi_ref buffer; /* keeps `data` alive; NULL when nothing is pending */
+  const char *data;
+  size_t length;
+  unsigned wait, waited; /* ticks of the retry timer */
+};
+
+/* A pseudo-terminal with its program. Freed when neither JavaScript nor a handle of the loop points to it. */
+struct pty {
+  struct state *state;
+  unsigned refs;
+  napi_ref owner; /* the Pty object; strong while `ptys` has this entry, then NULL */
+  struct link all, finish, write;
+
+  int master, slave; /* -1 when closed */
+  uv_poll_t master_poll;
+  int polled;       /* the events that master_poll waits for */
+  bool paused;      /* JavaScript wants no output */
+  bool hungup;      /* the master reports EIO: no output will come */
+  size_t afterlife; /* bytes read since the program was reaped */
+  struct pending_write pending;
+
+  pid_t pid;
+  int pidfd; /* -1: watched by SIGCHLD, or reaped */
+  uv_poll_t pidfd_poll;
+  bool reaped;
+  bool held; /* an ended program stays a zombie until JavaScript releases it */
+  bool left; /* it has ended, and JavaScript knows */
+};
+
+/* The steps of a start, in order; their names are in spawn.c. */
+enum step {
+  STEP_OPEN, STEP_WINSIZE, STEP_TERMIOS, STEP_FORK, STEP_SETSID, STEP_CTTY, STEP_RLIMIT,
+  STEP_SETGROUPS, STEP_SETGID, STEP_SETUID, STEP_CHDIR, STEP_EXEC, STEPS
+};
+
+struct limit {
+  int resource;
+  uint64_t soft, hard;
+};
+
+/* Everything about a start, complete before the fork: the child of a vfork must not even allocate. */
+struct plan {
+  char **candidates; /* paths to try, NULL at the end */
+  char **argv;       /* NULL at the end */
+  char **script;     /* "/bin/sh", a free place for the path, argv[1]…: for a file the kernel cannot execute (ENOEXEC) */
+  char **envp;       /* NULL at the end */
+  const char *cwd;   /* or NULL */
+  unsigned short cols, rows;
+  const uint32_t *words; /* c_iflag, c_oflag, c_cflag, c_lflag, speed */
+  const int16_t *cc;     /* NCCS entries; -1: as the system has it */
+  bool identity;     /* whether uid, gid and groups are to be set */
+  uid_t uid;
+  gid_t gid;
+  gid_t *groups;
+  size_t ngroups;
+  struct limit *limits;
+  size_t nlimits;
+};
+
+/* What a start ends in. */
+struct spawned {
+  int master, slave;
+  pid_t pid;
+  int error; /* 0, or the errno of `step`, and then the rest is not set */
+  enum step step;
+};
+
+/* What the child reports through the pipe when a step fails. */
+struct failure {
+  int step, error;
+};
+
+/* addon.c */
+struct state *state_of(napi_env env);
+void state_ref(struct state *s);
+void state_unref(struct state *s);
+void call_js(struct pty *p, enum callback which, size_t argc, const int32_t *argv);
+napi_value js_int(napi_env env, int64_t value);
+bool get_args(napi_env env, napi_callback_info info, size_t count, napi_value *args);
+bool get_bytes(napi_env env, napi_value value, size_t element, void **data, size_t *length);
+void export_function(napi_env env, napi_value exports, const char *name, napi_callback function);
+
+void list_init(struct link *head);
+void list_add(struct link *head, struct link *entry);
+void list_remove(struct link *entry);
+bool list_empty(const struct link *head);
+#define ENTRY(link_, type, member) ((type *)((char *)(link_) - offsetof(type, member)))
+
+/* request.c */
+bool plan_from_js(napi_env env, napi_value request, struct plan *plan);
+void plan_free(struct plan *plan);
+
+/* spawn.c, child.c */
+extern const char *const step_names[STEPS];
+void spawn(const struct plan *plan, struct spawned *result);
+_Noreturn void child_main(const struct plan *plan, int slave, int report);
+
+/* pty.c */
+void pty_ref(struct pty *p);
+void pty_unref(struct pty *p);
+void pty_close_terminal(struct pty *p);
+void pty_forget_if_over(struct pty *p);
+void pty_poll(struct pty *p);
+struct pty *pty_from_js(napi_env env, napi_value value);
+void pty_exports(napi_env env, napi_value exports);
+int signal_foreground(struct pty *p, int signal);
+
+/* read.c */
+void read_turn(struct pty *p);
+void read_finish(struct pty *p);
+void read_state_init(struct state *s);
+void read_exports(napi_env env, napi_value exports);
+
+/* write.c */
+void write_ready(struct pty *p);
+void write_drop(struct pty *p);
+void write_state_init(struct state *s);
+void write_exports(napi_env env, napi_value exports);
+
+/* termios.c */
+void termios_apply(struct termios *t, const uint32_t *words, const int16_t *cc);
+void termios_exports(napi_env env, napi_value exports);
+
+/* process.c */
+void process_watch(struct pty *p);
+void process_reap_now(pid_t pid);
+void process_release(struct pty *p);
+void process_state_close(struct state *s);
+void process_state_init(struct state *s);
+void process_exports(napi_env env, napi_value exports);
+
+/* user.c, socket.c */
+void user_exports(napi_env env, napi_value exports);
+void socket_exports(napi_env env, napi_value exports);
+
+#endif

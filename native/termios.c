@@ -1,0 +1,215 @@
+/*
+ * Terminal modes: the numbers of this system under their POSIX names in lower case, and getting and setting them whole. What
+ * is set to what is decided in src/pty/modes.ts.
+ */
+#include "telpty.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+struct named {
+  const char *name;
+  uint32_t value;
+};
+
+static const struct named iflags[] = {
+    {"ignbrk", IGNBRK}, {"brkint", BRKINT}, {"ignpar", IGNPAR}, {"parmrk", PARMRK}, {"inpck", INPCK},
+    {"istrip", ISTRIP}, {"inlcr", INLCR},   {"igncr", IGNCR},   {"icrnl", ICRNL},   {"ixon", IXON},
+    {"ixany", IXANY},   {"ixoff", IXOFF},
+#ifdef IUCLC
+    {"iuclc", IUCLC},
+#endif
+#ifdef IMAXBEL
+    {"imaxbel", IMAXBEL},
+#endif
+#ifdef IUTF8
+    {"iutf8", IUTF8},
+#endif
+    {NULL, 0}};
+
+static const struct named oflags[] = {
+    {"opost", OPOST},
+#ifdef OLCUC
+    {"olcuc", OLCUC},
+#endif
+#ifdef ONLCR
+    {"onlcr", ONLCR},
+#endif
+#ifdef OCRNL
+    {"ocrnl", OCRNL},
+#endif
+#ifdef ONOCR
+    {"onocr", ONOCR},
+#endif
+#ifdef ONLRET
+    {"onlret", ONLRET},
+#endif
+#ifdef OFILL
+    {"ofill", OFILL},
+#endif
+#ifdef OFDEL
+    {"ofdel", OFDEL},
+#endif
+    {NULL, 0}};
+
+static const struct named cflags[] = {
+    {"cstopb", CSTOPB}, {"cread", CREAD}, {"parenb", PARENB}, {"parodd", PARODD}, {"hupcl", HUPCL}, {"clocal", CLOCAL},
+#ifdef CRTSCTS
+    {"crtscts", (uint32_t)CRTSCTS},
+#endif
+    {NULL, 0}};
+
+static const struct named lflags[] = {
+    {"isig", ISIG},     {"icanon", ICANON}, {"echo", ECHO},     {"echoe", ECHOE},
+    {"echok", ECHOK},   {"echonl", ECHONL}, {"noflsh", NOFLSH}, {"tostop", TOSTOP}, {"iexten", IEXTEN},
+#ifdef ECHOCTL
+    {"echoctl", ECHOCTL},
+#endif
+#ifdef ECHOPRT
+    {"echoprt", ECHOPRT},
+#endif
+#ifdef ECHOKE
+    {"echoke", ECHOKE},
+#endif
+#ifdef FLUSHO
+    {"flusho", FLUSHO},
+#endif
+#ifdef PENDIN
+    {"pendin", PENDIN},
+#endif
+#ifdef EXTPROC
+    {"extproc", EXTPROC},
+#endif
+    {NULL, 0}};
+
+static const struct named characters[] = {
+    {"vintr", VINTR}, {"vquit", VQUIT}, {"verase", VERASE}, {"vkill", VKILL},   {"veof", VEOF}, {"veol", VEOL},
+    {"vmin", VMIN},   {"vtime", VTIME}, {"vstart", VSTART}, {"vstop", VSTOP}, {"vsusp", VSUSP},
+#ifdef VEOL2
+    {"veol2", VEOL2},
+#endif
+#ifdef VSWTC
+    {"vswtc", VSWTC},
+#endif
+#ifdef VDSUSP
+    {"vdsusp", VDSUSP},
+#endif
+#ifdef VREPRINT
+    {"vreprint", VREPRINT},
+#endif
+#ifdef VDISCARD
+    {"vdiscard", VDISCARD},
+#endif
+#ifdef VWERASE
+    {"vwerase", VWERASE},
+#endif
+#ifdef VLNEXT
+    {"vlnext", VLNEXT},
+#endif
+#ifdef VSTATUS
+    {"vstatus", VSTATUS},
+#endif
+    {NULL, 0}};
+
+static const struct named resources[] = {
+    {"core", RLIMIT_CORE},     {"cpu", RLIMIT_CPU},     {"data", RLIMIT_DATA},
+    {"fsize", RLIMIT_FSIZE},   {"nofile", RLIMIT_NOFILE}, {"stack", RLIMIT_STACK},
+#ifdef RLIMIT_AS
+    {"as", RLIMIT_AS},
+#endif
+#ifdef RLIMIT_NPROC
+    {"nproc", RLIMIT_NPROC},
+#endif
+#ifdef RLIMIT_MEMLOCK
+    {"memlock", RLIMIT_MEMLOCK},
+#endif
+    {NULL, 0}};
+
+/* Sets flags, speed and those control characters that are not negative. */
+void termios_apply(struct termios *t, const uint32_t *words, const int16_t *cc) {
+  t->c_iflag = (tcflag_t)words[0];
+  t->c_oflag = (tcflag_t)words[1];
+  t->c_cflag = (tcflag_t)words[2];
+  t->c_lflag = (tcflag_t)words[3];
+  for (int i = 0; i < NCCS; i++)
+    if (cc[i] >= 0) t->c_cc[i] = (cc_t)cc[i];
+  /* after the flags: on Linux the speed is a part of c_cflag */
+  cfsetispeed(t, (speed_t)words[4]);
+  cfsetospeed(t, (speed_t)words[4]);
+}
+
+static bool arguments(napi_env env, napi_callback_info info, struct pty **p, uint32_t **words, int16_t **cc) {
+  napi_value args[3];
+  void *data;
+  size_t length;
+  if (!get_args(env, info, 3, args) || (*p = pty_from_js(env, args[0])) == NULL ||
+      !get_bytes(env, args[1], 4, &data, &length) || length < 5)
+    return false;
+  *words = data;
+  if (!get_bytes(env, args[2], 2, &data, &length) || length < NCCS) return false;
+  *cc = data;
+  return true;
+}
+
+/* getModes(pty, words, cc): through the slave, since not every system answers for it on the master */
+static napi_value js_get_modes(napi_env env, napi_callback_info info) {
+  struct pty *p;
+  uint32_t *words;
+  int16_t *cc;
+  struct termios t;
+  if (!arguments(env, info, &p, &words, &cc)) return NULL;
+  if (p->slave < 0) return js_int(env, -EIO);
+  if (tcgetattr(p->slave, &t) < 0) return js_int(env, -errno);
+  words[0] = (uint32_t)t.c_iflag;
+  words[1] = (uint32_t)t.c_oflag;
+  words[2] = (uint32_t)t.c_cflag;
+  words[3] = (uint32_t)t.c_lflag;
+  words[4] = (uint32_t)cfgetospeed(&t);
+  for (int i = 0; i < NCCS; i++) cc[i] = t.c_cc[i];
+  return js_int(env, 0);
+}
+
+static napi_value js_set_modes(napi_env env, napi_callback_info info) {
+  struct pty *p;
+  uint32_t *words;
+  int16_t *cc;
+  struct termios t;
+  if (!arguments(env, info, &p, &words, &cc)) return NULL;
+  if (p->slave < 0) return js_int(env, -EIO);
+  if (tcgetattr(p->slave, &t) < 0) return js_int(env, -errno);
+  termios_apply(&t, words, cc);
+  return js_int(env, tcsetattr(p->slave, TCSANOW, &t) < 0 ? -errno : 0);
+}
+
+static void set_number(napi_env env, napi_value object, const char *name, uint32_t value) {
+  napi_set_named_property(env, object, name, js_int(env, value));
+}
+
+static void set_table(napi_env env, napi_value object, const char *name, const struct named *table) {
+  napi_value values;
+  if (napi_create_object(env, &values) != napi_ok) return;
+  for (; table->name != NULL; table++) set_number(env, values, table->name, table->value);
+  napi_set_named_property(env, object, name, values);
+}
+
+void termios_exports(napi_env env, napi_value exports) {
+  static const uint32_t sizes[4] = {CS5, CS6, CS7, CS8};
+  napi_value termios, cs;
+  if (napi_create_object(env, &termios) != napi_ok || napi_create_array_with_length(env, 4, &cs) != napi_ok) return;
+  set_table(env, termios, "iflag", iflags);
+  set_table(env, termios, "oflag", oflags);
+  set_table(env, termios, "cflag", cflags);
+  set_table(env, termios, "lflag", lflags);
+  set_table(env, termios, "cc", characters);
+  set_number(env, termios, "nccs", NCCS);
+  set_number(env, termios, "vdisable", _POSIX_VDISABLE);
+  set_number(env, termios, "b38400", B38400);
+  set_number(env, termios, "csize", CSIZE);
+  for (uint32_t i = 0; i < 4; i++) napi_set_element(env, cs, i, js_int(env, sizes[i]));
+  napi_set_named_property(env, termios, "cs", cs);
+  napi_set_named_property(env, exports, "termios", termios);
+  set_table(env, exports, "rlimits", resources);
+  export_function(env, exports, "getModes", js_get_modes);
+  export_function(env, exports, "setModes", js_set_modes);
+}

@@ -1,0 +1,161 @@
+/*
+ * From JavaScript to the terminal.
+ *
+ * One direct write(2): a keystroke is at the terminal when the call returns. What does not fit stays where it is, in the
+ * caller's buffer, until poll says that there is room. libuv's own tty stream is no choice: it makes the descriptor
+ * blocking, and one program that stops reading would stop the server.
+ *
+ * Why there is a timer besides poll: Linux wakes a writer when the program reads (n_tty_check_unthrottle), and the writer
+ * then asks whether there is room (pty_write_room), which counts the buffers between the two ends. These are freed a little
+ * later, by a worker, and nobody is woken for that: a wakeup may come too early. Linux 6.18 was not caught at it (without the
+ * timer nothing stalled), but a paste that stops for ever would be a poor way to learn of another. The timer looks, ever more
+ * rarely, only at terminals that have something to write.
+ */
+#include "telpty.h"
+
+#include <errno.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define RETRY_MS 50
+#define LONGEST_WAIT 20 /* ticks: a program that never reads costs one write a second */
+
+static void look_again(uv_timer_t *timer);
+
+static void start_retry(struct state *s) {
+  if (!uv_is_active((uv_handle_t *)&s->retry)) uv_timer_start(&s->retry, look_again, RETRY_MS, RETRY_MS);
+}
+
+/* Forgets the rest of a write, if there is one. */
+void write_drop(struct pty *p) {
+  if (p->pending.buffer == NULL) return;
+  napi_delete_reference(p->state->env, p->pending.buffer);
+  p->pending.buffer = NULL;
+  list_remove(&p->write);
+  /* at once: a timer keeps the loop alive */
+  if (list_empty(&p->state->writing)) uv_timer_stop(&p->state->retry);
+  pty_poll(p);
+}
+
+/*
+ * There may be room: writes as much of the rest as fits. When all is written, or can never be, JavaScript is told, once.
+ * The caller holds a reference. Returns whether anything was written.
+ */
+static bool write_rest(struct pty *p) {
+  struct pending_write *w = &p->pending;
+  if (w->buffer == NULL) return false;
+  ssize_t n;
+  do n = write(p->master, w->data, w->length);
+  while (n < 0 && errno == EINTR);
+  if (n <= 0 && (n == 0 || errno == EAGAIN)) return false;
+  if (n > 0 && (size_t)n < w->length) {
+    w->data += n;
+    w->length -= (size_t)n;
+    return true;
+  }
+  write_drop(p);
+  call_js(p, ON_WRITTEN, 0, NULL);
+  return true;
+}
+
+void write_ready(struct pty *p) { write_rest(p); }
+
+static void look_again(uv_timer_t *timer) {
+  struct state *s = timer->data;
+  struct link round;
+  list_init(&round);
+  while (!list_empty(&s->writing)) {
+    struct link *l = s->writing.next;
+    list_remove(l);
+    list_add(&round, l);
+  }
+  while (!list_empty(&round)) {
+    struct link *l = round.next;
+    struct pty *p = ENTRY(l, struct pty, write);
+    list_remove(l);
+    list_add(&s->writing, l);
+    if (++p->pending.waited < p->pending.wait) continue;
+    p->pending.waited = 0;
+    pty_ref(p);
+    if (write_rest(p))
+      p->pending.wait = 1;
+    else if (p->pending.wait < LONGEST_WAIT)
+      p->pending.wait *= 2;
+    pty_unref(p);
+  }
+  /* a write that completed may have found the list empty for the moment */
+  if (!list_empty(&s->writing)) start_retry(s);
+}
+
+/* More at once was not typed, and nobody waits for its echo. */
+#define TYPED_BYTES 64
+
+/*
+ * write(pty, bytes): how many bytes the terminal took, or a negative errno. If fewer than given, the rest is kept, `bytes`
+ * with it, and the `written` callback comes when all of it is gone. Until then there must be no other write.
+ */
+static napi_value js_write(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  struct pty *p;
+  void *data;
+  size_t length;
+  if (!get_args(env, info, 2, args) || (p = pty_from_js(env, args[0])) == NULL ||
+      !get_bytes(env, args[1], 1, &data, &length))
+    return NULL;
+  if (p->master < 0 || p->reaped) return js_int(env, -EIO);
+  if (p->pending.buffer != NULL) return js_int(env, -EBUSY);
+  if (length == 0) return js_int(env, 0);
+  if (length <= TYPED_BYTES) {
+    p->state->typed_at = uv_hrtime();
+    p->state->typist = p;
+  }
+  ssize_t n;
+  do n = write(p->master, data, length);
+  while (n < 0 && errno == EINTR);
+  if (n < 0 && errno != EAGAIN) return js_int(env, -errno);
+  if (n < 0) n = 0;
+  if ((size_t)n < length) {
+    struct pending_write *w = &p->pending;
+    if (napi_create_reference(env, args[1], 1, &w->buffer) != napi_ok) return js_int(env, -ENOMEM);
+    w->data = (const char *)data + n;
+    w->length = length - (size_t)n;
+    w->wait = 1;
+    w->waited = 0;
+    list_add(&p->state->writing, &p->write);
+    start_retry(p->state);
+    pty_poll(p);
+  }
+  return js_int(env, n);
+}
+
+/* flushInput(pty): drops the rest of a write and what the program has not read, in the kernel's both queues. */
+static napi_value js_flush_input(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
+  if (p->master < 0) return js_int(env, -EIO);
+  write_drop(p);
+  /* first what is on its way from here to the terminal, then what has arrived there */
+  tcflush(p->master, TCOFLUSH);
+  return js_int(env, tcflush(p->slave, TCIFLUSH) < 0 ? -errno : 0);
+}
+
+/* unwritten(pty): how many bytes of a write the terminal has not taken yet */
+static napi_value js_unwritten(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
+  return js_int(env, p->pending.buffer == NULL ? 0 : (int64_t)p->pending.length);
+}
+
+void write_state_init(struct state *s) {
+  uv_timer_init(s->loop, &s->retry);
+  s->retry.data = s;
+  state_ref(s);
+}
+
+void write_exports(napi_env env, napi_value exports) {
+  export_function(env, exports, "write", js_write);
+  export_function(env, exports, "flushInput", js_flush_input);
+  export_function(env, exports, "unwritten", js_unwritten);
+}

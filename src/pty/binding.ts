@@ -1,0 +1,236 @@
+/**
+ * The door to the addon in `native/`: loads it, and says what it offers.
+ *
+ * The addon is made of system calls without policy: what numbers mean, which defaults hold and what an error is called is
+ * decided in the files beside this one. It reports failures as negative error numbers, because an `Error` per EAGAIN
+ * would be dear; {@link systemError} turns one into a `TelptyError`.
+ *
+ * Importing this file never fails. Where the addon is absent (Windows, an installation without a compiler) the calls
+ * that need it throw `ERR_PTY_UNSUPPORTED`, and those for sockets quietly do nothing.
+ */
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { getSystemErrorMap } from 'node:util';
+import { TelptyError } from '../errors.ts';
+
+/** A pseudo-terminal with its program, as the addon knows it. Opaque. */
+export interface NativePty {
+  readonly nativePty: unique symbol;
+}
+
+/** Everything a start needs, laid out so that C only has to point at it. All text is UTF-8, each string ended by NUL. */
+export interface SpawnRequest {
+  /** The paths to try in turn, as `execvp` would. */
+  readonly candidates: Buffer;
+  readonly argv: Buffer;
+  readonly envp: Buffer;
+  /** Empty: stay in the server's directory. */
+  readonly cwd: Buffer;
+  /** columns, rows, c_iflag, c_oflag, c_cflag, c_lflag, speed. */
+  readonly terminal: Uint32Array;
+  /** One entry for each control character, by its index: 0–255, or -1 to leave the system's own. */
+  readonly cc: Int16Array;
+  /** uid, gid, supplementary groups…; empty: stay who we are. */
+  readonly identity: Uint32Array;
+  /** resource, soft, hard; resource, soft, hard; … `Infinity` is RLIM_INFINITY. */
+  readonly limits: Float64Array;
+  /** Filled in: on success the process id; on failure the error number and the index of the step in `Addon.steps`. */
+  readonly result: Int32Array;
+}
+
+/** What the addon calls. One set for all pseudo-terminals of a thread; the first argument is the owner given to `spawn`. */
+export interface AddonCallbacks<Owner> {
+  /** `length` bytes of output were put at `offset` of the slab last given to `useSlab`. */
+  readonly read: (owner: Owner, offset: number, length: number) => void;
+  /** The rest of a `write` has gone out, or the terminal takes no more. */
+  readonly written: (owner: Owner) => void;
+  /** A program held by `hold` has ended; it waits for `reap`. */
+  readonly left: (owner: Owner) => void;
+  /** The program was reaped. `code` is -1 when a signal ended it, `signal` 0 when none did. */
+  readonly exit: (owner: Owner, code: number, signal: number) => void;
+  /** The program was reaped and its last output delivered; the descriptors are closed. */
+  readonly end: (owner: Owner) => void;
+}
+
+/** The entry of a user in the system's database. */
+export interface UserRecord {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly home: string;
+  readonly shell: string;
+  /** All groups of the user, the primary one among them. */
+  readonly groups: number[];
+}
+
+/** Functions of the addon. Those that return a number return a negative error number when they fail. */
+export interface Addon {
+  /** Names of the steps of a start, in order. */
+  readonly steps: readonly string[];
+  /** Values of this platform's terminal constants, by lower-case POSIX name. */
+  readonly termios: {
+    readonly iflag: Readonly<Record<string, number>>;
+    readonly oflag: Readonly<Record<string, number>>;
+    readonly cflag: Readonly<Record<string, number>>;
+    readonly lflag: Readonly<Record<string, number>>;
+    /** Indices into the control characters. */
+    readonly cc: Readonly<Record<string, number>>;
+    /** The length of the control characters' array (NCCS). */
+    readonly nccs: number;
+    /** The value of a disabled control character (_POSIX_VDISABLE). */
+    readonly vdisable: number;
+    readonly b38400: number;
+    readonly csize: number;
+    /** The values of CS5 … CS8. */
+    readonly cs: readonly [number, number, number, number];
+  };
+  /** Resource numbers by lower-case name without `RLIMIT_`. */
+  readonly rlimits: Readonly<Record<string, number>>;
+
+  setup<Owner>(callbacks: AddonCallbacks<Owner>): void;
+  /** From now on output is put into `slab`, from its beginning; at least `drainLimit` bytes of it must be left at any time. */
+  useSlab(slab: Buffer): void;
+  /** The most bytes that one `read` callback reports. */
+  readonly drainLimit: number;
+
+  spawn(owner: object, request: SpawnRequest): NativePty | undefined;
+  pause(pty: NativePty): void;
+  resume(pty: NativePty): void;
+  /** Writes what the terminal takes now and keeps the rest (and `bytes` alive) for later. Returns the bytes taken. */
+  write(pty: NativePty, bytes: Uint8Array): number;
+  /** The bytes that `write` kept and has not written yet. */
+  unwritten(pty: NativePty): number;
+  /** Forgets what `write` kept and drops what the program has not read. */
+  flushInput(pty: NativePty): number;
+  resize(pty: NativePty, cols: number, rows: number): number;
+  /** Fills `words` with c_iflag, c_oflag, c_cflag, c_lflag, speed, and `cc`. */
+  getModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;
+  setModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;
+  /** To the foreground process group, as if its key had been typed, but ahead of unread input. */
+  signalForeground(pty: NativePty, signal: number): number;
+  /** To the program alone; ESRCH once it has been reaped. */
+  kill(pty: NativePty, signal: number): number;
+  /**
+   * To the program's own process group and the foreground group. Returns 0, or the number of a foreground group that
+   * cannot be vouched for because its leader is gone (see `signalMember`).
+   */
+  signalGroups(pty: NativePty, signal: number): number;
+  /** From now on an ended program is kept as a zombie, which reserves its session's number, until `reap`. */
+  hold(pty: NativePty): void;
+  reap(pty: NativePty): void;
+  /** Closes the terminal's descriptors. The program is still watched, and `exit` called. */
+  close(pty: NativePty): void;
+
+  /** Replaces each process id by the id of its session, 0 where there is no such process. */
+  sessionsOf(pids: Int32Array): void;
+  /** To process `pid` only if it still belongs to session `session` and, unless that is 0, to `group`. */
+  signalMember(session: number, group: number, pid: number, signal: number): number;
+
+  lookupUser(name: string | number): UserRecord | number;
+  localeAvailable(name: string): boolean;
+  setOobInline(fd: number): number;
+  isOobInline(fd: number): boolean;
+  peerState(fd: number): number;
+  sendUrgent(fd: number, bytes: Uint8Array): number;
+
+  /** For tests: whether ends of programs started from now on are noticed by pidfd (if the system has it) or by SIGCHLD. */
+  usePidfd(on: boolean): void;
+  /** For tests: how many descriptors and program watches this thread holds. */
+  counts(): { terminals: number; children: number };
+}
+
+// The same two steps up from src/pty and from dist/pty.
+const file = fileURLToPath(new URL('../../native/build/Release/telpty.node', import.meta.url));
+
+let loaded: Addon | undefined;
+let reason: unknown;
+
+function load(): Addon | undefined {
+  if (loaded === undefined && reason === undefined) {
+    try {
+      loaded = createRequire(import.meta.url)(file) as Addon;
+    } catch (error) {
+      reason = error;
+    }
+  }
+  return loaded;
+}
+
+/**
+ * The addon, loaded at the first call.
+ *
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` where there is none; its `cause` says why it did not load.
+ */
+export function addon(): Addon {
+  const found = load();
+  if (found !== undefined) return found;
+  throw new TelptyError(
+    'ERR_PTY_UNSUPPORTED',
+    'pseudo-terminals are not available: the addon is not built for this system',
+    {
+      file,
+      cause: reason,
+    },
+  );
+}
+
+const errorNames = new Map<number, string>();
+for (const [name, number] of Object.entries(constants.errno)) {
+  if (!errorNames.has(number)) errorNames.set(number, name);
+}
+
+/** Name (`'ENOENT'`) and text (`'no such file or directory'`) of an error number, given as C has it: positive. */
+export function systemError(number: number): { name: string; text: string } {
+  const known = getSystemErrorMap().get(-number);
+  const name = known?.[0] ?? errorNames.get(number) ?? `error ${number}`;
+  return { name, text: known?.[1] ?? name };
+}
+
+/**
+ * Makes urgent data of a TCP socket arrive in line (SO_OOBINLINE). Without it the kernel takes the last byte of a BSD
+ * Telnet Synch out of the stream.
+ *
+ * @param fd the descriptor of a connected or listening socket.
+ * @returns whether it is set; false without the addon.
+ */
+export function setOobInline(fd: number): boolean {
+  return (load()?.setOobInline(fd) ?? -1) === 0;
+}
+
+/** What {@link peerState} finds. */
+export type PeerState = 'connected' | 'finished' | 'gone';
+
+const peerStates: readonly PeerState[] = ['connected', 'finished', 'gone'];
+
+/**
+ * What has become of the peer of the TCP socket `fd`, which Node learns only by reading or writing: `'finished'` if it has
+ * closed its sending half, perhaps behind input that is still unread; `'gone'` if it reset the connection, or if both
+ * directions are closed. Without the addon always `'connected'`.
+ */
+export function peerState(fd: number): PeerState {
+  return peerStates[load()?.peerState(fd) ?? 0] ?? 'connected';
+}
+
+/** Whether urgent data of the socket `fd` arrives in line; false without the addon. */
+export function isOobInline(fd: number): boolean {
+  return load()?.isOobInline(fd) ?? false;
+}
+
+/**
+ * Sends `bytes` on the TCP socket `fd` with the urgent pointer after the last of them (MSG_OOB). It goes past the
+ * stream's own queue: call it only while nothing is waiting there.
+ *
+ * @returns the number of bytes the kernel took; 0 when it took none now, when the socket is broken, and without the addon.
+ */
+export function sendUrgent(fd: number, bytes: Uint8Array): number {
+  return Math.max(load()?.sendUrgent(fd, bytes) ?? 0, 0);
+}
+
+/**
+ * Whether the C library can load the locale `name` (`'en_US.UTF-8'`), so that programs will follow it; true without
+ * the addon, where nobody can tell. With musl every name is available.
+ */
+export function localeAvailable(name: string): boolean {
+  return load()?.localeAvailable(name) ?? true;
+}

@@ -1,0 +1,171 @@
+/**
+ * The end of a session against its will: SIGHUP, time to tidy up, SIGKILL.
+ *
+ * The danger in here is a process number that was given to a stranger in the meantime. While the session's leader is not
+ * reaped, not even as a zombie, the kernel cannot give its number, which is that of the session too, to anybody else. So
+ * the leader is held (`addon.hold`) until the last member of the session is gone: the test "belongs to our session" is
+ * then always true to the word. Members are signalled by pidfd, after that test (see `signalMember` in native/process.c).
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { addon, type NativePty } from './binding.ts';
+
+const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
+
+/** How long killed processes may take to vanish; only a process stuck in the kernel takes longer. */
+const patience = 2000;
+
+/** Between two looks at what is left of a session, in ms: quick at first, since most are gone at once. */
+const firstLook = 5;
+const slowestLook = 200;
+
+/** Process ids by session. */
+type Sessions = Map<number, number[]>;
+
+async function listSessions(): Promise<Sessions> {
+  const sessions: Sessions = new Map();
+  if (process.platform !== 'linux') return sessions;
+  const names = await readdir('/proc').catch(() => []);
+  const pids = Int32Array.from(names.filter(name => /^\d+$/.test(name)).map(Number));
+  const leaders = pids.slice();
+  addon().sessionsOf(leaders);
+  for (const [index, leader] of leaders.entries()) {
+    const members = sessions.get(leader);
+    if (members === undefined) sessions.set(leader, [pids[index]!]);
+    else members.push(pids[index]!);
+  }
+  return sessions;
+}
+
+let running: Promise<Sessions> | undefined;
+let next: Promise<Sessions> | undefined;
+
+/**
+ * A list that was begun after the call. Callers who come while one is being made share the next one: ten thousand
+ * sessions that are hung up together cost a few lists, not ten thousand.
+ */
+function sessions(): Promise<Sessions> {
+  if (running === undefined) {
+    running = listSessions().finally(() => {
+      running = undefined;
+    });
+    return running;
+  }
+  next ??= running.then(() => {
+    next = undefined;
+    return sessions();
+  });
+  return next;
+}
+
+/** A zombie is past being killed, and its parent, not we, must reap it. One that cannot be looked at is gone. */
+async function isAlive(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+  const state = stat[stat.lastIndexOf(')') + 2];
+  return state !== undefined && state !== 'Z' && state !== 'X';
+}
+
+/** The living members of a session but its leader. */
+async function membersOf(leader: number): Promise<number[]> {
+  const members = ((await sessions()).get(leader) ?? []).filter(pid => pid !== leader);
+  const alive = await Promise.all(members.map(isAlive));
+  return members.filter((_, index) => alive[index]);
+}
+
+function signalMembers(leader: number, group: number, pids: readonly number[], signal: number): void {
+  for (const pid of pids) addon().signalMember(leader, group, pid, signal);
+}
+
+/** One hangup of one session. Construction sends SIGHUP. */
+export class Hangup {
+  readonly #leader: number;
+  readonly #native: NativePty;
+  readonly #done: Promise<void>;
+  #finish!: () => void;
+  #deadline = Infinity;
+  #timer: NodeJS.Timeout | undefined;
+  #killed = false;
+  /** Whether the leader has ended (and is held). */
+  #left = false;
+
+  /**
+   * @param leader the process id of the session's leader, not yet reaped.
+   * @param exited resolves when it is.
+   */
+  constructor(leader: number, native: NativePty, exited: Promise<unknown>) {
+    this.#leader = leader;
+    this.#native = native;
+    const swept = new Promise<void>(resolve => {
+      this.#finish = resolve;
+    });
+    this.#done = Promise.all([swept, exited]).then(() => {});
+    addon().hold(native);
+    this.#signalGroups(SIGHUP);
+    // A stopped program takes no SIGHUP before it goes on.
+    this.#signalGroups(SIGCONT);
+  }
+
+  /** SIGKILL in `timeout` ms from now, unless an earlier time was set. Resolves when nothing is left of the session. */
+  within(timeout: number): Promise<void> {
+    const deadline = performance.now() + timeout;
+    if (!this.#killed && deadline < this.#deadline) {
+      this.#deadline = deadline;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#kill(), timeout);
+    }
+    return this.#done;
+  }
+
+  /** The leader has ended and waits to be reaped. */
+  left(): void {
+    this.#left = true;
+    // Once killed, the sweep that is under way sees to the rest.
+    if (!this.#killed) void this.#waitForMembers();
+  }
+
+  #signalGroups(signal: number): void {
+    const doubtful = addon().signalGroups(this.#native, signal);
+    if (doubtful <= 0) return;
+    void sessions().then(all => signalMembers(this.#leader, doubtful, all.get(this.#leader) ?? [], signal));
+  }
+
+  /** The leader is gone, so nobody passes the SIGHUP on: those it left behind get theirs from here. */
+  async #waitForMembers(): Promise<void> {
+    let told = false;
+    for (let pause = firstLook; !this.#killed; pause = Math.min(pause * 2, slowestLook)) {
+      const members = await membersOf(this.#leader);
+      if (this.#killed) return;
+      if (members.length === 0) return this.#over();
+      if (!told) {
+        told = true;
+        signalMembers(this.#leader, 0, members, SIGHUP);
+        signalMembers(this.#leader, 0, members, SIGCONT);
+      }
+      await sleep(pause);
+    }
+  }
+
+  async #kill(): Promise<void> {
+    this.#killed = true;
+    this.#signalGroups(SIGKILL);
+    const end = performance.now() + patience;
+    for (let pause = firstLook; performance.now() < end; pause = Math.min(pause * 2, slowestLook)) {
+      // Again and again: a process may have forked between the list and the signal.
+      const members = await membersOf(this.#leader);
+      if (members.length === 0 && this.#left) break;
+      signalMembers(this.#leader, 0, members, SIGKILL);
+      await sleep(pause);
+    }
+    this.#over();
+  }
+
+  #over(): void {
+    clearTimeout(this.#timer);
+    addon().reap(this.#native);
+    this.#finish();
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms));
+}

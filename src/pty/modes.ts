@@ -1,0 +1,207 @@
+/**
+ * Terminal modes and control characters by their POSIX names in lower case, as `stty` prints them:
+ * `{ echo: false, icanon: true, verase: 0x08, vintr: null }`.
+ *
+ * The numbers behind the names differ from system to system; the addon exports them as tables, and everything here is
+ * derived from these. A name that this system does not know (`iuclc` on a BSD) is accepted and has no effect.
+ */
+import { TelptyError } from '../errors.ts';
+import { type Addon, addon } from './binding.ts';
+
+const iflags = [
+  'ignbrk',
+  'brkint',
+  'ignpar',
+  'parmrk',
+  'inpck',
+  'istrip',
+  'inlcr',
+  'igncr',
+  'icrnl',
+  'iuclc',
+  'ixon',
+  'ixany',
+  'ixoff',
+  'imaxbel',
+  'iutf8',
+] as const;
+const oflags = ['opost', 'olcuc', 'onlcr', 'ocrnl', 'onocr', 'onlret', 'ofill', 'ofdel'] as const;
+const cflags = ['cstopb', 'cread', 'parenb', 'parodd', 'hupcl', 'clocal', 'crtscts'] as const;
+const lflags = [
+  'isig',
+  'icanon',
+  'echo',
+  'echoe',
+  'echok',
+  'echonl',
+  'noflsh',
+  'tostop',
+  'echoctl',
+  'echoprt',
+  'echoke',
+  'flusho',
+  'pendin',
+  'iexten',
+  'extproc',
+] as const;
+const characters = [
+  'vintr',
+  'vquit',
+  'verase',
+  'vkill',
+  'veof',
+  'veol',
+  'veol2',
+  'vswtc',
+  'vstart',
+  'vstop',
+  'vsusp',
+  'vdsusp',
+  'vreprint',
+  'vdiscard',
+  'vwerase',
+  'vlnext',
+  'vstatus',
+] as const;
+/** In the array of control characters, but numbers: without ICANON the fewest bytes and the tenths of seconds a read waits for. */
+const counts = ['vmin', 'vtime'] as const;
+
+export type ModeFlag =
+  | (typeof iflags)[number]
+  | (typeof oflags)[number]
+  | (typeof cflags)[number]
+  | (typeof lflags)[number];
+export type ControlCharacter = (typeof characters)[number];
+
+/**
+ * Terminal modes by name. In what is given, absent and `undefined` mean "as it is". In what is read, a name that this
+ * system lacks is absent.
+ */
+export type Modes = {
+  /** A flag: on or off. */
+  [name in ModeFlag]?: boolean | undefined;
+} & {
+  /** A control character as its byte 0–255, or `null`: none, the function is disabled (_POSIX_VDISABLE). */
+  [name in ControlCharacter]?: number | null | undefined;
+} & {
+  /** Without ICANON: the fewest bytes a read returns, 0–255. */
+  vmin?: number | undefined;
+  /** Without ICANON: how long a read waits, in tenths of a second, 0–255. */
+  vtime?: number | undefined;
+  /** Bits in a character, 5–8. A pseudo-terminal of Linux has 8, and refuses others (EINVAL). */
+  csize?: number | undefined;
+};
+
+/** What a terminal starts with: the settings of `stty sane` and of telnetd, with UTF-8 erasing, at 38400 baud. */
+export const saneModes: Readonly<Modes> = Object.freeze({
+  ...{ brkint: true, icrnl: true, ixon: true, imaxbel: true, iutf8: true },
+  ...{ opost: true, onlcr: true },
+  ...{ csize: 8, cread: true, hupcl: true },
+  ...{ isig: true, icanon: true, iexten: true },
+  ...{ echo: true, echoe: true, echok: true, echoctl: true, echoke: true },
+  ...{ vintr: 0x03, vquit: 0x1c, verase: 0x7f, vkill: 0x15, veof: 0x04, veol: null, veol2: null, vswtc: null },
+  ...{ vstart: 0x11, vstop: 0x13, vsusp: 0x1a, vreprint: 0x12, vwerase: 0x17, vlnext: 0x16, vdiscard: 0x0f },
+  ...{ vdsusp: null, vstatus: null, vmin: 1, vtime: 0 },
+} satisfies Modes);
+
+/** Modes as the system has them. */
+export interface RawModes {
+  /** c_iflag, c_oflag, c_cflag, c_lflag, speed. */
+  readonly words: Uint32Array;
+  /** The control characters by index; -1 (only on the way in): as it is. */
+  readonly cc: Int16Array;
+}
+
+const words = [iflags, oflags, cflags, lflags] as const;
+const flagNames = new Set<string>(words.flat());
+const characterNames = new Set<string>(characters);
+const countNames = new Set<string>(counts);
+
+function tables(termios: Addon['termios']) {
+  return [termios.iflag, termios.oflag, termios.cflag, termios.lflag] as const;
+}
+
+function invalid(name: string, wanted: string, value: unknown): TelptyError {
+  return new TelptyError('ERR_INVALID_ARGUMENT', `mode '${name}' must be ${wanted}, not ${String(value)}`);
+}
+
+/**
+ * Checks modes without applying them.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that no system knows and for a value out of range.
+ */
+export function checkModes(modes: Modes): void {
+  for (const [name, value] of Object.entries(modes) as [string, unknown][]) {
+    if (value === undefined) continue;
+    const isByte = Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
+    if (flagNames.has(name)) {
+      if (typeof value !== 'boolean') throw invalid(name, 'true or false', value);
+    } else if (characterNames.has(name)) {
+      if (value !== null && !isByte) throw invalid(name, 'a byte (0–255) or null', value);
+    } else if (countNames.has(name)) {
+      if (!isByte) throw invalid(name, '0–255', value);
+    } else if (name === 'csize') {
+      if (![5, 6, 7, 8].includes(value as number)) throw invalid(name, '5, 6, 7 or 8', value);
+    } else {
+      throw new TelptyError('ERR_INVALID_ARGUMENT', `there is no terminal mode '${name}'`);
+    }
+  }
+}
+
+/** Modes in which nothing is set and no control character is decided. */
+export function blankModes(): RawModes {
+  const { nccs, b38400 } = addon().termios;
+  return { words: Uint32Array.of(0, 0, 0, 0, b38400), cc: new Int16Array(nccs).fill(-1) };
+}
+
+/**
+ * Changes `raw` in place: applies `modes`, leaves what they do not name.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` as {@link checkModes}; `raw` is then untouched.
+ */
+export function applyModes(raw: RawModes, modes: Modes): void {
+  checkModes(modes);
+  const { termios } = addon();
+  const flags = tables(termios);
+  for (const [index, names] of words.entries()) {
+    for (const name of names) {
+      const bit = flags[index]![name];
+      const on = modes[name];
+      if (bit === undefined || on === undefined) continue;
+      raw.words[index]! = on ? raw.words[index]! | bit : raw.words[index]! & ~bit;
+    }
+  }
+  for (const name of [...characters, ...counts]) {
+    const index = termios.cc[name];
+    const value = modes[name];
+    if (index !== undefined && value !== undefined) raw.cc[index] = value ?? termios.vdisable;
+  }
+  if (modes.csize !== undefined) {
+    raw.words[2] = (raw.words[2]! & ~termios.csize) | termios.cs[(modes.csize - 5) as 0 | 1 | 2 | 3];
+  }
+}
+
+/** The names and values of `raw`; every name this system has is present. */
+export function nameModes(raw: RawModes): Modes {
+  const { termios } = addon();
+  const flags = tables(termios);
+  const modes: Record<string, boolean | number | null> = {};
+  for (const [index, names] of words.entries()) {
+    for (const name of names) {
+      const bit = flags[index]![name];
+      if (bit !== undefined) modes[name] = (raw.words[index]! & bit) !== 0;
+    }
+  }
+  for (const name of characters) {
+    const index = termios.cc[name];
+    if (index === undefined) continue;
+    const value = raw.cc[index]!;
+    modes[name] = value === termios.vdisable ? null : value;
+  }
+  for (const name of counts) {
+    const index = termios.cc[name];
+    if (index !== undefined) modes[name] = raw.cc[index]!;
+  }
+  modes.csize = 5 + termios.cs.indexOf((raw.words[2]! & termios.csize) >>> 0);
+  return modes as Modes;
+}

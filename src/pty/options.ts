@@ -1,0 +1,194 @@
+/**
+ * The options of `spawnPty`, and how they become the request that the addon carries out. Everything that can be wrong
+ * with them is found here, before anything is opened.
+ */
+import { TelptyError } from '../errors.ts';
+import { addon, type SpawnRequest } from './binding.ts';
+import { applyModes, blankModes, type Modes, saneModes } from './modes.ts';
+import { lookupUser, type User } from './users.ts';
+
+/** A limit of a resource: one number for both, or the soft and the hard limit. `Infinity`: none. */
+export type Limit = number | readonly [soft: number, hard: number];
+
+/** Limits by the names of `setrlimit(2)`, in its units: bytes, seconds of processor time, counts. */
+export interface Limits {
+  /** Address space, bytes. */
+  readonly as?: Limit | undefined;
+  /** Size of a core file, bytes. */
+  readonly core?: Limit | undefined;
+  /** Processor time, seconds. */
+  readonly cpu?: Limit | undefined;
+  /** Data segment, bytes. */
+  readonly data?: Limit | undefined;
+  /** Size of a written file, bytes. */
+  readonly fsize?: Limit | undefined;
+  /** Locked memory, bytes. */
+  readonly memlock?: Limit | undefined;
+  /** One more than the highest file descriptor. */
+  readonly nofile?: Limit | undefined;
+  /** Processes of the user. */
+  readonly nproc?: Limit | undefined;
+  /** Stack, bytes. */
+  readonly stack?: Limit | undefined;
+}
+
+/** How a program is started. Everything is optional, and `undefined` is the same as absent. */
+export interface PtyOptions {
+  /** The directory the program starts in, entered as the user it runs as. Default: the server's own. */
+  readonly cwd?: string | undefined;
+  /** The whole environment of the program: nothing is added to it. Its PATH is where `file` is looked for. Default: empty. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Columns, 1–65535. Default: 80. */
+  readonly cols?: number | undefined;
+  /** Rows, 1–65535. Default: 24. */
+  readonly rows?: number | undefined;
+  /** Changes to {@link saneModes}, in force before the program's first instruction. */
+  readonly modes?: Modes | undefined;
+  /** What the program finds in `argv[0]`; `'-bash'` makes a login shell. Default: `file`. */
+  readonly argv0?: string | undefined;
+  /**
+   * Run as this user: sets `uid`, `gid` and `groups` together. A name (or number) is looked up in the user database, which
+   * can mean a file or a network; a server looks up once, with `lookupUser`, and passes the result.
+   */
+  readonly user?: string | number | User | undefined;
+  /** Run with this user id. Without `gid` the primary and supplementary groups come from the user database. */
+  readonly uid?: number | undefined;
+  /** Run with this group id. */
+  readonly gid?: number | undefined;
+  /** The supplementary groups. Default where `gid` is given: only `gid`. */
+  readonly groups?: readonly number[] | undefined;
+  /** Limits of resources, set before the identity changes. */
+  readonly limits?: Limits | undefined;
+}
+
+/** Where `execvp` looks when there is no PATH (confstr(_CS_PATH) of glibc). */
+const defaultPath = '/bin:/usr/bin';
+
+function invalid(message: string): TelptyError {
+  return new TelptyError('ERR_INVALID_ARGUMENT', message);
+}
+
+/** C strings end at a NUL, so one inside would let the program see something other than what was checked. */
+function text(what: string, value: unknown): string {
+  if (typeof value !== 'string') throw invalid(`${what} must be a string`);
+  if (value.includes('\0')) throw invalid(`${what} contains a NUL byte`);
+  return value;
+}
+
+function pack(strings: readonly string[]): Buffer {
+  return Buffer.from(strings.length === 0 ? '' : `${strings.join('\0')}\0`);
+}
+
+function candidates(file: string, path: string | undefined): string[] {
+  if (file.includes('/')) return [file];
+  return (path ?? defaultPath).split(':').map(directory => (directory === '' ? file : `${directory}/${file}`));
+}
+
+/**
+ * Checks one side of a terminal's size.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` unless it is an integer 1–65535.
+ */
+export function checkSize(what: string, value: number): number {
+  if (!Number.isInteger(value) || value < 1 || value > 65535) throw invalid(`${what} must be 1–65535, not ${value}`);
+  return value;
+}
+
+function checkId(what: string, value: number): number {
+  // The highest value means "no change" to set*id: accepted, it would leave the program with the server's identity.
+  if (!Number.isInteger(value) || value < 0 || value >= 0xffff_ffff)
+    throw invalid(`${what} must be 0–4294967294, not ${value}`);
+  return value;
+}
+
+function environment(env: Readonly<Record<string, string | undefined>>): string[] {
+  const strings: string[] = [];
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined) continue;
+    if (name === '' || name.includes('=')) throw invalid(`'${name}' cannot name an environment variable`);
+    strings.push(`${text('the name of an environment variable', name)}=${text(`environment variable ${name}`, value)}`);
+  }
+  return strings;
+}
+
+function isUs(uid: number, gid: number): boolean {
+  return (
+    uid !== 0 &&
+    process.getuid!() === uid &&
+    process.geteuid!() === uid &&
+    process.getgid!() === gid &&
+    process.getegid!() === gid
+  );
+}
+
+/** uid, gid, groups…, or nothing when the program runs as we do. */
+function identity(options: PtyOptions): number[] {
+  let { uid, gid, groups } = options;
+  if (options.user !== undefined) {
+    if (uid !== undefined || gid !== undefined) throw invalid("'user' excludes 'uid' and 'gid'");
+    const user = typeof options.user === 'object' ? options.user : lookupUser(options.user);
+    uid = user.uid;
+    gid = user.gid;
+    groups ??= user.groups;
+  } else if (uid !== undefined && gid === undefined) {
+    // Only the uid would leave the program in the server's groups: root's, as a rule.
+    const user = lookupUser(checkId('uid', uid));
+    gid = user.gid;
+    groups ??= user.groups;
+  }
+  if (uid === undefined && gid === undefined && groups === undefined) return [];
+  const ids = [checkId('uid', uid ?? process.geteuid!()), checkId('gid', gid ?? process.getegid!())] as const;
+  if (groups !== undefined && !Array.isArray(groups)) throw invalid('groups must be an array of group ids');
+  // An unprivileged server may name its own user: there is nothing to change, and it could not change its groups.
+  if (isUs(...ids) && (options.groups === undefined || options.user !== undefined)) return [];
+  return [...ids, ...(groups ?? [ids[1]]).map(group => checkId('groups', group))];
+}
+
+function limits(given: Limits): number[] {
+  const { rlimits } = addon();
+  const triples: number[] = [];
+  for (const [name, limit] of Object.entries(given) as [string, Limit | undefined][]) {
+    if (limit === undefined) continue;
+    const resource = Object.hasOwn(rlimits, name) ? rlimits[name] : undefined;
+    if (resource === undefined) throw invalid(`there is no limit '${name}' on this system`);
+    const [soft, hard] = typeof limit === 'number' ? [limit, limit] : limit;
+    for (const value of [soft, hard]) {
+      if (value !== Infinity && (!Number.isSafeInteger(value) || value < 0))
+        throw invalid(`limit '${name}' must be a whole number ≥ 0 or Infinity`);
+    }
+    if (soft > hard) throw invalid(`limit '${name}': the soft limit is above the hard one`);
+    triples.push(resource, soft, hard);
+  }
+  return triples;
+}
+
+/**
+ * Checks what `spawnPty` was given and lays it out for the addon.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT`, `ERR_UNKNOWN_USER`, `ERR_PTY_UNSUPPORTED`.
+ */
+export function spawnRequest(file: string, args: readonly string[], options: PtyOptions): SpawnRequest {
+  addon();
+  if (text('file', file) === '') throw invalid('file is empty');
+  if (!Array.isArray(args)) throw invalid('args must be an array of strings');
+  const env = options.env ?? {};
+  const argv = [text('argv0', options.argv0 ?? file), ...args.map((arg, index) => text(`argument ${index + 1}`, arg))];
+  const modes = blankModes();
+  applyModes(modes, saneModes);
+  if (options.modes !== undefined) applyModes(modes, options.modes);
+  return {
+    argv: pack(argv),
+    envp: pack(environment(env)),
+    candidates: pack(candidates(file, env.PATH)),
+    cwd: options.cwd === undefined ? Buffer.alloc(0) : pack([text('cwd', options.cwd)]),
+    terminal: Uint32Array.of(
+      checkSize('cols', options.cols ?? 80),
+      checkSize('rows', options.rows ?? 24),
+      ...modes.words,
+    ),
+    cc: modes.cc,
+    identity: Uint32Array.from(identity(options)),
+    limits: Float64Array.from(limits(options.limits ?? {})),
+    result: new Int32Array(2),
+  };
+}

@@ -1,0 +1,30 @@
+/** Users of the system, by name. */
+import { TelptyError } from '../errors.ts';
+import { addon, systemError, type UserRecord } from './binding.ts';
+
+/** A user of the system: who a program runs as, and what its environment is made from. */
+export type User = UserRecord;
+
+/**
+ * Looks a user up in the system's database. This blocks, for as long as the database takes: do it once, when a server
+ * starts, not for every session.
+ *
+ * @param name a login name, or a user id as a number.
+ * @returns the user; `groups` holds all groups, the primary one among them.
+ * @throws TelptyError `ERR_UNKNOWN_USER` when there is none, `ERR_INVALID_ARGUMENT` for a name that cannot be one.
+ */
+export function lookupUser(name: string | number): User {
+  const ok =
+    typeof name === 'string'
+      ? name !== '' && !name.includes('\0')
+      : Number.isInteger(name) && name >= 0 && name < 0xffff_ffff;
+  if (!ok) throw new TelptyError('ERR_INVALID_ARGUMENT', 'a user is given by name or by user id');
+  const found = addon().lookupUser(name);
+  if (typeof found !== 'number') return found;
+  if (found === 0) throw new TelptyError('ERR_UNKNOWN_USER', `there is no user '${name}'`, { file: String(name) });
+  const error = systemError(-found);
+  throw new TelptyError('ERR_UNKNOWN_USER', `cannot look up user '${name}': ${error.text}`, {
+    errno: error.name,
+    file: String(name),
+  });
+}

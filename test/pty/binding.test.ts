@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { isOobInline, localeAvailable, sendUrgent, setOobInline } from '../../src/pty/index.ts';
+import { inNode } from './support.ts';
+
+/** Node has no public way to a socket's descriptor. */
+const fdOf = (socket: Socket) => (socket as unknown as { _handle: { fd: number } })._handle.fd;
+
+test('a BSD Synch: the urgent byte stays in the stream where it is asked for', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as { port: number }).port);
+  const [accepted] = (await once(server, 'connection')) as [Socket];
+  assert.equal(isOobInline(fdOf(accepted)), false);
+  assert.equal(setOobInline(fdOf(accepted)), true);
+  assert.equal(isOobInline(fdOf(accepted)), true);
+  client.write('before');
+  assert.equal((await once(accepted, 'data'))[0].toString('latin1'), 'before');
+  assert.equal(sendUrgent(fdOf(client), Buffer.from([255, 242])), 2);
+  client.end('after');
+  const chunks: Buffer[] = [];
+  for await (const chunk of accepted) chunks.push(chunk as Buffer);
+  assert.equal(Buffer.concat(chunks).toString('latin1'), '\xff\xf2after');
+  server.close();
+});
+
+test('descriptors that are none', () => {
+  assert.equal(setOobInline(-1), false);
+  assert.equal(isOobInline(-1), false);
+  assert.equal(sendUrgent(-1, Buffer.from('x')), 0);
+});
+
+test('locales', () => {
+  assert.equal(localeAvailable('C'), true);
+  assert.equal(localeAvailable('xx_YY.no-such-charset'), false);
+  assert.equal(localeAvailable('x'.repeat(1000)), false);
+});
+
+test('without the addon the import works, starting says why not, and the rest does nothing', async () => {
+  const { output } = await inNode(
+    '',
+    `try { pty.spawnPty('true'); } catch (e) { console.log(e.code, e.cause !== undefined); }
+    console.log(pty.setOobInline(0), pty.isOobInline(0), pty.sendUrgent(0, Buffer.alloc(1)), pty.localeAvailable('C'));`,
+    '--no-addons',
+  );
+  assert.equal(output, 'ERR_PTY_UNSUPPORTED true\nfalse false 0 true\n');
+});

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { afterEach, test } from 'node:test';
+import { addon } from '../../src/pty/binding.ts';
+import { type Pty, spawnPty } from '../../src/pty/index.ts';
+import { closed, isAlive, until, zombies } from './support.ts';
+
+afterEach(() => assert.deepEqual(zombies(), []));
+
+/** Starts a bash script that prints `pids: N N` when it is ready. */
+async function start(script: string): Promise<{ pty: Pty; pids: number[] }> {
+  const pty = spawnPty('bash', ['-c', script]);
+  const [, pids] = await until(pty, /pids:([ \d]*)\r\n/);
+  return { pty, pids: [pty.pid, ...pids!.trim().split(' ').filter(Boolean).map(Number)] };
+}
+
+function assertGone(pids: number[]): void {
+  assert.deepEqual(pids.filter(isAlive), []);
+}
+
+/** An eternity: tests whose end needs SIGKILL would not end in time. */
+const never = 1_000_000;
+
+test('an ordinary program goes at the SIGHUP, at once', async () => {
+  const { pty, pids } = await start('echo pids:; exec cat');
+  await pty.hangup({ timeout: never });
+  assert.deepEqual(await pty.exited, { code: null, signal: 'SIGHUP' });
+  assertGone(pids);
+  await closed(pty);
+});
+
+test('a program has time to tidy up, and its last words arrive', async () => {
+  const { pty } = await start('trap "sleep 0.2; echo last words; exit 7" HUP; echo pids:; while :; do read x; done');
+  const words = until(pty, /last words/);
+  await pty.hangup({ timeout: never });
+  await words;
+  assert.deepEqual(await pty.exited, { code: 7, signal: null });
+});
+
+test('a program that ignores SIGHUP dies too', async () => {
+  const { pty, pids } = await start('trap "" HUP; echo pids:; while :; do sleep 0.1; done');
+  await pty.hangup({ timeout: 50 });
+  assert.deepEqual(await pty.exited, { code: null, signal: 'SIGKILL' });
+  assertGone(pids);
+});
+
+test('a foreground child in its own group, also one that ignores SIGHUP', async () => {
+  const gentle = await start('set -m; bash -c "echo pids: \\$\\$; exec sleep 1000"; true');
+  await gentle.pty.hangup({ timeout: never });
+  assertGone(gentle.pids);
+  const stubborn = await start(`set -m; bash -c 'trap "" HUP; echo pids: $$; while :; do sleep 0.1; done'; true`);
+  await stubborn.pty.hangup({ timeout: 50 });
+  assertGone(stubborn.pids);
+});
+
+test('a foreground group whose leader has ended', async () => {
+  // The pipeline's group is that of its first process, which is gone; the last one is told all the same.
+  const { pty, pids } = await start(
+    `trap : HUP; set -m; true | bash -c 'trap "echo told; exit" HUP; sleep 0.1; echo pids: $$; while :; do sleep 0.05; done'; sleep 1000`,
+  );
+  const told = until(pty, /told/);
+  const over = pty.hangup({ timeout: 500 });
+  await told;
+  await over;
+  assertGone(pids);
+});
+
+test('a stopped program', async () => {
+  const { pty, pids } = await start('echo pids:; kill -STOP $$; sleep 1000');
+  while (!readFileSync(`/proc/${pty.pid}/stat`, 'latin1').includes(') T ')) await new Promise(setImmediate);
+  await pty.hangup({ timeout: never });
+  assert.equal((await pty.exited).signal, 'SIGHUP');
+  assertGone(pids);
+});
+
+test('background processes that forked twice and ignore SIGHUP', async () => {
+  const { pty, pids } = await start(
+    `set -m; f=$(mktemp); ( (trap "" HUP; bash -c 'echo $$ > '$f'; while :; do sleep 0.1; done' &) ); while ! [ -s $f ]; do sleep 0.01; done; echo pids: $(cat $f); rm $f; exec cat`,
+  );
+  assert.equal(pids.length, 2);
+  await pty.hangup({ timeout: 100 });
+  assertGone(pids);
+});
+
+test('background processes that heed SIGHUP are not made to wait for the timeout', async () => {
+  const { pty, pids } = await start('sleep 1000 & a=$!; (sleep 1000 & echo pids: $a $!; exec sleep 1000) & exec cat');
+  await pty.hangup({ timeout: never });
+  assertGone(pids);
+});
+
+test('while the session is hung up its number stays reserved', async () => {
+  const { pty, pids } = await start(`(trap "" HUP; while :; do sleep 0.1; done) & echo pids: $!; exec cat`);
+  let exited = false;
+  void pty.exited.then(() => {
+    exited = true;
+  });
+  const over = pty.hangup({ timeout: 300 });
+  while (isAlive(pty.pid)) await new Promise(setImmediate);
+  // The leader has ended, a member has not: the leader is kept as a zombie, and no stranger can get its number.
+  assert.equal(exited, false);
+  assert.deepEqual(zombies(), [String(pty.pid)]);
+  await over;
+  assertGone(pids);
+});
+
+test('a member is signalled only while it is one', async () => {
+  const { pty, pids } = await start('sleep 1000 & echo pids: $!; exec cat');
+  const { pty: other } = await start('echo pids:; exec cat');
+  const member = pids[1]!;
+  assert.ok(addon().signalMember(other.pid, 0, member, 9) < 0);
+  assert.ok(addon().signalMember(pty.pid, other.pid, member, 9) < 0);
+  assert.ok(addon().signalMember(pty.pid, 0, process.pid, 9) < 0);
+  assert.ok(isAlive(member));
+  assert.equal(addon().signalMember(pty.pid, pty.pid, member, 9), 0);
+  await Promise.all([pty.hangup(), other.hangup()]);
+  assertGone(pids);
+});
+
+test('repeated, after the end, and with an earlier time', async () => {
+  const { pty } = await start('trap "" HUP; echo pids:; while :; do sleep 0.1; done');
+  const first = pty.hangup({ timeout: never });
+  assert.equal(pty.hangup({ timeout: never }), first);
+  assert.equal(pty.hangup({ timeout: 20 }), first);
+  await first;
+  await pty.hangup();
+  for (const timeout of [-1, Number.NaN, 2 ** 31])
+    assert.throws(() => pty.hangup({ timeout }), { code: 'ERR_INVALID_ARGUMENT' });
+});
+
+test('nobody reads: the end does not depend on it', async () => {
+  const pty = spawnPty('sh', ['-c', 'trap "" HUP; yes']);
+  await once(pty, 'readable');
+  await pty.hangup({ timeout: 50 });
+  assert.equal((await pty.exited).signal, 'SIGKILL');
+  await closed(pty.resume());
+});
+
+test('destroy() closes at once and leaves no program behind', async () => {
+  const gentle = spawnPty('cat');
+  const { pty: stubborn } = await start('trap "" HUP; echo pids:; while :; do sleep 0.1; done');
+  gentle.destroy();
+  stubborn.destroy();
+  assert.deepEqual(addon().counts().terminals, 0);
+  assert.equal((await gentle.exited).signal, 'SIGHUP');
+  assert.equal((await stubborn.exited).signal, 'SIGKILL');
+  assertGone([gentle.pid, stubborn.pid]);
+});
+
+test('two hundred at once', async () => {
+  const ptys = Array.from({ length: 200 }, () => spawnPty('sh', ['-c', 'trap "" HUP; sleep 1000']));
+  await Promise.all(ptys.map(pty => pty.resume().hangup({ timeout: 20 })));
+  assertGone(ptys.map(pty => pty.pid));
+  assert.equal(addon().counts().children, 0);
+});

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
+import { addon } from '../../src/pty/binding.ts';
+import { type Pty, spawnPty } from '../../src/pty/index.ts';
+import { closed, held, inNode, isAlive, readAll, run, until, zombies } from './support.ts';
+
+async function spawnMany(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const pty = spawnPty('true');
+    pty.resume();
+    await closed(pty);
+    await pty.exited;
+    if (i % 10 === 0) assert.throws(() => spawnPty('does-not-exist'));
+  }
+}
+
+test('500 programs leave no descriptor, thread or zombie', async () => {
+  // What the first one brings (the pool that reads /proc for a hangup, among others) is not theirs.
+  await spawnMany(2);
+  const first = spawnPty('cat').resume();
+  await Promise.all([first.hangup(), closed(first)]);
+  const before = held();
+  await spawnMany(500);
+  assert.deepEqual(held(), before);
+  assert.deepEqual(zombies(), []);
+  assert.deepEqual(addon().counts(), { terminals: 0, children: 0 });
+});
+
+test('a session holds three descriptors and no thread', async () => {
+  const before = held();
+  const ptys = Array.from({ length: 100 }, () => spawnPty('cat'));
+  assert.deepEqual(held(), { fds: before.fds + 300, threads: before.threads });
+  await Promise.all(ptys.map(pty => pty.hangup({ timeout: 0 })));
+  await Promise.all(ptys.map(pty => closed(pty.resume())));
+});
+
+test('without pidfds the ends of programs are noticed just so', async () => {
+  addon().usePidfd(false);
+  try {
+    const ended: Promise<unknown>[] = [];
+    for (let i = 0; i < 50; i++) {
+      const pty = spawnPty('sh', ['-c', `echo ${i}; exit ${i}`]);
+      ended.push(
+        readAll(pty).then(async text => assert.deepEqual([text.toString(), (await pty.exited).code], [`${i}\r\n`, i])),
+      );
+      // Node's own children are left to Node.
+      if (i % 10 === 0)
+        ended.push(once(spawn('sh', ['-c', `exit ${i}`]), 'exit').then(([code]) => assert.equal(code, i)));
+    }
+    await Promise.all(ended);
+    const stubborn = spawnPty('sh', ['-c', 'trap "" HUP; (trap "" HUP; sleep 1000) & echo ready; sleep 1000']);
+    await until(stubborn, /ready/);
+    await stubborn.hangup({ timeout: 30 });
+    assert.equal((await stubborn.exited).signal, 'SIGKILL');
+    const mixed: Pty[] = [];
+    for (const on of [true, false, true, false]) {
+      addon().usePidfd(on);
+      mixed.push(spawnPty('true').resume());
+    }
+    for (const pty of mixed) assert.equal((await pty.exited).code, 0);
+    assert.deepEqual(zombies(), []);
+  } finally {
+    addon().usePidfd(true);
+  }
+});
+
+test('the loop lives as long as a program, and not a moment longer', async () => {
+  const { output, code } = await inNode(
+    '',
+    `const p = pty.spawnPty('sh', ['-c', 'sleep 0.2; echo done']); p.on('data', d => process.stdout.write(d));`,
+  );
+  assert.equal(output.trim(), 'done');
+  assert.equal(code, 0);
+  // Nobody reads, so the terminal is not polled; the program keeps the loop all the same.
+  assert.equal(
+    (await inNode('', `pty.spawnPty('sleep', ['0.2']).exited.then(e => console.log(e.code))`)).output,
+    '0\n',
+  );
+  // A write that had to wait, and a failed start, leave nothing running either.
+  const late = `const p = pty.spawnPty('sh', ['-c', 'sleep 0.1; head -c 100000 >/dev/null'], { modes: { icanon: false } }); p.resume(); p.write(Buffer.alloc(100000), () => console.log('written'));
+    try { pty.spawnPty('none') } catch {}`;
+  assert.equal((await inNode('', late)).output, 'written\n');
+});
+
+test('a server that exits takes its programs with it', async () => {
+  const { output } = await inNode(
+    '',
+    `const p = pty.spawnPty('cat'); console.log(p.pid); setTimeout(() => process.exit(3), 50)`,
+  );
+  const pid = Number(output);
+  assert.ok(pid > 0);
+  while (isAlive(pid)) await new Promise(setImmediate);
+});
+
+const workerModule = (body: string) => `
+  import { parentPort } from 'node:worker_threads';
+  import { spawnPty } from ${JSON.stringify(new URL('../../src/pty/index.ts', import.meta.url).href)};
+  ${body}`;
+
+function startWorker(body: string): Worker {
+  // A worker begins without the loader; it comes with the module it is given.
+  const code = `import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))}; register(); await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(workerModule(body))}));`;
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+}
+
+test('several threads at once', async () => {
+  const body = `
+    let out = '';
+    for (let i = 0; i < 20; i++) {
+      const p = spawnPty('sh', ['-c', 'echo $((6 * 7)); exit 5']);
+      for await (const chunk of p) out += chunk;
+      out += (await p.exited).code;
+    }
+    parentPort.postMessage(out);`;
+  const workers = Array.from({ length: 4 }, () => startWorker(body));
+  const answers = await Promise.all(workers.map(async worker => (await once(worker, 'message'))[0]));
+  for (const answer of answers) assert.equal(answer, '42\r\n5'.repeat(20));
+  assert.equal((await run('echo $((6 * 7))')).output, '42\n');
+  await Promise.all(workers.map(worker => worker.terminate()));
+});
+
+test('a worker that is terminated with programs in every state', async () => {
+  const before = held().fds;
+  for (let round = 0; round < 5; round++) {
+    const worker = startWorker(`
+      const ptys = [
+        spawnPty('cat'),
+        spawnPty('yes').on('data', () => {}),
+        spawnPty('yes'),
+        spawnPty('sh', ['-c', 'trap "" HUP; while :; do sleep 1; done']),
+        spawnPty('true'),
+        spawnPty('sleep', ['1000']),
+        spawnPty('sh', ['-c', 'trap "" HUP; (trap "" HUP; sleep 5) & sleep 1000']),
+        spawnPty('cat'),
+      ];
+      ptys[5].write(Buffer.alloc(100_000));
+      ptys[6].hangup({ timeout: 100_000 });
+      ptys[7].destroy();
+      await new Promise(resolve => setTimeout(resolve, 50));
+      parentPort.postMessage(ptys.map(p => p.pid));
+    `);
+    const [pids] = (await once(worker, 'message')) as [number[]];
+    await worker.terminate();
+    assert.deepEqual(pids.filter(isAlive), []);
+    // Only ours are asked for: the loader's compiler, a child of the worker, is left behind by Node itself.
+    assert.deepEqual(
+      zombies().filter(pid => pids.includes(Number(pid))),
+      [],
+    );
+  }
+  assert.ok(held().fds <= before + 2, `${held().fds} descriptors, ${before} before`);
+});

@@ -1,0 +1,108 @@
+/** Help for the tests of pseudo-terminals: reading to a point, and looking at processes from outside. */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { type Pty, type PtyOptions, spawnPty } from '../../src/pty/index.ts';
+
+export const isRoot = process.getuid!() === 0;
+
+/** Everything until the end of the output. */
+export async function readAll(pty: Pty): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of pty) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** Runs a shell script to its end: its output, with newlines as the script printed them, and its exit. */
+export async function run(script: string, options: PtyOptions = {}) {
+  const pty = spawnPty('sh', ['-c', script], options);
+  const output = (await readAll(pty)).toString().replaceAll('\r\n', '\n');
+  return { output, ...(await pty.exited) };
+}
+
+/** Reads on until the text matches, and leaves the stream flowing into nothing; fails at the end of the output. */
+export function until(pty: Pty, pattern: RegExp): Promise<RegExpExecArray> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    const stop = () => {
+      pty.off('data', look).off('end', ended);
+      pty.resume();
+    };
+    const look = (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      const match = pattern.exec(text);
+      if (match === null) return;
+      stop();
+      resolve(match);
+    };
+    const ended = () => {
+      stop();
+      reject(new Error(`the output ended without ${pattern}: ${JSON.stringify(text)}`));
+    };
+    pty.on('data', look).on('end', ended).resume();
+  });
+}
+
+export function closed(pty: Pty): Promise<void> {
+  return pty.closed ? Promise.resolve() : new Promise(resolve => pty.once('close', resolve));
+}
+
+/** The fields of /proc/PID/stat from the state on, or undefined when there is no such process. */
+function stat(pid: number | string): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a process is there and not a zombie. */
+export function isAlive(pid: number): boolean {
+  const state = stat(pid)?.[0];
+  return state !== undefined && state !== 'Z' && state !== 'X';
+}
+
+/** Our children that have ended and were not reaped. */
+export function zombies(): string[] {
+  return readdirSync('/proc').filter(name => {
+    const fields = /^\d+$/.test(name) ? stat(name) : undefined;
+    return fields?.[0] === 'Z' && Number(fields[1]) === process.pid;
+  });
+}
+
+/** What this process holds: descriptors and threads. */
+export function held() {
+  return { fds: readdirSync('/proc/self/fd').length, threads: readdirSync('/proc/self/task').length };
+}
+
+const entry = new URL('../../src/pty/index.ts', import.meta.url).href;
+const loader = import.meta.resolve('tsx');
+
+function moduleText(body: string): string {
+  return `import * as pty from ${JSON.stringify(entry)};\n${body}`;
+}
+
+/**
+ * Runs an ES module, in which `pty` is `telpty/pty`, in a Node of its own on a terminal; `prefix` is put before its command
+ * line and `redirections` after it.
+ */
+export function inNode(prefix: string, body: string, redirections = '') {
+  const command = `exec ${prefix} '${process.execPath}' --import '${loader}' --input-type=module -e "$MODULE" ${redirections}`;
+  return run(command, { env: { PATH: process.env.PATH, MODULE: moduleText(body) } });
+}
+
+/**
+ * Runs an ES module, in which `pty` is `telpty/pty`, in a Node of its own, as the user nobody when we are root. Returns its
+ * output; a non-zero exit throws.
+ */
+export function asNobody(body: string): string {
+  const args = ['--import', loader, '--input-type=module', '-e', moduleText(body)];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    cwd: '/',
+    env: { PATH: process.env.PATH, TSX_DISABLE_CACHE: '1' },
+    ...(isRoot ? { uid: 65534, gid: 65534 } : {}),
+  });
+  if (status !== 0) throw new Error(`${stdout}${stderr}`);
+  return stdout;
+}
