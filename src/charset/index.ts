@@ -1,0 +1,2 @@
+/** Character sets: their names. */
+export { canonicalCharset, charsetOfLocale, localeCodeset } from './names.ts';

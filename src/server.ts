@@ -1,0 +1,267 @@
+import { EventEmitter } from 'node:events';
+import type { Server as TcpServer } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { canonicalCharset } from './charset/index.ts';
+import { TelptyError } from './errors.ts';
+import {
+  binary,
+  charset,
+  echo,
+  endOfRecord,
+  environ,
+  logout,
+  newEnviron,
+  Option,
+  type OptionDefinition,
+  status,
+  suppressGoAhead,
+  type TelnetConfig,
+  terminalType,
+  timingMark,
+  windowSize,
+} from './protocol/index.ts';
+import { Session } from './session.ts';
+import { listenTcp, type TcpListenOptions } from './transport/tcp.ts';
+
+/** The variables a server asks a client for unless told otherwise: those that say how text is to be shown. */
+const DEFAULT_ENVIRON = ['LANG', 'LC_ALL', 'LC_CTYPE', 'COLORTERM', 'DISPLAY', 'TZ'];
+/** The character sets a server proposes behind the operator's, the one that suits all first: what terminals speak. */
+const CHARSETS = [
+  ...['UTF-8', 'ISO-8859-1', 'ISO-8859-15', 'windows-1252', 'IBM437', 'IBM850', 'KOI8-R', 'KOI8-U', 'IBM866'],
+  ...['windows-1251', 'Shift_JIS', 'EUC-JP', 'GB18030', 'Big5', 'EUC-KR', 'US-ASCII'],
+];
+/** After the last byte was handed to the transport: how long the peer may take to close its side, in milliseconds. */
+const CLOSE_MS = 5_000;
+/** The same while the server is being shut down. */
+const SHUTDOWN_CLOSE_MS = 200;
+/** How long a peer that is owed output may take none of it before it is given up, in milliseconds. */
+const STALL_MS = 30_000;
+
+/**
+ * What a session is given: a function that talks to it. When it returns, or its promise settles, everything written is
+ * delivered and the connection closes. A feature is a function around a shell.
+ */
+export type Shell<T = unknown> = (session: Session) => T | Promise<T>;
+
+/** How a session ended. */
+export type SessionOutcome =
+  /** The shell settled; `result` is what it gave. */
+  | { readonly result: unknown; readonly error?: undefined }
+  /** The shell threw or rejected. */
+  | { readonly error: unknown; readonly result?: undefined };
+
+/** Options of {@link createServer}. */
+export interface ServerOptions {
+  /** What every session is given. */
+  readonly shell: Shell;
+  /** Environment variables to ask the clients for, by name. Default: LANG, LC_ALL, LC_CTYPE, COLORTERM, DISPLAY, TZ. */
+  readonly environ?: readonly string[];
+  /** The character set to propose to clients behind UTF-8, before all others. */
+  readonly encoding?: string;
+  /** More Telnet options, e.g. of your own; one with a code that is known replaces it. */
+  readonly options?: readonly OptionDefinition[];
+}
+
+/** What is known about a connection that did not come by {@link Server.listen}. */
+export interface ConnectionInfo {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
+/** The events of a {@link Server}. */
+export interface ServerEvents {
+  /** A connection has become a session; the shell is called next. */
+  session: [session: Session];
+  /** A session is over, its connection closed. */
+  sessionEnd: [session: Session, outcome: SessionOutcome];
+  /** A listener failed. Without a listener for it the process ends, as with every EventEmitter. */
+  error: [error: Error];
+}
+
+/** A Telnet server: makes every connection a {@link Session} and gives it to the shell. */
+export class Server extends EventEmitter<ServerEvents> {
+  readonly #shell: Shell;
+  readonly #telnet: TelnetConfig;
+  readonly #charsets: readonly string[];
+  readonly #sessions = new Set<Session>();
+  readonly #listeners = new Set<TcpServer>();
+  #nextId = 1;
+  #closing = false;
+
+  constructor(options: ServerOptions) {
+    super();
+    this.#shell = options.shell;
+    const encoding = options.encoding === undefined ? [] : [canonicalCharset(options.encoding) ?? options.encoding];
+    this.#charsets = [...new Set(['UTF-8', ...encoding, ...CHARSETS])];
+    this.#telnet = { options: optionTable(options), carriageReturn: 'key' };
+  }
+
+  /** The sessions of this moment. */
+  get sessions(): ReadonlySet<Session> {
+    return this.#sessions;
+  }
+
+  /**
+   * Listens for plain TCP connections.
+   *
+   * @returns the address and port in use (the port that was picked, if 0 was asked for).
+   * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link shutdown}.
+   */
+  async listen(options: TcpListenOptions): Promise<{ address: string; port: number }> {
+    if (this.#closing) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
+    const listener = await listenTcp(options, socket => {
+      this.handle(socket, { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort });
+    });
+    listener.on('error', error => this.emit('error', error));
+    this.#listeners.add(listener);
+    const address = listener.address();
+    if (address === null || typeof address === 'string')
+      throw new TelptyError('ERR_SERVER_STATE', 'not a TCP listener');
+    return { address: address.address, port: address.port };
+  }
+
+  /**
+   * Makes a session of any transport: a TLS socket, a WebSocket's stream, an ssh2 channel, a test's pair of streams.
+   * The transport belongs to the session from now on.
+   */
+  handle(transport: Duplex, info: ConnectionInfo = {}): Session {
+    const session = new Session(transport, { id: this.#nextId++, telnet: this.#telnet, ...info });
+    this.#sessions.add(session);
+    // A broken connection ends in 'close' like every other; how the shell fared is told by 'sessionEnd'.
+    session.on('error', () => {});
+    void this.#run(session);
+    return session;
+  }
+
+  /**
+   * Stops listening, asks every session to end, delivers what is owed and closes.
+   *
+   * @param options.timeout milliseconds after which what is still open is cut off; default 10,000.
+   */
+  async shutdown(options: { timeout?: number } = {}): Promise<void> {
+    this.#closing = true;
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners.clear();
+    if (this.#sessions.size === 0) return;
+    const over = new Promise<void>(resolve => {
+      const check = () => {
+        if (this.#sessions.size > 0) return;
+        this.removeListener('sessionEnd', check);
+        resolve();
+      };
+      this.on('sessionEnd', check);
+    });
+    const cut = setTimeout(() => {
+      for (const session of this.#sessions) session.destroy();
+    }, options.timeout ?? 10_000);
+    for (const session of [...this.#sessions]) {
+      // One that only waits for the peer to close its side has nothing more to say.
+      if (session.writableFinished) session.destroy();
+      else session.hangup('shutdown');
+    }
+    await over;
+    clearTimeout(cut);
+  }
+
+  async #run(session: Session): Promise<void> {
+    let outcome: SessionOutcome;
+    try {
+      this.emit('session', session);
+      // One packet for all that is asked at the beginning, the shell's own requests included.
+      const running = session.together(() => {
+        openNegotiation(session, this.#charsets);
+        return this.#shell(session);
+      });
+      outcome = { result: await running };
+    } catch (error) {
+      outcome = { error };
+    }
+    await close(session, () => (this.#closing ? SHUTDOWN_CLOSE_MS : CLOSE_MS));
+    this.#sessions.delete(session);
+    this.emit('sessionEnd', session, outcome);
+  }
+}
+
+/** Makes a {@link Server}; it listens once {@link Server.listen} is called. */
+export function createServer(options: ServerOptions): Server {
+  return new Server(options);
+}
+
+/** The same for all servers and sessions; what it asks for is said by {@link proposeCharsets}. */
+const charsetOption = charset({ role: 'server', accept: firstKnown });
+
+/** The options a server knows. What a shell decides (ECHO, line discipline) is agreed to only once the shell asked. */
+function optionTable(options: ServerOptions): OptionDefinition[] {
+  const names = options.environ ?? DEFAULT_ENVIRON;
+  const table = [
+    binary({ local: true, remote: true }),
+    echo({ local: 'request' }),
+    suppressGoAhead({ local: true, remote: true }),
+    terminalType({ collect: true }),
+    windowSize({ receive: true }),
+    newEnviron({ request: names }),
+    environ({ request: names }),
+    charsetOption,
+    status({ local: true }),
+    timingMark(),
+    endOfRecord({ local: true, remote: true }),
+    logout({ local: true }),
+  ];
+  const own = options.options ?? [];
+  const replaced = new Set(own.map(option => option.code));
+  return [...table.filter(option => !replaced.has(option.code)), ...own];
+}
+
+/**
+ * What every server wants to know. The environment and the character set come first, so that clients, which answer in
+ * order, have agreed to tell them before terminal type and size, for which a program waits, are complete.
+ */
+function openNegotiation(session: Session, charsets: readonly string[]): void {
+  proposeCharsets(session, charsets);
+  session.telnet.request(Option.NEW_ENVIRON, 'remote', true);
+  session.telnet.request(Option.CHARSET, 'local', true);
+  session.telnet.request(Option.NAWS, 'remote', true);
+  session.telnet.request(Option.TTYPE, 'remote', true);
+}
+
+/**
+ * Proposes character sets once the client has agreed to hear of them *and* has shown that it knows subnegotiations: there
+ * are clients that agree to every WILL and then send back the beginning of what they do not understand (npm's
+ * telnet-client), so that everything typed later would be inside an unended subnegotiation of theirs.
+ */
+function proposeCharsets(session: Session, charsets: readonly string[]): void {
+  const look = (): void => {
+    if (!session.speaksTelnet || !session.telnet.isEnabled(Option.CHARSET, 'local')) return;
+    session.off('telnet', look);
+    session.telnet.handler(charsetOption).ask(charsets);
+  };
+  session.on('telnet', look);
+}
+
+/** A client asks for the sets it can show, the one it likes best first; any that has a name will do. */
+function firstKnown(offered: readonly string[]): string | undefined {
+  return offered.find(name => canonicalCharset(name) !== undefined);
+}
+
+/**
+ * Ends a session without losing a byte: everything written goes out, then our FIN, and input is read and dropped until
+ * the peer closes too (closing a socket with unread input makes the kernel send RST, which can destroy output that is
+ * still on its way). A peer that stops taking what it is owed is given up.
+ */
+function close(session: Session, linger: () => number): Promise<void> {
+  if (session.closed) return Promise.resolve();
+  return new Promise(resolve => {
+    session.destroyWhenStalled(STALL_MS);
+    let timer: NodeJS.Timeout | undefined;
+    session.once('finish', () => {
+      timer = setTimeout(() => session.destroy(), linger());
+    });
+    session.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    session.removeAllListeners('data');
+    session.resume();
+    session.end();
+  });
+}

@@ -1,0 +1,358 @@
+import { Duplex } from 'node:stream';
+import {
+  Command,
+  Option,
+  Telnet,
+  type TelnetConfig,
+  type TelnetEvent,
+  type TelnetHandlers,
+  type TraceRecord,
+} from './protocol/index.ts';
+import { Terminal } from './terminal.ts';
+
+/** Input kept for a reader that does not read, in bytes: far enough to still see an interrupt behind it. */
+const LOOK_AHEAD = 128 * 1024;
+/** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
+const OUTPUT_AHEAD = 128 * 1024;
+/**
+ * Above this much unsent output, in bytes, nothing more is read. Program output alone cannot come this far, so what has
+ * piled up are answers: the peer asks and asks and does not read.
+ */
+const UNSENT_ANSWERS = 4 * OUTPUT_AHEAD;
+/** "Are you there" is answered at most this often in {@link AYT_WINDOW_MS}; the rest were asked by a machine. */
+const AYT_LIMIT = 3;
+const AYT_WINDOW_MS = 1000;
+const AYT_ANSWER = Buffer.from('\r\n[telpty: yes]\r\n', 'latin1');
+
+/** An observer of the bytes of a session, after Telnet was taken off. What it is given is borrowed: copy it to keep it. */
+export interface SessionTap {
+  /** What came from the client. */
+  input?(bytes: Uint8Array): void;
+  /** What goes to the client. */
+  output?(bytes: Uint8Array): void;
+}
+
+/** What a session is made of. */
+export interface SessionOptions {
+  /** A number for logs; unique within a server. */
+  readonly id?: number;
+  /** The Telnet options this side knows and is willing to use. */
+  readonly telnet: TelnetConfig;
+  /** The client's address, where the transport has one. */
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
+/** The events of a {@link Session} beside those of every Duplex. */
+export interface SessionEvents {
+  /** The client's window has a new size, in characters; 0 means that the client does not know (RFC 1073). */
+  resize: [columns: number, rows: number];
+  /** A Telnet command arrived (RFC 854, RFC 1184), as its code. */
+  command: [command: number];
+  /** Everything the protocol engine reports, as it reports it; facts are already in {@link Session.terminal}. */
+  telnet: [event: TelnetEvent];
+  /** The client has closed its sending half; `'end'` follows once everything before that has been read. */
+  finishing: [];
+  /** Somebody asked for an end: a limit, a shutdown, the client by LOGOUT. The shell should finish and settle. */
+  hangup: [reason: string];
+}
+
+/**
+ * One Telnet connection: a transport with the Telnet language on it. Reading gives what the user typed, writing shows
+ * it to the user; everything else that Telnet carries is in properties and events.
+ *
+ * It is an ordinary Duplex, so it pipes, and backpressure works both ways. Chunks it gives are views of what the
+ * transport gave.
+ */
+export class Session extends Duplex {
+  /** A number for logs. */
+  readonly id: number;
+  /** What the client told about its terminal and itself. */
+  readonly terminal = new Terminal();
+  /** The protocol engine, for everything that has no shorter name here. */
+  readonly telnet: Telnet;
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+  /** When the session began, in milliseconds since the epoch. */
+  readonly startedAt = Date.now();
+  /** Bytes received from and sent to the transport so far, Telnet included. */
+  bytesRead = 0;
+  bytesWritten = 0;
+  /** Whether the client has closed its sending half, though input from before may still be unread. */
+  inputFinished = false;
+  /** Set to see every command, negotiation and subnegotiation both ways, and the raw bytes. For logs. */
+  trace: SessionTrace | undefined;
+
+  readonly #transport: Duplex;
+  /** Times of the monotonic clock, which no change of the date disturbs. */
+  readonly #began = performance.now();
+  #lastInput = this.#began;
+  #taps: SessionTap[] = [];
+  #abort: AbortController | undefined;
+  #hangupReason: string | undefined;
+  /** The callback of the write that waits for the transport. */
+  #writing: ((error?: Error | null) => void) | undefined;
+  #heldByAnswers = false;
+  /** While a chunk is being received: what is sent meanwhile, to leave as one packet, and not one for each of 20,000. */
+  #answers: Uint8Array[] | undefined;
+  #stallWatch: NodeJS.Timeout | undefined;
+  #aytCount = 0;
+  #aytSince = 0;
+
+  constructor(transport: Duplex, options: SessionOptions) {
+    // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
+    super({ readableHighWaterMark: LOOK_AHEAD, writableHighWaterMark: OUTPUT_AHEAD, allowHalfOpen: true });
+    this.id = options.id ?? 0;
+    this.remoteAddress = options.remoteAddress;
+    this.remotePort = options.remotePort;
+    this.#transport = transport;
+    this.telnet = new Telnet(new Wire(this), options.telnet);
+    transport.on('data', (chunk: Buffer) => this.#receive(chunk));
+    transport.on('drain', () => this.#drained());
+    transport.on('end', () => this.#ended());
+    transport.on('finishing', () => this.#finishing());
+    transport.on('error', error => this.destroy(error));
+    transport.on('close', () => this.destroy());
+  }
+
+  /** What the client calls its character set, by CHARSET; `undefined` where it agreed to none. */
+  get charset(): string | undefined {
+    return this.terminal.charset;
+  }
+
+  /** The environment the client sent, as it sent it. */
+  get environ(): ReadonlyMap<string, string> {
+    return this.terminal.environ;
+  }
+
+  /**
+   * Whether the client performs an option that is made of subnegotiations: TTYPE, NAWS or NEW-ENVIRON. One that agrees to
+   * all that is offered but performs none of these may not know what a subnegotiation is, and is better not sent any.
+   */
+  get speaksTelnet(): boolean {
+    return [Option.NAWS, Option.TTYPE, Option.NEW_ENVIRON].some(code => this.telnet.isEnabled(code, 'remote'));
+  }
+
+  /** Aborts when the session is asked to end ({@link hangup}) or is gone; its reason is the hang-up's. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#hangupReason !== undefined || this.destroyed) this.#abort.abort(this.#hangupReason);
+    }
+    return this.#abort.signal;
+  }
+
+  /** Why the session was asked to end, once it was. */
+  get hangupReason(): string | undefined {
+    return this.#hangupReason;
+  }
+
+  /** How long the session has lasted, in milliseconds. */
+  get age(): number {
+    return performance.now() - this.#began;
+  }
+
+  /** How long ago the client last sent data or a command, in milliseconds. Negotiation does not count. */
+  get idleTime(): number {
+    return performance.now() - this.#lastInput;
+  }
+
+  /** Bytes written that the transport has not taken yet. */
+  get unsent(): number {
+    return this.writableLength + this.#transport.writableLength;
+  }
+
+  /**
+   * Asks for an end: aborts {@link signal} and tells the shell by `'hangup'`. What was written is still delivered. A
+   * shell that does not listen is not waited for. Once the shell has settled this does nothing.
+   */
+  hangup(reason: string): void {
+    if (this.#hangupReason !== undefined || this.writableEnded || this.destroyed) return;
+    this.#hangupReason = reason;
+    this.#abort?.abort(reason);
+    if (!this.emit('hangup', reason)) this.end();
+  }
+
+  /**
+   * From now on the peer has to take what it is owed: when nothing of it has gone out for `ms` milliseconds while
+   * something waits, the session is destroyed. For the end of a session; before it, a reader may pause as it likes.
+   */
+  destroyWhenStalled(ms: number): void {
+    if (this.#stallWatch !== undefined || this.destroyed) return;
+    let last = this.unsent;
+    this.#stallWatch = setInterval(() => {
+      const unsent = this.unsent;
+      if (unsent > 0 && unsent === last) this.destroy();
+      last = unsent;
+    }, ms);
+  }
+
+  /** Observes the bytes of the session. Returns the function that ends it. */
+  tap(tap: SessionTap): () => void {
+    this.#taps = [...this.#taps, tap];
+    return () => {
+      this.#taps = this.#taps.filter(other => other !== tap);
+    };
+  }
+
+  /** Drops the input that has arrived and was not read yet: what an interrupt does to a terminal's queue. */
+  discardInput(): void {
+    while (this.read() !== null);
+  }
+
+  /** Runs `block` and sends what it writes and negotiates (until it returns) as one packet. Returns what it returns. */
+  together<T>(block: () => T): T {
+    this.#transport.cork();
+    try {
+      return block();
+    } finally {
+      this.#transport.uncork();
+    }
+  }
+
+  override _read(): void {
+    if (!this.#heldByAnswers) this.#transport.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    for (const tap of this.#taps) tap.output?.(chunk);
+    this.telnet.write(chunk);
+    // What the kernel took at once is gone: asking for the length and not for write()'s answer spares a round of
+    // pause and resume for each chunk that is larger than the transport's mark but was not queued at all.
+    if (this.#transport.writableLength < this.#transport.writableHighWaterMark || this.destroyed) callback();
+    else this.#writing = callback;
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.telnet.flush();
+    this.#sendAnswers();
+    this.#transport.end(callback);
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    clearInterval(this.#stallWatch);
+    this.#transport.destroy();
+    this.#abort?.abort(this.#hangupReason);
+    const writing = this.#writing;
+    this.#writing = undefined;
+    writing?.(error);
+    callback(error);
+  }
+
+  #receive(chunk: Buffer): void {
+    this.bytesRead += chunk.length;
+    this.trace?.bytes?.('received', chunk);
+    this.#answers = [];
+    try {
+      this.telnet.receive(chunk);
+    } finally {
+      this.#sendAnswers();
+    }
+    if (this.#transport.writableLength > UNSENT_ANSWERS) {
+      this.#heldByAnswers = true;
+      this.#transport.pause();
+    }
+  }
+
+  #ended(): void {
+    this.#finishing();
+    this.push(null);
+  }
+
+  #finishing(): void {
+    if (this.inputFinished) return;
+    this.inputFinished = true;
+    this.emit('finishing');
+  }
+
+  #sendAnswers(): void {
+    const answers = this.#answers;
+    this.#answers = undefined;
+    if (answers === undefined || answers.length === 0) return;
+    this.#transport.write(answers.length === 1 ? answers[0] : Buffer.concat(answers));
+  }
+
+  #drained(): void {
+    const writing = this.#writing;
+    this.#writing = undefined;
+    writing?.();
+    if (this.#heldByAnswers) {
+      this.#heldByAnswers = false;
+      this.#transport.resume();
+    }
+  }
+
+  /** @internal The engine's bytes for the wire. */
+  transmit(bytes: Uint8Array): void {
+    if (this.destroyed || this.#transport.writableEnded || this.#transport.destroyed) return;
+    this.bytesWritten += bytes.length;
+    this.trace?.bytes?.('sent', bytes);
+    if (this.#answers === undefined) this.#transport.write(bytes);
+    else this.#answers.push(bytes);
+  }
+
+  /** @internal Data the engine found in the transport's bytes. */
+  deliver(view: Uint8Array): void {
+    this.#lastInput = performance.now();
+    for (const tap of this.#taps) tap.input?.(view);
+    // The view is of a chunk that the transport made for us and does not use again, so it may be kept without a copy.
+    const chunk = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+    if (!this.push(chunk)) this.#transport.pause();
+  }
+
+  /** @internal What else the engine found. */
+  report(event: TelnetEvent): void {
+    this.terminal.record(event);
+    if (event.type === 'command') {
+      this.#lastInput = performance.now();
+      if (event.command === Command.AYT) this.#answerAreYouThere();
+    }
+    this.emit('telnet', event);
+    if (event.type === 'command') this.emit('command', event.command);
+    else if (event.type === 'window-size') this.emit('resize', event.columns, event.rows);
+    else if (event.type === 'logout') this.hangup('logout');
+  }
+
+  /** RFC 854: the answer must be something a person can see. */
+  #answerAreYouThere(): void {
+    const now = performance.now();
+    if (now - this.#aytSince >= AYT_WINDOW_MS) {
+      this.#aytSince = now;
+      this.#aytCount = 0;
+    }
+    if (this.#aytCount++ < AYT_LIMIT) this.telnet.write(AYT_ANSWER);
+  }
+}
+
+/** What a log may see of a session; see {@link Session.trace}. */
+export interface SessionTrace {
+  /** Raw bytes, Telnet included. Borrowed. */
+  bytes?(direction: 'sent' | 'received', bytes: Uint8Array): void;
+  /** Commands, negotiations and subnegotiations. */
+  telnet?(direction: 'sent' | 'received', record: TraceRecord): void;
+}
+
+/** The engine's handlers, kept off the session's public face. */
+class Wire implements TelnetHandlers {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#session.transmit(bytes);
+  }
+
+  data(view: Uint8Array): void {
+    this.#session.deliver(view);
+  }
+
+  event(event: TelnetEvent): void {
+    this.#session.report(event);
+  }
+
+  trace(direction: 'sent' | 'received', record: TraceRecord): void {
+    this.#session.trace?.telnet?.(direction, record);
+  }
+}

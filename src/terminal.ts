@@ -1,0 +1,76 @@
+import type { TelnetEvent } from './protocol/index.ts';
+
+/** Environment variables kept of one client; a client may name as many as it likes, we need not remember them. */
+const MAX_VARIABLES = 256;
+
+/** The families of terminals that people use, by the beginnings of their names. */
+const FAMILIES = [
+  'ansi|xterm|vt\\d|vtnt|linux|screen|tmux|rxvt|putty|konsole|gnome|kitty|alacritty|foot|ghostty|wezterm|iterm|st$|st-',
+  'eterm|aixterm|dtterm|hpterm|nsterm|mlterm|cygwin|mintty|teraterm|syncterm|pcansi|scoansi|cons25|wsvt|sun|wyse|wy\\d',
+  'tvi|ibm|dec-|hp|adm|minitel|petscii|c64|atascii|atari|dumb|unknown|network',
+];
+const FAMILY = new RegExp(`^(${FAMILIES.join('|')})`, 'i');
+
+/** Whether a name is a terminal's by the look of it: MUD clients give their own name first (MTTS). */
+export function isTerminalFamily(name: string): boolean {
+  return FAMILY.test(name);
+}
+
+/**
+ * What a client has told about itself: its terminal, its window, its environment, its character set. Each fact is
+ * stored as it was said and only here; nothing is checked or made safe for a program yet (`shells/environment.ts` does
+ * that for programs, `shells/escape.ts` for logs).
+ */
+export class Terminal {
+  /** The names the client gave by TTYPE, in its own order, without repeats and without MTTS (RFC 1091). */
+  types: readonly string[] = [];
+  /** Whether the client has no further name to give. */
+  typesComplete = false;
+  /** The capability bits of a MUD client (MTTS), where it told them. */
+  mtts: number | undefined;
+  /** The window's width in characters; `undefined` until told, 0 where the client itself does not know (RFC 1073). */
+  columns: number | undefined;
+  /** The window's height in lines, likewise. */
+  rows: number | undefined;
+  /** The character set agreed by CHARSET, under the name in which it was agreed (RFC 2066). */
+  charset: string | undefined;
+  /** The variables the client sent by NEW-ENVIRON or ENVIRON, VAR and USERVAR alike (RFC 1572). */
+  readonly environ = new Map<string, string>();
+
+  /**
+   * The name of the client's terminal: the first, which it likes best. Only MUD clients give the name of the client first
+   * and the terminal second; they show by speaking MTTS, or by the two names themselves.
+   */
+  get type(): string | undefined {
+    const [first, second] = this.types;
+    if (first === undefined || second === undefined) return first;
+    const clientFirst = this.mtts !== undefined || (!isTerminalFamily(first) && isTerminalFamily(second));
+    return clientFirst ? second : first;
+  }
+
+  /** Takes down the fact an event carries, if it carries one. Returns whether it did. */
+  record(event: TelnetEvent): boolean {
+    switch (event.type) {
+      case 'terminal-type':
+        this.types = event.names;
+        this.typesComplete = event.complete;
+        this.mtts = event.mtts ?? this.mtts;
+        return true;
+      case 'window-size':
+        this.columns = event.columns;
+        this.rows = event.rows;
+        return true;
+      case 'charset':
+        this.charset = event.charset ?? this.charset;
+        return true;
+      case 'environment':
+        for (const { name, value } of event.variables) {
+          if (value === undefined) this.environ.delete(name);
+          else if (this.environ.has(name) || this.environ.size < MAX_VARIABLES) this.environ.set(name, value);
+        }
+        return true;
+      default:
+        return false;
+    }
+  }
+}

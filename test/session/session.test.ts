@@ -1,0 +1,276 @@
+/** The session and the server, with shells that are plain functions. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer as createTcpServer } from 'node:net';
+import { Duplex } from 'node:stream';
+import { test } from 'node:test';
+import { createServer, type Session } from '../../src/index.ts';
+import { isOobInline } from '../../src/pty/index.ts';
+import { Host, XTERM } from '../support/host.ts';
+import { CMD, hex, naws, OPT } from '../support/wire.ts';
+
+const { WILL, WONT, DO, IAC } = CMD;
+
+/** A shell that talks until the client says "bye". */
+function talker(hello: string, onSession?: (session: Session) => void) {
+  return async (session: Session): Promise<string> => {
+    onSession?.(session);
+    session.write(hello);
+    let heard = '';
+    await new Promise<void>(resolve => {
+      session.on('data', (chunk: Buffer) => {
+        heard += chunk.toString('latin1');
+        if (heard.includes('bye')) resolve();
+      });
+      session.on('close', resolve);
+    });
+    session.write('so long\r\n');
+    return heard;
+  };
+}
+
+test('a shell is a function: its session is a stream, its end is the end', async () => {
+  await using host = await Host.start({ shell: talker('hello\r\n') });
+  await using wire = await host.connect(XTERM);
+  await wire.expect('hello');
+  wire.type('good bye');
+  await wire.expect('so long');
+  await wire.untilEnd();
+  assert.deepEqual(await host.outcome(), { result: 'good bye' });
+});
+
+test('a shell that throws closes its connection and no other', async () => {
+  let first = true;
+  await using host = await Host.start({
+    shell: session => {
+      if (!first) return talker('hello')(session);
+      first = false;
+      throw new Error('broken');
+    },
+  });
+  await using one = await host.connect(XTERM);
+  await one.untilEnd();
+  assert.equal(((await host.outcome()).error as Error).message, 'broken');
+  await using two = await host.connect(XTERM);
+  await two.expect('hello');
+});
+
+test('facts about the client are on the session', async () => {
+  let session: Session | undefined;
+  await using host = await Host.start({
+    shell: talker('hello', given => {
+      session = given;
+    }),
+    environ: ['LANG', 'USER'],
+  });
+  await using wire = await host.connect({
+    ttype: ['ANSI-X', 'XTERM'],
+    size: [132, 43],
+    charset: 'UTF-8',
+    environ: { LANG: 'sv_SE.UTF-8', USER: 'ada', SECRET: 'x' },
+  });
+  const given = session!;
+  while (
+    given.terminal.types.length < 2 ||
+    given.charset === undefined ||
+    given.environ.size < 2 ||
+    !given.terminal.columns
+  ) {
+    await once(given, 'telnet');
+  }
+  assert.deepEqual(given.terminal.types, ['ANSI-X', 'XTERM']);
+  assert.deepEqual([given.terminal.columns, given.terminal.rows], [132, 43]);
+  assert.equal(given.charset, 'UTF-8');
+  assert.deepEqual([...given.environ].sort(), [
+    ['LANG', 'sv_SE.UTF-8'],
+    ['USER', 'ada'],
+  ]);
+  assert.equal(given.remoteAddress, '127.0.0.1');
+  assert.equal(given.remotePort, wire.socket.localPort);
+  const resized = once(given, 'resize');
+  wire.resize(90, 20);
+  assert.deepEqual(await resized, [90, 20]);
+});
+
+test('any Duplex can be a connection', async () => {
+  const server = createServer({ shell: talker('hello') });
+  const sent: Buffer[] = [];
+  const transport = new Duplex({
+    read() {},
+    write(chunk, _encoding, callback) {
+      sent.push(chunk);
+      callback();
+    },
+  });
+  const ended = once(server, 'sessionEnd');
+  const session = server.handle(transport, { remoteAddress: '2001:db8::1' });
+  assert.equal(session.remoteAddress, '2001:db8::1');
+  transport.push(Buffer.concat([naws(100, 50), Buffer.from('bye')]));
+  transport.push(null);
+  const [, outcome] = await ended;
+  assert.deepEqual(outcome, { result: 'bye' });
+  assert.match(Buffer.concat(sent).toString('latin1'), /hello.*so long\r\n$/s);
+  await server.shutdown();
+});
+
+test('a tap sees what passes both ways, without Telnet, until it is taken off', async () => {
+  const seen: string[] = [];
+  let untap: (() => void) | undefined;
+  await using host = await Host.start({
+    shell: talker('hello', session => {
+      untap = session.tap({
+        input: bytes => seen.push(`in ${Buffer.from(bytes)}`),
+        output: bytes => seen.push(`out ${Buffer.from(bytes)}`),
+      });
+    }),
+  });
+  await using wire = await host.connect(XTERM);
+  await wire.expect('hello');
+  wire.type('abc');
+  wire.command(CMD.AYT);
+  await wire.expect('[telpty: yes]');
+  assert.deepEqual(seen, ['out hello', 'in abc']);
+  untap?.();
+  wire.type('bye');
+  await wire.expect('so long');
+  assert.equal(seen.length, 2);
+});
+
+test('signal aborts at a hang-up, and a shell that does not listen is not waited for', async () => {
+  let aborted: unknown;
+  await using host = await Host.start({
+    shell: session =>
+      new Promise<void>(resolve => {
+        session.write('hello');
+        session.signal.addEventListener('abort', () => {
+          aborted = session.signal.reason;
+          resolve();
+        });
+      }),
+  });
+  await using wire = await host.connect(XTERM);
+  await wire.expect('hello');
+  const [session] = host.server.sessions;
+  session!.hangup('enough');
+  await wire.untilEnd();
+  assert.equal(aborted, 'enough');
+  await wire.close();
+  await host.outcome();
+});
+
+test('a client that asks a million times and reads nothing is not read until it reads', async () => {
+  await using host = await Host.start({ shell: talker('hello') });
+  await using wire = await host.connect({ silent: true });
+  await wire.expect('hello');
+  wire.pause();
+  const [session] = host.server.sessions;
+  const questions = Buffer.alloc(3 * 1_000_000);
+  for (let i = 0; i < questions.length; i += 3) questions.set([IAC, i % 2 === 0 ? WILL : DO, 77 + (i % 50)], i);
+  // More than the kernel holds for both directions.
+  for (let i = 0; i < 4; i++) wire.send(questions);
+  await new Promise<void>(resolve => {
+    let last = -1;
+    const look = (): void => {
+      if (session!.bytesRead === last && last > questions.length) resolve();
+      else {
+        last = session!.bytesRead;
+        setTimeout(look, 100);
+      }
+    };
+    look();
+  });
+  assert.ok(session!.unsent < 2 << 20, `${session!.unsent} bytes are waiting`);
+  wire.resume();
+  wire.send('bye');
+  await wire.expect('so long', 30_000);
+  // A refusal for each, and no more.
+  const answers = wire.events.filter(event => event.type === 'negotiate' && event.option >= 77).length;
+  assert.equal(answers, 4_000_000);
+});
+
+test('unknown options are refused once each; a mirror of our own bytes comes to rest', async () => {
+  await using host = await Host.start({ shell: talker('hello') });
+  await using wire = await host.connect({ silent: true });
+  await wire.expect('hello');
+  wire.negotiate(WILL, 99);
+  wire.negotiate(DO, 99);
+  wire.negotiate(WONT, 99);
+  await wire.expect(hex('ff fe 63 ff fc 63'));
+  wire.send(Buffer.from(wire.raw.bytes));
+  wire.command(CMD.AYT);
+  await wire.expect('[telpty: yes]');
+  wire.negotiate(DO, OPT.TIMING_MARK);
+  await wire.expectNegotiation(WILL, OPT.TIMING_MARK);
+  assert.ok(wire.raw.length < 400, `${wire.raw.length} bytes for a mirror`);
+});
+
+test('urgent data stays in line on accepted sockets, so that a Synch does not eat a byte', async () => {
+  // What the option is for: without it a bare IAC remains of `IAC DM`, and eats the next byte.
+  const plain = createTcpServer();
+  plain.listen(0, '127.0.0.1');
+  await once(plain, 'listening');
+  assert.equal(isOobInline((plain as unknown as { _handle: { fd: number } })._handle.fd), false);
+  plain.close();
+
+  await using host = await Host.start({ shell: talker('hello') });
+  await using wire = await host.connect({ silent: true });
+  await wire.expect('hello');
+  const script = `import socket,sys
+s=socket.create_connection(('127.0.0.1',${host.port}))
+s.send(b'ab\\xff'); s.send(b'\\xf2',socket.MSG_OOB); s.send(b'cdbye')
+while s.recv(4096): pass`;
+  await once(spawn('python3', ['-c', script], { stdio: 'inherit' }), 'exit');
+  assert.deepEqual(await host.outcome(), { result: 'abcdbye' });
+});
+
+test('text decodes across packets, and what does not decode ends nothing', async () => {
+  const heard: string[] = [];
+  await using host = await Host.start({
+    shell: async session => {
+      session.setEncoding('utf8');
+      for await (const text of session) heard.push(text as string);
+    },
+  });
+  await using wire = await host.connect({ ...XTERM, allowHalfOpen: true });
+  await wire.expectNegotiation(DO, OPT.TTYPE);
+  await wire.sent(Buffer.from([0xe6, 0xbc]));
+  await wire.sent(Buffer.from([0xa2, 0x80, 0x41]));
+  wire.halfClose();
+  await wire.untilEnd();
+  await host.outcome();
+  assert.equal(heard.join(''), '漢\ufffdA');
+});
+
+test('a shell that ends its session from within its input loses nothing of what it wrote', async () => {
+  await using host = await Host.start({
+    shell: session =>
+      new Promise<void>(resolve => {
+        session.on('data', () => {
+          session.write('last ');
+          session.end('words');
+          resolve();
+        });
+      }),
+  });
+  await using wire = await host.connect({ silent: true });
+  wire.send('x', [CMD.IAC, CMD.AYT]);
+  await wire.untilEnd();
+  assert.equal(wire.error, undefined);
+  assert.match(wire.text(), /^last words/);
+});
+
+test('many at once: 1,000 connections that come and go leave nothing behind', async () => {
+  await using host = await Host.start({ shell: session => void session.write('hello') });
+  for (let round = 0; round < 10; round++) {
+    await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const wire = await host.connect({ silent: true });
+        await wire.expect('hello');
+        await wire.close();
+      }),
+    );
+  }
+  await host.outcome(1_000);
+  assert.equal(host.server.sessions.size, 0);
+});
