@@ -1,0 +1,16 @@
+/** `telpty`: the server, its sessions, and the shells they can be given. */
+export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
+export {
+  type ConnectionInfo,
+  createServer,
+  Server,
+  type ServerEvents,
+  type ServerOptions,
+  type SessionOutcome,
+  type Shell,
+} from './server.ts';
+export { Session, type SessionEvents, type SessionTap, type SessionTrace } from './session.ts';
+export { type LimitOptions, limit, type Refused } from './shells/limit.ts';
+export type { ModeName } from './shells/modes.ts';
+export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
+export type { Terminal } from './terminal.ts';

@@ -1,0 +1,71 @@
+/**
+ * Names of environment variables that a client must never set, whoever asks for it.
+ *
+ * In 1999 (CVE-1999-0073) and again in 2026 (CVE-2026-28372) a telnet daemon passed a variable from the wire to a
+ * program that some loader, shell or runtime obeys. A list of bad names is never complete, so it is not what protects:
+ * a client's variable is taken only if it is on the short list of `environment.ts` or the operator named it. This list
+ * keeps the operator from naming one that hands the program over. It is the union of what sudo removes (env.c), what
+ * glibc removes for setuid programs (unsecvars.h), and the same kind of variable of shells, runtimes, editors and
+ * toolkits.
+ */
+
+/** Beginnings of names. A family goes as a whole: its next member is as bad. */
+const forbiddenPrefixes = [
+  // Loaders, allocators, the C library, sanitizers and profilers (which write files where they are told).
+  'LD_ DYLD_ _RLD RLD_ LDR_ SHLIB_ LIBPATH GCONV_ GLIBC_ MALLOC RESOLV_ RES_ NIS_ NSS_ GCOV_ LLVM_ ASAN_ LSAN_ MSAN_',
+  'TSAN_ UBSAN_ OBJC_ TERMINFO TERMCAP NCURSES_TRACE',
+  // Shells.
+  'BASH ZSH KSH FISH_ HIST PROMPT MAIL GLOB SUDO_ DOAS_ PAM_',
+  // Runtimes and build tools.
+  'NODE_ NPM_ DENO_ BUN_ YARN_ UV_ ELECTRON_ PYTHON PERL RUBY GEM_ BUNDLE_ JAVA_ _JAVA_ JDK_ JRE_ JVM_ CLASSPATH MAVEN_',
+  'GRADLE_ PHP LUA_ TCL TK_ GUILE_ ERL_ ELIXIR_ JULIA_ R_ OCAML CAML DOTNET_ COMPLUS_ CORECLR_ COR_ MONO_ CARGO_ RUST_',
+  'GODEBUG GOTRACEBACK GOROOT GOPATH GOENV GOFLAGS AWK GAWK MAKEF VIRTUAL_ENV CONDA_',
+  // Editors, pagers, terminal programs and what they start.
+  'LESS MORE_ MAN VIM NVIM_ GVIM MYVIM EMACS SCREEN SYSSCREEN TMUX MC_ GIT_ HG SVN_ CVS GREP_ NETHACKDIR HACK',
+  // Keys, credentials, and where network programs find their configuration.
+  'SSH_ SSL SSLKEY OPENSSL_ GNUTLS_ PKCS11_ P11_ GPG_ GNUPG KRB5 KRB_ SASL_ LDAP CREDENTIALS_ CURL_ WGET SYSTEM_WGET',
+  'PG MYSQL_ ODBC ORACLE_ TNS_ AWS_ AZURE_ GOOGLE_ GCLOUD_ KUBE DOCKER_ VAULT_',
+  // Desktops and service managers.
+  'XAUTH XDG_ XAPPL XENV XFILE XUSERFILE XLOCALE XKB XCURSOR XMOD ICEAUTH DBUS_ WAYLAND_ GTK GDK_ GIO_ GST_ QT QML KDE',
+  'ALSA_ PULSE_ LIBGL_ MESA_ VK_ SYSTEMD_ LISTEN_ NOTIFY_ WATCHDOG_ INVOCATION_ JOURNAL_ FAKEROOT PROOT_',
+  // Our own.
+  'TELPTY_',
+].flatMap(line => line.split(' '));
+
+/**
+ * Ends of names. PATH and whatever is searched like it; what is started to edit or show a text; and every client of HTTP
+ * sends its traffic where `http_proxy` points.
+ */
+const forbiddenSuffixes = ['PATH', 'PRELOAD', 'EDITOR', 'PAGER', 'BROWSER', '_ASKPASS', '_PROXY'];
+
+/** Whole names. */
+const forbiddenNames = new Set(
+  [
+    // What the program gets from the user it runs as, and what the kernel or the shell keeps.
+    'HOME SHELL LOGNAME PWD OLDPWD SHLVL UID EUID PPID GROUPS TMPDIR TMP TEMP TMPPREFIX',
+    // The C library and its relatives on other systems.
+    'PATH_LOCALE HOSTALIASES LOCALDOMAIN TZDIR GETCONF_DIR POSIXLY_CORRECT AUTHSTATE VAR_ACE USR_ACE',
+    'DLC_ACE',
+    // Shells.
+    'ENV IFS PS0 PS1 PS2 PS3 PS4 SHELLOPTS FIGNORE EXECIGNORE FUNCNEST NULLCMD READNULLCMD ZDOTDIR INPUTRC',
+    'FCEDIT TMOUT OPTIND OPTARG',
+    // What programs start, source or write to when told.
+    'VISUAL EXINIT NETRC DIALOGRC NANORC ASPELL_CONF TROFF GROFF_COMMAND_PREFIX SESSION_MANAGER CC CXX CPP LD AR MAKE',
+  ].flatMap(line => line.split(' ')),
+);
+
+/** What a variable's name looks like (POSIX, and short). */
+export const variableName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
+
+/**
+ * Whether a variable of this name may never come from a client, even where the operator lists it. Case is ignored:
+ * `http_proxy` and `HTTP_PROXY` do the same.
+ */
+export function isForbiddenName(name: string): boolean {
+  const upper = name.toUpperCase();
+  return (
+    forbiddenNames.has(upper) ||
+    forbiddenPrefixes.some(prefix => upper.startsWith(prefix)) ||
+    forbiddenSuffixes.some(suffix => upper.endsWith(suffix))
+  );
+}

@@ -1,0 +1,236 @@
+/**
+ * The environment of a program that a stranger's client talks to: pure policy, no I/O.
+ *
+ * It is built up from nothing. The server's own environment does not leak into it, and a client's variable gets in only
+ * through a check of its own kind below. Three sources, each over the one before: what follows from the session and
+ * the user the program runs as; what the client may say; what the operator says.
+ */
+import { isIP } from 'node:net';
+import { canonicalCharset, localeCodeset } from '../charset/index.ts';
+import { isForbiddenName, variableName } from './environment-names.ts';
+import { escapeText } from './escape.ts';
+
+export { isForbiddenName, variableName } from './environment-names.ts';
+
+/** What is known of a session and of the user its program runs as. */
+export interface EnvironmentFacts {
+  readonly user: { readonly name: string; readonly home: string; readonly shell: string; readonly uid: number };
+  /** The first terminal type the client named, as it named it. */
+  readonly terminalType?: string | undefined;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+  /** The character set negotiated with the client. */
+  readonly charset?: string | undefined;
+  /** What the client sent of its environment, unchecked. */
+  readonly environ: ReadonlyMap<string, string>;
+  readonly remoteAddress?: string | undefined;
+}
+
+/** What the operator wants. */
+export interface EnvironmentPolicy {
+  /** The terminal type where the client names none, or none that can be used. Default `xterm`. */
+  readonly term?: string | undefined;
+  /** The character set where the client negotiates none and has no LANG. Default UTF-8. */
+  readonly encoding?: string | undefined;
+  /**
+   * The locale of a client that told none and whose character set is UTF-8. Default `en_US.UTF-8`; `C.UTF-8` is the one
+   * that is there on systems on which no language was installed.
+   */
+  readonly locale?: string | undefined;
+  /** Names to accept from the client beside the built-in ones. */
+  readonly acceptEnv?: readonly string[] | undefined;
+  /** Set for the program; trusted, and wins over everything. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Also export LINES and COLUMNS. They pin a curses program to its first size, so they are off by default. */
+  readonly sizeEnv?: boolean | undefined;
+}
+
+/** One thing a client said that was not taken over. Safe to print. */
+export interface RejectedVariable {
+  readonly name: string;
+  readonly value: string;
+  readonly reason: string;
+}
+
+const localeCategories = [
+  'LC_CTYPE LC_COLLATE LC_MESSAGES LC_MONETARY LC_NUMERIC LC_TIME',
+  // The six that glibc adds to POSIX.
+  'LC_PAPER LC_NAME LC_ADDRESS LC_TELEPHONE LC_MEASUREMENT LC_IDENTIFICATION',
+].flatMap(line => line.split(' '));
+
+/** Asked of every client. Not the glibc categories: GNU telnet gives a request 256 bytes, and nobody sends them. */
+const requestedByDefault = ['LANG', 'LC_ALL', ...localeCategories.slice(0, 6), 'COLORTERM', 'DISPLAY', 'TZ'];
+
+const defaultTerm = 'xterm';
+const defaultCharset = 'UTF-8';
+
+/**
+ * Terminal types that become `ansi`: the terminfo entries of the first three carry padding delays, which show as
+ * garbage or sloth on anything that is not a real one, and `vtnt` (Microsoft's) has no entry at all.
+ */
+const becomesAnsi = new Set(['vt100', 'vt52', 'vtnt']);
+
+type Check = (value: string) => string | undefined;
+
+/** A check: a pattern, a length, and the few things that a pattern says badly. The answer is the reason to refuse. */
+function check(pattern: RegExp, maxLength: number, wanted: string): Check {
+  return value => {
+    if (value.length > maxLength) return `longer than ${maxLength} characters`;
+    if (value.startsWith('-')) return "begins with '-', as an option does";
+    if (value.includes('..')) return "has '..', as a path does";
+    return pattern.test(value) ? undefined : `is not ${wanted}`;
+  };
+}
+
+const plainText = 'only letters, digits and . _ + : @ -';
+// Terminal programs and the C library make file names of these two.
+const checkTerm = check(/^[A-Za-z0-9_+:@][A-Za-z0-9._+:@-]*$/, 64, plainText);
+const checkLocale = check(/^[A-Za-z0-9_+:@][A-Za-z0-9._+:@-]*$/, 128, plainText);
+const checkPlain = check(/^[A-Za-z0-9._+:@-]+$/, 128, plainText);
+const checkAccepted = check(/^[A-Za-z0-9._+:@-]+$/, 256, plainText);
+// A display is on a host; X also knows paths to sockets and other transports.
+const checkDisplay = check(/^[A-Za-z0-9._-]*:\d{1,5}(?:\.\d{1,3})?$/, 128, 'host:display.screen');
+// A file below zoneinfo (Area/City), or POSIX rules. Never `/file` or `:/file`, which the C library opens.
+const checkZone = check(/^[A-Za-z0-9_+-]+(?:\/[A-Za-z0-9_+-]+){0,2}$/, 128, 'a time zone like Europe/Berlin');
+
+/** The variables taken from any client, each with its check. */
+const builtIn: ReadonlyMap<string, Check> = new Map([
+  ['LANG', checkLocale],
+  ['LC_ALL', checkLocale],
+  ...localeCategories.map((name): [string, Check] => [name, checkLocale]),
+  ['COLORTERM', checkPlain],
+  ['DISPLAY', checkDisplay],
+  ['TZ', checkZone],
+]);
+
+/** Whether a text can be a terminal type: what is checked of a client's holds for the operator's default too. */
+export function isTerminalName(name: string): boolean {
+  return checkTerm(name) === undefined;
+}
+
+/** The names to ask the client for by NEW-ENVIRON. */
+export function requestedNames(policy: Pick<EnvironmentPolicy, 'acceptEnv'>): string[] {
+  const extra = (policy.acceptEnv ?? []).filter(name => variableName.test(name) && !isForbiddenName(name));
+  return [...new Set([...requestedByDefault, ...extra])];
+}
+
+/** Builds the environment of a program, and tells what the client said that is not in it. */
+export function programEnvironment(
+  facts: EnvironmentFacts,
+  policy: EnvironmentPolicy = {},
+): { env: Record<string, string>; rejected: RejectedVariable[] } {
+  const rejected: RejectedVariable[] = [];
+  const reject = (name: string, value: string, reason: string) =>
+    rejected.push({ name: escapeText(name, 64), value: escapeText(value, 64), reason });
+
+  const { user } = facts;
+  // Maps until the end: `__proto__` is a name like any other, and a client may send it.
+  const env = new Map<string, string>([
+    ['PATH', defaultPath(user.uid)],
+    ['HOME', user.home],
+    ['SHELL', user.shell || '/bin/sh'],
+    ['USER', user.name],
+    ['LOGNAME', user.name],
+    ['TERM', terminalType(facts, policy, reject)],
+  ]);
+  if (facts.remoteAddress !== undefined && isIP(facts.remoteAddress) !== 0) {
+    env.set('TELPTY_REMOTE_ADDRESS', facts.remoteAddress);
+  }
+
+  const operator = new Map(Object.entries(policy.env ?? {}));
+  const accepted = acceptedVariables(facts.environ, policy, reject);
+  for (const [name, value] of locale(accepted, operator, facts, policy)) env.set(name, value);
+  for (const [name, value] of accepted) if (!isLocale(name)) env.set(name, value);
+  if (policy.sizeEnv) {
+    if (facts.rows) env.set('LINES', String(facts.rows));
+    if (facts.columns) env.set('COLUMNS', String(facts.columns));
+  }
+  for (const [name, value] of operator) env.set(name, value);
+  return { env: Object.fromEntries(env), rejected };
+}
+
+type Reject = (name: string, value: string, reason: string) => void;
+
+/** login(1)'s paths, with the games that Debian gives its users: many a program served here is one. */
+export function defaultPath(uid: number): string {
+  const path =
+    uid === 0 ? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' : '/usr/local/bin:/usr/bin:/bin';
+  return `${path}:/usr/local/games:/usr/games`;
+}
+
+function terminalType(facts: EnvironmentFacts, policy: EnvironmentPolicy, reject: Reject): string {
+  const fallback = policy.term ?? defaultTerm;
+  const said = facts.terminalType;
+  // "UNKNOWN" is what RFC 1091's registry has for a client that cannot tell.
+  if (!said || said.toLowerCase() === 'unknown') return fallback;
+  const refusal = checkTerm(said);
+  if (refusal !== undefined) {
+    reject('TERM', said, refusal);
+    return fallback;
+  }
+  const name = said.toLowerCase();
+  return becomesAnsi.has(name) ? 'ansi' : name;
+}
+
+/** The client's variables that pass. An empty one says nothing and counts as not sent. */
+function acceptedVariables(
+  environ: ReadonlyMap<string, string>,
+  policy: EnvironmentPolicy,
+  reject: Reject,
+): Map<string, string> {
+  const listed = new Set(policy.acceptEnv ?? []);
+  const accepted = new Map<string, string>();
+  for (const [name, value] of environ) {
+    if (value === '') continue;
+    const refusal = !variableName.test(name)
+      ? 'not a name of a variable'
+      : isForbiddenName(name)
+        ? 'steers a loader, a shell or a runtime: never taken from a client'
+        : builtIn.has(name)
+          ? builtIn.get(name)?.(value)
+          : name === 'TERM'
+            ? 'taken from the terminal type option alone'
+            : listed.has(name)
+              ? checkAccepted(value)
+              : 'not asked for';
+    if (refusal === undefined) accepted.set(name, value);
+    else reject(name, value, refusal);
+  }
+  return accepted;
+}
+
+const isLocale = (name: string) => name === 'LANG' || name.startsWith('LC_');
+
+/**
+ * LANG and LC_*. LC_ALL repeats LANG, because a program's start files may well set a category; but it hides all other
+ * locale variables, so it is only derived where nobody, client or operator, set one it would hide. An operator's
+ * LANG or LC_ALL decides the whole locale.
+ */
+function locale(
+  accepted: ReadonlyMap<string, string>,
+  operator: ReadonlyMap<string, string>,
+  facts: EnvironmentFacts,
+  policy: EnvironmentPolicy,
+): Map<string, string> {
+  const result = new Map<string, string>();
+  if (operator.has('LANG') || operator.has('LC_ALL')) return result;
+  for (const [name, value] of accepted) if (isLocale(name)) result.set(name, value);
+  if (!result.has('LANG')) result.set('LANG', defaultLocale(facts.charset, policy.encoding, policy.locale));
+
+  if ([...operator.keys()].some(isLocale)) result.delete('LC_ALL');
+  else if (![...result.keys()].some(name => name.startsWith('LC_'))) result.set('LC_ALL', result.get('LANG')!);
+  return result;
+}
+
+/**
+ * The locale for a client that has told none: `en_US` in the negotiated character set, else in the operator's.
+ * (This is also what `telpty serve` looks for at start, to warn where it is not installed.)
+ */
+export function defaultLocale(negotiated?: string, encoding?: string, utf8Locale = `en_US.${defaultCharset}`): string {
+  const names = [negotiated, encoding, defaultCharset];
+  const charset = names.find(name => name !== undefined && canonicalCharset(name) !== undefined) ?? defaultCharset;
+  if (canonicalCharset(charset) === defaultCharset) return utf8Locale;
+  // No system has an `en_US.US-ASCII`, and many programs complain about a locale that does not exist. C is ASCII.
+  if (canonicalCharset(charset) === 'US-ASCII') return 'C';
+  return `en_US.${localeCodeset(charset)}`;
+}

@@ -1,0 +1,33 @@
+/**
+ * Text of strangers, made fit for a log line or a terminal.
+ */
+
+/**
+ * What is never shown as it is: controls (C0, DEL, C1), format characters (the bidirectional ones reorder a whole line,
+ * the zero-width ones hide), lone surrogates, private and unassigned characters, line and paragraph separators.
+ */
+const unfit = /[\p{C}\p{Zl}\p{Zp}]/u;
+
+function escapeCharacter(character: string): string {
+  // Doubled, so that `\x1b` in a log always means the character and never four typed ones.
+  if (character === '\\') return '\\\\';
+  if (!unfit.test(character)) return character;
+  const code = character.codePointAt(0) ?? 0;
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
+}
+
+/**
+ * Makes any string safe to print on one line: what could move the cursor, break the line, reorder or hide text becomes
+ * `\xNN` or `\u{…}`, and a backslash is doubled. What would be longer than `max` characters is cut, never inside an
+ * escape, and ends in `…`.
+ */
+export function escapeText(text: string, max = 100): string {
+  let escaped = '';
+  // Iterating stops at the cut, so a megabyte from a peer costs no more than a line.
+  for (const character of text) {
+    const piece = escapeCharacter(character);
+    if (escaped.length + piece.length > max) return `${escaped}…`;
+    escaped += piece;
+  }
+  return escaped;
+}

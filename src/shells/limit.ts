@@ -1,0 +1,85 @@
+import type { Session } from '../session.ts';
+
+/** Options of {@link limit}. Each 0 or left out is no limit. */
+export interface LimitOptions {
+  /** Sessions at a time; more are told so and closed. */
+  readonly maxSessions?: number;
+  /** Longest time without input from the client, in milliseconds. */
+  readonly idleTimeout?: number;
+  /** Longest time of a session, in milliseconds. */
+  readonly sessionTimeout?: number;
+}
+
+/** Why {@link limit} turned a session away; what the shell gives as its result then. */
+export interface Refused {
+  readonly refused: 'too-many-sessions';
+}
+
+/** The longest delay a Node.js timer takes, in milliseconds; longer waits are made of several. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/**
+ * A shell with limits around another shell. A session over its time is asked to end (`'hangup'`), and told why once the
+ * program's last output has been delivered.
+ */
+export function limit<T>(
+  options: LimitOptions,
+  shell: (session: Session) => T | Promise<T>,
+): (session: Session) => Promise<T | Refused> {
+  const maxSessions = options.maxSessions || Number.POSITIVE_INFINITY;
+  let sessions = 0;
+  return async session => {
+    if (sessions >= maxSessions) {
+      session.write('telpty: too many sessions, try again later\r\n');
+      return { refused: 'too-many-sessions' };
+    }
+    sessions++;
+    const clock = new SessionClock(session, options);
+    try {
+      return await shell(session);
+    } finally {
+      clock.stop();
+      sessions--;
+      if (clock.expired !== undefined && session.writable) session.write(`\r\ntelpty: ${clock.expired}\r\n`);
+    }
+  };
+}
+
+/** Watches both times of one session with one timer. */
+class SessionClock {
+  /** What ran out, in words, once something did. */
+  expired: string | undefined;
+  readonly #session: Session;
+  readonly #idleTimeout: number;
+  readonly #sessionTimeout: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(session: Session, options: LimitOptions) {
+    this.#session = session;
+    this.#idleTimeout = options.idleTimeout || Number.POSITIVE_INFINITY;
+    this.#sessionTimeout = options.sessionTimeout || Number.POSITIVE_INFINITY;
+    this.#look();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** Rather than moving the timer at each key, it looks, when it is due, how long ago the last one was. */
+  #look(): void {
+    const idleLeft = this.#idleTimeout - this.#session.idleTime;
+    const sessionLeft = this.#sessionTimeout - this.#session.age;
+    if (idleLeft <= 0) this.#expire('closed: no input for too long', 'idle timeout');
+    else if (sessionLeft <= 0) this.#expire('closed: the time of this session is over', 'session timeout');
+    else {
+      const left = Math.min(idleLeft, sessionLeft);
+      if (left !== Number.POSITIVE_INFINITY)
+        this.#timer = setTimeout(() => this.#look(), Math.min(left, LONGEST_TIMER));
+    }
+  }
+
+  #expire(words: string, reason: string): void {
+    this.expired = words;
+    this.#session.hangup(reason);
+  }
+}

@@ -1,0 +1,159 @@
+import { userInfo } from 'node:os';
+import { canonicalCharset } from '../charset/index.ts';
+import { TelptyError } from '../errors.ts';
+import { Option } from '../protocol/index.ts';
+import { type ExitStatus, type Limits, type Pty, spawnPty, type User } from '../pty/index.ts';
+import type { Session } from '../session.ts';
+import { Bridge, type BridgeOptions } from './bridge.ts';
+import { type EnvironmentPolicy, programEnvironment, type RejectedVariable } from './environment.ts';
+import { eraseCharacter } from './erase-key.ts';
+import { type ModeName, shellModes } from './modes.ts';
+import { readyToStart } from './readiness.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
+
+/** Options of {@link ptyShell}. All times are in milliseconds; 0 is for ever. */
+export interface PtyShellOptions extends EnvironmentPolicy {
+  /** How the terminal starts and what is asked of the client; default `'character'`. */
+  readonly mode?: ModeName;
+  /** Longest wait for terminal type and window size before the program starts; default 2,000. */
+  readonly negotiationTimeout?: number;
+  /** Never send IAC GA, not even to clients that refuse to do without. */
+  readonly neverSendGa?: boolean;
+  /** The program's working directory; default the server's. */
+  readonly cwd?: string | undefined;
+  /** Run the program as this user (needs root): `lookupUser(name)` of `telpty/pty`. Default: the server's own. */
+  readonly user?: User | undefined;
+  /** Limits on the program's use of resources. */
+  readonly limits?: Limits;
+  /** What the program finds in `argv[0]`; `-bash` makes a login shell. */
+  readonly argv0?: string | undefined;
+  /** Between SIGHUP and SIGKILL; default 1,000. */
+  readonly killTimeout?: number;
+  /** How long the program may go on once the client closed its sending half; default 500. */
+  readonly linger?: number;
+  /** Called when a program has started. */
+  readonly onStart?: (session: Session, program: StartedProgram) => void;
+  /** Called with the variables of the client's environment that were not passed on, safe to print; once a session. */
+  readonly onReject?: (session: Session, rejected: readonly RejectedVariable[]) => void;
+}
+
+/** What {@link PtyShellOptions.onStart} is told. */
+export interface StartedProgram {
+  readonly pid: number;
+  readonly file: string;
+  readonly args: readonly string[];
+  /** TERM as the program has it. */
+  readonly term: string;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** What became of a session's program: its exit code or the signal that ended it; neither if it never started. */
+export type PtyResult = ExitStatus;
+
+/**
+ * A shell that gives each session its own program on a pseudo-terminal, with what the client negotiated: terminal type,
+ * window size and its changes, character set, language.
+ *
+ * The program is looked up in the PATH of *its* environment, as `execvp` does. Where it cannot be started, the client
+ * reads one line, and the shell rejects with `ERR_PTY_SPAWN`.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` for options that cannot be meant.
+ */
+export function ptyShell(
+  file: string,
+  args: readonly string[] = [],
+  options: PtyShellOptions = {},
+): (session: Session) => Promise<PtyResult> {
+  const mode = shellModes[options.mode ?? 'character'];
+  if (mode === undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', `no such mode: ${options.mode}`);
+  const encoding = canonicalCharset(options.encoding ?? 'UTF-8');
+  if (encoding === undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', `no such encoding: ${options.encoding}`);
+  const program: Program = { file, args, options, mode, encoding, user: options.user ?? ownUser() };
+  return session => serve(session, program);
+}
+
+/** Everything about a program that is the same for all sessions. */
+interface Program {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly options: PtyShellOptions;
+  readonly mode: (typeof shellModes)[ModeName];
+  readonly encoding: string;
+  readonly user: EnvironmentUser;
+}
+
+type EnvironmentUser = Parameters<typeof programEnvironment>[0]['user'];
+
+async function serve(session: Session, program: Program): Promise<PtyResult> {
+  const { options, mode } = program;
+  for (const [code, side] of mode.requests) session.telnet.request(code, side, true);
+  // Nothing reads the session yet, so what is typed meanwhile stays in its look-ahead, in order.
+  await readyToStart(session, options.negotiationTimeout ?? 2_000);
+  if (session.destroyed || session.hangupReason !== undefined) return { code: null, signal: null };
+  const { pty, bridgeOptions } = start(session, program);
+  return new Bridge(session, pty, bridgeOptions).run();
+}
+
+function start(session: Session, program: Program): { pty: Pty; bridgeOptions: BridgeOptions } {
+  const { options, mode, file, args } = program;
+  const { terminal } = session;
+  const cols = dimension(terminal.columns, DEFAULT_COLUMNS);
+  const rows = dimension(terminal.rows, DEFAULT_ROWS);
+  const { env, rejected } = programEnvironment(
+    {
+      user: program.user,
+      terminalType: terminal.type,
+      columns: cols,
+      rows,
+      charset: terminal.charset,
+      environ: terminal.environ,
+      remoteAddress: session.remoteAddress,
+    },
+    options,
+  );
+  if (rejected.length > 0) options.onReject?.(session, rejected);
+
+  const erase = mode.terminal.verase ?? eraseCharacter(env.TERM ?? '');
+  const echoRefused =
+    mode.echoFollows &&
+    session.telnet.isSettled(Option.ECHO, 'local') &&
+    !session.telnet.isEnabled(Option.ECHO, 'local');
+  const charset = canonicalCharset(terminal.charset ?? program.encoding);
+  const pty = spawn(session, file, args, {
+    cwd: options.cwd,
+    env,
+    cols,
+    rows,
+    argv0: options.argv0,
+    user: options.user,
+    limits: options.limits ?? {},
+    // IUTF8 makes the erase key take a whole character; in any other set it would eat the wrong number of bytes.
+    modes: { ...mode.terminal, ...(echoRefused ? { echo: false } : {}), verase: erase, iutf8: charset === 'UTF-8' },
+  });
+  options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows });
+  const bridgeOptions = {
+    mode,
+    erase,
+    neverSendGa: options.neverSendGa ?? false,
+    killTimeout: options.killTimeout ?? 1_000,
+    linger: options.linger ?? 500,
+  };
+  return { pty, bridgeOptions };
+}
+
+/** Starts the program, or tells the client in one line why not. */
+function spawn(session: Session, file: string, args: readonly string[], options: Parameters<typeof spawnPty>[2]): Pty {
+  try {
+    return spawnPty(file, args, options);
+  } catch (error) {
+    const why = error instanceof TelptyError ? error.message : 'cannot start the program';
+    session.write(`telpty: ${why}\r\n`);
+    throw error;
+  }
+}
+
+function ownUser(): EnvironmentUser {
+  const { username, homedir, shell, uid } = userInfo();
+  return { name: username, home: homedir, shell: shell ?? '/bin/sh', uid };
+}

@@ -1,0 +1,69 @@
+import { Option } from '../protocol/index.ts';
+import type { Session } from '../session.ts';
+import { isTerminalFamily } from '../terminal.ts';
+
+/**
+ * When a program may start: as soon as the client's terminal type and window size are known or refused.
+ *
+ * The facts that cannot be had later (the environment and the character set, which a program reads once) are waited for
+ * as well, but only where the client has already agreed to tell them; and a name of the terminal that is not one by the
+ * look of it (MUD clients give their own name first) is waited behind for the next. Both waits are short: a client that
+ * answered one question answers the next after one more round trip, and how long that takes we have just seen.
+ */
+
+/** A further answer is waited for at least this long, in milliseconds… */
+const GRACE_MS = 250;
+/** … or for this many round trips, where the client is far away. */
+const GRACE_ROUND_TRIPS = 3;
+
+/** Resolves when the program may start: at the latest after `timeout` milliseconds (0: never), or the session's end. */
+export function readyToStart(session: Session, timeout: number): Promise<void> {
+  const { telnet, terminal } = session;
+  const asked = performance.now();
+  let roundTrip: number | undefined;
+
+  const essential = () => sizeSettled() && typeSettled();
+  const sizeSettled = () =>
+    terminal.columns !== undefined ||
+    (telnet.isSettled(Option.NAWS, 'remote') && !telnet.isEnabled(Option.NAWS, 'remote'));
+  const typeSettled = () =>
+    terminal.types.length > 0 ||
+    terminal.typesComplete ||
+    (telnet.isSettled(Option.TTYPE, 'remote') && !telnet.isEnabled(Option.TTYPE, 'remote'));
+  const moreToCome = () => nameUnclear() || environmentDue() || charsetDue();
+  const nameUnclear = () =>
+    !terminal.typesComplete && terminal.types.length === 1 && !isTerminalFamily(terminal.types[0]!);
+  let environmentKnown = false;
+  const environmentDue = () => telnet.isEnabled(Option.NEW_ENVIRON, 'remote') && !environmentKnown;
+  let charsetKnown = false;
+  const charsetDue = () => session.speaksTelnet && telnet.isEnabled(Option.CHARSET, 'local') && !charsetKnown;
+
+  return new Promise(resolve => {
+    let grace: NodeJS.Timeout | undefined;
+    const limit = timeout === 0 ? undefined : setTimeout(finish, timeout);
+
+    function finish() {
+      clearTimeout(limit);
+      clearTimeout(grace);
+      session.off('telnet', look);
+      session.off('hangup', finish);
+      session.off('close', finish);
+      resolve();
+    }
+
+    function look(event?: { readonly type: string; readonly pending?: number; readonly kind?: string }) {
+      if (event?.type === 'environment' && event.kind === 'is' && event.pending === 0) environmentKnown = true;
+      if (event?.type === 'charset') charsetKnown = true;
+      if (event?.type === 'option') roundTrip ??= performance.now() - asked;
+      if (!essential()) return;
+      if (!moreToCome()) finish();
+      else grace ??= setTimeout(finish, Math.max(GRACE_MS, GRACE_ROUND_TRIPS * (roundTrip ?? 0)));
+    }
+
+    session.on('telnet', look);
+    session.on('hangup', finish);
+    session.on('close', finish);
+    if (session.hangupReason !== undefined || session.destroyed) finish();
+    else look();
+  });
+}

@@ -1,0 +1,161 @@
+/**
+ * Synchronized updates: DEC private mode 2026, as terminals and multiplexers implement it today.
+ *
+ * A program brackets one frame of its screen with `CSI ? 2026 h` and `CSI ? 2026 l`, so that a terminal which knows the
+ * mode draws it at once. Over a network that only works if the frame also travels at once: the parts of a frame that
+ * arrive one by one would be drawn one by one by every terminal that does not know the mode. So a frame leaves here in
+ * one write. Everything outside a frame leaves unchanged and at once.
+ *
+ * The only bytes outside a frame that ever wait are the up to 7 that may be the beginning of `CSI ? 2026 h` cut in two
+ * by a read; they wait for the next read, at most {@link SEAM_MS}.
+ */
+
+const ESC = 0x1b;
+const OPEN_BRACKET = 0x5b;
+
+/** A control sequence, whole and without its `ESC [`. */
+interface Sequence {
+  readonly whole: Buffer;
+  readonly tail: Buffer;
+  readonly length: number;
+}
+
+const BEGIN = sequence('?2026h');
+const END = sequence('?2026l');
+
+function sequence(tail: string): Sequence {
+  const whole = Buffer.from(`\x1b[${tail}`, 'latin1');
+  return { whole, tail: whole.subarray(2), length: whole.length };
+}
+
+/** How long the possible beginning of a cut sequence waits for its other half, in milliseconds. */
+const SEAM_MS = 10;
+/** A frame larger than this, in bytes, is let go as it is: holding it any longer helps nobody. */
+const FRAME_BYTES = 256 * 1024;
+/** A frame older than this, in milliseconds, is let go: a program that stalls in a frame must still be seen. */
+const FRAME_MS = 1000;
+
+/** Splits a program's output into what may leave now and the frame that must wait for its end. */
+export class SynchronizedOutput {
+  readonly #sink: (bytes: Buffer) => void;
+  /** The open frame, or the possible beginning of one; empty when nothing waits. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #inFrame = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param sink receives the output, in order; called synchronously from {@link push}, or from a timer. */
+  constructor(sink: (bytes: Buffer) => void) {
+    this.#sink = sink;
+  }
+
+  /** Takes the next piece of output, cut anywhere. The piece is kept by reference while its frame is open. */
+  push(chunk: Buffer): void {
+    if (this.#inFrame) this.#continueFrame(chunk);
+    else if (this.#heldBytes > 0) this.#pass(Buffer.concat([this.#take(), chunk]));
+    else this.#pass(chunk);
+  }
+
+  /** Lets everything go that is still held, e.g. when the program has ended. */
+  flush(): void {
+    if (this.#heldBytes > 0) this.#sink(this.#take());
+  }
+
+  /** Forgets what is held and stops the clock: nobody is left to read it. */
+  discard(): void {
+    this.#take();
+  }
+
+  /** Outside a frame: finds where, if anywhere, a frame opens that does not close in the same chunk. */
+  #pass(chunk: Buffer): void {
+    let searched = 0;
+    for (;;) {
+      const begin = find(chunk, BEGIN, searched);
+      if (begin < 0) break;
+      const end = find(chunk, END, begin + BEGIN.length);
+      if (end < 0) {
+        if (begin > 0) this.#sink(chunk.subarray(0, begin));
+        this.#inFrame = true;
+        this.#hold(chunk.subarray(begin), FRAME_MS);
+        return;
+      }
+      searched = end + END.length;
+    }
+    const seam = seamLength(chunk, searched);
+    if (seam < chunk.length) this.#sink(seam === 0 ? chunk : chunk.subarray(0, chunk.length - seam));
+    if (seam > 0) this.#hold(chunk.subarray(chunk.length - seam), SEAM_MS);
+  }
+
+  #continueFrame(chunk: Buffer): void {
+    const end = this.#endOfFrame(chunk);
+    if (end < 0) {
+      this.#hold(chunk, undefined);
+      return;
+    }
+    this.#held.push(chunk.subarray(0, end));
+    this.#heldBytes += end;
+    this.#sink(this.#take());
+    if (end < chunk.length) this.#pass(chunk.subarray(end));
+  }
+
+  /** Where the frame ends in `chunk` (the offset behind END), or -1; END may begin in what is already held. */
+  #endOfFrame(chunk: Buffer): number {
+    const before = this.#lastHeld(END.length - 1);
+    const seam = Buffer.concat([before, chunk.subarray(0, END.length - 1)]);
+    const across = find(seam, END, 0);
+    if (across >= 0) return across + END.length - before.length;
+    const inside = find(chunk, END, 0);
+    return inside < 0 ? -1 : inside + END.length;
+  }
+
+  /** The last `count` bytes held, gathered over pieces that may be shorter than that. */
+  #lastHeld(count: number): Buffer {
+    const pieces: Buffer[] = [];
+    let missing = count;
+    for (let i = this.#held.length - 1; i >= 0 && missing > 0; i--) {
+      const piece = this.#held[i]!.subarray(-missing);
+      pieces.unshift(piece);
+      missing -= piece.length;
+    }
+    return Buffer.concat(pieces);
+  }
+
+  #hold(piece: Buffer, patience: number | undefined): void {
+    this.#held.push(piece);
+    this.#heldBytes += piece.length;
+    if (this.#heldBytes > FRAME_BYTES) {
+      this.flush();
+    } else if (patience !== undefined) {
+      this.#timer = setTimeout(() => this.flush(), patience);
+    }
+  }
+
+  /** Empties what is held and closes the frame; what follows is outside. */
+  #take(): Buffer {
+    clearTimeout(this.#timer);
+    const taken = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#inFrame = false;
+    return taken;
+  }
+}
+
+/**
+ * `chunk.indexOf(sequence, from)`, by looking for what stands behind `ESC [`: a short needle is searched for by its first
+ * byte, and in coloured output there is an ESC every few bytes, but hardly ever a `?`.
+ */
+function find(chunk: Buffer, sequence: Sequence, from: number): number {
+  for (let at = chunk.indexOf(sequence.tail, from + 2); at >= 0; at = chunk.indexOf(sequence.tail, at + 1)) {
+    if (chunk[at - 2] === ESC && chunk[at - 1] === OPEN_BRACKET) return at - 2;
+  }
+  return -1;
+}
+
+/** How many bytes at the end of `chunk`, behind `from`, may be the beginning of a cut BEGIN. */
+function seamLength(chunk: Buffer, from: number): number {
+  const earliest = Math.max(from, chunk.length - BEGIN.length + 1);
+  const start = chunk.lastIndexOf(ESC);
+  if (start < earliest) return 0;
+  return BEGIN.whole.subarray(0, chunk.length - start).equals(chunk.subarray(start)) ? chunk.length - start : 0;
+}

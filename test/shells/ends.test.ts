@@ -1,0 +1,237 @@
+/** Every way in which a session ends: nothing is lost, nothing is left. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { limit, ptyShell } from '../../src/index.ts';
+import { Host, hostScript, XTERM } from '../support/host.ts';
+import { OPT } from '../support/wire.ts';
+
+/** Whether a process with this id runs; one that only waits to be reaped by a stranger does not. */
+function runs(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !'ZX'.includes(stat[stat.lastIndexOf(')') + 2] ?? 'X');
+  } catch {
+    return false;
+  }
+}
+
+function zombies(): string[] {
+  return readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .filter(pid => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+        const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        return state === 'Z' && Number(parent) === process.pid;
+      } catch {
+        return false;
+      }
+    });
+}
+
+test('the program ends: all its output arrives, then the connection closes, and its code is the result', async () => {
+  await using host = await hostScript('seq 1 100000; exit 7');
+  await using wire = await host.connect({ ...XTERM, allowHalfOpen: true });
+  await wire.untilEnd();
+  const lines = wire.text().split('\r\n');
+  assert.equal(lines.length, 100_001);
+  assert.equal(lines[99_999], '100000');
+  wire.halfClose();
+  assert.deepEqual((await host.outcome()).result, { code: 7, signal: null });
+});
+
+test('the program ends while the client reads nothing: the output waits for it', async () => {
+  await using host = await hostScript('head -c 8000000 /dev/zero | tr "\\0" x; printf END');
+  await using wire = await host.connect(XTERM);
+  await wire.expect('x');
+  wire.pause();
+  const [session] = host.server.sessions;
+  await new Promise<void>(resolve => {
+    const look = (): void => (session!.writableLength > 0 ? resolve() : void setImmediate(look));
+    look();
+  });
+  wire.resume();
+  await wire.untilEnd(30_000);
+  assert.equal(wire.data.length, 8_000_003);
+});
+
+test('killed by a signal: its name is the result', async () => {
+  await using host = await hostScript('kill -KILL $$');
+  await using wire = await host.connect(XTERM);
+  await wire.untilEnd();
+  assert.deepEqual((await host.outcome()).result, { code: null, signal: 'SIGKILL' });
+});
+
+test('a client that types while the program ends still gets the last output', async () => {
+  for (let i = 0; i < 20; i++) {
+    await using host = await hostScript('printf ok; read x; head -c 300000 /dev/zero | tr "\\0" y; printf END');
+    await using wire = await host.connect(XTERM);
+    await wire.expect('ok');
+    wire.type('\r');
+    const typing = setInterval(() => wire.type('more and more'), 1);
+    await wire.untilEnd();
+    clearInterval(typing);
+    // The terminal may still echo something that was typed after the end.
+    assert.match(wire.text().slice(-200), /END/, `run ${i}`);
+    assert.equal(wire.error, undefined);
+  }
+});
+
+test('half-closed: the input is delivered, the output comes until the program ends', async () => {
+  await using host = await Host.start({
+    shell: ptyShell('/bin/sh', ['-i'], { env: { PS1: '' }, linger: 5_000, negotiationTimeout: 50 }),
+  });
+  await using wire = await host.connect({ silent: true, allowHalfOpen: true });
+  wire.send('echo hi there\nexit\n');
+  wire.halfClose();
+  await wire.untilEnd();
+  assert.match(wire.text(), /\r\nhi there\r\n/);
+  assert.deepEqual((await host.outcome()).result, { code: 0, signal: null });
+});
+
+test('half-closed: a program that waits for input is hung up after the linger time, not before', async () => {
+  await using host = await hostScript('echo ok; read x; sleep 100', { linger: 300, negotiationTimeout: 50 });
+  await using wire = await host.connect({ silent: true, allowHalfOpen: true });
+  await wire.expect('ok');
+  const before = performance.now();
+  wire.halfClose();
+  await wire.untilEnd();
+  assert.ok(performance.now() - before >= 295);
+  assert.deepEqual((await host.outcome()).result, { code: null, signal: 'SIGHUP' });
+});
+
+test('the client resets: the program is hung up at once, and nothing is left', async () => {
+  await using host = await hostScript('echo "pid $$"; trap "" INT; sleep 100; read x');
+  await using wire = await host.connect(XTERM);
+  const pid = Number((await wire.expect(/pid \d+\r/)).slice(4));
+  wire.reset();
+  const before = performance.now();
+  const { result } = await host.outcome();
+  assert.deepEqual(result, { code: null, signal: 'SIGHUP' });
+  assert.ok(performance.now() - before < 900, 'without waiting for the kill timeout');
+  assert.ok(!runs(pid));
+});
+
+test('the client resets while its input is stuck and the program is silent: noticed all the same', async () => {
+  await using host = await hostScript('stty raw -echo; echo ok; sleep 100');
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok');
+  const [session] = host.server.sessions;
+  wire.send(Buffer.alloc(1_000_000, 'x'));
+  await new Promise<void>(resolve => {
+    const look = (): void => (session!.readableLength >= 128 * 1024 ? resolve() : void setImmediate(look));
+    look();
+  });
+  wire.reset();
+  await host.outcome();
+});
+
+test('the client closes behind input that the program does not read: hung up after the linger time', async () => {
+  for (const length of [100, 20_000, 150_000, 400_000]) {
+    await using host = await hostScript('stty raw -echo; echo ok; exec sleep 1000', { linger: 200 });
+    await using wire = await host.connect({ ...XTERM, allowHalfOpen: true });
+    await wire.expect('ok');
+    wire.send(Buffer.alloc(length, 'x'));
+    wire.halfClose();
+    await wire.untilEnd();
+    assert.deepEqual((await host.outcome()).result, { code: null, signal: 'SIGHUP' }, `${length} bytes`);
+  }
+});
+
+test('the client closes behind input that the program reads slowly: all of it is delivered first', async () => {
+  const script =
+    'stty raw -echo; echo ok; i=0; while [ $i -lt 75 ]; do dd bs=4000 count=1 iflag=fullblock 2>/dev/null; sleep 0.02; i=$((i+1)); done | wc -c';
+  await using host = await hostScript(script, { linger: 400 });
+  await using wire = await host.connect({ ...XTERM, allowHalfOpen: true });
+  await wire.expect('ok');
+  wire.send(Buffer.alloc(300_000, 'x'));
+  wire.halfClose();
+  await wire.expect('300000');
+});
+
+test('a program that ignores SIGHUP is killed after the kill timeout, its children too', async () => {
+  await using host = await hostScript(
+    'trap "" HUP; sh -c \'trap "" HUP; echo "child $$"; while :; do sleep 1; done\' & echo "pid $$"; while :; do sleep 1; done',
+    {
+      killTimeout: 300,
+    },
+  );
+  await using wire = await host.connect(XTERM);
+  await wire.until(() => /pid \d+\r/.test(wire.text()) && /child \d+\r/.test(wire.text()));
+  const pid = Number(/pid (\d+)/.exec(wire.text())?.[1]);
+  const child = Number(/child (\d+)/.exec(wire.text())?.[1]);
+  await wire.close();
+  assert.deepEqual((await host.outcome()).result, { code: null, signal: 'SIGKILL' });
+  assert.ok(!runs(pid) && !runs(child));
+});
+
+test('limits: idle and session time end the program and say so; more than enough sessions are told so', async () => {
+  await using idle = await Host.start({ shell: limit({ idleTimeout: 300 }, ptyShell('/bin/cat')) });
+  await using one = await idle.connect(XTERM);
+  await one.untilEnd();
+  assert.match(one.text(), /telpty: closed: no input for too long\r\n$/);
+
+  await using session = await Host.start({
+    shell: limit({ sessionTimeout: 400, idleTimeout: 0 }, ptyShell('/bin/cat')),
+  });
+  await using two = await session.connect(XTERM);
+  const typing = setInterval(() => two.type('x'), 50);
+  await two.untilEnd();
+  clearInterval(typing);
+  assert.match(two.text(), /telpty: closed: the time of this session is over\r\n$/);
+
+  await using few = await Host.start({ shell: limit({ maxSessions: 1 }, ptyShell('/bin/cat')) });
+  await using first = await few.connect(XTERM);
+  await using second = await few.connect(XTERM);
+  await second.expect('telpty: too many sessions, try again later\r\n');
+  await second.untilEnd();
+  await first.close();
+  await few.outcome(2);
+  await using third = await few.connect(XTERM);
+  await third.expectNegotiation(253, OPT.TTYPE);
+  await new Promise(resolve => setImmediate(resolve));
+  assert.ok(!third.text().includes('too many'));
+});
+
+test('shutdown hangs the programs up, delivers what is owed and closes every connection', async () => {
+  await using host = await hostScript('trap "echo goodbye; exit 0" HUP; echo ok; while :; do sleep 0.02; done');
+  const wires = await Promise.all(Array.from({ length: 5 }, () => host.connect(XTERM)));
+  await Promise.all(wires.map(wire => wire.expect('ok')));
+  const closing = host.server.shutdown();
+  await Promise.all(wires.map(wire => wire.expect('goodbye')));
+  await Promise.all(wires.map(wire => wire.untilEnd()));
+  await closing;
+  assert.equal(host.server.sessions.size, 0);
+  await assert.rejects(host.server.listen({ port: 0 }), { code: 'ERR_SERVER_STATE' });
+});
+
+test('a client that does not read is cut off when the shutdown’s time is over', async () => {
+  await using host = await hostScript('yes');
+  await using wire = await host.connect(XTERM);
+  await wire.expect('y');
+  wire.pause();
+  const before = performance.now();
+  await host.server.shutdown({ timeout: 300 });
+  assert.ok(performance.now() - before < 5_000);
+});
+
+test('a program that never reads costs nothing and nobody: memory stays flat, others are served', async () => {
+  await using host = await hostScript('echo ok; sleep 100');
+  await using stuck = await host.connect(XTERM);
+  await stuck.expect('ok');
+  await using busy = await hostScript('stty raw -echo; echo ok; exec cat');
+  await using other = await busy.connect(XTERM);
+  await other.expect('ok\r\n'.slice(0, 2));
+  stuck.send(Buffer.alloc(32 << 20, 'x'));
+  const [session] = host.server.sessions;
+  for (let i = 0; i < 100; i++) {
+    other.type(`ping${i};`);
+    await other.expect(`ping${i};`);
+    assert.ok(session!.readableLength <= 256 * 1024, `${session!.readableLength} bytes are held`);
+  }
+});
+
+test('nothing is left of all these: no zombie', () => {
+  assert.deepEqual(zombies(), []);
+});

@@ -1,0 +1,159 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** One process as /proc tells it. */
+export interface ProcessInfo {
+  pid: number;
+  ppid: number;
+  /** `Z` is a zombie. */
+  state: string;
+  /** The kernel's short name (15 characters). */
+  name: string;
+  session: number;
+}
+
+/** All processes. A process that ends meanwhile is left out. */
+export function processes(): ProcessInfo[] {
+  const list: ProcessInfo[] = [];
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    const info = processInfo(Number(entry));
+    if (info) list.push(info);
+  }
+  return list;
+}
+
+/** One process, zombies too; undefined when it is gone. */
+export function processInfo(pid: number): ProcessInfo | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  } catch {
+    return undefined;
+  }
+  // pid (name) state ppid pgrp session …; the name may contain anything, so look for the last parenthesis.
+  const open = stat.indexOf('(');
+  const close = stat.lastIndexOf(')');
+  const [state = '?', ppid, , session] = stat.slice(close + 2).split(' ');
+  return { pid, ppid: Number(ppid), state, name: stat.slice(open + 1, close), session: Number(session) };
+}
+
+/** Direct children of `pid`, zombies too. */
+export function childrenOf(pid: number): ProcessInfo[] {
+  return processes().filter(info => info.ppid === pid);
+}
+
+/** Children, their children and so on. */
+export function descendantsOf(pid: number): ProcessInfo[] {
+  const all = processes();
+  const found: ProcessInfo[] = [];
+  const queue = [pid];
+  for (let parent = queue.pop(); parent !== undefined; parent = queue.pop()) {
+    for (const info of all) {
+      if (info.ppid !== parent) continue;
+      found.push(info);
+      queue.push(info.pid);
+    }
+  }
+  return found;
+}
+
+/** True while the process exists and is not a zombie. */
+export function isAlive(pid: number): boolean {
+  const info = processInfo(pid);
+  return info !== undefined && info.state !== 'Z';
+}
+
+/** What the open descriptors of a process are: number → `socket:[123]`, `/dev/pts/ptmx`, … */
+export function openFds(pid: number): Map<number, string> {
+  const fds = new Map<number, string>();
+  for (const entry of readdirSync(`/proc/${pid}/fd`)) {
+    try {
+      fds.set(Number(entry), readlinkSync(`/proc/${pid}/fd/${entry}`));
+    } catch {
+      // closed between the two calls; for our own process: the directory handle itself
+    }
+  }
+  return fds;
+}
+
+/** What a server holds: compared before and after. */
+export interface Holdings {
+  fds: Map<number, string>;
+  children: ProcessInfo[];
+  threads: number;
+}
+
+export function holdings(pid: number): Holdings {
+  return { fds: openFds(pid), children: childrenOf(pid), threads: readdirSync(`/proc/${pid}/task`).length };
+}
+
+/** Resident memory in bytes. */
+export function residentBytes(pid: number): number {
+  const pages = readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1];
+  return Number(pages) * 4096;
+}
+
+/** What `now` has beyond `before`, one line each; empty when nothing leaked. */
+export function leaked(before: Holdings, now: Holdings): string[] {
+  const lines: string[] = [];
+  const known = new Set(before.children.map(child => child.pid));
+  for (const child of now.children) {
+    if (!known.has(child.pid)) lines.push(`child ${child.pid} (${child.name}, state ${child.state})`);
+  }
+  if (now.fds.size > before.fds.size) {
+    for (const [fd, target] of now.fds) {
+      if (before.fds.get(fd) !== target) lines.push(`fd ${fd} -> ${target}`);
+    }
+  }
+  // libuv's own pool of four, and of Node's signal and inspector threads, may start late; a thread a child may not.
+  if (now.threads > before.threads + 8) lines.push(`threads: ${before.threads} -> ${now.threads}`);
+  return lines;
+}
+
+/**
+ * Waits until process `pid` holds no more than `before`: what closing takes is up to the server, so this is a poll of the
+ * kernel's tables. Fails with a list of what is left.
+ */
+export async function assertNoLeaks(pid: number, before: Holdings, timeout = 10_000): Promise<void> {
+  const deadline = Date.now() + timeout;
+  for (;;) {
+    const lines = leaked(before, holdings(pid));
+    if (lines.length === 0) return;
+    if (Date.now() > deadline)
+      throw new Error(`process ${pid} still holds after ${timeout} ms:\n  ${lines.join('\n  ')}`);
+    await delay(20);
+  }
+}
+
+/** Waits until none of `pids` exists, not even as a zombie. */
+export async function assertGone(pids: number | readonly number[], timeout = 10_000): Promise<void> {
+  const list = typeof pids === 'number' ? [pids] : pids;
+  await untilTrue(
+    () => list.every(pid => processInfo(pid) === undefined),
+    timeout,
+    () => `still there: ${list.map(pid => JSON.stringify(processInfo(pid))).join(' ')}`,
+  );
+}
+
+/** Waits until nobody listens on the port of 127.0.0.1. */
+export function assertPortFree(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('error', () => resolve());
+    socket.once('connect', () => {
+      socket.destroy();
+      reject(new Error(`port ${port} is still open`));
+    });
+  });
+}
+
+/** Polls something outside this process (where no event can be had) every 20 ms until it is true. */
+export async function untilTrue(condition: () => boolean, timeout = 10_000, describe?: () => string): Promise<void> {
+  const deadline = Date.now() + timeout;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`${timeout} ms passed: ${describe ? describe() : condition}`);
+    await delay(20);
+  }
+}
