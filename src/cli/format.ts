@@ -1,0 +1,33 @@
+/** Times and amounts as people read them in a log. */
+
+/** `850ms`, `12s`, `3m12s`, `2h05m`, `3d04h`: two units at most, since the rest is noise. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1_000) return `${Math.round(milliseconds)}ms`;
+  const seconds = Math.floor(milliseconds / 1_000);
+  const pair = (large: number, largeUnit: string, small: number, smallUnit: string) =>
+    `${large}${largeUnit}${String(small).padStart(2, '0')}${smallUnit}`;
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3_600) return pair(Math.floor(seconds / 60), 'm', seconds % 60, 's');
+  if (seconds < 86_400) return pair(Math.floor(seconds / 3_600), 'h', Math.floor(seconds / 60) % 60, 'm');
+  return pair(Math.floor(seconds / 86_400), 'd', Math.floor(seconds / 3_600) % 24, 'h');
+}
+
+/** `980 B`, `1.2 kB`, `45 kB`, `3.4 MB`: two digits or more, units of 1000. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  // 999.5 rounds to 1000, which the next unit says better.
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1_000;
+    unit++;
+  }
+  return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`;
+}
+
+/** `127.0.0.1:6023`, `[::1]:6023`. */
+export function formatAddress(address: string | undefined, port: number | undefined): string {
+  if (address === undefined) return 'unknown';
+  const host = address.includes(':') ? `[${address}]` : address;
+  return port === undefined ? host : `${host}:${port}`;
+}

@@ -1,0 +1,39 @@
+/** The log: pino's JSON lines, or one readable line each, written to standard error at once. */
+import pino, { type Logger } from 'pino';
+import pretty from 'pino-pretty';
+import type { LogLevel } from './settings.ts';
+
+export type Log = Logger;
+
+/** How a log looks and where it goes. */
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Undefined: `pretty` on a terminal, else `json`. */
+  readonly format?: 'pretty' | 'json' | undefined;
+  /** Takes whole lines. Default: standard error. */
+  readonly sink?: (line: string) => void;
+}
+
+/**
+ * Makes the log. Lines are written synchronously: what was logged before a crash is there after it, and no worker
+ * thread is needed for the little that is logged.
+ */
+export function createLog(options: LogOptions): Log {
+  const sink = options.sink ?? (line => void process.stderr.write(line));
+  const format = options.format ?? (process.stderr.isTTY ? 'pretty' : 'json');
+  const write = format === 'json' ? sink : prettySink(sink);
+  return pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
+}
+
+function prettySink(sink: (line: string) => void): (line: string) => void {
+  const colorize = process.stderr.isTTY === true && !process.env.NO_COLOR;
+  const print = pretty.prettyFactory({
+    colorize,
+    translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
+    // The fields say once more, for machines, what the message says.
+    hideObject: true,
+    // And this one it would take for the process that logs.
+    ignore: 'pid',
+  });
+  return line => sink(print(line));
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+/** The command `telpty`: finds the subcommand, and is the one place that turns errors into exit statuses. */
+import { readFileSync } from 'node:fs';
+import { TelptyError } from '../errors.ts';
+import { escapeText } from '../shells/escape.ts';
+import { commandHelp, commands, overview } from './help.ts';
+import { usage } from './values.ts';
+
+/** Whether an error nobody expected shows where it came from; the log level decides. */
+let showStacks = false;
+
+async function run(argv: readonly string[]): Promise<void> {
+  const [first, ...rest] = argv;
+  switch (first) {
+    case undefined:
+      throw usage('no command given (telpty help lists them)');
+    case '--version':
+      process.stdout.write(`${version()}\n`);
+      return;
+    case '--help':
+    case 'help':
+      process.stdout.write(help(rest));
+      return;
+    case 'serve':
+      await runServe(rest);
+      return;
+    default: {
+      const what = first.startsWith('-') ? 'option' : 'command';
+      throw usage(`unknown ${what} ${escapeText(first, 60)} (telpty help lists the commands)`);
+    }
+  }
+}
+
+async function runServe(argv: readonly string[]): Promise<void> {
+  const { parseServe } = await import('./settings.ts');
+  const settings = parseServe(argv);
+  if (settings === 'help') {
+    process.stdout.write(help(['serve']));
+    return;
+  }
+  showStacks = settings.logLevel === 'debug' || settings.logLevel === 'trace';
+  // Loaded late, so that help and errors need no addon, no log and no time.
+  const { serve } = await import('./serve.ts');
+  await serve(settings);
+}
+
+function help([name]: readonly string[]): string {
+  if (name === undefined) return overview();
+  const command = commands.get(name);
+  if (command === undefined) throw usage(`unknown command ${escapeText(name, 60)} (telpty help lists the commands)`);
+  return commandHelp(command);
+}
+
+function version(): string {
+  // The same distance from src/cli and from dist/cli.
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Says in one line what went wrong, and ends. */
+function fail(error: unknown): never {
+  const expected = error instanceof TelptyError;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`telpty: ${expected ? '' : 'unexpected error: '}${escapeLine(message)}\n`);
+  if (showStacks && !expected && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exit(expected && error.code === 'ERR_USAGE' ? 2 : 1);
+}
+
+/** What the client or the operator wrote is already escaped in it; this only keeps it one line. */
+const escapeLine = (message: string) => message.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ');
+
+// `telpty help | head -1`: whoever read the output has gone, and nothing is wrong. A log nobody reads is no reason to end.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+process.on('uncaughtException', fail);
+process.on('unhandledRejection', fail);
+
+try {
+  await run(process.argv.slice(2));
+  // Whatever a program left behind (a timer, a descriptor) keeps nobody waiting.
+  process.exit(0);
+} catch (error) {
+  fail(error);
+}

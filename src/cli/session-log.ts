@@ -1,0 +1,149 @@
+/** What the log tells about sessions: a line at the start, one at the end, and in between what the level asks for. */
+import type { TelptyError } from '../errors.ts';
+import type { SessionOutcome } from '../server.ts';
+import type { Session } from '../session.ts';
+import type { RejectedVariable } from '../shells/environment.ts';
+import { escapeText } from '../shells/escape.ts';
+import type { PtyShellOptions, StartedProgram } from '../shells/pty-shell.ts';
+import { describeRecord, dumpLines } from './describe.ts';
+import { formatAddress, formatBytes, formatDuration } from './format.ts';
+import type { Log } from './log.ts';
+
+/** At most so many of a client's refused variables are named in a line. */
+const maxRejected = 8;
+
+/** Logs sessions. Every field and every word that comes from the client is escaped. */
+export class SessionLog {
+  readonly #log: Log;
+  readonly #programName: string;
+  readonly #started = new WeakMap<Session, StartedProgram>();
+
+  /** @param programName what the lines call the program. */
+  constructor(log: Log, programName: string) {
+    this.#log = log;
+    this.#programName = escapeText(programName, 60);
+  }
+
+  /** What tells this log about programs, for the shell. */
+  get hooks(): Required<Pick<PtyShellOptions, 'onStart' | 'onReject'>> {
+    return {
+      onStart: (session, program) => this.#programStarted(session, program),
+      onReject: (session, rejected) => this.#rejected(session, rejected),
+    };
+  }
+
+  /** A connection has come. */
+  connected(session: Session): void {
+    const log = this.#log;
+    if (!log.isLevelEnabled('debug')) return;
+    const fields = { session: session.id };
+    const tell = (words: string) => log.debug(fields, `session ${session.id}: ${words}`);
+    tell(`connection from ${remoteOf(session)}`);
+    session.on('telnet', event => {
+      if (event.type === 'warning') tell(`warning: ${escapeText(event.message, 200)}`);
+    });
+    session.trace = {
+      telnet: (direction, record) => tell(`${direction} ${describeRecord(record)}`),
+      // Here is what people type, passwords included: at `trace` and nowhere else.
+      ...(log.isLevelEnabled('trace') ? { bytes: this.#dump(session) } : {}),
+    };
+  }
+
+  /** A session is over. */
+  ended(session: Session, outcome: SessionOutcome): void {
+    const { id, bytesRead, bytesWritten } = session;
+    const program = this.#started.get(session);
+    const duration = Math.round(session.age);
+    const fields = { session: id, remote: remoteOf(session), duration, bytesIn: bytesRead, bytesOut: bytesWritten };
+    const { result } = outcome;
+    if (isRefused(result)) {
+      this.#log.info(
+        { ...fields, refused: result.refused },
+        `session ${id} refused: ${fields.remote}, ${result.refused}`,
+      );
+      return;
+    }
+    const words = [
+      `session ${id} ended: ${fields.remote} ${program ? this.#programName : 'no program'}`,
+      ...(program ? [terminalOf(session, program)] : []),
+      formatDuration(duration),
+      `in ${formatBytes(bytesRead)}`,
+      `out ${formatBytes(bytesWritten)}`,
+      endOf(session, outcome),
+    ].join(', ');
+    const more = {
+      ...fields,
+      ...exitFields(result),
+      ...(session.hangupReason ? { reason: session.hangupReason } : {}),
+    };
+    if (outcome.error === undefined) this.#log.info(more, words);
+    else {
+      const { code, step, errno, file } = outcome.error as Partial<TelptyError>;
+      this.#log.error({ ...more, code, step, errno, file }, words);
+    }
+  }
+
+  #programStarted(session: Session, program: StartedProgram): void {
+    this.#started.set(session, program);
+    const { pid, term, columns, rows } = program;
+    const remote = remoteOf(session);
+    this.#log.info(
+      { session: session.id, remote, program: program.file, pid, term, columns, rows },
+      `session ${session.id} started: ${remote} ${this.#programName}, ${terminalOf(session, program)}, pid ${pid}`,
+    );
+  }
+
+  #rejected(session: Session, rejected: readonly RejectedVariable[]): void {
+    const named = rejected.slice(0, maxRejected).map(({ name, value, reason }) => `${name}="${value}" (${reason})`);
+    const more = rejected.length > named.length ? `, and ${rejected.length - named.length} more` : '';
+    this.#log.info(
+      { session: session.id, remote: remoteOf(session), rejected: rejected.slice(0, maxRejected) },
+      `session ${session.id}: not taken from the client: ${named.join(', ')}${more}`,
+    );
+  }
+
+  #dump(session: Session): (direction: 'sent' | 'received', bytes: Uint8Array) => void {
+    return (direction, bytes) => {
+      for (const line of dumpLines(bytes)) {
+        this.#log.trace({ session: session.id, direction }, `session ${session.id}: ${direction.padEnd(8)} ${line}`);
+      }
+    };
+  }
+}
+
+const remoteOf = (session: Session) => escapeText(formatAddress(session.remoteAddress, session.remotePort));
+
+/** TERM as the program has it, and the size as it is now. */
+function terminalOf(session: Session, program: StartedProgram): string {
+  const { columns, rows } = session.terminal;
+  return `${escapeText(program.term, 64)} ${columns || program.columns}x${rows || program.rows}`;
+}
+
+function endOf(session: Session, outcome: SessionOutcome): string {
+  if (outcome.error !== undefined) {
+    const { message, errno } = outcome.error as { message?: unknown; errno?: unknown };
+    return `${escapeText(String(message ?? 'failed'), 200)}${typeof errno === 'string' ? ` (${errno})` : ''}`;
+  }
+  const exit = exitFields(outcome.result);
+  const how =
+    exit.signal !== undefined
+      ? `killed by ${exit.signal}`
+      : exit.exit !== undefined
+        ? `exit ${exit.exit}`
+        : 'not started';
+  return session.hangupReason === undefined ? how : `${how} (${escapeText(session.hangupReason)})`;
+}
+
+function isRefused(result: unknown): result is { refused: string } {
+  return typeof result === 'object' && result !== null && 'refused' in result;
+}
+
+/** The exit status in a shell's result, if there is one in it. */
+function exitFields(result: unknown): { exit?: number; signal?: string } {
+  if (typeof result !== 'object' || result === null) return {};
+  const { code, signal } = result as { code?: unknown; signal?: unknown };
+  return {
+    ...(typeof code === 'number' ? { exit: code } : {}),
+    ...(typeof signal === 'string' ? { signal } : {}),
+  };
+}

@@ -1,0 +1,166 @@
+/**
+ * Values as they are written on the command line and in a configuration file. Every parser takes the text as written
+ * and throws `ERR_USAGE` with what is wrong with it; who calls knows the option's name and puts it in front.
+ */
+import { canonicalCharset } from '../charset/index.ts';
+import { TelptyError } from '../errors.ts';
+import type { Limits } from '../pty/index.ts';
+import { isForbiddenName, isTerminalName, variableName } from '../shells/environment.ts';
+import { escapeText } from '../shells/escape.ts';
+
+/** Longest delay one timer of Node.js takes; given a longer one it fires at once. */
+const longestTimer = 2 ** 31 - 1;
+
+/** The text as an error message shows it. */
+const shown = (text: string) => `'${escapeText(text, 60)}'`;
+
+/** An error about the command line or a configuration file. */
+export function usage(message: string): TelptyError {
+  return new TelptyError('ERR_USAGE', message);
+}
+
+/** Any text but the empty one and one that no system call takes. */
+export function text(value: string): string {
+  if (value === '') throw usage('is empty');
+  if (value.includes('\0')) throw usage('has a NUL character in it');
+  return value;
+}
+
+/** `true` or `false`. */
+export function boolean(value: string): boolean {
+  if (value !== 'true' && value !== 'false') throw usage(`${shown(value)} is neither true nor false`);
+  return value === 'true';
+}
+
+/** A whole number of a range. */
+export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (value: string) => number {
+  return value => {
+    const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} up` : `${min} to ${max}`;
+    throw usage(`${shown(value)} is not a whole number (${range})`);
+  };
+}
+
+/** A TCP port; 0 lets the system pick one. */
+export function port(value: string): number {
+  const number = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (number <= 65535) return number;
+  throw usage(`${escapeText(value, 60) || "''"} is not a port (0 to 65535)`);
+}
+
+/** One of a few words. */
+export function choice<const Word extends string>(...words: Word[]): (value: string) => Word {
+  return value => {
+    const word = words.find(candidate => candidate === value);
+    if (word !== undefined) return word;
+    throw usage(`${shown(value)} is not one of ${words.join(', ')}`);
+  };
+}
+
+const timeUnits: ReadonlyMap<string, number> = new Map([
+  ['ms', 1],
+  ['s', 1_000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+]);
+
+/** `500ms`, `30s`, `10m`, `2h`, or `0`, in milliseconds. Without `max`: what a single timer can wait for. */
+export function duration(max = longestTimer): (value: string) => number {
+  return value => {
+    if (value === '0') return 0;
+    const match = /^(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(value);
+    if (match === null) {
+      const hint = /^\d+$/.test(value) ? 'has no unit' : 'is not a duration';
+      throw usage(`${shown(value)} ${hint} (write 500ms, 30s, 10m, 2h, or 0)`);
+    }
+    const milliseconds = Math.round(Number(match[1]) * (timeUnits.get(match[2] ?? '') ?? Number.NaN));
+    if (milliseconds > max) throw usage(`${shown(value)} is too long (at most ${Math.floor(max / 3_600_000)}h)`);
+    return milliseconds;
+  };
+}
+
+const sizeUnits = ['', 'K', 'M', 'G', 'T'];
+
+/** `4096`, `64K`, `1M`: bytes, with the units of 1024. */
+export function size(value: string): number {
+  const match = /^(\d{1,16})([KMGT]?)$/i.exec(value);
+  const bytes = match ? Number(match[1]) * 1024 ** sizeUnits.indexOf((match[2] ?? '').toUpperCase()) : Number.NaN;
+  if (Number.isSafeInteger(bytes)) return bytes;
+  throw usage(`${shown(value)} is not a size (write 4096, 64K, 1M, 2G)`);
+}
+
+/** A character set, under its canonical name. */
+export function charset(value: string): string {
+  const name = canonicalCharset(value);
+  if (name === undefined) throw usage(`${shown(value)} is not a character set known here (utf-8, latin1, cp437 …)`);
+  return name;
+}
+
+/** A terminal type. */
+export function terminalName(value: string): string {
+  if (isTerminalName(value)) return value;
+  throw usage(`${shown(value)} is not a terminal type (letters, digits and . _ + : @ -, at most 64)`);
+}
+
+/** An address or host name to listen on; the brackets of an IPv6 address in a URL are taken off. */
+export function host(value: string): string {
+  const name = text(value).replace(/^\[(.+)\]$/, '$1');
+  if (/^[A-Za-z0-9._:%-]+$/.test(name)) return name;
+  throw usage(`${shown(value)} is not an address or a host name`);
+}
+
+/** The name of an environment variable. */
+export function envName(value: string): string {
+  if (variableName.test(value)) return value;
+  throw usage(`${shown(value)} is not the name of an environment variable`);
+}
+
+/** The name of a variable that may come from a client. */
+export function acceptableEnvName(value: string): string {
+  const name = envName(value);
+  if (isForbiddenName(name)) {
+    throw usage(`${name} steers a loader, a shell or a runtime, so it is never taken from a client (--env sets it)`);
+  }
+  return name;
+}
+
+/** `NAME=VALUE`; the value may be empty and may have more equals signs in it. */
+export function envAssignment(value: string): [name: string, value: string] {
+  const equals = value.indexOf('=');
+  if (equals < 0) throw usage(`${shown(value)} is not NAME=VALUE`);
+  const content = value.slice(equals + 1);
+  if (content.includes('\0')) throw usage('has a NUL character in it');
+  return [envName(value.slice(0, equals)), content];
+}
+
+/** The name of a limit, as in `setrlimit(2)` without RLIMIT_. */
+export type LimitName = keyof Limits;
+
+const seconds = (value: string) => (/^\d+$/.test(value) ? integer(0)(value) : Math.ceil(duration()(value) / 1000));
+const limitUnits: ReadonlyMap<string, (value: string) => number> = new Map<LimitName, (value: string) => number>([
+  ['as', size],
+  ['core', size],
+  ['cpu', seconds],
+  ['data', size],
+  ['fsize', size],
+  ['memlock', size],
+  ['nofile', integer(0)],
+  ['nproc', integer(0)],
+  ['stack', size],
+]);
+
+/**
+ * `NAME=SOFT[:HARD]`. A soft limit alone is the hard one as well: a program could otherwise lift it again. 0 is the
+ * number here (`core=0`: no core files); what lifts a limit is `unlimited`.
+ */
+export function resourceLimit(value: string): [name: LimitName, limit: readonly [soft: number, hard: number]] {
+  const [, name = '', soft = '', hard = soft] = /^([a-z]+)=([^:]+)(?::([^:]+))?$/.exec(value) ?? [];
+  if (name === '') throw usage(`${shown(value)} is not NAME=SOFT[:HARD] (like nofile=256 or as=512M:1G)`);
+  const unit = limitUnits.get(name);
+  if (!unit) throw usage(`'${escapeText(name, 20)}' is not a limit (${[...limitUnits.keys()].join(', ')})`);
+  const amount = (part: string) => (part === 'unlimited' ? Number.POSITIVE_INFINITY : unit(part));
+  const limit = [amount(soft), amount(hard)] as const;
+  if (limit[0] > limit[1]) throw usage(`${shown(value)} has its soft limit above the hard one`);
+  return [name as LimitName, limit];
+}

@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { commandHelp, commands } from '../../src/cli/help.ts';
+import { findProgram, loginShell } from '../../src/cli/program.ts';
+import { TelptyError } from '../../src/errors.ts';
+
+const command = [process.execPath, '--import', 'tsx', 'src/cli/main.ts'] as const;
+
+function telpty(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(command[0], [...command.slice(1), ...args], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  return { status, stdout, stderr };
+}
+
+let directory: string;
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), 'telpty-cli-'));
+});
+after(() => rmSync(directory, { recursive: true }));
+
+describe('telpty', () => {
+  it('--version', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+    assert.deepEqual(telpty('--version'), { status: 0, stdout: `${version}\n`, stderr: '' });
+  });
+  it('help', () => {
+    const { status, stdout } = telpty('help');
+    assert.equal(status, 0);
+    assert.match(stdout, /telpty serve/);
+    assert.equal(telpty('--help').stdout, stdout);
+  });
+  it('help serve and serve --help', () => {
+    const help = commandHelp(commands.get('serve') ?? assert.fail());
+    assert.deepEqual(telpty('help', 'serve'), { status: 0, stdout: help, stderr: '' });
+    assert.deepEqual(telpty('serve', '--port', '0', '--help'), { status: 0, stdout: help, stderr: '' });
+  });
+  it('has no complaint when nobody reads its help', async () => {
+    const child = spawn('sh', ['-c', `"$@" | true`, 'sh', ...command, 'help', 'serve'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let errors = '';
+    child.stderr.on('data', chunk => {
+      errors += chunk;
+    });
+    await once(child, 'close');
+    assert.equal(errors, '');
+  });
+
+  const misuse: [args: string[], line: string | RegExp][] = [
+    [[], /^telpty: no command given/],
+    [['sreve'], /^telpty: unknown command sreve /],
+    [['--port', '0'], /^telpty: unknown option --port /],
+    [['help', 'sreve'], /^telpty: unknown command sreve /],
+    [['serve', '--port', '70000'], 'telpty: --port: 70000 is not a port (0 to 65535)\n'],
+    [['serve', '--tls-cert', 'x'], /^telpty: unknown option --tls-cert /],
+    [['serve', '--encoding', 'klingon'], /^telpty: --encoding: /],
+    [['serve', '--host', '0.0.0.0'], /^telpty: --host: 0\.0\.0\.0 is not loopback/],
+  ];
+  for (const [args, line] of misuse) {
+    it(`telpty ${args.join(' ')}: exit 2`, () => fails(args, 2, line));
+  }
+
+  it('what is missing at run time: exit 1', () => {
+    fails(['serve', '--config', '/nowhere.yaml'], 1, 'telpty: --config: cannot read /nowhere.yaml: ENOENT\n');
+    fails(['serve', '--port', '0', 'no-such-program'], 1, "telpty: cannot find the program 'no-such-program'\n");
+    fails(['serve', '--port', '0', './no/such'], 1, "telpty: cannot find the program './no/such'\n");
+    fails(
+      ['serve', '--port', '0', '/etc/passwd'],
+      1,
+      "telpty: cannot run the program '/etc/passwd': permission denied\n",
+    );
+    fails(['serve', '--port', '0', '--cwd', '/no/such', 'cat'], 1, "telpty: --cwd: there is no directory '/no/such'\n");
+    fails(
+      ['serve', '--port', '0', '--user', 'no such user', 'cat'],
+      1,
+      /^telpty: --user: there is no user 'no such user'\n$/,
+    );
+    fails(
+      ['serve', '--port', '0', '--host', '192.0.2.1', 'cat'],
+      1,
+      /^telpty: --host: 192\.0\.2\.1 is not an address of/,
+    );
+  });
+  it('a port in use: exit 1', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    fails(
+      ['serve', '--port', String(port), 'cat'],
+      1,
+      new RegExp(`^telpty: --port: 127\\.0\\.0\\.1:${port} is already in use`),
+    );
+    other.close();
+  });
+  it('a broken configuration file: exit 2', () => {
+    const file = join(directory, 'bad.yaml');
+    writeFileSync(file, 'prot: 1\n');
+    fails(['serve', '--config', file], 2, `telpty: ${file}: prot: unknown option\n`);
+  });
+
+  function fails(args: string[], status: number, line: string | RegExp): void {
+    const result = telpty(...args);
+    assert.equal(result.status, status, result.stderr);
+    assert.equal(result.stdout, '');
+    const said = result.stderr
+      .split('\n')
+      .filter(text => !isWarning(text))
+      .join('\n');
+    if (typeof line === 'string') assert.equal(said, line);
+    else assert.match(said, line);
+    assert.equal(said.split('\n').length, 2, said);
+  }
+});
+
+/** Whether a line is the warning about a locale that this machine lacks. */
+const isWarning = (line: string) => line.startsWith('{"level":40');
+
+describe('telpty serve', { timeout: 60_000 }, () => {
+  const children: ChildProcess[] = [];
+  after(() => {
+    for (const child of children) child.kill('SIGKILL');
+  });
+  const start = async (...args: string[]) => {
+    const child = spawn(command[0], [...command.slice(1), 'serve', '--port', '0', ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.push(child);
+    const output = { stdout: '', stderr: '' };
+    child.stdout.on('data', chunk => {
+      output.stdout += chunk;
+    });
+    child.stderr.on('data', chunk => {
+      output.stderr += chunk;
+    });
+    await Promise.race([once(child.stdout, 'data'), once(child, 'close')]);
+    return { child, output };
+  };
+  const end = async (child: ChildProcess, signal: NodeJS.Signals) => {
+    const closed = once(child, 'close');
+    child.kill(signal);
+    return closed;
+  };
+
+  const portOf = (ready: string) => Number(/:(\d+)\n$/.exec(ready)?.[1]);
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    it(`says that it listens, in one line, and ends on ${signal} with 0`, async () => {
+      const { child, output } = await start('cat');
+      assert.deepEqual(await end(child, signal), [0, null]);
+      assert.match(output.stdout, /^listening telnet:\/\/127\.0\.0\.1:\d+\n$/);
+      assert.match(output.stderr, /connect with: telnet 127\.0\.0\.1 \d+/);
+    });
+  }
+  it('puts an IPv6 address in brackets', async t => {
+    const { child, output } = await start('--host', '::1', 'cat');
+    if (child.exitCode !== null) {
+      assert.match(output.stderr, /--host: /);
+      t.diagnostic('no IPv6 here');
+      return;
+    }
+    await end(child, 'SIGTERM');
+    assert.match(output.stdout, /^listening telnet:\/\/\[::1\]:\d+\n$/);
+  });
+  it('logs the start and the end of a session, and at debug not a key', async () => {
+    const { child, output } = await start(
+      '--log-level',
+      'debug',
+      '--log-format',
+      'json',
+      '--negotiation-timeout',
+      '1ms',
+      'sh',
+    );
+    const socket = connect(portOf(output.stdout), '127.0.0.1');
+    let seen = '';
+    socket.on('data', chunk => {
+      seen += chunk.toString('latin1');
+    });
+    socket.end('echo sec""ret-$TELPTY_REMOTE_ADDRESS\r\nexit 3\r\n');
+    await once(socket, 'close');
+    await end(child, 'SIGTERM');
+    assert.match(seen, /secret-127\.0\.0\.1/);
+    assert.match(output.stderr, /"msg":"session 1: sent DO TTYPE"/);
+    assert.match(output.stderr, /"msg":"session 1 started: 127\.0\.0\.1:\d+ sh, xterm 80x24, pid \d+"/);
+    assert.match(
+      output.stderr,
+      /"msg":"session 1 ended: 127\.0\.0\.1:\d+ sh, xterm 80x24, \d+m?s, in 4\d B, out \d+ B, exit 3"/,
+    );
+    assert.doesNotMatch(output.stderr, /sec""ret|secret|echo/);
+  });
+  it('hangs up what runs when told to stop, and does not wait at the second signal', async () => {
+    const { child, output } = await start(
+      '--log-format',
+      'json',
+      '--negotiation-timeout',
+      '1ms',
+      'sh',
+      '-c',
+      'trap "" HUP; echo up; sleep 5',
+    );
+    const socket = connect(portOf(output.stdout), '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'data');
+    while (!output.stderr.includes('session 1 started')) await once(child.stderr, 'data');
+    const closed = once(child, 'close');
+    child.kill('SIGTERM');
+    while (!output.stderr.includes('stopping: SIGTERM, 1 session')) await once(child.stderr, 'data');
+    child.kill('SIGTERM');
+    assert.deepEqual(await closed, [1, null]);
+    socket.destroy();
+  });
+  it('is silent when told', async () => {
+    const { child, output } = await start('--log-level', 'silent', 'cat');
+    await end(child, 'SIGTERM');
+    assert.equal(output.stderr, '');
+  });
+});
+
+describe('the served program', () => {
+  it('is found in PATH, then where programs look', () => {
+    const file = join(directory, 'mine');
+    writeFileSync(file, '#!/bin/sh\n');
+    chmodSync(file, 0o755);
+    assert.deepEqual(findProgram('mine', ['x'], { path: `relative::${directory}` }), {
+      file,
+      args: ['x'],
+      argv0: 'mine',
+      name: 'mine',
+    });
+    assert.equal(findProgram('./mine', [], { cwd: directory }).file, file);
+    assert.match(findProgram('sh', [], { path: '' }).file, /^\/.*\/sh$/);
+    assert.throws(() => findProgram('mine', [], { path: '' }), TelptyError);
+    assert.throws(() => findProgram('mine', [], { path: '.', cwd: directory }), TelptyError);
+    assert.throws(() => findProgram('./', [], { cwd: directory }), /it is not a file/);
+  });
+  it('is a login shell where none is named', () => {
+    assert.deepEqual(loginShell('/bin/sh'), { file: '/bin/sh', args: [], argv0: '-sh', name: 'sh' });
+    assert.equal(loginShell(null).file, '/bin/sh');
+  });
+});

@@ -1,0 +1,315 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { commandHelp, commands, overview } from '../../src/cli/help.ts';
+import { serveOptions } from '../../src/cli/options.ts';
+import { isLoopback, parseServe, type ServeSettings, type SettingsSources } from '../../src/cli/settings.ts';
+import { TelptyError, type TelptyErrorCode } from '../../src/errors.ts';
+
+function settings(argv: string[], sources: SettingsSources = {}): ServeSettings {
+  const result = parseServe(argv, { environment: {}, ...sources });
+  assert.ok(result !== 'help');
+  return result;
+}
+
+const fromFile = (text: string, argv: string[] = []) =>
+  settings(['--config', 'telpty.yaml', ...argv], { readFile: () => text });
+
+function refuses(run: () => unknown, message: RegExp | string, code: TelptyErrorCode = 'ERR_USAGE'): void {
+  assert.throws(run, error => {
+    assert.ok(error instanceof TelptyError);
+    assert.equal(error.code, code);
+    if (typeof message === 'string') assert.equal(error.message, message);
+    else assert.match(error.message, message);
+    assert.ok(!error.message.includes('\n'));
+    return true;
+  });
+}
+
+const defaults: ServeSettings = {
+  host: '127.0.0.1',
+  port: 6023,
+  mode: 'character',
+  encoding: 'UTF-8',
+  term: 'xterm',
+  negotiationTimeout: 2_000,
+  neverSendGa: false,
+  cwd: undefined,
+  env: {},
+  acceptEnv: [],
+  user: undefined,
+  limits: {},
+  sizeEnv: false,
+  killTimeout: 1_000,
+  linger: 500,
+  maxSessions: 1_000,
+  idleTimeout: 0,
+  sessionTimeout: 0,
+  logLevel: 'info',
+  logFormat: undefined,
+  program: undefined,
+};
+
+describe('the command line of serve', () => {
+  it('has the defaults of the contract', () => assert.deepEqual(settings([]), defaults));
+
+  it('takes every option', () => {
+    const argv = [
+      ...['--host', '::1', '--port=0', '--mode', 'raw', '--encoding', 'latin1', '--term', 'linux', '--cwd', '/tmp'],
+      ...['--negotiation-timeout', '500ms', '--never-send-ga', '--env', 'A=1', '--env=B=2', '--env', 'A=3'],
+      ...[
+        '--pass-env',
+        'P',
+        '--pass-env',
+        'B',
+        '--pass-env',
+        'MISSING',
+        '--accept-env',
+        'USER',
+        '--accept-env',
+        'USER',
+      ],
+      ...['--user', 'games', '--rlimit', 'cpu=60', '--rlimit', 'cpu=61', '--rlimit', 'as=1M:2M', '--size-env'],
+      ...['--kill-timeout', '0', '--linger', '1s', '--max-sessions', '0', '--idle-timeout', '10m'],
+      ...['--session-timeout', '1000h', '--log-level', 'trace', '--log-format', 'json', 'nethack', '-u', 'x'],
+    ];
+    assert.deepEqual(settings(argv, { environment: { P: 'p', B: 'b', Q: 'q' } }), {
+      host: '::1',
+      port: 0,
+      mode: 'raw',
+      encoding: 'ISO-8859-1',
+      term: 'linux',
+      negotiationTimeout: 500,
+      neverSendGa: true,
+      cwd: '/tmp',
+      env: { A: '3', B: '2', P: 'p' },
+      acceptEnv: ['USER'],
+      user: 'games',
+      limits: { cpu: [61, 61], as: [1_048_576, 2_097_152] },
+      sizeEnv: true,
+      killTimeout: 0,
+      linger: 1_000,
+      maxSessions: 0,
+      idleTimeout: 600_000,
+      sessionTimeout: 3_600_000_000,
+      logLevel: 'trace',
+      logFormat: 'json',
+      program: { name: 'nethack', args: ['-u', 'x'] },
+    });
+  });
+
+  const programs: [argv: string[], program: string[] | undefined][] = [
+    [
+      ['bash', '-l'],
+      ['bash', '-l'],
+    ],
+    [
+      ['--port', '0', 'bash', '--port', '70000', '--help'],
+      ['bash', '--port', '70000', '--help'],
+    ],
+    [
+      ['--', 'bash', '-l'],
+      ['bash', '-l'],
+    ],
+    [['--', '--help'], ['--help']],
+    [
+      ['bash', '--', '-x'],
+      ['bash', '--', '-x'],
+    ],
+    [['--never-send-ga', 'true'], ['true']],
+    [
+      ['-', 'x'],
+      ['-', 'x'],
+    ],
+    [['--'], undefined],
+  ];
+  for (const [argv, program] of programs) {
+    it(`${argv.join(' ')} serves ${program?.join(' ') ?? 'the login shell'}`, () => {
+      const { program: found } = settings(argv);
+      assert.deepEqual(found && [found.name, ...found.args], program);
+    });
+  }
+
+  it('lets the last of a repeated option win', () => assert.equal(settings(['--port', '1', '--port', '2']).port, 2));
+  it('switches a flag off again', () => assert.equal(settings(['--size-env', '--size-env=false']).sizeEnv, false));
+  it('knows --help anywhere before the program', () => {
+    assert.equal(parseServe(['--port', '0', '--help', '--nonsense']), 'help');
+    assert.notEqual(parseServe(['bash', '--help']), 'help');
+  });
+
+  const bad: [argv: string[], message: RegExp | string][] = [
+    [['--port', '70000'], '--port: 70000 is not a port (0 to 65535)'],
+    [['--port='], "--port: '' is not a port (0 to 65535)"],
+    [['--kill-timeout', 'soon'], "--kill-timeout: 'soon' is not a duration (write 500ms, 30s, 10m, 2h, or 0)"],
+    [['--linger', '5'], "--linger: '5' has no unit (write 500ms, 30s, 10m, 2h, or 0)"],
+    [['--encoding', 'klingon'], /^--encoding: 'klingon' is not a character set/],
+    [['--mode', 'kludge'], "--mode: 'kludge' is not one of character, raw, line"],
+    [['--rlimit', 'speed=1'], /^--rlimit: 'speed' is not a limit \(as, core, cpu/],
+    [['--accept-env', 'LD_PRELOAD'], /^--accept-env: LD_PRELOAD steers/],
+    [['--env', 'A'], "--env: 'A' is not NAME=VALUE"],
+    [['--term', '../x'], /^--term: /],
+    [['--port'], '--port: needs a value'],
+    [['--user', '--port', '0'], /^--user: needs a value \(one that begins with '-' is written --user=--port\)$/],
+    [['--size-env=maybe'], "--size-env: 'maybe' is neither true nor false"],
+    [['--nonsense'], 'unknown option --nonsense (--help lists the options)'],
+    [['-p', '1'], 'unknown option -p (--help lists the options)'],
+    [['-l'], /^unknown option -l /],
+    [['--__proto__', 'x'], /^unknown option --__proto__ /],
+    [['--constructor=x'], /^unknown option --constructor /],
+    [['--no-size-env'], /^unknown option --no-size-env /],
+    [['--\x1b[2J'], /^unknown option --\\x1b\[2J /],
+    [['--', ''], 'the name of the program is empty'],
+    [['--host', '0.0.0.0'], /^--host: 0\.0\.0\.0 is not loopback: name the PROGRAM/],
+    [['--host', '::'], /^--host: :: is not loopback/],
+  ];
+  for (const [argv, message] of bad) it(`refuses ${argv.join(' ')}`, () => refuses(() => settings(argv), message));
+
+  const later =
+    'tls-cert tls-key tls-auto proxy-protocol program-encoding linemode max-per-ip connect-rate robot-check web';
+  const evenLater = 'record record-format metrics compression workers drain-timeout program version';
+  for (const name of `${later} ${evenLater}`.split(' ')) {
+    it(`does not know --${name} yet`, () =>
+      refuses(() => settings([`--${name}`, 'x']), new RegExp(`^unknown option --${name} `)));
+  }
+
+  it('serves a named program on any address', () =>
+    assert.equal(settings(['--host', '0.0.0.0', 'cat']).host, '0.0.0.0'));
+  it('tells loopback from everything else', () => {
+    for (const host of ['localhost', '127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1']) assert.ok(isLoopback(host));
+    for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.example.com', 'localhost.example.com'])
+      assert.ok(!isLoopback(host));
+  });
+});
+
+describe('--config', () => {
+  it('reads YAML', () => {
+    const text = [
+      '# a comment',
+      'port: 2323',
+      'host: "::1"',
+      'idle-timeout: 10m',
+      'session-timeout: 0',
+      'never-send-ga: true',
+      'env:',
+      '  VERSION: 1.10',
+      '  YES: yes',
+      '  __proto__: x',
+      'accept-env: [USER, FOO]',
+      'rlimit: {cpu: 60, nofile: "256:512"}',
+      'program: [nethack, -u, bob]',
+    ].join('\n');
+    const result = fromFile(text);
+    assert.deepEqual(
+      { ...result, env: Object.entries(result.env) },
+      {
+        ...defaults,
+        port: 2323,
+        host: '::1',
+        idleTimeout: 600_000,
+        neverSendGa: true,
+        env: [
+          ['VERSION', '1.10'],
+          ['YES', 'yes'],
+          ['__proto__', 'x'],
+        ],
+        acceptEnv: ['USER', 'FOO'],
+        limits: { cpu: [60, 60], nofile: [256, 512] },
+        program: { name: 'nethack', args: ['-u', 'bob'] },
+      },
+    );
+  });
+
+  it('reads JSON', () => {
+    const text = JSON.stringify(
+      { port: 2323, 'size-env': true, env: ['A=1', 'B=2'], program: 'cat', encoding: 'cp437' },
+      null,
+      '\t',
+    );
+    assert.deepEqual(fromFile(text), {
+      ...defaults,
+      port: 2323,
+      sizeEnv: true,
+      env: { A: '1', B: '2' },
+      encoding: 'IBM437',
+      program: { name: 'cat', args: [] },
+    });
+  });
+
+  it('gives way to the command line', () => {
+    const text = 'port: 1\nsize-env: true\nenv: {A: file, B: file}\naccept-env: USER\nprogram: [cat, -v]';
+    const result = fromFile(text, [
+      '--port',
+      '2',
+      '--size-env=false',
+      '--env',
+      'A=line',
+      '--accept-env',
+      'FOO',
+      'bash',
+    ]);
+    assert.equal(result.port, 2);
+    assert.equal(result.sizeEnv, false);
+    assert.deepEqual(result.env, { A: 'line', B: 'file' });
+    assert.deepEqual(result.acceptEnv, ['USER', 'FOO']);
+    assert.deepEqual(result.program, { name: 'bash', args: [] });
+  });
+
+  it('may be empty', () => {
+    for (const text of ['', '\n', '# nothing\n', '{}', '---\n']) assert.deepEqual(fromFile(text), defaults, text);
+  });
+
+  const bad: [text: string, message: RegExp | string][] = [
+    ['prot: 1', 'telpty.yaml: prot: unknown option'],
+    ['tls-cert: x', 'telpty.yaml: tls-cert: unknown option'],
+    ['neverSendGa: true', 'telpty.yaml: neverSendGa: unknown option'],
+    ['__proto__: x', 'telpty.yaml: __proto__: unknown option'],
+    ['{"constructor": 1}', 'telpty.yaml: constructor: unknown option'],
+    ['? [a]\n: 1', /unknown option$/],
+    ['config: x', 'telpty.yaml: config: belongs on the command line'],
+    ['help: true', 'telpty.yaml: help: belongs on the command line'],
+    ['port: 70000', 'telpty.yaml: port: 70000 is not a port (0 to 65535)'],
+    ['port: [1, 2]', 'telpty.yaml: port: takes one value'],
+    ['port: {a: 1}', 'telpty.yaml: port: takes one value'],
+    ['port:', /^telpty\.yaml: port: '' is not a port/],
+    ['size-env: yes', "telpty.yaml: size-env: 'yes' is neither true nor false"],
+    ['env: {A: {B: 1}}', 'telpty.yaml: env: has something other than plain values in it'],
+    ['env: [[A]]', 'telpty.yaml: env: has something other than plain values in it'],
+    ['accept-env: {A: b}', 'telpty.yaml: accept-env: takes a list'],
+    ['accept-env: [LD_PRELOAD]', /^telpty\.yaml: accept-env: LD_PRELOAD steers/],
+    ['program: []', 'telpty.yaml: program: names no program'],
+    ['program: {a: b}', /^telpty\.yaml: program: /],
+    ['- port', 'telpty.yaml: is not a mapping of options to values'],
+    ['just text', 'telpty.yaml: is not a mapping of options to values'],
+    ['port: 1\nport: 2', /^telpty\.yaml: .*unique.* at line 2/],
+    ['{"port": 1', /^telpty\.yaml: .* line 1/],
+    ['a: &x [*x]\nb: *y', /^telpty\.yaml: /],
+    ['host: 0.0.0.0', /^--host: 0\.0\.0\.0 is not loopback/],
+  ];
+  for (const [text, message] of bad)
+    it(`refuses ${JSON.stringify(text)}`, () => refuses(() => fromFile(text), message));
+
+  it('must be readable', () => {
+    refuses(
+      () => settings(['--config', '/nowhere/x\n']),
+      '--config: cannot read /nowhere/x\\x0a: ENOENT',
+      'ERR_RUNTIME',
+    );
+  });
+});
+
+describe('help', () => {
+  const serve = commands.get('serve') ?? assert.fail();
+  it('lists exactly the options there are', () => {
+    const listed = [...commandHelp(serve).matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
+    assert.deepEqual(listed, Object.keys(serveOptions));
+    const built =
+      'host port mode encoding term negotiation-timeout never-send-ga cwd env pass-env accept-env user rlimit size-env';
+    const more = 'kill-timeout linger max-sessions idle-timeout session-timeout config log-level log-format help';
+    assert.deepEqual(listed, `${built} ${more}`.split(' '));
+  });
+  it('shows the defaults and fits a terminal', () => {
+    const help = commandHelp(serve);
+    assert.match(help, /--port N .*\(default: 6023\)/);
+    assert.match(help, /--env NAME=VALUE .*\(repeatable\)/);
+    for (const line of [...help.split('\n'), ...overview().split('\n')]) assert.ok(line.length <= 104, line);
+  });
+});
