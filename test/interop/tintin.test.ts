@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startBashServer } from '../support/programs.ts';
+import { Terminal, type TerminalOptions } from '../support/tmux.ts';
+import { requireTool } from '../support/tools.ts';
+
+// TinTin++, a MUD client: it draws the server's text itself and sends what is typed by lines.
+
+const TIMEOUT = { timeout: 60_000 };
+
+async function openTinTin(port: number, options: TerminalOptions = {}): Promise<Terminal> {
+  const term = await Terminal.start([requireTool('tt++'), '-G'], options);
+  await term.type(`#session t 127.0.0.1 ${port}\r`);
+  await term.waitFor(/#SESSION 't' CONNECTED(.*\n)*ready\$$/);
+  return term;
+}
+
+test('TinTin++: size, terminal type, text by lines, UTF-8', TIMEOUT, async () => {
+  await using server = await startBashServer();
+  await using term = await openTinTin(server.port, { cols: 90, rows: 30 });
+  await term.type('stty size; echo "<$TERM>"\r');
+  await term.waitFor(/\n30 90\n<(tmux|tintin|xterm)\S*>\nready\$$/);
+  await term.type('echo one two\r');
+  await term.waitFor(/\none two\nready\$$/);
+  await term.type("echo 'é漢字'\r");
+  await term.waitFor(/\né漢字\nready\$$/);
+});
+
+test('TinTin++: colours', TIMEOUT, async () => {
+  await using server = await startBashServer();
+  await using term = await openTinTin(server.port);
+  await term.type("printf 'plain \\033[31mred\\033[0m \\033[1;34mblue\\033[0m\\n'\r");
+  await term.waitFor(/\nplain red blue\nready\$$/);
+  const screen = await term.capture({ colours: true });
+  assert.match(screen, /\nplain \x1b\[31mred\x1b\[39m \x1b\[1m\x1b\[34mblue/);
+});
+
+test('TinTin++: a resize reaches the program', TIMEOUT, async () => {
+  await using server = await startBashServer();
+  await using term = await openTinTin(server.port);
+  await term.type('bash -c \'trap "stty size; exit" WINCH; echo waiting; while :; do sleep 0.05; done\'\r');
+  await term.waitFor(/\nwaiting$/);
+  await term.resize(101, 37);
+  await term.waitFor(/\n37 101\nready\$$/);
+});
+
+test('TinTin++: the session ends with the program', TIMEOUT, async () => {
+  await using server = await startBashServer();
+  await using term = await openTinTin(server.port);
+  await term.type('exit\r');
+  await term.waitFor(/\n#SESSION 't' DIED\./);
+  await server.assertNoLeaks();
+});
