@@ -1,34 +1,10 @@
 /** Every way in which a session ends: nothing is lost, nothing is left. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { limit, ptyShell } from '../../src/index.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
+import { isAlive } from '../support/leaks.ts';
 import { OPT } from '../support/wire.ts';
-
-/** Whether a process with this id runs; one that only waits to be reaped by a stranger does not. */
-function runs(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return !'ZX'.includes(stat[stat.lastIndexOf(')') + 2] ?? 'X');
-  } catch {
-    return false;
-  }
-}
-
-function zombies(): string[] {
-  return readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .filter(pid => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-        const [state, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-        return state === 'Z' && Number(parent) === process.pid;
-      } catch {
-        return false;
-      }
-    });
-}
 
 test('the program ends: all its output arrives, then the connection closes, and its code is the result', async () => {
   await using host = await hostScript('seq 1 100000; exit 7');
@@ -110,7 +86,7 @@ test('the client resets: the program is hung up at once, and nothing is left', a
   const { result } = await host.outcome();
   assert.deepEqual(result, { code: null, signal: 'SIGHUP' });
   assert.ok(performance.now() - before < 900, 'without waiting for the kill timeout');
-  assert.ok(!runs(pid));
+  assert.ok(!isAlive(pid));
 });
 
 test('the client resets while its input is stuck and the program is silent: noticed all the same', async () => {
@@ -128,7 +104,8 @@ test('the client resets while its input is stuck and the program is silent: noti
 });
 
 test('the client closes behind input that the program does not read: hung up after the linger time', async () => {
-  for (const length of [100, 20_000, 150_000, 400_000]) {
+  // (Of more than the socket's window holds, the FIN has not even been sent.)
+  for (const length of [100, 20_000, 150_000]) {
     await using host = await hostScript('stty raw -echo; echo ok; exec sleep 1000', { linger: 200 });
     await using wire = await host.connect({ ...XTERM, allowHalfOpen: true });
     await wire.expect('ok');
@@ -163,7 +140,7 @@ test('a program that ignores SIGHUP is killed after the kill timeout, its childr
   const child = Number(/child (\d+)/.exec(wire.text())?.[1]);
   await wire.close();
   assert.deepEqual((await host.outcome()).result, { code: null, signal: 'SIGKILL' });
-  assert.ok(!runs(pid) && !runs(child));
+  assert.ok(!isAlive(pid) && !isAlive(child));
 });
 
 test('limits: idle and session time end the program and say so; more than enough sessions are told so', async () => {
@@ -230,8 +207,4 @@ test('a program that never reads costs nothing and nobody: memory stays flat, ot
     await other.expect(`ping${i};`);
     assert.ok(session!.readableLength <= 256 * 1024, `${session!.readableLength} bytes are held`);
   }
-});
-
-test('nothing is left of all these: no zombie', () => {
-  assert.deepEqual(zombies(), []);
 });

@@ -1,7 +1,9 @@
 /** While the program runs: modes, keys, sizes, prompts, frames, interrupts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hostScript, XTERM } from '../support/host.ts';
+import { ptyShell } from '../../src/index.ts';
+import { Host, hostScript, XTERM } from '../support/host.ts';
+import { Screen } from '../support/screen.ts';
 import { CMD, hex, OPT } from '../support/wire.ts';
 
 const { WILL, WONT, DO, DONT } = CMD;
@@ -113,6 +115,38 @@ test('LINES and COLUMNS are exported only on request', async () => {
   await using pinned = await hostScript(script, { sizeEnv: true });
   await using two = await pinned.connect(XTERM);
   await two.expect('[30,100]');
+});
+
+test('with LINES and COLUMNS exported a curses program stays at its first size; without, it follows the window', async () => {
+  const program = `
+import curses
+def main(screen):
+    typed = 0
+    while True:
+        screen.erase()
+        screen.addstr(0, 0, 'getmaxyx %dx%d, ' % screen.getmaxyx() + '%d typed.' % typed)
+        screen.refresh()
+        key = screen.getch()
+        if key == ord('q'): return
+        if key == ord('x'): typed += 1
+curses.wrapper(main)`;
+  for (const [sizeEnv, after] of [
+    [true, '30x100'],
+    [false, '40x120'],
+  ] as const) {
+    await using host = await Host.start({ shell: ptyShell('python3', ['-c', program], { sizeEnv }) });
+    await using wire = await host.connect(XTERM);
+    const screen = new Screen(120, 40);
+    wire.onData(bytes => screen.feed(bytes));
+    await screen.waitFor(() => screen.row(0).includes('getmaxyx 30x100, 0 typed.'));
+    wire.resize(120, 40);
+    // A key after the signal: whatever the program makes of its new size is on the screen when this one is.
+    wire.type('x');
+    await screen.waitFor(() => screen.row(0).includes('1 typed.'));
+    assert.match(screen.row(0), new RegExp(`getmaxyx ${after}, 1 typed`));
+    wire.type('q');
+    await wire.untilEnd();
+  }
 });
 
 test('a synchronized update leaves in one piece, however the program writes it', async () => {

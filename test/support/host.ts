@@ -1,3 +1,4 @@
+import { after } from 'node:test';
 import {
   createServer,
   type PtyShellOptions,
@@ -6,7 +7,12 @@ import {
   type ServerOptions,
   type SessionOutcome,
 } from '../../src/index.ts';
+import { assertNoLeaks, holdings } from './leaks.ts';
 import { Wire, type WireOptions } from './wire.ts';
+
+// Whatever a file's tests did: at its end no program, no zombie, no terminal and no socket of theirs is left.
+const before = holdings(process.pid);
+after(() => assertNoLeaks(process.pid, before));
 
 /**
  * A server in the test's own process, for what the command line does not show: `await using host = await Host.start(…)`.
