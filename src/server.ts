@@ -90,6 +90,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   constructor(options: ServerOptions) {
     super();
+    if (typeof options.shell !== 'function') throw new TelptyError('ERR_INVALID_ARGUMENT', 'shell must be a function');
     this.#shell = options.shell;
     const encoding = options.encoding === undefined ? [] : [canonicalCharset(options.encoding) ?? options.encoding];
     this.#charsets = [...new Set(['UTF-8', ...encoding, ...CHARSETS])];
@@ -104,12 +105,13 @@ export class Server extends EventEmitter<ServerEvents> {
   /**
    * Listens for plain TCP connections.
    *
+   * @param options where; a number is the port, on loopback.
    * @returns the address and port in use (the port that was picked, if 0 was asked for).
    * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link shutdown}.
    */
-  async listen(options: TcpListenOptions): Promise<{ address: string; port: number }> {
+  async listen(options: TcpListenOptions | number): Promise<{ address: string; port: number }> {
     if (this.#closing) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
-    const listener = await listenTcp(options, socket => {
+    const listener = await listenTcp(typeof options === 'number' ? { port: options } : options, socket => {
       this.handle(socket, { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort });
     });
     listener.on('error', error => this.emit('error', error));
@@ -182,9 +184,13 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 }
 
-/** Makes a {@link Server}; it listens once {@link Server.listen} is called. */
-export function createServer(options: ServerOptions): Server {
-  return new Server(options);
+/**
+ * Makes a {@link Server}; it listens once {@link Server.listen} is called.
+ *
+ * @param options a shell alone will do: `createServer(session => …)`.
+ */
+export function createServer(options: ServerOptions | Shell): Server {
+  return new Server(typeof options === 'function' ? { shell: options } : options);
 }
 
 /** The same for all servers and sessions; what it asks for is said by {@link proposeCharsets}. */

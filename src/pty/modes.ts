@@ -163,18 +163,17 @@ export function applyModes(raw: RawModes, modes: Modes): void {
   checkModes(modes);
   const { termios } = addon();
   const flags = tables(termios);
-  for (const [index, names] of words.entries()) {
-    for (const name of names) {
-      const bit = flags[index]![name];
-      const on = modes[name];
-      if (bit === undefined || on === undefined) continue;
-      raw.words[index]! = on ? raw.words[index]! | bit : raw.words[index]! & ~bit;
+  // By what is given, which is a few names, and not by what there is, which is fifty.
+  for (const [name, value] of Object.entries(modes)) {
+    if (typeof value === 'boolean') {
+      const index = flags.findIndex(table => table[name] !== undefined);
+      if (index < 0) continue;
+      const bit = flags[index]![name]!;
+      raw.words[index]! = value ? raw.words[index]! | bit : raw.words[index]! & ~bit;
+    } else if (value !== undefined && name !== 'csize') {
+      const index = termios.cc[name];
+      if (index !== undefined) raw.cc[index] = value ?? termios.vdisable;
     }
-  }
-  for (const name of [...characters, ...counts]) {
-    const index = termios.cc[name];
-    const value = modes[name];
-    if (index !== undefined && value !== undefined) raw.cc[index] = value ?? termios.vdisable;
   }
   if (modes.csize !== undefined) {
     raw.words[2] = (raw.words[2]! & ~termios.csize) | termios.cs[(modes.csize - 5) as 0 | 1 | 2 | 3];

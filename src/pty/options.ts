@@ -4,7 +4,7 @@
  */
 import { TelptyError } from '../errors.ts';
 import { addon, type SpawnRequest } from './binding.ts';
-import { applyModes, blankModes, type Modes, saneModes } from './modes.ts';
+import { applyModes, blankModes, type Modes, type RawModes, saneModes } from './modes.ts';
 import { lookupUser, type User } from './users.ts';
 
 /** A limit of a resource: one number for both, or the soft and the hard limit. `Infinity`: none. */
@@ -162,6 +162,17 @@ function limits(given: Limits): number[] {
   return triples;
 }
 
+let sane: RawModes | undefined;
+
+/** {@link saneModes} as the system has them, worked out once: every session starts with them. */
+function startingModes(): RawModes {
+  if (sane === undefined) {
+    sane = blankModes();
+    applyModes(sane, saneModes);
+  }
+  return { words: sane.words.slice(), cc: sane.cc.slice() };
+}
+
 /**
  * Checks what `spawnPty` was given and lays it out for the addon.
  *
@@ -173,8 +184,7 @@ export function spawnRequest(file: string, args: readonly string[], options: Pty
   if (!Array.isArray(args)) throw invalid('args must be an array of strings');
   const env = options.env ?? {};
   const argv = [text('argv0', options.argv0 ?? file), ...args.map((arg, index) => text(`argument ${index + 1}`, arg))];
-  const modes = blankModes();
-  applyModes(modes, saneModes);
+  const modes = startingModes();
   if (options.modes !== undefined) applyModes(modes, options.modes);
   return {
     argv: pack(argv),

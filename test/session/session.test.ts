@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { createServer, type Session } from '../../src/index.ts';
 import { isOobInline } from '../../src/pty/index.ts';
 import { Host, XTERM } from '../support/host.ts';
-import { CMD, hex, naws, OPT } from '../support/wire.ts';
+import { CMD, hex, naws, OPT, Wire } from '../support/wire.ts';
 
 const { WILL, WONT, DO, IAC } = CMD;
 
@@ -273,4 +273,15 @@ test('many at once: 1,000 connections that come and go leave nothing behind', as
   }
   await host.outcome(1_000);
   assert.equal(host.server.sessions.size, 0);
+});
+
+test('a shell alone makes a server, a number a port on loopback', async () => {
+  const server = createServer(session => void session.write(`from ${session.remoteAddress}`));
+  const { address, port } = await server.listen(0);
+  assert.equal(address, '127.0.0.1');
+  await using wire = await Wire.connect(port);
+  await wire.expect('from 127.0.0.1');
+  await wire.untilEnd();
+  await server.shutdown();
+  assert.throws(() => createServer({ shell: 'bash' as never }), { code: 'ERR_INVALID_ARGUMENT' });
 });
