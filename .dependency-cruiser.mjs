@@ -2,8 +2,9 @@
 // `errors.ts` is the ground: every room may stand on it, and it stands on nothing.
 const floors = [
   ['^src/errors\\.ts$'],
+  ['^src/check\\.ts$'],
   ['^src/protocol/', '^src/pty/', '^src/charset/'],
-  ['^src/transport/', '^src/terminal\\.ts$'],
+  ['^src/transport/', '^src/(terminal|input-queue)\\.ts$'],
   ['^src/session\\.ts$'],
   ['^src/(server|client)\\.ts$', '^src/shells/', '^src/recording/'],
   ['^src/web/', '^src/index\\.ts$'],

@@ -196,6 +196,19 @@ static napi_value js_signal_groups(napi_env env, napi_callback_info info) {
   return js_int(env, session < 0 ? group : 0);
 }
 
+/* killAll(): SIGKILL to every program and its foreground group, for a process that ends and cannot wait */
+static napi_value js_kill_all(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct state *s = state_of(env);
+  for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
+    struct pty *p = ENTRY(l, struct pty, all);
+    if (p->reaped) continue;
+    signal_foreground(p, SIGKILL);
+    kill(-p->pid, SIGKILL);
+  }
+  return NULL;
+}
+
 /* sessionsOf(pids): in place, process id to session id; 0 for a process that is gone */
 static napi_value js_sessions_of(napi_env env, napi_callback_info info) {
   napi_value args[1];
@@ -259,5 +272,6 @@ void process_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "signalGroups", js_signal_groups);
   export_function(env, exports, "sessionsOf", js_sessions_of);
   export_function(env, exports, "signalMember", js_signal_member);
+  export_function(env, exports, "killAll", js_kill_all);
   export_function(env, exports, "usePidfd", js_use_pidfd);
 }

@@ -152,15 +152,28 @@ static bool arguments(napi_env env, napi_callback_info info, struct pty **p, uin
   return true;
 }
 
-/* getModes(pty, words, cc): through the slave, since not every system answers for it on the master */
+/*
+ * By which descriptor the modes are asked. On Linux the master answers for its slave, also after a program called vhangup()
+ * (as login programs do), which leaves our descriptor of the slave dead. Not every system answers on the master.
+ */
+static int modes_fd(const struct pty *p) {
+#ifdef __linux__
+  return p->master;
+#else
+  return p->slave;
+#endif
+}
+
+/* getModes(pty, words, cc) */
 static napi_value js_get_modes(napi_env env, napi_callback_info info) {
   struct pty *p;
   uint32_t *words;
   int16_t *cc;
   struct termios t;
   if (!arguments(env, info, &p, &words, &cc)) return NULL;
-  if (p->slave < 0) return js_int(env, -EIO);
-  if (tcgetattr(p->slave, &t) < 0) return js_int(env, -errno);
+  int fd = modes_fd(p);
+  if (fd < 0) return js_int(env, -EIO);
+  if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
   words[0] = (uint32_t)t.c_iflag;
   words[1] = (uint32_t)t.c_oflag;
   words[2] = (uint32_t)t.c_cflag;
@@ -176,10 +189,11 @@ static napi_value js_set_modes(napi_env env, napi_callback_info info) {
   int16_t *cc;
   struct termios t;
   if (!arguments(env, info, &p, &words, &cc)) return NULL;
-  if (p->slave < 0) return js_int(env, -EIO);
-  if (tcgetattr(p->slave, &t) < 0) return js_int(env, -errno);
+  int fd = modes_fd(p);
+  if (fd < 0) return js_int(env, -EIO);
+  if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
   termios_apply(&t, words, cc);
-  return js_int(env, tcsetattr(p->slave, TCSANOW, &t) < 0 ? -errno : 0);
+  return js_int(env, tcsetattr(fd, TCSANOW, &t) < 0 ? -errno : 0);
 }
 
 static void set_number(napi_env env, napi_value object, const char *name, uint32_t value) {

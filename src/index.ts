@@ -9,8 +9,10 @@ export {
   type SessionOutcome,
   type Shell,
 } from './server.ts';
-export { Session, type SessionEvents, type SessionTap, type SessionTrace } from './session.ts';
+export { Session, type SessionEvents, type SessionOptions, type SessionTap, type SessionTrace } from './session.ts';
+export type { EnvironmentPolicy, RejectedVariable } from './shells/environment.ts';
 export { type LimitOptions, limit, type Refused } from './shells/limit.ts';
 export type { ModeName } from './shells/modes.ts';
 export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
 export type { Terminal } from './terminal.ts';
+export type { TcpListenOptions } from './transport/tcp.ts';

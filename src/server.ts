@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { canonicalCharset } from './charset/index.ts';
+import { check, checkFunction, checkKeys, LONGEST_TIMER } from './check.ts';
 import { TelptyError } from './errors.ts';
 import {
   binary,
@@ -21,10 +22,9 @@ import {
   windowSize,
 } from './protocol/index.ts';
 import { Session } from './session.ts';
+import { USUAL_VARIABLES } from './terminal.ts';
 import { listenTcp, type TcpListenOptions } from './transport/tcp.ts';
 
-/** The variables a server asks a client for unless told otherwise: those that say how text is to be shown. */
-const DEFAULT_ENVIRON = ['LANG', 'LC_ALL', 'LC_CTYPE', 'COLORTERM', 'DISPLAY', 'TZ'];
 /** The character sets a server proposes behind the operator's, the one that suits all first: what terminals speak. */
 const CHARSETS = [
   ...['UTF-8', 'ISO-8859-1', 'ISO-8859-15', 'windows-1252', 'IBM437', 'IBM850', 'KOI8-R', 'KOI8-U', 'IBM866'],
@@ -34,6 +34,8 @@ const CHARSETS = [
 const CLOSE_MS = 5_000;
 /** The same while the server is being shut down. */
 const SHUTDOWN_CLOSE_MS = 200;
+/** After a shutdown's time is over and everything is cut off: how long shells may take to notice, in milliseconds. */
+const CUT_MS = 1_000;
 /** How long a peer that is owed output may take none of it before it is given up, in milliseconds. */
 const STALL_MS = 30_000;
 
@@ -54,7 +56,7 @@ export type SessionOutcome =
 export interface ServerOptions {
   /** What every session is given. */
   readonly shell: Shell;
-  /** Environment variables to ask the clients for, by name. Default: LANG, LC_ALL, LC_CTYPE, COLORTERM, DISPLAY, TZ. */
+  /** Environment variables to ask the clients for, by name. Default: LANG and LC_*, COLORTERM, DISPLAY, TZ. */
   readonly environ?: readonly string[];
   /** The character set to propose to clients behind UTF-8, before all others. */
   readonly encoding?: string;
@@ -90,7 +92,11 @@ export class Server extends EventEmitter<ServerEvents> {
 
   constructor(options: ServerOptions) {
     super();
-    if (typeof options.shell !== 'function') throw new TelptyError('ERR_INVALID_ARGUMENT', 'shell must be a function');
+    check(typeof options === 'object' && options !== null, 'createServer() takes a shell, or options with one');
+    checkKeys('the options of createServer', options, ['shell', 'environ', 'encoding', 'options']);
+    checkFunction('shell', options.shell);
+    const known = options.encoding === undefined || canonicalCharset(options.encoding) !== undefined;
+    check(known, `there is no character set '${options.encoding}'`);
     this.#shell = options.shell;
     const encoding = options.encoding === undefined ? [] : [canonicalCharset(options.encoding) ?? options.encoding];
     this.#charsets = [...new Set(['UTF-8', ...encoding, ...CHARSETS])];
@@ -138,13 +144,15 @@ export class Server extends EventEmitter<ServerEvents> {
   /**
    * Stops listening, asks every session to end, delivers what is owed and closes.
    *
-   * @param options.timeout milliseconds after which what is still open is cut off; default 10,000.
+   * @param options.timeout milliseconds after which what is still open is cut off, and a second later no longer waited
+   *   for; default 10,000.
    */
   async shutdown(options: { timeout?: number } = {}): Promise<void> {
     this.#closing = true;
     for (const listener of this.#listeners) listener.close();
     this.#listeners.clear();
     if (this.#sessions.size === 0) return;
+    let cut: NodeJS.Timeout | undefined;
     const over = new Promise<void>(resolve => {
       const check = () => {
         if (this.#sessions.size > 0) return;
@@ -152,10 +160,15 @@ export class Server extends EventEmitter<ServerEvents> {
         resolve();
       };
       this.on('sessionEnd', check);
+      cut = setTimeout(
+        () => {
+          for (const session of this.#sessions) session.destroy();
+          // A shell that does not settle even now is not waited for.
+          cut = setTimeout(resolve, CUT_MS);
+        },
+        Math.min(options.timeout ?? 10_000, LONGEST_TIMER),
+      );
     });
-    const cut = setTimeout(() => {
-      for (const session of this.#sessions) session.destroy();
-    }, options.timeout ?? 10_000);
     for (const session of [...this.#sessions]) {
       // One that only waits for the peer to close its side has nothing more to say.
       if (session.writableFinished) session.destroy();
@@ -198,7 +211,7 @@ const charsetOption = charset({ role: 'server', accept: firstKnown });
 
 /** The options a server knows. What a shell decides (ECHO, line discipline) is agreed to only once the shell asked. */
 function optionTable(options: ServerOptions): OptionDefinition[] {
-  const names = options.environ ?? DEFAULT_ENVIRON;
+  const names = options.environ ?? USUAL_VARIABLES;
   const table = [
     binary({ local: true, remote: true }),
     echo({ local: 'request' }),

@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { InputQueue } from './input-queue.ts';
 import {
   Command,
   Option,
@@ -9,6 +10,7 @@ import {
   type TraceRecord,
 } from './protocol/index.ts';
 import { Terminal } from './terminal.ts';
+import { Hold, Intake } from './transport/intake.ts';
 
 /** Input kept for a reader that does not read, in bytes: far enough to still see an interrupt behind it. */
 const LOOK_AHEAD = 128 * 1024;
@@ -22,7 +24,12 @@ const UNSENT_ANSWERS = 4 * OUTPUT_AHEAD;
 /** "Are you there" is answered at most this often in {@link AYT_WINDOW_MS}; the rest were asked by a machine. */
 const AYT_LIMIT = 3;
 const AYT_WINDOW_MS = 1000;
+/** How long a session may last after it was hung up and nobody listened, in milliseconds. */
+const HANGUP_MS = 5_000;
 const AYT_ANSWER = Buffer.from('\r\n[telpty: yes]\r\n', 'latin1');
+
+/** Commands that programs send to keep a connection alive; nobody is at the keyboard for them. */
+const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
 
 /** An observer of the bytes of a session, after Telnet was taken off. What it is given is borrowed: copy it to keep it. */
 export interface SessionTap {
@@ -87,12 +94,19 @@ export class Session extends Duplex {
   /** Times of the monotonic clock, which no change of the date disturbs. */
   readonly #began = performance.now();
   #lastInput = this.#began;
+  #delivered: number | undefined;
   #taps: SessionTap[] = [];
   #abort: AbortController | undefined;
   #hangupReason: string | undefined;
   /** The callback of the write that waits for the transport. */
   #writing: ((error?: Error | null) => void) | undefined;
-  #heldByAnswers = false;
+  readonly #intake: Intake;
+  /** Input that came while nobody read. */
+  readonly #queue = new InputQueue();
+  /** Whether the reader asked for input and got none yet. */
+  #wanted = false;
+  /** Whether no more input will come. */
+  #exhausted = false;
   /** While a chunk is being received: what is sent meanwhile, to leave as one packet, and not one for each of 20,000. */
   #answers: Uint8Array[] | undefined;
   #stallWatch: NodeJS.Timeout | undefined;
@@ -101,15 +115,20 @@ export class Session extends Duplex {
 
   constructor(transport: Duplex, options: SessionOptions) {
     // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
-    super({ readableHighWaterMark: LOOK_AHEAD, writableHighWaterMark: OUTPUT_AHEAD, allowHalfOpen: true });
+    // What waits for the reader waits in #queue, not here.
+    super({ readableHighWaterMark: 1, writableHighWaterMark: OUTPUT_AHEAD, allowHalfOpen: true });
     this.id = options.id ?? 0;
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
     this.#transport = transport;
     this.telnet = new Telnet(new Wire(this), options.telnet);
-    transport.on('data', (chunk: Buffer) => this.#receive(chunk));
+    this.#intake = new Intake(
+      transport,
+      chunk => this.#receive(chunk),
+      () => this.#exhaust(),
+    );
     transport.on('drain', () => this.#drained());
-    transport.on('end', () => this.#ended());
+    transport.on('end', () => this.#finishing());
     transport.on('finishing', () => this.#finishing());
     transport.on('error', error => this.destroy(error));
     transport.on('close', () => this.destroy());
@@ -147,9 +166,9 @@ export class Session extends Duplex {
     return this.#hangupReason;
   }
 
-  /** How long the session has lasted, in milliseconds. */
+  /** How long the session has lasted, in milliseconds: until now, or until the last output was delivered. */
   get age(): number {
-    return performance.now() - this.#began;
+    return (this.#delivered ?? performance.now()) - this.#began;
   }
 
   /** How long ago the client last sent data or a command, in milliseconds. Negotiation does not count. */
@@ -170,21 +189,38 @@ export class Session extends Duplex {
     if (this.#hangupReason !== undefined || this.writableEnded || this.destroyed) return;
     this.#hangupReason = reason;
     this.#abort?.abort(reason);
-    if (!this.emit('hangup', reason)) this.end();
+    if (this.emit('hangup', reason)) return;
+    this.end();
+    // Nor is a client that does not close its side.
+    const timer = setTimeout(() => this.destroy(), HANGUP_MS);
+    this.once('close', () => clearTimeout(timer));
   }
 
   /**
    * From now on the peer has to take what it is owed: when nothing of it has gone out for `ms` milliseconds while
    * something waits, the session is destroyed. For the end of a session; before it, a reader may pause as it likes.
+   *
+   * @returns a function that ends this.
    */
-  destroyWhenStalled(ms: number): void {
-    if (this.#stallWatch !== undefined || this.destroyed) return;
-    let last = this.unsent;
+  destroyWhenStalled(ms: number): () => void {
+    if (this.destroyed) return () => {};
+    clearInterval(this.#stallWatch);
+    let last = -1;
     this.#stallWatch = setInterval(() => {
-      const unsent = this.unsent;
-      if (unsent > 0 && unsent === last) this.destroy();
-      last = unsent;
+      const taken = this.bytesWritten - this.#transport.writableLength;
+      if (this.unsent > 0 && taken === last) this.destroy();
+      last = taken;
     }, ms);
+    const watch = this.#stallWatch;
+    return () => clearInterval(watch);
+  }
+
+  /** Leaves reading to whoever comes next: until then input waits, and the next `'data'` listener starts it again. */
+  handOver(): void {
+    if (this.listenerCount('data') > 0) return;
+    this.pause();
+    // A stream that was paused stays so until it is resumed; null is "nobody has come yet".
+    (this as { readableFlowing: boolean | null }).readableFlowing = null;
   }
 
   /** Observes the bytes of the session. Returns the function that ends it. */
@@ -195,9 +231,22 @@ export class Session extends Duplex {
     };
   }
 
+  /** Input that has arrived and was not read yet, in bytes. */
+  get inputLength(): number {
+    return this.readableLength + this.#queue.length;
+  }
+
   /** Drops the input that has arrived and was not read yet: what an interrupt does to a terminal's queue. */
   discardInput(): void {
+    this.#queue.clear();
     while (this.read() !== null);
+    this.#intake.release(Hold.FULL);
+  }
+
+  /** Puts bytes behind the input that has arrived, as if the client had sent them: what a command stands for. */
+  insertInput(bytes: Uint8Array): void {
+    this.#queue.append(bytes);
+    this.#feed();
   }
 
   /** Runs `block` and sends what it writes and negotiates (until it returns) as one packet. Returns what it returns. */
@@ -211,7 +260,8 @@ export class Session extends Duplex {
   }
 
   override _read(): void {
-    if (!this.#heldByAnswers) this.#transport.resume();
+    this.#wanted = true;
+    this.#feed();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -224,12 +274,14 @@ export class Session extends Duplex {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
+    this.#delivered = performance.now();
     this.telnet.flush();
     this.#sendAnswers();
     this.#transport.end(callback);
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#delivered ??= performance.now();
     clearInterval(this.#stallWatch);
     this.#transport.destroy();
     this.#abort?.abort(this.#hangupReason);
@@ -248,15 +300,20 @@ export class Session extends Duplex {
     } finally {
       this.#sendAnswers();
     }
-    if (this.#transport.writableLength > UNSENT_ANSWERS) {
-      this.#heldByAnswers = true;
-      this.#transport.pause();
-    }
+    if (this.#transport.writableLength > UNSENT_ANSWERS) this.#intake.hold(Hold.ANSWERS);
   }
 
-  #ended(): void {
-    this.#finishing();
-    this.push(null);
+  /** Gives the reader what it asked for, and reads on when there is room for more. */
+  #feed(): void {
+    while (this.#wanted && this.#queue.length > 0) this.#wanted = this.push(this.#queue.shift());
+    if (this.#queue.length >= LOOK_AHEAD) this.#intake.hold(Hold.FULL);
+    else this.#intake.release(Hold.FULL);
+    if (this.#exhausted && this.#queue.length === 0) this.push(null);
+  }
+
+  #exhaust(): void {
+    this.#exhausted = true;
+    this.#feed();
   }
 
   #finishing(): void {
@@ -276,10 +333,7 @@ export class Session extends Duplex {
     const writing = this.#writing;
     this.#writing = undefined;
     writing?.();
-    if (this.#heldByAnswers) {
-      this.#heldByAnswers = false;
-      this.#transport.resume();
-    }
+    this.#intake.release(Hold.ANSWERS);
   }
 
   /** @internal The engine's bytes for the wire. */
@@ -295,16 +349,19 @@ export class Session extends Duplex {
   deliver(view: Uint8Array): void {
     this.#lastInput = performance.now();
     for (const tap of this.#taps) tap.input?.(view);
-    // The view is of a chunk that the transport made for us and does not use again, so it may be kept without a copy.
-    const chunk = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
-    if (!this.push(chunk)) this.#transport.pause();
+    if (this.readableFlowing && this.inputLength === 0) {
+      // Consumed at once, as a rule, so the view needs no copy: nobody else uses the transport's chunk.
+      this.push(Buffer.from(view.buffer, view.byteOffset, view.byteLength));
+    } else {
+      this.insertInput(view);
+    }
   }
 
   /** @internal What else the engine found. */
   report(event: TelnetEvent): void {
     this.terminal.record(event);
     if (event.type === 'command') {
-      this.#lastInput = performance.now();
+      if (!IDLE_COMMANDS.has(event.command)) this.#lastInput = performance.now();
       if (event.command === Command.AYT) this.#answerAreYouThere();
     }
     this.emit('telnet', event);

@@ -1,7 +1,14 @@
 import type { TelnetEvent } from './protocol/index.ts';
 
-/** Environment variables kept of one client; a client may name as many as it likes, we need not remember them. */
+/** What is kept of one client's environment: it may send as much as it likes, we need not remember it. */
 const MAX_VARIABLES = 256;
+const MAX_CHARACTERS = 32 * 1024;
+
+/** What a client is asked for unless told otherwise: the variables that say how things are to be shown. */
+export const USUAL_VARIABLES: readonly string[] = [
+  ...['LANG', 'LC_ALL', 'LC_CTYPE', 'LC_COLLATE', 'LC_MESSAGES', 'LC_MONETARY', 'LC_NUMERIC', 'LC_TIME'],
+  ...['COLORTERM', 'DISPLAY', 'TZ'],
+];
 
 /** The families of terminals that people use, by the beginnings of their names. */
 const FAMILIES = [
@@ -36,6 +43,7 @@ export class Terminal {
   charset: string | undefined;
   /** The variables the client sent by NEW-ENVIRON or ENVIRON, VAR and USERVAR alike (RFC 1572). */
   readonly environ = new Map<string, string>();
+  #characters = 0;
 
   /**
    * The name of the client's terminal: the first, which it likes best. Only MUD clients give the name of the client first
@@ -46,6 +54,16 @@ export class Terminal {
     if (first === undefined || second === undefined) return first;
     const clientFirst = this.mtts !== undefined || (!isTerminalFamily(first) && isTerminalFamily(second));
     return clientFirst ? second : first;
+  }
+
+  #remember(name: string, value: string | undefined): void {
+    const known = this.environ.get(name);
+    if (known !== undefined) this.#characters -= name.length + known.length;
+    this.environ.delete(name);
+    if (value === undefined || this.environ.size >= MAX_VARIABLES) return;
+    if (this.#characters + name.length + value.length > MAX_CHARACTERS) return;
+    this.#characters += name.length + value.length;
+    this.environ.set(name, value);
   }
 
   /** Takes down the fact an event carries, if it carries one. Returns whether it did. */
@@ -65,8 +83,7 @@ export class Terminal {
         return true;
       case 'environment':
         for (const { name, value } of event.variables) {
-          if (value === undefined) this.environ.delete(name);
-          else if (this.environ.has(name) || this.environ.size < MAX_VARIABLES) this.environ.set(name, value);
+          this.#remember(name, value);
         }
         return true;
       default:

@@ -161,5 +161,6 @@ function stopSignal(): Promise<string> {
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
+    process.on('SIGHUP', stop);
   });
 }

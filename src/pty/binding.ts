@@ -116,6 +116,8 @@ export interface Addon {
    * cannot be vouched for because its leader is gone (see `signalMember`).
    */
   signalGroups(pty: NativePty, signal: number): number;
+  /** SIGKILL to every program of this thread and its foreground group. */
+  killAll(): void;
   /** From now on an ended program is kept as a zombie, which reserves its session's number, until `reap`. */
   hold(pty: NativePty): void;
   reap(pty: NativePty): void;

@@ -147,10 +147,10 @@ export class Hangup {
 
   async #kill(): Promise<void> {
     this.#killed = true;
-    this.#signalGroups(SIGKILL);
     const end = performance.now() + patience;
     for (let pause = firstLook; performance.now() < end; pause = Math.min(pause * 2, slowestLook)) {
       // Again and again: a process may have forked between the list and the signal.
+      if (!this.#left) this.#signalGroups(SIGKILL);
       const members = await membersOf(this.#leader);
       if (members.length === 0 && this.#left) break;
       signalMembers(this.#leader, 0, members, SIGKILL);

@@ -1,5 +1,4 @@
 /** `telpty/pty`: a program on a pseudo-terminal. Knows no Telnet. */
-export { isOobInline, localeAvailable, sendUrgent, setOobInline } from './binding.ts';
 export { type ControlCharacter, type ModeFlag, type Modes, saneModes } from './modes.ts';
 export type { Limit, Limits, PtyOptions } from './options.ts';
 export { type ExitStatus, type HangupOptions, Pty, spawnPty } from './pty.ts';

@@ -204,3 +204,12 @@ export function nameModes(raw: RawModes): Modes {
   modes.csize = 5 + termios.cs.indexOf((raw.words[2]! & termios.csize) >>> 0);
   return modes as Modes;
 }
+
+/** One of the values that {@link nameModes} names. */
+export function nameMode(raw: RawModes, name: ModeFlag | ControlCharacter): boolean | number | null | undefined {
+  const { termios } = addon();
+  const index = termios.cc[name];
+  if (index !== undefined) return raw.cc[index] === termios.vdisable ? null : raw.cc[index];
+  const word = tables(termios).findIndex(table => table[name] !== undefined);
+  return word < 0 ? undefined : (raw.words[word]! & tables(termios)[word]![name]!) !== 0;
+}

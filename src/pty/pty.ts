@@ -9,10 +9,21 @@
  */
 import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
+import { markAsUntransferable } from 'node:worker_threads';
 import { TelptyError } from '../errors.ts';
 import { addon, type NativePty, systemError } from './binding.ts';
 import { Hangup } from './hangup.ts';
-import { applyModes, blankModes, checkModes, type Modes, nameModes, type RawModes } from './modes.ts';
+import {
+  applyModes,
+  blankModes,
+  type ControlCharacter,
+  checkModes,
+  type ModeFlag,
+  type Modes,
+  nameMode,
+  nameModes,
+  type RawModes,
+} from './modes.ts';
 import { checkSize, type PtyOptions, spawnRequest } from './options.ts';
 
 /** How a program ended: exactly one of the two is set (neither where somebody else reaped it). */
@@ -33,6 +44,9 @@ export interface HangupOptions {
  * alive, does not keep much.
  */
 const slabSize = 256 * 1024;
+
+/** Up to this many bytes a copy is cheaper than what it saves. */
+const smallPiece = 2 * 1024;
 
 /** What waits in a stream's own queue, each way. The kernel has its own; more here would only be more to lose. */
 const highWaterMark = 16 * 1024;
@@ -150,6 +164,18 @@ export class Pty extends Duplex {
    */
   modes(): Modes {
     return nameModes(this.#rawModes());
+  }
+
+  /**
+   * One of the terminal's modes as it is now; cheaper than {@link modes}.
+   *
+   * @returns `undefined` for a name that this system lacks.
+   * @throws TelptyError `ERR_PTY_IO` when the terminal is closed.
+   */
+  mode(name: ModeFlag): boolean | undefined;
+  mode(name: ControlCharacter): number | null | undefined;
+  mode(name: ModeFlag | ControlCharacter): boolean | number | null | undefined {
+    return nameMode(this.#rawModes(), name);
   }
 
   /**
@@ -287,6 +313,8 @@ export class Pty extends Duplex {
   static #newSlab(): Buffer {
     // Not from the pool and not zeroed: every byte handed on has been written by the kernel first.
     const slab = Buffer.allocUnsafeSlow(slabSize);
+    // A reader that transfers a chunk to a worker would take the memory away from under everybody else's.
+    markAsUntransferable(slab.buffer);
     addon().useSlab(slab);
     return slab;
   }
@@ -296,12 +324,17 @@ export class Pty extends Duplex {
     setup = () => {
       if (Pty.#slab !== undefined) return;
       const { drainLimit } = addon();
+      // An end by process.exit() or an uncaught error waits for nobody, and nobody would be there to kill those who do not
+      // heed the SIGHUP that the kernel sends: no program outlives its server.
+      process.once('exit', () => addon().killAll());
       addon().setup<Pty>({
         read(pty, offset, length) {
           const view = Pty.#slab!.subarray(offset, offset + length);
+          // A small piece is copied: it may wait for a slow client, and would keep the whole slab for a few bytes.
+          const piece = length <= smallPiece ? Buffer.from(view) : view;
           // Before the push: what it sets off may make the addon read again.
           if (offset + length > slabSize - drainLimit) Pty.#slab = Pty.#newSlab();
-          if (!pty.push(view) && !pty.#closed) {
+          if (!pty.push(piece) && !pty.#closed) {
             pty.#paused = true;
             addon().pause(pty.#native);
           }

@@ -1,9 +1,10 @@
+import { LONGEST_TIMER } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { Option, type TelnetEvent } from '../protocol/index.ts';
 import type { ExitStatus, Pty } from '../pty/index.ts';
-import type { Session } from '../session.ts';
+import type { Session, SessionEvents } from '../session.ts';
 import { EraseKey } from './erase-key.ts';
-import { interrupt } from './interrupts.ts';
+import { interrupt, keyOf } from './interrupts.ts';
 import type { ShellMode } from './modes.ts';
 import { PromptMark } from './prompt-mark.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
@@ -12,8 +13,14 @@ import { SynchronizedOutput } from './synchronized-output.ts';
 /** The last output of a program waits for a client that takes none of it at most this long, in milliseconds. */
 const STALL_MS = 30_000;
 
-/** The longest delay a Node.js timer takes, in milliseconds: 24 days. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+/** The same signal again, within this time and with no input in between, is the same press of the key. In ms. */
+const SAME_SIGNAL_MS = 10;
+
+/** The events of a session that a bridge lives on. */
+interface ListenedEvents extends SessionEvents {
+  data: [chunk: Buffer];
+  close: [];
+}
 
 /** How a {@link Bridge} behaves. */
 export interface BridgeOptions {
@@ -44,9 +51,13 @@ export class Bridge {
   readonly #prompt: PromptMark | undefined;
   readonly #resize: ResizeThrottle;
   readonly #eraseKey: EraseKey | undefined;
+  readonly #listeners: [event: string, listener: (...args: unknown[]) => void][] = [];
   #linger: NodeJS.Timeout | undefined;
   /** True while the session's look-ahead is thrown away. */
   #discarding = false;
+  /** The last command that was a signal, and when, if no input came since. */
+  #lastSignal: number | undefined;
+  #lastSignalAt = 0;
 
   constructor(session: Session, pty: Pty, options: BridgeOptions) {
     const { mode } = options;
@@ -59,7 +70,10 @@ export class Bridge {
     this.#eraseKey = mode.learnErase ? new EraseKey(pty, options.erase) : undefined;
   }
 
-  /** Runs until the program has ended and all its output is written to the session. Never rejects. */
+  /**
+   * Runs until the program has ended and all its output is written to the session. Then the session is as it was before:
+   * another program may have it next. Never rejects.
+   */
   async run(): Promise<ExitStatus> {
     const over = this.#outputEnds();
     this.#listen();
@@ -68,19 +82,25 @@ export class Bridge {
     this.#resize.stop();
     this.#output.flush();
     this.#prompt?.stop();
+    for (const [event, listener] of this.#listeners) this.#session.off(event, listener);
+    this.#session.handOver();
     this.#pty.destroy();
     return this.#pty.exited;
   }
 
-  #outputEnds(): Promise<void> {
+  async #outputEnds(): Promise<void> {
     const pty = this.#pty;
-    void pty.exited.then(() => this.#session.destroyWhenStalled(STALL_MS));
-    return new Promise(resolve => {
+    const read = new Promise<void>(resolve => {
       pty.once('end', resolve);
       // A terminal that fails closes without 'end'.
       pty.once('close', resolve);
       pty.on('error', () => {});
     });
+    await pty.exited;
+    // What is left to show has to be taken: from here on a client that reads nothing holds up an end.
+    const unwatch = this.#session.destroyWhenStalled(STALL_MS);
+    await read;
+    unwatch();
   }
 
   #listen(): void {
@@ -88,23 +108,31 @@ export class Bridge {
     const pty = this.#pty;
     pty.on('data', (chunk: Buffer) => this.#output.push(chunk));
     pty.on('drain', () => session.resume());
-    session.on('drain', () => pty.resume());
-    session.on('resize', (columns, rows) => this.#resize.push(dimension(columns, pty.cols), dimension(rows, pty.rows)));
-    session.on('command', command => this.#command(command));
-    session.on('telnet', event => this.#negotiated(event));
-    session.on('hangup', () => this.#hangup());
-    session.once('close', () => this.#clientGone());
-    session.once('finishing', () => this.#clientFinished());
+    this.#on('resize', (columns, rows) => this.#resize.push(dimension(columns, pty.cols), dimension(rows, pty.rows)));
+    this.#on('command', command => this.#command(command));
+    this.#on('telnet', event => this.#negotiated(event));
+    this.#on('hangup', () => this.#hangup());
+    this.#on('close', () => this.#clientGone());
+    this.#on('finishing', () => this.#clientFinished());
     if (session.destroyed) this.#clientGone();
     else if (session.hangupReason !== undefined) this.#hangup();
     else if (session.inputFinished) this.#clientFinished();
     // Last, because it starts the flow of what was typed before the program ran.
-    session.on('data', (chunk: Buffer) => this.#type(chunk));
+    this.#on('data', chunk => this.#type(chunk));
+    session.resume();
+  }
+
+  #on<E extends keyof ListenedEvents>(event: E, listener: (...args: ListenedEvents[E]) => void): void {
+    // One list of listeners of all shapes: each is taken off under the name it was put on under.
+    const untyped = listener as (...args: unknown[]) => void;
+    this.#listeners.push([event, untyped]);
+    this.#session.on(event, untyped);
   }
 
   /** Input, on its way to the program. */
   #type(chunk: Buffer): void {
     if (this.#discarding) return;
+    this.#lastSignal = undefined;
     let input = chunk;
     if (this.#options.mode.delErases && !this.#session.telnet.isEnabled(Option.BINARY, 'remote')) {
       input = EraseKey.deleteAsBackspace(chunk);
@@ -115,13 +143,33 @@ export class Bridge {
 
   /** Output, on its way to the client. */
   #show(bytes: Buffer): void {
-    if (!this.#session.writable) return;
-    if (!this.#session.write(bytes)) this.#pty.pause();
+    const session = this.#session;
+    if (!session.writable) return;
+    session.write(bytes, this.#shown);
+    // What is not taken at once waits in the kernel, in one piece, and not here, in as many as the program makes.
+    if (session.writableLength > 0) this.#pty.pause();
     this.#prompt?.touch();
   }
 
+  /** Called when a piece of output has been taken. */
+  readonly #shown = (): void => {
+    if (this.#session.writableLength === 0) this.#pty.resume();
+  };
+
   #command(command: number): void {
-    if (this.#onTerminal(() => interrupt(this.#pty, command)) !== 'signalled') return;
+    const key = keyOf(command);
+    if (key === undefined) return;
+    const now = performance.now();
+    // Held down, a key repeats; a machine repeats faster, and means no more by it.
+    if (command === this.#lastSignal && now - this.#lastSignalAt < SAME_SIGNAL_MS && this.#session.inputLength === 0)
+      return;
+    const typed = this.#onTerminal(() => interrupt(this.#pty, key)) ?? key.usual;
+    if (typed !== 'signalled') {
+      this.#session.insertInput(Buffer.of(typed));
+      return;
+    }
+    this.#lastSignal = command;
+    this.#lastSignalAt = now;
     // As a terminal does at its interrupt key: what was typed ahead of it is forgotten.
     this.#discarding = true;
     this.#session.discardInput();
@@ -177,6 +225,6 @@ export class Bridge {
 
   /** Input that the program has not taken, in bytes: here, and on its way here. */
   #queuedInput(): number {
-    return this.#pty.unwritten + this.#session.readableLength;
+    return this.#pty.unwritten + this.#session.inputLength;
   }
 }

@@ -7,6 +7,7 @@
  */
 import { isIP } from 'node:net';
 import { canonicalCharset, localeCodeset } from '../charset/index.ts';
+import { USUAL_VARIABLES } from '../terminal.ts';
 import { isForbiddenName, variableName } from './environment-names.ts';
 import { escapeText } from './escape.ts';
 
@@ -58,9 +59,6 @@ const localeCategories = [
   'LC_PAPER LC_NAME LC_ADDRESS LC_TELEPHONE LC_MEASUREMENT LC_IDENTIFICATION',
 ].flatMap(line => line.split(' '));
 
-/** Asked of every client. Not the glibc categories: GNU telnet gives a request 256 bytes, and nobody sends them. */
-const requestedByDefault = ['LANG', 'LC_ALL', ...localeCategories.slice(0, 6), 'COLORTERM', 'DISPLAY', 'TZ'];
-
 const defaultTerm = 'xterm';
 const defaultCharset = 'UTF-8';
 
@@ -111,7 +109,7 @@ export function isTerminalName(name: string): boolean {
 /** The names to ask the client for by NEW-ENVIRON. */
 export function requestedNames(policy: Pick<EnvironmentPolicy, 'acceptEnv'>): string[] {
   const extra = (policy.acceptEnv ?? []).filter(name => variableName.test(name) && !isForbiddenName(name));
-  return [...new Set([...requestedByDefault, ...extra])];
+  return [...new Set([...USUAL_VARIABLES, ...extra])];
 }
 
 /** Builds the environment of a program, and tells what the client said that is not in it. */

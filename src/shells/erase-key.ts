@@ -35,11 +35,11 @@ export class EraseKey {
     if (this.#known || input.length > TYPED_BYTES) return;
     const pressed = input.find(byte => byte === BACKSPACE || byte === DELETE);
     if (pressed === undefined) return;
-    const { icanon, verase } = this.#pty.modes();
     // Without ICANON the program reads keys itself, and ^H may be a command of its own.
-    if (!icanon) return;
+    if (!this.#pty.mode('icanon')) return;
     this.#known = true;
-    if (pressed !== this.#initial && verase === this.#initial) this.#pty.setModes({ verase: pressed });
+    if (pressed !== this.#initial && this.#pty.mode('verase') === this.#initial)
+      this.#pty.setModes({ verase: pressed });
   }
 
   /** @returns a copy of `input` with DEL read as BS, or `input` itself when it holds no DEL. */

@@ -11,6 +11,8 @@ const unfit = /[\p{C}\p{Zl}\p{Zp}]/u;
 function escapeCharacter(character: string): string {
   // Doubled, so that `\x1b` in a log always means the character and never four typed ones.
   if (character === '\\') return '\\\\';
+  // Log lines quote what a stranger said.
+  if (character === '"') return '\\"';
   if (!unfit.test(character)) return character;
   const code = character.codePointAt(0) ?? 0;
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;

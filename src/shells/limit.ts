@@ -1,3 +1,4 @@
+import { checkFunction, checkWhole, LONGEST_TIMER } from '../check.ts';
 import type { Session } from '../session.ts';
 
 /** Options of {@link limit}. Each 0 or left out is no limit. */
@@ -15,17 +16,20 @@ export interface Refused {
   readonly refused: 'too-many-sessions';
 }
 
-/** The longest delay a Node.js timer takes, in milliseconds; longer waits are made of several. */
-const LONGEST_TIMER = 2 ** 31 - 1;
-
 /**
  * A shell with limits around another shell. A session over its time is asked to end (`'hangup'`), and told why once the
  * program's last output has been delivered.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` for a limit that is not a whole number ≥ 0.
  */
 export function limit<T>(
   options: LimitOptions,
   shell: (session: Session) => T | Promise<T>,
 ): (session: Session) => Promise<T | Refused> {
+  checkFunction('shell', shell);
+  checkWhole('maxSessions', options.maxSessions, Number.MAX_SAFE_INTEGER);
+  checkWhole('idleTimeout', options.idleTimeout, Number.MAX_SAFE_INTEGER);
+  checkWhole('sessionTimeout', options.sessionTimeout, Number.MAX_SAFE_INTEGER);
   const maxSessions = options.maxSessions || Number.POSITIVE_INFINITY;
   let sessions = 0;
   return async session => {
@@ -58,6 +62,7 @@ class SessionClock {
     this.#session = session;
     this.#idleTimeout = options.idleTimeout || Number.POSITIVE_INFINITY;
     this.#sessionTimeout = options.sessionTimeout || Number.POSITIVE_INFINITY;
+    session.once('close', () => this.stop());
     this.#look();
   }
 
@@ -73,6 +78,7 @@ class SessionClock {
     else if (sessionLeft <= 0) this.#expire('closed: the time of this session is over', 'session timeout');
     else {
       const left = Math.min(idleLeft, sessionLeft);
+      // A wait longer than a timer takes is made of several.
       if (left !== Number.POSITIVE_INFINITY)
         this.#timer = setTimeout(() => this.#look(), Math.min(left, LONGEST_TIMER));
     }

@@ -1,18 +1,28 @@
 import { userInfo } from 'node:os';
 import { canonicalCharset } from '../charset/index.ts';
+import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { Option } from '../protocol/index.ts';
 import { type ExitStatus, type Limits, type Pty, spawnPty, type User } from '../pty/index.ts';
 import type { Session } from '../session.ts';
 import { Bridge, type BridgeOptions } from './bridge.ts';
-import { type EnvironmentPolicy, programEnvironment, type RejectedVariable } from './environment.ts';
+import {
+  type EnvironmentPolicy,
+  isForbiddenName,
+  isTerminalName,
+  programEnvironment,
+  type RejectedVariable,
+  variableName,
+} from './environment.ts';
 import { eraseCharacter } from './erase-key.ts';
+import { keyOf } from './interrupts.ts';
 import { type ModeName, shellModes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
 
 /** Options of {@link ptyShell}. All times are in milliseconds; 0 is for ever. */
 export interface PtyShellOptions extends EnvironmentPolicy {
+  // (`acceptEnv` takes what the client sends; to have it asked for, name it in `environ` of createServer(), too.)
   /** How the terminal starts and what is asked of the client; default `'character'`. */
   readonly mode?: ModeName;
   /** Longest wait for terminal type and window size before the program starts; default 2,000. */
@@ -65,12 +75,36 @@ export function ptyShell(
   args: readonly string[] = [],
   options: PtyShellOptions = {},
 ): (session: Session) => Promise<PtyResult> {
+  checkOptions(file, args, options);
   const mode = shellModes[options.mode ?? 'character'];
-  if (mode === undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', `no such mode: ${options.mode}`);
-  const encoding = canonicalCharset(options.encoding ?? 'UTF-8');
-  if (encoding === undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', `no such encoding: ${options.encoding}`);
+  const encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
   const program: Program = { file, args, options, mode, encoding, user: options.user ?? ownUser() };
   return session => serve(session, program);
+}
+
+const OPTION_NAMES = [
+  ...['mode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'limits', 'argv0', 'killTimeout', 'linger'],
+  ...['onStart', 'onReject', 'term', 'encoding', 'locale', 'acceptEnv', 'env', 'sizeEnv'],
+];
+
+/** What is wrong with the options shows here, once, and not when the first client comes, or goes. */
+function checkOptions(file: string, args: readonly string[], options: PtyShellOptions): void {
+  check(typeof file === 'string' && file !== '', 'file must be the name of a program');
+  check(Array.isArray(args) && args.every(arg => typeof arg === 'string'), 'args must be an array of strings');
+  checkKeys('the options of ptyShell', options, OPTION_NAMES);
+  const { mode = 'character', encoding = 'UTF-8', term = 'xterm', user, acceptEnv = [], env = {} } = options;
+  check(Object.hasOwn(shellModes, mode), `there is no mode '${mode}'`);
+  check(canonicalCharset(encoding) !== undefined, `there is no character set '${encoding}'`);
+  check(isTerminalName(term), `'${term}' cannot be a terminal type`);
+  for (const name of ['negotiationTimeout', 'killTimeout', 'linger'] as const) checkTime(name, options[name]);
+  check(user === undefined || typeof user === 'object', "user must be what lookupUser() of 'telpty/pty' returns");
+  for (const name of acceptEnv) {
+    check(variableName.test(name) && !isForbiddenName(name), `acceptEnv: '${name}' is never taken from a client`);
+  }
+  for (const [name, value] of Object.entries(env)) check(typeof value === 'string', `env: ${name} must be a string`);
+  for (const name of ['onStart', 'onReject'] as const) {
+    if (options[name] !== undefined) checkFunction(name, options[name]);
+  }
 }
 
 /** Everything about a program that is the same for all sessions. */
@@ -88,8 +122,16 @@ type EnvironmentUser = Parameters<typeof programEnvironment>[0]['user'];
 async function serve(session: Session, program: Program): Promise<PtyResult> {
   const { options, mode } = program;
   for (const [code, side] of mode.requests) session.telnet.request(code, side, true);
-  // Nothing reads the session yet, so what is typed meanwhile stays in its look-ahead, in order.
+  // Nothing reads the session yet, so what is typed meanwhile stays in its look-ahead, in order: keys typed by a command,
+  // too. One that is a signal has nobody to reach yet.
+  const typeKey = (command: number): void => {
+    const key = keyOf(command);
+    if (key !== undefined && key.signal === undefined)
+      session.insertInput(Buffer.of(mode.terminal[key.name] ?? key.usual));
+  };
+  session.on('command', typeKey);
   await readyToStart(session, options.negotiationTimeout ?? 2_000);
+  session.off('command', typeKey);
   if (session.destroyed || session.hangupReason !== undefined) return { code: null, signal: null };
   const { pty, bridgeOptions } = start(session, program);
   return new Bridge(session, pty, bridgeOptions).run();

@@ -48,6 +48,7 @@ export function readyToStart(session: Session, timeout: number): Promise<void> {
       session.off('telnet', look);
       session.off('hangup', finish);
       session.off('close', finish);
+      session.off('finishing', finish);
       resolve();
     }
 
@@ -63,7 +64,9 @@ export function readyToStart(session: Session, timeout: number): Promise<void> {
     session.on('telnet', look);
     session.on('hangup', finish);
     session.on('close', finish);
-    if (session.hangupReason !== undefined || session.destroyed) finish();
+    // A client that has closed its sending half has no answer left to give.
+    session.on('finishing', finish);
+    if (session.hangupReason !== undefined || session.destroyed || session.inputFinished) finish();
     else look();
   });
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { isOobInline, localeAvailable, sendUrgent, setOobInline } from '../../src/pty/index.ts';
+import { isOobInline, localeAvailable, sendUrgent, setOobInline } from '../../src/pty/binding.ts';
 import { inNode } from './support.ts';
 
 /** Node has no public way to a socket's descriptor. */
@@ -41,9 +41,11 @@ test('locales', () => {
 test('without the addon the import works, starting says why not, and the rest does nothing', async () => {
   const { output } = await inNode(
     '',
-    `try { pty.spawnPty('true'); } catch (e) { console.log(e.code, e.cause !== undefined); }
-    console.log(pty.setOobInline(0), pty.isOobInline(0), pty.sendUrgent(0, Buffer.alloc(1)), pty.localeAvailable('C'));`,
+    `const binding = await import(${JSON.stringify(new URL('../../src/pty/binding.ts', import.meta.url).href)});
+    try { pty.spawnPty('true'); } catch (e) { console.log(e.code, e.cause !== undefined); }
+    const { setOobInline, isOobInline, sendUrgent, localeAvailable, peerState } = binding;
+    console.log(setOobInline(0), isOobInline(0), sendUrgent(0, Buffer.alloc(1)), localeAvailable('C'), peerState(0));`,
     '--no-addons',
   );
-  assert.equal(output, 'ERR_PTY_UNSUPPORTED true\nfalse false 0 true\n');
+  assert.equal(output, 'ERR_PTY_UNSUPPORTED true\nfalse false 0 true connected\n');
 });

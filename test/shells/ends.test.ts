@@ -96,7 +96,7 @@ test('the client resets while its input is stuck and the program is silent: noti
   const [session] = host.server.sessions;
   wire.send(Buffer.alloc(1_000_000, 'x'));
   await new Promise<void>(resolve => {
-    const look = (): void => (session!.readableLength >= 128 * 1024 ? resolve() : void setImmediate(look));
+    const look = (): void => (session!.inputLength >= 128 * 1024 ? resolve() : void setImmediate(look));
     look();
   });
   wire.reset();
@@ -205,6 +205,6 @@ test('a program that never reads costs nothing and nobody: memory stays flat, ot
   for (let i = 0; i < 100; i++) {
     other.type(`ping${i};`);
     await other.expect(`ping${i};`);
-    assert.ok(session!.readableLength <= 256 * 1024, `${session!.readableLength} bytes are held`);
+    assert.ok(session!.inputLength <= 256 * 1024, `${session!.inputLength} bytes are held`);
   }
 });
