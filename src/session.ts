@@ -14,6 +14,8 @@ import { Hold, Intake } from './transport/intake.ts';
 
 /** Input kept for a reader that does not read, in bytes: far enough to still see an interrupt behind it. */
 const LOOK_AHEAD = 128 * 1024;
+/** Up to this many bytes a copy of input is cheaper than what it may keep alive. */
+const SMALL_RUN = 2 * 1024;
 /** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
 const OUTPUT_AHEAD = 128 * 1024;
 /**
@@ -245,8 +247,17 @@ export class Session extends Duplex {
 
   /** Puts bytes behind the input that has arrived, as if the client had sent them: what a command stands for. */
   insertInput(bytes: Uint8Array): void {
-    this.#queue.append(bytes);
-    this.#feed();
+    if (this.#isConsumed()) {
+      this.push(Buffer.from(bytes));
+    } else {
+      this.#queue.append(bytes);
+      this.#feed();
+    }
+  }
+
+  /** Whether input goes straight through to a reader. */
+  #isConsumed(): boolean {
+    return this.readableFlowing === true && this.inputLength === 0;
   }
 
   /** Runs `block` and sends what it writes and negotiates (until it returns) as one packet. Returns what it returns. */
@@ -349,12 +360,11 @@ export class Session extends Duplex {
   deliver(view: Uint8Array): void {
     this.#lastInput = performance.now();
     for (const tap of this.#taps) tap.input?.(view);
-    if (this.readableFlowing && this.inputLength === 0) {
-      // Consumed at once, as a rule, so the view needs no copy: nobody else uses the transport's chunk.
-      this.push(Buffer.from(view.buffer, view.byteOffset, view.byteLength));
-    } else {
-      this.insertInput(view);
-    }
+    // Nobody else uses the transport's chunk, so a view of it needs no copy; but a reader may keep what it is given for a
+    // while, and a few bytes must not keep 64 KiB that were nothing but commands.
+    const isWorthACopy = view.byteLength <= SMALL_RUN && view.byteLength * 4 < view.buffer.byteLength;
+    if (this.#isConsumed() && !isWorthACopy) this.push(Buffer.from(view.buffer, view.byteOffset, view.byteLength));
+    else this.insertInput(view);
   }
 
   /** @internal What else the engine found. */
