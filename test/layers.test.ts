@@ -38,8 +38,8 @@ test('rooms that import only what is below them pass', () => {
 });
 
 for (const [what, rule, files] of [
-  ['an import upward', 'floor-1', { 'src/pty/a.ts': "import '../session.ts';", 'src/session.ts': '' }],
-  ['an import beside', 'floor-1', { 'src/pty/a.ts': "import '../protocol/b.ts';", 'src/protocol/b.ts': '' }],
+  ['an import upward', 'floor-\\d', { 'src/pty/a.ts': "import '../session.ts';", 'src/session.ts': '' }],
+  ['an import beside', 'floor-\\d', { 'src/pty/a.ts': "import '../protocol/b.ts';", 'src/protocol/b.ts': '' }],
   ['a circle', 'no-circles', { 'src/cli/a.ts': "import './b.ts';", 'src/cli/b.ts': "import './a.ts';" }],
   ['Node in the engine', 'protocol-is-pure', { 'src/protocol/a.ts': "import 'node:fs';" }],
   ['a library in the engine', 'protocol-is-pure', { 'src/protocol/a.ts': "import 'pino';" }],

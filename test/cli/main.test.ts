@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { commandHelp, commands } from '../../src/cli/help.ts';
 import { findProgram, loginShell } from '../../src/cli/program.ts';
 import { TelptyError } from '../../src/errors.ts';
+import { isAlive, untilTrue } from '../support/leaks.ts';
 
 const command = [process.execPath, '--import', 'tsx', 'src/cli/main.ts'] as const;
 
@@ -204,7 +205,7 @@ describe('telpty serve', { timeout: 60_000 }, () => {
       '1ms',
       'sh',
       '-c',
-      'trap "" HUP; echo up; sleep 5',
+      'trap "" HUP; echo up; while :; do sleep 1; done',
     );
     const socket = connect(portOf(output.stdout), '127.0.0.1');
     socket.on('error', () => {});
@@ -215,6 +216,9 @@ describe('telpty serve', { timeout: 60_000 }, () => {
     while (!output.stderr.includes('stopping: SIGTERM, 1 session')) await once(child.stderr, 'data');
     child.kill('SIGTERM');
     assert.deepEqual(await closed, [1, null]);
+    const pid = Number(/"pid":(\d+)/.exec(output.stderr)?.[1]);
+    // The kernel's SIGHUP, which it ignores, would not have ended it.
+    await untilTrue(() => !isAlive(pid), 3_000);
     socket.destroy();
   });
   it('is silent when told', async () => {
