@@ -11,6 +11,7 @@ import {
 } from './protocol/index.ts';
 import { Terminal } from './terminal.ts';
 import { Hold, Intake } from './transport/intake.ts';
+import { Outlet } from './transport/outlet.ts';
 
 /** Input kept for a reader that does not read, in bytes: far enough to still see an interrupt behind it. */
 const LOOK_AHEAD = 128 * 1024;
@@ -84,9 +85,8 @@ export class Session extends Duplex {
   readonly remotePort: number | undefined;
   /** When the session began, in milliseconds since the epoch. */
   readonly startedAt = Date.now();
-  /** Bytes received from and sent to the transport so far, Telnet included. */
+  /** Bytes received from the transport so far, Telnet included. */
   bytesRead = 0;
-  bytesWritten = 0;
   /** Whether the client has closed its sending half, though input from before may still be unread. */
   inputFinished = false;
   /** Set to see every command, negotiation and subnegotiation both ways, and the raw bytes. For logs. */
@@ -100,18 +100,14 @@ export class Session extends Duplex {
   #taps: SessionTap[] = [];
   #abort: AbortController | undefined;
   #hangupReason: string | undefined;
-  /** The callback of the write that waits for the transport. */
-  #writing: ((error?: Error | null) => void) | undefined;
   readonly #intake: Intake;
+  readonly #outlet: Outlet;
   /** Input that came while nobody read. */
   readonly #queue = new InputQueue();
   /** Whether the reader asked for input and got none yet. */
   #wanted = false;
   /** Whether no more input will come. */
   #exhausted = false;
-  /** While a chunk is being received: what is sent meanwhile, to leave as one packet, and not one for each of 20,000. */
-  #answers: Uint8Array[] | undefined;
-  #stallWatch: NodeJS.Timeout | undefined;
   #aytCount = 0;
   #aytSince = 0;
 
@@ -129,7 +125,7 @@ export class Session extends Duplex {
       chunk => this.#receive(chunk),
       () => this.#exhaust(),
     );
-    transport.on('drain', () => this.#drained());
+    this.#outlet = new Outlet(transport, () => this.#intake.release(Hold.ANSWERS));
     transport.on('end', () => this.#finishing());
     transport.on('finishing', () => this.#finishing());
     transport.on('error', error => this.destroy(error));
@@ -178,9 +174,14 @@ export class Session extends Duplex {
     return performance.now() - this.#lastInput;
   }
 
+  /** Bytes sent to the transport so far, Telnet included. */
+  get bytesWritten(): number {
+    return this.#outlet.sent;
+  }
+
   /** Bytes written that the transport has not taken yet. */
   get unsent(): number {
-    return this.writableLength + this.#transport.writableLength;
+    return this.writableLength + this.#outlet.unsent;
   }
 
   /**
@@ -205,16 +206,7 @@ export class Session extends Duplex {
    * @returns a function that ends this.
    */
   destroyWhenStalled(ms: number): () => void {
-    if (this.destroyed) return () => {};
-    clearInterval(this.#stallWatch);
-    let last = -1;
-    this.#stallWatch = setInterval(() => {
-      const taken = this.bytesWritten - this.#transport.writableLength;
-      if (this.unsent > 0 && taken === last) this.destroy();
-      last = taken;
-    }, ms);
-    const watch = this.#stallWatch;
-    return () => clearInterval(watch);
+    return this.destroyed ? () => {} : this.#outlet.watch(ms, () => this.destroy());
   }
 
   /** Leaves reading to whoever comes next: until then input waits, and the next `'data'` listener starts it again. */
@@ -262,12 +254,7 @@ export class Session extends Duplex {
 
   /** Runs `block` and sends what it writes and negotiates (until it returns) as one packet. Returns what it returns. */
   together<T>(block: () => T): T {
-    this.#transport.cork();
-    try {
-      return block();
-    } finally {
-      this.#transport.uncork();
-    }
+    return this.#outlet.together(block);
   }
 
   override _read(): void {
@@ -278,40 +265,28 @@ export class Session extends Duplex {
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     for (const tap of this.#taps) tap.output?.(chunk);
     this.telnet.write(chunk);
-    // What the kernel took at once is gone: asking for the length and not for write()'s answer spares a round of
-    // pause and resume for each chunk that is larger than the transport's mark but was not queued at all.
-    if (this.#transport.writableLength < this.#transport.writableHighWaterMark || this.destroyed) callback();
-    else this.#writing = callback;
+    this.#outlet.whenRoom(callback);
   }
 
   override _final(callback: (error?: Error | null) => void): void {
     this.#delivered = performance.now();
     this.telnet.flush();
-    this.#sendAnswers();
-    this.#transport.end(callback);
+    this.#outlet.end(callback);
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#delivered ??= performance.now();
-    clearInterval(this.#stallWatch);
     this.#transport.destroy();
     this.#abort?.abort(this.#hangupReason);
-    const writing = this.#writing;
-    this.#writing = undefined;
-    writing?.(error);
+    this.#outlet.stop();
     callback(error);
   }
 
   #receive(chunk: Buffer): void {
     this.bytesRead += chunk.length;
     this.trace?.bytes?.('received', chunk);
-    this.#answers = [];
-    try {
-      this.telnet.receive(chunk);
-    } finally {
-      this.#sendAnswers();
-    }
-    if (this.#transport.writableLength > UNSENT_ANSWERS) this.#intake.hold(Hold.ANSWERS);
+    this.#outlet.answering(() => this.telnet.receive(chunk));
+    if (this.#outlet.unsent > UNSENT_ANSWERS) this.#intake.hold(Hold.ANSWERS);
   }
 
   /** Gives the reader what it asked for, and reads on when there is room for more. */
@@ -333,27 +308,10 @@ export class Session extends Duplex {
     this.emit('finishing');
   }
 
-  #sendAnswers(): void {
-    const answers = this.#answers;
-    this.#answers = undefined;
-    if (answers === undefined || answers.length === 0) return;
-    this.#transport.write(answers.length === 1 ? answers[0] : Buffer.concat(answers));
-  }
-
-  #drained(): void {
-    const writing = this.#writing;
-    this.#writing = undefined;
-    writing?.();
-    this.#intake.release(Hold.ANSWERS);
-  }
-
   /** @internal The engine's bytes for the wire. */
   transmit(bytes: Uint8Array): void {
-    if (this.destroyed || this.#transport.writableEnded || this.#transport.destroyed) return;
-    this.bytesWritten += bytes.length;
     this.trace?.bytes?.('sent', bytes);
-    if (this.#answers === undefined) this.#transport.write(bytes);
-    else this.#answers.push(bytes);
+    this.#outlet.send(bytes);
   }
 
   /** @internal Data the engine found in the transport's bytes. */

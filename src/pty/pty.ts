@@ -7,7 +7,6 @@
  * When the reader stops, the addon stops polling and the program blocks, as on a slow real terminal. On the way in there is
  * one `write(2)`; what the terminal does not take waits in the addon, and the stream is busy until it is gone.
  */
-import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import { markAsUntransferable } from 'node:worker_threads';
 import { TelptyError } from '../errors.ts';
@@ -25,6 +24,7 @@ import {
   type RawModes,
 } from './modes.ts';
 import { checkSize, type PtyOptions, spawnRequest } from './options.ts';
+import { signalName, signalNumber } from './signals.ts';
 
 /** How a program ended: exactly one of the two is set (neither where somebody else reaped it). */
 export interface ExitStatus {
@@ -52,17 +52,6 @@ const smallPiece = 2 * 1024;
 const highWaterMark = 16 * 1024;
 
 const longestTimeout = 0x7fff_ffff;
-
-const signalNames = new Map<number, string>();
-for (const [name, number] of Object.entries(constants.signals)) {
-  if (!signalNames.has(number)) signalNames.set(number, name);
-}
-
-function signalNumber(signal: NodeJS.Signals): number {
-  const number = Object.hasOwn(constants.signals, signal) ? constants.signals[signal] : undefined;
-  if (number === undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', `there is no signal '${signal}'`);
-  return number;
-}
 
 function ioError(action: string, result: number): TelptyError {
   const { name, text } = systemError(-result);
@@ -349,7 +338,7 @@ export class Pty extends Duplex {
           pty.#gone = true;
           pty.#resolveExited({
             code: code < 0 ? null : code,
-            signal: signal === 0 ? null : (signalNames.get(signal) ?? `SIG${signal}`),
+            signal: signal === 0 ? null : signalName(signal),
           });
           pty.#written();
         },
