@@ -1,0 +1,70 @@
+/** The command line of `npm run bench`. */
+import { parseArgs } from 'node:util';
+import { Failure } from './failure.ts';
+
+export interface Arguments {
+  /** Names; all of them if undefined. */
+  readonly tests: readonly string[] | undefined;
+  readonly servers: readonly string[] | undefined;
+  /** If undefined, chosen by how many servers there are. */
+  readonly rounds: number | undefined;
+  readonly quick: boolean;
+  readonly json: string | undefined;
+  readonly help: boolean;
+}
+
+export const usage = `Usage: npm run bench [-- OPTIONS]
+
+  --tests A,B     only these tests
+  --servers A,B   only these servers; the floor is what ratios are against
+  --rounds N      default 5, or 3 with more than four servers; 2 with --quick
+  --quick         less of everything: a minute, and numbers for orientation only
+  --json FILE     where the runs go (default bench/build/bench.json)
+`;
+
+export function parseArguments(
+  argv: readonly string[],
+  tests: readonly string[],
+  servers: readonly string[],
+): Arguments {
+  const { values } = parse(argv);
+  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+  if (rounds !== undefined && !(Number.isInteger(rounds) && rounds >= 1 && rounds <= 1000)) {
+    throw new Failure(`--rounds: '${values.rounds}' is not a number from 1 to 1000`, 2);
+  }
+  if (values.json === '') throw new Failure('--json: needs a file', 2);
+  return {
+    tests: names('--tests', values.tests, tests),
+    servers: names('--servers', values.servers, servers),
+    rounds,
+    quick: values.quick ?? false,
+    json: values.json,
+    help: values.help ?? false,
+  };
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        tests: { type: 'string' },
+        servers: { type: 'string' },
+        rounds: { type: 'string' },
+        quick: { type: 'boolean' },
+        json: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    throw new Failure((error as Error).message.split(/[\n.] ?/)[0]!, 2);
+  }
+}
+
+function names(option: string, text: string | undefined, known: readonly string[]): string[] | undefined {
+  if (text === undefined) return undefined;
+  const wanted = text.split(',').map(name => name.trim());
+  const unknown = wanted.find(name => !known.includes(name));
+  if (unknown !== undefined) throw new Failure(`${option}: '${unknown}' is none of ${known.join(', ')}`, 2);
+  return [...new Set(wanted)];
+}

@@ -1,0 +1,70 @@
+/** What the machine is, and whether it is quiet enough to measure on. */
+import { readFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Of a machine; no names, so that results can be shown. */
+export interface Machine {
+  readonly cores: number;
+  readonly cpu: string;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+  readonly node: string;
+  /** The load average of the last minute. */
+  readonly load: number;
+  /** What all processes together used of the CPUs during one second before the start, in percent. */
+  readonly busy: number;
+}
+
+/** The counters of the first line of /proc/stat, in ticks. */
+export interface Ticks {
+  readonly total: number;
+  readonly idle: number;
+  readonly steal: number;
+}
+
+export function ticks(): Ticks {
+  const fields = readFileSync('/proc/stat', 'latin1').split('\n', 1)[0]!.split(/\s+/).slice(1, 9).map(Number);
+  const [, , , idle = 0, waiting = 0, , , steal = 0] = fields;
+  return { total: fields.reduce((sum, value) => sum + value, 0), idle: idle + waiting, steal };
+}
+
+/** The share of all CPU time since `before` that the hypervisor gave to somebody else, in percent. */
+export function stealSince(before: Ticks): number {
+  const after = ticks();
+  return (100 * (after.steal - before.steal)) / Math.max(1, after.total - before.total);
+}
+
+export async function examine(): Promise<Machine> {
+  const before = ticks();
+  await sleep(1000);
+  const after = ticks();
+  return {
+    cores: availableParallelism(),
+    cpu: cpus()[0]?.model ?? 'unknown',
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release().replace(/^(\d+\.\d+).*$/, '$1'),
+    node: process.version,
+    load: loadavg()[0]!,
+    busy: 100 * (1 - (after.idle - before.idle) / Math.max(1, after.total - before.total)),
+  };
+}
+
+export function describe(machine: Machine): string {
+  const { cores, cpu, memoryGiB, kernel, node, load, busy } = machine;
+  return `${cores} cores (${cpu}), ${memoryGiB} GiB, Linux ${kernel}, Node.js ${node}; before the start: load ${load.toFixed(2)}, CPU ${busy.toFixed(0)} % busy`;
+}
+
+/** What makes numbers of this machine doubtful. */
+export function doubts(machine: Machine): string[] {
+  const found: string[] = [];
+  if (machine.busy > 10)
+    found.push(`the machine is busy (${machine.busy.toFixed(0)} % of its CPU time): numbers will be worse and noisier`);
+  if (machine.load > machine.cores / 2)
+    found.push(
+      `the load is ${machine.load.toFixed(1)} on ${machine.cores} cores: something else was running a moment ago`,
+    );
+  if (machine.cores < 2)
+    found.push('one core: client, program, kernel worker and server take turns, and latencies mean little');
+  return found;
+}

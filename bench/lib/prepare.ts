@@ -1,0 +1,69 @@
+/** Builds the C programs and the data files, where they are missing or older than their source. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Failure } from './failure.ts';
+import { binary, build, data, logs, native, root, telpty } from './paths.ts';
+
+const programs: Readonly<Record<string, readonly string[]>> = {
+  leash: ['leash.c'],
+  inetd: ['inetd.c'],
+  floor: ['floor.c'],
+  hosted: ['hosted.c'],
+  datagen: ['datagen.c'],
+  load: readdirSync(native('load'))
+    .filter(name => name.endsWith('.c'))
+    .map(name => `load/${name}`),
+};
+const headers = ['records.h', 'load/load.h'];
+const libraries: Readonly<Record<string, readonly string[]>> = { floor: ['-lutil'] };
+
+const modified = (file: string): number => statSync(file).mtimeMs;
+
+/** Builds what is needed for the bench; the data files are of so many MiB. Returns warnings for the reader. */
+export function prepare(megabytes: number): string[] {
+  if (process.platform !== 'linux') throw new Failure('needs Linux: it reads /proc and drives epoll', 1);
+  if (!existsSync(telpty)) throw new Failure('telpty is not built: npm run build', 1);
+  for (const directory of ['bin', 'data', 'log']) mkdirSync(join(build, directory), { recursive: true });
+  for (const [name, sources] of Object.entries(programs)) compile(name, sources);
+  for (const kind of ['ascii', 'ansi', 'bin']) generate(kind, megabytes);
+  const hosted = ['h-echo', 'h-flood', 'h-multi', 'h-hello', 'h-tail'];
+  for (const name of [...hosted, ...['cat-ascii', 'cat-ansi', 'catraw-bin'].map(kind => `h-${kind}${megabytes}`)]) {
+    rmSync(binary(name), { force: true });
+    symlinkSync('hosted', binary(name));
+  }
+  for (const name of readdirSync(logs)) rmSync(join(logs, name));
+  return stale() ? ['dist/ is older than src/: what is measured is not what is in src/ (npm run build)'] : [];
+}
+
+function compile(name: string, sources: readonly string[]): void {
+  const target = binary(name);
+  const files = sources.map(native);
+  const newest = Math.max(...[...files, ...headers.map(native)].map(modified));
+  if (existsSync(target) && modified(target) > newest) return;
+  const compiler = process.env.CC || 'cc';
+  const args = ['-O2', '-Wall', '-Wextra', '-o', `${target}.new`, ...files, ...(libraries[name] ?? [])];
+  const { error, status, stderr } = spawnSync(compiler, args, { encoding: 'utf8' });
+  if (error) throw new Failure(`no C compiler '${compiler}' (Debian: apt-get install build-essential)`, 1);
+  if (status !== 0) throw new Failure(`cannot compile ${name}: ${stderr.trim().split('\n')[0]}`, 1);
+  renameSync(`${target}.new`, target);
+}
+
+function generate(kind: string, megabytes: number): void {
+  const target = data(`${kind}${megabytes}`);
+  if (existsSync(target) && modified(target) > modified(binary('datagen'))) return;
+  const { status } = spawnSync(binary('datagen'), [kind, String(megabytes * 2 ** 20), `${target}.new`]);
+  if (status !== 0) throw new Failure(`cannot write ${dirname(target)}`, 1);
+  renameSync(`${target}.new`, target);
+}
+
+function stale(): boolean {
+  const source = join(root, 'src');
+  return readdirSync(source, { recursive: true })
+    .map(String)
+    .filter(name => name.endsWith('.ts'))
+    .some(name => {
+      const built = join(root, 'dist', name.replace(/ts$/, 'js'));
+      return !existsSync(built) || modified(built) < modified(join(source, name));
+    });
+}

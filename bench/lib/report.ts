@@ -1,0 +1,113 @@
+/** From samples to the table. */
+import type { Sample } from './load.ts';
+import { figure, markdownTable, median } from './statistics.ts';
+import { type Row, remark, type Test } from './tests.ts';
+
+/** What one test gave: the samples of each server, one a round. */
+export interface TestResult {
+  readonly test: Test;
+  readonly runs: ReadonlyMap<string, readonly Sample[]>;
+  /** CPU time that the hypervisor took meanwhile, in percent. */
+  readonly steal: number;
+  readonly seconds: number;
+}
+
+export const FLOOR = 'floor';
+
+const value = (sample: Sample | undefined, key: string): number | undefined => {
+  const found = sample?.error === undefined ? sample?.[key] : undefined;
+  return typeof found === 'number' && found >= 0 ? found : undefined;
+};
+
+/** What counts: no errors, and not the round that warmed up. */
+const counted = (result: TestResult, server: string): Sample[] =>
+  (result.runs.get(server) ?? []).filter(({ error, round }) => error === undefined && round !== 0);
+
+/** The ratio to the floor in each round in which both have the number. */
+function ratios(result: TestResult, server: string, key: string): number[] {
+  const floor = result.runs.get(FLOOR) ?? [];
+  return counted(result, server).flatMap(sample => {
+    // By number: a server that failed has fewer rounds than the floor.
+    const same = floor.find(({ round }) => round === sample.round);
+    const [a, b] = [value(sample, key), value(same, key)];
+    return a === undefined || !b ? [] : [a / b];
+  });
+}
+
+/** What one cell says. */
+export interface Cell {
+  readonly median: number;
+  /** The median of the rounds' ratios to the floor, and the smallest and greatest of them. */
+  readonly ratio?: number;
+  readonly ratios?: readonly [number, number];
+  readonly rounds: number;
+}
+
+export function cell(result: TestResult, server: string, row: Row): Cell | undefined {
+  const values = counted(result, server)
+    .map(sample => sample[row.key])
+    .filter(found => typeof found === 'number');
+  if (values.length === 0) return undefined;
+  const found = { median: median(values), rounds: values.length };
+  const all = row.ratio ? ratios(result, server, row.key) : [];
+  return all.length === 0 ? found : { ...found, ratio: median(all), ratios: [Math.min(...all), Math.max(...all)] };
+}
+
+function show(result: TestResult, server: string, row: Row, marks: ReadonlyMap<string, number>): string {
+  const found = cell(result, server, row);
+  const mark = marks.get(`${result.test.name} ${server}`);
+  const note = mark === undefined ? '' : ` [${mark}]`;
+  if (found === undefined) return `failed${note}`;
+  const ratio = found.ratio === undefined || server === FLOOR ? '' : ` (${figure(found.ratio)}×)`;
+  return `${figure(found.median)}${ratio}${note}`;
+}
+
+/** How far telpty's ratio went from round to round: the noise of the row. */
+function spread(result: TestResult, row: Row): string {
+  const ours = cell(result, 'telpty', row)?.ratios;
+  return ours === undefined ? '' : `${figure(ours[0])}–${figure(ours[1])}×`;
+}
+
+/** The table and, under it, what its marks mean. */
+export function report(results: readonly TestResult[], servers: readonly string[]): string {
+  const marks = new Map<string, number>();
+  const notes: string[] = [];
+  for (const { test, runs } of results) {
+    for (const [server, samples] of runs) {
+      const remarks = samples.map(remark).filter(found => found !== undefined);
+      if (remarks.length === 0) continue;
+      notes.push(
+        `${test.name}, ${server}: ${[...new Set(remarks)].join('; ')} (${remarks.length} of ${samples.length} runs)`,
+      );
+      marks.set(`${test.name} ${server}`, notes.length);
+    }
+  }
+  const withSpread = servers.includes('telpty') && servers.includes(FLOOR);
+  const lines = [['work', ...servers, ...(withSpread ? ['telpty, rounds'] : [])]];
+  for (const result of results) {
+    for (const row of result.test.rows) {
+      const cells = servers.map(server => show(result, server, row, marks));
+      lines.push([row.label, ...cells, ...(withSpread ? [spread(result, row)] : [])]);
+    }
+  }
+  return [
+    markdownTable(lines),
+    ...(notes.length > 0 ? ['', ...notes.map((note, i) => `[${i + 1}] ${note}`)] : []),
+  ].join('\n');
+}
+
+/** The same for machines. */
+export function toJson(results: readonly TestResult[]): unknown {
+  return results.map(({ test, runs, steal, seconds }) => ({
+    test: test.name,
+    steal,
+    seconds,
+    rows: test.rows.map(row => ({
+      ...row,
+      servers: Object.fromEntries(
+        [...runs.keys()].map(server => [server, cell({ test, runs, steal, seconds }, server, row)]),
+      ),
+    })),
+    runs: Object.fromEntries(runs),
+  }));
+}
