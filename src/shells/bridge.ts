@@ -55,8 +55,8 @@ export class Bridge {
   #linger: NodeJS.Timeout | undefined;
   /** True while the session's look-ahead is thrown away. */
   #discarding = false;
-  /** The last command that was a signal, and when, if no input came since. */
-  #lastSignal: number | undefined;
+  /** The last signal that a command was, and when, if no input came since. */
+  #lastSignal: NodeJS.Signals | undefined;
   #lastSignalAt = 0;
 
   constructor(session: Session, pty: Pty, options: BridgeOptions) {
@@ -161,14 +161,19 @@ export class Bridge {
     if (key === undefined) return;
     const now = performance.now();
     // Held down, a key repeats; a machine repeats faster, and means no more by it.
-    if (command === this.#lastSignal && now - this.#lastSignalAt < SAME_SIGNAL_MS && this.#session.inputLength === 0)
+    if (
+      key.signal !== undefined &&
+      key.signal === this.#lastSignal &&
+      now - this.#lastSignalAt < SAME_SIGNAL_MS &&
+      this.#session.inputLength === 0
+    )
       return;
     const typed = this.#onTerminal(() => interrupt(this.#pty, key)) ?? key.usual;
     if (typed !== 'signalled') {
       this.#session.insertInput(Buffer.of(typed));
       return;
     }
-    this.#lastSignal = command;
+    this.#lastSignal = key.signal;
     this.#lastSignalAt = now;
     // As a terminal does at its interrupt key: what was typed ahead of it is forgotten.
     this.#discarding = true;

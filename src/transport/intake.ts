@@ -2,9 +2,12 @@ import type { Duplex } from 'node:stream';
 
 /** A turn that has lasted longer than this ends; the rest waits until everybody else had theirs. In milliseconds. */
 const TURN_MS = 2;
-/** What is taken at once, in bytes: all there is, until a turn proves long. */
-const LARGEST_SLICE = 64 * 1024;
+/**
+ * What is taken at once, in bytes: little at first and after a long turn, and never so much that it could be a long turn by
+ * far if it were all commands, for the clock is looked at only in between.
+ */
 const SMALLEST_SLICE = 2 * 1024;
+const LARGEST_SLICE = 8 * 1024;
 
 /** Why nothing is read at the moment. */
 export const Hold = {
@@ -24,14 +27,19 @@ export type HoldReason = (typeof Hold)[keyof typeof Hold];
  *
  * Plain data costs next to nothing to pass on, but 64 KiB can also be 30,000 commands, each of which does something; and
  * libuv reads a busy socket up to 32 times before it looks at another. So a turn is measured: after a long one the
- * transport is paused until the loop has been around, and what is taken at once becomes small.
+ * transport is paused, and queues up with all others of which the same is true. Together these get one turn in each round
+ * of the loop; whoever costs nothing never queues.
  */
 export class Intake {
+  /** Those whose last turn was long, in the order in which they get the next. */
+  static readonly #waiting: Intake[] = [];
+  static #scheduled = false;
+
   readonly #transport: Duplex;
   readonly #take: (bytes: Buffer) => void;
   readonly #end: () => void;
   #holds = 0;
-  #slice = LARGEST_SLICE;
+  #slice = SMALLEST_SLICE;
   #rest: Buffer | undefined;
   #ended = false;
 
@@ -78,12 +86,36 @@ export class Intake {
       if (performance.now() - began > TURN_MS) {
         this.#slice = SMALLEST_SLICE;
         this.hold(Hold.TURN);
-        setImmediate(() => this.#nextTurn());
+        Intake.#queueUp(this);
         return;
       }
       this.#slice = Math.min(2 * this.#slice, LARGEST_SLICE);
     }
     if (this.#ended) this.#end();
+  }
+
+  static #queueUp(intake: Intake): void {
+    Intake.#waiting.push(intake);
+    Intake.#schedule();
+  }
+
+  static #schedule(): void {
+    if (Intake.#scheduled) return;
+    Intake.#scheduled = true;
+    setImmediate(Intake.#serveWaiting);
+  }
+
+  /** One turn for all who wait; whoever is not done, or not reached, goes on in the next round of the loop. */
+  static #serveWaiting(this: void): void {
+    Intake.#scheduled = false;
+    const began = performance.now();
+    const round = Intake.#waiting.splice(0);
+    try {
+      while (round.length > 0 && performance.now() - began <= TURN_MS) round.shift()!.#nextTurn();
+    } finally {
+      Intake.#waiting.unshift(...round);
+      if (Intake.#waiting.length > 0) Intake.#schedule();
+    }
   }
 
   #nextTurn(): void {
