@@ -99,8 +99,10 @@ export class Server extends EventEmitter<ServerEvents> {
     check(known, `there is no character set '${options.encoding}'`);
     this.#shell = options.shell;
     const encoding = options.encoding === undefined ? [] : [canonicalCharset(options.encoding) ?? options.encoding];
-    this.#charsets = [...new Set(['UTF-8', ...encoding, ...CHARSETS])];
-    this.#telnet = { options: optionTable(options), carriageReturn: 'key' };
+    const table = optionTable(options);
+    // Whoever brings a CHARSET of their own proposes what they like.
+    this.#charsets = table.includes(charsetOption) ? [...new Set(['UTF-8', ...encoding, ...CHARSETS])] : [];
+    this.#telnet = { options: table, carriageReturn: 'key' };
   }
 
   /** The sessions of this moment. */
@@ -236,7 +238,7 @@ function optionTable(options: ServerOptions): OptionDefinition[] {
  * order, have agreed to tell them before terminal type and size, for which a program waits, are complete.
  */
 function openNegotiation(session: Session, charsets: readonly string[]): void {
-  proposeCharsets(session, charsets);
+  if (charsets.length > 0) proposeCharsets(session, charsets);
   session.telnet.request(Option.NEW_ENVIRON, 'remote', true);
   session.telnet.request(Option.CHARSET, 'local', true);
   session.telnet.request(Option.NAWS, 'remote', true);

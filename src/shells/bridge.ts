@@ -220,16 +220,16 @@ export class Bridge {
   #clientFinished(): void {
     const { linger } = this.#options;
     if (linger === 0) return;
-    const queued = this.#queuedInput();
+    const taken = this.#inputTaken();
     clearTimeout(this.#linger);
     this.#linger = setTimeout(() => {
-      if (this.#queuedInput() !== queued) this.#clientFinished();
+      if (this.#inputTaken() !== taken) this.#clientFinished();
       else this.#session.hangup('the client closed its sending half');
     }, linger);
   }
 
-  /** Input that the program has not taken, in bytes: here, and on its way here. */
-  #queuedInput(): number {
-    return this.#pty.unwritten + this.#session.inputLength;
+  /** Grows as input goes to the terminal: what has come from the client, less what waits for the program. In bytes. */
+  #inputTaken(): number {
+    return this.#session.bytesRead - this.#session.inputLength - this.#pty.unwritten;
   }
 }

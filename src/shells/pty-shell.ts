@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import { canonicalCharset } from '../charset/index.ts';
+import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { Option } from '../protocol/index.ts';
@@ -20,9 +20,11 @@ import { type ModeName, shellModes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
 
-/** Options of {@link ptyShell}. All times are in milliseconds; 0 is for ever. */
+/**
+ * Options of {@link ptyShell}. All times are in milliseconds; 0 is for ever. `acceptEnv` takes what a client sends; clients
+ * send what they are asked for, so name it in `environ` of `createServer()`, too.
+ */
 export interface PtyShellOptions extends EnvironmentPolicy {
-  // (`acceptEnv` takes what the client sends; to have it asked for, name it in `environ` of createServer(), too.)
   /** How the terminal starts and what is asked of the client; default `'character'`. */
   readonly mode?: ModeName;
   /** Longest wait for terminal type and window size before the program starts; default 2,000. */
@@ -161,7 +163,8 @@ function start(session: Session, program: Program): { pty: Pty; bridgeOptions: B
     mode.echoFollows &&
     session.telnet.isSettled(Option.ECHO, 'local') &&
     !session.telnet.isEnabled(Option.ECHO, 'local');
-  const charset = canonicalCharset(terminal.charset ?? program.encoding);
+  const locale = env.LC_ALL ?? env.LC_CTYPE ?? env.LANG ?? '';
+  const charset = charsetOfLocale(locale) ?? canonicalCharset(terminal.charset ?? program.encoding);
   const pty = spawn(session, file, args, {
     cwd: options.cwd,
     env,
@@ -170,7 +173,7 @@ function start(session: Session, program: Program): { pty: Pty; bridgeOptions: B
     argv0: options.argv0,
     user: options.user,
     limits: options.limits ?? {},
-    // IUTF8 makes the erase key take a whole character; in any other set it would eat the wrong number of bytes.
+    // IUTF8 makes the erase key take a whole character; in any other set than the one the program is told, it would eat the wrong number of bytes.
     modes: { ...mode.terminal, ...(echoRefused ? { echo: false } : {}), verase: erase, iutf8: charset === 'UTF-8' },
   });
   options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows });

@@ -54,7 +54,8 @@ export class Intake {
     transport.on('data', (chunk: Buffer) => this.#arrived(chunk));
     transport.on('end', () => {
       this.#ended = true;
-      if (this.#rest === undefined) end();
+      // After a long turn the next one, which is to come, sees to it.
+      if ((this.#holds & Hold.TURN) === 0) end();
     });
   }
 

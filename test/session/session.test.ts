@@ -275,6 +275,19 @@ test('many at once: 1,000 connections that come and go leave nothing behind', as
   assert.equal(host.server.sessions.size, 0);
 });
 
+test('a CHARSET of one’s own replaces the server’s, and is left alone', async () => {
+  const { charset } = await import('../../src/protocol/index.ts');
+  const own = charset({ role: 'server', request: ['X-OWN'] });
+  await using host = await Host.start({ shell: talker('hello'), options: [own] });
+  await using wire = await host.connect({ ...XTERM, charset: 'X-OWN' });
+  await wire.expect('hello');
+  const [session] = host.server.sessions;
+  while (session!.charset === undefined) await once(session!, 'telnet');
+  assert.equal(session!.charset, 'X-OWN');
+  wire.type('bye');
+  await wire.untilEnd();
+});
+
 test('a shell alone makes a server, a number a port on loopback', async () => {
   const server = createServer(session => void session.write(`from ${session.remoteAddress}`));
   const { address, port } = await server.listen(0);

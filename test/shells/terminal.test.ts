@@ -22,6 +22,19 @@ test('character: cooked with echo, and we echo as far as the client is concerned
   await wire.expect('abc\r\ngot <abc>');
 });
 
+test('the erase key takes whole characters of the set the program is told, by whomever', async () => {
+  for (const [options, expected] of [
+    [XTERM, 'iutf8'],
+    [{ ...XTERM, environ: { LANG: 'de_DE.ISO-8859-1' } }, '-iutf8'],
+    [{ ...XTERM, charset: 'KOI8-R' }, '-iutf8'],
+  ] as const) {
+    await using host = await hostScript(`${FLAGS}; echo ok`);
+    await using wire = await host.connect(options);
+    await wire.expect(/\r\nok\r\n/);
+    assert.match(wire.text(), new RegExp(`(^|\\n)${expected}\r`));
+  }
+});
+
 test('raw: the program gets every byte as it comes, and nothing is echoed', async () => {
   await using host = await hostScript(`${FLAGS}; echo ok; dd bs=1 count=3 2>/dev/null | od -An -tx1`, { mode: 'raw' });
   await using wire = await host.connect(XTERM);
