@@ -119,16 +119,18 @@ static napi_value setup(napi_env env, napi_callback_info info) {
 static napi_value counts(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
-  int terminals = 0, children = 0;
+  int terminals = 0, children = 0, lanes = 0;
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
     struct pty *p = ENTRY(l, struct pty, all);
     terminals += p->master >= 0;
     children += !p->reaped;
+    lanes += p->lane != NULL;
   }
   napi_value result;
   if (napi_create_object(env, &result) != napi_ok) return NULL;
   napi_set_named_property(env, result, "terminals", js_int(env, terminals));
   napi_set_named_property(env, result, "children", js_int(env, children));
+  napi_set_named_property(env, result, "lanes", js_int(env, lanes));
   return result;
 }
 
@@ -158,13 +160,13 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
     p->owner = NULL;
     pty_unref(p);
   }
+  bulk_stop(s);
   for (int i = 0; i < CALLBACKS; i++)
     if (s->callbacks[i] != NULL) napi_delete_reference(s->env, s->callbacks[i]);
   if (s->slab != NULL) napi_delete_reference(s->env, s->slab);
   s->slab = NULL;
   s->slab_data = NULL;
   uv_close((uv_handle_t *)&s->finisher, state_handle_closed);
-  uv_close((uv_handle_t *)&s->round, state_handle_closed);
   uv_close((uv_handle_t *)&s->retry, state_handle_closed);
   /* the SIGCHLD watcher closes when no program is left for it */
   process_state_close(s);
@@ -186,6 +188,7 @@ NAPI_MODULE_INIT() {
     return NULL;
   }
   read_state_init(s);
+  bulk_start(s);
   write_state_init(s);
   process_state_init(s);
 

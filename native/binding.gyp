@@ -4,6 +4,7 @@
       "target_name": "telpty",
       "sources": [
         "addon.c",
+        "bulk.c",
         "child.c",
         "process.c",
         "pty.c",

@@ -63,7 +63,7 @@ static void master_ready(uv_poll_t *handle, int status, int events) {
 void pty_poll(struct pty *p) {
   if (p->master < 0) return;
   int wanted = 0;
-  if (!p->paused && !p->hungup && !p->reaped) wanted |= UV_READABLE;
+  if (!p->paused && !p->hungup && !p->reaped && p->lane == NULL) wanted |= UV_READABLE;
   if (p->pending.buffer != NULL) wanted |= UV_WRITABLE;
   if (wanted == p->polled) return;
   p->polled = wanted;
@@ -76,6 +76,7 @@ void pty_poll(struct pty *p) {
 /* Closes both ends; the kernel then sends SIGHUP to whoever is left on the terminal. Does nothing the second time. */
 void pty_close_terminal(struct pty *p) {
   if (p->master < 0) return;
+  bulk_dismiss(p);
   write_drop(p);
   list_remove(&p->finish);
   uv_close((uv_handle_t *)&p->master_poll, master_closed);

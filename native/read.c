@@ -2,13 +2,9 @@
  * From the terminal to JavaScript.
  *
  * A read of a master gives at most 4 KiB (the line discipline's buffer), so a drain makes many, straight into the slab, and
- * one call. How long a drain goes on depends on who else there is, since a read of a flooding terminal takes 50 to 100 us (it
- * waits for the kernel's worker to move the next bytes over), and eight floods with long turns would make a keystroke beside
- * them wait for all eight. Terminals that are active together share TURN_NS between them; and while somebody types, one read
- * is a turn for everybody else.
- *
- * (Asking the loop's own epoll set who is ready would be exact, but is not to be had: newer versions of libuv keep
- * edge-triggered descriptors in it, whose events are used up by looking.)
+ * one call. And a read of a flooding terminal takes 50 to 100 us, for it waits for the kernel's worker to move the next bytes
+ * over. So the loop reads what a person can have asked for, a screen or two, at once; who has more than that after his turn is
+ * read by another thread (bulk.c), and the keystroke beside him does not wait.
  *
  * The end. A program's death is noticed on its own path (process.c), and may be noticed before its last output is read. So
  * from then on the terminal is read without asking poll, until the kernel says that there is nothing: on Linux a
@@ -21,27 +17,26 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* What one round of the loop may spend on reading, all turns together. */
-#define TURN_NS (750 * 1000)
-
-/* Whoever wrote to a terminal so recently is at the keyboard, and waits for an echo. */
-#define ATTENTION_NS (200 * 1000 * 1000)
+/* So much one turn of the loop reads before it hands the terminal over to the thread of bulk.c. */
+#define TURN_BYTES (8 * 1024)
 
 /* What background processes may still print after the program's end before the terminal is closed on them. */
 #define AFTERLIFE_LIMIT (1024 * 1024)
 
-static void round_over(uv_check_t *check) {
-  struct state *s = check->data;
-  s->before = s->active;
-  s->active = 0;
-  if (s->before == 0) uv_check_stop(check);
-}
-
-/* How long the turn of `p` may last, in ns. 0: one read. */
-static uint64_t turn_length(struct pty *p, uint64_t now) {
-  struct state *s = p->state;
-  if (s->typed_at != 0 && s->typist != p && now - s->typed_at < ATTENTION_NS) return 0;
-  return TURN_NS / (s->before > s->active ? s->before : s->active);
+/* One turn of reading. Sets `empty` when the terminal has been read empty or will never give more. */
+static size_t turn(struct pty *p, char *room, bool *empty) {
+  size_t got = 0;
+  do {
+    ssize_t n = read(p->master, room + got, DRAIN_LIMIT - got);
+    if (n > 0) {
+      got += (size_t)n;
+    } else if (n == 0 || errno != EINTR) {
+      /* 0 is how BSDs say EIO */
+      *empty = true;
+      if (n == 0 || errno != EAGAIN) p->hungup = true;
+    }
+  } while (!*empty && got < TURN_BYTES);
+  return got;
 }
 
 /*
@@ -49,24 +44,10 @@ static uint64_t turn_length(struct pty *p, uint64_t now) {
  */
 static bool drain(struct pty *p) {
   struct state *s = p->state;
-  size_t got = 0;
   bool empty = false;
   if (s->slab_size - s->slab_used < DRAIN_LIMIT) return false; /* the slab's owner did not keep its promise */
   char *room = s->slab_data + s->slab_used;
-  if (s->active++ == 0) uv_check_start(&s->round, round_over);
-  uint64_t now = uv_hrtime(), end = now + turn_length(p, now);
-  while (got < DRAIN_LIMIT) {
-    ssize_t n = read(p->master, room + got, DRAIN_LIMIT - got);
-    if (n > 0) {
-      got += (size_t)n;
-      if (uv_hrtime() >= end) break;
-    } else if (n == 0 || errno != EINTR) {
-      /* 0 is how BSDs say EIO */
-      empty = true;
-      if (n == 0 || errno != EAGAIN) p->hungup = true;
-      break;
-    }
-  }
+  size_t got = p->lane != NULL ? bulk_take(p, room) : turn(p, room, &empty);
   if (got > 0) {
     const int32_t place[2] = {(int32_t)s->slab_used, (int32_t)got};
     s->slab_used += got;
@@ -78,8 +59,19 @@ static bool drain(struct pty *p) {
 
 /* The master is readable. The caller holds a reference and calls pty_poll() afterwards. */
 void read_turn(struct pty *p) {
-  if (p->master < 0 || p->paused || p->hungup || p->reaped) return;
+  if (p->master < 0 || p->paused || p->hungup || p->reaped || p->lane != NULL) return;
+  bool empty = drain(p);
+  /* What the call has set off may have changed everything. */
+  if (!empty && p->master >= 0 && !p->paused && !p->reaped) bulk_enter(p);
+}
+
+/* The thread of bulk.c has something, or has done with the terminal. */
+void read_lane(struct pty *p) {
+  if (p->paused || p->lane == NULL) return;
+  pty_ref(p);
   drain(p);
+  pty_poll(p);
+  pty_unref(p);
 }
 
 /* One turn for a terminal whose program has been reaped. */
@@ -115,6 +107,7 @@ static void finish_turns(uv_idle_t *handle) {
 
 /* The program has been reaped: reads on to the end, now or when JavaScript wants more. */
 void read_finish(struct pty *p) {
+  bulk_leave(p);
   if (p->master < 0 || p->paused || p->state->closing) return;
   list_add(&p->state->finishing, &p->finish);
   uv_idle_start(&p->state->finisher, finish_turns);
@@ -125,6 +118,7 @@ static napi_value js_pause(napi_env env, napi_callback_info info) {
   struct pty *p;
   if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
   p->paused = true;
+  bulk_pause(p, true);
   list_remove(&p->finish);
   pty_poll(p);
   return NULL;
@@ -135,6 +129,7 @@ static napi_value js_resume(napi_env env, napi_callback_info info) {
   struct pty *p;
   if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
   p->paused = false;
+  bulk_pause(p, false);
   if (p->reaped) read_finish(p);
   pty_poll(p);
   return NULL;
@@ -161,11 +156,6 @@ static napi_value js_use_slab(napi_env env, napi_callback_info info) {
 void read_state_init(struct state *s) {
   uv_idle_init(s->loop, &s->finisher);
   s->finisher.data = s;
-  state_ref(s);
-  /* It does not keep the loop alive: the terminals do. */
-  uv_check_init(s->loop, &s->round);
-  uv_unref((uv_handle_t *)&s->round);
-  s->round.data = s;
   state_ref(s);
 }
 

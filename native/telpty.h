@@ -48,11 +48,7 @@ struct state {
   struct link finishing; /* whose program was reaped and whose last output is being read */
   struct link writing;   /* with a write that waits for room */
 
-  /* Who else there is, by which a turn of reading is measured: see read.c. */
-  uv_check_t round;         /* runs at the end of each round of the loop in which terminals were read */
-  unsigned active, before;  /* terminals read in this round, and in the one before */
-  uint64_t typed_at;        /* when something was last written to a terminal, by uv_hrtime(); 0: never */
-  const struct pty *typist; /* to which one; only to be compared */
+  struct bulk *bulk; /* see bulk.c; NULL where there is none */
 
   uv_idle_t finisher; /* runs while `finishing` has entries */
   uv_timer_t retry;   /* runs while `writing` has entries; see write.c */
@@ -85,6 +81,7 @@ struct pty {
   bool paused;      /* JavaScript wants no output */
   bool hungup;      /* the master reports EIO: no output will come */
   size_t afterlife; /* bytes read since the program was reaped */
+  struct lane *lane; /* while another thread reads the master: see bulk.c */
   struct pending_write pending;
 
   pid_t pid;
@@ -173,8 +170,28 @@ struct pty *pty_from_js(napi_env env, napi_value value);
 void pty_exports(napi_env env, napi_value exports);
 int signal_foreground(struct pty *p, int signal);
 
+/* bulk.c */
+#ifdef __linux__
+void bulk_enter(struct pty *p);
+void bulk_leave(struct pty *p);
+void bulk_dismiss(struct pty *p);
+void bulk_pause(struct pty *p, bool paused);
+size_t bulk_take(struct pty *p, char *room);
+void bulk_start(struct state *s);
+void bulk_stop(struct state *s);
+#else
+static inline void bulk_enter(struct pty *p) { (void)p; }
+static inline void bulk_leave(struct pty *p) { (void)p; }
+static inline void bulk_dismiss(struct pty *p) { (void)p; }
+static inline void bulk_pause(struct pty *p, bool paused) { (void)p, (void)paused; }
+static inline size_t bulk_take(struct pty *p, char *room) { return (void)p, (void)room, 0; }
+static inline void bulk_start(struct state *s) { (void)s; }
+static inline void bulk_stop(struct state *s) { (void)s; }
+#endif
+
 /* read.c */
 void read_turn(struct pty *p);
+void read_lane(struct pty *p);
 void read_finish(struct pty *p);
 void read_state_init(struct state *s);
 void read_exports(napi_env env, napi_value exports);

@@ -87,9 +87,6 @@ static void look_again(uv_timer_t *timer) {
   if (!list_empty(&s->writing)) start_retry(s);
 }
 
-/* More at once was not typed, and nobody waits for its echo. */
-#define TYPED_BYTES 64
-
 /*
  * write(pty, bytes): how many bytes the terminal took, or a negative errno. If fewer than given, the rest is kept, `bytes`
  * with it, and the `written` callback comes when all of it is gone. Until then there must be no other write.
@@ -105,10 +102,6 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
   if (p->master < 0 || p->reaped) return js_int(env, -EIO);
   if (p->pending.buffer != NULL) return js_int(env, -EBUSY);
   if (length == 0) return js_int(env, 0);
-  if (length <= TYPED_BYTES) {
-    p->state->typed_at = uv_hrtime();
-    p->state->typist = p;
-  }
   ssize_t n;
   do n = write(p->master, data, length);
   while (n < 0 && errno == EINTR);

@@ -138,8 +138,8 @@ export interface Addon {
 
   /** For tests: whether ends of programs started from now on are noticed by pidfd (if the system has it) or by SIGCHLD. */
   usePidfd(on: boolean): void;
-  /** For tests: how many descriptors and program watches this thread holds. */
-  counts(): { terminals: number; children: number };
+  /** For tests: how many terminals and program watches this thread holds, and how many terminals are read in bulk. */
+  counts(): { terminals: number; children: number; lanes: number };
 }
 
 // The same two steps up from src/pty and from dist/pty.
