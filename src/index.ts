@@ -13,6 +13,7 @@ export { Session, type SessionEvents, type SessionOptions, type SessionTap, type
 export type { EnvironmentPolicy, RejectedVariable } from './shells/environment.ts';
 export { type LimitOptions, limit, type Refused } from './shells/limit.ts';
 export type { ModeName } from './shells/modes.ts';
+export type { Admission, Applicant, Place, RefusalReason } from './shells/places.ts';
 export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
 export type { Terminal } from './terminal.ts';
 export type { TcpListenOptions } from './transport/tcp.ts';

@@ -66,6 +66,8 @@ export interface ServerOptions {
 
 /** What is known about a connection that did not come by {@link Server.listen}. */
 export interface ConnectionInfo {
+  /** The session's number, where somebody else counts them; then for all sessions of the server. */
+  readonly id?: number;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
 }
@@ -135,7 +137,7 @@ export class Server extends EventEmitter<ServerEvents> {
    * The transport belongs to the session from now on.
    */
   handle(transport: Duplex, info: ConnectionInfo = {}): Session {
-    const session = new Session(transport, { id: this.#nextId++, telnet: this.#telnet, ...info });
+    const session = new Session(transport, { telnet: this.#telnet, ...info, id: info.id ?? this.#nextId++ });
     this.#sessions.add(session);
     // A broken connection ends in 'close' like every other; how the shell fared is told by 'sessionEnd'.
     session.on('error', () => {});

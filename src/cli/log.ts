@@ -18,11 +18,15 @@ export interface LogOptions {
  * Makes the log. Lines are written synchronously: what was logged before a crash is there after it, and no worker
  * thread is needed for the little that is logged.
  */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions, write = logWriter(options)): Log {
+  return pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
+}
+
+/** What takes the log's lines of JSON and writes them as they shall look; lines of other processes, too. */
+export function logWriter(options: Pick<LogOptions, 'format' | 'sink'>): (line: string) => void {
   const sink = options.sink ?? (line => void process.stderr.write(line));
   const format = options.format ?? (process.stderr.isTTY ? 'pretty' : 'json');
-  const write = format === 'json' ? sink : prettySink(sink);
-  return pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
+  return format === 'json' ? sink : prettySink(sink);
 }
 
 function prettySink(sink: (line: string) => void): (line: string) => void {

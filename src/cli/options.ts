@@ -129,6 +129,12 @@ export const serveOptions = {
     defaultWords: 'off',
     help: 'end a session after so long',
   },
+  workers: {
+    argument: 'N|auto',
+    parse: values.workers,
+    default: '1',
+    help: 'processes that share the port; auto: one for each CPU that may be used',
+  },
   config: {
     argument: 'FILE',
     parse: values.text,

@@ -1,26 +1,21 @@
 /** `telpty serve`: settings in, a running server out. */
-import { statSync } from 'node:fs';
-import { userInfo } from 'node:os';
-import { resolve } from 'node:path';
 import { TelptyError } from '../errors.ts';
-import { addon, localeAvailable } from '../pty/binding.ts';
-import { lookupUser, type User } from '../pty/index.ts';
-import { createServer, type Server } from '../server.ts';
-import { defaultLocale, requestedNames } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
-import { limit } from '../shells/limit.ts';
-import { ptyShell } from '../shells/pty-shell.ts';
 import { formatAddress } from './format.ts';
-import { createLog, type Log } from './log.ts';
-import { findProgram, loginShell, type ServedProgram } from './program.ts';
-import { SessionLog } from './session-log.ts';
+import { createLog, type Log, logWriter } from './log.ts';
+import { type Preparation, prepare } from './preparation.ts';
 import type { ServeSettings } from './settings.ts';
 
-/** Every C library has it without an installation. */
-const spareLocale = 'C.UTF-8';
-
-/** After the programs were killed: how long clients may take to read what they are owed, in milliseconds. */
-const flushTimeout = 5_000;
+/** What serves: this process, or several that it leads. */
+interface Host {
+  /** How many there are at this moment. */
+  readonly sessions: number;
+  listen(where: { host: string; port: number }): Promise<{ address: string; port: number }>;
+  /** Ends all sessions politely. */
+  shutdown(): Promise<void>;
+  /** Ends all at once; what else there is ends with the process. */
+  abort(): Promise<void>;
+}
 
 /**
  * Serves until a signal says to stop.
@@ -29,52 +24,44 @@ const flushTimeout = 5_000;
  * @throws TelptyError when it cannot start: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`.
  */
 export async function serve(settings: ServeSettings): Promise<void> {
-  const log = createLog({ level: settings.logLevel, format: settings.logFormat });
-  const user = settings.user === undefined ? undefined : findUser(settings.user);
-  const program = servedProgram(settings, user);
-  const cwd = settings.cwd === undefined ? undefined : findDirectory(settings.cwd);
-  // Without it every session would fail; better now than then.
-  addon();
-  const locale = availableLocale(settings, log);
-
-  const sessionLog = new SessionLog(log, program.name);
-  const shell = ptyShell(program.file, program.args, {
-    mode: settings.mode,
-    encoding: settings.encoding,
-    term: settings.term,
-    locale,
-    negotiationTimeout: settings.negotiationTimeout,
-    neverSendGa: settings.neverSendGa,
-    cwd,
-    env: settings.env,
-    acceptEnv: settings.acceptEnv,
-    sizeEnv: settings.sizeEnv,
-    user,
-    limits: settings.limits,
-    killTimeout: settings.killTimeout,
-    linger: settings.linger,
-    argv0: program.argv0,
-    ...sessionLog.hooks,
+  const write = logWriter({ format: settings.logFormat });
+  const log = createLog({ level: settings.logLevel }, write);
+  const found = prepare(settings, log);
+  const host = settings.workers > 1 ? await workers(settings, found, log, write) : await alone(settings, found, log);
+  let aborted: Promise<void> | undefined;
+  const stop = stopSignal(() => {
+    aborted ??= host.abort().finally(() => process.exit(1));
   });
-  const { maxSessions, idleTimeout, sessionTimeout } = settings;
-  const server = createServer({
-    shell: limit({ maxSessions, idleTimeout, sessionTimeout }, shell),
-    environ: requestedNames(settings),
-    encoding: settings.encoding,
-  });
-  server.on('session', session => sessionLog.connected(session));
-  server.on('sessionEnd', (session, outcome) => sessionLog.ended(session, outcome));
-  server.on('error', error => log.error(`listener: ${escapeText(error.message, 200)}`));
-
-  const stop = stopSignal();
-  await listen(server, settings, program, log);
+  await listen(host, settings, found, log);
   const signal = await stop;
-  const { size } = server.sessions;
-  log.info(`stopping: ${signal}, ${size} session${size === 1 ? '' : 's'}`);
-  await server.shutdown({ timeout: settings.killTimeout + flushTimeout });
+  const { sessions } = host;
+  log.info(`stopping: ${signal}, ${sessions} session${sessions === 1 ? '' : 's'}`);
+  await host.shutdown();
+  // There was less to wait for then, but it was no polite end.
+  await aborted;
 }
 
-async function listen(server: Server, settings: ServeSettings, program: ServedProgram, log: Log): Promise<void> {
+// Each is loaded where it is needed: who leads workers is no server.
+async function alone(settings: ServeSettings, found: Preparation, log: Log): Promise<Host> {
+  const { createHost, endHost } = await import('./host.ts');
+  const server = createHost(settings, found, log);
+  return {
+    get sessions() {
+      return server.sessions.size;
+    },
+    listen: where => server.listen(where),
+    shutdown: () => endHost(server, settings),
+    // Programs are killed on the way out.
+    abort: async () => {},
+  };
+}
+
+async function workers(...args: [ServeSettings, Preparation, Log, (line: string) => void]): Promise<Host> {
+  const { WorkerPool } = await import('./workers.ts');
+  return new WorkerPool(...args);
+}
+
+async function listen(server: Host, settings: ServeSettings, found: Preparation, log: Log): Promise<void> {
   const { host, port } = settings;
   let bound: { address: string; port: number };
   try {
@@ -82,10 +69,12 @@ async function listen(server: Server, settings: ServeSettings, program: ServedPr
   } catch (error) {
     throw listenError(error, formatAddress(host, port), host);
   }
+  const { file } = found.program;
+  const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
   process.stdout.write(`listening telnet://${formatAddress(bound.address, bound.port)}\n`);
   log.info(
-    { program: program.file, ...bound },
-    `serving ${escapeText(program.file)}; connect with: ${connectHint(bound)}`,
+    { program: file, ...bound, ...(workers ? { workers: settings.workers } : {}) },
+    `serving ${escapeText(file)}${workers}; connect with: ${connectHint(bound)}`,
   );
 }
 
@@ -110,52 +99,12 @@ function listenError(error: unknown, endpoint: string, host: string): unknown {
   return message === undefined ? error : new TelptyError('ERR_RUNTIME', message, { cause: error, errno: code ?? '' });
 }
 
-function findUser(name: string): User {
-  let user: User;
-  try {
-    user = lookupUser(name);
-  } catch (error) {
-    if (!(error instanceof TelptyError)) throw error;
-    throw new TelptyError('ERR_RUNTIME', `--user: ${error.message}`, { cause: error });
-  }
-  const own = process.geteuid?.();
-  if (own !== 0 && own !== user.uid) {
-    throw new TelptyError('ERR_RUNTIME', `--user: only root can run programs as ${escapeText(name)}`);
-  }
-  return user;
-}
-
-function servedProgram(settings: ServeSettings, user: User | undefined): ServedProgram {
-  if (settings.program === undefined) return loginShell(user ? user.shell : userInfo().shell);
-  return findProgram(settings.program.name, settings.program.args, { path: process.env.PATH });
-}
-
-function findDirectory(name: string): string {
-  const directory = resolve(name);
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
-  throw new TelptyError('ERR_RUNTIME', `--cwd: there is no directory '${escapeText(name)}'`, { file: directory });
-}
-
-/**
- * A locale that is not installed is no error to a program: it falls back to C, and every ä becomes a question mark. For
- * the shell of whoever tries telpty, which would complain at length, the one that needs no installing is taken instead;
- * an operator who names a program has a say in its locale, and is told.
- */
-function availableLocale(settings: ServeSettings, log: Log): string | undefined {
-  if (Object.hasOwn(settings.env, 'LANG') || Object.hasOwn(settings.env, 'LC_ALL')) return undefined;
-  const name = defaultLocale(undefined, settings.encoding);
-  if (localeAvailable(name)) return undefined;
-  if (settings.program === undefined && localeAvailable(spareLocale)) return spareLocale;
-  log.warn(`the locale ${name} is not installed, so programs will use C: install it, or say --env LANG=${spareLocale}`);
-  return undefined;
-}
-
 /** Settles with the name of the first signal to stop; a second one ends the process at once. */
-function stopSignal(): Promise<string> {
+function stopSignal(abort: () => void): Promise<string> {
   return new Promise(resolve => {
     let stopping = false;
     const stop = (signal: string) => {
-      if (stopping) process.exit(1);
+      if (stopping) abort();
       stopping = true;
       resolve(signal);
     };

@@ -31,6 +31,8 @@ export interface ServeSettings {
   readonly maxSessions: number;
   readonly idleTimeout: number;
   readonly sessionTimeout: number;
+  /** Processes that share the port. */
+  readonly workers: number;
   readonly logLevel: LogLevel;
   /** Undefined: as standard error is. */
   readonly logFormat: 'pretty' | 'json' | undefined;
@@ -86,6 +88,7 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     maxSessions: values['max-sessions'],
     idleTimeout: values['idle-timeout'],
     sessionTimeout: values['session-timeout'],
+    workers: values.workers,
     logLevel: values['log-level'],
     logFormat: values['log-format'],
     program: name === undefined ? undefined : { name, args },

@@ -2,6 +2,7 @@
  * Values as they are written on the command line and in a configuration file. Every parser takes the text as written
  * and throws `ERR_USAGE` with what is wrong with it; who calls knows the option's name and puts it in front.
  */
+import { availableParallelism } from 'node:os';
 import { canonicalCharset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 import type { Limits } from '../pty/index.ts';
@@ -47,6 +48,17 @@ export function port(value: string): number {
   const number = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
   if (number <= 65535) return number;
   throw usage(`${escapeText(value, 60) || "''"} is not a port (0 to 65535)`);
+}
+
+/** More processes than this have no CPU to run on. */
+const mostWorkers = 256;
+
+/** A number of processes; `auto` is that of the CPUs this one may run on. */
+export function workers(value: string): number {
+  if (value === 'auto') return Math.min(availableParallelism(), mostWorkers);
+  const number = /^\d{1,4}$/.test(value) ? Number(value) : 0;
+  if (number >= 1 && number <= mostWorkers) return number;
+  throw usage(`${shown(value)} is neither a number of processes (1 to ${mostWorkers}) nor auto`);
 }
 
 /** One of a few words. */

@@ -22,7 +22,8 @@ const slowestLook = 200;
 /** Process ids by session. */
 type Sessions = Map<number, number[]>;
 
-async function listSessions(): Promise<Sessions> {
+/** All processes by their sessions; none where the system does not tell. */
+export async function listSessions(): Promise<Sessions> {
   const sessions: Sessions = new Map();
   if (process.platform !== 'linux') return sessions;
   const names = await readdir('/proc').catch(() => []);
@@ -59,7 +60,7 @@ function sessions(): Promise<Sessions> {
 }
 
 /** A zombie is past being killed, and its parent, not we, must reap it. One that cannot be looked at is gone. */
-async function isAlive(pid: number): Promise<boolean> {
+export async function isAlive(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
   const state = stat[stat.lastIndexOf(')') + 2];
   return state !== undefined && state !== 'Z' && state !== 'X';

@@ -1,10 +1,13 @@
 import { checkFunction, checkWhole, LONGEST_TIMER } from '../check.ts';
 import type { Session } from '../session.ts';
+import { type Admission, Places, type RefusalReason } from './places.ts';
 
 /** Options of {@link limit}. Each 0 or left out is no limit. */
 export interface LimitOptions {
   /** Sessions at a time; more are told so and closed. */
   readonly maxSessions?: number;
+  /** Counts the sessions in place of `maxSessions`, e.g. together with other shells or processes. */
+  readonly admission?: Admission;
   /** Longest time without input from the client, in milliseconds. */
   readonly idleTimeout?: number;
   /** Longest time of a session, in milliseconds. */
@@ -13,8 +16,13 @@ export interface LimitOptions {
 
 /** Why {@link limit} turned a session away; what the shell gives as its result then. */
 export interface Refused {
-  readonly refused: 'too-many-sessions';
+  readonly refused: RefusalReason;
 }
+
+/** What a client that is turned away reads. */
+const REFUSALS: Readonly<Record<RefusalReason, string>> = {
+  'too-many-sessions': 'telpty: too many sessions, try again later',
+};
 
 /**
  * A shell with limits around another shell. A session over its time is asked to end (`'hangup'`), and told why once the
@@ -27,23 +35,21 @@ export function limit<T>(
   shell: (session: Session) => T | Promise<T>,
 ): (session: Session) => Promise<T | Refused> {
   checkFunction('shell', shell);
-  checkWhole('maxSessions', options.maxSessions, Number.MAX_SAFE_INTEGER);
   checkWhole('idleTimeout', options.idleTimeout, Number.MAX_SAFE_INTEGER);
   checkWhole('sessionTimeout', options.sessionTimeout, Number.MAX_SAFE_INTEGER);
-  const maxSessions = options.maxSessions || Number.POSITIVE_INFINITY;
-  let sessions = 0;
+  const admission = options.admission ?? new Places(options);
   return async session => {
-    if (sessions >= maxSessions) {
-      session.write('telpty: too many sessions, try again later\r\n');
-      return { refused: 'too-many-sessions' };
+    const place = admission.admit(session);
+    if (typeof place === 'string') {
+      session.write(`${REFUSALS[place]}\r\n`);
+      return { refused: place };
     }
-    sessions++;
     const clock = new SessionClock(session, options);
     try {
       return await shell(session);
     } finally {
       clock.stop();
-      sessions--;
+      place.leave();
       if (clock.expired !== undefined && session.writable) session.write(`\r\ntelpty: ${clock.expired}\r\n`);
     }
   };

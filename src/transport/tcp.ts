@@ -24,13 +24,31 @@ export interface TcpListenOptions {
  * @throws (rejects) the system's own error, e.g. `EADDRINUSE`.
  */
 export function listenTcp(options: TcpListenOptions, onConnection: (socket: Socket) => void): Promise<Server> {
+  return listen(options, false, socket => onConnection(adoptTcp(socket)));
+}
+
+/** The same for connections that are handed to another process, which takes them up by {@link adoptTcp}; not one byte is read. */
+export function listenForOthers(options: TcpListenOptions, onConnection: (socket: Socket) => void): Promise<Server> {
+  return listen(options, true, onConnection);
+}
+
+/** Makes a connection that was accepted fit for Telnet, as far as it does not come so from its listener. */
+export function adoptTcp(socket: Socket): Socket {
+  // A process that was handed the socket has it from Node with both directions tied.
+  socket.allowHalfOpen = true;
+  keepUrgentDataInLine(socket);
+  watchWhilePaused(socket);
+  return socket;
+}
+
+function listen(
+  options: TcpListenOptions,
+  pauseOnConnect: boolean,
+  onConnection: (socket: Socket) => void,
+): Promise<Server> {
   const server = createServer(
-    { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS },
-    socket => {
-      keepUrgentDataInLine(socket);
-      watchWhilePaused(socket);
-      onConnection(socket);
-    },
+    { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS, pauseOnConnect },
+    onConnection,
   );
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -1,0 +1,67 @@
+/** The server that the settings ask for, in whatever process it runs. */
+import { createServer, type Server } from '../server.ts';
+import { requestedNames } from '../shells/environment.ts';
+import { escapeText } from '../shells/escape.ts';
+import { limit } from '../shells/limit.ts';
+import type { Admission } from '../shells/places.ts';
+import { type PtyShellOptions, ptyShell } from '../shells/pty-shell.ts';
+import type { Log } from './log.ts';
+import type { Preparation } from './preparation.ts';
+import { SessionLog } from './session-log.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** After the programs were killed: how long clients may take to read what they are owed, in milliseconds. */
+export const flushTimeout = 5_000;
+
+/** What the process adds to the settings. */
+export interface HostOptions {
+  /** Where sessions are counted; default: here. */
+  readonly admission?: Admission;
+  readonly onStart?: PtyShellOptions['onStart'];
+}
+
+/** Makes the server; whoever calls brings the connections. */
+export function createHost(settings: ServeSettings, found: Preparation, log: Log, options: HostOptions = {}): Server {
+  const { program } = found;
+  const sessionLog = new SessionLog(log, program.name);
+  const { hooks } = sessionLog;
+  const shell = ptyShell(program.file, program.args, {
+    mode: settings.mode,
+    encoding: settings.encoding,
+    term: settings.term,
+    locale: found.locale,
+    negotiationTimeout: settings.negotiationTimeout,
+    neverSendGa: settings.neverSendGa,
+    cwd: found.cwd,
+    env: settings.env,
+    acceptEnv: settings.acceptEnv,
+    sizeEnv: settings.sizeEnv,
+    user: found.user,
+    limits: settings.limits,
+    killTimeout: settings.killTimeout,
+    linger: settings.linger,
+    argv0: program.argv0,
+    ...hooks,
+    onStart(session, started) {
+      options.onStart?.(session, started);
+      hooks.onStart(session, started);
+    },
+  });
+  const { maxSessions, idleTimeout, sessionTimeout } = settings;
+  const { admission } = options;
+  const limits = { ...(admission ? { admission } : { maxSessions }), idleTimeout, sessionTimeout };
+  const server = createServer({
+    shell: limit(limits, shell),
+    environ: requestedNames(settings),
+    encoding: settings.encoding,
+  });
+  server.on('session', session => sessionLog.connected(session));
+  server.on('sessionEnd', (session, outcome) => sessionLog.ended(session, outcome));
+  server.on('error', error => log.error(`listener: ${escapeText(error.message, 200)}`));
+  return server;
+}
+
+/** Ends all sessions as politely as the settings' times allow. */
+export function endHost(server: Server, settings: ServeSettings): Promise<void> {
+  return server.shutdown({ timeout: settings.killTimeout + flushTimeout });
+}

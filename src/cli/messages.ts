@@ -1,0 +1,26 @@
+/** What the primary process and its workers say to each other. */
+import type { TelptyErrorCode } from '../errors.ts';
+import type { RefusalReason } from '../shells/places.ts';
+import type { Preparation } from './preparation.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** From the primary to a worker. */
+export type Order =
+  /** The first one: what to serve. */
+  | { readonly type: 'begin'; readonly settings: ServeSettings; readonly found: Preparation }
+  /** A client; its socket comes with it. */
+  | { readonly type: 'client'; readonly id: number; readonly refused?: RefusalReason }
+  /** End all sessions politely, then yourself. */
+  | { readonly type: 'stop' }
+  /** End at once. */
+  | { readonly type: 'abort' };
+
+/** From a worker to the primary. */
+export type Report =
+  | { readonly type: 'ready' }
+  /** It cannot serve, with the error's code and message. */
+  | { readonly type: 'failed'; readonly code: TelptyErrorCode; readonly message: string }
+  /** A session's program runs; its process id is the number of its (POSIX) session. */
+  | { readonly type: 'started'; readonly id: number; readonly pid: number }
+  /** A session has given up its place. It is said before the client can know. */
+  | { readonly type: 'left'; readonly id: number };

@@ -1,0 +1,74 @@
+/** What has to be found and checked before anything can be served; so that an error shows at once, not at each session. */
+import { statSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { resolve } from 'node:path';
+import { TelptyError } from '../errors.ts';
+import { addon, localeAvailable } from '../pty/binding.ts';
+import { lookupUser, type User } from '../pty/users.ts';
+import { defaultLocale } from '../shells/environment.ts';
+import { escapeText } from '../shells/escape.ts';
+import type { Log } from './log.ts';
+import { findProgram, loginShell, type ServedProgram } from './program.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** Every C library has it without an installation. */
+const spareLocale = 'C.UTF-8';
+
+/** What the settings name, found. Plain data: it can be sent to another process. */
+export interface Preparation {
+  readonly program: ServedProgram;
+  readonly user: User | undefined;
+  /** Absolute. */
+  readonly cwd: string | undefined;
+  readonly locale: string | undefined;
+}
+
+/** @throws TelptyError for what is missing: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`. */
+export function prepare(settings: ServeSettings, log: Log): Preparation {
+  const user = settings.user === undefined ? undefined : findUser(settings.user);
+  const program = servedProgram(settings, user);
+  const cwd = settings.cwd === undefined ? undefined : findDirectory(settings.cwd);
+  // Without it every session would fail; better now than then.
+  addon();
+  return { program, user, cwd, locale: availableLocale(settings, log) };
+}
+
+function findUser(name: string): User {
+  let user: User;
+  try {
+    user = lookupUser(name);
+  } catch (error) {
+    if (!(error instanceof TelptyError)) throw error;
+    throw new TelptyError('ERR_RUNTIME', `--user: ${error.message}`, { cause: error });
+  }
+  const own = process.geteuid?.();
+  if (own !== 0 && own !== user.uid) {
+    throw new TelptyError('ERR_RUNTIME', `--user: only root can run programs as ${escapeText(name)}`);
+  }
+  return user;
+}
+
+function servedProgram(settings: ServeSettings, user: User | undefined): ServedProgram {
+  if (settings.program === undefined) return loginShell(user ? user.shell : userInfo().shell);
+  return findProgram(settings.program.name, settings.program.args, { path: process.env.PATH });
+}
+
+function findDirectory(name: string): string {
+  const directory = resolve(name);
+  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
+  throw new TelptyError('ERR_RUNTIME', `--cwd: there is no directory '${escapeText(name)}'`, { file: directory });
+}
+
+/**
+ * A locale that is not installed is no error to a program: it falls back to C, and every ä becomes a question mark. For
+ * the shell of whoever tries telpty, which would complain at length, the one that needs no installing is taken instead;
+ * an operator who names a program has a say in its locale, and is told.
+ */
+function availableLocale(settings: ServeSettings, log: Log): string | undefined {
+  if (Object.hasOwn(settings.env, 'LANG') || Object.hasOwn(settings.env, 'LC_ALL')) return undefined;
+  const name = defaultLocale(undefined, settings.encoding);
+  if (localeAvailable(name)) return undefined;
+  if (settings.program === undefined && localeAvailable(spareLocale)) return spareLocale;
+  log.warn(`the locale ${name} is not installed, so programs will use C: install it, or say --env LANG=${spareLocale}`);
+  return undefined;
+}

@@ -1,0 +1,153 @@
+/** One worker as the primary sees it: a process, the sessions it has, and what it writes. */
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TelptyError } from '../errors.ts';
+import type { Leader } from '../pty/orphans.ts';
+import type { Place, RefusalReason } from '../shells/places.ts';
+import type { Order, Report } from './messages.ts';
+
+/** `.ts` while telpty is developed, else `.js`. */
+const mainFile = fileURLToPath(new URL(`./worker${extname(import.meta.url)}`, import.meta.url));
+/** A line longer than this, in characters, is cut in two. */
+const longestLine = 1024 * 1024;
+
+/** A session in a worker. */
+interface Held {
+  readonly place: Place;
+  /** Once its program has started. */
+  leader?: Leader;
+}
+
+/** How a worker ended. */
+export interface WorkerEnd {
+  /** In words. */
+  readonly how: string;
+  /** Sessions it still had, by number. */
+  readonly lost: readonly number[];
+  /** Programs of theirs, which may have outlived it. */
+  readonly leaders: readonly Leader[];
+}
+
+/** A worker process. Construction starts it. */
+export class WorkerProcess {
+  /** Resolves when it can serve; rejects with `ERR_RUNTIME` and the like when it says why not, or ends before. */
+  readonly ready: Promise<void>;
+  readonly ended: Promise<WorkerEnd>;
+  /** Whether it takes clients. */
+  serving = false;
+  readonly #process: ChildProcess;
+  readonly #sessions = new Map<number, Held>();
+  /** Sockets on their way. */
+  readonly #underway = new Set<Socket>();
+  #line = '';
+
+  /**
+   * @param work the first order.
+   * @param write takes each whole line that the worker writes.
+   */
+  constructor(work: Order & { type: 'begin' }, write: (line: string) => void) {
+    // 'advanced' carries an infinite limit, which JSON does not.
+    const child = fork(mainFile, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    this.#process = child;
+    this.ready = new Promise((resolve, reject) => {
+      child.on('message', message => {
+        const report = message as Report;
+        if (report.type === 'ready') {
+          this.serving = true;
+          resolve();
+        } else if (report.type === 'failed') reject(new TelptyError(report.code, report.message));
+        else this.#note(report);
+      });
+      child.once('error', error => reject(cannotStart(error.message, error)));
+      // A report that came before is read before.
+      child.once('close', () => reject(cannotStart(endInWords(child))));
+    });
+    this.ready.catch(() => {});
+    child.on('error', () => {});
+    child.on('disconnect', () => {
+      this.serving = false;
+    });
+    this.ended = new Promise(resolve => {
+      // 'close' and not 'exit': its last words have been read. Where nothing could be started there is no 'close'.
+      child.once('close', () => resolve(this.#end(endInWords(child))));
+      child.once('error', error => child.pid === undefined && resolve(this.#end(error.message)));
+    });
+    child.stderr?.setEncoding('utf8');
+    child.stderr?.on('data', (text: string) => this.#cut(text, write));
+    child.stderr?.on('close', () => this.#line !== '' && this.#cut('\n', write));
+    this.#send(work);
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Sessions it has now. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Hands a client over. */
+  give(id: number, socket: Socket, verdict: Place | RefusalReason): void {
+    const refused = typeof verdict === 'string';
+    if (!refused) this.#sessions.set(id, { place: verdict });
+    this.#underway.add(socket);
+    this.#send({ type: 'client', id, ...(refused ? { refused: verdict } : {}) }, socket);
+  }
+
+  stop(): void {
+    this.#send({ type: 'stop' });
+  }
+
+  abort(): void {
+    this.#send({ type: 'abort' });
+  }
+
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+
+  #send(order: Order, socket?: Socket): void {
+    // It may be gone; then its end says all there is to say.
+    if (this.#process.connected) this.#process.send(order, socket, {}, () => socket && this.#underway.delete(socket));
+  }
+
+  #note(report: Report & { type: 'started' | 'left' }): void {
+    const held = this.#sessions.get(report.id);
+    if (held === undefined) return;
+    if (report.type === 'started') held.leader = { pid: report.pid, seen: performance.now() };
+    else {
+      this.#sessions.delete(report.id);
+      held.place.leave();
+    }
+  }
+
+  #end(how: string): WorkerEnd {
+    this.serving = false;
+    for (const socket of this.#underway) socket.destroy();
+    const lost = [...this.#sessions.keys()];
+    const leaders = [...this.#sessions.values()].flatMap(({ leader }) => leader ?? []);
+    for (const { place } of this.#sessions.values()) place.leave();
+    this.#sessions.clear();
+    return { how, lost, leaders };
+  }
+
+  /** Cuts what it writes into lines, so that lines of several workers do not mix. */
+  #cut(text: string, write: (line: string) => void): void {
+    const lines = (this.#line + text).split('\n');
+    this.#line = lines.pop() ?? '';
+    if (this.#line.length > longestLine) lines.push(this.#line.slice(0, longestLine));
+    if (this.#line.length > longestLine) this.#line = this.#line.slice(longestLine);
+    for (const line of lines) if (line !== '') write(line);
+  }
+}
+
+function cannotStart(reason: string, cause?: unknown): TelptyError {
+  return new TelptyError('ERR_RUNTIME', `--workers: cannot start a worker: ${reason}`, { cause });
+}
+
+function endInWords({ exitCode, signalCode }: ChildProcess): string {
+  return signalCode === null ? `exit ${exitCode}` : `killed by ${signalCode}`;
+}

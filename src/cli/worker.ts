@@ -1,0 +1,106 @@
+/**
+ * A worker of `telpty serve --workers N`, the main file of its process: it serves the clients that the primary hands to
+ * it, and tells when they leave. Signals of the terminal and of service managers reach it as well; it leaves them to the
+ * primary. If that is gone, which the closed channel tells, it ends its sessions and itself.
+ */
+import type { SendHandle } from 'node:child_process';
+import { Socket } from 'node:net';
+import { TelptyError } from '../errors.ts';
+import type { Server } from '../server.ts';
+import { escapeText } from '../shells/escape.ts';
+import type { Admission, Applicant, Place, RefusalReason } from '../shells/places.ts';
+import { adoptTcp } from '../transport/tcp.ts';
+import { createHost, endHost } from './host.ts';
+import { createLog } from './log.ts';
+import type { Order, Report } from './messages.ts';
+import type { ServeSettings } from './settings.ts';
+
+/** The primary's decisions, which came with the clients, and what has to be told to it. */
+class Places implements Admission {
+  readonly #refused = new Map<number, RefusalReason>();
+  readonly #taken = new Set<number>();
+
+  decided(id: number, refused: RefusalReason | undefined): void {
+    if (refused === undefined) this.#taken.add(id);
+    else this.#refused.set(id, refused);
+  }
+
+  admit({ id }: Applicant): Place | RefusalReason {
+    return this.#refused.get(id) ?? { leave: () => this.leave(id) };
+  }
+
+  /** Once a session, and also for one that never came as far as to ask. */
+  leave(id: number): void {
+    this.#refused.delete(id);
+    if (this.#taken.delete(id)) report({ type: 'left', id });
+  }
+}
+
+const places = new Places();
+let host: { server: Server; settings: ServeSettings } | undefined;
+
+function obey(order: Order, handle: SendHandle): void {
+  switch (order.type) {
+    case 'begin':
+      begin(order);
+      return;
+    case 'client':
+      serve(order, handle);
+      return;
+    case 'stop':
+      void end(0);
+      return;
+    case 'abort':
+      // Programs are killed on the way out.
+      process.exit(1);
+  }
+}
+
+function begin({ settings, found }: Order & { type: 'begin' }): void {
+  try {
+    // The primary has the last word on how a line looks.
+    const log = createLog({ level: settings.logLevel, format: 'json' });
+    const onStart = ({ id }: { id: number }, { pid }: { pid: number }) => report({ type: 'started', id, pid });
+    const server = createHost(settings, found, log, { admission: places, onStart });
+    server.on('sessionEnd', ({ id }) => places.leave(id));
+    host = { server, settings };
+    report({ type: 'ready' });
+  } catch (error) {
+    if (!(error instanceof TelptyError)) throw error;
+    report({ type: 'failed', code: error.code, message: error.message });
+  }
+}
+
+function serve({ id, refused }: Order & { type: 'client' }, handle: SendHandle): void {
+  places.decided(id, refused);
+  if (host === undefined || !(handle instanceof Socket)) {
+    // A client may have gone on its way here.
+    places.leave(id);
+    return;
+  }
+  const socket = adoptTcp(handle);
+  host.server.handle(socket, { id, remoteAddress: socket.remoteAddress, remotePort: socket.remotePort });
+}
+
+async function end(status: number): Promise<void> {
+  if (host !== undefined) await endHost(host.server, host.settings);
+  process.exit(status);
+}
+
+function report(message: Report): void {
+  // Once the primary is gone there is nobody to tell, and 'disconnect' does what there is to do.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
+}
+
+function fail(error: unknown): never {
+  const words = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`unexpected error: ${escapeText(words, 2_000)}\n`);
+  process.exit(1);
+}
+
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+process.stderr.on('error', () => {});
+process.on('uncaughtException', fail);
+process.on('unhandledRejection', fail);
+process.on('message', (order, handle) => obey(order as Order, handle as SendHandle));
+process.on('disconnect', () => void end(1));

@@ -1,0 +1,232 @@
+/**
+ * `--workers N`: the primary process. It accepts the clients, counts and numbers them, and hands each to the worker that
+ * has the fewest sessions. It serves none itself, so it loads little: no session, no shell.
+ *
+ * Rejected: one listening socket in all workers, and a socket each with SO_REUSEPORT. Both save the way through here, but
+ * then the kernel decides who gets a client, by who happens to wait or by a hash, and sessions that last for hours stay
+ * where they came; and limits would have to be asked for with a message each, which costs what the handing over costs.
+ */
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { killOrphans, type Leader } from '../pty/orphans.ts';
+import { escapeText } from '../shells/escape.ts';
+import { Places } from '../shells/places.ts';
+import { listenForOthers } from '../transport/tcp.ts';
+import type { Log } from './log.ts';
+import type { Preparation } from './preparation.ts';
+import type { ServeSettings } from './settings.ts';
+import { type WorkerEnd, WorkerProcess } from './worker-process.ts';
+
+/** How long before a worker that ended is replaced, in milliseconds: at first, and at most. It doubles each time. */
+const firstPause = 100;
+const longestPause = 30_000;
+/** A worker that has run for so long did not end because of how it began. */
+const steady = 60_000;
+/** Clients that wait while no worker runs. */
+const mostWaiting = 1_024;
+/** How much longer than its own time limits a worker may take to end, in milliseconds. */
+const grace = 10_000;
+/** The same when it was told to end at once. */
+const abortGrace = 1_000;
+
+/** Where one worker after the other runs. */
+interface Slot {
+  readonly number: number;
+  worker: WorkerProcess;
+  pause: number;
+}
+
+/** The workers and what comes to them. */
+export class WorkerPool {
+  readonly #settings: ServeSettings;
+  readonly #found: Preparation;
+  readonly #log: Log;
+  readonly #write: (line: string) => void;
+  readonly #places: Places;
+  readonly #slots: Slot[] = [];
+  /** Clients without a worker yet, the first in front. */
+  #waiting: Socket[] = [];
+  #looking = false;
+  #listener: Server | undefined;
+  #nextId = 1;
+  #closing = false;
+  /** Ends the wait before what dead workers left behind is killed. */
+  readonly #hurry = new AbortController();
+  readonly #cleaning = new Set<Promise<void>>();
+
+  /** @param write takes lines of the log, as JSON, into the same stream as `log`. */
+  constructor(settings: ServeSettings, found: Preparation, log: Log, write: (line: string) => void) {
+    this.#settings = settings;
+    this.#found = found;
+    this.#log = log;
+    this.#write = write;
+    this.#places = new Places({ maxSessions: settings.maxSessions });
+  }
+
+  /** Sessions of this moment. */
+  get sessions(): number {
+    return this.#places.taken;
+  }
+
+  /**
+   * Listens, and starts the workers.
+   *
+   * @throws (rejects) the system's own error where it cannot listen; TelptyError where a worker cannot be started.
+   */
+  async listen(where: { host: string; port: number }): Promise<{ address: string; port: number }> {
+    const listener = await listenForOthers(where, socket => this.#came(socket));
+    this.#listener = listener;
+    listener.on('error', error => this.#log.error(`listener: ${escapeText(error.message, 200)}`));
+    for (let number = 1; number <= this.#settings.workers; number++) {
+      this.#slots.push({ number, worker: this.#fork(), pause: firstPause });
+    }
+    await Promise.all(this.#slots.map(({ worker }) => worker.ready));
+    for (const slot of this.#slots) this.#watch(slot);
+    this.#serve();
+    const { address, port } = listener.address() as AddressInfo;
+    return { address, port };
+  }
+
+  /** Stops listening, ends all sessions politely, then the workers. */
+  async shutdown(): Promise<void> {
+    this.#close();
+    const { killTimeout } = this.#settings;
+    await this.#end(worker => worker.stop(), killTimeout + grace);
+  }
+
+  /** Ends all at once. */
+  async abort(): Promise<void> {
+    this.#close();
+    await this.#end(worker => worker.abort(), abortGrace);
+  }
+
+  #close(): void {
+    this.#closing = true;
+    this.#listener?.close();
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    this.#hurry.abort();
+  }
+
+  async #end(tell: (worker: WorkerProcess) => void, patience: number): Promise<void> {
+    const ends = this.#slots.map(async ({ worker }) => {
+      tell(worker);
+      const timer = setTimeout(() => worker.kill(), patience);
+      const { leaders } = await worker.ended;
+      clearTimeout(timer);
+      await killOrphans(leaders);
+    });
+    await Promise.all([...ends, ...this.#cleaning]);
+  }
+
+  #fork(): WorkerProcess {
+    const work = { type: 'begin', settings: this.#settings, found: this.#found } as const;
+    return new WorkerProcess(work, line => {
+      // Anything but a line of its log is a cry for help: of Node.js, for example, that there is no memory left.
+      if (line.startsWith('{')) this.#write(`${line}\n`);
+      else this.#log.error(`worker: ${escapeText(line, 1_000)}`);
+    });
+  }
+
+  /** Sees to it that the worker of a slot is replaced when it ends. */
+  #watch(slot: Slot): void {
+    const began = performance.now();
+    void slot.worker.ended.then(end => {
+      if (this.#closing) return;
+      if (performance.now() - began > steady) slot.pause = firstPause;
+      this.#tell(slot, end);
+      this.#clean(end.leaders);
+      const { pause } = slot;
+      slot.pause = Math.min(pause * 2, longestPause);
+      setTimeout(() => this.#replace(slot), pause);
+    });
+  }
+
+  #replace(slot: Slot): void {
+    if (this.#closing) return;
+    const { number } = slot;
+    try {
+      slot.worker = this.#fork();
+    } catch (error) {
+      this.#log.error({ worker: number }, `worker ${number}: ${escapeText((error as Error).message, 200)}`);
+      setTimeout(() => this.#replace(slot), longestPause);
+      return;
+    }
+    const { pid, ready } = slot.worker;
+    this.#watch(slot);
+    ready.then(
+      () => {
+        this.#log.info({ worker: number, pid }, `worker ${number} is back, pid ${pid}`);
+        this.#serve();
+      },
+      error => {
+        this.#log.error({ worker: number }, `worker ${number}: ${escapeText(error.message, 200)}`);
+        slot.worker.kill();
+      },
+    );
+  }
+
+  #tell({ number, worker, pause }: Slot, { how, lost }: WorkerEnd): void {
+    const sessions = `${lost.length} session${lost.length === 1 ? '' : 's'}`;
+    this.#log.error(
+      { worker: number, pid: worker.pid, lost },
+      `worker ${number} ended: pid ${worker.pid}, ${how}, ${sessions} lost; the next one in ${pause}ms`,
+    );
+  }
+
+  /** Programs of a dead worker: they have had the kernel's SIGHUP, and get the usual time to heed it. */
+  #clean(leaders: readonly Leader[]): void {
+    if (leaders.length === 0) return;
+    const cleaning = sleep(this.#settings.killTimeout, undefined, { signal: this.#hurry.signal })
+      .catch(() => {})
+      .then(() => killOrphans(leaders))
+      .finally(() => this.#cleaning.delete(cleaning));
+    this.#cleaning.add(cleaning);
+  }
+
+  #came(socket: Socket): void {
+    // Nobody reads it here, but a write of its handle may fail.
+    socket.on('error', () => {});
+    if (this.#closing || this.#waiting.length >= mostWaiting) socket.destroy();
+    else {
+      this.#waiting.push(socket);
+      if (this.#waiting.length === 1) this.#serve();
+    }
+  }
+
+  /**
+   * Hands out those who wait.
+   *
+   * A refusal needs a second look: the place that a client has just left may stand, in this very round of the event loop,
+   * in a message behind its next connection. After the round everything that was sent before has been read.
+   */
+  #serve(sure = false): void {
+    for (let socket = this.#waiting[0]; socket !== undefined; socket = this.#waiting[0]) {
+      const worker = this.#leastLoaded();
+      if (worker === undefined) return;
+      const verdict = this.#places.admit({ id: this.#nextId, remoteAddress: socket.remoteAddress });
+      if (typeof verdict === 'string' && !sure) {
+        this.#lookAgain();
+        return;
+      }
+      this.#waiting.shift();
+      worker.give(this.#nextId++, socket, verdict);
+    }
+  }
+
+  #lookAgain(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    setImmediate(() => {
+      this.#looking = false;
+      this.#serve(true);
+    });
+  }
+
+  #leastLoaded(): WorkerProcess | undefined {
+    let least: WorkerProcess | undefined;
+    for (const { worker } of this.#slots) {
+      if (worker.serving && (least === undefined || worker.sessions < least.sessions)) least = worker;
+    }
+    return least;
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * What a server that was killed leaves behind. The kernel hangs up its terminals, but a program that ignores SIGHUP goes
+ * on without one. Another process can see to these if it was told of every start.
+ *
+ * Nobody holds the numbers of these sessions any more, so each is looked at before it is believed: a number is free to be
+ * given away only once the whole session is gone, and whoever has it then began after the program we were told of.
+ */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { addon } from './binding.ts';
+import { isAlive, listSessions } from './hangup.ts';
+import { signalNumber } from './signals.ts';
+
+/** A program that leads a session, whose number is its process id. */
+export interface Leader {
+  readonly pid: number;
+  /** When it had already been started, by `performance.now()`. */
+  readonly seen: number;
+}
+
+/** Units of the times in `/proc`, a second; the same on every Linux. */
+const TICKS = 100;
+/** Differences between the clocks, and the time that Node.js took to start ours, in seconds. */
+const SLACK = 1;
+/** How long killed processes may take to vanish, and between two looks, in milliseconds. */
+const PATIENCE = 2_000;
+const PAUSE = 20;
+
+/**
+ * SIGKILL to all that is left of these sessions, until nothing is (a process may have forked between list and signal).
+ * On systems without `/proc` it does nothing: the kernel's SIGHUP has to do.
+ */
+export async function killOrphans(leaders: readonly Leader[]): Promise<void> {
+  let left = await trustworthy(leaders);
+  const end = performance.now() + PATIENCE;
+  while (left.length > 0 && performance.now() < end) {
+    const sessions = await listSessions();
+    const found = await Promise.all(left.map(pid => living(sessions.get(pid) ?? [])));
+    for (const [index, members] of found.entries()) {
+      for (const pid of members) addon().signalMember(left[index]!, 0, pid, signalNumber('SIGKILL'));
+    }
+    left = left.filter((_, index) => found[index]!.length > 0);
+    if (left.length > 0) await sleep(PAUSE);
+  }
+}
+
+async function living(pids: readonly number[]): Promise<number[]> {
+  const alive = await Promise.all(pids.map(isAlive));
+  return pids.filter((_, index) => alive[index]);
+}
+
+/** The numbers that have not been given to somebody else since. */
+async function trustworthy(leaders: readonly Leader[]): Promise<number[]> {
+  if (leaders.length === 0) return [];
+  const ours = (await startOf('self')) ?? 0;
+  const starts = await Promise.all(leaders.map(({ pid }) => startOf(pid)));
+  const pids: number[] = [];
+  for (const [index, { pid, seen }] of leaders.entries()) {
+    const start = starts[index];
+    // Without its leader a session that still exists is the one it was.
+    if (start === undefined || (start - ours) / TICKS <= seen / 1_000 + SLACK) pids.push(pid);
+  }
+  return pids;
+}
+
+/** When a process began, in ticks since the system did; undefined when there is none. */
+async function startOf(pid: number | 'self'): Promise<number | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
+  // What follows the name in parentheses begins with field 3; the start is field 22.
+  return stat === undefined ? undefined : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+}
