@@ -13,6 +13,12 @@ const mainFile = fileURLToPath(new URL(`./worker${extname(import.meta.url)}`, im
 /** A line longer than this, in characters, is cut in two. */
 const longestLine = 1024 * 1024;
 
+/**
+ * Whether a socket is closed here as soon as it has been sent: what is under way is the kernel's. Node.js would keep it until
+ * the worker has it, and for ever if the worker dies before that. Elsewhere it has to, for macOS loses some.
+ */
+const closesOwn = process.platform === 'linux';
+
 /** A session in a worker. */
 interface Held {
   readonly place: Place;
@@ -51,6 +57,13 @@ export class WorkerProcess {
     // 'advanced' carries an infinite limit, which JSON does not.
     const child = fork(mainFile, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     this.#process = child;
+    this.ended = new Promise(resolve => {
+      // 'close', and not 'exit': its last words and its last reports have been read then. And not 'disconnect', which
+      // never comes if a socket was on its way.
+      child.once('close', () => resolve(this.#end(endInWords(child))));
+      // Where no process could be started there is none.
+      child.on('error', error => child.pid === undefined && resolve(this.#end(error.message)));
+    });
     this.ready = new Promise((resolve, reject) => {
       child.on('message', message => {
         const report = message as Report;
@@ -60,19 +73,12 @@ export class WorkerProcess {
         } else if (report.type === 'failed') reject(new TelptyError(report.code, report.message));
         else this.#note(report);
       });
-      child.once('error', error => reject(cannotStart(error.message, error)));
-      // A report that came before is read before.
-      child.once('close', () => reject(cannotStart(endInWords(child))));
+      void this.ended.then(({ how }) => reject(cannotStart(how)));
     });
     this.ready.catch(() => {});
-    child.on('error', () => {});
-    child.on('disconnect', () => {
+    // The first that is heard of its end.
+    child.on('exit', () => {
       this.serving = false;
-    });
-    this.ended = new Promise(resolve => {
-      // 'close' and not 'exit': its last words have been read. Where nothing could be started there is no 'close'.
-      child.once('close', () => resolve(this.#end(endInWords(child))));
-      child.once('error', error => child.pid === undefined && resolve(this.#end(error.message)));
     });
     child.stderr?.setEncoding('utf8');
     child.stderr?.on('data', (text: string) => this.#cut(text, write));
@@ -82,6 +88,10 @@ export class WorkerProcess {
 
   get pid(): number | undefined {
     return this.#process.pid;
+  }
+
+  get alive(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
   /** Sessions it has now. */
@@ -111,7 +121,12 @@ export class WorkerProcess {
 
   #send(order: Order, socket?: Socket): void {
     // It may be gone; then its end says all there is to say.
-    if (this.#process.connected) this.#process.send(order, socket, {}, () => socket && this.#underway.delete(socket));
+    if (!this.#process.connected) return;
+    this.#process.send(order, socket, { keepOpen: closesOwn }, () => {
+      if (socket === undefined) return;
+      this.#underway.delete(socket);
+      if (closesOwn) socket.destroy();
+    });
   }
 
   #note(report: Report & { type: 'started' | 'left' }): void {
@@ -144,8 +159,8 @@ export class WorkerProcess {
   }
 }
 
-function cannotStart(reason: string, cause?: unknown): TelptyError {
-  return new TelptyError('ERR_RUNTIME', `--workers: cannot start a worker: ${reason}`, { cause });
+function cannotStart(reason: string): TelptyError {
+  return new TelptyError('ERR_RUNTIME', `--workers: cannot start a worker: ${reason}`);
 }
 
 function endInWords({ exitCode, signalCode }: ChildProcess): string {

@@ -159,6 +159,8 @@ export class WorkerPool {
         this.#serve();
       },
       error => {
+        // One that has ended was told of already.
+        if (!slot.worker.alive) return;
         this.#log.error({ worker: number }, `worker ${number}: ${escapeText(error.message, 200)}`);
         slot.worker.kill();
       },

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect as connectSocket, createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { describe, it } from 'node:test';
 import { workers as parseWorkers } from '../../src/cli/values.ts';
 import { killOrphans } from '../../src/pty/orphans.ts';
-import { assertNoLeaks, assertPortFree, childrenOf, holdings, isAlive, untilTrue } from '../support/leaks.ts';
+import { assertNoLeaks, assertPortFree, childrenOf, holdings, isAlive, openFds, untilTrue } from '../support/leaks.ts';
 import { CLI, type StartOptions, startServer, type TestServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
@@ -151,6 +151,26 @@ describe('telpty serve --workers', LIMIT, () => {
       await wire.expect('hello');
     }
     await Promise.all(wires.map(wire => wire.close()));
+    await server.stop();
+  });
+
+  it('clients that come while workers are killed are served or see the end, and nothing of them stays', async () => {
+    await using server = await start(2);
+    const visit = async () => {
+      const socket = connectSocket(server.port, '127.0.0.1');
+      socket.on('error', () => {});
+      await new Promise(resolve => socket.once('data', resolve).once('close', resolve));
+      socket.destroy();
+    };
+    for (let kills = 1; kills <= 4; kills++) {
+      const visits = Array.from({ length: 40 }, visit);
+      await visits[5];
+      process.kill(workersOf(server)[0]!, 'SIGKILL');
+      await Promise.all(visits);
+      await server.waitForLog(new RegExp(`(is back[\\s\\S]*){${kills}}`));
+    }
+    await untilTrue(() => openFds(server.pid).size === server.baseline!.fds.size);
+    await untilTrue(() => workersOf(server).flatMap(childrenOf).length === 0);
     await server.stop();
   });
 
