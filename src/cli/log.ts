@@ -1,6 +1,6 @@
 /** The log: pino's JSON lines, or one readable line each, written to standard error at once. */
+import { createRequire } from 'node:module';
 import pino, { type Logger } from 'pino';
-import pretty from 'pino-pretty';
 import type { LogLevel } from './settings.ts';
 
 export type Log = Logger;
@@ -30,6 +30,8 @@ export function logWriter(options: Pick<LogOptions, 'format' | 'sink'>): (line: 
 }
 
 function prettySink(sink: (line: string) => void): (line: string) => void {
+  // Loaded only where it is used: it costs 3 MB.
+  const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
   const colorize = process.stderr.isTTY === true && !process.env.NO_COLOR;
   const print = pretty.prettyFactory({
     colorize,
