@@ -98,7 +98,12 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {});
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // Without a primary it is ending already, so this is the second signal.
+    if (!process.connected) process.exit(1);
+  });
+}
 process.stderr.on('error', () => {});
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);

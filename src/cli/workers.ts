@@ -8,6 +8,7 @@
  */
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { LONGEST_TIMER } from '../check.ts';
 import { killOrphans, type Leader } from '../pty/orphans.ts';
 import { escapeText } from '../shells/escape.ts';
 import { Places } from '../shells/places.ts';
@@ -110,7 +111,7 @@ export class WorkerPool {
   async #end(tell: (worker: WorkerProcess) => void, patience: number): Promise<void> {
     const ends = this.#slots.map(async ({ worker }) => {
       tell(worker);
-      const timer = setTimeout(() => worker.kill(), patience);
+      const timer = setTimeout(() => worker.kill(), Math.min(patience, LONGEST_TIMER));
       const { leaders } = await worker.ended;
       clearTimeout(timer);
       await killOrphans(leaders);

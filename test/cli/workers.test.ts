@@ -231,6 +231,18 @@ describe('the end of telpty serve --workers', LIMIT, () => {
     await assertPortFree(server.port);
   });
 
+  it('without a primary, a signal to a worker is the second one', async () => {
+    const server = await start(2, ['--kill-timeout', '1h'], {
+      program: ['/bin/sh', '-c', 'trap "echo not yet" HUP; echo "up $PPID $$"; while :; do sleep 0.02; done'],
+    });
+    const wires = await Promise.all([connect(server), connect(server)]);
+    const runners = await Promise.all(wires.map(runner));
+    server.process.kill('SIGKILL');
+    await Promise.all(wires.map(wire => wire.expect('not yet')));
+    for (const { worker } of runners) process.kill(worker, 'SIGTERM');
+    for (const { worker, program } of runners) await untilTrue(() => !isAlive(worker) && !isAlive(program));
+  });
+
   it('a worker that is killed while all is being shut down leaves no program', async () => {
     const server = await start(2, ['--kill-timeout', '1h'], { program: STUBBORN });
     const wires = await Promise.all([connect(server), connect(server)]);
