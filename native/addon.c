@@ -42,24 +42,27 @@ void state_unref(struct state *s) {
 
 /*
  * Calls JavaScript from the loop: callback(owner, ...argv). An exception in there is one like in any other callback of
- * Node: uncaught. `p` may be closed and its program reaped when this returns, but it is still allocated if the caller
- * holds a reference.
+ * Node: uncaught.
  */
-void call_js(struct pty *p, enum callback which, size_t argc, const int32_t *argv) {
-  struct state *s = p->state;
-  if (s->closing || p->owner == NULL) return;
+void call_owner(struct state *s, napi_ref owner, enum callback which, size_t argc, const int32_t *argv) {
+  if (s->closing || owner == NULL) return;
   napi_env env = s->env;
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value function, args[4], global, error;
   bool ready = napi_get_reference_value(env, s->callbacks[which], &function) == napi_ok &&
-               napi_get_reference_value(env, p->owner, &args[0]) == napi_ok && napi_get_global(env, &global) == napi_ok;
+               napi_get_reference_value(env, owner, &args[0]) == napi_ok && napi_get_global(env, &global) == napi_ok;
   for (size_t i = 0; ready && i < argc; i++) ready = napi_create_int32(env, argv[i], &args[i + 1]) == napi_ok;
   /* make_callback and not call_function: it runs the ticks and promise jobs that the callback leaves behind */
   if (ready && napi_make_callback(env, NULL, global, function, argc + 1, args, NULL) == napi_pending_exception &&
       napi_get_and_clear_last_exception(env, &error) == napi_ok)
     napi_fatal_exception(env, error);
   napi_close_handle_scope(env, scope);
+}
+
+/* `p` may be closed and its program reaped when this returns, but it is still allocated if the caller holds a reference. */
+void call_js(struct pty *p, enum callback which, size_t argc, const int32_t *argv) {
+  call_owner(p->state, p->owner, which, argc, argv);
 }
 
 napi_value js_int(napi_env env, int64_t value) {
@@ -101,11 +104,11 @@ void export_function(napi_env env, napi_value exports, const char *name, napi_ca
 
 /* setup({ read, written, left, exit, end }) */
 static napi_value setup(napi_env env, napi_callback_info info) {
-  static const char *const names[CALLBACKS] = {"read", "written", "left", "exit", "end"};
+  static const char *const names[PTY_CALLBACKS] = {"read", "written", "left", "exit", "end"};
   struct state *s = state_of(env);
   napi_value object, function;
   if (!get_args(env, info, 1, &object)) return NULL;
-  for (int i = 0; i < CALLBACKS; i++) {
+  for (int i = 0; i < PTY_CALLBACKS; i++) {
     if (s->callbacks[i] != NULL || napi_get_named_property(env, object, names[i], &function) != napi_ok ||
         napi_create_reference(env, function, 1, &s->callbacks[i]) != napi_ok) {
       napi_throw_error(env, NULL, "telpty addon: setup() failed, or was called twice");
@@ -119,18 +122,20 @@ static napi_value setup(napi_env env, napi_callback_info info) {
 static napi_value counts(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
-  int terminals = 0, children = 0, lanes = 0;
+  int terminals = 0, children = 0, lanes = 0, connections = 0;
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
     struct pty *p = ENTRY(l, struct pty, all);
     terminals += p->master >= 0;
     children += !p->reaped;
     lanes += p->lane != NULL;
   }
+  for (struct link *l = s->conns.next; l != &s->conns; l = l->next) connections++;
   napi_value result;
   if (napi_create_object(env, &result) != napi_ok) return NULL;
   napi_set_named_property(env, result, "terminals", js_int(env, terminals));
   napi_set_named_property(env, result, "children", js_int(env, children));
   napi_set_named_property(env, result, "lanes", js_int(env, lanes));
+  napi_set_named_property(env, result, "connections", js_int(env, connections));
   return result;
 }
 
@@ -161,6 +166,7 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
     pty_unref(p);
   }
   bulk_stop(s);
+  conn_state_close(s);
   for (int i = 0; i < CALLBACKS; i++)
     if (s->callbacks[i] != NULL) napi_delete_reference(s->env, s->callbacks[i]);
   if (s->slab != NULL) napi_delete_reference(s->env, s->slab);
@@ -179,6 +185,7 @@ NAPI_MODULE_INIT() {
   s->env = env;
   s->refs = 1;
   s->use_pidfd = true;
+  list_init(&s->conns);
   list_init(&s->ptys);
   list_init(&s->finishing);
   list_init(&s->writing);
@@ -196,6 +203,7 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "counts", counts);
   pty_exports(env, exports);
   read_exports(env, exports);
+  conn_exports(env, exports);
   write_exports(env, exports);
   termios_exports(env, exports);
   process_exports(env, exports);

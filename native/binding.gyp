@@ -6,6 +6,7 @@
         "addon.c",
         "bulk.c",
         "child.c",
+        "conn.c",
         "process.c",
         "pty.c",
         "read.c",

@@ -64,7 +64,7 @@ void pty_poll(struct pty *p) {
   if (p->master < 0) return;
   int wanted = 0;
   if (!p->paused && !p->hungup && !p->reaped && p->lane == NULL) wanted |= UV_READABLE;
-  if (p->pending.buffer != NULL) wanted |= UV_WRITABLE;
+  if (p->pending.memory != NULL) wanted |= UV_WRITABLE;
   if (wanted == p->polled) return;
   p->polled = wanted;
   if (wanted == 0)

@@ -22,8 +22,8 @@
 /* The most one drain hands to JavaScript. src/pty/pty.ts keeps this much room in the slab at all times. */
 #define DRAIN_LIMIT (64 * 1024)
 
-/* The functions of `AddonCallbacks` in src/pty/binding.ts, in the order of setup(). */
-enum callback { ON_READ, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, CALLBACKS };
+/* The functions of `AddonCallbacks` in src/pty/binding.ts, in the order of setup(), then those of `ConnectionCallbacks`. */
+enum callback { ON_READ, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, PTY_CALLBACKS, ON_INPUT = PTY_CALLBACKS, ON_WRITABLE, CALLBACKS };
 
 struct pty;
 
@@ -44,6 +44,12 @@ struct state {
   char *slab_data;
   size_t slab_size, slab_used;
 
+  /* Where connections put what they have received, for the time of the call: owned by JavaScript, see conn.c. */
+  napi_ref inbox;
+  char *inbox_data;
+  size_t inbox_size;
+
+  struct link conns;     /* all that are open */
   struct link ptys;      /* all with an open terminal or a living program */
   struct link finishing; /* whose program was reaped and whose last output is being read */
   struct link writing;   /* with a write that waits for room */
@@ -62,7 +68,7 @@ struct state {
 
 /* A write of which the terminal has not taken all. */
 struct pending_write {
-  napi_ref buffer; /* keeps `data` alive; NULL when nothing is pending */
+  char *memory; /* a copy; NULL when nothing is pending */
   const char *data;
   size_t length;
   unsigned wait, waited; /* ticks of the retry timer */
@@ -139,6 +145,7 @@ struct failure {
 struct state *state_of(napi_env env);
 void state_ref(struct state *s);
 void state_unref(struct state *s);
+void call_owner(struct state *s, napi_ref owner, enum callback which, size_t argc, const int32_t *argv);
 void call_js(struct pty *p, enum callback which, size_t argc, const int32_t *argv);
 napi_value js_int(napi_env env, int64_t value);
 bool get_args(napi_env env, napi_callback_info info, size_t count, napi_value *args);
@@ -201,6 +208,10 @@ void write_ready(struct pty *p);
 void write_drop(struct pty *p);
 void write_state_init(struct state *s);
 void write_exports(napi_env env, napi_value exports);
+
+/* conn.c */
+void conn_state_close(struct state *s);
+void conn_exports(napi_env env, napi_value exports);
 
 /* termios.c */
 void termios_apply(struct termios *t, const uint32_t *words, const int16_t *cc);

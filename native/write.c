@@ -1,8 +1,8 @@
 /*
  * From JavaScript to the terminal.
  *
- * One direct write(2): a keystroke is at the terminal when the call returns. What does not fit stays where it is, in the
- * caller's buffer, until poll says that there is room. libuv's own tty stream is no choice: it makes the descriptor
+ * One direct write(2): a keystroke is at the terminal when the call returns. What does not fit is
+ * copied and waits until poll says that there is room. libuv's own tty stream is no choice: it makes the descriptor
  * blocking, and one program that stops reading would stop the server.
  *
  * Why there is a timer besides poll: Linux wakes a writer when the program reads (n_tty_check_unthrottle), and the writer
@@ -14,6 +14,8 @@
 #include "telpty.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -28,9 +30,9 @@ static void start_retry(struct state *s) {
 
 /* Forgets the rest of a write, if there is one. */
 void write_drop(struct pty *p) {
-  if (p->pending.buffer == NULL) return;
-  napi_delete_reference(p->state->env, p->pending.buffer);
-  p->pending.buffer = NULL;
+  if (p->pending.memory == NULL) return;
+  free(p->pending.memory);
+  p->pending.memory = NULL;
   list_remove(&p->write);
   /* at once: a timer keeps the loop alive */
   if (list_empty(&p->state->writing)) uv_timer_stop(&p->state->retry);
@@ -43,7 +45,7 @@ void write_drop(struct pty *p) {
  */
 static bool write_rest(struct pty *p) {
   struct pending_write *w = &p->pending;
-  if (w->buffer == NULL) return false;
+  if (w->memory == NULL) return false;
   ssize_t n;
   do n = write(p->master, w->data, w->length);
   while (n < 0 && errno == EINTR);
@@ -88,8 +90,8 @@ static void look_again(uv_timer_t *timer) {
 }
 
 /*
- * write(pty, bytes): how many bytes the terminal took, or a negative errno. If fewer than given, the rest is kept, `bytes`
- * with it, and the `written` callback comes when all of it is gone. Until then there must be no other write.
+ * write(pty, bytes): how many bytes the terminal took, or a negative errno. If fewer than given, a copy of the rest is kept,
+ * and the `written` callback comes when all of it is gone. Until then there must be no other write.
  */
 static napi_value js_write(napi_env env, napi_callback_info info) {
   napi_value args[2];
@@ -100,7 +102,7 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
       !get_bytes(env, args[1], 1, &data, &length))
     return NULL;
   if (p->master < 0 || p->reaped) return js_int(env, -EIO);
-  if (p->pending.buffer != NULL) return js_int(env, -EBUSY);
+  if (p->pending.memory != NULL) return js_int(env, -EBUSY);
   if (length == 0) return js_int(env, 0);
   ssize_t n;
   do n = write(p->master, data, length);
@@ -109,9 +111,10 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
   if (n < 0) n = 0;
   if ((size_t)n < length) {
     struct pending_write *w = &p->pending;
-    if (napi_create_reference(env, args[1], 1, &w->buffer) != napi_ok) return js_int(env, -ENOMEM);
-    w->data = (const char *)data + n;
     w->length = length - (size_t)n;
+    w->memory = malloc(w->length);
+    if (w->memory == NULL) return js_int(env, -ENOMEM);
+    w->data = memcpy(w->memory, (const char *)data + n, w->length);
     w->wait = 1;
     w->waited = 0;
     list_add(&p->state->writing, &p->write);
@@ -138,7 +141,7 @@ static napi_value js_unwritten(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct pty *p;
   if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
-  return js_int(env, p->pending.buffer == NULL ? 0 : (int64_t)p->pending.length);
+  return js_int(env, p->pending.memory == NULL ? 0 : (int64_t)p->pending.length);
 }
 
 void write_state_init(struct state *s) {

@@ -17,3 +17,4 @@ export type { Admission, Applicant, Place, RefusalReason } from './shells/places
 export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
 export type { Terminal } from './terminal.ts';
 export type { TcpListenOptions } from './transport/tcp.ts';
+export type { Transport, TransportUser } from './transport/transport.ts';

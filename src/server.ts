@@ -24,6 +24,7 @@ import {
 import { Session } from './session.ts';
 import { USUAL_VARIABLES } from './terminal.ts';
 import { listenTcp, type TcpListenOptions } from './transport/tcp.ts';
+import type { Transport } from './transport/transport.ts';
 
 /** The character sets a server proposes behind the operator's, the one that suits all first: what terminals speak. */
 const CHARSETS = [
@@ -121,8 +122,8 @@ export class Server extends EventEmitter<ServerEvents> {
    */
   async listen(options: TcpListenOptions | number): Promise<{ address: string; port: number }> {
     if (this.#closing) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
-    const listener = await listenTcp(typeof options === 'number' ? { port: options } : options, socket => {
-      this.handle(socket, { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort });
+    const listener = await listenTcp(typeof options === 'number' ? { port: options } : options, (transport, peer) => {
+      this.handle(transport, peer);
     });
     listener.on('error', error => this.emit('error', error));
     this.#listeners.add(listener);
@@ -136,7 +137,7 @@ export class Server extends EventEmitter<ServerEvents> {
    * Makes a session of any transport: a TLS socket, a WebSocket's stream, an ssh2 channel, a test's pair of streams.
    * The transport belongs to the session from now on.
    */
-  handle(transport: Duplex, info: ConnectionInfo = {}): Session {
+  handle(transport: Duplex | Transport, info: ConnectionInfo = {}): Session {
     const session = new Session(transport, { telnet: this.#telnet, ...info, id: info.id ?? this.#nextId++ });
     this.#sessions.add(session);
     // A broken connection ends in 'close' like every other; how the shell fared is told by 'sessionEnd'.

@@ -10,13 +10,14 @@ import {
   type TraceRecord,
 } from './protocol/index.ts';
 import { Terminal } from './terminal.ts';
-import { Hold, Intake } from './transport/intake.ts';
+import { Hold, Intake, type Reader } from './transport/intake.ts';
 import { Outlet } from './transport/outlet.ts';
+import { StreamTransport, type Transport, type TransportUser } from './transport/transport.ts';
 
 /** Input kept for a reader that does not read, in bytes: far enough to still see an interrupt behind it. */
 const LOOK_AHEAD = 128 * 1024;
-/** Up to this many bytes a copy of input is cheaper than what it may keep alive. */
-const SMALL_RUN = 2 * 1024;
+/** Reading goes on when so little of it is left, in bytes: not at every few bytes that are taken. */
+const LOOK_AHEAD_LEFT = LOOK_AHEAD / 2;
 /** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
 const OUTPUT_AHEAD = 128 * 1024;
 /**
@@ -40,6 +41,14 @@ export interface SessionTap {
   input?(bytes: Uint8Array): void;
   /** What goes to the client. */
   output?(bytes: Uint8Array): void;
+}
+
+/** Who has a session for themselves, past its streams: see {@link Session.consume}. All bytes are lent. */
+export interface SessionConsumer {
+  /** Takes input. Returns whether it takes more at once; else `more()` has to be called. */
+  input(bytes: Uint8Array): boolean;
+  /** After `send()` returned false: there is room again. */
+  room(): void;
 }
 
 /** What a session is made of. */
@@ -71,8 +80,7 @@ export interface SessionEvents {
  * One Telnet connection: a transport with the Telnet language on it. Reading gives what the user typed, writing shows
  * it to the user; everything else that Telnet carries is in properties and events.
  *
- * It is an ordinary Duplex, so it pipes, and backpressure works both ways. Chunks it gives are views of what the
- * transport gave.
+ * It is an ordinary Duplex, so it pipes, and backpressure works both ways.
  */
 export class Session extends Duplex {
   /** A number for logs. */
@@ -92,7 +100,7 @@ export class Session extends Duplex {
   /** Set to see every command, negotiation and subnegotiation both ways, and the raw bytes. For logs. */
   trace: SessionTrace | undefined;
 
-  readonly #transport: Duplex;
+  readonly #transport: Transport;
   /** Times of the monotonic clock, which no change of the date disturbs. */
   readonly #began = performance.now();
   #lastInput = this.#began;
@@ -104,32 +112,30 @@ export class Session extends Duplex {
   readonly #outlet: Outlet;
   /** Input that came while nobody read. */
   readonly #queue = new InputQueue();
-  /** Whether the reader asked for input and got none yet. */
+  /** Whether the reader, or the consumer, asked for input and got none yet. */
   #wanted = false;
+  #consumer: SessionConsumer | undefined;
+  /** Whether the consumer was told to wait for room. */
+  #consumerWaits = false;
   /** Whether no more input will come. */
   #exhausted = false;
   #aytCount = 0;
   #aytSince = 0;
 
-  constructor(transport: Duplex, options: SessionOptions) {
+  constructor(transport: Duplex | Transport, options: SessionOptions) {
     // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
     // What waits for the reader waits in #queue, not here.
     super({ readableHighWaterMark: 1, writableHighWaterMark: OUTPUT_AHEAD, allowHalfOpen: true });
     this.id = options.id ?? 0;
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
-    this.#transport = transport;
-    this.telnet = new Telnet(new Wire(this), options.telnet);
-    this.#intake = new Intake(
-      transport,
-      chunk => this.#receive(chunk),
-      () => this.#exhaust(),
-    );
-    this.#outlet = new Outlet(transport, () => this.#intake.release(Hold.ANSWERS));
-    transport.on('end', () => this.#finishing());
-    transport.on('finishing', () => this.#finishing());
-    transport.on('error', error => this.destroy(error));
-    transport.on('close', () => this.destroy());
+    const wire = new Wire(this);
+    this.#transport = transport instanceof Duplex ? new StreamTransport(transport) : transport;
+    this.telnet = new Telnet(wire, options.telnet);
+    this.#intake = new Intake(this.#transport, wire);
+    wire.intake = this.#intake;
+    this.#outlet = new Outlet(this.#transport);
+    this.#transport.open(wire);
   }
 
   /** What the client calls its character set, by CHARSET; `undefined` where it agreed to none. */
@@ -233,13 +239,16 @@ export class Session extends Duplex {
   /** Drops the input that has arrived and was not read yet: what an interrupt does to a terminal's queue. */
   discardInput(): void {
     this.#queue.clear();
-    while (this.read() !== null);
+    if (this.#consumer === undefined) while (this.read() !== null);
     this.#intake.release(Hold.FULL);
   }
 
   /** Puts bytes behind the input that has arrived, as if the client had sent them: what a command stands for. */
   insertInput(bytes: Uint8Array): void {
-    if (this.#isConsumed()) {
+    if (this.#consumer !== undefined && this.#wanted && this.#queue.length === 0) {
+      this.#wanted = this.#consumer.input(bytes);
+    } else if (this.#consumer === undefined && this.readableFlowing === true && this.inputLength === 0) {
+      // A reader may keep what it is given.
       this.push(Buffer.from(bytes));
     } else {
       this.#queue.append(bytes);
@@ -247,14 +256,63 @@ export class Session extends Duplex {
     }
   }
 
-  /** Whether input goes straight through to a reader. */
-  #isConsumed(): boolean {
-    return this.readableFlowing === true && this.inputLength === 0;
+  /**
+   * Gives all input to `consumer`, past the stream, which nobody may read meanwhile; `undefined` ends this. For a key and
+   * its echo: the machinery of two streams would cost more than all the rest.
+   *
+   * @internal
+   */
+  consume(consumer: SessionConsumer | undefined): void {
+    const before: Buffer[] = [];
+    if (consumer !== undefined) for (let chunk = this.read(); chunk !== null; chunk = this.read()) before.push(chunk);
+    this.#consumer = consumer;
+    this.#wanted = true;
+    for (const chunk of before) this.insertInput(chunk);
+  }
+
+  /** @internal The consumer takes input again. */
+  more(): void {
+    this.#wanted = true;
+    this.#feed();
+  }
+
+  /**
+   * As `write()`, past the stream, for the consumer. The bytes are lent.
+   *
+   * @returns whether more may be sent at once; else the consumer's `room()` will be called.
+   * @internal
+   */
+  send(bytes: Uint8Array): boolean {
+    if (this.writableLength > 0) {
+      // Somebody writes to the stream, too, and was first.
+      this.#consumerWaits = true;
+      this.write(Buffer.from(bytes), () => this.#tellRoom());
+      return false;
+    }
+    this.#show(bytes);
+    this.#consumerWaits = !this.#outlet.hasRoom;
+    return !this.#consumerWaits;
+  }
+
+  #show(bytes: Uint8Array): void {
+    for (const tap of this.#taps) tap.output?.(bytes);
+    this.telnet.write(bytes);
+  }
+
+  #tellRoom(): void {
+    if (!this.#consumerWaits || this.writableLength > 0 || !this.#outlet.hasRoom) return;
+    this.#consumerWaits = false;
+    this.#consumer?.room();
   }
 
   /** Runs `block` and sends what it writes and negotiates (until it returns) as one packet. Returns what it returns. */
   together<T>(block: () => T): T {
-    return this.#outlet.together(block);
+    this.#outlet.collect();
+    try {
+      return block();
+    } finally {
+      this.#outlet.sendCollected();
+    }
   }
 
   override _read(): void {
@@ -263,8 +321,7 @@ export class Session extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    for (const tap of this.#taps) tap.output?.(chunk);
-    this.telnet.write(chunk);
+    this.#show(chunk);
     this.#outlet.whenRoom(callback);
   }
 
@@ -282,27 +339,45 @@ export class Session extends Duplex {
     callback(error);
   }
 
-  #receive(chunk: Buffer): void {
+  /** @internal The transport's bytes. */
+  receive(chunk: Buffer): void {
     this.bytesRead += chunk.length;
     this.trace?.bytes?.('received', chunk);
-    this.#outlet.answering(() => this.telnet.receive(chunk));
+    this.#outlet.collect();
+    try {
+      this.telnet.receive(chunk);
+    } finally {
+      this.#outlet.sendCollected();
+    }
     if (this.#outlet.unsent > UNSENT_ANSWERS) this.#intake.hold(Hold.ANSWERS);
   }
 
   /** Gives the reader what it asked for, and reads on when there is room for more. */
   #feed(): void {
-    while (this.#wanted && this.#queue.length > 0) this.#wanted = this.push(this.#queue.shift());
+    while (this.#wanted && this.#queue.length > 0) {
+      const bytes = this.#queue.shift()!;
+      this.#wanted = this.#consumer === undefined ? this.push(bytes) : this.#consumer.input(bytes);
+    }
     if (this.#queue.length >= LOOK_AHEAD) this.#intake.hold(Hold.FULL);
-    else this.#intake.release(Hold.FULL);
+    else if (this.#queue.length <= LOOK_AHEAD_LEFT) this.#intake.release(Hold.FULL);
     if (this.#exhausted && this.#queue.length === 0) this.push(null);
   }
 
-  #exhaust(): void {
+  /** @internal The transport has no more. */
+  exhaust(): void {
     this.#exhausted = true;
     this.#feed();
   }
 
-  #finishing(): void {
+  /** @internal The transport has room again. */
+  room(): void {
+    this.#outlet.room();
+    this.#intake.release(Hold.ANSWERS);
+    this.#tellRoom();
+  }
+
+  /** @internal The peer has closed its sending half. */
+  finishing(): void {
     if (this.inputFinished) return;
     this.inputFinished = true;
     this.emit('finishing');
@@ -318,11 +393,7 @@ export class Session extends Duplex {
   deliver(view: Uint8Array): void {
     this.#lastInput = performance.now();
     for (const tap of this.#taps) tap.input?.(view);
-    // Nobody else uses the transport's chunk, so a view of it needs no copy; but a reader may keep what it is given for a
-    // while, and a few bytes must not keep 64 KiB that were nothing but commands.
-    const isWorthACopy = view.byteLength <= SMALL_RUN && view.byteLength * 4 < view.buffer.byteLength;
-    if (this.#isConsumed() && !isWorthACopy) this.push(Buffer.from(view.buffer, view.byteOffset, view.byteLength));
-    else this.insertInput(view);
+    this.insertInput(view);
   }
 
   /** @internal What else the engine found. */
@@ -357,8 +428,9 @@ export interface SessionTrace {
   telnet?(direction: 'sent' | 'received', record: TraceRecord): void;
 }
 
-/** The engine's handlers, kept off the session's public face. */
-class Wire implements TelnetHandlers {
+/** Whom the engine and the transport call, kept off the session's public face. */
+class Wire implements TelnetHandlers, TransportUser, Reader {
+  intake!: Intake;
   readonly #session: Session;
 
   constructor(session: Session) {
@@ -379,5 +451,33 @@ class Wire implements TelnetHandlers {
 
   trace(direction: 'sent' | 'received', record: TraceRecord): void {
     this.#session.trace?.telnet?.(direction, record);
+  }
+
+  arrived(bytes: Buffer): void {
+    this.intake.arrived(bytes);
+  }
+
+  ended(): void {
+    this.intake.ended();
+  }
+
+  receive(bytes: Buffer): void {
+    this.#session.receive(bytes);
+  }
+
+  exhausted(): void {
+    this.#session.exhaust();
+  }
+
+  room(): void {
+    this.#session.room();
+  }
+
+  finishing(): void {
+    this.#session.finishing();
+  }
+
+  closed(error?: Error): void {
+    this.#session.destroy(error);
   }
 }

@@ -78,8 +78,10 @@ function serve({ id, refused }: Order & { type: 'client' }, handle: SendHandle):
     places.leave(id);
     return;
   }
-  const socket = adoptTcp(handle);
-  host.server.handle(socket, { id, remoteAddress: socket.remoteAddress, remotePort: socket.remotePort });
+  const { remoteAddress, remotePort } = handle;
+  const transport = adoptTcp(handle);
+  if (transport === undefined) places.leave(id);
+  else host.server.handle(transport, { id, remoteAddress, remotePort });
 }
 
 async function end(status: number): Promise<void> {

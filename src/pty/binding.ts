@@ -53,6 +53,19 @@ export interface AddonCallbacks<Owner> {
   readonly end: (owner: Owner) => void;
 }
 
+/** A TCP connection, as the addon knows it. Opaque. */
+export interface NativeConnection {
+  readonly nativeConnection: unique symbol;
+}
+
+/** What the addon calls about connections; the first argument is the owner given to `connOpen`. */
+export interface ConnectionCallbacks<Owner> {
+  /** So many bytes have arrived and are in the inbox, until this returns; 0: no more will; negative: an error number. */
+  readonly input: (owner: Owner, result: number) => void;
+  /** There is room again for what `connSend` did not take. */
+  readonly writable: (owner: Owner) => void;
+}
+
 /** The entry of a user in the system's database. */
 export interface UserRecord {
   readonly name: string;
@@ -97,7 +110,7 @@ export interface Addon {
   spawn(owner: object, request: SpawnRequest): NativePty | undefined;
   pause(pty: NativePty): void;
   resume(pty: NativePty): void;
-  /** Writes what the terminal takes now and keeps the rest (and `bytes` alive) for later. Returns the bytes taken. */
+  /** Writes what the terminal takes now and keeps a copy of the rest for later. Returns the bytes taken. */
   write(pty: NativePty, bytes: Uint8Array): number;
   /** The bytes that `write` kept and has not written yet. */
   unwritten(pty: NativePty): number;
@@ -129,6 +142,19 @@ export interface Addon {
   /** To process `pid` only if it still belongs to session `session` and, unless that is 0, to `group`. */
   signalMember(session: number, group: number, pid: number, signal: number): number;
 
+  /** Once a thread: what to call, and where to put what arrives. */
+  connSetup<Owner>(callbacks: ConnectionCallbacks<Owner>, inbox: Buffer): void;
+  /** Takes the connection of a connected socket over, by a copy of its descriptor, or returns a negative error number. */
+  connOpen(owner: object, fd: number): NativeConnection | number;
+  /** Whether `input` is to be called; not so at first, and no more after it was called with 0 or an error. */
+  connRead(connection: NativeConnection, on: boolean): void;
+  /** Returns the bytes taken; `writable` follows if that is not all. */
+  connSend(connection: NativeConnection, bytes: Uint8Array): number;
+  /** Sends FIN. */
+  connFinish(connection: NativeConnection): number;
+  connClose(connection: NativeConnection): void;
+  connDescriptor(connection: NativeConnection): number;
+
   lookupUser(name: string | number): UserRecord | number;
   localeAvailable(name: string): boolean;
   setOobInline(fd: number): number;
@@ -138,8 +164,8 @@ export interface Addon {
 
   /** For tests: whether ends of programs started from now on are noticed by pidfd (if the system has it) or by SIGCHLD. */
   usePidfd(on: boolean): void;
-  /** For tests: how many terminals and program watches this thread holds, and how many terminals are read in bulk. */
-  counts(): { terminals: number; children: number; lanes: number };
+  /** For tests: how many terminals, connections and program watches this thread holds; how many are read in bulk. */
+  counts(): { terminals: number; children: number; connections: number; lanes: number };
 }
 
 // The same two steps up from src/pty and from dist/pty.
@@ -175,6 +201,11 @@ export function addon(): Addon {
       cause: reason,
     },
   );
+}
+
+/** Whether there is an addon. */
+export function isAvailable(): boolean {
+  return load() !== undefined;
 }
 
 const errorNames = new Map<number, string>();

@@ -58,6 +58,18 @@ function ioError(action: string, result: number): TelptyError {
   return new TelptyError('ERR_PTY_IO', `cannot ${action}: ${text}`, { errno: name });
 }
 
+/**
+ * Who has a terminal for themselves, past its streams: see {@link Pty.attach}.
+ *
+ * @internal
+ */
+export interface PtyUser {
+  /** The program's output. It is lent: valid until this returns. */
+  output(bytes: Buffer): void;
+  /** After `type()` returned false: the terminal has taken everything. */
+  drained(): void;
+}
+
 /** Set by the class's static block, which alone can reach the private parts that the addon's callbacks need. */
 let setup: () => void;
 
@@ -88,12 +100,13 @@ export class Pty extends Duplex {
   #closed = false;
   #gone = false;
   #resolveExited!: (status: ExitStatus) => void;
-  /** The callback of the write whose rest is in the addon. */
+  /** Is called when the addon has no rest of a write any more. */
   #writing: ((error?: Error | null) => void) | undefined;
   #writingLength = 0;
   /** Bytes in the stream's queue that `flushInput` has condemned. */
   #condemned = 0;
   #hangup: Hangup | undefined;
+  #user: PtyUser | undefined;
 
   /** As {@link spawnPty}. */
   constructor(file: string, args: readonly string[] = [], options: PtyOptions = {}) {
@@ -248,17 +261,66 @@ export class Pty extends Duplex {
     return this.#hangup.within(timeout);
   }
 
-  /** @internal */
-  override _read(): void {
+  /**
+   * Gives all output to `user`, past the stream, which nobody may read from meanwhile but for its `'end'`; `undefined` ends
+   * this. For a key and its echo: the machinery of the streams would cost more than all the rest.
+   *
+   * @internal
+   */
+  attach(user: PtyUser | undefined): void {
+    this.#user = user;
+    if (user !== undefined) this.resume();
+  }
+
+  /** @internal For the user: no output for now. */
+  hold(): void {
+    if (this.#paused || this.#closed) return;
+    this.#paused = true;
+    addon().pause(this.#native);
+  }
+
+  /** @internal For the user: output again. */
+  release(): void {
     if (!this.#paused || this.#closed) return;
     this.#paused = false;
     addon().resume(this.#native);
   }
 
+  /**
+   * As `write()`, past the stream, for the user. The bytes are lent.
+   *
+   * @returns whether the terminal has taken everything; else the user's `drained()` will be called.
+   * @internal
+   */
+  type(bytes: Uint8Array): boolean {
+    if (this.#gone || this.#closed) return true;
+    if (this.#writing !== undefined || this.writableLength > 0) {
+      this.write(Buffer.from(bytes), () => this.#user?.drained());
+      return false;
+    }
+    const taken = addon().write(this.#native, bytes);
+    if (taken < 0 || taken === bytes.length) return true;
+    this.#writing = () => this.#user?.drained();
+    return false;
+  }
+
   /** @internal */
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+  override _read(): void {
+    if (this.#user === undefined) this.release();
+  }
+
+  /** @internal */
+  override _write(chunk: Buffer, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     if (this.#condemned > 0) {
       this.#condemned -= chunk.length;
+    } else if (this.#writing !== undefined) {
+      // Behind what was typed past the stream.
+      const typed = this.#writing;
+      this.#writing = () => {
+        this._write(chunk, encoding, callback);
+        typed();
+      };
+      return;
     } else if (!this.#gone && !this.#closed) {
       // A negative number is a terminal that takes nothing any more; its program is about to be seen ending.
       const taken = addon().write(this.#native, chunk);
@@ -319,6 +381,12 @@ export class Pty extends Duplex {
       addon().setup<Pty>({
         read(pty, offset, length) {
           const view = Pty.#slab!.subarray(offset, offset + length);
+          if (pty.#user !== undefined) {
+            // The view stays good when there is a new slab.
+            if (offset + length > slabSize - drainLimit) Pty.#slab = Pty.#newSlab();
+            pty.#user.output(view);
+            return;
+          }
           // A small piece is copied: it may wait for a slow client, and would keep the whole slab for a few bytes.
           const piece = length <= smallPiece ? Buffer.from(view) : view;
           // Before the push: what it sets off may make the addon read again.

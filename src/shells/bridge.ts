@@ -2,7 +2,8 @@ import { LONGEST_TIMER } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { Option, type TelnetEvent } from '../protocol/index.ts';
 import type { ExitStatus, Pty } from '../pty/index.ts';
-import type { Session, SessionEvents } from '../session.ts';
+import type { PtyUser } from '../pty/pty.ts';
+import type { Session, SessionConsumer, SessionEvents } from '../session.ts';
 import { EraseKey } from './erase-key.ts';
 import { interrupt, keyOf } from './interrupts.ts';
 import type { ShellMode } from './modes.ts';
@@ -18,7 +19,6 @@ const SAME_SIGNAL_MS = 10;
 
 /** The events of a session that a bridge lives on. */
 interface ListenedEvents extends SessionEvents {
-  data: [chunk: Buffer];
   close: [];
 }
 
@@ -37,13 +37,13 @@ export interface BridgeOptions {
 /**
  * Joins one session to one program until both are done.
  *
- * Either way the bytes pass as they come, without a copy, and a side that cannot take more stops the other at its
+ * Either way the bytes pass as they come, without a copy and past the streams, and a side that cannot take more stops the other at its
  * source: what the client types waits in the session's bounded look-ahead, what the program prints in the kernel.
  *
  * Every end is the same end: the program is gone and all it printed has been read. It comes by itself, or because the
  * program was hung up: the client vanished, closed its sending half for longer than `linger`, or somebody asked.
  */
-export class Bridge {
+export class Bridge implements SessionConsumer, PtyUser {
   readonly #session: Session;
   readonly #pty: Pty;
   readonly #options: BridgeOptions;
@@ -53,7 +53,7 @@ export class Bridge {
   readonly #eraseKey: EraseKey | undefined;
   readonly #listeners: [event: string, listener: (...args: unknown[]) => void][] = [];
   #linger: NodeJS.Timeout | undefined;
-  /** True while the session's look-ahead is thrown away. */
+  /** True while what was typed is thrown away: nothing more of it is to be taken then. */
   #discarding = false;
   /** The last signal that a command was, and when, if no input came since. */
   #lastSignal: NodeJS.Signals | undefined;
@@ -83,6 +83,8 @@ export class Bridge {
     this.#output.flush();
     this.#prompt?.stop();
     for (const [event, listener] of this.#listeners) this.#session.off(event, listener);
+    this.#session.consume(undefined);
+    this.#pty.attach(undefined);
     this.#session.handOver();
     this.#pty.destroy();
     return this.#pty.exited;
@@ -106,8 +108,7 @@ export class Bridge {
   #listen(): void {
     const session = this.#session;
     const pty = this.#pty;
-    pty.on('data', (chunk: Buffer) => this.#output.push(chunk));
-    pty.on('drain', () => session.resume());
+    pty.attach(this);
     this.#on('resize', (columns, rows) => this.#resize.push(dimension(columns, pty.cols), dimension(rows, pty.rows)));
     this.#on('command', command => this.#command(command));
     this.#on('telnet', event => this.#negotiated(event));
@@ -118,8 +119,7 @@ export class Bridge {
     else if (session.hangupReason !== undefined) this.#hangup();
     else if (session.inputFinished) this.#clientFinished();
     // Last, because it starts the flow of what was typed before the program ran.
-    this.#on('data', chunk => this.#type(chunk));
-    session.resume();
+    session.consume(this);
   }
 
   #on<E extends keyof ListenedEvents>(event: E, listener: (...args: ListenedEvents[E]) => void): void {
@@ -129,32 +129,39 @@ export class Bridge {
     this.#session.on(event, untyped);
   }
 
-  /** Input, on its way to the program. */
-  #type(chunk: Buffer): void {
-    if (this.#discarding) return;
+  /** @internal Input, on its way to the program. */
+  input(bytes: Uint8Array): boolean {
     this.#lastSignal = undefined;
-    let input = chunk;
-    if (this.#options.mode.delErases && !this.#session.telnet.isEnabled(Option.BINARY, 'remote')) {
-      input = EraseKey.deleteAsBackspace(chunk);
-    }
-    if (this.#eraseKey !== undefined) this.#onTerminal(() => this.#eraseKey?.observe(input));
-    if (!this.#pty.write(input)) this.#session.pause();
+    const input =
+      this.#options.mode.delErases && !this.#session.telnet.isEnabled(Option.BINARY, 'remote')
+        ? EraseKey.deleteAsBackspace(bytes)
+        : bytes;
+    if (this.#eraseKey?.concerns(input)) this.#onTerminal(() => this.#eraseKey?.observe(input));
+    return this.#pty.type(input);
+  }
+
+  /** @internal The program's terminal takes input again. */
+  drained(): void {
+    if (!this.#discarding) this.#session.more();
+  }
+
+  /** @internal Output of the program. */
+  output(bytes: Buffer): void {
+    this.#output.push(bytes);
   }
 
   /** Output, on its way to the client. */
   #show(bytes: Buffer): void {
-    const session = this.#session;
-    if (!session.writable) return;
-    session.write(bytes, this.#shown);
+    if (!this.#session.writable) return;
     // What is not taken at once waits in the kernel, in one piece, and not here, in as many as the program makes.
-    if (session.writableLength > 0) this.#pty.pause();
+    if (!this.#session.send(bytes)) this.#pty.hold();
     this.#prompt?.touch();
   }
 
-  /** Called when a piece of output has been taken. */
-  readonly #shown = (): void => {
-    if (this.#session.writableLength === 0) this.#pty.resume();
-  };
+  /** @internal The client takes output again. */
+  room(): void {
+    this.#pty.release();
+  }
 
   #command(command: number): void {
     const key = keyOf(command);
@@ -168,7 +175,9 @@ export class Bridge {
       this.#session.inputLength === 0
     )
       return;
+    this.#discarding = true;
     const typed = this.#onTerminal(() => interrupt(this.#pty, key)) ?? key.usual;
+    this.#discarding = false;
     if (typed !== 'signalled') {
       this.#session.insertInput(Buffer.of(typed));
       return;
@@ -176,10 +185,8 @@ export class Bridge {
     this.#lastSignal = key.signal;
     this.#lastSignalAt = now;
     // As a terminal does at its interrupt key: what was typed ahead of it is forgotten.
-    this.#discarding = true;
     this.#session.discardInput();
-    this.#discarding = false;
-    this.#session.resume();
+    this.#session.more();
   }
 
   /** RFC 857: whoever has echo enabled does it. A client that takes it over must not see everything twice. */
@@ -209,7 +216,7 @@ export class Bridge {
   /** The connection is broken or closed: nobody reads what the program still prints. */
   #clientGone(): void {
     this.#output.discard();
-    this.#pty.resume();
+    this.#pty.release();
     this.#hangup();
   }
 

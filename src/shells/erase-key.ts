@@ -30,10 +30,14 @@ export class EraseKey {
     this.#initial = initial;
   }
 
-  /** Looks at input on its way to the program, before it is written there. */
-  observe(input: Buffer): void {
-    if (this.#known || input.length > TYPED_BYTES) return;
-    const pressed = input.find(byte => byte === BACKSPACE || byte === DELETE);
+  /** Whether input on its way to the program is to be shown to {@link observe}. */
+  concerns(input: Uint8Array): boolean {
+    return !this.#known && input.length <= TYPED_BYTES && firstErase(input) !== undefined;
+  }
+
+  /** Looks at input before it is written to the program. */
+  observe(input: Uint8Array): void {
+    const pressed = firstErase(input);
     if (pressed === undefined) return;
     // Without ICANON the program reads keys itself, and ^H may be a command of its own.
     if (!this.#pty.mode('icanon')) return;
@@ -43,11 +47,16 @@ export class EraseKey {
   }
 
   /** @returns a copy of `input` with DEL read as BS, or `input` itself when it holds no DEL. */
-  static deleteAsBackspace(input: Buffer): Buffer {
+  static deleteAsBackspace(input: Uint8Array): Uint8Array {
     if (!input.includes(DELETE)) return input;
     const translated = Buffer.from(input);
     for (let at = translated.indexOf(DELETE); at >= 0; at = translated.indexOf(DELETE, at + 1))
       translated[at] = BACKSPACE;
     return translated;
   }
+}
+
+function firstErase(input: Uint8Array): number | undefined {
+  for (const byte of input) if (byte === BACKSPACE || byte === DELETE) return byte;
+  return undefined;
 }

@@ -40,7 +40,7 @@ export class PromptMark {
     if (!this.#due || mark === undefined || this.#session.destroyed) return;
     this.#due = false;
     // Output that still waits for a slow line is a stream that has not ended.
-    if (this.#session.writableLength > 0) this.touch();
+    if (this.#session.unsent > 0) this.touch();
     else this.#session.telnet.command(mark);
   }
 

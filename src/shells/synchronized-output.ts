@@ -49,7 +49,7 @@ export class SynchronizedOutput {
     this.#sink = sink;
   }
 
-  /** Takes the next piece of output, cut anywhere. The piece is kept by reference while its frame is open. */
+  /** Takes the next piece of output, cut anywhere. It is lent: what has to wait is copied. */
   push(chunk: Buffer): void {
     if (this.#inFrame) this.#continueFrame(chunk);
     else if (this.#heldBytes > 0) this.#pass(Buffer.concat([this.#take(), chunk]));
@@ -68,6 +68,11 @@ export class SynchronizedOutput {
 
   /** Outside a frame: finds where, if anywhere, a frame opens that does not close in the same chunk. */
   #pass(chunk: Buffer): void {
+    // Most of what people type comes back without.
+    if (!chunk.includes(ESC)) {
+      this.#sink(chunk);
+      return;
+    }
     let searched = 0;
     for (;;) {
       const begin = find(chunk, BEGIN, searched);
@@ -121,7 +126,7 @@ export class SynchronizedOutput {
   }
 
   #hold(piece: Buffer, patience: number | undefined): void {
-    this.#held.push(piece);
+    this.#held.push(Buffer.from(piece));
     this.#heldBytes += piece.length;
     if (this.#heldBytes > FRAME_BYTES) {
       this.flush();

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Transport } from './transport.ts';
 
 /** A turn that has lasted longer than this ends; the rest waits until everybody else had theirs. In milliseconds. */
 const TURN_MS = 2;
@@ -19,6 +19,17 @@ export const Hold = {
   ANSWERS: 4,
 } as const;
 
+/** Up to this many bytes are no long turn, whatever they are, and are not worth a look at the clock. */
+const SHORT_BYTES = 64;
+
+/** Who takes what was read. */
+export interface Reader {
+  /** Is given what was read, in order. It is lent: valid until this returns. */
+  receive(bytes: Buffer): void;
+  /** Everything has been taken and no more will come. */
+  exhausted(): void;
+}
+
 /** One of {@link Hold}. */
 export type HoldReason = (typeof Hold)[keyof typeof Hold];
 
@@ -35,28 +46,16 @@ export class Intake {
   static readonly #waiting: Intake[] = [];
   static #scheduled = false;
 
-  readonly #transport: Duplex;
-  readonly #take: (bytes: Buffer) => void;
-  readonly #end: () => void;
+  readonly #transport: Transport;
+  readonly #reader: Reader;
   #holds = 0;
   #slice = SMALLEST_SLICE;
   #rest: Buffer | undefined;
   #ended = false;
 
-  /**
-   * @param take is given what was read, in order; the memory is its own.
-   * @param end is called when everything has been taken and no more will come.
-   */
-  constructor(transport: Duplex, take: (bytes: Buffer) => void, end: () => void) {
+  constructor(transport: Transport, reader: Reader) {
     this.#transport = transport;
-    this.#take = take;
-    this.#end = end;
-    transport.on('data', (chunk: Buffer) => this.#arrived(chunk));
-    transport.on('end', () => {
-      this.#ended = true;
-      // After a long turn the next one, which is to come, sees to it.
-      if ((this.#holds & Hold.TURN) === 0) end();
-    });
+    this.#reader = reader;
   }
 
   /** Stops reading for a reason, until that is released. What was read already is still taken. */
@@ -72,27 +71,54 @@ export class Intake {
     if (this.#holds === 0) this.#transport.resume();
   }
 
-  #arrived(chunk: Buffer): void {
-    this.#rest = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
-    if ((this.#holds & Hold.TURN) === 0) this.#work();
+  /** The transport has read something. It is lent. */
+  arrived(chunk: Buffer): void {
+    const turnIsOver = (this.#holds & Hold.TURN) !== 0;
+    if (turnIsOver || this.#rest !== undefined) {
+      this.#rest = this.#rest === undefined ? Buffer.from(chunk) : Buffer.concat([this.#rest, chunk]);
+      if (!turnIsOver) this.#resume();
+    } else if (chunk.length <= SHORT_BYTES) {
+      this.#reader.receive(chunk);
+    } else {
+      this.#work(chunk);
+    }
   }
 
-  #work(): void {
-    while (this.#rest !== undefined) {
-      const rest: Buffer = this.#rest;
-      const slice = rest.length > this.#slice ? rest.subarray(0, this.#slice) : rest;
-      this.#rest = slice.length < rest.length ? rest.subarray(slice.length) : undefined;
-      const began = performance.now();
-      this.#take(slice);
-      if (performance.now() - began > TURN_MS) {
-        this.#slice = SMALLEST_SLICE;
-        this.hold(Hold.TURN);
-        Intake.#queueUp(this);
-        return;
+  /** The transport will read no more. */
+  ended(): void {
+    this.#ended = true;
+    // After a long turn the next one, which is to come, sees to it.
+    if ((this.#holds & Hold.TURN) === 0) this.#reader.exhausted();
+  }
+
+  /** Takes a chunk, slice by slice, until the turn has become a long one. What is left then is kept. */
+  #work(chunk: Buffer): void {
+    let rest = chunk;
+    try {
+      while (rest.length > 0) {
+        const slice = rest.length > this.#slice ? rest.subarray(0, this.#slice) : rest;
+        rest = rest.subarray(slice.length);
+        const began = performance.now();
+        this.#reader.receive(slice);
+        if (performance.now() - began > TURN_MS) {
+          this.#slice = SMALLEST_SLICE;
+          this.hold(Hold.TURN);
+          Intake.#queueUp(this);
+          return;
+        }
+        this.#slice = Math.min(2 * this.#slice, LARGEST_SLICE);
       }
-      this.#slice = Math.min(2 * this.#slice, LARGEST_SLICE);
+    } finally {
+      if (rest.length > 0) this.#rest = Buffer.from(rest);
     }
-    if (this.#ended) this.#end();
+  }
+
+  /** Goes on with what was kept. */
+  #resume(): void {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined) this.#work(rest);
+    if (this.#ended && (this.#holds & Hold.TURN) === 0) this.#reader.exhausted();
   }
 
   static #queueUp(intake: Intake): void {
@@ -122,6 +148,6 @@ export class Intake {
   #nextTurn(): void {
     if (this.#transport.destroyed) return;
     this.release(Hold.TURN);
-    this.#work();
+    this.#resume();
   }
 }

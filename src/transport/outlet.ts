@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Transport } from './transport.ts';
 
 /**
  * Writes to a transport: what is sent in answer to one chunk leaves as one packet, a writer is told when it may go on, and a
@@ -7,51 +7,60 @@ import type { Duplex } from 'node:stream';
 export class Outlet {
   /** Bytes handed to the transport so far. */
   sent = 0;
-  readonly #transport: Duplex;
-  /** While a chunk is being answered: the answers, to leave together and not as one packet for each of 20,000. */
-  #answers: Uint8Array[] | undefined;
+  readonly #transport: Transport;
+  /** Greater than 0 while what is sent is collected. */
+  #collecting = 0;
+  /** What was collected, to leave together and not as one packet for each of 20,000 answers. */
+  #collected: Uint8Array[] | undefined;
   /** What goes on when the transport has room again. */
   #waiting: (() => void) | undefined;
   #watch: NodeJS.Timeout | undefined;
 
-  /** @param onDrain is called when the transport has taken what waited. */
-  constructor(transport: Duplex, onDrain: () => void) {
+  constructor(transport: Transport) {
     this.#transport = transport;
-    transport.on('drain', () => {
-      this.#proceed();
-      onDrain();
-    });
   }
 
   /** Bytes that the transport has not passed on yet. */
   get unsent(): number {
-    return this.#transport.writableLength;
+    return this.#transport.unsent;
   }
 
-  /** Sends bytes, in order. They must stay unchanged until the transport has taken them. Does nothing after the end. */
+  /** Whether what is sent may be sent on: else the writer should wait, see {@link whenRoom}. */
+  get hasRoom(): boolean {
+    return this.#transport.unsent < this.#transport.mark || this.#transport.destroyed;
+  }
+
+  /**
+   * Sends bytes, in order. They are lent, but for what is sent while others are collected: that must stay unchanged. Does
+   * nothing after the end.
+   */
   send(bytes: Uint8Array): void {
-    if (this.#transport.writableEnded || this.#transport.destroyed) return;
+    if (this.#transport.finished) return;
     this.sent += bytes.length;
-    if (this.#answers === undefined) this.#transport.write(bytes);
-    else this.#answers.push(bytes);
-  }
-
-  /** Runs `block`, and sends everything that is sent meanwhile in one write. */
-  answering(block: () => void): void {
-    this.#answers = [];
-    try {
-      block();
-    } finally {
-      this.flush();
+    if (this.#collecting === 0) {
+      this.#transport.send(bytes);
+    } else {
+      this.#collected ??= [];
+      this.#collected.push(bytes);
     }
   }
 
-  /** Sends what `answering` has collected so far. */
-  flush(): void {
-    const answers = this.#answers;
-    this.#answers = undefined;
-    if (answers === undefined || answers.length === 0 || this.#transport.destroyed) return;
-    this.#transport.write(answers.length === 1 ? answers[0] : Buffer.concat(answers));
+  /** From now on what is sent is collected, until {@link sendCollected} was called as often as this. */
+  collect(): void {
+    this.#collecting++;
+  }
+
+  /** Sends what was collected in one write, if nobody collects any more. */
+  sendCollected(): void {
+    if (--this.#collecting > 0 || this.#collected === undefined) return;
+    this.#flush();
+  }
+
+  #flush(): void {
+    const collected = this.#collected;
+    this.#collected = undefined;
+    if (collected === undefined || this.#transport.finished) return;
+    this.#transport.send(collected.length === 1 ? collected[0]! : Buffer.concat(collected));
   }
 
   /**
@@ -60,23 +69,18 @@ export class Outlet {
    * transport's mark but was not queued at all.
    */
   whenRoom(proceed: () => void): void {
-    if (this.unsent < this.#transport.writableHighWaterMark || this.#transport.destroyed) proceed();
+    if (this.hasRoom) proceed();
     else this.#waiting = proceed;
   }
 
-  /** Runs `block` and sends what is written until it returns as one packet. Returns what it returns. */
-  together<T>(block: () => T): T {
-    this.#transport.cork();
-    try {
-      return block();
-    } finally {
-      this.#transport.uncork();
-    }
+  /** The transport has taken what waited. */
+  room(): void {
+    this.#proceed();
   }
 
   /** Ends the sending half once everything has been passed on. */
   end(done: () => void): void {
-    this.flush();
+    this.#flush();
     this.#transport.end(done);
   }
 

@@ -1,11 +1,10 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { peerState, setOobInline } from '../pty/binding.ts';
+import { isAvailable, setOobInline } from '../pty/binding.ts';
+import { Connection } from './connection.ts';
+import { StreamTransport, type Transport } from './transport.ts';
 
 /** How long a connection may be silent before the kernel asks whether the peer still lives, in milliseconds. */
 const KEEPALIVE_MS = 60_000;
-
-/** How often the sockets that nobody reads from are looked at, in milliseconds. */
-const LOOK_MS = 500;
 
 /** Where to listen for plain TCP connections. */
 export interface TcpListenOptions {
@@ -17,37 +16,52 @@ export interface TcpListenOptions {
   readonly backlog?: number;
 }
 
+/** Who is at the other end of a connection. */
+export interface Peer {
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+}
+
 /**
  * Accepts TCP connections made fit for Telnet: no Nagle delay (a keystroke's echo must leave at once), keep-alive, the
  * two directions close separately, and urgent data in line.
  *
  * @throws (rejects) the system's own error, e.g. `EADDRINUSE`.
  */
-export function listenTcp(options: TcpListenOptions, onConnection: (socket: Socket) => void): Promise<Server> {
-  return listen(options, false, socket => onConnection(adoptTcp(socket)));
+export function listenTcp(
+  options: TcpListenOptions,
+  onConnection: (transport: Transport, peer: Peer) => void,
+): Promise<Server> {
+  return listenForOthers(options, socket => {
+    const { remoteAddress, remotePort } = socket;
+    const transport = adoptTcp(socket);
+    if (transport !== undefined) onConnection(transport, { remoteAddress, remotePort });
+  });
 }
 
-/** The same for connections that are handed to another process, which takes them up by {@link adoptTcp}; not one byte is read. */
-export function listenForOthers(options: TcpListenOptions, onConnection: (socket: Socket) => void): Promise<Server> {
-  return listen(options, true, onConnection);
-}
-
-/** Makes a connection that was accepted fit for Telnet, as far as it does not come so from its listener. */
-export function adoptTcp(socket: Socket): Socket {
+/**
+ * Makes a transport of a connection that was accepted and of which nothing has been read.
+ *
+ * @returns `undefined` when there is no descriptor left for it: as with accept(), the connection is dropped then.
+ */
+export function adoptTcp(socket: Socket): Transport | undefined {
   // A process that was handed the socket has it from Node with both directions tied.
   socket.allowHalfOpen = true;
   keepUrgentDataInLine(socket);
-  watchWhilePaused(socket);
-  return socket;
+  return takeOver(socket);
 }
 
-function listen(
-  options: TcpListenOptions,
-  pauseOnConnect: boolean,
-  onConnection: (socket: Socket) => void,
-): Promise<Server> {
+/** As {@link listenTcp}, for connections that are handed to another process, which takes them up by {@link adoptTcp}. */
+export function listenForOthers(options: TcpListenOptions, onConnection: (socket: Socket) => void): Promise<Server> {
   const server = createServer(
-    { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS, pauseOnConnect },
+    {
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEPALIVE_MS,
+      // The addon reads, where there is one, or another process does.
+      pauseOnConnect: true,
+    },
     onConnection,
   );
   return new Promise((resolve, reject) => {
@@ -58,6 +72,22 @@ function listen(
       resolve(server);
     });
   });
+}
+
+/**
+ * Takes the connection out of Node's socket, of which nothing has been read yet: see {@link Connection} for why. Where that
+ * cannot be, the socket serves as it is.
+ */
+function takeOver(socket: Socket): Transport | undefined {
+  const fd = descriptor(socket);
+  if (fd === undefined || !isAvailable()) return new StreamTransport(socket);
+  try {
+    return new Connection(fd);
+  } catch {
+    return undefined;
+  } finally {
+    socket.destroy();
+  }
 }
 
 /**
@@ -76,39 +106,4 @@ function keepUrgentDataInLine(endpoint: Server | Socket): void {
 function descriptor(endpoint: Server | Socket): number | undefined {
   const fd = (endpoint as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
   return fd !== undefined && fd >= 0 ? fd : undefined;
-}
-
-const paused = new Set<Socket>();
-let looking: NodeJS.Timeout | undefined;
-
-/**
- * While reading is paused (a program does not read what was typed) libuv does not watch the socket. A client that resets
- * the connection would be noticed only when the program prints something, and one that closes it never, for its FIN stands
- * behind what is not read. So those sockets are looked at: a reset destroys the socket, as always; a FIN is announced by
- * the event `'finishing'`, while `'end'` still comes in its place.
- */
-function watchWhilePaused(socket: Socket): void {
-  socket.on('pause', watch);
-  socket.on('resume', unwatch);
-  socket.on('close', unwatch);
-}
-
-function watch(this: Socket): void {
-  paused.add(this);
-  looking ??= setInterval(lookAtPaused, LOOK_MS);
-}
-
-function unwatch(this: Socket): void {
-  if (!paused.delete(this) || paused.size > 0) return;
-  clearInterval(looking);
-  looking = undefined;
-}
-
-function lookAtPaused(): void {
-  for (const socket of paused) {
-    const fd = descriptor(socket);
-    const state = fd === undefined ? 'connected' : peerState(fd);
-    if (state === 'gone') socket.destroy();
-    else if (state === 'finished') socket.emit('finishing');
-  }
 }

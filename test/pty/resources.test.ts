@@ -26,7 +26,7 @@ test('500 programs leave no descriptor, thread or zombie', async () => {
   await spawnMany(500);
   assert.deepEqual(held(), before);
   assert.deepEqual(zombies(), []);
-  assert.deepEqual(addon().counts(), { terminals: 0, children: 0, lanes: 0 });
+  assert.deepEqual(addon().counts(), { terminals: 0, children: 0, connections: 0, lanes: 0 });
 });
 
 test('a session holds three descriptors and no thread', async () => {

@@ -24,7 +24,7 @@ test('the program ends while the client reads nothing: the output waits for it',
   wire.pause();
   const [session] = host.server.sessions;
   await new Promise<void>(resolve => {
-    const look = (): void => (session!.writableLength > 0 ? resolve() : void setImmediate(look));
+    const look = (): void => (session!.unsent > 0 ? resolve() : void setImmediate(look));
     look();
   });
   wire.resume();

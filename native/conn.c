@@ -1,0 +1,230 @@
+/*
+ * TCP connections, read and written directly.
+ *
+ * Node's sockets are made of streams: for one key and its echo they allocate 64 KiB to read into and a request to write, and
+ * pass through some dozens of functions. That is nothing to a server that is busy, and most of the time to one that sleeps
+ * between two keys, whose code has left the CPU's caches meanwhile. Here there is one recv() and one call, one call and one
+ * send(), and no memory but one buffer for all connections of the thread: what has arrived is lent to JavaScript for the
+ * time of the call.
+ *
+ * The connection is accepted by Node. Its descriptor is duplicated, so each side closes its own.
+ */
+#include "telpty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 /* macOS; Node ignores SIGPIPE anyway */
+#endif
+
+/* Freed when neither JavaScript nor the loop points to it. In `state->conns` while it is open. */
+struct conn {
+  struct state *state;
+  unsigned refs;
+  napi_ref owner; /* the object that `input` and `writable` are called with; strong while it is open */
+  struct link all;
+  int fd; /* -1 when closed */
+  uv_poll_t poll;
+  int polled;   /* the events that `poll` waits for */
+  bool reading; /* JavaScript wants input */
+  bool waiting; /* JavaScript wants to know when there is room */
+};
+
+static void conn_unref(struct conn *c) {
+  if (--c->refs == 0) free(c);
+}
+
+static void finalize(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  conn_unref(data);
+}
+
+static struct conn *conn_from_js(napi_env env, napi_value value) {
+  void *data;
+  if (napi_get_value_external(env, value, &data) == napi_ok) return data;
+  napi_throw_type_error(env, NULL, "telpty addon: not a connection");
+  return NULL;
+}
+
+static void poll_closed(uv_handle_t *handle) {
+  struct conn *c = handle->data;
+  state_unref(c->state);
+  conn_unref(c);
+}
+
+static void conn_close(struct conn *c) {
+  if (c->fd < 0) return;
+  uv_close((uv_handle_t *)&c->poll, poll_closed);
+  close(c->fd);
+  c->fd = -1;
+  list_remove(&c->all);
+  napi_delete_reference(c->state->env, c->owner);
+  c->owner = NULL;
+}
+
+/* One recv() a turn: who has more to say is heard again when the others had theirs. */
+static void receive(struct conn *c) {
+  struct state *s = c->state;
+  ssize_t n;
+  do n = recv(c->fd, s->inbox_data, s->inbox_size, 0);
+  while (n < 0 && errno == EINTR);
+  if (n < 0 && errno == EAGAIN) return;
+  if (n <= 0) c->reading = false;
+  const int32_t result = n < 0 ? -errno : (int32_t)n;
+  call_owner(s, c->owner, ON_INPUT, 1, &result);
+}
+
+static void conn_ready(uv_poll_t *handle, int status, int events);
+
+static void conn_poll(struct conn *c) {
+  if (c->fd < 0) return;
+  const int wanted = (c->reading ? UV_READABLE : 0) | (c->waiting ? UV_WRITABLE : 0);
+  if (wanted == c->polled) return;
+  c->polled = wanted;
+  if (wanted == 0)
+    uv_poll_stop(&c->poll);
+  else
+    uv_poll_start(&c->poll, wanted, conn_ready);
+}
+
+static void conn_ready(uv_poll_t *handle, int status, int events) {
+  struct conn *c = handle->data;
+  c->refs++;
+  if (status < 0) {
+    /* an error of the socket: libuv has stopped the poll, and the next call will tell which it is */
+    c->polled = 0;
+    events = (c->reading ? UV_READABLE : 0) | (c->waiting ? UV_WRITABLE : 0);
+  }
+  if ((events & UV_WRITABLE) != 0 && c->waiting) {
+    c->waiting = false;
+    call_owner(c->state, c->owner, ON_WRITABLE, 0, NULL);
+  }
+  if ((events & UV_READABLE) != 0 && c->reading && c->fd >= 0) receive(c);
+  conn_poll(c);
+  conn_unref(c);
+}
+
+/* connOpen(owner, fd): an external, or a negative errno */
+static napi_value js_open(napi_env env, napi_callback_info info) {
+  struct state *s = state_of(env);
+  napi_value args[2], external;
+  int32_t fd;
+  if (!get_args(env, info, 2, args) || napi_get_value_int32(env, args[1], &fd) != napi_ok) return NULL;
+  struct conn *c = calloc(1, sizeof *c);
+  if (c == NULL) return js_int(env, -ENOMEM);
+  c->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  int error = c->fd < 0 ? -errno : uv_poll_init_socket(s->loop, &c->poll, c->fd);
+  if (error < 0) {
+    if (c->fd >= 0) close(c->fd);
+    free(c);
+    return js_int(env, error);
+  }
+  c->state = s;
+  c->refs = 2; /* the poll, the external */
+  c->poll.data = c;
+  state_ref(s);
+  list_add(&s->conns, &c->all);
+  /* From here on nothing fails but for want of memory, where V8 ends the process itself. */
+  napi_create_reference(env, args[0], 1, &c->owner);
+  napi_create_external(env, c, finalize, NULL, &external);
+  return external;
+}
+
+/* connRead(conn, on): whether `input` is to be called */
+static napi_value js_read(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  struct conn *c;
+  bool on;
+  if (!get_args(env, info, 2, args) || (c = conn_from_js(env, args[0])) == NULL ||
+      napi_get_value_bool(env, args[1], &on) != napi_ok)
+    return NULL;
+  c->reading = on;
+  conn_poll(c);
+  return NULL;
+}
+
+/* connSend(conn, bytes): how many bytes the kernel took, or a negative errno. If fewer than given, `writable` will come. */
+static napi_value js_send(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  struct conn *c;
+  void *data;
+  size_t length;
+  if (!get_args(env, info, 2, args) || (c = conn_from_js(env, args[0])) == NULL ||
+      !get_bytes(env, args[1], 1, &data, &length))
+    return NULL;
+  if (c->fd < 0) return js_int(env, -EPIPE);
+  ssize_t n;
+  do n = send(c->fd, data, length, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  if (n < 0 && errno != EAGAIN) return js_int(env, -errno);
+  if (n < 0) n = 0;
+  if ((size_t)n < length) {
+    c->waiting = true;
+    conn_poll(c);
+  }
+  return js_int(env, n);
+}
+
+/* connFinish(conn): sends FIN */
+static napi_value js_finish(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct conn *c;
+  if (!get_args(env, info, 1, args) || (c = conn_from_js(env, args[0])) == NULL) return NULL;
+  return js_int(env, c->fd >= 0 && shutdown(c->fd, SHUT_WR) < 0 ? -errno : 0);
+}
+
+static napi_value js_close(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct conn *c;
+  if (!get_args(env, info, 1, args) || (c = conn_from_js(env, args[0])) == NULL) return NULL;
+  conn_close(c);
+  return NULL;
+}
+
+/* connDescriptor(conn): -1 when closed */
+static napi_value js_descriptor(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct conn *c;
+  if (!get_args(env, info, 1, args) || (c = conn_from_js(env, args[0])) == NULL) return NULL;
+  return js_int(env, c->fd);
+}
+
+/* connSetup({ input, writable }, inbox): once a thread; input is put into `inbox`, from its beginning. */
+static napi_value js_setup(napi_env env, napi_callback_info info) {
+  struct state *s = state_of(env);
+  napi_value args[2], input, writable;
+  void *data;
+  if (!get_args(env, info, 2, args) || !get_bytes(env, args[1], 1, &data, &s->inbox_size)) return NULL;
+  if (s->inbox != NULL || napi_get_named_property(env, args[0], "input", &input) != napi_ok ||
+      napi_get_named_property(env, args[0], "writable", &writable) != napi_ok ||
+      napi_create_reference(env, input, 1, &s->callbacks[ON_INPUT]) != napi_ok ||
+      napi_create_reference(env, writable, 1, &s->callbacks[ON_WRITABLE]) != napi_ok ||
+      napi_create_reference(env, args[1], 1, &s->inbox) != napi_ok) {
+    napi_throw_error(env, NULL, "telpty addon: connSetup() failed, or was called twice");
+    return NULL;
+  }
+  s->inbox_data = data;
+  return NULL;
+}
+
+/* The environment ends: nobody is left to read or write. */
+void conn_state_close(struct state *s) {
+  while (!list_empty(&s->conns)) conn_close(ENTRY(s->conns.next, struct conn, all));
+  if (s->inbox != NULL) napi_delete_reference(s->env, s->inbox);
+  s->inbox = NULL;
+}
+
+void conn_exports(napi_env env, napi_value exports) {
+  export_function(env, exports, "connSetup", js_setup);
+  export_function(env, exports, "connOpen", js_open);
+  export_function(env, exports, "connRead", js_read);
+  export_function(env, exports, "connSend", js_send);
+  export_function(env, exports, "connFinish", js_finish);
+  export_function(env, exports, "connClose", js_close);
+  export_function(env, exports, "connDescriptor", js_descriptor);
+}
