@@ -204,6 +204,7 @@ NAPI_MODULE_INIT() {
   pty_exports(env, exports);
   read_exports(env, exports);
   conn_exports(env, exports);
+  shortcut_exports(env, exports);
   write_exports(env, exports);
   termios_exports(env, exports);
   process_exports(env, exports);

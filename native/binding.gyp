@@ -11,6 +11,7 @@
         "pty.c",
         "read.c",
         "request.c",
+        "shortcut.c",
         "socket.c",
         "spawn.c",
         "termios.c",

@@ -14,25 +14,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0 /* macOS; Node ignores SIGPIPE anyway */
 #endif
-
-/* Freed when neither JavaScript nor the loop points to it. In `state->conns` while it is open. */
-struct conn {
-  struct state *state;
-  unsigned refs;
-  napi_ref owner; /* the object that `input` and `writable` are called with; strong while it is open */
-  struct link all;
-  int fd; /* -1 when closed */
-  uv_poll_t poll;
-  int polled;   /* the events that `poll` waits for */
-  bool reading; /* JavaScript wants input */
-  bool waiting; /* JavaScript wants to know when there is room */
-};
 
 static void conn_unref(struct conn *c) {
   if (--c->refs == 0) free(c);
@@ -44,7 +32,8 @@ static void finalize(napi_env env, void *data, void *hint) {
   conn_unref(data);
 }
 
-static struct conn *conn_from_js(napi_env env, napi_value value) {
+/* The struct behind the external that connOpen() returned; throws and returns NULL for anything else. */
+struct conn *conn_from_js(napi_env env, napi_value value) {
   void *data;
   if (napi_get_value_external(env, value, &data) == napi_ok) return data;
   napi_throw_type_error(env, NULL, "telpty addon: not a connection");
@@ -59,6 +48,7 @@ static void poll_closed(uv_handle_t *handle) {
 
 static void conn_close(struct conn *c) {
   if (c->fd < 0) return;
+  shortcut_part(c);
   uv_close((uv_handle_t *)&c->poll, poll_closed);
   close(c->fd);
   c->fd = -1;
@@ -74,7 +64,15 @@ static void receive(struct conn *c) {
   do n = recv(c->fd, s->inbox_data, s->inbox_size, 0);
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno == EAGAIN) return;
-  if (n <= 0) c->reading = false;
+  if (n > 0) {
+    const size_t typed = shortcut_type(c, s->inbox_data, (size_t)n);
+    n -= (ssize_t)typed;
+    if (n == 0) return;
+    if (typed > 0) memmove(s->inbox_data, s->inbox_data + typed, (size_t)n);
+  } else {
+    c->reading = false;
+  }
+  c->open = false;
   const int32_t result = n < 0 ? -errno : (int32_t)n;
   call_owner(s, c->owner, ON_INPUT, 1, &result);
 }
@@ -102,6 +100,7 @@ static void conn_ready(uv_poll_t *handle, int status, int events) {
   }
   if ((events & UV_WRITABLE) != 0 && c->waiting) {
     c->waiting = false;
+    c->open = false;
     call_owner(c->state, c->owner, ON_WRITABLE, 0, NULL);
   }
   if ((events & UV_READABLE) != 0 && c->reading && c->fd >= 0) receive(c);
@@ -158,6 +157,7 @@ static napi_value js_send(napi_env env, napi_callback_info info) {
       !get_bytes(env, args[1], 1, &data, &length))
     return NULL;
   if (c->fd < 0) return js_int(env, -EPIPE);
+  c->open = false;
   ssize_t n;
   do n = send(c->fd, data, length, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
@@ -175,6 +175,7 @@ static napi_value js_finish(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct conn *c;
   if (!get_args(env, info, 1, args) || (c = conn_from_js(env, args[0])) == NULL) return NULL;
+  c->open = false;
   return js_int(env, c->fd >= 0 && shutdown(c->fd, SHUT_WR) < 0 ? -errno : 0);
 }
 

@@ -48,8 +48,10 @@ static bool drain(struct pty *p) {
   if (s->slab_size - s->slab_used < DRAIN_LIMIT) return false; /* the slab's owner did not keep its promise */
   char *room = s->slab_data + s->slab_used;
   size_t got = p->lane != NULL ? bulk_take(p, room) : turn(p, room, &empty);
-  if (got > 0) {
-    const int32_t place[2] = {(int32_t)s->slab_used, (int32_t)got};
+  const size_t shown = got > 0 ? shortcut_show(p, room, got) : 0;
+  if (got > shown) {
+    if (p->conn != NULL) p->conn->open = false;
+    const int32_t place[2] = {(int32_t)(s->slab_used + shown), (int32_t)(got - shown)};
     s->slab_used += got;
     if (p->reaped) p->afterlife += got;
     call_js(p, ON_READ, 2, place);

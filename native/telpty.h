@@ -89,6 +89,7 @@ struct pty {
   size_t afterlife; /* bytes read since the program was reaped */
   struct lane *lane; /* while another thread reads the master: see bulk.c */
   struct pending_write pending;
+  struct conn *conn; /* to which it is joined, or NULL: see shortcut.c */
 
   pid_t pid;
   int pidfd; /* -1: watched by SIGCHLD, or reaped */
@@ -96,6 +97,25 @@ struct pty {
   bool reaped;
   bool held; /* an ended program stays a zombie until JavaScript releases it */
   bool left; /* it has ended, and JavaScript knows */
+};
+
+/* A TCP connection. Freed when neither JavaScript nor the loop points to it. In `state->conns` while it is open. */
+struct conn {
+  struct state *state;
+  unsigned refs;
+  napi_ref owner; /* the object that `input` and `writable` are called with; strong while it is open */
+  struct link all;
+  int fd; /* -1 when closed */
+  uv_poll_t poll;
+  int polled;   /* the events that `poll` waits for */
+  bool reading; /* JavaScript wants input */
+  bool waiting; /* JavaScript wants to know when there is room */
+
+  /* see shortcut.c */
+  struct pty *pty;   /* to which it is joined, or NULL */
+  bool open;         /* only while it is joined */
+  uint64_t typed, shown; /* bytes that passed */
+  uint64_t typed_at;     /* by uv_hrtime(); 0: never */
 };
 
 /* The steps of a start, in order; their names are in spawn.c. */
@@ -209,7 +229,14 @@ void write_drop(struct pty *p);
 void write_state_init(struct state *s);
 void write_exports(napi_env env, napi_value exports);
 
+/* shortcut.c */
+void shortcut_part(struct conn *c);
+size_t shortcut_type(struct conn *c, const char *bytes, size_t length);
+size_t shortcut_show(struct pty *p, const char *bytes, size_t length);
+void shortcut_exports(napi_env env, napi_value exports);
+
 /* conn.c */
+struct conn *conn_from_js(napi_env env, napi_value value);
 void conn_state_close(struct state *s);
 void conn_exports(napi_env env, napi_value exports);
 

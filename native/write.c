@@ -102,6 +102,7 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
       !get_bytes(env, args[1], 1, &data, &length))
     return NULL;
   if (p->master < 0 || p->reaped) return js_int(env, -EIO);
+  if (p->conn != NULL) p->conn->open = false;
   if (p->pending.memory != NULL) return js_int(env, -EBUSY);
   if (length == 0) return js_int(env, 0);
   ssize_t n;
@@ -130,6 +131,7 @@ static napi_value js_flush_input(napi_env env, napi_callback_info info) {
   struct pty *p;
   if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
   if (p->master < 0) return js_int(env, -EIO);
+  if (p->conn != NULL) p->conn->open = false;
   write_drop(p);
   /* first what is on its way from here to the terminal, then what has arrived there */
   tcflush(p->master, TCOFLUSH);

@@ -1,23 +1,13 @@
 import { Duplex } from 'node:stream';
-import { InputQueue } from './input-queue.ts';
-import {
-  Command,
-  Option,
-  Telnet,
-  type TelnetConfig,
-  type TelnetEvent,
-  type TelnetHandlers,
-  type TraceRecord,
-} from './protocol/index.ts';
+import { Command, Option, Telnet, type TelnetConfig, type TelnetEvent, type TraceRecord } from './protocol/index.ts';
+import type { Pty } from './pty/index.ts';
 import { Terminal } from './terminal.ts';
-import { Hold, Intake, type Reader } from './transport/intake.ts';
+import { Input, type InputConsumer } from './transport/input.ts';
+import { Hold, Intake } from './transport/intake.ts';
 import { Outlet } from './transport/outlet.ts';
-import { StreamTransport, type Transport, type TransportUser } from './transport/transport.ts';
+import { StreamTransport, type Transport } from './transport/transport.ts';
+import { Wire } from './transport/wire.ts';
 
-/** Input kept for a reader that does not read, in bytes: far enough to still see an interrupt behind it. */
-const LOOK_AHEAD = 128 * 1024;
-/** Reading goes on when so little of it is left, in bytes: not at every few bytes that are taken. */
-const LOOK_AHEAD_LEFT = LOOK_AHEAD / 2;
 /** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
 const OUTPUT_AHEAD = 128 * 1024;
 /**
@@ -44,11 +34,11 @@ export interface SessionTap {
 }
 
 /** Who has a session for themselves, past its streams: see {@link Session.consume}. All bytes are lent. */
-export interface SessionConsumer {
-  /** Takes input. Returns whether it takes more at once; else `more()` has to be called. */
-  input(bytes: Uint8Array): boolean;
+export interface SessionConsumer extends InputConsumer {
   /** After `send()` returned false: there is room again. */
   room(): void;
+  /** Everything that has arrived has been taken or put into the queue. */
+  settled(): void;
 }
 
 /** What a session is made of. */
@@ -93,46 +83,41 @@ export class Session extends Duplex {
   readonly remotePort: number | undefined;
   /** When the session began, in milliseconds since the epoch. */
   readonly startedAt = Date.now();
-  /** Bytes received from the transport so far, Telnet included. */
-  bytesRead = 0;
   /** Whether the client has closed its sending half, though input from before may still be unread. */
   inputFinished = false;
-  /** Set to see every command, negotiation and subnegotiation both ways, and the raw bytes. For logs. */
-  trace: SessionTrace | undefined;
 
   readonly #transport: Transport;
   /** Times of the monotonic clock, which no change of the date disturbs. */
   readonly #began = performance.now();
   #lastInput = this.#began;
   #delivered: number | undefined;
+  #received = 0;
+  #trace: SessionTrace | undefined;
   #taps: SessionTap[] = [];
   #abort: AbortController | undefined;
   #hangupReason: string | undefined;
   readonly #intake: Intake;
   readonly #outlet: Outlet;
-  /** Input that came while nobody read. */
-  readonly #queue = new InputQueue();
-  /** Whether the reader, or the consumer, asked for input and got none yet. */
-  #wanted = false;
+  readonly #input: Input;
   #consumer: SessionConsumer | undefined;
   /** Whether the consumer was told to wait for room. */
   #consumerWaits = false;
-  /** Whether no more input will come. */
-  #exhausted = false;
   #aytCount = 0;
   #aytSince = 0;
 
   constructor(transport: Duplex | Transport, options: SessionOptions) {
     // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
-    // What waits for the reader waits in #queue, not here.
+    // What waits for the reader waits in #input, not here.
     super({ readableHighWaterMark: 1, writableHighWaterMark: OUTPUT_AHEAD, allowHalfOpen: true });
     this.id = options.id ?? 0;
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
     const wire = new Wire(this);
-    this.#transport = transport instanceof Duplex ? new StreamTransport(transport) : transport;
+    // (Not by instanceof: there are streams of other makes.)
+    this.#transport = 'letPass' in transport ? transport : new StreamTransport(transport);
     this.telnet = new Telnet(wire, options.telnet);
     this.#intake = new Intake(this.#transport, wire);
+    this.#input = new Input(this, this.#intake);
     wire.intake = this.#intake;
     this.#outlet = new Outlet(this.#transport);
     this.#transport.open(wire);
@@ -177,12 +162,17 @@ export class Session extends Duplex {
 
   /** How long ago the client last sent data or a command, in milliseconds. Negotiation does not count. */
   get idleTime(): number {
-    return performance.now() - this.#lastInput;
+    return Math.min(performance.now() - this.#lastInput, this.#transport.passed().age);
+  }
+
+  /** Bytes received from the transport so far, Telnet included. */
+  get bytesRead(): number {
+    return this.#received + this.#transport.passed().toTerminal;
   }
 
   /** Bytes sent to the transport so far, Telnet included. */
   get bytesWritten(): number {
-    return this.#outlet.sent;
+    return this.#outlet.sent + this.#transport.passed().fromTerminal;
   }
 
   /** Bytes written that the transport has not taken yet. */
@@ -223,9 +213,20 @@ export class Session extends Duplex {
     (this as { readableFlowing: boolean | null }).readableFlowing = null;
   }
 
+  /** Set to see every command, negotiation and subnegotiation both ways, and the raw bytes. For logs. */
+  get trace(): SessionTrace | undefined {
+    return this.#trace;
+  }
+
+  set trace(trace: SessionTrace | undefined) {
+    this.#trace = trace;
+    this.#transport.letPass(false);
+  }
+
   /** Observes the bytes of the session. Returns the function that ends it. */
   tap(tap: SessionTap): () => void {
     this.#taps = [...this.#taps, tap];
+    this.#transport.letPass(false);
     return () => {
       this.#taps = this.#taps.filter(other => other !== tap);
     };
@@ -233,27 +234,17 @@ export class Session extends Duplex {
 
   /** Input that has arrived and was not read yet, in bytes. */
   get inputLength(): number {
-    return this.readableLength + this.#queue.length;
+    return this.#input.length;
   }
 
   /** Drops the input that has arrived and was not read yet: what an interrupt does to a terminal's queue. */
   discardInput(): void {
-    this.#queue.clear();
-    if (this.#consumer === undefined) while (this.read() !== null);
-    this.#intake.release(Hold.FULL);
+    this.#input.discard();
   }
 
   /** Puts bytes behind the input that has arrived, as if the client had sent them: what a command stands for. */
   insertInput(bytes: Uint8Array): void {
-    if (this.#consumer !== undefined && this.#wanted && this.#queue.length === 0) {
-      this.#wanted = this.#consumer.input(bytes);
-    } else if (this.#consumer === undefined && this.readableFlowing === true && this.inputLength === 0) {
-      // A reader may keep what it is given.
-      this.push(Buffer.from(bytes));
-    } else {
-      this.#queue.append(bytes);
-      this.#feed();
-    }
+    this.#input.insert(bytes);
   }
 
   /**
@@ -263,17 +254,29 @@ export class Session extends Duplex {
    * @internal
    */
   consume(consumer: SessionConsumer | undefined): void {
-    const before: Buffer[] = [];
-    if (consumer !== undefined) for (let chunk = this.read(); chunk !== null; chunk = this.read()) before.push(chunk);
     this.#consumer = consumer;
-    this.#wanted = true;
-    for (const chunk of before) this.insertInput(chunk);
+    this.#input.consume(consumer);
+  }
+
+  /** @internal Says to whose terminal keys may pass: see {@link letPass}. */
+  join(pty: Pty | undefined): void {
+    this.#transport.join(pty);
+  }
+
+  /**
+   * Lets keys and echoes pass without JavaScript until anything else happens, if nothing here would do anything with them.
+   *
+   * @internal
+   */
+  letPass(): void {
+    const nobodyLooks = this.#taps.length === 0 && this.#trace === undefined;
+    const nothingWaits = this.#intake.isIdle && this.#input.isIdle && this.writableLength === 0 && this.#outlet.isIdle;
+    if (nobodyLooks && nothingWaits && this.writable && this.telnet.isPlain) this.#transport.letPass(true);
   }
 
   /** @internal The consumer takes input again. */
   more(): void {
-    this.#wanted = true;
-    this.#feed();
+    this.#input.more();
   }
 
   /**
@@ -316,8 +319,7 @@ export class Session extends Duplex {
   }
 
   override _read(): void {
-    this.#wanted = true;
-    this.#feed();
+    this.#input.more();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
@@ -341,8 +343,8 @@ export class Session extends Duplex {
 
   /** @internal The transport's bytes. */
   receive(chunk: Buffer): void {
-    this.bytesRead += chunk.length;
-    this.trace?.bytes?.('received', chunk);
+    this.#received += chunk.length;
+    this.#trace?.bytes?.('received', chunk);
     this.#outlet.collect();
     try {
       this.telnet.receive(chunk);
@@ -350,23 +352,12 @@ export class Session extends Duplex {
       this.#outlet.sendCollected();
     }
     if (this.#outlet.unsent > UNSENT_ANSWERS) this.#intake.hold(Hold.ANSWERS);
-  }
-
-  /** Gives the reader what it asked for, and reads on when there is room for more. */
-  #feed(): void {
-    while (this.#wanted && this.#queue.length > 0) {
-      const bytes = this.#queue.shift()!;
-      this.#wanted = this.#consumer === undefined ? this.push(bytes) : this.#consumer.input(bytes);
-    }
-    if (this.#queue.length >= LOOK_AHEAD) this.#intake.hold(Hold.FULL);
-    else if (this.#queue.length <= LOOK_AHEAD_LEFT) this.#intake.release(Hold.FULL);
-    if (this.#exhausted && this.#queue.length === 0) this.push(null);
+    this.#consumer?.settled();
   }
 
   /** @internal The transport has no more. */
   exhaust(): void {
-    this.#exhausted = true;
-    this.#feed();
+    this.#input.end();
   }
 
   /** @internal The transport has room again. */
@@ -426,58 +417,4 @@ export interface SessionTrace {
   bytes?(direction: 'sent' | 'received', bytes: Uint8Array): void;
   /** Commands, negotiations and subnegotiations. */
   telnet?(direction: 'sent' | 'received', record: TraceRecord): void;
-}
-
-/** Whom the engine and the transport call, kept off the session's public face. */
-class Wire implements TelnetHandlers, TransportUser, Reader {
-  intake!: Intake;
-  readonly #session: Session;
-
-  constructor(session: Session) {
-    this.#session = session;
-  }
-
-  send(bytes: Uint8Array): void {
-    this.#session.transmit(bytes);
-  }
-
-  data(view: Uint8Array): void {
-    this.#session.deliver(view);
-  }
-
-  event(event: TelnetEvent): void {
-    this.#session.report(event);
-  }
-
-  trace(direction: 'sent' | 'received', record: TraceRecord): void {
-    this.#session.trace?.telnet?.(direction, record);
-  }
-
-  arrived(bytes: Buffer): void {
-    this.intake.arrived(bytes);
-  }
-
-  ended(): void {
-    this.intake.ended();
-  }
-
-  receive(bytes: Buffer): void {
-    this.#session.receive(bytes);
-  }
-
-  exhausted(): void {
-    this.#session.exhaust();
-  }
-
-  room(): void {
-    this.#session.room();
-  }
-
-  finishing(): void {
-    this.#session.finishing();
-  }
-
-  closed(error?: Error): void {
-    this.#session.destroy(error);
-  }
 }

@@ -14,6 +14,11 @@ export class Outbound {
     this.#handlers = handlers;
   }
 
+  /** Whether the next byte goes out as it is, unless it is IAC or CR itself. */
+  get isPlain(): boolean {
+    return !this.#owesNul;
+  }
+
   data(bytes: Uint8Array, binary: boolean): void {
     if (bytes.length === 0) return;
     const owed = this.settle();

@@ -111,6 +111,16 @@ export class Parser {
     return undefined;
   }
 
+  /** Whether the next byte is data whatever came before, unless it is IAC itself. */
+  get isPlain(): boolean {
+    return (
+      this.#state === State.DATA &&
+      !this.#afterCarriageReturn &&
+      this.#at >= this.#chunk.length &&
+      this.#queue === undefined
+    );
+  }
+
   /** Bytes held for an unfinished subnegotiation: never more than the limit. */
   get held(): number {
     return this.#payload.held;

@@ -95,6 +95,14 @@ export class Telnet implements OptionContext {
   }
 
   /**
+   * Whether bytes may go around this object for now: all but IAC, CR, LF and NUL would be data and the same on both sides,
+   * either way, and would leave nothing behind here.
+   */
+  get isPlain(): boolean {
+    return !this.#receiving && this.#parser.isPlain && this.#out.isPlain;
+  }
+
+  /**
    * Sends the NUL that is still owed to a CR at the end of the last `write()`, if there is one. For a caller that knows
    * that no LF follows, such as a client that has sent the Return key to a server which holds a CR back.
    */

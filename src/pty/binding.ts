@@ -153,6 +153,15 @@ export interface Addon {
   /** Sends FIN. */
   connFinish(connection: NativeConnection): number;
   connClose(connection: NativeConnection): void;
+  /**
+   * From now on plain bytes may pass between the two without a call, when `connOpenShortcut` was called and nothing else
+   * happened since; until `connPart`, or either is closed.
+   */
+  connJoin(connection: NativeConnection, pty: NativePty): void;
+  connPart(connection: NativeConnection): void;
+  connOpenShortcut(connection: NativeConnection, on: boolean): void;
+  /** Fills in how many bytes passed to the terminal and from it, and how long ago, in ms, the last did to it. */
+  connPassed(connection: NativeConnection, result: Float64Array): void;
   connDescriptor(connection: NativeConnection): number;
 
   lookupUser(name: string | number): UserRecord | number;

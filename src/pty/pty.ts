@@ -272,6 +272,11 @@ export class Pty extends Duplex {
     if (user !== undefined) this.resume();
   }
 
+  /** @internal For the transport that is joined to it. */
+  get native(): NativePty {
+    return this.#native;
+  }
+
   /** @internal For the user: no output for now. */
   hold(): void {
     if (this.#paused || this.#closed) return;

@@ -83,6 +83,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#output.flush();
     this.#prompt?.stop();
     for (const [event, listener] of this.#listeners) this.#session.off(event, listener);
+    this.#session.join(undefined);
     this.#session.consume(undefined);
     this.#pty.attach(undefined);
     this.#session.handOver();
@@ -120,6 +121,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     else if (session.inputFinished) this.#clientFinished();
     // Last, because it starts the flow of what was typed before the program ran.
     session.consume(this);
+    session.join(pty);
   }
 
   #on<E extends keyof ListenedEvents>(event: E, listener: (...args: ListenedEvents[E]) => void): void {
@@ -148,6 +150,17 @@ export class Bridge implements SessionConsumer, PtyUser {
   /** @internal Output of the program. */
   output(bytes: Buffer): void {
     this.#output.push(bytes);
+    this.settled();
+  }
+
+  /**
+   * A turn is over. If nothing here, nor in the session, would do anything with the next key or its echo, they need not come
+   * here.
+   *
+   * @internal
+   */
+  settled(): void {
+    if (this.#output.isEmpty && this.#lastSignal === undefined && !this.#prompt?.isWanted) this.#session.letPass();
   }
 
   /** Output, on its way to the client. */

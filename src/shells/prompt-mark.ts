@@ -29,6 +29,11 @@ export class PromptMark {
     else this.#timer.refresh();
   }
 
+  /** Whether output is to be told to this, by {@link touch}. */
+  get isWanted(): boolean {
+    return this.#mark() !== undefined;
+  }
+
   /** Stops the clock. */
   stop(): void {
     clearTimeout(this.#timer);

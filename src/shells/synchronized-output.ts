@@ -56,6 +56,11 @@ export class SynchronizedOutput {
     else this.#pass(chunk);
   }
 
+  /** Whether nothing waits: then output without ESC would leave unchanged. */
+  get isEmpty(): boolean {
+    return this.#heldBytes === 0;
+  }
+
   /** Lets everything go that is still held, e.g. when the program has ended. */
   flush(): void {
     if (this.#heldBytes > 0) this.#sink(this.#take());

@@ -1,5 +1,6 @@
 import { addon, type NativeConnection, peerState, systemError } from '../pty/binding.ts';
-import type { Transport, TransportUser } from './transport.ts';
+import type { Pty } from '../pty/index.ts';
+import type { Passed, Transport, TransportUser } from './transport.ts';
 
 /** What one read takes at most, in bytes. */
 const INBOX_BYTES = 64 * 1024;
@@ -30,6 +31,7 @@ export class Connection implements Transport {
   #shut = false;
   #inputOver = false;
   #destroyed = false;
+  #joined = false;
   #done: (() => void) | undefined;
 
   /**
@@ -134,6 +136,21 @@ export class Connection implements Transport {
     setImmediate(() => this.#user?.closed(error));
   }
 
+  join(pty: Pty | undefined): void {
+    this.#joined = pty !== undefined;
+    if (pty !== undefined) addon().connJoin(this.#native, pty.native);
+    else addon().connPart(this.#native);
+  }
+
+  letPass(on: boolean): void {
+    if (this.#joined) addon().connOpenShortcut(this.#native, on && !this.finished && this.#waiting === undefined);
+  }
+
+  passed(): Passed {
+    addon().connPassed(this.#native, counts);
+    return { toTerminal: counts[0]!, fromTerminal: counts[1]!, age: counts[2]! };
+  }
+
   #fail(action: string, result: number): void {
     this.destroy(ioError(action, result));
   }
@@ -182,6 +199,8 @@ export class Connection implements Transport {
 /** One for all: what has arrived is lent for the time of a call. */
 const inbox = Buffer.allocUnsafeSlow(INBOX_BYTES);
 const views = Array.from({ length: SMALL_VIEWS + 1 }, (_, length) => inbox.subarray(0, length));
+
+const counts = new Float64Array(3);
 
 const unwatched = new Set<Connection>();
 let looking: NodeJS.Timeout | undefined;

@@ -58,6 +58,11 @@ export class Intake {
     this.#reader = reader;
   }
 
+  /** Whether nothing waits and nothing stands in the way. */
+  get isIdle(): boolean {
+    return this.#holds === 0 && this.#rest === undefined && !this.#ended;
+  }
+
   /** Stops reading for a reason, until that is released. What was read already is still taken. */
   hold(reason: HoldReason): void {
     if (this.#holds === 0) this.#transport.pause();

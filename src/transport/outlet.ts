@@ -30,6 +30,11 @@ export class Outlet {
     return this.#transport.unsent < this.#transport.mark || this.#transport.destroyed;
   }
 
+  /** Whether nothing waits, for whatever reason. */
+  get isIdle(): boolean {
+    return this.#collecting === 0 && this.#transport.unsent === 0;
+  }
+
   /**
    * Sends bytes, in order. They are lent, but for what is sent while others are collected: that must stay unchanged. Does
    * nothing after the end.

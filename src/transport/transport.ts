@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Pty } from '../pty/index.ts';
 
 /** Whom a transport serves. All calls come from the event loop, never from within a call of the transport's own. */
 export interface TransportUser {
@@ -32,7 +33,27 @@ export interface Transport {
   /** Ends the sending half behind everything that was sent. `done` is called when it has all been passed on. */
   end(done: () => void): void;
   destroy(): void;
+  /** Says whose keys and echoes may pass without JavaScript, where the transport can do that: see {@link letPass}. */
+  join(pty: Pty | undefined): void;
+  /**
+   * Plain keys and echoes may pass between the transport and the joined terminal without JavaScript until the next call of
+   * the user's; or may not any more. Nothing of what passes is to be seen here but in {@link passed}.
+   */
+  letPass(on: boolean): void;
+  /** What has passed so far. */
+  passed(): Passed;
 }
+
+/** See {@link Transport.letPass}. */
+export interface Passed {
+  /** In bytes. */
+  readonly toTerminal: number;
+  readonly fromTerminal: number;
+  /** How long ago the last passed to the terminal, in milliseconds. */
+  readonly age: number;
+}
+
+const NOTHING: Passed = { toTerminal: 0, fromTerminal: 0, age: Number.POSITIVE_INFINITY };
 
 /** Any stream as a transport: a TLS socket, a WebSocket's stream, an ssh2 channel, a test's pair of streams. */
 export class StreamTransport implements Transport {
@@ -93,5 +114,13 @@ export class StreamTransport implements Transport {
 
   destroy(): void {
     this.#stream.destroy();
+  }
+
+  join(): void {}
+
+  letPass(): void {}
+
+  passed(): Passed {
+    return NOTHING;
   }
 }

@@ -1,0 +1,135 @@
+/*
+ * The shortcut: a key and its echo without JavaScript.
+ *
+ * A server that sleeps between two keys runs cold code for each: what takes 15 us while keys come in a row takes 150 us when
+ * one comes every few milliseconds, nearly all of it cache misses in JavaScript and in what calls it. Of C the same way is
+ * about ten functions long. So for the time between two calls of JavaScript, which says that nothing stands in between
+ * (src/shells/bridge.ts knows what could), a few plain bytes pass here.
+ *
+ * JavaScript opens the shortcut anew after each thing that it did; whatever it does next, and whatever it is called for,
+ * shuts it. So all that it has to know is how things are at the end of its turn. What passed is counted, for those who ask.
+ */
+#include "telpty.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+
+/* More was not typed, and nobody waits for its echo. */
+#define TYPED_BYTES 64
+
+enum { NUL = 0, BS = 8, LF = 10, CR = 13, ESC = 27, DEL = 127, IAC = 255 };
+
+/* Not a part of a Telnet command, of an end of line, and not an erase key of which something might be learned. */
+static bool plain_input(const unsigned char *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++)
+    switch (bytes[i]) {
+      case NUL: case BS: case LF: case CR: case DEL: case IAC:
+        return false;
+    }
+  return true;
+}
+
+/* Nothing to be escaped, and not the beginning of a frame that is to be shown at once. */
+static bool plain_output(const unsigned char *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++)
+    if (bytes[i] == CR || bytes[i] == ESC || bytes[i] == IAC) return false;
+  return true;
+}
+
+void shortcut_part(struct conn *c) {
+  struct pty *p = c->pty;
+  if (p == NULL) return;
+  c->open = false;
+  c->pty = NULL;
+  p->conn = NULL;
+  pty_unref(p);
+}
+
+/* Types what has arrived. Returns how much of it. */
+size_t shortcut_type(struct conn *c, const char *bytes, size_t length) {
+  struct pty *p = c->pty;
+  if (!c->open || length > TYPED_BYTES || p->master < 0 || p->reaped || p->pending.memory != NULL ||
+      !plain_input((const unsigned char *)bytes, length))
+    return 0;
+  ssize_t n = write(p->master, bytes, length);
+  if (n <= 0) return 0;
+  c->typed += (size_t)n;
+  c->typed_at = uv_hrtime();
+  return (size_t)n;
+}
+
+/* Sends what was printed. Returns how much of it. */
+size_t shortcut_show(struct pty *p, const char *bytes, size_t length) {
+  struct conn *c = p->conn;
+  if (c == NULL || !c->open || length > TYPED_BYTES || p->reaped || p->lane != NULL || c->waiting ||
+      !plain_output((const unsigned char *)bytes, length))
+    return 0;
+  ssize_t n = send(c->fd, bytes, length, MSG_NOSIGNAL);
+  if (n <= 0) return 0;
+  c->shown += (size_t)n;
+  return (size_t)n;
+}
+
+/* connJoin(conn, pty): from now on the two may be given a shortcut, until either is closed or joined to another */
+static napi_value js_join(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  struct conn *c;
+  struct pty *p;
+  if (!get_args(env, info, 2, args) || (c = conn_from_js(env, args[0])) == NULL ||
+      (p = pty_from_js(env, args[1])) == NULL)
+    return NULL;
+  shortcut_part(c);
+  if (p->conn != NULL || c->fd < 0 || p->master < 0) return NULL;
+  pty_ref(p);
+  c->pty = p;
+  p->conn = c;
+  return NULL;
+}
+
+static napi_value js_part(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct conn *c;
+  if (!get_args(env, info, 1, args) || (c = conn_from_js(env, args[0])) == NULL) return NULL;
+  shortcut_part(c);
+  return NULL;
+}
+
+/* connOpenShortcut(conn, on) */
+static napi_value js_open_shortcut(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  struct conn *c;
+  bool on;
+  if (!get_args(env, info, 2, args) || (c = conn_from_js(env, args[0])) == NULL ||
+      napi_get_value_bool(env, args[1], &on) != napi_ok)
+    return NULL;
+  c->open = on && c->pty != NULL;
+  return NULL;
+}
+
+/* connPassed(conn, result): bytes typed and shown by the shortcut, and how long ago, in ms, the last were typed */
+static napi_value js_passed(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  struct conn *c;
+  void *data;
+  size_t length;
+  if (!get_args(env, info, 2, args) || (c = conn_from_js(env, args[0])) == NULL ||
+      !get_bytes(env, args[1], 8, &data, &length) || length < 3)
+    return NULL;
+  double *result = data;
+  result[0] = (double)c->typed;
+  result[1] = (double)c->shown;
+  result[2] = (double)(uv_hrtime() - c->typed_at) / 1e6;
+  return NULL;
+}
+
+void shortcut_exports(napi_env env, napi_value exports) {
+  export_function(env, exports, "connJoin", js_join);
+  export_function(env, exports, "connPart", js_part);
+  export_function(env, exports, "connOpenShortcut", js_open_shortcut);
+  export_function(env, exports, "connPassed", js_passed);
+}

@@ -1,0 +1,70 @@
+import type { TelnetEvent, TelnetHandlers, TraceRecord } from '../protocol/index.ts';
+import type { Intake, Reader } from './intake.ts';
+import type { TransportUser } from './transport.ts';
+
+/** The part of a session that a {@link Wire} needs. */
+export interface WireEnd {
+  readonly trace: { telnet?(direction: 'sent' | 'received', record: TraceRecord): void } | undefined;
+  transmit(bytes: Uint8Array): void;
+  deliver(view: Uint8Array): void;
+  report(event: TelnetEvent): void;
+  receive(bytes: Buffer): void;
+  exhaust(): void;
+  room(): void;
+  finishing(): void;
+  destroy(error?: Error): unknown;
+}
+
+/** Whom the engine and the transport call, kept off the session's public face. It passes everything on. */
+export class Wire implements TelnetHandlers, TransportUser, Reader {
+  intake!: Intake;
+  readonly #session: WireEnd;
+
+  constructor(session: WireEnd) {
+    this.#session = session;
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#session.transmit(bytes);
+  }
+
+  data(view: Uint8Array): void {
+    this.#session.deliver(view);
+  }
+
+  event(event: TelnetEvent): void {
+    this.#session.report(event);
+  }
+
+  trace(direction: 'sent' | 'received', record: TraceRecord): void {
+    this.#session.trace?.telnet?.(direction, record);
+  }
+
+  arrived(bytes: Buffer): void {
+    this.intake.arrived(bytes);
+  }
+
+  ended(): void {
+    this.intake.ended();
+  }
+
+  receive(bytes: Buffer): void {
+    this.#session.receive(bytes);
+  }
+
+  exhausted(): void {
+    this.#session.exhaust();
+  }
+
+  room(): void {
+    this.#session.room();
+  }
+
+  finishing(): void {
+    this.#session.finishing();
+  }
+
+  closed(error?: Error): void {
+    this.#session.destroy(error);
+  }
+}
