@@ -5,7 +5,7 @@ const floors = [
   ['^src/check\\.ts$'],
   ['^src/protocol/', '^src/pty/', '^src/charset/'],
   ['^src/transport/', '^src/terminal\\.ts$'],
-  ['^src/session\\.ts$'],
+  ['^src/session(-types)?\\.ts$'],
   ['^src/(server|client)\\.ts$', '^src/shells/', '^src/recording/'],
   ['^src/web/', '^src/index\\.ts$'],
   ['^src/cli/'],

@@ -9,7 +9,8 @@ export {
   type SessionOutcome,
   type Shell,
 } from './server.ts';
-export { Session, type SessionEvents, type SessionOptions, type SessionTap, type SessionTrace } from './session.ts';
+export { Session } from './session.ts';
+export type { SessionEvents, SessionOptions, SessionTap, SessionTrace } from './session-types.ts';
 export type { EnvironmentPolicy, RejectedVariable } from './shells/environment.ts';
 export { type LimitOptions, limit, type Refused } from './shells/limit.ts';
 export type { ModeName } from './shells/modes.ts';

@@ -1,8 +1,9 @@
 import { Duplex } from 'node:stream';
-import { Command, Option, Telnet, type TelnetConfig, type TelnetEvent, type TraceRecord } from './protocol/index.ts';
+import { Command, Option, Telnet, type TelnetEvent } from './protocol/index.ts';
 import type { Pty } from './pty/index.ts';
+import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './session-types.ts';
 import { Terminal } from './terminal.ts';
-import { Input, type InputConsumer } from './transport/input.ts';
+import { Input } from './transport/input.ts';
 import { Hold, Intake } from './transport/intake.ts';
 import { Outlet } from './transport/outlet.ts';
 import { StreamTransport, type Transport } from './transport/transport.ts';
@@ -25,52 +26,12 @@ const AYT_ANSWER = Buffer.from('\r\n[telpty: yes]\r\n', 'latin1');
 /** Commands that programs send to keep a connection alive; nobody is at the keyboard for them. */
 const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
 
-/** An observer of the bytes of a session, after Telnet was taken off. What it is given is borrowed: copy it to keep it. */
-export interface SessionTap {
-  /** What came from the client. */
-  input?(bytes: Uint8Array): void;
-  /** What goes to the client. */
-  output?(bytes: Uint8Array): void;
-}
-
-/** Who has a session for themselves, past its streams: see {@link Session.consume}. All bytes are lent. */
-export interface SessionConsumer extends InputConsumer {
-  /** After `send()` returned false: there is room again. */
-  room(): void;
-  /** Everything that has arrived has been taken or put into the queue. */
-  settled(): void;
-}
-
-/** What a session is made of. */
-export interface SessionOptions {
-  /** A number for logs; unique within a server. */
-  readonly id?: number;
-  /** The Telnet options this side knows and is willing to use. */
-  readonly telnet: TelnetConfig;
-  /** The client's address, where the transport has one. */
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
-}
-
-/** The events of a {@link Session} beside those of every Duplex. */
-export interface SessionEvents {
-  /** The client's window has a new size, in characters; 0 means that the client does not know (RFC 1073). */
-  resize: [columns: number, rows: number];
-  /** A Telnet command arrived (RFC 854, RFC 1184), as its code. */
-  command: [command: number];
-  /** Everything the protocol engine reports, as it reports it; facts are already in {@link Session.terminal}. */
-  telnet: [event: TelnetEvent];
-  /** The client has closed its sending half; `'end'` follows once everything before that has been read. */
-  finishing: [];
-  /** Somebody asked for an end: a limit, a shutdown, the client by LOGOUT. The shell should finish and settle. */
-  hangup: [reason: string];
-}
-
 /**
  * One Telnet connection: a transport with the Telnet language on it. Reading gives what the user typed, writing shows
  * it to the user; everything else that Telnet carries is in properties and events.
  *
- * It is an ordinary Duplex, so it pipes, and backpressure works both ways.
+ * It is an ordinary Duplex, so it pipes, and backpressure works both ways. While a program of `ptyShell` has it, its input
+ * goes to the terminal past the stream: {@link Session.tap} sees it.
  */
 export class Session extends Duplex {
   /** A number for logs. */
@@ -409,12 +370,4 @@ export class Session extends Duplex {
     }
     if (this.#aytCount++ < AYT_LIMIT) this.telnet.write(AYT_ANSWER);
   }
-}
-
-/** What a log may see of a session; see {@link Session.trace}. */
-export interface SessionTrace {
-  /** Raw bytes, Telnet included. Borrowed. */
-  bytes?(direction: 'sent' | 'received', bytes: Uint8Array): void;
-  /** Commands, negotiations and subnegotiations. */
-  telnet?(direction: 'sent' | 'received', record: TraceRecord): void;
 }
