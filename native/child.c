@@ -4,7 +4,7 @@
  * On Linux this is the child of a vfork: it shares the parent's memory, while the parent's other threads (V8's, libuv's) go
  * on running. So there are only system calls in here, raw where the C library's wrapper does more than the call: set*id
  * would signal every thread of the *parent* to follow. Nothing is allocated, no lock is taken, and the only memory written
- * is this stack and plan->script. It never returns.
+ * is this stack, plan->script and the report. It never returns.
  *
  * For an overview of the traps see `child_exec` of CPython's _posixsubprocess.c and `__spawni_child` of glibc.
  */
@@ -77,7 +77,7 @@ static void reset_dispositions(void) {
 
 /*
  * Marks everything but 0, 1 and 2 close-on-exec: what other code of the server left open is not the program's. (Marked, not
- * closed: the pipe must still report a failing exec.)
+ * closed: where there is a pipe it must still report a failing exec.)
  */
 static void close_others_on_exec(void) {
 #if defined(__linux__)
@@ -133,26 +133,27 @@ static int execute(const struct plan *plan) {
   return denied ? EACCES : errno;
 }
 
-static _Noreturn void fail(int report, enum step step, int error) {
-  const struct failure failure = {.step = (int)step, .error = error};
+static _Noreturn void fail(struct report *report, enum step step, int error) {
+  const struct failure failure = {.step = step, .error = error};
+  report->failure = failure;
   /* As small as this it is written whole or not at all. Should it fail, the parent sees a program that exited with 127. */
-  while (write(report, &failure, sizeof failure) < 0 && errno == EINTR) {
+  while (report->pipe >= 0 && write(report->pipe, &failure, sizeof failure) < 0 && errno == EINTR) {
   }
   _exit(127);
 }
 
-static void check(int result, int report, enum step step) {
+static void check(int result, struct report *report, enum step step) {
   if (result < 0) fail(report, step, errno);
 }
 
 /*
- * Turns this process into the program of `plan` on the terminal `slave`, or writes a struct failure to `report` and exits.
- * Both descriptors are above 2. All signals must be blocked.
+ * Turns this process into the program of `plan` on the terminal `slave`, or tells `report` which step failed, and exits.
+ * Descriptors are above 2. All signals must be blocked.
  *
  * The order matters: limits first, since raising one needs privileges; groups before gid before uid, each losing the right to
  * the one before; the directory last, entered as the user it is for.
  */
-_Noreturn void child_main(const struct plan *plan, int slave, int report) {
+_Noreturn void child_main(const struct plan *plan, int slave, struct report *report) {
   check(setsid(), report, STEP_SETSID);
   check(ioctl(slave, TIOCSCTTY, 0), report, STEP_CTTY);
   for (int fd = 0; fd <= 2; fd++) check(dup2(slave, fd), report, STEP_CTTY);

@@ -16,11 +16,13 @@
 const char *const step_names[STEPS] = {"open",      "winsize", "termios", "fork",  "setsid", "ctty", "rlimit",
                                        "setgroups", "setgid",  "setuid",  "chdir", "exec"};
 
+#ifndef __linux__
 static int set_flags(int fd) {
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -1;
   return fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
+#endif
 
 /*
  * Opens the master of a new pseudo-terminal: close-on-exec, non-blocking, nobody's controlling terminal. Returns the
@@ -74,19 +76,6 @@ static int above_stdio(int fd) {
   return moved;
 }
 
-static int open_pipe(int ends[2]) {
-#ifdef __APPLE__
-  if (pipe(ends) < 0) return -1;
-  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-  fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-#else
-  if (pipe2(ends, O_CLOEXEC) < 0) return -1;
-#endif
-  ends[0] = above_stdio(ends[0]);
-  ends[1] = above_stdio(ends[1]);
-  return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
-}
-
 /*
  * Touches the stack below us. The child of a vfork runs on it, and with a small RLIMIT_STACK the kernel would not let it
  * grow any more.
@@ -100,7 +89,7 @@ static __attribute__((noinline)) void touch_stack(void) {
  * Starts the child with all signals blocked: no handler of the parent may run in it, least of all in memory that a vfork
  * lets it share. This function does not return while the child uses its frame, and the child never returns into it.
  */
-static __attribute__((noinline)) pid_t start_child(const struct plan *plan, int slave, int report, int *error) {
+static __attribute__((noinline)) pid_t start_child(const struct plan *plan, int slave, struct report *report) {
   sigset_t all, old;
   int cancel;
   sigfillset(&all);
@@ -108,24 +97,55 @@ static __attribute__((noinline)) pid_t start_child(const struct plan *plan, int 
   touch_stack();
   pthread_sigmask(SIG_SETMASK, &all, &old);
 #ifdef __linux__
-  pid_t pid = vfork(); /* the parent sleeps until the child executes or exits; nothing is copied, whatever the heap */
+  pid_t pid = vfork(); /* this thread sleeps until the child executes or exits; nothing is copied, whatever the heap */
 #else
   pid_t pid = fork();
 #endif
   if (pid == 0) child_main(plan, slave, report);
-  *error = errno;
+  int error = errno;
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   pthread_setcancelstate(cancel, &cancel);
+  errno = error;
   return pid;
 }
 
-/* Reads what the child has to say: nothing if it got as far as the program. */
-static bool read_failure(int fd, struct failure *failure) {
-  ssize_t n;
-  do n = read(fd, failure, sizeof *failure);
-  while (n < 0 && errno == EINTR);
-  return n == (ssize_t)sizeof *failure;
+#ifdef __linux__
+/* Starts the child and waits until it is the program, or has told `report` why not. */
+static pid_t start_and_wait(const struct plan *plan, int slave, struct report *report) {
+  return start_child(plan, slave, report);
 }
+#else
+static int open_pipe(int ends[2]) {
+  if (pipe(ends) < 0) return -1;
+  fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+  fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+  ends[0] = above_stdio(ends[0]);
+  ends[1] = above_stdio(ends[1]);
+  return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
+}
+
+/* The same where nothing is shared: the child's end of the pipe closes by itself when the program begins. */
+static pid_t start_and_wait(const struct plan *plan, int slave, struct report *report) {
+  int ends[2] = {-1, -1}, error;
+  pid_t pid = -1;
+  if (open_pipe(ends) == 0) {
+    report->pipe = ends[1];
+    pid = start_child(plan, slave, report);
+  }
+  error = errno;
+  if (ends[1] >= 0) close(ends[1]);
+  if (pid > 0) {
+    struct failure failure;
+    ssize_t n;
+    do n = read(ends[0], &failure, sizeof failure);
+    while (n < 0 && errno == EINTR);
+    if (n == (ssize_t)sizeof failure) report->failure = failure;
+  }
+  if (ends[0] >= 0) close(ends[0]);
+  errno = error;
+  return pid;
+}
+#endif
 
 static int prepare_slave(const struct plan *plan, int slave, enum step *step) {
   /* The program may open its terminal by name (tmux, gpg, mesg), so it must be the user's, as after a login. */
@@ -149,8 +169,8 @@ static int prepare_slave(const struct plan *plan, int slave, enum step *step) {
  * descriptor, no process.
  */
 void spawn(const struct plan *plan, struct spawned *result) {
-  int master = -1, slave = -1, ends[2] = {-1, -1};
-  struct failure failure;
+  int master = -1, slave = -1;
+  struct report report = {.pipe = -1};
   *result = (struct spawned){.master = -1, .slave = -1, .step = STEP_OPEN};
 
   if ((master = above_stdio(open_master())) < 0 || grantpt(master) < 0 || unlockpt(master) < 0 ||
@@ -159,21 +179,14 @@ void spawn(const struct plan *plan, struct spawned *result) {
   if (prepare_slave(plan, slave, &result->step) < 0) goto failed;
 
   result->step = STEP_FORK;
-  if (open_pipe(ends) < 0) goto failed;
-  result->pid = start_child(plan, slave, ends[1], &result->error);
-  if (result->pid < 0) {
-    errno = result->error;
-    goto failed;
-  }
-  close(ends[1]);
-  ends[1] = -1;
-  if (read_failure(ends[0], &failure)) {
+  result->pid = start_and_wait(plan, slave, &report);
+  if (result->pid < 0) goto failed;
+  if (report.failure.error != 0) {
     process_reap_now(result->pid);
-    result->step = failure.step;
-    errno = failure.error;
+    result->step = report.failure.step;
+    errno = report.failure.error;
     goto failed;
   }
-  close(ends[0]);
   result->master = master;
   result->slave = slave;
   result->error = 0;
@@ -181,8 +194,6 @@ void spawn(const struct plan *plan, struct spawned *result) {
 
 failed:
   result->error = errno != 0 ? errno : EIO;
-  if (ends[0] >= 0) close(ends[0]);
-  if (ends[1] >= 0) close(ends[1]);
   if (slave >= 0) close(slave);
   if (master >= 0) close(master);
 }

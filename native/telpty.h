@@ -156,9 +156,16 @@ struct spawned {
   enum step step;
 };
 
-/* What the child reports through the pipe when a step fails. */
+/* What went wrong in the child. `error` is 0 if nothing did. */
 struct failure {
-  int step, error;
+  enum step step;
+  int error;
+};
+
+/* How the child tells it: a vfork shares our memory, which is all it takes; after a fork there is a pipe. */
+struct report {
+  volatile struct failure failure;
+  int pipe; /* -1: none */
 };
 
 /* addon.c */
@@ -185,7 +192,7 @@ void plan_free(struct plan *plan);
 /* spawn.c, child.c */
 extern const char *const step_names[STEPS];
 void spawn(const struct plan *plan, struct spawned *result);
-_Noreturn void child_main(const struct plan *plan, int slave, int report);
+_Noreturn void child_main(const struct plan *plan, int slave, struct report *report);
 
 /* pty.c */
 void pty_ref(struct pty *p);
