@@ -102,9 +102,9 @@ void export_function(napi_env env, napi_value exports, const char *name, napi_ca
     napi_set_named_property(env, exports, name, value);
 }
 
-/* setup({ read, written, left, exit, end }) */
+/* setup({ started, read, written, left, exit, end }) */
 static napi_value setup(napi_env env, napi_callback_info info) {
-  static const char *const names[PTY_CALLBACKS] = {"read", "written", "left", "exit", "end"};
+  static const char *const names[PTY_CALLBACKS] = {"started", "read", "written", "left", "exit", "end"};
   struct state *s = state_of(env);
   napi_value object, function;
   if (!get_args(env, info, 1, &object)) return NULL;
@@ -136,6 +136,7 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, result, "children", js_int(env, children));
   napi_set_named_property(env, result, "lanes", js_int(env, lanes));
   napi_set_named_property(env, result, "connections", js_int(env, connections));
+  napi_set_named_property(env, result, "starting", js_int(env, starter_pending(s)));
   return result;
 }
 
@@ -150,6 +151,8 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
   (void)handle;
   struct state *s = data;
   s->closing = true;
+  starter_stop(s);
+  starter_close(s);
   for (struct link *l = s->ptys.next, *next; l != &s->ptys; l = next) {
     next = l->next;
     struct pty *p = ENTRY(l, struct pty, all);

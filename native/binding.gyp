@@ -14,6 +14,7 @@
         "shortcut.c",
         "socket.c",
         "spawn.c",
+        "starter.c",
         "termios.c",
         "user.c",
         "write.c"

@@ -196,10 +196,14 @@ static napi_value js_signal_groups(napi_env env, napi_callback_info info) {
   return js_int(env, session < 0 ? group : 0);
 }
 
-/* killAll(): SIGKILL to every program and its foreground group, for a process that ends and cannot wait */
+/*
+ * killAll(): SIGKILL to every program and its foreground group, those that are only being started too, for a process that
+ * ends and cannot wait. Nothing is started elsewhere after it.
+ */
 static napi_value js_kill_all(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
+  starter_stop(s);
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
     struct pty *p = ENTRY(l, struct pty, all);
     if (p->reaped) continue;

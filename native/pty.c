@@ -96,62 +96,90 @@ void pty_forget_if_over(struct pty *p) {
   pty_unref(p);
 }
 
-/* After a failure late in a start: the program runs, but JavaScript will never know. */
-static void abandon(struct pty *p, struct spawned *started, int error) {
-  kill(started->pid, SIGKILL);
-  process_reap_now(started->pid);
-  close(started->slave);
-  close(started->master);
-  started->error = error;
-  started->step = STEP_OPEN;
-  free(p);
+/* A terminal without a program yet: nothing can be done with it. NULL without memory. */
+static struct pty *pty_new(struct state *s) {
+  struct pty *p = calloc(1, sizeof *p);
+  if (p == NULL) return NULL;
+  p->state = s;
+  p->refs = 2; /* the external, the start */
+  p->master = p->slave = p->pidfd = -1;
+  p->reaped = true;
+  return p;
 }
 
-/*
- * Takes over what spawn() has started. Returns NULL, with started->error set and nothing left running, without memory or
- * when the loop cannot poll the descriptors.
- */
-static struct pty *adopt(struct state *s, struct spawned *started) {
-  struct pty *p = calloc(1, sizeof *p);
-  int error = p == NULL ? UV_ENOMEM : uv_poll_init(s->loop, &p->master_poll, started->master);
+/* Takes over what spawn() has started. When the loop cannot poll it, started->error is set, and nothing is left running. */
+static void adopt(struct pty *p, struct spawned *started) {
+  struct state *s = p->state;
+  int error = uv_poll_init(s->loop, &p->master_poll, started->master);
   if (error < 0) {
-    abandon(p, started, -error);
-    return NULL;
+    spawn_undo(started);
+    started->error = -error;
+    started->step = STEP_OPEN;
+    return;
   }
-  p->state = s;
-  p->refs = 3; /* membership of s->ptys, the poll, the external */
+  p->refs += 2; /* membership of s->ptys, the poll */
   p->master = started->master;
   p->slave = started->slave;
   p->pid = started->pid;
-  p->pidfd = -1;
+  p->reaped = false;
   p->master_poll.data = p;
   state_ref(s);
   state_ref(s);
   list_add(&s->ptys, &p->all);
-  return p;
+  process_watch(p);
+  pty_poll(p);
 }
 
-/* spawn(owner, request): an external, or undefined with request.result filled in; see SpawnRequest in src/pty/binding.ts */
-static napi_value js_spawn(napi_env env, napi_callback_info info) {
+/* The start came to nothing: lets go of its reference and of the owner. */
+void pty_never(struct pty *p) {
+  if (p->owner != NULL) napi_delete_reference(p->state->env, p->owner);
+  p->owner = NULL;
+  pty_unref(p);
+}
+
+/* What became of a start that starter_add() was given. */
+void pty_started(struct pty *p, struct spawned *started) {
+  if (started->error == 0) adopt(p, started);
+  const int32_t result[2] = {started->error == 0 ? p->pid : -started->error, (int32_t)started->step};
+  call_js(p, ON_STARTED, 2, result);
+  if (started->error == 0)
+    pty_unref(p);
+  else
+    pty_never(p);
+}
+
+/*
+ * spawn(owner, request) and start(owner, request): an external, or undefined with request.result filled in; see SpawnRequest
+ * in src/pty/binding.ts. The second returns at once and has the program started elsewhere.
+ */
+static napi_value begin(napi_env env, napi_callback_info info, bool elsewhere) {
   struct state *s = state_of(env);
   struct plan plan;
   struct spawned started = {.error = ENOMEM, .step = STEP_FORK};
-  struct pty *p = NULL;
   napi_value args[2], value, external = NULL;
+  napi_ref request = NULL;
   void *data;
   size_t length;
   if (!get_args(env, info, 2, args) || napi_get_named_property(env, args[1], "result", &value) != napi_ok ||
       !get_bytes(env, value, 4, &data, &length) || length < 2)
     return NULL;
   int32_t *result = data;
-  bool planned = plan_from_js(env, args[1], &plan);
-  if (planned) {
-    spawn(&plan, &started);
-    if (started.error == 0) p = adopt(s, &started);
+  if (!plan_from_js(env, args[1], &plan)) {
+    plan_free(&plan);
+    return NULL;
   }
-  plan_free(&plan);
-  if (!planned) return NULL;
-  if (p == NULL) {
+  struct pty *p = pty_new(s);
+  if (p != NULL && elsewhere) {
+    napi_create_reference(env, args[1], 1, &request);
+    started.error = starter_add(p, &plan, request);
+    if (started.error != 0) napi_delete_reference(env, request);
+  } else if (p != NULL) {
+    spawn(&plan, &started);
+    if (started.error == 0) adopt(p, &started);
+  }
+  if (!elsewhere || started.error != 0) plan_free(&plan);
+  if (started.error != 0) {
+    free(p);
     result[0] = started.error;
     result[1] = (int32_t)started.step;
     return NULL;
@@ -159,11 +187,14 @@ static napi_value js_spawn(napi_env env, napi_callback_info info) {
   /* From here on nothing fails but for want of memory, where V8 ends the process itself. */
   napi_create_reference(env, args[0], 1, &p->owner);
   napi_create_external(env, p, finalize, NULL, &external);
-  process_watch(p);
-  pty_poll(p);
   result[0] = p->pid;
+  if (!elsewhere) pty_unref(p);
   return external;
 }
+
+static napi_value js_spawn(napi_env env, napi_callback_info info) { return begin(env, info, false); }
+
+static napi_value js_start(napi_env env, napi_callback_info info) { return begin(env, info, true); }
 
 /*
  * Like a typed character, but at once: TIOCSIG lets the kernel find the group, without a race. It knows three signals only;
@@ -220,6 +251,7 @@ void pty_exports(napi_env env, napi_value exports) {
     napi_set_named_property(env, exports, "steps", steps);
   }
   export_function(env, exports, "spawn", js_spawn);
+  export_function(env, exports, "start", js_start);
   export_function(env, exports, "resize", js_resize);
   export_function(env, exports, "signalForeground", js_signal_foreground);
   export_function(env, exports, "close", js_close);

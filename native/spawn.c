@@ -197,3 +197,11 @@ failed:
   if (slave >= 0) close(slave);
   if (master >= 0) close(master);
 }
+
+/* After a failure late in a start: the program runs, but nobody will ever know. */
+void spawn_undo(const struct spawned *started) {
+  kill(-started->pid, SIGKILL); /* it leads a group from before it is the program */
+  process_reap_now(started->pid);
+  close(started->slave);
+  close(started->master);
+}

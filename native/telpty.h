@@ -23,7 +23,10 @@
 #define DRAIN_LIMIT (64 * 1024)
 
 /* The functions of `AddonCallbacks` in src/pty/binding.ts, in the order of setup(), then those of `ConnectionCallbacks`. */
-enum callback { ON_READ, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, PTY_CALLBACKS, ON_INPUT = PTY_CALLBACKS, ON_WRITABLE, CALLBACKS };
+enum callback {
+  ON_STARTED, ON_READ, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, PTY_CALLBACKS,
+  ON_INPUT = PTY_CALLBACKS, ON_WRITABLE, CALLBACKS
+};
 
 struct pty;
 
@@ -58,6 +61,7 @@ struct state {
 
   uv_idle_t finisher; /* runs while `finishing` has entries */
   uv_timer_t retry;   /* runs while `writing` has entries; see write.c */
+  struct starter *starter; /* NULL until something is started elsewhere; see starter.c */
   uv_signal_t sigchld; /* runs while a program is watched without a pidfd */
   unsigned watched_by_signal;
 
@@ -192,9 +196,18 @@ void plan_free(struct plan *plan);
 /* spawn.c, child.c */
 extern const char *const step_names[STEPS];
 void spawn(const struct plan *plan, struct spawned *result);
+void spawn_undo(const struct spawned *started);
 _Noreturn void child_main(const struct plan *plan, int slave, struct report *report);
 
+/* starter.c */
+int starter_add(struct pty *p, const struct plan *plan, napi_ref request);
+unsigned starter_pending(const struct state *s);
+void starter_stop(struct state *s);
+void starter_close(struct state *s);
+
 /* pty.c */
+void pty_started(struct pty *p, struct spawned *started);
+void pty_never(struct pty *p);
 void pty_ref(struct pty *p);
 void pty_unref(struct pty *p);
 void pty_close_terminal(struct pty *p);

@@ -41,6 +41,8 @@ export interface SpawnRequest {
 
 /** What the addon calls. One set for all pseudo-terminals of a thread; the first argument is the owner given to `spawn`. */
 export interface AddonCallbacks<Owner> {
+  /** What `start` began has come to its end: the process id, or a negative error number and the index of the step. */
+  readonly started: (owner: Owner, result: number, step: number) => void;
   /** `length` bytes of output were put at `offset` of the slab last given to `useSlab`. */
   readonly read: (owner: Owner, offset: number, length: number) => void;
   /** The rest of a `write` has gone out, or the terminal takes no more. */
@@ -108,6 +110,11 @@ export interface Addon {
   readonly drainLimit: number;
 
   spawn(owner: object, request: SpawnRequest): NativePty | undefined;
+  /**
+   * As `spawn`, but the program is started by a thread of the addon while the loop goes on; `started` is called with what
+   * came of it. Until then nothing can be done with what is returned. `undefined` where no thread can be had.
+   */
+  start(owner: object, request: SpawnRequest): NativePty | undefined;
   pause(pty: NativePty): void;
   resume(pty: NativePty): void;
   /** Writes what the terminal takes now and keeps a copy of the rest for later. Returns the bytes taken. */
@@ -129,7 +136,7 @@ export interface Addon {
    * cannot be vouched for because its leader is gone (see `signalMember`).
    */
   signalGroups(pty: NativePty, signal: number): number;
-  /** SIGKILL to every program of this thread and its foreground group. */
+  /** SIGKILL to every program of this thread and its foreground group; no `start` is finished after it. */
   killAll(): void;
   /** From now on an ended program is kept as a zombie, which reserves its session's number, until `reap`. */
   hold(pty: NativePty): void;
@@ -173,8 +180,8 @@ export interface Addon {
 
   /** For tests: whether ends of programs started from now on are noticed by pidfd (if the system has it) or by SIGCHLD. */
   usePidfd(on: boolean): void;
-  /** For tests: how many terminals, connections and program watches this thread holds; how many are read in bulk. */
-  counts(): { terminals: number; children: number; connections: number; lanes: number };
+  /** For tests: how many terminals, connections, programs and unfinished starts this thread holds; how many are read in bulk. */
+  counts(): { terminals: number; children: number; connections: number; lanes: number; starting: number };
 }
 
 // The same two steps up from src/pty and from dist/pty.

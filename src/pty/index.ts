@@ -1,5 +1,6 @@
 /** `telpty/pty`: a program on a pseudo-terminal. Knows no Telnet. */
 export { type ControlCharacter, type ModeFlag, type Modes, saneModes } from './modes.ts';
 export type { Limit, Limits, PtyOptions } from './options.ts';
-export { type ExitStatus, type HangupOptions, Pty, spawnPty } from './pty.ts';
+export { type ExitStatus, type HangupOptions, Pty } from './pty.ts';
+export { spawnPty, startPty } from './start.ts';
 export { lookupUser, type User } from './users.ts';

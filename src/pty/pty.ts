@@ -25,6 +25,7 @@ import {
 } from './modes.ts';
 import { checkSize, type PtyOptions, spawnRequest } from './options.ts';
 import { signalName, signalNumber } from './signals.ts';
+import { type StartCallback, startError } from './start-result.ts';
 
 /** How a program ended: exactly one of the two is set (neither where somebody else reaped it). */
 export interface ExitStatus {
@@ -84,8 +85,6 @@ let setup: () => void;
  * write. Once the program has ended, what is written is discarded without an error.
  */
 export class Pty extends Duplex {
-  /** The process id of the program, which is also that of its session and of its first process group. */
-  readonly pid: number;
   /**
    * Resolves once the program has ended and was reaped; never rejects. The terminal may still hold output then: `'end'`
    * is the sign that it has all been read.
@@ -93,10 +92,13 @@ export class Pty extends Duplex {
   readonly exited: Promise<ExitStatus>;
 
   readonly #native: NativePty;
+  #pid: number;
   #cols: number;
   #rows: number;
   /** Whether the addon is told not to read. */
   #paused = false;
+  /** Waits for the end of the start. */
+  #started: StartCallback | undefined;
   #closed = false;
   #gone = false;
   #resolveExited!: (status: ExitStatus) => void;
@@ -109,26 +111,29 @@ export class Pty extends Duplex {
   #user: PtyUser | undefined;
 
   /** As {@link spawnPty}. */
-  constructor(file: string, args: readonly string[] = [], options: PtyOptions = {}) {
+  constructor(file: string, args?: readonly string[], options?: PtyOptions);
+  /** @internal With `started`, as {@link startPty}: for use only once that was called, and never if it got an error. */
+  constructor(file: string, args: readonly string[], options: PtyOptions, started: StartCallback);
+  constructor(file: string, args: readonly string[] = [], options: PtyOptions = {}, started?: StartCallback) {
     const request = spawnRequest(file, args, options);
     // Not half-open: the end of the output is the end of the terminal, so nothing is left to write to.
     super({ allowHalfOpen: false, highWaterMark });
     setup();
-    const native = addon().spawn(this, request);
-    if (native === undefined) {
-      const { name, text } = systemError(request.result[0]!);
-      const step = addon().steps[request.result[1]!]!;
-      // For the two steps that are about a name, the name says where; for the others the step must.
-      const where = step === 'exec' ? '' : step === 'chdir' ? `${options.cwd}: ` : `${step}: `;
-      throw new TelptyError('ERR_PTY_SPAWN', `cannot start '${file}': ${where}${text}`, { step, errno: name, file });
-    }
+    const native = started === undefined ? addon().spawn(this, request) : addon().start(this, request);
+    if (native === undefined) throw startError(file, options.cwd, request.result[0]!, request.result[1]!);
     this.#native = native;
-    this.pid = request.result[0]!;
+    this.#started = started;
+    this.#pid = request.result[0]!;
     this.#cols = request.terminal[0]!;
     this.#rows = request.terminal[1]!;
     this.exited = new Promise(resolve => {
       this.#resolveExited = resolve;
     });
+  }
+
+  /** The process id of the program, which is also that of its session and of its first process group. */
+  get pid(): number {
+    return this.#pid;
   }
 
   /** The terminal's width as last set here. */
@@ -384,6 +389,12 @@ export class Pty extends Duplex {
       // heed the SIGHUP that the kernel sends: no program outlives its server.
       process.once('exit', () => addon().killAll());
       addon().setup<Pty>({
+        started(pty, result, step) {
+          const started = pty.#started!;
+          pty.#started = undefined;
+          if (result > 0) pty.#pid = result;
+          started(result, step);
+        },
         read(pty, offset, length) {
           const view = Pty.#slab!.subarray(offset, offset + length);
           if (pty.#user !== undefined) {
@@ -423,21 +434,4 @@ export class Pty extends Duplex {
       Pty.#slab = Pty.#newSlab();
     };
   }
-}
-
-/**
- * Starts a program on a new pseudo-terminal: as the leader of its own session, with the terminal as its standard input,
- * output and error and nothing else open, all signals at their defaults and none blocked.
- *
- * Returns when the program's first instruction is due: what can fail has failed by then. This blocks the event loop for
- * the time of the start, half a millisecond as a rule.
- *
- * @param file the program: a path if it contains a slash, else looked for in the PATH of `options.env`.
- * @param args its arguments, without `argv[0]`.
- * @throws TelptyError `ERR_PTY_SPAWN` with `step` (open, winsize, termios, fork, setsid, ctty, rlimit, setgroups, setgid,
- *   setuid, chdir, exec), `errno` and `file`; `ERR_INVALID_ARGUMENT`; `ERR_UNKNOWN_USER`; `ERR_PTY_UNSUPPORTED` where
- *   there is no addon.
- */
-export function spawnPty(file: string, args: readonly string[] = [], options: PtyOptions = {}): Pty {
-  return new Pty(file, args, options);
 }

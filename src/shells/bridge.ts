@@ -7,7 +7,7 @@ import type { Session } from '../session.ts';
 import type { SessionConsumer, SessionEvents } from '../session-types.ts';
 import { EraseKey } from './erase-key.ts';
 import { interrupt, keyOf } from './interrupts.ts';
-import type { ShellMode } from './modes.ts';
+import { type ShellMode, terminalEchoes } from './modes.ts';
 import { PromptMark } from './prompt-mark.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
 import { SynchronizedOutput } from './synchronized-output.ts';
@@ -28,6 +28,8 @@ export interface BridgeOptions {
   readonly mode: ShellMode;
   /** The erase character the terminal was started with. */
   readonly erase: number;
+  /** Whether the terminal was started with echo, where that follows the client. */
+  readonly echo: boolean;
   readonly neverSendGa: boolean;
   /** Milliseconds between SIGHUP and SIGKILL; 0 is for ever. */
   readonly killTimeout: number;
@@ -117,12 +119,24 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#on('hangup', () => this.#hangup());
     this.#on('close', () => this.#clientGone());
     this.#on('finishing', () => this.#clientFinished());
+    this.#catchUp();
     if (session.destroyed) this.#clientGone();
     else if (session.hangupReason !== undefined) this.#hangup();
     else if (session.inputFinished) this.#clientFinished();
     // Last, because it starts the flow of what was typed before the program ran.
     session.consume(this);
     session.join(pty);
+  }
+
+  /** What the client told while the program was being started has come too late for its terminal. */
+  #catchUp(): void {
+    const session = this.#session;
+    const pty = this.#pty;
+    const columns = dimension(session.terminal.columns, pty.cols);
+    const rows = dimension(session.terminal.rows, pty.rows);
+    if (columns !== pty.cols || rows !== pty.rows) this.#resize.push(columns, rows);
+    const echo = terminalEchoes(session);
+    if (this.#options.mode.echoFollows && echo !== this.#options.echo) this.#onTerminal(() => pty.setModes({ echo }));
   }
 
   #on<E extends keyof ListenedEvents>(event: E, listener: (...args: ListenedEvents[E]) => void): void {

@@ -1,5 +1,6 @@
 import { Option, type Side } from '../protocol/index.ts';
 import type { Modes } from '../pty/index.ts';
+import type { Session } from '../session.ts';
 
 /** How a program's terminal starts, and what is asked of the client to match it. */
 export interface ShellMode {
@@ -67,3 +68,8 @@ export const shellModes: Readonly<Record<ModeName, ShellMode>> = {
     learnErase: false,
   },
 };
+
+/** RFC 857: whoever has echo enabled does it. Until the client has answered, that is the terminal. */
+export function terminalEchoes({ telnet }: Session): boolean {
+  return telnet.isEnabled(Option.ECHO, 'local') || !telnet.isSettled(Option.ECHO, 'local');
+}

@@ -2,8 +2,7 @@ import { userInfo } from 'node:os';
 import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
-import { Option } from '../protocol/index.ts';
-import { type ExitStatus, type Limits, type Pty, spawnPty, type User } from '../pty/index.ts';
+import { type ExitStatus, type Limits, type Pty, startPty, type User } from '../pty/index.ts';
 import type { Session } from '../session.ts';
 import { Bridge, type BridgeOptions } from './bridge.ts';
 import {
@@ -16,7 +15,7 @@ import {
 } from './environment.ts';
 import { eraseCharacter } from './erase-key.ts';
 import { keyOf } from './interrupts.ts';
-import { type ModeName, shellModes } from './modes.ts';
+import { type ModeName, shellModes, terminalEchoes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
 
@@ -133,13 +132,24 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   };
   session.on('command', typeKey);
   await readyToStart(session, options.negotiationTimeout ?? 2_000);
-  session.off('command', typeKey);
-  if (session.destroyed || session.hangupReason !== undefined) return { code: null, signal: null };
-  const { pty, bridgeOptions } = start(session, program);
-  return new Bridge(session, pty, bridgeOptions).run();
+  if (session.destroyed || session.hangupReason !== undefined) {
+    session.off('command', typeKey);
+    return { code: null, signal: null };
+  }
+  // Whoever asks for an end meanwhile is heard: the bridge looks for it once there is a program to be hung up.
+  session.on('hangup', nothing);
+  try {
+    const { pty, bridgeOptions } = await start(session, program);
+    return new Bridge(session, pty, bridgeOptions).run();
+  } finally {
+    session.off('hangup', nothing);
+    session.off('command', typeKey);
+  }
 }
 
-function start(session: Session, program: Program): { pty: Pty; bridgeOptions: BridgeOptions } {
+function nothing(): void {}
+
+async function start(session: Session, program: Program): Promise<{ pty: Pty; bridgeOptions: BridgeOptions }> {
   const { options, mode, file, args } = program;
   const { terminal } = session;
   const cols = dimension(terminal.columns, DEFAULT_COLUMNS);
@@ -159,13 +169,10 @@ function start(session: Session, program: Program): { pty: Pty; bridgeOptions: B
   if (rejected.length > 0) options.onReject?.(session, rejected);
 
   const erase = mode.terminal.verase ?? eraseCharacter(env.TERM ?? '');
-  const echoRefused =
-    mode.echoFollows &&
-    session.telnet.isSettled(Option.ECHO, 'local') &&
-    !session.telnet.isEnabled(Option.ECHO, 'local');
+  const echo = terminalEchoes(session);
   const locale = env.LC_ALL ?? env.LC_CTYPE ?? env.LANG ?? '';
   const charset = charsetOfLocale(locale) ?? canonicalCharset(terminal.charset ?? program.encoding);
-  const pty = spawn(session, file, args, {
+  const pty = await launch(session, file, args, {
     cwd: options.cwd,
     env,
     cols,
@@ -174,12 +181,13 @@ function start(session: Session, program: Program): { pty: Pty; bridgeOptions: B
     user: options.user,
     limits: options.limits ?? {},
     // IUTF8 makes the erase key take a whole character; in any other set than the one the program is told, it would eat the wrong number of bytes.
-    modes: { ...mode.terminal, ...(echoRefused ? { echo: false } : {}), verase: erase, iutf8: charset === 'UTF-8' },
+    modes: { ...mode.terminal, ...(mode.echoFollows ? { echo } : {}), verase: erase, iutf8: charset === 'UTF-8' },
   });
   options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows });
   const bridgeOptions = {
     mode,
     erase,
+    echo,
     neverSendGa: options.neverSendGa ?? false,
     killTimeout: options.killTimeout ?? 1_000,
     linger: options.linger ?? 500,
@@ -188,9 +196,9 @@ function start(session: Session, program: Program): { pty: Pty; bridgeOptions: B
 }
 
 /** Starts the program, or tells the client in one line why not. */
-function spawn(session: Session, file: string, args: readonly string[], options: Parameters<typeof spawnPty>[2]): Pty {
+async function launch(session: Session, ...program: Parameters<typeof startPty>): Promise<Pty> {
   try {
-    return spawnPty(file, args, options);
+    return await startPty(...program);
   } catch (error) {
     const why = error instanceof TelptyError ? error.message : 'cannot start the program';
     session.write(`telpty: ${why}\r\n`);

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { Worker } from 'node:worker_threads';
 import { addon } from '../../src/pty/binding.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
-import { closed, held, inNode, isAlive, readAll, run, until, zombies } from './support.ts';
+import { closed, held, inNode, isAlive, readAll, run, startWorker, until, zombies } from './support.ts';
 
 async function spawnMany(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
@@ -26,7 +25,7 @@ test('500 programs leave no descriptor, thread or zombie', async () => {
   await spawnMany(500);
   assert.deepEqual(held(), before);
   assert.deepEqual(zombies(), []);
-  assert.deepEqual(addon().counts(), { terminals: 0, children: 0, connections: 0, lanes: 0 });
+  assert.deepEqual(addon().counts(), { terminals: 0, children: 0, connections: 0, lanes: 0, starting: 0 });
 });
 
 test('a session holds three descriptors and no thread', async () => {
@@ -94,17 +93,6 @@ test('a server that exits takes its programs with it', async () => {
   assert.ok(pid > 0);
   while (isAlive(pid)) await new Promise(setImmediate);
 });
-
-const workerModule = (body: string) => `
-  import { parentPort } from 'node:worker_threads';
-  import { spawnPty } from ${JSON.stringify(new URL('../../src/pty/index.ts', import.meta.url).href)};
-  ${body}`;
-
-function startWorker(body: string): Worker {
-  // A worker begins without the loader; it comes with the module it is given.
-  const code = `import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))}; register(); await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(workerModule(body))}));`;
-  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
-}
 
 test('several threads at once', async () => {
   const body = `

@@ -1,6 +1,7 @@
 /** Help for the tests of pseudo-terminals: reading to a point, and looking at processes from outside. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import { type Pty, type PtyOptions, spawnPty } from '../../src/pty/index.ts';
 
 export const isRoot = process.getuid!() === 0;
@@ -82,6 +83,22 @@ function moduleText(body: string): string {
   return `import * as pty from ${JSON.stringify(entry)};\n${body}`;
 }
 
+/** The arguments with which Node runs an ES module in which `pty` is `telpty/pty`. */
+export function nodeArguments(body: string): string[] {
+  return ['--import', loader, '--input-type=module', '-e', moduleText(body)];
+}
+
+/** Runs an ES module that has `startPty` and `spawnPty` in a worker thread. */
+export function startWorker(body: string): Worker {
+  const text = `
+  import { parentPort } from 'node:worker_threads';
+  import { spawnPty, startPty } from ${JSON.stringify(entry)};
+  ${body}`;
+  // A worker begins without the loader; it comes with the module it is given.
+  const code = `import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))}; register(); await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(text)}));`;
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+}
+
 /**
  * Runs an ES module, in which `pty` is `telpty/pty`, in a Node of its own on a terminal; `prefix` is put before its command
  * line and `redirections` after it.
@@ -96,8 +113,7 @@ export function inNode(prefix: string, body: string, redirections = '') {
  * output; a non-zero exit throws.
  */
 export function asNobody(body: string): string {
-  const args = ['--import', loader, '--input-type=module', '-e', moduleText(body)];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+  const { status, stdout, stderr } = spawnSync(process.execPath, nodeArguments(body), {
     encoding: 'utf8',
     cwd: '/',
     env: { PATH: process.env.PATH, TSX_DISABLE_CACHE: '1' },

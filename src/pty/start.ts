@@ -1,0 +1,40 @@
+/** The two ways to start a program: at once, and without holding up the event loop. */
+import type { PtyOptions } from './options.ts';
+import { Pty } from './pty.ts';
+import { startError } from './start-result.ts';
+
+/**
+ * Starts a program on a new pseudo-terminal: as the leader of its own session, with the terminal as its standard input,
+ * output and error and nothing else open, all signals at their defaults and none blocked.
+ *
+ * Returns when the program's first instruction is due: what can fail has failed by then. This blocks the event loop for
+ * the time of the start, a quarter of a millisecond as a rule; {@link startPty} does not.
+ *
+ * @param file the program: a path if it contains a slash, else looked for in the PATH of `options.env`.
+ * @param args its arguments, without `argv[0]`.
+ * @throws TelptyError `ERR_PTY_SPAWN` with `step` (open, winsize, termios, fork, setsid, ctty, rlimit, setgroups, setgid,
+ *   setuid, chdir, exec), `errno` and `file`; `ERR_INVALID_ARGUMENT`; `ERR_UNKNOWN_USER`; `ERR_PTY_UNSUPPORTED` where
+ *   there is no addon.
+ */
+export function spawnPty(file: string, args: readonly string[] = [], options: PtyOptions = {}): Pty {
+  return new Pty(file, args, options);
+}
+
+/**
+ * The same without blocking the event loop: a thread of the addon makes the start. For servers, where others would wait.
+ *
+ * A start cannot be called off; who wants no program any more destroys the {@link Pty} when it is there. One that is under
+ * way when the process or the worker ends leaves nothing behind.
+ *
+ * @returns a promise of the terminal, from the moment its program runs. Its output may be read from then on, and none is
+ *   lost before.
+ * @throws (rejects) as {@link spawnPty} throws.
+ */
+export function startPty(file: string, args: readonly string[] = [], options: PtyOptions = {}): Promise<Pty> {
+  return new Promise((resolve, reject) => {
+    const pty = new Pty(file, args, options, (result, step) => {
+      if (result > 0) resolve(pty);
+      else reject(startError(file, options.cwd, -result, step));
+    });
+  });
+}
