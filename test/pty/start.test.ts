@@ -7,10 +7,8 @@ import { test } from 'node:test';
 import { addon } from '../../src/pty/binding.ts';
 import { spawnPty, startPty } from '../../src/pty/index.ts';
 import { HeldProgram } from '../support/held-program.ts';
-import { assertNoLeaks, holdings, processes } from '../support/leaks.ts';
+import { assertNoLeaks, assertNothingHeld, holdings, processes } from '../support/leaks.ts';
 import { closed, inNode, nodeArguments, readAll, startWorker } from './support.ts';
-
-const NOTHING = { terminals: 0, children: 0, starting: 0 };
 
 test('the program, its terminal and its output are those of spawnPty', async () => {
   const look = 'cut -d" " -f1,6 /proc/$$/stat; stty size; echo "$TERM $0 $1"; exit 3';
@@ -49,7 +47,7 @@ test('what fails, fails as with spawnPty', async () => {
     const { message, ...fields } = expected as Error;
     await assert.rejects(startPty(...given), { message, ...fields }, String(given[0]));
   }
-  assert.deepEqual(addon().counts(), NOTHING);
+  assertNothingHeld();
 });
 
 test('a hundred at once, some of which cannot be started', async () => {
@@ -67,7 +65,7 @@ test('a hundred at once, some of which cannot be started', async () => {
   assert.equal(addon().counts().starting, 100);
   const pids = (await Promise.all(starts)).filter(pid => pid !== 0);
   assert.equal(new Set(pids).size, 90);
-  assert.deepEqual(addon().counts(), NOTHING);
+  assertNothingHeld();
   await assertNoLeaks(process.pid, before);
 });
 
@@ -177,6 +175,6 @@ test('destroyed as soon as it is there: nothing is left', async () => {
   for (const pty of ptys) pty.destroy();
   await Promise.all(ptys.map(pty => pty.exited));
   await Promise.all(ptys.map(closed));
-  assert.deepEqual(addon().counts(), NOTHING);
+  assertNothingHeld();
   await assertNoLeaks(process.pid, before);
 });

@@ -6,6 +6,7 @@ import { Option } from '../../src/protocol/index.ts';
 import { addon } from '../../src/pty/binding.ts';
 import { HeldProgram } from '../support/held-program.ts';
 import { Host, XTERM } from '../support/host.ts';
+import { assertNothingHeld } from '../support/leaks.ts';
 import { CMD, OPT } from '../support/wire.ts';
 
 async function hostHeld(held: HeldProgram): Promise<Host> {
@@ -56,7 +57,7 @@ test('a session that is destroyed: its program is hung up as soon as there is on
   await held.release();
   assert.deepEqual((await host.outcome()).result, { code: null, signal: 'SIGHUP' });
   await wire.untilEnd();
-  assert.deepEqual(addon().counts(), { terminals: 0, children: 0, starting: 0 });
+  assertNothingHeld();
 });
 
 test('a shutdown: the same, and it waits for it', async () => {
@@ -73,7 +74,7 @@ test('a shutdown: the same, and it waits for it', async () => {
   await wire.untilEnd();
   await shutdown;
   assert.deepEqual(host.outcomes[0]!.result, { code: null, signal: 'SIGHUP' });
-  assert.deepEqual(addon().counts(), { terminals: 0, children: 0, starting: 0 });
+  assertNothingHeld();
 });
 
 test('a start that fails in the end: one line for the client, and an error that has all the fields', async () => {

@@ -1,6 +1,8 @@
+import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { addon } from '../../src/pty/binding.ts';
 
 /** One process as /proc tells it. */
 export interface ProcessInfo {
@@ -156,4 +158,13 @@ export async function untilTrue(condition: () => boolean, timeout = 10_000, desc
     if (Date.now() > deadline) throw new Error(`${timeout} ms passed: ${describe ? describe() : condition}`);
     await delay(20);
   }
+}
+
+/** Fails if this thread's addon holds a terminal, a program, a connection or anything else that comes and goes. */
+export function assertNothingHeld(): void {
+  const counts = addon().counts();
+  assert.deepEqual(
+    Object.entries(counts).filter(([, count]) => count !== 0),
+    [],
+  );
 }
