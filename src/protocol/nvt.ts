@@ -1,9 +1,13 @@
 import { Command } from './constants.ts';
+import { cut, slabFor } from './slab.ts';
+import { find, first as place, repeat } from './words.ts';
 
 const { IAC, SB, SE } = Command;
 const NUL = 0;
 const LF = 10;
 const CR = 13;
+const IACS = repeat(IAC);
+const CRS = repeat(CR);
 
 /**
  * What goes out. Data in the network virtual terminal's form (RFC 854, "The NVT printer and keyboard"): 255 is doubled,
@@ -79,26 +83,70 @@ function bareCarriageReturn(data: Uint8Array): number {
   return data.length;
 }
 
-/**
- * Writes the escaped form into a buffer of exactly its size. From the first escape on this goes byte by byte: in random
- * data, escapes are too near to each other for searches and block copies to be worth their calls.
- */
+/** The escaped form in memory of its own, which stays as it is. Nothing before `first` has to change. */
 function rewrite(data: Uint8Array, first: number, pays: boolean, nvt: boolean): Uint8Array {
-  const last = data.length - 1;
-  let extra = pays ? 1 : 0;
-  for (let i = first; i <= last; i++) {
-    const byte = data[i]!;
-    if (byte === IAC || (nvt && byte === CR && i < last && data[i + 1] !== LF)) extra++;
-  }
-  const out = new Uint8Array(data.length + extra);
-  let at = pays ? 1 : 0; // the NUL that is paid is the zero the buffer begins with
-  out.set(data.subarray(0, first), at);
+  // Random data has one escape in 128 bytes. Room for all to double would be cleared, and charged, for nothing.
+  return escapeInto(data, first, pays, nvt, data.length >> 4) ?? escapeInto(data, first, pays, nvt, data.length)!;
+}
+
+/** What is written at once may reach this far beyond what is meant, in bytes. */
+const OVERHANG = 8;
+
+/** @returns `undefined` if there are more escapes than `room`. */
+function escapeInto(
+  data: Uint8Array,
+  first: number,
+  pays: boolean,
+  nvt: boolean,
+  room: number,
+): Uint8Array | undefined {
+  const { length } = data;
+  const slab = slabFor(length + 1 + room + OVERHANG);
+  const { bytes, view } = slab;
+  const source = new DataView(data.buffer, data.byteOffset, length);
+  const carriageReturns = nvt ? CRS : IACS;
+  let left = room;
+  let at = slab.used;
+  if (pays) bytes[at++] = NUL;
+  if (first > 0) bytes.set(data.subarray(0, first), at);
   at += first;
-  for (let i = first; i <= last; i++) {
-    const byte = data[i]!;
-    out[at++] = byte;
-    if (byte === IAC) out[at++] = IAC;
-    else if (nvt && byte === CR && i < last && data[i + 1] !== LF) out[at++] = NUL;
+  let from = first;
+  while (from <= length - 8) {
+    const low = source.getInt32(from, true);
+    const high = source.getInt32(from + 4, true);
+    view.setInt32(at, low, true);
+    view.setInt32(at + 4, high, true);
+    const inLow = find(low, IACS) | find(low, carriageReturns);
+    const inHigh = find(high, IACS) | find(high, carriageReturns);
+    if ((inLow | inHigh) === 0) {
+      from += 8;
+      at += 8;
+      continue;
+    }
+    const upTo = 1 + (inLow === 0 ? 4 + place(inHigh) : place(inLow));
+    from += upTo;
+    at += upTo;
+    if (data[from - 1] === IAC) {
+      bytes[at++] = IAC;
+      // A picture's white, an erased disk: as many as there are.
+      for (; left > 0 && from < length && data[from] === IAC; from++, at += 2, left--) {
+        bytes[at] = IAC;
+        bytes[at + 1] = IAC;
+      }
+    } else if (from < length && data[from] !== LF) {
+      bytes[at++] = NUL;
+    } else {
+      continue;
+    }
+    if (--left < 0) return undefined;
   }
-  return out;
+  while (from < length) {
+    const byte = data[from++]!;
+    bytes[at++] = byte;
+    if (byte === IAC) bytes[at++] = IAC;
+    else if (nvt && byte === CR && from < length && data[from] !== LF) bytes[at++] = NUL;
+    else continue;
+    if (--left < 0) return undefined;
+  }
+  return cut(slab, at);
 }
