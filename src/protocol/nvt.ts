@@ -111,41 +111,37 @@ function escapeInto(
   if (first > 0) bytes.set(data.subarray(0, first), at);
   at += first;
   let from = first;
-  while (from <= length - 8) {
-    const low = source.getInt32(from, true);
-    const high = source.getInt32(from + 4, true);
-    view.setInt32(at, low, true);
-    view.setInt32(at + 4, high, true);
-    const inLow = find(low, IACS) | find(low, carriageReturns);
-    const inHigh = find(high, IACS) | find(high, carriageReturns);
-    if ((inLow | inHigh) === 0) {
-      from += 8;
-      at += 8;
-      continue;
+  while (from < length) {
+    let plain = 0;
+    for (; from <= length - 8; from += 8, at += 8) {
+      const low = source.getInt32(from, true);
+      const high = source.getInt32(from + 4, true);
+      view.setInt32(at, low, true);
+      view.setInt32(at + 4, high, true);
+      const inLow = find(low, IACS) | find(low, carriageReturns);
+      const inHigh = find(high, IACS) | find(high, carriageReturns);
+      if ((inLow | inHigh) !== 0) {
+        plain = inLow === 0 ? 4 + place(inHigh) : place(inLow);
+        break;
+      }
     }
-    const upTo = 1 + (inLow === 0 ? 4 + place(inHigh) : place(inLow));
-    from += upTo;
-    at += upTo;
-    if (data[from - 1] === IAC) {
+    from += plain;
+    at += plain;
+    if (from >= length) break;
+    // One byte, and what it becomes; after a 255 all that follow.
+    const byte = data[from++]!;
+    bytes[at++] = byte;
+    if (byte === IAC) {
       bytes[at++] = IAC;
-      // A picture's white, an erased disk: as many as there are.
       for (; left > 0 && from < length && data[from] === IAC; from++, at += 2, left--) {
         bytes[at] = IAC;
         bytes[at + 1] = IAC;
       }
-    } else if (from < length && data[from] !== LF) {
+    } else if (nvt && byte === CR && from < length && data[from] !== LF) {
       bytes[at++] = NUL;
     } else {
       continue;
     }
-    if (--left < 0) return undefined;
-  }
-  while (from < length) {
-    const byte = data[from++]!;
-    bytes[at++] = byte;
-    if (byte === IAC) bytes[at++] = IAC;
-    else if (nvt && byte === CR && from < length && data[from] !== LF) bytes[at++] = NUL;
-    else continue;
     if (--left < 0) return undefined;
   }
   return cut(slab, at);
