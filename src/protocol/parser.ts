@@ -1,5 +1,6 @@
 import { Command, type Verb } from './constants.ts';
 import type { WarningCode } from './events.ts';
+import { gather } from './gather.ts';
 import { Payload } from './payload.ts';
 
 const { IAC, SB, SE, WILL, EOF } = Command;
@@ -7,6 +8,8 @@ const NUL = 0;
 const LF = 10;
 const CR = 13;
 const NOTHING = new Uint8Array(0);
+/** A run shorter than this is gathered with those that follow it: in bytes, what a view costs its receiver. */
+const SHORT = 2 * 1024;
 
 /**
  * How the end of a line in NVT input is delivered (RFC 854; RFC 1123, 3.3.1).
@@ -40,7 +43,9 @@ const State = { DATA: 0, IAC: 1, VERB: 2, SB: 3, SB_IAC: 4, PAYLOAD: 5, PAYLOAD_
  *
  * A run of data is a view of the caller's chunk, up to the next thing to act on, found by `indexOf` (which is `memchr`
  * where the chunk is Node's Buffer). No byte of plain data passes through JavaScript one by one, and the places found
- * are kept, so that the searches of one chunk are linear together.
+ * are kept, so that the searches of one chunk are linear together. Where runs are short because bytes between them are
+ * undone (lines, doubled 255), they are gathered into one in memory of their own: a receiver does with each run what
+ * costs far more than to copy it.
  *
  * End of line, outside BINARY: a CR is delivered at once, and what follows it decides whether that byte is swallowed (see
  * {@link CarriageReturn}), in the same chunk or a later one. Commands in between do not end the wait: in
@@ -162,27 +167,45 @@ export class Parser {
 
   /** One run of data, or nothing if an IAC or a swallowed byte is next. */
   #data(binary: boolean): Token | undefined {
-    const start = this.#at;
-    const iac = this.#findIac();
-    if (start === iac) {
-      this.#at++;
-      this.#state = State.IAC;
-      return undefined;
+    const chunk = this.#chunk;
+    const isHalf = this.#literal;
+    let start = this.#at;
+    if (this.#findIac() === start) {
+      if (chunk[start + 1] !== IAC) {
+        this.#at++;
+        this.#state = State.IAC;
+        return undefined;
+      }
+      // The second one is data, and goes with what follows.
+      start++;
+      this.#nextIac = find(chunk, IAC, start + 1);
     }
+    const iac = this.#nextIac;
     let end = iac;
-    if (binary) {
-      this.#afterCarriageReturn = false;
-    } else if (this.#afterCarriageReturn && this.#isSwallowed(this.#chunk[start]!)) {
-      this.#afterCarriageReturn = false;
-      this.#at++;
-      return undefined;
-    } else {
+    if (!binary) {
+      if (this.#afterCarriageReturn && this.#isSwallowed(chunk[start]!)) {
+        this.#afterCarriageReturn = false;
+        this.#at++;
+        return undefined;
+      }
       end = this.#swallowsLineFeed ? this.#endOfKeys(start, iac) : this.#endOfText(start, iac);
-      this.#afterCarriageReturn = this.#chunk[end - 1] === CR;
+    }
+    let view: Uint8Array;
+    if (end - start < SHORT && !isHalf && this.#goesOn(end, iac)) {
+      const swallowed = binary ? 'nothing' : this.#swallowsLineFeed ? 'NUL and LF' : 'NUL';
+      ({ data: view, end } = gather(chunk, this.#at, swallowed));
+    } else {
+      view = start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
     }
     this.#at = end;
-    const whole = start === 0 && end === this.#chunk.length;
-    return { kind: 'data', view: whole ? this.#chunk : this.#chunk.subarray(start, end) };
+    this.#afterCarriageReturn = !binary && chunk[end - 1] === CR;
+    return { kind: 'data', view };
+  }
+
+  /** Whether data goes on behind the run that ends at `end`, with only a byte between them that is no data. */
+  #goesOn(end: number, iac: number): boolean {
+    const next = end < iac ? end + 1 : end;
+    return next < this.#chunk.length && (this.#chunk[next] !== IAC || this.#chunk[next + 1] === IAC);
   }
 
   #isSwallowed(byte: number): boolean {

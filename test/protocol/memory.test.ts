@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Telnet } from '../../src/protocol/index.ts';
+import { Parser } from '../../src/protocol/parser.ts';
+import { cuts } from './support/recorder.ts';
 import { definitionOf } from './support/tables.ts';
 
 /** Stretches of one kind each, long enough that words of four bytes, whole slabs and the ends of both are met. */
@@ -69,5 +71,78 @@ test('long data, sparse and dense escapes, at any alignment: what is sent is rig
       assertUnchanged(sent);
     }),
     { numRuns: 300 },
+  );
+});
+
+test('long input, in any cut: what is delivered is right, and stays as it was while the chunks do', () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 5000 }), { maxLength: 12 });
+  const ends = fc.constantFrom('key' as const, 'text' as const);
+  fc.assert(
+    fc.property(
+      fc.array(data, { minLength: 1, maxLength: 4 }),
+      sizes,
+      ends,
+      fc.boolean(),
+      (parts, pieces, end, isBinary) => {
+        // A command between the parts; a CR before it waits for what follows it.
+        const wire = Buffer.from(parts.map(part => escaped(part, isBinary)).join('\xff\xf1'), 'latin1');
+        const whole = parts.map(latin1);
+        const got: Held[] = [];
+        const handlers = { send() {}, data: (view: Uint8Array) => hold(got, view), event() {} };
+        for (const cutSizes of [[], pieces]) {
+          const telnet = new Telnet(handlers, { options: [definitionOf('binary')], carriageReturn: end });
+          if (isBinary) telnet.receive(Uint8Array.of(255, 251, 0));
+          const from = got.length;
+          const chunks = [...cuts(wire, cutSizes)];
+          for (const chunk of chunks) telnet.receive(chunk);
+          assert.deepEqual(Buffer.concat(chunks), wire, 'the input is only read');
+          const keeps = isBinary || end === 'text';
+          const expected = whole.map(text => (keeps ? text : text.replaceAll('\r\n', '\r'))).join('');
+          assert.equal(
+            got
+              .slice(from)
+              .map(({ bytes }) => latin1(bytes))
+              .join(''),
+            expected,
+          );
+        }
+        assertUnchanged(got);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test('short runs come together, in pieces that are bounded; long ones are views', () => {
+  const runs = (chunk: Uint8Array, isBinary = false): Uint8Array[] => {
+    const parser = new Parser('key', 100);
+    parser.feed(chunk);
+    const found: Uint8Array[] = [];
+    for (let token = parser.next(isBinary); token !== undefined; token = parser.next(isBinary)) {
+      assert(token.kind === 'data');
+      found.push(token.view);
+    }
+    return found;
+  };
+  const lines = Buffer.from('a line of text\r\n'.repeat(4096));
+  for (const [chunk, isBinary] of [
+    [lines, false],
+    [Buffer.alloc(65_536, 255), false],
+    [Buffer.alloc(65_536, 255), true],
+    [Buffer.from('\r\0'.repeat(32_768)), false],
+  ] as const) {
+    const found = runs(chunk, isBinary);
+    assert(found.length <= 9, `${found.length} runs`);
+    assert(found.every(view => view.length <= 8192));
+  }
+  const long = Buffer.from(`${'x'.repeat(3000)}\r\n`.repeat(3));
+  assert(
+    runs(long).every(view => view.buffer === long.buffer),
+    'no copy',
+  );
+  const one = Buffer.from('ls\r\n');
+  assert(
+    runs(one).every(view => view.buffer === one.buffer),
+    'no copy where nothing follows',
   );
 });

@@ -114,6 +114,31 @@ test('any Duplex can be a connection', async () => {
   await server.shutdown();
 });
 
+test('input that a reader holds on to stays as it was, also where the engine gathered it from short runs', async () => {
+  const held: { bytes: Buffer; once: string }[] = [];
+  const server = createServer({
+    shell: async session => {
+      session.on('data', (bytes: Buffer) => held.push({ bytes, once: bytes.toString('latin1') }));
+      await once(session, 'end');
+    },
+  });
+  const ended = once(server, 'sessionEnd');
+  const transport = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
+  server.handle(transport);
+  let expected = '';
+  for (let n = 0; n < 200; n++) {
+    const lines = `line ${n} \xff\xff\r\n`.repeat(1 + n * 5);
+    expected += lines.replaceAll('\xff\xff', '\xff').replaceAll('\r\n', '\r');
+    transport.push(Buffer.from(lines, 'latin1'));
+  }
+  transport.push(null);
+  await ended;
+  assert.equal(held.map(({ bytes }) => bytes.toString('latin1')).join(''), expected);
+  for (const { bytes, once: then } of held) assert.equal(bytes.toString('latin1'), then);
+  assert(held.length < 1000, `${held.length} chunks for 100,000 lines`);
+  await server.shutdown();
+});
+
 test('a tap sees what passes both ways, without Telnet, until it is taken off', async () => {
   const seen: string[] = [];
   let untap: (() => void) | undefined;
