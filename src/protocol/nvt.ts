@@ -46,27 +46,23 @@ export function owesNul(data: Uint8Array, owed: boolean): boolean {
 
 /** IAC and a command, preceded by the NUL that is owed to an earlier CR. */
 export function frameCommand(code: number, owed = false): Uint8Array {
-  return Uint8Array.of(...debt(owed), IAC, code);
+  return owed ? Uint8Array.of(NUL, IAC, code) : Uint8Array.of(IAC, code);
 }
 
 /** IAC, WILL, WONT, DO or DONT, and an option's code. The code stands for itself: 255 is not doubled here. */
 export function frameNegotiation(verb: number, option: number, owed = false): Uint8Array {
-  return Uint8Array.of(...debt(owed), IAC, verb, option);
+  return owed ? Uint8Array.of(NUL, IAC, verb, option) : Uint8Array.of(IAC, verb, option);
 }
 
 /** IAC SB option payload IAC SE (RFC 855), 255 doubled in option and payload. */
 export function frameSubnegotiation(option: number, payload: Uint8Array, owed = false): Uint8Array {
-  const head = [...debt(owed), IAC, SB, ...(option === IAC ? [IAC, IAC] : [option])];
+  const head = [...(owed ? [NUL] : []), IAC, SB, ...(option === IAC ? [IAC, IAC] : [option])];
   const body = escapeBinary(payload);
   const frame = new Uint8Array(head.length + body.length + 2);
   frame.set(head);
   frame.set(body, head.length);
   frame.set([IAC, SE], head.length + body.length);
   return frame;
-}
-
-function debt(owed: boolean): number[] {
-  return owed ? [NUL] : [];
 }
 
 function position(data: Uint8Array, byte: number): number {
