@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline';
 import { binary } from './paths.ts';
 import { start, stop } from './processes.ts';
-import type { RunningServer } from './servers.ts';
+import { onCore, type RunningServer } from './servers.ts';
 
 /** What one run gave: numbers to be compared, and facts about it. `error` if there is nothing to compare. */
 export interface Sample {
@@ -22,7 +22,8 @@ export async function load(
   onEvent: (name: string) => void | Promise<void> = () => {},
 ): Promise<Sample> {
   const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const command = [binary('load'), mode, '--port', String(server.port), '--protocol', server.kind.protocol, ...words];
+  const client = [binary('load'), mode, '--port', String(server.port), '--protocol', server.kind.protocol, ...words];
+  const command = [...onCore(server.core), ...client];
   const child = start(command, { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdin!.on('error', () => {});
   // Every mode has a limit of its own; this is for a client that does not keep it.

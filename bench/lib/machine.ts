@@ -35,6 +35,32 @@ export function stealSince(before: Ticks): number {
   return (100 * (after.steal - before.steal)) / Math.max(1, after.total - before.total);
 }
 
+/**
+ * What the kernel has for itself, in KiB: every page that is neither free nor a program's nor of a file. Slabs are in it,
+ * stacks, page tables, and what it gets by vmalloc, which is most of a terminal. The whole machine's, so rough.
+ */
+export function kernelMemory(): number {
+  const text = readFileSync('/proc/meminfo', 'latin1');
+  const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  const others = ['MemFree', 'Buffers', 'Cached', 'SwapCached', 'AnonPages'].reduce(
+    (sum, name) => sum + field(name),
+    0,
+  );
+  return field('MemTotal') - others;
+}
+
+/** The same when it has stood still for half a second, or ten have gone by: what ended has to be cleared away. */
+export async function settledKernelMemory(): Promise<number> {
+  let last = kernelMemory();
+  for (let i = 0; i < 20; i++) {
+    await sleep(500);
+    const next = kernelMemory();
+    if (Math.abs(next - last) < 512) return next;
+    last = next;
+  }
+  return last;
+}
+
 export async function examine(): Promise<Machine> {
   const before = ticks();
   await sleep(1000);

@@ -20,29 +20,43 @@ const libraries: Readonly<Record<string, readonly string[]>> = { floor: ['-lutil
 
 const modified = (file: string): number => statSync(file).mtimeMs;
 
+/**
+ * The smallest program there is has no C library (see native/tiny.c). For a processor that it does not know there is
+ * h-echo, which is greater.
+ */
+const small: readonly string[] = [
+  ...['-static', '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-fno-asynchronous-unwind-tables'],
+  ...['-Wl,-z,noseparate-code', '-Wl,--build-id=none'],
+];
+
 /** Builds what is needed for the bench; the data files are of so many MiB. Returns warnings for the reader. */
 export function prepare(megabytes: number): string[] {
   if (process.platform !== 'linux') throw new Failure('needs Linux: it reads /proc and drives epoll', 1);
   if (!existsSync(telpty)) throw new Failure('telpty is not built: npm run build', 1);
   for (const directory of ['bin', 'data', 'log']) mkdirSync(join(build, directory), { recursive: true });
   for (const [name, sources] of Object.entries(programs)) compile(name, sources);
+  if (process.arch === 'x64' || process.arch === 'arm64') compile('tiny', ['tiny.c'], small);
   for (const kind of ['ascii', 'ansi', 'bin']) generate(kind, megabytes);
   const hosted = ['h-echo', 'h-flood', 'h-multi', 'h-hello', 'h-tail'];
-  for (const name of [...hosted, ...['cat-ascii', 'cat-ansi', 'catraw-bin'].map(kind => `h-${kind}${megabytes}`)]) {
-    rmSync(binary(name), { force: true });
-    symlinkSync('hosted', binary(name));
-  }
+  const cats = ['cat-ascii', 'cat-ansi', 'catraw-bin'].map(kind => `h-${kind}${megabytes}`);
+  for (const name of [...hosted, ...cats]) link(name, 'hosted');
+  link('h-tiny', existsSync(binary('tiny')) ? 'tiny' : 'hosted');
   for (const name of readdirSync(logs)) rmSync(join(logs, name));
   return stale() ? ['dist/ is older than src/: what is measured is not what is in src/ (npm run build)'] : [];
 }
 
-function compile(name: string, sources: readonly string[]): void {
+function link(name: string, target: string): void {
+  rmSync(binary(name), { force: true });
+  symlinkSync(target, binary(name));
+}
+
+function compile(name: string, sources: readonly string[], flags: readonly string[] = []): void {
   const target = binary(name);
   const files = sources.map(native);
   const newest = Math.max(...[...files, ...headers.map(native)].map(modified));
   if (existsSync(target) && modified(target) > newest) return;
   const compiler = process.env.CC || 'cc';
-  const args = ['-O2', '-Wall', '-Wextra', '-o', `${target}.new`, ...files, ...(libraries[name] ?? [])];
+  const args = ['-O2', '-Wall', '-Wextra', ...flags, '-o', `${target}.new`, ...files, ...(libraries[name] ?? [])];
   const { error, status, stderr } = spawnSync(compiler, args, { encoding: 'utf8' });
   if (error) throw new Failure(`no C compiler '${compiler}' (Debian: apt-get install build-essential)`, 1);
   if (status !== 0) throw new Failure(`cannot compile ${name}: ${stderr.trim().split('\n')[0]}`, 1);

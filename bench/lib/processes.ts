@@ -79,23 +79,27 @@ export function descendants(root: number): number[] {
     const stat = proc(`${pid}/stat`);
     // The name, in parentheses, may contain anything; behind it stand the state and the parent.
     const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-    childrenOf.set(parent, [...(childrenOf.get(parent) ?? []), pid]);
+    const siblings = childrenOf.get(parent);
+    if (siblings === undefined) childrenOf.set(parent, [pid]);
+    else siblings.push(pid);
   }
   const found = [root];
   for (const pid of found) found.push(...(childrenOf.get(pid) ?? []));
   return found;
 }
 
-/** The server's own processes: all of its tree but the programs it hosts. */
-export function serverProcesses(root: number): number[] {
-  const hosted = binary('hosted');
-  return descendants(root).filter(pid => {
+/** All processes of a server's tree: its own, and the programs it hosts. */
+export function serverTree(root: number): { server: number[]; hosted: number[] } {
+  const programs = new Set(['hosted', 'tiny'].map(binary));
+  const tree = { server: [] as number[], hosted: [] as number[] };
+  for (const pid of descendants(root)) {
     try {
-      return readlinkSync(`/proc/${pid}/exe`) !== hosted;
+      tree[programs.has(readlinkSync(`/proc/${pid}/exe`)) ? 'hosted' : 'server'].push(pid);
     } catch {
-      return false;
+      // It has ended.
     }
-  });
+  }
+  return tree;
 }
 
 /** CPU time used so far by these processes, in nanoseconds, all threads together. */
@@ -121,6 +125,10 @@ export function proportionalMemory(pids: readonly number[]): number {
   }
   return total;
 }
+
+/** How many file descriptors these processes have open, the greatest number that one of them has. */
+export const descriptors = (pids: readonly number[]): number =>
+  Math.max(0, ...pids.map(pid => numbers(`${pid}/fd`).length));
 
 /** Whether some process listens on a TCP port. Asked without connecting, which would be a session to some servers. */
 export function isListening(port: number): boolean {

@@ -1,4 +1,5 @@
 /** From samples to the table. */
+import type { Curve } from './curves.ts';
 import type { Sample } from './load.ts';
 import { figure, markdownTable, median } from './statistics.ts';
 import { type Row, remark, type Test } from './tests.ts';
@@ -54,6 +55,8 @@ export function cell(result: TestResult, server: string, row: Row): Cell | undef
 }
 
 function show(result: TestResult, server: string, row: Row, marks: ReadonlyMap<string, number>): string {
+  // A variant that is not in this test.
+  if (!result.runs.has(server)) return '–';
   const found = cell(result, server, row);
   const mark = marks.get(`${result.test.name} ${server}`);
   const note = mark === undefined ? '' : ` [${mark}]`;
@@ -68,20 +71,31 @@ function spread(result: TestResult, row: Row): string {
   return ours === undefined ? '' : `${figure(ours[0])}–${figure(ours[1])}×`;
 }
 
-/** The table and, under it, what its marks mean. */
-export function report(results: readonly TestResult[], servers: readonly string[]): string {
+/** What has to be said about runs: a mark for each test and server, and what the marks mean. */
+function remarks(results: readonly TestResult[]): { marks: Map<string, number>; notes: string[] } {
   const marks = new Map<string, number>();
   const notes: string[] = [];
   for (const { test, runs } of results) {
     for (const [server, samples] of runs) {
-      const remarks = samples.map(remark).filter(found => found !== undefined);
-      if (remarks.length === 0) continue;
+      const found = samples.map(remark).filter(words => words !== undefined);
+      if (found.length === 0) continue;
       notes.push(
-        `${test.name}, ${server}: ${[...new Set(remarks)].join('; ')} (${remarks.length} of ${samples.length} runs)`,
+        `${test.name}, ${server}: ${[...new Set(found)].join('; ')} (${found.length} of ${samples.length} runs)`,
       );
       marks.set(`${test.name} ${server}`, notes.length);
     }
   }
+  return { marks, notes };
+}
+
+const withNotes = (lines: readonly (readonly string[])[], notes: readonly string[]): string =>
+  [markdownTable(lines), ...(notes.length > 0 ? ['', ...notes.map((note, i) => `- [${i + 1}] ${note}`)] : [])].join(
+    '\n',
+  );
+
+/** The table and, under it, what its marks mean. */
+export function report(results: readonly TestResult[], servers: readonly string[]): string {
+  const { marks, notes } = remarks(results);
   const withSpread = servers.includes('telpty') && servers.includes(FLOOR);
   const lines = [['work', ...servers, ...(withSpread ? ['telpty, rounds'] : [])]];
   for (const result of results) {
@@ -90,10 +104,29 @@ export function report(results: readonly TestResult[], servers: readonly string[
       lines.push([row.label, ...cells, ...(withSpread ? [spread(result, row)] : [])]);
     }
   }
-  return [
-    markdownTable(lines),
-    ...(notes.length > 0 ? ['', ...notes.map((note, i) => `[${i + 1}] ${note}`)] : []),
-  ].join('\n');
+  return withNotes(lines, notes);
+}
+
+/** The table of a curve: a line for each number and server. */
+export function curveReport(
+  curve: Curve,
+  numbers: readonly number[],
+  results: readonly TestResult[],
+  servers: readonly string[],
+): string {
+  const { marks, notes } = remarks(results);
+  const lines: string[][] = [];
+  for (const number of numbers) {
+    const names = curve.tests(number).map(({ name }) => name);
+    const here = results.filter(({ test }) => names.includes(test.name));
+    if (lines.length === 0)
+      lines.push([curve.axis, 'server', ...here.flatMap(({ test }) => test.rows.map(({ label }) => label))]);
+    servers.forEach((server, i) => {
+      const cells = here.flatMap(result => result.test.rows.map(row => show(result, server, row, marks)));
+      lines.push([i === 0 ? number.toLocaleString('en-US') : '', server, ...cells]);
+    });
+  }
+  return withNotes(lines, notes);
 }
 
 /** The same for machines. */

@@ -6,12 +6,16 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { binary, logs, peer, telpty } from './paths.ts';
-import { isListening, serverProcesses, start, stop } from './processes.ts';
+import { isListening, serverTree, start, stop } from './processes.ts';
 
 export interface ServerKind {
   readonly name: string;
   /** What the load client speaks to it. */
   readonly protocol: 'telnet' | 'raw' | 'ws';
+  /** Among how many processes it divides its sessions, if it was told to. */
+  readonly workers?: number;
+  /** The only tests that it is in unless it is asked for by name; all if undefined. */
+  readonly tests?: readonly string[];
   /** Why it cannot be measured here, if it cannot. */
   missing(): string | undefined;
   /** The command that serves a program, given by its path, on a port. `binary`: what it prints is no text. */
@@ -21,8 +25,12 @@ export interface ServerKind {
 export interface RunningServer {
   readonly kind: ServerKind;
   readonly port: number;
+  /** The one core that it and its clients are to keep to, if so. */
+  readonly core?: number | undefined;
   /** Its processes at this moment, without the programs it hosts. */
   processes(): number[];
+  /** The programs it hosts at this moment. */
+  hosted(): number[];
   alive(): boolean;
   stop(): Promise<void>;
 }
@@ -55,6 +63,25 @@ function resolvable(name: string): boolean {
   }
 }
 
+/** telpty with several processes: for what is bound by one. */
+function workers(count: number, tests: readonly string[]): ServerKind {
+  const name = `telpty-${count}`;
+  return {
+    name,
+    protocol: 'telnet',
+    workers: count,
+    tests,
+    missing: () =>
+      /--workers/.test(output(process.execPath, [telpty, 'serve', '--help'])) ? undefined : 'dist/ knows no --workers',
+    command: (port, program) => serve(port, program, ['--workers', String(count)]),
+  };
+}
+
+/** The limit on sessions is lifted: the curve of sessions goes beyond the default, and the others have none. */
+const serve = (port: number, program: string, more: readonly string[] = []): string[] => [
+  ...[process.execPath, telpty, 'serve', '--port', String(port), '--max-sessions', '0', ...more, '--', program],
+];
+
 /** In the order of the table; `floor` is what the others are compared with. */
 export const kinds: readonly ServerKind[] = [
   {
@@ -67,8 +94,10 @@ export const kinds: readonly ServerKind[] = [
     name: 'telpty',
     protocol: 'telnet',
     missing: () => undefined,
-    command: (port, program) => [process.execPath, telpty, 'serve', '--port', String(port), '--', program],
+    command: (port, program) => serve(port, program),
   },
+  workers(2, ['latency-8', 'starts']),
+  workers(4, []),
   {
     name: 'inetutils',
     protocol: 'telnet',
@@ -133,11 +162,21 @@ export const kinds: readonly ServerKind[] = [
   },
 ];
 
-/** Starts a server and waits until it listens. Rejects if it does not. */
-export async function startServer(kind: ServerKind, program: string, binaryOutput: boolean): Promise<RunningServer> {
+/**
+ * Starts a server and waits until it listens. Rejects if it does not.
+ *
+ * @param core for a server that is to have this core and no other, with all that it starts and its client.
+ */
+export async function startServer(
+  kind: ServerKind,
+  program: string,
+  binaryOutput: boolean,
+  core?: number,
+): Promise<RunningServer> {
   const port = await freePort();
   const log = openSync(join(logs, `${kind.name}-${program}.log`), 'a');
-  const child = start(kind.command(port, binary(program), binaryOutput), { stdio: ['ignore', log, log] });
+  const command = [...onCore(core), ...kind.command(port, binary(program), binaryOutput)];
+  const child = start(command, { stdio: ['ignore', log, log] });
   closeSync(log);
   const alive = () => child.pid !== undefined && child.exitCode === null && child.signalCode === null;
   const end = Date.now() + 15_000;
@@ -148,8 +187,14 @@ export async function startServer(kind: ServerKind, program: string, binaryOutpu
     throw new Error(`did not start (${kind.name}-${program}.log in bench/build/log)`);
   }
   await sleep(100);
-  return { kind, port, alive, processes: () => serverProcesses(child.pid!), stop: () => stop(child) };
+  const tree = () => serverTree(child.pid!);
+  const processes = () => tree().server;
+  return { kind, port, core, alive, processes, hosted: () => tree().hosted, stop: () => stop(child) };
 }
+
+/** What goes before a command that is to keep to one core. */
+export const onCore = (core: number | undefined): string[] =>
+  core === undefined ? [] : ['taskset', '-c', String(core)];
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -57,6 +57,10 @@ export interface Test {
    * sessions or keys to be done; memory on the other hand is looked at from the start.
    */
   readonly warm: boolean;
+  /** Whether every run has a server of its own. */
+  readonly fresh?: boolean;
+  /** So many servers at once, each on a core of its own, and the sum of what they do. */
+  readonly copies?: number;
   /** The hosted program; see native/hosted.c. */
   program(sizes: Sizes): string;
   /** Its output is no text. */
@@ -64,12 +68,12 @@ export interface Test {
   run(server: RunningServer, sizes: Sizes): Promise<Sample>;
 }
 
-const row = (key: string, label: string): Row => ({ key, label, ratio: true });
-const plain = (key: string, label: string): Row => ({ key, label, ratio: false });
+export const row = (key: string, label: string): Row => ({ key, label, ratio: true });
+export const plain = (key: string, label: string): Row => ({ key, label, ratio: false });
 
 const TAIL_BYTES = 256 * 1024;
 
-function throughput(kind: 'ascii' | 'ansi' | 'bin', label: string): Test {
+export function throughput(kind: 'ascii' | 'ansi' | 'bin', label: string): Test {
   const binary = kind === 'bin';
   return {
     name: { ascii: 'ascii', ansi: 'ansi', bin: 'binary' }[kind],
@@ -90,7 +94,7 @@ function throughput(kind: 'ascii' | 'ansi' | 'bin', label: string): Test {
   };
 }
 
-function latency(floods: number, name: string, label: string): Test {
+export function latency(floods: number, name: string, label: string, limit = 5): Test {
   const rows = [row('p50_us', `${label}, p50, µs`), row('p99_us', 'the same, p99, µs')];
   if (floods > 0) rows.push(row('flood_mb_s', 'the floods meanwhile, MB/s'));
   return {
@@ -99,11 +103,11 @@ function latency(floods: number, name: string, label: string): Test {
     rounds: 99,
     warm: true,
     program: () => (floods > 0 ? 'h-multi' : 'h-echo'),
-    run: (server, { keys }) => load(server, 'latency', { keys, floods, limit: 5 }),
+    run: (server, { keys }) => load(server, 'latency', { keys, floods, limit }),
   };
 }
 
-const starts: Test = {
+export const starts: Test = {
   name: 'starts',
   rows: [row('per_s', 'sessions started, 8 at a time, a second')],
   rounds: 99,
@@ -206,6 +210,7 @@ export const tests: readonly Test[] = [
 export function remark(sample: Sample): string | undefined {
   if (sample.error !== undefined) return sample.error;
   const is = (key: string, value: boolean) => sample[key] === value;
+  if (Number(sample.failed) > 0) return `${sample.failed} sessions did not start`;
   if (is('complete', false) && Number(sample.unfinished) > 0) return 'sessions hung or never begun';
   if (is('complete', false)) return 'not complete in time';
   if (Number(sample.empty) > 0) return 'sessions closed without any output';

@@ -17,6 +17,7 @@
 static int epoll;
 static uint8_t buffer[1 << 18];
 bool verify_records;
+int conns_started, conns_failed;
 
 void poll_init(void) { epoll = epoll_create1(EPOLL_CLOEXEC); }
 
@@ -95,6 +96,7 @@ void conn_start(struct conn *c) {
 
 void conn_close(struct conn *c) {
   if (!c->open) return;
+  if (!c->started) conns_failed++;
   close(c->fd);
   c->open = c->registered = false;
 }
@@ -195,6 +197,7 @@ void conn_payload(struct conn *c, const uint8_t *bytes, size_t length) {
     const uint8_t *stx = memchr(bytes, STX, length);
     if (stx == NULL) return;
     c->started = true;
+    conns_started++;
     c->first = now();
     length -= (size_t)(stx + 1 - bytes);
     bytes = stx + 1;

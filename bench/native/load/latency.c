@@ -4,7 +4,6 @@
  */
 #define _GNU_SOURCE
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +53,7 @@ static _Noreturn void read_floods(struct shared *shared) {
 static pid_t start_floods(struct shared *shared) {
   pid_t pid = fork();
   if (pid == 0) read_floods(shared);
-  double end = now() + 10;
+  double end = now() + 10 + options.floods / 20; /* the first ones flood while the last ones start */
   while (now() < end && shared->flooding < options.floods) pause_us(5000);
   if (shared->flooding < options.floods) {
     kill(pid, SIGKILL);
@@ -85,8 +84,7 @@ void mode_latency(void) {
   conn_type(c, "E", 1); /* h-multi's choice */
   pid_t floods = options.floods > 0 ? start_floods(shared) : 0;
 
-  struct sched_param priority = {.sched_priority = 1};
-  bool realtime = sched_setscheduler(0, SCHED_FIFO, &priority) == 0;
+  bool realtime = go_realtime();
   double *us = malloc(sizeof *us * (size_t)options.keys);
   int answered = 0, lost = 0;
   uint64_t before = shared->bytes;

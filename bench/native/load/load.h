@@ -9,6 +9,7 @@
  *   flow.c       modes: throughput, paste, slow
  *   latency.c    mode: latency
  *   sessions.c   modes: connect, idle
+ *   scale.c      mode: scale
  *
  * One thread, epoll, 127.0.0.1 only. On standard output come JSON objects, one a line: events while it runs
  * ({"event":"..."}), and one result.
@@ -29,14 +30,15 @@ struct options {
   enum protocol protocol;
   double limit;       /* seconds after which a mode gives up */
   int conns, warm;    /* idle: so many connections, after so many that do not count */
-  int total, at_once; /* connect */
+  int total, at_once; /* connect; scale */
+  int active;         /* scale: so many of the connections are typed on */
   bool records;       /* connect: the program prints records: count their bytes, and compare */
-  int keys, interval_us, floods;
+  int keys, interval_us, floods; /* scale: interval_us is that of one connection */
   const char *expect; /* throughput: the file that should arrive */
   bool onlcr;         /* throughput: with CR put before every LF */
   uint64_t bytes;     /* paste */
   double silence;     /* paste: give up when nothing moves for so long */
-  double hold;        /* slow, idle: so many seconds, or until a line on standard input */
+  double hold;        /* slow, idle, scale: so many seconds, or until a line on standard input */
   double read_on;     /* slow: seconds to read after the hold */
 };
 extern struct options options;
@@ -98,6 +100,8 @@ void poll_init(void);
 struct conn *conns_new(int count);
 void conn_start(struct conn *c);
 void conn_close(struct conn *c);
+/* How many have started, and how many have ended without: of thousands, too many to ask each. */
+extern int conns_started, conns_failed;
 /* Reads what is there, at most `reads` times. */
 void conn_read(struct conn *c, int reads);
 /* Sends, and keeps what the socket does not take. */
@@ -120,6 +124,7 @@ void mode_slow(void);
 void mode_latency(void);
 void mode_connect(void);
 void mode_idle(void);
+void mode_scale(void);
 
 double now(void);
 /* Prints an event for the runner. */
@@ -128,6 +133,8 @@ void event(const char *name);
 void hold(double seconds);
 /* Prints {"error": ...} and exits. */
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Real-time priority for this process from now on, if it may have it. */
+bool go_realtime(void);
 /* Sorts, and gives the value below which a share of them lies; -1 of none. */
 void sort(double *values, int count);
 double quantile(const double *sorted, int count, double share);

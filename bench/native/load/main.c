@@ -3,6 +3,7 @@
  */
 #define _GNU_SOURCE
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,6 +55,11 @@ void fail(const char *format, ...) {
   exit(1);
 }
 
+bool go_realtime(void) {
+  struct sched_param priority = {.sched_priority = 1};
+  return sched_setscheduler(0, SCHED_FIFO, &priority) == 0;
+}
+
 static int compare(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
   return x < y ? -1 : x > y;
@@ -78,6 +84,7 @@ static void option(const char *name, const char *value) {
   else if (!strcmp(name, "--warm")) o->warm = atoi(value);
   else if (!strcmp(name, "--total")) o->total = atoi(value);
   else if (!strcmp(name, "--at-once")) o->at_once = atoi(value);
+  else if (!strcmp(name, "--active")) o->active = atoi(value);
   else if (!strcmp(name, "--records")) o->records = atoi(value) != 0;
   else if (!strcmp(name, "--keys")) o->keys = atoi(value);
   else if (!strcmp(name, "--interval-us")) o->interval_us = atoi(value);
@@ -96,7 +103,8 @@ int main(int argc, char **argv) {
     const char *name;
     void (*run)(void);
   } modes[] = {{"throughput", mode_throughput}, {"paste", mode_paste},     {"slow", mode_slow},
-               {"latency", mode_latency},       {"connect", mode_connect}, {"idle", mode_idle}};
+               {"latency", mode_latency},       {"connect", mode_connect}, {"idle", mode_idle},
+               {"scale", mode_scale}};
   if (argc < 2 || argc % 2 != 0) fail("usage: load MODE [--option value]...");
   for (int i = 2; i < argc; i += 2) option(argv[i], argv[i + 1]);
   if (options.port <= 0) fail("no port");
