@@ -36,17 +36,15 @@ export function stealSince(before: Ticks): number {
 }
 
 /**
- * What the kernel has for itself, in KiB: every page that is neither free nor a program's nor of a file. Slabs are in it,
- * stacks, page tables, and what it gets by vmalloc, which is most of a terminal. The whole machine's, so rough.
+ * What the kernel has for processes, terminals and sockets, in KiB: slabs, page tables, and what it gets by vmalloc (stacks,
+ * and the buffers of a terminal's two ends). The whole machine's, so rough.
  */
 export function kernelMemory(): number {
   const text = readFileSync('/proc/meminfo', 'latin1');
   const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
-  const others = ['MemFree', 'Buffers', 'Cached', 'SwapCached', 'AnonPages'].reduce(
-    (sum, name) => sum + field(name),
-    0,
-  );
-  return field('MemTotal') - others;
+  const [stacks, virtual] = [field('KernelStack'), field('VmallocUsed')];
+  // Where stacks are got by vmalloc, as is usual, they are counted there.
+  return field('Slab') + field('PageTables') + field('Percpu') + (virtual < stacks ? virtual + stacks : virtual);
 }
 
 /** The same when it has stood still for half a second, or ten have gone by: what ended has to be cleared away. */

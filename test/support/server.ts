@@ -16,6 +16,8 @@ export interface StartOptions {
   /** Added to the environment of the server; undefined takes a name out. */
   env?: Readonly<Record<string, string | undefined>>;
   cwd?: string;
+  /** The most file descriptors that it may have, as by `ulimit -n`. */
+  descriptors?: number;
   /** How long until it must be listening. */
   timeout?: number;
 }
@@ -51,7 +53,10 @@ export class TestServer implements AsyncDisposable {
     if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run build`);
     const program = options.program === undefined ? [] : ['--', ...options.program];
     const env = { ...process.env, ...options.env };
-    this.process = spawn(process.execPath, [CLI, 'serve', '--port', '0', ...args, ...program], {
+    const limit =
+      options.descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${options.descriptors}; exec "$@"`, 'sh'];
+    const words = [...limit, process.execPath, CLI, 'serve', '--port', '0', ...args, ...program];
+    this.process = spawn(words[0]!, words.slice(1), {
       cwd: options.cwd ?? ROOT,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
