@@ -20,6 +20,7 @@ import { fullSizes, quickSizes, type Test, tests } from './lib/tests.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
+/** After so many failures of a server in a test it is not tried again there. */
 const FAILURES = { quick: 1, full: 2 };
 
 async function main(): Promise<void> {
@@ -47,6 +48,8 @@ async function main(): Promise<void> {
   say(describe(machine));
   for (const { name, why } of absent) say(`without ${name}: ${why}`);
   for (const warning of [...warnings, ...doubts(machine)]) say(`warning: ${warning}`);
+  const found = limits();
+  if (curve?.name === 'sessions') for (const [name, limit] of Object.entries(found)) say(`${name}: ${limit}`);
   const room = curve === undefined ? [] : makeRoom(Math.max(...numbers));
   for (const line of room) say(line);
 
@@ -74,7 +77,7 @@ async function main(): Promise<void> {
   const document = {
     when: new Date().toISOString(),
     telpty: version,
-    ...(curve === undefined ? {} : { curve: curve.name, numbers, limits: limits(), room }),
+    ...(curve === undefined ? {} : { curve: curve.name, numbers, limits: found, room }),
     machine,
     rounds,
     sizes,
@@ -86,9 +89,6 @@ async function main(): Promise<void> {
     writeFileSync(json, `${JSON.stringify(document, undefined, 1)}\n`);
   } catch (error) {
     throw new Failure(`--json: ${(error as Error).message}`, 1);
-  }
-  if (curve?.name === 'sessions') {
-    for (const [name, limit] of Object.entries(limits())) say(`- ${name}: ${limit.toLocaleString('en-US')}`);
   }
   say(`\n${Math.round((Date.now() - began) / 1000)} s; all runs are in ${json}`);
 }

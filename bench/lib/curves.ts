@@ -29,7 +29,7 @@ const fairness: Curve = {
   rounds: 3,
   tests: floods => [
     {
-      ...latency(floods, `latency-${floods}`, 'echo', floods > 8 ? 20 : 5),
+      ...latency(floods, `latency-${floods}`, 'echo', floods > 64 ? 40 : floods > 8 ? 20 : 5),
       rows: [row('p50_us', 'echo p50, µs'), row('p99_us', 'echo p99, µs'), row('flood_mb_s', 'the floods, MB/s')],
     },
   ],

@@ -104,7 +104,8 @@ void mode_latency(void) {
     waitpid(floods, NULL, 0);
   }
   sort(us, answered);
-  printf("{\"answered\":%d,\"lost\":%d,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"flood_mb_s\":%.2f,\"realtime\":%s,\"complete\":%s}\n",
+  printf("{\"answered\":%d,\"lost\":%d,\"p50_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,\"flood_mb_s\":%.2f,\"realtime\":%s,\"still\":%s,\"complete\":%s}\n",
          answered, lost, quantile(us, answered, 0.5), quantile(us, answered, 0.99), quantile(us, answered, 1),
-         (double)flooded / 1e6 / seconds, realtime ? "true" : "false", answered == options.keys ? "true" : "false");
+         (double)flooded / 1e6 / seconds, realtime ? "true" : "false", options.floods > 0 && flooded == 0 ? "true" : "false",
+         answered == options.keys ? "true" : "false");
 }
