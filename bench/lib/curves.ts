@@ -25,7 +25,7 @@ const fairness: Curve = {
   axis: 'floods',
   numbers: [0, 1, 8, 64, 512],
   quickNumbers: [0, 8, 64],
-  servers: ['floor', 'telpty', 'inetutils', 'busybox', 'socat', 'ttyd', 'node-pty'],
+  servers: ['floor', 'telpty', 'telpty-2', 'inetutils', 'busybox', 'socat', 'ttyd', 'node-pty'],
   rounds: 3,
   tests: floods => [
     {
