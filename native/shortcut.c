@@ -34,11 +34,17 @@ static bool plain_input(const unsigned char *bytes, size_t length) {
   return true;
 }
 
-/* Nothing to be escaped, and not the beginning of a frame that is to be shown at once. */
+/*
+ * Nothing to be escaped, and not the beginning of a frame that is to be shown at once (ESC [ ? 2026 h), which may be cut
+ * anywhere: so no question mark, and neither ESC nor ESC [ at the end.
+ */
 static bool plain_output(const unsigned char *bytes, size_t length) {
-  for (size_t i = 0; i < length; i++)
-    if (bytes[i] == CR || bytes[i] == ESC || bytes[i] == IAC) return false;
-  return true;
+  const size_t last = length - 1;
+  for (size_t i = 0; i < length; i++) {
+    if (bytes[i] == IAC || bytes[i] == '?') return false;
+    if (bytes[i] == CR && (i == last || bytes[i + 1] != LF)) return false;
+  }
+  return bytes[last] != ESC && !(length > 1 && bytes[last] == '[' && bytes[last - 1] == ESC);
 }
 
 void shortcut_part(struct conn *c) {

@@ -152,6 +152,31 @@ test('a plain key and its echo pass without JavaScript, and are counted', async 
   }
 });
 
+test('a frame is held back whichever way its parts come', async () => {
+  await using host = await hostScript(ECHO);
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok');
+  const { session, turns } = onlySession(host);
+  const type = async (piece: string): Promise<void> => {
+    const { bytesRead } = session;
+    wire.send(piece);
+    while (session.bytesRead === bytesRead) await new Promise(resolve => setImmediate(resolve));
+  };
+  const parts: string[] = [];
+  wire.onData(bytes => parts.push(Buffer.from(bytes).toString('latin1')));
+  for (let round = 0; round < 20; round++) {
+    // An arrow key is no frame.
+    await key(wire, 'a');
+    const before = turns();
+    await key(wire, '\x1b[A');
+    assert.equal(turns(), before);
+    parts.length = 0;
+    for (const piece of ['\x1b[?2026h', 'in', 'side', '\x1b[?202', '6l']) await type(piece);
+    await wire.expect('\x1b[?2026l');
+    assert.deepEqual(parts, ['\x1b[?2026hinside\x1b[?2026l']);
+  }
+});
+
 test('from the moment that somebody looks, everything is seen', async () => {
   await using host = await hostScript(ECHO);
   await using wire = await host.connect(XTERM);
