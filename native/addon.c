@@ -115,6 +115,8 @@ static napi_value setup(napi_env env, napi_callback_info info) {
       return NULL;
     }
   }
+  /* Not earlier: a process that only loads the addon is to have no more threads than before. */
+  bulk_start(s);
   return NULL;
 }
 
@@ -198,7 +200,6 @@ NAPI_MODULE_INIT() {
     return NULL;
   }
   read_state_init(s);
-  bulk_start(s);
   write_state_init(s);
   process_state_init(s);
 

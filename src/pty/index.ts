@@ -2,5 +2,5 @@
 export { type ControlCharacter, type ModeFlag, type Modes, saneModes } from './modes.ts';
 export type { Limit, Limits, PtyOptions } from './options.ts';
 export { type ExitStatus, type HangupOptions, Pty } from './pty.ts';
-export { spawnPty, startPty } from './start.ts';
+export { preparePty, spawnPty, startPty } from './start.ts';
 export { lookupUser, type User } from './users.ts';

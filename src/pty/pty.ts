@@ -369,6 +369,11 @@ export class Pty extends Duplex {
     callback?.();
   }
 
+  /** @internal See `preparePty`. */
+  static prepare(): void {
+    setup();
+  }
+
   static #slab: Buffer | undefined;
 
   static #newSlab(): Buffer {

@@ -1,7 +1,17 @@
 /** The two ways to start a program: at once, and without holding up the event loop. */
+import { isAvailable } from './binding.ts';
 import type { PtyOptions } from './options.ts';
 import { Pty } from './pty.ts';
 import { startError } from './start-result.ts';
+
+/**
+ * Makes what all terminals of this thread share (the addon, its memory, a thread), which else the first of them makes: so
+ * that a server holds after its first session what it held before. Does nothing the second time, and where there is no
+ * addon.
+ */
+export function preparePty(): void {
+  if (isAvailable()) Pty.prepare();
+}
 
 /**
  * Starts a program on a new pseudo-terminal: as the leader of its own session, with the terminal as its standard input,

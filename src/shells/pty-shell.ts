@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
-import { type ExitStatus, type Limits, type Pty, startPty, type User } from '../pty/index.ts';
+import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User } from '../pty/index.ts';
 import type { Session } from '../session.ts';
 import { Bridge, type BridgeOptions } from './bridge.ts';
 import {
@@ -79,6 +79,7 @@ export function ptyShell(
   checkOptions(file, args, options);
   const mode = shellModes[options.mode ?? 'character'];
   const encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
+  preparePty();
   const program: Program = { file, args, options, mode, encoding, user: options.user ?? ownUser() };
   return session => serve(session, program);
 }

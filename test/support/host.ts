@@ -7,13 +7,13 @@ import {
   type ServerOptions,
   type SessionOutcome,
 } from '../../src/index.ts';
-import { addon } from '../../src/pty/binding.ts';
+import { preparePty } from '../../src/pty/index.ts';
 import { assertNoLeaks, holdings } from './leaks.ts';
 import { Wire, type WireOptions } from './wire.ts';
 
 // Whatever a file's tests did: at its end no program, no zombie, no terminal and no socket of theirs is left.
-// What the addon holds for as long as the process lives is there from its first use.
-addon();
+// What all terminals share is there from the first until the end of the process.
+preparePty();
 const before = holdings(process.pid);
 after(() => assertNoLeaks(process.pid, before));
 
