@@ -4,6 +4,9 @@ import type { TelnetEvent } from './protocol/index.ts';
 const MAX_VARIABLES = 256;
 const MAX_CHARACTERS = 32 * 1024;
 
+const NO_TYPES: readonly string[] = Object.freeze([]);
+const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
+
 /** What a client is asked for unless told otherwise: the variables that say how things are to be shown. */
 export const USUAL_VARIABLES: readonly string[] = [
   ...['LANG', 'LC_ALL', 'LC_CTYPE', 'LC_COLLATE', 'LC_MESSAGES', 'LC_MONETARY', 'LC_NUMERIC', 'LC_TIME'],
@@ -30,7 +33,7 @@ export function isTerminalFamily(name: string): boolean {
  */
 export class Terminal {
   /** The names the client gave by TTYPE, in its own order, without repeats and without MTTS (RFC 1091). */
-  types: readonly string[] = [];
+  types = NO_TYPES;
   /** Whether the client has no further name to give. */
   typesComplete = false;
   /** The capability bits of a MUD client (MTTS), where it told them. */
@@ -41,9 +44,14 @@ export class Terminal {
   rows: number | undefined;
   /** The character set agreed by CHARSET, under the name in which it was agreed (RFC 2066). */
   charset: string | undefined;
-  /** The variables the client sent by NEW-ENVIRON or ENVIRON, VAR and USERVAR alike (RFC 1572). */
-  readonly environ = new Map<string, string>();
+  /** Made for those who send variables, which most clients do not. */
+  #environ: Map<string, string> | undefined;
   #characters = 0;
+
+  /** The variables the client sent by NEW-ENVIRON or ENVIRON, VAR and USERVAR alike (RFC 1572). */
+  get environ(): ReadonlyMap<string, string> {
+    return this.#environ ?? NO_VARIABLES;
+  }
 
   /**
    * The name of the client's terminal: the first, which it likes best. Only MUD clients give the name of the client first
@@ -57,13 +65,14 @@ export class Terminal {
   }
 
   #remember(name: string, value: string | undefined): void {
-    const known = this.environ.get(name);
+    this.#environ ??= new Map();
+    const known = this.#environ.get(name);
     if (known !== undefined) this.#characters -= name.length + known.length;
-    this.environ.delete(name);
-    if (value === undefined || this.environ.size >= MAX_VARIABLES) return;
+    this.#environ.delete(name);
+    if (value === undefined || this.#environ.size >= MAX_VARIABLES) return;
     if (this.#characters + name.length + value.length > MAX_CHARACTERS) return;
     this.#characters += name.length + value.length;
-    this.environ.set(name, value);
+    this.#environ.set(name, value);
   }
 
   /** Takes down the fact an event carries, if it carries one. Returns whether it did. */

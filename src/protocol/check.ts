@@ -30,14 +30,23 @@ export function checkEnabled(telnet: { isEnabled(code: number, side: Side): bool
     throw new TelptyError('ERR_OPTION', `${optionName(code)} is not enabled (${side})`);
 }
 
-export function checkOptions(options: readonly { readonly code: number }[] | undefined): void {
+/** Tables of options that were found good and, being frozen, stay so. */
+const goodTables = new WeakSet<object>();
+
+/** @returns the table itself where it is frozen, so that any number of connections share it; else a copy. */
+export function checkOptions<T extends { readonly code: number }>(options: readonly T[] | undefined): readonly T[] {
   check(Array.isArray(options), 'options must be a list of definitions');
+  const table = (options ?? []) as readonly T[];
+  if (goodTables.has(table)) return table;
   const codes = new Set<number>();
-  for (const definition of options ?? []) {
+  for (const definition of table) {
     checkOctet(definition?.code, 'the code of an option');
     check(!codes.has(definition.code), `option ${definition.code} is defined twice`);
     codes.add(definition.code);
   }
+  if (!Object.isFrozen(table)) return table.slice();
+  goodTables.add(table);
+  return table;
 }
 
 export function checkLimits(limits: TelnetLimits): TelnetLimits {

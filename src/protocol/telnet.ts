@@ -11,9 +11,14 @@ import { OptionStates } from './states.ts';
 
 const { SE, EOF, GA, WILL, WONT, DO, DONT } = Command;
 
+const HANDLERS = ['send', 'data', 'event'] as const;
+
 /** What this end of the connection speaks. */
 export interface TelnetConfig {
-  /** What is agreed to, and on which side; all other options are refused. May be shared by any number of connections. */
+  /**
+   * What is agreed to, and on which side; all other options are refused. Frozen, it is shared by all connections that are
+   * made with it; else each takes a copy.
+   */
   readonly options: readonly OptionDefinition[];
   /** How the end of a line is delivered outside BINARY. Default `'key'`, which is a server's. */
   readonly carriageReturn?: CarriageReturn;
@@ -38,7 +43,7 @@ export class Telnet implements OptionContext {
   readonly #parser: Parser;
   readonly #out: Outbound;
   /** One for each definition, made at first use. */
-  #made: (OptionHandler | undefined)[] = [];
+  readonly #made: (OptionHandler | undefined)[];
   #receiving = false;
   #warnings = 0;
 
@@ -47,15 +52,13 @@ export class Telnet implements OptionContext {
    *   option
    */
   constructor(handlers: TelnetHandlers, config: TelnetConfig, limits?: Partial<TelnetLimits>) {
-    for (const name of ['send', 'data', 'event'] as const) {
-      check(typeof handlers?.[name] === 'function', `handlers.${name} must be a function`);
-    }
+    for (const name of HANDLERS) check(typeof handlers?.[name] === 'function', `handlers.${name} must be a function`);
     const carriageReturn = config?.carriageReturn ?? 'key';
     check(carriageReturn === 'key' || carriageReturn === 'text', "carriageReturn must be 'key' or 'text'");
-    checkOptions(config?.options);
     this.limits = limits === undefined ? defaultLimits : checkLimits({ ...defaultLimits, ...limits });
     this.#handlers = handlers;
-    this.#definitions = config.options.slice();
+    this.#definitions = checkOptions(config?.options);
+    this.#made = new Array(this.#definitions.length);
     this.#states = new OptionStates(this.#definitions.length);
     this.#out = new Outbound(handlers);
     this.#parser = new Parser(carriageReturn, this.limits.subnegotiationBytes);
@@ -256,8 +259,8 @@ export class Telnet implements OptionContext {
 
   /** The policy on a peer's WILL or DO, which matters in state NO alone. */
   #agrees(index: number, side: Side): boolean {
-    const { code, exclusive, ...consent } = this.#definitions[index]!;
-    const consents = consent[side] === 'request' ? this.#states.wanted(index, side) : consent[side];
+    const { code, exclusive, [side]: consent } = this.#definitions[index]!;
+    const consents = consent === 'request' ? this.#states.wanted(index, side) : consent;
     if (!consents || this.#states.get(index, side) !== 'NO') return false;
     // Also while the other side is only asked for: a mirror would otherwise get both sides enabled.
     if (exclusive && this.stateOf(code, side === 'local' ? 'remote' : 'local') !== 'NO') return false;

@@ -15,6 +15,7 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 
 const IS = 0;
 const SEND = 1;
+const NONE: readonly string[] = Object.freeze([]);
 const MTTS = /^MTTS +(\d{1,9})$/i;
 
 /** The handler of {@link terminalType}. */
@@ -24,9 +25,12 @@ export class TerminalType implements OptionHandler {
   readonly #offer: readonly Uint8Array[];
   /** The place on our own list of the next answer. */
   #next = 0;
-  /** The peer's answers as they came, each once. */
-  #answers: string[] = [];
-  #names: string[] = [];
+  /**
+   * The peer's answers as they came, each once. Lists are replaced, not changed: so they can be handed on, are no longer
+   * than they need to be, and as a rule one list is both.
+   */
+  #answers = NONE;
+  #names = NONE;
   #mtts: number | undefined;
   /** SENDs without an answer. */
   #asked = 0;
@@ -64,8 +68,8 @@ export class TerminalType implements OptionHandler {
       this.#next = 0;
       return;
     }
-    this.#answers = [];
-    this.#names = [];
+    this.#answers = NONE;
+    this.#names = NONE;
     this.#mtts = undefined;
     this.#complete = false;
     this.#asked = 0;
@@ -114,17 +118,18 @@ export class TerminalType implements OptionHandler {
   }
 
   #add(name: string): void {
-    this.#answers.push(name);
+    const answers = this.#answers.concat(name);
     const mtts = MTTS.exec(name);
     if (mtts !== null) this.#mtts = Number(mtts[1]);
-    else if (name !== '') this.#names.push(name);
+    else if (name !== '') this.#names = this.#names === this.#answers ? answers : this.#names.concat(name);
+    this.#answers = answers;
   }
 
   #emit(name: string | undefined): void {
     this.#telnet.emit({
       type: 'terminal-type',
       name,
-      names: this.#names.slice(),
+      names: this.#names,
       complete: this.#complete,
       ...(this.#mtts === undefined ? undefined : { mtts: this.#mtts }),
     });
