@@ -87,7 +87,7 @@ export interface ServerEvents {
 export class Server extends EventEmitter<ServerEvents> {
   readonly #shell: Shell;
   readonly #telnet: TelnetConfig;
-  readonly #charsets: readonly string[];
+  readonly #proposeCharsets: ((this: Session) => void) | undefined;
   readonly #sessions = new Set<Session>();
   readonly #listeners = new Set<TcpServer>();
   #nextId = 1;
@@ -104,8 +104,10 @@ export class Server extends EventEmitter<ServerEvents> {
     const encoding = options.encoding === undefined ? [] : [canonicalCharset(options.encoding) ?? options.encoding];
     const table = optionTable(options);
     // Whoever brings a CHARSET of their own proposes what they like.
-    this.#charsets = table.includes(charsetOption) ? [...new Set(['UTF-8', ...encoding, ...CHARSETS])] : [];
-    this.#telnet = { options: table, carriageReturn: 'key' };
+    if (table.includes(charsetOption))
+      this.#proposeCharsets = charsetProposal([...new Set(['UTF-8', ...encoding, ...CHARSETS])]);
+    // Frozen, so that all sessions share it.
+    this.#telnet = { options: Object.freeze(table), carriageReturn: 'key' };
   }
 
   /** The sessions of this moment. */
@@ -141,8 +143,8 @@ export class Server extends EventEmitter<ServerEvents> {
     const session = new Session(transport, { telnet: this.#telnet, ...info, id: info.id ?? this.#nextId++ });
     this.#sessions.add(session);
     // A broken connection ends in 'close' like every other; how the shell fared is told by 'sessionEnd'.
-    session.on('error', () => {});
-    void this.#run(session);
+    session.on('error', ignore);
+    this.#run(session);
     return session;
   }
 
@@ -183,19 +185,28 @@ export class Server extends EventEmitter<ServerEvents> {
     clearTimeout(cut);
   }
 
-  async #run(session: Session): Promise<void> {
-    let outcome: SessionOutcome;
+  #run(session: Session): void {
+    // Not an async function: what that keeps until the shell settles, which may be days, is twice as much as this.
+    const over = (outcome: SessionOutcome): void => void this.#end(session, outcome);
+    let running: unknown;
     try {
       this.emit('session', session);
       // One packet for all that is asked at the beginning, the shell's own requests included.
-      const running = session.together(() => {
-        openNegotiation(session, this.#charsets);
+      running = session.together(() => {
+        openNegotiation(session, this.#proposeCharsets);
         return this.#shell(session);
       });
-      outcome = { result: await running };
     } catch (error) {
-      outcome = { error };
+      over({ error });
+      return;
     }
+    Promise.resolve(running).then(
+      result => over({ result }),
+      error => over({ error }),
+    );
+  }
+
+  async #end(session: Session, outcome: SessionOutcome): Promise<void> {
     await close(session, () => (this.#closing ? SHUTDOWN_CLOSE_MS : CLOSE_MS));
     this.#sessions.delete(session);
     this.emit('sessionEnd', session, outcome);
@@ -211,7 +222,9 @@ export function createServer(options: ServerOptions | Shell): Server {
   return new Server(typeof options === 'function' ? { shell: options } : options);
 }
 
-/** The same for all servers and sessions; what it asks for is said by {@link proposeCharsets}. */
+function ignore(): void {}
+
+/** The same for all servers and sessions; what it asks for is said by {@link charsetProposal}. */
 const charsetOption = charset({ role: 'server', accept: firstKnown });
 
 /** The options a server knows. What a shell decides (ECHO, line discipline) is agreed to only once the shell asked. */
@@ -240,8 +253,8 @@ function optionTable(options: ServerOptions): OptionDefinition[] {
  * What every server wants to know. The environment and the character set come first, so that clients, which answer in
  * order, have agreed to tell them before terminal type and size, for which a program waits, are complete.
  */
-function openNegotiation(session: Session, charsets: readonly string[]): void {
-  if (charsets.length > 0) proposeCharsets(session, charsets);
+function openNegotiation(session: Session, proposeCharsets: ((this: Session) => void) | undefined): void {
+  if (proposeCharsets !== undefined) session.on('telnet', proposeCharsets);
   session.telnet.request(Option.NEW_ENVIRON, 'remote', true);
   session.telnet.request(Option.CHARSET, 'local', true);
   session.telnet.request(Option.NAWS, 'remote', true);
@@ -249,17 +262,16 @@ function openNegotiation(session: Session, charsets: readonly string[]): void {
 }
 
 /**
- * Proposes character sets once the client has agreed to hear of them *and* has shown that it knows subnegotiations: there
+ * A listener that proposes character sets, the same for all sessions, once the client has agreed to hear of them *and* has shown that it knows subnegotiations: there
  * are clients that agree to every WILL and then send back the beginning of what they do not understand (npm's
  * telnet-client), so that everything typed later would be inside an unended subnegotiation of theirs.
  */
-function proposeCharsets(session: Session, charsets: readonly string[]): void {
-  const look = (): void => {
-    if (!session.speaksTelnet || !session.telnet.isEnabled(Option.CHARSET, 'local')) return;
-    session.off('telnet', look);
-    session.telnet.handler(charsetOption).ask(charsets);
+function charsetProposal(charsets: readonly string[]): (this: Session) => void {
+  return function look(): void {
+    if (!this.telnet.isEnabled(Option.CHARSET, 'local') || !this.speaksTelnet) return;
+    this.off('telnet', look);
+    this.telnet.handler(charsetOption).ask(charsets);
   };
-  session.on('telnet', look);
 }
 
 /** A client asks for the sets it can show, the one it likes best first; any that has a name will do. */
