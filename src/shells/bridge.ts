@@ -1,10 +1,11 @@
+import type { Duplex } from 'node:stream';
 import { LONGEST_TIMER } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { Option, type TelnetEvent } from '../protocol/index.ts';
 import type { ExitStatus, Pty } from '../pty/index.ts';
 import type { PtyUser } from '../pty/pty.ts';
 import type { Session } from '../session.ts';
-import type { SessionConsumer, SessionEvents } from '../session-types.ts';
+import type { SessionConsumer } from '../session-types.ts';
 import { EraseKey } from './erase-key.ts';
 import { interrupt, keyOf } from './interrupts.ts';
 import { type ShellMode, terminalEchoes } from './modes.ts';
@@ -18,24 +19,27 @@ const STALL_MS = 30_000;
 /** The same signal again, within this time and with no input in between, is the same press of the key. In ms. */
 const SAME_SIGNAL_MS = 10;
 
-/** The events of a session that a bridge lives on. */
-interface ListenedEvents extends SessionEvents {
-  close: [];
-}
-
-/** How a {@link Bridge} behaves. */
+/** How a {@link Bridge} behaves; the same for all sessions of a shell. */
 export interface BridgeOptions {
   readonly mode: ShellMode;
-  /** The erase character the terminal was started with. */
-  readonly erase: number;
-  /** Whether the terminal was started with echo, where that follows the client. */
-  readonly echo: boolean;
   readonly neverSendGa: boolean;
   /** Milliseconds between SIGHUP and SIGKILL; 0 is for ever. */
   readonly killTimeout: number;
   /** Milliseconds a program may go on after the client closed its sending half; 0 is for ever. */
   readonly linger: number;
 }
+
+/** What the terminal was started with. */
+export interface StartedWith {
+  /** The erase character. */
+  readonly erase: number;
+  /** Whether it echoes, where that follows the client. */
+  readonly echo: boolean;
+}
+
+/** Which bridge a session or a terminal belongs to. */
+const bridges = new WeakMap<Duplex, Bridge>();
+const bridgeOf = (stream: Duplex): Bridge => bridges.get(stream)!;
 
 /**
  * Joins one session to one program until both are done.
@@ -52,9 +56,14 @@ export class Bridge implements SessionConsumer, PtyUser {
   readonly #options: BridgeOptions;
   readonly #output: SynchronizedOutput;
   readonly #prompt: PromptMark | undefined;
-  readonly #resize: ResizeThrottle;
+  readonly #startedWithEcho: boolean;
+  #resize: ResizeThrottle | undefined;
   readonly #eraseKey: EraseKey | undefined;
-  readonly #listeners: [event: string, listener: (...args: unknown[]) => void][] = [];
+  #resolve!: (status: Promise<ExitStatus>) => void;
+  #exited = false;
+  #outputEnded = false;
+  /** Ends the watch over what is left to show. */
+  #unwatch: (() => void) | undefined;
   #linger: NodeJS.Timeout | undefined;
   /** True while what was typed is thrown away: nothing more of it is to be taken then. */
   #discarding = false;
@@ -62,63 +71,68 @@ export class Bridge implements SessionConsumer, PtyUser {
   #lastSignal: NodeJS.Signals | undefined;
   #lastSignalAt = 0;
 
-  constructor(session: Session, pty: Pty, options: BridgeOptions) {
+  constructor(session: Session, pty: Pty, options: BridgeOptions, { erase, echo }: StartedWith) {
     const { mode } = options;
     this.#session = session;
     this.#pty = pty;
     this.#options = options;
     this.#output = new SynchronizedOutput(bytes => this.#show(bytes));
     this.#prompt = mode.mayPrompt && !options.neverSendGa ? new PromptMark(session, mode.goAhead) : undefined;
-    this.#resize = new ResizeThrottle((columns, rows) => this.#onTerminal(() => pty.resize(columns, rows)));
-    this.#eraseKey = mode.learnErase ? new EraseKey(pty, options.erase) : undefined;
+    this.#eraseKey = mode.learnErase ? new EraseKey(pty, erase) : undefined;
+    this.#startedWithEcho = echo;
+    bridges.set(session, this);
+    bridges.set(pty, this);
   }
 
   /**
    * Runs until the program has ended and all its output is written to the session. Then the session is as it was before:
    * another program may have it next. Never rejects.
    */
-  async run(): Promise<ExitStatus> {
-    const over = this.#outputEnds();
-    this.#listen();
-    await over;
-    clearTimeout(this.#linger);
-    this.#resize.stop();
-    this.#output.flush();
-    this.#prompt?.stop();
-    for (const [event, listener] of this.#listeners) this.#session.off(event, listener);
-    this.#session.join(undefined);
-    this.#session.consume(undefined);
-    this.#pty.attach(undefined);
-    this.#session.handOver();
-    this.#pty.destroy();
-    return this.#pty.exited;
+  run(): Promise<ExitStatus> {
+    // Not an async function: what that keeps while it waits is more than all of this.
+    return new Promise(resolve => {
+      this.#resolve = resolve;
+      this.#listen();
+      void this.#pty.exited.then(() => this.#programEnded());
+    });
   }
 
-  async #outputEnds(): Promise<void> {
-    const pty = this.#pty;
-    const read = new Promise<void>(resolve => {
-      pty.once('end', resolve);
-      // A terminal that fails closes without 'end'.
-      pty.once('close', resolve);
-      pty.on('error', () => {});
-    });
-    await pty.exited;
+  #programEnded(): void {
+    this.#exited = true;
     // What is left to show has to be taken: from here on a client that reads nothing holds up an end.
-    const unwatch = this.#session.destroyWhenStalled(STALL_MS);
-    await read;
-    unwatch();
+    if (this.#outputEnded) this.#finish();
+    else this.#unwatch = this.#session.destroyWhenStalled(STALL_MS);
+  }
+
+  #terminalEnded(): void {
+    if (this.#outputEnded) return;
+    this.#outputEnded = true;
+    if (this.#exited) this.#finish();
+  }
+
+  #finish(): void {
+    const session = this.#session;
+    this.#unwatch?.();
+    clearTimeout(this.#linger);
+    this.#resize?.stop();
+    this.#output.flush();
+    this.#prompt?.stop();
+    for (const [event, listener] of Bridge.#sessionListeners) session.off(event, listener);
+    session.join(undefined);
+    session.consume(undefined);
+    this.#pty.attach(undefined);
+    session.handOver();
+    bridges.delete(session);
+    this.#pty.destroy();
+    this.#resolve(this.#pty.exited);
   }
 
   #listen(): void {
     const session = this.#session;
     const pty = this.#pty;
     pty.attach(this);
-    this.#on('resize', (columns, rows) => this.#resize.push(dimension(columns, pty.cols), dimension(rows, pty.rows)));
-    this.#on('command', command => this.#command(command));
-    this.#on('telnet', event => this.#negotiated(event));
-    this.#on('hangup', () => this.#hangup());
-    this.#on('close', () => this.#clientGone());
-    this.#on('finishing', () => this.#clientFinished());
+    for (const [event, listener] of Bridge.#ptyListeners) pty.on(event, listener);
+    for (const [event, listener] of Bridge.#sessionListeners) session.on(event, listener);
     this.#catchUp();
     if (session.destroyed) this.#clientGone();
     else if (session.hangupReason !== undefined) this.#hangup();
@@ -128,22 +142,57 @@ export class Bridge implements SessionConsumer, PtyUser {
     session.join(pty);
   }
 
+  // Listeners are the same functions for all bridges: a closure for each would be most of what a bridge keeps.
+
+  static readonly #ptyListeners = Object.entries({
+    end(this: Pty): void {
+      bridgeOf(this).#terminalEnded();
+    },
+    // A terminal that fails closes without 'end'.
+    close(this: Pty): void {
+      bridgeOf(this).#terminalEnded();
+    },
+    error(): void {},
+  });
+
+  static readonly #sessionListeners = Object.entries({
+    resize(this: Session, columns: number, rows: number): void {
+      bridgeOf(this).#resized(columns, rows);
+    },
+    command(this: Session, command: number): void {
+      bridgeOf(this).#command(command);
+    },
+    telnet(this: Session, event: TelnetEvent): void {
+      bridgeOf(this).#negotiated(event);
+    },
+    hangup(this: Session): void {
+      bridgeOf(this).#hangup();
+    },
+    close(this: Session): void {
+      bridgeOf(this).#clientGone();
+    },
+    finishing(this: Session): void {
+      bridgeOf(this).#clientFinished();
+    },
+  });
+
+  /** 0 is a dimension that the client does not know: it stays as it is. */
+  #resized(columns: number, rows: number): void {
+    const pty = this.#pty;
+    this.#resize ??= new ResizeThrottle((cols, lines) => this.#onTerminal(() => pty.resize(cols, lines)));
+    this.#resize.push(dimension(columns, pty.cols), dimension(rows, pty.rows));
+  }
+
   /** What the client told while the program was being started has come too late for its terminal. */
   #catchUp(): void {
     const session = this.#session;
     const pty = this.#pty;
     const columns = dimension(session.terminal.columns, pty.cols);
     const rows = dimension(session.terminal.rows, pty.rows);
-    if (columns !== pty.cols || rows !== pty.rows) this.#resize.push(columns, rows);
+    if (columns !== pty.cols || rows !== pty.rows) this.#resized(columns, rows);
     const echo = terminalEchoes(session);
-    if (this.#options.mode.echoFollows && echo !== this.#options.echo) this.#onTerminal(() => pty.setModes({ echo }));
-  }
-
-  #on<E extends keyof ListenedEvents>(event: E, listener: (...args: ListenedEvents[E]) => void): void {
-    // One list of listeners of all shapes: each is taken off under the name it was put on under.
-    const untyped = listener as (...args: unknown[]) => void;
-    this.#listeners.push([event, untyped]);
-    this.#session.on(event, untyped);
+    if (this.#options.mode.echoFollows && echo !== this.#startedWithEcho)
+      this.#onTerminal(() => pty.setModes({ echo }));
   }
 
   /** @internal Input, on its way to the program. */

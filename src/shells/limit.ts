@@ -68,6 +68,8 @@ class SessionClock {
     this.#session = session;
     this.#idleTimeout = options.idleTimeout || Number.POSITIVE_INFINITY;
     this.#sessionTimeout = options.sessionTimeout || Number.POSITIVE_INFINITY;
+    const timed = Math.min(this.#idleTimeout, this.#sessionTimeout) !== Number.POSITIVE_INFINITY;
+    if (!timed) return;
     session.once('close', () => this.stop());
     this.#look();
   }

@@ -4,7 +4,7 @@ import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User } from '../pty/index.ts';
 import type { Session } from '../session.ts';
-import { Bridge, type BridgeOptions } from './bridge.ts';
+import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import {
   type EnvironmentPolicy,
   isForbiddenName,
@@ -79,8 +79,14 @@ export function ptyShell(
   checkOptions(file, args, options);
   const mode = shellModes[options.mode ?? 'character'];
   const encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
+  const bridge: BridgeOptions = {
+    mode,
+    neverSendGa: options.neverSendGa ?? false,
+    killTimeout: options.killTimeout ?? 1_000,
+    linger: options.linger ?? 500,
+  };
   preparePty();
-  const program: Program = { file, args, options, mode, encoding, user: options.user ?? ownUser() };
+  const program: Program = { file, args, options, mode, bridge, encoding, user: options.user ?? ownUser() };
   return session => serve(session, program);
 }
 
@@ -115,6 +121,7 @@ interface Program {
   readonly args: readonly string[];
   readonly options: PtyShellOptions;
   readonly mode: (typeof shellModes)[ModeName];
+  readonly bridge: BridgeOptions;
   readonly encoding: string;
   readonly user: EnvironmentUser;
 }
@@ -140,8 +147,8 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   // Whoever asks for an end meanwhile is heard: the bridge looks for it once there is a program to be hung up.
   session.on('hangup', nothing);
   try {
-    const { pty, bridgeOptions } = await start(session, program);
-    return new Bridge(session, pty, bridgeOptions).run();
+    const { pty, ...startedWith } = await start(session, program);
+    return new Bridge(session, pty, program.bridge, startedWith).run();
   } finally {
     session.off('hangup', nothing);
     session.off('command', typeKey);
@@ -150,7 +157,7 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
 
 function nothing(): void {}
 
-async function start(session: Session, program: Program): Promise<{ pty: Pty; bridgeOptions: BridgeOptions }> {
+async function start(session: Session, program: Program): Promise<{ pty: Pty } & StartedWith> {
   const { options, mode, file, args } = program;
   const { terminal } = session;
   const cols = dimension(terminal.columns, DEFAULT_COLUMNS);
@@ -185,15 +192,7 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty; br
     modes: { ...mode.terminal, ...(mode.echoFollows ? { echo } : {}), verase: erase, iutf8: charset === 'UTF-8' },
   });
   options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows });
-  const bridgeOptions = {
-    mode,
-    erase,
-    echo,
-    neverSendGa: options.neverSendGa ?? false,
-    killTimeout: options.killTimeout ?? 1_000,
-    linger: options.linger ?? 500,
-  };
-  return { pty, bridgeOptions };
+  return { pty, erase, echo };
 }
 
 /** Starts the program, or tells the client in one line why not. */
