@@ -187,7 +187,6 @@ export class Server extends EventEmitter<ServerEvents> {
 
   #run(session: Session): void {
     // Not an async function: what that keeps until the shell settles, which may be days, is twice as much as this.
-    const over = (outcome: SessionOutcome): void => void this.#end(session, outcome);
     let running: unknown;
     try {
       this.emit('session', session);
@@ -197,12 +196,12 @@ export class Server extends EventEmitter<ServerEvents> {
         return this.#shell(session);
       });
     } catch (error) {
-      over({ error });
+      void this.#end(session, { error });
       return;
     }
     Promise.resolve(running).then(
-      result => over({ result }),
-      error => over({ error }),
+      result => this.#end(session, { result }),
+      error => this.#end(session, { error }),
     );
   }
 

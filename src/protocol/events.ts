@@ -174,8 +174,9 @@ export type TraceRecord =
 /** Where the engine's results go. All calls are synchronous, from within a call of `Telnet`. */
 export interface TelnetHandlers {
   /**
-   * Bytes for the wire, already escaped. Where nothing had to be escaped this is the very buffer given to
-   * `Telnet.write()`, so that buffer must stay unchanged until the transport has taken it.
+   * Bytes for the wire, already escaped; not to be changed, since other connections may send the same. Where nothing had
+   * to be escaped this is the very buffer given to `Telnet.write()`, so that buffer must stay unchanged until the
+   * transport has taken it.
    */
   send(bytes: Uint8Array): void;
   /** Data of the peer, in order. The view is borrowed: valid during the call. */

@@ -2,6 +2,19 @@ import type { Verb } from './constants.ts';
 import type { TelnetHandlers } from './events.ts';
 import { escapeBinary, escapeNvt, frameCommand, frameNegotiation, frameSubnegotiation, owesNul } from './nvt.ts';
 
+/** Frames of negotiation, the same bytes for all connections: made once, and at most 4 times 256 of them. */
+const negotiations = new Map<number, Uint8Array>();
+
+function negotiationFrame(verb: Verb, option: number): Uint8Array {
+  const key = verb * 256 + option;
+  let frame = negotiations.get(key);
+  if (frame === undefined) {
+    frame = frameNegotiation(verb, option);
+    negotiations.set(key, frame);
+  }
+  return frame;
+}
+
 /**
  * What goes out of one connection, in one order: data and all that is no data. It keeps the one fact that joins them,
  * the NUL that is owed to a CR at the end of the last write (see nvt.ts).
@@ -38,7 +51,7 @@ export class Outbound {
 
   negotiation(verb: Verb, option: number): void {
     this.#handlers.trace?.('sent', { kind: 'negotiation', verb, option });
-    this.#handlers.send(frameNegotiation(verb, option, this.settle()));
+    this.#handlers.send(this.settle() ? frameNegotiation(verb, option, true) : negotiationFrame(verb, option));
   }
 
   subnegotiation(option: number, payload: Uint8Array): void {

@@ -147,6 +147,8 @@ export function programEnvironment(
   return { env: Object.fromEntries(env), rejected };
 }
 
+const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
+
 type Reject = (name: string, value: string, reason: string) => void;
 
 /** login(1)'s paths, with the games that Debian gives its users: many a program served here is one. */
@@ -175,7 +177,8 @@ function acceptedVariables(
   environ: ReadonlyMap<string, string>,
   policy: EnvironmentPolicy,
   reject: Reject,
-): Map<string, string> {
+): ReadonlyMap<string, string> {
+  if (environ.size === 0) return NO_VARIABLES;
   const listed = new Set(policy.acceptEnv ?? []);
   const accepted = new Map<string, string>();
   for (const [name, value] of environ) {
