@@ -1,0 +1,62 @@
+/** What a session keeps, and that it keeps nothing after its end. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { XTERM } from '../support/host.ts';
+import type { MemoryReport } from '../support/memory-host.ts';
+import { Wire } from '../support/wire.ts';
+
+/** In bytes; they were 8,200 to 8,800 when this was written, and 13,000 before anybody had looked. */
+const SESSION_BYTES = 11_000;
+
+async function ask(host: ChildProcess): Promise<MemoryReport> {
+  const answer = once(host, 'message');
+  host.send('report');
+  return ((await answer) as [MemoryReport])[0];
+}
+
+/** Sessions that have printed something, been typed at, and do nothing any more. */
+async function open(port: number, count: number): Promise<Wire[]> {
+  const wires: Wire[] = [];
+  for (let i = 0; i < count; i++) {
+    const wire = await Wire.connect(port, XTERM);
+    wires.push(wire);
+    await wire.expect('ready');
+    wire.type('x\r');
+    await wire.expect('x\r\nx\r\n');
+  }
+  return wires;
+}
+
+test('a session that does nothing keeps few bytes, and none after its end', async () => {
+  const host = fork(fileURLToPath(new URL('../support/memory-host.ts', import.meta.url)), { stdio: 'inherit' });
+  const wires: Wire[] = [];
+  try {
+    const [{ port }] = (await once(host, 'message')) as [{ port: number }];
+    // The first sessions pay for code and feedback.
+    wires.push(...(await open(port, 40)));
+    const before = await ask(host);
+    assert.equal(before.sessions, 40);
+    wires.push(...(await open(port, 100)));
+    const after = await ask(host);
+    assert.equal(after.sessions, 140);
+    const heap = (after.heap - before.heap) / 100;
+    assert.ok(heap < SESSION_BYTES, `${heap} bytes of heap a session`);
+    const external = (after.external - before.external) / 100;
+    assert.ok(external < 1_000, `${external} bytes outside the heap a session`);
+
+    await Promise.all(wires.map(wire => wire.close()));
+    const deadline = Date.now() + 20_000;
+    let last = await ask(host);
+    // When the server has seen the ends of all programs is its own affair.
+    while (last.sessions > 0 && Date.now() < deadline) last = await ask(host);
+    assert.equal(last.sessions, 0);
+  } finally {
+    await Promise.all(wires.map(wire => wire.close()));
+    const exit = once(host, 'exit');
+    host.disconnect();
+    await exit;
+  }
+});
