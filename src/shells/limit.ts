@@ -38,19 +38,20 @@ export function limit<T>(
   checkWhole('idleTimeout', options.idleTimeout, Number.MAX_SAFE_INTEGER);
   checkWhole('sessionTimeout', options.sessionTimeout, Number.MAX_SAFE_INTEGER);
   const admission = options.admission ?? new Places(options);
+  const timed = Boolean(options.idleTimeout || options.sessionTimeout);
   return async session => {
     const place = admission.admit(session);
     if (typeof place === 'string') {
       session.write(`${REFUSALS[place]}\r\n`);
       return { refused: place };
     }
-    const clock = new SessionClock(session, options);
+    const clock = timed ? new SessionClock(session, options) : undefined;
     try {
       return await shell(session);
     } finally {
-      clock.stop();
+      clock?.stop();
       place.leave();
-      if (clock.expired !== undefined && session.writable) session.write(`\r\ntelpty: ${clock.expired}\r\n`);
+      if (clock?.expired !== undefined && session.writable) session.write(`\r\ntelpty: ${clock.expired}\r\n`);
     }
   };
 }
@@ -68,8 +69,6 @@ class SessionClock {
     this.#session = session;
     this.#idleTimeout = options.idleTimeout || Number.POSITIVE_INFINITY;
     this.#sessionTimeout = options.sessionTimeout || Number.POSITIVE_INFINITY;
-    const timed = Math.min(this.#idleTimeout, this.#sessionTimeout) !== Number.POSITIVE_INFINITY;
-    if (!timed) return;
     session.once('close', () => this.stop());
     this.#look();
   }
@@ -87,8 +86,7 @@ class SessionClock {
     else {
       const left = Math.min(idleLeft, sessionLeft);
       // A wait longer than a timer takes is made of several.
-      if (left !== Number.POSITIVE_INFINITY)
-        this.#timer = setTimeout(() => this.#look(), Math.min(left, LONGEST_TIMER));
+      this.#timer = setTimeout(() => this.#look(), Math.min(left, LONGEST_TIMER));
     }
   }
 
