@@ -42,27 +42,30 @@ void state_unref(struct state *s) {
 
 /*
  * Calls JavaScript from the loop: callback(owner, ...argv). An exception in there is one like in any other callback of
- * Node: uncaught.
+ * Node: uncaught. Returns whether the answer was true.
  */
-void call_owner(struct state *s, napi_ref owner, enum callback which, size_t argc, const int32_t *argv) {
-  if (s->closing || owner == NULL) return;
+bool call_owner(struct state *s, napi_ref owner, enum callback which, size_t argc, const int32_t *argv) {
+  if (s->closing || owner == NULL) return false;
   napi_env env = s->env;
   napi_handle_scope scope;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  napi_value function, args[4], global, error;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
+  napi_value function, args[4], global, error, answer = NULL;
+  bool yes = false;
   bool ready = napi_get_reference_value(env, s->callbacks[which], &function) == napi_ok &&
                napi_get_reference_value(env, owner, &args[0]) == napi_ok && napi_get_global(env, &global) == napi_ok;
   for (size_t i = 0; ready && i < argc; i++) ready = napi_create_int32(env, argv[i], &args[i + 1]) == napi_ok;
   /* make_callback and not call_function: it runs the ticks and promise jobs that the callback leaves behind */
-  if (ready && napi_make_callback(env, NULL, global, function, argc + 1, args, NULL) == napi_pending_exception &&
+  if (ready && napi_make_callback(env, NULL, global, function, argc + 1, args, &answer) == napi_pending_exception &&
       napi_get_and_clear_last_exception(env, &error) == napi_ok)
     napi_fatal_exception(env, error);
+  if (answer != NULL) napi_get_value_bool(env, answer, &yes);
   napi_close_handle_scope(env, scope);
+  return yes;
 }
 
 /* `p` may be closed and its program reaped when this returns, but it is still allocated if the caller holds a reference. */
-void call_js(struct pty *p, enum callback which, size_t argc, const int32_t *argv) {
-  call_owner(p->state, p->owner, which, argc, argv);
+bool call_js(struct pty *p, enum callback which, size_t argc, const int32_t *argv) {
+  return call_owner(p->state, p->owner, which, argc, argv);
 }
 
 napi_value js_int(napi_env env, int64_t value) {

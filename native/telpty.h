@@ -176,8 +176,8 @@ struct report {
 struct state *state_of(napi_env env);
 void state_ref(struct state *s);
 void state_unref(struct state *s);
-void call_owner(struct state *s, napi_ref owner, enum callback which, size_t argc, const int32_t *argv);
-void call_js(struct pty *p, enum callback which, size_t argc, const int32_t *argv);
+bool call_owner(struct state *s, napi_ref owner, enum callback which, size_t argc, const int32_t *argv);
+bool call_js(struct pty *p, enum callback which, size_t argc, const int32_t *argv);
 napi_value js_int(napi_env env, int64_t value);
 bool get_args(napi_env env, napi_callback_info info, size_t count, napi_value *args);
 bool get_bytes(napi_env env, napi_value value, size_t element, void **data, size_t *length);

@@ -43,8 +43,11 @@ export interface SpawnRequest {
 export interface AddonCallbacks<Owner> {
   /** What `start` began has come to its end: the process id, or a negative error number and the index of the step. */
   readonly started: (owner: Owner, result: number, step: number) => void;
-  /** `length` bytes of output were put at `offset` of the slab last given to `useSlab`. */
-  readonly read: (owner: Owner, offset: number, length: number) => void;
+  /**
+   * `length` bytes of output were put at `offset` of the slab last given to `useSlab`. Returns whether they were only lent:
+   * then the next output is put in the same place.
+   */
+  readonly read: (owner: Owner, offset: number, length: number) => boolean;
   /** The rest of a `write` has gone out, or the terminal takes no more. */
   readonly written: (owner: Owner) => void;
   /** A program held by `hold` has ended; it waits for `reap`. */

@@ -3,7 +3,8 @@
  * prints.
  *
  * The work is the addon's. On the way out it drains the terminal into a slab that all terminals of the thread share and
- * makes one call a drain, and the stream hands on views of the slab: nothing is copied here, and no slab is used twice.
+ * makes one call a drain, and the stream hands on views of the slab: nothing is copied here, and no place is used twice,
+ * unless whoever has the terminal for themselves ({@link Pty.attach}) was only lent what was in it.
  * When the reader stops, the addon stops polling and the program blocks, as on a slow real terminal. On the way in there is
  * one `write(2)`; what the terminal does not take waits in the addon, and the stream is busy until it is gone.
  */
@@ -406,7 +407,7 @@ export class Pty extends Duplex {
             // The view stays good when there is a new slab.
             if (offset + length > slabSize - drainLimit) Pty.#slab = Pty.#newSlab();
             pty.#user.output(view);
-            return;
+            return true;
           }
           // A small piece is copied: it may wait for a slow client, and would keep the whole slab for a few bytes.
           const piece = length <= smallPiece ? Buffer.from(view) : view;
@@ -416,6 +417,7 @@ export class Pty extends Duplex {
             pty.#paused = true;
             addon().pause(pty.#native);
           }
+          return false;
         },
         written(pty) {
           pty.#written();

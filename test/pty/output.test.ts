@@ -94,6 +94,25 @@ test('one call a drain, and views of memory that is used once', async () => {
   assert.equal(Buffer.concat(views).toString(), Array.from({ length: 40000 }, (_, n) => `${n}\n`).join(''));
 });
 
+test('output that is only lent leaves its place to the next', async () => {
+  const pty = spawnPty('seq', ['100000'], { modes: { onlcr: false } });
+  const places = new Set<string>();
+  const buffers = new Set<ArrayBufferLike>();
+  let text = '';
+  pty.attach({
+    output(bytes) {
+      text += bytes;
+      buffers.add(bytes.buffer);
+      places.add(`${bytes.byteOffset}`);
+    },
+    drained() {},
+  });
+  await closed(pty);
+  assert.equal(text, Array.from({ length: 100_000 }, (_, n) => `${n + 1}\n`).join(''));
+  // A terminal that is read as a stream, at the same time or before, may have pushed it on; here there is none.
+  assert.deepEqual([buffers.size, places.size], [1, 1]);
+});
+
 test('floods leave a session beside them usable, and get on together', async () => {
   const counts = new Map<Pty, number>();
   for (let i = 0; i < 8; i++) {
