@@ -1,6 +1,8 @@
 /** `telpty/pty`: a program on a pseudo-terminal. Knows no Telnet. */
+
+export type { ExitStatus, HangupOptions, PtyControl } from './control.ts';
 export { type ControlCharacter, type ModeFlag, type Modes, saneModes } from './modes.ts';
 export type { Limit, Limits, PtyOptions } from './options.ts';
-export { type ExitStatus, type HangupOptions, Pty } from './pty.ts';
+export { Pty } from './pty.ts';
 export { preparePty, spawnPty, startPty } from './start.ts';
 export { lookupUser, type User } from './users.ts';

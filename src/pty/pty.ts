@@ -8,38 +8,11 @@
  * When the reader stops, the addon stops polling and the program blocks, as on a slow real terminal. On the way in there is
  * one `write(2)`; what the terminal does not take waits in the addon, and the stream is busy until it is gone.
  */
-import { Duplex } from 'node:stream';
 import { markAsUntransferable } from 'node:worker_threads';
-import { TelptyError } from '../errors.ts';
-import { addon, type NativePty, systemError } from './binding.ts';
-import { Hangup } from './hangup.ts';
-import {
-  applyModes,
-  blankModes,
-  type ControlCharacter,
-  checkModes,
-  type ModeFlag,
-  type Modes,
-  nameMode,
-  nameModes,
-  type RawModes,
-} from './modes.ts';
-import { checkSize, type PtyOptions, spawnRequest } from './options.ts';
-import { signalName, signalNumber } from './signals.ts';
+import { addon } from './binding.ts';
+import { PtyControl } from './control.ts';
+import { type PtyOptions, spawnRequest } from './options.ts';
 import { type StartCallback, startError } from './start-result.ts';
-
-/** How a program ended: exactly one of the two is set (neither where somebody else reaped it). */
-export interface ExitStatus {
-  /** The exit code 0–255, `null` when a signal ended the program. */
-  readonly code: number | null;
-  /** The name of the signal that ended the program (`'SIGKILL'`), `null` when it exited. */
-  readonly signal: string | null;
-}
-
-export interface HangupOptions {
-  /** Milliseconds between SIGHUP and SIGKILL, 0–2147483647. Default: 1000. */
-  readonly timeout?: number | undefined;
-}
 
 /**
  * Big enough that a slab lasts for several full drains, small enough that a slow reader, whose view keeps a whole slab
@@ -52,13 +25,6 @@ const smallPiece = 2 * 1024;
 
 /** What waits in a stream's own queue, each way. The kernel has its own; more here would only be more to lose. */
 const highWaterMark = 16 * 1024;
-
-const longestTimeout = 0x7fff_ffff;
-
-function ioError(action: string, result: number): TelptyError {
-  const { name, text } = systemError(-result);
-  return new TelptyError('ERR_PTY_IO', `cannot ${action}: ${text}`, { errno: name });
-}
 
 /**
  * Who has a terminal for themselves, past its streams: see {@link Pty.attach}.
@@ -85,30 +51,16 @@ let setup: () => void;
  * `end()` on the writing side closes nothing: a terminal's input has no end but the VEOF character, which is the caller's to
  * write. Once the program has ended, what is written is discarded without an error.
  */
-export class Pty extends Duplex {
-  /**
-   * Resolves once the program has ended and was reaped; never rejects. The terminal may still hold output then: `'end'`
-   * is the sign that it has all been read.
-   */
-  readonly exited: Promise<ExitStatus>;
-
-  readonly #native: NativePty;
-  #pid: number;
-  #cols: number;
-  #rows: number;
+export class Pty extends PtyControl {
   /** Whether the addon is told not to read. */
   #paused = false;
   /** Waits for the end of the start. */
   #started: StartCallback | undefined;
-  #closed = false;
-  #gone = false;
-  #resolveExited!: (status: ExitStatus) => void;
   /** Is called when the addon has no rest of a write any more. */
   #writing: ((error?: Error | null) => void) | undefined;
   #writingLength = 0;
   /** Bytes in the stream's queue that `flushInput` has condemned. */
   #condemned = 0;
-  #hangup: Hangup | undefined;
   #user: PtyUser | undefined;
 
   /** As {@link spawnPty}. */
@@ -117,105 +69,14 @@ export class Pty extends Duplex {
   constructor(file: string, args: readonly string[], options: PtyOptions, started: StartCallback);
   constructor(file: string, args: readonly string[] = [], options: PtyOptions = {}, started?: StartCallback) {
     const request = spawnRequest(file, args, options);
-    // Not half-open: the end of the output is the end of the terminal, so nothing is left to write to.
-    super({ allowHalfOpen: false, highWaterMark });
     setup();
-    const native = started === undefined ? addon().spawn(this, request) : addon().start(this, request);
-    if (native === undefined) throw startError(file, options.cwd, request.result[0]!, request.result[1]!);
-    this.#native = native;
-    this.#started = started;
-    this.#pid = request.result[0]!;
-    this.#cols = request.terminal[0]!;
-    this.#rows = request.terminal[1]!;
-    this.exited = new Promise(resolve => {
-      this.#resolveExited = resolve;
+    // Not half-open: the end of the output is the end of the terminal, so nothing is left to write to.
+    super({ allowHalfOpen: false, highWaterMark }, request, owner => {
+      const native = started === undefined ? addon().spawn(owner, request) : addon().start(owner, request);
+      if (native === undefined) throw startError(file, options.cwd, request.result[0]!, request.result[1]!);
+      return native;
     });
-  }
-
-  /** The process id of the program, which is also that of its session and of its first process group. */
-  get pid(): number {
-    return this.#pid;
-  }
-
-  /** The terminal's width as last set here. */
-  get cols(): number {
-    return this.#cols;
-  }
-
-  /** The terminal's height as last set here. */
-  get rows(): number {
-    return this.#rows;
-  }
-
-  /**
-   * Sets the terminal's size. The kernel sends SIGWINCH to the foreground process group if it differs. After the end of
-   * the terminal this does nothing.
-   *
-   * @param cols columns, 1–65535.
-   * @param rows rows, 1–65535.
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` out of these ranges, `ERR_PTY_IO` when the system refuses.
-   */
-  resize(cols: number, rows: number): void {
-    checkSize('cols', cols);
-    checkSize('rows', rows);
-    if (this.#closed) return;
-    const result = addon().resize(this.#native, cols, rows);
-    if (result < 0) throw ioError('resize the terminal', result);
-    this.#cols = cols;
-    this.#rows = rows;
-  }
-
-  /**
-   * The terminal's modes as they are now, whoever set them.
-   *
-   * @throws TelptyError `ERR_PTY_IO` when the terminal is closed.
-   */
-  modes(): Modes {
-    return nameModes(this.#rawModes());
-  }
-
-  /**
-   * One of the terminal's modes as it is now; cheaper than {@link modes}.
-   *
-   * @returns `undefined` for a name that this system lacks.
-   * @throws TelptyError `ERR_PTY_IO` when the terminal is closed.
-   */
-  mode(name: ModeFlag): boolean | undefined;
-  mode(name: ControlCharacter): number | null | undefined;
-  mode(name: ModeFlag | ControlCharacter): boolean | number | null | undefined {
-    return nameMode(this.#rawModes(), name);
-  }
-
-  /**
-   * Changes the modes that are named, and leaves the others. After the end of the terminal this does nothing.
-   *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for unknown names and values out of range, `ERR_PTY_IO` when the system refuses.
-   */
-  setModes(modes: Modes): void {
-    checkModes(modes);
-    if (this.#closed) return;
-    const raw = this.#rawModes();
-    applyModes(raw, modes);
-    const result = addon().setModes(this.#native, raw.words, raw.cc);
-    if (result < 0) throw ioError('set the modes of the terminal', result);
-  }
-
-  #rawModes(): RawModes {
-    const raw = blankModes();
-    const result = addon().getModes(this.#native, raw.words, raw.cc);
-    if (result < 0) throw ioError('read the modes of the terminal', result);
-    return raw;
-  }
-
-  /**
-   * Sends a signal to the foreground process group, as if its key had been typed: but at once, not behind unread input, and
-   * whatever key it has.
-   *
-   * @returns whether there was a group to send it to.
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a signal that does not exist.
-   */
-  signalForeground(signal: NodeJS.Signals): boolean {
-    return addon().signalForeground(this.#native, signalNumber(signal)) === 0;
+    this.#started = started;
   }
 
   /**
@@ -223,48 +84,15 @@ export class Pty extends Duplex {
    * dropped writes are called without an error.
    */
   flushInput(): void {
-    if (this.#closed) return;
+    if (this.isClosed) return;
     this.#condemned = this.writableLength - this.#writingLength;
-    addon().flushInput(this.#native);
+    addon().flushInput(this.native);
     this.#written();
   }
 
   /** Input that was written here and that the terminal has not taken yet, in bytes. */
   get unwritten(): number {
-    return this.writableLength - this.#writingLength + addon().unwritten(this.#native);
-  }
-
-  /**
-   * Sends a signal to the program (to it alone, not to its group).
-   *
-   * @returns whether it was sent; false once the program has ended.
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a signal that does not exist.
-   */
-  kill(signal: NodeJS.Signals = 'SIGTERM'): boolean {
-    return addon().kill(this.#native, signalNumber(signal)) === 0;
-  }
-
-  /**
-   * Hangs up: SIGHUP and SIGCONT now, to the program's process group and the foreground group; after `timeout`
-   * SIGKILL to these and to every process left in the session (found through /proc, so on Linux only; elsewhere
-   * background groups are left to the SIGHUP of their shell). A process that has left the session with `setsid` is out of
-   * reach. Output goes on flowing until the end. May be called again: then the earlier of the times holds.
-   *
-   * A program that ended by itself may have left processes behind on purpose (`nohup`): those are not touched.
-   *
-   * @returns a promise that resolves when the program has been reaped and nothing is left of its session, or, should the
-   *   kernel not let go of a killed process, two seconds after SIGKILL. Never rejects.
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a timeout out of range.
-   */
-  hangup({ timeout = 1000 }: HangupOptions = {}): Promise<void> {
-    if (!(timeout >= 0 && timeout <= longestTimeout)) {
-      throw new TelptyError('ERR_INVALID_ARGUMENT', `timeout must be 0–${longestTimeout} milliseconds, not ${timeout}`);
-    }
-    if (this.#hangup === undefined) {
-      if (this.#gone) return Promise.resolve();
-      this.#hangup = new Hangup(this.pid, this.#native, this.exited);
-    }
-    return this.#hangup.within(timeout);
+    return this.writableLength - this.#writingLength + addon().unwritten(this.native);
   }
 
   /**
@@ -278,23 +106,18 @@ export class Pty extends Duplex {
     if (user !== undefined) this.resume();
   }
 
-  /** @internal For the transport that is joined to it. */
-  get native(): NativePty {
-    return this.#native;
-  }
-
   /** @internal For the user: no output for now. */
   hold(): void {
-    if (this.#paused || this.#closed) return;
+    if (this.#paused || this.isClosed) return;
     this.#paused = true;
-    addon().pause(this.#native);
+    addon().pause(this.native);
   }
 
   /** @internal For the user: output again. */
   release(): void {
-    if (!this.#paused || this.#closed) return;
+    if (!this.#paused || this.isClosed) return;
     this.#paused = false;
-    addon().resume(this.#native);
+    addon().resume(this.native);
   }
 
   /**
@@ -304,12 +127,12 @@ export class Pty extends Duplex {
    * @internal
    */
   type(bytes: Uint8Array): boolean {
-    if (this.#gone || this.#closed) return true;
+    if (this.isGone || this.isClosed) return true;
     if (this.#writing !== undefined || this.writableLength > 0) {
       this.write(Buffer.from(bytes), () => this.#user?.drained());
       return false;
     }
-    const taken = addon().write(this.#native, bytes);
+    const taken = addon().write(this.native, bytes);
     if (taken < 0 || taken === bytes.length) return true;
     this.#writing = () => this.#user?.drained();
     return false;
@@ -332,9 +155,9 @@ export class Pty extends Duplex {
         typed();
       };
       return;
-    } else if (!this.#gone && !this.#closed) {
+    } else if (!this.isGone && !this.isClosed) {
       // A negative number is a terminal that takes nothing any more; its program is about to be seen ending.
-      const taken = addon().write(this.#native, chunk);
+      const taken = addon().write(this.native, chunk);
       if (taken >= 0 && taken < chunk.length) {
         this.#writing = callback;
         this.#writingLength = chunk.length;
@@ -351,15 +174,15 @@ export class Pty extends Duplex {
    * @internal
    */
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (!this.#gone) this.hangup();
+    if (!this.isGone) this.hangup();
     this.#close();
     callback(error);
   }
 
   #close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    addon().close(this.#native);
+    if (this.isClosed) return;
+    this.isClosed = true;
+    addon().close(this.native);
     this.#written();
   }
 
@@ -398,7 +221,7 @@ export class Pty extends Duplex {
         started(pty, result, step) {
           const started = pty.#started!;
           pty.#started = undefined;
-          if (result > 0) pty.#pid = result;
+          if (result > 0) pty.started(result);
           started(result, step);
         },
         read(pty, offset, length) {
@@ -413,9 +236,9 @@ export class Pty extends Duplex {
           const piece = length <= smallPiece ? Buffer.from(view) : view;
           // Before the push: what it sets off may make the addon read again.
           if (offset + length > slabSize - drainLimit) Pty.#slab = Pty.#newSlab();
-          if (!pty.push(piece) && !pty.#closed) {
+          if (!pty.push(piece) && !pty.isClosed) {
             pty.#paused = true;
-            addon().pause(pty.#native);
+            addon().pause(pty.native);
           }
           return false;
         },
@@ -423,18 +246,14 @@ export class Pty extends Duplex {
           pty.#written();
         },
         left(pty) {
-          pty.#hangup!.left();
+          pty.left();
         },
         exit(pty, code, signal) {
-          pty.#gone = true;
-          pty.#resolveExited({
-            code: code < 0 ? null : code,
-            signal: signal === 0 ? null : signalName(signal),
-          });
+          pty.ended(code, signal);
           pty.#written();
         },
         end(pty) {
-          pty.#closed = true;
+          pty.isClosed = true;
           pty.push(null);
         },
       });

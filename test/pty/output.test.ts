@@ -95,22 +95,22 @@ test('one call a drain, and views of memory that is used once', async () => {
 });
 
 test('output that is only lent leaves its place to the next', async () => {
-  const pty = spawnPty('seq', ['100000'], { modes: { onlcr: false } });
-  const places = new Set<string>();
-  const buffers = new Set<ArrayBufferLike>();
+  const pty = spawnPty('seq', ['200000'], { modes: { onlcr: false } });
+  const places = new Set<number>();
   let text = '';
+  let drains = 0;
   pty.attach({
     output(bytes) {
       text += bytes;
-      buffers.add(bytes.buffer);
-      places.add(`${bytes.byteOffset}`);
+      drains++;
+      places.add(bytes.byteOffset);
     },
     drained() {},
   });
   await closed(pty);
-  assert.equal(text, Array.from({ length: 100_000 }, (_, n) => `${n + 1}\n`).join(''));
-  // A terminal that is read as a stream, at the same time or before, may have pushed it on; here there is none.
-  assert.deepEqual([buffers.size, places.size], [1, 1]);
+  assert.equal(text, Array.from({ length: 200_000 }, (_, n) => `${n + 1}\n`).join(''));
+  // One, or another one first, if the tests before left no room behind it.
+  assert.ok(places.size <= 2 && drains > 10, `${places.size} places, ${drains} drains`);
 });
 
 test('floods leave a session beside them usable, and get on together', async () => {
