@@ -349,10 +349,11 @@ void bulk_pause(struct pty *p, bool paused) {
 }
 
 /*
- * Moves what was read to `room`, which has DRAIN_LIMIT bytes, and returns how much that is. When the lane has nothing more to
+ * Takes what was read, and returns how much that is. What cannot take the shortcut is moved to its place in `room`, which has
+ * DRAIN_LIMIT bytes: all but the first `shown`. When the lane has nothing more to
  * give, and is quiet or has left, the terminal is the loop's again: p->lane is NULL then.
  */
-size_t bulk_take(struct pty *p, char *room) {
+size_t bulk_take(struct pty *p, char *room, size_t *shown) {
   struct bulk *b = p->state->bulk;
   struct lane *lane = p->lane;
   uv_mutex_lock(&b->mutex);
@@ -365,7 +366,8 @@ size_t bulk_take(struct pty *p, char *room) {
   if (length > 0) {
     uv_mutex_unlock(&b->mutex);
     /* nobody else touches it until its length is 0 */
-    memcpy(room, lane->ready.data, length);
+    *shown = shortcut_show(p, lane->ready.data, length);
+    memcpy(room + *shown, lane->ready.data + *shown, length - *shown);
     uv_mutex_lock(&b->mutex);
     lane->ready.length = 0;
     if (!lane->left) go_on(b, lane);

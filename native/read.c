@@ -47,8 +47,13 @@ static bool drain(struct pty *p) {
   bool empty = false;
   if (s->slab_size - s->slab_used < DRAIN_LIMIT) return false; /* the slab's owner did not keep its promise */
   char *room = s->slab_data + s->slab_used;
-  size_t got = p->lane != NULL ? bulk_take(p, room) : turn(p, room, &empty);
-  const size_t shown = got > 0 ? shortcut_show(p, room, got) : 0;
+  size_t shown = 0, got;
+  if (p->lane != NULL) {
+    got = bulk_take(p, room, &shown);
+  } else {
+    got = turn(p, room, &empty);
+    if (got > 0) shown = shortcut_show(p, room, got);
+  }
   if (got > shown) {
     if (p->conn != NULL) p->conn->open = false;
     const int32_t place[2] = {(int32_t)(s->slab_used + shown), (int32_t)(got - shown)};

@@ -19,7 +19,7 @@
 #define MSG_NOSIGNAL 0
 #endif
 
-/* More was not typed, and nobody waits for its echo. */
+/* More was not typed: a paste. */
 #define TYPED_BYTES 64
 
 enum { NUL = 0, BS = 8, LF = 10, CR = 13, ESC = 27, DEL = 127, IAC = 255 };
@@ -34,17 +34,32 @@ static bool plain_input(const unsigned char *bytes, size_t length) {
   return true;
 }
 
-/*
- * Nothing to be escaped, and not the beginning of a frame that is to be shown at once (ESC [ ? 2026 h), which may be cut
- * anywhere: so no question mark, and neither ESC nor ESC [ at the end.
- */
-static bool plain_output(const unsigned char *bytes, size_t length) {
-  const size_t last = length - 1;
-  for (size_t i = 0; i < length; i++) {
-    if (bytes[i] == IAC || bytes[i] == '?') return false;
-    if (bytes[i] == CR && (i == last || bytes[i + 1] != LF)) return false;
-  }
-  return bytes[last] != ESC && !(length > 1 && bytes[last] == '[' && bytes[last - 1] == ESC);
+/* What opens a frame that is to be shown at once (DEC mode 2026): JavaScript holds it back until it is whole. */
+static const char FRAME[] = "\033[?2026h";
+enum { FRAME_LENGTH = sizeof FRAME - 1 };
+
+/* Whether a frame opens in `bytes`, or may do so at their end, where it is cut. */
+static bool opens_frame(const char *bytes, size_t length) {
+  const char *const end = bytes + length;
+  for (const char *at = bytes; (at = memchr(at, FRAME[2], (size_t)(end - at))) != NULL; at++)
+    if (at - bytes >= 2 && at[-1] == FRAME[1] && at[-2] == FRAME[0]) {
+      const size_t rest = (size_t)(end - at) < FRAME_LENGTH - 2 ? (size_t)(end - at) : FRAME_LENGTH - 2;
+      if (memcmp(at, FRAME + 2, rest) == 0) return true;
+    }
+  return end[-1] == FRAME[0] || (length > 1 && end[-1] == FRAME[1] && end[-2] == FRAME[0]);
+}
+
+/* Whether a CR is followed by something else than LF, or by what is not known yet. */
+static bool has_bare_cr(const char *bytes, size_t length) {
+  const char *const end = bytes + length;
+  for (const char *at = bytes; (at = memchr(at, CR, (size_t)(end - at))) != NULL; at++)
+    if (at + 1 == end || at[1] != LF) return true;
+  return false;
+}
+
+/* Nothing to be escaped, nothing to be held back. */
+static bool plain_output(const char *bytes, size_t length) {
+  return memchr(bytes, IAC, length) == NULL && !has_bare_cr(bytes, length) && !opens_frame(bytes, length);
 }
 
 void shortcut_part(struct conn *c) {
@@ -69,12 +84,10 @@ size_t shortcut_type(struct conn *c, const char *bytes, size_t length) {
   return (size_t)n;
 }
 
-/* Sends what was printed. Returns how much of it. */
+/* Sends what was printed, be it one echo or 64 KiB of a flood. Returns how much of it. */
 size_t shortcut_show(struct pty *p, const char *bytes, size_t length) {
   struct conn *c = p->conn;
-  if (c == NULL || !c->open || length > TYPED_BYTES || p->reaped || p->lane != NULL || c->waiting ||
-      !plain_output((const unsigned char *)bytes, length))
-    return 0;
+  if (c == NULL || !c->open || p->reaped || c->waiting || !plain_output(bytes, length)) return 0;
   ssize_t n = send(c->fd, bytes, length, MSG_NOSIGNAL);
   if (n <= 0) return 0;
   c->shown += (size_t)n;

@@ -223,7 +223,7 @@ void bulk_enter(struct pty *p);
 void bulk_leave(struct pty *p);
 void bulk_dismiss(struct pty *p);
 void bulk_pause(struct pty *p, bool paused);
-size_t bulk_take(struct pty *p, char *room);
+size_t bulk_take(struct pty *p, char *room, size_t *shown);
 void bulk_start(struct state *s);
 void bulk_stop(struct state *s);
 #else
@@ -231,7 +231,7 @@ static inline void bulk_enter(struct pty *p) { (void)p; }
 static inline void bulk_leave(struct pty *p) { (void)p; }
 static inline void bulk_dismiss(struct pty *p) { (void)p; }
 static inline void bulk_pause(struct pty *p, bool paused) { (void)p, (void)paused; }
-static inline size_t bulk_take(struct pty *p, char *room) { return (void)p, (void)room, 0; }
+static inline size_t bulk_take(struct pty *p, char *room, size_t *shown) { return (void)p, (void)room, (void)shown, 0; }
 static inline void bulk_start(struct state *s) { (void)s; }
 static inline void bulk_stop(struct state *s) { (void)s; }
 #endif
