@@ -83,3 +83,18 @@ test('a client that stops reading in the middle gets the rest in order', async (
   assert.ok(got.slice(0, got.lastIndexOf(END)) === text);
   assert.ok(pauses > 3);
 });
+
+test('a CR at the end of what is printed gets its NUL when the next byte is known', async () => {
+  await using host = await hostScript(
+    "stty raw -echo; printf ready; while dd bs=1 count=1 2>/dev/null; do printf 'a\\r'; done",
+  );
+  // It refuses BINARY, where there is no NUL.
+  const wire = await Wire.connect(host.port, XTERM);
+  await wire.expect('ready');
+  for (let i = 0; i < 5; i++) {
+    wire.type('k');
+    await wire.until(() => wire.data.length === 'ready'.length + 3 * (i + 1));
+  }
+  await wire.close();
+  assert.ok(wire.raw.bytes.toString('latin1').endsWith('ready' + 'ka\r\0'.repeat(4) + 'ka\r'));
+});
