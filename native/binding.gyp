@@ -7,6 +7,7 @@
         "bulk.c",
         "child.c",
         "conn.c",
+        "lanes.c",
         "process.c",
         "pty.c",
         "read.c",

@@ -1,27 +1,7 @@
-/*
- * Bulk output, read by a thread of its own.
- *
- * A read of a terminal that is being flooded takes 50 to 100 us, nearly all of it asleep: the kernel first waits for its
- * worker to carry the next 4 KiB over (n_tty_read, tty_buffer_flush_work). A loop that sleeps there for eight floods is late
- * for the keystroke beside them. So a terminal that still has output after its turn (read.c) becomes a lane of this thread,
- * which does the sleeping, while the loop has to do with full buffers only; and it goes back to the loop when it is quiet,
- * for an echo is quickest without a second thread.
- *
- * A lane has two buffers: `fill` is the thread's, `ready` waits for the loop. When the thread has read the terminal empty,
- * or `fill` full, and `ready` is free, it swaps them and wakes the loop. A lane with both full is not read: so what a
- * terminal can have read ahead is bounded, and the program behind it blocks.
- *
- * Everything here that both threads touch is under `mutex`, but for the bytes: those of `fill` while the thread reads, and
- * those of `ready` once it has a length. The thread never allocates, calls no JavaScript, and reads no descriptor after
- * bulk_leave() has returned.
- *
- * Linux only: elsewhere output is read in turns of the loop, and that is all.
- */
-#include "telpty.h"
+/* Bulk output, the loop's side: see bulk.h. */
+#include "bulk.h"
 
 #ifdef __linux__
-#include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,149 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* After so long without output a terminal is the loop's again. */
-#define QUIET_MS 5
-
 /* How long the loop hands out what was read before it looks at everything else. */
 #define DELIVERY_NS (100 * 1000)
-
-#define EVENTS 64
-
-struct buffer {
-  char *data;
-  size_t length;
-};
-
-struct lane {
-  struct pty *pty; /* the loop's; the thread does not look at it */
-  int fd;
-  struct link member; /* of bulk->lanes, while the thread may read it */
-  struct link waiting; /* of bulk->waiting, while the loop has something to do for it */
-  struct buffer fill, ready;
-  uint64_t last;   /* when it last gave something, by uv_hrtime() */
-  bool polled;     /* in the thread's epoll set */
-  bool reading;    /* the thread is in read(2) for it, without the mutex */
-  bool paused;     /* JavaScript wants no output */
-  bool quiet;      /* it has given nothing for QUIET_MS */
-  bool hungup;     /* it will never give anything again */
-  bool left;       /* taken away from the thread */
-};
-
-struct bulk {
-  struct state *state;
-  uv_thread_t thread;
-  uv_mutex_t mutex;
-  uv_cond_t stopped_reading;
-  uv_async_t wake_loop;
-  int epoll, wake_thread;
-  bool stop;
-  unsigned recalled;   /* the loop waits for so many lanes: a turn ends after the read that it is in */
-  struct link lanes;   /* all that the thread may read */
-  struct link waiting; /* with something for the loop */
-  struct link graves;  /* left lanes that events of the thread's present round may still point to */
-};
-
-static void notify(struct bulk *b, struct lane *lane) {
-  bool first = list_empty(&b->waiting);
-  list_add(&b->waiting, &lane->waiting);
-  if (first) uv_async_send(&b->wake_loop);
-}
-
-static void poll_lane(struct bulk *b, struct lane *lane, bool on) {
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = lane};
-  if (lane->polled == on) return;
-  lane->polled = on;
-  if (epoll_ctl(b->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, lane->fd, &event) == 0 || !on) return;
-  /* The system's limit of watches: back to the loop with it. */
-  lane->polled = false;
-  lane->quiet = true;
-  notify(b, lane);
-}
-
-/* What was read becomes what is ready, if the loop has taken what was. Not while the thread reads. */
-static void swap_if_free(struct lane *lane) {
-  if (lane->fill.length == 0 || lane->ready.length > 0) return;
-  struct buffer full = lane->fill;
-  lane->fill = lane->ready;
-  lane->ready = full;
-}
-
-static void hand_over(struct bulk *b, struct lane *lane) {
-  swap_if_free(lane);
-  if (lane->ready.length > 0 || lane->quiet || lane->hungup) notify(b, lane);
-}
-
-/* One turn of the thread: to the end of the buffer, or of the output. */
-static void lane_turn(struct bulk *b, struct lane *lane) {
-  if (lane->left || !lane->polled) return;
-  if (lane->paused || lane->fill.length == DRAIN_LIMIT) {
-    poll_lane(b, lane, false);
-    return;
-  }
-  ssize_t n;
-  lane->reading = true;
-  do {
-    uv_mutex_unlock(&b->mutex);
-    n = read(lane->fd, lane->fill.data + lane->fill.length, DRAIN_LIMIT - lane->fill.length);
-    int error = errno;
-    uv_mutex_lock(&b->mutex);
-    if (n > 0) {
-      lane->fill.length += (size_t)n;
-      lane->quiet = false;
-    } else if (n == 0 || (error != EAGAIN && error != EINTR)) {
-      lane->hungup = true;
-    }
-  } while (n > 0 && lane->fill.length < DRAIN_LIMIT && b->recalled == 0);
-  lane->reading = false;
-  lane->last = uv_hrtime();
-  if (lane->hungup) poll_lane(b, lane, false);
-  hand_over(b, lane);
-  if (b->recalled > 0) uv_cond_broadcast(&b->stopped_reading);
-}
-
-static void retire_quiet(struct bulk *b) {
-  uint64_t now = uv_hrtime();
-  for (struct link *l = b->lanes.next; l != &b->lanes; l = l->next) {
-    struct lane *lane = ENTRY(l, struct lane, member);
-    if (!lane->polled || lane->quiet || now - lane->last < QUIET_MS * 1000000ull) continue;
-    lane->quiet = true;
-    notify(b, lane);
-  }
-}
-
-static void bury(struct bulk *b) {
-  while (!list_empty(&b->graves)) {
-    struct lane *lane = ENTRY(b->graves.next, struct lane, member);
-    list_remove(&lane->member);
-    free(lane);
-  }
-}
-
-static void run(void *data) {
-  struct bulk *b = data;
-  struct epoll_event events[EVENTS];
-  uint64_t looked = 0, woken;
-  pthread_setname_np(pthread_self(), "telpty-bulk");
-  uv_mutex_lock(&b->mutex);
-  while (!b->stop) {
-    bury(b);
-    int timeout = list_empty(&b->lanes) ? -1 : QUIET_MS;
-    uv_mutex_unlock(&b->mutex);
-    int n = epoll_wait(b->epoll, events, EVENTS, timeout);
-    uv_mutex_lock(&b->mutex);
-    for (int i = 0; i < n && !b->stop; i++) {
-      if (events[i].data.ptr != NULL)
-        lane_turn(b, events[i].data.ptr);
-      else
-        (void)!read(b->wake_thread, &woken, sizeof woken);
-    }
-    if (n == 0 || uv_hrtime() - looked > QUIET_MS * 1000000ull) {
-      retire_quiet(b);
-      looked = uv_hrtime();
-    }
-  }
-  uv_mutex_unlock(&b->mutex);
-}
 
 /* The thread with all signals blocked: they are the main thread's. */
 static int start_thread(struct bulk *b) {
@@ -179,7 +18,7 @@ static int start_thread(struct bulk *b) {
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  int error = uv_thread_create_ex(&b->thread, &options, run, b);
+  int error = uv_thread_create_ex(&b->thread, &options, lanes_run, b);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   return error;
 }
@@ -196,7 +35,7 @@ static void async_closed(uv_handle_t *handle) {
 
 /* The thread is not there, or not any more. */
 static void finish(struct bulk *b) {
-  bury(b);
+  lanes_bury(b);
   close(b->epoll);
   close(b->wake_thread);
   uv_close((uv_handle_t *)&b->wake_loop, async_closed);
@@ -285,7 +124,7 @@ void bulk_enter(struct pty *p) {
   uv_mutex_lock(&b->mutex);
   bool first = list_empty(&b->lanes);
   list_add(&b->lanes, &lane->member);
-  poll_lane(b, lane, true);
+  lane_poll(b, lane, true);
   uv_mutex_unlock(&b->mutex);
   /* so that it begins to look for lanes that are quiet */
   if (first) wake_thread(b);
@@ -295,7 +134,7 @@ void bulk_enter(struct pty *p) {
 static void leave(struct bulk *b, struct lane *lane) {
   if (lane->left) return;
   lane->left = true;
-  poll_lane(b, lane, false);
+  lane_poll(b, lane, false);
   b->recalled++;
   while (lane->reading) uv_cond_wait(&b->stopped_reading, &b->mutex);
   b->recalled--;
@@ -333,8 +172,8 @@ void bulk_dismiss(struct pty *p) {
 
 /* There is room, or somebody to read again. */
 static void go_on(struct bulk *b, struct lane *lane) {
-  if (!lane->reading) hand_over(b, lane);
-  if (!lane->paused && !lane->hungup && lane->fill.length < DRAIN_LIMIT) poll_lane(b, lane, true);
+  if (!lane->reading) lane_hand_over(b, lane);
+  if (!lane->paused && !lane->hungup && lane->fill.length < DRAIN_LIMIT) lane_poll(b, lane, true);
 }
 
 /* Whether JavaScript wants no output. */
@@ -357,7 +196,7 @@ size_t bulk_take(struct pty *p, char *room, size_t *shown) {
   struct bulk *b = p->state->bulk;
   struct lane *lane = p->lane;
   uv_mutex_lock(&b->mutex);
-  if (!lane->reading) swap_if_free(lane);
+  if (!lane->reading) lane_swap_if_free(lane);
   size_t length = lane->ready.length;
   if (length == 0 && !lane->reading && (lane->quiet || lane->hungup || lane->left)) {
     p->hungup |= lane->hungup;

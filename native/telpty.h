@@ -57,7 +57,7 @@ struct state {
   struct link finishing; /* whose program was reaped and whose last output is being read */
   struct link writing;   /* with a write that waits for room */
 
-  struct bulk *bulk; /* see bulk.c; NULL where there is none */
+  struct bulk *bulk; /* see bulk.h; NULL where there is none */
 
   uv_idle_t finisher; /* runs while `finishing` has entries */
   uv_timer_t retry;   /* runs while `writing` has entries; see write.c */
@@ -91,7 +91,7 @@ struct pty {
   bool paused;      /* JavaScript wants no output */
   bool hungup;      /* the master reports EIO: no output will come */
   size_t afterlife; /* bytes read since the program was reaped */
-  struct lane *lane; /* while another thread reads the master: see bulk.c */
+  struct lane *lane; /* while another thread reads the master: see bulk.h */
   struct pending_write pending;
   struct conn *conn; /* to which it is joined, or NULL: see shortcut.c */
 
