@@ -1,6 +1,6 @@
 import { Command } from './constants.ts';
 import { cut, slabFor } from './slab.ts';
-import { find, first, repeat } from './words.ts';
+import { copyPlain, repeat } from './words.ts';
 
 const { IAC } = Command;
 const NUL = 0;
@@ -37,19 +37,7 @@ export function gather(chunk: Uint8Array, start: number, swallowed: Swallowed): 
   let from = start;
   let at = slab.used;
   while (from < end) {
-    let plain = 0;
-    for (; from <= end - 8; from += 8, at += 8) {
-      const low = source.getInt32(from, true);
-      const high = source.getInt32(from + 4, true);
-      view.setInt32(at, low, true);
-      view.setInt32(at + 4, high, true);
-      const inLow = find(low, IACS) | find(low, carriageReturns);
-      const inHigh = find(high, IACS) | find(high, carriageReturns);
-      if ((inLow | inHigh) !== 0) {
-        plain = inLow === 0 ? 4 + first(inHigh) : first(inLow);
-        break;
-      }
-    }
+    const plain = copyPlain(source, from, end, view, at, IACS, carriageReturns);
     from += plain;
     at += plain;
     if (from >= end) break;

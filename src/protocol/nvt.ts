@@ -1,6 +1,6 @@
 import { Command } from './constants.ts';
 import { cut, slabFor } from './slab.ts';
-import { find, first as place, repeat } from './words.ts';
+import { copyPlain, repeat } from './words.ts';
 
 const { IAC, SB, SE } = Command;
 const NUL = 0;
@@ -108,19 +108,7 @@ function escapeInto(
   at += first;
   let from = first;
   while (from < length) {
-    let plain = 0;
-    for (; from <= length - 8; from += 8, at += 8) {
-      const low = source.getInt32(from, true);
-      const high = source.getInt32(from + 4, true);
-      view.setInt32(at, low, true);
-      view.setInt32(at + 4, high, true);
-      const inLow = find(low, IACS) | find(low, carriageReturns);
-      const inHigh = find(high, IACS) | find(high, carriageReturns);
-      if ((inLow | inHigh) !== 0) {
-        plain = inLow === 0 ? 4 + place(inHigh) : place(inLow);
-        break;
-      }
-    }
+    const plain = copyPlain(source, from, length, view, at, IACS, carriageReturns);
     from += plain;
     at += plain;
     if (from >= length) break;

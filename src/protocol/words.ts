@@ -27,3 +27,32 @@ export function find(word: number, pattern: number): number {
 export function first(found: number): number {
   return (31 - Math.clz32(found & -found)) >> 3;
 }
+
+/**
+ * Copies from `source` at `from` to `target` at `at`, by words, up to the first byte that either of two patterns (see
+ * {@link repeat}) stands for, or until fewer than 8 bytes are left before `end`; these are not looked at. Up to 8 bytes
+ * behind what was copied may be written as well, so `target` needs room for them.
+ *
+ * @returns how many bytes were copied.
+ */
+export function copyPlain(
+  source: DataView,
+  from: number,
+  end: number,
+  target: DataView,
+  at: number,
+  one: number,
+  other: number,
+): number {
+  const start = from;
+  for (; from <= end - 8; from += 8, at += 8) {
+    const low = source.getInt32(from, true);
+    const high = source.getInt32(from + 4, true);
+    target.setInt32(at, low, true);
+    target.setInt32(at + 4, high, true);
+    const inLow = find(low, one) | find(low, other);
+    const inHigh = find(high, one) | find(high, other);
+    if ((inLow | inHigh) !== 0) return from - start + (inLow === 0 ? 4 + first(inHigh) : first(inLow));
+  }
+  return from - start;
+}
