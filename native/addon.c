@@ -120,6 +120,7 @@ static napi_value setup(napi_env env, napi_callback_info info) {
   }
   /* Not earlier: a process that only loads the addon is to have no more threads than before. */
   bulk_start(s);
+  starter_begin(s);
   return NULL;
 }
 

@@ -1,7 +1,7 @@
 /*
  * What happens between fork and exec.
  *
- * On Linux this is the child of a vfork: it shares the parent's memory, while the parent's other threads (V8's, libuv's) go
+ * On Linux this is as the child of a vfork: it shares the parent's memory, while the parent's other threads (V8's, libuv's) go
  * on running. So there are only system calls in here, raw where the C library's wrapper does more than the call: set*id
  * would signal every thread of the *parent* to follow. Nothing is allocated, no lock is taken, and the only memory written
  * is this stack, plan->script and the report. It never returns.
@@ -102,6 +102,21 @@ static void close_others_on_exec(void) {
 }
 
 /*
+ * Leaves the table of descriptors that the child shares with its parent, for a copy of what is not above `last`. Until then no
+ * descriptor may be touched.
+ */
+static int leave_table(int last) {
+#ifdef __linux__
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE (1U << 1)
+#endif
+  return (int)syscall(SYS_close_range, last + 1, ~0U, CLOSE_RANGE_UNSHARE);
+#else
+  return 0;
+#endif
+}
+
+/*
  * execvp's search, over paths that were put together before the fork. Returns the error to report: of a file that was there
  * but not allowed rather than of one that was missing.
  */
@@ -148,12 +163,13 @@ static void check(int result, struct report *report, enum step step) {
 
 /*
  * Turns this process into the program of `plan` on the terminal `slave`, or tells `report` which step failed, and exits.
- * Descriptors are above 2. All signals must be blocked.
+ * Descriptors are above 2. All signals must be blocked. With `last` not -1 the table of descriptors is the parent's, too.
  *
  * The order matters: limits first, since raising one needs privileges; groups before gid before uid, each losing the right to
  * the one before; the directory last, entered as the user it is for.
  */
-_Noreturn void child_main(const struct plan *plan, int slave, struct report *report) {
+_Noreturn void child_main(const struct plan *plan, int slave, int last, struct report *report) {
+  if (last >= 0) check(leave_table(last), report, STEP_UNSHARE);
   check(setsid(), report, STEP_SETSID);
   check(ioctl(slave, TIOCSCTTY, 0), report, STEP_CTTY);
   for (int fd = 0; fd <= 2; fd++) check(dup2(slave, fd), report, STEP_CTTY);

@@ -174,7 +174,7 @@ static napi_value begin(napi_env env, napi_callback_info info, bool elsewhere) {
     started.error = starter_add(p, &plan, request);
     if (started.error != 0) napi_delete_reference(env, request);
   } else if (p != NULL) {
-    spawn(&plan, &started);
+    spawn(&plan, NULL, &started);
     if (started.error == 0) adopt(p, &started);
   }
   if (!elsewhere || started.error != 0) plan_free(&plan);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 const char *const step_names[STEPS] = {"open",      "winsize", "termios", "fork",  "setsid", "ctty", "rlimit",
-                                       "setgroups", "setgid",  "setuid",  "chdir", "exec"};
+                                       "setgroups", "setgid",  "setuid",  "chdir", "exec",   "unshare"};
 
 #ifndef __linux__
 static int set_flags(int fd) {
@@ -76,32 +77,51 @@ static int above_stdio(int fd) {
   return moved;
 }
 
-/*
- * Touches the stack below us. The child of a vfork runs on it, and with a small RLIMIT_STACK the kernel would not let it
- * grow any more.
- */
-static __attribute__((noinline)) void touch_stack(void) {
-  volatile char below[32 * 1024];
-  for (size_t i = 0; i < sizeof below; i += 1024) below[i] = 0;
+#ifdef __linux__
+/* For the child, which runs on a stack of its own in our frame. It makes system calls, and little else. */
+#define CHILD_STACK (32 * 1024)
+
+struct child {
+  const struct plan *plan;
+  int slave, last;
+  struct report *report;
+};
+
+static int run_child(void *data) {
+  const struct child *child = data;
+  child_main(child->plan, child->slave, child->last, child->report);
 }
 
 /*
- * Starts the child with all signals blocked: no handler of the parent may run in it, least of all in memory that a vfork
- * lets it share. This function does not return while the child uses its frame, and the child never returns into it.
+ * What vfork() is, on another stack: this thread sleeps until the child executes or exits, and nothing is copied, whatever
+ * the heap. With `last` not even the table of descriptors, which the child shares until child_main() has left it.
  */
-static __attribute__((noinline)) pid_t start_child(const struct plan *plan, int slave, struct report *report) {
+static pid_t fork_child(const struct plan *plan, int slave, int last, struct report *report) {
+  char stack[CHILD_STACK] __attribute__((aligned(64)));
+  /* With a small RLIMIT_STACK the kernel would not let our own stack grow any more while the child is on it. */
+  for (size_t i = 0; i < sizeof stack; i += 1024) ((volatile char *)stack)[i] = 0;
+  struct child child = {.plan = plan, .slave = slave, .last = last, .report = report};
+  return clone(run_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | (last >= 0 ? CLONE_FILES : 0) | SIGCHLD, &child);
+}
+#else
+static pid_t fork_child(const struct plan *plan, int slave, int last, struct report *report) {
+  pid_t pid = fork();
+  if (pid == 0) child_main(plan, slave, last, report);
+  return pid;
+}
+#endif
+
+/*
+ * Starts the child with all signals blocked: no handler of the parent may run in it, least of all in memory that both
+ * share.
+ */
+static pid_t start_child(const struct plan *plan, int slave, int last, struct report *report) {
   sigset_t all, old;
   int cancel;
   sigfillset(&all);
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-  touch_stack();
   pthread_sigmask(SIG_SETMASK, &all, &old);
-#ifdef __linux__
-  pid_t pid = vfork(); /* this thread sleeps until the child executes or exits; nothing is copied, whatever the heap */
-#else
-  pid_t pid = fork();
-#endif
-  if (pid == 0) child_main(plan, slave, report);
+  pid_t pid = fork_child(plan, slave, last, report);
   int error = errno;
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   pthread_setcancelstate(cancel, &cancel);
@@ -110,9 +130,26 @@ static __attribute__((noinline)) pid_t start_child(const struct plan *plan, int 
 }
 
 #ifdef __linux__
-/* Starts the child and waits until it is the program, or has told `report` why not. */
-static pid_t start_and_wait(const struct plan *plan, int slave, struct report *report) {
-  return start_child(plan, slave, report);
+/*
+ * Starts the child and waits until it is the program, or has told `report` why not.
+ *
+ * A child has a copy of its parent's table of descriptors, as large as the table ever was. Where a server has thousands, that
+ * is most of the work of a start, and of what the kernel keeps for the program. So, given a low number, the terminal gets that
+ * one for the time of the start, and the child shares the table until it copies what is not above it.
+ */
+static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct report *report) {
+  if (low != NULL && low->number >= 0 && dup3(slave, low->number, O_CLOEXEC) >= 0) {
+    pid_t pid = start_child(plan, low->number, low->number, report);
+    int error = errno;
+    dup3(low->cover, low->number, O_CLOEXEC);
+    errno = error;
+    if (pid < 0 || report->failure.step != STEP_UNSHARE) return pid;
+    /* An old kernel, or one that is told to refuse it. */
+    process_reap_now(pid);
+    low_close(low);
+    report->failure = (struct failure){.error = 0};
+  }
+  return start_child(plan, slave, -1, report);
 }
 #else
 static int open_pipe(int ends[2]) {
@@ -125,12 +162,13 @@ static int open_pipe(int ends[2]) {
 }
 
 /* The same where nothing is shared: the child's end of the pipe closes by itself when the program begins. */
-static pid_t start_and_wait(const struct plan *plan, int slave, struct report *report) {
+static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct report *report) {
+  (void)low;
   int ends[2] = {-1, -1}, error;
   pid_t pid = -1;
   if (open_pipe(ends) == 0) {
     report->pipe = ends[1];
-    pid = start_child(plan, slave, report);
+    pid = start_child(plan, slave, -1, report);
   }
   error = errno;
   if (ends[1] >= 0) close(ends[1]);
@@ -164,11 +202,27 @@ static int prepare_slave(const struct plan *plan, int slave, enum step *step) {
   return tcsetattr(slave, TCSANOW, &modes);
 }
 
+/* Takes two of the lowest free descriptors; where there are none, or they would be of no use, starts go without. */
+void low_open(struct low *low) {
+  *low = (struct low){.number = -1, .cover = -1};
+#ifdef __linux__
+  low->number = above_stdio(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (low->number >= 0) low->cover = fcntl(low->number, F_DUPFD_CLOEXEC, 3);
+  if (low->cover < 0) low_close(low);
+#endif
+}
+
+void low_close(struct low *low) {
+  if (low->number >= 0) close(low->number);
+  if (low->cover >= 0) close(low->cover);
+  *low = (struct low){.number = -1, .cover = -1};
+}
+
 /*
  * Starts the program of `plan` on a new pseudo-terminal and fills `result`. When result->error is set, nothing is left: no
- * descriptor, no process.
+ * descriptor, no process. `low` may be NULL; nobody else uses it meanwhile.
  */
-void spawn(const struct plan *plan, struct spawned *result) {
+void spawn(const struct plan *plan, struct low *low, struct spawned *result) {
   int master = -1, slave = -1;
   struct report report = {.pipe = -1};
   *result = (struct spawned){.master = -1, .slave = -1, .step = STEP_OPEN};
@@ -179,7 +233,7 @@ void spawn(const struct plan *plan, struct spawned *result) {
   if (prepare_slave(plan, slave, &result->step) < 0) goto failed;
 
   result->step = STEP_FORK;
-  result->pid = start_and_wait(plan, slave, &report);
+  result->pid = start_and_wait(plan, slave, low, &report);
   if (result->pid < 0) goto failed;
   if (report.failure.error != 0) {
     process_reap_now(result->pid);

@@ -30,13 +30,19 @@ struct job {
   struct spawned result;
 };
 
+struct thread {
+  struct starter *starter;
+  pthread_t id;
+  struct low low;
+};
+
 struct starter {
   struct state *state;
   uv_async_t finished; /* keeps the loop alive while `pending` is not 0 */
   unsigned pending;    /* jobs that JavaScript has not heard of again */
 
-  pthread_t threads[THREADS];
-  unsigned created;
+  struct thread threads[THREADS];
+  unsigned created; /* of them */
 
   pthread_mutex_t lock; /* of what follows */
   pthread_cond_t work;
@@ -52,7 +58,8 @@ static struct job *take(struct link *list) {
 }
 
 static void *work(void *data) {
-  struct starter *t = data;
+  struct thread *thread = data;
+  struct starter *t = thread->starter;
   pthread_mutex_lock(&t->lock);
   for (;;) {
     while (list_empty(&t->waiting) && !t->stopped) {
@@ -64,7 +71,7 @@ static void *work(void *data) {
     struct job *job = take(&t->waiting);
     t->queued--;
     pthread_mutex_unlock(&t->lock);
-    spawn(&job->plan, &job->result);
+    spawn(&job->plan, &thread->low, &job->result);
     pthread_mutex_lock(&t->lock);
     list_add(&t->done, &job->link);
     if (!t->stopped) uv_async_send(&t->finished);
@@ -82,7 +89,8 @@ static int create_thread(struct starter *t) {
   pthread_attr_setstacksize(&attributes, STACK_SIZE);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  error = pthread_create(&t->threads[t->created], &attributes, work, t);
+  struct thread *thread = &t->threads[t->created];
+  error = pthread_create(&thread->id, &attributes, work, thread);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   pthread_attr_destroy(&attributes);
   if (error == 0) t->created++;
@@ -119,13 +127,13 @@ static void starter_closed(uv_handle_t *handle) {
   free(t);
 }
 
-static struct starter *starter_of(struct state *s) {
-  if (s->starter != NULL) return s->starter;
+/* At the beginning of the environment, while low descriptors are free. Without it (no memory) nothing can be started elsewhere. */
+void starter_begin(struct state *s) {
   struct starter *t = calloc(1, sizeof *t);
-  if (t == NULL) return NULL;
+  if (t == NULL) return;
   if (uv_async_init(s->loop, &t->finished, finished) != 0) {
     free(t);
-    return NULL;
+    return;
   }
   uv_unref((uv_handle_t *)&t->finished);
   t->finished.data = t;
@@ -135,7 +143,11 @@ static struct starter *starter_of(struct state *s) {
   pthread_cond_init(&t->work, NULL);
   list_init(&t->waiting);
   list_init(&t->done);
-  return s->starter = t;
+  for (unsigned i = 0; i < THREADS; i++) {
+    t->threads[i].starter = t;
+    low_open(&t->threads[i].low);
+  }
+  s->starter = t;
 }
 
 /*
@@ -143,7 +155,7 @@ static struct starter *starter_of(struct state *s) {
  * does not. Takes over `plan` and `request`. Returns 0 or an error number, and then takes over nothing.
  */
 int starter_add(struct pty *p, const struct plan *plan, napi_ref request) {
-  struct starter *t = starter_of(p->state);
+  struct starter *t = p->state->starter;
   struct job *job = t == NULL || t->stopped ? NULL : malloc(sizeof *job);
   if (job == NULL) return ENOMEM;
   *job = (struct job){.pty = p, .request = request, .plan = *plan};
@@ -179,7 +191,7 @@ void starter_stop(struct state *s) {
   t->stopped = true;
   pthread_cond_broadcast(&t->work);
   pthread_mutex_unlock(&t->lock);
-  for (unsigned i = 0; i < t->created; i++) pthread_join(t->threads[i], NULL);
+  for (unsigned i = 0; i < t->created; i++) pthread_join(t->threads[i].id, NULL);
   /* From here on nobody else is there. */
   while (!list_empty(&t->waiting) || !list_empty(&t->done)) {
     bool begun = list_empty(&t->waiting);
@@ -195,5 +207,7 @@ void starter_stop(struct state *s) {
 void starter_close(struct state *s) {
   struct starter *t = s->starter;
   s->starter = NULL;
-  if (t != NULL) uv_close((uv_handle_t *)&t->finished, starter_closed);
+  if (t == NULL) return;
+  for (unsigned i = 0; i < THREADS; i++) low_close(&t->threads[i].low);
+  uv_close((uv_handle_t *)&t->finished, starter_closed);
 }

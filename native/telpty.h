@@ -61,7 +61,7 @@ struct state {
 
   uv_idle_t finisher; /* runs while `finishing` has entries */
   uv_timer_t retry;   /* runs while `writing` has entries; see write.c */
-  struct starter *starter; /* NULL until something is started elsewhere; see starter.c */
+  struct starter *starter; /* NULL where nothing can be started elsewhere; see starter.c */
   uv_signal_t sigchld; /* runs while a program is watched without a pidfd */
   unsigned watched_by_signal;
 
@@ -125,7 +125,9 @@ struct conn {
 /* The steps of a start, in order; their names are in spawn.c. */
 enum step {
   STEP_OPEN, STEP_WINSIZE, STEP_TERMIOS, STEP_FORK, STEP_SETSID, STEP_CTTY, STEP_RLIMIT,
-  STEP_SETGROUPS, STEP_SETGID, STEP_SETUID, STEP_CHDIR, STEP_EXEC, STEPS
+  STEP_SETGROUPS, STEP_SETGID, STEP_SETUID, STEP_CHDIR, STEP_EXEC,
+  STEP_UNSHARE, /* never seen: the start goes another way */
+  STEPS
 };
 
 struct limit {
@@ -150,6 +152,14 @@ struct plan {
   size_t ngroups;
   struct limit *limits;
   size_t nlimits;
+};
+
+/*
+ * A low number for a descriptor, kept for the terminal of a program that is being started, and what has it otherwise. With it
+ * the program's table of descriptors is small, whatever ours is: see start_and_wait().
+ */
+struct low {
+  int number, cover; /* -1: none */
 };
 
 /* What a start ends in. */
@@ -195,11 +205,14 @@ void plan_free(struct plan *plan);
 
 /* spawn.c, child.c */
 extern const char *const step_names[STEPS];
-void spawn(const struct plan *plan, struct spawned *result);
+void low_open(struct low *low);
+void low_close(struct low *low);
+void spawn(const struct plan *plan, struct low *low, struct spawned *result);
 void spawn_undo(const struct spawned *started);
-_Noreturn void child_main(const struct plan *plan, int slave, struct report *report);
+_Noreturn void child_main(const struct plan *plan, int slave, int last, struct report *report);
 
 /* starter.c */
+void starter_begin(struct state *s);
 int starter_add(struct pty *p, const struct plan *plan, napi_ref request);
 unsigned starter_pending(const struct state *s);
 void starter_stop(struct state *s);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { test } from 'node:test';
 import { addon } from '../../src/pty/binding.ts';
 import { spawnPty, startPty } from '../../src/pty/index.ts';
@@ -176,5 +177,19 @@ test('destroyed as soon as it is there: nothing is left', async () => {
   await Promise.all(ptys.map(pty => pty.exited));
   await Promise.all(ptys.map(closed));
   assertNothingHeld();
+  await assertNoLeaks(process.pid, before);
+});
+
+test('a program has a small table of descriptors, however many the server has open', async () => {
+  const before = holdings(process.pid);
+  const files = await Promise.all(Array.from({ length: 300 }, () => open('/dev/null')));
+  const pty = await startPty('sh', [
+    '-c',
+    'while read -r key value; do [ "$key" = FDSize: ] && echo $value; done </proc/$$/status; ls /proc/$$/fd',
+  ]);
+  const shown = (await readAll(pty)).toString().trim().split(/\s+/);
+  // (A kernel before 5.9 cannot leave the table without a copy of all of it.)
+  assert.deepEqual(shown, ['64', '0', '1', '2']);
+  await Promise.all(files.map(file => file.close()));
   await assertNoLeaks(process.pid, before);
 });
