@@ -10,6 +10,7 @@ import type { Server } from '../server.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Admission, Applicant, Place, RefusalReason } from '../shells/places.ts';
 import { adoptTcp } from '../transport/tcp.ts';
+import type { Transport } from '../transport/transport.ts';
 import { createHost, endHost } from './host.ts';
 import { createLog } from './log.ts';
 import type { Order, Report } from './messages.ts';
@@ -79,9 +80,15 @@ function serve({ id, refused }: Order & { type: 'client' }, handle: SendHandle):
     return;
   }
   const { remoteAddress, remotePort } = handle;
-  const transport = adoptTcp(handle);
-  if (transport === undefined) places.leave(id);
-  else host.server.handle(transport, { id, remoteAddress, remotePort });
+  let transport: Transport;
+  try {
+    transport = adoptTcp(handle);
+  } catch (error) {
+    places.leave(id);
+    host.server.emit('error', error as Error);
+    return;
+  }
+  host.server.handle(transport, { id, remoteAddress, remotePort });
 }
 
 async function end(status: number): Promise<void> {

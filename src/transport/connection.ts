@@ -41,7 +41,7 @@ export class Connection implements Transport {
   constructor(fd: number) {
     setup();
     const native = addon().connOpen(this, fd);
-    if (typeof native === 'number') throw ioError('open', native);
+    if (typeof native === 'number') throw ioError('dup', native);
     this.#native = native;
   }
 

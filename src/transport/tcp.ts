@@ -32,19 +32,26 @@ export function listenTcp(
   options: TcpListenOptions,
   onConnection: (transport: Transport, peer: Peer) => void,
 ): Promise<Server> {
-  return listenForOthers(options, socket => {
+  return listenForOthers(options, function accepted(this: Server, socket) {
     const { remoteAddress, remotePort } = socket;
-    const transport = adoptTcp(socket);
-    if (transport !== undefined) onConnection(transport, { remoteAddress, remotePort });
+    let transport: Transport;
+    try {
+      transport = adoptTcp(socket);
+    } catch (error) {
+      // The connection is dropped, as where accept() fails, and as loudly.
+      this.emit('error', error);
+      return;
+    }
+    onConnection(transport, { remoteAddress, remotePort });
   });
 }
 
 /**
  * Makes a transport of a connection that was accepted and of which nothing has been read.
  *
- * @returns `undefined` when there is no descriptor left for it: as with accept(), the connection is dropped then.
+ * @throws the system's own error, e.g. `EMFILE`; the connection is closed then.
  */
-export function adoptTcp(socket: Socket): Transport | undefined {
+export function adoptTcp(socket: Socket): Transport {
   // A process that was handed the socket has it from Node with both directions tied.
   socket.allowHalfOpen = true;
   keepUrgentDataInLine(socket);
@@ -52,7 +59,10 @@ export function adoptTcp(socket: Socket): Transport | undefined {
 }
 
 /** As {@link listenTcp}, for connections that are handed to another process, which takes them up by {@link adoptTcp}. */
-export function listenForOthers(options: TcpListenOptions, onConnection: (socket: Socket) => void): Promise<Server> {
+export function listenForOthers(
+  options: TcpListenOptions,
+  onConnection: (this: Server, socket: Socket) => void,
+): Promise<Server> {
   const server = createServer(
     {
       allowHalfOpen: true,
@@ -78,13 +88,11 @@ export function listenForOthers(options: TcpListenOptions, onConnection: (socket
  * Takes the connection out of Node's socket, of which nothing has been read yet: see {@link Connection} for why. Where that
  * cannot be, the socket serves as it is.
  */
-function takeOver(socket: Socket): Transport | undefined {
+function takeOver(socket: Socket): Transport {
   const fd = descriptor(socket);
   if (fd === undefined || !isAvailable()) return new StreamTransport(socket);
   try {
     return new Connection(fd);
-  } catch {
-    return undefined;
   } finally {
     socket.destroy();
   }

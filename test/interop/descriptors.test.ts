@@ -34,7 +34,10 @@ test('without free descriptors a session is told so, the others go on, and later
       await server.waitForLog(/session 3 ended/);
       do {
         assert.ok(wires.length < TOO_MANY, 'no session came as far as its terminal');
-        wires.push(await Wire.connect(server.port, { silent: true }));
+        const waiting = await Wire.connect(server.port, { silent: true });
+        wires.push(waiting);
+        // Not before it is accepted: else its descriptors would not be among those that stay.
+        await waiting.until(() => waiting.raw.length > 0 || waiting.ended);
         const before = openFds(server.pid).size;
         refused = await open();
         if (!isReady(refused)) continue;
@@ -53,6 +56,32 @@ test('without free descriptors a session is told so, the others go on, and later
       await server.waitForLog(new RegExp(`session ${i + 1} ended`));
     }
     assert.ok(isReady(await open()));
+  } finally {
+    await Promise.all(wires.map(wire => wire.close()));
+  }
+});
+
+test('a connection for which there is no second descriptor is dropped, and the log says so', async () => {
+  // Who waits for its terminal holds one descriptor. So the first for whom there are not two finds one.
+  await using server = await startServer(['--negotiation-timeout', '60s'], { program, descriptors: DESCRIPTORS });
+  const wires: Wire[] = [];
+  try {
+    let last: Wire;
+    do {
+      assert.ok(wires.length < DESCRIPTORS, 'all were taken');
+      last = await Wire.connect(server.port, { silent: true });
+      wires.push(last);
+      await last.until(() => last.raw.length > 0 || last.ended);
+    } while (!last.ended);
+    assert.equal(last.raw.length, 0);
+    const dropped = /listener: dup EMFILE: too many open files/g;
+    await server.waitForLog(dropped);
+    await wires[0]!.close();
+    await server.waitForLog(/session 1 ended/);
+    const next = await Wire.connect(server.port, { silent: true });
+    wires.push(next);
+    await next.until(() => next.raw.length > 0);
+    assert.equal(server.stderr.match(dropped)?.length, 1);
   } finally {
     await Promise.all(wires.map(wire => wire.close()));
   }
