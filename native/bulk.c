@@ -79,11 +79,6 @@ no_mutex:
   free(b);
 }
 
-static void wake_thread(struct bulk *b) {
-  const uint64_t one = 1;
-  (void)!write(b->wake_thread, &one, sizeof one);
-}
-
 /* The environment ends; its terminals are closed. */
 void bulk_stop(struct state *s) {
   struct bulk *b = s->bulk;
@@ -92,7 +87,7 @@ void bulk_stop(struct state *s) {
   uv_mutex_lock(&b->mutex);
   b->stop = true;
   uv_mutex_unlock(&b->mutex);
-  wake_thread(b);
+  lanes_wake(b);
   uv_thread_join(&b->thread);
   finish(b);
 }
@@ -122,12 +117,9 @@ void bulk_enter(struct pty *p) {
   /* first out of the loop's poll: nobody else reads from now on */
   pty_poll(p);
   uv_mutex_lock(&b->mutex);
-  bool first = list_empty(&b->lanes);
   list_add(&b->lanes, &lane->member);
   lane_poll(b, lane, true);
   uv_mutex_unlock(&b->mutex);
-  /* so that it begins to look for lanes that are quiet */
-  if (first) wake_thread(b);
 }
 
 /* Takes the terminal away from the thread; what that has read stays with the lane. With the mutex. */

@@ -52,14 +52,16 @@ struct bulk {
   uv_async_t wake_loop;
   int epoll, wake_thread;
   bool stop;
+  unsigned polled;     /* lanes in the epoll set: without any the thread sleeps until it is woken */
   unsigned recalled;   /* the loop waits for so many lanes: a turn ends after the read that it is in */
   struct link lanes;   /* all that the thread may read */
   struct link waiting; /* with something for the loop */
   struct link graves;  /* left lanes that events of the thread's present round may still point to */
 };
 
-/* lanes.c: what the thread does. All but lanes_run() with the mutex. */
+/* lanes.c: what the thread does. With the mutex, but for the first two. */
 void lanes_run(void *bulk);
+void lanes_wake(struct bulk *b);
 void lanes_bury(struct bulk *b);
 void lane_poll(struct bulk *b, struct lane *lane, bool on);
 void lane_swap_if_free(struct lane *lane);

@@ -19,15 +19,27 @@ static void notify(struct bulk *b, struct lane *lane) {
   if (first) uv_async_send(&b->wake_loop);
 }
 
+void lanes_wake(struct bulk *b) {
+  const uint64_t one = 1;
+  (void)!write(b->wake_thread, &one, sizeof one);
+}
+
 void lane_poll(struct bulk *b, struct lane *lane, bool on) {
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = lane};
   if (lane->polled == on) return;
-  lane->polled = on;
-  if (epoll_ctl(b->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, lane->fd, &event) == 0 || !on) return;
-  /* The system's limit of watches: back to the loop with it. */
-  lane->polled = false;
-  lane->quiet = true;
-  notify(b, lane);
+  if (!on) {
+    epoll_ctl(b->epoll, EPOLL_CTL_DEL, lane->fd, &event);
+    lane->polled = false;
+    b->polled--;
+  } else if (epoll_ctl(b->epoll, EPOLL_CTL_ADD, lane->fd, &event) == 0) {
+    lane->polled = true;
+    /* so that it begins to look for lanes that are quiet */
+    if (b->polled++ == 0) lanes_wake(b);
+  } else {
+    /* The system's limit of watches: back to the loop with it. */
+    lane->quiet = true;
+    notify(b, lane);
+  }
 }
 
 /* What was read becomes what is ready, if the loop has taken what was. Not while the thread reads. */
@@ -97,7 +109,7 @@ void lanes_run(void *data) {
   uv_mutex_lock(&b->mutex);
   while (!b->stop) {
     lanes_bury(b);
-    int timeout = list_empty(&b->lanes) ? -1 : QUIET_MS;
+    int timeout = b->polled == 0 ? -1 : QUIET_MS;
     uv_mutex_unlock(&b->mutex);
     int n = epoll_wait(b->epoll, events, EVENTS, timeout);
     uv_mutex_lock(&b->mutex);

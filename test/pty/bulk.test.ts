@@ -1,11 +1,13 @@
 /** Output in bulk, which on Linux another thread reads: whole, bounded, and handed back. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { addon } from '../../src/pty/binding.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
+import { untilTrue } from '../support/leaks.ts';
 import { closed, readAll, until } from './support.ts';
 
 const lanes = () => addon().counts().lanes;
@@ -101,6 +103,32 @@ test('a reader that stops in a flood: what is read ahead is bounded, and all of 
   for await (const piece of pty) text += piece;
   assert.ok(text === numbers(400_000));
   assert.equal(lanes(), 0);
+});
+
+test('while nobody reads the floods, the thread sleeps', async () => {
+  const pty = spawnPty('yes');
+  await new Promise<void>(resolve => {
+    pty.on('data', function look() {
+      if (lanes() === 0) return;
+      pty.off('data', look).pause();
+      resolve();
+    });
+  });
+  const tasks = readdirSync('/proc/self/task').map(task => `/proc/self/task/${task}`);
+  const thread = tasks.find(task => readFileSync(`${task}/comm`, 'latin1') === 'telpty-bulk\n');
+  assert.ok(thread);
+  const wakings = () => /^voluntary_ctxt_switches:.*$/m.exec(readFileSync(`${thread}/status`, 'latin1'))![0];
+  // A thread that looks around every few milliseconds is never found as it was.
+  let now = '';
+  await untilTrue(() => {
+    const before = now;
+    now = wakings();
+    return now === before;
+  });
+  assert.equal(lanes(), 1);
+  pty.destroy();
+  await pty.exited;
+  await quiet();
 });
 
 test('an echo in the middle of its own flood, and an interrupt of it', async () => {
