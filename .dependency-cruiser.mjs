@@ -4,7 +4,7 @@ const floors = [
   ['^src/errors\\.ts$'],
   ['^src/check\\.ts$'],
   ['^src/protocol/', '^src/pty/', '^src/charset/'],
-  ['^src/transport/', '^src/terminal\\.ts$'],
+  ['^src/transport/', '^src/(terminal|are-you-there)\\.ts$'],
   ['^src/session(-types)?\\.ts$'],
   ['^src/(server|client)\\.ts$', '^src/shells/', '^src/recording/'],
   ['^src/web/', '^src/index\\.ts$'],

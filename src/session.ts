@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { AreYouThere } from './are-you-there.ts';
 import { Command, Option, Telnet, type TelnetEvent } from './protocol/index.ts';
 import type { Pty } from './pty/index.ts';
 import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './session-types.ts';
@@ -16,12 +17,8 @@ const OUTPUT_AHEAD = 128 * 1024;
  * piled up are answers: the peer asks and asks and does not read.
  */
 const UNSENT_ANSWERS = 4 * OUTPUT_AHEAD;
-/** "Are you there" is answered at most this often in {@link AYT_WINDOW_MS}; the rest were asked by a machine. */
-const AYT_LIMIT = 3;
-const AYT_WINDOW_MS = 1000;
 /** How long a session may last after it was hung up and nobody listened, in milliseconds. */
 const HANGUP_MS = 5_000;
-const AYT_ANSWER = Buffer.from('\r\n[telpty: yes]\r\n', 'latin1');
 
 /** Commands that programs send to keep a connection alive; nobody is at the keyboard for them. */
 const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
@@ -63,8 +60,7 @@ export class Session extends Duplex {
   #consumer: SessionConsumer | undefined;
   /** Whether the consumer was told to wait for room. */
   #consumerWaits = false;
-  #aytCount = 0;
-  #aytSince = 0;
+  #areYouThere: AreYouThere | undefined;
 
   constructor(transport: Duplex | Transport, options: SessionOptions) {
     // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
@@ -353,21 +349,14 @@ export class Session extends Duplex {
     this.terminal.record(event);
     if (event.type === 'command') {
       if (!IDLE_COMMANDS.has(event.command)) this.#lastInput = performance.now();
-      if (event.command === Command.AYT) this.#answerAreYouThere();
+      if (event.command === Command.AYT) {
+        this.#areYouThere ??= new AreYouThere();
+        this.#areYouThere.answer(this.telnet);
+      }
     }
     this.emit('telnet', event);
     if (event.type === 'command') this.emit('command', event.command);
     else if (event.type === 'window-size') this.emit('resize', event.columns, event.rows);
     else if (event.type === 'logout') this.hangup('logout');
-  }
-
-  /** RFC 854: the answer must be something a person can see. */
-  #answerAreYouThere(): void {
-    const now = performance.now();
-    if (now - this.#aytSince >= AYT_WINDOW_MS) {
-      this.#aytSince = now;
-      this.#aytCount = 0;
-    }
-    if (this.#aytCount++ < AYT_LIMIT) this.telnet.write(AYT_ANSWER);
   }
 }
