@@ -48,6 +48,7 @@ test('TinTin++: the session ends with the program', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await openTinTin(server.port);
   await term.type('exit\r');
-  await term.waitFor(/\n#SESSION 't' DIED\./);
+  // Where the end comes in a later packet than the program's last line, TinTin++ leaves that line's end out.
+  await term.waitFor(/\nexit\n?#SESSION 't' DIED\./);
   await server.assertNoLeaks();
 });
