@@ -98,12 +98,11 @@ const rows: readonly Row[] = [
 /** The longest name worth looking at; IANA's longest has 45 characters, and a peer may send a megabyte. */
 const maxNameLength = 64;
 
-/** A name as it is compared: without case, punctuation, or the year that IANA appends ("ISO_8859-1:1987"). */
-const keyOf = (name: string) =>
-  name
-    .replace(/:\d{4}$/, '')
-    .replace(/[^A-Za-z0-9]/g, '')
-    .toLowerCase();
+/** A name as it is compared: without case and punctuation. */
+const keyOf = (name: string) => name.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
+
+/** The year of a standard, which IANA appends: `ISO_8859-1:1987`. */
+const year = /:(?:19|20)\d{2}$/;
 
 const byKey = new Map<string, Row>();
 for (const row of rows) {
@@ -116,7 +115,11 @@ function rowOf(name: string): Row | undefined {
   if (name.length === 0 || name.length > maxNameLength) return undefined;
   // Names of sets are ASCII; without this, dropping what is not would make "Latin❤1" a set.
   if (!/^[\x21-\x7e]+$/.test(name)) return undefined;
-  const full = keyOf(name);
+  // As it stands first: in some names the year is a part (GB_2312-80, KS_C_5601-1987).
+  return rowOfKey(keyOf(name)) ?? (year.test(name) ? rowOfKey(keyOf(name.replace(year, ''))) : undefined);
+}
+
+function rowOfKey(full: string): Row | undefined {
   // IANA gives each set one more alias for use in code: "cs" before its name.
   for (const key of full.startsWith('cs') ? [full, full.slice(2)] : [full]) {
     const found = byKey.get(key);

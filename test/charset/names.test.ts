@@ -105,6 +105,13 @@ describe('canonicalCharset', () => {
     }
   });
 
+  it('takes only the year of a standard for a year', () => {
+    assert.equal(canonicalCharset('ISO_8859-1:1987'), canonicalCharset('ISO-8859-1'));
+    assert.equal(canonicalCharset('cp2:8606'), canonicalCharset('cp28606'));
+    assert.equal(canonicalCharset('cp:1129'), canonicalCharset('cp1129'));
+    assert.equal(canonicalCharset('KS_C_5601:1987'), canonicalCharset('ksc56011987'));
+  });
+
   it('ignores case and punctuation (property)', () => {
     const names = codecNames().filter(name => canonicalCharset(name) !== undefined);
     const noise = fc.array(fc.constantFrom('', '', '-', '_', '.', ':'), { minLength: 24, maxLength: 24 });
