@@ -1,4 +1,5 @@
 import type { Verb } from './constants.ts';
+import type { ComPortEvent } from './options/com-port-values.ts';
 
 /**
  * Who performs an option: `'local'` is this end (we send WILL and WONT), `'remote'` is the peer (we send DO and DONT).
@@ -21,6 +22,7 @@ export type TelnetEvent =
   | StatusEvent
   | TimingMarkEvent
   | LogoutEvent
+  | ComPortEvent
   | WarningEvent;
 
 /** NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT came (RFC 854, 885, 1184). */

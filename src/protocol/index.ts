@@ -28,6 +28,14 @@ export { type NegotiationInput, type NegotiationState, type Transition, transiti
 export { escapeBinary, escapeNvt, frameCommand, frameNegotiation, frameSubnegotiation, owesNul } from './nvt.ts';
 export { binary } from './options/binary.ts';
 export { type Charset, type CharsetConfig, charset } from './options/charset.ts';
+export { type ComPort, type ComPortConfig, comPort } from './options/com-port.ts';
+export {
+  type ComPortCommand,
+  type ComPortEvent,
+  type ComPortValues,
+  LineState,
+  ModemState,
+} from './options/com-port-values.ts';
 export { echo } from './options/echo.ts';
 export { endOfRecord } from './options/end-of-record.ts';
 export { type Environ, type EnvironConfig, environ, newEnviron } from './options/environ.ts';

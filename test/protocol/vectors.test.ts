@@ -68,11 +68,21 @@ const ACTIONS: Readonly<Record<string, (recorder: Recorder, words: string[], tex
   inform: ({ telnet }, names) => part(telnet.find(Option.NEW_ENVIRON), Environ).inform(names),
   'ask-status': ({ telnet }) => part(telnet.find(Option.STATUS), Status).ask(),
   'ask-charset': ({ telnet }, names) => part(telnet.find(Option.CHARSET), Charset).ask(names),
+  send: ({ telnet }, [name, ...rest]) =>
+    ofOption(telnet.find(code(name!)), 'send')(...JSON.parse(`[${rest.join(' ')}]`)),
+  start: ({ telnet }, [name]) => ofOption(telnet.find(code(name!)), 'start')(),
 };
 
 function part<T>(handler: unknown, type: abstract new (...args: never[]) => T): T {
   assert(handler instanceof (type as abstract new (...args: unknown[]) => T));
   return handler;
+}
+
+/** A call of an option's handler, whichever it is. */
+function ofOption(handler: unknown, call: string): (...args: unknown[]) => void {
+  const found = (handler as Record<string, (...args: unknown[]) => void> | undefined)?.[call];
+  assert(found, `the option has no ${call}`);
+  return found.bind(handler);
 }
 
 function code(name: string): number {

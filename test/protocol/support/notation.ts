@@ -98,6 +98,7 @@ const FORMATS: Formats = {
   status: e => e.options.map(o => `${optionName(o.option)} ${o.side} ${o.enabled ? 'on' : 'off'}`).join(', '),
   'timing-mark': e => `by ${e.by}${e.supported ? '' : ' unsupported'}`,
   logout: e => e.side,
+  'com-port': e => `${e.command} ${e.value === undefined ? 'none' : JSON.stringify(e.value)}`,
   warning: e => (e.option === undefined ? e.code : `${e.code} ${optionName(e.option)}`),
 };
 

@@ -2,6 +2,7 @@
 import {
   binary,
   charset,
+  comPort,
   defineOption,
   echo,
   endOfRecord,
@@ -46,6 +47,8 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   status: () => status(both),
   'timing-mark': () => timingMark(),
   gmcp: () => defineOption(Option.GMCP, both),
+  'com-port-server': value => comPort({ role: 'server', ...(value && { signature: value }) }),
+  'com-port-client': value => comPort({ role: 'client', ...(value && { signature: value }) }),
   exopl: () => defineOption(Option.EXOPL, both),
 };
 

@@ -1,0 +1,262 @@
+import { TelptyError } from '../../errors.ts';
+import { check, checkOctet } from '../check.ts';
+import { Option } from '../constants.ts';
+import type { WarningCode } from '../events.ts';
+import { decodeText, encodeText } from '../text.ts';
+import {
+  COM_PORT_COMMANDS,
+  CONTROLS,
+  type ComPortCommand,
+  type ComPortEvent,
+  type ComPortValues,
+  DATA_SIZES,
+  PARITIES,
+  PURGES,
+  STOP_SIZES,
+} from './com-port-values.ts';
+import { type Consent, defineOption, type OptionContext, type OptionDefinition, type OptionHandler } from './option.ts';
+
+// COM-PORT-OPTION, option 44, RFC 2217.
+//
+//   IAC SB COM-PORT-OPTION <command> <value> IAC SE       from the client, command 0 to 12
+//   IAC SB COM-PORT-OPTION <command + 100> <value> IAC SE from the access server
+//
+//   SIGNATURE             <text>     none: a question
+//   SET-BAUDRATE          <32 bits>  in network order; 0: a question
+//   FLOWCONTROL-SUSPEND, FLOWCONTROL-RESUME
+//   all others            <8 bits>   the tables in com-port-values.ts
+//
+// A 255 in them is doubled, by the framing as everywhere. The client sends WILL, the access server DO; the names of the two
+// ends say who sends what, so it does not matter here on which side the option is enabled, and pySerial enables both.
+// Each SET of the client is answered by the server with the value that is in force now, whether or not it is the one asked
+// for. FLOWCONTROL has no answer (section 5): from the server it would suspend the client. It suspends commands as well as
+// data, which is for the application to do: the engine holds nothing back.
+
+const SERVER = 100;
+const LARGEST_RATE = 0xffff_ffff;
+
+/** How the value of one message is read and written. What is malformed is read as `'malformed'`. */
+interface Layout<T> {
+  read(body: Uint8Array): { readonly value: T } | 'malformed';
+  write(value: T): Uint8Array;
+}
+
+type Table = readonly (string | number | undefined)[];
+
+const text: Layout<string | undefined> = {
+  read: body => ({ value: body.length === 0 ? undefined : decodeText(body) }),
+  write: value => (value === undefined ? new Uint8Array(0) : encodeText(value, 'a signature')),
+};
+
+const rate: Layout<number | undefined> = {
+  read(body) {
+    if (body.length !== 4) return 'malformed';
+    const value = body.reduce((sum, octet) => sum * 256 + octet, 0);
+    return { value: value === 0 ? undefined : value };
+  },
+  write(value) {
+    const known = Number.isInteger(value) && value! >= 1 && value! <= LARGEST_RATE;
+    check(value === undefined || known, 'a baud rate is a whole number from 1 to 4294967295');
+    const bits = value ?? 0;
+    return Uint8Array.of(bits >>> 24, (bits >>> 16) & 255, (bits >>> 8) & 255, bits & 255);
+  },
+};
+
+const nothing: Layout<undefined> = {
+  read: body => (body.length === 0 ? { value: undefined } : 'malformed'),
+  write(value) {
+    check(value === undefined, 'this message has no value');
+    return new Uint8Array(0);
+  },
+};
+
+const bits: Layout<number> = {
+  read: body => (body.length === 1 ? { value: body[0]! } : 'malformed'),
+  write(value) {
+    check(Number.isInteger(value) && value >= 0 && value <= 255, 'bits are a number from 0 to 255');
+    return Uint8Array.of(value);
+  },
+};
+
+const notice: Layout<number | undefined> = {
+  read: body => (body.length === 0 ? { value: undefined } : bits.read(body)),
+  write: value => (value === undefined ? new Uint8Array(0) : bits.write(value)),
+};
+
+/** One octet that stands for an entry of a table. */
+function oneOf<const T extends Table>(table: T): Layout<Exclude<T[number], undefined>> {
+  type Entry = Exclude<T[number], undefined>;
+  return {
+    read(body) {
+      const value = body.length === 1 ? (table[body[0]!] as Entry | undefined) : undefined;
+      return value === undefined ? 'malformed' : { value };
+    },
+    write(value) {
+      check(value !== undefined && table.includes(value), `the value is one of ${table.filter(Boolean).join(', ')}`);
+      return Uint8Array.of(table.indexOf(value));
+    },
+  };
+}
+
+/** The same where 0 is the question for the value in use. */
+function oneOfOrQuestion<const T extends Table>(table: T): Layout<T[number]> {
+  const named = oneOf(table) as Layout<T[number]>;
+  return {
+    read: body => (body.length === 1 && body[0] === 0 ? { value: undefined } : named.read(body)),
+    write: value => (value === undefined ? Uint8Array.of(0) : named.write(value)),
+  };
+}
+
+const LAYOUTS: { readonly [C in ComPortCommand]: Layout<ComPortValues[C]> } = {
+  SIGNATURE: text,
+  'SET-BAUDRATE': rate,
+  'SET-DATASIZE': oneOfOrQuestion(DATA_SIZES),
+  'SET-PARITY': oneOfOrQuestion(PARITIES),
+  'SET-STOPSIZE': oneOfOrQuestion(STOP_SIZES),
+  'SET-CONTROL': oneOf(CONTROLS),
+  'NOTIFY-LINESTATE': notice,
+  'NOTIFY-MODEMSTATE': notice,
+  'FLOWCONTROL-SUSPEND': nothing,
+  'FLOWCONTROL-RESUME': nothing,
+  'SET-LINESTATE-MASK': bits,
+  'SET-MODEMSTATE-MASK': bits,
+  'PURGE-DATA': oneOf(PURGES),
+};
+
+/** What {@link comPort} is made with. */
+export interface ComPortConfig {
+  /** `'server'`: the port is at this end (the RFC's access server); `'client'`: we use the peer's. */
+  readonly role: 'server' | 'client';
+  /** The answer to the peer's SIGNATURE question. Without it the event is all there is. */
+  readonly signature?: string;
+  /** Default true. */
+  readonly local?: Consent;
+  /** Default true. */
+  readonly remote?: Consent;
+}
+
+/** Which notices of the access server a mask is for, and what it is until the client sets it (section 3). */
+const MASKS = new Map([
+  ['SET-LINESTATE-MASK', { notice: 'NOTIFY-LINESTATE', initial: 0 }],
+  ['SET-MODEMSTATE-MASK', { notice: 'NOTIFY-MODEMSTATE', initial: 255 }],
+] as const);
+
+/** The handler of {@link comPort}. */
+export class ComPort implements OptionHandler {
+  readonly #telnet: OptionContext;
+  readonly #config: ComPortConfig;
+  /** By the notice that each of them is for. */
+  readonly #masks = new Map<ComPortCommand, number>();
+
+  constructor(telnet: OptionContext, config: ComPortConfig) {
+    this.#telnet = telnet;
+    this.#config = config;
+    this.#resetMasks();
+  }
+
+  /**
+   * As the access server, tells of a change what the client's mask lets through; sends nothing if that is nothing. A
+   * client that asks (see {@link ComPortValues}) is answered by {@link send}, which no mask is applied to.
+   *
+   * @param bits of {@link LineState} or {@link ModemState}
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for anything else, or where we are the client; `ERR_OPTION` if the option is
+   *   not enabled
+   */
+  notify(notice: 'NOTIFY-LINESTATE' | 'NOTIFY-MODEMSTATE', bits: number): void {
+    const mask = this.#masks.get(notice);
+    check(
+      mask !== undefined && this.#config.role === 'server',
+      'only a server notifies, of the state of line or modem',
+    );
+    checkOctet(bits, 'the state');
+    if (!isOn(this.#telnet)) throw new TelptyError('ERR_OPTION', 'COM-PORT-OPTION is not enabled');
+    if ((bits & mask) !== 0) this.send(notice, bits & mask);
+  }
+
+  /**
+   * Sends one message: in the client's numbers or the access server's, as the role is. `undefined` asks for the value in
+   * use, and is what FLOWCONTROL-SUSPEND and -RESUME carry.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown message or a value it cannot carry; `ERR_OPTION` if the
+   *   option is not enabled
+   */
+  send<C extends ComPortCommand>(command: C, value: ComPortValues[C]): void {
+    const code = COM_PORT_COMMANDS.indexOf(command);
+    check(code >= 0, 'this is no message of RFC 2217');
+    const body = LAYOUTS[command].write(value);
+    const payload = new Uint8Array(1 + body.length);
+    payload[0] = this.#config.role === 'server' ? code + SERVER : code;
+    payload.set(body, 1);
+    this.#telnet.subnegotiate(Option.COM_PORT, payload);
+  }
+
+  disabled(): void {
+    // Not when it is enabled: a client may set a mask between the one side and the other.
+    if (!isOn(this.#telnet)) this.#resetMasks();
+  }
+
+  subnegotiation(payload: Uint8Array): void {
+    const [code = -1] = payload;
+    const fromServer = code >= SERVER;
+    const command = COM_PORT_COMMANDS[fromServer ? code - SERVER : code];
+    if (command === undefined) this.#warn('malformed-subnegotiation', 'an unknown message');
+    else if (fromServer === (this.#config.role === 'server')) {
+      this.#warn('unexpected-subnegotiation', `${command} from a peer that has our own role`);
+    } else this.#told(command, payload.subarray(1));
+  }
+
+  #told(command: ComPortCommand, body: Uint8Array): void {
+    let read: { readonly value: unknown } | 'malformed' = LAYOUTS[command].read(body);
+    if (read === 'malformed') {
+      this.#warn('malformed-subnegotiation', `${command} with ${body.length} bytes that it cannot carry`);
+      // A setting that we cannot know is one that the port cannot have, and the answer to that is the setting in use.
+      if (this.#config.role === 'client' || body.length !== 1 || !isSetting(command)) return;
+      read = { value: undefined };
+    }
+    const event = { type: 'com-port', command, value: read.value } as ComPortEvent;
+    if (event.command === 'SET-LINESTATE-MASK' || event.command === 'SET-MODEMSTATE-MASK') {
+      this.#masks.set(MASKS.get(event.command)!.notice, event.value);
+    }
+    this.#telnet.emit(event);
+    const { signature } = this.#config;
+    if (command === 'SIGNATURE' && read.value === undefined && signature !== undefined) this.#answer(signature);
+  }
+
+  /** Unless the application has just switched the option off, on that event. */
+  #answer(signature: string): void {
+    if (isOn(this.#telnet)) this.send('SIGNATURE', signature);
+  }
+
+  #resetMasks(): void {
+    for (const { notice, initial } of MASKS.values()) this.#masks.set(notice, initial);
+  }
+
+  #warn(code: WarningCode, message: string): void {
+    this.#telnet.warn(code, `COM-PORT-OPTION: ${message}`, Option.COM_PORT);
+  }
+}
+
+function isOn(telnet: OptionContext): boolean {
+  return telnet.isEnabled(Option.COM_PORT, 'local') || telnet.isEnabled(Option.COM_PORT, 'remote');
+}
+
+const SETTINGS: ReadonlySet<ComPortCommand> = new Set(['SET-DATASIZE', 'SET-PARITY', 'SET-STOPSIZE'] as const);
+
+function isSetting(command: ComPortCommand): boolean {
+  return SETTINGS.has(command);
+}
+
+/**
+ * A serial port over Telnet (RFC 2217): each message of the peer is a `com-port` event, and ours go by
+ * `telnet.handler(definition).send(command, value)`. To answer a SET with what is then in force is the part of the
+ * server's application, also for the masks, which `notify(command, bits)` knows by then.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for a role or signature that cannot be meant
+ */
+export function comPort(config: ComPortConfig): OptionDefinition<ComPort> {
+  const { role, signature, local = true, remote = true } = config;
+  check(role === 'server' || role === 'client', "role must be 'server' or 'client'");
+  check(signature === undefined || typeof signature === 'string', 'a signature must be a string');
+  const frozen = Object.freeze({ ...config });
+  return defineOption(Option.COM_PORT, { local, remote }, { create: telnet => new ComPort(telnet, frozen) });
+}
