@@ -97,6 +97,16 @@ export const Option = {
   MCCP2: 86,
   /** MUD client compression protocol, version 3. */
   MCCP3: 87,
+  /** MUD sound protocol. */
+  MSP: 90,
+  /** MUD extension protocol. */
+  MXP: 91,
+  /** Zenith MUD protocol. */
+  ZMP: 93,
+  /** The game Aardwolf's own option. */
+  AARDWOLF: 102,
+  /** Achaea Telnet client protocol. */
+  ATCP: 200,
   /** Generic MUD communication protocol. */
   GMCP: 201,
   /** Extended options list (RFC 861). */

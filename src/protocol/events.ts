@@ -1,4 +1,5 @@
 import type { Verb } from './constants.ts';
+import type { MudEvent } from './mud-events.ts';
 import type { ComPortEvent } from './options/com-port-values.ts';
 
 /**
@@ -23,6 +24,7 @@ export type TelnetEvent =
   | TimingMarkEvent
   | LogoutEvent
   | ComPortEvent
+  | MudEvent
   | WarningEvent;
 
 /** NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT came (RFC 854, 885, 1184). */
@@ -149,6 +151,8 @@ export type WarningCode =
   | 'value-too-long'
   /** More entries in one message, or more answers, than the limit. */
   | 'too-many-values'
+  /** Arrays or tables nested deeper than the limit. */
+  | 'nested-too-deep'
   /** The limit of warnings is reached; there will be no more. */
   | 'too-many-warnings';
 

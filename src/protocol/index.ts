@@ -24,8 +24,23 @@ export type {
   WindowSizeEvent,
 } from './events.ts';
 export { defaultLimits, type TelnetLimits } from './limits.ts';
+export type {
+  AardwolfEvent,
+  AtcpEvent,
+  CompressionEvent,
+  GmcpEvent,
+  MsdpEvent,
+  MsdpValue,
+  MsdpVariable,
+  MsspEvent,
+  MudEvent,
+  MxpEvent,
+  ZmpEvent,
+} from './mud-events.ts';
 export { type NegotiationInput, type NegotiationState, type Transition, transition } from './negotiation.ts';
 export { escapeBinary, escapeNvt, frameCommand, frameNegotiation, frameSubnegotiation, owesNul } from './nvt.ts';
+export { type Aardwolf, aardwolf } from './options/aardwolf.ts';
+export { type Atcp, atcp } from './options/atcp.ts';
 export { binary } from './options/binary.ts';
 export { type Charset, type CharsetConfig, charset } from './options/charset.ts';
 export { type ComPort, type ComPortConfig, comPort } from './options/com-port.ts';
@@ -39,7 +54,15 @@ export {
 export { echo } from './options/echo.ts';
 export { endOfRecord } from './options/end-of-record.ts';
 export { type Environ, type EnvironConfig, environ, newEnviron } from './options/environ.ts';
+export { type Gmcp, gmcp } from './options/gmcp.ts';
 export { logout } from './options/logout.ts';
+export { type Compression, mccp2, mccp3 } from './options/mccp.ts';
+export { type Msdp, msdp } from './options/msdp.ts';
+export { formatMsdp, type MsdpInput, type ParsedMsdp, parseMsdp } from './options/msdp-wire.ts';
+export { msp } from './options/msp.ts';
+export { type Mssp, type MsspVariables, mssp } from './options/mssp.ts';
+export type { MudScalar } from './options/mud-values.ts';
+export { type Mxp, mxp } from './options/mxp.ts';
 export {
   type Consent,
   defineOption,
@@ -53,5 +76,6 @@ export { suppressGoAhead } from './options/suppress-go-ahead.ts';
 export { type TerminalType, terminalType } from './options/terminal-type.ts';
 export { type TimingMark, timingMark } from './options/timing-mark.ts';
 export { type WindowSize, windowSize } from './options/window-size.ts';
+export { type Zmp, zmp } from './options/zmp.ts';
 export { type CarriageReturn, Parser, type Token } from './parser.ts';
 export { Telnet, type TelnetConfig } from './telnet.ts';

@@ -16,6 +16,10 @@ export interface TelnetLimits {
   readonly charsets: number;
   /** A character set's name, in bytes; longer ones are dropped. IANA's names have at most 40. Default 64. */
   readonly charsetBytes: number;
+  /** Names and values in one MSDP, MSSP or ZMP message; those beyond are dropped. Default 4,096. */
+  readonly mudValues: number;
+  /** How deep arrays and tables of MSDP (by their marks), and those of the JSON of GMCP, are nested. Default 32. */
+  readonly mudDepth: number;
   /** How often the peer may switch on one side of one option before it is refused for good. Default 64. */
   readonly optionChanges: number;
   /** Warnings in one connection. Default 100. */
@@ -32,6 +36,8 @@ export const defaultLimits: TelnetLimits = Object.freeze({
   variableValueBytes: 8_192,
   charsets: 64,
   charsetBytes: 64,
+  mudValues: 4_096,
+  mudDepth: 32,
   optionChanges: 64,
   warnings: 100,
 });

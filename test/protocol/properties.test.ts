@@ -19,6 +19,16 @@ const SERVER = [
   'status',
   'timing-mark',
   'gmcp',
+  'com-port-server=telpty',
+  'msdp',
+  'mssp-provide=NAME:Test',
+  'zmp',
+  'atcp',
+  'mxp',
+  'msp',
+  'aardwolf',
+  'mccp2-server',
+  'mccp3-server',
 ].map(definitionOf);
 const CLIENT = [
   'binary',
@@ -33,8 +43,19 @@ const CLIENT = [
   'charset-client=ISO-8859-1,UTF-8',
   'status',
   'timing-mark',
+  'gmcp-json',
+  'com-port-client',
+  'msdp',
+  'mssp-receive',
+  'zmp',
+  'atcp',
+  'mxp',
+  'aardwolf',
+  'mccp2-client',
+  'mccp3-client',
 ].map(definitionOf);
-const CODES = [0, 1, 3, 5, 6, 18, 24, 25, 31, 36, 39, 42, 99, 201, 255];
+const MUD = [69, 70, 86, 87, 90, 91, 93, 102, 200, 201];
+const CODES = [0, 1, 3, 5, 6, 18, 24, 25, 31, 36, 39, 42, 44, ...MUD, 99, 255];
 
 /** Octets among which those with a meaning are frequent: plain random octets hardly ever make a subnegotiation. */
 const telling = fc.oneof(
@@ -72,6 +93,8 @@ test('any octets in any cut: the same events and the same output, and nothing is
         optionChanges: 3,
         variables: 2,
         variableValueBytes: 3,
+        mudValues: 3,
+        mudDepth: 1,
       };
       const whole = feed(new Recorder(table, end, limits), bytes, []);
       assert.deepEqual(feed(new Recorder(table, end, limits), bytes, Array(bytes.length).fill(1)), whole);

@@ -70,6 +70,8 @@ type Formats = { [T in TelnetEvent['type']]: (event: Extract<TelnetEvent, { type
 
 const text = (value: string | undefined) => (value === undefined ? 'none' : JSON.stringify(value));
 
+const literalText = (value: string) => `text ${JSON.stringify(value)}`;
+
 const FORMATS: Formats = {
   command: e => commandName(e.command),
   option: e => `${optionName(e.option)} ${e.side} ${e.enabled ? 'enabled' : 'disabled'}`,
@@ -99,6 +101,15 @@ const FORMATS: Formats = {
   'timing-mark': e => `by ${e.by}${e.supported ? '' : ' unsupported'}`,
   logout: e => e.side,
   'com-port': e => `${e.command} ${e.value === undefined ? 'none' : JSON.stringify(e.value)}`,
+  gmcp: e =>
+    `${e.name} ${e.data === undefined ? (e.text === '' ? 'none' : literalText(e.text)) : JSON.stringify(e.data)}`,
+  msdp: e => e.variables.map(v => `${v.name}=${JSON.stringify(v.value)}`).join(' '),
+  mssp: e => [...e.variables].map(([name, values]) => `${name}=${values.join('|')}`).join(' '),
+  zmp: e => [e.command, ...e.args].map(part => JSON.stringify(part)).join(' '),
+  atcp: e => `${e.name} ${JSON.stringify(e.text)}`,
+  mxp: () => '',
+  aardwolf: e => `${e.channel} ${e.value}`,
+  compression: e => `${optionName(e.option)} ${e.direction}`,
   warning: e => (e.option === undefined ? e.code : `${e.code} ${optionName(e.option)}`),
 };
 

@@ -1,5 +1,7 @@
 /** The words of a vector's `with` line: what each puts into the table of options. */
 import {
+  aardwolf,
+  atcp,
   binary,
   charset,
   comPort,
@@ -7,7 +9,14 @@ import {
   echo,
   endOfRecord,
   environ,
+  gmcp,
   logout,
+  mccp2,
+  mccp3,
+  msdp,
+  msp,
+  mssp,
+  mxp,
   newEnviron,
   Option,
   type OptionDefinition,
@@ -16,6 +25,7 @@ import {
   terminalType,
   timingMark,
   windowSize,
+  zmp,
 } from '../../../src/protocol/index.ts';
 
 const both = { local: true, remote: true };
@@ -49,6 +59,19 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   gmcp: () => defineOption(Option.GMCP, both),
   'com-port-server': value => comPort({ role: 'server', ...(value && { signature: value }) }),
   'com-port-client': value => comPort({ role: 'client', ...(value && { signature: value }) }),
+  'gmcp-json': () => gmcp(both),
+  msdp: () => msdp(both),
+  'mssp-provide': value => mssp({ provide: () => Object.fromEntries(pairs(value)) }),
+  'mssp-receive': () => mssp({ receive: true }),
+  zmp: () => zmp(both),
+  atcp: () => atcp(both),
+  mxp: () => mxp(both),
+  msp: () => msp(both),
+  aardwolf: () => aardwolf(both),
+  'mccp2-server': () => mccp2({ local: true }),
+  'mccp2-client': () => mccp2({ remote: true }),
+  'mccp3-server': () => mccp3({ local: true }),
+  'mccp3-client': () => mccp3({ remote: true }),
   exopl: () => defineOption(Option.EXOPL, both),
 };
 
