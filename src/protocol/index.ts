@@ -3,6 +3,7 @@
  * {@link Telnet} is what applications use; {@link Parser} and {@link transition} are its two halves, usable alone.
  */
 export { TelptyError, type TelptyErrorCode } from '../errors.ts';
+export { type ClientKind, clientKind } from './client-kind.ts';
 export { Command, commandName, Option, optionName, type Verb } from './constants.ts';
 export type {
   CharsetEvent,
@@ -61,6 +62,7 @@ export { type Msdp, msdp } from './options/msdp.ts';
 export { formatMsdp, type MsdpInput, type ParsedMsdp, parseMsdp } from './options/msdp-wire.ts';
 export { msp } from './options/msp.ts';
 export { type Mssp, type MsspVariables, mssp } from './options/mssp.ts';
+export { decodeMtts, encodeMtts, MTTS_BITS, type MttsName } from './options/mtts.ts';
 export type { MudScalar } from './options/mud-values.ts';
 export { type Mxp, mxp } from './options/mxp.ts';
 export {
