@@ -69,8 +69,9 @@ export interface AardwolfEvent {
 
 /**
  * Compression begins exactly here (MCCP2, MCCP3). The engine compresses nothing itself.
- * `'received'`: what the peer sent behind this is a zlib stream; whoever holds the rest of the chunk must not give it to
- * `Telnet.receive()` but what it inflates to. `'sent'`: from now on all that `send` is given must be deflated first.
+ * `'received'`: what the peer sent behind this is a zlib stream. The handler takes what of it is in the chunk by
+ * `Telnet.takeUnread()`, and from then on gives `Telnet.receive()` not what comes but what that inflates to.
+ * `'sent'`: from now on all that `send` is given must be deflated first.
  */
 export interface CompressionEvent {
   readonly type: 'compression';

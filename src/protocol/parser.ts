@@ -126,6 +126,24 @@ export class Parser {
     );
   }
 
+  /**
+   * Takes back what was fed and is not used yet: what stands behind the last token, and what was fed since. The first of it
+   * is a view of the caller's chunk.
+   */
+  unread(): Uint8Array {
+    const parts = [this.#chunk.subarray(this.#at), ...(this.#queue ?? [])];
+    this.#queue = undefined;
+    this.#take(NOTHING);
+    if (parts.length === 1) return parts[0]!;
+    const joined = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      joined.set(part, at);
+      at += part.length;
+    }
+    return joined;
+  }
+
   /** Bytes held for an unfinished subnegotiation: never more than the limit. */
   get held(): number {
     return this.#payload.held;

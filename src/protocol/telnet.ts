@@ -87,6 +87,17 @@ export class Telnet implements OptionContext {
   }
 
   /**
+   * Takes back the bytes that `receive()` was given and has not processed yet; it then returns without them. For the handler
+   * of a `compression` event: they begin exactly behind its mark, and are compressed. What they inflate to may be given to
+   * `receive()` at once. Elsewhere than in the handler of an event there is nothing to take, unless a handler threw.
+   *
+   * Borrowed like the chunk itself: valid during the handler's call.
+   */
+  takeUnread(): Uint8Array {
+    return this.#parser.unread();
+  }
+
+  /**
    * Sends data: 255 doubled, and outside BINARY a CR that no LF follows as CR NUL (RFC 854). Lines end in CR LF; a lone
    * LF is sent as it is. A CR at the end goes out at once, its NUL with whatever is sent next, see {@link flush}.
    *
