@@ -89,10 +89,14 @@ export const Option = {
   CHARSET: 42,
   /** Serial port control (RFC 2217). */
   COM_PORT: 44,
+  /** TLS within a connection; an expired draft, refused here. */
+  START_TLS: 46,
   /** MUD server data protocol. */
   MSDP: 69,
   /** MUD server status protocol. */
   MSSP: 70,
+  /** MUD client compression protocol, version 1. Its subnegotiation ends without IAC, see parser.ts. */
+  MCCP1: 85,
   /** MUD client compression protocol, version 2. */
   MCCP2: 86,
   /** MUD client compression protocol, version 3. */

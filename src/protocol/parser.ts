@@ -1,4 +1,4 @@
-import { Command, type Verb } from './constants.ts';
+import { Command, Option, type Verb } from './constants.ts';
 import type { WarningCode } from './events.ts';
 import { gather } from './gather.ts';
 import { Payload } from './payload.ts';
@@ -32,7 +32,17 @@ export type Token =
     };
 
 /** Where in the grammar of RFC 854 and 855 the next byte stands. */
-const State = { DATA: 0, IAC: 1, VERB: 2, SB: 3, SB_IAC: 4, PAYLOAD: 5, PAYLOAD_IAC: 6 } as const;
+const State = {
+  DATA: 0,
+  IAC: 1,
+  VERB: 2,
+  SB: 3,
+  SB_IAC: 4,
+  PAYLOAD: 5,
+  PAYLOAD_IAC: 6,
+  MCCP1: 7,
+  MCCP1_WILL: 8,
+} as const;
 
 /**
  * Takes a stream of bytes apart: runs of data, commands, negotiations, subnegotiations (RFC 854, 855).
@@ -180,6 +190,9 @@ export class Parser {
         return this.#escapedOption(this.#chunk[this.#at++]!);
       case State.PAYLOAD_IAC:
         return this.#escapedPayload(this.#chunk[this.#at++]!);
+      case State.MCCP1:
+      case State.MCCP1_WILL:
+        return this.#collectMccp1();
     }
   }
 
@@ -291,7 +304,30 @@ export class Parser {
       return;
     }
     this.#option = option;
+    this.#state = option === Option.MCCP1 ? State.MCCP1 : State.PAYLOAD;
+  }
+
+  /**
+   * The first version of MCCP announces compression by `IAC SB MCCP1 WILL SE`, with no IAC before SE. To wait for one would
+   * swallow the session up to the next IAC SE, so these two octets, and no others, end the subnegotiation; its payload is
+   * WILL, as it would be with the IAC. Anything else after MCCP1 is framed as RFC 855 has it.
+   */
+  #collectMccp1(): Token | undefined {
+    const octet = this.#chunk[this.#at]!;
+    if (this.#state === State.MCCP1 && octet === WILL) {
+      this.#at++;
+      this.#state = State.MCCP1_WILL;
+      return undefined;
+    }
+    const afterWill = this.#state === State.MCCP1_WILL;
+    if (afterWill && octet === SE) {
+      this.#at++;
+      this.#state = State.DATA;
+      return { kind: 'subnegotiation', option: this.#option, payload: Uint8Array.of(WILL) };
+    }
     this.#state = State.PAYLOAD;
+    if (!afterWill || this.#payload.append(Uint8Array.of(WILL))) return undefined;
+    return this.#tooLong();
   }
 
   /** The octet after IAC SB IAC: the option 255 is sent doubled, like any 255. */
@@ -325,6 +361,10 @@ export class Parser {
       this.#state = State.PAYLOAD_IAC;
     }
     if (this.#payload.append(chunk.subarray(start, end))) return undefined;
+    return this.#tooLong();
+  }
+
+  #tooLong(): Token {
     return fault('subnegotiation-too-long', `a subnegotiation of more than ${this.#limit} bytes`, this.#option);
   }
 

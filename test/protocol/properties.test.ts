@@ -18,6 +18,7 @@ const SERVER = [
   'charset-server=UTF-8,ISO-8859-1',
   'status',
   'timing-mark',
+  'mccp1',
   'gmcp',
   'com-port-server=telpty',
   'msdp',
@@ -55,7 +56,7 @@ const CLIENT = [
   'mccp3-client',
 ].map(definitionOf);
 const MUD = [69, 70, 86, 87, 90, 91, 93, 102, 200, 201];
-const CODES = [0, 1, 3, 5, 6, 18, 24, 25, 31, 36, 39, 42, 44, ...MUD, 99, 255];
+const CODES = [0, 1, 3, 5, 6, 18, 24, 25, 31, 36, 39, 42, 44, 85, ...MUD, 99, 255];
 
 /** Octets among which those with a meaning are frequent: plain random octets hardly ever make a subnegotiation. */
 const telling = fc.oneof(

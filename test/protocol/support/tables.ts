@@ -56,6 +56,7 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   'charset-nothing': () => charset({ role: 'client' }),
   status: () => status(both),
   'timing-mark': () => timingMark(),
+  mccp1: () => defineOption(Option.MCCP1, both),
   gmcp: () => defineOption(Option.GMCP, both),
   'com-port-server': value => comPort({ role: 'server', ...(value && { signature: value }) }),
   'com-port-client': value => comPort({ role: 'client', ...(value && { signature: value }) }),
