@@ -1,6 +1,7 @@
 import type { Verb } from './constants.ts';
 import type { MudEvent } from './mud-events.ts';
 import type { ComPortEvent } from './options/com-port-values.ts';
+import type { TerminalEvent } from './terminal-events.ts';
 
 /**
  * Who performs an option: `'local'` is this end (we send WILL and WONT), `'remote'` is the peer (we send DO and DONT).
@@ -25,6 +26,7 @@ export type TelnetEvent =
   | LogoutEvent
   | ComPortEvent
   | MudEvent
+  | TerminalEvent
   | WarningEvent;
 
 /** NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT came (RFC 854, 885, 1184). */

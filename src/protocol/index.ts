@@ -55,7 +55,23 @@ export {
 export { echo } from './options/echo.ts';
 export { endOfRecord } from './options/end-of-record.ts';
 export { type Environ, type EnvironConfig, environ, newEnviron } from './options/environ.ts';
+export { type FlowControl, type FlowControlState, flowControl } from './options/flow-control.ts';
 export { type Gmcp, gmcp } from './options/gmcp.ts';
+export type { Inquiry } from './options/inquiry.ts';
+export { type Linemode, type LinemodeConfig, linemode } from './options/linemode.ts';
+export {
+  type SpecialCharacter,
+  type SpecialCharacterLevel,
+  type SpecialCharacterSetting,
+  type SpecialCharacterSettings,
+  SpecialFunction,
+  type SpecialFunctionName,
+  specialCharactersOf,
+  type TerminalControl,
+  type TerminalControls,
+  terminalControls,
+  terminalControlsOf,
+} from './options/linemode-slc.ts';
 export { logout } from './options/logout.ts';
 export { type Compression, mccp2, mccp3 } from './options/mccp.ts';
 export { type Msdp, msdp } from './options/msdp.ts';
@@ -73,11 +89,25 @@ export {
   type OptionHandler,
   type Sides,
 } from './options/option.ts';
+export { type SendLocation, sendLocation } from './options/send-location.ts';
 export { type Status, status } from './options/status.ts';
 export { suppressGoAhead } from './options/suppress-go-ahead.ts';
+export { type Speed, terminalSpeed } from './options/terminal-speed.ts';
 export { type TerminalType, terminalType } from './options/terminal-type.ts';
 export { type TimingMark, timingMark } from './options/timing-mark.ts';
 export { type WindowSize, windowSize } from './options/window-size.ts';
+export { xDisplayLocation } from './options/x-display-location.ts';
 export { type Zmp, zmp } from './options/zmp.ts';
 export { type CarriageReturn, Parser, type Token } from './parser.ts';
 export { Telnet, type TelnetConfig } from './telnet.ts';
+export type {
+  FlowControlEvent,
+  ForwardmaskEvent,
+  LinemodeEvent,
+  LinemodeMode,
+  LocationEvent,
+  SpecialCharactersEvent,
+  TerminalEvent,
+  TerminalSpeedEvent,
+  XDisplayLocationEvent,
+} from './terminal-events.ts';

@@ -20,6 +20,8 @@ export interface TelnetLimits {
   readonly mudValues: number;
   /** How deep arrays and tables of MSDP (by their marks), and those of the JSON of GMCP, are nested. Default 32. */
   readonly mudDepth: number;
+  /** The location of an X display or of a user, in bytes; longer ones are dropped. Default 255. */
+  readonly locationBytes: number;
   /** How often the peer may switch on one side of one option before it is refused for good. Default 64. */
   readonly optionChanges: number;
   /** Warnings in one connection. Default 100. */
@@ -38,6 +40,7 @@ export const defaultLimits: TelnetLimits = Object.freeze({
   charsetBytes: 64,
   mudValues: 4_096,
   mudDepth: 32,
+  locationBytes: 255,
   optionChanges: 64,
   warnings: 100,
 });

@@ -18,6 +18,11 @@ const SERVER = [
   'charset-server=UTF-8,ISO-8859-1',
   'status',
   'timing-mark',
+  'linemode-server=EC:127,IP:3,XOFF:19!,AYT:x,FORW1:-',
+  'lflow-control',
+  'tspeed-ask',
+  'xdisploc-ask',
+  'sndloc-receive',
   'mccp1',
   'gmcp',
   'com-port-server=telpty',
@@ -54,9 +59,14 @@ const CLIENT = [
   'aardwolf',
   'mccp2-client',
   'mccp3-client',
+  'linemode-client=EC:8,IP:3,XOFF:5!,AYT:?,FORW1:10',
+  'lflow-obey',
+  'tspeed-is',
+  'xdisploc-is=host:0',
+  'sndloc-is=Lab',
 ].map(definitionOf);
 const MUD = [69, 70, 86, 87, 90, 91, 93, 102, 200, 201];
-const CODES = [0, 1, 3, 5, 6, 18, 24, 25, 31, 36, 39, 42, 44, 85, ...MUD, 99, 255];
+const CODES = [0, 1, 3, 5, 6, 18, 23, 24, 25, 31, 32, 33, 34, 35, 36, 39, 42, 44, 85, ...MUD, 99, 255];
 
 /** Octets among which those with a meaning are frequent: plain random octets hardly ever make a subnegotiation. */
 const telling = fc.oneof(

@@ -4,6 +4,9 @@ import { test } from 'node:test';
 import { Option, type Side, type TelnetLimits } from '../../src/protocol/index.ts';
 import { Charset } from '../../src/protocol/options/charset.ts';
 import { Environ } from '../../src/protocol/options/environ.ts';
+import { FlowControl } from '../../src/protocol/options/flow-control.ts';
+import { Linemode } from '../../src/protocol/options/linemode.ts';
+import { SendLocation } from '../../src/protocol/options/send-location.ts';
 import { Status } from '../../src/protocol/options/status.ts';
 import { WindowSize } from '../../src/protocol/options/window-size.ts';
 import { literal, octets } from './support/notation.ts';
@@ -67,6 +70,20 @@ const ACTIONS: Readonly<Record<string, (recorder: Recorder, words: string[], tex
     part(telnet.find(Option.NAWS), WindowSize).report(Number(columns), Number(rows)),
   inform: ({ telnet }, names) => part(telnet.find(Option.NEW_ENVIRON), Environ).inform(names),
   'ask-status': ({ telnet }) => part(telnet.find(Option.STATUS), Status).ask(),
+  propose: ({ telnet }, words) =>
+    part(telnet.find(Option.LINEMODE), Linemode).propose(Object.fromEntries(words.map(word => [word, true]))),
+  set: ({ telnet }, [name, octet]) =>
+    part(telnet.find(Option.LINEMODE), Linemode).setCharacters({ [name!]: octet === '-' ? null : Number(octet) }),
+  import: ({ telnet }, [which]) =>
+    part(telnet.find(Option.LINEMODE), Linemode).importCharacters(which as 'current' | 'default'),
+  forward: ({ telnet }, words) =>
+    part(telnet.find(Option.LINEMODE), Linemode).forward(words.includes('none') ? undefined : words.map(Number)),
+  control: ({ telnet }, words) =>
+    part(telnet.find(Option.LFLOW), FlowControl).control({
+      ...(words.includes('on') || words.includes('off') ? { enabled: words.includes('on') } : undefined),
+      ...(words.includes('any') ? { restart: 'any' } : words.includes('xon') ? { restart: 'xon' } : undefined),
+    }),
+  locate: ({ telnet }, _words, text) => part(telnet.find(Option.SNDLOC), SendLocation).report(text.trim()),
   'ask-charset': ({ telnet }, names) => part(telnet.find(Option.CHARSET), Charset).ask(names),
   send: ({ telnet }, [name, ...rest]) =>
     ofOption(telnet.find(code(name!)), 'send')(...JSON.parse(`[${rest.join(' ')}]`)),

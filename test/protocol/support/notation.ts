@@ -1,5 +1,12 @@
 /** The notation of test/vectors/README.txt: octets and events as people write them, and back. */
-import { Command, commandName, Option, optionName, type TelnetEvent } from '../../../src/protocol/index.ts';
+import {
+  Command,
+  commandName,
+  type LinemodeMode,
+  Option,
+  optionName,
+  type TelnetEvent,
+} from '../../../src/protocol/index.ts';
 
 const SUBCOMMANDS: Readonly<Record<string, number>> = {
   NUL: 0,
@@ -18,6 +25,13 @@ const SUBCOMMANDS: Readonly<Record<string, number>> = {
   'TTABLE-IS': 4,
   'TTABLE-REJECTED': 5,
   'TTABLE-ACK': 6,
+  MODE: 1,
+  FORWARDMASK: 2,
+  SLC: 3,
+  OFF: 0,
+  ON: 1,
+  'RESTART-ANY': 2,
+  'RESTART-XON': 3,
 };
 const byName = (names: Readonly<Record<string, number>>): ReadonlyMap<string, number> =>
   new Map(Object.entries(names).map(([name, code]) => [name.replaceAll('_', '-'), code]));
@@ -71,6 +85,11 @@ type Formats = { [T in TelnetEvent['type']]: (event: Extract<TelnetEvent, { type
 const text = (value: string | undefined) => (value === undefined ? 'none' : JSON.stringify(value));
 
 const literalText = (value: string) => `text ${JSON.stringify(value)}`;
+const modes = (mode: LinemodeMode) =>
+  Object.entries(mode)
+    .filter(([, on]) => on)
+    .map(([name]) => name)
+    .join(',') || 'none';
 
 const FORMATS: Formats = {
   command: e => commandName(e.command),
@@ -110,6 +129,19 @@ const FORMATS: Formats = {
   mxp: () => '',
   aardwolf: e => `${e.channel} ${e.value}`,
   compression: e => `${optionName(e.option)} ${e.direction}`,
+  linemode: e => `${modes(e.mode)} by ${e.by}`,
+  'special-characters': e =>
+    e.changed
+      .map(
+        c =>
+          `${c.name}=${c.level}${c.value === null ? '' : `:${c.value}`}${c.flushIn ? '+in' : ''}${c.flushOut ? '+out' : ''}`,
+      )
+      .join(' '),
+  forwardmask: e => `${e.characters === undefined ? 'none' : e.characters.join(',') || 'empty'} by ${e.by}`,
+  'flow-control': e => `${e.enabled ? 'on' : 'off'} restart=${e.restart ?? 'unsaid'}`,
+  'terminal-speed': e => `${e.transmit},${e.receive}`,
+  'x-display-location': e => e.display,
+  location: e => JSON.stringify(e.location),
   warning: e => (e.option === undefined ? e.code : `${e.code} ${optionName(e.option)}`),
 };
 

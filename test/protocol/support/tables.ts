@@ -9,7 +9,9 @@ import {
   echo,
   endOfRecord,
   environ,
+  flowControl,
   gmcp,
+  linemode,
   logout,
   mccp2,
   mccp3,
@@ -20,17 +22,32 @@ import {
   newEnviron,
   Option,
   type OptionDefinition,
+  type SpecialCharacterSettings,
+  sendLocation,
   status,
   suppressGoAhead,
+  terminalSpeed,
   terminalType,
   timingMark,
   windowSize,
+  xDisplayLocation,
   zmp,
 } from '../../../src/protocol/index.ts';
 
 const both = { local: true, remote: true };
 const list = (value: string) => value.split(',').filter(Boolean);
 const pairs = (value: string) => new Map(list(value).map(pair => pair.split(':') as [string, string]));
+/** `EC:127,XOFF:19!,AYT:-,SYNCH:?` with `!` for CANTCHANGE, `-` for none at present, `?` for DEFAULT, `x` for NOSUPPORT. */
+const octetsByName = (value: string): SpecialCharacterSettings =>
+  Object.fromEntries(
+    [...pairs(value)].map(([name, octet]) => {
+      if (octet === '-') return [name, null];
+      if (octet === '?') return [name, { level: 'DEFAULT' }];
+      if (octet === 'x') return [name, { level: 'NOSUPPORT' }];
+      if (octet.endsWith('!')) return [name, { level: 'CANTCHANGE', value: Number.parseInt(octet, 10) }];
+      return [name, Number(octet)];
+    }),
+  );
 const accept = (known: string[]) => (names: readonly string[]) =>
   names.find(name => known.some(k => k.toLowerCase() === name.toLowerCase()));
 
@@ -56,6 +73,23 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   'charset-nothing': () => charset({ role: 'client' }),
   status: () => status(both),
   'timing-mark': () => timingMark(),
+  'linemode-server': value => linemode({ role: 'server', characters: octetsByName(value) }),
+  // A server that never lets go of TRAPSIG, and never has LIT_ECHO.
+  'linemode-strict': () => linemode({ role: 'server', accept: mode => ({ ...mode, trapsig: true, litEcho: false }) }),
+  'linemode-client': value => linemode({ role: 'client', characters: octetsByName(value) }),
+  'linemode-import': () => linemode({ role: 'client' }),
+  // A client that cannot expand tabs, and would rather not trap signals, which is not for it to say.
+  'linemode-poor': () =>
+    linemode({ role: 'client', characters: {}, accept: mode => ({ ...mode, trapsig: false, softTab: false }) }),
+  'linemode-forward': () => linemode({ role: 'client', characters: {}, forwardmask: true }),
+  'lflow-control': () => flowControl({ remote: true }),
+  'lflow-obey': () => flowControl({ local: true }),
+  'tspeed-ask': () => terminalSpeed({ ask: true }),
+  'tspeed-is': () => terminalSpeed({ speed: { transmit: 38_400, receive: 9_600 } }),
+  'xdisploc-ask': () => xDisplayLocation({ ask: true }),
+  'xdisploc-is': value => xDisplayLocation({ display: value }),
+  'sndloc-receive': () => sendLocation({ receive: true }),
+  'sndloc-is': value => sendLocation({ location: value }),
   mccp1: () => defineOption(Option.MCCP1, both),
   gmcp: () => defineOption(Option.GMCP, both),
   'com-port-server': value => comPort({ role: 'server', ...(value && { signature: value }) }),
