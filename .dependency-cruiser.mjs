@@ -4,9 +4,9 @@ const floors = [
   ['^src/errors\\.ts$'],
   ['^src/check\\.ts$'],
   ['^src/protocol/', '^src/pty/', '^src/charset/'],
-  ['^src/transport/', '^src/(terminal|are-you-there)\\.ts$'],
-  ['^src/session(-types)?\\.ts$'],
-  ['^src/(server|client)\\.ts$', '^src/shells/', '^src/recording/'],
+  ['^src/transport/'],
+  ['^src/session/'],
+  ['^src/server/', '^src/client/', '^src/shells/', '^src/recording/'],
   ['^src/web/', '^src/index\\.ts$'],
   ['^src/cli/'],
 ];

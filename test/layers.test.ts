@@ -32,13 +32,13 @@ test('rooms that import only what is below them pass', () => {
   const { status, output } = check({
     'src/errors.ts': 'export const e = 1;',
     'src/protocol/a.ts': "export { e } from '../errors.ts';",
-    'src/session.ts': "export { e } from './protocol/a.ts';",
+    'src/session/a.ts': "export { e } from '../protocol/a.ts';",
   });
   assert.equal(status, 0, output);
 });
 
 for (const [what, rule, files] of [
-  ['an import upward', 'floor-\\d', { 'src/pty/a.ts': "import '../session.ts';", 'src/session.ts': '' }],
+  ['an import upward', 'floor-\\d', { 'src/pty/a.ts': "import '../session/a.ts';", 'src/session/a.ts': '' }],
   ['an import beside', 'floor-\\d', { 'src/pty/a.ts': "import '../protocol/b.ts';", 'src/protocol/b.ts': '' }],
   ['a circle', 'no-circles', { 'src/cli/a.ts': "import './b.ts';", 'src/cli/b.ts': "import './a.ts';" }],
   ['Node in the engine', 'protocol-is-pure', { 'src/protocol/a.ts': "import 'node:fs';" }],

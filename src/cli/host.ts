@@ -1,6 +1,6 @@
 /** The server that the settings ask for, in whatever process it runs. */
 import { setFlagsFromString } from 'node:v8';
-import { createServer, type Server } from '../server.ts';
+import { createServer, type Server } from '../server/server.ts';
 import { requestedNames } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import { limit } from '../shells/limit.ts';

@@ -1,7 +1,7 @@
 /** What the log tells about sessions: a line at the start, one at the end, and in between what the level asks for. */
 import type { TelptyError } from '../errors.ts';
-import type { SessionOutcome } from '../server.ts';
-import type { Session } from '../session.ts';
+import type { SessionOutcome } from '../server/server.ts';
+import type { Session } from '../session/session.ts';
 import type { RejectedVariable } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { PtyShellOptions, StartedProgram } from '../shells/pty-shell.ts';

@@ -6,7 +6,7 @@
 import type { SendHandle } from 'node:child_process';
 import { Socket } from 'node:net';
 import { TelptyError } from '../errors.ts';
-import type { Server } from '../server.ts';
+import type { Server } from '../server/server.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Admission, Applicant, Place, RefusalReason } from '../shells/places.ts';
 import { adoptTcp } from '../transport/tcp.ts';

@@ -7,7 +7,7 @@
  */
 import { isIP } from 'node:net';
 import { canonicalCharset, localeCodeset } from '../charset/index.ts';
-import { USUAL_VARIABLES } from '../terminal.ts';
+import { USUAL_VARIABLES } from '../session/terminal.ts';
 import { isForbiddenName, variableName } from './environment-names.ts';
 import { escapeText } from './escape.ts';
 

@@ -1,5 +1,5 @@
 import { checkFunction, checkWhole, LONGEST_TIMER } from '../check.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../session/session.ts';
 import { type Admission, Places, type RefusalReason } from './places.ts';
 
 /** Options of {@link limit}. Each 0 or left out is no limit. */

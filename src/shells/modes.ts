@@ -1,6 +1,6 @@
 import { Option, type Side } from '../protocol/index.ts';
 import type { Modes } from '../pty/index.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../session/session.ts';
 
 /** How a program's terminal starts, and what is asked of the client to match it. */
 export interface ShellMode {

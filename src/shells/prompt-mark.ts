@@ -1,5 +1,5 @@
 import { Command, Option } from '../protocol/index.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../session/session.ts';
 
 /** Without output for so long, in milliseconds, a program is taken to wait for input. */
 const SILENCE_MS = 100;

@@ -3,7 +3,7 @@ import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User } from '../pty/index.ts';
-import type { Session } from '../session.ts';
+import type { Session } from '../session/session.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import {
   type EnvironmentPolicy,

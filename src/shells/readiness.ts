@@ -1,6 +1,6 @@
 import { Option } from '../protocol/index.ts';
-import type { Session } from '../session.ts';
-import { isTerminalFamily } from '../terminal.ts';
+import type { Session } from '../session/session.ts';
+import { isTerminalFamily } from '../session/terminal.ts';
 
 /**
  * When a program may start: as soon as the client's terminal type and window size are known or refused.

@@ -7,8 +7,8 @@ import { createLog } from '../../src/cli/log.ts';
 import { SessionLog } from '../../src/cli/session-log.ts';
 import type { LogLevel } from '../../src/cli/settings.ts';
 import { Command, Option, type Verb } from '../../src/protocol/constants.ts';
-import type { Session } from '../../src/session.ts';
-import type { SessionTrace } from '../../src/session-types.ts';
+import type { Session } from '../../src/session/session.ts';
+import type { SessionTrace } from '../../src/session/types.ts';
 
 describe('formats', () => {
   it('durations', () => {

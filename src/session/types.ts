@@ -1,6 +1,6 @@
 /** What a session is made of, tells, and can be given. */
-import type { TelnetConfig, TelnetEvent, TraceRecord } from './protocol/index.ts';
-import type { InputConsumer } from './transport/input.ts';
+import type { TelnetConfig, TelnetEvent, TraceRecord } from '../protocol/index.ts';
+import type { InputConsumer } from '../transport/input.ts';
 
 /** An observer of the bytes of a session, after Telnet was taken off. What it is given is borrowed: copy it to keep it. */
 export interface SessionTap {

@@ -1,14 +1,14 @@
 import { Duplex } from 'node:stream';
+import { Command, Option, Telnet, type TelnetEvent } from '../protocol/index.ts';
+import type { Pty } from '../pty/index.ts';
+import { Input } from '../transport/input.ts';
+import { Hold, Intake } from '../transport/intake.ts';
+import { Outlet } from '../transport/outlet.ts';
+import { StreamTransport, type Transport } from '../transport/transport.ts';
+import { Wire } from '../transport/wire.ts';
 import { AreYouThere } from './are-you-there.ts';
-import { Command, Option, Telnet, type TelnetEvent } from './protocol/index.ts';
-import type { Pty } from './pty/index.ts';
-import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './session-types.ts';
 import { Terminal } from './terminal.ts';
-import { Input } from './transport/input.ts';
-import { Hold, Intake } from './transport/intake.ts';
-import { Outlet } from './transport/outlet.ts';
-import { StreamTransport, type Transport } from './transport/transport.ts';
-import { Wire } from './transport/wire.ts';
+import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './types.ts';
 
 /** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
 const OUTPUT_AHEAD = 128 * 1024;

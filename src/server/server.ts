@@ -1,36 +1,15 @@
 import { EventEmitter } from 'node:events';
 import type { Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { canonicalCharset } from './charset/index.ts';
-import { check, checkFunction, checkKeys, LONGEST_TIMER } from './check.ts';
-import { TelptyError } from './errors.ts';
-import {
-  binary,
-  charset,
-  echo,
-  endOfRecord,
-  environ,
-  logout,
-  newEnviron,
-  Option,
-  type OptionDefinition,
-  status,
-  suppressGoAhead,
-  type TelnetConfig,
-  terminalType,
-  timingMark,
-  windowSize,
-} from './protocol/index.ts';
-import { Session } from './session.ts';
-import { USUAL_VARIABLES } from './terminal.ts';
-import { listenTcp, type TcpListenOptions } from './transport/tcp.ts';
-import type { Transport } from './transport/transport.ts';
+import { canonicalCharset } from '../charset/index.ts';
+import { check, checkFunction, checkKeys, LONGEST_TIMER } from '../check.ts';
+import { TelptyError } from '../errors.ts';
+import type { OptionDefinition, TelnetConfig } from '../protocol/index.ts';
+import { Session } from '../session/session.ts';
+import { listenTcp, type TcpListenOptions } from '../transport/tcp.ts';
+import type { Transport } from '../transport/transport.ts';
+import { charsetOption, charsetProposal, openNegotiation, optionTable } from './options.ts';
 
-/** The character sets a server proposes behind the operator's, the one that suits all first: what terminals speak. */
-const CHARSETS = [
-  ...['UTF-8', 'ISO-8859-1', 'ISO-8859-15', 'windows-1252', 'IBM437', 'IBM850', 'KOI8-R', 'KOI8-U', 'IBM866'],
-  ...['windows-1251', 'Shift_JIS', 'EUC-JP', 'GB18030', 'Big5', 'EUC-KR', 'US-ASCII'],
-];
 /** After the last byte was handed to the transport: how long the peer may take to close its side, in milliseconds. */
 const CLOSE_MS = 5_000;
 /** The same while the server is being shut down. */
@@ -102,10 +81,9 @@ export class Server extends EventEmitter<ServerEvents> {
     check(known, `there is no character set '${options.encoding}'`);
     this.#shell = options.shell;
     const encoding = options.encoding === undefined ? [] : [canonicalCharset(options.encoding) ?? options.encoding];
-    const table = optionTable(options);
+    const table = optionTable(options.environ, options.options);
     // Whoever brings a CHARSET of their own proposes what they like.
-    if (table.includes(charsetOption))
-      this.#proposeCharsets = charsetProposal([...new Set(['UTF-8', ...encoding, ...CHARSETS])]);
+    if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(encoding);
     // Frozen, so that all sessions share it.
     this.#telnet = { options: Object.freeze(table), carriageReturn: 'key' };
   }
@@ -222,61 +200,6 @@ export function createServer(options: ServerOptions | Shell): Server {
 }
 
 function ignore(): void {}
-
-/** The same for all servers and sessions; what it asks for is said by {@link charsetProposal}. */
-const charsetOption = charset({ role: 'server', accept: firstKnown });
-
-/** The options a server knows. What a shell decides (ECHO, line discipline) is agreed to only once the shell asked. */
-function optionTable(options: ServerOptions): OptionDefinition[] {
-  const names = options.environ ?? USUAL_VARIABLES;
-  const table = [
-    binary({ local: true, remote: true }),
-    echo({ local: 'request' }),
-    suppressGoAhead({ local: true, remote: true }),
-    terminalType({ collect: true }),
-    windowSize({ receive: true }),
-    newEnviron({ request: names }),
-    environ({ request: names }),
-    charsetOption,
-    status({ local: true }),
-    timingMark(),
-    endOfRecord({ local: true, remote: true }),
-    logout({ local: true }),
-  ];
-  const own = options.options ?? [];
-  const replaced = new Set(own.map(option => option.code));
-  return [...table.filter(option => !replaced.has(option.code)), ...own];
-}
-
-/**
- * What every server wants to know. The environment and the character set come first, so that clients, which answer in
- * order, have agreed to tell them before terminal type and size, for which a program waits, are complete.
- */
-function openNegotiation(session: Session, proposeCharsets: ((this: Session) => void) | undefined): void {
-  if (proposeCharsets !== undefined) session.on('telnet', proposeCharsets);
-  session.telnet.request(Option.NEW_ENVIRON, 'remote', true);
-  session.telnet.request(Option.CHARSET, 'local', true);
-  session.telnet.request(Option.NAWS, 'remote', true);
-  session.telnet.request(Option.TTYPE, 'remote', true);
-}
-
-/**
- * A listener that proposes character sets, the same for all sessions, once the client has agreed to hear of them *and* has shown that it knows subnegotiations: there
- * are clients that agree to every WILL and then send back the beginning of what they do not understand (npm's
- * telnet-client), so that everything typed later would be inside an unended subnegotiation of theirs.
- */
-function charsetProposal(charsets: readonly string[]): (this: Session) => void {
-  return function look(): void {
-    if (!this.telnet.isEnabled(Option.CHARSET, 'local') || !this.speaksTelnet) return;
-    this.off('telnet', look);
-    this.telnet.handler(charsetOption).ask(charsets);
-  };
-}
-
-/** A client asks for the sets it can show, the one it likes best first; any that has a name will do. */
-function firstKnown(offered: readonly string[]): string | undefined {
-  return offered.find(name => canonicalCharset(name) !== undefined);
-}
 
 /**
  * Ends a session without losing a byte: everything written goes out, then our FIN, and input is read and dropped until

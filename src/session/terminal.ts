@@ -1,4 +1,4 @@
-import type { TelnetEvent } from './protocol/index.ts';
+import type { TelnetEvent } from '../protocol/index.ts';
 
 /** What is kept of one client's environment: it may send as much as it likes, we need not remember it. */
 const MAX_VARIABLES = 256;

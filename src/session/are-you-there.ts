@@ -1,4 +1,4 @@
-import type { Telnet } from './protocol/index.ts';
+import type { Telnet } from '../protocol/index.ts';
 
 /** "Are you there" is answered at most this often in {@link WINDOW_MS}; the rest were asked by a machine. */
 const LIMIT = 3;

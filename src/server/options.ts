@@ -1,0 +1,83 @@
+/** What a server speaks, and what it asks at the beginning. */
+import { canonicalCharset } from '../charset/index.ts';
+import {
+  binary,
+  charset,
+  echo,
+  endOfRecord,
+  environ,
+  logout,
+  newEnviron,
+  Option,
+  type OptionDefinition,
+  status,
+  suppressGoAhead,
+  terminalType,
+  timingMark,
+  windowSize,
+} from '../protocol/index.ts';
+import type { Session } from '../session/session.ts';
+import { USUAL_VARIABLES } from '../session/terminal.ts';
+
+/** The character sets a server proposes behind the operator's, the one that suits all first: what terminals speak. */
+const CHARSETS = [
+  ...['UTF-8', 'ISO-8859-1', 'ISO-8859-15', 'windows-1252', 'IBM437', 'IBM850', 'KOI8-R', 'KOI8-U', 'IBM866'],
+  ...['windows-1251', 'Shift_JIS', 'EUC-JP', 'GB18030', 'Big5', 'EUC-KR', 'US-ASCII'],
+];
+
+/** The same for all servers and sessions; what it asks for is said by {@link charsetProposal}. */
+export const charsetOption = charset({ role: 'server', accept: firstKnown });
+
+/** The options a server knows. What a shell decides (ECHO, line discipline) is agreed to only once the shell asked. */
+export function optionTable(
+  names: readonly string[] = USUAL_VARIABLES,
+  own: readonly OptionDefinition[] = [],
+): OptionDefinition[] {
+  const table = [
+    binary({ local: true, remote: true }),
+    echo({ local: 'request' }),
+    suppressGoAhead({ local: true, remote: true }),
+    terminalType({ collect: true }),
+    windowSize({ receive: true }),
+    newEnviron({ request: names }),
+    environ({ request: names }),
+    charsetOption,
+    status({ local: true }),
+    timingMark(),
+    endOfRecord({ local: true, remote: true }),
+    logout({ local: true }),
+  ];
+  const replaced = new Set(own.map(option => option.code));
+  return [...table.filter(option => !replaced.has(option.code)), ...own];
+}
+
+/**
+ * What every server wants to know. The environment and the character set come first, so that clients, which answer in
+ * order, have agreed to tell them before terminal type and size, for which a program waits, are complete.
+ */
+export function openNegotiation(session: Session, proposeCharsets: ((this: Session) => void) | undefined): void {
+  if (proposeCharsets !== undefined) session.on('telnet', proposeCharsets);
+  session.telnet.request(Option.NEW_ENVIRON, 'remote', true);
+  session.telnet.request(Option.CHARSET, 'local', true);
+  session.telnet.request(Option.NAWS, 'remote', true);
+  session.telnet.request(Option.TTYPE, 'remote', true);
+}
+
+/**
+ * A listener that proposes character sets, the same for all sessions, once the client has agreed to hear of them *and* has shown that it knows subnegotiations: there
+ * are clients that agree to every WILL and then send back the beginning of what they do not understand (npm's
+ * telnet-client), so that everything typed later would be inside an unended subnegotiation of theirs.
+ */
+export function charsetProposal(preferred: readonly string[]): (this: Session) => void {
+  const charsets = [...new Set(['UTF-8', ...preferred, ...CHARSETS])];
+  return function look(): void {
+    if (!this.telnet.isEnabled(Option.CHARSET, 'local') || !this.speaksTelnet) return;
+    this.off('telnet', look);
+    this.telnet.handler(charsetOption).ask(charsets);
+  };
+}
+
+/** A client asks for the sets it can show, the one it likes best first; any that has a name will do. */
+function firstKnown(offered: readonly string[]): string | undefined {
+  return offered.find(name => canonicalCharset(name) !== undefined);
+}
