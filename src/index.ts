@@ -9,9 +9,10 @@ export {
   type SessionOutcome,
   type Shell,
 } from './server/server.ts';
+export type { SessionEvents } from './session/events.ts';
 export { Session } from './session/session.ts';
 export type { Terminal } from './session/terminal.ts';
-export type { SessionEvents, SessionOptions, SessionTap, SessionTrace } from './session/types.ts';
+export type { SessionOptions, SessionTap, SessionTrace } from './session/types.ts';
 export type { EnvironmentPolicy, RejectedVariable } from './shells/environment.ts';
 export { type LimitOptions, limit, type Refused } from './shells/limit.ts';
 export type { ModeName } from './shells/modes.ts';
