@@ -95,7 +95,7 @@ export { suppressGoAhead } from './options/suppress-go-ahead.ts';
 export { type Speed, terminalSpeed } from './options/terminal-speed.ts';
 export { type TerminalType, terminalType } from './options/terminal-type.ts';
 export { type TimingMark, timingMark } from './options/timing-mark.ts';
-export { type WindowSize, windowSize } from './options/window-size.ts';
+export { WindowSize, windowSize } from './options/window-size.ts';
 export { xDisplayLocation } from './options/x-display-location.ts';
 export { type Zmp, zmp } from './options/zmp.ts';
 export { type CarriageReturn, Parser, type Token } from './parser.ts';
