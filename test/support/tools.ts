@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs';
 /** The programs the tests drive, and the Debian package that brings each: together `.ci/debian-packages`. */
 export const PACKAGES = {
   bash: 'bash',
+  chromium: 'chromium',
   htop: 'htop',
   less: 'less',
   nc: 'netcat-openbsd',
