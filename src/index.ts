@@ -1,6 +1,8 @@
-/** `telpty`: the server, the client, their sessions, and the shells those can be given. */
-export { type ConnectOptions, connect } from './client/connect.ts';
-export type { ClientTerminal } from './client/options.ts';
+/**
+ * `telpty`: the server, the client, their sessions, and the shells those can be given.
+ *
+ * @module telpty
+ */
 export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
 export {
   type ConnectionInfo,
@@ -23,4 +25,4 @@ export type { ModeName } from './shells/modes.ts';
 export type { Admission, Applicant, Place, RefusalReason } from './shells/places.ts';
 export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
 export type { TcpListenOptions } from './transport/tcp.ts';
-export type { Transport, TransportUser } from './transport/transport.ts';
+export type { Passed, Transport, TransportUser } from './transport/transport.ts';

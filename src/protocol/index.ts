@@ -1,6 +1,8 @@
 /**
  * `telpty/protocol`: the Telnet language. Bytes in, data and events out, and back; no I/O, no clock, nothing of Node.
  * {@link Telnet} is what applications use; {@link Parser} and {@link transition} are its two halves, usable alone.
+ *
+ * @module telpty/protocol
  */
 export { TelptyError, type TelptyErrorCode } from '../errors.ts';
 export { type ClientKind, clientKind } from './client-kind.ts';
