@@ -3,6 +3,8 @@
  *
  * @module telpty
  */
+export { type ConnectOptions, connect } from './client/connect.ts';
+export type { ClientTerminal } from './client/options.ts';
 export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
 export {
   type ConnectionInfo,
@@ -14,6 +16,7 @@ export {
   type Shell,
 } from './server/server.ts';
 export type { ExecOptions, LineOptions, LoginOptions } from './session/dialogue.ts';
+export { type ReadLineOptions, readLine, readLines } from './session/lines.ts';
 export type { Pattern, ReadOptions, ReadResult } from './session/reading.ts';
 export { Session } from './session/session.ts';
 export type { Terminal } from './session/terminal.ts';
