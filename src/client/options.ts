@@ -26,7 +26,7 @@ import type { Session } from '../session/session.ts';
 export interface ClientTerminal {
   /**
    * The terminal type, or several, the preferred first (RFC 1091); default `'dumb'`, for which programs send plain text.
-   * A MUD client says its own name, its terminal, and what {@link encodeMtts} makes: `['MyClient', 'XTERM', 'MTTS 13']`.
+   * A MUD client says its own name, its terminal, and what `encodeMtts()` of `telpty/protocol` makes: `['MyClient', 'XTERM', 'MTTS 13']`.
    */
   readonly type?: string | readonly string[] | undefined;
   /** The width in characters, 0 to 65535, told together with `rows` (NAWS, RFC 1073); `session.resize()` tells another. */

@@ -1,5 +1,5 @@
 /** Lines that a person types, for shells that talk by themselves. */
-import { StringDecoder } from 'node:string_decoder';
+import { encodeText, type TextDecoder, textDecoder } from '../charset/index.ts';
 import { check, checkKeys, checkWhole } from '../check.ts';
 import { Command, Option } from '../protocol/index.ts';
 import type { Session } from './session.ts';
@@ -40,7 +40,8 @@ const afterReturn = new WeakSet<Session>();
 /**
  * Reads one line that the user types. Most clients edit a line and echo it themselves, and send it whole; where we echo
  * (ECHO is enabled here) they send each key, and it is echoed and edited here: the erase keys and ^U work. Either way there
- * are no control characters and no escape sequences in it, so it may be shown to others as it is.
+ * are no control characters and no escape sequences in it, so it may be shown to others as it is. Text is in
+ * `session.encoding`, both ways.
  *
  * Nothing is read beyond the line, so that a program of `ptyShell` or another reader can have the session next.
  *
@@ -57,7 +58,7 @@ export async function readLine(session: Session, options: ReadLineOptions = {}):
   const { telnet } = session;
   const hides = hidden && !telnet.isEnabled(Option.ECHO, 'local');
   try {
-    if (prompt !== undefined) session.write(prompt, () => markPrompt(session));
+    if (prompt !== undefined) session.write(encodeText(prompt, session.encoding), () => markPrompt(session));
     if (hides) telnet.request(Option.ECHO, 'local', true);
     return await collect(session, new Line(maxLength), () => !hidden && telnet.isEnabled(Option.ECHO, 'local'));
   } finally {
@@ -92,8 +93,8 @@ function collect(session: Session, line: Line, echoes: () => boolean): Promise<s
     const look = (): void => {
       for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {
         if (afterReturn.delete(session) && chunk[0] === LF) chunk = chunk.subarray(1);
-        const length = line.take(chunk);
-        if (echoes() && session.writable) session.write(line.echo());
+        const length = line.take(chunk, session.encoding);
+        if (echoes() && session.writable) session.write(encodeText(line.echo(), session.encoding));
         if (length === undefined) continue;
         if (chunk[length] === CR && session.telnet.isEnabled(Option.BINARY, 'remote')) afterReturn.add(session);
         if (length + 1 < chunk.length) session.unshift(chunk.subarray(length + 1));
@@ -121,7 +122,8 @@ type Escape = 'none' | 'begun' | 'control';
 /** A line as it is typed. */
 class Line {
   readonly #maxLength: number;
-  readonly #decoder = new StringDecoder('utf8');
+  #decoder: TextDecoder | undefined;
+  #encoding = '';
   readonly #characters: string[] = [];
   #echo = '';
   #escape: Escape = 'none';
@@ -139,7 +141,10 @@ class Line {
   }
 
   /** Takes bytes up to the end of the line. Returns where that is, if it is among them. */
-  take(bytes: Buffer): number | undefined {
+  take(bytes: Buffer, encoding: string): number | undefined {
+    // The set may be agreed on after the question was asked.
+    if (this.#decoder === undefined || this.#encoding !== encoding) this.#decoder = textDecoder(encoding);
+    this.#encoding = encoding;
     // No character set that terminals use has CR or LF within another character.
     const at = bytes.findIndex(byte => byte === CR || byte === LF);
     for (const character of this.#decoder.write(at < 0 ? bytes : bytes.subarray(0, at))) this.#type(character);

@@ -70,7 +70,7 @@ export function within<T>(
 
 /** A state of an option. */
 export interface OptionState {
-  /** The option's code, one of {@link Option}. */
+  /** The option's code, one of `Option` of `telpty/protocol`. */
   readonly option: number;
   /** `'local'`: this end performs it; `'remote'`: the other end does. */
   readonly side: Side;

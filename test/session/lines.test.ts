@@ -76,6 +76,17 @@ test('where we echo, what is typed is shown and edited', async () => {
   assert.deepEqual(lines, ['cd']);
 });
 
+test('what is typed and echoed is in the character set of the client', async () => {
+  const { host, lines } = await collect({ prompt: 'Größe: ' }, echo);
+  await using _host = host;
+  await using wire = await host.connect({ charset: 'KOI8-R', ttype: ['XTERM'] });
+  await wire.until(() => host.server.sessions.values().next().value?.charset === 'KOI8-R');
+  wire.send([0xf2, 0xf5, 0x7f, 0xf3], '\r\n');
+  await wire.expect(Buffer.from([0xf2, 0xf5, 8, 32, 8, 0xf3, 13, 10]));
+  await wire.expect(Buffer.from('Gr??e: ', 'latin1'));
+  assert.deepEqual(lines, ['РС']);
+});
+
 test('where the client echoes, nothing is echoed, but erase keys erase', async () => {
   const { host, lines } = await collect();
   await using _host = host;
