@@ -22,6 +22,16 @@ export type TelptyErrorCode =
   | 'ERR_SERVER_STATE'
   /** The session was closed before what was asked for could happen. */
   | 'ERR_SESSION_CLOSED'
+  /** A connection could not be made; `errno` says why (`'ECONNREFUSED'`, `'ENOTFOUND'`). */
+  | 'ERR_CONNECT'
+  /** The TLS handshake failed, or the server's certificate was not accepted; `errno` is the code of Node.js. */
+  | 'ERR_TLS'
+  /** The time for what was asked for is over; `text` is what was read meanwhile, if anything was to be read. */
+  | 'ERR_TIMEOUT'
+  /** What was waited for did not come within the most that is read for it; `text` is what came. */
+  | 'ERR_TOO_LONG'
+  /** The other end did not accept the name or the password; `text` is what it said. */
+  | 'ERR_LOGIN'
   /** A command line or configuration file that cannot be meant. */
   | 'ERR_USAGE'
   /** Something the command needs at run time is missing (a program, a file, a port). */
@@ -35,6 +45,8 @@ export interface TelptyErrorDetails {
   readonly errno?: string;
   /** The file, directory or user concerned. */
   readonly file?: string;
+  /** What was read from the other end before it failed. */
+  readonly text?: string;
   /** The error behind this one. */
   readonly cause?: unknown;
 }
@@ -45,6 +57,7 @@ export class TelptyError extends Error {
   readonly step: string | undefined;
   readonly errno: string | undefined;
   readonly file: string | undefined;
+  readonly text: string | undefined;
 
   constructor(code: TelptyErrorCode, message: string, details: TelptyErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -53,5 +66,6 @@ export class TelptyError extends Error {
     this.step = details.step;
     this.errno = details.errno;
     this.file = details.file;
+    this.text = details.text;
   }
 }

@@ -1,4 +1,10 @@
-/** `telpty`: the server, its sessions, and the shells they can be given. */
+/**
+ * `telpty`: the server, the client, their sessions, and the shells those can be given.
+ *
+ * @module telpty
+ */
+export { type ConnectOptions, connect } from './client/connect.ts';
+export type { ClientTerminal } from './client/options.ts';
 export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
 export {
   type ConnectionInfo,
@@ -9,14 +15,18 @@ export {
   type SessionOutcome,
   type Shell,
 } from './server/server.ts';
+export type { ExecOptions, LineOptions, LoginOptions } from './session/dialogue.ts';
 export type { SessionEvents } from './session/events.ts';
+export { type ReadLineOptions, readLine, readLines } from './session/lines.ts';
+export type { Pattern, ReadOptions, ReadResult } from './session/reading.ts';
 export { Session } from './session/session.ts';
 export type { Terminal } from './session/terminal.ts';
 export type { SessionOptions, SessionTap, SessionTrace } from './session/types.ts';
+export type { OptionState, WaitOptions } from './session/waiting.ts';
 export type { EnvironmentPolicy, RejectedVariable } from './shells/environment.ts';
 export { type LimitOptions, limit, type Refused } from './shells/limit.ts';
 export type { ModeName } from './shells/modes.ts';
 export type { Admission, Applicant, Place, RefusalReason } from './shells/places.ts';
 export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
 export type { TcpListenOptions } from './transport/tcp.ts';
-export type { Transport, TransportUser } from './transport/transport.ts';
+export type { Passed, Transport, TransportUser } from './transport/transport.ts';

@@ -189,6 +189,7 @@ export interface TelnetHandlers {
   send(bytes: Uint8Array): void;
   /** Data of the peer, in order. The view is borrowed: valid during the call. */
   data(view: Uint8Array): void;
+  /** Everything that is not data, in order with it. */
   event(event: TelnetEvent): void;
   /** Each command, negotiation and subnegotiation as it passes, for logs. */
   trace?(direction: 'sent' | 'received', what: TraceRecord): void;

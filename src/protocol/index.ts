@@ -1,6 +1,8 @@
 /**
  * `telpty/protocol`: the Telnet language. Bytes in, data and events out, and back; no I/O, no clock, nothing of Node.
  * {@link Telnet} is what applications use; {@link Parser} and {@link transition} are its two halves, usable alone.
+ *
+ * @module telpty/protocol
  */
 export { TelptyError, type TelptyErrorCode } from '../errors.ts';
 export { type ClientKind, clientKind } from './client-kind.ts';
@@ -95,7 +97,7 @@ export { suppressGoAhead } from './options/suppress-go-ahead.ts';
 export { type Speed, terminalSpeed } from './options/terminal-speed.ts';
 export { type TerminalType, terminalType } from './options/terminal-type.ts';
 export { type TimingMark, timingMark } from './options/timing-mark.ts';
-export { type WindowSize, windowSize } from './options/window-size.ts';
+export { WindowSize, windowSize } from './options/window-size.ts';
 export { xDisplayLocation } from './options/x-display-location.ts';
 export { type Zmp, zmp } from './options/zmp.ts';
 export { type CarriageReturn, Parser, type Token } from './parser.ts';

@@ -3,6 +3,7 @@ import type { SpecialCharacter } from './options/linemode-slc.ts';
 // The events of the options that are about the client's terminal: LINEMODE, LFLOW, TSPEED, XDISPLOC, SNDLOC. Part of
 // TelnetEvent (events.ts).
 
+/** What the options about the client's terminal tell. */
 export type TerminalEvent =
   | LinemodeEvent
   | SpecialCharactersEvent

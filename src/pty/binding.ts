@@ -71,8 +71,8 @@ export interface ConnectionCallbacks<Owner> {
   readonly writable: (owner: Owner) => void;
 }
 
-/** The entry of a user in the system's database. */
-export interface UserRecord {
+/** A user of the system, as its database has it: who a program runs as, and what its environment is made from. */
+export interface User {
   readonly name: string;
   readonly uid: number;
   readonly gid: number;
@@ -174,7 +174,7 @@ export interface Addon {
   connPassed(connection: NativeConnection, result: Float64Array): void;
   connDescriptor(connection: NativeConnection): number;
 
-  lookupUser(name: string | number): UserRecord | number;
+  lookupUser(name: string | number): User | number;
   localeAvailable(name: string): boolean;
   setOobInline(fd: number): number;
   isOobInline(fd: number): boolean;

@@ -25,6 +25,7 @@ export interface ExitStatus {
   readonly signal: string | null;
 }
 
+/** Options of {@link PtyControl.hangup}. */
 export interface HangupOptions {
   /** Milliseconds between SIGHUP and SIGKILL, 0–2147483647. Default: 1000. */
   readonly timeout?: number | undefined;

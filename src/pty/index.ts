@@ -1,4 +1,8 @@
-/** `telpty/pty`: a program on a pseudo-terminal. Knows no Telnet. */
+/**
+ * `telpty/pty`: a program on a pseudo-terminal. Knows no Telnet.
+ *
+ * @module telpty/pty
+ */
 
 export type { ExitStatus, HangupOptions, PtyControl } from './control.ts';
 export { type ControlCharacter, type ModeFlag, type Modes, saneModes } from './modes.ts';

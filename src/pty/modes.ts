@@ -66,11 +66,14 @@ const characters = [
 /** In the array of control characters, but numbers: without ICANON the fewest bytes and the tenths of seconds a read waits for. */
 const counts = ['vmin', 'vtime'] as const;
 
+/** The name of a flag: `'echo'`, `'icanon'`, `'ixon'` … */
 export type ModeFlag =
   | (typeof iflags)[number]
   | (typeof oflags)[number]
   | (typeof cflags)[number]
   | (typeof lflags)[number];
+
+/** The name of a control character: `'vintr'`, `'verase'` … */
 export type ControlCharacter = (typeof characters)[number];
 
 /**

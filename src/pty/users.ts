@@ -1,9 +1,8 @@
 /** Users of the system, by name. */
 import { TelptyError } from '../errors.ts';
-import { addon, systemError, type UserRecord } from './binding.ts';
+import { addon, systemError, type User } from './binding.ts';
 
-/** A user of the system: who a program runs as, and what its environment is made from. */
-export type User = UserRecord;
+export type { User };
 
 /**
  * Looks a user up in the system's database. This blocks, for as long as the database takes: do it once, when a server

@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream';
-import { Command, Option, Telnet, type TelnetEvent } from '../protocol/index.ts';
+import { canonicalCharset } from '../charset/index.ts';
+import { TelptyError } from '../errors.ts';
+import { Command, Option, Telnet, type TelnetEvent, WindowSize } from '../protocol/index.ts';
 import type { Pty } from '../pty/index.ts';
 import { Input } from '../transport/input.ts';
 import { Hold, Intake } from '../transport/intake.ts';
@@ -7,9 +9,12 @@ import { Outlet } from '../transport/outlet.ts';
 import { StreamTransport, type Transport } from '../transport/transport.ts';
 import { Wire } from '../transport/wire.ts';
 import { AreYouThere } from './are-you-there.ts';
+import { type ExecOptions, exec, type LineOptions, type LoginOptions, login, sendLine } from './dialogue.ts';
 import { EventDuplex } from './events.ts';
+import { type Pattern, type ReadOptions, type ReadResult, readUntil } from './reading.ts';
 import { Terminal } from './terminal.ts';
 import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './types.ts';
+import { type OptionState, type WaitOptions, waitFor } from './waiting.ts';
 
 /** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
 const OUTPUT_AHEAD = 128 * 1024;
@@ -40,11 +45,14 @@ export class Session extends EventDuplex {
   readonly telnet: Telnet;
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
+  /** Whether this is the client's end. What is said of the client below then holds for the server. */
+  readonly isClient: boolean;
   /** When the session began, in milliseconds since the epoch. */
   readonly startedAt = Date.now();
   /** Whether the client has closed its sending half, though input from before may still be unread. */
   inputFinished = false;
 
+  readonly #encoding: string;
   readonly #transport: Transport;
   /** Times of the monotonic clock, which no change of the date disturbs. */
   readonly #began = performance.now();
@@ -70,6 +78,8 @@ export class Session extends EventDuplex {
     this.id = options.id ?? 0;
     this.remoteAddress = options.remoteAddress;
     this.remotePort = options.remotePort;
+    this.isClient = options.telnet.carriageReturn === 'text';
+    this.#encoding = options.encoding ?? 'UTF-8';
     const wire = new Wire(this);
     // (Not by instanceof: there are streams of other makes.)
     this.#transport = 'letPass' in transport ? transport : new StreamTransport(transport);
@@ -84,6 +94,11 @@ export class Session extends EventDuplex {
   /** What the client calls its character set, by CHARSET; `undefined` where it agreed to none. */
   get charset(): string | undefined {
     return this.terminal.charset;
+  }
+
+  /** The character set that text is in: the one that was negotiated, if it is known here, else the one that was given. */
+  get encoding(): string {
+    return canonicalCharset(this.charset ?? '') ?? this.#encoding;
   }
 
   /** The environment the client sent, as it sent it. */
@@ -136,6 +151,72 @@ export class Session extends EventDuplex {
   /** Bytes written that the transport has not taken yet. */
   get unsent(): number {
     return this.writableLength + this.#outlet.unsent;
+  }
+
+  /**
+   * For a client: tells the server the size of the window, now or as soon as it wants to know (NAWS, RFC 1073).
+   *
+   * @param columns characters, 0 to 65535; 0: not told. @param rows lines, likewise.
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` out of that range; `ERR_OPTION` if this end does not offer NAWS.
+   */
+  resize(columns: number, rows: number): void {
+    const handler = this.telnet.find(Option.NAWS);
+    if (!(handler instanceof WindowSize)) throw new TelptyError('ERR_OPTION', 'NAWS is not in the table of options');
+    handler.report(columns, rows);
+  }
+
+  /**
+   * Waits until an option is in a state, `waitFor({ option: Option.ECHO, side: 'remote' })`, or anything else is true of
+   * the session, `waitFor(({ terminal }) => terminal.typesComplete)`: looked at now, and after everything that Telnet
+   * tells. That the other end refuses an option is no end of the waiting, for it may come to agree.
+   *
+   * @throws (rejects) TelptyError `ERR_TIMEOUT`; `ERR_SESSION_CLOSED` when the session is closed first; the signal's reason.
+   */
+  waitFor(wanted: OptionState | ((session: Session) => boolean), options?: WaitOptions): Promise<void> {
+    return waitFor(this, typeof wanted === 'function' ? () => wanted(this) : wanted, options);
+  }
+
+  /**
+   * Reads text, in {@link encoding}, until a pattern matches what has come. What stands behind the match is left for the next
+   * reader; a regular expression with `$` at its end matches only when nothing does, which suits prompts. When it fails,
+   * nothing is lost: the error's `text` is what has come, and it can be read again (but for what has come before the end of
+   * the session).
+   *
+   * @throws (rejects) TelptyError `ERR_TIMEOUT`; `ERR_TOO_LONG`; `ERR_SESSION_CLOSED` when the session ends first;
+   *   `ERR_INVALID_ARGUMENT` while another call reads; the signal's reason.
+   */
+  readUntil(pattern: Pattern, options?: ReadOptions): Promise<ReadResult> {
+    return readUntil(this, pattern, options);
+  }
+
+  /**
+   * Writes text and ends the line, as the Return key does, in {@link encoding}. A line end within the text is sent likewise.
+   *
+   * @returns as `write()`: whether more may be written at once.
+   */
+  sendLine(text: string, options?: LineOptions): boolean {
+    return sendLine(this, text, options);
+  }
+
+  /**
+   * Sends a command as a line and reads until the prompt is there again. What has come before must have been read, up to the
+   * prompt that waits for the command.
+   *
+   * @returns the output, without the echo of the command and the prompt; lines end in LF.
+   * @throws (rejects) as {@link readUntil}.
+   */
+  exec(command: string, options?: ExecOptions): Promise<string> {
+    return exec(this, command, options);
+  }
+
+  /**
+   * Answers the questions for a name and a password, in whatever order and number they come, until the prompt is there.
+   *
+   * @returns all that was said, the prompt included; lines end in LF.
+   * @throws (rejects) `ERR_LOGIN` when the other end refuses, or asks for a password and there is none; as {@link readUntil}.
+   */
+  login(options: LoginOptions): Promise<string> {
+    return login(this, options);
   }
 
   /**
@@ -325,6 +406,13 @@ export class Session extends EventDuplex {
     this.#tellRoom();
   }
 
+  /** @internal The transport is over. */
+  gone(error?: Error): void {
+    // Both directions have ended well: the stream is destroyed by itself when the rest of the input has been read.
+    if (error === undefined && this.#input.ended && this.writableFinished && !this.readableEnded) return;
+    this.destroy(error);
+  }
+
   /** @internal The peer has closed its sending half. */
   finishing(): void {
     if (this.inputFinished) return;
@@ -350,7 +438,8 @@ export class Session extends EventDuplex {
     this.terminal.record(event);
     if (event.type === 'command') {
       if (!IDLE_COMMANDS.has(event.command)) this.#lastInput = performance.now();
-      if (event.command === Command.AYT) {
+      // What a client answered would be typed.
+      if (event.command === Command.AYT && !this.isClient) {
         this.#areYouThere ??= new AreYouThere();
         this.#areYouThere.answer(this.telnet);
       }

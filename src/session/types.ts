@@ -27,6 +27,8 @@ export interface SessionOptions {
   /** The client's address, where the transport has one. */
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
+  /** The character set of text where none is negotiated; default UTF-8. */
+  readonly encoding?: string | undefined;
 }
 
 /** What a log may see of a session; see `Session.trace`. */

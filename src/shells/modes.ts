@@ -20,7 +20,7 @@ export interface ShellMode {
   readonly learnErase: boolean;
 }
 
-/** The names of {@link shellModes}. */
+/** How a program's terminal starts, and what is asked of the client to match it: the names that `--mode` takes. */
 export type ModeName = 'character' | 'raw' | 'line';
 
 const ERASE_BACKSPACE = 0x08;

@@ -5,6 +5,7 @@ export type RefusalReason = 'too-many-sessions';
 
 /** Leave to have a session; given back once, with the session's end. */
 export interface Place {
+  /** Gives it back; a second time does nothing. */
   leave(): void;
 }
 
@@ -20,6 +21,7 @@ export interface Applicant {
  * processes share a port, in the one process that knows them all.
  */
 export interface Admission {
+  /** A place, or why there is none. */
   admit(applicant: Applicant): Place | RefusalReason;
 }
 

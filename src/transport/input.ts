@@ -22,7 +22,6 @@ export class Input {
   /** Whether the reader, or the consumer, asked for input and got none yet. */
   #wanted = false;
   #consumer: InputConsumer | undefined;
-  /** Whether no more input will come. */
   #ended = false;
 
   constructor(stream: Readable, intake: Intake) {
@@ -33,6 +32,11 @@ export class Input {
   /** Bytes that were not taken yet. */
   get length(): number {
     return this.#stream.readableLength + this.#queue.length;
+  }
+
+  /** Whether no more input will come, though some may still wait. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** Whether nothing waits and the next input would be taken at once. */

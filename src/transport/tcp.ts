@@ -4,7 +4,7 @@ import { Connection } from './connection.ts';
 import { StreamTransport, type Transport } from './transport.ts';
 
 /** How long a connection may be silent before the kernel asks whether the peer still lives, in milliseconds. */
-const KEEPALIVE_MS = 60_000;
+export const KEEPALIVE_MS = 60_000;
 
 /** Where to listen for plain TCP connections. */
 export interface TcpListenOptions {

@@ -26,12 +26,15 @@ export interface Transport {
   readonly destroyed: boolean;
   /** Begins to read. Called once, before all others. */
   open(user: TransportUser): void;
+  /** Stops reading, but for what is on its way already. */
   pause(): void;
+  /** Reads on. */
   resume(): void;
   /** Sends bytes, in order. They are lent: what cannot leave at once is copied. */
   send(bytes: Uint8Array): void;
   /** Ends the sending half behind everything that was sent. `done` is called when it has all been passed on. */
   end(done: () => void): void;
+  /** Ends both directions at once; what was not sent yet is lost. */
   destroy(): void;
   /** Says whose keys and echoes may pass without JavaScript, where the transport can do that: see {@link letPass}. */
   join(pty: Pty | undefined): void;

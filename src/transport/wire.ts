@@ -12,7 +12,7 @@ export interface WireEnd {
   exhaust(): void;
   room(): void;
   finishing(): void;
-  destroy(error?: Error): unknown;
+  gone(error?: Error): void;
 }
 
 /** Whom the engine and the transport call, kept off the session's public face. It passes everything on. */
@@ -65,6 +65,6 @@ export class Wire implements TelnetHandlers, TransportUser, Reader {
   }
 
   closed(error?: Error): void {
-    this.#session.destroy(error);
+    this.#session.gone(error);
   }
 }

@@ -16,7 +16,7 @@ export const COM_PORT_COMMANDS = [
   'SET-LINESTATE-MASK',
   'SET-MODEMSTATE-MASK',
   'PURGE-DATA',
-] as const;
+] as const satisfies readonly ComPortCommand[];
 
 /** Section 2. In this table and the next two `undefined` is the question for the value in use, or a number without a name. */
 export const DATA_SIZES = [undefined, undefined, undefined, undefined, undefined, 5, 6, 7, 8] as const;
@@ -79,7 +79,7 @@ export const ModemState = {
 } as const;
 
 /** The name of a message of RFC 2217. */
-export type ComPortCommand = (typeof COM_PORT_COMMANDS)[number];
+export type ComPortCommand = keyof ComPortValues;
 
 /** What each message carries. `undefined` asks for the value in use, where there is something to ask for. */
 export interface ComPortValues {

@@ -65,6 +65,7 @@ export const SpecialFunction = {
   EEOL: 30,
 } as const;
 
+/** The name of a function. */
 export type SpecialFunctionName = keyof typeof SpecialFunction;
 
 /** Functions are numbered from 1 to this. */

@@ -51,8 +51,11 @@ export interface OptionHandler {
 /** What a handler may use: the part of class Telnet that options are made of. */
 export interface OptionContext {
   readonly limits: TelnetLimits;
+  /** Whether a side performs the option now: `Telnet.isEnabled()`. */
   isEnabled(code: number, side: Side): boolean;
+  /** Whether the peer has said something about a side, and owes no answer: `Telnet.isSettled()`. */
   isSettled(code: number, side: Side): boolean;
+  /** Whether a request of ours about a side has no answer yet: `Telnet.isPending()`. */
   isPending(code: number, side: Side): boolean;
   /** Sends IAC SB code payload IAC SE; 255 in the payload is doubled here. */
   subnegotiate(code: number, payload: Uint8Array): void;
@@ -62,7 +65,9 @@ export interface OptionContext {
   codes(): readonly number[];
   /** The handler of an option in the table, made if need be; `undefined` if there is none. */
   find(code: number): OptionHandler | undefined;
+  /** Gives an event to the application, and before it to the other options. */
   emit(event: TelnetEvent): void;
+  /** Emits a `warning` event, up to the limit of warnings. The message holds nothing from the peer but numbers. */
   warn(code: WarningCode, message: string, option?: number): void;
 }
 

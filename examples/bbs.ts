@@ -1,0 +1,81 @@
+/**
+ * A bulletin board: a menu, a wall to write on, and doors, which are programs of this machine. Whoever leaves a program is
+ * back at the menu.
+ *
+ *     npx tsx examples/bbs.ts
+ *     telnet 127.0.0.1 6023           (or PuTTY, or SyncTERM)
+ */
+import { createServer, limit, type PtyResult, ptyShell, readLine, type Session } from 'telpty';
+
+interface Door {
+  readonly name: string;
+  readonly shell: (session: Session) => Promise<PtyResult>;
+}
+
+/** By the key that opens them. A program gets a terminal of its own that is as the caller's; more it is not told. */
+const doors: Readonly<Record<string, Door>> = {
+  w: { name: 'Worm', shell: ptyShell('/usr/games/worm') },
+  n: { name: 'NetHack', shell: ptyShell('/usr/games/nethack') },
+  t: { name: 'Who uses this machine', shell: ptyShell('top', [], { env: { TOPRC: '/dev/null' } }) },
+};
+
+/** The newest last. */
+const wall: string[] = [];
+
+const CLEAR = '\x1b[2J\x1b[H';
+const TITLE = '\x1b[1;37;44m';
+const KEY = '\x1b[1;33m';
+const PLAIN = '\x1b[0m';
+
+function menu(session: Session): string {
+  const width = Math.min(Math.max(session.terminal.columns || 80, 20), 80);
+  const entries = Object.entries(doors).map(([key, { name }]) => [key, name] as const);
+  const lines = [...entries, ['l', 'Leave a line on the wall'] as const, ['g', 'Good-bye'] as const];
+  return [
+    `${CLEAR}${TITLE}${'  THE SILENT MODEM'.padEnd(width)}${PLAIN}`,
+    '',
+    ...wall.map(line => `  ${line.slice(0, width - 4)}`),
+    '',
+    ...lines.map(([key, name]) => `  [${KEY}${key.toUpperCase()}${PLAIN}] ${name}`),
+    '',
+    '',
+  ].join('\r\n');
+}
+
+/** Lets a caller have the program until it ends. Returns whether it went well: else there is something to be read. */
+async function open(door: Door, session: Session): Promise<boolean> {
+  session.write(CLEAR);
+  try {
+    return (await door.shell(session)).code === 0;
+  } catch {
+    // The caller has read why it could not be started.
+    return false;
+  }
+}
+
+async function bbs(session: Session): Promise<void> {
+  for (;;) {
+    // Whoever hung up within a program is shown nothing more.
+    if (session.hangupReason !== undefined || session.destroyed) return;
+    session.write(menu(session));
+    const choice = (await readLine(session, { prompt: '  Your choice: ', maxLength: 1 }))?.toLowerCase();
+    if (choice === undefined || choice === 'g') break;
+    if (choice === 'l') {
+      const line = await readLine(session, { prompt: '  Your line: ', maxLength: 70 });
+      if (line) wall.push(line);
+      if (wall.length > 10) wall.shift();
+    }
+    const door = doors[choice];
+    if (door !== undefined && !(await open(door, session))) await readLine(session, { prompt: '\r\n  Press Return. ' });
+  }
+  session.write(`${PLAIN}\r\n  NO CARRIER\r\n`);
+}
+
+const server = createServer(limit({ maxSessions: 50, idleTimeout: 10 * 60_000 }, bbs));
+server.on('sessionEnd', (session, { error }) => {
+  if (error !== undefined) console.error(`caller ${session.id}:`, error);
+});
+
+const { port } = await server.listen(Number(process.env.PORT ?? 6023));
+console.log(`telnet 127.0.0.1 ${port}`);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.shutdown({ timeout: 2_000 }));

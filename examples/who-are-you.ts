@@ -1,0 +1,121 @@
+/**
+ * A page about the visitor: everything their client has negotiated, each of which they can switch. Whoever writes a client
+ * can look at it in this mirror.
+ *
+ *     npx tsx examples/who-are-you.ts
+ *     telnet 127.0.0.1 6023           (then: do naws, dont naws, will echo, wont echo …)
+ */
+import { createServer, readLines, type Session, TelptyError } from 'telpty';
+import {
+  clientKind,
+  decodeMtts,
+  Option,
+  optionName,
+  type Side,
+  sendLocation,
+  type TelnetEvent,
+  terminalSpeed,
+  xDisplayLocation,
+} from 'telpty/protocol';
+
+/** What this server understands beside what every server of telpty does. */
+const more = [terminalSpeed({ ask: true }), xDisplayLocation({ ask: true }), sendLocation({ receive: true })];
+
+/** What an option has told that the session does not keep. */
+type Facts = Map<string, string>;
+
+function remember(facts: Facts, event: TelnetEvent): void {
+  if (event.type === 'terminal-speed') facts.set('speed', `${event.transmit}/${event.receive} bit/s`);
+  else if (event.type === 'x-display-location') facts.set('display', event.display);
+  else if (event.type === 'location') facts.set('location', event.location);
+}
+
+/** The client's words are its own: control characters in them must not reach the terminal. */
+const safe = (text: string) =>
+  JSON.stringify(text)
+    .slice(1, -1)
+    .replace(/[\x7f-\x9f]/g, '?');
+
+function page(session: Session, facts: Facts): string {
+  const { terminal, telnet } = session;
+  const rows: [string, string][] = [
+    ['address', `${session.remoteAddress} port ${session.remotePort}`],
+    ['client', terminal.typesComplete ? clientKind(terminal.types, terminal.mtts) : 'not known yet'],
+    ['types', terminal.types.join(', ')],
+    ['MTTS', terminal.mtts === undefined ? '' : decodeMtts(terminal.mtts).join(', ')],
+    ['window', terminal.columns === undefined ? '' : `${terminal.columns} columns, ${terminal.rows} rows`],
+    ['charset', session.charset ?? ''],
+    ...facts,
+    ...session.environ,
+  ];
+  const known = rows.filter(([, value]) => value !== '');
+  const side = (code: number, of: Side) =>
+    telnet.isPending(code, of) ? 'asked' : telnet.isEnabled(code, of) ? 'on' : telnet.isSettled(code, of) ? 'off' : '-';
+  const options = telnet.codes().map(code => [optionName(code), side(code, 'local'), side(code, 'remote')] as const);
+  return [
+    '\x1b[2J\x1b[HWHO ARE YOU?',
+    '',
+    ...known.map(([name, value]) => `${safe(name).padEnd(12)} ${safe(value)}`),
+    '',
+    `${'option'.padEnd(16)}${'we'.padEnd(8)}you`,
+    ...options.map(([name, we, you]) => `${name.padEnd(16)}${we.padEnd(8)}${you}`),
+    '',
+    'will X, wont X: what we do; do X, dont X: what you do; X: the other way round; quit',
+    '> ',
+  ].join('\r\n');
+}
+
+/** What the visitor can say: `will echo` and so on, or a name alone. */
+const VERBS: Readonly<Record<string, readonly [Side, boolean]>> = {
+  will: ['local', true],
+  wont: ['local', false],
+  do: ['remote', true],
+  dont: ['remote', false],
+};
+
+function obey({ telnet }: Session, line: string): void {
+  const words = line.toLowerCase().split(' ');
+  const name = words.at(-1);
+  const code = telnet.codes().find(code => optionName(code).toLowerCase() === name);
+  if (code === undefined) return;
+  const verb = words.length === 2 ? VERBS[words[0]!] : undefined;
+  if (verb !== undefined) telnet.request(code, ...verb);
+  else if (telnet.isEnabled(code, 'local')) telnet.request(code, 'local', false);
+  else telnet.request(code, 'remote', !telnet.isEnabled(code, 'remote'));
+}
+
+const server = createServer({
+  environ: ['LANG', 'COLORTERM', 'DISPLAY', 'TZ', 'USER', 'EDITOR'],
+  options: more,
+  shell: async session => {
+    const facts: Facts = new Map();
+    let due: NodeJS.Immediate | undefined;
+    const show = () => {
+      // Several answers that come together are one page.
+      clearImmediate(due);
+      due = setImmediate(() => session.writable && session.write(page(session, facts)));
+    };
+    session.on('telnet', event => {
+      remember(facts, event);
+      show();
+    });
+    for (const option of [Option.TSPEED, Option.XDISPLOC, Option.SNDLOC, Option.SGA, Option.BINARY]) {
+      session.telnet.request(option, 'remote', true);
+    }
+    show();
+    for await (const line of readLines(session)) {
+      if (line === 'quit') return;
+      try {
+        obey(session, line);
+        show();
+      } catch (error) {
+        if (!(error instanceof TelptyError)) throw error;
+        session.write(`${error.message}\r\n> `);
+      }
+    }
+  },
+});
+
+const { port } = await server.listen(Number(process.env.PORT ?? 6023));
+console.log(`telnet 127.0.0.1 ${port}`);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => server.shutdown());

@@ -1,0 +1,108 @@
+/** What a client speaks, and what it says first if it is told to. */
+import { canonicalCharset } from '../charset/index.ts';
+import {
+  binary,
+  charset,
+  echo,
+  endOfRecord,
+  environ,
+  logout,
+  newEnviron,
+  Option,
+  type OptionDefinition,
+  type Speed,
+  sendLocation,
+  status,
+  suppressGoAhead,
+  terminalSpeed,
+  terminalType,
+  timingMark,
+  windowSize,
+  xDisplayLocation,
+} from '../protocol/index.ts';
+import type { Session } from '../session/session.ts';
+
+/** What the client tells about its terminal. What is left out is not told. */
+export interface ClientTerminal {
+  /**
+   * The terminal type, or several, the preferred first (RFC 1091); default `'dumb'`, for which programs send plain text.
+   * A MUD client says its own name, its terminal, and what `encodeMtts()` of `telpty/protocol` makes: `['MyClient', 'XTERM', 'MTTS 13']`.
+   */
+  readonly type?: string | readonly string[] | undefined;
+  /** The width in characters, 0 to 65535, told together with `rows` (NAWS, RFC 1073); `session.resize()` tells another. */
+  readonly columns?: number | undefined;
+  /** The height in lines, likewise. */
+  readonly rows?: number | undefined;
+  /** In bits a second (RFC 1079). */
+  readonly speed?: Speed | undefined;
+  /** The X display, as in the variable DISPLAY (RFC 1096). */
+  readonly display?: string | undefined;
+  /** Where the user is, for people (RFC 779). */
+  readonly location?: string | undefined;
+}
+
+/** What {@link clientTable} makes a table of. */
+export interface ClientOptions {
+  readonly terminal: ClientTerminal;
+  readonly environ: ReadonlyMap<string, string>;
+  /** Canonical name. */
+  readonly encoding: string;
+  readonly own: readonly OptionDefinition[];
+}
+
+/** The options a client knows: it agrees to what suits it when the server asks. */
+export function clientTable({ terminal, environ: variables, encoding, own }: ClientOptions): OptionDefinition[] {
+  const { type = 'dumb', speed, display, location } = terminal;
+  const table = [
+    binary({ local: true, remote: true }),
+    echo({ remote: true }),
+    suppressGoAhead({ local: true, remote: true }),
+    terminalType({ names: typeof type === 'string' ? [type] : type }),
+    ...(hasSize(terminal) ? [windowSize({ report: true })] : []),
+    // Without a variable to tell the whole option is refused.
+    ...(variables.size > 0 ? [newEnviron({ offer: variables }), environ({ offer: variables })] : []),
+    charset({ role: 'client', accept: offered => choose(offered, encoding) }),
+    status({ local: true, remote: true }),
+    timingMark(),
+    endOfRecord({ local: true, remote: true }),
+    logout({ remote: true }),
+    ...(speed === undefined ? [] : [terminalSpeed({ speed })]),
+    ...(display === undefined ? [] : [xDisplayLocation({ display })]),
+    ...(location === undefined ? [] : [sendLocation({ location })]),
+  ];
+  const replaced = new Set(own.map(option => option.code));
+  return [...table.filter(option => !replaced.has(option.code)), ...own];
+}
+
+/** Whether the size of the window is to be told. */
+export function hasSize({ columns, rows }: ClientTerminal): boolean {
+  return columns !== undefined || rows !== undefined;
+}
+
+/** Our own set under whatever name; else UTF-8; else the first that is known. */
+function choose(offered: readonly string[], encoding: string): string | undefined {
+  const known = offered.filter(name => canonicalCharset(name) !== undefined);
+  const named = (wanted: string) => known.find(name => canonicalCharset(name) === wanted);
+  return named(encoding) ?? named('UTF-8') ?? known[0];
+}
+
+/** What an active client asks for at once: what it would agree to if the server asked. */
+const OPENING = [
+  [Option.SGA, 'remote'],
+  [Option.TTYPE, 'local'],
+  [Option.NAWS, 'local'],
+  [Option.NEW_ENVIRON, 'local'],
+  [Option.TSPEED, 'local'],
+  [Option.XDISPLOC, 'local'],
+  [Option.STATUS, 'remote'],
+] as const;
+
+/** Asks for {@link OPENING}, as far as the table has it. */
+export function openNegotiation(session: Session, table: readonly OptionDefinition[]): void {
+  session.together(() => {
+    for (const [code, side] of OPENING) {
+      const definition = table.find(option => option.code === code);
+      if (definition?.[side]) session.telnet.request(code, side, true);
+    }
+  });
+}

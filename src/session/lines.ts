@@ -1,0 +1,188 @@
+/** Lines that a person types, for shells that talk by themselves. */
+import { encodeText, type TextDecoder, textDecoder } from '../charset/index.ts';
+import { check, checkKeys, checkWhole } from '../check.ts';
+import { Command, Option } from '../protocol/index.ts';
+import type { Session } from './session.ts';
+
+/** The most characters of a line that are kept unless told otherwise. */
+const MAX_LENGTH = 1_000;
+
+const LF = 10;
+const CR = 13;
+const BACKSPACE = '\b';
+/** ^U, as at a terminal. */
+const KILL = '\x15';
+const ESCAPE = '\x1b';
+const DELETE = '\x7f';
+
+/** C0, DEL and C1: nothing that is shown. */
+const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
+/** Stands on the character before it. */
+const COMBINING = /\p{Mn}/u;
+/** Takes two columns: East Asian wide characters and emoji. */
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{3fffd}]/u;
+
+/** How a line is read; see {@link readLine}. */
+export interface ReadLineOptions {
+  /** Written first; clients with which EOR is enabled are told that it is one (RFC 885). */
+  readonly prompt?: string | undefined;
+  /** The most characters of the line that are kept; what is typed beyond them is dropped. Default 1,000. */
+  readonly maxLength?: number | undefined;
+  /** For passwords: what is typed is not shown, neither by us nor by a client that obeys ECHO. */
+  readonly hidden?: boolean | undefined;
+}
+
+/** Sessions of which a line is being read. */
+const reading = new WeakSet<Session>();
+/** Sessions whose last line was ended by a CR under BINARY: an LF right behind it is the same end (else the engine knows). */
+const afterReturn = new WeakSet<Session>();
+
+/**
+ * Reads one line that the user types. Most clients edit a line and echo it themselves, and send it whole; where we echo
+ * (ECHO is enabled here) they send each key, and it is echoed and edited here: the erase keys and ^U work. Either way there
+ * are no control characters and no escape sequences in it, so it may be shown to others as it is. Text is in
+ * `session.encoding`, both ways.
+ *
+ * Nothing is read beyond the line, so that a program of `ptyShell` or another reader can have the session next.
+ *
+ * @returns the line without its end, or `undefined` once the session is ended, hung up or gone: the shell should return.
+ * @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT` for options that cannot be meant, and while another line is read.
+ */
+export async function readLine(session: Session, options: ReadLineOptions = {}): Promise<string | undefined> {
+  checkKeys('the options of readLine', options, ['prompt', 'maxLength', 'hidden']);
+  const { prompt, maxLength = MAX_LENGTH, hidden = false } = options;
+  check(prompt === undefined || typeof prompt === 'string', 'prompt must be a string');
+  checkWhole('maxLength', maxLength, Number.MAX_SAFE_INTEGER);
+  check(!reading.has(session), 'another line of this session is being read');
+  reading.add(session);
+  const { telnet } = session;
+  const hides = hidden && !telnet.isEnabled(Option.ECHO, 'local');
+  try {
+    if (prompt !== undefined) session.write(encodeText(prompt, session.encoding), () => markPrompt(session));
+    if (hides) telnet.request(Option.ECHO, 'local', true);
+    return await collect(session, new Line(maxLength), () => !hidden && telnet.isEnabled(Option.ECHO, 'local'));
+  } finally {
+    if (hides) {
+      if (session.writable) session.write('\r\n');
+      telnet.request(Option.ECHO, 'local', false);
+    }
+    reading.delete(session);
+  }
+}
+
+/** Lines until there are no more: {@link readLine} again and again, with the same options. */
+export async function* readLines(session: Session, options: ReadLineOptions = {}): AsyncGenerator<string, void, void> {
+  for (let line = await readLine(session, options); line !== undefined; line = await readLine(session, options)) {
+    yield line;
+  }
+}
+
+function markPrompt({ telnet, writable }: Session): void {
+  if (writable && telnet.isEnabled(Option.EOR, 'local')) telnet.command(Command.EOR);
+}
+
+/** Reads until the line ends, or there is nothing more to read. */
+function collect(session: Session, line: Line, echoes: () => boolean): Promise<string | undefined> {
+  return new Promise(resolve => {
+    const settle = (text: string | undefined): void => {
+      session.off('readable', look).off('end', end).off('close', end).off('hangup', hangup).off('command', erase);
+      resolve(text);
+    };
+    const end = (): void => settle(line.isEmpty ? undefined : line.text);
+    const hangup = (): void => settle(undefined);
+    const look = (): void => {
+      for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {
+        if (afterReturn.delete(session) && chunk[0] === LF) chunk = chunk.subarray(1);
+        const length = line.take(chunk, session.encoding);
+        if (echoes() && session.writable) session.write(encodeText(line.echo(), session.encoding));
+        if (length === undefined) continue;
+        if (chunk[length] === CR && session.telnet.isEnabled(Option.BINARY, 'remote')) afterReturn.add(session);
+        if (length + 1 < chunk.length) session.unshift(chunk.subarray(length + 1));
+        settle(line.text);
+        return;
+      }
+    };
+    // Erase character and erase line by their commands (RFC 854), in their place among the keys.
+    const erase = (command: number): void => {
+      if (command === Command.EC) session.insertInput(Buffer.from(DELETE));
+      if (command === Command.EL) session.insertInput(Buffer.from(KILL));
+    };
+    if (session.readableEnded || session.destroyed || session.hangupReason !== undefined) {
+      resolve(undefined);
+      return;
+    }
+    session.on('readable', look).on('end', end).on('close', end).on('hangup', hangup).on('command', erase);
+    look();
+  });
+}
+
+/** Where in an escape sequence, which is dropped, the next character stands (ECMA-48, 5.4). */
+type Escape = 'none' | 'begun' | 'control';
+
+/** A line as it is typed. */
+class Line {
+  readonly #maxLength: number;
+  #decoder: TextDecoder | undefined;
+  #encoding = '';
+  readonly #characters: string[] = [];
+  #echo = '';
+  #escape: Escape = 'none';
+
+  constructor(maxLength: number) {
+    this.#maxLength = maxLength;
+  }
+
+  get text(): string {
+    return this.#characters.join('');
+  }
+
+  get isEmpty(): boolean {
+    return this.#characters.length === 0;
+  }
+
+  /** Takes bytes up to the end of the line. Returns where that is, if it is among them. */
+  take(bytes: Buffer, encoding: string): number | undefined {
+    // The set may be agreed on after the question was asked.
+    if (this.#decoder === undefined || this.#encoding !== encoding) this.#decoder = textDecoder(encoding);
+    this.#encoding = encoding;
+    // No character set that terminals use has CR or LF within another character.
+    const at = bytes.findIndex(byte => byte === CR || byte === LF);
+    for (const character of this.#decoder.write(at < 0 ? bytes : bytes.subarray(0, at))) this.#type(character);
+    if (at < 0) return undefined;
+    this.#echo += '\r\n';
+    return at;
+  }
+
+  /** What is to be echoed since the last call. */
+  echo(): string {
+    const echo = this.#echo;
+    this.#echo = '';
+    return echo;
+  }
+
+  #type(character: string): void {
+    if (this.#isEscaped(character)) return;
+    if (character === BACKSPACE || character === DELETE) this.#erase();
+    else if (character === KILL) while (!this.isEmpty) this.#erase();
+    else if (!CONTROL.test(character) && this.#characters.length < this.#maxLength) {
+      this.#characters.push(character);
+      this.#echo += character;
+    }
+  }
+
+  #erase(): void {
+    const character = this.#characters.pop();
+    if (character === undefined) return;
+    const columns = COMBINING.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+    this.#echo += '\b'.repeat(columns) + ' '.repeat(columns) + '\b'.repeat(columns);
+  }
+
+  /** Whether the character belongs to an escape sequence: a cursor key, for one. */
+  #isEscaped(character: string): boolean {
+    if (character === ESCAPE) this.#escape = 'begun';
+    else if (this.#escape === 'begun') this.#escape = character === '[' || character === 'O' ? 'control' : 'none';
+    else if (this.#escape === 'control') this.#escape = /[@-~]/.test(character) ? 'none' : 'control';
+    else return false;
+    return true;
+  }
+}

@@ -1,0 +1,117 @@
+/** Waiting for what the other end does: never longer than was said, and with nothing left behind. */
+import { check, checkTime } from '../check.ts';
+import { TelptyError } from '../errors.ts';
+import { optionName, type Side } from '../protocol/index.ts';
+import type { Speaker } from './speaker.ts';
+
+/** How long a call waits that was not told, in milliseconds. */
+const WAIT_MS = 30_000;
+
+/** How long to wait. */
+export interface WaitOptions {
+  /** In milliseconds, 0 for ever; default 30,000. After it the call rejects with `ERR_TIMEOUT`. */
+  readonly timeout?: number | undefined;
+  /** Ends the waiting: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What one who waits calls at the end. Only the first call counts. */
+export interface Waiter<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Begins something, and ends it when it is settled, the time is over, or it is called off.
+ *
+ * @param what is not done in time, for the error.
+ * @param begin begins it, and returns what ends it. That is called exactly once, before the promise settles; what it
+ *   returns is the `text` of the error for too late.
+ */
+export function within<T>(
+  what: string,
+  options: WaitOptions,
+  begin: (waiter: Waiter<T>) => () => string | undefined,
+): Promise<T> {
+  const { timeout = WAIT_MS, signal } = options;
+  checkTime('timeout', timeout);
+  check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    let over = false;
+    let end: (() => string | undefined) | undefined;
+    const settle = (then: (text: string | undefined) => void): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      then(end?.());
+    };
+    const abort = (): void => settle(() => reject(signal?.reason));
+    const late = (text: string | undefined): void => {
+      const details = text === undefined ? {} : { text };
+      reject(new TelptyError('ERR_TIMEOUT', `${timeout} ms have passed without ${what}`, details));
+    };
+    const timer = timeout === 0 ? undefined : setTimeout(() => settle(late), timeout);
+    signal?.addEventListener('abort', abort);
+    try {
+      end = begin({ resolve: value => settle(() => resolve(value)), reject: error => settle(() => reject(error)) });
+    } catch (error) {
+      settle(() => reject(error));
+      return;
+    }
+    // It was settled before it had returned what ends it.
+    if (over) end();
+  });
+}
+
+/** A state of an option. */
+export interface OptionState {
+  /** The option's code, one of `Option` of `telpty/protocol`. */
+  readonly option: number;
+  /** `'local'`: this end performs it; `'remote'`: the other end does. */
+  readonly side: Side;
+  /** Default true. */
+  readonly enabled?: boolean;
+}
+
+/** See `Session.waitFor`. */
+export async function waitFor(
+  session: Speaker,
+  wanted: OptionState | (() => boolean),
+  options: WaitOptions = {},
+): Promise<void> {
+  const holds = typeof wanted === 'function' ? wanted : stateTest(session, wanted);
+  const what = typeof wanted === 'function' ? 'what was waited for' : describe(wanted);
+  return within(what, options, ({ resolve, reject }) => {
+    const look = (): void => {
+      // The caller's test may throw; it is the caller who should see that.
+      try {
+        if (holds()) resolve();
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const closed = (): void => reject(new TelptyError('ERR_SESSION_CLOSED', `the session was closed without ${what}`));
+    session.on('telnet', look).on('close', closed);
+    look();
+    if (session.closed) closed();
+    return () => {
+      session.off('telnet', look).off('close', closed);
+      return undefined;
+    };
+  });
+}
+
+function stateTest(session: Speaker, { option, side, enabled = true }: OptionState): () => boolean {
+  check(Number.isInteger(option) && option >= 0 && option <= 255, 'option must be the code of an option');
+  check(side === 'local' || side === 'remote', "side must be 'local' or 'remote'");
+  return () => session.telnet.isEnabled(option, side) === enabled;
+}
+
+function describe({ option, side, enabled = true }: OptionState): string {
+  return `${optionName(option)} being ${enabled ? 'enabled' : 'disabled'} on the ${side} side`;
+}

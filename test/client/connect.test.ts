@@ -1,0 +1,336 @@
+/** Making connections: what is said on them, what is not, and how they fail. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { Duplex } from 'node:stream';
+import { test } from 'node:test';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import { connect, type Session, type TelptyError } from '../../src/index.ts';
+import { gmcp, Option } from '../../src/protocol/index.ts';
+import { selfSigned } from '../support/certificates.ts';
+import { Host, hostScript } from '../support/host.ts';
+import { Peer } from '../support/peer.ts';
+import { CMD, hex, OPT, subnegotiation } from '../support/wire.ts';
+
+const { IAC, WILL, WONT, DO, DONT, AYT } = CMD;
+
+/** A port on which nobody listens. */
+async function unusedPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function ended(session: Session): Promise<void> {
+  session.resume();
+  if (!session.closed) await once(session, 'close');
+}
+
+test('a client meets a telpty server: size, type, character set, and the program', async () => {
+  await using host = await hostScript('read -r line; stty size; echo "$TERM $LANG got $line"');
+  const session = await connect({ port: host.port, terminal: { type: 'vt220', columns: 97, rows: 31 } });
+  await session.waitFor({ option: Option.ECHO, side: 'remote' });
+  await session.waitFor(({ charset }) => charset !== undefined);
+  assert.equal(session.charset, 'UTF-8');
+  session.resize(98, 32);
+  session.sendLine('héé');
+  const { before } = await session.readUntil(/got h.+\r\n/);
+  assert.match(before, /32 98\r\nvt220 \S*UTF-8 $/);
+  await ended(session);
+});
+
+test('a passive client says nothing first, and an active one asks for what it knows', async () => {
+  await using peer = await Peer.listen();
+  const passive = await connect({ port: peer.port, terminal: { columns: 80, rows: 24 } });
+  const one = await peer.accept();
+  passive.sendLine('hello');
+  await one.expect('hello\r\n');
+  assert.deepEqual(one.events, []);
+  const active = await connect({ port: peer.port, terminal: { columns: 80, rows: 24 }, negotiate: 'active' });
+  const two = await peer.accept();
+  await two.expectNegotiation(DO, OPT.STATUS);
+  const said = two.events.map(event => event.type === 'negotiate' && [event.command, event.option]);
+  assert.deepEqual(said, [
+    [DO, OPT.SGA],
+    [WILL, OPT.TTYPE],
+    [WILL, OPT.NAWS],
+    [DO, OPT.STATUS],
+  ]);
+  passive.destroy();
+  active.destroy();
+});
+
+test('a server learns nothing that was not given, whatever it asks', async () => {
+  await using peer = await Peer.listen();
+  process.env.TELPTY_TEST_SECRET = 'do not tell';
+  const silent = await connect({ port: peer.port });
+  const one = await peer.accept();
+  for (let option = 0; option < 256; option++) one.negotiate(DO, option);
+  one.negotiate(DO, OPT.TIMING_MARK);
+  // The last DO has been answered, so all have.
+  const lastAnswer = () => one.events.filter(e => e.type === 'negotiate' && e.option === OPT.TIMING_MARK).length === 2;
+  await one.until(lastAnswer);
+  const agreed = one.events.flatMap(e => (e.type === 'negotiate' && e.command === WILL ? [e.option] : []));
+  const known = [OPT.BINARY, OPT.SGA, OPT.STATUS, OPT.TIMING_MARK, OPT.TTYPE, OPT.EOR, OPT.CHARSET, OPT.TIMING_MARK];
+  assert.deepEqual(agreed, known);
+  silent.destroy();
+
+  const telling = await connect({ port: peer.port, environ: { LANG: 'sv_SE.UTF-8' } });
+  const two = await peer.accept();
+  two.negotiate(DO, OPT.NEW_ENVIRON);
+  // SEND: everything; then by name, wanted names that nobody opted in.
+  two.subnegotiate(OPT.NEW_ENVIRON, [1]);
+  two.subnegotiate(OPT.NEW_ENVIRON, [1, 0, ...Buffer.from('USER'), 3, ...Buffer.from('TELPTY_TEST_SECRET')]);
+  two.negotiate(DO, OPT.TIMING_MARK);
+  await two.expectNegotiation(WILL, OPT.TIMING_MARK);
+  const told = two.raw.bytes.toString('latin1');
+  assert.match(told, /LANG\x01sv_SE\.UTF-8/);
+  assert.doesNotMatch(told, /do not tell/);
+  // Asked by name, they are not defined: VAR USER, USERVAR SECRET, neither with a VALUE.
+  assert.ok(told.includes('\x00USER\x03TELPTY_TEST_SECRET\xff\xf0'));
+  delete process.env.TELPTY_TEST_SECRET;
+  telling.destroy();
+});
+
+test('terminal types go in order, MTTS among them; the size, speed, display and place when asked', async () => {
+  await using peer = await Peer.listen();
+  const type = ['Gem', 'XTERM', 'MTTS 13'];
+  const terminal = {
+    type,
+    columns: 80,
+    rows: 24,
+    speed: { transmit: 9600, receive: 9600 },
+    display: 'h:0',
+    location: 'x',
+  };
+  const session = await connect({ port: peer.port, terminal });
+  const wire = await peer.accept();
+  for (const option of [OPT.TTYPE, OPT.NAWS, OPT.TSPEED, OPT.XDISPLOC]) wire.negotiate(DO, option);
+  for (let n = 0; n < 5; n++) wire.subnegotiate(OPT.TTYPE, [1]);
+  wire.subnegotiate(OPT.TSPEED, [1]);
+  wire.subnegotiate(OPT.XDISPLOC, [1]);
+  wire.negotiate(DO, 23);
+  for (const name of [...type, 'MTTS 13', 'Gem'])
+    await wire.expect(subnegotiation(OPT.TTYPE, Buffer.from(`\0${name}`)));
+  await wire.expect(subnegotiation(OPT.TSPEED, Buffer.from('\x009600,9600')));
+  await wire.expect(subnegotiation(OPT.XDISPLOC, Buffer.from('\0h:0')));
+  await wire.expect(subnegotiation(23, Buffer.from('x')));
+  assert.ok(wire.raw.bytes.includes(Buffer.from(subnegotiation(OPT.NAWS, [0, 80, 0, 24]))));
+  session.destroy();
+});
+
+test('options of the caller are added, and replace', async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port, options: [gmcp({ remote: true })] });
+  const wire = await peer.accept();
+  wire.negotiate(WILL, OPT.GMCP);
+  await wire.expectNegotiation(DO, OPT.GMCP);
+  wire.subnegotiate(OPT.GMCP, Buffer.from('Core.Ping'));
+  await session.waitFor({ option: Option.GMCP, side: 'remote' });
+  session.destroy();
+});
+
+test('"are you there" of a server is not answered into its own shell', async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port });
+  const wire = await peer.accept();
+  wire.send([IAC, AYT], [IAC, DO, OPT.TIMING_MARK]);
+  await wire.expectNegotiation(WILL, OPT.TIMING_MARK);
+  assert.equal(wire.data.length, 0);
+  session.destroy();
+});
+
+test('what a server sent before it closed can be read at leisure; then the session ends', async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port });
+  const wire = await peer.accept();
+  await wire.sent('x'.repeat(300_000));
+  wire.halfClose();
+  session.end();
+  await wire.untilClose();
+  let length = 0;
+  for await (const chunk of session) length += (chunk as Buffer).length;
+  assert.equal(length, 300_000);
+  assert.ok(session.destroyed);
+});
+
+test('a reset ends the session and not the process', async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port });
+  const wire = await peer.accept();
+  session.write('x');
+  await wire.expect('x');
+  wire.reset();
+  await assert.rejects(session.readUntil('never'), { code: 'ERR_SESSION_CLOSED' });
+  await ended(session);
+  assert.equal((session.errored as NodeJS.ErrnoException).code, 'ECONNRESET');
+  await assert.rejects(session.waitFor({ option: 1, side: 'remote' }), { code: 'ERR_SESSION_CLOSED' });
+});
+
+test('LOGOUT of the server ends the session', async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port });
+  const wire = await peer.accept();
+  wire.negotiate(WILL, OPT.LOGOUT);
+  await wire.expectNegotiation(DO, OPT.LOGOUT);
+  await wire.untilEnd();
+  wire.halfClose();
+  await ended(session);
+  assert.equal(session.hangupReason, 'logout');
+});
+
+test('a connection that cannot be made is one line with a code', async () => {
+  const port = await unusedPort();
+  const refused = (error: TelptyError) => {
+    assert.equal(error.code, 'ERR_CONNECT');
+    assert.equal(error.errno, 'ECONNREFUSED');
+    assert.equal(error.message, `cannot connect to 127.0.0.1 port ${port}: connection refused`);
+    return true;
+  };
+  await assert.rejects(connect({ port }), refused);
+  // localhost may be two addresses; the first reason is told.
+  await assert.rejects(connect({ host: 'localhost', port }), { code: 'ERR_CONNECT', errno: 'ECONNREFUSED' });
+  await assert.rejects(connect({ host: 'no-such-host.invalid', port }), { code: 'ERR_CONNECT' });
+});
+
+test('connecting ends when its time is over or it is called off, and leaves no socket', async () => {
+  // It accepts, and never says a word of TLS.
+  await using peer = await Peer.listen();
+  await assert.rejects(connect({ port: peer.port, tls: true, timeout: 50 }), { code: 'ERR_TIMEOUT' });
+  await (await peer.accept()).untilEnd();
+  const reason = new Error('enough');
+  const stop = new AbortController();
+  const dialing = assert.rejects(
+    connect({ port: peer.port, tls: true, signal: stop.signal }),
+    error => error === reason,
+  );
+  const wire = await peer.accept();
+  stop.abort(reason);
+  await dialing;
+  await wire.untilEnd();
+  await assert.rejects(connect({ port: peer.port, signal: AbortSignal.abort(reason) }), error => error === reason);
+});
+
+test('values that cannot be meant are refused', async () => {
+  const code = 'ERR_INVALID_ARGUMENT';
+  for (const wrong of [
+    { prot: 23 },
+    { port: 70_000 },
+    { host: '' },
+    { encoding: 'klingon' },
+    { negotiate: 'loudly' },
+    { timeout: -1 },
+    { terminal: { colums: 80 } },
+    { terminal: { columns: 80, rows: 70_000 } },
+    { terminal: { type: [] } },
+    { stream: new Duplex(), host: 'x' },
+    { environ: { '': 'x' } },
+    { signal: 'no' },
+  ]) {
+    await assert.rejects(
+      connect({ stream: new Duplex({ read() {} }), ...wrong } as never),
+      { code },
+      JSON.stringify(wrong),
+    );
+  }
+});
+
+test('TLS: the certificate has to be right, in every respect', async () => {
+  using good = selfSigned('DNS:localhost,IP:127.0.0.1');
+  using other = selfSigned('DNS:elsewhere.test');
+  for (const { certificate, verifies } of [
+    { certificate: good, verifies: true },
+    { certificate: other, verifies: false },
+  ]) {
+    const sockets: TLSSocket[] = [];
+    const server = createTlsServer({ cert: certificate.cert, key: certificate.key }, socket => {
+      sockets.push(socket.on('error', () => {}));
+      socket.write('welcome');
+    });
+    server.on('tlsClientError', () => {});
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const untrusted = { code: 'ERR_TLS', errno: 'DEPTH_ZERO_SELF_SIGNED_CERT' };
+    await assert.rejects(connect({ port, tls: true }), untrusted);
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+    await assert.rejects(connect({ port, tls: true }), untrusted, 'the environment does not decide');
+    delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const connecting = connect({ host, port, tls: { ca: certificate.cert } });
+      if (verifies) {
+        const session = await connecting;
+        await session.readUntil('welcome');
+        session.sendLine('hello');
+        const [chunk] = (await once(sockets.at(-1)!, 'data')) as [Buffer];
+        assert.equal(chunk.toString(), 'hello\r\n');
+        session.destroy();
+      } else {
+        await assert.rejects(connecting, (error: TelptyError) => {
+          assert.equal(error.code, 'ERR_TLS');
+          assert.equal(error.errno, 'ERR_TLS_CERT_ALTNAME_INVALID');
+          assert.doesNotMatch(error.message, /\n/);
+          return true;
+        });
+      }
+    }
+    const careless = await connect({ port, tls: { rejectUnauthorized: false } });
+    await careless.readUntil('welcome');
+    careless.destroy();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await once(server, 'close');
+  }
+  // What speaks no TLS is told from what has a wrong certificate.
+  await using peer = await Peer.listen();
+  const connecting = connect({ port: peer.port, tls: true });
+  const wire = await peer.accept();
+  wire.send('login: \r\n');
+  await assert.rejects(connecting, { code: 'ERR_TLS' });
+});
+
+test('a stream that is connected already will do', async () => {
+  await using host = await Host.start({
+    shell: async session => {
+      session.write('over a pair\r\n');
+    },
+  });
+  const { createConnection } = await import('node:net');
+  const socket = createConnection({ port: host.port, host: '127.0.0.1', allowHalfOpen: true });
+  const session = await connect({ stream: socket });
+  assert.equal((await session.readUntil('\r\n')).before, 'over a pair');
+  await ended(session);
+});
+
+test('a server that switches options for ever is refused, and one that asks for ever is not read', async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port });
+  session.resume();
+  const wire = await peer.accept();
+  for (let n = 0; n < 1000; n++) {
+    wire.negotiate(WILL, OPT.ECHO);
+    wire.negotiate(WONT, OPT.ECHO);
+  }
+  wire.negotiate(DO, OPT.TIMING_MARK);
+  await wire.expectNegotiation(WILL, OPT.TIMING_MARK);
+  const agreed = wire.events.filter(e => e.type === 'negotiate' && e.command === DO && e.option === OPT.ECHO);
+  assert.ok(agreed.length <= 64, `${agreed.length} times`);
+  assert.ok(wire.events.some(e => e.type === 'negotiate' && e.command === DONT && e.option === OPT.ECHO));
+
+  // A flood of SENDs from one who does not read the answers: it is stopped, and memory is bounded.
+  wire.negotiate(DO, OPT.TTYPE);
+  await wire.expectNegotiation(WILL, OPT.TTYPE);
+  wire.pause();
+  const flood = Buffer.concat(Array(10_000).fill(hex('ff fa 18 01 ff f0')));
+  let most = 0;
+  for (let n = 0; n < 200 && !wire.socket.writableNeedDrain; n++) {
+    wire.send(flood);
+    await new Promise(setImmediate);
+    most = Math.max(most, session.unsent);
+  }
+  assert.ok(most < 2 * 1024 * 1024, `${most} bytes of answers`);
+  session.destroy();
+});

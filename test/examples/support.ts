@@ -1,0 +1,67 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { atExit } from '../support/cleanup.ts';
+import { assertGone, assertPortFree, descendantsOf } from '../support/leaks.ts';
+import { Wire, type WireOptions } from '../support/wire.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Starts a file of examples/ as its first lines say, but on a free port, and waits until it says where it listens. */
+export async function startExample(name: string): Promise<Example> {
+  const child = spawn(process.execPath, ['--import', 'tsx', `examples/${name}.ts`], {
+    cwd: ROOT,
+    env: { ...process.env, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const example = new Example(child);
+  await example.ready();
+  return example;
+}
+
+/** A running example; `await using` stops it by SIGTERM, and fails if it leaves anything or has complained. */
+export class Example implements AsyncDisposable {
+  readonly #process: ChildProcess;
+  readonly #over: Promise<unknown[]>;
+  readonly #forget: () => void;
+  output = '';
+  errors = '';
+  port = 0;
+
+  constructor(child: ChildProcess) {
+    this.#process = child;
+    this.#over = once(child, 'close');
+    this.#forget = atExit(() => child.kill('SIGKILL'));
+    child.stdout!.setEncoding('utf8').on('data', text => {
+      this.output += text;
+    });
+    child.stderr!.setEncoding('utf8').on('data', text => {
+      this.errors += text;
+    });
+  }
+
+  async ready(): Promise<void> {
+    const failed = this.#over.then(([code]) => {
+      throw new Error(`the example ended with ${code}: ${this.errors}`);
+    });
+    failed.catch(() => {});
+    while (!this.output.includes('\n')) await Promise.race([once(this.#process.stdout!, 'data'), failed]);
+    const [, port] = /^telnet 127\.0\.0\.1 (\d+)\n/.exec(this.output) ?? [];
+    if (port === undefined) throw new Error(`the example does not say where it listens: ${this.output}`);
+    this.port = Number(port);
+  }
+
+  connect(options?: WireOptions): Promise<Wire> {
+    return Wire.connect(this.port, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const programs = descendantsOf(this.#process.pid!).map(({ pid }) => pid);
+    this.#process.kill('SIGTERM');
+    const [code, signal] = await this.#over;
+    this.#forget();
+    if (code !== 0 || this.errors !== '') throw new Error(`it ended with ${code ?? signal}: ${this.errors}`);
+    await assertGone(programs);
+    await assertPortFree(this.port);
+  }
+}

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type ReadLineOptions, readLine, readLines, type Session } from '../../src/index.ts';
+import { Option } from '../../src/protocol/index.ts';
+import { Host } from '../support/host.ts';
+import { CMD, OPT, type Wire } from '../support/wire.ts';
+
+/** A host that collects what `readLines` gives, and what becomes of the loop. */
+async function collect(options: ReadLineOptions = {}, before?: (session: Session) => void) {
+  const lines: string[] = [];
+  const host = await Host.start({
+    shell: async session => {
+      before?.(session);
+      for await (const line of readLines(session, options)) {
+        lines.push(line);
+        session.write(`<${line}>\r\n`);
+      }
+      return 'over';
+    },
+  });
+  return { host, lines };
+}
+
+const echo = (session: Session) => session.telnet.request(Option.ECHO, 'local', true);
+
+test('lines end by CR NUL, CR LF, CR and LF, and are cut in any way', async () => {
+  const typed = Buffer.from('one\r\0two\r\nthree\nfo\u00fcr\r\n\r\n\n\r\0six\r\n', 'utf8');
+  const expected = ['one', 'two', 'three', 'foür', '', '', '', 'six'];
+  const cuts = fc.uniqueArray(fc.integer({ min: 1, max: typed.length - 1 }));
+  await fc.assert(
+    fc.asyncProperty(cuts, async places => {
+      const { host, lines } = await collect();
+      await using _host = host;
+      await using wire = await host.connect({ silent: true });
+      let at = 0;
+      for (const place of [...places.sort((a, b) => a - b), typed.length]) {
+        await wire.sent(typed.subarray(at, place));
+        at = place;
+      }
+      await wire.expect('<six>');
+      assert.deepEqual(lines, expected);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('under BINARY, too, CR LF ends one line', async () => {
+  const { host, lines } = await collect({}, session => session.telnet.request(Option.BINARY, 'remote', true));
+  await using _host = host;
+  await using wire = await host.connect();
+  await wire.until(() => wire.isEnabled(OPT.BINARY, 'ours'));
+  wire.send('a\r\nb\r');
+  await wire.expect('<b>');
+  await wire.sent('c\r');
+  await wire.expect('<c>');
+  wire.send('\nd\r\n');
+  await wire.expect('<d>');
+  assert.deepEqual(lines, ['a', 'b', 'c', 'd']);
+});
+
+test('where we echo, what is typed is shown and edited', async () => {
+  const { host, lines } = await collect({ prompt: '> ' }, echo);
+  await using _host = host;
+  await using wire = await host.connect();
+  await wire.expectNegotiation(CMD.WILL, OPT.ECHO);
+  await wire.expect('> ');
+  wire.type('abx');
+  await wire.expect('abx');
+  wire.type('\x7f\b');
+  await wire.expect('\b \b\b \b');
+  wire.type('界\x7f');
+  await wire.expect('界\b\b  \b\b');
+  wire.type('\x1b[A\x1bOB\x1bxu\x15c\td\r');
+  await wire.expect('u\b \b\b \bcd\r\n<cd>\r\n> ');
+  assert.deepEqual(lines, ['cd']);
+});
+
+test('what is typed and echoed is in the character set of the client', async () => {
+  const { host, lines } = await collect({ prompt: 'Größe: ' }, echo);
+  await using _host = host;
+  await using wire = await host.connect({ charset: 'KOI8-R', ttype: ['XTERM'] });
+  await wire.until(() => host.server.sessions.values().next().value?.charset === 'KOI8-R');
+  wire.send([0xf2, 0xf5, 0x7f, 0xf3], '\r\n');
+  await wire.expect(Buffer.from([0xf2, 0xf5, 8, 32, 8, 0xf3, 13, 10]));
+  await wire.expect(Buffer.from('Gr??e: ', 'latin1'));
+  assert.deepEqual(lines, ['РС']);
+});
+
+test('where the client echoes, nothing is echoed, but erase keys erase', async () => {
+  const { host, lines } = await collect();
+  await using _host = host;
+  await using wire = await host.connect();
+  wire.type('ab\x7fc\r');
+  await wire.expect('<ac>\r\n');
+  assert.equal(wire.text(), '<ac>\r\n');
+  wire.type('ab');
+  wire.command(CMD.EC);
+  wire.type('d');
+  wire.command(CMD.EL);
+  wire.type('e\r');
+  await wire.expect('<e>');
+  assert.deepEqual(lines, ['ac', 'e']);
+});
+
+test('a line is cut at the longest', async () => {
+  const { host, lines } = await collect({ maxLength: 5 });
+  await using _host = host;
+  await using wire = await host.connect();
+  wire.type(`${'x'.repeat(100_000)}\rab\r`);
+  await wire.expect('<ab>');
+  assert.deepEqual(lines, ['xxxxx', 'ab']);
+});
+
+test('a password is shown by nobody, and afterwards the client echoes again', async () => {
+  const asked = async (wire: Wire) => {
+    await wire.expect('Password: ');
+    await wire.until(() => wire.isEnabled(OPT.ECHO, 'theirs'));
+    wire.type('secret\r');
+    await wire.expect('\r\nit is secret');
+    await wire.until(() => !wire.isEnabled(OPT.ECHO, 'theirs'));
+    assert.equal(wire.text(), 'Password: \r\nit is secret');
+  };
+  await using host = await Host.start({
+    shell: async session => {
+      session.write(`it is ${await readLine(session, { prompt: 'Password: ', hidden: true })}`);
+      await new Promise(resolve => session.once('end', resolve));
+    },
+  });
+  await using wire = await host.connect();
+  await asked(wire);
+});
+
+test('a client that knows EOR is told where the prompt ends', async () => {
+  const { host } = await collect({ prompt: '> ' }, session => session.telnet.request(Option.EOR, 'local', true));
+  await using _host = host;
+  await using wire = await host.connect({ accept: [OPT.EOR] });
+  await wire.until(() => wire.isEnabled(OPT.EOR, 'theirs'));
+  wire.type('a\r');
+  await wire.expect(Buffer.from('> \xff\xef', 'latin1'));
+});
+
+test('what is typed ahead is left for the next reader', async () => {
+  await using host = await Host.start({
+    shell: async session => {
+      const first = await readLine(session);
+      const { promise, resolve } = deferred<Buffer>();
+      session.once('data', resolve);
+      session.write(`${first}|${await promise}|`);
+    },
+  });
+  await using wire = await host.connect();
+  wire.send('one\r\0two');
+  await wire.expect('one|two|');
+});
+
+for (const [what, end] of [
+  ['closes its side', (wire: Wire) => wire.halfClose()],
+  ['resets', (wire: Wire) => wire.reset()],
+] as const) {
+  test(`the loop ends when the client ${what}`, async () => {
+    const { host, lines } = await collect();
+    await using _host = host;
+    await using wire = await host.connect();
+    wire.type('a\r');
+    await wire.expect('<a>');
+    end(wire);
+    assert.deepEqual(await host.outcome(), { result: 'over' });
+    assert.deepEqual(lines, ['a']);
+  });
+}
+
+test('a last line without an end is a line', async () => {
+  const { host, lines } = await collect();
+  await using _host = host;
+  await using wire = await host.connect();
+  wire.send('a\r\nb');
+  wire.halfClose();
+  await wire.untilEnd();
+  assert.deepEqual(lines, ['a', 'b']);
+});
+
+test('the loop ends at a hang-up, and may say good-bye', async () => {
+  await using host = await Host.start({
+    shell: async session => {
+      while ((await readLine(session)) !== undefined);
+      session.write('good-bye');
+    },
+  });
+  await using wire = await host.connect();
+  wire.type('a\r');
+  wire.send([CMD.IAC, CMD.DO, OPT.LOGOUT]);
+  await wire.expect('good-bye');
+  await wire.untilEnd();
+});
+
+test('two readers at once, and options that cannot be meant, are errors', async () => {
+  const codes: unknown[] = [];
+  await using host = await Host.start({
+    shell: async session => {
+      const codeOf = (options: object) =>
+        readLine(session, options as ReadLineOptions).catch((error: { code?: unknown }) => codes.push(error.code));
+      await codeOf({ maxLength: -1 });
+      await codeOf({ echo: true });
+      const line = readLine(session);
+      await codeOf({});
+      session.write(`${await line}`);
+    },
+  });
+  await using wire = await host.connect();
+  wire.type('fine\r');
+  await wire.expect('fine');
+  assert.deepEqual(codes, Array(3).fill('ERR_INVALID_ARGUMENT'));
+});
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>(settle => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

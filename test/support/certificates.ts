@@ -1,0 +1,36 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { atExit } from './cleanup.ts';
+import { requireTool } from './tools.ts';
+
+/** A certificate that signs itself, as files and as text. */
+export interface Certificate extends Disposable {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Makes a certificate for names as X.509 writes them: `DNS:localhost`, `IP:127.0.0.1`. */
+export function selfSigned(names: string): Certificate {
+  const directory = mkdtempSync(join(tmpdir(), 'telpty-tls-'));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  const forget = atExit(remove);
+  const certFile = join(directory, 'cert.pem');
+  const keyFile = join(directory, 'key.pem');
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile];
+  const subject = ['-subj', '/CN=telpty test', '-addext', `subjectAltName=${names}`, '-days', '2'];
+  execFileSync(requireTool('openssl'), ['req', '-x509', ...key, '-out', certFile, ...subject], { stdio: 'ignore' });
+  return {
+    certFile,
+    keyFile,
+    cert: readFileSync(certFile, 'utf8'),
+    key: readFileSync(keyFile, 'utf8'),
+    [Symbol.dispose]: () => {
+      forget();
+      remove();
+    },
+  };
+}
