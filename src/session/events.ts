@@ -49,41 +49,25 @@ type Listener<Name extends keyof AllEvents> = (...args: [...AllEvents[Name], ...
 /** What is no event of a session's own: these are whatever an application makes of them. */
 type OtherEvent<Name extends string | symbol> = Name extends keyof AllEvents ? never : Name;
 
-// An interface that is merged with its class is how the types of Node's streams do it, too. Hidden: Node's pages have them.
+// An interface that is merged with its class is how the types of Node's streams do it, too.
 // biome-ignore-start lint/suspicious/noUnsafeDeclarationMerging: it has only what the class inherits, with closer types
 // biome-ignore-start lint/suspicious/noExplicitAny: as EventEmitter has it
 export interface EventDuplex {
-  /** @hidden */
   addListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  /** @hidden */
   addListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  /** @hidden */
   on<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  /** @hidden */
   on<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  /** @hidden */
   once<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  /** @hidden */
   once<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  /** @hidden */
   prependListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  /** @hidden */
   prependListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  /** @hidden */
   prependOnceListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  /** @hidden */
   prependOnceListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  /** @hidden */
   removeListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  /** @hidden */
   removeListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  /** @hidden */
   off<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  /** @hidden */
   off<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  /** @hidden */
   emit<Name extends keyof AllEvents>(event: Name, ...args: AllEvents[Name]): boolean;
-  /** @hidden */
   emit<Name extends string | symbol>(event: OtherEvent<Name>, ...args: any[]): boolean;
 }
 // biome-ignore-end lint/suspicious/noExplicitAny: as above
