@@ -16,11 +16,12 @@ export {
   type Shell,
 } from './server/server.ts';
 export type { ExecOptions, LineOptions, LoginOptions } from './session/dialogue.ts';
+export type { SessionEvents } from './session/events.ts';
 export { type ReadLineOptions, readLine, readLines } from './session/lines.ts';
 export type { Pattern, ReadOptions, ReadResult } from './session/reading.ts';
 export { Session } from './session/session.ts';
 export type { Terminal } from './session/terminal.ts';
-export type { SessionEvents, SessionOptions, SessionTap, SessionTrace } from './session/types.ts';
+export type { SessionOptions, SessionTap, SessionTrace } from './session/types.ts';
 export type { OptionState, WaitOptions } from './session/waiting.ts';
 export type { EnvironmentPolicy, RejectedVariable } from './shells/environment.ts';
 export { type LimitOptions, limit, type Refused } from './shells/limit.ts';

@@ -195,6 +195,11 @@ export class Telnet implements OptionContext {
     return this.stateOf(code, side).startsWith('WANT');
   }
 
+  /** Whether this very definition is in the table of options. */
+  has(definition: OptionDefinition): boolean {
+    return this.#definitions.includes(definition);
+  }
+
   /**
    * The handler of an option: its own calls, such as `report()` of the window size.
    *

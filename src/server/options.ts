@@ -10,13 +10,16 @@ import {
   newEnviron,
   Option,
   type OptionDefinition,
-  status,
+  sendLocation,
   suppressGoAhead,
+  terminalSpeed,
   terminalType,
   timingMark,
   windowSize,
+  xDisplayLocation,
 } from '../protocol/index.ts';
 import type { Session } from '../session/session.ts';
+import { flowControlOption, linemodeOption, statusOption } from '../session/shared-options.ts';
 import { USUAL_VARIABLES } from '../session/terminal.ts';
 
 /** The character sets a server proposes behind the operator's, the one that suits all first: what terminals speak. */
@@ -28,7 +31,10 @@ const CHARSETS = [
 /** The same for all servers and sessions; what it asks for is said by {@link charsetProposal}. */
 export const charsetOption = charset({ role: 'server', accept: firstKnown });
 
-/** The options a server knows. What a shell decides (ECHO, line discipline) is agreed to only once the shell asked. */
+/**
+ * The options a server knows. What a shell decides (ECHO, line discipline, flow control) is agreed to only once the shell
+ * asked. Speed, X display and location are of use to few programs: who offers to tell them is asked, and nobody else.
+ */
 export function optionTable(
   names: readonly string[] = USUAL_VARIABLES,
   own: readonly OptionDefinition[] = [],
@@ -42,10 +48,15 @@ export function optionTable(
     newEnviron({ request: names }),
     environ({ request: names }),
     charsetOption,
-    status({ local: true }),
+    statusOption,
     timingMark(),
     endOfRecord({ local: true, remote: true }),
     logout({ local: true }),
+    linemodeOption,
+    flowControlOption,
+    terminalSpeed({ ask: true }),
+    xDisplayLocation({ ask: true }),
+    sendLocation({ receive: true }),
   ];
   const replaced = new Set(own.map(option => option.code));
   return [...table.filter(option => !replaced.has(option.code)), ...own];

@@ -1,4 +1,4 @@
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { canonicalCharset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 import { Command, Option, Telnet, type TelnetEvent, WindowSize } from '../protocol/index.ts';
@@ -10,6 +10,7 @@ import { StreamTransport, type Transport } from '../transport/transport.ts';
 import { Wire } from '../transport/wire.ts';
 import { AreYouThere } from './are-you-there.ts';
 import { type ExecOptions, exec, type LineOptions, type LoginOptions, login, sendLine } from './dialogue.ts';
+import { EventDuplex } from './events.ts';
 import { type Pattern, type ReadOptions, type ReadResult, readUntil } from './reading.ts';
 import { Terminal } from './terminal.ts';
 import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './types.ts';
@@ -35,7 +36,7 @@ const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Co
  * It is an ordinary Duplex, so it pipes, and backpressure works both ways. While a program of `ptyShell` has it, its input
  * goes to the terminal past the stream: {@link Session.tap} sees it.
  */
-export class Session extends Duplex {
+export class Session extends EventDuplex {
   /** A number for logs. */
   readonly id: number;
   /** What the client told about its terminal and itself. */
@@ -444,8 +445,13 @@ export class Session extends Duplex {
       }
     }
     this.emit('telnet', event);
-    if (event.type === 'command') this.emit('command', event.command);
-    else if (event.type === 'window-size') this.emit('resize', event.columns, event.rows);
+    if (event.type === 'command') {
+      this.emit('command', event.command);
+      return;
+    }
+    // (What TypeScript cannot see: that name and event are of one kind.)
+    (this as Duplex).emit(event.type, event);
+    if (event.type === 'window-size') this.emit('resize', event.columns, event.rows);
     else if (event.type === 'logout') this.hangup('logout');
   }
 }

@@ -1,4 +1,4 @@
-import type { TelnetEvent } from '../protocol/index.ts';
+import type { Speed, TelnetEvent } from '../protocol/index.ts';
 
 /** What is kept of one client's environment: it may send as much as it likes, we need not remember it. */
 const MAX_VARIABLES = 256;
@@ -44,6 +44,12 @@ export class Terminal {
   rows: number | undefined;
   /** The character set agreed by CHARSET, under the name in which it was agreed (RFC 2066). */
   charset: string | undefined;
+  /** The speed of the client's terminal in bits a second, where it told one (RFC 1079). */
+  speed: Speed | undefined;
+  /** Where the client's X display is, `host:display.screen` as it said, where it told one (RFC 1096). */
+  display: string | undefined;
+  /** Where the user is, in words for people, where the client told it (RFC 779). */
+  location: string | undefined;
   /** Made for those who send variables, which most clients do not. */
   #environ: Map<string, string> | undefined;
   #characters = 0;
@@ -89,6 +95,15 @@ export class Terminal {
         return true;
       case 'charset':
         this.charset = event.charset ?? this.charset;
+        return true;
+      case 'terminal-speed':
+        this.speed = { transmit: event.transmit, receive: event.receive };
+        return true;
+      case 'x-display-location':
+        this.display = event.display;
+        return true;
+      case 'location':
+        this.location = event.location;
         return true;
       case 'environment':
         for (const { name, value } of event.variables) {

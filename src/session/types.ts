@@ -1,5 +1,5 @@
 /** What a session is made of, tells, and can be given. */
-import type { TelnetConfig, TelnetEvent, TraceRecord } from '../protocol/index.ts';
+import type { TelnetConfig, TraceRecord } from '../protocol/index.ts';
 import type { InputConsumer } from '../transport/input.ts';
 
 /** An observer of the bytes of a session, after Telnet was taken off. What it is given is borrowed: copy it to keep it. */
@@ -29,20 +29,6 @@ export interface SessionOptions {
   readonly remotePort?: number | undefined;
   /** The character set of text where none is negotiated; default UTF-8. */
   readonly encoding?: string | undefined;
-}
-
-/** The events of a session beside those of every Duplex. */
-export interface SessionEvents {
-  /** The client's window has a new size, in characters; 0 means that the client does not know (RFC 1073). */
-  resize: [columns: number, rows: number];
-  /** A Telnet command arrived (RFC 854, RFC 1184), as its code. */
-  command: [command: number];
-  /** Everything the protocol engine reports, as it reports it; facts are already in `Session.terminal`. */
-  telnet: [event: TelnetEvent];
-  /** The client has closed its sending half; `'end'` follows once everything before that has been read. */
-  finishing: [];
-  /** Somebody asked for an end: a limit, a shutdown, the client by LOGOUT. The shell should finish and settle. */
-  hangup: [reason: string];
 }
 
 /** What a log may see of a session; see `Session.trace`. */

@@ -1,0 +1,76 @@
+import { Duplex, type Readable } from 'node:stream';
+import type { TelnetEvent } from '../protocol/index.ts';
+
+/** What the protocol engine reports, each under its own name, so that `session.on('gmcp', …)` gets a `GmcpEvent`. */
+type ProtocolEvents = {
+  [Type in Exclude<TelnetEvent['type'], 'command'>]: [event: Extract<TelnetEvent, { readonly type: Type }>];
+};
+
+/** The events of a session beside those of every Duplex. */
+export interface SessionEvents extends ProtocolEvents {
+  /** The client's window has a new size, in characters; 0 means that the client does not know (RFC 1073). */
+  resize: [columns: number, rows: number];
+  /** A Telnet command arrived (RFC 854, RFC 1184), as its code. */
+  command: [command: number];
+  /**
+   * Everything the protocol engine reports, as it reports it; facts are already in `Session.terminal`. Each is an event
+   * under its own name as well: `'gmcp'`, `'option'`, `'warning'` … (but for `command`, of which only the code is told).
+   */
+  telnet: [event: TelnetEvent];
+  /** The client has closed its sending half; `'end'` follows once everything before that has been read. */
+  finishing: [];
+  /** Somebody asked for an end: a limit, a shutdown, the client by LOGOUT. The shell should finish and settle. */
+  hangup: [reason: string];
+}
+
+/** The events of every Duplex. */
+interface StreamEvents {
+  close: [];
+  // biome-ignore lint/suspicious/noExplicitAny: a Buffer, or text after setEncoding(), as with every stream
+  data: [chunk: any];
+  drain: [];
+  end: [];
+  error: [error: Error];
+  finish: [];
+  pause: [];
+  pipe: [source: Readable];
+  readable: [];
+  resume: [];
+  unpipe: [source: Readable];
+}
+
+/** All events, by name, with what their listeners are given. */
+type AllEvents = SessionEvents & StreamEvents;
+
+/** A listener of an event of a session. */
+type Listener<Name extends keyof AllEvents> = (...args: AllEvents[Name]) => void;
+
+/** What is no event of a session's own: these are whatever an application makes of them. */
+type OtherEvent<Name extends string | symbol> = Name extends keyof AllEvents ? never : Name;
+
+// An interface that is merged with its class is how the types of Node's streams do it, too.
+// biome-ignore-start lint/suspicious/noUnsafeDeclarationMerging: it has only what the class inherits, with closer types
+// biome-ignore-start lint/suspicious/noExplicitAny: as EventEmitter has it
+export interface EventDuplex {
+  addListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  addListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  on<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  on<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  once<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  once<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  prependListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  prependListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  prependOnceListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  prependOnceListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  removeListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  removeListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  off<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  off<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  emit<Name extends keyof AllEvents>(event: Name, ...args: AllEvents[Name]): boolean;
+  emit<Name extends string | symbol>(event: OtherEvent<Name>, ...args: any[]): boolean;
+}
+// biome-ignore-end lint/suspicious/noExplicitAny: as above
+
+/** A Duplex whose listeners are typed by the event's name. */
+export class EventDuplex extends Duplex {}
+// biome-ignore-end lint/suspicious/noUnsafeDeclarationMerging: as above
