@@ -90,9 +90,9 @@ const server = createServer({
   shell: async session => {
     // Everything else is asked by the server; none of it is an offer that a plain client could not refuse.
     for (const option of [Option.GMCP, Option.MSSP, Option.EOR]) session.telnet.request(option, 'local', true);
-    session.on('telnet', event => {
+    session.on('gmcp', ({ name }) => {
       // Clients measure the way by this.
-      if (event.type === 'gmcp' && event.name.toLowerCase() === 'core.ping') send(session, 'Core.Ping', undefined);
+      if (name.toLowerCase() === 'core.ping') send(session, 'Core.Ping', undefined);
     });
     say(session, 'THE QUAY');
     const name = await readLine(session, { prompt: 'Your name? ', maxLength: 20 });
