@@ -124,7 +124,7 @@ test('a password is shown by nobody, and afterwards the client echoes again', as
   await using host = await Host.start({
     shell: async session => {
       session.write(`it is ${await readLine(session, { prompt: 'Password: ', hidden: true })}`);
-      await new Promise(resolve => session.once('end', resolve));
+      await new Promise<void>(resolve => session.once('end', resolve));
     },
   });
   await using wire = await host.connect();
