@@ -12,6 +12,7 @@ export type {
   EnvironmentVariable,
   LogoutEvent,
   OptionEvent,
+  SendKind,
   Side,
   StatusEvent,
   SubnegotiationEvent,
