@@ -212,6 +212,7 @@ NAPI_MODULE_INIT() {
   pty_exports(env, exports);
   read_exports(env, exports);
   conn_exports(env, exports);
+  urgent_exports(env, exports);
   shortcut_exports(env, exports);
   write_exports(env, exports);
   termios_exports(env, exports);

@@ -17,6 +17,7 @@
         "spawn.c",
         "starter.c",
         "termios.c",
+        "urgent.c",
         "user.c",
         "write.c"
       ],

@@ -60,12 +60,15 @@ static void conn_close(struct conn *c) {
 /* One recv() a turn: who has more to say is heard again when the others had theirs. */
 static void receive(struct conn *c) {
   struct state *s = c->state;
+  const bool stale = urgent_before_mark(c);
   ssize_t n;
   do n = recv(c->fd, s->inbox_data, s->inbox_size, 0);
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno == EAGAIN) return;
   if (n > 0) {
-    const size_t typed = shortcut_type(c, s->inbox_data, (size_t)n);
+    /* the mark was passed, and the next one is news */
+    if (!stale) c->marked = false;
+    const size_t typed = stale ? 0 : shortcut_type(c, s->inbox_data, (size_t)n);
     n -= (ssize_t)typed;
     if (n == 0) return;
     if (typed > 0) memmove(s->inbox_data, s->inbox_data + typed, (size_t)n);
@@ -73,15 +76,21 @@ static void receive(struct conn *c) {
     c->reading = false;
   }
   c->open = false;
-  const int32_t result = n < 0 ? -errno : (int32_t)n;
-  call_owner(s, c->owner, ON_INPUT, 1, &result);
+  const int32_t result[2] = {n < 0 ? -errno : (int32_t)n, stale};
+  call_owner(s, c->owner, ON_INPUT, stale ? 2 : 1, result);
 }
 
 static void conn_ready(uv_poll_t *handle, int status, int events);
 
+/* The events in which this connection is interested. */
+static int interests(const struct conn *c) {
+  const bool urgent = (c->reading || c->watching) && !c->marked;
+  return (c->reading ? UV_READABLE : 0) | (urgent ? UV_PRIORITIZED : 0) | (c->waiting ? UV_WRITABLE : 0);
+}
+
 static void conn_poll(struct conn *c) {
   if (c->fd < 0) return;
-  const int wanted = (c->reading ? UV_READABLE : 0) | (c->waiting ? UV_WRITABLE : 0);
+  const int wanted = interests(c);
   if (wanted == c->polled) return;
   c->polled = wanted;
   if (wanted == 0)
@@ -96,13 +105,14 @@ static void conn_ready(uv_poll_t *handle, int status, int events) {
   if (status < 0) {
     /* an error of the socket: libuv has stopped the poll, and the next call will tell which it is */
     c->polled = 0;
-    events = (c->reading ? UV_READABLE : 0) | (c->waiting ? UV_WRITABLE : 0);
+    events = interests(c);
   }
   if ((events & UV_WRITABLE) != 0 && c->waiting) {
     c->waiting = false;
     c->open = false;
     call_owner(c->state, c->owner, ON_WRITABLE, 0, NULL);
   }
+  if ((events & UV_PRIORITIZED) != 0 && c->fd >= 0) urgent_ready(c);
   if ((events & UV_READABLE) != 0 && c->reading && c->fd >= 0) receive(c);
   conn_poll(c);
   conn_unref(c);
@@ -134,7 +144,7 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   return external;
 }
 
-/* connRead(conn, on): whether `input` is to be called */
+/* connRead(conn, on): whether `input` is to be called; while it is not, `urgent` is, once */
 static napi_value js_read(napi_env env, napi_callback_info info) {
   napi_value args[2];
   struct conn *c;
@@ -143,12 +153,12 @@ static napi_value js_read(napi_env env, napi_callback_info info) {
       napi_get_value_bool(env, args[1], &on) != napi_ok)
     return NULL;
   c->reading = on;
+  c->watching = !on;
   conn_poll(c);
   return NULL;
 }
 
-/* connSend(conn, bytes): how many bytes the kernel took, or a negative errno. If fewer than given, `writable` will come. */
-static napi_value js_send(napi_env env, napi_callback_info info) {
+static napi_value send_bytes(napi_env env, napi_callback_info info, int flags) {
   napi_value args[2];
   struct conn *c;
   void *data;
@@ -159,7 +169,7 @@ static napi_value js_send(napi_env env, napi_callback_info info) {
   if (c->fd < 0) return js_int(env, -EPIPE);
   c->open = false;
   ssize_t n;
-  do n = send(c->fd, data, length, MSG_NOSIGNAL);
+  do n = send(c->fd, data, length, MSG_NOSIGNAL | flags);
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno != EAGAIN) return js_int(env, -errno);
   if (n < 0) n = 0;
@@ -169,6 +179,12 @@ static napi_value js_send(napi_env env, napi_callback_info info) {
   }
   return js_int(env, n);
 }
+
+/* connSend(conn, bytes): how many bytes the kernel took, or a negative errno. If fewer than given, `writable` will come. */
+static napi_value js_send(napi_env env, napi_callback_info info) { return send_bytes(env, info, 0); }
+
+/* connSendUrgent(conn, bytes): the same, with the mark at the last of them */
+static napi_value js_send_urgent(napi_env env, napi_callback_info info) { return send_bytes(env, info, MSG_OOB); }
 
 /* connFinish(conn): sends FIN */
 static napi_value js_finish(napi_env env, napi_callback_info info) {
@@ -195,17 +211,18 @@ static napi_value js_descriptor(napi_env env, napi_callback_info info) {
   return js_int(env, c->fd);
 }
 
-/* connSetup({ input, writable }, inbox): once a thread; input is put into `inbox`, from its beginning. */
+/* connSetup({ input, writable, urgent }, inbox): once a thread; input is put into `inbox`, from its beginning. */
 static napi_value js_setup(napi_env env, napi_callback_info info) {
   struct state *s = state_of(env);
-  napi_value args[2], input, writable;
+  static const char *const names[] = {"input", "writable", "urgent"};
+  napi_value args[2], function;
   void *data;
   if (!get_args(env, info, 2, args) || !get_bytes(env, args[1], 1, &data, &s->inbox_size)) return NULL;
-  if (s->inbox != NULL || napi_get_named_property(env, args[0], "input", &input) != napi_ok ||
-      napi_get_named_property(env, args[0], "writable", &writable) != napi_ok ||
-      napi_create_reference(env, input, 1, &s->callbacks[ON_INPUT]) != napi_ok ||
-      napi_create_reference(env, writable, 1, &s->callbacks[ON_WRITABLE]) != napi_ok ||
-      napi_create_reference(env, args[1], 1, &s->inbox) != napi_ok) {
+  bool ready = s->inbox == NULL;
+  for (int i = 0; ready && i < CALLBACKS - ON_INPUT; i++)
+    ready = napi_get_named_property(env, args[0], names[i], &function) == napi_ok &&
+            napi_create_reference(env, function, 1, &s->callbacks[ON_INPUT + i]) == napi_ok;
+  if (!ready || napi_create_reference(env, args[1], 1, &s->inbox) != napi_ok) {
     napi_throw_error(env, NULL, "telpty addon: connSetup() failed, or was called twice");
     return NULL;
   }
@@ -225,6 +242,7 @@ void conn_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "connOpen", js_open);
   export_function(env, exports, "connRead", js_read);
   export_function(env, exports, "connSend", js_send);
+  export_function(env, exports, "connSendUrgent", js_send_urgent);
   export_function(env, exports, "connFinish", js_finish);
   export_function(env, exports, "connClose", js_close);
   export_function(env, exports, "connDescriptor", js_descriptor);

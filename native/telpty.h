@@ -25,7 +25,7 @@
 /* The functions of `AddonCallbacks` in src/pty/binding.ts, in the order of setup(), then those of `ConnectionCallbacks`. */
 enum callback {
   ON_STARTED, ON_READ, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, PTY_CALLBACKS,
-  ON_INPUT = PTY_CALLBACKS, ON_WRITABLE, CALLBACKS
+  ON_INPUT = PTY_CALLBACKS, ON_WRITABLE, ON_URGENT, CALLBACKS
 };
 
 struct pty;
@@ -107,12 +107,14 @@ struct pty {
 struct conn {
   struct state *state;
   unsigned refs;
-  napi_ref owner; /* the object that `input` and `writable` are called with; strong while it is open */
+  napi_ref owner; /* the object that callbacks are called with; strong while it is open */
   struct link all;
   int fd; /* -1 when closed */
   uv_poll_t poll;
   int polled;   /* the events that `poll` waits for */
   bool reading; /* JavaScript wants input */
+  bool watching; /* it wants none, but to know of urgent data; see urgent.c */
+  bool marked;   /* there is urgent data that was not read yet */
   bool waiting; /* JavaScript wants to know when there is room */
 
   /* see shortcut.c */
@@ -272,6 +274,11 @@ void shortcut_exports(napi_env env, napi_value exports);
 struct conn *conn_from_js(napi_env env, napi_value value);
 void conn_state_close(struct state *s);
 void conn_exports(napi_env env, napi_value exports);
+
+/* urgent.c */
+bool urgent_before_mark(const struct conn *c);
+void urgent_ready(struct conn *c);
+void urgent_exports(napi_env env, napi_value exports);
 
 /* termios.c */
 void termios_apply(struct termios *t, const uint32_t *words, const int16_t *cc);

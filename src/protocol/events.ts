@@ -179,6 +179,13 @@ export type TraceRecord =
       readonly payload: Uint8Array;
     };
 
+/**
+ * What a piece of output is, for a transport that takes back or marks some of it: data of {@link Telnet.write}, escaped;
+ * `'control'`: anything else, which must not be lost; `'urgent'`: likewise, and its last byte, a DM, is to be sent as TCP
+ * urgent data where there is such a thing (RFC 854, "Synch"). Whole pieces: no escape is cut.
+ */
+export type SendKind = 'data' | 'control' | 'urgent';
+
 /** Where the engine's results go. All calls are synchronous, from within a call of `Telnet`. */
 export interface TelnetHandlers {
   /**
@@ -186,7 +193,7 @@ export interface TelnetHandlers {
    * to be escaped this is the very buffer given to `Telnet.write()`, so that buffer must stay unchanged until the
    * transport has taken it.
    */
-  send(bytes: Uint8Array): void;
+  send(bytes: Uint8Array, kind: SendKind): void;
   /** Data of the peer, in order. The view is borrowed: valid during the call. */
   data(view: Uint8Array): void;
   /** Everything that is not data, in order with it. */

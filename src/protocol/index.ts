@@ -14,6 +14,7 @@ export type {
   EnvironmentVariable,
   LogoutEvent,
   OptionEvent,
+  SendKind,
   Side,
   StatusEvent,
   SubnegotiationEvent,

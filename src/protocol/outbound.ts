@@ -1,4 +1,4 @@
-import type { Verb } from './constants.ts';
+import { Command, type Verb } from './constants.ts';
 import type { TelnetHandlers } from './events.ts';
 import { escapeBinary, escapeNvt, frameCommand, frameNegotiation, frameSubnegotiation, owesNul } from './nvt.ts';
 
@@ -36,27 +36,30 @@ export class Outbound {
     if (bytes.length === 0) return;
     const owed = this.settle();
     if (!binary) this.#owesNul = owesNul(bytes, owed);
-    this.#handlers.send(binary ? escapeBinary(bytes) : escapeNvt(bytes, owed));
+    this.#handlers.send(binary ? escapeBinary(bytes) : escapeNvt(bytes, owed), 'data');
   }
 
   /** Sends the NUL that is owed, if one is. */
   flush(): void {
-    if (this.settle()) this.#handlers.send(new Uint8Array(1));
+    if (this.settle()) this.#handlers.send(new Uint8Array(1), 'control');
   }
 
   command(code: number): void {
     this.#handlers.trace?.('sent', { kind: 'command', command: code });
-    this.#handlers.send(frameCommand(code, this.settle()));
+    this.#handlers.send(frameCommand(code, this.settle()), code === Command.DM ? 'urgent' : 'control');
   }
 
   negotiation(verb: Verb, option: number): void {
     this.#handlers.trace?.('sent', { kind: 'negotiation', verb, option });
-    this.#handlers.send(this.settle() ? frameNegotiation(verb, option, true) : negotiationFrame(verb, option));
+    this.#handlers.send(
+      this.settle() ? frameNegotiation(verb, option, true) : negotiationFrame(verb, option),
+      'control',
+    );
   }
 
   subnegotiation(option: number, payload: Uint8Array): void {
     this.#handlers.trace?.('sent', { kind: 'subnegotiation', option, payload });
-    this.#handlers.send(frameSubnegotiation(option, payload, this.settle()));
+    this.#handlers.send(frameSubnegotiation(option, payload, this.settle()), 'control');
   }
 
   /** Strikes out the NUL that is owed: the caller sends it, or it has become wrong to. Returns whether there was one. */

@@ -125,7 +125,7 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Sends IAC and a command: NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT.
+   * Sends IAC and a command: NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT. (DM goes out as `'urgent'`.)
    *
    * @throws TelptyError `ERR_INVALID_ARGUMENT` for any other code
    */

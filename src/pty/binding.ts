@@ -65,10 +65,18 @@ export interface NativeConnection {
 
 /** What the addon calls about connections; the first argument is the owner given to `connOpen`. */
 export interface ConnectionCallbacks<Owner> {
-  /** So many bytes have arrived and are in the inbox, until this returns; 0: no more will; negative: an error number. */
-  readonly input: (owner: Owner, result: number) => void;
+  /**
+   * So many bytes have arrived and are in the inbox, until this returns; 0: no more will; negative: an error number. `stale`
+   * is 1 where they stand before the mark of urgent data.
+   */
+  readonly input: (owner: Owner, result: number, stale?: number) => void;
   /** There is room again for what `connSend` did not take. */
   readonly writable: (owner: Owner) => void;
+  /**
+   * Urgent data has come, or is coming (1): once for each mark, before anything that stands before it is read. While nobody
+   * reads also where something else has happened to the connection (0).
+   */
+  readonly urgent: (owner: Owner, marked: number) => void;
 }
 
 /** A user of the system, as its database has it: who a program runs as, and what its environment is made from. */
@@ -156,10 +164,19 @@ export interface Addon {
   connSetup<Owner>(callbacks: ConnectionCallbacks<Owner>, inbox: Buffer): void;
   /** Takes the connection of a connected socket over, by a copy of its descriptor, or returns a negative error number. */
   connOpen(owner: object, fd: number): NativeConnection | number;
-  /** Whether `input` is to be called; not so at first, and no more after it was called with 0 or an error. */
+  /**
+   * Whether `input` is to be called; not so at first, and no more after it was called with 0 or an error. While it is not,
+   * `urgent` is called once, when urgent data has come or something has happened to the connection.
+   */
   connRead(connection: NativeConnection, on: boolean): void;
   /** Returns the bytes taken; `writable` follows if that is not all. */
   connSend(connection: NativeConnection, bytes: Uint8Array): number;
+  /** The same for urgent data, with the mark at the last byte. */
+  connSendUrgent(connection: NativeConnection, bytes: Uint8Array): number;
+  /** The bytes that the kernel has taken and the peer has not acknowledged. */
+  connUndelivered(connection: NativeConnection): number;
+  /** Whether there is urgent data, not known before, that no event tells of. For connections that nobody reads. */
+  connFindMark(connection: NativeConnection): boolean;
   /** Sends FIN. */
   connFinish(connection: NativeConnection): number;
   connClose(connection: NativeConnection): void;

@@ -17,6 +17,11 @@ export interface SessionEvents extends ProtocolEvents {
    * under its own name as well: `'gmcp'`, `'option'`, `'warning'` … (but for `command`, of which only the code is told).
    */
   telnet: [event: TelnetEvent];
+  /**
+   * The client has sent a Synch (RFC 854): input that nobody has read is dropped, and so is what still comes before the
+   * Synch's mark. Commands are not: they follow.
+   */
+  synch: [];
   /** The client has closed its sending half; `'end'` follows once everything before that has been read. */
   finishing: [];
   /** Somebody asked for an end: a limit, a shutdown, the client by LOGOUT. The shell should finish and settle. */

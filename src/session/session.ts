@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { canonicalCharset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
-import { Command, Option, Telnet, type TelnetEvent, WindowSize } from '../protocol/index.ts';
+import { Command, Option, type SendKind, Telnet, type TelnetEvent, WindowSize } from '../protocol/index.ts';
 import type { Pty } from '../pty/index.ts';
 import { Input } from '../transport/input.ts';
 import { Hold, Intake } from '../transport/intake.ts';
@@ -28,6 +28,9 @@ const HANGUP_MS = 5_000;
 
 /** Commands that programs send to keep a connection alive; nobody is at the keyboard for them. */
 const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
+
+/** Commands that edit data; where that is dropped, there is nothing to edit (RFC 854, "Synch"). */
+const EDITING_COMMANDS: ReadonlySet<number> = new Set([Command.EC, Command.EL]);
 
 /**
  * One Telnet connection: a transport with the Telnet language on it. Reading gives what the user typed, writing shows
@@ -70,6 +73,12 @@ export class Session extends EventDuplex {
   /** Whether the consumer was told to wait for room. */
   #consumerWaits = false;
   #areYouThere: AreYouThere | undefined;
+  /** Whether the bytes being received stand before the mark of a Synch. */
+  #stale = false;
+  /** The length of the chunk that was written last, while the stream waits for room behind it. */
+  #writing = 0;
+  /** Of what the stream holds behind that, in bytes: what was dropped. */
+  #dropped = 0;
 
   constructor(transport: Duplex | Transport, options: SessionOptions) {
     // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
@@ -220,6 +229,34 @@ export class Session extends EventDuplex {
   }
 
   /**
+   * Output of which the peer has not said that it has it, in bytes: {@link unsent} and, on TCP, what the kernel keeps. 0
+   * means that a {@link synch} would find nothing to overtake.
+   */
+  get undelivered(): number {
+    return this.writableLength - this.#writing - this.#dropped + this.#outlet.undelivered;
+  }
+
+  /**
+   * Sends a Synch (RFC 854): output that is still in this process is dropped, and the client is told, by urgent data on TCP,
+   * to throw away what is on its way, up to here. For output that has lost its worth, as after an interrupt.
+   *
+   * Only data is dropped: negotiations, subnegotiations and commands arrive, whole and in order. What is dropped may be any
+   * part of the data, so half an escape sequence or character may be what the client saw last. On other transports
+   * than TCP, what their streams hold is not dropped; nor is what was compressed already.
+   *
+   * @returns how many bytes were dropped here.
+   */
+  synch(): number {
+    if (this.#outlet.isFinished) return 0;
+    const queued = this.writableLength - this.#writing - this.#dropped;
+    this.#dropped += queued;
+    const taken = this.#outlet.discardData();
+    this.telnet.command(Command.DM);
+    this.room();
+    return queued + taken;
+  }
+
+  /**
    * Asks for an end: aborts {@link signal} and tells the shell by `'hangup'`. What was written is still delivered. A
    * shell that does not listen is not waited for. Once the shell has settled this does nothing.
    */
@@ -362,8 +399,17 @@ export class Session extends EventDuplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    if (this.#dropped > 0) {
+      this.#dropped -= chunk.length;
+      callback();
+      return;
+    }
+    this.#writing = chunk.length;
     this.#show(chunk);
-    this.#outlet.whenRoom(callback);
+    this.#outlet.whenRoom(() => {
+      this.#writing = 0;
+      callback();
+    });
   }
 
   override _final(callback: (error?: Error | null) => void): void {
@@ -381,17 +427,25 @@ export class Session extends EventDuplex {
   }
 
   /** @internal The transport's bytes. */
-  receive(chunk: Buffer): void {
+  receive(chunk: Buffer, stale: boolean): void {
     this.#received += chunk.length;
     this.#trace?.bytes?.('received', chunk);
     this.#outlet.collect();
+    this.#stale = stale;
     try {
       this.telnet.receive(chunk);
     } finally {
+      this.#stale = false;
       this.#outlet.sendCollected();
     }
     if (this.#outlet.unsent > UNSENT_ANSWERS) this.#intake.hold(Hold.ANSWERS);
     this.#consumer?.settled();
+  }
+
+  /** @internal The client has sent a Synch, the mark of which is still to come. */
+  urgent(): void {
+    this.discardInput();
+    this.emit('synch');
   }
 
   /** @internal The transport has no more. */
@@ -399,8 +453,9 @@ export class Session extends EventDuplex {
     this.#input.end();
   }
 
-  /** @internal The transport has room again. */
+  /** @internal The transport may have room again. */
   room(): void {
+    if (!this.#outlet.hasRoom) return;
     this.#outlet.room();
     this.#intake.release(Hold.ANSWERS);
     this.#tellRoom();
@@ -421,14 +476,15 @@ export class Session extends EventDuplex {
   }
 
   /** @internal The engine's bytes for the wire. */
-  transmit(bytes: Uint8Array): void {
+  transmit(bytes: Uint8Array, kind: SendKind): void {
     this.trace?.bytes?.('sent', bytes);
-    this.#outlet.send(bytes);
+    this.#outlet.send(bytes, kind);
   }
 
   /** @internal Data the engine found in the transport's bytes. */
   deliver(view: Uint8Array): void {
     this.#lastInput = performance.now();
+    if (this.#stale) return;
     for (const tap of this.#taps) tap.input?.(view);
     this.insertInput(view);
   }
@@ -446,7 +502,7 @@ export class Session extends EventDuplex {
     }
     this.emit('telnet', event);
     if (event.type === 'command') {
-      this.emit('command', event.command);
+      if (!this.#stale || !EDITING_COMMANDS.has(event.command)) this.emit('command', event.command);
       return;
     }
     // (What TypeScript cannot see: that name and event are of one kind.)

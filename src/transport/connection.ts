@@ -1,6 +1,8 @@
+import type { SendKind } from '../protocol/index.ts';
 import { addon, type NativeConnection, peerState, systemError } from '../pty/binding.ts';
 import type { Pty } from '../pty/index.ts';
 import type { Passed, Transport, TransportUser } from './transport.ts';
+import { UnsentQueue } from './unsent-queue.ts';
 
 /** What one read takes at most, in bytes. */
 const INBOX_BYTES = 64 * 1024;
@@ -25,8 +27,9 @@ export class Connection implements Transport {
   readonly #native: NativeConnection;
   #user: TransportUser | undefined;
   /** What the kernel has not taken yet. */
-  #waiting: Buffer[] | undefined;
-  #unsent = 0;
+  #waiting: UnsentQueue | undefined;
+  /** The last byte it has taken. */
+  #lastSent = 0;
   #ended = false;
   #shut = false;
   #inputOver = false;
@@ -46,7 +49,11 @@ export class Connection implements Transport {
   }
 
   get unsent(): number {
-    return this.#unsent;
+    return this.#waiting?.length ?? 0;
+  }
+
+  get undelivered(): number {
+    return this.#destroyed ? 0 : this.unsent + addon().connUndelivered(this.#native);
   }
 
   get finished(): boolean {
@@ -74,35 +81,36 @@ export class Connection implements Transport {
     addon().connRead(this.#native, true);
   }
 
-  send(bytes: Uint8Array): void {
+  send(bytes: Uint8Array, kind: SendKind): void {
     if (this.finished) return;
-    const taken = this.#waiting === undefined ? addon().connSend(this.#native, bytes) : 0;
-    if (taken < 0) this.#fail('write', taken);
-    else if (taken < bytes.length) this.#keep(bytes.subarray(taken));
+    const taken = this.#waiting === undefined ? this.#offer(bytes, kind) : 0;
+    if (taken === bytes.length || this.#destroyed) return;
+    this.#waiting ??= new UnsentQueue();
+    this.#waiting.push(bytes, taken, kind);
   }
 
-  #keep(bytes: Uint8Array): void {
-    this.#waiting ??= [];
-    this.#waiting.push(Buffer.from(bytes));
-    this.#unsent += bytes.length;
+  /** Gives bytes to the kernel. Returns how many it took; after a failure none. */
+  #offer(bytes: Uint8Array, kind: SendKind): number {
+    const native = addon();
+    const taken = kind === 'urgent' ? native.connSendUrgent(this.#native, bytes) : native.connSend(this.#native, bytes);
+    if (taken > 0) this.#lastSent = bytes[taken - 1]!;
+    if (taken >= 0) return taken;
+    this.#fail('write', taken);
+    return 0;
+  }
+
+  discardData(): number {
+    return this.#waiting?.discardData(this.#lastSent) ?? 0;
   }
 
   /** The kernel has room again. */
   #flush(): void {
     const waiting = this.#waiting;
-    while (waiting !== undefined && waiting.length > 0) {
-      const first = waiting[0]!;
-      const taken = addon().connSend(this.#native, first);
-      if (taken < 0) {
-        this.#fail('write', taken);
-        return;
-      }
-      this.#unsent -= taken;
-      if (taken < first.length) {
-        waiting[0] = first.subarray(taken);
-        return;
-      }
-      waiting.shift();
+    for (let next = waiting?.next(); waiting !== undefined && next !== undefined; next = waiting.next()) {
+      const taken = this.#offer(next.bytes, next.kind);
+      if (this.#destroyed) return;
+      waiting.advance(taken);
+      if (taken < next.bytes.length) return;
     }
     this.#waiting = undefined;
     if (this.#ended) this.#shutDown();
@@ -128,7 +136,6 @@ export class Connection implements Transport {
     if (this.#destroyed) return;
     this.#destroyed = true;
     this.#waiting = undefined;
-    this.#unsent = 0;
     unwatched.delete(this);
     if (unwatched.size === 0) stopLooking();
     addon().connClose(this.#native);
@@ -155,9 +162,9 @@ export class Connection implements Transport {
     this.destroy(ioError(action, result));
   }
 
-  #input(result: number): void {
+  #input(result: number, stale: boolean): void {
     if (result > 0) {
-      this.#user!.arrived(views[result] ?? inbox.subarray(0, result));
+      this.#user!.arrived(views[result] ?? inbox.subarray(0, result), stale);
     } else if (result < 0) {
       this.#fail('read', result);
     } else {
@@ -172,11 +179,12 @@ export class Connection implements Transport {
    * While nothing is read (a program does not take what was typed) nothing is polled. A client that resets the connection
    * would be noticed only when the program prints something, and one that closes it never, for its FIN stands behind what is
    * not read. So those connections are looked at: one that was reset is destroyed; a FIN is announced by `finishing`, while
-   * `ended` still comes in its place.
+   * `ended` still comes in its place. And urgent data that stands behind more than the kernel takes is found out.
    */
   look(): void {
     const state = peerState(addon().connDescriptor(this.#native));
     if (state === 'gone') this.destroy();
+    else if (addon().connFindMark(this.#native)) this.#user?.urgent();
     else if (state === 'finished') this.#user?.finishing();
   }
 
@@ -187,8 +195,9 @@ export class Connection implements Transport {
       done = true;
       addon().connSetup<Connection>(
         {
-          input: (connection, result) => connection.#input(result),
+          input: (connection, result, stale) => connection.#input(result, stale === 1),
           writable: connection => connection.#flush(),
+          urgent: (connection, marked) => (marked === 1 ? connection.#user?.urgent() : connection.look()),
         },
         inbox,
       );

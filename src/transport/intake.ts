@@ -24,8 +24,8 @@ const SHORT_BYTES = 64;
 
 /** Who takes what was read. */
 export interface Reader {
-  /** Is given what was read, in order. It is lent: valid until this returns. */
-  receive(bytes: Buffer): void;
+  /** Is given what was read, in order. It is lent: valid until this returns. `stale`: see `TransportUser.arrived`. */
+  receive(bytes: Buffer, stale: boolean): void;
   /** Everything has been taken and no more will come. */
   exhausted(): void;
 }
@@ -51,6 +51,8 @@ export class Intake {
   #holds = 0;
   #slice = SMALLEST_SLICE;
   #rest: Buffer | undefined;
+  /** How much of what is not taken yet stands before the mark of a Synch. */
+  #stale = 0;
   #ended = false;
 
   constructor(transport: Transport, reader: Reader) {
@@ -77,16 +79,23 @@ export class Intake {
   }
 
   /** The transport has read something. It is lent. */
-  arrived(chunk: Buffer): void {
+  arrived(chunk: Buffer, stale = false): void {
     const turnIsOver = (this.#holds & Hold.TURN) !== 0;
     if (turnIsOver || this.#rest !== undefined) {
       this.#rest = this.#rest === undefined ? Buffer.from(chunk) : Buffer.concat([this.#rest, chunk]);
+      if (stale) this.#stale = this.#rest.length;
       if (!turnIsOver) this.#resume();
     } else if (chunk.length <= SHORT_BYTES) {
-      this.#reader.receive(chunk);
+      this.#reader.receive(chunk, stale);
     } else {
+      if (stale) this.#stale = chunk.length;
       this.#work(chunk);
     }
+  }
+
+  /** The mark of a Synch stands behind all that has arrived. */
+  urgent(): void {
+    this.#stale = this.#rest?.length ?? 0;
   }
 
   /** The transport will read no more. */
@@ -101,10 +110,13 @@ export class Intake {
     let rest = chunk;
     try {
       while (rest.length > 0) {
-        const slice = rest.length > this.#slice ? rest.subarray(0, this.#slice) : rest;
+        const stale = this.#stale > 0;
+        const size = stale ? Math.min(this.#stale, this.#slice) : this.#slice;
+        const slice = rest.length > size ? rest.subarray(0, size) : rest;
         rest = rest.subarray(slice.length);
+        if (stale) this.#stale -= slice.length;
         const began = performance.now();
-        this.#reader.receive(slice);
+        this.#reader.receive(slice, stale);
         if (performance.now() - began > TURN_MS) {
           this.#slice = SMALLEST_SLICE;
           this.hold(Hold.TURN);

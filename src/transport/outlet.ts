@@ -1,3 +1,4 @@
+import type { SendKind } from '../protocol/index.ts';
 import type { Transport } from './transport.ts';
 
 /**
@@ -12,6 +13,8 @@ export class Outlet {
   #collecting = 0;
   /** What was collected, to leave together and not as one packet for each of 20,000 answers. */
   #collected: Uint8Array[] | undefined;
+  /** Whether all of it is data. */
+  #collectedData = true;
   /** What goes on when the transport has room again. */
   #waiting: (() => void) | undefined;
   #watch: NodeJS.Timeout | undefined;
@@ -25,9 +28,19 @@ export class Outlet {
     return this.#transport.unsent;
   }
 
+  /** Whether nothing more can be sent. */
+  get isFinished(): boolean {
+    return this.#transport.finished;
+  }
+
   /** Whether what is sent may be sent on: else the writer should wait, see {@link whenRoom}. */
   get hasRoom(): boolean {
     return this.#transport.unsent < this.#transport.mark || this.#transport.destroyed;
+  }
+
+  /** As {@link Transport.undelivered}. */
+  get undelivered(): number {
+    return this.#transport.undelivered;
   }
 
   /** Whether nothing waits, for whatever reason. */
@@ -39,15 +52,28 @@ export class Outlet {
    * Sends bytes, in order. They are lent, but for what is sent while others are collected: that must stay unchanged. Does
    * nothing after the end.
    */
-  send(bytes: Uint8Array): void {
+  send(bytes: Uint8Array, kind: SendKind): void {
     if (this.#transport.finished) return;
     this.sent += bytes.length;
     if (this.#collecting === 0) {
-      this.#transport.send(bytes);
+      this.#transport.send(bytes, kind);
+    } else if (kind === 'urgent') {
+      // Its mark is at its end, so it goes by itself.
+      this.#flush();
+      this.#transport.send(bytes, kind);
     } else {
       this.#collected ??= [];
       this.#collected.push(bytes);
+      this.#collectedData &&= kind === 'data';
     }
+  }
+
+  /** Takes back data that has not gone out, as far as the transport can. Returns how many bytes. */
+  discardData(): number {
+    this.#flush();
+    const count = this.#transport.discardData();
+    this.sent -= count;
+    return count;
   }
 
   /** From now on what is sent is collected, until {@link sendCollected} was called as often as this. */
@@ -63,9 +89,11 @@ export class Outlet {
 
   #flush(): void {
     const collected = this.#collected;
+    const kind = this.#collectedData ? 'data' : 'control';
     this.#collected = undefined;
+    this.#collectedData = true;
     if (collected === undefined || this.#transport.finished) return;
-    this.#transport.send(collected.length === 1 ? collected[0]! : Buffer.concat(collected));
+    this.#transport.send(collected.length === 1 ? collected[0]! : Buffer.concat(collected), kind);
   }
 
   /**
@@ -78,7 +106,7 @@ export class Outlet {
     else this.#waiting = proceed;
   }
 
-  /** The transport has taken what waited. */
+  /** There is room again. */
   room(): void {
     this.#proceed();
   }

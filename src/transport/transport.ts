@@ -1,10 +1,16 @@
 import type { Duplex } from 'node:stream';
+import type { SendKind } from '../protocol/index.ts';
 import type { Pty } from '../pty/index.ts';
 
 /** Whom a transport serves. All calls come from the event loop, never from within a call of the transport's own. */
 export interface TransportUser {
-  /** Bytes have arrived. They are lent: valid until this returns. */
-  arrived(bytes: Buffer): void;
+  /**
+   * Bytes have arrived. They are lent: valid until this returns. `stale`: they stand before the mark of a Synch (RFC 854),
+   * so that commands in them count and data does not.
+   */
+  arrived(bytes: Buffer, stale?: boolean): void;
+  /** The peer has sent urgent data, which is a Synch: told ahead of all that stands before its mark, also while paused. */
+  urgent(): void;
   /** No more will arrive. */
   ended(): void;
   /** There is room again for what had to wait. */
@@ -19,6 +25,8 @@ export interface TransportUser {
 export interface Transport {
   /** Bytes that were sent and are still in this process. */
   readonly unsent: number;
+  /** Bytes that were sent and of which the peer has not said that it has them, as far as that can be known. */
+  readonly undelivered: number;
   /** With this much unsent, in bytes, a writer should wait for `room`; with less, none will be announced. */
   readonly mark: number;
   /** Whether nothing more can be sent. */
@@ -31,7 +39,9 @@ export interface Transport {
   /** Reads on. */
   resume(): void;
   /** Sends bytes, in order. They are lent: what cannot leave at once is copied. */
-  send(bytes: Uint8Array): void;
+  send(bytes: Uint8Array, kind: SendKind): void;
+  /** Takes back data that is unsent, and nothing else. Returns how many bytes; 0 where it cannot be done. */
+  discardData(): number;
   /** Ends the sending half behind everything that was sent. `done` is called when it has all been passed on. */
   end(done: () => void): void;
   /** Ends both directions at once; what was not sent yet is lost. */
@@ -68,6 +78,11 @@ export class StreamTransport implements Transport {
 
   get unsent(): number {
     return this.#stream.writableLength;
+  }
+
+  /** What lies behind a stream cannot be seen. */
+  get undelivered(): number {
+    return this.unsent;
   }
 
   get mark(): number {
@@ -109,6 +124,10 @@ export class StreamTransport implements Transport {
 
   send(bytes: Uint8Array): void {
     this.#stream.write(Buffer.from(bytes));
+  }
+
+  discardData(): number {
+    return 0;
   }
 
   end(done: () => void): void {

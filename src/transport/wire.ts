@@ -1,14 +1,15 @@
-import type { TelnetEvent, TelnetHandlers, TraceRecord } from '../protocol/index.ts';
+import type { SendKind, TelnetEvent, TelnetHandlers, TraceRecord } from '../protocol/index.ts';
 import type { Intake, Reader } from './intake.ts';
 import type { TransportUser } from './transport.ts';
 
 /** The part of a session that a {@link Wire} needs. */
 export interface WireEnd {
   readonly trace: { telnet?(direction: 'sent' | 'received', record: TraceRecord): void } | undefined;
-  transmit(bytes: Uint8Array): void;
+  transmit(bytes: Uint8Array, kind: SendKind): void;
   deliver(view: Uint8Array): void;
   report(event: TelnetEvent): void;
-  receive(bytes: Buffer): void;
+  receive(bytes: Buffer, stale: boolean): void;
+  urgent(): void;
   exhaust(): void;
   room(): void;
   finishing(): void;
@@ -24,8 +25,8 @@ export class Wire implements TelnetHandlers, TransportUser, Reader {
     this.#session = session;
   }
 
-  send(bytes: Uint8Array): void {
-    this.#session.transmit(bytes);
+  send(bytes: Uint8Array, kind: SendKind): void {
+    this.#session.transmit(bytes, kind);
   }
 
   data(view: Uint8Array): void {
@@ -40,16 +41,21 @@ export class Wire implements TelnetHandlers, TransportUser, Reader {
     this.#session.trace?.telnet?.(direction, record);
   }
 
-  arrived(bytes: Buffer): void {
-    this.intake.arrived(bytes);
+  arrived(bytes: Buffer, stale?: boolean): void {
+    this.intake.arrived(bytes, stale);
+  }
+
+  urgent(): void {
+    this.intake.urgent();
+    this.#session.urgent();
   }
 
   ended(): void {
     this.intake.ended();
   }
 
-  receive(bytes: Buffer): void {
-    this.#session.receive(bytes);
+  receive(bytes: Buffer, stale: boolean): void {
+    this.#session.receive(bytes, stale);
   }
 
   exhausted(): void {

@@ -246,7 +246,8 @@ s=socket.create_connection(('127.0.0.1',${host.port}))
 s.send(b'ab\\xff'); s.send(b'\\xf2',socket.MSG_OOB); s.send(b'cdbye')
 while s.recv(4096): pass`;
   await once(spawn('python3', ['-c', script], { stdio: 'inherit' }), 'exit');
-  assert.deepEqual(await host.outcome(), { result: 'abcdbye' });
+  // What stands before the mark may be dropped, if it was not read by then; what stands behind it may not.
+  assert.match(String((await host.outcome()).result), /^(ab)?cdbye$/);
 });
 
 test('text decodes across packets, and what does not decode ends nothing', async () => {

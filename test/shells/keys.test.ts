@@ -25,9 +25,9 @@ function onlySession(host: Host): { session: Session; turns: () => number } {
   const [session] = host.server.sessions;
   let turns = 0;
   const receive = session!.receive.bind(session);
-  session!.receive = chunk => {
+  session!.receive = (chunk, stale) => {
     turns++;
-    receive(chunk);
+    receive(chunk, stale);
   };
   return { session: session!, turns: () => turns };
 }

@@ -1,0 +1,195 @@
+/** The Synch of RFC 854, both ways: on real sockets, with real urgent data. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { after, test } from 'node:test';
+import { promisify } from 'node:util';
+import type { Session } from '../../src/index.ts';
+import { sendUrgent, setOobInline } from '../../src/pty/binding.ts';
+import { Host, hostScript, XTERM } from '../support/host.ts';
+import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
+import { CMD, naws, OPT, type Wire } from '../support/wire.ts';
+
+const { IAC, DM, IP, NOP, SB, SE, WILL, EC, AYT } = CMD;
+
+after(assertNothingHeld);
+
+function descriptor(socket: Socket): number {
+  return (socket as unknown as { _handle: { fd: number } })._handle.fd;
+}
+
+/** The urgent half of a Synch, or as many bytes as are given, of which the last is the urgent one. */
+async function urgent(wire: Wire, ...bytes: number[]): Promise<void> {
+  // It goes past Node's own queue.
+  await wire.sent([]);
+  await untilTrue(() => sendUrgent(descriptor(wire.socket), Uint8Array.from(bytes)) === bytes.length);
+}
+
+/** A host whose sessions read what they are given, or (`reads` is false) nothing. */
+async function listener(reads: boolean) {
+  let session: Session | undefined;
+  const heard: Buffer[] = [];
+  const host = await Host.start({
+    shell: async given => {
+      session = given;
+      if (reads) given.on('data', (chunk: Buffer) => heard.push(chunk));
+      await once(given, 'close');
+    },
+  });
+  const wire = await host.connect({ silent: true });
+  await wire.expectNegotiation(CMD.DO, OPT.TTYPE);
+  return { host, wire, session: session!, heard: () => Buffer.concat(heard).toString('latin1') };
+}
+
+test('output that waits is dropped, negotiation is not, and a writer that waited goes on', async () => {
+  const { host, wire, session } = await listener(true);
+  await using _ = host;
+  setOobInline(descriptor(wire.socket));
+  wire.pause();
+  // More than the kernel takes, then a queue in the stream, with negotiations between.
+  const chunk = Buffer.alloc(64 * 1024, 'x');
+  const written: Promise<void>[] = [];
+  for (let i = 0; i < 200; i++) {
+    written.push(new Promise(resolve => session.write(chunk, () => resolve())));
+    session.telnet.announce(100 + (i % 50), 'local', false);
+  }
+  assert.ok(session.unsent > 1 << 20);
+  assert.ok(session.undelivered >= session.unsent - chunk.length);
+  const before = session.bytesWritten;
+  const dropped = session.synch();
+  assert.ok(dropped > 1 << 20, `${dropped} bytes dropped`);
+  assert.ok(session.bytesWritten <= before + 2);
+  assert.ok(session.unsent < 64 * 1024 + 1024, `${session.unsent} bytes still wait`);
+  const last = new Promise<void>(resolve => session.write('after', () => resolve()));
+  wire.resume();
+  await Promise.all([...written, last]);
+  await wire.expect(Buffer.from([IAC, DM, ...Buffer.from('after')]));
+  assert.equal(wire.events.filter(event => event.type === 'negotiate' && event.option >= 100).length, 200);
+  assert.equal(wire.data.length + dropped, 200 * chunk.length + 'after'.length);
+  await untilTrue(() => session.undelivered === 0);
+  await wire.close();
+});
+
+test('the mark is at the DM, which the client is told of before it reads up to it', async () => {
+  await using host = await Host.start({
+    shell: async session => {
+      session.write('stale');
+      await once(session, 'data');
+      session.synch();
+      session.write('fresh');
+    },
+  });
+  const script = `import socket,select,fcntl
+s=socket.create_connection(('127.0.0.1',${host.port}))
+s.setsockopt(socket.SOL_SOCKET,socket.SO_OOBINLINE,1)
+s.send(b'go')
+p=select.poll(); p.register(s,select.POLLPRI); p.poll()
+at=lambda: fcntl.ioctl(s,0x8905,b'\\0\\0\\0\\0')[0]
+before=b''
+while not at(): before+=s.recv(1)
+after=b''
+while True:
+  d=s.recv(4096)
+  if not d: break
+  after+=d
+print(before[-6:].hex(), after.hex())`;
+  const { stdout } = await promisify(execFile)('python3', ['-c', script]);
+  assert.equal(stdout.trim(), `${Buffer.from('stale').toString('hex')}ff f2${Buffer.from('fresh').toString('hex')}`);
+});
+
+test('a Synch drops what was not read; what stands behind its mark is read, commands before it are obeyed', async () => {
+  const { host, wire, session } = await listener(false);
+  await using _ = host;
+  const commands: number[] = [];
+  let synchs = 0;
+  session.on('command', command => commands.push(command));
+  session.on('synch', () => synchs++);
+  await wire.sent('unread');
+  await untilTrue(() => session.inputLength === 'unread'.length);
+  wire.socket.cork();
+  wire.send('stale', [IAC, EC, IAC, NOP, IAC, WILL, OPT.NAWS], naws(99, 33), 'stale', [IAC]);
+  wire.socket.uncork();
+  await urgent(wire, DM);
+  wire.send('fresh');
+  await untilTrue(() => session.inputLength > 0 && commands.includes(DM) && session.terminal.columns === 99);
+  const [input] = (await once(session, 'data')) as [Buffer];
+  assert.match(input.toString(), /^fresh$/);
+  // EC has nothing to erase any more, unless it was read before the mark was known of.
+  assert.deepEqual(
+    commands.filter(command => command !== EC),
+    [NOP, DM],
+  );
+  assert.equal(synchs, 1);
+  await wire.close();
+});
+
+test('DM without urgent data does nothing', async () => {
+  const { host, wire, session, heard } = await listener(true);
+  await using _ = host;
+  let synchs = 0;
+  session.on('synch', () => synchs++);
+  wire.send('one', [IAC, DM], 'two');
+  await untilTrue(() => heard() === 'onetwo');
+  assert.equal(synchs, 0);
+  await wire.close();
+});
+
+test('a program that reads nothing is interrupted behind a megabyte of input', { timeout: 60_000 }, async () => {
+  await using host = await hostScript('trap "echo interrupted; exit 7" INT; echo ready; while :; do sleep 60; done');
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ready');
+  await wire.sent(Buffer.alloc(1 << 20, 'typed ahead\r'));
+  wire.command(IP);
+  await wire.sent([IAC]);
+  await urgent(wire, DM);
+  await wire.expect('interrupted');
+  assert.deepEqual(await host.outcome(), { result: { code: 7, signal: null } });
+});
+
+test('the same where the client has closed its sending half behind it', { timeout: 60_000 }, async () => {
+  await using host = await hostScript('trap "echo interrupted; exit 7" INT; echo ready; while :; do sleep 60; done', {
+    linger: 0,
+  });
+  await using wire = await host.connect({ ...XTERM, allowHalfOpen: true });
+  await wire.expect('ready');
+  await wire.sent(Buffer.alloc(1 << 20, 'typed ahead\r'), [IAC, IP, IAC]);
+  await urgent(wire, DM);
+  wire.halfClose();
+  await wire.expect('interrupted');
+  assert.deepEqual(await host.outcome(), { result: { code: 7, signal: null } });
+});
+
+test('urgent data inside a subnegotiation, in the midst of anything, and in any number keeps the stream whole', async () => {
+  const { host, wire, session } = await listener(true);
+  await using _ = host;
+  let warnings = 0;
+  session.on('warning', () => warnings++);
+  wire.negotiate(WILL, OPT.NAWS);
+  for (let i = 1; i <= 300; i++) {
+    await wire.sent([IAC, SB, OPT.NAWS, 0]);
+    await urgent(wire, 1 + (i % 200));
+    await wire.sent([0, 24, IAC]);
+    await urgent(wire, SE);
+  }
+  wire.command(AYT);
+  await wire.expect('[telpty: yes]');
+  assert.equal(session.terminal.columns, 1 + (300 % 200));
+  assert.equal(warnings, 0);
+  await wire.close();
+});
+
+test('a storm of urgent bytes costs no memory, does not spin, and ends with itself', async () => {
+  const { host, wire, session } = await listener(false);
+  await using _ = host;
+  for (let i = 0; i < 3_000; i++) await urgent(wire, 'x'.charCodeAt(0));
+  // A mark that never comes within reach: the sender goes on behind it, but nobody may wait for it in a loop.
+  await untilTrue(() => session.inputLength <= 3_000);
+  const { user, system } = process.cpuUsage();
+  await new Promise(resolve => setTimeout(resolve, 300));
+  const used = process.cpuUsage({ user, system });
+  assert.ok(used.user + used.system < 200_000, `${used.user + used.system} us of CPU in 300 ms of nothing`);
+  wire.command(AYT);
+  await wire.expect('[telpty: yes]');
+  await wire.close();
+});
