@@ -105,9 +105,9 @@ void export_function(napi_env env, napi_value exports, const char *name, napi_ca
     napi_set_named_property(env, exports, name, value);
 }
 
-/* setup({ started, read, written, left, exit, end }) */
+/* setup({ started, read, notice, written, left, exit, end }) */
 static napi_value setup(napi_env env, napi_callback_info info) {
-  static const char *const names[PTY_CALLBACKS] = {"started", "read", "written", "left", "exit", "end"};
+  static const char *const names[PTY_CALLBACKS] = {"started", "read", "notice", "written", "left", "exit", "end"};
   struct state *s = state_of(env);
   napi_value object, function;
   if (!get_args(env, info, 1, &object)) return NULL;
@@ -211,6 +211,7 @@ NAPI_MODULE_INIT() {
   export_function(env, exports, "counts", counts);
   pty_exports(env, exports);
   read_exports(env, exports);
+  packet_exports(env, exports);
   conn_exports(env, exports);
   urgent_exports(env, exports);
   shortcut_exports(env, exports);

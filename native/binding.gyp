@@ -8,6 +8,7 @@
         "child.c",
         "conn.c",
         "lanes.c",
+        "packet.c",
         "process.c",
         "pty.c",
         "read.c",

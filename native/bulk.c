@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* How long the loop hands out what was read before it looks at everything else. */
@@ -92,9 +93,22 @@ void bulk_stop(struct state *s) {
   finish(b);
 }
 
+/* A buffer of DRAIN_LIMIT bytes, and the one before. */
+static bool open_buffer(struct buffer *buffer) {
+  char *memory = malloc(1 + DRAIN_LIMIT);
+  if (memory == NULL) return false;
+  buffer->data = memory + 1;
+  return true;
+}
+
+static void close_buffer(struct buffer *buffer) {
+  if (buffer->data != NULL) free(buffer->data - 1);
+  buffer->data = NULL;
+}
+
 static void free_lane(struct lane *lane) {
-  free(lane->fill.data);
-  free(lane->ready.data);
+  close_buffer(&lane->fill);
+  close_buffer(&lane->ready);
   free(lane);
 }
 
@@ -106,9 +120,8 @@ void bulk_enter(struct pty *p) {
   if (lane == NULL) return;
   lane->pty = p;
   lane->fd = p->master;
-  lane->fill.data = malloc(DRAIN_LIMIT);
-  lane->ready.data = malloc(DRAIN_LIMIT);
-  if (lane->fill.data == NULL || lane->ready.data == NULL) {
+  lane->packet = p->packet;
+  if (!open_buffer(&lane->fill) || !open_buffer(&lane->ready)) {
     free_lane(lane);
     return;
   }
@@ -122,14 +135,19 @@ void bulk_enter(struct pty *p) {
   uv_mutex_unlock(&b->mutex);
 }
 
+/* Waits until the thread is not in a read for the lane. With the mutex. */
+static void recall(struct bulk *b, struct lane *lane) {
+  b->recalled++;
+  while (lane->reading) uv_cond_wait(&b->stopped_reading, &b->mutex);
+  b->recalled--;
+}
+
 /* Takes the terminal away from the thread; what that has read stays with the lane. With the mutex. */
 static void leave(struct bulk *b, struct lane *lane) {
   if (lane->left) return;
   lane->left = true;
   lane_poll(b, lane, false);
-  b->recalled++;
-  while (lane->reading) uv_cond_wait(&b->stopped_reading, &b->mutex);
-  b->recalled--;
+  recall(b, lane);
   list_remove(&lane->member);
   list_remove(&lane->waiting);
 }
@@ -139,8 +157,8 @@ static void dismiss(struct bulk *b, struct pty *p) {
   struct lane *lane = p->lane;
   leave(b, lane);
   p->lane = NULL;
-  free(lane->fill.data);
-  free(lane->ready.data);
+  close_buffer(&lane->fill);
+  close_buffer(&lane->ready);
   list_add(&b->graves, &lane->member);
 }
 
@@ -179,15 +197,50 @@ void bulk_pause(struct pty *p, bool paused) {
   uv_mutex_unlock(&b->mutex);
 }
 
-/*
- * Takes what was read, and returns how much that is. What cannot take the shortcut is moved to its place in `room`, which has
- * DRAIN_LIMIT bytes: all but the first `shown`. When the lane has nothing more to
- * give, and is quiet or has left, the terminal is the loop's again: p->lane is NULL then.
- */
-size_t bulk_take(struct pty *p, char *room, size_t *shown) {
+/* The notices that the loop was not told of. With the mutex. */
+static unsigned take_notices(struct lane *lane) {
+  const unsigned notices = lane->notices;
+  lane->notices = 0;
+  if (lane->stale) lane->ready.length = 0;
+  lane->stale = false;
+  return notices;
+}
+
+/* The notices of a terminal whose output JavaScript does not want. What they say to be stale is dropped. */
+unsigned bulk_notices(struct pty *p) {
   struct bulk *b = p->state->bulk;
   struct lane *lane = p->lane;
   uv_mutex_lock(&b->mutex);
+  /* It is paused: after this the thread reads nothing. */
+  recall(b, lane);
+  const unsigned notices = master_notices(lane->fd);
+  if ((notices & NOTICE_FLUSHED) != 0) lane_flushed(lane, 0);
+  lane->notices |= notices;
+  const unsigned all = take_notices(lane);
+  uv_mutex_unlock(&b->mutex);
+  return all;
+}
+
+/* Switches packet mode, which the thread must not find half done. */
+void bulk_set_packet(struct pty *p, bool on) {
+  struct bulk *b = p->state->bulk;
+  int value = on;
+  uv_mutex_lock(&b->mutex);
+  recall(b, p->lane);
+  if (ioctl(p->master, TIOCPKT, &value) == 0) p->packet = p->lane->packet = on;
+  uv_mutex_unlock(&b->mutex);
+}
+
+/*
+ * Takes what was read, and returns how much that is. What cannot take the shortcut is moved to its place in `room`, which has
+ * DRAIN_LIMIT bytes: all but the first `shown`. Notices stand before what is taken. When the lane has nothing more to
+ * give, and is quiet or has left, the terminal is the loop's again: p->lane is NULL then.
+ */
+size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigned *notices) {
+  struct bulk *b = p->state->bulk;
+  struct lane *lane = p->lane;
+  uv_mutex_lock(&b->mutex);
+  *notices = take_notices(lane);
   if (!lane->reading) lane_swap_if_free(lane);
   size_t length = lane->ready.length;
   if (length == 0 && !lane->reading && (lane->quiet || lane->hungup || lane->left)) {
@@ -197,10 +250,11 @@ size_t bulk_take(struct pty *p, char *room, size_t *shown) {
   if (length > 0) {
     uv_mutex_unlock(&b->mutex);
     /* nobody else touches it until its length is 0 */
-    *shown = shortcut_show(p, lane->ready.data, length);
+    if (*notices == 0) *shown = shortcut_show(p, lane->ready.data, length);
     memcpy(room + *shown, lane->ready.data + *shown, length - *shown);
     uv_mutex_lock(&b->mutex);
     lane->ready.length = 0;
+    lane->stale = false; /* too late; the notice comes next */
     if (!lane->left) go_on(b, lane);
   }
   uv_mutex_unlock(&b->mutex);

@@ -25,7 +25,7 @@
 #ifdef __linux__
 
 struct buffer {
-  char *data;
+  char *data; /* the byte before it is master_read()'s */
   size_t length;
 };
 
@@ -36,6 +36,9 @@ struct lane {
   struct link waiting; /* of bulk->waiting, while the loop has something to do for it */
   struct buffer fill, ready;
   uint64_t last;   /* when it last gave something, by uv_hrtime() */
+  unsigned notices; /* that the loop has not been told of */
+  bool packet;     /* the terminal is in packet mode */
+  bool stale;      /* what is ready was printed before a flush */
   bool polled;     /* in the thread's epoll set */
   bool reading;    /* the thread is in read(2) for it, without the mutex */
   bool paused;     /* JavaScript wants no output */
@@ -65,6 +68,7 @@ void lanes_wake(struct bulk *b);
 void lanes_bury(struct bulk *b);
 void lane_poll(struct bulk *b, struct lane *lane, bool on);
 void lane_swap_if_free(struct lane *lane);
+void lane_flushed(struct lane *lane, size_t last);
 void lane_hand_over(struct bulk *b, struct lane *lane);
 
 #endif

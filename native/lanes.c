@@ -50,9 +50,16 @@ void lane_swap_if_free(struct lane *lane) {
   lane->ready = full;
 }
 
+/* The terminal has dropped its output: so is dropped what was read of it before; see packet_keep(). Not while the thread reads. */
+void lane_flushed(struct lane *lane, size_t last) {
+  lane->fill.length = packet_keep(lane->fill.data, lane->fill.length, last);
+  /* It is the loop's. */
+  lane->stale = lane->ready.length > 0;
+}
+
 void lane_hand_over(struct bulk *b, struct lane *lane) {
   lane_swap_if_free(lane);
-  if (lane->ready.length > 0 || lane->quiet || lane->hungup) notify(b, lane);
+  if (lane->ready.length > 0 || lane->notices != 0 || lane->quiet || lane->hungup) notify(b, lane);
 }
 
 /* One turn of the thread: to the end of the buffer, or of the output. */
@@ -63,19 +70,30 @@ static void lane_turn(struct bulk *b, struct lane *lane) {
     return;
   }
   ssize_t n;
+  unsigned notices = 0;
+  size_t last = 0;
+  const bool packet = lane->packet;
   lane->reading = true;
   do {
     uv_mutex_unlock(&b->mutex);
-    n = read(lane->fd, lane->fill.data + lane->fill.length, DRAIN_LIMIT - lane->fill.length);
+    n = master_read(lane->fd, packet, lane->fill.data + lane->fill.length, DRAIN_LIMIT - lane->fill.length, &notices);
     int error = errno;
     uv_mutex_lock(&b->mutex);
     if (n > 0) {
-      lane->fill.length += (size_t)n;
+      last = (size_t)n;
+      lane->fill.length += last;
       lane->quiet = false;
-    } else if (n == 0 || (error != EAGAIN && error != EINTR)) {
+    } else if (n < 0 && error != EAGAIN && error != EINTR) {
       lane->hungup = true;
     }
   } while (n > 0 && lane->fill.length < DRAIN_LIMIT && b->recalled == 0);
+  if (n > 0 && packet) {
+    uv_mutex_unlock(&b->mutex);
+    notices |= master_notices(lane->fd);
+    uv_mutex_lock(&b->mutex);
+  }
+  if ((notices & NOTICE_FLUSHED) != 0) lane_flushed(lane, last);
+  lane->notices |= notices;
   lane->reading = false;
   lane->last = uv_hrtime();
   if (lane->hungup) lane_poll(b, lane, false);

@@ -50,6 +50,7 @@ static void master_ready(uv_poll_t *handle, int status, int events) {
     call_js(p, ON_WRITTEN, 0, NULL);
   } else {
     if ((events & UV_WRITABLE) != 0) write_ready(p);
+    if ((events & UV_PRIORITIZED) != 0 && p->paused) read_notices(p);
     if ((events & UV_READABLE) != 0) read_turn(p);
   }
   pty_poll(p);
@@ -64,6 +65,8 @@ void pty_poll(struct pty *p) {
   if (p->master < 0) return;
   int wanted = 0;
   if (!p->paused && !p->hungup && !p->reaped && p->lane == NULL) wanted |= UV_READABLE;
+  /* A flush is to be known when it is of use: while output has to wait. */
+  if (p->paused && p->packet && !p->hungup && !p->reaped) wanted |= UV_PRIORITIZED;
   if (p->pending.memory != NULL) wanted |= UV_WRITABLE;
   if (wanted == p->polled) return;
   p->polled = wanted;

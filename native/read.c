@@ -23,62 +23,95 @@
 /* What background processes may still print after the program's end before the terminal is closed on them. */
 #define AFTERLIFE_LIMIT (1024 * 1024)
 
-/* One turn of reading. Sets `empty` when the terminal has been read empty or will never give more. */
-static size_t turn(struct pty *p, char *room, bool *empty) {
-  size_t got = 0;
+/* How a turn of reading ends. */
+enum turn_end {
+  EMPTY, /* the terminal has been read empty, or will never give more */
+  FULL,  /* there was enough for now */
+  TOLD   /* by a notice: a program that makes one after the other must not keep the loop */
+};
+
+static enum turn_end turn(struct pty *p, char *room, size_t *length, unsigned *notices) {
+  size_t got = 0, last = 0;
+  enum turn_end end = FULL;
   do {
-    ssize_t n = read(p->master, room + got, DRAIN_LIMIT - got);
+    ssize_t n = master_read(p->master, p->packet, room + got, DRAIN_LIMIT - got, notices);
     if (n > 0) {
-      got += (size_t)n;
-    } else if (n == 0 || errno != EINTR) {
-      /* 0 is how BSDs say EIO */
-      *empty = true;
-      if (n == 0 || errno != EAGAIN) p->hungup = true;
+      last = (size_t)n;
+      got += last;
+    } else if (n < 0 && errno != EINTR) {
+      end = EMPTY;
+      if (errno != EAGAIN) p->hungup = true;
     }
-  } while (!*empty && got < TURN_BYTES);
-  return got;
+    if (got >= TURN_BYTES && p->packet) *notices |= master_notices(p->master);
+    if (*notices != 0) end = TOLD;
+  } while (end == FULL && got < TURN_BYTES);
+  *length = (*notices & NOTICE_FLUSHED) != 0 ? packet_keep(room, got, last) : got;
+  return end;
+}
+
+static void tell_notices(struct pty *p, unsigned notices) {
+  if (p->conn != NULL) p->conn->open = false;
+  const int32_t bits = (int32_t)notices;
+  call_js(p, ON_NOTICE, 1, &bits);
 }
 
 /*
- * One drain and its call. Returns true when the terminal has been read empty or will never give more.
+ * One drain and its calls. The byte before the output is master_read()'s, and so is in no piece that JavaScript has: another
+ * thread may be looking at such a piece.
  */
-static bool drain(struct pty *p) {
+static enum turn_end drain(struct pty *p) {
   struct state *s = p->state;
-  bool empty = false;
-  if (s->slab_size - s->slab_used < DRAIN_LIMIT) return false; /* the slab's owner did not keep its promise */
-  char *room = s->slab_data + s->slab_used;
+  enum turn_end turn_end = TOLD;
+  if (s->slab_size - s->slab_used < 1 + DRAIN_LIMIT) return TOLD; /* the slab's owner did not keep its promise */
+  const char *slab = s->slab_data;
+  const size_t begin = s->slab_used, place = begin + 1;
+  char *room = s->slab_data + place;
+  unsigned notices = 0;
   size_t shown = 0, got;
   if (p->lane != NULL) {
-    got = bulk_take(p, room, &shown);
+    got = bulk_take(p, room, &shown, &notices);
   } else {
-    got = turn(p, room, &empty);
-    if (got > 0) shown = shortcut_show(p, room, got);
+    turn_end = turn(p, room, &got, &notices);
+    if (got > 0 && notices == 0) shown = shortcut_show(p, room, got);
   }
-  if (got > shown) {
+  if (got == shown && notices == 0) return turn_end;
+  const size_t end = s->slab_used = place + got;
+  bool lent = true;
+  if (notices != 0) tell_notices(p, notices);
+  if (got > shown && p->master >= 0) {
     if (p->conn != NULL) p->conn->open = false;
-    const int32_t place[2] = {(int32_t)(s->slab_used + shown), (int32_t)(got - shown)};
-    const char *slab = s->slab_data;
-    const size_t end = s->slab_used += got;
     if (p->reaped) p->afterlife += got;
-    /* What was only lent leaves its place to the next drain, which finds it in the CPU's cache. */
-    if (call_js(p, ON_READ, 2, place) && s->slab_data == slab && s->slab_used == end) s->slab_used -= got;
+    const int32_t piece[2] = {(int32_t)(place + shown), (int32_t)(got - shown)};
+    lent = call_js(p, ON_READ, 2, piece);
   }
-  return empty;
+  /* What was only lent leaves its place to the next drain, which finds it in the CPU's cache. */
+  if (lent && s->slab_data == slab && s->slab_used == end) s->slab_used = begin;
+  return turn_end;
 }
 
 /* The master is readable. The caller holds a reference and calls pty_poll() afterwards. */
 void read_turn(struct pty *p) {
   if (p->master < 0 || p->paused || p->hungup || p->reaped || p->lane != NULL) return;
-  bool empty = drain(p);
-  /* What the call has set off may have changed everything. */
-  if (!empty && p->master >= 0 && !p->paused && !p->reaped) bulk_enter(p);
+  const enum turn_end end = drain(p);
+  /* What the calls have set off may have changed everything. */
+  if (end == FULL && p->master >= 0 && !p->paused && !p->reaped) bulk_enter(p);
+}
+
+/* There are notices, though JavaScript wants no output. The caller holds a reference. */
+void read_notices(struct pty *p) {
+  if (p->master < 0 || !p->packet || p->hungup) return;
+  const unsigned notices = p->lane != NULL ? bulk_notices(p) : master_notices(p->master);
+  if (notices != 0) tell_notices(p, notices);
 }
 
 /* The thread of bulk.c has something, or has done with the terminal. */
 void read_lane(struct pty *p) {
-  if (p->paused || p->lane == NULL) return;
+  if (p->lane == NULL) return;
   pty_ref(p);
-  drain(p);
+  if (p->paused)
+    read_notices(p);
+  else
+    drain(p);
   pty_poll(p);
   pty_unref(p);
 }
@@ -86,7 +119,7 @@ void read_lane(struct pty *p) {
 /* One turn for a terminal whose program has been reaped. */
 static void finish_turn(struct pty *p) {
   pty_ref(p);
-  bool over = drain(p) || p->hungup || p->afterlife >= AFTERLIFE_LIMIT;
+  bool over = drain(p) == EMPTY || p->hungup || p->afterlife >= AFTERLIFE_LIMIT;
   if (over && p->master >= 0) {
     pty_close_terminal(p);
     call_js(p, ON_END, 0, NULL);

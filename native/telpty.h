@@ -24,7 +24,7 @@
 
 /* The functions of `AddonCallbacks` in src/pty/binding.ts, in the order of setup(), then those of `ConnectionCallbacks`. */
 enum callback {
-  ON_STARTED, ON_READ, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, PTY_CALLBACKS,
+  ON_STARTED, ON_READ, ON_NOTICE, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, PTY_CALLBACKS,
   ON_INPUT = PTY_CALLBACKS, ON_WRITABLE, ON_URGENT, CALLBACKS
 };
 
@@ -89,6 +89,7 @@ struct pty {
   uv_poll_t master_poll;
   int polled;       /* the events that master_poll waits for */
   bool paused;      /* JavaScript wants no output */
+  bool packet;      /* the master is in packet mode: see packet.c */
   bool hungup;      /* the master reports EIO: no output will come */
   size_t afterlife; /* bytes read since the program was reaped */
   struct lane *lane; /* while another thread reads the master: see bulk.h */
@@ -232,13 +233,23 @@ struct pty *pty_from_js(napi_env env, napi_value value);
 void pty_exports(napi_env env, napi_value exports);
 int signal_foreground(struct pty *p, int signal);
 
+/* packet.c */
+/* The notice that the terminal has dropped its output; 0 where there is no packet mode. */
+extern const unsigned NOTICE_FLUSHED;
+ssize_t master_read(int master, bool packet, char *at, size_t size, unsigned *notices);
+unsigned master_notices(int master);
+size_t packet_keep(char *bytes, size_t length, size_t last);
+void packet_exports(napi_env env, napi_value exports);
+
 /* bulk.c */
 #ifdef __linux__
 void bulk_enter(struct pty *p);
 void bulk_leave(struct pty *p);
 void bulk_dismiss(struct pty *p);
 void bulk_pause(struct pty *p, bool paused);
-size_t bulk_take(struct pty *p, char *room, size_t *shown);
+size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigned *notices);
+unsigned bulk_notices(struct pty *p);
+void bulk_set_packet(struct pty *p, bool on);
 void bulk_start(struct state *s);
 void bulk_stop(struct state *s);
 #else
@@ -246,7 +257,11 @@ static inline void bulk_enter(struct pty *p) { (void)p; }
 static inline void bulk_leave(struct pty *p) { (void)p; }
 static inline void bulk_dismiss(struct pty *p) { (void)p; }
 static inline void bulk_pause(struct pty *p, bool paused) { (void)p, (void)paused; }
-static inline size_t bulk_take(struct pty *p, char *room, size_t *shown) { return (void)p, (void)room, (void)shown, 0; }
+static inline size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigned *notices) {
+  return (void)p, (void)room, (void)shown, (void)notices, 0;
+}
+static inline unsigned bulk_notices(struct pty *p) { return (void)p, 0; }
+static inline void bulk_set_packet(struct pty *p, bool on) { (void)p, (void)on; }
 static inline void bulk_start(struct state *s) { (void)s; }
 static inline void bulk_stop(struct state *s) { (void)s; }
 #endif
@@ -254,6 +269,7 @@ static inline void bulk_stop(struct state *s) { (void)s; }
 /* read.c */
 void read_turn(struct pty *p);
 void read_lane(struct pty *p);
+void read_notices(struct pty *p);
 void read_finish(struct pty *p);
 void read_state_init(struct state *s);
 void read_exports(napi_env env, napi_value exports);

@@ -138,6 +138,15 @@ static napi_value js_flush_input(napi_env env, napi_callback_info info) {
   return js_int(env, tcflush(p->slave, TCIFLUSH) < 0 ? -errno : 0);
 }
 
+/* flushOutput(pty): has the terminal drop what the program has printed and nobody has read, as at its interrupt key */
+static napi_value js_flush_output(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
+  if (p->master < 0) return js_int(env, -EIO);
+  return js_int(env, tcflush(p->slave, TCOFLUSH) < 0 ? -errno : 0);
+}
+
 /* unwritten(pty): how many bytes of a write the terminal has not taken yet */
 static napi_value js_unwritten(napi_env env, napi_callback_info info) {
   napi_value args[1];
@@ -155,5 +164,6 @@ void write_state_init(struct state *s) {
 void write_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "write", js_write);
   export_function(env, exports, "flushInput", js_flush_input);
+  export_function(env, exports, "flushOutput", js_flush_output);
   export_function(env, exports, "unwritten", js_unwritten);
 }

@@ -48,6 +48,8 @@ export interface AddonCallbacks<Owner> {
    * then the next output is put in the same place.
    */
   readonly read: (owner: Owner, offset: number, length: number) => boolean;
+  /** What the terminal tells in packet mode: bits of {@link Addon.notices}. What was read before a flush is not given any more. */
+  readonly notice: (owner: Owner, bits: number) => void;
   /** The rest of a `write` has gone out, or the terminal takes no more. */
   readonly written: (owner: Owner) => void;
   /** A program held by `hold` has ended; it waits for `reap`. */
@@ -114,8 +116,18 @@ export interface Addon {
   /** Resource numbers by lower-case name without `RLIMIT_`. */
   readonly rlimits: Readonly<Record<string, number>>;
 
+  /** Bits of packet mode's notices; 0 where the system has none. */
+  readonly notices: {
+    /** The terminal has dropped the output that nobody had read (TIOCPKT_FLUSHWRITE). */
+    readonly flushed: number;
+    /** ^S and ^Q have become, or ceased to be, what stops and restarts output (TIOCPKT_DOSTOP, TIOCPKT_NOSTOP). */
+    readonly flow: number;
+    /** The modes were set while EXTPROC was on, before or after (TIOCPKT_IOCTL). */
+    readonly modes: number;
+  };
+
   setup<Owner>(callbacks: AddonCallbacks<Owner>): void;
-  /** From now on output is put into `slab`, from its beginning; at least `drainLimit` bytes of it must be left at any time. */
+  /** From now on output is put into `slab`, from its beginning; more than `drainLimit` bytes of it must be left at any time. */
   useSlab(slab: Buffer): void;
   /** The most bytes that one `read` callback reports. */
   readonly drainLimit: number;
@@ -128,12 +140,16 @@ export interface Addon {
   start(owner: object, request: SpawnRequest): NativePty | undefined;
   pause(pty: NativePty): void;
   resume(pty: NativePty): void;
+  /** Whether `notice` is called: also while output is paused. */
+  setPacketMode(pty: NativePty, on: boolean): number;
   /** Writes what the terminal takes now and keeps a copy of the rest for later. Returns the bytes taken. */
   write(pty: NativePty, bytes: Uint8Array): number;
   /** The bytes that `write` kept and has not written yet. */
   unwritten(pty: NativePty): number;
   /** Forgets what `write` kept and drops what the program has not read. */
   flushInput(pty: NativePty): number;
+  /** Has the terminal drop what the program has printed and nobody has read. */
+  flushOutput(pty: NativePty): number;
   resize(pty: NativePty, cols: number, rows: number): number;
   /** Fills `words` with c_iflag, c_oflag, c_cflag, c_lflag, speed, and `cc`. */
   getModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;

@@ -36,6 +36,8 @@ export interface PtyUser {
   output(bytes: Buffer): void;
   /** After `type()` returned false: the terminal has taken everything. */
   drained(): void;
+  /** What the terminal tells: bits of `addon().notices`. Also while output is on {@link Pty.hold}. */
+  notice(bits: number): void;
 }
 
 /** Set by the class's static block, which alone can reach the private parts that the addon's callbacks need. */
@@ -90,6 +92,14 @@ export class Pty extends PtyControl {
     this.#written();
   }
 
+  /**
+   * Has the terminal drop the output that nobody has read, as it does at its interrupt key; what was read from it here
+   * already stays.
+   */
+  flushOutput(): void {
+    if (!this.isClosed) addon().flushOutput(this.native);
+  }
+
   /** Input that was written here and that the terminal has not taken yet, in bytes. */
   get unwritten(): number {
     return this.writableLength - this.#writingLength + addon().unwritten(this.native);
@@ -103,6 +113,8 @@ export class Pty extends PtyControl {
    */
   attach(user: PtyUser | undefined): void {
     this.#user = user;
+    // Where there is no packet mode (not all systems have it), there are no notices.
+    if (!this.isClosed) addon().setPacketMode(this.native, user !== undefined);
     if (user !== undefined) this.resume();
   }
 
@@ -228,19 +240,22 @@ export class Pty extends PtyControl {
           const view = Pty.#slab!.subarray(offset, offset + length);
           if (pty.#user !== undefined) {
             // The view stays good when there is a new slab.
-            if (offset + length > slabSize - drainLimit) Pty.#slab = Pty.#newSlab();
+            if (offset + length >= slabSize - drainLimit) Pty.#slab = Pty.#newSlab();
             pty.#user.output(view);
             return true;
           }
           // A small piece is copied: it may wait for a slow client, and would keep the whole slab for a few bytes.
           const piece = length <= smallPiece ? Buffer.from(view) : view;
           // Before the push: what it sets off may make the addon read again.
-          if (offset + length > slabSize - drainLimit) Pty.#slab = Pty.#newSlab();
+          if (offset + length >= slabSize - drainLimit) Pty.#slab = Pty.#newSlab();
           if (!pty.push(piece) && !pty.isClosed) {
             pty.#paused = true;
             addon().pause(pty.native);
           }
           return false;
+        },
+        notice(pty, bits) {
+          pty.#user?.notice(bits);
         },
         written(pty) {
           pty.#written();

@@ -217,6 +217,9 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.settled();
   }
 
+  /** @internal What the terminal tells. */
+  notice(_bits: number): void {}
+
   /**
    * A turn is over. If nothing here, nor in the session, would do anything with the next key or its echo, they need not come
    * here.

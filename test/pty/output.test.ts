@@ -106,6 +106,7 @@ test('output that is only lent leaves its place to the next', async () => {
       places.add(bytes.byteOffset);
     },
     drained() {},
+    notice() {},
   });
   await closed(pty);
   assert.equal(text, Array.from({ length: 200_000 }, (_, n) => `${n + 1}\n`).join(''));
