@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+
+/** The text of a file of docs/, or of README.md. */
+export function document(name: string): string {
+  return readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
+}
+
+/** The rows of the table whose first column has this heading: the texts of its cells, without the backticks around. */
+export function table(markdown: string, heading: string): string[][] {
+  const lines = markdown.split('\n');
+  const start = lines.findIndex(line => line.startsWith(`| ${heading} `) && line.endsWith('|'));
+  if (start < 0) throw new Error(`there is no table of '${heading}'`);
+  const rest = lines.slice(start + 2);
+  const end = rest.findIndex(line => !line.startsWith('|'));
+  return (end < 0 ? rest : rest.slice(0, end)).map(cells);
+}
+
+function cells(line: string): string[] {
+  return line
+    .slice(1, -1)
+    .split(/(?<!\\)\|/)
+    .map(cell => cell.trim().replace(/^`(.*)`$/, '$1'));
+}
