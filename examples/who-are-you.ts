@@ -6,29 +6,7 @@
  *     telnet 127.0.0.1 6023           (then: do naws, dont naws, will echo, wont echo …)
  */
 import { createServer, readLines, type Session, TelptyError } from 'telpty';
-import {
-  clientKind,
-  decodeMtts,
-  Option,
-  optionName,
-  type Side,
-  sendLocation,
-  type TelnetEvent,
-  terminalSpeed,
-  xDisplayLocation,
-} from 'telpty/protocol';
-
-/** What this server understands beside what every server of telpty does. */
-const more = [terminalSpeed({ ask: true }), xDisplayLocation({ ask: true }), sendLocation({ receive: true })];
-
-/** What an option has told that the session does not keep. */
-type Facts = Map<string, string>;
-
-function remember(facts: Facts, event: TelnetEvent): void {
-  if (event.type === 'terminal-speed') facts.set('speed', `${event.transmit}/${event.receive} bit/s`);
-  else if (event.type === 'x-display-location') facts.set('display', event.display);
-  else if (event.type === 'location') facts.set('location', event.location);
-}
+import { clientKind, decodeMtts, Option, optionName, type Side } from 'telpty/protocol';
 
 /** The client's words are its own: control characters in them must not reach the terminal. */
 const safe = (text: string) =>
@@ -36,7 +14,7 @@ const safe = (text: string) =>
     .slice(1, -1)
     .replace(/[\x7f-\x9f]/g, '?');
 
-function page(session: Session, facts: Facts): string {
+function page(session: Session): string {
   const { terminal, telnet } = session;
   const rows: [string, string][] = [
     ['address', `${session.remoteAddress} port ${session.remotePort}`],
@@ -45,7 +23,9 @@ function page(session: Session, facts: Facts): string {
     ['MTTS', terminal.mtts === undefined ? '' : decodeMtts(terminal.mtts).join(', ')],
     ['window', terminal.columns === undefined ? '' : `${terminal.columns} columns, ${terminal.rows} rows`],
     ['charset', session.charset ?? ''],
-    ...facts,
+    ['speed', terminal.speed === undefined ? '' : `${terminal.speed.transmit} bit/s`],
+    ['X display', terminal.display ?? ''],
+    ['location', terminal.location ?? ''],
     ...session.environ,
   ];
   const known = rows.filter(([, value]) => value !== '');
@@ -86,19 +66,14 @@ function obey({ telnet }: Session, line: string): void {
 
 const server = createServer({
   environ: ['LANG', 'COLORTERM', 'DISPLAY', 'TZ', 'USER', 'EDITOR'],
-  options: more,
   shell: async session => {
-    const facts: Facts = new Map();
     let due: NodeJS.Immediate | undefined;
     const show = () => {
       // Several answers that come together are one page.
       clearImmediate(due);
-      due = setImmediate(() => session.writable && session.write(page(session, facts)));
+      due = setImmediate(() => session.writable && session.write(page(session)));
     };
-    session.on('telnet', event => {
-      remember(facts, event);
-      show();
-    });
+    session.on('telnet', show);
     for (const option of [Option.TSPEED, Option.XDISPLOC, Option.SNDLOC, Option.SGA, Option.BINARY]) {
       session.telnet.request(option, 'remote', true);
     }

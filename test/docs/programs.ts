@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { atExit } from '../support/cleanup.ts';
+import { assertGone, descendantsOf } from '../support/leaks.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const hook = new URL('hook.mjs', import.meta.url).href;
+
+/** The port that the programs of a document name. */
+const PORT = '6023';
+
+/** A program in a document: a block of TypeScript. Those that are run have a name, as in "ts run name". */
+export interface Program {
+  readonly name: string | undefined;
+  readonly code: string;
+}
+
+/** The programs of a document, in order. */
+export function programsOf(markdown: string): Program[] {
+  const blocks = markdown.matchAll(/^```ts(?: run (\S+))?\n(.*?)^```$/gms);
+  return [...blocks].map(([, name, code = '']) => ({ name, code }));
+}
+
+const TSCONFIG = {
+  compilerOptions: {
+    ...{
+      target: 'ES2023',
+      lib: ['ES2023'],
+      module: 'NodeNext',
+      moduleResolution: 'NodeNext',
+      moduleDetection: 'force',
+    },
+    ...{ strict: true, noUncheckedIndexedAccess: true, skipLibCheck: true },
+    ...{ types: ['node'], typeRoots: [join(root, 'node_modules/@types')], rootDir: '.', outDir: 'out' },
+  },
+};
+
+/**
+ * A directory outside of the repository that has `telpty` installed, and in it the programs, compiled. Fails where the
+ * compiler does.
+ */
+export class Workspace implements Disposable {
+  readonly #directory = mkdtempSync(join(tmpdir(), 'telpty-docs-'));
+  readonly #forget = atExit(() => rmSync(this.#directory, { recursive: true, force: true }));
+
+  constructor(programs: readonly Program[]) {
+    const directory = this.#directory;
+    mkdirSync(join(directory, 'node_modules'));
+    symlinkSync(root, join(directory, 'node_modules/telpty'));
+    writeFileSync(join(directory, 'package.json'), '{ "type": "module" }');
+    writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(TSCONFIG));
+    for (const [index, { name, code }] of programs.entries()) {
+      writeFileSync(join(directory, `${name ?? `block-${index + 1}`}.ts`), code);
+    }
+    const compiler = join(root, 'node_modules/typescript/bin/tsc');
+    const { status, stdout } = spawnSync(process.execPath, [compiler, '-p', directory], { encoding: 'utf8' });
+    assert.equal(status, 0, stdout);
+  }
+
+  /** Starts a program. Its port is a free one, or, for a program that connects, the one that is given. */
+  start(name: string, port = 0): Running {
+    const code = readFileSync(join(this.#directory, 'out', `${name}.js`), 'utf8');
+    const file = join(this.#directory, `${name}.js`);
+    writeFileSync(file, code.replaceAll(PORT, String(port)));
+    const child = spawn(process.execPath, ['--import', hook, file], {
+      cwd: this.#directory,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    return new Running(child);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#directory, { recursive: true, force: true });
+    this.#forget();
+  }
+}
+
+/** A program that runs; `await using` stops it and what it has started. */
+export class Running implements AsyncDisposable {
+  readonly #process: ChildProcess;
+  readonly #over: Promise<unknown[]>;
+  readonly #forget: () => void;
+  readonly #listening: Promise<unknown[]>;
+  stdout = '';
+  stderr = '';
+
+  constructor(child: ChildProcess) {
+    this.#process = child;
+    this.#over = once(child, 'close');
+    this.#listening = once(child, 'message');
+    this.#listening.catch(() => {});
+    this.#forget = atExit(() => child.kill('SIGKILL'));
+    child.stdout!.setEncoding('utf8').on('data', text => {
+      this.stdout += text;
+    });
+    child.stderr!.setEncoding('utf8').on('data', text => {
+      this.stderr += text;
+    });
+  }
+
+  /** The port on which it listens. */
+  async port(): Promise<number> {
+    const failed = this.#over.then(([code]) => {
+      throw new Error(`it ended with ${code}: ${this.stderr}`);
+    });
+    failed.catch(() => {});
+    const [port] = await Promise.race([this.#listening, failed]);
+    return port as number;
+  }
+
+  /** Waits for its end, which must be a good one. Returns what it printed. */
+  async output(): Promise<string> {
+    const [code] = await this.#over;
+    assert.equal(code, 0, this.stderr);
+    assert.equal(this.stderr, '');
+    return this.stdout;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const programs = descendantsOf(this.#process.pid!).map(({ pid }) => pid);
+    this.#process.kill('SIGTERM');
+    await this.#over;
+    this.#forget();
+    await assertGone(programs);
+    assert.equal(this.stderr, '');
+  }
+}
