@@ -111,6 +111,33 @@ test('every program that the page says to be run is run', () => {
   assert.deepEqual(named.toSorted(), [...Object.keys(talks), ...Object.keys(clientTalks)].toSorted());
 });
 
+/** The names that an interface declares, in a file of src/. */
+function membersOf(file: string, name: string): string[] {
+  const [, body = ''] = new RegExp(`^export interface ${name}[^{]*\\{\\n(.*?)^\\}`, 'ms').exec(document(file)) ?? [];
+  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, member = '']) => member).sort();
+}
+
+/** The names in the first column of a table; several in a cell stand in backticks of their own. */
+function namesIn(heading: string, after = ''): string[] {
+  const rows = table(text.slice(text.indexOf(after)), heading);
+  return rows.flatMap(([cell = '']) => [...cell.matchAll(/\w+(?:-\w+)*/g)].map(([name]) => name)).sort();
+}
+
+test('the tables of options have all that createServer() and connect() take', () => {
+  assert.deepEqual(namesIn('option'), membersOf('src/server/server.ts', 'ServerOptions'));
+  const waiting = membersOf('src/session/waiting.ts', 'WaitOptions');
+  const connecting = membersOf('src/client/connect.ts', 'ConnectOptions');
+  assert.deepEqual(namesIn('option of `connect()`'), [...connecting, ...waiting].sort());
+});
+
+test("the table of events has all that are a session's own", () => {
+  const streams = new Set(['data', 'end', 'close']);
+  assert.deepEqual(
+    namesIn('event').filter(name => !streams.has(name)),
+    membersOf('src/session/events.ts', 'SessionEvents'),
+  );
+});
+
 test('the table of errors has all codes', () => {
   const source = document('src/errors.ts');
   const codes = [...source.matchAll(/^ {2}\| '(ERR_\w+)'/gm)].map(([, code]) => code);
