@@ -124,7 +124,7 @@ test('a password is shown by nobody, and afterwards the client echoes again', as
   await using host = await Host.start({
     shell: async session => {
       session.write(`it is ${await readLine(session, { prompt: 'Password: ', hidden: true })}`);
-      await new Promise<void>(resolve => session.once('end', resolve));
+      await readLine(session);
     },
   });
   await using wire = await host.connect();
@@ -192,6 +192,30 @@ test('the loop ends at a hang-up, and may say good-bye', async () => {
   wire.send([CMD.IAC, CMD.DO, OPT.LOGOUT]);
   await wire.expect('good-bye');
   await wire.untilEnd();
+});
+
+test('property: whatever is typed, lines are bounded and hold nothing that a terminal would obey', async () => {
+  const bytes = fc.uint8Array({ maxLength: 200 }).map(octets => Buffer.from(octets));
+  const keys = fc
+    .constantFrom('\r\0', '\n', '\x7f', '\x15', '\x1b[', '\x1b', '\u009b', '界', 'é', 'a')
+    .map(key => Buffer.from(key));
+  const typed = fc.array(fc.oneof({ weight: 1, arbitrary: bytes }, { weight: 4, arbitrary: keys }), { maxLength: 40 });
+  await fc.assert(
+    fc.asyncProperty(typed, fc.boolean(), async (pieces, echoes) => {
+      const { host, lines } = await collect({ maxLength: 8 }, echoes ? echo : undefined);
+      await using _host = host;
+      await using wire = await host.connect({ silent: true });
+      for (const piece of pieces) await wire.sent(piece);
+      wire.halfClose();
+      await wire.untilEnd();
+      for (const line of lines) {
+        assert.doesNotMatch(line, /\p{Cc}/u);
+        assert([...line].length <= 8);
+      }
+      assert.deepEqual(await host.outcome(), { result: 'over' });
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test('two readers at once, and options that cannot be meant, are errors', async () => {
