@@ -139,17 +139,20 @@ void termios_apply(struct termios *t, const uint32_t *words, const int16_t *cc) 
   cfsetospeed(t, (speed_t)words[4]);
 }
 
-static bool arguments(napi_env env, napi_callback_info info, struct pty **p, uint32_t **words, int16_t **cc) {
-  napi_value args[3];
+static bool get_mode_arrays(napi_env env, napi_value first, napi_value second, uint32_t **words, int16_t **cc) {
   void *data;
   size_t length;
-  if (!get_args(env, info, 3, args) || (*p = pty_from_js(env, args[0])) == NULL ||
-      !get_bytes(env, args[1], 4, &data, &length) || length < 5)
-    return false;
+  if (!get_bytes(env, first, 4, &data, &length) || length < 5) return false;
   *words = data;
-  if (!get_bytes(env, args[2], 2, &data, &length) || length < NCCS) return false;
+  if (!get_bytes(env, second, 2, &data, &length) || length < NCCS) return false;
   *cc = data;
   return true;
+}
+
+static bool arguments(napi_env env, napi_callback_info info, struct pty **p, uint32_t **words, int16_t **cc) {
+  napi_value args[3];
+  return get_args(env, info, 3, args) && (*p = pty_from_js(env, args[0])) != NULL &&
+         get_mode_arrays(env, args[1], args[2], words, cc);
 }
 
 /*
@@ -164,15 +167,8 @@ static int modes_fd(const struct pty *p) {
 #endif
 }
 
-/* getModes(pty, words, cc) */
-static napi_value js_get_modes(napi_env env, napi_callback_info info) {
-  struct pty *p;
-  uint32_t *words;
-  int16_t *cc;
+static napi_value get_modes(napi_env env, int fd, uint32_t *words, int16_t *cc) {
   struct termios t;
-  if (!arguments(env, info, &p, &words, &cc)) return NULL;
-  int fd = modes_fd(p);
-  if (fd < 0) return js_int(env, -EIO);
   if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
   words[0] = (uint32_t)t.c_iflag;
   words[1] = (uint32_t)t.c_oflag;
@@ -183,17 +179,52 @@ static napi_value js_get_modes(napi_env env, napi_callback_info info) {
   return js_int(env, 0);
 }
 
+static napi_value set_modes(napi_env env, int fd, int when, const uint32_t *words, const int16_t *cc) {
+  struct termios t;
+  if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
+  termios_apply(&t, words, cc);
+  return js_int(env, tcsetattr(fd, when, &t) < 0 ? -errno : 0);
+}
+
+/* getModes(pty, words, cc) */
+static napi_value js_get_modes(napi_env env, napi_callback_info info) {
+  struct pty *p;
+  uint32_t *words;
+  int16_t *cc;
+  if (!arguments(env, info, &p, &words, &cc)) return NULL;
+  int fd = modes_fd(p);
+  return fd < 0 ? js_int(env, -EIO) : get_modes(env, fd, words, cc);
+}
+
 static napi_value js_set_modes(napi_env env, napi_callback_info info) {
   struct pty *p;
   uint32_t *words;
   int16_t *cc;
-  struct termios t;
   if (!arguments(env, info, &p, &words, &cc)) return NULL;
   int fd = modes_fd(p);
-  if (fd < 0) return js_int(env, -EIO);
-  if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
-  termios_apply(&t, words, cc);
-  return js_int(env, tcsetattr(fd, TCSANOW, &t) < 0 ? -errno : 0);
+  return fd < 0 ? js_int(env, -EIO) : set_modes(env, fd, TCSANOW, words, cc);
+}
+
+static bool fd_arguments(napi_env env, napi_callback_info info, int32_t *fd, uint32_t **words, int16_t **cc) {
+  napi_value args[3];
+  return get_args(env, info, 3, args) && napi_get_value_int32(env, args[0], fd) == napi_ok &&
+         get_mode_arrays(env, args[1], args[2], words, cc);
+}
+
+/* getTtyModes(fd, words, cc): of the terminal that a descriptor is open on */
+static napi_value js_get_tty_modes(napi_env env, napi_callback_info info) {
+  int32_t fd;
+  uint32_t *words;
+  int16_t *cc;
+  return fd_arguments(env, info, &fd, &words, &cc) ? get_modes(env, fd, words, cc) : NULL;
+}
+
+/* setTtyModes(fd, words, cc): after what was written has been shown; what was typed stays */
+static napi_value js_set_tty_modes(napi_env env, napi_callback_info info) {
+  int32_t fd;
+  uint32_t *words;
+  int16_t *cc;
+  return fd_arguments(env, info, &fd, &words, &cc) ? set_modes(env, fd, TCSADRAIN, words, cc) : NULL;
 }
 
 static void set_number(napi_env env, napi_value object, const char *name, uint32_t value) {
@@ -226,4 +257,6 @@ void termios_exports(napi_env env, napi_value exports) {
   set_table(env, exports, "rlimits", resources);
   export_function(env, exports, "getModes", js_get_modes);
   export_function(env, exports, "setModes", js_set_modes);
+  export_function(env, exports, "getTtyModes", js_get_tty_modes);
+  export_function(env, exports, "setTtyModes", js_set_tty_modes);
 }

@@ -1,3 +1,3 @@
 /** Character sets: their names, and text in them. */
 export { canonicalCharset, charsetOfLocale, localeCodeset } from './names.ts';
-export { encodeText, type TextDecoder, textDecoder } from './text.ts';
+export { Converter, decoder, type Encoder, encoder, type StreamDecoder } from './text.ts';

@@ -4,21 +4,44 @@ import { check } from '../check.ts';
 import { canonicalCharset, localeCodeset } from './names.ts';
 
 /** Makes text of bytes as they arrive; a character may be cut between two pieces. */
-export interface TextDecoder {
+export interface StreamDecoder {
   /** The characters that are complete. What is none in the set becomes U+FFFD. */
   write(bytes: Uint8Array): string;
 }
 
-/** A decoder that has seen nothing yet. @throws TelptyError `ERR_INVALID_ARGUMENT` for a set that is not known */
-export function textDecoder(charset: string): TextDecoder {
-  // A terminal knows no byte order mark.
-  const decoder = iconv.getDecoder(codecOf(charset), { stripBOM: false });
-  return { write: bytes => decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) };
+/** Makes bytes of text. */
+export interface Encoder {
+  /** Whole characters; one that the set lacks becomes `?`. */
+  write(text: string): Buffer;
 }
 
-/** The bytes of a whole text; a character that the set lacks becomes `?`. @throws as {@link textDecoder} */
-export function encodeText(text: string, charset: string): Buffer {
-  return iconv.encode(text, codecOf(charset));
+/** A decoder that has seen nothing yet. @throws TelptyError `ERR_INVALID_ARGUMENT` for a set that is not known */
+export function decoder(charset: string): StreamDecoder {
+  // A terminal knows no byte order mark.
+  const stream = iconv.getDecoder(codecOf(charset), { stripBOM: false });
+  return { write: bytes => stream.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) };
+}
+
+/** The encoder of a set. @throws as {@link decoder} */
+export function encoder(charset: string): Encoder {
+  const codec = codecOf(charset);
+  return { write: text => iconv.encode(text, codec) };
+}
+
+/** Bytes of one set to bytes of another. */
+export class Converter {
+  readonly #decoder: StreamDecoder;
+  readonly #encoder: Encoder;
+
+  /** @throws as {@link decoder} */
+  constructor(from: string, to: string) {
+    this.#decoder = decoder(from);
+    this.#encoder = encoder(to);
+  }
+
+  write(bytes: Uint8Array): Uint8Array {
+    return this.#encoder.write(this.#decoder.write(bytes));
+  }
 }
 
 function codecOf(charset: string): string {

@@ -1,4 +1,5 @@
 /** What `telpty help` prints; the options come from the tables that also parse them. */
+import { connectOptions } from './connect/options.ts';
 import { type OptionSpec, type OptionTable, serveOptions } from './options.ts';
 
 /** The column where descriptions begin. */
@@ -25,6 +26,19 @@ export const commands: ReadonlyMap<string, Command> = new Map([
         'only on loopback. Durations are written 500ms, 30s, 10m, 2h, sizes 64K, 1M; 0 turns a limit off.',
       ].join('\n'),
       options: serveOptions,
+    },
+  ],
+  [
+    'connect',
+    {
+      summary: 'connect to a Telnet server',
+      usage: 'telpty connect [options] HOST [PORT]',
+      text: [
+        'Connects your terminal to a Telnet server; the port is 23, with TLS 992. The escape key opens a prompt: help',
+        'there tells more. Input that is no terminal is sent as it is, the ends of its lines as Telnet has them, and then',
+        'the server is waited for. The exit status is 0 if the connection ended cleanly, 1 if it failed or broke.',
+      ].join('\n'),
+      options: connectOptions,
     },
   ],
 ]);

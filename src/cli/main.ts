@@ -24,6 +24,9 @@ async function run(argv: readonly string[]): Promise<void> {
     case 'serve':
       await runServe(rest);
       return;
+    case 'connect':
+      await runConnect(rest);
+      return;
     default: {
       const what = first.startsWith('-') ? 'option' : 'command';
       throw usage(`unknown ${what} ${escapeText(first, 60)} (telpty help lists the commands)`);
@@ -42,6 +45,17 @@ async function runServe(argv: readonly string[]): Promise<void> {
   // Loaded late, so that help and errors need no addon, no log and no time.
   const { serve } = await import('./serve.ts');
   await serve(settings);
+}
+
+async function runConnect(argv: readonly string[]): Promise<void> {
+  const { parseConnect } = await import('./connect/settings.ts');
+  const settings = parseConnect(argv);
+  if (settings === 'help') {
+    process.stdout.write(help(['connect']));
+    return;
+  }
+  const { runConnect: run } = await import('./connect/connect.ts');
+  await run(settings);
 }
 
 function help([name]: readonly string[]): string {

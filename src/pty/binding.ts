@@ -154,6 +154,10 @@ export interface Addon {
   /** Fills `words` with c_iflag, c_oflag, c_cflag, c_lflag, speed, and `cc`. */
   getModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;
   setModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;
+  /** As `getModes`, of the terminal that the descriptor is open on: not one of ours. */
+  getTtyModes(fd: number, words: Uint32Array, cc: Int16Array): number;
+  /** As `setModes`, likewise, once all output has been shown. */
+  setTtyModes(fd: number, words: Uint32Array, cc: Int16Array): number;
   /** To the foreground process group, as if its key had been typed, but ahead of unread input. */
   signalForeground(pty: NativePty, signal: number): number;
   /** To the program alone; ESRCH once it has been reaped. */

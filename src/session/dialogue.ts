@@ -1,5 +1,5 @@
 /** Talking to what expects a person at the other end: lines, commands, a login. */
-import { encodeText } from '../charset/index.ts';
+import { encoder } from '../charset/index.ts';
 import { check } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { Option } from '../protocol/index.ts';
@@ -50,7 +50,7 @@ const FAILURE =
 export function sendLine(session: Speaker, text: string, options: LineOptions = {}): boolean {
   check(typeof text === 'string', 'a line must be a string');
   const { eol = session.isClient && session.telnet.isEnabled(Option.BINARY, 'local') ? '\r' : '\r\n' } = options;
-  return session.write(encodeText(`${text}\n`.replace(/\r?\n/g, eol), session.encoding));
+  return session.write(encoder(session.encoding).write(`${text}\n`.replace(/\r?\n/g, eol)));
 }
 
 /** See `Session.exec`. */

@@ -1,5 +1,5 @@
 /** Reading a session as text, up to what one waits for. */
-import { type TextDecoder, textDecoder } from '../charset/index.ts';
+import { decoder } from '../charset/index.ts';
 import { check, checkWhole } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import type { Speaker } from './speaker.ts';
@@ -131,14 +131,14 @@ class Received {
   text = '';
   length = 0;
   readonly #charset: string;
-  readonly #decoder: TextDecoder;
+  readonly #decoder: ReturnType<typeof decoder>;
   readonly #chunks: Buffer[] = [];
   /** Characters that are used up. */
   #used = 0;
 
   constructor(charset: string) {
     this.#charset = charset;
-    this.#decoder = textDecoder(charset);
+    this.#decoder = decoder(charset);
   }
 
   add(chunk: Buffer): void {
@@ -158,11 +158,11 @@ class Received {
    */
   unused(): Buffer {
     const bytes = Buffer.concat(this.#chunks);
-    const decoder = textDecoder(this.#charset);
+    const again = decoder(this.#charset);
     let at = 0;
     for (let missing = this.#used; missing > 0 && at < bytes.length; ) {
       const step = Math.max(1, missing >> 1);
-      missing -= decoder.write(bytes.subarray(at, at + step)).length;
+      missing -= again.write(bytes.subarray(at, at + step)).length;
       at += step;
     }
     return bytes.subarray(at);

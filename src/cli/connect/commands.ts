@@ -1,0 +1,160 @@
+/** The commands of the prompt that the escape key opens. */
+import { Command, optionName, type Side } from '../../protocol/index.ts';
+import type { Session } from '../../session/session.ts';
+import { escapeText } from '../../shells/escape.ts';
+import { formatAddress, formatBytes, formatDuration } from '../format.ts';
+import { caret, escapeCharacter } from './options.ts';
+import type { InputMode } from './settings.ts';
+import type { Toggle } from './toggles.ts';
+
+/** What the commands work on. */
+export interface Controls {
+  readonly session: Session;
+  mode: InputMode;
+  escapeKey: number | undefined;
+  /** How keys are treated at the moment, in words. */
+  readonly discipline: string;
+  /** What may be toggled, by name. */
+  readonly toggles: ReadonlyMap<string, Toggle>;
+  /** Types the escape key itself. */
+  typeEscape(): void;
+  synch(): void;
+  suspend(): void;
+  leave(): void;
+  /** Prints one line. */
+  say(line: string): void;
+}
+
+interface PromptCommand {
+  readonly usage: string;
+  readonly help: string;
+  /** Returns what is wrong with the words, if something is. */
+  run(controls: Controls, words: readonly string[]): string | undefined;
+}
+
+/** What `send` sends by name. */
+const SIGNALS: ReadonlyMap<string, number> = new Map([
+  ['ayt', Command.AYT],
+  ['ip', Command.IP],
+  ['ao', Command.AO],
+  ['brk', Command.BRK],
+  ['ec', Command.EC],
+  ['el', Command.EL],
+  ['ga', Command.GA],
+  ['nop', Command.NOP],
+  ['eor', Command.EOR],
+  ['eof', Command.EOF],
+  ['susp', Command.SUSP],
+  ['abort', Command.ABORT],
+]);
+
+const MODES: readonly InputMode[] = ['auto', 'character', 'line'];
+
+const COMMANDS: Readonly<Record<string, PromptCommand>> = {
+  close: { usage: 'close', help: 'end the connection', run: controls => void controls.leave() },
+  quit: { usage: 'quit', help: 'the same', run: controls => void controls.leave() },
+  status: { usage: 'status', help: 'tell about the connection', run: tellStatus },
+  send: { usage: `send ${[...SIGNALS.keys(), 'synch', 'escape'].join('|')}`, help: 'send a command', run: send },
+  mode: { usage: `mode ${MODES.join('|')}`, help: 'how keys are treated', run: changeMode },
+  toggle: { usage: 'toggle NAME', help: 'switch something on or off', run: toggle },
+  set: { usage: 'set escape CHAR', help: 'another key for this prompt', run: set },
+  z: { usage: 'z', help: 'suspend telpty', run: controls => void controls.suspend() },
+  help: { usage: 'help', help: 'show this; ? does the same', run: help },
+};
+
+/**
+ * Runs a line of the prompt.
+ *
+ * @returns whether it was understood; else it has been said what is wrong.
+ */
+export function runCommand(controls: Controls, line: string): boolean {
+  const [given = '', ...words] = line.trim().split(/\s+/);
+  const command = find(given);
+  const wrong =
+    command === undefined ? `there is no command ${shown(given)} (help lists them)` : command.run(controls, words);
+  if (wrong !== undefined) controls.say(wrong);
+  return wrong === undefined;
+}
+
+/** By its name, or by the beginning of it if no other begins so. */
+function find(given: string): PromptCommand | undefined {
+  const name = given === '?' ? 'help' : given;
+  if (Object.hasOwn(COMMANDS, name)) return COMMANDS[name];
+  const names = Object.keys(COMMANDS).filter(one => one.startsWith(name));
+  return names.length === 1 ? COMMANDS[names[0]!] : undefined;
+}
+
+const shown = (word: string) => escapeText(word, 40);
+
+function send(controls: Controls, words: readonly string[]): string | undefined {
+  if (words.length === 0) return `usage: ${COMMANDS.send!.usage}`;
+  for (const word of words) {
+    const known = SIGNALS.has(word) || word === 'synch' || word === 'escape';
+    if (!known) return `there is nothing called ${shown(word)} to send`;
+  }
+  for (const word of words) {
+    const code = SIGNALS.get(word);
+    if (code !== undefined) controls.session.telnet.command(code);
+    else if (word === 'synch') controls.synch();
+    else controls.typeEscape();
+  }
+  return undefined;
+}
+
+function changeMode(controls: Controls, [word]: readonly string[]): string | undefined {
+  const mode = MODES.find(one => one === word);
+  if (mode === undefined) return `usage: ${COMMANDS.mode!.usage}`;
+  controls.mode = mode;
+  return undefined;
+}
+
+function toggle(controls: Controls, [name]: readonly string[]): string | undefined {
+  const found = controls.toggles.get(name ?? '');
+  if (found === undefined) {
+    for (const [each, one] of controls.toggles) {
+      controls.say(`  ${each.padEnd(10)} ${one.get() ? 'on ' : 'off'} ${one.help}`);
+    }
+    return name === undefined ? undefined : `there is nothing called ${shown(name)} to toggle`;
+  }
+  const on = !found.get();
+  found.set(on);
+  controls.say(`${name} is ${on ? 'on' : 'off'}`);
+  return undefined;
+}
+
+function set(controls: Controls, [what, value = '']: readonly string[]): string | undefined {
+  if (what !== 'escape') return `usage: ${COMMANDS.set!.usage}`;
+  try {
+    controls.escapeKey = escapeCharacter(value);
+  } catch {
+    return `${shown(value)} is not a key: write one character, ^ and a letter, or none`;
+  }
+  return undefined;
+}
+
+function tellStatus(controls: Controls): undefined {
+  const { session, discipline, escapeKey } = controls;
+  const enabled = (side: Side) =>
+    session.telnet
+      .codes()
+      .filter(code => session.telnet.isEnabled(code, side))
+      .map(optionName)
+      .join(', ') || 'none';
+  controls.say(
+    `Connected to ${formatAddress(session.remoteAddress, session.remotePort)} for ${formatDuration(session.age)}.`,
+  );
+  controls.say(`Keys: ${discipline}. Escape character: ${escapeKey === undefined ? 'none' : `'${caret(escapeKey)}'`}.`);
+  controls.say(`Options here: ${enabled('local')}; there: ${enabled('remote')}.`);
+  controls.say(`Character set: ${session.encoding}${session.charset === undefined ? '' : ' (negotiated)'}.`);
+  controls.say(`Received ${formatBytes(session.bytesRead)}, sent ${formatBytes(session.bytesWritten)}.`);
+}
+
+function help(controls: Controls): undefined {
+  for (const { usage, help: text } of Object.values(COMMANDS)) {
+    if (usage.length > 14) {
+      controls.say(`  ${usage}`);
+      controls.say(`  ${''.padEnd(14)} ${text}`);
+    } else controls.say(`  ${usage.padEnd(14)} ${text}`);
+  }
+  controls.say(`  names to toggle: ${[...controls.toggles.keys()].join(', ')}`);
+}

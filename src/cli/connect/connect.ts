@@ -1,0 +1,108 @@
+/** `telpty connect`: settings in, a session on the user's terminal or on pipes. */
+import { readFileSync } from 'node:fs';
+import { charsetOfLocale } from '../../charset/index.ts';
+import { connect } from '../../client/connect.ts';
+import { TelptyError } from '../../errors.ts';
+import { flowControl, linemode, specialCharactersOf } from '../../protocol/index.ts';
+import { systemError } from '../../pty/binding.ts';
+import type { Session } from '../../session/session.ts';
+import { isTerminalName } from '../../shells/environment.ts';
+import { escapeText } from '../../shells/escape.ts';
+import type { TerminalOptions } from './discipline.ts';
+import { Interactive } from './interactive.ts';
+import { LocalTerminal } from './local-terminal.ts';
+import { caret } from './options.ts';
+import { runPiped } from './piped.ts';
+import type { ConnectSettings } from './settings.ts';
+
+/** Terminals of people who do not say which they have. */
+const USUAL_LOCAL = 'UTF-8';
+
+/**
+ * Connects, and returns when the connection has ended cleanly.
+ *
+ * @throws TelptyError where it was not: `ERR_CONNECT`, `ERR_TLS`, `ERR_SESSION_CLOSED`; `ERR_RUNTIME` for a missing file.
+ */
+export async function runConnect(settings: ConnectSettings): Promise<void> {
+  const local = localCharset(process.env);
+  // Nobody reads what is shown any more: there is nothing left to do, and nothing wrong.
+  process.stdout.on('error', () => process.exit(0));
+  if (process.stdin.isTTY) {
+    const terminal = new LocalTerminal(process.stdin);
+    const options = terminalOptions(terminal);
+    const session = await open(settings, local, options);
+    const { mode, escapeKey, host } = settings;
+    const interactive = new Interactive({ session, terminal, options, mode, escapeKey, local });
+    interactive.say(`Connected to ${escapeText(host)}.`);
+    if (escapeKey !== undefined) interactive.say(`Escape character is '${caret(escapeKey)}'.`);
+    await interactive.run();
+    finish(session);
+  } else {
+    const session = await open(settings, local);
+    await runPiped(session, settings.encoding === undefined ? undefined : local);
+    finish(session);
+  }
+  // What the reader of a pipe has not taken yet.
+  await new Promise(resolve => process.stdout.write('', resolve));
+}
+
+/** What a client with a terminal can do beyond others. */
+function terminalOptions(terminal: LocalTerminal): TerminalOptions {
+  return {
+    linemode: linemode({
+      role: 'client',
+      accept: proposed => ({ ...proposed, softTab: false, litEcho: false }),
+      characters: specialCharactersOf(terminal.controls),
+    }),
+    flowControl: flowControl({ local: true }),
+  };
+}
+
+function open(settings: ConnectSettings, local: string, options?: TerminalOptions): Promise<Session> {
+  const { host, port, tls, encoding, sendEnv, mode } = settings;
+  const { columns, rows, isTTY } = process.stdout;
+  const told = sendEnv.flatMap(name => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  // Who asks for one of the two modes does not want to be told another by the server.
+  const { linemode, flowControl } = options ?? {};
+  const own = [...(linemode && mode === 'auto' ? [linemode] : []), ...(flowControl ? [flowControl] : [])];
+  return connect({
+    host,
+    port,
+    timeout: 0,
+    tls: tls && { ...(tls.caFile && { ca: readCa(tls.caFile) }), rejectUnauthorized: tls.verify },
+    terminal: { type: settings.term ?? terminalType(options !== undefined), ...(isTTY && { columns, rows }) },
+    environ: Object.fromEntries(told),
+    encoding: encoding ?? local,
+    options: own,
+  });
+}
+
+/** A program that reads pipes has no use for escape sequences. */
+function terminalType(isInteractive: boolean): string {
+  const { TERM = '' } = process.env;
+  return isInteractive && process.stdout.isTTY && isTerminalName(TERM) ? TERM : 'dumb';
+}
+
+function localCharset({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv): string {
+  return charsetOfLocale(LC_ALL || LC_CTYPE || LANG || '') ?? USUAL_LOCAL;
+}
+
+function readCa(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    throw new TelptyError('ERR_RUNTIME', `--tls-ca: cannot read ${file}: ${code}`, { file, errno: code });
+  }
+}
+
+/** @throws TelptyError `ERR_SESSION_CLOSED` if the connection broke. */
+function finish({ errored }: Session): void {
+  if (errored === null) return;
+  const { errno = 0, message } = errored as NodeJS.ErrnoException;
+  const text = errno < 0 ? systemError(-errno).text : message;
+  throw new TelptyError('ERR_SESSION_CLOSED', `the connection broke: ${text}`, { cause: errored });
+}

@@ -1,0 +1,297 @@
+/** A person at a terminal. */
+import { Command, Option, type TelnetEvent, terminalControlsOf } from '../../protocol/index.ts';
+import type { Session } from '../../session/session.ts';
+import type { Controls } from './commands.ts';
+import { COOKED, type Discipline, describeDiscipline, disciplineOf, type TerminalOptions } from './discipline.ts';
+import { Keyboard } from './keyboard.ts';
+import type { LocalTerminal } from './local-terminal.ts';
+import { caret } from './options.ts';
+import { Prompt } from './prompt.ts';
+import { Screen } from './screen.ts';
+import type { InputMode } from './settings.ts';
+import { handleSignals, stopSelf } from './signals.ts';
+import { sessionToggles, type Toggle } from './toggles.ts';
+
+/** How long what the server sends is not shown after an interrupt that it does not acknowledge, in milliseconds. */
+const DROP_MS = 1_000;
+/** How long the server may take to close its side when the user has closed ours, in milliseconds. */
+const LEAVE_MS = 1_000;
+
+/** What makes a server send each key's echo itself. */
+const AT_ONCE = [Option.SGA, Option.ECHO] as const;
+
+/** What an interactive session is made of. */
+export interface InteractiveOptions {
+  readonly session: Session;
+  readonly terminal: LocalTerminal;
+  readonly options: TerminalOptions;
+  readonly mode: InputMode;
+  readonly escapeKey: number | undefined;
+  /** The character set of the user's terminal. */
+  readonly local: string;
+}
+
+/** Joins the user's terminal and a session until the session is over. */
+export class Interactive implements Controls {
+  readonly session: Session;
+  readonly toggles: ReadonlyMap<string, Toggle>;
+  readonly #terminal: LocalTerminal;
+  readonly #options: TerminalOptions;
+  readonly #screen: Screen;
+  readonly #keyboard: Keyboard;
+  readonly #prompt: Prompt;
+  #mode: InputMode;
+  #escapeKey: number | undefined;
+  /** What the user wants whatever the server says. */
+  #echo: boolean | undefined;
+  #leaving = false;
+  #dropTimer: NodeJS.Timeout | undefined;
+
+  constructor({ session, terminal, options, mode, escapeKey, local }: InteractiveOptions) {
+    this.session = session;
+    this.#terminal = terminal;
+    this.#options = options;
+    this.#mode = mode;
+    this.#escapeKey = escapeKey;
+    this.#screen = new Screen(session, process.stdout, local);
+    this.#keyboard = new Keyboard(session, local);
+    this.#prompt = new Prompt(
+      this,
+      () => terminal.endOfFile,
+      () => this.#promptChanged(),
+    );
+    const localecho: Toggle = {
+      help: 'show here what is typed',
+      get: () => this.#discipline.echo,
+      set: on => {
+        this.#echo = on;
+      },
+    };
+    const others = sessionToggles(session, this.#screen, line => this.say(line));
+    this.toggles = new Map([...others, ['localecho', localecho]]);
+  }
+
+  /** Resolves when the session is closed, and the terminal given back. */
+  async run(): Promise<void> {
+    const { session } = this;
+    const { stdin, stdout } = process;
+    const restore = () => this.#terminal.restore();
+    process.on('exit', restore);
+    const forget = handleSignals({
+      SIGINT: () => this.#interrupt(),
+      SIGQUIT: () => this.#send(Command.ABORT, 'SIGQUIT'),
+      SIGTSTP: () => this.#stop(),
+      SIGCONT: () => this.#continued(),
+    });
+    const typed = (chunk: Buffer) => this.#typed(chunk);
+    const resized = () => this.#tellSize();
+    // The terminal is gone; or, where its modes cannot be set, the key for the end of a file was pressed.
+    const ended = () => this.leave();
+    session.on('telnet', event => this.#heard(event)).on('drain', () => void stdin.resume());
+    stdout.on('resize', resized);
+    this.#adapt();
+    stdin.on('data', typed).once('end', ended).resume();
+    try {
+      if (!session.closed) await new Promise<void>(resolve => session.once('close', resolve));
+    } finally {
+      forget();
+      clearTimeout(this.#dropTimer);
+      stdout.off('resize', resized);
+      stdin.off('data', typed).off('end', ended).pause();
+      process.off('exit', restore);
+      restore();
+    }
+    if (!this.#leaving && session.errored === null) this.say('\nConnection closed by foreign host.');
+  }
+
+  // What the commands of the prompt use.
+
+  get mode(): InputMode {
+    return this.#mode;
+  }
+
+  set mode(mode: InputMode) {
+    this.#mode = mode;
+    this.#echo = undefined;
+    if (mode === 'character') for (const code of AT_ONCE) this.session.telnet.request(code, 'remote', true);
+    this.#insist();
+  }
+
+  get escapeKey(): number | undefined {
+    return this.#escapeKey;
+  }
+
+  set escapeKey(key: number | undefined) {
+    this.#escapeKey = key;
+    this.say(key === undefined ? 'There is no escape character.' : `Escape character is '${caret(key)}'.`);
+  }
+
+  get discipline(): string {
+    return describeDiscipline(this.#discipline);
+  }
+
+  typeEscape(): void {
+    if (this.#escapeKey !== undefined) this.#keyboard.keys(Buffer.of(this.#escapeKey));
+  }
+
+  synch(): void {
+    this.session.telnet.command(Command.DM);
+  }
+
+  suspend(): void {
+    if (this.#prompt.isOpen) this.#prompt.close();
+    else this.say('');
+    this.#terminal.restore();
+    stopSelf();
+    this.#continued();
+  }
+
+  leave(): void {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    // To read on is what lets the server close in peace.
+    this.#screen.dropping = true;
+    this.#screen.held = false;
+    this.session.end();
+    const timer = setTimeout(() => this.session.destroy(), LEAVE_MS);
+    this.session.once('close', () => clearTimeout(timer));
+    this.say('Connection closed.');
+  }
+
+  say(line: string): void {
+    // Where each key is sent at once, the terminal leaves output as it is.
+    process.stderr.write(process.stderr.isTTY ? `${line.replace(/\n/g, '\r\n')}\r\n` : `${line}\n`);
+  }
+
+  // How keys are treated.
+
+  get #discipline(): Discipline {
+    const wanted = disciplineOf(this.session.telnet, this.#mode, this.#options);
+    return this.#echo === undefined ? wanted : { ...wanted, echo: this.#echo };
+  }
+
+  #adapt(): void {
+    if (this.#prompt.isOpen) this.#terminal.apply(COOKED, undefined);
+    else this.#terminal.apply(this.#discipline, this.#escapeKey);
+  }
+
+  /** Whoever wants lines tells a server that would echo them. (One that only echoes hides a password.) */
+  #insist(): void {
+    const { telnet } = this.session;
+    const isOn = (code: number) => telnet.isEnabled(code, 'remote') && !telnet.isPending(code, 'remote');
+    if (this.#mode === 'line' && AT_ONCE.every(isOn)) {
+      for (const code of AT_ONCE) telnet.request(code, 'remote', false);
+    }
+  }
+
+  #heard(event: TelnetEvent): void {
+    if (event.type === 'special-characters') this.#terminal.useKeys(terminalControlsOf(event.changed));
+    else if (event.type === 'timing-mark' && event.by === 'us') this.#stopDropping();
+    else if (event.type === 'option' || event.type === 'linemode' || event.type === 'flow-control') {
+      if (event.type === 'option') this.#insist();
+      this.#adapt();
+    }
+  }
+
+  #tellSize(): void {
+    if (this.session.destroyed) return;
+    const { columns, rows } = process.stdout;
+    this.session.resize(columns, rows);
+  }
+
+  // What is typed.
+
+  #typed(chunk: Buffer): void {
+    let rest = chunk;
+    while (rest.length > 0 && !this.#leaving) {
+      if (this.#prompt.isOpen) {
+        rest = this.#prompt.type(rest);
+        continue;
+      }
+      const at = indexOf(rest, this.#escapeKey);
+      this.#type(at < 0 ? rest : rest.subarray(0, at));
+      if (at >= 0) this.#prompt.open();
+      rest = at < 0 ? rest.subarray(rest.length) : rest.subarray(at + 1);
+    }
+    if (this.session.writableNeedDrain && !this.#prompt.isOpen) process.stdin.pause();
+  }
+
+  #type(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    const { edit, echo } = this.#discipline;
+    if (edit) this.#typeLines(bytes);
+    else if (echo) this.#keyboard.lines(bytes);
+    else this.#keyboard.keys(bytes);
+  }
+
+  /** Lines that were edited here; the key for the end of a file is none where it ends what was typed on a line. */
+  #typeLines(bytes: Buffer): void {
+    const key = this.#terminal.endOfFile;
+    let rest = bytes;
+    for (let at = indexOf(rest, key); at >= 0; at = indexOf(rest, key)) {
+      const before = rest.subarray(0, at);
+      if (before.length > 0) this.#keyboard.lines(before);
+      if (before.length === 0 || before.at(-1) === LF) this.#typeEndOfFile(key!);
+      rest = rest.subarray(at + 1);
+    }
+    if (rest.length > 0) this.#keyboard.lines(rest);
+  }
+
+  #typeEndOfFile(key: number): void {
+    const { telnet } = this.session;
+    if (telnet.isEnabled(Option.LINEMODE, 'local')) telnet.command(Command.EOF);
+    else this.#keyboard.keys(Buffer.of(key));
+  }
+
+  #promptChanged(): void {
+    this.#screen.held = this.#prompt.isOpen;
+    this.#adapt();
+  }
+
+  // Signals.
+
+  #interrupt(): void {
+    if (this.#prompt.isOpen) this.#prompt.cancel();
+    else this.#send(Command.IP, 'SIGINT');
+  }
+
+  /** A key that is a command here was pressed. Where keys are none, the signal came from outside, and means us. */
+  #send(command: number, signal: 'SIGINT' | 'SIGQUIT'): void {
+    if (!this.#discipline.signals) process.exit(signal === 'SIGINT' ? 130 : 131);
+    // In one packet: so the mark comes back before anything that the interrupt makes the program say.
+    this.session.together(() => {
+      this.session.telnet.command(command);
+      this.synch();
+      this.session.telnet.request(Option.TIMING_MARK, 'remote', true);
+    });
+    this.#screen.dropping = true;
+    clearTimeout(this.#dropTimer);
+    this.#dropTimer = setTimeout(() => this.#stopDropping(), DROP_MS);
+  }
+
+  #stopDropping(): void {
+    clearTimeout(this.#dropTimer);
+    this.#screen.dropping = this.#leaving;
+  }
+
+  #stop(): void {
+    const isTheirs = this.session.telnet.isEnabled(Option.LINEMODE, 'local') && this.#discipline.signals;
+    if (isTheirs && !this.#prompt.isOpen) this.session.telnet.command(Command.SUSP);
+    else this.suspend();
+  }
+
+  /** We were stopped, and somebody else has had the terminal. */
+  #continued(): void {
+    if (this.#leaving || this.session.closed) return;
+    this.#terminal.reapply();
+    // Of a change meanwhile nobody has told us; Node looks when this comes.
+    process.kill(process.pid, 'SIGWINCH');
+    if (this.#prompt.isOpen) this.#prompt.show();
+  }
+}
+
+const LF = 0x0a;
+
+function indexOf(bytes: Buffer, byte: number | null | undefined): number {
+  return byte === null || byte === undefined ? -1 : bytes.indexOf(byte);
+}

@@ -1,0 +1,54 @@
+/** What the user types, on its way to the server. */
+import { Converter } from '../../charset/index.ts';
+import { Option } from '../../protocol/index.ts';
+import type { Session } from '../../session/session.ts';
+
+const CR = 0x0d;
+const LF = 0x0a;
+const RETURN = Buffer.of(CR);
+const NEW_LINE = Buffer.of(CR, LF);
+
+/** Types into a session, in its character set. */
+export class Keyboard {
+  readonly #session: Session;
+  readonly #local: string | undefined;
+  #converter: { to: string; converter: Converter } | undefined;
+
+  /** @param local the character set of what is typed; without it nothing is converted. */
+  constructor(session: Session, local: string | undefined) {
+    this.#session = session;
+    this.#local = local;
+  }
+
+  /** Types keys as a terminal gives them one by one: Return is CR. */
+  keys(bytes: Uint8Array): void {
+    this.#session.write(this.#convert(bytes), () => {
+      // A Return is to arrive when it is pressed, so no LF follows it: the server need not wait for what does (RFC 854).
+      if (bytes[bytes.length - 1] === CR) this.#session.telnet.flush();
+    });
+  }
+
+  /**
+   * Types text in which lines end in LF, or CR LF: those become Telnet's end of a line, which is CR LF, and under BINARY,
+   * where bytes are keys, CR (RFC 854, RFC 856).
+   */
+  lines(bytes: Uint8Array): void {
+    const end = this.#session.telnet.isEnabled(Option.BINARY, 'local') ? RETURN : NEW_LINE;
+    const parts: Uint8Array[] = [];
+    let at = 0;
+    for (let lf = bytes.indexOf(LF); lf >= 0; lf = bytes.indexOf(LF, at)) {
+      const length = lf > at && bytes[lf - 1] === CR ? lf - 1 : lf;
+      parts.push(this.#convert(bytes.subarray(at, length)), end);
+      at = lf + 1;
+    }
+    parts.push(this.#convert(bytes.subarray(at)));
+    this.#session.write(Buffer.concat(parts));
+  }
+
+  #convert(bytes: Uint8Array): Uint8Array {
+    const to = this.#session.encoding;
+    if (this.#local === undefined || to === this.#local) return bytes;
+    if (this.#converter?.to !== to) this.#converter = { to, converter: new Converter(this.#local, to) };
+    return this.#converter.converter.write(bytes);
+  }
+}

@@ -1,0 +1,84 @@
+/** The user's own terminal: set as the session needs it, and given back as it was, whatever happens. */
+import { type TerminalControl, type TerminalControls, terminalControls } from '../../protocol/index.ts';
+import { Tty } from '../../pty/tty.ts';
+import type { Discipline } from './discipline.ts';
+
+/** What a terminal without modes to read has at these keys. */
+const END_OF_FILE = 0x04;
+
+/** Keys that are needed here for something else: they end a line at once, see {@link LocalTerminal.apply}. */
+const TAKEN: ReadonlySet<TerminalControl> = new Set(['veof', 'veol', 'veol2']);
+
+export class LocalTerminal {
+  readonly #stdin: typeof process.stdin;
+  /** Undefined without the addon: then Node's raw mode has to do, and in lines the escape key works at their end. */
+  readonly #tty: Tty | undefined;
+  /** What has been set last. */
+  #last: { discipline: Discipline; escapeKey: number | undefined } | undefined;
+  /** Whether somebody else may have the terminal now. */
+  #isGiven = false;
+  /** Keys that the server has named (SLC), which are used instead of the user's own. */
+  #keys: TerminalControls = {};
+
+  constructor(stdin: typeof process.stdin) {
+    this.#stdin = stdin;
+    this.#tty = Tty.open(stdin.fd);
+  }
+
+  /** The user's own control characters, for the server. */
+  get controls(): TerminalControls {
+    const found = this.#tty?.found ?? {};
+    return Object.fromEntries(Object.values(terminalControls).map(name => [name, found[name]]));
+  }
+
+  /** The key that means the end of a file; `null` if there is none. */
+  get endOfFile(): number | null {
+    return this.#keys.veof ?? this.#tty?.found.veof ?? END_OF_FILE;
+  }
+
+  /** Takes over keys that the server has named. */
+  useKeys(keys: TerminalControls): void {
+    this.#keys = { ...this.#keys, ...keys };
+    if (this.#last !== undefined) this.apply(this.#last.discipline, this.#last.escapeKey);
+  }
+
+  /**
+   * Sets the terminal. The escape key has to arrive when it is pressed, also in the middle of a line, and the key for the
+   * end of a file as a byte, not as the end of standard input, which could not be read again: so both are made keys that end
+   * a line.
+   */
+  apply(discipline: Discipline, escapeKey: number | undefined): void {
+    this.#last = { discipline, escapeKey };
+    this.#isGiven = false;
+    if (this.#tty === undefined) {
+      this.#stdin.setRawMode(!discipline.edit);
+      return;
+    }
+    const { edit, echo, signals, flow } = discipline;
+    const own = edit ? Object.entries(this.#keys).filter(([name]) => !TAKEN.has(name as TerminalControl)) : [];
+    const keys = Object.fromEntries(own);
+    if (edit) {
+      const line = { veol: escapeKey ?? null, veol2: this.endOfFile, veof: null };
+      this.#tty.set({ ...keys, icanon: true, iexten: true, icrnl: true, echo, isig: signals, ixon: flow, ...line });
+    } else {
+      // With an echo here, Return is to be shown as a new line.
+      const plain = { icanon: false, iexten: false, istrip: false, inlcr: false, igncr: false, vmin: 1, vtime: 0 };
+      this.#tty.set({ ...keys, ...plain, icrnl: echo, opost: echo, echo, isig: signals, ixon: flow });
+    }
+  }
+
+  /** Sets again what was set last, after the user's shell has had the terminal. */
+  reapply(): void {
+    // Not where it was not given back: then these would be our own modes.
+    if (this.#isGiven) this.#tty?.look();
+    if (this.#last !== undefined) this.apply(this.#last.discipline, this.#last.escapeKey);
+  }
+
+  /** Gives the terminal back as it was. */
+  restore(): void {
+    if (this.#last === undefined || this.#isGiven) return;
+    this.#isGiven = true;
+    if (this.#tty === undefined) this.#stdin.setRawMode(false);
+    else this.#tty.restore();
+  }
+}

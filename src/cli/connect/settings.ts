@@ -1,0 +1,67 @@
+/** What `telpty connect` was told: complete, checked, and typed. */
+import { evaluate, splitArguments } from '../arguments.ts';
+import { host, port, usage } from '../values.ts';
+import { connectOptions } from './options.ts';
+
+/** How keys become input of the server. */
+export type InputMode = 'auto' | 'character' | 'line';
+
+export interface ConnectSettings {
+  readonly host: string;
+  /** Undefined: Telnet's, or with TLS that of telnets. */
+  readonly port: number | undefined;
+  /** Undefined: no TLS. */
+  readonly tls: { readonly caFile: string | undefined; readonly verify: boolean } | undefined;
+  /** Canonical name. Undefined: what is negotiated, else that of the locale. */
+  readonly encoding: string | undefined;
+  readonly mode: InputMode;
+  readonly term: string | undefined;
+  /** The byte of the key. Undefined: none. */
+  readonly escapeKey: number | undefined;
+  readonly sendEnv: readonly string[];
+}
+
+/**
+ * Reads the arguments of `telpty connect`. Gives `'help'` when help was asked for.
+ *
+ * @throws TelptyError `ERR_USAGE`.
+ */
+export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' {
+  const { given, operands, help } = splitArguments(connectOptions, argv);
+  if (help) return 'help';
+  const values = evaluate(connectOptions, given);
+  const [name, number, ...more] = operands;
+  if (name === undefined) throw usage('connect: no HOST given (telpty connect [options] HOST [PORT])');
+  if (more.length > 0 || number?.startsWith('-')) {
+    throw usage('connect: too many words (telpty connect [options] HOST [PORT]: options come first)');
+  }
+  const { tls, 'tls-ca': caFile, 'tls-no-verify': careless } = values;
+  if (!tls && caFile !== undefined) throw usage('--tls-ca: needs --tls');
+  if (!tls && careless) throw usage('--tls-no-verify: needs --tls');
+  if (careless && caFile !== undefined) throw usage('--tls-ca: has no effect with --tls-no-verify');
+  return {
+    host: named('HOST', () => host(name)),
+    port: number === undefined ? undefined : named('PORT', () => portOf(number)),
+    tls: tls ? { caFile, verify: !careless } : undefined,
+    encoding: values.encoding,
+    mode: values.mode,
+    term: values.term,
+    escapeKey: values.escape,
+    sendEnv: values['send-env'],
+  };
+}
+
+function portOf(text: string): number {
+  const number = port(text);
+  if (number === 0) throw usage('0 is not a port to connect to');
+  return number;
+}
+
+/** An error about an operand says which. */
+function named<T>(what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw error instanceof Error ? usage(`${what}: ${error.message}`) : error;
+  }
+}

@@ -1,0 +1,29 @@
+/** Signals of a program that has changed its terminal. */
+
+/** What ends us, with its exit status; the terminal is given back on the way out. */
+const LAST: readonly (readonly [NodeJS.Signals, number])[] = [
+  ['SIGHUP', 129],
+  ['SIGTERM', 143],
+];
+
+/** Handles the signals that are named, and ends the process at those that mean its end. Returns what ends this. */
+export function handleSignals(handlers: Readonly<Partial<Record<NodeJS.Signals, () => void>>>): () => void {
+  const last = LAST.map(([signal, status]) => [signal, () => process.exit(status)] as const);
+  const all = [...(Object.entries(handlers) as [NodeJS.Signals, () => void][]), ...last];
+  for (const [signal, handler] of all) process.on(signal, handler);
+  return () => {
+    for (const [signal, handler] of all) process.off(signal, handler);
+  };
+}
+
+/**
+ * Stops this process as ^Z would have, and with it those that started it and wait for it (npx). Returns when it goes on, or
+ * at once where nobody could continue it, since the kernel then does not stop it.
+ */
+export function stopSelf(): void {
+  // Only a signal that nobody handles stops.
+  const handlers = process.listeners('SIGTSTP');
+  process.removeAllListeners('SIGTSTP');
+  process.kill(0, 'SIGTSTP');
+  for (const handler of handlers) process.on('SIGTSTP', handler);
+}

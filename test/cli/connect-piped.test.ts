@@ -1,0 +1,199 @@
+/** `telpty connect` in scripts: input and output that are no terminal, TLS, and the exit status. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { test } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
+import { selfSigned } from '../support/certificates.ts';
+import { Peer } from '../support/peer.ts';
+import { startBashServer } from '../support/programs.ts';
+import { CLI, startServer } from '../support/server.ts';
+import { Telnetd } from '../support/telnetd.ts';
+import { CMD, OPT, type Wire } from '../support/wire.ts';
+
+const { WILL, DO } = CMD;
+
+interface Run {
+  readonly stdin: NodeJS.WritableStream;
+  readonly done: Promise<{ status: number | null; stdout: string; stderr: string }>;
+}
+
+function telpty(args: readonly (string | number)[], env: Record<string, string> = {}): Run {
+  const child = spawn(process.execPath, [CLI, 'connect', ...args.map(String)], {
+    env: { ...process.env, LANG: 'C.UTF-8', LC_ALL: '', ...env },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('latin1').on('data', text => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text;
+  });
+  child.stdin.on('error', () => {});
+  const done = once(child, 'close').then(([status]) => ({ status: status as number | null, stdout, stderr }));
+  return { stdin: child.stdin, done };
+}
+
+/** A client and the scripted server it is connected to. */
+async function withPeer(args: readonly string[], body: (run: Run, wire: Wire) => Promise<void>): Promise<void> {
+  await using peer = await Peer.listen();
+  const run = telpty([...args, '127.0.0.1', peer.port]);
+  await body(run, await peer.accept());
+}
+
+for (const { name, start } of [
+  { name: 'telpty', start: () => startBashServer() },
+  { name: 'GNU telnetd', start: () => Telnetd.start('/bin/sh -i') },
+]) {
+  test(`a script through a pipe, and all of its output, with ${name}`, async () => {
+    await using server = await start();
+    const { stdin, done } = telpty(['127.0.0.1', server.port]);
+    stdin.end('echo a"b"c; sleep 0.2\nseq 20000 | tail -1; echo "$TERM"\nexit 3\n');
+    const { status, stdout, stderr } = await done;
+    assert.match(stdout, /abc\r\n/);
+    assert.match(stdout, /20000\r\ndumb\r\n/);
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+  });
+}
+
+test('lines end as Telnet has them, and bytes pass under BINARY', () =>
+  withPeer([], async ({ stdin, done }, wire) => {
+    stdin.write('one\ntwo\r');
+    await wire.expect(Buffer.from('one\r\ntwo'));
+    stdin.write('\nthree\xff');
+    await wire.expect(Buffer.from('\r\nthree\u00ff'));
+    wire.negotiate(DO, OPT.BINARY);
+    wire.negotiate(WILL, OPT.BINARY);
+    await wire.expectNegotiation(DO, OPT.BINARY);
+    stdin.end('four\n');
+    await wire.expect(Buffer.from('four\r'));
+    wire.send('answer\r\n');
+    wire.send([255, 255, 0, 13, 0]);
+    wire.halfClose();
+    const { status, stdout } = await done;
+    assert.equal(stdout, 'answer\r\n\xff\0\r\0');
+    assert.equal(status, 0);
+  }));
+
+test('a character set that was asked for is converted both ways', async () => {
+  await withPeer(['--encoding', 'cp437'], async ({ stdin, done }, wire) => {
+    stdin.end('é\n');
+    await wire.expect(Buffer.from('\x82\r\n', 'latin1'));
+    wire.send([0x82, 0xe1]);
+    wire.halfClose();
+    assert.equal(Buffer.from((await done).stdout, 'latin1').toString('utf8'), 'éß');
+  });
+  // Otherwise everything is sent as it is, whatever it is.
+  await withPeer([], async ({ stdin, done }, wire) => {
+    stdin.end(Buffer.of(0x82, 0xff, 0xfe));
+    await wire.expect(Buffer.of(0x82, 0xff, 0xff, 0xfe));
+    wire.halfClose();
+    await done;
+  });
+});
+
+test('variables are told only by --send-env', async () => {
+  await using peer = await Peer.listen();
+  const { done } = telpty(['--send-env', 'GIVEN', '--send-env', 'MISSING', '127.0.0.1', peer.port], {
+    GIVEN: 'yes',
+    SECRET: 'do not tell',
+  });
+  const wire = await peer.accept();
+  wire.negotiate(DO, OPT.NEW_ENVIRON);
+  wire.subnegotiate(OPT.NEW_ENVIRON, [1]);
+  wire.subnegotiate(OPT.NEW_ENVIRON, [1, 3, ...Buffer.from('SECRET'), 3, ...Buffer.from('MISSING')]);
+  wire.negotiate(DO, OPT.TIMING_MARK);
+  await wire.expectNegotiation(WILL, OPT.TIMING_MARK);
+  assert.ok(wire.raw.bytes.includes(Buffer.from('\x03GIVEN\x01yes\xff\xf0', 'latin1')));
+  assert.ok(!wire.raw.bytes.includes('do not tell'));
+  wire.halfClose();
+  assert.equal((await done).status, 0);
+});
+
+test('what fails is one line, and status 1', async () => {
+  const unused = createServer().listen(0, '127.0.0.1');
+  await once(unused, 'listening');
+  const { port } = unused.address() as AddressInfo;
+  unused.close();
+  await once(unused, 'close');
+  assert.deepEqual(await telpty(['127.0.0.1', port]).done, {
+    status: 1,
+    stdout: '',
+    stderr: `telpty: cannot connect to 127.0.0.1 port ${port}: connection refused\n`,
+  });
+  const unknown = await telpty(['no-such-host.invalid']).done;
+  assert.equal(unknown.status, 1);
+  assert.match(unknown.stderr, /^telpty: cannot connect to no-such-host\.invalid port 23: .*\n$/);
+  await withPeer([], async ({ stdin, done }, wire) => {
+    stdin.write('x');
+    await wire.expect('x');
+    wire.reset();
+    assert.deepEqual(await done, {
+      status: 1,
+      stdout: '',
+      stderr: 'telpty: the connection broke: connection reset by peer\n',
+    });
+  });
+  const missing = await telpty(['--tls', '--tls-ca', '/nowhere.pem', '127.0.0.1', port]).done;
+  assert.deepEqual(missing, { status: 1, stdout: '', stderr: 'telpty: --tls-ca: cannot read /nowhere.pem: ENOENT\n' });
+});
+
+test('what cannot be meant is one line, and status 2', async () => {
+  const nowhere = {
+    status: 2,
+    stdout: '',
+    stderr: 'telpty: connect: no HOST given (telpty connect [options] HOST [PORT])\n',
+  };
+  assert.deepEqual(await telpty([]).done, nowhere);
+  assert.equal((await telpty(['--record', 'x', 'localhost']).done).status, 2);
+  const { status, stdout } = await telpty(['--help']).done;
+  assert.equal(status, 0);
+  assert.match(stdout, /^Usage: telpty connect /);
+});
+
+test('a reader that goes ends the client, quietly', async () => {
+  await using server = await startServer([], { program: ['yes'] });
+  const command = [process.execPath, CLI, 'connect', '127.0.0.1', String(server.port)];
+  const child = spawn('sh', ['-c', '"$@" | head -2', 'sh', ...command], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', chunk => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', chunk => {
+    stderr += chunk;
+  });
+  await once(child, 'close');
+  assert.equal(stdout, 'y\r\ny\r\n');
+  assert.equal(stderr, '');
+});
+
+test('TLS is verified, unless told not to', async () => {
+  using good = selfSigned('DNS:localhost,IP:127.0.0.1');
+  using other = selfSigned('DNS:elsewhere.test');
+  for (const certificate of [good, other]) {
+    const server = createTlsServer({ cert: certificate.cert, key: certificate.key }, socket => {
+      socket.on('error', () => {}).end('welcome\r\n');
+    });
+    server.on('tlsClientError', () => {});
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const untrusted = await telpty(['--tls', '127.0.0.1', port]).done;
+    assert.equal(untrusted.status, 1);
+    assert.match(untrusted.stderr, /^telpty: no TLS with 127\.0\.0\.1: self-signed certificate\n$/);
+    const trusted = await telpty(['--tls', '--tls-ca', certificate.certFile, 'localhost', port]).done;
+    if (certificate === good) assert.deepEqual(trusted, { status: 0, stdout: 'welcome\r\n', stderr: '' });
+    else {
+      assert.equal(trusted.status, 1);
+      assert.match(trusted.stderr, /^telpty: no TLS with localhost: .*altnames.*\n$/);
+    }
+    const careless = await telpty(['--tls', '--tls-no-verify', '127.0.0.1', port]).done;
+    assert.deepEqual(careless, { status: 0, stdout: 'welcome\r\n', stderr: '' });
+    server.close();
+    await once(server, 'close');
+  }
+});
