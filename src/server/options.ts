@@ -28,7 +28,10 @@ const CHARSETS = [
 /** The same for all servers and sessions; what it asks for is said by {@link charsetProposal}. */
 export const charsetOption = charset({ role: 'server', accept: firstKnown });
 
-/** The options a server knows. What a shell decides (ECHO, line discipline) is agreed to only once the shell asked. */
+/**
+ * The options a server knows. What a shell decides (ECHO, and SGA, which together are the line discipline) is agreed to
+ * only once the shell asked: PuTTY asks for SGA wherever it connects, and does not edit lines where it gets it.
+ */
 export function optionTable(
   names: readonly string[] = USUAL_VARIABLES,
   own: readonly OptionDefinition[] = [],
@@ -36,7 +39,7 @@ export function optionTable(
   const table = [
     binary({ local: true, remote: true }),
     echo({ local: 'request' }),
-    suppressGoAhead({ local: true, remote: true }),
+    suppressGoAhead({ local: 'request', remote: true }),
     terminalType({ collect: true }),
     windowSize({ receive: true }),
     newEnviron({ request: names }),
