@@ -32,8 +32,9 @@ const CHARSETS = [
 export const charsetOption = charset({ role: 'server', accept: firstKnown });
 
 /**
- * The options a server knows. What a shell decides (ECHO, line discipline, flow control) is agreed to only once the shell
- * asked. Speed, X display and location are of use to few programs: who offers to tell them is asked, and nobody else.
+ * The options a server knows. What a shell decides (ECHO, and SGA, which together are the line discipline, and flow
+ * control) is agreed to only once the shell asked: PuTTY asks for SGA wherever it connects, and does not edit lines where
+ * it gets it. Speed, X display and location are of use to few programs: who offers to tell them is asked, and nobody else.
  */
 export function optionTable(
   names: readonly string[] = USUAL_VARIABLES,
@@ -42,7 +43,7 @@ export function optionTable(
   const table = [
     binary({ local: true, remote: true }),
     echo({ local: 'request' }),
-    suppressGoAhead({ local: true, remote: true }),
+    suppressGoAhead({ local: 'request', remote: true }),
     terminalType({ collect: true }),
     windowSize({ receive: true }),
     newEnviron({ request: names }),

@@ -1,5 +1,5 @@
 /** Lines that a person types, for shells that talk by themselves. */
-import { encodeText, type TextDecoder, textDecoder } from '../charset/index.ts';
+import { decoder, encoder, type StreamDecoder } from '../charset/index.ts';
 import { check, checkKeys, checkWhole } from '../check.ts';
 import { Command, Option } from '../protocol/index.ts';
 import type { Session } from './session.ts';
@@ -58,7 +58,7 @@ export async function readLine(session: Session, options: ReadLineOptions = {}):
   const { telnet } = session;
   const hides = hidden && !telnet.isEnabled(Option.ECHO, 'local');
   try {
-    if (prompt !== undefined) session.write(encodeText(prompt, session.encoding), () => markPrompt(session));
+    if (prompt !== undefined) session.write(encoder(session.encoding).write(prompt), () => markPrompt(session));
     if (hides) telnet.request(Option.ECHO, 'local', true);
     return await collect(session, new Line(maxLength), () => !hidden && telnet.isEnabled(Option.ECHO, 'local'));
   } finally {
@@ -94,7 +94,7 @@ function collect(session: Session, line: Line, echoes: () => boolean): Promise<s
       for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {
         if (afterReturn.delete(session) && chunk[0] === LF) chunk = chunk.subarray(1);
         const length = line.take(chunk, session.encoding);
-        if (echoes() && session.writable) session.write(encodeText(line.echo(), session.encoding));
+        if (echoes() && session.writable) session.write(encoder(session.encoding).write(line.echo()));
         if (length === undefined) continue;
         if (chunk[length] === CR && session.telnet.isEnabled(Option.BINARY, 'remote')) afterReturn.add(session);
         if (length + 1 < chunk.length) session.unshift(chunk.subarray(length + 1));
@@ -122,7 +122,7 @@ type Escape = 'none' | 'begun' | 'control';
 /** A line as it is typed. */
 class Line {
   readonly #maxLength: number;
-  #decoder: TextDecoder | undefined;
+  #decoder: StreamDecoder | undefined;
   #encoding = '';
   readonly #characters: string[] = [];
   #echo = '';
@@ -143,7 +143,7 @@ class Line {
   /** Takes bytes up to the end of the line. Returns where that is, if it is among them. */
   take(bytes: Buffer, encoding: string): number | undefined {
     // The set may be agreed on after the question was asked.
-    if (this.#decoder === undefined || this.#encoding !== encoding) this.#decoder = textDecoder(encoding);
+    if (this.#decoder === undefined || this.#encoding !== encoding) this.#decoder = decoder(encoding);
     this.#encoding = encoding;
     // No character set that terminals use has CR or LF within another character.
     const at = bytes.findIndex(byte => byte === CR || byte === LF);

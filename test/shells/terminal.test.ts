@@ -61,6 +61,14 @@ test('line: the client edits and echoes; DEL is read as ^H, which erases', async
   await wire.expect('got <xz>');
 });
 
+test('line: a client that asks for SGA, as PuTTY does of everybody, is refused: else it would not edit', async () => {
+  await using host = await hostScript('echo ok; read line', { mode: 'line' });
+  await using wire = await host.connect(XTERM);
+  await wire.expect(/ok\r\n/);
+  wire.negotiate(DO, OPT.SGA);
+  await wire.expectNegotiation(WONT, OPT.SGA);
+});
+
 test('line: under BINARY DEL is the program’s own', async () => {
   await using host = await hostScript('echo ok; read line; printf %s "$line" | od -An -tx1', { mode: 'line' });
   await using wire = await host.connect({ ...XTERM });

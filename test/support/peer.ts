@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { setOobInline } from '../../src/pty/binding.ts';
 import { Wire } from './wire.ts';
 
 /**
@@ -23,6 +24,8 @@ export class Peer implements AsyncDisposable {
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
+    // As every server of Telnet does, so that the DM of a Synch stays in its place; on Linux what is accepted inherits it.
+    setOobInline((server as unknown as { _handle: { fd: number } })._handle.fd);
     return new Peer(server);
   }
 

@@ -1,17 +1,23 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { PACKAGES, requireTool, type Tool } from './tools.ts';
+import { FURTHER_PACKAGES, PACKAGES, requireTool, type Tool, UNPACKED } from './tools.ts';
 
-test('the packages that CI installs are those of the programs that tests drive', () => {
-  const installed = readFileSync(new URL('../../.ci/debian-packages', import.meta.url), 'utf8')
+function list(name: string): string[] {
+  return readFileSync(new URL(`../../.ci/${name}`, import.meta.url), 'utf8')
     .trim()
     .split('\n');
-  const needed: string[] = Object.values(PACKAGES);
-  // A Perl module has no executable; perl itself is required by name.
-  needed.push('libnet-telnet-perl');
+}
+
+test('the packages that CI installs are those of the programs that tests drive', () => {
+  const needed: string[] = [...Object.values(PACKAGES), ...FURTHER_PACKAGES];
   // bash is in every Debian.
-  assert.deepEqual(installed, [...new Set(needed.filter(name => name !== 'bash'))].sort());
+  assert.deepEqual(list('debian-packages'), [...new Set(needed.filter(name => name !== 'bash'))].sort());
+});
+
+test('the packages that CI unpacks are those of the programs that tests drive from there', () => {
+  const needed = Object.values(UNPACKED).map(([name]) => name);
+  assert.deepEqual(list('debian-unpacked'), [...new Set<string>(needed)].sort());
 });
 
 test('a missing program is a failure in one line that names the package', () => {

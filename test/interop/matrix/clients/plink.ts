@@ -1,0 +1,38 @@
+/** PuTTY's engine without its window. */
+import { requireTool } from '../../../support/tools.ts';
+import { no, type Peer, yes } from '../rows.ts';
+import type { Visitor } from '../visit.ts';
+import * as visit from '../visit.ts';
+
+const PLINK: Visitor = { command: port => [requireTool('plink'), '-telnet', '-P', String(port), '127.0.0.1'] };
+
+/** A saved session, as PuTTY's window makes it: the only way to give it an environment. */
+const SAVED: Visitor = {
+  command: port => [
+    '/bin/sh',
+    '-c',
+    'mkdir -p .putty/sessions; printf "Environment=LANG=de_DE.UTF-8\\n" >.putty/sessions/saved; exec "$@"',
+    'sh',
+    requireTool('plink'),
+    ...['-load', 'saved', '-telnet', '-P', String(port), '127.0.0.1'],
+  ],
+};
+
+export const plink: Peer = {
+  name: 'plink',
+  source: 'putty-tools',
+  cells: {
+    connects: yes(() => visit.connects(PLINK)),
+    types: yes(() => visit.types(PLINK)),
+    size: yes(() => visit.size(PLINK)),
+    terminal: yes(() => visit.terminal(PLINK, 'xterm'), "PuTTY's own setting, not TERM"),
+    environment: yes(() => visit.environment(SAVED, 'LANG', 'de_DE.UTF-8'), 'what a saved session lists'),
+    password: yes(() => visit.password(PLINK)),
+    resize: yes(() => visit.resize(PLINK)),
+    binary: yes(() => visit.bytes(PLINK)),
+    interrupt: yes(() => visit.interrupt(PLINK)),
+    line: yes(() => visit.line(PLINK)),
+    charset: yes(() => visit.charset(PLINK)),
+    tls: no('it speaks no TLS'),
+  },
+};

@@ -1,0 +1,149 @@
+/** What a person at a screen does with the program of `fixtures/visit.sh`, and has to see: one function a row. */
+import assert from 'node:assert/strict';
+import { Desk, type DeskOptions } from './desk.ts';
+import { characterServer, type Ground, lineServer, tlsServer } from './ours.ts';
+
+export const ALL_BYTES = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
+
+/** A client that is used at a screen. */
+export interface Visitor {
+  /** The command that visits a port of 127.0.0.1. */
+  command(port: number): readonly string[];
+  /** To be typed once the client has started, for those that connect by a command of their own. */
+  readonly first?: (port: number) => string;
+  readonly options?: DeskOptions;
+}
+
+const PROMPT = /(^|\n)ready>$/;
+
+/** Visits a server, and resolves when its program prompts. */
+export async function arrive(visitor: Visitor, ground: Ground, options: DeskOptions = {}): Promise<Desk> {
+  const desk = Desk.open(visitor.command(ground.port), { ...visitor.options, ...options });
+  try {
+    if (visitor.first) desk.enter(visitor.first(ground.port));
+    await desk.waitFor(PROMPT);
+  } catch (error) {
+    await desk[Symbol.asyncDispose]();
+    throw error;
+  }
+  return desk;
+}
+
+/** The program ends, and the client notices: it ends too, or says so. */
+export async function connects(visitor: Visitor, end: number | RegExp = 0): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer());
+  desk.enter('quit');
+  if (typeof end === 'number') assert.equal(await desk.exitStatus(), end);
+  else await desk.waitFor(end);
+}
+
+/** A line with a mistake in it that is mended. */
+export async function types(visitor: Visitor): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer());
+  desk.type('say helo');
+  await desk.waitFor(/\bsay helo$/);
+  desk.type('\x7flo');
+  await desk.waitFor(/\bsay hello$/);
+  desk.type('\r');
+  await desk.waitFor(/\nheard <hello>\n/);
+}
+
+/** The program sees the size of the window from the beginning. */
+export async function size(visitor: Visitor, seen = '31 101'): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer(), { cols: 101, rows: 31 });
+  desk.enter('size');
+  await desk.waitFor(new RegExp(`\\nsize ${seen}\\n`));
+}
+
+export async function terminal(visitor: Visitor, seen = 'xterm-256color'): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer());
+  desk.enter('term');
+  await desk.waitFor(`\nterminal <${seen}>\n`);
+}
+
+export async function environment(visitor: Visitor, name: string, value: string): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer());
+  desk.enter(`env ${name}`);
+  await desk.waitFor(`\n${name} <${value}>\n`);
+}
+
+/** A password is typed unseen, and what is typed after it is seen again. */
+export async function password(visitor: Visitor): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer());
+  desk.enter('secret');
+  await desk.waitFor(/\nPassword:$/);
+  desk.enter('sesame');
+  await desk.waitFor(/\n6 letters\nready>$/);
+  assert.ok(!desk.drawn.bytes.includes('sesame'));
+  desk.type('say open');
+  await desk.waitFor(/\bsay open$/);
+}
+
+export async function resize(visitor: Visitor, seen = '33 90'): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer());
+  desk.enter('resize');
+  await desk.waitFor(/\nwatching$/);
+  desk.resize(90, 33);
+  await desk.waitFor(`\nresized ${seen}\n`);
+}
+
+/** The window gets another size, and the client does not tell. */
+export async function sizeStays(visitor: Visitor, seen = '24 80'): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer());
+  desk.resize(90, 33);
+  desk.enter('size');
+  await desk.waitFor(`\nsize ${seen}\n`);
+}
+
+export async function bytes(visitor: Visitor): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer());
+  desk.enter('bytes');
+  await desk.waitFor(/\ngo$/);
+  desk.type(ALL_BYTES);
+  await desk.waitForBytes(Buffer.from(`received ${ALL_BYTES.toString('hex')}\r\n`));
+  await desk.waitForBytes(Buffer.concat([ALL_BYTES, Buffer.from('done\r\n')]));
+}
+
+export async function interrupt(visitor: Visitor, keys = '\x03'): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer());
+  desk.enter('interrupt');
+  await desk.waitFor(/\nwaiting$/);
+  desk.type(keys);
+  await desk.waitFor(/interrupted\n+ready>$/);
+}
+
+/** The client edits and echoes by itself, and sends whole lines. */
+export async function line(visitor: Visitor): Promise<void> {
+  await using desk = await arrive(visitor, await lineServer());
+  desk.type('say helo');
+  await desk.waitFor(/\bsay helo$/);
+  desk.type('\x7flo');
+  await desk.waitFor(/\bsay hello$/);
+  desk.type('\r');
+  await desk.waitFor(/ready> say hello\nheard <hello>\nready>$/);
+}
+
+/** The client echoes by itself, sends at once, and leaves the editing to the server's terminal. */
+export async function lineUnedited(visitor: Visitor): Promise<void> {
+  await using desk = await arrive(visitor, await lineServer());
+  desk.enter('say helo\x08lo');
+  await desk.waitFor(/\nheard <hello>\nready>$/);
+}
+
+/** What is no ASCII is drawn as it was typed, and the program gets it as UTF-8. */
+export async function charset(visitor: Visitor): Promise<void> {
+  await using desk = await arrive(visitor, await characterServer());
+  desk.type('hex é漢');
+  await desk.waitFor(/\bhex é漢$/);
+  desk.type('\r');
+  await desk.waitFor(/\nbytes c3 a9 e6 bc a2\n/);
+}
+
+/** `visitor` speaks TLS. */
+export async function tls(visitor: (certificateFile: string) => Visitor): Promise<void> {
+  const ground = await tlsServer();
+  await using desk = await arrive(visitor(ground.certificate.certFile), ground, { cols: 101, rows: 31 });
+  desk.enter('say hello');
+  await desk.waitFor(/\nheard <hello>\n/);
+  desk.enter('quit');
+}
