@@ -5,6 +5,13 @@ import type { Session } from '../session/session.ts';
 const SCREEN_BYTES = 2 * 1024;
 
 /**
+ * Behind the mark. Many clients (of MUDs, above all) do not ask for urgent data in line, so that the system takes DM away from
+ * them and IAC would eat the first byte of the prompt. They see `IAC NUL`, which is no command; to all others a NUL is
+ * nothing (RFC 854).
+ */
+const NUL = new Uint8Array(1);
+
+/**
  * Output that has lost its worth: the terminal has dropped what it held, since somebody pressed the interrupt key, and what is
  * still on its way to the client should not be shown either. So a Synch (RFC 854) is sent, which overtakes it.
  *
@@ -28,6 +35,7 @@ export class StaleOutput {
     const news = session.bytesWritten - this.#last;
     if (asked ? news === 0 : news < SCREEN_BYTES || session.undelivered < SCREEN_BYTES) return;
     session.synch();
+    session.send(NUL);
     this.#last = session.bytesWritten;
   }
 }

@@ -46,6 +46,17 @@ for (const [name, interrupt] of [
   });
 }
 
+test('a client whose system takes urgent data away loses nothing of what comes behind it', async () => {
+  await using host = await hostScript(FLOOD);
+  await using wire = await host.connect({ ...XTERM, oobInline: false });
+  await stall(host, wire);
+  wire.send([0x03]);
+  wire.resume();
+  await wire.expect('the prompt');
+  assert.deepEqual(marks(wire), []);
+  assert.match(wire.text(), /[y\r\n]the prompt/);
+});
+
 test('a client that has never spoken Telnet is sent no mark', async () => {
   await using host = await hostScript(FLOOD, { negotiationTimeout: 1 });
   await using wire = await host.connect({ silent: true });

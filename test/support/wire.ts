@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { connect, type Socket } from 'node:net';
+import { setOobInline } from '../../src/pty/binding.ts';
 import { ByteLog } from './byte-log.ts';
 import { CMD, OPT, readable } from './telnet-codes.ts';
 import { type WireEvent, WireParser } from './telnet-parser.ts';
@@ -16,6 +17,8 @@ export interface WireOptions extends ClientScript {
   host?: string;
   /** Leave the sending half open after the server has closed its own. */
   allowHalfOpen?: boolean;
+  /** Urgent data stays where it is among the rest (SO_OOBINLINE). Default: true. */
+  oobInline?: boolean;
 }
 
 export interface ExpectOptions {
@@ -96,13 +99,15 @@ export class Wire implements AsyncDisposable {
   }
 
   static connect(port: number, options: WireOptions = {}): Promise<Wire> {
-    const { host = '127.0.0.1', allowHalfOpen = false, ...script } = options;
+    const { host = '127.0.0.1', allowHalfOpen = false, oobInline = true, ...script } = options;
     return new Promise((resolve, reject) => {
       const socket = connect({ host, port, allowHalfOpen });
       const wire = new Wire(socket, script);
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.off('error', reject);
+        // As clients of Telnet do, so that the DM of a Synch stays in its place.
+        if (oobInline) setOobInline((socket as unknown as { _handle: { fd: number } })._handle.fd);
         resolve(wire);
       });
     });
