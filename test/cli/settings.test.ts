@@ -30,6 +30,7 @@ const defaults: ServeSettings = {
   port: 6023,
   mode: 'character',
   encoding: 'UTF-8',
+  programEncoding: 'client',
   term: 'xterm',
   negotiationTimeout: 2_000,
   neverSendGa: false,
