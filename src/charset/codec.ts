@@ -129,12 +129,36 @@ function iconvCodec(name: string, codec: string): Codec {
     name,
     isAsciiSuperset: ascii.every(code => encode(code)?.[0] === code && encode(code)?.length === 1),
     encode,
-    createDecoder() {
-      const decoder = iconv.getDecoder(codec);
-      return {
-        write: bytes => decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
-        end: () => decoder.end() ?? '',
-      };
-    },
+    createDecoder: () => new IconvDecoder(codec),
   };
+}
+
+/** What waits in a decoder of a set of several bytes: a property of iconv-lite's own, and absent in the other decoders. */
+interface Waiting {
+  readonly prevBytes?: readonly number[];
+}
+
+/**
+ * A streaming decoder of iconv-lite's. It has room for as many characters as there are bytes in a chunk, and so loses one
+ * where bytes that waited turn out to be none. Here these are put in front of the chunk.
+ */
+class IconvDecoder implements StreamDecoder {
+  readonly #codec: string;
+  #decoder: iconv.DecoderStream & Waiting;
+
+  constructor(codec: string) {
+    this.#codec = codec;
+    this.#decoder = iconv.getDecoder(codec);
+  }
+
+  write(bytes: Uint8Array): string {
+    const waiting = this.#decoder.prevBytes ?? [];
+    if (waiting.length === 0) return this.#decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    this.#decoder = iconv.getDecoder(this.#codec);
+    return this.#decoder.write(Buffer.concat([Uint8Array.from(waiting), bytes]));
+  }
+
+  end(): string {
+    return this.#decoder.end() ?? '';
+  }
 }

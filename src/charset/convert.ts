@@ -149,7 +149,7 @@ export class Converter {
   write(bytes: Uint8Array): Uint8Array {
     // Most of what is typed and shown, in every language.
     if (this.#sharesAscii && !this.#mayWait && isAscii(bytes)) return bytes;
-    this.#mayWait = (bytes[bytes.length - 1] ?? 0) >= LOWEST_TRAIL;
+    if (bytes.length > 0) this.#mayWait = bytes[bytes.length - 1]! >= LOWEST_TRAIL;
     return this.#encoder.write(this.#decoder.write(bytes));
   }
 

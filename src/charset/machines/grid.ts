@@ -27,6 +27,9 @@ export class Grid {
   /** The lines that scroll, the first and the last. */
   top = 0;
   bottom: number;
+  /** The rows that may have changed since {@link settle}, the first and the last; none when the first is greater. */
+  changedFrom = 0;
+  changedTo = -1;
   /** Called before all lines move up and the first is lost. */
   readonly #scrolling: () => void;
 
@@ -36,6 +39,18 @@ export class Grid {
     this.bottom = rows - 1;
     this.cells = new Uint16Array(columns * rows).fill(BLANK);
     this.#scrolling = scrolling;
+  }
+
+  /** Nothing has changed as from now. */
+  settle(): void {
+    this.changedFrom = this.rows;
+    this.changedTo = -1;
+  }
+
+  /** Something has changed in these rows. */
+  change(first: number, last = first): void {
+    if (first < this.changedFrom) this.changedFrom = first;
+    if (last > this.changedTo) this.changedTo = last;
   }
 
   /** What fits of the upper left corner stays. */
@@ -53,6 +68,7 @@ export class Grid {
     this.top = 0;
     this.bottom = rows - 1;
     this.moveTo(this.row - lost, this.column);
+    this.change(0, rows - 1);
   }
 
   /** Writes a character of one column or, as two cells, of two. */
@@ -64,6 +80,7 @@ export class Grid {
       } else this.column = Math.max(0, this.columns - cells.length);
     }
     this.wrapPending = false;
+    this.change(this.row);
     if (insert) this.insertCells(cells.length, BLANK);
     for (const cell of cells.slice(0, this.columns)) {
       this.cells[this.row * this.columns + this.column] = cell;
@@ -121,6 +138,7 @@ export class Grid {
     const start = this.row * this.columns + this.column;
     const end = (this.row + 1) * this.columns;
     const moved = Math.max(end - count, start);
+    this.change(this.row);
     this.cells.copyWithin(start + count, start, moved);
     this.cells.fill(fill, start, Math.min(start + count, end));
     this.wrapPending = false;
@@ -129,6 +147,7 @@ export class Grid {
   deleteCells(count: number, fill: Cell): void {
     const start = this.row * this.columns + this.column;
     const end = (this.row + 1) * this.columns;
+    this.change(this.row);
     this.cells.copyWithin(start, Math.min(start + count, end), end);
     this.cells.fill(fill, Math.max(end - count, start), end);
     this.wrapPending = false;
@@ -136,6 +155,7 @@ export class Grid {
 
   eraseCells(count: number, fill: Cell): void {
     const start = this.row * this.columns + this.column;
+    this.change(this.row);
     this.cells.fill(fill, start, Math.min(start + count, (this.row + 1) * this.columns));
   }
 
@@ -143,13 +163,21 @@ export class Grid {
   eraseLine(what: number, fill: Cell): void {
     const start = this.row * this.columns;
     const [first, end] = part(what, start, start + this.column, start + this.columns);
+    this.change(this.row);
     this.cells.fill(fill, first, end);
   }
 
   /** Likewise, of the screen. */
   eraseScreen(what: number, fill: Cell): void {
     const [first, end] = part(what, 0, this.row * this.columns + this.column, this.cells.length);
+    this.change(0, this.rows - 1);
     this.cells.fill(fill, first, end);
+  }
+
+  /** Puts another screen in the place of this one. */
+  replace(cells: Uint16Array): void {
+    this.cells.set(cells);
+    this.change(0, this.rows - 1);
   }
 
   #isWhole(first: number): boolean {
@@ -160,7 +188,9 @@ export class Grid {
     const lines = Math.min(count, this.bottom - first + 1);
     const end = (this.bottom + 1) * this.columns;
     for (let line = 0; line < lines; line++) {
+      // What is on the machine's screen moves with it: then only the last line is new.
       if (this.#isWhole(first)) this.#scrolling();
+      this.change(this.#isWhole(first) ? this.bottom : first, this.bottom);
       this.cells.copyWithin(first * this.columns, (first + 1) * this.columns, end);
       this.cells.fill(fill, end - this.columns, end);
     }
@@ -171,6 +201,7 @@ export class Grid {
     const lines = Math.min(count, this.bottom - first + 1);
     const start = first * this.columns;
     const end = (this.bottom + 1) * this.columns;
+    this.change(first, this.bottom);
     this.cells.copyWithin(start + lines * this.columns, start, end - lines * this.columns);
     this.cells.fill(fill, start, start + lines * this.columns);
     this.wrapPending = false;

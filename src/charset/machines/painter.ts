@@ -1,6 +1,15 @@
 import { BLANK, CELL_REVERSE, type Cell, colourOf, type Grid } from './grid.ts';
 import type { Machine } from './machine.ts';
 
+/** So many rows must have changed before it is considered to begin with an empty screen. */
+const CLEARING_ROWS = 4;
+
+/**
+ * More than this for one piece of output, in bytes, is not sent: a few bytes that fill the screen and move it up, over and
+ * over, would become a thousand times as many. What moved up meanwhile is then not seen; an ordinary text never comes near.
+ */
+const MAX_BYTES = 256 * 1024;
+
 /**
  * Makes a machine's own screen look like a {@link Grid}, with as few codes as are easily found.
  *
@@ -19,6 +28,8 @@ export class Painter {
   #column = 0;
   #reverse = false;
   #colour: number | undefined;
+  /** Whether too much would have had to be sent, so that the machine shows something else by now. */
+  #isBehind = false;
 
   constructor(machine: Machine, grid: Grid) {
     this.#machine = machine;
@@ -48,12 +59,15 @@ export class Painter {
 
   /** Shows everything, and the cursor. */
   paint(): void {
+    if (this.#isBehind) this.#beginAnew();
     this.#paintCells();
     this.#goTo(this.#grid.row, this.#grid.column);
   }
 
   /** Moves everything up by a line, with what was not shown yet. */
   scroll(): void {
+    this.#isBehind ||= this.#bytes.length > MAX_BYTES;
+    if (this.#isBehind) return;
     const { columns, rows } = this.#grid;
     this.#paintCells();
     this.#goTo(rows - 1, this.#row === rows - 1 ? this.#column : 0);
@@ -64,11 +78,13 @@ export class Painter {
   }
 
   #paintCells(): void {
-    const { cells, columns, rows } = this.#grid;
+    const { cells, columns, rows, changedFrom, changedTo } = this.#grid;
     const shown = this.#shown;
-    this.#clearIfShorter();
-    const end = this.#wraps ? columns * rows - 1 : columns * rows;
-    for (let at = 0; at < end; at++) {
+    const cleared = changedTo - changedFrom >= CLEARING_ROWS && this.#clearIfShorter();
+    const [first, last] = cleared ? [0, rows - 1] : [changedFrom, changedTo];
+    this.#grid.settle();
+    const end = Math.min((last + 1) * columns, this.#wraps ? columns * rows - 1 : columns * rows);
+    for (let at = first * columns; at < end; at++) {
       const cell = cells[at]!;
       if (cell === shown[at]) continue;
       this.#goTo(Math.floor(at / columns), at % columns);
@@ -83,7 +99,7 @@ export class Painter {
   }
 
   /** An empty screen and what is on it may be less than all that differs. */
-  #clearIfShorter(): void {
+  #clearIfShorter(): boolean {
     const { cells } = this.#grid;
     const shown = this.#shown;
     let differing = 0;
@@ -92,9 +108,20 @@ export class Painter {
       if (cells[at] !== shown[at]) differing++;
       if (cells[at] !== BLANK) inked++;
     }
-    if (inked + 1 >= differing) return;
+    if (inked + 1 >= differing) return false;
+    this.#clear();
+    return true;
+  }
+
+  #beginAnew(): void {
+    this.#isBehind = false;
+    this.#clear();
+    this.#grid.change(0, this.#grid.rows - 1);
+  }
+
+  #clear(): void {
     this.#bytes.push(this.#machine.codes.clear);
-    shown.fill(BLANK);
+    this.#shown.fill(BLANK);
     this.#row = 0;
     this.#column = 0;
   }

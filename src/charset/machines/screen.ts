@@ -238,9 +238,9 @@ export class MachineScreen {
     const grid = this.#grid;
     if (on) {
       this.#other = grid.cells.slice();
-      grid.cells.fill(BLANK);
+      grid.eraseScreen(2, BLANK);
     } else {
-      grid.cells.set(this.#other!);
+      grid.replace(this.#other!);
       this.#other = undefined;
     }
   }
@@ -281,7 +281,7 @@ const GRID_SEQUENCES: Readonly<Record<string, (grid: Grid, number: number, fill:
   '`': (grid, n) => grid.moveTo(grid.row, atLeastOne(n) - 1),
   a: (grid, n) => grid.moveBy(0, atLeastOne(n)),
   d: (grid, n) => grid.moveTo(atLeastOne(n) - 1, grid.column),
-  e: (grid, n) => grid.moveBy(atLeastOne(n), 0),
+  e: (grid, n) => grid.moveTo(grid.row + atLeastOne(n), grid.column),
   I: (grid, n) => grid.moveTo(grid.row, (Math.floor(grid.column / TABULATOR) + atLeastOne(n)) * TABULATOR),
   Z: (grid, n) => grid.moveTo(grid.row, (Math.ceil(grid.column / TABULATOR) - atLeastOne(n)) * TABULATOR),
   J: (grid, n, fill) => grid.eraseScreen(n, fill),
