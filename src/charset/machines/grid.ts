@@ -30,10 +30,10 @@ export class Grid {
   /** The rows that may have changed since {@link settle}, the first and the last; none when the first is greater. */
   changedFrom = 0;
   changedTo = -1;
-  /** Called before all lines move up and the first is lost. */
-  readonly #scrolling: () => void;
+  /** Called before all lines move up and the first is lost. Returns whether they have moved on the machine's screen. */
+  readonly #scrolling: () => boolean;
 
-  constructor(columns: number, rows: number, scrolling: () => void) {
+  constructor(columns: number, rows: number, scrolling: () => boolean) {
     this.columns = columns;
     this.rows = rows;
     this.bottom = rows - 1;
@@ -188,9 +188,8 @@ export class Grid {
     const lines = Math.min(count, this.bottom - first + 1);
     const end = (this.bottom + 1) * this.columns;
     for (let line = 0; line < lines; line++) {
-      // What is on the machine's screen moves with it: then only the last line is new.
-      if (this.#isWhole(first)) this.#scrolling();
-      this.change(this.#isWhole(first) ? this.bottom : first, this.bottom);
+      const moved = this.#isWhole(first) && this.#scrolling();
+      this.change(moved ? this.bottom : first, this.bottom);
       this.cells.copyWithin(first * this.columns, (first + 1) * this.columns, end);
       this.cells.fill(fill, end - this.columns, end);
     }

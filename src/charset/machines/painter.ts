@@ -64,17 +64,22 @@ export class Painter {
     this.#goTo(this.#grid.row, this.#grid.column);
   }
 
-  /** Moves everything up by a line, with what was not shown yet. */
-  scroll(): void {
+  /**
+   * Moves everything up by a line, with what was not shown yet. Returns whether it did: a screen that is larger than what
+   * the program was told moves only at its own last line.
+   */
+  scroll(): boolean {
     this.#isBehind ||= this.#bytes.length > MAX_BYTES;
-    if (this.#isBehind) return;
+    if (this.#isBehind) return false;
     const { columns, rows } = this.#grid;
     this.#paintCells();
+    if (rows < this.#machine.rows) return false;
     this.#goTo(rows - 1, this.#row === rows - 1 ? this.#column : 0);
     this.#newline();
     this.#row = rows - 1;
     this.#shown.copyWithin(0, columns);
     this.#shown.fill(BLANK, (rows - 1) * columns);
+    return true;
   }
 
   #paintCells(): void {

@@ -173,11 +173,14 @@ export class MachineScreen {
       onGrid(grid, numbers[0] ?? -1, paper === undefined ? BLANK : cellOf(BLANK | REVERSE, paper));
       return;
     }
-    const first = Math.max(numbers[0] ?? 1, 1);
+    const first = atLeastOne(numbers[0] ?? 1);
     switch (final) {
       case 'H':
       case 'f':
-        grid.moveTo(first - 1 + (this.#originMode ? grid.top : 0), Math.max(numbers[1] ?? 1, 1) - 1);
+        this.#place(first, atLeastOne(numbers[1] ?? 1) - 1);
+        break;
+      case 'd':
+        this.#place(first, grid.column);
         break;
       case 'm':
         this.#pen.select(numbers);
@@ -206,6 +209,12 @@ export class MachineScreen {
         if (first === 5) this.#answer('\x1b[0n');
         else if (first === 6) this.#answer(`\x1b[${grid.row + 1};${grid.column + 1}R`);
     }
+  }
+
+  /** Goes to a line, counted from 1: of the lines that scroll where these are the origin. */
+  #place(line: number, column: number): void {
+    const { top, bottom } = this.#grid;
+    this.#grid.moveTo(this.#originMode ? Math.min(top + line - 1, bottom) : line - 1, column);
   }
 
   #setMargins(first: number, last: number): void {
@@ -280,7 +289,6 @@ const GRID_SEQUENCES: Readonly<Record<string, (grid: Grid, number: number, fill:
   G: (grid, n) => grid.moveTo(grid.row, atLeastOne(n) - 1),
   '`': (grid, n) => grid.moveTo(grid.row, atLeastOne(n) - 1),
   a: (grid, n) => grid.moveBy(0, atLeastOne(n)),
-  d: (grid, n) => grid.moveTo(atLeastOne(n) - 1, grid.column),
   e: (grid, n) => grid.moveTo(grid.row + atLeastOne(n), grid.column),
   I: (grid, n) => grid.moveTo(grid.row, (Math.floor(grid.column / TABULATOR) + atLeastOne(n)) * TABULATOR),
   Z: (grid, n) => grid.moveTo(grid.row, (Math.ceil(grid.column / TABULATOR) - atLeastOne(n)) * TABULATOR),
