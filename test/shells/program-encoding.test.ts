@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import iconv from 'iconv-lite';
+import { encoder } from '../../src/charset/index.ts';
 import { type PtyShellOptions, ptyShell } from '../../src/index.ts';
+import { Commodore64 } from '../support/home-computer.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
 import { CMD, hex, OPT, type Wire, type WireOptions } from '../support/wire.ts';
 
@@ -223,4 +225,22 @@ test('several sessions with several sets at a time', async () => {
     ['e92e', 'e985', '822e', 'c3a9e280a6'],
   );
   for (const wire of clients) await wire.close();
+});
+
+test('a home computer: commands stand for keys, and the program’s questions to its terminal are answered', async () => {
+  const ask = "stty -icanon -echo; printf 'ab\\033[6n'; dd bs=1 count=6 2>/dev/null | od -An -tx1; stty icanon echo";
+  await using server = await host(`${ask}; ${READER}`, { encoding: 'petscii' });
+  await using wire = await server.connect({ ttype: ['C64'] });
+  const computer = new Commodore64();
+  wire.onData(bytes => computer.feed(bytes));
+  const type = (text: string) => wire.type(encoder('petscii').write(text));
+  await computer.waitFor(/^ab 1b 5b 31 3b 33 52\nready$/);
+  type('abx');
+  wire.command(CMD.EC);
+  type('c\r');
+  await computer.waitFor(/<616263>$/);
+  type('forgotten');
+  wire.command(CMD.EL);
+  wire.type([0x5c, 13]);
+  await computer.waitFor(/<5c>$/);
 });
