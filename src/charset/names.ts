@@ -13,8 +13,10 @@ import iconv from 'iconv-lite';
 interface Row {
   /** The canonical name. */
   readonly name: string;
-  /** What a locale has after its dot, where that is not the canonical name. */
+  /** What a locale has after its dot, where that is not the canonical name; `''` where no system has such a locale. */
   readonly locale?: string;
+  /** What iconv-lite calls it, where it knows neither its canonical name nor that of the locale. */
+  readonly codec?: string;
   /** Other names, already reduced to lower-case letters and digits; those of the table's patterns are not repeated. */
   readonly aliases?: string;
 }
@@ -55,8 +57,8 @@ const rows: readonly Row[] = [
   { name: 'MIK' },
   { name: 'macintosh', locale: 'MACINTOSH', aliases: 'mac macroman cp10000' },
   { name: 'hp-roman8', locale: 'HP-ROMAN8', aliases: 'roman8 r8 xroman8 cp1051' },
-  { name: 'JIS_C6220-1969-ro', aliases: 'jp iso646jp isoir14 iso14jisc6220ro' },
-  { name: 'GB_1988-80', aliases: 'cn iso646cn isoir57 gb198880' },
+  { name: 'JIS_C6220-1969-ro', codec: 'jp', aliases: 'jp iso646jp isoir14 iso14jisc6220ro' },
+  { name: 'GB_1988-80', codec: 'cn', aliases: 'cn iso646cn isoir57 gb198880' },
   { name: 'Shift_JIS', locale: 'SJIS', aliases: 'sjis xsjis mskanji pck' },
   { name: 'Windows-31J', locale: 'CP932', aliases: 'ms31j cp932 ms932' },
   { name: 'EUC-JP', aliases: 'ujis eucpkdfmtjapanese cp51932' },
@@ -68,6 +70,11 @@ const rows: readonly Row[] = [
   { name: 'Big5', locale: 'BIG5', aliases: 'cnbig5 xxbig5' },
   { name: 'Big5-HKSCS', locale: 'BIG5-HKSCS' },
   { name: 'CP950', aliases: 'ms950' },
+  // Not of iconv-lite: see tables.ts and big5-uao.ts.
+  { name: 'Big5-UAO', locale: '', aliases: 'uao uao250 big5bbs big5ptt' },
+  { name: 'ATARI-ST', locale: '', aliases: 'atari tos' },
+  { name: 'PETSCII', locale: '', aliases: 'petsciishifted petsciilower cbm commodore c64 c128' },
+  { name: 'ATASCII', locale: '', aliases: 'atari8bit' },
   { name: 'windows-874', locale: 'CP874', aliases: 'cp874' },
   { name: 'windows-1250', locale: 'CP1250', aliases: 'cp1250 msee' },
   { name: 'windows-1251', locale: 'CP1251', aliases: 'cp1251 mscyrl' },
@@ -143,10 +150,21 @@ export function canonicalCharset(name: string): string | undefined {
   return rowOf(name)?.name;
 }
 
-/** The character set as a locale names it, after the dot of `en_US.UTF-8`. Undefined for a set that is not known. */
+/**
+ * The character set as a locale names it, after the dot of `en_US.UTF-8`. Undefined for a set that is not known, and for
+ * those of home computers and bulletin boards, in which no system has a locale.
+ */
 export function localeCodeset(charset: string): string | undefined {
   const row = rowOf(charset);
-  return row && (row.locale ?? row.name);
+  return row && ((row.locale ?? row.name) || undefined);
+}
+
+/** What iconv-lite calls a character set, given by its canonical name. */
+export function codecName(canonical: string): string {
+  const row = rowOf(canonical);
+  return (
+    row?.codec ?? [canonical, row?.locale].find(name => name !== undefined && iconv.encodingExists(name)) ?? canonical
+  );
 }
 
 /**

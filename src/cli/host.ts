@@ -57,6 +57,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   const shell = ptyShell(program.file, program.args, {
     mode: settings.mode,
     encoding: settings.encoding,
+    programEncoding: settings.programEncoding,
     term: settings.term,
     locale: found.locale,
     negotiationTimeout: settings.negotiationTimeout,

@@ -55,6 +55,12 @@ export const serveOptions = {
     default: 'utf-8',
     help: "the client's character set where it negotiates none",
   },
+  'program-encoding': {
+    argument: 'client|NAME',
+    parse: values.programEncoding,
+    default: 'client',
+    help: "client: programs are told the client's set and bytes pass; a name: they run in that set and telpty converts",
+  },
   term: {
     argument: 'NAME',
     parse: values.terminalName,

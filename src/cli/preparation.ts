@@ -66,7 +66,8 @@ function findDirectory(name: string): string {
  */
 function availableLocale(settings: ServeSettings, log: Log): string | undefined {
   if (Object.hasOwn(settings.env, 'LANG') || Object.hasOwn(settings.env, 'LC_ALL')) return undefined;
-  const name = defaultLocale(undefined, settings.encoding);
+  const { encoding, programEncoding } = settings;
+  const name = defaultLocale(undefined, programEncoding === 'client' ? encoding : programEncoding);
   if (localeAvailable(name)) return undefined;
   if (settings.program === undefined && localeAvailable(spareLocale)) return spareLocale;
   log.warn(`the locale ${name} is not installed, so programs will use C: install it, or say --env LANG=${spareLocale}`);

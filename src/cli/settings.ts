@@ -16,6 +16,8 @@ export interface ServeSettings {
   readonly mode: 'character' | 'raw' | 'line';
   /** Canonical name. */
   readonly encoding: string;
+  /** `client`, or a canonical name. */
+  readonly programEncoding: string;
   readonly term: string;
   readonly negotiationTimeout: number;
   readonly neverSendGa: boolean;
@@ -75,6 +77,7 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     port: values.port,
     mode: values.mode,
     encoding: values.encoding,
+    programEncoding: values['program-encoding'],
     term: values.term,
     negotiationTimeout: values['negotiation-timeout'],
     neverSendGa: values['never-send-ga'],

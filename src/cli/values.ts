@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { canonicalCharset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 import type { Limits } from '../pty/index.ts';
-import { isForbiddenName, isTerminalName, variableName } from '../shells/environment.ts';
+import { isForbiddenName, isProgramEncoding, isTerminalName, variableName } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 
 /** Longest delay one timer of Node.js takes; given a longer one it fires at once. */
@@ -107,6 +107,13 @@ export function charset(value: string): string {
   const name = canonicalCharset(value);
   if (name === undefined) throw usage(`${shown(value)} is not a character set known here (utf-8, latin1, cp437 …)`);
   return name;
+}
+
+/** `client`, or a character set that a program can be run in, under its canonical name. */
+export function programEncoding(value: string): string {
+  const name = value === 'client' ? value : charset(value);
+  if (isProgramEncoding(name)) return name;
+  throw usage(`no program runs in ${name}, which has no control sequences (utf-8 is what most want)`);
 }
 
 /** A terminal type. */

@@ -13,6 +13,7 @@ import { PromptMark } from './prompt-mark.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
 import { StaleOutput } from './stale-output.ts';
 import { SynchronizedOutput } from './synchronized-output.ts';
+import type { Translation } from './translation.ts';
 
 /** The last output of a program waits for a client that takes none of it at most this long, in milliseconds. */
 const STALL_MS = 30_000;
@@ -36,6 +37,8 @@ export interface StartedWith {
   readonly erase: number;
   /** Whether it echoes, where that follows the client. */
   readonly echo: boolean;
+  /** Where the program runs in a character set of its own. */
+  readonly translation: Translation | undefined;
 }
 
 /** Which bridge a session or a terminal belongs to. */
@@ -58,6 +61,7 @@ export class Bridge implements SessionConsumer, PtyUser {
   readonly #output: SynchronizedOutput;
   readonly #prompt: PromptMark | undefined;
   readonly #startedWithEcho: boolean;
+  readonly #translation: Translation | undefined;
   #resize: ResizeThrottle | undefined;
   readonly #eraseKey: EraseKey | undefined;
   #resolve!: (status: Promise<ExitStatus>) => void;
@@ -76,7 +80,7 @@ export class Bridge implements SessionConsumer, PtyUser {
   /** The client has asked for its output to be thrown away, and the terminal has not said yet that it has done so. */
   #aborting = false;
 
-  constructor(session: Session, pty: Pty, options: BridgeOptions, { erase, echo }: StartedWith) {
+  constructor(session: Session, pty: Pty, options: BridgeOptions, { erase, echo, translation }: StartedWith) {
     const { mode } = options;
     this.#session = session;
     this.#pty = pty;
@@ -85,6 +89,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#prompt = mode.mayPrompt && !options.neverSendGa ? new PromptMark(session, mode.goAhead) : undefined;
     this.#eraseKey = mode.learnErase ? new EraseKey(pty, erase) : undefined;
     this.#startedWithEcho = echo;
+    this.#translation = translation;
     bridges.set(session, this);
     bridges.set(pty, this);
   }
@@ -121,6 +126,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     clearTimeout(this.#linger);
     this.#resize?.stop();
     this.#output.flush();
+    this.#send(this.#translation?.way?.end());
     this.#prompt?.stop();
     for (const [event, listener] of Bridge.#sessionListeners) session.off(event, listener);
     session.join(undefined);
@@ -201,8 +207,10 @@ export class Bridge implements SessionConsumer, PtyUser {
   }
 
   /** @internal Input, on its way to the program. */
-  input(bytes: Uint8Array): boolean {
+  input(received: Uint8Array): boolean {
     this.#lastSignal = undefined;
+    const bytes = this.#translation?.way?.input(received) ?? received;
+    if (bytes.length === 0) return true;
     const input =
       this.#options.mode.delErases && !this.#session.telnet.isEnabled(Option.BINARY, 'remote')
         ? EraseKey.deleteAsBackspace(bytes)
@@ -243,12 +251,22 @@ export class Bridge implements SessionConsumer, PtyUser {
    * @internal
    */
   settled(): void {
-    if (this.#output.isEmpty && this.#lastSignal === undefined && !this.#prompt?.isWanted) this.#session.letPass();
+    if (
+      this.#translation?.way === undefined &&
+      this.#output.isEmpty &&
+      this.#lastSignal === undefined &&
+      !this.#prompt?.isWanted
+    )
+      this.#session.letPass();
   }
 
   /** Output, on its way to the client. */
   #show(bytes: Buffer): void {
-    if (!this.#session.writable) return;
+    this.#send(this.#translation?.way?.output(bytes) ?? bytes);
+  }
+
+  #send(bytes: Uint8Array | undefined): void {
+    if (bytes === undefined || bytes.length === 0 || !this.#session.writable) return;
     // What is not taken at once waits in the kernel, in one piece, and not here, in as many as the program makes.
     if (!this.#session.send(bytes)) this.#pty.hold();
     this.#prompt?.touch();
@@ -280,18 +298,22 @@ export class Bridge implements SessionConsumer, PtyUser {
     const typed = this.#onTerminal(() => interrupt(this.#pty, key)) ?? key.usual;
     this.#discarding = false;
     if (typeof typed === 'number') {
-      this.#session.insertInput(Buffer.of(typed));
+      this.#session.insertInput(Buffer.of(this.#translation?.way?.keyOf(typed) ?? typed));
       return;
     }
     this.#lastSignal = key.signal;
     this.#lastSignalAt = now;
     // As a terminal does at its interrupt key: what was typed ahead of it is forgotten.
-    if (typed === 'flushed and signalled') this.#session.discardInput();
+    if (typed === 'flushed and signalled') {
+      this.#session.discardInput();
+      this.#translation?.way?.discardInput();
+    }
     this.#session.more();
   }
 
   /** RFC 857: whoever has echo enabled does it. A client that takes it over must not see everything twice. */
   #negotiated(event: TelnetEvent): void {
+    if (event.type === 'charset' || event.type === 'environment') this.#translation?.follow();
     if (!this.#options.mode.echoFollows || event.type !== 'option') return;
     if (event.option !== Option.ECHO || event.side !== 'local') return;
     this.#onTerminal(() => this.#pty.setModes({ echo: event.enabled }));

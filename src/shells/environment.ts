@@ -7,6 +7,7 @@
  */
 import { isIP } from 'node:net';
 import { canonicalCharset, localeCodeset } from '../charset/index.ts';
+import { machineOf } from '../charset/machines/index.ts';
 import { USUAL_VARIABLES } from '../session/terminal.ts';
 import { isForbiddenName, variableName } from './environment-names.ts';
 import { escapeText } from './escape.ts';
@@ -33,6 +34,11 @@ export interface EnvironmentPolicy {
   readonly term?: string | undefined;
   /** The character set where the client negotiates none and has no LANG. Default UTF-8. */
   readonly encoding?: string | undefined;
+  /**
+   * The character set that the program runs in, whatever the client's, which is then converted. Default `'client'`: the
+   * program is told the client's.
+   */
+  readonly programEncoding?: string | undefined;
   /**
    * The locale of a client that told none and whose character set is UTF-8. Default `en_US.UTF-8`; `C.UTF-8` is the one
    * that is there on systems on which no language was installed.
@@ -104,6 +110,15 @@ const builtIn: ReadonlyMap<string, Check> = new Map([
 /** Whether a text can be a terminal type: what is checked of a client's holds for the operator's default too. */
 export function isTerminalName(name: string): boolean {
   return checkTerm(name) === undefined;
+}
+
+/**
+ * Whether a program can be run in a character set: `'client'`, or a set that has the control characters of a terminal, which
+ * those of home computers have not.
+ */
+export function isProgramEncoding(name: string): boolean {
+  const charset = canonicalCharset(name);
+  return name === 'client' || (charset !== undefined && machineOf(charset) === undefined);
 }
 
 /** The names to ask the client for by NEW-ENVIRON. */
@@ -215,12 +230,25 @@ function locale(
 ): Map<string, string> {
   const result = new Map<string, string>();
   if (operator.has('LANG') || operator.has('LC_ALL')) return result;
-  for (const [name, value] of accepted) if (isLocale(name)) result.set(name, value);
-  if (!result.has('LANG')) result.set('LANG', defaultLocale(facts.charset, policy.encoding, policy.locale));
+  const own = policy.programEncoding === 'client' ? undefined : policy.programEncoding;
+  for (const [name, value] of accepted) {
+    if (isLocale(name)) result.set(name, own === undefined ? value : localeIn(own, value));
+  }
+  if (!result.has('LANG')) result.set('LANG', defaultLocale(own ?? facts.charset, policy.encoding, policy.locale));
 
   if ([...operator.keys()].some(isLocale)) result.delete('LC_ALL');
   else if (![...result.keys()].some(name => name.startsWith('LC_'))) result.set('LC_ALL', result.get('LANG')!);
   return result;
+}
+
+/** The same language and country in another character set. */
+function localeIn(charset: string, locale: string): string {
+  const [, place = '', modifier = ''] = /^([^.@]*)[^@]*(@.*)?$/.exec(locale) ?? [];
+  const codeset = localeCodeset(charset);
+  if (codeset === undefined || codeset === 'US-ASCII') return 'C';
+  // Of these without a language there is one in UTF-8 alone. And the euro is in no set but the one that has its name.
+  if (place === 'C' || place === 'POSIX') return codeset === defaultCharset ? `C.${codeset}` : 'C';
+  return `${place}.${codeset}${modifier === '@euro' ? '' : modifier}`;
 }
 
 /**
@@ -233,5 +261,7 @@ export function defaultLocale(negotiated?: string, encoding?: string, utf8Locale
   if (canonicalCharset(charset) === defaultCharset) return utf8Locale;
   // No system has an `en_US.US-ASCII`, and many programs complain about a locale that does not exist. C is ASCII.
   if (canonicalCharset(charset) === 'US-ASCII') return 'C';
-  return `en_US.${localeCodeset(charset)}`;
+  const codeset = localeCodeset(charset);
+  // Nor is there one in the set of a home computer.
+  return codeset === undefined ? 'C' : `en_US.${codeset}`;
 }

@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
+import { machineOf } from '../charset/machines/index.ts';
 import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User } from '../pty/index.ts';
@@ -8,6 +9,7 @@ import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import {
   type EnvironmentPolicy,
   isForbiddenName,
+  isProgramEncoding,
   isTerminalName,
   programEnvironment,
   type RejectedVariable,
@@ -18,6 +20,7 @@ import { keyOf } from './interrupts.ts';
 import { type ModeName, shellModes, terminalEchoes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
+import { clientCharset, Translation } from './translation.ts';
 
 /**
  * Options of {@link ptyShell}. All times are in milliseconds; 0 is for ever. `acceptEnv` takes what a client sends; clients
@@ -79,6 +82,8 @@ export function ptyShell(
   checkOptions(file, args, options);
   const mode = shellModes[options.mode ?? 'character'];
   const encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
+  const { programEncoding = 'client' } = options;
+  const own = programEncoding === 'client' ? undefined : canonicalCharset(programEncoding);
   const bridge: BridgeOptions = {
     mode,
     neverSendGa: options.neverSendGa ?? false,
@@ -86,13 +91,13 @@ export function ptyShell(
     linger: options.linger ?? 500,
   };
   preparePty();
-  const program: Program = { file, args, options, mode, bridge, encoding, user: options.user ?? ownUser() };
+  const program: Program = { file, args, options, mode, bridge, encoding, own, user: options.user ?? ownUser() };
   return session => serve(session, program);
 }
 
 const OPTION_NAMES = [
   ...['mode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'limits', 'argv0', 'killTimeout', 'linger'],
-  ...['onStart', 'onReject', 'term', 'encoding', 'locale', 'acceptEnv', 'env', 'sizeEnv'],
+  ...['onStart', 'onReject', 'term', 'encoding', 'programEncoding', 'locale', 'acceptEnv', 'env', 'sizeEnv'],
 ];
 
 /** What is wrong with the options shows here, once, and not when the first client comes, or goes. */
@@ -100,9 +105,11 @@ function checkOptions(file: string, args: readonly string[], options: PtyShellOp
   check(typeof file === 'string' && file !== '', 'file must be the name of a program');
   check(Array.isArray(args) && args.every(arg => typeof arg === 'string'), 'args must be an array of strings');
   checkKeys('the options of ptyShell', options, OPTION_NAMES);
-  const { mode = 'character', encoding = 'UTF-8', term = 'xterm', user, acceptEnv = [], env = {} } = options;
+  const { mode = 'character', encoding = 'UTF-8', programEncoding = 'client', term = 'xterm' } = options;
+  const { user, acceptEnv = [], env = {} } = options;
   check(Object.hasOwn(shellModes, mode), `there is no mode '${mode}'`);
   check(canonicalCharset(encoding) !== undefined, `there is no character set '${encoding}'`);
+  check(isProgramEncoding(programEncoding), `no program runs in the character set '${programEncoding}'`);
   check(isTerminalName(term), `'${term}' cannot be a terminal type`);
   for (const name of ['negotiationTimeout', 'killTimeout', 'linger'] as const) checkTime(name, options[name]);
   check(user === undefined || typeof user === 'object', "user must be what lookupUser() of 'telpty/pty' returns");
@@ -123,6 +130,8 @@ interface Program {
   readonly mode: (typeof shellModes)[ModeName];
   readonly bridge: BridgeOptions;
   readonly encoding: string;
+  /** The character set that the program runs in whatever the client's. */
+  readonly own: string | undefined;
   readonly user: EnvironmentUser;
 }
 
@@ -160,12 +169,16 @@ function nothing(): void {}
 async function start(session: Session, program: Program): Promise<{ pty: Pty } & StartedWith> {
   const { options, mode, file, args } = program;
   const { terminal } = session;
-  const cols = dimension(terminal.columns, DEFAULT_COLUMNS);
-  const rows = dimension(terminal.rows, DEFAULT_ROWS);
+  const machine = machineOf(clientCharset(session, program.encoding));
+  // The last column of a machine's screen is better not written (charset/machines/painter.ts).
+  const spare = program.own === undefined ? 0 : 1;
+  const cols = dimension(terminal.columns, machine === undefined ? DEFAULT_COLUMNS : machine.columns - spare);
+  const rows = dimension(terminal.rows, machine?.rows ?? DEFAULT_ROWS);
   const { env, rejected } = programEnvironment(
     {
       user: program.user,
-      terminalType: terminal.type,
+      // A machine is made into a terminal here, and its own name is none that a program would know.
+      terminalType: machine !== undefined && program.own !== undefined ? undefined : terminal.type,
       columns: cols,
       rows,
       charset: terminal.charset,
@@ -179,7 +192,7 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
   const erase = mode.terminal.verase ?? eraseCharacter(env.TERM ?? '');
   const echo = terminalEchoes(session);
   const locale = env.LC_ALL ?? env.LC_CTYPE ?? env.LANG ?? '';
-  const charset = charsetOfLocale(locale) ?? canonicalCharset(terminal.charset ?? program.encoding);
+  const charset = program.own ?? charsetOfLocale(locale) ?? canonicalCharset(terminal.charset ?? program.encoding);
   const pty = await launch(session, file, args, {
     cwd: options.cwd,
     env,
@@ -192,7 +205,9 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
     modes: { ...mode.terminal, ...(mode.echoFollows ? { echo } : {}), verase: erase, iutf8: charset === 'UTF-8' },
   });
   options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows });
-  return { pty, erase, echo };
+  const translation =
+    program.own === undefined ? undefined : new Translation(session, pty, program.own, program.encoding, erase);
+  return { pty, erase, echo, translation };
 }
 
 /** Starts the program, or tells the client in one line why not. */

@@ -29,6 +29,10 @@ describe('canonicalCharset', () => {
     ['GB18030', 'gb18030'],
     ['Big5', 'big5', 'csBig5'],
     ['Big5-HKSCS', 'big5hkscs'],
+    ['Big5-UAO', 'big5uao', 'uao', 'big5bbs', 'BIG5-BBS'],
+    ['PETSCII', 'petscii', 'c64', 'Commodore', 'cbm'],
+    ['ATASCII', 'atascii', 'atari-8bit'],
+    ['ATARI-ST', 'AtariST', 'atari', 'TOS'],
     ['TIS-620', 'tis620'],
     ['windows-1250', 'cp1250', 'win1250', 'WINDOWS-1250', '1250'],
     ['windows-1251', 'CP1251', 'cswindows1251'],
@@ -146,6 +150,11 @@ describe('localeCodeset', () => {
     Big5: 'BIG5',
     'US-ASCII': 'US-ASCII',
     klingon: undefined,
+    // No system has a locale in these.
+    PETSCII: undefined,
+    ATASCII: undefined,
+    'ATARI-ST': undefined,
+    'Big5-UAO': undefined,
   };
   for (const [name, codeset] of Object.entries(cases)) {
     it(`${name} → ${codeset}`, () => assert.equal(localeCodeset(name), codeset));

@@ -63,6 +63,7 @@ describe('telpty', () => {
     [['serve', '--port', '70000'], 'telpty: --port: 70000 is not a port (0 to 65535)\n'],
     [['serve', '--tls-cert', 'x'], /^telpty: unknown option --tls-cert /],
     [['serve', '--encoding', 'klingon'], /^telpty: --encoding: /],
+    [['serve', '--program-encoding', 'klingon'], /^telpty: --program-encoding: /],
     [['serve', '--host', '0.0.0.0'], /^telpty: --host: 0\.0\.0\.0 is not loopback/],
   ];
   for (const [args, line] of misuse) {

@@ -30,6 +30,7 @@ const defaults: ServeSettings = {
   port: 6023,
   mode: 'character',
   encoding: 'UTF-8',
+  programEncoding: 'client',
   term: 'xterm',
   negotiationTimeout: 2_000,
   neverSendGa: false,
@@ -57,6 +58,7 @@ describe('the command line of serve', () => {
   it('takes every option', () => {
     const argv = [
       ...['--host', '::1', '--port=0', '--mode', 'raw', '--encoding', 'latin1', '--term', 'linux', '--cwd', '/tmp'],
+      ...['--program-encoding', 'utf8'],
       ...['--negotiation-timeout', '500ms', '--never-send-ga', '--env', 'A=1', '--env=B=2', '--env', 'A=3'],
       ...[
         '--pass-env',
@@ -90,6 +92,7 @@ describe('the command line of serve', () => {
       port: 0,
       mode: 'raw',
       encoding: 'ISO-8859-1',
+      programEncoding: 'UTF-8',
       term: 'linux',
       negotiationTimeout: 500,
       neverSendGa: true,
@@ -157,6 +160,8 @@ describe('the command line of serve', () => {
     [['--kill-timeout', 'soon'], "--kill-timeout: 'soon' is not a duration (write 500ms, 30s, 10m, 2h, or 0)"],
     [['--linger', '5'], "--linger: '5' has no unit (write 500ms, 30s, 10m, 2h, or 0)"],
     [['--encoding', 'klingon'], /^--encoding: 'klingon' is not a character set/],
+    [['--program-encoding', 'klingon'], /^--program-encoding: 'klingon' is not a character set/],
+    [['--program-encoding', 'c64'], /^--program-encoding: no program runs in PETSCII/],
     [['--mode', 'kludge'], "--mode: 'kludge' is not one of character, raw, line"],
     [['--rlimit', 'speed=1'], /^--rlimit: 'speed' is not a limit \(as, core, cpu/],
     [['--accept-env', 'LD_PRELOAD'], /^--accept-env: LD_PRELOAD steers/],
@@ -178,8 +183,7 @@ describe('the command line of serve', () => {
   ];
   for (const [argv, message] of bad) it(`refuses ${argv.join(' ')}`, () => refuses(() => settings(argv), message));
 
-  const later =
-    'tls-cert tls-key tls-auto proxy-protocol program-encoding linemode max-per-ip connect-rate robot-check web';
+  const later = 'tls-cert tls-key tls-auto proxy-protocol linemode max-per-ip connect-rate robot-check web';
   const evenLater = 'record record-format metrics drain-timeout program version';
   for (const name of `${later} ${evenLater}`.split(' ')) {
     it(`does not know --${name} yet`, () =>
@@ -317,7 +321,7 @@ describe('help', () => {
     const listed = [...commandHelp(serve).matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
     assert.deepEqual(listed, Object.keys(serveOptions));
     const built =
-      'host port mode encoding term negotiation-timeout never-send-ga cwd env pass-env accept-env user rlimit size-env';
+      'host port mode encoding program-encoding term negotiation-timeout never-send-ga cwd env pass-env accept-env user rlimit size-env';
     const more =
       'kill-timeout linger max-sessions idle-timeout session-timeout compression workers config log-level log-format help';
     assert.deepEqual(listed, `${built} ${more}`.split(' '));

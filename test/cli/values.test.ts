@@ -95,6 +95,16 @@ const tables: Record<string, Table> = {
     ],
     bad: ['klingon', '', 'hex', 'utf-16'],
   },
+  'program encoding': {
+    parse: values.programEncoding,
+    good: [
+      ['client', 'client'],
+      ['utf-8', 'UTF-8'],
+      ['big5bbs', 'Big5-UAO'],
+      ['atari', 'ATARI-ST'],
+    ],
+    bad: ['Client', 'klingon', '', 'petscii', 'atascii', 'hex'],
+  },
   terminal: {
     parse: values.terminalName,
     good: [

@@ -152,6 +152,20 @@ describe('the locale', () => {
     assert.deepEqual(locale({}), both('en_US.UTF-8'));
     assert.equal(defaultLocale('windows-1251'), 'en_US.CP1251');
     assert.equal(defaultLocale('us-ascii'), 'C');
+    assert.equal(defaultLocale('petscii'), 'C');
+  });
+  it("is in the program's own set, where it has one, with the client's language", () => {
+    const own = (environ: Record<string, string>, programEncoding = 'utf8', more: EnvironmentPolicy = {}) =>
+      locale(environ, { programEncoding, encoding: 'latin1', ...more }, 'KOI8-R');
+    assert.deepEqual(own({}), both('en_US.UTF-8'));
+    assert.deepEqual(own({}, 'utf8', { locale: 'C.UTF-8' }), both('C.UTF-8'));
+    assert.deepEqual(own({}, 'cp437'), both('en_US.CP437'));
+    assert.deepEqual(own({ LANG: 'de_DE.ISO-8859-1@euro' }), both('de_DE.UTF-8'));
+    assert.deepEqual(own({ LANG: 'sr_RS@latin', LC_TIME: 'C' }), { LANG: 'sr_RS.UTF-8@latin', LC_TIME: 'C.UTF-8' });
+    assert.deepEqual(own({ LANG: 'POSIX' }, 'koi8-r'), both('C'));
+    for (const set of ['us-ascii', 'big5-uao']) assert.deepEqual(own({ LANG: 'zh_TW.UTF-8' }, set), both('C'));
+    assert.deepEqual(own({ LANG: 'zh_TW.UTF-8' }, 'client'), both('zh_TW.UTF-8'));
+    assert.deepEqual(own({ LANG: 'de_DE' }, 'utf8', { env: { LANG: 'fr_FR' } }), { LANG: 'fr_FR' });
   });
   it("lets the client's own LC_ALL win over the derived one", () => {
     assert.deepEqual(locale({ LC_ALL: 'C' }), { LANG: 'en_US.UTF-8', LC_ALL: 'C' });

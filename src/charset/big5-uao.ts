@@ -1,0 +1,111 @@
+/**
+ * Big5 as Taiwanese bulletin boards write it: with the "Unicode At On" extensions of 2.50 (lead bytes 81 to FE), whose
+ * table is in the package uao-js.
+ *
+ * Their pictures colour the two halves of a character differently, by a control sequence between its two bytes. There is
+ * no such thing in Unicode; the character then stands before the sequence and is of its first colour.
+ */
+import { createRequire } from 'node:module';
+
+/** The tables' keys and values are bytes, written as characters of Latin-1. */
+type Table = Readonly<Record<string, string>>;
+
+const require = createRequire(import.meta.url);
+// Half a megabyte, so read when somebody needs it.
+let decodeTable: ReadonlyMap<number, string> | undefined;
+let encodeTable: ReadonlyMap<number, readonly [lead: number, trail: number]> | undefined;
+
+function loadDecodeTable(): ReadonlyMap<number, string> {
+  const table = require('uao-js/table/b2u.json') as Table;
+  return new Map(Object.entries(table).map(([pair, text]) => [codeOf(pair), text]));
+}
+
+function loadEncodeTable(): ReadonlyMap<number, readonly [lead: number, trail: number]> {
+  const table = require('uao-js/table/u2b.json') as Table;
+  decodeTable ??= loadDecodeTable();
+  const pairs = new Map<number, readonly [number, number]>();
+  for (const [text, pair] of Object.entries(table)) {
+    // It also has characters that are only like the one they become; those are found elsewhere, by width.
+    if (pair.length !== 2 || decodeTable.get(codeOf(pair)) !== text) continue;
+    pairs.set(text.codePointAt(0)!, [pair.charCodeAt(0), pair.charCodeAt(1)]);
+  }
+  return pairs;
+}
+
+const codeOf = (pair: string): number => pair.charCodeAt(0) * 256 + pair.charCodeAt(1);
+
+/** The bytes of a character, or `undefined` where the set lacks it. */
+export function big5UaoBytes(codePoint: number): readonly number[] | undefined {
+  if (codePoint < 0x80) return [codePoint];
+  encodeTable ??= loadEncodeTable();
+  return encodeTable.get(codePoint);
+}
+
+const ESC = '\x1b';
+const REPLACEMENT = '\ufffd';
+/** Between two halves there is a sequence or two for colours; what is longer was not meant so. In characters. */
+const MAX_BETWEEN = 64;
+/** A control sequence as far as it has come (ECMA-48): with its final byte, or as a beginning of one. */
+const WHOLE = /^(?:\x1b\[[0-?]*[ -/]*[@-~])+$/;
+const BEGINNING = /^(?:\x1b\[[0-?]*[ -/]*[@-~])*\x1b(?:\[[0-?]*[ -/]*)?$/;
+
+/** The streaming decoder. */
+export class Big5UaoDecoder {
+  readonly #halvesMayBeApart: boolean;
+  /** The first half of a character, or 0. */
+  #lead = 0;
+  /** What came behind it and is no second half: control sequences. */
+  #between = '';
+
+  constructor(halvesMayBeApart: boolean) {
+    this.#halvesMayBeApart = halvesMayBeApart;
+  }
+
+  write(bytes: Uint8Array): string {
+    decodeTable ??= loadDecodeTable();
+    const table = decodeTable;
+    let text = '';
+    for (const byte of bytes) text += this.#lead === 0 ? this.#first(byte) : this.#second(byte, table);
+    return text;
+  }
+
+  end(): string {
+    return this.#lead === 0 ? '' : this.#giveUp();
+  }
+
+  #first(byte: number): string {
+    if (byte < 0x80) return String.fromCharCode(byte);
+    if (byte === 0x80 || byte === 0xff) return REPLACEMENT;
+    this.#lead = byte;
+    return '';
+  }
+
+  #second(byte: number, table: ReadonlyMap<number, string>): string {
+    const inSequence = this.#between !== '' && !WHOLE.test(this.#between);
+    const character = inSequence ? undefined : table.get(this.#lead * 256 + byte);
+    if (character !== undefined) {
+      const between = this.#between;
+      this.#lead = 0;
+      this.#between = '';
+      return character + between;
+    }
+    const between = this.#between + String.fromCharCode(byte);
+    if (this.#halvesMayBeApart && byte < 0x80 && between.length <= MAX_BETWEEN && maySeparate(between)) {
+      this.#between = between;
+      return '';
+    }
+    return this.#giveUp() + this.#first(byte);
+  }
+
+  /** The half that never became a character, and what was held back behind it. */
+  #giveUp(): string {
+    const text = REPLACEMENT + this.#between;
+    this.#lead = 0;
+    this.#between = '';
+    return text;
+  }
+}
+
+function maySeparate(between: string): boolean {
+  return between.startsWith(ESC) && (BEGINNING.test(between) || WHOLE.test(between));
+}

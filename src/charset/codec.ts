@@ -1,0 +1,164 @@
+/**
+ * One character set, ready to convert: which characters it has, and its streaming decoder. What all sessions share of a set
+ * is made once, when it is first needed.
+ */
+import iconv from 'iconv-lite';
+import { TelptyError } from '../errors.ts';
+import { Big5UaoDecoder, big5UaoBytes } from './big5-uao.ts';
+import { canonicalCharset, codecName } from './names.ts';
+import { ATARI_ST, ATASCII, codesOf, PETSCII } from './tables.ts';
+
+/** Bytes to text, as they come; what is cut waits, a few bytes at most. No bytes throw: what is none becomes U+FFFD. */
+export interface StreamDecoder {
+  write(bytes: Uint8Array): string;
+  /** What waits, as the end of it all, and begins anew. */
+  end(): string;
+}
+
+/** A character set. */
+export interface Codec {
+  /** Canonical. */
+  readonly name: string;
+  /** Whether its bytes below 80, by themselves, are ASCII. */
+  readonly isAsciiSuperset: boolean;
+  /** The bytes of a character, or `undefined` if the set does not have it. */
+  encode(codePoint: number): ArrayLike<number> | undefined;
+  createDecoder(options: DecoderOptions): StreamDecoder;
+}
+
+/** How bytes are read. */
+export interface DecoderOptions {
+  /**
+   * Whether a control sequence may stand between the two bytes of a character, as the programs of Taiwanese BBSs colour
+   * the halves of one differently; only Big5-UAO looks at this.
+   */
+  readonly halvesMayBeApart?: boolean;
+}
+
+const REPLACEMENT = 0xfffd;
+const QUESTION_MARK = 0x3f;
+
+const codecs = new Map<string, Codec>();
+
+/**
+ * The character set of any of its names.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` if there is none.
+ */
+export function codecOf(charset: string): Codec {
+  const name = canonicalCharset(charset);
+  if (name === undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', `there is no character set '${charset}'`);
+  let codec = codecs.get(name);
+  if (codec === undefined) {
+    codec = createCodec(name);
+    codecs.set(name, codec);
+  }
+  return codec;
+}
+
+function createCodec(name: string): Codec {
+  switch (name) {
+    case 'UTF-8':
+      return utf8;
+    case 'ATARI-ST':
+      return tableCodec(name, ATARI_ST);
+    case 'PETSCII':
+      return tableCodec(name, PETSCII);
+    case 'ATASCII':
+      return tableCodec(name, ATASCII);
+    case 'Big5-UAO':
+      return big5Uao(name);
+    default:
+      return iconvCodec(name, codecName(name));
+  }
+}
+
+const utf8: Codec = {
+  name: 'UTF-8',
+  isAsciiSuperset: true,
+  encode: codePoint => Buffer.from(String.fromCodePoint(codePoint)),
+  createDecoder() {
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    return {
+      write: bytes => decoder.decode(bytes, { stream: true }),
+      end: () => decoder.decode(),
+    };
+  },
+};
+
+/** A set of 256 characters, by their codes; U+FFFD where a code is none. */
+function tableCodec(name: string, table: string): Codec {
+  const characters = [...table];
+  const codes = new Map([...codesOf(table)].map(([codePoint, code]) => [codePoint, [code] as const]));
+  return {
+    name,
+    isAsciiSuperset: name === 'ATARI-ST',
+    encode: codePoint => codes.get(codePoint),
+    createDecoder: () => ({
+      write(bytes) {
+        let text = '';
+        for (const byte of bytes) text += characters[byte];
+        return text;
+      },
+      end: () => '',
+    }),
+  };
+}
+
+function big5Uao(name: string): Codec {
+  return {
+    name,
+    isAsciiSuperset: true,
+    encode: big5UaoBytes,
+    createDecoder: ({ halvesMayBeApart = false }) => new Big5UaoDecoder(halvesMayBeApart),
+  };
+}
+
+/** A set of iconv-lite's. */
+function iconvCodec(name: string, codec: string): Codec {
+  const encode = (codePoint: number): Buffer | undefined => {
+    const character = String.fromCodePoint(codePoint);
+    const bytes = iconv.encode(character, codec);
+    // What it cannot convert comes out as a question mark, and U+FFFD as a code that means nothing.
+    if (codePoint === REPLACEMENT || (codePoint !== QUESTION_MARK && bytes.length === 1 && bytes[0] === QUESTION_MARK))
+      return undefined;
+    return bytes.length > 0 && iconv.decode(bytes, codec) === character ? bytes : undefined;
+  };
+  const ascii = Array.from({ length: 128 }, (_, code) => code);
+  return {
+    name,
+    isAsciiSuperset: ascii.every(code => encode(code)?.[0] === code && encode(code)?.length === 1),
+    encode,
+    createDecoder: () => new IconvDecoder(codec),
+  };
+}
+
+/** What waits in a decoder of a set of several bytes: a property of iconv-lite's own, and absent in the other decoders. */
+interface Waiting {
+  readonly prevBytes?: readonly number[];
+}
+
+/**
+ * A streaming decoder of iconv-lite's. It has room for as many characters as there are bytes in a chunk, and so loses one
+ * where bytes that waited turn out to be none. Here these are put in front of the chunk.
+ */
+class IconvDecoder implements StreamDecoder {
+  readonly #codec: string;
+  #decoder: iconv.DecoderStream & Waiting;
+
+  constructor(codec: string) {
+    this.#codec = codec;
+    this.#decoder = iconv.getDecoder(codec);
+  }
+
+  write(bytes: Uint8Array): string {
+    const waiting = this.#decoder.prevBytes ?? [];
+    if (waiting.length === 0) return this.#decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    this.#decoder = iconv.getDecoder(this.#codec);
+    return this.#decoder.write(Buffer.concat([Uint8Array.from(waiting), bytes]));
+  }
+
+  end(): string {
+    return this.#decoder.end() ?? '';
+  }
+}

@@ -1,0 +1,161 @@
+import { isAscii } from 'node:buffer';
+import { type Codec, codecOf, type DecoderOptions, type StreamDecoder } from './codec.ts';
+import { lookAlike } from './look-alikes.ts';
+
+/** The longest that one character becomes, in bytes: GB18030 has four for some, the rest have fewer. */
+const LONGEST = 4;
+/** A page of the table has this many characters. */
+const PAGE = 256;
+
+/** What characters become: their bytes, the first in the lowest place, and how many there are. */
+interface Page {
+  readonly bytes: Uint32Array;
+  readonly lengths: Uint8Array;
+}
+
+/** The length of what was not looked up yet. */
+const UNKNOWN = 0xff;
+
+/** Text to bytes. Stateless, so there is one for all who write in a set. */
+export interface Encoder {
+  /** Whole characters only: the two halves of one outside the basic plane may not come apart. */
+  write(text: string): Buffer;
+}
+
+const encoders = new Map<string, Encoder>();
+
+/**
+ * The encoder of a character set. What the set lacks becomes what looks most like it, in as many columns of a terminal;
+ * what has no column is left out.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` if there is no such set.
+ */
+export function encoder(charset: string): Encoder {
+  const codec = codecOf(charset);
+  let found = encoders.get(codec.name);
+  if (found === undefined) {
+    found = codec.name === 'UTF-8' ? { write: text => Buffer.from(text) } : new TableEncoder(codec);
+    encoders.set(codec.name, found);
+  }
+  return found;
+}
+
+/**
+ * A decoder of a character set, with the state of one stream.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` if there is no such set.
+ */
+export function decoder(charset: string, options: DecoderOptions = {}): StreamDecoder {
+  return codecOf(charset).createDecoder(options);
+}
+
+/** Each character is looked up once for all sessions. A page more costs 1.3 KB; all there can be are 6 MB. */
+class TableEncoder implements Encoder {
+  readonly #codec: Codec;
+  readonly #pages: (Page | undefined)[] = [];
+
+  constructor(codec: Codec) {
+    this.#codec = codec;
+  }
+
+  write(text: string): Buffer {
+    const out = Buffer.allocUnsafe(text.length * LONGEST);
+    let length = 0;
+    for (let at = 0; at < text.length; at++) {
+      let codePoint = text.charCodeAt(at);
+      if (codePoint >= 0xd800 && codePoint < 0xdc00) {
+        codePoint = text.codePointAt(at)!;
+        if (codePoint > 0xffff) at++;
+      }
+      const page = this.#pages[codePoint >> 8] ?? this.#newPage(codePoint >> 8);
+      const place = codePoint & (PAGE - 1);
+      if (page.lengths[place] === UNKNOWN) this.#lookUp(codePoint, page);
+      let bytes = page.bytes[place]!;
+      for (let left = page.lengths[place]!; left > 0; left--) {
+        out[length++] = bytes & 0xff;
+        bytes >>>= 8;
+      }
+    }
+    return out.subarray(0, length);
+  }
+
+  #newPage(index: number): Page {
+    const page = { bytes: new Uint32Array(PAGE), lengths: new Uint8Array(PAGE).fill(UNKNOWN) };
+    this.#pages[index] = page;
+    return page;
+  }
+
+  #lookUp(codePoint: number, page: Page): void {
+    const bytes = this.#convert(codePoint);
+    const place = codePoint & (PAGE - 1);
+    page.lengths[place] = bytes.length;
+    page.bytes[place] = bytes.reduce((word, byte, at) => word + byte * 2 ** (8 * at), 0);
+  }
+
+  #convert(codePoint: number): number[] {
+    const exact = this.#codec.encode(codePoint);
+    if (exact !== undefined) return [...Buffer.from(exact)];
+    // A control character of the second kind is the same as ESC and a letter (ECMA-48, 5.3).
+    if (codePoint >= 0x80 && codePoint < 0xa0) return [0x1b, codePoint - 0x40];
+    const composed = this.#compose(codePoint);
+    if (composed !== undefined) return composed;
+    const text = lookAlike(codePoint, other => this.#codec.encode(other) !== undefined);
+    return [...text].flatMap(character => [...Buffer.from(this.#codec.encode(character.codePointAt(0)!)!)]);
+  }
+
+  /** Vietnamese letters, where a set has a letter and a mark for them (windows-1258). */
+  #compose(codePoint: number): number[] | undefined {
+    const [base, first, second, ...more] = String.fromCodePoint(codePoint).normalize('NFD');
+    if (base === undefined || first === undefined || more.length > 0) return undefined;
+    const ways =
+      second === undefined
+        ? [[base, first]]
+        : [
+            [base + first, second],
+            [base + second, first],
+          ];
+    for (const way of ways) {
+      const bytes = way.map(part => this.#codec.encode(part.normalize().codePointAt(0)!));
+      const whole = way.every(part => [...part.normalize()].length === 1);
+      if (whole && bytes.every(part => part !== undefined)) return bytes.flatMap(part => [...Buffer.from(part!)]);
+    }
+    return undefined;
+  }
+}
+
+/** The lowest byte that is the second or a later one of a character in any set (GB18030 has digits there). */
+const LOWEST_TRAIL = 0x30;
+
+/**
+ * Bytes of one set to bytes of another. Cut anywhere, what comes out is the same, but that the bytes of one character may
+ * wait for its last. Nothing throws.
+ */
+export class Converter {
+  readonly #decoder: StreamDecoder;
+  readonly #encoder: Encoder;
+  /** Whether ASCII is the same in both sets. */
+  readonly #sharesAscii: boolean;
+  /** Whether a part of a character may wait in the decoder. */
+  #mayWait = false;
+
+  /** @throws TelptyError `ERR_INVALID_ARGUMENT` if there is no such set. */
+  constructor(from: string, to: string, options: DecoderOptions = {}) {
+    this.#decoder = decoder(from, options);
+    this.#encoder = encoder(to);
+    this.#sharesAscii = codecOf(from).isAsciiSuperset && codecOf(to).isAsciiSuperset;
+  }
+
+  /** @param bytes lent. @returns them, where nothing is to be changed, or a new buffer. */
+  write(bytes: Uint8Array): Uint8Array {
+    // Most of what is typed and shown, in every language.
+    if (this.#sharesAscii && !this.#mayWait && isAscii(bytes)) return bytes;
+    if (bytes.length > 0) this.#mayWait = bytes[bytes.length - 1]! >= LOWEST_TRAIL;
+    return this.#encoder.write(this.#decoder.write(bytes));
+  }
+
+  /** What still waits. After this it all begins anew. */
+  end(): Buffer {
+    this.#mayWait = false;
+    return this.#encoder.write(this.#decoder.end());
+  }
+}

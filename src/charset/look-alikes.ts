@@ -1,0 +1,213 @@
+/**
+ * What stands for a character that a set lacks: the nearest look-alike, which takes as many columns as the character
+ * itself. That comes before likeness: a program that draws a screen counts columns, and one too many moves everything
+ * behind it.
+ */
+import { columnsOf, columnsOfText } from './width.ts';
+
+/** For a character, what comes nearest first. Only what takes no more columns is used; what takes fewer is padded. */
+const table = new Map<number, readonly string[]>();
+
+/** Rows of `characters candidate candidate …`: each of the characters has all the candidates. */
+function add(rows: string): void {
+  for (const row of rows.trim().split('\n')) {
+    const [characters = '', ...candidates] = row.trim().split(' ');
+    for (const character of characters) table.set(character.codePointAt(0)!, candidates);
+  }
+}
+
+/** Two texts, letter by letter. */
+function pair(characters: string, letters: string): void {
+  [...characters].forEach((character, at) => {
+    table.set(character.codePointAt(0)!, [letters[at]!]);
+  });
+}
+
+// Punctuation, signs and letters that have no decomposition.
+add(`
+  “”„‟″〃 "
+  ‘’‚‛′ʼˈ´ '
+  ‹ ˂ <
+  › ˃ >
+  « <
+  » >
+  ‐‑‒–−⁃˗ -
+  —―⸺ – -
+  … .
+  •∙⋅●⬤ • ∙ · * o
+  · ∙ • .
+  ◦○◯ ○ o
+  ■◼◾▪◙◘ ■ █ #
+  □◻◽▫ ■ #
+  ▲△▴▵ ▲ ^
+  ▼▽▾▿ ▼ v
+  ◀◁◂◃◄◅ ◄ <
+  ▶▷▸▹►▻ ► >
+  ◆◇◈♦ ♦ *
+  ♥❤♡ ♥ *
+  ♠♤ ♠ *
+  ♣♧ ♣ *
+  ★☆✦✧✶✱✳⁎∗ ★ *
+  ☺☻ @
+  ♪♫♩♬ ♪ *
+  ✓✔ ✓ √ v
+  ✗✘✕✖╳ × x
+  × x
+  ÷ /
+  ± +
+  ≤⩽ <
+  ≥⩾ >
+  ≠ =
+  ≈∼≃≅ ≈ ~ -
+  ≡ ═ =
+  ∞ 8
+  √ v
+  ∑ Σ E
+  ∏ Π
+  ∆ Δ
+  Ω Ω
+  µ μ u
+  μ µ u
+  ∂ d
+  ∫ ⌠ S
+  ∅ Ø ø 0
+  °˚ ° o
+  © c
+  ® r
+  ™ t
+  § S
+  ¶ P
+  † ‡ +
+  ‡ † +
+  ¿ ?
+  ¡ !
+  ¦ |
+  ¬ ⌐ -
+  ¯ ▔ ⎺ -
+  € E
+  £ L
+  ¥ Y
+  ¢ c
+  ¤ *
+  ‰ %
+  ß s
+  æ a
+  Æ A
+  œ o
+  Œ O
+  ø o
+  Ø O
+  đð d
+  ĐÐ D
+  ł l
+  Ł L
+  ı i
+  ŋ n
+  Ŋ N
+  þ p
+  Þ P
+  ħ h
+  Ħ H
+  ŧ t
+  Ŧ T
+  ƒ f
+  ĸ k
+  ←⇐⟵⬅↩⇠ ← <
+  →⇒⟶➔➜➙➝➞⮕↪⇢➤ → >
+  ↑⇑⬆⇡ ↑ ^
+  ↓⇓⬇⇣ ↓ v
+  ↔⇔ ↔ -
+  ↕⇕ ↕ |
+  ❯❱⟩〉 >
+  ❮❰⟨〈 <
+  ⏎↵ <
+`);
+table.set(0xad, ['-']);
+// The private signs with which prompts are decorated (Powerline).
+pair('\ue0a0\ue0b0\ue0b1\ue0b2\ue0b3', 'Y>><<');
+// Of ASCII, for the sets that do not have all of it.
+add(String.raw`
+  \ ╲ ▚ /
+  ^ ↑ '
+  _ ▁ -
+  ${'`'} '
+  { (
+  } )
+  | │ !
+  ~ -
+  $ S
+  # H
+`);
+// Block elements.
+add(`
+  █▉▊▇▆▅▙▛▜▟▓ █ #
+  ▀ ▀ ▘ "
+  ▄▃ ▄ #
+  ▂ ▁ ⎽ _
+  ▁ ▂ ⎽ _
+  ▋▌▍ ▌ █ |
+  ▎▏ ▏ ▎ ⎸ │ |
+  ▐ ▐ █ |
+  ▕ ⎹ │ |
+  ▔ ⎺ ¯ -
+  ▖▗ ▄ .
+  ▘▝ ▀ '
+  ▚▞ ▒ %
+  ▒ ▓ ░ %
+  ░ ▒ :
+`);
+// One letter for one: not how these languages are transliterated, but every letter keeps its column.
+pair('абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґў', "abvgdeezzijklmnoprstufhccss'y'euaiiegu");
+pair('АБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯІЇЄҐЎ', "ABVGDEEZZIJKLMNOPRSTUFHCCSS'Y'EUAIIEGU");
+pair('αβγδεζηθικλνξοπρςστυφχψω', 'abgdezhqiklnxoprsstufcyw');
+pair('ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ', 'ABGDEZHQIKLMNXOPRSTUFCYW');
+
+/** Box drawing, U+2500 to U+257F: the light line that each is like, with how many in a row are. */
+const BOX_RUNS = '─2│2─2│2─2│2┌4┐4└4┘4├8┤8┬8┴8┼16─2│2─1│1┌3┐3└3┘3├3┤3┬3┴3┼3┌1┐1┘1└1╱1╲1╳1─1│1─1│1─1│1─1│1─1│1─1│1';
+const BOX_FIRST = 0x2500;
+let box = BOX_FIRST;
+for (const [, light = '', count] of BOX_RUNS.matchAll(/(.)(\d+)/gu)) {
+  const ascii = { '─': '-', '│': '|', '╱': '/', '╲': '\\', '╳': 'X' }[light] ?? '+';
+  for (let end = box + Number(count); box < end; box++) {
+    // A double line is more like an equals sign than like a hyphen.
+    table.set(box, box === 0x2550 ? [light, '='] : [light, ascii]);
+  }
+}
+
+const BRAILLE_FIRST = 0x2800;
+const BRAILLE_LAST = 0x28ff;
+const MARKS = /\p{M}+/gu;
+
+/**
+ * What stands for a character in a set that lacks it.
+ *
+ * @param has whether the set has a character.
+ * @returns a text of characters that the set has (`?` and the space it must have), as many columns wide as the character;
+ *   empty for one without width.
+ */
+export function lookAlike(codePoint: number, has: (codePoint: number) => boolean): string {
+  const columns = columnsOf(codePoint);
+  if (columns === 0) return '';
+  for (const candidate of candidates(codePoint)) {
+    const width = columnsOfText(candidate);
+    if (width === 0 || width > columns) continue;
+    if ([...candidate].every(character => has(character.codePointAt(0)!)))
+      return candidate + ' '.repeat(columns - width);
+  }
+  return '?'.repeat(columns);
+}
+
+function* candidates(codePoint: number): Generator<string> {
+  const character = String.fromCodePoint(codePoint);
+  yield* table.get(codePoint) ?? [];
+  // An accented letter without its accents, one after the other.
+  const bare = character.normalize('NFD').replace(MARKS, '');
+  yield bare;
+  if (bare !== character) for (const next of table.get(bare.codePointAt(0) ?? 0) ?? []) yield next;
+  // Variants: of width, of position, of style. Spaces of all kinds are the space.
+  const plain = character.normalize('NFKD').replace(MARKS, '');
+  yield plain;
+  if (/^\p{L}{2,}$/u.test(plain)) yield plain[0]!;
+  if (/^\p{Zs}$/u.test(character)) yield ' ';
+  if (codePoint >= BRAILLE_FIRST && codePoint <= BRAILLE_LAST) yield codePoint === BRAILLE_FIRST ? ' ' : ':';
+}

@@ -1,0 +1,14 @@
+/** Home computers as terminals. */
+import { atari8bit } from './atascii.ts';
+import type { Machine } from './machine.ts';
+import { commodore64 } from './petscii.ts';
+
+export type { KeyModes, Machine } from './machine.ts';
+export { MachineScreen } from './screen.ts';
+
+const machines = new Map([commodore64, atari8bit].map(machine => [machine.charset, machine] as const));
+
+/** The machine whose own character set this is, by its canonical name. */
+export function machineOf(charset: string): Machine | undefined {
+  return machines.get(charset);
+}

@@ -1,0 +1,73 @@
+/**
+ * The sets of three home computers, which no library for conversion has, as Unicode maps them (proposal L2/19-025,
+ * "Symbols for Legacy Computing", where there is more than one way to).
+ */
+
+const range = (first: number, last: number): string =>
+  String.fromCodePoint(...Array.from({ length: last - first + 1 }, (_, at) => first + at));
+
+const ASCII = range(0, 127);
+/** What is no character. */
+const NONE = '\ufffd';
+const none = (count: number): string => NONE.repeat(count);
+
+/** Atari ST, from Unicode's mapping ATARIST.TXT: ASCII, and what TOS has above it. */
+export const ATARI_ST =
+  ASCII +
+  'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥ßƒáíóúñÑªº¿⌐¬½¼¡«»ãõØøœŒÀÃÕ¨´†¶©®™' +
+  'ĳĲאבגדהוזחטיכלמנסעפצקרשתןךםףץ§∧∞αβΓπΣσµτΦΘΩδ∮φ∈∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²³¯';
+
+/** Between `@` and the end of the lower case, a C64 has the letters of ASCII with their cases swapped. */
+const PETSCII_LOWER = '@abcdefghijklmnopqrstuvwxyz[£]↑←';
+const PETSCII_UPPER = '─ABCDEFGHIJKLMNOPQRSTUVWXYZ┼🮌│🮖🮘';
+const PETSCII_GRAPHICS = '\u00a0▌▄▔▁▏▒▕🮏🮙🮇├▗└┐▂┌┴┬┤▎▍🮈🮂🮃▃✓▖▝┘▘▚';
+
+/**
+ * PETSCII of the Commodore 64 with its second ("shifted", lower case) character set. Codes 60 to 7F and E0 to FE are the
+ * same characters once more as C0 to DF and A0 to BE, and FF is DE. All controls are left out but RETURN.
+ */
+export const PETSCII =
+  none(13) +
+  '\r' +
+  none(18) +
+  range(0x20, 0x3f) +
+  PETSCII_LOWER +
+  PETSCII_UPPER +
+  none(32) +
+  PETSCII_GRAPHICS +
+  PETSCII_UPPER +
+  [...PETSCII_GRAPHICS].slice(0, 31).join('') +
+  '🮖';
+
+/** The characters that a C64 shows as others in reverse: each with the one it is the reverse of. */
+export const PETSCII_REVERSED = '█ ▀▄▐▌▛▗▜▖▙▝▟▘▞▚▇▔▆🮂▅🮃▉▕▊🮇▋🮈🮅▂🮆▁🮄▃';
+
+const ATASCII_GRAPHICS = '♥├⎹┘┤┐╱╲◢▗◣▝▘⎺⎽▖♣┌─┼•▄⎸┬┴▌└';
+
+/**
+ * ATASCII of the Atari 8-bit computers, with its first character set. The upper half is the lower in reverse video. All
+ * controls are left out but the end of line, 9B.
+ */
+const ATASCII_LOWER = `${ATASCII_GRAPHICS}${none(5)}${range(0x20, 0x5f)}♦${range(0x61, 0x7a)}♠|${none(3)}`;
+
+/** Without what is only in reverse video: see {@link ATASCII_REVERSED}. */
+export const ATASCII = `${ATASCII_LOWER}${none(27)}\n${none(100)}`;
+
+/** The characters that an Atari shows as others in reverse: each with the one it is the reverse of. */
+export const ATASCII_REVERSED = '█ ◤◢▛▗◥◣▙▝▟▘▜▖◘•▀▄▐▌';
+
+/**
+ * The codes of a table's characters. What PETSCII has twice is written as a C64's keyboard does: in C0 to DF, else with the
+ * lower code.
+ */
+export function codesOf(table: string): Map<number, number> {
+  const characters = [...table];
+  const codes = new Map<number, number>();
+  const add = (code: number): void => {
+    const character = characters[code]!;
+    if (character !== NONE && !codes.has(character.codePointAt(0)!)) codes.set(character.codePointAt(0)!, code);
+  };
+  for (let code = 0xc0; code <= 0xdf; code++) add(code);
+  for (let code = 0; code < characters.length; code++) add(code);
+  return codes;
+}

@@ -1,0 +1,156 @@
+import { Converter, canonicalCharset, charsetOfLocale, decoder, encoder } from '../charset/index.ts';
+import { type Machine, MachineScreen, machineOf } from '../charset/machines/index.ts';
+import type { Pty } from '../pty/index.ts';
+import type { Session } from '../session/session.ts';
+
+/**
+ * The character set of a client, canonical: what it agreed to by CHARSET (RFC 2066), else what its locale says, else
+ * `fallback`.
+ */
+export function clientCharset(session: Session, fallback: string): string {
+  const { charset, environ } = session.terminal;
+  const agreed = charset === undefined ? undefined : canonicalCharset(charset);
+  if (agreed !== undefined) return agreed;
+  // The first that is set decides (POSIX, 8.2), also where it names no set.
+  const locale = ['LC_ALL', 'LC_CTYPE', 'LANG'].map(name => environ.get(name)).find(Boolean);
+  return charsetOfLocale(locale ?? '') ?? fallback;
+}
+
+/** The way between a program and a client of one set. Bytes that are given are lent, and so are those returned. */
+interface Way {
+  /** From the client. */
+  input(bytes: Uint8Array): Uint8Array;
+  /** What of the input has not come whole is forgotten. */
+  discardInput(): void;
+  /** From the program. */
+  output(bytes: Uint8Array): Uint8Array;
+  /** The program has ended: what is left of a character that it did not finish. */
+  end(): Uint8Array;
+  /** What a client would have sent, had it typed this control character of the program's terminal. */
+  keyOf(control: number): number;
+}
+
+/**
+ * Stands between a program that runs in one character set and a client that speaks another, and converts both ways as the
+ * bytes come. Where both are the same it does nothing.
+ */
+export class Translation {
+  readonly #session: Session;
+  readonly #fallback: string;
+  readonly #pty: Pty;
+  readonly #program: string;
+  readonly #erase: number;
+  #client = '';
+  #way: Way | undefined;
+
+  /**
+   * @param program the program's character set, canonical.
+   * @param fallback the client's, where it says none.
+   * @param erase what the program's terminal has for an erase character.
+   */
+  constructor(session: Session, pty: Pty, program: string, fallback: string, erase: number) {
+    this.#session = session;
+    this.#pty = pty;
+    this.#program = program;
+    this.#fallback = fallback;
+    this.#erase = erase;
+    this.follow();
+  }
+
+  /** The way to go; `undefined` where there is nothing to be done to bytes. */
+  get way(): Way | undefined {
+    return this.#way;
+  }
+
+  /** The client may have agreed to another set by now. What was half converted in the one before is lost then. */
+  follow(): void {
+    const client = clientCharset(this.#session, this.#fallback);
+    if (client === this.#client) return;
+    this.#client = client;
+    const machine = machineOf(client);
+    if (client === this.#program) this.#way = undefined;
+    else if (machine !== undefined) this.#way = new MachineWay(machine, this.#pty, this.#program, this.#erase);
+    else this.#way = new CharsetWay(client, this.#program);
+  }
+}
+
+/** To a client whose set has ASCII and its control sequences, as nearly all have. */
+class CharsetWay implements Way {
+  readonly #client: string;
+  readonly #program: string;
+  #input: Converter;
+  readonly #output: Converter;
+
+  constructor(client: string, program: string) {
+    this.#client = client;
+    this.#program = program;
+    this.#input = new Converter(client, program);
+    this.#output = new Converter(program, client, { halvesMayBeApart: true });
+  }
+
+  input(bytes: Uint8Array): Uint8Array {
+    return this.#input.write(bytes);
+  }
+
+  discardInput(): void {
+    this.#input = new Converter(this.#client, this.#program);
+  }
+
+  output(bytes: Uint8Array): Uint8Array {
+    return this.#output.write(bytes);
+  }
+
+  end(): Uint8Array {
+    return this.#output.end();
+  }
+
+  keyOf(control: number): number {
+    return control;
+  }
+}
+
+/** Answers of the terminal wait for a program that does not read them, up to so many bytes; more are not given. */
+const MAX_ANSWERS = 4_096;
+
+/** To a home computer, which is no terminal: see {@link MachineScreen}. */
+class MachineWay implements Way {
+  readonly #machine: Machine;
+  readonly #pty: Pty;
+  readonly #erase: number;
+  readonly #decoder: ReturnType<typeof decoder>;
+  readonly #encoder: ReturnType<typeof encoder>;
+  readonly #screen: MachineScreen;
+
+  constructor(machine: Machine, pty: Pty, program: string, erase: number) {
+    this.#machine = machine;
+    this.#pty = pty;
+    this.#erase = erase;
+    this.#decoder = decoder(program, { halvesMayBeApart: true });
+    this.#encoder = encoder(program);
+    this.#screen = new MachineScreen(machine, pty.cols, pty.rows, text => {
+      if (pty.unwritten < MAX_ANSWERS) pty.type(Buffer.from(text));
+    });
+  }
+
+  input(bytes: Uint8Array): Uint8Array {
+    const modes = { application: this.#screen.applicationKeys, erase: this.#erase };
+    let text = '';
+    for (const code of bytes) text += this.#machine.key(code, modes);
+    return this.#encoder.write(text);
+  }
+
+  discardInput(): void {}
+
+  output(bytes: Uint8Array): Uint8Array {
+    this.#screen.resize(this.#pty.cols, this.#pty.rows);
+    return this.#screen.write(this.#decoder.write(bytes));
+  }
+
+  end(): Uint8Array {
+    return this.#screen.write(this.#decoder.end());
+  }
+
+  keyOf(control: number): number {
+    return control === this.#erase ? this.#machine.eraseKey : control;
+  }
+}
