@@ -69,7 +69,7 @@ test('lines end as Telnet has them, and bytes pass under BINARY', () =>
     wire.negotiate(WILL, OPT.BINARY);
     await wire.expectNegotiation(DO, OPT.BINARY);
     stdin.end('four\n');
-    await wire.expect(Buffer.from('four\r'));
+    await wire.expect(Buffer.from('four\n'));
     wire.send('answer\r\n');
     wire.send([255, 255, 0, 13, 0]);
     wire.halfClose();

@@ -90,14 +90,14 @@ export class Interactive implements Controls {
     session.on('telnet', event => this.#heard(event)).on('drain', () => void stdin.resume());
     stdout.on('resize', resized);
     this.#adapt();
-    stdin.on('data', typed).once('end', ended).resume();
+    stdin.on('data', typed).once('end', ended).once('error', ended).resume();
     try {
       if (!session.closed) await new Promise<void>(resolve => session.once('close', resolve));
     } finally {
       forget();
       clearTimeout(this.#dropTimer);
       stdout.off('resize', resized);
-      stdin.off('data', typed).off('end', ended).pause();
+      stdin.off('data', typed).off('end', ended).off('error', ended).pause();
       process.off('exit', restore);
       restore();
     }
@@ -135,7 +135,7 @@ export class Interactive implements Controls {
   }
 
   synch(): void {
-    this.session.telnet.command(Command.DM);
+    this.session.synch();
   }
 
   suspend(): void {

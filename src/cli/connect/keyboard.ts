@@ -28,12 +28,22 @@ export class Keyboard {
     });
   }
 
-  /**
-   * Types text in which lines end in LF, or CR LF: those become Telnet's end of a line, which is CR LF, and under BINARY,
-   * where bytes are keys, CR (RFC 854, RFC 856).
-   */
+  /** Types lines that were edited here. They end in Telnet's end of a line, which is CR LF; under BINARY a key, CR (RFC 856). */
   lines(bytes: Uint8Array): void {
-    const end = this.#session.telnet.isEnabled(Option.BINARY, 'local') ? RETURN : NEW_LINE;
+    this.#write(bytes, this.#isBinary ? RETURN : NEW_LINE);
+  }
+
+  /** Sends text as it is: under BINARY every byte, else with its lines ended, be it by LF or CR LF, as {@link lines} (RFC 854). */
+  text(bytes: Uint8Array): void {
+    if (this.#isBinary) this.#session.write(this.#convert(bytes));
+    else this.#write(bytes, NEW_LINE);
+  }
+
+  get #isBinary(): boolean {
+    return this.#session.telnet.isEnabled(Option.BINARY, 'local');
+  }
+
+  #write(bytes: Uint8Array, end: Uint8Array): void {
     const parts: Uint8Array[] = [];
     let at = 0;
     for (let lf = bytes.indexOf(LF); lf >= 0; lf = bytes.indexOf(LF, at)) {
