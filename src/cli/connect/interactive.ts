@@ -210,8 +210,11 @@ export class Interactive implements Controls {
       }
       const at = indexOf(rest, this.#escapeKey);
       this.#type(at < 0 ? rest : rest.subarray(0, at));
-      if (at >= 0) this.#prompt.open();
       rest = at < 0 ? rest.subarray(rest.length) : rest.subarray(at + 1);
+      if (at < 0) continue;
+      // The Return that was needed for the key to arrive is not the prompt's.
+      if (this.#terminal.givesWholeLines && this.#discipline.edit && rest[0] === LF) rest = rest.subarray(1);
+      this.#prompt.open();
     }
     if (this.session.writableNeedDrain && !this.#prompt.isOpen) process.stdin.pause();
   }
