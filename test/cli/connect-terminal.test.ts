@@ -89,18 +89,42 @@ test('a shell: size, resize, interrupt, job control, a password, an editor', TIM
   assert.match(await term.capture(), /Connection closed by foreign host\.$/);
 });
 
-test('GNU telnetd: a shell, and its line mode', TIMEOUT, async () => {
-  await using server = await Telnetd.start('/bin/sh -i');
-  await using term = await openClient(server.port);
-  await term.waitFor(/[#$]$/);
-  await term.type('stty size; echo "$TERM"\r');
-  await term.waitFor(/24 80\ntmux-256color\n/);
-  await term.type('stty -echo; read word; stty echo; echo "<$word>"\r');
-  await term.type('hush\r');
-  await term.waitFor(/<hush>/);
-  await term.type('exit\r');
-  assert.equal(await term.exitStatus(), 0);
-});
+for (const [name, which, command] of [
+  ['GNU', 'gnu', '/bin/sh -i'],
+  ['busybox', 'busybox', '/bin/sh'],
+] as const) {
+  test(`telnetd of ${name}: a shell, a password, an interrupt, a resize, an editor`, TIMEOUT, async () => {
+    await using server = await Telnetd.start(command, which);
+    await using term = await openClient(server.port);
+    await term.waitFor(/[#$]$/);
+    await term.type('PS1="at prompt: "; clear\r');
+    await term.waitFor(/^at prompt:$/);
+    await term.type('stty size; echo "$TERM"\r');
+    // Busybox never asks for the type.
+    await term.waitFor(/24 80\n\S*\nat prompt:$/);
+    await term.type('clear; printf "secret: "; stty -echo; read -r word; stty echo; clear; echo "<$word>"\r');
+    await term.waitFor(/secret:$/);
+    await term.type('hush\r');
+    await term.waitFor(/^<hush>\nat prompt:$/);
+    await term.type(`clear; ${INTERRUPTIBLE}\r`);
+    await term.waitFor(/started$/);
+    await term.keys('C-c');
+    await term.waitFor(/\^C\n+at prompt:$/);
+    await term.resize(90, 20);
+    await term.type('until [ "$(stty size)" = "20 90" ]; do sleep 0.05; done; clear; echo sized\r');
+    await term.waitFor(/^sized\nat prompt:$/);
+    await term.type('cd "$(mktemp -d)"; TERM=xterm vim -u NONE -N file\r');
+    await term.waitFor(/file.*\[New\]/);
+    await term.type('ithe text');
+    await term.keys('Escape');
+    await term.type(':wq\r');
+    await term.waitFor(/at prompt:$/);
+    await term.type('clear; cat file; rm -r "$PWD"\r');
+    await term.waitFor(/^the text\nat prompt:$/);
+    await term.type('exit\r');
+    assert.equal(await term.exitStatus(), 0);
+  });
+}
 
 test('the terminal is given back as it was, however the session ends', { timeout: 120_000 }, async () => {
   await using server = await startBashServer();
