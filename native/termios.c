@@ -179,11 +179,11 @@ static napi_value get_modes(napi_env env, int fd, uint32_t *words, int16_t *cc) 
   return js_int(env, 0);
 }
 
-static napi_value set_modes(napi_env env, int fd, int when, const uint32_t *words, const int16_t *cc) {
+static napi_value set_modes(napi_env env, int fd, const uint32_t *words, const int16_t *cc) {
   struct termios t;
   if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
   termios_apply(&t, words, cc);
-  return js_int(env, tcsetattr(fd, when, &t) < 0 ? -errno : 0);
+  return js_int(env, tcsetattr(fd, TCSANOW, &t) < 0 ? -errno : 0);
 }
 
 /* getModes(pty, words, cc) */
@@ -202,7 +202,7 @@ static napi_value js_set_modes(napi_env env, napi_callback_info info) {
   int16_t *cc;
   if (!arguments(env, info, &p, &words, &cc)) return NULL;
   int fd = modes_fd(p);
-  return fd < 0 ? js_int(env, -EIO) : set_modes(env, fd, TCSANOW, words, cc);
+  return fd < 0 ? js_int(env, -EIO) : set_modes(env, fd, words, cc);
 }
 
 static bool fd_arguments(napi_env env, napi_callback_info info, int32_t *fd, uint32_t **words, int16_t **cc) {
@@ -219,12 +219,12 @@ static napi_value js_get_tty_modes(napi_env env, napi_callback_info info) {
   return fd_arguments(env, info, &fd, &words, &cc) ? get_modes(env, fd, words, cc) : NULL;
 }
 
-/* setTtyModes(fd, words, cc): after what was written has been shown; what was typed stays */
+/* Not once output is drained: a user who has stopped it by ^S would stop us with it. */
 static napi_value js_set_tty_modes(napi_env env, napi_callback_info info) {
   int32_t fd;
   uint32_t *words;
   int16_t *cc;
-  return fd_arguments(env, info, &fd, &words, &cc) ? set_modes(env, fd, TCSADRAIN, words, cc) : NULL;
+  return fd_arguments(env, info, &fd, &words, &cc) ? set_modes(env, fd, words, cc) : NULL;
 }
 
 static void set_number(napi_env env, napi_value object, const char *name, uint32_t value) {

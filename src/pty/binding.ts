@@ -156,7 +156,7 @@ export interface Addon {
   setModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;
   /** As `getModes`, of the terminal that the descriptor is open on: not one of ours. */
   getTtyModes(fd: number, words: Uint32Array, cc: Int16Array): number;
-  /** As `setModes`, likewise, once all output has been shown. */
+  /** As `setModes`, likewise. */
   setTtyModes(fd: number, words: Uint32Array, cc: Int16Array): number;
   /** To the foreground process group, as if its key had been typed, but ahead of unread input. */
   signalForeground(pty: NativePty, signal: number): number;

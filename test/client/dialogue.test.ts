@@ -161,6 +161,7 @@ test('login: names and passwords as they are asked for, and what says no', async
 for (const { name, start } of [
   { name: 'telpty', start: () => startBashServer() },
   { name: 'GNU telnetd', start: () => Telnetd.start('/bin/sh -i') },
+  { name: 'busybox telnetd', start: () => Telnetd.start('/bin/sh', 'busybox') },
 ]) {
   test(`exec: output without echo and prompt, with ${name}`, async () => {
     await using server = await start();

@@ -4,21 +4,25 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { atExit } from './cleanup.ts';
 import { requireTool } from './tools.ts';
 
-/**
- * GNU telnetd, one process for each connection as inetd would start it: `await using telnetd = await Telnetd.start(command)`.
- * The command takes the place of login(1); telnetd cuts it at spaces.
- */
+/** What is started for a connection that is descriptor 0, by what runs in the place of login(1). */
+const SERVERS = {
+  /** GNU's; it cuts the command at spaces. */
+  gnu: (command: string) => [requireTool('telnetd'), '-h', '-E', command],
+  /** Busybox's; the command is one word, the path of a program. */
+  busybox: (command: string) => [requireTool('busybox'), 'telnetd', '-i', '-f', '/dev/null', '-l', command],
+} as const;
+
+/** A telnetd, one process for each connection as inetd would start it: `await using telnetd = await Telnetd.start(command)`. */
 export class Telnetd implements AsyncDisposable {
   readonly port: number;
   readonly #server: Server;
   readonly #children = new Set<ChildProcess>();
 
-  private constructor(server: Server, command: string) {
+  private constructor(server: Server, [file, ...args]: readonly string[]) {
     this.#server = server;
     this.port = (server.address() as AddressInfo).port;
-    const telnetd = requireTool('telnetd');
     server.on('connection', socket => {
-      const child = spawn(telnetd, ['-h', '-E', command], { stdio: [socket, socket, 'ignore'] });
+      const child = spawn(file!, args, { stdio: [socket, socket, 'ignore'] });
       socket.destroy();
       this.#children.add(child);
       const forget = atExit(() => child.kill('SIGKILL'));
@@ -29,11 +33,12 @@ export class Telnetd implements AsyncDisposable {
     });
   }
 
-  static async start(command: string): Promise<Telnetd> {
+  static async start(command: string, which: keyof typeof SERVERS = 'gnu'): Promise<Telnetd> {
+    const words = SERVERS[which](command);
     const server = createServer({ pauseOnConnect: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new Telnetd(server, command);
+    return new Telnetd(server, words);
   }
 
   /** The processes of the connections that are open. */

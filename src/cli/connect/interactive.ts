@@ -90,14 +90,14 @@ export class Interactive implements Controls {
     session.on('telnet', event => this.#heard(event)).on('drain', () => void stdin.resume());
     stdout.on('resize', resized);
     this.#adapt();
-    stdin.on('data', typed).once('end', ended).resume();
+    stdin.on('data', typed).once('end', ended).once('error', ended).resume();
     try {
       if (!session.closed) await new Promise<void>(resolve => session.once('close', resolve));
     } finally {
       forget();
       clearTimeout(this.#dropTimer);
       stdout.off('resize', resized);
-      stdin.off('data', typed).off('end', ended).pause();
+      stdin.off('data', typed).off('end', ended).off('error', ended).pause();
       process.off('exit', restore);
       restore();
     }
@@ -135,7 +135,7 @@ export class Interactive implements Controls {
   }
 
   synch(): void {
-    this.session.telnet.command(Command.DM);
+    this.session.synch();
   }
 
   suspend(): void {
@@ -210,8 +210,11 @@ export class Interactive implements Controls {
       }
       const at = indexOf(rest, this.#escapeKey);
       this.#type(at < 0 ? rest : rest.subarray(0, at));
-      if (at >= 0) this.#prompt.open();
       rest = at < 0 ? rest.subarray(rest.length) : rest.subarray(at + 1);
+      if (at < 0) continue;
+      // The Return that was needed for the key to arrive is not the prompt's.
+      if (this.#terminal.givesWholeLines && this.#discipline.edit && rest[0] === LF) rest = rest.subarray(1);
+      this.#prompt.open();
     }
     if (this.session.writableNeedDrain && !this.#prompt.isOpen) process.stdin.pause();
   }

@@ -22,18 +22,28 @@ export class Keyboard {
 
   /** Types keys as a terminal gives them one by one: Return is CR. */
   keys(bytes: Uint8Array): void {
-    this.#session.write(this.#convert(bytes), () => {
+    this.#write(this.#convert(bytes), () => {
       // A Return is to arrive when it is pressed, so no LF follows it: the server need not wait for what does (RFC 854).
       if (bytes[bytes.length - 1] === CR) this.#session.telnet.flush();
     });
   }
 
-  /**
-   * Types text in which lines end in LF, or CR LF: those become Telnet's end of a line, which is CR LF, and under BINARY,
-   * where bytes are keys, CR (RFC 854, RFC 856).
-   */
+  /** Types lines that were edited here. They end in Telnet's end of a line, which is CR LF; under BINARY a key, CR (RFC 856). */
   lines(bytes: Uint8Array): void {
-    const end = this.#session.telnet.isEnabled(Option.BINARY, 'local') ? RETURN : NEW_LINE;
+    this.#writeLines(bytes, this.#isBinary ? RETURN : NEW_LINE);
+  }
+
+  /** Sends text as it is: under BINARY every byte, else with its lines ended, be it by LF or CR LF, as {@link lines} (RFC 854). */
+  text(bytes: Uint8Array): void {
+    if (this.#isBinary) this.#write(this.#convert(bytes));
+    else this.#writeLines(bytes, NEW_LINE);
+  }
+
+  get #isBinary(): boolean {
+    return this.#session.telnet.isEnabled(Option.BINARY, 'local');
+  }
+
+  #writeLines(bytes: Uint8Array, end: Uint8Array): void {
     const parts: Uint8Array[] = [];
     let at = 0;
     for (let lf = bytes.indexOf(LF); lf >= 0; lf = bytes.indexOf(LF, at)) {
@@ -42,7 +52,12 @@ export class Keyboard {
       at = lf + 1;
     }
     parts.push(this.#convert(bytes.subarray(at)));
-    this.#session.write(Buffer.concat(parts));
+    this.#write(Buffer.concat(parts));
+  }
+
+  /** What is typed when the connection is being closed, because the server asked for that, goes nowhere. */
+  #write(bytes: Uint8Array, done?: () => void): void {
+    if (this.#session.writable) this.#session.write(bytes, done);
   }
 
   #convert(bytes: Uint8Array): Uint8Array {

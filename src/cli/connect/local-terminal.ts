@@ -31,6 +31,11 @@ export class LocalTerminal {
     return Object.fromEntries(Object.values(terminalControls).map(name => [name, found[name]]));
   }
 
+  /** Whether keys arrive only with the end of their line, where lines are edited: nothing can be set here. */
+  get givesWholeLines(): boolean {
+    return this.#tty === undefined;
+  }
+
   /** The key that means the end of a file; `null` if there is none. */
   get endOfFile(): number | null {
     return this.#keys.veof ?? this.#tty?.found.veof ?? END_OF_FILE;

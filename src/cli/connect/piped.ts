@@ -19,7 +19,7 @@ export async function runPiped(session: Session, local: string | undefined): Pro
     const bytes = waits.length === 0 ? chunk : Buffer.concat([waits, chunk]);
     // Whether a CR at the end is that of a CR LF shows with what follows.
     waits = bytes.at(-1) === CR ? bytes.subarray(-1) : bytes.subarray(bytes.length);
-    keyboard.lines(bytes.subarray(0, bytes.length - waits.length));
+    keyboard.text(bytes.subarray(0, bytes.length - waits.length));
     if (session.writableNeedDrain) process.stdin.pause();
   };
   const drained = () => process.stdin.resume();
