@@ -83,6 +83,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
     shell: limit(limits, shell),
     environ: requestedNames(settings),
     encoding: settings.encoding,
+    compression: settings.compression,
   });
   server.on('session', session => sessionLog.connected(session));
   server.on('sessionEnd', (session, outcome) => sessionLog.ended(session, outcome));

@@ -129,6 +129,7 @@ export const serveOptions = {
     defaultWords: 'off',
     help: 'end a session after so long',
   },
+  compression: { ...flag, help: 'offer compression to clients that know MCCP2 and MCCP3; never under TLS' },
   workers: {
     argument: 'N|auto',
     parse: values.workers,

@@ -31,6 +31,7 @@ export interface ServeSettings {
   readonly maxSessions: number;
   readonly idleTimeout: number;
   readonly sessionTimeout: number;
+  readonly compression: boolean;
   /** Processes that share the port. */
   readonly workers: number;
   readonly logLevel: LogLevel;
@@ -88,6 +89,7 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     maxSessions: values['max-sessions'],
     idleTimeout: values['idle-timeout'],
     sessionTimeout: values['session-timeout'],
+    compression: values.compression,
     workers: values.workers,
     logLevel: values['log-level'],
     logFormat: values['log-format'],

@@ -7,6 +7,8 @@ import {
   endOfRecord,
   environ,
   logout,
+  mccp2,
+  mccp3,
   newEnviron,
   Option,
   type OptionDefinition,
@@ -61,6 +63,18 @@ export function optionTable(
   ];
   const replaced = new Set(own.map(option => option.code));
   return [...table.filter(option => !replaced.has(option.code)), ...own];
+}
+
+/** What is offered besides where compression is wanted: MCCP2 for what we send, MCCP3 for what the client sends. */
+export function withCompression(table: readonly OptionDefinition[]): OptionDefinition[] {
+  const more = [mccp2({ local: true }), mccp3({ local: true })];
+  return [...table, ...more.filter(({ code }) => !table.some(option => option.code === code))];
+}
+
+/** Offers to compress, and to be sent what is compressed. */
+export function offerCompression({ telnet }: Session): void {
+  telnet.request(Option.MCCP2, 'local', true);
+  telnet.request(Option.MCCP3, 'local', true);
 }
 
 /**

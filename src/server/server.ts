@@ -8,7 +8,14 @@ import type { OptionDefinition, TelnetConfig } from '../protocol/index.ts';
 import { Session } from '../session/session.ts';
 import { listenTcp, type TcpListenOptions } from '../transport/tcp.ts';
 import type { Transport } from '../transport/transport.ts';
-import { charsetOption, charsetProposal, openNegotiation, optionTable } from './options.ts';
+import {
+  charsetOption,
+  charsetProposal,
+  offerCompression,
+  openNegotiation,
+  optionTable,
+  withCompression,
+} from './options.ts';
 
 /** After the last byte was handed to the transport: how long the peer may take to close its side, in milliseconds. */
 const CLOSE_MS = 5_000;
@@ -42,6 +49,11 @@ export interface ServerOptions {
   readonly encoding?: string;
   /** More Telnet options, e.g. of your own; one with a code that is known replaces it. */
   readonly options?: readonly OptionDefinition[];
+  /**
+   * Offer compression to clients: MCCP2 and MCCP3, which MUD clients know. Never where the connection is encrypted. A session
+   * that compresses takes some 100 KB more. Default false.
+   */
+  readonly compression?: boolean;
 }
 
 /** What is known about a connection that did not come by {@link Server.listen}. */
@@ -50,6 +62,8 @@ export interface ConnectionInfo {
   readonly id?: number;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
+  /** Whether the connection is encrypted, where its stream does not show it, as a TLSSocket does. */
+  readonly encrypted?: boolean;
 }
 
 /** The events of a {@link Server}. */
@@ -66,6 +80,8 @@ export interface ServerEvents {
 export class Server extends EventEmitter<ServerEvents> {
   readonly #shell: Shell;
   readonly #telnet: TelnetConfig;
+  /** The same with compression, where that is to be offered. */
+  readonly #compressed: TelnetConfig | undefined;
   readonly #proposeCharsets: ((this: Session) => void) | undefined;
   readonly #sessions = new Set<Session>();
   readonly #listeners = new Set<TcpServer>();
@@ -75,7 +91,7 @@ export class Server extends EventEmitter<ServerEvents> {
   constructor(options: ServerOptions) {
     super();
     check(typeof options === 'object' && options !== null, 'createServer() takes a shell, or options with one');
-    checkKeys('the options of createServer', options, ['shell', 'environ', 'encoding', 'options']);
+    checkKeys('the options of createServer', options, ['shell', 'environ', 'encoding', 'options', 'compression']);
     checkFunction('shell', options.shell);
     const known = options.encoding === undefined || canonicalCharset(options.encoding) !== undefined;
     check(known, `there is no character set '${options.encoding}'`);
@@ -84,8 +100,13 @@ export class Server extends EventEmitter<ServerEvents> {
     const table = optionTable(options.environ, options.options);
     // Whoever brings a CHARSET of their own proposes what they like.
     if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(encoding);
+    const { compression = false } = options;
+    check(typeof compression === 'boolean', 'compression must be a boolean');
     // Frozen, so that all sessions share it.
-    this.#telnet = { options: Object.freeze(table), carriageReturn: 'key' };
+    const configOf = (definitions: OptionDefinition[]): TelnetConfig =>
+      Object.freeze({ options: Object.freeze(definitions), carriageReturn: 'key' });
+    this.#telnet = configOf(table);
+    if (compression) this.#compressed = configOf(withCompression(table));
   }
 
   /** The sessions of this moment. */
@@ -118,11 +139,14 @@ export class Server extends EventEmitter<ServerEvents> {
    * The transport belongs to the session from now on.
    */
   handle(transport: Duplex | Transport, info: ConnectionInfo = {}): Session {
-    const session = new Session(transport, { telnet: this.#telnet, ...info, id: info.id ?? this.#nextId++ });
+    const { encrypted = (transport as { encrypted?: unknown }).encrypted === true } = info;
+    const compressed = encrypted ? undefined : this.#compressed;
+    const { id = this.#nextId++, remoteAddress, remotePort } = info;
+    const session = new Session(transport, { id, telnet: compressed ?? this.#telnet, remoteAddress, remotePort });
     this.#sessions.add(session);
     // A broken connection ends in 'close' like every other; how the shell fared is told by 'sessionEnd'.
     session.on('error', ignore);
-    this.#run(session);
+    this.#run(session, compressed !== undefined);
     return session;
   }
 
@@ -163,7 +187,7 @@ export class Server extends EventEmitter<ServerEvents> {
     clearTimeout(cut);
   }
 
-  #run(session: Session): void {
+  #run(session: Session, compresses: boolean): void {
     // Not an async function: what that keeps until the shell settles, which may be days, is twice as much as this.
     let running: unknown;
     try {
@@ -171,6 +195,7 @@ export class Server extends EventEmitter<ServerEvents> {
       // One packet for all that is asked at the beginning, the shell's own requests included.
       running = session.together(() => {
         openNegotiation(session, this.#proposeCharsets);
+        if (compresses) offerCompression(session);
         return this.#shell(session);
       });
     } catch (error) {

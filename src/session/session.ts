@@ -9,6 +9,7 @@ import { Outlet } from '../transport/outlet.ts';
 import { StreamTransport, type Transport } from '../transport/transport.ts';
 import { Wire } from '../transport/wire.ts';
 import { AreYouThere } from './are-you-there.ts';
+import { followCompression } from './compression.ts';
 import { type ExecOptions, exec, type LineOptions, type LoginOptions, login, sendLine } from './dialogue.ts';
 import { EventDuplex } from './events.ts';
 import { type Pattern, type ReadOptions, type ReadResult, readUntil } from './reading.ts';
@@ -61,7 +62,6 @@ export class Session extends EventDuplex {
   readonly #began = performance.now();
   #lastInput = this.#began;
   #delivered: number | undefined;
-  #received = 0;
   #trace: SessionTrace | undefined;
   #taps: SessionTap[] = [];
   #abort: AbortController | undefined;
@@ -96,7 +96,7 @@ export class Session extends EventDuplex {
     this.#intake = new Intake(this.#transport, wire);
     this.#input = new Input(this, this.#intake);
     wire.intake = this.#intake;
-    this.#outlet = new Outlet(this.#transport);
+    this.#outlet = new Outlet(this.#transport, () => this.room());
     this.#transport.open(wire);
   }
 
@@ -147,12 +147,12 @@ export class Session extends EventDuplex {
     return Math.min(performance.now() - this.#lastInput, this.#transport.passed().age);
   }
 
-  /** Bytes received from the transport so far, Telnet included. */
+  /** Bytes received from the transport so far, Telnet included, and as they came where they were compressed. */
   get bytesRead(): number {
-    return this.#received + this.#transport.passed().toTerminal;
+    return this.#intake.received + this.#transport.passed().toTerminal;
   }
 
-  /** Bytes sent to the transport so far, Telnet included. */
+  /** Bytes sent to the transport so far, Telnet included, and as they went where they were compressed. */
   get bytesWritten(): number {
     return this.#outlet.sent + this.#transport.passed().fromTerminal;
   }
@@ -423,12 +423,12 @@ export class Session extends EventDuplex {
     this.#transport.destroy();
     this.#abort?.abort(this.#hangupReason);
     this.#outlet.stop();
+    this.#intake.stop();
     callback(error);
   }
 
   /** @internal The transport's bytes. */
   receive(chunk: Buffer, stale: boolean): void {
-    this.#received += chunk.length;
     this.#trace?.bytes?.('received', chunk);
     this.#outlet.collect();
     this.#stale = stale;
@@ -455,8 +455,8 @@ export class Session extends EventDuplex {
 
   /** @internal The transport may have room again. */
   room(): void {
-    if (!this.#outlet.hasRoom) return;
     this.#outlet.room();
+    if (!this.#outlet.hasRoom) return;
     this.#intake.release(Hold.ANSWERS);
     this.#tellRoom();
   }
@@ -464,7 +464,7 @@ export class Session extends EventDuplex {
   /** @internal The transport is over. */
   gone(error?: Error): void {
     // Both directions have ended well: the stream is destroyed by itself when the rest of the input has been read.
-    if (error === undefined && this.#input.ended && this.writableFinished && !this.readableEnded) return;
+    if (error === undefined && this.#intake.hasEnded && this.writableFinished && !this.readableEnded) return;
     this.destroy(error);
   }
 
@@ -492,6 +492,8 @@ export class Session extends EventDuplex {
   /** @internal What else the engine found. */
   report(event: TelnetEvent): void {
     this.terminal.record(event);
+    if (event.type === 'compression' || event.type === 'option')
+      followCompression(event, this, this.#outlet, this.#intake, this.#transport.encrypted);
     if (event.type === 'command') {
       if (!IDLE_COMMANDS.has(event.command)) this.#lastInput = performance.now();
       // What a client answered would be typed.

@@ -24,6 +24,7 @@ let setup: () => void;
  */
 export class Connection implements Transport {
   readonly mark = MARK;
+  readonly encrypted = false;
   readonly #native: NativeConnection;
   #user: TransportUser | undefined;
   /** What the kernel has not taken yet. */

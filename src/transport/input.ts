@@ -34,11 +34,6 @@ export class Input {
     return this.#stream.readableLength + this.#queue.length;
   }
 
-  /** Whether no more input will come, though some may still wait. */
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** Whether nothing waits and the next input would be taken at once. */
   get isIdle(): boolean {
     return this.#wanted && this.length === 0;

@@ -1,3 +1,4 @@
+import { Inflation, type InflationUser } from './inflation.ts';
 import type { Transport } from './transport.ts';
 
 /** A turn that has lasted longer than this ends; the rest waits until everybody else had theirs. In milliseconds. */
@@ -17,10 +18,17 @@ export const Hold = {
   FULL: 2,
   /** The peer does not take the answers to what it asks. */
   ANSWERS: 4,
+  /** What has arrived is compressed, and is still being inflated. */
+  INFLATING: 8,
 } as const;
+
+const NOTHING = Buffer.alloc(0);
 
 /** Up to this many bytes are no long turn, whatever they are, and are not worth a look at the clock. */
 const SHORT_BYTES = 64;
+
+/** Compressed input that is read ahead of what has been inflated, in bytes. */
+const INFLATE_AHEAD = 16 * 1024;
 
 /** Who takes what was read. */
 export interface Reader {
@@ -28,6 +36,8 @@ export interface Reader {
   receive(bytes: Buffer, stale: boolean): void;
   /** Everything has been taken and no more will come. */
   exhausted(): void;
+  /** What arrives is compressed, and cannot be inflated. Nothing more comes of it. */
+  spoiled(reason: string): void;
 }
 
 /** One of {@link Hold}. */
@@ -40,12 +50,16 @@ export type HoldReason = (typeof Hold)[keyof typeof Hold];
  * libuv reads a busy socket up to 32 times before it looks at another. So a turn is measured: after a long one the
  * transport is paused, and queues up with all others of which the same is true. Together these get one turn in each round
  * of the loop; whoever costs nothing never queues.
+ *
+ * Input that is compressed is inflated on the way, a piece at a time.
  */
-export class Intake {
+export class Intake implements InflationUser {
   /** Those whose last turn was long, in the order in which they get the next. */
   static readonly #waiting: Intake[] = [];
   static #scheduled = false;
 
+  /** Bytes that have arrived. */
+  received = 0;
   readonly #transport: Transport;
   readonly #reader: Reader;
   #holds = 0;
@@ -54,6 +68,8 @@ export class Intake {
   /** How much of what is not taken yet stands before the mark of a Synch. */
   #stale = 0;
   #ended = false;
+  #inflation: Inflation | undefined;
+  #stopped = false;
 
   constructor(transport: Transport, reader: Reader) {
     this.#transport = transport;
@@ -62,13 +78,24 @@ export class Intake {
 
   /** Whether nothing waits and nothing stands in the way. */
   get isIdle(): boolean {
-    return this.#holds === 0 && this.#rest === undefined && !this.#ended;
+    return this.#holds === 0 && this.#rest === undefined && !this.#ended && this.#inflation === undefined;
+  }
+
+  /** Whether nothing more arrives, though not all may have been taken. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether what arrives is compressed. */
+  get isInflating(): boolean {
+    return this.#inflation !== undefined;
   }
 
   /** Stops reading for a reason, until that is released. What was read already is still taken. */
   hold(reason: HoldReason): void {
     if (this.#holds === 0) this.#transport.pause();
     this.#holds |= reason;
+    if (reason !== Hold.INFLATING) this.#inflation?.pause();
   }
 
   /** Goes on reading if this was the last reason not to. */
@@ -76,10 +103,17 @@ export class Intake {
     if ((this.#holds & reason) === 0) return;
     this.#holds &= ~reason;
     if (this.#holds === 0) this.#transport.resume();
+    if ((this.#holds & ~Hold.INFLATING) === 0) this.#inflation?.resume();
   }
 
   /** The transport has read something. It is lent. */
   arrived(chunk: Buffer, stale = false): void {
+    this.received += chunk.length;
+    if (this.#inflation === undefined) this.#take(chunk, stale);
+    else this.#inflate(chunk, stale);
+  }
+
+  #take(chunk: Buffer, stale: boolean): void {
     const turnIsOver = (this.#holds & Hold.TURN) !== 0;
     if (turnIsOver || this.#rest !== undefined) {
       this.#rest = this.#rest === undefined ? Buffer.from(chunk) : Buffer.concat([this.#rest, chunk]);
@@ -96,17 +130,68 @@ export class Intake {
   /** The mark of a Synch stands behind all that has arrived. */
   urgent(): void {
     this.#stale = this.#rest?.length ?? 0;
+    this.#inflation?.markStale();
+  }
+
+  /** All that arrives behind what was taken so far is compressed: `unread`, which is lent, and what follows. */
+  inflate(unread: Uint8Array): void {
+    this.#inflation = new Inflation(this);
+    if ((this.#holds & ~Hold.INFLATING) !== 0) this.#inflation.pause();
+    this.#inflate(unread, this.#stale > 0);
+  }
+
+  #inflate(bytes: Uint8Array, stale: boolean): void {
+    this.#inflation!.push(bytes, stale);
+    if (this.#inflation!.waiting > INFLATE_AHEAD) this.hold(Hold.INFLATING);
+  }
+
+  /** @internal */
+  inflated(bytes: Buffer, stale: boolean): void {
+    this.#take(bytes, stale);
+  }
+
+  /** @internal */
+  drained(): void {
+    this.release(Hold.INFLATING);
+    this.#exhaust();
+  }
+
+  /** @internal */
+  finished(rest: Buffer, stale: boolean): void {
+    this.#inflation = undefined;
+    this.release(Hold.INFLATING);
+    if (rest.length > 0) this.#take(rest, stale);
+    this.#exhaust();
+  }
+
+  /** @internal */
+  failed(reason: string): void {
+    this.release(Hold.INFLATING);
+    this.#reader.spoiled(reason);
+    this.#exhaust();
+  }
+
+  /** Nobody takes anything any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#inflation?.destroy();
   }
 
   /** The transport will read no more. */
   ended(): void {
     this.#ended = true;
-    // After a long turn the next one, which is to come, sees to it.
-    if ((this.#holds & Hold.TURN) === 0) this.#reader.exhausted();
+    this.#exhaust();
+  }
+
+  /** Says so when all has been taken. After a long turn the next one, which is to come, sees to it. */
+  #exhaust(): void {
+    const isTaken = (this.#holds & Hold.TURN) === 0 && (this.#inflation?.waiting ?? 0) === 0;
+    if (this.#ended && isTaken) this.#reader.exhausted();
   }
 
   /** Takes a chunk, slice by slice, until the turn has become a long one. What is left then is kept. */
   #work(chunk: Buffer): void {
+    const { isInflating } = this;
     let rest = chunk;
     try {
       while (rest.length > 0) {
@@ -117,6 +202,10 @@ export class Intake {
         if (stale) this.#stale -= slice.length;
         const began = performance.now();
         this.#reader.receive(slice, stale);
+        if (this.#inflation !== undefined && !isInflating) {
+          this.#inflate(rest, this.#stale > 0);
+          rest = NOTHING;
+        }
         if (performance.now() - began > TURN_MS) {
           this.#slice = SMALLEST_SLICE;
           this.hold(Hold.TURN);
@@ -135,7 +224,7 @@ export class Intake {
     const rest = this.#rest;
     this.#rest = undefined;
     if (rest !== undefined) this.#work(rest);
-    if (this.#ended && (this.#holds & Hold.TURN) === 0) this.#reader.exhausted();
+    this.#exhaust();
   }
 
   static #queueUp(intake: Intake): void {
@@ -163,7 +252,7 @@ export class Intake {
   }
 
   #nextTurn(): void {
-    if (this.#transport.destroyed) return;
+    if (this.#stopped) return;
     this.release(Hold.TURN);
     this.#resume();
   }

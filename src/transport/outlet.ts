@@ -1,14 +1,16 @@
 import type { SendKind } from '../protocol/index.ts';
+import { Deflation, type DeflationUser } from './deflation.ts';
 import type { Transport } from './transport.ts';
 
 /**
  * Writes to a transport: what is sent in answer to one chunk leaves as one packet, a writer is told when it may go on, and a
  * peer that takes nothing of what it is owed can be given up.
  */
-export class Outlet {
+export class Outlet implements DeflationUser {
   /** Bytes handed to the transport so far. */
   sent = 0;
   readonly #transport: Transport;
+  readonly #onRoom: () => void;
   /** Greater than 0 while what is sent is collected. */
   #collecting = 0;
   /** What was collected, to leave together and not as one packet for each of 20,000 answers. */
@@ -18,14 +20,18 @@ export class Outlet {
   /** What goes on when the transport has room again. */
   #waiting: (() => void) | undefined;
   #watch: NodeJS.Timeout | undefined;
+  /** Made for those who compress, or did. */
+  #deflation: Deflation | undefined;
 
-  constructor(transport: Transport) {
+  /** @param onRoom is called when there may be room again though the transport does not say so. */
+  constructor(transport: Transport, onRoom: () => void) {
     this.#transport = transport;
+    this.#onRoom = onRoom;
   }
 
   /** Bytes that the transport has not passed on yet. */
   get unsent(): number {
-    return this.#transport.unsent;
+    return this.#transport.unsent + (this.#deflation?.unsent ?? 0);
   }
 
   /** Whether nothing more can be sent. */
@@ -35,17 +41,17 @@ export class Outlet {
 
   /** Whether what is sent may be sent on: else the writer should wait, see {@link whenRoom}. */
   get hasRoom(): boolean {
-    return this.#transport.unsent < this.#transport.mark || this.#transport.destroyed;
+    return this.unsent < this.#transport.mark || this.#transport.destroyed;
   }
 
   /** As {@link Transport.undelivered}. */
   get undelivered(): number {
-    return this.#transport.undelivered;
+    return this.#transport.undelivered + (this.#deflation?.unsent ?? 0);
   }
 
   /** Whether nothing waits, for whatever reason. */
   get isIdle(): boolean {
-    return this.#collecting === 0 && this.#transport.unsent === 0;
+    return this.#collecting === 0 && this.#transport.unsent === 0 && this.#deflation === undefined;
   }
 
   /**
@@ -54,13 +60,12 @@ export class Outlet {
    */
   send(bytes: Uint8Array, kind: SendKind): void {
     if (this.#transport.finished) return;
-    this.sent += bytes.length;
     if (this.#collecting === 0) {
-      this.#transport.send(bytes, kind);
+      this.#pass(bytes, kind);
     } else if (kind === 'urgent') {
       // Its mark is at its end, so it goes by itself.
       this.#flush();
-      this.#transport.send(bytes, kind);
+      this.#pass(bytes, kind);
     } else {
       this.#collected ??= [];
       this.#collected.push(bytes);
@@ -73,7 +78,7 @@ export class Outlet {
     this.#flush();
     const count = this.#transport.discardData();
     this.sent -= count;
-    return count;
+    return count + (this.#deflation?.discardData() ?? 0);
   }
 
   /** From now on what is sent is collected, until {@link sendCollected} was called as often as this. */
@@ -93,7 +98,42 @@ export class Outlet {
     this.#collected = undefined;
     this.#collectedData = true;
     if (collected === undefined || this.#transport.finished) return;
-    this.#transport.send(collected.length === 1 ? collected[0]! : Buffer.concat(collected), kind);
+    this.#pass(collected.length === 1 ? collected[0]! : Buffer.concat(collected), kind);
+  }
+
+  #pass(bytes: Uint8Array, kind: SendKind): void {
+    if (this.#deflation === undefined) this.deflated(bytes, kind);
+    else this.#deflation.send(bytes, kind);
+  }
+
+  /** From here on what is sent is compressed, or is not. */
+  compress(on: boolean): void {
+    if (!on && this.#deflation === undefined) return;
+    this.#flush();
+    this.#deflation ??= new Deflation(this);
+    this.#deflation.compress(on);
+  }
+
+  /** @internal */
+  deflated(bytes: Uint8Array, kind: SendKind): void {
+    if (this.#transport.finished) return;
+    this.sent += bytes.length;
+    this.#transport.send(bytes, kind);
+  }
+
+  /** @internal */
+  mayDeflate(): boolean {
+    return this.#transport.unsent < this.#transport.mark;
+  }
+
+  /** @internal */
+  settled(): void {
+    if (this.hasRoom) this.#onRoom();
+  }
+
+  /** @internal */
+  failed(error: Error): void {
+    this.#transport.destroy(error);
   }
 
   /**
@@ -106,15 +146,17 @@ export class Outlet {
     else this.#waiting = proceed;
   }
 
-  /** There is room again. */
+  /** The transport has room again. */
   room(): void {
-    this.#proceed();
+    this.#deflation?.room();
+    if (this.hasRoom) this.#proceed();
   }
 
   /** Ends the sending half once everything has been passed on. */
   end(done: () => void): void {
     this.#flush();
-    this.#transport.end(done);
+    if (this.#deflation === undefined) this.#transport.end(done);
+    else this.#deflation.end(() => this.#transport.end(done));
   }
 
   /** Calls `stalled` when something waits and nothing of it has gone out for `ms` milliseconds. Returns what ends this. */
@@ -122,7 +164,7 @@ export class Outlet {
     clearInterval(this.#watch);
     let last = -1;
     const watch = setInterval(() => {
-      const passed = this.sent - this.unsent;
+      const passed = this.sent - this.#transport.unsent;
       if (this.unsent > 0 && passed === last) stalled();
       last = passed;
     }, ms);
@@ -133,6 +175,7 @@ export class Outlet {
   /** The transport is gone: nobody waits for it any more. */
   stop(): void {
     clearInterval(this.#watch);
+    this.#deflation?.destroy();
     this.#proceed();
   }
 

@@ -32,6 +32,8 @@ export interface Transport {
   /** Whether nothing more can be sent. */
   readonly finished: boolean;
   readonly destroyed: boolean;
+  /** Whether what is sent is encrypted on its way, as by TLS. */
+  readonly encrypted: boolean;
   /** Begins to read. Called once, before all others. */
   open(user: TransportUser): void;
   /** Stops reading, but for what is on its way already. */
@@ -45,7 +47,7 @@ export interface Transport {
   /** Ends the sending half behind everything that was sent. `done` is called when it has all been passed on. */
   end(done: () => void): void;
   /** Ends both directions at once; what was not sent yet is lost. */
-  destroy(): void;
+  destroy(error?: Error): void;
   /** Says whose keys and echoes may pass without JavaScript, where the transport can do that: see {@link letPass}. */
   join(pty: Pty | undefined): void;
   /**
@@ -97,6 +99,11 @@ export class StreamTransport implements Transport {
     return this.#stream.destroyed;
   }
 
+  get encrypted(): boolean {
+    // What a TLSSocket calls itself.
+    return (this.#stream as { encrypted?: unknown }).encrypted === true;
+  }
+
   open(user: TransportUser): void {
     let failure: Error | undefined;
     this.#stream
@@ -134,8 +141,8 @@ export class StreamTransport implements Transport {
     this.#stream.end(done);
   }
 
-  destroy(): void {
-    this.#stream.destroy();
+  destroy(error?: Error): void {
+    this.#stream.destroy(error);
   }
 
   join(): void {}

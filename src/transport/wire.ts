@@ -11,6 +11,7 @@ export interface WireEnd {
   receive(bytes: Buffer, stale: boolean): void;
   urgent(): void;
   exhaust(): void;
+  hangup(reason: string): void;
   room(): void;
   finishing(): void;
   gone(error?: Error): void;
@@ -60,6 +61,10 @@ export class Wire implements TelnetHandlers, TransportUser, Reader {
 
   exhausted(): void {
     this.#session.exhaust();
+  }
+
+  spoiled(reason: string): void {
+    this.#session.hangup(reason);
   }
 
   room(): void {

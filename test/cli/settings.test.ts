@@ -44,6 +44,7 @@ const defaults: ServeSettings = {
   maxSessions: 1_000,
   idleTimeout: 0,
   sessionTimeout: 0,
+  compression: false,
   workers: 1,
   logLevel: 'info',
   logFormat: undefined,
@@ -71,7 +72,17 @@ describe('the command line of serve', () => {
       ],
       ...['--user', 'games', '--rlimit', 'cpu=60', '--rlimit', 'cpu=61', '--rlimit', 'as=1M:2M', '--size-env'],
       ...['--kill-timeout', '0', '--linger', '1s', '--max-sessions', '0', '--idle-timeout', '10m'],
-      ...['--session-timeout', '1000h', '--workers', '4', '--log-level', 'trace', '--log-format', 'json'],
+      ...[
+        '--session-timeout',
+        '1000h',
+        '--compression',
+        '--workers',
+        '4',
+        '--log-level',
+        'trace',
+        '--log-format',
+        'json',
+      ],
       ...['nethack', '-u', 'x'],
     ];
     assert.deepEqual(settings(argv, { environment: { P: 'p', B: 'b', Q: 'q' } }), {
@@ -93,6 +104,7 @@ describe('the command line of serve', () => {
       maxSessions: 0,
       idleTimeout: 600_000,
       sessionTimeout: 3_600_000_000,
+      compression: true,
       workers: 4,
       logLevel: 'trace',
       logFormat: 'json',
@@ -168,7 +180,7 @@ describe('the command line of serve', () => {
 
   const later =
     'tls-cert tls-key tls-auto proxy-protocol program-encoding linemode max-per-ip connect-rate robot-check web';
-  const evenLater = 'record record-format metrics compression drain-timeout program version';
+  const evenLater = 'record record-format metrics drain-timeout program version';
   for (const name of `${later} ${evenLater}`.split(' ')) {
     it(`does not know --${name} yet`, () =>
       refuses(() => settings([`--${name}`, 'x']), new RegExp(`^unknown option --${name} `)));
@@ -307,7 +319,7 @@ describe('help', () => {
     const built =
       'host port mode encoding term negotiation-timeout never-send-ga cwd env pass-env accept-env user rlimit size-env';
     const more =
-      'kill-timeout linger max-sessions idle-timeout session-timeout workers config log-level log-format help';
+      'kill-timeout linger max-sessions idle-timeout session-timeout compression workers config log-level log-format help';
     assert.deepEqual(listed, `${built} ${more}`.split(' '));
   });
   it('shows the defaults and fits a terminal', () => {

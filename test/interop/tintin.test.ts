@@ -52,3 +52,25 @@ test('TinTin++: the session ends with the program', TIMEOUT, async () => {
   await term.waitFor(/\nexit\n?#SESSION 't' DIED\./);
   await server.assertNoLeaks();
 });
+
+test('TinTin++: compressed both ways (MCCP2, MCCP3)', TIMEOUT, async () => {
+  await using server = await startBashServer(['--compression', '--log-level', 'debug']);
+  await using term = await openTinTin(server.port, { cols: 90, rows: 30 });
+  await server.waitForLog(/received DO MCCP2(.*\n)*.*sent SB MCCP2/);
+  await server.waitForLog(/received DO MCCP3(.*\n)*.*received SB MCCP3/);
+  for (const word of ['alpha', 'beta', 'gamma']) {
+    await term.type(`echo ${word} ${word}\r`);
+    await term.waitFor(new RegExp(`\\n${word} ${word}\\nready\\$$`));
+  }
+  await term.type('clear; seq 1 20000 | tail -n 15000 >x; cat x; rm x\r');
+  await term.waitFor(/\n19999\n20000\nready\$$/);
+  await term.resize(101, 37);
+  await server.waitForLog(/received SB NAWS 101x37/);
+  await term.type('stty size\r');
+  await term.waitFor(/\n37 101\nready\$$/);
+  await term.type('exit\r');
+  await term.waitFor(/\nexit\n?#SESSION 't' DIED\./);
+  const { groups } = await server.waitForLog(/ended: .* in (?<in>\d+) B, out (?<out>\d+) kB/);
+  // 15,000 lines of 7 bytes each would be 105 kB.
+  assert.ok(Number(groups?.out) < 70, `${groups?.out} kB`);
+});

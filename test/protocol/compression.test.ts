@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deflateSync, inflateSync } from 'node:zlib';
 import fc from 'fast-check';
-import { mccp2, Option, Telnet, type TelnetEvent } from '../../src/protocol/index.ts';
+import { mccp2, mccp3, Option, Telnet, type TelnetEvent } from '../../src/protocol/index.ts';
 import { cuts } from './support/recorder.ts';
 import { definitionOf } from './support/tables.ts';
 
@@ -108,4 +108,21 @@ test('nothing is left to take between calls, but what a handler that threw left 
   assert.deepEqual([...telnet.takeUnread()], [68]);
   telnet.receive(Uint8Array.of(69));
   assert.deepEqual(seen, [65, 66, 67, 69]);
+});
+
+test('a mark that was sent before our WONT arrived still begins compression; one for what was never offered does not', () => {
+  const mark = [255, 250, Option.MCCP3, 255, 240];
+  const events: string[] = [];
+  const telnet = new Telnet(
+    { send() {}, data() {}, event: event => events.push(event.type) },
+    { options: [mccp3({ local: true })] },
+  );
+  telnet.receive(Uint8Array.from(mark));
+  assert.deepEqual(events.splice(0), ['warning']);
+  telnet.request(Option.MCCP3, 'local', true);
+  telnet.receive(Uint8Array.of(255, 253, Option.MCCP3));
+  telnet.request(Option.MCCP3, 'local', false);
+  assert.deepEqual(events.splice(0), ['option']);
+  telnet.receive(Uint8Array.from(mark));
+  assert.deepEqual(events, ['compression']);
 });

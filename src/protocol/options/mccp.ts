@@ -44,7 +44,8 @@ export class Compression implements OptionHandler {
   subnegotiation(payload: Uint8Array): void {
     const name = optionName(this.#code);
     const side = STARTED_BY.get(this.#code) === 'local' ? 'remote' : 'local';
-    if (!this.#telnet.isEnabled(this.#code, side)) {
+    // Also while we wait for the answer to our WONT (or DONT): it was sent before that arrived.
+    if (!this.#telnet.isEnabled(this.#code, side) && !this.#telnet.isPending(this.#code, side)) {
       this.#telnet.warn('unexpected-subnegotiation', `${name}: the ${side} side is not enabled`, this.#code);
     } else if (payload.length > 0) {
       this.#telnet.warn('malformed-subnegotiation', `${name}: ${payload.length} bytes`, this.#code);

@@ -1,0 +1,42 @@
+import { type Compression, Option, type Side, type Telnet, type TelnetEvent } from '../protocol/index.ts';
+import type { Intake } from '../transport/intake.ts';
+import type { Outlet } from '../transport/outlet.ts';
+
+/** The sides on which the one who compresses learns that it may: a server's own MCCP2, and MCCP3 as a client sees it. */
+const BEGUN_BY: readonly (readonly [code: number, side: Side])[] = [
+  [Option.MCCP2, 'local'],
+  [Option.MCCP3, 'remote'],
+];
+
+/** The session that it is about. */
+interface CompressedSession {
+  readonly telnet: Telnet;
+  hangup(reason: string): void;
+}
+
+/**
+ * Compresses and inflates as was negotiated (MCCP2, MCCP3), at either end: begins to compress as soon as the peer agrees to it,
+ * ends it when the peer withdraws, and inflates what the peer says is compressed.
+ *
+ * @param encrypted whether what is sent is encrypted; then it is not compressed, for the length of what comes of secrets together
+ *   with what an attacker chose gives them away.
+ */
+export function followCompression(
+  event: TelnetEvent,
+  session: CompressedSession,
+  outlet: Outlet,
+  intake: Intake,
+  encrypted: boolean,
+): void {
+  const { telnet } = session;
+  if (event.type === 'compression' && event.direction === 'sent') {
+    outlet.compress(true);
+  } else if (event.type === 'compression') {
+    // Inside of what is compressed: nobody would inflate it twice.
+    if (intake.isInflating) session.hangup('compression began twice');
+    else intake.inflate(telnet.takeUnread());
+  } else if (event.type === 'option' && BEGUN_BY.some(([code, side]) => event.option === code && event.side === side)) {
+    if (!event.enabled) outlet.compress(false);
+    else if (!encrypted) (telnet.find(event.option) as Compression | undefined)?.start();
+  }
+}

@@ -1,0 +1,376 @@
+/** MCCP2 and MCCP3: zlib below the session, at either end. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { Duplex } from 'node:stream';
+import { after, test } from 'node:test';
+import { constants, createDeflate, createInflate, deflateSync, inflateSync } from 'node:zlib';
+import fc from 'fast-check';
+import { createServer, type Session as SessionType } from '../../src/index.ts';
+import { binary, mccp2, mccp3, Option } from '../../src/protocol/index.ts';
+import { Session } from '../../src/session/session.ts';
+import { Host, hostScript, XTERM } from '../support/host.ts';
+import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
+import { CMD, OPT, subnegotiation, type Wire } from '../support/wire.ts';
+
+const { WILL, DO, DONT, IAC, AYT } = CMD;
+const START2 = subnegotiation(OPT.MCCP2, []);
+const START3 = subnegotiation(OPT.MCCP3, []);
+
+after(assertNothingHeld);
+
+/** Two ends of a connection that delivers what is written in pieces of the given sizes, over and over. */
+function pair(sizes: readonly number[]): [Duplex, Duplex] {
+  const ends: Duplex[] = [];
+  let next = 0;
+  const end = (other: () => Duplex): Duplex =>
+    new Duplex({
+      read() {},
+      write(chunk: Buffer, _encoding, callback) {
+        for (let at = 0; at < chunk.length; ) {
+          const size = sizes[next++ % sizes.length]!;
+          other().push(chunk.subarray(at, at + size));
+          at += size;
+        }
+        callback();
+      },
+      final(callback) {
+        other().push(null);
+        callback();
+      },
+    });
+  ends.push(
+    end(() => ends[1]!),
+    end(() => ends[0]!),
+  );
+  return ends as [Duplex, Duplex];
+}
+
+const SERVER = { options: [binary({ local: true, remote: true }), mccp2({ local: true }), mccp3({ local: true })] };
+const CLIENT = {
+  options: [binary({ local: true, remote: true }), mccp2({ remote: true }), mccp3({ remote: true })],
+  carriageReturn: 'text',
+} as const;
+
+/** All that a session reads, as it comes. */
+function reading(session: SessionType): () => Buffer {
+  const heard: Buffer[] = [];
+  session.on('data', (chunk: Buffer) => heard.push(chunk)).on('error', () => {});
+  return () => Buffer.concat(heard);
+}
+
+/** A client's side of a compressed connection to a real server, with zlib of its own. */
+async function compressedWire(host: Host): Promise<{ wire: Wire; inflated: () => string }> {
+  const wire = await host.connect({ silent: true });
+  await wire.expectNegotiation(WILL, OPT.MCCP2);
+  await wire.expectNegotiation(WILL, OPT.MCCP3);
+  wire.negotiate(DO, OPT.MCCP2);
+  wire.negotiate(DO, OPT.MCCP3);
+  await wire.expect(START2);
+  const start = wire.raw.bytes.indexOf(START2) + START2.length;
+  const inflated = (): string => {
+    const bytes = wire.raw.bytes.subarray(start);
+    return bytes.length === 0 ? '' : inflateSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).toString('latin1');
+  };
+  return { wire, inflated };
+}
+
+/** A host whose sessions return what they read. */
+function echoHost(onSession?: (session: SessionType) => void): Promise<Host> {
+  return Host.start({
+    compression: true,
+    shell: async session => {
+      onSession?.(session);
+      session.on('data', (chunk: Buffer) => session.write(chunk));
+      await Promise.race([once(session, 'end'), once(session, 'hangup'), once(session, 'close')]);
+    },
+  });
+}
+
+test('whatever is written, and however it is cut, arrives; both directions compressed, and switched off and on between', async () => {
+  const piece = fc.uint8Array({ minLength: 1, maxLength: 3_000 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 8 }),
+      fc.array(fc.tuple(piece, piece, fc.constantFrom('on', 'off', 'keep', 'keep', 'turn')), {
+        minLength: 1,
+        maxLength: 12,
+      }),
+      async (sizes, steps) => {
+        const [near, far] = pair(sizes);
+        const server = new Session(near, { telnet: SERVER });
+        const client = new Session(far, { telnet: CLIENT });
+        const atServer = reading(server);
+        const atClient = reading(client);
+        for (const side of ['local', 'remote'] as const) server.telnet.request(Option.BINARY, side, true);
+        await untilTrue(() => client.telnet.isEnabled(Option.BINARY, 'local'));
+        await untilTrue(() => server.telnet.isEnabled(Option.BINARY, 'local'));
+        const down: Uint8Array[] = [];
+        const up: Uint8Array[] = [];
+        for (const [toClient, toServer, what] of steps) {
+          if (what === 'on' || what === 'off') {
+            server.telnet.request(Option.MCCP2, 'local', what === 'on');
+            server.telnet.request(Option.MCCP3, 'local', what === 'on');
+          } else if (what === 'turn') {
+            await new Promise(setImmediate);
+          }
+          server.write(toClient);
+          client.write(toServer);
+          down.push(toClient);
+          up.push(toServer);
+        }
+        const ends = [once(server, 'end'), once(client, 'end')];
+        server.end();
+        client.end();
+        await Promise.all(ends);
+        assert.deepEqual(atClient(), Buffer.concat(down));
+        assert.deepEqual(atServer(), Buffer.concat(up));
+        assert.equal(server.hangupReason ?? client.hangupReason, undefined);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('output is compressed from the marker on, each turn of it at once, and ends as a whole stream', async () => {
+  await using host = await echoHost();
+  const { wire, inflated } = await compressedWire(host);
+  await using _ = wire;
+  for (const word of ['one', 'two', 'three']) {
+    wire.send(word);
+    await wire.until(() => inflated().endsWith(word));
+  }
+  assert.doesNotMatch(wire.raw.bytes.toString('latin1'), /one|two|three/);
+  wire.halfClose();
+  await wire.untilEnd();
+  const stream = wire.raw.bytes.subarray(wire.raw.bytes.indexOf(START2) + START2.length);
+  // (inflateSync() throws for a stream that was cut off.)
+  assert.match(inflateSync(stream).toString('latin1'), /onetwothree$/);
+});
+
+test('input is inflated from the marker on, in the same chunk and to the end of its stream, and is plain behind it', async () => {
+  let session: SessionType | undefined;
+  await using host = await echoHost(given => {
+    session = given;
+  });
+  const { wire, inflated } = await compressedWire(host);
+  await using _ = wire;
+  const typed = Buffer.from('abc'.repeat(1000));
+  const sent = Buffer.concat([Buffer.from('before '), START3, deflateSync(typed), Buffer.from(' behind')]);
+  wire.send(sent);
+  await wire.until(() => inflated().endsWith(' behind'));
+  assert.match(inflated(), new RegExp(`before ${typed} behind$`));
+  // Counted as it came.
+  assert.ok(session!.bytesRead < sent.length + 100);
+  // Compression may begin again, and again in pieces of one byte.
+  for (const byte of Buffer.concat([START3, deflateSync(Buffer.from('second')), Buffer.from('!')]))
+    await wire.sent([byte]);
+  await wire.until(() => inflated().endsWith('second!'));
+});
+
+test('a client that withdraws its DO reads plain text behind the end of the stream, and may agree again', async () => {
+  await using host = await echoHost();
+  const { wire, inflated } = await compressedWire(host);
+  await using _ = wire;
+  wire.send('packed');
+  await wire.until(() => inflated().endsWith('packed'));
+  wire.negotiate(DONT, OPT.MCCP2);
+  wire.send('plain');
+  await wire.expect(Buffer.from('plain'));
+  const start = wire.raw.bytes.indexOf(START2) + START2.length;
+  const stream = createInflate();
+  stream.resume().write(wire.raw.bytes.subarray(start));
+  await once(stream, 'end');
+  assert.equal(wire.raw.bytes.subarray(start + stream.bytesWritten).toString(), 'plain');
+  const { length } = wire.raw.bytes;
+  wire.negotiate(DO, OPT.MCCP2);
+  wire.send('packed again');
+  await wire.until(() => wire.raw.length > length + 12);
+  assert.doesNotMatch(wire.raw.bytes.toString('latin1'), /packed/);
+});
+
+const attacks: Readonly<Record<string, { input: () => Buffer; reason: string | undefined }>> = {
+  'a bomb': { input: () => deflateSync(Buffer.alloc(300 << 20)), reason: 'compression bomb' },
+  'a bomb of commands': {
+    input: () => deflateSync(Buffer.alloc(64 << 20, Buffer.from([IAC, CMD.NOP]))),
+    reason: 'compression bomb',
+  },
+  'what is no zlib stream': { input: () => Buffer.from('hello there'), reason: 'corrupt compressed input' },
+  'a stream with an error in it': {
+    input: () => {
+      const stream = deflateSync(Buffer.from('abcdefgh'.repeat(10)));
+      stream[stream.length - 1]! ^= 1;
+      return stream;
+    },
+    reason: 'corrupt compressed input',
+  },
+  'compression inside of compression': { input: () => deflateSync(START3), reason: 'compression began twice' },
+};
+
+for (const [name, { input, reason }] of Object.entries(attacks)) {
+  test(`${name} ends the session, and says why`, { timeout: 60_000 }, async () => {
+    let session: SessionType | undefined;
+    let heard = 0;
+    await using host = await Host.start({
+      compression: true,
+      shell: async given => {
+        session = given;
+        given.on('data', (chunk: Buffer) => {
+          heard += chunk.length;
+        });
+        await once(given, 'hangup');
+      },
+    });
+    const { wire } = await compressedWire(host);
+    await using _ = wire;
+    wire.send(START3, input());
+    await wire.untilEnd(30_000);
+    assert.equal(session!.hangupReason, reason);
+    assert.ok(heard <= 2 << 20, `${heard} bytes`);
+  });
+}
+
+test('a stream that is cut off is an end like any other', async () => {
+  let heard = '';
+  await using host = await Host.start({
+    compression: true,
+    shell: async session => {
+      session.on('data', (chunk: Buffer) => {
+        heard += chunk;
+      });
+      await once(session, 'end');
+    },
+  });
+  const { wire } = await compressedWire(host);
+  await using _ = wire;
+  const deflate = createDeflate({ flush: constants.Z_SYNC_FLUSH });
+  deflate.write('not the end');
+  const [piece] = (await once(deflate, 'data')) as [Buffer];
+  wire.send(START3, piece);
+  wire.halfClose();
+  await wire.untilEnd();
+  assert.equal(heard, 'not the end');
+  deflate.destroy();
+});
+
+test('a reader that does not read holds up what is inflated, too', async () => {
+  let session: SessionType | undefined;
+  await using host = await Host.start({
+    compression: true,
+    shell: async given => {
+      session = given;
+      await once(given, 'close');
+    },
+  });
+  const { wire } = await compressedWire(host);
+  await using _ = wire;
+  const text = Buffer.from(randomBytes(4 << 20).toString('base64'));
+  wire.send(START3, deflateSync(text));
+  await untilTrue(() => session!.inputLength > 100_000);
+  await new Promise(resolve => setTimeout(resolve, 200));
+  assert.ok(session!.inputLength < 200_000, `${session!.inputLength} bytes wait`);
+  let heard = 0;
+  session!.on('data', (chunk: Buffer) => {
+    heard += chunk.length;
+  });
+  await untilTrue(() => heard === text.length);
+});
+
+test('a client that does not read holds up a writer that compresses; a Synch drops what is not compressed yet', async () => {
+  let session: SessionType | undefined;
+  await using host = await Host.start({
+    compression: true,
+    shell: async given => {
+      session = given;
+      given.resume();
+      await once(given, 'close');
+    },
+  });
+  const { wire } = await compressedWire(host);
+  await using _ = wire;
+  wire.pause();
+  // Nothing that could be compressed.
+  const chunk = randomBytes(256 * 1024);
+  let written = 0;
+  const fill = (): void => {
+    while (written < 400 && session!.write(chunk)) written++;
+  };
+  session!.on('drain', fill);
+  fill();
+  await untilTrue(() => session!.writableNeedDrain && session!.unsent > chunk.length);
+  let last = -1;
+  while (written !== last) {
+    last = written;
+    await new Promise(resolve => setTimeout(resolve, 200));
+  }
+  assert.ok(written < 100, `${written} of 256 KiB were written`);
+  session!.off('drain', fill);
+  session!.write(chunk);
+  const dropped = session!.synch();
+  assert.ok(dropped >= chunk.length, `${dropped} bytes dropped`);
+  session!.write('after');
+  wire.resume();
+  const start = wire.raw.bytes.indexOf(START2) + START2.length;
+  const text = (): Buffer => inflateSync(wire.raw.bytes.subarray(start), { finishFlush: constants.Z_SYNC_FLUSH });
+  await wire.until(() => text().includes(Buffer.from([IAC, CMD.DM, ...Buffer.from('after')])), 30_000);
+});
+
+test('a program’s echo is compressed, key by key, beside floods', async () => {
+  await using host = await hostScript('echo ready; read x; seq 1 20000; echo got "$x"', {}, { compression: true });
+  const wire = await host.connect({ ...XTERM, accept: [OPT.MCCP2] });
+  await using _ = wire;
+  await wire.expect(START2);
+  const start = wire.raw.bytes.indexOf(START2) + START2.length;
+  const text = (): string =>
+    inflateSync(wire.raw.bytes.subarray(start), { finishFlush: constants.Z_SYNC_FLUSH }).toString('latin1');
+  await wire.until(() => text().includes('ready'));
+  for (const key of 'hello') {
+    const { length } = text();
+    wire.send(key);
+    await wire.until(() => text().length > length);
+  }
+  wire.type('\r');
+  await wire.untilEnd();
+  assert.match(text(), /hello\r\n1\r\n2\r\n(.*\r\n)*20000\r\ngot hello\r\n/);
+  assert.ok(wire.raw.length < 60_000, `${wire.raw.length} bytes for ${text().length}`);
+});
+
+test('nothing is offered on an encrypted connection, nor by a server that was not told to', async () => {
+  const offers = async (compression: boolean, encrypted: boolean, told: boolean): Promise<boolean> => {
+    const server = createServer({ shell: session => once(session, 'end'), compression });
+    const sent: Buffer[] = [];
+    const transport = new Duplex({
+      read() {},
+      write(chunk, _encoding, callback) {
+        sent.push(chunk);
+        callback();
+      },
+    });
+    if (encrypted && !told) Object.assign(transport, { encrypted: true });
+    server.handle(transport, told ? { encrypted } : {}).resume();
+    transport.push(Buffer.of(IAC, DO, Option.MCCP2));
+    await new Promise(setImmediate);
+    transport.push(null);
+    await server.shutdown();
+    const all = Buffer.concat(sent);
+    assert.equal(all.includes(START2), compression && !encrypted);
+    return all.includes(Buffer.of(IAC, WILL, OPT.MCCP2));
+  };
+  assert.equal(await offers(true, false, false), true);
+  assert.equal(await offers(true, false, true), true);
+  assert.equal(await offers(true, true, false), false);
+  assert.equal(await offers(true, true, true), false);
+  assert.equal(await offers(false, false, false), false);
+});
+
+test('a session of an encrypted transport never compresses, whatever its table says', async () => {
+  const [near, far] = pair([100]);
+  Object.assign(near, { encrypted: true });
+  const session = new Session(near, { telnet: SERVER });
+  const sent: Buffer[] = [];
+  far.on('data', (chunk: Buffer) => sent.push(chunk));
+  session.telnet.request(Option.MCCP2, 'local', true);
+  far.write(Buffer.of(IAC, DO, OPT.MCCP2, IAC, AYT));
+  await untilTrue(() => Buffer.concat(sent).includes('[telpty: yes]'));
+  session.destroy();
+});
