@@ -60,12 +60,13 @@ test('a shell: size, resize, interrupt, job control, a password, an editor', TIM
   await term.waitFor(/started$/);
   await term.keys('C-c');
   await term.waitFor(/\^C\nready\$$/);
-  // Not `cat` alone: ^Z may then come before it, when only the shell is there.
-  await term.type("clear; sh -c 'echo reading; exec cat'\r");
+  // It says when it goes on: before that the terminal is still as the shell's editor wants it.
+  await term.type(`clear; perl -e '$|=1; $SIG{CONT}=sub {print "back\\n"}; print "reading\\n"; print while <STDIN>'\r`);
   await term.waitFor(/reading$/);
   await term.keys('C-z');
   await term.waitFor(/Stopped .*\nready\$$/);
   await term.type('fg\r');
+  await term.waitFor(/back$/);
   await term.type('still here\r');
   await term.waitFor(/still here\nstill here$/);
   await term.keys('C-d');
