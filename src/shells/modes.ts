@@ -1,6 +1,5 @@
 import { Option, type Side } from '../protocol/index.ts';
 import type { Modes } from '../pty/index.ts';
-import type { Session } from '../session/session.ts';
 
 /** How a program's terminal starts, and what is asked of the client to match it. */
 export interface ShellMode {
@@ -8,6 +7,8 @@ export interface ShellMode {
   readonly terminal: Modes;
   /** The Telnet options asked for at the start, beside what every server asks. */
   readonly requests: readonly (readonly [code: number, side: Side])[];
+  /** Whether we say that we echo: `'unless misunderstood'` leaves out MUD clients, which echo themselves. See echo.ts. */
+  readonly echo: 'always' | 'unless misunderstood' | 'never';
   /** Whether clients are sent GA after silence though they never refused SGA: SGA is not offered in this mode. */
   readonly goAhead: boolean;
   /** Whether IAC GA may be sent at all. */
@@ -26,11 +27,10 @@ export type ModeName = 'character' | 'raw' | 'line';
 const ERASE_BACKSPACE = 0x08;
 
 /**
- * A character at a time: we echo (RFC 857) and suppress go-ahead (RFC 858), which together is what every client takes
+ * A character at a time: we echo (RFC 857; see echo.ts) and suppress go-ahead (RFC 858), which together is what every client takes
  * as the sign to send each key. BINARY both ways makes UTF-8 safe: GNU telnet strips the eighth bit of input without it.
  */
 const characterAtATime = [
-  [Option.ECHO, 'local'],
   [Option.SGA, 'local'],
   [Option.BINARY, 'remote'],
   [Option.BINARY, 'local'],
@@ -41,6 +41,7 @@ export const shellModes: Readonly<Record<ModeName, ShellMode>> = {
   character: {
     terminal: {},
     requests: characterAtATime,
+    echo: 'unless misunderstood',
     goAhead: false,
     mayPrompt: true,
     delErases: false,
@@ -50,6 +51,7 @@ export const shellModes: Readonly<Record<ModeName, ShellMode>> = {
   raw: {
     terminal: { echo: false, icanon: false },
     requests: characterAtATime,
+    echo: 'always',
     goAhead: false,
     mayPrompt: false,
     delErases: false,
@@ -61,6 +63,7 @@ export const shellModes: Readonly<Record<ModeName, ShellMode>> = {
   line: {
     terminal: { icanon: true, echo: false, verase: ERASE_BACKSPACE },
     requests: [[Option.EOR, 'local']],
+    echo: 'never',
     goAhead: true,
     mayPrompt: true,
     delErases: true,
@@ -68,8 +71,3 @@ export const shellModes: Readonly<Record<ModeName, ShellMode>> = {
     learnErase: false,
   },
 };
-
-/** RFC 857: whoever has echo enabled does it. Until the client has answered, that is the terminal. */
-export function terminalEchoes({ telnet }: Session): boolean {
-  return telnet.isEnabled(Option.ECHO, 'local') || !telnet.isSettled(Option.ECHO, 'local');
-}

@@ -3,9 +3,11 @@ import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import { machineOf } from '../charset/machines/index.ts';
 import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
+import { Option } from '../protocol/index.ts';
 import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User } from '../pty/index.ts';
 import type { Session } from '../session/session.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
+import { offerEcho, terminalEchoes } from './echo.ts';
 import {
   type EnvironmentPolicy,
   isForbiddenName,
@@ -17,7 +19,7 @@ import {
 } from './environment.ts';
 import { eraseCharacter } from './erase-key.ts';
 import { keyOf } from './interrupts.ts';
-import { type ModeName, shellModes, terminalEchoes } from './modes.ts';
+import { type ModeName, shellModes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
 import { clientCharset, Translation } from './translation.ts';
@@ -139,7 +141,9 @@ type EnvironmentUser = Parameters<typeof programEnvironment>[0]['user'];
 
 async function serve(session: Session, program: Program): Promise<PtyResult> {
   const { options, mode } = program;
+  if (mode.echo === 'always') session.telnet.request(Option.ECHO, 'local', true);
   for (const [code, side] of mode.requests) session.telnet.request(code, side, true);
+  const echoNow = mode.echo === 'unless misunderstood' ? offerEcho(session) : nothing;
   // Nothing reads the session yet, so what is typed meanwhile stays in its look-ahead, in order: keys typed by a command,
   // too. One that is a signal has nobody to reach yet.
   const typeKey = (command: number): void => {
@@ -149,6 +153,7 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   };
   session.on('command', typeKey);
   await readyToStart(session, options.negotiationTimeout ?? 2_000);
+  echoNow();
   if (session.destroyed || session.hangupReason !== undefined) {
     session.off('command', typeKey);
     return { code: null, signal: null };
