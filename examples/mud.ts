@@ -1,6 +1,6 @@
 /**
  * A small MUD, with what MUD clients like: rooms and talk as data (GMCP), facts for lists of games (MSSP), what the client
- * can show (MTTS), and prompts that are marked (EOR).
+ * can show (MTTS), prompts that are marked (EOR), and compression (MCCP).
  *
  *     npx tsx examples/mud.ts
  *     tt++ -e '#session mud 127.0.0.1 6023'       (or any other MUD client, or telnet)
@@ -87,6 +87,7 @@ function obey(session: Session, player: Player, line: string): boolean {
 
 const server = createServer({
   options: [data, facts],
+  compression: true,
   shell: async session => {
     // Everything else is asked by the server; none of it is an offer that a plain client could not refuse.
     for (const option of [Option.GMCP, Option.MSSP, Option.EOR]) session.telnet.request(option, 'local', true);

@@ -12,7 +12,7 @@ import {
   type OptionDefinition,
   optionName,
 } from '../../src/protocol/index.ts';
-import { optionTable } from '../../src/server/options.ts';
+import { optionTable, withCompression } from '../../src/server/options.ts';
 import { Host } from '../support/host.ts';
 import { CMD } from '../support/wire.ts';
 import { document, table } from './markdown.ts';
@@ -33,7 +33,7 @@ function cell(definition: OptionDefinition | undefined, asked: readonly string[]
 
 /** What a server asks for unasked, by option: the verbs. */
 async function askedAtOnce(): Promise<Map<number, string[]>> {
-  await using host = await Host.start({ shell: () => {} });
+  await using host = await Host.start({ shell: () => {}, compression: true });
   await using wire = await host.connect({ silent: true });
   await wire.untilEnd();
   const asked = new Map<number, string[]>();
@@ -47,7 +47,8 @@ async function askedAtOnce(): Promise<Map<number, string[]>> {
 
 test('the table of options has all options, and what each end does with them', async () => {
   const asked = await askedAtOnce();
-  const server = optionTable();
+  const plain = optionTable();
+  const server = withCompression(plain);
   const nothing = { encoding: 'UTF-8', own: [], environ: new Map<string, string>(), terminal: {} };
   const speed = { transmit: 9_600, receive: 9_600 };
   const terminal = { type: 'xterm', columns: 80, rows: 24, speed, display: 'host:0', location: 'here' };
@@ -60,7 +61,7 @@ test('the table of options has all options, and what each end does with them', a
     Object.values(Option).map(code => [
       String(code),
       optionName(code),
-      cell(of(server, code), asked.get(code) ?? []),
+      cell(of(server, code), asked.get(code) ?? [], of(plain, code) === undefined),
       cell(of(full, code), [], of(bare, code) === undefined),
     ]),
   );
