@@ -37,13 +37,15 @@ export interface ConnectOptions extends WaitOptions {
   readonly environ?: Readonly<Record<string, string>> | undefined;
   /** The character set that text is in unless the server negotiates another; default UTF-8. */
   readonly encoding?: string | undefined;
+  /** Agree to compression, both ways (MCCP2, MCCP3), where the connection is not encrypted; default false. */
+  readonly compression?: boolean | undefined;
   /** More Telnet options, e.g. `gmcp()`, or of your own; one with a code that is known replaces it. */
   readonly options?: readonly OptionDefinition[] | undefined;
 }
 
 const KEYS = [
   ...['host', 'port', 'localAddress', 'family', 'tls', 'stream', 'timeout', 'signal'],
-  ...['negotiate', 'terminal', 'environ', 'encoding', 'options'],
+  ...['negotiate', 'terminal', 'environ', 'encoding', 'compression', 'options'],
 ];
 const TERMINAL_KEYS = ['type', 'columns', 'rows', 'speed', 'display', 'location'];
 
@@ -63,11 +65,18 @@ const TELNETS_PORT = 992;
  * @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT`; `ERR_CONNECT`; `ERR_TLS`; `ERR_TIMEOUT`; the signal's reason.
  */
 export async function connect(options: ConnectOptions): Promise<Session> {
-  const { terminal = {}, negotiate = 'passive', timeout, signal } = options;
+  const { terminal = {}, negotiate = 'passive', compression = false, timeout, signal } = options;
   checkOptions(options);
   const encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
   const variables = new Map(Object.entries(options.environ ?? {}));
-  const table = clientTable({ terminal, environ: variables, encoding, own: options.options ?? [] });
+  const agrees = compression && !isEncrypted(options);
+  const table = clientTable({
+    terminal,
+    environ: variables,
+    encoding,
+    compression: agrees,
+    own: options.options ?? [],
+  });
   const { transport, ...peer } = await within<Opened>('a connection', { timeout, signal }, ({ resolve, reject }) => {
     const stop = new AbortController();
     open(options, stop.signal).then(resolve, reject);
@@ -87,7 +96,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
 function checkOptions(options: ConnectOptions): void {
   check(typeof options === 'object' && options !== null, 'connect() takes options');
   checkKeys('the options of connect', options, KEYS);
-  const { host, port, tls, stream, negotiate, terminal, environ, encoding } = options;
+  const { host, port, tls, stream, negotiate, terminal, environ, encoding, compression } = options;
   check(host === undefined || (typeof host === 'string' && host !== ''), 'host must be an address or a name');
   checkWhole('port', port, 65535);
   check(tls === undefined || typeof tls === 'boolean' || typeof tls === 'object', 'tls must be a boolean or options');
@@ -96,12 +105,17 @@ function checkOptions(options: ConnectOptions): void {
     'a stream is connected already: no host and no TLS for it',
   );
   check(negotiate === undefined || ['active', 'passive'].includes(negotiate), "negotiate is 'active' or 'passive'");
+  check(compression === undefined || typeof compression === 'boolean', 'compression must be a boolean');
   if (terminal !== undefined) checkKeys('the options of terminal', terminal, TERMINAL_KEYS);
   const known = encoding === undefined || canonicalCharset(encoding) !== undefined;
   check(known, `there is no character set '${encoding}'`);
   for (const [name, value] of Object.entries(environ ?? {})) {
     check(name !== '' && typeof value === 'string', 'environ must have strings by name');
   }
+}
+
+function isEncrypted({ tls, stream }: ConnectOptions): boolean {
+  return Boolean(tls) || (stream as { encrypted?: unknown } | undefined)?.encrypted === true;
 }
 
 interface Opened {

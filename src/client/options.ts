@@ -7,6 +7,8 @@ import {
   endOfRecord,
   environ,
   logout,
+  mccp2,
+  mccp3,
   newEnviron,
   Option,
   type OptionDefinition,
@@ -47,11 +49,14 @@ export interface ClientOptions {
   readonly environ: ReadonlyMap<string, string>;
   /** Canonical name. */
   readonly encoding: string;
+  /** Whether compression is agreed to; default false. */
+  readonly compression?: boolean;
   readonly own: readonly OptionDefinition[];
 }
 
 /** The options a client knows: it agrees to what suits it when the server asks. */
-export function clientTable({ terminal, environ: variables, encoding, own }: ClientOptions): OptionDefinition[] {
+export function clientTable(options: ClientOptions): OptionDefinition[] {
+  const { terminal, environ: variables, encoding, compression, own } = options;
   const { type = 'dumb', speed, display, location } = terminal;
   const table = [
     binary({ local: true, remote: true }),
@@ -66,6 +71,7 @@ export function clientTable({ terminal, environ: variables, encoding, own }: Cli
     timingMark(),
     endOfRecord({ local: true, remote: true }),
     logout({ remote: true }),
+    ...(compression ? [mccp2({ remote: true }), mccp3({ remote: true })] : []),
     ...(speed === undefined ? [] : [terminalSpeed({ speed })]),
     ...(display === undefined ? [] : [xDisplayLocation({ display })]),
     ...(location === undefined ? [] : [sendLocation({ location })]),

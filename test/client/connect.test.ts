@@ -1,7 +1,7 @@
 /** Making connections: what is said on them, what is not, and how they fail. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
@@ -10,7 +10,7 @@ import { gmcp, Option } from '../../src/protocol/index.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { Host, hostScript } from '../support/host.ts';
 import { Peer } from '../support/peer.ts';
-import { CMD, hex, OPT, subnegotiation } from '../support/wire.ts';
+import { CMD, hex, OPT, subnegotiation, type Wire } from '../support/wire.ts';
 
 const { IAC, WILL, WONT, DO, DONT, AYT } = CMD;
 
@@ -292,13 +292,45 @@ test('TLS: the certificate has to be right, in every respect', async () => {
   await assert.rejects(connecting, { code: 'ERR_TLS' });
 });
 
+test('compression both ways, where it was agreed to, and never under TLS', async () => {
+  const text = 'the same again and again\r\n'.repeat(2_000);
+  await using host = await Host.start({
+    compression: true,
+    shell: async session => {
+      await session.readUntil('begin');
+      session.write(text);
+      await session.readUntil('enough');
+    },
+  });
+  const session = await connect({ port: host.port, compression: true });
+  await session.waitFor({ option: Option.MCCP3, side: 'remote' });
+  session.sendLine('begin');
+  assert.equal((await session.readUntil(text)).text, text);
+  session.write(text);
+  session.sendLine('enough');
+  await ended(session);
+  assert.ok(session.bytesRead < text.length / 10, `${session.bytesRead} bytes`);
+  assert.ok(session.bytesWritten < text.length / 10, `${session.bytesWritten} bytes`);
+
+  await using peer = await Peer.listen();
+  const refused = async (session: Session, wire: Wire) => {
+    for (const option of [OPT.MCCP2, OPT.MCCP3]) wire.negotiate(WILL, option);
+    await wire.expectNegotiation(DONT, OPT.MCCP2);
+    await wire.expectNegotiation(DONT, OPT.MCCP3);
+    session.destroy();
+  };
+  await refused(await connect({ port: peer.port }), await peer.accept());
+  const encrypted = createConnection({ port: peer.port, host: '127.0.0.1' });
+  Object.assign(encrypted, { encrypted: true });
+  await refused(await connect({ stream: encrypted, compression: true }), await peer.accept());
+});
+
 test('a stream that is connected already will do', async () => {
   await using host = await Host.start({
     shell: async session => {
       session.write('over a pair\r\n');
     },
   });
-  const { createConnection } = await import('node:net');
   const socket = createConnection({ port: host.port, host: '127.0.0.1', allowHalfOpen: true });
   const session = await connect({ stream: socket });
   assert.equal((await session.readUntil('\r\n')).before, 'over a pair');

@@ -76,7 +76,7 @@ test('readUntil: a flood without a match ends at the limit', () =>
 test('readUntil: in any character set and any cut, the rest begins where the match ends', async () => {
   for (const encoding of ['UTF-8', 'Shift_JIS', 'GB18030', 'KOI8-R', 'Big5', 'ISO-8859-1']) {
     const letters = encoding === 'ISO-8859-1' ? 'aé§ß' : encoding === 'KOI8-R' ? 'aжЯя' : 'a中日文';
-    const extra = encoding === 'UTF-8' ? '😀' : '';
+    const extra = ['UTF-8', 'GB18030'].includes(encoding) ? '😀' : '';
     const text = fc.string({ unit: fc.constantFrom(...letters, ...(extra && [extra])), maxLength: 12 });
     await pair(async (session, wire) => {
       await fc.assert(
