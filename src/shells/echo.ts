@@ -49,7 +49,9 @@ export function offerEcho(session: Session): () => void {
   function begin(): void {
     clearTimeout(timer);
     untap();
-    if (hidesOnEcho(session) !== true) telnet.request(Option.ECHO, 'local', true);
+    // Who has said DONT before being asked has answered.
+    if (hidesOnEcho(session) !== true && !telnet.isSettled(Option.ECHO, 'local'))
+      telnet.request(Option.ECHO, 'local', true);
   }
 
   function look(event?: TelnetEvent): void {

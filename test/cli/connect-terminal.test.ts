@@ -64,7 +64,7 @@ test('a shell: size, resize, interrupt, job control, a password, an editor', TIM
   await term.type(`clear; perl -e '$|=1; $SIG{CONT}=sub {print "back\\n"}; print "reading\\n"; print while <STDIN>'\r`);
   await term.waitFor(/reading$/);
   await term.keys('C-z');
-  await term.waitFor(/Stopped .*\nready\$$/);
+  await term.waitFor(/Stopped [\s\S]*\nready\$$/);
   await term.type('fg\r');
   await term.waitFor(/back$/);
   await term.type('still here\r');
