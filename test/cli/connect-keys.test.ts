@@ -36,14 +36,14 @@ test('keys of the line become commands, and what an interrupt makes stale is not
     await wire.expect(Buffer.from(naws(80, 24)));
     await term.type('thrown away');
     await term.keys('C-c');
-    await wire.expect(Buffer.of(IAC, IP, IAC, DM, IAC, DO, OPT.TIMING_MARK));
+    await wire.expect(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, IP, IAC, DM));
     wire.send('stale');
     wire.negotiate(WILL, OPT.TIMING_MARK);
     wire.send('fresh\r\n');
     const screen = await term.waitFor(/fresh$/);
     assert.doesNotMatch(screen, /stale/);
     await term.keys('C-\\');
-    await wire.expect(Buffer.of(IAC, ABORT, IAC, DM, IAC, DO, OPT.TIMING_MARK));
+    await wire.expect(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, ABORT, IAC, DM));
     wire.negotiate(WONT, OPT.TIMING_MARK);
     // What was on the line is gone, here and there.
     await term.type('x\r');

@@ -261,11 +261,12 @@ export class Interactive implements Controls {
   /** A key that is a command here was pressed. Where keys are none, the signal came from outside, and means us. */
   #send(command: number, signal: 'SIGINT' | 'SIGQUIT'): void {
     if (!this.#discipline.signals) process.exit(signal === 'SIGINT' ? 130 : 131);
-    // In one packet: so the mark comes back before anything that the interrupt makes the program say.
+    // The mark first: what the server said before it has read that is stale, and what the interrupt makes the program say
+    // is not, even where the urgent data of a Synch travels in a packet of its own.
     this.session.together(() => {
+      this.session.telnet.request(Option.TIMING_MARK, 'remote', true);
       this.session.telnet.command(command);
       this.synch();
-      this.session.telnet.request(Option.TIMING_MARK, 'remote', true);
     });
     this.#screen.dropping = true;
     clearTimeout(this.#dropTimer);
