@@ -49,9 +49,7 @@ export function offerEcho(session: Session): () => void {
   function begin(): void {
     clearTimeout(timer);
     untap();
-    // Who has said DONT before being asked has answered.
-    if (hidesOnEcho(session) !== true && !telnet.isSettled(Option.ECHO, 'local'))
-      telnet.request(Option.ECHO, 'local', true);
+    if (hidesOnEcho(session) !== true) telnet.request(Option.ECHO, 'local', true);
   }
 
   function look(event?: TelnetEvent): void {
