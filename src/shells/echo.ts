@@ -42,11 +42,15 @@ export function offerEcho(session: Session): () => void {
   const { telnet } = session;
   const untap = session.tap({ input: begin });
   const timer = setTimeout(begin, SILENCE_MS);
+  let begun = false;
   session.on('telnet', look).once('close', stop);
   look();
   return begin;
 
   function begin(): void {
+    // Once: who has refused is not asked again.
+    if (begun) return;
+    begun = true;
     clearTimeout(timer);
     untap();
     if (hidesOnEcho(session) !== true) telnet.request(Option.ECHO, 'local', true);

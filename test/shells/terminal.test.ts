@@ -114,6 +114,10 @@ test('echo follows what is agreed with the client', async () => {
   wire.type('one\r');
   await wire.expect('got <one>');
   assert.ok(!wire.text().includes('one\r\n'), 'a client that echoes itself does not see it twice');
+  const offers = wire.events.filter(
+    said => said.type === 'negotiate' && said.command === CMD.WILL && said.option === OPT.ECHO,
+  );
+  assert.equal(offers.length, 1, 'who has refused is not asked again');
   wire.negotiate(DO, OPT.ECHO);
   wire.type('two\r');
   await wire.expect('two\r\ngot <two>');
