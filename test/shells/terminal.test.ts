@@ -168,10 +168,9 @@ curses.wrapper(main)`;
     wire.onData(bytes => screen.feed(bytes));
     await screen.waitFor(() => screen.row(0).includes('getmaxyx 30x100, 0 typed.'));
     wire.resize(120, 40);
-    // A key after the signal: whatever the program makes of its new size is on the screen when this one is.
+    // A key after the signal: whatever the program makes of its new size is soon on the screen when this one is.
     wire.type('x');
-    await screen.waitFor(() => screen.row(0).includes('1 typed.'));
-    assert.match(screen.row(0), new RegExp(`getmaxyx ${after}, 1 typed`));
+    await screen.waitFor(() => screen.row(0).includes(`getmaxyx ${after}, 1 typed.`));
     wire.type('q');
     await wire.untilEnd();
   }
