@@ -94,8 +94,8 @@ export function openNegotiation(session: Session, proposeCharsets: ((this: Sessi
  * are clients that agree to every WILL and then send back the beginning of what they do not understand (npm's
  * telnet-client), so that everything typed later would be inside an unended subnegotiation of theirs.
  */
-export function charsetProposal(preferred: readonly string[]): (this: Session) => void {
-  const charsets = [...new Set(['UTF-8', ...preferred, ...CHARSETS])];
+export function charsetProposal(preferred: string): (this: Session) => void {
+  const charsets = [...new Set(['UTF-8', preferred, ...CHARSETS])];
   return function look(): void {
     if (!this.telnet.isEnabled(Option.CHARSET, 'local') || !this.speaksTelnet) return;
     this.off('telnet', look);

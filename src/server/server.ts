@@ -45,7 +45,7 @@ export interface ServerOptions {
   readonly shell: Shell;
   /** Environment variables to ask the clients for, by name. Default: LANG and LC_*, COLORTERM, DISPLAY, TZ. */
   readonly environ?: readonly string[];
-  /** The character set to propose to clients behind UTF-8, before all others. */
+  /** The character set of clients that tell none, and the one to propose to clients behind UTF-8. Default UTF-8. */
   readonly encoding?: string;
   /** More Telnet options, e.g. of your own; one with a code that is known replaces it. */
   readonly options?: readonly OptionDefinition[];
@@ -83,6 +83,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** The same with compression, where that is to be offered. */
   readonly #compressed: TelnetConfig | undefined;
   readonly #proposeCharsets: ((this: Session) => void) | undefined;
+  readonly #encoding: string;
   readonly #sessions = new Set<Session>();
   readonly #listeners = new Set<TcpServer>();
   #nextId = 1;
@@ -96,10 +97,10 @@ export class Server extends EventEmitter<ServerEvents> {
     const known = options.encoding === undefined || canonicalCharset(options.encoding) !== undefined;
     check(known, `there is no character set '${options.encoding}'`);
     this.#shell = options.shell;
-    const encoding = options.encoding === undefined ? [] : [canonicalCharset(options.encoding) ?? options.encoding];
+    this.#encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
     const table = optionTable(options.environ, options.options);
     // Whoever brings a CHARSET of their own proposes what they like.
-    if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(encoding);
+    if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(this.#encoding);
     const { compression = false } = options;
     check(typeof compression === 'boolean', 'compression must be a boolean');
     // Frozen, so that all sessions share it.
@@ -142,7 +143,8 @@ export class Server extends EventEmitter<ServerEvents> {
     const { encrypted = (transport as { encrypted?: unknown }).encrypted === true } = info;
     const compressed = encrypted ? undefined : this.#compressed;
     const { id = this.#nextId++, remoteAddress, remotePort } = info;
-    const session = new Session(transport, { id, telnet: compressed ?? this.#telnet, remoteAddress, remotePort });
+    const telnet = compressed ?? this.#telnet;
+    const session = new Session(transport, { id, telnet, encoding: this.#encoding, remoteAddress, remotePort });
     this.#sessions.add(session);
     // A broken connection ends in 'close' like every other; how the shell fared is told by 'sessionEnd'.
     session.on('error', ignore);

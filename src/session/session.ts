@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import { canonicalCharset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 import { Command, Option, type SendKind, Telnet, type TelnetEvent, WindowSize } from '../protocol/index.ts';
 import type { Pty } from '../pty/index.ts';
@@ -105,9 +104,9 @@ export class Session extends EventDuplex {
     return this.terminal.charset;
   }
 
-  /** The character set that text is in: the one that was negotiated, if it is known here, else the one that was given. */
+  /** The character set that text is in: what the other end has said, if it is known here, else the one that was given. */
   get encoding(): string {
-    return canonicalCharset(this.charset ?? '') ?? this.#encoding;
+    return this.terminal.encoding(this.#encoding);
   }
 
   /** The environment the client sent, as it sent it. */

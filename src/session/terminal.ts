@@ -1,3 +1,4 @@
+import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import type { Speed, TelnetEvent } from '../protocol/index.ts';
 
 /** What is kept of one client's environment: it may send as much as it likes, we need not remember it. */
@@ -68,6 +69,18 @@ export class Terminal {
     if (first === undefined || second === undefined) return first;
     const clientFirst = this.mtts !== undefined || (!isTerminalFamily(first) && isTerminalFamily(second));
     return clientFirst ? second : first;
+  }
+
+  /**
+   * The character set of the other end, canonical: what it agreed to by CHARSET (RFC 2066), else what its locale says, else
+   * `fallback`.
+   */
+  encoding(fallback: string): string {
+    const agreed = this.charset === undefined ? undefined : canonicalCharset(this.charset);
+    if (agreed !== undefined) return agreed;
+    // The first that is set decides (POSIX, 8.2), also where it names no set.
+    const locale = ['LC_ALL', 'LC_CTYPE', 'LANG'].map(name => this.environ.get(name)).find(Boolean);
+    return charsetOfLocale(locale ?? '') ?? fallback;
   }
 
   #remember(name: string, value: string | undefined): void {

@@ -22,7 +22,7 @@ import { keyOf } from './interrupts.ts';
 import { type ModeName, shellModes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
-import { clientCharset, Translation } from './translation.ts';
+import { Translation } from './translation.ts';
 
 /**
  * Options of {@link ptyShell}. All times are in milliseconds; 0 is for ever. `acceptEnv` takes what a client sends; clients
@@ -174,7 +174,7 @@ function nothing(): void {}
 async function start(session: Session, program: Program): Promise<{ pty: Pty } & StartedWith> {
   const { options, mode, file, args } = program;
   const { terminal } = session;
-  const machine = machineOf(clientCharset(session, program.encoding));
+  const machine = machineOf(terminal.encoding(program.encoding));
   // The last column of a machine's screen is better not written (charset/machines/painter.ts).
   const spare = program.own === undefined ? 0 : 1;
   const cols = dimension(terminal.columns, machine === undefined ? DEFAULT_COLUMNS : machine.columns - spare);

@@ -1,20 +1,7 @@
-import { Converter, canonicalCharset, charsetOfLocale, decoder, encoder } from '../charset/index.ts';
+import { Converter, decoder, encoder } from '../charset/index.ts';
 import { type Machine, MachineScreen, machineOf } from '../charset/machines/index.ts';
 import type { Pty } from '../pty/index.ts';
 import type { Session } from '../session/session.ts';
-
-/**
- * The character set of a client, canonical: what it agreed to by CHARSET (RFC 2066), else what its locale says, else
- * `fallback`.
- */
-export function clientCharset(session: Session, fallback: string): string {
-  const { charset, environ } = session.terminal;
-  const agreed = charset === undefined ? undefined : canonicalCharset(charset);
-  if (agreed !== undefined) return agreed;
-  // The first that is set decides (POSIX, 8.2), also where it names no set.
-  const locale = ['LC_ALL', 'LC_CTYPE', 'LANG'].map(name => environ.get(name)).find(Boolean);
-  return charsetOfLocale(locale ?? '') ?? fallback;
-}
 
 /** The way between a program and a client of one set. Bytes that are given are lent, and so are those returned. */
 interface Way {
@@ -64,7 +51,7 @@ export class Translation {
 
   /** The client may have agreed to another set by now. What was half converted in the one before is lost then. */
   follow(): void {
-    const client = clientCharset(this.#session, this.#fallback);
+    const client = this.#session.terminal.encoding(this.#fallback);
     if (client === this.#client) return;
     this.#client = client;
     const machine = machineOf(client);

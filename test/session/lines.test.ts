@@ -244,3 +244,18 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   });
   return { promise, resolve };
 }
+
+test("text is in the server's character set where the client tells none, by CHARSET or its locale", async () => {
+  const shell = async (session: Session) => {
+    await session.waitFor(({ terminal }) => terminal.environ.size > 0 || terminal.typesComplete);
+    session.sendLine(`<${session.encoding}>`);
+  };
+  await using host = await Host.start({ shell, encoding: 'cp437' });
+  for (const [environ, encoding] of [
+    [undefined, 'IBM437'],
+    [{ LANG: 'ru_RU.KOI8-R' }, 'KOI8-R'],
+  ] as const) {
+    await using wire = await host.connect({ ttype: ['XTERM'], ...(environ === undefined ? {} : { environ }) });
+    await wire.expect(`<${encoding}>`);
+  }
+});
