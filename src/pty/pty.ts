@@ -36,8 +36,16 @@ export interface PtyUser {
   output(bytes: Buffer): void;
   /** After `type()` returned false: the terminal has taken everything. */
   drained(): void;
-  /** What the terminal tells: bits of `addon().notices`. Also while output is on {@link Pty.hold}. */
-  notice(bits: number): void;
+  /**
+   * The terminal has dropped the output that nobody had read, as it does at its interrupt key; what was read before is stale
+   * as well. Told before whatever is printed next, also while output is on {@link Pty.hold}.
+   */
+  flushed(): void;
+  /**
+   * The terminal's modes were set, while EXTPROC was on before or after; or ^S and ^Q have become, or ceased to be, what
+   * stops and restarts its output. Also while output is on {@link Pty.hold}.
+   */
+  modesSet(): void;
 }
 
 /** Set by the class's static block, which alone can reach the private parts that the addon's callbacks need. */
@@ -95,9 +103,11 @@ export class Pty extends PtyControl {
   /**
    * Has the terminal drop the output that nobody has read, as it does at its interrupt key; what was read from it here
    * already stays.
+   *
+   * @returns whether it did.
    */
-  flushOutput(): void {
-    if (!this.isClosed) addon().flushOutput(this.native);
+  flushOutput(): boolean {
+    return !this.isClosed && addon().flushOutput(this.native) === 0;
   }
 
   /** Input that was written here and that the terminal has not taken yet, in bytes. */
@@ -225,7 +235,7 @@ export class Pty extends PtyControl {
   static {
     setup = () => {
       if (Pty.#slab !== undefined) return;
-      const { drainLimit } = addon();
+      const { drainLimit, notices } = addon();
       // An end by process.exit() or an uncaught error waits for nobody, and nobody would be there to kill those who do not
       // heed the SIGHUP that the kernel sends: no program outlives its server.
       process.once('exit', () => addon().killAll());
@@ -255,7 +265,8 @@ export class Pty extends PtyControl {
           return false;
         },
         notice(pty, bits) {
-          pty.#user?.notice(bits);
+          if ((bits & notices.flushed) !== 0) pty.#user?.flushed();
+          if ((bits & (notices.flow | notices.modes)) !== 0) pty.#user?.modesSet();
         },
         written(pty) {
           pty.#written();

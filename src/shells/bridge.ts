@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { LONGEST_TIMER } from '../check.ts';
 import { TelptyError } from '../errors.ts';
-import { Option, type TelnetEvent } from '../protocol/index.ts';
+import { Command, Option, type TelnetEvent } from '../protocol/index.ts';
 import type { ExitStatus, Pty } from '../pty/index.ts';
 import type { PtyUser } from '../pty/pty.ts';
 import type { Session } from '../session/session.ts';
@@ -11,6 +11,7 @@ import { interrupt, keyOf } from './interrupts.ts';
 import { type ShellMode, terminalEchoes } from './modes.ts';
 import { PromptMark } from './prompt-mark.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
+import { StaleOutput } from './stale-output.ts';
 import { SynchronizedOutput } from './synchronized-output.ts';
 
 /** The last output of a program waits for a client that takes none of it at most this long, in milliseconds. */
@@ -70,6 +71,10 @@ export class Bridge implements SessionConsumer, PtyUser {
   /** The last signal that a command was, and when, if no input came since. */
   #lastSignal: NodeJS.Signals | undefined;
   #lastSignalAt = 0;
+  /** Made at the first flush. */
+  #stale: StaleOutput | undefined;
+  /** The client has asked for its output to be thrown away, and the terminal has not said yet that it has done so. */
+  #aborting = false;
 
   constructor(session: Session, pty: Pty, options: BridgeOptions, { erase, echo }: StartedWith) {
     const { mode } = options;
@@ -217,8 +222,19 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.settled();
   }
 
-  /** @internal What the terminal tells. */
-  notice(_bits: number): void {}
+  /** @internal The terminal has dropped its output. */
+  flushed(): void {
+    this.#output.discard();
+    this.#stale ??= new StaleOutput(this.#session);
+    this.#stale.skip(this.#aborting);
+    this.#aborting = false;
+    this.settled();
+  }
+
+  /** @internal The terminal's modes were set. */
+  modesSet(): void {
+    this.settled();
+  }
 
   /**
    * A turn is over. If nothing here, nor in the session, would do anything with the next key or its echo, they need not come
@@ -244,6 +260,11 @@ export class Bridge implements SessionConsumer, PtyUser {
   }
 
   #command(command: number): void {
+    if (command === Command.AO) {
+      // What the terminal drops, and what was read of it, is stale only once it says so.
+      this.#aborting = this.#pty.flushOutput();
+      return;
+    }
     const key = keyOf(command);
     if (key === undefined) return;
     const now = performance.now();
@@ -258,14 +279,14 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#discarding = true;
     const typed = this.#onTerminal(() => interrupt(this.#pty, key)) ?? key.usual;
     this.#discarding = false;
-    if (typed !== 'signalled') {
+    if (typeof typed === 'number') {
       this.#session.insertInput(Buffer.of(typed));
       return;
     }
     this.#lastSignal = key.signal;
     this.#lastSignalAt = now;
     // As a terminal does at its interrupt key: what was typed ahead of it is forgotten.
-    this.#session.discardInput();
+    if (typed === 'flushed and signalled') this.#session.discardInput();
     this.#session.more();
   }
 

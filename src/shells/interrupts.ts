@@ -29,14 +29,19 @@ export function keyOf(command: number): CommandKey | undefined {
 }
 
 /**
- * Presses a key. One that makes a signal does so at once, past everything that is unread, and empties the terminal's queue
- * of input, as the terminal itself would.
+ * Presses a key. One that makes a signal does so at once, past everything that is unread, and empties the terminal's queues
+ * of input and output, as the terminal itself would (unless the program has set NOFLSH).
  *
- * @returns `'signalled'`, or the character that is to be typed, behind the input that waits.
+ * @returns what was done, or the character that is to be typed, behind the input that waits.
  */
-export function interrupt(pty: Pty, key: CommandKey): 'signalled' | number {
+export function interrupt(pty: Pty, key: CommandKey): 'signalled' | 'flushed and signalled' | number {
   if (key.signal === undefined || !pty.mode('isig')) return pty.mode(key.name) ?? key.usual;
-  pty.flushInput();
+  const flushes = !pty.mode('noflsh');
+  if (flushes) {
+    pty.flushInput();
+    // Before the signal: what the program prints at it has to be seen.
+    pty.flushOutput();
+  }
   pty.signalForeground(key.signal);
-  return 'signalled';
+  return flushes ? 'flushed and signalled' : 'signalled';
 }

@@ -106,7 +106,8 @@ test('output that is only lent leaves its place to the next', async () => {
       places.add(bytes.byteOffset);
     },
     drained() {},
-    notice() {},
+    flushed() {},
+    modesSet() {},
   });
   await closed(pty);
   assert.equal(text, Array.from({ length: 200_000 }, (_, n) => `${n + 1}\n`).join(''));
