@@ -55,6 +55,12 @@ export const serveOptions = {
     default: 'utf-8',
     help: "the client's character set where it negotiates none",
   },
+  linemode: {
+    argument: 'auto|never',
+    parse: values.choice('auto', 'never'),
+    default: 'auto',
+    help: 'in mode character: whether clients that can (RFC 1184) edit lines while the program wants lines',
+  },
   term: {
     argument: 'NAME',
     parse: values.terminalName,

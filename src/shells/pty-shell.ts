@@ -2,8 +2,10 @@ import { userInfo } from 'node:os';
 import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
+import { Option } from '../protocol/index.ts';
 import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User } from '../pty/index.ts';
 import type { Session } from '../session/session.ts';
+import { linemodeOption } from '../session/shared-options.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import {
   type EnvironmentPolicy,
@@ -15,6 +17,7 @@ import {
 } from './environment.ts';
 import { eraseCharacter } from './erase-key.ts';
 import { keyOf } from './interrupts.ts';
+import { clientControls } from './line-mode.ts';
 import { type ModeName, shellModes, terminalEchoes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
@@ -26,6 +29,11 @@ import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
 export interface PtyShellOptions extends EnvironmentPolicy {
   /** How the terminal starts and what is asked of the client; default `'character'`. */
   readonly mode?: ModeName;
+  /**
+   * In mode `'character'`: whether clients that can (LINEMODE, RFC 1184) edit lines themselves while the program wants lines,
+   * or `'never'`; default `'auto'`.
+   */
+  readonly linemode?: 'auto' | 'never';
   /** Longest wait for terminal type and window size before the program starts; default 2,000. */
   readonly negotiationTimeout?: number;
   /** Never send IAC GA, not even to clients that refuse to do without. */
@@ -82,6 +90,7 @@ export function ptyShell(
   const bridge: BridgeOptions = {
     mode,
     neverSendGa: options.neverSendGa ?? false,
+    lineMode: mode.mayEdit && options.linemode !== 'never',
     killTimeout: options.killTimeout ?? 1_000,
     linger: options.linger ?? 500,
   };
@@ -91,7 +100,18 @@ export function ptyShell(
 }
 
 const OPTION_NAMES = [
-  ...['mode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'limits', 'argv0', 'killTimeout', 'linger'],
+  ...[
+    'mode',
+    'linemode',
+    'negotiationTimeout',
+    'neverSendGa',
+    'cwd',
+    'user',
+    'limits',
+    'argv0',
+    'killTimeout',
+    'linger',
+  ],
   ...['onStart', 'onReject', 'term', 'encoding', 'locale', 'acceptEnv', 'env', 'sizeEnv'],
 ];
 
@@ -102,6 +122,7 @@ function checkOptions(file: string, args: readonly string[], options: PtyShellOp
   checkKeys('the options of ptyShell', options, OPTION_NAMES);
   const { mode = 'character', encoding = 'UTF-8', term = 'xterm', user, acceptEnv = [], env = {} } = options;
   check(Object.hasOwn(shellModes, mode), `there is no mode '${mode}'`);
+  check(['auto', 'never'].includes(options.linemode ?? 'auto'), "linemode must be 'auto' or 'never'");
   check(canonicalCharset(encoding) !== undefined, `there is no character set '${encoding}'`);
   check(isTerminalName(term), `'${term}' cannot be a terminal type`);
   for (const name of ['negotiationTimeout', 'killTimeout', 'linger'] as const) checkTime(name, options[name]);
@@ -131,6 +152,8 @@ type EnvironmentUser = Parameters<typeof programEnvironment>[0]['user'];
 async function serve(session: Session, program: Program): Promise<PtyResult> {
   const { options, mode } = program;
   for (const [code, side] of mode.requests) session.telnet.request(code, side, true);
+  if (program.bridge.lineMode && session.telnet.has(linemodeOption))
+    session.telnet.request(Option.LINEMODE, 'remote', true);
   // Nothing reads the session yet, so what is typed meanwhile stays in its look-ahead, in order: keys typed by a command,
   // too. One that is a signal has nobody to reach yet.
   const typeKey = (command: number): void => {
@@ -189,7 +212,13 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
     user: options.user,
     limits: options.limits ?? {},
     // IUTF8 makes the erase key take a whole character; in any other set than the one the program is told, it would eat the wrong number of bytes.
-    modes: { ...mode.terminal, ...(mode.echoFollows ? { echo } : {}), verase: erase, iutf8: charset === 'UTF-8' },
+    modes: {
+      ...mode.terminal,
+      ...(mode.echoFollows ? { echo } : {}),
+      verase: erase,
+      iutf8: charset === 'UTF-8',
+      ...(program.bridge.lineMode ? clientControls(session) : {}),
+    },
   });
   options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows });
   return { pty, erase, echo };

@@ -29,6 +29,7 @@ const defaults: ServeSettings = {
   host: '127.0.0.1',
   port: 6023,
   mode: 'character',
+  linemode: 'auto',
   encoding: 'UTF-8',
   term: 'xterm',
   negotiationTimeout: 2_000,
@@ -56,6 +57,7 @@ describe('the command line of serve', () => {
   it('takes every option', () => {
     const argv = [
       ...['--host', '::1', '--port=0', '--mode', 'raw', '--encoding', 'latin1', '--term', 'linux', '--cwd', '/tmp'],
+      ...['--linemode', 'never'],
       ...['--negotiation-timeout', '500ms', '--never-send-ga', '--env', 'A=1', '--env=B=2', '--env', 'A=3'],
       ...[
         '--pass-env',
@@ -78,6 +80,7 @@ describe('the command line of serve', () => {
       host: '::1',
       port: 0,
       mode: 'raw',
+      linemode: 'never',
       encoding: 'ISO-8859-1',
       term: 'linux',
       negotiationTimeout: 500,
@@ -166,8 +169,7 @@ describe('the command line of serve', () => {
   ];
   for (const [argv, message] of bad) it(`refuses ${argv.join(' ')}`, () => refuses(() => settings(argv), message));
 
-  const later =
-    'tls-cert tls-key tls-auto proxy-protocol program-encoding linemode max-per-ip connect-rate robot-check web';
+  const later = 'tls-cert tls-key tls-auto proxy-protocol program-encoding max-per-ip connect-rate robot-check web';
   const evenLater = 'record record-format metrics compression drain-timeout program version';
   for (const name of `${later} ${evenLater}`.split(' ')) {
     it(`does not know --${name} yet`, () =>
@@ -305,7 +307,7 @@ describe('help', () => {
     const listed = [...commandHelp(serve).matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
     assert.deepEqual(listed, Object.keys(serveOptions));
     const built =
-      'host port mode encoding term negotiation-timeout never-send-ga cwd env pass-env accept-env user rlimit size-env';
+      'host port mode encoding linemode term negotiation-timeout never-send-ga cwd env pass-env accept-env user rlimit size-env';
     const more =
       'kill-timeout linger max-sessions idle-timeout session-timeout workers config log-level log-format help';
     assert.deepEqual(listed, `${built} ${more}`.split(' '));
