@@ -23,6 +23,11 @@ const REST_MS = 100;
  * set them several times in a row, or look whether they got what they wanted (`stty` does); and whoever sets one sets them all.
  */
 const SETTLE_MS = 10;
+/**
+ * The same for echo that comes back, which is waited for by who types next: just long enough for a shell that has read a
+ * password to leave ICANON, too.
+ */
+const ECHO_MS = 2;
 
 /**
  * Editing by the client (RFC 1184): follows what the program does to its terminal.
@@ -65,6 +70,7 @@ export class LineMode {
   #controls: TerminalControls;
   #rest: NodeJS.Timeout | undefined;
   #settle: NodeJS.Timeout | undefined;
+  #show: NodeJS.Timeout | undefined;
 
   /** For a session whose client performs LINEMODE. */
   constructor(session: Session, pty: Pty) {
@@ -91,6 +97,7 @@ export class LineMode {
   stop(): void {
     clearTimeout(this.#rest);
     clearTimeout(this.#settle);
+    clearTimeout(this.#show);
     this.#input.discard();
   }
 
@@ -133,6 +140,7 @@ export class LineMode {
   disabled(): void {
     clearTimeout(this.#rest);
     clearTimeout(this.#settle);
+    clearTimeout(this.#show);
     this.#pty.followModes(false);
     this.#pty.setExternalProcessing(false);
     this.#session.telnet.request(Option.ECHO, 'local', true);
@@ -162,8 +170,9 @@ export class LineMode {
       }
     } else if (!this.#canonical) {
       this.#leave();
-    } else if (!modes.echo && this.#proven) {
-      this.#echo(modes);
+    } else if (this.#proven) {
+      if (!modes.echo) this.#echo(modes);
+      else this.#show ??= setTimeout(() => onTerminal(() => this.#showAgain()), ECHO_MS);
     }
     // The rest has time. EXTPROC also where a program has put back modes that it had saved when that was otherwise.
     if (this.#edits || modes.extproc !== this.#wantsExtproc)
@@ -172,6 +181,12 @@ export class LineMode {
 
   get #wantsExtproc(): boolean {
     return this.#canonical && this.#handler.mode.edit;
+  }
+
+  #showAgain(): void {
+    this.#show = undefined;
+    const modes = this.#pty.modes();
+    if (this.#edits && modes.icanon) this.#echo(modes);
   }
 
   /** The program has done with its terminal, for now. */
