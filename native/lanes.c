@@ -106,6 +106,11 @@ static void retire_quiet(struct bulk *b) {
   for (struct link *l = b->lanes.next; l != &b->lanes; l = l->next) {
     struct lane *lane = ENTRY(l, struct lane, member);
     if (!lane->polled || lane->quiet || now - lane->last < QUIET_MS * 1000000ull) continue;
+    if (lane->paused) {
+      /* It may well have more: the thread was late, and nobody asks. */
+      lane_poll(b, lane, false);
+      continue;
+    }
     lane->quiet = true;
     notify(b, lane);
   }

@@ -21,6 +21,12 @@ const unsigned NOTICE_FLUSHED = TIOCPKT_FLUSHWRITE;
 const unsigned NOTICE_FLUSHED = 0;
 #endif
 
+#ifdef TIOCPKT_IOCTL
+const unsigned NOTICE_MODES = TIOCPKT_IOCTL;
+#else
+const unsigned NOTICE_MODES = 1u << 8;
+#endif
+
 /*
  * Reads output to `at`, before which there must be one byte that nobody else looks at. Returns how much there was, 0 if there
  * was only a notice, or -1 and errno; EIO where the system says the end by 0. Adds to `notices`.
@@ -96,11 +102,7 @@ void packet_exports(napi_env env, napi_value exports) {
   set_bit(env, notices, "flushed", 0);
   set_bit(env, notices, "flow", 0);
 #endif
-#ifdef TIOCPKT_IOCTL
-  set_bit(env, notices, "modes", TIOCPKT_IOCTL);
-#else
-  set_bit(env, notices, "modes", 0);
-#endif
+  set_bit(env, notices, "modes", NOTICE_MODES);
   napi_set_named_property(env, exports, "notices", notices);
   export_function(env, exports, "setPacketMode", js_set_packet_mode);
 }

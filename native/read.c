@@ -72,6 +72,7 @@ static enum turn_end drain(struct pty *p) {
     got = bulk_take(p, room, &shown, &notices);
   } else {
     turn_end = turn(p, room, &got, &notices);
+    if (p->following && got > 0 && termios_differs(p)) notices |= NOTICE_MODES;
     if (got > 0 && notices == 0) shown = shortcut_show(p, room, got);
   }
   if (got == shown && notices == 0) return turn_end;

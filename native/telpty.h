@@ -90,6 +90,8 @@ struct pty {
   int polled;       /* the events that master_poll waits for */
   bool paused;      /* JavaScript wants no output */
   bool packet;      /* the master is in packet mode: see packet.c */
+  bool following;   /* JavaScript is told when the flags differ from those it saw last */
+  tcflag_t seen[3]; /* c_iflag, c_oflag, c_lflag */
   bool hungup;      /* the master reports EIO: no output will come */
   size_t afterlife; /* bytes read since the program was reaped */
   struct lane *lane; /* while another thread reads the master: see bulk.h */
@@ -236,6 +238,8 @@ int signal_foreground(struct pty *p, int signal);
 /* packet.c */
 /* The notice that the terminal has dropped its output; 0 where there is no packet mode. */
 extern const unsigned NOTICE_FLUSHED;
+/* The notice that the modes were set; a bit of our own where there is none. */
+extern const unsigned NOTICE_MODES;
 ssize_t master_read(int master, bool packet, char *at, size_t size, unsigned *notices);
 unsigned master_notices(int master);
 size_t packet_keep(char *bytes, size_t length, size_t last);
@@ -298,6 +302,7 @@ void urgent_exports(napi_env env, napi_value exports);
 
 /* termios.c */
 void termios_apply(struct termios *t, const uint32_t *words, const int16_t *cc);
+bool termios_differs(const struct pty *p);
 void termios_exports(napi_env env, napi_value exports);
 
 /* process.c */

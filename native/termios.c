@@ -5,6 +5,8 @@
 #include "telpty.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -50,6 +52,11 @@ static const struct named oflags[] = {
 #endif
 #ifdef OFDEL
     {"ofdel", OFDEL},
+#endif
+#if defined OXTABS
+    {"xtabs", OXTABS},
+#elif defined XTABS
+    {"xtabs", XTABS}, /* one of four values of two bits */
 #endif
     {NULL, 0}};
 
@@ -167,7 +174,72 @@ static int modes_fd(const struct pty *p) {
 #endif
 }
 
-static napi_value get_modes(napi_env env, int fd, uint32_t *words, int16_t *cc) {
+static void see(struct pty *p, const struct termios *t) {
+  p->seen[0] = t->c_iflag;
+  p->seen[1] = t->c_oflag;
+  p->seen[2] = t->c_lflag;
+}
+
+/* Whether the flags are others than getModes() has returned last. */
+bool termios_differs(const struct pty *p) {
+  struct termios t;
+  return tcgetattr(modes_fd(p), &t) == 0 &&
+         (t.c_iflag != p->seen[0] || t.c_oflag != p->seen[1] || t.c_lflag != p->seen[2]);
+}
+
+/* followModes(pty, on): whether flags that getModes() has not returned make a notice; they are looked at with each output */
+static napi_value js_follow_modes(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  struct pty *p;
+  bool on;
+  if (!get_args(env, info, 2, args) || (p = pty_from_js(env, args[0])) == NULL ||
+      napi_get_value_bool(env, args[1], &on) != napi_ok)
+    return NULL;
+  p->following = on;
+  return NULL;
+}
+
+/*
+ * setExtproc(pty, on): the one flag that is ours, though it stands among the program's. To set it is to set them all, as they
+ * were a moment ago; no system but BSD's TIOCEXT does better. So the moment is as short as can be: nothing is done where the
+ * flag is right already, and nothing happens between the two calls. 0, or a negative errno.
+ */
+static napi_value js_set_extproc(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  struct pty *p;
+  bool on;
+  if (!get_args(env, info, 2, args) || (p = pty_from_js(env, args[0])) == NULL ||
+      napi_get_value_bool(env, args[1], &on) != napi_ok)
+    return NULL;
+#ifdef EXTPROC
+  struct termios t;
+  const int fd = modes_fd(p);
+  if (fd < 0) return js_int(env, -EIO);
+  if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
+  if (((t.c_lflag & EXTPROC) != 0) == on) return js_int(env, 0);
+  t.c_lflag ^= EXTPROC;
+  return js_int(env, tcsetattr(fd, TCSANOW, &t) < 0 ? -errno : 0);
+#else
+  return js_int(env, -ENOTTY);
+#endif
+}
+
+/*
+ * inputWaiting(pty): how many bytes of input the program has not read. To poll the slave makes Linux carry over what is on its
+ * way there (n_tty_poll), which the number would leave out.
+ */
+static napi_value js_input_waiting(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  int count = 0;
+  if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
+  struct pollfd slave = {.fd = p->slave, .events = POLLIN};
+  if (p->slave < 0 || poll(&slave, 1, 0) < 0 || ioctl(p->slave, FIONREAD, &count) < 0) count = 0;
+  return js_int(env, count);
+}
+
+/* `p`, if there is one, remembers what was seen. */
+static napi_value get_modes(napi_env env, struct pty *p, int fd, uint32_t *words, int16_t *cc) {
   struct termios t;
   if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
   words[0] = (uint32_t)t.c_iflag;
@@ -175,6 +247,7 @@ static napi_value get_modes(napi_env env, int fd, uint32_t *words, int16_t *cc) 
   words[2] = (uint32_t)t.c_cflag;
   words[3] = (uint32_t)t.c_lflag;
   words[4] = (uint32_t)cfgetospeed(&t);
+  if (p != NULL) see(p, &t);
   for (int i = 0; i < NCCS; i++) cc[i] = t.c_cc[i];
   return js_int(env, 0);
 }
@@ -193,7 +266,7 @@ static napi_value js_get_modes(napi_env env, napi_callback_info info) {
   int16_t *cc;
   if (!arguments(env, info, &p, &words, &cc)) return NULL;
   int fd = modes_fd(p);
-  return fd < 0 ? js_int(env, -EIO) : get_modes(env, fd, words, cc);
+  return fd < 0 ? js_int(env, -EIO) : get_modes(env, p, fd, words, cc);
 }
 
 static napi_value js_set_modes(napi_env env, napi_callback_info info) {
@@ -216,7 +289,7 @@ static napi_value js_get_tty_modes(napi_env env, napi_callback_info info) {
   int32_t fd;
   uint32_t *words;
   int16_t *cc;
-  return fd_arguments(env, info, &fd, &words, &cc) ? get_modes(env, fd, words, cc) : NULL;
+  return fd_arguments(env, info, &fd, &words, &cc) ? get_modes(env, NULL, fd, words, cc) : NULL;
 }
 
 /* Not once output is drained: a user who has stopped it by ^S would stop us with it. */
@@ -259,4 +332,7 @@ void termios_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "setModes", js_set_modes);
   export_function(env, exports, "getTtyModes", js_get_tty_modes);
   export_function(env, exports, "setTtyModes", js_set_tty_modes);
+  export_function(env, exports, "followModes", js_follow_modes);
+  export_function(env, exports, "setExtproc", js_set_extproc);
+  export_function(env, exports, "inputWaiting", js_input_waiting);
 }

@@ -56,6 +56,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   const { hooks } = sessionLog;
   const shell = ptyShell(program.file, program.args, {
     mode: settings.mode,
+    linemode: settings.linemode,
     encoding: settings.encoding,
     programEncoding: settings.programEncoding,
     term: settings.term,

@@ -61,6 +61,12 @@ export const serveOptions = {
     default: 'client',
     help: "client: programs are told the client's set and bytes pass; a name: they run in that set and telpty converts",
   },
+  linemode: {
+    argument: 'auto|never',
+    parse: values.choice('auto', 'never'),
+    default: 'auto',
+    help: 'in mode character: whether clients that can (RFC 1184) edit lines while the program wants lines',
+  },
   term: {
     argument: 'NAME',
     parse: values.terminalName,

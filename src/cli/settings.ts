@@ -14,6 +14,7 @@ export interface ServeSettings {
   readonly host: string;
   readonly port: number;
   readonly mode: 'character' | 'raw' | 'line';
+  readonly linemode: 'auto' | 'never';
   /** Canonical name. */
   readonly encoding: string;
   /** `client`, or a canonical name. */
@@ -76,6 +77,7 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     host: values.host,
     port: values.port,
     mode: values.mode,
+    linemode: values.linemode,
     encoding: values.encoding,
     programEncoding: values['program-encoding'],
     term: values.term,

@@ -158,6 +158,12 @@ export interface Addon {
   getTtyModes(fd: number, words: Uint32Array, cc: Int16Array): number;
   /** As `setModes`, likewise. */
   setTtyModes(fd: number, words: Uint32Array, cc: Int16Array): number;
+  /** Whether `notice` is called when, at a time of output, the flags are others than `getModes` has returned last. */
+  followModes(pty: NativePty, on: boolean): void;
+  /** Sets or clears EXTPROC, in as little time as can be between reading and writing the modes. */
+  setExtproc(pty: NativePty, on: boolean): number;
+  /** Bytes of input that the program has not read. */
+  inputWaiting(pty: NativePty): number;
   /** To the foreground process group, as if its key had been typed, but ahead of unread input. */
   signalForeground(pty: NativePty, signal: number): number;
   /** To the program alone; ESRCH once it has been reaped. */

@@ -138,6 +138,26 @@ export abstract class PtyControl extends Duplex {
     if (result < 0) throw ioError('set the modes of the terminal', result);
   }
 
+  /**
+   * Whether whoever has attached to the terminal is told by `modesSet()` when, at a time of output, its flags are others than
+   * {@link modes} or {@link mode} returned last: where EXTPROC is off, the system does not tell.
+   *
+   * @internal
+   */
+  followModes(on: boolean): void {
+    if (!this.isClosed) addon().followModes(this.native, on);
+  }
+
+  /** @internal Sets or clears EXTPROC alone: the client does what the terminal does with input, or it does not. */
+  setExternalProcessing(on: boolean): void {
+    if (!this.isClosed) addon().setExtproc(this.native, on);
+  }
+
+  /** @internal Input that the program has not read, in bytes. Without ICANON, or with EXTPROC; else of whole lines. */
+  get inputWaiting(): number {
+    return this.isClosed ? 0 : addon().inputWaiting(this.native);
+  }
+
   #rawModes(): RawModes {
     const raw = blankModes();
     const result = addon().getModes(this.native, raw.words, raw.cc);

@@ -25,7 +25,7 @@ const iflags = [
   'imaxbel',
   'iutf8',
 ] as const;
-const oflags = ['opost', 'olcuc', 'onlcr', 'ocrnl', 'onocr', 'onlret', 'ofill', 'ofdel'] as const;
+const oflags = ['opost', 'olcuc', 'onlcr', 'ocrnl', 'onocr', 'onlret', 'ofill', 'ofdel', 'xtabs'] as const;
 const cflags = ['cstopb', 'cread', 'parenb', 'parodd', 'hupcl', 'clocal', 'crtscts'] as const;
 const lflags = [
   'isig',
@@ -191,7 +191,7 @@ export function nameModes(raw: RawModes): Modes {
   for (const [index, names] of words.entries()) {
     for (const name of names) {
       const bit = flags[index]![name];
-      if (bit !== undefined) modes[name] = (raw.words[index]! & bit) !== 0;
+      if (bit !== undefined) modes[name] = (raw.words[index]! & bit) >>> 0 === bit >>> 0;
     }
   }
   for (const name of characters) {
@@ -214,5 +214,7 @@ export function nameMode(raw: RawModes, name: ModeFlag | ControlCharacter): bool
   const index = termios.cc[name];
   if (index !== undefined) return raw.cc[index] === termios.vdisable ? null : raw.cc[index];
   const word = tables(termios).findIndex(table => table[name] !== undefined);
-  return word < 0 ? undefined : (raw.words[word]! & tables(termios)[word]![name]!) !== 0;
+  if (word < 0) return undefined;
+  const bit = tables(termios)[word]![name]!;
+  return (raw.words[word]! & bit) >>> 0 === bit >>> 0;
 }

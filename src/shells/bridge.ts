@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 import { LONGEST_TIMER } from '../check.ts';
-import { TelptyError } from '../errors.ts';
 import { Command, Option, type TelnetEvent } from '../protocol/index.ts';
 import type { ExitStatus, Pty } from '../pty/index.ts';
 import type { PtyUser } from '../pty/pty.ts';
@@ -9,7 +8,9 @@ import type { SessionConsumer } from '../session/types.ts';
 import { terminalEchoes } from './echo.ts';
 import { EraseKey } from './erase-key.ts';
 import { interrupt, keyOf } from './interrupts.ts';
+import { LineMode } from './line-mode.ts';
 import type { ShellMode } from './modes.ts';
+import { onTerminal } from './on-terminal.ts';
 import { PromptMark } from './prompt-mark.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
 import { StaleOutput } from './stale-output.ts';
@@ -26,6 +27,8 @@ const SAME_SIGNAL_MS = 10;
 export interface BridgeOptions {
   readonly mode: ShellMode;
   readonly neverSendGa: boolean;
+  /** Whether the client may edit: see {@link LineMode}. */
+  readonly lineMode: boolean;
   /** Milliseconds between SIGHUP and SIGKILL; 0 is for ever. */
   readonly killTimeout: number;
   /** Milliseconds a program may go on after the client closed its sending half; 0 is for ever. */
@@ -64,7 +67,8 @@ export class Bridge implements SessionConsumer, PtyUser {
   readonly #startedWithEcho: boolean;
   readonly #translation: Translation | undefined;
   #resize: ResizeThrottle | undefined;
-  readonly #eraseKey: EraseKey | undefined;
+  #eraseKey: EraseKey | undefined;
+  #lineMode: LineMode | undefined;
   #resolve!: (status: Promise<ExitStatus>) => void;
   #exited = false;
   #outputEnded = false;
@@ -126,6 +130,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#unwatch?.();
     clearTimeout(this.#linger);
     this.#resize?.stop();
+    this.#lineMode?.stop();
     this.#output.flush();
     this.#send(this.#translation?.way?.end());
     this.#prompt?.stop();
@@ -191,7 +196,7 @@ export class Bridge implements SessionConsumer, PtyUser {
   /** 0 is a dimension that the client does not know: it stays as it is. */
   #resized(columns: number, rows: number): void {
     const pty = this.#pty;
-    this.#resize ??= new ResizeThrottle((cols, lines) => this.#onTerminal(() => pty.resize(cols, lines)));
+    this.#resize ??= new ResizeThrottle((cols, lines) => onTerminal(() => pty.resize(cols, lines)));
     this.#resize.push(dimension(columns, pty.cols), dimension(rows, pty.rows));
   }
 
@@ -203,8 +208,8 @@ export class Bridge implements SessionConsumer, PtyUser {
     const rows = dimension(session.terminal.rows, pty.rows);
     if (columns !== pty.cols || rows !== pty.rows) this.#resized(columns, rows);
     const echo = terminalEchoes(session);
-    if (this.#options.mode.echoFollows && echo !== this.#startedWithEcho)
-      this.#onTerminal(() => pty.setModes({ echo }));
+    if (this.#options.mode.echoFollows && echo !== this.#startedWithEcho) onTerminal(() => pty.setModes({ echo }));
+    if (this.#options.lineMode && LineMode.isOffered(session)) this.#beginLineMode();
   }
 
   /** @internal Input, on its way to the program. */
@@ -216,12 +221,13 @@ export class Bridge implements SessionConsumer, PtyUser {
       this.#options.mode.delErases && !this.#session.telnet.isEnabled(Option.BINARY, 'remote')
         ? EraseKey.deleteAsBackspace(bytes)
         : bytes;
-    if (this.#eraseKey?.concerns(input)) this.#onTerminal(() => this.#eraseKey?.observe(input));
-    return this.#pty.type(input);
+    if (this.#eraseKey?.concerns(input)) onTerminal(() => this.#eraseKey?.observe(input));
+    return onTerminal(() => this.#lineMode?.type(input)) ?? this.#pty.type(input);
   }
 
   /** @internal The program's terminal takes input again. */
   drained(): void {
+    if (this.#lineMode?.drained() === false) return;
     if (!this.#discarding) this.#session.more();
   }
 
@@ -242,6 +248,7 @@ export class Bridge implements SessionConsumer, PtyUser {
 
   /** @internal The terminal's modes were set. */
   modesSet(): void {
+    onTerminal(() => this.#lineMode?.look());
     this.settled();
   }
 
@@ -252,13 +259,9 @@ export class Bridge implements SessionConsumer, PtyUser {
    * @internal
    */
   settled(): void {
-    if (
-      this.#translation?.way === undefined &&
-      this.#output.isEmpty &&
-      this.#lastSignal === undefined &&
-      !this.#prompt?.isWanted
-    )
-      this.#session.letPass();
+    const nobodyLooks =
+      this.#translation?.way === undefined && this.#lineMode?.isIdle !== false && !this.#prompt?.isWanted;
+    if (this.#output.isEmpty && this.#lastSignal === undefined && nobodyLooks) this.#session.letPass();
   }
 
   /** Output, on its way to the client. */
@@ -296,7 +299,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     )
       return;
     this.#discarding = true;
-    const typed = this.#onTerminal(() => interrupt(this.#pty, key)) ?? key.usual;
+    const typed = onTerminal(() => interrupt(this.#pty, key)) ?? key.usual;
     this.#discarding = false;
     if (typeof typed === 'number') {
       this.#session.insertInput(Buffer.of(this.#translation?.way?.keyOf(typed) ?? typed));
@@ -306,31 +309,39 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#lastSignalAt = now;
     // As a terminal does at its interrupt key: what was typed ahead of it is forgotten.
     if (typed === 'flushed and signalled') {
+      this.#lineMode?.discard();
       this.#session.discardInput();
       this.#translation?.way?.discardInput();
     }
     this.#session.more();
   }
 
-  /** RFC 857: whoever has echo enabled does it. A client that takes it over must not see everything twice. */
   #negotiated(event: TelnetEvent): void {
     if (event.type === 'charset' || event.type === 'environment') this.#translation?.follow();
-    if (!this.#options.mode.echoFollows || event.type !== 'option') return;
-    if (event.option !== Option.ECHO || event.side !== 'local') return;
-    this.#onTerminal(() => this.#pty.setModes({ echo: event.enabled }));
+    if (event.type !== 'option') {
+      onTerminal(() => this.#lineMode?.negotiated(event));
+    } else if (event.option === Option.LINEMODE && event.side === 'remote' && this.#options.lineMode) {
+      if (event.enabled && this.#lineMode === undefined) this.#beginLineMode();
+      else if (!event.enabled) this.#endLineMode();
+    } else if (event.option === Option.ECHO && event.side === 'local' && this.#lineMode === undefined) {
+      // RFC 857: whoever has echo enabled does it. A client that takes it over must not see everything twice.
+      const isFinal = !this.#session.telnet.isPending(Option.ECHO, 'local');
+      if (this.#options.mode.echoFollows && isFinal) onTerminal(() => this.#pty.setModes({ echo: event.enabled }));
+    }
   }
 
-  /**
-   * Does something to the terminal at the client's wish. The program may end at any time and its terminal with it; the
-   * end is then already on its way here, and the wish has become void.
-   */
-  #onTerminal<T>(action: () => T): T | undefined {
-    try {
-      return action();
-    } catch (error) {
-      if (error instanceof TelptyError && error.code === 'ERR_PTY_IO') return undefined;
-      throw error;
-    }
+  #beginLineMode(): void {
+    onTerminal(() => {
+      this.#lineMode = new LineMode(this.#session, this.#pty);
+    });
+    // The client tells its erase key itself.
+    this.#eraseKey = undefined;
+  }
+
+  #endLineMode(): void {
+    const lineMode = this.#lineMode;
+    this.#lineMode = undefined;
+    onTerminal(() => lineMode?.disabled());
   }
 
   #hangup(): void {

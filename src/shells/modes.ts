@@ -17,6 +17,8 @@ export interface ShellMode {
   readonly delErases: boolean;
   /** Whether the terminal's echo follows what is agreed on ECHO with the client. */
   readonly echoFollows: boolean;
+  /** Whether clients that can (LINEMODE) may edit lines. */
+  readonly mayEdit: boolean;
   /** Whether the erase character follows the key that the client's terminal really sends. */
   readonly learnErase: boolean;
 }
@@ -46,6 +48,7 @@ export const shellModes: Readonly<Record<ModeName, ShellMode>> = {
     mayPrompt: true,
     delErases: false,
     echoFollows: true,
+    mayEdit: true,
     learnErase: true,
   },
   raw: {
@@ -56,6 +59,7 @@ export const shellModes: Readonly<Record<ModeName, ShellMode>> = {
     mayPrompt: false,
     delErases: false,
     echoFollows: false,
+    mayEdit: false,
     learnErase: true,
   },
   // The client edits and echoes. BINARY is not asked for: it would make GNU telnet send LF without CR and stop
@@ -68,6 +72,7 @@ export const shellModes: Readonly<Record<ModeName, ShellMode>> = {
     mayPrompt: true,
     delErases: true,
     echoFollows: false,
+    mayEdit: false,
     learnErase: false,
   },
 };

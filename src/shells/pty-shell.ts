@@ -6,6 +6,7 @@ import { TelptyError } from '../errors.ts';
 import { Option } from '../protocol/index.ts';
 import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User } from '../pty/index.ts';
 import type { Session } from '../session/session.ts';
+import { linemodeOption } from '../session/shared-options.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import { offerEcho, terminalEchoes } from './echo.ts';
 import {
@@ -19,6 +20,7 @@ import {
 } from './environment.ts';
 import { eraseCharacter } from './erase-key.ts';
 import { keyOf } from './interrupts.ts';
+import { clientControls } from './line-mode.ts';
 import { type ModeName, shellModes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
@@ -31,6 +33,11 @@ import { Translation } from './translation.ts';
 export interface PtyShellOptions extends EnvironmentPolicy {
   /** How the terminal starts and what is asked of the client; default `'character'`. */
   readonly mode?: ModeName;
+  /**
+   * In mode `'character'`: whether clients that can (LINEMODE, RFC 1184) edit lines themselves while the program wants lines,
+   * or `'never'`; default `'auto'`.
+   */
+  readonly linemode?: 'auto' | 'never';
   /** Longest wait for terminal type and window size before the program starts; default 2,000. */
   readonly negotiationTimeout?: number;
   /** Never send IAC GA, not even to clients that refuse to do without. */
@@ -89,6 +96,7 @@ export function ptyShell(
   const bridge: BridgeOptions = {
     mode,
     neverSendGa: options.neverSendGa ?? false,
+    lineMode: mode.mayEdit && options.linemode !== 'never',
     killTimeout: options.killTimeout ?? 1_000,
     linger: options.linger ?? 500,
   };
@@ -98,8 +106,8 @@ export function ptyShell(
 }
 
 const OPTION_NAMES = [
-  ...['mode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'limits', 'argv0', 'killTimeout', 'linger'],
-  ...['onStart', 'onReject', 'term', 'encoding', 'programEncoding', 'locale', 'acceptEnv', 'env', 'sizeEnv'],
+  ...['mode', 'linemode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'limits', 'argv0', 'killTimeout'],
+  ...['linger', 'onStart', 'onReject', 'term', 'encoding', 'programEncoding', 'locale', 'acceptEnv', 'env', 'sizeEnv'],
 ];
 
 /** What is wrong with the options shows here, once, and not when the first client comes, or goes. */
@@ -110,6 +118,7 @@ function checkOptions(file: string, args: readonly string[], options: PtyShellOp
   const { mode = 'character', encoding = 'UTF-8', programEncoding = 'client', term = 'xterm' } = options;
   const { user, acceptEnv = [], env = {} } = options;
   check(Object.hasOwn(shellModes, mode), `there is no mode '${mode}'`);
+  check(['auto', 'never'].includes(options.linemode ?? 'auto'), "linemode must be 'auto' or 'never'");
   check(canonicalCharset(encoding) !== undefined, `there is no character set '${encoding}'`);
   check(isProgramEncoding(programEncoding), `no program runs in the character set '${programEncoding}'`);
   check(isTerminalName(term), `'${term}' cannot be a terminal type`);
@@ -144,6 +153,8 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   if (mode.echo === 'always') session.telnet.request(Option.ECHO, 'local', true);
   for (const [code, side] of mode.requests) session.telnet.request(code, side, true);
   const echoNow = mode.echo === 'unless misunderstood' ? offerEcho(session) : nothing;
+  if (program.bridge.lineMode && session.telnet.has(linemodeOption))
+    session.telnet.request(Option.LINEMODE, 'remote', true);
   // Nothing reads the session yet, so what is typed meanwhile stays in its look-ahead, in order: keys typed by a command,
   // too. One that is a signal has nobody to reach yet.
   const typeKey = (command: number): void => {
@@ -207,7 +218,13 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
     user: options.user,
     limits: options.limits ?? {},
     // IUTF8 makes the erase key take a whole character; in any other set than the one the program is told, it would eat the wrong number of bytes.
-    modes: { ...mode.terminal, ...(mode.echoFollows ? { echo } : {}), verase: erase, iutf8: charset === 'UTF-8' },
+    modes: {
+      ...mode.terminal,
+      ...(mode.echoFollows ? { echo } : {}),
+      verase: erase,
+      iutf8: charset === 'UTF-8',
+      ...(program.bridge.lineMode ? clientControls(session) : {}),
+    },
   });
   options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows });
   const translation =

@@ -29,6 +29,7 @@ const defaults: ServeSettings = {
   host: '127.0.0.1',
   port: 6023,
   mode: 'character',
+  linemode: 'auto',
   encoding: 'UTF-8',
   programEncoding: 'client',
   term: 'xterm',
@@ -59,6 +60,7 @@ describe('the command line of serve', () => {
     const argv = [
       ...['--host', '::1', '--port=0', '--mode', 'raw', '--encoding', 'latin1', '--term', 'linux', '--cwd', '/tmp'],
       ...['--program-encoding', 'utf8'],
+      ...['--linemode', 'never'],
       ...['--negotiation-timeout', '500ms', '--never-send-ga', '--env', 'A=1', '--env=B=2', '--env', 'A=3'],
       ...[
         '--pass-env',
@@ -91,6 +93,7 @@ describe('the command line of serve', () => {
       host: '::1',
       port: 0,
       mode: 'raw',
+      linemode: 'never',
       encoding: 'ISO-8859-1',
       programEncoding: 'UTF-8',
       term: 'linux',
@@ -183,7 +186,7 @@ describe('the command line of serve', () => {
   ];
   for (const [argv, message] of bad) it(`refuses ${argv.join(' ')}`, () => refuses(() => settings(argv), message));
 
-  const later = 'tls-cert tls-key tls-auto proxy-protocol linemode max-per-ip connect-rate robot-check web';
+  const later = 'tls-cert tls-key tls-auto proxy-protocol max-per-ip connect-rate robot-check web';
   const evenLater = 'record record-format metrics drain-timeout program version';
   for (const name of `${later} ${evenLater}`.split(' ')) {
     it(`does not know --${name} yet`, () =>
@@ -321,7 +324,7 @@ describe('help', () => {
     const listed = [...commandHelp(serve).matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
     assert.deepEqual(listed, Object.keys(serveOptions));
     const built =
-      'host port mode encoding program-encoding term negotiation-timeout never-send-ga cwd env pass-env accept-env user rlimit size-env';
+      'host port mode encoding program-encoding linemode term negotiation-timeout never-send-ga cwd env pass-env accept-env user rlimit size-env';
     const more =
       'kill-timeout linger max-sessions idle-timeout session-timeout compression workers config log-level log-format help';
     assert.deepEqual(listed, `${built} ${more}`.split(' '));
