@@ -241,7 +241,7 @@ export class Bridge implements SessionConsumer, PtyUser {
   flushed(): void {
     this.#output.discard();
     this.#stale ??= new StaleOutput(this.#session);
-    this.#stale.skip(this.#aborting);
+    if (this.#stale.skip(this.#aborting)) this.#translation?.way?.outputLost();
     this.#aborting = false;
     this.settled();
   }

@@ -28,15 +28,19 @@ export class StaleOutput {
     this.#session = session;
   }
 
-  /** The terminal has dropped its output. With `asked` a Synch is the answer to an AO, which is to have one (RFC 854). */
-  skip(asked: boolean): void {
+  /**
+   * The terminal has dropped its output. With `asked` a Synch is the answer to an AO, which is to have one (RFC 854).
+   * Returns whether one was sent: the client may not have shown what came before.
+   */
+  skip(asked: boolean): boolean {
     const session = this.#session;
-    if (!session.writable || !knowsCommands(session)) return;
+    if (!session.writable || !knowsCommands(session)) return false;
     const news = session.bytesWritten - this.#last;
-    if (asked ? news === 0 : news < SCREEN_BYTES || session.undelivered < SCREEN_BYTES) return;
+    if (asked ? news === 0 : news < SCREEN_BYTES || session.undelivered < SCREEN_BYTES) return false;
     session.synch();
     session.send(NUL);
     this.#last = session.bytesWritten;
+    return true;
   }
 }
 

@@ -11,6 +11,8 @@ interface Way {
   discardInput(): void;
   /** From the program. */
   output(bytes: Uint8Array): Uint8Array;
+  /** The client may not have shown what it was sent. */
+  outputLost(): void;
   /** The program has ended: what is left of a character that it did not finish. */
   end(): Uint8Array;
   /** What a client would have sent, had it typed this control character of the program's terminal. */
@@ -87,6 +89,8 @@ class CharsetWay implements Way {
     return this.#output.write(bytes);
   }
 
+  outputLost(): void {}
+
   end(): Uint8Array {
     return this.#output.end();
   }
@@ -131,6 +135,10 @@ class MachineWay implements Way {
   output(bytes: Uint8Array): Uint8Array {
     this.#screen.resize(this.#pty.cols, this.#pty.rows);
     return this.#screen.write(this.#decoder.write(bytes));
+  }
+
+  outputLost(): void {
+    this.#screen.beginAnew();
   }
 
   end(): Uint8Array {

@@ -219,6 +219,19 @@ describe('a C64', () => {
     assert.equal(computer.text(), 'the end\nnext');
   });
 
+  it('is sent everything once more when something was lost', () => {
+    const { screen } = screenOf(c64);
+    screen.write('one\r\n\x1b[7mtwo');
+    screen.beginAnew();
+    const computer = new Commodore64();
+    // What came of it: reverse video, and another colour.
+    computer.feed(Uint8Array.of(18, 28));
+    computer.feed(screen.write('!'));
+    assert.equal(computer.text(), 'one\ntwo!');
+    assert.deepEqual(computer.places[0]![0], { character: 'o', reverse: false, colour: 155 });
+    assert.equal(computer.places[1]![0]!.reverse, true);
+  });
+
   it('begins anew when the size has changed', () => {
     const { screen } = screenOf(c64);
     const computer = new Commodore64();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Atari800, Commodore64 } from '../support/home-computer.ts';
-import { hermeticBash } from '../support/programs.ts';
+import { hermeticBash, INTERRUPTIBLE } from '../support/programs.ts';
 import { startServer } from '../support/server.ts';
 import { requireTool } from '../support/tools.ts';
 import { Wire } from '../support/wire.ts';
@@ -113,10 +113,10 @@ test('a Commodore 64 types at bash, and takes back what it typed', async () => {
   await computer.waitFor(/25 39\n012345678901234567890123456789012345678\n9\nready\$$/);
   wire.send([...keys("printf 'caf\\u00e9 \\u2500\\n'".replaceAll('\\', '\x5c')), RETURN]);
   await computer.waitFor(/cafe ─\nready\$$/);
-  wire.send([...keys('sleep 100'), RETURN]);
-  await computer.waitFor(/sleep 100\n?$/);
+  wire.send([...keys(INTERRUPTIBLE), RETURN]);
+  await computer.waitFor(/\nstarted$/);
   wire.send([3]);
-  await computer.waitFor(/sleep 100\n(↑C)?\n?ready\$$/);
+  await computer.waitFor(/\nstarted\n(↑C)?\n?ready\$$/);
   // A screen full and more: the end of it is there, and no line was joined.
   wire.send([...keys('seq 1 300; echo done'), RETURN]);
   await computer.waitFor(/298\n299\n300\ndone\nready\$$/);

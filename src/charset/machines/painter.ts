@@ -1,6 +1,9 @@
 import { BLANK, CELL_REVERSE, type Cell, colourOf, type Grid } from './grid.ts';
 import type { Machine } from './machine.ts';
 
+/** No colour: another one than any that is wanted. */
+const UNKNOWN = -1;
+
 /** So many rows must have changed before it is considered to begin with an empty screen. */
 const CLEARING_ROWS = 4;
 
@@ -28,8 +31,8 @@ export class Painter {
   #column = 0;
   #reverse = false;
   #colour: number | undefined;
-  /** Whether too much would have had to be sent, so that the machine shows something else by now. */
-  #isBehind = false;
+  /** Whether the machine shows something else by now: too much would have had to be sent, or what was got lost. */
+  isBehind = false;
 
   constructor(machine: Machine, grid: Grid) {
     this.#machine = machine;
@@ -59,7 +62,7 @@ export class Painter {
 
   /** Shows everything, and the cursor. */
   paint(): void {
-    if (this.#isBehind) this.#beginAnew();
+    if (this.isBehind) this.#beginAnew();
     this.#paintCells();
     this.#goTo(this.#grid.row, this.#grid.column);
   }
@@ -69,8 +72,8 @@ export class Painter {
    * the program was told moves only at its own last line.
    */
   scroll(): boolean {
-    this.#isBehind ||= this.#bytes.length > MAX_BYTES;
-    if (this.#isBehind) return false;
+    this.isBehind ||= this.#bytes.length > MAX_BYTES;
+    if (this.isBehind) return false;
     const { columns, rows } = this.#grid;
     this.#paintCells();
     if (rows < this.#machine.rows) return false;
@@ -119,7 +122,11 @@ export class Painter {
   }
 
   #beginAnew(): void {
-    this.#isBehind = false;
+    this.isBehind = false;
+    // Neither is it known in which colour it writes now, nor whether in reverse video.
+    this.#reverse = true;
+    this.#colour = UNKNOWN;
+    this.#setReverse(false);
     this.#clear();
     this.#grid.change(0, this.#grid.rows - 1);
   }

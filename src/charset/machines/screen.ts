@@ -74,6 +74,11 @@ export class MachineScreen {
     this.#painter.restart();
   }
 
+  /** What the machine shows is not known any more: the next time it is sent everything. */
+  beginAnew(): void {
+    this.#painter.isBehind = true;
+  }
+
   #print(codePoint: number): void {
     const drawn = this.#drawing[this.#shift] ? LINE_DRAWING[codePoint - LINE_DRAWING_FIRST] : undefined;
     const shown = drawn === undefined ? codePoint : drawn.codePointAt(0)!;
