@@ -1,7 +1,6 @@
 /** MUD clients: they draw the text by lines, and have a line of their own to type in. */
 import assert from 'node:assert/strict';
 import { requireTool } from '../../../support/tools.ts';
-import { characterServer } from '../ours.ts';
 import { no, type Peer, yes } from '../rows.ts';
 import type { Visitor } from '../visit.ts';
 import * as visit from '../visit.ts';
@@ -39,13 +38,13 @@ const TF_TLS: Visitor = {
 
 /** While the server echoes, it takes all for passwords, and shows what is typed only once it was sent. */
 async function typesUnseen(): Promise<void> {
-  await using desk = await visit.arrive(TF, await characterServer());
+  await using desk = await visit.arrive(TF);
   desk.type('say helo\x7flo\r');
   await desk.waitFor(/\nsay hello\nheard <hello>\n/);
 }
 
 async function passwordUnseen(): Promise<void> {
-  await using desk = await visit.arrive(TF, await characterServer());
+  await using desk = await visit.arrive(TF);
   desk.enter('secret');
   await desk.waitFor(/\nPassword:/);
   desk.enter('sesame');
