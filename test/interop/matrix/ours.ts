@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { createServer, ptyShell } from '../../../src/index.ts';
+import { type Certificate, selfSigned } from '../../support/certificates.ts';
 import { startServer } from '../../support/server.ts';
-import { type Certificate, makeCertificate } from './certificate.ts';
 import { type Ground, shared } from './grounds.ts';
 
 export const VISIT = fileURLToPath(new URL('fixtures/visit.sh', import.meta.url));
@@ -35,7 +35,7 @@ export function loginServer(): Promise<Ground> {
 /** The library behind a TLS server of Node's. */
 export function tlsServer(): Promise<TlsGround> {
   return shared('tls', async () => {
-    const certificate = makeCertificate();
+    const certificate = selfSigned('DNS:localhost,IP:127.0.0.1');
     const server = createServer({ shell: ptyShell('/bin/sh', [VISIT]) });
     const listener = createTlsServer({ key: certificate.key, cert: certificate.cert }, socket => {
       server.handle(socket, { remoteAddress: socket.remoteAddress });
