@@ -275,11 +275,12 @@ export class Telnet implements OptionContext {
 
   /** The policy on a peer's WILL or DO, which matters in state NO alone. */
   #agrees(index: number, side: Side): boolean {
-    const { code, exclusive, [side]: consent } = this.#definitions[index]!;
+    const { code, exclusive, supersededBy, [side]: consent } = this.#definitions[index]!;
     const consents = consent === 'request' ? this.#states.wanted(index, side) : consent;
     if (!consents || this.#states.get(index, side) !== 'NO') return false;
     // Also while the other side is only asked for: a mirror would otherwise get both sides enabled.
     if (exclusive && this.stateOf(code, side === 'local' ? 'remote' : 'local') !== 'NO') return false;
+    if (supersededBy !== undefined && this.isEnabled(supersededBy, side)) return false;
     const changes = this.#states.change(index, side);
     if (changes === this.limits.optionChanges + 1) {
       this.warn('too-many-changes', `${optionName(code)} was switched too often and is refused from now on`, code);

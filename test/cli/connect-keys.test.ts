@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { command, openClient, withPeer } from '../support/connect.ts';
 import { Peer } from '../support/peer.ts';
-import { CMD, naws, OPT } from '../support/wire.ts';
+import { CMD, naws, OPT, subnegotiation } from '../support/wire.ts';
 
 const TIMEOUT = { timeout: 60_000 };
 const { IAC, IP, DM, WILL, WONT, DO, DONT, EOF, ABORT, SUSP, AYT } = CMD;
@@ -36,19 +36,31 @@ test('keys of the line become commands, and what an interrupt makes stale is not
     await wire.expect(Buffer.from(naws(80, 24)));
     await term.type('thrown away');
     await term.keys('C-c');
-    await wire.expect(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, IP, IAC, DM));
+    await wire.expect(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, IP));
     wire.send('stale');
     wire.negotiate(WILL, OPT.TIMING_MARK);
     wire.send('fresh\r\n');
     const screen = await term.waitFor(/fresh$/);
     assert.doesNotMatch(screen, /stale/);
     await term.keys('C-\\');
-    await wire.expect(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, ABORT, IAC, DM));
+    await wire.expect(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, ABORT));
     wire.negotiate(WONT, OPT.TIMING_MARK);
     // What was on the line is gone, here and there.
     await term.type('x\r');
     await wire.expect(Buffer.from('x\r\n'));
     assert.ok(!wire.raw.bytes.includes('thrown'));
+  }),
+);
+
+test('with the interrupt goes a Synch where the server knows LINEMODE', TIMEOUT, () =>
+  withPeer(async (term, wire) => {
+    wire.negotiate(DO, OPT.LINEMODE);
+    await wire.expectNegotiation(WILL, OPT.LINEMODE);
+    // MODE EDIT|TRAPSIG, and its ACK.
+    wire.send(subnegotiation(OPT.LINEMODE, [1, 3]));
+    await wire.expect(Buffer.from(subnegotiation(OPT.LINEMODE, [1, 7])));
+    await term.keys('C-c');
+    await wire.expect(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, IP, IAC, DM));
   }),
 );
 

@@ -236,7 +236,8 @@ test('two engines wired together synchronously, each within the calls of the oth
   client.wire = bytes => server.telnet.receive(bytes);
   for (const code of [24, 31, 39, 36, 0, 42]) server.telnet.request(code, code === 42 ? 'local' : 'remote', true);
   for (const code of [0, 1, 3]) server.telnet.request(code, 'local', true);
-  for (const code of [24, 31, 39, 36, 0]) assert.equal(server.telnet.isEnabled(code, 'remote'), true);
+  for (const code of [24, 31, 39, 0]) assert.equal(server.telnet.isEnabled(code, 'remote'), true);
+  assert.equal(server.telnet.isEnabled(36, 'remote'), false, 'the older form beside the newer one');
   const events = server.events();
   assert(events.some(event => event.type === 'terminal-type' && event.complete));
   assert(events.some(event => event.type === 'charset' && event.charset === 'UTF-8'));

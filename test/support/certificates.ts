@@ -13,14 +13,19 @@ export interface Certificate extends Disposable {
   readonly key: string;
 }
 
-/** Makes a certificate for names as X.509 writes them: `DNS:localhost`, `IP:127.0.0.1`. */
-export function selfSigned(names: string): Certificate {
+/**
+ * Makes a certificate for names as X.509 writes them: `DNS:localhost`, `IP:127.0.0.1`. An RSA key is for programs that know
+ * no other.
+ */
+export function selfSigned(names: string, kind: 'ec' | 'rsa' = 'ec'): Certificate {
   const directory = mkdtempSync(join(tmpdir(), 'telpty-tls-'));
   const remove = () => rmSync(directory, { recursive: true, force: true });
   const forget = atExit(remove);
   const certFile = join(directory, 'cert.pem');
   const keyFile = join(directory, 'key.pem');
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', keyFile];
+  const newkey =
+    kind === 'ec' ? ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'] : ['-newkey', 'rsa:2048'];
+  const key = [...newkey, '-nodes', '-keyout', keyFile];
   const subject = ['-subj', '/CN=telpty test', '-addext', `subjectAltName=${names}`, '-days', '2'];
   execFileSync(requireTool('openssl'), ['req', '-x509', ...key, '-out', certFile, ...subject], { stdio: 'ignore' });
   return {

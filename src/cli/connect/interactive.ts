@@ -263,10 +263,12 @@ export class Interactive implements Controls {
     if (!this.#discipline.signals) process.exit(signal === 'SIGINT' ? 130 : 131);
     // The mark first: what the server said before it has read that is stale, and what the interrupt makes the program say
     // is not, even where the urgent data of a Synch travels in a packet of its own.
+    // A Synch goes only to servers that know LINEMODE: others (Twisted's, most devices) may not read urgent data in line, so
+    // that the system takes DM away from them, and the IAC before it would eat the first byte that is typed next.
     this.session.together(() => {
       this.session.telnet.request(Option.TIMING_MARK, 'remote', true);
       this.session.telnet.command(command);
-      this.synch();
+      if (this.session.telnet.isEnabled(Option.LINEMODE, 'local')) this.synch();
     });
     this.#screen.dropping = true;
     clearTimeout(this.#dropTimer);

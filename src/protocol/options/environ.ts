@@ -225,7 +225,7 @@ function checkNames(names: readonly string[]): void {
   for (const name of names) check(typeof name === 'string' && name !== '', 'the name of a variable is not empty');
 }
 
-function define(code: number, config: EnvironConfig): OptionDefinition<Environ> {
+function define(code: number, config: EnvironConfig, supersededBy?: number): OptionDefinition<Environ> {
   const { request, offer } = config;
   if (request !== undefined) {
     checkNames(request);
@@ -237,7 +237,8 @@ function define(code: number, config: EnvironConfig): OptionDefinition<Environ> 
     ...(request && { request: Object.freeze(request.slice()) }),
   });
   const sides = { local: offer !== undefined, remote: request !== undefined };
-  return defineOption(code, sides, { create: telnet => new Environ(telnet, code, frozen) });
+  const create = (telnet: OptionContext) => new Environ(telnet, code, frozen);
+  return defineOption(code, sides, { create, ...(supersededBy !== undefined && { supersededBy }) });
 }
 
 /**
@@ -249,7 +250,10 @@ export function newEnviron(config: EnvironConfig): OptionDefinition<Environ> {
   return define(Option.NEW_ENVIRON, config);
 }
 
-/** The environment in its older form (RFC 1408), with VAR and VALUE either way round (RFC 1571); else {@link newEnviron}. */
+/**
+ * The environment in its older form (RFC 1408), with VAR and VALUE either way round (RFC 1571); else {@link newEnviron}.
+ * Where that is enabled this is refused: GNU telnetd asks for both, then asks only the newer one, and waits for both.
+ */
 export function environ(config: EnvironConfig): OptionDefinition<Environ> {
-  return define(Option.ENVIRON, config);
+  return define(Option.ENVIRON, config, Option.NEW_ENVIRON);
 }

@@ -28,6 +28,8 @@ export interface OptionDefinition<H extends OptionHandler = OptionHandler> {
   readonly remote: Consent;
   /** True where performing the option at both ends would be a loop (RFC 857): the second side is never agreed to. */
   readonly exclusive?: boolean;
+  /** An option that this one is the older form of: on a side where that is enabled, this one is not agreed to. */
+  readonly supersededBy?: number;
   /** Makes the handler of one connection, at its first use. An option without it is a mere switch. */
   readonly create?: (telnet: OptionContext) => H;
 }
@@ -79,7 +81,7 @@ export interface OptionContext {
 export function defineOption<H extends OptionHandler = OptionHandler>(
   code: number,
   sides: Sides,
-  more: Pick<OptionDefinition<H>, 'create' | 'exclusive'> = {},
+  more: Pick<OptionDefinition<H>, 'create' | 'exclusive' | 'supersededBy'> = {},
 ): OptionDefinition<H> {
   checkOctet(code, 'the code of an option');
   const { local = false, remote = false } = sides;

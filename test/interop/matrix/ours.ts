@@ -1,48 +1,20 @@
-/** Our servers that the clients of the matrix visit: started when the first client comes, and shared by all. */
+/** Our servers, which the clients of the matrix visit. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { after } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { createServer, ptyShell } from '../../../src/index.ts';
-import { preparePty } from '../../../src/pty/index.ts';
-import { assertNoLeaks, holdings } from '../../support/leaks.ts';
+import { type Certificate, selfSigned } from '../../support/certificates.ts';
 import { startServer } from '../../support/server.ts';
-import { type Certificate, makeCertificate } from './certificate.ts';
+import { type Ground, shared } from './grounds.ts';
 
 export const VISIT = fileURLToPath(new URL('fixtures/visit.sh', import.meta.url));
 
 /** USER and CLIENT_NAME are what some clients can tell of their environment and nothing else. */
 const ACCEPT = ['--accept-env', 'USER', '--accept-env', 'CLIENT_NAME'];
 
-/** What a client can be pointed at. */
-export interface Ground extends AsyncDisposable {
-  readonly port: number;
-}
-
 export interface TlsGround extends Ground {
   readonly certificate: Certificate;
-}
-
-preparePty();
-const before = holdings(process.pid);
-const grounds = new Map<string, Promise<Ground>>();
-after(async () => {
-  // What is wrong with one server must not keep the others.
-  const ends = await Promise.allSettled(
-    [...grounds.values()].map(async ground => (await ground)[Symbol.asyncDispose]()),
-  );
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  await assertNoLeaks(process.pid, before);
-});
-
-function shared<T extends Ground>(name: string, start: () => Promise<T>): Promise<T> {
-  let ground = grounds.get(name) as Promise<T> | undefined;
-  if (ground === undefined) {
-    ground = start();
-    grounds.set(name, ground);
-  }
-  return ground;
 }
 
 /** `telpty serve` as it is without options. */
@@ -63,7 +35,7 @@ export function loginServer(): Promise<Ground> {
 /** The library behind a TLS server of Node's. */
 export function tlsServer(): Promise<TlsGround> {
   return shared('tls', async () => {
-    const certificate = makeCertificate();
+    const certificate = selfSigned('DNS:localhost,IP:127.0.0.1');
     const server = createServer({ shell: ptyShell('/bin/sh', [VISIT]) });
     const listener = createTlsServer({ key: certificate.key, cert: certificate.cert }, socket => {
       server.handle(socket, { remoteAddress: socket.remoteAddress });

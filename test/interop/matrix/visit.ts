@@ -1,7 +1,8 @@
 /** What a person at a screen does with the program of `fixtures/visit.sh`, and has to see: one function a row. */
 import assert from 'node:assert/strict';
 import { Desk, type DeskOptions } from './desk.ts';
-import { characterServer, type Ground, lineServer, tlsServer } from './ours.ts';
+import type { Ground } from './grounds.ts';
+import { characterServer, lineServer, tlsServer } from './ours.ts';
 
 export const ALL_BYTES = Buffer.from(Array.from({ length: 256 }, (_, value) => value));
 
@@ -12,12 +13,15 @@ export interface Visitor {
   /** To be typed once the client has started, for those that connect by a command of their own. */
   readonly first?: (port: number) => string;
   readonly options?: DeskOptions;
+  /** Where it goes: to our server as it is without options, unless told. */
+  readonly ground?: () => Promise<Ground>;
 }
 
 const PROMPT = /(^|\n)ready>$/;
 
 /** Visits a server, and resolves when its program prompts. */
-export async function arrive(visitor: Visitor, ground: Ground, options: DeskOptions = {}): Promise<Desk> {
+export async function arrive(visitor: Visitor, options: DeskOptions = {}): Promise<Desk> {
+  const ground = await (visitor.ground ?? characterServer)();
   const desk = Desk.open(visitor.command(ground.port), { ...visitor.options, ...options });
   try {
     if (visitor.first) desk.enter(visitor.first(ground.port));
@@ -31,7 +35,7 @@ export async function arrive(visitor: Visitor, ground: Ground, options: DeskOpti
 
 /** The program ends, and the client notices: it ends too, or says so. */
 export async function connects(visitor: Visitor, end: number | RegExp = 0): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer());
+  await using desk = await arrive(visitor);
   desk.enter('quit');
   if (typeof end === 'number') assert.equal(await desk.exitStatus(), end);
   else await desk.waitFor(end);
@@ -39,7 +43,7 @@ export async function connects(visitor: Visitor, end: number | RegExp = 0): Prom
 
 /** A line with a mistake in it that is mended. */
 export async function types(visitor: Visitor): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer());
+  await using desk = await arrive(visitor);
   desk.type('say helo');
   await desk.waitFor(/\bsay helo$/);
   desk.type('\x7flo');
@@ -50,26 +54,26 @@ export async function types(visitor: Visitor): Promise<void> {
 
 /** The program sees the size of the window from the beginning. */
 export async function size(visitor: Visitor, seen = '31 101'): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer(), { cols: 101, rows: 31 });
+  await using desk = await arrive(visitor, { cols: 101, rows: 31 });
   desk.enter('size');
   await desk.waitFor(new RegExp(`\\nsize ${seen}\\n`));
 }
 
 export async function terminal(visitor: Visitor, seen = 'xterm-256color'): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer());
+  await using desk = await arrive(visitor);
   desk.enter('term');
   await desk.waitFor(`\nterminal <${seen}>\n`);
 }
 
 export async function environment(visitor: Visitor, name: string, value: string): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer());
+  await using desk = await arrive(visitor);
   desk.enter(`env ${name}`);
   await desk.waitFor(`\n${name} <${value}>\n`);
 }
 
 /** A password is typed unseen, and what is typed after it is seen again. */
 export async function password(visitor: Visitor): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer());
+  await using desk = await arrive(visitor);
   desk.enter('secret');
   await desk.waitFor(/\nPassword:$/);
   desk.enter('sesame');
@@ -80,7 +84,7 @@ export async function password(visitor: Visitor): Promise<void> {
 }
 
 export async function resize(visitor: Visitor, seen = '33 90'): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer());
+  await using desk = await arrive(visitor);
   desk.enter('resize');
   await desk.waitFor(/\nwatching$/);
   desk.resize(90, 33);
@@ -89,14 +93,14 @@ export async function resize(visitor: Visitor, seen = '33 90'): Promise<void> {
 
 /** The window gets another size, and the client does not tell. */
 export async function sizeStays(visitor: Visitor, seen = '24 80'): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer());
+  await using desk = await arrive(visitor);
   desk.resize(90, 33);
   desk.enter('size');
   await desk.waitFor(`\nsize ${seen}\n`);
 }
 
 export async function bytes(visitor: Visitor): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer());
+  await using desk = await arrive(visitor);
   desk.enter('bytes');
   await desk.waitFor(/\ngo$/);
   desk.type(ALL_BYTES);
@@ -105,7 +109,7 @@ export async function bytes(visitor: Visitor): Promise<void> {
 }
 
 export async function interrupt(visitor: Visitor, keys = '\x03'): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer());
+  await using desk = await arrive(visitor);
   desk.enter('interrupt');
   await desk.waitFor(/\nwaiting$/);
   desk.type(keys);
@@ -114,7 +118,7 @@ export async function interrupt(visitor: Visitor, keys = '\x03'): Promise<void> 
 
 /** The client edits and echoes by itself, and sends whole lines. */
 export async function line(visitor: Visitor): Promise<void> {
-  await using desk = await arrive(visitor, await lineServer());
+  await using desk = await arrive({ ground: lineServer, ...visitor });
   desk.type('say helo');
   await desk.waitFor(/\bsay helo$/);
   desk.type('\x7flo');
@@ -125,14 +129,21 @@ export async function line(visitor: Visitor): Promise<void> {
 
 /** The client echoes by itself, sends at once, and leaves the editing to the server's terminal. */
 export async function lineUnedited(visitor: Visitor): Promise<void> {
-  await using desk = await arrive(visitor, await lineServer());
+  await using desk = await arrive({ ground: lineServer, ...visitor });
   desk.enter('say helo\x08lo');
   await desk.waitFor(/\nheard <hello>\nready>$/);
 }
 
+/** The same, and who echoes is not settled when the first line is typed. */
+export async function lineUnseen(visitor: Visitor): Promise<void> {
+  await using desk = await arrive({ ground: lineServer, ...visitor });
+  desk.enter('say helo\x7flo');
+  await desk.waitFor(/heard <hello>\nready>$/);
+}
+
 /** What is no ASCII is drawn as it was typed, and the program gets it as UTF-8. */
 export async function charset(visitor: Visitor): Promise<void> {
-  await using desk = await arrive(visitor, await characterServer());
+  await using desk = await arrive(visitor);
   desk.type('hex é漢');
   await desk.waitFor(/\bhex é漢$/);
   desk.type('\r');
@@ -141,8 +152,8 @@ export async function charset(visitor: Visitor): Promise<void> {
 
 /** `visitor` speaks TLS. */
 export async function tls(visitor: (certificateFile: string) => Visitor): Promise<void> {
-  const ground = await tlsServer();
-  await using desk = await arrive(visitor(ground.certificate.certFile), ground, { cols: 101, rows: 31 });
+  const { certificate } = await tlsServer();
+  await using desk = await arrive({ ground: tlsServer, ...visitor(certificate.certFile) });
   desk.enter('say hello');
   await desk.waitFor(/\nheard <hello>\n/);
   desk.enter('quit');

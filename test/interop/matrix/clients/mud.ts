@@ -1,10 +1,24 @@
 /** MUD clients: they draw the text by lines, and have a line of their own to type in. */
 import assert from 'node:assert/strict';
 import { requireTool } from '../../../support/tools.ts';
-import { characterServer } from '../ours.ts';
 import { no, type Peer, yes } from '../rows.ts';
 import type { Visitor } from '../visit.ts';
 import * as visit from '../visit.ts';
+
+/**
+ * We say WILL ECHO to no MUD client, since it would take all for passwords; and of a program that turns its echo off the
+ * client is not told, so it shows what is typed.
+ */
+async function passwordShown(visitor: Visitor): Promise<void> {
+  await using desk = await visit.arrive(visitor);
+  desk.enter('secret');
+  await desk.waitFor(/\nPassword:/);
+  desk.enter('sesame');
+  await desk.waitFor(/\n6 letters\n/);
+  assert.ok(desk.drawn.bytes.includes('sesame'));
+}
+
+const NOT_TOLD = 'clients of MUDs are not told that a program has turned its echo off';
 
 const TINTIN: Visitor = {
   command: () => [requireTool('tt++'), '-G'],
@@ -21,10 +35,10 @@ export const tintin: Peer = {
     size: yes(() => visit.size(TINTIN)),
     terminal: yes(() => visit.terminal(TINTIN)),
     environment: yes(() => visit.environment(TINTIN, 'CLIENT_NAME', 'TinTin++'), 'the variables of MNES, about itself'),
-    password: yes(() => visit.password(TINTIN)),
+    password: no(NOT_TOLD, () => passwordShown(TINTIN)),
     resize: yes(() => visit.resize(TINTIN)),
     binary: no('it draws text'),
-    interrupt: yes(() => visit.interrupt(TINTIN)),
+    interrupt: yes(() => visit.interrupt(TINTIN, '#send {\\x03\\}\r'), 'by its own language'),
     line: yes(() => visit.line(TINTIN)),
     charset: yes(() => visit.charset(TINTIN), 'negotiated by CHARSET'),
     tls: yes(() => visit.tls(() => TINTIN_TLS), 'it keeps the certificate it sees first, and checks none'),
@@ -37,32 +51,16 @@ const TF_TLS: Visitor = {
   command: port => [requireTool('tf5'), '-f/dev/null', '-v', '-n', `-c/connect -x localhost ${port}`],
 };
 
-/** While the server echoes, it takes all for passwords, and shows what is typed only once it was sent. */
-async function typesUnseen(): Promise<void> {
-  await using desk = await visit.arrive(TF, await characterServer());
-  desk.type('say helo\x7flo\r');
-  await desk.waitFor(/\nsay hello\nheard <hello>\n/);
-}
-
-async function passwordUnseen(): Promise<void> {
-  await using desk = await visit.arrive(TF, await characterServer());
-  desk.enter('secret');
-  await desk.waitFor(/\nPassword:/);
-  desk.enter('sesame');
-  await desk.waitFor(/\n6 letters\n/);
-  assert.ok(!desk.drawn.bytes.includes('sesame'));
-}
-
 export const tinyfugue: Peer = {
   name: 'TinyFugue',
   source: 'tf5',
   cells: {
     connects: yes(() => visit.connects(TF, /closed by foreign host/)),
-    types: yes(typesUnseen, 'it takes our echo for a password prompt, and shows what is typed once it was sent'),
+    types: yes(() => visit.types(TF)),
     size: yes(() => visit.size(TF, '31 100'), 'it keeps the last column for itself'),
     terminal: yes(() => visit.terminal(TF, 'ansi-attr')),
     environment: no('it does not know the option', () => visit.environment(TF, 'CLIENT_NAME', '')),
-    password: yes(passwordUnseen),
+    password: no(NOT_TOLD, () => passwordShown(TF)),
     resize: yes(() => visit.resize(TF, '33 89')),
     binary: no('it draws text'),
     interrupt: yes(() => visit.interrupt(TF, '/test send(char(3), "", 0)\r'), 'by its own language'),

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { requireTool } from '../../../support/tools.ts';
-import { characterServer, type Ground, loginServer, tlsServer } from '../ours.ts';
+import type { Ground } from '../grounds.ts';
+import { characterServer, loginServer, tlsServer } from '../ours.ts';
 import { notApplicable, type Peer, type Row, yes } from '../rows.ts';
 
 const run = promisify(execFile);
@@ -46,7 +47,7 @@ async function brute(): Promise<void> {
 }
 
 async function certificate(): Promise<void> {
-  assert.match(await nmap(await tlsServer(), '--script', '+ssl-cert'), /ssl-cert: Subject: commonName=localhost/);
+  assert.match(await nmap(await tlsServer(), '--script', '+ssl-cert'), /ssl-cert: Subject: commonName=telpty test/);
 }
 
 const LOOKS_ONLY = notApplicable('it only looks at servers');

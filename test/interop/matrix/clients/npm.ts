@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectTls } from 'node:tls';
 import { type SendOptions, Telnet } from 'telnet-client';
-import { characterServer, type Ground, lineServer, loginServer, tlsServer } from '../ours.ts';
+import type { Ground } from '../grounds.ts';
+import { characterServer, lineServer, loginServer, tlsServer } from '../ours.ts';
 import { no, type Peer, yes } from '../rows.ts';
 
 const PROMPT = /ready> $/;

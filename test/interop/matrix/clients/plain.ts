@@ -17,7 +17,7 @@ const LIBTELNET: Visitor = { command: port => [requireTool('telnet-client'), '12
 
 /** It prints what it gets as C strings, and sends LF as CR LF. */
 async function libtelnetBytes(): Promise<void> {
-  await using desk = await visit.arrive(LIBTELNET, await characterServer());
+  await using desk = await visit.arrive(LIBTELNET);
   desk.enter('bytes');
   await desk.waitFor(/\ngo$/);
   desk.type(visit.ALL_BYTES);

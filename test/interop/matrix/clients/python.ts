@@ -2,7 +2,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { requireTool } from '../../../support/tools.ts';
-import { characterServer, type Ground, lineServer, loginServer, tlsServer } from '../ours.ts';
+import type { Ground } from '../grounds.ts';
+import { characterServer, lineServer, loginServer, tlsServer } from '../ours.ts';
 import { no, type Peer, yes } from '../rows.ts';
 
 const run = promisify(execFile);

@@ -1,6 +1,5 @@
 /** The Telnet clients that people start by that name: GNU's, Netkit's with TLS, busybox's. */
 import { requireTool } from '../../../support/tools.ts';
-import { characterServer } from '../ours.ts';
 import { no, type Peer, yes } from '../rows.ts';
 import type { Visitor } from '../visit.ts';
 import * as visit from '../visit.ts';
@@ -76,7 +75,7 @@ const BUSYBOX: Visitor = {
 
 /** ^] opens a menu of its own, wherever it comes from. */
 async function busyboxEscape(): Promise<void> {
-  await using desk = await visit.arrive(BUSYBOX, await characterServer());
+  await using desk = await visit.arrive(BUSYBOX);
   desk.enter('bytes');
   await desk.waitFor(/\ngo$/);
   desk.type(visit.ALL_BYTES.subarray(0, 30));
