@@ -5,10 +5,11 @@ import type { ExitStatus, Pty } from '../pty/index.ts';
 import type { PtyUser } from '../pty/pty.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionConsumer } from '../session/types.ts';
-import { terminalEchoes } from './echo.ts';
+import { hidesOnEcho, terminalEchoes } from './echo.ts';
 import { EraseKey } from './erase-key.ts';
 import { interrupt, keyOf } from './interrupts.ts';
 import { LineMode } from './line-mode.ts';
+import { LocalLines } from './local-lines.ts';
 import type { ShellMode } from './modes.ts';
 import { onTerminal } from './on-terminal.ts';
 import { PromptMark } from './prompt-mark.ts';
@@ -68,7 +69,8 @@ export class Bridge implements SessionConsumer, PtyUser {
   readonly #translation: Translation | undefined;
   #resize: ResizeThrottle | undefined;
   #eraseKey: EraseKey | undefined;
-  #lineMode: LineMode | undefined;
+  /** Set while the client edits lines, or may be told to. */
+  #lines: LineMode | LocalLines | undefined;
   #resolve!: (status: Promise<ExitStatus>) => void;
   #exited = false;
   #outputEnded = false;
@@ -130,7 +132,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#unwatch?.();
     clearTimeout(this.#linger);
     this.#resize?.stop();
-    this.#lineMode?.stop();
+    this.#lines?.stop();
     this.#output.flush();
     this.#send(this.#translation?.way?.end());
     this.#prompt?.stop();
@@ -209,7 +211,8 @@ export class Bridge implements SessionConsumer, PtyUser {
     if (columns !== pty.cols || rows !== pty.rows) this.#resized(columns, rows);
     const echo = terminalEchoes(session);
     if (this.#options.mode.echoFollows && echo !== this.#startedWithEcho) onTerminal(() => pty.setModes({ echo }));
-    if (this.#options.lineMode && LineMode.isOffered(session)) this.#beginLineMode();
+    if (this.#options.lineMode && LineMode.isOffered(session)) this.#begin(LineMode);
+    else this.#beginLocalLines();
   }
 
   /** @internal Input, on its way to the program. */
@@ -222,12 +225,12 @@ export class Bridge implements SessionConsumer, PtyUser {
         ? EraseKey.deleteAsBackspace(bytes)
         : bytes;
     if (this.#eraseKey?.concerns(input)) onTerminal(() => this.#eraseKey?.observe(input));
-    return onTerminal(() => this.#lineMode?.type(input)) ?? this.#pty.type(input);
+    return onTerminal(() => this.#lines?.type(input)) ?? this.#pty.type(input);
   }
 
   /** @internal The program's terminal takes input again. */
   drained(): void {
-    if (this.#lineMode?.drained() === false) return;
+    if (this.#lines?.drained() === false) return;
     if (!this.#discarding) this.#session.more();
   }
 
@@ -248,7 +251,7 @@ export class Bridge implements SessionConsumer, PtyUser {
 
   /** @internal The terminal's modes were set. */
   modesSet(): void {
-    onTerminal(() => this.#lineMode?.look());
+    onTerminal(() => this.#lines?.look());
     this.settled();
   }
 
@@ -260,7 +263,7 @@ export class Bridge implements SessionConsumer, PtyUser {
    */
   settled(): void {
     const nobodyLooks =
-      this.#translation?.way === undefined && this.#lineMode?.isIdle !== false && !this.#prompt?.isWanted;
+      this.#translation?.way === undefined && this.#lines?.isIdle !== false && !this.#prompt?.isWanted;
     if (this.#output.isEmpty && this.#lastSignal === undefined && nobodyLooks) this.#session.letPass();
   }
 
@@ -309,7 +312,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#lastSignalAt = now;
     // As a terminal does at its interrupt key: what was typed ahead of it is forgotten.
     if (typed === 'flushed and signalled') {
-      this.#lineMode?.discard();
+      this.#lines?.discard();
       this.#session.discardInput();
       this.#translation?.way?.discardInput();
     }
@@ -318,30 +321,45 @@ export class Bridge implements SessionConsumer, PtyUser {
 
   #negotiated(event: TelnetEvent): void {
     if (event.type === 'charset' || event.type === 'environment') this.#translation?.follow();
+    if (event.type === 'terminal-type') this.#beginLocalLines();
     if (event.type !== 'option') {
-      onTerminal(() => this.#lineMode?.negotiated(event));
+      const lines = this.#lines;
+      if (lines instanceof LineMode) onTerminal(() => lines.negotiated(event));
     } else if (event.option === Option.LINEMODE && event.side === 'remote' && this.#options.lineMode) {
-      if (event.enabled && this.#lineMode === undefined) this.#beginLineMode();
-      else if (!event.enabled) this.#endLineMode();
-    } else if (event.option === Option.ECHO && event.side === 'local' && this.#lineMode === undefined) {
+      if (event.enabled) this.#begin(LineMode);
+      else this.#endLineMode();
+    } else if (event.option === Option.ECHO && event.side === 'local' && !this.#clientEchoes) {
       // RFC 857: whoever has echo enabled does it. A client that takes it over must not see everything twice.
       const isFinal = !this.#session.telnet.isPending(Option.ECHO, 'local');
       if (this.#options.mode.echoFollows && isFinal) onTerminal(() => this.#pty.setModes({ echo: event.enabled }));
     }
   }
 
-  #beginLineMode(): void {
+  /** Whether it echoes by itself, and ECHO has another meaning for it. */
+  get #clientEchoes(): boolean {
+    return this.#lines !== undefined || hidesOnEcho(this.#session) === true;
+  }
+
+  #begin(Lines: typeof LineMode | typeof LocalLines): void {
+    if (this.#lines instanceof Lines) return;
+    this.#lines?.stop();
     onTerminal(() => {
-      this.#lineMode = new LineMode(this.#session, this.#pty);
+      this.#lines = new Lines(this.#session, this.#pty);
     });
-    // The client tells its erase key itself.
+    // Who edits lines uses its erase key itself.
     this.#eraseKey = undefined;
   }
 
+  #beginLocalLines(): void {
+    if (this.#options.mode.echoFollows && this.#lines === undefined && hidesOnEcho(this.#session))
+      this.#begin(LocalLines);
+  }
+
   #endLineMode(): void {
-    const lineMode = this.#lineMode;
-    this.#lineMode = undefined;
-    onTerminal(() => lineMode?.disabled());
+    const lines = this.#lines;
+    if (!(lines instanceof LineMode)) return;
+    this.#lines = undefined;
+    onTerminal(() => lines.disabled());
   }
 
   #hangup(): void {

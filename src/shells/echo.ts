@@ -24,11 +24,14 @@ export function hidesOnEcho({ terminal, telnet }: Session): boolean | undefined 
   return terminal.typesComplete || refused ? false : undefined;
 }
 
-/** Whether the program's terminal is to echo: whoever has echo enabled does it, and until the client has said so, we do. */
+/**
+ * Whether the program's terminal is to echo: whoever has echo enabled does it, and until the client has said so, we do. The
+ * terminal of a MUD client's program seems to, so that the program can switch it off: see local-lines.ts.
+ */
 export function terminalEchoes(session: Session): boolean {
   const { telnet } = session;
-  if (telnet.isEnabled(Option.ECHO, 'local')) return true;
-  return !telnet.isSettled(Option.ECHO, 'local') && hidesOnEcho(session) !== true;
+  if (telnet.isEnabled(Option.ECHO, 'local') || hidesOnEcho(session)) return true;
+  return !telnet.isSettled(Option.ECHO, 'local');
 }
 
 /**
