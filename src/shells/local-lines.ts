@@ -1,5 +1,5 @@
 import { Option } from '../protocol/index.ts';
-import type { Pty } from '../pty/index.ts';
+import type { Modes, Pty } from '../pty/index.ts';
 import type { Session } from '../session/session.ts';
 import { LineInput } from './line-input.ts';
 import { onTerminal } from './on-terminal.ts';
@@ -35,7 +35,13 @@ export class LocalLines {
   /** Types input that has come from the client. Returns whether more may come at once. */
   type(bytes: Uint8Array): boolean {
     const modes = this.#pty.modes();
-    return modes.icanon && modes.extproc ? this.#input.type(bytes, modes) : this.#pty.type(bytes);
+    if (!modes.icanon || !modes.extproc) return this.#pty.type(bytes);
+    if (!interrupts(bytes, modes)) return this.#input.type(bytes, modes);
+    // With EXTPROC a terminal makes no signals of characters. They are rare: such a client has no keys for them.
+    this.#input.discard();
+    this.#pty.setExternalProcessing(false);
+    this.look();
+    return this.#pty.type(bytes);
   }
 
   /** The terminal has taken what was typed. Returns whether more may come. */
@@ -79,4 +85,9 @@ export class LocalLines {
       this.#pty.setExternalProcessing(false);
     });
   }
+}
+
+/** Whether there is a character in the input that is a signal to the terminal. */
+function interrupts(bytes: Uint8Array, { isig, vintr, vquit, vsusp }: Modes): boolean {
+  return isig === true && [vintr, vquit, vsusp].some(key => typeof key === 'number' && bytes.includes(key));
 }

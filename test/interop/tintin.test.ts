@@ -4,7 +4,8 @@ import { startBashServer } from '../support/programs.ts';
 import { Terminal, type TerminalOptions } from '../support/tmux.ts';
 import { requireTool } from '../support/tools.ts';
 
-// TinTin++, a MUD client: it draws the server's text itself and sends what is typed by lines.
+// TinTin++, a MUD client: it draws the server's text itself and sends what is typed by lines, as commands of its own language:
+// a semicolon parts them, a backslash is its own escape.
 
 const TIMEOUT = { timeout: 60_000 };
 
@@ -18,7 +19,7 @@ async function openTinTin(port: number, options: TerminalOptions = {}): Promise<
 test('TinTin++: size, terminal type, text by lines, UTF-8', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await openTinTin(server.port, { cols: 90, rows: 30 });
-  await term.type('stty size; echo "<$TERM>"\r');
+  await term.type('stty size && echo "<$TERM>"\r');
   await term.waitFor(/\n30 90\n<(tmux|tintin|xterm)\S*>\nready\$$/);
   await term.type('echo one two\r');
   await term.waitFor(/\none two\nready\$$/);
@@ -29,7 +30,7 @@ test('TinTin++: size, terminal type, text by lines, UTF-8', TIMEOUT, async () =>
 test('TinTin++: colours', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await openTinTin(server.port);
-  await term.type("printf 'plain \\033[31mred\\033[0m \\033[1;34mblue\\033[0m\\n'\r");
+  await term.type("printf 'plain \\\\033[31mred\\\\033[0m \\\\033[1\\;34mblue\\\\033[0m\\\\n'\r");
   await term.waitFor(/\nplain red blue\nready\$$/);
   const screen = await term.capture({ colours: true });
   assert.match(screen, /\nplain \x1b\[31mred\x1b\[39m \x1b\[1m\x1b\[34mblue/);
@@ -62,7 +63,7 @@ test('TinTin++: compressed both ways (MCCP2, MCCP3)', TIMEOUT, async () => {
     await term.type(`echo ${word} ${word}\r`);
     await term.waitFor(new RegExp(`\\n${word} ${word}\\nready\\$$`));
   }
-  await term.type('clear; seq 1 20000 | tail -n 15000 >x; cat x; rm x\r');
+  await term.type('clear && seq 1 20000 | tail -n 15000 >x && cat x && rm x\r');
   await term.waitFor(/\n19999\n20000\nready\$$/);
   await term.resize(101, 37);
   await server.waitForLog(/received SB NAWS 101x37/);

@@ -1,24 +1,8 @@
 /** MUD clients: they draw the text by lines, and have a line of their own to type in. */
-import assert from 'node:assert/strict';
 import { requireTool } from '../../../support/tools.ts';
 import { no, type Peer, yes } from '../rows.ts';
 import type { Visitor } from '../visit.ts';
 import * as visit from '../visit.ts';
-
-/**
- * We say WILL ECHO to no MUD client, since it would take all for passwords; and of a program that turns its echo off the
- * client is not told, so it shows what is typed.
- */
-async function passwordShown(visitor: Visitor): Promise<void> {
-  await using desk = await visit.arrive(visitor);
-  desk.enter('secret');
-  await desk.waitFor(/\nPassword:/);
-  desk.enter('sesame');
-  await desk.waitFor(/\n6 letters\n/);
-  assert.ok(desk.drawn.bytes.includes('sesame'));
-}
-
-const NOT_TOLD = 'clients of MUDs are not told that a program has turned its echo off';
 
 const TINTIN: Visitor = {
   command: () => [requireTool('tt++'), '-G'],
@@ -35,7 +19,7 @@ export const tintin: Peer = {
     size: yes(() => visit.size(TINTIN)),
     terminal: yes(() => visit.terminal(TINTIN)),
     environment: yes(() => visit.environment(TINTIN, 'CLIENT_NAME', 'TinTin++'), 'the variables of MNES, about itself'),
-    password: no(NOT_TOLD, () => passwordShown(TINTIN)),
+    password: yes(() => visit.password(TINTIN)),
     resize: yes(() => visit.resize(TINTIN)),
     binary: no('it draws text'),
     interrupt: yes(() => visit.interrupt(TINTIN, '#send {\\x03\\}\r'), 'by its own language'),
@@ -60,7 +44,7 @@ export const tinyfugue: Peer = {
     size: yes(() => visit.size(TF, '31 100'), 'it keeps the last column for itself'),
     terminal: yes(() => visit.terminal(TF, 'ansi-attr')),
     environment: no('it does not know the option', () => visit.environment(TF, 'CLIENT_NAME', '')),
-    password: no(NOT_TOLD, () => passwordShown(TF)),
+    password: yes(() => visit.password(TF)),
     resize: yes(() => visit.resize(TF, '33 89')),
     binary: no('it draws text'),
     interrupt: yes(() => visit.interrupt(TF, '/test send(char(3), "", 0)\r'), 'by its own language'),

@@ -1,0 +1,85 @@
+/** MUD clients: they edit and echo by themselves, and take WILL ECHO for the sign of a password prompt. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hostScript } from '../support/host.ts';
+import { CMD, OPT, type Wire } from '../support/wire.ts';
+
+const MUD_CLIENT = {
+  ttype: ['TINTIN++', 'XTERM', 'MTTS 137'],
+  size: [80, 24] as [number, number],
+  refuse: [OPT.BINARY],
+};
+
+/** What was said of ECHO so far. */
+const echoes = (wire: Wire): number[] =>
+  wire.events.flatMap(event => (event.type === 'negotiate' && event.option === OPT.ECHO ? [event.command] : []));
+
+test('WILL ECHO is said while the program has switched its echo off, and only then', async () => {
+  await using host = await hostScript(`
+    stty -a | grep -o -e '-*echo\\>'; echo ok
+    read -r name; echo "name <$name>"
+    stty -echo; printf 'Password: '; read -r secret; stty echo; echo
+    echo "secret <$secret>"; read -r more; echo "more <$more>"`);
+  await using wire = await host.connect(MUD_CLIENT);
+  await wire.expect('ok\r\n');
+  assert.ok(wire.text().startsWith('echo\r\n'), 'the program sees its echo on');
+  wire.type('ada\r\n');
+  await wire.expect('name <ada>');
+  assert.deepEqual(
+    echoes(wire).filter(said => said === CMD.WILL),
+    [],
+  );
+  await wire.expect('Password: ');
+  await wire.until(() => wire.isEnabled(OPT.ECHO, 'theirs'));
+  wire.type('sesame\r\n');
+  await wire.expect('secret <sesame>');
+  await wire.until(() => !wire.isEnabled(OPT.ECHO, 'theirs'));
+  wire.type('lines\r\n');
+  await wire.expect('more <lines>');
+  assert.deepEqual(echoes(wire), [CMD.WILL, CMD.WONT]);
+  for (const typed of ['ada', 'sesame', 'lines']) {
+    assert.equal(wire.text().split(typed).length, 2, `${typed} is on the screen once, as the program prints it`);
+  }
+});
+
+test('lines that are typed ahead go to those who read them, and a key of a signal is one', async () => {
+  await using host = await hostScript(`
+    trap 'echo interrupted' INT; echo ok; read -r first; echo "<$first>"; sh -c 'read -r second; echo "<<$second>>"'
+    while :; do read -r last && echo "<<<$last>>>"; done`);
+  await using wire = await host.connect(MUD_CLIENT);
+  await wire.expect('ok\r\n');
+  wire.type('one\r\ntwo\r\nthree\r\n');
+  await wire.expect('<one>');
+  await wire.expect('<<two>>');
+  await wire.expect('<<<three>>>');
+  wire.type('\x03');
+  await wire.expect('interrupted');
+  wire.type('four\r\n');
+  await wire.expect('<<<four>>>');
+});
+
+test('a program that reads keys gets the characters of the line', async () => {
+  await using host = await hostScript(
+    `stty raw -echo; echo ok; dd bs=1 count=4 2>/dev/null | od -An -tx1; stty sane; echo over`,
+  );
+  await using wire = await host.connect(MUD_CLIENT);
+  await wire.expect('ok\n');
+  wire.type('abc\r\n');
+  await wire.expect('61 62 63 0d');
+  await wire.expect('over');
+  assert.deepEqual(
+    echoes(wire).filter(said => said === CMD.WILL),
+    [],
+  );
+});
+
+test('a client that turns out to be for MUDs by its last name has WILL ECHO taken back', async () => {
+  await using host = await hostScript('echo ok; while read -r line; do echo "<$line>"; done');
+  await using wire = await host.connect({ ...MUD_CLIENT, ttype: ['XTERM', 'VT100', 'MTTS 137'] });
+  await wire.expect('ok\r\n');
+  await wire.until(() => echoes(wire).includes(CMD.WONT));
+  wire.type('typed\r\n');
+  await wire.expect('<typed>');
+  assert.equal(wire.text().split('typed').length, 2);
+  assert.deepEqual(echoes(wire), [CMD.WILL, CMD.WONT]);
+});
