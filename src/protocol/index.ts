@@ -41,7 +41,13 @@ export type {
   MxpEvent,
   ZmpEvent,
 } from './mud-events.ts';
-export { type NegotiationInput, type NegotiationState, type Transition, transition } from './negotiation.ts';
+export {
+  type Compatibility,
+  type NegotiationInput,
+  type NegotiationState,
+  type Transition,
+  transition,
+} from './negotiation.ts';
 export { escapeBinary, escapeNvt, frameCommand, frameNegotiation, frameSubnegotiation, owesNul } from './nvt.ts';
 export { type Aardwolf, aardwolf } from './options/aardwolf.ts';
 export { type Atcp, atcp } from './options/atcp.ts';
