@@ -121,10 +121,13 @@ const STRICT: Readonly<Record<NegotiationState, Row>> = {
 
 const ANSWERED: Transition = { next: 'YES/ANSWERED', say: true };
 
-const TABLES = { strict: STRICT, tolerant: { ...STRICT, YES: { ...YES, agreed: ANSWERED, unwanted: ANSWERED } } };
-
 /** How a peer is treated that asks for what is so already: ignored, as RFC 1143 has it, or answered once more. */
-export type Compatibility = keyof typeof TABLES;
+export type Compatibility = 'strict' | 'tolerant';
+
+const TABLES: Readonly<Record<Compatibility, typeof STRICT>> = {
+  strict: STRICT,
+  tolerant: { ...STRICT, YES: { ...YES, agreed: ANSWERED, unwanted: ANSWERED } },
+};
 
 /** Whether a value is the name of a {@link Compatibility}. */
 export function isCompatibility(name: unknown): name is Compatibility {
