@@ -107,7 +107,7 @@ export { type TimingMark, timingMark } from './options/timing-mark.ts';
 export { WindowSize, windowSize } from './options/window-size.ts';
 export { xDisplayLocation } from './options/x-display-location.ts';
 export { type Zmp, zmp } from './options/zmp.ts';
-export { type CarriageReturn, Parser, type Token } from './parser.ts';
+export { type CarriageReturn, Parser } from './parser.ts';
 export { Telnet, type TelnetConfig } from './telnet.ts';
 export type {
   FlowControlEvent,
@@ -120,3 +120,4 @@ export type {
   TerminalSpeedEvent,
   XDisplayLocationEvent,
 } from './terminal-events.ts';
+export type { Token } from './token.ts';

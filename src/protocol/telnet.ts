@@ -12,8 +12,9 @@ import {
 } from './negotiation.ts';
 import type { OptionContext, OptionDefinition, OptionHandler } from './options/option.ts';
 import { Outbound } from './outbound.ts';
-import { type CarriageReturn, Parser, type Token } from './parser.ts';
+import { type CarriageReturn, Parser } from './parser.ts';
 import { OptionStates } from './states.ts';
+import type { Token } from './token.ts';
 
 const { SE, EOF, GA, WILL, WONT, DO, DONT } = Command;
 
