@@ -85,6 +85,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
     shell: limit(limits, shell),
     environ: requestedNames(settings),
     encoding: settings.encoding,
+    compatibility: settings.compatibility,
     compression: settings.compression,
   });
   server.on('session', session => sessionLog.connected(session));

@@ -141,6 +141,12 @@ export const serveOptions = {
     defaultWords: 'off',
     help: 'end a session after so long',
   },
+  compatibility: {
+    argument: 'strict|tolerant',
+    parse: values.choice('strict', 'tolerant'),
+    default: 'tolerant',
+    help: 'a client that asks again for what is on: strict ignores it (RFC 1143), tolerant answers once more',
+  },
   compression: { ...flag, help: 'offer compression to clients that know MCCP2 and MCCP3; never under TLS' },
   workers: {
     argument: 'N|auto',

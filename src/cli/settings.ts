@@ -34,6 +34,7 @@ export interface ServeSettings {
   readonly maxSessions: number;
   readonly idleTimeout: number;
   readonly sessionTimeout: number;
+  readonly compatibility: 'strict' | 'tolerant';
   readonly compression: boolean;
   /** Processes that share the port. */
   readonly workers: number;
@@ -94,6 +95,7 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     maxSessions: values['max-sessions'],
     idleTimeout: values['idle-timeout'],
     sessionTimeout: values['session-timeout'],
+    compatibility: values.compatibility,
     compression: values.compression,
     workers: values.workers,
     logLevel: values['log-level'],

@@ -86,7 +86,11 @@ export async function connect(options: ConnectOptions): Promise<Session> {
       return undefined;
     };
   });
-  const session = new Session(transport, { telnet: { options: table, carriageReturn: 'text' }, encoding, ...peer });
+  const session = new Session(transport, {
+    telnet: { options: table, carriageReturn: 'text', compatibility: 'tolerant' },
+    encoding,
+    ...peer,
+  });
   session.on('error', ignore).once('end', leave);
   if (hasSize(terminal)) session.resize(terminal.columns ?? 0, terminal.rows ?? 0);
   if (negotiate === 'active') openNegotiation(session, table);

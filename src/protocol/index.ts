@@ -41,7 +41,13 @@ export type {
   MxpEvent,
   ZmpEvent,
 } from './mud-events.ts';
-export { type NegotiationInput, type NegotiationState, type Transition, transition } from './negotiation.ts';
+export {
+  type Compatibility,
+  type NegotiationInput,
+  type NegotiationState,
+  type Transition,
+  transition,
+} from './negotiation.ts';
 export { escapeBinary, escapeNvt, frameCommand, frameNegotiation, frameSubnegotiation, owesNul } from './nvt.ts';
 export { type Aardwolf, aardwolf } from './options/aardwolf.ts';
 export { type Atcp, atcp } from './options/atcp.ts';
@@ -101,7 +107,7 @@ export { type TimingMark, timingMark } from './options/timing-mark.ts';
 export { WindowSize, windowSize } from './options/window-size.ts';
 export { xDisplayLocation } from './options/x-display-location.ts';
 export { type Zmp, zmp } from './options/zmp.ts';
-export { type CarriageReturn, Parser, type Token } from './parser.ts';
+export { type CarriageReturn, Parser } from './parser.ts';
 export { Telnet, type TelnetConfig } from './telnet.ts';
 export type {
   FlowControlEvent,
@@ -114,3 +120,4 @@ export type {
   TerminalSpeedEvent,
   XDisplayLocationEvent,
 } from './terminal-events.ts';
+export type { Token } from './token.ts';

@@ -21,10 +21,27 @@
  * The column "we refuse" differs in NO alone: in every other state we have agreed or asked before. In YES a positive, in
  * NO a negative needs no answer (RFC 854 rule b). The errors are an answer that contradicts (DONT answered by WILL); the
  * RFC has it taken as the end of the wait all the same.
+ *
+ * `'tolerant'` differs in one thing: a positive in YES. The RFC has it ignored, but there are peers that ask again for what
+ * is on, and wait: games that restart under their connections (copyover) and devices that lost track. They are answered,
+ * and it is remembered that they were, for others answer every answer, and would do so for ever:
+ *
+ *      YES                 YES/ANSWERED, say + (for a positive)
+ *      YES/ANSWERED        YES (for a positive); else as YES
  */
 
-/** The states of RFC 1143 for one side of one option; the queue is EMPTY where it is not named. */
-export type NegotiationState = 'NO' | 'YES' | 'WANTNO' | 'WANTNO/OPPOSITE' | 'WANTYES' | 'WANTYES/OPPOSITE';
+/**
+ * The states of RFC 1143 for one side of one option; the queue is EMPTY where it is not named. `'YES/ANSWERED'` is YES, and
+ * occurs where compatibility is `'tolerant'`.
+ */
+export type NegotiationState =
+  | 'NO'
+  | 'YES'
+  | 'YES/ANSWERED'
+  | 'WANTNO'
+  | 'WANTNO/OPPOSITE'
+  | 'WANTYES'
+  | 'WANTYES/OPPOSITE';
 
 /** What can happen to one side of one option. */
 export type NegotiationInput =
@@ -52,7 +69,17 @@ export interface Transition {
 
 const stay = (next: NegotiationState): Transition => ({ next });
 
-const TABLE: Readonly<Record<NegotiationState, Readonly<Record<NegotiationInput, Transition>>>> = {
+type Row = Readonly<Record<NegotiationInput, Transition>>;
+
+const YES: Row = {
+  agreed: stay('YES'),
+  unwanted: stay('YES'),
+  negative: { next: 'NO', say: false, effect: 'disabled' },
+  'ask-on': stay('YES'),
+  'ask-off': { next: 'WANTNO', say: false },
+};
+
+const STRICT: Readonly<Record<NegotiationState, Row>> = {
   NO: {
     agreed: { next: 'YES', say: true, effect: 'enabled' },
     unwanted: { next: 'NO', say: false },
@@ -60,13 +87,8 @@ const TABLE: Readonly<Record<NegotiationState, Readonly<Record<NegotiationInput,
     'ask-on': { next: 'WANTYES', say: true },
     'ask-off': stay('NO'),
   },
-  YES: {
-    agreed: stay('YES'),
-    unwanted: stay('YES'),
-    negative: { next: 'NO', say: false, effect: 'disabled' },
-    'ask-on': stay('YES'),
-    'ask-off': { next: 'WANTNO', say: false },
-  },
+  YES,
+  'YES/ANSWERED': YES,
   WANTNO: {
     agreed: { next: 'NO', effect: 'disabled', error: true },
     unwanted: { next: 'NO', effect: 'disabled', error: true },
@@ -97,7 +119,26 @@ const TABLE: Readonly<Record<NegotiationState, Readonly<Record<NegotiationInput,
   },
 };
 
+const ANSWERED: Transition = { next: 'YES/ANSWERED', say: true };
+
+/** How a peer is treated that asks for what is so already: ignored, as RFC 1143 has it, or answered once more. */
+export type Compatibility = 'strict' | 'tolerant';
+
+const TABLES: Readonly<Record<Compatibility, typeof STRICT>> = {
+  strict: STRICT,
+  tolerant: { ...STRICT, YES: { ...YES, agreed: ANSWERED, unwanted: ANSWERED } },
+};
+
+/** Whether a value is the name of a {@link Compatibility}. */
+export function isCompatibility(name: unknown): name is Compatibility {
+  return name === 'strict' || name === 'tolerant';
+}
+
 /** The step that `input` makes from `state` (RFC 1143, section 7). A pure look-up: the caller keeps the state. */
-export function transition(state: NegotiationState, input: NegotiationInput): Transition {
-  return TABLE[state][input];
+export function transition(
+  state: NegotiationState,
+  input: NegotiationInput,
+  compatibility: Compatibility = 'strict',
+): Transition {
+  return TABLES[compatibility][state][input];
 }

@@ -1,7 +1,8 @@
-import { Command, Option, type Verb } from './constants.ts';
-import type { WarningCode } from './events.ts';
+import { Command, type Verb } from './constants.ts';
+import { find } from './find.ts';
 import { gather } from './gather.ts';
-import { Payload } from './payload.ts';
+import { Follows, Subnegotiation } from './subnegotiation.ts';
+import { fault, type Token } from './token.ts';
 
 const { IAC, SB, SE, WILL, EOF } = Command;
 const NUL = 0;
@@ -18,30 +19,12 @@ const SHORT = 2 * 1024;
  */
 export type CarriageReturn = 'key' | 'text';
 
-/** One piece of the stream. Views are borrowed: valid until the call of the parser that follows. */
-export type Token =
-  | { readonly kind: 'data'; readonly view: Uint8Array }
-  | { readonly kind: 'command'; readonly command: number }
-  | { readonly kind: 'negotiation'; readonly verb: Verb; readonly option: number }
-  | { readonly kind: 'subnegotiation'; readonly option: number; readonly payload: Uint8Array }
-  | {
-      readonly kind: 'fault';
-      readonly code: WarningCode;
-      readonly message: string;
-      readonly option?: number | undefined;
-    };
-
 /** Where in the grammar of RFC 854 and 855 the next byte stands. */
 const State = {
   DATA: 0,
   IAC: 1,
   VERB: 2,
-  SB: 3,
-  SB_IAC: 4,
-  PAYLOAD: 5,
-  PAYLOAD_IAC: 6,
-  MCCP1: 7,
-  MCCP1_WILL: 8,
+  SUBNEGOTIATION: 3,
 } as const;
 
 /**
@@ -64,14 +47,12 @@ const State = {
  */
 export class Parser {
   readonly #swallowsLineFeed: boolean;
-  readonly #limit: number;
   #state: (typeof State)[keyof typeof State] = State.DATA;
   /** The last byte of NVT data was CR. */
   #afterCarriageReturn = false;
   /** The byte at `#at` is the second IAC of a pair: data, although it looks like a command. */
   #literal = false;
   #verb: Verb = WILL;
-  #option = 0;
 
   #chunk: Uint8Array = NOTHING;
   #at = 0;
@@ -83,7 +64,7 @@ export class Parser {
   /** Chunks fed while busy: from within a handler, or after one threw. */
   #queue: Uint8Array[] | undefined;
 
-  readonly #payload: Payload;
+  readonly #subnegotiation: Subnegotiation;
 
   /**
    * @param limit the longest payload of a subnegotiation, in bytes after undoing IAC IAC; a longer one is dropped whole,
@@ -91,8 +72,7 @@ export class Parser {
    */
   constructor(carriageReturn: CarriageReturn, limit: number) {
     this.#swallowsLineFeed = carriageReturn === 'key';
-    this.#limit = limit;
-    this.#payload = new Payload(limit);
+    this.#subnegotiation = new Subnegotiation(limit);
   }
 
   /** Gives bytes to the parser. They are borrowed until `next()` returns `undefined`; if others wait, they are copied. */
@@ -156,7 +136,7 @@ export class Parser {
 
   /** Bytes held for an unfinished subnegotiation: never more than the limit. */
   get held(): number {
-    return this.#payload.held;
+    return this.#subnegotiation.held;
   }
 
   #take(chunk: Uint8Array): void {
@@ -176,24 +156,23 @@ export class Parser {
     switch (this.#state) {
       case State.DATA:
         return this.#data(binary);
-      case State.PAYLOAD:
-        return this.#collect();
+      case State.IAC:
+        return this.#command(this.#chunk[this.#at++]!);
       case State.VERB:
         this.#state = State.DATA;
         return { kind: 'negotiation', verb: this.#verb, option: this.#chunk[this.#at++]! };
-      case State.SB:
-        this.#begin(this.#chunk[this.#at++]!);
-        return undefined;
-      case State.IAC:
-        return this.#command(this.#chunk[this.#at++]!);
-      case State.SB_IAC:
-        return this.#escapedOption(this.#chunk[this.#at++]!);
-      case State.PAYLOAD_IAC:
-        return this.#escapedPayload(this.#chunk[this.#at++]!);
-      case State.MCCP1:
-      case State.MCCP1_WILL:
-        return this.#collectMccp1();
+      case State.SUBNEGOTIATION:
+        return this.#inside();
     }
+  }
+
+  #inside(): Token | undefined {
+    const inside = this.#subnegotiation;
+    const token = inside.read(this.#chunk, this.#at);
+    this.#at = inside.at;
+    if (inside.follows === Follows.DATA) this.#state = State.DATA;
+    else if (inside.follows === Follows.COMMAND) this.#state = State.IAC;
+    return token;
   }
 
   /** One run of data, or nothing if an IAC or a swallowed byte is next. */
@@ -290,120 +269,12 @@ export class Parser {
       return undefined;
     }
     if (code === SB) {
-      this.#state = State.SB;
+      this.#state = State.SUBNEGOTIATION;
+      this.#subnegotiation.begin();
       return undefined;
     }
     if (code === SE) return fault('unexpected-se', 'IAC SE without a subnegotiation');
     if (code < EOF) return fault('unknown-command', `IAC ${code} is no command`);
     return { kind: 'command', command: code };
   }
-
-  #begin(option: number): void {
-    if (option === IAC) {
-      this.#state = State.SB_IAC;
-      return;
-    }
-    this.#option = option;
-    this.#state = option === Option.MCCP1 ? State.MCCP1 : State.PAYLOAD;
-  }
-
-  /**
-   * The first version of MCCP announces compression by `IAC SB MCCP1 WILL SE`, with no IAC before SE. To wait for one would
-   * swallow the session up to the next IAC SE, so these two octets, and no others, end the subnegotiation; its payload is
-   * WILL, as it would be with the IAC. Anything else after MCCP1 is framed as RFC 855 has it.
-   */
-  #collectMccp1(): Token | undefined {
-    const octet = this.#chunk[this.#at]!;
-    if (this.#state === State.MCCP1 && octet === WILL) {
-      this.#at++;
-      this.#state = State.MCCP1_WILL;
-      return undefined;
-    }
-    const afterWill = this.#state === State.MCCP1_WILL;
-    if (afterWill && octet === SE) {
-      this.#at++;
-      this.#state = State.DATA;
-      return { kind: 'subnegotiation', option: this.#option, payload: Uint8Array.of(WILL) };
-    }
-    this.#state = State.PAYLOAD;
-    if (!afterWill || this.#payload.append(Uint8Array.of(WILL))) return undefined;
-    return this.#tooLong();
-  }
-
-  /** The octet after IAC SB IAC: the option 255 is sent doubled, like any 255. */
-  #escapedOption(code: number): Token | undefined {
-    if (code === IAC) {
-      this.#option = IAC;
-      this.#state = State.PAYLOAD;
-      return undefined;
-    }
-    if (code === SE) {
-      this.#state = State.DATA;
-      return fault('empty-subnegotiation', 'a subnegotiation of no option');
-    }
-    return this.#unterminated(undefined);
-  }
-
-  /** A run of payload. One that ends in this chunk and began in it is delivered as a view. */
-  #collect(): Token | undefined {
-    const start = this.#at;
-    const chunk = this.#chunk;
-    const end = this.#findIac();
-    const { size, dropped } = this.#payload;
-    if (size === 0 && !dropped && chunk[end + 1] === SE && end - start <= this.#limit) {
-      this.#at = end + 2;
-      this.#state = State.DATA;
-      return { kind: 'subnegotiation', option: this.#option, payload: chunk.subarray(start, end) };
-    }
-    this.#at = end;
-    if (end < chunk.length) {
-      this.#at++;
-      this.#state = State.PAYLOAD_IAC;
-    }
-    if (this.#payload.append(chunk.subarray(start, end))) return undefined;
-    return this.#tooLong();
-  }
-
-  #tooLong(): Token {
-    return fault('subnegotiation-too-long', `a subnegotiation of more than ${this.#limit} bytes`, this.#option);
-  }
-
-  /** The octet after an IAC in a payload. */
-  #escapedPayload(code: number): Token | undefined {
-    if (code === IAC) {
-      this.#at--;
-      this.#literal = true;
-      this.#state = State.PAYLOAD;
-      return undefined;
-    }
-    if (code !== SE) return this.#unterminated(this.#option);
-    const { dropped } = this.#payload;
-    const payload = this.#payload.take();
-    this.#state = State.DATA;
-    return dropped ? undefined : { kind: 'subnegotiation', option: this.#option, payload };
-  }
-
-  /**
-   * IAC and neither IAC nor SE inside a subnegotiation. RFC 855 has no such thing, so its end was lost, or the peer does
-   * not double 255. To go on collecting would swallow the session up to the next IAC SE, so the subnegotiation is
-   * dropped, and the command, which is what the peer means by all rules outside, is obeyed.
-   */
-  #unterminated(option: number | undefined): Token | undefined {
-    const reported = this.#payload.dropped;
-    this.#payload.take();
-    this.#at--;
-    this.#state = State.IAC;
-    return reported ? undefined : fault('unterminated-subnegotiation', 'a subnegotiation without IAC SE', option);
-  }
-}
-
-/** `indexOf` with the chunk's length for "none"; a run of the same byte costs no call for each. */
-function find(chunk: Uint8Array, byte: number, from: number): number {
-  if (chunk[from] === byte) return from;
-  const found = chunk.indexOf(byte, from);
-  return found < 0 ? chunk.length : found;
-}
-
-function fault(code: WarningCode, message: string, option?: number): Token {
-  return { kind: 'fault', code, message, option };
 }

@@ -2,7 +2,9 @@ import type { Side } from './events.ts';
 import type { NegotiationState } from './negotiation.ts';
 
 /** In the order of their codes below. */
-const STATES: readonly NegotiationState[] = ['NO', 'YES', 'WANTNO', 'WANTNO/OPPOSITE', 'WANTYES', 'WANTYES/OPPOSITE'];
+const STATES: readonly NegotiationState[] = [
+  ...(['NO', 'YES', 'YES/ANSWERED', 'WANTNO', 'WANTNO/OPPOSITE', 'WANTYES', 'WANTYES/OPPOSITE'] as const),
+];
 
 /** In an entry the remote side stands above the local one. */
 const REMOTE_SHIFT = 8;

@@ -3,11 +3,18 @@ import { check, checkBytes, checkLimits, checkOctet, checkOptions } from './chec
 import { Command, Option, optionName, type Verb } from './constants.ts';
 import type { Side, TelnetEvent, TelnetHandlers, WarningCode } from './events.ts';
 import { defaultLimits, type TelnetLimits } from './limits.ts';
-import { type NegotiationInput, type NegotiationState, transition } from './negotiation.ts';
+import {
+  type Compatibility,
+  isCompatibility,
+  type NegotiationInput,
+  type NegotiationState,
+  transition,
+} from './negotiation.ts';
 import type { OptionContext, OptionDefinition, OptionHandler } from './options/option.ts';
 import { Outbound } from './outbound.ts';
-import { type CarriageReturn, Parser, type Token } from './parser.ts';
+import { type CarriageReturn, Parser } from './parser.ts';
 import { OptionStates } from './states.ts';
+import type { Token } from './token.ts';
 
 const { SE, EOF, GA, WILL, WONT, DO, DONT } = Command;
 
@@ -22,6 +29,11 @@ export interface TelnetConfig {
   readonly options: readonly OptionDefinition[];
   /** How the end of a line is delivered outside BINARY. Default `'key'`, which is a server's. */
   readonly carriageReturn?: CarriageReturn;
+  /**
+   * What becomes of a peer's request for what is on already: `'strict'`, the default, ignores it, as RFC 1143 has it;
+   * `'tolerant'` answers it, but not the next one, which may be an answer to the answer.
+   */
+  readonly compatibility?: Compatibility;
 }
 
 /**
@@ -37,6 +49,7 @@ export interface TelnetConfig {
  */
 export class Telnet implements OptionContext {
   readonly limits: TelnetLimits;
+  readonly #compatibility: Compatibility;
   readonly #handlers: TelnetHandlers;
   readonly #definitions: readonly OptionDefinition[];
   readonly #states: OptionStates;
@@ -55,6 +68,8 @@ export class Telnet implements OptionContext {
     for (const name of HANDLERS) check(typeof handlers?.[name] === 'function', `handlers.${name} must be a function`);
     const carriageReturn = config?.carriageReturn ?? 'key';
     check(carriageReturn === 'key' || carriageReturn === 'text', "carriageReturn must be 'key' or 'text'");
+    this.#compatibility = config?.compatibility ?? 'strict';
+    check(isCompatibility(this.#compatibility), "compatibility must be 'strict' or 'tolerant'");
     this.limits = limits === undefined ? defaultLimits : checkLimits({ ...defaultLimits, ...limits });
     this.#handlers = handlers;
     this.#definitions = checkOptions(config?.options);
@@ -155,6 +170,21 @@ export class Telnet implements OptionContext {
   }
 
   /**
+   * Says whether the peer may switch on one side of an option whose consent is `'request'`, without asking it to: what
+   * {@link request} implies.
+   *
+   * @throws TelptyError `ERR_OPTION` if the option is not in the table, or not to be enabled on that side
+   */
+  allow(code: number, side: Side, on: boolean): void {
+    const index = this.#require(code);
+    checkSide(side);
+    if (on && !this.#definitions[index]![side]) {
+      throw new TelptyError('ERR_OPTION', `${optionName(code)} is not to be enabled on the ${side} side`);
+    }
+    this.#states.want(index, side, on);
+  }
+
+  /**
    * Sends a subnegotiation: IAC SB code payload IAC SE (RFC 855), with 255 doubled.
    *
    * @throws TelptyError `ERR_OPTION` if the option is not in the table or enabled on neither side
@@ -175,7 +205,11 @@ export class Telnet implements OptionContext {
    */
   isEnabled(code: number, side: Side): boolean {
     const state = this.stateOf(code, side);
-    return state === 'YES' || (side === 'remote' && (state === 'WANTNO' || state === 'WANTNO/OPPOSITE'));
+    return (
+      state === 'YES' ||
+      state === 'YES/ANSWERED' ||
+      (side === 'remote' && (state === 'WANTNO' || state === 'WANTNO/OPPOSITE'))
+    );
   }
 
   /** The state of RFC 1143; `'NO'` for an option that is not in the table. */
@@ -290,7 +324,7 @@ export class Telnet implements OptionContext {
 
   #step(index: number, side: Side, input: NegotiationInput): void {
     const { code } = this.#definitions[index]!;
-    const { next, say, effect, error } = transition(this.#states.get(index, side), input);
+    const { next, say, effect, error } = transition(this.#states.get(index, side), input, this.#compatibility);
     this.#states.set(index, side, next);
     if (say !== undefined) this.announce(code, side, say);
     // The peer has accepted our WILL BINARY: for it, all that came after that WILL is binary, and a NUL would be data.

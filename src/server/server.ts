@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { canonicalCharset } from '../charset/index.ts';
 import { check, checkFunction, checkKeys, LONGEST_TIMER } from '../check.ts';
 import { TelptyError } from '../errors.ts';
-import type { OptionDefinition, TelnetConfig } from '../protocol/index.ts';
+import type { Compatibility, OptionDefinition, TelnetConfig } from '../protocol/index.ts';
 import { Session } from '../session/session.ts';
 import { listenTcp, type TcpListenOptions } from '../transport/tcp.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -54,6 +54,11 @@ export interface ServerOptions {
    * that compresses takes some 100 KB more. Default false.
    */
   readonly compression?: boolean;
+  /**
+   * What becomes of a client's request for what is on already: `'strict'` ignores it, as RFC 1143 has it; `'tolerant'`, the
+   * default, answers it, for there are clients that wait, but never an answer to that answer.
+   */
+  readonly compatibility?: Compatibility;
 }
 
 /** What is known about a connection that did not come by {@link Server.listen}. */
@@ -92,7 +97,9 @@ export class Server extends EventEmitter<ServerEvents> {
   constructor(options: ServerOptions) {
     super();
     check(typeof options === 'object' && options !== null, 'createServer() takes a shell, or options with one');
-    checkKeys('the options of createServer', options, ['shell', 'environ', 'encoding', 'options', 'compression']);
+    checkKeys('the options of createServer', options, [
+      ...['shell', 'environ', 'encoding', 'options', 'compression', 'compatibility'],
+    ]);
     checkFunction('shell', options.shell);
     const known = options.encoding === undefined || canonicalCharset(options.encoding) !== undefined;
     check(known, `there is no character set '${options.encoding}'`);
@@ -101,11 +108,12 @@ export class Server extends EventEmitter<ServerEvents> {
     const table = optionTable(options.environ, options.options);
     // Whoever brings a CHARSET of their own proposes what they like.
     if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(this.#encoding);
-    const { compression = false } = options;
+    const { compression = false, compatibility = 'tolerant' } = options;
     check(typeof compression === 'boolean', 'compression must be a boolean');
+    check(compatibility === 'strict' || compatibility === 'tolerant', "compatibility must be 'strict' or 'tolerant'");
     // Frozen, so that all sessions share it.
     const configOf = (definitions: OptionDefinition[]): TelnetConfig =>
-      Object.freeze({ options: Object.freeze(definitions), carriageReturn: 'key' });
+      Object.freeze({ options: Object.freeze(definitions), carriageReturn: 'key', compatibility });
     this.#telnet = configOf(table);
     if (compression) this.#compressed = configOf(withCompression(table));
   }

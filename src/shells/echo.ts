@@ -43,15 +43,16 @@ export function terminalEchoes(session: Session): boolean {
  */
 export function offerEcho(session: Session): () => void {
   const { telnet } = session;
+  // Who asks for it knows what it is; and PuTTY, once refused, would never agree to it again.
+  telnet.allow(Option.ECHO, 'local', true);
+  let begun = false;
   const untap = session.tap({ input: begin });
   const timer = setTimeout(begin, SILENCE_MS);
-  let begun = false;
   session.on('telnet', look).once('close', stop);
   look();
   return begin;
 
   function begin(): void {
-    // Once: who has refused is not asked again.
     if (begun) return;
     begun = true;
     clearTimeout(timer);
@@ -68,8 +69,9 @@ export function offerEcho(session: Session): () => void {
       telnet.request(Option.ECHO, 'local', false);
       if (telnet.codes().includes(Option.EOR)) telnet.request(Option.EOR, 'local', true);
     }
-    // A terminal may still turn out to be a MUD client's, by the last of its names.
-    if (hides || session.terminal.typesComplete) stop();
+    // What looks like a terminal may still turn out to be a MUD client, by the last of its names.
+    const { types, typesComplete } = session.terminal;
+    if (hides || typesComplete || types.length === 0) stop();
   }
 
   function stop(): void {

@@ -46,6 +46,7 @@ const defaults: ServeSettings = {
   maxSessions: 1_000,
   idleTimeout: 0,
   sessionTimeout: 0,
+  compatibility: 'tolerant',
   compression: false,
   workers: 1,
   logLevel: 'info',
@@ -79,6 +80,8 @@ describe('the command line of serve', () => {
       ...[
         '--session-timeout',
         '1000h',
+        '--compatibility',
+        'strict',
         '--compression',
         '--workers',
         '4',
@@ -110,6 +113,7 @@ describe('the command line of serve', () => {
       maxSessions: 0,
       idleTimeout: 600_000,
       sessionTimeout: 3_600_000_000,
+      compatibility: 'strict',
       compression: true,
       workers: 4,
       logLevel: 'trace',
@@ -326,7 +330,7 @@ describe('help', () => {
     const built =
       'host port mode encoding program-encoding linemode term negotiation-timeout never-send-ga cwd env pass-env accept-env user rlimit size-env';
     const more =
-      'kill-timeout linger max-sessions idle-timeout session-timeout compression workers config log-level log-format help';
+      'kill-timeout linger max-sessions idle-timeout session-timeout compatibility compression workers config log-level log-format help';
     assert.deepEqual(listed, `${built} ${more}`.split(' '));
   });
   it('shows the defaults and fits a terminal', () => {

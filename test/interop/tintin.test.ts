@@ -13,6 +13,9 @@ async function openTinTin(port: number, options: TerminalOptions = {}): Promise<
   const term = await Terminal.start([requireTool('tt++'), '-G'], options);
   await term.type(`#session t 127.0.0.1 ${port}\r`);
   await term.waitFor(/#SESSION 't' CONNECTED(.*\n)*ready\$$/);
+  // Lines are for the server: semicolons and backslashes are not TinTin++'s.
+  await term.type('#config verbatim on\r');
+  await term.waitFor(/VERBATIM\} HAS BEEN SET TO \{ON\}(.*\n)*.*$/);
   return term;
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { defineOption, type NegotiationInput, type NegotiationState, transition } from '../../src/protocol/index.ts';
 import { Recorder } from './support/recorder.ts';
 
@@ -84,7 +85,10 @@ const MODEL: Readonly<Record<NegotiationInput, (him: Model) => Step>> = {
   'ask-off': him => uponAsk(him, false),
 };
 
-const STATES: Readonly<Record<NegotiationState, Model>> = {
+/** The states of the RFC. */
+type RfcState = Exclude<NegotiationState, 'YES/ANSWERED'>;
+
+const STATES: Readonly<Record<RfcState, Model>> = {
   NO: { state: 'NO', queue: 'EMPTY' },
   YES: { state: 'YES', queue: 'EMPTY' },
   WANTNO: { state: 'WANTNO', queue: 'EMPTY' },
@@ -103,7 +107,7 @@ function effectOf(from: NegotiationState, to: string, input: NegotiationInput): 
   return from === 'WANTNO/OPPOSITE' ? 'disabled' : undefined;
 }
 
-for (const from of Object.keys(STATES) as NegotiationState[]) {
+for (const from of Object.keys(STATES) as RfcState[]) {
   for (const input of Object.keys(MODEL) as NegotiationInput[]) {
     test(`${from}: ${input}`, () => {
       const him = { ...STATES[from] };
@@ -130,7 +134,7 @@ const ask =
   (on: boolean): Action =>
   (r, side) =>
     r.telnet.request(CODE, side, on);
-const WAYS: Readonly<Record<NegotiationState, Action[]>> = {
+const WAYS: Readonly<Record<RfcState, Action[]>> = {
   NO: [],
   YES: [hear(true)],
   WANTNO: [hear(true), ask(false)],
@@ -147,7 +151,7 @@ const ACTIONS: Partial<Record<NegotiationInput, Action>> = {
 
 for (const side of ['local', 'remote'] as const) {
   test(`the ${side} side of an engine goes through all states`, () => {
-    for (const [from, way] of Object.entries(WAYS) as [NegotiationState, Action[]][]) {
+    for (const [from, way] of Object.entries(WAYS) as [RfcState, Action[]][]) {
       for (const [input, action] of Object.entries(ACTIONS) as [NegotiationInput, Action][]) {
         const recorder = new Recorder([defineOption(CODE, { local: true, remote: true })]);
         for (const step of way) step(recorder, side);
@@ -186,4 +190,76 @@ test('a side is settled once the peer has spoken and owes nothing', () => {
   assert.equal(telnet.isSettled(CODE, 'remote'), false);
   telnet.receive(Uint8Array.of(255, WILL, CODE));
   assert.equal(telnet.isSettled(CODE, 'remote') && telnet.isEnabled(CODE, 'remote'), true);
+});
+
+test('tolerant differs from the RFC in one place: what asks for what is on is answered, every other time', () => {
+  for (const from of Object.keys(STATES) as RfcState[]) {
+    for (const input of Object.keys(MODEL) as NegotiationInput[]) {
+      const isRepeat = from === 'YES' && (input === 'agreed' || input === 'unwanted');
+      const expected = isRepeat ? { next: 'YES/ANSWERED', say: true } : transition(from, input);
+      assert.deepEqual(transition(from, input, 'tolerant'), expected, `${from}: ${input}`);
+    }
+  }
+  for (const input of Object.keys(MODEL) as NegotiationInput[]) {
+    assert.deepEqual(transition('YES/ANSWERED', input, 'tolerant'), transition('YES', input, 'strict'));
+  }
+});
+
+for (const side of ['local', 'remote'] as const) {
+  test(`tolerant, ${side}: a peer that asks again and waits is answered; one that answers answers comes to rest`, () => {
+    const recorder = new Recorder([defineOption(CODE, { local: true, remote: true })], 'key', undefined, 'tolerant');
+    const { telnet } = recorder;
+    hear(true)(recorder, side);
+    recorder.take();
+    const answers: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      hear(true)(recorder, side);
+      answers.push(recorder.sent().length / 3);
+      recorder.take();
+      assert.ok(telnet.isEnabled(CODE, side));
+    }
+    assert.deepEqual(answers, [1, 0, 1, 0, 1, 0]);
+    // Negatives are not answered again: that would be a loop that is known from the wild.
+    hear(false)(recorder, side);
+    recorder.take();
+    hear(false)(recorder, side);
+    assert.equal(recorder.sent().length, 0);
+  });
+}
+
+test('tolerant: whoever is at the other end, mirrors and peers that answer every word, it comes to rest', () => {
+  const peers: Readonly<Record<string, (verb: number) => number>> = {
+    mirror: verb => verb,
+    // WILL and DO, WONT and DONT.
+    parrot: verb => (verb === WILL ? DO : verb === DO ? WILL : verb === WONT ? DONT : WONT),
+  };
+  const VERBS = new Map<string, number>(Object.entries({ WILL, WONT, DO, DONT }));
+  const words = fc.array(fc.constantFrom('WILL', 'WONT', 'DO', 'DONT', 'on', 'off', 'on there', 'off there'), {
+    maxLength: 12,
+  });
+  for (const [name, answer] of Object.entries(peers)) {
+    fc.assert(
+      fc.property(words, steps => {
+        const recorder = new Recorder(
+          [defineOption(CODE, { local: true, remote: true })],
+          'key',
+          undefined,
+          'tolerant',
+        );
+        for (const step of steps) {
+          const verb = VERBS.get(step);
+          if (verb !== undefined) recorder.telnet.receive(Uint8Array.of(255, verb, CODE));
+          else recorder.telnet.request(CODE, step.endsWith('there') ? 'remote' : 'local', step.startsWith('on'));
+          // All that was said is answered until nothing is said any more.
+          for (let rounds = 0; ; rounds++) {
+            const said = [...recorder.sent()];
+            recorder.take();
+            if (said.length === 0) break;
+            assert.ok(rounds < 10, `${name}: no end`);
+            recorder.telnet.receive(Uint8Array.from(said, (byte, at) => (at % 3 === 1 ? answer(byte) : byte)));
+          }
+        }
+      }),
+    );
+  }
 });

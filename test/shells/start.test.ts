@@ -123,14 +123,13 @@ test('what arrives after the start is applied: size and terminal type', async ()
 test('all that is asked at the beginning is one packet', async () => {
   await using host = await hostScript('echo x', { negotiationTimeout: 500 });
   await using wire = await host.connect({ silent: true });
-  await wire.expect(hex('ff fb 01'));
+  await wire.expect(hex('ff fb 03'));
   const opening = Buffer.from(wire.raw.bytes);
   for (const [verb, option] of [
     [DO, OPT.TTYPE],
     [DO, OPT.NAWS],
     [DO, OPT.NEW_ENVIRON],
     [WILL, OPT.CHARSET],
-    [WILL, OPT.ECHO],
     [WILL, OPT.SGA],
     [DO, OPT.BINARY],
     [WILL, OPT.BINARY],

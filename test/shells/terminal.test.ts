@@ -107,9 +107,9 @@ test('echo follows what is agreed with the client', async () => {
   await using host = await hostScript('echo ok; while read line; do echo "got <$line>"; done');
   await using wire = await host.connect({ silent: true });
   wire.negotiate(WONT, OPT.TTYPE);
-  wire.negotiate(WONT, OPT.NAWS);
-  await wire.expect(Buffer.of(CMD.IAC, CMD.WILL, OPT.ECHO));
+  await wire.expectNegotiation(WILL, OPT.ECHO);
   wire.negotiate(DONT, OPT.ECHO);
+  wire.negotiate(WONT, OPT.NAWS);
   await wire.expect('ok\r\n');
   wire.type('one\r');
   await wire.expect('got <one>');

@@ -4,8 +4,8 @@ import type { TelnetLimits } from '../limits.ts';
 
 /**
  * When one side of an option may become enabled:
- * `true`: whenever the peer asks for it; `'request'`: once `Telnet.request()` asked for it, and until that asks to
- * disable it, so that a peer which switched it off may switch it on again; `false`: never.
+ * `true`: whenever the peer asks for it; `'request'`: once `Telnet.request()` asked for it, or `Telnet.allow()` allowed it, and until
+ * either revokes that, so that a peer which switched it off may switch it on again; `false`: never.
  */
 export type Consent = boolean | 'request';
 

@@ -21,6 +21,7 @@ export class Recorder {
     options: readonly OptionDefinition[],
     carriageReturn: TelnetConfig['carriageReturn'] = 'key',
     limits?: Partial<TelnetLimits>,
+    compatibility: TelnetConfig['compatibility'] = 'strict',
   ) {
     const handlers = {
       send: (bytes: Uint8Array) => {
@@ -30,7 +31,7 @@ export class Recorder {
       data: (view: Uint8Array) => this.#bytes('data', view),
       event: (event: TelnetEvent) => void this.entries.push({ kind: 'event', event }),
     };
-    this.telnet = new Telnet(handlers, { options, carriageReturn }, limits);
+    this.telnet = new Telnet(handlers, { options, carriageReturn, compatibility }, limits);
   }
 
   /** What was recorded since the last call: `< …` sent, `= data …`, `= <event>`. */
