@@ -123,8 +123,11 @@ class TableEncoder implements Encoder {
   }
 }
 
-/** The lowest byte that is the second or a later one of a character in any set (GB18030 has digits there). */
-const LOWEST_TRAIL = 0x30;
+/**
+ * The lowest byte behind which a character may be unfinished: in GB18030 a digit is the second of one, and in Big5-UAO
+ * there may be a control sequence within one, which begins with ESC and may have anything from the blank on.
+ */
+const LOWEST_WITHIN = 0x1b;
 
 /**
  * Bytes of one set to bytes of another. Cut anywhere, what comes out is the same, but that the bytes of one character may
@@ -149,7 +152,7 @@ export class Converter {
   write(bytes: Uint8Array): Uint8Array {
     // Most of what is typed and shown, in every language.
     if (this.#sharesAscii && !this.#mayWait && isAscii(bytes)) return bytes;
-    if (bytes.length > 0) this.#mayWait = bytes[bytes.length - 1]! >= LOWEST_TRAIL;
+    if (bytes.length > 0) this.#mayWait = bytes[bytes.length - 1]! >= LOWEST_WITHIN;
     return this.#encoder.write(this.#decoder.write(bytes));
   }
 

@@ -59,8 +59,11 @@ export async function exec(session: Speaker, command: string, options: ExecOptio
   sendLine(session, command, rest);
   const { before } = await readUntil(session, prompt, rest);
   const output = stripEcho ? withoutEcho(before, command) : before;
-  return output.replace(/\r+\n/g, '\n');
+  return withLineFeeds(output);
 }
+
+/** Lines that end in LF. (Each row of CRs is looked at once: a peer may send a megabyte of them.) */
+const withLineFeeds = (text: string) => text.replace(/(?<!\r)\r+\n/g, '\n');
 
 /** A line without what moves the cursor: an echo is wrapped at the window's edge, and shells colour it. */
 const plain = (line: string) =>
@@ -98,7 +101,7 @@ export async function login(session: Speaker, options: LoginOptions): Promise<st
     const { text, index } = await readUntil(session, one as Pattern, { ...rest, timeout: left() });
     const { step } = patterns[index]!;
     said += text;
-    if (step === 'in') return said.replace(/\r+\n/g, '\n');
+    if (step === 'in') return withLineFeeds(said);
     // Who asks the same again did not like the answer.
     if (step === 'refused' || answered.has(step)) throw refusal('the other end refused the name or the password', said);
     if (step === 'password' && password === undefined) throw refusal('the other end asks for a password', said);

@@ -28,8 +28,10 @@ export class Inflation {
   readonly #user: InflationUser;
   readonly #zlib: Inflate;
   #queue: Piece[] = [];
-  /** What zlib, which works in another thread, is at. */
+  /** What zlib, which works in another thread, is at, until all that came of it was given out. */
   #current: Piece | undefined;
+  /** Whether zlib has done with that. */
+  #worked = false;
   /** How much it had taken before that, in bytes. */
   #takenBefore = 0;
   #produced = 0;
@@ -92,19 +94,31 @@ export class Inflation {
       return;
     }
     this.#current = piece;
+    this.#worked = false;
     this.#takenBefore = this.#zlib.bytesWritten;
     this.#zlib.write(piece.bytes, error => {
       if (error || this.#current !== piece) return;
-      this.#current = undefined;
-      this.#next();
+      this.#worked = true;
+      this.#complete();
     });
+  }
+
+  /** While paused, zlib's stream keeps what it has made: the piece is not over before that is taken. */
+  #complete(): void {
+    if (this.#current === undefined || !this.#worked || this.#zlib.readableLength > 0) return;
+    this.#current = undefined;
+    this.#next();
   }
 
   #inflated(bytes: Buffer): void {
     if (this.#over) return;
     this.#produced += bytes.length;
-    if (this.#produced > FREE && this.#produced > RATIO * this.#zlib.bytesWritten) this.#fail('compression bomb');
-    else this.#user.inflated(bytes, this.#current?.stale ?? false);
+    if (this.#produced > FREE && this.#produced > RATIO * this.#zlib.bytesWritten) {
+      this.#fail('compression bomb');
+      return;
+    }
+    this.#user.inflated(bytes, this.#current?.stale ?? false);
+    this.#complete();
   }
 
   #ended(): void {

@@ -45,6 +45,17 @@ describe('Converter', () => {
     );
   });
 
+  it('gives the same where control sequences stand within characters, however they are cut (property)', () => {
+    const parts = fc.constantFrom('\xa4', '\x40', '\xa4\x40', '\x1b', '[', '[31m', '\x1b[1;31 m', ' ', '/', 'a', '\n');
+    const coloured = fc.array(parts, { maxLength: 12 }).map(all => Buffer.from(all.join(''), 'latin1'));
+    fc.assert(
+      fc.property(coloured, cuts, (whole, places) => {
+        assert.deepEqual(convert('Big5-UAO', 'UTF-8', whole, places), convert('Big5-UAO', 'UTF-8', whole));
+      }),
+      { numRuns: 4_000 },
+    );
+  });
+
   it('brings back what a set can say (property)', () => {
     fc.assert(
       fc.property(anyCharset, bytes, (charset, whole) => {

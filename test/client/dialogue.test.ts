@@ -125,6 +125,17 @@ test('waitFor: at once, later, too late, and a test that throws', () =>
     await assert.rejects(session.waitFor({ option: 256, side: 'local' }), { code: 'ERR_INVALID_ARGUMENT' });
   }));
 
+test('exec: output of returns alone costs no more than other output', () =>
+  pair(async (session, wire) => {
+    const returns = '\r\0'.repeat(400_000);
+    const { user } = process.cpuUsage();
+    const output = session.exec('show', { maxLength: 2 << 20 });
+    wire.send(returns, '\r\nend\r\n$ ');
+    assert.match(await output, /^\r*\nend\n$/);
+    // To look at each row of them from each of its places took minutes.
+    assert.ok(process.cpuUsage().user - user < 5_000_000);
+  }));
+
 test('login: names and passwords as they are asked for, and what says no', async () => {
   await pair(async (session, wire) => {
     const options = { username: 'ada', password: 'secret' };

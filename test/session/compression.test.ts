@@ -4,16 +4,17 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
-import { constants, createDeflate, createInflate, deflateSync, inflateSync } from 'node:zlib';
+import { constants, createDeflate, createInflate, type Deflate, deflateSync, inflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { createServer, type Session as SessionType } from '../../src/index.ts';
 import { binary, mccp2, mccp3, Option } from '../../src/protocol/index.ts';
+import { sendUrgent } from '../../src/pty/binding.ts';
 import { Session } from '../../src/session/session.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
 import { CMD, OPT, subnegotiation, type Wire } from '../support/wire.ts';
 
-const { WILL, DO, DONT, IAC, AYT } = CMD;
+const { WILL, DO, DONT, IAC, AYT, DM } = CMD;
 const START2 = subnegotiation(OPT.MCCP2, []);
 const START3 = subnegotiation(OPT.MCCP3, []);
 
@@ -274,6 +275,71 @@ test('a reader that does not read holds up what is inflated, too', async () => {
     heard += chunk.length;
   });
   await untilTrue(() => heard === text.length);
+});
+
+/** A session that reads nothing, while inflated input fills all that is read ahead, and zlib's stream with some more. */
+async function heldUp(length: number, isAll: boolean) {
+  let session: SessionType | undefined;
+  const host = await Host.start({
+    compression: true,
+    shell: async given => {
+      session = given;
+      await once(given, 'close');
+    },
+  });
+  const { wire } = await compressedWire(host);
+  const deflate = createDeflate({ flush: constants.Z_SYNC_FLUSH });
+  wire.send(START3, await deflated(deflate, Buffer.alloc(length, 'x')));
+  if (isAll) wire.halfClose();
+  await untilTrue(() => session!.inputLength >= 128 * 1024);
+  return { host, wire, session: session!, deflate };
+}
+
+/** What a compressor makes of bytes, up to a flush. */
+async function deflated(deflate: Deflate, bytes: Uint8Array): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  const collect = (piece: Buffer): unknown => pieces.push(piece);
+  deflate.on('data', collect);
+  await new Promise(resolve => deflate.write(bytes, resolve));
+  deflate.off('data', collect);
+  return Buffer.concat(pieces);
+}
+
+for (const beyond of [4, 12, 20]) {
+  test(`the end waits for the ${beyond} KiB that are inflated and nobody has read`, async () => {
+    const length = (128 + beyond) * 1024;
+    const { host, wire, session, deflate } = await heldUp(length, true);
+    await using _host = host;
+    await using _wire = wire;
+    deflate.destroy();
+    await untilTrue(() => session.inputFinished);
+    let heard = 0;
+    session.on('data', (chunk: Buffer) => {
+      heard += chunk.length;
+    });
+    await once(session, 'end');
+    assert.equal(heard, length);
+    session.end();
+  });
+}
+
+test('a Synch drops what is inflated and not read', async () => {
+  const { host, wire, session, deflate } = await heldUp(140 * 1024, false);
+  await using _host = host;
+  await using _wire = wire;
+  const mark = await deflated(deflate, Uint8Array.of(IAC, DM));
+  const after = await deflated(deflate, Buffer.from('after'));
+  deflate.destroy();
+  const synch = once(session, 'synch');
+  assert.equal(sendUrgent((wire.socket as unknown as { _handle: { fd: number } })._handle.fd, mark), mark.length);
+  await synch;
+  let heard = '';
+  session.on('data', (chunk: Buffer) => {
+    heard += chunk;
+  });
+  wire.send(after);
+  await untilTrue(() => heard.endsWith('after'));
+  assert.equal(heard, 'after');
 });
 
 test('a client that does not read holds up a writer that compresses; a Synch drops what is not compressed yet', async () => {
