@@ -1,0 +1,356 @@
+import type { Duplex } from 'node:stream';
+import { Command, type SendKind, Telnet, type TelnetEvent } from '../protocol/index.ts';
+import type { Pty } from '../pty/index.ts';
+import { Input } from '../transport/input.ts';
+import { Hold, Intake } from '../transport/intake.ts';
+import { Outlet } from '../transport/outlet.ts';
+import { StreamTransport, type Transport } from '../transport/transport.ts';
+import { Wire } from '../transport/wire.ts';
+import { followCompression } from './compression.ts';
+import { EventDuplex } from './events.ts';
+import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './types.ts';
+
+/** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
+const OUTPUT_AHEAD = 128 * 1024;
+/**
+ * Above this much unsent output, in bytes, nothing more is read. Program output alone cannot come this far, so what has
+ * piled up are answers: the peer asks and asks and does not read.
+ */
+const UNSENT_ANSWERS = 4 * OUTPUT_AHEAD;
+
+/** Commands that programs send to keep a connection alive; nobody is at the keyboard for them. */
+const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
+
+/**
+ * The stream of a {@link Session}: a transport with the Telnet language on it, as a Duplex. What is no data it only passes on.
+ */
+export abstract class TelnetStream extends EventDuplex {
+  /** The protocol engine, for everything that has no shorter name here. */
+  readonly telnet: Telnet;
+  /** Whether this is the client's end. What is said of the client below then holds for the server. */
+  readonly isClient: boolean;
+  /** When the session began, in milliseconds since the epoch. */
+  readonly startedAt = Date.now();
+  /** Whether the client has closed its sending half, though input from before may still be unread. */
+  inputFinished = false;
+
+  readonly #transport: Transport;
+  /** Times of the monotonic clock, which no change of the date disturbs. */
+  readonly #began = performance.now();
+  #lastInput = this.#began;
+  #delivered: number | undefined;
+  #trace: SessionTrace | undefined;
+  #taps: SessionTap[] = [];
+  readonly #intake: Intake;
+  readonly #outlet: Outlet;
+  readonly #input: Input;
+  #consumer: SessionConsumer | undefined;
+  /** Whether the consumer was told to wait for room. */
+  #consumerWaits = false;
+  /** Whether the bytes being received stand before the mark of a Synch. */
+  #stale = false;
+  /** The length of the chunk that was written last, while the stream waits for room behind it. */
+  #writing = 0;
+  /** Of what the stream holds behind that, in bytes: what was dropped. */
+  #dropped = 0;
+
+  constructor(transport: Duplex | Transport, options: Pick<SessionOptions, 'telnet'>) {
+    // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
+    // What waits for the reader waits in #input, not here.
+    super({ readableHighWaterMark: 1, writableHighWaterMark: OUTPUT_AHEAD, allowHalfOpen: true });
+    this.isClient = options.telnet.carriageReturn === 'text';
+    const wire = new Wire(this);
+    // (Not by instanceof: there are streams of other makes.)
+    this.#transport = 'letPass' in transport ? transport : new StreamTransport(transport);
+    this.telnet = new Telnet(wire, options.telnet);
+    this.#intake = new Intake(this.#transport, wire);
+    this.#input = new Input(this, this.#intake);
+    wire.intake = this.#intake;
+    this.#outlet = new Outlet(this.#transport, () => this.room());
+    this.#transport.open(wire);
+  }
+
+  /** How long the session has lasted, in milliseconds: until now, or until the last output was delivered. */
+  get age(): number {
+    return (this.#delivered ?? performance.now()) - this.#began;
+  }
+
+  /** How long ago the client last sent data or a command, in milliseconds. Negotiation does not count. */
+  get idleTime(): number {
+    return Math.min(performance.now() - this.#lastInput, this.#transport.passed().age);
+  }
+
+  /** Bytes received from the transport so far, Telnet included, and as they came where they were compressed. */
+  get bytesRead(): number {
+    return this.#intake.received + this.#transport.passed().toTerminal;
+  }
+
+  /** Bytes sent to the transport so far, Telnet included, and as they went where they were compressed. */
+  get bytesWritten(): number {
+    return this.#outlet.sent + this.#transport.passed().fromTerminal;
+  }
+
+  /** Bytes written that the transport has not taken yet. */
+  get unsent(): number {
+    return this.writableLength + this.#outlet.unsent;
+  }
+
+  /**
+   * Output of which the peer has not said that it has it, in bytes: {@link unsent} and, on TCP, what the kernel keeps. 0
+   * means that a {@link synch} would find nothing to overtake.
+   */
+  get undelivered(): number {
+    return this.writableLength - this.#writing - this.#dropped + this.#outlet.undelivered;
+  }
+
+  /**
+   * Sends a Synch (RFC 854): output that is still in this process is dropped, and the client is told, by urgent data on TCP,
+   * to throw away what is on its way, up to here. For output that has lost its worth, as after an interrupt.
+   *
+   * Only data is dropped: negotiations, subnegotiations and commands arrive, whole and in order. What is dropped may be any
+   * part of the data, so half an escape sequence or character may be what the client saw last. On other transports
+   * than TCP, what their streams hold is not dropped; nor is what was compressed already.
+   *
+   * @returns how many bytes were dropped here.
+   */
+  synch(): number {
+    if (this.#outlet.isFinished) return 0;
+    const queued = this.writableLength - this.#writing - this.#dropped;
+    this.#dropped += queued;
+    const taken = this.#outlet.discardData();
+    this.telnet.command(Command.DM);
+    this.room();
+    return queued + taken;
+  }
+
+  /**
+   * From now on the peer has to take what it is owed: when nothing of it has gone out for `ms` milliseconds while
+   * something waits, the session is destroyed. For the end of a session; before it, a reader may pause as it likes.
+   *
+   * @returns a function that ends this.
+   */
+  destroyWhenStalled(ms: number): () => void {
+    return this.destroyed ? () => {} : this.#outlet.watch(ms, () => this.destroy());
+  }
+
+  /** Leaves reading to whoever comes next: until then input waits, and the next `'data'` listener starts it again. */
+  handOver(): void {
+    if (this.listenerCount('data') > 0) return;
+    this.pause();
+    // A stream that was paused stays so until it is resumed; null is "nobody has come yet".
+    (this as { readableFlowing: boolean | null }).readableFlowing = null;
+  }
+
+  /** Set to see every command, negotiation and subnegotiation both ways, and the raw bytes. For logs. */
+  get trace(): SessionTrace | undefined {
+    return this.#trace;
+  }
+
+  set trace(trace: SessionTrace | undefined) {
+    this.#trace = trace;
+    this.#transport.letPass(false);
+  }
+
+  /** Observes the bytes of the session. Returns the function that ends it. */
+  tap(tap: SessionTap): () => void {
+    this.#taps = [...this.#taps, tap];
+    this.#transport.letPass(false);
+    return () => {
+      this.#taps = this.#taps.filter(other => other !== tap);
+    };
+  }
+
+  /** Input that has arrived and was not read yet, in bytes. */
+  get inputLength(): number {
+    return this.#input.length;
+  }
+
+  /** Drops the input that has arrived and was not read yet: what an interrupt does to a terminal's queue. */
+  discardInput(): void {
+    this.#input.discard();
+  }
+
+  /** Puts bytes behind the input that has arrived, as if the client had sent them: what a command stands for. */
+  insertInput(bytes: Uint8Array): void {
+    this.#input.insert(bytes);
+  }
+
+  /**
+   * Gives all input to `consumer`, past the stream, which nobody may read meanwhile; `undefined` ends this. For a key and
+   * its echo: the machinery of two streams would cost more than all the rest.
+   *
+   * @internal
+   */
+  consume(consumer: SessionConsumer | undefined): void {
+    this.#consumer = consumer;
+    this.#input.consume(consumer);
+  }
+
+  /** @internal Says to whose terminal keys may pass: see {@link letPass}. */
+  join(pty: Pty | undefined): void {
+    this.#transport.join(pty);
+  }
+
+  /**
+   * Lets keys and echoes pass without JavaScript until anything else happens, if nothing here would do anything with them.
+   *
+   * @internal
+   */
+  letPass(): void {
+    const nobodyLooks = this.#taps.length === 0 && this.#trace === undefined;
+    const nothingWaits = this.#intake.isIdle && this.#input.isIdle && this.writableLength === 0 && this.#outlet.isIdle;
+    if (nobodyLooks && nothingWaits && this.writable && this.telnet.isPlain) this.#transport.letPass(true);
+  }
+
+  /** @internal The consumer takes input again. */
+  more(): void {
+    this.#input.more();
+  }
+
+  /**
+   * As `write()`, past the stream, for the consumer. The bytes are lent.
+   *
+   * @returns whether more may be sent at once; else the consumer's `room()` will be called.
+   * @internal
+   */
+  send(bytes: Uint8Array): boolean {
+    if (this.writableLength > 0) {
+      // Somebody writes to the stream, too, and was first.
+      this.#consumerWaits = true;
+      this.write(Buffer.from(bytes), () => this.#tellRoom());
+      return false;
+    }
+    this.#show(bytes);
+    this.#consumerWaits = !this.#outlet.hasRoom;
+    return !this.#consumerWaits;
+  }
+
+  #show(bytes: Uint8Array): void {
+    for (const tap of this.#taps) tap.output?.(bytes);
+    this.telnet.write(bytes);
+  }
+
+  #tellRoom(): void {
+    if (!this.#consumerWaits || this.writableLength > 0 || !this.#outlet.hasRoom) return;
+    this.#consumerWaits = false;
+    this.#consumer?.room();
+  }
+
+  /** Runs `block` and sends what it writes and negotiates (until it returns) as one packet. Returns what it returns. */
+  together<T>(block: () => T): T {
+    this.#outlet.collect();
+    try {
+      return block();
+    } finally {
+      this.#outlet.sendCollected();
+    }
+  }
+
+  override _read(): void {
+    this.#input.more();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    if (this.#dropped > 0) {
+      this.#dropped -= chunk.length;
+      callback();
+      return;
+    }
+    this.#writing = chunk.length;
+    this.#show(chunk);
+    this.#outlet.whenRoom(() => {
+      this.#writing = 0;
+      callback();
+    });
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#delivered = performance.now();
+    this.telnet.flush();
+    this.#outlet.end(callback);
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#delivered ??= performance.now();
+    this.#transport.destroy();
+    this.#outlet.stop();
+    this.#intake.stop();
+    callback(error);
+  }
+
+  /** @internal The transport's bytes. */
+  receive(chunk: Buffer, stale: boolean): void {
+    this.#trace?.bytes?.('received', chunk);
+    this.#outlet.collect();
+    this.#stale = stale;
+    try {
+      this.telnet.receive(chunk);
+    } finally {
+      this.#stale = false;
+      this.#outlet.sendCollected();
+    }
+    if (this.#outlet.unsent > UNSENT_ANSWERS) this.#intake.hold(Hold.ANSWERS);
+    this.#consumer?.settled();
+  }
+
+  /** @internal The client has sent a Synch, the mark of which is still to come. */
+  urgent(): void {
+    this.discardInput();
+    this.emit('synch');
+  }
+
+  /** @internal The transport has no more. */
+  exhaust(): void {
+    this.#input.end();
+  }
+
+  /** @internal The transport may have room again. */
+  room(): void {
+    this.#outlet.room();
+    if (!this.#outlet.hasRoom) return;
+    this.#intake.release(Hold.ANSWERS);
+    this.#tellRoom();
+  }
+
+  /** @internal The transport is over. */
+  gone(error?: Error): void {
+    // Both directions have ended well: the stream is destroyed by itself when the rest of the input has been read.
+    if (error === undefined && this.#intake.hasEnded && this.writableFinished && !this.readableEnded) return;
+    this.destroy(error);
+  }
+
+  /** @internal The peer has closed its sending half. */
+  finishing(): void {
+    if (this.inputFinished) return;
+    this.inputFinished = true;
+    this.emit('finishing');
+  }
+
+  /** @internal The engine's bytes for the wire. */
+  transmit(bytes: Uint8Array, kind: SendKind): void {
+    this.trace?.bytes?.('sent', bytes);
+    this.#outlet.send(bytes, kind);
+  }
+
+  /** @internal Data the engine found in the transport's bytes. */
+  deliver(view: Uint8Array): void {
+    this.#lastInput = performance.now();
+    if (this.#stale) return;
+    for (const tap of this.#taps) tap.input?.(view);
+    this.insertInput(view);
+  }
+
+  /** @internal What else the engine found. */
+  report(event: TelnetEvent): void {
+    if (event.type === 'compression' || event.type === 'option')
+      followCompression(event, this, this.#outlet, this.#intake, this.#transport.encrypted);
+    if (event.type === 'command' && !IDLE_COMMANDS.has(event.command)) this.#lastInput = performance.now();
+    this.heard(event, this.#stale);
+  }
+
+  /** Is told of everything that is no data. `stale`: it stands before the mark of a Synch, among data that is dropped. */
+  protected abstract heard(event: TelnetEvent, stale: boolean): void;
+
+  /** Asks for an end. */
+  abstract hangup(reason: string): void;
+}
