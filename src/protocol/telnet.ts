@@ -341,9 +341,8 @@ export class Telnet implements OptionContext {
   #subnegotiated(code: number, payload: Uint8Array): void {
     const index = this.#indexOf(code);
     const isOn = this.isEnabled(code, 'local') || this.isEnabled(code, 'remote');
-    // What is on its way while an answer to our WONT is outstanding is for its own handler to judge.
     const handler = isOn || this.isPending(code, 'local') ? this.#handlerAt(index) : undefined;
-    if (handler?.subnegotiation !== undefined) handler.subnegotiation(payload);
+    if (handler?.subnegotiation !== undefined && (isOn || handler.takesUnsettled)) handler.subnegotiation(payload);
     else if (!isOn) this.warn('unexpected-subnegotiation', `${optionName(code)} is not enabled`, code);
     else this.emit({ type: 'subnegotiation', option: code, payload: new Uint8Array(payload) });
   }

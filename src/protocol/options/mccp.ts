@@ -20,6 +20,8 @@ const STARTED_BY: ReadonlyMap<number, Side> = new Map([
 
 /** The handler of {@link mccp2} and {@link mccp3}. */
 export class Compression implements OptionHandler {
+  /** What follows the mark is compressed, whatever was said meanwhile. */
+  readonly takesUnsettled = true;
   readonly #telnet: OptionContext;
   readonly #code: number;
 
@@ -44,7 +46,6 @@ export class Compression implements OptionHandler {
   subnegotiation(payload: Uint8Array): void {
     const name = optionName(this.#code);
     const side = STARTED_BY.get(this.#code) === 'local' ? 'remote' : 'local';
-    // Also while we wait for the answer to our WONT (or DONT): it was sent before that arrived.
     if (!this.#telnet.isEnabled(this.#code, side) && !this.#telnet.isPending(this.#code, side)) {
       this.#telnet.warn('unexpected-subnegotiation', `${name}: the ${side} side is not enabled`, this.#code);
     } else if (payload.length > 0) {

@@ -42,6 +42,8 @@ export interface OptionHandler {
   disabled?(side: Side): void;
   /** A subnegotiation came while at least one side was enabled. The payload is borrowed: valid during the call. */
   subnegotiation?(payload: Uint8Array): void;
+  /** Whether a subnegotiation is also taken while an answer of the peer's is outstanding, as after our WONT: it left before. */
+  readonly takesUnsettled?: boolean;
   /** Any event of this connection, before the application sees it: how an option learns from another one. */
   notice?(event: TelnetEvent): void;
   /** Takes over what the peer says about the option; for an option without a state, such as TIMING-MARK. */
