@@ -219,6 +219,33 @@ describe('a C64', () => {
     assert.equal(computer.text(), 'the end\nnext');
   });
 
+  it('takes little time for all that a few bytes can ask for, on any screen that it is told', () => {
+    const asked = [
+      '\n',
+      'y\r\n',
+      'a\x1b[9999b',
+      '\x1b[9999S',
+      '\x1b[9999M',
+      '\x1b[9999L',
+      '\x1b[2J',
+      '\x1b[?1049h\x1b[?1049l',
+    ];
+    for (const [columns, rows] of [
+      [40, 25],
+      [80, 24],
+      [4_096, 4_096],
+    ] as const) {
+      for (const sequence of asked) {
+        const screen = new MachineScreen(c64, columns, rows, () => {});
+        screen.write('x');
+        const { user } = process.cpuUsage();
+        screen.write(sequence.repeat(64_000 / sequence.length));
+        const used = process.cpuUsage().user - user;
+        assert.ok(used < 1_000_000, `${columns} x ${rows}, ${JSON.stringify(sequence)}: ${used} us`);
+      }
+    }
+  });
+
   it('begins anew when the size has changed', () => {
     const { screen } = screenOf(c64);
     const computer = new Commodore64();
