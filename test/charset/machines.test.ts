@@ -33,7 +33,7 @@ const number = fc.oneof(fc.constant(''), small.map(String), fc.constant('9999'))
 const words = fc
   .array(fc.constantFrom(...'abcXYZ 019.,:#*+-=()<>"\'/'), { minLength: 1, maxLength: 50 })
   .map(letters => letters.join(''));
-const controls = fc.constantFrom('\r', '\n', '\r\n', '\b', '\t', '\x1bD', '\x1bM', '\x1bE', '\x1b7', '\x1b8');
+const controls = fc.constantFrom('\r', '\n', '\r\n', '\b', '\x1bD', '\x1bM', '\x1bE', '\x1b7', '\x1b8');
 const counted = fc.tuple(number, fc.constantFrom(...'ABCDEFGXPLMSTdae`@')).map(([n, letter]) => `\x1b[${n}${letter}`);
 const erased = fc.constantFrom('\x1b[J', '\x1b[0J', '\x1b[2J', '\x1b[K', '\x1b[0K', '\x1b[1K', '\x1b[2K');
 // (xterm.js falls over a 1J on the last line.)
@@ -58,6 +58,7 @@ const output = fc.array(
     words,
     words,
     controls,
+    atPlace(fc.constant('\t')),
     atPlace(counted),
     atPlace(erased),
     erasedAbove,
@@ -77,6 +78,8 @@ for (const { machine, rows, create } of kinds) {
       await fc.assert(
         fc.asyncProperty(output, async pieces => {
           const terminal = new Screen(COLUMNS, rows);
+          // With one, xterm.js has a saved cursor scroll with the text.
+          terminal.terminal.options.scrollback = 0;
           const computer = create();
           const { screen } = screenOf(machine);
           for (const piece of pieces) {
