@@ -70,7 +70,8 @@ test('TinTin++: compressed both ways (MCCP2, MCCP3)', TIMEOUT, async () => {
   await term.resize(101, 37);
   await server.waitForLog(/received SB NAWS 101x37/);
   await term.type('stty size\r');
-  await term.waitFor(/\n37 101\nready\$$/);
+  // The shell draws its prompt again at a new size, which TinTin++ takes for another.
+  await term.waitFor(/\n37 101\n(ready\$ ?)+$/);
   await term.type('exit\r');
   await term.waitFor(/\nexit\n?#SESSION 't' DIED\./);
   const { groups } = await server.waitForLog(/ended: .* in (?<in>\d+) B, out (?<out>\d+) kB/);

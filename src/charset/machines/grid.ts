@@ -185,15 +185,24 @@ export class Grid {
   }
 
   #deleteLinesAt(first: number, count: number, fill: Cell): void {
-    const lines = Math.min(count, this.bottom - first + 1);
-    const end = (this.bottom + 1) * this.columns;
-    for (let line = 0; line < lines; line++) {
-      const moved = this.#isWhole(first) && this.#scrolling();
-      this.change(moved ? this.bottom : first, this.bottom);
-      this.cells.copyWithin(first * this.columns, (first + 1) * this.columns, end);
-      this.cells.fill(fill, end - this.columns, end);
+    let left = Math.min(count, this.bottom - first + 1);
+    // One by one only as long as the machine's screen moves along.
+    while (left > 0 && this.#isWhole(first) && this.#scrolling()) {
+      this.#moveUp(first, 1, fill);
+      this.change(this.bottom);
+      left--;
+    }
+    if (left > 0) {
+      this.#moveUp(first, left, fill);
+      this.change(first, this.bottom);
     }
     this.wrapPending = false;
+  }
+
+  #moveUp(first: number, lines: number, fill: Cell): void {
+    const end = (this.bottom + 1) * this.columns;
+    this.cells.copyWithin(first * this.columns, (first + lines) * this.columns, end);
+    this.cells.fill(fill, end - lines * this.columns, end);
   }
 
   #insertLinesAt(first: number, count: number, fill: Cell): void {

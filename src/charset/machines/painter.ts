@@ -69,14 +69,15 @@ export class Painter {
 
   /**
    * Moves everything up by a line, with what was not shown yet. Returns whether it did: a screen that is larger than what
-   * the program was told moves only at its own last line.
+   * the program was told moves only at its own last line, and then nothing is shown before the end of the piece, for what
+   * has gone by then would be drawn in vain.
    */
   scroll(): boolean {
     this.isBehind ||= this.#bytes.length > MAX_BYTES;
     if (this.isBehind) return false;
     const { columns, rows } = this.#grid;
-    this.#paintCells();
     if (rows < this.#machine.rows) return false;
+    this.#paintCells();
     this.#goTo(rows - 1, this.#row === rows - 1 ? this.#column : 0);
     this.#newline();
     this.#row = rows - 1;

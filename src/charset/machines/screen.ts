@@ -10,8 +10,11 @@ import { Pen } from './pen.ts';
 const LINE_DRAWING = [...' ♦▒→→→→°±↓↓┘┐┌└┼⎺⎺─⎽⎽├┤┴┬│≤≥π≠£·'];
 const LINE_DRAWING_FIRST = 0x5f;
 const TABULATOR = 8;
-/** What the parser gives as 9,999 is repeated so often at most: more fits on no screen. */
-const MAX_REPEATS = 4_096;
+/**
+ * The largest screen that is kept, in characters each way: none of these machines has a larger one, and a client may say
+ * anything of its own.
+ */
+const MAX_SIZE = 132;
 
 interface SavedCursor {
   readonly row: number;
@@ -55,7 +58,7 @@ export class MachineScreen {
         if (intermediate === '') this.#sequence(mark, numbers, final);
       },
     });
-    this.#grid = new Grid(columns, rows, () => this.#painter.scroll());
+    this.#grid = new Grid(fitting(columns), fitting(rows), () => this.#painter.scroll());
     this.#painter = new Painter(machine, this.#grid);
   }
 
@@ -67,7 +70,9 @@ export class MachineScreen {
   }
 
   /** The size that the program is told has changed. */
-  resize(columns: number, rows: number): void {
+  resize(toldColumns: number, toldRows: number): void {
+    const columns = fitting(toldColumns);
+    const rows = fitting(toldRows);
     if (columns === this.#grid.columns && rows === this.#grid.rows) return;
     this.#grid.resize(columns, rows);
     this.#other = undefined;
@@ -191,7 +196,8 @@ export class MachineScreen {
         this.#pen.select(numbers);
         break;
       case 'b':
-        for (let left = Math.min(first, MAX_REPEATS); left > 0; left--) this.#print(this.#last);
+        // A line is what it is for; a screenful for six bytes is not.
+        for (let left = Math.min(first, grid.columns); left > 0; left--) this.#print(this.#last);
         break;
       case 'h':
       case 'l':
@@ -307,6 +313,8 @@ const GRID_SEQUENCES: Readonly<Record<string, (grid: Grid, number: number, fill:
   S: (grid, n, fill) => grid.scrollUp(atLeastOne(n), fill),
   T: (grid, n, fill) => grid.scrollDown(atLeastOne(n), fill),
 };
+
+const fitting = (size: number): number => Math.min(size, MAX_SIZE);
 
 /** A number that was left out, and 0, is 1. */
 function atLeastOne(number: number): number {
