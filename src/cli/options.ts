@@ -144,7 +144,7 @@ export const serveOptions = {
   compatibility: {
     argument: 'strict|tolerant',
     parse: values.choice('strict', 'tolerant'),
-    default: 'tolerant',
+    default: 'strict',
     help: 'a client that asks again for what is on: strict ignores it (RFC 1143), tolerant answers once more',
   },
   compression: { ...flag, help: 'offer compression to clients that know MCCP2 and MCCP3; never under TLS' },

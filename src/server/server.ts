@@ -55,8 +55,8 @@ export interface ServerOptions {
    */
   readonly compression?: boolean;
   /**
-   * What becomes of a client's request for what is on already: `'strict'` ignores it, as RFC 1143 has it; `'tolerant'`, the
-   * default, answers it, for there are clients that wait, but never an answer to that answer.
+   * What becomes of a client's request for what is on already: `'strict'`, the default, ignores it, as RFC 1143 has it;
+   * `'tolerant'` answers it, for there are clients that wait, but never an answer to that answer.
    */
   readonly compatibility?: Compatibility;
 }
@@ -108,7 +108,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const table = optionTable(options.environ, options.options);
     // Whoever brings a CHARSET of their own proposes what they like.
     if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(this.#encoding);
-    const { compression = false, compatibility = 'tolerant' } = options;
+    const { compression = false, compatibility = 'strict' } = options;
     check(typeof compression === 'boolean', 'compression must be a boolean');
     check(compatibility === 'strict' || compatibility === 'tolerant', "compatibility must be 'strict' or 'tolerant'");
     // Frozen, so that all sessions share it.

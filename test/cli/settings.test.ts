@@ -46,7 +46,7 @@ const defaults: ServeSettings = {
   maxSessions: 1_000,
   idleTimeout: 0,
   sessionTimeout: 0,
-  compatibility: 'tolerant',
+  compatibility: 'strict',
   compression: false,
   workers: 1,
   logLevel: 'info',
