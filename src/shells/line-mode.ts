@@ -18,6 +18,8 @@ import { onTerminal } from './on-terminal.ts';
 
 /** For so long, in milliseconds, a terminal has to be in ICANON, and nobody to type, before the client is told to edit. */
 const REST_MS = 100;
+/** A program that comes to ICANON without a word is looked for after that time, and twice as long each time, up to this. */
+const LAST_LOOK_MS = 3_200;
 /**
  * So long after a program has set the modes, in milliseconds, the client is told what has time, and EXTPROC is set. Programs
  * set them several times in a row, or look whether they got what they wanted (`stty` does); and whoever sets one sets them all.
@@ -42,9 +44,9 @@ const ECHO_MS = 2;
  *
  * EXTPROC is on from the client's acknowledgement of EDIT on, for what comes before it in the stream was not edited; and off
  * again when ICANON is off or the client has left EDIT. Who leaves ICANON, or switches echo off, is followed at once. Who
- * enters it is followed
- * when it has lasted, and at the beginning of a line: a shell with an editor of its own (readline) leaves and enters it
- * around each command, and to switch the client in the middle of what is being typed would leave half a line on either side.
+ * enters it is followed when it has lasted, and at the beginning of a line: a shell with an editor of its own (readline)
+ * leaves and enters it around each command, and to switch the client in the middle of what is being typed would leave half a
+ * line on either side.
  * Where EXTPROC is off, changes are found with the output that goes with them, or when somebody has typed.
  *
  * Our BINARY is off in EDIT: GNU telnet would print the echo of a line's end, which is its own then, without CR.
@@ -211,15 +213,24 @@ export class LineMode {
   /** Somebody has typed, or the terminal has come to ICANON. */
   #touch(): void {
     if (this.#edits || this.#declines) return;
-    if (this.#rest === undefined) this.#rest = setTimeout(() => onTerminal(() => this.#rested()), REST_MS);
-    else this.#rest.refresh();
+    clearTimeout(this.#rest);
+    this.#restFor(REST_MS);
   }
 
-  #rested(): void {
+  #restFor(ms: number): void {
+    this.#rest = setTimeout(() => onTerminal(() => this.#rested(ms)), ms);
+  }
+
+  #rested(ms: number): void {
     this.#rest = undefined;
     this.look();
     // A look that has found ICANON has begun the time anew.
-    if (this.#canonical && this.#rest === undefined && !this.#inLine && !this.#edits) this.#enter();
+    if (this.#rest !== undefined || this.#edits) return;
+    if (!this.#canonical) {
+      if (ms < LAST_LOOK_MS) this.#restFor(2 * ms);
+    } else if (!this.#inLine) {
+      this.#enter();
+    }
   }
 
   #enter(): void {

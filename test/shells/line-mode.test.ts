@@ -131,6 +131,20 @@ test('a program that leaves and enters ICANON around something short is let alon
   assert.deepEqual(await said(3), ['WONT ECHO', 'WONT BINARY', `MODE ${EDIT | TRAPSIG}`]);
 });
 
+test('a program that enters ICANON without a word is found out', async () => {
+  await using host = await hostScript(
+    'stty raw -echo; echo ok; read -r x; sleep 0.3; stty sane; read -r x; echo "<$x>"',
+  );
+  const { wire, said, acknowledge } = await connect(host);
+  await using _ = wire;
+  await wire.expect('ok\n');
+  wire.send('go\n');
+  assert.deepEqual(await said(3), ['WONT ECHO', 'WONT BINARY', `MODE ${EDIT | TRAPSIG}`]);
+  acknowledge();
+  wire.send('line\n');
+  await wire.expect('<line>');
+});
+
 test('EXTPROC that a program takes away comes back, and what it has put back later goes', async () => {
   await using host = await hostScript(COMMANDS);
   const { wire, said, acknowledge } = await editing(host);
