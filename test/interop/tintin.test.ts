@@ -4,8 +4,7 @@ import { startBashServer } from '../support/programs.ts';
 import { Terminal, type TerminalOptions } from '../support/tmux.ts';
 import { requireTool } from '../support/tools.ts';
 
-// TinTin++, a MUD client: it draws the server's text itself and sends what is typed by lines, as commands of its own language:
-// a semicolon parts them, a backslash is its own escape.
+// TinTin++, a MUD client: it draws the server's text itself and sends what is typed by lines.
 
 const TIMEOUT = { timeout: 60_000 };
 
@@ -33,7 +32,7 @@ test('TinTin++: size, terminal type, text by lines, UTF-8', TIMEOUT, async () =>
 test('TinTin++: colours', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await openTinTin(server.port);
-  await term.type("printf 'plain \\\\033[31mred\\\\033[0m \\\\033[1\\;34mblue\\\\033[0m\\\\n'\r");
+  await term.type("printf 'plain \\033[31mred\\033[0m \\033[1;34mblue\\033[0m\\n'\r");
   await term.waitFor(/\nplain red blue\nready\$$/);
   const screen = await term.capture({ colours: true });
   assert.match(screen, /\nplain \x1b\[31mred\x1b\[39m \x1b\[1m\x1b\[34mblue/);
@@ -71,7 +70,8 @@ test('TinTin++: compressed both ways (MCCP2, MCCP3)', TIMEOUT, async () => {
   await term.resize(101, 37);
   await server.waitForLog(/received SB NAWS 101x37/);
   await term.type('stty size\r');
-  await term.waitFor(/\n37 101\nready\$$/);
+  // (bash may draw its prompt again after a change of size, and TinTin++ then has it twice.)
+  await term.waitFor(/\n37 101\n(ready\$ ?)+$/);
   await term.type('exit\r');
   await term.waitFor(/\nexit\n?#SESSION 't' DIED\./);
   const { groups } = await server.waitForLog(/ended: .* in (?<in>\d+) B, out (?<out>\d+) kB/);
