@@ -52,7 +52,7 @@ test('the table of options has all options, and what each end does with them', a
   const nothing = { encoding: 'UTF-8', own: [], environ: new Map<string, string>(), terminal: {} };
   const speed = { transmit: 9_600, receive: 9_600 };
   const terminal = { type: 'xterm', columns: 80, rows: 24, speed, display: 'host:0', location: 'here' };
-  const full = clientTable({ ...nothing, terminal, environ: new Map([['LANG', 'C']]) });
+  const full = clientTable({ ...nothing, terminal, environ: new Map([['LANG', 'C']]), compression: true });
   const bare = clientTable(nothing);
   const of = (definitions: readonly OptionDefinition[], code: number) =>
     definitions.find(definition => definition.code === code);
