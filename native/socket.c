@@ -6,6 +6,8 @@
 #include "telpty.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -27,6 +29,20 @@ static napi_value js_set_oob_inline(napi_env env, napi_callback_info info) {
   int on = 1;
   if (!get_fd(env, info, 1, args, &fd)) return NULL;
   return js_int(env, setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on) < 0 ? -errno : 0);
+}
+
+/* limitUnsent(fd, bytes): how much that the network has not taken yet the system accepts; 0, or a negative errno */
+static napi_value js_limit_unsent(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  int32_t fd;
+  uint32_t bytes;
+  if (!get_fd(env, info, 2, args, &fd) || napi_get_value_uint32(env, args[1], &bytes) != napi_ok) return NULL;
+#ifdef TCP_NOTSENT_LOWAT
+  const int limit = (int)bytes;
+  return js_int(env, setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &limit, sizeof limit) < 0 ? -errno : 0);
+#else
+  return js_int(env, -ENOPROTOOPT);
+#endif
 }
 
 static napi_value js_is_oob_inline(napi_env env, napi_callback_info info) {
@@ -67,6 +83,7 @@ static napi_value js_peer_state(napi_env env, napi_callback_info info) {
 
 void socket_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "setOobInline", js_set_oob_inline);
+  export_function(env, exports, "limitUnsent", js_limit_unsent);
   export_function(env, exports, "isOobInline", js_is_oob_inline);
   export_function(env, exports, "sendUrgent", js_send_urgent);
   export_function(env, exports, "peerState", js_peer_state);

@@ -220,6 +220,7 @@ export interface Addon {
   lookupUser(name: string | number): User | number;
   localeAvailable(name: string): boolean;
   setOobInline(fd: number): number;
+  limitUnsent(fd: number, bytes: number): number;
   isOobInline(fd: number): boolean;
   peerState(fd: number): number;
   sendUrgent(fd: number, bytes: Uint8Array): number;
@@ -291,6 +292,17 @@ export function systemError(number: number): { name: string; text: string } {
  */
 export function setOobInline(fd: number): boolean {
   return (load()?.setOobInline(fd) ?? -1) === 0;
+}
+
+/**
+ * Limits how much of what is sent on a TCP socket the system takes before the network has taken the rest (TCP_NOTSENT_LOWAT).
+ *
+ * @param fd the descriptor of a connected or listening socket; on Linux those that are accepted inherit it.
+ * @param bytes 1 to 4294967295.
+ * @returns whether it is set; false without the addon, and on systems without it.
+ */
+export function limitUnsent(fd: number, bytes: number): boolean {
+  return (load()?.limitUnsent(fd, bytes) ?? -1) === 0;
 }
 
 /** What {@link peerState} finds. */

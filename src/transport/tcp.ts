@@ -1,10 +1,16 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { isAvailable, setOobInline } from '../pty/binding.ts';
+import { isAvailable, limitUnsent, setOobInline } from '../pty/binding.ts';
 import { Connection } from './connection.ts';
 import { StreamTransport, type Transport } from './transport.ts';
 
 /** How long a connection may be silent before the kernel asks whether the peer still lives, in milliseconds. */
 export const KEEPALIVE_MS = 60_000;
+
+/**
+ * Output that the system takes though the network does not, in bytes: enough for a fast one to be busy with while we make
+ * more, and not the megabytes that it would take, behind which a prompt comes late for who cannot skip them (by a Synch).
+ */
+const UNSENT_BYTES = 512 * 1024;
 
 /** Where to listen for plain TCP connections. */
 export interface TcpListenOptions {
@@ -79,6 +85,8 @@ export function listenForOthers(
     server.listen({ host: options.host ?? '127.0.0.1', port: options.port, backlog: options.backlog ?? 1024 }, () => {
       server.removeListener('error', reject);
       keepUrgentDataInLine(server);
+      const fd = descriptor(server);
+      if (fd !== undefined) limitUnsent(fd, UNSENT_BYTES);
       resolve(server);
     });
   });

@@ -67,6 +67,15 @@ test('a client whose system takes urgent data away loses nothing of what comes b
   assert.match(wire.text(), /[y\r\n](\^C)?the prompt/);
 });
 
+test('little of a flood waits in the system for a client that does not read: not all can skip it', async () => {
+  await using host = await hostScript(FLOOD);
+  await using wire = await host.connect(XTERM);
+  await stall(host, wire);
+  const [session] = host.server.sessions;
+  // What was sent and waits at the client counts, too.
+  assert.ok(session!.undelivered < 2 * 2 ** 20, `${session!.undelivered} bytes`);
+});
+
 test('a client that has never spoken Telnet is sent no mark', async () => {
   await using host = await hostScript(FLOOD, { negotiationTimeout: 1 });
   await using wire = await host.connect({ silent: true });
