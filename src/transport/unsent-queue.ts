@@ -36,7 +36,9 @@ export class UnsentQueue {
   /** Takes a copy of what is left of `bytes` behind the `taken` first ones, which have gone out. */
   push(bytes: Uint8Array, taken: number, kind: SendKind): void {
     const splitsPair = kind === 'data' && pairSplitAt(bytes, taken);
-    this.#entries.push({ bytes: Buffer.from(bytes.subarray(taken)), kind, taken: 0, splitsPair });
+    // Of a mark it matters whether it has begun to go out.
+    const from = kind === 'urgent' ? 0 : taken;
+    this.#entries.push({ bytes: Buffer.from(bytes.subarray(from)), kind, taken: taken - from, splitsPair });
     this.#length += bytes.length - taken;
   }
 

@@ -121,6 +121,29 @@ test('LINEMODE: the server says who edits, which keys are special, and gets comm
   }),
 );
 
+test('LINEMODE: a server that names the keys of the prompt does not keep the user', TIMEOUT, () =>
+  withPeer(async (term, wire) => {
+    wire.negotiate(DO, OPT.LINEMODE);
+    await wire.expectNegotiation(WILL, OPT.LINEMODE);
+    wire.subnegotiate(OPT.LINEMODE, [1, 3]);
+    // SLC: IP is the escape key, ABORT is "c", EC "l", EL "o", EOF "s".
+    const keys: readonly (readonly [number, number])[] = [
+      [3, 0x1d],
+      [7, 0x63],
+      [10, 0x6c],
+      [11, 0x6f],
+      [8, 0x73],
+    ];
+    for (const [name, key] of keys) {
+      wire.subnegotiate(OPT.LINEMODE, [3, name, 2, key]);
+      await wire.expectEvent(e => e.type === 'subnegotiation' && [...e.payload].join() === `3,${name},130,${key}`);
+    }
+    await command(term, 'close');
+    await wire.untilEnd();
+    assert.equal(await term.exitStatus(), 0);
+  }),
+);
+
 test('the prompt: its commands, what it refuses, and the output that waits meanwhile', TIMEOUT, () =>
   withPeer(async (term, wire) => {
     wire.negotiate(WILL, OPT.ECHO);

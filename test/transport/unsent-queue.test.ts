@@ -170,3 +170,12 @@ test('a mark that waits is replaced by the next, so that any number of them cost
   assert.equal(queue.discardData(IAC), 0);
   assert.deepEqual([...queue.next()!.bytes], [DM]);
 });
+
+test('a mark of which the kernel has taken the first byte is finished', () => {
+  const queue = new UnsentQueue();
+  queue.push(Uint8Array.of(IAC, DM), 1, 'urgent');
+  queue.push(Buffer.from('text'), 0, 'data');
+  assert.equal(queue.discardData(IAC), 4);
+  assert.deepEqual(queue.next(), { bytes: Buffer.of(DM), kind: 'urgent' });
+  assert.equal(queue.length, 1);
+});

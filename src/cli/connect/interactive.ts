@@ -171,7 +171,7 @@ export class Interactive implements Controls {
   }
 
   #adapt(): void {
-    if (this.#prompt.isOpen) this.#terminal.apply(COOKED, undefined);
+    if (this.#prompt.isOpen) this.#terminal.apply(COOKED, undefined, true);
     else this.#terminal.apply(this.#discipline, this.#escapeKey);
   }
 

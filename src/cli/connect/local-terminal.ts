@@ -14,7 +14,7 @@ export class LocalTerminal {
   /** Undefined without the addon: then Node's raw mode has to do, and in lines the escape key works at their end. */
   readonly #tty: Tty | undefined;
   /** What has been set last. */
-  #last: { discipline: Discipline; escapeKey: number | undefined } | undefined;
+  #last: { discipline: Discipline; escapeKey: number | undefined; isOurs: boolean } | undefined;
   /** Whether somebody else may have the terminal now. */
   #isGiven = false;
   /** Keys that the server has named (SLC), which are used instead of the user's own. */
@@ -38,30 +38,33 @@ export class LocalTerminal {
 
   /** The key that means the end of a file; `null` if there is none. */
   get endOfFile(): number | null {
-    return this.#keys.veof ?? this.#tty?.found.veof ?? END_OF_FILE;
+    return (this.#last?.isOurs ? undefined : this.#keys.veof) ?? this.#tty?.found.veof ?? END_OF_FILE;
   }
 
   /** Takes over keys that the server has named. */
   useKeys(keys: TerminalControls): void {
     this.#keys = { ...this.#keys, ...keys };
-    if (this.#last !== undefined) this.apply(this.#last.discipline, this.#last.escapeKey);
+    this.#applyLast();
   }
 
   /**
    * Sets the terminal. The escape key has to arrive when it is pressed, also in the middle of a line, and the key for the
    * end of a file as a byte, not as the end of standard input, which could not be read again: so both are made keys that end
-   * a line.
+   * a line. Whatever the server has named: it can neither take the escape key away nor, where what is typed `isOurs`, the
+   * letters of the command that ends the connection.
    */
-  apply(discipline: Discipline, escapeKey: number | undefined): void {
-    this.#last = { discipline, escapeKey };
+  apply(discipline: Discipline, escapeKey: number | undefined, isOurs = false): void {
+    this.#last = { discipline, escapeKey, isOurs };
     this.#isGiven = false;
     if (this.#tty === undefined) {
       this.#stdin.setRawMode(!discipline.edit);
       return;
     }
     const { edit, echo, signals, flow } = discipline;
-    const own = edit ? Object.entries(this.#keys).filter(([name]) => !TAKEN.has(name as TerminalControl)) : [];
-    const keys = Object.fromEntries(own);
+    const named = edit && !isOurs ? Object.entries(this.#keys) : [];
+    const keys = Object.fromEntries(
+      named.filter(([name, key]) => !TAKEN.has(name as TerminalControl) && key !== escapeKey),
+    );
     if (edit) {
       const line = { veol: escapeKey ?? null, veol2: this.endOfFile, veof: null };
       this.#tty.set({ ...keys, icanon: true, iexten: true, icrnl: true, echo, isig: signals, ixon: flow, ...line });
@@ -76,7 +79,11 @@ export class LocalTerminal {
   reapply(): void {
     // Not where it was not given back: then these would be our own modes.
     if (this.#isGiven) this.#tty?.look();
-    if (this.#last !== undefined) this.apply(this.#last.discipline, this.#last.escapeKey);
+    this.#applyLast();
+  }
+
+  #applyLast(): void {
+    if (this.#last !== undefined) this.apply(this.#last.discipline, this.#last.escapeKey, this.#last.isOurs);
   }
 
   /** Gives the terminal back as it was. */
