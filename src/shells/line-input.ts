@@ -19,8 +19,6 @@ export class LineInput {
   readonly #pty: Pty;
   readonly #done: () => void;
   #lines: Uint8Array[] = [];
-  /** Whether the last piece was no whole line. */
-  #inLine = false;
   #timer: NodeJS.Timeout | undefined;
   #wait = FIRST_LOOK_MS;
   /** Whether the terminal has not taken all that it was given. */
@@ -52,7 +50,6 @@ export class LineInput {
   /** Forgets what was not typed yet. */
   discard(): void {
     this.#lines = [];
-    this.#inLine = false;
     this.#stop();
   }
 
@@ -63,23 +60,23 @@ export class LineInput {
     return rest;
   }
 
-  /** Lines with what ends them, and ends of files by themselves. */
+  /**
+   * Lines with what ends them, and ends of files by themselves; also behind the beginning of a line. For the key that only
+   * has such a beginning read, clients send what was typed and no end of file.
+   */
   #split(bytes: Uint8Array, { veof, veol, veol2 }: Modes): Uint8Array[] {
     const pieces: Uint8Array[] = [];
     let begin = 0;
     bytes.forEach((byte, at) => {
       if (byte === veof) {
         if (at > begin) pieces.push(bytes.subarray(begin, at));
-        // Behind the beginning of a line it would only have that read as it is, which it is in any case.
-        else if (!this.#inLine) pieces.push(bytes.subarray(at, at + 1));
+        pieces.push(bytes.subarray(at, at + 1));
       } else if (byte === LF || byte === veol || byte === veol2) {
         pieces.push(bytes.subarray(begin, at + 1));
       } else {
-        this.#inLine = true;
         return;
       }
       begin = at + 1;
-      this.#inLine = false;
     });
     if (begin < bytes.length) pieces.push(bytes.subarray(begin));
     return pieces;
