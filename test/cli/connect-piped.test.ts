@@ -52,7 +52,8 @@ for (const { name, type, start } of [
   test(`a script through a pipe, and all of its output, with ${name}`, async () => {
     await using server = await start();
     const { stdin, done } = telpty(['127.0.0.1', server.port]);
-    stdin.end('echo a"b"c; sleep 0.2\nseq 20000 | tail -1; echo "$TERM"\nexit 3\n');
+    // (GNU telnetd loses what is printed just before the end.)
+    stdin.end('echo a"b"c; sleep 0.2\nseq 20000 | tail -1; echo "$TERM"; sleep 1\nexit 3\n');
     const { status, stdout, stderr } = await done;
     assert.match(stdout, /abc\r\n/);
     assert.match(stdout, new RegExp(`20000\r\n${type}\r\n`));
