@@ -117,3 +117,20 @@ test('a client that asks for ECHO itself has it at once, and may refuse it later
   assert.ok(!wire.text().includes('two\r\n'));
   assert.deepEqual(said(wire, OPT.ECHO), [WILL, WONT]);
 });
+
+test('an echo that the program has switched off stays off when the client wants ours again', async () => {
+  for (const off of ['-echo', '-icanon -echo']) {
+    await using host = await hostScript(
+      `stty ${off}; echo ok; head -c 2 > /dev/null; stty -a | grep -ow -- '-*echo'; echo end`,
+    );
+    await using wire = await host.connect(XTERM);
+    await wire.expect('ok\r\n');
+    wire.negotiate(DONT, OPT.ECHO);
+    await wire.expectNegotiation(WONT, OPT.ECHO);
+    wire.negotiate(DO, OPT.ECHO);
+    await wire.until(() => said(wire, OPT.ECHO).length === 3);
+    wire.type('x\r');
+    await wire.expect('-echo\r\nend');
+    assert.ok(!wire.text().includes('x'));
+  }
+});
