@@ -136,7 +136,9 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#lines?.stop();
     this.#output.flush();
     this.#send(this.#translation?.way?.end());
+    const prompt = this.#prompt?.take();
     this.#prompt?.stop();
+    if (prompt !== undefined && prompt.length > 0 && session.writable) session.send(prompt);
     for (const [event, listener] of Bridge.#sessionListeners) session.off(event, listener);
     session.join(undefined);
     session.consume(undefined);
@@ -244,6 +246,7 @@ export class Bridge implements SessionConsumer, PtyUser {
   /** @internal The terminal has dropped its output. */
   flushed(): void {
     this.#output.discard();
+    this.#prompt?.take();
     this.#stale ??= new StaleOutput(this.#session);
     if (this.#stale.skip(this.#aborting)) this.#translation?.way?.outputLost();
     this.#aborting = false;
@@ -276,7 +279,8 @@ export class Bridge implements SessionConsumer, PtyUser {
   #send(bytes: Uint8Array | undefined): void {
     if (bytes === undefined || bytes.length === 0 || !this.#session.writable) return;
     // What is not taken at once waits in the kernel, in one piece, and not here, in as many as the program makes.
-    if (!this.#session.send(bytes)) this.#pty.hold();
+    const ready = this.#prompt?.pass(bytes) ?? bytes;
+    if (ready.length > 0 && !this.#session.send(ready)) this.#pty.hold();
     this.#prompt?.touch();
   }
 
