@@ -65,7 +65,8 @@ export class Bridge implements SessionConsumer, PtyUser {
   readonly #options: BridgeOptions;
   readonly #output: SynchronizedOutput;
   readonly #prompt: PromptMark | undefined;
-  readonly #startedWithEcho: boolean;
+  /** Set while the terminal's echo is off because the client wants none of us: whether that was in ICANON. */
+  #echoTakenIn: { readonly icanon: boolean } | undefined;
   readonly #translation: Translation | undefined;
   #resize: ResizeThrottle | undefined;
   #eraseKey: EraseKey | undefined;
@@ -95,7 +96,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#output = new SynchronizedOutput(bytes => this.#show(bytes));
     this.#prompt = mode.mayPrompt && !options.neverSendGa ? new PromptMark(session, mode.goAhead) : undefined;
     this.#eraseKey = mode.learnErase ? new EraseKey(pty, erase) : undefined;
-    this.#startedWithEcho = echo;
+    if (!echo) this.#echoTakenIn = { icanon: true };
     this.#translation = translation;
     bridges.set(session, this);
     bridges.set(pty, this);
@@ -135,7 +136,9 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#lines?.stop();
     this.#output.flush();
     this.#send(this.#translation?.way?.end());
+    const prompt = this.#prompt?.take();
     this.#prompt?.stop();
+    if (prompt !== undefined && prompt.length > 0 && session.writable) session.send(prompt);
     for (const [event, listener] of Bridge.#sessionListeners) session.off(event, listener);
     session.join(undefined);
     session.consume(undefined);
@@ -210,7 +213,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     const rows = dimension(session.terminal.rows, pty.rows);
     if (columns !== pty.cols || rows !== pty.rows) this.#resized(columns, rows);
     const echo = terminalEchoes(session);
-    if (this.#options.mode.echoFollows && echo !== this.#startedWithEcho) onTerminal(() => pty.setModes({ echo }));
+    if (echo === (this.#echoTakenIn !== undefined)) this.#followEcho(echo);
     if (this.#options.lineMode && LineMode.isOffered(session)) this.#begin(LineMode);
     else this.#beginLocalLines();
   }
@@ -243,6 +246,7 @@ export class Bridge implements SessionConsumer, PtyUser {
   /** @internal The terminal has dropped its output. */
   flushed(): void {
     this.#output.discard();
+    this.#prompt?.take();
     this.#stale ??= new StaleOutput(this.#session);
     if (this.#stale.skip(this.#aborting)) this.#translation?.way?.outputLost();
     this.#aborting = false;
@@ -275,7 +279,8 @@ export class Bridge implements SessionConsumer, PtyUser {
   #send(bytes: Uint8Array | undefined): void {
     if (bytes === undefined || bytes.length === 0 || !this.#session.writable) return;
     // What is not taken at once waits in the kernel, in one piece, and not here, in as many as the program makes.
-    if (!this.#session.send(bytes)) this.#pty.hold();
+    const ready = this.#prompt?.pass(bytes) ?? bytes;
+    if (ready.length > 0 && !this.#session.send(ready)) this.#pty.hold();
     this.#prompt?.touch();
   }
 
@@ -329,10 +334,27 @@ export class Bridge implements SessionConsumer, PtyUser {
       if (event.enabled) this.#begin(LineMode);
       else this.#endLineMode();
     } else if (event.option === Option.ECHO && event.side === 'local' && !this.#clientEchoes) {
-      // RFC 857: whoever has echo enabled does it. A client that takes it over must not see everything twice.
-      const isFinal = !this.#session.telnet.isPending(Option.ECHO, 'local');
-      if (this.#options.mode.echoFollows && isFinal) onTerminal(() => this.#pty.setModes({ echo: event.enabled }));
+      if (!this.#session.telnet.isPending(Option.ECHO, 'local')) this.#followEcho(event.enabled);
     }
+  }
+
+  /**
+   * RFC 857: whoever has echo enabled does it. A client that takes it over must not see everything twice; nor, when it gives
+   * it back, a password, or the keys of a program that shows them itself.
+   */
+  #followEcho(enabled: boolean): void {
+    if (!this.#options.mode.echoFollows) return;
+    onTerminal(() => {
+      const { echo, icanon } = this.#pty.modes();
+      const taken = this.#echoTakenIn;
+      if (!enabled) {
+        if (echo) this.#echoTakenIn = { icanon: icanon === true };
+        this.#pty.setModes({ echo: false });
+      } else if (taken !== undefined) {
+        this.#echoTakenIn = undefined;
+        if (taken.icanon === icanon) this.#pty.setModes({ echo: true });
+      }
+    });
   }
 
   /** Whether it echoes by itself, and ECHO has another meaning for it. */

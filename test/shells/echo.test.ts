@@ -66,15 +66,20 @@ for (const types of [
   ['SOME-MUD-CLIENT', 'XTERM-256COLOR', 'MTTS 9'],
 ]) {
   test(`${types[0]} is not told of ECHO, is not echoed to, and is offered EOR for its prompts`, async () => {
-    await using host = await hostScript(SCRIPT);
+    await using host = await hostScript(`${SCRIPT.replace('read', "printf '> '; read")}; printf bye`);
     await using wire = await host.connect({ ttype: types, size: [80, 24], accept: [OPT.EOR], refuse: [OPT.BINARY] });
     await wire.expect('ok\r\n');
     await wire.expectNegotiation(WILL, OPT.EOR);
+    // In one packet: TinTin++ shows an empty prompt where the mark comes later.
+    await wire.until(() => wire.text().includes('> '));
+    assert.ok(wire.raw.bytes.subarray(-4).equals(Buffer.from('> \xff\xef', 'latin1')));
     wire.type('one\r\n');
     await wire.expect('got <one>\r\n');
-    await wire.until(() => wire.events.some(event => event.type === 'command' && event.command === CMD.EOR));
+    await wire.expect(Buffer.from('> \xff\xef', 'latin1'));
+    wire.send([CMD.IAC, CMD.EOF]);
+    await wire.untilEnd();
     assert.deepEqual(said(wire, OPT.ECHO), []);
-    assert.equal(wire.text(), 'ok\r\ngot <one>\r\n');
+    assert.equal(wire.text(), 'ok\r\n> got <one>\r\n> bye');
   });
 }
 
@@ -116,4 +121,21 @@ test('a client that asks for ECHO itself has it at once, and may refuse it later
   await wire.expect('got <two>');
   assert.ok(!wire.text().includes('two\r\n'));
   assert.deepEqual(said(wire, OPT.ECHO), [WILL, WONT]);
+});
+
+test('an echo that the program has switched off stays off when the client wants ours again', async () => {
+  for (const off of ['-echo', '-icanon -echo']) {
+    await using host = await hostScript(
+      `stty ${off}; echo ok; head -c 2 > /dev/null; stty -a | grep -ow -- '-*echo'; echo end`,
+    );
+    await using wire = await host.connect(XTERM);
+    await wire.expect('ok\r\n');
+    wire.negotiate(DONT, OPT.ECHO);
+    await wire.expectNegotiation(WONT, OPT.ECHO);
+    wire.negotiate(DO, OPT.ECHO);
+    await wire.until(() => said(wire, OPT.ECHO).length === 3);
+    wire.type('x\r');
+    await wire.expect('-echo\r\nend');
+    assert.ok(!wire.text().includes('x'));
+  }
 });
