@@ -2,8 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
 import { selfSigned } from '../support/certificates.ts';
 import { Peer } from '../support/peer.ts';
@@ -151,7 +155,6 @@ test('what cannot be meant is one line, and status 2', async () => {
     stderr: 'telpty: connect: no HOST given (telpty connect [options] HOST [PORT])\n',
   };
   assert.deepEqual(await telpty([]).done, nowhere);
-  assert.equal((await telpty(['--record', 'x', 'localhost']).done).status, 2);
   const { status, stdout } = await telpty(['--help']).done;
   assert.equal(status, 0);
   assert.match(stdout, /^Usage: telpty connect /);
@@ -198,5 +201,44 @@ test('TLS is verified, unless told not to', async () => {
     assert.deepEqual(careless, { status: 0, stdout: 'welcome\r\n', stderr: '' });
     server.close();
     await once(server, 'close');
+  }
+});
+
+test('a recording has what the server sent, in time, and is for its owner; a file that exists stays as it is', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'telpty-record-'));
+  const file = join(directory, 'session.cast');
+  try {
+    await withPeer(['--record', file, '--term', 'vt220'], async ({ done }, wire) => {
+      const bytes = Buffer.from('gr\u00fc\u00dfe\x1b[1m\r\n');
+      wire.send([...bytes.subarray(0, 3)]);
+      while (!(existsSync(file) && readFileSync(file, 'utf8').includes('gr'))) await turn();
+      wire.send([...bytes.subarray(3)]);
+      wire.halfClose();
+      assert.equal((await done).status, 0);
+    });
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    const [header, ...events] = readFileSync(file, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line));
+    const { timestamp, ...rest } = header;
+    assert.ok(Math.abs(timestamp - Date.now() / 1000) < 3600);
+    assert.deepEqual(rest, { version: 2, width: 80, height: 24, env: { TERM: 'vt220' } });
+    const times = events.map(([time]) => time);
+    assert.deepEqual(
+      times,
+      times.toSorted((one: number, other: number) => one - other),
+    );
+    assert.ok(events.every(([, type]) => type === 'o'));
+    assert.equal(events.map(([, , text]) => text).join(''), 'gr\u00fc\u00dfe\x1b[1m\r\n');
+    const before = readFileSync(file);
+    await withPeer(['--record', file], async ({ done }) => {
+      const { status, stderr } = await done;
+      assert.equal(status, 1);
+      assert.equal(stderr, `telpty: cannot record to ${file}: it exists; name another file, or remove it\n`);
+    });
+    assert.deepEqual(readFileSync(file), before);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
   }
 });

@@ -5,9 +5,11 @@ import { connect } from '../../client/connect.ts';
 import { TelptyError } from '../../errors.ts';
 import { flowControl, linemode, specialCharactersOf } from '../../protocol/index.ts';
 import { systemError } from '../../pty/binding.ts';
+import { AsciicastWriter } from '../../recording/asciicast.ts';
 import type { Session } from '../../session/session.ts';
 import { isTerminalName } from '../../shells/environment.ts';
 import { escapeText } from '../../shells/escape.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../shells/resize.ts';
 import type { TerminalOptions } from './discipline.ts';
 import { Interactive } from './interactive.ts';
 import { LocalTerminal } from './local-terminal.ts';
@@ -31,15 +33,19 @@ export async function runConnect(settings: ConnectSettings): Promise<void> {
     const terminal = new LocalTerminal(process.stdin);
     const options = terminalOptions(terminal);
     const session = await open(settings, local, options);
+    const recorded = record(session, settings);
     const { mode, escapeKey, host } = settings;
     const interactive = new Interactive({ session, terminal, options, mode, escapeKey, local });
     interactive.say(`Connected to ${escapeText(host)}.`);
     if (escapeKey !== undefined) interactive.say(`Escape character is '${caret(escapeKey)}'.`);
     await interactive.run();
+    recorded();
     finish(session);
   } else {
     const session = await open(settings, local);
+    const recorded = record(session, settings);
     await runPiped(session, settings.encoding === undefined ? undefined : local);
+    recorded();
     finish(session);
   }
   // What the reader of a pipe has not taken yet.
@@ -78,6 +84,34 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
     encoding: encoding ?? local,
     options: own,
   });
+}
+
+/**
+ * Begins a recording, where one was asked for. Returns what ends it.
+ *
+ * @throws TelptyError `ERR_RUNTIME` where the file cannot be made
+ */
+function record(session: Session, { record: file, term }: ConnectSettings): () => void {
+  if (file === undefined) return () => {};
+  const { stdout, stdin } = process;
+  const size = () => [stdout.columns || DEFAULT_COLUMNS, stdout.rows || DEFAULT_ROWS] as const;
+  const [columns, rows] = size();
+  const start = { columns, rows, term: term ?? terminalType(stdin.isTTY) };
+  let writer: AsciicastWriter;
+  try {
+    writer = new AsciicastWriter(file, start, ({ message }) => process.stderr.write(`telpty: ${message}\n`));
+  } catch (error) {
+    session.destroy();
+    throw error;
+  }
+  const untap = session.tap({ input: bytes => writer.output(bytes, session.encoding) });
+  const resized = () => writer.resize(...size());
+  stdout.on('resize', resized);
+  return () => {
+    untap();
+    stdout.off('resize', resized);
+    writer.end();
+  };
 }
 
 /** A program that reads pipes has no use for escape sequences. */

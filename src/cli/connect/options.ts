@@ -42,6 +42,11 @@ export const connectOptions = {
     repeatable: true,
     help: 'a variable to tell a server that asks; nothing else is told',
   },
+  record: {
+    argument: 'FILE',
+    parse: values.text,
+    help: 'record what the server sends, in asciicast v2 (asciinema), to a new file that only you can read',
+  },
   help: { ...flag, help: 'show this' },
 } as const satisfies OptionTable;
 

@@ -19,6 +19,8 @@ export interface ConnectSettings {
   /** The byte of the key. Undefined: none. */
   readonly escapeKey: number | undefined;
   readonly sendEnv: readonly string[];
+  /** The file. Undefined: no recording. */
+  readonly record: string | undefined;
 }
 
 /**
@@ -48,6 +50,7 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
     term: values.term,
     escapeKey: values.escape,
     sendEnv: values['send-env'],
+    record: values.record,
   };
 }
 

@@ -1,0 +1,87 @@
+/** Recordings in asciicast v2, the format of asciinema: a header, and a line of JSON an event. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { decoder, type StreamDecoder } from '../charset/index.ts';
+import { TelptyError } from '../errors.ts';
+
+/** Where a recording begins. */
+export interface RecordingStart {
+  /** The window's size in characters, 1 to 65535. */
+  readonly columns: number;
+  readonly rows: number;
+  /** The terminal's type, for `TERM`. */
+  readonly term: string;
+}
+
+/**
+ * Writes what a terminal is shown to a new file, which only its owner can read: passwords are not in it where nobody shows
+ * them, but much else that is private may be.
+ *
+ * Each event is written at once, and waited for: nothing is lost however the process ends, and nothing piles up. So this is
+ * for a client, not for a server.
+ */
+export class AsciicastWriter {
+  readonly #file: string;
+  readonly #began = performance.now();
+  readonly #failed: (error: TelptyError) => void;
+  #decoder: { encoding: string; decoder: StreamDecoder } | undefined;
+  /** Undefined once it is over. */
+  #fd: number | undefined;
+
+  /**
+   * @param failed is called at most once, when no more can be written; the recording ends there.
+   * @throws TelptyError `ERR_RUNTIME` if the file exists, or cannot be made
+   */
+  constructor(file: string, { columns, rows, term }: RecordingStart, failed: (error: TelptyError) => void) {
+    this.#file = file;
+    this.#failed = failed;
+    try {
+      this.#fd = openSync(file, 'wx', 0o600);
+    } catch (error) {
+      const { code = 'unknown' } = error as NodeJS.ErrnoException;
+      const why = code === 'EEXIST' ? 'it exists; name another file, or remove it' : code;
+      throw new TelptyError('ERR_RUNTIME', `cannot record to ${file}: ${why}`, { file, errno: code });
+    }
+    const timestamp = Math.floor(Date.now() / 1000);
+    this.#line({ version: 2, width: columns, height: rows, timestamp, env: { TERM: term } });
+  }
+
+  /**
+   * Something was shown.
+   *
+   * @param bytes lent.
+   * @param encoding their character set; a character may be cut between two calls.
+   */
+  output(bytes: Uint8Array, encoding: string): void {
+    if (this.#decoder?.encoding !== encoding) this.#decoder = { encoding, decoder: decoder(encoding) };
+    const text = this.#decoder.decoder.write(bytes);
+    if (text !== '') this.#event('o', text);
+  }
+
+  /** The window has a new size, in characters. */
+  resize(columns: number, rows: number): void {
+    this.#event('r', `${columns}x${rows}`);
+  }
+
+  /** The end. After it nothing is written. */
+  end(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+
+  #event(type: 'o' | 'r', data: string): void {
+    const seconds = Math.round((performance.now() - this.#began) * 1000) / 1e6;
+    this.#line([seconds, type, data]);
+  }
+
+  #line(value: unknown): void {
+    if (this.#fd === undefined) return;
+    try {
+      writeSync(this.#fd, `${JSON.stringify(value)}\n`);
+    } catch (error) {
+      const { code = 'unknown' } = error as NodeJS.ErrnoException;
+      this.end();
+      const message = `the recording to ${this.#file} ends here: ${code}`;
+      this.#failed(new TelptyError('ERR_RUNTIME', message, { file: this.#file, errno: code }));
+    }
+  }
+}
