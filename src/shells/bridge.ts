@@ -16,6 +16,7 @@ import { PromptMark } from './prompt-mark.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
 import { StaleOutput } from './stale-output.ts';
 import { SynchronizedOutput } from './synchronized-output.ts';
+import { TerminalEcho } from './terminal-echo.ts';
 import type { Translation } from './translation.ts';
 
 /** The last output of a program waits for a client that takes none of it at most this long, in milliseconds. */
@@ -65,8 +66,8 @@ export class Bridge implements SessionConsumer, PtyUser {
   readonly #options: BridgeOptions;
   readonly #output: SynchronizedOutput;
   readonly #prompt: PromptMark | undefined;
-  /** Set while the terminal's echo is off because the client wants none of us: whether that was in ICANON. */
-  #echoTakenIn: { readonly icanon: boolean } | undefined;
+  /** In modes where the terminal's echo follows the client. */
+  readonly #echo: TerminalEcho | undefined;
   readonly #translation: Translation | undefined;
   #resize: ResizeThrottle | undefined;
   #eraseKey: EraseKey | undefined;
@@ -96,7 +97,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#output = new SynchronizedOutput(bytes => this.#show(bytes));
     this.#prompt = mode.mayPrompt && !options.neverSendGa ? new PromptMark(session, mode.goAhead) : undefined;
     this.#eraseKey = mode.learnErase ? new EraseKey(pty, erase) : undefined;
-    if (!echo) this.#echoTakenIn = { icanon: true };
+    this.#echo = mode.echoFollows ? new TerminalEcho(pty, echo) : undefined;
     this.#translation = translation;
     bridges.set(session, this);
     bridges.set(pty, this);
@@ -212,8 +213,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     const columns = dimension(session.terminal.columns, pty.cols);
     const rows = dimension(session.terminal.rows, pty.rows);
     if (columns !== pty.cols || rows !== pty.rows) this.#resized(columns, rows);
-    const echo = terminalEchoes(session);
-    if (echo === (this.#echoTakenIn !== undefined)) this.#followEcho(echo);
+    onTerminal(() => this.#echo?.follow(terminalEchoes(session)));
     if (this.#options.lineMode && LineMode.isOffered(session)) this.#begin(LineMode);
     else this.#beginLocalLines();
   }
@@ -334,27 +334,8 @@ export class Bridge implements SessionConsumer, PtyUser {
       if (event.enabled) this.#begin(LineMode);
       else this.#endLineMode();
     } else if (event.option === Option.ECHO && event.side === 'local' && !this.#clientEchoes) {
-      if (!this.#session.telnet.isPending(Option.ECHO, 'local')) this.#followEcho(event.enabled);
+      if (!this.#session.telnet.isPending(Option.ECHO, 'local')) onTerminal(() => this.#echo?.follow(event.enabled));
     }
-  }
-
-  /**
-   * RFC 857: whoever has echo enabled does it. A client that takes it over must not see everything twice; nor, when it gives
-   * it back, a password, or the keys of a program that shows them itself.
-   */
-  #followEcho(enabled: boolean): void {
-    if (!this.#options.mode.echoFollows) return;
-    onTerminal(() => {
-      const { echo, icanon } = this.#pty.modes();
-      const taken = this.#echoTakenIn;
-      if (!enabled) {
-        if (echo) this.#echoTakenIn = { icanon: icanon === true };
-        this.#pty.setModes({ echo: false });
-      } else if (taken !== undefined) {
-        this.#echoTakenIn = undefined;
-        if (taken.icanon === icanon) this.#pty.setModes({ echo: true });
-      }
-    });
   }
 
   /** Whether it echoes by itself, and ECHO has another meaning for it. */
