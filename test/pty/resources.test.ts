@@ -1,11 +1,26 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { addon } from '../../src/pty/binding.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
 import { closed, held, inNode, isAlive, readAll, run, startWorker, until, zombies } from './support.ts';
+
+/** What our descriptors are open on. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap(fd => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      // That of the directory itself, which is closed again.
+      return [];
+    }
+  });
+}
 
 async function spawnMany(count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
@@ -22,11 +37,12 @@ test('500 programs leave no descriptor, thread or zombie', async () => {
   await spawnMany(2);
   const first = spawnPty('cat').resume();
   await Promise.all([first.hangup(), closed(first)]);
+  // The pool may have a file of /proc open yet, for the hangup; and tsx, which runs the tests, looks through its cache.
+  const passing = new RegExp(`^(/proc|${tmpdir()}/tsx-[^/]+)(/|$)`);
+  while (openFiles().some(path => passing.test(path))) await turn();
   const before = held();
   await spawnMany(500);
-  const after = held();
-  // (The pool may have had /proc open for the hangup when the others were counted.)
-  assert.ok(after.fds <= before.fds && after.threads <= before.threads, JSON.stringify({ before, after }));
+  assert.deepEqual(held(), before);
   assert.deepEqual(zombies(), []);
   assertNothingHeld();
 });
