@@ -146,6 +146,9 @@ test('the terminal is given back as it was, however the session ends', { timeout
   await using telnetd = await Telnetd.start('/bin/sh -i');
   await using killed = await openFromShell(telnetd.port);
   await killed.waitFor(/[#$]$/);
+  // Once this is answered everything sent before has been read: one killed with unread input would reset the connection.
+  await killed.type('echo settled\r');
+  await killed.waitFor(/\nsettled\n/);
   process.kill(telnetd.pids[0]!, 'SIGKILL');
   await assertRestored(killed, 0);
   await using peer = await Peer.listen();
