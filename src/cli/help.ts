@@ -1,6 +1,7 @@
 /** What `telpty help` prints; the options come from the tables that also parse them. */
 import { connectOptions } from './connect/options.ts';
-import { type OptionSpec, type OptionTable, serveOptions } from './options.ts';
+import type { OptionSpec, OptionTable } from './options.ts';
+import { serveOptions } from './serve-options/index.ts';
 
 /** The column where descriptions begin. */
 const descriptionColumn = 28;

@@ -3,47 +3,32 @@ import { readFileSync } from 'node:fs';
 import type { Limits } from '../pty/index.ts';
 import { evaluate, splitArguments } from './arguments.ts';
 import { readConfig } from './config.ts';
-import { serveOptions } from './options.ts';
+import type { OptionValues } from './options.ts';
+import { serveOptions } from './serve-options/index.ts';
 import { usage } from './values.ts';
 
 /** How much is logged. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** The settings of `telpty serve`. Times are in milliseconds; 0 is "off" where the option says so. */
-export interface ServeSettings {
-  readonly host: string;
-  readonly port: number;
-  readonly mode: 'character' | 'raw' | 'line';
-  readonly linemode: 'auto' | 'never';
-  /** Canonical name. */
-  readonly encoding: string;
-  /** `client`, or a canonical name. */
-  readonly programEncoding: string;
-  readonly term: string;
-  readonly negotiationTimeout: number;
-  readonly neverSendGa: boolean;
-  readonly cwd: string | undefined;
+/** `idle-timeout`: `idleTimeout`. */
+type Camel<Name extends string> = Name extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : Name;
+
+type Values = OptionValues<typeof serveOptions>;
+
+/** Options that become something other than a setting of their name. */
+type Special = 'config' | 'help' | 'env' | 'pass-env' | 'rlimit';
+
+/** The settings of `telpty serve`: its options' values. Times are in milliseconds; 0 is "off" where the option says so. */
+export type ServeSettings = { readonly [Name in Exclude<keyof Values, Special> as Camel<Name>]: Values[Name] } & {
   /** Of `--env` and `--pass-env`, the former over the latter. */
   readonly env: Readonly<Record<string, string>>;
-  readonly acceptEnv: readonly string[];
-  readonly user: string | undefined;
+  /** Of `--rlimit`. */
   readonly limits: Limits;
-  readonly sizeEnv: boolean;
-  readonly killTimeout: number;
-  readonly linger: number;
-  readonly maxSessions: number;
-  readonly idleTimeout: number;
-  readonly sessionTimeout: number;
-  readonly compatibility: 'strict' | 'tolerant';
-  readonly compression: boolean;
-  /** Processes that share the port. */
-  readonly workers: number;
-  readonly logLevel: LogLevel;
-  /** Undefined: as standard error is. */
-  readonly logFormat: 'pretty' | 'json' | undefined;
   /** The program as it was named, and its arguments. Undefined: the login shell. */
   readonly program: { readonly name: string; readonly args: readonly string[] } | undefined;
-}
+};
 
 /** What the settings are read from, beside the arguments. */
 export interface SettingsSources {
@@ -74,35 +59,19 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     const value = environment[variable];
     return value === undefined ? [] : [[variable, value] as const];
   });
+  const { config: _config, help: _help, env, 'pass-env': _names, rlimit, ...others } = values;
   return {
-    host: values.host,
-    port: values.port,
-    mode: values.mode,
-    linemode: values.linemode,
-    encoding: values.encoding,
-    programEncoding: values['program-encoding'],
-    term: values.term,
-    negotiationTimeout: values['negotiation-timeout'],
-    neverSendGa: values['never-send-ga'],
-    cwd: values.cwd,
-    env: Object.fromEntries([...passed, ...values.env]),
+    ...(Object.fromEntries(
+      Object.entries(others).map(([option, value]) => [camel(option), value]),
+    ) as unknown as ServeSettings),
+    env: Object.fromEntries([...passed, ...env]),
     acceptEnv: [...new Set(values['accept-env'])],
-    user: values.user,
-    limits: Object.fromEntries(values.rlimit),
-    sizeEnv: values['size-env'],
-    killTimeout: values['kill-timeout'],
-    linger: values.linger,
-    maxSessions: values['max-sessions'],
-    idleTimeout: values['idle-timeout'],
-    sessionTimeout: values['session-timeout'],
-    compatibility: values.compatibility,
-    compression: values.compression,
-    workers: values.workers,
-    logLevel: values['log-level'],
-    logFormat: values['log-format'],
+    limits: Object.fromEntries(rlimit),
     program: name === undefined ? undefined : { name, args },
   };
 }
+
+const camel = (option: string) => option.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
 /** Whether only this machine can reach what listens on this address. */
 export function isLoopback(host: string): boolean {

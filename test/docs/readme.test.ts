@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { connectOptions } from '../../src/cli/connect/options.ts';
-import { type OptionTable, serveOptions } from '../../src/cli/options.ts';
+import type { OptionTable } from '../../src/cli/options.ts';
+import { serveOptions } from '../../src/cli/serve-options/index.ts';
 import { document, table } from './markdown.ts';
 
 const text = document('README.md');

@@ -1,8 +1,6 @@
 /** The options of `telpty connect`. */
-import type { OptionTable } from '../options.ts';
+import { flag, helpOption, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
-
-const flag = { parse: values.boolean, default: 'false' } as const;
 
 export const connectOptions = {
   tls: { ...flag, help: 'speak TLS; the certificate is verified' },
@@ -47,7 +45,7 @@ export const connectOptions = {
     parse: values.text,
     help: 'record what the server sends, in asciicast v2 (asciinema), to a new file that only you can read',
   },
-  help: { ...flag, help: 'show this' },
+  help: helpOption,
 } as const satisfies OptionTable;
 
 /** `^]`, `^?`, `~`, `none`: the byte that the key sends. */

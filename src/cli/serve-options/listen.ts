@@ -1,0 +1,20 @@
+/** Where and how clients are listened for. */
+import type { OptionTable } from '../options.ts';
+import * as values from '../values.ts';
+
+export const listenOptions = {
+  host: { argument: 'ADDR', parse: values.host, default: '127.0.0.1', help: 'the address to listen on' },
+  port: { argument: 'N', parse: values.port, default: '6023', help: 'the port to listen on; 0 picks a free one' },
+  workers: {
+    argument: 'N|auto',
+    parse: values.workers,
+    default: '1',
+    help: 'processes that share the port; auto: one for each CPU that may be used',
+  },
+  config: {
+    argument: 'FILE',
+    parse: values.text,
+    commandLineOnly: true,
+    help: 'read options by their long names from a JSON or YAML file; the command line wins; `program` there is a list',
+  },
+} as const satisfies OptionTable;

@@ -1,0 +1,47 @@
+/** What surrounds the program. */
+import { flag, type OptionTable } from '../options.ts';
+import * as values from '../values.ts';
+
+export const programOptions = {
+  cwd: { argument: 'DIR', parse: values.text, defaultWords: 'current', help: "the program's working directory" },
+  env: {
+    argument: 'NAME=VALUE',
+    parse: values.envAssignment,
+    repeatable: true,
+    pairs: true,
+    help: 'set for the program',
+  },
+  'pass-env': {
+    argument: 'NAME',
+    parse: values.envName,
+    repeatable: true,
+    help: "pass on from the server's own environment",
+  },
+  'accept-env': {
+    argument: 'NAME',
+    parse: values.acceptableEnvName,
+    repeatable: true,
+    help: 'accept from the client, beside the built-in list',
+  },
+  user: {
+    argument: 'NAME',
+    parse: values.text,
+    defaultWords: "the server's user",
+    help: 'run the program as this user; needs root',
+  },
+  rlimit: {
+    argument: 'NAME=SOFT[:HARD]',
+    parse: values.resourceLimit,
+    repeatable: true,
+    pairs: true,
+    help: 'limit a resource: cpu=60, as=512M, nproc=64, nofile=256, core=0, as=unlimited',
+  },
+  'size-env': { ...flag, help: 'also export LINES and COLUMNS (they pin curses programs to the first size)' },
+  'kill-timeout': { argument: 'T', parse: values.duration(), default: '1s', help: 'between SIGHUP and SIGKILL' },
+  linger: {
+    argument: 'T',
+    parse: values.duration(),
+    default: '500ms',
+    help: 'after the client closed its sending half: how long the program may go on',
+  },
+} as const satisfies OptionTable;
