@@ -17,9 +17,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef __linux__
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 /* On 32-bit systems the plain names are the calls of the 16-bit days. */
@@ -41,6 +43,67 @@ static int set_limit(const struct limit *limit) {
   const uint64_t values[2] = {limit->soft, limit->hard}; /* struct rlimit64 */
   return (int)syscall(SYS_prlimit64, 0, limit->resource, values, NULL);
 }
+
+/* Puts this process into a cgroup by its cgroup.procs; 0 there is who writes. */
+static int join_cgroup(const char *procs) {
+  int fd = open(procs, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  int result = write(fd, "0", 1) == 1 ? 0 : -1, error = errno;
+  close(fd);
+  errno = error;
+  return result;
+}
+
+/*
+ * Where the kernel groups processes by session (sched_autogroup(7), which most are built with), it is the group's niceness that
+ * counts against others, and a program here is a group of its own. It is not everywhere, and unprivileged a server may set
+ * it ten times a second only; the process's own niceness is set in any case.
+ */
+static void set_group_nice(int nice) {
+  int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  char text[4], *end = text + sizeof text, *p = end;
+  for (int rest = nice < 0 ? -nice : nice; p == end || rest > 0; rest /= 10) *--p = (char)('0' + rest % 10);
+  if (nice < 0) *--p = '-';
+  while (write(fd, p, (size_t)(end - p)) < 0 && errno == EINTR) {
+  }
+  close(fd);
+}
+
+/*
+ * Who possesses a keyring has the rights to its keys, whatever the user, and the server's passes through setuid and exec. The
+ * calls that are refused are those of kernels without keys and of containers, where there is none to be had either.
+ */
+static int leave_keyring(void) {
+  enum { JOIN_SESSION_KEYRING = 1 };
+  if (syscall(SYS_keyctl, JOIN_SESSION_KEYRING, NULL, 0, 0, 0) >= 0) return 0;
+  return errno == ENOSYS || errno == EPERM || errno == EACCES ? 0 : -1;
+}
+
+/* No capability is handed on by exec because the server was started with it (to open a low port, for one). */
+static int drop_ambient_capabilities(void) {
+#ifndef PR_CAP_AMBIENT
+#define PR_CAP_AMBIENT 47
+#define PR_CAP_AMBIENT_CLEAR_ALL 4
+#endif
+  int result = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  return result < 0 && errno == EINVAL ? 0 : result; /* before Linux 4.3 there are none */
+}
+
+/*
+ * A change from root to another user takes all of them, but not with all of securebits(7), and not from a server that is no root
+ * itself and may change users: CAP_SETUID would be left, and the change could be undone.
+ */
+static int drop_capabilities(void) {
+  const struct {
+    uint32_t version;
+    int pid;
+  } header = {.version = 0x20080522, .pid = 0}; /* _LINUX_CAPABILITY_VERSION_3 */
+  const uint32_t none[6] = {0};                 /* effective, permitted and inheritable, twice 32 of each */
+  return (int)syscall(SYS_capset, &header, none);
+}
+
+static int set_no_new_privs(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 /*
  * All dispositions to the default. exec itself resets what is caught, but not what is ignored (Node ignores SIGPIPE), and no
@@ -65,6 +128,22 @@ static int set_uid(uid_t uid) { return setuid(uid); }
 static int set_limit(const struct limit *limit) {
   const struct rlimit values = {.rlim_cur = (rlim_t)limit->soft, .rlim_max = (rlim_t)limit->hard};
   return setrlimit(limit->resource, &values);
+}
+
+static int join_cgroup(const char *procs) {
+  (void)procs;
+  errno = ENOSYS;
+  return -1;
+}
+
+static void set_group_nice(int nice) { (void)nice; }
+static int leave_keyring(void) { return 0; }
+static int drop_ambient_capabilities(void) { return 0; }
+static int drop_capabilities(void) { return 0; }
+
+static int set_no_new_privs(void) {
+  errno = ENOSYS;
+  return -1;
 }
 
 static void reset_dispositions(void) {
@@ -99,6 +178,18 @@ static void close_others_on_exec(void) {
     int flags = fcntl(fd, F_GETFD);
     if (flags >= 0 && !(flags & FD_CLOEXEC)) fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
   }
+}
+
+/*
+ * Node.js raises its soft limit of descriptors to the hard one when it starts, and what it was is not to be known any more. A
+ * program must not inherit that: select() takes no descriptor above 1023, and not a few programs close all that there could
+ * be. So it has the number that systems start with, unless the plan says otherwise.
+ */
+static int set_usual_descriptors(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= 1024) return 0;
+  limit.rlim_cur = 1024;
+  return setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /*
@@ -165,22 +256,38 @@ static void check(int result, struct report *report, enum step step) {
  * Turns this process into the program of `plan` on the terminal `slave`, or tells `report` which step failed, and exits.
  * Descriptors are above 2. All signals must be blocked. With `last` not -1 the table of descriptors is the parent's, too.
  *
- * The order matters: limits first, since raising one needs privileges; groups before gid before uid, each losing the right to
- * the one before; the directory last, entered as the user it is for.
+ * The order matters: into the cgroup first, so that all that follows is on its account; limits and niceness before the
+ * identity, since raising one needs privileges; groups before gid before uid, each losing the right to the one before; then
+ * what is left of privileges; the directory last, entered as the user it is for.
+ *
+ * A change of the user makes the memory, which until exec is the server's as well, undumpable (the kernel's precaution: nobody
+ * of that user may trace the child meanwhile). The server stays so: to take that back would open the door that is closed here
+ * for a start on another thread.
  */
 _Noreturn void child_main(const struct plan *plan, int slave, int last, struct report *report) {
   if (last >= 0) check(leave_table(last), report, STEP_UNSHARE);
+  if (plan->cgroup != NULL) check(join_cgroup(plan->cgroup), report, STEP_CGROUP);
   check(setsid(), report, STEP_SETSID);
   check(ioctl(slave, TIOCSCTTY, 0), report, STEP_CTTY);
   for (int fd = 0; fd <= 2; fd++) check(dup2(slave, fd), report, STEP_CTTY);
   close_others_on_exec();
 
+  check(set_usual_descriptors(), report, STEP_RLIMIT);
   for (size_t i = 0; i < plan->nlimits; i++) check(set_limit(&plan->limits[i]), report, STEP_RLIMIT);
+  if (plan->renice) {
+    check(setpriority(PRIO_PROCESS, 0, plan->nice), report, STEP_NICE);
+    set_group_nice(plan->nice);
+  }
+  if (plan->umask >= 0) umask((mode_t)plan->umask);
+  check(drop_ambient_capabilities(), report, STEP_CAPABILITIES);
   if (plan->identity) {
+    check(leave_keyring(), report, STEP_KEYRING);
     check(set_groups(plan->ngroups, plan->groups), report, STEP_SETGROUPS);
     check(set_gid(plan->gid), report, STEP_SETGID);
     check(set_uid(plan->uid), report, STEP_SETUID);
+    if (plan->uid != 0) check(drop_capabilities(), report, STEP_CAPABILITIES);
   }
+  if (plan->no_new_privs) check(set_no_new_privs(), report, STEP_NO_NEW_PRIVS);
   if (plan->cwd != NULL) check(chdir(plan->cwd), report, STEP_CHDIR);
 
   reset_dispositions();

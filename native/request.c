@@ -72,6 +72,15 @@ bool plan_from_js(napi_env env, napi_value request, struct plan *plan) {
 
   if (!member(env, request, "cwd", 1, &data, &length)) return false;
   if (length > 0) plan->cwd = data;
+  if (!member(env, request, "cgroup", 1, &data, &length)) return false;
+  if (length > 0) plan->cgroup = data;
+
+  if (!member(env, request, "attributes", 4, &data, &length) || length < 4) return false;
+  const int32_t *attributes = data;
+  plan->umask = attributes[0];
+  plan->renice = attributes[1] != 0;
+  plan->nice = attributes[2];
+  plan->no_new_privs = attributes[3] != 0;
 
   if (!member(env, request, "terminal", 4, &data, &length) || length < 7) return false;
   const uint32_t *terminal = data;

@@ -14,8 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const step_names[STEPS] = {"open",      "winsize", "termios", "fork",  "setsid", "ctty", "rlimit",
-                                       "setgroups", "setgid",  "setuid",  "chdir", "exec",   "unshare"};
+const char *const step_names[STEPS] = {"open",    "winsize", "termios",      "fork",       "cgroup", "setsid",
+                                       "ctty",    "rlimit",  "nice",         "keyring",    "setgroups", "setgid",
+                                       "setuid",  "capabilities", "no_new_privs", "chdir", "exec",   "unshare"};
 
 #ifndef __linux__
 static int set_flags(int fd) {

@@ -129,8 +129,8 @@ struct conn {
 
 /* The steps of a start, in order; their names are in spawn.c. */
 enum step {
-  STEP_OPEN, STEP_WINSIZE, STEP_TERMIOS, STEP_FORK, STEP_SETSID, STEP_CTTY, STEP_RLIMIT,
-  STEP_SETGROUPS, STEP_SETGID, STEP_SETUID, STEP_CHDIR, STEP_EXEC,
+  STEP_OPEN, STEP_WINSIZE, STEP_TERMIOS, STEP_FORK, STEP_CGROUP, STEP_SETSID, STEP_CTTY, STEP_RLIMIT, STEP_NICE,
+  STEP_KEYRING, STEP_SETGROUPS, STEP_SETGID, STEP_SETUID, STEP_CAPABILITIES, STEP_NO_NEW_PRIVS, STEP_CHDIR, STEP_EXEC,
   STEP_UNSHARE, /* never seen: the start goes another way */
   STEPS
 };
@@ -147,6 +147,7 @@ struct plan {
   char **script;     /* "/bin/sh", a free place for the path, argv[1]…: for a file the kernel cannot execute (ENOEXEC) */
   char **envp;       /* NULL at the end */
   const char *cwd;   /* or NULL */
+  const char *cgroup; /* the cgroup.procs of where the program belongs, or NULL */
   unsigned short cols, rows;
   const uint32_t *words; /* c_iflag, c_oflag, c_cflag, c_lflag, speed */
   const int16_t *cc;     /* NCCS entries; -1: as the system has it */
@@ -157,6 +158,10 @@ struct plan {
   size_t ngroups;
   struct limit *limits;
   size_t nlimits;
+  int umask;         /* -1: the server's */
+  bool renice;       /* whether `nice` is to be set */
+  int nice;
+  bool no_new_privs;
 };
 
 /*

@@ -1,6 +1,6 @@
 /** What has to be found and checked before anything can be served; so that an error shows at once, not at each session. */
 import { statSync } from 'node:fs';
-import { userInfo } from 'node:os';
+import { getPriority, setPriority, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { TelptyError } from '../errors.ts';
 import { addon, localeAvailable } from '../pty/binding.ts';
@@ -26,6 +26,7 @@ export interface Preparation {
 /** @throws TelptyError for what is missing: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`. */
 export function prepare(settings: ServeSettings, log: Log): Preparation {
   const user = settings.user === undefined ? undefined : findUser(settings.user);
+  checkPrivileges(settings);
   const program = servedProgram(settings, user);
   const cwd = settings.cwd === undefined ? undefined : findDirectory(settings.cwd);
   // Without it every session would fail; better now than then.
@@ -46,6 +47,23 @@ function findUser(name: string): User {
     throw new TelptyError('ERR_RUNTIME', `--user: only root can run programs as ${escapeText(name)}`);
   }
   return user;
+}
+
+/** What would else fail at each start. */
+function checkPrivileges({ nice, noNewPrivs }: ServeSettings): void {
+  if (noNewPrivs && process.platform !== 'linux') {
+    throw new TelptyError('ERR_RUNTIME', '--no-new-privs: only Linux has it');
+  }
+  const own = getPriority();
+  if (nice === undefined || nice >= own) return;
+  try {
+    // Whether one may is a matter of user, capabilities and limits; so it is tried. The way back is always open.
+    setPriority(nice);
+    setPriority(own);
+  } catch (error) {
+    const message = `--nice: only root can run programs at ${nice}, the server has ${own}`;
+    throw new TelptyError('ERR_RUNTIME', message, { cause: error });
+  }
 }
 
 function servedProgram(settings: ServeSettings, user: User | undefined): ServedProgram {

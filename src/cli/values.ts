@@ -153,6 +153,19 @@ export function envAssignment(value: string): [name: string, value: string] {
   return [envName(value.slice(0, equals)), content];
 }
 
+/** Permissions in octal. */
+export function umask(value: string): number {
+  if (/^0?[0-7]{1,3}$/.test(value)) return Number.parseInt(value, 8);
+  throw usage(`${shown(value)} is not a umask (octal: 077, 022, 0)`);
+}
+
+/** How much a process gives way to others. */
+export function niceness(value: string): number {
+  const number = /^[-+]?\d{1,2}$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= -20 && number <= 19) return number;
+  throw usage(`${shown(value)} is not a whole number (-20 to 19)`);
+}
+
 /** The name of a limit, as in `setrlimit(2)` without RLIMIT_. */
 export type LimitName = keyof Limits;
 

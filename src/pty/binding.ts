@@ -35,6 +35,10 @@ export interface SpawnRequest {
   readonly identity: Uint32Array;
   /** resource, soft, hard; resource, soft, hard; … `Infinity` is RLIM_INFINITY. */
   readonly limits: Float64Array;
+  /** The path of `cgroup.procs` of the cgroup that the program is put into; empty: the server's. */
+  readonly cgroup: Buffer;
+  /** umask or -1; whether there is a niceness, and which; whether no_new_privs is to be set. */
+  readonly attributes: Int32Array;
   /** Filled in: on success the process id; on failure the error number and the index of the step in `Addon.steps`. */
   readonly result: Int32Array;
 }

@@ -57,8 +57,22 @@ export interface PtyOptions {
   readonly gid?: number | undefined;
   /** The supplementary groups. Default where `gid` is given: only `gid`. */
   readonly groups?: readonly number[] | undefined;
-  /** Limits of resources, set before the identity changes. */
+  /**
+   * Limits of resources, set before the identity changes. Without `nofile` the soft limit is 1,024 where it is more: Node.js
+   * raises its own to the hard one, and programs that use `select()` do not survive that.
+   */
   readonly limits?: Limits | undefined;
+  /** The permissions that files of the program are made without, 0–0o777. Default: the server's. */
+  readonly umask?: number | undefined;
+  /** Niceness, -20 (first) to 19 (last). Less than the server's own needs a privilege. Default: the server's. */
+  readonly nice?: number | undefined;
+  /**
+   * Whether set-user-ID programs and file capabilities give the program and its children nothing (`no_new_privs`, Linux): no
+   * `sudo`, no `su`, no `ping` on some systems. Default: where the program runs as a user that is named here, on Linux.
+   */
+  readonly noNewPrivs?: boolean | undefined;
+  /** The directory of a cgroup (version 2, Linux) that the program is put into. Default: the server's. */
+  readonly cgroup?: string | undefined;
 }
 
 /** Where `execvp` looks when there is no PATH (confstr(_CS_PATH) of glibc). */
@@ -162,6 +176,30 @@ function limits(given: Limits): number[] {
   return triples;
 }
 
+/**
+ * umask, niceness and no_new_privs as the addon has them.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT`.
+ */
+export function programAttributes({ umask, nice, noNewPrivs, user, uid, gid, groups }: PtyOptions): Int32Array {
+  if (umask !== undefined && !(Number.isInteger(umask) && umask >= 0 && umask <= 0o777))
+    throw invalid(`umask must be 0–0o777, not ${umask}`);
+  if (nice !== undefined && !(Number.isInteger(nice) && nice >= -20 && nice <= 19))
+    throw invalid(`nice must be -20–19, not ${nice}`);
+  if (noNewPrivs !== undefined && typeof noNewPrivs !== 'boolean') throw invalid('noNewPrivs must be true or false');
+  const isLinux = process.platform === 'linux';
+  if (noNewPrivs && !isLinux) throw invalid('noNewPrivs: only Linux has it');
+  const named = [user, uid, gid, groups].some(id => id !== undefined);
+  return Int32Array.of(umask ?? -1, nice === undefined ? 0 : 1, nice ?? 0, (noNewPrivs ?? (named && isLinux)) ? 1 : 0);
+}
+
+function cgroupFile(directory: string | undefined): Buffer {
+  if (directory === undefined) return Buffer.alloc(0);
+  if (process.platform !== 'linux') throw invalid('cgroup: only Linux has them');
+  if (!text('cgroup', directory).startsWith('/')) throw invalid('cgroup must be an absolute path');
+  return pack([`${directory}/cgroup.procs`]);
+}
+
 let sane: RawModes | undefined;
 
 /** {@link saneModes} as the system has them, worked out once: every session starts with them. */
@@ -199,6 +237,8 @@ export function spawnRequest(file: string, args: readonly string[], options: Pty
     cc: modes.cc,
     identity: Uint32Array.from(identity(options)),
     limits: Float64Array.from(limits(options.limits ?? {})),
+    cgroup: cgroupFile(options.cgroup),
+    attributes: programAttributes(options),
     result: new Int32Array(2),
   };
 }

@@ -5,6 +5,7 @@ import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { Option } from '../protocol/index.ts';
 import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User } from '../pty/index.ts';
+import { programAttributes } from '../pty/options.ts';
 import type { Session } from '../session/session.ts';
 import { linemodeOption } from '../session/shared-options.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
@@ -48,6 +49,15 @@ export interface PtyShellOptions extends EnvironmentPolicy {
   readonly user?: User | undefined;
   /** Limits on the program's use of resources. */
   readonly limits?: Limits;
+  /** The permissions that files of the program are made without, 0–0o777; default the server's. */
+  readonly umask?: number | undefined;
+  /** Niceness, -20 to 19; less than the server's own needs a privilege. Default the server's. */
+  readonly nice?: number | undefined;
+  /**
+   * Whether set-user-ID programs and file capabilities give the program nothing (`no_new_privs`, Linux). Default: with `user`,
+   * on Linux. `login`, `su` and `sudo` need it off.
+   */
+  readonly noNewPrivs?: boolean | undefined;
   /** What the program finds in `argv[0]`; `-bash` makes a login shell. */
   readonly argv0?: string | undefined;
   /** Between SIGHUP and SIGKILL; default 1,000. */
@@ -106,8 +116,22 @@ export function ptyShell(
 }
 
 const OPTION_NAMES = [
-  ...['mode', 'linemode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'limits', 'argv0', 'killTimeout'],
-  ...['linger', 'onStart', 'onReject', 'term', 'encoding', 'programEncoding', 'locale', 'acceptEnv', 'env', 'sizeEnv'],
+  ...['mode', 'linemode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'limits', 'umask', 'nice'],
+  ...[
+    'noNewPrivs',
+    'argv0',
+    'killTimeout',
+    'linger',
+    'onStart',
+    'onReject',
+    'term',
+    'encoding',
+    'programEncoding',
+    'locale',
+    'acceptEnv',
+    'env',
+    'sizeEnv',
+  ],
 ];
 
 /** What is wrong with the options shows here, once, and not when the first client comes, or goes. */
@@ -124,6 +148,7 @@ function checkOptions(file: string, args: readonly string[], options: PtyShellOp
   check(isTerminalName(term), `'${term}' cannot be a terminal type`);
   for (const name of ['negotiationTimeout', 'killTimeout', 'linger'] as const) checkTime(name, options[name]);
   check(user === undefined || typeof user === 'object', "user must be what lookupUser() of 'telpty/pty' returns");
+  programAttributes(options);
   for (const name of acceptEnv) {
     check(variableName.test(name) && !isForbiddenName(name), `acceptEnv: '${name}' is never taken from a client`);
   }
@@ -217,6 +242,9 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
     argv0: options.argv0,
     user: options.user,
     limits: options.limits ?? {},
+    umask: options.umask,
+    nice: options.nice,
+    noNewPrivs: options.noNewPrivs,
     // IUTF8 makes the erase key take a whole character; in any other set than the one the program is told, it would eat the wrong number of bytes.
     modes: {
       ...mode.terminal,

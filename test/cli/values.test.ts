@@ -139,6 +139,25 @@ const tables: Record<string, Table> = {
     good: [['USER', 'USER']],
     bad: ['', 'LD_PRELOAD', 'PATH', 'A=b', 'BASH_ENV', 'http_proxy', 'a b'],
   },
+  umask: {
+    parse: values.umask,
+    good: [
+      ['077', 0o77],
+      ['0027', 0o27],
+      ['7', 7],
+      ['0', 0],
+    ],
+    bad: ['', '8', '1777', '00777', '0o77', '-1', '7 ', 'u=rwx'],
+  },
+  nice: {
+    parse: values.niceness,
+    good: [
+      ['10', 10],
+      ['-20', -20],
+      ['+5', 5],
+    ],
+    bad: ['', '20', '-21', '1.5', '--1', '1e1', 'low'],
+  },
   rlimit: {
     parse: values.resourceLimit,
     good: [

@@ -36,6 +36,23 @@ export const programOptions = {
     pairs: true,
     help: 'limit a resource: cpu=60, as=512M, nproc=64, nofile=256, core=0, as=unlimited',
   },
+  umask: {
+    argument: 'OCTAL',
+    parse: values.umask,
+    defaultWords: "the server's",
+    help: 'the permissions that files of the program are made without: 077',
+  },
+  nice: {
+    argument: 'N',
+    parse: values.niceness,
+    defaultWords: "the server's",
+    help: '-20 (first) to 19 (last); less than the server has needs root',
+  },
+  'no-new-privs': {
+    parse: values.boolean,
+    defaultWords: 'on with --user',
+    help: 'set-user-ID programs give the program nothing: no sudo, no su, no login (Linux)',
+  },
   'size-env': { ...flag, help: 'also export LINES and COLUMNS (they pin curses programs to the first size)' },
   'kill-timeout': { argument: 'T', parse: values.duration(), default: '1s', help: 'between SIGHUP and SIGKILL' },
   linger: {
