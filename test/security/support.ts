@@ -1,0 +1,165 @@
+/**
+ * What the tests of this directory share: a real `telpty serve` under attack, and what must hold of it afterwards. Attacks
+ * are written in the notation of test/vectors/README.txt, here in hexadecimal and "text": `FF FA 27 00 00 "USER" 01 "x" FF F0`.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync, readlinkSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { octets } from '../protocol/support/notation.ts';
+import { openFds, residentBytes, untilTrue } from '../support/leaks.ts';
+import { type StartOptions, startServer, type TestServer } from '../support/server.ts';
+import { Wire, type WireOptions } from '../support/wire.ts';
+
+/** Bytes of an attack, from the notation. */
+export const bytes = (notation: string): Buffer => Buffer.from(octets(notation));
+
+/** IAC WONT TTYPE, IAC WONT NAWS: nothing more to wait for, the program starts at once. */
+export const START_NOW = bytes('FF FC 18  FF FC 1F');
+
+/** What a client is given: it returns each line, and begins without a delay. */
+export const PROGRAM = ['/bin/cat'];
+
+/** One line of the log. */
+export interface LogRecord {
+  readonly level: number;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+/** A session's program as the kernel tells it. */
+export interface Program {
+  readonly pid: number;
+  readonly environ: Readonly<Record<string, string>>;
+  readonly argv: readonly string[];
+  readonly fds: readonly number[];
+  readonly cwd: string;
+}
+
+const WARN = 40;
+
+/** Descriptor of a socket, for what Node has no call for. */
+export const descriptorOf = (socket: Socket): number => (socket as unknown as { _handle: { fd: number } })._handle.fd;
+
+/**
+ * A server under attack. At the end of its block it must serve an ordinary client as before, hold nothing more than when
+ * it began, have logged nothing that is a warning or an error, end with 0 and give its port back.
+ */
+export class Target implements AsyncDisposable {
+  readonly server: TestServer;
+  /** Whether the C library has the locale is not the attacker's doing. */
+  readonly #expected: RegExp[] = [/^the locale \S+ is not installed/];
+
+  /** Set where the program is none that returns lines: then an ordinary client is one that is served and reads its end. */
+  endsByItself = false;
+
+  readonly #logAt = new WeakMap<Wire, number>();
+
+  private constructor(server: TestServer) {
+    this.server = server;
+  }
+
+  static async start(args: readonly string[] = [], options: StartOptions = {}): Promise<Target> {
+    return new Target(await startServer(args, { program: PROGRAM, ...options }));
+  }
+
+  /** Lets warnings and errors pass whose message matches. */
+  expectLog(message: RegExp): void {
+    this.#expected.push(message);
+  }
+
+  /** The log so far. Fails unless every line is one whole record. */
+  get log(): LogRecord[] {
+    const lines = this.server.stderr.slice(0, this.server.stderr.lastIndexOf('\n') + 1).split('\n');
+    lines.pop();
+    return lines.map(line => JSON.parse(line) as LogRecord);
+  }
+
+  /** A client that says nothing but what it is told to. */
+  async connect(options: WireOptions = { silent: true }): Promise<Wire> {
+    const { length } = this.server.stderr;
+    const wire = await Wire.connect(this.server.port, options);
+    this.#logAt.set(wire, length);
+    return wire;
+  }
+
+  /** Waits for a line of a client's session that matches. Ports come again soon, so older lines are of others. */
+  async logOf(wire: Wire, pattern: RegExp): Promise<RegExpExecArray> {
+    const from = this.#logAt.get(wire) ?? 0;
+    const line = new RegExp(`"remote":"127\\.0\\.0\\.1:${wire.socket.localPort}".*${pattern.source}`);
+    let found: RegExpExecArray | null = null;
+    await untilTrue(
+      () => {
+        found = line.exec(this.server.stderr.slice(from));
+        return found !== null;
+      },
+      10_000,
+      () => `no ${line} in the log:\n${this.server.stderr.slice(from)}`,
+    );
+    return found!;
+  }
+
+  /** Connects, and sends an attack: as one packet, or cut into pieces of `size` bytes that are sent one by one. */
+  async attack(attack: Uint8Array, size = attack.length): Promise<Wire> {
+    const wire = await this.connect();
+    for (let at = 0; at < attack.length; at += size) await wire.sent(attack.subarray(at, at + size));
+    return wire;
+  }
+
+  /** The program of a client, when it has started. */
+  async program(wire: Wire): Promise<Program> {
+    const pid = Number((await this.logOf(wire, /"program":"[^"]*","pid":(\d+)/))[1]);
+    const text = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
+    const variables = text('environ').split('\0').slice(0, -1);
+    return {
+      pid,
+      environ: Object.fromEntries(
+        variables.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+      ),
+      argv: text('cmdline').split('\0').slice(0, -1),
+      fds: [...openFds(pid).keys()].sort(),
+      cwd: readlinkSync(`/proc/${pid}/cwd`),
+    };
+  }
+
+  /** What the program of an attacker is, once the attack has been sent; the connection is closed. */
+  async programAfter(attack: Uint8Array, size?: number): Promise<Program> {
+    await using wire = await this.attack(attack, size);
+    return await this.program(wire);
+  }
+
+  /** Resident memory in bytes. */
+  get memory(): number {
+    return residentBytes(this.server.pid);
+  }
+
+  /** Fails unless an ordinary client gets its program, types a line, reads it twice (echo and `cat`), and leaves. */
+  async servesStill(): Promise<void> {
+    await using wire = await this.connect({ ttype: ['xterm'], size: [80, 24], environ: { LANG: 'C' } });
+    if (!this.endsByItself) {
+      await this.program(wire);
+      wire.type('still here\r');
+      await wire.expect('still here\r\nstill here\r\n');
+      wire.type('\x04');
+    }
+    await wire.untilEnd();
+    await this.logOf(wire, /"exit":0/);
+  }
+
+  /** Fails for a line in the log that is no record, or a warning that nobody expected. */
+  assertCleanLog(): void {
+    const complaints = this.log.filter(
+      ({ level, msg }) => level >= WARN && !this.#expected.some(pattern => pattern.test(msg)),
+    );
+    assert.deepEqual(complaints, []);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.servesStill();
+      await this.server.assertNoLeaks();
+      this.assertCleanLog();
+    } finally {
+      await this.server.stop();
+    }
+  }
+}
