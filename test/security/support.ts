@@ -127,9 +127,28 @@ export class Target implements AsyncDisposable {
     return await this.program(wire);
   }
 
-  /** Resident memory in bytes. */
-  get memory(): number {
-    return residentBytes(this.server.pid);
+  /** How much the server's resident memory grows at most while `attack` goes on, in bytes. */
+  async growth(attack: () => Promise<unknown>): Promise<number> {
+    const before = residentBytes(this.server.pid);
+    let most = before;
+    const look = () => {
+      most = Math.max(most, residentBytes(this.server.pid));
+    };
+    const clock = setInterval(look, 10);
+    try {
+      await attack();
+    } finally {
+      clearInterval(clock);
+    }
+    look();
+    return most - before;
+  }
+
+  /** Fails unless a client that is connected, and may have said whatever it liked, is answered when it asks. */
+  async answers(wire: Wire): Promise<void> {
+    const { length } = wire.raw;
+    wire.send(bytes('FF F6'));
+    await wire.until(() => wire.raw.bytes.subarray(length).includes('[telpty: yes]'));
   }
 
   /** Fails unless an ordinary client gets its program, types a line, reads it twice (echo and `cat`), and leaves. */
