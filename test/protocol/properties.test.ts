@@ -3,68 +3,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type OptionDefinition, type Side, Telnet } from '../../src/protocol/index.ts';
 import { cuts, Recorder } from './support/recorder.ts';
-import { definitionOf } from './support/tables.ts';
+import { CLIENT_WORDS, definitionOf, SERVER_WORDS } from './support/tables.ts';
 
-const SERVER = [
-  'binary',
-  'echo',
-  'sga',
-  'eor',
-  'logout',
-  'ttype-collect',
-  'naws-receive',
-  'new-environ-request=USER,LANG,DISPLAY',
-  'environ-request=USER,TERM',
-  'charset-server=UTF-8,ISO-8859-1',
-  'status',
-  'timing-mark',
-  'linemode-server=EC:127,IP:3,XOFF:19!,AYT:x,FORW1:-',
-  'lflow-control',
-  'tspeed-ask',
-  'xdisploc-ask',
-  'sndloc-receive',
-  'mccp1',
-  'gmcp',
-  'com-port-server=telpty',
-  'msdp',
-  'mssp-provide=NAME:Test',
-  'zmp',
-  'atcp',
-  'mxp',
-  'msp',
-  'aardwolf',
-  'mccp2-server',
-  'mccp3-server',
-].map(definitionOf);
-const CLIENT = [
-  'binary',
-  'echo-both',
-  'sga',
-  'eor',
-  'logout',
-  'ttype-names=XTERM,VT100',
-  'naws-report',
-  'new-environ-offer=USER:joe,LANG:C',
-  'environ-offer=USER:joe',
-  'charset-client=ISO-8859-1,UTF-8',
-  'status',
-  'timing-mark',
-  'gmcp-json',
-  'com-port-client',
-  'msdp',
-  'mssp-receive',
-  'zmp',
-  'atcp',
-  'mxp',
-  'aardwolf',
-  'mccp2-client',
-  'mccp3-client',
-  'linemode-client=EC:8,IP:3,XOFF:5!,AYT:?,FORW1:10',
-  'lflow-obey',
-  'tspeed-is',
-  'xdisploc-is=host:0',
-  'sndloc-is=Lab',
-].map(definitionOf);
+const SERVER = SERVER_WORDS.map(definitionOf);
+const CLIENT = CLIENT_WORDS.map(definitionOf);
 const MUD = [69, 70, 86, 87, 90, 91, 93, 102, 200, 201];
 const CODES = [0, 1, 3, 5, 6, 18, 23, 24, 25, 31, 32, 33, 34, 35, 36, 39, 42, 44, 85, ...MUD, 99, 255];
 

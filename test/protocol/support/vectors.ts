@@ -50,6 +50,11 @@ export function parseVectors(source: string): Vector[] {
   return cases;
 }
 
+/** All that the peer sends in a case. */
+export function vectorInput({ steps }: Vector): Uint8Array {
+  return Uint8Array.from(steps.flatMap(({ mark, text }) => (mark === '>' ? [...octets(text)] : [])));
+}
+
 /** What an `!` line makes the application do. */
 const ACTIONS: Readonly<Record<string, (recorder: Recorder, words: string[], text: string) => void>> = {
   request: ({ telnet }, [name, side, on]) => telnet.request(code(name!), side as Side, on === 'on'),
