@@ -16,7 +16,7 @@ import { flowControlOption, linemodeOption } from '../session/shared-options.ts'
 import { endsLine, keysOfLines, LineInput } from './line-input.ts';
 import { onTerminal } from './on-terminal.ts';
 
-/** For so long, in milliseconds, a terminal has to be in ICANON, and nobody to type, before the client is told to edit. */
+/** For so long, in milliseconds, a terminal has to be in ICANON, with nothing typed or unread, before the client is told to edit. */
 const REST_MS = 100;
 /** A program that comes to ICANON without a word is looked for after that time, and twice as long each time, up to this. */
 const LAST_LOOK_MS = 3_200;
@@ -46,7 +46,7 @@ const ECHO_MS = 2;
  * again when ICANON is off or the client has left EDIT. Who leaves ICANON, or switches echo off, is followed at once. Who
  * enters it is followed when it has lasted, and at the beginning of a line: a shell with an editor of its own (readline)
  * leaves and enters it around each command, and to switch the client in the middle of what is being typed would leave half a
- * line on either side.
+ * line on either side. A program that has not read what was typed ahead is not waiting for a line, however long it takes.
  * Where EXTPROC is off, changes are found with the output that goes with them, or when somebody has typed.
  *
  * Our BINARY is off in EDIT: GNU telnet would print the echo of a line's end, which is its own then, without CR.
@@ -228,6 +228,8 @@ export class LineMode {
     if (this.#rest !== undefined || this.#edits) return;
     if (!this.#canonical) {
       if (ms < LAST_LOOK_MS) this.#restFor(2 * ms);
+    } else if (this.#pty.inputWaiting > 0) {
+      this.#restFor(ms);
     } else if (!this.#inLine) {
       this.#enter();
     }

@@ -219,7 +219,7 @@ describe('telpty serve', { timeout: 60_000 }, () => {
     assert.deepEqual(await closed, [1, null]);
     const pid = Number(/"pid":(\d+)/.exec(output.stderr)?.[1]);
     // The kernel's SIGHUP, which it ignores, would not have ended it.
-    await untilTrue(() => !isAlive(pid), 3_000);
+    await untilTrue(() => !isAlive(pid));
     socket.destroy();
   });
   it('is silent when told', async () => {

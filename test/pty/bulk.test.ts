@@ -19,6 +19,32 @@ async function quiet(): Promise<void> {
   while (lanes() > 0) await turn();
 }
 
+/**
+ * Stops reading a flood, which `read` is given so far, when the thread has it and the program is held up. A program that is
+ * not let run for some milliseconds is quiet, and its terminal the loop's again: then it is read on.
+ */
+async function stopInFlood(pty: Pty, read: (piece: Buffer) => void = () => {}): Promise<void> {
+  const program = () => readFileSync(`/proc/${pty.pid}/status`, 'latin1');
+  do {
+    await new Promise<void>(resolve => {
+      const look = (piece: Buffer) => {
+        read(piece);
+        if (lanes() === 0) return;
+        pty.off('data', look).pause();
+        resolve();
+      };
+      pty.on('data', look).resume();
+    });
+    // It sleeps, and has not run between two looks.
+    let now = '';
+    await untilTrue(() => {
+      const before = now;
+      now = program();
+      return /^State:\tS/m.test(now) && now === before;
+    });
+  } while (lanes() === 0);
+}
+
 test('a flood is read by the thread, and by the loop again when it is over', async () => {
   const pty = spawnPty('sh', ['-c', 'seq 200000; read line; echo "[$line]"; seq 200000; echo done; read line']);
   let seen = 0;
@@ -81,15 +107,9 @@ test('property: whoever stops and goes on whenever, nothing is lost, added or re
 test('a reader that stops in a flood: what is read ahead is bounded, and all of it arrives', async () => {
   const pty = spawnPty('seq', ['400000']);
   let text = '';
-  const chunk = new Promise<void>(resolve => {
-    pty.on('data', function look(piece: Buffer) {
-      text += piece;
-      if (lanes() === 0) return;
-      pty.off('data', look).pause();
-      resolve();
-    });
+  await stopInFlood(pty, piece => {
+    text += piece;
   });
-  await chunk;
   // A second flood comes and goes; for the first, which nobody reads, nothing happens.
   await readAll(spawnPty('seq', ['200000']));
   const kept = pty.readableLength;
@@ -107,13 +127,7 @@ test('a reader that stops in a flood: what is read ahead is bounded, and all of 
 
 test('while nobody reads the floods, the thread sleeps', async () => {
   const pty = spawnPty('yes');
-  await new Promise<void>(resolve => {
-    pty.on('data', function look() {
-      if (lanes() === 0) return;
-      pty.off('data', look).pause();
-      resolve();
-    });
-  });
+  await stopInFlood(pty);
   const tasks = readdirSync('/proc/self/task').map(task => `/proc/self/task/${task}`);
   const thread = tasks.find(task => readFileSync(`${task}/comm`, 'latin1') === 'telpty-bulk\n');
   assert.ok(thread);

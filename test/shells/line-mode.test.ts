@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addon } from '../../src/pty/binding.ts';
 import { type Host, hostScript, XTERM } from '../support/host.ts';
+import { untilTrue } from '../support/leaks.ts';
 import { CMD, OPT, type Wire, type WireEvent } from '../support/wire.ts';
 
 const LINEMODE = 34;
@@ -124,9 +125,10 @@ test('a program that leaves and enters ICANON around something short is let alon
   const { wire, said } = await connect(host);
   await using _ = wire;
   await wire.expect('ok\n');
+  // All of it ahead of the program: as long as it has not read the last line it is not waiting for one, be it ever so slow.
   for (let round = 0; round < 20; round++) wire.send('stty sane; echo between; stty raw -echo; echo again\n');
-  for (let round = 0; round < 20; round++) await wire.expect('again\n');
   wire.send('stty sane; echo sane\n');
+  for (let round = 0; round < 20; round++) await wire.expect('again\n');
   await wire.expect('sane\r\n');
   assert.deepEqual(await said(3), ['WONT ECHO', 'WONT BINARY', `MODE ${EDIT | TRAPSIG}`]);
 });
@@ -326,6 +328,8 @@ test('whatever the program switches, and whenever: no line is lost, doubled or t
     else for (const key of `${line}\r`) await wire.sent(key);
     // Now and then without waiting for the answer.
     if (n % 3 !== 0) await wire.expect(`{line ${n}}`);
+    // And now and then waiting until nothing is left to be read, in ICANON: so it comes to editing.
+    if (n % 35 === 5) await untilTrue(() => edits);
     if (edits !== last) switches++;
     last = edits;
   }

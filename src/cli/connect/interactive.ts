@@ -4,6 +4,7 @@ import type { Session } from '../../session/session.ts';
 import type { Controls } from './commands.ts';
 import { COOKED, type Discipline, describeDiscipline, disciplineOf, type TerminalOptions } from './discipline.ts';
 import { Keyboard } from './keyboard.ts';
+import { Lines } from './lines.ts';
 import type { LocalTerminal } from './local-terminal.ts';
 import { caret } from './options.ts';
 import { Prompt } from './prompt.ts';
@@ -39,12 +40,19 @@ export class Interactive implements Controls {
   readonly #options: TerminalOptions;
   readonly #screen: Screen;
   readonly #keyboard: Keyboard;
+  readonly #lines: Lines;
   readonly #prompt: Prompt;
   #mode: InputMode;
   #escapeKey: number | undefined;
   /** What the user wants whatever the server says. */
   #echo: boolean | undefined;
   #leaving = false;
+  /** What keys do that are signals here. */
+  readonly #signals = {
+    SIGINT: () => this.#interrupt(),
+    SIGQUIT: () => this.#send(Command.ABORT, 'SIGQUIT'),
+    SIGTSTP: () => this.#stop(),
+  };
   #dropTimer: NodeJS.Timeout | undefined;
 
   constructor({ session, terminal, options, mode, escapeKey, local }: InteractiveOptions) {
@@ -55,6 +63,7 @@ export class Interactive implements Controls {
     this.#escapeKey = escapeKey;
     this.#screen = new Screen(session, process.stdout, local);
     this.#keyboard = new Keyboard(session, local);
+    this.#lines = new Lines(session, this.#keyboard, terminal, signal => this.#signals[signal]());
     this.#prompt = new Prompt(
       this,
       () => terminal.endOfFile,
@@ -77,12 +86,7 @@ export class Interactive implements Controls {
     const { stdin, stdout } = process;
     const restore = () => this.#terminal.restore();
     process.on('exit', restore);
-    const forget = handleSignals({
-      SIGINT: () => this.#interrupt(),
-      SIGQUIT: () => this.#send(Command.ABORT, 'SIGQUIT'),
-      SIGTSTP: () => this.#stop(),
-      SIGCONT: () => this.#continued(),
-    });
+    const forget = handleSignals({ ...this.#signals, SIGCONT: () => this.#continued() });
     const typed = (chunk: Buffer) => this.#typed(chunk);
     const resized = () => this.#tellSize();
     // The terminal is gone; or, where its modes cannot be set, the key for the end of a file was pressed.
@@ -221,29 +225,10 @@ export class Interactive implements Controls {
 
   #type(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    const { edit, echo } = this.#discipline;
-    if (edit) this.#typeLines(bytes);
+    const { edit, echo, signals } = this.#discipline;
+    if (edit) this.#lines.type(bytes, signals);
     else if (echo) this.#keyboard.lines(bytes);
     else this.#keyboard.keys(bytes);
-  }
-
-  /** Lines that were edited here; the key for the end of a file is none where it ends what was typed on a line. */
-  #typeLines(bytes: Buffer): void {
-    const key = this.#terminal.endOfFile;
-    let rest = bytes;
-    for (let at = indexOf(rest, key); at >= 0; at = indexOf(rest, key)) {
-      const before = rest.subarray(0, at);
-      if (before.length > 0) this.#keyboard.lines(before);
-      if (before.length === 0 || before.at(-1) === LF) this.#typeEndOfFile(key!);
-      rest = rest.subarray(at + 1);
-    }
-    if (rest.length > 0) this.#keyboard.lines(rest);
-  }
-
-  #typeEndOfFile(key: number): void {
-    const { telnet } = this.session;
-    if (telnet.isEnabled(Option.LINEMODE, 'local')) telnet.command(Command.EOF);
-    else this.#keyboard.keys(Buffer.of(key));
   }
 
   #promptChanged(): void {

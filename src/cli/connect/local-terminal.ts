@@ -9,6 +9,9 @@ const END_OF_FILE = 0x04;
 /** Keys that are needed here for something else: they end a line at once, see {@link LocalTerminal.apply}. */
 const TAKEN: ReadonlySet<TerminalControl> = new Set(['veof', 'veol', 'veol2']);
 
+/** What keys are where keys are signals. */
+export type KeySignal = 'SIGINT' | 'SIGQUIT' | 'SIGTSTP';
+
 export class LocalTerminal {
   readonly #stdin: typeof process.stdin;
   /** Undefined without the addon: then Node's raw mode has to do, and in lines the escape key works at their end. */
@@ -39,6 +42,14 @@ export class LocalTerminal {
   /** The key that means the end of a file; `null` if there is none. */
   get endOfFile(): number | null {
     return (this.#last?.isOurs ? undefined : this.#keys.veof) ?? this.#tty?.found.veof ?? END_OF_FILE;
+  }
+
+  /** The signal that a key is where keys are signals, if any. */
+  signalOf(key: number): KeySignal | undefined {
+    const { vintr, vquit, vsusp } = { ...this.controls, ...this.#keys };
+    if (key === vintr) return 'SIGINT';
+    if (key === vquit) return 'SIGQUIT';
+    return key === vsusp ? 'SIGTSTP' : undefined;
   }
 
   /** Takes over keys that the server has named. */
