@@ -1,15 +1,17 @@
 /*
- * What Node does not know of TCP sockets: urgent data, of which a Telnet Synch is made, and whether one that nobody reads
- * from at the moment is still connected.
+ * What Node does not know of TCP sockets: urgent data, of which a Telnet Synch is made, whether one that nobody reads from
+ * at the moment is still connected, and how several processes listen on one port.
  */
 #define _GNU_SOURCE /* POLLRDHUP */
 #include "telpty.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #ifndef POLLRDHUP
 #define POLLRDHUP 0 /* outside Linux and FreeBSD: a FIN is seen when what stands before it has been read */
@@ -81,10 +83,52 @@ static napi_value js_peer_state(napi_env env, napi_callback_info info) {
   return js_int(env, (watched.revents & (POLLERR | POLLHUP)) != 0 ? 2 : (watched.revents & POLLRDHUP) != 0 ? 1 : 0);
 }
 
+#ifdef SO_REUSEPORT
+/* A bound socket, or a negative errno. As libuv binds, but for SO_REUSEPORT; an IPv6 socket takes both families here, too. */
+static int bind_shared(const struct sockaddr *address, socklen_t length) {
+  const int on = 1, off = 0;
+  const int fd = socket(address->sa_family, SOCK_STREAM, 0);
+  if (fd < 0) return -errno;
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+      setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0 &&
+      (address->sa_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0) &&
+      bind(fd, address, length) == 0)
+    return fd;
+  const int error = errno;
+  close(fd);
+  return -error;
+}
+#endif
+
+/*
+ * bindShared(address, port): the descriptor of a TCP socket that is bound there with SO_REUSEPORT, so that others which are
+ * bound alike share the port; or a negative errno. It is the caller's, and does not listen yet.
+ */
+static napi_value js_bind_shared(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  char text[64];
+  size_t length;
+  uint32_t port;
+  if (!get_args(env, info, 2, args) || napi_get_value_string_utf8(env, args[0], text, sizeof text, &length) != napi_ok ||
+      napi_get_value_uint32(env, args[1], &port) != napi_ok)
+    return NULL;
+#ifdef SO_REUSEPORT
+  /* (libuv's, for it knows what the zone of fe80::1%eth0 is) */
+  struct sockaddr_in ipv4;
+  struct sockaddr_in6 ipv6;
+  if (uv_ip4_addr(text, (int)port, &ipv4) == 0) return js_int(env, bind_shared((struct sockaddr *)&ipv4, sizeof ipv4));
+  if (uv_ip6_addr(text, (int)port, &ipv6) == 0) return js_int(env, bind_shared((struct sockaddr *)&ipv6, sizeof ipv6));
+  return js_int(env, -EINVAL);
+#else
+  return js_int(env, -ENOPROTOOPT);
+#endif
+}
+
 void socket_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "setOobInline", js_set_oob_inline);
   export_function(env, exports, "limitUnsent", js_limit_unsent);
   export_function(env, exports, "isOobInline", js_is_oob_inline);
   export_function(env, exports, "sendUrgent", js_send_urgent);
   export_function(env, exports, "peerState", js_peer_state);
+  export_function(env, exports, "bindShared", js_bind_shared);
 }

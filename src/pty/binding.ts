@@ -227,6 +227,7 @@ export interface Addon {
   limitUnsent(fd: number, bytes: number): number;
   isOobInline(fd: number): boolean;
   peerState(fd: number): number;
+  bindShared(address: string, port: number): number;
   sendUrgent(fd: number, bytes: Uint8Array): number;
 
   /** For tests: whether ends of programs started from now on are noticed by pidfd (if the system has it) or by SIGCHLD. */
@@ -321,6 +322,18 @@ const peerStates: readonly PeerState[] = ['connected', 'finished', 'gone'];
  */
 export function peerState(fd: number): PeerState {
   return peerStates[load()?.peerState(fd) ?? 0] ?? 'connected';
+}
+
+/**
+ * Binds a TCP socket with SO_REUSEPORT: others that are bound alike, by processes of the same user, share the port.
+ *
+ * @param address an IP address.
+ * @param port 0 to 65535.
+ * @returns its descriptor, which is the caller's and does not listen yet; or a negative error number.
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
+ */
+export function bindShared(address: string, port: number): number {
+  return addon().bindShared(address, port);
 }
 
 /** Whether urgent data of the socket `fd` arrives in line; false without the addon. */

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Server as TcpServer } from 'node:net';
+import type { AddressInfo, Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { canonicalCharset } from '../charset/index.ts';
 import { check, checkFunction, checkKeys, LONGEST_TIMER } from '../check.ts';
@@ -132,15 +132,15 @@ export class Server extends EventEmitter<ServerEvents> {
    */
   async listen(options: TcpListenOptions | number): Promise<{ address: string; port: number }> {
     if (this.#closing) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
-    const listener = await listenTcp(typeof options === 'number' ? { port: options } : options, (transport, peer) => {
+    const where = typeof options === 'number' ? { port: options } : options;
+    checkKeys('the options of listen', where, ['host', 'port', 'backlog', 'reusePort', 'fd']);
+    const listener = await listenTcp(where, (transport, peer) => {
       this.handle(transport, peer);
     });
     listener.on('error', error => this.emit('error', error));
     this.#listeners.add(listener);
-    const address = listener.address();
-    if (address === null || typeof address === 'string')
-      throw new TelptyError('ERR_SERVER_STATE', 'not a TCP listener');
-    return { address: address.address, port: address.port };
+    const { address, port } = listener.address() as AddressInfo;
+    return { address, port };
   }
 
   /**

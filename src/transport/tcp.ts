@@ -1,5 +1,8 @@
+import { lookup } from 'node:dns/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { isAvailable, limitUnsent, setOobInline } from '../pty/binding.ts';
+import { check, checkWhole } from '../check.ts';
+import { TelptyError } from '../errors.ts';
+import { bindShared, isAvailable, limitUnsent, setOobInline, systemError } from '../pty/binding.ts';
 import { Connection } from './connection.ts';
 import { StreamTransport, type Transport } from './transport.ts';
 
@@ -12,14 +15,21 @@ export const KEEPALIVE_MS = 60_000;
  */
 const UNSENT_BYTES = 512 * 1024;
 
-/** Where to listen for plain TCP connections. */
+/** Where to listen for TCP connections: on a port, or on a socket that listens already. */
 export interface TcpListenOptions {
   /** Address or host name; `'127.0.0.1'` unless told. */
   readonly host?: string;
-  /** 0 to 65535; 0 lets the system pick. */
-  readonly port: number;
+  /** 0 to 65535; 0 lets the system pick. Needed, unless there is `fd`. */
+  readonly port?: number;
   /** Connections the kernel keeps waiting for us (default 1024; the system may cap it). */
   readonly backlog?: number;
+  /**
+   * Let others listen on the same port, who say so too and are of the same user (SO_REUSEPORT): the kernel gives each
+   * connection to one of them. Default false.
+   */
+  readonly reusePort?: boolean;
+  /** In place of host and port: the descriptor of a TCP socket that listens, as by socket activation. It is closed at the end. */
+  readonly fd?: number;
 }
 
 /** Who is at the other end of a connection. */
@@ -65,7 +75,7 @@ export function adoptTcp(socket: Socket): Transport {
 }
 
 /** As {@link listenTcp}, for connections that are handed to another process, which takes them up by {@link adoptTcp}. */
-export function listenForOthers(
+export async function listenForOthers(
   options: TcpListenOptions,
   onConnection: (this: Server, socket: Socket) => void,
 ): Promise<Server> {
@@ -80,16 +90,50 @@ export function listenForOthers(
     },
     onConnection,
   );
+  const where = await placeOf(options);
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: options.host ?? '127.0.0.1', port: options.port, backlog: options.backlog ?? 1024 }, () => {
+    server.listen({ ...where, backlog: options.backlog ?? 1024 }, () => {
       server.removeListener('error', reject);
+      // A UNIX socket has no such address, nor have its clients.
+      if (!isTcpAddress(server.address())) {
+        server.close();
+        reject(new TelptyError('ERR_INVALID_ARGUMENT', `descriptor ${options.fd} is not a TCP socket`));
+        return;
+      }
       keepUrgentDataInLine(server);
       const fd = descriptor(server);
       if (fd !== undefined) limitUnsent(fd, UNSENT_BYTES);
       resolve(server);
     });
   });
+}
+
+function isTcpAddress(address: ReturnType<Server['address']> | undefined): boolean {
+  return typeof address === 'object' && address !== null;
+}
+
+/** Where Node is to listen. */
+async function placeOf(options: TcpListenOptions): Promise<{ host: string; port: number } | { fd: number }> {
+  const { host = '127.0.0.1', port, fd, reusePort = false } = options;
+  check(typeof reusePort === 'boolean', 'reusePort must be a boolean');
+  if (fd !== undefined) {
+    checkWhole('fd', fd, 2 ** 31 - 1);
+    check(
+      port === undefined && options.host === undefined && !reusePort,
+      'fd stands in place of host, port and reusePort',
+    );
+    return { fd };
+  }
+  check(port !== undefined, 'listen() needs a port');
+  checkWhole('port', port, 65_535);
+  if (!reusePort) return { host, port: port! };
+  const { address } = await lookup(host);
+  const bound = bindShared(address, port!);
+  if (bound >= 0) return { fd: bound };
+  const { name, text } = systemError(-bound);
+  const message = `bind ${name}: ${text} ${address}:${port}`;
+  throw Object.assign(new Error(message), { code: name, errno: bound, syscall: 'bind', address, port });
 }
 
 /**
