@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type ForeignProtocol, foreignProtocol } from '../../src/transport/foreign-protocol.ts';
+import { proxyV2 } from '../support/proxy-header.ts';
+
+const ascii = (text: string) => Buffer.from(text, 'latin1');
+const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
+
+test('what strangers begin with', () => {
+  const beginnings: [ForeignProtocol, Buffer][] = [
+    ['tls', hex('16 0301 0200 01 0001fc 0303')],
+    ['tls', hex('16 0300 0031 01')],
+    ['http', ascii('GET / HTTP/1.1\r\nHost: example.org\r\n\r\n')],
+    ['http', ascii('HEAD /index.html HTTP/1.0\r\n\r\n')],
+    ['http', ascii('POST /boaform/admin/formLogin HTTP/1.1\n')],
+    ['http', ascii('GET http://example.org/ HTTP/1.1\r\n')],
+    ['http', ascii('OPTIONS * HTTP/1.1\r\n')],
+    ['http', ascii('CONNECT example.org:443 HTTP/1.1\r\n')],
+    ['http', ascii(`GET /${'a'.repeat(2000)} HTTP/1.1\r\n`)],
+    ['http', ascii('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')],
+    ['ssh', ascii('SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n')],
+    ['ssh', ascii('SSH-1.99-x\n')],
+    ['rdp', hex('03 00 0013 0e e0 0000 0000 00 01 00 0800 03000000')],
+    ['smb', hex('00 000045 ff534d42 72000000')],
+    ['smb', hex('00 000045 fe534d42 40000000')],
+    ['proxy', ascii('PROXY TCP4 192.0.2.1 198.51.100.1 56324 23\r\n')],
+    ['proxy', ascii('PROXY UNKNOWN\r\n')],
+    ['proxy', proxyV2()],
+  ];
+  for (const [protocol, bytes] of beginnings) assert.equal(foreignProtocol(bytes), protocol, bytes.toString('latin1'));
+});
+
+test('what people and Telnet clients begin with', () => {
+  for (const text of [
+    '',
+    'G',
+    'GET',
+    'GET SWORD\r\n',
+    'GET / HTTP/1.1',
+    'GET ALL FROM /HTTP/1.1 BAG\r\n',
+    'get / HTTP/1.1\r\n',
+    'LOOK AT HTTP/1.1\r\n',
+    'PUT LAMP ON TABLE\r\n',
+    'CONNECT guest guest\r\n',
+    'connect guest HTTP/1.1\r\n',
+    'say GET / HTTP/1.1\r\n',
+    'SSH-2.0\r\n',
+    'ssh-2.0-x\r\n',
+    'PROXY\r\n',
+    'PROXY TCP4 please\r',
+    '\x16',
+    '\x16\x03',
+    '\x16\x03\x01',
+    '\x03',
+    '\x03\0',
+    '\0',
+    '\r\n',
+    '\r\0',
+    '\xff\xfb\x18\xff\xfb\x1f',
+    '\xff\xfd\x03GET / HTTP/1.1\r\n',
+    '\x1b[24;80R',
+    'ÿþGET',
+  ]) {
+    assert.equal(foreignProtocol(ascii(text)), undefined, JSON.stringify(text));
+  }
+});
+
+test('whoever begins with a command, a small letter or a key is nobody else', () => {
+  const keys = fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz0123456789 \r\n\x1b\x04\x7f\xff');
+  fc.assert(
+    fc.property(
+      keys,
+      fc.string({ unit: 'binary' }),
+      (first, rest) => foreignProtocol(ascii(first + rest)) === undefined,
+    ),
+  );
+});
+
+test('no bytes are too many or too odd', () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 2000, size: 'max' }), bytes => void foreignProtocol(bytes)));
+  assert.equal(foreignProtocol(Buffer.alloc(65_536, 'GET ')), undefined);
+});
