@@ -43,6 +43,12 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (value: str
   };
 }
 
+/** How often, in times a second: `10`, `0.5`. */
+export function rate(value: string): number {
+  if (/^\d{1,6}(?:\.\d{1,4})?$/.test(value)) return Number(value);
+  throw usage(`${shown(value)} is not a number of times a second (write 10, or 0.5 for once in two seconds)`);
+}
+
 /** A TCP port; 0 lets the system pick one. */
 export function port(value: string): number {
   const number = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;

@@ -47,6 +47,9 @@ const defaults: ServeSettings = {
   killTimeout: 1_000,
   linger: 500,
   maxSessions: 1_000,
+  maxPerIp: 0,
+  connectRate: 0,
+  maxNegotiating: 512,
   idleTimeout: 0,
   sessionTimeout: 0,
   compatibility: 'strict',
@@ -81,6 +84,7 @@ describe('the command line of serve', () => {
       ...['--user', 'games', '--rlimit', 'cpu=60', '--rlimit', 'cpu=61', '--rlimit', 'as=1M:2M', '--size-env'],
       ...['--umask', '027', '--nice=-5', '--no-new-privs=false'],
       ...['--kill-timeout', '0', '--linger', '1s', '--max-sessions', '0', '--idle-timeout', '10m'],
+      ...['--max-per-ip', '4', '--connect-rate', '0.5', '--max-negotiating', '0'],
       ...[
         '--session-timeout',
         '1000h',
@@ -118,6 +122,9 @@ describe('the command line of serve', () => {
       killTimeout: 0,
       linger: 1_000,
       maxSessions: 0,
+      maxPerIp: 4,
+      connectRate: 0.5,
+      maxNegotiating: 0,
       idleTimeout: 600_000,
       sessionTimeout: 3_600_000_000,
       compatibility: 'strict',
@@ -200,7 +207,7 @@ describe('the command line of serve', () => {
   ];
   for (const [argv, message] of bad) it(`refuses ${argv.join(' ')}`, () => refuses(() => settings(argv), message));
 
-  const later = 'tls-cert tls-key tls-auto proxy-protocol max-per-ip connect-rate robot-check web';
+  const later = 'tls-cert tls-key tls-auto proxy-protocol robot-check web';
   const evenLater = 'record record-format metrics drain-timeout program version';
   for (const name of `${later} ${evenLater}`.split(' ')) {
     it(`does not know --${name} yet`, () =>

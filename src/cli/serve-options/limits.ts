@@ -9,6 +9,26 @@ export const limitOptions = {
     default: '1000',
     help: 'sessions at a time; more are told so and closed; 0: any number',
   },
+  'max-per-ip': {
+    argument: 'N',
+    parse: values.integer(0),
+    default: '0',
+    defaultWords: 'off',
+    help: 'sessions at a time from one address, or one IPv6 network (/64); more are told so and closed',
+  },
+  'connect-rate': {
+    argument: 'N',
+    parse: values.rate,
+    default: '0',
+    defaultWords: 'off',
+    help: 'new connections a second from one address, or one IPv6 network (/64), at length; 0.1: one in ten seconds',
+  },
+  'max-negotiating': {
+    argument: 'N',
+    parse: values.integer(0),
+    default: '512',
+    help: 'connections at a time whose program does not run yet; more are told so and closed; 0: any number',
+  },
   'idle-timeout': {
     argument: 'T',
     parse: values.duration(Number.MAX_SAFE_INTEGER),
