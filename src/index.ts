@@ -26,7 +26,15 @@ export type { OptionState, WaitOptions } from './session/waiting.ts';
 export type { EnvironmentPolicy, RejectedVariable } from './shells/environment.ts';
 export { type LimitOptions, limit } from './shells/limit.ts';
 export type { ModeName } from './shells/modes.ts';
-export type { Addresses, Admission, Applicant, Place, PlacesOptions, RefusalReason } from './shells/places.ts';
+export {
+  type Addresses,
+  type Admission,
+  type Applicant,
+  type Place,
+  Places,
+  type PlacesOptions,
+  type RefusalReason,
+} from './shells/places.ts';
 export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
 export type { Refused } from './shells/refusal.ts';
 export type { TcpListenOptions } from './transport/tcp.ts';

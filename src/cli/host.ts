@@ -4,9 +4,9 @@ import { createServer, type Server } from '../server/server.ts';
 import { requestedNames } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import { limit } from '../shells/limit.ts';
-import { type Admission, Places } from '../shells/places.ts';
+import type { Admission } from '../shells/places.ts';
 import { type PtyShellOptions, ptyShell } from '../shells/pty-shell.ts';
-import { placesOptions } from './guards.ts';
+import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
 import { SessionLog } from './session-log.ts';
@@ -83,7 +83,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
     },
   });
   const { idleTimeout, sessionTimeout } = settings;
-  const { admission = new Places(placesOptions(settings)) } = options;
+  const { admission = createPlaces(settings) } = options;
   const limits = { admission, idleTimeout, sessionTimeout };
   const server = createServer({
     shell: limit(limits, shell),

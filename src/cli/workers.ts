@@ -11,10 +11,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LONGEST_TIMER } from '../check.ts';
 import { killOrphans, type Leader } from '../pty/orphans.ts';
 import { escapeText } from '../shells/escape.ts';
-import { Places, type RefusalReason } from '../shells/places.ts';
+import type { Places, RefusalReason } from '../shells/places.ts';
 import { listenForOthers } from '../transport/tcp.ts';
 import { remoteOf } from './format.ts';
-import { placesOptions } from './guards.ts';
+import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -70,7 +70,7 @@ export class WorkerPool {
     this.#found = found;
     this.#log = log;
     this.#write = write;
-    this.#places = new Places(placesOptions(settings));
+    this.#places = createPlaces(settings);
     this.#refusals = new RefusalLog(log);
   }
 

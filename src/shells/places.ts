@@ -45,6 +45,7 @@ export interface Admission {
  * `::ffff:` and for IPv6 addresses in their shortest form (RFC 5952).
  */
 export interface Addresses {
+  /** Whether this address is one of them. */
   has(address: string): boolean;
 }
 
@@ -67,7 +68,10 @@ export interface PlacesOptions {
   readonly deny?: Addresses | undefined;
 }
 
-/** Counts places. */
+/**
+ * Counts places. `limit()` has one of its own where it is given numbers; several shells can share one, as `admission`, and
+ * whoever has it can change its lists.
+ */
 export class Places implements Admission {
   readonly #maxSessions: number;
   readonly #maxPerAddress: number;

@@ -1,19 +1,42 @@
 /** Who is let in by `telpty serve`, in one process and with workers. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
-import { describe, it } from 'node:test';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
 import { untilTrue } from '../support/leaks.ts';
-import { startServer, type TestServer } from '../support/server.ts';
+import { CLI, startServer, type TestServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
 const LIMIT = { timeout: 60_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const PER_ADDRESS = 'telpty: too many sessions from your address\r\n';
+const DENIED = 'telpty: connections from your address are not taken here\r\n';
 const TOO_FAST = 'telpty: too many connections from your address in a short time, try again later\r\n';
 const NEGOTIATING = 'telpty: too many are connecting at this moment, try again later\r\n';
 
 const from = (server: TestServer, localAddress: string, more: WireOptions = XTERM) =>
   Wire.connect(server.port, { ...more, localAddress });
+
+/** A directory for one test. */
+function directory(): string {
+  const name = mkdtempSync(join(tmpdir(), 'telpty-guards-'));
+  directories.push(name);
+  return name;
+}
+const directories: string[] = [];
+after(() => {
+  for (const name of directories) rmSync(name, { recursive: true });
+});
+
+/** What `telpty serve` says where it does not begin to. */
+function fails(...args: string[]) {
+  const argv = [CLI, 'serve', '--port', '0', '--log-level', 'silent', ...args];
+  const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 20_000 });
+  return { status, stderr };
+}
 
 /** What a client reads until it is let in, or turned away. */
 async function verdict(wire: Wire): Promise<string> {
@@ -82,6 +105,35 @@ for (const [how, workers] of [
       const next = await from(server, '127.0.0.1');
       assert.equal(await verdict(next), 'up\r\n');
       await Promise.all([...inside, ...silent, refused, next].map(wire => wire.close()));
+    });
+
+    it('--allow and --deny: from the command line and from files, and deny wins', async () => {
+      const file = join(directory(), 'banned');
+      writeFileSync(file, '# by hand\n127.0.0.7\n\n 127.1.0.0/16   # a whole network\r\n::ffff:127.0.0.8\n');
+      await using server = await start(
+        '--allow',
+        '127.0.0.0/16,127.1.2.3',
+        '--deny',
+        `@${file}`,
+        '--deny',
+        '127.0.0.9',
+      );
+      for (const address of ['127.0.0.7', '127.1.2.3', '127.0.0.8', '127.0.0.9', '127.2.0.1']) {
+        await using wire = await from(server, address);
+        assert.equal(await verdict(wire), DENIED, address);
+      }
+      await server.waitForLog(/refused: 127\.2\.0\.1:\d+, denied/);
+      await using wire = await from(server, '127.0.0.10');
+      assert.equal(await verdict(wire), 'up\r\n');
+    });
+
+    it('a list that cannot be read, or has something else in it, is no list', () => {
+      const file = join(directory(), 'banned');
+      const missing = fails(...workers, '--deny', `@${file}`, 'cat');
+      assert.deepEqual(missing, { status: 1, stderr: `telpty: --deny: cannot read '${file}' (ENOENT)\n` });
+      writeFileSync(file, '127.0.0.1\n# fine so far\n10.0.0.0/8 # yes\nexample.com\n');
+      const message = `telpty: --allow: ${file}, line 4: 'example.com' is neither an IP address nor a range like 10.0.0.0/8\n`;
+      assert.deepEqual(fails(...workers, '--allow', `@${file}`, 'cat'), { status: 2, stderr: message });
     });
 
     it('a flood of those who are refused is cut short, in words, in descriptors and in the log', async () => {

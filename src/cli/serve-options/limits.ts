@@ -3,6 +3,18 @@ import type { OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
 export const limitOptions = {
+  allow: {
+    argument: 'CIDR,...|@FILE',
+    parse: values.addresses,
+    repeatable: true,
+    help: 'let in these addresses and ranges, and nobody else; a file has one in each line; read anew at SIGHUP',
+  },
+  deny: {
+    argument: 'CIDR,...|@FILE',
+    parse: values.addresses,
+    repeatable: true,
+    help: 'do not let in these addresses and ranges, allowed or not; likewise',
+  },
   'max-sessions': {
     argument: 'N',
     parse: values.integer(0),
