@@ -24,9 +24,18 @@ export type { Terminal } from './session/terminal.ts';
 export type { SessionOptions, SessionTap, SessionTrace } from './session/types.ts';
 export type { OptionState, WaitOptions } from './session/waiting.ts';
 export type { EnvironmentPolicy, RejectedVariable } from './shells/environment.ts';
-export { type LimitOptions, limit, type Refused } from './shells/limit.ts';
+export { type LimitOptions, limit } from './shells/limit.ts';
 export type { ModeName } from './shells/modes.ts';
-export type { Admission, Applicant, Place, RefusalReason } from './shells/places.ts';
+export {
+  type Addresses,
+  type Admission,
+  type Applicant,
+  type Place,
+  Places,
+  type PlacesOptions,
+  type RefusalReason,
+} from './shells/places.ts';
 export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
+export type { Refused } from './shells/refusal.ts';
 export type { TcpListenOptions } from './transport/tcp.ts';
 export type { Passed, Transport, TransportUser } from './transport/transport.ts';

@@ -1,4 +1,5 @@
 /** Times and amounts as people read them in a log. */
+import { escapeText } from '../shells/escape.ts';
 
 /** `850ms`, `12s`, `3m12s`, `2h05m`, `3d04h`: two units at most, since the rest is noise. */
 export function formatDuration(milliseconds: number): string {
@@ -30,4 +31,12 @@ export function formatAddress(address: string | undefined, port: number | undefi
   if (address === undefined) return 'unknown';
   const host = address.includes(':') ? `[${address}]` : address;
   return port === undefined ? host : `${host}:${port}`;
+}
+
+/** Who is at the other end, as log lines have it. */
+export function remoteOf(peer: {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}) {
+  return escapeText(formatAddress(peer.remoteAddress, peer.remotePort));
 }

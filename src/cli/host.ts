@@ -6,6 +6,7 @@ import { escapeText } from '../shells/escape.ts';
 import { limit } from '../shells/limit.ts';
 import type { Admission } from '../shells/places.ts';
 import { type PtyShellOptions, ptyShell } from '../shells/pty-shell.ts';
+import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
 import { SessionLog } from './session-log.ts';
@@ -81,9 +82,9 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
       hooks.onStart(session, started);
     },
   });
-  const { maxSessions, idleTimeout, sessionTimeout } = settings;
-  const { admission } = options;
-  const limits = { ...(admission ? { admission } : { maxSessions }), idleTimeout, sessionTimeout };
+  const { idleTimeout, sessionTimeout } = settings;
+  const { admission = createPlaces(settings) } = options;
+  const limits = { admission, idleTimeout, sessionTimeout };
   const server = createServer({
     shell: limit(limits, shell),
     environ: requestedNames(settings),

@@ -5,9 +5,11 @@ import type { Session } from '../session/session.ts';
 import type { RejectedVariable } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { PtyShellOptions, StartedProgram } from '../shells/pty-shell.ts';
+import type { Refused } from '../shells/refusal.ts';
 import { describeRecord, dumpLines } from './describe.ts';
-import { formatAddress, formatBytes, formatDuration } from './format.ts';
+import { formatBytes, formatDuration, remoteOf } from './format.ts';
 import type { Log } from './log.ts';
+import { RefusalLog } from './refusal-log.ts';
 
 /** At most so many of a client's refused variables are named in a line. */
 const maxRejected = 8;
@@ -16,11 +18,13 @@ const maxRejected = 8;
 export class SessionLog {
   readonly #log: Log;
   readonly #programName: string;
+  readonly #refusals: RefusalLog;
   readonly #started = new WeakMap<Session, StartedProgram>();
 
   /** @param programName what the lines call the program. */
   constructor(log: Log, programName: string) {
     this.#log = log;
+    this.#refusals = new RefusalLog(log);
     this.#programName = escapeText(programName, 60);
   }
 
@@ -57,10 +61,7 @@ export class SessionLog {
     const fields = { session: id, remote: remoteOf(session), duration, bytesIn: bytesRead, bytesOut: bytesWritten };
     const { result } = outcome;
     if (isRefused(result)) {
-      this.#log.info(
-        { ...fields, refused: result.refused },
-        `session ${id} refused: ${fields.remote}, ${result.refused}`,
-      );
+      this.#refusals.refused({ session: id, remote: fields.remote, refused: result.refused }, fields);
       return;
     }
     const words = [
@@ -111,8 +112,6 @@ export class SessionLog {
   }
 }
 
-const remoteOf = (session: Session) => escapeText(formatAddress(session.remoteAddress, session.remotePort));
-
 /** TERM as the program has it, and the size as it is now. */
 function terminalOf(session: Session, program: StartedProgram): string {
   const { columns, rows } = session.terminal;
@@ -134,7 +133,7 @@ function endOf(session: Session, outcome: SessionOutcome): string {
   return session.hangupReason === undefined ? how : `${how} (${escapeText(session.hangupReason)})`;
 }
 
-function isRefused(result: unknown): result is { refused: string } {
+function isRefused(result: unknown): result is Refused {
   return typeof result === 'object' && result !== null && 'refused' in result;
 }
 

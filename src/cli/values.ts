@@ -8,6 +8,7 @@ import { TelptyError } from '../errors.ts';
 import type { Limits } from '../pty/index.ts';
 import { isForbiddenName, isProgramEncoding, isTerminalName, variableName } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
+import { AddressList } from '../transport/address-list.ts';
 
 /** Longest delay one timer of Node.js takes; given a longer one it fires at once. */
 const longestTimer = 2 ** 31 - 1;
@@ -41,6 +42,26 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (value: str
     const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} up` : `${min} to ${max}`;
     throw usage(`${shown(value)} is not a whole number (${range})`);
   };
+}
+
+/** How often, in times a second: `10`, `0.5`. */
+export function rate(value: string): number {
+  if (/^\d{1,6}(?:\.\d{1,4})?$/.test(value)) return Number(value);
+  throw usage(`${shown(value)} is not a number of times a second (write 10, or 0.5 for once in two seconds)`);
+}
+
+/** `192.0.2.1,10.0.0.0/8`, or `@FILE`, the name of a file that has such entries in its lines. */
+export function addresses(value: string): readonly string[] {
+  if (value.startsWith('@') && value.length > 1) return [text(value)];
+  const entries = value.split(',').map(entry => entry.trim());
+  for (const entry of entries) {
+    try {
+      AddressList.parse([entry]);
+    } catch {
+      throw usage(`${shown(entry)} is neither an IP address nor a range like 10.0.0.0/8`);
+    }
+  }
+  return entries;
 }
 
 /** A TCP port; 0 lets the system pick one. */

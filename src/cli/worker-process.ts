@@ -45,6 +45,8 @@ export class WorkerProcess {
   serving = false;
   readonly #process: ChildProcess;
   readonly #sessions = new Map<number, Held>();
+  /** Clients that it has been given to be told that they are refused. */
+  readonly #refused = new Set<number>();
   /** Sockets on their way. */
   readonly #underway = new Set<Socket>();
   #line = '';
@@ -99,10 +101,16 @@ export class WorkerProcess {
     return this.#sessions.size;
   }
 
+  /** Clients that it turns away now. */
+  get refused(): number {
+    return this.#refused.size;
+  }
+
   /** Hands a client over. */
   give(id: number, socket: Socket, verdict: Place | RefusalReason): void {
     const refused = typeof verdict === 'string';
-    if (!refused) this.#sessions.set(id, { place: verdict });
+    if (refused) this.#refused.add(id);
+    else this.#sessions.set(id, { place: verdict });
     this.#underway.add(socket);
     this.#send({ type: 'client', id, ...(refused ? { refused: verdict } : {}) }, socket);
   }
@@ -130,10 +138,13 @@ export class WorkerProcess {
   }
 
   #note(report: Report & { type: 'started' | 'left' }): void {
+    this.#refused.delete(report.id);
     const held = this.#sessions.get(report.id);
     if (held === undefined) return;
-    if (report.type === 'started') held.leader = { pid: report.pid, seen: performance.now() };
-    else {
+    if (report.type === 'started') {
+      held.leader = { pid: report.pid, seen: performance.now() };
+      held.place.started?.();
+    } else {
       this.#sessions.delete(report.id);
       held.place.leave();
     }
@@ -146,6 +157,7 @@ export class WorkerProcess {
     const leaders = [...this.#sessions.values()].flatMap(({ leader }) => leader ?? []);
     for (const { place } of this.#sessions.values()) place.leave();
     this.#sessions.clear();
+    this.#refused.clear();
     return { how, lost, leaders };
   }
 

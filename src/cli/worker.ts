@@ -30,10 +30,10 @@ class Places implements Admission {
     return this.#refused.get(id) ?? { leave: () => this.leave(id) };
   }
 
-  /** Once a session, and also for one that never came as far as to ask. */
+  /** Once a session, and also for one that never came as far as to ask, or was refused. */
   leave(id: number): void {
-    this.#refused.delete(id);
-    if (this.#taken.delete(id)) report({ type: 'left', id });
+    const refused = this.#refused.delete(id);
+    if (this.#taken.delete(id) || refused) report({ type: 'left', id });
   }
 }
 

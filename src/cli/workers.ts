@@ -11,10 +11,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LONGEST_TIMER } from '../check.ts';
 import { killOrphans, type Leader } from '../pty/orphans.ts';
 import { escapeText } from '../shells/escape.ts';
-import { Places } from '../shells/places.ts';
+import type { Places, RefusalReason } from '../shells/places.ts';
 import { listenForOthers } from '../transport/tcp.ts';
+import { remoteOf } from './format.ts';
+import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
+import { RefusalLog } from './refusal-log.ts';
 import type { ServeSettings } from './settings.ts';
 import { type WorkerEnd, WorkerProcess } from './worker-process.ts';
 
@@ -25,6 +28,11 @@ const longestPause = 30_000;
 const steady = 60_000;
 /** Clients that wait while no worker runs. */
 const mostWaiting = 1_024;
+/**
+ * Clients that are being told why they are refused, at a time. More than that is a flood, and to hand each to a worker would
+ * be work that it makes: they are closed here.
+ */
+const mostRefused = 64;
 /** How much longer than its own time limits a worker may take to end, in milliseconds. */
 const grace = 10_000;
 /** The same when it was told to end at once. */
@@ -44,6 +52,7 @@ export class WorkerPool {
   readonly #log: Log;
   readonly #write: (line: string) => void;
   readonly #places: Places;
+  readonly #refusals: RefusalLog;
   readonly #slots: Slot[] = [];
   /** Clients without a worker yet, the first in front. */
   #waiting: Socket[] = [];
@@ -61,7 +70,8 @@ export class WorkerPool {
     this.#found = found;
     this.#log = log;
     this.#write = write;
-    this.#places = new Places({ maxSessions: settings.maxSessions });
+    this.#places = createPlaces(settings);
+    this.#refusals = new RefusalLog(log);
   }
 
   /** Sessions of this moment. */
@@ -207,13 +217,25 @@ export class WorkerPool {
       const worker = this.#leastLoaded();
       if (worker === undefined) return;
       const verdict = this.#places.admit({ id: this.#nextId, remoteAddress: socket.remoteAddress });
-      if (typeof verdict === 'string' && !sure) {
+      if (typeof verdict === 'string' && !sure && isCounted(verdict)) {
         this.#lookAgain();
         return;
       }
       this.#waiting.shift();
-      worker.give(this.#nextId++, socket, verdict);
+      const id = this.#nextId++;
+      if (typeof verdict === 'string' && this.#refused >= mostRefused) this.#dismiss(id, socket, verdict);
+      else worker.give(id, socket, verdict);
     }
+  }
+
+  /** Closes a connection without a word. */
+  #dismiss(session: number, socket: Socket, refused: RefusalReason): void {
+    this.#refusals.refused({ session, remote: remoteOf(socket), refused });
+    socket.destroy();
+  }
+
+  get #refused(): number {
+    return this.#slots.reduce((sum, { worker }) => sum + worker.refused, 0);
   }
 
   #lookAgain(): void {
@@ -232,4 +254,9 @@ export class WorkerPool {
     }
     return least;
   }
+}
+
+/** Whether somebody's leaving may be about to change this. */
+function isCounted(reason: RefusalReason): boolean {
+  return reason !== 'denied' && reason !== 'connect-rate';
 }

@@ -24,6 +24,11 @@ export interface SessionEvents extends ProtocolEvents {
   synch: [];
   /** The client has closed its sending half; `'end'` follows once everything before that has been read. */
   finishing: [];
+  /**
+   * A program of `ptyShell` runs: negotiation, and what else came before, is over for this session. A shell without a
+   * program may say so itself; `limit` listens.
+   */
+  started: [];
   /** Somebody asked for an end: a limit, a shutdown, the client by LOGOUT. The shell should finish and settle. */
   hangup: [reason: string];
 }

@@ -1,10 +1,25 @@
-import { checkWhole } from '../check.ts';
+import { check, checkFunction, checkWhole } from '../check.ts';
+import { normalAddress } from '../transport/address-list.ts';
+import { addressKey } from './addresses.ts';
+import { ConnectRate } from './rates.ts';
 
 /** Why a session is turned away. */
-export type RefusalReason = 'too-many-sessions';
+export type RefusalReason =
+  /** Its address is on the list of those that are denied, or not on that of those that are allowed. */
+  | 'denied'
+  /** More connections a second from its address than may be. */
+  | 'connect-rate'
+  | 'too-many-sessions'
+  | 'too-many-from-address'
+  /** Too many others have connected and have no program yet. */
+  | 'too-many-negotiating'
+  /** Neither its terminal nor anybody at it gave the answer that was asked for: see `robotCheck`. */
+  | 'robot';
 
 /** Leave to have a session; given back once, with the session's end. */
 export interface Place {
+  /** The session's program runs: it does not negotiate any more. A second time does nothing. */
+  started?(): void;
   /** Gives it back; a second time does nothing. */
   leave(): void;
 }
@@ -25,21 +40,62 @@ export interface Admission {
   admit(applicant: Applicant): Place | RefusalReason;
 }
 
+/**
+ * Addresses: a list of ranges, a Set, or whatever else knows. It is asked at each connection, for IPv4 addresses without
+ * `::ffff:` and for IPv6 addresses in their shortest form (RFC 5952).
+ */
+export interface Addresses {
+  /** Whether this address is one of them. */
+  has(address: string): boolean;
+}
+
 /** Options of {@link Places}. Each 0 or left out is no limit. */
 export interface PlacesOptions {
   /** Places at a time. */
   readonly maxSessions?: number;
+  /** Places at a time for one address, or one IPv6 network of 64 bits. */
+  readonly maxPerAddress?: number;
+  /**
+   * New places a second for one address, or one IPv6 network of 64 bits; 1/60 is one a minute. So many at once (but at
+   * least 5) are always given.
+   */
+  readonly connectRate?: number;
+  /** Places at a time that have not {@link Place.started}. */
+  readonly maxNegotiating?: number;
+  /** If given, nobody else gets a place. */
+  readonly allow?: Addresses | undefined;
+  /** Who gets none, also of those allowed. */
+  readonly deny?: Addresses | undefined;
 }
 
-/** Counts places. */
+/**
+ * Counts places. `limit()` has one of its own where it is given numbers; several shells can share one, as `admission`, and
+ * whoever has it can change its lists.
+ */
 export class Places implements Admission {
   readonly #maxSessions: number;
+  readonly #maxPerAddress: number;
+  readonly #maxNegotiating: number;
+  readonly #rate: ConnectRate | undefined;
+  #allow: Addresses | undefined;
+  #deny: Addresses | undefined;
   #taken = 0;
+  #negotiating = 0;
+  /** Where that is limited: of each address that has any. */
+  readonly #perAddress = new Map<string, number>();
 
-  /** @throws `ERR_INVALID_ARGUMENT` for a limit that is not a whole number ≥ 0. */
+  /** @throws `ERR_INVALID_ARGUMENT` for a limit that is not a whole number ≥ 0, or a rate that is no number ≥ 0. */
   constructor(options: PlacesOptions) {
-    checkWhole('maxSessions', options.maxSessions, Number.MAX_SAFE_INTEGER);
+    const { connectRate = 0, allow, deny } = options;
+    for (const name of ['maxSessions', 'maxPerAddress', 'maxNegotiating'] as const) {
+      checkWhole(name, options[name], Number.MAX_SAFE_INTEGER);
+    }
+    check(Number.isFinite(connectRate) && connectRate >= 0, `connectRate must be a number from 0, not ${connectRate}`);
     this.#maxSessions = options.maxSessions || Number.POSITIVE_INFINITY;
+    this.#maxPerAddress = options.maxPerAddress || Number.POSITIVE_INFINITY;
+    this.#maxNegotiating = options.maxNegotiating || Number.POSITIVE_INFINITY;
+    if (connectRate > 0) this.#rate = new ConnectRate(connectRate);
+    this.setAddresses({ allow, deny });
   }
 
   /** How many are taken. */
@@ -47,15 +103,64 @@ export class Places implements Admission {
     return this.#taken;
   }
 
-  admit(_applicant: Applicant): Place | RefusalReason {
+  /** How many of those have no program yet. */
+  get negotiating(): number {
+    return this.#negotiating;
+  }
+
+  /** From now on these addresses are allowed and denied. Who has a place keeps it. */
+  setAddresses({ allow, deny }: Pick<PlacesOptions, 'allow' | 'deny'>): void {
+    for (const [name, list] of Object.entries({ allow, deny })) {
+      if (list !== undefined) checkFunction(`${name}.has`, list.has);
+    }
+    this.#allow = allow;
+    this.#deny = deny;
+  }
+
+  admit({ remoteAddress }: Applicant): Place | RefusalReason {
+    if (this.#isDenied(remoteAddress)) return 'denied';
     if (this.#taken >= this.#maxSessions) return 'too-many-sessions';
+    const key = addressKey(remoteAddress);
+    const many = key === undefined ? 0 : (this.#perAddress.get(key) ?? 0);
+    if (many >= this.#maxPerAddress) return 'too-many-from-address';
+    if (this.#negotiating >= this.#maxNegotiating) return 'too-many-negotiating';
+    // Last, for it counts: what was refused for another reason may be tried again.
+    if (key !== undefined && this.#rate?.take(key) === false) return 'connect-rate';
+    return this.#take(key, many);
+  }
+
+  #isDenied(address: string | undefined): boolean {
+    // A connection that has none comes by no network: a pipe, a test's pair of streams.
+    if (address === undefined || (this.#allow === undefined && this.#deny === undefined)) return false;
+    const normal = normalAddress(address);
+    return this.#deny?.has(normal) === true || this.#allow?.has(normal) === false;
+  }
+
+  #take(key: string | undefined, many: number): Place {
+    const counted = this.#maxPerAddress < Number.POSITIVE_INFINITY ? key : undefined;
     this.#taken++;
-    let taken = true;
+    this.#negotiating++;
+    if (counted !== undefined) this.#perAddress.set(counted, many + 1);
+    let state: 'negotiating' | 'started' | 'left' = 'negotiating';
     return {
+      started: () => {
+        if (state !== 'negotiating') return;
+        state = 'started';
+        this.#negotiating--;
+      },
       leave: () => {
-        if (taken) this.#taken--;
-        taken = false;
+        if (state === 'left') return;
+        if (state === 'negotiating') this.#negotiating--;
+        state = 'left';
+        this.#taken--;
+        if (counted !== undefined) this.#leave(counted);
       },
     };
+  }
+
+  #leave(key: string): void {
+    const many = this.#perAddress.get(key) ?? 0;
+    if (many > 1) this.#perAddress.set(key, many - 1);
+    else this.#perAddress.delete(key);
   }
 }

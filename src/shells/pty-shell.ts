@@ -254,6 +254,7 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
       ...(program.bridge.lineMode ? clientControls(session) : {}),
     },
   });
+  session.emit('started');
   options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows });
   const translation =
     program.own === undefined ? undefined : new Translation(session, pty, program.own, program.encoding, erase);

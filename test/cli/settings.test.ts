@@ -47,6 +47,11 @@ const defaults: ServeSettings = {
   killTimeout: 1_000,
   linger: 500,
   maxSessions: 1_000,
+  allow: [],
+  deny: [],
+  maxPerIp: 0,
+  connectRate: 0,
+  maxNegotiating: 512,
   idleTimeout: 0,
   sessionTimeout: 0,
   compatibility: 'strict',
@@ -81,6 +86,8 @@ describe('the command line of serve', () => {
       ...['--user', 'games', '--rlimit', 'cpu=60', '--rlimit', 'cpu=61', '--rlimit', 'as=1M:2M', '--size-env'],
       ...['--umask', '027', '--nice=-5', '--no-new-privs=false'],
       ...['--kill-timeout', '0', '--linger', '1s', '--max-sessions', '0', '--idle-timeout', '10m'],
+      ...['--allow', '10.0.0.0/8, ::1', '--allow', '@good', '--deny', '192.0.2.1'],
+      ...['--max-per-ip', '4', '--connect-rate', '0.5', '--max-negotiating', '0'],
       ...[
         '--session-timeout',
         '1000h',
@@ -118,6 +125,11 @@ describe('the command line of serve', () => {
       killTimeout: 0,
       linger: 1_000,
       maxSessions: 0,
+      allow: [['10.0.0.0/8', '::1'], ['@good']],
+      deny: [['192.0.2.1']],
+      maxPerIp: 4,
+      connectRate: 0.5,
+      maxNegotiating: 0,
       idleTimeout: 600_000,
       sessionTimeout: 3_600_000_000,
       compatibility: 'strict',
@@ -181,6 +193,11 @@ describe('the command line of serve', () => {
     [['--umask', '8'], "--umask: '8' is not a umask (octal: 077, 022, 0)"],
     [['--nice', '20'], "--nice: '20' is not a whole number (-20 to 19)"],
     [['--no-new-privs=no'], "--no-new-privs: 'no' is neither true nor false"],
+    [['--allow', '10.0.0.0/33'], "--allow: '10.0.0.0/33' is neither an IP address nor a range like 10.0.0.0/8"],
+    [['--deny', '::1,'], "--deny: '' is neither an IP address nor a range like 10.0.0.0/8"],
+    [['--deny', '@'], "--deny: '@' is neither an IP address nor a range like 10.0.0.0/8"],
+    [['--connect-rate', 'often'], /^--connect-rate: 'often' is not a number of times a second/],
+    [['--max-per-ip=-1'], "--max-per-ip: '-1' is not a whole number (from 0 up)"],
     [['--accept-env', 'LD_PRELOAD'], /^--accept-env: LD_PRELOAD steers/],
     [['--env', 'A'], "--env: 'A' is not NAME=VALUE"],
     [['--term', '../x'], /^--term: /],
@@ -200,7 +217,7 @@ describe('the command line of serve', () => {
   ];
   for (const [argv, message] of bad) it(`refuses ${argv.join(' ')}`, () => refuses(() => settings(argv), message));
 
-  const later = 'tls-cert tls-key tls-auto proxy-protocol max-per-ip connect-rate robot-check web';
+  const later = 'tls-cert tls-key tls-auto proxy-protocol robot-check web';
   const evenLater = 'record record-format metrics drain-timeout program version';
   for (const name of `${later} ${evenLater}`.split(' ')) {
     it(`does not know --${name} yet`, () =>

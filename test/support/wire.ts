@@ -15,6 +15,8 @@ const DEFAULT_TIMEOUT = 10_000;
 
 export interface WireOptions extends ClientScript {
   host?: string;
+  /** Where to come from: on Linux all of 127.0.0.0/8 is this machine. */
+  localAddress?: string;
   /** Leave the sending half open after the server has closed its own. */
   allowHalfOpen?: boolean;
   /** Urgent data stays where it is among the rest (SO_OOBINLINE). Default: true. */
@@ -99,9 +101,9 @@ export class Wire implements AsyncDisposable {
   }
 
   static connect(port: number, options: WireOptions = {}): Promise<Wire> {
-    const { host = '127.0.0.1', allowHalfOpen = false, oobInline = true, ...script } = options;
+    const { host = '127.0.0.1', localAddress, allowHalfOpen = false, oobInline = true, ...script } = options;
     return new Promise((resolve, reject) => {
-      const socket = connect({ host, port, allowHalfOpen });
+      const socket = connect({ host, port, allowHalfOpen, ...(localAddress ? { localAddress } : {}) });
       const wire = new Wire(socket, script);
       socket.once('error', reject);
       socket.once('connect', () => {

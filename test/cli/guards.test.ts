@@ -1,0 +1,182 @@
+/** Who is let in by `telpty serve`, in one process and with workers. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { untilTrue } from '../support/leaks.ts';
+import { CLI, startServer, type TestServer } from '../support/server.ts';
+import { Wire, type WireOptions } from '../support/wire.ts';
+
+const LIMIT = { timeout: 60_000 };
+const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
+const PER_ADDRESS = 'telpty: too many sessions from your address\r\n';
+const DENIED = 'telpty: connections from your address are not taken here\r\n';
+const TOO_FAST = 'telpty: too many connections from your address in a short time, try again later\r\n';
+const NEGOTIATING = 'telpty: too many are connecting at this moment, try again later\r\n';
+
+const from = (server: TestServer, localAddress: string, more: WireOptions = XTERM) =>
+  Wire.connect(server.port, { ...more, localAddress });
+
+/** A directory for one test. */
+function directory(): string {
+  const name = mkdtempSync(join(tmpdir(), 'telpty-guards-'));
+  directories.push(name);
+  return name;
+}
+const directories: string[] = [];
+after(() => {
+  for (const name of directories) rmSync(name, { recursive: true });
+});
+
+/** What `telpty serve` says where it does not begin to. */
+function fails(...args: string[]) {
+  const argv = [CLI, 'serve', '--port', '0', '--log-level', 'silent', ...args];
+  const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 20_000 });
+  return { status, stderr };
+}
+
+/** What a client reads until it is let in, or turned away. */
+async function verdict(wire: Wire): Promise<string> {
+  await wire.until(() => wire.text() === 'up\r\n' || wire.ended);
+  return wire.text();
+}
+
+for (const [how, workers] of [
+  ['in one process', []],
+  ['with workers', ['--workers', '2']],
+] as const) {
+  const start = (...args: string[]) =>
+    startServer([...workers, ...args], { program: ['/bin/sh', '-c', 'echo up; exec cat'] });
+
+  describe(`guards ${how}`, LIMIT, () => {
+    it('--max-per-ip: one address is full, another is not, and a place that is given up is free', async () => {
+      await using server = await start('--max-per-ip', '2');
+      const wires = await Promise.all([1, 2, 3, 4, 5].map(() => from(server, '127.0.0.2')));
+      const read = await Promise.all(wires.map(verdict));
+      assert.deepEqual(read.sort(), [PER_ADDRESS, PER_ADDRESS, PER_ADDRESS, 'up\r\n', 'up\r\n']);
+      const other = await from(server, '127.0.0.3');
+      assert.equal(await verdict(other), 'up\r\n');
+      await server.waitForLog(/session \d+ refused: 127\.0\.0\.2:\d+, too-many-from-address/);
+      const inside = wires.find(wire => !wire.ended)!;
+      inside.type('\x04');
+      await inside.untilEnd();
+      const next = await from(server, '127.0.0.2');
+      assert.equal(await verdict(next), 'up\r\n');
+      await Promise.all([...wires, other, next].map(wire => wire.close()));
+    });
+
+    it('--max-per-ip: the addresses of an IPv6 network are one', async () => {
+      await using server = await start('--host', '::1', '--max-per-ip', '1');
+      await using one = await Wire.connect(server.port, { ...XTERM, host: '::1' });
+      assert.equal(await verdict(one), 'up\r\n');
+      await using two = await Wire.connect(server.port, { ...XTERM, host: '::1' });
+      assert.equal(await verdict(two), PER_ADDRESS);
+    });
+
+    it('--connect-rate: five at once, then no more from there, but from elsewhere', async () => {
+      await using server = await start('--connect-rate', '0.001');
+      const wires = await Promise.all([1, 2, 3, 4, 5, 6, 7].map(() => from(server, '127.0.0.4')));
+      const read = await Promise.all(wires.map(verdict));
+      assert.deepEqual(read.sort(), [TOO_FAST, TOO_FAST, ...Array(5).fill('up\r\n')]);
+      const other = await from(server, '127.0.0.5');
+      assert.equal(await verdict(other), 'up\r\n');
+      await server.waitForLog(/refused: 127\.0\.0\.4:\d+, connect-rate/);
+      await Promise.all([...wires, other].map(wire => wire.close()));
+    });
+
+    it('--max-negotiating: those whose program runs do not count, those who are silent do, until they are gone', async () => {
+      await using server = await start('--max-negotiating', '2', '--negotiation-timeout', '0');
+      const inside = [];
+      for (let count = 0; count < 4; count++) {
+        const wire = await from(server, '127.0.0.1');
+        assert.equal(await verdict(wire), 'up\r\n');
+        inside.push(wire);
+      }
+      const silent = await Promise.all([1, 2].map(() => from(server, '127.0.0.1', { silent: true })));
+      // Both have come as far as a session when each has heard from the server.
+      await Promise.all(silent.map(wire => wire.until(() => wire.raw.length > 0)));
+      const refused = await from(server, '127.0.0.1');
+      assert.equal(await verdict(refused), NEGOTIATING);
+      await silent[0]!.close();
+      await server.waitForLog(/session [56] ended: /);
+      const next = await from(server, '127.0.0.1');
+      assert.equal(await verdict(next), 'up\r\n');
+      await Promise.all([...inside, ...silent, refused, next].map(wire => wire.close()));
+    });
+
+    it('--allow and --deny: from the command line and from files, and deny wins', async () => {
+      const file = join(directory(), 'banned');
+      writeFileSync(file, '# by hand\n127.0.0.7\n\n 127.1.0.0/16   # a whole network\r\n::ffff:127.0.0.8\n');
+      await using server = await start(
+        '--allow',
+        '127.0.0.0/16,127.1.2.3',
+        '--deny',
+        `@${file}`,
+        '--deny',
+        '127.0.0.9',
+      );
+      for (const address of ['127.0.0.7', '127.1.2.3', '127.0.0.8', '127.0.0.9', '127.2.0.1']) {
+        await using wire = await from(server, address);
+        assert.equal(await verdict(wire), DENIED, address);
+      }
+      await server.waitForLog(/refused: 127\.2\.0\.1:\d+, denied/);
+      await using wire = await from(server, '127.0.0.10');
+      assert.equal(await verdict(wire), 'up\r\n');
+    });
+
+    it('a list that cannot be read, or has something else in it, is no list', () => {
+      const file = join(directory(), 'banned');
+      const missing = fails(...workers, '--deny', `@${file}`, 'cat');
+      assert.deepEqual(missing, { status: 1, stderr: `telpty: --deny: cannot read '${file}' (ENOENT)\n` });
+      writeFileSync(file, '127.0.0.1\n# fine so far\n10.0.0.0/8 # yes\nexample.com\n');
+      const message = `telpty: --allow: ${file}, line 4: 'example.com' is neither an IP address nor a range like 10.0.0.0/8\n`;
+      assert.deepEqual(fails(...workers, '--allow', `@${file}`, 'cat'), { status: 2, stderr: message });
+    });
+
+    it('a flood of those who are refused is cut short, in words, in descriptors and in the log', async () => {
+      await using server = await start('--max-sessions', '1', '--log-format', 'json');
+      const inside = await from(server, '127.0.0.1');
+      assert.equal(await verdict(inside), 'up\r\n');
+      // They read, and never close their side.
+      const sockets = Array.from({ length: 300 }, () =>
+        connectSocket({ port: server.port, host: '127.0.0.1', allowHalfOpen: true }),
+      );
+      let words = 0;
+      let over = 0;
+      for (const socket of sockets) {
+        let text = '';
+        socket.on('error', () => {});
+        socket.on('data', chunk => {
+          text += chunk.toString('latin1');
+        });
+        const end = () => {
+          if (socket.listenerCount('end') > 0) over++;
+          if (text.includes('telpty: too many sessions')) words++;
+          socket.removeAllListeners('end').removeAllListeners('close');
+        };
+        socket.on('end', end).on('close', end);
+      }
+      await untilTrue(() => over === 300);
+      assert.ok(words <= 64 * 1.5, `${words} were told`);
+      assert.ok(words > 0);
+      inside.type('still here\r');
+      await inside.expect('still here');
+      for (const socket of sockets) socket.destroy();
+      await inside.close();
+      await server.assertNoLeaks();
+      await server.stop();
+      const lines = server.stderr
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line) as { msg: string; count?: number });
+      const single = lines.filter(({ msg }) => msg.includes('refused: ')).length;
+      const summed = lines.reduce((sum, { count = 0 }) => sum + count, 0);
+      assert.equal(single + summed, 300);
+      assert.ok(single <= 20 * 3, `${single} lines`);
+      assert.match(server.stderr, /… and [\d,]+ more refused \(too-many-sessions\) in the last 10s/);
+    });
+  });
+}
