@@ -461,8 +461,11 @@ describe("the server's own environment", () => {
     assert.deepEqual(Object.keys(innocent).sort(), kept);
   });
   it('is not what the program itself sees, either', async () => {
-    await using shown = await Target.start([], { program: ['/usr/bin/env', '-0'], env: SERVER_SECRETS });
-    shown.endsByItself = true;
+    await using shown = await Target.start([], {
+      program: ['/usr/bin/env', '-0'],
+      env: SERVER_SECRETS,
+      ordinary: () => {},
+    });
     await using wire = await shown.attack(Buffer.concat([messages(STEERING, ways['NEW-ENVIRON VAR']!), START_NOW]));
     await wire.untilEnd();
     const lines = wire.text().split('\0').slice(0, -1);
