@@ -8,6 +8,7 @@ import type { Admission } from '../shells/places.ts';
 import { type PtyShellOptions, ptyShell } from '../shells/pty-shell.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
+import type { Reloadables } from './reload.ts';
 import { SessionLog } from './session-log.ts';
 import type { ServeSettings } from './settings.ts';
 
@@ -19,6 +20,8 @@ export interface HostOptions {
   /** Where sessions are counted; default: here. */
   readonly admission?: Admission;
   readonly onStart?: PtyShellOptions['onStart'];
+  /** Where what can take up new settings while it serves is added. */
+  readonly reloadables?: Reloadables;
 }
 
 /**
