@@ -10,6 +10,7 @@ import { robotCheck } from '../shells/robot-check.ts';
 import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
+import type { Reloadables } from './reload.ts';
 import { SessionLog } from './session-log.ts';
 import type { ServeSettings } from './settings.ts';
 
@@ -21,6 +22,8 @@ export interface HostOptions {
   /** Where sessions are counted; default: here. */
   readonly admission?: Admission;
   readonly onStart?: PtyShellOptions['onStart'];
+  /** Where what can take up new settings while it serves is added. */
+  readonly reloadables?: Reloadables;
 }
 
 /**
@@ -84,7 +87,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
     },
   });
   const { idleTimeout, sessionTimeout } = settings;
-  const { admission = createPlaces(settings) } = options;
+  const { admission = createPlaces(settings, options.reloadables) } = options;
   const limits = { admission, idleTimeout, sessionTimeout };
   const server = createServer({
     shell: limit(limits, settings.robotCheck ? checked(shell, settings) : shell),
