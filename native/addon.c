@@ -220,5 +220,6 @@ NAPI_MODULE_INIT() {
   process_exports(env, exports);
   user_exports(env, exports);
   socket_exports(env, exports);
+  service_exports(env, exports);
   return exports;
 }

@@ -13,6 +13,7 @@
         "pty.c",
         "read.c",
         "request.c",
+        "service.c",
         "shortcut.c",
         "socket.c",
         "spawn.c",

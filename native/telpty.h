@@ -321,5 +321,6 @@ void process_exports(napi_env env, napi_value exports);
 /* user.c, socket.c */
 void user_exports(napi_env env, napi_value exports);
 void socket_exports(napi_env env, napi_value exports);
+void service_exports(napi_env env, napi_value exports);
 
 #endif

@@ -9,6 +9,7 @@ import { type PtyShellOptions, ptyShell } from '../shells/pty-shell.ts';
 import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
+import type { Reloadables } from './reload.ts';
 import { SessionLog } from './session-log.ts';
 import type { ServeSettings } from './settings.ts';
 
@@ -20,6 +21,8 @@ export interface HostOptions {
   /** Where sessions are counted; default: here. */
   readonly admission?: Admission;
   readonly onStart?: PtyShellOptions['onStart'];
+  /** Where what can take up new settings while it serves is added. */
+  readonly reloadables?: Reloadables;
 }
 
 /**

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { TelptyError } from '../errors.ts';
 import { escapeText } from '../shells/escape.ts';
 import { commandHelp, commands, overview } from './help.ts';
+import type { ServeSettings } from './settings.ts';
 import { usage } from './values.ts';
 
 /** Whether an error nobody expected shows where it came from; the log level decides. */
@@ -44,7 +45,7 @@ async function runServe(argv: readonly string[]): Promise<void> {
   showStacks = settings.logLevel === 'debug' || settings.logLevel === 'trace';
   // Loaded late, so that help and errors need no addon, no log and no time.
   const { serve } = await import('./serve.ts');
-  await serve(settings);
+  await serve(settings, () => parseServe(argv) as ServeSettings);
 }
 
 async function runConnect(argv: readonly string[]): Promise<void> {

@@ -2,6 +2,7 @@
 import type { TelptyErrorCode } from '../errors.ts';
 import type { RefusalReason } from '../shells/places.ts';
 import type { Preparation } from './preparation.ts';
+import type { ReloadableFacts } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 
 /** From the primary to a worker. */
@@ -10,6 +11,10 @@ export type Order =
   | { readonly type: 'begin'; readonly settings: ServeSettings; readonly found: Preparation }
   /** A client; its socket comes with it. */
   | { readonly type: 'client'; readonly id: number; readonly refused?: RefusalReason }
+  /** Check new settings, all that can take them up; change nothing yet, and say `checked`. */
+  | { readonly type: 'reload'; readonly settings: ServeSettings }
+  /** Put in place what was checked. */
+  | { readonly type: 'apply' }
   /** End all sessions politely, then yourself. */
   | { readonly type: 'stop' }
   /** End at once. */
@@ -17,9 +22,12 @@ export type Order =
 
 /** From a worker to the primary. */
 export type Report =
-  | { readonly type: 'ready' }
+  /** It can serve; with what can take up new settings meanwhile. */
+  | { readonly type: 'ready'; readonly reloadables: readonly ReloadableFacts[] }
   /** It cannot serve, with the error's code and message. */
   | { readonly type: 'failed'; readonly code: TelptyErrorCode; readonly message: string }
+  /** What came of the order to reload: nothing stands against it, or this. */
+  | { readonly type: 'checked'; readonly error?: { readonly code: TelptyErrorCode; readonly message: string } }
   /** A session's program runs; its process id is the number of its (POSIX) session. */
   | { readonly type: 'started'; readonly id: number; readonly pid: number }
   /** A session has given up its place. It is said before the client can know. */

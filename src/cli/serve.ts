@@ -4,10 +4,12 @@ import { escapeText } from '../shells/escape.ts';
 import { formatAddress } from './format.ts';
 import { createLog, type Log, logWriter } from './log.ts';
 import { type Preparation, prepare } from './preparation.ts';
+import { Reloadables, Reloader, type ReloadTarget, reloadableLevel } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
+import { onSignals } from './signals.ts';
 
 /** What serves: this process, or several that it leads. */
-interface Host {
+interface Host extends ReloadTarget {
   /** How many there are at this moment. */
   readonly sessions: number;
   listen(where: { host: string; port: number }): Promise<{ address: string; port: number }>;
@@ -20,17 +22,29 @@ interface Host {
 /**
  * Serves until a signal says to stop.
  *
+ * @param read reads the settings anew, from where they came, for a reload.
  * @returns once everything is over.
  * @throws TelptyError when it cannot start: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`.
  */
-export async function serve(settings: ServeSettings): Promise<void> {
+export async function serve(settings: ServeSettings, read: () => ServeSettings): Promise<void> {
   const write = logWriter({ format: settings.logFormat });
   const log = createLog({ level: settings.logLevel }, write);
   const found = prepare(settings, log);
   const host = settings.workers > 1 ? await workers(settings, found, log, write) : await alone(settings, found, log);
+  const reloader = new Reloader(settings, read, host, log);
   let aborted: Promise<void> | undefined;
-  const stop = stopSignal(() => {
-    aborted ??= host.abort().finally(() => process.exit(1));
+  const stop = new Promise<string>(resolve => {
+    let stopping = false;
+    onSignals({
+      stop(signal) {
+        if (stopping) aborted ??= host.abort().finally(() => process.exit(1));
+        stopping = true;
+        resolve(signal);
+      },
+      reload() {
+        if (!stopping) void reloader.reload();
+      },
+    });
   });
   await listen(host, settings, found, log);
   const signal = await stop;
@@ -44,12 +58,19 @@ export async function serve(settings: ServeSettings): Promise<void> {
 // Each is loaded where it is needed: who leads workers is no server.
 async function alone(settings: ServeSettings, found: Preparation, log: Log): Promise<Host> {
   const { createHost, endHost } = await import('./host.ts');
-  const server = createHost(settings, found, log);
+  const reloadables = new Reloadables();
+  reloadables.add(reloadableLevel(log));
+  const server = createHost(settings, found, log, { reloadables });
   return {
     get sessions() {
       return server.sessions.size;
     },
     listen: where => server.listen(where),
+    async reload(newer) {
+      const apply = await reloadables.prepare(newer);
+      apply();
+      return reloadables.facts;
+    },
     shutdown: () => endHost(server, settings),
     // Programs are killed on the way out.
     abort: async () => {},
@@ -97,19 +118,4 @@ function listenError(error: unknown, endpoint: string, host: string): unknown {
   };
   const message = code === undefined ? undefined : reasons[code];
   return message === undefined ? error : new TelptyError('ERR_RUNTIME', message, { cause: error, errno: code ?? '' });
-}
-
-/** Settles with the name of the first signal to stop; a second one ends the process at once. */
-function stopSignal(abort: () => void): Promise<string> {
-  return new Promise(resolve => {
-    let stopping = false;
-    const stop = (signal: string) => {
-      if (stopping) abort();
-      stopping = true;
-      resolve(signal);
-    };
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', stop);
-    process.on('SIGHUP', stop);
-  });
 }

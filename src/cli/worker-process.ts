@@ -7,6 +7,8 @@ import { TelptyError } from '../errors.ts';
 import type { Leader } from '../pty/orphans.ts';
 import type { Place, RefusalReason } from '../shells/places.ts';
 import type { Order, Report } from './messages.ts';
+import type { ReloadableFacts } from './reload.ts';
+import type { ServeSettings } from './settings.ts';
 
 /** `.ts` while telpty is developed, else `.js`. */
 const mainFile = fileURLToPath(new URL(`./worker${extname(import.meta.url)}`, import.meta.url));
@@ -49,6 +51,10 @@ export class WorkerProcess {
   readonly #refused = new Set<number>();
   /** Sockets on their way. */
   readonly #underway = new Set<Socket>();
+  /** What in it can take up new settings; known once it is ready. */
+  reloadables: readonly ReloadableFacts[] = [];
+  /** Settles the check of new settings that is under way. */
+  #checked: ((error?: TelptyError) => void) | undefined;
   #line = '';
 
   /**
@@ -71,7 +77,11 @@ export class WorkerProcess {
         const report = message as Report;
         if (report.type === 'ready') {
           this.serving = true;
+          this.reloadables = report.reloadables;
           resolve();
+        } else if (report.type === 'checked') {
+          const { error } = report;
+          this.#checked?.(error && new TelptyError(error.code, error.message));
         } else if (report.type === 'failed') reject(new TelptyError(report.code, report.message));
         else this.#note(report);
       });
@@ -113,6 +123,22 @@ export class WorkerProcess {
     else this.#sessions.set(id, { place: verdict });
     this.#underway.add(socket);
     this.#send({ type: 'client', id, ...(refused ? { refused: verdict } : {}) }, socket);
+  }
+
+  /**
+   * Has it check new settings; {@link apply} puts them in place. Rejects with what stands against them. A worker that ends
+   * meanwhile has nothing against them.
+   */
+  check(settings: ServeSettings): Promise<void> {
+    const checked = new Promise<void>((resolve, reject) => {
+      this.#checked = error => (error === undefined ? resolve() : reject(error));
+    });
+    this.#send({ type: 'reload', settings });
+    return Promise.race([checked, this.ended.then(() => {})]);
+  }
+
+  apply(): void {
+    this.#send({ type: 'apply' });
   }
 
   stop(): void {

@@ -14,6 +14,7 @@ import type { Transport } from '../transport/transport.ts';
 import { createHost, endHost } from './host.ts';
 import { createLog } from './log.ts';
 import type { Order, Report } from './messages.ts';
+import { Reloadables, reloadableLevel } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 
 /** The primary's decisions, which came with the clients, and what has to be told to it. */
@@ -38,7 +39,10 @@ class Places implements Admission {
 }
 
 const places = new Places();
+const reloadables = new Reloadables();
 let host: { server: Server; settings: ServeSettings } | undefined;
+/** Puts in place what was checked last. */
+let apply: (() => void) | undefined;
 
 function obey(order: Order, handle: SendHandle): void {
   switch (order.type) {
@@ -47,6 +51,12 @@ function obey(order: Order, handle: SendHandle): void {
       return;
     case 'client':
       serve(order, handle);
+      return;
+    case 'reload':
+      void reload(order.settings);
+      return;
+    case 'apply':
+      apply?.();
       return;
     case 'stop':
       void end(0);
@@ -61,11 +71,12 @@ function begin({ settings, found }: Order & { type: 'begin' }): void {
   try {
     // The primary has the last word on how a line looks.
     const log = createLog({ level: settings.logLevel, format: 'json' });
+    reloadables.add(reloadableLevel(log));
     const onStart = ({ id }: { id: number }, { pid }: { pid: number }) => report({ type: 'started', id, pid });
-    const server = createHost(settings, found, log, { admission: places, onStart });
+    const server = createHost(settings, found, log, { admission: places, onStart, reloadables });
     server.on('sessionEnd', ({ id }) => places.leave(id));
     host = { server, settings };
-    report({ type: 'ready' });
+    report({ type: 'ready', reloadables: reloadables.facts });
   } catch (error) {
     if (!(error instanceof TelptyError)) throw error;
     report({ type: 'failed', code: error.code, message: error.message });
@@ -89,6 +100,16 @@ function serve({ id, refused }: Order & { type: 'client' }, handle: SendHandle):
     return;
   }
   host.server.handle(transport, { id, remoteAddress, remotePort });
+}
+
+async function reload(settings: ServeSettings): Promise<void> {
+  try {
+    apply = await reloadables.prepare(settings);
+    report({ type: 'checked' });
+  } catch (error) {
+    if (!(error instanceof TelptyError)) throw error;
+    report({ type: 'checked', error: { code: error.code, message: error.message } });
+  }
 }
 
 async function end(status: number): Promise<void> {

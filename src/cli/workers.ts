@@ -18,6 +18,7 @@ import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
 import { RefusalLog } from './refusal-log.ts';
+import { type ReloadableFacts, Reloadables, reloadableLevel, taken } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 import { type WorkerEnd, WorkerProcess } from './worker-process.ts';
 
@@ -47,7 +48,8 @@ interface Slot {
 
 /** The workers and what comes to them. */
 export class WorkerPool {
-  readonly #settings: ServeSettings;
+  /** What is in effect; the next worker begins with it. */
+  #settings: ServeSettings;
   readonly #found: Preparation;
   readonly #log: Log;
   readonly #write: (line: string) => void;
@@ -63,6 +65,10 @@ export class WorkerPool {
   /** Ends the wait before what dead workers left behind is killed. */
   readonly #hurry = new AbortController();
   readonly #cleaning = new Set<Promise<void>>();
+  /** What can take up new settings here. */
+  readonly #reloadables = new Reloadables();
+  /** And in the workers. */
+  #theirs: readonly ReloadableFacts[] = [];
 
   /** @param write takes lines of the log, as JSON, into the same stream as `log`. */
   constructor(settings: ServeSettings, found: Preparation, log: Log, write: (line: string) => void) {
@@ -72,6 +78,7 @@ export class WorkerPool {
     this.#write = write;
     this.#places = createPlaces(settings);
     this.#refusals = new RefusalLog(log);
+    this.#reloadables.add(reloadableLevel(log));
   }
 
   /** Sessions of this moment. */
@@ -92,10 +99,31 @@ export class WorkerPool {
       this.#slots.push({ number, worker: this.#fork(), pause: firstPause });
     }
     await Promise.all(this.#slots.map(({ worker }) => worker.ready));
+    this.#theirs = this.#slots[0]!.worker.reloadables;
     for (const slot of this.#slots) this.#watch(slot);
     this.#serve();
     const { address, port } = listener.address() as AddressInfo;
     return { address, port };
+  }
+
+  /** Has all processes check new settings, and then, if none has anything against them, put them in place. */
+  async reload(newer: ServeSettings): Promise<readonly ReloadableFacts[]> {
+    const apply = await this.#reloadables.prepare(newer);
+    const checked = new Set<WorkerProcess>();
+    // A worker that was started in the meantime has begun with the old settings.
+    for (let left = this.#unchecked(checked); left.length > 0; left = this.#unchecked(checked)) {
+      await Promise.all(left.map(worker => worker.check(newer)));
+      for (const worker of left) checked.add(worker);
+    }
+    apply();
+    for (const worker of checked) worker.apply();
+    const facts = [...this.#reloadables.facts, ...this.#theirs];
+    this.#settings = taken(this.#settings, newer, facts);
+    return facts;
+  }
+
+  #unchecked(checked: ReadonlySet<WorkerProcess>): WorkerProcess[] {
+    return this.#slots.map(({ worker }) => worker).filter(worker => !checked.has(worker));
   }
 
   /** Stops listening, ends all sessions politely, then the workers. */

@@ -230,6 +230,13 @@ export interface Addon {
   bindShared(address: string, port: number): number;
   sendUrgent(fd: number, bytes: Uint8Array): number;
 
+  /** Sends a datagram to a Unix socket; an address that begins with '@' is an abstract one. 0, or a negative error number. */
+  notify(address: Uint8Array, message: Uint8Array): number;
+  /** 4 or 6 for a listening TCP socket, 0 for anything else, or a negative error number. Sets FD_CLOEXEC. */
+  listenerFamily(fd: number): number;
+  /** Makes the descriptor lead to a file, in one step. 0, or a negative error number. */
+  replaceDescriptor(fd: number, path: string): number;
+
   /** For tests: whether ends of programs started from now on are noticed by pidfd (if the system has it) or by SIGCHLD. */
   usePidfd(on: boolean): void;
   /** For tests: how many terminals, connections, programs and unfinished starts this thread holds; how many are read in bulk. */

@@ -1,0 +1,87 @@
+/*
+ * What a service needs and Node lacks: word to the service manager, which takes datagrams at a Unix socket; a look at
+ * sockets that were handed over; and standard streams that lead elsewhere.
+ */
+#include "telpty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/*
+ * notify(address, message): one datagram; 0, or a negative errno. An address that begins with '@' is an abstract one
+ * (Linux: unix(7)), whose first byte is NUL, and which has no NUL at its end.
+ */
+static napi_value js_notify(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  void *name, *message;
+  size_t length, size;
+  if (!get_args(env, info, 2, args) || !get_bytes(env, args[0], 1, &name, &length) ||
+      !get_bytes(env, args[1], 1, &message, &size))
+    return NULL;
+  if (length == 0 || length >= sizeof address.sun_path) return js_int(env, -EINVAL);
+  memcpy(address.sun_path, name, length);
+  socklen_t used = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+  if (address.sun_path[0] == '@')
+    address.sun_path[0] = '\0';
+  else
+    used++; /* the NUL */
+  int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  if (fd < 0) return js_int(env, -errno);
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  ssize_t n;
+  /* DONTWAIT: a manager that does not read must not stop who serves */
+  do n = sendto(fd, message, size, MSG_DONTWAIT, (struct sockaddr *)&address, used);
+  while (n < 0 && errno == EINTR);
+  int error = n < 0 ? errno : 0;
+  close(fd);
+  return js_int(env, -error);
+}
+
+/*
+ * listenerFamily(fd): 4 or 6, the IP version of a listening stream socket; 0 if it is anything else; a negative errno. The
+ * descriptor is closed by exec from now on: programs are not to have it.
+ */
+static napi_value js_listener_family(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  int32_t fd;
+  int type = 0, listening = 0;
+  struct sockaddr_storage address;
+  socklen_t length = sizeof type;
+  if (!get_args(env, info, 1, args) || napi_get_value_int32(env, args[0], &fd) != napi_ok) return NULL;
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return js_int(env, -errno);
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return js_int(env, errno == ENOTSOCK ? 0 : -errno);
+  length = sizeof listening;
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0) return js_int(env, -errno);
+  length = sizeof address;
+  if (getsockname(fd, (struct sockaddr *)&address, &length) < 0) return js_int(env, -errno);
+  if (type != SOCK_STREAM || !listening) return js_int(env, 0);
+  return js_int(env, address.ss_family == AF_INET ? 4 : address.ss_family == AF_INET6 ? 6 : 0);
+}
+
+/* replaceDescriptor(fd, path): `fd` leads to the file, open for reading and writing, from one moment to the next; 0, or a negative errno */
+static napi_value js_replace_descriptor(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  char path[256];
+  int32_t fd;
+  size_t length;
+  if (!get_args(env, info, 2, args) || napi_get_value_int32(env, args[0], &fd) != napi_ok ||
+      napi_get_value_string_utf8(env, args[1], path, sizeof path, &length) != napi_ok)
+    return NULL;
+  int other = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+  if (other < 0) return js_int(env, -errno);
+  int error = dup2(other, fd) < 0 ? errno : 0;
+  close(other);
+  return js_int(env, -error);
+}
+
+void service_exports(napi_env env, napi_value exports) {
+  export_function(env, exports, "notify", js_notify);
+  export_function(env, exports, "listenerFamily", js_listener_family);
+  export_function(env, exports, "replaceDescriptor", js_replace_descriptor);
+}
