@@ -1,6 +1,7 @@
 /** What the primary process and its workers say to each other. */
 import type { TelptyErrorCode } from '../errors.ts';
 import type { RefusalReason } from '../shells/places.ts';
+import type { MetricsReport } from './metrics/report.ts';
 import type { Preparation } from './preparation.ts';
 import type { ServeSettings } from './settings.ts';
 
@@ -10,6 +11,8 @@ export type Order =
   | { readonly type: 'begin'; readonly settings: ServeSettings; readonly found: Preparation }
   /** A client; its socket comes with it. */
   | { readonly type: 'client'; readonly id: number; readonly refused?: RefusalReason }
+  /** Say what you have counted; only where the settings say that anything is. */
+  | { readonly type: 'tell' }
   /** End all sessions politely, then yourself. */
   | { readonly type: 'stop' }
   /** End at once. */
@@ -23,4 +26,6 @@ export type Report =
   /** A session's program runs; its process id is the number of its (POSIX) session. */
   | { readonly type: 'started'; readonly id: number; readonly pid: number }
   /** A session has given up its place. It is said before the client can know. */
-  | { readonly type: 'left'; readonly id: number };
+  | { readonly type: 'left'; readonly id: number }
+  /** What it has counted. */
+  | { readonly type: 'told'; readonly metrics: MetricsReport };

@@ -14,6 +14,8 @@ import { escapeText } from '../shells/escape.ts';
 import { Places } from '../shells/places.ts';
 import { listenForOthers } from '../transport/tcp.ts';
 import type { Log } from './log.ts';
+import type { MetricsReport } from './metrics/report.ts';
+import type { WorkerMetrics } from './metrics/worker-metrics.ts';
 import type { Preparation } from './preparation.ts';
 import type { ServeSettings } from './settings.ts';
 import { type WorkerEnd, WorkerProcess } from './worker-process.ts';
@@ -44,6 +46,7 @@ export class WorkerPool {
   readonly #log: Log;
   readonly #write: (line: string) => void;
   readonly #places: Places;
+  readonly #metrics: WorkerMetrics | undefined;
   readonly #slots: Slot[] = [];
   /** Clients without a worker yet, the first in front. */
   #waiting: Socket[] = [];
@@ -55,8 +58,18 @@ export class WorkerPool {
   readonly #hurry = new AbortController();
   readonly #cleaning = new Set<Promise<void>>();
 
-  /** @param write takes lines of the log, as JSON, into the same stream as `log`. */
-  constructor(settings: ServeSettings, found: Preparation, log: Log, write: (line: string) => void) {
+  /**
+   * @param write takes lines of the log, as JSON, into the same stream as `log`.
+   * @param metrics is told of every worker.
+   */
+  constructor(
+    settings: ServeSettings,
+    found: Preparation,
+    log: Log,
+    write: (line: string) => void,
+    metrics: WorkerMetrics | undefined,
+  ) {
+    this.#metrics = metrics;
     this.#settings = settings;
     this.#found = found;
     this.#log = log;
@@ -67,6 +80,11 @@ export class WorkerPool {
   /** Sessions of this moment. */
   get sessions(): number {
     return this.#places.taken;
+  }
+
+  /** Why a client would have to wait; `undefined` if it would not. */
+  get unready(): string | undefined {
+    return this.#leastLoaded() === undefined ? 'no worker serves' : undefined;
   }
 
   /**
@@ -86,6 +104,11 @@ export class WorkerPool {
     this.#serve();
     const { address, port } = listener.address() as AddressInfo;
     return { address, port };
+  }
+
+  /** What the primary and the workers have counted. */
+  async report(): Promise<readonly MetricsReport[]> {
+    return (await this.#metrics?.report()) ?? [];
   }
 
   /** Stops listening, ends all sessions politely, then the workers. */
@@ -131,6 +154,7 @@ export class WorkerPool {
   /** Sees to it that the worker of a slot is replaced when it ends. */
   #watch(slot: Slot): void {
     const began = performance.now();
+    this.#metrics?.watch(slot.number, slot.worker);
     void slot.worker.ended.then(end => {
       if (this.#closing) return;
       if (performance.now() - began > steady) slot.pause = firstPause;
