@@ -8,6 +8,7 @@
         "child.c",
         "conn.c",
         "lanes.c",
+        "listener.c",
         "packet.c",
         "process.c",
         "pty.c",

@@ -229,6 +229,8 @@ export interface Addon {
   peerState(fd: number): number;
   bindShared(address: string, port: number): number;
   sendUrgent(fd: number, bytes: Uint8Array): number;
+  listenerHold(fd: number, held: boolean): number;
+  descriptorLimit(): number;
 
   /** Sends a datagram to a Unix socket; an address that begins with '@' is an abstract one. 0, or a negative error number. */
   notify(address: Uint8Array, message: Uint8Array): number;
@@ -315,6 +317,22 @@ export function setOobInline(fd: number): boolean {
  */
 export function limitUnsent(fd: number, bytes: number): boolean {
   return (load()?.limitUnsent(fd, bytes) ?? -1) === 0;
+}
+
+/**
+ * Stops or continues the watch for connections on a socket that Node listens on: who comes while it is held waits in the
+ * kernel's queue. To be told each way once, by turns.
+ *
+ * @param fd the listening socket's descriptor.
+ * @returns whether it is done; false without the addon, and on other systems than Linux.
+ */
+export function holdListener(fd: number, held: boolean): boolean {
+  return (load()?.listenerHold(fd, held) ?? -1) === 0;
+}
+
+/** How many descriptors this process may have: RLIMIT_NOFILE. Infinity without the addon. */
+export function descriptorLimit(): number {
+  return load()?.descriptorLimit() ?? Number.POSITIVE_INFINITY;
 }
 
 /** What {@link peerState} finds. */
