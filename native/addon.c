@@ -222,5 +222,6 @@ NAPI_MODULE_INIT() {
   socket_exports(env, exports);
   service_exports(env, exports);
   listener_exports(env, exports);
+  now_exports(env, exports);
   return exports;
 }

@@ -9,6 +9,7 @@
         "conn.c",
         "lanes.c",
         "listener.c",
+        "now.c",
         "packet.c",
         "process.c",
         "pty.c",

@@ -323,5 +323,6 @@ void user_exports(napi_env env, napi_value exports);
 void socket_exports(napi_env env, napi_value exports);
 void service_exports(napi_env env, napi_value exports);
 void listener_exports(napi_env env, napi_value exports);
+void now_exports(napi_env env, napi_value exports);
 
 #endif

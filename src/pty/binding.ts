@@ -231,6 +231,7 @@ export interface Addon {
   sendUrgent(fd: number, bytes: Uint8Array): number;
   listenerHold(fd: number, held: boolean): number;
   descriptorLimit(): number;
+  writeNow(fd: number, bytes: Uint8Array): number;
 
   /** Sends a datagram to a Unix socket; an address that begins with '@' is an abstract one. 0, or a negative error number. */
   notify(address: Uint8Array, message: Uint8Array): number;
@@ -333,6 +334,17 @@ export function holdListener(fd: number, held: boolean): boolean {
 /** How many descriptors this process may have: RLIMIT_NOFILE. Infinity without the addon. */
 export function descriptorLimit(): number {
   return load()?.descriptorLimit() ?? Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Writes to a descriptor what it takes without waiting, whatever it is and whoever shares it.
+ *
+ * @returns how many bytes were written, or a negative error number if none was: that of `EAGAIN` where it takes none at the
+ *   moment.
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
+ */
+export function writeNow(fd: number, bytes: Uint8Array): number {
+  return addon().writeNow(fd, bytes);
 }
 
 /** What {@link peerState} finds. */

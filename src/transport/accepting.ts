@@ -70,7 +70,10 @@ export class ShortageGuard {
   }
 
   #look(): void {
-    if (!this.#server.listening) return this.#stop();
+    if (!this.#server.listening) {
+      this.#stop();
+      return;
+    }
     this.#fitting = sessionsThatFit();
     if (this.#fitting < 1) return;
     this.#stop();

@@ -10,7 +10,11 @@ export const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
  * The program of every session: it does what its first line says, so that one server can have sessions of all kinds. The
  * terminal is raw, and echoes nothing by itself.
  */
-const OBEY = ['/bin/sh', '-c', 'stty raw -echo icrnl icanon; echo ready; read -r what; stty raw -echo; eval "$what"'];
+export const OBEY = [
+  '/bin/sh',
+  '-c',
+  'stty raw -echo icrnl icanon; echo ready; read -r what; stty raw -echo; eval "$what"',
+];
 
 /** A server of sessions that do what they are told: see {@link told}. */
 export const startObedient = (args: readonly string[] = [], options: StartOptions = {}): Promise<TestServer> =>
