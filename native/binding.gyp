@@ -9,6 +9,8 @@
         "conn.c",
         "delay.c",
         "lanes.c",
+        "listener.c",
+        "now.c",
         "packet.c",
         "process.c",
         "pty.c",

@@ -342,5 +342,7 @@ void process_exports(napi_env env, napi_value exports);
 void user_exports(napi_env env, napi_value exports);
 void socket_exports(napi_env env, napi_value exports);
 void service_exports(napi_env env, napi_value exports);
+void listener_exports(napi_env env, napi_value exports);
+void now_exports(napi_env env, napi_value exports);
 
 #endif

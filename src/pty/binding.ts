@@ -229,6 +229,9 @@ export interface Addon {
   peerState(fd: number): number;
   bindShared(address: string, port: number): number;
   sendUrgent(fd: number, bytes: Uint8Array): number;
+  listenerHold(fd: number, held: boolean): number;
+  descriptorLimit(): number;
+  writeNow(fd: number, bytes: Uint8Array): number;
 
   /** Sends a datagram to a Unix socket; an address that begins with '@' is an abstract one. 0, or a negative error number. */
   notify(address: Uint8Array, message: Uint8Array): number;
@@ -331,6 +334,33 @@ export function setOobInline(fd: number): boolean {
  */
 export function limitUnsent(fd: number, bytes: number): boolean {
   return (load()?.limitUnsent(fd, bytes) ?? -1) === 0;
+}
+
+/**
+ * Stops or continues the watch for connections on a socket that Node listens on: who comes while it is held waits in the
+ * kernel's queue. To be told each way once, by turns.
+ *
+ * @param fd the listening socket's descriptor.
+ * @returns whether it is done; false without the addon, and on other systems than Linux.
+ */
+export function holdListener(fd: number, held: boolean): boolean {
+  return (load()?.listenerHold(fd, held) ?? -1) === 0;
+}
+
+/** How many descriptors this process may have: RLIMIT_NOFILE. Infinity without the addon. */
+export function descriptorLimit(): number {
+  return load()?.descriptorLimit() ?? Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Writes to a descriptor what it takes without waiting, whatever it is and whoever shares it.
+ *
+ * @returns how many bytes were written, or a negative error number if none was: that of `EAGAIN` where it takes none at the
+ *   moment.
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
+ */
+export function writeNow(fd: number, bytes: Uint8Array): number {
+  return addon().writeNow(fd, bytes);
 }
 
 /** What {@link peerState} finds. */

@@ -8,6 +8,7 @@ import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User
 import { programAttributes } from '../pty/options.ts';
 import type { Session } from '../session/session.ts';
 import { linemodeOption } from '../session/shared-options.ts';
+import { expectDescriptors, SESSION_DESCRIPTORS } from '../transport/descriptors.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import { offerEcho, terminalEchoes } from './echo.ts';
 import {
@@ -179,6 +180,7 @@ type EnvironmentUser = Parameters<typeof programEnvironment>[0]['user'];
 
 async function serve(session: Session, program: Program): Promise<PtyResult> {
   const { options, mode } = program;
+  const opened = expectDescriptors(SESSION_DESCRIPTORS - 1);
   if (mode.echo === 'always') session.telnet.request(Option.ECHO, 'local', true);
   for (const [code, side] of mode.requests) session.telnet.request(code, side, true);
   const echoNow = mode.echo === 'unless misunderstood' ? offerEcho(session) : nothing;
@@ -196,12 +198,13 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   echoNow();
   if (session.destroyed || session.hangupReason !== undefined) {
     session.off('command', typeKey);
+    opened();
     return { code: null, signal: null };
   }
   // Whoever asks for an end meanwhile is heard: the bridge looks for it once there is a program to be hung up.
   session.on('hangup', nothing);
   try {
-    const { pty, ...startedWith } = await start(session, program);
+    const { pty, ...startedWith } = await start(session, program).finally(opened);
     return new Bridge(session, pty, program.bridge, startedWith).run();
   } finally {
     session.off('hangup', nothing);
