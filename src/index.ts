@@ -37,5 +37,6 @@ export {
 } from './shells/places.ts';
 export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
 export type { Refused } from './shells/refusal.ts';
+export { type RobotCheckOptions, robotCheck } from './shells/robot-check.ts';
 export type { TcpListenOptions } from './transport/tcp.ts';
 export type { Passed, Transport, TransportUser } from './transport/transport.ts';

@@ -5,24 +5,33 @@ import { TelptyError } from '../errors.ts';
 import { escapeText } from '../shells/escape.ts';
 import { type Addresses, Places } from '../shells/places.ts';
 import { AddressList, normalAddress } from '../transport/address-list.ts';
+import type { Reloadables } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 import { usage } from './values.ts';
-
-/** The settings that lists of addresses are made from. */
-type ListSettings = Pick<ServeSettings, 'allow' | 'deny'>;
 
 /**
  * Counts sessions where all are known.
  *
+ * @param reloadables where its lists are added: they are read anew. Whoever has a session keeps it, since to find out by a
+ *   reload that one has banned oneself should not end the session in which one sees that.
  * @throws TelptyError `ERR_RUNTIME` where a list cannot be read, `ERR_USAGE` where something in it is no address.
  */
-export function createPlaces(settings: ServeSettings): Places {
+export function createPlaces(settings: ServeSettings, reloadables?: Reloadables): Places {
   const { maxSessions, maxPerIp, connectRate, maxNegotiating } = settings;
-  return new Places({ maxSessions, maxPerAddress: maxPerIp, connectRate, maxNegotiating, ...readLists(settings) });
+  const limits = { maxSessions, maxPerAddress: maxPerIp, connectRate, maxNegotiating };
+  const places = new Places({ ...limits, ...readLists(settings) });
+  reloadables?.add({
+    name: 'address lists',
+    options: ['allow', 'deny'],
+    prepare: newer => {
+      const lists = readLists(newer);
+      return () => places.setAddresses(lists);
+    },
+  });
+  return places;
 }
 
-/** Reads both lists. @throws as {@link createPlaces}. */
-export function readLists({ allow, deny }: ListSettings): { allow?: Addresses; deny?: Addresses } {
+function readLists({ allow, deny }: ServeSettings): { allow?: Addresses; deny?: Addresses } {
   return {
     // A list that is given and has nothing in it allows nobody; that it is given decides.
     ...(allow.length > 0 ? { allow: readList('--allow', allow.flat()) } : {}),

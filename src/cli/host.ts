@@ -1,11 +1,12 @@
 /** The server that the settings ask for, in whatever process it runs. */
 import { setFlagsFromString } from 'node:v8';
-import { createServer, type Server } from '../server/server.ts';
+import { createServer, type Server, type Shell } from '../server/server.ts';
 import { requestedNames } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import { limit } from '../shells/limit.ts';
 import type { Admission } from '../shells/places.ts';
 import { type PtyShellOptions, ptyShell } from '../shells/pty-shell.ts';
+import { robotCheck } from '../shells/robot-check.ts';
 import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
@@ -87,10 +88,10 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
     },
   });
   const { idleTimeout, sessionTimeout } = settings;
-  const { admission = createPlaces(settings) } = options;
+  const { admission = createPlaces(settings, options.reloadables) } = options;
   const limits = { admission, idleTimeout, sessionTimeout };
   const server = createServer({
-    shell: limit(limits, shell),
+    shell: limit(limits, settings.robotCheck ? checked(shell, settings) : shell),
     environ: requestedNames(settings),
     encoding: settings.encoding,
     compatibility: settings.compatibility,
@@ -102,6 +103,11 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   server.on('shortage', isShort => shortage.told(isShort));
   server.on('error', error => log.error(`listener: ${escapeText(error.message, 200)}`));
   return server;
+}
+
+/** In mode line clients edit and echo, and send nothing of what a terminal answers. */
+function checked(shell: Shell, { mode, negotiationTimeout }: ServeSettings): Shell {
+  return robotCheck(shell, { askTerminal: mode !== 'line', negotiationTimeout });
 }
 
 /** Ends all sessions as politely as the settings' times allow. */

@@ -89,7 +89,7 @@ export class WorkerPool {
     this.#found = found;
     this.#log = log;
     this.#write = write;
-    this.#places = createPlaces(settings);
+    this.#places = createPlaces(settings, this.#reloadables);
     this.#refusals = new RefusalLog(log);
     this.#reloadables.add(reloadableLevel(log));
   }

@@ -30,6 +30,8 @@ export interface ReadLineOptions {
   readonly maxLength?: number | undefined;
   /** For passwords: what is typed is not shown, neither by us nor by a client that obeys ECHO. */
   readonly hidden?: boolean | undefined;
+  /** Ends the reading, as the end of the session does. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Sessions of which a line is being read. */
@@ -49,10 +51,11 @@ const afterReturn = new WeakSet<Session>();
  * @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT` for options that cannot be meant, and while another line is read.
  */
 export async function readLine(session: Session, options: ReadLineOptions = {}): Promise<string | undefined> {
-  checkKeys('the options of readLine', options, ['prompt', 'maxLength', 'hidden']);
-  const { prompt, maxLength = MAX_LENGTH, hidden = false } = options;
+  checkKeys('the options of readLine', options, ['prompt', 'maxLength', 'hidden', 'signal']);
+  const { prompt, maxLength = MAX_LENGTH, hidden = false, signal } = options;
   check(prompt === undefined || typeof prompt === 'string', 'prompt must be a string');
   checkWhole('maxLength', maxLength, Number.MAX_SAFE_INTEGER);
+  check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
   check(!reading.has(session), 'another line of this session is being read');
   reading.add(session);
   const { telnet } = session;
@@ -60,7 +63,8 @@ export async function readLine(session: Session, options: ReadLineOptions = {}):
   try {
     if (prompt !== undefined) session.write(encoder(session.encoding).write(prompt), () => markPrompt(session));
     if (hides) telnet.request(Option.ECHO, 'local', true);
-    return await collect(session, new Line(maxLength), () => !hidden && telnet.isEnabled(Option.ECHO, 'local'));
+    const echoes = () => !hidden && telnet.isEnabled(Option.ECHO, 'local');
+    return await collect(session, new Line(maxLength), echoes, signal);
   } finally {
     if (hides) {
       if (session.writable) session.write('\r\n');
@@ -82,10 +86,16 @@ function markPrompt({ telnet, writable }: Session): void {
 }
 
 /** Reads until the line ends, or there is nothing more to read. */
-function collect(session: Session, line: Line, echoes: () => boolean): Promise<string | undefined> {
+function collect(
+  session: Session,
+  line: Line,
+  echoes: () => boolean,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
   return new Promise(resolve => {
     const settle = (text: string | undefined): void => {
       session.off('readable', look).off('end', end).off('close', end).off('hangup', hangup).off('command', erase);
+      signal?.removeEventListener('abort', hangup);
       resolve(text);
     };
     const end = (): void => settle(line.isEmpty ? undefined : line.text);
@@ -107,11 +117,12 @@ function collect(session: Session, line: Line, echoes: () => boolean): Promise<s
       if (command === Command.EC) session.insertInput(Buffer.from(DELETE));
       if (command === Command.EL) session.insertInput(Buffer.from(KILL));
     };
-    if (session.readableEnded || session.destroyed || session.hangupReason !== undefined) {
+    if (session.readableEnded || session.destroyed || session.hangupReason !== undefined || signal?.aborted) {
       resolve(undefined);
       return;
     }
     session.on('readable', look).on('end', end).on('close', end).on('hangup', hangup).on('command', erase);
+    signal?.addEventListener('abort', hangup);
     look();
   });
 }

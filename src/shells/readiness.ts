@@ -16,7 +16,10 @@ const GRACE_MS = 250;
 /** … or for this many round trips, where the client is far away. */
 const GRACE_ROUND_TRIPS = 3;
 
-/** Resolves when the program may start: at the latest after `timeout` milliseconds (0: never), or the session's end. */
+/**
+ * Resolves when the program may start: at the latest when the session is `timeout` milliseconds old (0: never), for it was
+ * asked at its beginning, or at the session's end.
+ */
 export function readyToStart(session: Session, timeout: number): Promise<void> {
   const { telnet, terminal } = session;
   const asked = performance.now();
@@ -40,7 +43,7 @@ export function readyToStart(session: Session, timeout: number): Promise<void> {
 
   return new Promise(resolve => {
     let grace: NodeJS.Timeout | undefined;
-    const limit = timeout === 0 ? undefined : setTimeout(finish, timeout);
+    const limit = timeout === 0 ? undefined : setTimeout(finish, Math.max(timeout - session.age, 0));
 
     function finish() {
       clearTimeout(limit);

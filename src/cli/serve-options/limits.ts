@@ -1,5 +1,5 @@
 /** Who may have a session, and for how long. */
-import type { OptionTable } from '../options.ts';
+import { flag, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
 export const limitOptions = {
@@ -40,6 +40,10 @@ export const limitOptions = {
     parse: values.integer(0),
     default: '512',
     help: 'connections at a time whose program does not run yet; more are told so and closed; 0: any number',
+  },
+  'robot-check': {
+    ...flag,
+    help: 'only terminals that say where their cursor is get the program, and people who type two words',
   },
   'idle-timeout': {
     argument: 'T',
