@@ -13,6 +13,7 @@ import type { Preparation } from './preparation.ts';
 import type { Reloadables } from './reload.ts';
 import { SessionLog } from './session-log.ts';
 import type { ServeSettings } from './settings.ts';
+import { ShortageLog } from './shortage.ts';
 
 /** After the programs were killed: how long clients may take to read what they are owed, in milliseconds. */
 export const flushTimeout = 5_000;
@@ -98,6 +99,8 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   });
   server.on('session', session => sessionLog.connected(session));
   server.on('sessionEnd', (session, outcome) => sessionLog.ended(session, outcome));
+  const shortage = new ShortageLog(log);
+  server.on('shortage', isShort => shortage.told(isShort));
   server.on('error', error => log.error(`listener: ${escapeText(error.message, 200)}`));
   return server;
 }

@@ -1,6 +1,8 @@
 /** The log: pino's JSON lines, or one readable line each, written to standard error at once. */
 import { createRequire } from 'node:module';
 import pino, { type Logger } from 'pino';
+import { isAvailable } from '../pty/binding.ts';
+import { LogSink } from './log-sink.ts';
 import type { LogLevel } from './settings.ts';
 
 export type Log = Logger;
@@ -15,8 +17,8 @@ export interface LogOptions {
 }
 
 /**
- * Makes the log. Lines are written synchronously: what was logged before a crash is there after it, and no worker
- * thread is needed for the little that is logged.
+ * Makes the log. Lines are written at once, unless nobody takes them: what was logged before a crash is there after it, and
+ * no worker thread is needed for the little that is logged.
  */
 export function createLog(options: LogOptions, write = logWriter(options)): Log {
   return pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
@@ -24,16 +26,29 @@ export function createLog(options: LogOptions, write = logWriter(options)): Log 
 
 /** What takes the log's lines of JSON and writes them as they shall look; lines of other processes, too. */
 export function logWriter(options: Pick<LogOptions, 'format' | 'sink'>): (line: string) => void {
-  const sink = options.sink ?? (line => void process.stderr.write(line));
   const format = options.format ?? (process.stderr.isTTY ? 'pretty' : 'json');
-  return format === 'json' ? sink : prettySink(sink);
+  const print = format === 'json' ? (line: string) => line : prettyPrinter();
+  const sink = options.sink ?? standardError(count => print(lostLine(count)));
+  return line => sink(print(line));
 }
 
-function prettySink(sink: (line: string) => void): (line: string) => void {
+function standardError(lost: (count: number) => string): (line: string) => void {
+  if (!isAvailable()) return line => void process.stderr.write(line);
+  const sink = new LogSink(2, lost);
+  return line => sink.write(line);
+}
+
+/** Said where lines are missing, once somebody takes any. */
+function lostLine(count: number): string {
+  const msg = `${count} line${count === 1 ? '' : 's'} of the log lost here: nobody read them, or there was no room`;
+  return `${JSON.stringify({ level: pino.levels.values.warn, time: new Date().toISOString(), lines: count, msg })}\n`;
+}
+
+function prettyPrinter(): (line: string) => string {
   // Loaded only where it is used: it costs 3 MB.
   const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
   const colorize = process.stderr.isTTY === true && !process.env.NO_COLOR;
-  const print = pretty.prettyFactory({
+  return pretty.prettyFactory({
     colorize,
     translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
     // The fields say once more, for machines, what the message says.
@@ -41,5 +56,4 @@ function prettySink(sink: (line: string) => void): (line: string) => void {
     // And this one it would take for the process that logs.
     ignore: 'pid',
   });
-  return line => sink(print(line));
 }

@@ -10,6 +10,7 @@ import { escapeText } from '../shells/escape.ts';
 import type { Log } from './log.ts';
 import { findProgram, loginShell, type ServedProgram } from './program.ts';
 import type { ServeSettings } from './settings.ts';
+import { warnOfDescriptors } from './shortage.ts';
 
 /** Every C library has it without an installation. */
 const spareLocale = 'C.UTF-8';
@@ -31,6 +32,7 @@ export function prepare(settings: ServeSettings, log: Log): Preparation {
   const cwd = settings.cwd === undefined ? undefined : findDirectory(settings.cwd);
   // Without it every session would fail; better now than then.
   addon();
+  warnOfDescriptors(settings, log);
   return { program, user, cwd, locale: availableLocale(settings, log) };
 }
 

@@ -229,6 +229,9 @@ export interface Addon {
   peerState(fd: number): number;
   bindShared(address: string, port: number): number;
   sendUrgent(fd: number, bytes: Uint8Array): number;
+  listenerHold(fd: number, held: boolean): number;
+  descriptorLimit(): number;
+  writeNow(fd: number, bytes: Uint8Array): number;
 
   /** Sends a datagram to a Unix socket; an address that begins with '@' is an abstract one. 0, or a negative error number. */
   notify(address: Uint8Array, message: Uint8Array): number;
@@ -239,8 +242,24 @@ export interface Addon {
 
   /** For tests: whether ends of programs started from now on are noticed by pidfd (if the system has it) or by SIGCHLD. */
   usePidfd(on: boolean): void;
-  /** For tests: how many terminals, connections, programs and unfinished starts this thread holds; how many are read in bulk. */
-  counts(): { terminals: number; children: number; connections: number; lanes: number; starting: number };
+  /**
+   * From now on it is counted how long keys wait for the next output of their terminal: in `counts` one number for each of
+   * `bounds` (the most seconds that count there, ascending), one for what is longer, and the sum in seconds. Both arrays are
+   * kept; a second call takes others in their place.
+   */
+  measureDelays(bounds: Float64Array, counts: Float64Array): void;
+  /**
+   * How many terminals, connections, programs and unfinished starts this thread holds, how many terminals are read in bulk,
+   * and how many bytes `write` kept for all of them.
+   */
+  counts(): {
+    terminals: number;
+    children: number;
+    connections: number;
+    lanes: number;
+    starting: number;
+    unwritten: number;
+  };
 }
 
 // The same two steps up from src/pty and from dist/pty.
@@ -315,6 +334,33 @@ export function setOobInline(fd: number): boolean {
  */
 export function limitUnsent(fd: number, bytes: number): boolean {
   return (load()?.limitUnsent(fd, bytes) ?? -1) === 0;
+}
+
+/**
+ * Stops or continues the watch for connections on a socket that Node listens on: who comes while it is held waits in the
+ * kernel's queue. To be told each way once, by turns.
+ *
+ * @param fd the listening socket's descriptor.
+ * @returns whether it is done; false without the addon, and on other systems than Linux.
+ */
+export function holdListener(fd: number, held: boolean): boolean {
+  return (load()?.listenerHold(fd, held) ?? -1) === 0;
+}
+
+/** How many descriptors this process may have: RLIMIT_NOFILE. Infinity without the addon. */
+export function descriptorLimit(): number {
+  return load()?.descriptorLimit() ?? Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Writes to a descriptor what it takes without waiting, whatever it is and whoever shares it.
+ *
+ * @returns how many bytes were written, or a negative error number if none was: that of `EAGAIN` where it takes none at the
+ *   moment.
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
+ */
+export function writeNow(fd: number, bytes: Uint8Array): number {
+  return addon().writeNow(fd, bytes);
 }
 
 /** What {@link peerState} finds. */

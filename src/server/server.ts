@@ -77,6 +77,11 @@ export interface ServerEvents {
   session: [session: Session];
   /** A session is over, its connection closed. */
   sessionEnd: [session: Session, outcome: SessionOutcome];
+  /**
+   * A listener has stopped accepting, since there are hardly any descriptors left (true), or goes on (false). Who connects
+   * in between waits in the system's queue. Linux only.
+   */
+  shortage: [isShort: boolean];
   /** A listener failed. Without a listener for it the process ends, as with every EventEmitter. */
   error: [error: Error];
 }
@@ -134,9 +139,11 @@ export class Server extends EventEmitter<ServerEvents> {
     if (this.#closing) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
     const where = typeof options === 'number' ? { port: options } : options;
     checkKeys('the options of listen', where, ['host', 'port', 'backlog', 'reusePort', 'fd']);
-    const listener = await listenTcp(where, (transport, peer) => {
-      this.handle(transport, peer);
-    });
+    const listener = await listenTcp(
+      where,
+      (transport, peer) => void this.handle(transport, peer),
+      isShort => this.emit('shortage', isShort),
+    );
     listener.on('error', error => this.emit('error', error));
     this.#listeners.add(listener);
     const { address, port } = listener.address() as AddressInfo;

@@ -8,6 +8,7 @@ import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User
 import { programAttributes } from '../pty/options.ts';
 import type { Session } from '../session/session.ts';
 import { linemodeOption } from '../session/shared-options.ts';
+import { expectDescriptors, SESSION_DESCRIPTORS } from '../transport/descriptors.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import { offerEcho, terminalEchoes } from './echo.ts';
 import {
@@ -79,6 +80,10 @@ export interface StartedProgram {
   readonly term: string;
   readonly columns: number;
   readonly rows: number;
+  /** From the connection until the program was started, in milliseconds. */
+  readonly negotiationTime: number;
+  /** What the start took from there, in milliseconds: until the program was executed. */
+  readonly startTime: number;
 }
 
 /** What became of a session's program: its exit code or the signal that ended it; neither if it never started. */
@@ -175,6 +180,7 @@ type EnvironmentUser = Parameters<typeof programEnvironment>[0]['user'];
 
 async function serve(session: Session, program: Program): Promise<PtyResult> {
   const { options, mode } = program;
+  const opened = expectDescriptors(SESSION_DESCRIPTORS - 1);
   if (mode.echo === 'always') session.telnet.request(Option.ECHO, 'local', true);
   for (const [code, side] of mode.requests) session.telnet.request(code, side, true);
   const echoNow = mode.echo === 'unless misunderstood' ? offerEcho(session) : nothing;
@@ -192,12 +198,13 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   echoNow();
   if (session.destroyed || session.hangupReason !== undefined) {
     session.off('command', typeKey);
+    opened();
     return { code: null, signal: null };
   }
   // Whoever asks for an end meanwhile is heard: the bridge looks for it once there is a program to be hung up.
   session.on('hangup', nothing);
   try {
-    const { pty, ...startedWith } = await start(session, program);
+    const { pty, ...startedWith } = await start(session, program).finally(opened);
     return new Bridge(session, pty, program.bridge, startedWith).run();
   } finally {
     session.off('hangup', nothing);
@@ -234,6 +241,7 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
   const echo = terminalEchoes(session);
   const locale = env.LC_ALL ?? env.LC_CTYPE ?? env.LANG ?? '';
   const charset = program.own ?? charsetOfLocale(locale) ?? canonicalCharset(terminal.charset ?? program.encoding);
+  const negotiationTime = session.age;
   const pty = await launch(session, file, args, {
     cwd: options.cwd,
     env,
@@ -255,7 +263,8 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
     },
   });
   session.emit('started');
-  options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows });
+  const times = { negotiationTime, startTime: session.age - negotiationTime };
+  options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows, ...times });
   const translation =
     program.own === undefined ? undefined : new Translation(session, pty, program.own, program.encoding, erase);
   return { pty, erase, echo, translation };

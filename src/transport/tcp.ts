@@ -3,7 +3,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { check, checkWhole } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { bindShared, isAvailable, limitUnsent, setOobInline, systemError } from '../pty/binding.ts';
+import { ShortageGuard } from './accepting.ts';
 import { Connection } from './connection.ts';
+import { isShortage } from './descriptors.ts';
 import { StreamTransport, type Transport } from './transport.ts';
 
 /** How long a connection may be silent before the kernel asks whether the peer still lives, in milliseconds. */
@@ -42,30 +44,36 @@ export interface Peer {
  * Accepts TCP connections made fit for Telnet: no Nagle delay (a keystroke's echo must leave at once), keep-alive, the
  * two directions close separately, and urgent data in line.
  *
+ * @param onShortage is told when nobody is accepted any more for want of descriptors (true), and when that is over (false).
  * @throws (rejects) the system's own error, e.g. `EADDRINUSE`.
  */
 export function listenTcp(
   options: TcpListenOptions,
   onConnection: (transport: Transport, peer: Peer) => void,
+  onShortage?: (isShort: boolean) => void,
 ): Promise<Server> {
-  return listenForOthers(options, function accepted(this: Server, socket) {
-    const { remoteAddress, remotePort } = socket;
-    let transport: Transport;
-    try {
-      transport = adoptTcp(socket);
-    } catch (error) {
-      // The connection is dropped, as where accept() fails, and as loudly.
-      this.emit('error', error);
-      return;
-    }
-    onConnection(transport, { remoteAddress, remotePort });
-  });
+  return listenForOthers(
+    options,
+    function accepted(this: Server, socket) {
+      const { remoteAddress, remotePort } = socket;
+      let transport: Transport;
+      try {
+        transport = adoptTcp(socket);
+      } catch (error) {
+        // The connection is dropped, and loudly.
+        this.emit('error', error);
+        return;
+      }
+      onConnection(transport, { remoteAddress, remotePort });
+    },
+    onShortage,
+  );
 }
 
 /**
  * Makes a transport of a connection that was accepted and of which nothing has been read.
  *
- * @throws the system's own error, e.g. `EMFILE`; the connection is closed then.
+ * @throws the system's own error; the connection is closed then.
  */
 export function adoptTcp(socket: Socket): Transport {
   // A process that was handed the socket has it from Node with both directions tied.
@@ -78,7 +86,9 @@ export function adoptTcp(socket: Socket): Transport {
 export async function listenForOthers(
   options: TcpListenOptions,
   onConnection: (this: Server, socket: Socket) => void,
+  onShortage?: (isShort: boolean) => void,
 ): Promise<Server> {
+  let guard: ShortageGuard | undefined;
   const server = createServer(
     {
       allowHalfOpen: true,
@@ -88,7 +98,10 @@ export async function listenForOthers(
       // The addon reads, where there is one, or another process does.
       pauseOnConnect: true,
     },
-    onConnection,
+    function accepted(this: Server, socket) {
+      onConnection.call(this, socket);
+      guard?.accepted();
+    },
   );
   const where = await placeOf(options);
   return new Promise((resolve, reject) => {
@@ -104,6 +117,7 @@ export async function listenForOthers(
       keepUrgentDataInLine(server);
       const fd = descriptor(server);
       if (fd !== undefined) limitUnsent(fd, UNSENT_BYTES);
+      guard = new ShortageGuard(server, onShortage);
       resolve(server);
     });
   });
@@ -144,9 +158,14 @@ function takeOver(socket: Socket): Transport {
   const fd = descriptor(socket);
   if (fd === undefined || !isAvailable()) return new StreamTransport(socket);
   try {
-    return new Connection(fd);
-  } finally {
+    const connection = new Connection(fd);
     socket.destroy();
+    return connection;
+  } catch (error) {
+    // Without a second descriptor it goes the slow way: at least there is somebody to be told.
+    if (isShortage(error)) return new StreamTransport(socket);
+    socket.destroy();
+    throw error;
   }
 }
 

@@ -1,10 +1,12 @@
 /** What `telpty connect` makes of keys, and of what a scripted server wants of them, in a real terminal. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { command, openClient, withPeer } from '../support/connect.ts';
+import { spawnPty } from '../../src/pty/index.ts';
+import { command, openClient, openPrompt, withPeer } from '../support/connect.ts';
 import { processInfo, untilTrue } from '../support/leaks.ts';
 import { Peer } from '../support/peer.ts';
-import { CMD, naws, OPT, subnegotiation } from '../support/wire.ts';
+import { CLI } from '../support/server.ts';
+import { CMD, naws, OPT, readable, subnegotiation } from '../support/wire.ts';
 
 const TIMEOUT = { timeout: 60_000 };
 const { IAC, IP, DM, WILL, WONT, DO, DONT, EOF, ABORT, SUSP, AYT } = CMD;
@@ -60,6 +62,7 @@ test('with the interrupt goes a Synch where the server knows LINEMODE', TIMEOUT,
     // MODE EDIT|TRAPSIG, and its ACK.
     wire.send(subnegotiation(OPT.LINEMODE, [1, 3]));
     await wire.expect(Buffer.from(subnegotiation(OPT.LINEMODE, [1, 7])));
+    await term.untilModes('isig');
     await term.keys('C-c');
     await wire.expect(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, IP, IAC, DM));
   }),
@@ -69,10 +72,12 @@ test('a server that echoes and leaves out GA gets each key; one that only echoes
   withPeer(async (term, wire) => {
     wire.negotiate(WILL, OPT.ECHO);
     await wire.expectNegotiation(DO, OPT.ECHO);
+    await term.untilModes('-echo');
     await term.type('password\r');
     await wire.expect(Buffer.from('password\r\n'));
     wire.negotiate(WILL, OPT.SGA);
     await wire.expectNegotiation(DO, OPT.SGA);
+    await term.untilModes('-icanon');
     await term.type('k');
     await wire.expect(Buffer.from('k'));
     await term.keys('C-c', 'C-d', 'C-z', 'Enter', 'Up');
@@ -82,6 +87,7 @@ test('a server that echoes and leaves out GA gets each key; one that only echoes
     await term.waitFor(/^ab\n {2}cd$/);
     wire.negotiate(WONT, OPT.ECHO);
     await wire.expectNegotiation(DONT, OPT.ECHO);
+    await term.untilModes('icanon', 'echo');
     await term.type('\x15shown\r');
     await wire.expect(Buffer.from('shown\r\n'));
     await term.waitFor(/shown/);
@@ -100,6 +106,7 @@ test('LINEMODE: the server says who edits, which keys are special, and gets comm
     // MODE EDIT|TRAPSIG, acknowledged.
     wire.subnegotiate(OPT.LINEMODE, [1, 3]);
     await wire.expect(Buffer.of(IAC, CMD.SB, OPT.LINEMODE, 1, 7, IAC, CMD.SE));
+    await term.untilModes('icanon', 'isig');
     await term.type('abX');
     await term.keys('BSpace', 'Enter');
     await wire.expect(Buffer.from('ab\r\n'));
@@ -115,6 +122,7 @@ test('LINEMODE: the server says who edits, which keys are special, and gets comm
     // No EDIT: each key, and ^C is a key like others.
     wire.subnegotiate(OPT.LINEMODE, [1, 0]);
     await wire.expect(Buffer.of(IAC, CMD.SB, OPT.LINEMODE, 1, 4, IAC, CMD.SE));
+    await term.untilModes('-icanon', '-isig');
     await term.type('q');
     await wire.expect(Buffer.from('q'));
     await term.keys('C-c');
@@ -123,27 +131,40 @@ test('LINEMODE: the server says who edits, which keys are special, and gets comm
 );
 
 test(
-  'LINEMODE: keys that were pressed before lines are edited here, and read after it, are what they were meant to be',
+  'LINEMODE: keys that were pressed before lines are edited here are what they were meant to be',
   TIMEOUT,
-  () =>
-    withPeer(async (term, wire) => {
-      wire.negotiate(WILL, OPT.ECHO);
-      wire.negotiate(WILL, OPT.SGA);
-      wire.negotiate(DO, OPT.LINEMODE);
-      await wire.expectNegotiation(WILL, OPT.LINEMODE);
-      await term.type('k');
-      await wire.expect(Buffer.from('k'));
-      // It finds both when it goes on: the mode first, since that was there first.
-      process.kill(term.pid, 'SIGSTOP');
-      await untilTrue(() => processInfo(term.pid)?.state === 'T');
-      await wire.sent(subnegotiation(OPT.LINEMODE, [1, 3]));
-      await term.type('ls\rx\x1a\x03y');
-      process.kill(term.pid, 'SIGCONT');
-      await wire.expect(Buffer.of(IAC, CMD.SB, OPT.LINEMODE, 1, 7, IAC, CMD.SE));
-      await wire.expect(Buffer.concat([Buffer.from('ls\r\nx'), Buffer.of(IAC, SUSP)]));
-      await wire.expect(Buffer.of(IAC, IP, IAC, DM));
-      await wire.expect('y');
-    }),
+  async () => {
+    await using peer = await Peer.listen();
+    const env = { PATH: process.env.PATH ?? '', TERM: 'xterm', LANG: 'C.UTF-8' };
+    const pty = spawnPty(process.execPath, [CLI, 'connect', '127.0.0.1', String(peer.port)], { env }).resume();
+    const wire = await peer.accept();
+    wire.negotiate(WILL, OPT.ECHO);
+    wire.negotiate(WILL, OPT.SGA);
+    wire.negotiate(DO, OPT.LINEMODE);
+    await wire.expectNegotiation(WILL, OPT.LINEMODE);
+    const mode = (flags: number) => subnegotiation(OPT.LINEMODE, [1, flags]);
+    const [edit, trapsig, ack] = [1, 2, 4];
+    for (let isEarly = true; isEarly; ) {
+      wire.send(mode(0), [IAC, DO, OPT.TIMING_MARK]);
+      await wire.expect(Buffer.of(IAC, WILL, OPT.TIMING_MARK));
+      await untilTrue(() => pty.modes().icanon === false);
+      // It finds both when it goes on: most often the mode first, which was there first.
+      pty.kill('SIGSTOP');
+      await untilTrue(() => processInfo(pty.pid)?.state === 'T');
+      await wire.sent(mode(edit | trapsig));
+      pty.type(Buffer.from('ls\rx\x1a\x03y'));
+      await untilTrue(() => pty.inputWaiting === 7);
+      pty.kill('SIGCONT');
+      await wire.expect(Buffer.from('y'));
+      const said = readable(wire.raw.bytes);
+      isEarly = said.endsWith(readable(Buffer.from('ls\r\0x\x1a\x03y')));
+      const commands = [mode(edit | trapsig | ack), Buffer.from('ls\r\nx'), Buffer.of(IAC, SUSP)];
+      commands.push(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, IP, IAC, DM), Buffer.from('y'));
+      const expected = readable(Buffer.concat(commands));
+      if (!isEarly) assert.equal(said.slice(-expected.length), expected);
+    }
+    await pty.hangup({ timeout: 0 });
+  },
 );
 
 test('LINEMODE: a server that names the keys of the prompt does not keep the user', TIMEOUT, () =>
@@ -185,6 +206,7 @@ test('the prompt: its commands, what it refuses, and the output that waits meanw
     await command(term, 'status');
     await term.waitFor(/Options here: .*; there: ECHO, SGA\.\n.*Character set: UTF-8/s);
     await command(term, 'toggle options');
+    await term.waitFor(/options is on/);
     wire.negotiate(DO, OPT.NAWS);
     await term.waitFor(/received DO NAWS\nsent WILL NAWS\nsent SB NAWS 80x24$/);
     await command(term, 'toggle localecho');
@@ -195,33 +217,27 @@ test('the prompt: its commands, what it refuses, and the output that waits meanw
     await wire.expectNegotiation(DO, OPT.BINARY);
     await command(term, 'set escape ^A');
     await term.waitFor(/Escape character is '\^A'/);
-    await term.keys('C-a');
-    await term.waitFor(/telpty>$/);
+    await openPrompt(term, 'C-a');
     // ^C, an empty line and ^D lead back.
     await term.keys('C-c');
     await term.type('1');
     await wire.expect('1');
-    await term.keys('C-a');
-    await term.waitFor(/telpty>$/);
+    await openPrompt(term, 'C-a');
     await term.keys('C-d');
     await term.type('2');
     await wire.expect('2');
-    await term.keys('C-a');
-    await term.waitFor(/telpty>$/);
+    await openPrompt(term, 'C-a');
     await term.keys('Enter');
     await term.type('3');
     await wire.expect('3');
-    await term.keys('C-a');
-    await term.waitFor(/telpty>$/);
+    await openPrompt(term, 'C-a');
     await term.type('?\r');
     await term.waitFor(/names to toggle: options, crmod, binary, localecho/);
-    await term.keys('C-a');
-    await term.waitFor(/telpty>$/);
+    await openPrompt(term, 'C-a');
     await term.type('mode line\r');
     await wire.expectNegotiation(DONT, OPT.ECHO);
     await wire.expectNegotiation(DONT, OPT.SGA);
-    await term.keys('C-a');
-    await term.waitFor(/telpty>$/);
+    await openPrompt(term, 'C-a');
     await term.type('close\r');
     await wire.untilEnd();
     assert.equal(await term.exitStatus(), 0);

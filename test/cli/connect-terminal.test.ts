@@ -58,20 +58,24 @@ test('a shell: size, resize, interrupt, job control, a password, an editor', TIM
 
   await term.type(`clear; ${INTERRUPTIBLE}\r`);
   await term.waitFor(/started$/);
+  await term.untilModes('icanon');
   await term.keys('C-c');
   await term.waitFor(/\^C\nready\$$/);
   // It says when it goes on: before that the terminal is still as the shell's editor wants it.
   await term.type(`clear; perl -e '$|=1; $SIG{CONT}=sub {print "back\\n"}; print "reading\\n"; print while <STDIN>'\r`);
   await term.waitFor(/reading$/);
+  await term.untilModes('icanon');
   await term.keys('C-z');
   await term.waitFor(/Stopped [\s\S]*\nready\$$/);
   await term.type('fg\r');
   await term.waitFor(/back$/);
+  await term.untilModes('icanon');
   await term.type('still here\r');
   await term.waitFor(/still here\nstill here$/);
   await term.keys('C-d');
   await term.type('clear; read -rsp "secret: " word\r');
   await term.waitFor(/secret:$/);
+  await term.untilModes('icanon', '-echo');
   await term.type('hush\r');
   await term.waitFor(/secret: ready\$$|secret:\nready\$$/);
   await term.type('echo "<$word>"\r');

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import iconv from 'iconv-lite';
 import { connect, type Session, type TelptyError } from '../../src/index.ts';
@@ -43,6 +44,7 @@ test('readUntil: what matches first, and what stands behind it is left', () =>
 test('readUntil: a pattern that does not come loses nothing', () =>
   pair(async (session, wire) => {
     wire.send('so far');
+    while (session.bytesRead < 'so far'.length) await turn();
     await assert.rejects(session.readUntil('never', { timeout: 50 }), (error: TelptyError) => {
       assert.equal(error.code, 'ERR_TIMEOUT');
       assert.equal(error.message, '50 ms have passed without "never"');

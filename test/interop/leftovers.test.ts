@@ -127,6 +127,7 @@ test('every kind of client at once, each leaving in its own way: back to the bas
     },
     async () => {
       await using term = await Terminal.start([requireTool('tt++'), '-G']);
+      await term.untilModes('-icanon');
       await term.type(`#session t 127.0.0.1 ${port}\r`);
       await term.waitFor(/ready\$/);
       await term.type('#end\r');

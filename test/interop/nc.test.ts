@@ -38,7 +38,7 @@ test('nc -N: all of a long output arrives after the end of input', TIMEOUT, asyn
 });
 
 test('nc -N: a program that does not end by itself is hung up after --linger', TIMEOUT, async () => {
-  await using server = await startServer(['--negotiation-timeout', '100ms', '--linger', '300ms'], {
+  await using server = await startServer(['--negotiation-timeout', '100ms', '--linger', '3s'], {
     program: ['/bin/sh', '-c', 'echo ready; exec sleep 1000'],
   });
   const { output } = await netcat(['-N', '127.0.0.1', String(server.port)], 'ignored\n');

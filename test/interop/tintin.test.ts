@@ -10,6 +10,7 @@ const TIMEOUT = { timeout: 60_000 };
 
 async function openTinTin(port: number, options: TerminalOptions = {}): Promise<Terminal> {
   const term = await Terminal.start([requireTool('tt++'), '-G'], options);
+  await term.untilModes('-icanon');
   await term.type(`#session t 127.0.0.1 ${port}\r`);
   await term.waitFor(/#SESSION 't' CONNECTED(.*\n)*ready\$$/);
   // Lines are for the server: semicolons and backslashes are not TinTin++'s.

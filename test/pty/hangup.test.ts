@@ -60,7 +60,7 @@ test('a foreground group whose leader has ended', async () => {
     `trap : HUP; set -m; true | bash -c 'trap "echo told; exit" HUP; sleep 0.1; echo pids: $$; while :; do sleep 0.05; done'; sleep 1000`,
   );
   const told = until(pty, /told/);
-  const over = pty.hangup({ timeout: 500 });
+  const over = pty.hangup({ timeout: 3_000 });
   await told;
   await over;
   assertGone(pids);
@@ -95,7 +95,7 @@ test('while the session is hung up its number stays reserved', async () => {
   void pty.exited.then(() => {
     exited = true;
   });
-  const over = pty.hangup({ timeout: 300 });
+  const over = pty.hangup({ timeout: 2_000 });
   while (isAlive(pty.pid)) await new Promise(setImmediate);
   // The leader has ended, a member has not: the leader is kept as a zombie, and no stranger can get its number.
   assert.equal(exited, false);

@@ -121,9 +121,9 @@ test('end() of the input leaves the program running', async () => {
 });
 
 test('flushInput() drops what the program has not read, wherever it waits', async () => {
-  const pty = spawnPty('sh', ['-c', 'read go; echo ready; sleep 0.3; echo again; head -c 4; echo .'], {
-    modes: { ...raw, icanon: true, opost: true },
-  });
+  const script =
+    'trap go=on USR1; read x; echo ready; until [ "$go" ]; do sleep 0.02; done; echo again; head -c 4; echo .';
+  const pty = spawnPty('sh', ['-c', script], { modes: { ...raw, icanon: true, opost: true } });
   pty.write('go\n');
   await until(pty, /ready/);
   // More than the terminal holds, so some waits in the addon and some in the stream.
@@ -131,6 +131,7 @@ test('flushInput() drops what the program has not read, wherever it waits', asyn
   for (let i = 0; i < 8; i++) pty.write('junk\n'.repeat(4000), () => done++);
   pty.flushInput();
   pty.write('good\n', () => done++);
+  pty.kill('SIGUSR1');
   const match = await until(pty, /again\r\n(.*)\./s);
   assert.equal(match[1], 'good');
   assert.equal(done, 9);

@@ -177,7 +177,7 @@ describe('every option', () => {
     const attackOf = (code: number, content: Buffer): Buffer[] => {
       // DO LOGOUT is to be obeyed, which would be the end.
       const verbs = code === LOGOUT ? [251] : [251, 253];
-      const parts = verbs.map(verb => Buffer.of(255, verb, code));
+      const parts: Buffer[] = verbs.map(verb => Buffer.of(255, verb, code));
       for (let sub = 0; sub < 6; sub++) {
         for (const length of [0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 33, 63]) {
           const sent = subnegotiation(code, [sub, ...content.subarray(0, length)]);

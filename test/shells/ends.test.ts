@@ -78,14 +78,13 @@ test('half-closed: a program that waits for input is hung up after the linger ti
 });
 
 test('the client resets: the program is hung up at once, and nothing is left', async () => {
-  await using host = await hostScript('echo "pid $$"; trap "" INT; sleep 100; read x');
+  await using host = await hostScript('echo "pid $$"; trap "" INT; sleep 100; read x', { killTimeout: 60_000 });
   await using wire = await host.connect(XTERM);
   const pid = Number((await wire.expect(/pid \d+\r/)).slice(4));
   wire.reset();
-  const before = performance.now();
+  // Long before the kill timeout.
   const { result } = await host.outcome();
   assert.deepEqual(result, { code: null, signal: 'SIGHUP' });
-  assert.ok(performance.now() - before < 900, 'without waiting for the kill timeout');
   assert.ok(!isAlive(pid));
 });
 
@@ -118,8 +117,9 @@ test('the client closes behind input that the program does not read: hung up aft
 
 test('the client closes behind input that the program reads slowly: all of it is delivered first', async () => {
   const script =
-    'stty raw -echo; echo ok; i=0; while [ $i -lt 75 ]; do dd bs=4000 count=1 iflag=fullblock 2>/dev/null; sleep 0.02; i=$((i+1)); done | wc -c';
-  await using host = await hostScript(script, { linger: 400 });
+    'stty raw -echo; echo ok; i=0; while [ $i -lt 75 ]; do dd bs=4000 count=1 iflag=fullblock 2>/dev/null; sleep 0.04; i=$((i+1)); done | wc -c';
+  // Half of the time it takes, and more than it takes for what fits into the terminal.
+  await using host = await hostScript(script, { linger: 1_500 });
   await using wire = await host.connect({ ...XTERM, allowHalfOpen: true });
   await wire.expect('ok');
   wire.send(Buffer.alloc(300_000, 'x'));

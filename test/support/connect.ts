@@ -25,9 +25,20 @@ export async function withPeer(
   await body(term, wire);
 }
 
+/** Opens the prompt by its key. There may be one on the screen already, from the last time. */
+export async function openPrompt(term: Terminal, key = 'C-]'): Promise<void> {
+  const prompts = async (): Promise<number> => (await term.history()).split('telpty>').length;
+  const before = await prompts();
+  await term.keys(key);
+  const deadline = Date.now() + 15_000;
+  while ((await prompts()) === before) {
+    if (Date.now() > deadline) throw new Error(`no prompt came:\n${await term.capture()}`);
+  }
+  await term.waitFor(/telpty>$/);
+}
+
 /** Opens the prompt and gives it a line. */
 export async function command(term: Terminal, line: string): Promise<void> {
-  await term.keys('C-]');
-  await term.waitFor(/telpty>$/);
+  await openPrompt(term);
   await term.type(`${line}\r`);
 }

@@ -16,6 +16,12 @@ export const AT_PROMPT = /(^|\n)ready\$$/;
  */
 export const INTERRUPTIBLE = "sh -c 'echo started; exec sleep 100'";
 
+/**
+ * The same, and it says `back` when it goes on. What a shell prints at `fg` comes before that: then the terminal is still the
+ * shell's, and as its editor wants it.
+ */
+export const STOPPABLE = `perl -e '$|=1; $SIG{CONT}=sub {print "back\\n"}; print "started\\n"; sleep 100 while 1'`;
+
 /** A bash that reads nobody's settings: `startServer([...bash.args], { program: bash.program })`. */
 export function hermeticBash(): { args: string[]; program: string[] } {
   const env = {

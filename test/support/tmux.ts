@@ -52,6 +52,8 @@ export class Terminal implements AsyncDisposable {
   readonly home: string;
   readonly #env: Record<string, string>;
   readonly #forget: () => void;
+  /** The client's terminal. */
+  #tty: string | undefined;
   /** tmux's server and the shell in its window. */
   #pids: number[] = [];
   /** The client's process. */
@@ -149,12 +151,31 @@ export class Terminal implements AsyncDisposable {
    */
   async resize(cols: number, rows: number): Promise<void> {
     await this.#command('resize-window', '-t', 't', '-x', String(cols), '-y', String(rows));
-    const tty = (await this.#command('display-message', '-p', '-t', 't', '#{pane_tty}')).trim();
     const deadline = Date.now() + 10_000;
-    while ((await run('stty', ['-F', tty, 'size'])).stdout.trim() !== `${rows} ${cols}`) {
+    while ((await this.#stty('size')).trim() !== `${rows} ${cols}`) {
       if (Date.now() > deadline) throw new Error(`tmux did not resize its window to ${cols}×${rows}`);
       await delay(10);
     }
+  }
+
+  /**
+   * Waits until the client has set these modes of its terminal, as `stty -a` names them: `icanon`, `-echo`. A client that is
+   * told by its server who edits does as it is told some time later, and nothing on the screen tells. What is typed in
+   * between is neither a line nor a key.
+   */
+  async untilModes(...modes: readonly string[]): Promise<void> {
+    const deadline = Date.now() + 15_000;
+    for (;;) {
+      const set = (await this.#stty('-a')).split(/\s+/);
+      if (modes.every(mode => set.includes(mode))) return;
+      if (Date.now() > deadline) throw new Error(`the client's terminal has not come to ${modes}:\n${set.join(' ')}`);
+      await delay(25);
+    }
+  }
+
+  async #stty(what: string): Promise<string> {
+    this.#tty ??= (await this.#command('display-message', '-p', '-t', 't', '#{pane_tty}')).trim();
+    return (await run('stty', ['-F', this.#tty, what])).stdout;
   }
 
   /** Column and row of the cursor, from 0. */

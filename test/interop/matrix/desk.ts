@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Pty, spawnPty } from '../../../src/pty/index.ts';
+import { type Modes, type Pty, spawnPty } from '../../../src/pty/index.ts';
 import { ByteLog } from '../../support/byte-log.ts';
 import { atExit } from '../../support/cleanup.ts';
+import { untilTrue } from '../../support/leaks.ts';
 import { framed, Screen } from '../../support/screen.ts';
 
 export interface DeskOptions {
@@ -86,6 +87,14 @@ export class Desk implements AsyncDisposable {
   /** Waits until what the client has drawn holds these bytes, drawn in one piece. */
   async waitForBytes(wanted: Buffer): Promise<void> {
     await this.screen.waitFor(() => this.drawn.bytes.includes(wanted), PATIENCE_MS);
+  }
+
+  /**
+   * Waits until the client has its terminal as wanted. One that is told who edits does as it is told some time later, and
+   * nothing on the screen tells; what is typed in between is neither a line nor a key.
+   */
+  untilModes(wanted: (modes: Modes) => boolean): Promise<void> {
+    return untilTrue(() => wanted(this.pty.modes()), PATIENCE_MS);
   }
 
   /** Gives the window another size. */

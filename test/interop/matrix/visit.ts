@@ -13,6 +13,8 @@ export interface Visitor {
   /** To be typed once the client has started, for those that connect by a command of their own. */
   readonly first?: (port: number) => string;
   readonly options?: DeskOptions;
+  /** It performs LINEMODE: where the program wants lines, it comes to edit them, some time after the prompt. */
+  readonly edits?: boolean;
   /** Where it goes: to our server as it is without options, unless told. */
   readonly ground?: () => Promise<Ground>;
 }
@@ -26,6 +28,7 @@ export async function arrive(visitor: Visitor, options: DeskOptions = {}): Promi
   try {
     if (visitor.first) desk.enter(visitor.first(ground.port));
     await desk.waitFor(PROMPT);
+    if (visitor.edits) await desk.untilModes(({ icanon }) => icanon === true);
   } catch (error) {
     await desk[Symbol.asyncDispose]();
     throw error;
@@ -79,6 +82,8 @@ export async function password(visitor: Visitor): Promise<void> {
   desk.enter('sesame');
   await desk.waitFor(/\n6 letters\nready>$/);
   assert.ok(!desk.drawn.bytes.includes('sesame'));
+  // A client that edits shows nothing until it hears that it may, behind the prompt; a person takes longer to read that.
+  await desk.untilModes(({ icanon, echo }) => !icanon || echo === true);
   desk.type('say open');
   await desk.waitFor(/\bsay open$/);
 }

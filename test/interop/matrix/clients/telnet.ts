@@ -7,8 +7,12 @@ import * as visit from '../visit.ts';
 const GNU: Visitor = {
   command: port => [requireTool('telnet'), '127.0.0.1', String(port)],
   options: { env: { DISPLAY: 'desk:7.1' } },
+  edits: true,
 };
-const GNU_BINARY: Visitor = { command: port => [requireTool('telnet'), '-8', '-E', '127.0.0.1', String(port)] };
+const GNU_BINARY: Visitor = {
+  command: port => [requireTool('telnet'), '-8', '-E', '127.0.0.1', String(port)],
+  edits: true,
+};
 
 export const gnuTelnet: Peer = {
   name: 'GNU telnet',
@@ -32,8 +36,12 @@ export const gnuTelnet: Peer = {
 const NETKIT: Visitor = {
   command: port => [requireTool('telnet-ssl'), '127.0.0.1', String(port)],
   options: { env: { DISPLAY: 'desk:7.1' } },
+  edits: true,
 };
-const NETKIT_BINARY: Visitor = { command: port => [requireTool('telnet-ssl'), '-8', '-E', '127.0.0.1', String(port)] };
+const NETKIT_BINARY: Visitor = {
+  command: port => [requireTool('telnet-ssl'), '-8', '-E', '127.0.0.1', String(port)],
+  edits: true,
+};
 
 /** To a question for names it answers with an empty list, whatever it has. */
 const netkitTellsNothing = () => visit.environment(NETKIT, 'DISPLAY', '');

@@ -1,0 +1,54 @@
+/*
+ * What a server needs that runs out of descriptors: their number, and a way to stop accepting without closing the listening
+ * socket, so that who comes meanwhile waits in the kernel's queue. (Node has none. libuv, which finds no descriptor for a
+ * connection, gives one up, accepts and closes at once whoever waits, and says nothing.)
+ */
+#include "telpty.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
+
+/*
+ * listenerHold(fd, held): takes the listening socket `fd`, which libuv watches, out of the loop's epoll set, or puts it back
+ * as libuv had it. 0, or a negative errno.
+ *
+ * libuv does not notice: it registers a socket once, with its number and level-triggered, changes nothing as long as the
+ * same events are wanted, and takes it out before it closes it, whether it is there or not.
+ */
+static napi_value js_hold(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  int32_t fd;
+  bool held;
+  if (!get_args(env, info, 2, args) || napi_get_value_int32(env, args[0], &fd) != napi_ok ||
+      napi_get_value_bool(env, args[1], &held) != napi_ok)
+    return NULL;
+#ifdef __linux__
+  struct epoll_event event;
+  memset(&event, 0, sizeof event);
+  event.events = EPOLLIN;
+  event.data.fd = fd;
+  const int set = uv_backend_fd(state_of(env)->loop);
+  return js_int(env, epoll_ctl(set, held ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0);
+#else
+  return js_int(env, -ENOTSUP);
+#endif
+}
+
+/* descriptorLimit(): how many descriptors the process may have; Infinity if there is no limit */
+static napi_value js_descriptor_limit(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct rlimit limit;
+  napi_value result;
+  const bool known = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  return napi_create_double(env, known ? (double)limit.rlim_cur : 1.0 / 0.0, &result) == napi_ok ? result : NULL;
+}
+
+void listener_exports(napi_env env, napi_value exports) {
+  export_function(env, exports, "listenerHold", js_hold);
+  export_function(env, exports, "descriptorLimit", js_descriptor_limit);
+}

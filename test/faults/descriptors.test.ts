@@ -1,0 +1,85 @@
+/** A server without descriptors: nobody is turned away, nobody who has a session notices, and no CPU is burnt. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openFds, untilTrue } from '../support/leaks.ts';
+import { CMD, OPT, Wire } from '../support/wire.ts';
+import { Bystander, cpuSeconds, startObedient, told, XTERM } from './support.ts';
+
+const LIMIT = { timeout: 60_000 };
+/** Room for Node.js itself and for some sessions. */
+const DESCRIPTORS = 100;
+/** More than can be served. */
+const CLIENTS = 60;
+
+describe('out of descriptors', LIMIT, () => {
+  it('clients wait, are all served in the end, and others go on', async () => {
+    await using server = await startObedient(['--log-format', 'json'], { descriptors: DESCRIPTORS });
+    const bystander = await Bystander.start(server);
+    const wires = await Promise.all(Array.from({ length: CLIENTS }, () => Wire.connect(server.port, XTERM)));
+    await server.waitForLog(/out of descriptors: clients wait/);
+    const isServed = (wire: Wire): boolean => wire.data.bytes.includes('ready');
+    const served = (): number => wires.filter(isServed).length;
+    // Those who were let in get their programs.
+    await untilTrue(() => served() > 0 && wires.every(wire => isServed(wire) === wire.raw.length > 0));
+    assert(served() > 3 && served() < CLIENTS / 2, `${served()} are served`);
+    assert(openFds(server.pid).size < DESCRIPTORS, 'something is kept back');
+    await bystander.progress();
+
+    // While clients wait and nobody says anything, next to no CPU is used.
+    await bystander.pause();
+    const before = cpuSeconds(server.pid);
+    await sleep(1_000);
+    const used = cpuSeconds(server.pid) - before;
+    assert(used < 0.4, `${used} s of CPU in a second of waiting`);
+    bystander.resume();
+
+    // As each leaves, the next comes in.
+    await Promise.all(
+      wires.map(async wire => {
+        await wire.expect('ready', 40_000);
+        wire.type('exit 7\r');
+        await wire.untilClose();
+        assert.equal(wire.error, undefined);
+      }),
+    );
+    await bystander.leave();
+    assert.equal(server.stderr.match(/"exit":7/g)?.length, CLIENTS, 'every one had its program');
+    assert.equal(server.stderr.match(/out of descriptors/g)?.length, 1, 'and one line was enough');
+  });
+
+  it('a limit that is lowered meanwhile: who has a connection is told, who has none waits', async () => {
+    await using server = await startObedient(['--negotiation-timeout', '1h']);
+    const bystander = await Bystander.start(server);
+    const early = await Wire.connect(server.port, { silent: true });
+    await early.until(() => early.raw.length > 0);
+    limitDescriptors(server.pid, openFds(server.pid).size);
+    early.subnegotiate(OPT.TTYPE, [0, ...Buffer.from('xterm')]);
+    early.send([CMD.IAC, CMD.WONT, OPT.NAWS], [CMD.IAC, CMD.WONT, OPT.TTYPE]);
+    await early.expect(/cannot start '\/bin\/sh': .*too many open files/);
+    await early.untilClose();
+    await server.waitForLog(/no program.*\(EMFILE\)/);
+    await bystander.progress();
+    limitDescriptors(server.pid, 1_000);
+    const late = await told(server, 'exit');
+    await late.untilClose();
+    await bystander.leave();
+  });
+
+  it('is foreseen at the start, in one line that says what to do', async () => {
+    await using server = await startObedient(['--max-sessions', '500'], { descriptors: DESCRIPTORS });
+    const [line] = await server.waitForLog(/.*descriptors are enough for .*/);
+    assert.match(
+      line,
+      /^.*100 descriptors are enough for 1\d sessions, --max-sessions allows 500: raise the limit \(LimitNOFILE/,
+    );
+    await using quiet = await startObedient(['--max-sessions', '9'], { descriptors: DESCRIPTORS });
+    assert.doesNotMatch(quiet.stderr, /descriptors/);
+  });
+});
+
+function limitDescriptors(pid: number, count: number): void {
+  const result = spawnSync('prlimit', ['--pid', String(pid), `--nofile=${count}:`], { encoding: 'utf8' });
+  assert.equal(result.status, 0, result.stderr);
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type StartOptions, startServer, type TestServer } from '../support/server.ts';
+import { Wire, type WireOptions } from '../support/wire.ts';
+
+export const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
+
+/**
+ * The program of every session: it does what its first line says, so that one server can have sessions of all kinds. The
+ * terminal is raw, and echoes nothing by itself.
+ */
+export const OBEY = [
+  '/bin/sh',
+  '-c',
+  'stty raw -echo icrnl icanon; echo ready; read -r what; stty raw -echo; eval "$what"',
+];
+
+/** A server of sessions that do what they are told: see {@link told}. */
+export const startObedient = (args: readonly string[] = [], options: StartOptions = {}): Promise<TestServer> =>
+  startServer(args, { program: OBEY, ...options });
+
+/** A session that runs `command`, once it does. */
+export async function told(server: { port: number }, command: string, options: WireOptions = {}): Promise<Wire> {
+  const wire = await Wire.connect(server.port, { ...XTERM, ...options });
+  await wire.expect('ready');
+  wire.type(`echo told; ${command}\r`);
+  await wire.expect('told\n');
+  return wire;
+}
+
+/** So much is on its way, in bytes; less than a terminal takes without a reader. */
+const WINDOW = 2_048;
+
+/**
+ * Another client, who is in the middle of something when the fault comes: what it types comes back, and it checks every
+ * byte. Nothing is lost for it, and it is not disconnected.
+ */
+export class Bystander {
+  readonly wire: Wire;
+  #block = 0;
+  #sent = 0;
+  #checked = 0;
+  #expected: Buffer = Buffer.alloc(0);
+  #over = false;
+  #failure: Error | undefined;
+
+  private constructor(wire: Wire) {
+    this.wire = wire;
+    const start = wire.data.length;
+    // Called before whoever waits is woken.
+    wire.onData(() => this.#check(start));
+    this.#send();
+  }
+
+  static async start(server: { port: number }): Promise<Bystander> {
+    return new Bystander(await told(server, 'exec cat'));
+  }
+
+  /** Bytes that came back so far. */
+  get echoed(): number {
+    return this.#checked;
+  }
+
+  /** Waits until so many more have come back: the server is serving others. */
+  async progress(bytes = 4 * WINDOW, timeout = 20_000): Promise<void> {
+    const goal = this.#checked + bytes;
+    await this.wire.until(() => this.#checked >= goal || this.#failure !== undefined, timeout);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Sends no more, waits for what is on its way, and leaves. */
+  async leave(): Promise<void> {
+    await this.progress();
+    await this.pause();
+    assert.equal(this.wire.error, undefined);
+    await this.wire.close();
+  }
+
+  /** Sends no more for now, and waits for what is on its way. */
+  async pause(): Promise<void> {
+    this.#over = true;
+    await this.wire.until(() => this.#checked === this.#sent || this.#failure !== undefined);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  resume(): void {
+    this.#over = false;
+    this.#send();
+  }
+
+  #send(): void {
+    while (!this.#over && this.#sent - this.#checked < WINDOW) {
+      // All values but CR and LF: what a CR is, Telnet tells by the byte behind it.
+      const block = createHash('sha512')
+        .update(`${this.#block++}`)
+        .digest()
+        .map(byte => (byte === 10 ? 11 : byte));
+      this.#expected = Buffer.concat([this.#expected.subarray(-2 * WINDOW), block]);
+      this.#sent += block.length;
+      this.wire.type(block);
+    }
+  }
+
+  #check(start: number): void {
+    const back = this.wire.data.bytes.subarray(start);
+    const first = this.#sent - this.#expected.length;
+    const wanted = this.#expected.subarray(this.#checked - first, back.length - first);
+    if (!back.subarray(this.#checked).equals(wanted)) {
+      this.#failure ??= new Error(`the bystander got something else at byte ${this.#checked}`);
+    }
+    this.#checked = back.length;
+    this.#send();
+  }
+}
+
+/** What a process has used of the CPU since it began, in seconds. */
+export function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // Fields 14 and 15 of proc(5), in ticks of a hundredth.
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
