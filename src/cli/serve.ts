@@ -1,6 +1,7 @@
 /** `telpty serve`: settings in, a running server out. */
 import { TelptyError } from '../errors.ts';
 import { escapeText } from '../shells/escape.ts';
+import { refuseRootProgram, warnOfExposure } from './exposure.ts';
 import { formatAddress } from './format.ts';
 import { createLog, type Log, logWriter } from './log.ts';
 import type { MetricsEndpoint, Watched } from './metrics/endpoint.ts';
@@ -37,6 +38,7 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
   const write = logWriter({ format: settings.logFormat });
   const log = createLog({ level: settings.logLevel }, write);
   const found = prepare(settings, log);
+  refuseRootProgram(settings.host, settings, found);
   const host = settings.workers > 1 ? await workers(settings, found, log, write) : await alone(settings, found, log);
   const reloader = new Reloader(settings, read, host, log);
   let unready: string | undefined = 'not listening yet';
@@ -124,6 +126,7 @@ async function listen(server: Host, settings: ServeSettings, found: Preparation,
   } catch (error) {
     throw listenError(error, formatAddress(host, port), host);
   }
+  warnOfExposure(host, settings, found, log);
   const { file } = found.program;
   const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
   process.stdout.write(`listening telnet://${formatAddress(bound.address, bound.port)}\n`);

@@ -86,7 +86,7 @@ describe('telpty', () => {
       /^telpty: --user: there is no user 'no such user'\n$/,
     );
     fails(
-      ['serve', '--port', '0', '--host', '192.0.2.1', 'cat'],
+      ['serve', '--port', '0', '--host', '192.0.2.1', '--allow-root-program', 'cat'],
       1,
       /^telpty: --host: 192\.0\.2\.1 is not an address of/,
     );

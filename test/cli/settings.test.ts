@@ -39,6 +39,7 @@ const defaults: ServeSettings = {
   env: {},
   acceptEnv: [],
   user: undefined,
+  allowRootProgram: false,
   limits: {},
   umask: undefined,
   nice: undefined,
@@ -88,6 +89,7 @@ describe('the command line of serve', () => {
       ...['--user', 'games', '--rlimit', 'cpu=60', '--rlimit', 'cpu=61', '--rlimit', 'as=1M:2M', '--size-env'],
       ...['--umask', '027', '--nice=-5', '--no-new-privs=false'],
       ...['--kill-timeout', '0', '--linger', '1s', '--max-sessions', '0', '--idle-timeout', '10m'],
+      '--allow-root-program',
       ...['--allow', '10.0.0.0/8, ::1', '--allow', '@good', '--deny', '192.0.2.1'],
       ...['--max-per-ip', '4', '--connect-rate', '0.5', '--max-negotiating', '0', '--robot-check'],
       ...[
@@ -121,6 +123,7 @@ describe('the command line of serve', () => {
       env: { A: '3', B: '2', P: 'p' },
       acceptEnv: ['USER'],
       user: 'games',
+      allowRootProgram: true,
       limits: { cpu: [61, 61], as: [1_048_576, 2_097_152] },
       umask: 0o27,
       nice: -5,

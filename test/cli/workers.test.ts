@@ -278,7 +278,7 @@ describe('telpty serve --workers that cannot start', LIMIT, () => {
       ['--port', '0', 'no-such-program'],
       ['--port', '0', '--cwd', '/no/such', 'cat'],
       ['--port', '0', '--user', 'no such user', 'cat'],
-      ['--port', '0', '--host', '192.0.2.1', 'cat'],
+      ['--port', '0', '--host', '192.0.2.1', '--allow-root-program', 'cat'],
     ]) {
       const one = telpty(...args);
       assert.equal(one.status, 1);

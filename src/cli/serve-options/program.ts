@@ -29,6 +29,10 @@ export const programOptions = {
     defaultWords: "the server's user",
     help: 'run the program as this user; needs root',
   },
+  'allow-root-program': {
+    ...flag,
+    help: 'run programs as root also where others than this machine can connect; login needs it',
+  },
   rlimit: {
     argument: 'NAME=SOFT[:HARD]',
     parse: values.resourceLimit,
