@@ -18,21 +18,21 @@ const WORDS = (
 ).split(' ');
 
 /**
- * Asks for two words to be typed, in one line of plain text, so that it can be read out and needs no eye, no arithmetic, and
+ * Asks for two words to be typed, in one line of plain text, less than 80 characters, so that it can be read out and needs no eye, no arithmetic, and
  * no screen. That they stand within the sentence keeps whoever sends back what he reads from giving the answer.
  *
  * @param signal ends it.
  * @returns whether the words were typed.
  */
 export async function askPerson(session: Session, chance: Chance, signal: AbortSignal): Promise<boolean> {
-  let greeting = 'Welcome. To show that you are a person, please';
+  let greeting = 'To show you are a person,';
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const words = [pick(chance), pick(chance)].join(' ');
     session.write(encoder(session.encoding).write(`${greeting} type the words ${words} and press Enter.\r\n`));
     const answer = await readAnswer(session, signal);
     if (answer === undefined) return false;
     if (answer === words) return true;
-    greeting = 'That was something else. Please';
+    greeting = 'That was something else. Now';
   }
   return false;
 }

@@ -127,6 +127,34 @@ for (const [how, workers] of [
       assert.equal(await verdict(wire), 'up\r\n');
     });
 
+    it('SIGHUP reads the lists again: who is in stays, a bad list leaves the one before', async () => {
+      const file = join(directory(), 'banned');
+      writeFileSync(file, '127.0.0.7\n');
+      await using server = await start('--deny', `@${file}`);
+      const admitted = async (address: string) => {
+        await using wire = await from(server, address);
+        return (await verdict(wire)) === 'up\r\n';
+      };
+      const inside = await from(server, '127.0.0.8');
+      assert.equal(await verdict(inside), 'up\r\n');
+      assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [false, true]);
+      writeFileSync(file, '127.0.0.8\n');
+      server.process.kill('SIGHUP');
+      await server.waitForLog(/reloaded: .*address lists/);
+      assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [true, false]);
+      inside.type('still here\r');
+      await inside.expect('still here');
+      await inside.close();
+      writeFileSync(file, '127.0.0.7\nnobody\n');
+      server.process.kill('SIGHUP');
+      await server.waitForLog(/not reloaded, everything stays as it was: --deny: .*, line 2: 'nobody' is neither/);
+      assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [true, false]);
+      rmSync(file);
+      server.process.kill('SIGHUP');
+      await server.waitForLog(/not reloaded, everything stays as it was: --deny: cannot read/);
+      assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [true, false]);
+    });
+
     it('a list that cannot be read, or has something else in it, is no list', () => {
       const file = join(directory(), 'banned');
       const missing = fails(...workers, '--deny', `@${file}`, 'cat');

@@ -16,7 +16,7 @@ import { CMD, OPT, type Wire, type WireOptions } from '../support/wire.ts';
 
 const LIMIT = { timeout: 60_000 };
 const SORRY = 'telpty: this is for people; neither your terminal nor you gave the answer\r\n';
-const QUESTION = /please type the words ([a-z]+ [a-z]+) and press Enter\.\r\n> $/i;
+const QUESTION = /type the words ([a-z]+ [a-z]+) and press Enter\.\r\n> $/i;
 
 /** A host that gives `shell` to those who pass. */
 const hosted = (options: RobotCheckOptions = {}, shell = greet) => Host.start({ shell: robotCheck(shell, options) });
