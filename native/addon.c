@@ -129,11 +129,13 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
   int terminals = 0, children = 0, lanes = 0, connections = 0;
+  int64_t unwritten = 0;
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
     struct pty *p = ENTRY(l, struct pty, all);
     terminals += p->master >= 0;
     children += !p->reaped;
     lanes += p->lane != NULL;
+    unwritten += p->pending.memory == NULL ? 0 : (int64_t)p->pending.length;
   }
   for (struct link *l = s->conns.next; l != &s->conns; l = l->next) connections++;
   napi_value result;
@@ -143,6 +145,7 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, result, "lanes", js_int(env, lanes));
   napi_set_named_property(env, result, "connections", js_int(env, connections));
   napi_set_named_property(env, result, "starting", js_int(env, starter_pending(s)));
+  napi_set_named_property(env, result, "unwritten", js_int(env, unwritten));
   return result;
 }
 
@@ -176,6 +179,7 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
   }
   bulk_stop(s);
   conn_state_close(s);
+  delay_state_close(s);
   for (int i = 0; i < CALLBACKS; i++)
     if (s->callbacks[i] != NULL) napi_delete_reference(s->env, s->callbacks[i]);
   if (s->slab != NULL) napi_delete_reference(s->env, s->slab);
@@ -215,6 +219,7 @@ NAPI_MODULE_INIT() {
   conn_exports(env, exports);
   urgent_exports(env, exports);
   shortcut_exports(env, exports);
+  delay_exports(env, exports);
   write_exports(env, exports);
   termios_exports(env, exports);
   process_exports(env, exports);

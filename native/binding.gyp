@@ -7,6 +7,7 @@
         "bulk.c",
         "child.c",
         "conn.c",
+        "delay.c",
         "lanes.c",
         "packet.c",
         "process.c",

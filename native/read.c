@@ -68,14 +68,19 @@ static enum turn_end drain(struct pty *p) {
   char *room = s->slab_data + place;
   unsigned notices = 0;
   size_t shown = 0, got;
+  uint64_t key_at = 0;
   if (p->lane != NULL) {
     got = bulk_take(p, room, &shown, &notices);
   } else {
     turn_end = turn(p, room, &got, &notices);
     if (p->following && got > 0 && termios_differs(p)) notices |= NOTICE_MODES;
+    if (got > 0) key_at = delay_take(p);
     if (got > 0 && notices == 0) shown = shortcut_show(p, room, got);
   }
-  if (got == shown && notices == 0) return turn_end;
+  if (got == shown && notices == 0) {
+    delay_count(s, key_at);
+    return turn_end;
+  }
   const size_t end = s->slab_used = place + got;
   bool lent = true;
   if (notices != 0) tell_notices(p, notices);
@@ -87,6 +92,7 @@ static enum turn_end drain(struct pty *p) {
   }
   /* What was only lent leaves its place to the next drain, which finds it in the CPU's cache. */
   if (lent && s->slab_data == slab && s->slab_used == end) s->slab_used = begin;
+  delay_count(s, key_at);
   return turn_end;
 }
 

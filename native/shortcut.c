@@ -19,9 +19,6 @@
 #define MSG_NOSIGNAL 0
 #endif
 
-/* More was not typed: a paste. */
-#define TYPED_BYTES 64
-
 enum { NUL = 0, BS = 8, LF = 10, CR = 13, ESC = 27, DEL = 127, IAC = 255 };
 
 /* Not a part of a Telnet command, of an end of line, and not an erase key of which something might be learned. */
@@ -81,6 +78,7 @@ size_t shortcut_type(struct conn *c, const char *bytes, size_t length) {
   if (n <= 0) return 0;
   c->typed += (size_t)n;
   c->typed_at = uv_hrtime();
+  delay_key(p, c->typed_at);
   return (size_t)n;
 }
 

@@ -22,6 +22,9 @@
 /* The most one drain hands to JavaScript. src/pty/pty.ts keeps this much room in the slab at all times. */
 #define DRAIN_LIMIT (64 * 1024)
 
+/* More at once was not typed: a paste. */
+#define TYPED_BYTES 64
+
 /* The functions of `AddonCallbacks` in src/pty/binding.ts, in the order of setup(), then those of `ConnectionCallbacks`. */
 enum callback {
   ON_STARTED, ON_READ, ON_NOTICE, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, PTY_CALLBACKS,
@@ -33,6 +36,14 @@ struct pty;
 /* A doubly linked list through struct pty: an entry is in at most one list of each kind. */
 struct link {
   struct link *next, *prev; /* NULL when in no list */
+};
+
+/* What delay.c counts. All of it is JavaScript's, kept alive by the references. */
+struct delays {
+  napi_ref references[2];
+  size_t bounds;
+  const double *bound;
+  double *counts; /* NULL: nobody wants to know */
 };
 
 /* All state of one environment. */
@@ -58,6 +69,7 @@ struct state {
   struct link writing;   /* with a write that waits for room */
 
   struct bulk *bulk; /* see bulk.h; NULL where there is none */
+  struct delays delays;
 
   uv_idle_t finisher; /* runs while `finishing` has entries */
   uv_timer_t retry;   /* runs while `writing` has entries; see write.c */
@@ -97,6 +109,7 @@ struct pty {
   struct lane *lane; /* while another thread reads the master: see bulk.h */
   struct pending_write pending;
   struct conn *conn; /* to which it is joined, or NULL: see shortcut.c */
+  uint64_t key_at;   /* when the key was typed that waits for an answer; 0: none; see delay.c */
 
   pid_t pid;
   int pidfd; /* -1: watched by SIGCHLD, or reaped */
@@ -294,6 +307,13 @@ void shortcut_part(struct conn *c);
 size_t shortcut_type(struct conn *c, const char *bytes, size_t length);
 size_t shortcut_show(struct pty *p, const char *bytes, size_t length);
 void shortcut_exports(napi_env env, napi_value exports);
+
+/* delay.c */
+void delay_key(struct pty *p, uint64_t now);
+uint64_t delay_take(struct pty *p);
+void delay_count(struct state *s, uint64_t key_at);
+void delay_state_close(struct state *s);
+void delay_exports(napi_env env, napi_value exports);
 
 /* conn.c */
 struct conn *conn_from_js(napi_env env, napi_value value);

@@ -110,6 +110,7 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno != EAGAIN) return js_int(env, -errno);
   if (n < 0) n = 0;
+  if (n > 0 && length <= TYPED_BYTES) delay_key(p, 0);
   if ((size_t)n < length) {
     struct pending_write *w = &p->pending;
     w->length = length - (size_t)n;

@@ -1,6 +1,7 @@
 /** What the primary process and its workers say to each other. */
 import type { TelptyErrorCode } from '../errors.ts';
 import type { RefusalReason } from '../shells/places.ts';
+import type { MetricsReport } from './metrics/report.ts';
 import type { Preparation } from './preparation.ts';
 import type { ReloadableFacts } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
@@ -15,6 +16,8 @@ export type Order =
   | { readonly type: 'reload'; readonly settings: ServeSettings }
   /** Put in place what was checked. */
   | { readonly type: 'apply' }
+  /** Say what you have counted; only where the settings say that anything is. */
+  | { readonly type: 'tell' }
   /** End all sessions politely, then yourself. */
   | { readonly type: 'stop' }
   /** End at once. */
@@ -31,4 +34,6 @@ export type Report =
   /** A session's program runs; its process id is the number of its (POSIX) session. */
   | { readonly type: 'started'; readonly id: number; readonly pid: number }
   /** A session has given up its place. It is said before the client can know. */
-  | { readonly type: 'left'; readonly id: number };
+  | { readonly type: 'left'; readonly id: number }
+  /** What it has counted. */
+  | { readonly type: 'told'; readonly metrics: MetricsReport };

@@ -1,8 +1,13 @@
 /** `telpty serve`: settings in, a running server out. */
 import { TelptyError } from '../errors.ts';
+import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
+import type { StartedProgram } from '../shells/pty-shell.ts';
 import { formatAddress } from './format.ts';
 import { createLog, type Log, logWriter } from './log.ts';
+import type { MetricsEndpoint, Watched } from './metrics/endpoint.ts';
+import type { MetricsReport } from './metrics/report.ts';
+import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { type Preparation, prepare } from './preparation.ts';
 import { Reloadables, Reloader, type ReloadTarget, reloadableLevel } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
@@ -13,6 +18,10 @@ interface Host extends ReloadTarget {
   /** How many there are at this moment. */
   readonly sessions: number;
   listen(where: { host: string; port: number }): Promise<{ address: string; port: number }>;
+  /** Why a client that comes now would not be served; `undefined` if it would. */
+  readonly unready: string | undefined;
+  /** What is counted, by every process; only with `--metrics`. */
+  report(): Promise<readonly MetricsReport[]>;
   /** Ends all sessions politely. */
   shutdown(): Promise<void>;
   /** Ends all at once; what else there is ends with the process. */
@@ -32,6 +41,11 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
   const found = prepare(settings, log);
   const host = settings.workers > 1 ? await workers(settings, found, log, write) : await alone(settings, found, log);
   const reloader = new Reloader(settings, read, host, log);
+  let unready: string | undefined = 'not listening yet';
+  const metrics = await openMetrics(settings, log, {
+    report: () => host.report(),
+    unready: () => unready ?? host.unready,
+  });
   let aborted: Promise<void> | undefined;
   const stop = new Promise<string>(resolve => {
     let stopping = false;
@@ -47,10 +61,13 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
     });
   });
   await listen(host, settings, found, log);
+  unready = undefined;
   const signal = await stop;
+  unready = 'stopping';
   const { sessions } = host;
   log.info(`stopping: ${signal}, ${sessions} session${sessions === 1 ? '' : 's'}`);
   await host.shutdown();
+  await metrics?.close();
   // There was less to wait for then, but it was no polite end.
   await aborted;
 }
@@ -60,8 +77,13 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
   const { createHost, endHost } = await import('./host.ts');
   const reloadables = new Reloadables();
   reloadables.add(reloadableLevel(log));
-  const server = createHost(settings, found, log, { reloadables });
+  let metrics: ServerMetrics | undefined;
+  const onStart = (_session: Session, program: StartedProgram) => metrics?.started(program);
+  const server = createHost(settings, found, log, { reloadables, onStart });
+  if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
   return {
+    unready: undefined,
+    report: async () => (metrics ? [await metrics.report()] : []),
     get sessions() {
       return server.sessions.size;
     },
@@ -79,7 +101,19 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
 
 async function workers(...args: [ServeSettings, Preparation, Log, (line: string) => void]): Promise<Host> {
   const { WorkerPool } = await import('./workers.ts');
-  return new WorkerPool(...args);
+  const wanted = args[0].metrics !== undefined;
+  return new WorkerPool(
+    ...args,
+    wanted ? new (await import('./metrics/worker-metrics.ts')).WorkerMetrics() : undefined,
+  );
+}
+
+async function openMetrics(settings: ServeSettings, log: Log, watched: Watched): Promise<MetricsEndpoint | undefined> {
+  if (settings.metrics === undefined) return undefined;
+  const metrics = await import('./metrics/endpoint.ts');
+  const endpoint = await metrics.openMetrics(settings.metrics, watched, log);
+  process.stdout.write(`listening ${endpoint.url}\n`);
+  return endpoint;
 }
 
 async function listen(server: Host, settings: ServeSettings, found: Preparation, log: Log): Promise<void> {

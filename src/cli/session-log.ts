@@ -5,10 +5,10 @@ import type { Session } from '../session/session.ts';
 import type { RejectedVariable } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { PtyShellOptions, StartedProgram } from '../shells/pty-shell.ts';
-import type { Refused } from '../shells/refusal.ts';
 import { describeRecord, dumpLines } from './describe.ts';
 import { formatBytes, formatDuration, remoteOf } from './format.ts';
 import type { Log } from './log.ts';
+import { exitFields, isRefused } from './outcome.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 /** At most so many of a client's refused variables are named in a line. */
@@ -131,18 +131,4 @@ function endOf(session: Session, outcome: SessionOutcome): string {
         ? `exit ${exit.exit}`
         : 'not started';
   return session.hangupReason === undefined ? how : `${how} (${escapeText(session.hangupReason)})`;
-}
-
-function isRefused(result: unknown): result is Refused {
-  return typeof result === 'object' && result !== null && 'refused' in result;
-}
-
-/** The exit status in a shell's result, if there is one in it. */
-function exitFields(result: unknown): { exit?: number; signal?: string } {
-  if (typeof result !== 'object' || result === null) return {};
-  const { code, signal } = result as { code?: unknown; signal?: unknown };
-  return {
-    ...(typeof code === 'number' ? { exit: code } : {}),
-    ...(typeof signal === 'string' ? { signal } : {}),
-  };
 }

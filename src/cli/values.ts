@@ -150,6 +150,13 @@ export function host(value: string): string {
   throw usage(`${shown(value)} is not an address or a host name`);
 }
 
+/** `[ADDR:]PORT`: where to listen, on loopback unless told. The brackets of an IPv6 address are needed. */
+export function endpoint(value: string): { host: string; port: number } {
+  const [, address, number = ''] = /^(?:(\[[^\]]*\]|[^:]*):)?([^:]*)$/.exec(value) ?? [];
+  if (/^\d/.test(number)) return { host: address === undefined ? '127.0.0.1' : host(address), port: port(number) };
+  throw usage(`${shown(value)} is not [ADDR:]PORT (9100, 192.0.2.1:9100, [::1]:9100)`);
+}
+
 /** The name of an environment variable. */
 export function envName(value: string): string {
   if (variableName.test(value)) return value;

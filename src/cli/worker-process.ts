@@ -7,6 +7,7 @@ import { TelptyError } from '../errors.ts';
 import type { Leader } from '../pty/orphans.ts';
 import type { Place, RefusalReason } from '../shells/places.ts';
 import type { Order, Report } from './messages.ts';
+import type { MetricsReport } from './metrics/report.ts';
 import type { ReloadableFacts } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 
@@ -14,6 +15,9 @@ import type { ServeSettings } from './settings.ts';
 const mainFile = fileURLToPath(new URL(`./worker${extname(import.meta.url)}`, import.meta.url));
 /** A line longer than this, in characters, is cut in two. */
 const longestLine = 1024 * 1024;
+
+/** How long is waited for what a worker has counted, in milliseconds: a scrape has its own time limit. */
+const patience = 1_000;
 
 /**
  * Whether a socket is closed here as soon as it has been sent: what is under way is the kernel's. Node.js would keep it until
@@ -45,6 +49,12 @@ export class WorkerProcess {
   readonly ended: Promise<WorkerEnd>;
   /** Whether it takes clients. */
   serving = false;
+  /** What it has counted, as far as it has told. */
+  told: MetricsReport | undefined;
+  /** Whether it was asked and has not answered. */
+  #asked = false;
+  /** Who waits for the answer. */
+  readonly #curious = new Set<() => void>();
   readonly #process: ChildProcess;
   readonly #sessions = new Map<number, Held>();
   /** Clients that it has been given to be told that they are refused. */
@@ -83,7 +93,11 @@ export class WorkerProcess {
           const { error } = report;
           this.#checked?.(error && new TelptyError(error.code, error.message));
         } else if (report.type === 'failed') reject(new TelptyError(report.code, report.message));
-        else this.#note(report);
+        else if (report.type === 'told') {
+          this.told = report.metrics;
+          this.#asked = false;
+          this.#satisfy();
+        } else this.#note(report);
       });
       void this.ended.then(({ how }) => reject(cannotStart(how)));
     });
@@ -141,6 +155,27 @@ export class WorkerProcess {
     this.#send({ type: 'apply' });
   }
 
+  /** Asks what it has counted, which is in {@link told} afterwards; what it told last, if it does not answer in time. */
+  report(): Promise<void> {
+    if (!this.serving) return Promise.resolve();
+    // One that hangs is not asked again: what it does not read piles up here.
+    if (!this.#asked) this.#send({ type: 'tell' });
+    this.#asked = true;
+    return new Promise(resolve => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#curious.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, patience);
+      this.#curious.add(done);
+    });
+  }
+
+  #satisfy(): void {
+    for (const done of [...this.#curious]) done();
+  }
+
   stop(): void {
     this.#send({ type: 'stop' });
   }
@@ -178,6 +213,7 @@ export class WorkerProcess {
 
   #end(how: string): WorkerEnd {
     this.serving = false;
+    this.#satisfy();
     for (const socket of this.#underway) socket.destroy();
     const lost = [...this.#sessions.keys()];
     const leaders = [...this.#sessions.values()].flatMap(({ leader }) => leader ?? []);

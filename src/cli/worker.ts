@@ -7,13 +7,16 @@ import type { SendHandle } from 'node:child_process';
 import { Socket } from 'node:net';
 import { TelptyError } from '../errors.ts';
 import type { Server } from '../server/server.ts';
+import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Admission, Applicant, Place, RefusalReason } from '../shells/places.ts';
+import type { StartedProgram } from '../shells/pty-shell.ts';
 import { adoptTcp } from '../transport/tcp.ts';
 import type { Transport } from '../transport/transport.ts';
 import { createHost, endHost } from './host.ts';
 import { createLog } from './log.ts';
 import type { Order, Report } from './messages.ts';
+import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { Reloadables, reloadableLevel } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 
@@ -40,14 +43,14 @@ class Places implements Admission {
 
 const places = new Places();
 const reloadables = new Reloadables();
-let host: { server: Server; settings: ServeSettings } | undefined;
+let host: { server: Server; settings: ServeSettings; metrics: ServerMetrics | undefined } | undefined;
 /** Puts in place what was checked last. */
 let apply: (() => void) | undefined;
 
 function obey(order: Order, handle: SendHandle): void {
   switch (order.type) {
     case 'begin':
-      begin(order);
+      void begin(order);
       return;
     case 'client':
       serve(order, handle);
@@ -58,6 +61,9 @@ function obey(order: Order, handle: SendHandle): void {
     case 'apply':
       apply?.();
       return;
+    case 'tell':
+      void host?.metrics?.report().then(metrics => report({ type: 'told', metrics }));
+      return;
     case 'stop':
       void end(0);
       return;
@@ -67,15 +73,21 @@ function obey(order: Order, handle: SendHandle): void {
   }
 }
 
-function begin({ settings, found }: Order & { type: 'begin' }): void {
+async function begin({ settings, found }: Order & { type: 'begin' }): Promise<void> {
   try {
     // The primary has the last word on how a line looks.
     const log = createLog({ level: settings.logLevel, format: 'json' });
     reloadables.add(reloadableLevel(log));
-    const onStart = ({ id }: { id: number }, { pid }: { pid: number }) => report({ type: 'started', id, pid });
+    let metrics: ServerMetrics | undefined;
+    const onStart = ({ id }: Session, program: StartedProgram) => {
+      report({ type: 'started', id, pid: program.pid });
+      metrics?.started(program);
+    };
     const server = createHost(settings, found, log, { admission: places, onStart, reloadables });
     server.on('sessionEnd', ({ id }) => places.leave(id));
-    host = { server, settings };
+    // Loaded only where it is wanted.
+    if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
+    host = { server, settings, metrics };
     report({ type: 'ready', reloadables: reloadables.facts });
   } catch (error) {
     if (!(error instanceof TelptyError)) throw error;

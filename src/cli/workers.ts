@@ -16,6 +16,8 @@ import { listenForOthers } from '../transport/tcp.ts';
 import { remoteOf } from './format.ts';
 import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
+import type { MetricsReport } from './metrics/report.ts';
+import type { WorkerMetrics } from './metrics/worker-metrics.ts';
 import type { Preparation } from './preparation.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { type ReloadableFacts, Reloadables, reloadableLevel, taken } from './reload.ts';
@@ -55,6 +57,7 @@ export class WorkerPool {
   readonly #write: (line: string) => void;
   readonly #places: Places;
   readonly #refusals: RefusalLog;
+  readonly #metrics: WorkerMetrics | undefined;
   readonly #slots: Slot[] = [];
   /** Clients without a worker yet, the first in front. */
   #waiting: Socket[] = [];
@@ -70,8 +73,18 @@ export class WorkerPool {
   /** And in the workers. */
   #theirs: readonly ReloadableFacts[] = [];
 
-  /** @param write takes lines of the log, as JSON, into the same stream as `log`. */
-  constructor(settings: ServeSettings, found: Preparation, log: Log, write: (line: string) => void) {
+  /**
+   * @param write takes lines of the log, as JSON, into the same stream as `log`.
+   * @param metrics is told of every worker.
+   */
+  constructor(
+    settings: ServeSettings,
+    found: Preparation,
+    log: Log,
+    write: (line: string) => void,
+    metrics: WorkerMetrics | undefined,
+  ) {
+    this.#metrics = metrics;
     this.#settings = settings;
     this.#found = found;
     this.#log = log;
@@ -84,6 +97,11 @@ export class WorkerPool {
   /** Sessions of this moment. */
   get sessions(): number {
     return this.#places.taken;
+  }
+
+  /** Why a client would have to wait; `undefined` if it would not. */
+  get unready(): string | undefined {
+    return this.#leastLoaded() === undefined ? 'no worker serves' : undefined;
   }
 
   /**
@@ -124,6 +142,11 @@ export class WorkerPool {
 
   #unchecked(checked: ReadonlySet<WorkerProcess>): WorkerProcess[] {
     return this.#slots.map(({ worker }) => worker).filter(worker => !checked.has(worker));
+  }
+
+  /** What the primary and the workers have counted. */
+  async report(): Promise<readonly MetricsReport[]> {
+    return (await this.#metrics?.report()) ?? [];
   }
 
   /** Stops listening, ends all sessions politely, then the workers. */
@@ -169,6 +192,7 @@ export class WorkerPool {
   /** Sees to it that the worker of a slot is replaced when it ends. */
   #watch(slot: Slot): void {
     const began = performance.now();
+    this.#metrics?.watch(slot.number, slot.worker);
     void slot.worker.ended.then(end => {
       if (this.#closing) return;
       if (performance.now() - began > steady) slot.pause = firstPause;
@@ -259,6 +283,7 @@ export class WorkerPool {
   /** Closes a connection without a word. */
   #dismiss(session: number, socket: Socket, refused: RefusalReason): void {
     this.#refusals.refused({ session, remote: remoteOf(socket), refused });
+    this.#metrics?.refused(refused);
     socket.destroy();
   }
 

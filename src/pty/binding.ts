@@ -239,8 +239,24 @@ export interface Addon {
 
   /** For tests: whether ends of programs started from now on are noticed by pidfd (if the system has it) or by SIGCHLD. */
   usePidfd(on: boolean): void;
-  /** For tests: how many terminals, connections, programs and unfinished starts this thread holds; how many are read in bulk. */
-  counts(): { terminals: number; children: number; connections: number; lanes: number; starting: number };
+  /**
+   * From now on it is counted how long keys wait for the next output of their terminal: in `counts` one number for each of
+   * `bounds` (the most seconds that count there, ascending), one for what is longer, and the sum in seconds. Both arrays are
+   * kept; a second call takes others in their place.
+   */
+  measureDelays(bounds: Float64Array, counts: Float64Array): void;
+  /**
+   * How many terminals, connections, programs and unfinished starts this thread holds, how many terminals are read in bulk,
+   * and how many bytes `write` kept for all of them.
+   */
+  counts(): {
+    terminals: number;
+    children: number;
+    connections: number;
+    lanes: number;
+    starting: number;
+    unwritten: number;
+  };
 }
 
 // The same two steps up from src/pty and from dist/pty.

@@ -79,6 +79,10 @@ export interface StartedProgram {
   readonly term: string;
   readonly columns: number;
   readonly rows: number;
+  /** From the connection until the program was started, in milliseconds. */
+  readonly negotiationTime: number;
+  /** What the start took from there, in milliseconds: until the program was executed. */
+  readonly startTime: number;
 }
 
 /** What became of a session's program: its exit code or the signal that ended it; neither if it never started. */
@@ -234,6 +238,7 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
   const echo = terminalEchoes(session);
   const locale = env.LC_ALL ?? env.LC_CTYPE ?? env.LANG ?? '';
   const charset = program.own ?? charsetOfLocale(locale) ?? canonicalCharset(terminal.charset ?? program.encoding);
+  const negotiationTime = session.age;
   const pty = await launch(session, file, args, {
     cwd: options.cwd,
     env,
@@ -255,7 +260,8 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
     },
   });
   session.emit('started');
-  options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows });
+  const times = { negotiationTime, startTime: session.age - negotiationTime };
+  options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows, ...times });
   const translation =
     program.own === undefined ? undefined : new Translation(session, pty, program.own, program.encoding, erase);
   return { pty, erase, echo, translation };

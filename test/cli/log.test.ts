@@ -110,7 +110,16 @@ function logAt(level: LogLevel, format: 'pretty' | 'json' = 'pretty') {
   return { lines, sessionLog: new SessionLog(log, 'bash') };
 }
 
-const program = { pid: 77, file: '/bin/bash', args: [], term: 'xterm-256color', columns: 80, rows: 24 };
+const program = {
+  pid: 77,
+  file: '/bin/bash',
+  args: [],
+  term: 'xterm-256color',
+  columns: 80,
+  rows: 24,
+  negotiationTime: 3,
+  startTime: 1,
+};
 /** A pretty line without its time, which is that of the machine. */
 const untimed = (line: string | undefined) => line?.replace(/^\[[-\d]+ [:.\d]+\] /, '');
 

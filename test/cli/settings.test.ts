@@ -57,6 +57,7 @@ const defaults: ServeSettings = {
   compatibility: 'strict',
   compression: false,
   workers: 1,
+  metrics: undefined,
   logLevel: 'info',
   logFormat: undefined,
   program: undefined,
@@ -96,6 +97,8 @@ describe('the command line of serve', () => {
         '--compression',
         '--workers',
         '4',
+        '--metrics',
+        '[::1]:9100',
         '--log-level',
         'trace',
         '--log-format',
@@ -135,6 +138,7 @@ describe('the command line of serve', () => {
       compatibility: 'strict',
       compression: true,
       workers: 4,
+      metrics: { host: '::1', port: 9100 },
       logLevel: 'trace',
       logFormat: 'json',
       program: { name: 'nethack', args: ['-u', 'x'] },
@@ -218,7 +222,7 @@ describe('the command line of serve', () => {
   for (const [argv, message] of bad) it(`refuses ${argv.join(' ')}`, () => refuses(() => settings(argv), message));
 
   const later = 'tls-cert tls-key tls-auto proxy-protocol robot-check web';
-  const evenLater = 'record record-format metrics drain-timeout program version';
+  const evenLater = 'record record-format drain-timeout program version';
   for (const name of `${later} ${evenLater}`.split(' ')) {
     it(`does not know --${name} yet`, () =>
       refuses(() => settings([`--${name}`, 'x']), new RegExp(`^unknown option --${name} `)));

@@ -21,6 +21,17 @@ const tables: Record<string, Table> = {
     ],
     bad: ['', '65536', '70000', '-1', '1.5', '0x17', '1e3', 'telnet', ' 23', '23 ', '٢٣', '000023'],
   },
+  endpoint: {
+    parse: values.endpoint,
+    good: [
+      ['9100', { host: '127.0.0.1', port: 9100 }],
+      ['0', { host: '127.0.0.1', port: 0 }],
+      ['192.0.2.1:80', { host: '192.0.2.1', port: 80 }],
+      ['[::1]:9100', { host: '::1', port: 9100 }],
+      ['localhost:0', { host: 'localhost', port: 0 }],
+    ],
+    bad: ['', ':', ':9100', '::1:9100', '[::1]', '127.0.0.1', '127.0.0.1:', '1:2:3', '[]:1', 'a b:1', '65536', '9100 '],
+  },
   duration: {
     parse: values.duration(),
     good: [

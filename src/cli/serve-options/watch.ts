@@ -3,6 +3,12 @@ import type { OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
 export const watchOptions = {
+  metrics: {
+    argument: '[ADDR:]PORT',
+    parse: values.endpoint,
+    defaultWords: 'off',
+    help: 'answer http://ADDR:PORT/metrics for Prometheus, /healthz and /readyz; ADDR: 127.0.0.1; port 0 picks one',
+  },
   'log-level': {
     argument: 'LEVEL',
     parse: values.choice('trace', 'debug', 'info', 'warn', 'error', 'silent'),

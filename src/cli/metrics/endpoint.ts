@@ -1,0 +1,156 @@
+/**
+ * `--metrics`: a small HTTP server for those who watch this one: `/metrics`, `/healthz`, `/readyz`.
+ *
+ * It is in the process that serves people, so whoever asks too much of it must not take from them: it has few connections, for
+ * a short time, one request on each, and counts anew ten times a second at most. On loopback it answers only to names of
+ * loopback, for a web page may have a name of its own that leads there (DNS rebinding).
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { TelptyError } from '../../errors.ts';
+import { escapeText } from '../../shells/escape.ts';
+import { formatAddress } from '../format.ts';
+import type { Log } from '../log.ts';
+import { isLoopback } from '../settings.ts';
+import type { MetricsReport } from './report.ts';
+import { expose } from './totals.ts';
+
+/** Connections at a time; more are closed. */
+const MOST_CONNECTIONS = 16;
+/** How long a request may take to arrive, and its answer to leave, in milliseconds. */
+const PATIENCE_MS = 5_000;
+/** How often those are looked for that took longer, in milliseconds. */
+const CHECK_MS = 1_000;
+/** The longest headers of a request, in bytes. */
+const MOST_HEADERS = 4 * 1024;
+/** How long an answer holds, in milliseconds. */
+const HOLDS_MS = 100;
+
+/** What is watched. */
+export interface Watched {
+  /** What every process of it tells, the latest. */
+  report(): Promise<readonly MetricsReport[]>;
+  /** Why it would not serve a client that comes now, in words; `undefined` if it would. */
+  unready(): string | undefined;
+}
+
+/** The open server. */
+export interface MetricsEndpoint {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens it.
+ *
+ * @throws (rejects) TelptyError `ERR_RUNTIME` where it cannot listen.
+ */
+export async function openMetrics(
+  where: { host: string; port: number },
+  watched: Watched,
+  log: Log,
+): Promise<MetricsEndpoint> {
+  const scrape = latest(async () => expose(await watched.report()));
+  let mayAsk: (host: string | undefined) => boolean = () => false;
+  const server = createServer(
+    {
+      maxHeaderSize: MOST_HEADERS,
+      headersTimeout: PATIENCE_MS,
+      requestTimeout: PATIENCE_MS,
+      connectionsCheckingInterval: CHECK_MS,
+    },
+    (request, response) => {
+      respond(request, response).catch(error => {
+        log.error(`metrics: ${escapeText(String((error as Error).message), 200)}`);
+        if (!response.headersSent) answer(response, 500, 'internal error\n');
+        else response.destroy();
+      });
+    },
+  );
+  server.maxConnections = MOST_CONNECTIONS;
+  server.setTimeout(PATIENCE_MS, socket => socket.destroy());
+
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method, url = '', headers } = request;
+    const [path] = url.split('?', 1);
+    if (!mayAsk(headers.host)) answer(response, 403, 'this name does not lead here\n');
+    else if (method !== 'GET' && method !== 'HEAD')
+      answer(response, 405, 'only GET and HEAD\n', { Allow: 'GET, HEAD' });
+    else if (path === '/healthz') answer(response, 200, 'ok\n');
+    else if (path === '/readyz') {
+      const reason = watched.unready();
+      answer(response, reason === undefined ? 200 : 503, `${reason ?? 'ready'}\n`);
+    } else if (path === '/metrics') {
+      const { type, text } = await scrape();
+      answer(response, 200, text, { 'Content-Type': type });
+    } else answer(response, 404, 'there are /metrics, /healthz and /readyz\n');
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', error => reject(listenError(error, where)));
+    server.listen(where, resolve);
+  });
+  server.removeAllListeners('error');
+  server.on('error', error => log.error(`metrics: ${escapeText(error.message, 200)}`));
+  const { address, port } = server.address() as AddressInfo;
+  if (isLoopback(address)) mayAsk = host => host === undefined || isOwnName(host, where.host);
+  else mayAsk = () => true;
+  return {
+    url: `http://${formatAddress(address, port)}/`,
+    close: () =>
+      new Promise(resolve => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Whether the `Host` of a request is a name of loopback, or the one that was listened on. HTTP/1.0 may have none. */
+function isOwnName(header: string, own: string): boolean {
+  const [, name = ''] = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(header) ?? [];
+  const bare = name.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  return isLoopback(bare) || bare === own.toLowerCase();
+}
+
+function answer(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    // What a request has behind it is not read.
+    Connection: 'close',
+    ...headers,
+  });
+  // (To HEAD, Node sends no body.)
+  response.end(text);
+}
+
+/** Whoever asks while others wait, or shortly after them, gets what they get. */
+function latest<T>(make: () => Promise<T>): () => Promise<T> {
+  let current: Promise<T> | undefined;
+  return () => {
+    if (current === undefined) {
+      const made = make();
+      current = made;
+      const forget = () => setTimeout(() => (current = undefined), HOLDS_MS).unref();
+      made.then(forget, forget);
+    }
+    return current;
+  };
+}
+
+function listenError(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): TelptyError {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'is already in use (choose another port)',
+    EACCES: 'may not be listened on (ports below 1024 need a privilege)',
+    EADDRNOTAVAIL: 'has not an address of this machine',
+    ENOTFOUND: 'has not a host that is known',
+  };
+  const { code = 'unknown error' } = error;
+  const why = reasons[code] ?? `cannot be listened on: ${code}`;
+  return new TelptyError('ERR_RUNTIME', `--metrics: ${formatAddress(host, port)} ${why}`, {
+    cause: error,
+    errno: code,
+  });
+}

@@ -1,0 +1,121 @@
+/**
+ * What every process tells about itself, whatever it does. prom-client has a set of its own, under similar names; it looks at
+ * the event loop a hundred times a second, and counts its own looking as delay.
+ */
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** How often the event loop is looked at, in milliseconds. Each look wakes the process. */
+const LOOK_MS = 20;
+
+/** The metrics of this process that are no count of anything it serves. */
+export class ProcessMetrics {
+  readonly #cpu: Counter<'mode'>;
+  readonly #memory: Gauge;
+  readonly #heap: Gauge;
+  readonly #descriptors: Gauge;
+  readonly #delay: Gauge<'quantile'>;
+  readonly #loop: IntervalHistogram = monitorEventLoopDelay({ resolution: LOOK_MS });
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#cpu = new Counter({
+      name: 'telpty_process_cpu_seconds_total',
+      help: 'CPU time spent, in user mode and in the kernel',
+      labelNames: ['mode'],
+      registers,
+    });
+    this.#memory = new Gauge({
+      name: 'telpty_process_resident_memory_bytes',
+      help: 'Resident memory, without that of the programs served',
+      registers,
+    });
+    this.#heap = new Gauge({
+      name: 'telpty_process_heap_bytes',
+      help: 'Memory in use on the heap of JavaScript',
+      registers,
+    });
+    this.#descriptors = new Gauge({
+      name: 'telpty_process_open_fds',
+      help: 'Open file descriptors; with workers, those of the process that has most',
+      aggregator: 'max',
+      registers,
+    });
+    this.#delay = new Gauge({
+      name: 'telpty_event_loop_delay_seconds',
+      help: 'How late the event loop was since the last scrape; with workers, that of the slowest process',
+      labelNames: ['quantile'],
+      aggregator: 'max',
+      registers,
+    });
+    const limit = new Gauge({
+      name: 'telpty_process_max_fds',
+      help: 'Limit of open file descriptors of a process',
+      aggregator: 'min',
+      registers,
+    });
+    const start = new Gauge({
+      name: 'telpty_process_start_time_seconds',
+      help: 'When the process was started, in seconds since 1970; with workers, the first of them',
+      aggregator: 'min',
+      registers,
+    });
+    const build = new Gauge({
+      name: 'telpty_build_info',
+      help: 'Always 1; the versions are in the labels',
+      labelNames: ['version', 'node'],
+      aggregator: 'first',
+      registers,
+    });
+    build.set({ version: version(), node: process.versions.node }, 1);
+    limit.set(descriptorLimit());
+    start.set(performance.timeOrigin / 1_000);
+    this.#loop.enable();
+  }
+
+  /** Looks everything up. */
+  async refresh(): Promise<void> {
+    const { user, system } = process.cpuUsage();
+    this.#cpu.reset();
+    this.#cpu.inc({ mode: 'user' }, user / 1e6);
+    this.#cpu.inc({ mode: 'system' }, system / 1e6);
+    const { rss, heapUsed } = process.memoryUsage();
+    this.#memory.set(rss);
+    this.#heap.set(heapUsed);
+    const loop = this.#loop;
+    // What is recorded is the time between two looks.
+    const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - LOOK_MS / 1e3);
+    const seen = loop.max > 0;
+    this.#delay.set({ quantile: '0.5' }, seen ? late(loop.percentile(50)) : 0);
+    this.#delay.set({ quantile: '0.99' }, seen ? late(loop.percentile(99)) : 0);
+    this.#delay.set({ quantile: '1' }, seen ? late(loop.max) : 0);
+    loop.reset();
+    this.#descriptors.set(await openDescriptors());
+  }
+}
+
+function version(): string {
+  // The same distance from src/cli/metrics and from dist/cli/metrics.
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+async function openDescriptors(): Promise<number> {
+  try {
+    // Reading the directory takes one.
+    return (await readdir('/dev/fd')).length - 1;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+function descriptorLimit(): number {
+  try {
+    const [, soft = ''] = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+    return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number.parseInt(soft, 10);
+  } catch {
+    return Number.NaN;
+  }
+}

@@ -1,0 +1,126 @@
+/** What a process that serves tells: counted from the events of its server, or looked up when it is asked for. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { addon } from '../../pty/binding.ts';
+import type { Server, SessionOutcome } from '../../server/server.ts';
+import type { Session } from '../../session/session.ts';
+import type { StartedProgram } from '../../shells/pty-shell.ts';
+import { exitFields, isRefused } from '../outcome.ts';
+import { KeyDelay } from './key-delay.ts';
+import { ProcessMetrics } from './process.ts';
+import { ReasonCounter, refusals } from './reasons.ts';
+import type { MetricsReport } from './report.ts';
+
+/** How a session can end. Nothing that a client says becomes a label: whoever can make new ones fills the memory. */
+const OUTCOMES = ['exit_zero', 'exit_nonzero', 'signal', 'hangup', 'refused', 'not_started', 'failed'] as const;
+
+/** Counts what a server does. */
+export class ServerMetrics {
+  readonly #registry = new Registry();
+  readonly #process = new ProcessMetrics(this.#registry);
+  readonly #server: Server;
+  /** Bytes of the sessions that are over. */
+  #received = 0;
+  #sent = 0;
+
+  readonly #connections = this.#counter('telpty_connections_total', 'Connections that became a session');
+  readonly #ended = this.#counter('telpty_sessions_total', 'Sessions that are over, by how they ended', ['outcome']);
+  readonly #hangups = new ReasonCounter(
+    this.#registry,
+    'telpty_hangups_total',
+    'Sessions that telpty ended, by reason',
+  );
+  readonly #refused = refusals(this.#registry);
+  readonly #receivedTotal = this.#counter('telpty_received_bytes_total', 'Bytes received from clients');
+  readonly #sentTotal = this.#counter('telpty_sent_bytes_total', 'Bytes sent to clients');
+  readonly #sessions = this.#gauge('telpty_sessions', 'Sessions now, those included that are about to end');
+  readonly #programs = this.#gauge('telpty_programs', 'Programs that run, or have ended and are about to be reaped');
+  readonly #terminals = this.#gauge('telpty_terminals', 'Open pseudo-terminals');
+  readonly #queued = this.#gauge('telpty_queued_bytes', 'Bytes that wait in the process, by where to', ['to']);
+  readonly #negotiation = this.#histogram(
+    'telpty_negotiation_seconds',
+    'From the connection until its program is started',
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+  );
+  readonly #start = this.#histogram(
+    'telpty_program_start_seconds',
+    'What the start of a program takes, until it is executed',
+    [0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+  );
+
+  /** Counts from now on. */
+  constructor(server: Server) {
+    this.#server = server;
+    new KeyDelay(this.#registry);
+    for (const outcome of OUTCOMES) this.#ended.inc({ outcome }, 0);
+    server.on('session', () => this.#connections.inc());
+    server.on('sessionEnd', (session, outcome) => this.#over(session, outcome));
+  }
+
+  /** A program has started. */
+  started({ negotiationTime, startTime }: StartedProgram): void {
+    this.#negotiation.observe(negotiationTime / 1_000);
+    this.#start.observe(startTime / 1_000);
+  }
+
+  async report(): Promise<MetricsReport> {
+    this.#lookUp();
+    await this.#process.refresh();
+    return (await this.#registry.getMetricsAsJSON()) as unknown as MetricsReport;
+  }
+
+  #over(session: Session, outcome: SessionOutcome): void {
+    this.#received += session.bytesRead;
+    this.#sent += session.bytesWritten;
+    const how = outcomeOf(session, outcome);
+    this.#ended.inc({ outcome: how });
+    if (how === 'hangup') this.#hangups.count(session.hangupReason ?? '');
+    if (isRefused(outcome.result)) this.#refused.count(outcome.result.refused);
+  }
+
+  #lookUp(): void {
+    const { sessions } = this.#server;
+    const totals = { received: this.#received, sent: this.#sent, unsent: 0, unread: 0 };
+    for (const session of sessions) {
+      totals.received += session.bytesRead;
+      totals.sent += session.bytesWritten;
+      totals.unsent += session.unsent;
+      totals.unread += session.inputLength;
+    }
+    set(this.#receivedTotal, totals.received);
+    set(this.#sentTotal, totals.sent);
+    const { children, terminals, unwritten } = addon().counts();
+    this.#sessions.set(sessions.size);
+    this.#programs.set(children);
+    this.#terminals.set(terminals);
+    this.#queued.set({ to: 'client' }, totals.unsent);
+    this.#queued.set({ to: 'program' }, totals.unread + unwritten);
+  }
+
+  #counter<Label extends string = never>(name: string, help: string, labelNames: Label[] = []): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #gauge<Label extends string = never>(name: string, help: string, labelNames: Label[] = []): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #histogram(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({ name, help, buckets, registers: [this.#registry] });
+  }
+}
+
+/** A counter that is counted elsewhere. */
+function set(counter: Counter, total: number): void {
+  counter.reset();
+  counter.inc(total);
+}
+
+function outcomeOf(session: Session, { error, result }: SessionOutcome): (typeof OUTCOMES)[number] {
+  if (error !== undefined) return 'failed';
+  if (isRefused(result)) return 'refused';
+  if (session.hangupReason !== undefined) return 'hangup';
+  const { exit, signal } = exitFields(result);
+  if (signal !== undefined) return 'signal';
+  if (exit === undefined) return 'not_started';
+  return exit === 0 ? 'exit_zero' : 'exit_nonzero';
+}

@@ -1,0 +1,76 @@
+/** `--metrics` with `--workers`: the primary asks all workers, and adds up what they tell. */
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { RefusalReason } from '../../shells/places.ts';
+import type { WorkerEnd, WorkerProcess } from '../worker-process.ts';
+import { ProcessMetrics } from './process.ts';
+import { refusals } from './reasons.ts';
+import type { MetricsReport } from './report.ts';
+import { Past } from './totals.ts';
+
+/** The metrics of the primary and of its workers. */
+export class WorkerMetrics {
+  readonly #registry = new Registry();
+  readonly #process = new ProcessMetrics(this.#registry);
+  /** Those of now, by the number of their place. */
+  readonly #workers = new Map<number, WorkerProcess>();
+  readonly #past = new Past();
+  readonly #serving: Gauge;
+  readonly #sessions: Gauge<'worker'>;
+  readonly #ends: Counter;
+  readonly #lost: Counter<'outcome'>;
+  readonly #refused = refusals(this.#registry);
+
+  constructor() {
+    const registers = [this.#registry];
+    this.#serving = new Gauge({ name: 'telpty_workers', help: 'Worker processes that serve', registers });
+    this.#sessions = new Gauge({
+      name: 'telpty_worker_sessions',
+      help: 'Sessions of each worker',
+      labelNames: ['worker'],
+      registers,
+    });
+    this.#ends = new Counter({
+      name: 'telpty_worker_ends_total',
+      help: 'Workers that have ended without being told to, and were replaced',
+      registers,
+    });
+    // The same as in every worker, where this outcome is never seen.
+    this.#lost = new Counter({
+      name: 'telpty_sessions_total',
+      help: 'Sessions that are over, by how they ended',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#lost.inc({ outcome: 'lost' }, 0);
+  }
+
+  /** A worker has begun. */
+  watch(number: number, worker: WorkerProcess): void {
+    this.#workers.set(number, worker);
+    void worker.ended.then(end => this.#gone(number, worker, end));
+  }
+
+  /** A client was turned away here, and no worker knows of it. */
+  refused(reason: RefusalReason): void {
+    this.#refused.count(reason);
+  }
+
+  async report(): Promise<MetricsReport[]> {
+    await Promise.all([...this.#workers.values()].map(worker => worker.report()));
+    await this.#process.refresh();
+    this.#serving.set([...this.#workers.values()].filter(({ serving }) => serving).length);
+    this.#sessions.reset();
+    for (const [number, { sessions }] of this.#workers) this.#sessions.set({ worker: String(number) }, sessions);
+    const own = (await this.#registry.getMetricsAsJSON()) as unknown as MetricsReport;
+    // In one go, so that one that ends is either here or in the past.
+    const told = [...this.#workers.values()].flatMap(({ told }) => (told === undefined ? [] : [told]));
+    return [...told, own, this.#past.report];
+  }
+
+  #gone(number: number, worker: WorkerProcess, { lost }: WorkerEnd): void {
+    if (this.#workers.get(number) === worker) this.#workers.delete(number);
+    this.#ends.inc();
+    this.#lost.inc({ outcome: 'lost' }, lost.length);
+    if (worker.told !== undefined) this.#past.add(worker.told);
+  }
+}
