@@ -283,6 +283,7 @@ export class WorkerPool {
   /** Closes a connection without a word. */
   #dismiss(session: number, socket: Socket, refused: RefusalReason): void {
     this.#refusals.refused({ session, remote: remoteOf(socket), refused });
+    this.#metrics?.refused(refused);
     socket.destroy();
   }
 
