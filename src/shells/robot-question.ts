@@ -1,4 +1,5 @@
 /** What a person is asked whose terminal gives no answer. */
+import { encoder } from '../charset/index.ts';
 import { readLine } from '../session/lines.ts';
 import type { Session } from '../session/session.ts';
 import type { Chance } from './robot-probe.ts';
@@ -27,7 +28,7 @@ export async function askPerson(session: Session, chance: Chance, signal: AbortS
   let greeting = 'Welcome. To show that you are a person, please';
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const words = [pick(chance), pick(chance)].join(' ');
-    session.write(`${greeting} type the words ${words} and press Enter.\r\n`);
+    session.write(encoder(session.encoding).write(`${greeting} type the words ${words} and press Enter.\r\n`));
     const answer = await readAnswer(session, signal);
     if (answer === undefined) return false;
     if (answer === words) return true;
