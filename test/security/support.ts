@@ -61,7 +61,8 @@ export class Target implements AsyncDisposable {
   /** Whether the C library has the locale is not the attacker's doing. */
   readonly #expected: RegExp[] = [/^the locale \S+ is not installed/];
 
-  readonly #logAt = new WeakMap<Wire, number>();
+  /** Of a client: its port, and how long the log was when it came. */
+  readonly #clients = new WeakMap<Wire, { readonly port: number | undefined; readonly from: number }>();
 
   readonly #ordinary: Ordinary;
 
@@ -95,14 +96,14 @@ export class Target implements AsyncDisposable {
   async connect(options: WireOptions = { silent: true }): Promise<Wire> {
     const { length } = this.server.stderr;
     const wire = await Wire.connect(this.server.port, options);
-    this.#logAt.set(wire, length);
+    this.#clients.set(wire, { port: wire.socket.localPort, from: length });
     return wire;
   }
 
   /** Waits for a line of a client's session that matches. Ports come again soon, so older lines are of others. */
   async logOf(wire: Wire, pattern: RegExp): Promise<RegExpExecArray> {
-    const from = this.#logAt.get(wire) ?? 0;
-    const line = new RegExp(`"remote":"127\\.0\\.0\\.1:${wire.socket.localPort}".*${pattern.source}`);
+    const { port, from } = this.#clients.get(wire)!;
+    const line = new RegExp(`"remote":"127\\.0\\.0\\.1:${port}".*${pattern.source}`);
     let found: RegExpExecArray | null = null;
     await untilTrue(
       () => {
@@ -110,7 +111,7 @@ export class Target implements AsyncDisposable {
         return found !== null;
       },
       10_000,
-      () => `no ${line} in the log:\n${this.server.stderr.slice(from)}`,
+      () => `no ${line} in the log:\n${this.server.stderr.slice(from).slice(-2_000)}`,
     );
     return found!;
   }
