@@ -65,19 +65,21 @@ export class Target implements AsyncDisposable {
   readonly #clients = new WeakMap<Wire, { readonly port: number | undefined; readonly from: number }>();
 
   readonly #ordinary: Ordinary;
+  readonly #exit: number;
 
-  private constructor(server: TestServer, ordinary: Ordinary) {
+  private constructor(server: TestServer, ordinary: Ordinary, exit: number) {
     this.server = server;
     this.#ordinary = ordinary;
+    this.#exit = exit;
   }
 
-  /** Starts a server; `ordinary` is what an ordinary client does with its program. */
+  /** Starts a server; `ordinary` is what an ordinary client does with its program, and `exit` what that then ends with. */
   static async start(
     args: readonly string[] = [],
-    options: StartOptions & { readonly ordinary?: Ordinary } = {},
+    options: StartOptions & { readonly ordinary?: Ordinary; readonly exit?: number } = {},
   ): Promise<Target> {
-    const { ordinary = typesLine, ...others } = options;
-    return new Target(await startServer(args, { program: PROGRAM, ...others }), ordinary);
+    const { ordinary = typesLine, exit = 0, ...others } = options;
+    return new Target(await startServer(args, { program: PROGRAM, ...others }), ordinary, exit);
   }
 
   /** Lets warnings and errors pass whose message matches. */
@@ -179,7 +181,7 @@ export class Target implements AsyncDisposable {
     await using wire = await this.connect({ ttype: ['xterm'], size: [80, 24], environ: { LANG: 'C' } });
     await this.#ordinary(wire, this);
     await wire.untilEnd();
-    await this.logOf(wire, /"exit":0/);
+    await this.logOf(wire, new RegExp(`"exit":${this.#exit}[,}]`));
   }
 
   /** Fails for a line in the log that is no record, or a warning that nobody expected. */
