@@ -131,7 +131,15 @@ function endOf(session: Session, outcome: SessionOutcome): string {
       : exit.exit !== undefined
         ? `exit ${exit.exit}`
         : 'not started';
-  return session.hangupReason === undefined ? how : `${how} (${escapeText(session.hangupReason)})`;
+  const why = [outOfMemory(exit), session.hangupReason && escapeText(session.hangupReason)].filter(Boolean);
+  return why.length === 0 ? how : `${how} (${why.join('; ')})`;
+}
+
+/** That the kernel has killed the program, or others that it started. */
+function outOfMemory({ signal, outOfMemory: killed }: ReturnType<typeof exitFields>): string | undefined {
+  if (killed === undefined) return undefined;
+  if (signal === 'SIGKILL') return 'out of memory: memory.max of its cgroup';
+  return `${killed} ${killed === 1 ? 'process' : 'processes'} killed out of memory: memory.max of its cgroup`;
 }
 
 function isRefused(result: unknown): result is { refused: string } {
@@ -139,11 +147,12 @@ function isRefused(result: unknown): result is { refused: string } {
 }
 
 /** The exit status in a shell's result, if there is one in it. */
-function exitFields(result: unknown): { exit?: number; signal?: string } {
+function exitFields(result: unknown): { exit?: number; signal?: string; outOfMemory?: number } {
   if (typeof result !== 'object' || result === null) return {};
-  const { code, signal } = result as { code?: unknown; signal?: unknown };
+  const { code, signal, outOfMemory } = result as { code?: unknown; signal?: unknown; outOfMemory?: unknown };
   return {
     ...(typeof code === 'number' ? { exit: code } : {}),
     ...(typeof signal === 'string' ? { signal } : {}),
+    ...(typeof outOfMemory === 'number' ? { outOfMemory } : {}),
   };
 }
