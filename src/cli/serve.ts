@@ -1,6 +1,8 @@
 /** `telpty serve`: settings in, a running server out. */
 import { TelptyError } from '../errors.ts';
+import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
+import type { StartedProgram } from '../shells/pty-shell.ts';
 import { refuseRootProgram, warnOfExposure } from './exposure.ts';
 import { formatAddress } from './format.ts';
 import { createLog, type Log, logWriter } from './log.ts';
@@ -75,13 +77,11 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
 // Each is loaded where it is needed: who leads workers is no server.
 async function alone(settings: ServeSettings, found: Preparation, log: Log): Promise<Host> {
   const { createHost, endHost } = await import('./host.ts');
-  let metrics: ServerMetrics | undefined;
   const reloadables = new Reloadables();
   reloadables.add(reloadableLevel(log));
-  const server = createHost(settings, found, log, {
-    reloadables,
-    onStart: (_session, program) => metrics?.started(program),
-  });
+  let metrics: ServerMetrics | undefined;
+  const onStart = (_session: Session, program: StartedProgram) => metrics?.started(program);
+  const server = createHost(settings, found, log, { reloadables, onStart });
   if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
   return {
     unready: undefined,

@@ -76,7 +76,7 @@ export class AsciicastWriter {
   #line(value: unknown): void {
     if (this.#fd === undefined) return;
     try {
-      writeSync(this.#fd, `${JSON.stringify(value)}\n`);
+      writeSync(this.#fd, `${quotedJson(value)}\n`);
     } catch (error) {
       const { code = 'unknown' } = error as NodeJS.ErrnoException;
       this.end();
@@ -84,4 +84,15 @@ export class AsciicastWriter {
       this.#failed(new TelptyError('ERR_RUNTIME', message, { file: this.#file, errno: code }));
     }
   }
+}
+
+/** Controls that JSON leaves as they are (DEL and C1), and what cannot be seen or turns a line around. */
+const UNQUOTED = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** JSON of one line in which no control is left: who looks at a recording with `cat` or `grep` sees it and does not play it. */
+function quotedJson(value: unknown): string {
+  return JSON.stringify(value).replace(UNQUOTED, character => {
+    const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
+    return units.map(unit => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
+  });
 }

@@ -118,8 +118,15 @@ function reasonOf(error: Error): { errno: string; text: string } {
   return { errno: code, text: RESOLVER.get(code) ?? (errno < 0 ? systemError(-errno).text : message) };
 }
 
-/** One line: OpenSSL's own has its file, line and numbers in it. */
+/** The longest reason, in characters: a certificate may have any number of names. */
+const LONGEST_REASON = 300;
+
+/**
+ * One line: OpenSSL's own has its file, line and numbers in it. The names in a certificate are whatever the server likes, so
+ * nothing of them that would move a cursor, or turn a line around, is kept.
+ */
 function tlsReason(error: Error): string {
   const { reason } = error as { reason?: string };
-  return (reason ?? error.message).replace(/\s+/g, ' ').trim();
+  const line = (reason ?? error.message).replace(/[\p{C}\p{Z}]+/gu, ' ').trim();
+  return line.length > LONGEST_REASON ? `${[...line].slice(0, LONGEST_REASON).join('')}…` : line;
 }

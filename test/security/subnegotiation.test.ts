@@ -174,10 +174,10 @@ describe('every option', () => {
   const codes = Array.from({ length: 256 }, (_, code) => code);
 
   it('256 options, subcommands 0 to 5, their payloads cut at every length', async () => {
-    const attackOf = (code: number, content: Buffer): Buffer[] => {
+    const attackOf = (code: number, content: Uint8Array): Uint8Array[] => {
       // DO LOGOUT is to be obeyed, which would be the end.
       const verbs = code === LOGOUT ? [251] : [251, 253];
-      const parts: Buffer[] = verbs.map(verb => Buffer.of(255, verb, code));
+      const parts: Uint8Array[] = verbs.map(verb => Buffer.of(255, verb, code));
       for (let sub = 0; sub < 6; sub++) {
         for (const length of [0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 33, 63]) {
           const sent = subnegotiation(code, [sub, ...content.subarray(0, length)]);

@@ -61,22 +61,25 @@ export class Target implements AsyncDisposable {
   /** Whether the C library has the locale is not the attacker's doing. */
   readonly #expected: RegExp[] = [/^the locale \S+ is not installed/];
 
-  readonly #logAt = new WeakMap<Wire, number>();
+  /** Of a client: its port, and how long the log was when it came. */
+  readonly #clients = new WeakMap<Wire, { readonly port: number | undefined; readonly from: number }>();
 
   readonly #ordinary: Ordinary;
+  readonly #exit: number;
 
-  private constructor(server: TestServer, ordinary: Ordinary) {
+  private constructor(server: TestServer, ordinary: Ordinary, exit: number) {
     this.server = server;
     this.#ordinary = ordinary;
+    this.#exit = exit;
   }
 
-  /** Starts a server; `ordinary` is what an ordinary client does with its program. */
+  /** Starts a server; `ordinary` is what an ordinary client does with its program, and `exit` what that then ends with. */
   static async start(
     args: readonly string[] = [],
-    options: StartOptions & { readonly ordinary?: Ordinary } = {},
+    options: StartOptions & { readonly ordinary?: Ordinary; readonly exit?: number } = {},
   ): Promise<Target> {
-    const { ordinary = typesLine, ...others } = options;
-    return new Target(await startServer(args, { program: PROGRAM, ...others }), ordinary);
+    const { ordinary = typesLine, exit = 0, ...others } = options;
+    return new Target(await startServer(args, { program: PROGRAM, ...others }), ordinary, exit);
   }
 
   /** Lets warnings and errors pass whose message matches. */
@@ -95,14 +98,14 @@ export class Target implements AsyncDisposable {
   async connect(options: WireOptions = { silent: true }): Promise<Wire> {
     const { length } = this.server.stderr;
     const wire = await Wire.connect(this.server.port, options);
-    this.#logAt.set(wire, length);
+    this.#clients.set(wire, { port: wire.socket.localPort, from: length });
     return wire;
   }
 
   /** Waits for a line of a client's session that matches. Ports come again soon, so older lines are of others. */
   async logOf(wire: Wire, pattern: RegExp): Promise<RegExpExecArray> {
-    const from = this.#logAt.get(wire) ?? 0;
-    const line = new RegExp(`"remote":"127\\.0\\.0\\.1:${wire.socket.localPort}".*${pattern.source}`);
+    const { port, from } = this.#clients.get(wire)!;
+    const line = new RegExp(`"remote":"127\\.0\\.0\\.1:${port}".*${pattern.source}`);
     let found: RegExpExecArray | null = null;
     await untilTrue(
       () => {
@@ -110,7 +113,7 @@ export class Target implements AsyncDisposable {
         return found !== null;
       },
       10_000,
-      () => `no ${line} in the log:\n${this.server.stderr.slice(from)}`,
+      () => `no ${line} in the log:\n${this.server.stderr.slice(from).slice(-2_000)}`,
     );
     return found!;
   }
@@ -178,7 +181,7 @@ export class Target implements AsyncDisposable {
     await using wire = await this.connect({ ttype: ['xterm'], size: [80, 24], environ: { LANG: 'C' } });
     await this.#ordinary(wire, this);
     await wire.untilEnd();
-    await this.logOf(wire, /"exit":0/);
+    await this.logOf(wire, new RegExp(`"exit":${this.#exit}[,}]`));
   }
 
   /** Fails for a line in the log that is no record, or a warning that nobody expected. */

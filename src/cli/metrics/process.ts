@@ -16,7 +16,7 @@ export class ProcessMetrics {
   readonly #memory: Gauge;
   readonly #heap: Gauge;
   readonly #descriptors: Gauge;
-  readonly #delay: Gauge<'quantile'>;
+  readonly #delay: Gauge<'stat'>;
   readonly #loop: IntervalHistogram = monitorEventLoopDelay({ resolution: LOOK_MS });
 
   constructor(registry: Registry) {
@@ -46,7 +46,7 @@ export class ProcessMetrics {
     this.#delay = new Gauge({
       name: 'telpty_event_loop_delay_seconds',
       help: 'How late the event loop was since the last scrape; with workers, that of the slowest process',
-      labelNames: ['quantile'],
+      labelNames: ['stat'],
       aggregator: 'max',
       registers,
     });
@@ -88,9 +88,9 @@ export class ProcessMetrics {
     // What is recorded is the time between two looks.
     const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - LOOK_MS / 1e3);
     const seen = loop.max > 0;
-    this.#delay.set({ quantile: '0.5' }, seen ? late(loop.percentile(50)) : 0);
-    this.#delay.set({ quantile: '0.99' }, seen ? late(loop.percentile(99)) : 0);
-    this.#delay.set({ quantile: '1' }, seen ? late(loop.max) : 0);
+    this.#delay.set({ stat: 'p50' }, seen ? late(loop.percentile(50)) : 0);
+    this.#delay.set({ stat: 'p99' }, seen ? late(loop.percentile(99)) : 0);
+    this.#delay.set({ stat: 'max' }, seen ? late(loop.max) : 0);
     loop.reset();
     this.#descriptors.set(await openDescriptors());
   }

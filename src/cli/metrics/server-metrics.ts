@@ -7,13 +7,11 @@ import type { StartedProgram } from '../../shells/pty-shell.ts';
 import { exitFields, isRefused } from '../outcome.ts';
 import { KeyDelay } from './key-delay.ts';
 import { ProcessMetrics } from './process.ts';
+import { ReasonCounter, refusals } from './reasons.ts';
 import type { MetricsReport } from './report.ts';
 
 /** How a session can end. Nothing that a client says becomes a label: whoever can make new ones fills the memory. */
 const OUTCOMES = ['exit_zero', 'exit_nonzero', 'signal', 'hangup', 'refused', 'not_started', 'failed'] as const;
-
-/** Reasons are words of ours, and few. Should one ever not be, it shall not matter. */
-const MOST_REASONS = 32;
 
 /** Counts what a server does. */
 export class ServerMetrics {
@@ -26,8 +24,12 @@ export class ServerMetrics {
 
   readonly #connections = this.#counter('telpty_connections_total', 'Connections that became a session');
   readonly #ended = this.#counter('telpty_sessions_total', 'Sessions that are over, by how they ended', ['outcome']);
-  readonly #hangups = this.#counter('telpty_hangups_total', 'Sessions that telpty ended, by reason', ['reason']);
-  readonly #refused = this.#counter('telpty_refused_total', 'Clients that were turned away, by reason', ['reason']);
+  readonly #hangups = new ReasonCounter(
+    this.#registry,
+    'telpty_hangups_total',
+    'Sessions that telpty ended, by reason',
+  );
+  readonly #refused = refusals(this.#registry);
   readonly #receivedTotal = this.#counter('telpty_received_bytes_total', 'Bytes received from clients');
   readonly #sentTotal = this.#counter('telpty_sent_bytes_total', 'Bytes sent to clients');
   readonly #sessions = this.#gauge('telpty_sessions', 'Sessions now, those included that are about to end');
@@ -71,17 +73,9 @@ export class ServerMetrics {
     this.#sent += session.bytesWritten;
     const how = outcomeOf(session, outcome);
     this.#ended.inc({ outcome: how });
-    if (how === 'hangup') this.#count(this.#hangups, session.hangupReason ?? '');
-    if (isRefused(outcome.result)) this.#count(this.#refused, outcome.result.refused);
+    if (how === 'hangup') this.#hangups.count(session.hangupReason ?? '');
+    if (isRefused(outcome.result)) this.#refused.count(outcome.result.refused);
   }
-
-  #count(counter: Counter<'reason'>, reason: string): void {
-    const known = this.#reasons.has(reason);
-    if (!known && this.#reasons.size < MOST_REASONS) this.#reasons.add(reason);
-    counter.inc({ reason: known || this.#reasons.has(reason) ? reason : 'other' });
-  }
-
-  readonly #reasons = new Set<string>();
 
   #lookUp(): void {
     const { sessions } = this.#server;

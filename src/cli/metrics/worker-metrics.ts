@@ -1,7 +1,9 @@
 /** `--metrics` with `--workers`: the primary asks all workers, and adds up what they tell. */
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { RefusalReason } from '../../shells/places.ts';
 import type { WorkerEnd, WorkerProcess } from '../worker-process.ts';
 import { ProcessMetrics } from './process.ts';
+import { refusals } from './reasons.ts';
 import type { MetricsReport } from './report.ts';
 import { Past } from './totals.ts';
 
@@ -16,6 +18,7 @@ export class WorkerMetrics {
   readonly #sessions: Gauge<'worker'>;
   readonly #ends: Counter;
   readonly #lost: Counter<'outcome'>;
+  readonly #refused = refusals(this.#registry);
 
   constructor() {
     const registers = [this.#registry];
@@ -45,6 +48,11 @@ export class WorkerMetrics {
   watch(number: number, worker: WorkerProcess): void {
     this.#workers.set(number, worker);
     void worker.ended.then(end => this.#gone(number, worker, end));
+  }
+
+  /** A client was turned away here, and no worker knows of it. */
+  refused(reason: RefusalReason): void {
+    this.#refused.count(reason);
   }
 
   async report(): Promise<MetricsReport[]> {

@@ -1,0 +1,329 @@
+/**
+ * Servers that mean harm, against `telpty connect` and `connect()`: what servers have taken from clients' machines, and how
+ * they have made clients write behind their buffers.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
+import { connect } from '../../src/index.ts';
+import { spawnPty } from '../../src/pty/index.ts';
+import { closed } from '../pty/support.ts';
+import { command, withPeer } from '../support/connect.ts';
+import { assertNothingHeld } from '../support/leaks.ts';
+import { Peer } from '../support/peer.ts';
+import { CLI } from '../support/server.ts';
+import { requireTool } from '../support/tools.ts';
+import type { Wire, WireEvent } from '../support/wire.ts';
+import { bytes } from './support.ts';
+
+after(assertNothingHeld);
+
+/** What the user has in the environment, and the server wants. */
+const TREASURES = {
+  USER: 'treasure-user',
+  LOGNAME: 'treasure-logname',
+  HOME: '/tmp/treasure-home',
+  DISPLAY: 'treasure:0',
+  PRINTER: 'treasure-printer',
+  SSH_AUTH_SOCK: '/tmp/treasure-sock',
+  AWS_SECRET_ACCESS_KEY: 'treasure-key',
+  SYSTEMTYPE: 'treasure-system',
+  ACCT: 'treasure-account',
+  JOB: 'treasure-job',
+};
+
+interface Run {
+  readonly done: Promise<{
+    status: number | null;
+    signal: NodeJS.Signals | null;
+    stdout: string;
+    stderr: string;
+  }>;
+}
+
+/** `telpty connect`, on pipes. */
+function telpty(args: readonly (string | number)[], env: Readonly<Record<string, string>> = {}): Run {
+  const child = spawn(process.execPath, [CLI, 'connect', ...args.map(String)], {
+    env: { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', ...TREASURES, ...env },
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('latin1').on('data', text => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text;
+  });
+  const done = once(child, 'close').then(([status, signal]) => ({ status, signal, stdout, stderr }));
+  return { done };
+}
+
+/** Sends an attack to a client, in pieces of `size`, and closes once all of it was answered. Gives what the client said. */
+async function attackClient(
+  attack: Uint8Array,
+  { args = [], env = {}, size = attack.length }: { args?: string[]; env?: Record<string, string>; size?: number } = {},
+): Promise<{ said: Buffer; events: readonly WireEvent[]; stdout: string }> {
+  await using peer = await Peer.listen();
+  const run = telpty([...args, '127.0.0.1', peer.port], env);
+  const wire = await peer.accept();
+  for (let at = 0; at < attack.length; at += size) await wire.sent(attack.subarray(at, at + size));
+  await heard(wire);
+  wire.halfClose();
+  const { status, signal, stdout, stderr } = await run.done;
+  assert.deepEqual([status, signal, stderr], [0, null, '']);
+  return { said: wire.raw.bytes, events: wire.events, stdout };
+}
+
+/** Waits until the client has read all that was sent: it refuses an option that nobody knows. */
+async function heard(wire: Wire): Promise<void> {
+  wire.send(bytes('FF F0 FF FD C9'));
+  await wire.expectNegotiation(252, 201, 20_000);
+}
+
+// 27 is NEW-ENVIRON (39), 24 ENVIRON (36); SEND is 01, VAR 00, VALUE 01, ESC 02, USERVAR 03.
+const HARVEST: readonly (readonly [id: string, wentWrong: string, notation: string])[] = [
+  [
+    'CVE-2005-0488',
+    'clients of BSD told every variable by name',
+    'FF FD 27  FF FA 27 01 00 "USER" 00 "HOME" 03 "SSH_AUTH_SOCK" 03 "AWS_SECRET_ACCESS_KEY" FF F0',
+  ],
+  [
+    'CVE-2005-1205',
+    'the same in the client of Windows',
+    'FF FD 24  FF FA 24 01 00 "USER" 03 "AWS_SECRET_ACCESS_KEY" FF F0  FF FA 24 01 01 "USER" FF F0',
+  ],
+  [
+    'CVE-2026-32772',
+    'the same again in that of inetutils, by USERVAR',
+    'FF FD 27  FF FA 27 01 03 "AWS_SECRET_ACCESS_KEY" 03 "HOME" 03 FF F0',
+  ],
+  [
+    'harvest of everything',
+    'SEND of nothing asks for all',
+    'FF FD 27 FF FD 24  FF FA 27 01 FF F0  FF FA 27 01 00 03 FF F0  FF FA 24 01 FF F0  FF FA 24 01 00 03 01 FF F0',
+  ],
+  [
+    'harvest without asking',
+    'SEND without DO, and after WONT',
+    'FF FA 27 01 FF F0  FF FA 24 01 FF F0  FF FB 27 FF FA 27 01 00 "USER" FF F0',
+  ],
+  [
+    'harvest of secrets by other options',
+    'location, speed, display, account',
+    `${['17', '1A', '1C', '20', '23', '2F', '31'].map(code => `FF FD ${code} FF FA ${code} 01 FF F0`).join(' ')}`,
+  ],
+];
+
+describe('what a server may learn', { concurrency: 4 }, () => {
+  for (const [id, wentWrong, notation] of HARVEST) {
+    it(`${id}: ${wentWrong}`, async () => {
+      const attack = bytes(notation);
+      for (const size of [attack.length, 1]) {
+        assert.doesNotMatch((await attackClient(attack, { size })).said.toString('latin1'), /treasure|\/usr\/bin/);
+        const told = await attackClient(attack, { size, args: ['--send-env', 'LANG', '--send-env', 'PRINTER'] });
+        const said = told.said.toString('latin1').replaceAll('treasure-printer', '');
+        assert.doesNotMatch(said, /treasure|\/usr\/bin/);
+      }
+    });
+  }
+
+  it('what was named is told, so that the above means something', async () => {
+    const { said } = await attackClient(bytes(HARVEST[0]![2]), { args: ['--send-env', 'USER'] });
+    assert.ok(said.includes(bytes('FF FA 27 00 00 "USER" 01 "treasure-user"')));
+  });
+
+  it('the same by connect() of the library', async () => {
+    Object.assign(process.env, { TELPTY_TREASURE: 'treasure' });
+    await using peer = await Peer.listen();
+    const session = await connect({ host: '127.0.0.1', port: peer.port, environ: { LANG: 'C' } });
+    session.on('error', () => {}).resume();
+    const wire = await peer.accept();
+    for (const [, , notation] of HARVEST) await wire.sent(bytes(notation));
+    await wire.sent(bytes('FF FA 27 01 03 "TELPTY_TREASURE" 03 "PATH" 00 "__proto__" 03 "constructor" FF F0'));
+    await heard(wire);
+    wire.halfClose();
+    await once(session, 'close');
+    delete process.env.TELPTY_TREASURE;
+    assert.doesNotMatch(wire.raw.bytes.toString('latin1'), /treasure|\/usr\/bin|function|\[object/);
+  });
+
+  it('CVE-2000-0834: no logon is begun for a server that asks (NTLM), nor encryption, nor anything else unknown', async () => {
+    // (Of all but LOGOUT, at which a client leaves.)
+    const codes = Array.from({ length: 255 }, (_, code) => code).filter(code => code !== 18);
+    const all = codes.map(code => Buffer.of(255, 253, code, 255, 251, code));
+    const questions = bytes('FF FA 25 01 0F 00 FF F0  FF FA 26 01 01 FF F0  FF FA 26 05 FF F0');
+    const { events } = await attackClient(Buffer.concat([...all, questions]));
+    const agreed = (verb: number) =>
+      events.flatMap(e => (e.type === 'negotiate' && e.command === verb ? [e.option] : []));
+    assert.deepEqual(
+      agreed(251).toSorted((a, b) => a - b),
+      [0, 3, 5, 6, 24, 25, 42],
+    );
+    assert.deepEqual(
+      agreed(253).toSorted((a, b) => a - b),
+      [0, 1, 3, 5, 25, 42],
+    );
+    assert.deepEqual(
+      events.filter(e => e.type === 'subnegotiation' && [37, 38].includes(e.option)),
+      [],
+    );
+  });
+
+  it('CVE-2003-0069: questions to the terminal (answerback, title, cursor, attributes) are not answered on its behalf', async () => {
+    const attack = bytes('05 1B "[21t" 1B "[c" 1B "[6n" 1B "]2;id" 07 1B "P$q" 1B "\\\\" 1B "[5n" 1B "Z"');
+    const { said, stdout } = await attackClient(attack);
+    assert.deepEqual(said, bytes('FF FC C9'));
+    // Who pipes the output somewhere gets it as it is.
+    assert.equal(stdout, attack.toString('latin1'));
+  });
+});
+
+describe('what overflowed in clients', { concurrency: 4 }, () => {
+  it('CVE-2005-0468: names full of octets that are escaped in the answer (env_opt_add)', async () => {
+    const attack = bytes(
+      `FF FD 27  FF FA 27 01 ${'03 02 02 02 03 02 00 02 01 '.repeat(4_000)} FF F0  FF FA 27 01 03 ${'FF FF '.repeat(20_000)} FF F0`,
+    );
+    for (const size of [attack.length, 509]) {
+      const { said } = await attackClient(attack, { args: ['--send-env', 'LANG'], size });
+      assert.ok(said.length < 20_000, `${said.length} bytes`);
+    }
+  });
+
+  it('CVE-2019-0053: variables of the user that are longer than any buffer (FreeBSD-SA-19:12)', async () => {
+    const env = { DISPLAY: `${'A'.repeat(60_000)}:0`, LONG: '\x01\x02\x03é'.repeat(12_000), TERM: 'x'.repeat(3_000) };
+    const args = ['--send-env', 'LONG', '--send-env', 'DISPLAY'];
+    const { events } = await attackClient(bytes('FF FD 27 FF FD 18 FF FD 23  FF FA 27 01 FF F0  FF FA 18 01 FF F0'), {
+      args,
+      env,
+    });
+    const told = events.filter(e => e.type === 'subnegotiation' && e.option === 39);
+    assert.equal(told.length, 1);
+    // Whole, and quoted as it should be: three of five octets have an ESC before them.
+    assert.ok((told[0] as { payload: Buffer }).payload.length > 12_000 * 8 + 60_000);
+    const types = events.filter(e => e.type === 'subnegotiation' && e.option === 24);
+    assert.deepEqual(
+      types.map(e => String((e as { payload: Buffer }).payload)),
+      ['\0dumb'],
+    );
+  });
+
+  it('CVE-2005-0469: 10,000 SLC triplets, and functions that do not exist (slc_add_reply)', async () => {
+    await using peer = await Peer.listen();
+    const pty = spawnPty(process.execPath, [CLI, 'connect', '127.0.0.1', String(peer.port)], {
+      env: { PATH: process.env.PATH ?? '', TERM: 'xterm', LANG: 'C.UTF-8', ...TREASURES },
+    });
+    pty.resume();
+    const wire = await peer.accept();
+    const triplets = Array.from({ length: 10_000 }, (_, at) => [at % 255, 2, at & 127]).flat();
+    wire.send(bytes('FF FD 22'));
+    await wire.expectNegotiation(251, 34);
+    for (let n = 0; n < 5; n++) {
+      wire.subnegotiate(34, [3, ...triplets]);
+      wire.subnegotiate(34, [3, ...Array(30_000).fill(255)]);
+      wire.send(
+        bytes('FF FA 22 03 05 FF F0  FF FA 22 03 FF F0  FF FA 22 FD 02 "A" x400 FF F0  FF FA 22 01 FF FF FF F0'),
+      );
+    }
+    await heard(wire);
+    assert.ok(wire.raw.length < 10_000, `${wire.raw.length} bytes`);
+    wire.halfClose();
+    assert.deepEqual(await pty.exited, { code: 0, signal: null });
+    await closed(pty);
+  });
+
+  it('CVE-2019-7629: megabytes of VT102 codes without an end of a line (TinTin++ took them out of a buffer)', async () => {
+    const attack = Buffer.alloc(4 << 20, Buffer.from('\x1b[\x1b[1;2;3\x1b]0;\x1bP\x9b31mA\x1b', 'latin1'));
+    const { stdout } = await attackClient(attack);
+    assert.equal(stdout.length, attack.length);
+  });
+
+  it('storms of DO, WILL, AYT and Synch, and a gigabyte that begins like a subnegotiation: answers have a bound', async () => {
+    const storm = Buffer.alloc(2 << 20, bytes('FF FD 18 FF FE 18 FF FA 18 01 FF F0 FF FB 01 FF FC 01 FF F6 FF F2'));
+    const { said } = await attackClient(storm);
+    // DO and WILL are refused in the end, each time; the other twenty octets have no answer by then.
+    assert.ok(said.length < (storm.length / 22) * 6 + 30_000, `${said.length} bytes`);
+    const long = Buffer.concat([bytes('FF FD 27 FF FA 27 01 03'), Buffer.alloc(64 << 20, 'A')]);
+    assert.ok((await attackClient(long)).said.length < 100);
+  });
+});
+
+describe('ends', { concurrency: 4 }, () => {
+  for (const how of ['a FIN', 'a FIN in half a command', 'a reset', 'a FIN in half a subnegotiation'] as const) {
+    it(`CVE-2021-38387: a server that is gone, by ${how}, ends the client (Contiki's read on for ever)`, async () => {
+      await using peer = await Peer.listen();
+      const run = telpty(['127.0.0.1', peer.port]);
+      const wire = await peer.accept();
+      await heard(wire);
+      if (how === 'a FIN in half a command') await wire.sent([255]);
+      if (how === 'a FIN in half a subnegotiation') await wire.sent([255, 250, 24, 1, 255]);
+      if (how === 'a reset') wire.reset();
+      else wire.halfClose();
+      const { status, stderr } = await run.done;
+      if (how === 'a reset') {
+        assert.equal(status, 1);
+        assert.match(stderr, /^telpty: the connection broke: [^\n]+\n$/);
+      } else assert.deepEqual([status, stderr], [0, '']);
+    });
+  }
+
+  it('CVE-2004-0473: an address that begins like an option is none (telnet://-nfile wrote that file)', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'telpty-security-'));
+    const file = join(directory, 'written');
+    try {
+      for (const word of [`-n${file}`, `--record=${file}`, '-oProxyCommand=id']) {
+        const { status, stdout, stderr } = await telpty([word]).done;
+        assert.deepEqual([status, stdout], [2, '']);
+        assert.match(stderr, /^telpty: [^\n]+\n$/);
+        assert.ok(!existsSync(file));
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+describe('what the client itself prints', () => {
+  it('the name in a certificate cannot write to the terminal, nor turn the line around', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'telpty-security-'));
+    const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
+    const name = 'e\x1b]0;owned\x07\x9b31m\u202egro\u2066\r\nx';
+    const subject = ['-utf8', '-subj', `/CN=${name}`, '-multivalue-rdn'];
+    const made = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+    execFileSync(requireTool('openssl'), [...made, ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+    const server = createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) }, socket => {
+      socket.on('error', () => {});
+    });
+    server.on('tlsClientError', () => {});
+    try {
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const { status, stderr } = await telpty(['--tls', '--tls-ca', cert, 'localhost', port]).done;
+      assert.equal(status, 1);
+      assert.match(stderr, /^telpty: no TLS with localhost: .*owned.*\n$/);
+      assert.match(stderr, /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*\n$/u);
+    } finally {
+      server.close();
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  it('negotiation in words (toggle options) shows what a server says with its controls escaped', async () => {
+    await withPeer(async (term, wire) => {
+      await command(term, 'toggle options');
+      await term.waitFor(/options is on/);
+      wire.send(bytes('FF FD 18  FF FA 18 00 1B "]2;owned" 07 1B "[2J" C2 9B "31m" E2 80 AE "dewno" 0A 0D FF F0'));
+      wire.send(bytes('FF FD 27  FF FA 27 01 03 1B "]2;owned" 07 FF F0  FF FD 2A FF FA 2A 01 ";" 1B "c" FF F0'));
+      const screen = await term.waitFor(/SB CHARSET REQUEST/);
+      assert.match(screen, /SB TTYPE IS "\\x1b\]2;owned\\x07\\x1b\[2J\\x9b31m\\u\{202e\}dewno\\x0a\\x0d"/);
+      assert.match(screen, /SB NEW-ENVIRON SEND USERVAR "\\x1b\]2;owned\\x07"/);
+      assert.doesNotMatch(await term.capture({ colours: true }), /\u202e/);
+    });
+  });
+});
