@@ -54,6 +54,19 @@ const talks: Readonly<Record<string, (program: Running, connect: typeof Wire.con
     wire.type('hello\r');
     await wire.expect('You say: hello\r\n> ');
   },
+  guarded: async (program, connect) => {
+    const port = await program.port();
+    // Whoever is silent is asked after two seconds; three wrong answers, and the address is banned.
+    await using robot = await connect(port, { silent: true });
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await robot.expect(/press Enter\.\r\n> /);
+      robot.send('root\r\n');
+    }
+    await robot.untilEnd();
+    await robot.close();
+    await using again = await connect(port, { silent: true });
+    await again.expect('telpty: connections from your address are not taken here');
+  },
   composition: async (program, connect) => {
     const port = await program.port();
     await using yes = await connect(port, { ttype: ['XTERM'], size: [80, 24] });
@@ -123,8 +136,10 @@ function namesIn(heading: string, after = ''): string[] {
   return rows.flatMap(([cell = '']) => [...cell.matchAll(/\w+(?:-\w+)*/g)].map(([name]) => name)).sort();
 }
 
-test('the tables of options have all that createServer() and connect() take', () => {
+test('the tables of options have all that createServer(), connect() and the guards take', () => {
   assert.deepEqual(namesIn('option'), membersOf('src/server/server.ts', 'ServerOptions'));
+  assert.deepEqual(namesIn('option of `limit()`'), membersOf('src/shells/limit.ts', 'LimitOptions'));
+  assert.deepEqual(namesIn('option of `robotCheck()`'), membersOf('src/shells/robot-check.ts', 'RobotCheckOptions'));
   const waiting = membersOf('src/session/waiting.ts', 'WaitOptions');
   const connecting = membersOf('src/client/connect.ts', 'ConnectOptions');
   assert.deepEqual(namesIn('option of `connect()`'), [...connecting, ...waiting].sort());
