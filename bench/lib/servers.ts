@@ -77,9 +77,10 @@ function workers(count: number, tests: readonly string[]): ServerKind {
   };
 }
 
-/** The limit on sessions is lifted: the curve of sessions goes beyond the default, and the others have none. */
+/** The limits on numbers are lifted: the curve of sessions goes beyond the defaults, and the others have none. */
 const serve = (port: number, program: string, more: readonly string[] = []): string[] => [
-  ...[process.execPath, telpty, 'serve', '--port', String(port), '--max-sessions', '0', ...more, '--', program],
+  ...[process.execPath, telpty, 'serve', '--port', String(port), '--max-sessions', '0', '--max-negotiating', '0'],
+  ...[...more, '--', program],
 ];
 
 /** In the order of the table; `floor` is what the others are compared with. */

@@ -8,6 +8,7 @@ import { limit } from '../shells/limit.ts';
 import type { Admission } from '../shells/places.ts';
 import { type PtyShellOptions, ptyShell } from '../shells/pty-shell.ts';
 import { robotCheck } from '../shells/robot-check.ts';
+import { farewell } from './farewell.ts';
 import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
@@ -93,7 +94,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   const { admission = createPlaces(settings, options.reloadables) } = options;
   const limits = { admission, idleTimeout, sessionTimeout };
   const server = createServer({
-    shell: limit(limits, settings.robotCheck ? checked(shell, settings) : shell),
+    shell: farewell(limit(limits, settings.robotCheck ? checked(shell, settings) : shell)),
     environ: requestedNames(settings),
     encoding: settings.encoding,
     compatibility: settings.compatibility,

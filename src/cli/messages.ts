@@ -18,6 +18,8 @@ export type Order =
   | { readonly type: 'apply' }
   /** Say what you have counted; only where the settings say that anything is. */
   | { readonly type: 'tell' }
+  /** Tell the sessions that the server stops and will hang them up after so many milliseconds. */
+  | { readonly type: 'announce'; readonly timeout: number }
   /** End all sessions politely, then yourself. */
   | { readonly type: 'stop' }
   /** End at once. */

@@ -49,6 +49,15 @@ export class Reloadables {
   }
 }
 
+/** What can take up new settings whoever serves; in the process that leads. */
+export function reloadableEverywhere(log: Log): readonly Reloadable[] {
+  return [
+    reloadableLevel(log),
+    // It is looked at when the server is told to stop.
+    { name: 'drain timeout', options: ['drainTimeout', 'drainQuietly'], prepare: () => () => {} },
+  ];
+}
+
 /** The level of a log can change. */
 export function reloadableLevel(log: Log): Reloadable {
   return {

@@ -3,14 +3,16 @@ import { TelptyError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { StartedProgram } from '../shells/pty-shell.ts';
+import type { TcpListenOptions } from '../transport/tcp.ts';
 import { refuseRootProgram, warnOfExposure } from './exposure.ts';
-import { formatAddress } from './format.ts';
+import { formatAddress, formatDuration } from './format.ts';
+import { Life } from './life.ts';
 import { createLog, type Log, logWriter } from './log.ts';
 import type { MetricsEndpoint, Watched } from './metrics/endpoint.ts';
 import type { MetricsReport } from './metrics/report.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { type Preparation, prepare } from './preparation.ts';
-import { Reloadables, Reloader, type ReloadTarget, reloadableLevel } from './reload.ts';
+import { Reloadables, Reloader, type ReloadTarget, reloadableEverywhere } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 import { onSignals } from './signals.ts';
 
@@ -18,11 +20,16 @@ import { onSignals } from './signals.ts';
 interface Host extends ReloadTarget {
   /** How many there are at this moment. */
   readonly sessions: number;
-  listen(where: { host: string; port: number }): Promise<{ address: string; port: number }>;
   /** Why a client that comes now would not be served; `undefined` if it would. */
   readonly unready: string | undefined;
   /** What is counted, by every process; only with `--metrics`. */
   report(): Promise<readonly MetricsReport[]>;
+  /** Listens, at any number of places. */
+  listen(where: TcpListenOptions): Promise<{ address: string; port: number }>;
+  /** Is done when all processes are there. */
+  start(): Promise<void>;
+  /** Stops listening, tells sessions, unless quietly, and waits for so many milliseconds at most until there are none. */
+  drain(timeout: number, quietly: boolean): Promise<void>;
   /** Ends all sessions politely. */
   shutdown(): Promise<void>;
   /** Ends all at once; what else there is ends with the process. */
@@ -41,12 +48,12 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
   const log = createLog({ level: settings.logLevel }, write);
   const found = prepare(settings, log);
   refuseRootProgram(settings.host, settings, found);
+  const life = new Life();
   const host = settings.workers > 1 ? await workers(settings, found, log, write) : await alone(settings, found, log);
   const reloader = new Reloader(settings, read, host, log);
-  let unready: string | undefined = 'not listening yet';
   const metrics = await openMetrics(settings, log, {
     report: () => host.report(),
-    unready: () => unready ?? host.unready,
+    unready: () => (life.phase === 'serving' ? host.unready : life.phase),
   });
   let aborted: Promise<void> | undefined;
   const stop = new Promise<string>(resolve => {
@@ -63,22 +70,34 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
     });
   });
   await listen(host, settings, found, log);
-  unready = undefined;
-  const signal = await stop;
-  unready = 'stopping';
-  const { sessions } = host;
-  log.info(`stopping: ${signal}, ${sessions} session${sessions === 1 ? '' : 's'}`);
-  await host.shutdown();
+  life.enter('serving');
+  await end(host, life, await stop, reloader.settings, log);
   await metrics?.close();
   // There was less to wait for then, but it was no polite end.
   await aborted;
 }
 
+async function end(host: Host, life: Life, signal: string, settings: ServeSettings, log: Log): Promise<void> {
+  const sessions = () => `${host.sessions} session${host.sessions === 1 ? '' : 's'}`;
+  const { drainTimeout, drainQuietly } = settings;
+  let why = signal;
+  if (drainTimeout > 0) {
+    life.enter('draining');
+    log.info(`draining: ${signal}, ${sessions()}, for ${formatDuration(drainTimeout)} at most`);
+    await host.drain(drainTimeout, drainQuietly);
+    why = host.sessions === 0 ? 'drained' : 'the time to drain is over';
+  }
+  life.enter('stopping');
+  log.info(`stopping: ${why}, ${sessions()}`);
+  await host.shutdown();
+}
+
 // Each is loaded where it is needed: who leads workers is no server.
 async function alone(settings: ServeSettings, found: Preparation, log: Log): Promise<Host> {
   const { createHost, endHost } = await import('./host.ts');
+  const { announceDrain } = await import('./farewell.ts');
   const reloadables = new Reloadables();
-  reloadables.add(reloadableLevel(log));
+  for (const one of reloadableEverywhere(log)) reloadables.add(one);
   let metrics: ServerMetrics | undefined;
   const onStart = (_session: Session, program: StartedProgram) => metrics?.started(program);
   const server = createHost(settings, found, log, { reloadables, onStart });
@@ -90,10 +109,16 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
       return server.sessions.size;
     },
     listen: where => server.listen(where),
+    start: async () => {},
     async reload(newer) {
       const apply = await reloadables.prepare(newer);
       apply();
       return reloadables.facts;
+    },
+    async drain(timeout, quietly) {
+      const drained = server.drain({ timeout });
+      if (!quietly) announceDrain(server, timeout);
+      await drained;
     },
     shutdown: () => endHost(server, settings),
     // Programs are killed on the way out.
@@ -126,6 +151,7 @@ async function listen(server: Host, settings: ServeSettings, found: Preparation,
   } catch (error) {
     throw listenError(error, formatAddress(host, port), host);
   }
+  await server.start();
   warnOfExposure(host, settings, found, log);
   const { file } = found.program;
   const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';

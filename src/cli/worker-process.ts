@@ -65,13 +65,16 @@ export class WorkerProcess {
   reloadables: readonly ReloadableFacts[] = [];
   /** Settles the check of new settings that is under way. */
   #checked: ((error?: TelptyError) => void) | undefined;
+  readonly #left: () => void;
   #line = '';
 
   /**
    * @param work the first order.
    * @param write takes each whole line that the worker writes.
+   * @param left is called when a session has given up its place; not for those that end with the worker.
    */
-  constructor(work: Order & { type: 'begin' }, write: (line: string) => void) {
+  constructor(work: Order & { type: 'begin' }, write: (line: string) => void, left: () => void) {
+    this.#left = left;
     // 'advanced' carries an infinite limit, which JSON does not.
     const child = fork(mainFile, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     this.#process = child;
@@ -176,6 +179,11 @@ export class WorkerProcess {
     for (const done of [...this.#curious]) done();
   }
 
+  /** Has it tell its sessions that they may go on for so many milliseconds. */
+  announce(timeout: number): void {
+    this.#send({ type: 'announce', timeout });
+  }
+
   stop(): void {
     this.#send({ type: 'stop' });
   }
@@ -208,6 +216,7 @@ export class WorkerProcess {
     } else {
       this.#sessions.delete(report.id);
       held.place.leave();
+      this.#left();
     }
   }
 

@@ -13,6 +13,7 @@ import type { Admission, Applicant, Place, RefusalReason } from '../shells/place
 import type { StartedProgram } from '../shells/pty-shell.ts';
 import { adoptTcp } from '../transport/tcp.ts';
 import type { Transport } from '../transport/transport.ts';
+import { announceDrain } from './farewell.ts';
 import { createHost, endHost } from './host.ts';
 import { createLog } from './log.ts';
 import type { Order, Report } from './messages.ts';
@@ -63,6 +64,9 @@ function obey(order: Order, handle: SendHandle): void {
       return;
     case 'tell':
       void host?.metrics?.report().then(metrics => report({ type: 'told', metrics }));
+      return;
+    case 'announce':
+      if (host !== undefined) announceDrain(host.server, order.timeout);
       return;
     case 'stop':
       void end(0);

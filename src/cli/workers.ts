@@ -13,7 +13,7 @@ import { removeOrphans } from '../pty/cgroup.ts';
 import { killOrphans, type Leader } from '../pty/orphans.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Places, RefusalReason } from '../shells/places.ts';
-import { listenForOthers } from '../transport/tcp.ts';
+import { listenForOthers, type TcpListenOptions } from '../transport/tcp.ts';
 import { remoteOf } from './format.ts';
 import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
@@ -21,7 +21,7 @@ import type { MetricsReport } from './metrics/report.ts';
 import type { WorkerMetrics } from './metrics/worker-metrics.ts';
 import type { Preparation } from './preparation.ts';
 import { RefusalLog } from './refusal-log.ts';
-import { type ReloadableFacts, Reloadables, reloadableLevel, taken } from './reload.ts';
+import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 import { type WorkerEnd, WorkerProcess } from './worker-process.ts';
 
@@ -63,11 +63,16 @@ export class WorkerPool {
   /** Clients without a worker yet, the first in front. */
   #waiting: Socket[] = [];
   #looking = false;
-  #listener: Server | undefined;
+  readonly #listeners: Server[] = [];
   #nextId = 1;
+  /** Whether no more clients are taken and no more workers started. */
   #closing = false;
+  /** Whether the workers have been told to end. */
+  #ending = false;
   /** Ends the wait before what dead workers left behind is killed. */
   readonly #hurry = new AbortController();
+  /** While it drains: ends that. */
+  #drained: (() => void) | undefined;
   readonly #cleaning = new Set<Promise<void>>();
   /** What can take up new settings here. */
   readonly #reloadables = new Reloadables();
@@ -92,7 +97,7 @@ export class WorkerPool {
     this.#write = write;
     this.#places = createPlaces(settings, this.#reloadables);
     this.#refusals = new RefusalLog(log);
-    this.#reloadables.add(reloadableLevel(log));
+    for (const one of reloadableEverywhere(log)) this.#reloadables.add(one);
   }
 
   /** Sessions of this moment. */
@@ -106,14 +111,20 @@ export class WorkerPool {
   }
 
   /**
-   * Listens, and starts the workers.
+   * Listens, at any number of places. Clients wait until there are workers.
    *
-   * @throws (rejects) the system's own error where it cannot listen; TelptyError where a worker cannot be started.
+   * @throws (rejects) the system's own error where it cannot listen.
    */
-  async listen(where: { host: string; port: number }): Promise<{ address: string; port: number }> {
+  async listen(where: TcpListenOptions): Promise<{ address: string; port: number }> {
     const listener = await listenForOthers(where, socket => this.#came(socket));
-    this.#listener = listener;
+    this.#listeners.push(listener);
     listener.on('error', error => this.#log.error(`listener: ${escapeText(error.message, 200)}`));
+    const { address, port } = listener.address() as AddressInfo;
+    return { address, port };
+  }
+
+  /** Starts the workers. Rejects with TelptyError where one cannot be started. */
+  async start(): Promise<void> {
     for (let number = 1; number <= this.#settings.workers; number++) {
       this.#slots.push({ number, worker: this.#fork(), pause: firstPause });
     }
@@ -121,8 +132,6 @@ export class WorkerPool {
     this.#theirs = this.#slots[0]!.worker.reloadables;
     for (const slot of this.#slots) this.#watch(slot);
     this.#serve();
-    const { address, port } = listener.address() as AddressInfo;
-    return { address, port };
   }
 
   /** Has all processes check new settings, and then, if none has anything against them, put them in place. */
@@ -150,6 +159,28 @@ export class WorkerPool {
     return (await this.#metrics?.report()) ?? [];
   }
 
+  /**
+   * Stops listening, tells the sessions so unless that is not wanted, and waits for them to end by themselves.
+   *
+   * @param timeout how long at most, in milliseconds.
+   */
+  drain(timeout: number, quietly: boolean): Promise<void> {
+    this.#stopListening();
+    if (!quietly) for (const { worker } of this.#slots) worker.announce(timeout);
+    return new Promise(resolve => {
+      this.#drained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(this.#drained, timeout);
+      this.#left();
+    });
+  }
+
+  #left(): void {
+    if (this.sessions === 0) this.#drained?.();
+  }
+
   /** Stops listening, ends all sessions politely, then the workers. */
   async shutdown(): Promise<void> {
     this.#close();
@@ -163,10 +194,15 @@ export class WorkerPool {
     await this.#end(worker => worker.abort(), abortGrace);
   }
 
-  #close(): void {
+  #stopListening(): void {
     this.#closing = true;
-    this.#listener?.close();
+    for (const listener of this.#listeners.splice(0)) listener.close();
     for (const socket of this.#waiting.splice(0)) socket.destroy();
+  }
+
+  #close(): void {
+    this.#stopListening();
+    this.#ending = true;
     this.#hurry.abort();
   }
 
@@ -183,11 +219,15 @@ export class WorkerPool {
 
   #fork(): WorkerProcess {
     const work = { type: 'begin', settings: this.#settings, found: this.#found } as const;
-    return new WorkerProcess(work, line => {
-      // Anything but a line of its log is a cry for help: of Node.js, for example, that there is no memory left.
-      if (line.startsWith('{')) this.#write(`${line}\n`);
-      else this.#log.error(`worker: ${escapeText(line, 1_000)}`);
-    });
+    return new WorkerProcess(
+      work,
+      line => {
+        // Anything but a line of its log is a cry for help: of Node.js, for example, that there is no memory left.
+        if (line.startsWith('{')) this.#write(`${line}\n`);
+        else this.#log.error(`worker: ${escapeText(line, 1_000)}`);
+      },
+      () => this.#left(),
+    );
   }
 
   /** Sees to it that the worker of a slot is replaced when it ends. */
@@ -195,10 +235,12 @@ export class WorkerPool {
     const began = performance.now();
     this.#metrics?.watch(slot.number, slot.worker);
     void slot.worker.ended.then(end => {
-      if (this.#closing) return;
+      if (this.#ending) return;
       if (performance.now() - began > steady) slot.pause = firstPause;
       this.#tell(slot, end);
       this.#clean(end.leaders);
+      this.#left();
+      if (this.#closing) return;
       const { pause } = slot;
       slot.pause = Math.min(pause * 2, longestPause);
       setTimeout(() => this.#replace(slot), pause);
@@ -233,9 +275,10 @@ export class WorkerPool {
 
   #tell({ number, worker, pause }: Slot, { how, lost }: WorkerEnd): void {
     const sessions = `${lost.length} session${lost.length === 1 ? '' : 's'}`;
+    const next = this.#closing ? '' : `; the next one in ${pause}ms`;
     this.#log.error(
       { worker: number, pid: worker.pid, lost },
-      `worker ${number} ended: pid ${worker.pid}, ${how}, ${sessions} lost; the next one in ${pause}ms`,
+      `worker ${number} ended: pid ${worker.pid}, ${how}, ${sessions} lost${next}`,
     );
   }
 

@@ -75,7 +75,7 @@ export class Cgroups {
   readonly path: string;
   readonly #files: readonly (readonly [file: string, text: string])[];
 
-  /** @param path what {@link prepareCgroup} has returned, in this process or another. */
+  /** @param path what `prepareCgroup` has returned, in this process or another. */
   constructor(path: string, limits: CgroupLimits = {}) {
     this.path = path;
     this.#files = limitFiles(limits);

@@ -97,6 +97,9 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #sessions = new Set<Session>();
   readonly #listeners = new Set<TcpServer>();
   #nextId = 1;
+  /** Whether it may listen, and not been told to stop. */
+  #listening = true;
+  /** Whether it ends its sessions. */
   #closing = false;
 
   constructor(options: ServerOptions) {
@@ -133,10 +136,10 @@ export class Server extends EventEmitter<ServerEvents> {
    *
    * @param options where; a number is the port, on loopback.
    * @returns the address and port in use (the port that was picked, if 0 was asked for).
-   * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link shutdown}.
+   * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link drain} or {@link shutdown}.
    */
   async listen(options: TcpListenOptions | number): Promise<{ address: string; port: number }> {
-    if (this.#closing) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
+    if (!this.#listening) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
     const where = typeof options === 'number' ? { port: options } : options;
     checkKeys('the options of listen', where, ['host', 'port', 'backlog', 'reusePort', 'fd']);
     const listener = await listenTcp(
@@ -168,40 +171,59 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   /**
+   * Stops listening, and waits for the sessions to end by themselves. Nobody is told; {@link sessions} are there to be told.
+   *
+   * @param options.timeout milliseconds to wait at most; default: as long as it takes.
+   * @returns whether none is left. {@link shutdown} ends those that are, and may be called meanwhile.
+   */
+  drain(options: { timeout?: number } = {}): Promise<boolean> {
+    this.#stopListening();
+    return this.#emptied(options.timeout ?? LONGEST_TIMER);
+  }
+
+  /**
    * Stops listening, asks every session to end, delivers what is owed and closes.
    *
+   * @param options.drain milliseconds in which sessions may end by themselves before that; default 0.
    * @param options.timeout milliseconds after which what is still open is cut off, and a second later no longer waited
    *   for; default 10,000.
    */
-  async shutdown(options: { timeout?: number } = {}): Promise<void> {
+  async shutdown(options: { drain?: number; timeout?: number } = {}): Promise<void> {
+    const { drain = 0, timeout = 10_000 } = options;
+    if (drain > 0) await this.drain({ timeout: drain });
+    this.#stopListening();
     this.#closing = true;
-    for (const listener of this.#listeners) listener.close();
-    this.#listeners.clear();
-    if (this.#sessions.size === 0) return;
-    let cut: NodeJS.Timeout | undefined;
-    const over = new Promise<void>(resolve => {
-      const check = () => {
-        if (this.#sessions.size > 0) return;
-        this.removeListener('sessionEnd', check);
-        resolve();
-      };
-      this.on('sessionEnd', check);
-      cut = setTimeout(
-        () => {
-          for (const session of this.#sessions) session.destroy();
-          // A shell that does not settle even now is not waited for.
-          cut = setTimeout(resolve, CUT_MS);
-        },
-        Math.min(options.timeout ?? 10_000, LONGEST_TIMER),
-      );
-    });
+    const emptied = this.#emptied(timeout);
     for (const session of [...this.#sessions]) {
       // One that only waits for the peer to close its side has nothing more to say.
       if (session.writableFinished) session.destroy();
       else session.hangup('shutdown');
     }
-    await over;
-    clearTimeout(cut);
+    if (await emptied) return;
+    for (const session of this.#sessions) session.destroy();
+    // A shell that does not settle even now is not waited for.
+    await this.#emptied(CUT_MS);
+  }
+
+  #stopListening(): void {
+    this.#listening = false;
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners.clear();
+  }
+
+  /** Resolves with true once there is no session, or with false when so many milliseconds have passed before. */
+  #emptied(timeout: number): Promise<boolean> {
+    if (this.#sessions.size === 0) return Promise.resolve(true);
+    return new Promise(resolve => {
+      const settle = (empty: boolean) => {
+        clearTimeout(timer);
+        this.removeListener('sessionEnd', look);
+        resolve(empty);
+      };
+      const look = () => this.#sessions.size === 0 && settle(true);
+      const timer = setTimeout(settle, Math.min(timeout, LONGEST_TIMER), false);
+      this.on('sessionEnd', look);
+    });
   }
 
   #run(session: Session, compresses: boolean): void {

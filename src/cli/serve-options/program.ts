@@ -72,6 +72,13 @@ export const programOptions = {
   },
   'size-env': { ...flag, help: 'also export LINES and COLUMNS (they pin curses programs to the first size)' },
   'kill-timeout': { argument: 'T', parse: values.duration(), default: '1s', help: 'between SIGHUP and SIGKILL' },
+  'drain-timeout': {
+    argument: 'T',
+    parse: values.duration(),
+    default: '0',
+    help: 'how long SIGTERM waits for sessions to end by themselves before they are hung up',
+  },
+  'drain-quietly': { ...flag, help: 'do not tell sessions in a line of text that this wait has begun' },
   linger: {
     argument: 'T',
     parse: values.duration(),
