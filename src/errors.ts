@@ -16,6 +16,8 @@ export type TelptyErrorCode =
   | 'ERR_PTY_SPAWN'
   /** A call on a pseudo-terminal failed; `errno` says why. */
   | 'ERR_PTY_IO'
+  /** There is no cgroup for a program; the message says what to do, `errno` and `file` why and where. */
+  | 'ERR_CGROUP'
   /** The user to run a program as does not exist. */
   | 'ERR_UNKNOWN_USER'
   /** The server is already listening, or has been shut down. */

@@ -1,5 +1,6 @@
 /** The server that the settings ask for, in whatever process it runs. */
 import { setFlagsFromString } from 'node:v8';
+import { Cgroups } from '../pty/index.ts';
 import { createServer, type Server, type Shell } from '../server/server.ts';
 import { requestedNames } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
@@ -78,6 +79,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
     umask: settings.umask,
     nice: settings.nice,
     noNewPrivs: settings.noNewPrivs,
+    cgroup: found.cgroup === undefined ? undefined : new Cgroups(found.cgroup, settings.cgroupLimits),
     killTimeout: settings.killTimeout,
     linger: settings.linger,
     argv0: program.argv0,

@@ -7,11 +7,12 @@ export function isRefused(result: unknown): result is Refused {
 }
 
 /** The exit status of the program, if there is one in the result. */
-export function exitFields(result: unknown): { exit?: number; signal?: string } {
+export function exitFields(result: unknown): { exit?: number; signal?: string; outOfMemory?: number } {
   if (typeof result !== 'object' || result === null) return {};
-  const { code, signal } = result as { code?: unknown; signal?: unknown };
+  const { code, signal, outOfMemory } = result as { code?: unknown; signal?: unknown; outOfMemory?: unknown };
   return {
     ...(typeof code === 'number' ? { exit: code } : {}),
     ...(typeof signal === 'string' ? { signal } : {}),
+    ...(typeof outOfMemory === 'number' ? { outOfMemory } : {}),
   };
 }

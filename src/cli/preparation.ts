@@ -4,6 +4,8 @@ import { getPriority, setPriority, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { TelptyError } from '../errors.ts';
 import { addon, localeAvailable } from '../pty/binding.ts';
+import { removeOrphans } from '../pty/cgroup.ts';
+import { prepareCgroup } from '../pty/cgroup-place.ts';
 import { lookupUser, type User } from '../pty/users.ts';
 import { defaultLocale } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
@@ -22,6 +24,8 @@ export interface Preparation {
   /** Absolute. */
   readonly cwd: string | undefined;
   readonly locale: string | undefined;
+  /** Absolute, and good for sharing out among programs. */
+  readonly cgroup: string | undefined;
 }
 
 /** @throws TelptyError for what is missing: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`. */
@@ -33,7 +37,8 @@ export function prepare(settings: ServeSettings, log: Log): Preparation {
   // Without it every session would fail; better now than then.
   addon();
   warnOfDescriptors(settings, log);
-  return { program, user, cwd, locale: availableLocale(settings, log) };
+  const cgroup = settings.cgroup === undefined ? undefined : findCgroup(settings.cgroup, settings);
+  return { program, user, cwd, locale: availableLocale(settings, log), cgroup };
 }
 
 function findUser(name: string): User {
@@ -65,6 +70,18 @@ function checkPrivileges({ nice, noNewPrivs }: ServeSettings): void {
   } catch (error) {
     const message = `--nice: only root can run programs at ${nice}, the server has ${own}`;
     throw new TelptyError('ERR_RUNTIME', message, { cause: error });
+  }
+}
+
+/** And what servers that were killed have left in it goes. */
+function findCgroup(name: string, { cgroupLimits }: ServeSettings): string {
+  try {
+    const path = prepareCgroup(name, cgroupLimits);
+    void removeOrphans(path);
+    return path;
+  } catch (error) {
+    if (!(error instanceof TelptyError)) throw error;
+    throw new TelptyError('ERR_RUNTIME', `--cgroup: ${escapeText(error.message, 400)}`, { cause: error });
   }
 }
 

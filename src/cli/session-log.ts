@@ -130,5 +130,13 @@ function endOf(session: Session, outcome: SessionOutcome): string {
       : exit.exit !== undefined
         ? `exit ${exit.exit}`
         : 'not started';
-  return session.hangupReason === undefined ? how : `${how} (${escapeText(session.hangupReason)})`;
+  const why = [outOfMemory(exit), session.hangupReason && escapeText(session.hangupReason)].filter(Boolean);
+  return why.length === 0 ? how : `${how} (${why.join('; ')})`;
+}
+
+/** That the kernel has killed the program, or others that it started. */
+function outOfMemory({ signal, outOfMemory: killed }: ReturnType<typeof exitFields>): string | undefined {
+  if (killed === undefined) return undefined;
+  if (signal === 'SIGKILL') return 'out of memory: memory.max of its cgroup';
+  return `${killed} ${killed === 1 ? 'process' : 'processes'} killed out of memory: memory.max of its cgroup`;
 }

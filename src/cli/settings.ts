@@ -1,6 +1,6 @@
 /** What `telpty serve` was told, from its command line and configuration file: complete, checked, and typed. */
 import { readFileSync } from 'node:fs';
-import type { Limits } from '../pty/index.ts';
+import type { CgroupLimits, Limits } from '../pty/index.ts';
 import { evaluate, splitArguments } from './arguments.ts';
 import { readConfig } from './config.ts';
 import type { OptionValues } from './options.ts';
@@ -18,7 +18,7 @@ type Camel<Name extends string> = Name extends `${infer Head}-${infer Tail}`
 type Values = OptionValues<typeof serveOptions>;
 
 /** Options that become something other than a setting of their name. */
-type Special = 'config' | 'help' | 'env' | 'pass-env' | 'rlimit';
+type Special = 'config' | 'help' | 'env' | 'pass-env' | 'rlimit' | 'cgroup-limit';
 
 /** The settings of `telpty serve`: its options' values. Times are in milliseconds; 0 is "off" where the option says so. */
 export type ServeSettings = { readonly [Name in Exclude<keyof Values, Special> as Camel<Name>]: Values[Name] } & {
@@ -26,6 +26,8 @@ export type ServeSettings = { readonly [Name in Exclude<keyof Values, Special> a
   readonly env: Readonly<Record<string, string>>;
   /** Of `--rlimit`. */
   readonly limits: Limits;
+  /** Of `--cgroup-limit`. */
+  readonly cgroupLimits: CgroupLimits;
   /** The program as it was named, and its arguments. Undefined: the login shell. */
   readonly program: { readonly name: string; readonly args: readonly string[] } | undefined;
 };
@@ -59,7 +61,8 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     const value = environment[variable];
     return value === undefined ? [] : [[variable, value] as const];
   });
-  const { config: _config, help: _help, env, 'pass-env': _names, rlimit, ...others } = values;
+  const { config: _config, help: _help, env, 'pass-env': _names, rlimit, 'cgroup-limit': parts, ...others } = values;
+  if (parts.length > 0 && values.cgroup === undefined) throw usage('--cgroup-limit: needs --cgroup');
   return {
     ...(Object.fromEntries(
       Object.entries(others).map(([option, value]) => [camel(option), value]),
@@ -67,6 +70,7 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     env: Object.fromEntries([...passed, ...env]),
     acceptEnv: [...new Set(values['accept-env'])],
     limits: Object.fromEntries(rlimit),
+    cgroupLimits: Object.fromEntries(parts) as CgroupLimits,
     program: name === undefined ? undefined : { name, args },
   };
 }

@@ -5,7 +5,8 @@
 import { availableParallelism } from 'node:os';
 import { canonicalCharset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
-import type { Limits } from '../pty/index.ts';
+import { limitFiles } from '../pty/cgroup-limits.ts';
+import type { CgroupLimits, Limits } from '../pty/index.ts';
 import { isForbiddenName, isProgramEncoding, isTerminalName, variableName } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import { AddressList } from '../transport/address-list.ts';
@@ -192,6 +193,32 @@ export function niceness(value: string): number {
   const number = /^[-+]?\d{1,2}$/.test(value) ? Number(value) : Number.NaN;
   if (number >= -20 && number <= 19) return number;
   throw usage(`${shown(value)} is not a whole number (-20 to 19)`);
+}
+
+const percent = (value: string) =>
+  /^\d{1,6}(?:\.\d{1,3})?%$/.test(value) ? Number.parseFloat(value) / 100 : Number.NaN;
+const cgroupUnits: ReadonlyMap<string, (value: string) => number> = new Map([
+  ['memory', size],
+  ['swap', size],
+  ['pids', integer(1)],
+  ['cpu', percent],
+]);
+
+/** `NAME=VALUE`: one of four limits of a cgroup, or a file of a controller, whose text is the kernel's to judge. */
+export function cgroupLimit(value: string): [name: string, limit: number | string] {
+  const [, name = '', text = ''] = /^([^=]+)=(.+)$/s.exec(value) ?? [];
+  if (name === '') throw usage(`${shown(value)} is not NAME=VALUE (like memory=256M, pids=64 or cpu=50%)`);
+  const unit = cgroupUnits.get(name);
+  if (!unit && !name.includes('.')) {
+    throw usage(`${shown(name)} is not a limit (${[...cgroupUnits.keys()].join(', ')}, or a file like memory.high)`);
+  }
+  const limit = unit === undefined ? text : text === 'unlimited' ? Number.POSITIVE_INFINITY : unit(text);
+  try {
+    limitFiles({ [name]: limit } as CgroupLimits);
+  } catch {
+    throw usage(`${shown(value)} cannot be a limit (like memory=256M, pids=64, cpu=50% or memory.high=200M)`);
+  }
+  return [name, limit];
 }
 
 /** The name of a limit, as in `setrlimit(2)` without RLIMIT_. */

@@ -9,6 +9,7 @@
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LONGEST_TIMER } from '../check.ts';
+import { removeOrphans } from '../pty/cgroup.ts';
 import { killOrphans, type Leader } from '../pty/orphans.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Places, RefusalReason } from '../shells/places.ts';
@@ -175,7 +176,7 @@ export class WorkerPool {
       const timer = setTimeout(() => worker.kill(), Math.min(patience, LONGEST_TIMER));
       const { leaders } = await worker.ended;
       clearTimeout(timer);
-      await killOrphans(leaders);
+      await this.#kill(leaders);
     });
     await Promise.all([...ends, ...this.#cleaning]);
   }
@@ -240,12 +241,18 @@ export class WorkerPool {
 
   /** Programs of a dead worker: they have had the kernel's SIGHUP, and get the usual time to heed it. */
   #clean(leaders: readonly Leader[]): void {
-    if (leaders.length === 0) return;
+    if (leaders.length === 0 && this.#found.cgroup === undefined) return;
     const cleaning = sleep(this.#settings.killTimeout, undefined, { signal: this.#hurry.signal })
       .catch(() => {})
-      .then(() => killOrphans(leaders))
+      .then(() => this.#kill(leaders))
       .finally(() => this.#cleaning.delete(cleaning));
     this.#cleaning.add(cleaning);
+  }
+
+  /** What is left of dead workers: these programs, and whatever is in their cgroups. */
+  async #kill(leaders: readonly Leader[]): Promise<void> {
+    await killOrphans(leaders);
+    if (this.#found.cgroup !== undefined) await removeOrphans(this.#found.cgroup);
   }
 
   #came(socket: Socket): void {

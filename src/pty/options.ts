@@ -181,7 +181,10 @@ function limits(given: Limits): number[] {
  *
  * @throws TelptyError `ERR_INVALID_ARGUMENT`.
  */
-export function programAttributes({ umask, nice, noNewPrivs, user, uid, gid, groups }: PtyOptions): Int32Array {
+export function programAttributes(
+  options: Pick<PtyOptions, 'umask' | 'nice' | 'noNewPrivs' | 'user' | 'uid' | 'gid' | 'groups'>,
+): Int32Array {
+  const { umask, nice, noNewPrivs, user, uid, gid, groups } = options;
   if (umask !== undefined && !(Number.isInteger(umask) && umask >= 0 && umask <= 0o777))
     throw invalid(`umask must be 0–0o777, not ${umask}`);
   if (nice !== undefined && !(Number.isInteger(nice) && nice >= -20 && nice <= 19))

@@ -4,7 +4,16 @@ import { machineOf } from '../charset/machines/index.ts';
 import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { Option } from '../protocol/index.ts';
-import { type ExitStatus, type Limits, type Pty, preparePty, startPty, type User } from '../pty/index.ts';
+import {
+  type Cgroup,
+  Cgroups,
+  type ExitStatus,
+  type Limits,
+  type Pty,
+  preparePty,
+  startPty,
+  type User,
+} from '../pty/index.ts';
 import { programAttributes } from '../pty/options.ts';
 import type { Session } from '../session/session.ts';
 import { linemodeOption } from '../session/shared-options.ts';
@@ -59,6 +68,11 @@ export interface PtyShellOptions extends EnvironmentPolicy {
    * on Linux. `login`, `su` and `sudo` need it off.
    */
   readonly noNewPrivs?: boolean | undefined;
+  /**
+   * Each program gets a cgroup of its own below this one (Linux): `openCgroups(path, limits)` of `telpty/pty`. At the end of
+   * the session all that is in it is killed, daemons too.
+   */
+  readonly cgroup?: Cgroups | undefined;
   /** What the program finds in `argv[0]`; `-bash` makes a login shell. */
   readonly argv0?: string | undefined;
   /** Between SIGHUP and SIGKILL; default 1,000. */
@@ -87,7 +101,10 @@ export interface StartedProgram {
 }
 
 /** What became of a session's program: its exit code or the signal that ended it; neither if it never started. */
-export type PtyResult = ExitStatus;
+export interface PtyResult extends ExitStatus {
+  /** With `cgroup`, where it happened: how many processes the kernel killed because the cgroup had no memory left. */
+  readonly outOfMemory?: number;
+}
 
 /**
  * A shell that gives each session its own program on a pseudo-terminal, with what the client negotiated: terminal type,
@@ -124,6 +141,7 @@ const OPTION_NAMES = [
   ...['mode', 'linemode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'limits', 'umask', 'nice'],
   ...[
     'noNewPrivs',
+    'cgroup',
     'argv0',
     'killTimeout',
     'linger',
@@ -154,6 +172,8 @@ function checkOptions(file: string, args: readonly string[], options: PtyShellOp
   for (const name of ['negotiationTimeout', 'killTimeout', 'linger'] as const) checkTime(name, options[name]);
   check(user === undefined || typeof user === 'object', "user must be what lookupUser() of 'telpty/pty' returns");
   programAttributes(options);
+  const { cgroup } = options;
+  check(cgroup === undefined || cgroup instanceof Cgroups, "cgroup must be what openCgroups() of 'telpty/pty' returns");
   for (const name of acceptEnv) {
     check(variableName.test(name) && !isForbiddenName(name), `acceptEnv: '${name}' is never taken from a client`);
   }
@@ -204,8 +224,11 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   // Whoever asks for an end meanwhile is heard: the bridge looks for it once there is a program to be hung up.
   session.on('hangup', nothing);
   try {
-    const { pty, ...startedWith } = await start(session, program).finally(opened);
-    return new Bridge(session, pty, program.bridge, startedWith).run();
+    const { cgroup: cgroups } = options;
+    const starting = cgroups === undefined ? start(session, program) : startInCgroup(session, program, cgroups);
+    const { pty, cgroup, ...startedWith } = await starting.finally(opened);
+    const status = new Bridge(session, pty, program.bridge, startedWith).run();
+    return cgroup === undefined ? status : endCgroup(cgroup, status);
   } finally {
     session.off('hangup', nothing);
     session.off('command', typeKey);
@@ -214,7 +237,29 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
 
 function nothing(): void {}
 
-async function start(session: Session, program: Program): Promise<{ pty: Pty } & StartedWith> {
+interface Started extends StartedWith {
+  readonly pty: Pty;
+  readonly cgroup?: Cgroup;
+}
+
+async function startInCgroup(session: Session, program: Program, cgroups: Cgroups): Promise<Started> {
+  const cgroup = await told(session, cgroups.create(session.id));
+  try {
+    return { ...(await start(session, program, cgroup.path)), cgroup };
+  } catch (error) {
+    await cgroup.end();
+    throw error;
+  }
+}
+
+/** Whatever the program has left behind ends with it. */
+async function endCgroup(cgroup: Cgroup, running: Promise<ExitStatus>): Promise<PtyResult> {
+  const status = await running;
+  const end = await cgroup.end();
+  return end.outOfMemory > 0 ? { ...status, ...end } : status;
+}
+
+async function start(session: Session, program: Program, cgroup?: string): Promise<Started> {
   const { options, mode, file, args } = program;
   const { terminal } = session;
   const machine = machineOf(terminal.encoding(program.encoding));
@@ -242,7 +287,7 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
   const locale = env.LC_ALL ?? env.LC_CTYPE ?? env.LANG ?? '';
   const charset = program.own ?? charsetOfLocale(locale) ?? canonicalCharset(terminal.charset ?? program.encoding);
   const negotiationTime = session.age;
-  const pty = await launch(session, file, args, {
+  const starting = startPty(file, args, {
     cwd: options.cwd,
     env,
     cols,
@@ -253,6 +298,7 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
     umask: options.umask,
     nice: options.nice,
     noNewPrivs: options.noNewPrivs,
+    cgroup,
     // IUTF8 makes the erase key take a whole character; in any other set than the one the program is told, it would eat the wrong number of bytes.
     modes: {
       ...mode.terminal,
@@ -262,6 +308,7 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
       ...(program.bridge.lineMode ? clientControls(session) : {}),
     },
   });
+  const pty = await told(session, starting);
   session.emit('started');
   const times = { negotiationTime, startTime: session.age - negotiationTime };
   options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows, ...times });
@@ -270,10 +317,10 @@ async function start(session: Session, program: Program): Promise<{ pty: Pty } &
   return { pty, erase, echo, translation };
 }
 
-/** Starts the program, or tells the client in one line why not. */
-async function launch(session: Session, ...program: Parameters<typeof startPty>): Promise<Pty> {
+/** Tells the client in one line if there will be no program, and why. */
+async function told<T>(session: Session, starting: Promise<T>): Promise<T> {
   try {
-    return await startPty(...program);
+    return await starting;
   } catch (error) {
     const why = error instanceof TelptyError ? error.message : 'cannot start the program';
     session.write(`telpty: ${why}\r\n`);

@@ -169,6 +169,23 @@ const tables: Record<string, Table> = {
     ],
     bad: ['', '20', '-21', '1.5', '--1', '1e1', 'low'],
   },
+  'cgroup-limit': {
+    parse: values.cgroupLimit,
+    good: [
+      ['memory=256M', ['memory', 268_435_456]],
+      ['swap=0', ['swap', 0]],
+      ['memory=unlimited', ['memory', never]],
+      ['pids=64', ['pids', 64]],
+      ['cpu=50%', ['cpu', 0.5]],
+      ['cpu=1.5%', ['cpu', 0.015]],
+      ['memory.high=200M', ['memory.high', '200M']],
+      ['io.max=8:0 rbps=1000', ['io.max', '8:0 rbps=1000']],
+    ],
+    bad: [
+      ...['', 'memory', 'memory=', '=1', 'memory=1%', 'pids=0', 'pids=1K', 'cpu=2', 'cpu=0.5%', 'cpu=%', 'toString=1'],
+      ...['cgroup.procs=1', 'memory/max=1', '../x.y=1', 'a.b=\n', 'a.=1', '.a=1', 'pids.max=1\n2'],
+    ],
+  },
   rlimit: {
     parse: values.resourceLimit,
     good: [

@@ -53,6 +53,19 @@ export const programOptions = {
     defaultWords: 'on with --user',
     help: 'set-user-ID programs give the program nothing: no sudo, no su, no login (Linux)',
   },
+  cgroup: {
+    argument: 'PATH',
+    parse: values.text,
+    defaultWords: 'off',
+    help: "a cgroup (v2) to give each program one of its own in, killed as a whole at the end; self: the server's",
+  },
+  'cgroup-limit': {
+    argument: 'NAME=VALUE',
+    parse: values.cgroupLimit,
+    repeatable: true,
+    pairs: true,
+    help: 'what each may use: memory=256M, swap=0, pids=64, cpu=50% (of one), or a file: memory.high=200M',
+  },
   'size-env': { ...flag, help: 'also export LINES and COLUMNS (they pin curses programs to the first size)' },
   'kill-timeout': { argument: 'T', parse: values.duration(), default: '1s', help: 'between SIGHUP and SIGKILL' },
   linger: {
