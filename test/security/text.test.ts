@@ -163,18 +163,20 @@ describe('metrics', () => {
       wire.negotiate(CMD.DO, 200);
       await wire.expectNegotiation(CMD.WONT, 200);
     };
-    const scrape = async () => {
-      // What is counted is shown ten times a second.
-      await new Promise(resolve => setTimeout(resolve, 150));
-      const response = await fetch(`${url!.replace(/\/$/, '')}/metrics`, { headers: { connection: 'close' } });
-      return (await response.text()).trimEnd().split('\n');
+    // What is counted shows ten times a second.
+    const scrapeAfter = async (count: number): Promise<string[]> => {
+      for (;;) {
+        const response = await fetch(`${url!.replace(/\/$/, '')}/metrics`, { headers: { connection: 'close' } });
+        const lines = (await response.text()).trimEnd().split('\n');
+        if (lines.includes(`telpty_connections_total ${count}`)) return lines;
+      }
     };
     for (const [, , text] of texts) await visit(text);
     await server.assertNoLeaks();
-    const first = await scrape();
+    const first = await scrapeAfter(texts.length);
     for (let n = 0; n < 8; n++) await Promise.all(texts.map(([, , text]) => visit(text.replace('"', `"${n}`))));
     await server.assertNoLeaks();
-    const last = await scrape();
+    const last = await scrapeAfter(9 * texts.length);
     assert.equal(last.length, first.length);
     for (const line of last) {
       assert.doesNotMatch(line, UNFIT);
