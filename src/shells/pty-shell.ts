@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import { machineOf } from '../charset/machines/index.ts';
 import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
@@ -15,6 +14,7 @@ import {
   type User,
 } from '../pty/index.ts';
 import { programAttributes } from '../pty/options.ts';
+import { ownUser } from '../pty/users.ts';
 import type { Session } from '../session/session.ts';
 import { linemodeOption } from '../session/shared-options.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from '../transport/descriptors.ts';
@@ -326,9 +326,4 @@ async function told<T>(session: Session, starting: Promise<T>): Promise<T> {
     session.write(`telpty: ${why}\r\n`);
     throw error;
   }
-}
-
-function ownUser(): EnvironmentUser {
-  const { username, homedir, shell, uid } = userInfo();
-  return { name: username, home: homedir, shell: shell ?? '/bin/sh', uid };
 }
