@@ -153,6 +153,23 @@ describe('--metrics', LIMIT, () => {
   });
 });
 
+describe('--metrics without a descriptor left for more', LIMIT, () => {
+  it('is answered, and not ready until one is free', async () => {
+    await using server = await startServer(['--metrics', '0'], { program: ['/bin/cat'], descriptors: 100 });
+    // More than there are descriptors for: the others wait.
+    const wires = await Promise.all(Array.from({ length: 30 }, () => Wire.connect(server.port, XTERM)));
+    let answer = await ask(server, '/readyz');
+    while (answer.status === 200) answer = await ask(server, '/readyz');
+    assert.deepEqual([answer.status, answer.text], [503, 'out of descriptors\n']);
+    assert.equal((await ask(server, '/healthz')).status, 200);
+    const { series } = await scrape(server);
+    assert.equal(series.get('telpty_process_max_fds'), 100);
+    await Promise.all(wires.map(wire => wire.close()));
+    while ((await ask(server, '/readyz')).status !== 200);
+    await untilCounted(server, { telpty_sessions: 0 });
+  });
+});
+
 describe('the HTTP of --metrics', LIMIT, () => {
   const start = (...args: string[]) => startServer(['--metrics', ...args], { program: ['/bin/cat'] });
 
