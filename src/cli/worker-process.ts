@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { TelptyError } from '../errors.ts';
 import type { Leader } from '../pty/orphans.ts';
 import type { Place, RefusalReason } from '../shells/places.ts';
+import type { Peer } from '../transport/tcp.ts';
 import type { Order, Report } from './messages.ts';
 import type { MetricsReport } from './metrics/report.ts';
 import type { ReloadableFacts } from './reload.ts';
@@ -30,6 +31,12 @@ interface Held {
   readonly place: Place;
   /** Once its program has started. */
   leader?: Leader;
+}
+
+/** A connection that nobody has read from, and whose it is. */
+export interface Client {
+  readonly socket: Socket;
+  readonly peer: Peer;
 }
 
 /** How a worker ended. */
@@ -134,12 +141,12 @@ export class WorkerProcess {
   }
 
   /** Hands a client over. */
-  give(id: number, socket: Socket, verdict: Place | RefusalReason): void {
+  give(id: number, { socket, peer }: Client, verdict: Place | RefusalReason): void {
     const refused = typeof verdict === 'string';
     if (refused) this.#refused.add(id);
     else this.#sessions.set(id, { place: verdict });
     this.#underway.add(socket);
-    this.#send({ type: 'client', id, ...(refused ? { refused: verdict } : {}) }, socket);
+    this.#send({ type: 'client', id, peer, ...(refused ? { refused: verdict } : {}) }, socket);
   }
 
   /**
