@@ -217,7 +217,11 @@ static napi_value js_set_extproc(napi_env env, napi_callback_info info) {
   if (fd < 0) return js_int(env, -EIO);
   if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
   if (((t.c_lflag & EXTPROC) != 0) == on) return js_int(env, 0);
-  t.c_lflag ^= EXTPROC;
+  /* what was typed before may be on its way in the kernel yet, and is none of what comes behind: see inputWaiting */
+  struct pollfd slave = {.fd = p->slave, .events = POLLIN};
+  if (p->slave >= 0) poll(&slave, 1, 0);
+  if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
+  t.c_lflag = on ? t.c_lflag | EXTPROC : t.c_lflag & ~EXTPROC;
   return js_int(env, tcsetattr(fd, TCSANOW, &t) < 0 ? -errno : 0);
 #else
   return js_int(env, -ENOTTY);

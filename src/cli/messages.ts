@@ -27,8 +27,10 @@ export type Order =
 
 /** From a worker to the primary. */
 export type Report =
-  /** It can serve; with what can take up new settings meanwhile. */
-  | { readonly type: 'ready'; readonly reloadables: readonly ReloadableFacts[] }
+  /** It can serve; with for how many sessions it has descriptors, and what can take up new settings meanwhile. */
+  | { readonly type: 'ready'; readonly room: number; readonly reloadables: readonly ReloadableFacts[] }
+  /** It had no descriptors for a program. */
+  | { readonly type: 'short' }
   /** It cannot serve, with the error's code and message. */
   | { readonly type: 'failed'; readonly code: TelptyErrorCode; readonly message: string }
   /** What came of the order to reload: nothing stands against it, or this. */

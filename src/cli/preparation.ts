@@ -1,12 +1,12 @@
 /** What has to be found and checked before anything can be served; so that an error shows at once, not at each session. */
 import { statSync } from 'node:fs';
-import { getPriority, setPriority, userInfo } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { TelptyError } from '../errors.ts';
 import { addon, localeAvailable } from '../pty/binding.ts';
 import { removeOrphans } from '../pty/cgroup.ts';
 import { prepareCgroup } from '../pty/cgroup-place.ts';
-import { lookupUser, type User } from '../pty/users.ts';
+import { lookupUser, ownUser, type User } from '../pty/users.ts';
 import { defaultLocale } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Log } from './log.ts';
@@ -86,7 +86,7 @@ function findCgroup(name: string, { cgroupLimits }: ServeSettings): string {
 }
 
 function servedProgram(settings: ServeSettings, user: User | undefined): ServedProgram {
-  if (settings.program === undefined) return loginShell(user ? user.shell : userInfo().shell);
+  if (settings.program === undefined) return loginShell((user ?? ownUser()).shell);
   return findProgram(settings.program.name, settings.program.args, { path: process.env.PATH });
 }
 

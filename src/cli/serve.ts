@@ -102,8 +102,14 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
   const onStart = (_session: Session, program: StartedProgram) => metrics?.started(program);
   const server = createHost(settings, found, log, { reloadables, onStart });
   if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
+  let short = false;
+  server.on('shortage', isShort => {
+    short = isShort;
+  });
   return {
-    unready: undefined,
+    get unready() {
+      return short ? 'out of descriptors' : undefined;
+    },
     report: async () => (metrics ? [await metrics.report()] : []),
     get sessions() {
       return server.sessions.size;

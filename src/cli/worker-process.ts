@@ -18,12 +18,8 @@ const longestLine = 1024 * 1024;
 
 /** How long is waited for what a worker has counted, in milliseconds: a scrape has its own time limit. */
 const patience = 1_000;
-
-/**
- * Whether a socket is closed here as soon as it has been sent: what is under way is the kernel's. Node.js would keep it until
- * the worker has it, and for ever if the worker dies before that. Elsewhere it has to, for macOS loses some.
- */
-const closesOwn = process.platform === 'linux';
+/** A worker that had no descriptor for a client is given none for so long, in milliseconds. */
+const shortPause = 1_000;
 
 /** A session in a worker. */
 interface Held {
@@ -59,8 +55,14 @@ export class WorkerProcess {
   readonly #sessions = new Map<number, Held>();
   /** Clients that it has been given to be told that they are refused. */
   readonly #refused = new Set<number>();
-  /** Sockets on their way. */
-  readonly #underway = new Set<Socket>();
+  /** Clients on their way, in order. */
+  readonly #underway = new Map<number, Socket>();
+  /** For how many sessions it has descriptors. */
+  #room = 0;
+  /** Until when it takes nobody, by `performance.now()`. */
+  #shortUntil = 0;
+  /** Is told of a client for whom it had no descriptor after all, and who is the caller's again. */
+  onReturned: (socket: Socket) => void = socket => socket.destroy();
   /** What in it can take up new settings; known once it is ready. */
   reloadables: readonly ReloadableFacts[] = [];
   /** Settles the check of new settings that is under way. */
@@ -90,12 +92,14 @@ export class WorkerProcess {
         const report = message as Report;
         if (report.type === 'ready') {
           this.serving = true;
+          this.#room = report.room;
           this.reloadables = report.reloadables;
           resolve();
         } else if (report.type === 'checked') {
           const { error } = report;
           this.#checked?.(error && new TelptyError(error.code, error.message));
-        } else if (report.type === 'failed') reject(new TelptyError(report.code, report.message));
+        } else if (report.type === 'short') this.#isShort();
+        else if (report.type === 'failed') reject(new TelptyError(report.code, report.message));
         else if (report.type === 'told') {
           this.told = report.metrics;
           this.#asked = false;
@@ -105,6 +109,11 @@ export class WorkerProcess {
       void this.ended.then(({ how }) => reject(cannotStart(how)));
     });
     this.ready.catch(() => {});
+    // Node's own answers to each socket that it was sent. One that did not arrive, since the worker had no descriptor for it,
+    // would otherwise be closed, and nobody told.
+    child.on('internalMessage', ({ cmd }: { cmd?: unknown }) => {
+      if (cmd === 'NODE_HANDLE_ACK' || cmd === 'NODE_HANDLE_NACK') this.#arrived(cmd === 'NODE_HANDLE_ACK');
+    });
     // The first that is heard of its end.
     child.on('exit', () => {
       this.serving = false;
@@ -128,6 +137,11 @@ export class WorkerProcess {
     return this.#sessions.size;
   }
 
+  /** Whether it has descriptors for one more. */
+  get hasRoom(): boolean {
+    return this.sessions < this.#room && performance.now() >= this.#shortUntil;
+  }
+
   /** Clients that it turns away now. */
   get refused(): number {
     return this.#refused.size;
@@ -138,7 +152,7 @@ export class WorkerProcess {
     const refused = typeof verdict === 'string';
     if (refused) this.#refused.add(id);
     else this.#sessions.set(id, { place: verdict });
-    this.#underway.add(socket);
+    this.#underway.set(id, socket);
     this.#send({ type: 'client', id, ...(refused ? { refused: verdict } : {}) }, socket);
   }
 
@@ -199,15 +213,34 @@ export class WorkerProcess {
   #send(order: Order, socket?: Socket): void {
     // It may be gone; then its end says all there is to say.
     if (!this.#process.connected) return;
-    this.#process.send(order, socket, { keepOpen: closesOwn }, () => {
-      if (socket === undefined) return;
-      this.#underway.delete(socket);
-      if (closesOwn) socket.destroy();
-    });
+    // Kept open, here and not by Node, which would keep it for ever if the worker dies.
+    this.#process.send(order, socket, { keepOpen: true }, () => {});
+  }
+
+  #isShort(): void {
+    this.#shortUntil = performance.now() + shortPause;
+  }
+
+  /** What became of the socket that has been under way for longest. */
+  #arrived(wasTaken: boolean): void {
+    const [first] = this.#underway;
+    if (first === undefined) return;
+    const [id, socket] = first;
+    this.#underway.delete(id);
+    if (wasTaken) {
+      socket.destroy();
+      return;
+    }
+    this.#isShort();
+    this.#refused.delete(id);
+    this.#sessions.get(id)?.place.leave();
+    this.#sessions.delete(id);
+    this.onReturned(socket);
   }
 
   #note(report: Report & { type: 'started' | 'left' }): void {
     this.#refused.delete(report.id);
+    if (report.type === 'left') this.#leftUnderway(report.id);
     const held = this.#sessions.get(report.id);
     if (held === undefined) return;
     if (report.type === 'started') {
@@ -220,10 +253,17 @@ export class WorkerProcess {
     }
   }
 
+  /** One whose socket was closed before it was sent has not come with one, so that there is no answer to it. */
+  #leftUnderway(id: number): void {
+    this.#underway.get(id)?.destroy();
+    this.#underway.delete(id);
+  }
+
   #end(how: string): WorkerEnd {
     this.serving = false;
     this.#satisfy();
-    for (const socket of this.#underway) socket.destroy();
+    for (const socket of this.#underway.values()) socket.destroy();
+    this.#underway.clear();
     const lost = [...this.#sessions.keys()];
     const leaders = [...this.#sessions.values()].flatMap(({ leader }) => leader ?? []);
     for (const { place } of this.#sessions.values()) place.leave();

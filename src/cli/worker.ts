@@ -11,6 +11,7 @@ import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Admission, Applicant, Place, RefusalReason } from '../shells/places.ts';
 import type { StartedProgram } from '../shells/pty-shell.ts';
+import { sessionsThatFit } from '../transport/descriptors.ts';
 import { adoptTcp } from '../transport/tcp.ts';
 import type { Transport } from '../transport/transport.ts';
 import { announceDrain } from './farewell.ts';
@@ -88,11 +89,16 @@ async function begin({ settings, found }: Order & { type: 'begin' }): Promise<vo
       metrics?.started(program);
     };
     const server = createHost(settings, found, log, { admission: places, onStart, reloadables });
-    server.on('sessionEnd', ({ id }) => places.leave(id));
+    server.on('sessionEnd', ({ id }, { error }) => {
+      const { errno } = (error ?? {}) as { errno?: unknown };
+      // Said first: whoever cannot serve ends sessions quickly, and would be given all there are.
+      if (errno === 'EMFILE') report({ type: 'short' });
+      places.leave(id);
+    });
     // Loaded only where it is wanted.
     if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
     host = { server, settings, metrics };
-    report({ type: 'ready', reloadables: reloadables.facts });
+    report({ type: 'ready', room: sessionsThatFit(), reloadables: reloadables.facts });
   } catch (error) {
     if (!(error instanceof TelptyError)) throw error;
     report({ type: 'failed', code: error.code, message: error.message });

@@ -13,6 +13,7 @@ import { removeOrphans } from '../pty/cgroup.ts';
 import { killOrphans, type Leader } from '../pty/orphans.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Places, RefusalReason } from '../shells/places.ts';
+import { Closed, continueAccepting, stopAccepting } from '../transport/accepting.ts';
 import { listenForOthers, type TcpListenOptions } from '../transport/tcp.ts';
 import { remoteOf } from './format.ts';
 import { createPlaces } from './guards.ts';
@@ -23,6 +24,7 @@ import type { Preparation } from './preparation.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
+import { ShortageLog } from './shortage.ts';
 import { type WorkerEnd, WorkerProcess } from './worker-process.ts';
 
 /** How long before a worker that ended is replaced, in milliseconds: at first, and at most. It doubles each time. */
@@ -30,6 +32,8 @@ const firstPause = 100;
 const longestPause = 30_000;
 /** A worker that has run for so long did not end because of how it began. */
 const steady = 60_000;
+/** When it is tried again, with clients that wait for a worker with descriptors, in milliseconds. */
+const waitAgain = 250;
 /** Clients that wait while no worker runs. */
 const mostWaiting = 1_024;
 /**
@@ -64,6 +68,10 @@ export class WorkerPool {
   #waiting: Socket[] = [];
   #looking = false;
   readonly #listeners: Server[] = [];
+  /** Whether no worker has descriptors for one more. */
+  #isFull = false;
+  #again: NodeJS.Timeout | undefined;
+  readonly #shortage: ShortageLog;
   #nextId = 1;
   /** Whether no more clients are taken and no more workers started. */
   #closing = false;
@@ -97,6 +105,7 @@ export class WorkerPool {
     this.#write = write;
     this.#places = createPlaces(settings, this.#reloadables);
     this.#refusals = new RefusalLog(log);
+    this.#shortage = new ShortageLog(log);
     for (const one of reloadableEverywhere(log)) this.#reloadables.add(one);
   }
 
@@ -116,7 +125,11 @@ export class WorkerPool {
    * @throws (rejects) the system's own error where it cannot listen.
    */
   async listen(where: TcpListenOptions): Promise<{ address: string; port: number }> {
-    const listener = await listenForOthers(where, socket => this.#came(socket));
+    const listener = await listenForOthers(
+      where,
+      socket => this.#came(socket),
+      isShort => this.#shortage.told(isShort),
+    );
     this.#listeners.push(listener);
     listener.on('error', error => this.#log.error(`listener: ${escapeText(error.message, 200)}`));
     const { address, port } = listener.address() as AddressInfo;
@@ -179,6 +192,8 @@ export class WorkerPool {
 
   #left(): void {
     if (this.sessions === 0) this.#drained?.();
+    // Who could not be given to anybody may be now.
+    if (this.#waiting.length > 0) this.#serve();
   }
 
   /** Stops listening, ends all sessions politely, then the workers. */
@@ -219,7 +234,7 @@ export class WorkerPool {
 
   #fork(): WorkerProcess {
     const work = { type: 'begin', settings: this.#settings, found: this.#found } as const;
-    return new WorkerProcess(
+    const worker = new WorkerProcess(
       work,
       line => {
         // Anything but a line of its log is a cry for help: of Node.js, for example, that there is no memory left.
@@ -228,6 +243,14 @@ export class WorkerPool {
       },
       () => this.#left(),
     );
+    worker.onReturned = socket => {
+      if (this.#closing) socket.destroy();
+      else {
+        this.#waiting.unshift(socket);
+        this.#serve();
+      }
+    };
+    return worker;
   }
 
   /** Sees to it that the worker of a slot is replaced when it ends. */
@@ -317,7 +340,10 @@ export class WorkerPool {
   #serve(sure = false): void {
     for (let socket = this.#waiting[0]; socket !== undefined; socket = this.#waiting[0]) {
       const worker = this.#leastLoaded();
-      if (worker === undefined) return;
+      if (worker === undefined) {
+        this.#wait();
+        return;
+      }
       const verdict = this.#places.admit({ id: this.#nextId, remoteAddress: socket.remoteAddress });
       if (typeof verdict === 'string' && !sure && isCounted(verdict)) {
         this.#lookAgain();
@@ -328,6 +354,27 @@ export class WorkerPool {
       if (typeof verdict === 'string' && this.#refused >= mostRefused) this.#dismiss(id, socket, verdict);
       else worker.give(id, socket, verdict);
     }
+    this.#waitNoMore();
+  }
+
+  /** No worker has descriptors for one more: who comes now waits in the kernel's queue. (Or none runs; then here.) */
+  #wait(): void {
+    if (!this.#slots.some(({ worker }) => worker.serving)) return;
+    clearTimeout(this.#again);
+    // One that was short may be so no more, though nobody has left.
+    this.#again = setTimeout(() => this.#serve(), waitAgain).unref();
+    if (this.#isFull) return;
+    this.#isFull = true;
+    for (const listener of this.#listeners) stopAccepting(listener, Closed.OWNER);
+    this.#shortage.told(true);
+  }
+
+  #waitNoMore(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    clearTimeout(this.#again);
+    for (const listener of this.#listeners) continueAccepting(listener, Closed.OWNER);
+    this.#shortage.told(false);
   }
 
   /** Closes a connection without a word. */
@@ -353,7 +400,8 @@ export class WorkerPool {
   #leastLoaded(): WorkerProcess | undefined {
     let least: WorkerProcess | undefined;
     for (const { worker } of this.#slots) {
-      if (worker.serving && (least === undefined || worker.sessions < least.sessions)) least = worker;
+      if (!worker.serving || !worker.hasRoom) continue;
+      if (least === undefined || worker.sessions < least.sessions) least = worker;
     }
     return least;
   }

@@ -1,4 +1,5 @@
 /** Users of the system, by name. */
+import { userInfo } from 'node:os';
 import { TelptyError } from '../errors.ts';
 import { addon, systemError, type User } from './binding.ts';
 
@@ -26,4 +27,23 @@ export function lookupUser(name: string | number): User {
     errno: error.name,
     file: String(name),
   });
+}
+
+/** What a program's environment says of its user. */
+export interface OwnUser {
+  readonly name: string;
+  readonly home: string;
+  readonly shell: string;
+  readonly uid: number;
+}
+
+/** The user this process runs as. Containers give numbers to processes of which no database knows: such a one is at home in `/`. */
+export function ownUser(): OwnUser {
+  try {
+    const { username, homedir, shell, uid } = userInfo();
+    return { name: username, home: homedir, shell: shell ?? '/bin/sh', uid };
+  } catch {
+    const uid = process.geteuid?.() ?? -1;
+    return { name: String(uid), home: '/', shell: '/bin/sh', uid };
+  }
 }

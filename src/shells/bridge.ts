@@ -1,35 +1,28 @@
 import type { Duplex } from 'node:stream';
 import { LONGEST_TIMER } from '../check.ts';
-import { Command, Option, type TelnetEvent } from '../protocol/index.ts';
+import type { TelnetEvent } from '../protocol/index.ts';
 import type { ExitStatus, Pty } from '../pty/index.ts';
 import type { PtyUser } from '../pty/pty.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionConsumer } from '../session/types.ts';
-import { hidesOnEcho, terminalEchoes } from './echo.ts';
-import { EraseKey } from './erase-key.ts';
-import { interrupt, keyOf } from './interrupts.ts';
-import { LineMode } from './line-mode.ts';
-import { LocalLines } from './local-lines.ts';
+import { Commands, type TypedAhead } from './commands.ts';
+import { Editing } from './editing.ts';
 import type { ShellMode } from './modes.ts';
 import { onTerminal } from './on-terminal.ts';
 import { PromptMark } from './prompt-mark.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
 import { StaleOutput } from './stale-output.ts';
 import { SynchronizedOutput } from './synchronized-output.ts';
-import { TerminalEcho } from './terminal-echo.ts';
 import type { Translation } from './translation.ts';
 
 /** The last output of a program waits for a client that takes none of it at most this long, in milliseconds. */
 const STALL_MS = 30_000;
 
-/** The same signal again, within this time and with no input in between, is the same press of the key. In ms. */
-const SAME_SIGNAL_MS = 10;
-
 /** How a {@link Bridge} behaves; the same for all sessions of a shell. */
 export interface BridgeOptions {
   readonly mode: ShellMode;
   readonly neverSendGa: boolean;
-  /** Whether the client may edit: see {@link LineMode}. */
+  /** Whether the client may edit: see line-mode.ts. */
   readonly lineMode: boolean;
   /** Milliseconds between SIGHUP and SIGKILL; 0 is for ever. */
   readonly killTimeout: number;
@@ -60,44 +53,34 @@ const bridgeOf = (stream: Duplex): Bridge => bridges.get(stream)!;
  * Every end is the same end: the program is gone and all it printed has been read. It comes by itself, or because the
  * program was hung up: the client vanished, closed its sending half for longer than `linger`, or somebody asked.
  */
-export class Bridge implements SessionConsumer, PtyUser {
+export class Bridge implements SessionConsumer, PtyUser, TypedAhead {
   readonly #session: Session;
   readonly #pty: Pty;
   readonly #options: BridgeOptions;
   readonly #output: SynchronizedOutput;
   readonly #prompt: PromptMark | undefined;
-  /** In modes where the terminal's echo follows the client. */
-  readonly #echo: TerminalEcho | undefined;
+  readonly #editing: Editing;
   readonly #translation: Translation | undefined;
   #resize: ResizeThrottle | undefined;
-  #eraseKey: EraseKey | undefined;
-  /** Set while the client edits lines, or may be told to. */
-  #lines: LineMode | LocalLines | undefined;
+  /** Made at the first command. */
+  #commands: Commands | undefined;
   #resolve!: (status: Promise<ExitStatus>) => void;
   #exited = false;
   #outputEnded = false;
   /** Ends the watch over what is left to show. */
   #unwatch: (() => void) | undefined;
   #linger: NodeJS.Timeout | undefined;
-  /** True while what was typed is thrown away: nothing more of it is to be taken then. */
-  #discarding = false;
-  /** The last signal that a command was, and when, if no input came since. */
-  #lastSignal: NodeJS.Signals | undefined;
-  #lastSignalAt = 0;
   /** Made at the first flush. */
   #stale: StaleOutput | undefined;
-  /** The client has asked for its output to be thrown away, and the terminal has not said yet that it has done so. */
-  #aborting = false;
 
   constructor(session: Session, pty: Pty, options: BridgeOptions, { erase, echo, translation }: StartedWith) {
-    const { mode } = options;
+    const { mode, lineMode } = options;
     this.#session = session;
     this.#pty = pty;
     this.#options = options;
     this.#output = new SynchronizedOutput(bytes => this.#show(bytes));
     this.#prompt = mode.mayPrompt && !options.neverSendGa ? new PromptMark(session, mode.goAhead) : undefined;
-    this.#eraseKey = mode.learnErase ? new EraseKey(pty, erase) : undefined;
-    this.#echo = mode.echoFollows ? new TerminalEcho(pty, echo) : undefined;
+    this.#editing = new Editing(session, pty, { mode, lineMode, erase, echo });
     this.#translation = translation;
     bridges.set(session, this);
     bridges.set(pty, this);
@@ -134,7 +117,7 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#unwatch?.();
     clearTimeout(this.#linger);
     this.#resize?.stop();
-    this.#lines?.stop();
+    this.#editing.stop();
     this.#output.flush();
     this.#send(this.#translation?.way?.end());
     const prompt = this.#prompt?.take();
@@ -183,7 +166,7 @@ export class Bridge implements SessionConsumer, PtyUser {
       bridgeOf(this).#resized(columns, rows);
     },
     command(this: Session, command: number): void {
-      bridgeOf(this).#command(command);
+      bridgeOf(this).#take(command);
     },
     telnet(this: Session, event: TelnetEvent): void {
       bridgeOf(this).#negotiated(event);
@@ -213,28 +196,19 @@ export class Bridge implements SessionConsumer, PtyUser {
     const columns = dimension(session.terminal.columns, pty.cols);
     const rows = dimension(session.terminal.rows, pty.rows);
     if (columns !== pty.cols || rows !== pty.rows) this.#resized(columns, rows);
-    onTerminal(() => this.#echo?.follow(terminalEchoes(session)));
-    if (this.#options.lineMode && LineMode.isOffered(session)) this.#begin(LineMode);
-    else this.#beginLocalLines();
+    this.#editing.begin();
   }
 
   /** @internal Input, on its way to the program. */
   input(received: Uint8Array): boolean {
-    this.#lastSignal = undefined;
+    this.#commands?.keyTyped();
     const bytes = this.#translation?.way?.input(received) ?? received;
-    if (bytes.length === 0) return true;
-    const input =
-      this.#options.mode.delErases && !this.#session.telnet.isEnabled(Option.BINARY, 'remote')
-        ? EraseKey.deleteAsBackspace(bytes)
-        : bytes;
-    if (this.#eraseKey?.concerns(input)) onTerminal(() => this.#eraseKey?.observe(input));
-    return onTerminal(() => this.#lines?.type(input)) ?? this.#pty.type(input);
+    return bytes.length === 0 || this.#editing.type(bytes);
   }
 
   /** @internal The program's terminal takes input again. */
   drained(): void {
-    if (this.#lines?.drained() === false) return;
-    if (!this.#discarding) this.#session.more();
+    if (this.#editing.drained() && !this.#commands?.isDiscarding) this.#session.more();
   }
 
   /** @internal Output of the program. */
@@ -248,14 +222,13 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#output.discard();
     this.#prompt?.take();
     this.#stale ??= new StaleOutput(this.#session);
-    if (this.#stale.skip(this.#aborting)) this.#translation?.way?.outputLost();
-    this.#aborting = false;
+    if (this.#stale.skip(this.#commands?.flushed() === true)) this.#translation?.way?.outputLost();
     this.settled();
   }
 
   /** @internal The terminal's modes were set. */
   modesSet(): void {
-    onTerminal(() => this.#lines?.look());
+    this.#editing.modesSet();
     this.settled();
   }
 
@@ -266,9 +239,8 @@ export class Bridge implements SessionConsumer, PtyUser {
    * @internal
    */
   settled(): void {
-    const nobodyLooks =
-      this.#translation?.way === undefined && this.#lines?.isIdle !== false && !this.#prompt?.isWanted;
-    if (this.#output.isEmpty && this.#lastSignal === undefined && nobodyLooks) this.#session.letPass();
+    const nobodyLooks = this.#translation?.way === undefined && this.#editing.isIdle && !this.#prompt?.isWanted;
+    if (this.#output.isEmpty && !this.#commands?.waitsForKey && nobodyLooks) this.#session.letPass();
   }
 
   /** Output, on its way to the client. */
@@ -289,80 +261,25 @@ export class Bridge implements SessionConsumer, PtyUser {
     this.#pty.release();
   }
 
-  #command(command: number): void {
-    if (command === Command.AO) {
-      // What the terminal drops, and what was read of it, is stale only once it says so.
-      this.#aborting = this.#pty.flushOutput();
-      return;
-    }
-    const key = keyOf(command);
-    if (key === undefined) return;
-    const now = performance.now();
-    // Held down, a key repeats; a machine repeats faster, and means no more by it.
-    if (
-      key.signal !== undefined &&
-      key.signal === this.#lastSignal &&
-      now - this.#lastSignalAt < SAME_SIGNAL_MS &&
-      this.#session.inputLength === 0
-    )
-      return;
-    this.#discarding = true;
-    const typed = onTerminal(() => interrupt(this.#pty, key)) ?? key.usual;
-    this.#discarding = false;
-    if (typeof typed === 'number') {
-      this.#session.insertInput(Buffer.of(this.#translation?.way?.keyOf(typed) ?? typed));
-      return;
-    }
-    this.#lastSignal = key.signal;
-    this.#lastSignalAt = now;
-    // As a terminal does at its interrupt key: what was typed ahead of it is forgotten.
-    if (typed === 'flushed and signalled') {
-      this.#lines?.discard();
-      this.#session.discardInput();
-      this.#translation?.way?.discardInput();
-    }
-    this.#session.more();
+  #take(command: number): void {
+    this.#commands ??= new Commands(this.#session, this.#pty, this);
+    this.#commands.take(command);
+  }
+
+  /** @internal */
+  keyFor(character: number): number {
+    return this.#translation?.way?.keyOf(character) ?? character;
+  }
+
+  /** @internal */
+  forget(): void {
+    this.#editing.discard();
+    this.#translation?.way?.discardInput();
   }
 
   #negotiated(event: TelnetEvent): void {
     if (event.type === 'charset' || event.type === 'environment') this.#translation?.follow();
-    if (event.type === 'terminal-type') this.#beginLocalLines();
-    if (event.type !== 'option') {
-      const lines = this.#lines;
-      if (lines instanceof LineMode) onTerminal(() => lines.negotiated(event));
-    } else if (event.option === Option.LINEMODE && event.side === 'remote' && this.#options.lineMode) {
-      if (event.enabled) this.#begin(LineMode);
-      else this.#endLineMode();
-    } else if (event.option === Option.ECHO && event.side === 'local' && !this.#clientEchoes) {
-      if (!this.#session.telnet.isPending(Option.ECHO, 'local')) onTerminal(() => this.#echo?.follow(event.enabled));
-    }
-  }
-
-  /** Whether it echoes by itself, and ECHO has another meaning for it. */
-  get #clientEchoes(): boolean {
-    return this.#lines !== undefined || hidesOnEcho(this.#session) === true;
-  }
-
-  #begin(Lines: typeof LineMode | typeof LocalLines): void {
-    if (this.#lines instanceof Lines) return;
-    this.#lines?.stop();
-    onTerminal(() => {
-      this.#lines = new Lines(this.#session, this.#pty);
-    });
-    // Who edits lines uses its erase key itself.
-    this.#eraseKey = undefined;
-  }
-
-  #beginLocalLines(): void {
-    if (this.#options.mode.echoFollows && this.#lines === undefined && hidesOnEcho(this.#session))
-      this.#begin(LocalLines);
-  }
-
-  #endLineMode(): void {
-    const lines = this.#lines;
-    if (!(lines instanceof LineMode)) return;
-    this.#lines = undefined;
-    onTerminal(() => lines.disabled());
+    this.#editing.negotiated(event);
   }
 
   #hangup(): void {

@@ -82,6 +82,11 @@ export class LineInput {
     return pieces;
   }
 
+  /** Whether everything has been typed, and more may come. */
+  get isIdle(): boolean {
+    return this.#lines.length === 0 && !this.#full;
+  }
+
   #proceed(): boolean {
     while (this.#lines.length > 0 && !this.#full && this.#timer === undefined) {
       if (this.#pty.inputWaiting > 0) {
@@ -92,7 +97,7 @@ export class LineInput {
       this.#wait = FIRST_LOOK_MS;
       this.#full = !this.#pty.type(this.#lines.shift()!);
     }
-    return this.#lines.length === 0 && !this.#full;
+    return this.isIdle;
   }
 
   #look(): void {

@@ -1,6 +1,7 @@
-import { Option } from '../protocol/index.ts';
+import { Command, Option } from '../protocol/index.ts';
 import type { Modes, Pty } from '../pty/index.ts';
 import type { Session } from '../session/session.ts';
+import { type CommandKey, interrupt, keyOf } from './interrupts.ts';
 import { LineInput } from './line-input.ts';
 import { onTerminal } from './on-terminal.ts';
 
@@ -36,12 +37,14 @@ export class LocalLines {
   type(bytes: Uint8Array): boolean {
     const modes = this.#pty.modes();
     if (!modes.icanon || !modes.extproc) return this.#pty.type(bytes);
-    if (!interrupts(bytes, modes)) return this.#input.type(bytes, modes);
-    // With EXTPROC a terminal makes no signals of characters. They are rare: such a client has no keys for them.
-    this.#input.discard();
-    this.#pty.setExternalProcessing(false);
-    this.look();
-    return this.#pty.type(bytes);
+    const at = modes.isig ? bytes.findIndex(byte => signalKeyOf(byte, modes) !== undefined) : -1;
+    if (at < 0) return this.#input.type(bytes, modes);
+    // With EXTPROC a terminal makes no signals of characters. (Nor is it taken away for them: the kernel looks at a character
+    // some time after it was written, and by then it may be back.)
+    if (at > 0) this.#input.type(bytes.subarray(0, at), modes);
+    if (!modes.noflsh) this.#input.discard();
+    interrupt(this.#pty, signalKeyOf(bytes[at]!, modes)!);
+    return at + 1 === bytes.length ? this.#input.isIdle : this.type(bytes.subarray(at + 1));
   }
 
   /** The terminal has taken what was typed. Returns whether more may come. */
@@ -87,7 +90,10 @@ export class LocalLines {
   }
 }
 
-/** Whether there is a character in the input that is a signal to the terminal. */
-function interrupts(bytes: Uint8Array, { isig, vintr, vquit, vsusp }: Modes): boolean {
-  return isig === true && [vintr, vquit, vsusp].some(key => typeof key === 'number' && bytes.includes(key));
+/** The commands for keys that are signals. */
+const SIGNALS = [Command.IP, Command.ABORT, Command.SUSP] as const;
+
+/** The key of a signal that a character is to the terminal, if it is one. */
+function signalKeyOf(character: number, modes: Modes): CommandKey | undefined {
+  return SIGNALS.map(keyOf).find(key => key !== undefined && modes[key.name] === character);
 }

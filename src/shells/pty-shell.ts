@@ -1,11 +1,10 @@
-import { userInfo } from 'node:os';
 import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import { machineOf } from '../charset/machines/index.ts';
 import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { Option } from '../protocol/index.ts';
 import {
-  type CgroupEnd,
+  type Cgroup,
   Cgroups,
   type ExitStatus,
   type Limits,
@@ -15,6 +14,7 @@ import {
   type User,
 } from '../pty/index.ts';
 import { programAttributes } from '../pty/options.ts';
+import { ownUser } from '../pty/users.ts';
 import type { Session } from '../session/session.ts';
 import { linemodeOption } from '../session/shared-options.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from '../transport/descriptors.ts';
@@ -224,11 +224,12 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   // Whoever asks for an end meanwhile is heard: the bridge looks for it once there is a program to be hung up.
   session.on('hangup', nothing);
   try {
-    if (options.cgroup !== undefined) return await serveInCgroup(session, program, options.cgroup, opened);
-    const { pty, ...startedWith } = await start(session, program).finally(opened);
-    return new Bridge(session, pty, program.bridge, startedWith).run();
+    const { cgroup: cgroups } = options;
+    const starting = cgroups === undefined ? start(session, program) : startInCgroup(session, program, cgroups);
+    const { pty, cgroup, ...startedWith } = await starting.finally(opened);
+    const status = new Bridge(session, pty, program.bridge, startedWith).run();
+    return cgroup === undefined ? status : endCgroup(cgroup, status);
   } finally {
-    opened();
     session.off('hangup', nothing);
     session.off('command', typeKey);
   }
@@ -236,26 +237,29 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
 
 function nothing(): void {}
 
-/** Whatever the program leaves behind ends with it. */
-async function serveInCgroup(
-  session: Session,
-  program: Program,
-  cgroups: Cgroups,
-  opened: () => void,
-): Promise<PtyResult> {
+interface Started extends StartedWith {
+  readonly pty: Pty;
+  readonly cgroup?: Cgroup;
+}
+
+async function startInCgroup(session: Session, program: Program, cgroups: Cgroups): Promise<Started> {
   const cgroup = await told(session, cgroups.create(session.id));
-  let status: PtyResult | undefined;
-  let end: CgroupEnd;
   try {
-    const { pty, ...startedWith } = await start(session, program, cgroup.path).finally(opened);
-    status = await new Bridge(session, pty, program.bridge, startedWith).run();
-  } finally {
-    end = await cgroup.end();
+    return { ...(await start(session, program, cgroup.path)), cgroup };
+  } catch (error) {
+    await cgroup.end();
+    throw error;
   }
+}
+
+/** Whatever the program has left behind ends with it. */
+async function endCgroup(cgroup: Cgroup, running: Promise<ExitStatus>): Promise<PtyResult> {
+  const status = await running;
+  const end = await cgroup.end();
   return end.outOfMemory > 0 ? { ...status, ...end } : status;
 }
 
-async function start(session: Session, program: Program, cgroup?: string): Promise<{ pty: Pty } & StartedWith> {
+async function start(session: Session, program: Program, cgroup?: string): Promise<Started> {
   const { options, mode, file, args } = program;
   const { terminal } = session;
   const machine = machineOf(terminal.encoding(program.encoding));
@@ -322,9 +326,4 @@ async function told<T>(session: Session, starting: Promise<T>): Promise<T> {
     session.write(`telpty: ${why}\r\n`);
     throw error;
   }
-}
-
-function ownUser(): EnvironmentUser {
-  const { username, homedir, shell, uid } = userInfo();
-  return { name: username, home: homedir, shell: shell ?? '/bin/sh', uid };
 }

@@ -19,7 +19,7 @@ const daemons = `trap '' HUP; setsid sleep 1000 & echo pid $!; (setsid sh -c 'ec
 const connect = (port: number) => Wire.connect(port, { ttype: ['XTERM'], size: [80, 24] });
 
 async function daemonsOf(wire: Wire): Promise<number[]> {
-  await wire.expect(/(pid \d+\r\n[\s\S]*){2}ready/);
+  await wire.expect(/(?:pid \d+\s+){2}ready/);
   return [...wire.text().matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
 }
 

@@ -153,6 +153,23 @@ describe('--metrics', LIMIT, () => {
   });
 });
 
+describe('--metrics without a descriptor left for more', LIMIT, () => {
+  it('is answered, and not ready until one is free', async () => {
+    await using server = await startServer(['--metrics', '0'], { program: ['/bin/cat'], descriptors: 100 });
+    // More than there are descriptors for: the others wait.
+    const wires = await Promise.all(Array.from({ length: 30 }, () => Wire.connect(server.port, XTERM)));
+    let answer = await ask(server, '/readyz');
+    while (answer.status === 200) answer = await ask(server, '/readyz');
+    assert.deepEqual([answer.status, answer.text], [503, 'out of descriptors\n']);
+    assert.equal((await ask(server, '/healthz')).status, 200);
+    const { series } = await scrape(server);
+    assert.equal(series.get('telpty_process_max_fds'), 100);
+    await Promise.all(wires.map(wire => wire.close()));
+    while ((await ask(server, '/readyz')).status !== 200);
+    await untilCounted(server, { telpty_sessions: 0 });
+  });
+});
+
 describe('the HTTP of --metrics', LIMIT, () => {
   const start = (...args: string[]) => startServer(['--metrics', ...args], { program: ['/bin/cat'] });
 
@@ -299,9 +316,8 @@ describe('--metrics with --workers', LIMIT, () => {
     const wires = await Promise.all([1, 2, 3, 4].map(() => Wire.connect(server.port, XTERM)));
     const workers = await Promise.all(wires.map(workerOf));
     const counted = { telpty_connections_total: 8, telpty_program_start_seconds_count: 8 };
-    const now = { telpty_sessions: 4, telpty_programs: 4, telpty_process_open_fds: 0 };
     const each = { 'telpty_worker_sessions{worker="1"}': 2, 'telpty_worker_sessions{worker="2"}': 2 };
-    const before = await untilCounted(server, { ...ended, ...counted, ...each, telpty_sessions: now.telpty_sessions });
+    const before = await untilCounted(server, { ...ended, ...counted, ...each, telpty_sessions: 4 });
     process.kill(workers[0]!, 'SIGKILL');
     const after = await untilCounted(server, {
       ...ended,

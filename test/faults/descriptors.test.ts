@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openFds, untilTrue } from '../support/leaks.ts';
+import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
 import { CMD, OPT, Wire } from '../support/wire.ts';
 import { Bystander, cpuSeconds, startObedient, told, XTERM } from './support.ts';
 
@@ -65,6 +65,45 @@ describe('out of descriptors', LIMIT, () => {
     const late = await told(server, 'exit');
     await late.untilClose();
     await bystander.leave();
+  });
+
+  it('with workers: none is given more than it can take, and clients wait for whoever can', async () => {
+    await using server = await startObedient(['--workers', '2'], { descriptors: DESCRIPTORS });
+    const bystander = await Bystander.start(server);
+    const wires = await Promise.all(Array.from({ length: CLIENTS }, () => Wire.connect(server.port, XTERM)));
+    await server.waitForLog(/out of descriptors: clients wait/);
+    await bystander.progress();
+    await Promise.all(
+      wires.map(async wire => {
+        await wire.expect('ready', 40_000);
+        wire.type('exit 7\r');
+        await wire.untilClose();
+        assert.equal(wire.error, undefined);
+      }),
+    );
+    await bystander.leave();
+    assert.equal(server.stderr.match(/"exit":7/g)?.length, CLIENTS, 'every one had its program');
+    assert.equal(server.stderr.match(/out of descriptors/g)?.length, 1);
+  });
+
+  it('a worker that has not even one for a client gives it back, and another serves it', async () => {
+    await using server = await startObedient(['--workers', '2', '--max-sessions', '6']);
+    const [short] = childrenOf(server.pid);
+    const bystanders = await Promise.all([Bystander.start(server), Bystander.start(server)]);
+    limitDescriptors(short!.pid, 3);
+    const wires = await Promise.all(Array.from({ length: 4 }, () => told(server, 'exec cat')));
+    assert.equal(childrenOf(short!.pid).length, 1, 'it has only its first');
+    for (const bystander of bystanders) await bystander.progress();
+    // No place is lost by what went to and fro.
+    const refused = await Wire.connect(server.port, XTERM);
+    await refused.expect('too many sessions');
+    await refused.untilClose();
+    limitDescriptors(short!.pid, 1_000);
+    await wires.pop()!.close();
+    await untilTrue(() => childrenOf(server.pid).flatMap(({ pid }) => childrenOf(pid)).length === 5);
+    const more = await told(server, 'exec cat');
+    for (const wire of [...wires, more]) await wire.close();
+    for (const bystander of bystanders) await bystander.leave();
   });
 
   it('is foreseen at the start, in one line that says what to do', async () => {

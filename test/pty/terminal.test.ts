@@ -123,6 +123,20 @@ test('a signal to the foreground group goes ahead of unread input, whatever its 
   await closed(pty.resume());
 });
 
+test('what was typed before EXTPROC is what it was typed as', async () => {
+  const script = 'trap "echo caught" INT; echo ok; while :; do sleep 0.01; done';
+  const pty = spawnPty('sh', ['-c', script], { modes: { echo: false } });
+  await until(pty, /ok\r\n/);
+  for (let i = 0; i < 100; i++) {
+    const seen = until(pty, /caught\r\n/);
+    pty.type(Buffer.from('\x03'));
+    pty.setExternalProcessing(true);
+    await seen;
+    pty.setExternalProcessing(false);
+  }
+  await pty.hangup({ timeout: 0 });
+});
+
 test('signals that the terminal itself cannot send go to the group all the same', async () => {
   const pty = spawnPty('bash', [
     '-c',

@@ -153,6 +153,38 @@ function textsIn(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.entries(value).flat().flatMap(textsIn) : [];
 }
 
+describe('metrics', () => {
+  it('have no text of a client in them, and no more lines after a hundred clients than after one', async () => {
+    await using server = await startServer(['--metrics', '0', '--log-level', 'error'], { program: ['/bin/cat'] });
+    const [, url] = /^listening (http:\S+)$/m.exec(server.stdout)!;
+    const visit = async (text: string) => {
+      await using wire = await Wire.connect(server.port, { silent: true });
+      await wire.sent(attackOf(text), START_NOW);
+      wire.negotiate(CMD.DO, 200);
+      await wire.expectNegotiation(CMD.WONT, 200);
+    };
+    // What is counted shows ten times a second.
+    const scrapeAfter = async (count: number): Promise<string[]> => {
+      for (;;) {
+        const response = await fetch(`${url!.replace(/\/$/, '')}/metrics`, { headers: { connection: 'close' } });
+        const lines = (await response.text()).trimEnd().split('\n');
+        if (lines.includes(`telpty_connections_total ${count}`)) return lines;
+      }
+    };
+    for (const [, , text] of texts) await visit(text);
+    await server.assertNoLeaks();
+    const first = await scrapeAfter(texts.length);
+    for (let n = 0; n < 8; n++) await Promise.all(texts.map(([, , text]) => visit(text.replace('"', `"${n}`))));
+    await server.assertNoLeaks();
+    const last = await scrapeAfter(9 * texts.length);
+    assert.equal(last.length, first.length);
+    for (const line of last) {
+      assert.doesNotMatch(line, UNFIT);
+      assert.doesNotMatch(line, /owned|forged|nimda|jndi|MTTS|hidden|31m/);
+    }
+  });
+});
+
 describe('a recording', () => {
   it('RUSTSEC-2025-0055: of a hostile server: its header is the operator’s, and no byte of the file is a control', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'telpty-security-'));

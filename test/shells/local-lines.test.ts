@@ -49,9 +49,13 @@ test('lines that are typed ahead go to those who read them, and a key of a signa
   await wire.expect('<one>');
   await wire.expect('<<two>>');
   await wire.expect('<<<three>>>');
-  wire.type('\x03');
+  for (let i = 0; i < 20; i++) {
+    wire.type('\x03');
+    await wire.expect('interrupted');
+  }
+  // Also in the midst of lines: those before it that nobody has read yet are forgotten, as a terminal does it.
+  wire.type('\x03four\r\n');
   await wire.expect('interrupted');
-  wire.type('four\r\n');
   await wire.expect('<<<four>>>');
 });
 

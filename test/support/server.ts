@@ -18,6 +18,8 @@ export interface StartOptions {
   cwd?: string;
   /** The most file descriptors that it may have, as by `ulimit -n`. */
   descriptors?: number;
+  /** A command that executes what follows it, e.g. in a namespace of its own. */
+  wrapper?: readonly string[];
   /** How long until it must be listening. */
   timeout?: number;
 }
@@ -55,7 +57,8 @@ export class TestServer implements AsyncDisposable {
     const env = { ...process.env, ...options.env };
     const limit =
       options.descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${options.descriptors}; exec "$@"`, 'sh'];
-    const words = [...limit, process.execPath, CLI, 'serve', '--port', '0', ...args, ...program];
+    const { wrapper = [] } = options;
+    const words = [...wrapper, ...limit, process.execPath, CLI, 'serve', '--port', '0', ...args, ...program];
     this.process = spawn(words[0]!, words.slice(1), {
       cwd: options.cwd ?? ROOT,
       env,

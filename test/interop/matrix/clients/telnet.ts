@@ -72,6 +72,7 @@ export const telnetSsl: Peer = {
           'localhost',
           String(port),
         ],
+        edits: true,
       })),
     ),
   },

@@ -1,0 +1,123 @@
+/** Programs that are killed, and programs that cannot be started: one client is told, and the others go on. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { childrenOf, processes, untilTrue } from '../support/leaks.ts';
+import { Wire } from '../support/wire.ts';
+import { Bystander, startObedient, told, XTERM } from './support.ts';
+
+const LIMIT = { timeout: 60_000 };
+
+describe('a program that is killed', LIMIT, () => {
+  for (const signal of ['KILL', 'SEGV', 'ABRT', 'PIPE']) {
+    it(`by SIG${signal}: what it printed last arrives, its end is told, and others go on`, async () => {
+      await using server = await startObedient(['--log-format', 'json']);
+      const bystander = await Bystander.start(server);
+      // More than is on its way at a time, so that some of it is in the terminal when the program is gone.
+      const wire = await told(server, `seq 1 20000; echo last words; kill -${signal} $$`);
+      await wire.expect('20000\n');
+      await wire.expect('last words\n');
+      await wire.untilClose();
+      assert.equal(wire.error, undefined);
+      await server.waitForLog(new RegExp(`killed by SIG${signal}`));
+      await bystander.leave();
+    });
+  }
+
+  it('while its output waits for a client that does not read: the client gets all of it', async () => {
+    await using server = await startObedient();
+    const bystander = await Bystander.start(server);
+    const wire = await told(server, 'echo "pid $$"; exec yes 0123456789');
+    const [, pid] = /pid (\d+)/.exec(await wire.expect(/pid \d+\n/))!;
+    await wire.expect('0123456789\n');
+    wire.pause();
+    // It blocks when the network and the terminal are full.
+    await untilTrue(() => childrenOf(server.pid).find(child => child.pid === Number(pid))?.state === 'S');
+    await bystander.progress();
+    process.kill(Number(pid), 'SIGKILL');
+    await server.waitForLog(/killed by SIGKILL|$/);
+    await bystander.progress();
+    wire.resume();
+    await wire.untilClose();
+    assert.equal(wire.error, undefined);
+    const lines = wire.text().slice(wire.text().indexOf('0123456789')).split('\n');
+    assert(
+      lines.slice(0, -1).every(line => line === '0123456789'),
+      'every line is whole',
+    );
+    assert(lines.length > 10_000);
+    await bystander.leave();
+  });
+
+  it('by the hundred at once', async () => {
+    await using server = await startObedient();
+    const bystander = await Bystander.start(server);
+    const wires = await Promise.all(Array.from({ length: 100 }, () => told(server, 'echo up; exec sleep 1000')));
+    await Promise.all(wires.map(wire => wire.expect('up')));
+    const victims = childrenOf(server.pid).filter(({ name }) => name === 'sleep');
+    assert.equal(victims.length, 100);
+    for (const { pid } of victims) process.kill(pid, 'SIGKILL');
+    await Promise.all(wires.map(wire => wire.untilClose()));
+    assert(wires.every(({ error }) => error === undefined));
+    await bystander.leave();
+  });
+});
+
+describe('a program that cannot be started', LIMIT, () => {
+  it('since no pseudo-terminal is left: its client reads why, and the next has one when there is one', async () => {
+    // A /dev/pts of its own with room for three.
+    const script =
+      'd=$(mktemp -d); mount -t devpts -o newinstance,ptmxmode=0666,max=3 devpts $d && mount --bind $d /dev/pts && ' +
+      'mount --bind $d/ptmx /dev/ptmx && umount $d && rmdir $d && exec "$@"';
+    await using server = await startObedient([], { wrapper: ['unshare', '-m', 'sh', '-c', script, 'sh'] });
+    const bystander = await Bystander.start(server);
+    const wires = [await told(server, 'exec cat'), await told(server, 'exec cat')];
+    for (let more = 0; more < 3; more++) {
+      const refused = await Wire.connect(server.port, XTERM);
+      await refused.expect("cannot start '/bin/sh': open: no pseudo-terminal is left (kernel.pty.max)");
+      await refused.untilClose();
+      assert.equal(refused.error, undefined);
+    }
+    await server.waitForLog(/no program.*\(ENOSPC\)/);
+    await wires.pop()!.close();
+    await untilTrue(() => childrenOf(server.pid).length === 2);
+    wires.push(await told(server, 'exec cat'));
+    for (const wire of wires) await wire.close();
+    await bystander.leave();
+  });
+
+  it('since no more processes are allowed: the same', async () => {
+    // A user whom nobody else is, so that nobody else's processes count.
+    const user = 54_321;
+    const wrapper = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--'];
+    const limit = (to: string) =>
+      spawnSync(wrapper[0]!, [...wrapper.slice(1), 'prlimit', '--pid', `${server.pid}`, `--nproc=${to}:`], {
+        encoding: 'utf8',
+      });
+    await using server = await startObedient([], { wrapper, cwd: '/' });
+    const bystander = await Bystander.start(server);
+    const first = await told(server, 'exec cat');
+    assert.equal(limit(String(tasksOf(user))).stderr, '');
+    for (let more = 0; more < 3; more++) {
+      const refused = await Wire.connect(server.port, XTERM);
+      await refused.expect(/cannot start '\/bin\/sh': fork: no more processes are allowed/);
+      await refused.untilClose();
+    }
+    await server.waitForLog(/no program.*\(EAGAIN\)/);
+    await first.close();
+    await untilTrue(() => childrenOf(server.pid).length === 1);
+    // One may be started again, but none by it: the shell says so.
+    const next = await Wire.connect(server.port, XTERM);
+    await next.expect('Cannot fork');
+    await next.untilClose();
+    await bystander.leave();
+  });
+});
+
+/** Processes and threads of a user, which is what nproc counts. */
+function tasksOf(user: number): number {
+  return processes()
+    .filter(({ pid }) => statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === user)
+    .reduce((sum, { pid }) => sum + readdirSync(`/proc/${pid}/task`).length, 0);
+}

@@ -1,0 +1,161 @@
+/**
+ * Clients that want to use up what a server has: connections, memory, programs, time. What each costs has a bound, who is
+ * gone costs nothing, and others are served beside them.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
+import type { Wire } from '../support/wire.ts';
+import { bytes, START_NOW, Target } from './support.ts';
+
+const MEBI = 1 << 20;
+const NOISE = 48 * MEBI;
+
+let target: Target;
+
+before(async () => {
+  target = await Target.start(['--max-sessions', '0', '--max-negotiating', '0', '--negotiation-timeout', '10m']);
+  await target.servesStill();
+});
+after(() => target[Symbol.asyncDispose]());
+
+/** Opens connections, a hundred at a time; each says one of the given things. */
+async function open(count: number, says: readonly Uint8Array[]): Promise<Wire[]> {
+  const wires: Wire[] = [];
+  while (wires.length < count) {
+    const more = Array.from({ length: Math.min(100, count - wires.length) }, async (_, at) => {
+      const wire = await target.connect();
+      await wire.sent(says[at % says.length]!);
+      return wire;
+    });
+    wires.push(...(await Promise.all(more)));
+  }
+  return wires;
+}
+
+/** Waits until a server holds no socket of a client, and no program. */
+async function untilAlone({ server } = target): Promise<void> {
+  const { pid, baseline } = server;
+  await untilTrue(() => openFds(pid).size <= baseline!.fds.size && childrenOf(pid).length === 0, 20_000);
+}
+
+// Where a conversation can be left: in the middle of everything that has a middle.
+const halves = [
+  'FF FA 18 00 "xte"',
+  'FF',
+  'FF FB',
+  'FF FA',
+  'FF FB 18 FF FB 1F',
+  'FF FB 27 FF FA 27 00 03 "A" 01 02',
+  'FF FB 22',
+  'FF FD 03 0D',
+  '"who?"',
+  'FF FB 2A FF FA 2A 01 FF',
+];
+
+describe('half a conversation', { concurrency: true }, () => {
+  it('1,000 that have begun and wait, then say one octet at a time: little for each, and no program', async () => {
+    let wires: Wire[] = [];
+    const growth = await target.growth(async () => {
+      wires = await open(1_000, halves.map(bytes));
+      assert.equal(childrenOf(target.server.pid).length, 0);
+      await target.servesStill();
+      for (let n = 0; n < 3; n++) for (const wire of wires) wire.send(bytes('61'));
+      await target.servesStill();
+    });
+    assert.ok(growth < NOISE + 1_000 * 48 * 1024, `${growth} bytes`);
+    for (const [at, wire] of wires.entries()) {
+      if (at % 2 === 0) wire.reset();
+      else wire.socket.destroy();
+    }
+    await untilAlone();
+  });
+
+  it('a client that was told goodbye, does not hang up, and goes on talking: it is hung up on', async () => {
+    // (Of its own, since it takes seconds until the server has had enough.)
+    await using own = await Target.start();
+    const talking = { silent: true, allowHalfOpen: true };
+    const wires = await Promise.all(Array.from({ length: 20 }, () => own.connect(talking)));
+    await Promise.all(
+      wires.map(async wire => {
+        wire.send(START_NOW);
+        await own.program(wire);
+        wire.send('\x04');
+        await wire.untilEnd();
+      }),
+    );
+    const talk = setInterval(() => {
+      for (const wire of wires) wire.send('more');
+    }, 100);
+    await untilAlone(own).finally(() => clearInterval(talk));
+    await Promise.all(wires.map(wire => wire.close()));
+  });
+});
+
+describe('connections that come and go', () => {
+  for (const [how, leave] of [
+    ['FIN', (wire: Wire) => wire.socket.destroy()],
+    ['reset', (wire: Wire) => wire.reset()],
+  ] as const) {
+    it(`2,000, each gone at once by ${how}: nothing is left of them`, async () => {
+      const growth = await target.growth(async () => {
+        for (let n = 0; n < 40; n++) {
+          const wires = await Promise.all(Array.from({ length: 50 }, () => target.connect()));
+          wires.forEach((wire, at) => {
+            if (at % 3 === 0) wire.send(bytes(halves[at % halves.length]!));
+            leave(wire);
+          });
+        }
+        await untilAlone();
+      });
+      assert.ok(growth < NOISE, `${growth} bytes`);
+    });
+  }
+
+  it('CVE-2001-0346: 200 that leave while their program starts (Windows 2000 kept a handle of each)', async () => {
+    for (let n = 0; n < 4; n++) {
+      const wires = await Promise.all(Array.from({ length: 50 }, () => target.attack(START_NOW)));
+      wires.forEach((wire, at) => {
+        setTimeout(() => (at % 2 === 0 ? wire.reset() : wire.socket.destroy()), at % 10);
+      });
+      await Promise.all(wires.map(wire => wire.untilClose()));
+    }
+    await untilAlone();
+  });
+});
+
+describe('a flood from many at once', () => {
+  it('forty who send as fast as they can, each something else: an ordinary client has its turns', async () => {
+    const floods = [
+      '61',
+      'FF F6',
+      'FF F4',
+      'FF FD C8',
+      'FF FA 18 FF F0',
+      '0D 00',
+      'FF FF',
+      'FF F2',
+      'FF FB 22 FF FC 22',
+      'C3 28',
+    ];
+    const wires = await open(40, [START_NOW]);
+    await Promise.all(wires.map(wire => target.program(wire)));
+    const pieces = floods.map(flood => Buffer.alloc(MEBI / 4, bytes(flood)));
+    let going = true;
+    wires.forEach((wire, at) => {
+      const more = () => {
+        if (going && wire.socket.writable) wire.socket.write(pieces[at % pieces.length]!, more);
+      };
+      more();
+    });
+    const growth = await target.growth(async () => {
+      await target.servesStill();
+      await target.servesStill();
+    });
+    going = false;
+    for (const wire of wires) wire.reset();
+    await untilAlone();
+    // 128 KiB of input and 128 KiB of output may wait for each, and what the kernel was given back.
+    assert.ok(growth < NOISE + 40 * MEBI, `${growth} bytes`);
+  });
+});
