@@ -154,26 +154,45 @@ export class Places implements Admission {
     this.#taken++;
     this.#negotiating++;
     if (key !== undefined) this.#perAddress.set(key, many + 1);
-    let state: 'negotiating' | 'started' | 'left' = 'negotiating';
-    return {
-      started: () => {
-        if (state !== 'negotiating') return;
-        state = 'started';
-        this.#negotiating--;
-      },
-      leave: () => {
-        if (state === 'left') return;
-        if (state === 'negotiating') this.#negotiating--;
-        state = 'left';
-        this.#taken--;
-        if (key !== undefined) this.#leave(key);
-      },
-    };
+    return new TakenPlace(this, key);
   }
 
-  #leave(key: string): void {
+  /** @internal A place's session has started. */
+  started(): void {
+    this.#negotiating--;
+  }
+
+  /** @internal A place is given back. */
+  left(key: string | undefined, hasStarted: boolean): void {
+    if (!hasStarted) this.#negotiating--;
+    this.#taken--;
+    if (key === undefined) return;
     const many = this.#perAddress.get(key) ?? 0;
     if (many > 1) this.#perAddress.set(key, many - 1);
     else this.#perAddress.delete(key);
+  }
+}
+
+/** One place, by its key if addresses are counted. (Two closures in its stead would be five times as much.) */
+class TakenPlace implements Place {
+  readonly #places: Places;
+  readonly #key: string | undefined;
+  #state: 'negotiating' | 'started' | 'left' = 'negotiating';
+
+  constructor(places: Places, key: string | undefined) {
+    this.#places = places;
+    this.#key = key;
+  }
+
+  started(): void {
+    if (this.#state !== 'negotiating') return;
+    this.#state = 'started';
+    this.#places.started();
+  }
+
+  leave(): void {
+    if (this.#state === 'left') return;
+    this.#places.left(this.#key, this.#state === 'started');
+    this.#state = 'left';
   }
 }
