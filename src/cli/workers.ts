@@ -12,7 +12,7 @@ import { LONGEST_TIMER } from '../check.ts';
 import { removeOrphans } from '../pty/cgroup.ts';
 import { killOrphans, type Leader } from '../pty/orphans.ts';
 import { escapeText } from '../shells/escape.ts';
-import type { Places, RefusalReason } from '../shells/places.ts';
+import type { Applicant, Place, Places, RefusalReason } from '../shells/places.ts';
 import { Closed, continueAccepting, stopAccepting } from '../transport/accepting.ts';
 import { AddressList } from '../transport/address-list.ts';
 import type { ListenOptions } from '../transport/entrance.ts';
@@ -79,6 +79,8 @@ export class WorkerPool {
   #proxies: ProxyGate | undefined;
   #tls: TlsOptions | undefined;
   #nextId = 1;
+  /** The last who was looked at. */
+  #admitted = 0;
   /** Whether no more clients are taken and no more workers started. */
   #closing = false;
   /** Whether the workers have been told to end. */
@@ -378,7 +380,7 @@ export class WorkerPool {
         this.#wait();
         return;
       }
-      const verdict = this.#places.admit({ id: this.#nextId, remoteAddress: client.peer.remoteAddress });
+      const verdict = this.#admit({ id: this.#nextId, remoteAddress: client.peer.remoteAddress });
       if (typeof verdict === 'string' && !sure && isCounted(verdict)) {
         this.#lookAgain();
         return;
@@ -409,6 +411,13 @@ export class WorkerPool {
     clearTimeout(this.#again);
     for (const listener of this.#listeners) continueAccepting(listener, Closed.OWNER);
     this.#shortage.told(false);
+  }
+
+  /** Whoever is looked at again has been counted for the rate at the first look. */
+  #admit(client: Applicant): Place | RefusalReason {
+    const again = this.#admitted === client.id;
+    this.#admitted = client.id;
+    return again ? this.#places.enter(client) : this.#places.admit(client);
   }
 
   /** Closes a connection without a word. */

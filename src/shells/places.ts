@@ -56,8 +56,8 @@ export interface PlacesOptions {
   /** Places at a time for one address, or one IPv6 network of 64 bits. */
   readonly maxPerAddress?: number;
   /**
-   * New places a second for one address, or one IPv6 network of 64 bits; 1/60 is one a minute. So many at once (but at
-   * least 5) are always given.
+   * Connections a second from one address, or one IPv6 network of 64 bits; 1/60 is one a minute. So many at once (but at
+   * least 5) may come at any time. Those that get no place for another reason count as well.
    */
   readonly connectRate?: number;
   /** Places at a time that have not {@link Place.started}. */
@@ -117,15 +117,29 @@ export class Places implements Admission {
     this.#deny = deny;
   }
 
-  admit({ remoteAddress }: Applicant): Place | RefusalReason {
+  admit(applicant: Applicant): Place | RefusalReason {
+    return this.knock(applicant) ?? this.enter(applicant);
+  }
+
+  /**
+   * The first half of {@link admit}: what depends on the address alone. For who wants to know before anything is done for a
+   * connection, a TLS handshake for example. It counts for the rate, so it is called once for each connection.
+   *
+   * @returns why it is refused, if it is.
+   */
+  knock({ remoteAddress }: Pick<Applicant, 'remoteAddress'>): RefusalReason | undefined {
     if (this.#isDenied(remoteAddress)) return 'denied';
+    const key = this.#rate && addressKey(remoteAddress);
+    return key !== undefined && this.#rate?.take(key) === false ? 'connect-rate' : undefined;
+  }
+
+  /** The second half: a place, if there is one. It may be asked again. */
+  enter({ remoteAddress }: Pick<Applicant, 'remoteAddress'>): Place | RefusalReason {
     if (this.#taken >= this.#maxSessions) return 'too-many-sessions';
-    const key = addressKey(remoteAddress);
+    const key = this.#maxPerAddress < Number.POSITIVE_INFINITY ? addressKey(remoteAddress) : undefined;
     const many = key === undefined ? 0 : (this.#perAddress.get(key) ?? 0);
     if (many >= this.#maxPerAddress) return 'too-many-from-address';
     if (this.#negotiating >= this.#maxNegotiating) return 'too-many-negotiating';
-    // Last, for it counts: what was refused for another reason may be tried again.
-    if (key !== undefined && this.#rate?.take(key) === false) return 'connect-rate';
     return this.#take(key, many);
   }
 
@@ -137,30 +151,48 @@ export class Places implements Admission {
   }
 
   #take(key: string | undefined, many: number): Place {
-    const counted = this.#maxPerAddress < Number.POSITIVE_INFINITY ? key : undefined;
     this.#taken++;
     this.#negotiating++;
-    if (counted !== undefined) this.#perAddress.set(counted, many + 1);
-    let state: 'negotiating' | 'started' | 'left' = 'negotiating';
-    return {
-      started: () => {
-        if (state !== 'negotiating') return;
-        state = 'started';
-        this.#negotiating--;
-      },
-      leave: () => {
-        if (state === 'left') return;
-        if (state === 'negotiating') this.#negotiating--;
-        state = 'left';
-        this.#taken--;
-        if (counted !== undefined) this.#leave(counted);
-      },
-    };
+    if (key !== undefined) this.#perAddress.set(key, many + 1);
+    return new TakenPlace(this, key);
   }
 
-  #leave(key: string): void {
+  /** @internal A place's session has started. */
+  started(): void {
+    this.#negotiating--;
+  }
+
+  /** @internal A place is given back. */
+  left(key: string | undefined, hasStarted: boolean): void {
+    if (!hasStarted) this.#negotiating--;
+    this.#taken--;
+    if (key === undefined) return;
     const many = this.#perAddress.get(key) ?? 0;
     if (many > 1) this.#perAddress.set(key, many - 1);
     else this.#perAddress.delete(key);
+  }
+}
+
+/** One place, by its key if addresses are counted. (Two closures in its stead would be five times as much.) */
+class TakenPlace implements Place {
+  readonly #places: Places;
+  readonly #key: string | undefined;
+  #state: 'negotiating' | 'started' | 'left' = 'negotiating';
+
+  constructor(places: Places, key: string | undefined) {
+    this.#places = places;
+    this.#key = key;
+  }
+
+  started(): void {
+    if (this.#state !== 'negotiating') return;
+    this.#state = 'started';
+    this.#places.started();
+  }
+
+  leave(): void {
+    if (this.#state === 'left') return;
+    this.#places.left(this.#key, this.#state === 'started');
+    this.#state = 'left';
   }
 }

@@ -28,7 +28,7 @@ export interface RobotCheckOptions {
 /** Input during the check, in bytes: far more than anybody types in the time. */
 const MOST_INPUT = 4_096;
 /** Terminals that have no cursor to ask for. */
-const NO_CURSOR = /^(?:dumb|unknown|network|unset|arpanet|emacs|su|teletype|tty\d)/i;
+const NO_CURSOR = /^(?:dumb|unknown|network|unset|arpanet|emacs|teletype|tty\d)/i;
 
 /**
  * A shell that only terminals and people get past.

@@ -87,6 +87,20 @@ for (const [how, workers] of [
       await Promise.all([...wires, other].map(wire => wire.close()));
     });
 
+    it('--connect-rate counts each connection once, also those that are refused for another reason', async () => {
+      await using server = await start('--connect-rate', '0.001', '--max-sessions', '1');
+      const read = [];
+      const wires = [];
+      for (let count = 0; count < 7; count++) {
+        const wire = await from(server, '127.0.0.6');
+        wires.push(wire);
+        read.push(await verdict(wire));
+      }
+      const full = 'telpty: too many sessions, try again later\r\n';
+      assert.deepEqual(read, ['up\r\n', full, full, full, full, TOO_FAST, TOO_FAST]);
+      await Promise.all(wires.map(wire => wire.close()));
+    });
+
     it('--max-negotiating: those whose program runs do not count, those who are silent do, until they are gone', async () => {
       await using server = await start('--max-negotiating', '2', '--negotiation-timeout', '0');
       const inside = [];

@@ -120,6 +120,21 @@ test('places: however they come and go, the numbers are those of who is there', 
   );
 });
 
+test('places: a rate counts who knocks, whether there is a place or not, and a second look for a place does not', () => {
+  const places = new Places({ connectRate: 1 / 1_000_000, maxPerAddress: 1 });
+  const one = { id: 1, remoteAddress: '192.0.2.1' };
+  placeOf(places.admit(one));
+  assert.equal(places.admit(one), 'too-many-from-address');
+  assert.equal(places.knock(one), undefined);
+  for (let look = 0; look < 10; look++) assert.equal(places.enter(one), 'too-many-from-address');
+  assert.equal(places.knock(one), undefined);
+  assert.equal(places.admit(one), 'too-many-from-address');
+  assert.equal(places.knock(one), 'connect-rate');
+  assert.equal(places.admit(one), 'connect-rate');
+  placeOf(places.admit({ id: 2, remoteAddress: '192.0.2.2' }));
+  placeOf(places.admit({ id: 3 }));
+});
+
 test('places: limits that cannot be meant', () => {
   const wrong = [{ maxPerAddress: 1.5 }, { maxNegotiating: -1 }, { connectRate: -1 }, { connectRate: Number.NaN }];
   for (const options of wrong) assert.throws(() => new Places(options), { code: 'ERR_INVALID_ARGUMENT' });
