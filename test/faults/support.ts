@@ -36,7 +36,7 @@ const WINDOW = 2_048;
  * Another client, who is in the middle of something when the fault comes: what it types comes back, and it checks every
  * byte. Nothing is lost for it, and it is not disconnected.
  */
-export class Bystander {
+export class Bystander implements AsyncDisposable {
   readonly wire: Wire;
   #block = 0;
   #sent = 0;
@@ -87,6 +87,11 @@ export class Bystander {
   resume(): void {
     this.#over = false;
     this.#send();
+  }
+
+  /** Where the test has failed before: so that it is its failure that is told. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.wire.close();
   }
 
   #send(): void {
