@@ -21,11 +21,21 @@ export const startObedient = (args: readonly string[] = [], options: StartOption
   startServer(args, { program: OBEY, ...options });
 
 /** A session that runs `command`, once it does. */
-export async function told(server: { port: number }, command: string, options: WireOptions = {}): Promise<Wire> {
+export async function told(
+  server: { port: number },
+  command: string,
+  options: WireOptions = {},
+  patience?: number,
+): Promise<Wire> {
   const wire = await Wire.connect(server.port, { ...XTERM, ...options });
-  await wire.expect('ready');
-  wire.type(`echo told; ${command}\r`);
-  await wire.expect('told\n');
+  try {
+    await wire.expect('ready', patience);
+    wire.type(`echo told; ${command}\r`);
+    await wire.expect('told\n', patience);
+  } catch (error) {
+    await wire.close();
+    throw error;
+  }
   return wire;
 }
 
