@@ -6,6 +6,7 @@ export const PACKAGES = {
   bash: 'bash',
   chromium: 'chromium',
   curl: 'curl',
+  faketime: 'faketime',
   htop: 'htop',
   kermit: 'ckermit',
   less: 'less',
