@@ -124,7 +124,8 @@ export class WorkerPool {
 
   /** Why a client would have to wait; `undefined` if it would not. */
   get unready(): string | undefined {
-    return this.#leastLoaded() === undefined ? 'no worker serves' : undefined;
+    if (this.#leastLoaded() !== undefined) return undefined;
+    return this.#slots.some(({ worker }) => worker.serving) ? 'out of descriptors' : 'no worker serves';
   }
 
   /**
