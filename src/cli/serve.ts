@@ -4,6 +4,7 @@ import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { StartedProgram } from '../shells/pty-shell.ts';
 import type { TcpListenOptions } from '../transport/tcp.ts';
+import { type Inherited, inheritedSockets, listeningOn } from './activation.ts';
 import { refuseRootProgram, warnOfExposure } from './exposure.ts';
 import { formatAddress, formatDuration } from './format.ts';
 import { Life } from './life.ts';
@@ -13,8 +14,18 @@ import type { MetricsReport } from './metrics/report.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { type Preparation, prepare } from './preparation.ts';
 import { Reloadables, Reloader, type ReloadTarget, reloadableEverywhere } from './reload.ts';
+import { ServiceManager } from './service-manager.ts';
 import type { ServeSettings } from './settings.ts';
 import { onSignals } from './signals.ts';
+
+/** How much longer than its own time limits the end may take, in milliseconds. */
+const STOP_MS = 15_000;
+
+/** Where a listener is. */
+interface Bound {
+  readonly address: string;
+  readonly port: number;
+}
 
 /** What serves: this process, or several that it leads. */
 interface Host extends ReloadTarget {
@@ -25,7 +36,7 @@ interface Host extends ReloadTarget {
   /** What is counted, by every process; only with `--metrics`. */
   report(): Promise<readonly MetricsReport[]>;
   /** Listens, at any number of places. */
-  listen(where: TcpListenOptions): Promise<{ address: string; port: number }>;
+  listen(where: TcpListenOptions): Promise<Bound>;
   /** Is done when all processes are there. */
   start(): Promise<void>;
   /** Stops listening, tells sessions, unless quietly, and waits for so many milliseconds at most until there are none. */
@@ -39,18 +50,21 @@ interface Host extends ReloadTarget {
 /**
  * Serves until a signal says to stop.
  *
- * @param read reads the settings anew, from where they came, for a reload.
+ * @param given what the command line says. @param read reads the settings anew, from where they came, for a reload.
  * @returns once everything is over.
  * @throws TelptyError when it cannot start: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`.
  */
-export async function serve(settings: ServeSettings, read: () => ServeSettings): Promise<void> {
+export async function serve(given: ServeSettings, read: () => ServeSettings): Promise<void> {
+  const inherited = inheritedSockets();
+  const settings = listeningOn(inherited, given);
   const write = logWriter({ format: settings.logFormat });
   const log = createLog({ level: settings.logLevel }, write);
   const found = prepare(settings, log);
   refuseRootProgram(settings.host, settings, found);
   const life = new Life();
   const host = settings.workers > 1 ? await workers(settings, found, log, write) : await alone(settings, found, log);
-  const reloader = new Reloader(settings, read, host, log);
+  const reloader = new Reloader(given, read, host, log);
+  const manager = ServiceManager.find(() => `${life.phase}, ${countSessions(host)}`, log);
   const metrics = await openMetrics(settings, log, {
     report: () => host.report(),
     unready: () => (life.phase === 'serving' ? host.unready : life.phase),
@@ -65,30 +79,45 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
         resolve(signal);
       },
       reload() {
-        if (!stopping) void reloader.reload();
+        if (stopping) return;
+        manager?.reloading();
+        void reloader.reload().then(() => stopping || manager?.ready());
       },
     });
   });
-  await listen(host, settings, found, log);
+  await listen(host, inherited, settings, found, log);
   life.enter('serving');
-  await end(host, life, await stop, reloader.settings, log);
+  manager?.ready();
+  const signal = await stop;
+  await end(host, life, signal, reloader.settings, log, manager);
   await metrics?.close();
+  manager?.close();
   // There was less to wait for then, but it was no polite end.
   await aborted;
 }
 
-async function end(host: Host, life: Life, signal: string, settings: ServeSettings, log: Log): Promise<void> {
-  const sessions = () => `${host.sessions} session${host.sessions === 1 ? '' : 's'}`;
-  const { drainTimeout, drainQuietly } = settings;
+const countSessions = ({ sessions }: Host) => `${sessions} session${sessions === 1 ? '' : 's'}`;
+
+async function end(
+  host: Host,
+  life: Life,
+  signal: string,
+  settings: ServeSettings,
+  log: Log,
+  manager: ServiceManager | undefined,
+): Promise<void> {
+  const { drainTimeout, drainQuietly, killTimeout } = settings;
   let why = signal;
   if (drainTimeout > 0) {
     life.enter('draining');
-    log.info(`draining: ${signal}, ${sessions()}, for ${formatDuration(drainTimeout)} at most`);
+    manager?.stopping(drainTimeout + killTimeout + STOP_MS);
+    log.info(`draining: ${signal}, ${countSessions(host)}, for ${formatDuration(drainTimeout)} at most`);
     await host.drain(drainTimeout, drainQuietly);
     why = host.sessions === 0 ? 'drained' : 'the time to drain is over';
   }
   life.enter('stopping');
-  log.info(`stopping: ${why}, ${sessions()}`);
+  manager?.stopping(killTimeout + STOP_MS);
+  log.info(`stopping: ${why}, ${countSessions(host)}`);
   await host.shutdown();
 }
 
@@ -149,27 +178,43 @@ async function openMetrics(settings: ServeSettings, log: Log, watched: Watched):
   return endpoint;
 }
 
-async function listen(server: Host, settings: ServeSettings, found: Preparation, log: Log): Promise<void> {
-  const { host, port } = settings;
-  let bound: { address: string; port: number };
+async function listen(
+  server: Host,
+  inherited: readonly Inherited[],
+  settings: ServeSettings,
+  found: Preparation,
+  log: Log,
+): Promise<void> {
+  const bound = await (inherited.length > 0 ? listenOn(inherited, server, log) : listenAt(settings, server));
+  await server.start();
+  warnOfExposure(settings.host, settings, found, log);
+  const { file } = found.program;
+  const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
+  for (const place of bound) {
+    process.stdout.write(`listening telnet://${formatAddress(place.address, place.port)}\n`);
+    log.info(
+      { program: file, ...place, ...(workers ? { workers: settings.workers } : {}) },
+      `serving ${escapeText(file)}${workers}; connect with: ${connectHint(place)}`,
+    );
+  }
+}
+
+async function listenAt({ host, port, reusePort }: ServeSettings, server: Host): Promise<Bound[]> {
   try {
-    bound = await server.listen({ host, port });
+    return [await server.listen({ host, port, reusePort })];
   } catch (error) {
     throw listenError(error, formatAddress(host, port), host);
   }
-  await server.start();
-  warnOfExposure(host, settings, found, log);
-  const { file } = found.program;
-  const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
-  process.stdout.write(`listening telnet://${formatAddress(bound.address, bound.port)}\n`);
-  log.info(
-    { program: file, ...bound, ...(workers ? { workers: settings.workers } : {}) },
-    `serving ${escapeText(file)}${workers}; connect with: ${connectHint(bound)}`,
-  );
+}
+
+function listenOn(inherited: readonly Inherited[], server: Host, log: Log): Promise<Bound[]> {
+  const sockets = inherited.length === 1 ? 'a socket' : `${inherited.length} sockets`;
+  log.info(`listening on ${sockets} of the service manager's (LISTEN_FDS); --host and --port do not count`);
+  return Promise.all(inherited.map(({ fd }) => server.listen({ fd })));
 }
 
 /** The command that reaches the listener; one on all addresses is reached by any, so by loopback too. */
-function connectHint({ address, port }: { address: string; port: number }): string {
+function connectHint({ address, port }: Bound): string {
   const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
   return `telnet ${host} ${port}`;
 }

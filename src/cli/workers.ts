@@ -14,6 +14,7 @@ import { killOrphans, type Leader } from '../pty/orphans.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Places, RefusalReason } from '../shells/places.ts';
 import { Closed, continueAccepting, stopAccepting } from '../transport/accepting.ts';
+import { closeListener } from '../transport/takeover.ts';
 import { listenForOthers, type TcpListenOptions } from '../transport/tcp.ts';
 import { remoteOf } from './format.ts';
 import { createPlaces } from './guards.ts';
@@ -177,10 +178,10 @@ export class WorkerPool {
    *
    * @param timeout how long at most, in milliseconds.
    */
-  drain(timeout: number, quietly: boolean): Promise<void> {
-    this.#stopListening();
+  async drain(timeout: number, quietly: boolean): Promise<void> {
+    await this.#stopListening();
     if (!quietly) for (const { worker } of this.#slots) worker.announce(timeout);
-    return new Promise(resolve => {
+    await new Promise<void>(resolve => {
       this.#drained = () => {
         clearTimeout(timer);
         resolve();
@@ -198,6 +199,7 @@ export class WorkerPool {
 
   /** Stops listening, ends all sessions politely, then the workers. */
   async shutdown(): Promise<void> {
+    await this.#stopListening();
     this.#close();
     const { killTimeout } = this.#settings;
     await this.#end(worker => worker.stop(), killTimeout + grace);
@@ -205,18 +207,20 @@ export class WorkerPool {
 
   /** Ends all at once. */
   async abort(): Promise<void> {
+    for (const listener of this.#listeners.splice(0)) listener.close();
     this.#close();
     await this.#end(worker => worker.abort(), abortGrace);
   }
 
-  #stopListening(): void {
+  /** Takes no clients any more; where another server takes the port over, those that still came to this one have been. */
+  async #stopListening(): Promise<void> {
+    await Promise.all(this.#listeners.splice(0).map(closeListener));
     this.#closing = true;
-    for (const listener of this.#listeners.splice(0)) listener.close();
     for (const socket of this.#waiting.splice(0)) socket.destroy();
   }
 
   #close(): void {
-    this.#stopListening();
+    this.#closing = true;
     this.#ending = true;
     this.#hurry.abort();
   }

@@ -6,6 +6,7 @@ import { check, checkFunction, checkKeys, LONGEST_TIMER } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import type { Compatibility, OptionDefinition, TelnetConfig } from '../protocol/index.ts';
 import { Session } from '../session/session.ts';
+import { closeListener } from '../transport/takeover.ts';
 import { listenTcp, type TcpListenOptions } from '../transport/tcp.ts';
 import type { Transport } from '../transport/transport.ts';
 import {
@@ -97,8 +98,8 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #sessions = new Set<Session>();
   readonly #listeners = new Set<TcpServer>();
   #nextId = 1;
-  /** Whether it may listen, and not been told to stop. */
-  #listening = true;
+  /** Once it was told to listen no more: when that is so. */
+  #stopped: Promise<unknown> | undefined;
   /** Whether it ends its sessions. */
   #closing = false;
 
@@ -139,7 +140,7 @@ export class Server extends EventEmitter<ServerEvents> {
    * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link drain} or {@link shutdown}.
    */
   async listen(options: TcpListenOptions | number): Promise<{ address: string; port: number }> {
-    if (!this.#listening) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
+    if (this.#stopped !== undefined) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
     const where = typeof options === 'number' ? { port: options } : options;
     checkKeys('the options of listen', where, ['host', 'port', 'backlog', 'reusePort', 'fd']);
     const listener = await listenTcp(
@@ -176,8 +177,8 @@ export class Server extends EventEmitter<ServerEvents> {
    * @param options.timeout milliseconds to wait at most; default: as long as it takes.
    * @returns whether none is left. {@link shutdown} ends those that are, and may be called meanwhile.
    */
-  drain(options: { timeout?: number } = {}): Promise<boolean> {
-    this.#stopListening();
+  async drain(options: { timeout?: number } = {}): Promise<boolean> {
+    await this.#stopListening();
     return this.#emptied(options.timeout ?? LONGEST_TIMER);
   }
 
@@ -191,7 +192,7 @@ export class Server extends EventEmitter<ServerEvents> {
   async shutdown(options: { drain?: number; timeout?: number } = {}): Promise<void> {
     const { drain = 0, timeout = 10_000 } = options;
     if (drain > 0) await this.drain({ timeout: drain });
-    this.#stopListening();
+    await this.#stopListening();
     this.#closing = true;
     const emptied = this.#emptied(timeout);
     for (const session of [...this.#sessions]) {
@@ -205,10 +206,10 @@ export class Server extends EventEmitter<ServerEvents> {
     await this.#emptied(CUT_MS);
   }
 
-  #stopListening(): void {
-    this.#listening = false;
-    for (const listener of this.#listeners) listener.close();
-    this.#listeners.clear();
+  /** Takes no clients any more; where another server takes the port over, those that still came to this one have been. */
+  #stopListening(): Promise<unknown> {
+    this.#stopped ??= Promise.all([...this.#listeners].map(closeListener));
+    return this.#stopped;
   }
 
   /** Resolves with true once there is no session, or with false when so many milliseconds have passed before. */

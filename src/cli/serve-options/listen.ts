@@ -1,10 +1,14 @@
 /** Where and how clients are listened for. */
-import type { OptionTable } from '../options.ts';
+import { flag, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
 export const listenOptions = {
   host: { argument: 'ADDR', parse: values.host, default: '127.0.0.1', help: 'the address to listen on' },
   port: { argument: 'N', parse: values.port, default: '6023', help: 'the port to listen on; 0 picks a free one' },
+  'reuse-port': {
+    ...flag,
+    help: 'let another server listen on the port, too; the last one to come gets all new clients (Linux)',
+  },
   workers: {
     argument: 'N|auto',
     parse: values.workers,
