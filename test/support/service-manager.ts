@@ -75,6 +75,15 @@ export class NotifySocket implements Disposable {
     }
   }
 
+  /** It reads no more, until {@link go}. */
+  stop(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  go(): void {
+    this.#process.kill('SIGCONT');
+  }
+
   [Symbol.dispose](): void {
     this.#process.kill('SIGKILL');
     this.#forget();
