@@ -18,6 +18,8 @@ export const PACKAGES = {
   plink: 'putty-tools',
   python3: 'python3',
   socat: 'socat',
+  'systemd-analyze': 'systemd',
+  'systemd-socket-activate': 'systemd',
   telnet: 'inetutils-telnet',
   'telnet-chatd': 'libtelnet-utils',
   'telnet-client': 'libtelnet-utils',
