@@ -128,7 +128,7 @@ static napi_value setup(napi_env env, napi_callback_info info) {
 static napi_value counts(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
-  int terminals = 0, children = 0, lanes = 0, connections = 0;
+  int terminals = 0, children = 0, lanes = 0, connections = 0, peeks = 0;
   int64_t unwritten = 0;
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
     struct pty *p = ENTRY(l, struct pty, all);
@@ -138,12 +138,14 @@ static napi_value counts(napi_env env, napi_callback_info info) {
     unwritten += p->pending.memory == NULL ? 0 : (int64_t)p->pending.length;
   }
   for (struct link *l = s->conns.next; l != &s->conns; l = l->next) connections++;
+  for (struct link *l = s->peeks.next; l != &s->peeks; l = l->next) peeks++;
   napi_value result;
   if (napi_create_object(env, &result) != napi_ok) return NULL;
   napi_set_named_property(env, result, "terminals", js_int(env, terminals));
   napi_set_named_property(env, result, "children", js_int(env, children));
   napi_set_named_property(env, result, "lanes", js_int(env, lanes));
   napi_set_named_property(env, result, "connections", js_int(env, connections));
+  napi_set_named_property(env, result, "peeks", js_int(env, peeks));
   napi_set_named_property(env, result, "starting", js_int(env, starter_pending(s)));
   napi_set_named_property(env, result, "unwritten", js_int(env, unwritten));
   return result;
@@ -180,6 +182,7 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
   bulk_stop(s);
   conn_state_close(s);
   delay_state_close(s);
+  peek_state_close(s);
   for (int i = 0; i < CALLBACKS; i++)
     if (s->callbacks[i] != NULL) napi_delete_reference(s->env, s->callbacks[i]);
   if (s->slab != NULL) napi_delete_reference(s->env, s->slab);
@@ -199,6 +202,7 @@ NAPI_MODULE_INIT() {
   s->refs = 1;
   s->use_pidfd = true;
   list_init(&s->conns);
+  list_init(&s->peeks);
   list_init(&s->ptys);
   list_init(&s->finishing);
   list_init(&s->writing);
@@ -217,6 +221,7 @@ NAPI_MODULE_INIT() {
   read_exports(env, exports);
   packet_exports(env, exports);
   conn_exports(env, exports);
+  peek_exports(env, exports);
   urgent_exports(env, exports);
   shortcut_exports(env, exports);
   delay_exports(env, exports);

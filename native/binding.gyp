@@ -12,6 +12,7 @@
         "listener.c",
         "now.c",
         "packet.c",
+        "peek.c",
         "process.c",
         "pty.c",
         "read.c",

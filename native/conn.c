@@ -219,7 +219,7 @@ static napi_value js_setup(napi_env env, napi_callback_info info) {
   void *data;
   if (!get_args(env, info, 2, args) || !get_bytes(env, args[1], 1, &data, &s->inbox_size)) return NULL;
   bool ready = s->inbox == NULL;
-  for (int i = 0; ready && i < CALLBACKS - ON_INPUT; i++)
+  for (int i = 0; ready && i < CONN_CALLBACKS - ON_INPUT; i++)
     ready = napi_get_named_property(env, args[0], names[i], &function) == napi_ok &&
             napi_create_reference(env, function, 1, &s->callbacks[ON_INPUT + i]) == napi_ok;
   if (!ready || napi_create_reference(env, args[1], 1, &s->inbox) != napi_ok) {

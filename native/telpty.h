@@ -25,10 +25,14 @@
 /* More at once was not typed: a paste. */
 #define TYPED_BYTES 64
 
-/* The functions of `AddonCallbacks` in src/pty/binding.ts, in the order of setup(), then those of `ConnectionCallbacks`. */
+/*
+ * The functions of `AddonCallbacks` in src/pty/binding.ts, in the order of setup(), then those of `ConnectionCallbacks`,
+ * then that of peekSetup().
+ */
 enum callback {
   ON_STARTED, ON_READ, ON_NOTICE, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, PTY_CALLBACKS,
-  ON_INPUT = PTY_CALLBACKS, ON_WRITABLE, ON_URGENT, CALLBACKS
+  ON_INPUT = PTY_CALLBACKS, ON_WRITABLE, ON_URGENT, CONN_CALLBACKS,
+  ON_PEEKED = CONN_CALLBACKS, CALLBACKS
 };
 
 struct pty;
@@ -63,7 +67,13 @@ struct state {
   char *inbox_data;
   size_t inbox_size;
 
+  /* The same for what is seen of connections before anybody reads them, see peek.c. */
+  napi_ref peek_buffer;
+  char *peek_data;
+  size_t peek_size;
+
   struct link conns;     /* all that are open */
+  struct link peeks;     /* likewise */
   struct link ptys;      /* all with an open terminal or a living program */
   struct link finishing; /* whose program was reaped and whose last output is being read */
   struct link writing;   /* with a write that waits for room */
@@ -319,6 +329,10 @@ void delay_exports(napi_env env, napi_value exports);
 struct conn *conn_from_js(napi_env env, napi_value value);
 void conn_state_close(struct state *s);
 void conn_exports(napi_env env, napi_value exports);
+
+/* peek.c */
+void peek_state_close(struct state *s);
+void peek_exports(napi_env env, napi_value exports);
 
 /* urgent.c */
 bool urgent_before_mark(const struct conn *c);

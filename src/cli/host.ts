@@ -102,6 +102,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   });
   server.on('session', session => sessionLog.connected(session));
   server.on('sessionEnd', (session, outcome) => sessionLog.ended(session, outcome));
+  server.on('refused', refusal => sessionLog.refused(refusal));
   const shortage = new ShortageLog(log);
   server.on('shortage', isShort => shortage.told(isShort));
   server.on('error', error => log.error(`listener: ${escapeText(error.message, 200)}`));

@@ -1,6 +1,8 @@
 /** What the primary process and its workers say to each other. */
 import type { TelptyErrorCode } from '../errors.ts';
 import type { RefusalReason } from '../shells/places.ts';
+import type { Peer } from '../transport/tcp.ts';
+import type { TlsOptions } from '../transport/tls-options.ts';
 import type { MetricsReport } from './metrics/report.ts';
 import type { Preparation } from './preparation.ts';
 import type { ReloadableFacts } from './reload.ts';
@@ -8,10 +10,15 @@ import type { ServeSettings } from './settings.ts';
 
 /** From the primary to a worker. */
 export type Order =
-  /** The first one: what to serve. */
-  | { readonly type: 'begin'; readonly settings: ServeSettings; readonly found: Preparation }
-  /** A client; its socket comes with it. */
-  | { readonly type: 'client'; readonly id: number; readonly refused?: RefusalReason }
+  /** The first one: what to serve, and with which certificates. */
+  | {
+      readonly type: 'begin';
+      readonly settings: ServeSettings;
+      readonly found: Preparation;
+      readonly tls: TlsOptions | undefined;
+    }
+  /** A client; its socket comes with it, and nothing has been read of that but a PROXY header. */
+  | { readonly type: 'client'; readonly id: number; readonly peer: Peer; readonly refused?: RefusalReason }
   /** Check new settings, all that can take them up; change nothing yet, and say `checked`. */
   | { readonly type: 'reload'; readonly settings: ServeSettings }
   /** Put in place what was checked. */

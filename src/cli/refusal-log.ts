@@ -1,5 +1,8 @@
 /** What the log tells about clients that are turned away: a line each, until there are too many for that. */
+import { escapeText } from '../shells/escape.ts';
 import type { RefusalReason } from '../shells/places.ts';
+import type { Refusal, RefusedConnection } from '../transport/gate.ts';
+import { remoteOf } from './format.ts';
 import type { Log } from './log.ts';
 
 /** A flood must not fill a disk: in so many milliseconds… */
@@ -19,7 +22,7 @@ export class RefusalLog {
   readonly #log: Log;
   #timer: NodeJS.Timeout | undefined;
   #lines = 0;
-  readonly #more = new Map<RefusalReason, number>();
+  readonly #more = new Map<RefusalReason | RefusedConnection, number>();
 
   constructor(log: Log) {
     this.#log = log;
@@ -27,12 +30,24 @@ export class RefusalLog {
 
   /** @param fields more for the record. */
   refused(client: RefusedClient, fields: object = {}): void {
+    const { session, remote, refused } = client;
+    this.#tell(refused, { ...client, ...fields }, `session ${session} refused: ${remote}, ${refused}`);
+  }
+
+  /** A connection that has become no session. */
+  refusedConnection(refusal: Refusal): void {
+    const { reason } = refusal;
+    const remote = remoteOf(refusal);
+    const message = escapeText(refusal.message, 200);
+    this.#tell(reason, { remote, refused: reason, message }, `refused: ${remote}, ${reason}: ${message}`);
+  }
+
+  #tell(refused: RefusalReason | RefusedConnection, fields: object, words: string): void {
     // Nobody waits for it; what was counted is told at the latest when the process ends.
     this.#timer ??= setTimeout(() => this.flush(), WINDOW_MS).unref();
-    const { session, remote, refused } = client;
     if (this.#lines < LINES) {
       this.#lines++;
-      this.#log.info({ ...client, ...fields }, `session ${session} refused: ${remote}, ${refused}`);
+      this.#log.info(fields, words);
       return;
     }
     if (this.#more.size === 0) process.once('exit', this.#flushAtExit);

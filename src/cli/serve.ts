@@ -3,7 +3,8 @@ import { TelptyError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { StartedProgram } from '../shells/pty-shell.ts';
-import type { TcpListenOptions } from '../transport/tcp.ts';
+import type { ListenOptions } from '../transport/entrance.ts';
+import type { TlsOptions } from '../transport/tls-options.ts';
 import { refuseRootProgram, warnOfExposure } from './exposure.ts';
 import { formatAddress, formatDuration } from './format.ts';
 import { Life } from './life.ts';
@@ -25,7 +26,7 @@ interface Host extends ReloadTarget {
   /** What is counted, by every process; only with `--metrics`. */
   report(): Promise<readonly MetricsReport[]>;
   /** Listens, at any number of places. */
-  listen(where: TcpListenOptions): Promise<{ address: string; port: number }>;
+  listen(where: ListenOptions): Promise<{ address: string; port: number }>;
   /** Is done when all processes are there. */
   start(): Promise<void>;
   /** Stops listening, tells sessions, unless quietly, and waits for so many milliseconds at most until there are none. */
@@ -49,6 +50,7 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
   const found = prepare(settings, log);
   refuseRootProgram(settings.host, settings, found);
   const life = new Life();
+  const tls = await certificatesOf(settings, log);
   const host = settings.workers > 1 ? await workers(settings, found, log, write) : await alone(settings, found, log);
   const reloader = new Reloader(settings, read, host, log);
   const metrics = await openMetrics(settings, log, {
@@ -69,7 +71,7 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
       },
     });
   });
-  await listen(host, settings, found, log);
+  await listen(host, settings, found, tls, log);
   life.enter('serving');
   await end(host, life, await stop, reloader.settings, log);
   await metrics?.close();
@@ -106,6 +108,10 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
   server.on('shortage', isShort => {
     short = isShort;
   });
+  if (settings.tlsCert !== undefined) {
+    const { reloadableCertificates } = await import('./certificates.ts');
+    reloadables.add(reloadableCertificates(tls => server.setTls(tls), log));
+  }
   return {
     get unready() {
       return short ? 'out of descriptors' : undefined;
@@ -149,11 +155,24 @@ async function openMetrics(settings: ServeSettings, log: Log, watched: Watched):
   return endpoint;
 }
 
-async function listen(server: Host, settings: ServeSettings, found: Preparation, log: Log): Promise<void> {
-  const { host, port } = settings;
+/** Read before anything is started. Who does not ask for TLS does not load it. */
+async function certificatesOf(settings: ServeSettings, log: Log): Promise<TlsOptions | undefined> {
+  if (settings.tlsCert === undefined) return undefined;
+  const { readCertificates } = await import('./certificates.ts');
+  return { ...readCertificates(settings, log), auto: settings.tlsAuto };
+}
+
+async function listen(
+  server: Host,
+  settings: ServeSettings,
+  found: Preparation,
+  tls: TlsOptions | undefined,
+  log: Log,
+): Promise<void> {
+  const { host, port, proxyProtocol } = settings;
   let bound: { address: string; port: number };
   try {
-    bound = await server.listen({ host, port });
+    bound = await server.listen({ host, port, tls, proxyProtocol });
   } catch (error) {
     throw listenError(error, formatAddress(host, port), host);
   }
@@ -161,18 +180,29 @@ async function listen(server: Host, settings: ServeSettings, found: Preparation,
   warnOfExposure(host, settings, found, log);
   const { file } = found.program;
   const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
-  process.stdout.write(`listening telnet://${formatAddress(bound.address, bound.port)}\n`);
+  const scheme = tls === undefined ? 'telnet' : 'telnets';
+  process.stdout.write(`listening ${scheme}://${formatAddress(bound.address, bound.port)}\n`);
   log.info(
-    { program: file, ...bound, ...(workers ? { workers: settings.workers } : {}) },
-    `serving ${escapeText(file)}${workers}; connect with: ${connectHint(bound)}`,
+    {
+      program: file,
+      ...bound,
+      ...(workers ? { workers: settings.workers } : {}),
+      ...(tls ? { tls: spoken(tls) } : {}),
+    },
+    `serving ${escapeText(file)}${workers}; connect with: ${connectHint(bound, tls)}`,
   );
 }
 
 /** The command that reaches the listener; one on all addresses is reached by any, so by loopback too. */
-function connectHint({ address, port }: { address: string; port: number }): string {
+function connectHint({ address, port }: { address: string; port: number }, tls: TlsOptions | undefined): string {
   const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
-  return `telnet ${host} ${port}`;
+  const plain = `telnet ${host} ${port}`;
+  if (tls === undefined) return plain;
+  const secure = `telpty connect --tls ${host} ${port}`;
+  return tls.auto ? `${secure}, or without TLS: ${plain}` : secure;
 }
+
+const spoken = ({ auto }: TlsOptions) => (auto ? 'auto' : 'always');
 
 function listenError(error: unknown, endpoint: string, host: string): unknown {
   const { code } = error as NodeJS.ErrnoException;

@@ -5,6 +5,7 @@ import type { Session } from '../session/session.ts';
 import type { RejectedVariable } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { PtyShellOptions, StartedProgram } from '../shells/pty-shell.ts';
+import type { Refusal } from '../transport/gate.ts';
 import { describeRecord, dumpLines } from './describe.ts';
 import { formatBytes, formatDuration, remoteOf } from './format.ts';
 import type { Log } from './log.ts';
@@ -51,6 +52,11 @@ export class SessionLog {
       // Here is what people type, passwords included: at `trace` and nowhere else.
       ...(log.isLevelEnabled('trace') ? { bytes: this.#dump(session) } : {}),
     };
+  }
+
+  /** A connection has become no session. */
+  refused(refusal: Refusal): void {
+    this.#refusals.refusedConnection(refusal);
   }
 
   /** A session is over. */

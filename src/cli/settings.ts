@@ -56,6 +56,12 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
   if (name === undefined && !isLoopback(values.host)) {
     throw usage(`--host: ${values.host} is not loopback: name the PROGRAM to serve (only there it may be your shell)`);
   }
+  if ((values['tls-cert'] === undefined) !== (values['tls-key'] === undefined)) {
+    throw usage(values['tls-key'] === undefined ? '--tls-cert needs --tls-key' : '--tls-key needs --tls-cert');
+  }
+  for (const option of ['tls-client-ca', 'tls-auto'] as const) {
+    if (values[option] && values['tls-cert'] === undefined) throw usage(`--${option} needs --tls-cert and --tls-key`);
+  }
   const environment = sources.environment ?? process.env;
   const passed = values['pass-env'].flatMap(variable => {
     const value = environment[variable];

@@ -53,7 +53,12 @@ export function rate(value: string): number {
 
 /** `192.0.2.1,10.0.0.0/8`, or `@FILE`, the name of a file that has such entries in its lines. */
 export function addresses(value: string): readonly string[] {
-  if (value.startsWith('@') && value.length > 1) return [text(value)];
+  return value.startsWith('@') && value.length > 1 ? [text(value)] : ranges(value);
+}
+
+/** Addresses and CIDR ranges, with commas between them; or nothing. */
+export function ranges(value: string): readonly string[] {
+  if (value === '') return [];
   const entries = value.split(',').map(entry => entry.trim());
   for (const entry of entries) {
     try {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { TelptyError } from '../errors.ts';
 import type { Leader } from '../pty/orphans.ts';
 import type { Place, RefusalReason } from '../shells/places.ts';
+import type { Peer } from '../transport/tcp.ts';
 import type { Order, Report } from './messages.ts';
 import type { MetricsReport } from './metrics/report.ts';
 import type { ReloadableFacts } from './reload.ts';
@@ -26,6 +27,12 @@ interface Held {
   readonly place: Place;
   /** Once its program has started. */
   leader?: Leader;
+}
+
+/** A connection that nobody has read from, and whose it is. */
+export interface Client {
+  readonly socket: Socket;
+  readonly peer: Peer;
 }
 
 /** How a worker ended. */
@@ -56,13 +63,13 @@ export class WorkerProcess {
   /** Clients that it has been given to be told that they are refused. */
   readonly #refused = new Set<number>();
   /** Clients on their way, in order. */
-  readonly #underway = new Map<number, Socket>();
+  readonly #underway = new Map<number, Client>();
   /** For how many sessions it has descriptors. */
   #room = 0;
   /** Until when it takes nobody, by `performance.now()`. */
   #shortUntil = 0;
   /** Is told of a client for whom it had no descriptor after all, and who is the caller's again. */
-  onReturned: (socket: Socket) => void = socket => socket.destroy();
+  onReturned: (client: Client) => void = ({ socket }) => socket.destroy();
   /** What in it can take up new settings; known once it is ready. */
   reloadables: readonly ReloadableFacts[] = [];
   /** Settles the check of new settings that is under way. */
@@ -148,12 +155,13 @@ export class WorkerProcess {
   }
 
   /** Hands a client over. */
-  give(id: number, socket: Socket, verdict: Place | RefusalReason): void {
+  give(id: number, client: Client, verdict: Place | RefusalReason): void {
+    const { socket, peer } = client;
     const refused = typeof verdict === 'string';
     if (refused) this.#refused.add(id);
     else this.#sessions.set(id, { place: verdict });
-    this.#underway.set(id, socket);
-    this.#send({ type: 'client', id, ...(refused ? { refused: verdict } : {}) }, socket);
+    this.#underway.set(id, client);
+    this.#send({ type: 'client', id, peer, ...(refused ? { refused: verdict } : {}) }, socket);
   }
 
   /**
@@ -225,17 +233,17 @@ export class WorkerProcess {
   #arrived(wasTaken: boolean): void {
     const [first] = this.#underway;
     if (first === undefined) return;
-    const [id, socket] = first;
+    const [id, client] = first;
     this.#underway.delete(id);
     if (wasTaken) {
-      socket.destroy();
+      client.socket.destroy();
       return;
     }
     this.#isShort();
     this.#refused.delete(id);
     this.#sessions.get(id)?.place.leave();
     this.#sessions.delete(id);
-    this.onReturned(socket);
+    this.onReturned(client);
   }
 
   #note(report: Report & { type: 'started' | 'left' }): void {
@@ -255,14 +263,14 @@ export class WorkerProcess {
 
   /** One whose socket was closed before it was sent has not come with one, so that there is no answer to it. */
   #leftUnderway(id: number): void {
-    this.#underway.get(id)?.destroy();
+    this.#underway.get(id)?.socket.destroy();
     this.#underway.delete(id);
   }
 
   #end(how: string): WorkerEnd {
     this.serving = false;
     this.#satisfy();
-    for (const socket of this.#underway.values()) socket.destroy();
+    for (const { socket } of this.#underway.values()) socket.destroy();
     this.#underway.clear();
     const lost = [...this.#sessions.keys()];
     const leaders = [...this.#sessions.values()].flatMap(({ leader }) => leader ?? []);

@@ -12,8 +12,7 @@ import { escapeText } from '../shells/escape.ts';
 import type { Admission, Applicant, Place, RefusalReason } from '../shells/places.ts';
 import type { StartedProgram } from '../shells/pty-shell.ts';
 import { sessionsThatFit } from '../transport/descriptors.ts';
-import { adoptTcp } from '../transport/tcp.ts';
-import type { Transport } from '../transport/transport.ts';
+import { Entrance } from '../transport/entrance.ts';
 import { announceDrain } from './farewell.ts';
 import { createHost, endHost } from './host.ts';
 import { createLog } from './log.ts';
@@ -45,7 +44,9 @@ class Places implements Admission {
 
 const places = new Places();
 const reloadables = new Reloadables();
-let host: { server: Server; settings: ServeSettings; metrics: ServerMetrics | undefined } | undefined;
+let host:
+  | { server: Server; settings: ServeSettings; metrics: ServerMetrics | undefined; entrance: Entrance }
+  | undefined;
 /** Puts in place what was checked last. */
 let apply: (() => void) | undefined;
 
@@ -78,7 +79,7 @@ function obey(order: Order, handle: SendHandle): void {
   }
 }
 
-async function begin({ settings, found }: Order & { type: 'begin' }): Promise<void> {
+async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promise<void> {
   try {
     // The primary has the last word on how a line looks.
     const log = createLog({ level: settings.logLevel, format: 'json' });
@@ -97,7 +98,12 @@ async function begin({ settings, found }: Order & { type: 'begin' }): Promise<vo
     });
     // Loaded only where it is wanted.
     if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
-    host = { server, settings, metrics };
+    const entrance = await Entrance.open({ tls });
+    if (entrance.tls !== undefined) {
+      const { reloadableCertificates } = await import('./certificates.ts');
+      reloadables.add(reloadableCertificates(certificates => entrance.tls?.set(certificates)));
+    }
+    host = { server, settings, metrics, entrance };
     report({ type: 'ready', room: sessionsThatFit(), reloadables: reloadables.facts });
   } catch (error) {
     if (!(error instanceof TelptyError)) throw error;
@@ -105,23 +111,25 @@ async function begin({ settings, found }: Order & { type: 'begin' }): Promise<vo
   }
 }
 
-function serve({ id, refused }: Order & { type: 'client' }, handle: SendHandle): void {
+function serve({ id, peer, refused }: Order & { type: 'client' }, handle: SendHandle): void {
   places.decided(id, refused);
   if (host === undefined || !(handle instanceof Socket)) {
     // A client may have gone on its way here.
     places.leave(id);
     return;
   }
-  const { remoteAddress, remotePort } = handle;
-  let transport: Transport;
-  try {
-    transport = adoptTcp(handle);
-  } catch (error) {
-    places.leave(id);
-    host.server.emit('error', error as Error);
-    return;
-  }
-  host.server.handle(transport, { id, remoteAddress, remotePort });
+  const { server, entrance } = host;
+  entrance.receive(handle, peer, {
+    passed: ({ transport }) => void server.handle(transport, { id, ...peer }),
+    refused(refusal) {
+      places.leave(id);
+      server.emit('refused', refusal);
+    },
+    failed(error) {
+      places.leave(id);
+      server.emit('error', error);
+    },
+  });
 }
 
 async function reload(settings: ServeSettings): Promise<void> {
@@ -135,6 +143,7 @@ async function reload(settings: ServeSettings): Promise<void> {
 }
 
 async function end(status: number): Promise<void> {
+  host?.entrance.close();
   if (host !== undefined) await endHost(host.server, host.settings);
   process.exit(status);
 }

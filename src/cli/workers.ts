@@ -14,7 +14,11 @@ import { killOrphans, type Leader } from '../pty/orphans.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Applicant, Place, Places, RefusalReason } from '../shells/places.ts';
 import { Closed, continueAccepting, stopAccepting } from '../transport/accepting.ts';
-import { listenForOthers, type TcpListenOptions } from '../transport/tcp.ts';
+import { AddressList } from '../transport/address-list.ts';
+import type { ListenOptions } from '../transport/entrance.ts';
+import { ProxyGate } from '../transport/proxy-gate.ts';
+import { listenTcp, type Peer, peerOf } from '../transport/tcp.ts';
+import type { TlsOptions } from '../transport/tls-options.ts';
 import { remoteOf } from './format.ts';
 import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
@@ -25,7 +29,7 @@ import { RefusalLog } from './refusal-log.ts';
 import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 import { ShortageLog } from './shortage.ts';
-import { type WorkerEnd, WorkerProcess } from './worker-process.ts';
+import { type Client, type WorkerEnd, WorkerProcess } from './worker-process.ts';
 
 /** How long before a worker that ended is replaced, in milliseconds: at first, and at most. It doubles each time. */
 const firstPause = 100;
@@ -65,13 +69,15 @@ export class WorkerPool {
   readonly #metrics: WorkerMetrics | undefined;
   readonly #slots: Slot[] = [];
   /** Clients without a worker yet, the first in front. */
-  #waiting: Socket[] = [];
+  #waiting: Client[] = [];
   #looking = false;
   readonly #listeners: Server[] = [];
   /** Whether no worker has descriptors for one more. */
   #isFull = false;
   #again: NodeJS.Timeout | undefined;
   readonly #shortage: ShortageLog;
+  #proxies: ProxyGate | undefined;
+  #tls: TlsOptions | undefined;
   #nextId = 1;
   /** The last who was looked at. */
   #admitted = 0;
@@ -126,8 +132,10 @@ export class WorkerPool {
    *
    * @throws (rejects) the system's own error where it cannot listen.
    */
-  async listen(where: TcpListenOptions): Promise<{ address: string; port: number }> {
-    const listener = await listenForOthers(
+  async listen({ tls, proxyProtocol = [], ...where }: ListenOptions): Promise<{ address: string; port: number }> {
+    if (proxyProtocol.length > 0) this.#proxies ??= new ProxyGate(AddressList.parse(proxyProtocol));
+    if (tls !== undefined && this.#tls === undefined) await this.#useTls(tls);
+    const listener = await listenTcp(
       where,
       socket => this.#came(socket),
       isShort => this.#shortage.told(isShort),
@@ -147,6 +155,16 @@ export class WorkerPool {
     this.#theirs = this.#slots[0]!.worker.reloadables;
     for (const slot of this.#slots) this.#watch(slot);
     this.#serve();
+  }
+
+  /** The workers speak it; a worker that replaces another begins with what was in effect last. */
+  async #useTls(tls: TlsOptions): Promise<void> {
+    const { reloadableCertificates } = await import('./certificates.ts');
+    this.#tls = tls;
+    const put = (certificates: TlsOptions) => {
+      this.#tls = { ...tls, ...certificates };
+    };
+    this.#reloadables.add(reloadableCertificates(put, this.#log));
   }
 
   /** Has all processes check new settings, and then, if none has anything against them, put them in place. */
@@ -214,7 +232,8 @@ export class WorkerPool {
   #stopListening(): void {
     this.#closing = true;
     for (const listener of this.#listeners.splice(0)) listener.close();
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    this.#proxies?.close();
+    for (const { socket } of this.#waiting.splice(0)) socket.destroy();
   }
 
   #close(): void {
@@ -235,7 +254,7 @@ export class WorkerPool {
   }
 
   #fork(): WorkerProcess {
-    const work = { type: 'begin', settings: this.#settings, found: this.#found } as const;
+    const work = { type: 'begin', settings: this.#settings, found: this.#found, tls: this.#tls } as const;
     const worker = new WorkerProcess(
       work,
       line => {
@@ -245,10 +264,10 @@ export class WorkerPool {
       },
       () => this.#left(),
     );
-    worker.onReturned = socket => {
-      if (this.#closing) socket.destroy();
+    worker.onReturned = client => {
+      if (this.#closing) client.socket.destroy();
       else {
-        this.#waiting.unshift(socket);
+        this.#waiting.unshift(client);
         this.#serve();
       }
     };
@@ -326,9 +345,24 @@ export class WorkerPool {
   #came(socket: Socket): void {
     // Nobody reads it here, but a write of its handle may fail.
     socket.on('error', () => {});
+    if (this.#proxies === undefined) this.#await(socket, peerOf(socket));
+    else {
+      this.#proxies.enter(socket, {
+        passed: peer => this.#await(socket, peer),
+        refused: refusal => {
+          this.#refusals.refusedConnection(refusal);
+          this.#metrics?.refused(refusal.reason);
+        },
+        failed: error => this.#log.error(`listener: ${escapeText(error.message, 200)}`),
+      });
+    }
+  }
+
+  /** Until there is a worker. */
+  #await(socket: Socket, peer: Peer): void {
     if (this.#closing || this.#waiting.length >= mostWaiting) socket.destroy();
     else {
-      this.#waiting.push(socket);
+      this.#waiting.push({ socket, peer });
       if (this.#waiting.length === 1) this.#serve();
     }
   }
@@ -340,21 +374,21 @@ export class WorkerPool {
    * in a message behind its next connection. After the round everything that was sent before has been read.
    */
   #serve(sure = false): void {
-    for (let socket = this.#waiting[0]; socket !== undefined; socket = this.#waiting[0]) {
+    for (let client = this.#waiting[0]; client !== undefined; client = this.#waiting[0]) {
       const worker = this.#leastLoaded();
       if (worker === undefined) {
         this.#wait();
         return;
       }
-      const verdict = this.#admit({ id: this.#nextId, remoteAddress: socket.remoteAddress });
+      const verdict = this.#admit({ id: this.#nextId, remoteAddress: client.peer.remoteAddress });
       if (typeof verdict === 'string' && !sure && isCounted(verdict)) {
         this.#lookAgain();
         return;
       }
       this.#waiting.shift();
       const id = this.#nextId++;
-      if (typeof verdict === 'string' && this.#refused >= mostRefused) this.#dismiss(id, socket, verdict);
-      else worker.give(id, socket, verdict);
+      if (typeof verdict === 'string' && this.#refused >= mostRefused) this.#dismiss(id, client, verdict);
+      else worker.give(id, client, verdict);
     }
     this.#waitNoMore();
   }
@@ -387,8 +421,8 @@ export class WorkerPool {
   }
 
   /** Closes a connection without a word. */
-  #dismiss(session: number, socket: Socket, refused: RefusalReason): void {
-    this.#refusals.refused({ session, remote: remoteOf(socket), refused });
+  #dismiss(session: number, { socket, peer }: Client, refused: RefusalReason): void {
+    this.#refusals.refused({ session, remote: remoteOf(peer), refused });
     this.#metrics?.refused(refused);
     socket.destroy();
   }

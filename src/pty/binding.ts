@@ -69,6 +69,11 @@ export interface NativeConnection {
   readonly nativeConnection: unique symbol;
 }
 
+/** A look at what a connection begins with, as the addon knows it. Opaque. */
+export interface NativePeek {
+  readonly nativePeek: unique symbol;
+}
+
 /** What the addon calls about connections; the first argument is the owner given to `connOpen`. */
 export interface ConnectionCallbacks<Owner> {
   /**
@@ -221,6 +226,19 @@ export interface Addon {
   connPassed(connection: NativeConnection, result: Float64Array): void;
   connDescriptor(connection: NativeConnection): number;
 
+  /** Once a thread: what to call, and where to put what is seen. */
+  peekSetup<Owner>(peeked: (owner: Owner, result: number) => void, buffer: Buffer): void;
+  /**
+   * Looks at what arrives on a socket, by a copy of its descriptor, without reading it. `peeked` is called once: with how many
+   * bytes are to be seen, 0 at their end, or a negative error number. Or it returns one.
+   */
+  peekOpen(owner: object, fd: number): NativePeek | number;
+  /** `peeked` is called once more: when there are more bytes than `seen`; with no more if there will be none. */
+  peekMore(peek: NativePeek, seen: number): number;
+  /** Reads bytes that were seen. Returns how many. */
+  peekTake(peek: NativePeek, count: number): number;
+  peekClose(peek: NativePeek): void;
+
   lookupUser(name: string | number): User | number;
   localeAvailable(name: string): boolean;
   setOobInline(fd: number): number;
@@ -249,13 +267,14 @@ export interface Addon {
    */
   measureDelays(bounds: Float64Array, counts: Float64Array): void;
   /**
-   * How many terminals, connections, programs and unfinished starts this thread holds, how many terminals are read in bulk,
+   * How many terminals, connections, looks at first bytes, programs and unfinished starts this thread holds, how many terminals are read in bulk,
    * and how many bytes `write` kept for all of them.
    */
   counts(): {
     terminals: number;
     children: number;
     connections: number;
+    peeks: number;
     lanes: number;
     starting: number;
     unwritten: number;

@@ -6,7 +6,11 @@ import { check, checkFunction, checkKeys, LONGEST_TIMER } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import type { Compatibility, OptionDefinition, TelnetConfig } from '../protocol/index.ts';
 import { Session } from '../session/session.ts';
-import { listenTcp, type TcpListenOptions } from '../transport/tcp.ts';
+import { type Arrival, Entrance, type ListenOptions } from '../transport/entrance.ts';
+import { foreignProtocol } from '../transport/foreign-protocol.ts';
+import type { GateUser, Refusal } from '../transport/gate.ts';
+import { listenTcp } from '../transport/tcp.ts';
+import type { TlsOptions } from '../transport/tls-options.ts';
 import type { Transport } from '../transport/transport.ts';
 import {
   charsetOption,
@@ -26,6 +30,8 @@ const CUT_MS = 1_000;
 /** How long a peer that is owed output may take none of it before it is given up, in milliseconds. */
 const STALL_MS = 30_000;
 
+const LISTEN_OPTIONS = ['host', 'port', 'backlog', 'reusePort', 'fd', 'tls', 'proxyProtocol'];
+
 /**
  * What a session is given: a function that talks to it. When it returns, or its promise settles, everything written is
  * delivered and the connection closes. A feature is a function around a shell.
@@ -34,7 +40,10 @@ export type Shell<T = unknown> = (session: Session) => T | Promise<T>;
 
 /** How a session ended. */
 export type SessionOutcome =
-  /** The shell settled; `result` is what it gave. */
+  /**
+   * The shell settled; `result` is what it gave. Where the client turned out to speak another protocol than Telnet, it is
+   * `{ refused: 'http' }` or the like, whatever the shell gave.
+   */
   | { readonly result: unknown; readonly error?: undefined }
   /** The shell threw or rejected. */
   | { readonly error: unknown; readonly result?: undefined };
@@ -78,6 +87,11 @@ export interface ServerEvents {
   /** A session is over, its connection closed. */
   sessionEnd: [session: Session, outcome: SessionOutcome];
   /**
+   * A connection has come to a listener and has become no session: the TLS handshake or PROXY header was wrong, late or
+   * missing, or HTTP or the like was spoken where that could be seen at once. (Seen later, it is the outcome of the session.)
+   */
+  refused: [refusal: Refusal];
+  /**
    * A listener has stopped accepting, since there are hardly any descriptors left (true), or goes on (false). Who connects
    * in between waits in the system's queue. Linux only.
    */
@@ -96,6 +110,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #encoding: string;
   readonly #sessions = new Set<Session>();
   readonly #listeners = new Set<TcpServer>();
+  readonly #entrances = new Set<Entrance>();
   #nextId = 1;
   /** Whether it may listen, and not been told to stop. */
   #listening = true;
@@ -132,25 +147,44 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   /**
-   * Listens for plain TCP connections.
+   * Listens for TCP connections: plain ones, or TLS.
    *
-   * @param options where; a number is the port, on loopback.
+   * @param options where, and how; a number is the port, on loopback.
    * @returns the address and port in use (the port that was picked, if 0 was asked for).
-   * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link drain} or {@link shutdown}.
+   * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link drain} or {@link shutdown};
+   *   `ERR_INVALID_ARGUMENT`, also for certificates and keys that cannot be used.
    */
-  async listen(options: TcpListenOptions | number): Promise<{ address: string; port: number }> {
+  async listen(options: ListenOptions | number): Promise<{ address: string; port: number }> {
     if (!this.#listening) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
     const where = typeof options === 'number' ? { port: options } : options;
-    checkKeys('the options of listen', where, ['host', 'port', 'backlog', 'reusePort', 'fd']);
+    checkKeys('the options of listen', where, LISTEN_OPTIONS);
+    const entrance = await Entrance.open(where);
+    const user: GateUser<Arrival> = {
+      passed: ({ transport, peer }) => void this.handle(transport, peer),
+      refused: refusal => this.emit('refused', refusal),
+      // The connection is dropped, and loudly.
+      failed: error => this.emit('error', error),
+    };
     const listener = await listenTcp(
       where,
-      (transport, peer) => void this.handle(transport, peer),
+      socket => entrance.enter(socket, user),
       isShort => this.emit('shortage', isShort),
     );
     listener.on('error', error => this.emit('error', error));
     this.#listeners.add(listener);
+    this.#entrances.add(entrance);
     const { address, port } = listener.address() as AddressInfo;
     return { address, port };
+  }
+
+  /**
+   * Changes the certificates of all listeners that speak TLS, for those who connect from now on. Nobody else notices.
+   *
+   * @param tls as for {@link listen}; `auto` is left as it is.
+   * @throws `ERR_INVALID_ARGUMENT` for certificates and keys that cannot be used; nothing has changed then.
+   */
+  setTls(tls: TlsOptions): void {
+    for (const entrance of this.#entrances) entrance.tls?.set(tls);
   }
 
   /**
@@ -162,7 +196,10 @@ export class Server extends EventEmitter<ServerEvents> {
     const compressed = encrypted ? undefined : this.#compressed;
     const { id = this.#nextId++, remoteAddress, remotePort } = info;
     const telnet = compressed ?? this.#telnet;
-    const session = new Session(transport, { id, telnet, encoding: this.#encoding, remoteAddress, remotePort });
+    const session = new Session(transport, {
+      ...{ id, telnet, encoding: this.#encoding, remoteAddress, remotePort },
+      recognize: foreignProtocol,
+    });
     this.#sessions.add(session);
     // A broken connection ends in 'close' like every other; how the shell fared is told by 'sessionEnd'.
     session.on('error', ignore);
@@ -193,6 +230,8 @@ export class Server extends EventEmitter<ServerEvents> {
     if (drain > 0) await this.drain({ timeout: drain });
     this.#stopListening();
     this.#closing = true;
+    for (const entrance of this.#entrances) entrance.close();
+    this.#entrances.clear();
     const emptied = this.#emptied(timeout);
     for (const session of [...this.#sessions]) {
       // One that only waits for the peer to close its side has nothing more to say.
@@ -250,7 +289,8 @@ export class Server extends EventEmitter<ServerEvents> {
   async #end(session: Session, outcome: SessionOutcome): Promise<void> {
     await close(session, () => (this.#closing ? SHUTDOWN_CLOSE_MS : CLOSE_MS));
     this.#sessions.delete(session);
-    this.emit('sessionEnd', session, outcome);
+    const { foreign } = session;
+    this.emit('sessionEnd', session, foreign === undefined ? outcome : { result: { refused: foreign } });
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Command, type SendKind, Telnet, type TelnetEvent } from '../protocol/index.ts';
 import type { Pty } from '../pty/index.ts';
+import type { ForeignProtocol } from '../transport/foreign-protocol.ts';
 import { Input } from '../transport/input.ts';
 import { Hold, Intake } from '../transport/intake.ts';
 import { Outlet } from '../transport/outlet.ts';
@@ -33,6 +34,8 @@ export abstract class TelnetStream extends EventDuplex {
   readonly startedAt = Date.now();
   /** Whether the client has closed its sending half, though input from before may still be unread. */
   inputFinished = false;
+  /** What the client turned out to speak in place of Telnet. The session has ended at that. */
+  foreign: ForeignProtocol | undefined;
 
   readonly #transport: Transport;
   /** Times of the monotonic clock, which no change of the date disturbs. */
@@ -41,6 +44,7 @@ export abstract class TelnetStream extends EventDuplex {
   #delivered: number | undefined;
   #trace: SessionTrace | undefined;
   #taps: SessionTap[] = [];
+  readonly #recognize: SessionOptions['recognize'];
   readonly #intake: Intake;
   readonly #outlet: Outlet;
   readonly #input: Input;
@@ -54,10 +58,11 @@ export abstract class TelnetStream extends EventDuplex {
   /** Of what the stream holds behind that, in bytes: what was dropped. */
   #dropped = 0;
 
-  constructor(transport: Duplex | Transport, options: Pick<SessionOptions, 'telnet'>) {
+  constructor(transport: Duplex | Transport, options: Pick<SessionOptions, 'telnet' | 'recognize'>) {
     // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
     // What waits for the reader waits in #input, not here.
     super({ readableHighWaterMark: 1, writableHighWaterMark: OUTPUT_AHEAD, allowHalfOpen: true });
+    this.#recognize = options.recognize;
     this.isClient = options.telnet.carriageReturn === 'text';
     const wire = new Wire(this);
     // (Not by instanceof: there are streams of other makes.)
@@ -276,6 +281,15 @@ export abstract class TelnetStream extends EventDuplex {
     this.#outlet.stop();
     this.#intake.stop();
     callback(error);
+  }
+
+  /** @internal Whether these, the first bytes that were read, are not Telnet. Who has typed something already is believed. */
+  isForeign(first: Buffer): boolean {
+    if (this.#recognize === undefined || this.#transport.passed().toTerminal > 0) return false;
+    this.foreign = this.#recognize(first);
+    if (this.foreign === undefined) return false;
+    this.destroy();
+    return true;
   }
 
   /** @internal The transport's bytes. */

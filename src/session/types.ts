@@ -1,5 +1,6 @@
 /** What a session is made of, tells, and can be given. */
 import type { TelnetConfig, TraceRecord } from '../protocol/index.ts';
+import type { ForeignProtocol } from '../transport/foreign-protocol.ts';
 import type { InputConsumer } from '../transport/input.ts';
 
 /** An observer of the bytes of a session, after Telnet was taken off. What it is given is borrowed: copy it to keep it. */
@@ -29,6 +30,11 @@ export interface SessionOptions {
   readonly remotePort?: number | undefined;
   /** The character set of text where none is negotiated; default UTF-8. */
   readonly encoding?: string | undefined;
+  /**
+   * Is shown the first bytes of the other end, which are lent; when it knows the protocol for another than Telnet, the
+   * session ends at once.
+   */
+  readonly recognize?: ((first: Uint8Array) => ForeignProtocol | undefined) | undefined;
 }
 
 /** What a log may see of a session; see `Session.trace`. */

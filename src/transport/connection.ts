@@ -1,6 +1,7 @@
 import type { SendKind } from '../protocol/index.ts';
-import { addon, type NativeConnection, peerState, systemError } from '../pty/binding.ts';
+import { addon, type NativeConnection, peerState } from '../pty/binding.ts';
 import type { Pty } from '../pty/index.ts';
+import { systemFailure } from './handle.ts';
 import type { Passed, Transport, TransportUser } from './transport.ts';
 import { UnsentQueue } from './unsent-queue.ts';
 
@@ -45,7 +46,7 @@ export class Connection implements Transport {
   constructor(fd: number) {
     setup();
     const native = addon().connOpen(this, fd);
-    if (typeof native === 'number') throw ioError('dup', native);
+    if (typeof native === 'number') throw systemFailure('dup', native);
     this.#native = native;
   }
 
@@ -160,7 +161,7 @@ export class Connection implements Transport {
   }
 
   #fail(action: string, result: number): void {
-    this.destroy(ioError(action, result));
+    this.destroy(systemFailure(action, result));
   }
 
   #input(result: number, stale: boolean): void {
@@ -229,10 +230,4 @@ function look(): void {
 function stopLooking(): void {
   clearInterval(looking);
   looking = undefined;
-}
-
-/** As Node's own sockets report it. */
-function ioError(action: string, result: number): Error {
-  const { name, text } = systemError(-result);
-  return Object.assign(new Error(`${action} ${name}: ${text}`), { code: name, errno: result, syscall: action });
 }

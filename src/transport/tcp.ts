@@ -2,10 +2,12 @@ import { lookup } from 'node:dns/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { check, checkWhole } from '../check.ts';
 import { TelptyError } from '../errors.ts';
-import { bindShared, isAvailable, limitUnsent, setOobInline, systemError } from '../pty/binding.ts';
+import { bindShared, isAvailable, limitUnsent, setOobInline } from '../pty/binding.ts';
 import { ShortageGuard } from './accepting.ts';
+import { normalAddress } from './address-list.ts';
 import { Connection } from './connection.ts';
 import { isShortage } from './descriptors.ts';
+import { descriptor, systemFailure } from './handle.ts';
 import { StreamTransport, type Transport } from './transport.ts';
 
 /** How long a connection may be silent before the kernel asks whether the peer still lives, in milliseconds. */
@@ -40,34 +42,9 @@ export interface Peer {
   readonly remotePort: number | undefined;
 }
 
-/**
- * Accepts TCP connections made fit for Telnet: no Nagle delay (a keystroke's echo must leave at once), keep-alive, the
- * two directions close separately, and urgent data in line.
- *
- * @param onShortage is told when nobody is accepted any more for want of descriptors (true), and when that is over (false).
- * @throws (rejects) the system's own error, e.g. `EADDRINUSE`.
- */
-export function listenTcp(
-  options: TcpListenOptions,
-  onConnection: (transport: Transport, peer: Peer) => void,
-  onShortage?: (isShort: boolean) => void,
-): Promise<Server> {
-  return listenForOthers(
-    options,
-    function accepted(this: Server, socket) {
-      const { remoteAddress, remotePort } = socket;
-      let transport: Transport;
-      try {
-        transport = adoptTcp(socket);
-      } catch (error) {
-        // The connection is dropped, and loudly.
-        this.emit('error', error);
-        return;
-      }
-      onConnection(transport, { remoteAddress, remotePort });
-    },
-    onShortage,
-  );
+/** Whose connection a socket is: the address as it is compared and logged. */
+export function peerOf({ remoteAddress, remotePort }: Socket): Peer {
+  return { remoteAddress: remoteAddress === undefined ? undefined : normalAddress(remoteAddress), remotePort };
 }
 
 /**
@@ -82,8 +59,15 @@ export function adoptTcp(socket: Socket): Transport {
   return takeOver(socket);
 }
 
-/** As {@link listenTcp}, for connections that are handed to another process, which takes them up by {@link adoptTcp}. */
-export async function listenForOthers(
+/**
+ * Accepts TCP connections made fit for Telnet: no Nagle delay (a keystroke's echo must leave at once), keep-alive, the
+ * two directions close separately, and urgent data in line. Nothing is read of them: {@link adoptTcp} makes a transport of one,
+ * here or in another process.
+ *
+ * @param onShortage is told when nobody is accepted any more for want of descriptors (true), and when that is over (false).
+ * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; TelptyError `ERR_INVALID_ARGUMENT`.
+ */
+export async function listenTcp(
   options: TcpListenOptions,
   onConnection: (this: Server, socket: Socket) => void,
   onShortage?: (isShort: boolean) => void,
@@ -145,9 +129,7 @@ async function placeOf(options: TcpListenOptions): Promise<{ host: string; port:
   const { address } = await lookup(host);
   const bound = bindShared(address, port!);
   if (bound >= 0) return { fd: bound };
-  const { name, text } = systemError(-bound);
-  const message = `bind ${name}: ${text} ${address}:${port}`;
-  throw Object.assign(new Error(message), { code: name, errno: bound, syscall: 'bind', address, port });
+  throw Object.assign(systemFailure('bind', bound), { address, port });
 }
 
 /**
@@ -179,10 +161,4 @@ function takeOver(socket: Socket): Transport {
 function keepUrgentDataInLine(endpoint: Server | Socket): void {
   const fd = descriptor(endpoint);
   if (fd !== undefined) setOobInline(fd);
-}
-
-/** Node has no public name for a socket's descriptor. */
-function descriptor(endpoint: Server | Socket): number | undefined {
-  const fd = (endpoint as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
-  return fd !== undefined && fd >= 0 ? fd : undefined;
 }

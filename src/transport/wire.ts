@@ -8,6 +8,7 @@ export interface WireEnd {
   transmit(bytes: Uint8Array, kind: SendKind): void;
   deliver(view: Uint8Array): void;
   report(event: TelnetEvent): void;
+  isForeign(first: Buffer): boolean;
   receive(bytes: Buffer, stale: boolean): void;
   urgent(): void;
   exhaust(): void;
@@ -43,6 +44,7 @@ export class Wire implements TelnetHandlers, TransportUser, Reader {
   }
 
   arrived(bytes: Buffer, stale?: boolean): void {
+    if (this.intake.received === 0 && this.#session.isForeign(bytes)) return;
     this.intake.arrived(bytes, stale);
   }
 

@@ -145,6 +145,15 @@ test('the tables of options have all that createServer(), connect() and the guar
   assert.deepEqual(namesIn('option of `connect()`'), [...connecting, ...waiting].sort());
 });
 
+test('the table of options of listen() has all, and that of its events', () => {
+  const listening = ['src/transport/tcp.ts', 'src/transport/entrance.ts'] as const;
+  const known = [...membersOf(listening[0], 'TcpListenOptions'), ...membersOf(listening[1], 'ListenOptions')];
+  const rows = table(text, 'option of `listen()`').map(([cell = '']) => cell.replaceAll('`', ''));
+  assert.deepEqual(rows.sort(), known.sort());
+  const events = table(text, 'server event').map(([cell = '']) => cell.replaceAll("'", ''));
+  assert.deepEqual(events.sort(), membersOf('src/server/server.ts', 'ServerEvents'));
+});
+
 test("the table of events has all that are a session's own", () => {
   const streams = new Set(['data', 'end', 'close']);
   assert.deepEqual(

@@ -53,6 +53,7 @@ export class ServerMetrics {
     new KeyDelay(this.#registry);
     for (const outcome of OUTCOMES) this.#ended.inc({ outcome }, 0);
     server.on('session', () => this.#connections.inc());
+    server.on('refused', ({ reason }) => this.#refused.count(reason));
     server.on('sessionEnd', (session, outcome) => this.#over(session, outcome));
   }
 

@@ -1,6 +1,7 @@
 /** `--metrics` with `--workers`: the primary asks all workers, and adds up what they tell. */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { RefusalReason } from '../../shells/places.ts';
+import type { RefusedConnection } from '../../transport/gate.ts';
 import type { WorkerEnd, WorkerProcess } from '../worker-process.ts';
 import { ProcessMetrics } from './process.ts';
 import { refusals } from './reasons.ts';
@@ -51,7 +52,7 @@ export class WorkerMetrics {
   }
 
   /** A client was turned away here, and no worker knows of it. */
-  refused(reason: RefusalReason): void {
+  refused(reason: RefusalReason | RefusedConnection): void {
     this.#refused.count(reason);
   }
 

@@ -1,10 +1,33 @@
 /** Where and how clients are listened for. */
-import type { OptionTable } from '../options.ts';
+import { flag, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
 export const listenOptions = {
   host: { argument: 'ADDR', parse: values.host, default: '127.0.0.1', help: 'the address to listen on' },
   port: { argument: 'N', parse: values.port, default: '6023', help: 'the port to listen on; 0 picks a free one' },
+  'tls-cert': {
+    argument: 'FILE',
+    parse: values.text,
+    help: 'speak TLS, with this certificate (PEM, those between it and a root behind it); read anew at SIGHUP',
+  },
+  'tls-key': {
+    argument: 'FILE',
+    parse: values.text,
+    help: "the certificate's private key (PEM, no passphrase); likewise",
+  },
+  'tls-client-ca': {
+    argument: 'FILE',
+    parse: values.text,
+    help: 'clients need a certificate that one of these (PEM) has signed; likewise',
+  },
+  'tls-auto': { ...flag, help: 'accept clients with and without TLS on the same port' },
+  'proxy-protocol': {
+    argument: 'CIDR,...',
+    parse: values.ranges,
+    default: '',
+    defaultWords: 'none',
+    help: 'these proxies must send a PROXY header (v1 or v2), and its address is the client; nobody else may',
+  },
   workers: {
     argument: 'N|auto',
     parse: values.workers,

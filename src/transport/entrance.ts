@@ -1,0 +1,80 @@
+/** The way of a connection from a listener to a transport. */
+import type { Socket } from 'node:net';
+import { check } from '../check.ts';
+import { AddressList } from './address-list.ts';
+import type { GateUser } from './gate.ts';
+import { ProxyGate } from './proxy-gate.ts';
+import { adoptTcp, type Peer, peerOf, type TcpListenOptions } from './tcp.ts';
+import type { TlsGate } from './tls-gate.ts';
+import type { TlsOptions } from './tls-options.ts';
+import type { Transport } from './transport.ts';
+
+/** Where to listen, and how those who come are received. */
+export interface ListenOptions extends TcpListenOptions {
+  /** Speak TLS. */
+  readonly tls?: TlsOptions | undefined;
+  /**
+   * Addresses and CIDR ranges of proxies: they must send a PROXY header (version 1 or 2) in front of everything else, TLS
+   * included, and the address in it is the client's. Nobody else may.
+   */
+  readonly proxyProtocol?: readonly string[] | undefined;
+}
+
+/** What has come through. */
+export interface Arrival {
+  readonly transport: Transport;
+  readonly peer: Peer;
+}
+
+/** What stands before one listener: nothing, or a gate for PROXY headers, and behind it one for TLS. */
+export class Entrance {
+  readonly tls: TlsGate | undefined;
+  readonly #proxies: ProxyGate | undefined;
+
+  private constructor(proxies: ProxyGate | undefined, tls: TlsGate | undefined) {
+    this.#proxies = proxies;
+    this.tls = tls;
+  }
+
+  /** @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` for what needs the addon where there is none. */
+  static async open({ tls, proxyProtocol }: ListenOptions): Promise<Entrance> {
+    check(proxyProtocol === undefined || Array.isArray(proxyProtocol), 'proxyProtocol must be an array of addresses');
+    const proxies = proxyProtocol?.length ? new ProxyGate(AddressList.parse(proxyProtocol)) : undefined;
+    // Loaded by those who want it: Node's TLS and OpenSSL are more than the rest of a server.
+    const gate = tls && new (await import('./tls-gate.ts')).TlsGate(tls);
+    return new Entrance(proxies, gate);
+  }
+
+  /** Takes a connection that was accepted. */
+  enter(socket: Socket, user: GateUser<Arrival>): void {
+    if (this.#proxies === undefined) this.receive(socket, peerOf(socket), user);
+    else this.#proxies.enter(socket, { ...outcomes(user), passed: peer => this.receive(socket, peer, user) });
+  }
+
+  /** Closes the connections that have not come through. */
+  close(): void {
+    this.#proxies?.close();
+    this.tls?.close();
+  }
+
+  /** Takes a connection whose peer is known, as one that comes from another process. */
+  receive(socket: Socket, peer: Peer, user: GateUser<Arrival>): void {
+    if (this.tls !== undefined) {
+      this.tls.enter(socket, peer, { ...outcomes(user), passed: transport => user.passed({ transport, peer }) });
+      return;
+    }
+    let transport: Transport;
+    try {
+      transport = adoptTcp(socket);
+    } catch (error) {
+      user.failed(error as Error);
+      return;
+    }
+    user.passed({ transport, peer });
+  }
+}
+
+/** What a gate in between does not concern itself with. */
+function outcomes(user: GateUser<Arrival>): Pick<GateUser<never>, 'refused' | 'failed'> {
+  return { refused: refusal => user.refused(refusal), failed: error => user.failed(error) };
+}
