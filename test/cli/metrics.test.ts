@@ -91,6 +91,22 @@ describe('--metrics', LIMIT, () => {
     await untilCounted(server, { ...failed, telpty_sessions: 0 });
   });
 
+  for (const workers of ['1', '2'])
+    it(`counts and logs who became no session, by address and reason (workers: ${workers})`, async () => {
+      const args = ['--metrics', '0', '--proxy-protocol', '127.0.0.1/32', '--log-format', 'json', '--workers', workers];
+      await using server = await startServer(args, { program: ['/bin/cat'] });
+      const port = server.port;
+      const socket = await open(port, 'no header of PROXY\r\n');
+      const remote = `127.0.0.1:${socket.localPort}`;
+      await new Promise(resolve => socket.once('close', resolve));
+      const [line] = await server.waitForLog(/\{.*"refused":.*\}/);
+      const { msg, refused, session, remote: told } = JSON.parse(line);
+      assert.equal(told, remote);
+      assert.equal(session, undefined);
+      assert.ok(msg.startsWith(`refused: ${remote}, ${refused}: `), msg);
+      await untilCounted(server, { [`telpty_refused_total{reason="${refused}"}`]: 1, telpty_connections_total: 0 });
+    });
+
   it('measures how long keys wait for their output, by the shortcut and past it', async () => {
     const loop = 'while c=$(dd bs=1 count=1 2>/dev/null) && [ "$c" ]; do sleep 0.05; echo "[$c]"; done';
     const program = ['/bin/sh', '-c', `stty raw -echo; echo ready; ${loop}`];
