@@ -176,12 +176,16 @@ async function workers(...args: [ServeSettings, Preparation, Log, (line: string)
   );
 }
 
-async function openMetrics(settings: ServeSettings, log: Log, watched: Watched): Promise<MetricsEndpoint | undefined> {
-  if (settings.metrics === undefined) return undefined;
-  const metrics = await import('./metrics/endpoint.ts');
-  const endpoint = await metrics.openMetrics(settings.metrics, watched, log);
-  process.stdout.write(`listening ${endpoint.url}\n`);
-  return endpoint;
+async function openMetrics(
+  { metrics: where, reusePort }: ServeSettings,
+  log: Log,
+  watched: Watched,
+): Promise<MetricsEndpoint | undefined> {
+  if (where === undefined) return undefined;
+  const endpoint = await import('./metrics/endpoint.ts');
+  const onListening = (url: string) => process.stdout.write(`listening ${url}\n`);
+  // The server that has the port until now has that of its metrics, too.
+  return endpoint.openMetrics({ ...where, patient: reusePort, onListening }, watched, log);
 }
 
 /** Read before anything is started. Who does not ask for TLS does not load it. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { isAlive } from '../support/leaks.ts';
+import { isAlive, untilTrue } from '../support/leaks.ts';
 import { ask, metricsUrl, scrape, untilCounted } from '../support/metrics.ts';
 import { CLI, startServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
@@ -289,6 +289,22 @@ describe('the HTTP of --metrics', LIMIT, () => {
       assert.match(stderr, line);
       assert.equal(stdout, '');
     }
+  });
+
+  it('with --reuse-port, begins when the server before it has ended', async () => {
+    const old = await start('0', '--reuse-port');
+    const port = new URL(metricsUrl(old)).port;
+    await using next = await start(port, '--reuse-port');
+    assert.equal(next.stdout, `listening ${next.url}\n`);
+    await next.waitForLog(/metrics: 127\.0\.0\.1:\d+ is in use; they begin when/);
+    const begun = async () => (await scrape(old)).series.get('telpty_process_start_time_seconds');
+    const before = await begun();
+    await old.stop();
+    await untilTrue(() => next.stdout.includes('listening http:'));
+    assert.equal(metricsUrl(next), metricsUrl(old));
+    assert.notEqual(await begun(), before);
+    // It holds more than at its beginning: a listener.
+    await next.stop();
   });
 
   it('is not even loaded without the option', () => {

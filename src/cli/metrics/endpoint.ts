@@ -26,6 +26,9 @@ const MOST_HEADERS = 4 * 1024;
 /** How long an answer holds, in milliseconds. */
 const HOLDS_MS = 100;
 
+/** How often a port that is another server's is tried, in milliseconds. */
+const RETRY_MS = 500;
+
 /** What is watched. */
 export interface Watched {
   /** What every process of it tells, the latest. */
@@ -34,10 +37,19 @@ export interface Watched {
   unready(): string | undefined;
 }
 
-/** The open server. */
+/** The server. */
 export interface MetricsEndpoint {
-  readonly url: string;
   close(): Promise<void>;
+}
+
+/** Where it listens, and for whom. */
+export interface EndpointOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Whether a port that is in use is waited for: that of the server which this one replaces. */
+  readonly patient: boolean;
+  /** Is told the URL once it listens. */
+  readonly onListening: (url: string) => void;
 }
 
 /**
@@ -45,11 +57,8 @@ export interface MetricsEndpoint {
  *
  * @throws (rejects) TelptyError `ERR_RUNTIME` where it cannot listen.
  */
-export async function openMetrics(
-  where: { host: string; port: number },
-  watched: Watched,
-  log: Log,
-): Promise<MetricsEndpoint> {
+export async function openMetrics(options: EndpointOptions, watched: Watched, log: Log): Promise<MetricsEndpoint> {
+  const { host, port } = options;
   const scrape = latest(async () => expose(await watched.report()));
   let mayAsk: (host: string | undefined) => boolean = () => false;
   const server = createServer(
@@ -86,19 +95,37 @@ export async function openMetrics(
     } else answer(response, 404, 'there are /metrics, /healthz and /readyz\n');
   }
 
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', error => reject(listenError(error, where)));
-    server.listen(where, resolve);
-  });
-  server.removeAllListeners('error');
-  server.on('error', error => log.error(`metrics: ${escapeText(error.message, 200)}`));
-  const { address, port } = server.address() as AddressInfo;
-  if (isLoopback(address)) mayAsk = host => host === undefined || isOwnName(host, where.host);
-  else mayAsk = () => true;
+  const listen = async () => {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    server.on('error', error => log.error(`metrics: ${escapeText(error.message, 200)}`));
+    const bound = server.address() as AddressInfo;
+    mayAsk = isLoopback(bound.address) ? name => name === undefined || isOwnName(name, host) : () => true;
+    options.onListening(`http://${formatAddress(bound.address, bound.port)}/`);
+  };
+
+  let retry: NodeJS.Timeout | undefined;
+  let closed = false;
+  const wait = () => {
+    retry = setTimeout(() => listen().catch(() => closed || wait()), RETRY_MS);
+  };
+  try {
+    await listen();
+  } catch (error) {
+    if (!options.patient || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw listenError(error, options);
+    log.warn(`metrics: ${formatAddress(host, port)} is in use; they begin when the server that has it has ended`);
+    wait();
+  }
   return {
-    url: `http://${formatAddress(address, port)}/`,
     close: () =>
       new Promise(resolve => {
+        closed = true;
+        clearTimeout(retry);
         server.close(() => resolve());
         server.closeAllConnections();
       }),
@@ -140,14 +167,14 @@ function latest<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-function listenError(error: NodeJS.ErrnoException, { host, port }: { host: string; port: number }): TelptyError {
+function listenError(error: unknown, { host, port }: EndpointOptions): TelptyError {
   const reasons: Readonly<Record<string, string>> = {
     EADDRINUSE: 'is already in use (choose another port)',
     EACCES: 'may not be listened on (ports below 1024 need a privilege)',
     EADDRNOTAVAIL: 'has not an address of this machine',
     ENOTFOUND: 'has not a host that is known',
   };
-  const { code = 'unknown error' } = error;
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException;
   const why = reasons[code] ?? `cannot be listened on: ${code}`;
   return new TelptyError('ERR_RUNTIME', `--metrics: ${formatAddress(host, port)} ${why}`, {
     cause: error,
