@@ -47,9 +47,7 @@ function missingGuards(settings: ServeSettings): string[] {
   const { allow, maxPerIp, connectRate, robotCheck } = settings;
   const guarded = allow.length > 0 || maxPerIp > 0 || connectRate > 0 || robotCheck;
   return [
-    ...(!('tlsCert' in settings && settings.tlsCert !== undefined)
-      ? ['no encryption, what is typed can be read on its way (--tls-cert)']
-      : []),
+    ...(settings.tlsCert === undefined ? ['no encryption, what is typed can be read on its way (--tls-cert)'] : []),
     ...(guarded ? [] : ['no guard against robots (--max-per-ip, --connect-rate, --robot-check, --allow)']),
   ];
 }
