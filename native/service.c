@@ -4,13 +4,18 @@
  */
 #include "telpty.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/filter.h>
+#endif
 
 /*
  * notify(address, message): one datagram; 0, or a negative errno. An address that begins with '@' is an abstract one
@@ -44,24 +49,53 @@ static napi_value js_notify(napi_env env, napi_callback_info info) {
 }
 
 /*
- * listenerFamily(fd): 4 or 6, the IP version of a listening stream socket; 0 if it is anything else; a negative errno. The
+ * listenerAddress(fd): the address of a listening TCP socket, as text; 0 if it is anything else; a negative errno. The
  * descriptor is closed by exec from now on: programs are not to have it.
  */
-static napi_value js_listener_family(napi_env env, napi_callback_info info) {
-  napi_value args[1];
+static napi_value js_listener_address(napi_env env, napi_callback_info info) {
+  napi_value args[1], result;
   int32_t fd;
   int type = 0, listening = 0;
-  struct sockaddr_storage address;
+  union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_storage room;
+  } address;
+  char text[INET6_ADDRSTRLEN];
   socklen_t length = sizeof type;
   if (!get_args(env, info, 1, args) || napi_get_value_int32(env, args[0], &fd) != napi_ok) return NULL;
-  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return js_int(env, -errno);
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return js_int(env, errno == ENOTSOCK ? 0 : -errno);
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return js_int(env, -errno);
   length = sizeof listening;
   if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) < 0) return js_int(env, -errno);
   length = sizeof address;
-  if (getsockname(fd, (struct sockaddr *)&address, &length) < 0) return js_int(env, -errno);
-  if (type != SOCK_STREAM || !listening) return js_int(env, 0);
-  return js_int(env, address.ss_family == AF_INET ? 4 : address.ss_family == AF_INET6 ? 6 : 0);
+  if (getsockname(fd, &address.any, &length) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return js_int(env, -errno);
+  int family = address.any.sa_family;
+  if (type != SOCK_STREAM || !listening || (family != AF_INET && family != AF_INET6)) return js_int(env, 0);
+  const void *number = family == AF_INET ? (const void *)&address.v4.sin_addr : (const void *)&address.v6.sin6_addr;
+  if (inet_ntop(family, number, text, sizeof text) == NULL) return js_int(env, -errno);
+  return napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &result) == napi_ok ? result : NULL;
+}
+
+/*
+ * preferListener(fd, index): of the listeners that share a port (SO_REUSEPORT) the one with this number is given all
+ * clients; 0, or a negative errno
+ */
+static napi_value js_prefer_listener(napi_env env, napi_callback_info info) {
+  napi_value args[2];
+  int32_t fd;
+  uint32_t index;
+  if (!get_args(env, info, 2, args) || napi_get_value_int32(env, args[0], &fd) != napi_ok ||
+      napi_get_value_uint32(env, args[1], &index) != napi_ok)
+    return NULL;
+#ifdef SO_ATTACH_REUSEPORT_CBPF
+  struct sock_filter always = BPF_STMT(BPF_RET | BPF_K, index);
+  struct sock_fprog program = {.len = 1, .filter = &always};
+  int result = setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program);
+  return js_int(env, result < 0 ? -errno : 0);
+#else
+  return js_int(env, -ENOPROTOOPT);
+#endif
 }
 
 /* replaceDescriptor(fd, path): `fd` leads to the file, open for reading and writing, from one moment to the next; 0, or a negative errno */
@@ -82,6 +116,7 @@ static napi_value js_replace_descriptor(napi_env env, napi_callback_info info) {
 
 void service_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "notify", js_notify);
-  export_function(env, exports, "listenerFamily", js_listener_family);
+  export_function(env, exports, "listenerAddress", js_listener_address);
+  export_function(env, exports, "preferListener", js_prefer_listener);
   export_function(env, exports, "replaceDescriptor", js_replace_descriptor);
 }

@@ -6,6 +6,7 @@ import type { Admission } from '../shells/places.ts';
 import type { StartedProgram } from '../shells/pty-shell.ts';
 import type { ListenOptions } from '../transport/entrance.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
+import { type Inherited, inheritedSockets, listeningOn } from './activation.ts';
 import { refuseRootProgram, warnOfExposure } from './exposure.ts';
 import { formatAddress, formatDuration } from './format.ts';
 import { createPlaces } from './guards.ts';
@@ -16,8 +17,18 @@ import type { MetricsReport } from './metrics/report.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { type Preparation, prepare } from './preparation.ts';
 import { Reloadables, Reloader, type ReloadTarget, reloadableEverywhere } from './reload.ts';
+import { ServiceManager } from './service-manager.ts';
 import type { ServeSettings } from './settings.ts';
 import { onSignals } from './signals.ts';
+
+/** How much longer than its own time limits the end may take, in milliseconds. */
+const STOP_MS = 15_000;
+
+/** Where a listener is. */
+interface Bound {
+  readonly address: string;
+  readonly port: number;
+}
 
 /** What serves: this process, or several that it leads. */
 interface Host extends ReloadTarget {
@@ -28,7 +39,7 @@ interface Host extends ReloadTarget {
   /** What is counted, by every process; only with `--metrics`. */
   report(): Promise<readonly MetricsReport[]>;
   /** Listens, at any number of places. */
-  listen(where: ListenOptions): Promise<{ address: string; port: number }>;
+  listen(where: ListenOptions): Promise<Bound>;
   /** Is done when all processes are there. */
   start(): Promise<void>;
   /** Stops listening, tells sessions, unless quietly, and waits for so many milliseconds at most until there are none. */
@@ -42,11 +53,13 @@ interface Host extends ReloadTarget {
 /**
  * Serves until a signal says to stop.
  *
- * @param read reads the settings anew, from where they came, for a reload.
+ * @param given what the command line says. @param read reads the settings anew, from where they came, for a reload.
  * @returns once everything is over.
  * @throws TelptyError when it cannot start: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`.
  */
-export async function serve(settings: ServeSettings, read: () => ServeSettings): Promise<void> {
+export async function serve(given: ServeSettings, read: () => ServeSettings): Promise<void> {
+  const inherited = inheritedSockets();
+  const settings = listeningOn(inherited, given);
   const write = logWriter({ format: settings.logFormat });
   const log = createLog({ level: settings.logLevel }, write);
   const found = prepare(settings, log);
@@ -54,7 +67,8 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
   const life = new Life();
   const tls = await certificatesOf(settings, log);
   const host = settings.workers > 1 ? await workers(settings, found, log, write) : await alone(settings, found, log);
-  const reloader = new Reloader(settings, read, host, log);
+  const reloader = new Reloader(given, read, host, log);
+  const manager = ServiceManager.find(() => `${life.phase}, ${countSessions(host)}`, log);
   const metrics = await openMetrics(settings, log, {
     report: () => host.report(),
     unready: () => (life.phase === 'serving' ? host.unready : life.phase),
@@ -69,30 +83,45 @@ export async function serve(settings: ServeSettings, read: () => ServeSettings):
         resolve(signal);
       },
       reload() {
-        if (!stopping) void reloader.reload();
+        if (stopping) return;
+        manager?.reloading();
+        void reloader.reload().then(() => stopping || manager?.ready());
       },
     });
   });
-  await listen(host, settings, found, tls, log);
+  await listen(host, inherited, settings, found, tls, log);
   life.enter('serving');
-  await end(host, life, await stop, reloader.settings, log);
+  manager?.ready();
+  const signal = await stop;
+  await end(host, life, signal, reloader.settings, log, manager);
   await metrics?.close();
+  manager?.close();
   // There was less to wait for then, but it was no polite end.
   await aborted;
 }
 
-async function end(host: Host, life: Life, signal: string, settings: ServeSettings, log: Log): Promise<void> {
-  const sessions = () => `${host.sessions} session${host.sessions === 1 ? '' : 's'}`;
-  const { drainTimeout, drainQuietly } = settings;
+const countSessions = ({ sessions }: Host) => `${sessions} session${sessions === 1 ? '' : 's'}`;
+
+async function end(
+  host: Host,
+  life: Life,
+  signal: string,
+  settings: ServeSettings,
+  log: Log,
+  manager: ServiceManager | undefined,
+): Promise<void> {
+  const { drainTimeout, drainQuietly, killTimeout } = settings;
   let why = signal;
   if (drainTimeout > 0) {
     life.enter('draining');
-    log.info(`draining: ${signal}, ${sessions()}, for ${formatDuration(drainTimeout)} at most`);
+    manager?.stopping(drainTimeout + killTimeout + STOP_MS);
+    log.info(`draining: ${signal}, ${countSessions(host)}, for ${formatDuration(drainTimeout)} at most`);
     await host.drain(drainTimeout, drainQuietly);
     why = host.sessions === 0 ? 'drained' : 'the time to drain is over';
   }
   life.enter('stopping');
-  log.info(`stopping: ${why}, ${sessions()}`);
+  manager?.stopping(killTimeout + STOP_MS);
+  log.info(`stopping: ${why}, ${countSessions(host)}`);
   await host.shutdown();
 }
 
@@ -170,37 +199,52 @@ async function certificatesOf(settings: ServeSettings, log: Log): Promise<TlsOpt
 
 async function listen(
   server: Host,
+  inherited: readonly Inherited[],
   settings: ServeSettings,
   found: Preparation,
   tls: TlsOptions | undefined,
   log: Log,
 ): Promise<void> {
-  const { host, port, proxyProtocol } = settings;
-  let bound: { address: string; port: number };
-  try {
-    bound = await server.listen({ host, port, tls, proxyProtocol });
-  } catch (error) {
-    throw listenError(error, formatAddress(host, port), host);
-  }
+  const how = { tls, proxyProtocol: settings.proxyProtocol };
+  const bound = await (inherited.length > 0 ? listenOn(inherited, how, server, log) : listenAt(settings, how, server));
   await server.start();
-  warnOfExposure(host, settings, found, log);
+  warnOfExposure(settings.host, settings, found, log);
   const { file } = found.program;
   const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
   const scheme = tls === undefined ? 'telnet' : 'telnets';
-  process.stdout.write(`listening ${scheme}://${formatAddress(bound.address, bound.port)}\n`);
-  log.info(
-    {
-      program: file,
-      ...bound,
-      ...(workers ? { workers: settings.workers } : {}),
-      ...(tls ? { tls: spoken(tls) } : {}),
-    },
-    `serving ${escapeText(file)}${workers}; connect with: ${connectHint(bound, tls)}`,
-  );
+  for (const place of bound) {
+    process.stdout.write(`listening ${scheme}://${formatAddress(place.address, place.port)}\n`);
+    log.info(
+      {
+        program: file,
+        ...place,
+        ...(workers ? { workers: settings.workers } : {}),
+        ...(tls ? { tls: spoken(tls) } : {}),
+      },
+      `serving ${escapeText(file)}${workers}; connect with: ${connectHint(place, tls)}`,
+    );
+  }
+}
+
+/** How clients are received, wherever they come. */
+type Reception = Pick<ListenOptions, 'tls' | 'proxyProtocol'>;
+
+async function listenAt({ host, port, reusePort }: ServeSettings, how: Reception, server: Host): Promise<Bound[]> {
+  try {
+    return [await server.listen({ host, port, reusePort, ...how })];
+  } catch (error) {
+    throw listenError(error, formatAddress(host, port), host);
+  }
+}
+
+function listenOn(inherited: readonly Inherited[], how: Reception, server: Host, log: Log): Promise<Bound[]> {
+  const sockets = inherited.length === 1 ? 'a socket' : `${inherited.length} sockets`;
+  log.info(`listening on ${sockets} of the service manager's (LISTEN_FDS); --host and --port do not count`);
+  return Promise.all(inherited.map(({ fd }) => server.listen({ fd, ...how })));
 }
 
 /** The command that reaches the listener; one on all addresses is reached by any, so by loopback too. */
-function connectHint({ address, port }: { address: string; port: number }, tls: TlsOptions | undefined): string {
+function connectHint({ address, port }: Bound, tls: TlsOptions | undefined): string {
   const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
   const plain = `telnet ${host} ${port}`;
   if (tls === undefined) return plain;

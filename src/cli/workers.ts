@@ -17,6 +17,7 @@ import { Closed, continueAccepting, stopAccepting } from '../transport/accepting
 import { AddressList } from '../transport/address-list.ts';
 import type { ListenOptions } from '../transport/entrance.ts';
 import { ProxyGate } from '../transport/proxy-gate.ts';
+import { closeListener } from '../transport/takeover.ts';
 import { listenTcp, type Peer, peerOf } from '../transport/tcp.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
 import { remoteOf } from './format.ts';
@@ -124,7 +125,8 @@ export class WorkerPool {
 
   /** Why a client would have to wait; `undefined` if it would not. */
   get unready(): string | undefined {
-    return this.#leastLoaded() === undefined ? 'no worker serves' : undefined;
+    if (this.#leastLoaded() !== undefined) return undefined;
+    return this.#slots.some(({ worker }) => worker.serving) ? 'out of descriptors' : 'no worker serves';
   }
 
   /**
@@ -197,10 +199,10 @@ export class WorkerPool {
    *
    * @param timeout how long at most, in milliseconds.
    */
-  drain(timeout: number, quietly: boolean): Promise<void> {
-    this.#stopListening();
+  async drain(timeout: number, quietly: boolean): Promise<void> {
+    await this.#stopListening();
     if (!quietly) for (const { worker } of this.#slots) worker.announce(timeout);
-    return new Promise(resolve => {
+    await new Promise<void>(resolve => {
       this.#drained = () => {
         clearTimeout(timer);
         resolve();
@@ -218,6 +220,7 @@ export class WorkerPool {
 
   /** Stops listening, ends all sessions politely, then the workers. */
   async shutdown(): Promise<void> {
+    await this.#stopListening();
     this.#close();
     const { killTimeout } = this.#settings;
     await this.#end(worker => worker.stop(), killTimeout + grace);
@@ -225,19 +228,21 @@ export class WorkerPool {
 
   /** Ends all at once. */
   async abort(): Promise<void> {
+    for (const listener of this.#listeners.splice(0)) listener.close();
     this.#close();
     await this.#end(worker => worker.abort(), abortGrace);
   }
 
-  #stopListening(): void {
+  /** Takes no clients any more; where another server takes the port over, those that still came to this one have been. */
+  async #stopListening(): Promise<void> {
+    await Promise.all(this.#listeners.splice(0).map(closeListener));
     this.#closing = true;
-    for (const listener of this.#listeners.splice(0)) listener.close();
     this.#proxies?.close();
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
   }
 
   #close(): void {
-    this.#stopListening();
+    this.#closing = true;
     this.#ending = true;
     this.#hurry.abort();
   }

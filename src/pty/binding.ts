@@ -253,8 +253,10 @@ export interface Addon {
 
   /** Sends a datagram to a Unix socket; an address that begins with '@' is an abstract one. 0, or a negative error number. */
   notify(address: Uint8Array, message: Uint8Array): number;
-  /** 4 or 6 for a listening TCP socket, 0 for anything else, or a negative error number. Sets FD_CLOEXEC. */
-  listenerFamily(fd: number): number;
+  /** The address of a listening TCP socket, 0 for anything else, or a negative error number. Sets FD_CLOEXEC. */
+  listenerAddress(fd: number): string | number;
+  /** Has the listener with this number be given all clients of a port that several share. 0, or a negative error number. */
+  preferListener(fd: number, index: number): number;
   /** Makes the descriptor lead to a file, in one step. 0, or a negative error number. */
   replaceDescriptor(fd: number, path: string): number;
 
@@ -380,6 +382,17 @@ export function descriptorLimit(): number {
  */
 export function writeNow(fd: number, bytes: Uint8Array): number {
   return addon().writeNow(fd, bytes);
+}
+
+/**
+ * Of those that listen on a port together (SO_REUSEPORT) has one be given all clients, by the number `index` that it got when
+ * it began to listen. Linux only.
+ *
+ * @param fd the descriptor of any of them.
+ * @returns whether it is so; false without the addon.
+ */
+export function preferListener(fd: number, index: number): boolean {
+  return (load()?.preferListener(fd, index) ?? -1) === 0;
 }
 
 /** What {@link peerState} finds. */

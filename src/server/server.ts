@@ -9,6 +9,7 @@ import { Session } from '../session/session.ts';
 import { type Arrival, Entrance, type ListenOptions } from '../transport/entrance.ts';
 import { foreignProtocol } from '../transport/foreign-protocol.ts';
 import type { GateUser, Refusal } from '../transport/gate.ts';
+import { closeListener } from '../transport/takeover.ts';
 import { listenTcp } from '../transport/tcp.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -112,8 +113,8 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #listeners = new Set<TcpServer>();
   readonly #entrances = new Set<Entrance>();
   #nextId = 1;
-  /** Whether it may listen, and not been told to stop. */
-  #listening = true;
+  /** Once it was told to listen no more: when that is so. */
+  #stopped: Promise<unknown> | undefined;
   /** Whether it ends its sessions. */
   #closing = false;
 
@@ -155,7 +156,7 @@ export class Server extends EventEmitter<ServerEvents> {
    *   `ERR_INVALID_ARGUMENT`, also for certificates and keys that cannot be used.
    */
   async listen(options: ListenOptions | number): Promise<{ address: string; port: number }> {
-    if (!this.#listening) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
+    if (this.#stopped !== undefined) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
     const where = typeof options === 'number' ? { port: options } : options;
     checkKeys('the options of listen', where, LISTEN_OPTIONS);
     const entrance = await Entrance.open(where);
@@ -213,8 +214,8 @@ export class Server extends EventEmitter<ServerEvents> {
    * @param options.timeout milliseconds to wait at most; default: as long as it takes.
    * @returns whether none is left. {@link shutdown} ends those that are, and may be called meanwhile.
    */
-  drain(options: { timeout?: number } = {}): Promise<boolean> {
-    this.#stopListening();
+  async drain(options: { timeout?: number } = {}): Promise<boolean> {
+    await this.#stopListening();
     return this.#emptied(options.timeout ?? LONGEST_TIMER);
   }
 
@@ -228,7 +229,7 @@ export class Server extends EventEmitter<ServerEvents> {
   async shutdown(options: { drain?: number; timeout?: number } = {}): Promise<void> {
     const { drain = 0, timeout = 10_000 } = options;
     if (drain > 0) await this.drain({ timeout: drain });
-    this.#stopListening();
+    await this.#stopListening();
     this.#closing = true;
     for (const entrance of this.#entrances) entrance.close();
     this.#entrances.clear();
@@ -244,10 +245,10 @@ export class Server extends EventEmitter<ServerEvents> {
     await this.#emptied(CUT_MS);
   }
 
-  #stopListening(): void {
-    this.#listening = false;
-    for (const listener of this.#listeners) listener.close();
-    this.#listeners.clear();
+  /** Takes no clients any more; where another server takes the port over, those that still came to this one have been. */
+  #stopListening(): Promise<unknown> {
+    this.#stopped ??= Promise.all([...this.#listeners].map(closeListener));
+    return this.#stopped;
   }
 
   /** Resolves with true once there is no session, or with false when so many milliseconds have passed before. */

@@ -13,6 +13,7 @@ import { PromptMark } from './prompt-mark.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
 import { StaleOutput } from './stale-output.ts';
 import { SynchronizedOutput } from './synchronized-output.ts';
+import { type OutputTaker, TranslatedOutput } from './translated-output.ts';
 import type { Translation } from './translation.ts';
 
 /** The last output of a program waits for a client that takes none of it at most this long, in milliseconds. */
@@ -53,7 +54,7 @@ const bridgeOf = (stream: Duplex): Bridge => bridges.get(stream)!;
  * Every end is the same end: the program is gone and all it printed has been read. It comes by itself, or because the
  * program was hung up: the client vanished, closed its sending half for longer than `linger`, or somebody asked.
  */
-export class Bridge implements SessionConsumer, PtyUser, TypedAhead {
+export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker {
   readonly #session: Session;
   readonly #pty: Pty;
   readonly #options: BridgeOptions;
@@ -61,12 +62,18 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead {
   readonly #prompt: PromptMark | undefined;
   readonly #editing: Editing;
   readonly #translation: Translation | undefined;
+  readonly #translated: TranslatedOutput | undefined;
+  /** Output is being converted, and no more can be taken meanwhile. */
+  #isBehind = false;
+  /** The client takes no output. */
+  #isFull = false;
   #resize: ResizeThrottle | undefined;
   /** Made at the first command. */
   #commands: Commands | undefined;
   #resolve!: (status: Promise<ExitStatus>) => void;
   #exited = false;
   #outputEnded = false;
+  #isFinishing = false;
   /** Ends the watch over what is left to show. */
   #unwatch: (() => void) | undefined;
   #linger: NodeJS.Timeout | undefined;
@@ -82,6 +89,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead {
     this.#prompt = mode.mayPrompt && !options.neverSendGa ? new PromptMark(session, mode.goAhead) : undefined;
     this.#editing = new Editing(session, pty, { mode, lineMode, erase, echo });
     this.#translation = translation;
+    this.#translated = translation && new TranslatedOutput(translation, this);
     bridges.set(session, this);
     bridges.set(pty, this);
   }
@@ -102,24 +110,30 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead {
   #programEnded(): void {
     this.#exited = true;
     // What is left to show has to be taken: from here on a client that reads nothing holds up an end.
-    if (this.#outputEnded) this.#finish();
+    if (this.#outputEnded) this.#programGone();
     else this.#unwatch = this.#session.destroyWhenStalled(STALL_MS);
   }
 
   #terminalEnded(): void {
     if (this.#outputEnded) return;
     this.#outputEnded = true;
-    if (this.#exited) this.#finish();
+    if (this.#exited) this.#programGone();
+  }
+
+  #programGone(): void {
+    if (!this.#isBehind && !this.#isFinishing) this.#finish();
   }
 
   #finish(): void {
     const session = this.#session;
+    this.#isFinishing = true;
     this.#unwatch?.();
     clearTimeout(this.#linger);
     this.#resize?.stop();
     this.#editing.stop();
     this.#output.flush();
-    this.#send(this.#translation?.way?.end());
+    this.#translated?.finish();
+    this.send(this.#translation?.way?.end());
     const prompt = this.#prompt?.take();
     this.#prompt?.stop();
     if (prompt !== undefined && prompt.length > 0 && session.writable) session.send(prompt);
@@ -220,6 +234,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead {
   /** @internal The terminal has dropped its output. */
   flushed(): void {
     this.#output.discard();
+    this.#translated?.discard();
     this.#prompt?.take();
     this.#stale ??= new StaleOutput(this.#session);
     if (this.#stale.skip(this.#commands?.flushed() === true)) this.#translation?.way?.outputLost();
@@ -245,20 +260,34 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead {
 
   /** Output, on its way to the client. */
   #show(bytes: Buffer): void {
-    this.#send(this.#translation?.way?.output(bytes) ?? bytes);
+    if (this.#translated === undefined) this.send(bytes);
+    else this.#translated.show(bytes);
   }
 
-  #send(bytes: Uint8Array | undefined): void {
+  /** @internal Output that has to be converted holds up what comes behind it. */
+  behind(isBehind: boolean): void {
+    this.#isBehind = isBehind;
+    if (isBehind) this.#pty.hold();
+    else if (this.#exited && this.#outputEnded) this.#programGone();
+    else if (!this.#isFull) this.#pty.release();
+  }
+
+  /** @internal Output in the client's character set. */
+  send(bytes: Uint8Array | undefined): void {
     if (bytes === undefined || bytes.length === 0 || !this.#session.writable) return;
     // What is not taken at once waits in the kernel, in one piece, and not here, in as many as the program makes.
     const ready = this.#prompt?.pass(bytes) ?? bytes;
-    if (ready.length > 0 && !this.#session.send(ready)) this.#pty.hold();
+    if (ready.length > 0 && !this.#session.send(ready)) {
+      this.#isFull = true;
+      this.#pty.hold();
+    }
     this.#prompt?.touch();
   }
 
   /** @internal The client takes output again. */
   room(): void {
-    this.#pty.release();
+    this.#isFull = false;
+    if (!this.#isBehind) this.#pty.release();
   }
 
   #take(command: number): void {
@@ -278,7 +307,10 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead {
   }
 
   #negotiated(event: TelnetEvent): void {
-    if (event.type === 'charset' || event.type === 'environment') this.#translation?.follow();
+    if (event.type === 'charset' || event.type === 'environment') {
+      this.#translated?.finish();
+      this.#translation?.follow();
+    }
     this.#editing.negotiated(event);
   }
 
@@ -288,9 +320,10 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead {
 
   /** The connection is broken or closed: nobody reads what the program still prints. */
   #clientGone(): void {
-    this.#output.discard();
     this.#pty.release();
     this.#hangup();
+    this.#output.discard();
+    this.#translated?.discard();
   }
 
   /**

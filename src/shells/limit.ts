@@ -81,6 +81,7 @@ class SessionClock {
   readonly #idleTimeout: number;
   readonly #sessionTimeout: number;
   #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
 
   constructor(session: Session, options: LimitOptions) {
     this.#session = session;
@@ -92,6 +93,7 @@ class SessionClock {
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
   }
 
   /** Rather than moving the timer at each key, it looks, when it is due, how long ago the last one was. */
@@ -103,7 +105,13 @@ class SessionClock {
     else {
       const left = Math.min(idleLeft, sessionLeft);
       // A wait longer than a timer takes is made of several.
-      this.#timer = setTimeout(() => this.#look(), Math.min(left, LONGEST_TIMER));
+      this.#timer = setTimeout(
+        () => {
+          // After the sockets were read: to a process that was stopped for a while, timers come before what was typed meanwhile.
+          this.#turn = setImmediate(() => this.#look());
+        },
+        Math.min(left, LONGEST_TIMER),
+      );
     }
   }
 

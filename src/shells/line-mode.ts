@@ -112,6 +112,8 @@ export class LineMode {
   type(bytes: Uint8Array): boolean {
     const modes = this.#pty.modes();
     if (this.#handler.mode.edit) {
+      // The client has not heard yet that it is to send keys: as with these, somebody has typed.
+      if (!this.#edits) this.#touch();
       if (!modes.icanon) return this.#pty.type(keysOfLines(bytes));
       if (modes.echonl && !modes.echo) this.#session.send(Buffer.from('\r\n'));
       if (modes.extproc) return this.#input.type(bytes, modes);
@@ -161,24 +163,27 @@ export class LineMode {
   /** Looks at the terminal's modes, which may have changed. */
   look(): void {
     const modes = this.#pty.modes();
-    const was = this.#canonical;
-    this.#canonical = modes.icanon === true;
+    this.#see(modes);
     this.#tellFlow(modes);
-    if (!this.#edits) {
-      if (this.#canonical && !was) {
-        // What was typed before was no line.
-        this.#inLine = false;
-        this.#touch();
-      }
-    } else if (!this.#canonical) {
+    if (this.#edits && !this.#canonical) {
       this.#leave();
-    } else if (this.#proven) {
+    } else if (this.#edits && this.#proven) {
       if (!modes.echo) this.#echo(modes);
       else this.#show ??= setTimeout(() => onTerminal(() => this.#showAgain()), ECHO_MS);
     }
     // The rest has time. EXTPROC also where a program has put back modes that it had saved when that was otherwise.
     if (this.#edits || modes.extproc !== this.#wantsExtproc)
       this.#settle ??= setTimeout(() => onTerminal(() => this.#settled()), SETTLE_MS);
+  }
+
+  /** Takes note of ICANON: the time until the client is told to edit begins with it. */
+  #see({ icanon }: Modes): void {
+    const was = this.#canonical;
+    this.#canonical = icanon === true;
+    if (this.#edits || was || !this.#canonical) return;
+    // What was typed before was no line.
+    this.#inLine = false;
+    this.#touch();
   }
 
   get #wantsExtproc(): boolean {
@@ -196,7 +201,7 @@ export class LineMode {
     clearTimeout(this.#settle);
     this.#settle = undefined;
     const modes = this.#pty.modes();
-    this.#canonical = modes.icanon === true;
+    this.#see(modes);
     this.#pty.setExternalProcessing(this.#wantsExtproc);
     if (!this.#edits) return;
     if (!this.#canonical) {

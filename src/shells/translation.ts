@@ -10,10 +10,16 @@ interface Way {
   /** What of the input has not come whole is forgotten. */
   discardInput(): void;
   /** From the program. */
-  output(bytes: Uint8Array): Uint8Array;
+  take(bytes: Uint8Array): void;
+  /** What is to be sent for what was taken; some of that may wait for the next call after this time (performance.now()). */
+  output(until: number): Uint8Array;
+  /** Whether nothing that was taken waits. */
+  readonly isDone: boolean;
+  /** What waits is forgotten. */
+  discardOutput(): void;
   /** The client may not have shown what it was sent. */
   outputLost(): void;
-  /** The program has ended: what is left of a character that it did not finish. */
+  /** The program has ended, and nothing waits: what is left of a character that it did not finish. */
   end(): Uint8Array;
   /** What a client would have sent, had it typed this control character of the program's terminal. */
   keyOf(control: number): number;
@@ -63,12 +69,16 @@ export class Translation {
   }
 }
 
+const NOTHING = new Uint8Array();
+
 /** To a client whose set has ASCII and its control sequences, as nearly all have. */
 class CharsetWay implements Way {
   readonly #client: string;
   readonly #program: string;
   #input: Converter;
   readonly #output: Converter;
+  #converted: Uint8Array = NOTHING;
+  readonly isDone = true;
 
   constructor(client: string, program: string) {
     this.#client = client;
@@ -85,9 +95,17 @@ class CharsetWay implements Way {
     this.#input = new Converter(this.#client, this.#program);
   }
 
-  output(bytes: Uint8Array): Uint8Array {
-    return this.#output.write(bytes);
+  take(bytes: Uint8Array): void {
+    this.#converted = this.#output.write(bytes);
   }
+
+  output(): Uint8Array {
+    const converted = this.#converted;
+    this.#converted = NOTHING;
+    return converted;
+  }
+
+  discardOutput(): void {}
 
   outputLost(): void {}
 
@@ -103,6 +121,9 @@ class CharsetWay implements Way {
 /** Answers of the terminal wait for a program that does not read them, up to so many bytes; more are not given. */
 const MAX_ANSWERS = 4_096;
 
+/** Between two looks at the clock so many UTF-16 units are put on a screen. Some, a line feed for one, may take 50 µs each. */
+const STEP = 64;
+
 /** To a home computer, which is no terminal: see {@link MachineScreen}. */
 class MachineWay implements Way {
   readonly #machine: Machine;
@@ -111,6 +132,9 @@ class MachineWay implements Way {
   readonly #decoder: ReturnType<typeof decoder>;
   readonly #encoder: ReturnType<typeof encoder>;
   readonly #screen: MachineScreen;
+  /** Output that is not on the screen yet, and how much of it is. */
+  #waiting = '';
+  #at = 0;
 
   constructor(machine: Machine, pty: Pty, program: string, erase: number) {
     this.#machine = machine;
@@ -132,9 +156,33 @@ class MachineWay implements Way {
 
   discardInput(): void {}
 
-  output(bytes: Uint8Array): Uint8Array {
+  take(bytes: Uint8Array): void {
+    this.#waiting = this.#waiting.slice(this.#at) + this.#decoder.write(bytes);
+    this.#at = 0;
+  }
+
+  get isDone(): boolean {
+    return this.#at === this.#waiting.length;
+  }
+
+  output(until: number): Uint8Array {
     this.#screen.resize(this.#pty.cols, this.#pty.rows);
-    return this.#screen.write(this.#decoder.write(bytes));
+    const text = this.#waiting;
+    do {
+      let end = Math.min(this.#at + STEP, text.length);
+      // A character of two units is one.
+      if (isHighSurrogate(text.charCodeAt(end - 1)) && end < text.length) end++;
+      this.#screen.take(text.slice(this.#at, end));
+      this.#at = end;
+    } while (!this.isDone && performance.now() < until);
+    if (!this.isDone) return NOTHING;
+    this.discardOutput();
+    return this.#screen.paint();
+  }
+
+  discardOutput(): void {
+    this.#waiting = '';
+    this.#at = 0;
   }
 
   outputLost(): void {
@@ -149,3 +197,5 @@ class MachineWay implements Way {
     return control === this.#erase ? this.#machine.eraseKey : control;
   }
 }
+
+const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00;

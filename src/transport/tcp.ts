@@ -8,6 +8,7 @@ import { normalAddress } from './address-list.ts';
 import { Connection } from './connection.ts';
 import { isShortage } from './descriptors.ts';
 import { descriptor, systemFailure } from './handle.ts';
+import { takePort } from './takeover.ts';
 import { StreamTransport, type Transport } from './transport.ts';
 
 /** How long a connection may be silent before the kernel asks whether the peer still lives, in milliseconds. */
@@ -29,7 +30,7 @@ export interface TcpListenOptions {
   readonly backlog?: number;
   /**
    * Let others listen on the same port, who say so too and are of the same user (SO_REUSEPORT): the kernel gives each
-   * connection to one of them. Default false.
+   * connection to one of them; to the last one to come, if that said so here and the system is Linux. Default false.
    */
   readonly reusePort?: boolean;
   /** In place of host and port: the descriptor of a TCP socket that listens, as by socket activation. It is closed at the end. */
@@ -101,6 +102,7 @@ export async function listenTcp(
       keepUrgentDataInLine(server);
       const fd = descriptor(server);
       if (fd !== undefined) limitUnsent(fd, UNSENT_BYTES);
+      if (fd !== undefined && options.reusePort) takePort(server, fd);
       guard = new ShortageGuard(server, onShortage);
       resolve(server);
     });

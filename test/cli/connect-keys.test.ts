@@ -230,6 +230,14 @@ test('the prompt: its commands, what it refuses, and the output that waits meanw
     await term.keys('Enter');
     await term.type('3');
     await wire.expect('3');
+    // So does the key that opened it, whatever was typed; and what is typed in one go is what it was meant for.
+    await openPrompt(term, 'C-a');
+    await term.type('close');
+    await term.keys('C-a');
+    await term.type('4');
+    await wire.expect('4');
+    await term.type('\x01\x015\x01send nop\r6');
+    await wire.expect(Buffer.concat([Buffer.from('5'), Buffer.of(IAC, CMD.NOP), Buffer.from('6')]));
     await openPrompt(term, 'C-a');
     await term.type('?\r');
     await term.waitFor(/names to toggle: options, crmod, binary, localecho/);

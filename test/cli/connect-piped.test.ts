@@ -160,6 +160,31 @@ test('what cannot be meant is one line, and status 2', async () => {
   assert.match(stdout, /^Usage: telpty connect /);
 });
 
+test('compression is agreed to where it was asked for, and what is corrupt is an end with a reason', async () => {
+  await using server = await startServer(['--compression', '--log-level', 'debug'], { program: ['seq', '20000'] });
+  const { status, stdout } = await telpty(['--compression', '127.0.0.1', server.port]).done;
+  assert.equal(status, 0);
+  assert.ok(stdout.endsWith('\r\n19999\r\n20000\r\n'));
+  await server.waitForLog(/sent SB MCCP2/);
+  const { groups } = await server.waitForLog(/ended: .* out (?<out>\d+) kB/);
+  assert.ok(Number(groups?.out) < 80, `${groups?.out} kB of 129`);
+
+  await withPeer(['--compression'], async ({ done }, wire) => {
+    wire.negotiate(WILL, OPT.MCCP2);
+    await wire.expectNegotiation(DO, OPT.MCCP2);
+    wire.subnegotiate(OPT.MCCP2, []);
+    wire.send('this is no zlib stream');
+    const { status, stderr } = await done;
+    assert.deepEqual([status, stderr], [1, 'telpty: the connection was closed: corrupt compressed input\n']);
+  });
+  await withPeer([], async ({ done }, wire) => {
+    wire.negotiate(WILL, OPT.MCCP2);
+    await wire.expectNegotiation(CMD.DONT, OPT.MCCP2);
+    wire.halfClose();
+    assert.equal((await done).status, 0);
+  });
+});
+
 test('a reader that goes ends the client, quietly', async () => {
   await using server = await startServer([], { program: ['yes'] });
   const command = [process.execPath, CLI, 'connect', '127.0.0.1', String(server.port)];

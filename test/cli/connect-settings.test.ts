@@ -13,6 +13,7 @@ const defaults: ConnectSettings = {
   term: undefined,
   escapeKey: 0x1d,
   sendEnv: [],
+  compression: false,
   record: undefined,
 };
 
@@ -25,6 +26,7 @@ describe('telpty connect: settings', () => {
     ['--tls --tls-ca ca.pem example.test', { tls: { caFile: 'ca.pem', verify: true } }],
     ['--tls --tls-no-verify example.test', { tls: { caFile: undefined, verify: false } }],
     ['--encoding cp437 --mode line --term vt100 example.test', { encoding: 'IBM437', mode: 'line', term: 'vt100' }],
+    ['--compression example.test', { compression: true }],
     ['--record x.cast example.test', { record: 'x.cast' }],
     ['--escape ~ --send-env LANG --send-env USER example.test', { escapeKey: 0x7e, sendEnv: ['LANG', 'USER'] }],
     ['--escape none -- example.test', { escapeKey: undefined }],

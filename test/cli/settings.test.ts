@@ -28,6 +28,7 @@ function refuses(run: () => unknown, message: RegExp | string, code: TelptyError
 const defaults: ServeSettings = {
   host: '127.0.0.1',
   port: 6023,
+  reusePort: false,
   mode: 'character',
   linemode: 'auto',
   encoding: 'UTF-8',
@@ -101,7 +102,7 @@ describe('the command line of serve', () => {
       ...['--umask', '027', '--nice=-5', '--no-new-privs=false'],
       ...['--cgroup', 'self', '--cgroup-limit', 'memory=256M', '--cgroup-limit', 'cpu=150%'],
       ...['--cgroup-limit', 'io.weight=50'],
-      ...['--drain-timeout', '5m', '--drain-quietly'],
+      ...['--drain-timeout', '5m', '--drain-quietly', '--reuse-port'],
       ...['--kill-timeout', '0', '--linger', '1s', '--max-sessions', '0', '--idle-timeout', '10m'],
       '--allow-root-program',
       ...['--allow', '10.0.0.0/8, ::1', '--allow', '@good', '--deny', '192.0.2.1'],
@@ -126,6 +127,7 @@ describe('the command line of serve', () => {
     assert.deepEqual(settings(argv, { environment: { P: 'p', B: 'b', Q: 'q' } }), {
       host: '::1',
       port: 0,
+      reusePort: true,
       mode: 'raw',
       linemode: 'never',
       encoding: 'ISO-8859-1',

@@ -16,7 +16,7 @@ const CLIENTS = 60;
 describe('out of descriptors', LIMIT, () => {
   it('clients wait, are all served in the end, and others go on', async () => {
     await using server = await startObedient(['--log-format', 'json'], { descriptors: DESCRIPTORS });
-    const bystander = await Bystander.start(server);
+    await using bystander = await Bystander.start(server);
     const wires = await Promise.all(Array.from({ length: CLIENTS }, () => Wire.connect(server.port, XTERM)));
     await server.waitForLog(/out of descriptors: clients wait/);
     const isServed = (wire: Wire): boolean => wire.data.bytes.includes('ready');
@@ -51,7 +51,7 @@ describe('out of descriptors', LIMIT, () => {
 
   it('a limit that is lowered meanwhile: who has a connection is told, who has none waits', async () => {
     await using server = await startObedient(['--negotiation-timeout', '1h']);
-    const bystander = await Bystander.start(server);
+    await using bystander = await Bystander.start(server);
     const early = await Wire.connect(server.port, { silent: true });
     await early.until(() => early.raw.length > 0);
     limitDescriptors(server.pid, openFds(server.pid).size);
@@ -69,7 +69,7 @@ describe('out of descriptors', LIMIT, () => {
 
   it('with workers: none is given more than it can take, and clients wait for whoever can', async () => {
     await using server = await startObedient(['--workers', '2'], { descriptors: DESCRIPTORS });
-    const bystander = await Bystander.start(server);
+    await using bystander = await Bystander.start(server);
     const wires = await Promise.all(Array.from({ length: CLIENTS }, () => Wire.connect(server.port, XTERM)));
     await server.waitForLog(/out of descriptors: clients wait/);
     await bystander.progress();

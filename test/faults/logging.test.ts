@@ -59,7 +59,7 @@ describe('the log', LIMIT, () => {
     const fd = openSync(pipe, 'r+');
     try {
       await using server = await startLogging(fd, ['--log-level', 'trace']);
-      const bystander = await Bystander.start(server);
+      await using bystander = await Bystander.start(server);
       // At this level every byte that anybody types makes four.
       await bystander.progress(256 * 1024);
       await visits(server, 3);
@@ -91,7 +91,7 @@ describe('the log', LIMIT, () => {
     const { fd } = (reader.stdin as Socket & { _handle: { fd: number } })._handle;
     await using server = await startLogging(fd);
     reader.stdin.destroy();
-    const bystander = await Bystander.start(server);
+    await using bystander = await Bystander.start(server);
     if (reader.exitCode === null) await once(reader, 'exit');
     await visits(server, 3);
     await bystander.leave();
@@ -106,7 +106,7 @@ describe('the log', LIMIT, () => {
     const fd = openSync(log, 'a');
     try {
       await using server = await startLogging(fd);
-      const bystander = await Bystander.start(server);
+      await using bystander = await Bystander.start(server);
       await visits(server, 1);
       const before = recordsOf(readFileSync(log, 'utf8')).length;
       spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=4k'], { stdio: 'ignore' });
@@ -143,7 +143,7 @@ describe('the log', LIMIT, () => {
     const fd = openSync('/dev/full', 'w');
     try {
       await using server = await startLogging(fd, ['--workers', '2']);
-      const bystander = await Bystander.start(server);
+      await using bystander = await Bystander.start(server);
       await visits(server, 3);
       await bystander.leave();
     } finally {

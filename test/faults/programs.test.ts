@@ -13,7 +13,7 @@ describe('a program that is killed', LIMIT, () => {
   for (const signal of ['KILL', 'SEGV', 'ABRT', 'PIPE']) {
     it(`by SIG${signal}: what it printed last arrives, its end is told, and others go on`, async () => {
       await using server = await startObedient(['--log-format', 'json']);
-      const bystander = await Bystander.start(server);
+      await using bystander = await Bystander.start(server);
       // More than is on its way at a time, so that some of it is in the terminal when the program is gone.
       const wire = await told(server, `seq 1 20000; echo last words; kill -${signal} $$`);
       await wire.expect('20000\n');
@@ -27,7 +27,7 @@ describe('a program that is killed', LIMIT, () => {
 
   it('while its output waits for a client that does not read: the client gets all of it', async () => {
     await using server = await startObedient();
-    const bystander = await Bystander.start(server);
+    await using bystander = await Bystander.start(server);
     const wire = await told(server, 'echo "pid $$"; exec yes 0123456789');
     const [, pid] = /pid (\d+)/.exec(await wire.expect(/pid \d+\n/))!;
     await wire.expect('0123456789\n');
@@ -52,7 +52,7 @@ describe('a program that is killed', LIMIT, () => {
 
   it('by the hundred at once', async () => {
     await using server = await startObedient();
-    const bystander = await Bystander.start(server);
+    await using bystander = await Bystander.start(server);
     const wires = await Promise.all(Array.from({ length: 100 }, () => told(server, 'echo up; exec sleep 1000')));
     await Promise.all(wires.map(wire => wire.expect('up')));
     const victims = childrenOf(server.pid).filter(({ name }) => name === 'sleep');
@@ -71,7 +71,7 @@ describe('a program that cannot be started', LIMIT, () => {
       'd=$(mktemp -d); mount -t devpts -o newinstance,ptmxmode=0666,max=3 devpts $d && mount --bind $d /dev/pts && ' +
       'mount --bind $d/ptmx /dev/ptmx && umount $d && rmdir $d && exec "$@"';
     await using server = await startObedient([], { wrapper: ['unshare', '-m', 'sh', '-c', script, 'sh'] });
-    const bystander = await Bystander.start(server);
+    await using bystander = await Bystander.start(server);
     const wires = [await told(server, 'exec cat'), await told(server, 'exec cat')];
     for (let more = 0; more < 3; more++) {
       const refused = await Wire.connect(server.port, XTERM);
@@ -96,7 +96,7 @@ describe('a program that cannot be started', LIMIT, () => {
         encoding: 'utf8',
       });
     await using server = await startObedient([], { wrapper, cwd: '/' });
-    const bystander = await Bystander.start(server);
+    await using bystander = await Bystander.start(server);
     const first = await told(server, 'exec cat');
     assert.equal(limit(String(tasksOf(user))).stderr, '');
     for (let more = 0; more < 3; more++) {

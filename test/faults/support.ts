@@ -21,11 +21,21 @@ export const startObedient = (args: readonly string[] = [], options: StartOption
   startServer(args, { program: OBEY, ...options });
 
 /** A session that runs `command`, once it does. */
-export async function told(server: { port: number }, command: string, options: WireOptions = {}): Promise<Wire> {
+export async function told(
+  server: { port: number },
+  command: string,
+  options: WireOptions = {},
+  patience?: number,
+): Promise<Wire> {
   const wire = await Wire.connect(server.port, { ...XTERM, ...options });
-  await wire.expect('ready');
-  wire.type(`echo told; ${command}\r`);
-  await wire.expect('told\n');
+  try {
+    await wire.expect('ready', patience);
+    wire.type(`echo told; ${command}\r`);
+    await wire.expect('told\n', patience);
+  } catch (error) {
+    await wire.close();
+    throw error;
+  }
   return wire;
 }
 
@@ -36,7 +46,7 @@ const WINDOW = 2_048;
  * Another client, who is in the middle of something when the fault comes: what it types comes back, and it checks every
  * byte. Nothing is lost for it, and it is not disconnected.
  */
-export class Bystander {
+export class Bystander implements AsyncDisposable {
   readonly wire: Wire;
   #block = 0;
   #sent = 0;
@@ -87,6 +97,11 @@ export class Bystander {
   resume(): void {
     this.#over = false;
     this.#send();
+  }
+
+  /** Where the test has failed before: so that it is its failure that is told. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.wire.close();
   }
 
   #send(): void {

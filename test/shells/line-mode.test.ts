@@ -147,6 +147,29 @@ test('a program that enters ICANON without a word is found out', async () => {
   await wire.expect('<line>');
 });
 
+test('a program that is back in ICANON when its leaving it is settled is followed, too', async () => {
+  const script = `
+    use POSIX; $| = 1; my $t = POSIX::Termios->new; print "ok\\n"; my $n = 0;
+    sub raw { $t->getattr(0); $t->setlflag($_[0] ? $t->getlflag & ~ICANON : $t->getlflag | ICANON); $t->setattr(0, TCSANOW) }
+    while (<STDIN>) { raw(1); select undef, undef, undef, 0.008; raw(0); printf "<%d>", $n++ }`;
+  await using host = await hostScript(`exec perl -e '${script.replaceAll('\n', ' ')}'`, { env: { LC_ALL: 'C' } });
+  const { wire, acknowledge } = await editing(host);
+  await using _ = wire;
+  const modes = (mode: number) =>
+    wire.events.filter(event => event.type === 'subnegotiation' && event.payload.equals(Buffer.of(MODE, mode))).length;
+  for (let n = 0; n < 3; n++) {
+    const before = modes(0);
+    wire.send('line\n');
+    // (A server that looks too late has not seen it leave.)
+    await wire.until(() => modes(0) > before || wire.text().includes(`<${n}>`));
+    // A busy server: the time is over before it hears that the program is back.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+    await wire.expect(`<${n}>`);
+    await wire.until(() => modes(EDIT | TRAPSIG) === modes(0) + 1);
+    acknowledge();
+  }
+});
+
 test('EXTPROC that a program takes away comes back, and what it has put back later goes', async () => {
   await using host = await hostScript(COMMANDS);
   const { wire, said, acknowledge } = await editing(host);

@@ -244,3 +244,43 @@ test('a home computer: commands stand for keys, and the program’s questions to
   wire.type([0x5c, 13]);
   await computer.waitFor(/<5c>$/);
 });
+
+test('a home computer’s flood leaves others their turns, and all of it is on the screen in the end', async () => {
+  // A line feed on a screen that has just been cleared takes longest.
+  const flood = `i=0; while [ $i -lt 400 ]; do printf '${String.raw`\033[2Jx\n`.repeat(250)}'; i=$((i+1)); done; printf 'the end'`;
+  const script = `stty -echo; read -r what; case $what in flood) ${flood} ;; *) stty raw; printf ok; exec cat ;; esac`;
+  await using server = await host(script, { encoding: 'petscii' });
+  const computer = new Commodore64();
+  await using flooding = await server.connect();
+  flooding.onData(bytes => computer.feed(bytes));
+  await using other = await server.connect(XTERM);
+  other.type('echo\r');
+  await other.expect('ok');
+  flooding.type(encoder('petscii').write('flood\r'));
+  const over = flooding.untilEnd(60_000).then(() => {
+    isOver = true;
+  });
+  let isOver = false;
+  let served = 0;
+  for (; !isOver; served++) {
+    other.type(`ping${served};`);
+    await other.expect(`ping${served};`);
+  }
+  await over;
+  // It was at most one or two in each chunk of 64 KiB.
+  assert.ok(served >= 40, `${served} answers during a flood`);
+  assert.match(computer.text(), /the end$/);
+});
+
+test('a home computer’s flood is gone at an interrupt, with what of it was not converted', async () => {
+  const script = 'trap : INT; stty -echo; echo ok; yes "a line of a flood"; echo "the prompt"; read -r x; echo "<$x>"';
+  await using server = await host(script, { encoding: 'petscii' });
+  const computer = new Commodore64();
+  await using wire = await server.connect();
+  wire.onData(bytes => computer.feed(bytes));
+  await computer.waitFor(/a line of a flood\na line/);
+  wire.send([3]);
+  await computer.waitFor(/the prompt$/);
+  wire.type(encoder('petscii').write('typed\r'));
+  await computer.waitFor(/<typed>/);
+});

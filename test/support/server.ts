@@ -20,6 +20,8 @@ export interface StartOptions {
   descriptors?: number;
   /** A command that executes what follows it, e.g. in a namespace of its own. */
   wrapper?: readonly string[];
+  /** Descriptors of listening sockets to hand to it, as a service manager does. Its port is not closed when it ends. */
+  sockets?: readonly number[];
   /** How long until it must be listening. */
   timeout?: number;
 }
@@ -57,12 +59,15 @@ export class TestServer implements AsyncDisposable {
     const env = { ...process.env, ...options.env };
     const limit =
       options.descriptors === undefined ? [] : ['sh', '-c', `ulimit -n ${options.descriptors}; exec "$@"`, 'sh'];
-    const { wrapper = [] } = options;
-    const words = [...wrapper, ...limit, process.execPath, CLI, 'serve', '--port', '0', ...args, ...program];
+    const { wrapper = [], sockets = [] } = options;
+    // LISTEN_PID is known only in the process itself.
+    const handed = sockets.length > 0 ? ['sh', '-c', `LISTEN_PID=$$ LISTEN_FDS=${sockets.length} exec "$@"`, 'sh'] : [];
+    const command = [process.execPath, CLI, 'serve', '--port', '0', ...args, ...program];
+    const words = [...wrapper, ...limit, ...handed, ...command];
     this.process = spawn(words[0]!, words.slice(1), {
       cwd: options.cwd ?? ROOT,
       env,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...sockets],
     });
     this.process.once(
       'close',

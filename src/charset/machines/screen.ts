@@ -64,7 +64,17 @@ export class MachineScreen {
 
   /** What the machine is to be sent for what a program writes. */
   write(text: string): Buffer {
+    this.take(text);
+    return this.paint();
+  }
+
+  /** Takes what a program writes. */
+  take(text: string): void {
     this.#parser.write(text);
+  }
+
+  /** What the machine is to be sent for what was taken since the last time. */
+  paint(): Buffer {
     this.#painter.paint();
     return this.#painter.take();
   }

@@ -65,7 +65,7 @@ function terminalOptions(terminal: LocalTerminal): TerminalOptions {
 }
 
 function open(settings: ConnectSettings, local: string, options?: TerminalOptions): Promise<Session> {
-  const { host, port, tls, encoding, sendEnv, mode } = settings;
+  const { host, port, tls, encoding, sendEnv, mode, compression } = settings;
   const { columns, rows, isTTY } = process.stdout;
   const told = sendEnv.flatMap(name => {
     const value = process.env[name];
@@ -82,6 +82,7 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
     terminal: { type: settings.term ?? terminalType(options !== undefined), ...(isTTY && { columns, rows }) },
     environ: Object.fromEntries(told),
     encoding: encoding ?? local,
+    compression,
     options: own,
   });
 }
@@ -133,8 +134,11 @@ function readCa(file: string): string {
   }
 }
 
-/** @throws TelptyError `ERR_SESSION_CLOSED` if the connection broke. */
-function finish({ errored }: Session): void {
+/** @throws TelptyError `ERR_SESSION_CLOSED` if the connection broke, or was broken off here. */
+function finish({ errored, hangupReason }: Session): void {
+  // (By LOGOUT a server asks for the end.)
+  if (hangupReason !== undefined && hangupReason !== 'logout')
+    throw new TelptyError('ERR_SESSION_CLOSED', `the connection was closed: ${hangupReason}`);
   if (errored === null) return;
   const { errno = 0, message } = errored as NodeJS.ErrnoException;
   const text = errno < 0 ? systemError(-errno).text : message;

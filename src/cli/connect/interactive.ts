@@ -67,6 +67,7 @@ export class Interactive implements Controls {
     this.#prompt = new Prompt(
       this,
       () => terminal.endOfFile,
+      () => this.#escapeKey,
       () => this.#promptChanged(),
     );
     const localecho: Toggle = {
@@ -175,7 +176,7 @@ export class Interactive implements Controls {
   }
 
   #adapt(): void {
-    if (this.#prompt.isOpen) this.#terminal.apply(COOKED, undefined, true);
+    if (this.#prompt.isOpen) this.#terminal.apply(COOKED, this.#escapeKey, true);
     else this.#terminal.apply(this.#discipline, this.#escapeKey);
   }
 

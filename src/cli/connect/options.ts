@@ -40,6 +40,7 @@ export const connectOptions = {
     repeatable: true,
     help: 'a variable to tell a server that asks; nothing else is told',
   },
+  compression: { ...flag, help: 'agree to compression (MCCP2, MCCP3) where the server offers it; never under TLS' },
   record: {
     argument: 'FILE',
     parse: values.text,

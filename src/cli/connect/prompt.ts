@@ -5,20 +5,29 @@ const PROMPT = 'telpty> ';
 /** The longest line, in bytes. */
 const LONGEST_LINE = 1_024;
 const LF = 0x0a;
+/** Return where the keys were pressed before the terminal came to edit lines. */
+const CR = 0x0d;
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /** Reads lines, which the terminal edits, and runs them, until one is understood, empty, or taken back. */
 export class Prompt {
   readonly #controls: Controls;
   readonly #endOfFile: () => number | null;
+  readonly #escapeKey: () => number | undefined;
   readonly #changed: () => void;
   /** What was typed so far; `undefined` while it is not open. */
   #line: Buffer | undefined;
 
   /** @param changed is called when it has been opened or closed. */
-  constructor(controls: Controls, endOfFile: () => number | null, changed: () => void) {
+  constructor(
+    controls: Controls,
+    endOfFile: () => number | null,
+    escapeKey: () => number | undefined,
+    changed: () => void,
+  ) {
     this.#controls = controls;
     this.#endOfFile = endOfFile;
+    this.#escapeKey = escapeKey;
     this.#changed = changed;
   }
 
@@ -54,13 +63,20 @@ export class Prompt {
     let rest = chunk;
     while (this.#line !== undefined && rest.length > 0) {
       const endOfFile = this.#endOfFile();
-      const end = rest.findIndex(byte => byte === LF || byte === endOfFile);
+      const escapeKey = this.#escapeKey();
+      const end = rest.findIndex(byte => byte === LF || byte === CR || byte === endOfFile || byte === escapeKey);
       const part = end < 0 ? rest : rest.subarray(0, end);
       this.#line = Buffer.concat([this.#line, part]).subarray(0, LONGEST_LINE);
       if (end < 0) return NOTHING;
-      // Unlike Return, that key moves the cursor to no new line.
-      if (rest[end] !== LF) this.#controls.say('');
+      const key = rest[end];
       rest = rest.subarray(end + 1);
+      if (key === escapeKey) {
+        // The key that leads here leads back.
+        this.cancel();
+        return rest;
+      }
+      // Unlike Return, that key moves the cursor to no new line.
+      if (key !== LF) this.#controls.say('');
       this.#run(this.#line.toString('utf8'));
     }
     return rest;

@@ -19,6 +19,7 @@ export interface ConnectSettings {
   /** The byte of the key. Undefined: none. */
   readonly escapeKey: number | undefined;
   readonly sendEnv: readonly string[];
+  readonly compression: boolean;
   /** The file. Undefined: no recording. */
   readonly record: string | undefined;
 }
@@ -50,6 +51,7 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
     term: values.term,
     escapeKey: values.escape,
     sendEnv: values['send-env'],
+    compression: values.compression,
     record: values.record,
   };
 }

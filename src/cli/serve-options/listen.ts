@@ -28,6 +28,10 @@ export const listenOptions = {
     defaultWords: 'none',
     help: 'these proxies must send a PROXY header (v1 or v2), and its address is the client; nobody else may',
   },
+  'reuse-port': {
+    ...flag,
+    help: 'let another server listen on the port, too; the last one to come gets all new clients (Linux)',
+  },
   workers: {
     argument: 'N|auto',
     parse: values.workers,

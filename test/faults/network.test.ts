@@ -1,0 +1,79 @@
+/** Networks as they are: packets get lost, come late, twice, and in another order; bytes come one at a time. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { requireTool } from '../support/tools.ts';
+import { Bystander, startObedient, told } from './support.ts';
+
+const LIMIT = { timeout: 120_000 };
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+
+describe('the network', LIMIT, () => {
+  it('loses, delays, doubles and reorders packets: sessions are exact all the same', async () => {
+    // In a namespace of its own: a kernel may lack netem, but every one has TUN devices.
+    const [address, neighbour] = ['10.99.0.1', '10.99.0.2'];
+    const visit = [process.execPath, '--import', 'tsx', here('./lossy-visit.ts'), address, neighbour];
+    const words = ['-n', requireTool('python3'), here('./lossy.py'), address, ...visit];
+    const child = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (output += text));
+    const [code] = await once(child, 'close');
+    assert.equal(code, 0, output);
+  });
+
+  it('delivers one byte at a time: so are they, and others do not wait', async () => {
+    await using server = await startObedient();
+    await using bystander = await Bystander.start(server);
+    await using slow = await OneByOne.start(server.port);
+    const wire = await told(slow, 'seq 1 2000; read -r line; echo "read $line"');
+    await wire.expect('\n2000\n');
+    wire.type('typed\n');
+    await wire.expect('read typed\n');
+    await wire.untilClose();
+    assert.equal(wire.error, undefined);
+    await bystander.leave();
+  });
+});
+
+/** Passes a connection on, each way one byte in a packet, and the next when that one has left. */
+class OneByOne implements AsyncDisposable {
+  readonly port: number;
+  readonly #close: () => Promise<unknown>;
+
+  private constructor(port: number, close: () => Promise<unknown>) {
+    this.port = port;
+    this.#close = close;
+  }
+
+  static async start(port: number): Promise<OneByOne> {
+    const listener = createServer({ noDelay: true, allowHalfOpen: true }, socket => {
+      const other = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+      void pass(socket, other);
+      void pass(other, socket);
+    }).listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    return new OneByOne((listener.address() as AddressInfo).port, async () => {
+      listener.close();
+      await once(listener, 'close');
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close();
+  }
+}
+
+async function pass(from: Socket, to: Socket): Promise<void> {
+  try {
+    for await (const chunk of from as AsyncIterable<Buffer>) {
+      for (const byte of chunk) await new Promise(resolve => to.write(Buffer.of(byte), resolve));
+    }
+    to.end();
+  } catch {
+    // One end has closed both its directions.
+    to.destroy();
+  }
+}

@@ -1,0 +1,102 @@
+/** A server that is stopped for a while, sent signals that mean nothing to it, or whose clock is set: nobody is disconnected. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf, processInfo, untilTrue } from '../support/leaks.ts';
+import { requireTool } from '../support/tools.ts';
+import { Wire } from '../support/wire.ts';
+import { Bystander, startObedient, told, XTERM } from './support.ts';
+
+const LIMIT = { timeout: 60_000 };
+
+describe('signals', LIMIT, () => {
+  for (const args of [[], ['--workers', '2']]) {
+    const whom = args.length === 0 ? 'to the server' : 'to each of several processes';
+    it(`SIGPIPE and SIGURG, ${whom}: nothing happens`, async () => {
+      await using server = await startObedient(args);
+      await using bystander = await Bystander.start(server);
+      const pids = [server.pid, ...(args.length === 0 ? [] : childrenOf(server.pid).map(({ pid }) => pid))];
+      for (const signal of ['SIGPIPE', 'SIGURG'] as const) for (const pid of pids) process.kill(pid, signal);
+      await bystander.progress();
+      await (await told(server, 'exit')).untilClose();
+      await bystander.leave();
+    });
+
+    it(`SIGSTOP and SIGCONT, ${whom}: what was said meanwhile is heard, and no time limit has run out by it`, async () => {
+      // Longer than these limits, as a minute would be longer than those of real life.
+      await using server = await startObedient([...args, '--idle-timeout', '1s', '--negotiation-timeout', '500ms']);
+      await using bystander = await Bystander.start(server);
+      const pids = [server.pid, ...(args.length === 0 ? [] : childrenOf(server.pid).map(({ pid }) => pid))];
+      for (const pid of pids) process.kill(pid, 'SIGSTOP');
+      await untilTrue(() => pids.every(pid => processInfo(pid)?.state === 'T'));
+      // The kernel accepts, and keeps what is typed.
+      const late = await Wire.connect(server.port, XTERM);
+      await sleep(1_500);
+      for (const pid of pids) process.kill(pid, 'SIGCONT');
+      await late.expect('ready');
+      await late.close();
+      await bystander.leave();
+    });
+  }
+});
+
+describe('a clock that jumps', LIMIT, () => {
+  it('days ahead and back: no limit of time runs out, and no timer waits for the day', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'telpty-clock-'));
+    const file = join(directory, 'time');
+    const set = (offset: string) => writeFileSync(file, `${offset}\n`);
+    set('+0');
+    requireTool('faketime');
+    const library = spawnSync('sh', ['-c', 'ls /usr/lib/*/faketime/libfaketime.so.1'], {
+      encoding: 'utf8',
+    }).stdout.trim();
+    // What Linux does when the date is set: only the clock of the day changes.
+    const env = {
+      LD_PRELOAD: library,
+      FAKETIME_TIMESTAMP_FILE: file,
+      FAKETIME_NO_CACHE: '1',
+      DONT_FAKE_MONOTONIC: '1',
+    };
+    const limits = [
+      '--idle-timeout',
+      '30s',
+      '--session-timeout',
+      '1h',
+      '--kill-timeout',
+      '50ms',
+      '--log-format',
+      'json',
+    ];
+    try {
+      await using server = await startObedient(limits, { env });
+      await using bystander = await Bystander.start(server);
+      const idle = await told(server, 'exec cat');
+      for (const offset of ['+3d', '-400d', '+10y', '+0']) {
+        set(offset);
+        await bystander.progress();
+        // The program takes no SIGHUP, so that its end takes a timer.
+        const wire = await told(server, 'trap "" HUP; echo up; while :; do sleep 1; done');
+        await wire.expect('up');
+        await wire.close();
+        await untilTrue(() => childrenOf(server.pid).length === 2);
+      }
+      assert.equal(idle.ended, false);
+      await idle.close();
+      await bystander.leave();
+      await untilTrue(() => (server.stderr.match(/session \d+ ended/g) ?? []).length === 6);
+      const ended = server.stderr.split('\n').filter(line => / ended:/.test(line));
+      const years = new Set(ended.map(line => JSON.parse(line).time.slice(0, 4)));
+      assert(years.size >= 3, `the clock was set: ${[...years]}`);
+      for (const line of ended) {
+        const { duration } = JSON.parse(line);
+        assert(duration >= 0 && duration < 60_000, `a session of ${duration} ms`);
+      }
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,25 @@
+/** A short soak: clients of all kinds, in rounds, and behind each the server is back where it was. `npm run soak` takes longer. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { atExit } from '../support/cleanup.ts';
+
+it('a short soak', { timeout: 180_000 }, async () => {
+  const main = fileURLToPath(new URL('../../bench/soak.ts', import.meta.url));
+  const words = ['--import', 'tsx', main, '--minutes', '0.15', '--sessions', '20', '--workers', '2'];
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.once(
+    'close',
+    atExit(() => child.kill()),
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (output += text));
+  const [code] = await once(child, 'close');
+  assert.equal(code, 0, output);
+  assert.match(output, /everything is back where it was\n$/);
+  for (const kind of ['short', 'flood', 'paste', 'resize', 'garbage', 'stall', 'reset']) {
+    assert.match(output, new RegExp(`[1-9]\\d* ${kind}\\b`), `every kind has come: ${output}`);
+  }
+});
