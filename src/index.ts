@@ -40,7 +40,7 @@ export type { Refused } from './shells/refusal.ts';
 export { type RobotCheckOptions, robotCheck } from './shells/robot-check.ts';
 export type { ListenOptions } from './transport/entrance.ts';
 export type { ForeignProtocol } from './transport/foreign-protocol.ts';
-export type { Refusal, RefusedConnection } from './transport/gate.ts';
+export type { Refusal, RefusedConnection, UnwelcomeReason } from './transport/gate.ts';
 export type { Peer, TcpListenOptions } from './transport/tcp.ts';
 export type { TlsOptions } from './transport/tls-options.ts';
 export type { Passed, Transport, TransportUser } from './transport/transport.ts';

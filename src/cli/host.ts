@@ -9,7 +9,6 @@ import type { Admission } from '../shells/places.ts';
 import { type PtyShellOptions, ptyShell } from '../shells/pty-shell.ts';
 import { robotCheck } from '../shells/robot-check.ts';
 import { farewell } from './farewell.ts';
-import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
 import type { Reloadables } from './reload.ts';
@@ -22,8 +21,8 @@ export const flushTimeout = 5_000;
 
 /** What the process adds to the settings. */
 export interface HostOptions {
-  /** Where sessions are counted; default: here. */
-  readonly admission?: Admission;
+  /** Where sessions are counted. */
+  readonly admission: Admission;
   readonly onStart?: PtyShellOptions['onStart'];
   /** Where what can take up new settings while it serves is added. */
   readonly reloadables?: Reloadables;
@@ -56,7 +55,7 @@ function compileEarly(): void {
 }
 
 /** Makes the server; whoever calls brings the connections. */
-export function createHost(settings: ServeSettings, found: Preparation, log: Log, options: HostOptions = {}): Server {
+export function createHost(settings: ServeSettings, found: Preparation, log: Log, options: HostOptions): Server {
   boundYoungGeneration();
   compileEarly();
   const { program } = found;
@@ -91,7 +90,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
     },
   });
   const { idleTimeout, sessionTimeout } = settings;
-  const { admission = createPlaces(settings, options.reloadables) } = options;
+  const { admission } = options;
   const limits = { admission, idleTimeout, sessionTimeout };
   const server = createServer({
     shell: farewell(limit(limits, settings.robotCheck ? checked(shell, settings) : shell)),

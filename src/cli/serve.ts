@@ -2,12 +2,14 @@
 import { TelptyError } from '../errors.ts';
 import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
+import type { Admission } from '../shells/places.ts';
 import type { StartedProgram } from '../shells/pty-shell.ts';
 import type { ListenOptions } from '../transport/entrance.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
 import { type Inherited, inheritedSockets, listeningOn } from './activation.ts';
 import { refuseRootProgram, warnOfExposure } from './exposure.ts';
 import { formatAddress, formatDuration } from './format.ts';
+import { createPlaces } from './guards.ts';
 import { Life } from './life.ts';
 import { createLog, type Log, logWriter } from './log.ts';
 import type { MetricsEndpoint, Watched } from './metrics/endpoint.ts';
@@ -131,7 +133,11 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
   for (const one of reloadableEverywhere(log)) reloadables.add(one);
   let metrics: ServerMetrics | undefined;
   const onStart = (_session: Session, program: StartedProgram) => metrics?.started(program);
-  const server = createHost(settings, found, log, { reloadables, onStart });
+  const places = createPlaces(settings, reloadables);
+  // Before TLS nobody can be told why; who is not wanted at all costs no handshake then.
+  const knocks = settings.tlsCert !== undefined;
+  const admission: Admission = knocks ? { admit: client => places.enter(client) } : places;
+  const server = createHost(settings, found, log, { admission, reloadables, onStart });
   if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
   let short = false;
   server.on('shortage', isShort => {
@@ -149,7 +155,7 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
     get sessions() {
       return server.sessions.size;
     },
-    listen: where => server.listen(where),
+    listen: where => server.listen(knocks ? { ...where, knock: peer => places.knock(peer) } : where),
     start: async () => {},
     async reload(newer) {
       const apply = await reloadables.prepare(newer);

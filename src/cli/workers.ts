@@ -392,7 +392,7 @@ export class WorkerPool {
       }
       this.#waiting.shift();
       const id = this.#nextId++;
-      if (typeof verdict === 'string' && this.#refused >= mostRefused) this.#dismiss(id, client, verdict);
+      if (typeof verdict === 'string' && this.#isNotTold(verdict)) this.#dismiss(id, client, verdict);
       else worker.give(id, client, verdict);
     }
     this.#waitNoMore();
@@ -423,6 +423,11 @@ export class WorkerPool {
     const again = this.#admitted === client.id;
     this.#admitted = client.id;
     return again ? this.#places.enter(client) : this.#places.admit(client);
+  }
+
+  /** Who is not wanted at all costs no TLS handshake, without which nobody can be told. */
+  #isNotTold(reason: RefusalReason): boolean {
+    return this.#refused >= mostRefused || (this.#tls !== undefined && !isCounted(reason));
   }
 
   /** Closes a connection without a word. */

@@ -31,7 +31,7 @@ const CUT_MS = 1_000;
 /** How long a peer that is owed output may take none of it before it is given up, in milliseconds. */
 const STALL_MS = 30_000;
 
-const LISTEN_OPTIONS = ['host', 'port', 'backlog', 'reusePort', 'fd', 'tls', 'proxyProtocol'];
+const LISTEN_OPTIONS = ['host', 'port', 'backlog', 'reusePort', 'fd', 'tls', 'proxyProtocol', 'knock'];
 
 /**
  * What a session is given: a function that talks to it. When it returns, or its promise settles, everything written is

@@ -1,5 +1,6 @@
 import { check, checkFunction, checkWhole } from '../check.ts';
 import { normalAddress } from '../transport/address-list.ts';
+import type { UnwelcomeReason } from '../transport/gate.ts';
 import { addressKey } from './addresses.ts';
 import { ConnectRate } from './rates.ts';
 
@@ -123,11 +124,12 @@ export class Places implements Admission {
 
   /**
    * The first half of {@link admit}: what depends on the address alone. For who wants to know before anything is done for a
-   * connection, a TLS handshake for example. It counts for the rate, so it is called once for each connection.
+   * connection: `server.listen({ tls, knock: peer => places.knock(peer) })`. The shell's `limit()` then has what is left for
+   * its `admission`: `{ admit: applicant => places.enter(applicant) }`. It counts for the rate, so it is called once for each connection.
    *
    * @returns why it is refused, if it is.
    */
-  knock({ remoteAddress }: Pick<Applicant, 'remoteAddress'>): RefusalReason | undefined {
+  knock({ remoteAddress }: Pick<Applicant, 'remoteAddress'>): UnwelcomeReason | undefined {
     if (this.#isDenied(remoteAddress)) return 'denied';
     const key = this.#rate && addressKey(remoteAddress);
     return key !== undefined && this.#rate?.take(key) === false ? 'connect-rate' : undefined;

@@ -1,8 +1,8 @@
 /** The way of a connection from a listener to a transport. */
 import type { Socket } from 'node:net';
-import { check } from '../check.ts';
+import { check, checkFunction } from '../check.ts';
 import { AddressList } from './address-list.ts';
-import type { GateUser } from './gate.ts';
+import type { GateUser, UnwelcomeReason } from './gate.ts';
 import { ProxyGate } from './proxy-gate.ts';
 import { adoptTcp, type Peer, peerOf, type TcpListenOptions } from './tcp.ts';
 import type { TlsGate } from './tls-gate.ts';
@@ -18,6 +18,11 @@ export interface ListenOptions extends TcpListenOptions {
    * included, and the address in it is the client's. Nobody else may.
    */
   readonly proxyProtocol?: readonly string[] | undefined;
+  /**
+   * Asked about each connection as soon as the client's address is known, before a TLS handshake is spent on it: what is
+   * said against the address, if anything. It is closed without a word then.
+   */
+  readonly knock?: ((peer: Peer) => UnwelcomeReason | undefined) | undefined;
 }
 
 /** What has come through. */
@@ -30,19 +35,22 @@ export interface Arrival {
 export class Entrance {
   readonly tls: TlsGate | undefined;
   readonly #proxies: ProxyGate | undefined;
+  readonly #knock: ListenOptions['knock'];
 
-  private constructor(proxies: ProxyGate | undefined, tls: TlsGate | undefined) {
+  private constructor(proxies: ProxyGate | undefined, tls: TlsGate | undefined, knock: ListenOptions['knock']) {
     this.#proxies = proxies;
     this.tls = tls;
+    this.#knock = knock;
   }
 
   /** @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` for what needs the addon where there is none. */
-  static async open({ tls, proxyProtocol }: ListenOptions): Promise<Entrance> {
+  static async open({ tls, proxyProtocol, knock }: ListenOptions): Promise<Entrance> {
+    if (knock !== undefined) checkFunction('knock', knock);
     check(proxyProtocol === undefined || Array.isArray(proxyProtocol), 'proxyProtocol must be an array of addresses');
     const proxies = proxyProtocol?.length ? new ProxyGate(AddressList.parse(proxyProtocol)) : undefined;
     // Loaded by those who want it: Node's TLS and OpenSSL are more than the rest of a server.
     const gate = tls && new (await import('./tls-gate.ts')).TlsGate(tls);
-    return new Entrance(proxies, gate);
+    return new Entrance(proxies, gate, knock);
   }
 
   /** Takes a connection that was accepted. */
@@ -59,6 +67,12 @@ export class Entrance {
 
   /** Takes a connection whose peer is known, as one that comes from another process. */
   receive(socket: Socket, peer: Peer, user: GateUser<Arrival>): void {
+    const reason = this.#knock?.(peer);
+    if (reason !== undefined) {
+      socket.destroy();
+      user.refused({ ...peer, reason, message: 'not taken from this address' });
+      return;
+    }
     if (this.tls !== undefined) {
       this.tls.enter(socket, peer, { ...outcomes(user), passed: transport => user.passed({ transport, peer }) });
       return;

@@ -15,9 +15,12 @@ const FAREWELL_MS = 1_000;
 /**
  * Why a connection has become no session: `'tls'`, `'proxy'`: a handshake or header that is missing, wrong or late, or came where there
  * should be none; `'http'` and the like: that protocol; `'busy'`: too many others wait at the same gate, and have not waited
- * as long.
+ * as long; `'denied'`, `'connect-rate'`: whoever knows the address does not want it.
  */
-export type RefusedConnection = ForeignProtocol | 'busy';
+export type RefusedConnection = ForeignProtocol | 'busy' | UnwelcomeReason;
+
+/** What is said against an address. */
+export type UnwelcomeReason = 'denied' | 'connect-rate';
 
 /** A connection that has become no session. */
 export interface Refusal extends Peer {

@@ -6,6 +6,8 @@ import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { selfSigned } from '../support/certificates.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { CLI, startServer, type TestServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
@@ -99,6 +101,29 @@ for (const [how, workers] of [
       const full = 'telpty: too many sessions, try again later\r\n';
       assert.deepEqual(read, ['up\r\n', full, full, full, full, TOO_FAST, TOO_FAST]);
       await Promise.all(wires.map(wire => wire.close()));
+    });
+
+    it('under TLS, an address that is denied or comes too often is closed before the handshake', async () => {
+      using certificate = selfSigned('IP:127.0.0.1');
+      const files = ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
+      await using server = await start(...files, '--deny', '127.0.0.2', '--connect-rate', '0.001');
+      /** Whether TLS is spoken with one that comes from there. */
+      const shakes = async (localAddress: string) => {
+        const { port } = server;
+        const plain = connectSocket({ port, host: '127.0.0.1', localAddress });
+        const socket = connectTls({ socket: plain, rejectUnauthorized: false });
+        const outcome = await new Promise<boolean>(resolve => {
+          socket.once('secureConnect', () => resolve(true)).once('error', () => resolve(false));
+        });
+        socket.destroy();
+        return outcome;
+      };
+      assert.equal(await shakes('127.0.0.2'), false);
+      await server.waitForLog(/refused: 127\.0\.0\.2:\d+, denied/);
+      for (let count = 0; count < 5; count++) assert.equal(await shakes('127.0.0.3'), true);
+      assert.equal(await shakes('127.0.0.3'), false);
+      await server.waitForLog(/refused: 127\.0\.0\.3:\d+, connect-rate/);
+      assert.equal(await shakes('127.0.0.4'), true);
     });
 
     it('--max-negotiating: those whose program runs do not count, those who are silent do, until they are gone', async () => {
