@@ -23,6 +23,8 @@ export type Order =
   | { readonly type: 'reload'; readonly settings: ServeSettings }
   /** Put in place what was checked. */
   | { readonly type: 'apply' }
+  /** Say `alive`. */
+  | { readonly type: 'ask' }
   /** Say what you have counted; only where the settings say that anything is. */
   | { readonly type: 'tell' }
   /** Tell the sessions that the server stops and will hang them up after so many milliseconds. */
@@ -36,6 +38,8 @@ export type Order =
 export type Report =
   /** It can serve; with for how many sessions it has descriptors, and what can take up new settings meanwhile. */
   | { readonly type: 'ready'; readonly room: number; readonly reloadables: readonly ReloadableFacts[] }
+  /** Its loop turns. */
+  | { readonly type: 'alive' }
   /** It had no descriptors for a program. */
   | { readonly type: 'short' }
   /** It cannot serve, with the error's code and message. */

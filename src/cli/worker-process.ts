@@ -75,6 +75,9 @@ export class WorkerProcess {
   /** Settles the check of new settings that is under way. */
   #checked: ((error?: TelptyError) => void) | undefined;
   readonly #left: () => void;
+  /** Whether it has left a question without an answer, and nothing has come from it since. */
+  silent = false;
+  #heard = true;
   #line = '';
 
   /**
@@ -97,6 +100,8 @@ export class WorkerProcess {
     this.ready = new Promise((resolve, reject) => {
       child.on('message', message => {
         const report = message as Report;
+        this.#heard = true;
+        this.silent = false;
         if (report.type === 'ready') {
           this.serving = true;
           this.#room = report.room;
@@ -111,7 +116,7 @@ export class WorkerProcess {
           this.told = report.metrics;
           this.#asked = false;
           this.#satisfy();
-        } else this.#note(report);
+        } else if (report.type !== 'alive') this.#note(report);
       });
       void this.ended.then(({ how }) => reject(cannotStart(how)));
     });
@@ -178,6 +183,15 @@ export class WorkerProcess {
 
   apply(): void {
     this.#send({ type: 'apply' });
+  }
+
+  /** Asks whether its loop turns. @returns whether anything has come from it since it was asked before. */
+  ask(): boolean {
+    this.silent = !this.#heard;
+    this.#heard = false;
+    // What it does not read would pile up.
+    if (!this.silent) this.#send({ type: 'ask' });
+    return !this.silent;
   }
 
   /** Asks what it has counted, which is in {@link told} afterwards; what it told last, if it does not answer in time. */

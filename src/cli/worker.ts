@@ -64,6 +64,9 @@ function obey(order: Order, handle: SendHandle): void {
     case 'apply':
       apply?.();
       return;
+    case 'ask':
+      report({ type: 'alive' });
+      return;
     case 'tell':
       void host?.metrics?.report().then(metrics => report({ type: 'told', metrics }));
       return;

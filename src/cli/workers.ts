@@ -20,7 +20,7 @@ import { ProxyGate } from '../transport/proxy-gate.ts';
 import { closeListener } from '../transport/takeover.ts';
 import { listenTcp, type Peer, peerOf } from '../transport/tcp.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
-import { remoteOf } from './format.ts';
+import { formatDuration, remoteOf } from './format.ts';
 import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { MetricsReport } from './metrics/report.ts';
@@ -30,6 +30,7 @@ import { RefusalLog } from './refusal-log.ts';
 import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 import { ShortageLog } from './shortage.ts';
+import { Vigil, type VigilOptions } from './vigil.ts';
 import { type Client, type WorkerEnd, WorkerProcess } from './worker-process.ts';
 
 /** How long before a worker that ended is replaced, in milliseconds: at first, and at most. It doubles each time. */
@@ -88,6 +89,7 @@ export class WorkerPool {
   #ending = false;
   /** Ends the wait before what dead workers left behind is killed. */
   readonly #hurry = new AbortController();
+  readonly #vigil: Vigil<WorkerProcess>;
   /** While it drains: ends that. */
   #drained: (() => void) | undefined;
   readonly #cleaning = new Set<Promise<void>>();
@@ -99,6 +101,7 @@ export class WorkerPool {
   /**
    * @param write takes lines of the log, as JSON, into the same stream as `log`.
    * @param metrics is told of every worker.
+   * @param vigil how soon a worker that does not answer is taken for one that hangs.
    */
   constructor(
     settings: ServeSettings,
@@ -106,6 +109,7 @@ export class WorkerPool {
     log: Log,
     write: (line: string) => void,
     metrics: WorkerMetrics | undefined,
+    vigil?: VigilOptions,
   ) {
     this.#metrics = metrics;
     this.#settings = settings;
@@ -116,6 +120,11 @@ export class WorkerPool {
     this.#refusals = new RefusalLog(log);
     this.#shortage = new ShortageLog(log);
     for (const one of reloadableEverywhere(log)) this.#reloadables.add(one);
+    this.#vigil = new Vigil(
+      () => this.#slots.map(({ worker }) => worker),
+      (worker, time, hangs) => this.#isSilent(worker, time, hangs),
+      vigil,
+    );
   }
 
   /** Sessions of this moment. */
@@ -244,6 +253,7 @@ export class WorkerPool {
   #close(): void {
     this.#closing = true;
     this.#ending = true;
+    this.#vigil.end();
     this.#hurry.abort();
   }
 
@@ -329,6 +339,16 @@ export class WorkerPool {
       { worker: number, pid: worker.pid, lost },
       `worker ${number} ended: pid ${worker.pid}, ${how}, ${sessions} lost${next}`,
     );
+  }
+
+  #isSilent(worker: WorkerProcess, time: number, hangs: boolean): void {
+    const { number } = this.#slots.find(slot => slot.worker === worker)!;
+    const { pid } = worker;
+    const words = `worker ${number} has not answered for ${formatDuration(time)}: pid ${pid}`;
+    if (hangs) {
+      this.#log.error({ worker: number, pid }, `${words}; it hangs, and is killed`);
+      worker.kill();
+    } else this.#log.warn({ worker: number, pid }, `${words}; it gets no clients until it does`);
   }
 
   /** Programs of a dead worker: they have had the kernel's SIGHUP, and get the usual time to heed it. */
@@ -454,7 +474,7 @@ export class WorkerPool {
     let least: WorkerProcess | undefined;
     for (const { worker } of this.#slots) {
       if (!worker.serving || !worker.hasRoom) continue;
-      if (least === undefined || worker.sessions < least.sessions) least = worker;
+      if (least === undefined || isBetter(worker, least)) least = worker;
     }
     return least;
   }
@@ -463,4 +483,9 @@ export class WorkerPool {
 /** Whether somebody's leaving may be about to change this. */
 function isCounted(reason: RefusalReason): boolean {
   return reason !== 'denied' && reason !== 'connect-rate';
+}
+
+/** Whether a client is rather given to `one`: the one that answers, else the one with fewer sessions. */
+function isBetter(one: WorkerProcess, other: WorkerProcess): boolean {
+  return one.silent === other.silent ? one.sessions < other.sessions : other.silent;
 }
