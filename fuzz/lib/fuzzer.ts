@@ -1,5 +1,6 @@
 /** Runs a target with one input after the other, and keeps those that show something new. */
 import { createHash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { COUNTERS, counters } from './instrument.ts';
 import { minimize, mutate } from './mutate.ts';
 import { Random } from './random.ts';
@@ -17,6 +18,8 @@ export interface Bounds {
   readonly runs?: number | undefined;
 }
 
+/** After so many inputs others have a turn. */
+const TURN_RUNS = 500;
 /** How many of a kind of failure are reported; the rest is likely the same. */
 const MOST_FAILURES = 10;
 
@@ -53,6 +56,8 @@ export class Fuzzer {
     for (const seed of seeds) await this.#try(seed);
     if (this.corpus.length === 0) this.corpus.push(new Uint8Array(4));
     while (this.runs < runs && performance.now() < end && this.failures.length < MOST_FAILURES) {
+      // Else a target that never waits would let nothing else happen in this thread, not even a report.
+      if (this.runs % TURN_RUNS === 0) await turn();
       await this.#try(mutate(this.#parent(), this.corpus, this.#random, this.#target.longest));
     }
   }

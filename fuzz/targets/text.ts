@@ -1,14 +1,18 @@
 /**
  * What reads text: converters of character sets, the screens and keys of home computers, names of sets, what is escaped for
- * logs, and the client's prompt. Nothing throws; however the bytes are cut, the same comes of them; and it is bounded.
+ * logs, what stands at the beginning of a connection, and the client's prompt. Nothing throws; however the bytes are cut, the same comes of them; and it is bounded.
  */
 import assert from 'node:assert/strict';
+import { isIP } from 'node:net';
 import { Converter, canonicalCharset, charsetOfLocale, localeCodeset } from '../../src/charset/index.ts';
 import { MachineScreen, machineOf } from '../../src/charset/machines/index.ts';
 import { type Controls, runCommand } from '../../src/cli/connect/commands.ts';
 import { describeRecord } from '../../src/cli/describe.ts';
 import { Command } from '../../src/protocol/index.ts';
 import { escapeText } from '../../src/shells/escape.ts';
+import { AnswerReader } from '../../src/shells/robot-probe.ts';
+import { foreignProtocol } from '../../src/transport/foreign-protocol.ts';
+import { LONGEST_PROXY_HEADER, parseProxyHeader } from '../../src/transport/proxy-protocol.ts';
 import { Random } from '../lib/random.ts';
 import type { Target } from '../lib/target.ts';
 
@@ -73,6 +77,26 @@ const WAYS: readonly Way[] = [
     assert.doesNotMatch(line, /[\x00-\x1f\x7f-\x9f]/, 'a control passes');
     assert(line.length <= 8_000);
   },
+  function atTheDoor(bytes) {
+    const header = parseProxyHeader(bytes);
+    foreignProtocol(bytes);
+    if (header.state !== 'whole') return;
+    assert(header.length <= LONGEST_PROXY_HEADER && header.length <= bytes.length);
+    assert(header.address === undefined || isIP(header.address) !== 0, 'an address that is none');
+    for (let length = 0; length < header.length; length++)
+      assert.equal(parseProxyHeader(bytes.subarray(0, length)).state, 'partial', 'the beginning of a header is none');
+    assert.deepEqual(
+      parseProxyHeader(Uint8Array.from([...bytes, 0x41])),
+      header,
+      'what stands behind a header matters',
+    );
+  },
+  function answers(bytes, random) {
+    const [whole, parts] = [new AnswerReader(), new AnswerReader()];
+    whole.take(bytes);
+    for (const piece of pieces(bytes, random)) parts.take(piece);
+    assert.deepEqual(parts.answers, whole.answers, 'the cut shows');
+  },
   function prompt(bytes) {
     const controls = {
       session: { telnet: { command: (code: number) => assert(code >= Command.EOF) } },
@@ -108,6 +132,13 @@ export const target: Target = {
       'set escape ^]',
       'mode line',
       'help',
+      'PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\nhello',
+      'PROXY TCP6 2001:db8::1 2001:db8::2 65535 1\r\n',
+      'PROXY UNKNOWN\r\n',
+      '\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0cabcdefghijklmn',
+      '\r\n\r\n\0\r\nQUIT\n\x20\0\0\0',
+      '\x1b[12;40R\x1b[1;1Rkeys\x1b[99',
+      'GET / HTTP/1.1\r\n',
     ];
     return texts.flatMap((text, at) => WAYS.map((_, way) => Uint8Array.from([way, at, ...Buffer.from(text)])));
   },
