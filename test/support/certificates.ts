@@ -13,6 +13,29 @@ export interface Certificate extends Disposable {
   readonly key: string;
 }
 
+/** A certificate for a client, signed by `authority`. */
+export function signedBy(authority: Certificate, name: string): Certificate {
+  const client = selfSigned(`DNS:${name}`);
+  const request = ['req', '-new', '-key', client.keyFile, '-subj', `/CN=${name}`];
+  const pem = execFileSync(requireTool('openssl'), request);
+  const sign = [
+    'x509',
+    '-req',
+    '-CA',
+    authority.certFile,
+    '-CAkey',
+    authority.keyFile,
+    '-CAcreateserial',
+    '-days',
+    '2',
+  ];
+  execFileSync(requireTool('openssl'), [...sign, '-out', client.certFile], {
+    input: pem,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  return { ...client, cert: readFileSync(client.certFile, 'utf8') };
+}
+
 /**
  * Makes a certificate for names as X.509 writes them: `DNS:localhost`, `IP:127.0.0.1`. An RSA key is for programs that know
  * no other.
@@ -33,7 +56,7 @@ export function selfSigned(names: string, kind: 'ec' | 'rsa' = 'ec'): Certificat
     keyFile,
     cert: readFileSync(certFile, 'utf8'),
     key: readFileSync(keyFile, 'utf8'),
-    [Symbol.dispose]: () => {
+    [Symbol.dispose]() {
       forget();
       remove();
     },

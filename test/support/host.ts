@@ -1,6 +1,7 @@
 import { after } from 'node:test';
 import {
   createServer,
+  type ListenOptions,
   type PtyShellOptions,
   ptyShell,
   type Server,
@@ -37,9 +38,9 @@ export class Host implements AsyncDisposable {
     });
   }
 
-  static async start(options: ServerOptions): Promise<Host> {
+  static async start(options: ServerOptions, listening: ListenOptions = {}): Promise<Host> {
     const server = createServer(options);
-    const { port } = await server.listen({ port: 0 });
+    const { port } = await server.listen({ port: 0, ...listening });
     return new Host(server, port);
   }
 

@@ -1,0 +1,341 @@
+/** TLS in front of sessions, alone and with plain clients on the same port. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { after, describe, it } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { type ListenOptions, ptyShell, type Refusal, type ServerOptions, type TlsOptions } from '../../src/index.ts';
+import { addon } from '../../src/pty/binding.ts';
+import { selfSigned, signedBy } from '../support/certificates.ts';
+import { Host } from '../support/host.ts';
+import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
+import { connectSecurely, readToClose, tlsOf } from '../support/tls-client.ts';
+import { Wire, type WireOptions } from '../support/wire.ts';
+
+after(assertNothingHeld);
+
+const certificate = selfSigned('DNS:localhost,IP:127.0.0.1');
+const other = selfSigned('DNS:localhost,IP:127.0.0.1', 'rsa');
+after(() => {
+  certificate[Symbol.dispose]();
+  other[Symbol.dispose]();
+});
+const { cert, key } = certificate;
+
+const XTERM: WireOptions = { ttype: ['XTERM'], size: [90, 33] };
+const shell = ptyShell('/bin/sh', ['-c', 'stty size; stty -echo; exec cat']);
+
+/** A host that speaks TLS, and what it refuses. */
+async function start(tls: Partial<TlsOptions> = {}, more: ListenOptions = {}, options: Partial<ServerOptions> = {}) {
+  const host = await Host.start({ shell, ...options }, { tls: { cert, key, ...tls }, ...more });
+  const refused: Refusal[] = [];
+  const waiting: (() => void)[] = [];
+  host.server.on('refused', refusal => {
+    refused.push(refusal);
+    for (const wake of waiting.splice(0)) wake();
+  });
+  /** The `count`th refusal. */
+  const refusal = async (count = 1): Promise<Refusal> => {
+    while (refused.length < count) await new Promise<void>(resolve => waiting.push(resolve));
+    return refused[count - 1]!;
+  };
+  return { host, refused, refusal, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() };
+}
+
+const dial = (port: number): Socket => connect({ port, host: '127.0.0.1' });
+
+describe('TLS', { timeout: 60_000 }, () => {
+  it('carries a session, and the program sees nothing of it', async () => {
+    await using tls = await start();
+    await using wire = await connectSecurely(tls.host.port, XTERM);
+    assert.equal(tlsOf(wire).getProtocol(), 'TLSv1.3');
+    await wire.expect('33 90\r\n');
+    wire.type('über\r');
+    await wire.expect('über\r\n');
+    wire.resize(100, 40);
+    await wire.close();
+    assert.deepEqual((await tls.host.outcome()).error, undefined);
+    assert.deepEqual(tls.refused, []);
+  });
+
+  it('takes a megabyte each way whole', async () => {
+    await using tls = await start(
+      {},
+      {},
+      { shell: session => new Promise(resolve => session.pipe(session).on('close', resolve)) },
+    );
+    await using wire = await connectSecurely(tls.host.port, { silent: true });
+    const text = 'abcdefgh'.repeat(131_072);
+    wire.send(text);
+    await untilTrue(() => wire.data.length >= text.length);
+    assert.equal(Buffer.from(wire.data.bytes).toString(), text);
+  });
+
+  it('speaks 1.2 and 1.3, and nothing older', async () => {
+    await using tls = await start();
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      await using wire = await connectSecurely(tls.host.port, {
+        ...XTERM,
+        tls: { minVersion: version, maxVersion: version },
+      });
+      await wire.expect('33 90\r\n');
+    }
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+    await assert.rejects(connectSecurely(tls.host.port, { tls: old }));
+    const { reason, message } = await tls.refusal();
+    assert.deepEqual({ reason, message }, { reason: 'tls', message: 'the handshake failed: unsupported protocol' });
+  });
+
+  it('does not renegotiate', async () => {
+    await using tls = await start();
+    await using wire = await connectSecurely(tls.host.port, { ...XTERM, tls: { maxVersion: 'TLSv1.2' } });
+    await wire.expect('33 90\r\n');
+    const error = await new Promise<Error | null>(resolve => {
+      tlsOf(wire).on('error', resolve);
+      tlsOf(wire).renegotiate({}, resolve);
+    });
+    assert.match((error as { code?: string }).code ?? '', /NO_RENEGOTIATION/);
+    await wire.close();
+    // Nobody else notices.
+    await using next = await connectSecurely(tls.host.port, XTERM);
+    await next.expect('33 90\r\n');
+  });
+
+  it('is not compressed, by TLS or by Telnet, though compression is offered to plain clients', async () => {
+    await using tls = await start({ auto: true }, {}, { compression: true });
+    await using plain = await Wire.connect(tls.host.port, { ...XTERM });
+    await plain.expect(Buffer.of(255, 251, 86));
+    await using secure = await connectSecurely(tls.host.port, XTERM);
+    await secure.expect('33 90\r\n');
+    assert.ok(!secure.raw.bytes.includes(Buffer.of(255, 251, 86)));
+    assert.ok(!secure.raw.bytes.includes(Buffer.of(255, 251, 87)));
+  });
+
+  it('tells a client without TLS so, in plain text, and HTTP in its own words', async () => {
+    await using tls = await start();
+    const plain = dial(tls.host.port);
+    plain.write('\xff\xfb\x18', 'latin1');
+    assert.equal(
+      await readToClose(plain),
+      'This is a Telnet server that speaks TLS. Connect with a client that does, too.\r\n',
+    );
+    const { remotePort, ...refusal } = await tls.refusal();
+    assert.deepEqual(refusal, { reason: 'tls', message: 'no TLS', remoteAddress: '127.0.0.1' });
+    assert.ok(remotePort! > 0);
+    const http = dial(tls.host.port);
+    http.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    assert.match(await readToClose(http), /^HTTP\/1\.1 400 Bad Request\r\n.*\r\n\r\nThis is a Telnet server\.\n$/s);
+    assert.equal((await tls.refusal(2)).reason, 'http');
+    const ssh = dial(tls.host.port);
+    ssh.write('SSH-2.0-x\r\n');
+    assert.equal(await readToClose(ssh), '');
+    assert.equal((await tls.refusal(3)).reason, 'ssh');
+    assert.equal(tls.refused.length, 3);
+  });
+
+  it('gives up those who say nothing, or half a hello, or go', async () => {
+    await using tls = await start({ handshakeTimeout: 300 });
+    const silent = dial(tls.host.port);
+    assert.match(await readToClose(silent), /speaks TLS/);
+    assert.equal((await tls.refusal()).message, 'no TLS handshake within 0.3s');
+    const half = dial(tls.host.port);
+    half.write(Buffer.from('160301', 'hex'));
+    assert.equal(await readToClose(half), '');
+    assert.equal((await tls.refusal(2)).message, 'no TLS handshake within 0.3s');
+    const gone = dial(tls.host.port);
+    await once(gone, 'connect');
+    gone.end();
+    assert.equal((await tls.refusal(3)).message, 'closed before anything was said');
+    const reset = dial(tls.host.port);
+    reset.write(Buffer.from('160301', 'hex'), () => reset.resetAndDestroy());
+    // When Node has not begun to read by then, it takes no notice, and the time limit has to.
+    assert.match((await tls.refusal(4)).message, /^closed|^no TLS handshake/);
+    const wrong = dial(tls.host.port);
+    wrong.write(Buffer.concat([Buffer.from('16030100050100000102', 'hex'), Buffer.alloc(100)]));
+    await readToClose(wrong);
+    assert.match((await tls.refusal(5)).message, /^the handshake failed: /);
+    assert.ok(tls.refused.every(({ reason }) => reason === 'tls'));
+    assert.equal(tls.refused.length, 5);
+  });
+
+  it('finds HTTP inside of TLS as a session that ends at once', async () => {
+    await using tls = await start();
+    await using wire = await connectSecurely(tls.host.port, { silent: true });
+    wire.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    assert.deepEqual(await tls.host.outcome(), { result: { refused: 'http' } });
+    await wire.untilEnd();
+  });
+
+  it('wants certificates of clients where there is an authority for them', async () => {
+    using authority = selfSigned('DNS:authority.test');
+    using good = signedBy(authority, 'client.test');
+    await using tls = await start({ ca: authority.cert });
+    await using wire = await connectSecurely(tls.host.port, { ...XTERM, tls: { cert: good.cert, key: good.key } });
+    await wire.expect('33 90\r\n');
+
+    const bare = connectTls({ port: tls.host.port, host: '127.0.0.1', rejectUnauthorized: false });
+    assert.equal(await readToClose(bare), '');
+    assert.equal((await tls.refusal()).message, 'the handshake failed: peer did not return a certificate');
+    const stranger = { rejectUnauthorized: false, cert: other.cert, key: other.key };
+    assert.equal(await readToClose(connectTls({ port: tls.host.port, host: '127.0.0.1', ...stranger })), '');
+    assert.match((await tls.refusal(2)).message, /^the client's certificate: /);
+    // Not even with a session of TLS 1.2, in which the server has the last word.
+    const older = { ...stranger, maxVersion: 'TLSv1.2' } as const;
+    assert.equal(await readToClose(connectTls({ port: tls.host.port, host: '127.0.0.1', ...older })), '');
+    assert.equal((await tls.refusal(3)).reason, 'tls');
+    assert.equal(tls.host.server.sessions.size, 1);
+  });
+
+  it('changes its certificate for those who come, and nobody who is there notices', async () => {
+    await using tls = await start();
+    const fingerprint = (wire: Wire) => tlsOf(wire).getPeerCertificate().fingerprint256;
+    await using before = await connectSecurely(tls.host.port, XTERM);
+    await before.expect('33 90\r\n');
+    // And one in the middle of its handshake.
+    const slow = dial(tls.host.port);
+    await once(slow, 'connect');
+    tls.host.server.setTls({ cert: other.cert, key: other.key });
+    await using next = await connectSecurely(tls.host.port, XTERM);
+    await next.expect('33 90\r\n');
+    assert.notEqual(fingerprint(before), fingerprint(next));
+    before.type('still here\r');
+    await before.expect('still here\r\n');
+    // What cannot be used changes nothing.
+    assert.throws(() => tls.host.server.setTls({ cert, key: other.key }), {
+      code: 'ERR_INVALID_ARGUMENT',
+      message: 'tls.key is not the key of the certificate',
+    });
+    await using last = await connectSecurely(tls.host.port, XTERM);
+    assert.equal(fingerprint(last), fingerprint(next));
+    const secure = connectTls({ socket: slow, rejectUnauthorized: false });
+    await once(secure, 'secureConnect');
+    secure.destroy();
+  });
+
+  it('takes sessions up again by ticket, but not from before a change', async () => {
+    await using tls = await start();
+    const resume = async (session?: Buffer) => {
+      await using wire = await connectSecurely(tls.host.port, { ...XTERM, tls: session ? { session } : {} });
+      let ticket: Buffer | undefined;
+      tlsOf(wire).on('session', bytes => {
+        ticket = bytes;
+      });
+      // It stands in front of all that the server says.
+      await wire.expect('33 90\r\n');
+      return { reused: tlsOf(wire).isSessionReused(), ticket };
+    };
+    const { ticket } = await resume();
+    assert.equal((await resume(ticket)).reused, true);
+    tls.host.server.setTls({ cert, key });
+    assert.equal((await resume(ticket)).reused, false);
+  });
+
+  it('closes who is in the handshake when the server shuts down', async () => {
+    const tls = await start();
+    const half = dial(tls.host.port);
+    half.write(Buffer.from('160301', 'hex'));
+    const silent = dial(tls.host.port);
+    await Promise.all([once(half, 'connect'), once(silent, 'connect')]);
+    await untilTrue(() => addon().counts().peeks === 1);
+    await tls.host.server.shutdown();
+    await Promise.all([readToClose(half), readToClose(silent)]);
+    assert.deepEqual(tls.refused, []);
+  });
+
+  it('lets the one go who has waited longest when too many wait', async () => {
+    await using tls = await start();
+    const first = dial(tls.host.port);
+    await untilTrue(() => addon().counts().peeks === 1);
+    const closed = readToClose(first);
+    const others = Array.from({ length: 1024 }, () => dial(tls.host.port).on('error', () => {}));
+    await closed;
+    assert.equal((await tls.refusal()).reason, 'busy');
+    // Among so many a good client is served.
+    await using wire = await connectSecurely(tls.host.port, XTERM);
+    await wire.expect('33 90\r\n');
+    for (const one of others) one.destroy();
+    await untilTrue(() => addon().counts().peeks === 0);
+  });
+
+  it('says what is wrong about certificates', async () => {
+    const bad: [Partial<TlsOptions>, string][] = [
+      [{ cert: 'x' }, 'tls.cert is no certificate in PEM'],
+      [{ key: 'x' }, 'tls.key is no private key in PEM'],
+      [{ key: other.key }, 'tls.key is not the key of the certificate'],
+      [{ ca: 'x' }, 'tls.ca has no certificate in PEM'],
+      [{ auto: 1 as unknown as boolean }, 'tls.auto must be a boolean'],
+      [{ passphrase: 'x' } as object, "the options of tls have no option 'passphrase'"],
+    ];
+    for (const [tls, message] of bad) await assert.rejects(start(tls), { code: 'ERR_INVALID_ARGUMENT', message });
+  });
+});
+
+describe('TLS and plain Telnet on one port', { timeout: 60_000 }, () => {
+  it('takes both, and plain connections by the addon', async () => {
+    await using tls = await start({ auto: true });
+    await using secure = await connectSecurely(tls.host.port, XTERM);
+    await secure.expect('33 90\r\n');
+    assert.equal(addon().counts().connections, 0);
+    await using plain = await Wire.connect(tls.host.port, XTERM);
+    plain.send([255, 251, 31]);
+    await plain.expect('33 90\r\n');
+    assert.equal(addon().counts().connections, 1);
+    plain.type('key\r');
+    await plain.expect('key\r\n');
+  });
+
+  it('speaks first to a plain client that says nothing, after half a second', async () => {
+    await using tls = await start({ auto: true });
+    const began = performance.now();
+    await using plain = await Wire.connect(tls.host.port, XTERM);
+    await plain.expect(Buffer.of(255, 253));
+    const waited = performance.now() - began;
+    // Not earlier; later is the machine's doing.
+    assert.ok(waited >= 495, `${waited} ms`);
+    await plain.expect('33 90\r\n');
+  });
+
+  it('takes a hello that comes later for what it is: not TLS any more', async () => {
+    await using tls = await start({ auto: true });
+    await using plain = await Wire.connect(tls.host.port, { silent: true });
+    await plain.expect(Buffer.of(255, 253));
+    const hello = await clientHello();
+    plain.send(hello);
+    assert.deepEqual(await tls.host.outcome(), { result: { refused: 'tls' } });
+  });
+
+  it('answers HTTP properly there, since nothing was sent before', async () => {
+    await using tls = await start({ auto: true });
+    const http = dial(tls.host.port);
+    http.write('HEAD / HTTP/1.0\r\n\r\n');
+    assert.match(await readToClose(http), /^HTTP\/1\.1 400 /);
+    assert.equal((await tls.refusal()).reason, 'http');
+  });
+
+  it('survives whoever goes meanwhile', async () => {
+    await using tls = await start({ auto: true });
+    const gone = dial(tls.host.port);
+    await once(gone, 'connect');
+    gone.resetAndDestroy();
+    assert.equal((await tls.refusal()).message, 'closed before anything was said');
+    await using plain = await Wire.connect(tls.host.port, XTERM);
+    await plain.expect('33 90\r\n');
+  });
+});
+
+/** The first bytes of a real client. */
+async function clientHello(): Promise<Buffer> {
+  const { createServer } = await import('node:net');
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connectTls({ port: (server.address() as { port: number }).port, host: '127.0.0.1' }).on(
+    'error',
+    () => {},
+  );
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  const [hello] = (await once(socket, 'data')) as [Buffer];
+  client.destroy();
+  socket.destroy();
+  server.close();
+  return hello;
+}
