@@ -5,8 +5,17 @@
  * The rules behind it are those of cgroups(7): a controller works in a cgroup only where the one above passes it on
  * (`cgroup.subtree_control`), and who passes on may have no processes of its own.
  */
-import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { TelptyError } from '../errors.ts';
 import { type CgroupLimits, controllersOf, limitFiles } from './cgroup-limits.ts';
 import { leafName } from './cgroup-names.ts';
@@ -14,7 +23,7 @@ import { leafName } from './cgroup-names.ts';
 /** What `statfs` says of version 2. */
 const CGROUP2_MAGIC = 0x63677270;
 
-/** Where a server goes that is in the way of its own programs: see {@link enable}. */
+/** Where a server goes that is in the way of its own programs: see {@link makeWay}. */
 const SERVER = 'telpty-server';
 
 function fail(message: string, file: string, cause?: unknown): TelptyError {
@@ -51,10 +60,12 @@ export function mountOf(mountinfo: string): string | undefined {
   return ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find(usual => mounts.includes(usual)) ?? mounts[0];
 }
 
-/** The cgroup that this process is in; undefined where it is out of sight. */
+/** The cgroup that this process is in, or was started in; undefined where it is out of sight. */
 function ownCgroup(mount: string): string | undefined {
   const path = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
-  return path === undefined || path.startsWith('/..') ? undefined : join(mount, path);
+  if (path === undefined || path.startsWith('/..')) return undefined;
+  // Made way for programs before.
+  return resolve(mount, `.${basename(path) === SERVER ? dirname(path) : path}`);
 }
 
 function isCgroup(directory: string): boolean {
@@ -92,7 +103,8 @@ export function prepareCgroup(path: string, limits: CgroupLimits): string {
     throw fail("the server's own cgroup is out of sight in this container", path);
   const directory = path === 'self' ? own! : resolve(mount, path);
   find(directory, mount);
-  enable(directory, controllersOf(files), mount, own);
+  const needed = controllersOf(files);
+  if (needed.length > 0) enable(directory, needed, mount, own);
   tryLeaf(directory, files);
   if (own !== undefined) checkAncestor(directory, own);
   return directory;
@@ -124,6 +136,7 @@ export function enable(directory: string, needed: readonly string[], mount: stri
       directory,
     );
   }
+  makeWay(directory, own);
   const on = words(directory, 'cgroup.subtree_control');
   const change = needed
     .filter(name => !on.includes(name))
@@ -132,21 +145,31 @@ export function enable(directory: string, needed: readonly string[], mount: stri
   if (change === '') return;
   const file = join(directory, 'cgroup.subtree_control');
   try {
+    writeFileSync(file, change);
+  } catch (error) {
+    const why = `${reason(error)} (echo ${change} > ${file}; ${delegate})`;
+    throw fail(`cannot share out ${directory}: ${why}`, directory, error);
+  }
+}
+
+/**
+ * Sees to it that nobody is in the cgroup itself. The kernel refuses some controllers then; with others it lets cgroups be made
+ * that no process can enter. The topmost is exempt from the rule, and has no type.
+ */
+function makeWay(directory: string, own: string | undefined): void {
+  if (!existsSync(join(directory, 'cgroup.type'))) return;
+  if (own === directory) {
+    // systemd starts a service right in what it delegates to it.
     try {
-      writeFileSync(file, change);
-    } catch (error) {
-      // The server's own processes are in the way, as a rule this one: systemd starts a service right in what it delegates.
-      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || own !== directory) throw error;
       mkdirSync(join(directory, SERVER), { recursive: true });
       writeFileSync(join(directory, SERVER, 'cgroup.procs'), '0');
-      writeFileSync(file, change);
+    } catch (error) {
+      throw fail(`cannot make way in ${directory}: ${reason(error)} (${delegate})`, directory, error);
     }
-  } catch (error) {
-    const why =
-      (error as NodeJS.ErrnoException).code === 'EBUSY'
-        ? 'there are processes in it (name an empty cgroup, for example one below it)'
-        : `${reason(error)} (echo ${change} > ${file}; ${delegate})`;
-    throw fail(`cannot share out ${directory}: ${why}`, directory, error);
+  }
+  if (words(directory, 'cgroup.procs').some(Boolean)) {
+    const message = `there are processes in ${directory}: name an empty cgroup, for example one below it`;
+    throw fail(message, directory, { code: 'EBUSY' });
   }
 }
 

@@ -41,6 +41,7 @@ export const FURTHER_PACKAGES = ['libgensio4', 'libnet-telnet-perl', 'python3-se
 export const UNPACKED = {
   busybox: ['busybox-static', 'bin/busybox'],
   'in.telnetd': ['telnetd-ssl', 'usr/sbin/in.telnetd'],
+  'linux.uml': ['user-mode-linux', 'usr/bin/linux.uml'],
   ser2net: ['ser2net', 'usr/sbin/ser2net'],
   telnetd: ['inetutils-telnetd', 'usr/sbin/telnetd'],
 } as const;
