@@ -83,7 +83,8 @@ export async function serve(given: ServeSettings, read: () => ServeSettings): Pr
         resolve(signal);
       },
       reload() {
-        if (stopping) return;
+        // While it starts, what it would read has just been read.
+        if (stopping || life.phase !== 'serving') return;
         manager?.reloading();
         void reloader.reload().then(() => stopping || manager?.ready());
       },

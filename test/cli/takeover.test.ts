@@ -89,8 +89,15 @@ describe('--reuse-port', LIMIT, () => {
 
   it('works at addresses of IPv6, and on all addresses', async () => {
     for (const host of ['::', '::1', '0.0.0.0']) {
-      const one = await start('one', ['--reuse-port', '--host', host]);
-      const two = await start('two', ['--reuse-port', '--host', host, '--port', String(one.port)]);
+      const one = await start('one', ['--reuse-port', '--host', host, '--allow-root-program']);
+      const two = await start('two', [
+        '--reuse-port',
+        '--allow-root-program',
+        '--host',
+        host,
+        '--port',
+        String(one.port),
+      ]);
       const load = new Load(one.port, CLIENTS, host === '::1' ? '::1' : '127.0.0.1');
       await load.more(SOME);
       await load.stop();
