@@ -159,3 +159,43 @@ describe('a flood from many at once', () => {
     assert.ok(growth < NOISE + 40 * MEBI, `${growth} bytes`);
   });
 });
+
+// WONT TTYPE, WONT NAWS, WILL LINEMODE, and its MODE acknowledged; or TTYPE of a MUD client. Both edit lines by themselves.
+const editors: Readonly<Record<string, string>> = {
+  'in line mode (RFC 1184)': 'FF FC 18 FF FC 1F  FF FB 22 FF FA 22 01 07 FF F0',
+  'of MUDs (MTTS)':
+    'FF FC 1F FF FB 18  FF FA 18 00 "TINTIN++" FF F0  FF FA 18 00 "xterm" FF F0  FF FA 18 00 "MTTS 13" FF F0  FF FA 18 00 "MTTS 13" FF F0',
+  'that send each key': 'FF FC 18 FF FC 1F',
+};
+
+describe('input that nobody reads, from clients', () => {
+  for (const [name, opening] of Object.entries(editors)) {
+    it(`${name}: it waits with the client, whatever it is made of`, async () => {
+      await using sleeping = await Target.start([], {
+        program: ['/bin/sh', '-c', 'read -r how; [ "$how" = sleep ] && exec sleep 1000'],
+        ordinary: async (wire, own) => {
+          await own.program(wire);
+          wire.type('bye\r');
+        },
+        exit: 1,
+      });
+      const inputs = ['"A"', '"A" 0D 0A', '0D 0A', 'FF EC', 'FF F8', 'FF F7 08 7F', '16', '"A" FF EF'];
+      const growth = await sleeping.growth(async () => {
+        const wires = await Promise.all(
+          inputs.map(async input => {
+            const wire = await sleeping.attack(bytes(`${opening} "sleep" 0D 0A`));
+            await sleeping.program(wire);
+            const piece = Buffer.alloc(MEBI, bytes(input));
+            for (let n = 0; n < 16; n++) wire.send(piece);
+            return wire;
+          }),
+        );
+        await sleeping.servesStill();
+        await sleeping.servesStill();
+        // (A FIN would stand behind all that is not read, and wait with it.)
+        for (const wire of wires) wire.reset();
+      });
+      assert.ok(growth < NOISE, `${growth} bytes`);
+    });
+  }
+});
