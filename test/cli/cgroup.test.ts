@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { canMake, mount, TestCgroup } from '../support/cgroups.ts';
-import { assertGone, childrenOf, isAlive, untilTrue } from '../support/leaks.ts';
+import { assertDead, canMake, mount, TestCgroup } from '../support/cgroups.ts';
+import { XTERM } from '../support/host.ts';
+import { childrenOf, isAlive, untilTrue } from '../support/leaks.ts';
 import { CLI, startServer } from '../support/server.ts';
 import { Wire } from '../support/wire.ts';
 
@@ -16,7 +17,7 @@ function failing(...args: string[]): { status: number | null; stderr: string } {
 /** Prints the process ids of a daemon in a session of its own and of one that nobody is the parent of; both ignore SIGHUP. */
 const daemons = `trap '' HUP; setsid sleep 1000 & echo pid $!; (setsid sh -c 'echo pid $$; exec sleep 1000' &); sleep 0.1;`;
 
-const connect = (port: number) => Wire.connect(port, { ttype: ['XTERM'], size: [80, 24] });
+const connect = (port: number) => Wire.connect(port, XTERM);
 
 async function daemonsOf(wire: Wire): Promise<number[]> {
   await wire.expect(/(?:pid \d+\s+){2}ready/);
@@ -67,13 +68,13 @@ if (!canMake) {
       const [byItself, gone, atStop] = wires as [Wire, Wire, Wire];
       byItself.type('\r');
       await byItself.untilClose();
-      await assertGone(pids[0]!);
+      await assertDead(pids[0]!);
       await gone.close();
-      await assertGone(pids[1]!);
+      await assertDead(pids[1]!);
       assert.ok(pids[2]!.every(isAlive));
       await untilTrue(() => parent.leaves.length === 1);
       await server.stop();
-      await assertGone(pids[2]!);
+      await assertDead(pids[2]!);
       assert.deepEqual(parent.leaves, []);
       await atStop.close();
       assert.match(server.stderr, /exit 3/);
@@ -97,7 +98,7 @@ if (!canMake) {
     assert.deepEqual(pids.map(both => both.filter(isAlive).length).sort(), [0, 2]);
     await server.waitForLog(/worker \d is back/);
     await server.stop();
-    await assertGone(pids.flat());
+    await assertDead(pids.flat());
     assert.deepEqual(parent.leaves, []);
     for (const wire of wires) await wire.close();
   });
@@ -113,7 +114,7 @@ if (!canMake) {
     assert.ok(pids.every(isAlive));
     assert.equal(parent.leaves.length, 1);
     await using _next = await startServer(['--cgroup', parent.path], options);
-    await assertGone(pids);
+    await assertDead(pids);
     await untilTrue(() => parent.leaves.length === 0);
     await wire.close();
   });

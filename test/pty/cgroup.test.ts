@@ -15,8 +15,8 @@ import { type CgroupLimits, limitFiles } from '../../src/pty/cgroup-limits.ts';
 import { leafName } from '../../src/pty/cgroup-names.ts';
 import { enable, mountOf, prepareCgroup } from '../../src/pty/cgroup-place.ts';
 import { Cgroups, openCgroups, spawnPty } from '../../src/pty/index.ts';
-import { canMake, mount, TestCgroup } from '../support/cgroups.ts';
-import { assertGone, untilTrue } from '../support/leaks.ts';
+import { assertDead, canMake, mount, TestCgroup } from '../support/cgroups.ts';
+import { untilTrue } from '../support/leaks.ts';
 import { asNobody, isRoot, readAll, run, until } from './support.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'telpty-cgroup-'));
@@ -52,7 +52,7 @@ if (!canMake) {
     assert.ok(inside.length >= 4, inside.join(' '));
     assert.deepEqual(await cgroup.end(), { outOfMemory: 0 });
     assert.deepEqual(await pty.exited, { code: null, signal: 'SIGKILL' });
-    await assertGone(inside);
+    await assertDead(inside);
     assert.deepEqual(parent.leaves, []);
   });
 
@@ -67,7 +67,7 @@ if (!canMake) {
     assert.match(output, /^1\n/);
     const [first, second] = await Promise.all([cgroup.end(), cgroup.end()]);
     assert.deepEqual([first, second], [{ outOfMemory: 0 }, { outOfMemory: 0 }]);
-    await assertGone(pidsIn(output));
+    await assertDead(pidsIn(output));
     assert.deepEqual(await cgroup.end(), { outOfMemory: 0 });
     assert.deepEqual(parent.leaves, []);
   });
@@ -131,7 +131,7 @@ if (!canMake) {
           pty.on('data', text => { process.stdout.write(String(text)); if (/pid [0-9]+/.test(String(text))) process.exit(3); });`,
       },
     });
-    await assertGone(pidsIn(output));
+    await assertDead(pidsIn(output));
     await removeOrphans(parent.path);
     assert.deepEqual(parent.leaves, []);
   });
@@ -143,10 +143,6 @@ if (!canMake) {
     await cgroup.end();
     assert.throws(() => spawnPty('true', [], { cgroup: cgroup.path }), { step: 'cgroup', errno: 'ENOENT' });
     if (isRoot) {
-      assert.match(
-        asNobody(`try { pty.openCgroups(${JSON.stringify(parent.path)}) } catch (e) { console.log(e.message); }`),
-        /^cannot read .*: permission denied .*\n$/,
-      );
       chmodSync(parent.path, 0o755);
       const output = asNobody(`
         for (const f of [() => pty.spawnPty('true', [], { cgroup: ${JSON.stringify(parent.path)} }),

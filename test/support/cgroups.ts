@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, writeFile
 import { join } from 'node:path';
 import { mountOf } from '../../src/pty/cgroup-place.ts';
 import { atExit } from './cleanup.ts';
+import { isAlive, untilTrue } from './leaks.ts';
 
 /** Where version 2 is mounted. */
 export const mount = mountOf(readFileSync('/proc/self/mountinfo', 'utf8'));
@@ -58,3 +59,12 @@ export const canMake = ((): boolean => {
     return false;
   }
 })();
+
+/** Waits until none of these lives. One that nobody has reaped is dead: those left to init take as long as it likes. */
+export function assertDead(pids: readonly number[]): Promise<void> {
+  return untilTrue(
+    () => !pids.some(isAlive),
+    10_000,
+    () => `alive: ${pids.filter(isAlive).join(' ')}`,
+  );
+}
