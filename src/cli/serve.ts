@@ -236,7 +236,7 @@ type Reception = Pick<ListenOptions, 'tls' | 'proxyProtocol'>;
 
 async function listenAt({ host, port, reusePort }: ServeSettings, how: Reception, server: Host): Promise<Bound[]> {
   try {
-    return [await server.listen({ host, port, reusePort, ...how })];
+    return [await server.listen({ host, port, reusePort: reusePort && 'takeover', ...how })];
   } catch (error) {
     throw listenError(error, formatAddress(host, port), host);
   }

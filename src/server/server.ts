@@ -113,8 +113,8 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #listeners = new Set<TcpServer>();
   readonly #entrances = new Set<Entrance>();
   #nextId = 1;
-  /** Once it was told to listen no more: when that is so. */
-  #stopped: Promise<unknown> | undefined;
+  /** Once it was told to listen no more: what that waits for. */
+  #stopped: readonly Promise<void>[] | undefined;
   /** Whether it ends its sessions. */
   #closing = false;
 
@@ -215,7 +215,7 @@ export class Server extends EventEmitter<ServerEvents> {
    * @returns whether none is left. {@link shutdown} ends those that are, and may be called meanwhile.
    */
   async drain(options: { timeout?: number } = {}): Promise<boolean> {
-    await this.#stopListening();
+    await Promise.all(this.#stopListening());
     return this.#emptied(options.timeout ?? LONGEST_TIMER);
   }
 
@@ -229,7 +229,9 @@ export class Server extends EventEmitter<ServerEvents> {
   async shutdown(options: { drain?: number; timeout?: number } = {}): Promise<void> {
     const { drain = 0, timeout = 10_000 } = options;
     if (drain > 0) await this.drain({ timeout: drain });
-    await this.#stopListening();
+    // At once, where nothing has to be waited for.
+    const stopped = this.#stopListening();
+    if (stopped.length > 0) await Promise.all(stopped);
     this.#closing = true;
     for (const entrance of this.#entrances) entrance.close();
     this.#entrances.clear();
@@ -245,9 +247,9 @@ export class Server extends EventEmitter<ServerEvents> {
     await this.#emptied(CUT_MS);
   }
 
-  /** Takes no clients any more; where another server takes the port over, those that still came to this one have been. */
-  #stopListening(): Promise<unknown> {
-    this.#stopped ??= Promise.all([...this.#listeners].map(closeListener));
+  /** Closes the listeners. @returns what to wait for, where another server has taken a port over. */
+  #stopListening(): readonly Promise<void>[] {
+    this.#stopped ??= [...this.#listeners].flatMap(listener => closeListener(listener) ?? []);
     return this.#stopped;
   }
 

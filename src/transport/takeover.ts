@@ -21,7 +21,7 @@ const HANDSHAKE_MS = 1_000;
 /** The state of a listener in the kernel's tables. */
 const LISTEN = '0A';
 
-/** Listeners that share their port. */
+/** Listeners whose port another server may take over. */
 const shared = new WeakSet<Server>();
 
 /** Has all new clients of a port that is shared come to this listener, whose descriptor is `fd`, until there is another one. */
@@ -32,13 +32,22 @@ export function takePort(listener: Server, fd: number): void {
   if (listeners > 1) preferListener(fd, listeners - 1);
 }
 
-/** Closes a listener. Where another one has the port, too, clients may still come to this one for a moment. */
-export async function closeListener(listener: Server): Promise<void> {
-  if (shared.has(listener) && listener.listening && listenersAt(listener.address() as AddressInfo) > 1) {
-    await sleep(HANDSHAKE_MS);
-    // The loop accepts before it comes here.
-    await nextTurn();
-  }
+/**
+ * Closes a listener. Where another one has taken the port over, clients may still come to this one for a moment.
+ *
+ * @returns what to wait for; undefined where it is closed already.
+ */
+export function closeListener(listener: Server): Promise<void> | undefined {
+  const isTaken = shared.has(listener) && listener.listening && listenersAt(listener.address() as AddressInfo) > 1;
+  if (isTaken) return closeLater(listener);
+  listener.close();
+  return undefined;
+}
+
+async function closeLater(listener: Server): Promise<void> {
+  await sleep(HANDSHAKE_MS);
+  // The loop accepts before it comes here.
+  await nextTurn();
   listener.close();
 }
 

@@ -30,9 +30,10 @@ export interface TcpListenOptions {
   readonly backlog?: number;
   /**
    * Let others listen on the same port, who say so too and are of the same user (SO_REUSEPORT): the kernel gives each
-   * connection to one of them; to the last one to come, if that said so here and the system is Linux. Default false.
+   * connection to one of them. `'takeover'`: to the last one to come, so that one server can take the place of another
+   * and no client is refused; the one before waits a second before it closes its listener (Linux). Default false.
    */
-  readonly reusePort?: boolean;
+  readonly reusePort?: boolean | 'takeover';
   /** In place of host and port: the descriptor of a TCP socket that listens, as by socket activation. It is closed at the end. */
   readonly fd?: number;
 }
@@ -102,7 +103,7 @@ export async function listenTcp(
       keepUrgentDataInLine(server);
       const fd = descriptor(server);
       if (fd !== undefined) limitUnsent(fd, UNSENT_BYTES);
-      if (fd !== undefined && options.reusePort) takePort(server, fd);
+      if (fd !== undefined && options.reusePort === 'takeover') takePort(server, fd);
       guard = new ShortageGuard(server, onShortage);
       resolve(server);
     });
@@ -116,7 +117,7 @@ function isTcpAddress(address: ReturnType<Server['address']> | undefined): boole
 /** Where Node is to listen. */
 async function placeOf(options: TcpListenOptions): Promise<{ host: string; port: number } | { fd: number }> {
   const { host = '127.0.0.1', port, fd, reusePort = false } = options;
-  check(typeof reusePort === 'boolean', 'reusePort must be a boolean');
+  check(typeof reusePort === 'boolean' || reusePort === 'takeover', "reusePort must be a boolean or 'takeover'");
   if (fd !== undefined) {
     checkWhole('fd', fd, 2 ** 31 - 1);
     check(

@@ -43,6 +43,19 @@ test('two servers share a port, and each gets connections', async () => {
   await assertPortFree(port);
 });
 
+test('a server that takes the port over gets all connections, and gives them back when it goes', async () => {
+  const servers = [named('first'), named('second')] as const;
+  const { port } = await servers[0].listen({ port: 0, reusePort: 'takeover' });
+  await servers[1].listen({ port, reusePort: 'takeover' });
+  const everybody = async () => new Set(await Promise.all(Array.from({ length: 64 }, () => read(port))));
+  const taken = [...(await everybody())].join();
+  assert.ok(taken.includes('second') && !taken.includes('first'), taken);
+  await servers[1].shutdown();
+  assert.match(await read(port), /first/);
+  await servers[0].shutdown();
+  await assertPortFree(port);
+});
+
 test('a port is shared only with those who say so', async () => {
   const [one, other] = [named('one'), named('other')];
   const { port } = await one.listen({ port: 0, reusePort: true });
