@@ -190,8 +190,8 @@ static int prepare_slave(const struct plan *plan, int slave, enum step *step) {
   /* The program may open its terminal by name (tmux, gpg, mesg), so it must be the user's, as after a login. */
   *step = STEP_OPEN;
   if (plan->identity && plan->uid != geteuid() && fchown(slave, plan->uid, (gid_t)-1) < 0) {
-    /* Without the right to give it away there is none to change identity either: let that step say so. */
-    if (errno != EPERM) return -1;
+    /* Without the right to give it away, or without such an id, there is no change of identity either: let that step say so. */
+    if (errno != EPERM && errno != EINVAL) return -1;
   }
   *step = STEP_WINSIZE;
   struct winsize size = {.ws_row = plan->rows, .ws_col = plan->cols};
