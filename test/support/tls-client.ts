@@ -11,8 +11,8 @@ export interface TlsWireOptions extends WireOptions {
 
 /** A {@link Wire} over TLS that trusts any certificate; resolves when the handshake is over here. */
 export async function connectSecurely(port: number, options: TlsWireOptions = {}): Promise<Wire> {
-  const { tls = {}, before, ...script } = options;
-  const socket = connectTcp({ port, host: '127.0.0.1' });
+  const { tls = {}, before, allowHalfOpen = false, ...script } = options;
+  const socket = connectTcp({ port, host: '127.0.0.1', allowHalfOpen });
   if (before !== undefined) socket.write(before);
   const secure = connect({ socket, rejectUnauthorized: false, ...tls });
   await once(secure, 'secureConnect');

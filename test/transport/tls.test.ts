@@ -4,7 +4,14 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import { type ListenOptions, ptyShell, type Refusal, type ServerOptions, type TlsOptions } from '../../src/index.ts';
+import {
+  type ListenOptions,
+  ptyShell,
+  type Refusal,
+  type ServerOptions,
+  type Session,
+  type TlsOptions,
+} from '../../src/index.ts';
 import { addon } from '../../src/pty/binding.ts';
 import { selfSigned, signedBy } from '../support/certificates.ts';
 import { Host } from '../support/host.ts';
@@ -150,12 +157,18 @@ describe('TLS', { timeout: 60_000 }, () => {
     reset.write(Buffer.from('160301', 'hex'), () => reset.resetAndDestroy());
     // When Node has not begun to read by then, it takes no notice, and the time limit has to.
     assert.match((await tls.refusal(4)).message, /^closed|^no TLS handshake/);
+    const closing = dial(tls.host.port);
+    closing.write(Buffer.from('160301', 'hex'));
+    closing.end();
+    assert.equal(await readToClose(closing), '');
+    // It may be seen at once, or end the handshake that has begun; in no case does it take the whole time.
+    assert.match((await tls.refusal(5)).message, /^closed/);
     const wrong = dial(tls.host.port);
     wrong.write(Buffer.concat([Buffer.from('16030100050100000102', 'hex'), Buffer.alloc(100)]));
     await readToClose(wrong);
-    assert.match((await tls.refusal(5)).message, /^the handshake failed: /);
+    assert.match((await tls.refusal(6)).message, /^the handshake failed: /);
     assert.ok(tls.refused.every(({ reason }) => reason === 'tls'));
-    assert.equal(tls.refused.length, 5);
+    assert.equal(tls.refused.length, 6);
   });
 
   it('finds HTTP inside of TLS as a session that ends at once', async () => {
@@ -228,6 +241,24 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.equal((await resume(ticket)).reused, true);
     tls.host.server.setTls({ cert, key });
     assert.equal((await resume(ticket)).reused, false);
+  });
+
+  it('lets a client close its half, and answers', async () => {
+    await using tls = await start({}, {}, { shell: session => finished(session) });
+    await using wire = await connectSecurely(tls.host.port, { silent: true, allowHalfOpen: true });
+    wire.send('all of it');
+    wire.socket.end();
+    await wire.expect('you said all of it');
+  });
+
+  it('takes notice at once of those who go when the handshake is over', async () => {
+    await using tls = await start({ handshakeTimeout: 60_000 });
+    for (let round = 0; round < 20; round++) {
+      const wire = await connectSecurely(tls.host.port, { silent: true });
+      wire.socket.destroy();
+    }
+    // As a session that has hardly begun, or as none.
+    await untilTrue(() => tls.host.outcomes.length + tls.refused.length === 20);
   });
 
   it('closes who is in the handshake when the server shuts down', async () => {
@@ -322,6 +353,16 @@ describe('TLS and plain Telnet on one port', { timeout: 60_000 }, () => {
     await plain.expect('33 90\r\n');
   });
 });
+
+/** Answers when the client has said everything. */
+async function finished(session: Session): Promise<void> {
+  let text = '';
+  session.on('data', chunk => {
+    text += chunk;
+  });
+  await once(session, 'end');
+  session.write(`you said ${text}`);
+}
 
 /** The first bytes of a real client. */
 async function clientHello(): Promise<Buffer> {
