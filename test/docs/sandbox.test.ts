@@ -45,14 +45,14 @@ test('the recipe: a system to look at, a place to write, and nobody else', async
   /** What a command prints. */
   const ask = async (command: string): Promise<string> => {
     const number = ++asked;
-    wire.type(`${command}; echo [""${number}]\r`);
-    await wire.expect(`[${number}]\r\n`);
+    // The quotes tell what is printed from the echo of what is typed.
+    wire.type(`echo '<'${number}; ${command}; echo ${number}'>'\r`);
+    await wire.expect(`${number}>\r\n`);
     const text = wire.text();
-    const begin = text.indexOf(`[""${number}]\r\n`) + `[""${number}]\r\n`.length;
+    const begin = `<${number}\r\n`;
     return text
-      .slice(begin, text.indexOf(`[${number}]\r\n`))
+      .slice(text.indexOf(begin) + begin.length, text.indexOf(`${number}>\r\n`))
       .replaceAll('\r\n', '\n')
-      .replace(/\x1b\[\?2004[hl]\r?/g, '')
       .trim();
   };
 
@@ -76,7 +76,7 @@ test('the recipe: a system to look at, a place to write, and nobody else', async
   wire.type('\x1a');
   await wire.expect(/Stopped +sleep 1000/);
   assert.match(await ask('jobs; kill %1'), /Stopped/);
-  assert.equal(await ask('stty size'), '20 90');
+  await ask('until [ "$(stty size)" = "20 90" ]; do sleep 0.02; done');
 
   // It is in another session, ignores what hangs a terminal up, and has no parent.
   const marked = () => processes().filter(({ name }) => name === 'telpty-daemon');
