@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import { isRoot } from '../pty/support.ts';
 import { XTERM } from '../support/host.ts';
 import { processes, untilTrue } from '../support/leaks.ts';
+import { INTERRUPTIBLE } from '../support/programs.ts';
 import { startServer } from '../support/server.ts';
 import { requireTool } from '../support/tools.ts';
 import { Wire } from '../support/wire.ts';
@@ -71,10 +72,10 @@ test('the recipe: a system to look at, a place to write, and nobody else', async
   assert.match(await ask('head -c 20M /dev/zero > big; rm big'), /No space left/);
   assert.equal(await ask('stty size'), '30 100');
   wire.resize(90, 20);
-  wire.type('sleep 1000\r');
-  await wire.expect('sleep 1000\r\n');
+  wire.type(`${INTERRUPTIBLE}\r`);
+  await wire.expect('started\r\n');
   wire.type('\x1a');
-  await wire.expect(/Stopped +sleep 1000/);
+  await wire.expect(/Stopped +sh -c/);
   assert.match(await ask('jobs; kill %1'), /Stopped/);
   await ask('until [ "$(stty size)" = "20 90" ]; do sleep 0.02; done');
 
