@@ -21,3 +21,10 @@ function cells(line: string): string[] {
     .split(/(?<!\\)\|/)
     .map(cell => cell.trim().replace(/^`(.*)`$/, '$1'));
 }
+
+/** The command of a document that has this name, as in "sh NAME". */
+export function commandOf(markdown: string, name: string): string {
+  const [, command] = new RegExp(`^\`\`\`sh ${name}\\n(.*?)^\`\`\`$`, 'ms').exec(markdown) ?? [];
+  if (command === undefined) throw new Error(`there is no command '${name}'`);
+  return command;
+}

@@ -1,0 +1,93 @@
+/** docs/sandbox.md: its command runs, and does what is said of it. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { isRoot } from '../pty/support.ts';
+import { XTERM } from '../support/host.ts';
+import { processes, untilTrue } from '../support/leaks.ts';
+import { INTERRUPTIBLE } from '../support/programs.ts';
+import { startServer } from '../support/server.ts';
+import { requireTool } from '../support/tools.ts';
+import { Wire } from '../support/wire.ts';
+import { commandOf, document } from './markdown.ts';
+
+const secrets = mkdtempSync(join(tmpdir(), 'telpty-sandbox-'));
+after(() => rmSync(secrets, { recursive: true }));
+
+/** The words of the command, without `telpty serve`, up to the program and from it. */
+function recipe(): { options: string[]; program: string[] } {
+  const command = commandOf(document('docs/sandbox.md'), 'sandbox');
+  const words = execFileSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
+  assert.deepEqual(words.slice(0, 2), ['telpty', 'serve']);
+  const end = words.indexOf('--');
+  const options = words.slice(2, end);
+  // Only root may say as whom; anybody may run the sandbox.
+  if (!isRoot) options.splice(options.indexOf('--user'), 2);
+  return { options, program: words.slice(end + 1) };
+}
+
+test('the recipe: a system to look at, a place to write, and nobody else', async () => {
+  requireTool('bwrap');
+  const { options, program } = recipe();
+  const secret = join(secrets, 'secret');
+  writeFileSync(secret, 'secret', { mode: 0o644 });
+  await using server = await startServer(['--env', 'PS1=sandbox> ', '--env', 'LC_ALL=C.UTF-8', ...options], {
+    program,
+  });
+  await using wire = await Wire.connect(server.port, XTERM);
+  await wire.expect('sandbox> ');
+
+  let asked = 0;
+  /** What a command prints. */
+  const ask = async (command: string): Promise<string> => {
+    const number = ++asked;
+    // The quotes tell what is printed from the echo of what is typed.
+    wire.type(`echo '<'${number}; ${command}; echo ${number}'>'\r`);
+    await wire.expect(`${number}>\r\n`);
+    const text = wire.text();
+    const begin = `<${number}\r\n`;
+    return text
+      .slice(text.indexOf(begin) + begin.length, text.indexOf(`${number}>\r\n`))
+      .replaceAll('\r\n', '\n')
+      .trim();
+  };
+
+  assert.equal(await ask('pwd; hostname'), '/home/guest\nsandbox');
+  assert.equal(await ask('echo hello > note; cp note /tmp; cat ~/note /tmp/note'), 'hello\nhello');
+  assert.match(await ask('touch /usr/x /etc/x /x /home/x 2>&1 | grep -c Read-only'), /^4$/);
+  assert.match(await ask(`cat ${secret}; ls /root /var /run 2>&1 | grep -c "No such"`), /No such file[\s\S]*3$/);
+  assert.equal(await ask('grep -c : /proc/net/dev; grep -o "lo:" /proc/net/dev'), '1\nlo:');
+  assert.match(await ask(`(: < /dev/tcp/127.0.0.1/${server.port}) 2>&1`), /refused|unreachable/i);
+  assert.equal(await ask('cd /proc; echo [0-9]*; cd'), '1 2');
+  assert.match(
+    await ask('grep -E "NoNewPrivs|CapEff|CapPrm" /proc/self/status'),
+    /^CapPrm:\s0+\nCapEff:\s0+\nNoNewPrivs:\s1$/,
+  );
+  assert.match(await ask('unshare -U true 2>&1'), /unshare failed/);
+  assert.match(await ask('head -c 20M /dev/zero > big; rm big'), /No space left/);
+  assert.equal(await ask('stty size'), '30 100');
+  wire.resize(90, 20);
+  wire.type(`${INTERRUPTIBLE}\r`);
+  await wire.expect('started\r\n');
+  wire.type('\x1a');
+  await wire.expect(/Stopped +sh -c/);
+  assert.match(await ask('jobs; kill %1'), /Stopped/);
+  await ask('until [ "$(stty size)" = "20 90" ]; do sleep 0.02; done');
+
+  // It is in another session, ignores what hangs a terminal up, and has no parent.
+  const marked = () => processes().filter(({ name }) => name === 'telpty-daemon');
+  assert.equal(
+    await ask(
+      "cp /usr/bin/sleep ~/telpty-daemon; (trap '' HUP; setsid ~/telpty-daemon 1000 &); sleep 0.2; ps -A | grep -c telpty-daemon",
+    ),
+    '1',
+  );
+  assert.equal(marked().length, 1);
+  await wire.close();
+  await untilTrue(() => marked().every(({ state }) => state === 'Z'));
+});
