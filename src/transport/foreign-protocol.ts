@@ -18,6 +18,12 @@ export const PROXY_V2_SIGNATURE: Uint8Array = Uint8Array.of(13, 10, 13, 10, 0, 1
 /** A whole request line (RFC 9112, section 3): a method of RFC 9110 or 5789, or the preface of HTTP/2 (RFC 9113, section 3.4). */
 const HTTP =
   /^(?:(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|PATCH) (?:\/|\*|https?:\/\/)\S* HTTP\/1\.\d|CONNECT \S+ HTTP\/1\.\d|PRI \* HTTP\/2\.0)\r?\n/;
+/**
+ * The beginning of a longer one, as far as it is looked at. A web page may have a browser of somebody who can reach this port
+ * ask for what it likes, however long; what stands behind it would be typed at the program.
+ */
+const LONG_HTTP =
+  /^(?:(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|PATCH) (?:\/|\*|https?:\/\/)|CONNECT )\S{256,}(?: [HTP/1.\d]{0,8}\r?)?$/;
 /** RFC 4253, section 4.2. */
 const SSH = /^SSH-\d\.\d+-[ -~]*\r?\n/;
 const PROXY_V1 = /^PROXY (?:TCP4 |TCP6 |UNKNOWN)[ -~]*\r\n/;
@@ -34,7 +40,7 @@ export function foreignProtocol(first: Uint8Array): ForeignProtocol | undefined 
   if (isNegotiateRequest(first)) return 'smb';
   if (startsWith(first, PROXY_V2_SIGNATURE)) return 'proxy';
   const text = String.fromCharCode(...first.subarray(0, LOOK_BYTES));
-  if (HTTP.test(text)) return 'http';
+  if (HTTP.test(text) || LONG_HTTP.test(text)) return 'http';
   if (SSH.test(text)) return 'ssh';
   return PROXY_V1.test(text) ? 'proxy' : undefined;
 }

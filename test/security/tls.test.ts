@@ -1,0 +1,184 @@
+/**
+ * TLS, and who says something else where it is spoken: records that have broken TLS libraries or let a client ask for work
+ * without end, and web pages that have a browser talk to a Telnet port. (What a good handshake gives is tested elsewhere.)
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { type Certificate, selfSigned } from '../support/certificates.ts';
+import { processInfo, untilTrue } from '../support/leaks.ts';
+import { startServer, type TestServer } from '../support/server.ts';
+import { Wire } from '../support/wire.ts';
+import { bytes, PROGRAM, START_NOW, Target } from './support.ts';
+
+const MEBI = 1 << 20;
+const NOISE = 64 * MEBI;
+
+let certificate: Certificate;
+/** Plain clients come to the same port. */
+let target: Target;
+/** There is no TLS here. */
+let plain: Target;
+/** No plain client comes here. */
+let strict: TestServer;
+
+before(async () => {
+  certificate = selfSigned('IP:127.0.0.1');
+  const files = ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
+  target = await Target.start([...files, '--tls-auto']);
+  plain = await Target.start();
+  strict = await startServer(files, { program: PROGRAM });
+  await target.servesStill();
+});
+after(async () => {
+  await target[Symbol.asyncDispose]();
+  await plain[Symbol.asyncDispose]();
+  await strict[Symbol.asyncDispose]();
+  assert.doesNotMatch(strict.stderr, / started: /);
+  certificate[Symbol.dispose]();
+});
+
+/** The beginning of a ClientHello of TLS 1.2: version, random, no session; then two suites, no compression, extensions. */
+const HELLO = '03 03 AA x32 00 00 04 C0 2B C0 2F 01 00';
+/** Sends an attack that gets an alert, or a sentence, and the end of the connection; no program is started for it. */
+async function ends(attack: Uint8Array, against = target): Promise<Wire> {
+  await using wire = await against.attack(attack);
+  const { localPort } = wire.socket;
+  const { length } = against.log;
+  wire.halfClose();
+  await wire.untilEnd(15_000);
+  assert.ok(wire.raw.length < 4_000, `${wire.raw.length} bytes`);
+  const programs = against.log.slice(length).filter(({ pid, remote }) => pid && remote === `127.0.0.1:${localPort}`);
+  assert.deepEqual(programs, []);
+  return wire;
+}
+
+// 16 is a handshake, then version and length; 01 in it ClientHello and its length. 15 is an alert, 17 data, 18 a heartbeat.
+const attacks: readonly (readonly [id: string, wentWrong: string, notation: string])[] = [
+  [
+    'CVE-2014-0160',
+    'Heartbleed: OpenSSL answered with 16 KiB of its memory to three bytes',
+    `16 03 01 00 3C 01 00 00 38 ${HELLO} 00 05 00 0F 00 01 01  18 03 02 00 03 01 40 00`,
+  ],
+  ['CVE-2014-3566', 'POODLE: SSL 3.0', '16 03 00 00 2D 01 00 00 29 03 00 AA x32 00 00 02 00 0A 01 00'],
+  [
+    'CVE-2016-0800',
+    'DROWN: SSL 2.0',
+    '80 2E 01 00 02 00 15 00 00 00 10 01 00 80 02 00 80 03 00 80 04 00 80 05 00 80 06 00 40 07 00 C0 AA x16',
+  ],
+  [
+    'CVE-2016-8610',
+    'warnings by the hundred thousand before the hello cost OpenSSL its time',
+    `16 03 01 00 04 01 00 00 38 ${'15 03 01 00 02 01 00 '.repeat(20_000)}`,
+  ],
+  ['CVE-2014-0224', 'ChangeCipherSpec before its time', `16 03 01 00 37 01 00 00 33 ${HELLO} 00 00  14 03 03 00 01 01`],
+  ['CVE-2014-0195', 'a fragment longer than its message', '16 03 01 00 0C 01 00 00 02 00 00 00 00 FF FF 03 03'],
+  ['a record of 65,535 octets', 'longer than TLS has any', '16 03 01 FF FF 01 00 FF FB 03 03 AA x65528'],
+  [
+    'a hello of 16 MB',
+    'in records as long as may be',
+    `16 03 01 40 00 01 FF FF FF 03 03 AA x16378 ${'16 03 01 40 00 AA x16384 '.repeat(12)}`,
+  ],
+  ['records of nothing', 'without end', '16 03 01 00 00 '.repeat(50_000)],
+  [
+    'a hello in pieces of one octet',
+    'a record each',
+    `${[...'01000064'.matchAll(/../g)].map(([octet]) => `16 03 01 00 01 ${octet}`).join(' ')} ${'16 03 01 00 01 AA '.repeat(100)}`,
+  ],
+  ['data before the handshake', 'as if there had been one', '16 03 01 00 04 01 00 00 38 17 03 03 00 04 "id" 0D 0A'],
+];
+
+describe('records that are no handshake', { concurrency: 4 }, () => {
+  for (const [id, wentWrong, notation] of attacks) {
+    it(`${id}: ${wentWrong}`, async () => {
+      const attack = bytes(notation);
+      // Here a plain client is welcome, too, and what does not even begin like TLS is one.
+      if (attack[0] === 0x16 && attack[5] === 1) await ends(attack);
+      else await (await target.attack(Buffer.concat([attack, START_NOW]))).close();
+      const wire = await Wire.connect(strict.port, { silent: true });
+      await wire.sent(attack);
+      wire.halfClose();
+      await wire.untilEnd(15_000);
+      assert.ok(wire.raw.length < 200, `${wire.raw.length} bytes`);
+    });
+  }
+  it('a hundred hellos that never end: little for each', async () => {
+    const hello = bytes('16 03 01 40 00 01 00 FF FF 03 03 AA x16378  16 03 01 40 00 AA x8000');
+    const growth = await target.growth(async () => {
+      const wires = await Promise.all(Array.from({ length: 100 }, () => target.attack(hello)));
+      await target.servesStill();
+      for (const wire of wires) wire.reset();
+      await Promise.all(wires.map(wire => wire.untilClose()));
+    });
+    assert.ok(growth < NOISE + 100 * 256 * 1024, `${growth} bytes`);
+  });
+});
+
+describe('inside of TLS', () => {
+  it('the attacks on plain Telnet are what they are outside: variables and SLC, and an honest session goes on', async () => {
+    const socket = connectTls({ host: '127.0.0.1', port: target.server.port, ca: certificate.cert });
+    let heard = '';
+    socket.setEncoding('latin1').on('data', text => {
+      heard += text;
+    });
+    const closed = new Promise(resolve => socket.once('close', resolve));
+    socket.write(bytes('FF FB 27  FF FA 27 00 00 "LD_PRELOAD" 01 "/x" 00 "USER" 01 "-f root" FF F0'));
+    socket.write(bytes(`FF FB 22  FF FA 22 03 ${'13 02 00 '.repeat(3_000)} FF F0  FF FA 18 FF FA 18 FF F0`));
+    socket.write(Buffer.concat([START_NOW, bytes('FF F6')]));
+    while (!heard.includes('[telpty: yes]')) await new Promise(resolve => socket.once('data', resolve));
+    assert.ok(heard.length < 4_000, `${heard.length} bytes`);
+    socket.destroy();
+    await closed;
+  });
+});
+
+describe('CVE-2021-3618: ALPACA, a web page whose browser talks to another protocol', { concurrency: 4 }, () => {
+  const requests: Readonly<Record<string, string>> = {
+    'a form (POST)':
+      '"POST / HTTP/1.1" 0D 0A "Host: 127.0.0.1:6023" 0D 0A "Content-Type: text/plain" 0D 0A 0D 0A "id > /tmp/x" 0D 0A',
+    'a page (GET)': '"GET /%0d%0aid HTTP/1.1" 0D 0A "Host: x" 0D 0A 0D 0A',
+    'a question of CORS (OPTIONS)': '"OPTIONS / HTTP/1.1" 0D 0A "Origin: http://evil.example" 0D 0A 0D 0A',
+    'HTTP/2': '"PRI * HTTP/2.0" 0D 0A 0D 0A "SM" 0D 0A 0D 0A',
+    'a WebSocket': '"GET / HTTP/1.1" 0D 0A "Upgrade: websocket" 0D 0A "Sec-WebSocket-Key: x" 0D 0A 0D 0A FF FB 18',
+  };
+  for (const [name, notation] of Object.entries(requests)) {
+    it(`${name}: no program is started, nothing of it is typed`, async () => {
+      for (const against of [target, plain]) {
+        const wire = await ends(bytes(notation), against);
+        assert.doesNotMatch(wire.text(), /id >|evil\.example/);
+      }
+    });
+  }
+
+  it('the request line longer than what is looked at, or than what comes at once', async () => {
+    // 4,096 octets are looked at, 65,536 are read at once; the line may also end in the middle of its last word there.
+    const lengths = [
+      300,
+      1_400,
+      4_060,
+      ...Array.from({ length: 24 }, (_, at) => 4_076 + at),
+      8_000,
+      65_520,
+      65_536,
+      200_000,
+    ];
+    const body = 'Host: x\r\nContent-Type: text/plain\r\n\r\necho typed by a web page\r\n';
+    await Promise.all(
+      lengths.map(async length => {
+        for (const against of [target, plain]) {
+          const wire = await ends(Buffer.from(`POST /${'A'.repeat(length)} HTTP/1.1\r\n${body}`), against);
+          assert.doesNotMatch(wire.text(), /typed by a web page|AAAA/, `${length}`);
+        }
+      }),
+    );
+  });
+
+  it('on a connection that the browser has opened long before: the program that is there reads nothing of it', async () => {
+    await using wire = await target.connect();
+    const { pid } = await target.program(wire);
+    wire.send(`POST /${'A'.repeat(5_000)} HTTP/1.1\r\nHost: x\r\n\r\necho typed\r\n`);
+    await wire.untilEnd();
+    assert.doesNotMatch(wire.text(), /typed|AAAA/);
+    await untilTrue(() => processInfo(pid) === undefined);
+  });
+});
