@@ -119,6 +119,8 @@ export class TlsGate {
     const { guest } = handshake;
     guest.stopLooking();
     this.#guests.set(guest.socket, handshake);
+    // A client that closes its side in the handshake has gone; Node would wait for more until the time is up.
+    guest.socket.allowHalfOpen = false;
     this.#tls.emit('connection', guest.socket);
   }
 
@@ -129,6 +131,7 @@ export class TlsGate {
       return;
     }
     handshake.guest.leave();
+    socket.allowHalfOpen = true;
     handshake.user.passed(new StreamTransport(socket));
   }
 
