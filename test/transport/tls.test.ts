@@ -171,6 +171,29 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.equal(tls.refused.length, 6);
   });
 
+  it('gives up at once those who go in the handshake, by FIN or by reset', async () => {
+    await using tls = await start({ handshakeTimeout: 3_600_000 });
+    // The beginning of a hello that goes on for 512 octets; and a whole handshake that the client does not wait to end.
+    const hello = Buffer.from('1603010200010001fc0303', 'hex');
+    for (const go of ['end', 'resetAndDestroy'] as const) {
+      const count = tls.refused.length;
+      const socket = dial(tls.host.port);
+      const closed = readToClose(socket);
+      socket.write(hello, () => socket[go]());
+      assert.equal((await tls.refusal(count + 1)).message, 'closed in the handshake');
+      await closed;
+    }
+    for (let visit = 0; visit < 20; visit++) {
+      const socket = dial(tls.host.port);
+      const secure = connectTls({ socket, rejectUnauthorized: false });
+      await once(secure, 'secureConnect');
+      secure.destroy();
+      socket.destroy();
+    }
+    // (Some were a session, for a moment.)
+    await untilTrue(() => tls.host.outcomes.length + tls.refused.length === 22);
+  });
+
   it('finds HTTP inside of TLS as a session that ends at once', async () => {
     await using tls = await start();
     await using wire = await connectSecurely(tls.host.port, { silent: true });
