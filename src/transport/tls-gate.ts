@@ -118,6 +118,8 @@ export class TlsGate {
   #begin(handshake: Handshake): void {
     const { guest } = handshake;
     guest.stopLooking();
+    // Who closes its sending half in a handshake cannot finish it, and Node is to say so, and not to wait for its time limit.
+    guest.socket.allowHalfOpen = false;
     this.#guests.set(guest.socket, handshake);
     this.#tls.emit('connection', guest.socket);
   }
@@ -129,6 +131,7 @@ export class TlsGate {
       return;
     }
     handshake.guest.leave();
+    socket.allowHalfOpen = true;
     handshake.user.passed(new StreamTransport(socket));
   }
 
