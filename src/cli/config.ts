@@ -55,6 +55,8 @@ function parseText(text: string, name: string): unknown {
   const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
   const document = parseDocument(text, { schema: 'failsafe', uniqueKeys: true, prettyErrors: true });
   const [error] = document.errors;
+  // Its own words for this are for programmers.
+  if (error?.code === 'MULTIPLE_DOCS') throw usage(`${name}: has two documents in it: take out the second ---`);
   // The rest of the message is a picture of the place, over several lines.
   if (error) throw usage(`${name}: ${escapeText(error.message.split('\n')[0]?.replace(/:$/, '') ?? '', 200)}`);
   try {

@@ -47,7 +47,7 @@ function findUser(name: string): User {
     user = lookupUser(name);
   } catch (error) {
     if (!(error instanceof TelptyError)) throw error;
-    throw new TelptyError('ERR_RUNTIME', `--user: ${error.message}`, { cause: error });
+    throw new TelptyError('ERR_RUNTIME', `--user: ${escapeText(error.message, 200)}`, { cause: error });
   }
   const own = process.geteuid?.();
   if (own !== 0 && own !== user.uid) {
@@ -92,8 +92,14 @@ function servedProgram(settings: ServeSettings, user: User | undefined): ServedP
 
 function findDirectory(name: string): string {
   const directory = resolve(name);
-  if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
-  throw new TelptyError('ERR_RUNTIME', `--cwd: there is no directory '${escapeText(name)}'`, { file: directory });
+  const fail = (why: string, cause?: unknown) =>
+    new TelptyError('ERR_RUNTIME', `--cwd: ${why} '${escapeText(name)}'`, { file: directory, cause });
+  try {
+    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
+  } catch (cause) {
+    throw fail(`cannot use (${(cause as NodeJS.ErrnoException).code})`, cause);
+  }
+  throw fail('there is no directory');
 }
 
 /**

@@ -62,6 +62,10 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
   for (const option of ['tls-client-ca', 'tls-auto'] as const) {
     if (values[option] && values['tls-cert'] === undefined) throw usage(`--${option} needs --tls-cert and --tls-key`);
   }
+  const { metrics, host, port } = values;
+  if (metrics !== undefined && port !== 0 && metrics.port === port && (metrics.host === host || isEverywhere(host))) {
+    throw usage(`--metrics: ${port} is the clients' port (choose another one)`);
+  }
   const environment = sources.environment ?? process.env;
   const passed = values['pass-env'].flatMap(variable => {
     const value = environment[variable];
@@ -82,6 +86,8 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
 }
 
 const camel = (option: string) => option.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::';
 
 /** Whether only this machine can reach what listens on this address. */
 export function isLoopback(host: string): boolean {

@@ -158,7 +158,7 @@ export function host(value: string): string {
 
 /** `[ADDR:]PORT`: where to listen, on loopback unless told. The brackets of an IPv6 address are needed. */
 export function endpoint(value: string): { host: string; port: number } {
-  const [, address, number = ''] = /^(?:(\[[^\]]*\]|[^:]*):)?([^:]*)$/.exec(value) ?? [];
+  const [, address, number = ''] = /^(?:(\[[^\]]+\]|[^:]+):)?([^:]*)$/.exec(value) ?? [];
   if (/^\d/.test(number)) return { host: address === undefined ? '127.0.0.1' : host(address), port: port(number) };
   throw usage(`${shown(value)} is not [ADDR:]PORT (9100, 192.0.2.1:9100, [::1]:9100)`);
 }

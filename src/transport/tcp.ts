@@ -85,6 +85,11 @@ export async function listenTcp(
       pauseOnConnect: true,
     },
     function accepted(this: Server, socket) {
+      // It was reset while it waited to be accepted. Nobody knows any more whose it was, so no guard could tell.
+      if (socket.remoteAddress === undefined) {
+        socket.destroy();
+        return;
+      }
       onConnection.call(this, socket);
       guard?.accepted();
     },

@@ -37,6 +37,14 @@ export function checkTls(options: TlsOptions): void {
   throw new TelptyError('ERR_INVALID_ARGUMENT', `tls.${part} ${reason}`, { cause });
 }
 
+const PEM_CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*(?:-----END [^\n]*)?/g;
+
+/** Each certificate of a text in PEM; the text itself, if there is none. */
+function certificatesIn(pem: string | Buffer): readonly string[] {
+  const text = String(pem);
+  return text.match(PEM_CERTIFICATE) ?? [text];
+}
+
 /** What is wrong about certificates and keys, if anything. */
 export function faultOfTls({ cert, key, ca }: TlsOptions): TlsFault | undefined {
   let certificate: X509Certificate;
@@ -49,17 +57,25 @@ export function faultOfTls({ cert, key, ca }: TlsOptions): TlsFault | undefined 
   try {
     privateKey = createPrivateKey(key);
   } catch (cause) {
-    const { code } = cause as { code?: string };
-    const reason = code === 'ERR_MISSING_PASSPHRASE' ? 'has a passphrase: take it off' : 'is no private key in PEM';
+    // (Node's errors about it differ from version to version.)
+    const isEncrypted = /^(?:-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m.test(String(key));
+    const reason = isEncrypted ? 'has a passphrase: take it off' : 'is no private key in PEM';
     return { part: 'key', reason, cause };
   }
   if (!certificate.checkPrivateKey(privateKey)) {
     return { part: 'key', reason: 'is not the key of the certificate', cause: undefined };
   }
-  try {
-    if (ca !== undefined) new X509Certificate(ca);
-  } catch (cause) {
-    return { part: 'ca', reason: 'has no certificate in PEM', cause };
+  // OpenSSL takes those in front of a broken one, and does not complain.
+  for (const [index, one] of (ca === undefined ? [] : certificatesIn(ca)).entries()) {
+    try {
+      new X509Certificate(one);
+    } catch (cause) {
+      return {
+        part: 'ca',
+        reason: index === 0 ? 'has no certificate in PEM' : 'has a broken certificate in it',
+        cause,
+      };
+    }
   }
   try {
     createSecureContext({ cert, key, ca });

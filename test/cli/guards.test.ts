@@ -1,6 +1,7 @@
 /** Who is let in by `telpty serve`, in one process and with workers. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -101,6 +102,22 @@ for (const [how, workers] of [
       const full = 'telpty: too many sessions, try again later\r\n';
       assert.deepEqual(read, ['up\r\n', full, full, full, full, TOO_FAST, TOO_FAST]);
       await Promise.all(wires.map(wire => wire.close()));
+    });
+
+    it('one that was reset before it was accepted, whose address is not known any more, is nobody', async () => {
+      await using server = await start('--deny', '127.0.0.2', '--connect-rate', '0.001', '--max-negotiating', '1');
+      server.process.kill('SIGSTOP');
+      for (let count = 0; count < 20; count++) {
+        const socket = connectSocket({ port: server.port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+        await once(socket, 'connect');
+        socket.resetAndDestroy();
+        await once(socket, 'close');
+      }
+      server.process.kill('SIGCONT');
+      await using wire = await from(server, '127.0.0.3');
+      assert.equal(await verdict(wire), 'up\r\n');
+      assert.match(server.stderr, /session 1 started: 127\.0\.0\.3/);
+      assert.doesNotMatch(server.stderr, /unknown/);
     });
 
     it('under TLS, an address that is denied or comes too often is closed before the handshake', async () => {

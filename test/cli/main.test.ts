@@ -67,6 +67,8 @@ describe('telpty', () => {
     [['serve', '--tls-auto'], 'telpty: --tls-auto needs --tls-cert and --tls-key\n'],
     [['serve', '--tls-client-ca', 'x'], 'telpty: --tls-client-ca needs --tls-cert and --tls-key\n'],
     [['serve', '--proxy-protocol', '10.0.0.0/33'], /^telpty: --proxy-protocol: '10\.0\.0\.0\/33' is neither /],
+    [['serve', '--metrics', ':9100'], /^telpty: --metrics: ':9100' is not \[ADDR:\]PORT /],
+    [['serve', '--metrics', '6023'], "telpty: --metrics: 6023 is the clients' port (choose another one)\n"],
     [['serve', '--encoding', 'klingon'], /^telpty: --encoding: /],
     [['serve', '--program-encoding', 'klingon'], /^telpty: --program-encoding: /],
     [['serve', '--host', '0.0.0.0'], /^telpty: --host: 0\.0\.0\.0 is not loopback/],
@@ -85,6 +87,12 @@ describe('telpty', () => {
       "telpty: cannot run the program '/etc/passwd': permission denied\n",
     );
     fails(['serve', '--port', '0', '--cwd', '/no/such', 'cat'], 1, "telpty: --cwd: there is no directory '/no/such'\n");
+    fails(
+      ['serve', '--cwd', `/${'x'.repeat(300)}`, 'cat'],
+      1,
+      /^telpty: --cwd: cannot use \(ENAMETOOLONG\) '\/x+…'\n$/,
+    );
+    fails(['serve', '--user', '\u202ex', 'cat'], 1, "telpty: --user: there is no user '\\u{202e}x'\n");
     fails(
       ['serve', '--port', '0', '--user', 'no such user', 'cat'],
       1,

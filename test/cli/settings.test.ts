@@ -365,6 +365,7 @@ describe('--config', () => {
     ['accept-env: [LD_PRELOAD]', /^telpty\.yaml: accept-env: LD_PRELOAD steers/],
     ['program: []', 'telpty.yaml: program: names no program'],
     ['program: {a: b}', /^telpty\.yaml: program: /],
+    ['--- {}\n--- {}', 'telpty.yaml: has two documents in it: take out the second ---'],
     ['- port', 'telpty.yaml: is not a mapping of options to values'],
     ['just text', 'telpty.yaml: is not a mapping of options to values'],
     ['port: 1\nport: 2', /^telpty\.yaml: .*unique.* at line 2/],

@@ -1,5 +1,6 @@
 /** TLS in front of sessions, alone and with plain clients on the same port. */
 import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
@@ -194,6 +195,23 @@ describe('TLS', { timeout: 60_000 }, () => {
     await untilTrue(() => tls.host.outcomes.length + tls.refused.length === 22);
   });
 
+  it('lets a client close its sending half in a session', async () => {
+    const upper = (session: Session) =>
+      new Promise<void>(resolve => {
+        session.once('data', bytes =>
+          session.once('end', () => {
+            session.write(String(bytes).toUpperCase());
+            resolve();
+          }),
+        );
+      });
+    await using tls = await start({}, {}, { shell: upper });
+    const below = connect({ port: tls.host.port, host: '127.0.0.1', allowHalfOpen: true });
+    const socket = connectTls({ socket: below, rejectUnauthorized: false });
+    socket.end('quiet');
+    assert.match(await readToClose(socket), /QUIET$/);
+  });
+
   it('finds HTTP inside of TLS as a session that ends at once', async () => {
     await using tls = await start();
     await using wire = await connectSecurely(tls.host.port, { silent: true });
@@ -312,11 +330,16 @@ describe('TLS', { timeout: 60_000 }, () => {
   });
 
   it('says what is wrong about certificates', async () => {
+    const locked = (type: 'pkcs8' | 'sec1') =>
+      String(createPrivateKey(key).export({ type, format: 'pem', cipher: 'aes-128-cbc', passphrase: 'x' }));
     const bad: [Partial<TlsOptions>, string][] = [
       [{ cert: 'x' }, 'tls.cert is no certificate in PEM'],
       [{ key: 'x' }, 'tls.key is no private key in PEM'],
       [{ key: other.key }, 'tls.key is not the key of the certificate'],
+      [{ key: locked('pkcs8') }, 'tls.key has a passphrase: take it off'],
+      [{ key: locked('sec1') }, 'tls.key has a passphrase: take it off'],
       [{ ca: 'x' }, 'tls.ca has no certificate in PEM'],
+      [{ ca: `${cert}${cert.slice(0, 200)}` }, 'tls.ca has a broken certificate in it'],
       [{ auto: 1 as unknown as boolean }, 'tls.auto must be a boolean'],
       [{ passphrase: 'x' } as object, "the options of tls have no option 'passphrase'"],
     ];
