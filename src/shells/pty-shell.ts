@@ -65,7 +65,7 @@ export interface PtyShellOptions extends EnvironmentPolicy {
   readonly nice?: number | undefined;
   /**
    * Whether set-user-ID programs and file capabilities give the program nothing (`no_new_privs`, Linux). Default: with `user`,
-   * on Linux. `login`, `su` and `sudo` need it off.
+   * on Linux. People who log in want it off, for `su`, `sudo` and `passwd`.
    */
   readonly noNewPrivs?: boolean | undefined;
   /**

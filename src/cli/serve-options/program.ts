@@ -55,7 +55,7 @@ export const programOptions = {
   'no-new-privs': {
     parse: values.boolean,
     defaultWords: 'on with --user',
-    help: 'set-user-ID programs give the program nothing: no sudo, no su, no login (Linux)',
+    help: 'set-user-ID programs give the program nothing: no sudo, no su (Linux)',
   },
   cgroup: {
     argument: 'PATH',
