@@ -39,6 +39,8 @@ export function foreignProtocol(first: Uint8Array): ForeignProtocol | undefined 
   if (isConnectionRequest(first)) return 'rdp';
   if (isNegotiateRequest(first)) return 'smb';
   if (startsWith(first, PROXY_V2_SIGNATURE)) return 'proxy';
+  // All of the others begin with a capital letter, and nearly all Telnet clients with IAC.
+  if (first[0]! < 0x41 || first[0]! > 0x5a) return undefined;
   const text = String.fromCharCode(...first.subarray(0, LOOK_BYTES));
   if (HTTP.test(text) || LONG_HTTP.test(text)) return 'http';
   if (SSH.test(text)) return 'ssh';
