@@ -15,7 +15,7 @@ function failing(...args: string[]): { status: number | null; stderr: string } {
 }
 
 /** Prints the process ids of a daemon in a session of its own and of one that nobody is the parent of; both ignore SIGHUP. */
-const daemons = `trap '' HUP; setsid sleep 1000 & echo pid $!; (setsid sh -c 'echo pid $$; exec sleep 1000' &); sleep 0.1;`;
+const daemons = `trap '' HUP; setsid sleep 1000 & echo pid $!; echo pid $(setsid sh -c 'echo $$; exec sleep 1000 >/dev/null' &);`;
 
 const connect = (port: number) => Wire.connect(port, XTERM);
 

@@ -24,11 +24,11 @@ for (const workers of [1, 2]) {
     it('nobody new comes in, who is there goes on, and the last one to leave ends the server', async () => {
       const server = await start(['--drain-timeout', '1h']);
       const wires = await Promise.all([Wire.connect(server.port, XTERM), Wire.connect(server.port, XTERM)]);
-      await server.waitForLog(/session 2 started/);
+      for (const id of [1, 2]) await server.waitForLog(new RegExp(`session ${id} started`));
       server.process.kill('SIGTERM');
       for (const wire of wires) await wire.expect('\r\ntelpty: the server stops and hangs up in 1h00m\r\n');
       await assertPortFree(server.port);
-      assert.match(server.stderr, /"msg":"draining: SIGTERM, 2 sessions, for 1h00m at most"/);
+      await server.waitForLog(/"msg":"draining: SIGTERM, 2 sessions, for 1h00m at most"/);
       // One after the other; neither ends with the other.
       for (const wire of wires) {
         wire.type('still here\r');

@@ -133,8 +133,8 @@ describe('SIGHUP and a terminal', LIMIT, () => {
       screen += text;
     });
     const logged = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
-    await untilTrue(() => /"serving \S/.test(logged()) || /"serving \S/.test(screen));
-    const pid = Number(/pid (\d+)/.exec(screen)?.[1]);
+    await untilTrue(() => /^pid \d+\n/.test(screen) && /"serving \S/.test(`${logged()}${screen}`));
+    const pid = Number(/pid (\d+)/.exec(screen)![1]);
     return { terminal, pid, logged, screen: () => screen };
   }
 

@@ -37,7 +37,7 @@ for (const workers of ['1', '2']) {
       for (const name of ['one', 'two', 'three']) {
         const next = await start(name, [...args, '--port', String(port)]);
         // Those whom the old one had accepted leave, and all the others have come to the new one.
-        await load.more(CLIENTS);
+        await load.renewed();
         const at = load.visits.length;
         await load.more(SOME);
         assert.deepEqual([...new Set(answers(load).slice(at))], [name]);

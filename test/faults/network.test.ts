@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { atExit } from '../support/cleanup.ts';
 import { requireTool } from '../support/tools.ts';
 import { Bystander, startObedient, told } from './support.ts';
 
@@ -16,8 +17,14 @@ describe('the network', LIMIT, () => {
     // In a namespace of its own: a kernel may lack netem, but every one has TUN devices.
     const [address, neighbour] = ['10.99.0.1', '10.99.0.2'];
     const visit = [process.execPath, '--import', 'tsx', here('./lossy-visit.ts'), address, neighbour];
-    const words = ['-n', requireTool('python3'), here('./lossy.py'), address, ...visit];
+    // All that runs in it ends with the one who made it.
+    const alone = ['--net', '--pid', '--mount-proc', '--fork', '--kill-child'];
+    const words = [...alone, requireTool('python3'), here('./lossy.py'), address, ...visit];
     const child = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    child.once(
+      'close',
+      atExit(() => child.kill('SIGKILL')),
+    );
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', text => (output += text));
     const [code] = await once(child, 'close');

@@ -89,7 +89,7 @@ describe('a program that cannot be started', LIMIT, () => {
 
   it('since no more processes are allowed: the same', async () => {
     // A user whom nobody else is, so that nobody else's processes count.
-    const user = 54_321;
+    const user = 100_000 + process.pid;
     const wrapper = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--'];
     const limit = (to: string) =>
       spawnSync(wrapper[0]!, [...wrapper.slice(1), 'prlimit', '--pid', `${server.pid}`, `--nproc=${to}:`], {

@@ -14,6 +14,7 @@ export class Load {
   readonly #port: number;
   readonly #host: string;
   readonly #clients: Promise<void>[];
+  readonly #underway = new Set<Promise<Visit>>();
   #stopping = false;
   #waiters: { readonly count: number; readonly resolve: () => void }[] = [];
 
@@ -28,6 +29,11 @@ export class Load {
     return new Promise(resolve => this.#waiters.push({ count: this.visits.length + count, resolve }));
   }
 
+  /** Waits until all who are there now have come and gone. */
+  async renewed(): Promise<void> {
+    await Promise.all(this.#underway);
+  }
+
   /** No more come; those who are there leave in their own time. */
   async stop(): Promise<void> {
     this.#stopping = true;
@@ -36,7 +42,10 @@ export class Load {
 
   async #come(): Promise<void> {
     while (!this.#stopping) {
-      this.visits.push(await visit(this.#port, this.#host));
+      const begun = visit(this.#port, this.#host);
+      this.#underway.add(begun);
+      this.visits.push(await begun);
+      this.#underway.delete(begun);
       this.#waiters = this.#waiters.filter(({ count, resolve }) => {
         if (this.visits.length < count) return true;
         resolve();
