@@ -7,10 +7,6 @@
  * where they came; and limits would have to be asked for with a message each, which costs what the handing over costs.
  */
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { LONGEST_TIMER } from '../check.ts';
-import { removeOrphans } from '../pty/cgroup.ts';
-import { killOrphans, type Leader } from '../pty/orphans.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Applicant, Place, Places, RefusalReason } from '../shells/places.ts';
 import { Closed, continueAccepting, stopAccepting } from '../transport/accepting.ts';
@@ -20,7 +16,8 @@ import { ProxyGate } from '../transport/proxy-gate.ts';
 import { closeListener } from '../transport/takeover.ts';
 import { listenTcp, type Peer, peerOf } from '../transport/tcp.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
-import { formatDuration, remoteOf } from './format.ts';
+import { Crew } from './crew.ts';
+import { remoteOf } from './format.ts';
 import { createPlaces } from './guards.ts';
 import type { Log } from './log.ts';
 import type { MetricsReport } from './metrics/report.ts';
@@ -30,14 +27,9 @@ import { RefusalLog } from './refusal-log.ts';
 import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 import { ShortageLog } from './shortage.ts';
-import { Vigil, type VigilOptions } from './vigil.ts';
-import { type Client, type WorkerEnd, WorkerProcess } from './worker-process.ts';
+import type { VigilOptions } from './vigil.ts';
+import type { Client } from './worker-process.ts';
 
-/** How long before a worker that ended is replaced, in milliseconds: at first, and at most. It doubles each time. */
-const firstPause = 100;
-const longestPause = 30_000;
-/** A worker that has run for so long did not end because of how it began. */
-const steady = 60_000;
 /** When it is tried again, with clients that wait for a worker with descriptors, in milliseconds. */
 const waitAgain = 250;
 /** Clients that wait while no worker runs. */
@@ -52,24 +44,13 @@ const grace = 10_000;
 /** The same when it was told to end at once. */
 const abortGrace = 1_000;
 
-/** Where one worker after the other runs. */
-interface Slot {
-  readonly number: number;
-  worker: WorkerProcess;
-  pause: number;
-}
-
 /** The workers and what comes to them. */
 export class WorkerPool {
-  /** What is in effect; the next worker begins with it. */
-  #settings: ServeSettings;
-  readonly #found: Preparation;
   readonly #log: Log;
-  readonly #write: (line: string) => void;
   readonly #places: Places;
   readonly #refusals: RefusalLog;
   readonly #metrics: WorkerMetrics | undefined;
-  readonly #slots: Slot[] = [];
+  readonly #crew: Crew;
   /** Clients without a worker yet, the first in front. */
   #waiting: Client[] = [];
   #looking = false;
@@ -79,24 +60,15 @@ export class WorkerPool {
   #again: NodeJS.Timeout | undefined;
   readonly #shortage: ShortageLog;
   #proxies: ProxyGate | undefined;
-  #tls: TlsOptions | undefined;
   #nextId = 1;
   /** The last who was looked at. */
   #admitted = 0;
-  /** Whether no more clients are taken and no more workers started. */
+  /** Whether no more clients are taken. */
   #closing = false;
-  /** Whether the workers have been told to end. */
-  #ending = false;
-  /** Ends the wait before what dead workers left behind is killed. */
-  readonly #hurry = new AbortController();
-  readonly #vigil: Vigil<WorkerProcess>;
   /** While it drains: ends that. */
   #drained: (() => void) | undefined;
-  readonly #cleaning = new Set<Promise<void>>();
   /** What can take up new settings here. */
   readonly #reloadables = new Reloadables();
-  /** And in the workers. */
-  #theirs: readonly ReloadableFacts[] = [];
 
   /**
    * @param write takes lines of the log, as JSON, into the same stream as `log`.
@@ -112,19 +84,22 @@ export class WorkerPool {
     vigil?: VigilOptions,
   ) {
     this.#metrics = metrics;
-    this.#settings = settings;
-    this.#found = found;
     this.#log = log;
-    this.#write = write;
     this.#places = createPlaces(settings, this.#reloadables);
     this.#refusals = new RefusalLog(log);
     this.#shortage = new ShortageLog(log);
     for (const one of reloadableEverywhere(log)) this.#reloadables.add(one);
-    this.#vigil = new Vigil(
-      () => this.#slots.map(({ worker }) => worker),
-      (worker, time, hangs) => this.#isSilent(worker, time, hangs),
+    this.#crew = new Crew({
+      settings,
+      found,
+      log,
+      write,
+      metrics,
       vigil,
-    );
+      onLeft: () => this.#left(),
+      onReady: () => this.#serve(),
+      onReturned: client => this.#returned(client),
+    });
   }
 
   /** Sessions of this moment. */
@@ -134,8 +109,8 @@ export class WorkerPool {
 
   /** Why a client would have to wait; `undefined` if it would not. */
   get unready(): string | undefined {
-    if (this.#leastLoaded() !== undefined) return undefined;
-    return this.#slots.some(({ worker }) => worker.serving) ? 'out of descriptors' : 'no worker serves';
+    if (this.#crew.leastLoaded !== undefined) return undefined;
+    return this.#crew.serves ? 'out of descriptors' : 'no worker serves';
   }
 
   /**
@@ -145,7 +120,7 @@ export class WorkerPool {
    */
   async listen({ tls, proxyProtocol = [], ...where }: ListenOptions): Promise<{ address: string; port: number }> {
     if (proxyProtocol.length > 0) this.#proxies ??= new ProxyGate(AddressList.parse(proxyProtocol));
-    if (tls !== undefined && this.#tls === undefined) await this.#useTls(tls);
+    if (tls !== undefined && this.#crew.tls === undefined) await this.#useTls(tls);
     const listener = await listenTcp(
       where,
       socket => this.#came(socket),
@@ -159,21 +134,16 @@ export class WorkerPool {
 
   /** Starts the workers. Rejects with TelptyError where one cannot be started. */
   async start(): Promise<void> {
-    for (let number = 1; number <= this.#settings.workers; number++) {
-      this.#slots.push({ number, worker: this.#fork(), pause: firstPause });
-    }
-    await Promise.all(this.#slots.map(({ worker }) => worker.ready));
-    this.#theirs = this.#slots[0]!.worker.reloadables;
-    for (const slot of this.#slots) this.#watch(slot);
+    await this.#crew.start();
     this.#serve();
   }
 
   /** The workers speak it; a worker that replaces another begins with what was in effect last. */
   async #useTls(tls: TlsOptions): Promise<void> {
     const { reloadableCertificates } = await import('./certificates.ts');
-    this.#tls = tls;
+    this.#crew.tls = tls;
     const put = (certificates: TlsOptions) => {
-      this.#tls = { ...tls, ...certificates };
+      this.#crew.tls = { ...tls, ...certificates };
     };
     this.#reloadables.add(reloadableCertificates(put, this.#log));
   }
@@ -181,21 +151,12 @@ export class WorkerPool {
   /** Has all processes check new settings, and then, if none has anything against them, put them in place. */
   async reload(newer: ServeSettings): Promise<readonly ReloadableFacts[]> {
     const apply = await this.#reloadables.prepare(newer);
-    const checked = new Set<WorkerProcess>();
-    // A worker that was started in the meantime has begun with the old settings.
-    for (let left = this.#unchecked(checked); left.length > 0; left = this.#unchecked(checked)) {
-      await Promise.all(left.map(worker => worker.check(newer)));
-      for (const worker of left) checked.add(worker);
-    }
+    const applyThere = await this.#crew.check(newer);
     apply();
-    for (const worker of checked) worker.apply();
-    const facts = [...this.#reloadables.facts, ...this.#theirs];
-    this.#settings = taken(this.#settings, newer, facts);
+    applyThere();
+    const facts = [...this.#reloadables.facts, ...this.#crew.reloadables];
+    this.#crew.settings = taken(this.#crew.settings, newer, facts);
     return facts;
-  }
-
-  #unchecked(checked: ReadonlySet<WorkerProcess>): WorkerProcess[] {
-    return this.#slots.map(({ worker }) => worker).filter(worker => !checked.has(worker));
   }
 
   /** What the primary and the workers have counted. */
@@ -210,7 +171,7 @@ export class WorkerPool {
    */
   async drain(timeout: number, quietly: boolean): Promise<void> {
     await this.#stopListening();
-    if (!quietly) for (const { worker } of this.#slots) worker.announce(timeout);
+    if (!quietly) this.#crew.announce(timeout);
     await new Promise<void>(resolve => {
       this.#drained = () => {
         clearTimeout(timer);
@@ -230,141 +191,32 @@ export class WorkerPool {
   /** Stops listening, ends all sessions politely, then the workers. */
   async shutdown(): Promise<void> {
     await this.#stopListening();
-    this.#close();
-    const { killTimeout } = this.#settings;
-    await this.#end(worker => worker.stop(), killTimeout + grace);
+    await this.#crew.end(worker => worker.stop(), this.#crew.settings.killTimeout + grace);
   }
 
   /** Ends all at once. */
   async abort(): Promise<void> {
     for (const listener of this.#listeners.splice(0)) listener.close();
-    this.#close();
-    await this.#end(worker => worker.abort(), abortGrace);
+    this.#closing = true;
+    await this.#crew.end(worker => worker.abort(), abortGrace);
   }
 
   /** Takes no clients any more; where another server takes the port over, those that still came to this one have been. */
   async #stopListening(): Promise<void> {
     await Promise.all(this.#listeners.splice(0).map(closeListener));
     this.#closing = true;
+    this.#crew.close();
     this.#proxies?.close();
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
   }
 
-  #close(): void {
-    this.#closing = true;
-    this.#ending = true;
-    this.#vigil.end();
-    this.#hurry.abort();
-  }
-
-  async #end(tell: (worker: WorkerProcess) => void, patience: number): Promise<void> {
-    const ends = this.#slots.map(async ({ worker }) => {
-      tell(worker);
-      const timer = setTimeout(() => worker.kill(), Math.min(patience, LONGEST_TIMER));
-      const { leaders } = await worker.ended;
-      clearTimeout(timer);
-      await this.#kill(leaders);
-    });
-    await Promise.all([...ends, ...this.#cleaning]);
-  }
-
-  #fork(): WorkerProcess {
-    const work = { type: 'begin', settings: this.#settings, found: this.#found, tls: this.#tls } as const;
-    const worker = new WorkerProcess(
-      work,
-      line => {
-        // Anything but a line of its log is a cry for help: of Node.js, for example, that there is no memory left.
-        if (line.startsWith('{')) this.#write(`${line}\n`);
-        else this.#log.error(`worker: ${escapeText(line, 1_000)}`);
-      },
-      () => this.#left(),
-    );
-    worker.onReturned = client => {
-      if (this.#closing) client.socket.destroy();
-      else {
-        this.#waiting.unshift(client);
-        this.#serve();
-      }
-    };
-    return worker;
-  }
-
-  /** Sees to it that the worker of a slot is replaced when it ends. */
-  #watch(slot: Slot): void {
-    const began = performance.now();
-    this.#metrics?.watch(slot.number, slot.worker);
-    void slot.worker.ended.then(end => {
-      if (this.#ending) return;
-      if (performance.now() - began > steady) slot.pause = firstPause;
-      this.#tell(slot, end);
-      this.#clean(end.leaders);
-      this.#left();
-      if (this.#closing) return;
-      const { pause } = slot;
-      slot.pause = Math.min(pause * 2, longestPause);
-      setTimeout(() => this.#replace(slot), pause);
-    });
-  }
-
-  #replace(slot: Slot): void {
-    if (this.#closing) return;
-    const { number } = slot;
-    try {
-      slot.worker = this.#fork();
-    } catch (error) {
-      this.#log.error({ worker: number }, `worker ${number}: ${escapeText((error as Error).message, 200)}`);
-      setTimeout(() => this.#replace(slot), longestPause);
-      return;
+  /** A worker had no descriptor for it. */
+  #returned(client: Client): void {
+    if (this.#closing) client.socket.destroy();
+    else {
+      this.#waiting.unshift(client);
+      this.#serve();
     }
-    const { pid, ready } = slot.worker;
-    this.#watch(slot);
-    ready.then(
-      () => {
-        this.#log.info({ worker: number, pid }, `worker ${number} is back, pid ${pid}`);
-        this.#serve();
-      },
-      error => {
-        // One that has ended was told of already.
-        if (!slot.worker.alive) return;
-        this.#log.error({ worker: number }, `worker ${number}: ${escapeText(error.message, 200)}`);
-        slot.worker.kill();
-      },
-    );
-  }
-
-  #tell({ number, worker, pause }: Slot, { how, lost }: WorkerEnd): void {
-    const sessions = `${lost.length} session${lost.length === 1 ? '' : 's'}`;
-    const next = this.#closing ? '' : `; the next one in ${pause}ms`;
-    this.#log.error(
-      { worker: number, pid: worker.pid, lost },
-      `worker ${number} ended: pid ${worker.pid}, ${how}, ${sessions} lost${next}`,
-    );
-  }
-
-  #isSilent(worker: WorkerProcess, time: number, hangs: boolean): void {
-    const { number } = this.#slots.find(slot => slot.worker === worker)!;
-    const { pid } = worker;
-    const words = `worker ${number} has not answered for ${formatDuration(time)}: pid ${pid}`;
-    if (hangs) {
-      this.#log.error({ worker: number, pid }, `${words}; it hangs, and is killed`);
-      worker.kill();
-    } else this.#log.warn({ worker: number, pid }, `${words}; it gets no clients until it does`);
-  }
-
-  /** Programs of a dead worker: they have had the kernel's SIGHUP, and get the usual time to heed it. */
-  #clean(leaders: readonly Leader[]): void {
-    if (leaders.length === 0 && this.#found.cgroup === undefined) return;
-    const cleaning = sleep(this.#settings.killTimeout, undefined, { signal: this.#hurry.signal })
-      .catch(() => {})
-      .then(() => this.#kill(leaders))
-      .finally(() => this.#cleaning.delete(cleaning));
-    this.#cleaning.add(cleaning);
-  }
-
-  /** What is left of dead workers: these programs, and whatever is in their cgroups. */
-  async #kill(leaders: readonly Leader[]): Promise<void> {
-    await killOrphans(leaders);
-    if (this.#found.cgroup !== undefined) await removeOrphans(this.#found.cgroup);
   }
 
   #came(socket: Socket): void {
@@ -400,7 +252,7 @@ export class WorkerPool {
    */
   #serve(sure = false): void {
     for (let client = this.#waiting[0]; client !== undefined; client = this.#waiting[0]) {
-      const worker = this.#leastLoaded();
+      const worker = this.#crew.leastLoaded;
       if (worker === undefined) {
         this.#wait();
         return;
@@ -420,7 +272,7 @@ export class WorkerPool {
 
   /** No worker has descriptors for one more: who comes now waits in the kernel's queue. (Or none runs; then here.) */
   #wait(): void {
-    if (!this.#slots.some(({ worker }) => worker.serving)) return;
+    if (!this.#crew.serves) return;
     clearTimeout(this.#again);
     // One that was short may be so no more, though nobody has left.
     this.#again = setTimeout(() => this.#serve(), waitAgain).unref();
@@ -447,7 +299,7 @@ export class WorkerPool {
 
   /** Who is not wanted at all costs no TLS handshake, without which nobody can be told. */
   #isNotTold(reason: RefusalReason): boolean {
-    return this.#refused >= mostRefused || (this.#tls !== undefined && !isCounted(reason));
+    return this.#crew.refused >= mostRefused || (this.#crew.tls !== undefined && !isCounted(reason));
   }
 
   /** Closes a connection without a word. */
@@ -455,10 +307,6 @@ export class WorkerPool {
     this.#refusals.refused({ session, remote: remoteOf(peer), refused });
     this.#metrics?.refused(refused);
     socket.destroy();
-  }
-
-  get #refused(): number {
-    return this.#slots.reduce((sum, { worker }) => sum + worker.refused, 0);
   }
 
   #lookAgain(): void {
@@ -469,23 +317,9 @@ export class WorkerPool {
       this.#serve(true);
     });
   }
-
-  #leastLoaded(): WorkerProcess | undefined {
-    let least: WorkerProcess | undefined;
-    for (const { worker } of this.#slots) {
-      if (!worker.serving || !worker.hasRoom) continue;
-      if (least === undefined || isBetter(worker, least)) least = worker;
-    }
-    return least;
-  }
 }
 
 /** Whether somebody's leaving may be about to change this. */
 function isCounted(reason: RefusalReason): boolean {
   return reason !== 'denied' && reason !== 'connect-rate';
-}
-
-/** Whether a client is rather given to `one`: the one that answers, else the one with fewer sessions. */
-function isBetter(one: WorkerProcess, other: WorkerProcess): boolean {
-  return one.silent === other.silent ? one.sessions < other.sessions : other.silent;
 }
