@@ -116,7 +116,7 @@ for (const [how, workers] of [
       server.process.kill('SIGCONT');
       await using wire = await from(server, '127.0.0.3');
       assert.equal(await verdict(wire), 'up\r\n');
-      assert.match(server.stderr, /session 1 started: 127\.0\.0\.3/);
+      await server.waitForLog(/session 1 started: 127\.0\.0\.3/);
       assert.doesNotMatch(server.stderr, /unknown/);
     });
 
