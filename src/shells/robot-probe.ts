@@ -56,10 +56,11 @@ function makePart(wide: boolean, chance: Chance): { text: string; column: number
   };
   letters(chance(1, 7));
   tab();
+  if (chance(0, 1) === 1) tab();
+  // No tab stands behind these: it would end in the same column whether they are wide or not.
   if (wide) {
     for (let left = chance(1, 4); left > 0; left--, column += 2) text += WIDE[chance(0, WIDE.length - 1)];
   }
-  if (chance(0, 1) === 1) tab();
   const typed = chance(3, 6);
   letters(typed);
   const back = chance(1, typed - 1);

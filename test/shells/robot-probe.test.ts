@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { AnswerReader, type Chance, isAnswered, makeProbe, PROBE_COLUMNS } from '../../src/shells/robot-probe.ts';
+import {
+  AnswerReader,
+  type Chance,
+  type CursorPosition,
+  isAnswered,
+  makeProbe,
+  PROBE_COLUMNS,
+  type Probe,
+} from '../../src/shells/robot-probe.ts';
 import { Screen } from '../support/screen.ts';
 
 /** Any sequence of choices. */
@@ -40,29 +48,40 @@ test('a terminal gives the right answers, and its line is empty afterwards', asy
   );
 });
 
-test('bytes are not columns, nor are characters, and one answer is not the next', () => {
+const random: Chance = (min, max) => min + Math.floor(Math.random() * (max - min + 1));
+
+/** What a script would answer that measures the text before each question in some way. */
+function guess(probe: Probe, measure: (part: string) => number): CursorPosition[] {
+  const parts = probe.text.split('\x1b[6n').slice(0, -1);
+  return parts.map(part => ({ row: 1, column: 1 + measure(part.replace(/\r|\x1b\[K/g, '')) }));
+}
+
+test('bytes are not columns, nor are characters: right once in thousands', () => {
+  const probes = Array.from({ length: 20_000 }, () => makeProbe(true, random));
+  const right = (measure: (part: string) => number) =>
+    probes.filter(probe => isAnswered(probe, guess(probe, measure), 24)).length;
+  // (About five.)
+  assert.ok(right(part => Buffer.byteLength(part)) < 40);
+  assert.ok(right(part => part.length) < 40);
+});
+
+test('where wide characters are taken for others, all three answers are wrong', async () => {
+  await fc.assert(
+    fc.asyncProperty(chances, async chance => {
+      const probe = makeProbe(true, chance);
+      const screen = new Screen(100, 24);
+      const { answers } = await answersOf(Buffer.from(probe.text).toString('latin1'), screen);
+      assert.equal(answers.length, probe.columns.length);
+      for (const [at, { column }] of answers.entries()) assert.notEqual(column, probe.columns[at]);
+      screen.dispose();
+    }),
+  );
+});
+
+test('one answer is not the next', () => {
   fc.assert(
     fc.property(chances, chances, (one, two) => {
       const probe = makeProbe(true, one);
-      const parts = probe.text.split('\x1b[6n').slice(0, -1);
-      const guess = (measure: (part: string) => number) =>
-        parts.map(part => ({ row: 1, column: 1 + measure(part.replace(/\r|\x1b\[K/g, '')) }));
-      assert.equal(
-        isAnswered(
-          probe,
-          guess(part => Buffer.byteLength(part)),
-          24,
-        ),
-        false,
-      );
-      assert.equal(
-        isAnswered(
-          probe,
-          guess(part => part.length),
-          24,
-        ),
-        false,
-      );
       const other = makeProbe(true, two);
       fc.pre(other.columns.join() !== probe.columns.join());
       const recorded = other.columns.map(column => ({ row: 1, column }));
@@ -72,7 +91,6 @@ test('bytes are not columns, nor are characters, and one answer is not the next'
 });
 
 test('chance has thousands of answers', () => {
-  const random: Chance = (min, max) => min + Math.floor(Math.random() * (max - min + 1));
   for (const wide of [true, false]) {
     const seen = new Set(Array.from({ length: 4_000 }, () => makeProbe(wide, random).columns.join()));
     assert.ok(seen.size > 2_000, `${seen.size} of 4,000`);
