@@ -1,9 +1,9 @@
 """
-A network that loses, delays, doubles and reorders packets: lossy.py ADDRESS COMMAND...
+A network that loses, delays, doubles and reorders packets: lossy.py IP ADDRESS COMMAND...
 
-Runs COMMAND in this network namespace, where ADDRESS (a /24) is on a TUN device. What is sent to any other address of that
-network comes back as if its receiver had sent it to ADDRESS: who connects to the neighbour reaches a server on ADDRESS, with
-every packet of either way having passed here. (To swap two addresses changes no checksum.)
+Runs COMMAND in this network namespace, where ADDRESS (a /24) is on a TUN device; IP is ip(8). What is sent to any other
+address of that network comes back as if its receiver had sent it to ADDRESS: who connects to the neighbour reaches a server
+on ADDRESS, with every packet of either way having passed here. (To swap two addresses changes no checksum.)
 """
 
 import fcntl, heapq, os, random, select, struct, subprocess, sys, time
@@ -11,12 +11,12 @@ import fcntl, heapq, os, random, select, struct, subprocess, sys, time
 LOSS, DOUBLED, DELAY, JITTER = 0.02, 0.01, 0.005, 0.010
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 
-address, command = sys.argv[1], sys.argv[2:]
+ip, address, command = sys.argv[1], sys.argv[2], sys.argv[3:]
 random.seed(1)
 tun = os.open("/dev/net/tun", os.O_RDWR)
 fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH", b"lossy0", IFF_TUN | IFF_NO_PI))
 for words in (f"addr add {address}/24 dev lossy0", "link set lossy0 up", "link set lo up"):
-    subprocess.run(["ip", *words.split()], check=True)
+    subprocess.run([ip, *words.split()], check=True)
 
 child = subprocess.Popen(command)
 underway, count = [], 0

@@ -19,7 +19,7 @@ describe('the network', LIMIT, () => {
     const visit = [process.execPath, '--import', 'tsx', here('./lossy-visit.ts'), address, neighbour];
     // All that runs in it ends with the one who made it.
     const alone = ['--net', '--pid', '--mount-proc', '--fork', '--kill-child'];
-    const words = [...alone, requireTool('python3'), here('./lossy.py'), address, ...visit];
+    const words = [...alone, requireTool('python3'), here('./lossy.py'), requireTool('ip'), address, ...visit];
     const child = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'pipe'] });
     child.once(
       'close',

@@ -28,14 +28,14 @@ describe('signals', LIMIT, () => {
 
     it(`SIGSTOP and SIGCONT, ${whom}: what was said meanwhile is heard, and no time limit has run out by it`, async () => {
       // Longer than these limits, as a minute would be longer than those of real life.
-      await using server = await startObedient([...args, '--idle-timeout', '1s', '--negotiation-timeout', '500ms']);
+      await using server = await startObedient([...args, '--idle-timeout', '2s', '--negotiation-timeout', '500ms']);
       await using bystander = await Bystander.start(server);
       const pids = [server.pid, ...(args.length === 0 ? [] : childrenOf(server.pid).map(({ pid }) => pid))];
       for (const pid of pids) process.kill(pid, 'SIGSTOP');
       await untilTrue(() => pids.every(pid => processInfo(pid)?.state === 'T'));
       // The kernel accepts, and keeps what is typed.
       const late = await Wire.connect(server.port, XTERM);
-      await sleep(1_500);
+      await sleep(2_500);
       for (const pid of pids) process.kill(pid, 'SIGCONT');
       await late.expect('ready');
       await late.close();

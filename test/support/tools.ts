@@ -9,6 +9,7 @@ export const PACKAGES = {
   curl: 'curl',
   faketime: 'faketime',
   htop: 'htop',
+  ip: 'iproute2',
   kermit: 'ckermit',
   less: 'less',
   nc: 'netcat-openbsd',
