@@ -28,6 +28,11 @@ const CLOSE_MS = 5_000;
 const SHUTDOWN_CLOSE_MS = 200;
 /** After a shutdown's time is over and everything is cut off: how long shells may take to notice, in milliseconds. */
 const CUT_MS = 1_000;
+/**
+ * So many may be waited for at a time to close their side. When another one comes, the one that has taken longest is closed: a
+ * client that means it needs one way there and back, and one that does not holds a descriptor and no place.
+ */
+const MOST_CLOSING = 64;
 /** How long a peer that is owed output may take none of it before it is given up, in milliseconds. */
 const STALL_MS = 30_000;
 
@@ -112,6 +117,8 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #sessions = new Set<Session>();
   readonly #listeners = new Set<TcpServer>();
   readonly #entrances = new Set<Entrance>();
+  /** Sessions that have sent all, whose peers have not closed their side yet. */
+  readonly #leaving = new Set<Session>();
   #nextId = 1;
   /** Once it was told to listen no more: what that waits for. */
   #stopped: readonly Promise<void>[] | undefined;
@@ -289,8 +296,22 @@ export class Server extends EventEmitter<ServerEvents> {
     );
   }
 
+  /** A session has sent all. @returns how long its peer may take to close its side, in milliseconds. */
+  #finished(session: Session): number {
+    // A shutdown ends many at once, and has little time as it is.
+    if (this.#closing) return SHUTDOWN_CLOSE_MS;
+    this.#leaving.add(session);
+    const [longest] = this.#leaving;
+    if (this.#leaving.size > MOST_CLOSING && longest !== undefined) {
+      this.#leaving.delete(longest);
+      longest.destroy();
+    }
+    return CLOSE_MS;
+  }
+
   async #end(session: Session, outcome: SessionOutcome): Promise<void> {
-    await close(session, () => (this.#closing ? SHUTDOWN_CLOSE_MS : CLOSE_MS));
+    await close(session, () => this.#finished(session));
+    this.#leaving.delete(session);
     this.#sessions.delete(session);
     const { foreign } = session;
     this.emit('sessionEnd', session, foreign === undefined ? outcome : { result: { refused: foreign } });

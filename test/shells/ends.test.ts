@@ -208,3 +208,16 @@ test('a program that never reads costs nothing and nobody: memory stays flat, ot
     assert.ok(session!.inputLength <= 256 * 1024, `${session!.inputLength} bytes are held`);
   }
 });
+
+test('of clients that do not close their side only so many are waited for, and nobody loses a byte', async () => {
+  await using host = await Host.start({ shell: session => void session.write('all of it') });
+  const wires = await Promise.all(
+    Array.from({ length: 70 }, () => host.connect({ silent: true, allowHalfOpen: true })),
+  );
+  await Promise.all(wires.map(wire => wire.untilEnd()));
+  for (const wire of wires) assert.equal(wire.text(), 'all of it');
+  // Less than each would be waited for by itself.
+  await host.outcome(6, 4_000);
+  assert.equal(host.server.sessions.size, 64);
+  await Promise.all(wires.map(wire => wire.close()));
+});
