@@ -2,7 +2,8 @@
  * Where the lines of the log go: to standard error, at once, as long as it takes them. The log is worth much, but less than
  * the sessions: a pipe that nobody reads and a disk that is full stop nobody, and cost no more than a little memory.
  */
-import { systemError, writeNow } from '../pty/binding.ts';
+import { systemError } from '../pty/binding.ts';
+import { writeNow } from '../pty/descriptor-calls.ts';
 
 /** What waits for a reader, in bytes; beyond it lines are lost. */
 const MOST_WAITING = 256 * 1024;

@@ -1,287 +1,19 @@
 /**
- * The door to the addon in `native/`: loads it, and says what it offers.
+ * The door to the addon in `native/`: loads it. What it offers is in addon.ts.
  *
  * The addon is made of system calls without policy: what numbers mean, which defaults hold and what an error is called is
  * decided in the files beside this one. It reports failures as negative error numbers, because an `Error` per EAGAIN
  * would be dear; {@link systemError} turns one into a `TelptyError`.
  *
  * Importing this file never fails. Where the addon is absent (Windows, an installation without a compiler) the calls
- * that need it throw `ERR_PTY_UNSUPPORTED`, and those for sockets quietly do nothing.
+ * that need it throw `ERR_PTY_UNSUPPORTED`, and those of descriptor-calls.ts quietly do nothing.
  */
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorMap } from 'node:util';
 import { TelptyError } from '../errors.ts';
-
-/** A pseudo-terminal with its program, as the addon knows it. Opaque. */
-export interface NativePty {
-  readonly nativePty: unique symbol;
-}
-
-/** Everything a start needs, laid out so that C only has to point at it. All text is UTF-8, each string ended by NUL. */
-export interface SpawnRequest {
-  /** The paths to try in turn, as `execvp` would. */
-  readonly candidates: Buffer;
-  readonly argv: Buffer;
-  readonly envp: Buffer;
-  /** Empty: stay in the server's directory. */
-  readonly cwd: Buffer;
-  /** columns, rows, c_iflag, c_oflag, c_cflag, c_lflag, speed. */
-  readonly terminal: Uint32Array;
-  /** One entry for each control character, by its index: 0–255, or -1 to leave the system's own. */
-  readonly cc: Int16Array;
-  /** uid, gid, supplementary groups…; empty: stay who we are. */
-  readonly identity: Uint32Array;
-  /** resource, soft, hard; resource, soft, hard; … `Infinity` is RLIM_INFINITY. */
-  readonly limits: Float64Array;
-  /** The path of `cgroup.procs` of the cgroup that the program is put into; empty: the server's. */
-  readonly cgroup: Buffer;
-  /** umask or -1; whether there is a niceness, and which; whether no_new_privs is to be set. */
-  readonly attributes: Int32Array;
-  /** Filled in: on success the process id; on failure the error number and the index of the step in `Addon.steps`. */
-  readonly result: Int32Array;
-}
-
-/** What the addon calls. One set for all pseudo-terminals of a thread; the first argument is the owner given to `spawn`. */
-export interface AddonCallbacks<Owner> {
-  /** What `start` began has come to its end: the process id, or a negative error number and the index of the step. */
-  readonly started: (owner: Owner, result: number, step: number) => void;
-  /**
-   * `length` bytes of output were put at `offset` of the slab last given to `useSlab`. Returns whether they were only lent:
-   * then the next output is put in the same place.
-   */
-  readonly read: (owner: Owner, offset: number, length: number) => boolean;
-  /** What the terminal tells in packet mode: bits of {@link Addon.notices}. What was read before a flush is not given any more. */
-  readonly notice: (owner: Owner, bits: number) => void;
-  /** The rest of a `write` has gone out, or the terminal takes no more. */
-  readonly written: (owner: Owner) => void;
-  /** A program held by `hold` has ended; it waits for `reap`. */
-  readonly left: (owner: Owner) => void;
-  /** The program was reaped. `code` is -1 when a signal ended it, `signal` 0 when none did. */
-  readonly exit: (owner: Owner, code: number, signal: number) => void;
-  /** The program was reaped and its last output delivered; the descriptors are closed. */
-  readonly end: (owner: Owner) => void;
-}
-
-/** A TCP connection, as the addon knows it. Opaque. */
-export interface NativeConnection {
-  readonly nativeConnection: unique symbol;
-}
-
-/** A look at what a connection begins with, as the addon knows it. Opaque. */
-export interface NativePeek {
-  readonly nativePeek: unique symbol;
-}
-
-/** What the addon calls about connections; the first argument is the owner given to `connOpen`. */
-export interface ConnectionCallbacks<Owner> {
-  /**
-   * So many bytes have arrived and are in the inbox, until this returns; 0: no more will; negative: an error number. `stale`
-   * is 1 where they stand before the mark of urgent data.
-   */
-  readonly input: (owner: Owner, result: number, stale?: number) => void;
-  /** There is room again for what `connSend` did not take. */
-  readonly writable: (owner: Owner) => void;
-  /**
-   * Urgent data has come, or is coming (1): once for each mark, before anything that stands before it is read. While nobody
-   * reads also where something else has happened to the connection (0).
-   */
-  readonly urgent: (owner: Owner, marked: number) => void;
-}
-
-/** A user of the system, as its database has it: who a program runs as, and what its environment is made from. */
-export interface User {
-  readonly name: string;
-  readonly uid: number;
-  readonly gid: number;
-  readonly home: string;
-  readonly shell: string;
-  /** All groups of the user, the primary one among them. */
-  readonly groups: number[];
-}
-
-/** Functions of the addon. Those that return a number return a negative error number when they fail. */
-export interface Addon {
-  /** Names of the steps of a start, in order. */
-  readonly steps: readonly string[];
-  /** Values of this platform's terminal constants, by lower-case POSIX name. */
-  readonly termios: {
-    readonly iflag: Readonly<Record<string, number>>;
-    readonly oflag: Readonly<Record<string, number>>;
-    readonly cflag: Readonly<Record<string, number>>;
-    readonly lflag: Readonly<Record<string, number>>;
-    /** Indices into the control characters. */
-    readonly cc: Readonly<Record<string, number>>;
-    /** The length of the control characters' array (NCCS). */
-    readonly nccs: number;
-    /** The value of a disabled control character (_POSIX_VDISABLE). */
-    readonly vdisable: number;
-    readonly b38400: number;
-    readonly csize: number;
-    /** The values of CS5 … CS8. */
-    readonly cs: readonly [number, number, number, number];
-  };
-  /** Resource numbers by lower-case name without `RLIMIT_`. */
-  readonly rlimits: Readonly<Record<string, number>>;
-
-  /** Bits of packet mode's notices; 0 where the system has none. */
-  readonly notices: {
-    /** The terminal has dropped the output that nobody had read (TIOCPKT_FLUSHWRITE). */
-    readonly flushed: number;
-    /** ^S and ^Q have become, or ceased to be, what stops and restarts output (TIOCPKT_DOSTOP, TIOCPKT_NOSTOP). */
-    readonly flow: number;
-    /** The modes were set while EXTPROC was on, before or after (TIOCPKT_IOCTL). */
-    readonly modes: number;
-  };
-
-  setup<Owner>(callbacks: AddonCallbacks<Owner>): void;
-  /** From now on output is put into `slab`, from its beginning; more than `drainLimit` bytes of it must be left at any time. */
-  useSlab(slab: Buffer): void;
-  /** The most bytes that one `read` callback reports. */
-  readonly drainLimit: number;
-
-  spawn(owner: object, request: SpawnRequest): NativePty | undefined;
-  /**
-   * As `spawn`, but the program is started by a thread of the addon while the loop goes on; `started` is called with what
-   * came of it. Until then nothing can be done with what is returned. `undefined` where no thread can be had.
-   */
-  start(owner: object, request: SpawnRequest): NativePty | undefined;
-  pause(pty: NativePty): void;
-  resume(pty: NativePty): void;
-  /** Whether `notice` is called: also while output is paused. */
-  setPacketMode(pty: NativePty, on: boolean): number;
-  /** Writes what the terminal takes now and keeps a copy of the rest for later. Returns the bytes taken. */
-  write(pty: NativePty, bytes: Uint8Array): number;
-  /** The bytes that `write` kept and has not written yet. */
-  unwritten(pty: NativePty): number;
-  /** Forgets what `write` kept and drops what the program has not read. */
-  flushInput(pty: NativePty): number;
-  /** Has the terminal drop what the program has printed and nobody has read. */
-  flushOutput(pty: NativePty): number;
-  resize(pty: NativePty, cols: number, rows: number): number;
-  /** Fills `words` with c_iflag, c_oflag, c_cflag, c_lflag, speed, and `cc`. */
-  getModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;
-  setModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;
-  /** As `getModes`, of the terminal that the descriptor is open on: not one of ours. */
-  getTtyModes(fd: number, words: Uint32Array, cc: Int16Array): number;
-  /** As `setModes`, likewise. */
-  setTtyModes(fd: number, words: Uint32Array, cc: Int16Array): number;
-  /** Whether `notice` is called when, at a time of output, the flags are others than `getModes` has returned last. */
-  followModes(pty: NativePty, on: boolean): void;
-  /** Sets or clears EXTPROC, in as little time as can be between reading and writing the modes. */
-  setExtproc(pty: NativePty, on: boolean): number;
-  /** Bytes of input that the program has not read. */
-  inputWaiting(pty: NativePty): number;
-  /** To the foreground process group, as if its key had been typed, but ahead of unread input. */
-  signalForeground(pty: NativePty, signal: number): number;
-  /** To the program alone; ESRCH once it has been reaped. */
-  kill(pty: NativePty, signal: number): number;
-  /**
-   * To the program's own process group and the foreground group. Returns 0, or the number of a foreground group that
-   * cannot be vouched for because its leader is gone (see `signalMember`).
-   */
-  signalGroups(pty: NativePty, signal: number): number;
-  /** SIGKILL to every program of this thread and its foreground group; no `start` is finished after it. */
-  killAll(): void;
-  /** From now on an ended program is kept as a zombie, which reserves its session's number, until `reap`. */
-  hold(pty: NativePty): void;
-  reap(pty: NativePty): void;
-  /** Closes the terminal's descriptors. The program is still watched, and `exit` called. */
-  close(pty: NativePty): void;
-
-  /** Replaces each process id by the id of its session, 0 where there is no such process. */
-  sessionsOf(pids: Int32Array): void;
-  /** To process `pid` only if it still belongs to session `session` and, unless that is 0, to `group`. */
-  signalMember(session: number, group: number, pid: number, signal: number): number;
-
-  /** Once a thread: what to call, and where to put what arrives. */
-  connSetup<Owner>(callbacks: ConnectionCallbacks<Owner>, inbox: Buffer): void;
-  /** Takes the connection of a connected socket over, by a copy of its descriptor, or returns a negative error number. */
-  connOpen(owner: object, fd: number): NativeConnection | number;
-  /**
-   * Whether `input` is to be called; not so at first, and no more after it was called with 0 or an error. While it is not,
-   * `urgent` is called once, when urgent data has come or something has happened to the connection.
-   */
-  connRead(connection: NativeConnection, on: boolean): void;
-  /** Returns the bytes taken; `writable` follows if that is not all. */
-  connSend(connection: NativeConnection, bytes: Uint8Array): number;
-  /** The same for urgent data, with the mark at the last byte. */
-  connSendUrgent(connection: NativeConnection, bytes: Uint8Array): number;
-  /** The bytes that the kernel has taken and the peer has not acknowledged. */
-  connUndelivered(connection: NativeConnection): number;
-  /** Whether there is urgent data, not known before, that no event tells of. For connections that nobody reads. */
-  connFindMark(connection: NativeConnection): boolean;
-  /** Sends FIN. */
-  connFinish(connection: NativeConnection): number;
-  connClose(connection: NativeConnection): void;
-  /**
-   * From now on plain bytes may pass between the two without a call, when `connOpenShortcut` was called and nothing else
-   * happened since; until `connPart`, or either is closed.
-   */
-  connJoin(connection: NativeConnection, pty: NativePty): void;
-  connPart(connection: NativeConnection): void;
-  connOpenShortcut(connection: NativeConnection, on: boolean): void;
-  /** Fills in how many bytes passed to the terminal and from it, and how long ago, in ms, the last did to it. */
-  connPassed(connection: NativeConnection, result: Float64Array): void;
-  connDescriptor(connection: NativeConnection): number;
-
-  /** Once a thread: what to call, and where to put what is seen. */
-  peekSetup<Owner>(peeked: (owner: Owner, result: number) => void, buffer: Buffer): void;
-  /**
-   * Looks at what arrives on a socket, by a copy of its descriptor, without reading it. `peeked` is called once: with how many
-   * bytes are to be seen, 0 at their end, or a negative error number. Or it returns one.
-   */
-  peekOpen(owner: object, fd: number): NativePeek | number;
-  /** `peeked` is called once more: when there are more bytes than `seen`; with no more if there will be none. */
-  peekMore(peek: NativePeek, seen: number): number;
-  /** Reads bytes that were seen. Returns how many. */
-  peekTake(peek: NativePeek, count: number): number;
-  peekClose(peek: NativePeek): void;
-
-  lookupUser(name: string | number): User | number;
-  localeAvailable(name: string): boolean;
-  setOobInline(fd: number): number;
-  limitUnsent(fd: number, bytes: number): number;
-  isOobInline(fd: number): boolean;
-  peerState(fd: number): number;
-  bindShared(address: string, port: number): number;
-  sendUrgent(fd: number, bytes: Uint8Array): number;
-  listenerHold(fd: number, held: boolean): number;
-  descriptorLimit(): number;
-  writeNow(fd: number, bytes: Uint8Array): number;
-
-  /** Sends a datagram to a Unix socket; an address that begins with '@' is an abstract one. 0, or a negative error number. */
-  notify(address: Uint8Array, message: Uint8Array): number;
-  /** The address of a listening TCP socket, 0 for anything else, or a negative error number. Sets FD_CLOEXEC. */
-  listenerAddress(fd: number): string | number;
-  /** Has the listener with this number be given all clients of a port that several share. 0, or a negative error number. */
-  preferListener(fd: number, index: number): number;
-  /** Makes the descriptor lead to a file, in one step. 0, or a negative error number. */
-  replaceDescriptor(fd: number, path: string): number;
-
-  /** For tests: whether ends of programs started from now on are noticed by pidfd (if the system has it) or by SIGCHLD. */
-  usePidfd(on: boolean): void;
-  /**
-   * From now on it is counted how long keys wait for the next output of their terminal: in `counts` one number for each of
-   * `bounds` (the most seconds that count there, ascending), one for what is longer, and the sum in seconds. Both arrays are
-   * kept; a second call takes others in their place.
-   */
-  measureDelays(bounds: Float64Array, counts: Float64Array): void;
-  /**
-   * How many terminals, connections, looks at first bytes, programs and unfinished starts this thread holds, how many terminals are read in bulk,
-   * and how many bytes `write` kept for all of them.
-   */
-  counts(): {
-    terminals: number;
-    children: number;
-    connections: number;
-    peeks: number;
-    lanes: number;
-    starting: number;
-    unwritten: number;
-  };
-}
+import type { Addon } from './addon.ts';
 
 // The same two steps up from src/pty and from dist/pty.
 const file = fileURLToPath(new URL('../../native/build/Release/telpty.node', import.meta.url));
@@ -289,7 +21,8 @@ const file = fileURLToPath(new URL('../../native/build/Release/telpty.node', imp
 let loaded: Addon | undefined;
 let reason: unknown;
 
-function load(): Addon | undefined {
+/** The addon, if there is one. */
+export function loadAddon(): Addon | undefined {
   if (loaded === undefined && reason === undefined) {
     try {
       loaded = createRequire(import.meta.url)(file) as Addon;
@@ -306,7 +39,7 @@ function load(): Addon | undefined {
  * @throws TelptyError `ERR_PTY_UNSUPPORTED` where there is none; its `cause` says why it did not load.
  */
 export function addon(): Addon {
-  const found = load();
+  const found = loadAddon();
   if (found !== undefined) return found;
   throw new TelptyError(
     'ERR_PTY_UNSUPPORTED',
@@ -320,7 +53,7 @@ export function addon(): Addon {
 
 /** Whether there is an addon. */
 export function isAvailable(): boolean {
-  return load() !== undefined;
+  return loadAddon() !== undefined;
 }
 
 const errorNames = new Map<number, string>();
@@ -335,105 +68,9 @@ export function systemError(number: number): { name: string; text: string } {
   return { name, text: known?.[1] ?? name };
 }
 
-/**
- * Makes urgent data of a TCP socket arrive in line (SO_OOBINLINE). Without it the kernel takes the last byte of a BSD
- * Telnet Synch out of the stream.
- *
- * @param fd the descriptor of a connected or listening socket.
- * @returns whether it is set; false without the addon.
- */
-export function setOobInline(fd: number): boolean {
-  return (load()?.setOobInline(fd) ?? -1) === 0;
-}
-
-/**
- * Limits how much of what is sent on a TCP socket the system takes before the network has taken the rest (TCP_NOTSENT_LOWAT).
- *
- * @param fd the descriptor of a connected or listening socket; on Linux those that are accepted inherit it.
- * @param bytes 1 to 4294967295.
- * @returns whether it is set; false without the addon, and on systems without it.
- */
-export function limitUnsent(fd: number, bytes: number): boolean {
-  return (load()?.limitUnsent(fd, bytes) ?? -1) === 0;
-}
-
-/**
- * Stops or continues the watch for connections on a socket that Node listens on: who comes while it is held waits in the
- * kernel's queue. To be told each way once, by turns.
- *
- * @param fd the listening socket's descriptor.
- * @returns whether it is done; false without the addon, and on other systems than Linux.
- */
-export function holdListener(fd: number, held: boolean): boolean {
-  return (load()?.listenerHold(fd, held) ?? -1) === 0;
-}
-
 /** How many descriptors this process may have: RLIMIT_NOFILE. Infinity without the addon. */
 export function descriptorLimit(): number {
-  return load()?.descriptorLimit() ?? Number.POSITIVE_INFINITY;
-}
-
-/**
- * Writes to a descriptor what it takes without waiting, whatever it is and whoever shares it.
- *
- * @returns how many bytes were written, or a negative error number if none was: that of `EAGAIN` where it takes none at the
- *   moment.
- * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
- */
-export function writeNow(fd: number, bytes: Uint8Array): number {
-  return addon().writeNow(fd, bytes);
-}
-
-/**
- * Of those that listen on a port together (SO_REUSEPORT) has one be given all clients, by the number `index` that it got when
- * it began to listen. Linux only.
- *
- * @param fd the descriptor of any of them.
- * @returns whether it is so; false without the addon.
- */
-export function preferListener(fd: number, index: number): boolean {
-  return (load()?.preferListener(fd, index) ?? -1) === 0;
-}
-
-/** What {@link peerState} finds. */
-export type PeerState = 'connected' | 'finished' | 'gone';
-
-const peerStates: readonly PeerState[] = ['connected', 'finished', 'gone'];
-
-/**
- * What has become of the peer of the TCP socket `fd`, which Node learns only by reading or writing: `'finished'` if it has
- * closed its sending half, perhaps behind input that is still unread; `'gone'` if it reset the connection, or if both
- * directions are closed. Without the addon always `'connected'`.
- */
-export function peerState(fd: number): PeerState {
-  return peerStates[load()?.peerState(fd) ?? 0] ?? 'connected';
-}
-
-/**
- * Binds a TCP socket with SO_REUSEPORT: others that are bound alike, by processes of the same user, share the port.
- *
- * @param address an IP address.
- * @param port 0 to 65535.
- * @returns its descriptor, which is the caller's and does not listen yet; or a negative error number.
- * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
- */
-export function bindShared(address: string, port: number): number {
-  return addon().bindShared(address, port);
-}
-
-/** Whether urgent data of the socket `fd` arrives in line; false without the addon. */
-export function isOobInline(fd: number): boolean {
-  return load()?.isOobInline(fd) ?? false;
-}
-
-/**
- * Sends `bytes` on the TCP socket `fd` with the urgent pointer after the last of them (MSG_OOB). It goes past the
- * stream's own queue: call it only while nothing is waiting there.
- *
- * @returns the number of bytes the kernel took; 0 when it took none now, when the socket is broken, and without the addon.
- */
-export function sendUrgent(fd: number, bytes: Uint8Array): number {
-  return Math.max(load()?.sendUrgent(fd, bytes) ?? 0, 0);
+  return loadAddon()?.descriptorLimit() ?? Number.POSITIVE_INFINITY;
 }
 
 /**
@@ -441,5 +78,5 @@ export function sendUrgent(fd: number, bytes: Uint8Array): number {
  * the addon, where nobody can tell. With musl every name is available.
  */
 export function localeAvailable(name: string): boolean {
-  return load()?.localeAvailable(name) ?? true;
+  return loadAddon()?.localeAvailable(name) ?? true;
 }

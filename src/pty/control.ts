@@ -1,7 +1,8 @@
 /** What is done to a terminal and its program beside reading and writing. */
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { TelptyError } from '../errors.ts';
-import { addon, type NativePty, type SpawnRequest, systemError } from './binding.ts';
+import type { NativePty, SpawnRequest } from './addon.ts';
+import { addon, systemError } from './binding.ts';
 import { Hangup } from './hangup.ts';
 import {
   applyModes,

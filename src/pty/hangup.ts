@@ -8,7 +8,8 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
-import { addon, type NativePty } from './binding.ts';
+import type { NativePty } from './addon.ts';
+import { addon } from './binding.ts';
 
 const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
 

@@ -1,7 +1,8 @@
 /** Users of the system, by name. */
 import { userInfo } from 'node:os';
 import { TelptyError } from '../errors.ts';
-import { addon, systemError, type User } from './binding.ts';
+import type { User } from './addon.ts';
+import { addon, systemError } from './binding.ts';
 
 export type { User };
 

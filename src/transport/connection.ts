@@ -1,5 +1,7 @@
 import type { SendKind } from '../protocol/index.ts';
-import { addon, type NativeConnection, peerState } from '../pty/binding.ts';
+import type { NativeConnection } from '../pty/addon.ts';
+import { addon } from '../pty/binding.ts';
+import { peerState } from '../pty/descriptor-calls.ts';
 import type { Pty } from '../pty/index.ts';
 import { systemFailure } from './handle.ts';
 import type { Passed, Transport, TransportUser } from './transport.ts';

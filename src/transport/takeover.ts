@@ -14,7 +14,7 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, isIPv6, type Server } from 'node:net';
 import { endianness } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { preferListener } from '../pty/binding.ts';
+import { preferListener } from '../pty/descriptor-calls.ts';
 
 /** How long a handshake may take that was begun when the port was taken over, in milliseconds. */
 const HANDSHAKE_MS = 1_000;

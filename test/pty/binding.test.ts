@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { isOobInline, localeAvailable, sendUrgent, setOobInline } from '../../src/pty/binding.ts';
+import { localeAvailable } from '../../src/pty/binding.ts';
+import { isOobInline, sendUrgent, setOobInline } from '../../src/pty/descriptor-calls.ts';
 import { inNode } from './support.ts';
 
 /** Node has no public way to a socket's descriptor. */

@@ -8,7 +8,7 @@ import { constants, createDeflate, createInflate, type Deflate, deflateSync, inf
 import fc from 'fast-check';
 import { createServer, type Session as SessionType } from '../../src/index.ts';
 import { binary, mccp2, mccp3, Option } from '../../src/protocol/index.ts';
-import { sendUrgent } from '../../src/pty/binding.ts';
+import { sendUrgent } from '../../src/pty/descriptor-calls.ts';
 import { Session } from '../../src/session/session.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';

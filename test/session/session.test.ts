@@ -6,7 +6,7 @@ import { createServer as createTcpServer } from 'node:net';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { createServer, type Session } from '../../src/index.ts';
-import { isOobInline } from '../../src/pty/binding.ts';
+import { isOobInline } from '../../src/pty/descriptor-calls.ts';
 import { Host, XTERM } from '../support/host.ts';
 import { CMD, hex, naws, OPT, Wire } from '../support/wire.ts';
 

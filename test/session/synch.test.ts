@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Session } from '../../src/index.ts';
-import { sendUrgent, setOobInline } from '../../src/pty/binding.ts';
+import { sendUrgent, setOobInline } from '../../src/pty/descriptor-calls.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
 import { CMD, naws, OPT, type Wire } from '../support/wire.ts';

@@ -183,7 +183,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
 
   it('with urgent data in them are no headers, and nothing spins', async () => {
     await using proxied = await start();
-    const { sendUrgent } = await import('../../src/pty/binding.ts');
+    const { sendUrgent } = await import('../../src/pty/descriptor-calls.ts');
     const socket = dial(proxied.port);
     const closed = readToClose(socket);
     await once(socket, 'connect');

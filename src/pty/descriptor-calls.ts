@@ -1,0 +1,101 @@
+/**
+ * What the addon does with descriptors of sockets and files that Node has. Where there is no addon these do nothing, and say
+ * so.
+ */
+import { addon, loadAddon } from './binding.ts';
+
+/**
+ * Makes urgent data of a TCP socket arrive in line (SO_OOBINLINE). Without it the kernel takes the last byte of a BSD
+ * Telnet Synch out of the stream.
+ *
+ * @param fd the descriptor of a connected or listening socket.
+ * @returns whether it is set; false without the addon.
+ */
+export function setOobInline(fd: number): boolean {
+  return (loadAddon()?.setOobInline(fd) ?? -1) === 0;
+}
+
+/**
+ * Limits how much of what is sent on a TCP socket the system takes before the network has taken the rest (TCP_NOTSENT_LOWAT).
+ *
+ * @param fd the descriptor of a connected or listening socket; on Linux those that are accepted inherit it.
+ * @param bytes 1 to 4294967295.
+ * @returns whether it is set; false without the addon, and on systems without it.
+ */
+export function limitUnsent(fd: number, bytes: number): boolean {
+  return (loadAddon()?.limitUnsent(fd, bytes) ?? -1) === 0;
+}
+
+/**
+ * Stops or continues the watch for connections on a socket that Node listens on: who comes while it is held waits in the
+ * kernel's queue. To be told each way once, by turns.
+ *
+ * @param fd the listening socket's descriptor.
+ * @returns whether it is done; false without the addon, and on other systems than Linux.
+ */
+export function holdListener(fd: number, held: boolean): boolean {
+  return (loadAddon()?.listenerHold(fd, held) ?? -1) === 0;
+}
+
+/**
+ * Writes to a descriptor what it takes without waiting, whatever it is and whoever shares it.
+ *
+ * @returns how many bytes were written, or a negative error number if none was: that of `EAGAIN` where it takes none at the
+ *   moment.
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
+ */
+export function writeNow(fd: number, bytes: Uint8Array): number {
+  return addon().writeNow(fd, bytes);
+}
+
+/**
+ * Of those that listen on a port together (SO_REUSEPORT) has one be given all clients, by the number `index` that it got when
+ * it began to listen. Linux only.
+ *
+ * @param fd the descriptor of any of them.
+ * @returns whether it is so; false without the addon.
+ */
+export function preferListener(fd: number, index: number): boolean {
+  return (loadAddon()?.preferListener(fd, index) ?? -1) === 0;
+}
+
+/** What {@link peerState} finds. */
+export type PeerState = 'connected' | 'finished' | 'gone';
+
+const peerStates: readonly PeerState[] = ['connected', 'finished', 'gone'];
+
+/**
+ * What has become of the peer of the TCP socket `fd`, which Node learns only by reading or writing: `'finished'` if it has
+ * closed its sending half, perhaps behind input that is still unread; `'gone'` if it reset the connection, or if both
+ * directions are closed. Without the addon always `'connected'`.
+ */
+export function peerState(fd: number): PeerState {
+  return peerStates[loadAddon()?.peerState(fd) ?? 0] ?? 'connected';
+}
+
+/**
+ * Binds a TCP socket with SO_REUSEPORT: others that are bound alike, by processes of the same user, share the port.
+ *
+ * @param address an IP address.
+ * @param port 0 to 65535.
+ * @returns its descriptor, which is the caller's and does not listen yet; or a negative error number.
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
+ */
+export function bindShared(address: string, port: number): number {
+  return addon().bindShared(address, port);
+}
+
+/** Whether urgent data of the socket `fd` arrives in line; false without the addon. */
+export function isOobInline(fd: number): boolean {
+  return loadAddon()?.isOobInline(fd) ?? false;
+}
+
+/**
+ * Sends `bytes` on the TCP socket `fd` with the urgent pointer after the last of them (MSG_OOB). It goes past the
+ * stream's own queue: call it only while nothing is waiting there.
+ *
+ * @returns the number of bytes the kernel took; 0 when it took none now, when the socket is broken, and without the addon.
+ */
+export function sendUrgent(fd: number, bytes: Uint8Array): number {
+  return Math.max(loadAddon()?.sendUrgent(fd, bytes) ?? 0, 0);
+}
