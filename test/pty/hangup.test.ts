@@ -76,7 +76,7 @@ test('a stopped program', async () => {
 
 test('background processes that forked twice and ignore SIGHUP', async () => {
   const { pty, pids } = await start(
-    `set -m; f=$(mktemp); ( (trap "" HUP; bash -c 'echo $$ > '$f'; while :; do sleep 0.1; done' &) ); while ! [ -s $f ]; do sleep 0.01; done; echo pids: $(cat $f); rm $f; exec cat`,
+    `set -m; f=$(mktemp); ( (trap "" HUP; bash -c 'echo $$ > '$f'; while :; do sleep 0.1; done' &) ); while ! [ -s $f ]; do sleep 0.01; done; p=$(cat $f); rm $f; echo pids: $p; exec cat`,
   );
   assert.equal(pids.length, 2);
   await pty.hangup({ timeout: 100 });

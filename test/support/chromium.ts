@@ -29,7 +29,7 @@ export function openChromium(url: string): Chromium {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
     // Whatever it writes beside its profile goes there, too.
-    env: { ...process.env, HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile },
+    env: { ...process.env, HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile, TMPDIR: profile },
   });
   let said = '';
   browser.stderr.setEncoding('utf8').on('data', text => {
