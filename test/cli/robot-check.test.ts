@@ -33,6 +33,8 @@ describe('--robot-check', LIMIT, () => {
       await using term = await Terminal.start(command(server.port));
       const screen = await term.waitFor(/^ready\$$/m);
       assert.doesNotMatch(screen, /words|\[\d+;\d+R|[水山天女米竹馬空海]/);
+      // Those that can are told to edit lines now. PuTTY's terminal stays as it is.
+      if (client !== 'PuTTY') await term.untilModes('icanon');
       await term.type('stty size\r');
       await term.waitFor(/ready\$ stty size\n24 80\nready\$$/);
       await server.waitForLog(/"msg":"session 1 started/);
