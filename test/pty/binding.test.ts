@@ -39,12 +39,16 @@ test('locales', () => {
   assert.equal(localeAvailable('x'.repeat(1000)), false);
 });
 
+const addonFiles = ['binding', 'descriptor-calls'].map(
+  name => new URL(`../../src/pty/${name}.ts`, import.meta.url).href,
+);
+
 test('without the addon the import works, starting says why not, and the rest does nothing', async () => {
   const { output } = await inNode(
     '',
-    `const binding = await import(${JSON.stringify(new URL('../../src/pty/binding.ts', import.meta.url).href)});
+    `const [binding, calls] = await Promise.all(${JSON.stringify(addonFiles)}.map(file => import(file)));
     try { pty.spawnPty('true'); } catch (e) { console.log(e.code, e.cause !== undefined); }
-    const { setOobInline, isOobInline, sendUrgent, localeAvailable, peerState } = binding;
+    const { setOobInline, isOobInline, sendUrgent, localeAvailable, peerState } = { ...binding, ...calls };
     console.log(setOobInline(0), isOobInline(0), sendUrgent(0, Buffer.alloc(1)), localeAvailable('C'), peerState(0));`,
     '--no-addons',
   );
