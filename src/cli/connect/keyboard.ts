@@ -22,9 +22,17 @@ export class Keyboard {
 
   /** Types keys as a terminal gives them one by one: Return is CR. */
   keys(bytes: Uint8Array): void {
-    this.#write(this.#convert(bytes), () => {
-      // A Return is to arrive when it is pressed, so no LF follows it: the server need not wait for what does (RFC 854).
-      if (bytes[bytes.length - 1] === CR) this.#session.telnet.flush();
+    const converted = this.#convert(bytes);
+    if (bytes[bytes.length - 1] !== CR) {
+      this.#write(converted);
+      return;
+    }
+    // A Return is to arrive when it is pressed, so no LF follows it: the server need not wait for what does (RFC 854). And
+    // in one packet with its NUL: a server that ends at a Return leaves a later one unread, and that makes its end a reset.
+    const flush = () => this.#session.telnet.flush();
+    this.#session.together(() => {
+      this.#write(converted, flush);
+      flush();
     });
   }
 
