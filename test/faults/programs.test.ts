@@ -33,7 +33,13 @@ describe('a program that is killed', LIMIT, () => {
     await wire.expect('0123456789\n');
     wire.pause();
     // It blocks when the network and the terminal are full.
-    await untilTrue(() => childrenOf(server.pid).find(child => child.pid === Number(pid))?.state === 'S');
+    // (And for a moment at other times, too: so it is to be seen blocked ten times in a row.)
+    let blocked = 0;
+    await untilTrue(() => {
+      const isBlocked = childrenOf(server.pid).find(child => child.pid === Number(pid))?.state === 'S';
+      blocked = isBlocked ? blocked + 1 : 0;
+      return blocked === 10;
+    }, 20_000);
     await bystander.progress();
     process.kill(Number(pid), 'SIGKILL');
     await server.waitForLog(/killed by SIGKILL|$/);
