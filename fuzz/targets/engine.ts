@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { Side, Telnet } from '../../src/protocol/index.ts';
 import { cuts, Recorder } from '../../test/protocol/support/recorder.ts';
-import { CLIENT_WORDS, definitionOf, SERVER_WORDS } from '../../test/protocol/support/tables.ts';
+import { CLIENT_WORDS, definitionOf, SERVER_WORDS, TIGHT } from '../../test/protocol/support/tables.ts';
 import { vectorFiles } from '../../test/protocol/support/vector-files.ts';
 import { parseVectors, vectorInput } from '../../test/protocol/support/vectors.ts';
 import { Random } from '../lib/random.ts';
@@ -15,15 +15,6 @@ const SERVER = SERVER_WORDS.map(definitionOf);
 const CLIENT = CLIENT_WORDS.map(definitionOf);
 const TABLES = [SERVER, CLIENT, []];
 const CODES = [...new Set([...SERVER, ...CLIENT].map(({ code }) => code)), 99];
-const TIGHT = {
-  subnegotiationBytes: 10,
-  terminalTypes: 3,
-  optionChanges: 3,
-  variables: 2,
-  variableValueBytes: 3,
-  mudValues: 3,
-  mudDepth: 1,
-};
 /** What a few octets may bring about: STATUS tells of every option, SLC of every function, ENVIRON of every variable. */
 const ANSWER = 200;
 const FREE = 4_096;

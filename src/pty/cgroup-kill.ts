@@ -15,7 +15,9 @@ const LOOK = 20;
 export function prepareWatch(path: string): void {
   try {
     watch(path).close();
-  } catch {}
+  } catch {
+    // Where nothing can be watched, it is looked at again and again instead.
+  }
 }
 
 /** Kills until nobody is left in the cgroup at `path`, or below it; gives up on those that cannot die. Never rejects. */
@@ -89,5 +91,7 @@ export async function killEach(path: string): Promise<void> {
 function tryKill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
-  } catch {}
+  } catch {
+    // It is gone already; whether anybody is left is looked at afterwards.
+  }
 }

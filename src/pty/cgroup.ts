@@ -31,7 +31,9 @@ function killAtExit(): void {
       try {
         writeFileSync(join(path, 'cgroup.kill'), '1', { flag: 'r+' });
         rmdirSync(path);
-      } catch {}
+      } catch {
+        // The others shall be killed all the same.
+      }
     }
   });
 }

@@ -14,6 +14,18 @@ const DESCRIPTORS = 100;
 /** More than can be served. */
 const CLIENTS = 60;
 
+/** Each gets its program in the end, and leaves room for the next. */
+async function serveAll(wires: readonly Wire[]): Promise<void> {
+  await Promise.all(
+    wires.map(async wire => {
+      await wire.expect('ready', 40_000);
+      wire.type('exit 7\r');
+      await wire.untilClose();
+      assert.equal(wire.error, undefined);
+    }),
+  );
+}
+
 describe('out of descriptors', LIMIT, () => {
   it('clients wait, are all served in the end, and others go on', async () => {
     await using server = await startObedient(['--log-format', 'json'], { descriptors: DESCRIPTORS });
@@ -37,14 +49,7 @@ describe('out of descriptors', LIMIT, () => {
     bystander.resume();
 
     // As each leaves, the next comes in.
-    await Promise.all(
-      wires.map(async wire => {
-        await wire.expect('ready', 40_000);
-        wire.type('exit 7\r');
-        await wire.untilClose();
-        assert.equal(wire.error, undefined);
-      }),
-    );
+    await serveAll(wires);
     await bystander.leave();
     await untilAllEnded(server);
     assert.equal(server.stderr.match(/out of descriptors/g)?.length, 1, 'and one line was enough');
@@ -74,14 +79,7 @@ describe('out of descriptors', LIMIT, () => {
     const wires = await Promise.all(Array.from({ length: CLIENTS }, () => Wire.connect(server.port, XTERM)));
     await server.waitForLog(/out of descriptors: clients wait/);
     await bystander.progress();
-    await Promise.all(
-      wires.map(async wire => {
-        await wire.expect('ready', 40_000);
-        wire.type('exit 7\r');
-        await wire.untilClose();
-        assert.equal(wire.error, undefined);
-      }),
-    );
+    await serveAll(wires);
     await bystander.leave();
     await untilAllEnded(server);
     assert.equal(server.stderr.match(/out of descriptors/g)?.length, 1);

@@ -181,3 +181,14 @@ export const CLIENT_WORDS: readonly string[] = [
   'xdisploc-is=host:0',
   'sndloc-is=Lab',
 ];
+
+/** Limits that a few octets reach. */
+export const TIGHT = {
+  subnegotiationBytes: 10,
+  terminalTypes: 3,
+  optionChanges: 3,
+  variables: 2,
+  variableValueBytes: 3,
+  mudValues: 3,
+  mudDepth: 1,
+};
