@@ -3,7 +3,7 @@
  * system that the tests run on may have given these controllers to version 1, or to nobody.
  */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,11 +18,14 @@ after(() => rmSync(directory, { recursive: true }));
 
 test('limits and delegation, by a kernel that has all of it', async () => {
   const init = fileURLToPath(new URL('machine/init.sh', import.meta.url));
+  const preload = join(directory, 'ptrace.so');
+  const shim = fileURLToPath(new URL('machine/ptrace.c', import.meta.url));
+  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', preload, shim, '-ldl']);
   const disk = ['root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro'];
   const machine = ['mem=768M', 'con=null', 'con0=null,fd:1', 'quiet', `uml_dir=${directory}`, `init=${init}`];
   const linux = spawn(requireTool('linux.uml'), [...disk, ...machine], {
     stdio: ['ignore', 'pipe', 'ignore'],
-    env: { PATH: process.env.PATH, HOME: directory, TMPDIR: directory },
+    env: { PATH: process.env.PATH, HOME: directory, TMPDIR: directory, LD_PRELOAD: preload },
     detached: true,
   });
   const ended = once(linux, 'exit');
