@@ -11,14 +11,19 @@ import { machineOf } from '../charset/machines/index.ts';
 import { USUAL_VARIABLES } from '../session/terminal.ts';
 import { isForbiddenName, variableName } from './environment-names.ts';
 import { escapeText } from './escape.ts';
+import { firstKnownTerminal, isUnspecific, likelyTerminfoName, terminalNameRefusal } from './terminal-names.ts';
 
 export { isForbiddenName, variableName } from './environment-names.ts';
 
 /** What is known of a session and of the user its program runs as. */
 export interface EnvironmentFacts {
   readonly user: { readonly name: string; readonly home: string; readonly shell: string; readonly uid: number };
-  /** The first terminal type the client named, as it named it. */
+  /** The terminal type that the client likes best, as it named it: what counts where terminfo cannot be asked. */
   readonly terminalType?: string | undefined;
+  /** All that it named, in its order. Default: that one. */
+  readonly terminalTypes?: readonly string[] | undefined;
+  /** Whether the host's terminfo has an entry of this name; `undefined` where that cannot be said. */
+  readonly knowsTerminal?: ((name: string) => boolean | undefined) | undefined;
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
   /** The character set negotiated with the client. */
@@ -30,7 +35,7 @@ export interface EnvironmentFacts {
 
 /** What the operator wants. */
 export interface EnvironmentPolicy {
-  /** The terminal type where the client names none, or none that can be used. Default `xterm`. */
+  /** The terminal type where the client names none that the host knows. Default `xterm`. */
   readonly term?: string | undefined;
   /** The character set where the client negotiates none and has no LANG. Default UTF-8. */
   readonly encoding?: string | undefined;
@@ -68,12 +73,6 @@ const localeCategories = [
 const defaultTerm = 'xterm';
 const defaultCharset = 'UTF-8';
 
-/**
- * Terminal types that become `ansi`: the terminfo entries of the first three carry padding delays, which show as
- * garbage or sloth on anything that is not a real one, and `vtnt` (Microsoft's) has no entry at all.
- */
-const becomesAnsi = new Set(['vt100', 'vt52', 'vtnt']);
-
 type Check = (value: string) => string | undefined;
 
 /** A check: a pattern, a length, and the few things that a pattern says badly. The answer is the reason to refuse. */
@@ -87,8 +86,7 @@ function check(pattern: RegExp, maxLength: number, wanted: string): Check {
 }
 
 const plainText = 'only letters, digits and . _ + : @ -';
-// Terminal programs and the C library make file names of these two.
-const checkTerm = check(/^[A-Za-z0-9_+:@][A-Za-z0-9._+:@-]*$/, 64, plainText);
+// The C library makes file names of it.
 const checkLocale = check(/^[A-Za-z0-9_+:@][A-Za-z0-9._+:@-]*$/, 128, plainText);
 const checkPlain = check(/^[A-Za-z0-9._+:@-]+$/, 128, plainText);
 const checkAccepted = check(/^[A-Za-z0-9._+:@-]+$/, 256, plainText);
@@ -109,7 +107,7 @@ const builtIn: ReadonlyMap<string, Check> = new Map([
 
 /** Whether a text can be a terminal type: what is checked of a client's holds for the operator's default too. */
 export function isTerminalName(name: string): boolean {
-  return checkTerm(name) === undefined;
+  return terminalNameRefusal(name) === undefined;
 }
 
 /**
@@ -173,18 +171,24 @@ export function defaultPath(uid: number): string {
   return `${path}:/usr/local/games:/usr/games`;
 }
 
+/**
+ * TERM: the first of the client's names that the host knows. A client gives its own name first and more common ones after
+ * it (`XTERM-GHOSTTY`, `XTERM-256COLOR`), and programs refuse to run on a terminal that they do not know.
+ */
 function terminalType(facts: EnvironmentFacts, policy: EnvironmentPolicy, reject: Reject): string {
   const fallback = policy.term ?? defaultTerm;
-  const said = facts.terminalType;
-  // "UNKNOWN" is what RFC 1091's registry has for a client that cannot tell.
-  if (!said || said.toLowerCase() === 'unknown') return fallback;
-  const refusal = checkTerm(said);
-  if (refusal !== undefined) {
-    reject('TERM', said, refusal);
-    return fallback;
-  }
-  const name = said.toLowerCase();
-  return becomesAnsi.has(name) ? 'ansi' : name;
+  const { terminalType: preferred, terminalTypes = preferred ? [preferred] : [] } = facts;
+  const { knowsTerminal: knows = () => undefined } = facts;
+  const known = firstKnownTerminal(terminalTypes, knows);
+  if (known !== undefined) return known;
+  const [first] = terminalTypes;
+  const [said] = [preferred, first].filter(name => name && !isUnspecific(name));
+  if (!said) return fallback;
+  const refusal = terminalNameRefusal(said);
+  const likely = likelyTerminfoName(said);
+  if (refusal === undefined && knows(likely) === undefined) return likely;
+  reject('TERM', said, refusal ?? `no terminfo entry on this host: ${fallback} is used`);
+  return fallback;
 }
 
 /** The client's variables that pass. An empty one says nothing and counts as not sent. */

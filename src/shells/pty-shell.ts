@@ -17,6 +17,7 @@ import { programAttributes } from '../pty/options.ts';
 import { ownUser } from '../pty/users.ts';
 import type { Session } from '../session/session.ts';
 import { linemodeOption } from '../session/shared-options.ts';
+import { isTerminalFamily } from '../session/terminal.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from '../transport/descriptors.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import { offerEcho, terminalEchoes } from './echo.ts';
@@ -35,6 +36,8 @@ import { clientControls } from './line-mode.ts';
 import { type ModeName, shellModes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
+import { firstKnownTerminal, isUnspecific } from './terminal-names.ts';
+import { Terminfo } from './terminfo.ts';
 import { Translation } from './translation.ts';
 
 /**
@@ -133,7 +136,10 @@ export function ptyShell(
     linger: options.linger ?? 500,
   };
   preparePty();
-  const program: Program = { file, args, options, mode, bridge, encoding, own, user: options.user ?? ownUser() };
+  const user = options.user ?? ownUser();
+  const { env = {}, cwd = process.cwd() } = options;
+  const terminfo = env.TERM === undefined ? new Terminfo({ HOME: user.home, ...env }, cwd) : undefined;
+  const program: Program = { file, args, options, mode, bridge, encoding, own, user, terminfo };
   return session => serve(session, program);
 }
 
@@ -183,6 +189,9 @@ function checkOptions(file: string, args: readonly string[], options: PtyShellOp
   }
 }
 
+/** How long the first client's program waits for the terminfo directories, which may be on a slow file system. */
+const TERMINFO_LIMIT_MS = 1_000;
+
 /** Everything about a program that is the same for all sessions. */
 interface Program {
   readonly file: string;
@@ -194,6 +203,8 @@ interface Program {
   /** The character set that the program runs in whatever the client's. */
   readonly own: string | undefined;
   readonly user: EnvironmentUser;
+  /** The terminals that the program knows. Undefined where the operator has decided what TERM is. */
+  readonly terminfo: Terminfo | undefined;
 }
 
 type EnvironmentUser = Parameters<typeof programEnvironment>[0]['user'];
@@ -214,7 +225,10 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
       session.insertInput(Buffer.of(mode.terminal[key.name] ?? key.usual));
   };
   session.on('command', typeKey);
-  await readyToStart(session, options.negotiationTimeout ?? 2_000);
+  const { terminfo } = program;
+  await readyToStart(session, options.negotiationTimeout ?? 2_000, type => isUsable(type, terminfo));
+  // So it is but for clients that come while the server starts.
+  if (terminfo?.isListed === false) await terminfo.listed(TERMINFO_LIMIT_MS);
   echoNow();
   if (session.destroyed || session.hangupReason !== undefined) {
     session.off('command', typeKey);
@@ -236,6 +250,13 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
 }
 
 function nothing(): void {}
+
+/** Whether the program can have this terminal type of the client's. What cannot be looked up is judged by its look. */
+function isUsable(type: string, terminfo: Terminfo | undefined): boolean {
+  if (terminfo === undefined) return true;
+  const isKnown = firstKnownTerminal([type], name => terminfo.has(name)) !== undefined;
+  return isKnown || (terminfo.has(type.toLowerCase()) === undefined && isTerminalFamily(type) && !isUnspecific(type));
+}
 
 interface Started extends StartedWith {
   readonly pty: Pty;
@@ -271,7 +292,7 @@ async function start(session: Session, program: Program, cgroup?: string): Promi
     {
       user: program.user,
       // A machine is made into a terminal here, and its own name is none that a program would know.
-      terminalType: machine !== undefined && program.own !== undefined ? undefined : terminal.type,
+      ...(machine !== undefined && program.own !== undefined ? {} : namesOf(terminal, program.terminfo)),
       columns: cols,
       rows,
       charset: terminal.charset,
@@ -315,6 +336,12 @@ async function start(session: Session, program: Program, cgroup?: string): Promi
   const translation =
     program.own === undefined ? undefined : new Translation(session, pty, program.own, program.encoding, erase);
   return { pty, erase, echo, translation };
+}
+
+/** What the client calls its terminal, and which of that the program knows. */
+function namesOf({ type, types }: Session['terminal'], terminfo: Terminfo | undefined) {
+  const knowsTerminal = terminfo === undefined ? undefined : (name: string) => terminfo.has(name);
+  return { terminalType: type, terminalTypes: types, knowsTerminal };
 }
 
 /** Tells the client in one line if there will be no program, and why. */

@@ -6,9 +6,10 @@ import { isTerminalFamily } from '../session/terminal.ts';
  * When a program may start: as soon as the client's terminal type and window size are known or refused.
  *
  * The facts that cannot be had later (the environment and the character set, which a program reads once) are waited for
- * as well, but only where the client has already agreed to tell them; and a name of the terminal that is not one by the
- * look of it (MUD clients give their own name first) is waited behind for the next. Both waits are short: a client that
- * answered one question answers the next after one more round trip, and how long that takes we have just seen.
+ * as well, but only where the client has already agreed to tell them. A terminal type that the host does not know is waited
+ * behind for the next, until the client has named all it has: MUD clients give their own name first, and new terminals one
+ * that few hosts have. Each wait is short: a client that answered one question answers the next after one more round
+ * trip, and how long that takes we have just seen.
  */
 
 /** A further answer is waited for at least this long, in milliseconds… */
@@ -19,8 +20,14 @@ const GRACE_ROUND_TRIPS = 3;
 /**
  * Resolves when the program may start: at the latest when the session is `timeout` milliseconds old (0: never), for it was
  * asked at its beginning, or at the session's end.
+ *
+ * @param isKnown whether a terminal type that the client gave can be used.
  */
-export function readyToStart(session: Session, timeout: number): Promise<void> {
+export function readyToStart(
+  session: Session,
+  timeout: number,
+  isKnown: (type: string) => boolean = isTerminalFamily,
+): Promise<void> {
   const { telnet, terminal } = session;
   const asked = performance.now();
   let roundTrip: number | undefined;
@@ -33,9 +40,8 @@ export function readyToStart(session: Session, timeout: number): Promise<void> {
     terminal.types.length > 0 ||
     terminal.typesComplete ||
     (telnet.isSettled(Option.TTYPE, 'remote') && !telnet.isEnabled(Option.TTYPE, 'remote'));
-  const moreToCome = () => nameUnclear() || environmentDue() || charsetDue();
-  const nameUnclear = () =>
-    !terminal.typesComplete && terminal.types.length === 1 && !isTerminalFamily(terminal.types[0]!);
+  const moreToCome = () => typeUnknown() || environmentDue() || charsetDue();
+  const typeUnknown = () => !terminal.typesComplete && terminal.types.length > 0 && !terminal.types.some(isKnown);
   let environmentKnown = false;
   const environmentDue = () => telnet.isEnabled(Option.NEW_ENVIRON, 'remote') && !environmentKnown;
   let charsetKnown = false;
@@ -60,6 +66,11 @@ export function readyToStart(session: Session, timeout: number): Promise<void> {
       if (event?.type === 'charset') charsetKnown = true;
       if (event?.type === 'option') roundTrip ??= performance.now() - asked;
       if (!essential()) return;
+      // Each name of a terminal was one more round trip.
+      if (event?.type === 'terminal-type') {
+        clearTimeout(grace);
+        grace = undefined;
+      }
       if (!moreToCome()) finish();
       else grace ??= setTimeout(finish, Math.max(GRACE_MS, GRACE_ROUND_TRIPS * (roundTrip ?? 0)));
     }

@@ -31,7 +31,7 @@ export const sessionOptions = {
     argument: 'NAME',
     parse: values.terminalName,
     default: 'xterm',
-    help: 'the terminal type where the client names none',
+    help: 'the terminal type where the client names none that this host knows',
   },
   'negotiation-timeout': {
     argument: 'T',
