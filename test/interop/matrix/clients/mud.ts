@@ -42,8 +42,8 @@ export const tinyfugue: Peer = {
     connects: yes(() => visit.connects(TF, /closed by foreign host/)),
     types: yes(() => visit.types(TF)),
     size: yes(() => visit.size(TF, '31 100'), 'it keeps the last column for itself'),
-    // It says ANSI-ATTR, which terminfo does not have.
-    terminal: yes(() => visit.terminal(TF, 'xterm')),
+    // It says ANSI-ATTR first, which terminfo does not have.
+    terminal: yes(() => visit.terminal(TF, 'ansi')),
     environment: no('it does not know the option', () => visit.environment(TF, 'CLIENT_NAME', '')),
     password: yes(() => visit.password(TF)),
     resize: yes(() => visit.resize(TF, '33 89')),
