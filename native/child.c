@@ -253,6 +253,16 @@ static void check(int result, struct report *report, enum step step) {
 }
 
 /*
+ * The program may open its terminal by name (tmux, gpg, mesg), so it must be the user's, as after a login. Only once it is our
+ * controlling terminal: before, any process of that user could open it and take it as its own. Without the right to give it
+ * away, or without such an id, the change of identity fails as well, or the terminal stays the server's.
+ */
+static int give_terminal(const struct plan *plan, int slave) {
+  if (!plan->identity || plan->uid == geteuid() || fchown(slave, plan->uid, (gid_t)-1) == 0) return 0;
+  return errno == EPERM || errno == EINVAL ? 0 : -1;
+}
+
+/*
  * Turns this process into the program of `plan` on the terminal `slave`, or tells `report` which step failed, and exits.
  * Descriptors are above 2. All signals must be blocked. With `last` not -1 the table of descriptors is the parent's, too.
  *
@@ -269,6 +279,7 @@ _Noreturn void child_main(const struct plan *plan, int slave, int last, struct r
   if (plan->cgroup != NULL) check(join_cgroup(plan->cgroup), report, STEP_CGROUP);
   check(setsid(), report, STEP_SETSID);
   check(ioctl(slave, TIOCSCTTY, 0), report, STEP_CTTY);
+  check(give_terminal(plan, slave), report, STEP_CTTY);
   for (int fd = 0; fd <= 2; fd++) check(dup2(slave, fd), report, STEP_CTTY);
   close_others_on_exec();
 

@@ -56,6 +56,14 @@ static void unwatch(struct pty *p) {
   }
 }
 
+/*
+ * The program has ended, and with it the session whose controlling terminal this was: until it is closed, any process of the
+ * program's user could open it and take it. So it is the server's again. (Without the right to that it stays as it is.)
+ */
+static void take_back(struct pty *p) {
+  if (p->slave >= 0) (void)!fchown(p->slave, geteuid(), (gid_t)-1);
+}
+
 /* Reaps the program if it has ended, and tells JavaScript. The caller holds a reference. */
 static void reap(struct pty *p) {
   int status;
@@ -64,6 +72,7 @@ static void reap(struct pty *p) {
   while (pid < 0 && errno == EINTR);
   if (pid == 0) return;
   p->reaped = true;
+  take_back(p);
   unwatch(p);
   /* ECHILD: somebody else has reaped it, and how it ended is not to be known */
   const int32_t how[2] = {pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1,
@@ -84,6 +93,7 @@ static void notice(struct pty *p) {
   siginfo_t info = {0};
   if (p->left || (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)) return;
   p->left = true;
+  take_back(p);
   if (p->pidfd >= 0) uv_poll_stop(&p->pidfd_poll);
   call_js(p, ON_LEFT, 0, NULL);
 }

@@ -187,12 +187,12 @@ static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low,
 #endif
 
 static int prepare_slave(const struct plan *plan, int slave, enum step *step) {
-  /* The program may open its terminal by name (tmux, gpg, mesg), so it must be the user's, as after a login. */
-  *step = STEP_OPEN;
-  if (plan->identity && plan->uid != geteuid() && fchown(slave, plan->uid, (gid_t)-1) < 0) {
-    /* Without the right to give it away, or without such an id, there is no change of identity either: let that step say so. */
-    if (errno != EPERM && errno != EINVAL) return -1;
-  }
+  /*
+   * The owner alone: nobody in the group tty (write, wall) prints on it unless the program allows that (mesg y). The owner
+   * here is the server; the terminal becomes the program's user's in the child, see child_main(). A system that does not let us
+   * change the mode has decided it itself (a devpts mounted with uid=).
+   */
+  (void)fchmod(slave, S_IRUSR | S_IWUSR);
   *step = STEP_WINSIZE;
   struct winsize size = {.ws_row = plan->rows, .ws_col = plan->cols};
   if (ioctl(slave, TIOCSWINSZ, &size) < 0) return -1;
