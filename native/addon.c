@@ -233,5 +233,6 @@ NAPI_MODULE_INIT() {
   service_exports(env, exports);
   listener_exports(env, exports);
   now_exports(env, exports);
+  owner_exports(env, exports);
   return exports;
 }

@@ -11,6 +11,7 @@
         "lanes.c",
         "listener.c",
         "now.c",
+        "owner.c",
         "packet.c",
         "peek.c",
         "process.c",

@@ -352,11 +352,12 @@ void process_state_close(struct state *s);
 void process_state_init(struct state *s);
 void process_exports(napi_env env, napi_value exports);
 
-/* user.c, socket.c */
+/* user.c, socket.c, service.c, listener.c, now.c, owner.c */
 void user_exports(napi_env env, napi_value exports);
 void socket_exports(napi_env env, napi_value exports);
 void service_exports(napi_env env, napi_value exports);
 void listener_exports(napi_env env, napi_value exports);
 void now_exports(napi_env env, napi_value exports);
+void owner_exports(napi_env env, napi_value exports);
 
 #endif

@@ -6,7 +6,7 @@
 import { TelptyError } from '../errors.ts';
 import { addon } from '../pty/binding.ts';
 import { escapeText } from '../shells/escape.ts';
-import { isLoopback, type ServeSettings } from './settings.ts';
+import { isForOwnUser, isLoopback, nameTheProgram, noSameUser, type ServeSettings } from './settings.ts';
 import { usage } from './values.ts';
 
 const FIRST = 3;
@@ -54,8 +54,20 @@ export function inheritedSockets(environment: NodeJS.ProcessEnv = process.env, p
 export function listeningOn(inherited: readonly Inherited[], settings: ServeSettings): ServeSettings {
   if (inherited.length === 0) return settings;
   const { address: host } = inherited.find(({ address }) => !isLoopback(address)) ?? inherited[0]!;
-  if (settings.program === undefined && !isLoopback(host)) {
-    throw usage(`LISTEN_FDS: ${host} is not loopback: name the PROGRAM to serve (only there it may be your shell)`);
+  if (settings.program === undefined && isForOwnUser(settings) && !isLoopback(host)) {
+    throw usage(`LISTEN_FDS: ${host} is not loopback: ${nameTheProgram}`);
   }
   return { ...settings, host };
+}
+
+/**
+ * Refuses sockets that were handed over where only the server's own user may connect: what connects to those is often a
+ * forwarder (systemd-socket-proxyd, ssh), and has one user whoever stands behind it.
+ *
+ * @throws TelptyError `ERR_USAGE`
+ */
+export function refuseForwarders(inherited: readonly Inherited[], settings: ServeSettings): void {
+  if (inherited.length === 0 || !isForOwnUser(settings)) return;
+  const words = 'what connects to an inherited socket may be a forwarder';
+  throw usage(`LISTEN_FDS: ${noSameUser(words, settings)}`);
 }

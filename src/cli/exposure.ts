@@ -2,7 +2,7 @@
 import { TelptyError } from '../errors.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
-import { isLoopback, type ServeSettings } from './settings.ts';
+import { isForOwnUser, isLoopback, type ServeSettings } from './settings.ts';
 
 type Found = Pick<Preparation, 'user'>;
 
@@ -37,6 +37,13 @@ export function warnOfExposure(
   const missing = missingGuards(settings);
   if (runsAsRoot(found, own)) missing.push('no user of their own for the programs, which run as root (--user)');
   if (missing.length > 0) log.warn({ host, missing }, `others can connect to ${host}: ${missing.join('; ')}`);
+}
+
+/** Warns in one line where the login shell is served to others than its own user. */
+export function warnOfSharedShell(host: string, settings: ServeSettings, log: Pick<Log, 'warn'>): void {
+  if (settings.program !== undefined || isForOwnUser(settings)) return;
+  const who = isLoopback(host) ? 'every user of this machine' : 'everyone who can reach it';
+  log.warn({ host }, `the login shell is served to ${who} (--local-user any)`);
 }
 
 function runsAsRoot({ user }: Found, own: Own = { uid: process.geteuid?.() }): boolean {

@@ -11,8 +11,9 @@ import { defaultLocale } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Log } from './log.ts';
 import { findProgram, loginShell, type ServedProgram } from './program.ts';
-import type { ServeSettings } from './settings.ts';
+import { isForOwnUser, noSameUser, type ServeSettings } from './settings.ts';
 import { warnOfDescriptors } from './shortage.ts';
+import { usage } from './values.ts';
 
 /** Every C library has it without an installation. */
 const spareLocale = 'C.UTF-8';
@@ -32,6 +33,7 @@ export interface Preparation {
 export function prepare(settings: ServeSettings, log: Log): Preparation {
   const user = settings.user === undefined ? undefined : findUser(settings.user);
   checkPrivileges(settings);
+  checkLocalUser(settings);
   const program = servedProgram(settings, user);
   const cwd = settings.cwd === undefined ? undefined : findDirectory(settings.cwd);
   // Without it every session would fail; better now than then.
@@ -71,6 +73,12 @@ function checkPrivileges({ nice, noNewPrivs }: ServeSettings): void {
     const message = `--nice: only root can run programs at ${nice}, the server has ${own}`;
     throw new TelptyError('ERR_RUNTIME', message, { cause: error });
   }
+}
+
+function checkLocalUser(settings: ServeSettings): void {
+  if (!isForOwnUser(settings) || process.platform === 'linux') return;
+  const words = 'this system does not say whose a connection is';
+  throw usage(`--local-user same: ${noSameUser(words, settings)}`);
 }
 
 /** And what servers that were killed have left in it goes. */

@@ -6,8 +6,8 @@ import type { Admission } from '../shells/places.ts';
 import type { StartedProgram } from '../shells/pty-shell.ts';
 import type { ListenOptions } from '../transport/entrance.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
-import { type Inherited, inheritedSockets, listeningOn } from './activation.ts';
-import { refuseRootProgram, warnOfExposure } from './exposure.ts';
+import { type Inherited, inheritedSockets, listeningOn, refuseForwarders } from './activation.ts';
+import { refuseRootProgram, warnOfExposure, warnOfSharedShell } from './exposure.ts';
 import { formatAddress, formatDuration } from './format.ts';
 import { createPlaces } from './guards.ts';
 import { Life } from './life.ts';
@@ -18,7 +18,7 @@ import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { type Preparation, prepare } from './preparation.ts';
 import { Reloadables, Reloader, type ReloadTarget, reloadableEverywhere } from './reload.ts';
 import { ServiceManager } from './service-manager.ts';
-import type { ServeSettings } from './settings.ts';
+import { isForOwnUser, type ServeSettings } from './settings.ts';
 import { onSignals } from './signals.ts';
 
 /** How much longer than its own time limits the end may take, in milliseconds. */
@@ -60,6 +60,7 @@ interface Host extends ReloadTarget {
 export async function serve(given: ServeSettings, read: () => ServeSettings): Promise<void> {
   const inherited = inheritedSockets();
   const settings = listeningOn(inherited, given);
+  refuseForwarders(inherited, settings);
   const write = logWriter({ format: settings.logFormat });
   const log = createLog({ level: settings.logLevel }, write);
   const found = prepare(settings, log);
@@ -210,10 +211,12 @@ async function listen(
   tls: TlsOptions | undefined,
   log: Log,
 ): Promise<void> {
-  const how = { tls, proxyProtocol: settings.proxyProtocol };
+  const localUser = isForOwnUser(settings) ? process.geteuid?.() : undefined;
+  const how = { tls, proxyProtocol: settings.proxyProtocol, localUser };
   const bound = await (inherited.length > 0 ? listenOn(inherited, how, server, log) : listenAt(settings, how, server));
   await server.start();
   warnOfExposure(settings.host, settings, found, log);
+  warnOfSharedShell(settings.host, settings, log);
   const { file } = found.program;
   const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
   const scheme = tls === undefined ? 'telnet' : 'telnets';
@@ -232,7 +235,7 @@ async function listen(
 }
 
 /** How clients are received, wherever they come. */
-type Reception = Pick<ListenOptions, 'tls' | 'proxyProtocol'>;
+type Reception = Pick<ListenOptions, 'tls' | 'proxyProtocol' | 'localUser'>;
 
 async function listenAt({ host, port, reusePort }: ServeSettings, how: Reception, server: Host): Promise<Bound[]> {
   try {

@@ -53,8 +53,13 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
   const values = evaluate(serveOptions, [...(config?.given ?? []), ...given]);
   const [name, ...args] = operands.length > 0 ? operands : (config?.program ?? []);
   if (name === '') throw usage('the name of the program is empty');
-  if (name === undefined && !isLoopback(values.host)) {
-    throw usage(`--host: ${values.host} is not loopback: name the PROGRAM to serve (only there it may be your shell)`);
+  const program = name === undefined ? undefined : { name, args };
+  const isOwn = isForOwnUser({ localUser: values['local-user'], program });
+  if (program === undefined && isOwn && !isLoopback(values.host)) {
+    throw usage(`--host: ${values.host} is not loopback: ${nameTheProgram}`);
+  }
+  if (isOwn && values['proxy-protocol'].length > 0) {
+    throw usage(`--proxy-protocol: ${noSameUser('the user who connects is that of the proxy', { program })}`);
   }
   if ((values['tls-cert'] === undefined) !== (values['tls-key'] === undefined)) {
     throw usage(values['tls-key'] === undefined ? '--tls-cert needs --tls-key' : '--tls-key needs --tls-cert');
@@ -81,8 +86,23 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     acceptEnv: [...new Set(values['accept-env'])],
     limits: Object.fromEntries(rlimit),
     cgroupLimits: Object.fromEntries(parts) as CgroupLimits,
-    program: name === undefined ? undefined : { name, args },
+    program,
   };
+}
+
+/** How an error goes on about a login shell that more than its own user could reach. */
+export const nameTheProgram =
+  'name the PROGRAM to serve (only on loopback it may be your shell), or say --local-user any and serve the shell to all';
+
+/** How an error goes on where `--local-user same` cannot be held, for a reason, in a server with or without a PROGRAM. */
+export function noSameUser(reason: string, { program }: Pick<ServeSettings, 'program'>): string {
+  if (program !== undefined) return `${reason}, so --local-user same cannot be checked: leave one of them out`;
+  return `${reason}, and your login shell is only for your own user: ${nameTheProgram}`;
+}
+
+/** Whether only connections of the server's own user are taken. */
+export function isForOwnUser({ localUser, program }: Pick<ServeSettings, 'localUser' | 'program'>): boolean {
+  return (localUser ?? (program === undefined ? 'same' : 'any')) === 'same';
 }
 
 const camel = (option: string) => option.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());

@@ -12,6 +12,7 @@ import type { Applicant, Place, Places, RefusalReason } from '../shells/places.t
 import { Closed, continueAccepting, stopAccepting } from '../transport/accepting.ts';
 import { AddressList } from '../transport/address-list.ts';
 import type { ListenOptions } from '../transport/entrance.ts';
+import { LocalUserGate } from '../transport/local-user-gate.ts';
 import { ProxyGate } from '../transport/proxy-gate.ts';
 import { closeListener } from '../transport/takeover.ts';
 import { listenTcp, type Peer, peerOf } from '../transport/tcp.ts';
@@ -59,7 +60,8 @@ export class WorkerPool {
   #isFull = false;
   #again: NodeJS.Timeout | undefined;
   readonly #shortage: ShortageLog;
-  #proxies: ProxyGate | undefined;
+  /** What a connection passes before it is anybody's. */
+  #gate: ProxyGate | LocalUserGate | undefined;
   #nextId = 1;
   /** The last who was looked at. */
   #admitted = 0;
@@ -118,8 +120,14 @@ export class WorkerPool {
    *
    * @throws (rejects) the system's own error where it cannot listen.
    */
-  async listen({ tls, proxyProtocol = [], ...where }: ListenOptions): Promise<{ address: string; port: number }> {
-    if (proxyProtocol.length > 0) this.#proxies ??= new ProxyGate(AddressList.parse(proxyProtocol));
+  async listen({
+    tls,
+    proxyProtocol = [],
+    localUser,
+    ...where
+  }: ListenOptions): Promise<{ address: string; port: number }> {
+    if (proxyProtocol.length > 0) this.#gate ??= new ProxyGate(AddressList.parse(proxyProtocol));
+    if (localUser !== undefined) this.#gate ??= new LocalUserGate(localUser, { isQuiet: tls !== undefined });
     if (tls !== undefined && this.#crew.tls === undefined) await this.#useTls(tls);
     const listener = await listenTcp(
       where,
@@ -206,7 +214,7 @@ export class WorkerPool {
     await Promise.all(this.#listeners.splice(0).map(closeListener));
     this.#closing = true;
     this.#crew.close();
-    this.#proxies?.close();
+    this.#gate?.close();
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
   }
 
@@ -222,9 +230,9 @@ export class WorkerPool {
   #came(socket: Socket): void {
     // Nobody reads it here, but a write of its handle may fail.
     socket.on('error', () => {});
-    if (this.#proxies === undefined) this.#await(socket, peerOf(socket));
+    if (this.#gate === undefined) this.#await(socket, peerOf(socket));
     else {
-      this.#proxies.enter(socket, {
+      this.#gate.enter(socket, {
         passed: peer => this.#await(socket, peer),
         refused: refusal => {
           this.#refusals.refusedConnection(refusal);

@@ -231,6 +231,11 @@ export interface Addon {
   limitUnsent(fd: number, bytes: number): number;
   isOobInline(fd: number): boolean;
   peerState(fd: number): number;
+  /**
+   * The user id of the process at the other end of a TCP connection, if that is on this machine (Linux); a negative error
+   * number: that of `ENOENT` where no process has it, of `ENOTCONN` where the connection was reset.
+   */
+  peerUser(fd: number): number;
   bindShared(address: string, port: number): number;
   sendUrgent(fd: number, bytes: Uint8Array): number;
   listenerHold(fd: number, held: boolean): number;

@@ -2,6 +2,7 @@
  * What the addon does with descriptors of sockets and files that Node has. Where there is no addon these do nothing, and say
  * so.
  */
+import { constants } from 'node:os';
 import { addon, loadAddon } from './binding.ts';
 
 /**
@@ -71,6 +72,20 @@ const peerStates: readonly PeerState[] = ['connected', 'finished', 'gone'];
  */
 export function peerState(fd: number): PeerState {
   return peerStates[loadAddon()?.peerState(fd) ?? 0] ?? 'connected';
+}
+
+const NO_PEER: ReadonlySet<number> = new Set([-constants.errno.ENOENT, -constants.errno.ENOTCONN]);
+
+/**
+ * Which user of this machine has the other end of the TCP connection `fd`.
+ *
+ * @returns the user id; `'none'` if no process of this machine has it, or none any more; `undefined` if the kernel does not
+ *   answer this question, as without the addon.
+ */
+export function peerUser(fd: number): number | 'none' | undefined {
+  const result = loadAddon()?.peerUser(fd) ?? -1;
+  if (result >= 0) return result;
+  return NO_PEER.has(result) ? 'none' : undefined;
 }
 
 /**

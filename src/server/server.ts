@@ -36,7 +36,7 @@ const MOST_CLOSING = 64;
 /** How long a peer that is owed output may take none of it before it is given up, in milliseconds. */
 const STALL_MS = 30_000;
 
-const LISTEN_OPTIONS = ['host', 'port', 'backlog', 'reusePort', 'fd', 'tls', 'proxyProtocol', 'knock'];
+const LISTEN_OPTIONS = ['host', 'port', 'backlog', 'reusePort', 'fd', 'tls', 'proxyProtocol', 'knock', 'localUser'];
 
 /**
  * What a session is given: a function that talks to it. When it returns, or its promise settles, everything written is

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { check, checkFunction } from '../check.ts';
 import { AddressList } from './address-list.ts';
 import type { GateUser, UnwelcomeReason } from './gate.ts';
+import { LocalUserGate } from './local-user-gate.ts';
 import { ProxyGate } from './proxy-gate.ts';
 import { adoptTcp, type Peer, peerOf, type TcpListenOptions } from './tcp.ts';
 import type { TlsGate } from './tls-gate.ts';
@@ -23,6 +24,12 @@ export interface ListenOptions extends TcpListenOptions {
    * said against the address, if anything. It is closed without a word then.
    */
   readonly knock?: ((peer: Peer) => UnwelcomeReason | undefined) | undefined;
+  /**
+   * Only processes of this machine with this user id are let in (Linux).
+   *
+   * @internal
+   */
+  readonly localUser?: number | undefined;
 }
 
 /** What has come through. */
@@ -31,37 +38,44 @@ export interface Arrival {
   readonly peer: Peer;
 }
 
-/** What stands before one listener: nothing, or a gate for PROXY headers, and behind it one for TLS. */
+/** What stands before one listener: nothing, or a gate for one user or for PROXY headers, and behind it one for TLS. */
 export class Entrance {
   readonly tls: TlsGate | undefined;
-  readonly #proxies: ProxyGate | undefined;
+  readonly #first: ProxyGate | LocalUserGate | undefined;
   readonly #knock: ListenOptions['knock'];
 
-  private constructor(proxies: ProxyGate | undefined, tls: TlsGate | undefined, knock: ListenOptions['knock']) {
-    this.#proxies = proxies;
+  private constructor(
+    first: ProxyGate | LocalUserGate | undefined,
+    tls: TlsGate | undefined,
+    knock: ListenOptions['knock'],
+  ) {
+    this.#first = first;
     this.tls = tls;
     this.#knock = knock;
   }
 
   /** @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` for what needs the addon where there is none. */
-  static async open({ tls, proxyProtocol, knock }: ListenOptions): Promise<Entrance> {
+  static async open({ tls, proxyProtocol, knock, localUser }: ListenOptions): Promise<Entrance> {
     if (knock !== undefined) checkFunction('knock', knock);
     check(proxyProtocol === undefined || Array.isArray(proxyProtocol), 'proxyProtocol must be an array of addresses');
     const proxies = proxyProtocol?.length ? new ProxyGate(AddressList.parse(proxyProtocol)) : undefined;
+    // Behind a proxy the process at the other end is always the proxy.
+    check(proxies === undefined || localUser === undefined, 'localUser cannot be told behind a proxy');
+    const locals = localUser === undefined ? undefined : new LocalUserGate(localUser, { isQuiet: tls !== undefined });
     // Loaded by those who want it: Node's TLS and OpenSSL are more than the rest of a server.
     const gate = tls && new (await import('./tls-gate.ts')).TlsGate(tls);
-    return new Entrance(proxies, gate, knock);
+    return new Entrance(proxies ?? locals, gate, knock);
   }
 
   /** Takes a connection that was accepted. */
   enter(socket: Socket, user: GateUser<Arrival>): void {
-    if (this.#proxies === undefined) this.receive(socket, peerOf(socket), user);
-    else this.#proxies.enter(socket, { ...outcomes(user), passed: peer => this.receive(socket, peer, user) });
+    if (this.#first === undefined) this.receive(socket, peerOf(socket), user);
+    else this.#first.enter(socket, { ...outcomes(user), passed: peer => this.receive(socket, peer, user) });
   }
 
   /** Closes the connections that have not come through. */
   close(): void {
-    this.#proxies?.close();
+    this.#first?.close();
     this.tls?.close();
   }
 

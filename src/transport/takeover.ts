@@ -12,9 +12,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, isIPv6, type Server } from 'node:net';
-import { endianness } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { preferListener } from '../pty/descriptor-calls.ts';
+import { rowsOf, tableEnd } from './kernel-tables.ts';
 
 /** How long a handshake may take that was begun when the port was taken over, in milliseconds. */
 const HANDSHAKE_MS = 1_000;
@@ -53,32 +53,11 @@ async function closeLater(listener: Server): Promise<void> {
 
 /** How many listen on exactly this address and port; 0 where the system does not tell. */
 function listenersAt({ address, port }: AddressInfo): number {
-  const place = `${hexAddress(address)}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const place = tableEnd(address, port);
   try {
-    const lines = readFileSync(isIPv6(address) ? '/proc/net/tcp6' : '/proc/net/tcp', 'latin1').split('\n');
-    return lines.filter(line => {
-      const [, local, , state] = line.trim().split(/\s+/);
-      return local === place && state === LISTEN;
-    }).length;
+    const table = readFileSync(isIPv6(address) ? '/proc/net/tcp6' : '/proc/net/tcp', 'latin1');
+    return [...rowsOf(table)].filter(({ local, state }) => local === place && state === LISTEN).length;
   } catch {
     return 0;
   }
-}
-
-/** As the kernel's tables have it: words of four octets, each printed as this machine's number. */
-function hexAddress(address: string): string {
-  const octets = isIPv6(address) ? octetsOfIPv6(address) : Buffer.from(address.split('.').map(Number));
-  if (endianness() === 'LE') octets.swap32();
-  return octets.toString('hex').toUpperCase();
-}
-
-/** Of an address as the system prints it, so with one `::` at most. */
-function octetsOfIPv6(address: string): Buffer {
-  // The URL parser has the last four octets in hexadecimal, too; a zone is no part of what is looked for.
-  const plain = new URL(`http://[${address.replace(/%.*/, '')}]`).hostname.slice(1, -1);
-  const [head = '', tail] = plain.split('::');
-  const groups = (text: string) => (text === '' ? [] : text.split(':'));
-  const [before, after] = [groups(head), groups(tail ?? '')];
-  const zeros = tail === undefined ? [] : Array<string>(8 - before.length - after.length).fill('0');
-  return Buffer.from([...before, ...zeros, ...after].map(group => group.padStart(4, '0')).join(''), 'hex');
 }

@@ -72,6 +72,7 @@ const defaults: ServeSettings = {
   metrics: undefined,
   logLevel: 'info',
   logFormat: undefined,
+  localUser: undefined,
   program: undefined,
 };
 
@@ -107,6 +108,7 @@ describe('the command line of serve', () => {
       '--allow-root-program',
       ...['--allow', '10.0.0.0/8, ::1', '--allow', '@good', '--deny', '192.0.2.1'],
       ...['--max-per-ip', '4', '--connect-rate', '0.5', '--max-negotiating', '0', '--robot-check'],
+      ...['--local-user', 'any'],
       ...[
         '--session-timeout',
         '1000h',
@@ -171,6 +173,7 @@ describe('the command line of serve', () => {
       metrics: { host: '::1', port: 9100 },
       logLevel: 'trace',
       logFormat: 'json',
+      localUser: 'any',
       program: { name: 'nethack', args: ['-u', 'x'] },
     });
   });

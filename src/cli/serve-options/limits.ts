@@ -15,6 +15,12 @@ export const limitOptions = {
     repeatable: true,
     help: 'do not let in these addresses and ranges, allowed or not; likewise',
   },
+  'local-user': {
+    argument: 'same|any',
+    parse: values.choice('same', 'any'),
+    defaultWords: 'same without PROGRAM, else any',
+    help: 'which users of this machine may connect: same: only the one that the server runs as, and nobody else (Linux)',
+  },
   'max-sessions': {
     argument: 'N',
     parse: values.integer(0),
