@@ -39,12 +39,24 @@ export function readCertificates({ tlsCert, tlsKey, tlsClientCa }: ServeSettings
   return certificates;
 }
 
-/** What reads the same files again. @param put is called when all is well. */
-export function reloadableCertificates(put: (certificates: Certificates) => void, log?: Log): Reloadable {
+/**
+ * What reads the same files again.
+ *
+ * @param put is called when all is well.
+ * @param auto whether the listeners take clients without TLS, which a reload does not change.
+ */
+export function reloadableCertificates(
+  put: (certificates: Certificates) => void,
+  auto: boolean | undefined,
+  log?: Log,
+): Reloadable {
   return {
     name: 'certificates',
     options: ['tlsCert', 'tlsKey', 'tlsClientCa'],
     prepare: settings => {
+      if (auto && settings.tlsClientCa !== undefined) {
+        throw new TelptyError('ERR_RUNTIME', '--tls-client-ca: to stop taking clients without TLS needs a restart');
+      }
       const certificates = readCertificates(settings, log);
       return () => put(certificates);
     },

@@ -4,10 +4,10 @@ import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Admission } from '../shells/places.ts';
 import type { StartedProgram } from '../shells/pty-shell.ts';
-import type { ListenOptions } from '../transport/entrance.ts';
+import type { EntranceOptions } from '../transport/entrance.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
 import { type Inherited, inheritedSockets, listeningOn, refuseForwarders } from './activation.ts';
-import { refuseRootProgram, warnOfExposure, warnOfSharedShell } from './exposure.ts';
+import { refuseRootProgram, warnOfExposure, warnOfSharedPort, warnOfSharedShell } from './exposure.ts';
 import { formatAddress, formatDuration } from './format.ts';
 import { createPlaces } from './guards.ts';
 import { Life } from './life.ts';
@@ -39,7 +39,7 @@ interface Host extends ReloadTarget {
   /** What is counted, by every process; only with `--metrics`. */
   report(): Promise<readonly MetricsReport[]>;
   /** Listens, at any number of places. */
-  listen(where: ListenOptions): Promise<Bound>;
+  listen(where: EntranceOptions): Promise<Bound>;
   /** Is done when all processes are there. */
   start(): Promise<void>;
   /** Stops listening, tells sessions, unless quietly, and waits for so many milliseconds at most until there are none. */
@@ -147,7 +147,7 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
   });
   if (settings.tlsCert !== undefined) {
     const { reloadableCertificates } = await import('./certificates.ts');
-    reloadables.add(reloadableCertificates(tls => server.setTls(tls), log));
+    reloadables.add(reloadableCertificates(tls => server.setTls(tls), settings.tlsAuto, log));
   }
   return {
     get unready() {
@@ -217,6 +217,7 @@ async function listen(
   await server.start();
   warnOfExposure(settings.host, settings, found, log);
   warnOfSharedShell(settings.host, settings, log);
+  warnOfSharedPort(settings, found, log);
   const { file } = found.program;
   const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
   const scheme = tls === undefined ? 'telnet' : 'telnets';
@@ -235,7 +236,7 @@ async function listen(
 }
 
 /** How clients are received, wherever they come. */
-type Reception = Pick<ListenOptions, 'tls' | 'proxyProtocol' | 'localUser'>;
+type Reception = Pick<EntranceOptions, 'tls' | 'proxyProtocol' | 'localUser'>;
 
 async function listenAt({ host, port, reusePort }: ServeSettings, how: Reception, server: Host): Promise<Bound[]> {
   try {

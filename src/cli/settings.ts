@@ -67,6 +67,11 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
   for (const option of ['tls-client-ca', 'tls-auto'] as const) {
     if (values[option] && values['tls-cert'] === undefined) throw usage(`--${option} needs --tls-cert and --tls-key`);
   }
+  if (values['tls-client-ca'] !== undefined && values['tls-auto']) {
+    throw usage(
+      '--tls-client-ca: clients without TLS, which --tls-auto lets in, have no certificate: leave one of them out',
+    );
+  }
   const { metrics, host, port } = values;
   if (metrics !== undefined && port !== 0 && metrics.port === port && (metrics.host === host || isEverywhere(host))) {
     throw usage(`--metrics: ${port} is the clients' port (choose another one)`);

@@ -104,7 +104,7 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
     const entrance = await Entrance.open({ tls });
     if (entrance.tls !== undefined) {
       const { reloadableCertificates } = await import('./certificates.ts');
-      reloadables.add(reloadableCertificates(certificates => entrance.tls?.set(certificates)));
+      reloadables.add(reloadableCertificates(certificates => entrance.tls?.set(certificates), tls?.auto));
     }
     host = { server, settings, metrics, entrance };
     report({ type: 'ready', room: sessionsThatFit(), reloadables: reloadables.facts });

@@ -11,7 +11,7 @@ import { escapeText } from '../shells/escape.ts';
 import type { Applicant, Place, Places, RefusalReason } from '../shells/places.ts';
 import { Closed, continueAccepting, stopAccepting } from '../transport/accepting.ts';
 import { AddressList } from '../transport/address-list.ts';
-import type { ListenOptions } from '../transport/entrance.ts';
+import type { EntranceOptions } from '../transport/entrance.ts';
 import { LocalUserGate } from '../transport/local-user-gate.ts';
 import { ProxyGate } from '../transport/proxy-gate.ts';
 import { closeListener } from '../transport/takeover.ts';
@@ -125,7 +125,7 @@ export class WorkerPool {
     proxyProtocol = [],
     localUser,
     ...where
-  }: ListenOptions): Promise<{ address: string; port: number }> {
+  }: EntranceOptions): Promise<{ address: string; port: number }> {
     if (proxyProtocol.length > 0) this.#gate ??= new ProxyGate(AddressList.parse(proxyProtocol));
     if (localUser !== undefined) this.#gate ??= new LocalUserGate(localUser, { isQuiet: tls !== undefined });
     if (tls !== undefined && this.#crew.tls === undefined) await this.#useTls(tls);
@@ -153,7 +153,7 @@ export class WorkerPool {
     const put = (certificates: TlsOptions) => {
       this.#crew.tls = { ...tls, ...certificates };
     };
-    this.#reloadables.add(reloadableCertificates(put, this.#log));
+    this.#reloadables.add(reloadableCertificates(put, tls.auto, this.#log));
   }
 
   /** Has all processes check new settings, and then, if none has anything against them, put them in place. */

@@ -189,9 +189,11 @@ export class Server extends EventEmitter<ServerEvents> {
    * Changes the certificates of all listeners that speak TLS, for those who connect from now on. Nobody else notices.
    *
    * @param tls as for {@link listen}; `auto` is left as it is.
-   * @throws `ERR_INVALID_ARGUMENT` for certificates and keys that cannot be used; nothing has changed then.
+   * @throws `ERR_INVALID_ARGUMENT` for certificates and keys that cannot be used, and for a `ca` where a listener has `auto`;
+   *   nothing has changed then.
    */
   setTls(tls: TlsOptions): void {
+    for (const entrance of this.#entrances) entrance.tls?.check(tls);
     for (const entrance of this.#entrances) entrance.tls?.set(tls);
   }
 

@@ -24,11 +24,15 @@ export interface ListenOptions extends TcpListenOptions {
    * said against the address, if anything. It is closed without a word then.
    */
   readonly knock?: ((peer: Peer) => UnwelcomeReason | undefined) | undefined;
-  /**
-   * Only processes of this machine with this user id are let in (Linux).
-   *
-   * @internal
-   */
+}
+
+/**
+ * And what is only for `telpty serve`.
+ *
+ * @internal
+ */
+export interface EntranceOptions extends ListenOptions {
+  /** Only processes of this machine with this user id are let in (Linux). */
   readonly localUser?: number | undefined;
 }
 
@@ -55,7 +59,7 @@ export class Entrance {
   }
 
   /** @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` for what needs the addon where there is none. */
-  static async open({ tls, proxyProtocol, knock, localUser }: ListenOptions): Promise<Entrance> {
+  static async open({ tls, proxyProtocol, knock, localUser }: EntranceOptions): Promise<Entrance> {
     if (knock !== undefined) checkFunction('knock', knock);
     check(proxyProtocol === undefined || Array.isArray(proxyProtocol), 'proxyProtocol must be an array of addresses');
     const proxies = proxyProtocol?.length ? new ProxyGate(AddressList.parse(proxyProtocol)) : undefined;

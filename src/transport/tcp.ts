@@ -32,7 +32,8 @@ export interface TcpListenOptions {
   /**
    * Let others listen on the same port, who say so too and are of the same user (SO_REUSEPORT): the kernel gives each
    * connection to one of them. `'takeover'`: to the last one to come, so that one server can take the place of another
-   * and no client is refused; the one before waits a second before it closes its listener (Linux). Default false.
+   * and no client is refused; the one before waits a second before it closes its listener (Linux). Programs that the server
+   * hosts can do the same if they are of its user: give them another one (`user` of `ptyShell`). Default false.
    */
   readonly reusePort?: boolean | 'takeover';
   /** In place of host and port: the descriptor of a TCP socket that listens, as by socket activation. It is closed at the end. */

@@ -38,13 +38,18 @@ export class TlsGate {
     this.set(options);
   }
 
+  /** @throws TelptyError `ERR_INVALID_ARGUMENT` for what {@link set} would not take. */
+  check(options: TlsOptions): void {
+    checkTls(options, this.#auto);
+  }
+
   /**
    * From now on these are used. Who is in a handshake finishes it with the former ones. `auto` is left as it is.
    *
    * @throws TelptyError `ERR_INVALID_ARGUMENT`; then nothing has changed.
    */
   set(options: TlsOptions): void {
-    checkTls(options);
+    this.check(options);
     const { cert, key, ca, handshakeTimeout = HANDSHAKE_MS } = options;
     // It listens nowhere: connections are given to it. Made anew, and not told new certificates, since that would leave it
     // asking for certificates of clients, or not, as before; and tickets of the former one are worth nothing to this one.

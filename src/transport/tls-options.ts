@@ -9,7 +9,7 @@ export interface TlsOptions {
   readonly cert: string | Buffer;
   /** Its private key, in PEM. */
   readonly key: string | Buffer;
-  /** Certificates in PEM: clients have to have one that was signed by one of these. Default: they need none. */
+  /** Certificates in PEM: clients have to have one that was signed by one of these. Not with `auto`. Default: they need none. */
   readonly ca?: string | Buffer | undefined;
   /** Whether clients without TLS are welcome, too. Default false. */
   readonly auto?: boolean;
@@ -25,12 +25,20 @@ export interface TlsFault {
   readonly cause: unknown;
 }
 
-/** @throws TelptyError `ERR_INVALID_ARGUMENT`, also for certificates and keys that cannot be used. */
-export function checkTls(options: TlsOptions): void {
+/**
+ * @param auto whether clients without TLS are welcome already.
+ * @throws TelptyError `ERR_INVALID_ARGUMENT`, also for certificates and keys that cannot be used.
+ */
+export function checkTls(options: TlsOptions, auto = false): void {
   check(typeof options === 'object' && options !== null, 'tls must be an object');
   checkKeys('the options of tls', options, ['cert', 'key', 'ca', 'auto', 'handshakeTimeout']);
   check(options.auto === undefined || typeof options.auto === 'boolean', 'tls.auto must be a boolean');
   checkTime('tls.handshakeTimeout', options.handshakeTimeout);
+  // Else a client that leaves TLS out would need no certificate.
+  check(
+    !(auto || options.auto) || options.ca === undefined,
+    'tls.ca cannot be required of clients that tls.auto lets in without TLS: leave one of the two out',
+  );
   const fault = faultOfTls(options);
   if (fault === undefined) return;
   const { part, reason, cause } = fault;

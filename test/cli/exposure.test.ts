@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { refuseRootProgram, warnOfExposure } from '../../src/cli/exposure.ts';
+import { refuseRootProgram, warnOfExposure, warnOfSharedPort } from '../../src/cli/exposure.ts';
 import { parseServe, type ServeSettings } from '../../src/cli/settings.ts';
 import type { User } from '../../src/pty/users.ts';
 import { CLI, startServer } from '../support/server.ts';
@@ -58,6 +58,33 @@ describe('a port that others can reach', () => {
     refuseRootProgram('0.0.0.0', settings(), OWN, OTHER);
   });
 
+  it('is one that a proxy forwards to, loopback or not', () => {
+    const error = { code: 'ERR_USAGE', message: /^--proxy-protocol: .* runs as root: name its user/ };
+    for (const host of ['127.0.0.1', '::1', 'localhost', '::ffff:127.0.0.1']) {
+      for (const range of ['127.0.0.1', '127.0.0.0/8', '::1', '10.0.0.0/8']) {
+        const proxies = ['--proxy-protocol', range];
+        assert.throws(() => refuseRootProgram(host, settings(...proxies), OWN, ROOT), error);
+        refuseRootProgram(host, settings(...proxies), OWN, OTHER);
+        refuseRootProgram(host, settings(...proxies), NOBODY, ROOT);
+        refuseRootProgram(host, settings(...proxies, '--allow-root-program'), OWN, ROOT);
+        assert.deepEqual(missing(host, proxies, OWN, ROOT), ['--tls-cert', robots, '--user']);
+      }
+    }
+  });
+
+  it('that is shared is warned of where the programs could listen on it', () => {
+    const warned = (args: string[], found: typeof NOBODY | typeof OWN, own: typeof ROOT) => {
+      const lines: unknown[] = [];
+      warnOfSharedPort(settings(...args), found, { warn: (line: unknown) => void lines.push(line) } as never, own);
+      return lines.length;
+    };
+    assert.equal(warned(['--reuse-port'], OWN, ROOT), 1);
+    assert.equal(warned(['--reuse-port'], OWN, OTHER), 1);
+    assert.equal(warned(['--reuse-port'], { user: { uid: OTHER.uid } as User }, OTHER), 1);
+    assert.equal(warned(['--reuse-port'], NOBODY, ROOT), 0);
+    assert.equal(warned([], OWN, ROOT), 0);
+  });
+
   it('in earnest: one line, exit 2, nothing is listening; else one warning', { timeout: 60_000 }, async () => {
     const isRoot = process.geteuid?.() === 0;
     if (isRoot) {
@@ -65,9 +92,17 @@ describe('a port that others can reach', () => {
       const { status, stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 20_000 });
       assert.deepEqual([status, stdout], [2, '']);
       assert.match(stderr, /^telpty: --host: 0\.0\.0\.0 is not loopback, .*--allow-root-program\n$/);
+      const behind = [CLI, 'serve', '--port', '0', '--proxy-protocol', '127.0.0.1', '--log-level', 'silent', 'cat'];
+      const proxied = spawnSync(process.execPath, behind, { encoding: 'utf8', timeout: 20_000 });
+      assert.deepEqual([proxied.status, proxied.stdout], [2, '']);
+      assert.match(proxied.stderr, /^telpty: --proxy-protocol: .*--allow-root-program\n$/);
     }
     await using server = await startServer(['--host', '0.0.0.0', '--allow-root-program'], { program: ['/bin/cat'] });
     const [line] = await server.waitForLog(/others can connect to 0\.0\.0\.0: .*/);
     assert.equal(/--user/.test(line), isRoot);
+    const proxies = ['--proxy-protocol', '127.0.0.1', '--allow-root-program', '--reuse-port'];
+    await using proxied = await startServer(proxies, { program: ['/bin/cat'] });
+    await proxied.waitForLog(/others can connect through the proxies 127\.0\.0\.1: no encryption/);
+    await proxied.waitForLog(/--reuse-port: the programs run as the server's own user/);
   });
 });

@@ -93,7 +93,8 @@ describe('--metrics', LIMIT, () => {
 
   for (const workers of ['1', '2'])
     it(`counts and logs who became no session, by address and reason (workers: ${workers})`, async () => {
-      const args = ['--metrics', '0', '--proxy-protocol', '127.0.0.1/32', '--log-format', 'json', '--workers', workers];
+      const proxies = ['--proxy-protocol', '127.0.0.1/32', '--allow-root-program'];
+      const args = ['--metrics', '0', ...proxies, '--log-format', 'json', '--workers', workers];
       await using server = await startServer(args, { program: ['/bin/cat'] });
       const port = server.port;
       const socket = await open(port, 'no header of PROXY\r\n');

@@ -9,13 +9,24 @@ import { Wire } from '../support/wire.ts';
 
 const PROGRAM = { program: ['/bin/sh', '-c', 'echo "from $TELPTY_REMOTE_ADDRESS"; exec cat'] };
 const XTERM = { ttype: ['xterm'], size: [80, 24] } as const;
+/** Proxies bring others than this machine, and the tests may run as root. */
+const ROOT = '--allow-root-program';
 const v1 = (address: string) => `PROXY TCP4 ${address} 198.51.100.1 56324 23\r\n`;
 
 describe('telpty serve --proxy-protocol', { timeout: 60_000 }, () => {
   for (const workers of [1, 2]) {
     it(`has the client's address for programs, logs and limits (workers: ${workers})`, async () => {
       const limits = ['--max-per-ip', '1', '--deny', '192.0.2.66'];
-      const args = ['--proxy-protocol', '127.0.0.1', '--workers', String(workers), '--log-format', 'json', ...limits];
+      const args = [
+        '--proxy-protocol',
+        '127.0.0.1',
+        ROOT,
+        '--workers',
+        String(workers),
+        '--log-format',
+        'json',
+        ...limits,
+      ];
       await using server = await startServer(args, PROGRAM);
       await using one = await Wire.connect(server.port, { ...XTERM, ttype: ['xterm'] });
       one.send(v1('192.0.2.1'));
@@ -50,7 +61,7 @@ describe('telpty serve --proxy-protocol', { timeout: 60_000 }, () => {
   it('stands in front of TLS, with workers, too', async () => {
     using certificate = selfSigned('DNS:localhost');
     const tls = ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
-    const args = ['--proxy-protocol', '127.0.0.0/8', '--workers', '2', '--log-format', 'json', ...tls];
+    const args = ['--proxy-protocol', '127.0.0.0/8', ROOT, '--workers', '2', '--log-format', 'json', ...tls];
     await using server = await startServer(args, PROGRAM);
     await using wire = await connectSecurely(server.port, {
       ttype: ['xterm'],

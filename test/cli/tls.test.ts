@@ -193,6 +193,27 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
     await server.waitForLog(/tls: the client's certificate: /);
   });
 
+  it('does not take --tls-client-ca and --tls-auto together, nor one after the other by SIGHUP', async () => {
+    const pair = await failing([...TLS, '--tls-client-ca', other.certFile, '--tls-auto']);
+    assert.deepEqual([pair.status, pair.stdout], [2, '']);
+    assert.match(pair.stderr, /^telpty: --tls-client-ca: clients without TLS, which --tls-auto lets in, .*\n$/);
+    for (const workers of ['1', '2']) {
+      const config = join(directory, `pair-${workers}.json`);
+      const write = (more: object) => {
+        const files = { 'tls-cert': certificate.certFile, 'tls-key': certificate.keyFile };
+        writeFileSync(config, JSON.stringify({ ...files, ...more }));
+      };
+      write({ 'tls-auto': true });
+      await using server = await startServer(['--config', config, '--workers', workers, '--log-format', 'json'], ASK);
+      write({ 'tls-client-ca': other.certFile });
+      await reload(server, /not reloaded, .*: --tls-client-ca: to stop taking clients without TLS needs a restart/);
+      await using plain = await Wire.connect(server.port, XTERM);
+      await plain.expect('from 127.0.0.1');
+      await using secure = await connectSecurely(server.port, XTERM);
+      await secure.expect('from 127.0.0.1');
+    }
+  });
+
   it('does not start without files that it can use, and says which it is', async () => {
     const text = join(directory, 'text.pem');
     writeFileSync(text, 'hello');

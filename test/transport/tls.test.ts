@@ -1,6 +1,6 @@
 /** TLS in front of sessions, alone and with plain clients on the same port. */
 import assert from 'node:assert/strict';
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
@@ -238,6 +238,24 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.equal(await readToClose(connectTls({ port: tls.host.port, host: '127.0.0.1', ...older })), '');
     assert.equal((await tls.refusal(3)).reason, 'tls');
     assert.equal(tls.host.server.sessions.size, 1);
+  });
+
+  it('does not want them of some clients only', async () => {
+    const pair = {
+      code: 'ERR_INVALID_ARGUMENT',
+      message: /^tls\.ca cannot be required of clients that tls\.auto lets in/,
+    };
+    await assert.rejects(start({ ca: other.cert, auto: true }), pair);
+    // Nor from a later moment on; with two listeners neither changes.
+    await using tls = await start();
+    const { server } = tls.host;
+    const both = await server.listen({ port: 0, tls: { cert, key, auto: true } });
+    assert.throws(() => server.setTls({ cert: other.cert, key: other.key, ca: other.cert }), pair);
+    for (const port of [tls.host.port, both.port]) {
+      await using wire = await connectSecurely(port, XTERM);
+      await wire.expect('33 90\r\n');
+      assert.equal(tlsOf(wire).getPeerX509Certificate()?.fingerprint256, new X509Certificate(cert).fingerprint256);
+    }
   });
 
   it('changes its certificate for those who come, and nobody who is there notices', async () => {

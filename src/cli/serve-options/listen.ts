@@ -18,7 +18,7 @@ export const listenOptions = {
   'tls-client-ca': {
     argument: 'FILE',
     parse: values.text,
-    help: 'clients need a certificate that one of these (PEM) has signed; likewise',
+    help: 'clients need a certificate that one of these (PEM) has signed; likewise; not with --tls-auto',
   },
   'tls-auto': { ...flag, help: 'accept clients with and without TLS on the same port' },
   'proxy-protocol': {
@@ -30,7 +30,7 @@ export const listenOptions = {
   },
   'reuse-port': {
     ...flag,
-    help: 'let another server listen on the port, too; the last one to come gets all new clients (Linux)',
+    help: 'let another server of the same user listen on the port, too; the last one to come gets all new clients (Linux)',
   },
   workers: {
     argument: 'N|auto',
