@@ -98,9 +98,11 @@ void packet_exports(napi_env env, napi_value exports) {
 #ifdef TIOCPKT
   set_bit(env, notices, "flushed", TIOCPKT_FLUSHWRITE);
   set_bit(env, notices, "flow", TIOCPKT_DOSTOP | TIOCPKT_NOSTOP);
+  set_bit(env, notices, "stopped", TIOCPKT_STOP);
 #else
   set_bit(env, notices, "flushed", 0);
   set_bit(env, notices, "flow", 0);
+  set_bit(env, notices, "stopped", 0);
 #endif
   set_bit(env, notices, "modes", NOTICE_MODES);
   napi_set_named_property(env, exports, "notices", notices);

@@ -5,6 +5,7 @@
 #include "telpty.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -242,6 +243,37 @@ static napi_value js_input_waiting(napi_env env, napi_callback_info info) {
   return js_int(env, count);
 }
 
+/*
+ * Restarts output that was stopped. Returns 1 if a program that writes may have been waiting: output was stopped, nobody read
+ * it, or a write waited already (n_tty_poll looks at all three); else 0, or a negative errno.
+ *
+ * On Linux TCOON undoes only a TCOOFF, not a ^S (n_tty_ioctl_helper, tco_stopped): so the output is stopped that way first.
+ */
+static int restart_output(int slave) {
+  struct pollfd writable = {.fd = slave, .events = POLLOUT};
+  if (poll(&writable, 1, 0) < 0) return -errno;
+  if ((writable.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0) return -EIO;
+  if (tcflow(slave, TCOOFF) < 0 || tcflow(slave, TCOON) < 0) return -errno;
+  return (writable.revents & POLLOUT) == 0;
+}
+
+/* restartOutput(pty): where a program has called vhangup(), as login does, our descriptor of the slave is dead; then by another. */
+static napi_value js_restart_output(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
+  if (p->master < 0) return js_int(env, -EIO);
+  int result = restart_output(p->slave);
+#ifdef TIOCGPTPEER
+  const int slave = result < 0 ? ioctl(p->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC) : -1;
+  if (slave >= 0) {
+    result = restart_output(slave);
+    close(slave);
+  }
+#endif
+  return js_int(env, result);
+}
+
 /* `p`, if there is one, remembers what was seen. */
 static napi_value get_modes(napi_env env, struct pty *p, int fd, uint32_t *words, int16_t *cc) {
   struct termios t;
@@ -339,4 +371,5 @@ void termios_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "followModes", js_follow_modes);
   export_function(env, exports, "setExtproc", js_set_extproc);
   export_function(env, exports, "inputWaiting", js_input_waiting);
+  export_function(env, exports, "restartOutput", js_restart_output);
 }

@@ -117,6 +117,8 @@ export interface Addon {
     readonly flushed: number;
     /** ^S and ^Q have become, or ceased to be, what stops and restarts output (TIOCPKT_DOSTOP, TIOCPKT_NOSTOP). */
     readonly flow: number;
+    /** Output was stopped, by ^S or tcflow(TCOOFF) (TIOCPKT_STOP). */
+    readonly stopped: number;
     /** The modes were set while EXTPROC was on, before or after (TIOCPKT_IOCTL). */
     readonly modes: number;
   };
@@ -145,6 +147,8 @@ export interface Addon {
   flushInput(pty: NativePty): number;
   /** Has the terminal drop what the program has printed and nobody has read. */
   flushOutput(pty: NativePty): number;
+  /** Restarts output that was stopped by ^S or tcflow(TCOOFF). Returns 1 if a program that writes may have been waiting, else 0. */
+  restartOutput(pty: NativePty): number;
   resize(pty: NativePty, cols: number, rows: number): number;
   /** Fills `words` with c_iflag, c_oflag, c_cflag, c_lflag, speed, and `cc`. */
   getModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;

@@ -191,7 +191,8 @@ export abstract class PtyControl extends Duplex {
    * Hangs up: SIGHUP and SIGCONT now, to the program's process group and the foreground group; after `timeout`
    * SIGKILL to these and to every process left in the session (found through /proc, so on Linux only; elsewhere
    * background groups are left to the SIGHUP of their shell). A process that has left the session with `setsid` is out of
-   * reach. Output goes on flowing until the end. May be called again: then the earlier of the times holds.
+   * reach. Output goes on flowing until the end: output that was stopped by ^S is restarted, and cannot be stopped again. May be
+   * called again: then the earlier of the times holds.
    *
    * A program that ended by itself may have left processes behind on purpose (`nohup`): those are not touched.
    *
@@ -205,9 +206,25 @@ export abstract class PtyControl extends Duplex {
     }
     if (this.#hangup === undefined) {
       if (this.isGone) return Promise.resolve();
-      this.#hangup = new Hangup(this.pid, this.native, this.exited);
+      this.#hangup = new Hangup(this.pid, this.native, this.exited, this.restartOutput());
     }
     return this.#hangup.within(timeout);
+  }
+
+  /** @internal Whether the program was asked to end. */
+  protected get isHungUp(): boolean {
+    return this.#hangup !== undefined;
+  }
+
+  /**
+   * Restarts output that was stopped by ^S: a program that is hung up would block in its first write, and be killed before it
+   * has saved anything.
+   *
+   * @returns whether the program may have been waiting to write.
+   * @internal
+   */
+  protected restartOutput(): boolean {
+    return !this.isClosed && addon().restartOutput(this.native) > 0;
   }
 
   /** @internal The program runs. */

@@ -20,6 +20,16 @@ const patience = 2000;
 const firstLook = 5;
 const slowestLook = 200;
 
+/**
+ * A program that could not write gets its SIGHUP so much later, in ms, or after this part of its time, and once more where it
+ * is still there after the others. bash notes a SIGHUP that comes while readline writes, then waits for a key without looking
+ * at the note; a second signal makes it look.
+ */
+const blockedDelay = 50;
+const blockedDelayPart = 0.1;
+const againAfter = 1000;
+const againAfterPart = 0.4;
+
 /** Process ids by session. */
 type Sessions = Map<number, number[]>;
 
@@ -78,14 +88,17 @@ function signalMembers(leader: number, group: number, pids: readonly number[], s
   for (const pid of pids) addon().signalMember(leader, group, pid, signal);
 }
 
-/** One hangup of one session. Construction sends SIGHUP. */
+/** One hangup of one session. Construction sends SIGHUP, or a moment later where the program could not write until now. */
 export class Hangup {
   readonly #leader: number;
   readonly #native: NativePty;
+  readonly #wasBlocked: boolean;
   readonly #done: Promise<void>;
   #finish!: () => void;
   #deadline = Infinity;
   #timer: NodeJS.Timeout | undefined;
+  /** Those of the SIGHUPs that are still to come. */
+  #later: NodeJS.Timeout[] = [];
   #killed = false;
   /** Whether the leader has ended (and is held). */
   #left = false;
@@ -93,18 +106,18 @@ export class Hangup {
   /**
    * @param leader the process id of the session's leader, not yet reaped.
    * @param exited resolves when it is.
+   * @param wasBlocked whether the program may have been waiting to write.
    */
-  constructor(leader: number, native: NativePty, exited: Promise<unknown>) {
+  constructor(leader: number, native: NativePty, exited: Promise<unknown>, wasBlocked: boolean) {
     this.#leader = leader;
     this.#native = native;
     const swept = new Promise<void>(resolve => {
       this.#finish = resolve;
     });
     this.#done = Promise.all([swept, exited]).then(() => {});
+    this.#wasBlocked = wasBlocked;
     addon().hold(native);
-    this.#signalGroups(SIGHUP);
-    // A stopped program takes no SIGHUP before it goes on.
-    this.#signalGroups(SIGCONT);
+    if (!wasBlocked) this.#hangUp();
   }
 
   /** SIGKILL in `timeout` ms from now, unless an earlier time was set. Resolves when nothing is left of the session. */
@@ -114,13 +127,27 @@ export class Hangup {
       this.#deadline = deadline;
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#kill(), timeout);
+      if (this.#wasBlocked) this.#hangUpLater(timeout);
     }
     return this.#done;
+  }
+
+  #hangUp(): void {
+    this.#signalGroups(SIGHUP);
+    // A stopped program takes no SIGHUP before it goes on.
+    this.#signalGroups(SIGCONT);
+  }
+
+  #hangUpLater(timeout: number): void {
+    for (const timer of this.#later) clearTimeout(timer);
+    const delays = [Math.min(blockedDelay, timeout * blockedDelayPart), Math.min(againAfter, timeout * againAfterPart)];
+    this.#later = delays.map(delay => setTimeout(() => this.#hangUp(), delay));
   }
 
   /** The leader has ended and waits to be reaped. */
   left(): void {
     this.#left = true;
+    for (const timer of this.#later) clearTimeout(timer);
     // Once killed, the sweep that is under way sees to the rest.
     if (!this.#killed) void this.#waitForMembers();
   }
@@ -149,6 +176,7 @@ export class Hangup {
 
   async #kill(): Promise<void> {
     this.#killed = true;
+    for (const timer of this.#later) clearTimeout(timer);
     const end = performance.now() + patience;
     for (let pause = firstLook; performance.now() < end; pause = Math.min(pause * 2, slowestLook)) {
       // Again and again: a process may have forked between the list and the signal.

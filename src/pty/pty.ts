@@ -265,6 +265,7 @@ export class Pty extends PtyControl {
           return false;
         },
         notice(pty, bits) {
+          if ((bits & notices.stopped) !== 0 && pty.isHungUp) pty.restartOutput();
           if ((bits & notices.flushed) !== 0) pty.#user?.flushed();
           if ((bits & (notices.flow | notices.modes)) !== 0) pty.#user?.modesSet();
         },

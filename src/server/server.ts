@@ -35,6 +35,12 @@ const CUT_MS = 1_000;
 const MOST_CLOSING = 64;
 /** How long a peer that is owed output may take none of it before it is given up, in milliseconds. */
 const STALL_MS = 30_000;
+/**
+ * The same two times for a session that was hung up. Together they are the 5 s within which such a session is over once its
+ * program is: a peer that reads nothing was often the reason for the hangup.
+ */
+const HANGUP_STALL_MS = 2_000;
+const HANGUP_CLOSE_MS = 3_000;
 
 const LISTEN_OPTIONS = ['host', 'port', 'backlog', 'reusePort', 'fd', 'tls', 'proxyProtocol', 'knock', 'localUser'];
 
@@ -339,10 +345,12 @@ function ignore(): void {}
 function close(session: Session, linger: () => number): Promise<void> {
   if (session.closed) return Promise.resolve();
   return new Promise(resolve => {
-    session.destroyWhenStalled(STALL_MS);
+    const isHungUp = session.hangupReason !== undefined;
+    session.destroyWhenStalled(isHungUp ? HANGUP_STALL_MS : STALL_MS);
     let timer: NodeJS.Timeout | undefined;
     session.once('finish', () => {
-      timer = setTimeout(() => session.destroy(), linger());
+      const ms = linger();
+      timer = setTimeout(() => session.destroy(), isHungUp ? Math.min(ms, HANGUP_CLOSE_MS) : ms);
     });
     session.once('close', () => {
       clearTimeout(timer);

@@ -7,6 +7,7 @@ import type { Session } from '../session/session.ts';
 import type { SessionConsumer } from '../session/types.ts';
 import { Commands, type TypedAhead } from './commands.ts';
 import { Editing } from './editing.ts';
+import { FinalOutput } from './final-output.ts';
 import type { ShellMode } from './modes.ts';
 import { onTerminal } from './on-terminal.ts';
 import { PromptMark } from './prompt-mark.ts';
@@ -67,6 +68,10 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   #isBehind = false;
   /** The client takes no output. */
   #isFull = false;
+  /** Nobody reads output any more: it is read from the terminal and dropped. */
+  #isDropping = false;
+  /** From the hangup on: how long output waits for the client. */
+  #final: FinalOutput | undefined;
   #resize: ResizeThrottle | undefined;
   /** Made at the first command. */
   #commands: Commands | undefined;
@@ -129,6 +134,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     this.#isFinishing = true;
     this.#unwatch?.();
     clearTimeout(this.#linger);
+    this.#final?.stop();
     this.#resize?.stop();
     this.#editing.stop();
     this.#output.flush();
@@ -227,6 +233,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
 
   /** @internal Output of the program. */
   output(bytes: Buffer): void {
+    if (this.#isDropping) return;
     this.#output.push(bytes);
     this.settled();
   }
@@ -267,9 +274,15 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   /** @internal Output that has to be converted holds up what comes behind it. */
   behind(isBehind: boolean): void {
     this.#isBehind = isBehind;
-    if (isBehind) this.#pty.hold();
-    else if (this.#exited && this.#outputEnded) this.#programGone();
-    else if (!this.#isFull) this.#pty.release();
+    if (!isBehind && this.#exited && this.#outputEnded) this.#programGone();
+    else this.#regulate();
+  }
+
+  /** Stops output while it has to wait, and lets it go on. */
+  #regulate(): void {
+    const isBlocked = this.#isFull && !this.#isDropping && (this.#final?.mustWait() ?? true);
+    if (this.#isBehind || isBlocked) this.#pty.hold();
+    else this.#pty.release();
   }
 
   /** @internal Output in the client's character set. */
@@ -279,7 +292,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     const ready = this.#prompt?.pass(bytes) ?? bytes;
     if (ready.length > 0 && !this.#session.send(ready)) {
       this.#isFull = true;
-      this.#pty.hold();
+      this.#regulate();
     }
     this.#prompt?.touch();
   }
@@ -287,7 +300,8 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   /** @internal The client takes output again. */
   room(): void {
     this.#isFull = false;
-    if (!this.#isBehind) this.#pty.release();
+    this.#final?.stop();
+    this.#regulate();
   }
 
   #take(command: number): void {
@@ -315,15 +329,26 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   }
 
   #hangup(): void {
-    void this.#pty.hangup({ timeout: this.#options.killTimeout || LONGEST_TIMER });
+    const timeout = this.#options.killTimeout || LONGEST_TIMER;
+    void this.#pty.hangup({ timeout });
+    this.#final ??= new FinalOutput(this.#session, timeout, () => this.#dropOutput());
+    this.#regulate();
   }
 
   /** The connection is broken or closed: nobody reads what the program still prints. */
   #clientGone(): void {
-    this.#pty.release();
+    this.#dropOutput();
     this.#hangup();
+  }
+
+  /** The program must not wait for a client that takes nothing: what it prints from here on is dropped. */
+  #dropOutput(): void {
+    this.#isDropping = true;
+    this.#final?.stop();
     this.#output.discard();
     this.#translated?.discard();
+    this.#prompt?.take();
+    this.#regulate();
   }
 
   /**

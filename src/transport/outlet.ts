@@ -162,7 +162,7 @@ export class Outlet implements DeflationUser {
   /** Calls `stalled` when something waits and nothing of it has gone out for `ms` milliseconds. Returns what ends this. */
   watch(ms: number, stalled: () => void): () => void {
     clearInterval(this.#watch);
-    let last = -1;
+    let last = this.sent - this.#transport.unsent;
     const watch = setInterval(() => {
       const passed = this.sent - this.#transport.unsent;
       if (this.unsent > 0 && passed === last) stalled();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { Host } from '../support/host.ts';
-import { assertPortFree, childrenOf, isAlive, untilTrue } from '../support/leaks.ts';
+import { assertPortFree, childrenOf, descendantsOf, isAlive, untilBlocked, untilTrue } from '../support/leaks.ts';
 import { startServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
@@ -67,6 +67,20 @@ for (const workers of [1, 2]) {
       await wire.untilEnd();
       assert.equal(heard(wire), `up\r\nso long\r\n${STOPPED}`);
       assert.deepEqual(await server.exited, over);
+    });
+
+    it('a program whose output is stopped by ^S is not killed', async () => {
+      const script = 'trap "echo so long; exit 5" HUP; echo up; while :; do echo tick; done';
+      const server = await start(['--drain-timeout', '100ms', '--kill-timeout', '1h'], ['/bin/sh', '-c', script]);
+      const wire = await Wire.connect(server.port, XTERM);
+      await wire.expect('up');
+      wire.type('\x13');
+      await untilBlocked(() => descendantsOf(server.pid).find(({ name }) => /^(da)?sh/.test(name)));
+      server.process.kill('SIGTERM');
+      await wire.untilEnd();
+      assert.ok(wire.text().endsWith(`so long\r\n${STOPPED}`));
+      assert.deepEqual(await server.exited, over);
+      assert.match(server.stderr, /exit 5 \(shutdown\)/);
     });
 
     it('a second signal ends it at once, with 1', async () => {

@@ -1,12 +1,24 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect as connectSocket, createServer } from 'node:net';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { workers as parseWorkers } from '../../src/cli/values.ts';
 import { killOrphans } from '../../src/pty/orphans.ts';
-import { assertNoLeaks, assertPortFree, childrenOf, holdings, isAlive, openFds, untilTrue } from '../support/leaks.ts';
+import {
+  assertNoLeaks,
+  assertPortFree,
+  childrenOf,
+  descendantsOf,
+  holdings,
+  isAlive,
+  openFds,
+  untilBlocked,
+  untilTrue,
+} from '../support/leaks.ts';
 import { CLI, type StartOptions, startServer, type TestServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
@@ -229,6 +241,21 @@ describe('the end of telpty serve --workers', LIMIT, () => {
     await Promise.all(wires.map(wire => wire.untilClose()));
     await untilTrue(() => [...workers, ...runners.map(({ program }) => program)].every(pid => !isAlive(pid)));
     await assertPortFree(server.port);
+  });
+
+  it('a primary that is killed: a program saves although its output is stopped by ^S', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'telpty-workers-'));
+    const file = join(directory, 'saved');
+    const script = `trap 'echo text; echo saved >${file}; exit' HUP; echo up; while :; do echo tick; done`;
+    const server = await start(2, ['--kill-timeout', '1h'], { program: ['/bin/sh', '-c', script] });
+    const wire = await connect(server);
+    await wire.expect('up');
+    wire.type('\x13');
+    await untilBlocked(() => descendantsOf(server.pid).find(({ name }) => /^(da)?sh/.test(name)));
+    server.process.kill('SIGKILL');
+    await wire.untilClose();
+    assert.equal(readFileSync(file, 'utf8'), 'saved\n');
+    rmSync(directory, { recursive: true });
   });
 
   it('without a primary, a signal to a worker is the second one', async () => {

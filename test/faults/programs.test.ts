@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { childrenOf, processes, untilTrue } from '../support/leaks.ts';
+import { childrenOf, processes, untilBlocked, untilTrue } from '../support/leaks.ts';
 import { Wire } from '../support/wire.ts';
 import { Bystander, startObedient, told, XTERM } from './support.ts';
 
@@ -33,13 +33,7 @@ describe('a program that is killed', LIMIT, () => {
     await wire.expect('0123456789\n');
     wire.pause();
     // It blocks when the network and the terminal are full.
-    // (And for a moment at other times, too: so it is to be seen blocked ten times in a row.)
-    let blocked = 0;
-    await untilTrue(() => {
-      const isBlocked = childrenOf(server.pid).find(child => child.pid === Number(pid))?.state === 'S';
-      blocked = isBlocked ? blocked + 1 : 0;
-      return blocked === 10;
-    }, 20_000);
+    await untilBlocked(() => childrenOf(server.pid).find(child => child.pid === Number(pid)));
     await bystander.progress();
     process.kill(Number(pid), 'SIGKILL');
     await server.waitForLog(/killed by SIGKILL|$/);

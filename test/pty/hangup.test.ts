@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { afterEach, test } from 'node:test';
 import { addon } from '../../src/pty/binding.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
+import { processInfo, untilBlocked } from '../support/leaks.ts';
 import { closed, isAlive, until, zombies } from './support.ts';
 
 afterEach(() => assert.deepEqual(zombies(), []));
@@ -135,6 +136,49 @@ test('nobody reads: the end does not depend on it', async () => {
   assert.equal((await pty.exited).signal, 'SIGKILL');
   await closed(pty.resume());
 });
+
+const SAVE = `
+import fcntl, os, signal, sys, termios
+def hup(*ignored):
+    global hups
+    hups += 1
+    os.write(1, b"x" * 100000)
+    os._exit(hups)
+hups = 0
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+name = os.ttyname(0)
+if sys.argv[1] == "vhangup":
+    import ctypes
+    ctypes.CDLL(None).vhangup()
+    for number in range(3):
+        os.dup2(os.open(name, os.O_RDWR), number)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 1)
+signal.signal(signal.SIGHUP, hup)
+if sys.argv[1] == "tcoff":
+    termios.tcflow(1, termios.TCOOFF)
+    os.kill(os.getppid(), signal.SIGUSR2)
+    signal.pause()
+os.write(1, b"ready\\n")
+while True: os.write(1, b"tick\\n")
+`;
+
+for (const how of ['^S', 'vhangup', 'tcoff']) {
+  test(`output that was stopped is restarted, so that the program need not be killed: ${how}`, async () => {
+    const stopped = once(process, 'SIGUSR2');
+    const pty = spawnPty('python3', ['-c', SAVE, how]);
+    if (how === 'tcoff') {
+      pty.resume();
+      await stopped;
+    } else {
+      await until(pty, /ready/);
+      pty.write('\x13');
+      await untilBlocked(() => processInfo(pty.pid));
+    }
+    await pty.hangup({ timeout: never });
+    assert.deepEqual(await pty.exited, { code: 1, signal: null });
+    await closed(pty);
+  });
+}
 
 test('destroy() closes at once and leaves no program behind', async () => {
   const gentle = spawnPty('cat');

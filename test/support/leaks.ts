@@ -160,6 +160,15 @@ export async function untilTrue(condition: () => boolean, timeout = 10_000, desc
   }
 }
 
+/** Waits until a process that never rests by itself is blocked for good: seen asleep ten times in a row. */
+export async function untilBlocked(find: () => ProcessInfo | undefined): Promise<void> {
+  let asleep = 0;
+  await untilTrue(() => {
+    asleep = find()?.state === 'S' ? asleep + 1 : 0;
+    return asleep === 10;
+  }, 30_000);
+}
+
 /** Fails if this thread's addon holds a terminal, a program, a connection or anything else that comes and goes. */
 export function assertNothingHeld(): void {
   const counts = addon().counts();
