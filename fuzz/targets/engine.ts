@@ -15,6 +15,8 @@ const SERVER = SERVER_WORDS.map(definitionOf);
 const CLIENT = CLIENT_WORDS.map(definitionOf);
 const TABLES = [SERVER, CLIENT, []];
 const CODES = [...new Set([...SERVER, ...CLIENT].map(({ code }) => code)), 99];
+/** Where answers are late the cut shows, in what the application knows meanwhile: see test/protocol/late-answers.test.ts. */
+const LIMITS = { ...TIGHT, optionChanges: 1_024 };
 /** What a few octets may bring about: STATUS tells of every option, SLC of every function, ENVIRON of every variable. */
 const ANSWER = 200;
 const FREE = 4_096;
@@ -45,7 +47,7 @@ function receive(header: number, seed: number, bytes: Uint8Array): void {
     new Recorder(
       table,
       (header & 4) !== 0 ? 'text' : 'key',
-      (header & 8) !== 0 ? TIGHT : {},
+      (header & 8) !== 0 ? LIMITS : {},
       (header & 16) !== 0 ? 'tolerant' : 'strict',
     );
   const whole = make();

@@ -147,7 +147,7 @@ export type WarningCode =
   | 'malformed-subnegotiation'
   /** The peer answered DONT with WILL, or WONT with DO (RFC 1143 calls it an error). */
   | 'contradictory-answer'
-  /** The peer switched one option on and off so often that it is refused from now on. */
+  /** The peer switches one option on and off so often that answers are late. */
   | 'too-many-changes'
   /** A name or value is longer than the limit. */
   | 'value-too-long'
@@ -198,6 +198,12 @@ export interface TelnetHandlers {
   data(view: Uint8Array): void;
   /** Everything that is not data, in order with it. */
   event(event: TelnetEvent): void;
+  /**
+   * From now on answers to the peer's WILL, WONT, DO and DONT are late, since it had too many
+   * (`TelnetLimits.optionChanges`): they wait for `Telnet.sendDeferred()`, which may also be called at once. Without this
+   * handler the limit is 16 times as high, and a late answer is sent at the end of `Telnet.receive()`.
+   */
+  deferred?(): void;
   /** Each command, negotiation and subnegotiation as it passes, for logs. */
   trace?(direction: 'sent' | 'received', what: TraceRecord): void;
 }

@@ -22,7 +22,10 @@ export interface TelnetLimits {
   readonly mudDepth: number;
   /** The location of an X display or of a user, in bytes; longer ones are dropped. Default 255. */
   readonly locationBytes: number;
-  /** How often the peer may switch on one side of one option before it is refused for good. Default 64. */
+  /**
+   * Answers to the peer's WILL, WONT, DO and DONT about one side of one option that are sent at once; later ones are late,
+   * see `TelnetHandlers.deferred`. A session begins to count anew every 250 ms. Default 64.
+   */
   readonly optionChanges: number;
   /** Warnings in one connection. Default 100. */
   readonly warnings: number;

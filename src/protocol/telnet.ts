@@ -8,17 +8,27 @@ import {
   isCompatibility,
   type NegotiationInput,
   type NegotiationState,
+  type Transition,
   transition,
 } from './negotiation.ts';
 import type { OptionContext, OptionDefinition, OptionHandler } from './options/option.ts';
 import { Outbound } from './outbound.ts';
 import { type CarriageReturn, Parser } from './parser.ts';
-import { OptionStates } from './states.ts';
+import { Late, OptionStates } from './states.ts';
 import type { Token } from './token.ts';
 
 const { SE, EOF, GA, WILL, WONT, DO, DONT } = Command;
 
 const HANDLERS = ['send', 'data', 'event'] as const;
+
+/**
+ * Refusals of options that are not in the table which go out at once; the others are late. Enough for a peer that asks for
+ * every option on both sides.
+ */
+const MOST_REFUSALS = 512;
+
+/** Where nobody counts anew after a time, a peer has more answers at once, by this factor: it may be slow, and switch for days. */
+const MORE_WITHOUT_DRIVER = 16;
 
 /** What this end of the connection speaks. */
 export interface TelnetConfig {
@@ -59,6 +69,16 @@ export class Telnet implements OptionContext {
   readonly #made: (OptionHandler | undefined)[];
   #receiving = false;
   #warnings = 0;
+  /** Whether answers are late, or would be: the driver knows that it has to call {@link sendDeferred}. */
+  #deferring = false;
+  /** Whether an answer is late. */
+  #isLate = false;
+  /** Whether a side has changed of which the application does not know yet. */
+  #hasNews = false;
+  /** Refusals of options that are not in the table, since the last {@link sendDeferred}. */
+  #refusals = 0;
+  /** Those of them that are late, as {@link refusalOf}. */
+  #lateRefusals: Set<number> | undefined;
 
   /**
    * @throws TelptyError `ERR_INVALID_ARGUMENT` for a missing handler, a number out of range, or two definitions of one
@@ -92,8 +112,10 @@ export class Telnet implements OptionContext {
     try {
       for (;;) {
         const token = this.#parser.next(this.isEnabled(Option.BINARY, 'remote'));
-        if (token === undefined) return;
-        this.#accept(token);
+        if (token !== undefined) this.#accept(token);
+        else if (this.#hasNews) this.#tellNews();
+        else if (this.#isLate && this.#handlers.deferred === undefined) this.#sendLate();
+        else return;
       }
     } finally {
       this.#receiving = false;
@@ -150,6 +172,17 @@ export class Telnet implements OptionContext {
   }
 
   /**
+   * Sends the answers that are late, each as the options are now, and lets the peer have `TelnetLimits.optionChanges` more
+   * about each side at once. To be called some time after {@link TelnetHandlers.deferred}.
+   */
+  sendDeferred(): void {
+    this.#deferring = false;
+    this.#refusals = 0;
+    this.#states.resetAnswers();
+    this.#sendLate();
+  }
+
+  /**
    * Asks to enable (`on`) or disable one side of an option (RFC 1143). The outcome is an `option` event. To ask for what
    * is so already does nothing; to ask while an answer is outstanding queues the change of mind.
    *
@@ -165,7 +198,10 @@ export class Telnet implements OptionContext {
     }
     this.#states.want(index, side, on);
     const handler = this.#handlerAt(index);
+    const late = this.#states.late(index, side);
     if (handler?.requested !== undefined) handler.requested(side, on);
+    // The peer is about to get an answer: it would take this for that.
+    else if (late !== 0) this.#states.setLate(index, side, late | Late.ASKED);
     else this.#step(index, side, on ? 'ask-on' : 'ask-off');
   }
 
@@ -190,11 +226,13 @@ export class Telnet implements OptionContext {
    * @throws TelptyError `ERR_OPTION` if the option is not in the table or enabled on neither side
    */
   subnegotiate(code: number, payload: Uint8Array): void {
-    this.#require(code);
+    const index = this.#require(code);
     checkBytes(payload);
     if (!this.isEnabled(code, 'local') && !this.isEnabled(code, 'remote')) {
       throw new TelptyError('ERR_OPTION', `${optionName(code)} is not enabled`);
     }
+    // The peer may only take it once it knows that we have agreed.
+    if ((this.#states.late(index, 'remote') & (Late.ON | Late.CHANGED)) !== 0) this.#sendLateAnswer(index, 'remote');
     this.#out.subnegotiation(code, payload);
   }
 
@@ -226,7 +264,9 @@ export class Telnet implements OptionContext {
 
   /** Whether a request of ours about this side has no answer yet. */
   isPending(code: number, side: Side): boolean {
-    return this.stateOf(code, side).startsWith('WANT');
+    const index = this.#indexOf(code);
+    if (index < 0) return false;
+    return this.#states.get(index, side).startsWith('WANT') || (this.#states.late(index, side) & Late.ASKED) !== 0;
   }
 
   /** Whether this very definition is in the table of options. */
@@ -298,13 +338,160 @@ export class Telnet implements OptionContext {
     const index = this.#indexOf(code);
     if (index < 0) {
       // No state to keep for an option that never leaves NO.
-      if (positive) this.announce(code, side, false);
+      if (positive) this.#refuse(code, side);
       return;
     }
     this.#states.hear(index, side);
     const handler = this.#handlerAt(index);
     if (handler?.negotiated !== undefined) handler.negotiated(side, positive);
-    else this.#step(index, side, !positive ? 'negative' : this.#agrees(index, side) ? 'agreed' : 'unwanted');
+    else if (this.#states.late(index, side) !== 0) this.#follow(index, side, positive);
+    else this.#answer(index, side, positive);
+  }
+
+  /** An option that is not in the table. Without a driver that sends late answers there are none. */
+  #refuse(code: number, side: Side): void {
+    if (this.#handlers.deferred !== undefined && this.#refusals >= MOST_REFUSALS) this.#defer();
+    if (this.#handlers.deferred === undefined || this.#refusals < MOST_REFUSALS) {
+      this.#refusals++;
+      this.announce(code, side, false);
+      return;
+    }
+    this.#isLate = true;
+    this.#lateRefusals ??= new Set();
+    this.#lateRefusals.add(refusalOf(code, side));
+  }
+
+  /** The peer's word about a side, by the table; late if it had too many answers already. */
+  #answer(index: number, side: Side, positive: boolean): void {
+    const { say, next } = this.#transition(index, side, this.#inputOf(index, side, positive));
+    const isAnswer = say !== undefined && !next.startsWith('WANT');
+    if (!isAnswer || this.#mayAnswer(index, side)) {
+      this.#step(index, side, this.#inputOf(index, side, positive));
+      return;
+    }
+    this.#isLate = true;
+    const isOn = side === 'remote' && this.#states.get(index, side) !== 'NO';
+    this.#states.setLate(index, side, Late.OWED | (isOn ? Late.KNOWN_ON : 0));
+    this.#follow(index, side, positive);
+  }
+
+  #mayAnswer(index: number, side: Side): boolean {
+    const most = this.limits.optionChanges * (this.#handlers.deferred === undefined ? MORE_WITHOUT_DRIVER : 1);
+    if (this.#states.countAnswer(index, side) <= most) return true;
+    this.#defer();
+    if (!this.#deferring) {
+      // The driver has found that enough time has passed.
+      if (this.#states.countAnswer(index, side) <= most) return true;
+      this.#defer();
+    }
+    const { code } = this.#definitions[index]!;
+    if (this.#states.firstWarning(index, side)) {
+      this.warn('too-many-changes', `${optionName(code)} is switched too often: answers are late`, code);
+    }
+    return false;
+  }
+
+  #defer(): void {
+    if (this.#deferring || this.#handlers.deferred === undefined) return;
+    this.#deferring = true;
+    this.#handlers.deferred();
+  }
+
+  /** The peer's word about a side of which an answer is late already. */
+  #follow(index: number, side: Side, positive: boolean): void {
+    const late = this.#states.late(index, side);
+    if (side === 'local') {
+      // Our stream changes where our answer stands in it, not before.
+      this.#states.setLate(index, side, positive ? late | Late.ON : (late & ~Late.ON) | Late.OFF);
+      return;
+    }
+    // The peer's stream changes where its word stands; to tell of it has time until the end of `receive()`.
+    const { next, effect } = this.#transition(index, side, this.#inputOf(index, side, positive));
+    this.#states.set(index, side, next);
+    if (effect === undefined) return;
+    this.#hasNews = true;
+    this.#states.setLate(index, side, late | Late.CHANGED);
+  }
+
+  #tellNews(): void {
+    this.#hasNews = false;
+    for (let index = 0; index < this.#definitions.length; index++) this.#tellChange(index);
+  }
+
+  /** Tells of the changes of a remote side of which an answer is late. That it is on its handler learns with the answer. */
+  #tellChange(index: number): void {
+    const late = this.#states.late(index, 'remote');
+    if ((late & Late.CHANGED) === 0) return;
+    const isOn = this.#states.get(index, 'remote') !== 'NO';
+    const kept = late & (Late.OWED | Late.ASKED);
+    this.#states.setLate(index, 'remote', isOn ? kept | Late.ON | Late.KNOWN_ON : kept);
+    if ((late & Late.KNOWN_ON) !== 0) {
+      if ((late & Late.ON) === 0) this.#tellHandler(index, 'remote', 'disabled');
+      this.#emitEffect(index, 'remote', 'disabled');
+    }
+    if (isOn) this.#emitEffect(index, 'remote', 'enabled');
+  }
+
+  #sendLate(): void {
+    if (!this.#isLate) return;
+    this.#isLate = false;
+    let isDone = false;
+    try {
+      for (let index = 0; index < this.#definitions.length; index++) {
+        this.#sendLateAnswer(index, 'remote');
+        this.#sendLateAnswer(index, 'local');
+      }
+      isDone = true;
+    } finally {
+      // A handler has thrown: the other answers are still owed.
+      if (!isDone) {
+        this.#isLate = true;
+        this.#defer();
+      }
+    }
+    const refusals = this.#lateRefusals;
+    this.#lateRefusals = undefined;
+    for (const refusal of refusals ?? []) this.announce(refusal >> 1, refusal & 1 ? 'remote' : 'local', false);
+  }
+
+  #sendLateAnswer(index: number, side: Side): void {
+    if (side === 'remote') this.#tellChange(index);
+    const late = this.#states.late(index, side);
+    if (late === 0) return;
+    this.#states.setLate(index, side, 0);
+    const { code } = this.#definitions[index]!;
+    if (side === 'remote') {
+      this.announce(code, side, this.#states.get(index, side) !== 'NO');
+      if ((late & Late.ON) !== 0) this.#tellHandler(index, side, 'enabled');
+    } else {
+      this.#sendLateLocal(index, late);
+    }
+    if ((late & Late.ASKED) !== 0) {
+      this.#apply(index, side, this.#transition(index, side, this.#states.wanted(index, side) ? 'ask-on' : 'ask-off'));
+    }
+  }
+
+  /** The peer's words about our side, of which only the last is answered. */
+  #sendLateLocal(index: number, late: number): void {
+    const { code } = this.#definitions[index]!;
+    const wasOn = this.#states.get(index, 'local') === 'YES';
+    const wentOff = wasOn && (late & Late.OFF) !== 0;
+    if (wentOff) this.#states.set(index, 'local', 'NO');
+    const positive = (late & Late.ON) !== 0;
+    const on = positive && this.#inputOf(index, 'local', true) === 'agreed';
+    const isOn = on || (wasOn && !wentOff);
+    if (on) {
+      // To its handler it goes off and on again, before and behind our WILL, as it does for the peer.
+      if (wentOff) this.#tellEffect(index, 'local', 'disabled');
+      this.#states.set(index, 'local', 'YES');
+    }
+    this.announce(code, 'local', isOn);
+    if (on) this.#tellEffect(index, 'local', 'enabled');
+    else if (wentOff) this.#tellEffect(index, 'local', 'disabled');
+  }
+
+  #inputOf(index: number, side: Side, positive: boolean): NegotiationInput {
+    return !positive ? 'negative' : this.#agrees(index, side) ? 'agreed' : 'unwanted';
   }
 
   /** The policy on a peer's WILL or DO, which matters in state NO alone. */
@@ -314,28 +501,42 @@ export class Telnet implements OptionContext {
     if (!consents || this.#states.get(index, side) !== 'NO') return false;
     // Also while the other side is only asked for: a mirror would otherwise get both sides enabled.
     if (exclusive && this.stateOf(code, side === 'local' ? 'remote' : 'local') !== 'NO') return false;
-    if (supersededBy !== undefined && this.isEnabled(supersededBy, side)) return false;
-    const changes = this.#states.change(index, side);
-    if (changes === this.limits.optionChanges + 1) {
-      this.warn('too-many-changes', `${optionName(code)} was switched too often and is refused from now on`, code);
-    }
-    return changes <= this.limits.optionChanges;
+    return supersededBy === undefined || !this.isEnabled(supersededBy, side);
+  }
+
+  #transition(index: number, side: Side, input: NegotiationInput): Transition {
+    return transition(this.#states.get(index, side), input, this.#compatibility);
   }
 
   #step(index: number, side: Side, input: NegotiationInput): void {
+    this.#apply(index, side, this.#transition(index, side, input));
+  }
+
+  #apply(index: number, side: Side, { next, say, effect, error }: Transition): void {
     const { code } = this.#definitions[index]!;
-    const { next, say, effect, error } = transition(this.#states.get(index, side), input, this.#compatibility);
     this.#states.set(index, side, next);
     if (say !== undefined) this.announce(code, side, say);
     // The peer has accepted our WILL BINARY: for it, all that came after that WILL is binary, and a NUL would be data.
     else if (code === Option.BINARY && side === 'local' && effect === 'enabled') this.#out.settle();
     if (error) this.warn('contradictory-answer', `${optionName(code)}: the peer answered no with yes`, code);
+    this.#tellEffect(index, side, effect);
+  }
+
+  #tellEffect(index: number, side: Side, effect: Transition['effect']): void {
+    this.#tellHandler(index, side, effect);
+    this.#emitEffect(index, side, effect);
+  }
+
+  #tellHandler(index: number, side: Side, effect: Transition['effect']): void {
     if (effect === undefined) return;
-    const enabled = effect === 'enabled';
     const handler = this.#handlerAt(index);
-    if (enabled) handler?.enabled?.(side);
+    if (effect === 'enabled') handler?.enabled?.(side);
     else handler?.disabled?.(side);
-    this.emit({ type: 'option', option: code, side, enabled });
+  }
+
+  #emitEffect(index: number, side: Side, effect: Transition['effect']): void {
+    if (effect === undefined) return;
+    this.emit({ type: 'option', option: this.#definitions[index]!.code, side, enabled: effect === 'enabled' });
   }
 
   #subnegotiated(code: number, payload: Uint8Array): void {
@@ -367,6 +568,11 @@ export class Telnet implements OptionContext {
     this.#made[index] ??= create(this);
     return this.#made[index];
   }
+}
+
+/** An option that is refused on one side, as a number. */
+function refusalOf(code: number, side: Side): number {
+  return 2 * code + (side === 'local' ? 0 : 1);
 }
 
 function checkSide(side: Side): void {

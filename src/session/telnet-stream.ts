@@ -9,6 +9,7 @@ import { StreamTransport, type Transport } from '../transport/transport.ts';
 import { Wire } from '../transport/wire.ts';
 import { followCompression } from './compression.ts';
 import { EventDuplex } from './events.ts';
+import { LateAnswers } from './late-answers.ts';
 import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './types.ts';
 
 /** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
@@ -57,6 +58,10 @@ export abstract class TelnetStream extends EventDuplex {
   #writing = 0;
   /** Of what the stream holds behind that, in bytes: what was dropped. */
   #dropped = 0;
+  /** How many chunks were received. */
+  #chunks = 0;
+  /** Made for peers that switch options too often. */
+  #lateAnswers: LateAnswers | undefined;
 
   constructor(transport: Duplex | Transport, options: Pick<SessionOptions, 'telnet' | 'recognize'>) {
     // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
@@ -280,6 +285,7 @@ export abstract class TelnetStream extends EventDuplex {
     this.#transport.destroy();
     this.#outlet.stop();
     this.#intake.stop();
+    this.#lateAnswers?.stop();
     callback(error);
   }
 
@@ -297,6 +303,7 @@ export abstract class TelnetStream extends EventDuplex {
     this.#trace?.bytes?.('received', chunk);
     this.#outlet.collect();
     this.#stale = stale;
+    this.#chunks++;
     try {
       this.telnet.receive(chunk);
     } finally {
@@ -352,6 +359,16 @@ export abstract class TelnetStream extends EventDuplex {
     if (this.#stale) return;
     for (const tap of this.#taps) tap.input?.(view);
     this.insertInput(view);
+  }
+
+  /** @internal The peer has had too many answers: the next ones are late. */
+  deferAnswers(): void {
+    this.#lateAnswers ??= new LateAnswers(
+      () => this.together(() => this.telnet.sendDeferred()),
+      () => this.#chunks,
+      this.#began,
+    );
+    this.#lateAnswers.defer();
   }
 
   /** @internal What else the engine found. */

@@ -18,6 +18,12 @@ import { onTerminal } from './on-terminal.ts';
 
 /** For so long, in milliseconds, a terminal has to be in ICANON, with nothing typed or unread, before the client is told to edit. */
 const REST_MS = 100;
+/**
+ * The same for a program that has left ICANON before, until a line has been typed: nearly always it is a shell with an editor
+ * of its own, in which some command runs that reads nothing. Commands that took longer than this to no avail double it.
+ */
+const PATIENCE_MS = 1_000;
+const MOST_PATIENCE_MS = 3_600_000;
 /** A program that comes to ICANON without a word is looked for after that time, and twice as long each time, up to this. */
 const LAST_LOOK_MS = 3_200;
 /**
@@ -46,7 +52,9 @@ const ECHO_MS = 2;
  * again when ICANON is off or the client has left EDIT. Who leaves ICANON, or switches echo off, is followed at once. Who
  * enters it is followed when it has lasted, and at the beginning of a line: a shell with an editor of its own (readline)
  * leaves and enters it around each command, and to switch the client in the middle of what is being typed would leave half a
- * line on either side. A program that has not read what was typed ahead is not waiting for a line, however long it takes.
+ * line on either side. Nothing tells whether that command reads lines, and a switch of ECHO, BINARY and MODE to and fro for
+ * each that does not is of no use. So a program that comes back to ICANON is waited for until it has read a line, which the
+ * terminal has edited, or for longer than its commands took so far that were typed no line. A program that has not read what was typed ahead is not waiting for a line, however long it takes.
  * Where EXTPROC is off, changes are found with the output that goes with them, or when somebody has typed.
  *
  * Our BINARY is off in EDIT: GNU telnet would print the echo of a line's end, which is its own then, without CR.
@@ -68,6 +76,14 @@ export class LineMode {
   #canonical = true;
   /** In the middle of a line that the client does not edit. */
   #inLine = false;
+  /** Whether the program has ever left ICANON. */
+  #leaves = false;
+  /** Whether a line was typed since the program came to ICANON. */
+  #hasLine = false;
+  /** When it came to ICANON, by the monotonic clock. */
+  #since = performance.now();
+  /** For how long it has to last if no line was typed, where the program has left ICANON before. */
+  #patience = PATIENCE_MS;
   /** The terminal's control characters, as the client knows them. */
   #controls: TerminalControls;
   #rest: NodeJS.Timeout | undefined;
@@ -111,6 +127,7 @@ export class LineMode {
   /** Types input that has come from the client. Returns whether more may come at once. */
   type(bytes: Uint8Array): boolean {
     const modes = this.#pty.modes();
+    if (modes.icanon && endsLine(bytes, modes)) this.#hasLine = true;
     if (this.#handler.mode.edit) {
       // The client has not heard yet that it is to send keys: as with these, somebody has typed.
       if (!this.#edits) this.#touch();
@@ -180,10 +197,24 @@ export class LineMode {
   #see({ icanon }: Modes): void {
     const was = this.#canonical;
     this.#canonical = icanon === true;
+    if (was !== this.#canonical) this.#turned();
     if (this.#edits || was || !this.#canonical) return;
     // What was typed before was no line.
     this.#inLine = false;
     this.#touch();
+  }
+
+  /** The program has left ICANON, or come to it. */
+  #turned(): void {
+    if (!this.#canonical) {
+      this.#leaves = true;
+      const lasted = performance.now() - this.#since;
+      // (What was typed ahead is for the shell.)
+      if (this.#hasLine && this.#pty.inputWaiting === 0) this.#patience = PATIENCE_MS;
+      else this.#patience = Math.min(Math.max(this.#patience, 2 * lasted), MOST_PATIENCE_MS);
+    }
+    this.#since = performance.now();
+    this.#hasLine = false;
   }
 
   get #wantsExtproc(): boolean {
@@ -219,7 +250,8 @@ export class LineMode {
   #touch(): void {
     if (this.#edits || this.#declines) return;
     clearTimeout(this.#rest);
-    this.#restFor(REST_MS);
+    const isPatient = this.#canonical && this.#leaves && !this.#hasLine;
+    this.#restFor(isPatient ? this.#patience : REST_MS);
   }
 
   #restFor(ms: number): void {

@@ -8,6 +8,7 @@ export interface WireEnd {
   transmit(bytes: Uint8Array, kind: SendKind): void;
   deliver(view: Uint8Array): void;
   report(event: TelnetEvent): void;
+  deferAnswers(): void;
   isForeign(first: Buffer): boolean;
   receive(bytes: Buffer, stale: boolean): void;
   urgent(): void;
@@ -37,6 +38,10 @@ export class Wire implements TelnetHandlers, TransportUser, Reader {
 
   event(event: TelnetEvent): void {
     this.#session.report(event);
+  }
+
+  deferred(): void {
+    this.#session.deferAnswers();
   }
 
   trace(direction: 'sent' | 'received', record: TraceRecord): void {

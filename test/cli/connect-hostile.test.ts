@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
 import { closed } from '../pty/support.ts';
-import { assertNothingHeld } from '../support/leaks.ts';
+import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
 import { Peer } from '../support/peer.ts';
 import { CLI } from '../support/server.ts';
 
@@ -61,5 +61,32 @@ test('modes and keys that change for ever', { timeout: 60_000 }, async () => {
   await wire.expectNegotiation(251, 6, 30_000);
   wire.halfClose();
   assert.deepEqual(await pty.exited, { code: 0, signal: null });
+  await closed(pty);
+});
+
+test('a server that switches its echo for ever: what is typed at a password is never shown', async () => {
+  await using peer = await Peer.listen();
+  const pty = open(peer.port);
+  const wire = await peer.accept();
+  const flips = [255, 251, 1, 255, 252, 1];
+  for (const [round, hides] of [true, false, true].entries()) {
+    const sent = Buffer.concat([
+      Buffer.alloc(500 * flips.length, Buffer.from(flips)),
+      Buffer.of(255, hides ? 251 : 252, 1),
+      // The answer comes once all before has been followed.
+      Buffer.of(255, 253, 200),
+    ]);
+    wire.send(sent);
+    await wire.until(() => wire.events.filter(e => e.type === 'negotiate' && e.option === 200).length > round);
+    await untilTrue(() => pty.modes().echo === !hides);
+    // And so it stays when the late answer has gone.
+    const answer = hides ? 253 : 254;
+    await wire.until(() => {
+      const last = wire.events.findLast(e => e.type === 'negotiate' && e.option === 1);
+      return last?.type === 'negotiate' && last.command === answer;
+    });
+    assert.equal(pty.modes().echo, !hides);
+  }
+  wire.halfClose();
   await closed(pty);
 });

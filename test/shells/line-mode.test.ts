@@ -133,6 +133,62 @@ test('a program that leaves and enters ICANON around something short is let alon
   assert.deepEqual(await said(3), ['WONT ECHO', 'WONT BINARY', `MODE ${EDIT | TRAPSIG}`]);
 });
 
+/** As a shell with an editor of its own: reads keys, and runs each line with the terminal in ICANON. */
+const EDITS_ITSELF =
+  'stty raw -echo; echo ok; while read -r line; do stty sane; eval "$line"; stty raw -echo; echo done; done';
+
+test('a shell that edits by itself: slow commands switch nothing, one that reads lines is found by its first', async () => {
+  await using host = await hostScript(EDITS_ITSELF);
+  const { wire, said, acknowledge } = await connect(host);
+  await using _ = wire;
+  await wire.expect('ok\n');
+  const count = () => wire.events.length;
+  for (const [round, command] of [
+    'sleep 0.2',
+    'sleep 0.15',
+    'sleep 0.2; echo; sleep 0.2',
+    'read -t 0.2 x',
+    'sleep 0.2',
+  ].entries()) {
+    // Somebody types ahead, too.
+    wire.send(`${command}\n`, round === 1 ? 'true\n' : '');
+    await wire.expect('done\n');
+    if (round === 1) await wire.expect('done\n');
+  }
+  const before = count();
+  wire.negotiate(CMD.DO, 200);
+  await wire.until(() => count() > before);
+  const switches = wire.events.filter(
+    event => event.type === 'negotiate' && (event.option === OPT.ECHO || event.option === OPT.BINARY),
+  );
+  assert.ok(!switches.some(event => event.type === 'negotiate' && event.command === CMD.WONT), 'nothing was switched');
+  wire.send('while read -r x; do echo "<$x>"; [ "$x" = two ] && break; done\n');
+  await untilTrue(() => host.server.sessions.size === 1);
+  wire.send('one\n');
+  await wire.expect('<one>');
+  const news = (await said(3)).slice(-3);
+  assert.deepEqual(news, ['WONT ECHO', 'WONT BINARY', `MODE ${EDIT | TRAPSIG}`]);
+  acknowledge();
+  wire.send('two\n');
+  await wire.expect('<two>');
+  await wire.expect('done\n');
+});
+
+test('commands that read nothing, however long they take, switch ever more seldom', async () => {
+  await using host = await hostScript(EDITS_ITSELF);
+  const { wire } = await connect(host);
+  await using _ = wire;
+  await wire.expect('ok\n');
+  for (let round = 0; round < 4; round++) {
+    wire.send('sleep 1.5\n');
+    await wire.expect('done\n');
+  }
+  const edits = wire.events.filter(
+    event => event.type === 'subnegotiation' && event.option === LINEMODE && event.payload.equals(Buffer.of(MODE, 3)),
+  );
+  assert.ok(edits.length <= 1, `${edits.length} times`);
+});
+
 test('a program that enters ICANON without a word is found out', async () => {
   await using host = await hostScript(
     'stty raw -echo; echo ok; read -r x; sleep 0.3; stty sane; read -r x; echo "<$x>"',

@@ -22,8 +22,10 @@ export class Recorder {
     carriageReturn: TelnetConfig['carriageReturn'] = 'key',
     limits?: Partial<TelnetLimits>,
     compatibility: TelnetConfig['compatibility'] = 'strict',
+    deferred?: () => void,
   ) {
     const handlers = {
+      ...(deferred && { deferred }),
       send: (bytes: Uint8Array) => {
         this.#bytes('sent', bytes);
         this.wire?.(bytes);

@@ -60,6 +60,7 @@ const ACTIONS: Readonly<Record<string, (recorder: Recorder, words: string[], tex
   request: ({ telnet }, [name, side, on]) => telnet.request(code(name!), side as Side, on === 'on'),
   write: ({ telnet }, _words, text) => telnet.write(octets(text)),
   flush: ({ telnet }) => telnet.flush(),
+  'send-deferred': ({ telnet }) => telnet.sendDeferred(),
   command: ({ telnet }, _words, text) => telnet.command(octets(text)[0]!),
   subnegotiate: ({ telnet }, [name, ...rest]) => telnet.subnegotiate(code(name!), octets(rest.join(' '))),
   report: ({ telnet }, [columns, rows]) => ofOption(telnet.find(Option.NAWS), 'report')(Number(columns), Number(rows)),
@@ -99,13 +100,24 @@ function code(name: string): number {
   return octets(`DO ${name}`)[1]!;
 }
 
+/** Words of a `with` line that are no options. */
+const ENGINE_WORDS: ReadonlySet<string> = new Set(['text', 'key', 'tolerant']);
+
 export type Cutter = (bytes: Uint8Array) => Iterable<Uint8Array>;
 
 /** What an engine does, and what the vector says that it does, line by line. */
 export function runVector(vector: Vector, cut: Cutter): { actual: string[]; expected: string[] } {
   const text = vector.words.includes('text');
-  const definitions = vector.words.filter(word => word !== 'text' && word !== 'key').map(definitionOf);
-  const recorder = new Recorder(definitions, text ? 'text' : 'key', vector.limits);
+  const isTolerant = vector.words.includes('tolerant');
+  const definitions = vector.words.filter(word => !ENGINE_WORDS.has(word)).map(definitionOf);
+  // Late answers are sent by `! send-deferred` alone, so that the cut of the input does not show.
+  const recorder = new Recorder(
+    definitions,
+    text ? 'text' : 'key',
+    vector.limits,
+    isTolerant ? 'tolerant' : 'strict',
+    () => {},
+  );
   const actual: string[] = [];
   const expected: string[] = [];
   for (const step of vector.steps) {

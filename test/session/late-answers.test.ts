@@ -1,0 +1,166 @@
+/** Peers that switch options as fast as they can, at both ends of real connections. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { after, test } from 'node:test';
+import { connect, readLine, type Session } from '../../src/index.ts';
+import { linemode, Option, optionName, type Side, suppressGoAhead } from '../../src/protocol/index.ts';
+import { Host } from '../support/host.ts';
+import { assertNothingHeld } from '../support/leaks.ts';
+import { Peer } from '../support/peer.ts';
+import { CMD, type Wire, type WireEvent } from '../support/wire.ts';
+
+after(assertNothingHeld);
+
+const { WILL, WONT, DO, DONT } = CMD;
+const FLIPS = 20_000;
+/** Sent behind everything else: the answer comes when all before has been read. */
+const QUESTION = 200;
+
+const OPTIONS = [
+  ...[Option.BINARY, Option.ECHO, Option.SGA, Option.STATUS, Option.TTYPE, Option.EOR, Option.NAWS, Option.TSPEED],
+  ...[
+    Option.LFLOW,
+    Option.LINEMODE,
+    Option.XDISPLOC,
+    Option.NEW_ENVIRON,
+    Option.CHARSET,
+    Option.MCCP2,
+    Option.MCCP3,
+    99,
+  ],
+];
+
+const verbOf = (side: Side, on: boolean): number => (side === 'remote' ? (on ? WILL : WONT) : on ? DO : DONT);
+
+/** Our words about one side, as they arrived at the peer: whether each was positive. */
+function words(wire: Wire, side: Side, code: number): boolean[] {
+  const yes = side === 'remote' ? DO : WILL;
+  const no = side === 'remote' ? DONT : WONT;
+  return wire.events.flatMap(event =>
+    event.type === 'negotiate' && event.option === code && (event.command === yes || event.command === no)
+      ? [event.command === yes]
+      : [],
+  );
+}
+
+/** Waits until all that was sent before has been read. */
+async function isRead(wire: Wire): Promise<void> {
+  const asked = wire.events.length;
+  wire.negotiate(DO, QUESTION);
+  const isAnswer = ({ type, ...event }: WireEvent) =>
+    type === 'negotiate' && 'option' in event && event.option === QUESTION;
+  await wire.until(() => wire.events.slice(asked).some(isAnswer), 60_000);
+}
+
+/** Whether it agrees to switch a side on, which was off. */
+async function agrees(wire: Wire, side: Side, code: number): Promise<boolean> {
+  wire.negotiate(verbOf(side, false), code);
+  await isRead(wire);
+  const before = words(wire, side, code).length;
+  wire.negotiate(verbOf(side, true), code);
+  await wire.until(() => words(wire, side, code).length > before);
+  return words(wire, side, code)[before]!;
+}
+
+/** Switches one side on and off, and leaves it on or off; waits for the last answer. */
+async function flip(session: Session, wire: Wire, side: Side, code: number, last: boolean): Promise<void> {
+  const isAgreed = await agrees(wire, side, code);
+  const before = words(wire, side, code).length;
+  const pair = Buffer.of(255, verbOf(side, false), code, 255, verbOf(side, true), code);
+  wire.send(Buffer.alloc(FLIPS * pair.length, pair), [255, verbOf(side, last), code]);
+  await isRead(wire);
+  const name = `${optionName(code)}, ${side}, ${last ? 'on' : 'off'}`;
+  const said = () => words(wire, side, code).slice(before);
+  await wire.until(() => said().at(-1) === (last && isAgreed));
+  assert.equal(session.telnet.isEnabled(code, side), last && isAgreed, name);
+  assert.ok(said().length < FLIPS / 20, `${name}: ${said().length} answers to ${FLIPS} switches`);
+}
+
+async function flipAll(session: Session, wire: Wire): Promise<void> {
+  for (const code of OPTIONS) {
+    for (const side of ['local', 'remote'] as const) {
+      for (const last of [true, false]) await flip(session, wire, side, code, last);
+    }
+  }
+}
+
+test('at a server: every option, on and off 20,000 times', { timeout: 120_000 }, async () => {
+  const sessions: Session[] = [];
+  await using host = await Host.start({
+    shell: async session => {
+      sessions.push(session);
+      session.resume();
+      session.telnet.request(Option.ECHO, 'local', true);
+      session.telnet.request(Option.SGA, 'local', true);
+      session.telnet.request(Option.LINEMODE, 'remote', true);
+      await once(session, 'close');
+    },
+  });
+  await using wire = await host.connect({ silent: true });
+  await wire.expectNegotiation(DO, Option.LINEMODE);
+  await flipAll(sessions[0]!, wire);
+  assert.equal(sessions[0]!.destroyed, false);
+});
+
+test('at a client: every option, on and off 20,000 times', { timeout: 120_000 }, async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({
+    port: peer.port,
+    environ: { LANG: 'C' },
+    terminal: { type: 'xterm', columns: 80, rows: 24, display: 'host:0', speed: { transmit: 9_600, receive: 9_600 } },
+    options: [linemode({ role: 'client', characters: { EC: 8 } }), suppressGoAhead({ local: true, remote: true })],
+  });
+  session.resume();
+  const wire = await peer.accept();
+  await flipAll(session, wire);
+  assert.equal(session.destroyed, false);
+  session.destroy();
+});
+
+test('at a client that agrees to compression: MCCP2 on and off 20,000 times', async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port, compression: true });
+  session.resume();
+  const wire = await peer.accept();
+  for (const last of [true, false]) await flip(session, wire, 'remote', Option.MCCP2, last);
+  session.destroy();
+});
+
+test('a client is hidden from at once while its answers are late', async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port });
+  const wire = await peer.accept();
+  for (const last of [true, false, true]) {
+    const pair = Buffer.of(255, WILL, Option.ECHO, 255, WONT, Option.ECHO);
+    const text = `echo is ${last}\r\n`;
+    wire.send(Buffer.alloc(300 * pair.length, pair), [255, last ? WILL : WONT, Option.ECHO], text);
+    await session.readUntil(text.trimEnd());
+    assert.equal(session.telnet.isEnabled(Option.ECHO, 'remote'), last);
+  }
+  assert.ok(words(wire, 'remote', Option.ECHO).length < 300, 'and they are late');
+  session.destroy();
+});
+
+test('hundreds of hidden questions in a row are all hidden', { timeout: 60_000 }, async () => {
+  const COUNT = 500;
+  await using host = await Host.start({
+    shell: async session => {
+      for (let i = 1; i <= COUNT; i++) {
+        await readLine(session, { prompt: `Password ${i}: `, hidden: true });
+        await readLine(session, { prompt: `Name ${i}: ` });
+      }
+    },
+  });
+  const session = await connect({ port: host.port });
+  const warnings: string[] = [];
+  session.on('warning', ({ code }) => warnings.push(code));
+  for (let i = 1; i <= COUNT; i++) {
+    await session.readUntil(`Password ${i}: `);
+    await session.waitFor({ option: Option.ECHO, side: 'remote' });
+    session.sendLine('secret');
+    await session.readUntil(`Name ${i}: `);
+    session.sendLine('me');
+  }
+  assert.deepEqual(warnings, []);
+  session.destroy();
+});
