@@ -22,10 +22,10 @@ const { SE, EOF, GA, WILL, WONT, DO, DONT } = Command;
 const HANDLERS = ['send', 'data', 'event'] as const;
 
 /**
- * Refusals of options that are not in the table which go out at once; the others are late. Enough for a peer that asks for
- * every option on both sides.
+ * WONT and DONT about options that are not in the table, after which refusals are late: each WILL and DO is refused, but for
+ * those of a peer that switches what was refused.
  */
-const MOST_REFUSALS = 512;
+const MOST_SWITCHES = 512;
 
 /** Where nobody counts anew after a time, a peer has more answers at once, by this factor: it may be slow, and switch for days. */
 const MORE_WITHOUT_DRIVER = 16;
@@ -75,9 +75,9 @@ export class Telnet implements OptionContext {
   #isLate = false;
   /** Whether a side has changed of which the application does not know yet. */
   #hasNews = false;
-  /** Refusals of options that are not in the table, since the last {@link sendDeferred}. */
-  #refusals = 0;
-  /** Those of them that are late, as {@link refusalOf}. */
+  /** WONT and DONT about options that are not in the table, since the last {@link sendDeferred}. */
+  #switches = 0;
+  /** Refusals of such options that are late, as {@link refusalOf}. */
   #lateRefusals: Set<number> | undefined;
 
   /**
@@ -177,7 +177,7 @@ export class Telnet implements OptionContext {
    */
   sendDeferred(): void {
     this.#deferring = false;
-    this.#refusals = 0;
+    this.#switches = 0;
     this.#states.resetAnswers();
     this.#sendLate();
   }
@@ -339,6 +339,7 @@ export class Telnet implements OptionContext {
     if (index < 0) {
       // No state to keep for an option that never leaves NO.
       if (positive) this.#refuse(code, side);
+      else this.#switches++;
       return;
     }
     this.#states.hear(index, side);
@@ -350,9 +351,8 @@ export class Telnet implements OptionContext {
 
   /** An option that is not in the table. Without a driver that sends late answers there are none. */
   #refuse(code: number, side: Side): void {
-    if (this.#handlers.deferred !== undefined && this.#refusals >= MOST_REFUSALS) this.#defer();
-    if (this.#handlers.deferred === undefined || this.#refusals < MOST_REFUSALS) {
-      this.#refusals++;
+    if (this.#switches > MOST_SWITCHES) this.#defer();
+    if (this.#switches <= MOST_SWITCHES || this.#handlers.deferred === undefined) {
       this.announce(code, side, false);
       return;
     }
