@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -91,18 +92,25 @@ static napi_value js_lookup_user(napi_env env, napi_callback_info info) {
   return js_int(env, -ERANGE);
 }
 
-static napi_value js_locale_available(napi_env env, napi_callback_info info) {
+/*
+ * The character set of a locale as the C library names it, or undefined where setlocale() would refuse the locale for any
+ * category. Nothing of the process changes. The library keeps a few hundred bytes for each name it is asked for, also for
+ * names it does not know, so the caller must bound their number.
+ */
+static napi_value js_locale_codeset(napi_env env, napi_callback_info info) {
   napi_value arg, result;
   char name[256];
   size_t length;
   if (!get_args(env, info, 1, &arg) || napi_get_value_string_utf8(env, arg, name, sizeof name, &length) != napi_ok)
     return NULL;
-  locale_t locale = length < sizeof name - 1 ? newlocale(LC_CTYPE_MASK, name, (locale_t)0) : (locale_t)0;
-  if (locale != (locale_t)0) freelocale(locale);
-  return napi_get_boolean(env, locale != (locale_t)0, &result) == napi_ok ? result : NULL;
+  locale_t locale = length < sizeof name - 1 ? newlocale(LC_ALL_MASK, name, (locale_t)0) : (locale_t)0;
+  if (locale == (locale_t)0) return napi_get_undefined(env, &result) == napi_ok ? result : NULL;
+  napi_status status = napi_create_string_latin1(env, nl_langinfo_l(CODESET, locale), NAPI_AUTO_LENGTH, &result);
+  freelocale(locale);
+  return status == napi_ok ? result : NULL;
 }
 
 void user_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "lookupUser", js_lookup_user);
-  export_function(env, exports, "localeAvailable", js_locale_available);
+  export_function(env, exports, "localeCodeset", js_locale_codeset);
 }

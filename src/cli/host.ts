@@ -67,7 +67,6 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
     encoding: settings.encoding,
     programEncoding: settings.programEncoding,
     term: settings.term,
-    locale: found.locale,
     negotiationTimeout: settings.negotiationTimeout,
     neverSendGa: settings.neverSendGa,
     cwd: found.cwd,

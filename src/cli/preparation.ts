@@ -2,21 +2,20 @@
 import { statSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
+import { localeCodeset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
-import { addon, localeAvailable } from '../pty/binding.ts';
+import { addon } from '../pty/binding.ts';
 import { removeOrphans } from '../pty/cgroup.ts';
 import { prepareCgroup } from '../pty/cgroup-place.ts';
 import { lookupUser, ownUser, type User } from '../pty/users.ts';
-import { defaultLocale } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
+import { C_LOCALE, firstCharset, installedLocale } from '../shells/locale-names.ts';
+import { InstalledLocales } from '../shells/locales.ts';
 import type { Log } from './log.ts';
 import { findProgram, loginShell, type ServedProgram } from './program.ts';
 import { isForOwnUser, noSameUser, type ServeSettings } from './settings.ts';
 import { warnOfDescriptors } from './shortage.ts';
 import { usage } from './values.ts';
-
-/** Every C library has it without an installation. */
-const spareLocale = 'C.UTF-8';
 
 /** What the settings name, found. Plain data: it can be sent to another process. */
 export interface Preparation {
@@ -24,7 +23,6 @@ export interface Preparation {
   readonly user: User | undefined;
   /** Absolute. */
   readonly cwd: string | undefined;
-  readonly locale: string | undefined;
   /** Absolute, and good for sharing out among programs. */
   readonly cgroup: string | undefined;
 }
@@ -40,7 +38,8 @@ export function prepare(settings: ServeSettings, log: Log): Preparation {
   addon();
   warnOfDescriptors(settings, log);
   const cgroup = settings.cgroup === undefined ? undefined : findCgroup(settings.cgroup, settings);
-  return { program, user, cwd, locale: availableLocale(settings, log), cgroup };
+  warnOfLocale(settings, log);
+  return { program, user, cwd, cgroup };
 }
 
 function findUser(name: string): User {
@@ -110,17 +109,12 @@ function findDirectory(name: string): string {
   throw fail('there is no directory');
 }
 
-/**
- * A locale that is not installed is no error to a program: it falls back to C, and every ä becomes a question mark. For
- * the shell of whoever tries telpty, which would complain at length, the one that needs no installing is taken instead;
- * an operator who names a program has a say in its locale, and is told.
- */
-function availableLocale(settings: ServeSettings, log: Log): string | undefined {
-  if (Object.hasOwn(settings.env, 'LANG') || Object.hasOwn(settings.env, 'LC_ALL')) return undefined;
-  const { encoding, programEncoding } = settings;
-  const name = defaultLocale(undefined, programEncoding === 'client' ? encoding : programEncoding);
-  if (localeAvailable(name)) return undefined;
-  if (settings.program === undefined && localeAvailable(spareLocale)) return spareLocale;
-  log.warn(`the locale ${name} is not installed, so programs will use C: install it, or say --env LANG=${spareLocale}`);
-  return undefined;
+/** Programs that find no locale for the set of most clients show a question mark for every ä. */
+function warnOfLocale({ env, encoding, programEncoding }: ServeSettings, log: Log): void {
+  if (Object.hasOwn(env, 'LANG') || Object.hasOwn(env, 'LC_ALL')) return;
+  const charset = firstCharset(programEncoding === 'client' ? encoding : programEncoding);
+  // A set without a locale, or one for which C is right.
+  if (charset === 'US-ASCII' || localeCodeset(charset) === undefined) return;
+  if (installedLocale(charset, new InstalledLocales(env.LOCPATH)) !== C_LOCALE) return;
+  log.warn(`no locale in ${charset} is installed, so programs use C: install one, or set --env LANG=NAME`);
 }

@@ -230,7 +230,8 @@ export interface Addon {
   peekClose(peek: NativePeek): void;
 
   lookupUser(name: string | number): User | number;
-  localeAvailable(name: string): boolean;
+  /** The character set of a locale, as the C library names it; `undefined` where `setlocale` would refuse the locale. */
+  localeCodeset(name: string): string | undefined;
   setOobInline(fd: number): number;
   limitUnsent(fd: number, bytes: number): number;
   isOobInline(fd: number): boolean;

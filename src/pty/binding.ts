@@ -74,9 +74,18 @@ export function descriptorLimit(): number {
 }
 
 /**
- * Whether the C library can load the locale `name` (`'en_US.UTF-8'`), so that programs will follow it; true without
- * the addon, where nobody can tell. With musl every name is available.
+ * The character set of the locale `name` (`'en_US.UTF-8'`), as the C library names it; `undefined` where the library does not
+ * have the locale, so that programs could not set it. With musl every name is a locale, in UTF-8. Without the addon nothing
+ * can be said, and it is `''`.
+ *
+ * The library looks a name up in files and remembers it for good: ask for a bounded number of names, and for none with a `/`.
  */
+export function localeCodeset(name: string): string | undefined {
+  const library = loadAddon();
+  return library === undefined ? '' : library.localeCodeset(name);
+}
+
+/** Whether the C library has the locale `name`; true without the addon, where nobody can tell. */
 export function localeAvailable(name: string): boolean {
-  return loadAddon()?.localeAvailable(name) ?? true;
+  return localeCodeset(name) !== undefined;
 }

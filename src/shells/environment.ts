@@ -6,14 +6,24 @@
  * the user the program runs as; what the client may say; what the operator says.
  */
 import { isIP } from 'node:net';
-import { canonicalCharset, localeCodeset } from '../charset/index.ts';
+import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import { machineOf } from '../charset/machines/index.ts';
 import { USUAL_VARIABLES } from '../session/terminal.ts';
 import { isForbiddenName, variableName } from './environment-names.ts';
 import { escapeText } from './escape.ts';
+import {
+  C_LOCALE,
+  defaultLocale,
+  firstCharset,
+  type HostLocales,
+  installedForm,
+  installedLocale,
+  localeIn,
+} from './locale-names.ts';
 import { firstKnownTerminal, isUnspecific, likelyTerminfoName, terminalNameRefusal } from './terminal-names.ts';
 
 export { isForbiddenName, variableName } from './environment-names.ts';
+export { defaultLocale } from './locale-names.ts';
 
 /** What is known of a session and of the user its program runs as. */
 export interface EnvironmentFacts {
@@ -31,6 +41,8 @@ export interface EnvironmentFacts {
   /** What the client sent of its environment, unchecked. */
   readonly environ: ReadonlyMap<string, string>;
   readonly remoteAddress?: string | undefined;
+  /** Which locales are installed. Without it each is taken for installed. */
+  readonly locales?: HostLocales | undefined;
 }
 
 /** What the operator wants. */
@@ -45,8 +57,8 @@ export interface EnvironmentPolicy {
    */
   readonly programEncoding?: string | undefined;
   /**
-   * The locale of a client that told none and whose character set is UTF-8. Default `en_US.UTF-8`; `C.UTF-8` is the one
-   * that is there on systems on which no language was installed.
+   * The locale for clients in UTF-8 that name none, or one that is not installed. Default: the first of these that is installed
+   * and in UTF-8: the server's own (LC_ALL, LC_CTYPE or LANG), `C.UTF-8`, `en_US.UTF-8`; so where this one is not installed.
    */
   readonly locale?: string | undefined;
   /** Names to accept from the client beside the built-in ones. */
@@ -71,7 +83,6 @@ const localeCategories = [
 ].flatMap(line => line.split(' '));
 
 const defaultTerm = 'xterm';
-const defaultCharset = 'UTF-8';
 
 type Check = (value: string) => string | undefined;
 
@@ -150,7 +161,7 @@ export function programEnvironment(
 
   const operator = new Map(Object.entries(policy.env ?? {}));
   const accepted = acceptedVariables(facts.environ, policy, reject);
-  for (const [name, value] of locale(accepted, operator, facts, policy)) env.set(name, value);
+  for (const [name, value] of locale(accepted, operator, facts, policy, reject)) env.set(name, value);
   for (const [name, value] of accepted) if (!isLocale(name)) env.set(name, value);
   if (policy.sizeEnv) {
     if (facts.rows) env.set('LINES', String(facts.rows));
@@ -225,47 +236,52 @@ const isLocale = (name: string) => name === 'LANG' || name.startsWith('LC_');
  * LANG and LC_*. LC_ALL repeats LANG, because a program's start files may well set a category; but it hides all other
  * locale variables, so it is only derived where nobody, client or operator, set one it would hide. An operator's
  * LANG or LC_ALL decides the whole locale.
+ *
+ * A locale that is not installed is no error to the C library, but then every ä becomes a question mark, and bash, perl and
+ * others print warnings at each start. So each name is one that the host has.
  */
 function locale(
   accepted: ReadonlyMap<string, string>,
   operator: ReadonlyMap<string, string>,
   facts: EnvironmentFacts,
   policy: EnvironmentPolicy,
+  reject: Reject,
 ): Map<string, string> {
   const result = new Map<string, string>();
   if (operator.has('LANG') || operator.has('LC_ALL')) return result;
   const own = policy.programEncoding === 'client' ? undefined : policy.programEncoding;
+  const charset = own ?? firstCharset(facts.charset, policy.encoding);
   for (const [name, value] of accepted) {
-    if (isLocale(name)) result.set(name, own === undefined ? value : localeIn(own, value));
+    if (!isLocale(name)) continue;
+    const wanted = own === undefined ? value : localeIn(own, value);
+    const given = givenLocale(name, wanted, charset, facts, policy);
+    if (given !== wanted) reject(name, value, `not installed on this host${given ? `: ${given} is used` : ''}`);
+    if (given !== undefined) result.set(name, given);
   }
-  if (!result.has('LANG')) result.set('LANG', defaultLocale(own ?? facts.charset, policy.encoding, policy.locale));
+  if (!result.has('LANG')) {
+    const { locales } = facts;
+    const usual = defaultLocale(charset, undefined, policy.locale);
+    result.set('LANG', locales === undefined ? usual : installedLocale(charset, locales, policy.locale));
+  }
 
   if ([...operator.keys()].some(isLocale)) result.delete('LC_ALL');
   else if (![...result.keys()].some(name => name.startsWith('LC_'))) result.set('LC_ALL', result.get('LANG')!);
   return result;
 }
 
-/** The same language and country in another character set. */
-function localeIn(charset: string, locale: string): string {
-  const [, place = '', modifier = ''] = /^([^.@]*)[^@]*(@.*)?$/.exec(locale) ?? [];
-  const codeset = localeCodeset(charset);
-  if (codeset === undefined || codeset === 'US-ASCII') return 'C';
-  // Of these without a language there is one in UTF-8 alone. And the euro is in no set but the one that has its name.
-  if (place === 'C' || place === 'POSIX') return codeset === defaultCharset ? `C.${codeset}` : 'C';
-  return `${place}.${codeset}${modifier === '@euro' ? '' : modifier}`;
-}
-
 /**
- * The locale for a client that has told none: `en_US` in the negotiated character set, else in the operator's.
- * (This is also what `telpty serve` looks for at start, to warn where it is not installed.)
+ * What a program gets for a client's locale in one category: a locale that is installed, as the client wants it if there is one.
+ * The categories that decide on the character set get one in that set; the others none, so that LANG decides.
  */
-export function defaultLocale(negotiated?: string, encoding?: string, utf8Locale = `en_US.${defaultCharset}`): string {
-  const names = [negotiated, encoding, defaultCharset];
-  const charset = names.find(name => name !== undefined && canonicalCharset(name) !== undefined) ?? defaultCharset;
-  if (canonicalCharset(charset) === defaultCharset) return utf8Locale;
-  // No system has an `en_US.US-ASCII`, and many programs complain about a locale that does not exist. C is ASCII.
-  if (canonicalCharset(charset) === 'US-ASCII') return 'C';
-  const codeset = localeCodeset(charset);
-  // Nor is there one in the set of a home computer.
-  return codeset === undefined ? 'C' : `en_US.${codeset}`;
+function givenLocale(
+  category: string,
+  wanted: string,
+  charset: string,
+  { locales }: EnvironmentFacts,
+  policy: EnvironmentPolicy,
+): string | undefined {
+  if (locales === undefined || wanted === C_LOCALE) return wanted;
+  const form = installedForm(wanted, charset, locales);
+  if (form !== undefined || !['LANG', 'LC_ALL', 'LC_CTYPE'].includes(category)) return form;
+  return installedLocale(charsetOfLocale(wanted) ?? charset, locales, policy.locale);
 }

@@ -33,6 +33,7 @@ import {
 import { eraseCharacter } from './erase-key.ts';
 import { keyOf } from './interrupts.ts';
 import { clientControls } from './line-mode.ts';
+import { InstalledLocales } from './locales.ts';
 import { type ModeName, shellModes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
@@ -139,7 +140,8 @@ export function ptyShell(
   const user = options.user ?? ownUser();
   const { env = {}, cwd = process.cwd() } = options;
   const terminfo = env.TERM === undefined ? new Terminfo({ HOME: user.home, ...env }, cwd) : undefined;
-  const program: Program = { file, args, options, mode, bridge, encoding, own, user, terminfo };
+  const locales = new InstalledLocales(env.LOCPATH);
+  const program: Program = { file, args, options, mode, bridge, encoding, own, user, terminfo, locales };
   return session => serve(session, program);
 }
 
@@ -205,6 +207,7 @@ interface Program {
   readonly user: EnvironmentUser;
   /** The terminals that the program knows. Undefined where the operator has decided what TERM is. */
   readonly terminfo: Terminfo | undefined;
+  readonly locales: InstalledLocales;
 }
 
 type EnvironmentUser = Parameters<typeof programEnvironment>[0]['user'];
@@ -298,6 +301,7 @@ async function start(session: Session, program: Program, cgroup?: string): Promi
       charset: terminal.charset,
       environ: terminal.environ,
       remoteAddress: session.remoteAddress,
+      locales: program.locales,
     },
     options,
   );
@@ -305,8 +309,7 @@ async function start(session: Session, program: Program, cgroup?: string): Promi
 
   const erase = mode.terminal.verase ?? eraseCharacter(env.TERM ?? '');
   const echo = terminalEchoes(session);
-  const locale = env.LC_ALL ?? env.LC_CTYPE ?? env.LANG ?? '';
-  const charset = program.own ?? charsetOfLocale(locale) ?? canonicalCharset(terminal.charset ?? program.encoding);
+  const charset = program.own ?? charsetOfLocale(decisive(env)) ?? terminalCharset(terminal, program.encoding);
   const negotiationTime = session.age;
   const starting = startPty(file, args, {
     cwd: options.cwd,
@@ -336,6 +339,14 @@ async function start(session: Session, program: Program, cgroup?: string): Promi
   const translation =
     program.own === undefined ? undefined : new Translation(session, pty, program.own, program.encoding, erase);
   return { pty, erase, echo, translation };
+}
+
+/** Of the variables that can name a character set, the one that does (POSIX, 8.2). */
+const decisive = ({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv): string => LC_ALL || LC_CTYPE || LANG || '';
+
+/** The character set in which a client types whose program got the locale C, for want of one in that set. */
+function terminalCharset({ environ, charset }: Session['terminal'], encoding: string): string | undefined {
+  return charsetOfLocale(decisive(Object.fromEntries(environ))) ?? canonicalCharset(charset ?? encoding);
 }
 
 /** What the client calls its terminal, and which of that the program knows. */

@@ -228,8 +228,8 @@ describe(`${EVERY_NAME.length} names that steer, never in the environment`, { co
   for (const [name, way] of Object.entries(ways)) {
     it(`as ${name}, whole, split, and without WILL`, async () => {
       // What is harmless does come this way; but for a NEW-ENVIRON with its codes exchanged, which has no names in it.
-      const { environ } = await target.programAfter(Buffer.concat([messages(['LANG'], way), START_NOW]));
-      assert.equal(environ.LANG, way.option === NEW_ENVIRON && way.kind === VALUE ? innocent.LANG : 'evil');
+      const { environ } = await target.programAfter(Buffer.concat([messages(['COLORTERM'], way), START_NOW]));
+      assert.equal(environ.COLORTERM, way.option === NEW_ENVIRON && way.kind === VALUE ? undefined : 'evil');
       await Promise.all([
         assertInnocent(messages(EVERY_NAME, way)),
         assertInnocent(messages(EVERY_NAME, way), 61),
@@ -368,13 +368,11 @@ describe('odd names and values', { concurrency: 8 }, () => {
       '"A" x60000',
       '"A" x100000',
     ];
-    // (41 letters is a name like any other here, and longer than RFC 1091 has it; it is taken as it is.)
-    const longest = types.indexOf('"A" x41');
     await Promise.all(
-      types.map(async (type, at) => {
+      types.map(async type => {
         const attack = Buffer.concat([bytes(`FF FB 18  FF FA 18 00 ${type} FF F0`), START_NOW]);
         const { environ } = await target.programAfter(attack);
-        assert.deepEqual(environ, at === longest ? { ...innocent, TERM: 'a'.repeat(41) } : innocent, type);
+        assert.deepEqual(environ, innocent, type);
       }),
     );
   });

@@ -59,7 +59,7 @@ export const descriptorOf = (socket: Socket): number => (socket as unknown as { 
 export class Target implements AsyncDisposable {
   readonly server: TestServer;
   /** Whether the C library has the locale is not the attacker's doing. */
-  readonly #expected: RegExp[] = [/^the locale \S+ is not installed/];
+  readonly #expected: RegExp[] = [/^no locale in \S+ is installed/];
 
   /** Of a client: its port, and how long the log was when it came. */
   readonly #clients = new WeakMap<Wire, { readonly port: number | undefined; readonly from: number }>();

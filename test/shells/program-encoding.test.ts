@@ -6,6 +6,7 @@ import { encoder } from '../../src/charset/index.ts';
 import { type PtyShellOptions, ptyShell } from '../../src/index.ts';
 import { Commodore64 } from '../support/home-computer.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
+import { compileLocales } from '../support/locales.ts';
 import { CMD, hex, OPT, type Wire, type WireOptions } from '../support/wire.ts';
 
 const UTF8 = { programEncoding: 'utf-8', locale: 'C.UTF-8' } as const;
@@ -56,6 +57,15 @@ test('else in that of --encoding', async () => {
   await wire.expect('<c3a9>');
 });
 
+const LOCPATH = compileLocales(
+  ['de_DE.UTF-8', 'de_DE', 'UTF-8'],
+  ['sr_RS.UTF-8@latin', 'sr_RS@latin', 'UTF-8'],
+  ['ru_RU.UTF-8', 'ru_RU', 'UTF-8'],
+  ['ru_RU.KOI8-R', 'ru_RU', 'KOI8-R'],
+  ['ja_JP.EUC-JP', 'ja_JP', 'EUC-JP'],
+  ['en_US.CP437', 'en_US', 'IBM437'],
+);
+
 test('programs are told their own set, with the client’s language', async () => {
   const script = 'echo "[$LANG|$LC_ALL|$LC_TIME]"; stty -a | tr " ;" "\\n\\n" | grep iutf8; read x';
   for (const [environ, options, told] of [
@@ -64,13 +74,13 @@ test('programs are told their own set, with the client’s language', async () =
     [{ LANG: 'C', LC_TIME: 'POSIX' }, {}, '[C.UTF-8||C.UTF-8]'],
     [{ LANG: 'ru_RU' }, {}, '[ru_RU.UTF-8|ru_RU.UTF-8|]'],
     [{}, {}, '[C.UTF-8|C.UTF-8|]'],
-    [{ LANG: 'de_DE.UTF-8' }, { env: { LANG: 'C.UTF-8' } }, '[C.UTF-8||]'],
+    [{ LANG: 'de_DE.UTF-8' }, { env: { LOCPATH, LANG: 'C.UTF-8' } }, '[C.UTF-8||]'],
   ] as const) {
-    await using server = await host(script, options);
+    await using server = await host(script, { env: { LOCPATH }, ...options });
     await using wire = await server.connect({ ...QUIET, environ, charset: 'ISO-8859-1' });
     await wire.expect(`${told}\r\niutf8`);
   }
-  await using server = await host(script, { programEncoding: 'koi8-r' });
+  await using server = await host(script, { programEncoding: 'koi8-r', env: { LOCPATH } });
   await using wire = await server.connect({ ...XTERM, environ: { LANG: 'ru_RU.UTF-8' } });
   await wire.expect('[ru_RU.KOI8-R|ru_RU.KOI8-R|]\r\n-iutf8');
 });
@@ -192,13 +202,13 @@ test('what a program leaves unfinished at its end is shown', async () => {
 test('without a set of its own a program is told the client’s, and bytes pass', async () => {
   const script = 'echo "[$LANG]"; printf "\\202\\n"; stty size; read x';
   for (const [options, client, told] of [
-    [{}, { environ: { LANG: 'ja_JP.SJIS' } }, '[ja_JP.SJIS]'],
-    [{}, { charset: 'KOI8-R' }, '[en_US.KOI8-R]'],
+    [{}, { environ: { LANG: 'ja_JP.EUC-JP' } }, '[ja_JP.EUC-JP]'],
+    [{}, { charset: 'KOI8-R' }, '[ru_RU.KOI8-R]'],
     [{ encoding: 'cp437' }, {}, '[en_US.CP437]'],
     [{ encoding: 'big5-uao' }, {}, '[C]'],
     [{ encoding: 'petscii' }, {}, '[C]'],
   ] as const) {
-    await using server = await hostScript(script, options);
+    await using server = await hostScript(script, { env: { LOCPATH }, ...options });
     await using wire = await server.connect({ ttype: ['XTERM'], ...client });
     await wire.expect(Buffer.concat([Buffer.from(`${told}\r\n`), hex('82 0d 0a')]));
     await wire.expect('encoding' in options && options.encoding === 'petscii' ? '25 40' : '24 80');

@@ -12,6 +12,8 @@ export const PACKAGES = {
   ip: 'iproute2',
   kermit: 'ckermit',
   less: 'less',
+  // With its sources of locales; the program alone is in libc-bin.
+  localedef: 'locales',
   nc: 'netcat-openbsd',
   nethack: 'nethack-console',
   nmap: 'nmap',
