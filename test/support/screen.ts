@@ -12,7 +12,7 @@ export class Screen {
   readonly #changed = new Set<() => void>();
 
   constructor(cols = 80, rows = 24) {
-    this.terminal = new headless.Terminal({ cols, rows, allowProposedApi: true, scrollback: 1000 });
+    this.terminal = new headless.Terminal({ cols, rows, allowProposedApi: true, scrollback: 1000, logLevel: 'off' });
     this.terminal.onWriteParsed(() => {
       for (const look of [...this.#changed]) look();
     });

@@ -178,6 +178,12 @@ export class Terminal implements AsyncDisposable {
     return (await run('stty', ['-F', this.#tty, what])).stdout;
   }
 
+  /** What programs have set in the terminal, by tmux's names of formats (`alternate_on`, `mouse_any_flag`). */
+  async flags(...names: readonly string[]): Promise<string> {
+    const format = names.map(name => `#{${name}}`).join(' ');
+    return (await this.#command('display-message', '-p', '-t', 't', format)).trim();
+  }
+
   /** Column and row of the cursor, from 0. */
   async cursor(): Promise<readonly [x: number, y: number]> {
     const [x, y] = (await this.#command('display-message', '-p', '-t', 't', '#{cursor_x} #{cursor_y}')).split(' ');

@@ -30,7 +30,7 @@ export async function runConnect(settings: ConnectSettings): Promise<void> {
   // Nobody reads what is shown any more: there is nothing left to do, and nothing wrong.
   process.stdout.on('error', () => process.exit(0));
   if (process.stdin.isTTY) {
-    const terminal = new LocalTerminal(process.stdin);
+    const terminal = new LocalTerminal(process.stdin, process.stdin.fd);
     const options = terminalOptions(terminal);
     const session = await open(settings, local, options);
     const recorded = record(session, settings);
@@ -44,7 +44,7 @@ export async function runConnect(settings: ConnectSettings): Promise<void> {
   } else {
     const session = await open(settings, local);
     const recorded = record(session, settings);
-    await runPiped(session, settings.encoding === undefined ? undefined : local);
+    await runPiped(session, local, settings.encoding !== undefined);
     recorded();
     finish(session);
   }

@@ -17,6 +17,9 @@ export interface Discipline {
 /** What editing at this end is: the user's own at the prompt, too. */
 export const COOKED: Discipline = { edit: true, echo: true, signals: true, flow: true };
 
+/** While the terminal is given back: nothing that it says is shown, or a signal. */
+export const SILENT: Discipline = { edit: false, echo: false, signals: false, flow: false };
+
 /** The options that only a client with a user's terminal has, as they are in the table. */
 export interface TerminalOptions {
   readonly linemode: OptionDefinition<Linemode>;

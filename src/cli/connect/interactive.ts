@@ -2,7 +2,15 @@
 import { Command, Option, type TelnetEvent, terminalControlsOf } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
 import type { Controls } from './commands.ts';
-import { COOKED, type Discipline, describeDiscipline, disciplineOf, type TerminalOptions } from './discipline.ts';
+import {
+  COOKED,
+  type Discipline,
+  describeDiscipline,
+  disciplineOf,
+  SILENT,
+  type TerminalOptions,
+} from './discipline.ts';
+import { KeyReader } from './key-reader.ts';
 import { Keyboard } from './keyboard.ts';
 import { Lines } from './lines.ts';
 import type { LocalTerminal } from './local-terminal.ts';
@@ -11,6 +19,7 @@ import { Prompt } from './prompt.ts';
 import { Screen } from './screen.ts';
 import type { InputMode } from './settings.ts';
 import { handleSignals, stopSelf } from './signals.ts';
+import { openOutput, type TerminalOutput } from './terminal-output.ts';
 import { sessionToggles, type Toggle } from './toggles.ts';
 
 /** How long what the server sends is not shown after an interrupt that it does not acknowledge, in milliseconds. */
@@ -39,6 +48,8 @@ export class Interactive implements Controls {
   readonly #terminal: LocalTerminal;
   readonly #options: TerminalOptions;
   readonly #screen: Screen;
+  readonly #output: TerminalOutput;
+  readonly #keys: KeyReader;
   readonly #keyboard: Keyboard;
   readonly #lines: Lines;
   readonly #prompt: Prompt;
@@ -47,7 +58,10 @@ export class Interactive implements Controls {
   /** What the user wants whatever the server says. */
   #echo: boolean | undefined;
   #leaving = false;
+  /** Whether the terminal is being given to the user's shell, or has been. */
+  #givesBack = false;
   /** What keys do that are signals here. */
+  #isQuitting = false;
   readonly #signals = {
     SIGINT: () => this.#interrupt(),
     SIGQUIT: () => this.#send(Command.ABORT, 'SIGQUIT'),
@@ -61,7 +75,13 @@ export class Interactive implements Controls {
     this.#options = options;
     this.#mode = mode;
     this.#escapeKey = escapeKey;
-    this.#screen = new Screen(session, process.stdout, local);
+    this.#output = openOutput(local);
+    this.#screen = new Screen(session, this.#output, local);
+    this.#keys = new KeyReader({
+      escapeKey: () => this.#escapeKey,
+      hasKeyboardProtocol: () => this.#output.hasKeyboardProtocol,
+      deliver: bytes => this.#typed(bytes),
+    });
     this.#keyboard = new Keyboard(session, local);
     this.#lines = new Lines(session, this.#keyboard, terminal, signal => this.#signals[signal]());
     this.#prompt = new Prompt(
@@ -85,21 +105,33 @@ export class Interactive implements Controls {
   async run(): Promise<void> {
     const { session } = this;
     const { stdin, stdout } = process;
-    const restore = () => this.#terminal.restore();
+    const restore = () => {
+      this.#output.reset();
+      this.#terminal.restore();
+    };
     process.on('exit', restore);
-    const forget = handleSignals({ ...this.#signals, SIGCONT: () => this.#continued() });
-    const typed = (chunk: Buffer) => this.#typed(chunk);
+    const continued = () => {
+      // Else this process has stopped itself, and goes on where it did.
+      if (!this.#givesBack) this.#continued();
+    };
+    const forget = handleSignals({ ...this.#signals, SIGCONT: continued }, status => void this.#quit(status));
+    const typed = this.#keys.read;
     const resized = () => this.#tellSize();
     // The terminal is gone; or, where its modes cannot be set, the key for the end of a file was pressed.
-    const ended = () => this.leave();
+    const ended = () => {
+      this.#keys.stop();
+      this.leave();
+    };
     session.on('telnet', event => this.#heard(event)).on('drain', () => void stdin.resume());
     stdout.on('resize', resized);
     this.#adapt();
     stdin.on('data', typed).once('end', ended).once('error', ended).resume();
     try {
       if (!session.closed) await new Promise<void>(resolve => session.once('close', resolve));
+      await this.#giveBack(() => this.#output.reset());
     } finally {
       forget();
+      this.#keys.stop();
       clearTimeout(this.#dropTimer);
       stdout.off('resize', resized);
       stdin.off('data', typed).off('end', ended).off('error', ended).pause();
@@ -144,11 +176,46 @@ export class Interactive implements Controls {
   }
 
   suspend(): void {
+    if (!this.#givesBack) void this.#suspend();
+  }
+
+  async #suspend(): Promise<void> {
+    this.#givesBack = true;
+    this.#output.audience = 'shell';
     if (this.#prompt.isOpen) this.#prompt.close();
     else this.say('');
+    this.#screen.held = true;
+    await this.#giveBack(() => {});
+    if (this.session.closed) return;
     this.#terminal.restore();
     stopSelf();
+    this.#givesBack = false;
     this.#continued();
+    this.#screen.held = this.#prompt.isOpen;
+  }
+
+  /**
+   * Gives the terminal back without what the server has set, and without answers that are on their way: they would be typed at
+   * the user's shell. Where there may be some, the terminal is asked what it is: terminals answer in turn, so all that is read
+   * before that answer is the session's. What the user types ahead meanwhile is lost with it where the session is over.
+   */
+  async #giveBack(reset: () => void): Promise<void> {
+    this.#givesBack = true;
+    const isAnswering = this.#output.isAnswering && process.stdout.isTTY && !process.stdin.readableEnded;
+    if (isAnswering) this.#terminal.apply(SILENT, this.#escapeKey);
+    reset();
+    if (!isAnswering) return;
+    process.stdin.resume();
+    await this.#keys.untilIdentity(this.#output.askIdentity());
+  }
+
+  /** Ends the process at a signal; at a second one at once. */
+  async #quit(status: number): Promise<void> {
+    if (this.#isQuitting) process.exit(status);
+    this.#isQuitting = true;
+    this.#screen.dropping = true;
+    await this.#giveBack(() => this.#output.reset());
+    process.exit(status);
   }
 
   leave(): void {
@@ -160,12 +227,14 @@ export class Interactive implements Controls {
     this.session.end();
     const timer = setTimeout(() => this.session.destroy(), LEAVE_MS);
     this.session.once('close', () => clearTimeout(timer));
+    this.#output.reset();
     this.say('Connection closed.');
   }
 
   say(line: string): void {
     // Where each key is sent at once, the terminal leaves output as it is.
-    process.stderr.write(process.stderr.isTTY ? `${line.replace(/\n/g, '\r\n')}\r\n` : `${line}\n`);
+    const isPlain = process.stderr.isTTY && !this.#terminal.addsReturns;
+    process.stderr.write(isPlain ? `${line.replace(/\n/g, '\r\n')}\r\n` : `${line}\n`);
   }
 
   // How keys are treated.
@@ -176,8 +245,12 @@ export class Interactive implements Controls {
   }
 
   #adapt(): void {
-    if (this.#prompt.isOpen) this.#terminal.apply(COOKED, this.#escapeKey, true);
-    else this.#terminal.apply(this.#discipline, this.#escapeKey);
+    if (this.#givesBack || this.#leaving) return;
+    const isOurs = this.#prompt.isOpen;
+    const discipline = isOurs ? COOKED : this.#discipline;
+    this.#terminal.apply(discipline, this.#escapeKey, isOurs);
+    this.#output.audience = isOurs ? 'prompt' : discipline.edit ? 'line' : 'program';
+    this.#screen.addsReturns = process.stdout.isTTY && this.#terminal.addsReturns;
   }
 
   /** Whoever wants lines tells a server that would echo them. (One that only echoes hides a password.) */
@@ -207,6 +280,11 @@ export class Interactive implements Controls {
   // What is typed.
 
   #typed(chunk: Buffer): void {
+    if (this.#givesBack) {
+      // Answers to the program that asked for them, if that is still there.
+      if (!this.#isQuitting && !this.#leaving) this.#keyboard.keys(chunk);
+      return;
+    }
     let rest = chunk;
     while (rest.length > 0 && !this.#leaving) {
       if (this.#prompt.isOpen) {
@@ -246,7 +324,10 @@ export class Interactive implements Controls {
 
   /** A key that is a command here was pressed. Where keys are none, the signal came from outside, and means us. */
   #send(command: number, signal: 'SIGINT' | 'SIGQUIT'): void {
-    if (!this.#discipline.signals) process.exit(signal === 'SIGINT' ? 130 : 131);
+    if (!this.#discipline.signals) {
+      void this.#quit(signal === 'SIGINT' ? 130 : 131);
+      return;
+    }
     // The mark first: what the server said before it has read that is stale, and what the interrupt makes the program say
     // is not, even where the urgent data of a Synch travels in a packet of its own.
     // A Synch goes only to servers that know LINEMODE: others (Twisted's, most devices) may not read urgent data in line, so
@@ -263,7 +344,7 @@ export class Interactive implements Controls {
 
   #stopDropping(): void {
     clearTimeout(this.#dropTimer);
-    this.#screen.dropping = this.#leaving;
+    this.#screen.dropping = this.#leaving || this.#isQuitting;
   }
 
   #stop(): void {
@@ -276,6 +357,7 @@ export class Interactive implements Controls {
   #continued(): void {
     if (this.#leaving || this.session.closed) return;
     this.#terminal.reapply();
+    this.#adapt();
     // Of a change meanwhile nobody has told us; Node looks when this comes.
     process.kill(process.pid, 'SIGWINCH');
     if (this.#prompt.isOpen) this.#prompt.show();

@@ -1,4 +1,5 @@
 /** The user's own terminal: set as the session needs it, and given back as it was, whatever happens. */
+import type { ReadStream } from 'node:tty';
 import { type TerminalControl, type TerminalControls, terminalControls } from '../../protocol/index.ts';
 import { Tty } from '../../pty/tty.ts';
 import type { Discipline } from './discipline.ts';
@@ -13,7 +14,7 @@ const TAKEN: ReadonlySet<TerminalControl> = new Set(['veof', 'veol', 'veol2']);
 export type KeySignal = 'SIGINT' | 'SIGQUIT' | 'SIGTSTP';
 
 export class LocalTerminal {
-  readonly #stdin: typeof process.stdin;
+  readonly #stdin: ReadStream;
   /** Undefined without the addon: then Node's raw mode has to do, and in lines the escape key works at their end. */
   readonly #tty: Tty | undefined;
   /** What has been set last. */
@@ -23,9 +24,10 @@ export class LocalTerminal {
   /** Keys that the server has named (SLC), which are used instead of the user's own. */
   #keys: TerminalControls = {};
 
-  constructor(stdin: typeof process.stdin) {
+  /** @param fd the terminal's descriptor. */
+  constructor(stdin: ReadStream, fd: number) {
     this.#stdin = stdin;
-    this.#tty = Tty.open(stdin.fd);
+    this.#tty = Tty.open(fd);
   }
 
   /** The user's own control characters, for the server. */
@@ -37,6 +39,15 @@ export class LocalTerminal {
   /** Whether keys arrive only with the end of their line, where lines are edited: nothing can be set here. */
   get givesWholeLines(): boolean {
     return this.#tty === undefined;
+  }
+
+  /** Whether the terminal shows LF as CR LF. (Node's raw mode has it do so, too.) */
+  get addsReturns(): boolean {
+    if (this.#tty === undefined) return true;
+    const { opost, onlcr } = this.#tty.found;
+    if (this.#last === undefined || this.#isGiven) return opost !== false && onlcr !== false;
+    const { edit, echo } = this.#last.discipline;
+    return onlcr !== false && (edit ? opost !== false : echo);
   }
 
   /** The key that means the end of a file; `null` if there is none. */

@@ -1,7 +1,14 @@
 /** Standard input that is no terminal: a script, a file, another program. */
+import { openSync, readFileSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
 import type { Session } from '../../session/session.ts';
+import { SILENT } from './discipline.ts';
+import { KeyReader } from './key-reader.ts';
 import { Keyboard } from './keyboard.ts';
-import { Screen } from './screen.ts';
+import { LocalTerminal } from './local-terminal.ts';
+import { type Output, Screen } from './screen.ts';
+import { handleSignals, stopSelf } from './signals.ts';
+import { openOutput, type TerminalOutput } from './terminal-output.ts';
 
 const CR = 0x0d;
 
@@ -9,11 +16,15 @@ const CR = 0x0d;
  * Sends standard input and shows what the server sends until the server closes. The end of the input is not told: servers
  * take it for the end of the connection, and would cut off what the last command still prints.
  *
- * @param local the character set to convert from and to; without it bytes pass as they are.
+ * @param local the character set of this end
+ * @param converts whether to convert from and to that; else bytes pass as they are.
  */
-export async function runPiped(session: Session, local: string | undefined): Promise<void> {
-  new Screen(session, process.stdout, local);
-  const keyboard = new Keyboard(session, local);
+export async function runPiped(session: Session, local: string, converts: boolean): Promise<void> {
+  const charset = converts ? local : undefined;
+  const output = process.stdout.isTTY ? openOutput(local) : undefined;
+  new Screen(session, output ?? plainOutput, charset);
+  const forget = output === undefined ? () => {} : guard(output);
+  const keyboard = new Keyboard(session, charset);
   let waits: Buffer = Buffer.alloc(0);
   const typed = (chunk: Buffer) => {
     const bytes = waits.length === 0 ? chunk : Buffer.concat([waits, chunk]);
@@ -30,4 +41,69 @@ export async function runPiped(session: Session, local: string | undefined): Pro
   process.stdin.on('data', typed).once('end', ended).resume();
   if (!session.closed) await new Promise<void>(resolve => session.once('close', resolve));
   process.stdin.off('data', typed).off('end', ended).pause();
+  if (output !== undefined) await dropAnswers(output);
+  forget();
+}
+
+/** What is read by a program, or kept in a file, is left as it comes. */
+const plainOutput: Output = {
+  write: bytes => process.stdout.write(bytes),
+  get needsDrain() {
+    return process.stdout.writableNeedDrain;
+  },
+  onDrain: listener => void process.stdout.on('drain', listener),
+};
+
+/** Resets the terminal that is written to, however the process ends. Returns what ends this. */
+function guard(output: TerminalOutput): () => void {
+  const reset = () => output.reset();
+  const suspended = () => {
+    output.audience = 'shell';
+    stopSelf();
+    output.audience = 'program';
+  };
+  process.on('exit', reset);
+  const signals = { SIGINT: () => process.exit(130), SIGQUIT: () => process.exit(131), SIGTSTP: suspended };
+  const forget = handleSignals(signals, status => process.exit(status));
+  return () => {
+    forget();
+    process.off('exit', reset);
+    reset();
+  };
+}
+
+/** Reads the answers that the terminal owes, which nobody has read, so that they are not typed at the user's shell. */
+async function dropAnswers(output: TerminalOutput): Promise<void> {
+  if (!output.isAnswering || !isForeground()) {
+    output.reset();
+    return;
+  }
+  let fd: number;
+  let stream: ReadStream;
+  try {
+    fd = openSync('/dev/tty', 'r+');
+    stream = new ReadStream(fd);
+  } catch {
+    output.reset();
+    return;
+  }
+  const terminal = new LocalTerminal(stream, fd);
+  const keys = new KeyReader({ escapeKey: () => undefined, hasKeyboardProtocol: () => true, deliver: () => {} });
+  stream.on('data', keys.read).on('error', () => keys.stop());
+  terminal.apply(SILENT, undefined);
+  output.reset();
+  await keys.untilIdentity(output.askIdentity());
+  terminal.restore();
+  stream.destroy();
+}
+
+/** Whether the terminal is this job's: one in the background must not touch it. Only Linux tells. */
+function isForeground(): boolean {
+  try {
+    const text = readFileSync('/proc/self/stat', 'latin1');
+    const [, , group, , , foreground] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return group === foreground;
+  } catch {
+    return false;
+  }
 }

@@ -7,6 +7,8 @@ const LONGEST_LINE = 1_024;
 const LF = 0x0a;
 /** Return where the keys were pressed before the terminal came to edit lines. */
 const CR = 0x0d;
+/** Reports of the terminal that were on their way when the prompt was opened: a key that is released, the mouse, answers. */
+const SEQUENCES = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[P\]_][^\x1b\x07]*(?:\x1b\\|\x07)|\x1bO.?/g;
 const NOTHING: Buffer = Buffer.alloc(0);
 
 /** Reads lines, which the terminal edits, and runs them, until one is understood, empty, or taken back. */
@@ -77,7 +79,7 @@ export class Prompt {
       }
       // Unlike Return, that key moves the cursor to no new line.
       if (key !== LF) this.#controls.say('');
-      this.#run(this.#line.toString('utf8'));
+      this.#run(this.#line.toString('utf8').replace(SEQUENCES, ''));
     }
     return rest;
   }

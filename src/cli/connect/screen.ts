@@ -1,31 +1,44 @@
 /** What the server sends, on its way to standard output. */
-import type { Writable } from 'node:stream';
 import { Converter } from '../../charset/index.ts';
 import type { Session } from '../../session/session.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
+const RETURN = Buffer.of(CR);
+/** How long the LF of a CR LF may take, in milliseconds. */
+const RETURN_MS = 20;
+
+/** Where it is shown. */
+export interface Output {
+  /** Returns whether more may come, as `write` of a stream does. */
+  write(bytes: Uint8Array): boolean;
+  readonly needsDrain: boolean;
+  onDrain(listener: () => void): void;
+}
 
 /** Shows a session's output; it can be held, and what is on its way can be dropped. */
 export class Screen {
   /** Whether a CR that nothing follows is shown as a new line. */
   returnsAreLines = false;
   readonly #session: Session;
-  readonly #stdout: Writable;
+  readonly #output: Output;
   /** Undefined: bytes are shown as they come. */
   readonly #local: string | undefined;
   #converter: { from: string; converter: Converter } | undefined;
   #held = false;
   #dropping = false;
   #afterReturn = false;
+  #addsReturns = false;
+  /** A CR that waits for what follows. */
+  #waits: NodeJS.Timeout | undefined;
 
   /** @param local the character set to show; without it nothing is converted. */
-  constructor(session: Session, stdout: Writable, local: string | undefined) {
+  constructor(session: Session, output: Output, local: string | undefined) {
     this.#session = session;
-    this.#stdout = stdout;
+    this.#output = output;
     this.#local = local;
     session.on('data', (chunk: Buffer) => this.#show(chunk));
-    stdout.on('drain', () => this.#flow());
+    output.onDrain(() => this.#flow());
   }
 
   /** Whether output waits: then the server has to wait, too, once what can be read ahead is full. */
@@ -40,15 +53,30 @@ export class Screen {
     this.#dropping = dropping;
   }
 
+  /** Whether the terminal shows LF as CR LF: then of the server's CR LF it is to get LF. */
+  set addsReturns(addsReturns: boolean) {
+    this.#addsReturns = addsReturns;
+    if (!addsReturns) this.flush();
+  }
+
+  /** Shows what waits. */
+  flush(): void {
+    if (this.#waits === undefined) return;
+    clearTimeout(this.#waits);
+    this.#waits = undefined;
+    this.#output.write(RETURN);
+  }
+
   #flow(): void {
-    if (!this.#held && !this.#stdout.writableNeedDrain) this.#session.resume();
+    if (!this.#held && !this.#output.needsDrain) this.#session.resume();
   }
 
   #show(chunk: Buffer): void {
     if (this.#dropping) return;
     const converted = this.#convert(chunk);
-    const shown = this.returnsAreLines ? this.#withLines(converted) : converted;
-    if (!this.#stdout.write(shown)) this.#session.pause();
+    const lines = this.returnsAreLines ? this.#withLines(converted) : converted;
+    const shown = this.#addsReturns ? this.#withoutReturns(lines) : lines;
+    if (!this.#output.write(shown)) this.#session.pause();
   }
 
   #convert(chunk: Buffer): Uint8Array {
@@ -56,6 +84,25 @@ export class Screen {
     if (this.#local === undefined || from === this.#local) return chunk;
     if (this.#converter?.from !== from) this.#converter = { from, converter: new Converter(from, this.#local) };
     return this.#converter.converter.write(chunk);
+  }
+
+  #withoutReturns(bytes: Uint8Array): Uint8Array {
+    const isBegun = this.#waits !== undefined;
+    clearTimeout(this.#waits);
+    this.#waits = undefined;
+    if (!isBegun && !bytes.includes(CR)) return bytes;
+    const whole = isBegun ? Buffer.concat([RETURN, bytes]) : bytes;
+    const shown = Buffer.allocUnsafe(whole.length);
+    let length = 0;
+    whole.forEach((byte, at) => {
+      if (byte === CR && whole[at + 1] === LF) return;
+      shown[length++] = byte;
+    });
+    if (whole.at(-1) === CR) {
+      length--;
+      this.#waits = setTimeout(() => this.flush(), RETURN_MS);
+    }
+    return shown.subarray(0, length);
   }
 
   #withLines(chunk: Uint8Array): Uint8Array {

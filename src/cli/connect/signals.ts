@@ -1,14 +1,21 @@
 /** Signals of a program that has changed its terminal. */
 
-/** What ends us, with its exit status; the terminal is given back on the way out. */
+/** What ends us, with its exit status. */
 const LAST: readonly (readonly [NodeJS.Signals, number])[] = [
   ['SIGHUP', 129],
   ['SIGTERM', 143],
 ];
 
-/** Handles the signals that are named, and ends the process at those that mean its end. Returns what ends this. */
-export function handleSignals(handlers: Readonly<Partial<Record<NodeJS.Signals, () => void>>>): () => void {
-  const last = LAST.map(([signal, status]) => [signal, () => process.exit(status)] as const);
+/**
+ * Handles the signals that are named, and those that end the process. Returns what ends this.
+ *
+ * @param quit ends the process, with this exit status.
+ */
+export function handleSignals(
+  handlers: Readonly<Partial<Record<NodeJS.Signals, () => void>>>,
+  quit: (status: number) => void,
+): () => void {
+  const last = LAST.map(([signal, status]) => [signal, () => quit(status)] as const);
   const all = [...(Object.entries(handlers) as [NodeJS.Signals, () => void][]), ...last];
   for (const [signal, handler] of all) process.on(signal, handler);
   return () => {

@@ -1,0 +1,126 @@
+/** What comes from the user's terminal: keys, and the terminal's own answers. */
+import { meaningOf } from './key-forms.ts';
+
+/** How long the rest of a sequence may take, in milliseconds. */
+const REST_MS = 50;
+/** How long the terminal may take for one answer, and for all that it owes, in milliseconds. */
+const ANSWER_MS = 1_000;
+const ANSWERS_MS = 4_000;
+
+/**
+ * CSI in its three forms (0x9b alone; in UTF-8; ESC [), a key or the answer to DA1. Of 0x9b after another byte that is no ASCII
+ * nobody can tell that it is not the middle of a character.
+ */
+const CSI = '(?:\\x1b\\[|\\xc2\\x9b|(?<![\\x80-\\xff])\\x9b)';
+const SEQUENCE = new RegExp(`${CSI}(?:([0-9:;]*)([u~_])|(\\?[0-9;]*c))`, 'g');
+/** A key that may be cut here. */
+const BEGUN = new RegExp(`${CSI}[0-9:;?]{0,64}$`);
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+export interface KeyReaderOptions {
+  /** The byte of the escape key. */
+  readonly escapeKey: () => number | undefined;
+  /** Whether the terminal sends keys as sequences, so that ESC alone is not a key. */
+  readonly hasKeyboardProtocol: () => boolean;
+  /** Gets what was read, with the byte of the escape key in place of its other forms. */
+  readonly deliver: (bytes: Buffer) => void;
+}
+
+export class KeyReader {
+  readonly #options: KeyReaderOptions;
+  #begun: Buffer = NOTHING;
+  #timer: NodeJS.Timeout | undefined;
+  /** How many answers to DA1 have come. */
+  #identities = 0;
+  /** The answer to wait for, which is not delivered. */
+  #fence: { number: number; reached: () => void } | undefined;
+  #heard: () => void = () => {};
+
+  constructor(options: KeyReaderOptions) {
+    this.#options = options;
+  }
+
+  readonly read = (chunk: Buffer): void => {
+    this.#heard();
+    const bytes = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
+    clearTimeout(this.#timer);
+    this.#begun = NOTHING;
+    const text = bytes.toString('latin1');
+    const cut = this.#cutOf(text);
+    if (cut < text.length) {
+      this.#begun = bytes.subarray(cut);
+      this.#timer = setTimeout(() => this.#flush(), REST_MS);
+    }
+    const keys = this.#translate(text.slice(0, cut), bytes.subarray(0, cut));
+    if (keys.length > 0) this.#options.deliver(keys);
+  };
+
+  /**
+   * Waits for the terminal's answer to its `number`th DA1. A terminal that does not answer is waited for until nothing has come
+   * for a second.
+   */
+  untilIdentity(number: number): Promise<void> {
+    if (this.#identities >= number) return Promise.resolve();
+    return new Promise(resolve => {
+      const finish = () => {
+        clearTimeout(quiet);
+        clearTimeout(limit);
+        this.#fence = undefined;
+        this.#heard = () => {};
+        // What was asked before and not answered yet never is.
+        this.#identities = number;
+        resolve();
+      };
+      const quiet = setTimeout(finish, ANSWER_MS);
+      const limit = setTimeout(finish, ANSWERS_MS);
+      this.#heard = () => void quiet.refresh();
+      this.#fence = { number, reached: finish };
+    });
+  }
+
+  /** Nothing more is read. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#begun = NOTHING;
+    this.#fence?.reached();
+  }
+
+  #flush(): void {
+    const bytes = this.#begun;
+    this.#begun = NOTHING;
+    this.#options.deliver(bytes);
+  }
+
+  /** Where a sequence begins of which the rest may be still to come. */
+  #cutOf(text: string): number {
+    const begun = BEGUN.exec(text);
+    const hasProtocol = this.#options.hasKeyboardProtocol() || this.#fence !== undefined;
+    if (begun !== null && (begun[0].length > 2 || hasProtocol)) return begun.index;
+    return hasProtocol && /[\x1b\xc2]$/.test(text) ? text.length - 1 : text.length;
+  }
+
+  #translate(text: string, bytes: Buffer): Buffer {
+    const escapeKey = this.#options.escapeKey();
+    let parts: Buffer[] | undefined;
+    let at = 0;
+    for (const match of text.matchAll(SEQUENCE)) {
+      const [whole, parameters = '', final = '', identity] = match;
+      let put: Buffer | undefined;
+      if (identity !== undefined) {
+        this.#identities++;
+        if (this.#fence === undefined || this.#identities < this.#fence.number) continue;
+        this.#fence.reached();
+        put = NOTHING;
+      } else if (escapeKey !== undefined) {
+        const meaning = meaningOf(parameters, final, escapeKey);
+        if (meaning === 'other') continue;
+        put = meaning === 'escape' ? Buffer.of(escapeKey) : NOTHING;
+      } else continue;
+      parts ??= [];
+      parts.push(bytes.subarray(at, match.index), put);
+      at = match.index + whole.length;
+    }
+    return parts === undefined ? bytes : Buffer.concat([...parts, bytes.subarray(at)]);
+  }
+}
