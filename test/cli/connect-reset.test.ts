@@ -503,3 +503,24 @@ async function clientPid(term: Terminal): Promise<number> {
   });
   return pid!;
 }
+
+test(
+  'where lines are edited here, CR LF of the server is CR LF on the terminal, wherever it is cut',
+  TIMEOUT,
+  async () => {
+    await using peer = await Peer.listen();
+    await using client = new Drawn(peer.port);
+    const wire = await peer.accept();
+    await untilTrue(() => client.output.includes("'^]'.\r\n"));
+    client.output = '';
+    await wire.sent('one\r\ntwo\nthree\rfour\r\n\r\nfive\r');
+    await untilTrue(() => client.output.endsWith('five\r'));
+    await wire.sent('\rsix');
+    wire.halfClose();
+    assert.equal(await client.ended(), 0);
+    assert.equal(
+      client.output,
+      'one\r\ntwo\r\nthree\rfour\r\n\r\nfive\r\rsix\r\nConnection closed by foreign host.\r\n',
+    );
+  },
+);

@@ -33,9 +33,9 @@ test('which sequences are which escape key', () => {
     ['~', 'escape', '126u 126;1u 96:126;2u 96;2u 96;2;126u 43;1;126u 126;65u 126;129u 27;2;126~'],
     ['~', 'dropped', '96:126;2:3u'],
     ['~', 'other', '96u 126;5u 126;3u 96;2;172u'],
-    ['a', 'escape', '97u 97;1u 97:65;66u 65;65u'],
+    ['a', 'escape', '97u 97;1u 97:65;66u'],
     ['a', 'other', '97;2u 97;65u 97:65;2u'],
-    ['A', 'escape', '97;2u 97:65;2u 97;65u 97:65;65u 65;2u'],
+    ['A', 'escape', '97;2u 97:65;2u 97;65u 97:65;65u 65;2u 65;65u'],
   ];
   for (const [name, meaning, sequences] of rows) {
     for (const sequence of sequences.split(' ')) {
