@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Command, type SendKind, Telnet, type TelnetEvent } from '../protocol/index.ts';
 import type { Pty } from '../pty/index.ts';
-import type { ForeignProtocol } from '../transport/foreign-protocol.ts';
+import { type ForeignProtocol, mayBecomeForeign } from '../transport/foreign-protocol.ts';
 import { Input } from '../transport/input.ts';
 import { Hold, Intake } from '../transport/intake.ts';
 import { Outlet } from '../transport/outlet.ts';
@@ -45,7 +45,10 @@ export abstract class TelnetStream extends EventDuplex {
   #delivered: number | undefined;
   #trace: SessionTrace | undefined;
   #taps: SessionTap[] = [];
-  readonly #recognize: SessionOptions['recognize'];
+  /** Until it is clear that the other end speaks Telnet. */
+  #recognize: SessionOptions['recognize'];
+  /** What came so far, where that is the beginning of a line that another protocol may have. */
+  #opening: Buffer | undefined;
   readonly #intake: Intake;
   readonly #outlet: Outlet;
   readonly #input: Input;
@@ -207,7 +210,7 @@ export abstract class TelnetStream extends EventDuplex {
    * @internal
    */
   letPass(): void {
-    const nobodyLooks = this.#taps.length === 0 && this.#trace === undefined;
+    const nobodyLooks = this.#taps.length === 0 && this.#trace === undefined && this.#recognize === undefined;
     const nothingWaits = this.#intake.isIdle && this.#input.isIdle && this.writableLength === 0 && this.#outlet.isIdle;
     if (nobodyLooks && nothingWaits && this.writable && this.telnet.isPlain) this.#transport.letPass(true);
   }
@@ -289,10 +292,22 @@ export abstract class TelnetStream extends EventDuplex {
     callback(error);
   }
 
-  /** @internal Whether these, the first bytes that were read, are not Telnet. Who has typed something already is believed. */
-  isForeign(first: Buffer): boolean {
-    if (this.#recognize === undefined || this.#transport.passed().toTerminal > 0) return false;
-    this.foreign = this.#recognize(first);
+  /**
+   * Whether these bytes show that the other end does not speak Telnet. The first that are read are looked at, and those behind
+   * them as long as all together may be the beginning of a line of another protocol.
+   *
+   * @internal
+   */
+  isForeign(bytes: Buffer): boolean {
+    if (this.#recognize === undefined) return false;
+    const opening = this.#opening === undefined ? bytes : Buffer.concat([this.#opening, bytes]);
+    this.foreign = this.#recognize(opening);
+    if (this.foreign === undefined && mayBecomeForeign(opening)) {
+      this.#opening = Buffer.from(opening);
+      return false;
+    }
+    this.#recognize = undefined;
+    this.#opening = undefined;
     if (this.foreign === undefined) return false;
     this.destroy();
     return true;

@@ -31,8 +31,8 @@ export interface SessionOptions {
   /** The character set of text where none is negotiated; default UTF-8. */
   readonly encoding?: string | undefined;
   /**
-   * Is shown the first bytes of the other end, which are lent; when it knows the protocol for another than Telnet, the
-   * session ends at once.
+   * Is shown the first bytes of the other end, which are lent, and again with those behind them while all may be the beginning
+   * of a line of another protocol. When it knows the protocol for another than Telnet, the session ends at once.
    */
   readonly recognize?: ((first: Uint8Array) => ForeignProtocol | undefined) | undefined;
 }

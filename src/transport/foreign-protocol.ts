@@ -3,8 +3,11 @@
  * crawlers, scanners, and people who have mistaken the port or forgotten the TLS.
  */
 
-/** A protocol that is not Telnet. `'proxy'`: a PROXY header from where none is expected. */
-export type ForeignProtocol = 'tls' | 'http' | 'ssh' | 'rdp' | 'smb' | 'proxy';
+/**
+ * A protocol that is not Telnet. `'request'`: a request line of any other one, such as ICAP; `'proxy'`: a PROXY header from
+ * where none is expected.
+ */
+export type ForeignProtocol = 'tls' | 'http' | 'rtsp' | 'sip' | 'request' | 'ssh' | 'rdp' | 'smb' | 'proxy';
 
 /** The first byte of a TLS record that begins a handshake (RFC 8446, section 5.1): no key that a person would press first. */
 export const TLS_HANDSHAKE = 0x16;
@@ -15,18 +18,38 @@ const LOOK_BYTES = 4096;
 /** What a version 2 header begins with: chosen by its authors so that no other protocol does. */
 export const PROXY_V2_SIGNATURE: Uint8Array = Uint8Array.of(13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10);
 
-/** A whole request line (RFC 9112, section 3): a method of RFC 9110 or 5789, or the preface of HTTP/2 (RFC 9113, section 3.4). */
-const HTTP =
-  /^(?:(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|PATCH) (?:\/|\*|https?:\/\/)\S* HTTP\/1\.\d|CONNECT \S+ HTTP\/1\.\d|PRI \* HTTP\/2\.0)\r?\n/;
+/**
+ * A request line: method, target, protocol and version, in HTTP (RFC 9112, section 3) and in what has its form: RTSP (RFC
+ * 7826), SIP (RFC 3261), ICAP (RFC 3507), and whatever comes next. The method is any token (RFC 9110, section 5.6.2) that begins
+ * with a capital letter: a list of methods would have gaps (WebDAV, UPnP). The target is a path, `*`, or begins with a scheme; that
+ * of CONNECT may be anything. Nobody types such a line at a program: `LOOK AT HTTP/1.1` has no target.
+ */
+const METHOD = String.raw`[A-Z][\w!#$%&'*+.^|~\x60-]{0,63}`;
+const SCHEME = String.raw`[A-Za-z][\w+.-]{0,31}`;
+const METHOD_AND_TARGET = String.raw`(?:CONNECT[ \t]+\S+|${METHOD}[ \t]+(?:\/\S*|\*|${SCHEME}:\S*))`;
+/** With its end. A CR may be all of that: behind it the bytes may be cut, and to a terminal it is the Return key. */
+const REQUEST = new RegExp(
+  String.raw`^${METHOD_AND_TARGET}[ \t]+([A-Z][\w+.-]{0,31})\/\d{1,3}\.\d{1,3}[ \t]*(?:\r?\n|\r$)`,
+);
 /**
  * The beginning of a longer one, as far as it is looked at. A web page may have a browser of somebody who can reach this port
  * ask for what it likes, however long; what stands behind it would be typed at the program.
  */
-const LONG_HTTP =
-  /^(?:(?:GET|HEAD|POST|PUT|DELETE|OPTIONS|TRACE|PATCH) (?:\/|\*|https?:\/\/)|CONNECT )\S{256,}(?: [HTP/1.\d]{0,8}\r?)?$/;
+const LONG_REQUEST = new RegExp(
+  String.raw`^(?=${METHOD}[ \t]+\S{256})${METHOD_AND_TARGET}(?:[ \t]+[\w+./-]{0,40}[ \t]*\r?)?$`,
+);
+/** What may still become one, or one of the lines below, when more comes. */
+const MAY_BECOME_REQUEST = new RegExp(
+  String.raw`^(?:${METHOD}|${METHOD}[ \t]+(?:${SCHEME})?|${METHOD_AND_TARGET}(?:[ \t]+(?:[A-Z][\w+.-]{0,31}(?:\/[\d.]{0,7}[ \t]*)?)?)?)$`,
+);
+const MAY_BECOME_LINE =
+  /^(?:SSH-[\d.]*(?:-[ -~]*\r?)?|PROXY (?:[TCP46]{0,4}|U[NKOW]{0,6}|(?:TCP4 |TCP6 |UNKNOWN)[ -~]*\r?))$/;
 /** RFC 4253, section 4.2. */
 const SSH = /^SSH-\d\.\d+-[ -~]*\r?\n/;
 const PROXY_V1 = /^PROXY (?:TCP4 |TCP6 |UNKNOWN)[ -~]*\r\n/;
+
+/** Protocols that have a name of their own here. */
+const REQUEST_PROTOCOLS: Readonly<Record<string, ForeignProtocol>> = { HTTP: 'http', RTSP: 'rtsp', SIP: 'sip' };
 
 /**
  * What is spoken by someone whose first bytes these are, if it is not Telnet.
@@ -39,13 +62,32 @@ export function foreignProtocol(first: Uint8Array): ForeignProtocol | undefined 
   if (isConnectionRequest(first)) return 'rdp';
   if (isNegotiateRequest(first)) return 'smb';
   if (startsWith(first, PROXY_V2_SIGNATURE)) return 'proxy';
-  // All of the others begin with a capital letter, and nearly all Telnet clients with IAC.
-  if (first[0]! < 0x41 || first[0]! > 0x5a) return undefined;
-  const text = String.fromCharCode(...first.subarray(0, LOOK_BYTES));
-  if (HTTP.test(text) || LONG_HTTP.test(text)) return 'http';
+  if (!beginsText(first)) return undefined;
+  const text = textOf(first);
+  const [, name] = REQUEST.exec(text) ?? [];
+  if (name !== undefined) return REQUEST_PROTOCOLS[name] ?? 'request';
+  // Of a line so long the protocol may not be in sight; browsers send such.
+  if (LONG_REQUEST.test(text)) return 'http';
   if (SSH.test(text)) return 'ssh';
   return PROXY_V1.test(text) ? 'proxy' : undefined;
 }
+
+/**
+ * Whether these first bytes, which are of no other protocol yet, may become a line of one when more comes. The network, or
+ * whoever sends it, may cut it anywhere; so its end is what must not be passed on.
+ */
+export function mayBecomeForeign(first: Uint8Array): boolean {
+  if (first.length >= LOOK_BYTES || !beginsText(first)) return false;
+  const text = textOf(first);
+  return MAY_BECOME_REQUEST.test(text) || MAY_BECOME_LINE.test(text);
+}
+
+/** All lines begin with a capital letter, and nearly all Telnet clients with IAC. */
+function beginsText(first: Uint8Array): boolean {
+  return first[0]! >= 0x41 && first[0]! <= 0x5a;
+}
+
+const textOf = (first: Uint8Array) => String.fromCharCode(...first.subarray(0, LOOK_BYTES));
 
 /** A record of TLS or SSL 3 (RFC 8446, section 5.1) with a ClientHello in it. */
 function isClientHello(bytes: Uint8Array): boolean {

@@ -2,7 +2,7 @@ import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { addon } from '../pty/binding.ts';
-import { foreignProtocol, TLS_HANDSHAKE } from './foreign-protocol.ts';
+import { type ForeignProtocol, foreignProtocol, TLS_HANDSHAKE } from './foreign-protocol.ts';
 import { type GateUser, Guest, Waiting } from './gate.ts';
 import { stopReading } from './handle.ts';
 import { adoptTcp, type Peer } from './tcp.ts';
@@ -103,7 +103,7 @@ export class TlsGate {
     }
     const protocol = foreignProtocol(bytes);
     if (protocol === 'http') guest.refuse('http', 'an HTTP request', HTTP_FAREWELL);
-    else if (protocol !== undefined) guest.refuse(protocol, `${protocol.toUpperCase()}, and not Telnet`);
+    else if (protocol !== undefined) guest.refuse(protocol, `${words(protocol)}, and not Telnet`);
     else if (this.#auto) this.#plain(handshake);
     else guest.refuse('tls', 'no TLS', PLAIN_FAREWELL);
   }
@@ -155,6 +155,9 @@ interface Handshake {
   readonly guest: Guest;
   readonly user: GateUser<Transport>;
 }
+
+const words = (protocol: ForeignProtocol) =>
+  protocol === 'request' ? 'a request line of another protocol' : protocol.toUpperCase();
 
 /** OpenSSL's own words without what stands around them. */
 function wordsOf(error: Error & { code?: string; reason?: string }, socket: TLSSocket): string {

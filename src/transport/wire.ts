@@ -9,7 +9,7 @@ export interface WireEnd {
   deliver(view: Uint8Array): void;
   report(event: TelnetEvent): void;
   deferAnswers(): void;
-  isForeign(first: Buffer): boolean;
+  isForeign(bytes: Buffer): boolean;
   receive(bytes: Buffer, stale: boolean): void;
   urgent(): void;
   exhaust(): void;
@@ -49,7 +49,7 @@ export class Wire implements TelnetHandlers, TransportUser, Reader {
   }
 
   arrived(bytes: Buffer, stale?: boolean): void {
-    if (this.intake.received === 0 && this.#session.isForeign(bytes)) return;
+    if (this.#session.isForeign(bytes)) return;
     this.intake.arrived(bytes, stale);
   }
 

@@ -150,6 +150,41 @@ describe('CVE-2021-3618: ALPACA, a web page whose browser talks to another proto
     });
   }
 
+  it('a request line of another protocol, or with another method, cut anywhere: its end is not typed', async () => {
+    const lines = [
+      'OPTIONS rtsp://127.0.0.1/x RTSP/1.0',
+      'INVITE sip:id@127.0.0.1 SIP/2.0',
+      'RESPMOD icap://127.0.0.1/x ICAP/1.0',
+      'PROPFIND /x HTTP/1.1',
+      'Any-Method x-y:z Some/12.3',
+    ];
+    await Promise.all(
+      lines.flatMap(line =>
+        ['\r\n', '\n'].map(async end => {
+          const attack = Buffer.from(`${line}${end}echo typed by a web page${end}`);
+          for (const against of [target, plain]) assert.doesNotMatch((await ends(attack, against)).text(), /typed by/);
+          // Where the program runs already, it may be given the beginning; `cat` returns a line when it is whole.
+          for (const cut of [[3], [line.length], [line.length + 1], [1, 9, line.length - 1], [line.indexOf(' ') + 1]]) {
+            const wire = await plain.connect();
+            const { pid } = await plain.program(wire);
+            for (const [index, from] of [0, ...cut].entries()) {
+              const piece = attack.subarray(from, [...cut, attack.length][index]);
+              await wire.sent(piece);
+              // The pieces are not to arrive as one. With the end of the line it is over.
+              if (/[\r\n]/.test(piece.toString())) break;
+              await wire.until(() => wire.raw.bytes.includes(piece));
+            }
+            await wire.untilEnd();
+            const text = wire.text();
+            assert.doesNotMatch(text, /typed by/);
+            assert.equal(text.split(line).length, text.includes(line) ? 2 : 1, 'echoed once at most, and not returned');
+            await untilTrue(() => processInfo(pid) === undefined);
+          }
+        }),
+      ),
+    );
+  });
+
   it('the request line longer than what is looked at, or than what comes at once', async () => {
     // 4,096 octets are looked at, 65,536 are read at once; the line may also end in the middle of its last word there.
     const lengths = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type ForeignProtocol, foreignProtocol } from '../../src/transport/foreign-protocol.ts';
+import { type ForeignProtocol, foreignProtocol, mayBecomeForeign } from '../../src/transport/foreign-protocol.ts';
 import { proxyV2 } from '../support/proxy-header.ts';
 
 const ascii = (text: string) => Buffer.from(text, 'latin1');
@@ -29,6 +29,78 @@ test('what strangers begin with', () => {
     ['proxy', proxyV2()],
   ];
   for (const [protocol, bytes] of beginnings) assert.equal(foreignProtocol(bytes), protocol, bytes.toString('latin1'));
+});
+
+/** Methods, targets and protocols of many kinds, and the two ends of a line. */
+const REQUESTS: [ForeignProtocol, string][] = [
+  ['rtsp', 'OPTIONS rtsp://127.0.0.1:6023/ RTSP/1.0'],
+  ['rtsp', 'DESCRIBE rtsp://camera/1 RTSP/2.0'],
+  ['rtsp', 'OPTIONS / RTSP/1.0'],
+  ['sip', 'OPTIONS sip:nm SIP/2.0'],
+  ['sip', 'INVITE sip:bob@biloxi.example SIP/2.0'],
+  ['sip', 'REGISTER sips:ss2.biloxi.example SIP/2.0'],
+  ['sip', 'INVITE tel:+1-201-555-0123 SIP/2.0'],
+  ['request', 'REQMOD icap://icap.example.net/server ICAP/1.0'],
+  ['request', 'Z q:x Y/1.0'],
+  ['request', 'POST ipp://printer/x X-Y.Z/11.22'],
+  ['http', 'PROPFIND /dav HTTP/1.1'],
+  ['http', 'M-SEARCH * HTTP/1.1'],
+  ['http', 'NOTIFY * HTTP/1.1'],
+  ['http', 'BASELINE-CONTROL /x HTTP/1.1'],
+  ['http', 'Custom!#$%&*+.^_`|~1 /x HTTP/1.1'],
+  ['http', 'GET ftp://example.org/x HTTP/1.0'],
+  ['http', 'CONNECT example.org:443 HTTP/1.1'],
+  ['http', 'GET  /two\t HTTP/1.1 '],
+];
+
+test('request lines of any protocol, with any method, whole or cut anywhere', () => {
+  for (const [protocol, line] of REQUESTS) {
+    for (const end of ['\r\n', '\n', '\r', '\r\nHost: x\r\n\r\n']) {
+      assert.equal(foreignProtocol(ascii(line + end)), protocol, JSON.stringify(line + end));
+    }
+    for (let at = 1; at <= line.length; at++) {
+      const beginning = ascii(line.slice(0, at));
+      assert.equal(foreignProtocol(beginning), undefined, line.slice(0, at));
+      assert.equal(mayBecomeForeign(beginning), true, line.slice(0, at));
+    }
+  }
+  for (const line of [
+    'SSH-2.0-OpenSSH_9.2p1\r\n',
+    'PROXY TCP4 192.0.2.1 198.51.100.1 56324 23\r\n',
+    'PROXY UNKNOWN\r\n',
+  ]) {
+    const end = line.indexOf('\n');
+    for (let at = 1; at <= end; at++) assert.equal(mayBecomeForeign(ascii(line.slice(0, at))), true, line.slice(0, at));
+    assert.notEqual(foreignProtocol(ascii(line)), undefined);
+  }
+});
+
+test('what people type is clear after a word or two, and each key at once where it does not begin with a capital letter', () => {
+  for (const text of [
+    'Look at',
+    'LOOK AT ',
+    'Ada\r',
+    'Ada\r\0',
+    'Ada L. ',
+    'GET SWORD\r',
+    'GET SWORD ',
+    'n',
+    '1',
+    '\r',
+    'SSH to',
+  ]) {
+    assert.equal(mayBecomeForeign(ascii(text)), text === 'Look at' || text === 'SSH to', JSON.stringify(text));
+    assert.equal(foreignProtocol(ascii(text)), undefined, JSON.stringify(text));
+  }
+  for (const text of [
+    'Go to: the HTTP/1.1\r\n',
+    'TYPE C:\\AUTOEXEC.BAT\r\n',
+    'SAY http://x/ IS HTTP/1.1\r\n',
+    'A / B/C\r\n',
+    'GET / HTTP/1.1\r\0',
+  ]) {
+    assert.equal(foreignProtocol(ascii(text)), undefined, text);
+  }
 });
 
 test('what people and Telnet clients begin with', () => {
