@@ -40,6 +40,7 @@ struct lane {
   bool packet;     /* the terminal is in packet mode */
   bool stale;      /* what is ready was printed before a flush */
   bool polled;     /* in the thread's epoll set */
+  bool more;       /* the last turn did not read it empty */
   bool reading;    /* the thread is in read(2) for it, without the mutex */
   bool paused;     /* JavaScript wants no output */
   bool quiet;      /* it has given nothing for QUIET_MS */

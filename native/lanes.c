@@ -42,11 +42,23 @@ void lane_poll(struct bulk *b, struct lane *lane, bool on) {
   }
 }
 
-/* What was read becomes what is ready, if the loop has taken what was. Not while the thread reads. */
+/*
+ * What was read becomes what is ready, if the loop has taken what was. Not while the thread reads. A CR at the end stays for the
+ * next time if there is more to read, for that may be its LF; the NUL of any other CR is to go out in one packet with it.
+ */
 void lane_swap_if_free(struct lane *lane) {
-  if (lane->fill.length == 0 || lane->ready.length > 0) return;
+  size_t length = lane->fill.length;
+  if (length == 0 || lane->ready.length > 0) return;
+  const bool more = lane->more && !lane->left && !lane->hungup && !lane->quiet;
+  const bool split = more && lane->fill.data[length - 1] == '\r';
+  if (split && length == 1) return;
   struct buffer full = lane->fill;
   lane->fill = lane->ready;
+  if (split) {
+    full.length--;
+    lane->fill.data[0] = '\r';
+    lane->fill.length = 1;
+  }
   lane->ready = full;
 }
 
@@ -87,6 +99,7 @@ static void lane_turn(struct bulk *b, struct lane *lane) {
       lane->hungup = true;
     }
   } while (n > 0 && lane->fill.length < DRAIN_LIMIT && b->recalled == 0);
+  lane->more = n > 0;
   if (n > 0 && packet) {
     uv_mutex_unlock(&b->mutex);
     notices |= master_notices(lane->fd);

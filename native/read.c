@@ -30,6 +30,9 @@ enum turn_end {
   TOLD   /* by a notice: a program that makes one after the other must not keep the loop */
 };
 
+/* Whether what was read so far may be cut between CR and LF. Where there is no more to read it is not: see "The end" above. */
+static bool may_split_return(const char *room, size_t got) { return got > 0 && got < DRAIN_LIMIT && room[got - 1] == '\r'; }
+
 static enum turn_end turn(struct pty *p, char *room, size_t *length, unsigned *notices) {
   size_t got = 0, last = 0;
   enum turn_end end = FULL;
@@ -44,7 +47,7 @@ static enum turn_end turn(struct pty *p, char *room, size_t *length, unsigned *n
     }
     if (got >= TURN_BYTES && p->packet) *notices |= master_notices(p->master);
     if (*notices != 0) end = TOLD;
-  } while (end == FULL && got < TURN_BYTES);
+  } while (end == FULL && (got < TURN_BYTES || may_split_return(room, got)));
   *length = (*notices & NOTICE_FLUSHED) != 0 ? packet_keep(room, got, last) : got;
   return end;
 }

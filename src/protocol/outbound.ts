@@ -41,7 +41,8 @@ export class Outbound {
 
   /** Sends the NUL that is owed, if one is. */
   flush(): void {
-    if (this.settle()) this.#handlers.send(new Uint8Array(1), 'control');
+    // It belongs to the CR: where that is dropped, it goes with it.
+    if (this.settle()) this.#handlers.send(new Uint8Array(1), 'data');
   }
 
   command(code: number): void {

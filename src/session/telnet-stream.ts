@@ -20,6 +20,10 @@ const OUTPUT_AHEAD = 128 * 1024;
  */
 const UNSENT_ANSWERS = 4 * OUTPUT_AHEAD;
 
+const CR = 0x0d;
+/** What is written behind a CR in the same turn is collected up to this many bytes. */
+const RETURN_BYTES = 64 * 1024;
+
 /** Commands that programs send to keep a connection alive; nobody is at the keyboard for them. */
 const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
 
@@ -65,6 +69,8 @@ export abstract class TelnetStream extends EventDuplex {
   #chunks = 0;
   /** Made for peers that switch options too often. */
   #lateAnswers: LateAnswers | undefined;
+  /** How many bytes wait for the end of this turn, since the last of them is a CR; see {@link #holdReturn}. */
+  #returning = 0;
 
   constructor(transport: Duplex | Transport, options: Pick<SessionOptions, 'telnet' | 'recognize'>) {
     // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
@@ -128,6 +134,7 @@ export abstract class TelnetStream extends EventDuplex {
    */
   synch(): number {
     if (this.#outlet.isFinished) return 0;
+    this.#sendReturn();
     const queued = this.writableLength - this.#writing - this.#dropped;
     this.#dropped += queued;
     const taken = this.#outlet.discardData();
@@ -233,7 +240,9 @@ export abstract class TelnetStream extends EventDuplex {
       this.write(Buffer.from(bytes), () => this.#tellRoom());
       return false;
     }
-    this.#show(bytes);
+    this.#sendReturn();
+    if (bytes[bytes.length - 1] === CR) this.#showReturn(bytes);
+    else this.#show(bytes);
     this.#consumerWaits = !this.#outlet.hasRoom;
     return !this.#consumerWaits;
   }
@@ -241,6 +250,39 @@ export abstract class TelnetStream extends EventDuplex {
   #show(bytes: Uint8Array): void {
     for (const tap of this.#taps) tap.output?.(bytes);
     this.telnet.write(bytes);
+  }
+
+  /**
+   * Shows bytes that end in a CR, with its NUL in the same packet: there are clients that print nothing of a packet that begins
+   * with NUL (libtelnet's telnet-client). No LF follows at once, for a drain of a terminal does not end between CR and LF.
+   */
+  #showReturn(bytes: Uint8Array): void {
+    this.together(() => {
+      this.#show(bytes);
+      this.telnet.flush();
+    });
+  }
+
+  /**
+   * The same for the stream, where a CR LF may be cut between two writes: CR NUL LF would be two keys to a server. So what ends
+   * in a CR waits until this turn of the program is over, with all that is sent behind it. Waiting for longer would be a guess.
+   */
+  #holdReturn(chunk: Buffer): void {
+    if (this.#returning === 0) {
+      this.#outlet.collect();
+      process.nextTick(() => this.#sendReturn());
+    }
+    this.#returning += chunk.length;
+    // The writer may use its memory again before that.
+    this.#show(Buffer.from(chunk));
+  }
+
+  /** Sends what waits since it ended in a CR. */
+  #sendReturn(): void {
+    if (this.#returning === 0) return;
+    this.#returning = 0;
+    this.telnet.flush();
+    this.#outlet.sendCollected();
   }
 
   #tellRoom(): void {
@@ -270,7 +312,12 @@ export abstract class TelnetStream extends EventDuplex {
       return;
     }
     this.#writing = chunk.length;
-    this.#show(chunk);
+    if (chunk[chunk.length - 1] === CR && this.#returning < RETURN_BYTES) {
+      this.#holdReturn(chunk);
+    } else {
+      this.#show(chunk);
+      this.#sendReturn();
+    }
     this.#outlet.whenRoom(() => {
       this.#writing = 0;
       callback();
@@ -285,6 +332,7 @@ export abstract class TelnetStream extends EventDuplex {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#delivered ??= performance.now();
+    this.#sendReturn();
     this.#transport.destroy();
     this.#outlet.stop();
     this.#intake.stop();

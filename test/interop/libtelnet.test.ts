@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hermeticBash } from '../support/programs.ts';
+import { startServer } from '../support/server.ts';
+import { Terminal } from '../support/tmux.ts';
+import { requireTool } from '../support/tools.ts';
+
+// The example client of libtelnet, as Debian has it. It refuses BINARY, and prints what it receives only as far as a NUL.
+
+test("libtelnet's telnet-client shows what commands of a login shell print", { timeout: 60_000 }, async () => {
+  const { args, program } = hermeticBash();
+  await using server = await startServer(args, { program: [...program, '-l'] });
+  await using term = await Terminal.start([requireTool('telnet-client'), '127.0.0.1', String(server.port)]);
+  await term.waitFor(/ready\$$/);
+  // (The next lines come later than the CR behind which readline leaves the terminal.)
+  for (const [at, command] of ['sleep 0.1; echo one', '(sleep 0.1; seq 2 3)', 'sleep 0.1; echo four'].entries()) {
+    await term.type(`${command}\r`);
+    await term.waitFor(screen => (screen.match(/ready\$/g)?.length ?? 0) === at + 2);
+  }
+  const shown = (await term.capture()).split('\n').filter(line => !line.includes('ready$'));
+  assert.deepEqual(shown, ['one', '2', '3', 'four']);
+});
