@@ -229,6 +229,7 @@ NAPI_MODULE_INIT() {
   termios_exports(env, exports);
   process_exports(env, exports);
   user_exports(env, exports);
+  user_kill_exports(env, exports);
   socket_exports(env, exports);
   service_exports(env, exports);
   listener_exports(env, exports);

@@ -26,6 +26,7 @@
         "termios.c",
         "urgent.c",
         "user.c",
+        "user_kill.c",
         "write.c"
       ],
       "defines": ["NAPI_VERSION=8", "_GNU_SOURCE"],

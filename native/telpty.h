@@ -352,8 +352,9 @@ void process_state_close(struct state *s);
 void process_state_init(struct state *s);
 void process_exports(napi_env env, napi_value exports);
 
-/* user.c, socket.c, service.c, listener.c, now.c, owner.c */
+/* user.c, user_kill.c, socket.c, service.c, listener.c, now.c, owner.c */
 void user_exports(napi_env env, napi_value exports);
+void user_kill_exports(napi_env env, napi_value exports);
 void socket_exports(napi_env env, napi_value exports);
 void service_exports(napi_env env, napi_value exports);
 void listener_exports(napi_env env, napi_value exports);

@@ -1,5 +1,6 @@
 /*
- * Questions to the C library that Node has no call for: who a user is, and whether a locale is there.
+ * Questions to the C library that Node has no call for: who a user is, which names a range of ids has, and whether a locale
+ * is there.
  */
 #include "telpty.h"
 
@@ -93,6 +94,38 @@ static napi_value js_lookup_user(napi_env env, napi_callback_info info) {
 }
 
 /*
+ * namedId(from, to): the first user or group of the database whose id is in the range: { kind, name, id }; undefined if there is
+ * none. A database that does not list its entries (some directories) is not asked about each id: it may take a second for one.
+ */
+static napi_value js_named_id(napi_env env, napi_callback_info info) {
+  napi_value args[2], object;
+  int64_t from, to;
+  if (!get_args(env, info, 2, args) || napi_get_value_int64(env, args[0], &from) != napi_ok ||
+      napi_get_value_int64(env, args[1], &to) != napi_ok || napi_create_object(env, &object) != napi_ok)
+    return NULL;
+  bool found = false;
+  setpwent();
+  for (struct passwd *user; !found && (user = getpwent()) != NULL;) {
+    if ((int64_t)user->pw_uid < from || (int64_t)user->pw_uid > to) continue;
+    found = true;
+    set_string(env, object, "kind", "user");
+    set_string(env, object, "name", user->pw_name);
+    napi_set_named_property(env, object, "id", js_int(env, user->pw_uid));
+  }
+  endpwent();
+  setgrent();
+  for (struct group *group; !found && (group = getgrent()) != NULL;) {
+    if ((int64_t)group->gr_gid < from || (int64_t)group->gr_gid > to) continue;
+    found = true;
+    set_string(env, object, "kind", "group");
+    set_string(env, object, "name", group->gr_name);
+    napi_set_named_property(env, object, "id", js_int(env, group->gr_gid));
+  }
+  endgrent();
+  return found ? object : NULL;
+}
+
+/*
  * The character set of a locale as the C library names it, or undefined where setlocale() would refuse the locale for any
  * category. Nothing of the process changes. The library keeps a few hundred bytes for each name it is asked for, also for
  * names it does not know, so the caller must bound their number.
@@ -112,5 +145,6 @@ static napi_value js_locale_codeset(napi_env env, napi_callback_info info) {
 
 void user_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "lookupUser", js_lookup_user);
+  export_function(env, exports, "namedId", js_named_id);
   export_function(env, exports, "localeCodeset", js_locale_codeset);
 }

@@ -18,6 +18,8 @@ export type TelptyErrorCode =
   | 'ERR_PTY_IO'
   /** There is no cgroup for a program; the message says what to do, `errno` and `file` why and where. */
   | 'ERR_CGROUP'
+  /** User ids cannot be given to sessions: they are in use, or have a name; `file` says where. */
+  | 'ERR_USER_RANGE'
   /** The user to run a program as does not exist. */
   | 'ERR_UNKNOWN_USER'
   /** The server is already listening, or has been shut down. */

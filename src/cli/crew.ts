@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LONGEST_TIMER } from '../check.ts';
 import { removeOrphans } from '../pty/cgroup.ts';
-import { killOrphans, type Leader } from '../pty/orphans.ts';
+import { killOrphans } from '../pty/orphans.ts';
+import { endUser, type UserIdSource } from '../pty/user-range.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
 import { formatDuration } from './format.ts';
@@ -38,6 +39,8 @@ export interface CrewOptions {
   readonly metrics: WorkerMetrics | undefined;
   /** How soon a worker that does not answer is taken for one that hangs. */
   readonly vigil: VigilOptions | undefined;
+  /** Of `--user-range`. */
+  readonly userIds: UserIdSource | undefined;
   /** A session has given up its place, or a worker has ended with all of its own. */
   readonly onLeft: () => void;
   /** There is one more who serves. */
@@ -151,15 +154,15 @@ export class Crew {
     const ends = this.#workers.map(async worker => {
       tell(worker);
       const timer = setTimeout(() => worker.kill(), Math.min(patience, LONGEST_TIMER));
-      const { leaders } = await worker.ended;
+      const left = await worker.ended;
       clearTimeout(timer);
-      await this.#kill(leaders);
+      await this.#kill(left);
     });
     await Promise.all([...ends, ...this.#cleaning]);
   }
 
   #fork(): WorkerProcess {
-    const { found, write, onLeft, onReturned } = this.#options;
+    const { found, write, onLeft, onReturned, userIds } = this.#options;
     const worker = new WorkerProcess(
       { type: 'begin', settings: this.settings, found, tls: this.tls },
       line => {
@@ -170,6 +173,7 @@ export class Crew {
       onLeft,
     );
     worker.onReturned = onReturned;
+    worker.userIds = userIds;
     return worker;
   }
 
@@ -181,7 +185,7 @@ export class Crew {
       if (this.#ending) return;
       if (performance.now() - began > steady) slot.pause = firstPause;
       this.#tell(slot, end);
-      this.#clean(end.leaders);
+      this.#clean(end);
       this.#options.onLeft();
       if (this.#closing) return;
       const { pause } = slot;
@@ -236,18 +240,19 @@ export class Crew {
   }
 
   /** Programs of a dead worker: they have had the kernel's SIGHUP, and get the usual time to heed it. */
-  #clean(leaders: readonly Leader[]): void {
-    if (leaders.length === 0 && this.#options.found.cgroup === undefined) return;
+  #clean(left: WorkerEnd): void {
+    if (left.leaders.length + left.users.length === 0 && this.#options.found.cgroup === undefined) return;
     const cleaning = sleep(this.settings.killTimeout, undefined, { signal: this.#hurry.signal })
       .catch(() => {})
-      .then(() => this.#kill(leaders))
+      .then(() => this.#kill(left))
       .finally(() => this.#cleaning.delete(cleaning));
     this.#cleaning.add(cleaning);
   }
 
-  /** What is left of dead workers: these programs, and whatever is in their cgroups. */
-  async #kill(leaders: readonly Leader[]): Promise<void> {
+  /** What is left of dead workers: these programs, whatever these users run, and whatever is in their cgroups. */
+  async #kill({ leaders, users }: WorkerEnd): Promise<void> {
     await killOrphans(leaders);
+    await Promise.all(users.map(async uid => this.#options.userIds?.leave(uid, await endUser(uid))));
     const { cgroup } = this.#options.found;
     if (cgroup !== undefined) await removeOrphans(cgroup);
   }

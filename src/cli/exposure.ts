@@ -30,9 +30,12 @@ function wayIn(host: string, { proxyProtocol }: ServeSettings): string | undefin
  */
 export function refuseRootProgram(host: string, settings: ServeSettings, found: Found, own?: Own): void {
   const way = wayIn(host, settings);
-  if (way === undefined || settings.allowRootProgram || !runsAsRoot(found, own)) return;
+  if (way === undefined || settings.allowRootProgram || !runsAsRoot(settings, found, own)) return;
   const what = `${way}, and whoever connects would have a program that runs as root`;
-  throw new TelptyError('ERR_USAGE', `${what}: name its user (--user), or say --allow-root-program`);
+  throw new TelptyError(
+    'ERR_USAGE',
+    `${what}: name its user (--user), give each session one (--user-range), or say --allow-root-program`,
+  );
 }
 
 /** Warns in one line of what is missing where others than this machine can connect. */
@@ -45,7 +48,8 @@ export function warnOfExposure(
 ): void {
   if (wayIn(host, settings) === undefined) return;
   const missing = missingGuards(settings);
-  if (runsAsRoot(found, own)) missing.push('no user of their own for the programs, which run as root (--user)');
+  if (runsAsRoot(settings, found, own))
+    missing.push('no user of their own for the programs, which run as root (--user)');
   if (missing.length > 0)
     log.warn({ host, missing }, `others can connect ${pathOf(host, settings)}: ${missing.join('; ')}`);
 }
@@ -56,12 +60,12 @@ function pathOf(host: string, { proxyProtocol }: ServeSettings): string {
 
 /** Warns in one line where a hosted program can take the port over: those of one user share it (SO_REUSEPORT). */
 export function warnOfSharedPort(
-  { reusePort }: ServeSettings,
+  { reusePort, userRange }: ServeSettings,
   { user }: Found,
   log: Pick<Log, 'warn'>,
   { uid }: Own = { uid: process.geteuid?.() },
 ): void {
-  if (!reusePort || (user?.uid ?? uid) !== uid) return;
+  if (!reusePort || userRange !== undefined || (user?.uid ?? uid) !== uid) return;
   const words =
     "the programs run as the server's own user, so any of them, or what it leaves behind, can listen on the port";
   log.warn(`--reuse-port: ${words} and take its clients: name another user for them (--user)`);
@@ -74,8 +78,8 @@ export function warnOfSharedShell(host: string, settings: ServeSettings, log: Pi
   log.warn({ host }, `the login shell is served to ${who} (--local-user any)`);
 }
 
-function runsAsRoot({ user }: Found, own: Own = { uid: process.geteuid?.() }): boolean {
-  return (user?.uid ?? own.uid) === 0;
+function runsAsRoot({ userRange }: ServeSettings, { user }: Found, own: Own = { uid: process.geteuid?.() }): boolean {
+  return userRange === undefined && (user?.uid ?? own.uid) === 0;
 }
 
 function missingGuards(settings: ServeSettings): string[] {

@@ -1,6 +1,7 @@
 /** The server that the settings ask for, in whatever process it runs. */
 import { setFlagsFromString } from 'node:v8';
 import { Cgroups } from '../pty/index.ts';
+import { type UserIdSource, UserRange } from '../pty/user-range.ts';
 import { createServer, type Server, type Shell } from '../server/server.ts';
 import { requestedNames } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
@@ -24,6 +25,8 @@ export interface HostOptions {
   /** Where sessions are counted. */
   readonly admission: Admission;
   readonly onStart?: PtyShellOptions['onStart'];
+  /** Of `--user-range`. */
+  readonly userIds: UserIdSource | undefined;
   /** Where what can take up new settings while it serves is added. */
   readonly reloadables?: Reloadables;
 }
@@ -74,6 +77,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
     acceptEnv: settings.acceptEnv,
     sizeEnv: settings.sizeEnv,
     user: found.user,
+    userRange: options.userIds && new UserRange(options.userIds),
     limits: settings.limits,
     umask: settings.umask,
     nice: settings.nice,

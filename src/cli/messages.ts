@@ -29,6 +29,8 @@ export type Order =
   | { readonly type: 'tell' }
   /** Tell the sessions that the server stops and will hang them up after so many milliseconds. */
   | { readonly type: 'announce'; readonly timeout: number }
+  /** The answer to `takeUser`: a user id for a session, or none. */
+  | { readonly type: 'user'; readonly request: number; readonly uid: number | undefined }
   /** End all sessions politely, then yourself. */
   | { readonly type: 'stop' }
   /** End at once. */
@@ -48,6 +50,10 @@ export type Report =
   | { readonly type: 'checked'; readonly error?: { readonly code: TelptyErrorCode; readonly message: string } }
   /** A session's program runs; its process id is the number of its (POSIX) session. */
   | { readonly type: 'started'; readonly id: number; readonly pid: number }
+  /** With `--user-range`: a session needs a user id. */
+  | { readonly type: 'takeUser'; readonly request: number }
+  /** A session does not need its user id any more; whether no process has it. */
+  | { readonly type: 'leaveUser'; readonly uid: number; readonly isFree: boolean }
   /** A session has given up its place. It is said before the client can know. */
   | { readonly type: 'left'; readonly id: number }
   /** What it has counted. */

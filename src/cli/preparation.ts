@@ -7,6 +7,7 @@ import { TelptyError } from '../errors.ts';
 import { addon } from '../pty/binding.ts';
 import { removeOrphans } from '../pty/cgroup.ts';
 import { prepareCgroup } from '../pty/cgroup-place.ts';
+import { checkRange, type UserIdRange } from '../pty/user-range.ts';
 import { lookupUser, ownUser, type User } from '../pty/users.ts';
 import { escapeText } from '../shells/escape.ts';
 import { C_LOCALE, firstCharset, installedLocale } from '../shells/locale-names.ts';
@@ -32,6 +33,7 @@ export function prepare(settings: ServeSettings, log: Log): Preparation {
   const user = settings.user === undefined ? undefined : findUser(settings.user);
   checkPrivileges(settings);
   checkLocalUser(settings);
+  if (settings.userRange !== undefined) checkUserRange(settings.userRange);
   const program = servedProgram(settings, user);
   const cwd = settings.cwd === undefined ? undefined : findDirectory(settings.cwd);
   // Without it every session would fail; better now than then.
@@ -55,6 +57,16 @@ function findUser(name: string): User {
     throw new TelptyError('ERR_RUNTIME', `--user: only root can run programs as ${escapeText(name)}`);
   }
   return user;
+}
+
+function checkUserRange(range: UserIdRange): void {
+  try {
+    checkRange(range);
+  } catch (error) {
+    if (!(error instanceof TelptyError)) throw error;
+    const message = `--user-range: ${range.from}-${range.to}: ${escapeText(error.message, 200)}`;
+    throw new TelptyError('ERR_RUNTIME', message, { cause: error });
+  }
 }
 
 /** What would else fail at each start. */
@@ -93,7 +105,10 @@ function findCgroup(name: string, { cgroupLimits }: ServeSettings): string {
 }
 
 function servedProgram(settings: ServeSettings, user: User | undefined): ServedProgram {
-  if (settings.program === undefined) return loginShell((user ?? ownUser()).shell);
+  if (settings.program === undefined) {
+    // A user of a range has none of its own.
+    return loginShell(settings.userRange === undefined ? (user ?? ownUser()).shell : null);
+  }
   return findProgram(settings.program.name, settings.program.args, { path: process.env.PATH });
 }
 

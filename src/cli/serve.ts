@@ -20,6 +20,7 @@ import { Reloadables, Reloader, type ReloadTarget, reloadableEverywhere } from '
 import { ServiceManager } from './service-manager.ts';
 import { isForOwnUser, type ServeSettings } from './settings.ts';
 import { onSignals } from './signals.ts';
+import { openUserIds } from './user-ids.ts';
 
 /** How much longer than its own time limits the end may take, in milliseconds. */
 const STOP_MS = 15_000;
@@ -139,7 +140,8 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
   // Before TLS nobody can be told why; who is not wanted at all costs no handshake then.
   const knocks = settings.tlsCert !== undefined;
   const admission: Admission = knocks ? { admit: client => places.enter(client) } : places;
-  const server = createHost(settings, found, log, { admission, reloadables, onStart });
+  const userIds = openUserIds(settings, log);
+  const server = createHost(settings, found, log, { admission, reloadables, onStart, userIds });
   if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
   let short = false;
   server.on('shortage', isShort => {

@@ -92,11 +92,12 @@ export class SessionLog {
 
   #programStarted(session: Session, program: StartedProgram): void {
     this.#started.set(session, program);
-    const { pid, term, columns, rows } = program;
+    const { pid, uid, term, columns, rows } = program;
+    const user = uid === undefined ? '' : `, user id ${uid}`;
     const remote = remoteOf(session);
     this.#log.info(
-      { session: session.id, remote, program: program.file, pid, term, columns, rows },
-      `session ${session.id} started: ${remote} ${this.#programName}, ${terminalOf(session, program)}, pid ${pid}`,
+      { session: session.id, remote, program: program.file, pid, ...(user && { uid }), term, columns, rows },
+      `session ${session.id} started: ${remote} ${this.#programName}, ${terminalOf(session, program)}, pid ${pid}${user}`,
     );
   }
 

@@ -72,6 +72,9 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
       '--tls-client-ca: clients without TLS, which --tls-auto lets in, have no certificate: leave one of them out',
     );
   }
+  if (values.user !== undefined && values['user-range'] !== undefined) {
+    throw usage('--user-range: excludes --user; name one of them');
+  }
   const { metrics, host, port } = values;
   if (metrics !== undefined && port !== 0 && metrics.port === port && (metrics.host === host || isEverywhere(host))) {
     throw usage(`--metrics: ${port} is the clients' port (choose another one)`);

@@ -7,6 +7,7 @@ import { canonicalCharset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 import { limitFiles } from '../pty/cgroup-limits.ts';
 import type { CgroupLimits, Limits } from '../pty/index.ts';
+import { problemOfRange, type UserIdRange } from '../pty/user-range.ts';
 import { isForbiddenName, isProgramEncoding, isTerminalName, variableName } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import { AddressList } from '../transport/address-list.ts';
@@ -185,6 +186,16 @@ export function envAssignment(value: string): [name: string, value: string] {
   const content = value.slice(equals + 1);
   if (content.includes('\0')) throw usage('has a NUL character in it');
   return [envName(value.slice(0, equals)), content];
+}
+
+/** `70000-70999`: user ids, both included. What the system says of them is looked at when the server starts. */
+export function userRange(value: string): UserIdRange {
+  const [, from, to] = /^(\d{1,10})-(\d{1,10})$/.exec(value) ?? [];
+  if (from === undefined) throw usage(`${shown(value)} is not FROM-TO, two user ids (like 70000-70999)`);
+  const range = { from: Number(from), to: Number(to) };
+  const problem = problemOfRange(range);
+  if (problem !== undefined) throw usage(`${shown(value)}: ${problem}`);
+  return range;
 }
 
 /** Permissions in octal. */

@@ -5,6 +5,7 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TelptyError } from '../errors.ts';
 import type { Leader } from '../pty/orphans.ts';
+import type { UserIdSource } from '../pty/user-range.ts';
 import type { Place, RefusalReason } from '../shells/places.ts';
 import type { Peer } from '../transport/tcp.ts';
 import type { Order, Report } from './messages.ts';
@@ -43,6 +44,8 @@ export interface WorkerEnd {
   readonly lost: readonly number[];
   /** Programs of theirs, which may have outlived it. */
   readonly leaders: readonly Leader[];
+  /** User ids that its sessions had, of `--user-range`. */
+  readonly users: readonly number[];
 }
 
 /** A worker process. Construction starts it. */
@@ -70,6 +73,11 @@ export class WorkerProcess {
   #shortUntil = 0;
   /** Is told of a client for whom it had no descriptor after all, and who is the caller's again. */
   onReturned: (client: Client) => void = ({ socket }) => socket.destroy();
+  /** Where its sessions' user ids come from, with `--user-range`. */
+  userIds: UserIdSource | undefined;
+  /** Those that it has. */
+  readonly #users = new Set<number>();
+  #isOver = false;
   /** What in it can take up new settings; known once it is ready. */
   reloadables: readonly ReloadableFacts[] = [];
   /** Settles the check of new settings that is under way. */
@@ -116,7 +124,9 @@ export class WorkerProcess {
           this.told = report.metrics;
           this.#asked = false;
           this.#satisfy();
-        } else if (report.type !== 'alive') this.#note(report);
+        } else if (report.type === 'takeUser') void this.#giveUser(report.request);
+        else if (report.type === 'leaveUser') this.#takeUserBack(report.uid, report.isFree);
+        else if (report.type !== 'alive') this.#note(report);
       });
       void this.ended.then(({ how }) => reject(cannotStart(how)));
     });
@@ -275,6 +285,19 @@ export class WorkerProcess {
     }
   }
 
+  async #giveUser(request: number): Promise<void> {
+    const uid = await this.userIds?.take();
+    if (uid !== undefined && this.#isOver) this.userIds?.leave(uid, true);
+    else {
+      if (uid !== undefined) this.#users.add(uid);
+      this.#send({ type: 'user', request, uid });
+    }
+  }
+
+  #takeUserBack(uid: number, isFree: boolean): void {
+    if (this.#users.delete(uid)) this.userIds?.leave(uid, isFree);
+  }
+
   /** One whose socket was closed before it was sent has not come with one, so that there is no answer to it. */
   #leftUnderway(id: number): void {
     this.#underway.get(id)?.socket.destroy();
@@ -282,6 +305,7 @@ export class WorkerProcess {
   }
 
   #end(how: string): WorkerEnd {
+    this.#isOver = true;
     this.serving = false;
     this.#satisfy();
     for (const { socket } of this.#underway.values()) socket.destroy();
@@ -291,7 +315,7 @@ export class WorkerProcess {
     for (const { place } of this.#sessions.values()) place.leave();
     this.#sessions.clear();
     this.#refused.clear();
-    return { how, lost, leaders };
+    return { how, lost, leaders, users: [...this.#users] };
   }
 
   /** Cuts what it writes into lines, so that lines of several workers do not mix. */

@@ -20,6 +20,7 @@ import type { Order, Report } from './messages.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { Reloadables, reloadableLevel } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
+import { PrimaryUserIds } from './user-ids.ts';
 
 /** The primary's decisions, which came with the clients, and what has to be told to it. */
 class Places implements Admission {
@@ -44,6 +45,10 @@ class Places implements Admission {
 
 const places = new Places();
 const reloadables = new Reloadables();
+const userIds = new PrimaryUserIds(
+  request => report({ type: 'takeUser', request }),
+  (uid, isFree) => report({ type: 'leaveUser', uid, isFree }),
+);
 let host:
   | { server: Server; settings: ServeSettings; metrics: ServerMetrics | undefined; entrance: Entrance }
   | undefined;
@@ -73,6 +78,9 @@ function obey(order: Order, handle: SendHandle): void {
     case 'announce':
       if (host !== undefined) announceDrain(host.server, order.timeout);
       return;
+    case 'user':
+      userIds.given(order.request, order.uid);
+      return;
     case 'stop':
       void end(0);
       return;
@@ -92,7 +100,10 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
       report({ type: 'started', id, pid: program.pid });
       metrics?.started(program);
     };
-    const server = createHost(settings, found, log, { admission: places, onStart, reloadables });
+    const server = createHost(settings, found, log, {
+      ...{ admission: places, onStart, reloadables },
+      userIds: settings.userRange && userIds,
+    });
     server.on('sessionEnd', ({ id }, { error }) => {
       const { errno } = (error ?? {}) as { errno?: unknown };
       // Said first: whoever cannot serve ends sessions quickly, and would be given all there are.
@@ -172,4 +183,7 @@ process.stderr.on('error', () => {});
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 process.on('message', (order, handle) => obey(order as Order, handle as SendHandle));
-process.on('disconnect', () => void end(1));
+process.on('disconnect', () => {
+  userIds.close();
+  void end(1);
+});

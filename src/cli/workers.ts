@@ -28,6 +28,7 @@ import { RefusalLog } from './refusal-log.ts';
 import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 import { ShortageLog } from './shortage.ts';
+import { openUserIds } from './user-ids.ts';
 import type { VigilOptions } from './vigil.ts';
 import type { Client } from './worker-process.ts';
 
@@ -98,6 +99,7 @@ export class WorkerPool {
       write,
       metrics,
       vigil,
+      userIds: openUserIds(settings, log),
       onLeft: () => this.#left(),
       onReady: () => this.#serve(),
       onReturned: client => this.#returned(client),

@@ -87,6 +87,13 @@ export interface User {
   readonly groups: number[];
 }
 
+/** A user or group of the system's database. */
+export interface NamedId {
+  readonly kind: 'user' | 'group';
+  readonly name: string;
+  readonly id: number;
+}
+
 /** Functions of the addon. Those that return a number return a negative error number when they fail. */
 export interface Addon {
   /** Names of the steps of a start, in order. */
@@ -230,6 +237,14 @@ export interface Addon {
   peekClose(peek: NativePeek): void;
 
   lookupUser(name: string | number): User | number;
+  /** The first user or group of the database whose id is in the range. */
+  namedId(from: number, to: number): NamedId | undefined;
+  /** Whether there is any process of the user, by its real id; a zombie is one. */
+  isUserBusy(uid: number): boolean;
+  /** SIGKILL to all processes of a user who is neither root nor the server's own. Resolves with 0 or a negative error number. */
+  killUser(uid: number): Promise<number>;
+  /** The same at once, for a process that ends. */
+  killUserNow(uid: number): number;
   /** The character set of a locale, as the C library names it; `undefined` where `setlocale` would refuse the locale. */
   localeCodeset(name: string): string | undefined;
   setOobInline(fd: number): number;

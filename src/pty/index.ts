@@ -11,4 +11,5 @@ export { type ControlCharacter, type ModeFlag, type Modes, saneModes } from './m
 export type { Limit, Limits, PtyOptions } from './options.ts';
 export { Pty } from './pty.ts';
 export { preparePty, spawnPty, startPty } from './start.ts';
+export { openUserRange, RangeUser, UserRange } from './user-range.ts';
 export { lookupUser, type User } from './users.ts';

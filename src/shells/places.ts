@@ -14,6 +14,8 @@ export type RefusalReason =
   | 'too-many-from-address'
   /** Too many others have connected and have no program yet. */
   | 'too-many-negotiating'
+  /** All ids of `userRange` are taken: see `ptyShell`. */
+  | 'no-user-id'
   /** Neither its terminal nor anybody at it gave the answer that was asked for: see `robotCheck`. */
   | 'robot';
 

@@ -10,8 +10,10 @@ import {
   type Limits,
   type Pty,
   preparePty,
+  type RangeUser,
   startPty,
   type User,
+  UserRange,
 } from '../pty/index.ts';
 import { programAttributes } from '../pty/options.ts';
 import { ownUser } from '../pty/users.ts';
@@ -36,6 +38,7 @@ import { clientControls } from './line-mode.ts';
 import { InstalledLocales } from './locales.ts';
 import { type ModeName, shellModes } from './modes.ts';
 import { readyToStart } from './readiness.ts';
+import { refuse } from './refusal.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
 import { firstKnownTerminal, isUnspecific } from './terminal-names.ts';
 import { Terminfo } from './terminfo.ts';
@@ -61,6 +64,12 @@ export interface PtyShellOptions extends EnvironmentPolicy {
   readonly cwd?: string | undefined;
   /** Run the program as this user (needs root): `lookupUser(name)` of `telpty/pty`. Default: the server's own. */
   readonly user?: User | undefined;
+  /**
+   * Run each session's program as a user id of its own (needs root, Linux): `openUserRange(from, to)` of `telpty/pty`. At the
+   * end of the session all processes of that user are killed, daemons too. When all ids are taken, the client reads that in one
+   * line, and the result is `{ refused: 'no-user-id' }`. Excludes `user`.
+   */
+  readonly userRange?: UserRange | undefined;
   /** Limits on the program's use of resources. */
   readonly limits?: Limits;
   /** The permissions that files of the program are made without, 0–0o777; default the server's. */
@@ -68,8 +77,8 @@ export interface PtyShellOptions extends EnvironmentPolicy {
   /** Niceness, -20 to 19; less than the server's own needs a privilege. Default the server's. */
   readonly nice?: number | undefined;
   /**
-   * Whether set-user-ID programs and file capabilities give the program nothing (`no_new_privs`, Linux). Default: with `user`,
-   * on Linux. People who log in want it off, for `su`, `sudo` and `passwd`.
+   * Whether set-user-ID programs and file capabilities give the program nothing (`no_new_privs`, Linux). Default: with `user`
+   * or `userRange`, on Linux. People who log in want it off, for `su`, `sudo` and `passwd`.
    */
   readonly noNewPrivs?: boolean | undefined;
   /**
@@ -98,6 +107,8 @@ export interface StartedProgram {
   readonly term: string;
   readonly columns: number;
   readonly rows: number;
+  /** With `userRange`: the user id that the session has. */
+  readonly uid?: number;
   /** From the connection until the program was started, in milliseconds. */
   readonly negotiationTime: number;
   /** What the start took from there, in milliseconds: until the program was executed. */
@@ -108,6 +119,8 @@ export interface StartedProgram {
 export interface PtyResult extends ExitStatus {
   /** With `cgroup`, where it happened: how many processes the kernel killed because the cgroup had no memory left. */
   readonly outOfMemory?: number;
+  /** With `userRange`, where there was no user id left: then there was no program. */
+  readonly refused?: 'no-user-id';
 }
 
 /**
@@ -137,7 +150,8 @@ export function ptyShell(
     linger: options.linger ?? 500,
   };
   preparePty();
-  const user = options.user ?? ownUser();
+  // In a range each session's program has another one; these have no home.
+  const user = options.user ?? (options.userRange === undefined ? ownUser() : { ...ownUser(), home: '/' });
   const { env = {}, cwd = process.cwd() } = options;
   const terminfo = env.TERM === undefined ? new Terminfo({ HOME: user.home, ...env }, cwd) : undefined;
   const locales = new InstalledLocales(env.LOCPATH);
@@ -146,7 +160,7 @@ export function ptyShell(
 }
 
 const OPTION_NAMES = [
-  ...['mode', 'linemode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'limits', 'umask', 'nice'],
+  ...['mode', 'linemode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'userRange', 'limits', 'umask', 'nice'],
   ...[
     'noNewPrivs',
     'cgroup',
@@ -180,7 +194,12 @@ function checkOptions(file: string, args: readonly string[], options: PtyShellOp
   for (const name of ['negotiationTimeout', 'killTimeout', 'linger'] as const) checkTime(name, options[name]);
   check(user === undefined || typeof user === 'object', "user must be what lookupUser() of 'telpty/pty' returns");
   programAttributes(options);
-  const { cgroup } = options;
+  const { cgroup, userRange } = options;
+  check(
+    userRange === undefined || userRange instanceof UserRange,
+    "userRange must be what openUserRange() of 'telpty/pty' returns",
+  );
+  check(userRange === undefined || user === undefined, "'userRange' excludes 'user'");
   check(cgroup === undefined || cgroup instanceof Cgroups, "cgroup must be what openCgroups() of 'telpty/pty' returns");
   for (const name of acceptEnv) {
     check(variableName.test(name) && !isForbiddenName(name), `acceptEnv: '${name}' is never taken from a client`);
@@ -204,6 +223,7 @@ interface Program {
   readonly encoding: string;
   /** The character set that the program runs in whatever the client's. */
   readonly own: string | undefined;
+  /** Where no `userRange` has another one for each session. */
   readonly user: EnvironmentUser;
   /** The terminals that the program knows. Undefined where the operator has decided what TERM is. */
   readonly terminfo: Terminfo | undefined;
@@ -241,11 +261,14 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   // Whoever asks for an end meanwhile is heard: the bridge looks for it once there is a program to be hung up.
   session.on('hangup', nothing);
   try {
-    const { cgroup: cgroups } = options;
-    const starting = cgroups === undefined ? start(session, program) : startInCgroup(session, program, cgroups);
-    const { pty, cgroup, ...startedWith } = await starting.finally(opened);
+    const started = await startAsUser(session, program).finally(opened);
+    if (started === undefined) {
+      refuse(session, 'no-user-id');
+      return { code: null, signal: null, refused: 'no-user-id' };
+    }
+    const { pty, cgroup, own, ...startedWith } = started;
     const status = new Bridge(session, pty, program.bridge, startedWith).run();
-    return cgroup === undefined ? status : endCgroup(cgroup, status);
+    return cgroup === undefined && own === undefined ? status : endAll(started, status);
   } finally {
     session.off('hangup', nothing);
     session.off('command', typeKey);
@@ -264,12 +287,30 @@ function isUsable(type: string, terminfo: Terminfo | undefined): boolean {
 interface Started extends StartedWith {
   readonly pty: Pty;
   readonly cgroup?: Cgroup;
+  /** With `userRange`. */
+  readonly own?: RangeUser;
 }
 
-async function startInCgroup(session: Session, program: Program, cgroups: Cgroups): Promise<Started> {
+/** Starts the program; `undefined` where there is no user left for it. */
+async function startAsUser(session: Session, program: Program): Promise<Started | undefined> {
+  const { userRange } = program.options;
+  if (userRange === undefined) return startInCgroup(session, program);
+  const own = await userRange.take();
+  if (own === undefined) return undefined;
+  try {
+    return { ...(await startInCgroup(session, program, own.user)), own };
+  } catch (error) {
+    await own.end();
+    throw error;
+  }
+}
+
+async function startInCgroup(session: Session, program: Program, user?: User): Promise<Started> {
+  const { cgroup: cgroups } = program.options;
+  if (cgroups === undefined) return start(session, program, user);
   const cgroup = await told(session, cgroups.create(session.id));
   try {
-    return { ...(await start(session, program, cgroup.path)), cgroup };
+    return { ...(await start(session, program, user, cgroup.path)), cgroup };
   } catch (error) {
     await cgroup.end();
     throw error;
@@ -277,13 +318,13 @@ async function startInCgroup(session: Session, program: Program, cgroups: Cgroup
 }
 
 /** Whatever the program has left behind ends with it. */
-async function endCgroup(cgroup: Cgroup, running: Promise<ExitStatus>): Promise<PtyResult> {
+async function endAll({ cgroup, own }: Started, running: Promise<ExitStatus>): Promise<PtyResult> {
   const status = await running;
-  const end = await cgroup.end();
-  return end.outOfMemory > 0 ? { ...status, ...end } : status;
+  const [end] = await Promise.all([cgroup?.end(), own?.end()]);
+  return end !== undefined && end.outOfMemory > 0 ? { ...status, ...end } : status;
 }
 
-async function start(session: Session, program: Program, cgroup?: string): Promise<Started> {
+async function start(session: Session, program: Program, user?: User, cgroup?: string): Promise<Started> {
   const { options, mode, file, args } = program;
   const { terminal } = session;
   const machine = machineOf(terminal.encoding(program.encoding));
@@ -293,7 +334,7 @@ async function start(session: Session, program: Program, cgroup?: string): Promi
   const rows = dimension(terminal.rows, machine?.rows ?? DEFAULT_ROWS);
   const { env, rejected } = programEnvironment(
     {
-      user: program.user,
+      user: user ?? program.user,
       // A machine is made into a terminal here, and its own name is none that a program would know.
       ...(machine !== undefined && program.own !== undefined ? {} : namesOf(terminal, program.terminfo)),
       columns: cols,
@@ -317,7 +358,7 @@ async function start(session: Session, program: Program, cgroup?: string): Promi
     cols,
     rows,
     argv0: options.argv0,
-    user: options.user,
+    user: user ?? options.user,
     limits: options.limits ?? {},
     umask: options.umask,
     nice: options.nice,
@@ -334,8 +375,9 @@ async function start(session: Session, program: Program, cgroup?: string): Promi
   });
   const pty = await told(session, starting);
   session.emit('started');
+  const own = user === undefined ? {} : { uid: user.uid };
   const times = { negotiationTime, startTime: session.age - negotiationTime };
-  options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows, ...times });
+  options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows, ...own, ...times });
   const translation =
     program.own === undefined ? undefined : new Translation(session, pty, program.own, program.encoding, erase);
   return { pty, erase, echo, translation };

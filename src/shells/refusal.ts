@@ -19,6 +19,7 @@ const REFUSALS: Readonly<Record<RefusalReason, string>> = {
   'too-many-sessions': 'telpty: too many sessions, try again later',
   'too-many-from-address': 'telpty: too many sessions from your address',
   'too-many-negotiating': 'telpty: too many are connecting at this moment, try again later',
+  'no-user-id': 'telpty: no user id is free for your session, try again later',
   robot: 'telpty: this is for people; neither your terminal nor you gave the answer',
 };
 

@@ -37,6 +37,13 @@ describe('a port that others can reach', () => {
     for (const guard of guards) assert.deepEqual(missing('::', guard, NOBODY, ROOT), ['--tls-cert']);
   });
 
+  it('knows that programs with a user id for each session do not run as root', () => {
+    const range = ['--user-range', '70000-70009'];
+    assert.deepEqual(missing('0.0.0.0', range, OWN, ROOT), ['--tls-cert', robots]);
+    refuseRootProgram('0.0.0.0', settings(...range), OWN, ROOT);
+    refuseRootProgram('127.0.0.1', settings(...range, '--proxy-protocol', '::1'), OWN, ROOT);
+  });
+
   it('is no matter on loopback', () => {
     for (const host of ['127.0.0.1', '::1', 'localhost']) {
       assert.deepEqual(missing(host, [], OWN, ROOT), []);
@@ -82,6 +89,7 @@ describe('a port that others can reach', () => {
     assert.equal(warned(['--reuse-port'], OWN, OTHER), 1);
     assert.equal(warned(['--reuse-port'], { user: { uid: OTHER.uid } as User }, OTHER), 1);
     assert.equal(warned(['--reuse-port'], NOBODY, ROOT), 0);
+    assert.equal(warned(['--reuse-port', '--user-range', '70000-70009'], OWN, ROOT), 0);
     assert.equal(warned([], OWN, ROOT), 0);
   });
 

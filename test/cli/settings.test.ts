@@ -40,6 +40,7 @@ const defaults: ServeSettings = {
   env: {},
   acceptEnv: [],
   user: undefined,
+  userRange: undefined,
   allowRootProgram: false,
   limits: {},
   umask: undefined,
@@ -78,6 +79,30 @@ const defaults: ServeSettings = {
 
 describe('the command line of serve', () => {
   it('has the defaults of the contract', () => assert.deepEqual(settings([]), defaults));
+
+  it('takes a range of user ids, on the command line and from a file', () => {
+    const range = { from: 70_000, to: 70_999 };
+    assert.deepEqual(settings(['--user-range', '70000-70999']).userRange, range);
+    const read = (text: string) => settings(['--config', 'c.yaml'], { readFile: () => text });
+    assert.deepEqual(read('user-range: 70000-70999').userRange, range);
+    assert.deepEqual(settings(['--user-range', '70000-70000']).userRange, { from: 70_000, to: 70_000 });
+    assert.throws(() => read('user: games\nuser-range: 70000-70999'), { code: 'ERR_USAGE' });
+    for (const text of [
+      '',
+      '1',
+      '-',
+      '1-',
+      '-1',
+      '1-2-3',
+      '1:2',
+      '0x10-0x20',
+      '1-70000',
+      '65534-65534',
+      ' 70000-70001',
+    ]) {
+      assert.throws(() => settings([`--user-range=${text}`]), { code: 'ERR_USAGE', message: /^--user-range: / }, text);
+    }
+  });
 
   it('takes every option', () => {
     const argv = [
@@ -141,6 +166,7 @@ describe('the command line of serve', () => {
       env: { A: '3', B: '2', P: 'p' },
       acceptEnv: ['USER'],
       user: 'games',
+      userRange: undefined,
       allowRootProgram: true,
       limits: { cpu: [61, 61], as: [1_048_576, 2_097_152] },
       tlsCert: 'c.pem',

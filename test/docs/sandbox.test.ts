@@ -18,7 +18,7 @@ const secrets = mkdtempSync(join(tmpdir(), 'telpty-sandbox-'));
 after(() => rmSync(secrets, { recursive: true }));
 
 /** The words of the command, without `telpty serve`, up to the program and from it. */
-function recipe(): { options: string[]; program: string[] } {
+function recipe(user: readonly string[] | undefined): { options: string[]; program: string[] } {
   const command = commandOf(document('docs/sandbox.md'), 'sandbox');
   const words = execFileSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
     .trim()
@@ -27,13 +27,21 @@ function recipe(): { options: string[]; program: string[] } {
   const end = words.indexOf('--');
   const options = words.slice(2, end);
   // Only root may say as whom; anybody may run the sandbox.
-  if (!isRoot) options.splice(options.indexOf('--user'), 2);
+  const whom = isRoot ? user : [];
+  if (whom !== undefined) options.splice(options.indexOf('--user'), 2, ...whom);
   return { options, program: words.slice(end + 1) };
 }
 
-test('the recipe: a system to look at, a place to write, and nobody else', async () => {
+for (const [name, user] of [
+  ['the recipe', undefined],
+  ['the recipe with a user id for each session', ['--user-range', '72000-72009', '--max-sessions', '10']],
+] as const) {
+  test(`${name}: a system to look at, a place to write, and nobody else`, () => recipeHolds(user));
+}
+
+async function recipeHolds(user: readonly string[] | undefined): Promise<void> {
   requireTool('bwrap');
-  const { options, program } = recipe();
+  const { options, program } = recipe(user);
   const secret = join(secrets, 'secret');
   writeFileSync(secret, 'secret', { mode: 0o644 });
   await using server = await startServer(['--env', 'PS1=sandbox> ', '--env', 'LC_ALL=C.UTF-8', ...options], {
@@ -69,7 +77,12 @@ test('the recipe: a system to look at, a place to write, and nobody else', async
     /^CapPrm:\s0+\nCapEff:\s0+\nNoNewPrivs:\s1$/,
   );
   assert.match(await ask('unshare -U true 2>&1'), /unshare failed/);
-  assert.match(await ask('head -c 20M /dev/zero > big; rm big'), /No space left/);
+  for (const place of ['/home/guest', '/tmp', '/dev/shm']) {
+    assert.match(await ask(`head -c 20M /dev/zero > ${place}/big; rm ${place}/big`), /No space left/, place);
+  }
+  assert.match(await ask('touch /dev/x'), /Read-only/);
+  // Whatever else is writable in memory would be as large as half of the machine's.
+  assert.equal(await ask("grep ' tmpfs rw' /proc/mounts | grep -vc size=16384k"), '0');
   assert.equal(await ask('stty size'), '30 100');
   wire.resize(90, 20);
   wire.type(`${INTERRUPTIBLE}\r`);
@@ -90,4 +103,4 @@ test('the recipe: a system to look at, a place to write, and nobody else', async
   assert.equal(marked().length, 1);
   await wire.close();
   await untilTrue(() => marked().every(({ state }) => state === 'Z'));
-});
+}

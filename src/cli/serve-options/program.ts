@@ -29,6 +29,12 @@ export const programOptions = {
     defaultWords: "the server's user",
     help: 'run the program as this user; needs root',
   },
+  'user-range': {
+    argument: 'FROM-TO',
+    parse: values.userRange,
+    defaultWords: 'off',
+    help: 'run the program of each session as a user id of its own from this range (like 70000-70999); needs root (Linux)',
+  },
   'allow-root-program': {
     ...flag,
     help: 'run programs as root also where others than this machine can connect; login needs it',
@@ -54,7 +60,7 @@ export const programOptions = {
   },
   'no-new-privs': {
     parse: values.boolean,
-    defaultWords: 'on with --user',
+    defaultWords: 'on with --user and --user-range',
     help: 'set-user-ID programs give the program nothing: no sudo, no su (Linux)',
   },
   cgroup: {

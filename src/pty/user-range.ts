@@ -1,0 +1,292 @@
+/**
+ * A user id of its own for each session, from a range that has no other use: so that programs of different sessions can
+ * neither signal nor trace each other, nor open each other's terminals, and the kernel's limits for a user are a session's.
+ *
+ * An id is given to one session at a time. When that is over, all processes of the id are killed (see native/user_kill.c), and
+ * it is given away again once there is none. Ids that have processes of unknown origin, of a server that was killed for
+ * example, are left alone.
+ */
+import { readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TelptyError } from '../errors.ts';
+import type { User } from './addon.ts';
+import { addon } from './binding.ts';
+
+/** How long killed processes may take to vanish, in ms; only one stuck in the kernel takes longer. */
+const PATIENCE = 2_000;
+/** Between two looks at what is left, in ms: quick at first, since most are gone at once. */
+const FIRST_LOOK = 2;
+const SLOWEST_LOOK = 100;
+/** From here on it is looked which of them are only zombies, in ms. */
+const USUAL = 50;
+/** Ids that had processes are looked at again no sooner than after this, in ms. */
+const RECHECK = 1_000;
+/** More ids than any server has sessions. */
+const MOST_IDS = 65_536;
+/** nobody (also of what has no id here), and -1 in 16 and 32 bits. */
+const NEVER = [0, 65_534, 65_535, 0xffff_ffff];
+
+/** User ids from `from` to `to`, both included. */
+export interface UserIdRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+function fail(message: string, file?: string): TelptyError {
+  return new TelptyError('ERR_USER_RANGE', message, file === undefined ? {} : { file });
+}
+
+/**
+ * Whether a range can be shared out among sessions: what is wrong in itself.
+ *
+ * @returns the reason against it, in words.
+ */
+export function problemOfRange({ from, to }: UserIdRange): string | undefined {
+  for (const id of [from, to])
+    if (!Number.isInteger(id) || id < 0 || id > 0xffff_ffff) return `${id} is not a user id (1 to 4294967294)`;
+  if (from > to) return `${from} is above ${to}; write the lower user id first`;
+  const never = NEVER.find(id => from <= id && id <= to);
+  if (never !== undefined)
+    return `it contains ${never}, which ${never === 0 ? 'is root' : 'stands for nobody'}; choose another range`;
+  if (to - from >= MOST_IDS) return `it has ${to - from + 1} user ids, more than ${MOST_IDS}; choose a smaller range`;
+  return undefined;
+}
+
+/**
+ * Checks a range against the system.
+ *
+ * @throws TelptyError `ERR_USER_RANGE`.
+ */
+export function checkRange(range: UserIdRange): void {
+  const { from, to } = range;
+  const problem = problemOfRange(range);
+  if (problem !== undefined) throw fail(problem);
+  if (process.platform !== 'linux') throw fail('user ids for sessions work on Linux only');
+  const own = process.geteuid!();
+  if (own !== 0) throw fail('only root can run programs as other users');
+  // Group ids have the same numbers.
+  const named = addon().namedId(from, to);
+  if (named !== undefined)
+    throw fail(`it contains ${named.id}, the ${named.kind} ${named.name}; choose ids without a name`, named.name);
+  for (const file of ['/etc/subuid', '/etc/subgid']) {
+    const owner = subordinateOwner(readText(file), range);
+    // Who has subordinate ids may become each of them (newuidmap), and reach the session that has it.
+    if (owner !== undefined) throw fail(`it contains subordinate ids of ${owner} (${file}); choose other ids`, file);
+  }
+}
+
+/** @internal Who has ids of the range among their subordinate ones: lines `NAME:FIRST:COUNT`. */
+export function subordinateOwner(text: string, { from, to }: UserIdRange): string | undefined {
+  for (const line of text.split('\n')) {
+    const [name, first, count] = line.split(':');
+    if (Number(first) <= to && Number(first) + Number(count) > from) return name;
+  }
+  return undefined;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Where ids come from: a {@link UserIds} of this process, or of another. */
+export interface UserIdSource {
+  /** An id that has no process; `undefined` if all are taken. */
+  take(): Promise<number | undefined>;
+  /** Gives it back. @param isFree whether it has no process any more. */
+  leave(uid: number, isFree: boolean): void;
+}
+
+/** Hands out the ids of a range, each to one at a time. */
+export class UserIds implements UserIdSource {
+  readonly #range: UserIdRange;
+  readonly #taken = new Set<number>();
+  /** Those that have processes which are not ours to kill, or which cannot be killed. */
+  readonly #avoided = new Set<number>();
+  /** When it was looked for such as have none any more. */
+  #looked = Number.NEGATIVE_INFINITY;
+  /** The one that is tried next. What sessions leave behind (files) has their id: so the last one used comes last. */
+  #at: number;
+
+  constructor(range: UserIdRange) {
+    this.#range = range;
+    this.#at = range.from + Math.floor(Math.random() * this.#size);
+  }
+
+  get #size(): number {
+    return this.#range.to - this.#range.from + 1;
+  }
+
+  /** Ids that have a process now, and are therefore not given away. */
+  findBusy(): number[] {
+    for (let uid = this.#range.from; uid <= this.#range.to; uid++) {
+      if (!this.#taken.has(uid) && addon().isUserBusy(uid)) this.#avoided.add(uid);
+    }
+    return [...this.#avoided];
+  }
+
+  async take(): Promise<number | undefined> {
+    for (;;) {
+      const uid = this.#next() ?? (await this.#nextAgain());
+      if (uid === undefined) return undefined;
+      this.#taken.add(uid);
+      // Zombies are no danger, and theirs is not the only parent that takes its time.
+      if (!addon().isUserBusy(uid) || !(await livingUsers()).has(uid)) return uid;
+      this.#taken.delete(uid);
+      this.#avoided.add(uid);
+    }
+  }
+
+  leave(uid: number, isFree: boolean): void {
+    if (this.#taken.delete(uid) && !isFree) this.#avoided.add(uid);
+  }
+
+  #next(): number | undefined {
+    while (this.#taken.size + this.#avoided.size < this.#size) {
+      const uid = this.#at;
+      this.#at = uid === this.#range.to ? this.#range.from : uid + 1;
+      if (!this.#taken.has(uid) && !this.#avoided.has(uid)) return uid;
+    }
+    return undefined;
+  }
+
+  /** Looks, but not for each who asks, which of those that had processes have none any more. */
+  async #nextAgain(): Promise<number | undefined> {
+    if (this.#avoided.size === 0 || performance.now() - this.#looked < RECHECK) return undefined;
+    this.#looked = performance.now();
+    const living = await livingUsers();
+    for (const uid of this.#avoided) if (!living.has(uid)) this.#avoided.delete(uid);
+    return this.#next();
+  }
+}
+
+/**
+ * Kills all processes of a user id and waits for their end.
+ *
+ * @returns whether none is left; false where one is stuck in the kernel. Never rejects.
+ */
+export async function endUser(uid: number): Promise<boolean> {
+  const begin = performance.now();
+  for (let pause = FIRST_LOOK; ; pause = Math.min(pause * 2, SLOWEST_LOOK)) {
+    if (!addon().isUserBusy(uid)) return true;
+    const time = performance.now() - begin;
+    // Zombies count as well, and their parent, not we, must reap them.
+    if (time > USUAL && !(await livingUsers()).has(uid)) return true;
+    if (time > PATIENCE) return false;
+    await addon().killUser(uid);
+    if (!addon().isUserBusy(uid)) return true;
+    await sleep(pause);
+  }
+}
+
+let running: Promise<ReadonlySet<number>> | undefined;
+let following: Promise<ReadonlySet<number>> | undefined;
+
+/**
+ * The users that have processes which are not zombies, by all of their ids (real, effective, saved, file system). Callers who
+ * come while one list is being made share the next one.
+ */
+function livingUsers(): Promise<ReadonlySet<number>> {
+  if (running === undefined) {
+    running = listLivingUsers().finally(() => {
+      running = undefined;
+    });
+    return running;
+  }
+  following ??= running.then(() => {
+    following = undefined;
+    return livingUsers();
+  });
+  return following;
+}
+
+async function listLivingUsers(): Promise<ReadonlySet<number>> {
+  const users = new Set<number>();
+  const names = await readdir('/proc').catch(() => []);
+  for (const name of names) {
+    if (!/^\d+$/.test(name)) continue;
+    const status = await readFile(`/proc/${name}/status`, 'latin1').catch(() => '');
+    // One whose first thread has ended looks like a zombie as long as it has others.
+    if (/^State:\s*[ZX]/m.test(status) && !/^Threads:\s*(?:[2-9]|\d{2,})/m.test(status)) continue;
+    for (const id of /^Uid:\s*(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? []) users.add(Number(id));
+  }
+  return users;
+}
+
+/** Those that are in use in this process. */
+const open = new Set<number>();
+let atExit = false;
+
+/** An end by process.exit() or an uncaught error waits for nobody. */
+function killAtExit(): void {
+  if (atExit) return;
+  atExit = true;
+  process.once('exit', () => {
+    for (const uid of open) addon().killUserNow(uid);
+  });
+}
+
+/** The user of one session. */
+export class RangeUser {
+  /** As whom to run: `user` of {@link PtyOptions}. */
+  readonly user: User;
+  readonly #leave: (uid: number, isFree: boolean) => void;
+  #end: Promise<void> | undefined;
+
+  /** @internal See {@link UserRange.take}. */
+  constructor(uid: number, leave: (uid: number, isFree: boolean) => void) {
+    // No database knows it: as `ownUser` has such a one.
+    this.user = { name: String(uid), uid, gid: uid, home: '/', shell: '/bin/sh', groups: [] };
+    this.#leave = leave;
+    open.add(uid);
+  }
+
+  /**
+   * Kills all processes of the user, whatever session they are in, and gives the id back. Never rejects: an id whose
+   * processes cannot be killed, because one is stuck in the kernel, is not given away before they are gone.
+   */
+  end(): Promise<void> {
+    this.#end ??= this.#kill();
+    return this.#end;
+  }
+
+  async #kill(): Promise<void> {
+    const { uid } = this.user;
+    const isFree = await endUser(uid);
+    open.delete(uid);
+    this.#leave(uid, isFree);
+  }
+}
+
+/** A range of user ids, one for each program: what `userRange` of `ptyShell` takes. */
+export class UserRange {
+  readonly #source: UserIdSource;
+
+  /** @internal See {@link openUserRange}. */
+  constructor(source: UserIdSource) {
+    this.#source = source;
+    killAtExit();
+  }
+
+  /** A user that no other session has; `undefined` when all are taken. */
+  async take(): Promise<RangeUser | undefined> {
+    const uid = await this.#source.take();
+    return uid === undefined ? undefined : new RangeUser(uid, (id, isFree) => this.#source.leave(id, isFree));
+  }
+}
+
+/**
+ * Checks a range of user ids, and that programs may be run as them (Linux, root). Group ids of the same numbers go with them.
+ *
+ * @param from the first. @param to the last, 65,535 above it at most. None may be 0, 65534, 65535, 4294967295, or belong to a
+ *   user, to a group or to somebody's subordinate ids.
+ * @throws TelptyError `ERR_USER_RANGE`.
+ */
+export function openUserRange(from: number, to: number): UserRange {
+  checkRange({ from, to });
+  return new UserRange(new UserIds({ from, to }));
+}
