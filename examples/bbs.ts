@@ -34,7 +34,7 @@ function menu(session: Session): string {
   return [
     `${CLEAR}${TITLE}${'  THE SILENT MODEM'.padEnd(width)}${PLAIN}`,
     '',
-    ...wall.map(line => `  ${line.slice(0, width - 4)}`),
+    ...wall.map(line => `  ${[...line].slice(0, width - 4).join('')}`),
     '',
     ...lines.map(([key, name]) => `  [${KEY}${key.toUpperCase()}${PLAIN}] ${name}`),
     '',

@@ -1,24 +1,69 @@
+/**
+ * How many columns of a terminal text takes: the one place that knows.
+ *
+ * Terminals agree on single characters: what Unicode's East Asian Width calls wide (W, F) takes two columns, marks and format
+ * characters none, all else one. That is wcwidth(3), by which programs count. Ambiguous ones (A) take one.
+ *
+ * Terminals do not agree on emoji that are made of several characters. Older ones (xterm, VTE, PuTTY, the Linux console) add up
+ * the characters; newer ones (kitty, Ghostty, WezTerm, foot, iTerm2, Windows Terminal, all with mode 2027) show one emoji of two
+ * columns, as UTS 51 wants it. {@link columnsOfText} does the latter, since such emoji are typed on those. All other clusters
+ * take the sum of their characters on both kinds.
+ */
 import { eastAsianWidth } from 'get-east-asian-width';
 
 /**
- * What has no width of its own: marks that stand on the letter before, and what only steers the shaping of text.
- * The soft hyphen is shown by terminals, so it counts (as it does for wcwidth(3) of the C library).
+ * What has no width of its own: marks on the character before, what only steers the shaping of text, and the vowels and final
+ * consonants of Hangul, which join the consonant before them.
  */
-const NO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}\u{1160}-\u{11ff}]$/u;
-const SOFT_HYPHEN = 0xad;
+const NO_WIDTH =
+  /^[\p{Mn}\p{Me}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\ud7b0-\ud7c6\ud7cb-\ud7fb]$/u;
+/**
+ * Of these what is shown all the same: the soft hyphen, the fillers of Hangul (as wide as a letter), and the signs of Arabic
+ * and its relatives that stand around the numbers behind them (Prepended_Concatenation_Mark).
+ */
+const SHOWN = /^[\u00ad\u115f\u3164\uffa0\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}]$/u;
 
 /** How many columns of a terminal a code point takes: 0 for controls and combining marks, 1, or 2. */
 export function columnsOf(codePoint: number): 0 | 1 | 2 {
   if (codePoint >= 0x20 && codePoint < 0x7f) return 1;
   if (codePoint < 0xa0) return 0;
-  if (codePoint < 0x300 || (codePoint >= 0x2500 && codePoint < 0x2600)) return 1;
-  if (codePoint !== SOFT_HYPHEN && NO_WIDTH.test(String.fromCodePoint(codePoint))) return 0;
+  // Up to the combining marks; lines, blocks and shapes but for the last two, which are emoji.
+  if (codePoint < 0x300 || (codePoint >= 0x2500 && codePoint < 0x25fd)) return 1;
+  const character = String.fromCodePoint(codePoint);
+  if (NO_WIDTH.test(character) && !SHOWN.test(character)) return 0;
   return eastAsianWidth(codePoint);
 }
 
+const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** In text without these no cluster has another width than the sum of its characters. */
+const JOINERS = /[\u200d\ufe0f\u{1f3fb}-\u{1f3ff}]/u;
+/** Emoji of several characters (UTS 51): with the selector for emoji style, with a skin tone, or joined. */
+const EMOJI_SEQUENCE =
+  /^(?:\p{Emoji}\ufe0f|\p{Emoji_Modifier_Base}\p{Emoji_Modifier}|\p{Extended_Pictographic}[\p{Mn}\p{Me}\p{Emoji_Modifier}]*\u200d\p{Extended_Pictographic})/u;
+
 /** The columns of a text without control characters. */
 export function columnsOfText(text: string): number {
+  if (!JOINERS.test(text)) return sumOfColumns(text);
+  let columns = 0;
+  for (const { segment } of segmenter.segment(text)) {
+    columns += EMOJI_SEQUENCE.test(segment) ? 2 : sumOfColumns(segment);
+  }
+  return columns;
+}
+
+function sumOfColumns(text: string): number {
   let columns = 0;
   for (const character of text) columns += columnsOf(character.codePointAt(0)!);
   return columns;
+}
+
+/** The longest cluster, in UTF-16 units: whoever piles up marks by the thousand gets several. */
+const MAX_CLUSTER = 64;
+
+/** Whether a character belongs to the cluster before it, which a person takes for one character (UAX 29). */
+export function joinsCluster(cluster: string, character: string): boolean {
+  if (character.codePointAt(0)! < 0x300 || cluster.length >= MAX_CLUSTER) return false;
+  const [first] = segmenter.segment(cluster + character);
+  return first!.segment.length > cluster.length;
 }

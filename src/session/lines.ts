@@ -1,5 +1,6 @@
 /** Lines that a person types, for shells that talk by themselves. */
 import { decoder, encoder, type StreamDecoder } from '../charset/index.ts';
+import { columnsOfText, joinsCluster } from '../charset/width.ts';
 import { check, checkKeys, checkWhole } from '../check.ts';
 import { Command, Option } from '../protocol/index.ts';
 import type { Session } from './session.ts';
@@ -15,12 +16,11 @@ const KILL = '\x15';
 const ESCAPE = '\x1b';
 const DELETE = '\x7f';
 
-/** C0, DEL and C1: nothing that is shown. */
-const CONTROL = /[\x00-\x1f\x7f-\x9f]/;
-/** Stands on the character before it. */
-const COMBINING = /\p{Mn}/u;
-/** Takes two columns: East Asian wide characters and emoji. */
-const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{3fffd}]/u;
+/**
+ * What is in no line: controls (C0, DEL, C1), which terminals obey; what reorders or splits the rest of a line that it is
+ * shown in (embeddings, overrides, isolates and marks of writing direction, separators, annotations); and halves of characters.
+ */
+const UNFIT = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb]/u;
 
 /** How a line is read; see {@link readLine}. */
 export interface ReadLineOptions {
@@ -42,8 +42,8 @@ const afterReturn = new WeakSet<Session>();
 /**
  * Reads one line that the user types. Most clients edit a line and echo it themselves, and send it whole; where we echo
  * (ECHO is enabled here) they send each key, and it is echoed and edited here: the erase keys and ^U work. Either way there
- * are no control characters and no escape sequences in it, so it may be shown to others as it is. Text is in
- * `session.encoding`, both ways.
+ * are no control characters, no escape sequences and nothing that changes the direction of writing in it, so it may be shown to
+ * others as it is: `session.write(line)` sends it in the set of their `encoding`. Text is in `session.encoding`, both ways.
  *
  * Nothing is read beyond the line, so that a program of `ptyShell` or another reader can have the session next.
  *
@@ -135,7 +135,10 @@ class Line {
   readonly #maxLength: number;
   #decoder: StreamDecoder | undefined;
   #encoding = '';
-  readonly #characters: string[] = [];
+  /** What a person takes for one character each, and one press of the erase key erases. */
+  readonly #clusters: string[] = [];
+  /** In characters. */
+  #length = 0;
   #echo = '';
   #escape: Escape = 'none';
 
@@ -144,11 +147,11 @@ class Line {
   }
 
   get text(): string {
-    return this.#characters.join('');
+    return this.#clusters.join('');
   }
 
   get isEmpty(): boolean {
-    return this.#characters.length === 0;
+    return this.#clusters.length === 0;
   }
 
   /** Takes bytes up to the end of the line. Returns where that is, if it is among them. */
@@ -175,16 +178,23 @@ class Line {
     if (this.#isEscaped(character)) return;
     if (character === BACKSPACE || character === DELETE) this.#erase();
     else if (character === KILL) while (!this.isEmpty) this.#erase();
-    else if (!CONTROL.test(character) && this.#characters.length < this.#maxLength) {
-      this.#characters.push(character);
-      this.#echo += character;
-    }
+    else if (!UNFIT.test(character) && this.#length < this.#maxLength) this.#append(character);
+  }
+
+  #append(character: string): void {
+    const last = this.#clusters.at(-1);
+    if (last !== undefined && joinsCluster(last, character))
+      this.#clusters[this.#clusters.length - 1] = last + character;
+    else this.#clusters.push(character);
+    this.#length++;
+    this.#echo += character;
   }
 
   #erase(): void {
-    const character = this.#characters.pop();
-    if (character === undefined) return;
-    const columns = COMBINING.test(character) ? 0 : WIDE.test(character) ? 2 : 1;
+    const cluster = this.#clusters.pop();
+    if (cluster === undefined) return;
+    this.#length -= [...cluster].length;
+    const columns = columnsOfText(cluster);
     this.#echo += '\b'.repeat(columns) + ' '.repeat(columns) + '\b'.repeat(columns);
   }
 

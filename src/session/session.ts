@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { encoder } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 import { Command, Option, type TelnetEvent, WindowSize } from '../protocol/index.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -9,6 +10,8 @@ import { TelnetStream } from './telnet-stream.ts';
 import { Terminal } from './terminal.ts';
 import type { SessionOptions } from './types.ts';
 import { type OptionState, type WaitOptions, waitFor } from './waiting.ts';
+
+type WriteCallback = (error?: Error | null) => void;
 
 /** How long a session may last after it was hung up and nobody listened, in milliseconds. */
 const HANGUP_MS = 5_000;
@@ -57,6 +60,31 @@ export class Session extends TelnetStream {
   /** The environment the client sent, as it sent it. */
   get environ(): ReadonlyMap<string, string> {
     return this.terminal.environ;
+  }
+
+  /**
+   * As of every stream, but text without an encoding goes out in the session's {@link encoding}: what that lacks is replaced
+   * by something that looks like it. Bytes, and text with an encoding, are sent as they are.
+   */
+  override write(chunk: unknown, callback?: WriteCallback): boolean;
+  override write(chunk: unknown, encoding?: BufferEncoding, callback?: WriteCallback): boolean;
+  override write(chunk: unknown, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean {
+    // (Signatures of streams: each place may have the callback.)
+    return super.write(this.#encoded(chunk, encoding), encoding as BufferEncoding, callback);
+  }
+
+  /** As of every stream; text as with {@link write}. */
+  override end(callback?: () => void): this;
+  override end(chunk: unknown, callback?: () => void): this;
+  override end(chunk: unknown, encoding?: BufferEncoding, callback?: () => void): this;
+  override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
+    return super.end(this.#encoded(chunk, encoding), encoding as BufferEncoding, callback);
+  }
+
+  #encoded(chunk: unknown, encoding: unknown): unknown {
+    if (typeof chunk !== 'string' || typeof encoding === 'string') return chunk;
+    const own = this.encoding;
+    return own === 'UTF-8' ? chunk : encoder(own).write(chunk);
   }
 
   /**

@@ -19,15 +19,18 @@ const WORDS = (
 
 /**
  * Asks for two words to be typed, in one line of plain text, less than 80 characters, so that it can be read out and needs no eye, no arithmetic, and
- * no screen. That they stand within the sentence keeps whoever sends back what he reads from giving the answer.
+ * no screen. There are over 5,000 pairs. That they stand within the sentence keeps whoever sends back what he reads from giving the answer.
  *
  * @param signal ends it.
  * @returns whether the words were typed.
  */
 export async function askPerson(session: Session, chance: Chance, signal: AbortSignal): Promise<boolean> {
   let greeting = 'To show you are a person,';
+  const left = [...WORDS];
+  /** Each word once: the same one twice reads like a mistake, and an old pair like the same question. */
+  const pick = (): string => left.splice(chance(0, left.length - 1), 1)[0]!;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const words = [pick(chance), pick(chance)].join(' ');
+    const words = `${pick()} ${pick()}`;
     session.write(encoder(session.encoding).write(`${greeting} type the words ${words} and press Enter.\r\n`));
     const answer = await readAnswer(session, signal);
     if (answer === undefined) return false;
@@ -36,8 +39,6 @@ export async function askPerson(session: Session, chance: Chance, signal: AbortS
   }
   return false;
 }
-
-const pick = (chance: Chance): string => WORDS[chance(0, WORDS.length - 1)]!;
 
 /** The next line that has anything in it; in small letters, and without what people put around words. */
 async function readAnswer(session: Session, signal: AbortSignal): Promise<string | undefined> {

@@ -76,6 +76,90 @@ test('where we echo, what is typed is shown and edited', async () => {
   assert.deepEqual(lines, ['cd']);
 });
 
+test('the erase key takes one character of a person, and as many columns as it has', async () => {
+  const { host, lines } = await collect({}, echo);
+  await using _host = host;
+  await using wire = await host.connect();
+  await wire.expectNegotiation(CMD.WILL, OPT.ECHO);
+  const erased = (count: number) => '\b'.repeat(count) + ' '.repeat(count) + '\b'.repeat(count);
+  for (const [typed, columns] of [
+    ['☕', 2],
+    ['⌚', 2],
+    ['⚡', 2],
+    ['⭐', 2],
+    ['❤\ufe0f', 2],
+    ['❤', 1],
+    ['👨\u200d👩\u200d👧', 2],
+    ['👍🏽', 2],
+    ['🇩🇪', 2],
+    ['1\ufe0f\u20e3', 2],
+    ['e\u0301', 1],
+    ['각', 2],
+    ['㍿', 2],
+    ['←', 1],
+    ['\u25fd', 2],
+    ['\u303f', 1],
+  ] as const) {
+    wire.type(typed);
+    await wire.expect(typed);
+    wire.type('\x7fz\x7f');
+    await wire.expect(`${erased(columns)}z${erased(1)}`);
+  }
+  wire.type('a🇩🇪b☕\x15x\r');
+  await wire.expect('<x>');
+  assert.deepEqual(lines, ['x']);
+});
+
+test('nothing that reorders text is in a line, nor is it echoed', async () => {
+  const { host, lines } = await collect({}, echo);
+  await using _host = host;
+  await using wire = await host.connect();
+  await wire.expectNegotiation(CMD.WILL, OPT.ECHO);
+  const bidi = '\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u206a\u206f';
+  wire.type(`a${bidi}\u2028\u2029\ufff9\u0080\u009b\u0007b\u200c\u200d\u05d0\u0627\r`);
+  await wire.expect('<ab\u200c\u200d\u05d0\u0627>\r\n');
+  assert.equal(wire.text(), 'ab\u200c\u200d\u05d0\u0627\r\n<ab\u200c\u200d\u05d0\u0627>\r\n');
+  assert.deepEqual(lines, ['ab\u200c\u200d\u05d0\u0627']);
+});
+
+test('text that is written to others is in their character set', async () => {
+  const sessions: Session[] = [];
+  await using host = await Host.start({
+    shell: async session => {
+      sessions.push(session);
+      await session.waitFor(({ charset }) => charset !== undefined);
+      session.write('ready');
+      for await (const line of readLines(session)) for (const other of sessions) other.write(`<${line}>\r\n`);
+    },
+  });
+  await using utf8 = await host.connect({ charset: 'UTF-8', ttype: ['XTERM'] });
+  await using koi8 = await host.connect({ charset: 'KOI8-R', ttype: ['XTERM'] });
+  await using latin1 = await host.connect({ charset: 'ISO-8859-1', ttype: ['XTERM'] });
+  for (const wire of [utf8, koi8, latin1]) await wire.expect('ready');
+  utf8.type('ль é “x”\r');
+  await utf8.expect(Buffer.from('<ль é “x”>\r\n'));
+  await koi8.expect(Buffer.concat([Buffer.from('<'), Buffer.of(0xcc, 0xd8), Buffer.from(' e "x">\r\n')]));
+  await latin1.expect(Buffer.concat([Buffer.from("<l' "), Buffer.of(0xe9), Buffer.from(' "x">\r\n')]));
+  koi8.send([0xf0, 0xd2, 13, 10]);
+  await utf8.expect(Buffer.from('<Пр>\r\n'));
+});
+
+test('bytes, and text that has an encoding, are written as they are; text at the end is not', async () => {
+  await using host = await Host.start({
+    shell: async session => {
+      await session.waitFor(({ charset }) => charset !== undefined);
+      session.write(Buffer.of(0xc0));
+      session.write('ю', 'utf8');
+      session.write('c1', 'hex');
+      await new Promise<void>(resolve => session.write('ю', () => resolve()));
+      session.end('яю');
+    },
+  });
+  await using wire = await host.connect({ charset: 'KOI8-R', ttype: ['XTERM'] });
+  await wire.untilEnd();
+  assert.equal(Buffer.from(wire.data.bytes).toString('hex'), 'c0d18ec1c0d1c0');
+});
+
 test('what is typed and echoed is in the character set of the client', async () => {
   const { host, lines } = await collect({ prompt: 'Größe: ' }, echo);
   await using _host = host;

@@ -10,6 +10,7 @@ import {
   robotCheck,
   type Session,
 } from '../../src/index.ts';
+import { askPerson } from '../../src/shells/robot-question.ts';
 import { Host, XTERM } from '../support/host.ts';
 import { Screen } from '../support/screen.ts';
 import { CMD, OPT, type Wire, type WireOptions } from '../support/wire.ts';
@@ -129,7 +130,7 @@ describe('robotCheck: terminals', LIMIT, () => {
     await wire.until(() => asked.test(wire.text()));
     assert.equal(wire.data.bytes.indexOf('\x1b'), -1);
     wire.type(`${asked.exec(wire.text())![1]}\r`);
-    await wire.expect('in');
+    await wire.expect('IN');
   });
 });
 
@@ -155,6 +156,22 @@ describe('robotCheck: people', LIMIT, () => {
     await wire.expect('something else');
     wire.type(`“${(await words(wire)).toUpperCase()}”,xyz\x7f\x7f\x7f \r`);
     await wire.expect('in\r\n');
+  });
+
+  it('is never asked for the same word twice, whatever chance picks', async () => {
+    for (const chance of [(min: number) => min, (_min: number, max: number) => max]) {
+      const shell = (session: Session) => askPerson(session, chance, session.signal);
+      await using host = await Host.start({ shell });
+      await using wire = await host.connect({ silent: true });
+      const asked: string[] = [];
+      for (let attempt = 1; attempt <= 3; attempt++) {
+        asked.push(...(await words(wire)).split(' '));
+        wire.send(attempt < 3 ? 'wrong\n' : `${asked.slice(-2).join(' ')}\n`);
+      }
+      assert.equal((await host.outcome()).result, true);
+      assert.deepEqual([...new Set(asked)], asked);
+      assert.equal(asked.length, 6);
+    }
   });
 
   it('the third mistake is the last', async () => {
