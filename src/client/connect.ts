@@ -5,7 +5,7 @@ import { check, checkKeys, checkWhole } from '../check.ts';
 import type { OptionDefinition } from '../protocol/index.ts';
 import { Session } from '../session/session.ts';
 import { type WaitOptions, within } from '../session/waiting.ts';
-import { dialTcp, secure } from '../transport/dial.ts';
+import { dialTcp, roundTripOf, secure } from '../transport/dial.ts';
 import { adoptTcp } from '../transport/tcp.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type ClientTerminal, clientTable, hasSize, openNegotiation } from './options.ts';
@@ -77,17 +77,21 @@ export async function connect(options: ConnectOptions): Promise<Session> {
     compression: agrees,
     own: options.options ?? [],
   });
-  const { transport, ...peer } = await within<Opened>('a connection', { timeout, signal }, ({ resolve, reject }) => {
-    const stop = new AbortController();
-    open(options, stop.signal).then(resolve, reject);
-    return () => {
-      // Nothing to whom it has been handed over by now.
-      stop.abort();
-      return undefined;
-    };
-  });
+  const { transport, roundTripMs, ...peer } = await within<Opened>(
+    'a connection',
+    { timeout, signal },
+    ({ resolve, reject }) => {
+      const stop = new AbortController();
+      open(options, stop.signal).then(resolve, reject);
+      return () => {
+        // Nothing to whom it has been handed over by now.
+        stop.abort();
+        return undefined;
+      };
+    },
+  );
   const session = new Session(transport, {
-    telnet: { options: table, carriageReturn: 'text', compatibility: 'tolerant' },
+    telnet: { options: table, carriageReturn: 'text', compatibility: 'tolerant', roundTripMs },
     encoding,
     ...peer,
   });
@@ -124,20 +128,21 @@ function isEncrypted({ tls, stream }: ConnectOptions): boolean {
 
 interface Opened {
   readonly transport: Duplex | Transport;
+  readonly roundTripMs: number;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
 }
 
 async function open(options: ConnectOptions, signal: AbortSignal): Promise<Opened> {
   const { host = '127.0.0.1', tls = false, stream, localAddress, family } = options;
-  if (stream !== undefined) return { transport: stream };
+  if (stream !== undefined) return { transport: stream, roundTripMs: 0 };
   const port = options.port ?? (tls ? TELNETS_PORT : TELNET_PORT);
   const socket = await dialTcp({ host, port, localAddress, family }, signal);
   const { remoteAddress, remotePort } = socket;
   const secured = tls ? await secure(socket, host, tls === true ? {} : tls, signal) : undefined;
   // Called off in the moment in which it was done.
   if (signal.aborted) socket.destroy();
-  return { transport: secured ?? adoptTcp(socket), remoteAddress, remotePort };
+  return { transport: secured ?? adoptTcp(socket), roundTripMs: roundTripOf(socket), remoteAddress, remotePort };
 }
 
 function ignore(): void {}

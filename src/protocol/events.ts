@@ -201,9 +201,11 @@ export interface TelnetHandlers {
   /**
    * From now on answers to the peer's WILL, WONT, DO and DONT are late, since it had too many
    * (`TelnetLimits.optionChanges`): they wait for `Telnet.sendDeferred()`, which may also be called at once. Without this
-   * handler the limit is 16 times as high, and a late answer is sent at the end of `Telnet.receive()`.
+   * handler 64 more answers are sent at once, and a late one at the end of `Telnet.receive()`, up to 16 times.
    */
   deferred?(): void;
+  /** @internal Milliseconds of a clock that never goes back: the engine has none. */
+  now?(): number;
   /** Each command, negotiation and subnegotiation as it passes, for logs. */
   trace?(direction: 'sent' | 'received', what: TraceRecord): void;
 }

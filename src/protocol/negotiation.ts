@@ -22,26 +22,38 @@
  * NO a negative needs no answer (RFC 854 rule b). The errors are an answer that contradicts (DONT answered by WILL); the
  * RFC has it taken as the end of the wait all the same.
  *
- * `'tolerant'` differs in one thing: a positive in YES. The RFC has it ignored, but there are peers that ask again for what
- * is on, and wait: games that restart under their connections (copyover) and devices that lost track. They are answered,
- * and it is remembered that they were, for others answer every answer, and would do so for ever:
+ * `'tolerant'` differs in one cell: a positive in YES. The RFC has it ignored. But games that restart under their connections
+ * (copyover), and devices that have lost track, ask again for what is on, and wait. Such a repetition is answered, where the
+ * peer visibly waits:
  *
- *      YES                 YES/ANSWERED, say + (for a positive)
- *      YES/ANSWERED        YES (for a positive); else as YES
+ *      YES, peer waits     YES, say +
+ *      YES, else           nothing
+ *
+ * What makes this hard is that other peers react to each answer with one more positive, or with two, and would do so for
+ * ever. Such a reaction comes soon, and nothing in between. So a peer visibly waits if
+ *
+ *   1. nothing was said about this side, by either end, for 20 ms or two round trips, whichever is longer; or the peer has
+ *      sent data or a command since then; and
+ *   2. fewer than 20 repetitions of this side were answered since it was off, or quiet for 10 s.
+ *
+ * To alternate, answering every second one, was rejected: it leaves every second restart without an answer, and a peer that gives two
+ * positives to each answer without an end.
+ *
+ * Termination. Let a peer react to each of our words by up to some fixed number of words. (a) A reaction that leaves the state
+ * as it is gets no answer, but for a positive in NO that we refuse, and for the repetitions of the cell above. By 1, repetitions
+ * within the time of a reaction get none, so an exchange ends after one answer for each side; by 2, however slow
+ * the peer and whatever data is in between, it ends after 20. (b) A reaction that changes the state, or is refused, must be answered, and a peer that
+ * changes its mind at each answer is followed. That is bounded by the rate of late answers (Telnet, `deferred`): of many
+ * words only the last is answered then; and after four such rounds in a row an answer that says what was said last is left out,
+ * if the last words came in one chunk, without an answer in between. So only a peer whose state really is another after each
+ * answer, or that asks again for what was refused, goes on, a few words at a time.
+ *
+ * Late answers do not change this table. They change when a step is made: of a remote side at once, for the peer's stream
+ * changes at its WILL or WONT; of a local side with the answer, for ours changes at our WILL or WONT.
  */
 
-/**
- * The states of RFC 1143 for one side of one option; the queue is EMPTY where it is not named. `'YES/ANSWERED'` is YES, and
- * occurs where compatibility is `'tolerant'`.
- */
-export type NegotiationState =
-  | 'NO'
-  | 'YES'
-  | 'YES/ANSWERED'
-  | 'WANTNO'
-  | 'WANTNO/OPPOSITE'
-  | 'WANTYES'
-  | 'WANTYES/OPPOSITE';
+/** The states of RFC 1143 for one side of one option; the queue is EMPTY where it is not named. */
+export type NegotiationState = 'NO' | 'YES' | 'WANTNO' | 'WANTNO/OPPOSITE' | 'WANTYES' | 'WANTYES/OPPOSITE';
 
 /** What can happen to one side of one option. */
 export type NegotiationInput =
@@ -88,7 +100,6 @@ const STRICT: Readonly<Record<NegotiationState, Row>> = {
     'ask-off': stay('NO'),
   },
   YES,
-  'YES/ANSWERED': YES,
   WANTNO: {
     agreed: { next: 'NO', effect: 'disabled', error: true },
     unwanted: { next: 'NO', effect: 'disabled', error: true },
@@ -119,9 +130,9 @@ const STRICT: Readonly<Record<NegotiationState, Row>> = {
   },
 };
 
-const ANSWERED: Transition = { next: 'YES/ANSWERED', say: true };
+const ANSWERED: Transition = { next: 'YES', say: true };
 
-/** How a peer is treated that asks for what is so already: ignored, as RFC 1143 has it, or answered once more. */
+/** How a peer is treated that asks for what is on already: ignored, as RFC 1143 has it, or answered where it visibly waits. */
 export type Compatibility = 'strict' | 'tolerant';
 
 const TABLES: Readonly<Record<Compatibility, typeof STRICT>> = {
@@ -134,7 +145,10 @@ export function isCompatibility(name: unknown): name is Compatibility {
   return name === 'strict' || name === 'tolerant';
 }
 
-/** The step that `input` makes from `state` (RFC 1143, section 7). A pure look-up: the caller keeps the state. */
+/**
+ * The step that `input` makes from `state` (RFC 1143, section 7). A pure look-up: the caller keeps the state, and knows whether
+ * the peer visibly waits, which is when a tolerant end goes by the table for `'tolerant'`.
+ */
 export function transition(
   state: NegotiationState,
   input: NegotiationInput,

@@ -3,7 +3,7 @@ import type { NegotiationState } from './negotiation.ts';
 
 /** In the order of their codes below. */
 const STATES: readonly NegotiationState[] = [
-  ...(['NO', 'YES', 'YES/ANSWERED', 'WANTNO', 'WANTNO/OPPOSITE', 'WANTYES', 'WANTYES/OPPOSITE'] as const),
+  ...(['NO', 'YES', 'WANTNO', 'WANTNO/OPPOSITE', 'WANTYES', 'WANTYES/OPPOSITE'] as const),
 ];
 
 /** In an entry the remote side stands above the local one. */
@@ -30,6 +30,8 @@ export const Late = {
   CHANGED: 0x200,
   /** Remote: the side was on when the application last heard of it. */
   KNOWN_ON: 0x400,
+  /** What we have said last about the side was positive. */
+  SAID_ON: 0x800,
 } as const;
 
 const LATE_BITS = Object.values(Late).reduce<number>((bits, bit) => bits | bit, 0);

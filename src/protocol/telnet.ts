@@ -14,6 +14,7 @@ import {
 import type { OptionContext, OptionDefinition, OptionHandler } from './options/option.ts';
 import { Outbound } from './outbound.ts';
 import { type CarriageReturn, Parser } from './parser.ts';
+import { Repetitions } from './repetitions.ts';
 import { Late, OptionStates } from './states.ts';
 import type { Token } from './token.ts';
 
@@ -27,8 +28,17 @@ const HANDLERS = ['send', 'data', 'event'] as const;
  */
 const MOST_SWITCHES = 512;
 
-/** Where nobody counts anew after a time, a peer has more answers at once, by this factor: it may be slow, and switch for days. */
-const MORE_WITHOUT_DRIVER = 16;
+/**
+ * Where nobody counts anew after a time, a peer has more answers at once, and so many late ones: one that goes on at each
+ * answer must come to an end.
+ */
+const MORE_WITHOUT_DRIVER = 64;
+const MOST_ROUNDS_WITHOUT_DRIVER = 16;
+/**
+ * After so many late answers in a row one is left out that says what was said last, where the peer has not waited for an answer
+ * between its last words: if those are its reaction to our last word, it comes to an end.
+ */
+const MOST_ROUNDS = 4;
 
 /** What this end of the connection speaks. */
 export interface TelnetConfig {
@@ -41,9 +51,12 @@ export interface TelnetConfig {
   readonly carriageReturn?: CarriageReturn;
   /**
    * What becomes of a peer's request for what is on already: `'strict'`, the default, ignores it, as RFC 1143 has it;
-   * `'tolerant'` answers it, but not the next one, which may be an answer to the answer.
+   * `'tolerant'` answers it where the peer visibly waits: the request comes some time after the last word about that side, or
+   * behind data or a command. (Without a clock, `TelnetHandlers.now`, only the second shows.)
    */
   readonly compatibility?: Compatibility;
+  /** @internal How long a word and the reaction to it take at least, in milliseconds; default 0. */
+  readonly roundTripMs?: number;
 }
 
 /**
@@ -59,12 +72,13 @@ export interface TelnetConfig {
  */
 export class Telnet implements OptionContext {
   readonly limits: TelnetLimits;
-  readonly #compatibility: Compatibility;
   readonly #handlers: TelnetHandlers;
   readonly #definitions: readonly OptionDefinition[];
   readonly #states: OptionStates;
   readonly #parser: Parser;
   readonly #out: Outbound;
+  /** For a tolerant end. */
+  readonly #repetitions: Repetitions | undefined;
   /** One for each definition, made at first use. */
   readonly #made: (OptionHandler | undefined)[];
   #receiving = false;
@@ -73,11 +87,16 @@ export class Telnet implements OptionContext {
   #deferring = false;
   /** Whether an answer is late. */
   #isLate = false;
+  /** How often in a row late answers were sent. */
+  #lateRounds = 0;
   /** Whether a side has changed of which the application does not know yet. */
   #hasNews = false;
+  /** Sides of which an answer is late and the peer has spoken in this chunk; and those of which it has done so more than once. */
+  #spoken: Set<number> | undefined;
+  #unwaited: Set<number> | undefined;
   /** WONT and DONT about options that are not in the table, since the last {@link sendDeferred}. */
   #switches = 0;
-  /** Refusals of such options that are late, as {@link refusalOf}. */
+  /** Refusals of such options that are late, as {@link sideOf}. */
   #lateRefusals: Set<number> | undefined;
 
   /**
@@ -88,14 +107,17 @@ export class Telnet implements OptionContext {
     for (const name of HANDLERS) check(typeof handlers?.[name] === 'function', `handlers.${name} must be a function`);
     const carriageReturn = config?.carriageReturn ?? 'key';
     check(carriageReturn === 'key' || carriageReturn === 'text', "carriageReturn must be 'key' or 'text'");
-    this.#compatibility = config?.compatibility ?? 'strict';
-    check(isCompatibility(this.#compatibility), "compatibility must be 'strict' or 'tolerant'");
+    const compatibility = config?.compatibility ?? 'strict';
+    check(isCompatibility(compatibility), "compatibility must be 'strict' or 'tolerant'");
     this.limits = limits === undefined ? defaultLimits : checkLimits({ ...defaultLimits, ...limits });
     this.#handlers = handlers;
     this.#definitions = checkOptions(config?.options);
     this.#made = new Array(this.#definitions.length);
     this.#states = new OptionStates(this.#definitions.length);
     this.#out = new Outbound(handlers);
+    if (compatibility === 'tolerant') {
+      this.#repetitions = new Repetitions(() => handlers.now?.() ?? 0, config?.roundTripMs ?? 0);
+    }
     this.#parser = new Parser(carriageReturn, this.limits.subnegotiationBytes);
   }
 
@@ -114,11 +136,12 @@ export class Telnet implements OptionContext {
         const token = this.#parser.next(this.isEnabled(Option.BINARY, 'remote'));
         if (token !== undefined) this.#accept(token);
         else if (this.#hasNews) this.#tellNews();
-        else if (this.#isLate && this.#handlers.deferred === undefined) this.#sendLate();
+        else if (this.#isLate && this.#mayFinish) this.#sendLate();
         else return;
       }
     } finally {
       this.#receiving = false;
+      this.#spoken = undefined;
       this.#parser.keep();
     }
   }
@@ -178,6 +201,7 @@ export class Telnet implements OptionContext {
   sendDeferred(): void {
     this.#deferring = false;
     this.#switches = 0;
+    if (!this.#isLate) this.#lateRounds = 0;
     this.#states.resetAnswers();
     this.#sendLate();
   }
@@ -243,11 +267,7 @@ export class Telnet implements OptionContext {
    */
   isEnabled(code: number, side: Side): boolean {
     const state = this.stateOf(code, side);
-    return (
-      state === 'YES' ||
-      state === 'YES/ANSWERED' ||
-      (side === 'remote' && (state === 'WANTNO' || state === 'WANTNO/OPPOSITE'))
-    );
+    return state === 'YES' || (side === 'remote' && (state === 'WANTNO' || state === 'WANTNO/OPPOSITE'));
   }
 
   /** The state of RFC 1143; `'NO'` for an option that is not in the table. */
@@ -299,6 +319,7 @@ export class Telnet implements OptionContext {
 
   announce(code: number, side: Side, positive: boolean): void {
     const [yes, no] = side === 'local' ? ([WILL, WONT] as const) : ([DO, DONT] as const);
+    this.#repetitions?.said(sideOf(code, side), positive);
     this.#out.negotiation(positive ? yes : no, code);
   }
 
@@ -319,6 +340,7 @@ export class Telnet implements OptionContext {
 
   #accept(token: Token): void {
     if (token.kind === 'data') {
+      this.#repetitions?.other();
       this.#handlers.data(token.view);
       return;
     }
@@ -327,6 +349,7 @@ export class Telnet implements OptionContext {
       return;
     }
     this.#handlers.trace?.('received', token);
+    if (token.kind === 'command') this.#repetitions?.other();
     if (token.kind === 'command') this.emit({ type: 'command', command: token.command });
     else if (token.kind === 'negotiation') this.#negotiated(token.verb, token.option);
     else this.#subnegotiated(token.option, token.payload);
@@ -358,25 +381,44 @@ export class Telnet implements OptionContext {
     }
     this.#isLate = true;
     this.#lateRefusals ??= new Set();
-    this.#lateRefusals.add(refusalOf(code, side));
+    this.#lateRefusals.add(sideOf(code, side));
   }
 
   /** The peer's word about a side, by the table; late if it had too many answers already. */
   #answer(index: number, side: Side, positive: boolean): void {
-    const { say, next } = this.#transition(index, side, this.#inputOf(index, side, positive));
+    const compatibility = this.#compatibilityFor(index, side, positive);
+    const look = () => this.#transition(index, side, this.#inputOf(index, side, positive), compatibility);
+    const { say, next } = look();
     const isAnswer = say !== undefined && !next.startsWith('WANT');
+    // (Looked up once more, since the driver may send late answers, of which the application hears.)
     if (!isAnswer || this.#mayAnswer(index, side)) {
-      this.#step(index, side, this.#inputOf(index, side, positive));
+      this.#apply(index, side, look());
       return;
     }
     this.#isLate = true;
     const isOn = side === 'remote' && this.#states.get(index, side) !== 'NO';
-    this.#states.setLate(index, side, Late.OWED | (isOn ? Late.KNOWN_ON : 0));
+    const saidOn = this.#states.get(index, side) === 'YES' ? Late.SAID_ON : 0;
+    this.#states.setLate(index, side, Late.OWED | saidOn | (isOn ? Late.KNOWN_ON : 0));
     this.#follow(index, side, positive);
   }
 
+  /** Whether a repetition is answered now, and so by which table the peer's word goes. */
+  #compatibilityFor(index: number, side: Side, positive: boolean): Compatibility {
+    if (this.#repetitions === undefined || !positive || this.#states.get(index, side) !== 'YES') return 'strict';
+    const key = sideOf(this.#definitions[index]!.code, side);
+    const waits = this.#repetitions.waits(key);
+    if (waits) this.#repetitions.answered(key);
+    else this.#repetitions.ignored(key);
+    return waits ? 'tolerant' : 'strict';
+  }
+
+  /** Whether late answers are sent at the end of `receive()`, since nobody else sends them. */
+  get #mayFinish(): boolean {
+    return this.#handlers.deferred === undefined && this.#lateRounds < MOST_ROUNDS_WITHOUT_DRIVER;
+  }
+
   #mayAnswer(index: number, side: Side): boolean {
-    const most = this.limits.optionChanges * (this.#handlers.deferred === undefined ? MORE_WITHOUT_DRIVER : 1);
+    const most = this.limits.optionChanges + (this.#handlers.deferred === undefined ? MORE_WITHOUT_DRIVER : 0);
     if (this.#states.countAnswer(index, side) <= most) return true;
     this.#defer();
     if (!this.#deferring) {
@@ -400,6 +442,12 @@ export class Telnet implements OptionContext {
   /** The peer's word about a side of which an answer is late already. */
   #follow(index: number, side: Side, positive: boolean): void {
     const late = this.#states.late(index, side);
+    const key = sideOf(this.#definitions[index]!.code, side);
+    this.#spoken ??= new Set();
+    this.#unwaited ??= new Set();
+    if (this.#spoken.has(key)) this.#unwaited.add(key);
+    else this.#unwaited.delete(key);
+    this.#spoken.add(key);
     if (side === 'local') {
       // Our stream changes where our answer stands in it, not before.
       this.#states.setLate(index, side, positive ? late | Late.ON : (late & ~Late.ON) | Late.OFF);
@@ -423,7 +471,7 @@ export class Telnet implements OptionContext {
     const late = this.#states.late(index, 'remote');
     if ((late & Late.CHANGED) === 0) return;
     const isOn = this.#states.get(index, 'remote') !== 'NO';
-    const kept = late & (Late.OWED | Late.ASKED);
+    const kept = late & (Late.OWED | Late.ASKED | Late.SAID_ON);
     this.#states.setLate(index, 'remote', isOn ? kept | Late.ON | Late.KNOWN_ON : kept);
     if ((late & Late.KNOWN_ON) !== 0) {
       if ((late & Late.ON) === 0) this.#tellHandler(index, 'remote', 'disabled');
@@ -435,6 +483,7 @@ export class Telnet implements OptionContext {
   #sendLate(): void {
     if (!this.#isLate) return;
     this.#isLate = false;
+    this.#lateRounds++;
     let isDone = false;
     try {
       for (let index = 0; index < this.#definitions.length; index++) {
@@ -461,7 +510,7 @@ export class Telnet implements OptionContext {
     this.#states.setLate(index, side, 0);
     const { code } = this.#definitions[index]!;
     if (side === 'remote') {
-      this.announce(code, side, this.#states.get(index, side) !== 'NO');
+      this.#announceLate(code, side, this.#states.get(index, side) !== 'NO', (late & Late.SAID_ON) !== 0);
       if ((late & Late.ON) !== 0) this.#tellHandler(index, side, 'enabled');
     } else {
       this.#sendLateLocal(index, late);
@@ -469,6 +518,11 @@ export class Telnet implements OptionContext {
     if ((late & Late.ASKED) !== 0) {
       this.#apply(index, side, this.#transition(index, side, this.#states.wanted(index, side) ? 'ask-on' : 'ask-off'));
     }
+  }
+
+  #announceLate(code: number, side: Side, positive: boolean, saidLast: boolean): void {
+    const isReaction = this.#unwaited?.delete(sideOf(code, side)) === true && positive === saidLast;
+    if (this.#lateRounds <= MOST_ROUNDS || !isReaction) this.announce(code, side, positive);
   }
 
   /** The peer's words about our side, of which only the last is answered. */
@@ -485,7 +539,7 @@ export class Telnet implements OptionContext {
       if (wentOff) this.#tellEffect(index, 'local', 'disabled');
       this.#states.set(index, 'local', 'YES');
     }
-    this.announce(code, 'local', isOn);
+    this.#announceLate(code, 'local', isOn, wasOn);
     if (on) this.#tellEffect(index, 'local', 'enabled');
     else if (wentOff) this.#tellEffect(index, 'local', 'disabled');
   }
@@ -504,8 +558,8 @@ export class Telnet implements OptionContext {
     return supersededBy === undefined || !this.isEnabled(supersededBy, side);
   }
 
-  #transition(index: number, side: Side, input: NegotiationInput): Transition {
-    return transition(this.#states.get(index, side), input, this.#compatibility);
+  #transition(index: number, side: Side, input: NegotiationInput, compatibility: Compatibility = 'strict'): Transition {
+    return transition(this.#states.get(index, side), input, compatibility);
   }
 
   #step(index: number, side: Side, input: NegotiationInput): void {
@@ -570,8 +624,8 @@ export class Telnet implements OptionContext {
   }
 }
 
-/** An option that is refused on one side, as a number. */
-function refusalOf(code: number, side: Side): number {
+/** One side of an option, as a number. */
+function sideOf(code: number, side: Side): number {
   return 2 * code + (side === 'local' ? 0 : 1);
 }
 

@@ -77,7 +77,7 @@ export interface ServerOptions {
   readonly compression?: boolean;
   /**
    * What becomes of a client's request for what is on already: `'strict'`, the default, ignores it, as RFC 1143 has it;
-   * `'tolerant'` answers it, for there are clients that wait, but never an answer to that answer.
+   * `'tolerant'` answers it where the client visibly waits: some time after the last word about that option, or behind data.
    */
   readonly compatibility?: Compatibility;
 }

@@ -16,6 +16,13 @@ export interface DialOptions {
   readonly family?: 4 | 6 | undefined;
 }
 
+const roundTrips = new WeakMap<Socket, number>();
+
+/** How long the peer took to accept a connection of {@link dialTcp}, in milliseconds: one round trip. */
+export function roundTripOf(socket: Socket): number {
+  return roundTrips.get(socket) ?? 0;
+}
+
 /**
  * Connects, fit for Telnet as `listenTcp` accepts. Nothing is read yet: the socket is paused.
  *
@@ -35,6 +42,15 @@ export function dialTcp(options: DialOptions, signal: AbortSignal): Promise<Sock
   });
   // Who takes the connection reads it.
   socket.pause();
+  let began = performance.now();
+  socket.on('connectionAttempt', () => {
+    began = performance.now();
+  });
+  socket.once('connect', () => {
+    // (On loopback this would be how busy the machine is.)
+    const isLocal = /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '');
+    roundTrips.set(socket, isLocal ? 0 : performance.now() - began);
+  });
   return until(socket, 'connect', signal, error => {
     const { errno, text } = reasonOf(error);
     return new TelptyError('ERR_CONNECT', `cannot connect to ${where(host, port)}: ${text}`, { errno, cause: error });

@@ -40,6 +40,10 @@ export class Wire implements TelnetHandlers, TransportUser, Reader {
     this.#session.report(event);
   }
 
+  now(): number {
+    return performance.now();
+  }
+
   deferred(): void {
     this.#session.deferAnswers();
   }

@@ -44,7 +44,7 @@ export const sessionOptions = {
     argument: 'strict|tolerant',
     parse: values.choice('strict', 'tolerant'),
     default: 'strict',
-    help: 'a client that asks again for what is on: strict ignores it (RFC 1143), tolerant answers once more',
+    help: 'a client that asks again for what is on: strict ignores it (RFC 1143), tolerant answers a client that visibly waits',
   },
   compression: { ...flag, help: 'offer compression to clients that know MCCP2 and MCCP3; never under TLS' },
 } as const satisfies OptionTable;

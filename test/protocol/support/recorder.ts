@@ -23,9 +23,11 @@ export class Recorder {
     limits?: Partial<TelnetLimits>,
     compatibility: TelnetConfig['compatibility'] = 'strict',
     deferred?: () => void,
+    now?: () => number,
   ) {
     const handlers = {
       ...(deferred && { deferred }),
+      ...(now && { now }),
       send: (bytes: Uint8Array) => {
         this.#bytes('sent', bytes);
         this.wire?.(bytes);
