@@ -139,7 +139,7 @@ async function open(options: ConnectOptions, signal: AbortSignal): Promise<Opene
   const port = options.port ?? (tls ? TELNETS_PORT : TELNET_PORT);
   const socket = await dialTcp({ host, port, localAddress, family }, signal);
   const { remoteAddress, remotePort } = socket;
-  const secured = tls ? await secure(socket, host, tls === true ? {} : tls, signal) : undefined;
+  const secured = tls ? await secure(socket, { host, port }, tls === true ? {} : tls, signal) : undefined;
   // Called off in the moment in which it was done.
   if (signal.aborted) socket.destroy();
   return { transport: secured ?? adoptTcp(socket), roundTripMs: roundTripOf(socket), remoteAddress, remotePort };

@@ -4,6 +4,7 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { TelptyError } from '../errors.ts';
 import { systemError } from '../pty/binding.ts';
 import { KEEPALIVE_MS } from './tcp.ts';
+import { explainTls, type TlsRemedy } from './tls-failure.ts';
 
 /** Where to connect to. */
 export interface DialOptions {
@@ -65,7 +66,7 @@ export function dialTcp(options: DialOptions, signal: AbortSignal): Promise<Sock
  */
 export function secure(
   socket: Socket,
-  host: string,
+  { host, port }: DialOptions,
   options: ConnectionOptions,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
@@ -81,9 +82,22 @@ export function secure(
   secured.pause();
   return until(secured, 'secureConnect', signal, error => {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    return new TelptyError('ERR_TLS', `no TLS with ${host}: ${tlsReason(error)}`, { errno: code, cause: error });
+    const { problem, remedy } = explainTls(error, String(options.servername ?? host));
+    const todo = remedy === undefined ? '' : `; ${REMEDIES[remedy]}`;
+    return new TelptyError('ERR_TLS', `no TLS with ${where(host, port)}: ${problem}${todo}`, {
+      errno: code,
+      cause: error,
+    });
   });
 }
+
+const ACCEPT = 'tls.rejectUnauthorized: false accepts any certificate';
+const REMEDIES: Readonly<Record<TlsRemedy, string>> = {
+  trust: `trust it by tls.ca; ${ACCEPT}`,
+  accept: ACCEPT,
+  plain: 'connect without tls',
+  certificate: 'present one by tls.cert and tls.key',
+};
 
 /** Waits for a socket's event; what becomes of it otherwise, the socket is destroyed. */
 function until<S extends Socket>(
@@ -109,7 +123,8 @@ function until<S extends Socket>(
       reject(error);
     };
     const failed = (error: Error): void => drop(explain(error));
-    const closed = (): void => drop(explain(new Error('the server closed the connection')));
+    const closed = (): void =>
+      drop(explain(Object.assign(new Error('the server closed the connection'), { code: 'ECONNRESET' })));
     const abort = (): void => drop(signal.reason);
     socket.once(event, ready).once('error', failed).once('close', closed);
     signal.addEventListener('abort', abort);
@@ -132,17 +147,4 @@ function reasonOf(error: Error): { errno: string; text: string } {
   const first = error instanceof AggregateError && error.errors.length > 0 ? (error.errors[0] as Error) : error;
   const { code = 'unknown', errno = 0, message } = first as NodeJS.ErrnoException;
   return { errno: code, text: RESOLVER.get(code) ?? (errno < 0 ? systemError(-errno).text : message) };
-}
-
-/** The longest reason, in characters: a certificate may have any number of names. */
-const LONGEST_REASON = 300;
-
-/**
- * One line: OpenSSL's own has its file, line and numbers in it. The names in a certificate are whatever the server likes, so
- * nothing of them that would move a cursor, or turn a line around, is kept.
- */
-function tlsReason(error: Error): string {
-  const { reason } = error as { reason?: string };
-  const line = (reason ?? error.message).replace(/[\p{C}\p{Z}]+/gu, ' ').trim();
-  return line.length > LONGEST_REASON ? `${[...line].slice(0, LONGEST_REASON).join('')}…` : line;
 }

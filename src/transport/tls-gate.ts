@@ -9,14 +9,20 @@ import { adoptTcp, type Peer } from './tcp.ts';
 import { checkTls, type TlsOptions } from './tls-options.ts';
 import { StreamTransport, type Transport } from './transport.ts';
 
-/** How long a client may be silent, and then how long the handshake may take, in milliseconds, unless told otherwise. */
+/** How long the handshake may take, in milliseconds, unless told otherwise. */
 const HANDSHAKE_MS = 10_000;
+/**
+ * Where only TLS is spoken: after so long, in milliseconds, a client that has sent nothing reads that. A TLS client speaks first, and at
+ * once; a user of Telnet waits for a server that seems dead.
+ */
+const PATIENCE_MS = 2_000;
 /** Where both are spoken: after so long, in milliseconds, who has said nothing is a Telnet client that waits for the server. */
 const SILENCE_MS = 500;
 
-const WORDS = 'This is a Telnet server that speaks TLS.';
+/** What the words to clients without TLS begin with. */
+export const TLS_ONLY = 'This is a Telnet server that speaks TLS.';
 /** What a Telnet client without TLS reads. */
-const PLAIN_FAREWELL = `${WORDS} Connect with a client that does, too.\r\n`;
+const PLAIN_FAREWELL = `${TLS_ONLY} Connect with a client that does, too.\r\n`;
 const HTTP_FAREWELL = httpAnswer('This is a Telnet server.\n');
 
 /**
@@ -72,7 +78,7 @@ export class TlsGate {
     const guest = new Guest(this.#waiting, socket, peer, user);
     const handshake = { guest, user };
     if (this.#auto) guest.hurry(SILENCE_MS, () => this.#plain(handshake));
-    else this.#hurry(guest, PLAIN_FAREWELL);
+    else this.#hurry(guest, Math.min(PATIENCE_MS, this.#handshakeTimeout), PLAIN_FAREWELL);
     const looks = guest.look({
       seen: bytes => {
         this.#judge(bytes, handshake);
@@ -89,15 +95,14 @@ export class TlsGate {
     this.#waiting.close();
   }
 
-  #hurry(guest: Guest, farewell?: string): void {
-    const ms = this.#handshakeTimeout;
+  #hurry(guest: Guest, ms: number, farewell?: string): void {
     guest.hurry(ms, () => guest.refuse('tls', `no TLS handshake within ${ms / 1_000}s`, farewell));
   }
 
   #judge(bytes: Uint8Array, handshake: Handshake): void {
     const { guest } = handshake;
     if (bytes[0] === TLS_HANDSHAKE) {
-      this.#hurry(guest);
+      this.#hurry(guest, this.#handshakeTimeout);
       this.#begin(handshake);
       return;
     }

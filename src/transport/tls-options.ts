@@ -13,7 +13,7 @@ export interface TlsOptions {
   readonly ca?: string | Buffer | undefined;
   /** Whether clients without TLS are welcome, too. Default false. */
   readonly auto?: boolean;
-  /** How long a client may be silent, and then how long the handshake may take, in milliseconds; default 10,000. */
+  /** How long the handshake may take, in milliseconds; default 10,000. A client may be silent before it for 2 s at most. */
   readonly handshakeTimeout?: number;
 }
 

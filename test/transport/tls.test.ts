@@ -141,6 +141,12 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.equal(tls.refused.length, 3);
   });
 
+  it('tells a client that waits for the server to speak, long before a handshake is too slow', async () => {
+    await using tls = await start();
+    assert.match(await readToClose(dial(tls.host.port)), /speaks TLS/);
+    assert.equal((await tls.refusal()).message, 'no TLS handshake within 2s');
+  });
+
   it('gives up those who say nothing, or half a hello, or go', async () => {
     await using tls = await start({ handshakeTimeout: 300 });
     const silent = dial(tls.host.port);

@@ -10,12 +10,14 @@ import type { Session } from '../../session/session.ts';
 import { isTerminalName } from '../../shells/environment.ts';
 import { escapeText } from '../../shells/escape.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../shells/resize.ts';
+import { explainTls, isTlsError, type TlsRemedy } from '../../transport/tls-failure.ts';
 import type { TerminalOptions } from './discipline.ts';
 import { Interactive } from './interactive.ts';
 import { LocalTerminal } from './local-terminal.ts';
 import { caret } from './options.ts';
 import { runPiped } from './piped.ts';
 import type { ConnectSettings } from './settings.ts';
+import { watchForTls } from './tls-port.ts';
 
 /** Terminals of people who do not say which they have. */
 const USUAL_LOCAL = 'UTF-8';
@@ -27,26 +29,37 @@ const USUAL_LOCAL = 'UTF-8';
  */
 export async function runConnect(settings: ConnectSettings): Promise<void> {
   const local = localCharset(process.env);
+  const { tls } = settings;
   // Nobody reads what is shown any more: there is nothing left to do, and nothing wrong.
   process.stdout.on('error', () => process.exit(0));
   if (process.stdin.isTTY) {
     const terminal = new LocalTerminal(process.stdin, process.stdin.fd);
     const options = terminalOptions(terminal);
     const session = await open(settings, local, options);
+    const isTls = tls ? () => false : watchForTls(session);
     const recorded = record(session, settings);
     const { mode, escapeKey, host } = settings;
-    const interactive = new Interactive({ session, terminal, options, mode, escapeKey, local });
+    const interactive = new Interactive({
+      session,
+      terminal,
+      options,
+      mode,
+      escapeKey,
+      local,
+      isSecure: tls !== undefined,
+    });
     interactive.say(`Connected to ${escapeText(host)}.`);
     if (escapeKey !== undefined) interactive.say(`Escape character is '${caret(escapeKey)}'.`);
     await interactive.run();
     recorded();
-    finish(session);
+    finish(session, settings, isTls());
   } else {
     const session = await open(settings, local);
+    const isTls = tls ? () => false : watchForTls(session);
     const recorded = record(session, settings);
     await runPiped(session, local, settings.encoding !== undefined);
     recorded();
-    finish(session);
+    finish(session, settings, isTls());
   }
   // What the reader of a pipe has not taken yet.
   await new Promise(resolve => process.stdout.write('', resolve));
@@ -74,7 +87,7 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
   // Who asks for one of the two modes does not want to be told another by the server.
   const { linemode, flowControl } = options ?? {};
   const own = [...(linemode && mode === 'auto' ? [linemode] : []), ...(flowControl ? [flowControl] : [])];
-  return connect({
+  const connecting = connect({
     host,
     port,
     timeout: 0,
@@ -85,6 +98,26 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
     compression,
     options: own,
   });
+  return connecting.catch((error: TelptyError) => {
+    throw error.code === 'ERR_TLS' ? tlsError(error, settings) : error;
+  });
+}
+
+const ACCEPT = '--tls-no-verify accepts any certificate';
+const REMEDIES: Readonly<Record<TlsRemedy, string | undefined>> = {
+  trust: `trust it by --tls-ca FILE; ${ACCEPT}`,
+  accept: ACCEPT,
+  plain: 'connect without --tls',
+  // There is no option for one.
+  certificate: undefined,
+};
+
+/** The library's error, which names its own options, with those of the command. */
+function tlsError({ cause, errno = 'unknown' }: TelptyError, { host, port = 992 }: ConnectSettings): TelptyError {
+  const { problem, remedy } = explainTls(cause as Error, host);
+  const todo = remedy && REMEDIES[remedy];
+  const text = `no TLS with ${host} port ${port}: ${problem}${todo === undefined ? '' : `; ${todo}`}`;
+  return new TelptyError('ERR_TLS', text, { errno, cause });
 }
 
 /**
@@ -126,20 +159,28 @@ function localCharset({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv): string {
 }
 
 function readCa(file: string): string {
+  let text: string;
   try {
-    return readFileSync(file, 'utf8');
+    text = readFileSync(file, 'utf8');
   } catch (error) {
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw new TelptyError('ERR_RUNTIME', `--tls-ca: cannot read ${file}: ${code}`, { file, errno: code });
+    const { code = 'unknown', errno = 0 } = error as NodeJS.ErrnoException;
+    const why = errno < 0 ? systemError(-errno).text : code;
+    throw new TelptyError('ERR_RUNTIME', `--tls-ca: cannot read ${file}: ${why}`, { file, errno: code });
   }
+  if (/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(text)) return text;
+  throw new TelptyError('ERR_RUNTIME', `--tls-ca: ${file} has no certificate in PEM`, { file });
 }
 
 /** @throws TelptyError `ERR_SESSION_CLOSED` if the connection broke, or was broken off here. */
-function finish({ errored, hangupReason }: Session): void {
+function finish({ errored, hangupReason }: Session, settings: ConnectSettings, isTls: boolean): void {
+  const { host, port = 23 } = settings;
+  if (isTls) throw new TelptyError('ERR_TLS', `${host} port ${port} speaks TLS; connect with --tls`);
   // (By LOGOUT a server asks for the end.)
   if (hangupReason !== undefined && hangupReason !== 'logout')
     throw new TelptyError('ERR_SESSION_CLOSED', `the connection was closed: ${hangupReason}`);
   if (errored === null) return;
+  // A server may check certificates when the client is through the handshake already.
+  if (isTlsError(errored)) throw tlsError(new TelptyError('ERR_TLS', '', { cause: errored }), settings);
   const { errno = 0, message } = errored as NodeJS.ErrnoException;
   const text = errno < 0 ? systemError(-errno).text : message;
   throw new TelptyError('ERR_SESSION_CLOSED', `the connection broke: ${text}`, { cause: errored });

@@ -39,6 +39,8 @@ export interface InteractiveOptions {
   readonly escapeKey: number | undefined;
   /** The character set of the user's terminal. */
   readonly local: string;
+  /** Whether TLS is spoken. */
+  readonly isSecure: boolean;
 }
 
 /** Joins the user's terminal and a session until the session is over. */
@@ -47,6 +49,7 @@ export class Interactive implements Controls {
   readonly toggles: ReadonlyMap<string, Toggle>;
   readonly #terminal: LocalTerminal;
   readonly #options: TerminalOptions;
+  readonly #isSecure: boolean;
   readonly #screen: Screen;
   readonly #output: TerminalOutput;
   readonly #keys: KeyReader;
@@ -69,10 +72,11 @@ export class Interactive implements Controls {
   };
   #dropTimer: NodeJS.Timeout | undefined;
 
-  constructor({ session, terminal, options, mode, escapeKey, local }: InteractiveOptions) {
+  constructor({ session, terminal, options, mode, escapeKey, local, isSecure }: InteractiveOptions) {
     this.session = session;
     this.#terminal = terminal;
     this.#options = options;
+    this.#isSecure = isSecure;
     this.#mode = mode;
     this.#escapeKey = escapeKey;
     this.#output = openOutput(local);
@@ -138,7 +142,7 @@ export class Interactive implements Controls {
       process.off('exit', restore);
       restore();
     }
-    if (!this.#leaving && session.errored === null) this.say('\nConnection closed by foreign host.');
+    if (!this.#leaving && session.errored === null) this.#sayClosed();
   }
 
   // What the commands of the prompt use.
@@ -235,6 +239,12 @@ export class Interactive implements Controls {
     // Where each key is sent at once, the terminal leaves output as it is.
     const isPlain = process.stderr.isTTY && !this.#terminal.addsReturns;
     process.stderr.write(isPlain ? `${line.replace(/\n/g, '\r\n')}\r\n` : `${line}\n`);
+  }
+
+  #sayClosed(): void {
+    this.say('\nConnection closed by foreign host.');
+    if (this.session.bytesRead === 0 && !this.#isSecure)
+      this.say('The server sent nothing. If this port speaks TLS, connect with --tls.');
   }
 
   // How keys are treated.

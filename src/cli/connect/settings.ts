@@ -1,4 +1,6 @@
 /** What `telpty connect` was told: complete, checked, and typed. */
+
+import { escapeText } from '../../shells/escape.ts';
 import { evaluate, splitArguments } from '../arguments.ts';
 import { host, port, usage } from '../values.ts';
 import { connectOptions } from './options.ts';
@@ -34,11 +36,13 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
   if (help) return 'help';
   const values = evaluate(connectOptions, given);
   const [name, number, ...more] = operands;
+  const { tls, 'tls-ca': caFile, 'tls-no-verify': careless } = values;
   if (name === undefined) throw usage('connect: no HOST given (telpty connect [options] HOST [PORT])');
+  const joined = explainJoined(name, tls);
+  if (joined !== undefined) throw usage(`HOST: ${joined}`);
   if (more.length > 0 || number?.startsWith('-')) {
     throw usage('connect: too many words (telpty connect [options] HOST [PORT]: options come first)');
   }
-  const { tls, 'tls-ca': caFile, 'tls-no-verify': careless } = values;
   if (!tls && caFile !== undefined) throw usage('--tls-ca: needs --tls');
   if (!tls && careless) throw usage('--tls-no-verify: needs --tls');
   if (careless && caFile !== undefined) throw usage('--tls-ca: has no effect with --tls-no-verify');
@@ -54,6 +58,22 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
     compression: values.compression,
     record: values.record,
   };
+}
+
+/** What is wrong with `HOST:PORT`, `[ADDR]:PORT` and URLs, which other programs take: here the port is a word of its own. */
+function explainJoined(name: string, tls: boolean): string | undefined {
+  const [, scheme, rest = name] = /^([a-z][a-z0-9+.-]*):\/\/(?:[^@/]*@)?([^/?#]*).*$/is.exec(name) ?? [];
+  const [, address, hostName, number = ''] =
+    /^(?:\[([0-9A-Fa-f:.%\w-]+)\]|([^:[\]\s]+))(?::([\w-]*))?$/.exec(rest) ?? [];
+  const target = address ?? hostName;
+  if (target === undefined) return undefined;
+  if (scheme === undefined && !rest.includes(':', address === undefined ? 0 : rest.indexOf(']'))) return undefined;
+  const isSecure = tls || scheme?.toLowerCase() === 'telnets';
+  const words = ['telpty connect', ...(isSecure ? ['--tls'] : []), target, ...(number === '' ? [] : [number])].join(
+    ' ',
+  );
+  const what = scheme === undefined ? 'the port is a word of its own' : 'a URL is not a host';
+  return `${escapeText(what, 60)}: write \`${escapeText(words, 120)}\``;
 }
 
 function portOf(text: string): number {
