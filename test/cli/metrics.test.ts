@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -228,8 +228,24 @@ describe('the HTTP of --metrics', LIMIT, () => {
     assert.equal((await ask(six, '/healthz')).status, 200);
     await using all = await start('0.0.0.0:0');
     assert.match(metricsUrl(all), /^http:\/\/0\.0\.0\.0:\d+\/$/);
-    const { status } = await ask(all, '/healthz', { headers: { host: 'telpty.example' } });
-    assert.equal(status, 200);
+  });
+
+  it('there, too, answers to no name that anybody could have given it', async () => {
+    for (const where of ['0.0.0.0:0', '[::]:0']) {
+      await using server = await start(where);
+      const addresses = ['192.0.2.7', '192.0.2.7:9100', '[2001:db8::1]:9100', '127.0.0.1', '[::1]'];
+      const names = ['localhost', 'localhost.', 'LocalHost:9100', hostname(), `${hostname().toUpperCase()}:9100`];
+      for (const host of [...addresses, ...names]) {
+        assert.equal((await ask(server, '/metrics', { headers: { host } })).status, 200, host);
+      }
+      const bad = ['evil.example', 'evil.example:9100', '192.0.2.7.evil.example', `${hostname()}.evil.example`];
+      for (const path of ['/healthz', '/readyz', '/metrics', '/'])
+        for (const host of bad) {
+          const { status, text } = await ask(server, path, { headers: { host } });
+          assert.equal(status, 403, host);
+          assert.match(text, /^the Host of the request is not a name of this server: .*--metrics/);
+        }
+    }
   });
 
   it('is not exhausted: many connections, endless requests and nonsense take nothing from sessions', async () => {

@@ -26,6 +26,16 @@ function loginServer(): Promise<Host> {
   });
 }
 
+/** Whoever is silent is asked after two seconds; three wrong answers, and the address is banned. */
+async function isRobot(port: number, localAddress = '127.0.0.1'): Promise<void> {
+  await using robot = await Wire.connect(port, { silent: true, localAddress });
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await robot.expect(/press Enter\.\r\n> /);
+    robot.send('root\r\n');
+  }
+  await robot.untilEnd();
+}
+
 /** What is said to each program that is run. */
 const talks: Readonly<Record<string, (program: Running, connect: typeof Wire.connect) => Promise<void>>> = {
   'first-server': async (program, connect) => {
@@ -56,14 +66,7 @@ const talks: Readonly<Record<string, (program: Running, connect: typeof Wire.con
   },
   guarded: async (program, connect) => {
     const port = await program.port();
-    // Whoever is silent is asked after two seconds; three wrong answers, and the address is banned.
-    await using robot = await connect(port, { silent: true });
-    for (let attempt = 0; attempt < 3; attempt++) {
-      await robot.expect(/press Enter\.\r\n> /);
-      robot.send('root\r\n');
-    }
-    await robot.untilEnd();
-    await robot.close();
+    await isRobot(port);
     await using again = await connect(port, { silent: true });
     await again.expect('telpty: connections from your address are not taken here');
   },
@@ -110,6 +113,25 @@ for (const [name, talk] of Object.entries(talks)) {
     await talk(program, Wire.connect);
   });
 }
+
+test('library.md: guarded: the list of the banned has an end, and the oldest one leaves it', async () => {
+  const edit = (code: string) => {
+    const edited = code.replace('MOST_BANNED = 10_000', 'MOST_BANNED = 2');
+    assert.notEqual(edited, code);
+    return edited;
+  };
+  await using program = workspace.start('guarded', 0, edit);
+  const port = await program.port();
+  const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
+  for (const address of addresses) await isRobot(port, address);
+  const denied = 'telpty: connections from your address are not taken here';
+  for (const localAddress of addresses.slice(1)) {
+    await using wire = await Wire.connect(port, { silent: true, localAddress });
+    await wire.expect(denied);
+  }
+  await using first = await Wire.connect(port, { silent: true, localAddress: addresses[0] });
+  await first.expect(/press Enter/);
+});
 
 for (const [name, judge] of Object.entries(clientTalks)) {
   test(`library.md: ${name}`, async () => {

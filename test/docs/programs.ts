@@ -62,11 +62,15 @@ export class Workspace implements Disposable {
     assert.equal(status, 0, stdout);
   }
 
-  /** Starts a program. Its port is a free one, or, for a program that connects, the one that is given. */
-  start(name: string, port = 0): Running {
+  /**
+   * Starts a program. Its port is a free one, or, for a program that connects, the one that is given.
+   *
+   * @param edit changes the program before, such as a number in it.
+   */
+  start(name: string, port = 0, edit = (code: string): string => code): Running {
     const code = readFileSync(join(this.#directory, 'out', `${name}.js`), 'utf8');
     const file = join(this.#directory, `${name}.js`);
-    writeFileSync(file, code.replaceAll(PORT, String(port)));
+    writeFileSync(file, edit(code.replaceAll(PORT, String(port))));
     const child = spawn(process.execPath, ['--import', hook, file], {
       cwd: this.#directory,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

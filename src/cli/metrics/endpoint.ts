@@ -2,11 +2,13 @@
  * `--metrics`: a small HTTP server for those who watch this one: `/metrics`, `/healthz`, `/readyz`.
  *
  * It is in the process that serves people, so whoever asks too much of it must not take from them: it has few connections, for
- * a short time, one request on each, and counts anew ten times a second at most. On loopback it answers only to names of
- * loopback, for a web page may have a name of its own that leads there (DNS rebinding).
+ * a short time, one request on each, and counts anew ten times a second at most. It answers only to addresses and to names of
+ * this machine, wherever it listens: a web page may have a name of its own that leads here (DNS rebinding), and be read in a
+ * browser that can reach us.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIP } from 'node:net';
+import { hostname } from 'node:os';
 import { TelptyError } from '../../errors.ts';
 import { escapeText } from '../../shells/escape.ts';
 import { formatAddress } from '../format.ts';
@@ -28,6 +30,9 @@ const HOLDS_MS = 100;
 
 /** How often a port that is another server's is tried, in milliseconds. */
 const RETRY_MS = 500;
+
+const UNKNOWN_NAME =
+  'the Host of the request is not a name of this server: use its address, or the name that --metrics is given\n';
 
 /** What is watched. */
 export interface Watched {
@@ -82,7 +87,7 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = '', headers } = request;
     const [path] = url.split('?', 1);
-    if (!mayAsk(headers.host)) answer(response, 403, 'this name does not lead here\n');
+    if (!mayAsk(headers.host)) answer(response, 403, UNKNOWN_NAME);
     else if (method !== 'GET' && method !== 'HEAD')
       answer(response, 405, 'only GET and HEAD\n', { Allow: 'GET, HEAD' });
     else if (path === '/healthz') answer(response, 200, 'ok\n');
@@ -105,7 +110,7 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
     });
     server.on('error', error => log.error(`metrics: ${escapeText(error.message, 200)}`));
     const bound = server.address() as AddressInfo;
-    mayAsk = isLoopback(bound.address) ? name => name === undefined || isOwnName(name, host) : () => true;
+    mayAsk = name => name === undefined || isOwnName(name, host, isLoopback(bound.address));
     options.onListening(`http://${formatAddress(bound.address, bound.port)}/`);
   };
 
@@ -132,11 +137,19 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
   };
 }
 
-/** Whether the `Host` of a request is a name of loopback, or the one that was listened on. HTTP/1.0 may have none. */
-function isOwnName(header: string, own: string): boolean {
+/**
+ * Whether the `Host` of a request is a name of loopback, of this machine, or the one that was listened on. HTTP/1.0 may have none.
+ * An address is not a name that somebody else could have given us, but on loopback only its own ones are in use.
+ */
+function isOwnName(header: string, own: string, onLoopback: boolean): boolean {
   const [, name = ''] = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(header) ?? [];
-  const bare = name.replace(/^\[(.*)\]$/, '$1').toLowerCase();
-  return isLoopback(bare) || bare === own.toLowerCase();
+  const bare = name
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
+    .toLowerCase();
+  if (bare === '') return false;
+  const names = [own, ...(onLoopback ? [] : [hostname()])];
+  return isLoopback(bare) || names.some(one => one.toLowerCase() === bare) || (!onLoopback && isIP(bare) !== 0);
 }
 
 function answer(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
