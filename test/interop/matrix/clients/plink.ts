@@ -11,7 +11,7 @@ const SAVED: Visitor = {
   command: port => [
     '/bin/sh',
     '-c',
-    'mkdir -p .putty/sessions; printf "Environment=LANG=de_DE.UTF-8\\n" >.putty/sessions/saved; exec "$@"',
+    'mkdir -p .putty/sessions; printf "Environment=COLORTERM=truecolor\\n" >.putty/sessions/saved; exec "$@"',
     'sh',
     requireTool('plink'),
     ...['-load', 'saved', '-telnet', '-P', String(port), '127.0.0.1'],
@@ -26,7 +26,7 @@ export const plink: Peer = {
     types: yes(() => visit.types(PLINK)),
     size: yes(() => visit.size(PLINK)),
     terminal: yes(() => visit.terminal(PLINK, 'xterm'), "PuTTY's own setting, not TERM"),
-    environment: yes(() => visit.environment(SAVED, 'LANG', 'de_DE.UTF-8'), 'what a saved session lists'),
+    environment: yes(() => visit.environment(SAVED, 'COLORTERM', 'truecolor'), 'what a saved session lists'),
     password: yes(() => visit.password(PLINK)),
     resize: yes(() => visit.resize(PLINK)),
     binary: yes(() => visit.bytes(PLINK)),
