@@ -26,5 +26,6 @@ export function checkFunction(name: string, value: unknown): void {
 
 /** Checks that an object has no property but these: a misspelt option would be an option without effect. */
 export function checkKeys(what: string, value: object, known: readonly string[]): void {
+  check(typeof value === 'object' && value !== null, `${what} must be an object`);
   for (const key of Object.keys(value)) check(known.includes(key), `${what} have no option '${key}'`);
 }

@@ -52,8 +52,13 @@ export class AsciicastWriter {
    * @param encoding their character set; a character may be cut between two calls.
    */
   output(bytes: Uint8Array, encoding: string): void {
-    if (this.#decoder?.encoding !== encoding) this.#decoder = { encoding, decoder: decoder(encoding) };
-    const text = this.#decoder.decoder.write(bytes);
+    let text = '';
+    if (this.#decoder?.encoding !== encoding) {
+      // A character that the change has cut is none.
+      text = this.#decoder?.decoder.end() ?? '';
+      this.#decoder = { encoding, decoder: decoder(encoding) };
+    }
+    text += this.#decoder.decoder.write(bytes);
     if (text !== '') this.#event('o', text);
   }
 
@@ -64,6 +69,9 @@ export class AsciicastWriter {
 
   /** The end. After it nothing is written. */
   end(): void {
+    const cut = this.#decoder?.decoder.end() ?? '';
+    this.#decoder = undefined;
+    if (cut !== '') this.#event('o', cut);
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
   }

@@ -1,10 +1,42 @@
 /** Talking to what expects a person at the other end: lines, commands, a login. */
-import { encoder } from '../charset/index.ts';
-import { check } from '../check.ts';
+import { decoder, encoder } from '../charset/index.ts';
+import { check, checkKeys } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { Option } from '../protocol/index.ts';
-import { type Pattern, type ReadOptions, readUntil } from './reading.ts';
+import { EchoFinder } from './command-echo.ts';
+import { type Conversation, conversationOf, endsIn } from './conversation.ts';
+import type { GrowingText } from './growing-text.ts';
+import { isPromptLike, lastLineOf, type PromptAtEnd, promptAtEnd, questionOf } from './prompts.ts';
+import {
+  asReader,
+  checkReading,
+  type Look,
+  type Occasion,
+  READ_KEYS,
+  type ReadOptions,
+  type ReadTextOptions,
+  readText,
+} from './reading.ts';
+import { type Pattern, Search } from './search.ts';
 import type { Speaker } from './speaker.ts';
+
+/**
+ * What only looks like a prompt counts when nothing follows it for so long, in milliseconds. Output is cut into packets
+ * anywhere, and one may end in `45% `.
+ */
+const SETTLE_MS = 250;
+/** The same for what does not resemble the prompt that is known, in milliseconds. */
+const UNLIKE_MS = 1_000;
+/** The same for a question in a login, in milliseconds: an answer to half a line of a banner does less harm than a wrong output. */
+const QUESTION_MS = 100;
+/**
+ * How long to wait for a prompt that is owed, in milliseconds, when somebody has read or dropped input since then, so that it
+ * may be among that.
+ */
+const DOUBT_MS = 500;
+
+/** Of a time limit, the part that the times above may take. */
+const QUIET_SHARE = 1 / 4;
 
 /** How a line is sent. */
 export interface LineOptions {
@@ -17,7 +49,11 @@ export interface LineOptions {
 
 /** How a command is run; see `Session.exec`. */
 export interface ExecOptions extends ReadOptions, LineOptions {
-  /** What the other end shows when it is done. Default: a line that ends in `$`, `#`, `%` or `>` and a space, when nothing follows. */
+  /**
+   * What the other end shows when it is done; it counts at once. Default: the prompt that this session has shown before, when
+   * nothing follows it; or a line that ends in `$`, `#`, `%` or `>` and a space, when nothing follows it for 250 ms, and for
+   * 1 s if it does not resemble the prompt that is known (250 ms are shorter where `timeout` is less than a second).
+   */
   readonly prompt?: Pattern | undefined;
   /** Whether the command as the other end echoes it is taken out of the output; default true. */
   readonly stripEcho?: boolean | undefined;
@@ -28,90 +64,308 @@ export interface LoginOptions extends ReadOptions, LineOptions {
   readonly username: string;
   /** Without it a question for a password is an error. */
   readonly password?: string | undefined;
-  /** What asks for the name; the default suits the usual ones. */
+  /** What asks for the name; the default suits the usual ones. What is given wins over the defaults wherever it matches. */
   readonly loginPrompt?: Pattern | undefined;
   /** What asks for the password; likewise. */
   readonly passwordPrompt?: Pattern | undefined;
   /** What says that it was wrong; likewise. */
   readonly failure?: Pattern | undefined;
-  /** What shows that one is in; default as in {@link ExecOptions}. */
+  /** What shows that one is in; default as in {@link ExecOptions}. A line that asks for a name or a password never is. */
   readonly prompt?: Pattern | undefined;
 }
 
-/** A line that ends as prompts usually do. */
-const PROMPT = /[^\r\n]{0,200}[$#%>] $/;
-// "Last login: …" is no question, though it may be all that has come.
-const LOGIN_PROMPT = /(?<!last )(?:login|user ?name|user(?: id)?) ?: *$/i;
-const PASSWORD_PROMPT = /(?:password|passphrase|passcode)[^\n]{0,80}: *$/i;
 const FAILURE =
   /login (?:incorrect|failed|invalid)|(?:authentication|permission|access) (?:failed|failure|denied)|(?:bad|wrong|invalid|incorrect) (?:password|login|user)/i;
 
 /** See `Session.sendLine`. */
 export function sendLine(session: Speaker, text: string, options: LineOptions = {}): boolean {
-  check(typeof text === 'string', 'a line must be a string');
-  const { eol = session.isClient && session.telnet.isEnabled(Option.BINARY, 'local') ? '\r' : '\r\n' } = options;
-  return session.write(encoder(session.encoding).write(`${text}\n`.replace(/\r?\n/g, eol)));
+  checkKeys('the options of sendLine', options, ['eol']);
+  checkLine('a line', text, options);
+  return send(session, text, options.eol);
+}
+
+function checkLine(what: string, text: string, { eol }: LineOptions): void {
+  check(typeof text === 'string', `${what} must be a string`);
+  check(eol === undefined || typeof eol === 'string', 'eol must be a string');
+}
+
+function send(session: Speaker, text: string, eol: string | undefined): boolean {
+  const isBinary = session.isClient && session.telnet.isEnabled(Option.BINARY, 'local');
+  const end = eol ?? (isBinary ? '\r' : '\r\n');
+  return session.write(encoder(session.encoding).write(`${text}\n`.replace(/\r?\n/g, () => end)));
 }
 
 /** See `Session.exec`. */
 export async function exec(session: Speaker, command: string, options: ExecOptions = {}): Promise<string> {
-  const { prompt = PROMPT, stripEcho = true, ...rest } = options;
-  sendLine(session, command, rest);
-  const { before } = await readUntil(session, prompt, rest);
-  const output = stripEcho ? withoutEcho(before, command) : before;
-  return withLineFeeds(output);
+  checkKeys('the options of exec', options, [...READ_KEYS, 'eol', 'prompt', 'stripEcho']);
+  const { prompt, stripEcho = true, eol, timeout, signal, maxLength } = options;
+  checkLine('a command', command, options);
+  check(typeof stripEcho === 'boolean', 'stripEcho must be a boolean');
+  const given = prompt === undefined ? undefined : new Search(prompt, 'prompt');
+  checkReading(session, options);
+  return asReader(session, async () => {
+    const left = countdown(timeout);
+    const conversation = conversationOf(session);
+    await catchUp(session, conversation, prompt, { timeout: left(), limit: timeout, signal });
+    const answer = new Answer(session, conversation, command, given, quietTimes(timeout));
+    send(session, command, eol);
+    try {
+      const what = given === undefined ? 'a prompt' : `${given}`;
+      const output = await readText<string>(
+        session,
+        what,
+        { timeout: left(), limit: timeout, signal, maxLength },
+        (text, occasion) => answer.look(text, occasion, stripEcho),
+      );
+      conversation.answered(session);
+      return withLineFeeds(output);
+    } catch (error) {
+      conversation.owed = { prompt, position: session.inputPosition };
+      throw error;
+    }
+  });
+}
+
+/**
+ * Reads and drops what has come before a command is sent, so that it does not become that command's output: if an earlier
+ * command owes its prompt, up to there, and else until nothing comes any more.
+ *
+ * @param prompt what the prompt is, where the caller says so.
+ * @throws (rejects) as `Session.readUntil`; the command must not be sent then.
+ */
+async function catchUp(
+  session: Speaker,
+  conversation: Conversation,
+  prompt: Pattern | undefined,
+  options: ReadTextOptions,
+): Promise<void> {
+  const { owed } = conversation;
+  const what = 'the prompt of the command before, so this one was not sent';
+  if (options.signal?.aborted) throw options.signal.reason;
+  if (session.readableEnded || session.destroyed || session.writableEnded)
+    throw new TelptyError('ERR_SESSION_CLOSED', 'the session ended before the command was sent');
+  conversation.learnLine(session);
+  if (owed === undefined && session.inputLength === 0) return;
+  const line = conversation.line(session);
+  const patterns = [owed?.prompt, prompt].filter(one => one !== undefined);
+  const known = conversation.prompt;
+  // It may be followed by what a console logs.
+  const passed = known === undefined ? undefined : new Search(`\n${known.raw}`);
+  const isDoubtful = owed !== undefined && session.inputPosition !== owed.position;
+  const quiet = quietTimes(options.limit);
+  let wasPassed = false;
+  await readText<void>(session, what, { ...options, isDropped: true }, (text, { isQuiet, isLast }) => {
+    const end = text.length < text.end.length + line.length ? line + text.end : text.end;
+    const atEnd = promptAtEnd(end, known);
+    wasPassed ||= typeof passed?.in(text, true) === 'object';
+    const isPrompt = atEnd !== undefined || wasPassed || patterns.some(one => endsIn(end, one));
+    const isDone =
+      atEnd?.likeness === 'exact' || (isQuiet && (isPrompt || (!isLast && (owed === undefined || isDoubtful))));
+    if (isDone) return { used: text.length, value: undefined };
+    if (atEnd !== undefined) return { quiet: quiet[atEnd.likeness] };
+    if (isPrompt || owed === undefined) return { quiet: quiet.likely };
+    return isDoubtful ? { quiet: quiet.doubtful } : {};
+  });
+  conversation.owed = undefined;
+  conversation.learnLine(session);
+}
+
+/** Where a prompt stands in a text. */
+interface PromptPlace {
+  readonly start: number;
+  readonly end: number;
+  readonly likeness: PromptAtEnd['likeness'];
+}
+
+/** How long nothing may come before something counts, in milliseconds. */
+type QuietTimes = Readonly<Record<PromptAtEnd['likeness'] | 'question' | 'doubtful', number>>;
+
+/** @param timeout the time limit of all, in milliseconds. */
+function quietTimes(timeout: number | undefined): QuietTimes {
+  const most = timeout ? timeout * QUIET_SHARE : Number.POSITIVE_INFINITY;
+  const atMost = (time: number) => Math.min(time, most);
+  return {
+    exact: atMost(SETTLE_MS),
+    likely: atMost(SETTLE_MS),
+    unlike: UNLIKE_MS,
+    question: atMost(QUESTION_MS),
+    doubtful: atMost(DOUBT_MS),
+  };
+}
+
+/** The output of a command, as it comes. */
+class Answer {
+  readonly #conversation: Conversation;
+  readonly #given: Search | undefined;
+  readonly #quiet: QuietTimes;
+  readonly #finder: EchoFinder;
+  readonly #expectsEcho: boolean;
+  /** Whether more than one prompt may come. */
+  readonly #hasLines: boolean;
+  #echo: ReturnType<EchoFinder['find']>;
+
+  constructor(
+    session: Speaker,
+    conversation: Conversation,
+    command: string,
+    given: Search | undefined,
+    quiet: QuietTimes,
+  ) {
+    const { encoding } = session;
+    // As the other end has it: a character that its set lacks is another one there.
+    const sent = decoder(encoding).write(encoder(encoding).write(command));
+    this.#conversation = conversation;
+    this.#given = given;
+    this.#quiet = quiet;
+    this.#finder = new EchoFinder(sent, conversation.prompt?.shown);
+    this.#expectsEcho = conversation.echoes !== false && command.trim() !== '';
+    this.#hasLines = /\n./s.test(command);
+  }
+
+  look(text: GrowingText, occasion: Occasion, stripEcho: boolean): Look<string> {
+    if (this.#echo === undefined) {
+      this.#echo = this.#finder.find(text);
+      // A pattern is not to be found in the command itself.
+      if (this.#echo !== undefined) this.#given?.skipTo(this.#echo.end);
+    }
+    const prompt = this.#prompt(text, occasion.isLast);
+    if (typeof prompt === 'number') return { again: prompt };
+    if (prompt === undefined) {
+      text.release(
+        Math.min(this.#echo === undefined ? this.#finder.needed : text.length, this.#given?.needed ?? text.length),
+      );
+      return {};
+    }
+    // A prompt before the echo is that of an earlier command, unless nothing is echoed.
+    const isEarly = this.#echo === undefined && this.#expectsEcho;
+    const isSure = prompt.likeness === 'exact' && !this.#hasLines;
+    const isDone = occasion.isQuiet || (isSure && (!isEarly || occasion.isLast));
+    if (!isDone) return { quiet: this.#quiet[prompt.likeness] };
+    if (this.#expectsEcho || this.#echo !== undefined) this.#conversation.echoes = this.#echo !== undefined;
+    const start = (stripEcho ? this.#echo?.end : this.#echo?.start) ?? 0;
+    return { used: prompt.end, value: text.toString().slice(start, prompt.start) };
+  }
+
+  /** Where a prompt stands, if there is one; a number: see {@link Search.in}. */
+  #prompt(text: GrowingText, isLast: boolean): PromptPlace | number | undefined {
+    if (this.#given === undefined) {
+      const found = promptAtEnd(text.end, this.#conversation.prompt);
+      const start = text.length - (found?.length ?? 0);
+      if (found === undefined || start < (this.#echo?.end ?? 0)) return undefined;
+      return { start, end: text.length, likeness: found.likeness };
+    }
+    let found = this.#given.in(text, isLast);
+    if (typeof found !== 'object') return found;
+    // Of the prompts of several lines, the last.
+    while (this.#hasLines && found.match !== '') {
+      this.#given.skipTo(found.at + found.match.length);
+      const next = this.#given.in(text, true);
+      if (typeof next !== 'object') break;
+      found = next;
+    }
+    if (this.#hasLines) this.#given.skipTo(found.at);
+    return { start: found.at, end: found.at + found.match.length, likeness: 'exact' };
+  }
 }
 
 /** Lines that end in LF. (Each row of CRs is looked at once: a peer may send a megabyte of them.) */
 const withLineFeeds = (text: string) => text.replace(/(?<!\r)\r+\n/g, '\n');
 
-/** A line without what moves the cursor: an echo is wrapped at the window's edge, and shells colour it. */
-const plain = (line: string) =>
-  line.replace(/\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)|[\s\x00-\x1f]/g, '');
-
-function withoutEcho(output: string, command: string): string {
-  const end = output.indexOf('\n') + 1;
-  if (end === 0) return output;
-  const line = plain(output.slice(0, end));
-  const sent = plain(command);
-  // On a terminal that cannot wrap, readline shows the end of a long line, behind a "<".
-  const isEcho = line.endsWith(sent) || (line.startsWith('<') && sent.endsWith(line.slice(1)));
-  return isEcho ? output.slice(end) : output;
-}
+const LOGIN_KEYS = [
+  ...[...READ_KEYS, 'eol', 'username', 'password'],
+  ...['loginPrompt', 'passwordPrompt', 'failure', 'prompt'],
+];
 
 /** See `Session.login`. */
 export async function login(session: Speaker, options: LoginOptions): Promise<string> {
-  const { username, password, prompt = PROMPT, failure = FAILURE, timeout, ...rest } = options;
-  const { loginPrompt = LOGIN_PROMPT, passwordPrompt = PASSWORD_PROMPT } = options;
-  check(typeof username === 'string', 'username must be a string');
+  checkKeys('the options of login', options, LOGIN_KEYS);
+  const { username, password, eol, timeout, signal, maxLength } = options;
+  checkLine('username', username, options);
   check(password === undefined || typeof password === 'string', 'password must be a string');
-  const left = countdown(timeout);
-  const answered = new Set<Step>();
-  let said = '';
-  for (;;) {
-    const steps: [Step, Pattern][] = [
-      ['in', prompt],
-      ['name', loginPrompt],
-      ['password', passwordPrompt],
-    ];
-    // It is said only after an answer; before one it may be any greeting.
-    if (answered.size > 0) steps.push(['refused', failure]);
-    const patterns = steps.flatMap(([step, pattern]) => [pattern].flat().map(one => ({ step, one }) as const));
-    const one = patterns.map(pattern => pattern.one);
-    const { text, index } = await readUntil(session, one as Pattern, { ...rest, timeout: left() });
-    const { step } = patterns[index]!;
-    said += text;
-    if (step === 'in') return withLineFeeds(said);
-    // Who asks the same again did not like the answer.
-    if (step === 'refused' || answered.has(step)) throw refusal('the other end refused the name or the password', said);
-    if (step === 'password' && password === undefined) throw refusal('the other end asks for a password', said);
-    answered.add(step);
-    sendLine(session, step === 'name' ? username : password!, rest);
-  }
+  const signs = new LoginSigns(options, quietTimes(timeout));
+  checkReading(session, options);
+  return asReader(session, async () => {
+    const left = countdown(timeout);
+    const answered = new Set<Step>();
+    let said = '';
+    for (;;) {
+      const look = signs.reader(answered.size > 0);
+      const read = { timeout: left(), limit: timeout, signal, maxLength };
+      const { step, text } = await readText(session, `${signs}`, read, look);
+      said += text;
+      if (step === 'in') {
+        conversationOf(session).answered(session);
+        return withLineFeeds(said);
+      }
+      // Who asks the same again did not like the answer.
+      if (step === 'refused' || answered.has(step))
+        throw refusal('the other end refused the name or the password', said);
+      if (step === 'password' && password === undefined) throw refusal('the other end asks for a password', said);
+      answered.add(step);
+      send(session, step === 'name' ? username : password!, eol);
+    }
+  });
 }
 
 /** Where in a login one is. */
 type Step = 'in' | 'name' | 'password' | 'refused';
+
+/** By what one sees where in a login one is. */
+class LoginSigns {
+  /** What the caller has given. */
+  readonly #given: readonly { readonly step: Step; readonly pattern: string | RegExp }[];
+  readonly #isGiven: ReadonlySet<Step>;
+  readonly #quiet: QuietTimes;
+
+  constructor({ prompt, loginPrompt, passwordPrompt, failure }: LoginOptions, quiet: QuietTimes) {
+    this.#quiet = quiet;
+    const named = { prompt, loginPrompt, passwordPrompt, failure };
+    for (const [name, pattern] of Object.entries(named)) if (pattern !== undefined) new Search(pattern, name);
+    const steps: [Step, Pattern | undefined][] = [
+      ['in', prompt],
+      ['name', loginPrompt],
+      ['password', passwordPrompt],
+      ['refused', failure],
+    ];
+    this.#given = steps.flatMap(([step, pattern]) =>
+      pattern === undefined ? [] : [pattern].flat().map(one => ({ step, pattern: one })),
+    );
+    this.#isGiven = new Set(this.#given.map(({ step }) => step));
+  }
+
+  /** @param mayBeRefused a refusal is said only after an answer; before one it may be any greeting. */
+  reader(mayBeRefused: boolean): (text: GrowingText, occasion: Occasion) => Look<{ step: Step; text: string }> {
+    const given = this.#given.filter(({ step }) => mayBeRefused || step !== 'refused');
+    const search = given.length === 0 ? undefined : new Search(given.map(({ pattern }) => pattern));
+    const failure = mayBeRefused && !this.#isGiven.has('refused') ? new Search(FAILURE) : undefined;
+    return (text, { isQuiet, isLast }) => {
+      const found = search?.in(text, isLast);
+      const refused = typeof found === 'object' ? undefined : failure?.in(text, isLast);
+      const said = (used: number, step: Step) => ({ used, value: { step, text: text.toString().slice(0, used) } });
+      if (typeof found === 'object') return said(found.at + found.match.length, given[found.index]!.step);
+      if (typeof refused === 'object') return said(refused.at + refused.match.length, 'refused');
+      text.release(Math.min(search?.needed ?? text.length, failure?.needed ?? text.length));
+      const again = [found, refused].find(one => one !== undefined);
+      const step = this.#atEnd(text.end);
+      if (step === undefined || again !== undefined) return { again };
+      return isQuiet ? said(text.length, step) : { quiet: this.#quiet[step === 'in' ? 'likely' : 'question'] };
+    };
+  }
+
+  /** What a text ends in, by the defaults. */
+  #atEnd(end: string): Step | undefined {
+    const { shown } = lastLineOf(end);
+    const step: Step | undefined = questionOf(shown) ?? (isPromptLike(shown) ? 'in' : undefined);
+    return step === undefined || this.#isGiven.has(step) ? undefined : step;
+  }
+
+  toString(): string {
+    const given = this.#given.map(({ pattern }) => `${new Search(pattern)}`);
+    const usual = { name: 'a question for a name', password: 'a question for a password', in: 'a prompt' };
+    const rest = Object.entries(usual).filter(([step]) => !this.#isGiven.has(step as Step));
+    return [...given, ...rest.map(([, words]) => words)].join(' or ');
+  }
+}
 
 function refusal(message: string, text: string): TelptyError {
   return new TelptyError('ERR_LOGIN', message, { text });

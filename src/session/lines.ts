@@ -4,6 +4,7 @@ import { columnsOfText, joinsCluster } from '../charset/width.ts';
 import { check, checkKeys, checkWhole } from '../check.ts';
 import { Command, Option } from '../protocol/index.ts';
 import type { Session } from './session.ts';
+import type { EncodingRun } from './speaker.ts';
 
 /** The most characters of a line that are kept unless told otherwise. */
 const MAX_LENGTH = 1_000;
@@ -103,7 +104,7 @@ function collect(
     const look = (): void => {
       for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {
         if (afterReturn.delete(session) && chunk[0] === LF) chunk = chunk.subarray(1);
-        const length = line.take(chunk, session.encoding);
+        const length = takeRuns(line, session.encodingRuns(chunk));
         if (echoes() && session.writable) session.write(encoder(session.encoding).write(line.echo()));
         if (length === undefined) continue;
         if (chunk[length] === CR && session.telnet.isEnabled(Option.BINARY, 'remote')) afterReturn.add(session);
@@ -125,6 +126,17 @@ function collect(
     signal?.addEventListener('abort', hangup);
     look();
   });
+}
+
+/** Gives a line the parts of a chunk, each in its character set. Returns where in the chunk the line ends, if it does. */
+function takeRuns(line: Line, runs: readonly EncodingRun[]): number | undefined {
+  let before = 0;
+  for (const { bytes, encoding } of runs) {
+    const at = line.take(bytes, encoding);
+    if (at !== undefined) return before + at;
+    before += bytes.length;
+  }
+  return undefined;
 }
 
 /** Where in an escape sequence, which is dropped, the next character stands (ECMA-48, 5.4). */
@@ -156,12 +168,17 @@ class Line {
 
   /** Takes bytes up to the end of the line. Returns where that is, if it is among them. */
   take(bytes: Buffer, encoding: string): number | undefined {
-    // The set may be agreed on after the question was asked.
-    if (this.#decoder === undefined || this.#encoding !== encoding) this.#decoder = decoder(encoding);
+    // The set may be agreed on after the question was asked. A character that the change has cut is none.
+    if (this.#decoder === undefined || this.#encoding !== encoding) {
+      for (const character of this.#decoder?.end() ?? '') this.#type(character);
+      this.#decoder = decoder(encoding);
+    }
     this.#encoding = encoding;
     // No character set that terminals use has CR or LF within another character.
     const at = bytes.findIndex(byte => byte === CR || byte === LF);
-    for (const character of this.#decoder.write(at < 0 ? bytes : bytes.subarray(0, at))) this.#type(character);
+    const text = this.#decoder.write(at < 0 ? bytes : bytes.subarray(0, at));
+    // Nor is one that the end of the line has cut.
+    for (const character of at < 0 ? text : text + this.#decoder.end()) this.#type(character);
     if (at < 0) return undefined;
     this.#echo += '\r\n';
     return at;

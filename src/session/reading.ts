@@ -1,21 +1,26 @@
 /** Reading a session as text, up to what one waits for. */
-import { decoder } from '../charset/index.ts';
-import { check, checkWhole } from '../check.ts';
+import { check, checkKeys, checkTime, checkWhole } from '../check.ts';
 import { TelptyError } from '../errors.ts';
+import { conversationOf } from './conversation.ts';
+import { Received } from './received.ts';
+import { type Pattern, Search } from './search.ts';
 import type { Speaker } from './speaker.ts';
-import { type WaitOptions, within } from './waiting.ts';
+import { checkSignal, type PartialWaitOptions, WAIT_KEYS, type WaitOptions, within } from './waiting.ts';
+
+export type { Pattern } from './search.ts';
 
 /** The most that is read for one pattern unless told otherwise, in bytes. */
 const MAX_BYTES = 1024 * 1024;
-
-/** What is looked for: a string as it is, or a regular expression in all that was read so far; of several the first to come. */
-export type Pattern = string | RegExp | readonly (string | RegExp)[];
+/** What is kept of text that nobody will be given, in bytes. */
+const KEPT_BYTES = 64 * 1024;
 
 /** How to read. */
 export interface ReadOptions extends WaitOptions {
   /** The most to read for it, in bytes; default 1 MiB. With more the call rejects with `ERR_TOO_LONG`. */
   readonly maxLength?: number | undefined;
 }
+
+export const READ_KEYS = [...WAIT_KEYS, 'maxLength'];
 
 /** What was read. */
 export interface ReadResult {
@@ -31,140 +36,163 @@ export interface ReadResult {
   readonly index: number;
 }
 
+/** What {@link readText} is to do next. */
+export type Look<T> =
+  /** It is done; the first `used` characters are used up, and what follows is left for the next reader. */
+  | { readonly used: number; readonly value: T }
+  /**
+   * To read on. Look again, with `isQuiet`, when nothing comes for `quiet` milliseconds; and after `again` milliseconds,
+   * whatever comes.
+   */
+  | { readonly quiet?: number | undefined; readonly again?: number | undefined };
+
+/** Why {@link readText} looks. */
+export interface Occasion {
+  /** Nothing has come for as long as was asked for. */
+  readonly isQuiet: boolean;
+  /** Nothing more will come, or be waited for. */
+  readonly isLast: boolean;
+}
+
+/** How {@link readText} reads. */
+export interface ReadTextOptions extends ReadOptions, PartialWaitOptions {
+  /** What is read is dropped: it may be more than `maxLength`, and only the end of it is kept. */
+  readonly isDropped?: boolean;
+}
+
 /** Sessions that somebody is reading: two at once would each get a part. */
 const reading = new WeakSet<Speaker>();
 
-/** See `Session.readUntil`. */
-export async function readUntil(session: Speaker, pattern: Pattern, options: ReadOptions = {}): Promise<ReadResult> {
-  const search = new Search(pattern);
-  const { maxLength = MAX_BYTES } = options;
+/** @throws TelptyError `ERR_INVALID_ARGUMENT` for options that cannot be meant, and for a session that cannot be read now. */
+export function checkReading(session: Speaker, { timeout, signal, maxLength }: ReadOptions): void {
+  if (timeout !== undefined) checkTime('timeout', timeout);
+  checkSignal(signal);
   checkWhole('maxLength', maxLength, Number.MAX_SAFE_INTEGER);
   check(
     session.readableEncoding === null,
     'a session with an encoding set by setEncoding() cannot be read by patterns',
   );
   check(!reading.has(session), 'somebody else is reading this session');
-  const what = `${search}`;
-  return within(what, options, ({ resolve, reject }) => {
-    const input = new Received(session.encoding);
-    const closed = (): void => {
-      const cause = session.errored ?? undefined;
-      const details = { text: input.text, ...(cause && { cause }) };
-      reject(new TelptyError('ERR_SESSION_CLOSED', `the session ended without ${what}`, details));
-    };
-    const look = (): void => {
-      for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {
-        input.add(chunk);
-        const result = search.in(input.text);
-        if (result !== undefined) {
-          input.consume(result.text.length);
-          resolve(result);
-          return;
-        }
-        if (input.length > maxLength) {
-          const message = `${maxLength} bytes have come without ${what}`;
-          reject(new TelptyError('ERR_TOO_LONG', message, { text: input.text }));
-          return;
-        }
+}
+
+/** Has the session for oneself: nobody else reads it until `block` has settled. Call {@link checkReading} before. */
+export async function asReader<T>(session: Speaker, block: () => Promise<T>): Promise<T> {
+  reading.add(session);
+  try {
+    return await block();
+  } finally {
+    reading.delete(session);
+  }
+}
+
+/** See `Session.readUntil`. */
+export async function readUntil(session: Speaker, pattern: Pattern, options: ReadOptions = {}): Promise<ReadResult> {
+  checkKeys('the options of readUntil', options, READ_KEYS);
+  const search = new Search(pattern);
+  checkReading(session, options);
+  const result = await asReader(session, () =>
+    readText<ReadResult>(session, `${search}`, options, (text, { isLast }) => {
+      const found = search.in(text, isLast);
+      if (typeof found === 'number') return { again: found };
+      if (found === undefined) {
+        text.release(search.needed);
+        return {};
       }
+      const { at, match, groups, index } = found;
+      const used = at + match.length;
+      const all = text.toString();
+      return { used, value: { text: all.slice(0, used), before: all.slice(0, at), match, groups, index } };
+    }),
+  );
+  conversationOf(session).readUntil(result.text);
+  return result;
+}
+
+/**
+ * Reads as text until `look` has what it wants. It is called when something has come, with all that has.
+ *
+ * When it fails, nothing is lost: whoever reads next reads it.
+ *
+ * @param what is waited for, for errors.
+ * @throws (rejects) as `Session.readUntil`.
+ */
+export function readText<T>(
+  session: Speaker,
+  what: string,
+  options: ReadTextOptions,
+  look: (text: Received['text'], occasion: Occasion) => Look<T>,
+): Promise<T> {
+  const { maxLength = MAX_BYTES, isDropped = false } = options;
+  return within<T>(what, options, waiter => {
+    const input = new Received();
+    let quiet: NodeJS.Timeout | undefined;
+    let again: NodeJS.Timeout | undefined;
+    let isOver = false;
+    /** @returns whether it is done. */
+    const decide = (occasion: Occasion): boolean => {
+      let next: Look<T>;
+      try {
+        next = look(input.text, occasion);
+      } catch (error) {
+        waiter.reject(error);
+        return true;
+      }
+      if ('used' in next) {
+        input.consume(next.used);
+        waiter.resolve(next.value);
+        return true;
+      }
+      if (next.quiet !== undefined) quiet ??= setTimeout(whenQuiet, next.quiet);
+      if (next.again !== undefined) again ??= setTimeout(lookAgain, next.again);
+      return false;
     };
-    reading.add(session);
-    session.on('readable', look).on('end', closed).on('close', closed);
+    // What is there already, but was not read since this process was busy, has come in time.
+    const whenQuiet = (): void => {
+      const { length } = input;
+      setImmediate(() => {
+        if (isOver || input.length !== length || quiet === undefined) return;
+        quiet = undefined;
+        decide({ isQuiet: true, isLast: false });
+      });
+    };
+    const lookAgain = (): void => {
+      again = undefined;
+      decide({ isQuiet: false, isLast: false });
+    };
+    const closed = (): void => {
+      if (decide({ isQuiet: true, isLast: true })) return;
+      const cause = session.errored ?? undefined;
+      const details = { text: `${input.text}`, ...(cause && { cause }) };
+      waiter.reject(new TelptyError('ERR_SESSION_CLOSED', `the session ended without ${what}`, details));
+    };
+    const read = (): void => {
+      const { length } = input;
+      for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {
+        for (const { bytes, encoding } of session.encodingRuns(chunk)) input.add(bytes, encoding);
+        if (isDropped) input.keepLast(KEPT_BYTES);
+        else if (input.length > maxLength) break;
+      }
+      if (input.length === length) return;
+      clearTimeout(quiet);
+      quiet = undefined;
+      const isTooLong = input.length > maxLength && !isDropped;
+      if (decide({ isQuiet: false, isLast: isTooLong }) || !isTooLong) return;
+      const message = `${maxLength} bytes have come without ${what}`;
+      waiter.reject(new TelptyError('ERR_TOO_LONG', message, { text: `${input.text}` }));
+    };
+    waiter.atLast = () => decide({ isQuiet: false, isLast: true });
+    session.on('readable', read).on('end', closed).on('close', closed);
     if (session.readableEnded || session.destroyed) closed();
     return () => {
-      reading.delete(session);
-      session.off('readable', look).off('end', closed).off('close', closed);
-      const { text } = input;
-      // Nothing is lost by a pattern that did not come: whoever reads next reads it.
+      isOver = true;
+      clearTimeout(quiet);
+      clearTimeout(again);
+      session.off('readable', read).off('end', closed).off('close', closed);
+      const text = `${input.text}`;
       const rest = input.unused();
       if (rest.length > 0 && !session.readableEnded && !session.destroyed) session.unshift(rest);
+      if (input.used > 0) conversationOf(session).read(input.text, input.used, session.inputPosition);
       return text;
     };
   });
-}
-
-/** Looks for patterns in a text that grows. */
-class Search {
-  readonly #patterns: readonly (string | RegExp)[];
-  /** What was searched already, in characters. */
-  #searched = 0;
-
-  constructor(pattern: Pattern) {
-    const patterns = Array.isArray(pattern) ? (pattern as readonly (string | RegExp)[]) : [pattern as string | RegExp];
-    check(patterns.length > 0, 'there is nothing to look for');
-    this.#patterns = patterns.map(one => {
-      check((typeof one === 'string' && one !== '') || one instanceof RegExp, 'a pattern is a string or a RegExp');
-      // Neither is to begin where another search has left off.
-      return one instanceof RegExp ? new RegExp(one.source, one.flags.replace(/[gy]/g, '')) : one;
-    });
-  }
-
-  in(text: string): ReadResult | undefined {
-    let first: { at: number; match: string; groups: readonly (string | undefined)[]; index: number } | undefined;
-    for (const [index, pattern] of this.#patterns.entries()) {
-      const found = typeof pattern === 'string' ? this.#string(text, pattern) : expression(text, pattern);
-      if (found !== undefined && (first === undefined || found.at < first.at)) first = { ...found, index };
-    }
-    this.#searched = text.length;
-    if (first === undefined) return undefined;
-    const { at, match, groups, index } = first;
-    return { text: text.slice(0, at + match.length), before: text.slice(0, at), match, groups, index };
-  }
-
-  #string(text: string, pattern: string) {
-    const at = text.indexOf(pattern, Math.max(0, this.#searched - pattern.length + 1));
-    return at < 0 ? undefined : { at, match: pattern, groups: [] };
-  }
-
-  toString(): string {
-    return this.#patterns.map(one => (typeof one === 'string' ? JSON.stringify(one) : String(one))).join(' or ');
-  }
-}
-
-function expression(text: string, pattern: RegExp) {
-  const found = pattern.exec(text);
-  return found === null ? undefined : { at: found.index, match: found[0], groups: found.slice(1) };
-}
-
-/** What was read, as bytes and as text. */
-class Received {
-  text = '';
-  length = 0;
-  readonly #charset: string;
-  readonly #decoder: ReturnType<typeof decoder>;
-  readonly #chunks: Buffer[] = [];
-  /** Characters that are used up. */
-  #used = 0;
-
-  constructor(charset: string) {
-    this.#charset = charset;
-    this.#decoder = decoder(charset);
-  }
-
-  add(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.length += chunk.length;
-    this.text += this.#decoder.write(chunk);
-  }
-
-  /** From now on the first characters are used up. */
-  consume(characters: number): void {
-    this.#used = characters;
-  }
-
-  /**
-   * The bytes of what is not used up. Where in them a character ends only a decoder knows, and it does not say; so they are
-   * decoded once more: half of what is missing at a time, since a byte can be two units of a string but never more.
-   */
-  unused(): Buffer {
-    const bytes = Buffer.concat(this.#chunks);
-    const again = decoder(this.#charset);
-    let at = 0;
-    for (let missing = this.#used; missing > 0 && at < bytes.length; ) {
-      const step = Math.max(1, missing >> 1);
-      missing -= again.write(bytes.subarray(at, at + step)).length;
-      at += step;
-    }
-    return bytes.subarray(at);
-  }
 }

@@ -53,7 +53,7 @@ export class Session extends TelnetStream {
   }
 
   /** The character set that text is in: what the other end has said, if it is known here, else the one that was given. */
-  get encoding(): string {
+  override get encoding(): string {
     return this.terminal.encoding(this.#encoding);
   }
 
@@ -133,10 +133,11 @@ export class Session extends TelnetStream {
   }
 
   /**
-   * Reads text, in {@link encoding}, until a pattern matches what has come. What stands behind the match is left for the next
-   * reader; a regular expression with `$` at its end matches only when nothing does, which suits prompts. When it fails,
-   * nothing is lost: the error's `text` is what has come, and it can be read again (but for what has come before the end of
-   * the session).
+   * Reads text until a pattern matches what has come, each part in the {@link encoding} that was in force when it arrived. A
+   * regular expression is matched against all that this call has read so far: `^` is its beginning, `$` its end at that moment,
+   * which suits prompts; the flags `g` and `y` mean nothing. What stands behind the match is left for the next reader. When it
+   * fails, nothing is lost: the error's `text` is what has come, and it can be read again (but for what has come before the
+   * end of the session).
    *
    * @throws (rejects) TelptyError `ERR_TIMEOUT`; `ERR_TOO_LONG`; `ERR_SESSION_CLOSED` when the session ends first;
    *   `ERR_INVALID_ARGUMENT` while another call reads; the signal's reason.
@@ -156,7 +157,8 @@ export class Session extends TelnetStream {
 
   /**
    * Sends a command as a line and reads until the prompt is there again. What has come before must have been read, up to the
-   * prompt that waits for the command.
+   * prompt that waits for the command; what was not is dropped. If a command before this one was given up, its output and
+   * prompt are waited for first, within `timeout`, and this one is not sent before.
    *
    * @returns the output, without the echo of the command and the prompt; lines end in LF.
    * @throws (rejects) as {@link readUntil}.
@@ -195,8 +197,16 @@ export class Session extends TelnetStream {
     super._destroy(error, callback);
   }
 
-  protected override heard(event: TelnetEvent, stale: boolean): void {
+  /** Takes down a fact on which the character set depends. */
+  #recordEncoding(event: TelnetEvent): void {
+    const before = this.encoding;
     this.terminal.record(event);
+    if (this.encoding !== before) this.encodingChanged(before);
+  }
+
+  protected override heard(event: TelnetEvent, stale: boolean): void {
+    if (event.type === 'charset' || event.type === 'environment') this.#recordEncoding(event);
+    else this.terminal.record(event);
     // What a client answered would be typed.
     if (event.type === 'command' && event.command === Command.AYT && !this.isClient) {
       this.#areYouThere ??= new AreYouThere();

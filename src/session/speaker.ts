@@ -8,4 +8,17 @@ export interface Speaker extends Duplex {
   readonly encoding: string;
   /** Whether this is the end where the user is. */
   readonly isClient: boolean;
+  /** Bytes of the input that nobody has read. */
+  readonly inputLength: number;
+  /** How many bytes of the input have been read. */
+  readonly inputPosition: number;
+  /** The parts of a chunk that was just read, each with the character set that was in force when it arrived. */
+  encodingRuns(chunk: Buffer): readonly EncodingRun[];
+}
+
+/** Bytes in one character set. */
+export interface EncodingRun {
+  readonly bytes: Buffer;
+  /** Canonical. */
+  readonly encoding: string;
 }

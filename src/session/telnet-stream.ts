@@ -10,6 +10,7 @@ import { Wire } from '../transport/wire.ts';
 import { followCompression } from './compression.ts';
 import { EventDuplex } from './events.ts';
 import { LateAnswers } from './late-answers.ts';
+import type { EncodingRun } from './speaker.ts';
 import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './types.ts';
 
 /** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
@@ -23,6 +24,9 @@ const UNSENT_ANSWERS = 4 * OUTPUT_AHEAD;
 const CR = 0x0d;
 /** What is written behind a CR in the same turn is collected up to this many bytes. */
 const RETURN_BYTES = 64 * 1024;
+/** Changes of the character set that are remembered: a peer that makes more of them loses the first. */
+const MOST_ENCODINGS = 256;
+const NO_ENCODINGS = Object.freeze([]);
 
 /** Commands that programs send to keep a connection alive; nobody is at the keyboard for them. */
 const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
@@ -71,6 +75,8 @@ export abstract class TelnetStream extends EventDuplex {
   #lateAnswers: LateAnswers | undefined;
   /** How many bytes wait for the end of this turn, since the last of them is a CR; see {@link #holdReturn}. */
   #returning = 0;
+  /** Where in the input the character set has changed: the one that was in force, and up to which byte. */
+  #encodings: readonly { readonly encoding: string; readonly until: number }[] = NO_ENCODINGS;
 
   constructor(transport: Duplex | Transport, options: Pick<SessionOptions, 'telnet' | 'recognize'>) {
     // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
@@ -183,6 +189,44 @@ export abstract class TelnetStream extends EventDuplex {
   /** Input that has arrived and was not read yet, in bytes. */
   get inputLength(): number {
     return this.#input.length;
+  }
+
+  /** @internal How many bytes of the input have been read. */
+  get inputPosition(): number {
+    return this.#input.position;
+  }
+
+  /** The character set that text is in. */
+  abstract get encoding(): string;
+
+  /**
+   * The parts of a chunk that was just read, each with the character set that was in force when it arrived. Input waits for
+   * its reader, so `encoding` may have changed since then.
+   *
+   * @internal
+   */
+  encodingRuns(chunk: Buffer): readonly EncodingRun[] {
+    const end = this.#input.position;
+    const start = end - chunk.length;
+    if ((this.#encodings.at(-1)?.until ?? 0) <= start) return [{ bytes: chunk, encoding: this.encoding }];
+    const runs: EncodingRun[] = [];
+    let at = start;
+    for (const { encoding, until } of this.#encodings) {
+      if (until <= at || at >= end) continue;
+      const stop = Math.min(until, end);
+      runs.push({ bytes: chunk.subarray(at - start, stop - start), encoding });
+      at = stop;
+    }
+    if (at < end) runs.push({ bytes: chunk.subarray(at - start), encoding: this.encoding });
+    return runs;
+  }
+
+  /** The input that has arrived so far is in another character set than what follows. */
+  protected encodingChanged(before: string): void {
+    const until = this.#input.arrived;
+    if (until === (this.#encodings.at(-1)?.until ?? 0)) return;
+    // (Those before the position stay, too: a reader may put back what it has read.)
+    this.#encodings = [...this.#encodings, { encoding: before, until }].slice(-MOST_ENCODINGS);
   }
 
   /** Drops the input that has arrived and was not read yet: what an interrupt does to a terminal's queue. */

@@ -1,5 +1,5 @@
 /** Waiting for what the other end does: never longer than was said, and with nothing left behind. */
-import { check, checkTime } from '../check.ts';
+import { check, checkKeys, checkTime } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { optionName, type Side } from '../protocol/index.ts';
 import type { Speaker } from './speaker.ts';
@@ -15,10 +15,24 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The same for one of several waits that have a time limit together. */
+export interface PartialWaitOptions extends WaitOptions {
+  /** Their time limit, of which `timeout` is what is left; for errors. */
+  readonly limit?: number | undefined;
+}
+
 /** What one who waits calls at the end. Only the first call counts. */
 export interface Waiter<T> {
   resolve(value: T): void;
   reject(error: unknown): void;
+  /** Called when the time is over, if it was set: whether that has settled it. */
+  atLast?: () => boolean;
+}
+
+export const WAIT_KEYS: readonly string[] = ['timeout', 'signal'];
+
+export function checkSignal(signal: AbortSignal | undefined): void {
+  check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
 }
 
 /**
@@ -30,18 +44,22 @@ export interface Waiter<T> {
  */
 export function within<T>(
   what: string,
-  options: WaitOptions,
+  options: PartialWaitOptions,
   begin: (waiter: Waiter<T>) => () => string | undefined,
 ): Promise<T> {
-  const { timeout = WAIT_MS, signal } = options;
+  const { timeout = WAIT_MS, limit = timeout, signal } = options;
   checkTime('timeout', timeout);
-  check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
+  checkSignal(signal);
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason);
       return;
     }
     let over = false;
+    const waiter: Waiter<T> = {
+      resolve: value => settle(() => resolve(value)),
+      reject: error => settle(() => reject(error)),
+    };
     let end: (() => string | undefined) | undefined;
     const settle = (then: (text: string | undefined) => void): void => {
       if (over) return;
@@ -53,14 +71,14 @@ export function within<T>(
     const abort = (): void => settle(() => reject(signal?.reason));
     const late = (text: string | undefined): void => {
       const details = text === undefined ? {} : { text };
-      reject(new TelptyError('ERR_TIMEOUT', `${timeout} ms have passed without ${what}`, details));
+      reject(new TelptyError('ERR_TIMEOUT', `${limit} ms have passed without ${what}`, details));
     };
-    const timer = timeout === 0 ? undefined : setTimeout(() => settle(late), timeout);
+    const timer = timeout === 0 ? undefined : setTimeout(() => waiter.atLast?.() || settle(late), timeout);
     signal?.addEventListener('abort', abort);
     try {
-      end = begin({ resolve: value => settle(() => resolve(value)), reject: error => settle(() => reject(error)) });
+      end = begin(waiter);
     } catch (error) {
-      settle(() => reject(error));
+      waiter.reject(error);
       return;
     }
     // It was settled before it had returned what ends it.
@@ -84,6 +102,7 @@ export async function waitFor(
   wanted: OptionState | (() => boolean),
   options: WaitOptions = {},
 ): Promise<void> {
+  checkKeys('the options of waitFor', options, WAIT_KEYS);
   const holds = typeof wanted === 'function' ? wanted : stateTest(session, wanted);
   const what = typeof wanted === 'function' ? 'what was waited for' : describe(wanted);
   return within(what, options, ({ resolve, reject }) => {
@@ -106,7 +125,10 @@ export async function waitFor(
   });
 }
 
-function stateTest(session: Speaker, { option, side, enabled = true }: OptionState): () => boolean {
+function stateTest(session: Speaker, state: OptionState): () => boolean {
+  checkKeys('the state of an option', state, ['option', 'side', 'enabled']);
+  const { option, side, enabled = true } = state;
+  check(typeof enabled === 'boolean', 'enabled must be a boolean');
   check(Number.isInteger(option) && option >= 0 && option <= 255, 'option must be the code of an option');
   check(side === 'local' || side === 'remote', "side must be 'local' or 'remote'");
   return () => session.telnet.isEnabled(option, side) === enabled;

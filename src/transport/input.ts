@@ -23,6 +23,8 @@ export class Input {
   #wanted = false;
   #consumer: InputConsumer | undefined;
   #ended = false;
+  /** Bytes that were put in so far. */
+  #inserted = 0;
 
   constructor(stream: Readable, intake: Intake) {
     this.#stream = stream;
@@ -34,6 +36,16 @@ export class Input {
     return this.#stream.readableLength + this.#queue.length;
   }
 
+  /** Bytes that were taken so far; what a reader has put back was not. */
+  get position(): number {
+    return this.#inserted - this.length;
+  }
+
+  /** Bytes that have arrived so far. */
+  get arrived(): number {
+    return this.#inserted;
+  }
+
   /** Whether nothing waits and the next input would be taken at once. */
   get isIdle(): boolean {
     return this.#wanted && this.length === 0;
@@ -41,6 +53,7 @@ export class Input {
 
   /** Puts bytes, which are lent, behind all others. */
   insert(bytes: Uint8Array): void {
+    this.#inserted += bytes.length;
     if (this.#consumer !== undefined && this.#wanted && this.#queue.length === 0) {
       this.#wanted = this.#consumer.input(bytes);
     } else if (this.#consumer === undefined && this.#stream.readableFlowing === true && this.length === 0) {
@@ -73,7 +86,11 @@ export class Input {
     }
     this.#consumer = consumer;
     this.#wanted = true;
-    for (const chunk of before) this.insert(chunk);
+    for (const chunk of before) {
+      // It has arrived once.
+      this.#inserted -= chunk.length;
+      this.insert(chunk);
+    }
   }
 
   /** No more will come. */

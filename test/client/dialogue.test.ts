@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import iconv from 'iconv-lite';
-import { connect, type Session, type TelptyError } from '../../src/index.ts';
+import { connect, type Session, TelptyError } from '../../src/index.ts';
 import { Option } from '../../src/protocol/index.ts';
 import { Peer } from '../support/peer.ts';
 import { startBashServer } from '../support/programs.ts';
@@ -168,6 +168,386 @@ test('login: names and passwords as they are asked for, and what says no', async
     await nothing;
     const late = assert.rejects(session.login({ ...options, timeout: 50 }), { code: 'ERR_TIMEOUT' });
     await late;
+  });
+});
+
+/** What a device says to each command: pieces, with a pause before each but the first. */
+type Replies = Record<string, readonly string[]>;
+
+/** Plays a device that shows `prompt` and answers commands; returns when the connection is over. */
+async function device(wire: Wire, prompt: string, replies: Replies, { echoes = true, pause = 30 } = {}): Promise<void> {
+  wire.send(prompt);
+  for (;;) {
+    let line: string;
+    try {
+      line = (await wire.expect(/[^\n]*\r\n/, 30_000)).trimEnd();
+    } catch {
+      return;
+    }
+    if (echoes) wire.send(`${line}\r\n`);
+    for (const [index, piece] of (replies[line] ?? [`${line} is done\r\n`]).entries()) {
+      if (index > 0) await delay(pause);
+      wire.send(piece);
+    }
+    wire.send(prompt);
+  }
+}
+
+for (const { prompt, cut } of [
+  { prompt: '$ ', cut: '/dev/sda1   20G  9.0G   11G  45% ' },
+  { prompt: 'ada@host:~$ ', cut: '<html> ' },
+  { prompt: '> ', cut: 'if a > ' },
+  { prompt: 'router#\x1b[0m ', cut: 'Copying: 10% ' },
+  { prompt: '\x1b[32m[12:00] host# \x1b[0m', cut: 'total: 5$ ' },
+  { prompt: '$ ', cut: 'line 1\r\ncost in $ ' },
+]) {
+  test(`exec: output cut behind ${JSON.stringify(cut)} is whole, at the prompt ${JSON.stringify(prompt)}`, () =>
+    pair(async (session, wire) => {
+      const playing = device(wire, prompt, { show: [cut, '/\r\nlast line\r\n'] });
+      await session.readUntil(prompt);
+      const expected = `${cut}/\nlast line\n`.replace(/\r/g, '');
+      assert.equal(await session.exec('show'), expected);
+      assert.equal(await session.exec('date'), 'date is done\n');
+      assert.equal(await session.exec('show'), expected);
+      session.destroy();
+      await playing;
+    }));
+}
+
+test('exec: the first command, when no prompt is known, and a prompt that changes', () =>
+  pair(async (session, wire) => {
+    const playing = device(wire, '~$ ', { 'cd /tmp': ['\r\n/tmp$ '], show: ['5% ', 'of all\r\n'] });
+    // Read past readUntil(): nothing is known of it.
+    while (session.inputLength === 0) await turn();
+    session.read();
+    assert.equal(await session.exec('show'), '5% of all\n');
+    assert.equal(await session.exec('cd /tmp'), '\n/tmp$ ');
+    session.destroy();
+    await playing;
+  }));
+
+test('exec: what does not end its last line stands before the prompt that is known', () =>
+  pair(async (session, wire) => {
+    const playing = device(wire, 'ada@host:~$ ', { 'printf 100%': ['100%'] });
+    await session.readUntil('$ ');
+    assert.equal(await session.exec('printf 100%'), '100%');
+    assert.equal(await session.exec('date'), 'date is done\n');
+    session.destroy();
+    await playing;
+  }));
+
+for (const { name, giveUp } of [
+  { name: 'a time-out', giveUp: (session: Session) => session.exec('slow', { timeout: 20 }) },
+  {
+    name: 'an abort',
+    giveUp: (session: Session) => session.exec('slow', { signal: AbortSignal.timeout(20) }),
+  },
+  { name: 'too much output', giveUp: (session: Session) => session.exec('slow', { maxLength: 10 }) },
+  {
+    name: 'a time-out with a pattern that does not come',
+    giveUp: (session: Session) => session.exec('slow', { prompt: 'never', timeout: 20 }),
+  },
+]) {
+  for (const echoes of [true, false]) {
+    test(`exec: after ${name} no late output is the next one's, ${echoes ? 'with' : 'without'} echo`, () =>
+      pair(async (session, wire) => {
+        const slow = ['the first half\r\n50% ', '\r\nthe second half\r\n'];
+        const playing = device(wire, '$ ', { slow }, { echoes, pause: 400 });
+        await session.readUntil('$ ');
+        await assert.rejects(giveUp(session));
+        // Before the rest has come.
+        assert.equal(await session.exec('one'), 'one is done\n');
+        assert.equal(await session.exec('two'), 'two is done\n');
+        await assert.rejects(giveUp(session));
+        // Behind it.
+        await session.waitFor(() => false, { timeout: 600 }).catch(() => {});
+        assert.equal(await session.exec('three'), 'three is done\n');
+        assert.equal(await session.exec('four'), 'four is done\n');
+        session.destroy();
+        await playing;
+      }));
+  }
+}
+
+test('exec: a command is not sent while another one owes its prompt; who reads the prompt settles it', () =>
+  pair(async (session, wire) => {
+    wire.send('router# ');
+    await session.readUntil('router# ');
+    const shown = assert.rejects(session.exec('show run', { timeout: 50 }), (error: TelptyError) => {
+      assert.equal(error.message, '50 ms have passed without a prompt');
+      assert.match(error.text!, /--More-- $/);
+      return true;
+    });
+    await wire.expect('show run\r\n');
+    wire.send('show run\r\ninterface 1\r\n --More-- ');
+    await shown;
+    await assert.rejects(session.exec('date', { timeout: 50 }), {
+      code: 'ERR_TIMEOUT',
+      message: '50 ms have passed without the prompt of the command before, so this one was not sent',
+    });
+    session.write('q');
+    await wire.expect('q');
+    wire.send('\b\b\b\b\b\b\b\b\b\b          \b\b\b\b\b\b\b\b\b\brouter# ');
+    await session.readUntil('router# ');
+    const date = session.exec('date');
+    await wire.expect('date\r\n');
+    wire.send('date\r\nMonday\r\nrouter# ');
+    assert.equal(await date, 'Monday\n');
+  }));
+
+test('exec: of input that nobody has read nothing is in the output', () =>
+  pair(async (session, wire) => {
+    const playing = device(wire, 'router# ', {});
+    await session.readUntil('router# ');
+    wire.send('\r\n*Mar 1 00:00:01: %LINK-3-UPDOWN: up\r\nrouter# ');
+    while (session.inputLength < 40) await turn();
+    assert.equal(await session.exec('date'), 'date is done\n');
+    wire.send('\r\n*Mar 1 00:00:02: %LINK-3-UPDOWN: down\r\n');
+    while (session.inputLength < 40) await turn();
+    assert.equal(await session.exec('date'), 'date is done\n');
+    session.destroy();
+    await playing;
+  }));
+
+test('exec: a prompt pattern that matches too early does not shift the answers that follow', () =>
+  pair(async (session, wire) => {
+    const playing = device(wire, '> ', { 'cat page': ['<html> ', '<body>\r\n</html>\r\n'] });
+    await session.readUntil('> ');
+    const prompt = '> ';
+    assert.equal(await session.exec('cat page', { prompt }), '<html');
+    assert.equal(await session.exec('date', { prompt }), 'date is done\n');
+    assert.equal(await session.exec('time', { prompt }), 'time is done\n');
+    session.destroy();
+    await playing;
+  }));
+
+test('exec: what cannot be run is not sent', () =>
+  pair(async (session, wire) => {
+    wire.send('$ ');
+    await session.readUntil('$ ');
+    const first = session.exec('first');
+    await assert.rejects(session.exec('second'), { code: 'ERR_INVALID_ARGUMENT' });
+    await assert.rejects(session.exec('third', { signal: AbortSignal.abort(new Error('called off')) }), TelptyError);
+    await wire.expect('first\r\n');
+    wire.send('first\r\n$ ');
+    assert.equal(await first, '');
+    await assert.rejects(session.exec('fourth', { signal: AbortSignal.abort(new Error('called off')) }), {
+      message: 'called off',
+    });
+    await assert.rejects(session.exec('fifth', { prompt: '' }), { code: 'ERR_INVALID_ARGUMENT' });
+    session.sendLine('last');
+    await wire.expect('last\r\n');
+    assert.doesNotMatch(wire.raw.bytes.toString('latin1'), /second|third|fourth|fifth/);
+  }));
+
+for (const { name, echo, output = 'a result\r\n', command = 'hostname' } of [
+  { name: 'no echo: a line that ends like the command', echo: '', output: 'myhostname\r\nsecond\r\n' },
+  { name: 'no echo: a line that has the command in it', echo: '', output: 'x=get x\r\n', command: 'get x' },
+  { name: 'no echo: a short command', echo: '', output: '41\r\nvalue\r\n', command: '1' },
+  { name: 'no echo: a later line that is the command', echo: '', output: 'Commands:\r\nhelp\r\n', command: 'help' },
+  { name: 'no echo: the letters in two lines', echo: '', output: 'a\r\nb\r\n', command: 'ab' },
+  { name: 'no echo: the letters apart', echo: '', output: 'a b\r\n', command: 'ab' },
+  { name: 'no echo: a Return alone', echo: '', output: 'menu\r\n1 exit\r\n', command: '' },
+  { name: 'a plain echo', echo: 'hostname\r\n' },
+  { name: 'an echo, then a line that is the same', echo: 'hostname\r\n', output: 'hostname\r\n' },
+  { name: 'CR CR LF', echo: 'hostname\r\r\n' },
+  { name: 'colours', echo: '\x1b[1mhost\x1b[0mname\x1b[K\r\n' },
+  { name: 'keys that are drawn again', echo: 'h\bho\bos\bst\b\b\b\bhostname\r\n' },
+  { name: 'a prompt that is drawn again', echo: '\r$ hostname\x1b[K\r\n' },
+  { name: 'a return alone', echo: '\r\n', command: '' },
+  {
+    name: 'a row wrapped by a blank and a return',
+    command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbb | wc -w',
+    echo: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb \rbbbbb | wc -w\r\n',
+  },
+  {
+    name: 'a row wrapped at a blank of the command',
+    command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb | wc -w',
+    echo: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb \r| wc -w\r\n',
+  },
+  {
+    name: 'a row wrapped by a line end',
+    command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbb | wc -w',
+    echo: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb\r\nbbbbb | wc -w\r\n',
+  },
+  {
+    name: 'the end of a long row behind a mark',
+    command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbb | wc -w',
+    echo: '$ echo aaaaaaaaaaaaaaaaaaa\r<aaaaaaaaa bbbbbbbbbbbbb | wc -w\r\n',
+  },
+  { name: 'two lines at once', command: 'one\ntwo', echo: 'one\r\ntwo\r\n' },
+]) {
+  test(`exec takes an echo from the output, and only that: ${name}`, () =>
+    pair(async (session, wire) => {
+      const prompt = '$ ';
+      wire.send(prompt);
+      await session.readUntil(prompt);
+      for (const pieces of [1, 4]) {
+        const result = session.exec(command);
+        await wire.expect(`${command.replace(/\n/g, '\r\n')}\r\n`);
+        const said = `${echo}${output}${prompt}`;
+        for (let n = 0; n < pieces; n++) {
+          wire.send(said.slice((n * said.length) / pieces, ((n + 1) * said.length) / pieces));
+          await turn();
+        }
+        assert.equal(await result, output.replace(/\r/g, ''));
+      }
+      const whole = session.exec(command, { stripEcho: false });
+      await wire.expect(`${command.replace(/\n/g, '\r\n')}\r\n`);
+      wire.send(`${echo}${output}${prompt}`);
+      assert.equal(await whole, `${echo}${output}`.replace(/\r+\n/g, '\n'));
+    }));
+}
+
+for (const question of [
+  ...[
+    'login: ',
+    'host login: ',
+    'Login as: ',
+    'login as:',
+    'Login Name: ',
+    'Username: ',
+    'Username> ',
+    'username:',
+    'USERNAME> ',
+  ],
+  ...[
+    'Account: ',
+    'Account> ',
+    'User Name: ',
+    'Username(1-32 chars):',
+    'Username (1-32 chars): ',
+    'User: ',
+    'user name : ',
+  ],
+  ...[
+    'Enter username: ',
+    'Enter your user name> ',
+    'User ID: ',
+    'Userid:',
+    'Logon: ',
+    'UserName:\t',
+    'Username [admin]: ',
+  ],
+  ...['\x1b[1;32mUsername\x1b[0m: ', '\x1b[33mlogin:\x1b[0m ', 'Username:\x07 ', '\rUsername: ', 'Please login: '],
+]) {
+  for (const secret of [
+    'Password: ',
+    'Password for ada:',
+    'Passcode: ',
+    'PASSWORD> ',
+    "ada's password: ",
+    'Password(1-16 chars):',
+  ]) {
+    if (secret !== 'Password: ' && !/^(?:Username> |login: )$/.test(question)) continue;
+    test(`login: ${JSON.stringify(question)} and ${JSON.stringify(secret)} are questions and no prompts`, () =>
+      pair(async (session, wire) => {
+        const inside = session.login({ username: 'ada', password: 'secret' });
+        wire.send('\r\nTerminal server\r\n\r\n', question);
+        await wire.expect('ada\r\n');
+        wire.send('\r\n', secret);
+        await wire.expect('secret\r\n');
+        wire.send('\r\nLocal> ');
+        assert.match(await inside, /\nLocal> $/);
+        const shown = session.exec('show');
+        await wire.expect('show\r\n');
+        wire.send('show\r\nports\r\nLocal> ');
+        assert.equal(await shown, 'ports\n');
+      }));
+  }
+}
+
+test('login: reports of logins, banners and cut lines are no questions and no prompts', () =>
+  pair(async (session, wire) => {
+    const inside = session.login({ username: 'ada', password: 'secret' });
+    for (const piece of [
+      'Last login: ',
+      'Mon Dec 1 10:',
+      '00\r\nLast failed login: ',
+      'never\r\n',
+      'Disk 45% ',
+      'full\r\n',
+    ]) {
+      wire.send(piece);
+      await delay(20);
+    }
+    wire.send('Authorized users only. Your account: ');
+    await delay(20);
+    wire.send('see the policy.\r\nlogin: ');
+    await wire.expect('ada\r\n');
+    wire.send('\r\nPassword: ');
+    await wire.expect('secret\r\n');
+    wire.send('\r\nLast login: Mon Dec  1 10:00\r\nYour password will expire: soon\r\nhost# ');
+    assert.match(await inside, /soon\nhost# $/);
+    assert.equal(wire.raw.bytes.toString('latin1'), 'ada\r\nsecret\r\n');
+  }));
+
+test('login: patterns that are given win over the defaults, wherever they match', async () => {
+  const told = { username: 'ada', password: 'secret' };
+  await pair(async (session, wire) => {
+    const inside = session.login({ ...told, loginPrompt: 'Name> ', passwordPrompt: /Word> $/, prompt: /^go: /m });
+    wire.send('login: none\r\n$ \r\nName> ');
+    await wire.expect('ada\r\n');
+    wire.send('$ \r\nWord> ');
+    await wire.expect('secret\r\n');
+    wire.send('> \r\ngo: login: ');
+    assert.match(await inside, /\ngo: $/);
+  });
+  await pair(async (session, wire) => {
+    const refused = assert.rejects(session.login({ ...told, failure: 'no way' }), { code: 'ERR_LOGIN' });
+    wire.send('Username> ');
+    await wire.expect('ada\r\n');
+    wire.send('no way\r\nmenu> ');
+    await refused;
+  });
+});
+
+test('readUntil, exec, login: the set that is agreed meanwhile decodes what follows, from its byte on', async () => {
+  const agree = (wire: Wire, name: string): void => {
+    wire.subnegotiate(OPT.CHARSET, Buffer.from(`\x01;${name}`, 'latin1'));
+  };
+  const agreed = (session: Session, name: string) => session.waitFor(({ encoding }) => encoding === name);
+  await pair(async (session, wire) => {
+    wire.negotiate(CMD.WILL, OPT.CHARSET);
+    const welcome = session.readUntil('login: ');
+    wire.send('café ');
+    agree(wire, 'GBK');
+    wire.send(iconv.encode('欢迎 login: ', 'gbk'));
+    assert.equal((await welcome).text, 'café 欢迎 login: ');
+    // Nobody reads while it changes, and changes again; what is left is read in the set of its bytes.
+    wire.send(iconv.encode('欢迎|欢', 'gbk'));
+    agree(wire, 'KOI8-R');
+    wire.send(iconv.encode('привет|', 'koi8-r'));
+    await agreed(session, 'KOI8-R');
+    wire.send(iconv.encode('ещё#', 'koi8-r'));
+    assert.equal((await session.readUntil('|')).text, '欢迎|');
+    await assert.rejects(session.readUntil('never', { timeout: 50 }), { text: '欢привет|ещё#' });
+    assert.equal((await session.readUntil('|')).text, '欢привет|');
+    assert.equal((await session.readUntil('#')).text, 'ещё#');
+    // In the middle of a character.
+    const cut = session.readUntil('!');
+    agree(wire, 'UTF-8');
+    wire.send(Buffer.from('zu €', 'utf8').subarray(0, -1));
+    agree(wire, 'ISO-8859-1');
+    wire.send(Buffer.from('\xe9t\xe9!', 'latin1'));
+    assert.equal((await cut).text, 'zu \ufffdété!');
+    const output = session.exec('show', { prompt: '$ ' });
+    await wire.expect('show\r\n');
+    wire.send(Buffer.from('show\r\n\xe9', 'latin1'));
+    agree(wire, 'UTF-8');
+    wire.send(Buffer.from('é\r\n$ '));
+    assert.equal(await output, 'éé\n');
+    // By hand: what has not been read yet.
+    wire.send(iconv.encode('й?', 'koi8-r'));
+    while (session.inputLength < 2) await turn();
+    session.terminal.charset = 'KOI8-R';
+    assert.equal((await session.readUntil('?')).text, 'й?');
+    const inside = session.login({ username: 'ада', prompt: '> ' });
+    wire.send(iconv.encode('имя login: ', 'koi8-r'));
+    await wire.expect(iconv.encode('ада\r\n', 'koi8-r'));
+    agree(wire, 'UTF-8');
+    wire.send(Buffer.from('привет> '));
+    assert.equal(await inside, 'имя login: привет> ');
   });
 });
 

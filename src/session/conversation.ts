@@ -1,0 +1,88 @@
+/**
+ * What a session remembers from one call to the next, so that a command gets its own answer.
+ *
+ * Telnet does not say where output ends; only the prompt does, and the next command may be sent only when it has come. A
+ * command that was given up (too late, called off, too much output) still owes its prompt, and what comes up to there is its
+ * output. So that is remembered, and with it how the prompt looks, for a line of output may look like any prompt.
+ */
+import { END, type GrowingText } from './growing-text.ts';
+import { isPromptLike, type LastLine, lastLineOf, promptAtEnd } from './prompts.ts';
+import type { Pattern } from './search.ts';
+import type { Speaker } from './speaker.ts';
+
+/** A command that was sent and of which the prompt has not come. */
+interface Owed {
+  /** What its prompt was to match, where the caller said so. */
+  readonly prompt: Pattern | undefined;
+  /** How much of the input had been read when it was given up, in bytes. */
+  readonly position: number;
+}
+
+export class Conversation {
+  /** The prompt that was seen last. */
+  prompt: LastLine | undefined;
+  /** Whether the other end echoes commands, as far as is known. */
+  echoes: boolean | undefined;
+  owed: Owed | undefined;
+  /** The line that has been read as far as it had come: the last one. */
+  #line = '';
+  /** Where in the input, in bytes, that holds. */
+  #position = 0;
+
+  /** Text was read, up to a place in it; the input is now read up to `position`, in bytes. */
+  read(text: GrowingText, used: number, position: number): void {
+    const start = Math.max(0, used - END);
+    const end = text.from(start).slice(0, used - start);
+    const lineFeed = end.lastIndexOf('\n');
+    const isContinued = lineFeed < 0 && start === 0;
+    this.#line = isContinued ? (this.#line + end).slice(-END) : end.slice(lineFeed + 1);
+    this.#position = position;
+  }
+
+  /** `Session.readUntil` has read this: it may be what a command that was given up still had to say. */
+  readUntil(text: string): void {
+    if (this.owed === undefined) return;
+    const { prompt } = this.owed;
+    const end = text.slice(-END);
+    if (promptAtEnd(end, this.prompt) !== undefined || (prompt !== undefined && endsIn(end, prompt)))
+      this.owed = undefined;
+  }
+
+  /** The line on which the reading has stopped, unless somebody has read past these functions since. */
+  line(session: Speaker): string {
+    return session.inputPosition === this.#position ? this.#line : '';
+  }
+
+  /** Takes the line on which the reading has stopped for the prompt, if it is one. */
+  learnLine(session: Speaker): void {
+    const line = lastLineOf(this.line(session));
+    if (isPromptLike(line.shown)) this.prompt = line;
+  }
+
+  /** The prompt has come, and is the end of this. */
+  answered(session: Speaker): void {
+    this.owed = undefined;
+    const line = lastLineOf(this.line(session));
+    if (line.shown.trim() !== '') this.prompt = line;
+  }
+}
+
+const conversations = new WeakMap<Speaker, Conversation>();
+
+export function conversationOf(session: Speaker): Conversation {
+  let conversation = conversations.get(session);
+  if (conversation === undefined) {
+    conversation = new Conversation();
+    conversations.set(session, conversation);
+  }
+  return conversation;
+}
+
+/** Whether a text ends in what matches a pattern. */
+export function endsIn(text: string, pattern: Pattern): boolean {
+  return [pattern].flat().some(one => {
+    if (typeof one === 'string') return text.endsWith(one);
+    const all = text.matchAll(new RegExp(one.source, `${one.flags.replace(/[gy]/g, '')}g`));
+    return [...all].some(found => found.index + found[0].length === text.length);
+  });
+}

@@ -1,0 +1,132 @@
+/** What prompts and questions look like, where nothing else was said. */
+
+/** The longest line that is a prompt or a question, in characters. */
+const LONGEST = 200;
+
+const ESCAPE = /\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])/y;
+
+/** A row of a screen. */
+export interface Row {
+  readonly text: string;
+  /** The column of the cursor. */
+  readonly cursor: number;
+}
+
+/**
+ * What a terminal without an edge shows of a line: colours do not count, backspaces and returns move the cursor, and what is
+ * written over something replaces it.
+ */
+export function render(line: string): Row {
+  // Most lines.
+  if (!/[\x00-\x1f\x7f]/.test(line)) return { text: line, cursor: line.length };
+  const cells: string[] = [];
+  let cursor = 0;
+  for (let at = 0; at < line.length; at++) {
+    const character = line[at]!;
+    if (character === '\x1b') {
+      ESCAPE.lastIndex = at;
+      const found = ESCAPE.exec(line);
+      // What has not come whole is not shown yet.
+      if (found === null) cells[cursor++] = character;
+      else {
+        at = ESCAPE.lastIndex - 1;
+        cursor = control(cells, cursor, found[2], Number.parseInt(found[1] ?? '', 10) || 0);
+      }
+    } else if (character === '\b') cursor = Math.max(0, cursor - 1);
+    else if (character === '\r') cursor = 0;
+    else if (character >= ' ' && character !== '\x7f') cells[cursor++] = character;
+  }
+  return { text: Array.from(cells, cell => cell ?? ' ').join(''), cursor };
+}
+
+/** The control sequences by which lines are edited (ECMA-48). Returns where the cursor is then. */
+function control(cells: string[], cursor: number, final: string | undefined, parameter: number): number {
+  const count = Math.min(Math.max(1, parameter), LONGEST * 10);
+  if (final === 'D') return Math.max(0, cursor - count);
+  if (final === 'C') return cursor + count;
+  if (final === 'G') return count - 1;
+  if (final === 'P') cells.splice(cursor, count);
+  if (final === '@') cells.splice(cursor, 0, ...Array<string>(count).fill(' '));
+  if (final === 'K' && parameter === 0) cells.length = Math.min(cells.length, cursor);
+  return cursor;
+}
+
+/** The line on which a text ends. */
+export interface LastLine {
+  /** As it came, from behind the last line feed, or a return that it begins again with. */
+  readonly raw: string;
+  /** What is seen of it, up to the cursor. */
+  readonly shown: string;
+}
+
+/** @param end the end of a text; a line of which it has not all is longer than prompts are. */
+export function lastLineOf(end: string): LastLine {
+  const line = end.slice(end.lastIndexOf('\n') + 1);
+  const again = line.slice(line.lastIndexOf('\r') + 1);
+  const { text, cursor } = render(again);
+  if (text.trim() !== '' || again === line) return { raw: again, shown: text.slice(0, cursor) };
+  const whole = render(line);
+  return { raw: line, shown: whole.text.slice(0, whole.cursor) };
+}
+
+/** What asks for a name: the word stands right before the mark, but for what explains it. */
+const NAME =
+  /(?:^|[^\p{L}])(?:log[io]n|user|account)(?:[ _-]?(?:name|id|as))?(?: (?:for|on|at) \S{1,80})?\s*(?:[([][^()[\]]{0,60}[)\]]\s*)?:\s*$/iu;
+/** With the mark of a prompt: the word stands alone, for machines have names, too (`ada@user> `). */
+const NAME_PROMPT =
+  /(?:^|\s)(?:log[io]n|user|account)(?:[ _-]?(?:name|id|as))?\s*(?:[([][^()[\]]{0,60}[)\]]\s*)?>\s*$/iu;
+const PASSWORD = /pass[ _-]?(?:word|phrase|code|wd)\b[^:\n]{0,80}:\s*$|passwd[^:\n]{0,80}:\s*$/i;
+const PASSWORD_PROMPT =
+  /(?:^|[\s'’])(?:pass[ _-]?(?:word|phrase|code)|passwd)(?: for \S{1,80})?\s*(?:[([][^()[\]]{0,60}[)\]]\s*)?>\s*$/iu;
+/** What reports and does not ask, though it may be all of the line that has come: "Last login: …", "Your password expires: …". */
+const REPORT = /\b(?:last|previous|recent|failed|successful|unsuccessful|expire[sd]?|will|must|changed)\b/i;
+
+/** What a line asks for, as far as can be told from the line. */
+export function questionOf(shown: string): 'name' | 'password' | undefined {
+  if (shown.length > LONGEST || REPORT.test(shown)) return undefined;
+  if (PASSWORD.test(shown) || PASSWORD_PROMPT.test(shown)) return 'password';
+  return NAME.test(shown) || NAME_PROMPT.test(shown) ? 'name' : undefined;
+}
+
+/** Whether a line looks like the prompt of a shell or a device. A line that asks for a name or a password does not. */
+export function isPromptLike(shown: string): boolean {
+  return /[$#%>] $/.test(shown) && shown.length <= LONGEST && questionOf(shown) === undefined;
+}
+
+/** A prompt at the end of a text. */
+export interface PromptAtEnd {
+  /** How many characters of the text's end it is. */
+  readonly length: number;
+  /**
+   * `'exact'`: it is the one that is known, and all of its line. Else it may be a part of the output: `'likely'` where it
+   * resembles the one that is known, or none is; `'unlike'` where it does not.
+   */
+  readonly likeness: 'exact' | 'likely' | 'unlike';
+}
+
+/** Looks for a prompt at the end of a text. @param known the one that this session has shown before. */
+export function promptAtEnd(end: string, known: LastLine | undefined): PromptAtEnd | undefined {
+  const line = lastLineOf(end);
+  const { length } = line.raw;
+  if (known !== undefined && isSame(line.shown, known.shown)) return { length, likeness: 'exact' };
+  // Output that does not end its last line.
+  if (known !== undefined && known.raw !== '' && line.raw.endsWith(known.raw))
+    return { length: known.raw.length, likeness: 'likely' };
+  if (!isPromptLike(line.shown)) return undefined;
+  return { length, likeness: known === undefined || isSimilar(line.shown, known.shown) ? 'likely' : 'unlike' };
+}
+
+/** Whether two prompts are the same but for numbers: a time, a count of commands. */
+function isSame(one: string, other: string): boolean {
+  return one === other || (one !== '' && one.replace(/\d+/g, '0') === other.replace(/\d+/g, '0'));
+}
+
+/** How many characters at their beginning make two prompts those of one machine. */
+const SIMILAR_LENGTH = 3;
+
+/** Whether two prompts differ as those of one shell do: in the directory, the mode, the mark. A mark alone does not change. */
+function isSimilar(one: string, known: string): boolean {
+  const [mark, other] = [one.trimEnd().at(-1), known.trimEnd().at(-1)];
+  const isMarkAlone = known.trim().length <= 1;
+  return (mark === other && !isMarkAlone) || one.slice(0, SIMILAR_LENGTH) === known.slice(0, SIMILAR_LENGTH);
+}
