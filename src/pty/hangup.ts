@@ -73,8 +73,11 @@ function sessions(): Promise<Sessions> {
 /** A zombie is past being killed, and its parent, not we, must reap it. One that cannot be looked at is gone. */
 export async function isAlive(pid: number): Promise<boolean> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  const state = stat[stat.lastIndexOf(')') + 2];
-  return state !== undefined && state !== 'Z' && state !== 'X';
+  // What follows the name in parentheses begins with field 3, the state; field 20 is the number of threads.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (stat === '' || fields[0] === 'X') return false;
+  // The state is that of the first thread; others may go on without it.
+  return fields[0] !== 'Z' || Number(fields[17]) > 1;
 }
 
 /** The living members of a session but its leader. */

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, test } from 'node:test';
 import { addon } from '../../src/pty/binding.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
-import { processInfo, untilBlocked } from '../support/leaks.ts';
+import { processInfo, untilBlocked, untilTrue } from '../support/leaks.ts';
+import { requireTool } from '../support/tools.ts';
 import { closed, isAlive, until, zombies } from './support.ts';
 
 afterEach(() => assert.deepEqual(zombies(), []));
@@ -53,6 +54,18 @@ test('a foreground child in its own group, also one that ignores SIGHUP', async 
   const stubborn = await start(`set -m; bash -c 'trap "" HUP; echo pids: $$; while :; do sleep 0.1; done'; true`);
   await stubborn.pty.hangup({ timeout: 50 });
   assertGone(stubborn.pids);
+});
+
+test('a process whose first thread has ended, which looks like a zombie, while others go on', async () => {
+  const threads =
+    'import ctypes, os, signal, threading, time; signal.signal(signal.SIGHUP, signal.SIG_IGN); ' +
+    'threading.Thread(target=time.sleep, args=(1000,)).start(); print("pids:", os.getpid(), flush=True); ' +
+    'ctypes.CDLL(None).pthread_exit(None)';
+  const { pty, pids } = await start(`set -m; ${requireTool('python3')} -c '${threads}' & sleep 1000`);
+  const task = `/proc/${pids[1]}/task`;
+  await untilTrue(() => processInfo(pids[1]!)?.state === 'Z' && readdirSync(task).length === 2);
+  await pty.hangup({ timeout: 50 });
+  await untilTrue(() => !existsSync(task) || readdirSync(task).length <= 1);
 });
 
 test('a foreground group whose leader has ended', async () => {
