@@ -134,8 +134,8 @@ export class UserIds implements UserIdSource {
       const uid = this.#next() ?? (await this.#nextAgain());
       if (uid === undefined) return undefined;
       this.#taken.add(uid);
-      // Zombies are no danger, and theirs is not the only parent that takes its time.
-      if (!addon().isUserBusy(uid) || !(await livingUsers()).has(uid)) return uid;
+      // Zombies are harmless, and a parent may take long to reap them.
+      if (!addon().isUserBusy(uid) || (await hasOnlyZombies(uid))) return uid;
       this.#taken.delete(uid);
       this.#avoided.add(uid);
     }
@@ -158,8 +158,10 @@ export class UserIds implements UserIdSource {
   async #nextAgain(): Promise<number | undefined> {
     if (this.#avoided.size === 0 || performance.now() - this.#looked < RECHECK) return undefined;
     this.#looked = performance.now();
-    const living = await livingUsers();
-    for (const uid of this.#avoided) if (!living.has(uid)) this.#avoided.delete(uid);
+    const users = await usersAlive();
+    for (const uid of this.#avoided) {
+      if (!addon().isUserBusy(uid) || users.get(uid) === false) this.#avoided.delete(uid);
+    }
     return this.#next();
   }
 }
@@ -175,7 +177,7 @@ export async function endUser(uid: number): Promise<boolean> {
     if (!addon().isUserBusy(uid)) return true;
     const time = performance.now() - begin;
     // Zombies count as well, and their parent, not we, must reap them.
-    if (time > USUAL && !(await livingUsers()).has(uid)) return true;
+    if (time > USUAL && (await hasOnlyZombies(uid))) return true;
     if (time > PATIENCE) return false;
     await addon().killUser(uid);
     if (!addon().isUserBusy(uid)) return true;
@@ -183,36 +185,43 @@ export async function endUser(uid: number): Promise<boolean> {
   }
 }
 
-let running: Promise<ReadonlySet<number>> | undefined;
-let following: Promise<ReadonlySet<number>> | undefined;
+/** Whether a user that has processes has only zombies. Not so where the processes cannot be seen (hidepid). */
+async function hasOnlyZombies(uid: number): Promise<boolean> {
+  return (await usersAlive()).get(uid) === false;
+}
 
-/**
- * The users that have processes which are not zombies, by all of their ids (real, effective, saved, file system). Callers who
- * come while one list is being made share the next one.
- */
-function livingUsers(): Promise<ReadonlySet<number>> {
+/** Users that have processes, and whether any of these is not a zombie. */
+type UsersAlive = ReadonlyMap<number, boolean>;
+
+let running: Promise<UsersAlive> | undefined;
+let following: Promise<UsersAlive> | undefined;
+
+/** A list that was begun after the call. Callers who come while one is being made share the next one. */
+function usersAlive(): Promise<UsersAlive> {
   if (running === undefined) {
-    running = listLivingUsers().finally(() => {
+    running = listUsers().finally(() => {
       running = undefined;
     });
     return running;
   }
   following ??= running.then(() => {
     following = undefined;
-    return livingUsers();
+    return usersAlive();
   });
   return following;
 }
 
-async function listLivingUsers(): Promise<ReadonlySet<number>> {
-  const users = new Set<number>();
+async function listUsers(): Promise<UsersAlive> {
+  const users = new Map<number, boolean>();
   const names = await readdir('/proc').catch(() => []);
   for (const name of names) {
     if (!/^\d+$/.test(name)) continue;
     const status = await readFile(`/proc/${name}/status`, 'latin1').catch(() => '');
     // One whose first thread has ended looks like a zombie as long as it has others.
-    if (/^State:\s*[ZX]/m.test(status) && !/^Threads:\s*(?:[2-9]|\d{2,})/m.test(status)) continue;
-    for (const id of /^Uid:\s*(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? []) users.add(Number(id));
+    const isZombie = /^State:\s*[ZX]/m.test(status) && !/^Threads:\s*(?:[2-9]|\d{2,})/m.test(status);
+    // The real, effective and saved one, and that of the file system.
+    for (const id of /^Uid:\s*(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? [])
+      users.set(Number(id), users.get(Number(id)) === true || !isZombie);
   }
   return users;
 }
