@@ -11,8 +11,6 @@ import { Terminal } from './terminal.ts';
 import type { SessionOptions } from './types.ts';
 import { type OptionState, type WaitOptions, waitFor } from './waiting.ts';
 
-type WriteCallback = (error?: Error | null) => void;
-
 /** How long a session may last after it was hung up and nobody listened, in milliseconds. */
 const HANGUP_MS = 5_000;
 
@@ -66,19 +64,21 @@ export class Session extends TelnetStream {
    * As of every stream, but text without an encoding goes out in the session's {@link encoding}: what that lacks is replaced
    * by something that looks like it. Bytes, and text with an encoding, are sent as they are.
    */
-  override write(chunk: unknown, callback?: WriteCallback): boolean;
-  override write(chunk: unknown, encoding?: BufferEncoding, callback?: WriteCallback): boolean;
-  override write(chunk: unknown, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean {
-    // (Signatures of streams: each place may have the callback.)
-    return super.write(this.#encoded(chunk, encoding), encoding as BufferEncoding, callback);
+  override write(chunk: unknown, callback?: (error?: Error | null) => void): boolean;
+  /** As of every stream: text in the encoding that is given. */
+  override write(chunk: unknown, encoding?: BufferEncoding, callback?: (error?: Error | null) => void): boolean;
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    return super.write(this.#encoded(chunk, rest[0]), ...(rest as [BufferEncoding]));
   }
 
-  /** As of every stream; text as with {@link write}. */
+  /** As of every stream. */
   override end(callback?: () => void): this;
+  /** As of every stream, behind a last chunk: text as with `write()`. */
   override end(chunk: unknown, callback?: () => void): this;
+  /** As of every stream, behind a last chunk in the encoding that is given. */
   override end(chunk: unknown, encoding?: BufferEncoding, callback?: () => void): this;
-  override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
-    return super.end(this.#encoded(chunk, encoding), encoding as BufferEncoding, callback);
+  override end(chunk?: unknown, ...rest: unknown[]): this {
+    return super.end(this.#encoded(chunk, rest[0]), ...(rest as [BufferEncoding]));
   }
 
   #encoded(chunk: unknown, encoding: unknown): unknown {
