@@ -151,6 +151,17 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   return result;
 }
 
+/* starts(): how many took too long and were killed, and how many hang */
+static napi_value starts(napi_env env, napi_callback_info info) {
+  (void)info;
+  struct state *s = state_of(env);
+  napi_value result;
+  if (napi_create_object(env, &result) != napi_ok) return NULL;
+  napi_set_named_property(env, result, "killed", js_int(env, starter_killed(s)));
+  napi_set_named_property(env, result, "stuck", js_int(env, starter_stuck(s)));
+  return result;
+}
+
 static void state_handle_closed(uv_handle_t *handle) { state_unref(handle->data); }
 
 /*
@@ -217,6 +228,7 @@ NAPI_MODULE_INIT() {
 
   export_function(env, exports, "setup", setup);
   export_function(env, exports, "counts", counts);
+  export_function(env, exports, "starts", starts);
   pty_exports(env, exports);
   read_exports(env, exports);
   packet_exports(env, exports);

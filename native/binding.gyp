@@ -8,6 +8,7 @@
         "child.c",
         "conn.c",
         "delay.c",
+        "explain.c",
         "lanes.c",
         "listener.c",
         "now.c",

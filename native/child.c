@@ -219,6 +219,7 @@ static int execute(const struct plan *plan) {
       plan->script[1] = *path;
       execve(plan->script[0], plan->script, plan->envp);
     }
+    if (plan->detail != NULL && (plan->detail[0] == '\0' || (errno == EACCES && !denied))) explain(plan, *path);
     switch (errno) {
       case EACCES:
         denied = true;
@@ -245,6 +246,7 @@ static _Noreturn void fail(struct report *report, enum step step, int error) {
   /* As small as this it is written whole or not at all. Should it fail, the parent sees a program that exited with 127. */
   while (report->pipe >= 0 && write(report->pipe, &failure, sizeof failure) < 0 && errno == EINTR) {
   }
+  if (report->pipe >= 0 && report->detail != NULL && write(report->pipe, report->detail, DETAIL_SIZE) < 0) _exit(127);
   _exit(127);
 }
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -177,7 +178,7 @@ static napi_value begin(napi_env env, napi_callback_info info, bool elsewhere) {
     started.error = starter_add(p, &plan, request);
     if (started.error != 0) napi_delete_reference(env, request);
   } else if (p != NULL) {
-    spawn(&plan, NULL, &started);
+    if (!starter_run(s, &plan, args[1], &started)) memset(&plan, 0, sizeof plan);
     if (started.error == 0) adopt(p, &started);
   }
   if (!elsewhere || started.error != 0) plan_free(&plan);

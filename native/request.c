@@ -102,6 +102,9 @@ bool plan_from_js(napi_env env, napi_value request, struct plan *plan) {
     for (size_t i = 0; i < plan->ngroups; i++) plan->groups[i] = ids[i + 2];
   }
 
+  if (!member(env, request, "detail", 1, &data, &length)) return false;
+  if (length >= DETAIL_SIZE) plan->detail = data;
+
   if (!member(env, request, "limits", 8, &data, &length)) return false;
   const double *limits = data;
   plan->nlimits = length / 3;
@@ -110,6 +113,14 @@ bool plan_from_js(napi_env env, napi_value request, struct plan *plan) {
   for (size_t i = 0; i < plan->nlimits; i++, limits += 3)
     plan->limits[i] = (struct limit){(int)limits[0], limit_value(limits[1]), limit_value(limits[2])};
   return true;
+}
+
+/* What belongs to an error. Makes no call of the C library: the child of a vfork does this, too. */
+void detail_set(const struct plan *plan, const char *text) {
+  if (plan->detail == NULL) return;
+  size_t i = 0;
+  for (; i < DETAIL_SIZE - 1 && text[i] != '\0'; i++) plan->detail[i] = text[i];
+  plan->detail[i] = '\0';
 }
 
 void plan_free(struct plan *plan) {

@@ -97,17 +97,19 @@ static int run_child(void *data) {
  * What vfork() is, on another stack: this thread sleeps until the child executes or exits, and nothing is copied, whatever
  * the heap. With `last` not even the table of descriptors, which the child shares until child_main() has left it.
  */
-static pid_t fork_child(const struct plan *plan, int slave, int last, struct report *report) {
+static pid_t fork_child(const struct plan *plan, int slave, int last, struct birth *birth, struct report *report) {
   char stack[CHILD_STACK] __attribute__((aligned(64)));
   /* With a small RLIMIT_STACK the kernel would not let our own stack grow any more while the child is on it. */
   for (size_t i = 0; i < sizeof stack; i += 1024) ((volatile char *)stack)[i] = 0;
   struct child child = {.plan = plan, .slave = slave, .last = last, .report = report};
-  return clone(run_child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | (last >= 0 ? CLONE_FILES : 0) | SIGCHLD, &child);
+  const int flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | (last >= 0 ? CLONE_FILES : 0) | SIGCHLD;
+  return clone(run_child, stack + sizeof stack, flags, &child, &birth->child);
 }
 #else
-static pid_t fork_child(const struct plan *plan, int slave, int last, struct report *report) {
+static pid_t fork_child(const struct plan *plan, int slave, int last, struct birth *birth, struct report *report) {
   pid_t pid = fork();
   if (pid == 0) child_main(plan, slave, last, report);
+  if (pid > 0) birth->child = pid;
   return pid;
 }
 #endif
@@ -116,13 +118,13 @@ static pid_t fork_child(const struct plan *plan, int slave, int last, struct rep
  * Starts the child with all signals blocked: no handler of the parent may run in it, least of all in memory that both
  * share.
  */
-static pid_t start_child(const struct plan *plan, int slave, int last, struct report *report) {
+static pid_t start_child(const struct plan *plan, int slave, int last, struct birth *birth, struct report *report) {
   sigset_t all, old;
   int cancel;
   sigfillset(&all);
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  pid_t pid = fork_child(plan, slave, last, report);
+  pid_t pid = fork_child(plan, slave, last, birth, report);
   int error = errno;
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   pthread_setcancelstate(cancel, &cancel);
@@ -138,19 +140,22 @@ static pid_t start_child(const struct plan *plan, int slave, int last, struct re
  * is most of the work of a start, and of what the kernel keeps for the program. So, given a low number, the terminal gets that
  * one for the time of the start, and the child shares the table until it copies what is not above it.
  */
-static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct report *report) {
+static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct birth *birth,
+                            struct report *report) {
   if (low != NULL && low->number >= 0 && dup3(slave, low->number, O_CLOEXEC) >= 0) {
-    pid_t pid = start_child(plan, low->number, low->number, report);
+    pid_t pid = start_child(plan, low->number, low->number, birth, report);
     int error = errno;
     dup3(low->cover, low->number, O_CLOEXEC);
     errno = error;
     if (pid < 0 || report->failure.step != STEP_UNSHARE) return pid;
     /* An old kernel, or one that is told to refuse it. */
+    birth_set(birth, true);
     process_reap_now(pid);
+    birth_set(birth, false);
     low_close(low);
     report->failure = (struct failure){.error = 0};
   }
-  return start_child(plan, slave, -1, report);
+  return start_child(plan, slave, -1, birth, report);
 }
 #else
 static int open_pipe(int ends[2]) {
@@ -163,13 +168,14 @@ static int open_pipe(int ends[2]) {
 }
 
 /* The same where nothing is shared: the child's end of the pipe closes by itself when the program begins. */
-static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct report *report) {
+static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct birth *birth,
+                            struct report *report) {
   (void)low;
   int ends[2] = {-1, -1}, error;
   pid_t pid = -1;
   if (open_pipe(ends) == 0) {
     report->pipe = ends[1];
-    pid = start_child(plan, slave, -1, report);
+    pid = start_child(plan, slave, -1, birth, report);
   }
   error = errno;
   if (ends[1] >= 0) close(ends[1]);
@@ -179,6 +185,9 @@ static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low,
     do n = read(ends[0], &failure, sizeof failure);
     while (n < 0 && errno == EINTR);
     if (n == (ssize_t)sizeof failure) report->failure = failure;
+    if (n == (ssize_t)sizeof failure && report->detail != NULL)
+      while (read(ends[0], report->detail, DETAIL_SIZE) < 0 && errno == EINTR) {
+      }
   }
   if (ends[0] >= 0) close(ends[0]);
   errno = error;
@@ -221,11 +230,12 @@ void low_close(struct low *low) {
 
 /*
  * Starts the program of `plan` on a new pseudo-terminal and fills `result`. When result->error is set, nothing is left: no
- * descriptor, no process. `low` may be NULL; nobody else uses it meanwhile.
+ * descriptor, no process. `low` may be NULL; nobody else uses it meanwhile. `birth` shows the child to others as long as it may
+ * be signalled.
  */
-void spawn(const struct plan *plan, struct low *low, struct spawned *result) {
+void spawn(const struct plan *plan, struct low *low, struct birth *birth, struct spawned *result) {
   int master = -1, slave = -1;
-  struct report report = {.pipe = -1};
+  struct report report = {.pipe = -1, .detail = plan->detail};
   *result = (struct spawned){.master = -1, .slave = -1, .step = STEP_OPEN};
 
   if ((master = above_stdio(open_master())) < 0 || grantpt(master) < 0 || unlockpt(master) < 0 ||
@@ -234,9 +244,10 @@ void spawn(const struct plan *plan, struct low *low, struct spawned *result) {
   if (prepare_slave(plan, slave, &result->step) < 0) goto failed;
 
   result->step = STEP_FORK;
-  result->pid = start_and_wait(plan, slave, low, &report);
+  result->pid = start_and_wait(plan, slave, low, birth, &report);
   if (result->pid < 0) goto failed;
   if (report.failure.error != 0) {
+    birth_set(birth, true);
     process_reap_now(result->pid);
     result->step = report.failure.step;
     errno = report.failure.error;

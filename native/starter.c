@@ -1,54 +1,92 @@
 /*
- * Starts that do not hold up the loop.
+ * Starts that do not hold up the loop, and that nobody can hold up for good.
  *
  * vfork stops the thread that calls it until the program begins, and a start is some twenty system calls besides: a quarter
- * of a millisecond in which the loop could serve others. So a start can be given to a thread that does nothing else. It is
- * not one of libuv's pool, where it would wait behind whatever an application does with files and names.
+ * of a millisecond in which the loop could serve others. So a start is given to a thread that does nothing else. It is not one
+ * of libuv's pool, where it would wait behind whatever an application does with files and names.
  *
- * The thread touches nothing but the jobs it is given. What it has started becomes a terminal on the loop's thread; until
- * then it belongs to the job, and starter_stop() sees to it that none is left behind.
+ * From its setuid() to its exec() the child belongs to the user that the program runs as: any process of that user may stop
+ * it, and the file or directory that it asks for may be in a file system of that user's which never answers. So the number of
+ * the child is known while its thread sleeps (CLONE_PARENT_SETTID), and the loop looks at starts that take long:
+ *
+ *   SLOW_MS             the thread no longer counts as one of the NORMAL_THREADS; another takes the next start
+ *   seen as stopped     SIGCONT; after MOST_STOPS times SIGKILL
+ *   START_LIMIT_MS      SIGKILL, and the start fails with ETIMEDOUT
+ *   KILL_LIMIT_MS more  the child does not even die (its file system is to blame): the start fails, the thread stays behind
+ *
+ * SIGCONT is tried first because whoever stops the child once by accident (`kill -STOP -1`) should not cost a client its
+ * program. A child without CLONE_VFORK, for which no thread would have to wait, was rejected: the kernel then takes it for an
+ * ordinary owner of the server's memory, and if the memory limit of its cgroup is reached, kills both.
+ *
+ * The thread touches nothing but its job and, under the lock, the lists. What it has started becomes a terminal on the loop's
+ * thread; until then it belongs to the job, and starter_stop() sees to it that none is left behind.
  */
 #include "telpty.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A vfork's child runs on the stack of the thread as well. */
 #define STACK_SIZE (256 * 1024)
 
 /* More than one, so that a file system that is slow to give a program does not hold up all others. */
-#define THREADS 2
+#define NORMAL_THREADS 2
+/* With those that slow starts detain. */
+#define MOST_THREADS 64
+
+#define TICK_MS 50
+#define SLOW_MS 50
+#define MOST_STOPS 3
+#define START_LIMIT_MS 5000
+#define KILL_LIMIT_MS 1000
+/* What counts as stuck: see starter_stuck(). */
+#define STUCK_MS 1000
+#define STUCK_AFTER_MS 10000
+/* How long the end of an environment waits for threads whose children were killed. */
+#define STOP_LIMIT_MS 2000
+#define STOP_TICK_MS 10
+
+#define MS 1000000ull
 
 struct job {
-  struct link link;
-  struct pty *pty;
-  napi_ref request; /* keeps the memory that `plan` points into */
+  struct link link; /* in `waiting`, `running` or `done` */
+  struct pty *pty;  /* NULL: for starter_run(), or nobody waits for it any more */
+  napi_ref request; /* keeps the memory that `plan` points into; NULL: the caller does */
   struct plan plan;
   struct spawned result;
-};
-
-struct thread {
-  struct starter *starter;
-  pthread_t id;
-  struct low low;
+  struct birth birth;
+  uint64_t since;    /* when its thread took it, by uv_hrtime() */
+  uint64_t killed_at; /* 0: not killed */
+  unsigned stops;    /* how often it was seen stopped */
+  bool slow;         /* its thread is not one of the NORMAL_THREADS */
+  bool abandoned;    /* its thread stays behind */
+  bool awaited;      /* starter_run() sleeps until it is done or abandoned */
+  bool is_done;
 };
 
 struct starter {
-  struct state *state;
+  struct state *state; /* of the loop's thread alone; NULL after its end */
   uv_async_t finished; /* keeps the loop alive while `pending` is not 0 */
+  uv_timer_t tick;     /* runs while `pending` is not 0 */
   unsigned pending;    /* jobs that JavaScript has not heard of again */
 
-  struct thread threads[THREADS];
-  unsigned created; /* of them */
-
   pthread_mutex_t lock; /* of what follows */
-  pthread_cond_t work;
-  struct link waiting, done;
-  unsigned queued, idle; /* jobs in `waiting`; threads that wait for one */
+  pthread_cond_t work, change; /* there is something to do; a job is done, or a thread has ended */
+  struct link waiting, running, done;
+  unsigned queued, idle;           /* jobs in `waiting`; threads that wait for one */
+  unsigned threads, slow, abandoned; /* all; those with a slow job; of these, those with an abandoned one */
+  unsigned refs; /* the environment, each thread */
+  unsigned killed; /* starts that took too long */
+  uint64_t stuck_until; /* by uv_hrtime() */
   bool stopped;
+  struct low lows[NORMAL_THREADS];
+  bool low_taken[NORMAL_THREADS];
 };
 
 static struct job *take(struct link *list) {
@@ -57,50 +95,202 @@ static struct job *take(struct link *list) {
   return job;
 }
 
-static void *work(void *data) {
-  struct thread *thread = data;
-  struct starter *t = thread->starter;
+static void push_front(struct link *head, struct link *entry) { list_add(head->next, entry); }
+
+static void starter_free(struct starter *t) {
+  for (unsigned i = 0; i < NORMAL_THREADS; i++) low_close(&t->lows[i]);
+  pthread_cond_destroy(&t->change);
+  pthread_cond_destroy(&t->work);
+  pthread_mutex_destroy(&t->lock);
+  free(t);
+}
+
+/* The lock is held, and is released. */
+static void unlock_and_unref(struct starter *t) {
+  bool last = --t->refs == 0;
+  pthread_mutex_unlock(&t->lock);
+  if (last) starter_free(t);
+}
+
+/* The child is about to be reaped (`over`), or another takes its place: its number must not be signalled any more. */
+void birth_set(struct birth *birth, bool over) {
+  pthread_mutex_lock(birth->lock);
+  if (!over) birth->child = 0;
+  birth->over = over;
+  pthread_mutex_unlock(birth->lock);
+}
+
+/* The child of a start, which is not reaped before the lock is released; 0: none. The lock is held. */
+static pid_t child_of(const struct job *job) { return job->birth.over ? 0 : job->birth.child; }
+
+static void kill_child(const struct job *job) {
+  const pid_t child = child_of(job);
+  if (child > 0) kill(child, SIGKILL);
+}
+
+static bool is_surplus(const struct starter *t) { return t->threads - t->slow > NORMAL_THREADS; }
+
+static struct low *take_low(struct starter *t, unsigned *index) {
+  for (*index = 0; *index < NORMAL_THREADS; ++*index) {
+    if (t->low_taken[*index]) continue;
+    t->low_taken[*index] = true;
+    return &t->lows[*index];
+  }
+  return NULL;
+}
+
+/* Carries out one job, without the lock. A child that was killed for taking too long is no program, however far it came. */
+static void run_job(struct starter *t, struct job *job, struct low *low) {
+  job->birth.lock = &t->lock;
+  spawn(&job->plan, low, &job->birth, &job->result);
   pthread_mutex_lock(&t->lock);
+  const bool unwanted = job->killed_at != 0 || job->abandoned;
+  /* From here on the monitor leaves it alone. */
+  job->birth.over = true;
+  if (!unwanted) return;
+  pthread_mutex_unlock(&t->lock);
+  if (job->result.error == 0) spawn_undo(&job->result);
+  job->result = (struct spawned){.error = ETIMEDOUT, .step = job->result.error == 0 ? STEP_EXEC : job->result.step};
+  pthread_mutex_lock(&t->lock);
+}
+
+static void *work(void *data) {
+  struct starter *t = data;
+  unsigned index;
+  pthread_mutex_lock(&t->lock);
+  struct low *low = take_low(t, &index);
   for (;;) {
-    while (list_empty(&t->waiting) && !t->stopped) {
+    while (list_empty(&t->waiting) && !t->stopped && !is_surplus(t)) {
       t->idle++;
       pthread_cond_wait(&t->work, &t->lock);
       t->idle--;
     }
-    if (t->stopped) break;
+    if (t->stopped || list_empty(&t->waiting)) break;
     struct job *job = take(&t->waiting);
     t->queued--;
+    job->since = uv_hrtime();
+    list_add(&t->running, &job->link);
     pthread_mutex_unlock(&t->lock);
-    spawn(&job->plan, &thread->low, &job->result);
-    pthread_mutex_lock(&t->lock);
-    list_add(&t->done, &job->link);
-    if (!t->stopped) uv_async_send(&t->finished);
+    run_job(t, job, low);
+    list_remove(&job->link);
+    if (job->slow) t->slow--;
+    if (job->abandoned) t->abandoned--;
+    if (job->result.error == 0) t->stuck_until = 0;
+    job->is_done = true;
+    if (!job->awaited) {
+      if (job->abandoned && job->request == NULL) {
+        /* The environment is gone. */
+        plan_free(&job->plan);
+        free(job);
+      } else {
+        list_add(&t->done, &job->link);
+        if (!t->stopped) uv_async_send(&t->finished);
+      }
+    }
+    pthread_cond_broadcast(&t->change);
   }
-  pthread_mutex_unlock(&t->lock);
+  if (low != NULL) t->low_taken[index] = false;
+  t->threads--;
+  pthread_cond_broadcast(&t->change);
+  unlock_and_unref(t);
   return NULL;
 }
 
-/* A thread in which no handler of the process ever runs. Returns 0 or an error number. */
+/* A thread in which no handler of the process ever runs. The lock is held. Returns 0 or an error number. */
 static int create_thread(struct starter *t) {
   pthread_attr_t attributes;
+  pthread_t id;
   sigset_t all, old;
   int error = pthread_attr_init(&attributes);
   if (error != 0) return error;
   pthread_attr_setstacksize(&attributes, STACK_SIZE);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  struct thread *thread = &t->threads[t->created];
-  error = pthread_create(&thread->id, &attributes, work, thread);
+  error = pthread_create(&id, &attributes, work, t);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   pthread_attr_destroy(&attributes);
-  if (error == 0) t->created++;
+  if (error == 0) {
+    t->threads++;
+    t->refs++;
+  }
   return error;
 }
 
+/* The lock is held. Returns 0, or why there is no thread at all for what waits. */
+static int want_thread(struct starter *t) {
+  if (t->queued <= t->idle || t->threads - t->slow >= NORMAL_THREADS) return 0;
+  int error = t->threads < MOST_THREADS ? create_thread(t) : EAGAIN;
+  return t->threads > t->abandoned ? 0 : error;
+}
+
+static bool is_stopped(pid_t pid) {
+  siginfo_t info = {0};
+  return waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+static void give_up(struct starter *t, struct job *job, uint64_t now) {
+  if (job->killed_at != 0) return;
+  job->killed_at = now;
+  t->killed++;
+  t->stuck_until = now + STUCK_AFTER_MS * MS;
+}
+
+/* Looks at what is being started. The lock is held. */
+static void look(struct starter *t) {
+  const uint64_t now = uv_hrtime();
+  for (struct link *l = t->running.next; l != &t->running; l = l->next) {
+    struct job *job = ENTRY(l, struct job, link);
+    const uint64_t age = now - job->since;
+    if (job->abandoned) {
+      kill_child(job);
+      continue;
+    }
+    if (age >= SLOW_MS * MS && !job->slow) {
+      job->slow = true;
+      t->slow++;
+    }
+    if (!job->slow) continue;
+    const pid_t child = child_of(job);
+    if (job->killed_at == 0 && child > 0 && is_stopped(child)) {
+      if (++job->stops <= MOST_STOPS) {
+        kill(child, SIGCONT);
+      } else {
+        detail_set(&job->plan, "stopped");
+        give_up(t, job, now);
+      }
+    }
+    if (age >= START_LIMIT_MS * MS) give_up(t, job, now);
+    if (job->killed_at != 0) kill_child(job);
+    if (job->killed_at != 0 && now - job->killed_at >= KILL_LIMIT_MS * MS) {
+      job->abandoned = true;
+      t->abandoned++;
+    }
+  }
+  want_thread(t);
+}
+
+/* After so many milliseconds from now, for pthread_cond_timedwait(). */
+static void wait_for_change(struct starter *t, unsigned ms) {
+  struct timespec end;
+  clock_gettime(CLOCK_REALTIME, &end);
+  end.tv_nsec += (long)ms * 1000000;
+  end.tv_sec += end.tv_nsec / 1000000000;
+  end.tv_nsec %= 1000000000;
+  pthread_cond_timedwait(&t->change, &t->lock, &end);
+}
+
 static void job_free(struct starter *t, struct job *job) {
-  napi_delete_reference(t->state->env, job->request);
+  if (job->request != NULL) napi_delete_reference(t->state->env, job->request);
   plan_free(&job->plan);
   free(job);
+}
+
+/* JavaScript hears of one more. */
+static void settled(struct starter *t) {
+  if (--t->pending > 0) return;
+  uv_unref((uv_handle_t *)&t->finished);
+  uv_timer_stop(&t->tick);
 }
 
 /* Back on the loop: what was started becomes a terminal. One at a time, for JavaScript may end all of this meanwhile. */
@@ -114,7 +304,51 @@ static void finished(uv_async_t *handle) {
     struct pty *p = job->pty;
     struct spawned result = job->result;
     job_free(t, job);
-    if (--t->pending == 0) uv_unref((uv_handle_t *)&t->finished);
+    if (p == NULL) continue; /* an abandoned one, of which JavaScript has heard */
+    settled(t);
+    pty_started(p, &result);
+  }
+}
+
+/* The next abandoned job of which JavaScript has not heard, or one that nobody will ever take. Its terminal, or NULL. */
+static struct pty *next_lost(struct starter *t, struct spawned *result) {
+  struct pty *p = NULL;
+  struct job *unused = NULL;
+  pthread_mutex_lock(&t->lock);
+  if (!t->stopped) {
+    for (struct link *l = t->running.next; l != &t->running && p == NULL; l = l->next) {
+      struct job *job = ENTRY(l, struct job, link);
+      if (!job->abandoned || job->pty == NULL) continue;
+      p = job->pty;
+      job->pty = NULL;
+      *result = (struct spawned){.error = ETIMEDOUT, .step = STEP_EXEC};
+    }
+    if (p == NULL && t->threads >= MOST_THREADS && t->threads == t->abandoned) {
+      for (struct link *l = t->waiting.next; l != &t->waiting && p == NULL; l = l->next) {
+        unused = ENTRY(l, struct job, link);
+        if (unused->awaited) continue;
+        p = unused->pty;
+        list_remove(l);
+        t->queued--;
+        *result = (struct spawned){.error = EBUSY, .step = STEP_FORK};
+        break;
+      }
+      if (p == NULL) unused = NULL;
+    }
+  }
+  pthread_mutex_unlock(&t->lock);
+  if (unused != NULL) job_free(t, unused);
+  return p;
+}
+
+static void ticked(uv_timer_t *timer) {
+  struct starter *t = timer->data;
+  pthread_mutex_lock(&t->lock);
+  look(t);
+  pthread_mutex_unlock(&t->lock);
+  struct spawned result;
+  for (struct pty *p; (p = next_lost(t, &result)) != NULL;) {
+    settled(t);
     pty_started(p, &result);
   }
 }
@@ -122,12 +356,23 @@ static void finished(uv_async_t *handle) {
 static void starter_closed(uv_handle_t *handle) {
   struct starter *t = handle->data;
   state_unref(t->state);
-  pthread_cond_destroy(&t->work);
-  pthread_mutex_destroy(&t->lock);
-  free(t);
+  pthread_mutex_lock(&t->lock);
+  t->state = NULL;
+  unlock_and_unref(t);
 }
 
-/* At the beginning of the environment, while low descriptors are free. Without it (no memory) nothing can be started elsewhere. */
+static void timer_closed(uv_handle_t *handle) {
+  struct starter *t = handle->data;
+  uv_close((uv_handle_t *)&t->finished, starter_closed);
+}
+
+/* A thread may outlive the environment of a worker, which unloads the addon if it was the only one to have it. */
+static void stay_loaded(void) {
+  Dl_info info;
+  if (dladdr((void *)stay_loaded, &info) != 0) dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+/* At the beginning of the environment, while low descriptors are free. Without it (no memory) nothing can be started. */
 void starter_begin(struct state *s) {
   struct starter *t = calloc(1, sizeof *t);
   if (t == NULL) return;
@@ -135,18 +380,21 @@ void starter_begin(struct state *s) {
     free(t);
     return;
   }
+  uv_timer_init(s->loop, &t->tick);
   uv_unref((uv_handle_t *)&t->finished);
-  t->finished.data = t;
+  uv_unref((uv_handle_t *)&t->tick);
+  t->finished.data = t->tick.data = t;
   t->state = s;
+  t->refs = 1;
   state_ref(s);
   pthread_mutex_init(&t->lock, NULL);
   pthread_cond_init(&t->work, NULL);
+  pthread_cond_init(&t->change, NULL);
   list_init(&t->waiting);
+  list_init(&t->running);
   list_init(&t->done);
-  for (unsigned i = 0; i < THREADS; i++) {
-    t->threads[i].starter = t;
-    low_open(&t->threads[i].low);
-  }
+  for (unsigned i = 0; i < NORMAL_THREADS; i++) low_open(&t->lows[i]);
+  stay_loaded();
   s->starter = t;
 }
 
@@ -156,33 +404,119 @@ void starter_begin(struct state *s) {
  */
 int starter_add(struct pty *p, const struct plan *plan, napi_ref request) {
   struct starter *t = p->state->starter;
-  struct job *job = t == NULL || t->stopped ? NULL : malloc(sizeof *job);
+  struct job *job = t == NULL || t->stopped ? NULL : calloc(1, sizeof *job);
   if (job == NULL) return ENOMEM;
-  *job = (struct job){.pty = p, .request = request, .plan = *plan};
-  int error = 0;
+  job->pty = p;
+  job->request = request;
+  job->plan = *plan;
   pthread_mutex_lock(&t->lock);
-  if (t->queued >= t->idle && t->created < THREADS) error = create_thread(t);
-  if (t->created > 0) {
-    list_add(&t->waiting, &job->link);
-    t->queued++;
+  list_add(&t->waiting, &job->link);
+  t->queued++;
+  int error = want_thread(t);
+  if (error == 0)
     pthread_cond_signal(&t->work);
-    error = 0;
+  else {
+    list_remove(&job->link);
+    t->queued--;
   }
   pthread_mutex_unlock(&t->lock);
   if (error != 0) {
     free(job);
     return error;
   }
-  if (t->pending++ == 0) uv_ref((uv_handle_t *)&t->finished);
+  if (t->pending++ == 0) {
+    uv_ref((uv_handle_t *)&t->finished);
+    uv_timer_start(&t->tick, ticked, TICK_MS, TICK_MS);
+  }
   return 0;
+}
+
+/*
+ * Starts the program of `plan` and waits for it, but no longer than the limits allow. Returns whether `plan` is still the
+ * caller's: a start that is abandoned keeps it, and a reference to `request`.
+ */
+bool starter_run(struct state *s, const struct plan *plan, napi_value request, struct spawned *result) {
+  struct starter *t = s->starter;
+  struct job *job = t == NULL || t->stopped ? NULL : calloc(1, sizeof *job);
+  *result = (struct spawned){.error = ENOMEM, .step = STEP_FORK};
+  if (job == NULL) return true;
+  job->plan = *plan;
+  job->awaited = true;
+  pthread_mutex_lock(&t->lock);
+  push_front(&t->waiting, &job->link);
+  t->queued++;
+  int error = want_thread(t);
+  if (error == 0) {
+    pthread_cond_signal(&t->work);
+    while (!job->is_done && !job->abandoned) {
+      wait_for_change(t, TICK_MS);
+      if (!job->is_done) look(t);
+      if (job->since == 0 && t->threads >= MOST_THREADS && t->threads == t->abandoned) {
+        error = EBUSY;
+        break;
+      }
+    }
+  }
+  if (error != 0) {
+    list_remove(&job->link);
+    t->queued--;
+    result->error = error;
+  } else if (job->is_done) {
+    *result = job->result;
+  } else {
+    *result = (struct spawned){.error = ETIMEDOUT, .step = STEP_EXEC};
+    napi_create_reference(s->env, request, 1, &job->request);
+    job->awaited = false;
+    job = NULL;
+  }
+  pthread_mutex_unlock(&t->lock);
+  free(job);
+  return job != NULL;
 }
 
 /* How many starts JavaScript has not heard of again. */
 unsigned starter_pending(const struct state *s) { return s->starter == NULL ? 0 : s->starter->pending; }
 
+/* How many starts were given up because they took too long. */
+unsigned starter_killed(const struct state *s) { return s->starter == NULL ? 0 : s->starter->killed; }
+
 /*
- * For an environment or a process that ends: begins nothing more, waits for the start that is under way, and leaves neither
- * its program nor its terminal behind. JavaScript hears of none of them.
+ * How many starts hang: for a second, or for good. After one that was killed at least one, until another succeeds or ten
+ * seconds have passed.
+ */
+unsigned starter_stuck(const struct state *s) {
+  struct starter *t = s->starter;
+  if (t == NULL) return 0;
+  const uint64_t now = uv_hrtime();
+  unsigned count = 0;
+  pthread_mutex_lock(&t->lock);
+  for (struct link *l = t->running.next; l != &t->running; l = l->next) {
+    const struct job *job = ENTRY(l, struct job, link);
+    count += job->abandoned || now - job->since >= STUCK_MS * MS;
+  }
+  if (count == 0 && now < t->stuck_until) count = 1;
+  pthread_mutex_unlock(&t->lock);
+  return count;
+}
+
+/* Whether the child with this number belongs to a start that is not over. On the loop's thread. */
+bool starter_has(const struct state *s, pid_t pid) {
+  struct starter *t = s->starter;
+  if (t == NULL) return false;
+  bool found = false;
+  pthread_mutex_lock(&t->lock);
+  for (struct link *l = t->running.next; l != &t->running && !found; l = l->next)
+    found = ENTRY(l, struct job, link)->birth.child == pid;
+  for (struct link *l = t->done.next; l != &t->done && !found; l = l->next)
+    found = ENTRY(l, struct job, link)->result.pid == pid;
+  pthread_mutex_unlock(&t->lock);
+  return found;
+}
+
+/*
+ * For an environment or a process that ends: begins nothing more, kills what is being started, and leaves neither a program
+ * nor a terminal behind. JavaScript hears of none of them. A child that does not die in time keeps its thread: in a process
+ * that ends, both go with it.
  */
 void starter_stop(struct state *s) {
   struct starter *t = s->starter;
@@ -190,14 +524,38 @@ void starter_stop(struct state *s) {
   pthread_mutex_lock(&t->lock);
   t->stopped = true;
   pthread_cond_broadcast(&t->work);
+  const uint64_t end = uv_hrtime() + STOP_LIMIT_MS * MS;
+  while (t->threads > t->abandoned) {
+    const bool over = uv_hrtime() >= end;
+    for (struct link *l = t->running.next; l != &t->running; l = l->next) {
+      struct job *job = ENTRY(l, struct job, link);
+      if (job->killed_at == 0) job->killed_at = 1;
+      kill_child(job);
+      if (!over || job->abandoned) continue;
+      job->abandoned = true;
+      t->abandoned++;
+    }
+    if (over) break;
+    wait_for_change(t, STOP_TICK_MS);
+  }
+  for (struct link *l = t->running.next; l != &t->running; l = l->next) {
+    struct job *job = ENTRY(l, struct job, link);
+    if (job->pty != NULL) pty_never(job->pty);
+    if (job->request != NULL) napi_delete_reference(s->env, job->request);
+    job->pty = NULL;
+    job->request = NULL;
+  }
+  struct link waiting, done;
+  list_init(&waiting);
+  list_init(&done);
+  while (!list_empty(&t->waiting)) list_add(&waiting, &take(&t->waiting)->link);
+  while (!list_empty(&t->done)) list_add(&done, &take(&t->done)->link);
   pthread_mutex_unlock(&t->lock);
-  for (unsigned i = 0; i < t->created; i++) pthread_join(t->threads[i].id, NULL);
-  /* From here on nobody else is there. */
-  while (!list_empty(&t->waiting) || !list_empty(&t->done)) {
-    bool begun = list_empty(&t->waiting);
-    struct job *job = take(begun ? &t->done : &t->waiting);
+  while (!list_empty(&waiting) || !list_empty(&done)) {
+    bool begun = list_empty(&waiting);
+    struct job *job = take(begun ? &done : &waiting);
     if (begun && job->result.error == 0) spawn_undo(&job->result);
-    pty_never(job->pty);
+    if (job->pty != NULL) pty_never(job->pty);
     job_free(t, job);
   }
   t->pending = 0;
@@ -208,6 +566,10 @@ void starter_close(struct state *s) {
   struct starter *t = s->starter;
   s->starter = NULL;
   if (t == NULL) return;
-  for (unsigned i = 0; i < THREADS; i++) low_close(&t->threads[i].low);
-  uv_close((uv_handle_t *)&t->finished, starter_closed);
+  pthread_mutex_lock(&t->lock);
+  /* A thread that was left behind may use its own; the last one closes them. */
+  for (unsigned i = 0; i < NORMAL_THREADS; i++)
+    if (!t->low_taken[i]) low_close(&t->lows[i]);
+  pthread_mutex_unlock(&t->lock);
+  uv_close((uv_handle_t *)&t->tick, timer_closed);
 }

@@ -12,6 +12,7 @@
 #define TELPTY_H
 
 #include <node_api.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -185,6 +186,19 @@ struct plan {
   bool renice;       /* whether `nice` is to be set */
   int nice;
   bool no_new_privs;
+  char *detail; /* what belongs to an error is put here, as text; DETAIL_SIZE bytes, or NULL */
+};
+
+#define DETAIL_SIZE 512
+
+/*
+ * The child of a start, for those who watch it while its thread sleeps in the vfork. It is there before the child runs, and
+ * is not reaped before `over` was set under the lock.
+ */
+struct birth {
+  pthread_mutex_t *lock;
+  volatile pid_t child; /* 0: none yet */
+  bool over;
 };
 
 /*
@@ -212,7 +226,8 @@ struct failure {
 /* How the child tells it: a vfork shares our memory, which is all it takes; after a fork there is a pipe. */
 struct report {
   volatile struct failure failure;
-  int pipe; /* -1: none */
+  int pipe;     /* -1: none */
+  char *detail; /* the plan's, which follows through the pipe; or NULL */
 };
 
 /* addon.c */
@@ -235,19 +250,26 @@ bool list_empty(const struct link *head);
 /* request.c */
 bool plan_from_js(napi_env env, napi_value request, struct plan *plan);
 void plan_free(struct plan *plan);
+void detail_set(const struct plan *plan, const char *text);
 
 /* spawn.c, child.c */
 extern const char *const step_names[STEPS];
 void low_open(struct low *low);
 void low_close(struct low *low);
-void spawn(const struct plan *plan, struct low *low, struct spawned *result);
+void spawn(const struct plan *plan, struct low *low, struct birth *birth, struct spawned *result);
 void spawn_undo(const struct spawned *started);
+void explain(const struct plan *plan, const char *path);
 _Noreturn void child_main(const struct plan *plan, int slave, int last, struct report *report);
 
 /* starter.c */
 void starter_begin(struct state *s);
 int starter_add(struct pty *p, const struct plan *plan, napi_ref request);
+bool starter_run(struct state *s, const struct plan *plan, napi_value request, struct spawned *result);
+void birth_set(struct birth *birth, bool over);
 unsigned starter_pending(const struct state *s);
+unsigned starter_killed(const struct state *s);
+unsigned starter_stuck(const struct state *s);
+bool starter_has(const struct state *s, pid_t pid);
 void starter_stop(struct state *s);
 void starter_close(struct state *s);
 

@@ -89,6 +89,11 @@ export class Crew {
     return this.#slots.some(({ worker }) => worker.serving);
   }
 
+  /** Whether starts of programs hang in any worker that serves. */
+  get startsHang(): boolean {
+    return this.#slots.some(({ worker }) => worker.serving && worker.stuck);
+  }
+
   /** Clients that are being told why they are refused. */
   get refused(): number {
     return this.#slots.reduce((sum, { worker }) => sum + worker.refused, 0);

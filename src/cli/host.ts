@@ -16,6 +16,7 @@ import type { Reloadables } from './reload.ts';
 import { SessionLog } from './session-log.ts';
 import type { ServeSettings } from './settings.ts';
 import { ShortageLog } from './shortage.ts';
+import { watchStarts } from './start-watch.ts';
 
 /** After the programs were killed: how long clients may take to read what they are owed, in milliseconds. */
 export const flushTimeout = 5_000;
@@ -27,6 +28,8 @@ export interface HostOptions {
   readonly onStart?: PtyShellOptions['onStart'];
   /** Of `--user-range`. */
   readonly userIds: UserIdSource | undefined;
+  /** Called when starts of programs begin to hang, and when none does any more. */
+  readonly onStartsHang?: (hang: boolean) => void;
   /** Where what can take up new settings while it serves is added. */
   readonly reloadables?: Reloadables;
 }
@@ -107,6 +110,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   server.on('refused', refusal => sessionLog.refused(refusal));
   const shortage = new ShortageLog(log);
   server.on('shortage', isShort => shortage.told(isShort));
+  watchStarts(log, options.onStartsHang);
   server.on('error', error => log.error(`listener: ${escapeText(error.message, 200)}`));
   return server;
 }

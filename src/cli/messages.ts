@@ -44,6 +44,8 @@ export type Report =
   | { readonly type: 'alive' }
   /** It had no descriptors for a program. */
   | { readonly type: 'short' }
+  /** Starts of programs begin to hang there, or none does any more. */
+  | { readonly type: 'stuck'; readonly stuck: boolean }
   /** It cannot serve, with the error's code and message. */
   | { readonly type: 'failed'; readonly code: TelptyErrorCode; readonly message: string }
   /** What came of the order to reload: nothing stands against it, or this. */

@@ -132,6 +132,7 @@ async function end(
 async function alone(settings: ServeSettings, found: Preparation, log: Log): Promise<Host> {
   const { createHost, endHost } = await import('./host.ts');
   const { announceDrain } = await import('./farewell.ts');
+  const { STUCK, startsHang } = await import('./start-watch.ts');
   const reloadables = new Reloadables();
   for (const one of reloadableEverywhere(log)) reloadables.add(one);
   let metrics: ServerMetrics | undefined;
@@ -153,7 +154,8 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
   }
   return {
     get unready() {
-      return short ? 'out of descriptors' : undefined;
+      if (short) return 'out of descriptors';
+      return startsHang() ? STUCK : undefined;
     },
     report: async () => (metrics ? [await metrics.report()] : []),
     get sessions() {

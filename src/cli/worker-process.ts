@@ -71,6 +71,8 @@ export class WorkerProcess {
   #room = 0;
   /** Until when it takes nobody, by `performance.now()`. */
   #shortUntil = 0;
+  /** Whether starts of programs hang there. */
+  stuck = false;
   /** Is told of a client for whom it had no descriptor after all, and who is the caller's again. */
   onReturned: (client: Client) => void = ({ socket }) => socket.destroy();
   /** Where its sessions' user ids come from, with `--user-range`. */
@@ -119,6 +121,7 @@ export class WorkerProcess {
           const { error } = report;
           this.#checked?.(error && new TelptyError(error.code, error.message));
         } else if (report.type === 'short') this.#isShort();
+        else if (report.type === 'stuck') this.stuck = report.stuck;
         else if (report.type === 'failed') reject(new TelptyError(report.code, report.message));
         else if (report.type === 'told') {
           this.told = report.metrics;

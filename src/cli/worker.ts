@@ -102,6 +102,7 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
     };
     const server = createHost(settings, found, log, {
       ...{ admission: places, onStart, reloadables },
+      onStartsHang: stuck => report({ type: 'stuck', stuck }),
       userIds: settings.userRange && userIds,
     });
     server.on('sessionEnd', ({ id }, { error }) => {

@@ -29,6 +29,7 @@ import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from '
 import type { ServeSettings } from './settings.ts';
 import { ShortageLog } from './shortage.ts';
 import { openUserIds } from './user-ids.ts';
+import { STUCK } from './start-watch.ts';
 import type { VigilOptions } from './vigil.ts';
 import type { Client } from './worker-process.ts';
 
@@ -113,7 +114,7 @@ export class WorkerPool {
 
   /** Why a client would have to wait; `undefined` if it would not. */
   get unready(): string | undefined {
-    if (this.#crew.leastLoaded !== undefined) return undefined;
+    if (this.#crew.leastLoaded !== undefined) return this.#crew.startsHang ? STUCK : undefined;
     return this.#crew.serves ? 'out of descriptors' : 'no worker serves';
   }
 

@@ -27,6 +27,8 @@ export interface SpawnRequest {
   readonly attributes: Int32Array;
   /** Filled in: on success the process id; on failure the error number and the index of the step in `Addon.steps`. */
   readonly result: Int32Array;
+  /** Filled in where more is known of a failure: text that ends with NUL, as native/explain.c and native/starter.c have it. */
+  readonly detail: Buffer;
 }
 
 /** What the addon calls. One set for all pseudo-terminals of a thread; the first argument is the owner given to `spawn`. */
@@ -292,4 +294,9 @@ export interface Addon {
     starting: number;
     unwritten: number;
   };
+  /**
+   * Starts that took too long and were killed, since the beginning; and starts that hang: for a second by now, or for good.
+   * After one that was killed, `stuck` is at least 1 until another start succeeds or 10 s have passed.
+   */
+  starts(): { killed: number; stuck: number };
 }

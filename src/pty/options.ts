@@ -76,6 +76,9 @@ export interface PtyOptions {
   readonly cgroup?: string | undefined;
 }
 
+/** As in native/telpty.h. */
+const DETAIL_SIZE = 512;
+
 /** Where `execvp` looks when there is no PATH (confstr(_CS_PATH) of glibc). */
 const defaultPath = '/bin:/usr/bin';
 
@@ -244,5 +247,6 @@ export function spawnRequest(file: string, args: readonly string[], options: Pty
     cgroup: cgroupFile(options.cgroup),
     attributes: programAttributes(options),
     result: new Int32Array(2),
+    detail: Buffer.alloc(DETAIL_SIZE),
   };
 }

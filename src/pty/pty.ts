@@ -65,7 +65,7 @@ export class Pty extends PtyControl {
   /** Whether the addon is told not to read. */
   #paused = false;
   /** Waits for the end of the start. */
-  #started: StartCallback | undefined;
+  #started: ((result: number, step: number) => void) | undefined;
   /** Is called when the addon has no rest of a write any more. */
   #writing: ((error?: Error | null) => void) | undefined;
   #writingLength = 0;
@@ -83,10 +83,13 @@ export class Pty extends PtyControl {
     // Not half-open: the end of the output is the end of the terminal, so nothing is left to write to.
     super({ allowHalfOpen: false, highWaterMark }, request, owner => {
       const native = started === undefined ? addon().spawn(owner, request) : addon().start(owner, request);
-      if (native === undefined) throw startError(file, options.cwd, request.result[0]!, request.result[1]!);
+      if (native === undefined) throw startError(file, options, request, request.result[0]!, request.result[1]!);
       return native;
     });
-    this.#started = started;
+    if (started !== undefined) {
+      this.#started = (result, step) =>
+        started(result > 0 ? undefined : startError(file, options, request, -result, step));
+    }
   }
 
   /**

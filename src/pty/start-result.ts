@@ -1,22 +1,185 @@
 /** What comes of a start. */
+import { readFileSync } from 'node:fs';
 import { TelptyError } from '../errors.ts';
+import type { SpawnRequest } from './addon.ts';
 import { addon, systemError } from './binding.ts';
+import type { PtyOptions } from './options.ts';
 
-/** Is told the process id, or a negative error number and the index of the step that failed. */
-export type StartCallback = (result: number, step: number) => void;
+/** Is called without an error once the program runs. */
+export type StartCallback = (error: TelptyError | undefined) => void;
 
-/** What the system says of these is true of other things, too: here it means this. */
-const MEANINGS: Readonly<Record<string, string>> = {
-  'open ENOSPC': 'no pseudo-terminal is left (kernel.pty.max)',
-  'fork EAGAIN': 'no more processes are allowed (the limit nproc, or pids of the cgroup)',
+/** What is known of a failure beside its number. */
+interface Failure {
+  readonly options: PtyOptions;
+  /** What native/explain.c or native/starter.c found out; all empty where there is nothing to say. */
+  readonly kind: string;
+  readonly path: string;
+  readonly name: string;
+}
+
+type Meaning = string | ((failure: Failure) => string | undefined);
+
+const onlyRoot = (what: string, capability: string) =>
+  `operation not permitted; ${what} needs root (or ${capability}) in the server`;
+
+/**
+ * The errors that a step can end with, in words; for all others the system's own words have to do. They begin with the system's
+ * words where these are true, and then say what to do.
+ */
+const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
+  open: {
+    ENOENT: '/dev/ptmx is missing; mount devpts on /dev/pts and link /dev/ptmx to pts/ptmx',
+    ENOSPC: () => `no pseudo-terminal is left ${terminalsInUse()}`,
+    EACCES: 'permission denied; /dev/ptmx must be readable and writable for the server (mode 0666)',
+    EPERM: "operation not permitted; /dev/ptmx is not allowed here (the container's rules for devices)",
+    ENODEV: 'no such device; /dev/ptmx needs devpts, mounted on /dev/pts',
+    ENXIO: 'no such device; /dev/ptmx needs devpts, mounted on /dev/pts',
+    ENOTTY: '/dev/ptmx is not a terminal device; mount devpts on /dev/pts and link /dev/ptmx to pts/ptmx',
+    EINVAL: '/dev/ptmx is not a terminal device; mount devpts on /dev/pts and link /dev/ptmx to pts/ptmx',
+    EIO: 'input/output error; /dev/ptmx does not belong to the devpts on /dev/pts',
+    EMFILE: 'too many open files; raise the limit of the server (LimitNOFILE, ulimit -n)',
+    ENFILE: 'too many open files in the system; raise fs.file-max',
+    ENOMEM: 'the system has no memory left',
+  },
+  winsize: { EIO: 'input/output error; the terminal was hung up by another process' },
+  termios: { EIO: 'input/output error; the terminal was hung up by another process' },
+  fork: {
+    EAGAIN:
+      "no more processes are allowed (the limit nproc, or pids of the cgroup); raise one of them, the server's TasksMax, or kernel.pid_max",
+    ENOMEM: 'the system has no memory left',
+    EBUSY: 'too many earlier starts hang in the kernel; find out which file system does not answer',
+  },
+  cgroup: {
+    ENOENT: 'its cgroup was removed by another process',
+    ENODEV: 'its cgroup was removed by another process',
+    EACCES: 'permission denied; the server may not move programs to this cgroup (Delegate=yes)',
+    EPERM: 'operation not permitted; the server may not move programs to this cgroup (Delegate=yes)',
+    EBUSY: 'its cgroup passes controllers on to cgroups below it, so it takes no processes',
+    EOPNOTSUPP: 'its cgroup takes no processes; its type is not "domain" (cgroup.type)',
+    EAGAIN: 'its cgroup allows no more processes (pids.max)',
+  },
+  setsid: { EPERM: 'operation not permitted; the process already leads a group' },
+  ctty: { EPERM: 'operation not permitted; another session has taken the terminal as its own' },
+  rlimit: {
+    EPERM: onlyRoot("a limit above the server's own", 'CAP_SYS_RESOURCE'),
+    EINVAL: 'invalid argument; the system does not take this limit',
+  },
+  nice: {
+    EACCES: onlyRoot("a priority above the server's own", 'CAP_SYS_NICE'),
+    EPERM: onlyRoot("a priority above the server's own", 'CAP_SYS_NICE'),
+  },
+  keyring: {
+    EDQUOT: 'the user has too many keyrings; raise kernel.keys.maxkeys and kernel.keys.maxbytes',
+    ENOMEM: 'the system has no memory left',
+  },
+  setgroups: {
+    EPERM: onlyRoot('a change of groups', 'CAP_SETGID'),
+    EINVAL: 'invalid argument; a group does not exist in this user namespace, or there are too many',
+  },
+  setgid: {
+    EPERM: onlyRoot('a change of the group', 'CAP_SETGID'),
+    EINVAL: 'invalid argument; the group does not exist in this user namespace',
+  },
+  setuid: {
+    EPERM: onlyRoot('a change of the user', 'CAP_SETUID'),
+    EINVAL: 'invalid argument; the user does not exist in this user namespace',
+    EAGAIN: 'the user has too many processes (the limit nproc)',
+  },
+  capabilities: { EPERM: 'operation not permitted; the server may not drop the capabilities of its programs' },
+  no_new_privs: { EINVAL: 'this kernel has no no_new_privs; switch it off (--no-new-privs no)' },
+  chdir: {
+    EACCES: 'permission denied; the user of the program may not enter this directory',
+    ELOOP: 'its symbolic links form a loop',
+    ETIMEDOUT: timedOut,
+    ESTALE: 'the file system was removed or replaced; mount it again',
+    EIO: 'input/output error; the file system does not answer',
+    ENOTCONN: 'the file system has lost its server; mount it again',
+  },
+  exec: {
+    ENOENT: missing,
+    ENOTDIR: missing,
+    EACCES: denied,
+    ELOOP: ({ kind, path, name }) =>
+      kind === 'script'
+        ? `too many interpreters; ${path} asks for ${name}, and that in turn for another script`
+        : 'its symbolic links form a loop',
+    E2BIG: ({ options }) =>
+      options.limits?.stack === undefined ? undefined : "argument list too long for the limit 'stack'; raise it",
+    EAGAIN: "the user has too many processes (the limit nproc); raise it, or end some of the user's processes",
+    ENOMEM: 'no memory is left, or a limit (as, data, stack, memlock) leaves none',
+    ETXTBSY: 'the file is being written; try again when that is done',
+    EPERM: 'operation not permitted; a rule of the system forbids this program',
+    EINVAL: 'the file is not a valid program of this system',
+    ELIBBAD: ({ name }) => `the loader${name && ` ${name}`} is not a valid program of this system`,
+    EMFILE: 'too many open files; raise the limit of the server (LimitNOFILE, ulimit -n)',
+    ENFILE: 'too many open files in the system; raise fs.file-max',
+    ENAMETOOLONG: ({ name }) => (name ? `the name of its interpreter is too long: ${name}` : undefined),
+    ETIMEDOUT: timedOut,
+    ESTALE: 'the file system was removed or replaced; mount it again',
+    EIO: 'input/output error; the file system does not answer',
+    ENOTCONN: 'the file system has lost its server; mount it again',
+  },
 };
 
+function timedOut({ kind }: Failure): string {
+  if (kind === 'stopped') return 'a process of the same user stopped it again and again before it began; it was killed';
+  return 'it did not begin within 5 s and was killed; the file system of the program or its directory may not answer';
+}
+
+/** ENOENT and ENOTDIR of a file that is there are about what it needs. */
+function missing({ kind, path, name }: Failure): string | undefined {
+  if (kind === 'script') {
+    const hint = name.endsWith('\\r') ? '; its lines end with CR LF, which makes \\r a part of the name' : '';
+    return `${path} is there, but its interpreter ${name} is missing${hint || '; install it or correct the first line'}`;
+  }
+  if (kind === 'loader') return `${path} is there, but its loader ${name} is missing; it was built for another system`;
+  if (kind === 'file') return `${path} has no #! line, and /bin/sh, which would run it, is missing`;
+  return undefined;
+}
+
+function denied({ kind, path, name }: Failure): string | undefined {
+  if (kind === 'directory') return `permission denied; ${path} is a directory`;
+  if (kind === 'special') return `permission denied; ${path} is not a regular file`;
+  if (kind === 'script') return `permission denied; the interpreter ${name} of ${path} is not executable for the user`;
+  return undefined;
+}
+
+/** What is known about the number of terminals. The kernel counts them for the whole system, and devpts for each mount. */
+function terminalsInUse(): string {
+  const [used, max] = ['nr', 'max'].map(name => {
+    try {
+      return Number(readFileSync(`/proc/sys/kernel/pty/${name}`, 'latin1'));
+    } catch {
+      return Number.NaN;
+    }
+  }) as [number, number];
+  const counted = Number.isNaN(used) || Number.isNaN(max) ? '' : `: ${used} of ${max} are in use`;
+  return `(kernel.pty.max${counted}); end programs that hold terminals, or raise kernel.pty.max or the option max= of devpts`;
+}
+
+/** Names of files come from a script's first line, or a program's head. */
+function printable(text: string): string {
+  const escaped = text.replace(/[\x00-\x1f\x7f-\x9f]/g, character =>
+    character === '\r' ? '\\r' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+  return escaped;
+}
+
 /** The error for the step of a start that failed: `error` is its errno, `stepIndex` stands for its name. */
-export function startError(file: string, cwd: string | undefined, error: number, stepIndex: number): TelptyError {
-  const { name, text } = systemError(error);
+export function startError(
+  file: string,
+  options: PtyOptions,
+  request: SpawnRequest,
+  error: number,
+  stepIndex: number,
+): TelptyError {
+  const { name: errno, text } = systemError(error);
   const step = addon().steps[stepIndex]!;
+  const { detail } = request;
+  const [kind = '', path = '', name = ''] = detail.toString('utf8', 0, detail.indexOf(0)).split('\n').map(printable);
+  const meaning = MEANINGS[step]?.[errno];
+  const words = (typeof meaning === 'function' ? meaning({ options, kind, path, name }) : meaning) ?? text;
   // For the two steps that are about a name, the name says where; for the others the step must.
-  const where = step === 'exec' ? '' : step === 'chdir' ? `${cwd}: ` : `${step}: `;
-  const meaning = MEANINGS[`${step} ${name}`] ?? text;
-  return new TelptyError('ERR_PTY_SPAWN', `cannot start '${file}': ${where}${meaning}`, { step, errno: name, file });
+  const where = step === 'exec' ? '' : step === 'chdir' ? `${options.cwd}: ` : `${step}: `;
+  return new TelptyError('ERR_PTY_SPAWN', `cannot start '${file}': ${where}${words}`, { step, errno, file });
 }

@@ -2,7 +2,6 @@
 import { isAvailable } from './binding.ts';
 import type { PtyOptions } from './options.ts';
 import { Pty } from './pty.ts';
-import { startError } from './start-result.ts';
 
 /**
  * Makes what all terminals of this thread share (the addon, its memory, a thread), which else the first of them makes: so
@@ -18,7 +17,10 @@ export function preparePty(): void {
  * output and error and nothing else open, all signals at their defaults and none blocked.
  *
  * Returns when the program's first instruction is due: what can fail has failed by then. This blocks the event loop for
- * the time of the start, a quarter of a millisecond as a rule; {@link startPty} does not.
+ * the time of the start, a quarter of a millisecond as a rule, at most about 6 s; {@link startPty} does not.
+ *
+ * A start that takes longer than 5 s (the file system does not answer), or that another process of the program's user stops
+ * again and again, is killed and fails with `ETIMEDOUT`.
  *
  * @param file the program: a path if it contains a slash, else looked for in the PATH of `options.env`.
  * @param args its arguments, without `argv[0]`.
@@ -42,9 +44,9 @@ export function spawnPty(file: string, args: readonly string[] = [], options: Pt
  */
 export function startPty(file: string, args: readonly string[] = [], options: PtyOptions = {}): Promise<Pty> {
   return new Promise((resolve, reject) => {
-    const pty = new Pty(file, args, options, (result, step) => {
-      if (result > 0) resolve(pty);
-      else reject(startError(file, options.cwd, -result, step));
+    const pty = new Pty(file, args, options, error => {
+      if (error === undefined) resolve(pty);
+      else reject(error);
     });
   });
 }

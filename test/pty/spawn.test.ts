@@ -167,10 +167,11 @@ test('without privileges, steps that need them fail by name', () => {
       try { pty.spawnPty('true', [], options); console.log('started'); }
       catch (e) { console.log(e.code, e.step, e.errno, e.message); }
     }`);
-  const group = "ERR_PTY_SPAWN setgroups EPERM cannot start 'true': setgroups: operation not permitted\n";
+  const group =
+    "ERR_PTY_SPAWN setgroups EPERM cannot start 'true': setgroups: operation not permitted; a change of groups needs root (or CAP_SETGID) in the server\n";
   assert.equal(
     output,
-    `${group.repeat(4)}ERR_PTY_SPAWN rlimit EPERM cannot start 'true': rlimit: operation not permitted\n`,
+    `${group.repeat(4)}ERR_PTY_SPAWN rlimit EPERM cannot start 'true': rlimit: operation not permitted; a limit above the server's own needs root (or CAP_SYS_RESOURCE) in the server\n`,
   );
 });
 

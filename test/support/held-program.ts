@@ -43,6 +43,8 @@ export class HeldProgram implements AsyncDisposable {
 
   static async create(script: string): Promise<HeldProgram> {
     const directory = mkdtempSync(join(tmpdir(), 'telpty-held-'));
+    // Programs of another user, too.
+    chmodSync(directory, 0o755);
     const path = join(directory, 'held');
     writeFileSync(path, `#!/bin/sh\n${script}\n`);
     chmodSync(path, 0o755);

@@ -35,6 +35,11 @@ export class ServerMetrics {
   readonly #sessions = this.#gauge('telpty_sessions', 'Sessions now, those included that are about to end');
   readonly #programs = this.#gauge('telpty_programs', 'Programs that run, or have ended and are about to be reaped');
   readonly #terminals = this.#gauge('telpty_terminals', 'Open pseudo-terminals');
+  readonly #killedStarts = this.#counter(
+    'telpty_program_starts_killed_total',
+    'Starts of programs that took too long, or were stopped again and again, and were killed',
+  );
+  readonly #stuckStarts = this.#gauge('telpty_program_starts_stuck', 'Starts of programs that hang');
   readonly #queued = this.#gauge('telpty_queued_bytes', 'Bytes that wait in the process, by where to', ['to']);
   readonly #negotiation = this.#histogram(
     'telpty_negotiation_seconds',
@@ -90,6 +95,9 @@ export class ServerMetrics {
     set(this.#receivedTotal, totals.received);
     set(this.#sentTotal, totals.sent);
     const { children, terminals, unwritten } = addon().counts();
+    const { killed, stuck } = addon().starts();
+    set(this.#killedStarts, killed);
+    this.#stuckStarts.set(stuck);
     this.#sessions.set(sessions.size);
     this.#programs.set(children);
     this.#terminals.set(terminals);

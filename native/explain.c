@@ -1,0 +1,111 @@
+/*
+ * Why a file could not be executed, as far as the error number does not say it: execve() gives ENOENT for a script without
+ * its interpreter, EACCES for a directory, ELOOP for a script that interprets itself.
+ *
+ * This runs in the child of a vfork (see child.c), as the user of the program, so that nothing is looked at that this user may
+ * not see, and within the time limit of the start. There are only system calls in here.
+ */
+#include "telpty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifdef __linux__
+#include <elf.h>
+#endif
+
+/* What the kernel reads of a script (BINPRM_BUF_SIZE). */
+#define HEAD_SIZE 256
+
+struct text {
+  char *at;
+  size_t room;
+};
+
+static void append(struct text *text, const char *bytes, size_t length) {
+  if (length > text->room) length = text->room;
+  memcpy(text->at, bytes, length);
+  text->at += length;
+  text->room -= length;
+  *text->at = '\0';
+}
+
+static void say(const struct plan *plan, const char *kind, const char *file, const char *name, size_t length) {
+  struct text text = {.at = plan->detail, .room = DETAIL_SIZE - 1};
+  append(&text, kind, strlen(kind));
+  append(&text, "\n", 1);
+  /* The name that follows is needed more. */
+  append(&text, file, strnlen(file, DETAIL_SIZE / 2));
+  append(&text, "\n", 1);
+  append(&text, name, length);
+}
+
+/* The interpreter of a script, as binfmt_script.c finds it. Returns its length, 0: none. */
+static size_t script_interpreter(const char *head, size_t length, const char **name) {
+  if (length < 2 || head[0] != '#' || head[1] != '!') return 0;
+  size_t begin = 2, end;
+  while (begin < length && (head[begin] == ' ' || head[begin] == '\t')) begin++;
+  for (end = begin; end < length; end++)
+    if (head[end] == ' ' || head[end] == '\t' || head[end] == '\n' || head[end] == '\0') break;
+  *name = head + begin;
+  return end - begin;
+}
+
+#ifdef __linux__
+/* The dynamic loader that an ELF program of this machine asks for. `name` has HEAD_SIZE bytes. Returns its length, 0: none. */
+static size_t elf_loader(int fd, const char *head, size_t length, char *name) {
+#if __SIZEOF_POINTER__ == 8
+  Elf64_Ehdr header;
+  Elf64_Phdr segment;
+  const char class = ELFCLASS64;
+#else
+  Elf32_Ehdr header;
+  Elf32_Phdr segment;
+  const char class = ELFCLASS32;
+#endif
+  if (length < sizeof header || memcmp(head, ELFMAG, SELFMAG) != 0 || head[EI_CLASS] != class) return 0;
+  memcpy(&header, head, sizeof header);
+  if (header.e_phentsize != sizeof segment) return 0;
+  for (unsigned i = 0; i < header.e_phnum && i < 64; i++) {
+    if (pread(fd, &segment, sizeof segment, (off_t)(header.e_phoff + i * sizeof segment)) != (ssize_t)sizeof segment) return 0;
+    if (segment.p_type != PT_INTERP) continue;
+    size_t wanted = segment.p_filesz < HEAD_SIZE ? segment.p_filesz : HEAD_SIZE - 1;
+    ssize_t got = pread(fd, name, wanted, (off_t)segment.p_offset);
+    return got <= 0 ? 0 : strnlen(name, (size_t)got);
+  }
+  return 0;
+}
+#else
+static size_t elf_loader(int fd, const char *head, size_t length, char *name) {
+  return (void)fd, (void)head, (void)length, (void)name, 0;
+}
+#endif
+
+/* Puts into plan->detail what is known of `path`, which could not be executed: a kind, the path and a name, a line each. */
+void explain(const struct plan *plan, const char *path) {
+  if (plan->detail == NULL) return;
+  const int error = errno;
+  struct stat file;
+  char head[HEAD_SIZE], loader[HEAD_SIZE];
+  /* Not blocked by a FIFO, and a terminal does not become ours. */
+  int fd = stat(path, &file) < 0 || !S_ISREG(file.st_mode) ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (fd >= 0) {
+    const ssize_t got = pread(fd, head, sizeof head, 0);
+    const size_t length = got > 0 ? (size_t)got : 0;
+    const char *name = loader;
+    size_t size = script_interpreter(head, length, &name);
+    if (size > 0 && access(path, X_OK) == 0)
+      say(plan, "script", path, name, size);
+    else if (size == 0 && (size = elf_loader(fd, head, length, loader)) > 0 && error != EACCES)
+      say(plan, "loader", path, loader, size);
+    else if (size == 0 && error == ENOENT)
+      say(plan, "file", path, "", 0);
+    close(fd);
+  } else if (stat(path, &file) == 0) {
+    if (!S_ISREG(file.st_mode)) say(plan, S_ISDIR(file.st_mode) ? "directory" : "special", path, "", 0);
+  }
+  errno = error;
+}
