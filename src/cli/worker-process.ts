@@ -22,6 +22,8 @@ const longestLine = 1024 * 1024;
 const patience = 1_000;
 /** A worker that had no descriptor for a client is given none for so long, in milliseconds. */
 const shortPause = 1_000;
+/** How long after the end of a worker the last lines of its log are waited for, in milliseconds. */
+const CLOSE_MS = 2_000;
 
 /** A session in a worker. */
 interface Held {
@@ -104,6 +106,8 @@ export class WorkerProcess {
       // 'close', and not 'exit': its last words and its last reports have been read then. And not 'disconnect', which
       // never comes if a socket was on its way.
       child.once('close', () => resolve(this.#end(endInWords(child))));
+      // A child of a start that cannot be killed keeps a copy of the pipe open.
+      child.once('exit', () => setTimeout(() => resolve(this.#end(endInWords(child))), CLOSE_MS).unref());
       // Where no process could be started there is none.
       child.on('error', error => child.pid === undefined && resolve(this.#end(error.message)));
     });

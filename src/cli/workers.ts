@@ -28,8 +28,8 @@ import { RefusalLog } from './refusal-log.ts';
 import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
 import { ShortageLog } from './shortage.ts';
-import { openUserIds } from './user-ids.ts';
 import { STUCK } from './start-watch.ts';
+import { openUserIds } from './user-ids.ts';
 import type { VigilOptions } from './vigil.ts';
 import type { Client } from './worker-process.ts';
 

@@ -62,6 +62,8 @@ class Stopper implements AsyncDisposable {
 const held = (script: string) => HeldProgram.create(script);
 
 test('a child that is stopped again and again is killed; others start meanwhile', async () => {
+  // What the first start makes stays.
+  await readAll(await startPty('true'));
   const before = holdings(process.pid);
   {
     await using one = await held('');
