@@ -121,9 +121,19 @@ const isCodepage = /^(?:cp|ibm|ccsid|win|windows|dos)?0*(\d{3,5})$/;
 function rowOf(name: string): Row | undefined {
   if (name.length === 0 || name.length > maxNameLength) return undefined;
   // Names of sets are ASCII; without this, dropping what is not would make "Latin❤1" a set.
-  if (!/^[\x21-\x7e]+$/.test(name)) return undefined;
-  // As it stands first: in some names the year is a part (GB_2312-80, KS_C_5601-1987).
-  return rowOfKey(keyOf(name)) ?? (year.test(name) ? rowOfKey(keyOf(name.replace(year, ''))) : undefined);
+  if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(name)) return undefined;
+  // As it stands first: in some names the year is a part (GB_2312-80, KS_C_5601-1987), and IBM00858 has its zeros.
+  const plain = withoutZeros(name);
+  for (const spelling of [name, name.replace(year, ''), plain, plain.replace(year, '')]) {
+    const row = rowOfKey(keyOf(spelling));
+    if (row !== undefined) return row;
+  }
+  return undefined;
+}
+
+/** Without the zeros in front of a number, also of the part of ISO 8859 where that is not set off: `iso885902`. */
+function withoutZeros(name: string): string {
+  return name.replace(/(?<!\d)0+(?=\d)/g, '').replace(/(?<=^(?:cs)?iso[^a-z\d]*8859)0+(?=\d)/i, '');
 }
 
 function rowOfKey(full: string): Row | undefined {

@@ -313,6 +313,11 @@ export class Telnet implements OptionContext {
     return index < 0 ? undefined : this.#handlerAt(index);
   }
 
+  requestIfKnown(code: number, side: Side): void {
+    const index = this.#indexOf(code);
+    if (index >= 0 && this.#definitions[index]![side]) this.request(code, side, true);
+  }
+
   codes(): readonly number[] {
     return this.#definitions.map(definition => definition.code);
   }
@@ -596,8 +601,13 @@ export class Telnet implements OptionContext {
   #subnegotiated(code: number, payload: Uint8Array): void {
     const index = this.#indexOf(code);
     const isOn = this.isEnabled(code, 'local') || this.isEnabled(code, 'remote');
-    const handler = isOn || this.isPending(code, 'local') ? this.#handlerAt(index) : undefined;
-    if (handler?.subnegotiation !== undefined && (isOn || handler.takesUnsettled)) handler.subnegotiation(payload);
+    const isPending = this.isPending(code, 'local') || this.isPending(code, 'remote');
+    const handler = isOn || isPending ? this.#handlerAt(index) : undefined;
+    const isTaken =
+      isOn ||
+      (handler?.takesUnsettled === true && this.isPending(code, 'local')) ||
+      (handler?.takesEarly === true && this.isPending(code, 'remote'));
+    if (handler?.subnegotiation !== undefined && isTaken) handler.subnegotiation(payload);
     else if (!isOn) this.warn('unexpected-subnegotiation', `${optionName(code)} is not enabled`, code);
     else this.emit({ type: 'subnegotiation', option: code, payload: new Uint8Array(payload) });
   }

@@ -101,6 +101,7 @@ export class LineMode {
     this.#proven = Object.keys(told).length > 0;
     this.#set(told);
     this.#controls = controlsOf(pty.modes());
+    this.#handler.setUsual(specialCharactersOf(this.#controls));
     pty.followModes(true);
     this.look();
     this.#touch();

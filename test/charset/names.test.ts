@@ -53,6 +53,37 @@ describe('canonicalCharset', () => {
     });
   }
 
+  it('does not mind zeros in front of a number, wherever it stands, and blanks', () => {
+    const spelled: [canonical: string, ...names: string[]][] = [
+      ['ISO-8859-2', 'iso-8859-02', 'iso 8859-02', 'ISO_8859-02:1987', 'iso885902', 'iso8859-002', 'csISO885902'],
+      ['ISO-8859-1', 'iso-8859-01', 'latin01', 'ISO 8859 1', 'iso-08859-01'],
+      ['ISO-8859-15', 'iso-8859-015', 'ISO 8859-15'],
+      ['ISO-8859-10', 'iso8859-10', 'iso 8859-010'],
+      ['IBM437', 'cp0437', 'IBM 0437', 'cp00437'],
+      ['windows-1252', 'windows-01252', 'Windows 1252', 'cp01252'],
+      ['IBM00858', 'IBM858', 'ibm 00858', 'cp0858'],
+      ['UTF-8', 'utf-08', 'UTF 8'],
+      ['KOI8-R', 'koi08-r', 'KOI8 R'],
+    ];
+    for (const [canonical, ...names] of spelled) {
+      for (const name of names) assert.equal(canonicalCharset(name), canonical, name);
+    }
+  });
+
+  it('finds every set under its name with zeros in front of any of its numbers', () => {
+    const names = codecNames()
+      .map(canonicalCharset)
+      .filter(name => name !== undefined);
+    fc.assert(
+      fc.property(fc.constantFrom(...names), fc.nat(3), fc.integer({ min: 1, max: 3 }), (name, which, zeros) => {
+        let at = 0;
+        const spelled = name.replace(/\d+/g, number => (at++ === which ? '0'.repeat(zeros) + number : number));
+        assert.equal(canonicalCharset(spelled), name, spelled);
+        assert.equal(canonicalCharset(name.replaceAll('-', ' ')), name);
+      }),
+    );
+  });
+
   it('knows no set that is none, or that no terminal can speak', () => {
     const none = [
       'klingon',

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Session } from '../../src/index.ts';
-import { comPort, ModemState, Option } from '../../src/protocol/index.ts';
+import { comPort, ModemState } from '../../src/protocol/index.ts';
 import { Host } from '../support/host.ts';
 import { requireTool } from '../support/tools.ts';
 
@@ -48,7 +48,7 @@ test('pySerial sets up a port, sees its lines and exchanges all bytes', { timeou
         port.send(event.command as 'SET-BAUDRATE', event.value as number);
       }
     });
-    for (const side of ['local', 'remote'] as const) session.telnet.request(Option.BINARY, side, true);
+    // BINARY comes with the option.
     for await (const bytes of session) session.write(bytes);
   };
   await using host = await Host.start({ shell, options: [option] });

@@ -190,6 +190,12 @@ export class ComPort implements OptionHandler {
     this.#telnet.subnegotiate(Option.COM_PORT, payload);
   }
 
+  enabled(): void {
+    // A serial line carries all octets (section 3), and outside BINARY a CR would gain a NUL.
+    this.#telnet.requestIfKnown(Option.BINARY, 'local');
+    this.#telnet.requestIfKnown(Option.BINARY, 'remote');
+  }
+
   disabled(): void {
     // Not when it is enabled: a client may set a mask between the one side and the other.
     if (!isOn(this.#telnet)) this.#resetMasks();

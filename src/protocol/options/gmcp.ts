@@ -8,9 +8,12 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //
 //   IAC SB GMCP <Package.Message> { " " <JSON> } IAC SE      from either end, once the server's WILL is accepted
 //
-// UTF-8. In practice: text that is no JSON (older servers leave out the quotes), other blanks than one space, or none.
+// UTF-8. In practice: text that is no JSON (older servers leave out the quotes), other blanks than one space, or none: then the
+// name ends at the bracket or quote from which on all is JSON.
 
 const BLANK = /[ \t\r\n]/;
+/** A name with the beginning of JSON directly behind it. */
+const JOINED = /^[^ \t\r\n{["]+(?=[{["])/;
 const QUOTE = 34;
 const BACKSLASH = 92;
 /** What opens and closes arrays and objects, and by how much they change the depth. */
@@ -52,12 +55,26 @@ export class Gmcp implements OptionHandler {
   }
 
   subnegotiation(payload: Uint8Array): void {
-    const [name, text] = splitMessage(decodeText(payload), BLANK);
+    const message = decodeText(payload);
+    const [name, text] = this.#splitJoined(message) ?? splitMessage(message, BLANK);
     if (name === '') {
       this.#telnet.warn('malformed-subnegotiation', 'GMCP: a message without a name', Option.GMCP);
       return;
     }
     this.#telnet.emit({ type: 'gmcp', name, text, data: this.#parse(text) });
+  }
+
+  #splitJoined(message: string): readonly [name: string, text: string] | undefined {
+    const name = JOINED.exec(message)?.[0];
+    if (name === undefined) return undefined;
+    const text = message.slice(name.length);
+    if (isDeeper(text, this.#telnet.limits.mudDepth)) return [name, text];
+    try {
+      JSON.parse(text);
+      return [name, text];
+    } catch {
+      return undefined;
+    }
   }
 
   #parse(text: string): unknown {
@@ -83,10 +100,11 @@ export function checkMessageName(name: string): void {
   check(typeof name === 'string' && /^[!-~]+$/.test(name), 'a name has printable ASCII characters and no blanks');
 }
 
-/** The name and the rest of a message, which the first blank divides. */
+/** The name and the rest of a message, which the first match divides. */
 export function splitMessage(message: string, blank: RegExp): readonly [name: string, text: string] {
-  const at = message.search(blank);
-  return at < 0 ? [message, ''] : [message.slice(0, at), message.slice(at + 1)];
+  const found = blank.exec(message);
+  if (found === null) return [message, ''];
+  return [message.slice(0, found.index), message.slice(found.index + found[0].length)];
 }
 
 function toJson(data: unknown): string {

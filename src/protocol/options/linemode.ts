@@ -53,6 +53,11 @@ export interface LinemodeConfig {
    * tells them when the option is enabled, and supports no other; without any it asks for the server's, and takes all.
    */
   readonly characters?: SpecialCharacterSettings;
+  /**
+   * @internal For a server without a wish about some characters: what it has for them, for clients that ask (RFC 1184, 2.4). The
+   * client may change them.
+   */
+  readonly usual?: SpecialCharacterSettings;
   /** For a client: whether masks of forwarding characters are agreed to. Default false. */
   readonly forwardmask?: boolean;
 }
@@ -60,6 +65,7 @@ export interface LinemodeConfig {
 interface Terms extends LinemodeConfig {
   readonly side: Side;
   readonly own: readonly Setting[];
+  readonly usualSettings: ReadonlyMap<number, Setting>;
 }
 
 /** The handler of {@link linemode}. */
@@ -82,7 +88,7 @@ export class Linemode implements OptionHandler {
     this.#telnet = telnet;
     this.#terms = terms;
     this.#isServer = terms.role === 'server';
-    this.#characters = new SpecialCharacters(this.#isServer, terms.own);
+    this.#characters = new SpecialCharacters(this.#isServer, terms.own, terms.usualSettings);
     this.#forwardmask = new Forwardmask(telnet, this.#isServer, terms.forwardmask ?? false);
   }
 
@@ -129,6 +135,11 @@ export class Linemode implements OptionHandler {
    */
   setCharacters(settings: SpecialCharacterSettings): void {
     this.#send(SLC, this.#characters.set(readSettings(settings), this.#isEnabled()), false);
+  }
+
+  /** @internal As `usual` of {@link linemode}, when it is known better. */
+  setUsual(settings: SpecialCharacterSettings): void {
+    this.#characters.setUsual(readSettings(settings));
   }
 
   /**
@@ -317,6 +328,11 @@ export function linemode(config: LinemodeConfig): OptionDefinition<Linemode> {
   const own = Array<Setting>(LAST_FUNCTION + 1).fill(hasNoWish ? LEFT_TO_PEER : UNSUPPORTED);
   for (const [code, setting] of readSettings(characters ?? {})) own[code] = setting;
   const side = role === 'server' ? 'remote' : 'local';
-  const terms: Terms = Object.freeze({ ...config, side, own: Object.freeze(own) });
+  const terms: Terms = Object.freeze({
+    ...config,
+    side,
+    own: Object.freeze(own),
+    usualSettings: readSettings(config.usual ?? {}),
+  });
   return defineOption(Option.LINEMODE, { [side]: consent }, { create: telnet => new Linemode(telnet, terms) });
 }

@@ -3,7 +3,7 @@ import { Option } from '../constants.ts';
 import type { Side, WarningCode } from '../events.ts';
 import { decodeText, encodeText } from '../text.ts';
 import { checkVariableName, Mark, type MudScalar, scalarText } from './mud-values.ts';
-import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler } from './option.ts';
+import { type Consent, defineOption, type OptionContext, type OptionDefinition, type OptionHandler } from './option.ts';
 
 // MSSP, option 70, https://tintin.mudhalla.net/protocols/mssp/.
 //
@@ -86,16 +86,18 @@ function formatMssp(variables: MsspVariables): Uint8Array {
 
 /**
  * What a game tells about itself to those who list games (MSSP). `provide`, for a server: makes the variables, each time a
- * peer agrees to be told; what it throws, `receive()` throws. `receive`, for a client: the peer's are an `mssp` event.
+ * peer agrees to be told; what it throws, `receive()` throws. `remote: true`, for a client, as of the other options of
+ * MUDs: the peer's are an `mssp` event; `receive` is the same.
  *
  * @throws TelptyError `ERR_INVALID_ARGUMENT` if `provide` is no function
  */
 export function mssp(roles: {
   readonly provide?: () => MsspVariables;
+  readonly remote?: Consent;
   readonly receive?: boolean;
 }): OptionDefinition<Mssp> {
-  const { provide, receive = false } = roles;
+  const { provide, receive = false, remote = receive } = roles;
   check(provide === undefined || typeof provide === 'function', 'provide must be a function');
-  const sides = { local: provide !== undefined, remote: receive };
+  const sides = { local: provide !== undefined, remote };
   return defineOption(Option.MSSP, sides, { create: telnet => new Mssp(telnet, provide) });
 }

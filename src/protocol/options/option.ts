@@ -44,6 +44,8 @@ export interface OptionHandler {
   subnegotiation?(payload: Uint8Array): void;
   /** Whether a subnegotiation is also taken while an answer of the peer's is outstanding, as after our WONT: it left before. */
   readonly takesUnsettled?: boolean;
+  /** Whether a subnegotiation is also taken while our DO has no answer: there are peers that send it without WILL. */
+  readonly takesEarly?: boolean;
   /** Any event of this connection, before the application sees it: how an option learns from another one. */
   notice?(event: TelnetEvent): void;
   /** Takes over what the peer says about the option; for an option without a state, such as TIMING-MARK. */
@@ -65,6 +67,8 @@ export interface OptionContext {
   subnegotiate(code: number, payload: Uint8Array): void;
   /** Sends WILL or WONT (local), DO or DONT (remote) past the table of states; for an option without a state. */
   announce(code: number, side: Side, positive: boolean): void;
+  /** As `Telnet.request(code, side, true)`; does nothing where the option is not in the table, or not to be enabled there. */
+  requestIfKnown(code: number, side: Side): void;
   /** The codes of the table, in its order. */
   codes(): readonly number[];
   /** The handler of an option in the table, made if need be; `undefined` if there is none. */

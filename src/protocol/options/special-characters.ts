@@ -63,6 +63,8 @@ export interface Received {
 export class SpecialCharacters {
   readonly #isServer: boolean;
   readonly #own: Setting[];
+  /** What is told of functions without a wish of ours to a peer that asks for our characters. */
+  #usual: ReadonlyMap<number, Setting>;
   #current: Setting[] = [];
   /** By function: the level of our last answer that the peer has not taken yet. */
   #disputed = new Uint8Array(0);
@@ -70,8 +72,9 @@ export class SpecialCharacters {
   #exchanged = false;
 
   /** @param own by function, complete */
-  constructor(isServer: boolean, own: readonly Setting[]) {
+  constructor(isServer: boolean, own: readonly Setting[], usual: ReadonlyMap<number, Setting>) {
     this.#isServer = isServer;
+    this.#usual = usual;
     this.#own = own.slice();
     this.reset();
   }
@@ -81,6 +84,11 @@ export class SpecialCharacters {
     this.#current = Array<Setting>(LAST_FUNCTION + 1).fill(UNSUPPORTED);
     this.#disputed = new Uint8Array(LAST_FUNCTION + 1).fill(UNDISPUTED);
     this.#exchanged = false;
+  }
+
+  /** Changes what is told to a peer that asks. */
+  setUsual(usual: ReadonlyMap<number, Setting>): void {
+    this.#usual = usual;
   }
 
   /** What is in force for a function. */
@@ -186,9 +194,10 @@ export class SpecialCharacters {
     for (let code = 1; code <= LAST_FUNCTION; code++) {
       const setting = own ? state(this.#own[code]!) : this.#current[code]!;
       if (own) this.#disputed[code] = UNDISPUTED;
-      // A function that we have no wish for is left to the client, rather than switched off (RFC 1184, 2.4).
-      const isLeft = setting.level === NOSUPPORT && this.#own[code]!.level === DEFAULT;
-      if (isLeft) triplets.push(this.#say(code, LEFT_TO_PEER));
+      // A function that we have no wish for is left to the client, rather than switched off (RFC 1184, 2.4); unless we have a
+      // character for it all the same, for that is what the client asks for.
+      const isLeft = this.#own[code]!.level === DEFAULT && (setting.level === NOSUPPORT || setting.level === DEFAULT);
+      if (isLeft) triplets.push(this.#say(code, state(this.#usual.get(code) ?? LEFT_TO_PEER)));
       else if (setting.level !== NOSUPPORT || this.#own[code]!.level !== NOSUPPORT)
         triplets.push(this.#say(code, setting));
       else this.#current[code] = UNSUPPORTED;

@@ -8,14 +8,21 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //
 //   IAC SB NAWS <columns: 16 bits> <rows: 16 bits> IAC SE          from the side that performs it (WILL)
 //
+// In the field: one octet too many (255 doubled twice, a NUL behind); and a size that comes without WILL, or before it, as the answer
+// to our DO. Both are taken, where they can mean one size only.
+//
 // Both in network order; 0 means that this size is not told. A 255 in them is doubled, by the framing as everywhere.
 
 const LENGTH = 4;
+/** The largest size, in characters or lines, that is believed of a message with an octet too many. */
+const PLAUSIBLE = 4_096;
 
 /** The handler of {@link windowSize}. */
 export class WindowSize implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #reports: boolean;
+  /** Between our DO and its answer a size can only be that of the peer's window. */
+  readonly takesEarly = true;
   #size: Uint8Array | undefined;
 
   constructor(telnet: OptionContext, reports: boolean) {
@@ -44,14 +51,14 @@ export class WindowSize implements OptionHandler {
   }
 
   subnegotiation(payload: Uint8Array): void {
-    if (!this.#telnet.isEnabled(Option.NAWS, 'remote')) {
+    const isAsked = this.#telnet.isEnabled(Option.NAWS, 'remote') || this.#telnet.isPending(Option.NAWS, 'remote');
+    const size = isAsked ? readSize(payload) : undefined;
+    if (!isAsked) {
       this.#telnet.warn('unexpected-subnegotiation', 'a window size from a peer that did not offer one', Option.NAWS);
-    } else if (payload.length !== LENGTH) {
+    } else if (size === undefined) {
       this.#telnet.warn('malformed-subnegotiation', `a window size of ${payload.length} bytes`, Option.NAWS);
     } else {
-      const columns = payload[0]! * 256 + payload[1]!;
-      const rows = payload[2]! * 256 + payload[3]!;
-      this.#telnet.emit({ type: 'window-size', columns, rows });
+      this.#telnet.emit({ type: 'window-size', ...size });
     }
   }
 
@@ -59,6 +66,31 @@ export class WindowSize implements OptionHandler {
     if (this.#size === undefined || !this.#telnet.isEnabled(Option.NAWS, 'local')) return;
     this.#telnet.subnegotiate(Option.NAWS, this.#size);
   }
+}
+
+interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+function readSize(payload: ArrayLike<number>): Size | undefined {
+  if (payload.length === LENGTH) {
+    return { columns: payload[0]! * 256 + payload[1]!, rows: payload[2]! * 256 + payload[3]! };
+  }
+  return payload.length === LENGTH + 1 ? onlySize(Array.from(payload)) : undefined;
+}
+
+/** The size that is left when one octet is taken away, if only one such size is plausible. */
+function onlySize(octets: readonly number[]): Size | undefined {
+  let found: Size | undefined;
+  for (let extra = 0; extra < octets.length; extra++) {
+    const size = readSize(octets.filter((_, at) => at !== extra))!;
+    const isPlausible = [size.columns, size.rows].every(cells => cells >= 1 && cells <= PLAUSIBLE);
+    if (!isPlausible) continue;
+    if (found !== undefined && (found.columns !== size.columns || found.rows !== size.rows)) return undefined;
+    found = size;
+  }
+  return found;
 }
 
 /**

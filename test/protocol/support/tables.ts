@@ -74,6 +74,7 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   status: () => status(both),
   'timing-mark': () => timingMark(),
   'linemode-server': value => linemode({ role: 'server', characters: octetsByName(value) }),
+  'linemode-usual': value => linemode({ role: 'server', usual: octetsByName(value) }),
   // A server that never lets go of TRAPSIG, and never has LIT_ECHO.
   'linemode-strict': () => linemode({ role: 'server', accept: mode => ({ ...mode, trapsig: true, litEcho: false }) }),
   'linemode-client': value => linemode({ role: 'client', characters: octetsByName(value) }),
@@ -97,7 +98,7 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   'gmcp-json': () => gmcp(both),
   msdp: () => msdp(both),
   'mssp-provide': value => mssp({ provide: () => Object.fromEntries(pairs(value)) }),
-  'mssp-receive': () => mssp({ receive: true }),
+  'mssp-receive': () => mssp({ remote: true }),
   zmp: () => zmp(both),
   atcp: () => atcp(both),
   mxp: () => mxp(both),
