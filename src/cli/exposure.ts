@@ -1,5 +1,6 @@
 /** Who can reach the server, and what stands between them and the machine. */
 import { TelptyError } from '../errors.ts';
+import { formatAddress } from './format.ts';
 import type { Log } from './log.ts';
 import type { Preparation } from './preparation.ts';
 import { isForOwnUser, isLoopback, type ServeSettings } from './settings.ts';
@@ -55,7 +56,7 @@ export function warnOfExposure(
 }
 
 function pathOf(host: string, { proxyProtocol }: ServeSettings): string {
-  return isLoopback(host) ? `through the proxies ${proxyProtocol.join(', ')}` : `to ${host}`;
+  return isLoopback(host) ? `through the proxies ${proxyProtocol.join(', ')}` : `to ${formatAddress(host, undefined)}`;
 }
 
 /** Warns in one line where a hosted program can take the port over: those of one user share it (SO_REUSEPORT). */

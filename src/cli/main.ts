@@ -37,7 +37,8 @@ async function run(argv: readonly string[]): Promise<void> {
 
 async function runServe(argv: readonly string[]): Promise<void> {
   const { parseServe } = await import('./settings.ts');
-  const settings = parseServe(argv);
+  const doubts: string[] = [];
+  const settings = parseServe(argv, { onDoubt: line => doubts.push(line) });
   if (settings === 'help') {
     process.stdout.write(help(['serve']));
     return;
@@ -45,7 +46,7 @@ async function runServe(argv: readonly string[]): Promise<void> {
   showStacks = settings.logLevel === 'debug' || settings.logLevel === 'trace';
   // Loaded late, so that help and errors need no addon, no log and no time.
   const { serve } = await import('./serve.ts');
-  await serve(settings, () => parseServe(argv) as ServeSettings);
+  await serve(settings, () => parseServe(argv) as ServeSettings, doubts);
 }
 
 async function runConnect(argv: readonly string[]): Promise<void> {

@@ -1,5 +1,6 @@
 /** `telpty serve`: settings in, a running server out. */
 import { TelptyError } from '../errors.ts';
+import { systemError } from '../pty/binding.ts';
 import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Admission } from '../shells/places.ts';
@@ -55,15 +56,21 @@ interface Host extends ReloadTarget {
  * Serves until a signal says to stop.
  *
  * @param given what the command line says. @param read reads the settings anew, from where they came, for a reload.
+ * @param doubts what is to be warned of in it, in a line each.
  * @returns once everything is over.
  * @throws TelptyError when it cannot start: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`.
  */
-export async function serve(given: ServeSettings, read: () => ServeSettings): Promise<void> {
+export async function serve(
+  given: ServeSettings,
+  read: () => ServeSettings,
+  doubts: readonly string[] = [],
+): Promise<void> {
   const inherited = inheritedSockets();
   const settings = listeningOn(inherited, given);
   refuseForwarders(inherited, settings);
   const write = logWriter({ format: settings.logFormat });
   const log = createLog({ level: settings.logLevel }, write);
+  for (const line of doubts) log.warn(line);
   const found = prepare(settings, log);
   refuseRootProgram(settings.host, settings, found);
   const life = new Life();
@@ -268,7 +275,7 @@ function connectHint({ address, port }: Bound, tls: TlsOptions | undefined): str
 const spoken = ({ auto }: TlsOptions) => (auto ? 'auto' : 'always');
 
 function listenError(error: unknown, endpoint: string, host: string): unknown {
-  const { code } = error as NodeJS.ErrnoException;
+  const { code, errno } = error as NodeJS.ErrnoException;
   const reasons: Readonly<Record<string, string>> = {
     EADDRINUSE: `--port: ${endpoint} is already in use (choose another port)`,
     EACCES: `--port: no permission to listen on ${endpoint} (ports below 1024 need a privilege)`,
@@ -278,6 +285,10 @@ function listenError(error: unknown, endpoint: string, host: string): unknown {
     EAFNOSUPPORT: `--host: this machine does not speak the protocol of ${host}`,
     EINVAL: `--host: cannot listen on ${endpoint}`,
   };
-  const message = code === undefined ? undefined : reasons[code];
-  return message === undefined ? error : new TelptyError('ERR_RUNTIME', message, { cause: error, errno: code ?? '' });
+  // Node's own words have an IPv6 address and a port without a boundary between them (`:::6023`).
+  const other =
+    typeof errno === 'number' ? `--host: cannot listen on ${endpoint}: ${systemError(-errno).text}` : undefined;
+  const message = code === undefined ? undefined : (reasons[code] ?? other);
+  if (message === undefined || error instanceof TelptyError) return error;
+  return new TelptyError('ERR_RUNTIME', message, { cause: error, errno: code ?? '' });
 }

@@ -37,6 +37,8 @@ export interface SettingsSources {
   readonly readFile?: (file: string) => string;
   /** The server's own environment, for `--pass-env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Is told, in a line each, what is no error and yet may not be meant. */
+  readonly onDoubt?: (line: string) => void;
 }
 
 /**
@@ -82,7 +84,11 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
   const environment = sources.environment ?? process.env;
   const passed = values['pass-env'].flatMap(variable => {
     const value = environment[variable];
-    return value === undefined ? [] : [[variable, value] as const];
+    if (value !== undefined) return [[variable, value] as const];
+    if (!values.env.some(([name]) => name === variable)) {
+      sources.onDoubt?.(`--pass-env: ${variable} is not set in the server's environment, so programs do not get it`);
+    }
+    return [];
   });
   const { config: _config, help: _help, env, 'pass-env': _names, rlimit, 'cgroup-limit': parts, ...others } = values;
   if (parts.length > 0 && values.cgroup === undefined) throw usage('--cgroup-limit: needs --cgroup');

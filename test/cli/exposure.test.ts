@@ -108,6 +108,9 @@ describe('a port that others can reach', () => {
     await using server = await startServer(['--host', '0.0.0.0', '--allow-root-program'], { program: ['/bin/cat'] });
     const [line] = await server.waitForLog(/others can connect to 0\.0\.0\.0: .*/);
     assert.equal(/--user/.test(line), isRoot);
+    await using six = await startServer(['--host', '::', '--allow-root-program'], { program: ['/bin/cat'] });
+    await six.waitForLog(/others can connect to \[::\]: no encryption/);
+    assert.doesNotMatch(six.stderr, /:::/);
     const proxies = ['--proxy-protocol', '127.0.0.1', '--allow-root-program', '--reuse-port'];
     await using proxied = await startServer(proxies, { program: ['/bin/cat'] });
     await proxied.waitForLog(/others can connect through the proxies 127\.0\.0\.1: no encryption/);

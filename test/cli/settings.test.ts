@@ -288,6 +288,25 @@ describe('the command line of serve', () => {
       refuses(() => settings([`--${name}`, 'x']), new RegExp(`^unknown option --${name} `)));
   }
 
+  it('says which variables of --pass-env are not set', () => {
+    const doubts: string[] = [];
+    const argv = [
+      '--pass-env',
+      'P',
+      '--pass-env',
+      'MISSING',
+      '--pass-env',
+      'EMPTY',
+      '--pass-env',
+      'OTHER',
+      '--env',
+      'OTHER=1',
+    ];
+    const found = settings(argv, { environment: { P: 'p', EMPTY: '' }, onDoubt: line => void doubts.push(line) });
+    assert.deepEqual(found.env, { P: 'p', EMPTY: '', OTHER: '1' });
+    assert.deepEqual(doubts, ["--pass-env: MISSING is not set in the server's environment, so programs do not get it"]);
+  });
+
   it('serves a named program on any address', () =>
     assert.equal(settings(['--host', '0.0.0.0', 'cat']).host, '0.0.0.0'));
   it('tells loopback from everything else', () => {

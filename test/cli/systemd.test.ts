@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -11,6 +11,7 @@ import { inheritedSockets, listeningOn } from '../../src/cli/activation.ts';
 import { createLog } from '../../src/cli/log.ts';
 import { ServiceManager } from '../../src/cli/service-manager.ts';
 import { parseServe, type ServeSettings } from '../../src/cli/settings.ts';
+import { lookupUser } from '../../src/pty/index.ts';
 import { atExit } from '../support/cleanup.ts';
 import { childrenOf } from '../support/leaks.ts';
 import { CLI, startServer } from '../support/server.ts';
@@ -218,6 +219,66 @@ describe('packaging/', LIMIT, () => {
     const wire = await Wire.connect(server.port, XTERM);
     await server.waitForLog(/session 1 started: \S+ \S*nethack/);
     await wire.close();
+    await server.stop();
+  });
+
+  const unit = readFileSync(join(packaging, 'systemd/telpty.service'), 'utf8');
+  /** The value of a setting of the service. */
+  const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1];
+
+  it('its program works with what the service gives it: a user without rights, and hardly a place to write to', async () => {
+    assert.deepEqual([setting('ProtectSystem'), setting('NoNewPrivileges')], ['strict', 'yes']);
+    assert.equal(setting('CapabilityBoundingSet'), '');
+    const state = join(directory, 'state');
+    const games = join(directory, 'games');
+    // Somebody with an entry among the users, as `telpty` has.
+    const { uid: user } = lookupUser('nobody');
+    mkdirSync(state);
+    chownSync(state, user, user);
+    // What it writes to is a copy.
+    const writable = setting('ReadWritePaths')!.replace(/^-/, '');
+    cpSync(writable, games, { recursive: true });
+    const group = spawnSync('stat', ['-c', '%g', `${writable}/nethack`], { encoding: 'utf8' }).stdout.trim();
+    for (const words of [`chgrp -R ${group}`, 'chmod -R g+rwX', 'chmod 755']) {
+      spawnSync('sh', ['-c', `${words} ${words === 'chmod 755' ? directory : games}`]);
+    }
+    const [named = ''] = spawnSync('getent', ['group', setting('SupplementaryGroups')!], {
+      encoding: 'utf8',
+    }).stdout.split('\n');
+    const gid = named.split(':')[2]!;
+    const sandbox = ['--ro-bind', '/', '/', '--dev-bind', '/dev', '/dev', '--proc', '/proc'];
+    const places = ['--bind', games, writable, '--bind', state, '/var/lib/telpty', '--chdir', '/var/lib/telpty'];
+    const nobody = [`--reuid=${user}`, `--regid=${user}`, `--groups=${gid}`, '--no-new-privs', '--bounding-set=-all'];
+    const wrapper = [
+      ...[requireTool('bwrap'), '--die-with-parent', ...sandbox, '--tmpfs', '/var/lib', ...places],
+      ...['setpriv', ...nobody, '--inh-caps=-all'],
+    ];
+    const args = ['--config', join(packaging, 'telpty.yaml'), '--metrics', '0'];
+    const server = await startServer(args, { wrapper, env: { HOME: '/var/lib/telpty' } });
+    const wire = await Wire.connect(server.port, XTERM);
+    // It has opened its files and has begun a game when it asks this.
+    await wire.expect(/Shall I pick|Who are you/);
+    if (wire.text().includes('Who are you')) {
+      wire.type('Ada\r');
+      await wire.expect('Shall I pick');
+    }
+    assert.doesNotMatch(wire.text(), /[Cc]annot|[Ww]arning/);
+    await wire.close();
+    // bwrap is between, and passes no signal on.
+    for (const { pid } of childrenOf(server.pid)) process.kill(pid, 'SIGTERM');
+    await server.exited;
+  });
+
+  it('README.md: with the drop-in a program of another user has its terminal', async () => {
+    const text = readFileSync(join(packaging, 'README.md'), 'utf8');
+    const [, set = ''] = /^ {4}CapabilityBoundingSet=(.+)$/m.exec(text) ?? [];
+    const capabilities = set.split(' ').map(name => `+${name.replace('CAP_', '').toLowerCase()}`);
+    const wrapper = ['setpriv', `--bounding-set=-all,${capabilities}`, '--inh-caps=-all'];
+    const program = ['/bin/sh', '-c', 'stat -c %U $(tty); : > $(tty) && echo writable'];
+    const server = await startServer(['--user', 'games'], { program, wrapper });
+    await using wire = await Wire.connect(server.port, XTERM);
+    await wire.expect('games\r\nwritable\r\n');
+    await wire.untilEnd();
     await server.stop();
   });
 

@@ -5,6 +5,9 @@ import { test } from 'node:test';
 import { connectOptions } from '../../src/cli/connect/options.ts';
 import type { OptionTable } from '../../src/cli/options.ts';
 import { serveOptions } from '../../src/cli/serve-options/index.ts';
+import { startServer } from '../support/server.ts';
+import { Terminal } from '../support/tmux.ts';
+import { requireTool } from '../support/tools.ts';
 import { document, table } from './markdown.ts';
 
 const text = document('README.md');
@@ -48,4 +51,19 @@ test('the rooms in CONTRIBUTING.md are those of src/', () => {
     [...cell.matchAll(/src\/([\w.]+)/g)].map(([, room]) => room),
   );
   assert.deepEqual(rooms.toSorted(), readdirSync(new URL('../../src/', import.meta.url)).sort());
+});
+
+test('the command for a game that is open to the public runs as it is written, but for its port', {
+  timeout: 60_000,
+}, async () => {
+  const section = text.slice(text.indexOf('### Open to the public'));
+  const [, command = ''] = /^ {4}telpty serve ((?:.*\\\n)*.*)$/m.exec(section) ?? [];
+  const words = command.replaceAll('\\\n', ' ').trim().split(/ +/);
+  const end = words.indexOf('--');
+  const args = words.slice(0, end);
+  args.splice(args.indexOf('--port'), 2);
+  await using server = await startServer(args, { program: words.slice(end + 1) });
+  await using player = await Terminal.start([requireTool('telnet'), '127.0.0.1', String(server.port)]);
+  await player.waitFor(/NetHack, Copyright/);
+  await player.waitFor(/Who are you|Shall I pick/);
 });
