@@ -15,12 +15,19 @@ export function announceDrain(server: Server, timeout: number): void {
   for (const session of server.sessions) if (session.writable) session.write(words);
 }
 
-/** A shell around another shell: who is hung up because the server stops reads so behind the program's last output. */
+const WORDS: ReadonlyMap<string, string> = new Map([
+  ['shutdown', 'the server has been stopped'],
+  ['corrupt compressed input', 'what your client compressed (MCCP3) cannot be read; switch compression off in it'],
+  ['compression bomb', 'what your client compressed (MCCP3) becomes too much'],
+  ['compression began twice', 'your client began to compress (MCCP3) what it had compressed'],
+]);
+
+/** A shell around another shell: the client reads behind the program's last output why it was hung up, where it cannot know. */
 export function farewell<T>(shell: (session: Session) => Promise<T>): (session: Session) => Promise<T> {
   return session => shell(session).finally(() => sayWhy(session));
 }
 
 function sayWhy(session: Session): void {
-  if (session.hangupReason !== 'shutdown' || !session.writable) return;
-  session.write('\r\ntelpty: closed: the server has been stopped\r\n');
+  const words = WORDS.get(session.hangupReason ?? '');
+  if (words !== undefined && session.writable) session.write(`\r\ntelpty: closed: ${words}\r\n`);
 }

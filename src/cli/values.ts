@@ -137,6 +137,15 @@ export function charset(value: string): string {
   return name;
 }
 
+/** A character set that a terminal can be a client in: the home computers have other codes for Return and for control sequences. */
+export function serverEncoding(value: string): string {
+  const name = charset(value);
+  if (isProgramEncoding(name)) return name;
+  throw usage(
+    `${name} is the set of a home computer, whose Return and DEL keys telpty connect cannot send; leave it out`,
+  );
+}
+
 /** `client`, or a character set that a program can be run in, under its canonical name. */
 export function programEncoding(value: string): string {
   const name = value === 'client' ? value : charset(value);

@@ -1,5 +1,6 @@
 /** What a client speaks, and what it says first if it is told to. */
 import { canonicalCharset } from '../charset/index.ts';
+import { machineOf } from '../charset/machines/index.ts';
 import {
   binary,
   charset,
@@ -85,9 +86,12 @@ export function hasSize({ columns, rows }: ClientTerminal): boolean {
   return columns !== undefined || rows !== undefined;
 }
 
-/** Our own set under whatever name; else UTF-8; else the first that is known. */
+/** Our own set under whatever name; else UTF-8; else the first that is known, but that of a home computer, which has other keys. */
 function choose(offered: readonly string[], encoding: string): string | undefined {
-  const known = offered.filter(name => canonicalCharset(name) !== undefined);
+  const known = offered.filter(name => {
+    const canonical = canonicalCharset(name);
+    return canonical !== undefined && (canonical === encoding || machineOf(canonical) === undefined);
+  });
   const named = (wanted: string) => known.find(name => canonicalCharset(name) === wanted);
   return named(encoding) ?? named('UTF-8') ?? known[0];
 }

@@ -71,10 +71,38 @@ export function withCompression(table: readonly OptionDefinition[]): OptionDefin
   return [...table, ...more.filter(({ code }) => !table.some(option => option.code === code))];
 }
 
-/** Offers to compress, and to be sent what is compressed. */
-export function offerCompression({ telnet }: Session): void {
+/** So long after the last word of the client, in milliseconds, all that it has to say about options has been said. */
+const QUIET_MS = 150;
+/** What a client leaves unanswered is waited for so long, in milliseconds; where it has said nothing at all, so long. */
+const UNANSWERED_MS = 5_000;
+const SILENCE_MS = 1_000;
+
+/**
+ * Offers to compress, and to be sent what is compressed. The latter comes last and alone: a client that agrees sends its mark, and all
+ * that it sends after the mark is compressed; but some (telnetlib3) begin to compress only when they are through with all that they
+ * have read, and send in the clear what they answer to the rest of it.
+ */
+export function offerCompression(session: Session): void {
+  const { telnet } = session;
   telnet.request(Option.MCCP2, 'local', true);
-  telnet.request(Option.MCCP3, 'local', true);
+  const deadline = performance.now() + UNANSWERED_MS;
+  let timer = setTimeout(offer, SILENCE_MS);
+  const isSettled = () =>
+    !telnet.codes().some(code => telnet.isPending(code, 'local') || telnet.isPending(code, 'remote'));
+  function heard(): void {
+    clearTimeout(timer);
+    const left = Math.max(deadline - performance.now(), 0);
+    timer = setTimeout(offer, isSettled() ? Math.min(QUIET_MS, left) : left);
+  }
+  function stop(): void {
+    clearTimeout(timer);
+    session.off('telnet', heard).off('close', stop);
+  }
+  function offer(): void {
+    stop();
+    if (session.writable) telnet.request(Option.MCCP3, 'local', true);
+  }
+  session.on('telnet', heard).once('close', stop);
 }
 
 /**

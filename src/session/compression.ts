@@ -34,7 +34,8 @@ export function followCompression(
   } else if (event.type === 'compression') {
     // Inside of what is compressed: nobody would inflate it twice.
     if (intake.isInflating) session.hangup('compression began twice');
-    else intake.inflate(telnet.takeUnread());
+    // Of servers some have been met that send gzip, or deflate without a frame.
+    else intake.inflate(telnet.takeUnread(), event.option === Option.MCCP2 ? 'any' : 'zlib');
   } else if (event.type === 'option' && BEGUN_BY.some(([code, side]) => event.option === code && event.side === side)) {
     if (!event.enabled) outlet.compress(false);
     else if (!encrypted) (telnet.find(event.option) as Compression | undefined)?.start();

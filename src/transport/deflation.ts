@@ -8,6 +8,9 @@ import { UnsentQueue } from './unsent-queue.ts';
  */
 const SETTINGS = { windowBits: 13, memLevel: 7, chunkSize: 8 * 1024 } as const;
 
+/** A stream of zlib in which nothing is. */
+const EMPTY = Uint8Array.of(0x78, 0x9c, 3, 0, 0, 0, 0, 1);
+
 /** Who has something compressed. */
 export interface DeflationUser {
   /** Bytes for the transport. */
@@ -99,17 +102,26 @@ export class Deflation {
 
   /** Does what is next, unless zlib is at work or the transport takes no more. */
   #next(): void {
+    let hasPassed = false;
     while (!this.#destroyed && this.#working === 0 && !this.#finishing && this.#user.mayDeflate()) {
       const part = this.#parts[0];
       if (part === undefined) {
         this.#complete();
-        return;
+        break;
       }
+      const isLast = this.#parts.length === 1 && this.#done === undefined;
       if (!part.queue.isEmpty) this.#pass(part);
       else if (!part.compressed) this.#parts.shift();
-      else if (this.#parts.length > 1 || this.#done !== undefined) this.#finish();
-      else return;
+      else if (isLast) break;
+      else if (this.#zlib !== undefined) this.#finish(this.#zlib);
+      else {
+        // The peer waits for a stream. One that asks for compression and withdraws that, over and over, costs none of zlib's.
+        this.#user.deflated(EMPTY, 'control');
+        this.#parts.shift();
+        hasPassed = true;
+      }
     }
+    if (hasPassed && this.#working === 0 && !this.#destroyed) this.#user.settled();
   }
 
   #complete(): void {
@@ -139,11 +151,10 @@ export class Deflation {
     if (this.#working === 0 && !this.#destroyed) this.#user.settled();
   }
 
-  /** Ends the stream, also one in which nothing was sent: the peer waits for one. */
-  #finish(): void {
+  /** Ends the stream. */
+  #finish(zlib: Deflate): void {
     this.#finishing = true;
-    this.#zlib ??= this.#create();
-    this.#zlib.end();
+    zlib.end();
   }
 
   #finished(): void {

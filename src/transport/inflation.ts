@@ -1,4 +1,5 @@
-import type { Inflate } from 'node:zlib';
+import type { Inflate, InflateRaw } from 'node:zlib';
+import { type CompressedFormat, headerOf } from './compressed-format.ts';
 
 /** What is inflated at a time, in bytes: no longer a turn than what a transport reads is. */
 const PIECE = 8 * 1024;
@@ -18,6 +19,11 @@ export interface InflationUser {
   failed(reason: string): void;
 }
 
+/** The longest header of gzip that is read, with the name of its file, in bytes. */
+const LONGEST_HEADER = 64 * 1024;
+const CORRUPT = 'corrupt compressed input';
+const NOTHING: Buffer = Buffer.alloc(0);
+
 interface Piece {
   readonly bytes: Buffer;
   stale: boolean;
@@ -26,7 +32,14 @@ interface Piece {
 /** Input that is compressed (MCCP2, MCCP3), from one point of it to the end of its zlib stream. */
 export class Inflation {
   readonly #user: InflationUser;
-  readonly #zlib: Inflate;
+  /** Undefined while the beginning of the stream does not tell yet what it is. */
+  #zlib: Inflate | InflateRaw | undefined;
+  readonly #format: CompressedFormat;
+  #header: Buffer = NOTHING;
+  /** How much of the end of the stream is still to come that zlib does not know of, in bytes. */
+  #trailer = 0;
+  /** zlib's stream has ended, and only that is to come. */
+  #isEnding = false;
   #queue: Piece[] = [];
   /** What zlib, which works in another thread, is at, until all that came of it was given out. */
   #current: Piece | undefined;
@@ -38,14 +51,21 @@ export class Inflation {
   #paused = false;
   #over = false;
 
-  constructor(user: InflationUser) {
+  constructor(user: InflationUser, format: CompressedFormat) {
     this.#user = user;
+    this.#format = format;
+    if (format === 'zlib') this.#create(false);
+  }
+
+  #create(isRaw: boolean): void {
     // Loaded by those who compress: it takes 2 ms of a server's start.
-    const { constants, createInflate } = process.getBuiltinModule('node:zlib');
-    this.#zlib = createInflate({ flush: constants.Z_SYNC_FLUSH, chunkSize: PIECE })
+    const { constants, createInflate, createInflateRaw } = process.getBuiltinModule('node:zlib');
+    const settings = { flush: constants.Z_SYNC_FLUSH, chunkSize: PIECE };
+    this.#zlib = (isRaw ? createInflateRaw(settings) : createInflate(settings))
       .on('data', (bytes: Buffer) => this.#inflated(bytes))
       .on('end', () => this.#ended())
-      .on('error', () => this.#fail('corrupt compressed input'));
+      .on('error', () => this.#fail(CORRUPT));
+    if (this.#paused) this.#zlib.pause();
   }
 
   /** Bytes that were pushed and are not inflated yet. */
@@ -56,8 +76,37 @@ export class Inflation {
   /** Takes a copy of what has arrived. */
   push(bytes: Uint8Array, stale: boolean): void {
     if (this.#over || bytes.length === 0) return;
-    this.#queue.push({ bytes: Buffer.from(bytes), stale });
+    if (this.#isEnding) {
+      this.#skipTrailer(bytes, stale);
+      return;
+    }
+    const known = this.#zlib === undefined ? this.#readHeader(bytes) : bytes;
+    if (known === undefined || known.length === 0) return;
+    this.#queue.push({ bytes: Buffer.from(known), stale });
     this.#next();
+  }
+
+  /** Gives what stands behind the header, once that is complete. */
+  #readHeader(bytes: Uint8Array): Buffer | undefined {
+    const read = Buffer.concat([this.#header, bytes]);
+    const header = headerOf(read, this.#format);
+    if (header === undefined) {
+      this.#header = read;
+      if (read.length > LONGEST_HEADER) this.#fail(CORRUPT);
+      return undefined;
+    }
+    this.#header = NOTHING;
+    this.#trailer = header.trailer;
+    this.#create(header.isRaw);
+    return read.subarray(header.length);
+  }
+
+  #skipTrailer(bytes: Uint8Array, stale: boolean): void {
+    const skipped = Math.min(this.#trailer, bytes.length);
+    this.#trailer -= skipped;
+    if (this.#trailer > 0) return;
+    this.destroy();
+    this.#user.finished(Buffer.from(bytes.subarray(skipped)), stale);
   }
 
   /** All that was pushed stands before the mark of a Synch. */
@@ -69,13 +118,13 @@ export class Inflation {
   /** Gives nothing out until {@link resume}. */
   pause(): void {
     this.#paused = true;
-    this.#zlib.pause();
+    this.#zlib?.pause();
   }
 
   resume(): void {
     if (!this.#paused || this.#over) return;
     this.#paused = false;
-    this.#zlib.resume();
+    this.#zlib?.resume();
     this.#next();
   }
 
@@ -83,11 +132,12 @@ export class Inflation {
     this.#over = true;
     this.#queue = [];
     this.#current = undefined;
-    this.#zlib.destroy();
+    this.#zlib?.destroy();
   }
 
   #next(): void {
-    if (this.#current !== undefined || this.#paused || this.#over) return;
+    const zlib = this.#zlib;
+    if (zlib === undefined || this.#current !== undefined || this.#paused || this.#over) return;
     const piece = this.#queue.shift();
     if (piece === undefined) {
       this.#user.drained();
@@ -95,8 +145,8 @@ export class Inflation {
     }
     this.#current = piece;
     this.#worked = false;
-    this.#takenBefore = this.#zlib.bytesWritten;
-    this.#zlib.write(piece.bytes, error => {
+    this.#takenBefore = zlib.bytesWritten;
+    zlib.write(piece.bytes, error => {
       if (error || this.#current !== piece) return;
       this.#worked = true;
       this.#complete();
@@ -105,7 +155,7 @@ export class Inflation {
 
   /** While paused, zlib's stream keeps what it has made: the piece is not over before that is taken. */
   #complete(): void {
-    if (this.#current === undefined || !this.#worked || this.#zlib.readableLength > 0) return;
+    if (this.#current === undefined || !this.#worked || this.#zlib!.readableLength > 0) return;
     this.#current = undefined;
     this.#next();
   }
@@ -113,7 +163,7 @@ export class Inflation {
   #inflated(bytes: Buffer): void {
     if (this.#over) return;
     this.#produced += bytes.length;
-    if (this.#produced > FREE && this.#produced > RATIO * this.#zlib.bytesWritten) {
+    if (this.#produced > FREE && this.#produced > RATIO * this.#zlib!.bytesWritten) {
       this.#fail('compression bomb');
       return;
     }
@@ -125,11 +175,13 @@ export class Inflation {
     if (this.#over) return;
     const { bytes, stale } = this.#current ?? { bytes: Buffer.alloc(0), stale: false };
     const rest = [
-      bytes.subarray(this.#zlib.bytesWritten - this.#takenBefore),
+      bytes.subarray(this.#zlib!.bytesWritten - this.#takenBefore),
       ...this.#queue.map(piece => piece.bytes),
     ];
-    this.destroy();
-    this.#user.finished(Buffer.concat(rest), stale);
+    this.#queue = [];
+    this.#current = undefined;
+    this.#isEnding = true;
+    this.#skipTrailer(Buffer.concat(rest), stale);
   }
 
   #fail(reason: string): void {

@@ -1,3 +1,4 @@
+import type { CompressedFormat } from './compressed-format.ts';
 import { Inflation, type InflationUser } from './inflation.ts';
 import type { Transport } from './transport.ts';
 
@@ -20,6 +21,8 @@ export const Hold = {
   ANSWERS: 4,
   /** What has arrived is compressed, and is still being inflated. */
   INFLATING: 8,
+  /** Compression has begun very often. */
+  RESTARTED: 16,
 } as const;
 
 const NOTHING = Buffer.alloc(0);
@@ -29,6 +32,12 @@ const SHORT_BYTES = 64;
 
 /** Compressed input that is read ahead of what has been inflated, in bytes. */
 const INFLATE_AHEAD = 16 * 1024;
+/**
+ * A peer may begin and end compression as it likes; each time takes a stream of zlib, 0.2 ms and 13 bytes of the peer. After so many
+ * times in a session each further one waits, in milliseconds.
+ */
+const FREE_STARTS = 16;
+const RESTART_MS = 100;
 
 /** Who takes what was read. */
 export interface Reader {
@@ -70,6 +79,8 @@ export class Intake implements InflationUser {
   #ended = false;
   #inflation: Inflation | undefined;
   #stopped = false;
+  #starts = 0;
+  #restart: NodeJS.Timeout | undefined;
 
   constructor(transport: Transport, reader: Reader) {
     this.#transport = transport;
@@ -134,8 +145,13 @@ export class Intake implements InflationUser {
   }
 
   /** All that arrives behind what was taken so far is compressed: `unread`, which is lent, and what follows. */
-  inflate(unread: Uint8Array): void {
-    this.#inflation = new Inflation(this);
+  inflate(unread: Uint8Array, format: CompressedFormat): void {
+    this.#inflation = new Inflation(this, format);
+    this.#starts++;
+    if (this.#starts > FREE_STARTS) {
+      this.hold(Hold.RESTARTED);
+      this.#restart = setTimeout(() => this.release(Hold.RESTARTED), RESTART_MS);
+    }
     if ((this.#holds & ~Hold.INFLATING) !== 0) this.#inflation.pause();
     this.#inflate(unread, this.#stale > 0);
   }
@@ -174,6 +190,7 @@ export class Intake implements InflationUser {
   /** Nobody takes anything any more. */
   stop(): void {
     this.#stopped = true;
+    clearTimeout(this.#restart);
     this.#inflation?.destroy();
   }
 

@@ -102,6 +102,38 @@ test('a character set that was asked for is converted both ways', async () => {
   });
 });
 
+test('a character of Big5-UAO that is cut by a colour is put together, wherever it is cut', async () => {
+  const bytes = Buffer.from('\xa4\x1b[1;31m\xa4\xa4\x1b[m\x1b[44m\xe50\xa4\x1b[0m', 'latin1');
+  for (let cut = 1; cut < bytes.length; cut += 2) {
+    await withPeer(['--encoding', 'big5-uao'], async ({ done }, wire) => {
+      await wire.sent(bytes.subarray(0, cut));
+      await wire.sent(bytes.subarray(cut));
+      wire.halfClose();
+      const text = Buffer.from((await done).stdout, 'latin1').toString('utf8');
+      // The last has no second half.
+      assert.equal(text, '中\x1b[1;31m仁\x1b[m\x1b[44m\ufffd0\ufffd\x1b[0m');
+    });
+  }
+});
+
+test('the sets of home computers are refused, whatever their name', async () => {
+  for (const name of ['atascii', 'petscii', 'ATASCII', 'PETSCII-shifted']) {
+    const { status, stdout, stderr } = await telpty(['--encoding', name, '127.0.0.1', 1]).done;
+    assert.equal(status, 2, stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^telpty: --encoding: [^\n]*\n$/);
+  }
+  // Nor does a server get one by asking.
+  await withPeer([], async ({ done }, wire) => {
+    wire.negotiate(WILL, OPT.CHARSET);
+    await wire.expectNegotiation(DO, OPT.CHARSET);
+    wire.subnegotiate(OPT.CHARSET, Buffer.from('\x01;PETSCII;ATASCII', 'latin1'));
+    await wire.expect(Buffer.of(CMD.IAC, CMD.SB, OPT.CHARSET, 3, CMD.IAC, CMD.SE));
+    wire.halfClose();
+    await done;
+  });
+});
+
 test('variables are told only by --send-env', async () => {
   await using peer = await Peer.listen();
   const { done } = telpty(['--send-env', 'GIVEN', '--send-env', 'MISSING', '127.0.0.1', peer.port], {

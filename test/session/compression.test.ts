@@ -4,7 +4,16 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
-import { constants, createDeflate, createInflate, type Deflate, deflateSync, inflateSync } from 'node:zlib';
+import {
+  constants,
+  createDeflate,
+  createInflate,
+  type Deflate,
+  deflateRawSync,
+  deflateSync,
+  gzipSync,
+  inflateSync,
+} from 'node:zlib';
 import fc from 'fast-check';
 import { createServer, type Session as SessionType } from '../../src/index.ts';
 import { binary, mccp2, mccp3, Option } from '../../src/protocol/index.ts';
@@ -439,4 +448,118 @@ test('a session of an encrypted transport never compresses, whatever its table s
   far.write(Buffer.of(IAC, DO, OPT.MCCP2, IAC, AYT));
   await untilTrue(() => Buffer.concat(sent).includes('[telpty: yes]'));
   session.destroy();
+});
+
+test('the offer of MCCP3 comes last and alone: a client that goes on in the clear to the end of what it has read', async () => {
+  await using host = await echoHost();
+  const wire = await host.connect({ silent: true });
+  await using _ = wire;
+  const { socket } = wire;
+  let deflate: Deflate | undefined;
+  const offered: string[] = [];
+  // Answers, and compresses (as telnetlib3 does) only when it is through with a chunk.
+  let seen = 0;
+  const look = () => {
+    const answers: number[][] = [];
+    let begins = false;
+    for (const event of wire.events.slice(seen)) {
+      if (event.type !== 'negotiate') continue;
+      const { option, command } = event;
+      if (command === WILL) {
+        offered.push(`WILL ${option}`);
+        if (option !== OPT.MCCP2) answers.push([IAC, DO, option]);
+        if (option === OPT.MCCP3) {
+          answers.push([...START3]);
+          begins = true;
+        }
+      } else if (command === DO) {
+        offered.push(`DO ${option}`);
+        answers.push([IAC, WILL, option]);
+        if (option === OPT.NAWS) answers.push([...subnegotiation(OPT.NAWS, [0, 80, 0, 24])]);
+      }
+    }
+    seen = wire.events.length;
+    if (answers.length > 0) socket.write(Buffer.from(answers.flat()));
+    if (!begins) return;
+    deflate = createDeflate({ flush: constants.Z_SYNC_FLUSH });
+    deflate.on('data', bytes => socket.write(bytes));
+    deflate.write('packed');
+  };
+  socket.on('data', look);
+  await wire.expect('packed');
+  assert.equal(offered.at(-1), `WILL ${OPT.MCCP3}`);
+  assert.ok(offered.length > 4, offered.join());
+  deflate!.destroy();
+});
+
+/** gzip with all that its header may have. */
+function adornedGzip(data: Buffer): Buffer {
+  const plain = gzipSync(data);
+  const more = Buffer.from('\x05\x00extraname\0comment\0\x12\x34', 'latin1');
+  const header = Buffer.from(plain.subarray(0, 10));
+  header[3] = 2 | 4 | 8 | 16;
+  return Buffer.concat([header, more, plain.subarray(10)]);
+}
+
+for (const [name, pack] of [
+  ['zlib', deflateSync],
+  ['gzip', gzipSync],
+  ['gzip with all fields', adornedGzip],
+  ['bare deflate', deflateRawSync],
+] as const) {
+  test(`a client reads MCCP2 as ${name}, cut anywhere, and plain text behind its end`, async () => {
+    const text = randomBytes(300).toString('hex');
+    const packed = Buffer.concat([START2, pack(Buffer.from(text)), Buffer.from('plain again')]);
+    for (const size of [1, 2, 3, 7, 1_000]) {
+      const [near, far] = pair([size]);
+      const client = new Session(far, { telnet: CLIENT });
+      const read = reading(client);
+      near.on('data', () => {});
+      near.write(Buffer.of(IAC, WILL, OPT.MCCP2));
+      near.write(packed);
+      await untilTrue(() => read().toString().endsWith('plain again'));
+      assert.equal(read().toString(), `${text}plain again`);
+      client.destroy();
+      near.destroy();
+    }
+  });
+}
+
+test('a client that begins and ends compression over and over costs few streams of zlib', async () => {
+  const zlib = process.getBuiltinModule('node:zlib');
+  const { createInflate: inflate, createDeflate: deflate } = zlib;
+  let streams = 0;
+  const counted =
+    <F extends (...args: never[]) => unknown>(create: F) =>
+    (...args: Parameters<F>) => {
+      streams++;
+      return create(...args);
+    };
+  await using host = await echoHost();
+  const { wire } = await compressedWire(host);
+  await using _ = wire;
+  const replace = (name: string, value: unknown) => Object.defineProperty(zlib, name, { value, configurable: true });
+  replace('createInflate', counted(inflate));
+  replace('createDeflate', counted(deflate));
+  try {
+    const visits = 2_000;
+    await wire.sent(
+      Buffer.concat(
+        Array<Uint8Array>(visits)
+          .fill(Buffer.of(IAC, DONT, 86, IAC, DO, 86))
+          .flat(),
+      ),
+    );
+    await wire.sent(Buffer.concat(Array<Uint8Array>(visits).fill(Buffer.concat([START3, deflateSync('')]))));
+    // Others are served meanwhile.
+    for (let n = 0; n < 3; n++) {
+      await using other = await host.connect(XTERM);
+      other.send('hello');
+      await other.expect('hello');
+    }
+    assert.ok(streams < visits / 10, `${streams} streams`);
+  } finally {
+    replace('createInflate', inflate);
+    replace('createDeflate', deflate);
+  }
 });

@@ -12,7 +12,7 @@ export const connectOptions = {
   'tls-no-verify': { ...flag, help: 'accept any certificate: anybody may be at the other end' },
   encoding: {
     argument: 'NAME',
-    parse: values.charset,
+    parse: values.serverEncoding,
     defaultWords: 'what is negotiated',
     help: 'the character set of the server; converted to and from that of your locale',
   },

@@ -5,6 +5,8 @@ import type { Session } from '../../session/session.ts';
 const CR = 0x0d;
 const LF = 0x0a;
 const RETURN = Buffer.of(CR);
+/** Boards colour the two halves of a character of Big5 differently, by a sequence between them. */
+const HALVES = { halvesMayBeApart: true } as const;
 /** How long the LF of a CR LF may take, in milliseconds. */
 const RETURN_MS = 20;
 
@@ -38,6 +40,7 @@ export class Screen {
     this.#output = output;
     this.#local = local;
     session.on('data', (chunk: Buffer) => this.#show(chunk));
+    session.once('end', () => this.#end());
     output.onDrain(() => this.#flow());
   }
 
@@ -79,10 +82,18 @@ export class Screen {
     if (!this.#output.write(shown)) this.#session.pause();
   }
 
+  /** A character that did not come whole, and a CR that waits, are all there is of them. */
+  #end(): void {
+    if (this.#dropping) return;
+    this.flush();
+    const rest = this.#converter?.converter.end();
+    if (rest !== undefined && rest.length > 0) this.#output.write(rest);
+  }
+
   #convert(chunk: Buffer): Uint8Array {
     const from = this.#session.encoding;
     if (this.#local === undefined || from === this.#local) return chunk;
-    if (this.#converter?.from !== from) this.#converter = { from, converter: new Converter(from, this.#local) };
+    if (this.#converter?.from !== from) this.#converter = { from, converter: new Converter(from, this.#local, HALVES) };
     return this.#converter.converter.write(chunk);
   }
 
