@@ -111,7 +111,7 @@ test('a character of Big5-UAO that is cut by a colour is put together, wherever 
       wire.halfClose();
       const text = Buffer.from((await done).stdout, 'latin1').toString('utf8');
       // The last has no second half.
-      assert.equal(text, '中\x1b[1;31m仁\x1b[m\x1b[44m\ufffd0\ufffd\x1b[0m');
+      assert.equal(text, '中\x1b[1;31m文\x1b[m\x1b[44m0\ufffd\x1b[0m');
     });
   }
 });
