@@ -12,7 +12,7 @@ import { createInterface } from 'node:readline';
 import { it } from 'node:test';
 import { type Pty, spawnPty, startPty } from '../../src/pty/index.ts';
 import { isRoot, nodeArguments, readAll, until } from '../pty/support.ts';
-import { childrenOf, untilTrue } from '../support/leaks.ts';
+import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
 import { requireTool } from '../support/tools.ts';
 
 /** A user of no other process. */
@@ -25,7 +25,13 @@ const asRoot = (name: string, body: () => Promise<void>) =>
     if (isRoot) await body();
   });
 
+/** Terminals of the machine. */
 const terminals = () => readdirSync('/dev/pts').filter(name => /^\d+$/.test(name));
+
+/** Those that this process holds. */
+const ownTerminals = () => [
+  ...new Set([...openFds(process.pid).values()].flatMap(file => /^\/dev\/pts\/(\d+)$/.exec(file)?.[1] ?? [])),
+];
 
 /** Tries once to open each terminal of the machine, and to make it its controlling one. */
 const TAKE_EACH = `
@@ -96,22 +102,30 @@ asRoot('a terminal cannot be taken before it is the controlling terminal of its 
   const procs = join(directory, 'cgroup.procs');
   const made = spawn('mkfifo', [procs]);
   await once(made, 'close');
-  const before = new Set(terminals());
+  const before = new Set(ownTerminals());
   const children = new Set(childrenOf(process.pid).map(({ pid }) => pid));
   // The child joins its cgroup before anything else: here that is a pipe, at which it waits until there is a reader.
   const starting = startPty('cat', [], { ...identity, cgroup: directory });
-  await untilTrue(() => childrenOf(process.pid).some(({ pid }) => !children.has(pid)));
-  const names = terminals().filter(name => !before.has(name));
-  assert.equal(names.length, 1);
-  await using other = await hostile(TAKE_EACH, names, 'done');
-  const reader = openSync(procs, constants.O_RDONLY | constants.O_NONBLOCK);
-  const pty = await starting.finally(() => {
-    closeSync(reader);
+  let reader: number | undefined;
+  /** Lets it go on. */
+  const goOn = (): void => {
+    reader ??= openSync(procs, constants.O_RDONLY | constants.O_NONBLOCK);
+  };
+  try {
+    await untilTrue(() => childrenOf(process.pid).some(({ pid }) => !children.has(pid)));
+    const names = ownTerminals().filter(name => !before.has(name));
+    assert.equal(names.length, 1);
+    await using other = await hostile(TAKE_EACH, names, 'done');
+    goOn();
+    await using _ = ending(await starting);
+    assert.deepEqual(other.lines, []);
+    assert.equal(statSync(`/dev/pts/${names[0]}`).uid, LONER);
+  } finally {
+    goOn();
+    await starting.catch(() => {});
+    closeSync(reader!);
     rmSync(directory, { recursive: true });
-  });
-  await using _ = ending(pty);
-  assert.deepEqual(other.lines, []);
-  assert.equal(statSync(`/dev/pts/${names[0]}`).uid, LONER);
+  }
 });
 
 asRoot('a program that takes every terminal it can get stops no start of the same user', async () => {
@@ -126,12 +140,12 @@ asRoot('a program that takes every terminal it can get stops no start of the sam
 });
 
 asRoot('a terminal whose program has ended belongs to the server again, while its output is read', async () => {
-  const before = new Set(terminals());
+  const before = new Set(ownTerminals());
   const pty = spawnPty('sh', ['-c', 'echo ready; read line; head -c 24000 /dev/zero | tr "\\0" x'], identity);
   await using _ = ending(pty);
   await until(pty, /ready/);
   pty.pause();
-  const names = terminals().filter(name => !before.has(name));
+  const names = ownTerminals().filter(name => !before.has(name));
   assert.equal(names.length, 1);
   assert.equal(statSync(`/dev/pts/${names[0]}`).uid, LONER);
   pty.write('\r');
@@ -141,11 +155,11 @@ asRoot('a terminal whose program has ended belongs to the server again, while it
 });
 
 asRoot('it does so too while others of its session are still there', async () => {
-  const before = new Set(terminals());
+  const before = new Set(ownTerminals());
   const pty = spawnPty('sh', ['-c', "trap '' HUP; (sleep 1000 &) ; echo ready; read line"], identity);
   await using _ = ending(pty);
   await until(pty, /ready/);
-  const [name = ''] = terminals().filter(terminal => !before.has(terminal));
+  const [name = ''] = ownTerminals().filter(terminal => !before.has(terminal));
   void pty.hangup({ timeout: 60_000 });
   pty.write('\r');
   await untilTrue(() => statSync(`/dev/pts/${name}`).uid === process.geteuid!());
