@@ -1,11 +1,20 @@
 /**
- * The names of sessions' cgroups: `telpty-PID.START-SESSION`. START is when the server's process began, in the kernel's
- * ticks, so that a number that was given to somebody else since (in a container the server always has the same) is not
- * taken for the server that left a cgroup behind.
+ * The names of sessions' cgroups: `telpty-PID.START.NAMESPACE-SESSION`. A process id says nothing by itself: it is given away
+ * again (in a container the server always has the same), and in another pid namespace it is another process. START is when the
+ * server's process began, in the kernel's ticks; NAMESPACE is the inode of its pid namespace. Containers can share the
+ * directory of their cgroups, so only a name of our own namespace can be looked up in our `/proc`.
+ *
+ * Of a server in another namespace it cannot be known whether it lives. When a namespace ends, the kernel kills its processes, so
+ * what such a server left behind is empty; an empty cgroup that is old enough to have got its program is removed. The same goes
+ * for names without a namespace, which older versions gave.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
-const pattern = /^telpty-(\d+)\.(\d+)-/;
+const pattern = /^telpty-(\d+)\.(\d+)(?:\.(\d+))?-/;
+
+/** After so long without a process a cgroup has lost its program and does not wait for it, in milliseconds. */
+const SETTLED_MS = 60_000;
 
 function startOf(pid: number | string): string | undefined {
   try {
@@ -17,16 +26,37 @@ function startOf(pid: number | string): string | undefined {
   }
 }
 
+/** The inode of our pid namespace; undefined where `/proc` is missing or shows another one. */
+function ownNamespace(): string | undefined {
+  try {
+    if (readlinkSync('/proc/self') !== String(process.pid)) return undefined;
+    return /^pid:\[(\d+)\]$/.exec(readlinkSync('/proc/self/ns/pid'))?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
 let prefix: string | undefined;
 
 /** The name for a session of this process. */
 export function leafName(session: string | number): string {
-  prefix ??= `telpty-${process.pid}.${startOf('self')}-`;
+  prefix ??= `telpty-${process.pid}.${startOf('self')}.${ownNamespace() ?? 0}-`;
   return `${prefix}${session}`;
 }
 
-/** Whether a cgroup of this name was left behind by a server that is no more. */
-export function isOrphan(name: string): boolean {
-  const [, pid, start] = pattern.exec(name) ?? [];
-  return pid !== undefined && startOf(pid) !== start;
+/** Whether the cgroup of this name in `directory` was left behind by a server that is no more. */
+export function isOrphan(directory: string, name: string): boolean {
+  const [, pid, start, namespace] = pattern.exec(name) ?? [];
+  if (pid === undefined) return false;
+  if (namespace !== undefined && namespace === ownNamespace()) return startOf(pid) !== start;
+  return isDeserted(join(directory, name));
+}
+
+function isDeserted(path: string): boolean {
+  try {
+    if (!/^populated 0$/m.test(readFileSync(join(path, 'cgroup.events'), 'utf8'))) return false;
+    return Date.now() - statSync(path).ctimeMs >= SETTLED_MS;
+  } catch {
+    return false;
+  }
 }

@@ -144,10 +144,12 @@ export function openCgroups(path: string, limits: CgroupLimits = {}): Cgroups {
 export async function removeOrphans(path: string): Promise<void> {
   const names = await readdir(path).catch(() => []);
   await Promise.all(
-    names.filter(isOrphan).map(async name => {
-      await emptyCgroup(join(path, name));
-      await remove(join(path, name));
-    }),
+    names
+      .filter(name => isOrphan(path, name))
+      .map(async name => {
+        await emptyCgroup(join(path, name));
+        await remove(join(path, name));
+      }),
   );
 }
 

@@ -5,7 +5,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -105,7 +114,12 @@ if (!canMake) {
   test('what a server that is no more has left is removed, and of one that lives nothing', async () => {
     using parent = new TestCgroup();
     // A number that is taken, by a process that began at another time; one that is not; and names of others.
-    const dead = [`telpty-${process.pid}.1-3`, 'telpty-999999999.5-1', 'telpty-999999999.5-1.2'];
+    const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))![0];
+    const dead = [
+      `telpty-${process.pid}.1.${namespace}-3`,
+      `telpty-999999999.5.${namespace}-1`,
+      `telpty-999999999.5.${namespace}-1.2`,
+    ];
     const others = [leafName(1), 'telpty-server', 'user.slice', 'telpty-1-2'];
     for (const name of [...dead, ...others]) mkdirSync(join(parent.path, name));
     const daemon = spawn('sleep', ['1000'], { stdio: 'ignore' });
@@ -116,6 +130,41 @@ if (!canMake) {
     assert.deepEqual(parent.leaves.sort(), others.sort());
     await removeOrphans(join(parent.path, 'missing'));
     for (const name of others) rmdirSync(join(parent.path, name));
+  });
+
+  test('a server of another container that shares the cgroup is left alone, and so are its programs', async () => {
+    using parent = new TestCgroup();
+    const index = JSON.stringify(new URL('../../src/pty/index.ts', import.meta.url).href);
+    const body = `
+      import { openCgroups, spawnPty } from ${index};
+      const cgroup = await openCgroups(${JSON.stringify(parent.path)}).create(1);
+      const pty = spawnPty('cat', [], { cgroup: cgroup.path, env: process.env });
+      pty.exited.then(status => console.log(JSON.stringify(status)));
+      process.stdin.once('data', () => pty.hangup().then(() => cgroup.end()).then(() => process.exit(0)));
+      console.log('started');`;
+    const namespace = ['--pid', '--fork', '--mount-proc', '--kill-child'];
+    const container = spawn(
+      'unshare',
+      [...namespace, process.execPath, '--import', 'tsx', '--input-type=module', '-e', body],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    );
+    const exit = once(container, 'exit');
+    assert.equal(String((await once(container.stdout!, 'data'))[0]), 'started\n');
+    const [leaf] = parent.leaves;
+    // A name of an older version, which does not say whose it is.
+    const old = join(parent.path, 'telpty-999999999.5-1');
+    mkdirSync(old);
+    openCgroups(parent.path);
+    await removeOrphans(parent.path);
+    assert.match(readFileSync(join(parent.path, leaf!, 'cgroup.events'), 'utf8'), /^populated 1$/m);
+    assert.ok(parent.leaves.includes('telpty-999999999.5-1'));
+    const output = once(container.stdout!, 'data');
+    container.stdin!.end('end');
+    // By the hangup, and by nothing before it.
+    assert.equal(String((await output)[0]), '{"code":null,"signal":"SIGHUP"}\n');
+    assert.deepEqual(await exit, [0, null]);
+    rmdirSync(old);
+    assert.deepEqual(parent.leaves, []);
   });
 
   test('an end by process.exit() kills at once', async () => {
