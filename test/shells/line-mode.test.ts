@@ -276,6 +276,35 @@ test('special characters: the client’s in the first instant of the program, an
   );
 });
 
+test('special characters: a client that asks for ours is told those of the terminal', async () => {
+  await using host = await hostScript(COMMANDS);
+  const typist = await editing(host);
+  const { wire } = typist;
+  await using _ = wire;
+  const told = (octets: readonly number[]) => (event: WireEvent) => {
+    if (event.type !== 'subnegotiation' || event.option !== LINEMODE || event.payload[0] !== SLC) return false;
+    const triplets = Array.from({ length: (event.payload.length - 1) / 3 }, (_, n) => [
+      ...event.payload.subarray(1 + 3 * n, 4 + 3 * n),
+    ]);
+    return triplets.some(([code, level, value]) => code === octets[0] && (level! & 3) === VALUE && value === octets[1]);
+  };
+  wire.subnegotiate(LINEMODE, [SLC, 0, 3, 0]);
+  // EL and XOFF as terminals have them; those that the client has told are its own.
+  const answer = await wire.expectEvent(told([11, 21]));
+  for (const character of [
+    [IP, 3],
+    [EC, 127],
+    [16, 19],
+    [8, 4],
+  ])
+    assert.ok(told(character)(answer), `${character}`);
+  wire.send('stty kill ^B\n');
+  await wire.expectEvent(told([11, 2]));
+  const { length } = wire.events;
+  wire.subnegotiate(LINEMODE, [SLC, 0, 3, 0]);
+  await wire.until(() => wire.events.slice(length).some(event => told([11, 2])(event) && told([8, 4])(event)));
+});
+
 test('one line, or one end of file, at a time, however they come', async () => {
   const reads =
     '$| = 1; print "ok\\n"; while (1) { my $n = sysread(STDIN, $b, 4096); select undef, undef, undef, 0.01; $b =~ s/\\n/;/g; print "[$b]" }';
