@@ -108,7 +108,7 @@ function collect(
         if (echoes() && session.writable) session.write(encoder(session.encoding).write(line.echo()));
         if (length === undefined) continue;
         if (chunk[length] === CR && session.telnet.isEnabled(Option.BINARY, 'remote')) afterReturn.add(session);
-        if (length + 1 < chunk.length) session.unshift(chunk.subarray(length + 1));
+        if (length + 1 < chunk.length) session.putBack(chunk.subarray(length + 1));
         settle(line.text);
         return;
       }
@@ -118,13 +118,16 @@ function collect(
       if (command === Command.EC) session.insertInput(Buffer.from(DELETE));
       if (command === Command.EL) session.insertInput(Buffer.from(KILL));
     };
-    if (session.readableEnded || session.destroyed || session.hangupReason !== undefined || signal?.aborted) {
+    const isOver = (session.readableEnded || session.destroyed) && session.inputLength === 0;
+    if (isOver || session.hangupReason !== undefined || signal?.aborted) {
       resolve(undefined);
       return;
     }
     session.on('readable', look).on('end', end).on('close', end).on('hangup', hangup).on('command', erase);
     signal?.addEventListener('abort', hangup);
     look();
+    // What had come before it was closed is the last line.
+    if (session.readableEnded || session.destroyed) end();
   });
 }
 

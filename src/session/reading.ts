@@ -160,25 +160,28 @@ export function readText<T>(
       decide({ isQuiet: false, isLast: false });
     };
     const closed = (): void => {
-      if (decide({ isQuiet: true, isLast: true })) return;
+      if (isOver || read() || decide({ isQuiet: true, isLast: true })) return;
       const cause = session.errored ?? undefined;
       const details = { text: `${input.text}`, ...(cause && { cause }) };
       waiter.reject(new TelptyError('ERR_SESSION_CLOSED', `the session ended without ${what}`, details));
     };
-    const read = (): void => {
+    /** @returns whether it is done. */
+    const read = (): boolean => {
       const { length } = input;
       for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {
         for (const { bytes, encoding } of session.encodingRuns(chunk)) input.add(bytes, encoding);
         if (isDropped) input.keepLast(KEPT_BYTES);
         else if (input.length > maxLength) break;
       }
-      if (input.length === length) return;
+      if (input.length === length) return false;
       clearTimeout(quiet);
       quiet = undefined;
       const isTooLong = input.length > maxLength && !isDropped;
-      if (decide({ isQuiet: false, isLast: isTooLong }) || !isTooLong) return;
+      if (decide({ isQuiet: false, isLast: isTooLong })) return true;
+      if (!isTooLong) return false;
       const message = `${maxLength} bytes have come without ${what}`;
       waiter.reject(new TelptyError('ERR_TOO_LONG', message, { text: `${input.text}` }));
+      return true;
     };
     waiter.atLast = () => decide({ isQuiet: false, isLast: true });
     session.on('readable', read).on('end', closed).on('close', closed);
@@ -190,7 +193,7 @@ export function readText<T>(
       session.off('readable', read).off('end', closed).off('close', closed);
       const text = `${input.text}`;
       const rest = input.unused();
-      if (rest.length > 0 && !session.readableEnded && !session.destroyed) session.unshift(rest);
+      if (rest.length > 0) session.putBack(rest);
       if (input.used > 0) conversationOf(session).read(input.text, input.used, session.inputPosition);
       return text;
     };

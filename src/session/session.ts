@@ -21,7 +21,8 @@ const EDITING_COMMANDS: ReadonlySet<number> = new Set([Command.EC, Command.EL]);
  * One Telnet connection: a transport with the Telnet language on it. Reading gives what the user typed, writing shows
  * it to the user; everything else that Telnet carries is in properties and events.
  *
- * It is an ordinary Duplex, so it pipes, and backpressure works both ways. While a program of `ptyShell` has it, its input
+ * It is an ordinary Duplex, so it pipes, and backpressure works both ways. Other than a Duplex it closes, after 10 s, when it has
+ * nothing more to do and nobody reads it; what it has not given can then still be read. While a program of `ptyShell` has it, its input
  * goes to the terminal past the stream: {@link Session.tap} sees it.
  */
 export class Session extends TelnetStream {
@@ -136,8 +137,7 @@ export class Session extends TelnetStream {
    * Reads text until a pattern matches what has come, each part in the {@link encoding} that was in force when it arrived. A
    * regular expression is matched against all that this call has read so far: `^` is its beginning, `$` its end at that moment,
    * which suits prompts; the flags `g` and `y` mean nothing. What stands behind the match is left for the next reader. When it
-   * fails, nothing is lost: the error's `text` is what has come, and it can be read again (but for what has come before the
-   * end of the session).
+   * fails, nothing is lost: the error's `text` is what has come, and it can be read again, also when the session is over.
    *
    * @throws (rejects) TelptyError `ERR_TIMEOUT`; `ERR_TOO_LONG`; `ERR_SESSION_CLOSED` when the session ends first;
    *   `ERR_INVALID_ARGUMENT` while another call reads; the signal's reason.
@@ -190,6 +190,10 @@ export class Session extends TelnetStream {
     // Nor is a client that does not close its side.
     const timer = setTimeout(() => this.destroy(), HANGUP_MS);
     this.once('close', () => clearTimeout(timer));
+  }
+
+  protected override lost(): void {
+    this.#abort?.abort(this.#hangupReason);
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {

@@ -12,6 +12,8 @@ export interface Speaker extends Duplex {
   readonly inputLength: number;
   /** How many bytes of the input have been read. */
   readonly inputPosition: number;
+  /** Puts back what was read last; also when the session is over. */
+  putBack(bytes: Buffer): void;
   /** The parts of a chunk that was just read, each with the character set that was in force when it arrived. */
   encodingRuns(chunk: Buffer): readonly EncodingRun[];
 }

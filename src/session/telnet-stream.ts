@@ -24,6 +24,12 @@ const UNSENT_ANSWERS = 4 * OUTPUT_AHEAD;
 const CR = 0x0d;
 /** What is written behind a CR in the same turn is collected up to this many bytes. */
 const RETURN_BYTES = 64 * 1024;
+/**
+ * How long a session may last, in milliseconds, when nobody reads it and it has nothing more to do: it has sent all, or the
+ * connection is over. Else it would last for ever, for a stream ends only when it has been read.
+ */
+const UNREAD_MS = 10_000;
+
 /** Changes of the character set that are remembered: a peer that makes more of them loses the first. */
 const MOST_ENCODINGS = 256;
 const NO_ENCODINGS = Object.freeze([]);
@@ -75,6 +81,9 @@ export abstract class TelnetStream extends EventDuplex {
   #lateAnswers: LateAnswers | undefined;
   /** How many bytes wait for the end of this turn, since the last of them is a CR; see {@link #holdReturn}. */
   #returning = 0;
+  /** The connection is over, but not all that came was read. */
+  #lost: { readonly error: Error | undefined } | undefined;
+  #unreadTimer: NodeJS.Timeout | undefined;
   /** Where in the input the character set has changed: the one that was in force, and up to which byte. */
   #encodings: readonly { readonly encoding: string; readonly until: number }[] = NO_ENCODINGS;
 
@@ -349,6 +358,49 @@ export abstract class TelnetStream extends EventDuplex {
     this.#input.more();
   }
 
+  /** As of every stream; and what had come before the session was closed, or was put back, can still be read. */
+  override read(size?: number): Buffer | null {
+    const chunk =
+      (super.read(size) as Buffer | null) ?? (this.destroyed || this.readableEnded ? this.#input.takeRest() : null);
+    if (this.#lost !== undefined) process.nextTick(() => this.#leaveWhenRead());
+    return chunk;
+  }
+
+  /** @internal Puts back what was read last; also when the session is over. */
+  putBack(bytes: Buffer): void {
+    this.#input.putBack(bytes);
+  }
+
+  /** As of every stream. A server that takes nothing of what it is owed is given up after 10 s. */
+  override end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
+    if (this.isClient && !this.writableEnded) this.destroyWhenStalled(UNREAD_MS);
+    return super.end(chunk, encoding as BufferEncoding, callback as () => void);
+  }
+
+  /** Whether somebody reads, be it slowly. */
+  get #isRead(): boolean {
+    return this.#consumer !== undefined || this.listenerCount('data') > 0 || this.listenerCount('readable') > 0;
+  }
+
+  /** There is nothing more to do but to be read: closes the session when nobody does. What has come can still be read then. */
+  #closeWhenUnread(): void {
+    if (this.destroyed) return;
+    // It keeps no process alive: where the connection still is, that does.
+    this.#unreadTimer ??= setInterval(() => {
+      if (this.#isRead) return;
+      if (this.writableEnded || this.#lost !== undefined) this.destroy(this.#lost?.error);
+      else this.end(() => this.destroy());
+    }, UNREAD_MS).unref();
+  }
+
+  /** The connection is over: so is the session, when all that came has been read. */
+  #leaveWhenRead(): void {
+    if (this.#lost !== undefined && this.inputLength === 0 && !this.#intake.hasRest) this.destroy(this.#lost.error);
+  }
+
+  /** Is called when the connection is over, though the session may still be read. */
+  protected abstract lost(): void;
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     if (this.#dropped > 0) {
       this.#dropped -= chunk.length;
@@ -371,10 +423,14 @@ export abstract class TelnetStream extends EventDuplex {
   override _final(callback: (error?: Error | null) => void): void {
     this.#delivered = performance.now();
     this.telnet.flush();
-    this.#outlet.end(callback);
+    this.#outlet.end(() => {
+      this.#closeWhenUnread();
+      callback();
+    });
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    clearInterval(this.#unreadTimer);
     this.#delivered ??= performance.now();
     this.#sendReturn();
     this.#transport.destroy();
@@ -419,6 +475,7 @@ export abstract class TelnetStream extends EventDuplex {
     }
     if (this.#outlet.unsent > UNSENT_ANSWERS) this.#intake.hold(Hold.ANSWERS);
     this.#consumer?.settled();
+    if (this.#lost !== undefined) process.nextTick(() => this.#leaveWhenRead());
   }
 
   /** @internal The client has sent a Synch, the mark of which is still to come. */
@@ -430,6 +487,7 @@ export abstract class TelnetStream extends EventDuplex {
   /** @internal The transport has no more. */
   exhaust(): void {
     this.#input.end();
+    if (this.isClient) this.#closeWhenUnread();
   }
 
   /** @internal The transport may have room again. */
@@ -443,8 +501,18 @@ export abstract class TelnetStream extends EventDuplex {
   /** @internal The transport is over. */
   gone(error?: Error): void {
     // Both directions have ended well: the stream is destroyed by itself when the rest of the input has been read.
-    if (error === undefined && this.#intake.hasEnded && this.writableFinished && !this.readableEnded) return;
-    this.destroy(error);
+    if (error === undefined && this.#intake.hasEnded && this.writableFinished && !this.readableEnded) {
+      this.#closeWhenUnread();
+      return;
+    }
+    const isUnread = this.#consumer === undefined && (this.inputLength > 0 || this.#intake.hasRest);
+    if (!isUnread || this.destroyed || this.#lost !== undefined) {
+      this.destroy(error);
+      return;
+    }
+    this.#lost = { error };
+    this.lost();
+    this.#closeWhenUnread();
   }
 
   /** @internal The peer has closed its sending half. */

@@ -7,6 +7,8 @@ const LOOK_AHEAD = 128 * 1024;
 /** Reading goes on when so little of it is left, in bytes: not at every few bytes that are taken. */
 const LOOK_AHEAD_LEFT = LOOK_AHEAD / 2;
 
+const NOTHING = Buffer.alloc(0);
+
 /** Who takes input past the stream. */
 export interface InputConsumer {
   /** Takes input, which is lent. Returns whether it takes more at once; else {@link Input.more} has to be called. */
@@ -25,6 +27,8 @@ export class Input {
   #ended = false;
   /** Bytes that were put in so far. */
   #inserted = 0;
+  /** What was read of a stream that is over, and put back. */
+  #putBack: Buffer = NOTHING;
 
   constructor(stream: Readable, intake: Intake) {
     this.#stream = stream;
@@ -33,7 +37,7 @@ export class Input {
 
   /** Bytes that were not taken yet. */
   get length(): number {
-    return this.#stream.readableLength + this.#queue.length;
+    return this.#stream.readableLength + this.#queue.length + this.#putBack.length;
   }
 
   /** Bytes that were taken so far; what a reader has put back was not. */
@@ -71,8 +75,22 @@ export class Input {
     this.#feed();
   }
 
+  /** Of a stream that is over: what it has not given yet. */
+  takeRest(): Buffer | null {
+    const first = this.#putBack;
+    this.#putBack = NOTHING;
+    return first.length > 0 ? first : (this.#queue.shift() ?? null);
+  }
+
+  /** Puts back what was read last. */
+  putBack(bytes: Buffer): void {
+    if (this.#stream.destroyed || this.#stream.readableEnded) this.#putBack = Buffer.concat([bytes, this.#putBack]);
+    else this.#stream.unshift(bytes);
+  }
+
   /** Drops what waits. */
   discard(): void {
+    this.#putBack = NOTHING;
     this.#queue.clear();
     if (this.#consumer === undefined) while (this.#stream.read() !== null);
     this.#intake.release(Hold.FULL);

@@ -97,6 +97,11 @@ export class Intake implements InflationUser {
     return this.#ended;
   }
 
+  /** Whether something has arrived that the reader was not given yet. */
+  get hasRest(): boolean {
+    return this.#rest !== undefined || (this.#inflation?.waiting ?? 0) > 0;
+  }
+
   /** Whether what arrives is compressed. */
   get isInflating(): boolean {
     return this.#inflation !== undefined;
