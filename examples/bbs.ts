@@ -12,11 +12,14 @@ interface Door {
   readonly shell: (session: Session) => Promise<PtyResult>;
 }
 
-/** By the key that opens them. A program gets a terminal of its own that is as the caller's; more it is not told. */
+/**
+ * By the key that opens them. A program gets a terminal of its own that is as the caller's; more it is not told. What it can do,
+ * every caller can: `-s` keeps top from ending the server's processes.
+ */
 const doors: Readonly<Record<string, Door>> = {
   w: { name: 'Worm', shell: ptyShell('/usr/games/worm') },
   n: { name: 'NetHack', shell: ptyShell('/usr/games/nethack') },
-  t: { name: 'Who uses this machine', shell: ptyShell('top', [], { env: { TOPRC: '/dev/null' } }) },
+  t: { name: 'Who uses this machine', shell: ptyShell('top', ['-s'], { env: { TOPRC: '/dev/null' } }) },
 };
 
 /** The newest last. */

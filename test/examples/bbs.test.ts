@@ -58,3 +58,15 @@ test('who closes the connection within a program leaves nothing', async () => {
   await next.expect('Your choice: ');
   assert(!next.ended);
 });
+
+test('a caller of top ends no process of the server', async () => {
+  await using example = await startExample('bbs');
+  await using wire = await example.connect({ ttype: ['XTERM'], size: [80, 24] });
+  await wire.expect('Your choice: ');
+  wire.type('t\r');
+  await wire.expect(/PID/);
+  wire.type('k');
+  await wire.expect('Unavailable in secure mode');
+  wire.type('q');
+  await wire.expect('Your choice: ');
+});
