@@ -148,7 +148,7 @@ async function stateOf(screen: Screen): Promise<unknown> {
   const core = (terminal as unknown as { _core: { coreService: { isCursorHidden: boolean } } })._core;
   const before = { ...modes };
   // How text looks, whether it is inserted, in which rows it scrolls, and where tab stops are.
-  await screen.feed('\r\nlqk~');
+  await screen.feed('\r\n\x1b[2Klqk~');
   const line = buffer.active.getLine(buffer.active.baseY + buffer.active.cursorY)!;
   const cell = line.getCell(0)!;
   const look = [

@@ -60,10 +60,12 @@ const LONGEST_VALUE = 300;
 const MOST_TITLES = 10;
 
 /** What moves the cursor, or clears the screen, where it is reset. */
-const MOVING: ReadonlySet<string> = new Set(['?3', '?6', 'tabs', 'region']);
+const MOVING: ReadonlySet<string> = new Set(['?3', '?6', 'tabs', 'region', 'alternate region']);
 
 const MAIN = 0;
 const ALTERNATE_SCREEN = 1;
+/** Scroll regions: in some terminals (xterm.js) each screen has one, in others they share it. */
+const REGIONS = ['region', 'alternate region'] as const;
 
 export interface Size {
   readonly columns: number;
@@ -457,7 +459,7 @@ export class TerminalState implements ControlHandler {
   /** DECSTBM: over all rows of the screen is the same as none. */
   #margins([top = 0, bottom = 0]: readonly number[], isSure: boolean): void {
     const isAll = top <= 1 && (bottom === 0 || bottom >= this.#size().rows);
-    this.#setUnless(isAll, 'region', `\x1b[${top};${bottom}r`, isSure);
+    this.#setUnless(isAll, REGIONS[this.#screen], `\x1b[${top};${bottom}r`, isSure);
   }
 
   /** XTMODKEYS, XTFMTKEYS: without a value the resource is as it was configured. */
@@ -565,13 +567,14 @@ export class TerminalState implements ControlHandler {
       for (const slot of [...now.keys()]) if (slot.startsWith('sgr ')) now.delete(slot);
     }
     text += [...new Set(gone.map(slot => (slot === 'charset' ? this.#ownCharset : resetOf(slot))))].join('');
-    if (gone.includes('region')) text += '\x1b7\x1b[r\x1b8';
+    if (REGIONS.some(slot => gone.includes(slot))) text += '\x1b7\x1b[r\x1b8';
     if (gone.includes('?6')) text += `\x1b[${this.#size().rows};1H`;
     if (gone.includes('tabs')) text += tabStops(this.#size().columns);
     for (const [slot, value] of target.#slots) {
       if (value === '' || now.get(slot) === value) continue;
+      if (slot === REGIONS[target.#screen === MAIN ? ALTERNATE_SCREEN : MAIN]) continue;
       if (slot.startsWith('sgr ')) text += `\x1b[${value}m`;
-      else text += slot === 'region' ? `\x1b7${value}\x1b8` : value;
+      else text += slot === REGIONS[target.#screen] ? `\x1b7${value}\x1b8` : value;
     }
     const titles = this.#titles - target.#titles;
     return titles > 0 ? text + '\x1b[23;0t'.repeat(titles) : text;
