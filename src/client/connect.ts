@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { canonicalCharset } from '../charset/index.ts';
@@ -49,6 +50,7 @@ const KEYS = [
 ];
 const TERMINAL_KEYS = ['type', 'columns', 'rows', 'speed', 'display', 'location'];
 
+const LOOPBACK = '127.0.0.1';
 const TELNET_PORT = 23;
 const TELNETS_PORT = 992;
 
@@ -104,9 +106,16 @@ export async function connect(options: ConnectOptions): Promise<Session> {
 function checkOptions(options: ConnectOptions): void {
   check(typeof options === 'object' && options !== null, 'connect() takes options');
   checkKeys('the options of connect', options, KEYS);
-  const { host, port, tls, stream, negotiate, terminal, environ, encoding, compression } = options;
+  const { host, port, family, tls, stream, negotiate, terminal, environ, encoding, compression } = options;
   check(host === undefined || (typeof host === 'string' && host !== ''), 'host must be an address or a name');
+  check(typeof port !== 'string', `port must be a number, not the text '${port}'; use Number()`);
   checkWhole('port', port, 65535);
+  check(family === undefined || family === 4 || family === 6, `family must be 4 or 6, not ${family}`);
+  const version = isIP(host ?? LOOPBACK);
+  check(
+    family === undefined || stream !== undefined || version === 0 || version === family,
+    `family: ${family} does not fit host ${host ?? LOOPBACK}, which is an IPv${version} address; leave family out`,
+  );
   check(tls === undefined || typeof tls === 'boolean' || typeof tls === 'object', 'tls must be a boolean or options');
   check(
     stream === undefined || (host === undefined && !tls),

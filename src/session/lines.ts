@@ -5,6 +5,7 @@ import { check, checkKeys, checkWhole } from '../check.ts';
 import { Command, Option } from '../protocol/index.ts';
 import type { Session } from './session.ts';
 import type { EncodingRun } from './speaker.ts';
+import { onAbort } from './waiting.ts';
 
 /** The most characters of a line that are kept unless told otherwise. */
 const MAX_LENGTH = 1_000;
@@ -94,9 +95,10 @@ function collect(
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   return new Promise(resolve => {
+    let forget = () => {};
     const settle = (text: string | undefined): void => {
       session.off('readable', look).off('end', end).off('close', end).off('hangup', hangup).off('command', erase);
-      signal?.removeEventListener('abort', hangup);
+      forget();
       resolve(text);
     };
     const end = (): void => settle(line.isEmpty ? undefined : line.text);
@@ -124,7 +126,7 @@ function collect(
       return;
     }
     session.on('readable', look).on('end', end).on('close', end).on('hangup', hangup).on('command', erase);
-    signal?.addEventListener('abort', hangup);
+    forget = onAbort(signal, hangup);
     look();
     // What had come before it was closed is the last line.
     if (session.readableEnded || session.destroyed) end();

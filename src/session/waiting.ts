@@ -35,6 +35,33 @@ export function checkSignal(signal: AbortSignal | undefined): void {
   check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
 }
 
+const abortListeners = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `listener` when `signal` aborts. A signal that is given to many sessions gets one listener, not one for each, of which
+ * Node.js would warn. Returns the function that ends this.
+ */
+export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
+  if (signal === undefined) return () => {};
+  const listeners = abortListeners.get(signal) ?? new Set();
+  const abort = (): void => {
+    for (const one of [...listeners]) one();
+  };
+  if (listeners.size === 0) {
+    abortListeners.set(signal, listeners);
+    signal.addEventListener('abort', abort, { once: true });
+    removers.set(listeners, () => signal.removeEventListener('abort', abort));
+  }
+  listeners.add(listener);
+  return () => {
+    if (!listeners.delete(listener) || listeners.size > 0) return;
+    removers.get(listeners)?.();
+  };
+}
+
+/** What takes the one listener of a signal off again. */
+const removers = new WeakMap<Set<() => void>, () => void>();
+
 /**
  * Begins something, and ends it when it is settled, the time is over, or it is called off.
  *
@@ -65,7 +92,7 @@ export function within<T>(
       if (over) return;
       over = true;
       clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
+      forget();
       then(end?.());
     };
     const abort = (): void => settle(() => reject(signal?.reason));
@@ -74,7 +101,7 @@ export function within<T>(
       reject(new TelptyError('ERR_TIMEOUT', `${limit} ms have passed without ${what}`, details));
     };
     const timer = timeout === 0 ? undefined : setTimeout(() => waiter.atLast?.() || settle(late), timeout);
-    signal?.addEventListener('abort', abort);
+    const forget = onAbort(signal, abort);
     try {
       end = begin(waiter);
     } catch (error) {

@@ -1,6 +1,6 @@
 /** Making connections: what is said on them, what is not, and how they fail. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
@@ -365,4 +365,39 @@ test('a server that switches options for ever is refused, and one that asks for 
   }
   assert.ok(most < 2 * 1024 * 1024, `${most} bytes of answers`);
   session.destroy();
+});
+
+test('connect() refuses a port that is text, and a family that the address is not of', async () => {
+  const refused = (options: object, message: RegExp) =>
+    assert.rejects(connect(options), { code: 'ERR_INVALID_ARGUMENT', message });
+  await refused({ port: '23' }, /port must be a number, not the text '23'/);
+  await refused({ port: 23, family: 6 }, /family: 6 does not fit host 127\.0\.0\.1/);
+  await refused({ port: 23, host: '192.0.2.1', family: 6 }, /family: 6/);
+  await refused({ port: 23, host: '::1', family: 4 }, /family: 4/);
+  await refused({ port: 23, family: 5 }, /family must be 4 or 6/);
+});
+
+test('one AbortSignal for many sessions gets one listener, and none is left', async () => {
+  await using peer = await Peer.listen();
+  const stop = new AbortController();
+  const { signal } = stop;
+  const sessions = await Promise.all(Array.from({ length: 20 }, () => connect({ port: peer.port, signal })));
+  const waiting = sessions.flatMap(session => [
+    session.readUntil('never', { signal }),
+    session.waitFor(() => false, { signal }),
+  ]);
+  const settled = Promise.allSettled(waiting);
+  assert.equal(getEventListeners(signal, 'abort').length, 1);
+  stop.abort(new Error('called off'));
+  for (const result of await settled) assert.equal(result.status === 'rejected' && result.reason.message, 'called off');
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+  const calls = [
+    () => sessions[0]!.exec('x', { promt: '$' } as object),
+    () => sessions[0]!.login({ username: 'a', user: 'b' } as never),
+    () => sessions[0]!.readUntil('x', { time: 1 } as object),
+    () => sessions[0]!.waitFor(() => true, { time: 1 } as object),
+    async () => sessions[0]!.sendLine('x', { eof: '' } as object),
+  ];
+  for (const call of calls) await assert.rejects(call, { code: 'ERR_INVALID_ARGUMENT', message: /have no option/ });
+  for (const session of sessions) session.destroy();
 });
