@@ -259,6 +259,42 @@ static napi_value js_signal_member(napi_env env, napi_callback_info info) {
   return js_int(env, result);
 }
 
+struct search {
+  pid_t pid;
+  bool found;
+};
+
+static void compare_process(uv_handle_t *handle, void *data) {
+  struct search *search = data;
+  if (handle->type == UV_PROCESS && uv_process_get_pid((uv_process_t *)handle) == search->pid) search->found = true;
+}
+
+/* Whether somebody waits for this child: a session, a start, or Node's child_process. */
+static bool is_awaited(const struct state *s, pid_t pid) {
+  for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next)
+    if (ENTRY(l, struct pty, all)->pid == pid && !ENTRY(l, struct pty, all)->reaped) return true;
+  if (starter_has(s, pid)) return true;
+  struct search search = {.pid = pid};
+  uv_walk(s->loop, compare_process, &search);
+  return search.found;
+}
+
+/* reapOrphans(pids): reaps those of these children that have ended and that nobody waits for. Returns how many. */
+static napi_value js_reap_orphans(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  void *data;
+  size_t length;
+  if (!get_args(env, info, 1, args) || !get_bytes(env, args[0], 4, &data, &length)) return NULL;
+  const int32_t *pids = data;
+  int count = 0;
+  for (size_t i = 0; i < length; i++) {
+    siginfo_t end = {0};
+    if (pids[i] <= 1 || waitid(P_PID, (id_t)pids[i], &end, WEXITED | WNOHANG | WNOWAIT) < 0 || end.si_pid == 0) continue;
+    if (!is_awaited(state_of(env), pids[i])) count += waitpid(pids[i], NULL, WNOHANG) == pids[i];
+  }
+  return js_int(env, count);
+}
+
 static napi_value js_use_pidfd(napi_env env, napi_callback_info info) {
   napi_value args[1];
   if (get_args(env, info, 1, args)) napi_get_value_bool(env, args[0], &state_of(env)->use_pidfd);
@@ -287,5 +323,6 @@ void process_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "sessionsOf", js_sessions_of);
   export_function(env, exports, "signalMember", js_signal_member);
   export_function(env, exports, "killAll", js_kill_all);
+  export_function(env, exports, "reapOrphans", js_reap_orphans);
   export_function(env, exports, "usePidfd", js_use_pidfd);
 }

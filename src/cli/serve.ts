@@ -17,6 +17,7 @@ import type { MetricsEndpoint, Watched } from './metrics/endpoint.ts';
 import type { MetricsReport } from './metrics/report.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { type Preparation, prepare } from './preparation.ts';
+import { reapOrphansAsInit } from './reaper.ts';
 import { Reloadables, Reloader, type ReloadTarget, reloadableEverywhere } from './reload.ts';
 import { ServiceManager } from './service-manager.ts';
 import { isForOwnUser, type ServeSettings } from './settings.ts';
@@ -73,6 +74,7 @@ export async function serve(
   for (const line of doubts) log.warn(line);
   const found = prepare(settings, log);
   refuseRootProgram(settings.host, settings, found);
+  reapOrphansAsInit();
   const life = new Life();
   const tls = await certificatesOf(settings, log);
   const host = settings.workers > 1 ? await workers(settings, found, log, write) : await alone(settings, found, log);

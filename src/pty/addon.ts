@@ -273,6 +273,8 @@ export interface Addon {
   /** Makes the descriptor lead to a file, in one step. 0, or a negative error number. */
   replaceDescriptor(fd: number, path: string): number;
 
+  /** Reaps those of these children that have ended and that nobody in this thread waits for. Returns how many. */
+  reapOrphans(pids: Int32Array): number;
   /** For tests: whether ends of programs started from now on are noticed by pidfd (if the system has it) or by SIGCHLD. */
   usePidfd(on: boolean): void;
   /**
