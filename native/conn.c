@@ -74,6 +74,8 @@ static void receive(struct conn *c) {
     if (typed > 0) memmove(s->inbox_data, s->inbox_data + typed, (size_t)n);
   } else {
     c->reading = false;
+    /* a reset can still come, when what we send reaches a client that has closed both directions */
+    c->watching = n == 0;
   }
   c->open = false;
   const int32_t result[2] = {n < 0 ? -errno : (int32_t)n, stale};

@@ -106,7 +106,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
     compression: settings.compression,
   });
   server.on('session', session => sessionLog.connected(session));
-  server.on('sessionEnd', (session, outcome) => sessionLog.ended(session, outcome));
+  server.on('settled', (session, outcome) => sessionLog.ended(session, outcome));
   server.on('refused', refusal => sessionLog.refused(refusal));
   const shortage = new ShortageLog(log);
   server.on('shortage', isShort => shortage.told(isShort));

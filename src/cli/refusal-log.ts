@@ -39,6 +39,10 @@ export class RefusalLog {
     const { reason } = refusal;
     const remote = remoteOf(refusal);
     const message = escapeText(refusal.message, 200);
+    if (reason === 'probe') {
+      this.#log.debug({ remote, reason }, `probe: ${remote}, ${message}`);
+      return;
+    }
     this.#tell(reason, { remote, refused: reason, message }, `refused: ${remote}, ${reason}: ${message}`);
   }
 

@@ -9,7 +9,7 @@ import type { Refusal } from '../transport/gate.ts';
 import { describeRecord, dumpLines } from './describe.ts';
 import { formatBytes, formatDuration, remoteOf } from './format.ts';
 import type { Log } from './log.ts';
-import { exitFields, isRefused } from './outcome.ts';
+import { endOf, exitFields, isRefused, type SessionEnd } from './outcome.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 /** At most so many of a client's refused variables are named in a line. */
@@ -59,13 +59,18 @@ export class SessionLog {
     this.#refusals.refusedConnection(refusal);
   }
 
-  /** A session is over. */
+  /** The shell of a session has settled. The client may still hold its side of the connection open. */
   ended(session: Session, outcome: SessionOutcome): void {
     const { id, bytesRead, bytesWritten } = session;
     const program = this.#started.get(session);
     const duration = Math.round(session.age);
     const fields = { session: id, remote: remoteOf(session), duration, bytesIn: bytesRead, bytesOut: bytesWritten };
     const { result } = outcome;
+    const end = endOf(session, outcome);
+    if (end.outcome === 'probe') {
+      this.#log.debug({ ...fields, ...end }, `session ${id} ended: ${fields.remote} no program, probe`);
+      return;
+    }
     if (isRefused(result)) {
       this.#refusals.refused({ session: id, remote: fields.remote, refused: result.refused }, fields);
       return;
@@ -76,12 +81,12 @@ export class SessionLog {
       formatDuration(duration),
       `in ${formatBytes(bytesRead)}`,
       `out ${formatBytes(bytesWritten)}`,
-      endOf(session, outcome),
+      wordsOf(session, outcome, end),
     ].join(', ');
     const more = {
       ...fields,
       ...exitFields(result),
-      ...(session.hangupReason ? { reason: session.hangupReason } : {}),
+      ...end,
     };
     if (outcome.error === undefined) this.#log.info(more, words);
     else {
@@ -125,7 +130,7 @@ function terminalOf(session: Session, program: StartedProgram): string {
   return `${escapeText(program.term, 64)} ${columns || program.columns}x${rows || program.rows}`;
 }
 
-function endOf(session: Session, outcome: SessionOutcome): string {
+function wordsOf(session: Session, outcome: SessionOutcome, { reason }: SessionEnd): string {
   if (outcome.error !== undefined) {
     const { message, errno } = outcome.error as { message?: unknown; errno?: unknown };
     return `${escapeText(String(message ?? 'failed'), 200)}${typeof errno === 'string' ? ` (${errno})` : ''}`;
@@ -137,7 +142,9 @@ function endOf(session: Session, outcome: SessionOutcome): string {
       : exit.exit !== undefined
         ? `exit ${exit.exit}`
         : 'not started';
-  const why = [outOfMemory(exit), session.hangupReason && escapeText(session.hangupReason)].filter(Boolean);
+  const isOwn = reason === 'program-exit' || reason === 'program-signal';
+  const detail = reason === 'protocol-error' ? `: ${escapeText(session.hangupReason ?? '')}` : '';
+  const why = [outOfMemory(exit), isOwn ? undefined : reason + detail].filter(Boolean);
   return why.length === 0 ? how : `${how} (${why.join('; ')})`;
 }
 

@@ -5,6 +5,7 @@ import { canonicalCharset } from '../charset/index.ts';
 import { check, checkFunction, checkKeys, LONGEST_TIMER } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import type { Compatibility, OptionDefinition, TelnetConfig } from '../protocol/index.ts';
+import type { HangupReason } from '../session/end-cause.ts';
 import { Session } from '../session/session.ts';
 import { type Arrival, Entrance, type ListenOptions } from '../transport/entrance.ts';
 import { foreignProtocol } from '../transport/foreign-protocol.ts';
@@ -96,6 +97,12 @@ export interface ConnectionInfo {
 export interface ServerEvents {
   /** A connection has become a session; the shell is called next. */
   session: [session: Session];
+  /**
+   * The shell of a session has settled; what it has written is being delivered, and the connection closes.
+   *
+   * @internal
+   */
+  settled: [session: Session, outcome: SessionOutcome];
   /** A session is over, its connection closed. */
   sessionEnd: [session: Session, outcome: SessionOutcome];
   /**
@@ -254,7 +261,7 @@ export class Server extends EventEmitter<ServerEvents> {
     for (const session of [...this.#sessions]) {
       // One that only waits for the peer to close its side has nothing more to say.
       if (session.writableFinished) session.destroy();
-      else session.hangup('shutdown');
+      else session.hangup('shutdown' satisfies HangupReason);
     }
     if (await emptied) return;
     for (const session of this.#sessions) session.destroy();
@@ -318,11 +325,13 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   async #end(session: Session, outcome: SessionOutcome): Promise<void> {
+    const { foreign } = session;
+    const known = foreign === undefined ? outcome : { result: { refused: foreign } };
+    this.emit('settled', session, known);
     await close(session, () => this.#finished(session));
     this.#leaving.delete(session);
     this.#sessions.delete(session);
-    const { foreign } = session;
-    this.emit('sessionEnd', session, foreign === undefined ? outcome : { result: { refused: foreign } });
+    this.emit('sessionEnd', session, known);
   }
 }
 

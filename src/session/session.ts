@@ -5,6 +5,7 @@ import { Command, Option, type TelnetEvent, WindowSize } from '../protocol/index
 import type { Transport } from '../transport/transport.ts';
 import { AreYouThere } from './are-you-there.ts';
 import { type ExecOptions, exec, type LineOptions, type LoginOptions, login, sendLine } from './dialogue.ts';
+import { causeOf } from './end-cause.ts';
 import { type Pattern, type ReadOptions, type ReadResult, readUntil } from './reading.ts';
 import { TelnetStream } from './telnet-stream.ts';
 import { Terminal } from './terminal.ts';
@@ -184,6 +185,7 @@ export class Session extends TelnetStream {
   hangup(reason: string): void {
     if (this.#hangupReason !== undefined || this.writableEnded || this.destroyed) return;
     this.#hangupReason = reason;
+    this.noteEnd(causeOf(reason));
     this.#abort?.abort(reason);
     if (this.emit('hangup', reason)) return;
     this.end();

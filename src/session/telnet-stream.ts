@@ -8,6 +8,7 @@ import { Outlet } from '../transport/outlet.ts';
 import { StreamTransport, type Transport } from '../transport/transport.ts';
 import { Wire } from '../transport/wire.ts';
 import { followCompression } from './compression.ts';
+import type { EndCause } from './end-cause.ts';
 import { EventDuplex } from './events.ts';
 import { LateAnswers } from './late-answers.ts';
 import type { EncodingRun } from './speaker.ts';
@@ -52,6 +53,7 @@ export abstract class TelnetStream extends EventDuplex {
   /** What the client turned out to speak in place of Telnet. The session has ended at that. */
   foreign: ForeignProtocol | undefined;
 
+  #endCause: EndCause | undefined;
   readonly #transport: Transport;
   /** Times of the monotonic clock, which no change of the date disturbs. */
   readonly #began = performance.now();
@@ -498,6 +500,16 @@ export abstract class TelnetStream extends EventDuplex {
     this.#tellRoom();
   }
 
+  /** @internal What ended the session first; `undefined` while nothing has. */
+  get endCause(): EndCause | undefined {
+    return this.#endCause;
+  }
+
+  /** @internal Notes what ends the session, unless something else has ended it before. */
+  noteEnd(cause: EndCause): void {
+    this.#endCause ??= cause;
+  }
+
   /** @internal The transport is over. */
   gone(error?: Error): void {
     // Both directions have ended well: the stream is destroyed by itself when the rest of the input has been read.
@@ -505,6 +517,7 @@ export abstract class TelnetStream extends EventDuplex {
       this.#closeWhenUnread();
       return;
     }
+    this.noteEnd(this.inputFinished ? 'client-closed' : 'client-reset');
     const isUnread = this.#consumer === undefined && (this.inputLength > 0 || this.#intake.hasRest);
     if (!isUnread || this.destroyed || this.#lost !== undefined) {
       this.destroy(error);

@@ -3,6 +3,7 @@ import { LONGEST_TIMER } from '../check.ts';
 import type { TelnetEvent } from '../protocol/index.ts';
 import type { ExitStatus, Pty } from '../pty/index.ts';
 import type { PtyUser } from '../pty/pty.ts';
+import type { HangupReason } from '../session/end-cause.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionConsumer } from '../session/types.ts';
 import { Commands, type TypedAhead } from './commands.ts';
@@ -114,6 +115,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
 
   #programEnded(): void {
     this.#exited = true;
+    this.#session.noteEnd('program');
     // What is left to show has to be taken: from here on a client that reads nothing holds up an end.
     if (this.#outputEnded) this.#programGone();
     else this.#unwatch = this.#session.destroyWhenStalled(STALL_MS);
@@ -362,7 +364,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     clearTimeout(this.#linger);
     this.#linger = setTimeout(() => {
       if (this.#inputTaken() !== taken) this.#clientFinished();
-      else this.#session.hangup('the client closed its sending half');
+      else this.#session.hangup('client-closed' satisfies HangupReason);
     }, linger);
   }
 

@@ -1,4 +1,5 @@
 import { checkFunction, checkKeys, checkWhole, LONGEST_TIMER } from '../check.ts';
+import type { HangupReason } from '../session/end-cause.ts';
 import type { Session } from '../session/session.ts';
 import { AddressList } from '../transport/address-list.ts';
 import { type Addresses, type Admission, Places, type PlacesOptions } from './places.ts';
@@ -100,8 +101,8 @@ class SessionClock {
   #look(): void {
     const idleLeft = this.#idleTimeout - this.#session.idleTime;
     const sessionLeft = this.#sessionTimeout - this.#session.age;
-    if (idleLeft <= 0) this.#expire('closed: no input for too long', 'idle timeout');
-    else if (sessionLeft <= 0) this.#expire('closed: the time of this session is over', 'session timeout');
+    if (idleLeft <= 0) this.#expire('closed: no input for too long', 'idle-timeout');
+    else if (sessionLeft <= 0) this.#expire('closed: the time of this session is over', 'session-timeout');
     else {
       const left = Math.min(idleLeft, sessionLeft);
       // A wait longer than a timer takes is made of several.
@@ -115,7 +116,7 @@ class SessionClock {
     }
   }
 
-  #expire(words: string, reason: string): void {
+  #expire(words: string, reason: HangupReason): void {
     this.expired = words;
     this.#session.hangup(reason);
   }

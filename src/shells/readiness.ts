@@ -1,4 +1,4 @@
-import { Option } from '../protocol/index.ts';
+import { Command, Option } from '../protocol/index.ts';
 import type { Session } from '../session/session.ts';
 import { isTerminalFamily } from '../session/terminal.ts';
 
@@ -16,6 +16,8 @@ import { isTerminalFamily } from '../session/terminal.ts';
 const GRACE_MS = 250;
 /** … or for this many round trips, where the client is far away. */
 const GRACE_ROUND_TRIPS = 3;
+/** A client that has closed its sending half without a word has so long to answer by a reset, in milliseconds. */
+const RESET_MS = 250;
 
 /**
  * Resolves when the program may start: at the latest when the session is `timeout` milliseconds old (0: never), for it was
@@ -49,16 +51,33 @@ export function readyToStart(
 
   return new Promise(resolve => {
     let grace: NodeJS.Timeout | undefined;
+    let probe: NodeJS.Timeout | undefined;
     const limit = timeout === 0 ? undefined : setTimeout(finish, Math.max(timeout - session.age, 0));
 
     function finish() {
       clearTimeout(limit);
       clearTimeout(grace);
+      clearInterval(probe);
       session.off('telnet', look);
       session.off('hangup', finish);
       session.off('close', finish);
-      session.off('finishing', finish);
+      session.off('finishing', finished);
       resolve();
+    }
+
+    /**
+     * A client that has closed its sending half has no answer left to give. If it never said anything, it may be a health check
+     * that has closed both directions: then what it is sent is answered by a reset, and no program is to be started. What it was
+     * sent before it may have read, so it is sent a command that means nothing, a few times.
+     */
+    function finished() {
+      if (session.bytesRead > 0 || !session.writable) {
+        finish();
+        return;
+      }
+      session.telnet.command(Command.NOP);
+      probe = setInterval(() => session.telnet.command(Command.NOP), RESET_MS / 3);
+      grace ??= setTimeout(finish, RESET_MS);
     }
 
     function look(event?: { readonly type: string; readonly pending?: number; readonly kind?: string }) {
@@ -69,6 +88,7 @@ export function readyToStart(
       // Each name of a terminal was one more round trip.
       if (event?.type === 'terminal-type') {
         clearTimeout(grace);
+        clearInterval(probe);
         grace = undefined;
       }
       if (!moreToCome()) finish();
@@ -78,9 +98,9 @@ export function readyToStart(
     session.on('telnet', look);
     session.on('hangup', finish);
     session.on('close', finish);
-    // A client that has closed its sending half has no answer left to give.
-    session.on('finishing', finish);
-    if (session.hangupReason !== undefined || session.destroyed || session.inputFinished) finish();
+    session.on('finishing', finished);
+    if (session.hangupReason !== undefined || session.destroyed) finish();
+    else if (session.inputFinished) finished();
     else look();
   });
 }

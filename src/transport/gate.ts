@@ -16,9 +16,10 @@ const FAREWELL_MS = 1_000;
  * Why a connection has become no session: `'tls'`, `'proxy'`: a handshake or header that is missing, wrong or late, or came where there
  * should be none; `'http'` and the like: that protocol; `'busy'`: too many others wait at the same gate, and have not waited
  * as long; `'denied'`, `'connect-rate'`: whoever knows the address does not want it; `'local-user'`: `telpty serve
- * --local-user same`, and the client is not a process of the server's own user.
+ * --local-user same`, and the client is not a process of the server's own user; `'probe'`: it was closed before a byte came, as
+ * by a health check.
  */
-export type RefusedConnection = ForeignProtocol | 'busy' | 'local-user' | UnwelcomeReason;
+export type RefusedConnection = ForeignProtocol | 'busy' | 'local-user' | 'probe' | UnwelcomeReason;
 
 /** What is said against an address. */
 export type UnwelcomeReason = 'denied' | 'connect-rate';

@@ -31,8 +31,10 @@ export class ProxyGate {
     }
     const guest = new Guest(this.#waiting, socket, peer, user);
     guest.hurry(HEADER_MS, () => guest.refuse('proxy', `no PROXY header within ${HEADER_MS / 1_000}s`));
+    let hasSpoken = false;
     const looks = guest.look({
       seen(bytes) {
+        hasSpoken = true;
         const header = parseProxyHeader(bytes);
         if (header.state === 'partial') return bytes.length < LONGEST_PROXY_HEADER;
         if (header.state === 'malformed') {
@@ -53,7 +55,10 @@ export class ProxyGate {
         user.passed(address === undefined ? peer : { remoteAddress: address, remotePort: port });
         return false;
       },
-      over: () => guest.refuse('proxy', 'closed before the end of its PROXY header'),
+      over: () =>
+        hasSpoken
+          ? guest.refuse('proxy', 'closed before the end of its PROXY header')
+          : guest.refuse('probe', 'closed before anything was said'),
     });
     // A socket that is closed already has no descriptor.
     if (!looks) guest.drop();

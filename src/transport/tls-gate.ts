@@ -84,7 +84,11 @@ export class TlsGate {
         this.#judge(bytes, handshake);
         return false;
       },
-      over: () => guest.refuse('tls', 'closed before anything was said'),
+      over: () => {
+        // One that only reads has closed its sending half: its session shows whether it has gone.
+        if (this.#auto) this.#plain(handshake);
+        else guest.refuse('probe', 'closed before anything was said');
+      },
     });
     // (Where nobody can look, TLS itself finds out.)
     if (!looks) this.#begin(handshake);

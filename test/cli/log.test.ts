@@ -136,13 +136,13 @@ describe('the lines of a session', () => {
   });
   it('tell how it ended', () => {
     const { lines, sessionLog } = logAt('info');
-    const session = fakeSession({ hangupReason: 'idle timeout' });
+    const session = fakeSession({ hangupReason: 'idle-timeout', endCause: 'idle-timeout' });
     sessionLog.hooks.onStart(session, program);
     sessionLog.ended(session, { result: { code: null, signal: 'SIGHUP' } });
     sessionLog.ended(fakeSession(), { result: { code: null, signal: null } });
     sessionLog.ended(fakeSession(), { error: new Error("cannot start 'x': no such file\r\n") });
     sessionLog.ended(fakeSession(), { result: { refused: 'too-many-sessions' } });
-    assert.match(lines[1] ?? '', /, killed by SIGHUP \(idle timeout\)\n$/);
+    assert.match(lines[1] ?? '', /, killed by SIGHUP \(idle-timeout\)\n$/);
     assert.match(lines[2] ?? '', / no program, 3m12s, in 1\.2 kB, out 45 kB, not started\n$/);
     assert.match(lines[3] ?? '', /ERROR: .*, cannot start 'x': no such file\\x0d\\x0a\n$/);
     assert.match(lines[4] ?? '', /session 12 refused: 127\.0\.0\.1:51234, too-many-sessions\n$/);
@@ -163,7 +163,7 @@ describe('the lines of a session', () => {
       bytesIn: 1_200,
       bytesOut: 45_000,
     };
-    assert.deepEqual(fields, { ...expected, exit: 3 });
+    assert.deepEqual(fields, { ...expected, exit: 3, outcome: 'exit_nonzero', reason: 'program-exit' });
   });
   it('name what was not taken from the client, but not without end', () => {
     const { lines, sessionLog } = logAt('info');

@@ -4,14 +4,11 @@ import { addon } from '../../pty/binding.ts';
 import type { Server, SessionOutcome } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
 import type { StartedProgram } from '../../shells/pty-shell.ts';
-import { exitFields, isRefused } from '../outcome.ts';
+import { endOf, isRefused, OUTCOMES } from '../outcome.ts';
 import { KeyDelay } from './key-delay.ts';
 import { ProcessMetrics } from './process.ts';
 import { ReasonCounter, refusals } from './reasons.ts';
 import type { MetricsReport } from './report.ts';
-
-/** How a session can end. Nothing that a client says becomes a label: whoever can make new ones fills the memory. */
-const OUTCOMES = ['exit_zero', 'exit_nonzero', 'signal', 'hangup', 'refused', 'not_started', 'failed'] as const;
 
 /** Counts what a server does. */
 export class ServerMetrics {
@@ -27,7 +24,7 @@ export class ServerMetrics {
   readonly #hangups = new ReasonCounter(
     this.#registry,
     'telpty_hangups_total',
-    'Sessions that telpty ended, by reason',
+    'Sessions that were hung up, by telpty or since the client was gone, by reason',
   );
   readonly #refused = refusals(this.#registry);
   readonly #receivedTotal = this.#counter('telpty_received_bytes_total', 'Bytes received from clients');
@@ -59,7 +56,8 @@ export class ServerMetrics {
     for (const outcome of OUTCOMES) this.#ended.inc({ outcome }, 0);
     server.on('session', () => this.#connections.inc());
     server.on('refused', ({ reason }) => this.#refused.count(reason));
-    server.on('sessionEnd', (session, outcome) => this.#over(session, outcome));
+    server.on('settled', (session, outcome) => this.#settled(session, outcome));
+    server.on('sessionEnd', session => this.#over(session));
   }
 
   /** A program has started. */
@@ -74,13 +72,17 @@ export class ServerMetrics {
     return (await this.#registry.getMetricsAsJSON()) as unknown as MetricsReport;
   }
 
-  #over(session: Session, outcome: SessionOutcome): void {
+  #settled(session: Session, settled: SessionOutcome): void {
+    const { outcome, reason } = endOf(session, settled);
+    const { result } = settled;
+    this.#ended.inc({ outcome });
+    if (outcome === 'hangup') this.#hangups.count(reason);
+    if (outcome === 'refused' && isRefused(result)) this.#refused.count(result.refused);
+  }
+
+  #over(session: Session): void {
     this.#received += session.bytesRead;
     this.#sent += session.bytesWritten;
-    const how = outcomeOf(session, outcome);
-    this.#ended.inc({ outcome: how });
-    if (how === 'hangup') this.#hangups.count(session.hangupReason ?? '');
-    if (isRefused(outcome.result)) this.#refused.count(outcome.result.refused);
   }
 
   #lookUp(): void {
@@ -122,14 +124,4 @@ export class ServerMetrics {
 function set(counter: Counter, total: number): void {
   counter.reset();
   counter.inc(total);
-}
-
-function outcomeOf(session: Session, { error, result }: SessionOutcome): (typeof OUTCOMES)[number] {
-  if (error !== undefined) return 'failed';
-  if (isRefused(result)) return 'refused';
-  if (session.hangupReason !== undefined) return 'hangup';
-  const { exit, signal } = exitFields(result);
-  if (signal !== undefined) return 'signal';
-  if (exit === undefined) return 'not_started';
-  return exit === 0 ? 'exit_zero' : 'exit_nonzero';
 }
