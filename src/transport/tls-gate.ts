@@ -84,11 +84,7 @@ export class TlsGate {
         this.#judge(bytes, handshake);
         return false;
       },
-      over: () => {
-        // One that only reads has closed its sending half: its session shows whether it has gone.
-        if (this.#auto) this.#plain(handshake);
-        else guest.refuse('probe', 'closed before anything was said');
-      },
+      over: () => guest.refuse('probe', 'closed before anything was said'),
     });
     // (Where nobody can look, TLS itself finds out.)
     if (!looks) this.#begin(handshake);

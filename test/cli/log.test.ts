@@ -143,7 +143,7 @@ describe('the lines of a session', () => {
     sessionLog.ended(fakeSession(), { error: new Error("cannot start 'x': no such file\r\n") });
     sessionLog.ended(fakeSession(), { result: { refused: 'too-many-sessions' } });
     assert.match(lines[1] ?? '', /, killed by SIGHUP \(idle-timeout\)\n$/);
-    assert.match(lines[2] ?? '', / no program, 3m12s, in 1\.2 kB, out 45 kB, not started\n$/);
+    assert.match(lines[2] ?? '', / no program, 3m12s, in 1\.2 kB, out 45 kB, not started \(client-closed\)\n$/);
     assert.match(lines[3] ?? '', /ERROR: .*, cannot start 'x': no such file\\x0d\\x0a\n$/);
     assert.match(lines[4] ?? '', /session 12 refused: 127\.0\.0\.1:51234, too-many-sessions\n$/);
   });

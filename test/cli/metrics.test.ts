@@ -82,7 +82,7 @@ describe('--metrics', LIMIT, () => {
     const silent = await Wire.connect(server.port, { silent: true });
     await untilCounted(server, { telpty_sessions: 1 });
     silent.socket.resetAndDestroy();
-    await untilCounted(server, { 'telpty_sessions_total{outcome="not_started"}': 1, telpty_sessions: 0 });
+    await untilCounted(server, { 'telpty_sessions_total{outcome="probe"}': 1, telpty_sessions: 0 });
     rmSync(file);
     await using wire = await Wire.connect(server.port, XTERM);
     await wire.untilEnd();
