@@ -8,7 +8,11 @@
 #include "telpty.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -238,6 +242,78 @@ static napi_value js_sessions_of(napi_env env, napi_callback_info info) {
 }
 
 /*
+ * Whether a process is there and not a zombie: a zombie cannot be killed any more, and its parent, not we, must reap it. The
+ * state is that of the first thread; others may go on without it. Without /proc, whether the number is in use.
+ */
+static bool is_living(pid_t pid) {
+  char path[32], text[512];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno != ENOENT && errno != ESRCH && kill(pid, 0) == 0;
+  ssize_t length = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (length <= 0) return false;
+  text[length] = '\0';
+  /* What follows the name in parentheses begins with field 3, the state; field 20 is the number of threads. */
+  char *fields = strrchr(text, ')'), state = 'X';
+  long threads = 0;
+  if (fields == NULL ||
+      sscanf(fields, ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld", &state, &threads) < 2)
+    return false;
+  return state != 'X' && (state != 'Z' || threads > 1);
+}
+
+struct living_job {
+  int32_t *pids;
+  size_t length;
+  napi_ref reference; /* keeps the memory of `pids` */
+  napi_deferred deferred;
+  napi_async_work work;
+};
+
+static void living_run(napi_env env, void *data) {
+  (void)env;
+  struct living_job *job = data;
+  for (size_t i = 0; i < job->length; i++)
+    if (!is_living(job->pids[i])) job->pids[i] = 0;
+}
+
+static void living_done(napi_env env, napi_status status, void *data) {
+  (void)status;
+  struct living_job *job = data;
+  napi_value pids;
+  if (napi_get_reference_value(env, job->reference, &pids) == napi_ok) napi_resolve_deferred(env, job->deferred, pids);
+  napi_delete_reference(env, job->reference);
+  napi_delete_async_work(env, job->work);
+  free(job);
+}
+
+/*
+ * keepLiving(pids): in place, 0 for a process that is gone or a zombie; a promise of `pids`. On a thread of libuv's pool: to
+ * read a file of /proc takes 20 microseconds, and milliseconds where the process is just giving back much memory.
+ */
+static napi_value js_keep_living(napi_env env, napi_callback_info info) {
+  napi_value args[1], promise = NULL, name;
+  void *data;
+  size_t length;
+  if (!get_args(env, info, 1, args) || !get_bytes(env, args[0], 4, &data, &length)) return NULL;
+  struct living_job *job = calloc(1, sizeof *job);
+  if (job == NULL) return NULL;
+  job->pids = data;
+  job->length = length;
+  if (napi_create_reference(env, args[0], 1, &job->reference) != napi_ok ||
+      napi_create_promise(env, &job->deferred, &promise) != napi_ok ||
+      napi_create_string_utf8(env, "telpty:keepLiving", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_async_work(env, NULL, name, living_run, living_done, job, &job->work) != napi_ok) {
+    if (job->reference != NULL) napi_delete_reference(env, job->reference);
+    free(job);
+    return NULL;
+  }
+  napi_queue_async_work(env, job->work);
+  return promise;
+}
+
+/*
  * signalMember(session, group, pid, signal). The pidfd is opened first and the question asked after: if the answer is yes,
  * either the descriptor is of that very process, or that of one that has died since, to which nothing can happen. The caller
  * makes sure that `session` is still the one it means.
@@ -321,6 +397,7 @@ void process_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "kill", js_kill);
   export_function(env, exports, "signalGroups", js_signal_groups);
   export_function(env, exports, "sessionsOf", js_sessions_of);
+  export_function(env, exports, "keepLiving", js_keep_living);
   export_function(env, exports, "signalMember", js_signal_member);
   export_function(env, exports, "killAll", js_kill_all);
   export_function(env, exports, "reapOrphans", js_reap_orphans);

@@ -191,6 +191,8 @@ export interface Addon {
 
   /** Replaces each process id by the id of its session, 0 where there is no such process. */
   sessionsOf(pids: Int32Array): void;
+  /** Replaces the ids of processes that are gone or zombies by 0, on a thread of libuv's pool. Resolves with `pids`. */
+  keepLiving(pids: Int32Array): Promise<Int32Array>;
   /** To process `pid` only if it still belongs to session `session` and, unless that is 0, to `group`. */
   signalMember(session: number, group: number, pid: number, signal: number): number;
 

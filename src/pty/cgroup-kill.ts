@@ -2,11 +2,14 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** How long killed processes may take to vanish, in ms; only one stuck in the kernel takes longer. */
 const PATIENCE = 2_000;
 /** Where it takes more than one round, and where the system has no watcher left: between two looks, in ms. */
 const LOOK = 20;
+/** How many processes are signalled in one turn of the event loop, which this holds for less than a millisecond. */
+const KILLED_IN_ONE_TURN = 256;
 
 /**
  * Has the system keep what all watchers of a process share, a descriptor, which else the first of them makes: so that a
@@ -82,7 +85,8 @@ export async function killEach(path: string): Promise<void> {
   const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) if (entry.isDirectory()) await killEach(join(path, entry.name));
   const members = await readFile(join(path, 'cgroup.procs'), 'utf8').catch(() => '');
-  for (const pid of members.split('\n').map(Number)) {
+  for (const [index, pid] of members.split('\n').map(Number).entries()) {
+    if (index > 0 && index % KILLED_IN_ONE_TURN === 0) await nextTurn();
     // 0 is one that cannot be seen from here; to `kill` it would be ourselves.
     if (pid > 1 && pid !== process.pid) tryKill(pid);
   }

@@ -6,8 +6,9 @@
  * the leader is held (`addon.hold`) until the last member of the session is gone: the test "belongs to our session" is
  * then always true to the word. Members are signalled by pidfd, after that test (see `signalMember` in native/process.c).
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { NativePty } from './addon.ts';
 import { addon } from './binding.ts';
 
@@ -30,6 +31,15 @@ const blockedDelayPart = 0.1;
 const againAfter = 1000;
 const againAfterPart = 0.4;
 
+/**
+ * How many processes are looked at, or signalled, in one turn of the event loop. To find the session of a process takes less
+ * than a microsecond, to signal one about 5: so a turn is held for less than a millisecond, whatever a session leaves behind.
+ */
+const LISTED_IN_ONE_TURN = 1024;
+const SIGNALLED_IN_ONE_TURN = 64;
+/** A thread of the pool has these for about 5 ms; others that need the pool come in between. */
+const READ_AT_ONCE = 256;
+
 /** Process ids by session. */
 type Sessions = Map<number, number[]>;
 
@@ -38,13 +48,17 @@ export async function listSessions(): Promise<Sessions> {
   const sessions: Sessions = new Map();
   if (process.platform !== 'linux') return sessions;
   const names = await readdir('/proc').catch(() => []);
-  const pids = Int32Array.from(names.filter(name => /^\d+$/.test(name)).map(Number));
-  const leaders = pids.slice();
-  addon().sessionsOf(leaders);
-  for (const [index, leader] of leaders.entries()) {
-    const members = sessions.get(leader);
-    if (members === undefined) sessions.set(leader, [pids[index]!]);
-    else members.push(pids[index]!);
+  for (let begin = 0; begin < names.length; begin += LISTED_IN_ONE_TURN) {
+    if (begin > 0) await nextTurn();
+    const slice = names.slice(begin, begin + LISTED_IN_ONE_TURN).filter(name => /^\d+$/.test(name));
+    const pids = slice.map(Number);
+    const leaders = Int32Array.from(pids);
+    addon().sessionsOf(leaders);
+    for (const [index, leader] of leaders.entries()) {
+      const members = sessions.get(leader);
+      if (members === undefined) sessions.set(leader, [pids[index]!]);
+      else members.push(pids[index]!);
+    }
   }
   return sessions;
 }
@@ -70,25 +84,38 @@ function sessions(): Promise<Sessions> {
   return next;
 }
 
-/** A zombie is past being killed, and its parent, not we, must reap it. One that cannot be looked at is gone. */
-export async function isAlive(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  // What follows the name in parentheses begins with field 3, the state; field 20 is the number of threads.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  if (stat === '' || fields[0] === 'X') return false;
-  // The state is that of the first thread; others may go on without it.
-  return fields[0] !== 'Z' || Number(fields[17]) > 1;
+/** Those of these processes that are there and not zombies: a zombie cannot be killed, and its parent, not we, must reap it. */
+export async function living(pids: readonly number[]): Promise<number[]> {
+  const found: number[] = [];
+  for (let begin = 0; begin < pids.length; begin += READ_AT_ONCE) {
+    const slice = await addon().keepLiving(Int32Array.from(pids.slice(begin, begin + READ_AT_ONCE)));
+    for (const pid of slice) if (pid !== 0) found.push(pid);
+  }
+  return found;
 }
 
 /** The living members of a session but its leader. */
 async function membersOf(leader: number): Promise<number[]> {
-  const members = ((await sessions()).get(leader) ?? []).filter(pid => pid !== leader);
-  const alive = await Promise.all(members.map(isAlive));
-  return members.filter((_, index) => alive[index]);
+  return living(((await sessions()).get(leader) ?? []).filter(pid => pid !== leader));
 }
 
-function signalMembers(leader: number, group: number, pids: readonly number[], signal: number): void {
-  for (const pid of pids) addon().signalMember(leader, group, pid, signal);
+/**
+ * Sends signals, in this order, to each of these members of a session; see `Addon.signalMember`.
+ *
+ * @param isReserved whether the session's number is still its own; asked after each turn of the event loop.
+ */
+export async function signalMembers(
+  leader: number,
+  group: number,
+  pids: readonly number[],
+  signals: readonly number[],
+  isReserved: () => boolean = () => true,
+): Promise<void> {
+  for (const [index, pid] of pids.entries()) {
+    if (index > 0 && index % SIGNALLED_IN_ONE_TURN === 0) await nextTurn();
+    if (!isReserved()) return;
+    for (const signal of signals) addon().signalMember(leader, group, pid, signal);
+  }
 }
 
 /** One hangup of one session. Construction sends SIGHUP, or a moment later where the program could not write until now. */
@@ -105,6 +132,8 @@ export class Hangup {
   #killed = false;
   /** Whether the leader has ended (and is held). */
   #left = false;
+  /** The leader is not held any more: the session's number may be a stranger's. */
+  #isOver = false;
 
   /**
    * @param leader the process id of the session's leader, not yet reaped.
@@ -158,7 +187,12 @@ export class Hangup {
   #signalGroups(signal: number): void {
     const doubtful = addon().signalGroups(this.#native, signal);
     if (doubtful <= 0) return;
-    void sessions().then(all => signalMembers(this.#leader, doubtful, all.get(this.#leader) ?? [], signal));
+    void sessions().then(all => this.#signal(all.get(this.#leader) ?? [], [signal], doubtful));
+  }
+
+  /** @param group only members of this process group; 0: all. */
+  #signal(members: readonly number[], signals: readonly number[], group = 0): Promise<void> {
+    return signalMembers(this.#leader, group, members, signals, () => !this.#isOver);
   }
 
   /** The leader is gone, so nobody passes the SIGHUP on: those it left behind get theirs from here. */
@@ -170,8 +204,7 @@ export class Hangup {
       if (members.length === 0) return this.#over();
       if (!told) {
         told = true;
-        signalMembers(this.#leader, 0, members, SIGHUP);
-        signalMembers(this.#leader, 0, members, SIGCONT);
+        await this.#signal(members, [SIGHUP, SIGCONT]);
       }
       await sleep(pause);
     }
@@ -186,13 +219,14 @@ export class Hangup {
       if (!this.#left) this.#signalGroups(SIGKILL);
       const members = await membersOf(this.#leader);
       if (members.length === 0 && this.#left) break;
-      signalMembers(this.#leader, 0, members, SIGKILL);
+      await this.#signal(members, [SIGKILL]);
       await sleep(pause);
     }
     this.#over();
   }
 
   #over(): void {
+    this.#isOver = true;
     clearTimeout(this.#timer);
     addon().reap(this.#native);
     this.#finish();

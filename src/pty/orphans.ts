@@ -7,8 +7,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { addon } from './binding.ts';
-import { isAlive, listSessions } from './hangup.ts';
+import { listSessions, living, signalMembers } from './hangup.ts';
 import { signalNumber } from './signals.ts';
 
 /** A program that leads a session, whose number is its process id. */
@@ -36,17 +35,11 @@ export async function killOrphans(leaders: readonly Leader[]): Promise<void> {
   while (left.length > 0 && performance.now() < end) {
     const sessions = await listSessions();
     const found = await Promise.all(left.map(pid => living(sessions.get(pid) ?? [])));
-    for (const [index, members] of found.entries()) {
-      for (const pid of members) addon().signalMember(left[index]!, 0, pid, signalNumber('SIGKILL'));
-    }
+    for (const [index, members] of found.entries())
+      await signalMembers(left[index]!, 0, members, [signalNumber('SIGKILL')]);
     left = left.filter((_, index) => found[index]!.length > 0);
     if (left.length > 0) await sleep(PAUSE);
   }
-}
-
-async function living(pids: readonly number[]): Promise<number[]> {
-  const alive = await Promise.all(pids.map(isAlive));
-  return pids.filter((_, index) => alive[index]);
 }
 
 /** The numbers that have not been given to somebody else since. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { afterEach, test } from 'node:test';
+import { afterEach, type TestContext, test } from 'node:test';
 import { addon } from '../../src/pty/binding.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
-import { processInfo, untilBlocked, untilTrue } from '../support/leaks.ts';
+import { processes, processInfo, untilBlocked, untilTrue } from '../support/leaks.ts';
 import { requireTool } from '../support/tools.ts';
 import { closed, isAlive, until, zombies } from './support.ts';
 
@@ -209,4 +209,38 @@ test('two hundred at once', async () => {
   await Promise.all(ptys.map(pty => pty.resume().hangup({ timeout: 20 })));
   assertGone(ptys.map(pty => pty.pid));
   assert.equal(addon().counts().children, 0);
+});
+
+/** Counts what calls of addon functions do in one turn of the event loop, and keeps the most of each. */
+function countInTurns(t: TestContext, names: readonly ('signalMember' | 'sessionsOf' | 'keepLiving')[]) {
+  const most = new Map<string, number>();
+  const now = new Map<string, number>();
+  for (const name of names) {
+    const original = addon()[name] as (...args: unknown[]) => unknown;
+    t.mock.method(addon(), name, (...args: unknown[]) => {
+      if (now.size === 0) setImmediate(() => now.clear());
+      const count = (now.get(name) ?? 0) + (args[0] instanceof Int32Array ? args[0].length : 1);
+      now.set(name, count);
+      most.set(name, Math.max(most.get(name) ?? 0, count));
+      return original(...args);
+    });
+  }
+  return most;
+}
+
+test('the members of a session are signalled a few in each turn of the event loop, however many there are', async t => {
+  const children = 1000;
+  const { pty } = await start(
+    `set -m; trap "" HUP; for ((i = 0; i < ${children}; i++)); do sleep 1000 & done 2>/dev/null; echo pids:; exec cat`,
+  );
+  const members = processes().filter(({ session }) => session === pty.pid);
+  assert.equal(members.length, children + 1);
+  const most = countInTurns(t, ['signalMember', 'sessionsOf', 'keepLiving']);
+  await pty.hangup({ timeout: 0 });
+  assertGone(members.map(({ pid }) => pid));
+  for (const [name, count] of most) {
+    const limit = name === 'signalMember' ? children / 10 : 2 * 1024;
+    assert.ok(count <= limit, `${name}: ${count} processes in one turn`);
+  }
+  assert.ok(most.has('signalMember') && most.has('keepLiving'));
 });
