@@ -97,6 +97,15 @@ export function residentBytes(pid: number): number {
   return Number(pages) * 4096;
 }
 
+/** `socket:[123]` is a socket, whichever. */
+const kindOf = (target: string) => target.replace(/\d+/g, 'N');
+
+function countKinds(fds: Holdings['fds']): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const target of fds.values()) counts.set(kindOf(target), (counts.get(kindOf(target)) ?? 0) + 1);
+  return counts;
+}
+
 /** What `now` has beyond `before`, one line each; empty when nothing leaked. */
 export function leaked(before: Holdings, now: Holdings): string[] {
   const lines: string[] = [];
@@ -104,9 +113,13 @@ export function leaked(before: Holdings, now: Holdings): string[] {
   for (const child of now.children) {
     if (!known.has(child.pid)) lines.push(`child ${child.pid} (${child.name}, state ${child.state})`);
   }
-  if (now.fds.size > before.fds.size) {
+  // By kind: a server may hold files when it begins to listen, and closes them (the terminfo directories). A socket that is
+  // left later must not count as one of them.
+  const allowed = countKinds(before.fds);
+  for (const [kind, count] of countKinds(now.fds)) {
+    if (count <= (allowed.get(kind) ?? 0)) continue;
     for (const [fd, target] of now.fds) {
-      if (before.fds.get(fd) !== target) lines.push(`fd ${fd} -> ${target}`);
+      if (kindOf(target) === kind && before.fds.get(fd) !== target) lines.push(`fd ${fd} -> ${target}`);
     }
   }
   // libuv's own pool of four, and of Node's signal and inspector threads, may start late; a thread a child may not.
