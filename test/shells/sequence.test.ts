@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { createServer, limit, ptyShell, type Session } from '../../src/index.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
+import { compileLocales } from '../support/locales.ts';
 import { CMD, OPT, subnegotiation } from '../support/wire.ts';
 
 test('a menu: programs with keys read in between, as often as one likes', async () => {
@@ -84,7 +85,8 @@ test('a client that agrees to CHARSET but speaks no subnegotiation is not sent a
 });
 
 test('a client may propose its own character set, and the program is told', async () => {
-  await using host = await hostScript('read x; echo "$LANG"', { negotiationTimeout: 30_000 });
+  const LOCPATH = compileLocales(['en_US.KOI8-R', 'en_US', 'KOI8-R']);
+  await using host = await hostScript('read x; echo "$LANG"', { negotiationTimeout: 30_000, env: { LOCPATH } });
   await using wire = await host.connect({ silent: true });
   wire.negotiate(CMD.WILL, OPT.CHARSET);
   await wire.expectNegotiation(CMD.DO, OPT.CHARSET);
