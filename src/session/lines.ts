@@ -38,7 +38,10 @@ export interface ReadLineOptions {
 
 /** Sessions of which a line is being read. */
 const reading = new WeakSet<Session>();
-/** Sessions whose last line was ended by a CR under BINARY: an LF right behind it is the same end (else the engine knows). */
+/**
+ * Sessions whose last line was ended by a CR, where the engine leaves the LF of a CR LF: under BINARY, and at a client, for
+ * which it is text. An LF right behind it is the same end.
+ */
 const afterReturn = new WeakSet<Session>();
 
 /**
@@ -109,7 +112,8 @@ function collect(
         const length = takeRuns(line, session.encodingRuns(chunk));
         if (echoes() && session.writable) session.write(encoder(session.encoding).write(line.echo()));
         if (length === undefined) continue;
-        if (chunk[length] === CR && session.telnet.isEnabled(Option.BINARY, 'remote')) afterReturn.add(session);
+        const keepsLf = session.isClient || session.telnet.isEnabled(Option.BINARY, 'remote');
+        if (chunk[length] === CR && keepsLf) afterReturn.add(session);
         if (length + 1 < chunk.length) session.putBack(chunk.subarray(length + 1));
         settle(line.text);
         return;

@@ -57,6 +57,10 @@ export class Session extends TelnetStream {
     return this.terminal.encoding(this.#encoding);
   }
 
+  protected override get fallbackEncoding(): string {
+    return this.#encoding;
+  }
+
   /** The environment the client sent, as it sent it. */
   get environ(): ReadonlyMap<string, string> {
     return this.terminal.environ;
@@ -205,9 +209,9 @@ export class Session extends TelnetStream {
 
   /** Takes down a fact on which the character set depends. */
   #recordEncoding(event: TelnetEvent): void {
-    const before = this.encoding;
+    const before = this.terminal.namedEncoding;
     this.terminal.record(event);
-    if (this.encoding !== before) this.encodingChanged(before);
+    if (this.terminal.namedEncoding !== before) this.encodingChanged(before);
   }
 
   protected override heard(event: TelnetEvent, stale: boolean): void {

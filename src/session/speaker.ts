@@ -19,8 +19,8 @@ export interface Speaker extends Duplex {
 }
 
 /** Bytes in one character set. */
-export interface EncodingRun {
-  readonly bytes: Buffer;
+export interface EncodingRun<B extends Uint8Array = Buffer> {
+  readonly bytes: B;
   /** Canonical. */
   readonly encoding: string;
 }

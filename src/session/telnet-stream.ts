@@ -86,8 +86,8 @@ export abstract class TelnetStream extends EventDuplex {
   /** The connection is over, but not all that came was read. */
   #lost: { readonly error: Error | undefined } | undefined;
   #unreadTimer: NodeJS.Timeout | undefined;
-  /** Where in the input the character set has changed: the one that was in force, and up to which byte. */
-  #encodings: readonly { readonly encoding: string; readonly until: number }[] = NO_ENCODINGS;
+  /** Where in the input the character set has changed: the one that the peer had named before (or none), and up to which byte. */
+  #encodings: readonly { readonly named: string | undefined; readonly until: number }[] = NO_ENCODINGS;
 
   constructor(transport: Duplex | Transport, options: Pick<SessionOptions, 'telnet' | 'recognize'>) {
     // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
@@ -210,34 +210,42 @@ export abstract class TelnetStream extends EventDuplex {
   /** The character set that text is in. */
   abstract get encoding(): string;
 
+  /** The same where the other end has named none. */
+  protected abstract get fallbackEncoding(): string;
+
   /**
-   * The parts of a chunk that was just read, each with the character set that was in force when it arrived. Input waits for
-   * its reader, so `encoding` may have changed since then.
+   * The parts of a chunk that was just read, or is just given to the consumer, each with the character set that was in force
+   * when it arrived. Input waits for its reader, so `encoding` may have changed since then.
    *
+   * @param encoding the set at this moment. @param fallback the set where the peer has named none.
    * @internal
    */
-  encodingRuns(chunk: Buffer): readonly EncodingRun[] {
+  encodingRuns<B extends Uint8Array>(
+    chunk: B,
+    encoding = this.encoding,
+    fallback = this.fallbackEncoding,
+  ): readonly EncodingRun<B>[] {
     const end = this.#input.position;
     const start = end - chunk.length;
-    if ((this.#encodings.at(-1)?.until ?? 0) <= start) return [{ bytes: chunk, encoding: this.encoding }];
-    const runs: EncodingRun[] = [];
+    if ((this.#encodings.at(-1)?.until ?? 0) <= start) return [{ bytes: chunk, encoding }];
+    const runs: EncodingRun<B>[] = [];
     let at = start;
-    for (const { encoding, until } of this.#encodings) {
+    for (const { named = fallback, until } of this.#encodings) {
       if (until <= at || at >= end) continue;
       const stop = Math.min(until, end);
-      runs.push({ bytes: chunk.subarray(at - start, stop - start), encoding });
+      runs.push({ bytes: chunk.subarray(at - start, stop - start) as B, encoding: named });
       at = stop;
     }
-    if (at < end) runs.push({ bytes: chunk.subarray(at - start), encoding: this.encoding });
+    if (at < end) runs.push({ bytes: chunk.subarray(at - start) as B, encoding });
     return runs;
   }
 
-  /** The input that has arrived so far is in another character set than what follows. */
-  protected encodingChanged(before: string): void {
+  /** The input that has arrived so far is in another character set than what follows. @param named the one that the peer had named. */
+  protected encodingChanged(named: string | undefined): void {
     const until = this.#input.arrived;
     if (until === (this.#encodings.at(-1)?.until ?? 0)) return;
     // (Those before the position stay, too: a reader may put back what it has read.)
-    this.#encodings = [...this.#encodings, { encoding: before, until }].slice(-MOST_ENCODINGS);
+    this.#encodings = [...this.#encodings, { named, until }].slice(-MOST_ENCODINGS);
   }
 
   /** Drops the input that has arrived and was not read yet: what an interrupt does to a terminal's queue. */

@@ -76,11 +76,16 @@ export class Terminal {
    * `fallback`.
    */
   encoding(fallback: string): string {
+    return this.namedEncoding ?? fallback;
+  }
+
+  /** @internal The same; `undefined` where neither names one. */
+  get namedEncoding(): string | undefined {
     const agreed = this.charset === undefined ? undefined : canonicalCharset(this.charset);
     if (agreed !== undefined) return agreed;
     // The first that is set decides (POSIX, 8.2), also where it names no set.
     const locale = ['LC_ALL', 'LC_CTYPE', 'LANG'].map(name => this.environ.get(name)).find(Boolean);
-    return charsetOfLocale(locale ?? '') ?? fallback;
+    return charsetOfLocale(locale ?? '');
   }
 
   #remember(name: string, value: string | undefined): void {

@@ -224,7 +224,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   /** @internal Input, on its way to the program. */
   input(received: Uint8Array): boolean {
     this.#commands?.keyTyped();
-    const bytes = this.#translation?.way?.input(received) ?? received;
+    const bytes = this.#translation?.input(received) ?? received;
     return bytes.length === 0 || this.#editing.type(bytes);
   }
 
@@ -319,7 +319,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   /** @internal */
   forget(): void {
     this.#editing.discard();
-    this.#translation?.way?.discardInput();
+    this.#translation?.discardInput();
   }
 
   #negotiated(event: TelnetEvent): void {

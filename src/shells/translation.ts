@@ -37,6 +37,8 @@ export class Translation {
   readonly #erase: number;
   #client = '';
   #way: Way | undefined;
+  /** The way of input: it may have arrived before the client changed to the set of this moment. */
+  #typed: { readonly client: string; readonly way: Way | undefined } | undefined;
 
   /**
    * @param program the program's character set, canonical.
@@ -62,10 +64,39 @@ export class Translation {
     const client = this.#session.terminal.encoding(this.#fallback);
     if (client === this.#client) return;
     this.#client = client;
+    this.#way = this.#wayOf(client);
+  }
+
+  #wayOf(client: string): Way | undefined {
     const machine = machineOf(client);
-    if (client === this.#program) this.#way = undefined;
-    else if (machine !== undefined) this.#way = new MachineWay(machine, this.#pty, this.#program, this.#erase);
-    else this.#way = new CharsetWay(client, this.#program);
+    if (client === this.#program) return undefined;
+    if (machine !== undefined) return new MachineWay(machine, this.#pty, this.#program, this.#erase);
+    return new CharsetWay(client, this.#program);
+  }
+
+  /**
+   * Converts what the session gives at this moment, in the set that was in force when it arrived: it may have waited for the program to
+   * start, or to read. The bytes are lent, and so are those returned.
+   */
+  input(received: Uint8Array): Uint8Array {
+    const runs = this.#session.encodingRuns(received, this.#client, this.#fallback);
+    const [first] = runs;
+    if (runs.length === 1 && first !== undefined) return this.#convert(first.bytes, first.encoding);
+    return Buffer.concat(runs.map(({ bytes, encoding }) => Buffer.from(this.#convert(bytes, encoding))));
+  }
+
+  #convert(bytes: Uint8Array, client: string): Uint8Array {
+    const isCurrent = client === this.#client;
+    // (The client may have changed to another set and back, which makes a way anew.)
+    if (this.#typed?.client !== client || (isCurrent && this.#typed.way !== this.#way)) {
+      this.#typed = { client, way: isCurrent ? this.#way : this.#wayOf(client) };
+    }
+    return this.#typed.way?.input(bytes) ?? bytes;
+  }
+
+  /** What of the input has not come whole is forgotten. */
+  discardInput(): void {
+    this.#typed?.way?.discardInput();
   }
 }
 

@@ -104,11 +104,9 @@ export class Input {
     }
     this.#consumer = consumer;
     this.#wanted = true;
-    for (const chunk of before) {
-      // It has arrived once.
-      this.#inserted -= chunk.length;
-      this.insert(chunk);
-    }
+    // It has arrived once. (All first: the position is that of the chunk that is being given.)
+    for (const chunk of before) this.#inserted -= chunk.length;
+    for (const chunk of before) this.insert(chunk);
   }
 
   /** No more will come. */

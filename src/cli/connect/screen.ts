@@ -90,11 +90,23 @@ export class Screen {
     if (rest !== undefined && rest.length > 0) this.#output.write(rest);
   }
 
+  /** What is shown late may have come before the server changed to the set of this moment. */
   #convert(chunk: Buffer): Uint8Array {
-    const from = this.#session.encoding;
-    if (this.#local === undefined || from === this.#local) return chunk;
-    if (this.#converter?.from !== from) this.#converter = { from, converter: new Converter(from, this.#local, HALVES) };
-    return this.#converter.converter.write(chunk);
+    const local = this.#local;
+    if (local === undefined) return chunk;
+    const runs = this.#session.encodingRuns(chunk);
+    const parts = runs.flatMap(({ bytes, encoding }) => this.#convertRun(bytes, encoding, local));
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  }
+
+  #convertRun(bytes: Buffer, from: string, local: string): Uint8Array[] {
+    const before = this.#converter;
+    if (from === before?.from) return [before.converter.write(bytes)];
+    this.#converter = from === local ? undefined : { from, converter: new Converter(from, local, HALVES) };
+    // A character that the change has cut is shown as what it is, none.
+    const cut = before?.converter.end();
+    const converted = this.#converter?.converter.write(bytes) ?? bytes;
+    return cut === undefined || cut.length === 0 ? [converted] : [cut, converted];
   }
 
   #withoutReturns(bytes: Uint8Array): Uint8Array {

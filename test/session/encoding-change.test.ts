@@ -1,0 +1,182 @@
+/** Input that waits for its reader while the character set changes: each byte is in the set that was in force when it arrived. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import iconv from 'iconv-lite';
+import { type Output, Screen } from '../../src/cli/connect/screen.ts';
+import { connect, ptyShell, readLine, type Session } from '../../src/index.ts';
+import { AsciicastWriter } from '../../src/recording/asciicast.ts';
+import { Host } from '../support/host.ts';
+import { Peer } from '../support/peer.ts';
+import { CMD, OPT, type Wire } from '../support/wire.ts';
+
+/** The other end of `wire` is to use this set from here on. */
+function change(wire: Wire, name: string): void {
+  wire.subnegotiate(OPT.CHARSET, Buffer.from(`\x01;${name}`, 'latin1'));
+}
+
+async function untilArrived(session: Session, bytes: number): Promise<void> {
+  while (session.inputLength < bytes) await turn();
+}
+
+const encode = (text: string, charset: string) => iconv.encode(text, charset);
+/** Two lines, each of which changes its set in the middle, and the end cuts a character. */
+const TEXT = 'да-é\nмир-ñ\n';
+
+/** Sends {@link TEXT} in three sets. */
+function sendLines(wire: Wire, end: string): void {
+  wire.send(encode('да', 'koi8-r'));
+  change(wire, 'ISO-8859-1');
+  wire.send(encode(`-é${end}`, 'latin1'));
+  change(wire, 'KOI8-R');
+  wire.send(encode('мир', 'koi8-r'));
+  change(wire, 'UTF-8');
+  wire.send(`-ñ${end}`);
+}
+
+/** Both ends: `body` has the session of telpty, and what its peer writes to it. */
+async function atBothEnds(body: (session: Session, wire: Wire, end: string) => Promise<void>): Promise<void> {
+  {
+    await using peer = await Peer.listen();
+    const session = await connect({ port: peer.port, encoding: 'KOI8-R' });
+    const wire = await peer.accept();
+    wire.negotiate(CMD.WILL, OPT.CHARSET);
+    try {
+      await body(session, wire, '\r\n');
+    } finally {
+      session.destroy();
+    }
+  }
+  let result: Promise<void> | undefined;
+  let begin = (_wire: Wire): void => {};
+  const connected = new Promise<Wire>(resolve => {
+    begin = resolve;
+  });
+  await using host = await Host.start({
+    encoding: 'KOI8-R',
+    shell: async session => {
+      result = body(session, await connected, '\r\n');
+      await result.catch(() => {});
+    },
+  });
+  await using wire = await host.connect({ charset: 'KOI8-R', ttype: ['XTERM'] });
+  begin(wire);
+  await host.outcome();
+  await result;
+}
+
+test('readLine: each part of a line in the set of its bytes, read late or while it comes', () =>
+  atBothEnds(async (session, wire, end) => {
+    if (!session.isClient) await session.waitFor(({ charset }) => charset !== undefined);
+    sendLines(wire, end);
+    await session.waitFor(({ encoding }) => encoding === 'UTF-8');
+    await untilArrived(session, encode(TEXT, 'latin1').length);
+    assert.deepEqual([await readLine(session), await readLine(session)], TEXT.trim().split('\n'));
+    change(wire, 'KOI8-R');
+    await session.waitFor(({ encoding }) => encoding === 'KOI8-R');
+    const lines = [readLine(session)];
+    sendLines(wire, end);
+    assert.equal(await lines[0], 'да-é');
+    assert.equal(await readLine(session), 'мир-ñ');
+  }));
+
+test('a recording is in the set of the bytes, from the byte on where it changes', () =>
+  atBothEnds(async (session, wire, end) => {
+    if (!session.isClient) await session.waitFor(({ charset }) => charset !== undefined);
+    const directory = mkdtempSync(join(tmpdir(), 'telpty-recording-'));
+    try {
+      const file = join(directory, 'session.cast');
+      const writer = new AsciicastWriter(file, { columns: 80, rows: 24, term: 'xterm' }, error => assert.fail(error));
+      const untap = session.tap({ input: bytes => writer.output(bytes, session.encoding) });
+      sendLines(wire, end);
+      // Half of a character, which the next change cuts.
+      wire.send(Buffer.from('é').subarray(0, 1));
+      change(wire, 'ISO-8859-1');
+      wire.send(encode('é.', 'latin1'));
+      await session.readUntil('.');
+      untap();
+      writer.end();
+      const [, ...events] = readFileSync(file, 'utf8').trim().split('\n');
+      const shown = events.map(line => (JSON.parse(line) as [number, string, string])[2]).join('');
+      assert.equal(shown.replaceAll(/\r\n?/g, '\n'), `${TEXT}\ufffdé.`);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  }));
+
+test('telpty connect: what is shown late is in the set of its bytes', async () => {
+  for (const local of ['UTF-8', 'KOI8-R', 'ISO-8859-1']) {
+    await using peer = await Peer.listen();
+    const session = await connect({ port: peer.port, encoding: 'KOI8-R' });
+    const wire = await peer.accept();
+    wire.negotiate(CMD.WILL, OPT.CHARSET);
+    const shown: Buffer[] = [];
+    const output: Output = {
+      write: bytes => shown.push(Buffer.from(bytes)) > 0,
+      needsDrain: false,
+      onDrain() {},
+    };
+    const screen = new Screen(session, output, local);
+    screen.held = true;
+    sendLines(wire, '\r\n');
+    wire.send(Buffer.from('é').subarray(0, 1));
+    change(wire, 'ISO-8859-1');
+    wire.send(encode('é.', 'latin1'));
+    await session.waitFor(({ encoding }) => encoding === 'ISO-8859-1');
+    await untilArrived(session, encode(`${TEXT}??.`, 'latin1').length);
+    screen.held = false;
+    while (!shown.at(-1)?.includes('.')) await turn();
+    const text = iconv.decode(Buffer.concat(shown), local).replaceAll('\r', '');
+    // (What a set lacks becomes something else.)
+    const known = { 'UTF-8': `${TEXT}\ufffdé.`, 'KOI8-R': 'да-e\nмир-n\n?e.', 'ISO-8859-1': 'da-é\nmir-ñ\n?é.' }[local];
+    assert.equal(text, known, local);
+    session.destroy();
+  }
+});
+
+/** Prints in hexadecimal what it reads, a line each. */
+const READER =
+  'echo ready; while read -r line; do printf "<%s>\\n" "$(printf %s "$line" | od -An -tx1 | tr -d " \\n")"; done';
+
+test('a program that is converted for: what was typed before it began is in the set of its bytes', async () => {
+  for (const fallback of ['KOI8-R', 'ISO-8859-1']) {
+    let connected = (_wire: Wire): void => {};
+    const wireOf = new Promise<Wire>(resolve => {
+      connected = resolve;
+    });
+    const shell = ptyShell('/bin/sh', ['-c', READER], {
+      programEncoding: 'utf-8',
+      locale: 'C.UTF-8',
+      encoding: 'KOI8-R',
+    });
+    await using host = await Host.start({
+      // What the shell takes for the set of a client that names none counts there, and not the server's.
+      encoding: fallback,
+      shell: async session => {
+        const wire = await wireOf;
+        wire.negotiate(CMD.WILL, OPT.CHARSET);
+        await session.waitFor(({ telnet }) => telnet.isEnabled(OPT.CHARSET, 'remote'));
+        wire.send(encode('да', 'koi8-r'));
+        change(wire, 'KOI8-R');
+        wire.send(encode('мир', 'koi8-r'));
+        change(wire, 'ISO-8859-1');
+        wire.send(encode('é', 'latin1'));
+        // Half of a character, which the change cuts.
+        change(wire, 'Shift_JIS');
+        wire.send(encode('日', 'shift_jis').subarray(0, 1));
+        change(wire, 'ISO-8859-1');
+        wire.send(encode('ñ\r\n', 'latin1'));
+        await session.waitFor(({ encoding }) => encoding === 'Shift_JIS');
+        await session.waitFor(({ encoding }) => encoding === 'ISO-8859-1');
+        await untilArrived(session, 9);
+        await shell(session);
+      },
+    });
+    await using wire = await host.connect({ ttype: ['XTERM'] });
+    connected(wire);
+    await wire.expect(`<${Buffer.from('дамирéñ').toString('hex')}>`);
+  }
+});
