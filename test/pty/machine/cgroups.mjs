@@ -104,7 +104,7 @@ await test('self: the server makes way for its programs', () => {
     const pty = spawnPty('sh', ['-c', 'tail -n1 /proc/self/cgroup; tail -n1 /proc/$PPID/cgroup'], { env: process.env, cgroup: cgroup.path });
     console.log((await text(pty)).replaceAll('\\r', ''), await cgroup.end());`,
   );
-  assert.match(out, /^0::\/service\/telpty-\d+\.\d+-1\n0::\/service\/telpty-server\n \{ outOfMemory: 0 \}\n$/);
+  assert.match(out, /^0::\/service\/telpty-\d+\.\d+\.\d+-1\n0::\/service\/telpty-server\n \{ outOfMemory: 0 \}\n$/);
   rmdirSync(`${top}/service/telpty-server`);
   rmdirSync(`${top}/service`);
 });
