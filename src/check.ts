@@ -11,7 +11,14 @@ export function check(holds: boolean, message: string): void {
 /** Checks an option that is a whole number from 0 to `highest`, where it is given at all. */
 export function checkWhole(name: string, value: number | undefined, highest: number): void {
   const good = value === undefined || (Number.isInteger(value) && value >= 0 && value <= highest);
-  check(good, `${name} must be a whole number from 0 to ${highest}, not ${value}`);
+  const given = typeof value === 'string' ? `the text '${value}'; use Number()` : String(value);
+  check(good, `${name} must be a whole number from 0 to ${highest}, not ${given}`);
+}
+
+/** Checks an option that is the port of a server. Ports often come from the environment, as text. */
+export function checkPort(value: unknown): void {
+  check(typeof value !== 'string', `port must be a number, not the text '${value}'; use Number()`);
+  checkWhole('port', value as number | undefined, 65_535);
 }
 
 /** Checks an option that is a time in milliseconds. */

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { canonicalCharset } from '../charset/index.ts';
-import { check, checkKeys, checkWhole } from '../check.ts';
+import { check, checkKeys, checkPort } from '../check.ts';
 import type { OptionDefinition } from '../protocol/index.ts';
 import { Session } from '../session/session.ts';
 import { type WaitOptions, within } from '../session/waiting.ts';
@@ -108,8 +108,7 @@ function checkOptions(options: ConnectOptions): void {
   checkKeys('the options of connect', options, KEYS);
   const { host, port, family, tls, stream, negotiate, terminal, environ, encoding, compression } = options;
   check(host === undefined || (typeof host === 'string' && host !== ''), 'host must be an address or a name');
-  check(typeof port !== 'string', `port must be a number, not the text '${port}'; use Number()`);
-  checkWhole('port', port, 65535);
+  checkPort(port);
   check(family === undefined || family === 4 || family === 6, `family must be 4 or 6, not ${family}`);
   const version = isIP(host ?? LOOPBACK);
   check(

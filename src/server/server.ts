@@ -177,7 +177,8 @@ export class Server extends EventEmitter<ServerEvents> {
    */
   async listen(options: ListenOptions | number): Promise<{ address: string; port: number }> {
     if (this.#stopped !== undefined) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
-    const where = typeof options === 'number' ? { port: options } : options;
+    const isPort = typeof options === 'number' || typeof options === 'string';
+    const where = isPort ? { port: options } : options;
     checkKeys('the options of listen', where, LISTEN_OPTIONS);
     const entrance = await Entrance.open(where);
     const user: GateUser<Arrival> = {

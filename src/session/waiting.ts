@@ -142,14 +142,48 @@ export async function waitFor(
       }
     };
     const closed = (): void => reject(new TelptyError('ERR_SESSION_CLOSED', `the session was closed without ${what}`));
-    session.on('telnet', look).on('close', closed);
+    const forget = observe(session, { look, closed });
     look();
     if (session.closed) closed();
     return () => {
-      session.off('telnet', look).off('close', closed);
+      forget();
       return undefined;
     };
   });
+}
+
+/** One who waits for a state of a session. */
+interface Observer {
+  /** Something was negotiated. */
+  look(): void;
+  closed(): void;
+}
+
+const observers = new WeakMap<Speaker, Set<Observer>>();
+
+/** Any number may wait for states of one session: it gets one listener for all, as a signal does in {@link onAbort}. Returns what ends it. */
+function observe(session: Speaker, observer: Observer): () => void {
+  let all = observers.get(session);
+  if (all === undefined) {
+    all = new Set();
+    observers.set(session, all);
+    session.on('telnet', lookAll).on('close', closeAll);
+  }
+  const known = all;
+  known.add(observer);
+  return () => {
+    if (!known.delete(observer) || known.size > 0) return;
+    observers.delete(session);
+    session.off('telnet', lookAll).off('close', closeAll);
+  };
+}
+
+function lookAll(this: Speaker): void {
+  for (const observer of [...(observers.get(this) ?? [])]) observer.look();
+}
+
+function closeAll(this: Speaker): void {
+  for (const observer of [...(observers.get(this) ?? [])]) observer.closed();
 }
 
 function stateTest(session: Speaker, state: OptionState): () => boolean {

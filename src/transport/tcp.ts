@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { check, checkWhole } from '../check.ts';
+import { check, checkPort, checkWhole } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { isAvailable } from '../pty/binding.ts';
 import { bindShared, limitUnsent, setOobInline } from '../pty/descriptor-calls.ts';
@@ -124,6 +124,7 @@ function isTcpAddress(address: ReturnType<Server['address']> | undefined): boole
 /** Where Node is to listen. */
 async function placeOf(options: TcpListenOptions): Promise<{ host: string; port: number } | { fd: number }> {
   const { host = '127.0.0.1', port, fd, reusePort = false } = options;
+  checkWhole('backlog', options.backlog, 2 ** 31 - 1);
   check(typeof reusePort === 'boolean' || reusePort === 'takeover', "reusePort must be a boolean or 'takeover'");
   if (fd !== undefined) {
     checkWhole('fd', fd, 2 ** 31 - 1);
@@ -134,7 +135,7 @@ async function placeOf(options: TcpListenOptions): Promise<{ host: string; port:
     return { fd };
   }
   check(port !== undefined, 'listen() needs a port');
-  checkWhole('port', port, 65_535);
+  checkPort(port);
   if (!reusePort) return { host, port: port! };
   const { address } = await lookup(host);
   const bound = bindShared(address, port!);

@@ -5,7 +5,7 @@ import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
-import { connect, type Session, type TelptyError } from '../../src/index.ts';
+import { connect, createServer as createTelnetServer, type Session, type TelptyError } from '../../src/index.ts';
 import { gmcp, Option } from '../../src/protocol/index.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { Host, hostScript } from '../support/host.ts';
@@ -375,6 +375,59 @@ test('connect() refuses a port that is text, and a family that the address is no
   await refused({ port: 23, host: '192.0.2.1', family: 6 }, /family: 6/);
   await refused({ port: 23, host: '::1', family: 4 }, /family: 4/);
   await refused({ port: 23, family: 5 }, /family must be 4 or 6/);
+});
+
+test('listen() says that a port is text, alone or among options', async () => {
+  const server = createTelnetServer(() => {});
+  for (const port of ['23', '', '0x17', 'telnet']) {
+    const message = `port must be a number, not the text '${port}'; use Number()`;
+    await assert.rejects(server.listen({ port } as never), { code: 'ERR_INVALID_ARGUMENT', message });
+    await assert.rejects(server.listen(port as never), { code: 'ERR_INVALID_ARGUMENT', message });
+  }
+  const backlog = /backlog must be a whole number .*not the text '5'; use Number\(\)/;
+  await assert.rejects(server.listen({ port: 0, backlog: '5' } as never), backlog);
+});
+
+test('any number of calls of waitFor on one session get one listener, and none is left', async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port });
+  const wire = await peer.accept();
+  const warnings: Error[] = [];
+  const warned = (warning: Error): unknown => warnings.push(warning);
+  process.on('warning', warned);
+  try {
+    const stop = new AbortController();
+    const { signal } = stop;
+    const echo = Array.from({ length: 20 }, () => session.waitFor({ option: OPT.ECHO, side: 'remote' }, { signal }));
+    const never = Promise.allSettled(Array.from({ length: 20 }, () => session.waitFor(() => false, { signal })));
+    const ended = Promise.allSettled(Array.from({ length: 20 }, () => session.waitFor(() => false)));
+    // One that throws concerns nobody else.
+    let isWrong = false;
+    const wrong = assert.rejects(
+      session.waitFor(() => {
+        if (isWrong) throw new Error('mine');
+        return false;
+      }),
+      /mine/,
+    );
+    isWrong = true;
+    wire.negotiate(WILL, OPT.ECHO);
+    await Promise.all(echo);
+    await wrong;
+    stop.abort();
+    await never;
+    assert.deepEqual([session.listenerCount('telnet'), session.listenerCount('close')], [1, 1]);
+    session.destroy();
+    for (const result of await ended) {
+      assert.equal(result.status === 'rejected' && result.reason.code, 'ERR_SESSION_CLOSED');
+    }
+    assert.deepEqual([session.listenerCount('telnet'), session.listenerCount('close')], [0, 0]);
+    // Node.js warns in a later turn.
+    await new Promise(setImmediate);
+    assert.deepEqual(warnings, []);
+  } finally {
+    process.off('warning', warned);
+  }
 });
 
 test('one AbortSignal for many sessions gets one listener, and none is left', async () => {
