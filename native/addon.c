@@ -147,6 +147,7 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, result, "connections", js_int(env, connections));
   napi_set_named_property(env, result, "peeks", js_int(env, peeks));
   napi_set_named_property(env, result, "starting", js_int(env, starter_pending(s)));
+  napi_set_named_property(env, result, "abandoned", js_int(env, process_abandoned(s)));
   napi_set_named_property(env, result, "unwritten", js_int(env, unwritten));
   return result;
 }
@@ -201,8 +202,8 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
   s->slab_data = NULL;
   uv_close((uv_handle_t *)&s->finisher, state_handle_closed);
   uv_close((uv_handle_t *)&s->retry, state_handle_closed);
-  /* the SIGCHLD watcher closes when no program is left for it */
-  process_state_close(s);
+  /* their watchers close when no program is left for them */
+  process_state_end(s);
   state_unref(s); /* the environment's own reference */
 }
 

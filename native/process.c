@@ -42,6 +42,44 @@ static int pidfd_signal(int fd, int signal) {
 }
 #endif
 
+#define REAP_TICK_MS 100
+/* How long the tracer of a program that has ended may take to wait for it. */
+#define TRACER_LIMIT_TICKS 20
+/* How long the end of an environment waits for programs that were killed. */
+#define CLOSE_LIMIT_MS 2000
+#define MS 1000000ull
+
+static void reaper_ticked(uv_timer_t *timer);
+
+/* What /proc tells of a process. */
+struct stat_line {
+  char state;
+  long threads;
+  int exit_code;
+};
+
+/* Returns whether there is such a process, and /proc can be read. */
+static bool read_stat(pid_t pid, struct stat_line *line) {
+  char path[32], text[1024];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t length = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (length <= 0) return false;
+  text[length] = '\0';
+  /* What follows the name in parentheses begins with field 3. */
+  char *at = strrchr(text, ')');
+  if (at == NULL || at[1] != ' ') return false;
+  *line = (struct stat_line){.state = at[2]};
+  at++;
+  for (int field = 3; at != NULL; field++, at = strchr(at + 1, ' ')) {
+    if (field == 20) line->threads = strtol(at, NULL, 10);
+    if (field == 52) line->exit_code = (int)strtol(at, NULL, 10);
+  }
+  return true;
+}
+
 static void pidfd_closed(uv_handle_t *handle) {
   struct pty *p = handle->data;
   state_unref(p->state);
@@ -68,38 +106,160 @@ static void take_back(struct pty *p) {
   if (p->slave >= 0) (void)!fchown(p->slave, geteuid(), (gid_t)-1);
 }
 
+/*
+ * Programs that are not waited for any more. A program that was killed may not die: it waits in the kernel for a file system that
+ * does not answer, or another process of its user traces it (PTRACE_O_TRACEEXIT). One that has ended may not be reaped before
+ * its tracer has waited for it; its pidfd is readable all that time. So neither keeps its session, nor the loop: a timer that
+ * is not referenced reaps it when that is possible. Until then its number stays its own.
+ */
+struct abandoned {
+  struct link link;
+  pid_t pid;
+};
+
+/* Reaps those that have ended. */
+static void reap_abandoned(struct link *list) {
+  for (struct link *l = list->next, *next; l != list; l = next) {
+    next = l->next;
+    struct abandoned *child = ENTRY(l, struct abandoned, link);
+    const pid_t pid = waitpid(child->pid, NULL, WNOHANG);
+    if (pid == 0 || (pid < 0 && errno == EINTR)) continue;
+    list_remove(l);
+    free(child);
+  }
+}
+
+/* The timer runs while there is something for it, and keeps the loop alive while a terminal waits for it. */
+static void update_reaper(struct state *s) {
+  if (uv_is_closing((uv_handle_t *)&s->reaper)) return;
+  const bool is_needed = !list_empty(&s->unreaped) || (s->closing && !list_empty(&s->ptys));
+  if (!is_needed && list_empty(&s->abandoned))
+    uv_timer_stop(&s->reaper);
+  else if (!uv_is_active((uv_handle_t *)&s->reaper))
+    uv_timer_start(&s->reaper, reaper_ticked, REAP_TICK_MS, REAP_TICK_MS);
+  if (is_needed)
+    uv_ref((uv_handle_t *)&s->reaper);
+  else
+    uv_unref((uv_handle_t *)&s->reaper);
+}
+
+/*
+ * The program is over for JavaScript. `status` is that of waitpid(), or -1: somebody else has reaped it, and how it ended is not
+ * to be known. The caller holds a reference.
+ */
+static void ended(struct pty *p, int status, bool is_abandoned) {
+  p->reaped = true;
+  list_remove(&p->unreaped);
+  take_back(p);
+  unwatch(p);
+  const bool is_known = status != -1;
+  const int32_t how[3] = {is_known && WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+                          is_known && WIFSIGNALED(status) ? WTERMSIG(status) : 0, is_abandoned};
+  write_drop(p);
+  call_js(p, ON_EXIT, 3, how);
+  pty_poll(p);
+  read_finish(p);
+  pty_forget_if_over(p);
+}
+
+/* The status of a zombie as waitpid() would have it, or that of one that is being killed. */
+static int status_without_reaping(pid_t pid) {
+  struct stat_line line;
+  return read_stat(pid, &line) && line.state == 'Z' ? line.exit_code : SIGKILL;
+}
+
+/* Ends the wait for a program. Without memory it stays a zombie when it dies. The caller holds a reference. */
+static void abandon(struct pty *p) {
+  struct state *s = p->state;
+  struct abandoned *child = calloc(1, sizeof *child);
+  const int status = status_without_reaping(p->pid);
+  if (child != NULL) {
+    child->pid = p->pid;
+    list_add(&s->abandoned, &child->link);
+  }
+  ended(p, status, true);
+  update_reaper(s);
+}
+
 /* Reaps the program if it has ended, and tells JavaScript. The caller holds a reference. */
 static void reap(struct pty *p) {
   int status;
   pid_t pid;
   do pid = waitpid(p->pid, &status, WNOHANG);
   while (pid < 0 && errno == EINTR);
-  if (pid == 0) return;
-  p->reaped = true;
+  if (pid != 0)
+    ended(p, pid > 0 ? status : -1, false);
+  else if (p->left)
+    abandon(p);
+}
+
+/* The held program has ended. The caller holds a reference. */
+static void leave(struct pty *p) {
+  if (p->left) return;
+  p->left = true;
+  list_remove(&p->unreaped);
   take_back(p);
-  unwatch(p);
-  /* ECHILD: somebody else has reaped it, and how it ended is not to be known */
-  const int32_t how[2] = {pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-                          pid > 0 && WIFSIGNALED(status) ? WTERMSIG(status) : 0};
-  write_drop(p);
-  call_js(p, ON_EXIT, 2, how);
-  pty_poll(p);
-  read_finish(p);
-  pty_forget_if_over(p);
+  if (p->pidfd >= 0) uv_poll_stop(&p->pidfd_poll);
+  call_js(p, ON_LEFT, 0, NULL);
+}
+
+static bool can_be_reaped(const struct pty *p) {
+  siginfo_t info = {0};
+  return waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
 }
 
 /* The program seems to have ended. The caller holds a reference. */
 static void notice(struct pty *p) {
-  if (!p->held) {
-    reap(p);
-    return;
+  if (can_be_reaped(p)) {
+    if (p->held)
+      leave(p);
+    else
+      reap(p);
+  } else if (p->pidfd >= 0 && !p->left) {
+    /* It has ended, and its tracer has not waited for it. The poll would report it again and again. */
+    uv_poll_stop(&p->pidfd_poll);
+    p->unreaped_ticks = 0;
+    list_add(&p->state->unreaped, &p->unreaped);
+    update_reaper(p->state);
   }
-  siginfo_t info = {0};
-  if (p->left || (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)) return;
-  p->left = true;
-  take_back(p);
-  if (p->pidfd >= 0) uv_poll_stop(&p->pidfd_poll);
-  call_js(p, ON_LEFT, 0, NULL);
+}
+
+static void reaper_ticked(uv_timer_t *timer) {
+  struct state *s = timer->data;
+  reap_abandoned(&s->abandoned);
+  /* Anything may leave the list during a turn. */
+  struct link round;
+  list_init(&round);
+  while (!list_empty(&s->unreaped)) {
+    struct link *l = s->unreaped.next;
+    list_remove(l);
+    list_add(&round, l);
+  }
+  while (!list_empty(&round)) {
+    struct pty *p = ENTRY(round.next, struct pty, unreaped);
+    list_remove(&p->unreaped);
+    pty_ref(p);
+    const bool is_late = ++p->unreaped_ticks >= TRACER_LIMIT_TICKS;
+    if (!is_late && !can_be_reaped(p))
+      list_add(&s->unreaped, &p->unreaped);
+    else if (p->held)
+      leave(p);
+    else if (can_be_reaped(p))
+      reap(p);
+    else
+      abandon(p);
+    pty_unref(p);
+  }
+  if (s->closing && uv_hrtime() >= s->close_at) {
+    for (struct link *l = s->ptys.next, *next; l != &s->ptys; l = next) {
+      next = l->next;
+      struct pty *p = ENTRY(l, struct pty, all);
+      pty_ref(p);
+      if (!p->reaped) abandon(p);
+      pty_unref(p);
+    }
+  }
+  update_reaper(s);
 }
 
 static void pidfd_ready(uv_poll_t *handle, int status, int events) {
@@ -177,6 +337,17 @@ static napi_value js_reap(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* abandon(pty): the program was killed and does not die; `exit` is called at once. */
+static napi_value js_abandon(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL || p->reaped) return NULL;
+  pty_ref(p);
+  abandon(p);
+  pty_unref(p);
+  return NULL;
+}
+
 /* kill(pty, signal): the program alone. Until it is reaped its number is its own, so there is no race. */
 static napi_value js_kill(napi_env env, napi_callback_info info) {
   napi_value args[2];
@@ -246,21 +417,10 @@ static napi_value js_sessions_of(napi_env env, napi_callback_info info) {
  * state is that of the first thread; others may go on without it. Without /proc, whether the number is in use.
  */
 static bool is_living(pid_t pid) {
-  char path[32], text[512];
-  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno != ENOENT && errno != ESRCH && kill(pid, 0) == 0;
-  ssize_t length = read(fd, text, sizeof text - 1);
-  close(fd);
-  if (length <= 0) return false;
-  text[length] = '\0';
-  /* What follows the name in parentheses begins with field 3, the state; field 20 is the number of threads. */
-  char *fields = strrchr(text, ')'), state = 'X';
-  long threads = 0;
-  if (fields == NULL ||
-      sscanf(fields, ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld", &state, &threads) < 2)
-    return false;
-  return state != 'X' && (state != 'Z' || threads > 1);
+  struct stat_line line;
+  errno = 0;
+  if (!read_stat(pid, &line)) return errno != 0 && errno != ENOENT && errno != ESRCH && kill(pid, 0) == 0;
+  return line.state != 'X' && (line.state != 'Z' || line.threads > 1);
 }
 
 struct living_job {
@@ -349,6 +509,8 @@ static void compare_process(uv_handle_t *handle, void *data) {
 static bool is_awaited(const struct state *s, pid_t pid) {
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next)
     if (ENTRY(l, struct pty, all)->pid == pid && !ENTRY(l, struct pty, all)->reaped) return true;
+  for (struct link *l = s->abandoned.next; l != &s->abandoned; l = l->next)
+    if (ENTRY(l, struct abandoned, link)->pid == pid) return true;
   if (starter_has(s, pid)) return true;
   struct search search = {.pid = pid};
   uv_walk(s->loop, compare_process, &search);
@@ -377,23 +539,83 @@ static napi_value js_use_pidfd(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-static void sigchld_closed(uv_handle_t *handle) { state_unref(handle->data); }
+static void handle_closed(uv_handle_t *handle) { state_unref(handle->data); }
 
 void process_state_init(struct state *s) {
+  list_init(&s->unreaped);
+  list_init(&s->abandoned);
   uv_signal_init(s->loop, &s->sigchld);
-  s->sigchld.data = s;
+  uv_timer_init(s->loop, &s->reaper);
+  uv_unref((uv_handle_t *)&s->reaper);
+  s->sigchld.data = s->reaper.data = s;
+  state_ref(s);
   state_ref(s);
 }
 
-/* At the end of the environment the watcher stays for as long as a program is left for it. */
+/* How many programs are not waited for any more and not reaped yet. */
+unsigned process_abandoned(const struct state *s) {
+  unsigned count = 0;
+  for (struct link *l = s->abandoned.next; l != &s->abandoned; l = l->next) count++;
+  return count;
+}
+
+/* A thread of what is left when an environment ends: if the process goes on (it was a worker's), there would be zombies. */
+static void *reap_at_leisure(void *data) {
+  struct link *list = data;
+  while (!list_empty(list)) {
+    usleep(REAP_TICK_MS * 1000);
+    reap_abandoned(list);
+  }
+  free(list);
+  return NULL;
+}
+
+static void leave_to_thread(struct state *s) {
+  if (list_empty(&s->abandoned)) return;
+  struct link *list = malloc(sizeof *list);
+  pthread_attr_t attributes;
+  pthread_t id;
+  sigset_t all, old;
+  if (list == NULL || pthread_attr_init(&attributes) != 0) {
+    free(list);
+    return;
+  }
+  list_init(list);
+  for (struct link *l; (l = s->abandoned.next) != &s->abandoned;) {
+    list_remove(l);
+    list_add(list, l);
+  }
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  /* Without a thread the memory is lost, which is as little as it is rare. */
+  (void)!pthread_create(&id, &attributes, reap_at_leisure, list);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  pthread_attr_destroy(&attributes);
+}
+
+/* The environment ends, and its programs were killed: they have some time to die. */
+void process_state_end(struct state *s) {
+  s->close_at = uv_hrtime() + CLOSE_LIMIT_MS * MS;
+  update_reaper(s);
+  process_state_close(s);
+}
+
+/* At the end of the environment the watchers stay for as long as a program is left for them. */
 void process_state_close(struct state *s) {
-  if (s->closing && s->watched_by_signal == 0 && !uv_is_closing((uv_handle_t *)&s->sigchld))
-    uv_close((uv_handle_t *)&s->sigchld, sigchld_closed);
+  if (!s->closing) return;
+  if (s->watched_by_signal == 0 && !uv_is_closing((uv_handle_t *)&s->sigchld))
+    uv_close((uv_handle_t *)&s->sigchld, handle_closed);
+  if (list_empty(&s->ptys) && !uv_is_closing((uv_handle_t *)&s->reaper)) {
+    leave_to_thread(s);
+    uv_close((uv_handle_t *)&s->reaper, handle_closed);
+  }
 }
 
 void process_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "hold", js_hold);
   export_function(env, exports, "reap", js_reap);
+  export_function(env, exports, "abandon", js_abandon);
   export_function(env, exports, "kill", js_kill);
   export_function(env, exports, "signalGroups", js_signal_groups);
   export_function(env, exports, "sessionsOf", js_sessions_of);

@@ -96,6 +96,7 @@ void pty_forget_if_over(struct pty *p) {
   list_remove(&p->all);
   if (p->owner != NULL) napi_delete_reference(p->state->env, p->owner);
   p->owner = NULL;
+  process_state_close(p->state);
   state_unref(p->state);
   pty_unref(p);
 }

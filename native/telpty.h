@@ -85,6 +85,10 @@ struct state {
   uv_idle_t finisher; /* runs while `finishing` has entries */
   uv_timer_t retry;   /* runs while `writing` has entries; see write.c */
   struct starter *starter; /* NULL where nothing can be started elsewhere; see starter.c */
+  uv_timer_t reaper;   /* runs while `unreaped` or `abandoned` has entries; see process.c */
+  struct link unreaped; /* whose program has ended and cannot be reaped yet */
+  struct link abandoned; /* programs that are not waited for any more */
+  uint64_t close_at;   /* by uv_hrtime(): when the end of the environment waits no longer */
   uv_signal_t sigchld; /* runs while a program is watched without a pidfd */
   unsigned watched_by_signal;
 
@@ -128,6 +132,8 @@ struct pty {
   bool reaped;
   bool held; /* an ended program stays a zombie until JavaScript releases it */
   bool left; /* it has ended, and JavaScript knows */
+  struct link unreaped;    /* while it has ended and its tracer has not waited for it */
+  unsigned unreaped_ticks; /* of the timer, since then */
 };
 
 /* A TCP connection. Freed when neither JavaScript nor the loop points to it. In `state->conns` while it is open. */
@@ -370,6 +376,8 @@ void termios_exports(napi_env env, napi_value exports);
 void process_watch(struct pty *p);
 void process_reap_now(pid_t pid);
 void process_release(struct pty *p);
+unsigned process_abandoned(const struct state *s);
+void process_state_end(struct state *s);
 void process_state_close(struct state *s);
 void process_state_init(struct state *s);
 void process_exports(napi_env env, napi_value exports);

@@ -1,5 +1,6 @@
 /** The server that the settings ask for, in whatever process it runs. */
 import { setFlagsFromString } from 'node:v8';
+import { onAbandoned } from '../pty/abandoned.ts';
 import { Cgroups } from '../pty/index.ts';
 import { type UserIdSource, UserRange } from '../pty/user-range.ts';
 import { createServer, type Server, type Shell } from '../server/server.ts';
@@ -111,6 +112,13 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   const shortage = new ShortageLog(log);
   server.on('shortage', isShort => shortage.told(isShort));
   watchStarts(log, options.onStartsHang);
+  onAbandoned(pid =>
+    log.error(
+      { pid },
+      `program ${pid} does not die of SIGKILL, or cannot be reaped; its session ends without it ` +
+        '(a file system does not answer, or another process traces it)',
+    ),
+  );
   server.on('error', error => log.error(`listener: ${escapeText(error.message, 200)}`));
   return server;
 }

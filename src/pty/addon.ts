@@ -46,8 +46,11 @@ export interface AddonCallbacks<Owner> {
   readonly written: (owner: Owner) => void;
   /** A program held by `hold` has ended; it waits for `reap`. */
   readonly left: (owner: Owner) => void;
-  /** The program was reaped. `code` is -1 when a signal ended it, `signal` 0 when none did. */
-  readonly exit: (owner: Owner, code: number, signal: number) => void;
+  /**
+   * The program was reaped, or is not waited for any more (`abandoned` is 1). `code` is -1 when a signal ended it, `signal` 0
+   * when none did.
+   */
+  readonly exit: (owner: Owner, code: number, signal: number, abandoned: number) => void;
   /** The program was reaped and its last output delivered; the descriptors are closed. */
   readonly end: (owner: Owner) => void;
 }
@@ -186,6 +189,8 @@ export interface Addon {
   /** From now on an ended program is kept as a zombie, which reserves its session's number, until `reap`. */
   hold(pty: NativePty): void;
   reap(pty: NativePty): void;
+  /** Ends the wait for a program that was killed and does not die: `exit` is called at once, and it is reaped when it dies. */
+  abandon(pty: NativePty): void;
   /** Closes the terminal's descriptors. The program is still watched, and `exit` called. */
   close(pty: NativePty): void;
 
@@ -286,8 +291,9 @@ export interface Addon {
    */
   measureDelays(bounds: Float64Array, counts: Float64Array): void;
   /**
-   * How many terminals, connections, looks at first bytes, programs and unfinished starts this thread holds, how many terminals are read in bulk,
-   * and how many bytes `write` kept for all of them.
+   * How many terminals, connections, looks at first bytes, programs and unfinished starts this thread holds, how many programs
+   * it does not wait for any more and has not reaped, how many terminals are read in bulk, and how many bytes
+   * `write` kept for all of them.
    */
   counts(): {
     terminals: number;
@@ -296,6 +302,7 @@ export interface Addon {
     peeks: number;
     lanes: number;
     starting: number;
+    abandoned: number;
     unwritten: number;
   };
   /**

@@ -1,6 +1,7 @@
 /** What is done to a terminal and its program beside reading and writing. */
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { TelptyError } from '../errors.ts';
+import { reportAbandoned } from './abandoned.ts';
 import type { NativePty, SpawnRequest } from './addon.ts';
 import { addon, systemError } from './binding.ts';
 import { Hangup } from './hangup.ts';
@@ -44,6 +45,10 @@ export abstract class PtyControl extends Duplex {
   /**
    * Resolves once the program has ended and was reaped; never rejects. The terminal may still hold output then: `'end'`
    * is the sign that it has all been read.
+   *
+   * A program may not die of SIGKILL: it waits for a file system that does not answer, or another process of its user traces it.
+   * Two seconds after the SIGKILL of {@link hangup} this resolves with `signal: 'SIGKILL'` all the same, and the terminal is closed.
+   * The program is reaped when it dies.
    */
   readonly exited: Promise<ExitStatus>;
 
@@ -237,9 +242,10 @@ export abstract class PtyControl extends Duplex {
     this.#hangup!.left();
   }
 
-  /** @internal The program was reaped; as `AddonCallbacks.exit`. */
-  protected ended(code: number, signal: number): void {
+  /** @internal The program was reaped, or is not waited for any more; as `AddonCallbacks.exit`. */
+  protected ended(code: number, signal: number, isAbandoned: boolean): void {
     this.isGone = true;
+    if (isAbandoned) reportAbandoned(this.pid);
     this.#resolveExited({
       code: code < 0 ? null : code,
       signal: signal === 0 ? null : signalName(signal),

@@ -14,7 +14,10 @@ import { addon } from './binding.ts';
 
 const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
 
-/** How long killed processes may take to vanish; only a process stuck in the kernel takes longer. */
+/**
+ * How long killed processes may take to vanish, in ms. Only a process that is stuck in the kernel, or traced, takes longer, and
+ * is not waited for: its session would keep its place, and the server its process, for ever.
+ */
 const patience = 2000;
 
 /** Between two looks at what is left of a session, in ms: quick at first, since most are gone at once. */
@@ -228,7 +231,8 @@ export class Hangup {
   #over(): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
-    addon().reap(this.#native);
+    if (this.#left) addon().reap(this.#native);
+    else addon().abandon(this.#native);
     this.#finish();
   }
 }

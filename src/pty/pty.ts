@@ -278,8 +278,8 @@ export class Pty extends PtyControl {
         left(pty) {
           pty.left();
         },
-        exit(pty, code, signal) {
-          pty.ended(code, signal);
+        exit(pty, code, signal, abandoned) {
+          pty.ended(code, signal, abandoned === 1);
           pty.#written();
         },
         end(pty) {

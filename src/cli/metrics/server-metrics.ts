@@ -1,5 +1,6 @@
 /** What a process that serves tells: counted from the events of its server, or looked up when it is asked for. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { onAbandoned } from '../../pty/abandoned.ts';
 import { addon } from '../../pty/binding.ts';
 import type { Server, SessionOutcome } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
@@ -37,6 +38,10 @@ export class ServerMetrics {
     'Starts of programs that took too long, or were stopped again and again, and were killed',
   );
   readonly #stuckStarts = this.#gauge('telpty_program_starts_stuck', 'Starts of programs that hang');
+  readonly #abandoned = this.#counter(
+    'telpty_programs_abandoned_total',
+    'Programs that did not die of SIGKILL, or could not be reaped, and were not waited for any more',
+  );
   readonly #queued = this.#gauge('telpty_queued_bytes', 'Bytes that wait in the process, by where to', ['to']);
   readonly #negotiation = this.#histogram(
     'telpty_negotiation_seconds',
@@ -53,6 +58,7 @@ export class ServerMetrics {
   constructor(server: Server) {
     this.#server = server;
     new KeyDelay(this.#registry);
+    onAbandoned(() => this.#abandoned.inc());
     for (const outcome of OUTCOMES) this.#ended.inc({ outcome }, 0);
     server.on('session', () => this.#connections.inc());
     server.on('refused', ({ reason }) => this.#refused.count(reason));
