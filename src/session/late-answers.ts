@@ -8,6 +8,7 @@ const WINDOW_MS = 250;
  * have another `optionChanges` answers at once. It costs a round trip for each of its words, so the budget is larger.
  */
 const CHUNKS = 64;
+/** Such grants in a window. A peer that has used all of them has half as many in the next one, down to one: it may be a loop. */
 const MOST_GRANTS = 16;
 
 /**
@@ -24,6 +25,8 @@ export class LateAnswers {
   #chunks = 0;
   /** How often they were granted in this window. */
   #grants = 0;
+  /** How often they may be in this window. */
+  #most = MOST_GRANTS;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
@@ -42,10 +45,10 @@ export class LateAnswers {
   defer(): void {
     if (this.#isStopped || this.#timer !== undefined) return;
     const wait = this.#since + WINDOW_MS - performance.now();
-    const hasWaited = this.#received() - this.#chunks >= CHUNKS && this.#grants < MOST_GRANTS;
-    if (wait <= 0) this.#begin();
+    const hasWaited = this.#received() - this.#chunks >= CHUNKS && this.#grants < this.#most;
+    if (wait <= 0) this.#begin(false);
     else if (hasWaited) this.#grant();
-    else this.#timer = setTimeout(() => this.#begin(), wait);
+    else this.#timer = setTimeout(() => this.#begin(true), wait);
   }
 
   stop(): void {
@@ -53,9 +56,11 @@ export class LateAnswers {
     clearTimeout(this.#timer);
   }
 
-  #begin(): void {
+  /** @param hasWaited whether the peer had to wait for the end of the window. */
+  #begin(hasWaited: boolean): void {
     this.#timer = undefined;
     this.#since = performance.now();
+    this.#most = hasWaited && this.#grants >= this.#most ? Math.max(1, this.#most >> 1) : MOST_GRANTS;
     this.#grants = 0;
     this.#grant();
   }

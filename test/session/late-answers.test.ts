@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect, readLine, type Session } from '../../src/index.ts';
 import { linemode, Option, optionName, type Side, suppressGoAhead } from '../../src/protocol/index.ts';
+import { LateAnswers } from '../../src/session/late-answers.ts';
 import { Host } from '../support/host.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
 import { Peer } from '../support/peer.ts';
@@ -163,4 +165,40 @@ test('hundreds of hidden questions in a row are all hidden', { timeout: 60_000 }
   }
   assert.deepEqual(warnings, []);
   session.destroy();
+});
+
+test('a peer that uses all its answers, again and again, has fewer; one that pauses has all of them again', async () => {
+  let sent = 0;
+  let chunks = 0;
+  let wake: () => void = () => {};
+  const send = () => {
+    sent++;
+    wake();
+  };
+  const late = new LateAnswers(send, () => chunks, performance.now());
+  /** How often answers are granted until the peer has to wait. */
+  const use = () => {
+    const before = sent;
+    for (let i = 0; i < 100; i++) {
+      chunks += 64;
+      late.defer();
+    }
+    return sent - before;
+  };
+  const windowEnds = () =>
+    new Promise<void>(resolve => {
+      wake = resolve;
+    });
+  const used = [use()];
+  for (let i = 0; i < 5; i++) {
+    await windowEnds();
+    used.push(use());
+  }
+  // The answer at the end of a window is the first of the next one.
+  assert.deepEqual(used, [16, 7, 3, 1, 0, 0]);
+  await windowEnds();
+  // What is tested is that time passes without a word of the peer: a whole window.
+  await delay(300);
+  assert.equal(use(), 16);
+  late.stop();
 });
