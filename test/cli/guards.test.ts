@@ -157,9 +157,13 @@ for (const [how, workers] of [
       const refused = await from(server, '127.0.0.1');
       assert.equal(await verdict(refused), NEGOTIATING);
       await silent[0]!.close();
-      await server.waitForLog(/session [56] ended: /);
-      const next = await from(server, '127.0.0.1');
-      assert.equal(await verdict(next), 'up\r\n');
+      // A visit without a byte is logged at debug only, so the free place shows when it is taken.
+      let next = await from(server, '127.0.0.1');
+      while ((await verdict(next)) === NEGOTIATING) {
+        await next.close();
+        next = await from(server, '127.0.0.1');
+      }
+      assert.match(next.text(), /^up\r\n/);
       await Promise.all([...inside, ...silent, refused, next].map(wire => wire.close()));
     });
 
