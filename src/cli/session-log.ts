@@ -1,7 +1,9 @@
 /** What the log tells about sessions: a line at the start, one at the end, and in between what the level asks for. */
 import type { TelptyError } from '../errors.ts';
+import type { Limits } from '../pty/index.ts';
 import type { SessionOutcome } from '../server/server.ts';
 import type { Session } from '../session/session.ts';
+import { earlyDeath } from '../shells/early-death.ts';
 import type { RejectedVariable } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { PtyShellOptions, StartedProgram } from '../shells/pty-shell.ts';
@@ -19,12 +21,14 @@ const maxRejected = 8;
 export class SessionLog {
   readonly #log: Log;
   readonly #programName: string;
+  readonly #limits: Limits;
   readonly #refusals: RefusalLog;
   readonly #started = new WeakMap<Session, StartedProgram>();
 
-  /** @param programName what the lines call the program. */
-  constructor(log: Log, programName: string) {
+  /** @param programName what the lines call the program. @param limits those that it has. */
+  constructor(log: Log, programName: string, limits: Limits = {}) {
     this.#log = log;
+    this.#limits = limits;
     this.#refusals = new RefusalLog(log);
     this.#programName = escapeText(programName, 60);
   }
@@ -81,7 +85,7 @@ export class SessionLog {
       formatDuration(duration),
       `in ${formatBytes(bytesRead)}`,
       `out ${formatBytes(bytesWritten)}`,
-      wordsOf(session, outcome, end),
+      this.#earlyDeath(session, outcome, end) ?? wordsOf(session, outcome, end),
     ].join(', ');
     const more = {
       ...fields,
@@ -93,6 +97,14 @@ export class SessionLog {
       const { code, step, errno, file } = outcome.error as Partial<TelptyError>;
       this.#log.error({ ...more, code, step, errno, file }, words);
     }
+  }
+
+  /** Which limit may have killed a program that has ended by itself. */
+  #earlyDeath(session: Session, { result }: SessionOutcome, { reason }: SessionEnd): string | undefined {
+    const program = this.#started.get(session);
+    const { signal = null } = exitFields(result);
+    if (program === undefined || reason !== 'program-signal') return undefined;
+    return earlyDeath({ code: null, signal }, this.#limits, session.age - program.negotiationTime - program.startTime);
   }
 
   #programStarted(session: Session, program: StartedProgram): void {

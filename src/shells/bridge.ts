@@ -65,6 +65,8 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   readonly #editing: Editing;
   readonly #translation: Translation | undefined;
   readonly #translated: TranslatedOutput | undefined;
+  /** Whether the program has printed anything. */
+  hasShown = false;
   /** Output is being converted, and no more can be taken meanwhile. */
   #isBehind = false;
   /** The client takes no output. */
@@ -235,6 +237,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
 
   /** @internal Output of the program. */
   output(bytes: Buffer): void {
+    this.hasShown = true;
     if (this.#isDropping) return;
     this.#output.push(bytes);
     this.settled();

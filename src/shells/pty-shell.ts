@@ -22,6 +22,7 @@ import { linemodeOption } from '../session/shared-options.ts';
 import { isTerminalFamily } from '../session/terminal.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from '../transport/descriptors.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
+import { earlyDeath } from './early-death.ts';
 import { offerEcho, terminalEchoes } from './echo.ts';
 import {
   type EnvironmentPolicy,
@@ -267,7 +268,14 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
       return { code: null, signal: null, refused: 'no-user-id' };
     }
     const { pty, cgroup, own, ...startedWith } = started;
-    const status = new Bridge(session, pty, program.bridge, startedWith).run();
+    const bridge = new Bridge(session, pty, program.bridge, startedWith);
+    const begun = performance.now();
+    const status = bridge.run();
+    void status.then(result => {
+      const why = earlyDeath(result, options.limits ?? {}, performance.now() - begun);
+      const isOwnEnd = session.hangupReason === undefined && session.writable;
+      if (why !== undefined && isOwnEnd && !bridge.hasShown) session.write(`telpty: the program was ${why}\r\n`);
+    });
     return cgroup === undefined && own === undefined ? status : endAll(started, status);
   } finally {
     session.off('hangup', nothing);
