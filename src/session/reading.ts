@@ -52,12 +52,22 @@ export interface Occasion {
   readonly isQuiet: boolean;
   /** Nothing more will come, or be waited for. */
   readonly isLast: boolean;
+  /** More has come, and was not read yet: what is there does not end here. Only with `isSliced`. */
+  readonly isCut?: boolean;
 }
+
+/** What is read first where the input is looked at in slices, in bytes; each slice is twice the one before. */
+const SLICE = 1024;
 
 /** How {@link readText} reads. */
 export interface ReadTextOptions extends ReadOptions, PartialWaitOptions {
   /** What is read is dropped: it may be more than `maxLength`, and only the end of it is kept. */
   readonly isDropped?: boolean;
+  /**
+   * Whether to look at the beginning of what has come first. Else many calls, each of which takes little of it, would decode all
+   * of it each time.
+   */
+  readonly isSliced?: boolean;
 }
 
 /** Sessions that somebody is reading: two at once would each get a part. */
@@ -91,9 +101,10 @@ export async function readUntil(session: Speaker, pattern: Pattern, options: Rea
   const search = new Search(pattern);
   checkReading(session, options);
   const result = await asReader(session, () =>
-    readText<ReadResult>(session, `${search}`, options, (text, { isLast }) => {
+    readText<ReadResult>(session, `${search}`, { ...options, isSliced: true }, (text, { isLast, isCut }) => {
       const found = search.in(text, isLast);
       if (typeof found === 'number') return { again: found };
+      if (isCut && found !== undefined && !search.isDecided(found, text)) return {};
       if (found === undefined) {
         text.release(search.needed);
         return {};
@@ -122,7 +133,7 @@ export function readText<T>(
   options: ReadTextOptions,
   look: (text: Received['text'], occasion: Occasion) => Look<T>,
 ): Promise<T> {
-  const { maxLength = MAX_BYTES, isDropped = false } = options;
+  const { maxLength = MAX_BYTES, isDropped = false, isSliced = false } = options;
   return within<T>(what, options, waiter => {
     const input = new Received();
     let quiet: NodeJS.Timeout | undefined;
@@ -165,13 +176,22 @@ export function readText<T>(
       const details = { text: `${input.text}`, ...(cause && { cause }) };
       waiter.reject(new TelptyError('ERR_SESSION_CLOSED', `the session ended without ${what}`, details));
     };
+    let slice = SLICE;
+    const next = (): Buffer | null => {
+      const isCut = isSliced && session.readableLength > slice;
+      const chunk = (isCut ? session.read(slice) : session.read()) as Buffer | null;
+      slice *= 2;
+      return chunk;
+    };
     /** @returns whether it is done. */
     const read = (): boolean => {
       const { length } = input;
-      for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {
+      for (let chunk = next(); chunk !== null; chunk = next()) {
         for (const { bytes, encoding } of session.encodingRuns(chunk)) input.add(bytes, encoding);
         if (isDropped) input.keepLast(KEPT_BYTES);
         else if (input.length > maxLength) break;
+        else if (isSliced && session.inputLength > 0 && decide({ isQuiet: false, isLast: false, isCut: true }))
+          return true;
       }
       if (input.length === length) return false;
       clearTimeout(quiet);

@@ -63,6 +63,14 @@ export class Search {
     return Math.min(...this.#places.map(place => place.context));
   }
 
+  /** Whether text behind all that there is could not change what was found. */
+  isDecided({ at }: Found, text: GrowingText): boolean {
+    const ahead = this.#patterns.map((one, index) =>
+      typeof one === 'string' ? one.length : this.#reaches[index]!.ahead.characters,
+    );
+    return at + Math.max(...ahead) < text.length;
+  }
+
   /** From now on matches that begin before `from` do not count. */
   skipTo(from: number): void {
     for (const place of this.#places) if (place.start < from) place.start = from;

@@ -65,6 +65,31 @@ test('readUntil: a pattern that does not come loses nothing', () =>
     await assert.rejects(session.readUntil('never'), { code: 'ERR_SESSION_CLOSED', text: 'the end' });
   }));
 
+test('readUntil: what has come is searched as a whole, and small matches do not read all of it each time', () =>
+  pair(async (session, wire) => {
+    const line = 'abcdefgh\r\n';
+    const count = 10_000;
+    wire.send(line.repeat(count));
+    while (session.inputLength < count * line.length) await turn();
+    const whole = line.repeat(count);
+    // The end is that of all that has come, and of two patterns the first to begin is found, however long it is.
+    assert.equal((await session.readUntil(/\n$/)).text, whole);
+    wire.send(`x${'y'.repeat(2_000)}z, ${whole}`);
+    while (session.inputLength < whole.length + 2_004) await turn();
+    assert.equal((await session.readUntil(['y', `x${'y'.repeat(2_000)}z`])).index, 1);
+    assert.equal((await session.readUntil(', ')).text, ', ');
+    const { read } = session;
+    let bytes = 0;
+    session.read = function counted(size?: number): Buffer | null {
+      const chunk = read.call(this, size);
+      bytes += chunk?.length ?? 0;
+      return chunk;
+    };
+    for (let at = 0; at < 5_000; at++)
+      assert.equal((await session.readUntil(at % 2 ? /\n/ : ['h\r\n', /never/])).text, line);
+    assert.ok(bytes <= 5_000 * 2_048, `${bytes} bytes`);
+  }));
+
 test('readUntil: a flood without a match ends at the limit', () =>
   pair(async (session, wire) => {
     wire.send('x'.repeat(3 * 1024 * 1024));
