@@ -2,7 +2,7 @@
 // `errors.ts` is the ground: every room may stand on it, and it stands on nothing.
 const floors = [
   ['^src/errors\\.ts$'],
-  ['^src/check\\.ts$'],
+  ['^src/check\\.ts$', '^src/package\\.ts$'],
   ['^src/protocol/', '^src/pty/', '^src/charset/'],
   ['^src/transport/'],
   ['^src/session/'],

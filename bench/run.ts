@@ -40,14 +40,14 @@ async function main(): Promise<void> {
   const sizes = args.quick ? quickSizes : fullSizes;
   const curve = curves.find(({ name }) => name === args.curve);
   const numbers = curve === undefined ? [] : (args.at ?? (args.quick ? curve.quickNumbers : curve.numbers));
-  const warnings = prepare(sizes.megabytes);
+  prepare(sizes.megabytes);
   const { present, absent } = find(args, curve);
   const rounds = args.rounds ?? (args.quick ? 2 : (curve?.rounds ?? (present.length > 4 ? 3 : 5)));
   const machine = await examine();
 
   say(describe(machine));
   for (const { name, why } of absent) say(`without ${name}: ${why}`);
-  for (const warning of [...warnings, ...doubts(machine)]) say(`warning: ${warning}`);
+  for (const warning of doubts(machine)) say(`warning: ${warning}`);
   const found = limits();
   if (curve?.name === 'sessions') for (const [name, limit] of Object.entries(found)) say(`${name}: ${limit}`);
   const room = curve === undefined ? [] : makeRoom(Math.max(...numbers));
@@ -82,7 +82,6 @@ async function main(): Promise<void> {
     rounds,
     sizes,
     absent,
-    warnings,
     tests: toJson(results),
   };
   try {

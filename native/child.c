@@ -196,7 +196,7 @@ static int set_usual_descriptors(void) {
  * Leaves the table of descriptors that the child shares with its parent, for a copy of what is not above `last`. Until then no
  * descriptor may be touched.
  */
-static int leave_table(int last) {
+static int leave_table(__attribute__((unused)) int last) {
 #ifdef __linux__
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1U << 1)

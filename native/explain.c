@@ -15,6 +15,7 @@
 
 #ifdef __linux__
 #include <elf.h>
+#include <sys/syscall.h>
 #endif
 
 /* What the kernel reads of a script (BINPRM_BUF_SIZE). */
@@ -84,14 +85,29 @@ static size_t elf_loader(int fd, const char *head, size_t length, char *name) {
 }
 #endif
 
+/*
+ * The kind of a file, as S_IFMT has it. stat() is exported by glibc from 2.33 on; before, it is a part of each program, which a
+ * prebuilt addon cannot have. On these two machines its structure is that of the system call.
+ */
+static int kind_of(const char *path, mode_t *kind) {
+  struct stat file;
+#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
+  if (syscall(SYS_newfstatat, AT_FDCWD, path, &file, 0) < 0) return -1;
+#else
+  if (stat(path, &file) < 0) return -1;
+#endif
+  *kind = file.st_mode & S_IFMT;
+  return 0;
+}
+
 /* Puts into plan->detail what is known of `path`, which could not be executed: a kind, the path and a name, a line each. */
 void explain(const struct plan *plan, const char *path) {
   if (plan->detail == NULL) return;
   const int error = errno;
-  struct stat file;
+  mode_t kind;
   char head[HEAD_SIZE], loader[HEAD_SIZE];
   /* Not blocked by a FIFO, and a terminal does not become ours. */
-  int fd = stat(path, &file) < 0 || !S_ISREG(file.st_mode) ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  int fd = kind_of(path, &kind) < 0 || kind != S_IFREG ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd >= 0) {
     const ssize_t got = pread(fd, head, sizeof head, 0);
     const size_t length = got > 0 ? (size_t)got : 0;
@@ -104,8 +120,8 @@ void explain(const struct plan *plan, const char *path) {
     else if (size == 0 && error == ENOENT)
       say(plan, "file", path, "", 0);
     close(fd);
-  } else if (stat(path, &file) == 0) {
-    if (!S_ISREG(file.st_mode)) say(plan, S_ISDIR(file.st_mode) ? "directory" : "special", path, "", 0);
+  } else if (kind_of(path, &kind) == 0) {
+    if (kind != S_IFREG) say(plan, kind == S_IFDIR ? "directory" : "special", path, "", 0);
   }
   errno = error;
 }

@@ -2,7 +2,6 @@
  * What Node does not know of TCP sockets: urgent data, of which a Telnet Synch is made, whether one that nobody reads from
  * at the moment is still connected, and how several processes listen on one port.
  */
-#define _GNU_SOURCE /* POLLRDHUP */
 #include "telpty.h"
 
 #include <errno.h>

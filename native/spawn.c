@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -132,32 +133,6 @@ static pid_t start_child(const struct plan *plan, int slave, int last, struct bi
   return pid;
 }
 
-#ifdef __linux__
-/*
- * Starts the child and waits until it is the program, or has told `report` why not.
- *
- * A child has a copy of its parent's table of descriptors, as large as the table ever was. Where a server has thousands, that
- * is most of the work of a start, and of what the kernel keeps for the program. So, given a low number, the terminal gets that
- * one for the time of the start, and the child shares the table until it copies what is not above it.
- */
-static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct birth *birth,
-                            struct report *report) {
-  if (low != NULL && low->number >= 0 && dup3(slave, low->number, O_CLOEXEC) >= 0) {
-    pid_t pid = start_child(plan, low->number, low->number, birth, report);
-    int error = errno;
-    dup3(low->cover, low->number, O_CLOEXEC);
-    errno = error;
-    if (pid < 0 || report->failure.step != STEP_UNSHARE) return pid;
-    /* An old kernel, or one that is told to refuse it. */
-    birth_set(birth, true);
-    process_reap_now(pid);
-    birth_set(birth, false);
-    low_close(low);
-    report->failure = (struct failure){.error = 0};
-  }
-  return start_child(plan, slave, -1, birth, report);
-}
-#else
 static int open_pipe(int ends[2]) {
   if (pipe(ends) < 0) return -1;
   fcntl(ends[0], F_SETFD, FD_CLOEXEC);
@@ -167,10 +142,11 @@ static int open_pipe(int ends[2]) {
   return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
 }
 
-/* The same where nothing is shared: the child's end of the pipe closes by itself when the program begins. */
-static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct birth *birth,
-                            struct report *report) {
-  (void)low;
+/*
+ * Starts the child and waits until it is the program, or has reported why not, where nothing is shared with it: its end of the
+ * pipe closes by itself when the program begins.
+ */
+static pid_t start_with_pipe(const struct plan *plan, int slave, struct birth *birth, struct report *report) {
   int ends[2] = {-1, -1}, error;
   pid_t pid = -1;
   if (open_pipe(ends) == 0) {
@@ -192,6 +168,47 @@ static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low,
   if (ends[0] >= 0) close(ends[0]);
   errno = error;
   return pid;
+}
+
+#ifdef __linux__
+/*
+ * Starts the child and waits until it is the program, or has told `report` why not.
+ *
+ * A child has a copy of its parent's table of descriptors, as large as the table ever was. Where a server has thousands, that
+ * is most of the work of a start, and of what the kernel keeps for the program. So, given a low number, the terminal gets that
+ * one for the time of the start, and the child shares the table until it copies what is not above it.
+ */
+static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct birth *birth,
+                            struct report *report) {
+  /*
+   * qemu-user refuses CLONE_FILES, and makes a fork of what is left of a vfork: no memory is shared, and nobody waits for the
+   * child.
+   */
+  static atomic_bool is_emulated;
+  if (low != NULL && !is_emulated && low->number >= 0 && dup3(slave, low->number, O_CLOEXEC) >= 0) {
+    pid_t pid = start_child(plan, low->number, low->number, birth, report);
+    int error = errno;
+    dup3(low->cover, low->number, O_CLOEXEC);
+    errno = error;
+    if (pid < 0 && error == EINVAL) is_emulated = true;
+    else if (pid < 0 || report->failure.step != STEP_UNSHARE) return pid;
+    else {
+      /* An old kernel, or one that is told to refuse it. */
+      birth_set(birth, true);
+      process_reap_now(pid);
+      birth_set(birth, false);
+      low_close(low);
+      report->failure = (struct failure){.error = 0};
+    }
+  }
+  if (is_emulated) return start_with_pipe(plan, slave, birth, report);
+  return start_child(plan, slave, -1, birth, report);
+}
+#else
+static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct birth *birth,
+                            struct report *report) {
+  (void)low;
+  return start_with_pipe(plan, slave, birth, report);
 }
 #endif
 

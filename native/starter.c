@@ -29,7 +29,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A vfork's child runs on the stack of the thread as well. */
@@ -76,8 +75,8 @@ struct starter {
   uv_timer_t tick;     /* runs while `pending` is not 0 */
   unsigned pending;    /* jobs that JavaScript has not heard of again */
 
-  pthread_mutex_t lock; /* of what follows */
-  pthread_cond_t work, change; /* there is something to do; a job is done, or a thread has ended */
+  uv_mutex_t lock; /* of what follows */
+  uv_cond_t work, change; /* there is something to do; a job is done, or a thread has ended */
   struct link waiting, running, done;
   unsigned queued, idle;           /* jobs in `waiting`; threads that wait for one */
   unsigned threads, slow, abandoned; /* all; those with a slow job; of these, those with an abandoned one */
@@ -99,25 +98,25 @@ static void push_front(struct link *head, struct link *entry) { list_add(head->n
 
 static void starter_free(struct starter *t) {
   for (unsigned i = 0; i < NORMAL_THREADS; i++) low_close(&t->lows[i]);
-  pthread_cond_destroy(&t->change);
-  pthread_cond_destroy(&t->work);
-  pthread_mutex_destroy(&t->lock);
+  uv_cond_destroy(&t->change);
+  uv_cond_destroy(&t->work);
+  uv_mutex_destroy(&t->lock);
   free(t);
 }
 
 /* The lock is held, and is released. */
 static void unlock_and_unref(struct starter *t) {
   bool last = --t->refs == 0;
-  pthread_mutex_unlock(&t->lock);
+  uv_mutex_unlock(&t->lock);
   if (last) starter_free(t);
 }
 
 /* The child is about to be reaped (`over`), or another takes its place: its number must not be signalled any more. */
 void birth_set(struct birth *birth, bool over) {
-  pthread_mutex_lock(birth->lock);
+  uv_mutex_lock(birth->lock);
   if (!over) birth->child = 0;
   birth->over = over;
-  pthread_mutex_unlock(birth->lock);
+  uv_mutex_unlock(birth->lock);
 }
 
 /* The child of a start, which is not reaped before the lock is released; 0: none. The lock is held. */
@@ -143,26 +142,26 @@ static struct low *take_low(struct starter *t, unsigned *index) {
 static void run_job(struct starter *t, struct job *job, struct low *low) {
   job->birth.lock = &t->lock;
   spawn(&job->plan, low, &job->birth, &job->result);
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   const bool unwanted = job->killed_at != 0 || job->abandoned;
   /* From here on the monitor leaves it alone. */
   job->birth.over = true;
   if (!unwanted) return;
-  pthread_mutex_unlock(&t->lock);
+  uv_mutex_unlock(&t->lock);
   if (job->result.error == 0) spawn_undo(&job->result);
   job->result = (struct spawned){.error = ETIMEDOUT, .step = job->result.error == 0 ? STEP_EXEC : job->result.step};
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
 }
 
 static void *work(void *data) {
   struct starter *t = data;
   unsigned index;
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   struct low *low = take_low(t, &index);
   for (;;) {
     while (list_empty(&t->waiting) && !t->stopped && !is_surplus(t)) {
       t->idle++;
-      pthread_cond_wait(&t->work, &t->lock);
+      uv_cond_wait(&t->work, &t->lock);
       t->idle--;
     }
     if (t->stopped || list_empty(&t->waiting)) break;
@@ -170,7 +169,7 @@ static void *work(void *data) {
     t->queued--;
     job->since = uv_hrtime();
     list_add(&t->running, &job->link);
-    pthread_mutex_unlock(&t->lock);
+    uv_mutex_unlock(&t->lock);
     run_job(t, job, low);
     list_remove(&job->link);
     if (job->slow) t->slow--;
@@ -187,11 +186,11 @@ static void *work(void *data) {
         if (!t->stopped) uv_async_send(&t->finished);
       }
     }
-    pthread_cond_broadcast(&t->change);
+    uv_cond_broadcast(&t->change);
   }
   if (low != NULL) t->low_taken[index] = false;
   t->threads--;
-  pthread_cond_broadcast(&t->change);
+  uv_cond_broadcast(&t->change);
   unlock_and_unref(t);
   return NULL;
 }
@@ -270,15 +269,7 @@ static void look(struct starter *t) {
   want_thread(t);
 }
 
-/* After so many milliseconds from now, for pthread_cond_timedwait(). */
-static void wait_for_change(struct starter *t, unsigned ms) {
-  struct timespec end;
-  clock_gettime(CLOCK_REALTIME, &end);
-  end.tv_nsec += (long)ms * 1000000;
-  end.tv_sec += end.tv_nsec / 1000000000;
-  end.tv_nsec %= 1000000000;
-  pthread_cond_timedwait(&t->change, &t->lock, &end);
-}
+static void wait_for_change(struct starter *t, unsigned ms) { uv_cond_timedwait(&t->change, &t->lock, ms * MS); }
 
 static void job_free(struct starter *t, struct job *job) {
   if (job->request != NULL) napi_delete_reference(t->state->env, job->request);
@@ -297,9 +288,9 @@ static void settled(struct starter *t) {
 static void finished(uv_async_t *handle) {
   struct starter *t = handle->data;
   for (;;) {
-    pthread_mutex_lock(&t->lock);
+    uv_mutex_lock(&t->lock);
     struct job *job = t->stopped || list_empty(&t->done) ? NULL : take(&t->done);
-    pthread_mutex_unlock(&t->lock);
+    uv_mutex_unlock(&t->lock);
     if (job == NULL) return;
     struct pty *p = job->pty;
     struct spawned result = job->result;
@@ -314,7 +305,7 @@ static void finished(uv_async_t *handle) {
 static struct pty *next_lost(struct starter *t, struct spawned *result) {
   struct pty *p = NULL;
   struct job *unused = NULL;
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   if (!t->stopped) {
     for (struct link *l = t->running.next; l != &t->running && p == NULL; l = l->next) {
       struct job *job = ENTRY(l, struct job, link);
@@ -336,16 +327,16 @@ static struct pty *next_lost(struct starter *t, struct spawned *result) {
       if (p == NULL) unused = NULL;
     }
   }
-  pthread_mutex_unlock(&t->lock);
+  uv_mutex_unlock(&t->lock);
   if (unused != NULL) job_free(t, unused);
   return p;
 }
 
 static void ticked(uv_timer_t *timer) {
   struct starter *t = timer->data;
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   look(t);
-  pthread_mutex_unlock(&t->lock);
+  uv_mutex_unlock(&t->lock);
   struct spawned result;
   for (struct pty *p; (p = next_lost(t, &result)) != NULL;) {
     settled(t);
@@ -356,7 +347,7 @@ static void ticked(uv_timer_t *timer) {
 static void starter_closed(uv_handle_t *handle) {
   struct starter *t = handle->data;
   state_unref(t->state);
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   t->state = NULL;
   unlock_and_unref(t);
 }
@@ -387,9 +378,9 @@ void starter_begin(struct state *s) {
   t->state = s;
   t->refs = 1;
   state_ref(s);
-  pthread_mutex_init(&t->lock, NULL);
-  pthread_cond_init(&t->work, NULL);
-  pthread_cond_init(&t->change, NULL);
+  uv_mutex_init(&t->lock);
+  uv_cond_init(&t->work);
+  uv_cond_init(&t->change);
   list_init(&t->waiting);
   list_init(&t->running);
   list_init(&t->done);
@@ -409,17 +400,17 @@ int starter_add(struct pty *p, const struct plan *plan, napi_ref request) {
   job->pty = p;
   job->request = request;
   job->plan = *plan;
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   list_add(&t->waiting, &job->link);
   t->queued++;
   int error = want_thread(t);
   if (error == 0)
-    pthread_cond_signal(&t->work);
+    uv_cond_signal(&t->work);
   else {
     list_remove(&job->link);
     t->queued--;
   }
-  pthread_mutex_unlock(&t->lock);
+  uv_mutex_unlock(&t->lock);
   if (error != 0) {
     free(job);
     return error;
@@ -442,12 +433,12 @@ bool starter_run(struct state *s, const struct plan *plan, napi_value request, s
   if (job == NULL) return true;
   job->plan = *plan;
   job->awaited = true;
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   push_front(&t->waiting, &job->link);
   t->queued++;
   int error = want_thread(t);
   if (error == 0) {
-    pthread_cond_signal(&t->work);
+    uv_cond_signal(&t->work);
     while (!job->is_done && !job->abandoned) {
       wait_for_change(t, TICK_MS);
       if (!job->is_done) look(t);
@@ -469,7 +460,7 @@ bool starter_run(struct state *s, const struct plan *plan, napi_value request, s
     job->awaited = false;
     job = NULL;
   }
-  pthread_mutex_unlock(&t->lock);
+  uv_mutex_unlock(&t->lock);
   free(job);
   return job != NULL;
 }
@@ -489,13 +480,13 @@ unsigned starter_stuck(const struct state *s) {
   if (t == NULL) return 0;
   const uint64_t now = uv_hrtime();
   unsigned count = 0;
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   for (struct link *l = t->running.next; l != &t->running; l = l->next) {
     const struct job *job = ENTRY(l, struct job, link);
     count += job->abandoned || now - job->since >= STUCK_MS * MS;
   }
   if (count == 0 && now < t->stuck_until) count = 1;
-  pthread_mutex_unlock(&t->lock);
+  uv_mutex_unlock(&t->lock);
   return count;
 }
 
@@ -504,12 +495,12 @@ bool starter_has(const struct state *s, pid_t pid) {
   struct starter *t = s->starter;
   if (t == NULL) return false;
   bool found = false;
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   for (struct link *l = t->running.next; l != &t->running && !found; l = l->next)
     found = ENTRY(l, struct job, link)->birth.child == pid;
   for (struct link *l = t->done.next; l != &t->done && !found; l = l->next)
     found = ENTRY(l, struct job, link)->result.pid == pid;
-  pthread_mutex_unlock(&t->lock);
+  uv_mutex_unlock(&t->lock);
   return found;
 }
 
@@ -521,9 +512,9 @@ bool starter_has(const struct state *s, pid_t pid) {
 void starter_stop(struct state *s) {
   struct starter *t = s->starter;
   if (t == NULL || t->stopped) return;
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   t->stopped = true;
-  pthread_cond_broadcast(&t->work);
+  uv_cond_broadcast(&t->work);
   const uint64_t end = uv_hrtime() + STOP_LIMIT_MS * MS;
   while (t->threads > t->abandoned) {
     const bool over = uv_hrtime() >= end;
@@ -550,7 +541,7 @@ void starter_stop(struct state *s) {
   list_init(&done);
   while (!list_empty(&t->waiting)) list_add(&waiting, &take(&t->waiting)->link);
   while (!list_empty(&t->done)) list_add(&done, &take(&t->done)->link);
-  pthread_mutex_unlock(&t->lock);
+  uv_mutex_unlock(&t->lock);
   while (!list_empty(&waiting) || !list_empty(&done)) {
     bool begun = list_empty(&waiting);
     struct job *job = take(begun ? &done : &waiting);
@@ -566,10 +557,10 @@ void starter_close(struct state *s) {
   struct starter *t = s->starter;
   s->starter = NULL;
   if (t == NULL) return;
-  pthread_mutex_lock(&t->lock);
+  uv_mutex_lock(&t->lock);
   /* A thread that was left behind may use its own; the last one closes them. */
   for (unsigned i = 0; i < NORMAL_THREADS; i++)
     if (!t->low_taken[i]) low_close(&t->lows[i]);
-  pthread_mutex_unlock(&t->lock);
+  uv_mutex_unlock(&t->lock);
   uv_close((uv_handle_t *)&t->tick, timer_closed);
 }

@@ -202,7 +202,7 @@ struct plan {
  * is not reaped before `over` was set under the lock.
  */
 struct birth {
-  pthread_mutex_t *lock;
+  uv_mutex_t *lock;
   volatile pid_t child; /* 0: none yet */
   bool over;
 };

@@ -1,23 +1,171 @@
-// Runs the tests: all of them, or those whose path contains one of the arguments (`npm test -- protocol`).
+/**
+ * Runs tests: `node scripts/test.mjs [--tier NAME] [--forbid-skips] [PATH-PART...]`.
+ *
+ * Without a tier and without parts of paths, the tier `core` runs. With parts, the files of all tiers whose path contains
+ * one of them run. A test that needs what this machine lacks (a program, root) throws `MissingRequirement` of
+ * test/support/tools.ts. It counts as skipped here, with the reason, and as failed under --forbid-skips, as on CI.
+ */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Transform } from 'node:stream';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { parseArgs } from 'node:util';
 
-const wanted = process.argv.slice(2);
-const files = readdirSync('test', { recursive: true })
-  .map(name => join('test', String(name)))
-  .filter(name => name.endsWith('.test.ts'))
-  .filter(name => wanted.length === 0 || wanted.some(part => name.includes(part)))
-  .sort();
-if (files.length === 0) {
-  process.stderr.write(`no test file matches ${wanted.join(' ')}\n`);
+/** Folders of test/ by tier. A file outside them, and a folder that no tier names, is an error. */
+const TIERS = {
+  // Needs nothing but Node.js and a C compiler.
+  core: ['protocol', 'charset', 'pty', 'session', 'transport', 'client', 'shells', 'support'],
+  // The command, and real clients, servers, programs and browsers.
+  interop: ['cli', 'interop', 'browser', 'docs', 'examples', 'layers.test.ts'],
+  // Faults, attacks, and a short form of the campaigns.
+  faults: ['faults', 'security', 'fuzz'],
+  // The packed package in empty projects.
+  package: ['package'],
+};
+
+let options;
+try {
+  options = parseArgs({
+    options: { tier: { type: 'string' }, 'forbid-skips': { type: 'boolean', default: false } },
+    allowPositionals: true,
+  });
+} catch (error) {
+  refuse(error.message);
+}
+const { values, positionals: parts } = options;
+const tier = values.tier ?? (parts.length > 0 ? 'all' : 'core');
+if (tier !== 'all' && !Object.hasOwn(TIERS, tier)) {
+  refuse(`--tier: '${tier}' is not one of ${[...Object.keys(TIERS), 'all'].join(', ')}`);
+}
+
+function refuse(message) {
+  process.stderr.write(`test.mjs: ${message}\n`);
   process.exit(2);
 }
 
-const result = spawnSync(
-  process.execPath,
+const all = readdirSync('test', { recursive: true })
+  .map(name => String(name).replaceAll('\\', '/'))
+  .filter(name => name.endsWith('.test.ts'))
+  .sort();
+const tierOf = name => Object.keys(TIERS).find(key => TIERS[key].includes(name.split('/')[0]));
+const stray = all.find(name => tierOf(name) === undefined);
+if (stray !== undefined) refuse(`test/${stray} belongs to no tier; name its folder in scripts/test.mjs`);
+
+const counts = { tests: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
+const skips = new Map();
+const seconds = [];
+const began = performance.now();
+
+for (const name of tier === 'all' ? Object.keys(TIERS) : [tier]) {
+  const files = all
+    .filter(file => tierOf(file) === name)
+    .filter(file => parts.length === 0 || parts.some(part => `test/${file}`.includes(part)))
+    .map(file => join('test', file));
+  if (files.length === 0) continue;
+  if (name === 'package' && process.env.TELPTY_TARBALL === undefined) pack();
+  const start = performance.now();
+  await runFiles(files);
+  seconds.push(`${name} ${((performance.now() - start) / 1_000).toFixed(0)} s`);
+}
+if (seconds.length === 0) refuse(`no test file matches ${parts.join(' ') || tier}`);
+
+/** Packs the package for the tests that install it. npm builds it, and the prebuilt addons, before it packs. */
+function pack() {
+  const directory = join('.cache', 'package');
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  const { status } = spawnSync('npm', ['pack', '--loglevel=error', '--pack-destination', directory], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status !== 0) process.exit(status ?? 1);
+  const [file] = readdirSync(directory);
+  renameSync(join(directory, file), join(directory, 'telpty.tgz'));
+}
+
+/** Runs files and prints what happens, until all of them have ended. */
+async function runFiles(files) {
   // The time limit is for a test that hangs, and so holds for whole files too: no file comes near it.
-  ['--import', 'tsx', '--test', '--test-reporter=spec', '--test-concurrency=2', '--test-timeout=240000', ...files],
-  { stdio: 'inherit' },
-);
-process.exit(result.status ?? 1);
+  const events = run({ files, concurrency: 2, timeout: 240_000 });
+  const output = events.pipe(judge()).compose(spec);
+  for await (const text of output) process.stdout.write(text);
+}
+
+/**
+ * Counts results, and turns what failed for want of a requirement into a skip. A suite fails with its tests, so a suite
+ * whose tests failed only so has passed.
+ */
+function judge() {
+  // By nesting: whether a test of the suite that is open there has truly failed.
+  const failedBelow = [];
+  // By file: what it lacks, if it ends before its tests begin. Then the error is known only from what it prints.
+  const lacks = new Map();
+  return new Transform({
+    objectMode: true,
+    transform({ type, data }, _encoding, done) {
+      // The closing lines are ours, over all files and tiers.
+      if (
+        type === 'test:summary' ||
+        (type === 'test:diagnostic' &&
+          data.nesting === 0 &&
+          /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(data.message))
+      )
+        return done();
+      if (type === 'test:stderr') {
+        const [, text] = /^MissingRequirement\b.*?: (needs .*)$/m.exec(data.message) ?? [];
+        if (text !== undefined) lacks.set(resolve(data.file), text);
+      }
+      if (type !== 'test:pass' && type !== 'test:fail') return done(null, { type, data });
+
+      const isSuite = data.details?.type === 'suite';
+      const failedInside = failedBelow[data.nesting + 1] === true;
+      failedBelow[data.nesting + 1] = false;
+      let failed = type === 'test:fail';
+      const error = data.details?.error;
+      let reason;
+      if (failed && error?.failureType === 'subtestsFailed') failed = failedInside;
+      else if (failed && !values['forbid-skips'])
+        reason =
+          missing(error) ??
+          (data.nesting === 0 && error?.exitCode !== undefined ? lacks.get(resolve(data.file)) : undefined);
+      if (reason !== undefined) failed = false;
+      if (failed) failedBelow[data.nesting] = true;
+
+      if (!isSuite) {
+        counts.tests++;
+        if (reason !== undefined || data.skip !== undefined) {
+          counts.skipped++;
+          const text = reason ?? String(data.skip);
+          skips.set(text, (skips.get(text) ?? 0) + 1);
+        } else if (data.todo !== undefined) counts.todo++;
+        else if (!failed) counts.pass++;
+        else if (error?.failureType === 'cancelledByParent') counts.cancelled++;
+        else counts.fail++;
+      } else if (failed && error?.failureType !== 'subtestsFailed') counts.fail++;
+
+      const { error: _error, ...details } = data.details ?? {};
+      const shown = failed ? data : { ...data, details, ...(reason === undefined ? {} : { skip: reason }) };
+      done(null, { type: failed ? 'test:fail' : 'test:pass', data: shown });
+    },
+  });
+}
+
+/** The requirement that an error names, or undefined. The error comes from another process, so its class is lost. */
+function missing(error) {
+  for (let cause = error; cause instanceof Error || typeof cause === 'object'; cause = cause?.cause) {
+    if (cause === null || cause === undefined) return undefined;
+    const [, reason] = /^(?:Error: |MissingRequirement: )?(needs .*)/.exec(cause.message ?? '') ?? [];
+    if (cause.code === 'ERR_MISSING_REQUIREMENT' && reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+for (const [reason, count] of skips) process.stdout.write(`ℹ skipped ${count} × ${reason}\n`);
+if (seconds.length > 1) process.stdout.write(`ℹ ${seconds.join(', ')}\n`);
+for (const [name, count] of Object.entries(counts)) process.stdout.write(`ℹ ${name} ${count}\n`);
+process.stdout.write(`ℹ duration_ms ${(performance.now() - began).toFixed(0)}\n`);
+if (tier === 'core')
+  process.stdout.write('the rest: npm run test:interop, test:faults, test:package, or all of it: npm run test:all\n');
+const failed = counts.fail + counts.cancelled + (values['forbid-skips'] ? counts.skipped : 0);
+if (failed > 0) process.exitCode = 1;

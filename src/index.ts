@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * `telpty`: the server, the client, their sessions, and the shells those can be given.
  *

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure } from './failure.ts';
-import { binary, build, data, logs, native, root, telpty } from './paths.ts';
+import { binary, build, data, logs, native, telpty } from './paths.ts';
 
 const programs: Readonly<Record<string, readonly string[]>> = {
   leash: ['leash.c'],
@@ -29,10 +29,10 @@ const small: readonly string[] = [
   ...['-Wl,-z,noseparate-code', '-Wl,--build-id=none'],
 ];
 
-/** Builds what is needed for the bench; the data files are of so many MiB. Returns warnings for the reader. */
-export function prepare(megabytes: number): string[] {
+/** Builds what is needed for the bench; the data files are of so many MiB. */
+export function prepare(megabytes: number): void {
   if (process.platform !== 'linux') throw new Failure('needs Linux: it reads /proc and drives epoll', 1);
-  if (!existsSync(telpty)) throw new Failure('telpty is not built: npm run build', 1);
+  if (!existsSync(telpty)) throw new Failure('telpty is not built: npm run compile', 1);
   for (const directory of ['bin', 'data', 'log']) mkdirSync(join(build, directory), { recursive: true });
   for (const [name, sources] of Object.entries(programs)) compile(name, sources);
   if (process.arch === 'x64' || process.arch === 'arm64') compile('tiny', ['tiny.c'], small);
@@ -42,7 +42,6 @@ export function prepare(megabytes: number): string[] {
   for (const name of [...hosted, ...cats]) link(name, 'hosted');
   link('h-tiny', existsSync(binary('tiny')) ? 'tiny' : 'hosted');
   for (const name of readdirSync(logs)) rmSync(join(logs, name));
-  return stale() ? ['dist/ is older than src/: what is measured is not what is in src/ (npm run build)'] : [];
 }
 
 function link(name: string, target: string): void {
@@ -69,15 +68,4 @@ function generate(kind: string, megabytes: number): void {
   const { status } = spawnSync(binary('datagen'), [kind, String(megabytes * 2 ** 20), `${target}.new`]);
   if (status !== 0) throw new Failure(`cannot write ${dirname(target)}`, 1);
   renameSync(`${target}.new`, target);
-}
-
-function stale(): boolean {
-  const source = join(root, 'src');
-  return readdirSync(source, { recursive: true })
-    .map(String)
-    .filter(name => name.endsWith('.ts'))
-    .some(name => {
-      const built = join(root, 'dist', name.replace(/ts$/, 'js'));
-      return !existsSync(built) || modified(built) < modified(join(source, name));
-    });
 }

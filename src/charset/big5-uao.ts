@@ -5,23 +5,22 @@
  * Their pictures colour the two halves of a character differently, by a control sequence between its two bytes. There is
  * no such thing in Unicode; the character then stands before the sequence and is of its first colour.
  */
-import { createRequire } from 'node:module';
+import { requireOwn } from '../package.ts';
 
 /** The tables' keys and values are bytes, written as characters of Latin-1. */
 type Table = Readonly<Record<string, string>>;
 
-const require = createRequire(import.meta.url);
 // Half a megabyte, so read when somebody needs it.
 let decodeTable: ReadonlyMap<number, string> | undefined;
 let encodeTable: ReadonlyMap<number, readonly [lead: number, trail: number]> | undefined;
 
 function loadDecodeTable(): ReadonlyMap<number, string> {
-  const table = require('uao-js/table/b2u.json') as Table;
+  const table = requireOwn('uao-js/table/b2u.json') as Table;
   return new Map(Object.entries(table).map(([pair, text]) => [codeOf(pair), text]));
 }
 
 function loadEncodeTable(): ReadonlyMap<number, readonly [lead: number, trail: number]> {
-  const table = require('uao-js/table/u2b.json') as Table;
+  const table = requireOwn('uao-js/table/u2b.json') as Table;
   decodeTable ??= loadDecodeTable();
   const pairs = new Map<number, readonly [number, number]>();
   for (const [text, pair] of Object.entries(table)) {

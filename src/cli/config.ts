@@ -5,8 +5,8 @@
  * very parser that reads it on the command line, and nothing is lost on the way: `env: { VERSION: 1.10 }` stays 1.10,
  * and a port that is `0o17` is refused like `--port 0o17`.
  */
-import { createRequire } from 'node:module';
 import { TelptyError } from '../errors.ts';
+import { requireOwn } from '../package.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Given } from './arguments.ts';
 import type { OptionSpec, OptionTable } from './options.ts';
@@ -52,7 +52,7 @@ export function parseConfig(text: string, table: OptionTable, name: string): Con
 
 function parseText(text: string, name: string): unknown {
   // Loaded only where there is a file to read: it costs 3 MB.
-  const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
+  const { parseDocument } = requireOwn('yaml') as typeof import('yaml');
   const document = parseDocument(text, { schema: 'failsafe', uniqueKeys: true, prettyErrors: true });
   const [error] = document.errors;
   // Its own words for this are for programmers.

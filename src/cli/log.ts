@@ -1,6 +1,6 @@
 /** The log: pino's JSON lines, or one readable line each, written to standard error at once. */
-import { createRequire } from 'node:module';
 import pino, { type Logger } from 'pino';
+import { requireOwn } from '../package.ts';
 import { isAvailable } from '../pty/binding.ts';
 import { LogSink } from './log-sink.ts';
 import type { LogLevel } from './settings.ts';
@@ -46,7 +46,7 @@ function lostLine(count: number): string {
 
 function prettyPrinter(): (line: string) => string {
   // Loaded only where it is used: it costs 3 MB.
-  const pretty = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
+  const pretty = requireOwn('pino-pretty') as typeof import('pino-pretty');
   const colorize = process.stderr.isTTY === true && !process.env.NO_COLOR;
   return pretty.prettyFactory({
     colorize,

@@ -1,11 +1,9 @@
 #!/usr/bin/env node
 /** The command `telpty`: finds the subcommand, and is the one place that turns errors into exit statuses. */
-import { readFileSync } from 'node:fs';
 import { TelptyError } from '../errors.ts';
+import { ownPackage } from '../package.ts';
 import { escapeText } from '../shells/escape.ts';
-import { commandHelp, commands, overview } from './help.ts';
 import type { ServeSettings } from './settings.ts';
-import { usage } from './values.ts';
 
 /** Whether an error nobody expected shows where it came from; the log level decides. */
 let showStacks = false;
@@ -14,13 +12,13 @@ async function run(argv: readonly string[]): Promise<void> {
   const [first, ...rest] = argv;
   switch (first) {
     case undefined:
-      throw usage('no command given (telpty help lists them)');
+      throw await usage('no command given (telpty help lists them)');
     case '--version':
-      process.stdout.write(`${version()}\n`);
+      process.stdout.write(`${ownPackage()?.version}\n`);
       return;
     case '--help':
     case 'help':
-      process.stdout.write(help(rest));
+      process.stdout.write(await help(rest));
       return;
     case 'serve':
       await runServe(rest);
@@ -30,7 +28,7 @@ async function run(argv: readonly string[]): Promise<void> {
       return;
     default: {
       const what = first.startsWith('-') ? 'option' : 'command';
-      throw usage(`unknown ${what} ${escapeText(first, 60)} (telpty help lists the commands)`);
+      throw await usage(`unknown ${what} ${escapeText(first, 60)} (telpty help lists the commands)`);
     }
   }
 }
@@ -40,7 +38,7 @@ async function runServe(argv: readonly string[]): Promise<void> {
   const doubts: string[] = [];
   const settings = parseServe(argv, { onDoubt: line => doubts.push(line) });
   if (settings === 'help') {
-    process.stdout.write(help(['serve']));
+    process.stdout.write(await help(['serve']));
     return;
   }
   showStacks = settings.logLevel === 'debug' || settings.logLevel === 'trace';
@@ -53,24 +51,26 @@ async function runConnect(argv: readonly string[]): Promise<void> {
   const { parseConnect } = await import('./connect/settings.ts');
   const settings = parseConnect(argv);
   if (settings === 'help') {
-    process.stdout.write(help(['connect']));
+    process.stdout.write(await help(['connect']));
     return;
   }
   const { runConnect: run } = await import('./connect/connect.ts');
   await run(settings);
 }
 
-function help([name]: readonly string[]): string {
+/** Loaded late: the tables of all options, and what checks their values, take most of the time of `--version`. */
+async function help([name]: readonly string[]): Promise<string> {
+  const { commandHelp, commands, overview } = await import('./help.ts');
   if (name === undefined) return overview();
   const command = commands.get(name);
-  if (command === undefined) throw usage(`unknown command ${escapeText(name, 60)} (telpty help lists the commands)`);
+  if (command === undefined)
+    throw await usage(`unknown command ${escapeText(name, 60)} (telpty help lists the commands)`);
   return commandHelp(command);
 }
 
-function version(): string {
-  // The same distance from src/cli and from dist/cli.
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+async function usage(message: string): Promise<TelptyError> {
+  const values = await import('./values.ts');
+  return values.usage(message);
 }
 
 /** Says in one line what went wrong, and ends. */

@@ -5,50 +5,85 @@
  * decided in the files beside this one. It reports failures as negative error numbers, because an `Error` per EAGAIN
  * would be dear; {@link systemError} turns one into a `TelptyError`.
  *
- * Importing this file never fails. Where the addon is absent (Windows, an installation without a compiler) the calls
+ * Importing this file never fails. Where the addon is absent (Windows, a platform without a prebuilt one) the calls
  * that need it throw `ERR_PTY_UNSUPPORTED`, and those of descriptor-calls.ts quietly do nothing.
  */
-import { createRequire } from 'node:module';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { TelptyError } from '../errors.ts';
+import { ownFile, ownPackage, requireOwn } from '../package.ts';
 import type { Addon } from './addon.ts';
 
-// The same two steps up from src/pty and from dist/pty.
-const file = fileURLToPath(new URL('../../native/build/Release/telpty.node', import.meta.url));
+/** Platforms for which the published package has a binary, by the names of Node.js. */
+const PREBUILT = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
+
+/**
+ * Where the addon may be, best first. A local build comes before a prebuild: someone built it to have it used. A bundle finds
+ * `prebuilds/` beside itself, or in the package installed in a `node_modules` above it. The working directory is not
+ * searched, so that nobody can plant a file there.
+ */
+function* addonFiles(): Generator<string> {
+  const prebuilt = join('prebuilds', `${process.platform}-${process.arch}`, 'telpty.node');
+  const root = ownPackage()?.root;
+  if (root !== undefined) yield join(root, 'native', 'build', 'telpty.node');
+  yield join(dirname(ownFile), prebuilt);
+  if (root !== undefined) yield join(root, prebuilt);
+}
+
+/** Why there is no addon, and what to do. */
+function unsupported(): TelptyError {
+  const platform = `${process.platform}-${process.arch}`;
+  const failed = failure === undefined ? undefined : `${failure.file} does not load: ${firstLine(failure.cause)}`;
+  if (process.platform === 'win32') {
+    return new TelptyError(
+      'ERR_PTY_UNSUPPORTED',
+      'programs cannot be hosted on Windows; use Linux, macOS, a BSD, or WSL',
+    );
+  }
+  return new TelptyError(
+    'ERR_PTY_UNSUPPORTED',
+    `pseudo-terminals are not available on ${platform}: ${failed ?? 'no addon is built for it'} ` +
+      `(prebuilt: ${PREBUILT.join(', ')}); to build it, run: node ${join(ownPackage()?.root ?? join('node_modules', 'telpty'), 'scripts', 'addon', 'build.mjs')}`,
+    failure === undefined ? {} : { file: failure.file, cause: failure.cause },
+  );
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n')[0]!;
+}
 
 let loaded: Addon | undefined;
-let reason: unknown;
+let isSearched = false;
+let failure: { readonly file: string; readonly cause: unknown } | undefined;
 
 /** The addon, if there is one. */
 export function loadAddon(): Addon | undefined {
-  if (loaded === undefined && reason === undefined) {
+  if (isSearched) return loaded;
+  isSearched = true;
+  for (const file of addonFiles()) {
+    if (!existsSync(file)) continue;
     try {
-      loaded = createRequire(import.meta.url)(file) as Addon;
-    } catch (error) {
-      reason = error;
+      loaded = requireOwn(file) as Addon;
+      return loaded;
+    } catch (cause) {
+      failure ??= { file, cause };
     }
   }
-  return loaded;
+  return undefined;
 }
 
 /**
  * The addon, loaded at the first call.
  *
- * @throws TelptyError `ERR_PTY_UNSUPPORTED` where there is none; its `cause` says why it did not load.
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` if there is none. The message names the platform, those supported, and the
+ *   command that builds the addon; `cause` says why a file that exists did not load.
  */
 export function addon(): Addon {
   const found = loadAddon();
   if (found !== undefined) return found;
-  throw new TelptyError(
-    'ERR_PTY_UNSUPPORTED',
-    'pseudo-terminals are not available: the addon is not built for this system',
-    {
-      file,
-      cause: reason,
-    },
-  );
+  throw unsupported();
 }
 
 /** Whether there is an addon. */

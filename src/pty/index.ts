@@ -1,9 +1,9 @@
+/// <reference types="node" preserve="true" />
 /**
  * `telpty/pty`: a program on a pseudo-terminal. Knows no Telnet.
  *
  * @module telpty/pty
  */
-
 export { Cgroup, type CgroupEnd, Cgroups, openCgroups } from './cgroup.ts';
 export type { CgroupLimits } from './cgroup-limits.ts';
 export type { ExitStatus, HangupOptions, PtyControl } from './control.ts';

@@ -1,15 +1,15 @@
 /** The two ways to start a program: at once, and without holding up the event loop. */
-import { isAvailable } from './binding.ts';
 import type { PtyOptions } from './options.ts';
 import { Pty } from './pty.ts';
 
 /**
  * Makes what all terminals of this thread share (the addon, its memory, a thread), which else the first of them makes: so
- * that a server holds after its first session what it held before. Does nothing the second time, and where there is no
- * addon.
+ * that a server holds after its first session what it held before. Does nothing the second time.
+ *
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` if there is no addon.
  */
 export function preparePty(): void {
-  if (isAvailable()) Pty.prepare();
+  Pty.prepare();
 }
 
 /**

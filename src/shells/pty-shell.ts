@@ -131,7 +131,8 @@ export interface PtyResult extends ExitStatus {
  * The program is looked up in the PATH of *its* environment, as `execvp` does. Where it cannot be started, the client
  * reads one line, and the shell rejects with `ERR_PTY_SPAWN`.
  *
- * @throws `ERR_INVALID_ARGUMENT` for options that cannot be meant.
+ * @throws `ERR_INVALID_ARGUMENT` for invalid options; `ERR_PTY_UNSUPPORTED` if pseudo-terminals are not available here, so that a
+ *   server fails when it is set up and not at its first client.
  */
 export function ptyShell(
   file: string,

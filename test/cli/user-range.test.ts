@@ -9,7 +9,7 @@ import { childrenOf, isAlive, untilTrue } from '../support/leaks.ts';
 import { ask } from '../support/metrics.ts';
 import { hermeticBash, PROMPT } from '../support/programs.ts';
 import { CLI, startServer, type TestServer } from '../support/server.ts';
-import { requireTool } from '../support/tools.ts';
+import { requireRoot, requireTool } from '../support/tools.ts';
 import { Wire } from '../support/wire.ts';
 
 const FIRST = 71_000;
@@ -18,7 +18,8 @@ const rangeOf = (size: number) => ['--user-range', `${FIRST}-${FIRST + size - 1}
 /** Only root can have a range; what anybody else reads is tested below. */
 const asRoot = (name: string, body: () => Promise<void>) =>
   it(name, { timeout: 60_000 }, async () => {
-    if (isRoot) await body();
+    requireRoot();
+    await body();
   });
 
 /** Living processes of a user, by their real id. */

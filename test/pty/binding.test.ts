@@ -39,18 +39,19 @@ test('locales', () => {
   assert.equal(localeAvailable('x'.repeat(1000)), false);
 });
 
-const addonFiles = ['binding', 'descriptor-calls'].map(
-  name => new URL(`../../src/pty/${name}.ts`, import.meta.url).href,
+const addonFiles = ['pty/binding', 'pty/descriptor-calls', 'shells/pty-shell'].map(
+  name => new URL(`../../src/${name}.ts`, import.meta.url).href,
 );
 
 test('without the addon the import works, starting says why not, and the rest does nothing', async () => {
   const { output } = await inNode(
     '',
-    `const [binding, calls] = await Promise.all(${JSON.stringify(addonFiles)}.map(file => import(file)));
+    `const [binding, calls, { ptyShell }] = await Promise.all(${JSON.stringify(addonFiles)}.map(file => import(file)));
     try { pty.spawnPty('true'); } catch (e) { console.log(e.code, e.cause !== undefined); }
+    try { ptyShell('true'); } catch (e) { console.log(e.code); }
     const { setOobInline, isOobInline, sendUrgent, localeAvailable, peerState } = { ...binding, ...calls };
     console.log(setOobInline(0), isOobInline(0), sendUrgent(0, Buffer.alloc(1)), localeAvailable('C'), peerState(0));`,
     '--no-addons',
   );
-  assert.equal(output, 'ERR_PTY_UNSUPPORTED true\nfalse false 0 true connected\n');
+  assert.equal(output, 'ERR_PTY_UNSUPPORTED true\nERR_PTY_UNSUPPORTED\nfalse false 0 true connected\n');
 });

@@ -178,7 +178,7 @@ while True: os.write(1, b"tick\\n")
 for (const how of ['^S', 'vhangup', 'tcoff']) {
   test(`output that was stopped is restarted, so that the program need not be killed: ${how}`, async () => {
     const stopped = once(process, 'SIGUSR2');
-    const pty = spawnPty('python3', ['-c', SAVE, how]);
+    const pty = spawnPty(requireTool('python3'), ['-c', SAVE, how]);
     if (how === 'tcoff') {
       pty.resume();
       await stopped;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lookupUser, type PtyOptions, spawnPty } from '../../src/pty/index.ts';
+import { requireRoot } from '../support/tools.ts';
 import { asNobody, isRoot, readAll, run } from './support.ts';
 
 /** What `id` and the kernel say of a program started so; the error's step and errno when it could not be. */
@@ -41,13 +42,13 @@ test('a program runs as another user: all four ids, and only its groups', async 
 });
 
 test('the terminal belongs to the user of the program', async () => {
-  if (!isRoot) return;
+  requireRoot();
   const { output } = await run('stat -c "%u %a" $(tty); : > $(tty) && echo writable', { user: 'nobody' });
   assert.match(output, new RegExp(`^${nobody.uid} 6[0-9]0\nwritable\n$`));
 });
 
 test('the directory is entered as that user', async () => {
-  if (!isRoot) return;
+  requireRoot();
   assert.throws(() => spawnPty('true', [], { user: 'nobody', cwd: '/root' }), { step: 'chdir', errno: 'EACCES' });
 });
 

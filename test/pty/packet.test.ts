@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { addon } from '../../src/pty/binding.ts';
 import { type Pty, type PtyOptions, spawnPty } from '../../src/pty/index.ts';
+import { requireTool } from '../support/tools.ts';
 import { closed } from './support.ts';
 
 /** What a user of the terminal was given, in order: notices as text, output as it came. */
@@ -71,7 +72,7 @@ function perl(script: string): [string, string[]] {
     sub ixon { $t->getattr(0); my $f = $t->getiflag; $t->setiflag($_[0] ? $f | IXON : $f & ~IXON); $t->setattr(0, TCSANOW) }
     sub record { my $out = ""; for (1 .. $_[0]) { my $n = $main::n++; $out .= sprintf("%07d %07d\\n", $n, 9999999 - $n) } syswrite(STDOUT, $out) == length $out or die }
   `;
-  return ['perl', ['-e', `${help}\n${script}`]];
+  return [requireTool('perl'), ['-e', `${help}\n${script}`]];
 }
 
 const RAW = { modes: { opost: false, echo: false } };

@@ -83,6 +83,11 @@ function moduleText(body: string): string {
   return `import * as pty from ${JSON.stringify(entry)};\n${body}`;
 }
 
+/** What a Node of its own needs beside PATH to load an addon that scripts/sanitize.mjs has built. */
+const sanitizer = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => /^(LD_PRELOAD|(A|T|UB)SAN_OPTIONS)$/.test(name)),
+);
+
 /** The arguments with which Node runs an ES module in which `pty` is `telpty/pty`. */
 export function nodeArguments(body: string): string[] {
   return ['--import', loader, '--input-type=module', '-e', moduleText(body)];
@@ -105,7 +110,7 @@ export function startWorker(body: string): Worker {
  */
 export function inNode(prefix: string, body: string, redirections = '') {
   const command = `exec ${prefix} '${process.execPath}' --import '${loader}' --input-type=module -e "$MODULE" ${redirections}`;
-  return run(command, { env: { PATH: process.env.PATH, MODULE: moduleText(body) } });
+  return run(command, { env: { ...sanitizer, PATH: process.env.PATH, MODULE: moduleText(body) } });
 }
 
 /**
@@ -116,7 +121,7 @@ export function asNobody(body: string): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, nodeArguments(body), {
     encoding: 'utf8',
     cwd: '/',
-    env: { PATH: process.env.PATH, TSX_DISABLE_CACHE: '1' },
+    env: { ...sanitizer, PATH: process.env.PATH, TSX_DISABLE_CACHE: '1' },
     ...(isRoot ? { uid: 65534, gid: 65534 } : {}),
   });
   if (status !== 0) throw new Error(`${stdout}${stderr}`);

@@ -6,14 +6,15 @@ import { ptyShell } from '../../src/index.ts';
 import { openUserRange, spawnPty } from '../../src/pty/index.ts';
 import { checkRange, endUser, subordinateOwner, UserIds, UserRange } from '../../src/pty/user-range.ts';
 import { hostScript, XTERM } from '../support/host.ts';
-import { requireTool } from '../support/tools.ts';
+import { requireRoot, requireTool } from '../support/tools.ts';
 import { isRoot, readAll } from './support.ts';
 
 const FIRST = 73_000;
 
 const asRoot = (name: string, body: () => Promise<void> | void) =>
   test(name, { timeout: 60_000 }, async () => {
-    if (isRoot) await body();
+    requireRoot();
+    await body();
   });
 
 /** A process of a user, which runs when this resolves; it is killed at the end of the block. */

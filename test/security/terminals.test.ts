@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { it } from 'node:test';
 import { type Pty, spawnPty, startPty } from '../../src/pty/index.ts';
-import { isRoot, nodeArguments, readAll, until } from '../pty/support.ts';
+import { nodeArguments, readAll, until } from '../pty/support.ts';
 import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
-import { requireTool } from '../support/tools.ts';
+import { requireRoot, requireTool } from '../support/tools.ts';
 
 /** A user of no other process. */
 const LONER = 64_322;
@@ -22,7 +22,8 @@ const identity = { uid: LONER, gid: LONER, groups: [] as number[], env: { PATH: 
 /** Without root the programs are those of the server's own user, against whom no terminal is safe. */
 const asRoot = (name: string, body: () => Promise<void>) =>
   it(name, async () => {
-    if (isRoot) await body();
+    requireRoot();
+    await body();
   });
 
 /** Terminals of the machine. */

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { createServer, type Session } from '../../src/index.ts';
 import { isOobInline } from '../../src/pty/descriptor-calls.ts';
 import { Host, XTERM } from '../support/host.ts';
+import { requireTool } from '../support/tools.ts';
 import { CMD, hex, naws, OPT, Wire } from '../support/wire.ts';
 
 const { WILL, WONT, DO, IAC } = CMD;
@@ -245,7 +246,7 @@ test('urgent data stays in line on accepted sockets, so that a Synch does not ea
 s=socket.create_connection(('127.0.0.1',${host.port}))
 s.send(b'ab\\xff'); s.send(b'\\xf2',socket.MSG_OOB); s.send(b'cdbye')
 while s.recv(4096): pass`;
-  await once(spawn('python3', ['-c', script], { stdio: 'inherit' }), 'exit');
+  await once(spawn(requireTool('python3'), ['-c', script], { stdio: 'inherit' }), 'exit');
   // What stands before the mark may be dropped, if it was not read by then; what stands behind it may not.
   assert.match(String((await host.outcome()).result), /^(ab)?cdbye$/);
 });

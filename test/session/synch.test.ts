@@ -9,6 +9,7 @@ import type { Session } from '../../src/index.ts';
 import { sendUrgent, setOobInline } from '../../src/pty/descriptor-calls.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
+import { requireTool } from '../support/tools.ts';
 import { CMD, naws, OPT, type Wire } from '../support/wire.ts';
 
 const { IAC, DM, IP, NOP, SB, SE, WILL, EC, AYT } = CMD;
@@ -94,7 +95,7 @@ while True:
   if not d: break
   after+=d
 print(before[-6:].hex(), after.hex())`;
-  const { stdout } = await promisify(execFile)('python3', ['-c', script]);
+  const { stdout } = await promisify(execFile)(requireTool('python3'), ['-c', script]);
   assert.equal(stdout.trim(), `${Buffer.from('stale').toString('hex')}ff f2${Buffer.from('fresh').toString('hex')}`);
 });
 

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { addon } from '../../src/pty/binding.ts';
 import { type Host, hostScript, XTERM } from '../support/host.ts';
 import { untilTrue } from '../support/leaks.ts';
+import { requireTool } from '../support/tools.ts';
 import { CMD, OPT, type Wire, type WireEvent } from '../support/wire.ts';
 
 const LINEMODE = 34;
@@ -208,7 +209,9 @@ test('a program that is back in ICANON when its leaving it is settled is followe
     use POSIX; $| = 1; my $t = POSIX::Termios->new; print "ok\\n"; my $n = 0;
     sub raw { $t->getattr(0); $t->setlflag($_[0] ? $t->getlflag & ~ICANON : $t->getlflag | ICANON); $t->setattr(0, TCSANOW) }
     while (<STDIN>) { raw(1); select undef, undef, undef, 0.008; raw(0); printf "<%d>", $n++ }`;
-  await using host = await hostScript(`exec perl -e '${script.replaceAll('\n', ' ')}'`, { env: { LC_ALL: 'C' } });
+  await using host = await hostScript(`exec ${requireTool('perl')} -e '${script.replaceAll('\n', ' ')}'`, {
+    env: { LC_ALL: 'C' },
+  });
   const { wire, acknowledge } = await editing(host);
   await using _ = wire;
   const modes = (mode: number) =>
@@ -308,7 +311,7 @@ test('special characters: a client that asks for ours is told those of the termi
 test('one line, or one end of file, at a time, however they come', async () => {
   const reads =
     '$| = 1; print "ok\\n"; while (1) { my $n = sysread(STDIN, $b, 4096); select undef, undef, undef, 0.01; $b =~ s/\\n/;/g; print "[$b]" }';
-  await using host = await hostScript(`exec perl -e '${reads}'`);
+  await using host = await hostScript(`exec ${requireTool('perl')} -e '${reads}'`);
   const { wire } = await editing(host);
   await using _ = wire;
   wire.send('one\ntwo\n\nthree', [CMD.IAC, CMD.EOF], '\n', [CMD.IAC, CMD.EOF, CMD.IAC, CMD.EOF], 'four\n');
@@ -412,7 +415,7 @@ test('whatever the program switches, and whenever: no line is lost, doubled or t
         print "{$1}"; $n++; raw(1) if $n % 7 == 3; raw(0) if $n % 7 == 5; select undef, undef, undef, 0.15 if $n % 35 == 6;
       }
     }`;
-  await using host = await hostScript(`exec perl -e '${script.replaceAll('\n', ' ')}'`);
+  await using host = await hostScript(`exec ${requireTool('perl')} -e '${script.replaceAll('\n', ' ')}'`);
   const { wire } = await connect(host);
   await using _ = wire;
   await wire.expect('ok\r\n');

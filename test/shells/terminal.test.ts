@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { ptyShell } from '../../src/index.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
 import { Screen } from '../support/screen.ts';
+import { requireTool } from '../support/tools.ts';
 import { CMD, hex, OPT } from '../support/wire.ts';
 
 const { WILL, WONT, DO, DONT } = CMD;
@@ -162,7 +163,7 @@ curses.wrapper(main)`;
     [true, '30x100'],
     [false, '40x120'],
   ] as const) {
-    await using host = await Host.start({ shell: ptyShell('python3', ['-c', program], { sizeEnv }) });
+    await using host = await Host.start({ shell: ptyShell(requireTool('python3'), ['-c', program], { sizeEnv }) });
     await using wire = await host.connect(XTERM);
     const screen = new Screen(120, 40);
     wire.onData(bytes => screen.feed(bytes));

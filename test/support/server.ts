@@ -54,7 +54,7 @@ export class TestServer implements AsyncDisposable {
   readonly #watchers = new Set<() => void>();
 
   constructor(args: readonly string[], options: StartOptions) {
-    if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run build`);
+    if (!existsSync(CLI)) throw new Error(`${CLI} is missing: npm run compile`);
     const program = options.program === undefined ? [] : ['--', ...options.program];
     const env = { ...process.env, ...options.env };
     const limit =

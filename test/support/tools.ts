@@ -14,6 +14,7 @@ export const PACKAGES = {
   less: 'less',
   // With its sources of locales; the program alone is in libc-bin.
   localedef: 'locales',
+  'musl-gcc': 'musl-tools',
   nc: 'netcat-openbsd',
   nethack: 'nethack-console',
   nmap: 'nmap',
@@ -21,6 +22,7 @@ export const PACKAGES = {
   perl: 'perl',
   plink: 'putty-tools',
   python3: 'python3',
+  'qemu-aarch64-static': 'qemu-user-static',
   socat: 'socat',
   'systemd-analyze': 'systemd',
   'systemd-socket-activate': 'systemd',
@@ -35,8 +37,11 @@ export const PACKAGES = {
   worm: 'bsdgames',
 } as const;
 
-/** What the tests need beside programs: modules of Perl and Python, and what an unpacked program is linked with. */
-export const FURTHER_PACKAGES = ['libgensio4', 'libnet-telnet-perl', 'python3-serial', 'python3-twisted'];
+/** What the tests need beside programs: modules of Perl and Python, what an unpacked program is linked with, and what Node.js for arm64 is. */
+export const FURTHER_PACKAGES = [
+  ...['libgensio4', 'libnet-telnet-perl', 'python3-serial', 'python3-twisted'],
+  ...['libatomic1-arm64-cross', 'libc6-arm64-cross', 'libgcc-s1-arm64-cross', 'libstdc++6-arm64-cross'],
+];
 
 /**
  * Programs of packages that are unpacked, not installed (`.ci/unpack` says why), with their place in the package. The
@@ -57,19 +62,34 @@ const DIRECTORIES = ['/usr/bin', '/bin', '/usr/games', '/usr/local/bin'];
 const UNPACKED_DIRECTORY = fileURLToPath(new URL('../../.cache/debian', import.meta.url));
 
 /**
- * The absolute path of a program that a test drives. A missing one is a failure, here and on CI: a test that is skipped
- * proves nothing.
+ * What this machine lacks for a test. `scripts/test.mjs` shows the test as skipped, with the message as the reason, and as
+ * failed on CI, where a skipped test would prove nothing.
+ */
+export class MissingRequirement extends Error {
+  // Errors cross from the test's process to the runner's without their class.
+  readonly code = 'ERR_MISSING_REQUIREMENT';
+}
+
+/** Throws `MissingRequirement` unless the tests run as root. */
+export function requireRoot(): void {
+  if (process.getuid?.() !== 0) throw new MissingRequirement('needs root');
+}
+
+/**
+ * The absolute path of a program that a test drives.
+ *
+ * @throws MissingRequirement if it is not installed.
  */
 export function requireTool(name: Tool): string {
   if (name in UNPACKED) {
     const [packageName, place] = UNPACKED[name as keyof typeof UNPACKED];
     const path = `${UNPACKED_DIRECTORY}/${packageName}/${place}`;
     if (isExecutable(path)) return path;
-    throw new Error(`the test needs ${name} of ${packageName}: .ci/unpack`);
+    throw new MissingRequirement(`needs ${name} of ${packageName}: .ci/unpack`);
   }
   const path = DIRECTORIES.map(directory => `${directory}/${name}`).find(isExecutable);
   if (path !== undefined) return path;
-  throw new Error(`the test needs ${name}: apt-get install ${PACKAGES[name as keyof typeof PACKAGES]}`);
+  throw new MissingRequirement(`needs ${name}: apt-get install ${PACKAGES[name as keyof typeof PACKAGES]}`);
 }
 
 function isExecutable(path: string): boolean {

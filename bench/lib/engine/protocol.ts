@@ -8,7 +8,7 @@ import { root } from '../paths.ts';
 type Protocol = typeof import('../../../src/protocol/index.ts');
 
 const file = join(root, 'dist/protocol/index.js');
-if (!existsSync(file)) throw new Failure('telpty is not built: npm run build', 1);
+if (!existsSync(file)) throw new Failure('telpty is not built: npm run compile', 1);
 const { binary, charset, echo, newEnviron, Option, suppressGoAhead, Telnet, terminalType, windowSize } = (await import(
   pathToFileURL(file).href
 )) as Protocol;

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { ownPackage } from '../../package.ts';
 
 /** How often the event loop is looked at, in milliseconds. Each look wakes the process. */
 const LOOK_MS = 20;
@@ -69,7 +70,7 @@ export class ProcessMetrics {
       aggregator: 'first',
       registers,
     });
-    build.set({ version: version(), node: process.versions.node }, 1);
+    build.set({ version: ownPackage()?.version ?? '', node: process.versions.node }, 1);
     limit.set(descriptorLimit());
     start.set(performance.timeOrigin / 1_000);
     this.#loop.enable();
@@ -94,12 +95,6 @@ export class ProcessMetrics {
     loop.reset();
     this.#descriptors.set(await openDescriptors());
   }
-}
-
-function version(): string {
-  // The same distance from src/cli/metrics and from dist/cli/metrics.
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 async function openDescriptors(): Promise<number> {

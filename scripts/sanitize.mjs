@@ -1,0 +1,109 @@
+/**
+ * Runs tests of the addon with the compiler's sanitizers: `node scripts/sanitize.mjs [address|thread]`, default both.
+ * Needs Linux and gcc.
+ *
+ * The addon is built in a copy of the tree below .cache/, so that the build in use stays as it is. spawn.c and child.c are
+ * left out: their child runs on the memory of its parent until it executes the program, and leaves frames that a sanitizer
+ * still counts as in use. Only the addon is instrumented, not Node.js, so leaks are not looked for.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { BuildError, compileObjects, root, run } from './addon/compile.mjs';
+
+const SANITIZERS = {
+  address: {
+    flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer', '-g'],
+    library: 'libasan.so',
+    env: { ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
+    // Everything that calls the addon, but what starts a Node.js of its own without the sanitizer's library.
+    tests: readdirSync(join(root, 'test', 'pty'))
+      .filter(name => name.endsWith('.test.ts') && !/^(cgroup|binding|start)/.test(name))
+      .map(name => `test/pty/${name}`)
+      .concat(['test/transport/peek.test.ts', 'test/session/synch.test.ts', 'test/shells/flood.test.ts']),
+  },
+  thread: {
+    flags: ['-fsanitize=thread', '-g'],
+    library: 'libtsan.so',
+    env: {},
+    tests: ['test/pty/bulk.test.ts'],
+  },
+};
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.find(name => !Object.hasOwn(SANITIZERS, name));
+if (unknown !== undefined) {
+  process.stderr.write(`sanitize.mjs: '${unknown}' is not one of ${Object.keys(SANITIZERS).join(', ')}\n`);
+  process.exit(2);
+}
+
+/** Builds an instrumented addon in a copy of the tree, and returns the copy's directory. */
+async function prepare(name, { flags }) {
+  const copy = join(root, '.cache', 'sanitize', name);
+  rmSync(copy, { recursive: true, force: true });
+  mkdirSync(copy, { recursive: true });
+  for (const part of ['src', 'test', 'package.json', 'tsconfig.json'])
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const plain = await compileObjects(['gcc', '-pthread'], join(copy, 'plain'));
+  const sanitized = await compileObjects(['gcc', '-pthread', ...flags], join(copy, 'sanitized'));
+  const objects = sanitized.objects.map((object, index) =>
+    /^(spawn|child)\.o$/.test(basename(object)) ? plain.objects[index] : object,
+  );
+  const directory = join(copy, 'native', 'build');
+  mkdirSync(directory, { recursive: true });
+  await run(['gcc', '-shared', '-pthread', ...flags, ...objects, '-o', join(directory, 'telpty.node')]);
+  return copy;
+}
+
+/**
+ * Whether both accesses of a data race are the addon's. Node.js is not instrumented: what its own locks order, the sweep of
+ * buffers by the garbage collector above all, looks like a race.
+ */
+function isOurs(report) {
+  const accesses = report.split('\n\n').slice(0, 2);
+  return accesses.every(stack => {
+    const frames = stack.split('\n').filter(line => /^ +#\d/.test(line) && !line.includes('libtsan'));
+    return frames[0]?.includes('telpty.node') ?? false;
+  });
+}
+
+async function runTests(name, sanitizer) {
+  const copy = await prepare(name, sanitizer);
+  const library = (await run(['gcc', `-print-file-name=${sanitizer.library}`])).trim();
+  // With more random addresses than it knows, the thread sanitizer of gcc 12 does not start.
+  const command = [
+    'setarch',
+    '-R',
+    process.execPath,
+    '--import',
+    'tsx',
+    '--test',
+    '--test-concurrency=2',
+    '--test-timeout=240000',
+  ];
+  const logs = join(copy, 'reports');
+  mkdirSync(logs);
+  const TSAN_OPTIONS = `exitcode=0:log_path=${join(logs, 'tsan')}`;
+  const env = { ...process.env, ...sanitizer.env, TSAN_OPTIONS, LD_PRELOAD: library };
+  const { status } = spawnSync(command[0], [...command.slice(1), ...sanitizer.tests], {
+    cwd: copy,
+    stdio: 'inherit',
+    env,
+  });
+  const reports = readdirSync(logs)
+    .flatMap(file => readFileSync(join(logs, file), 'utf8').split('=================='))
+    .filter(isOurs);
+  if (reports.length > 0) throw new BuildError(`${reports.length} data races`, reports.join(''));
+  if (status !== 0) throw new BuildError(`tests failed under the ${name} sanitizer`);
+}
+
+try {
+  for (const [name, sanitizer] of Object.entries(SANITIZERS)) {
+    if (wanted.length === 0 || wanted.includes(name)) await runTests(name, sanitizer);
+  }
+} catch (error) {
+  if (!(error instanceof BuildError)) throw error;
+  process.stderr.write(`${error.output}sanitize: ${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,75 @@
+/** A server and a client, bundled by esbuild as ESM and as CommonJS, run from another directory than the package's. */
+import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { build } from 'esbuild';
+import { Project, TARBALL } from './support.ts';
+
+const PROGRAM = `
+import { connect, createServer, ptyShell } from 'telpty';
+const server = createServer(ptyShell('/bin/sh', ['-c', 'echo from the program; read line; echo got $line']));
+const { port } = await server.listen(0);
+const session = await connect({ port });
+await session.readUntil('from the program');
+session.write('a line\\r');
+const { match } = await session.readUntil(/got .*/);
+console.log(match.trim());
+session.end();
+await server.shutdown();
+`;
+
+// Top-level await is for ESM alone.
+const IN_COMMONJS = `${PROGRAM.replace(/^const server/m, 'async function main() {\nconst server')}}\nmain();`;
+
+const project = new Project();
+after(() => project[Symbol.dispose]());
+const ready = project.run(['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', TARBALL]);
+
+describe('a bundle', () => {
+  for (const format of ['esm', 'cjs'] as const) {
+    const extension = format === 'esm' ? 'mjs' : 'cjs';
+    const outfile = join(project.directory, 'out', `server.${extension}`);
+
+    it(`as ${format} finds the addon of the installed package, in whichever directory it is started`, async () => {
+      await ready;
+      project.write('server.ts', format === 'esm' ? PROGRAM : IN_COMMONJS);
+      await build({
+        entryPoints: [join(project.directory, 'server.ts')],
+        bundle: true,
+        platform: 'node',
+        format,
+        outfile,
+        // Packages in CommonJS call require(), which an ESM bundle has to be given.
+        ...(format === 'esm'
+          ? {
+              banner: {
+                js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+              },
+            }
+          : {}),
+        logLevel: 'error',
+        logOverride: { 'empty-import-meta': 'silent' },
+      });
+      using elsewhere = new Project();
+      assert.match(await elsewhere.run([process.execPath, outfile]), /^got a line$/m);
+    });
+
+    it(`as ${format} finds prebuilds/ beside it where no package is installed`, async () => {
+      await ready;
+      using alone = new Project();
+      cpSync(outfile, join(alone.directory, `server.${extension}`));
+      cpSync(join(project.directory, 'node_modules/telpty/prebuilds'), join(alone.directory, 'prebuilds'), {
+        recursive: true,
+      });
+      assert.match(await alone.run([process.execPath, `server.${extension}`]), /^got a line$/m);
+    });
+  }
+});
+
+it('CommonJS code requires the package, also from node -e', async () => {
+  await ready;
+  const code =
+    "const { createServer, ptyShell } = require('telpty'); createServer(ptyShell('true')); console.log('created')";
+  assert.match(await project.run([process.execPath, '-e', code]), /^created$/m);
+});

@@ -1,0 +1,65 @@
+/** What is in the packed package. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Project, TARBALL, tool } from './support.ts';
+
+const unpacked = new Project();
+const root = join(unpacked.directory, 'package');
+after(() => unpacked[Symbol.dispose]());
+before(() => unpacked.run(['tar', '-xzf', TARBALL]));
+
+function files(): string[] {
+  return readdirSync(root, { recursive: true })
+    .map(String)
+    .filter(name => statSync(join(root, name)).isFile());
+}
+
+describe('the packed package', () => {
+  it('has no script that npm runs at an installation', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    for (const name of ['preinstall', 'install', 'postinstall']) assert.equal(scripts[name], undefined, name);
+    // npm builds a package with this file even without a script.
+    assert.ok(!files().includes('binding.gyp'));
+  });
+
+  it('has a prebuilt addon for each platform that its error names', () => {
+    const binding = readFileSync(join(root, 'dist/pty/binding.js'), 'utf8');
+    const [, list] = /const PREBUILT = \[(.*?)\]/.exec(binding)!;
+    const platforms = [...list!.matchAll(/'([^']+)'/g)].map(([, name]) => name!).sort();
+    assert.deepEqual(readdirSync(join(root, 'prebuilds')).sort(), platforms);
+    for (const name of platforms) assert.deepEqual(readdirSync(join(root, 'prebuilds', name)), ['telpty.node']);
+  });
+
+  it('has no source maps, tests or state of a build', () => {
+    assert.deepEqual(
+      files().filter(name => /\.map$|\.test\.|tsbuildinfo|\.built$|^test\/|^native\/build/.test(name)),
+      [],
+    );
+  });
+
+  it('has everything that its documents link to', () => {
+    const dead: string[] = [];
+    for (const file of files().filter(name => name.endsWith('.md'))) {
+      const text = readFileSync(join(root, file), 'utf8').replaceAll(/^```.*?^```/gms, '');
+      for (const [, target] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+        if (/^[a-z]+:/.test(target!)) continue;
+        if (!existsSync(join(root, dirname(file), target!))) dead.push(`${file}: ${target}`);
+      }
+    }
+    assert.deepEqual(dead, []);
+  });
+
+  it('passes publint', async () => {
+    const publint = join(await tool('publint@0.3.25'), 'src', 'cli.js');
+    await unpacked.run([process.execPath, publint, '--strict', root]);
+  });
+
+  it('passes attw --profile esm-only', async () => {
+    const attw = join(await tool('@arethetypeswrong/cli@0.18.5'), 'dist', 'index.js');
+    await unpacked.run([process.execPath, attw, '--profile', 'esm-only', TARBALL]);
+  });
+});

@@ -1,0 +1,74 @@
+/** The types of the packed package compile in projects as `tsc --init` makes them, and so do the programs of the documents. */
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { programsOf } from '../docs/programs.ts';
+import { Project, ROOT, TARBALL, tool } from './support.ts';
+
+const installed = new Project();
+after(() => installed[Symbol.dispose]());
+const ready = installed.run(['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', TARBALL]);
+
+/** A project with the package installed. */
+async function project(type: 'module' | 'commonjs'): Promise<Project> {
+  await ready;
+  const made = new Project({ 'package.json': JSON.stringify({ private: true, type }) });
+  cpSync(join(installed.directory, 'node_modules'), join(made.directory, 'node_modules'), { recursive: true });
+  return made;
+}
+
+const CLIENT = `
+import { connect, createServer, ptyShell, type Session } from 'telpty';
+import { spawnPty } from 'telpty/pty';
+import { Telnet } from 'telpty/protocol';
+export const server = createServer(ptyShell('/bin/sh'));
+export const greet = (session: Session): boolean => session.write(Buffer.from('hello'));
+export const all = [connect, spawnPty, Telnet];
+`;
+
+/** The same in a CommonJS module whose imports are not rewritten, as `tsc --init` has it. */
+const CLIENT_IN_COMMONJS = `
+import telpty = require('telpty');
+import pty = require('telpty/pty');
+import protocol = require('telpty/protocol');
+const server: telpty.Server = telpty.createServer(telpty.ptyShell('/bin/sh'));
+const greet = (session: telpty.Session): boolean => session.write(Buffer.from('hello'));
+export = { server, greet, all: [telpty.connect, pty.spawnPty, protocol.Telnet] };
+`;
+
+const RESOLUTIONS = {
+  NodeNext: { module: 'nodenext', moduleResolution: 'nodenext' },
+  Bundler: { module: 'preserve', moduleResolution: 'bundler' },
+};
+
+for (const version of ['5.9', '6', '7']) {
+  describe(`TypeScript ${version}`, () => {
+    for (const [name, resolution] of Object.entries(RESOLUTIONS)) {
+      for (const type of ['module', 'commonjs'] as const) {
+        it(`${name}, "type": "${type}", after tsc --init`, async () => {
+          const tsc = join(await tool(`typescript@${version}`), 'bin', 'tsc');
+          using made = await project(type);
+          await made.run([process.execPath, tsc, '--init']);
+          made.write('client.ts', name === 'NodeNext' && type === 'commonjs' ? CLIENT_IN_COMMONJS : CLIENT);
+          const flags = Object.entries(resolution).flatMap(([key, value]) => [`--${key}`, value]);
+          const config = readFileSync(join(made.directory, 'tsconfig.json'), 'utf8');
+          // skipLibCheck hides what is wrong in our own types.
+          made.write('tsconfig.json', config.replace(/"skipLibCheck": true/, '"skipLibCheck": false'));
+          await made.run([process.execPath, tsc, '-p', '.', '--noEmit', ...flags]);
+        });
+      }
+    }
+  });
+}
+
+it('every program of README.md and docs/library.md compiles in a project after npm init and tsc --init', async () => {
+  const tsc = join(await tool('typescript@6'), 'bin', 'tsc');
+  using made = await project('module');
+  await made.run([process.execPath, tsc, '--init']);
+  for (const file of ['README.md', 'docs/library.md']) {
+    for (const [index, { code }] of programsOf(readFileSync(join(ROOT, file), 'utf8')).entries()) {
+      made.write(`${file.replaceAll(/\W/g, '-')}-${index}.ts`, code);
+    }
+  }
+  await made.run([process.execPath, tsc, '-p', '.', '--noEmit']);
+});
