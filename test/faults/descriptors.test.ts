@@ -98,8 +98,11 @@ describe('out of descriptors', LIMIT, () => {
     await refused.expect('too many sessions');
     await refused.untilClose();
     limitDescriptors(short!.pid, 1_000);
-    await wires.pop()!.close();
-    await untilTrue(() => childrenOf(server.pid).flatMap(({ pid }) => childrenOf(pid)).length === 5);
+    const leaving = wires.pop()!;
+    const { localPort } = leaving.socket;
+    await leaving.close();
+    // Its program has been reaped before that, but its slot is free only now.
+    await server.waitForLog(new RegExp(`session \\d+ ended: 127\\.0\\.0\\.1:${localPort} `));
     const more = await told(server, 'exec cat');
     for (const wire of [...wires, more]) await wire.close();
     for (const bystander of bystanders) await bystander.leave();

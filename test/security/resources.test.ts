@@ -184,7 +184,7 @@ describe('input that nobody reads, from clients', () => {
         const wires = await Promise.all(
           inputs.map(async input => {
             const wire = await sleeping.attack(bytes(`${opening} "sleep" 0D 0A`));
-            await sleeping.program(wire);
+            await sleeping.started(wire);
             const piece = Buffer.alloc(MEBI, bytes(input));
             for (let n = 0; n < 16; n++) wire.send(piece);
             return wire;

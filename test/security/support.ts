@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { octets } from '../protocol/support/notation.ts';
-import { openFds, residentBytes, untilTrue } from '../support/leaks.ts';
+import { openFds, residentBytes, untilReading, untilTrue } from '../support/leaks.ts';
 import { type StartOptions, startServer, type TestServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
@@ -125,15 +125,16 @@ export class Target implements AsyncDisposable {
     return wire;
   }
 
-  /** The program of a client, when it has started. */
+  /** Waits until the program of a client has started; its process id. */
+  async started(wire: Wire): Promise<number> {
+    return Number((await this.logOf(wire, /"program":"[^"]*","pid":(\d+)/))[1]);
+  }
+
+  /** The program of a client, when it reads its terminal: one that does not needs `started`. */
   async program(wire: Wire): Promise<Program> {
-    const pid = Number((await this.logOf(wire, /"program":"[^"]*","pid":(\d+)/))[1]);
+    const pid = await this.started(wire);
+    await untilReading(pid);
     const text = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
-    const fds = () => [...openFds(pid).keys()].sort();
-    // The kernel shows a new program's variables a moment after it began, and the loader opens libraries. If it is not
-    // over soon, it is none of that.
-    const settled = () => text('environ').includes('TERM=') && text('cmdline') !== '' && fds().length === 3;
-    await untilTrue(settled, 5_000).catch(() => {});
     const variables = text('environ').split('\0').slice(0, -1);
     return {
       pid,
@@ -141,7 +142,7 @@ export class Target implements AsyncDisposable {
         variables.map(line => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
       ),
       argv: text('cmdline').split('\0').slice(0, -1),
-      fds: fds(),
+      fds: [...openFds(pid).keys()].sort((a, b) => a - b),
       cwd: readlinkSync(`/proc/${pid}/cwd`),
     };
   }

@@ -67,7 +67,10 @@ export function isAlive(pid: number): boolean {
   return info !== undefined && info.state !== 'Z';
 }
 
-/** What the open descriptors of a process are: number → `socket:[123]`, `/dev/pts/ptmx`, … */
+/**
+ * What the open descriptors of a process are: number → `socket:[123]`, `/dev/pts/ptmx`, … Right after exec they include the
+ * dynamic loader's: first wait for output of the program, or with `untilReading`.
+ */
 export function openFds(pid: number): Map<number, string> {
   const fds = new Map<number, string>();
   for (const entry of readdirSync(`/proc/${pid}/fd`)) {
@@ -180,6 +183,33 @@ export async function untilBlocked(find: () => ProcessInfo | undefined): Promise
     asleep = find()?.state === 'S' ? asleep + 1 : 0;
     return asleep === 10;
   }, 30_000);
+}
+
+/** The number of the system call read(2). */
+const READ: Partial<Record<string, string>> = { x64: '0', arm64: '63' };
+
+/**
+ * Waits until a program sleeps in a read of its standard input. Only then is what /proc shows of it its own: before, its
+ * memory may still be empty, and its dynamic loader may have a library open, also after a moment without one.
+ */
+export async function untilReading(pid: number): Promise<void> {
+  await untilTrue(
+    () => {
+      const info = processInfo(pid);
+      if (info === undefined || info.state === 'Z') throw new Error(`process ${pid} ended before it read its input`);
+      if (info.state !== 'S') return false;
+      const read = READ[process.arch];
+      if (read === undefined) return true;
+      try {
+        return readFileSync(`/proc/${pid}/syscall`, 'latin1').startsWith(`${read} 0x0 `);
+      } catch {
+        // Not every kernel shows system calls, nor to every user. To sleep in anything is then the best sign.
+        return true;
+      }
+    },
+    30_000,
+    () => `process ${pid} does not read its input: ${JSON.stringify(processInfo(pid))}`,
+  );
 }
 
 /** Fails if this thread's addon holds a terminal, a program, a connection or anything else that comes and goes. */
