@@ -129,11 +129,15 @@ static void kill_child(const struct job *job) {
 
 static bool is_surplus(const struct starter *t) { return t->threads - t->slow > NORMAL_THREADS; }
 
-static struct low *take_low(struct starter *t, unsigned *index) {
-  for (*index = 0; *index < NORMAL_THREADS; ++*index) {
-    if (t->low_taken[*index]) continue;
-    t->low_taken[*index] = true;
-    return &t->lows[*index];
+/*
+ * For one job. A thread does not keep its pair: after a slow start it may be the thread without one that stays, and then all
+ * of its starts would copy the whole table of descriptors.
+ */
+static struct low *take_low(struct starter *t) {
+  for (unsigned i = 0; i < NORMAL_THREADS; i++) {
+    if (t->low_taken[i]) continue;
+    t->low_taken[i] = true;
+    return &t->lows[i];
   }
   return NULL;
 }
@@ -155,9 +159,7 @@ static void run_job(struct starter *t, struct job *job, struct low *low) {
 
 static void *work(void *data) {
   struct starter *t = data;
-  unsigned index;
   uv_mutex_lock(&t->lock);
-  struct low *low = take_low(t, &index);
   for (;;) {
     while (list_empty(&t->waiting) && !t->stopped && !is_surplus(t)) {
       t->idle++;
@@ -169,8 +171,10 @@ static void *work(void *data) {
     t->queued--;
     job->since = uv_hrtime();
     list_add(&t->running, &job->link);
+    struct low *low = take_low(t);
     uv_mutex_unlock(&t->lock);
     run_job(t, job, low);
+    if (low != NULL) t->low_taken[low - t->lows] = false;
     list_remove(&job->link);
     if (job->slow) t->slow--;
     if (job->abandoned) t->abandoned--;
@@ -188,7 +192,6 @@ static void *work(void *data) {
     }
     uv_cond_broadcast(&t->change);
   }
-  if (low != NULL) t->low_taken[index] = false;
   t->threads--;
   uv_cond_broadcast(&t->change);
   unlock_and_unref(t);
