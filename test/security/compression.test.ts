@@ -41,7 +41,7 @@ async function ends(input: Uint8Array, reason: string): Promise<void> {
   await using wire = await agreed();
   wire.send(START3, input);
   await wire.untilEnd(20_000);
-  await target.logOf(wire, new RegExp(`"reason":"${reason}"`));
+  await target.logOf(wire, new RegExp(`\\(protocol-error: ${reason}\\)`));
 }
 
 const line = Buffer.from('compressed\r\0', 'latin1');
