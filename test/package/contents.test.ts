@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Project, TARBALL, tool } from './support.ts';
+import { tool } from '../../scripts/lib/tools.mjs';
+import { Project, TARBALL } from './support.ts';
 
 const unpacked = new Project();
 const root = join(unpacked.directory, 'package');

@@ -4,9 +4,10 @@ import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readdirSync, symli
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
+import { nodeBin, tool } from '../../scripts/lib/tools.mjs';
 import { atExit } from '../support/cleanup.ts';
 import { requireRoot } from '../support/tools.ts';
-import { nodeBin, Project, type RunOptions, TARBALL, tool } from './support.ts';
+import { Project, type RunOptions, TARBALL } from './support.ts';
 
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
 

@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { tool } from '../../scripts/lib/tools.mjs';
 import { requireTool } from '../support/tools.ts';
-import { Project, TARBALL, tool } from './support.ts';
+import { Project, TARBALL } from './support.ts';
 
 const INSTALL = ['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', TARBALL];
 

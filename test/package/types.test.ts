@@ -2,8 +2,9 @@
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { tool } from '../../scripts/lib/tools.mjs';
 import { programsOf } from '../docs/programs.ts';
-import { Project, ROOT, TARBALL, tool } from './support.ts';
+import { Project, ROOT, TARBALL } from './support.ts';
 
 const installed = new Project();
 after(() => installed[Symbol.dispose]());

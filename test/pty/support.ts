@@ -118,12 +118,13 @@ export function inNode(prefix: string, body: string, redirections = '') {
  * output; a non-zero exit throws.
  */
 export function asNobody(body: string): string {
-  const { status, stdout, stderr } = spawnSync(process.execPath, nodeArguments(body), {
+  const { error, status, stdout, stderr } = spawnSync(process.execPath, nodeArguments(body), {
     encoding: 'utf8',
     cwd: '/',
     env: { ...sanitizer, PATH: process.env.PATH, TSX_DISABLE_CACHE: '1' },
     ...(isRoot ? { uid: 65534, gid: 65534 } : {}),
   });
+  if (error !== undefined) throw error;
   if (status !== 0) throw new Error(`${stdout}${stderr}`);
   return stdout;
 }

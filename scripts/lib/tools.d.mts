@@ -1,0 +1,3 @@
+export function plainEnvironment(): NodeJS.ProcessEnv;
+export function tool(spec: string): Promise<string>;
+export function nodeBin(version: string): Promise<string>;

@@ -1,0 +1,46 @@
+/**
+ * Programs of the npm registry that tests need in one version, e.g. released versions of Node.js. Each is installed into
+ * .cache/tools once.
+ */
+import { execFile } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+const TOOLS = fileURLToPath(new URL('../../.cache/tools/', import.meta.url));
+
+/** This environment without what npm hands to its scripts: an npm that is started from one must not obey it. */
+export function plainEnvironment() {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_(?!config_registry)|^INIT_CWD$|^NODE_OPTIONS$/i.test(name)),
+  );
+}
+
+/** Installs a package, e.g. `npm@12`, and returns its directory. */
+export async function tool(spec) {
+  const name = spec.slice(0, spec.lastIndexOf('@'));
+  const directory = join(TOOLS, spec.replaceAll('/', '+'));
+  const installed = join(directory, 'node_modules', name);
+  if (existsSync(installed)) return installed;
+  mkdirSync(dirname(directory), { recursive: true });
+  const temporary = mkdtempSync(`${directory}-`);
+  try {
+    writeFileSync(join(temporary, 'package.json'), '{ "private": true }');
+    const options = ['--no-audit', '--no-fund', '--ignore-scripts', '--force', '--loglevel=error'];
+    await execute('npm', ['install', ...options, spec], { cwd: temporary, env: plainEnvironment() });
+    // Tests run some of them as another user.
+    chmodSync(temporary, 0o755);
+    // Another process may have been faster.
+    if (!existsSync(installed)) renameSync(temporary, directory);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  return installed;
+}
+
+/** The directory with the executable of a released Node.js for this system, e.g. of version `22`. */
+export async function nodeBin(version) {
+  return join(await tool(`node-${process.platform}-${process.arch}@${version}`), 'bin');
+}
