@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
 import type { TestServer } from '../support/server.ts';
 import { CMD, OPT, Wire } from '../support/wire.ts';
-import { Bystander, cpuSeconds, startObedient, told, XTERM } from './support.ts';
+import { Bystander, shareOfSpinning, startObedient, told, XTERM } from './support.ts';
 
 const LIMIT = { timeout: 60_000 };
 /** Room for Node.js itself and for some sessions. */
@@ -42,10 +41,8 @@ describe('out of descriptors', LIMIT, () => {
 
     // While clients wait and nobody says anything, next to no CPU is used.
     await bystander.pause();
-    const before = cpuSeconds(server.pid);
-    await sleep(1_000);
-    const used = cpuSeconds(server.pid) - before;
-    assert(used < 0.4, `${used} s of CPU in a second of waiting`);
+    const share = await shareOfSpinning(server.pid);
+    assert(share < 0.4, `it uses ${share} of the CPU that a process that spins has beside it`);
     bystander.resume();
 
     // As each leaves, the next comes in.

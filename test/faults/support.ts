@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { atExit } from '../support/cleanup.ts';
+import { untilTrue } from '../support/leaks.ts';
 import { type StartOptions, startServer, type TestServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
@@ -129,8 +133,27 @@ export class Bystander implements AsyncDisposable {
   }
 }
 
+/**
+ * The CPU time of a process as a share of what another has in the same time that does nothing but spin: a loaded machine gives
+ * less to both.
+ */
+export async function shareOfSpinning(pid: number): Promise<number> {
+  const spinning = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });
+  const forget = atExit(() => spinning.kill('SIGKILL'));
+  try {
+    await once(spinning, 'spawn');
+    const spun = () => cpuSeconds(spinning.pid!);
+    const [before, begun] = [cpuSeconds(pid), spun()];
+    await untilTrue(() => spun() - begun >= 0.5, 60_000);
+    return (cpuSeconds(pid) - before) / (spun() - begun);
+  } finally {
+    spinning.kill('SIGKILL');
+    forget();
+  }
+}
+
 /** What a process has used of the CPU since it began, in seconds. */
-export function cpuSeconds(pid: number): number {
+function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   // Fields 14 and 15 of proc(5), in ticks of a hundredth.
