@@ -5,7 +5,6 @@ import { connect, type Socket } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { isAlive, untilTrue } from '../support/leaks.ts';
 import { ask, metricsUrl, scrape, untilCounted } from '../support/metrics.ts';
 import { CLI, startServer } from '../support/server.ts';
@@ -322,25 +321,6 @@ describe('the HTTP of --metrics', LIMIT, () => {
     assert.notEqual(await begun(), before);
     // It holds more than at its beginning: a listener.
     await next.stop();
-  });
-
-  it('is not even loaded without the option', () => {
-    const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
-    const loaded = (...modules: string[]) =>
-      spawnSync(
-        process.execPath,
-        [
-          '--input-type=module',
-          '-e',
-          `import { createRequire } from 'node:module';
-          for (const name of ${JSON.stringify(modules)}) await import(${JSON.stringify(dist)} + name);
-          console.log(Object.keys(createRequire(import.meta.url).cache).some(file => file.includes('prom-client')));
-          console.log(process.moduleLoadList.includes('NativeModule http'));`,
-        ],
-        { encoding: 'utf8' },
-      ).stdout;
-    assert.equal(loaded('cli/serve.js', 'cli/host.js', 'cli/workers.js'), 'false\nfalse\n');
-    assert.equal(loaded('cli/metrics/server-metrics.js', 'cli/metrics/endpoint.js'), 'true\ntrue\n');
   });
 });
 

@@ -24,17 +24,27 @@ async function loadedBy(args: readonly string[]): Promise<string[]> {
   });
   child.stdout.once('data', () => child.kill('SIGTERM'));
   await new Promise(resolve => child.once('close', resolve));
-  return [...errors.matchAll(/^loaded (file:.*)$/gm)].map(([, url]) => url!);
+  return [...errors.matchAll(/^loaded (.*)$/gm)].map(([, url]) => url!);
 }
 
 test('--version loads no package and none of what sessions need', async () => {
   const loaded = await loadedBy(['--version']);
-  assert.ok(loaded.length > 0 && loaded.length < 6, loaded.join('\n'));
-  assert.ok(!loaded.some(url => url.includes('node_modules')), loaded.join('\n'));
+  const files = loaded.filter(url => url.startsWith('file:'));
+  assert.ok(files.length > 0 && files.length < 6, files.join('\n'));
+  assert.ok(!files.some(url => url.includes('node_modules')), files.join('\n'));
 });
 
 test('serve loads its own code from a few bundles', async () => {
   const loaded = await loadedBy(['serve', '--port', '0', '--', 'true']);
-  const own = loaded.filter(url => !url.includes('node_modules'));
+  const own = loaded.filter(url => url.startsWith('file:') && !url.includes('node_modules'));
   assert.ok(own.length > 0 && own.length < 40, own.join('\n'));
+});
+
+test('what serves metrics is loaded with --metrics only', async () => {
+  const isForMetrics = (url: string) => url.includes('/prom-client/') || url === 'node:http';
+  const serve = ['serve', '--port', '0', '--', 'true'];
+  const without = await loadedBy(serve);
+  assert.deepEqual(without.filter(isForMetrics), []);
+  const loaded = await loadedBy(['serve', '--metrics', '127.0.0.1:0', ...serve.slice(1)]);
+  assert.ok(loaded.some(url => url.includes('/prom-client/')) && loaded.includes('node:http'), loaded.join('\n'));
 });
