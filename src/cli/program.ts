@@ -59,6 +59,14 @@ function notFound(label: string, file: string): TelptyError {
   return new TelptyError('ERR_RUNTIME', `cannot find the program '${label}'`, { file, errno: 'ENOENT' });
 }
 
+/** What is said of errors of stat(2) and access(2) on the way to a program. */
+const problems: Readonly<Record<string, string>> = {
+  EACCES: 'permission denied; make it executable (chmod +x)',
+  ELOOP: 'its symbolic links form a loop',
+  ENAMETOOLONG: 'the name is too long',
+  EIO: 'the file system has an input/output error',
+};
+
 function whyNotExecutable(file: string): string | undefined {
   try {
     if (!statSync(file).isFile()) return 'it is not a file';
@@ -66,7 +74,7 @@ function whyNotExecutable(file: string): string | undefined {
     return undefined;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EACCES') return 'permission denied';
-    return code === 'ENOTDIR' ? 'ENOENT' : (code ?? 'unknown error');
+    if (code === 'ENOENT' || code === 'ENOTDIR') return 'ENOENT';
+    return problems[code ?? ''] ?? `stat(2) fails with ${code}`;
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,8 +84,20 @@ describe('telpty', () => {
     fails(
       ['serve', '--port', '0', '/etc/passwd'],
       1,
-      "telpty: cannot run the program '/etc/passwd': permission denied\n",
+      "telpty: cannot run the program '/etc/passwd': permission denied; make it executable (chmod +x)\n",
     );
+    const directory = mkdtempSync(join(tmpdir(), 'telpty-loop-'));
+    const loop = join(directory, 'loop');
+    symlinkSync(loop, loop);
+    try {
+      fails(
+        ['serve', '--port', '0', loop],
+        1,
+        `telpty: cannot run the program '${loop}': its symbolic links form a loop\n`,
+      );
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
     fails(['serve', '--port', '0', '--cwd', '/no/such', 'cat'], 1, "telpty: --cwd: there is no directory '/no/such'\n");
     fails(
       ['serve', '--cwd', `/${'x'.repeat(300)}`, 'cat'],
