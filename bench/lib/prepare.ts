@@ -29,7 +29,7 @@ const small: readonly string[] = [
   ...['-Wl,-z,noseparate-code', '-Wl,--build-id=none'],
 ];
 
-/** Builds what is needed for the bench; the data files are of so many MiB. */
+/** Builds what the bench needs, with data files of the given size in MiB. */
 export function prepare(megabytes: number): void {
   if (process.platform !== 'linux') throw new Failure('needs Linux: it reads /proc and drives epoll', 1);
   if (!existsSync(telpty)) throw new Failure('telpty is not built: npm run compile', 1);
