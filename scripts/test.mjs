@@ -86,8 +86,9 @@ function pack() {
 
 /** Runs files and prints what happens, until all of them have ended. */
 async function runFiles(files) {
-  // The time limit is for a test that hangs, and so holds for whole files too: no file comes near it.
-  const events = run({ files, concurrency: 2, timeout: 240_000 });
+  // Tests wait more than they compute: four files at a time keep two processors busy. The time limit is for a test that hangs,
+  // and so holds for whole files too: no file comes near it.
+  const events = run({ files, concurrency: 4, timeout: 240_000 });
   const output = events.pipe(judge()).compose(spec);
   for await (const text of output) process.stdout.write(text);
 }

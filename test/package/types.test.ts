@@ -42,7 +42,7 @@ const RESOLUTIONS = {
   Bundler: { module: 'preserve', moduleResolution: 'bundler' },
 };
 
-for (const version of ['5.9', '6', '7']) {
+for (const version of ['5.9', '6']) {
   describe(`TypeScript ${version}`, () => {
     for (const [name, resolution] of Object.entries(RESOLUTIONS)) {
       for (const type of ['module', 'commonjs'] as const) {
