@@ -219,7 +219,7 @@ static int create_thread(struct starter *t) {
   return error;
 }
 
-/* The lock is held. Returns 0, or why there is no thread at all for what waits. */
+/* The lock is held. Returns 0, or the error number if jobs wait and no thread exists for them. */
 static int want_thread(struct starter *t) {
   if (t->queued <= t->idle || t->threads - t->slow >= NORMAL_THREADS) return 0;
   int error = t->threads < MOST_THREADS ? create_thread(t) : EAGAIN;

@@ -60,7 +60,7 @@ export function endOf(session: Session, { error, result }: SessionOutcome): Sess
 /** Whether the client has connected and closed without sending a byte, as health checks and port scanners do. */
 function isProbe(session: Session, result: unknown): boolean {
   if (session.bytesRead > 0 || !hasLeft(session)) return false;
-  // The robot check asks, and has no answer. Who is refused for another reason is refused, whatever they would have sent.
+  // The robot check asks and gets no answer. A client refused for another reason would be refused whatever it sent.
   return !isRefused(result) || result.refused === 'robot';
 }
 

@@ -44,7 +44,7 @@ export function leafName(session: string | number): string {
   return `${prefix}${session}`;
 }
 
-/** Whether the cgroup of this name in `directory` was left behind by a server that is no more. */
+/** Whether the cgroup of this name in `directory` was left behind by a server that has ended. */
 export function isOrphan(directory: string, name: string): boolean {
   const [, pid, start, namespace] = pattern.exec(name) ?? [];
   if (pid === undefined) return false;

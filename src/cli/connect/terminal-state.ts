@@ -432,7 +432,7 @@ export class TerminalState implements ControlHandler {
       let number = Number.parseInt(field || '0', 10);
       const isColour = number === 38 || number === 48 || number === 58;
       if (isColour && !field.includes(':')) {
-        // 38;5;N and 38;2;R;G;B: what follows are no attributes.
+        // 38;5;N and 38;2;R;G;B: the parameters that follow are a colour, not attributes.
         const length = fields[at + 1] === '5' ? 3 : fields[at + 1] === '2' ? 5 : 1;
         field = fields.slice(at, at + length).join(';');
         at += length - 1;
