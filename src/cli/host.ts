@@ -66,7 +66,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   boundYoungGeneration();
   compileEarly();
   const { program } = found;
-  const sessionLog = new SessionLog(log, program.name, settings.limits);
+  const sessionLog = new SessionLog(log, program.name);
   const { hooks } = sessionLog;
   const shell = ptyShell(program.file, program.args, {
     mode: settings.mode,

@@ -1,9 +1,8 @@
 /** What the log tells about sessions: a line at the start, one at the end, and in between what the level asks for. */
 import type { TelptyError } from '../errors.ts';
-import type { Limits } from '../pty/index.ts';
 import type { SessionOutcome } from '../server/server.ts';
 import type { Session } from '../session/session.ts';
-import { earlyDeath } from '../shells/early-death.ts';
+import { earlyDeaths } from '../shells/early-death.ts';
 import type { RejectedVariable } from '../shells/environment.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { PtyShellOptions, StartedProgram } from '../shells/pty-shell.ts';
@@ -21,14 +20,12 @@ const maxRejected = 8;
 export class SessionLog {
   readonly #log: Log;
   readonly #programName: string;
-  readonly #limits: Limits;
   readonly #refusals: RefusalLog;
   readonly #started = new WeakMap<Session, StartedProgram>();
 
-  /** @param programName what the lines call the program. @param limits those that it has. */
-  constructor(log: Log, programName: string, limits: Limits = {}) {
+  /** @param programName what the lines call the program. */
+  constructor(log: Log, programName: string) {
     this.#log = log;
-    this.#limits = limits;
     this.#refusals = new RefusalLog(log);
     this.#programName = escapeText(programName, 60);
   }
@@ -85,7 +82,7 @@ export class SessionLog {
       formatDuration(duration),
       `in ${formatBytes(bytesRead)}`,
       `out ${formatBytes(bytesWritten)}`,
-      this.#earlyDeath(session, outcome, end) ?? wordsOf(session, outcome, end),
+      (isProgramEnd(end) && earlyDeaths.get(session)) || wordsOf(session, outcome, end),
     ].join(', ');
     const more = {
       ...fields,
@@ -97,14 +94,6 @@ export class SessionLog {
       const { code, step, errno, file } = outcome.error as Partial<TelptyError>;
       this.#log.error({ ...more, code, step, errno, file }, words);
     }
-  }
-
-  /** Which limit may have killed a program that has ended by itself. */
-  #earlyDeath(session: Session, { result }: SessionOutcome, { reason }: SessionEnd): string | undefined {
-    const program = this.#started.get(session);
-    const { signal = null } = exitFields(result);
-    if (program === undefined || reason !== 'program-signal') return undefined;
-    return earlyDeath({ code: null, signal }, this.#limits, session.age - program.negotiationTime - program.startTime);
   }
 
   #programStarted(session: Session, program: StartedProgram): void {
@@ -142,10 +131,18 @@ function terminalOf(session: Session, program: StartedProgram): string {
   return `${escapeText(program.term, 64)} ${columns || program.columns}x${rows || program.rows}`;
 }
 
-function wordsOf(session: Session, outcome: SessionOutcome, { reason }: SessionEnd): string {
+/** Whether the program has ended by itself. */
+function isProgramEnd({ reason }: SessionEnd): boolean {
+  return reason === 'program-exit' || reason === 'program-signal';
+}
+
+function wordsOf(session: Session, outcome: SessionOutcome, end: SessionEnd): string {
+  const { reason } = end;
   if (outcome.error !== undefined) {
-    const { message, errno } = outcome.error as { message?: unknown; errno?: unknown };
-    return `${escapeText(String(message ?? 'failed'), 200)}${typeof errno === 'string' ? ` (${errno})` : ''}`;
+    const { code, message, errno, cause } = outcome.error as Partial<TelptyError>;
+    // What is about the machine is not for the client, who reads the message.
+    const more = code === 'ERR_PTY_SPAWN' && cause instanceof Error ? `: ${escapeText(cause.message, 200)}` : '';
+    return `${escapeText(String(message ?? 'failed'), 200)}${more}${typeof errno === 'string' ? ` (${errno})` : ''}`;
   }
   const exit = exitFields(outcome.result);
   const how =
@@ -154,9 +151,8 @@ function wordsOf(session: Session, outcome: SessionOutcome, { reason }: SessionE
       : exit.exit !== undefined
         ? `exit ${exit.exit}`
         : 'not started';
-  const isOwn = reason === 'program-exit' || reason === 'program-signal';
   const detail = reason === 'protocol-error' ? `: ${escapeText(session.hangupReason ?? '')}` : '';
-  const why = [outOfMemory(exit), isOwn ? undefined : reason + detail].filter(Boolean);
+  const why = [outOfMemory(exit), isProgramEnd(end) ? undefined : reason + detail].filter(Boolean);
   return why.length === 0 ? how : `${how} (${why.join('; ')})`;
 }
 

@@ -29,7 +29,8 @@ const onlyRoot = (what: string, capability: string) =>
 const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
   open: {
     ENOENT: '/dev/ptmx is missing; mount devpts on /dev/pts and link /dev/ptmx to pts/ptmx',
-    ENOSPC: () => `no pseudo-terminal is left ${terminalsInUse()}`,
+    ENOSPC:
+      'no pseudo-terminal is left (kernel.pty.max); end programs that hold terminals, or raise kernel.pty.max or the option max= of devpts',
     EACCES: 'permission denied; /dev/ptmx must be readable and writable for the server (mode 0666)',
     EPERM: "operation not permitted; /dev/ptmx is not allowed here (the container's rules for devices)",
     ENODEV: 'no such device; /dev/ptmx needs devpts, mounted on /dev/pts',
@@ -144,8 +145,11 @@ function denied({ kind, path, name }: Failure): string | undefined {
   return undefined;
 }
 
-/** What is known about the number of terminals. The kernel counts them for the whole system, and devpts for each mount. */
-function terminalsInUse(): string {
+/**
+ * How many terminals there are. The kernel counts them for the whole system, so the numbers are not part of the message, which a
+ * client may read.
+ */
+function terminalsInUse(): Error | undefined {
   const [used, max] = ['nr', 'max'].map(name => {
     try {
       return Number(readFileSync(`/proc/sys/kernel/pty/${name}`, 'latin1'));
@@ -153,8 +157,7 @@ function terminalsInUse(): string {
       return Number.NaN;
     }
   }) as [number, number];
-  const counted = Number.isNaN(used) || Number.isNaN(max) ? '' : `: ${used} of ${max} are in use`;
-  return `(kernel.pty.max${counted}); end programs that hold terminals, or raise kernel.pty.max or the option max= of devpts`;
+  return Number.isNaN(used) || Number.isNaN(max) ? undefined : new Error(`${used} of ${max} terminals are in use`);
 }
 
 /** Names of files come from a script's first line, or a program's head. */
@@ -181,5 +184,10 @@ export function startError(
   const words = (typeof meaning === 'function' ? meaning({ options, kind, path, name }) : meaning) ?? text;
   // For the two steps that are about a name, the name says where; for the others the step must.
   const where = step === 'exec' ? '' : step === 'chdir' ? `${options.cwd}: ` : `${step}: `;
-  return new TelptyError('ERR_PTY_SPAWN', `cannot start '${file}': ${where}${words}`, { step, errno, file });
+  return new TelptyError('ERR_PTY_SPAWN', `cannot start '${file}': ${where}${words}`, {
+    step,
+    errno,
+    file,
+    cause: step === 'open' && errno === 'ENOSPC' ? terminalsInUse() : undefined,
+  });
 }

@@ -7,6 +7,7 @@ import type { HangupReason } from '../session/end-cause.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionConsumer } from '../session/types.ts';
 import { Commands, type TypedAhead } from './commands.ts';
+import { LOOKED_AT } from './early-death.ts';
 import { Editing } from './editing.ts';
 import { FinalOutput } from './final-output.ts';
 import type { ShellMode } from './modes.ts';
@@ -65,8 +66,8 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   readonly #editing: Editing;
   readonly #translation: Translation | undefined;
   readonly #translated: TranslatedOutput | undefined;
-  /** Whether the program has printed anything. */
-  hasShown = false;
+  /** The beginning of what the program has printed. */
+  firstOutput: Buffer | undefined;
   /** Output is being converted, and no more can be taken meanwhile. */
   #isBehind = false;
   /** The client takes no output. */
@@ -237,7 +238,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
 
   /** @internal Output of the program. */
   output(bytes: Buffer): void {
-    this.hasShown = true;
+    this.firstOutput ??= Buffer.from(bytes.subarray(0, LOOKED_AT));
     if (this.#isDropping) return;
     this.#output.push(bytes);
     this.settled();

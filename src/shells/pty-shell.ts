@@ -22,7 +22,7 @@ import { linemodeOption } from '../session/shared-options.ts';
 import { isTerminalFamily } from '../session/terminal.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from '../transport/descriptors.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
-import { earlyDeath } from './early-death.ts';
+import { earlyDeath, earlyDeaths } from './early-death.ts';
 import { offerEcho, terminalEchoes } from './echo.ts';
 import {
   type EnvironmentPolicy,
@@ -273,9 +273,13 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
     const begun = performance.now();
     const status = bridge.run();
     void status.then(result => {
-      const why = earlyDeath(result, options.limits ?? {}, performance.now() - begun);
-      const isOwnEnd = session.hangupReason === undefined && session.writable;
-      if (why !== undefined && isOwnEnd && !bridge.hasShown) session.write(`telpty: the program was ${why}\r\n`);
+      const output = bridge.firstOutput?.toString('latin1');
+      const end = { ...result, age: performance.now() - begun, output: output ?? '' };
+      const why = earlyDeath(end, options.limits ?? {});
+      if (why === undefined || session.hangupReason !== undefined) return;
+      earlyDeaths.set(session, why);
+      const isSilent = output === undefined || result.code !== null;
+      if (isSilent && session.writable) session.write(`telpty: the program was ${why}\r\n`);
     });
     return cgroup === undefined && own === undefined ? status : endAll(started, status);
   } finally {
