@@ -1,6 +1,14 @@
 import { Command, type Verb } from './constants.ts';
 import type { TelnetHandlers } from './events.ts';
-import { escapeBinary, escapeNvt, frameCommand, frameNegotiation, frameSubnegotiation, owesNul } from './nvt.ts';
+import {
+  escapeBinary,
+  escapeNvt,
+  frameCommand,
+  frameNegotiation,
+  frameSubnegotiation,
+  owesNul,
+  returnEnd,
+} from './nvt.ts';
 
 /** Frames of negotiation, the same bytes for all connections: made once, and at most 4 times 256 of them. */
 const negotiations = new Map<number, Uint8Array>();
@@ -32,17 +40,18 @@ export class Outbound {
     return !this.#owesNul;
   }
 
-  data(bytes: Uint8Array, binary: boolean): void {
+  /** @param separated whether IAC NOP follows the NUL of a CR: see nvt.ts. */
+  data(bytes: Uint8Array, binary: boolean, separated: boolean): void {
     if (bytes.length === 0) return;
     const owed = this.settle();
     if (!binary) this.#owesNul = owesNul(bytes, owed);
-    this.#handlers.send(binary ? escapeBinary(bytes) : escapeNvt(bytes, owed), 'data');
+    this.#handlers.send(binary ? escapeBinary(bytes) : escapeNvt(bytes, owed, separated), 'data');
   }
 
-  /** Sends the NUL that is owed, if one is. */
-  flush(): void {
+  /** Sends the NUL that is owed, if one is. @param separated as of {@link data} */
+  flush(separated: boolean): void {
     // It belongs to the CR: where that is dropped, it goes with it.
-    if (this.settle()) this.#handlers.send(new Uint8Array(1), 'data');
+    if (this.settle()) this.#handlers.send(returnEnd(separated), 'data');
   }
 
   command(code: number): void {

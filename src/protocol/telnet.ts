@@ -159,13 +159,29 @@ export class Telnet implements OptionContext {
 
   /**
    * Sends data: 255 doubled, and outside BINARY a CR that no LF follows as CR NUL (RFC 854). Lines end in CR LF; a lone
-   * LF is sent as it is. A CR at the end goes out at once, its NUL with whatever is sent next, see {@link flush}.
+   * LF is sent as it is. A CR at the end goes out at once, its NUL with whatever is sent next, see {@link flush}. A peer that
+   * tells its terminal type, but refuses NAWS and SGA, gets IAC NOP behind the NUL: see nvt.ts.
    *
    * @throws TelptyError `ERR_INVALID_ARGUMENT` if `bytes` is no Uint8Array
    */
   write(bytes: Uint8Array): void {
     checkBytes(bytes);
-    this.#out.data(bytes, this.isEnabled(Option.BINARY, 'local'));
+    const binary = this.isEnabled(Option.BINARY, 'local');
+    this.#out.data(bytes, binary, !binary && this.#stopsAtNul);
+  }
+
+  /**
+   * Whether the peer looks like libtelnet's telnet-client, which prints nothing of what follows a NUL: it agrees to tell its
+   * terminal type, and to nothing else that a terminal is asked for. IAC NOP behind a NUL has it print the rest, and any
+   * other client that is mistaken for it ignores the command (RFC 854).
+   */
+  get #stopsAtNul(): boolean {
+    return (
+      this.isEnabled(Option.TTYPE, 'remote') &&
+      this.isSettled(Option.NAWS, 'remote') &&
+      !this.isEnabled(Option.NAWS, 'remote') &&
+      this.stateOf(Option.SGA, 'local') === 'NO'
+    );
   }
 
   /**
@@ -181,7 +197,7 @@ export class Telnet implements OptionContext {
    * that no LF follows, such as a client that has sent the Return key to a server which holds a CR back.
    */
   flush(): void {
-    this.#out.flush();
+    this.#out.flush(this.#stopsAtNul);
   }
 
   /**

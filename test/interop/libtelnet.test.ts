@@ -5,7 +5,8 @@ import { startServer } from '../support/server.ts';
 import { Terminal } from '../support/tmux.ts';
 import { requireTool } from '../support/tools.ts';
 
-// The example client of libtelnet, as Debian has it. It refuses BINARY, and prints what it receives only as far as a NUL.
+// The example client of libtelnet, as Debian has it. It refuses BINARY, and prints data only as far as a NUL: the rest of
+// what it has read, up to the next IAC, is lost.
 
 test("libtelnet's telnet-client shows what commands of a login shell print", { timeout: 60_000 }, async () => {
   const { args, program } = hermeticBash();
@@ -19,4 +20,31 @@ test("libtelnet's telnet-client shows what commands of a login shell print", { t
   }
   const shown = (await term.capture()).split('\n').filter(line => !line.includes('ready$'));
   assert.deepEqual(shown, ['one', '2', '3', 'four']);
+});
+
+test("libtelnet's telnet-client shows what shell builtins print at once", { timeout: 120_000 }, async () => {
+  const { args, program } = hermeticBash();
+  await using server = await startServer(args, { program: [...program, '-l'] });
+  const client = [requireTool('telnet-client'), '127.0.0.1', String(server.port)];
+  await using term = await Terminal.start(client, { rows: 100 });
+  await term.waitFor(/ready\$$/);
+  const numbers = Array.from({ length: 20 }, (_, at) => at + 1);
+  for (const number of numbers) {
+    await term.type(`echo line ${number}\r`);
+    await term.waitFor(screen => screen.split('ready$').length === number + 2);
+  }
+  const shown = (await term.capture()).split('\n').filter(line => line.startsWith('line'));
+  assert.deepEqual(
+    shown,
+    numbers.map(number => `line ${number}`),
+  );
+});
+
+test("libtelnet's telnet-client shows a progress bar", { timeout: 60_000 }, async () => {
+  const { args, program } = hermeticBash();
+  await using server = await startServer(args, { program: [...program, '-l'] });
+  await using term = await Terminal.start([requireTool('telnet-client'), '127.0.0.1', String(server.port)]);
+  await term.waitFor(/ready\$$/);
+  await term.type("printf '10%%\\r20%%\\r30%% %s\\n' done\r");
+  await term.waitFor(/^30% done\nready\$$/m);
 });

@@ -85,6 +85,36 @@ test('what is written arrives: any data, any cut, both ways to read the ends of 
   );
 });
 
+test('a client that shows nothing behind a NUL: IAC follows each NUL of a CR, in any cut of the writes', () => {
+  const table = ['binary', 'sga', 'naws-receive', 'ttype-collect'].map(definitionOf);
+  const open = (): Recorder => {
+    const recorder = new Recorder(table);
+    recorder.telnet.request(31, 'remote', true);
+    recorder.telnet.receive(Uint8Array.of(255, 252, 31, 255, 251, 24));
+    recorder.take();
+    return recorder;
+  };
+  const some = fc.array(fc.constantFrom(13, 13, 10, 255, 65), { maxLength: 300 });
+  const many = fc.integer({ min: 1, max: 20_000 }).map(length => new Array<number>(length).fill(13));
+  fc.assert(
+    fc.property(fc.oneof({ weight: 9, arbitrary: some }, { weight: 1, arbitrary: many }), sizes, (data, writes) => {
+      const sender = open();
+      for (const piece of cuts(Uint8Array.from(data), writes)) sender.telnet.write(piece);
+      sender.telnet.flush();
+      const wire = sender.sent();
+      const whole = open();
+      whole.telnet.write(Uint8Array.from(data));
+      whole.telnet.flush();
+      assert.deepEqual(whole.sent(), wire, 'the cut of the writes does not show on the wire');
+      assert.doesNotMatch(String.fromCharCode(...wire), /\0(?!\xff\xf1)/, 'IAC NOP follows each NUL');
+      const receiver = new Recorder([], 'text');
+      receiver.telnet.receive(wire);
+      assert.deepEqual(receiver.data(), Uint8Array.from(data));
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test('what has nothing to escape is sent as the very buffer that was written', () => {
   const sent: Uint8Array[] = [];
   const handlers = { send: (bytes: Uint8Array) => void sent.push(bytes), data() {}, event() {} };

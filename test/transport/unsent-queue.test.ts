@@ -157,6 +157,22 @@ test('whatever waits, and wherever the kernel stopped: what is left after data w
   );
 });
 
+test('data with IAC NOP behind the NUL of a CR, wherever the kernel stopped: no half of a command is left', () => {
+  const { NOP } = Command;
+  const bytes = Uint8Array.of(97, 13, 0, IAC, NOP, IAC, IAC, 13, 0, IAC, NOP, IAC, IAC, IAC, IAC, 98);
+  const all = read(bytes);
+  for (let taken = 0; taken < bytes.length; taken++) {
+    const queue = new UnsentQueue();
+    queue.push(bytes, taken, 'data');
+    queue.discardData(bytes[taken - 1] ?? 0);
+    const rest = queue.next()?.bytes ?? [];
+    const got = read(Uint8Array.of(...bytes.subarray(0, taken), ...rest, IAC, DM));
+    assert.equal(got.warnings, 0, `warnings at ${taken}`);
+    assert.equal(got.text, all.text.slice(0, got.text.length), `data at ${taken}`);
+    assert.deepEqual(got.events, [...all.events.slice(0, got.events.length - 1), String(DM)], `commands at ${taken}`);
+  }
+});
+
 test('a mark that waits is replaced by the next, so that any number of them costs no more than one', () => {
   const queue = new UnsentQueue();
   queue.push(Buffer.from('text'), 0, 'data');
