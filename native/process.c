@@ -47,6 +47,8 @@ static int pidfd_signal(int fd, int signal) {
 #define TRACER_LIMIT_TICKS 20
 /* How long the end of an environment waits for programs that were killed. */
 #define CLOSE_LIMIT_MS 2000
+/* How long a start that failed waits for its child. */
+#define REAP_LIMIT_MS 200
 #define MS 1000000ull
 
 static void reaper_ticked(uv_timer_t *timer);
@@ -307,9 +309,78 @@ void process_watch(struct pty *p) {
   raise(SIGCHLD);
 }
 
-/* Waits for a child that was sent SIGKILL. */
-void process_reap_now(pid_t pid) {
-  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+/*
+ * Children that no environment waits for: those of an environment that has ended, and those of starts that failed. One thread of the
+ * process reaps them; without it there would be zombies where the process goes on.
+ */
+static struct {
+  pthread_mutex_t lock; /* of the rest */
+  struct link list;
+  bool is_running;
+} background = {.lock = PTHREAD_MUTEX_INITIALIZER, .list = {&background.list, &background.list}};
+
+static void *background_run(void *data) {
+  (void)data;
+  pthread_mutex_lock(&background.lock);
+  while (!list_empty(&background.list)) {
+    pthread_mutex_unlock(&background.lock);
+    usleep(REAP_TICK_MS * 1000);
+    pthread_mutex_lock(&background.lock);
+    reap_abandoned(&background.list);
+  }
+  background.is_running = false;
+  pthread_mutex_unlock(&background.lock);
+  return NULL;
+}
+
+/* Whether the thread has been created. The lock is held. */
+static bool background_start(void) {
+  pthread_attr_t attributes;
+  pthread_t id;
+  sigset_t all, old;
+  if (pthread_attr_init(&attributes) != 0) return false;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  const bool is_created = pthread_create(&id, &attributes, background_run, NULL) == 0;
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  pthread_attr_destroy(&attributes);
+  return is_created;
+}
+
+/* Takes over `child`. If no thread can be created, the next one reaps it. */
+static void reap_in_background(struct abandoned *child) {
+  pthread_mutex_lock(&background.lock);
+  list_add(&background.list, &child->link);
+  if (!background.is_running) background.is_running = background_start();
+  pthread_mutex_unlock(&background.lock);
+}
+
+static bool is_in_background(pid_t pid) {
+  bool found = false;
+  pthread_mutex_lock(&background.lock);
+  for (struct link *l = background.list.next; l != &background.list && !found; l = l->next)
+    found = ENTRY(l, struct abandoned, link)->pid == pid;
+  pthread_mutex_unlock(&background.lock);
+  return found;
+}
+
+/*
+ * Reaps a child that has exited or was sent SIGKILL. Any process of its user may trace it, and then it cannot be reaped before
+ * the tracer has waited for it; or it waits in the kernel for a file system. So after REAP_LIMIT_MS it is left to a thread.
+ */
+void process_reap_killed(pid_t pid) {
+  const uint64_t end = uv_hrtime() + REAP_LIMIT_MS * MS;
+  pid_t reaped;
+  for (useconds_t pause = 50; (reaped = waitpid(pid, NULL, WNOHANG)) == 0 || (reaped < 0 && errno == EINTR); pause *= 2) {
+    if (uv_hrtime() >= end) {
+      struct abandoned *child = calloc(1, sizeof *child);
+      if (child == NULL) return; /* it stays a zombie */
+      child->pid = pid;
+      reap_in_background(child);
+      return;
+    }
+    usleep(pause < 5000 ? pause : 5000);
   }
 }
 
@@ -511,7 +582,7 @@ static bool is_awaited(const struct state *s, pid_t pid) {
     if (ENTRY(l, struct pty, all)->pid == pid && !ENTRY(l, struct pty, all)->reaped) return true;
   for (struct link *l = s->abandoned.next; l != &s->abandoned; l = l->next)
     if (ENTRY(l, struct abandoned, link)->pid == pid) return true;
-  if (starter_has(s, pid)) return true;
+  if (starter_has(s, pid) || is_in_background(pid)) return true;
   struct search search = {.pid = pid};
   uv_walk(s->loop, compare_process, &search);
   return search.found;
@@ -559,39 +630,11 @@ unsigned process_abandoned(const struct state *s) {
   return count;
 }
 
-/* A thread of what is left when an environment ends: if the process goes on (it was a worker's), there would be zombies. */
-static void *reap_at_leisure(void *data) {
-  struct link *list = data;
-  while (!list_empty(list)) {
-    usleep(REAP_TICK_MS * 1000);
-    reap_abandoned(list);
-  }
-  free(list);
-  return NULL;
-}
-
 static void leave_to_thread(struct state *s) {
-  if (list_empty(&s->abandoned)) return;
-  struct link *list = malloc(sizeof *list);
-  pthread_attr_t attributes;
-  pthread_t id;
-  sigset_t all, old;
-  if (list == NULL || pthread_attr_init(&attributes) != 0) {
-    free(list);
-    return;
-  }
-  list_init(list);
   for (struct link *l; (l = s->abandoned.next) != &s->abandoned;) {
     list_remove(l);
-    list_add(list, l);
+    reap_in_background(ENTRY(l, struct abandoned, link));
   }
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &old);
-  /* Without a thread the memory is lost, which is as little as it is rare. */
-  (void)!pthread_create(&id, &attributes, reap_at_leisure, list);
-  pthread_sigmask(SIG_SETMASK, &old, NULL);
-  pthread_attr_destroy(&attributes);
 }
 
 /* The environment ends, and its programs were killed: they have some time to die. */

@@ -195,7 +195,7 @@ static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low,
     else {
       /* An old kernel, or one that is told to refuse it. */
       birth_set(birth, true);
-      process_reap_now(pid);
+      process_reap_killed(pid);
       birth_set(birth, false);
       low_close(low);
       report->failure = (struct failure){.error = 0};
@@ -265,7 +265,7 @@ void spawn(const struct plan *plan, struct low *low, struct birth *birth, struct
   if (result->pid < 0) goto failed;
   if (report.failure.error != 0) {
     birth_set(birth, true);
-    process_reap_now(result->pid);
+    process_reap_killed(result->pid);
     result->step = report.failure.step;
     errno = report.failure.error;
     goto failed;
@@ -284,7 +284,7 @@ failed:
 /* After a failure late in a start: the program runs, but nobody will ever know. */
 void spawn_undo(const struct spawned *started) {
   kill(-started->pid, SIGKILL); /* it leads a group from before it is the program */
-  process_reap_now(started->pid);
+  process_reap_killed(started->pid);
   close(started->slave);
   close(started->master);
 }

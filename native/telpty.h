@@ -374,7 +374,7 @@ void termios_exports(napi_env env, napi_value exports);
 
 /* process.c */
 void process_watch(struct pty *p);
-void process_reap_now(pid_t pid);
+void process_reap_killed(pid_t pid);
 void process_release(struct pty *p);
 unsigned process_abandoned(const struct state *s);
 void process_state_end(struct state *s);

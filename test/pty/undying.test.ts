@@ -12,7 +12,8 @@ import { type Pty, spawnPty } from '../../src/pty/index.ts';
 import { atExit } from '../support/cleanup.ts';
 import { assertGone, processInfo, untilTrue } from '../support/leaks.ts';
 import { SilentFileSystem } from '../support/silent-file-system.ts';
-import { Tracer } from '../support/tracer.ts';
+import { requireTool } from '../support/tools.ts';
+import { TRACER, Tracer } from '../support/tracer.ts';
 import { closed, nodeArguments, until, zombies } from './support.ts';
 
 afterEach(() => assert.deepEqual(zombies(), []));
@@ -126,6 +127,29 @@ for (const [name, end] of [
     await assertGone(Number(String(pid)));
   });
 }
+
+test('a process ends while a program that it has just started is traced and cannot die', {
+  timeout: 60_000,
+}, async () => {
+  const python = requireTool('python3');
+  const child = node(`
+    import { spawn } from 'node:child_process';
+    import { readdirSync, readFileSync, writeSync } from 'node:fs';
+    const read = path => { try { return readFileSync(path, 'latin1'); } catch { return ''; } };
+    const children = () => readdirSync('/proc/self/task').flatMap(id => read('/proc/self/task/' + id + '/children').match(/\\d+/g) ?? []);
+    void pty.startPty('sleep', ['1000']);
+    // The event loop does not turn, so the program is not a terminal's yet.
+    let pid;
+    while ((pid = children().find(id => read('/proc/' + id + '/comm') === 'sleep\\n')) === undefined);
+    spawn(${JSON.stringify(python)}, [${JSON.stringify(TRACER)}, pid, 'exit'], { stdio: ['pipe', 'ignore', 'inherit'] });
+    while (!/TracerPid:\\t[1-9]/.test(read('/proc/' + pid + '/status')));
+    writeSync(1, pid);
+    process.exit(3);`);
+  const exit = once(child, 'exit');
+  const [pid] = await once(child.stdout!, 'data');
+  assert.deepEqual(await exit, [3, null]);
+  await assertGone(Number(String(pid)));
+});
 
 test('a worker is terminated while its program cannot die; the program is reaped when it does', async () => {
   await using silent = await SilentFileSystem.mount();

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { atExit } from './cleanup.ts';
 import { requireTool } from './tools.ts';
 
-const script = fileURLToPath(new URL('tracer.py', import.meta.url));
+/** The script; see there. */
+export const TRACER = fileURLToPath(new URL('tracer.py', import.meta.url));
 
 /** Traces a process (see tracer.py), which then cannot end (`exit`) or cannot be reaped (`reap`) until the tracer ends. */
 export class Tracer implements AsyncDisposable {
@@ -17,7 +18,7 @@ export class Tracer implements AsyncDisposable {
   }
 
   static async attach(pid: number, how: 'exit' | 'reap'): Promise<Tracer> {
-    const child = spawn(requireTool('python3'), [script, String(pid), how], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(requireTool('python3'), [TRACER, String(pid), how], { stdio: ['pipe', 'pipe', 'inherit'] });
     const tracer = new Tracer(child);
     await once(child.stdout!, 'data');
     return tracer;
