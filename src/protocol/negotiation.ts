@@ -39,14 +39,22 @@
  * To alternate, answering every second one, was rejected: it leaves every second restart without an answer, and a peer that gives two
  * positives to each answer without an end.
  *
- * Termination. Let a peer react to each of our words by up to some fixed number of words. (a) A reaction that leaves the state
- * as it is gets no answer, but for a positive in NO that we refuse, and for the repetitions of the cell above. By 1, repetitions
- * within the time of a reaction get none, so an exchange ends after one answer for each side; by 2, however slow
- * the peer and whatever data is in between, it ends after 20. (b) A reaction that changes the state, or is refused, must be answered, and a peer that
- * changes its mind at each answer is followed. That is bounded by the rate of late answers (Telnet, `deferred`): of many
- * words only the last is answered then; and after four such rounds in a row an answer that says what was said last is left out,
- * if the last words came in one chunk, without an answer in between. So only a peer whose state really is another after each
- * answer, or that asks again for what was refused, goes on, a few words at a time.
+ * Termination. Let a peer react to each of our words with up to some fixed number of words.
+ *
+ *   (a) A reaction that leaves the state as it is gets no answer, but for a request in NO that we refuse, and for the repetitions of
+ *       the cell above. By 1, repetitions within the time of a reaction get none, so an exchange ends after one answer
+ *       for each side; by 2, however slow the peer and whatever data is in between, it ends after 20.
+ *   (b) A request that we refuse is answered each time, as RFC 854 has it. A peer that asks again at each refusal shows by the
+ *       number of chunks that its requests come in (`Refusals`). Then refusals are late.
+ *   (c) A reaction that changes the state must be answered, and a peer that changes its mind at each answer is followed. If that
+ *       takes more answers than `TelnetLimits.optionChanges` in 250 ms, they are late, too.
+ *   (d) Late answers: of many words only the last is answered. Each answer is sent, but a peer that says little and was silent until
+ *       it came, as one that reacts is, has the next one after twice the time (`LateAnswers`): 250 ms, 500 ms, … So within a time t such an
+ *       exchange has no more than a constant number of words and some for each doubling up to t. It is at rest for any
+ *       practical purpose, and still no answer is wrong or missing.
+ *
+ * What goes on is a peer that asks for what was refused four times a second or less often, which may well be its purpose (some
+ * poll so), and one that truly changes the state at each answer at a moderate pace.
  *
  * Late answers do not change this table. They change when a step is made: of a remote side at once, for the peer's stream
  * changes at its WILL or WONT; of a local side with the answer, for ours changes at our WILL or WONT.

@@ -30,8 +30,6 @@ export const Late = {
   CHANGED: 0x200,
   /** Remote: the side was on when the application last heard of it. */
   KNOWN_ON: 0x400,
-  /** What we have said last about the side was positive. */
-  SAID_ON: 0x800,
 } as const;
 
 const LATE_BITS = Object.values(Late).reduce<number>((bits, bit) => bits | bit, 0);

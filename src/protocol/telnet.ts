@@ -2,6 +2,7 @@ import { TelptyError } from '../errors.ts';
 import { check, checkBytes, checkLimits, checkOctet, checkOptions } from './check.ts';
 import { Command, Option, optionName, type Verb } from './constants.ts';
 import type { Side, TelnetEvent, TelnetHandlers, WarningCode } from './events.ts';
+import { LateWords } from './late-words.ts';
 import { defaultLimits, type TelnetLimits } from './limits.ts';
 import {
   type Compatibility,
@@ -14,6 +15,7 @@ import {
 import type { OptionContext, OptionDefinition, OptionHandler } from './options/option.ts';
 import { Outbound } from './outbound.ts';
 import { type CarriageReturn, Parser } from './parser.ts';
+import { Refusals } from './refusals.ts';
 import { Repetitions } from './repetitions.ts';
 import { Late, OptionStates } from './states.ts';
 import type { Token } from './token.ts';
@@ -23,22 +25,11 @@ const { SE, EOF, GA, WILL, WONT, DO, DONT } = Command;
 const HANDLERS = ['send', 'data', 'event'] as const;
 
 /**
- * WONT and DONT about options that are not in the table, after which refusals are late: each WILL and DO is refused, but for
- * those of a peer that switches what was refused.
- */
-const MOST_SWITCHES = 512;
-
-/**
- * Where nobody counts anew after a time, a peer has more answers at once, and so many late ones: one that goes on at each
- * answer must come to an end.
+ * Without `TelnetHandlers.deferred` the count of answers never begins anew. So a peer has more answers at once, and then this
+ * number of late ones: an exchange in which it goes on at each answer ends.
  */
 const MORE_WITHOUT_DRIVER = 64;
 const MOST_ROUNDS_WITHOUT_DRIVER = 16;
-/**
- * After so many late answers in a row one is left out that says what was said last, where the peer has not waited for an answer
- * between its last words: if those are its reaction to our last word, it comes to an end.
- */
-const MOST_ROUNDS = 4;
 
 /** What this end of the connection speaks. */
 export interface TelnetConfig {
@@ -87,16 +78,15 @@ export class Telnet implements OptionContext {
   #deferring = false;
   /** Whether an answer is late. */
   #isLate = false;
+  /** @internal The words of the peer whose answers are late; made at the first one. */
+  lateWords: LateWords | undefined;
   /** How often in a row late answers were sent. */
   #lateRounds = 0;
   /** Whether a side has changed of which the application does not know yet. */
   #hasNews = false;
-  /** Sides of which an answer is late and the peer has spoken in this chunk; and those of which it has done so more than once. */
-  #spoken: Set<number> | undefined;
-  #unwaited: Set<number> | undefined;
-  /** WONT and DONT about options that are not in the table, since the last {@link sendDeferred}. */
-  #switches = 0;
-  /** Refusals of such options that are late, as {@link sideOf}. */
+  /** Made at the first request that is refused. */
+  #refusals: Refusals | undefined;
+  /** Refusals of options that are not in the table, which are late, as {@link sideOf}. */
   #lateRefusals: Set<number> | undefined;
 
   /**
@@ -131,6 +121,7 @@ export class Telnet implements OptionContext {
     this.#parser.feed(bytes);
     if (this.#receiving) return;
     this.#receiving = true;
+    this.#refusals?.begin();
     try {
       for (;;) {
         const token = this.#parser.next(this.isEnabled(Option.BINARY, 'remote'));
@@ -141,7 +132,6 @@ export class Telnet implements OptionContext {
       }
     } finally {
       this.#receiving = false;
-      this.#spoken = undefined;
       this.#parser.keep();
     }
   }
@@ -216,7 +206,6 @@ export class Telnet implements OptionContext {
    */
   sendDeferred(): void {
     this.#deferring = false;
-    this.#switches = 0;
     if (!this.#isLate) this.#lateRounds = 0;
     this.#states.resetAnswers();
     this.#sendLate();
@@ -383,7 +372,7 @@ export class Telnet implements OptionContext {
     if (index < 0) {
       // No state to keep for an option that never leaves NO.
       if (positive) this.#refuse(code, side);
-      else this.#switches++;
+      else this.#countRefusals().switched();
       return;
     }
     this.#states.hear(index, side);
@@ -393,16 +382,27 @@ export class Telnet implements OptionContext {
     else this.#answer(index, side, positive);
   }
 
-  /** An option that is not in the table. Without a driver that sends late answers there are none. */
+  /** Refuses an option that is not in the table. */
   #refuse(code: number, side: Side): void {
-    if (this.#switches > MOST_SWITCHES) this.#defer();
-    if (this.#switches <= MOST_SWITCHES || this.#handlers.deferred === undefined) {
+    if (!this.#countRefusals().isLate()) {
       this.announce(code, side, false);
       return;
     }
     this.#isLate = true;
+    this.#countLate(sideOf(code, side));
     this.#lateRefusals ??= new Set();
     this.#lateRefusals.add(sideOf(code, side));
+    this.#defer();
+  }
+
+  #countLate(side: number): void {
+    this.lateWords ??= new LateWords();
+    this.lateWords.add(side);
+  }
+
+  #countRefusals(): Refusals {
+    this.#refusals ??= new Refusals();
+    return this.#refusals;
   }
 
   /** The peer's word about a side, by the table; late if it had too many answers already. */
@@ -411,15 +411,15 @@ export class Telnet implements OptionContext {
     const look = () => this.#transition(index, side, this.#inputOf(index, side, positive), compatibility);
     const { say, next } = look();
     const isAnswer = say !== undefined && !next.startsWith('WANT');
+    const isRefusal = positive && say === false && next === 'NO';
     // (Looked up once more, since the driver may send late answers, of which the application hears.)
-    if (!isAnswer || this.#mayAnswer(index, side)) {
+    if (!isAnswer || this.#mayAnswer(index, side, isRefusal)) {
       this.#apply(index, side, look());
       return;
     }
     this.#isLate = true;
     const isOn = side === 'remote' && this.#states.get(index, side) !== 'NO';
-    const saidOn = this.#states.get(index, side) === 'YES' ? Late.SAID_ON : 0;
-    this.#states.setLate(index, side, Late.OWED | saidOn | (isOn ? Late.KNOWN_ON : 0));
+    this.#states.setLate(index, side, Late.OWED | (isOn ? Late.KNOWN_ON : 0));
     this.#follow(index, side, positive);
   }
 
@@ -438,8 +438,13 @@ export class Telnet implements OptionContext {
     return this.#handlers.deferred === undefined && this.#lateRounds < MOST_ROUNDS_WITHOUT_DRIVER;
   }
 
-  #mayAnswer(index: number, side: Side): boolean {
+  #mayAnswer(index: number, side: Side, isRefusal: boolean): boolean {
     const most = this.limits.optionChanges + (this.#handlers.deferred === undefined ? MORE_WITHOUT_DRIVER : 0);
+    if (isRefusal && this.#countRefusals().isLate()) {
+      this.#defer();
+      // The driver may have found that enough time has passed.
+      return !this.#deferring && this.#handlers.deferred !== undefined;
+    }
     if (this.#states.countAnswer(index, side) <= most) return true;
     this.#defer();
     if (!this.#deferring) {
@@ -462,13 +467,8 @@ export class Telnet implements OptionContext {
 
   /** The peer's word about a side of which an answer is late already. */
   #follow(index: number, side: Side, positive: boolean): void {
+    this.#countLate(sideOf(this.#definitions[index]!.code, side));
     const late = this.#states.late(index, side);
-    const key = sideOf(this.#definitions[index]!.code, side);
-    this.#spoken ??= new Set();
-    this.#unwaited ??= new Set();
-    if (this.#spoken.has(key)) this.#unwaited.add(key);
-    else this.#unwaited.delete(key);
-    this.#spoken.add(key);
     if (side === 'local') {
       // Our stream changes where our answer stands in it, not before.
       this.#states.setLate(index, side, positive ? late | Late.ON : (late & ~Late.ON) | Late.OFF);
@@ -492,7 +492,7 @@ export class Telnet implements OptionContext {
     const late = this.#states.late(index, 'remote');
     if ((late & Late.CHANGED) === 0) return;
     const isOn = this.#states.get(index, 'remote') !== 'NO';
-    const kept = late & (Late.OWED | Late.ASKED | Late.SAID_ON);
+    const kept = late & (Late.OWED | Late.ASKED);
     this.#states.setLate(index, 'remote', isOn ? kept | Late.ON | Late.KNOWN_ON : kept);
     if ((late & Late.KNOWN_ON) !== 0) {
       if ((late & Late.ON) === 0) this.#tellHandler(index, 'remote', 'disabled');
@@ -505,6 +505,7 @@ export class Telnet implements OptionContext {
     if (!this.#isLate) return;
     this.#isLate = false;
     this.#lateRounds++;
+    this.lateWords?.answered();
     let isDone = false;
     try {
       for (let index = 0; index < this.#definitions.length; index++) {
@@ -531,7 +532,7 @@ export class Telnet implements OptionContext {
     this.#states.setLate(index, side, 0);
     const { code } = this.#definitions[index]!;
     if (side === 'remote') {
-      this.#announceLate(code, side, this.#states.get(index, side) !== 'NO', (late & Late.SAID_ON) !== 0);
+      this.announce(code, side, this.#states.get(index, side) !== 'NO');
       if ((late & Late.ON) !== 0) this.#tellHandler(index, side, 'enabled');
     } else {
       this.#sendLateLocal(index, late);
@@ -539,11 +540,6 @@ export class Telnet implements OptionContext {
     if ((late & Late.ASKED) !== 0) {
       this.#apply(index, side, this.#transition(index, side, this.#states.wanted(index, side) ? 'ask-on' : 'ask-off'));
     }
-  }
-
-  #announceLate(code: number, side: Side, positive: boolean, saidLast: boolean): void {
-    const isReaction = this.#unwaited?.delete(sideOf(code, side)) === true && positive === saidLast;
-    if (this.#lateRounds <= MOST_ROUNDS || !isReaction) this.announce(code, side, positive);
   }
 
   /** The peer's words about our side, of which only the last is answered. */
@@ -560,7 +556,7 @@ export class Telnet implements OptionContext {
       if (wentOff) this.#tellEffect(index, 'local', 'disabled');
       this.#states.set(index, 'local', 'YES');
     }
-    this.#announceLate(code, 'local', isOn, wasOn);
+    this.announce(code, 'local', isOn);
     if (on) this.#tellEffect(index, 'local', 'enabled');
     else if (wentOff) this.#tellEffect(index, 'local', 'disabled');
   }

@@ -562,6 +562,7 @@ export abstract class TelnetStream extends EventDuplex {
     this.#lateAnswers ??= new LateAnswers(
       () => this.together(() => this.telnet.sendDeferred()),
       () => this.#chunks,
+      () => this.telnet.lateWords,
       this.#began,
     );
     this.#lateAnswers.defer();

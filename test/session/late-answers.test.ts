@@ -1,10 +1,10 @@
 /** Peers that switch options as fast as they can, at both ends of real connections. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
+import { after, type TestContext, test } from 'node:test';
 import { connect, readLine, type Session } from '../../src/index.ts';
 import { linemode, Option, optionName, type Side, suppressGoAhead } from '../../src/protocol/index.ts';
+import { LateWords } from '../../src/protocol/late-words.ts';
 import { LateAnswers } from '../../src/session/late-answers.ts';
 import { Host } from '../support/host.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
@@ -15,8 +15,8 @@ after(assertNothingHeld);
 
 const { WILL, WONT, DO, DONT } = CMD;
 const FLIPS = 20_000;
-/** Sent behind everything else: the answer comes when all before has been read. */
-const QUESTION = 200;
+/** Sent behind everything else: the answer comes when all before has been read, and is never late. */
+const QUESTION = Option.TIMING_MARK;
 
 const OPTIONS = [
   ...[Option.BINARY, Option.ECHO, Option.SGA, Option.STATUS, Option.TTYPE, Option.EOR, Option.NAWS, Option.TSPEED],
@@ -78,19 +78,19 @@ async function flip(session: Session, wire: Wire, side: Side, code: number, last
   assert.ok(said().length < FLIPS / 20, `${name}: ${said().length} answers to ${FLIPS} switches`);
 }
 
-async function flipAll(session: Session, wire: Wire): Promise<void> {
-  for (const code of OPTIONS) {
-    for (const side of ['local', 'remote'] as const) {
-      for (const last of [true, false]) await flip(session, wire, side, code, last);
-    }
+async function flipSides(session: Session, wire: Wire, code: number): Promise<void> {
+  for (const side of ['local', 'remote'] as const) {
+    for (const last of [true, false]) await flip(session, wire, side, code, last);
   }
+  assert.equal(session.destroyed, false);
 }
 
+// Late answers are waited for, so each option has a connection of its own, at the same time.
 test('at a server: every option, on and off 20,000 times', { timeout: 120_000 }, async () => {
-  const sessions: Session[] = [];
+  const sessions = new Map<number | undefined, Session>();
   await using host = await Host.start({
     shell: async session => {
-      sessions.push(session);
+      sessions.set(session.remotePort, session);
       session.resume();
       session.telnet.request(Option.ECHO, 'local', true);
       session.telnet.request(Option.SGA, 'local', true);
@@ -98,25 +98,29 @@ test('at a server: every option, on and off 20,000 times', { timeout: 120_000 },
       await once(session, 'close');
     },
   });
-  await using wire = await host.connect({ silent: true });
-  await wire.expectNegotiation(DO, Option.LINEMODE);
-  await flipAll(sessions[0]!, wire);
-  assert.equal(sessions[0]!.destroyed, false);
+  await Promise.all(
+    OPTIONS.map(async code => {
+      await using wire = await host.connect({ silent: true });
+      await wire.expectNegotiation(DO, Option.LINEMODE);
+      await flipSides(sessions.get(wire.socket.localPort)!, wire, code);
+    }),
+  );
 });
 
 test('at a client: every option, on and off 20,000 times', { timeout: 120_000 }, async () => {
   await using peer = await Peer.listen();
-  const session = await connect({
-    port: peer.port,
-    environ: { LANG: 'C' },
-    terminal: { type: 'xterm', columns: 80, rows: 24, display: 'host:0', speed: { transmit: 9_600, receive: 9_600 } },
-    options: [linemode({ role: 'client', characters: { EC: 8 } }), suppressGoAhead({ local: true, remote: true })],
-  });
-  session.resume();
-  const wire = await peer.accept();
-  await flipAll(session, wire);
-  assert.equal(session.destroyed, false);
-  session.destroy();
+  const flips: Promise<void>[] = [];
+  for (const code of OPTIONS) {
+    const session = await connect({
+      port: peer.port,
+      environ: { LANG: 'C' },
+      terminal: { type: 'xterm', columns: 80, rows: 24, display: 'host:0', speed: { transmit: 9_600, receive: 9_600 } },
+      options: [linemode({ role: 'client', characters: { EC: 8 } }), suppressGoAhead({ local: true, remote: true })],
+    });
+    session.resume();
+    flips.push(flipSides(session, await peer.accept(), code).finally(() => session.destroy()));
+  }
+  await Promise.all(flips);
 });
 
 test('at a client that agrees to compression: MCCP2 on and off 20,000 times', async () => {
@@ -167,38 +171,92 @@ test('hundreds of hidden questions in a row are all hidden', { timeout: 60_000 }
   session.destroy();
 });
 
-test('a peer that uses all its answers, again and again, has fewer; one that pauses has all of them again', async () => {
-  let sent = 0;
+/** The pace alone, by a clock that the test moves. */
+function paced(t: TestContext) {
+  let now = 0;
   let chunks = 0;
-  let wake: () => void = () => {};
-  const send = () => {
-    sent++;
-    wake();
-  };
-  const late = new LateAnswers(send, () => chunks, performance.now());
-  /** How often answers are granted until the peer has to wait. */
-  const use = () => {
-    const before = sent;
-    for (let i = 0; i < 100; i++) {
-      chunks += 64;
-      late.defer();
+  const words = new LateWords();
+  let sent = 0;
+  t.mock.method(performance, 'now', () => now);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const late = new LateAnswers(
+    () => {
+      sent++;
+      words.answered();
+    },
+    () => chunks,
+    () => words,
+    now,
+  );
+  const pass = (ms: number) => {
+    for (let step = 0; step < ms; step += 5) {
+      now += 5;
+      t.mock.timers.tick(5);
     }
-    return sent - before;
   };
-  const windowEnds = () =>
-    new Promise<void>(resolve => {
-      wake = resolve;
-    });
+  return {
+    late,
+    pass,
+    /** How often answers are granted until the peer has to wait. */
+    use: () => {
+      const before = sent;
+      for (let i = 0; i < 100; i++) {
+        chunks += 64;
+        words.add(0);
+        late.defer();
+      }
+      return sent - before;
+    },
+    speak: (side = 0) => words.add(side),
+    answers: () => sent,
+    /** How long it takes until the next late answer. */
+    next: () => {
+      const before = sent;
+      const began = now;
+      while (sent === before) pass(5);
+      return now - began;
+    },
+  };
+}
+
+test('a peer that uses all its answers, again and again, has fewer; one that pauses has all of them again', t => {
+  const { late, use, next, pass } = paced(t);
   const used = [use()];
   for (let i = 0; i < 5; i++) {
-    await windowEnds();
+    next();
     used.push(use());
   }
   // The answer at the end of a window is the first of the next one.
   assert.deepEqual(used, [16, 7, 3, 1, 0, 0]);
-  await windowEnds();
-  // What is tested is that time passes without a word of the peer: a whole window.
-  await delay(300);
+  const last = next();
+  pass(2 * last + 10);
   assert.equal(use(), 16);
+  late.stop();
+});
+
+test('a peer that is silent until each late answer comes has the next one after twice the time; after a pause it begins anew', t => {
+  const { late, next, pass, speak } = paced(t);
+  const rounds = (count: number) =>
+    Array.from({ length: count }, () => {
+      speak();
+      late.defer();
+      return next();
+    });
+  assert.deepEqual(rounds(5), [250, 250, 500, 1_000, 2_000]);
+  pass(4_005);
+  late.defer();
+  assert.deepEqual(rounds(3), [250, 250, 500]);
+  late.stop();
+});
+
+test('a peer that does not wait has a late answer every 250 ms', t => {
+  const { late, pass, speak, answers } = paced(t);
+  const before = answers();
+  for (let time = 0; time < 5_000; time += 5) {
+    speak();
+    late.defer();
+    pass(5);
+  }
+  assert.equal(answers() - before, 5_000 / 250);
   late.stop();
 });
