@@ -1,6 +1,8 @@
 /** The echo of a command in the output. */
+import { endsIn } from './conversation.ts';
 import type { GrowingText } from './growing-text.ts';
-import { isPromptLike, render } from './prompts.ts';
+import { isPromptLike, isSamePrompt, render } from './prompts.ts';
+import type { Pattern } from './search.ts';
 
 /** A row is wrapped at this column at least: a narrower window has nobody. */
 const NARROWEST = 20;
@@ -23,15 +25,20 @@ export interface Echo {
 export class EchoFinder {
   readonly #lines: readonly string[];
   readonly #prompt: string | undefined;
+  readonly #given: Pattern | undefined;
   /** The line that is looked at begins here; or its end is looked for from here on. */
   #at = 0;
   #skips = false;
   #isOver = false;
 
-  /** @param prompt what stood before the command, as it is seen. */
-  constructor(command: string, prompt: string | undefined) {
+  /**
+   * @param prompt what stood before the command, as it is seen.
+   * @param given what prompts are, where the caller said so.
+   */
+  constructor(command: string, prompt: string | undefined, given: Pattern | undefined) {
     this.#lines = command.split(/\r?\n/);
     this.#prompt = prompt;
+    this.#given = given;
   }
 
   /** Text before this is not needed any more. */
@@ -88,13 +95,20 @@ export class EchoFinder {
     return isPartial || window.length - at <= LONGEST + length * LONGEST_FACTOR ? undefined : 0;
   }
 
+  #isPrompt(line: string): boolean {
+    if (this.#given !== undefined && endsIn(line, this.#given)) return true;
+    return this.#prompt === undefined ? isPromptLike(line) : isSamePrompt(line, this.#prompt);
+  }
+
   /** Whether a line, when all of it was drawn, shows the command. */
   #isShown(line: string, isFirst: boolean): boolean {
     const command = this.#lines[0]!.trimEnd();
     const row = render(line).text.trimEnd();
     const prompt = this.#prompt ?? '';
     if ((isFirst && row === command) || (prompt !== '' && row === prompt + command)) return true;
-    if (row.endsWith(command) && isPromptLike(row.slice(0, row.length - command.length))) return true;
+    // Behind another line of output, unless the prompt is known: `cost in $ 5` is not the echo of `5`.
+    const before = command !== '' && row.endsWith(command) ? row.slice(0, row.length - command.length) : '';
+    if (before !== '' && this.#isPrompt(before)) return true;
     // Where a terminal cannot wrap, the end of a long line is shown behind a mark: readline has "<", Cisco's IOS "$".
     const shown = row.slice(1);
     return isFirst && /^[<$]/.test(row) && shown.length >= NARROWEST / 2 && command.endsWith(shown);

@@ -6,7 +6,7 @@
  * output. So that is remembered, and with it how the prompt looks, for a line of output may look like any prompt.
  */
 import { END, type GrowingText } from './growing-text.ts';
-import { isPromptLike, type LastLine, lastLineOf, promptAtEnd } from './prompts.ts';
+import { endsInMark, isPromptLike, type LastLine, lastLineOf, promptAtEnd } from './prompts.ts';
 import type { Pattern } from './search.ts';
 import type { Speaker } from './speaker.ts';
 
@@ -56,7 +56,8 @@ export class Conversation {
   /** Takes the line on which the reading has stopped for the prompt, if it is one. */
   learnLine(session: Speaker): void {
     const line = lastLineOf(this.line(session));
-    if (isPromptLike(line.shown)) this.prompt = line;
+    const hasNoSpace = this.prompt === undefined || endsInMark(this.prompt.shown);
+    if (isPromptLike(line.shown, hasNoSpace)) this.prompt = line;
   }
 
   /** The prompt has come, and is the end of this. */

@@ -5,8 +5,16 @@ import { TelptyError } from '../errors.ts';
 import { Option } from '../protocol/index.ts';
 import { EchoFinder } from './command-echo.ts';
 import { type Conversation, conversationOf, endsIn } from './conversation.ts';
-import type { GrowingText } from './growing-text.ts';
-import { isPromptLike, lastLineOf, type PromptAtEnd, promptAtEnd, questionOf } from './prompts.ts';
+import { END, type GrowingText } from './growing-text.ts';
+import {
+  endsInMark,
+  isMarkAlone,
+  isPromptLike,
+  lastLineOf,
+  type PromptAtEnd,
+  promptAtEnd,
+  questionOf,
+} from './prompts.ts';
 import {
   asReader,
   checkReading,
@@ -27,6 +35,11 @@ import type { Speaker } from './speaker.ts';
 const SETTLE_MS = 250;
 /** The same for what does not resemble the prompt that is known, in milliseconds. */
 const UNLIKE_MS = 1_000;
+/**
+ * The same for a known prompt that is a mark alone, in milliseconds: a line of output may begin with it, and a packet may end
+ * behind it.
+ */
+const MARK_MS = 100;
 /** The same for a question in a login, in milliseconds: an answer to half a line of a banner does less harm than a wrong output. */
 const QUESTION_MS = 100;
 /**
@@ -51,8 +64,10 @@ export interface LineOptions {
 export interface ExecOptions extends ReadOptions, LineOptions {
   /**
    * What the other end shows when it is done; it counts at once. Default: the prompt that this session has shown before, when
-   * nothing follows it; or a line that ends in `$`, `#`, `%` or `>` and a space, when nothing follows it for 250 ms, and for
-   * 1 s if it does not resemble the prompt that is known (250 ms are shorter where `timeout` is less than a second).
+   * nothing follows it (for 100 ms, if it is only a mark, such as `$ `); or a line that ends in `$`, `#`, `%` or `>` and a
+   * space, when nothing follows it for 250 ms, and for 1 s if it does not resemble the prompt that is known. (These times are
+   * shorter where `timeout` is less than a second.) A prompt without the space, such as `Router>`, must have been shown before
+   * a command: at the end of what `login` or `readUntil` has read.
    */
   readonly prompt?: Pattern | undefined;
   /** Whether the command as the other end echoes it is taken out of the output; default true. */
@@ -70,12 +85,24 @@ export interface LoginOptions extends ReadOptions, LineOptions {
   readonly passwordPrompt?: Pattern | undefined;
   /** What says that it was wrong; likewise. */
   readonly failure?: Pattern | undefined;
-  /** What shows that one is in; default as in {@link ExecOptions}. A line that asks for a name or a password never is. */
+  /**
+   * What shows that one is in; default as in {@link ExecOptions}, and after an answer also a prompt without a space, when
+   * nothing follows it for 1 s. A line that asks for a name or a password never is.
+   */
   readonly prompt?: Pattern | undefined;
 }
 
-const FAILURE =
-  /login (?:incorrect|failed|invalid)|(?:authentication|permission|access) (?:failed|failure|denied)|(?:bad|wrong|invalid|incorrect) (?:password|login|user)/i;
+/** What says that a name or a password was wrong. A count of earlier attempts, or a warning, does not ("3 invalid login attempts"). */
+const FAILURE = new RegExp(
+  [
+    /(?<!\blast )login (?:incorrect|failed|invalid)\b(?! attempts)/,
+    /(?<!\bunauthori[sz]ed )(?:authentication|permission|access) (?:failed|failure|denied)\b(?! to\b)/,
+    /(?<!\d )(?:bad|wrong|invalid|incorrect) (?:password|login|user)(?:name)?s?\b(?! attempts)/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'i',
+);
 
 /** See `Session.sendLine`. */
 export function sendLine(session: Speaker, text: string, options: LineOptions = {}): boolean {
@@ -107,7 +134,7 @@ export async function exec(session: Speaker, command: string, options: ExecOptio
     const left = countdown(timeout);
     const conversation = conversationOf(session);
     await catchUp(session, conversation, prompt, { timeout: left(), limit: timeout, signal });
-    const answer = new Answer(session, conversation, command, given, quietTimes(timeout));
+    const answer = new Answer(session, conversation, command, prompt, quietTimes(timeout));
     send(session, command, eol);
     try {
       const what = given === undefined ? 'a prompt' : `${given}`;
@@ -159,10 +186,10 @@ async function catchUp(
     const atEnd = promptAtEnd(end, known);
     wasPassed ||= typeof passed?.in(text, true) === 'object';
     const isPrompt = atEnd !== undefined || wasPassed || patterns.some(one => endsIn(end, one));
-    const isDone =
-      atEnd?.likeness === 'exact' || (isQuiet && (isPrompt || (!isLast && (owed === undefined || isDoubtful))));
+    const isSure = atEnd?.likeness === 'exact' && !isMarkAlone(known!);
+    const isDone = isSure || (isQuiet && (isPrompt || (!isLast && (owed === undefined || isDoubtful))));
     if (isDone) return { used: text.length, value: undefined };
-    if (atEnd !== undefined) return { quiet: quiet[atEnd.likeness] };
+    if (atEnd !== undefined) return { quiet: quiet[atEnd.likeness === 'exact' ? 'mark' : atEnd.likeness] };
     if (isPrompt || owed === undefined) return { quiet: quiet.likely };
     return isDoubtful ? { quiet: quiet.doubtful } : {};
   });
@@ -178,7 +205,7 @@ interface PromptPlace {
 }
 
 /** How long nothing may come before something counts, in milliseconds. */
-type QuietTimes = Readonly<Record<PromptAtEnd['likeness'] | 'question' | 'doubtful', number>>;
+type QuietTimes = Readonly<Record<PromptAtEnd['likeness'] | 'mark' | 'question' | 'doubtful', number>>;
 
 /** @param timeout the time limit of all, in milliseconds. */
 function quietTimes(timeout: number | undefined): QuietTimes {
@@ -188,6 +215,7 @@ function quietTimes(timeout: number | undefined): QuietTimes {
     exact: atMost(SETTLE_MS),
     likely: atMost(SETTLE_MS),
     unlike: UNLIKE_MS,
+    mark: atMost(MARK_MS),
     question: atMost(QUESTION_MS),
     doubtful: atMost(DOUBT_MS),
   };
@@ -200,6 +228,8 @@ class Answer {
   readonly #quiet: QuietTimes;
   readonly #finder: EchoFinder;
   readonly #expectsEcho: boolean;
+  /** Of a Return alone no echo says that there is none. */
+  readonly #isEmpty: boolean;
   /** Whether more than one prompt may come. */
   readonly #hasLines: boolean;
   #echo: ReturnType<EchoFinder['find']>;
@@ -208,17 +238,18 @@ class Answer {
     session: Speaker,
     conversation: Conversation,
     command: string,
-    given: Search | undefined,
+    prompt: Pattern | undefined,
     quiet: QuietTimes,
   ) {
     const { encoding } = session;
     // As the other end has it: a character that its set lacks is another one there.
     const sent = decoder(encoding).write(encoder(encoding).write(command));
     this.#conversation = conversation;
-    this.#given = given;
+    this.#given = prompt === undefined ? undefined : new Search(prompt, 'prompt');
     this.#quiet = quiet;
-    this.#finder = new EchoFinder(sent, conversation.prompt?.shown);
-    this.#expectsEcho = conversation.echoes !== false && command.trim() !== '';
+    this.#finder = new EchoFinder(sent, conversation.prompt?.shown, prompt);
+    this.#expectsEcho = conversation.echoes !== false;
+    this.#isEmpty = command.trim() === '';
     this.#hasLines = /\n./s.test(command);
   }
 
@@ -238,10 +269,12 @@ class Answer {
     }
     // A prompt before the echo is that of an earlier command, unless nothing is echoed.
     const isEarly = this.#echo === undefined && this.#expectsEcho;
-    const isSure = prompt.likeness === 'exact' && !this.#hasLines;
-    const isDone = occasion.isQuiet || (isSure && (!isEarly || occasion.isLast));
-    if (!isDone) return { quiet: this.#quiet[prompt.likeness] };
-    if (this.#expectsEcho || this.#echo !== undefined) this.#conversation.echoes = this.#echo !== undefined;
+    const isExact = prompt.likeness === 'exact' && !this.#hasLines;
+    const isMark = this.#given === undefined && isExact && isMarkAlone(this.#conversation.prompt!);
+    const isSure = isExact && (occasion.isLast || !(isEarly || isMark));
+    if (!isSure && !occasion.isQuiet) return { quiet: this.#quiet[isMark && !isEarly ? 'mark' : prompt.likeness] };
+    if (this.#echo !== undefined) this.#conversation.echoes = true;
+    else if (!this.#isEmpty) this.#conversation.echoes = false;
     const start = (stripEcho ? this.#echo?.end : this.#echo?.start) ?? 0;
     return { used: prompt.end, value: text.toString().slice(start, prompt.start) };
   }
@@ -342,20 +375,38 @@ class LoginSigns {
       const found = search?.in(text, isLast);
       const refused = typeof found === 'object' ? undefined : failure?.in(text, isLast);
       const said = (used: number, step: Step) => ({ used, value: { step, text: text.toString().slice(0, used) } });
-      if (typeof found === 'object') return said(found.at + found.match.length, given[found.index]!.step);
-      if (typeof refused === 'object') return said(refused.at + refused.match.length, 'refused');
+      if (typeof found === 'object') {
+        const used = found.at + found.match.length;
+        return said(used, this.#questionAt(text, used) ?? given[found.index]!.step);
+      }
+      if (typeof refused === 'object') {
+        const used = refused.at + refused.match.length;
+        // What follows on the line may show that it is something else.
+        const isWhole = isQuiet || text.from(used).includes('\n');
+        return isWhole ? said(used, 'refused') : { quiet: this.#quiet.question };
+      }
       text.release(Math.min(search?.needed ?? text.length, failure?.needed ?? text.length));
       const again = [found, refused].find(one => one !== undefined);
-      const step = this.#atEnd(text.end);
+      const { shown } = lastLineOf(text.end);
+      const step = this.#stepOf(shown, mayBeRefused);
       if (step === undefined || again !== undefined) return { again };
-      return isQuiet ? said(text.length, step) : { quiet: this.#quiet[step === 'in' ? 'likely' : 'question'] };
+      if (isQuiet) return said(text.length, step);
+      if (step !== 'in') return { quiet: this.#quiet.question };
+      return { quiet: this.#quiet[endsInMark(shown) ? 'unlike' : 'likely'] };
     };
   }
 
-  /** What a text ends in, by the defaults. */
-  #atEnd(end: string): Step | undefined {
-    const { shown } = lastLineOf(end);
-    const step: Step | undefined = questionOf(shown) ?? (isPromptLike(shown) ? 'in' : undefined);
+  /** The question that was given and ends here: a pattern for prompts may match all of its line (`/^.*> $/m`). */
+  #questionAt(text: GrowingText, at: number): Step | undefined {
+    const before = text.from(Math.max(0, at - END)).slice(0, Math.min(at, END));
+    const isQuestion = ({ step, pattern }: { step: Step; pattern: Pattern }) =>
+      (step === 'name' || step === 'password') && endsIn(before, pattern);
+    return this.#given.find(isQuestion)?.step;
+  }
+
+  /** What the last line of a text is, by the defaults. A greeting may end in `>`, so a prompt without a space comes after an answer. */
+  #stepOf(shown: string, hasAnswered: boolean): Step | undefined {
+    const step: Step | undefined = questionOf(shown) ?? (isPromptLike(shown, hasAnswered) ? 'in' : undefined);
     return step === undefined || this.#isGiven.has(step) ? undefined : step;
   }
 

@@ -5,6 +5,8 @@ const LONGEST = 200;
 
 const ESCAPE = /\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])/y;
 
+const HIDDEN_END = new RegExp(`(?:${ESCAPE.source})*$`);
+
 /** A row of a screen. */
 export interface Row {
   readonly text: string;
@@ -80,17 +82,35 @@ const PASSWORD_PROMPT =
   /(?:^|[\s'’])(?:pass[ _-]?(?:word|phrase|code)|passwd)(?: for \S{1,80})?\s*(?:[([][^()[\]]{0,60}[)\]]\s*)?>\s*$/iu;
 /** What reports and does not ask, though it may be all of the line that has come: "Last login: …", "Your password expires: …". */
 const REPORT = /\b(?:last|previous|recent|failed|successful|unsuccessful|expire[sd]?|will|must|changed)\b/i;
+/** What does not belong to the question: sentences before it, and explanations ("Password (will not be shown): "). */
+const ASIDE = /^.*[.!;] (?=\s*\p{L})|[([][^()[\]]*[)\]]/gu;
 
-/** What a line asks for, as far as can be told from the line. */
+/** Returns what a line asks for, as far as the line shows it. */
 export function questionOf(shown: string): 'name' | 'password' | undefined {
-  if (shown.length > LONGEST || REPORT.test(shown)) return undefined;
+  if (shown.length > LONGEST || REPORT.test(shown.replace(ASIDE, ''))) return undefined;
   if (PASSWORD.test(shown) || PASSWORD_PROMPT.test(shown)) return 'password';
   return NAME.test(shown) || NAME_PROMPT.test(shown) ? 'name' : undefined;
 }
 
-/** Whether a line looks like the prompt of a shell or a device. A line that asks for a name or a password does not. */
-export function isPromptLike(shown: string): boolean {
-  return /[$#%>] $/.test(shown) && shown.length <= LONGEST && questionOf(shown) === undefined;
+/**
+ * Whether a line looks like the prompt of a shell or a device. A line that asks for a name or a password does not.
+ *
+ * @param hasNoSpace whether the mark may end the line, as in Cisco's `Router>`. Output ends in such characters more often, so
+ *   this holds only where there is another sign of it.
+ */
+export function isPromptLike(shown: string, hasNoSpace = false): boolean {
+  const isMarked = /[$#%>] $/.test(shown) || (hasNoSpace && endsInMark(shown));
+  return isMarked && shown.length <= LONGEST && questionOf(shown) === undefined;
+}
+
+/** Whether a line ends in the mark of a prompt, without the space that most have behind it. */
+export function endsInMark(shown: string): boolean {
+  return /[^\s$#%>][$#%>]$/.test(shown);
+}
+
+/** Whether a prompt is a mark alone: lines of output begin with it, too (`> a quoted line`). */
+export function isMarkAlone({ shown }: LastLine): boolean {
+  return shown.trim().length <= 1;
 }
 
 /** A prompt at the end of a text. */
@@ -108,16 +128,25 @@ export interface PromptAtEnd {
 export function promptAtEnd(end: string, known: LastLine | undefined): PromptAtEnd | undefined {
   const line = lastLineOf(end);
   const { length } = line.raw;
-  if (known !== undefined && isSame(line.shown, known.shown)) return { length, likeness: 'exact' };
+  if (known !== undefined && isSamePrompt(line.shown, known.shown)) {
+    // What ends its colour is still to come, if a packet ends here.
+    const isWhole = hiddenEnd(line.raw) === hiddenEnd(known.raw);
+    return { length, likeness: isWhole ? 'exact' : 'likely' };
+  }
   // Output that does not end its last line.
   if (known !== undefined && known.raw !== '' && line.raw.endsWith(known.raw))
     return { length: known.raw.length, likeness: 'likely' };
-  if (!isPromptLike(line.shown)) return undefined;
-  return { length, likeness: known === undefined || isSimilar(line.shown, known.shown) ? 'likely' : 'unlike' };
+  if (!isPromptLike(line.shown, known !== undefined && endsInMark(known.shown))) return undefined;
+  return { length, likeness: known === undefined || isSimilar(line, known) ? 'likely' : 'unlike' };
+}
+
+/** The control sequences at the end of a line. */
+function hiddenEnd(raw: string): string {
+  return raw.slice(raw.search(HIDDEN_END));
 }
 
 /** Whether two prompts are the same but for numbers: a time, a count of commands. */
-function isSame(one: string, other: string): boolean {
+export function isSamePrompt(one: string, other: string): boolean {
   return one === other || (one !== '' && one.replace(/\d+/g, '0') === other.replace(/\d+/g, '0'));
 }
 
@@ -125,8 +154,8 @@ function isSame(one: string, other: string): boolean {
 const SIMILAR_LENGTH = 3;
 
 /** Whether two prompts differ as those of one shell do: in the directory, the mode, the mark. A mark alone does not change. */
-function isSimilar(one: string, known: string): boolean {
-  const [mark, other] = [one.trimEnd().at(-1), known.trimEnd().at(-1)];
-  const isMarkAlone = known.trim().length <= 1;
-  return (mark === other && !isMarkAlone) || one.slice(0, SIMILAR_LENGTH) === known.slice(0, SIMILAR_LENGTH);
+function isSimilar(one: LastLine, known: LastLine): boolean {
+  const [mark, other] = [one.shown.trimEnd().at(-1), known.shown.trimEnd().at(-1)];
+  if (mark === other && !isMarkAlone(known)) return true;
+  return one.shown.slice(0, SIMILAR_LENGTH) === known.shown.slice(0, SIMILAR_LENGTH);
 }

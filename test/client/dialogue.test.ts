@@ -230,6 +230,10 @@ for (const { prompt, cut } of [
   { prompt: 'router#\x1b[0m ', cut: 'Copying: 10% ' },
   { prompt: '\x1b[32m[12:00] host# \x1b[0m', cut: 'total: 5$ ' },
   { prompt: '$ ', cut: 'line 1\r\ncost in $ ' },
+  { prompt: '> ', cut: 'Ada wrote:\r\n> ' },
+  { prompt: '$ ', cut: '$ ' },
+  { prompt: 'Router>', cut: '<html> ' },
+  { prompt: 'Router(config)#', cut: '100% ' },
 ]) {
   test(`exec: output cut behind ${JSON.stringify(cut)} is whole, at the prompt ${JSON.stringify(prompt)}`, () =>
     pair(async (session, wire) => {
@@ -255,6 +259,30 @@ test('exec: the first command, when no prompt is known, and a prompt that change
     session.destroy();
     await playing;
   }));
+
+test('exec: a prompt without a space, which becomes another one; a colour that ends behind a prompt', () =>
+  pair(async (session, wire) => {
+    const playing = device(wire, 'Router>', { enable: ['Router#'], show: ['host#', 'x\r\n'] });
+    await session.readUntil('>');
+    assert.equal(await session.exec('date'), 'date is done\n');
+    assert.equal(await session.exec('enable'), 'Router#');
+    assert.equal(await session.exec('show'), 'host#x\n');
+    session.destroy();
+    await playing;
+  }).then(() =>
+    pair(async (session, wire) => {
+      wire.send('\x1b[1mhost$ \x1b[0m');
+      await session.readUntil('\x1b[0m');
+      for (const output of ['one\n', 'two\n']) {
+        const result = session.exec('date');
+        await wire.expect('date\r\n');
+        wire.send(`date\r\n${output}\x1b[1mhost$ `);
+        await delay(20);
+        wire.send('\x1b[0m');
+        assert.equal(await result, output);
+      }
+    }),
+  ));
 
 test('exec: what does not end its last line stands before the prompt that is known', () =>
   pair(async (session, wire) => {
@@ -377,6 +405,13 @@ for (const { name, echo, output = 'a result\r\n', command = 'hostname' } of [
   { name: 'no echo: a later line that is the command', echo: '', output: 'Commands:\r\nhelp\r\n', command: 'help' },
   { name: 'no echo: the letters in two lines', echo: '', output: 'a\r\nb\r\n', command: 'ab' },
   { name: 'no echo: the letters apart', echo: '', output: 'a b\r\n', command: 'ab' },
+  {
+    name: 'no echo: a line that ends like the command behind a mark',
+    echo: '',
+    output: 'cost in $ 5\r\n',
+    command: '5',
+  },
+  { name: 'no echo: a Return alone, and a line that looks like a prompt', echo: '', output: '45% \r\n', command: '' },
   { name: 'no echo: a Return alone', echo: '', output: 'menu\r\n1 exit\r\n', command: '' },
   { name: 'a plain echo', echo: 'hostname\r\n' },
   { name: 'an echo, then a line that is the same', echo: 'hostname\r\n', output: 'hostname\r\n' },
@@ -511,6 +546,81 @@ test('login: reports of logins, banners and cut lines are no questions and no pr
     assert.match(await inside, /soon\nhost# $/);
     assert.equal(wire.raw.bytes.toString('latin1'), 'ada\r\nsecret\r\n');
   }));
+
+for (const { name = 'login: ', secret = 'Password: ' } of [
+  { name: 'Username (will time out in 60 s): ' },
+  { name: 'Username (last used: bob)> ' },
+  { name: 'Login failed 0 times. Login: ' },
+  { secret: 'Password (will not be shown): ' },
+  { secret: 'Password must be typed blind. Password: ' },
+]) {
+  test(`login: what explains a question is not a report: ${JSON.stringify([name, secret])}`, () =>
+    pair(async (session, wire) => {
+      const inside = session.login({ username: 'ada', password: 'secret' });
+      wire.send(name);
+      await wire.expect('ada\r\n');
+      wire.send('\r\n', secret);
+      await wire.expect('secret\r\n');
+      wire.send('\r\nLocal> ');
+      assert.match(await inside, /\nLocal> $/);
+    }));
+}
+
+for (const greeting of [
+  'There have been 3 invalid login attempts since Monday.\r\n',
+  'Last login failed: never\r\n',
+  'Unauthorized access denied.\r\n',
+  'Access denied to unauthorized persons\r\n',
+  '0 incorrect passwords\r\n',
+]) {
+  test(`login: a greeting is not a refusal: ${JSON.stringify(greeting)}`, () =>
+    pair(async (session, wire) => {
+      const inside = session.login({ username: 'ada', password: 'secret' });
+      wire.send('login: ');
+      await wire.expect('ada\r\n');
+      wire.send('\r\nPassword: ');
+      await wire.expect('secret\r\n');
+      // Cut where it may still be a refusal.
+      const cut = /(?:login|failed|denied|passwords)\b/.exec(greeting)!;
+      const at = cut.index + cut[0].length;
+      wire.send('\r\n', greeting.slice(0, at));
+      await delay(20);
+      wire.send(greeting.slice(at), 'host# ');
+      assert.match(await inside, /\nhost# $/);
+    }));
+}
+
+test('login: a prompt without a space, and a greeting that ends like one', () =>
+  pair(async (session, wire) => {
+    const inside = session.login({ username: 'ada', password: 'secret' });
+    wire.send('<<Welcome>>');
+    await delay(1_100);
+    wire.send('\r\nUsername:');
+    await wire.expect('ada\r\n');
+    wire.send('\r\nPassword:');
+    await wire.expect('secret\r\n');
+    wire.send('\r\nRouter>');
+    assert.match(await inside, /\nRouter>$/);
+    const shown = session.exec('show');
+    await wire.expect('show\r\n');
+    wire.send('show\r\nports\r\nRouter>');
+    assert.equal(await shown, 'ports\n');
+  }));
+
+test('login: a question that was given is not a prompt that was given', async () => {
+  for (const prompt of [/[\w-]+> $/, /^.*> $/m, /> $/]) {
+    await pair(async (session, wire) => {
+      const questions = { loginPrompt: 'Username> ', passwordPrompt: /Password> ?$/ };
+      const inside = session.login({ username: 'ada', password: 'secret', prompt, ...questions });
+      wire.send('Enter Username> ');
+      await wire.expect('ada\r\n');
+      wire.send('\r\nPassword> ');
+      await wire.expect('secret\r\n');
+      wire.send('\r\nLocal> ');
+      assert.match(await inside, /\nLocal> $/);
+    });
+  }
+});
 
 test('login: patterns that are given win over the defaults, wherever they match', async () => {
   const told = { username: 'ada', password: 'secret' };
