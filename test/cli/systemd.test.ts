@@ -226,6 +226,15 @@ describe('packaging/', LIMIT, () => {
   /** The value of a setting of the service. */
   const setting = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1];
 
+  it('the processes of a session are limited by its cgroup, not by a limit that counts those of all sessions', () => {
+    const settings = parseServe(['--config', join(packaging, 'telpty.yaml')]);
+    assert.ok(settings !== 'help', 'settings');
+    assert.equal(settings.limits.nproc, undefined);
+    assert.match(setting('ExecStart')!, / --cgroup self --cgroup-limit pids=\d+(?: |$)/);
+    // Without it the server may not make cgroups.
+    assert.equal(setting('Delegate'), 'yes');
+  });
+
   it('its program works with what the service gives it: a user without rights, and hardly a place to write to', async () => {
     assert.deepEqual([setting('ProtectSystem'), setting('NoNewPrivileges')], ['strict', 'yes']);
     assert.equal(setting('CapabilityBoundingSet'), '');
