@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { TelptyError } from '../../src/errors.ts';
+import { addon } from '../../src/pty/binding.ts';
 import { spawnPty } from '../../src/pty/index.ts';
+import { processInfo } from '../support/leaks.ts';
 import { asNobody, inNode, readAll, run } from './support.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-'));
@@ -255,4 +259,16 @@ test('a descriptor number freed in between is not mistaken for a terminal', asyn
   assert.throws(() => pty.modes(), { code: 'ERR_PTY_IO' });
   await pty.exited;
   for (const fd of fds) closeSync(fd);
+});
+
+test('children that somebody waits for are not reaped as orphans', async () => {
+  const pty = spawnPty('sh', ['-c', 'exit 7']);
+  const child = spawn('sh', ['-c', 'exit 5']);
+  const exit = once(child, 'exit');
+  // The event loop has no turn in which it could notice the ends.
+  while ([pty.pid, child.pid!].some(pid => processInfo(pid)?.state !== 'Z'));
+  assert.equal(addon().reapOrphans(Int32Array.of(pty.pid, child.pid!)), 0);
+  pty.resume();
+  assert.deepEqual(await pty.exited, { code: 7, signal: null });
+  assert.deepEqual(await exit, [5, null]);
 });
