@@ -92,6 +92,25 @@ for (const kind of ['TCP', 'TLS', 'a Duplex'] as const) {
   });
 }
 
+test('end() closes when the peer takes nothing of what it is owed', async t => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port });
+  (await peer.accept()).pause();
+  session.resume();
+  const closed = once(session, 'close');
+  // More than the kernel keeps for a peer.
+  session.end(Buffer.alloc(32 * 1024 * 1024));
+  let unsent = Number.POSITIVE_INFINITY;
+  while (session.unsent < unsent) {
+    unsent = session.unsent;
+    for (let n = 0; n < 20; n++) await turn();
+  }
+  for (let n = 0; n < 3 && !session.destroyed; n++) t.mock.timers.tick(LIMIT);
+  assert.equal(session.destroyed, true, 'the session is still open');
+  await closed;
+});
+
 /** A session with a peer that says "hello there", and nothing after it. */
 async function open(kind: 'TCP' | 'TLS' | 'a Duplex'): Promise<{ session: Session; close(): Promise<void> }> {
   if (kind === 'a Duplex') {
