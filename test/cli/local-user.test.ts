@@ -241,3 +241,16 @@ describe('--local-user same where the client may be a forwarder', LIMIT, () => {
     }
   });
 });
+
+it('--local-user same on a system that does not say whose a connection is: exit 2', () => {
+  const elsewhere = [
+    '--import',
+    "data:text/javascript,Object.defineProperty(process, 'platform', { value: 'freebsd' })",
+  ];
+  for (const args of [[], ['--local-user', 'same', 'cat']]) {
+    const words = [...elsewhere, CLI, 'serve', '--port', '0', ...args];
+    const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 30_000 });
+    assert.deepEqual([status, stdout], [2, '']);
+    assert.match(stderr, /^telpty: --local-user same: this system does not say whose a connection is, .*\n$/);
+  }
+});
