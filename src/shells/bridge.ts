@@ -139,7 +139,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     this.#isFinishing = true;
     this.#unwatch?.();
     clearTimeout(this.#linger);
-    this.#final?.stop();
+    this.#final?.end();
     this.#resize?.stop();
     this.#editing.stop();
     this.#output.flush();
@@ -337,7 +337,12 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   #hangup(): void {
     const timeout = this.#options.killTimeout || LONGEST_TIMER;
     void this.#pty.hangup({ timeout });
-    this.#final ??= new FinalOutput(this.#session, timeout, () => this.#dropOutput());
+    this.#final ??= new FinalOutput(
+      this.#session,
+      timeout,
+      () => this.#dropOutput(),
+      () => this.#regulate(),
+    );
     this.#regulate();
   }
 
@@ -350,7 +355,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   /** The program must not wait for a client that takes nothing: what it prints from here on is dropped. */
   #dropOutput(): void {
     this.#isDropping = true;
-    this.#final?.stop();
+    this.#final?.end();
     this.#output.discard();
     this.#translated?.discard();
     this.#prompt?.take();

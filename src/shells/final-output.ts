@@ -5,6 +5,14 @@ import type { Session } from '../session/session.ts';
  * flood hold, so what was printed before the hangup is delivered if the client ever reads, and so are some last words.
  */
 const QUEUE_BYTES = 256 * 1024;
+/**
+ * Of that, what may be queued before the program has its SIGHUP, which comes a moment later where it was blocked. A program that
+ * floods would else fill the queue meanwhile, and its last words would be dropped. It suffices to end the write that was blocked.
+ */
+const BEFORE_SIGNAL_BYTES = 64 * 1024;
+/** When the program has its SIGHUP for certain: in milliseconds, and at most this part of its time. */
+const SIGNALLED_MS = 100;
+const SIGNALLED_PART = 0.2;
 /** If the client takes nothing for so long after that, in milliseconds, the rest is dropped. */
 const LONGEST_STALL_MS = 250;
 
@@ -20,22 +28,34 @@ export class FinalOutput {
   readonly #stallMs: number;
   readonly #drop: () => void;
   #timer: NodeJS.Timeout | undefined;
+  /** What may be unsent, in bytes. */
+  #most: number;
+  readonly #signalled: NodeJS.Timeout;
   /** Bytes that had left the process when the timer was started. */
   #taken = 0;
 
   /**
-   * @param killTimeout milliseconds between SIGHUP and SIGKILL. @param drop is called once, when no more output is to be queued.
+   * @param killTimeout milliseconds between SIGHUP and SIGKILL.
+   * @param drop is called once, when no more output is to be queued.
+   * @param more is called when more may be queued than before.
    */
-  constructor(session: Session, killTimeout: number, drop: () => void) {
+  constructor(session: Session, killTimeout: number, drop: () => void, more: () => void) {
     this.#session = session;
     // The program needs most of its time for itself.
     this.#stallMs = Math.min(killTimeout / 4, LONGEST_STALL_MS);
     this.#drop = drop;
+    this.#most = session.unsent + BEFORE_SIGNAL_BYTES;
+    const signalledMs = Math.min(SIGNALLED_MS, killTimeout * SIGNALLED_PART);
+    this.#signalled = setTimeout(() => {
+      this.stop();
+      this.#most = Math.max(session.unsent, this.#most) + QUEUE_BYTES - BEFORE_SIGNAL_BYTES;
+      more();
+    }, signalledMs);
   }
 
   /** The session has no room for more. @returns whether the program has to wait for it. */
   mustWait(): boolean {
-    if (this.#session.unsent < QUEUE_BYTES) return false;
+    if (this.#session.unsent < this.#most) return false;
     if (this.#timer === undefined) this.#watch();
     return true;
   }
@@ -53,7 +73,13 @@ export class FinalOutput {
     return this.#session.bytesWritten - this.#session.unsent;
   }
 
-  /** The session has room again, or output ends: stops the clock. */
+  /** Output ends. */
+  end(): void {
+    clearTimeout(this.#signalled);
+    this.stop();
+  }
+
+  /** The session has room again: stops the clock. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
