@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
 import { selfSigned } from '../support/certificates.ts';
+import { type PipedClient, runConnect } from '../support/connect.ts';
 import { Peer } from '../support/peer.ts';
 import { startBashServer } from '../support/programs.ts';
 import { CLI, startServer } from '../support/server.ts';
@@ -18,30 +19,12 @@ import { CMD, OPT, type Wire } from '../support/wire.ts';
 
 const { WILL, DO } = CMD;
 
-interface Run {
-  readonly stdin: NodeJS.WritableStream;
-  readonly done: Promise<{ status: number | null; stdout: string; stderr: string }>;
-}
-
-function telpty(args: readonly (string | number)[], env: Record<string, string> = {}): Run {
-  const child = spawn(process.execPath, [CLI, 'connect', ...args.map(String)], {
-    env: { ...process.env, LANG: 'C.UTF-8', LC_ALL: '', ...env },
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('latin1').on('data', text => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', text => {
-    stderr += text;
-  });
-  child.stdin.on('error', () => {});
-  const done = once(child, 'close').then(([status]) => ({ status: status as number | null, stdout, stderr }));
-  return { stdin: child.stdin, done };
+function telpty(args: readonly (string | number)[], env: NodeJS.ProcessEnv = {}): PipedClient {
+  return runConnect(args, { ...process.env, LANG: 'C.UTF-8', LC_ALL: '', ...env });
 }
 
 /** A client and the scripted server it is connected to. */
-async function withPeer(args: readonly string[], body: (run: Run, wire: Wire) => Promise<void>): Promise<void> {
+async function withPeer(args: readonly string[], body: (run: PipedClient, wire: Wire) => Promise<void>): Promise<void> {
   await using peer = await Peer.listen();
   const run = telpty([...args, '127.0.0.1', peer.port]);
   await body(run, await peer.accept());
@@ -160,6 +143,7 @@ test('what fails is one line, and status 1', async () => {
   await once(unused, 'close');
   assert.deepEqual(await telpty(['127.0.0.1', port]).done, {
     status: 1,
+    signal: null,
     stdout: '',
     stderr: `telpty: cannot connect to 127.0.0.1 port ${port}: connection refused\n`,
   });
@@ -172,6 +156,7 @@ test('what fails is one line, and status 1', async () => {
     wire.reset();
     assert.deepEqual(await done, {
       status: 1,
+      signal: null,
       stdout: '',
       stderr: 'telpty: the connection broke: connection reset by peer\n',
     });
@@ -179,6 +164,7 @@ test('what fails is one line, and status 1', async () => {
   const missing = await telpty(['--tls', '--tls-ca', '/nowhere.pem', '127.0.0.1', port]).done;
   assert.deepEqual(missing, {
     status: 1,
+    signal: null,
     stdout: '',
     stderr: 'telpty: --tls-ca: cannot read /nowhere.pem: no such file or directory\n',
   });
@@ -187,6 +173,7 @@ test('what fails is one line, and status 1', async () => {
 test('what cannot be meant is one line, and status 2', async () => {
   const nowhere = {
     status: 2,
+    signal: null,
     stdout: '',
     stderr: 'telpty: connect: no HOST given (telpty connect [options] HOST [PORT])\n',
   };
@@ -256,7 +243,7 @@ test('TLS is verified, unless told not to', async () => {
       /^telpty: no TLS with 127\.0\.0\.1 port \d+: the certificate is self-signed; .*--tls-ca FILE; .*\n$/,
     );
     const trusted = await telpty(['--tls', '--tls-ca', certificate.certFile, 'localhost', port]).done;
-    if (certificate === good) assert.deepEqual(trusted, { status: 0, stdout: 'welcome\r\n', stderr: '' });
+    if (certificate === good) assert.deepEqual(trusted, { status: 0, signal: null, stdout: 'welcome\r\n', stderr: '' });
     else {
       assert.equal(trusted.status, 1);
       assert.match(
@@ -265,7 +252,7 @@ test('TLS is verified, unless told not to', async () => {
       );
     }
     const careless = await telpty(['--tls', '--tls-no-verify', '127.0.0.1', port]).done;
-    assert.deepEqual(careless, { status: 0, stdout: 'welcome\r\n', stderr: '' });
+    assert.deepEqual(careless, { status: 0, signal: null, stdout: 'welcome\r\n', stderr: '' });
     server.close();
     await once(server, 'close');
   }

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { TerminalOutput } from '../../src/cli/connect/terminal-output.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
 import { closed } from '../pty/support.ts';
-import { command } from '../support/connect.ts';
+import { clientPid, command } from '../support/connect.ts';
 import { assertNothingHeld, childrenOf, untilTrue } from '../support/leaks.ts';
 import { Peer } from '../support/peer.ts';
 import { Screen } from '../support/screen.ts';
@@ -493,16 +493,6 @@ test(
     assert.equal(await flagsOf(term), RESTED);
   },
 );
-
-/** The process of the client that a shell in a terminal runs. */
-async function clientPid(term: Terminal): Promise<number> {
-  let pid: number | undefined;
-  await untilTrue(() => {
-    pid = childrenOf(term.pid)[0]?.pid;
-    return pid !== undefined;
-  });
-  return pid!;
-}
 
 test(
   'where lines are edited here, CR LF of the server is CR LF on the terminal, wherever it is cut',

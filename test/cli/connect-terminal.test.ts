@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { command, openClient } from '../support/connect.ts';
-import { childrenOf, untilTrue } from '../support/leaks.ts';
+import { clientPid, command, openClient } from '../support/connect.ts';
 import { Peer } from '../support/peer.ts';
 import { AT_PROMPT, INTERRUPTIBLE, startBashServer } from '../support/programs.ts';
 import { CLI, startServer } from '../support/server.ts';
@@ -34,16 +33,6 @@ async function assertRestored(term: Terminal, status: number): Promise<void> {
   assert.match(screen, new RegExp(`\nleft with ${status}\n`));
   const modes = (name: string) => readFileSync(join(term.home, name), 'utf8');
   assert.equal(modes('after'), modes('before'));
-}
-
-/** The process of the client that a shell in a terminal runs. */
-async function clientPid(term: Terminal): Promise<number> {
-  let pid: number | undefined;
-  await untilTrue(() => {
-    pid = childrenOf(term.pid)[0]?.pid;
-    return pid !== undefined;
-  });
-  return pid!;
 }
 
 test('a shell: size, resize, interrupt, job control, a password, an editor', TIMEOUT, async () => {

@@ -1,6 +1,6 @@
 /** What `telpty connect` and `connect()` say where TLS fails, and what they say on a port that speaks TLS without it. */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server } from 'node:net';
@@ -12,9 +12,9 @@ import { connect } from '../../src/client/connect.ts';
 import type { TelptyError } from '../../src/errors.ts';
 import { selfSigned, signedBy } from '../support/certificates.ts';
 import { atExit } from '../support/cleanup.ts';
-import { openClient } from '../support/connect.ts';
+import { openClient, runConnect } from '../support/connect.ts';
 import { Peer } from '../support/peer.ts';
-import { CLI, startServer } from '../support/server.ts';
+import { startServer } from '../support/server.ts';
 import { requireTool } from '../support/tools.ts';
 
 const TIMEOUT = { timeout: 60_000 };
@@ -77,21 +77,6 @@ function odd(name: string, from = '', to = ''): Files {
   return { certFile: certFile!, cert: readFileSync(certFile!, 'utf8'), key: readFileSync(keyFile!, 'utf8') };
 }
 
-async function telpty(...args: (string | number)[]) {
-  const child = spawn(process.execPath, [CLI, 'connect', ...args.map(String)], { stdio: ['pipe', 'pipe', 'pipe'] });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('latin1').on('data', text => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', text => {
-    stderr += text;
-  });
-  child.stdin.on('error', () => {});
-  const done = once(child, 'close').then(([status]) => ({ status: status as number | null, stdout, stderr }));
-  return { child, done };
-}
-
 /** A server, until the body is through. */
 async function serving(server: Server, body: (port: number) => Promise<void>): Promise<void> {
   server.listen(0, '127.0.0.1');
@@ -120,7 +105,7 @@ async function assertFails(
 ): Promise<void> {
   await serving(server, async port => {
     const trust = ca === undefined ? [] : ['--tls-ca', ca.certFile];
-    const { status, stdout, stderr } = await (await telpty('--tls', ...trust, host, port)).done;
+    const { status, stdout, stderr } = await runConnect(['--tls', ...trust, host, port]).done;
     assert.equal(status, 1, stderr);
     assert.equal(stdout, '');
     assert.match(stderr, /^telpty: no TLS with [^\n]*\n$/);
@@ -203,11 +188,11 @@ test('a server that requires a certificate of the client', TIMEOUT, async () => 
 });
 
 test('a file for --tls-ca that is not there, or has no certificate', TIMEOUT, async () => {
-  const missing = await (await telpty('--tls', '--tls-ca', '/nowhere.pem', '127.0.0.1')).done;
+  const missing = await runConnect(['--tls', '--tls-ca', '/nowhere.pem', '127.0.0.1']).done;
   assert.equal(missing.stderr, 'telpty: --tls-ca: cannot read /nowhere.pem: no such file or directory\n');
   const file = join(directory, 'empty.pem');
   writeFileSync(file, 'nothing');
-  const empty = await (await telpty('--tls', '--tls-ca', file, '127.0.0.1')).done;
+  const empty = await runConnect(['--tls', '--tls-ca', file, '127.0.0.1']).done;
   assert.equal(empty.stderr, `telpty: --tls-ca: ${file} has no certificate in PEM\n`);
 });
 
@@ -216,8 +201,7 @@ test(
   TIMEOUT,
   async () => {
     await using server = await startServer(['--tls-cert', good.certFile, '--tls-key', good.keyFile]);
-    const silent = await telpty('127.0.0.1', server.port);
-    const { status, stdout, stderr } = await silent.done;
+    const { status, stdout, stderr } = await runConnect(['127.0.0.1', server.port]).done;
     assert.equal(stdout, 'This is a Telnet server that speaks TLS. Connect with a client that does, too.\r\n');
     assert.equal(stderr, `telpty: 127.0.0.1 port ${server.port} speaks TLS; connect with --tls\n`);
     assert.equal(status, 1);
@@ -227,11 +211,11 @@ test(
         socket.on('error', () => {}).once('data', () => socket.end(alert, 'latin1'));
       });
       await serving(other, async port => {
-        const { child, done } = await telpty('127.0.0.1', port);
-        child.stdin.write('hello\n');
+        const { stdin, done } = runConnect(['127.0.0.1', port]);
+        stdin.write('hello\n');
         const result = await done;
         const stderr = `telpty: 127.0.0.1 port ${port} speaks TLS; connect with --tls\n`;
-        assert.deepEqual(result, { status: 1, stdout: '', stderr });
+        assert.deepEqual(result, { status: 1, signal: null, stdout: '', stderr });
       });
     }
   },
@@ -259,7 +243,7 @@ test('a host and a port in one word, and a URL, are explained', TIMEOUT, async (
     [['bbs.example:telnet'], 'telpty connect bbs.example telnet'],
   ];
   for (const [args, command] of rows) {
-    const { status, stdout, stderr } = await (await telpty(...args)).done;
+    const { status, stdout, stderr } = await runConnect(args).done;
     assert.equal(status, 2);
     assert.equal(stdout, '');
     assert.match(stderr, /^telpty: HOST: [^\n]*\n$/);

@@ -3,7 +3,7 @@
  * they have made clients write behind their buffers.
  */
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +14,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { connect } from '../../src/index.ts';
 import { spawnPty } from '../../src/pty/index.ts';
 import { closed } from '../pty/support.ts';
-import { command, withPeer } from '../support/connect.ts';
+import { command, type PipedClient, runConnect, withPeer } from '../support/connect.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
 import { Peer } from '../support/peer.ts';
 import { CLI } from '../support/server.ts';
@@ -38,30 +38,9 @@ const TREASURES = {
   JOB: 'treasure-job',
 };
 
-interface Run {
-  readonly done: Promise<{
-    status: number | null;
-    signal: NodeJS.Signals | null;
-    stdout: string;
-    stderr: string;
-  }>;
-}
-
-/** `telpty connect`, on pipes. */
-function telpty(args: readonly (string | number)[], env: Readonly<Record<string, string>> = {}): Run {
-  const child = spawn(process.execPath, [CLI, 'connect', ...args.map(String)], {
-    env: { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', ...TREASURES, ...env },
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('latin1').on('data', text => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', text => {
-    stderr += text;
-  });
-  const done = once(child, 'close').then(([status, signal]) => ({ status, signal, stdout, stderr }));
-  return { done };
+/** `telpty connect` with the above and nothing else of the environment. */
+function telpty(args: readonly (string | number)[], env: NodeJS.ProcessEnv = {}): PipedClient {
+  return runConnect(args, { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', ...TREASURES, ...env });
 }
 
 /** Sends an attack to a client, in pieces of `size`, and closes once all of it was answered. Gives what the client said. */

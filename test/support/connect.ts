@@ -1,3 +1,6 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { childrenOf, untilTrue } from './leaks.ts';
 import { Peer } from './peer.ts';
 import { CLI } from './server.ts';
 import { Terminal, type TerminalOptions } from './tmux.ts';
@@ -13,7 +16,47 @@ export function openClient(
   return Terminal.start([process.execPath, cli, 'connect', ...args, '127.0.0.1', String(port)], options);
 }
 
-/** The same, and the scripted server it is connected to. */
+/** What a `telpty connect` on pipes has printed, and how it ended. */
+export interface PipedResult {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface PipedClient {
+  readonly stdin: ChildProcessWithoutNullStreams['stdin'];
+  /** Resolves when the process is over and its output is complete. Each byte of standard output is one character. */
+  readonly done: Promise<PipedResult>;
+}
+
+/** `telpty connect` with pipes in place of a terminal; `env` is its whole environment. */
+export function runConnect(args: readonly (string | number)[], env: NodeJS.ProcessEnv = process.env): PipedClient {
+  const child = spawn(process.execPath, [CLI, 'connect', ...args.map(String)], { env });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('latin1').on('data', text => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text;
+  });
+  child.stdin.on('error', () => {});
+  const done = once(child, 'close').then(([status, signal]) => ({ status, signal, stdout, stderr }));
+  return { stdin: child.stdin, done };
+}
+
+/** The process of the client that a shell in a terminal runs. */
+export async function clientPid(term: Terminal): Promise<number> {
+  let pid: number | undefined;
+  await untilTrue(() => {
+    pid = childrenOf(term.pid)[0]?.pid;
+    return pid !== undefined;
+  });
+  return pid!;
+}
+
+/** A client in a terminal, and the scripted server it is connected to. */
 export async function withPeer(
   body: (term: Terminal, wire: Wire) => Promise<void>,
   args: readonly string[] = [],
