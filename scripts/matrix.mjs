@@ -38,7 +38,7 @@ for (const version of positionals.length > 0 ? positionals : VERSIONS) {
     refuse(`cannot install Node.js ${version}: ${error.stderr || error.message}`);
   }
   process.stdout.write(`Node.js ${version}\n`);
-  const child = spawn(join(bin, 'node'), ['--import', 'tsx', 'scripts/test.mjs', ...tests], {
+  const child = spawn(join(bin, 'node'), ['--import', './scripts/lib/typescript.mjs', 'scripts/test.mjs', ...tests], {
     stdio: 'inherit',
     // Tests that start `node` get the same one.
     env: { ...plainEnvironment(), PATH: `${bin}${delimiter}${process.env.PATH}` },

@@ -42,7 +42,7 @@ async function prepare(name, { flags }) {
   const copy = join(root, '.cache', 'sanitize', name);
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
-  for (const part of ['src', 'test', 'package.json', 'tsconfig.json'])
+  for (const part of ['src', 'test', 'scripts', 'package.json', 'tsconfig.json'])
     cpSync(join(root, part), join(copy, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   const plain = await compileObjects(['gcc', '-pthread'], join(copy, 'plain'));
@@ -77,7 +77,7 @@ async function runTests(name, sanitizer) {
     '-R',
     process.execPath,
     '--import',
-    'tsx',
+    './scripts/lib/typescript.mjs',
     '--test',
     '--test-concurrency=2',
     '--test-timeout=240000',

@@ -7,11 +7,13 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { join, relative, resolve } from 'node:path';
 import { Transform } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { translateAll } from './lib/translate.mjs';
 
 /** Folders of test/ by tier. A file outside them, and a folder that no tier names, is an error. */
 const TIERS = {
@@ -24,6 +26,19 @@ const TIERS = {
   // The packed package in empty projects.
   package: ['package'],
 };
+
+/**
+ * Files that take long, the longest first. They are started before all others: one that starts last adds its whole length
+ * to the tier's. The last lines of a run name the slowest files.
+ */
+const SLOW = [
+  ...['shells/hangup', 'session/late-answers', 'session/compression', 'shells/line-mode', 'pty/undying'],
+  ...['pty/stuck-start', 'client/dialogue', 'shells/floods', 'pty/hangup', 'shells/ends', 'charset/machines'],
+  ...['pty/cgroup-limits', 'shells/keys', 'shells/robot-check', 'pty/output', 'transport/tls', 'pty/resources'],
+  ...['interop/nc', 'docs/library', 'cli/metrics', 'cli/stuck-start', 'cli/main', 'cli/session-ends', 'cli/takeover'],
+  ...['examples/automation', 'cli/local-user', 'interop/telnet-shell', 'cli/workers', 'cli/guards', 'interop/tintin'],
+  ...['cli/connect-piped', 'cli/connect-terminal', 'cli/tls', 'cli/connect-hostile', 'interop/leftovers'],
+];
 
 let options;
 try {
@@ -56,12 +71,15 @@ if (stray !== undefined) refuse(`test/${stray} belongs to no tier; name its fold
 const counts = { tests: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
 const skips = new Map();
 const seconds = [];
+const fileSeconds = new Map();
 const began = performance.now();
 
+await translateAll(['src', 'test', 'bench', 'fuzz']);
 for (const name of tier === 'all' ? Object.keys(TIERS) : [tier]) {
   const files = all
     .filter(file => tierOf(file) === name)
     .filter(file => parts.length === 0 || parts.some(part => `test/${file}`.includes(part)))
+    .sort((one, other) => rank(one) - rank(other))
     .map(file => join('test', file));
   if (files.length === 0) continue;
   if (name === 'package' && process.env.TELPTY_TARBALL === undefined) pack();
@@ -70,6 +88,12 @@ for (const name of tier === 'all' ? Object.keys(TIERS) : [tier]) {
   seconds.push(`${name} ${((performance.now() - start) / 1_000).toFixed(0)} s`);
 }
 if (seconds.length === 0) refuse(`no test file matches ${parts.join(' ') || tier}`);
+
+/** Where a file stands in SLOW, or behind all of it. */
+function rank(file) {
+  const index = SLOW.indexOf(file.replace('.test.ts', ''));
+  return index === -1 ? SLOW.length : index;
+}
 
 /** Packs the package for the tests that install it. npm builds it, and the prebuilt addons, before it packs. */
 function pack() {
@@ -86,9 +110,10 @@ function pack() {
 
 /** Runs files and prints what happens, until all of them have ended. */
 async function runFiles(files) {
-  // Tests wait more than they compute: four files at a time keep two processors busy. The time limit is for a test that hangs,
-  // and so holds for whole files too: no file comes near it.
-  const events = run({ files, concurrency: 4, timeout: 240_000 });
+  // Tests wait more than they compute: three files a processor keep it busy. The time limit is for a test that hangs, and so
+  // holds for whole files too: no file comes near it.
+  const concurrency = Math.max(4, 3 * availableParallelism());
+  const events = run({ files, concurrency, timeout: 240_000 });
   const output = events.pipe(judge()).compose(spec);
   for await (const text of output) process.stdout.write(text);
 }
@@ -117,6 +142,8 @@ function judge() {
         const [, text] = /^MissingRequirement\b.*?: (needs .*)$/m.exec(data.message) ?? [];
         if (text !== undefined) lacks.set(resolve(data.file), text);
       }
+      if (type === 'test:complete' && data.nesting === 0 && data.name.endsWith('.test.ts'))
+        fileSeconds.set(relative('test', resolve(data.name)), data.details.duration_ms / 1_000);
       if (type !== 'test:pass' && type !== 'test:fail') return done(null, { type, data });
 
       const isSuite = data.details?.type === 'suite';
@@ -162,6 +189,11 @@ function missing(error) {
   return undefined;
 }
 
+const slowest = [...fileSeconds].sort(([, one], [, other]) => other - one).slice(0, 10);
+if (fileSeconds.size > slowest.length) {
+  const text = slowest.map(([file, time]) => `${file.replace('.test.ts', '')} ${time.toFixed(0)} s`).join(', ');
+  process.stdout.write(`ℹ slowest files: ${text}\n`);
+}
 for (const [reason, count] of skips) process.stdout.write(`ℹ skipped ${count} × ${reason}\n`);
 if (seconds.length > 1) process.stdout.write(`ℹ ${seconds.join(', ')}\n`);
 for (const [name, count] of Object.entries(counts)) process.stdout.write(`ℹ ${name} ${count}\n`);

@@ -10,8 +10,9 @@ import { commandHelp, commands } from '../../src/cli/help.ts';
 import { findProgram, loginShell } from '../../src/cli/program.ts';
 import { TelptyError } from '../../src/errors.ts';
 import { isAlive, untilTrue } from '../support/leaks.ts';
+import { CLI } from '../support/server.ts';
 
-const command = [process.execPath, '--import', 'tsx', 'src/cli/main.ts'] as const;
+const command = [process.execPath, CLI] as const;
 
 function telpty(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(command[0], [...command.slice(1), ...args], {

@@ -13,6 +13,7 @@ import { HeldProgram } from '../support/held-program.ts';
 import { assertNoLeaks, assertNothingHeld, childrenOf, holdings } from '../support/leaks.ts';
 import { SilentFileSystem } from '../support/silent-file-system.ts';
 import { requireTool } from '../support/tools.ts';
+import { LOADER } from '../support/typescript.ts';
 import { nodeArguments, readAll } from './support.ts';
 
 const nobody = lookupUser('nobody');
@@ -196,7 +197,7 @@ test('a worker is terminated while a start hangs that cannot be killed', async (
   const child = node(`
     import { Worker } from 'node:worker_threads';
     const code = ${JSON.stringify(`
-      const { register } = await import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))}); register();
+      await import(${JSON.stringify(LOADER)});
       const { startPty } = await import(${JSON.stringify(new URL('../../src/pty/index.ts', import.meta.url).href)});
       startPty(${JSON.stringify(`${silent.path}/program`)}).catch(() => {});`)};
     const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(code)));

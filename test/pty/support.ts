@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { type Pty, type PtyOptions, spawnPty } from '../../src/pty/index.ts';
+import { LOADER } from '../support/typescript.ts';
 
 export const isRoot = process.getuid!() === 0;
 
@@ -77,7 +78,6 @@ export function held() {
 }
 
 const entry = new URL('../../src/pty/index.ts', import.meta.url).href;
-const loader = import.meta.resolve('tsx');
 
 function moduleText(body: string): string {
   return `import * as pty from ${JSON.stringify(entry)};\n${body}`;
@@ -90,7 +90,7 @@ const sanitizer = Object.fromEntries(
 
 /** The arguments with which Node runs an ES module in which `pty` is `telpty/pty`. */
 export function nodeArguments(body: string): string[] {
-  return ['--import', loader, '--input-type=module', '-e', moduleText(body)];
+  return ['--import', LOADER, '--input-type=module', '-e', moduleText(body)];
 }
 
 /** Runs an ES module that has `startPty` and `spawnPty` in a worker thread. */
@@ -100,7 +100,7 @@ export function startWorker(body: string): Worker {
   import { spawnPty, startPty } from ${JSON.stringify(entry)};
   ${body}`;
   // A worker begins without the loader; it comes with the module it is given.
-  const code = `import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))}; register(); await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(text)}));`;
+  const code = `await import(${JSON.stringify(LOADER)}); await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(text)}));`;
   return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
 }
 
@@ -109,7 +109,7 @@ export function startWorker(body: string): Worker {
  * line and `redirections` after it.
  */
 export function inNode(prefix: string, body: string, redirections = '') {
-  const command = `exec ${prefix} '${process.execPath}' --import '${loader}' --input-type=module -e "$MODULE" ${redirections}`;
+  const command = `exec ${prefix} '${process.execPath}' --import '${LOADER}' --input-type=module -e "$MODULE" ${redirections}`;
   return run(command, { env: { ...sanitizer, PATH: process.env.PATH, MODULE: moduleText(body) } });
 }
 
@@ -121,7 +121,7 @@ export function asNobody(body: string): string {
   const { error, status, stdout, stderr } = spawnSync(process.execPath, nodeArguments(body), {
     encoding: 'utf8',
     cwd: '/',
-    env: { ...sanitizer, PATH: process.env.PATH, TSX_DISABLE_CACHE: '1' },
+    env: { ...sanitizer, PATH: process.env.PATH },
     ...(isRoot ? { uid: 65534, gid: 65534 } : {}),
   });
   if (error !== undefined) throw error;

@@ -14,6 +14,7 @@ import { assertGone, processInfo, untilTrue } from '../support/leaks.ts';
 import { SilentFileSystem } from '../support/silent-file-system.ts';
 import { requireTool } from '../support/tools.ts';
 import { TRACER, Tracer } from '../support/tracer.ts';
+import { LOADER } from '../support/typescript.ts';
 import { closed, nodeArguments, until, zombies } from './support.ts';
 
 afterEach(() => assert.deepEqual(zombies(), []));
@@ -157,7 +158,7 @@ test('a worker is terminated while its program cannot die; the program is reaped
   const child = node(`
     import { Worker } from 'node:worker_threads';
     const code = ${JSON.stringify(`
-      const { register } = await import(${JSON.stringify(import.meta.resolve('tsx/esm/api'))}); register();
+      await import(${JSON.stringify(LOADER)});
       const { spawnPty } = await import(${JSON.stringify(new URL('../../src/pty/index.ts', import.meta.url).href)});
       const { parentPort } = await import('node:worker_threads');
       parentPort.postMessage(spawnPty('cat', [${JSON.stringify(`${silent.path}/file`)}]).resume().pid);`)};

@@ -32,7 +32,7 @@ const asRoot = (name: string, body: () => Promise<void> | void) =>
     else assert.throws(() => spawnPty('true', [], { user: 'root' }), { step: 'setgroups', errno: 'EPERM' });
   });
 
-const NODE_ENV = { PATH: process.env.PATH, TSX_DISABLE_CACHE: '1' };
+const NODE_ENV = { PATH: process.env.PATH };
 
 /** Runs an ES module, in which `pty` is `telpty/pty`, in a Node of its own behind a wrapper. */
 function inWrapper(wrapper: readonly string[], body: string): string {

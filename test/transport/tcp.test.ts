@@ -108,8 +108,10 @@ for number, copy in enumerate(copies):
 os.execv(sys.argv[1], sys.argv[1:])
 `;
 
+import { LOADER } from '../support/typescript.ts';
+
 test('sockets that listen already are taken, one after the other, but for what is no TCP socket', async () => {
-  const node = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', INHERITOR];
+  const node = [process.execPath, '--import', LOADER, '--input-type=module', '-e', INHERITOR];
   const child = spawn(requireTool('python3'), ['-c', ACTIVATOR, ...node], { stdio: ['pipe', 'pipe', 'inherit'] });
   const forget = atExit(() => child.kill('SIGKILL'));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();

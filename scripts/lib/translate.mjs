@@ -1,0 +1,75 @@
+/** Translates TypeScript to JavaScript, and keeps the translations below .cache/. For typescript.mjs. */
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ours = new URL('../../', import.meta.url).href;
+const root = fileURLToPath(ours);
+const cache = join(root, '.cache', 'typescript');
+const OPTIONS = {
+  loader: 'ts',
+  format: 'esm',
+  target: 'node20.19',
+  sourcemap: 'inline',
+  sourcesContent: false,
+  tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
+};
+/** Loaded only where something has to be translated: it takes as long as all the rest. */
+const esbuild = () => createRequire(import.meta.url)('esbuild');
+
+const placeOf = file => join(cache, `${relative(root, file)}.js`);
+const modified = file => Math.round(statSync(file).mtimeMs);
+
+/** The translation of a file that has not changed since, or undefined. It has the same time of modification. */
+function kept(file) {
+  const place = placeOf(file);
+  try {
+    return modified(place) === modified(file) ? readFileSync(place, 'utf8') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function keep(file, time, code) {
+  const temporary = `${placeOf(file)}.${process.pid}`;
+  try {
+    mkdirSync(dirname(temporary), { recursive: true });
+    writeFileSync(temporary, code);
+    utimesSync(temporary, time / 1_000, time / 1_000);
+    renameSync(temporary, placeOf(file));
+  } catch {
+    // Some tests run as users who may not write here.
+  }
+}
+
+function translate(file) {
+  const known = kept(file);
+  if (known !== undefined) return known;
+  const time = modified(file);
+  const { code } = esbuild().transformSync(readFileSync(file, 'utf8'), { ...OPTIONS, sourcefile: file });
+  keep(file, time, code);
+  return code;
+}
+
+/** Translates all files of directories that have changed, so that the processes of a test run need not. */
+export async function translateAll(directories) {
+  const files = directories
+    .flatMap(directory => readdirSync(directory, { recursive: true }).map(name => join(root, directory, String(name))))
+    .filter(file => file.endsWith('.ts') && kept(file) === undefined);
+  if (files.length === 0) return;
+  const { transform } = esbuild();
+  await Promise.all(
+    files.map(async file => {
+      const time = modified(file);
+      const { code } = await transform(readFileSync(file, 'utf8'), { ...OPTIONS, sourcefile: file });
+      keep(file, time, code);
+    }),
+  );
+}
+
+/** The hook of Node.js that loads a module. */
+export function load(url, context, nextLoad) {
+  if (!url.startsWith(ours) || !url.endsWith('.ts')) return nextLoad(url, context);
+  return { format: 'module', source: translate(fileURLToPath(url)), shortCircuit: true };
+}
