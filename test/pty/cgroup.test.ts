@@ -26,6 +26,7 @@ import { enable, mountOf, prepareCgroup } from '../../src/pty/cgroup-place.ts';
 import { Cgroups, openCgroups, spawnPty } from '../../src/pty/index.ts';
 import { assertDead, canMake, mount, TestCgroup } from '../support/cgroups.ts';
 import { untilTrue } from '../support/leaks.ts';
+import { LOADER } from '../support/typescript.ts';
 import { asNobody, isRoot, readAll, run, until } from './support.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'telpty-cgroup-'));
@@ -50,7 +51,7 @@ if (!canMake) {
     const cgroup = await cgroups.create(7);
     assert.deepEqual(parent.leaves, [leafName(7)]);
     assert.equal(cgroup.path, join(parent.path, leafName(7)));
-    const pty = spawnPty('sh', ['-c', `cat /proc/self/cgroup; ${daemons}\nwait -n 2>/dev/null; sleep 0.1`], {
+    const pty = spawnPty('sh', ['-c', `cat /proc/self/cgroup; ${daemons}\nwait`], {
       env: { PATH: process.env.PATH },
       cgroup: cgroup.path,
     });
@@ -84,7 +85,7 @@ if (!canMake) {
   test('fork bombs end, also without cgroup.kill; and cgroups below', async () => {
     using parent = new TestCgroup();
     const cgroups = openCgroups(parent.path);
-    const bomb = 'f() { sleep 1000 & sleep 0.01; f & }; for i in 1 2 3 4 5; do f & done; echo ready; wait';
+    const bomb = 'f() { sleep 1000 & sleep 0.01; f & }; for i in 1 2 3 4 5; do f & done; echo ready; wait; sleep 1000';
     for (const kill of [undefined, killEach]) {
       const cgroup = await cgroups.create(1);
       mkdirSync(join(cgroup.path, 'below'));
@@ -145,7 +146,7 @@ if (!canMake) {
     const namespace = ['--pid', '--fork', '--mount-proc', '--kill-child'];
     const container = spawn(
       'unshare',
-      [...namespace, process.execPath, '--import', 'tsx', '--input-type=module', '-e', body],
+      [...namespace, process.execPath, '--import', LOADER, '--input-type=module', '-e', body],
       { stdio: ['pipe', 'pipe', 'inherit'] },
     );
     const exit = once(container, 'exit');
@@ -169,7 +170,7 @@ if (!canMake) {
 
   test('an end by process.exit() kills at once', async () => {
     using parent = new TestCgroup();
-    const { output } = await run(`exec '${process.execPath}' --import tsx --input-type=module -e "$MODULE"`, {
+    const { output } = await run(`exec '${process.execPath}' --import '${LOADER}' --input-type=module -e "$MODULE"`, {
       cwd: process.cwd(),
       env: {
         PATH: process.env.PATH,

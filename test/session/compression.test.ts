@@ -397,8 +397,11 @@ test('a program’s echo is compressed, key by key, beside floods', async () => 
   await using _ = wire;
   await wire.expect(START2);
   const start = wire.raw.bytes.indexOf(START2) + START2.length;
+  // The offer of MCCP3 may come between any two keys.
   const text = (): string =>
-    inflateSync(wire.raw.bytes.subarray(start), { finishFlush: constants.Z_SYNC_FLUSH }).toString('latin1');
+    inflateSync(wire.raw.bytes.subarray(start), { finishFlush: constants.Z_SYNC_FLUSH })
+      .toString('latin1')
+      .replace('\xff\xfbW', '');
   await wire.until(() => text().includes('ready'));
   for (const key of 'hello') {
     const { length } = text();
