@@ -102,7 +102,7 @@ for (const { machine, rows, create } of kinds) {
           assert.ok(!computer.joinedLines);
           terminal.dispose();
         }),
-        { numRuns: 200 },
+        { numRuns: 100 },
       );
     });
 
@@ -124,7 +124,7 @@ for (const { machine, rows, create } of kinds) {
             assert.equal(parts.text(), whole.text());
           },
         ),
-        { numRuns: 500 },
+        { numRuns: 250 },
       );
     });
 

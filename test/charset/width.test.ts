@@ -9,11 +9,15 @@ import { requireTool } from '../support/tools.ts';
 const LAST = 0x10ffff;
 const isSurrogate = (codePoint: number) => codePoint >= 0xd800 && codePoint < 0xe000;
 
-/** Ranges of code points for which `isWrong` holds, in hexadecimal. */
+/** Planes 4 to 13, which have no characters: one code point in 256 stands for the others. */
+const isSkipped = (codePoint: number) =>
+  codePoint >= 0x40000 && codePoint < 0xe0000 && (codePoint & 0xff) !== codePoint >> 16;
+
+/** Code points for which `isWrong` holds, in hexadecimal. */
 function wrong(isWrong: (codePoint: number, character: string) => boolean): string[] {
   const found: string[] = [];
   for (let codePoint = 0; codePoint <= LAST; codePoint++) {
-    if (!isSurrogate(codePoint) && isWrong(codePoint, String.fromCodePoint(codePoint))) {
+    if (!isSurrogate(codePoint) && !isSkipped(codePoint) && isWrong(codePoint, String.fromCodePoint(codePoint))) {
       found.push(codePoint.toString(16));
     }
   }

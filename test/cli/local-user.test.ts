@@ -76,8 +76,11 @@ async function isRefused(server: TestServer, uid: number, host: string, words: s
 }
 
 describe('a login shell', LIMIT, () => {
-  for (const workers of ['1', '2']) {
-    for (const host of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
+  for (const [workers, hosts] of [
+    ['1', ['127.0.0.1', '::1', '::ffff:127.0.0.1']],
+    ['2', ['127.0.0.1']],
+  ] as const) {
+    for (const host of hosts) {
       it(`is for the server's own user alone: ${host}, workers: ${workers}`, async () => {
         const args = ['--host', host, '--workers', workers, '--log-format', 'json'];
         await using server = await startServer(args);

@@ -1,7 +1,7 @@
 /** Conversations: lines, patterns, commands, logins; with scripted peers and with real servers. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import iconv from 'iconv-lite';
@@ -294,38 +294,40 @@ test('exec: what does not end its last line stands before the prompt that is kno
     await playing;
   }));
 
-for (const { name, giveUp } of [
-  { name: 'a time-out', giveUp: (session: Session) => session.exec('slow', { timeout: 20 }) },
-  {
-    name: 'an abort',
-    giveUp: (session: Session) => session.exec('slow', { signal: AbortSignal.timeout(20) }),
-  },
-  { name: 'too much output', giveUp: (session: Session) => session.exec('slow', { maxLength: 10 }) },
-  {
-    name: 'a time-out with a pattern that does not come',
-    giveUp: (session: Session) => session.exec('slow', { prompt: 'never', timeout: 20 }),
-  },
-]) {
-  for (const echoes of [true, false]) {
-    test(`exec: after ${name} no late output is the next one's, ${echoes ? 'with' : 'without'} echo`, () =>
-      pair(async (session, wire) => {
-        const slow = ['the first half\r\n50% ', '\r\nthe second half\r\n'];
-        const playing = device(wire, '$ ', { slow }, { echoes, pause: 400 });
-        await session.readUntil('$ ');
-        await assert.rejects(giveUp(session));
-        // Before the rest has come.
-        assert.equal(await session.exec('one'), 'one is done\n');
-        assert.equal(await session.exec('two'), 'two is done\n');
-        await assert.rejects(giveUp(session));
-        // Behind it.
-        await session.waitFor(() => false, { timeout: 600 }).catch(() => {});
-        assert.equal(await session.exec('three'), 'three is done\n');
-        assert.equal(await session.exec('four'), 'four is done\n');
-        session.destroy();
-        await playing;
-      }));
+describe('exec: after a command that was given up', { concurrency: 8 }, () => {
+  for (const { name, giveUp } of [
+    { name: 'a time-out', giveUp: (session: Session) => session.exec('slow', { timeout: 20 }) },
+    {
+      name: 'an abort',
+      giveUp: (session: Session) => session.exec('slow', { signal: AbortSignal.timeout(20) }),
+    },
+    { name: 'too much output', giveUp: (session: Session) => session.exec('slow', { maxLength: 10 }) },
+    {
+      name: 'a time-out with a pattern that does not come',
+      giveUp: (session: Session) => session.exec('slow', { prompt: 'never', timeout: 20 }),
+    },
+  ]) {
+    for (const echoes of [true, false]) {
+      test(`${name}: no late output is the next one's, ${echoes ? 'with' : 'without'} echo`, () =>
+        pair(async (session, wire) => {
+          const slow = ['the first half\r\n50% ', '\r\nthe second half\r\n'];
+          const playing = device(wire, '$ ', { slow }, { echoes, pause: 400 });
+          await session.readUntil('$ ');
+          await assert.rejects(giveUp(session));
+          // Before the rest has come.
+          assert.equal(await session.exec('one'), 'one is done\n');
+          assert.equal(await session.exec('two'), 'two is done\n');
+          await assert.rejects(giveUp(session));
+          // Behind it.
+          await session.waitFor(() => false, { timeout: 600 }).catch(() => {});
+          assert.equal(await session.exec('three'), 'three is done\n');
+          assert.equal(await session.exec('four'), 'four is done\n');
+          session.destroy();
+          await playing;
+        }));
+    }
   }
-}
+});
 
 test('exec: a command is not sent while another one owes its prompt; who reads the prompt settles it', () =>
   pair(async (session, wire) => {
@@ -398,129 +400,133 @@ test('exec: what cannot be run is not sent', () =>
     assert.doesNotMatch(wire.raw.bytes.toString('latin1'), /second|third|fourth|fifth/);
   }));
 
-for (const { name, echo, output = 'a result\r\n', command = 'hostname' } of [
-  { name: 'no echo: a line that ends like the command', echo: '', output: 'myhostname\r\nsecond\r\n' },
-  { name: 'no echo: a line that has the command in it', echo: '', output: 'x=get x\r\n', command: 'get x' },
-  { name: 'no echo: a short command', echo: '', output: '41\r\nvalue\r\n', command: '1' },
-  { name: 'no echo: a later line that is the command', echo: '', output: 'Commands:\r\nhelp\r\n', command: 'help' },
-  { name: 'no echo: the letters in two lines', echo: '', output: 'a\r\nb\r\n', command: 'ab' },
-  { name: 'no echo: the letters apart', echo: '', output: 'a b\r\n', command: 'ab' },
-  {
-    name: 'no echo: a line that ends like the command behind a mark',
-    echo: '',
-    output: 'cost in $ 5\r\n',
-    command: '5',
-  },
-  { name: 'no echo: a Return alone, and a line that looks like a prompt', echo: '', output: '45% \r\n', command: '' },
-  { name: 'no echo: a Return alone', echo: '', output: 'menu\r\n1 exit\r\n', command: '' },
-  { name: 'a plain echo', echo: 'hostname\r\n' },
-  { name: 'an echo, then a line that is the same', echo: 'hostname\r\n', output: 'hostname\r\n' },
-  { name: 'CR CR LF', echo: 'hostname\r\r\n' },
-  { name: 'colours', echo: '\x1b[1mhost\x1b[0mname\x1b[K\r\n' },
-  { name: 'keys that are drawn again', echo: 'h\bho\bos\bst\b\b\b\bhostname\r\n' },
-  { name: 'a prompt that is drawn again', echo: '\r$ hostname\x1b[K\r\n' },
-  { name: 'a return alone', echo: '\r\n', command: '' },
-  {
-    name: 'a row wrapped by a blank and a return',
-    command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbb | wc -w',
-    echo: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb \rbbbbb | wc -w\r\n',
-  },
-  {
-    name: 'a row wrapped at a blank of the command',
-    command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb | wc -w',
-    echo: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb \r| wc -w\r\n',
-  },
-  {
-    name: 'a row wrapped by a line end',
-    command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbb | wc -w',
-    echo: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb\r\nbbbbb | wc -w\r\n',
-  },
-  {
-    name: 'the end of a long row behind a mark',
-    command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbb | wc -w',
-    echo: '$ echo aaaaaaaaaaaaaaaaaaa\r<aaaaaaaaa bbbbbbbbbbbbb | wc -w\r\n',
-  },
-  { name: 'two lines at once', command: 'one\ntwo', echo: 'one\r\ntwo\r\n' },
-]) {
-  test(`exec takes an echo from the output, and only that: ${name}`, () =>
-    pair(async (session, wire) => {
-      const prompt = '$ ';
-      wire.send(prompt);
-      await session.readUntil(prompt);
-      for (const pieces of [1, 4]) {
-        const result = session.exec(command);
-        await wire.expect(`${command.replace(/\n/g, '\r\n')}\r\n`);
-        const said = `${echo}${output}${prompt}`;
-        for (let n = 0; n < pieces; n++) {
-          wire.send(said.slice((n * said.length) / pieces, ((n + 1) * said.length) / pieces));
-          await turn();
-        }
-        assert.equal(await result, output.replace(/\r/g, ''));
-      }
-      const whole = session.exec(command, { stripEcho: false });
-      await wire.expect(`${command.replace(/\n/g, '\r\n')}\r\n`);
-      wire.send(`${echo}${output}${prompt}`);
-      assert.equal(await whole, `${echo}${output}`.replace(/\r+\n/g, '\n'));
-    }));
-}
-
-for (const question of [
-  ...[
-    'login: ',
-    'host login: ',
-    'Login as: ',
-    'login as:',
-    'Login Name: ',
-    'Username: ',
-    'Username> ',
-    'username:',
-    'USERNAME> ',
-  ],
-  ...[
-    'Account: ',
-    'Account> ',
-    'User Name: ',
-    'Username(1-32 chars):',
-    'Username (1-32 chars): ',
-    'User: ',
-    'user name : ',
-  ],
-  ...[
-    'Enter username: ',
-    'Enter your user name> ',
-    'User ID: ',
-    'Userid:',
-    'Logon: ',
-    'UserName:\t',
-    'Username [admin]: ',
-  ],
-  ...['\x1b[1;32mUsername\x1b[0m: ', '\x1b[33mlogin:\x1b[0m ', 'Username:\x07 ', '\rUsername: ', 'Please login: '],
-]) {
-  for (const secret of [
-    'Password: ',
-    'Password for ada:',
-    'Passcode: ',
-    'PASSWORD> ',
-    "ada's password: ",
-    'Password(1-16 chars):',
+describe('exec: an echo', { concurrency: 5 }, () => {
+  for (const { name, echo, output = 'a result\r\n', command = 'hostname' } of [
+    { name: 'no echo: a line that ends like the command', echo: '', output: 'myhostname\r\nsecond\r\n' },
+    { name: 'no echo: a line that has the command in it', echo: '', output: 'x=get x\r\n', command: 'get x' },
+    { name: 'no echo: a short command', echo: '', output: '41\r\nvalue\r\n', command: '1' },
+    { name: 'no echo: a later line that is the command', echo: '', output: 'Commands:\r\nhelp\r\n', command: 'help' },
+    { name: 'no echo: the letters in two lines', echo: '', output: 'a\r\nb\r\n', command: 'ab' },
+    { name: 'no echo: the letters apart', echo: '', output: 'a b\r\n', command: 'ab' },
+    {
+      name: 'no echo: a line that ends like the command behind a mark',
+      echo: '',
+      output: 'cost in $ 5\r\n',
+      command: '5',
+    },
+    { name: 'no echo: a Return alone, and a line that looks like a prompt', echo: '', output: '45% \r\n', command: '' },
+    { name: 'no echo: a Return alone', echo: '', output: 'menu\r\n1 exit\r\n', command: '' },
+    { name: 'a plain echo', echo: 'hostname\r\n' },
+    { name: 'an echo, then a line that is the same', echo: 'hostname\r\n', output: 'hostname\r\n' },
+    { name: 'CR CR LF', echo: 'hostname\r\r\n' },
+    { name: 'colours', echo: '\x1b[1mhost\x1b[0mname\x1b[K\r\n' },
+    { name: 'keys that are drawn again', echo: 'h\bho\bos\bst\b\b\b\bhostname\r\n' },
+    { name: 'a prompt that is drawn again', echo: '\r$ hostname\x1b[K\r\n' },
+    { name: 'a return alone', echo: '\r\n', command: '' },
+    {
+      name: 'a row wrapped by a blank and a return',
+      command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbb | wc -w',
+      echo: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb \rbbbbb | wc -w\r\n',
+    },
+    {
+      name: 'a row wrapped at a blank of the command',
+      command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb | wc -w',
+      echo: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb \r| wc -w\r\n',
+    },
+    {
+      name: 'a row wrapped by a line end',
+      command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbb | wc -w',
+      echo: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb\r\nbbbbb | wc -w\r\n',
+    },
+    {
+      name: 'the end of a long row behind a mark',
+      command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbb | wc -w',
+      echo: '$ echo aaaaaaaaaaaaaaaaaaa\r<aaaaaaaaa bbbbbbbbbbbbb | wc -w\r\n',
+    },
+    { name: 'two lines at once', command: 'one\ntwo', echo: 'one\r\ntwo\r\n' },
   ]) {
-    if (secret !== 'Password: ' && !/^(?:Username> |login: )$/.test(question)) continue;
-    test(`login: ${JSON.stringify(question)} and ${JSON.stringify(secret)} are questions and no prompts`, () =>
+    test(`is taken from the output, and only that: ${name}`, () =>
       pair(async (session, wire) => {
-        const inside = session.login({ username: 'ada', password: 'secret' });
-        wire.send('\r\nTerminal server\r\n\r\n', question);
-        await wire.expect('ada\r\n');
-        wire.send('\r\n', secret);
-        await wire.expect('secret\r\n');
-        wire.send('\r\nLocal> ');
-        assert.match(await inside, /\nLocal> $/);
-        const shown = session.exec('show');
-        await wire.expect('show\r\n');
-        wire.send('show\r\nports\r\nLocal> ');
-        assert.equal(await shown, 'ports\n');
+        const prompt = '$ ';
+        wire.send(prompt);
+        await session.readUntil(prompt);
+        for (const pieces of [1, 4]) {
+          const result = session.exec(command);
+          await wire.expect(`${command.replace(/\n/g, '\r\n')}\r\n`);
+          const said = `${echo}${output}${prompt}`;
+          for (let n = 0; n < pieces; n++) {
+            wire.send(said.slice((n * said.length) / pieces, ((n + 1) * said.length) / pieces));
+            await turn();
+          }
+          assert.equal(await result, output.replace(/\r/g, ''));
+        }
+        const whole = session.exec(command, { stripEcho: false });
+        await wire.expect(`${command.replace(/\n/g, '\r\n')}\r\n`);
+        wire.send(`${echo}${output}${prompt}`);
+        assert.equal(await whole, `${echo}${output}`.replace(/\r+\n/g, '\n'));
       }));
   }
-}
+});
+
+describe('login: what is a question', { concurrency: 10 }, () => {
+  for (const question of [
+    ...[
+      'login: ',
+      'host login: ',
+      'Login as: ',
+      'login as:',
+      'Login Name: ',
+      'Username: ',
+      'Username> ',
+      'username:',
+      'USERNAME> ',
+    ],
+    ...[
+      'Account: ',
+      'Account> ',
+      'User Name: ',
+      'Username(1-32 chars):',
+      'Username (1-32 chars): ',
+      'User: ',
+      'user name : ',
+    ],
+    ...[
+      'Enter username: ',
+      'Enter your user name> ',
+      'User ID: ',
+      'Userid:',
+      'Logon: ',
+      'UserName:\t',
+      'Username [admin]: ',
+    ],
+    ...['\x1b[1;32mUsername\x1b[0m: ', '\x1b[33mlogin:\x1b[0m ', 'Username:\x07 ', '\rUsername: ', 'Please login: '],
+  ]) {
+    for (const secret of [
+      'Password: ',
+      'Password for ada:',
+      'Passcode: ',
+      'PASSWORD> ',
+      "ada's password: ",
+      'Password(1-16 chars):',
+    ]) {
+      if (secret !== 'Password: ' && !/^(?:Username> |login: )$/.test(question)) continue;
+      test(`${JSON.stringify(question)} and ${JSON.stringify(secret)} are questions, not prompts`, () =>
+        pair(async (session, wire) => {
+          const inside = session.login({ username: 'ada', password: 'secret' });
+          wire.send('\r\nTerminal server\r\n\r\n', question);
+          await wire.expect('ada\r\n');
+          wire.send('\r\n', secret);
+          await wire.expect('secret\r\n');
+          wire.send('\r\nLocal> ');
+          assert.match(await inside, /\nLocal> $/);
+          const shown = session.exec('show');
+          await wire.expect('show\r\n');
+          wire.send('show\r\nports\r\nLocal> ');
+          assert.equal(await shown, 'ports\n');
+        }));
+    }
+  }
+});
 
 test('login: reports of logins, banners and cut lines are no questions and no prompts', () =>
   pair(async (session, wire) => {
@@ -547,48 +553,50 @@ test('login: reports of logins, banners and cut lines are no questions and no pr
     assert.equal(wire.raw.bytes.toString('latin1'), 'ada\r\nsecret\r\n');
   }));
 
-for (const { name = 'login: ', secret = 'Password: ' } of [
-  { name: 'Username (will time out in 60 s): ' },
-  { name: 'Username (last used: bob)> ' },
-  { name: 'Login failed 0 times. Login: ' },
-  { secret: 'Password (will not be shown): ' },
-  { secret: 'Password must be typed blind. Password: ' },
-]) {
-  test(`login: what explains a question is not a report: ${JSON.stringify([name, secret])}`, () =>
-    pair(async (session, wire) => {
-      const inside = session.login({ username: 'ada', password: 'secret' });
-      wire.send(name);
-      await wire.expect('ada\r\n');
-      wire.send('\r\n', secret);
-      await wire.expect('secret\r\n');
-      wire.send('\r\nLocal> ');
-      assert.match(await inside, /\nLocal> $/);
-    }));
-}
+describe('login: what is neither a report nor a refusal', { concurrency: 10 }, () => {
+  for (const { name = 'login: ', secret = 'Password: ' } of [
+    { name: 'Username (will time out in 60 s): ' },
+    { name: 'Username (last used: bob)> ' },
+    { name: 'Login failed 0 times. Login: ' },
+    { secret: 'Password (will not be shown): ' },
+    { secret: 'Password must be typed blind. Password: ' },
+  ]) {
+    test(`what explains a question is not a report: ${JSON.stringify([name, secret])}`, () =>
+      pair(async (session, wire) => {
+        const inside = session.login({ username: 'ada', password: 'secret' });
+        wire.send(name);
+        await wire.expect('ada\r\n');
+        wire.send('\r\n', secret);
+        await wire.expect('secret\r\n');
+        wire.send('\r\nLocal> ');
+        assert.match(await inside, /\nLocal> $/);
+      }));
+  }
 
-for (const greeting of [
-  'There have been 3 invalid login attempts since Monday.\r\n',
-  'Last login failed: never\r\n',
-  'Unauthorized access denied.\r\n',
-  'Access denied to unauthorized persons\r\n',
-  '0 incorrect passwords\r\n',
-]) {
-  test(`login: a greeting is not a refusal: ${JSON.stringify(greeting)}`, () =>
-    pair(async (session, wire) => {
-      const inside = session.login({ username: 'ada', password: 'secret' });
-      wire.send('login: ');
-      await wire.expect('ada\r\n');
-      wire.send('\r\nPassword: ');
-      await wire.expect('secret\r\n');
-      // Cut where it may still be a refusal.
-      const cut = /(?:login|failed|denied|passwords)\b/.exec(greeting)!;
-      const at = cut.index + cut[0].length;
-      wire.send('\r\n', greeting.slice(0, at));
-      await delay(20);
-      wire.send(greeting.slice(at), 'host# ');
-      assert.match(await inside, /\nhost# $/);
-    }));
-}
+  for (const greeting of [
+    'There have been 3 invalid login attempts since Monday.\r\n',
+    'Last login failed: never\r\n',
+    'Unauthorized access denied.\r\n',
+    'Access denied to unauthorized persons\r\n',
+    '0 incorrect passwords\r\n',
+  ]) {
+    test(`a greeting is not a refusal: ${JSON.stringify(greeting)}`, () =>
+      pair(async (session, wire) => {
+        const inside = session.login({ username: 'ada', password: 'secret' });
+        wire.send('login: ');
+        await wire.expect('ada\r\n');
+        wire.send('\r\nPassword: ');
+        await wire.expect('secret\r\n');
+        // Cut where it may still be a refusal.
+        const cut = /(?:login|failed|denied|passwords)\b/.exec(greeting)!;
+        const at = cut.index + cut[0].length;
+        wire.send('\r\n', greeting.slice(0, at));
+        await delay(20);
+        wire.send(greeting.slice(at), 'host# ');
+        assert.match(await inside, /\nhost# $/);
+      }));
+  }
+});
 
 test('login: a prompt without a space, and a greeting that ends like one', () =>
   pair(async (session, wire) => {

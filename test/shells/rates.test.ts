@@ -58,13 +58,13 @@ test('a rate: in no time do more come through than burst and rate say, and a pat
   );
 });
 
-test('a rate: a million addresses take no more memory than some thousands', () => {
+test('a rate: a hundred thousand addresses take no more memory than some thousands', () => {
   const clock = new Clock();
   const rate = new ConnectRate(1, clock.now);
   for (let count = 0; count < 5; count++) rate.take('victim');
-  for (let address = 0; address < 1_000_000; address++) {
+  for (let address = 0; address < 100_000; address++) {
     // Who is active is remembered: a flood of others does not give it a new bucket.
-    if (address % 10_000 === 0) assert.equal(rate.take('victim'), false);
+    if (address % 1_000 === 0) assert.equal(rate.take('victim'), false);
     assert.equal(rate.take(`2001:db8:${address >> 16}:${address & 0xffff}::/64`), true);
     assert.ok(rate.size <= 16_384);
   }
