@@ -50,8 +50,8 @@
  *       takes more answers than `TelnetLimits.optionChanges` in 250 ms, they are late, too.
  *   (d) Late answers: of many words only the last is answered. Each answer is sent, but a peer that says little and was silent until
  *       it came, as one that reacts is, has the next one after twice the time (`LateAnswers`): 250 ms, 500 ms, … So within a time t such an
- *       exchange has no more than a constant number of words and some for each doubling up to t. It is at rest for any
- *       practical purpose, and still no answer is wrong or missing.
+ *       exchange has no more than a constant number of words and some for each doubling up to t. For any
+ *       practical purpose it has ended, and still no answer is wrong or missing.
  *
  * What goes on is a peer that asks for what was refused four times a second or less often, which may well be its purpose (some
  * poll so), and one that truly changes the state at each answer at a moderate pace.

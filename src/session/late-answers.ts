@@ -20,10 +20,10 @@ const MOST_GRANTS = 16;
  * late, a peer that obeys RFC 1143 holds its next request back. That slows it down; so a server that hides hundreds of passwords a
  * second must not get here.
  *
- * Each answer is sent in the end, so a peer that reacts to each one would go on for ever. Such a peer has few words that wait, about
- * sides that had late answers before, and is silent until the next ones come. Then the next window is twice as long: after
- * a minute such an exchange is nearly at rest. A peer that does not wait, but floods, has its late answer every 250 ms, as the last
- * word of a flood must not wait long.
+ * Each answer is sent in the end, so a peer that reacts to each one would go on for ever. Such a peer sends few words that wait, about
+ * sides that had late answers before, and is silent until the next answers arrive. Then the next window is twice as long, so
+ * after a minute the exchange has nearly stopped. A peer that floods and does not wait gets its late answer every 250 ms, since the
+ * last word of a flood must not wait long.
  */
 export class LateAnswers {
   readonly #send: () => void;

@@ -1,7 +1,7 @@
 /**
  * Peers that react to each of our words with up to two of theirs, by a simulated clock: the engine and the pace of its late
- * answers together, as in a session. Whatever the policy, such an exchange comes to rest, and no request is left without an
- * answer.
+ * answers together, as in a session. Whatever the policy, such an exchange practically stops, and no request stays
+ * unanswered.
  */
 import assert from 'node:assert/strict';
 import { after, type TestContext, test } from 'node:test';
@@ -118,7 +118,7 @@ function play(clock: Clock, peer: Policy, begin: number, { code, compatibility, 
 for (const code of [KNOWN, REFUSED, UNKNOWN]) {
   for (const compatibility of ['strict', 'tolerant'] as const) {
     const name = { [KNOWN]: 'agreed', [REFUSED]: 'refused', [UNKNOWN]: 'unknown' }[code];
-    test(`${compatibility}, an option that is ${name}: every peer of up to two words for each of ours comes to rest`, t => {
+    test(`${compatibility}, an option that is ${name}: an exchange with a peer that sends up to two words for each of ours stops`, t => {
       const clock = new Clock(t);
       fc.assert(
         fc.property(
@@ -136,7 +136,7 @@ for (const code of [KNOWN, REFUSED, UNKNOWN]) {
             for (const side of ['local', 'remote'] as const) {
               const { asked, said } = last.get(side)!;
               const isOn = telnet.isEnabled(code, side);
-              // At rest, both ends know the same.
+              // After the end of an exchange both ends agree.
               if (asked === true) assert.equal(said, isOn, `the last request has its answer: ${text}`);
               else if (asked === false) assert.equal(isOn, false, text);
             }
@@ -198,7 +198,7 @@ for (const reaction of [
   [255, WILL, UNKNOWN, 255, WILL, UNKNOWN],
 ]) {
   const name = `${reaction.length / 3} for each refusal`;
-  test(`a server, and a client that asks for an unknown option again, ${name}: it comes to rest`, async () => {
+  test(`a server, and a client that asks for an unknown option again, ${name}: it stops`, async () => {
     await using host = await Host.start({
       shell: async session => {
         session.write('ready');
@@ -213,7 +213,7 @@ for (const reaction of [
     await wire.expect('still here');
   });
 
-  test(`a client, and a server that asks for an unknown option again, ${name}: it comes to rest`, async () => {
+  test(`a client, and a server that asks for an unknown option again, ${name}: it stops`, async () => {
     await using peer = await Peer.listen();
     const session = await connect({ port: peer.port });
     const wire = await peer.accept();
