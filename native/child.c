@@ -216,6 +216,7 @@ static int execute(const struct plan *plan) {
   for (char **path = plan->candidates; *path != NULL; path++) {
     execve(*path, plan->argv, plan->envp);
     if (errno == ENOEXEC) {
+      if (is_foreign_program(*path)) return ENOEXEC;
       plan->script[1] = *path;
       execve(plan->script[0], plan->script, plan->envp);
     }

@@ -100,6 +100,20 @@ static int kind_of(const char *path, mode_t *kind) {
   return 0;
 }
 
+/*
+ * Whether the kernel's ENOEXEC is to be believed: execvp() gives such a file to the shell as a script without a #! line, but
+ * one with a NUL in its first line is a program, of another processor or system. bash makes the same difference.
+ */
+bool is_foreign_program(const char *path) {
+  char head[HEAD_SIZE];
+  int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  const ssize_t got = fd < 0 ? -1 : pread(fd, head, sizeof head, 0);
+  if (fd >= 0) close(fd);
+  for (ssize_t at = 0; at < got && head[at] != '\n'; at++)
+    if (head[at] == '\0') return true;
+  return false;
+}
+
 /* Puts into plan->detail what is known of `path`, which could not be executed: a kind, the path and a name, a line each. */
 void explain(const struct plan *plan, const char *path) {
   if (plan->detail == NULL) return;

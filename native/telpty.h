@@ -264,6 +264,7 @@ void low_open(struct low *low);
 void low_close(struct low *low);
 void spawn(const struct plan *plan, struct low *low, struct birth *birth, struct spawned *result);
 void spawn_undo(const struct spawned *started);
+bool is_foreign_program(const char *path);
 void explain(const struct plan *plan, const char *path);
 _Noreturn void child_main(const struct plan *plan, int slave, int last, struct report *report);
 

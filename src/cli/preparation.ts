@@ -4,7 +4,7 @@ import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { localeCodeset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
-import { addon } from '../pty/binding.ts';
+import { addon, systemError } from '../pty/binding.ts';
 import { removeOrphans } from '../pty/cgroup.ts';
 import { prepareCgroup } from '../pty/cgroup-place.ts';
 import { checkRange, type UserIdRange } from '../pty/user-range.ts';
@@ -119,7 +119,9 @@ function findDirectory(name: string): string {
   try {
     if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
   } catch (cause) {
-    throw fail(`cannot use (${(cause as NodeJS.ErrnoException).code})`, cause);
+    const { code, errno = 0 } = cause as NodeJS.ErrnoException;
+    const isLoop = code === 'ELOOP';
+    throw fail(isLoop ? 'its symbolic links form a loop:' : `cannot be used (${systemError(-errno).text}):`, cause);
   }
   throw fail('there is no directory');
 }

@@ -67,8 +67,8 @@ const TELNETS_PORT = 992;
  * @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT`; `ERR_CONNECT`; `ERR_TLS`; `ERR_TIMEOUT`; the signal's reason.
  */
 export async function connect(options: ConnectOptions): Promise<Session> {
-  const { terminal = {}, negotiate = 'passive', compression = false, timeout, signal } = options;
   checkOptions(options);
+  const { terminal = {}, negotiate = 'passive', compression = false, timeout, signal } = options;
   const encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
   const variables = new Map(Object.entries(options.environ ?? {}));
   const agrees = compression && !isEncrypted(options);
@@ -108,6 +108,8 @@ function checkOptions(options: ConnectOptions): void {
   checkKeys('the options of connect', options, KEYS);
   const { host, port, family, tls, stream, negotiate, terminal, environ, encoding, compression } = options;
   check(host === undefined || (typeof host === 'string' && host !== ''), 'host must be an address or a name');
+  const separate = separateHost(host ?? '');
+  check(separate === undefined, `host: '${host}' is not an address or a name; write ${separate}`);
   checkPort(port);
   check(family === undefined || family === 4 || family === 6, `family must be 4 or 6, not ${family}`);
   const version = isIP(host ?? LOOPBACK);
@@ -128,6 +130,14 @@ function checkOptions(options: ConnectOptions): void {
   for (const [name, value] of Object.entries(environ ?? {})) {
     check(name !== '' && typeof value === 'string', 'environ must have strings by name');
   }
+}
+
+/** `HOST:PORT` and `[ADDRESS]:PORT` as options; `undefined` for an address or a name. */
+function separateHost(host: string): string | undefined {
+  const [, address, first, name, second] = /^(?:\[([^\]]+)\](?::(\d*))?|([^:]+):(\d*))$/.exec(host) ?? [];
+  const [target, port] = [address ?? name, first || second];
+  if (target === undefined) return undefined;
+  return `host: '${target}'${port ? `, port: ${port}` : ''}`;
 }
 
 function isEncrypted({ tls, stream }: ConnectOptions): boolean {

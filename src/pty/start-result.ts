@@ -108,6 +108,7 @@ const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
       options.limits?.stack === undefined ? undefined : "argument list too long for the limit 'stack'; raise it",
     EAGAIN: "the user has too many processes (the limit nproc); raise it, or end some of the user's processes",
     ENOMEM: 'no memory is left, or a limit (as, data, stack, memlock) leaves none',
+    ENOEXEC: 'the file is a program for another processor or system; install the one for this machine',
     ETXTBSY: 'the file is being written; try again when that is done',
     EPERM: 'operation not permitted; a rule of the system forbids this program',
     EINVAL: 'the file is not a valid program of this system',

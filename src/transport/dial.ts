@@ -17,6 +17,9 @@ export interface DialOptions {
   readonly family?: 4 | 6 | undefined;
 }
 
+/** How long the server may say nothing in a handshake, in milliseconds. */
+const HANDSHAKE_MS = 10_000;
+
 const roundTrips = new WeakMap<Socket, number>();
 
 /** How long the peer took to accept a connection of {@link dialTcp}, in milliseconds: one round trip. */
@@ -80,6 +83,12 @@ export function secure(
     socket,
   });
   secured.pause();
+  // A Telnet server that waits for its client takes a ClientHello for text, and says nothing.
+  const limit = setTimeout(() => {
+    if (socket.bytesRead === 0) secured.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }));
+  }, HANDSHAKE_MS);
+  const settled = () => clearTimeout(limit);
+  secured.once('secureConnect', settled).once('close', settled);
   return until(secured, 'secureConnect', signal, error => {
     const { code = 'unknown' } = error as NodeJS.ErrnoException;
     const { problem, remedy } = explainTls(error, String(options.servername ?? host));

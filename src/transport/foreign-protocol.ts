@@ -20,16 +20,16 @@ export const PROXY_V2_SIGNATURE: Uint8Array = Uint8Array.of(13, 10, 13, 10, 0, 1
 
 /**
  * A request line: method, target, protocol and version, in HTTP (RFC 9112, section 3) and in what has its form: RTSP (RFC
- * 7826), SIP (RFC 3261), ICAP (RFC 3507), and whatever comes next. The method is any token (RFC 9110, section 5.6.2) that begins
- * with a capital letter: a list of methods would have gaps (WebDAV, UPnP). The target is a path, `*`, or begins with a scheme; that
+ * 7826), SIP (RFC 3261), ICAP (RFC 3507), and whatever comes next. The method is any token (RFC 9110, section 5.6.2): a list of
+ * methods would have gaps (WebDAV, UPnP), and `fetch()` sends `patch` and other names as a web page writes them. The target is a path, `*`, or begins with a scheme; that
  * of CONNECT may be anything. Nobody types such a line at a program: `LOOK AT HTTP/1.1` has no target.
  */
-const METHOD = String.raw`[A-Z][\w!#$%&'*+.^|~\x60-]{0,63}`;
+const METHOD = String.raw`[\w!#$%&'*+.^|~\x60-]{1,64}`;
 const SCHEME = String.raw`[A-Za-z][\w+.-]{0,31}`;
 const METHOD_AND_TARGET = String.raw`(?:CONNECT[ \t]+\S+|${METHOD}[ \t]+(?:\/\S*|\*|${SCHEME}:\S*))`;
 /** With its end. A CR may be all of that: behind it the bytes may be cut, and to a terminal it is the Return key. */
 const REQUEST = new RegExp(
-  String.raw`^${METHOD_AND_TARGET}[ \t]+([A-Z][\w+.-]{0,31})\/\d{1,3}\.\d{1,3}[ \t]*(?:\r?\n|\r$)`,
+  String.raw`^${METHOD_AND_TARGET}[ \t]+([A-Za-z][\w+.-]{0,31})\/\d{1,3}\.\d{1,3}[ \t]*(?:\r?\n|\r$)`,
 );
 /**
  * The beginning of a longer one, as far as it is looked at. A web page may have a browser of somebody who can reach this port
@@ -40,7 +40,7 @@ const LONG_REQUEST = new RegExp(
 );
 /** What may still become one, or one of the lines below, when more comes. */
 const MAY_BECOME_REQUEST = new RegExp(
-  String.raw`^(?:${METHOD}|${METHOD}[ \t]+(?:${SCHEME})?|${METHOD_AND_TARGET}(?:[ \t]+(?:[A-Z][\w+.-]{0,31}(?:\/[\d.]{0,7}[ \t]*)?)?)?)$`,
+  String.raw`^(?:${METHOD}|${METHOD}[ \t]+(?:${SCHEME})?|${METHOD_AND_TARGET}(?:[ \t]+(?:[A-Za-z][\w+.-]{0,31}(?:\/[\d.]{0,7}[ \t]*)?)?)?)$`,
 );
 const MAY_BECOME_LINE =
   /^(?:SSH-[\d.]*(?:-[ -~]*\r?)?|PROXY (?:[TCP46]{0,4}|U[NKOW]{0,6}|(?:TCP4 |TCP6 |UNKNOWN)[ -~]*\r?))$/;
@@ -65,7 +65,7 @@ export function foreignProtocol(first: Uint8Array): ForeignProtocol | undefined 
   if (!beginsText(first)) return undefined;
   const text = textOf(first);
   const [, name] = REQUEST.exec(text) ?? [];
-  if (name !== undefined) return REQUEST_PROTOCOLS[name] ?? 'request';
+  if (name !== undefined) return REQUEST_PROTOCOLS[name.toUpperCase()] ?? 'request';
   // Of a line so long the protocol may not be in sight; browsers send such.
   if (LONG_REQUEST.test(text)) return 'http';
   if (SSH.test(text)) return 'ssh';
@@ -82,9 +82,13 @@ export function mayBecomeForeign(first: Uint8Array): boolean {
   return MAY_BECOME_REQUEST.test(text) || MAY_BECOME_LINE.test(text);
 }
 
-/** All lines begin with a capital letter, and nearly all Telnet clients with IAC. */
+const IS_TOKEN = Uint8Array.from({ length: 256 }, (_, byte) =>
+  Number(/[\w!#$%&'*+.^|~`-]/.test(String.fromCharCode(byte))),
+);
+
+/** All lines begin with a character of a method, and nearly all Telnet clients with IAC. */
 function beginsText(first: Uint8Array): boolean {
-  return first[0]! >= 0x41 && first[0]! <= 0x5a;
+  return IS_TOKEN[first[0] ?? 0] === 1;
 }
 
 const textOf = (first: Uint8Array) => String.fromCharCode(...first.subarray(0, LOOK_BYTES));

@@ -69,6 +69,7 @@ const FAILURES: ReadonlyMap<string, TlsFailure> = new Map<string, TlsFailure>([
   ['ALERT_UNRECOGNIZED_NAME', { problem: 'the server does not serve this host name' }],
   ['UNRECOGNIZED_NAME', { problem: 'the server does not serve this host name' }],
   ['DH_KEY_TOO_SMALL', { problem: "the server's Diffie-Hellman key is too short" }],
+  ['ETIMEDOUT', { problem: 'the server does not answer the handshake; it may not speak TLS', remedy: 'plain' }],
   ...['ECONNRESET', 'EPIPE', 'UNEXPECTED_EOF_WHILE_READING'].map(
     code =>
       [

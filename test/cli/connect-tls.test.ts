@@ -180,6 +180,20 @@ test('a port without TLS, one that closes, and one that speaks only what is olde
   await assertFails(old, { ca: good }, /does not speak TLS 1\.2 or 1\.3/, [/./, /./]);
 });
 
+test('a server that does not answer the handshake', TIMEOUT, async t => {
+  await using peer = await Peer.listen();
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const connecting = connect({ port: peer.port, tls: true, timeout: 0 });
+  const wire = await peer.accept();
+  // The ClientHello.
+  await wire.expect('\x16\x03');
+  t.mock.timers.tick(10_000);
+  await assert.rejects(connecting, {
+    code: 'ERR_TLS',
+    message: /: the server does not answer the handshake; it may not speak TLS; connect without tls$/,
+  });
+});
+
 test('a server that requires a certificate of the client', TIMEOUT, async () => {
   const required = { ...good, ca: elsewhere.cert, requestCert: true };
   await assertFails(tlsServer(required), { ca: good }, /requires a client certificate/, [/./, /./]);

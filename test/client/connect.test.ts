@@ -367,7 +367,7 @@ test('a server that switches options for ever is refused, and one that asks for 
   session.destroy();
 });
 
-test('connect() refuses a port that is text, and a family that the address is not of', async () => {
+test('connect() refuses a port that is text, a host with a port, and a family that the address is not of', async () => {
   const refused = (options: object, message: RegExp) =>
     assert.rejects(connect(options), { code: 'ERR_INVALID_ARGUMENT', message });
   await refused({ port: '23' }, /port must be a number, not the text '23'/);
@@ -375,6 +375,10 @@ test('connect() refuses a port that is text, and a family that the address is no
   await refused({ port: 23, host: '192.0.2.1', family: 6 }, /family: 6/);
   await refused({ port: 23, host: '::1', family: 4 }, /family: 4/);
   await refused({ port: 23, family: 5 }, /family must be 4 or 6/);
+  await refused(undefined as never, /connect\(\) takes options/);
+  await refused({ host: 'localhost:23' }, /host: 'localhost:23' .* write host: 'localhost', port: 23$/);
+  await refused({ host: '[::1]:23', port: 9 }, /write host: '::1', port: 23$/);
+  await refused({ host: '[::1]' }, /write host: '::1'$/);
 });
 
 test('listen() says that a port is text, alone or among options', async () => {

@@ -56,6 +56,12 @@ const rows: [name: string, file: string, errno: string, message: RegExp][] = [
     'ENOENT',
     /elf is there, but its loader \S*\/xx-\S+ is missing; it was built for another system/,
   ],
+  [
+    'a program for another processor',
+    script('alien', Buffer.from('\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xff\x7f', 'latin1')),
+    'ENOEXEC',
+    /the file is a program for another processor or system; install the one for this machine$/,
+  ],
   ['a loop of symbolic links', loop, 'ELOOP', /its symbolic links form a loop$/],
   ['a directory', directory, 'EACCES', /permission denied; \S+ is a directory$/],
   ['a device', '/dev/null', 'EACCES', /permission denied; \/dev\/null is not a regular file$/],
