@@ -16,13 +16,13 @@ import { FlagStack } from './flag-stack.ts';
  * are left out: nobody knows what to reset them to. 2: on means ANSI, off means VT52.
  */
 const MODES_OFF: ReadonlySet<number> = new Set([
-  ...[1, 3, 4, 5, 6, 9, 12, 40, 45, 66, 67, 69],
+  ...[1, 3, 4, 5, 6, 9, 12, 34, 38, 40, 45, 66, 67, 69, 80],
   ...[1000, 1001, 1002, 1003, 1004, 1005, 1006, 1015, 1016],
   ...[1045, 1050, 1051, 1052, 1053, 1060, 1061],
   ...[2001, 2002, 2003, 2004, 2005, 2006, 2026, 2031, 2048, 5522],
-  ...[7727, 7728, 7783, 7786, 7787, 9001],
+  ...[7727, 7728, 7783, 7786, 7787, 8452, 9001],
 ]);
-const MODES_ON: ReadonlySet<number> = new Set([2, 7, 8, 25]);
+const MODES_ON: ReadonlySet<number> = new Set([2, 7, 8, 25, 1046]);
 const ALTERNATE: ReadonlySet<number> = new Set([47, 1047, 1049]);
 
 /** Modes of ECMA-48: KAM, CRM (linux), IRM, LNM are off; SRM is on, which means that the terminal echoes nothing. */
@@ -209,6 +209,12 @@ export class TerminalState implements ControlHandler {
       case 'W':
         this.#reset('guarded', isSure);
         break;
+      case 'l':
+        this.#set('memory lock', set);
+        break;
+      case 'm':
+        this.#reset('memory lock', isSure);
+        break;
       case 'Z':
         this.#identify(isSure);
         break;
@@ -219,6 +225,8 @@ export class TerminalState implements ControlHandler {
         this.#set('8-bit', set);
         break;
       default:
+        // A set of two bytes a character (ISO 2022), in G0 if no register is named.
+        if (text[0] === '$') this.#set(DESIGNATED[text[1]!] ?? 'G0', set);
         if (text[0] === '%') this.#setUnless(set === this.#ownCharset, 'charset', set, isSure);
     }
   }
@@ -282,6 +290,19 @@ export class TerminalState implements ControlHandler {
         break;
       case ']':
         if (first === 8) this.#set('linux rendition', '');
+        else if (first === 10 || first === 11) this.#setUnless(numbers.length < 2, `linux bell ${first}`, set, isSure);
+        break;
+      case 'q':
+        this.#setUnless(first === 0, 'lights', set, isSure);
+        break;
+      case '>s':
+        this.#setUnless(first === 0, 'shift', set, isSure);
+        break;
+      case '>t':
+        this.#set('title modes', set);
+        break;
+      case '>T':
+        if (parameters === '') this.#reset('title modes', isSure);
         break;
       case '"p':
         this.#set('conformance', '');
@@ -330,7 +351,7 @@ export class TerminalState implements ControlHandler {
 
   string(kind: string, text: string, isWhole: boolean, isSure: boolean): void {
     if (kind === ']') this.#command(text, isWhole, isSure);
-    else if (kind === 'P') this.#deviceControl(text);
+    else if (kind === 'P') this.#deviceControl(text, isSure);
     else if (kind === '_' && text.startsWith('G')) this.requests++;
   }
 
@@ -502,6 +523,7 @@ export class TerminalState implements ControlHandler {
       });
     } else if ((number === 104 || number === 105) && rest === '' && isSure) this.#forget(`colour ${number - 100}`);
     else if (number >= 110 && number <= 119) this.#reset(`colour ${number - 100}`, isSure);
+    else if (number === 21) this.#namedColours(rest, isWhole);
     else if (number === 8) this.#setUnless(/^[^;]*;?$/.test(rest) && isWhole, 'link', set, isSure);
     else if (number === 9 && rest.startsWith('4;')) this.#setUnless(rest.startsWith('4;0'), 'progress', set, isSure);
     else if (number === 22) this.#setUnless(rest === '', 'pointer shape', set, isSure);
@@ -519,13 +541,23 @@ export class TerminalState implements ControlHandler {
     }
   }
 
+  /** kitty: `name=value`; a name alone resets that colour. */
+  #namedColours(list: string, isWhole: boolean): void {
+    for (const [, name = '', value = ''] of list.matchAll(/([a-z_0-9]{1,40})=([^;]*)/g)) {
+      const slot = `named colour ${name}`;
+      if (value === '?' || (this.#slots.size >= MOST_COLOURS && !this.#slots.has(slot))) continue;
+      this.#set(slot, isWhole ? `\x1b]21;${name}=${value}\x1b\\` : '');
+    }
+  }
+
   #forget(slot: string): void {
     for (const name of [...this.#slots.keys()])
       if (name === slot || name.startsWith(`${slot};`)) this.#slots.delete(name);
   }
 
   /** DCS. */
-  #deviceControl(text: string): void {
+  #deviceControl(text: string, isSure: boolean): void {
+    if (text === '=1s' || text === '=2s') this.#setUnless(text === '=2s', 'synchronized', '\x1bP=1s\x1b\\', isSure);
     const [, intermediates = '', final = ''] = /^[0-9;:<=>?]*([ -/]*)([@-~])/.exec(text) ?? [];
     switch (`${intermediates}${final}`) {
       case '$q':
@@ -550,6 +582,8 @@ export class TerminalState implements ControlHandler {
   leadTo(target: TerminalState): string {
     const now = new Map(this.#slots);
     let text = '';
+    // xterm's Tektronix window takes no other control function. Elsewhere CAN ends what is no sequence.
+    if (now.has('?38') && !target.#slots.has('?38')) text += '\x1b\x03\x18';
     if (now.has('vt52') && !target.#slots.has('vt52')) {
       text += '\x1b<';
       now.delete('vt52');
@@ -600,7 +634,7 @@ export class TerminalState implements ControlHandler {
 
 const LINUX_COLOUR = 8;
 /** The final characters of control sequences without mark and intermediates that change more than what is shown, or ask. */
-const CHANGING = 'hlrsuictgnx]';
+const CHANGING = 'hlrsuictgnxq]';
 const FIRST: readonly string[] = ['conformance', '?3'];
 
 /** Reports that are asked for by CSI: mark and intermediates, and the final characters. */
@@ -677,6 +711,10 @@ function resetOf(slot: string): string {
   if (key !== null) return `\x1b[>${key[2]}${key[1] === '>' ? 'm' : 'f'}`;
   const colour = /^colour (\d+)/.exec(slot);
   if (colour !== null) return `\x1b]${Number(colour[1]) + 100}\x1b\\`;
+  const named = /^named colour (.*)/.exec(slot);
+  if (named !== null) return `\x1b]21;${named[1]}\x1b\\`;
+  const bell = /^linux bell (\d+)/.exec(slot);
+  if (bell !== null) return `\x1b[${bell[1]}]`;
   return RESETS.get(slot) ?? '';
 }
 
@@ -703,6 +741,11 @@ const RESETS: ReadonlyMap<string, string> = new Map([
   ['printer', '\x1b[4i'],
   ['?printer', '\x1b[?4i'],
   ['link', '\x1b]8;;\x1b\\'],
+  ['lights', '\x1b[0q'],
+  ['shift', '\x1b[>0s'],
+  ['title modes', '\x1b[>T'],
+  ['memory lock', '\x1bm'],
+  ['synchronized', '\x1bP=2s\x1b\\'],
   ['progress', '\x1b]9;4;0\x1b\\'],
   ['udk', '\x1bP0;1|\x1b\\'],
 ]);
