@@ -8,7 +8,7 @@ import { TerminalOutput } from '../../src/cli/connect/terminal-output.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
 import { closed } from '../pty/support.ts';
 import { clientPid, command } from '../support/connect.ts';
-import { assertNothingHeld, childrenOf, untilTrue } from '../support/leaks.ts';
+import { assertNothingHeld, childrenOf, processInfo, untilTrue } from '../support/leaks.ts';
 import { Peer } from '../support/peer.ts';
 import { Screen } from '../support/screen.ts';
 import { CLI } from '../support/server.ts';
@@ -504,6 +504,33 @@ test(
     wire.halfClose();
     await term.waitFor(/foreign host\.\nlocal>$/);
     assert.equal(await flagsOf(term), RESTED);
+  },
+);
+
+test(
+  'tmux: a suspended session ends by SIGTERM, in the background and without a touch on the terminal',
+  TIMEOUT,
+  async () => {
+    await using peer = await Peer.listen();
+    // By ^Z at the prompt, and by a signal that the client cannot handle.
+    for (const stop of [
+      (term: Terminal) => command(term, 'z'),
+      async (term: Terminal) => void process.kill(await clientPid(term), 'SIGSTOP'),
+    ]) {
+      const { term, wire } = await openFromShell(peer);
+      await using _ = term;
+      await wire.sent(CRASHED, QUERIES);
+      await untilFlags(term, '1 0 1 1 1 1 0 0 1 4');
+      await stop(term);
+      await term.waitFor(/Stopped/);
+      // As the shell's `kill %1` does.
+      const pid = await clientPid(term);
+      process.kill(pid, 'SIGTERM');
+      process.kill(pid, 'SIGCONT');
+      // (The shell reaps it at its next command.)
+      await untilTrue(() => ['Z', undefined].includes(processInfo(pid)?.state));
+      assert.equal(await flagsOf(term), RESTED);
+    }
   },
 );
 

@@ -1,4 +1,5 @@
 /** A person at a terminal. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Command, Option, type TelnetEvent, terminalControlsOf } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
 import type { Controls } from './commands.ts';
@@ -18,7 +19,7 @@ import { caret } from './options.ts';
 import { Prompt } from './prompt.ts';
 import { Screen } from './screen.ts';
 import type { InputMode } from './settings.ts';
-import { handleSignals, stopSelf } from './signals.ts';
+import { handleSignals, isForeground, stopSelf } from './signals.ts';
 import { openOutput, type TerminalOutput } from './terminal-output.ts';
 import { sessionToggles, type Toggle } from './toggles.ts';
 
@@ -116,7 +117,7 @@ export class Interactive implements Controls {
     process.on('exit', restore);
     const continued = () => {
       // Else this process has stopped itself, and goes on where it did.
-      if (!this.#givesBack) this.#continued();
+      if (!this.#givesBack) void this.#untilForeground();
     };
     const forget = handleSignals({ ...this.#signals, SIGCONT: continued }, status => void this.#quit(status));
     const typed = this.#keys.read;
@@ -193,6 +194,22 @@ export class Interactive implements Controls {
     if (this.session.closed) return;
     this.#terminal.restore();
     stopSelf();
+    await this.#untilForeground();
+  }
+
+  /**
+   * Goes on once the terminal is ours. A shell that ends a stopped job sends it SIGTERM and SIGCONT: then this process is in the
+   * background, and the handler of SIGTERM has to run before anything touches the terminal.
+   */
+  async #untilForeground(): Promise<void> {
+    this.#givesBack = true;
+    this.#screen.held = true;
+    while (isForeground() === false) {
+      await nextTurn();
+      await nextTurn();
+      if (this.#isQuitting || this.session.closed) return;
+      stopSelf();
+    }
     this.#givesBack = false;
     this.#continued();
     this.#screen.held = this.#prompt.isOpen;
@@ -205,7 +222,8 @@ export class Interactive implements Controls {
    */
   async #giveBack(reset: () => void): Promise<void> {
     this.#givesBack = true;
-    const isAnswering = this.#output.isAnswering && process.stdout.isTTY && !process.stdin.readableEnded;
+    const isReadable = process.stdout.isTTY && !process.stdin.readableEnded && isForeground() !== false;
+    const isAnswering = this.#output.isAnswering && isReadable;
     if (isAnswering) this.#terminal.apply(SILENT, this.#escapeKey);
     reset();
     if (!isAnswering) return;

@@ -3,6 +3,7 @@ import type { ReadStream } from 'node:tty';
 import { type TerminalControl, type TerminalControls, terminalControls } from '../../protocol/index.ts';
 import { Tty } from '../../pty/tty.ts';
 import type { Discipline } from './discipline.ts';
+import { isForeground } from './signals.ts';
 
 /** What a terminal without modes to read has at these keys. */
 const END_OF_FILE = 0x04;
@@ -112,6 +113,8 @@ export class LocalTerminal {
   restore(): void {
     if (this.#last === undefined || this.#isGiven) return;
     this.#isGiven = true;
+    // Stopped from outside and continued in the background: the shell has set its own modes.
+    if (isForeground() === false) return;
     if (this.#tty === undefined) this.#stdin.setRawMode(false);
     else this.#tty.restore();
   }

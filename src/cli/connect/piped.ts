@@ -1,5 +1,5 @@
 /** Standard input that is no terminal: a script, a file, another program. */
-import { openSync, readFileSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import type { Session } from '../../session/session.ts';
 import { SILENT } from './discipline.ts';
@@ -7,7 +7,7 @@ import { KeyReader } from './key-reader.ts';
 import { Keyboard } from './keyboard.ts';
 import { LocalTerminal } from './local-terminal.ts';
 import { type Output, Screen } from './screen.ts';
-import { handleSignals, stopSelf } from './signals.ts';
+import { handleSignals, isForeground, stopSelf } from './signals.ts';
 import { openOutput, type TerminalOutput } from './terminal-output.ts';
 
 const CR = 0x0d;
@@ -95,15 +95,4 @@ async function dropAnswers(output: TerminalOutput): Promise<void> {
   await keys.untilIdentity(output.askIdentity());
   terminal.restore();
   stream.destroy();
-}
-
-/** Whether the terminal is this job's: one in the background must not touch it. Only Linux tells. */
-function isForeground(): boolean {
-  try {
-    const text = readFileSync('/proc/self/stat', 'latin1');
-    const [, , group, , , foreground] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return group === foreground;
-  } catch {
-    return false;
-  }
 }

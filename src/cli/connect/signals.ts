@@ -1,4 +1,5 @@
 /** Signals of a program that has changed its terminal. */
+import { readFileSync } from 'node:fs';
 
 /** What ends us, with its exit status. */
 const LAST: readonly (readonly [NodeJS.Signals, number])[] = [
@@ -33,4 +34,18 @@ export function stopSelf(): void {
   process.removeAllListeners('SIGTSTP');
   process.kill(0, 'SIGTSTP');
   for (const handler of handlers) process.on('SIGTSTP', handler);
+}
+
+/**
+ * Whether the terminal is this job's. One in the background must not set its modes: the kernel stops it then (SIGTTOU), and a
+ * signal that was to end it is not handled any more. `undefined` where the system does not tell: only Linux does.
+ */
+export function isForeground(): boolean | undefined {
+  try {
+    const text = readFileSync('/proc/self/stat', 'latin1');
+    const [, , group, , , foreground] = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return group === foreground;
+  } catch {
+    return undefined;
+  }
 }
