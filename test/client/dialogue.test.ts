@@ -294,9 +294,21 @@ test('exec: what does not end its last line stands before the prompt that is kno
     await playing;
   }));
 
+/** What a command has printed when it is given up: nothing, lines, or what may be a prompt. */
+const LINES = 'the first half\r\n';
 describe('exec: after a command that was given up', { concurrency: 8 }, () => {
-  for (const { name, giveUp } of [
+  for (const { name, first = LINES, giveUp } of [
     { name: 'a time-out', giveUp: (session: Session) => session.exec('slow', { timeout: 20 }) },
+    {
+      name: 'a time-out without output',
+      first: '',
+      giveUp: (session: Session) => session.exec('slow', { timeout: 20 }),
+    },
+    {
+      name: 'a time-out at what looks like a prompt',
+      first: `${LINES}50% `,
+      giveUp: (session: Session) => session.exec('slow', { timeout: 20 }),
+    },
     {
       name: 'an abort',
       giveUp: (session: Session) => session.exec('slow', { signal: AbortSignal.timeout(20) }),
@@ -310,7 +322,7 @@ describe('exec: after a command that was given up', { concurrency: 8 }, () => {
     for (const echoes of [true, false]) {
       test(`${name}: no late output is the next one's, ${echoes ? 'with' : 'without'} echo`, () =>
         pair(async (session, wire) => {
-          const slow = ['the first half\r\n50% ', '\r\nthe second half\r\n'];
+          const slow = [first, '\r\nthe second half\r\n'];
           const playing = device(wire, '$ ', { slow }, { echoes, pause: 400 });
           await session.readUntil('$ ');
           await assert.rejects(giveUp(session));
@@ -540,7 +552,8 @@ test('login: reports of logins, banners and cut lines are no questions and no pr
       'full\r\n',
     ]) {
       wire.send(piece);
-      await delay(20);
+      // What asks for a name counts after 100 ms.
+      await delay(piece.endsWith('login: ') ? 150 : 20);
     }
     wire.send('Authorized users only. Your account: ');
     await delay(20);
