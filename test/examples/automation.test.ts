@@ -9,14 +9,26 @@ import { Host } from '../support/host.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Runs the example as its first lines say. */
-function run(...targets: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
-  const options = { cwd: root, env: { ...process.env, PASSWORD: 'lovelace' } };
+const run = (...targets: string[]) => runWith([], ...targets);
+
+/** Its intervals are a hundredth: what takes 10 s takes 100 ms. */
+const HASTY = [
+  '--import',
+  'data:text/javascript,const { setInterval } = globalThis;' +
+    'globalThis.setInterval = (call, ms, ...more) => setInterval(call, ms / 100, ...more);',
+];
+
+function runWith(
+  flags: readonly string[],
+  ...targets: string[]
+): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  const options = { cwd: root, env: { ...process.env, PASSWORD: 'lovelace' }, timeout: 60_000 };
   return new Promise(resolve => {
     execFile(
       process.execPath,
-      ['--import', 'tsx', 'examples/automation.ts', ...targets],
+      [...flags, '--import', 'tsx', 'examples/automation.ts', ...targets],
       options,
-      (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }),
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : (error.code ?? error.signal), stdout, stderr }),
     );
   });
 }
@@ -60,6 +72,26 @@ test('a machine that says nothing is given up', async () => {
   const { code, stderr } = await run(`ada@127.0.0.1:${port}`);
   assert.match(stderr, /\(ERR_TIMEOUT\)\n$/);
   assert.equal(code, 1);
+  for (const socket of sockets) socket.destroy();
+  await new Promise(resolve => server.close(resolve));
+});
+
+test('a machine that never closes its side does not keep the program from its end', async () => {
+  const sockets: Socket[] = [];
+  const said: string[] = [];
+  const server = createTcpServer({ allowHalfOpen: true }, socket => {
+    sockets.push(socket);
+    socket.write('device$ ');
+    socket.on('data', (chunk: Buffer) => {
+      said.push(chunk.toString('latin1'));
+      if (chunk.includes('df -hP')) socket.write('df -hP\r\n/dev/sda1 20G 9.0G 11G 45% /\r\ndevice$ ');
+    });
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const { code, stdout } = await runWith(HASTY, `ada@127.0.0.1:${port}`);
+  assert.deepEqual([code, stdout], [0, `ada@127.0.0.1:${port}: / 45% of 20G\n`]);
+  assert.match(said.join(''), /exit\r\n$/);
   for (const socket of sockets) socket.destroy();
   await new Promise(resolve => server.close(resolve));
 });
