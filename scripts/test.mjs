@@ -6,13 +6,14 @@
  * test/support/tools.ts. It counts as skipped here, with the reason, and as failed under --forbid-skips, as on CI.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { Transform } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { plainEnvironment } from './lib/tools.mjs';
 import { translateAll } from './lib/translate.mjs';
 
 /** Folders of test/ by tier. A file outside them, and a folder that no tier names, is an error. */
@@ -82,7 +83,7 @@ for (const name of tier === 'all' ? Object.keys(TIERS) : [tier]) {
     .sort((one, other) => rank(one) - rank(other))
     .map(file => join('test', file));
   if (files.length === 0) continue;
-  if (name === 'package' && process.env.TELPTY_TARBALL === undefined) pack();
+  if (name === 'package') install(process.env.TELPTY_TARBALL ?? pack());
   const start = performance.now();
   await runFiles(files);
   seconds.push(`${name} ${((performance.now() - start) / 1_000).toFixed(0)} s`);
@@ -105,7 +106,24 @@ function pack() {
   });
   if (status !== 0) process.exit(status ?? 1);
   const [file] = readdirSync(directory);
-  renameSync(join(directory, file), join(directory, 'telpty.tgz'));
+  const tarball = join(directory, 'telpty.tgz');
+  renameSync(join(directory, file), tarball);
+  return tarball;
+}
+
+/** Installs the packed package into a project, for the tests that need no installation of their own. */
+function install(tarball) {
+  const directory = join('.cache', 'package', 'project');
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'package.json'), '{ "private": true }');
+  const options = ['--no-audit', '--no-fund', '--loglevel=error'];
+  const { status } = spawnSync('npm', ['install', ...options, resolve(tarball)], {
+    cwd: directory,
+    env: plainEnvironment(),
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status !== 0) process.exit(status ?? 1);
 }
 
 /** Runs files and prints what happens, until all of them have ended. */

@@ -3,16 +3,18 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { atExit } from '../support/cleanup.ts';
 import { assertGone, descendantsOf } from '../support/leaks.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const hook = new URL('hook.mjs', import.meta.url).href;
+
+/** Is loaded in front of a program, and sends the test the port of its server. It imports telpty from where it lies. */
+export const HOOK = fileURLToPath(new URL('hook.mjs', import.meta.url));
 
 /** The port that the programs of a document name. */
-const PORT = '6023';
+export const PORT = '6023';
 
 /** A program in a document: a block of TypeScript. Those that are run have a name, as in "ts run name". */
 export interface Program {
@@ -71,17 +73,23 @@ export class Workspace implements Disposable {
     const code = readFileSync(join(this.#directory, 'out', `${name}.js`), 'utf8');
     const file = join(this.#directory, `${name}.js`);
     writeFileSync(file, edit(code.replaceAll(PORT, String(port))));
-    const child = spawn(process.execPath, ['--import', hook, file], {
-      cwd: this.#directory,
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    return new Running(child);
+    return startProgram(file, HOOK);
   }
 
   [Symbol.dispose](): void {
     rmSync(this.#directory, { recursive: true, force: true });
     this.#forget();
   }
+}
+
+/** Starts a compiled program in its own directory, with HOOK or a copy of it. */
+export function startProgram(file: string, hook: string, env: Readonly<Record<string, string>> = {}): Running {
+  const child = spawn(process.execPath, ['--import', pathToFileURL(hook).href, file], {
+    cwd: dirname(file),
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
+  return new Running(child);
 }
 
 /** A program that runs; `await using` stops it and what it has started. */

@@ -4,7 +4,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { build } from 'esbuild';
-import { Project, TARBALL } from './support.ts';
+import { installedProject, Project } from './support.ts';
 
 const PROGRAM = `
 import { connect, createServer, ptyShell } from 'telpty';
@@ -22,9 +22,8 @@ await server.shutdown();
 // Top-level await is for ESM alone.
 const IN_COMMONJS = `${PROGRAM.replace(/^const server/m, 'async function main() {\nconst server')}}\nmain();`;
 
-const project = new Project();
+const project = installedProject();
 after(() => project[Symbol.dispose]());
-const ready = project.run(['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', TARBALL]);
 
 describe('a bundle', () => {
   for (const format of ['esm', 'cjs'] as const) {
@@ -32,7 +31,6 @@ describe('a bundle', () => {
     const outfile = join(project.directory, 'out', `server.${extension}`);
 
     it(`as ${format} finds the addon of the installed package, in whichever directory it is started`, async () => {
-      await ready;
       project.write('server.ts', format === 'esm' ? PROGRAM : IN_COMMONJS);
       await build({
         entryPoints: [join(project.directory, 'server.ts')],
@@ -56,7 +54,6 @@ describe('a bundle', () => {
     });
 
     it(`as ${format} finds prebuilds/ beside it where no package is installed`, async () => {
-      await ready;
       using alone = new Project();
       cpSync(outfile, join(alone.directory, `server.${extension}`));
       cpSync(join(project.directory, 'node_modules/telpty/prebuilds'), join(alone.directory, 'prebuilds'), {
@@ -68,7 +65,6 @@ describe('a bundle', () => {
 });
 
 it('CommonJS code requires the package, also from node -e', async () => {
-  await ready;
   const code =
     "const { createServer, ptyShell } = require('telpty'); createServer(ptyShell('true')); console.log('created')";
   assert.match(await project.run([process.execPath, '-e', code]), /^created$/m);

@@ -1,9 +1,9 @@
 /**
  * The packed package as its users get it: installed into an empty project, with the Node.js, the package manager and the
- * PATH that a test chooses. `scripts/test.mjs` packs it before the tier begins.
+ * PATH that a test chooses. `scripts/test.mjs` packs it before the tier begins, and installs it into a project to copy.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,6 +44,14 @@ export class Project implements Disposable {
     this.#forget();
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/** A project that has the package installed: a copy of the one that `scripts/test.mjs` has made. */
+export function installedProject(files?: Readonly<Record<string, string>>): Project {
+  const made = new Project(files);
+  const installed = join(ROOT, '.cache', 'package', 'project', 'node_modules');
+  cpSync(installed, join(made.directory, 'node_modules'), { recursive: true, verbatimSymlinks: true });
+  return made;
 }
 
 export interface RunOptions {

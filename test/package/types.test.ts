@@ -1,22 +1,9 @@
-/** The types of the packed package compile in projects as `tsc --init` makes them, and so do the programs of the documents. */
-import { cpSync, readFileSync } from 'node:fs';
+/** The types of the packed package compile in projects as `tsc --init` makes them. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { tool } from '../../scripts/lib/tools.mjs';
-import { programsOf } from '../docs/programs.ts';
-import { Project, ROOT, TARBALL } from './support.ts';
-
-const installed = new Project();
-after(() => installed[Symbol.dispose]());
-const ready = installed.run(['npm', 'install', '--no-audit', '--no-fund', '--loglevel=error', TARBALL]);
-
-/** A project with the package installed. */
-async function project(type: 'module' | 'commonjs'): Promise<Project> {
-  await ready;
-  const made = new Project({ 'package.json': JSON.stringify({ private: true, type }) });
-  cpSync(join(installed.directory, 'node_modules'), join(made.directory, 'node_modules'), { recursive: true });
-  return made;
-}
+import { installedProject } from './support.ts';
 
 const CLIENT = `
 import { connect, createServer, ptyShell, type Session } from 'telpty';
@@ -48,7 +35,7 @@ for (const version of ['5.9', '6']) {
       for (const type of ['module', 'commonjs'] as const) {
         it(`${name}, "type": "${type}", after tsc --init`, async () => {
           const tsc = join(await tool(`typescript@${version}`), 'bin', 'tsc');
-          using made = await project(type);
+          using made = installedProject({ 'package.json': JSON.stringify({ private: true, type }) });
           await made.run([process.execPath, tsc, '--init']);
           made.write('client.ts', name === 'NodeNext' && type === 'commonjs' ? CLIENT_IN_COMMONJS : CLIENT);
           const flags = Object.entries(resolution).flatMap(([key, value]) => [`--${key}`, value]);
@@ -61,15 +48,3 @@ for (const version of ['5.9', '6']) {
     }
   });
 }
-
-it('every program of README.md and docs/library.md compiles in a project after npm init and tsc --init', async () => {
-  const tsc = join(await tool('typescript@6'), 'bin', 'tsc');
-  using made = await project('module');
-  await made.run([process.execPath, tsc, '--init']);
-  for (const file of ['README.md', 'docs/library.md']) {
-    for (const [index, { code }] of programsOf(readFileSync(join(ROOT, file), 'utf8')).entries()) {
-      made.write(`${file.replaceAll(/\W/g, '-')}-${index}.ts`, code);
-    }
-  }
-  await made.run([process.execPath, tsc, '-p', '.', '--noEmit']);
-});

@@ -1,0 +1,117 @@
+/** What is said to the programs of docs/library.md and README.md that are run, by their names, and what they must answer. */
+import assert from 'node:assert/strict';
+import { ptyShell, readLine, readLines } from '../../src/index.ts';
+import { Host } from '../support/host.ts';
+import { CMD, OPT, subnegotiation, Wire } from '../support/wire.ts';
+import type { Running } from './programs.ts';
+
+export const PASSWORD = 'lovelace';
+
+const shell = ptyShell('/bin/sh', ['-i'], { env: { PS1: '$ ' } });
+
+/** What the clients connect to. */
+export function loginServer(): Promise<Host> {
+  return Host.start({
+    shell: async session => {
+      const name = await readLine(session, { prompt: 'login: ' });
+      if (name === undefined) return undefined;
+      const password = await readLine(session, { prompt: 'Password: ', hidden: true });
+      return password === PASSWORD ? shell(session) : undefined;
+    },
+  });
+}
+
+/** Whoever is silent is asked after two seconds; three wrong answers, and the address is banned. */
+export async function isRobot(port: number, localAddress = '127.0.0.1'): Promise<void> {
+  await using robot = await Wire.connect(port, { silent: true, localAddress });
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await robot.expect(/press Enter\.\r\n> /);
+    robot.send('root\r\n');
+  }
+  await robot.untilEnd();
+}
+
+/** What the README's client connects to: a switch with a login and one command. */
+export function switchServer(): Promise<Host> {
+  return Host.start({
+    shell: async session => {
+      await readLine(session, { prompt: 'Username: ' });
+      const password = await readLine(session, { prompt: 'Password: ', hidden: true });
+      if (password !== PASSWORD) return;
+      for await (const line of readLines(session, { prompt: 'switch# ' }))
+        session.write(line === 'show version' ? 'Version 1.0\r\n' : 'unknown command\r\n');
+    },
+  });
+}
+
+/** For each program that serves, or needs nothing. */
+export const talks: Readonly<Record<string, (program: Running, connect: typeof Wire.connect) => Promise<void>>> = {
+  'first-server': async (program, connect) => {
+    const port = await program.port();
+    await using wire = await connect(port, { ttype: ['XTERM'], size: [100, 30] });
+    wire.type('stty size\r');
+    await wire.expect('30 100');
+    assert.equal(program.stdout, `telnet 127.0.0.1 ${port}\n`);
+  },
+  'own-shell': async (program, connect) => {
+    await using wire = await connect(await program.port());
+    await wire.expect('You are 127.0.0.1.\r\nAnd your name? ');
+    wire.type('Ada\r');
+    await wire.expect('Good-bye, Ada.');
+    await wire.untilEnd();
+  },
+  'wait-for-type': async (program, connect) => {
+    await using wire = await connect(await program.port(), { ttype: ['VT220'] });
+    await wire.expect('Your terminal is VT220.');
+  },
+  lines: async (program, connect) => {
+    await using wire = await connect(await program.port());
+    await wire.expect('Password: ');
+    wire.type('xyzzy\r');
+    await wire.expect('> ');
+    wire.type('hello\r');
+    await wire.expect('You say: hello\r\n> ');
+  },
+  guarded: async (program, connect) => {
+    const port = await program.port();
+    await isRobot(port);
+    await using again = await connect(port, { silent: true });
+    await again.expect('telpty: connections from your address are not taken here');
+  },
+  composition: async (program, connect) => {
+    const port = await program.port();
+    await using yes = await connect(port, { ttype: ['XTERM'], size: [80, 24] });
+    await yes.expect('Do you want to know the time? [yn]');
+    yes.type('y');
+    await yes.expect(/It is 20\d\d\.\r\nGood-bye\./);
+    await using no = await connect(port);
+    no.type('n');
+    await no.expect('Good-bye.');
+    await no.untilEnd();
+    assert(!no.text().includes('It is'));
+  },
+  options: async (program, connect) => {
+    await using wire = await connect(await program.port(), { accept: [OPT.GMCP] });
+    await wire.expectEvent(event => event.type === 'subnegotiation' && event.option === OPT.GMCP);
+    const [sent] = wire.events.flatMap(event =>
+      event.type === 'subnegotiation' && event.option === OPT.GMCP ? [event.payload.toString()] : [],
+    );
+    assert.equal(sent, 'Char.Vitals {"hp":10,"maxhp":20}');
+    wire.send(subnegotiation(OPT.GMCP, Buffer.from('Core.Hello {"client":"test"}')));
+    await wire.expect('Core.Hello says {"client":"test"}');
+  },
+  'own-option': async (program, connect) => {
+    await using wire = await connect(await program.port(), { accept: [150] });
+    await wire.expectNegotiation(CMD.DO, 150);
+    wire.send(subnegotiation(150, [21]));
+    await wire.expect('It is 21 degrees at your place.');
+  },
+  pty: async program => assert.match(await program.output(), /^30 100 \{ code: 3, signal: null \}\n$/),
+  engine: async program => assert.equal(await program.output(), "[ 'XTERM' ]\nlogin: \n"),
+};
+
+/** For each program that connects to {@link loginServer}: judges what it has printed. */
+export const clientTalks: Readonly<Record<string, (output: string) => void>> = {
+  client: output => assert.equal(output, '42\n\n'),
+  'client-patterns': output => assert.equal(output, 'there is a login\nnothing more\n'),
+};

@@ -1,0 +1,100 @@
+/**
+ * The programs of README.md and docs/library.md, pasted into a project after `npm init -y` and `tsc --init`: those without types
+ * run as JavaScript, all of them compile as TypeScript and run.
+ */
+import assert from 'node:assert/strict';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { tool } from '../../scripts/lib/tools.mjs';
+import { clientTalks, loginServer, PASSWORD, switchServer, talks } from '../docs/conversations.ts';
+import { document } from '../docs/markdown.ts';
+import { HOOK, PORT, programsOf, type Running, startProgram } from '../docs/programs.ts';
+import { selfSigned } from '../support/certificates.ts';
+import { connectSecurely } from '../support/tls-client.ts';
+import { Wire } from '../support/wire.ts';
+import { installedProject } from './support.ts';
+
+/** Programs with types in them. */
+const TYPESCRIPT_ONLY = new Set(['guarded', 'composition', 'engine']);
+
+const programs = [...programsOf(document('README.md')), ...programsOf(document('docs/library.md'))];
+const project = installedProject({});
+after(() => project[Symbol.dispose]());
+
+before(async () => {
+  await project.run(['npm', 'init', '-y']);
+  for (const { name, code } of programs) {
+    project.write(`typescript/${name}.mts`, code);
+    if (!TYPESCRIPT_ONLY.has(name!)) project.write(`javascript/${name}.mjs`, code);
+  }
+  const tsc = join(await tool('typescript@6'), 'bin', 'tsc');
+  await project.run([process.execPath, tsc, '--init']);
+  await project.run([process.execPath, tsc, '-p', '.']);
+  copyFileSync(HOOK, join(project.directory, 'hook.mjs'));
+});
+
+/** Starts a program on a port, or with the port that it connects to, after changes to its text. */
+function start(
+  language: string,
+  name: string,
+  port: number,
+  ...changes: readonly (readonly [from: string, to: string])[]
+): Running {
+  const file = join(project.directory, language, `${name}.mjs`);
+  let code = readFileSync(file, 'utf8');
+  for (const [from, to] of changes) {
+    assert.ok(code.includes(from), `${name} has no ${from}`);
+    code = code.replace(from, to);
+  }
+  writeFileSync(file, code.replaceAll(PORT, String(port)));
+  return startProgram(file, join(project.directory, 'hook.mjs'), { PASSWORD });
+}
+
+/** In place of a game. */
+const ECHO = ["ptyShell('nethack')", "ptyShell('echo', ['It is dark.'])"] as const;
+
+/** How each program is run that test/docs does not run. */
+const furtherTalks: Readonly<Record<string, (language: string) => Promise<void>>> = {
+  welcome: async language => {
+    await using program = start(language, 'welcome', 0, ECHO);
+    await using wire = await Wire.connect(await program.port());
+    await wire.expect('Welcome, 127.0.0.1.\r\nIt is dark.\r\nGoodbye (0).\r\n');
+    await wire.untilEnd();
+  },
+  switch: async language => {
+    await using server = await switchServer();
+    await using program = start(language, 'switch', server.port, ["host: 'switch.lab', tls: true", `port: ${PORT}`]);
+    assert.equal(await program.output(), 'Version 1.0\n\n');
+  },
+  tls: async language => {
+    using certificate = selfSigned('IP:127.0.0.1');
+    project.write(`${language}/cert.pem`, certificate.cert);
+    project.write(`${language}/key.pem`, certificate.key);
+    await using program = start(language, 'tls', 0, ECHO, ["'0.0.0.0', port: 992", `'127.0.0.1', port: ${PORT}`]);
+    await using wire = await connectSecurely(await program.port());
+    await wire.expect('It is dark.');
+  },
+};
+
+for (const language of ['javascript', 'typescript']) {
+  describe(`the programs of the documents, in ${language}`, { concurrency: 3 }, () => {
+    for (const { name } of programs) {
+      if (language === 'javascript' && TYPESCRIPT_ONLY.has(name!)) continue;
+      it(name!, async () => {
+        const talk = talks[name!];
+        const judge = clientTalks[name!];
+        if (talk !== undefined) {
+          await using program = start(language, name!, 0);
+          await talk(program, Wire.connect);
+        } else if (judge !== undefined) {
+          await using host = await loginServer();
+          await using program = start(language, name!, host.port);
+          judge(await program.output());
+        } else {
+          await furtherTalks[name!]!(language);
+        }
+      });
+    }
+  });
+}
