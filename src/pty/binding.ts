@@ -32,8 +32,23 @@ function* addonFiles(): Generator<string> {
   if (root !== undefined) yield join(root, prebuilt);
 }
 
+/**
+ * Another runtime than Node.js, by its name. Bun and Deno load addons but lack functions of libuv that this one calls: Bun aborts
+ * the process at the first of them, so that the addon must not be loaded there.
+ */
+function foreignRuntime(): string | undefined {
+  return process.versions.bun !== undefined ? 'Bun' : process.versions.deno !== undefined ? 'Deno' : undefined;
+}
+
 /** Why there is no addon, and what to do. */
 function unsupported(): TelptyError {
+  const runtime = foreignRuntime();
+  if (runtime !== undefined) {
+    return new TelptyError(
+      'ERR_PTY_UNSUPPORTED',
+      `pseudo-terminals are not available in ${runtime}, which lacks functions of libuv; run the program with Node.js`,
+    );
+  }
   const platform = `${process.platform}-${process.arch}`;
   const failed = failure === undefined ? undefined : `${failure.file} does not load: ${firstLine(failure.cause)}`;
   if (process.platform === 'win32') {
@@ -62,6 +77,7 @@ let failure: { readonly file: string; readonly cause: unknown } | undefined;
 export function loadAddon(): Addon | undefined {
   if (isSearched) return loaded;
   isSearched = true;
+  if (foreignRuntime() !== undefined) return undefined;
   for (const file of addonFiles()) {
     if (!existsSync(file)) continue;
     try {

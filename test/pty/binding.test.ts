@@ -55,3 +55,19 @@ test('without the addon the import works, starting says why not, and the rest do
   );
   assert.equal(output, 'ERR_PTY_UNSUPPORTED true\nERR_PTY_UNSUPPORTED\nfalse false 0 true connected\n');
 });
+
+for (const [name, version] of [
+  ['bun', 'Bun'],
+  ['deno', 'Deno'],
+]) {
+  test(`in ${version} the addon is not loaded, and the error says so`, async () => {
+    const { output } = await inNode(
+      '',
+      `Object.defineProperty(process.versions, '${name}', { value: '1.0.0' });
+      const { ptyShell } = await import(${JSON.stringify(addonFiles[2])});
+      try { ptyShell('true'); } catch (e) { console.log(e.code, e.message); }
+      console.log(process.report.getReport().sharedObjects.some(file => file.endsWith('telpty.node')));`,
+    );
+    assert.match(output, new RegExp(`^ERR_PTY_UNSUPPORTED .* not available in ${version}, .* Node\\.js\nfalse\n$`));
+  });
+}
