@@ -1,6 +1,11 @@
-/** Builds what is out of date: the addon, then dist/. `node scripts/build.mjs [--source-maps]` */
+/**
+ * Builds what is out of date: the addon, then dist/. `node scripts/build.mjs [--source-maps]`
+ *
+ * npm runs it after `npm install` in a clone, as `postprepare`. As `prepare` it would do the same, but npm takes that for an
+ * install script of an unpacked tarball or a git dependency, and warns about it.
+ */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,7 +53,19 @@ async function bundleCommand() {
   });
 }
 
+/**
+ * Puts the addon of this machine where the package has its prebuilt ones. For a git dependency npm builds a clone, and then
+ * packs only the files that package.json lists.
+ */
+function addPrebuild() {
+  const directory = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
+  mkdirSync(directory, { recursive: true });
+  copyFileSync(join(root, 'native', 'build', 'telpty.node'), join(directory, 'telpty.node'));
+}
+
 run(join(root, 'scripts', 'addon', 'build.mjs'));
+// Set by npm (pacote) while it installs a clone of a git dependency; no documented variable says the same.
+if (process.env._PACOTE_NO_PREPARE_ !== undefined && process.platform !== 'win32') addPrebuild();
 if (withSourceMaps || isStale()) {
   let compiler;
   try {

@@ -22,7 +22,9 @@ describe('the packed package', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;
     };
-    for (const name of ['preinstall', 'install', 'postinstall']) assert.equal(scripts[name], undefined, name);
+    // npm counts `prepare` among them where the package is a tarball or a git dependency.
+    for (const name of ['preinstall', 'install', 'postinstall', 'prepare'])
+      assert.equal(scripts[name], undefined, name);
     // npm builds a package with this file even without a script.
     assert.ok(!files().includes('binding.gyp'));
   });

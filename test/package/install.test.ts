@@ -1,20 +1,24 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { nodeBin, tool } from '../../scripts/lib/tools.mjs';
 import { atExit } from '../support/cleanup.ts';
 import { requireRoot } from '../support/tools.ts';
-import { Project, type RunOptions, TARBALL } from './support.ts';
+import { Project, ROOT, type RunOptions, TARBALL } from './support.ts';
 
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
 
 /** Starts the installed command, connects as `nc` would, and returns what the program printed. */
-async function session(node: string, project: Project, options: RunOptions = {}): Promise<string> {
-  const main = join(project.directory, 'node_modules', 'telpty', 'dist', 'cli', 'main.js');
-  const server = spawn(node, [main, 'serve', '--port', '0', '--', '/bin/echo', 'it', 'works'], {
+async function session(
+  node: string,
+  project: Project,
+  options: RunOptions & { readonly command?: readonly string[] } = {},
+): Promise<string> {
+  const command = options.command ?? [join(project.directory, 'node_modules', 'telpty', 'dist', 'cli', 'main.js')];
+  const server = spawn(node, [...command, 'serve', '--port', '0', '--', '/bin/echo', 'it', 'works'], {
     cwd: project.directory,
     env: { ...process.env, ...options.env } as NodeJS.ProcessEnv,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -50,7 +54,8 @@ async function npmCli(version: string): Promise<string> {
   return join(await tool(`npm@${version}`), 'bin', 'npm-cli.js');
 }
 
-describe('the packed package, installed into an empty project, serves a session', () => {
+// They wait for the network most of the time.
+describe('the packed package, installed into an empty project, serves a session', { concurrency: 3 }, () => {
   it('npm as it comes with this Node.js', async () => {
     using project = new Project();
     await project.run(['npm', 'install', ...QUIET, TARBALL]);
@@ -62,10 +67,27 @@ describe('the packed package, installed into an empty project, serves a session'
       using project = new Project();
       const bin = await nodeBin(version);
       const env = { PATH: `${bin}:${process.env.PATH}` };
-      await project.run([join(bin, 'node'), await npmCli('12'), 'install', ...QUIET, TARBALL], { env });
+      const output = await project.run(
+        [join(bin, 'node'), await npmCli('12'), 'install', ...QUIET.slice(0, 2), TARBALL],
+        {
+          env,
+        },
+      );
+      assert.doesNotMatch(output, /telpty.*prepare|install scripts blocked/);
       assert.match(await session(join(bin, 'node'), project, { env }), /it works\r\n/);
     });
   }
+
+  it('npm with --engine-strict on the oldest Node.js that package.json names', async () => {
+    using project = new Project();
+    const [, oldest] = /"node": ">=([\d.]+)"/.exec(readFileSync(join(ROOT, 'package.json'), 'utf8'))!;
+    const bin = await nodeBin(`${oldest}.0`);
+    const env = { PATH: `${bin}:${process.env.PATH}` };
+    await project.run([join(bin, 'node'), await npmCli('11'), 'install', '--engine-strict', ...QUIET, TARBALL], {
+      env,
+    });
+    assert.match(await session(join(bin, 'node'), project, { env }), /it works\r\n/);
+  });
 
   it('npm with --ignore-scripts', async () => {
     using project = new Project();
@@ -80,6 +102,24 @@ describe('the packed package, installed into an empty project, serves a session'
     const store = join(project.directory, '.store');
     await project.run([join(bin, 'node'), pnpm, 'add', '--store-dir', store, `file:${TARBALL}`]);
     assert.match(await session(process.execPath, project), /it works\r\n/);
+  });
+
+  it('yarn 1', async () => {
+    using project = new Project();
+    const yarn = join(await tool('yarn@1'), 'bin', 'yarn.js');
+    const cache = join(project.directory, '.cache');
+    await project.run([process.execPath, yarn, 'add', '--cache-folder', cache, `file:${TARBALL}`]);
+    assert.match(await session(process.execPath, project), /it works\r\n/);
+  });
+
+  it('yarn 4 with Plug and Play', async () => {
+    using project = new Project();
+    const yarn = join(await tool('@yarnpkg/cli-dist@4'), 'bin', 'yarn.js');
+    project.write('yarn.lock', '');
+    project.write('.yarnrc.yml', 'nodeLinker: pnp\nenableTelemetry: false\nenableGlobalCache: false\n');
+    const env = { CI: undefined };
+    await project.run([process.execPath, yarn, 'add', `telpty@file:${TARBALL}`], { env });
+    assert.match(await session(process.execPath, project, { command: [yarn, 'run', 'telpty'] }), /it works\r\n/);
   });
 
   it('where PATH has no compiler', async () => {
@@ -108,6 +148,20 @@ describe('the packed package, installed into an empty project, serves a session'
     await project.run(['npm', 'install', ...QUIET, './telpty.tgz'], options);
     assert.match(await session(process.execPath, project, options), /it works\r\n/);
   });
+});
+
+it('a git dependency, which npm builds in a clone, is packed with the addon of this machine', async () => {
+  using clone = new Project({});
+  for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'native', 'dist']) {
+    cpSync(join(ROOT, name), join(clone.directory, name), { recursive: true, preserveTimestamps: true });
+  }
+  // A copy would be newer than dist/, which would then be built.
+  symlinkSync(join(ROOT, 'src'), join(clone.directory, 'src'));
+  // As npm does before it packs the clone: `postprepare`, with this variable.
+  await clone.run(['npm', 'run', 'postprepare'], { env: { _PACOTE_NO_PREPARE_: 'git+file:///clone' } });
+  const listed = await clone.run(['npm', 'pack', '--dry-run', '--ignore-scripts']);
+  assert.match(listed, new RegExp(`prebuilds/${process.platform}-${process.arch}/telpty\\.node`));
+  assert.match(listed, /dist\/cli\/main\.js/);
 });
 
 it('without an addon, the error names the platform, what is supported, and the command that builds it', async () => {
