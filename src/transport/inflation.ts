@@ -156,8 +156,15 @@ export class Inflation {
   /** While paused, zlib's stream keeps what it has made: the piece is not over before that is taken. */
   #complete(): void {
     if (this.#current === undefined || !this.#worked || this.#zlib!.readableLength > 0) return;
+    // What zlib has left of the piece stands behind the end of its stream, which it is about to report.
+    if (this.#taken < this.#current.bytes.length) return;
     this.#current = undefined;
     this.#next();
+  }
+
+  /** How much of the current piece zlib has taken, in bytes. */
+  get #taken(): number {
+    return this.#zlib!.bytesWritten - this.#takenBefore;
   }
 
   #inflated(bytes: Buffer): void {
@@ -174,10 +181,7 @@ export class Inflation {
   #ended(): void {
     if (this.#over) return;
     const { bytes, stale } = this.#current ?? { bytes: Buffer.alloc(0), stale: false };
-    const rest = [
-      bytes.subarray(this.#zlib!.bytesWritten - this.#takenBefore),
-      ...this.#queue.map(piece => piece.bytes),
-    ];
+    const rest = [bytes.subarray(this.#taken), ...this.#queue.map(piece => piece.bytes)];
     this.#queue = [];
     this.#current = undefined;
     this.#isEnding = true;

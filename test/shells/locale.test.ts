@@ -177,7 +177,8 @@ describe('a program under installed locales', () => {
 
   const tell = async (LANG: string | undefined, args: readonly string[], program: readonly string[]) => {
     const env = { LANG, LC_ALL: undefined, LC_CTYPE: undefined };
-    await using server = await startServer(args, { env, program });
+    // A login shell reads the profile in HOME.
+    await using server = await startServer(['--env', `HOME=${directory}`, ...args], { env, program });
     await using wire = await Wire.connect(server.port, { ttype: ['xterm'], size: [80, 24] });
     await wire.expect('done');
     assert.doesNotMatch(server.stderr, /locale/);
