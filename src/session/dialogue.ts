@@ -25,7 +25,7 @@ import {
   type ReadTextOptions,
   readText,
 } from './reading.ts';
-import { type Pattern, Search } from './search.ts';
+import { type Found, type Pattern, Search } from './search.ts';
 import type { Speaker } from './speaker.ts';
 
 /**
@@ -233,6 +233,8 @@ class Answer {
   /** Whether more than one prompt may come. */
   readonly #hasLines: boolean;
   #echo: ReturnType<EchoFinder['find']>;
+  /** The last prompt so far, where several may come. */
+  #last: Found | undefined;
 
   constructor(
     session: Speaker,
@@ -257,9 +259,12 @@ class Answer {
     if (this.#echo === undefined) {
       this.#echo = this.#finder.find(text);
       // A pattern is not to be found in the command itself.
-      if (this.#echo !== undefined) this.#given?.skipTo(this.#echo.end);
+      if (this.#echo !== undefined) {
+        this.#given?.skipTo(this.#echo.end);
+        if (this.#last !== undefined && this.#last.at < this.#echo.end) this.#last = undefined;
+      }
     }
-    const prompt = this.#prompt(text, occasion.isLast);
+    const prompt = this.#prompt(text, occasion);
     if (typeof prompt === 'number') return { again: prompt };
     if (prompt === undefined) {
       text.release(
@@ -280,7 +285,7 @@ class Answer {
   }
 
   /** Where a prompt stands, if there is one; a number: see {@link Search.in}. */
-  #prompt(text: GrowingText, isLast: boolean): PromptPlace | number | undefined {
+  #prompt(text: GrowingText, { isQuiet, isLast }: Occasion): PromptPlace | number | undefined {
     if (this.#given === undefined) {
       const found = promptAtEnd(text.end, this.#conversation.prompt);
       const start = text.length - (found?.length ?? 0);
@@ -288,16 +293,17 @@ class Answer {
       return { start, end: text.length, likeness: found.likeness };
     }
     let found = this.#given.in(text, isLast);
-    if (typeof found !== 'object') return found;
-    // Of the prompts of several lines, the last.
-    while (this.#hasLines && found.match !== '') {
+    // Of the prompts of several lines, the last. Each search begins behind the one before, so all are one search.
+    while (this.#hasLines && typeof found === 'object' && found.match !== '') {
+      this.#last = found;
       this.#given.skipTo(found.at + found.match.length);
-      const next = this.#given.in(text, true);
-      if (typeof next !== 'object') break;
-      found = next;
+      found = this.#given.in(text, true);
     }
-    if (this.#hasLines) this.#given.skipTo(found.at);
-    return { start: found.at, end: found.at + found.match.length, likeness: 'exact' };
+    if (typeof found === 'number') return found;
+    found ??= this.#last;
+    // A pattern such as /\$ $/ may have matched where the text ended then.
+    if (found === this.#last && isQuiet && found !== undefined && !this.#given.holds(found, text)) return undefined;
+    return found && { start: found.at, end: found.at + found.match.length, likeness: 'exact' };
   }
 }
 

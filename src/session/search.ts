@@ -77,6 +77,15 @@ export class Search {
     this.#searched = 0;
   }
 
+  /** Whether a match is still one, now that more text has come. */
+  holds({ at, match, index }: Found, text: GrowingText): boolean {
+    const pattern = this.#patterns[index]!;
+    if (typeof pattern === 'string') return true;
+    const here = new RegExp(pattern.source, pattern.flags.replace('g', 'y'));
+    here.lastIndex = at;
+    return here.exec(text.toString())?.[0] === match;
+  }
+
   /**
    * Searches what has come since the last call.
    *

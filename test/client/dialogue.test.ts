@@ -284,6 +284,18 @@ test('exec: a prompt without a space, which becomes another one; a colour that e
     }),
   ));
 
+for (const prompt of ['$ ', /\$ $/, /~\$ /]) {
+  test(`exec: several lines give what all of them print, with the prompt ${prompt}`, () =>
+    pair(async (session, wire) => {
+      const playing = device(wire, '~$ ', {});
+      const output = await session.exec('one\ntwo\nthree', { prompt, timeout: 20_000 });
+      assert.deepEqual(output.match(/\w+ is done/g), ['one is done', 'two is done', 'three is done']);
+      assert.equal((await session.exec('four', { prompt })).match(/\w+ is done/g)?.join(), 'four is done');
+      session.destroy();
+      await playing;
+    }));
+}
+
 test('exec: what does not end its last line stands before the prompt that is known', () =>
   pair(async (session, wire) => {
     const playing = device(wire, 'ada@host:~$ ', { 'printf 100%': ['100%'] });
