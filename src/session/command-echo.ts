@@ -28,6 +28,8 @@ export class EchoFinder {
   readonly #given: Pattern | undefined;
   /** The line that is looked at begins here; or its end is looked for from here on. */
   #at = 0;
+  /** What is known of that line so far. */
+  #line: Line | undefined;
   #skips = false;
   #isOver = false;
 
@@ -41,58 +43,58 @@ export class EchoFinder {
     this.#given = given;
   }
 
-  /** Text before this is not needed any more. */
+  /** Text before this is not needed any more, but for a line that is drawn once when it is complete. */
   get needed(): number {
-    return this.#isOver ? Number.POSITIVE_INFINITY : this.#at;
+    return this.#isOver ? Number.POSITIVE_INFINITY : (this.#line?.needed ?? this.#at);
   }
 
   find(text: GrowingText): Echo | undefined {
-    if (this.#isOver) return undefined;
-    const window = text.from(this.#at);
-    const base = this.#at;
-    for (let at = 0; ; ) {
+    while (!this.#isOver) {
       if (this.#skips) {
-        const lineFeed = window.indexOf('\n', at);
-        this.#at = base + (lineFeed < 0 ? window.length : lineFeed + 1);
+        const window = text.from(this.#at);
+        const lineFeed = window.indexOf('\n');
+        this.#at += lineFeed < 0 ? window.length : lineFeed + 1;
         if (lineFeed < 0) return undefined;
         this.#skips = false;
-        at = lineFeed + 1;
       }
-      const start = base + at;
-      const end = this.#echoAt(window, at, start === 0);
+      const start = this.#at;
+      const end = this.#echoAt(text, start);
       if (end === undefined) return undefined;
-      if (end > 0) return { start, end: base + end };
+      if (end > 0) return { start, end };
+      this.#line = undefined;
       this.#skips = true;
       // Of a Return alone nothing is seen in later lines.
-      if (this.#lines[0]!.trim() === '') {
-        this.#isOver = true;
-        return undefined;
-      }
+      this.#isOver = this.#lines[0]!.trim() === '';
     }
+    return undefined;
   }
 
   /** @returns the end of the echo; 0 if there is none; undefined if more has to come. */
-  #echoAt(window: string, at: number, isFirst: boolean): number | undefined {
+  #echoAt(text: GrowingText, start: number): number | undefined {
     const [command, ...more] = this.#lines as [string, ...string[]];
-    const { length } = command;
-    const expected = isFirst ? [command] : [];
-    if (this.#prompt !== undefined) expected.push(this.#prompt + command);
-    let isPartial = false;
-    for (const one of expected) {
-      for (const wrapsFirst of [true, false]) {
-        const end = follow(window, at, one, wrapsFirst);
-        if (end !== undefined && end > 0) return this.#rest(window, end, more);
-        isPartial ||= end === undefined;
-      }
+    const isFirst = start === 0;
+    if (this.#line === undefined) {
+      const expected = isFirst ? [command] : [];
+      if (this.#prompt !== undefined) expected.push(this.#prompt + command);
+      this.#line = new Line(start, expected);
     }
-    const lineFeed = window.indexOf('\n', at);
-    if (lineFeed >= 0) {
-      if (lineFeed - at <= LONGEST + length * LONGEST_FACTOR && this.#isShown(window.slice(at, lineFeed), isFirst))
-        return this.#rest(window, lineFeed + 1, more);
-      return isPartial ? undefined : 0;
+    const line = this.#line;
+    const base = line.needed;
+    const window = text.from(base);
+    const end = line.follow(window, base);
+    if (end > 0) return this.#rest(text, end, more);
+    const longest = LONGEST + command.length * LONGEST_FACTOR;
+    const lineFeed = line.findEnd(window, base);
+    if (lineFeed === undefined) {
+      // An editor may still draw it.
+      return line.isPartial || text.length - start <= longest ? undefined : 0;
     }
-    // An editor may still draw it.
-    return isPartial || window.length - at <= LONGEST + length * LONGEST_FACTOR ? undefined : 0;
+    if (!line.isDrawn && lineFeed - start <= longest) {
+      line.isDrawn = true;
+      if (this.#isShown(text.from(start).slice(0, lineFeed - start), isFirst))
+        return this.#rest(text, lineFeed + 1, more);
+    }
+    return line.isPartial ? undefined : 0;
   }
 
   #isPrompt(line: string): boolean {
@@ -115,10 +117,10 @@ export class EchoFinder {
   }
 
   /** Further lines of the command that were echoed at once. */
-  #rest(window: string, end: number, lines: readonly string[]): number | undefined {
+  #rest(text: GrowingText, end: number, lines: readonly string[]): number {
     let at = end;
     for (const line of lines) {
-      const next = follow(window, at, line, true);
+      const next = new Follower(at, line, true).follow(text.from(at), at);
       if (next === undefined || next === 0) break;
       at = next;
     }
@@ -126,41 +128,115 @@ export class EchoFinder {
   }
 }
 
+/** A line that may be the echo, as far as it has come. Each character is looked at once, however many packets it comes in. */
+class Line {
+  /** Whether it is complete and was drawn. */
+  isDrawn = false;
+  /** Whether it may still become the echo, character by character. */
+  isPartial = true;
+  readonly #followers: readonly Follower[];
+  /** The end of the line is looked for from here on. */
+  #searched: number;
+
+  /** @param expected what the echo is, one of these. */
+  constructor(start: number, expected: readonly string[]) {
+    this.#followers = expected.flatMap(one => [new Follower(start, one, true), new Follower(start, one, false)]);
+    this.#searched = start;
+  }
+
+  /** Where the text begins that the next call looks at. */
+  get needed(): number {
+    return this.#followers.reduce((least, one) => (one.isOver ? least : Math.min(least, one.at)), this.#searched);
+  }
+
+  /** @param window the text from `base` on. @returns the place behind the echo; 0 if it is not seen. */
+  follow(window: string, base: number): number {
+    this.isPartial = false;
+    for (const follower of this.#followers) {
+      const end = follower.follow(window, base);
+      if (end !== undefined && end > 0) return end;
+      this.isPartial ||= end === undefined;
+    }
+    return 0;
+  }
+
+  /** @returns where the line feed stands, if it has come. */
+  findEnd(window: string, base: number): number | undefined {
+    const lineFeed = window.indexOf('\n', this.#searched - base);
+    this.#searched = base + (lineFeed < 0 ? window.length : lineFeed);
+    return lineFeed < 0 ? undefined : this.#searched;
+  }
+}
+
 /**
  * Follows an echo character by character, past colours, padding, and what wraps a row at the edge of a window: a blank and a
  * return, a return, or a line end.
- *
- * @param wrapsFirst how a blank before a return is taken, which may also be a character of the command.
- * @returns the place behind its line end; 0 if this is not it; undefined if the text ends before that can be told.
  */
-function follow(text: string, start: number, command: string, wrapsFirst: boolean): number | undefined {
-  let column = 0;
-  let matched = 0;
-  for (let at = start; at < text.length; ) {
-    const character = text[at]!;
-    const next = text[at + 1];
-    if (character === '\x1b') {
-      ESCAPE.lastIndex = at;
-      if (ESCAPE.exec(text) === null) return text.length - at < NARROWEST ? undefined : 0;
-      at = ESCAPE.lastIndex;
-      continue;
-    }
-    const isWrap = character === ' ' && next === '\r' && text[at + 2] !== '\n' && column >= NARROWEST;
-    if (matched < command.length && character === command[matched] && !(wrapsFirst && isWrap)) {
-      matched++;
-      column++;
-      at++;
-    } else if (matched === command.length && character === '\n') return at + 1;
-    else if (matched === command.length && /[ \r\0]/.test(character)) at++;
-    else if (character === '\0' || character === '\x07' || (character === '\r' && matched === 0)) at++;
-    else if (isWrap) {
-      at += 2;
-      column = 0;
-    } else if (character === '\r' && next === undefined) return undefined;
-    else if (/[\r\n]/.test(character) && (column >= NARROWEST || (column === 0 && matched > 0))) {
-      at++;
-      column = 0;
-    } else return 0;
+class Follower {
+  /** How far it has come for good: what comes later changes nothing before this place. */
+  at: number;
+  /** Whether this is not the echo, whatever comes. */
+  isOver = false;
+  readonly #command: string;
+  readonly #wrapsFirst: boolean;
+  #column = 0;
+  #matched = 0;
+
+  /** @param wrapsFirst how a blank before a return is taken, which may also be a character of the command. */
+  constructor(start: number, command: string, wrapsFirst: boolean) {
+    this.at = start;
+    this.#command = command;
+    this.#wrapsFirst = wrapsFirst;
   }
-  return undefined;
+
+  /**
+   * @param text the text from `base` on.
+   * @returns the place behind its line end; 0 if this is not it, as far as it has come; undefined if the text ends before that
+   *   can be told.
+   */
+  follow(text: string, base: number): number | undefined {
+    if (this.isOver) return 0;
+    const command = this.#command;
+    let column = this.#column;
+    let matched = this.#matched;
+    for (let at = this.at - base; at < text.length; ) {
+      // What a character means may depend on the next two.
+      if (at + 2 < text.length) {
+        this.at = base + at;
+        this.#column = column;
+        this.#matched = matched;
+      }
+      const character = text[at]!;
+      const next = text[at + 1];
+      if (character === '\x1b') {
+        ESCAPE.lastIndex = at;
+        if (ESCAPE.exec(text) === null) {
+          this.isOver = text.length - at > LONGEST;
+          return text.length - at < NARROWEST ? undefined : 0;
+        }
+        at = ESCAPE.lastIndex;
+        continue;
+      }
+      const isWrap = character === ' ' && next === '\r' && text[at + 2] !== '\n' && column >= NARROWEST;
+      if (matched < command.length && character === command[matched] && !(this.#wrapsFirst && isWrap)) {
+        matched++;
+        column++;
+        at++;
+      } else if (matched === command.length && character === '\n') return base + at + 1;
+      else if (matched === command.length && /[ \r\0]/.test(character)) at++;
+      else if (character === '\0' || character === '\x07' || (character === '\r' && matched === 0)) at++;
+      else if (isWrap) {
+        at += 2;
+        column = 0;
+      } else if (character === '\r' && next === undefined) return undefined;
+      else if (/[\r\n]/.test(character) && (column >= NARROWEST || (column === 0 && matched > 0))) {
+        at++;
+        column = 0;
+      } else {
+        this.isOver = at + 2 < text.length;
+        return 0;
+      }
+    }
+    return undefined;
+  }
 }

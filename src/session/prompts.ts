@@ -21,36 +21,71 @@ export interface Row {
 export function render(line: string): Row {
   // Most lines.
   if (!/[\x00-\x1f\x7f]/.test(line)) return { text: line, cursor: line.length };
-  const cells: string[] = [];
-  let cursor = 0;
+  const row = new Editor(line.length);
   for (let at = 0; at < line.length; at++) {
     const character = line[at]!;
     if (character === '\x1b') {
       ESCAPE.lastIndex = at;
       const found = ESCAPE.exec(line);
       // What has not come whole is not shown yet.
-      if (found === null) cells[cursor++] = character;
+      if (found === null) row.write(character);
       else {
         at = ESCAPE.lastIndex - 1;
-        cursor = control(cells, cursor, found[2], Number.parseInt(found[1] ?? '', 10) || 0);
+        row.control(found[2], Number.parseInt(found[1] ?? '', 10) || 0);
       }
-    } else if (character === '\b') cursor = Math.max(0, cursor - 1);
-    else if (character === '\r') cursor = 0;
-    else if (character >= ' ' && character !== '\x7f') cells[cursor++] = character;
+    } else if (character === '\b') row.cursor = Math.max(0, row.cursor - 1);
+    else if (character === '\r') row.cursor = 0;
+    else if (character >= ' ' && character !== '\x7f') row.write(character);
   }
-  return { text: Array.from(cells, cell => cell ?? ' ').join(''), cursor };
+  return { text: row.toString(), cursor: row.cursor };
 }
 
-/** The control sequences by which lines are edited (ECMA-48). Returns where the cursor is then. */
-function control(cells: string[], cursor: number, final: string | undefined, parameter: number): number {
-  const count = Math.min(Math.max(1, parameter), LONGEST * 10);
-  if (final === 'D') return Math.max(0, cursor - count);
-  if (final === 'C') return cursor + count;
-  if (final === 'G') return count - 1;
-  if (final === 'P') cells.splice(cursor, count);
-  if (final === '@') cells.splice(cursor, 0, ...Array<string>(count).fill(' '));
-  if (final === 'K' && parameter === 0) cells.length = Math.min(cells.length, cursor);
-  return cursor;
+/** By so many columns a control sequence moves at most. */
+const LONGEST_MOVE = LONGEST * 10;
+/** For each character of a line so many cells are moved at most, by what inserts and deletes. */
+const MOVES = 1_000;
+
+/** A row that is being drawn. A hostile line of many control sequences costs no more than its length allows. */
+class Editor {
+  cursor = 0;
+  readonly #cells: string[] = [];
+  readonly #widest: number;
+  #moves: number;
+
+  /** @param length that of the line. */
+  constructor(length: number) {
+    this.#widest = length + LONGEST_MOVE;
+    this.#moves = MOVES * length;
+  }
+
+  write(character: string): void {
+    this.#cells[this.cursor++] = character;
+  }
+
+  /** The control sequences by which lines are edited (ECMA-48). */
+  control(final: string | undefined, parameter: number): void {
+    const cells = this.#cells;
+    const { cursor } = this;
+    const count = Math.min(Math.max(1, parameter), LONGEST_MOVE);
+    if (final === 'D') this.cursor = Math.max(0, cursor - count);
+    if (final === 'C') this.cursor = Math.min(cursor + count, this.#widest);
+    if (final === 'G') this.cursor = count - 1;
+    if (final === 'P' && this.#mayMove()) cells.splice(cursor, count);
+    if (final === '@' && this.#mayMove()) {
+      const blanks = Math.min(count, this.#widest - cells.length);
+      if (blanks > 0) cells.splice(cursor, 0, ...Array<string>(blanks).fill(' '));
+    }
+    if (final === 'K' && parameter === 0) cells.length = Math.min(cells.length, cursor);
+  }
+
+  #mayMove(): boolean {
+    this.#moves -= Math.max(0, this.#cells.length - this.cursor);
+    return this.#moves >= 0;
+  }
+
+  toString(): string {
+    return Array.from(this.#cells, cell => cell ?? ' ').join('');
+  }
 }
 
 /** The line on which a text ends. */

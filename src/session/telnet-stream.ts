@@ -34,6 +34,7 @@ const UNREAD_MS = 10_000;
 /** Changes of the character set that are remembered: a peer that makes more of them loses the first. */
 const MOST_ENCODINGS = 256;
 const NO_ENCODINGS = Object.freeze([]);
+const NO_TAPS = Object.freeze([]);
 
 /** Commands that programs send to keep a connection alive; nobody is at the keyboard for them. */
 const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
@@ -60,7 +61,9 @@ export abstract class TelnetStream extends EventDuplex {
   #lastInput = this.#began;
   #delivered: number | undefined;
   #trace: SessionTrace | undefined;
-  #taps: SessionTap[] = [];
+  #taps: Set<{ readonly tap: SessionTap }> | undefined;
+  /** The same, made at the first byte after a change: what a tap adds or ends counts from the next bytes on. */
+  #tapList: readonly SessionTap[] | undefined = NO_TAPS;
   /** Until it is clear that the other end speaks Telnet. */
   #recognize: SessionOptions['recognize'];
   /** What came so far, where that is the beginning of a line that another protocol may have. */
@@ -190,11 +193,19 @@ export abstract class TelnetStream extends EventDuplex {
 
   /** Observes the bytes of the session. Returns the function that ends it. */
   tap(tap: SessionTap): () => void {
-    this.#taps = [...this.#taps, tap];
+    const entry = { tap };
+    this.#taps ??= new Set();
+    const taps = this.#taps.add(entry);
+    this.#tapList = undefined;
     this.#transport.letPass(false);
     return () => {
-      this.#taps = this.#taps.filter(other => other !== tap);
+      if (taps.delete(entry)) this.#tapList = undefined;
     };
+  }
+
+  get #tapped(): readonly SessionTap[] {
+    this.#tapList ??= Array.from(this.#taps ?? [], ({ tap }) => tap);
+    return this.#tapList;
   }
 
   /** Input that has arrived and was not read yet, in bytes. */
@@ -280,7 +291,7 @@ export abstract class TelnetStream extends EventDuplex {
    * @internal
    */
   letPass(): void {
-    const nobodyLooks = this.#taps.length === 0 && this.#trace === undefined && this.#recognize === undefined;
+    const nobodyLooks = (this.#taps?.size ?? 0) === 0 && this.#trace === undefined && this.#recognize === undefined;
     const nothingWaits = this.#intake.isIdle && this.#input.isIdle && this.writableLength === 0 && this.#outlet.isIdle;
     if (nobodyLooks && nothingWaits && this.writable && this.telnet.isPlain) this.#transport.letPass(true);
   }
@@ -311,7 +322,7 @@ export abstract class TelnetStream extends EventDuplex {
   }
 
   #show(bytes: Uint8Array): void {
-    for (const tap of this.#taps) tap.output?.(bytes);
+    for (const tap of this.#tapped) tap.output?.(bytes);
     this.telnet.write(bytes);
   }
 
@@ -553,7 +564,7 @@ export abstract class TelnetStream extends EventDuplex {
   deliver(view: Uint8Array): void {
     this.#lastInput = performance.now();
     if (this.#stale) return;
-    for (const tap of this.#taps) tap.input?.(view);
+    for (const tap of this.#tapped) tap.input?.(view);
     this.insertInput(view);
   }
 

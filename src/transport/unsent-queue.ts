@@ -15,13 +15,18 @@ interface Entry {
   readonly splitsPair: boolean;
 }
 
+/** In place of an entry that has gone out, for its memory to be freed. */
+const SENT: Entry = { bytes: Buffer.alloc(0), kind: 'control', taken: 0, splitsPair: false };
+
 /**
  * Output that waits for the kernel, as copies, and in such a way that data can still be taken back (RFC 854, "Synch"):
  * commands, negotiations and subnegotiations stay, whole and in order, and so does the second half of what data has begun
  * with, be it IAC IAC or CR NUL.
  */
 export class UnsentQueue {
+  /** Those before `#first` have gone out. To shift each off an array of 100,000 would move all others each time. */
   #entries: Entry[] = [];
+  #first = 0;
   #length = 0;
 
   /** Bytes that wait. */
@@ -30,7 +35,7 @@ export class UnsentQueue {
   }
 
   get isEmpty(): boolean {
-    return this.#entries.length === 0;
+    return this.#first === this.#entries.length;
   }
 
   /** Takes a copy of what is left of `bytes` behind the `taken` first ones, which have gone out. */
@@ -44,16 +49,20 @@ export class UnsentQueue {
 
   /** What is to go next, and of what kind. Lent. */
   next(): { readonly bytes: Uint8Array; readonly kind: SendKind } | undefined {
-    const first = this.#entries[0];
+    const first = this.#entries[this.#first];
     return first && { bytes: first.bytes.subarray(first.taken), kind: first.kind };
   }
 
   /** Of {@link next}, `count` bytes have gone out. */
   advance(count: number): void {
-    const first = this.#entries[0]!;
+    const first = this.#entries[this.#first]!;
     first.taken += count;
     this.#length -= count;
-    if (first.taken >= first.bytes.length) this.#entries.shift();
+    if (first.taken < first.bytes.length) return;
+    this.#entries[this.#first++] = SENT;
+    if (2 * this.#first < this.#entries.length) return;
+    this.#entries.splice(0, this.#first);
+    this.#first = 0;
   }
 
   /**
@@ -66,7 +75,7 @@ export class UnsentQueue {
     const before = this.#length;
     let last = lastSent;
     const kept: Entry[] = [];
-    for (const entry of this.#entries) {
+    for (const entry of this.#entries.slice(this.#first)) {
       const { bytes, kind, taken } = entry;
       if (kind === 'data') {
         if (taken > 0) last = bytes[taken - 1]!;
@@ -79,6 +88,7 @@ export class UnsentQueue {
       last = NUL;
     }
     this.#entries = kept;
+    this.#first = 0;
     this.#length = kept.reduce((sum, { bytes, taken }) => sum + bytes.length - taken, 0);
     return before - this.#length;
   }

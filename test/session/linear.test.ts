@@ -1,0 +1,150 @@
+/** Eight times the input is about eight times the work, for what reads and writes a session. See also search.test.ts. */
+import assert from 'node:assert/strict';
+import { Duplex } from 'node:stream';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { createServer, readLine, type Session } from '../../src/index.ts';
+import { EchoFinder } from '../../src/session/command-echo.ts';
+import { GrowingText } from '../../src/session/growing-text.ts';
+import { render } from '../../src/session/prompts.ts';
+import { UnsentQueue } from '../../src/transport/unsent-queue.ts';
+
+/** Processor time of `run`, in microseconds. */
+async function cost(run: (n: number) => Promise<void> | void, n: number): Promise<number> {
+  const before = process.cpuUsage();
+  await run(n);
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+/**
+ * A quadratic loop costs 64 times as much for 8 times the input, a linear one 8 times. Each size is measured three times, in turns,
+ * and the least counts, for other work on the machine only adds to it.
+ */
+async function assertLinear(run: (n: number) => Promise<void> | void, n: number): Promise<void> {
+  let [once, eight] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  await run(n);
+  for (let round = 0; round < 3; round++) {
+    once = Math.min(once, await cost(run, n));
+    eight = Math.min(eight, await cost(run, 8 * n));
+  }
+  assert.ok(eight < 24 * once, `${n} cost ${once} us, and 8 times as many ${eight} us`);
+}
+
+/** A transport that takes everything. */
+class Wire extends Duplex {
+  constructor() {
+    super({ readableHighWaterMark: 1024 ** 3 });
+  }
+  override _read(): void {}
+  override _write(_chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    callback();
+  }
+}
+
+async function withSession(block: (session: Session, wire: Wire) => Promise<void>): Promise<void> {
+  const wire = new Wire();
+  let end = (): void => {};
+  const server = createServer(() => new Promise<void>(resolve => (end = resolve)));
+  const session = server.handle(wire);
+  try {
+    await block(session, wire);
+  } finally {
+    end();
+    session.destroy();
+  }
+}
+
+/** Sends text in packets. A server takes CR NUL for CR. */
+async function send(wire: Wire, text: string, size: number): Promise<void> {
+  const bytes = Buffer.from(text.replaceAll('\r\n', '\r\0\n'));
+  for (let at = 0; at < bytes.length; at += size) {
+    wire.push(bytes.subarray(at, at + size));
+    if ((at / size) % 8 === 0) await turn();
+  }
+}
+
+const LINE = 'lorem ipsum dolor sit amet\r\n';
+
+const READERS: Record<string, (n: number) => Promise<void>> = {
+  'for await': n =>
+    withSession(async (session, wire) => {
+      void send(wire, LINE.repeat(n), 80).then(() => wire.push(null));
+      let length = 0;
+      for await (const chunk of session) length += chunk.length;
+      assert.equal(length, n * LINE.length);
+    }),
+  'readUntil, one long text': n =>
+    withSession(async (session, wire) => {
+      void send(wire, `${LINE.repeat(n)}end`, 80);
+      await session.readUntil(/end$/, { maxLength: 1e9 });
+    }),
+  'readUntil, many lines of one packet': n =>
+    withSession(async (session, wire) => {
+      void send(wire, LINE.repeat(n), 1024 ** 2);
+      for (let at = 0; at < n; at++) await session.readUntil('\n');
+    }),
+  'readLine, many lines of one packet': n =>
+    withSession(async (session, wire) => {
+      wire.push(Buffer.from(LINE.repeat(n)));
+      for (let at = 0; at < n; at++) assert.equal(await readLine(session), LINE.trimEnd());
+    }),
+  'readLine, a long line in keys': n =>
+    withSession(async (session, wire) => {
+      void send(wire, `${'x'.repeat(8 * n)}\r`, 1);
+      assert.equal((await readLine(session, { maxLength: 1e9 }))?.length, 8 * n);
+    }),
+  'readLine, marks on one letter': n =>
+    withSession(async (session, wire) => {
+      void send(wire, `e${'\u0301'.repeat(8 * n)}\r`, 1024);
+      assert.equal((await readLine(session, { maxLength: 1e9 }))?.length, 8 * n + 1);
+    }),
+};
+
+for (const [name, run] of Object.entries(READERS)) test(`${name}: linear`, () => assertLinear(run, 500));
+
+test('exec: the echo of a long command in small packets is followed once', async () => {
+  const find = (n: number): void => {
+    const command = `echo ${'abcdefg '.repeat(n)}`;
+    const text = new GrowingText();
+    const finder = new EchoFinder(command, 'host$ ', undefined);
+    const shown = `${command.replaceAll(' ', '\x1b[m ')}\r\n`;
+    for (let at = 0; at < shown.length; at += 80) {
+      text.add(shown.slice(at, at + 80));
+      const found = finder.find(text);
+      assert.equal(found?.end, at + 80 < shown.length ? undefined : shown.length);
+      text.release(finder.needed);
+    }
+  };
+  await assertLinear(find, 1_000);
+});
+
+test('exec: a line that moves its end to and fro is drawn in time that is linear in its length', async () => {
+  await assertLinear(n => void render('\x1b[2000@\x1b[G'.repeat(n)), 100);
+  await assertLinear(n => void render(`${'x'.repeat(n)}\r${'\x1b[@'.repeat(n)}`), 4_000);
+  await assertLinear(n => void render(`${'x'.repeat(n)}\r${'\x1b[P\x1b[@'.repeat(n)}`), 4_000);
+});
+
+test('output that waits for the kernel: many small pieces', async () => {
+  const run = (n: number): void => {
+    const queue = new UnsentQueue();
+    const piece = Buffer.from('x');
+    for (let at = 0; at < n; at++) queue.push(piece, 0, 'data');
+    let count = 0;
+    for (let next = queue.next(); next !== undefined; next = queue.next()) {
+      queue.advance(next.bytes.length);
+      count++;
+    }
+    assert.deepEqual([count, queue.length, queue.isEmpty], [n, 0, true]);
+  };
+  await assertLinear(run, 12_500);
+});
+
+test('taps: many of them', async () => {
+  const run = (n: number): Promise<void> =>
+    withSession(async session => {
+      const ends = Array.from({ length: n }, () => session.tap({}));
+      for (const end of ends) end();
+    });
+  await assertLinear(run, 1_000);
+});
