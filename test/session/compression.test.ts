@@ -531,6 +531,32 @@ for (const [name, pack] of [
   });
 }
 
+for (const [name, pack] of [
+  ['zlib', deflateSync],
+  ['gzip', gzipSync],
+  ['bare deflate', deflateRawSync],
+] as const) {
+  test(`nothing behind the end of ${name} is lost while what is inflated takes long turns`, async () => {
+    const [near, far] = pair([10_000]);
+    const client = new Session(far, { telnet: CLIENT });
+    const read = reading(client);
+    client.tap({
+      input: () => {
+        const end = performance.now() + 5;
+        while (performance.now() < end);
+      },
+    });
+    near.on('data', () => {});
+    near.write(Buffer.of(IAC, WILL, OPT.MCCP2));
+    const text = randomBytes(20_000).toString('hex');
+    near.write(Buffer.concat([START2, pack(Buffer.from(text)), Buffer.from('plain again')]));
+    await untilTrue(() => read().toString().endsWith('plain again'));
+    assert.equal(read().toString(), `${text}plain again`);
+    client.destroy();
+    near.destroy();
+  });
+}
+
 /** Counts the streams of zlib that are made until the end of the block. */
 function countStreams(name: 'createInflate' | 'createDeflate'): { readonly count: number } & Disposable {
   const zlib = process.getBuiltinModule('node:zlib');
