@@ -45,6 +45,8 @@ describe('telpty connect: settings', () => {
     ['ex/ample', /^HOST: /],
     ['example.test:6023', /^HOST: the port is a word of its own: write `telpty connect example\.test 6023`$/],
     ['--tls example.test:992', /^HOST: the port is a word of its own: write `telpty connect --tls example\.test 992`$/],
+    [':23', /^HOST: :23: there is no host before the port$/],
+    ['telnet://:23', /^HOST: telnet:\/\/:23: there is no host before the port$/],
     ['[::1]:23', /^HOST: the port is a word of its own: write `telpty connect ::1 23`$/],
     ['telnet://ada@example.test:23/', /^HOST: a URL is not a host: write `telpty connect example\.test 23`$/],
     ['telnets://example.test', /^HOST: a URL is not a host: write `telpty connect --tls example\.test`$/],

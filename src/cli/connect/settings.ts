@@ -66,6 +66,7 @@ function explainJoined(name: string, tls: boolean): string | undefined {
   const [, address, hostName, number = ''] =
     /^(?:\[([0-9A-Fa-f:.%\w-]+)\]|([^:[\]\s]+))(?::([\w-]*))?$/.exec(rest) ?? [];
   const target = address ?? hostName;
+  if (/^:[\w-]*$/.test(rest)) return `${escapeText(name, 60)}: there is no host before the port`;
   if (target === undefined) return undefined;
   if (scheme === undefined && !rest.includes(':', address === undefined ? 0 : rest.indexOf(']'))) return undefined;
   const isSecure = tls || scheme?.toLowerCase() === 'telnets';
