@@ -162,8 +162,9 @@ export class Intake implements InflationUser {
   }
 
   #inflate(bytes: Uint8Array, stale: boolean): void {
-    this.#inflation!.push(bytes, stale);
-    if (this.#inflation!.waiting > INFLATE_AHEAD) this.hold(Hold.INFLATING);
+    this.#inflation?.push(bytes, stale);
+    // Undefined after these bytes if they end the stream: the trailer of gzip came in a packet of its own.
+    if (this.#inflation !== undefined && this.#inflation.waiting > INFLATE_AHEAD) this.hold(Hold.INFLATING);
   }
 
   /** @internal */
