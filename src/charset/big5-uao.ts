@@ -6,6 +6,7 @@
  * no such thing in Unicode; the character then stands before the sequence and is of its first colour.
  */
 import { requireOwn } from '../package.ts';
+import { maySeparate, separates } from './halves.ts';
 
 /** The tables' keys and values are bytes, written as characters of Latin-1. */
 type Table = Readonly<Record<string, string>>;
@@ -40,13 +41,7 @@ export function big5UaoBytes(codePoint: number): readonly number[] | undefined {
   return encodeTable.get(codePoint);
 }
 
-const ESC = '\x1b';
 const REPLACEMENT = '\ufffd';
-/** Between two halves there is a sequence or two for colours; what is longer was not meant so. In characters. */
-const MAX_BETWEEN = 64;
-/** A control sequence as far as it has come (ECMA-48): with its final byte, or as a beginning of one. */
-const WHOLE = /^(?:\x1b\[[0-?]*[ -/]*[@-~])+$/;
-const BEGINNING = /^(?:\x1b\[[0-?]*[ -/]*[@-~])*\x1b(?:\[[0-?]*[ -/]*)?$/;
 
 /** The streaming decoder. */
 export class Big5UaoDecoder {
@@ -80,7 +75,7 @@ export class Big5UaoDecoder {
   }
 
   #second(byte: number, table: ReadonlyMap<number, string>): string {
-    const inSequence = this.#between !== '' && !WHOLE.test(this.#between);
+    const inSequence = this.#between !== '' && !separates(this.#between);
     const character = inSequence ? undefined : table.get(this.#lead * 256 + byte);
     if (character !== undefined) {
       const between = this.#between;
@@ -89,7 +84,7 @@ export class Big5UaoDecoder {
       return character + between;
     }
     const between = this.#between + String.fromCharCode(byte);
-    if (this.#halvesMayBeApart && byte < 0x80 && between.length <= MAX_BETWEEN && maySeparate(between)) {
+    if (this.#halvesMayBeApart && byte < 0x80 && maySeparate(between)) {
       this.#between = between;
       return '';
     }
@@ -103,8 +98,4 @@ export class Big5UaoDecoder {
     this.#between = '';
     return text;
   }
-}
-
-function maySeparate(between: string): boolean {
-  return between.startsWith(ESC) && (BEGINNING.test(between) || WHOLE.test(between));
 }

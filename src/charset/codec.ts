@@ -5,6 +5,7 @@
 import iconv from 'iconv-lite';
 import { TelptyError } from '../errors.ts';
 import { Big5UaoDecoder, big5UaoBytes } from './big5-uao.ts';
+import { HalvesDecoder } from './halves.ts';
 import { canonicalCharset, codecName } from './names.ts';
 import { ATARI_ST, ATASCII, codesOf, PETSCII } from './tables.ts';
 
@@ -30,7 +31,7 @@ export interface Codec {
 export interface DecoderOptions {
   /**
    * Whether a control sequence may stand between the two bytes of a character, as the programs of Taiwanese BBSs colour
-   * the halves of one differently; only Big5-UAO looks at this.
+   * the halves of one differently. Only the sets of Chinese look at this.
    */
   readonly halvesMayBeApart?: boolean;
 }
@@ -114,6 +115,9 @@ function big5Uao(name: string): Codec {
   };
 }
 
+/** Sets that boards which colour halves are written in, beside Big5-UAO. */
+const WITH_HALVES = new Set(['Big5', 'Big5-HKSCS', 'CP950', 'GB2312', 'GBK', 'GB18030']);
+
 /** A set of iconv-lite's. */
 function iconvCodec(name: string, codec: string): Codec {
   const encode = (codePoint: number): Buffer | undefined => {
@@ -129,7 +133,11 @@ function iconvCodec(name: string, codec: string): Codec {
     name,
     isAsciiSuperset: ascii.every(code => encode(code)?.[0] === code && encode(code)?.length === 1),
     encode,
-    createDecoder: () => new IconvDecoder(codec),
+    createDecoder({ halvesMayBeApart = false }) {
+      const decoder = new IconvDecoder(codec);
+      if (!halvesMayBeApart || !WITH_HALVES.has(name)) return decoder;
+      return new HalvesDecoder(decoder, (...pair) => !iconv.decode(Buffer.from(pair), codec).includes('\ufffd'));
+    },
   };
 }
 

@@ -174,7 +174,9 @@ export function readText<T>(
       if (isOver || read() || decide({ isQuiet: true, isLast: true })) return;
       const cause = session.errored ?? undefined;
       const details = { text: `${input.text}`, ...(cause && { cause }) };
-      waiter.reject(new TelptyError('ERR_SESSION_CLOSED', `the session ended without ${what}`, details));
+      const { hangupReason } = session;
+      const why = hangupReason === undefined ? '' : `: ${hangupReason}`;
+      waiter.reject(new TelptyError('ERR_SESSION_CLOSED', `the session ended without ${what}${why}`, details));
     };
     let slice = SLICE;
     const next = (): Buffer | null => {

@@ -8,6 +8,8 @@ export interface Speaker extends Duplex {
   readonly encoding: string;
   /** Whether this is the end where the user is. */
   readonly isClient: boolean;
+  /** Why the session was asked to end, once it was. */
+  readonly hangupReason: string | undefined;
   /** Bytes of the input that nobody has read. */
   readonly inputLength: number;
   /** How many bytes of the input have been read. */

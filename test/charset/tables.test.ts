@@ -101,3 +101,32 @@ describe('Big5 of Taiwanese bulletin boards', () => {
     assert.equal(typed.write(Buffer.from('\xa4\x1b[A', 'latin1')), '\ufffd\x1b[A');
   });
 });
+
+describe('halves of characters that are coloured differently', () => {
+  const cases = [
+    ...['Big5', 'Big5-HKSCS', 'CP950'].map(name => [name, '\xb4', '\xfa', '測'] as const),
+    ...['GB2312', 'GBK', 'GB18030'].map(name => [name, '\xb2', '\xe2', '测'] as const),
+  ];
+  for (const [name, lead, trail, character] of cases) {
+    it(`are put together in ${name}, wherever they are cut`, () => {
+      for (const [input, shown] of [
+        [`a${lead}\x1b[1;31m${trail}b`, `a${character}\x1b[1;31mb`],
+        [`${lead}\x1b[m\x1b[7m${trail}${lead}${trail}`, `${character}\x1b[m\x1b[7m${character}`],
+        [`${lead}\x1b[1A\r\n`, '\ufffd\x1b[1A\r\n'],
+        [`${lead}\x1bOP`, '\ufffd\x1bOP'],
+        [`${lead}${trail}\x1b[K${lead}\r\n`, `${character}\x1b[K\ufffd\r\n`],
+        [`${lead}\x1b[${'1;'.repeat(40)}mx`, `\ufffd\x1b[${'1;'.repeat(40)}mx`],
+      ] as const) {
+        const bytes = Buffer.from(input, 'latin1');
+        for (const size of [1, 2, 3, bytes.length]) {
+          const stream = decoder(name, { halvesMayBeApart: true });
+          let text = '';
+          for (let at = 0; at < bytes.length; at += size) text += stream.write(bytes.subarray(at, at + size));
+          assert.equal(text + stream.end(), shown);
+        }
+      }
+      // What people type is not coloured.
+      assert.equal(decoder(name).write(Buffer.from(`${lead}\x1b[A`, 'latin1')), '\ufffd\x1b[A');
+    });
+  }
+});

@@ -13,6 +13,7 @@ import {
   deflateRawSync,
   deflateSync,
   gzipSync,
+  type InflateRaw,
   inflateSync,
 } from 'node:zlib';
 import fc from 'fast-check';
@@ -556,6 +557,51 @@ for (const [name, pack] of [
     near.destroy();
   });
 }
+
+test('a read that waits says why the session was broken off', async () => {
+  const [near, far] = pair([1_000]);
+  const client = new Session(far, { telnet: CLIENT });
+  near.resume().on('end', () => near.end());
+  const rejected = assert.rejects(client.readUntil('never'), {
+    code: 'ERR_SESSION_CLOSED',
+    message: 'the session ended without "never": corrupt compressed input',
+  });
+  near.write(Buffer.concat([Buffer.of(IAC, WILL, OPT.MCCP2), START2, Buffer.alloc(20, 0xff)]));
+  await rejected;
+  client.destroy();
+});
+
+test('a client reads the trailer of gzip in several packets', async () => {
+  const zlib = process.getBuiltinModule('node:zlib');
+  const { createInflateRaw } = zlib;
+  let stream: InflateRaw | undefined;
+  const created = (...args: Parameters<typeof createInflateRaw>) => {
+    stream = createInflateRaw(...args);
+    return stream;
+  };
+  Object.defineProperty(zlib, 'createInflateRaw', { value: created, configurable: true });
+  try {
+    const packed = gzipSync('hello');
+    for (let cut = 1; cut <= 8; cut++) {
+      const [near, far] = pair([1_000]);
+      const client = new Session(far, { telnet: CLIENT });
+      const read = reading(client);
+      near.on('data', () => {});
+      near.write(Buffer.concat([Buffer.of(IAC, WILL, OPT.MCCP2), START2, packed.subarray(0, -8)]));
+      await untilTrue(() => read().toString() === 'hello');
+      // zlib's stream ends when it gets the first byte behind it.
+      const end = once(stream!, 'end');
+      near.write(packed.subarray(-8, packed.length - 8 + cut));
+      await end;
+      near.write(Buffer.concat([packed.subarray(packed.length - 8 + cut), Buffer.from('plain again')]));
+      await untilTrue(() => read().toString() === 'helloplain again');
+      client.destroy();
+      near.destroy();
+    }
+  } finally {
+    Object.defineProperty(zlib, 'createInflateRaw', { value: createInflateRaw, configurable: true });
+  }
+});
 
 /** Counts the streams of zlib that are made until the end of the block. */
 function countStreams(name: 'createInflate' | 'createDeflate'): { readonly count: number } & Disposable {
