@@ -27,6 +27,7 @@ import {
 } from './reading.ts';
 import { type Found, type Pattern, Search } from './search.ts';
 import type { Speaker } from './speaker.ts';
+import { WAIT_MS } from './waiting.ts';
 
 /**
  * What only looks like a prompt counts when nothing follows it for so long, in milliseconds. Output is cut into packets
@@ -173,13 +174,17 @@ async function catchUp(
     throw new TelptyError('ERR_SESSION_CLOSED', 'the session ended before the command was sent');
   conversation.learnLine(session);
   if (owed === undefined && session.inputLength === 0) return;
-  const line = conversation.line(session);
+  const stopped = conversation.line(session);
+  // Without an echo the output of that command begins on the line of the prompt before it.
+  const line = owed !== undefined && stopped === conversation.prompt?.raw ? '' : stopped;
   const patterns = [owed?.prompt, prompt].filter(one => one !== undefined);
   const known = conversation.prompt;
   // It may be followed by what a console logs.
   const passed = known === undefined ? undefined : new Search(`\n${known.raw}`);
   const isDoubtful = owed !== undefined && session.inputPosition !== owed.position;
-  const quiet = quietTimes(options.limit);
+  // That command was slow: what does not resemble its prompt is more likely a part of its output than another prompt.
+  const unlike = Math.max(UNLIKE_MS, (options.limit || WAIT_MS) / 2);
+  const quiet = { ...quietTimes(options.limit), ...(owed !== undefined && known !== undefined && { unlike }) };
   let wasPassed = false;
   await readText<void>(session, what, { ...options, isDropped: true }, (text, { isQuiet, isLast }) => {
     const end = text.length < text.end.length + line.length ? line + text.end : text.end;

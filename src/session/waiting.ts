@@ -5,7 +5,7 @@ import { optionName, type Side } from '../protocol/index.ts';
 import type { Speaker } from './speaker.ts';
 
 /** How long a call waits that was not told, in milliseconds. */
-const WAIT_MS = 30_000;
+export const WAIT_MS = 30_000;
 
 /** How long to wait. */
 export interface WaitOptions {

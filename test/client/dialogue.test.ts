@@ -353,6 +353,16 @@ describe('exec: after a command that was given up', { concurrency: 8 }, () => {
   }
 });
 
+test('exec: a slow command that stops behind what resembles another prompt still owes its own', () =>
+  pair(async (session, wire) => {
+    const playing = device(wire, 'router# ', { copy: ['10% ', '20%\r\n'] }, { pause: 1_300, echoes: false });
+    await session.readUntil('router# ');
+    await assert.rejects(session.exec('copy', { timeout: 20 }), { code: 'ERR_TIMEOUT' });
+    assert.equal(await session.exec('date', { timeout: 10_000 }), 'date is done\n');
+    session.destroy();
+    await playing;
+  }));
+
 test('exec: a command is not sent while another one owes its prompt; who reads the prompt settles it', () =>
   pair(async (session, wire) => {
     wire.send('router# ');
