@@ -13,7 +13,7 @@ import { untilTrue } from '../support/leaks.ts';
 import { CLI, startServer, type TestServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const PER_ADDRESS = 'telpty: too many sessions from your address\r\n';
 const DENIED = 'telpty: connections from your address are not taken here\r\n';

@@ -151,7 +151,7 @@ describe('telpty', () => {
 /** Whether a line is the warning about a locale that this machine lacks. */
 const isWarning = (line: string) => line.startsWith('{"level":40');
 
-describe('telpty serve', { timeout: 60_000 }, () => {
+describe('telpty serve', { timeout: 180_000 }, () => {
   const children: ChildProcess[] = [];
   after(() => {
     for (const child of children) child.kill('SIGKILL');

@@ -10,7 +10,7 @@ import { ask, metricsUrl, scrape, untilCounted } from '../support/metrics.ts';
 import { CLI, startServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 
 describe('--metrics', LIMIT, () => {

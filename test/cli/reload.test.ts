@@ -16,7 +16,7 @@ import { CLI, startServer, type TestServer } from '../support/server.ts';
 import { requireTool } from '../support/tools.ts';
 import { Wire } from '../support/wire.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const directory = mkdtempSync(join(tmpdir(), 'telpty-reload-'));
 after(() => rmSync(directory, { recursive: true }));
 

@@ -6,7 +6,7 @@ import { Terminal } from '../support/tmux.ts';
 import { requireTool } from '../support/tools.ts';
 import { Wire } from '../support/wire.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const SHELL = ['/bin/sh', '-i'];
 const start = (...args: string[]) =>
   startServer(['--robot-check', '--env', 'PS1=ready$ ', '--env', 'ENV=', '--log-format', 'json', ...args], {

@@ -19,7 +19,7 @@ import { NotifySocket, OpenSocket } from '../support/service-manager.ts';
 import { requireTool } from '../support/tools.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const directory = mkdtempSync(join(tmpdir(), 'telpty-systemd-'));
 after(() => rmSync(directory, { recursive: true }));

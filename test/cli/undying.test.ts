@@ -13,7 +13,7 @@ const PROGRAM = ['sh', '-c', 'echo ready; read file; exec cat "$file"'];
 /** How many processes of a server are waiting for the file system. */
 const stuck = (pid: number) => descendantsOf(pid).filter(({ state, name }) => name === 'cat' && state !== 'R').length;
 
-describe('telpty serve with programs that cannot be killed', { timeout: 60_000 }, () => {
+describe('telpty serve with programs that cannot be killed', { timeout: 180_000 }, () => {
   for (const workers of [[], ['--workers', '2']]) {
     it(`gives their places to others, logs and counts them, and stops; ${workers.join(' ') || 'one process'}`, async () => {
       await using silent = await SilentFileSystem.mount();

@@ -10,7 +10,7 @@ import { atExit } from '../support/cleanup.ts';
 import { childrenOf, isAlive, untilTrue } from '../support/leaks.ts';
 import { Wire } from '../support/wire.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const STUBBORN = 'trap "" HUP; echo "up $PPID $$"; while :; do sleep 1 || exit; done';
 
 describe('a worker that hangs', LIMIT, () => {

@@ -22,7 +22,7 @@ import {
 import { CLI, type StartOptions, startServer, type TestServer } from '../support/server.ts';
 import { Wire, type WireOptions } from '../support/wire.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const TOO_MANY = 'telpty: too many sessions, try again later\r\n';
 /** A program that says who runs it, and takes no SIGHUP. */

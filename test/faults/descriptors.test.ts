@@ -7,7 +7,7 @@ import type { TestServer } from '../support/server.ts';
 import { CMD, OPT, Wire } from '../support/wire.ts';
 import { Bystander, shareOfSpinning, startObedient, told, XTERM } from './support.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 /** Room for Node.js itself and for some sessions. */
 const DESCRIPTORS = 100;
 /** More than can be served. */

@@ -7,7 +7,7 @@ import { childrenOf, processes, untilBlocked, untilTrue } from '../support/leaks
 import { Wire } from '../support/wire.ts';
 import { Bystander, startObedient, told, XTERM } from './support.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 
 describe('a program that is killed', LIMIT, () => {
   for (const signal of ['KILL', 'SEGV', 'ABRT', 'PIPE']) {

@@ -11,7 +11,7 @@ import { requireTool } from '../support/tools.ts';
 import { Wire } from '../support/wire.ts';
 import { Bystander, startObedient, told, XTERM } from './support.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 180_000 };
 
 describe('signals', LIMIT, () => {
   for (const args of [[], ['--workers', '2']]) {
