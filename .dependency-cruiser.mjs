@@ -1,26 +1,24 @@
-// The floors of the house. A room may import rooms on floors below it, never above, never in circles.
-// `errors.ts` is the ground: every room may stand on it, and it stands on nothing.
-const floors = [
+// The layers of src/. A folder imports only itself and folders of lower layers: nothing above, nothing beside, no cycle.
+const layers = [
   ['^src/errors\\.ts$'],
   ['^src/check\\.ts$', '^src/package\\.ts$'],
-  ['^src/protocol/', '^src/pty/', '^src/charset/'],
-  ['^src/transport/'],
+  ['^src/protocol/', '^src/charset/', '^src/native/'],
+  ['^src/pty/', '^src/transport/'],
   ['^src/session/'],
   ['^src/server/', '^src/client/', '^src/shells/', '^src/recording/'],
-  ['^src/web/', '^src/index\\.ts$'],
+  ['^src/index\\.ts$'],
   ['^src/cli/'],
 ];
 
-/** A room reaches only floors strictly below its own, or files inside itself. */
-const rooms = floors.flatMap((floor, level) => floor.map(room => ({ room, level })));
-const upward = rooms.map(({ room, level }) => ({
-  name: `floor-${level}-${room.replace(/[^a-z]+/g, '-').replace(/^-|-$/g, '')}`,
-  comment: 'a room may import only itself and the floors below it',
+const folders = layers.flatMap((layer, level) => layer.map(folder => ({ folder, level })));
+const upward = folders.map(({ folder, level }) => ({
+  name: `layer-${level}-${folder.replace(/[^a-z]+/g, '-').replace(/^-|-$/g, '')}`,
+  comment: 'a folder may import only itself and folders of lower layers',
   severity: 'error',
-  from: { path: room },
+  from: { path: folder },
   to: {
     path: '^src/',
-    pathNot: [room, ...floors.slice(0, level).flat()],
+    pathNot: [folder, ...layers.slice(0, level).flat()],
   },
 }));
 
@@ -28,13 +26,13 @@ export default {
   forbidden: [
     ...upward,
     {
-      name: 'every-file-has-a-room',
-      comment: 'a file outside every room would escape the floors: give it one in .dependency-cruiser.mjs',
+      name: 'every-file-has-a-layer',
+      comment: 'a file outside of all layers would escape the rules: name its folder in .dependency-cruiser.mjs',
       severity: 'error',
-      from: { path: '^src/', pathNot: floors.flat() },
+      from: { path: '^src/', pathNot: layers.flat() },
       to: {},
     },
-    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'protocol-is-pure',
       comment: 'the engine does no I/O and runs in browsers: nothing from Node, nothing from npm',
@@ -44,9 +42,9 @@ export default {
     },
     {
       name: 'one-addon-loader',
-      comment: 'only src/pty/binding.ts knows how the addon is found',
+      comment: 'only src/native/load.ts knows how the addon is found',
       severity: 'error',
-      from: { pathNot: '^src/pty/binding\\.ts$' },
+      from: { pathNot: '^src/native/load\\.ts$' },
       to: { path: '\\.node$' },
     },
     {

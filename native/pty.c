@@ -155,7 +155,7 @@ void pty_started(struct pty *p, struct spawned *started) {
 
 /*
  * spawn(owner, request) and start(owner, request): an external, or undefined with request.result filled in; see SpawnRequest
- * in src/pty/binding.ts. The second returns at once and has the program started elsewhere.
+ * in src/native/addon.ts. The second returns at once and has the program started elsewhere.
  */
 static napi_value begin(napi_env env, napi_callback_info info, bool elsewhere) {
   struct state *s = state_of(env);

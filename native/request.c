@@ -1,5 +1,5 @@
 /*
- * From a SpawnRequest (src/pty/binding.ts) to a struct plan: all that the child will need, in its final shape.
+ * From a SpawnRequest (src/native/addon.ts) to a struct plan: all that the child will need, in its final shape.
  */
 #include "telpty.h"
 

@@ -3,7 +3,7 @@
  *
  * The addon holds no policy: which modes a terminal starts with, when a session is hung up, what an error is called is
  * decided in src/pty. Functions called from JavaScript return a negative errno instead of throwing; they throw only when
- * handed something that src/pty/binding.ts cannot hand them.
+ * handed something that src/native/addon.ts cannot hand them.
  *
  * Everything belongs to one environment (the main thread, or a worker) and is touched by its thread alone: there is not
  * one mutable global variable.
@@ -27,7 +27,7 @@
 #define TYPED_BYTES 64
 
 /*
- * The functions of `AddonCallbacks` in src/pty/binding.ts, in the order of setup(), then those of `ConnectionCallbacks`,
+ * The functions of `AddonCallbacks` in src/native/addon.ts, in the order of setup(), then those of `ConnectionCallbacks`,
  * then that of peekSetup().
  */
 enum callback {

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { nodeBin, plainEnvironment } from './lib/tools.mjs';
 
 const VERSIONS = ['22', '24', '26'];
-const QUICK = ['pty/spawn', 'pty/binding', 'pty/start', 'session/session', 'transport/tcp', 'client/connect'];
+const QUICK = ['pty/spawn', 'native/load', 'pty/start', 'session/session', 'transport/tcp', 'client/connect'];
 
 function refuse(message) {
   process.stderr.write(`matrix.mjs: ${message}\n`);

@@ -1,4 +1,4 @@
-/** The layer check itself: that it fails when a wall is broken, and names the wall. */
+/** The layer check itself: it fails when a rule is broken, and names the rule. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ function check(files: Readonly<Record<string, string>>): { status: number | null
   }
 }
 
-test('rooms that import only what is below them pass', () => {
+test('folders that import only lower layers pass', () => {
   const { status, output } = check({
     'src/errors.ts': 'export const e = 1;',
     'src/protocol/a.ts': "export { e } from '../errors.ts';",
@@ -38,19 +38,21 @@ test('rooms that import only what is below them pass', () => {
 });
 
 for (const [what, rule, files] of [
-  ['an import upward', 'floor-\\d', { 'src/pty/a.ts': "import '../session/a.ts';", 'src/session/a.ts': '' }],
-  ['an import beside', 'floor-\\d', { 'src/pty/a.ts': "import '../protocol/b.ts';", 'src/protocol/b.ts': '' }],
-  ['a circle', 'no-circles', { 'src/cli/a.ts': "import './b.ts';", 'src/cli/b.ts': "import './a.ts';" }],
+  ['an import upward', 'layer-\\d', { 'src/pty/a.ts': "import '../session/a.ts';", 'src/session/a.ts': '' }],
+  ['pty/ in transport/', 'layer-\\d', { 'src/transport/a.ts': "import '../pty/b.ts';", 'src/pty/b.ts': '' }],
+  ['transport/ in pty/', 'layer-\\d', { 'src/pty/a.ts': "import '../transport/b.ts';", 'src/transport/b.ts': '' }],
+  ['an import beside', 'layer-\\d', { 'src/native/a.ts': "import '../protocol/b.ts';", 'src/protocol/b.ts': '' }],
+  ['a cycle', 'no-cycles', { 'src/cli/a.ts': "import './b.ts';", 'src/cli/b.ts': "import './a.ts';" }],
   ['Node in the engine', 'protocol-is-pure', { 'src/protocol/a.ts': "import 'node:fs';" }],
   ['a library in the engine', 'protocol-is-pure', { 'src/protocol/a.ts': "import 'pino';" }],
   [
-    'another room in the engine',
+    'another folder in the engine',
     'protocol-is-pure',
     { 'src/protocol/a.ts': "import '../pty/b.ts';", 'src/pty/b.ts': '' },
   ],
   [
-    'a file without a room',
-    'every-file-has-a-room',
+    'a file without a layer',
+    'every-file-has-a-layer',
     { 'src/attic/a.ts': "import '../errors.ts';", 'src/errors.ts': '' },
   ],
 ] as const) {

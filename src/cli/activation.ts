@@ -4,7 +4,7 @@
  * client finds the port closed.
  */
 import { TelptyError } from '../errors.ts';
-import { addon } from '../pty/binding.ts';
+import { addon } from '../native/load.ts';
 import { escapeText } from '../shells/escape.ts';
 import { isForOwnUser, isLoopback, nameTheProgram, noSameUser, type ServeSettings } from './settings.ts';
 import { usage } from './values.ts';

@@ -2,8 +2,9 @@
  * Where the lines of the log go: to standard error, at once, as long as it takes them. The log is worth much, but less than
  * the sessions: a pipe that nobody reads and a disk that is full stop nobody, and cost no more than a little memory.
  */
-import { systemError } from '../pty/binding.ts';
-import { writeNow } from '../pty/descriptor-calls.ts';
+
+import { writeNow } from '../native/files.ts';
+import { systemError } from '../native/system-error.ts';
 
 /** What waits for a reader, in bytes; beyond it lines are lost. */
 const MOST_WAITING = 256 * 1024;

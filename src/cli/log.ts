@@ -1,7 +1,7 @@
 /** The log: pino's JSON lines, or one readable line each, written to standard error at once. */
 import pino, { type Logger } from 'pino';
+import { isAvailable } from '../native/load.ts';
 import { requireOwn } from '../package.ts';
-import { isAvailable } from '../pty/binding.ts';
 import { LogSink } from './log-sink.ts';
 import type { LogLevel } from './settings.ts';
 

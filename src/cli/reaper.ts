@@ -4,7 +4,7 @@
  * addon reaps those that nobody waits for.
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { addon } from '../pty/binding.ts';
+import { addon } from '../native/load.ts';
 
 /** SIGCHLD does not come once for each child, and several come together; between two looks, in milliseconds. */
 const PAUSE_MS = 1_000;

@@ -1,6 +1,6 @@
 /** `telpty serve`: settings in, a running server out. */
 import { TelptyError } from '../errors.ts';
-import { systemError } from '../pty/binding.ts';
+import { systemError } from '../native/system-error.ts';
 import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Admission } from '../shells/places.ts';

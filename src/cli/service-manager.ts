@@ -2,7 +2,8 @@
  * What is told to the service manager that started us (sd_notify(3)): that we serve, reload and stop, in words how it
  * goes, and, where it wants to know, that the event loop still turns. Datagrams to the socket that NOTIFY_SOCKET names.
  */
-import { addon, systemError } from '../pty/binding.ts';
+import { addon } from '../native/load.ts';
+import { systemError } from '../native/system-error.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Log } from './log.ts';
 

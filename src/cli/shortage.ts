@@ -1,5 +1,5 @@
 /** What the log tells about a want of descriptors: before it can come, when it comes, and when it is over. */
-import { descriptorLimit } from '../pty/binding.ts';
+import { descriptorLimit } from '../native/files.ts';
 import { sessionsThatFit } from '../transport/descriptors.ts';
 import type { Log } from './log.ts';
 import type { ServeSettings } from './settings.ts';

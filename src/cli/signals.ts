@@ -8,7 +8,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { addon } from '../pty/binding.ts';
+import { addon } from '../native/load.ts';
 
 /** What signals do. */
 export interface SignalActions {

@@ -1,5 +1,5 @@
 /** Notices starts of programs that hang: the log gets a line when it begins and one when it is over. */
-import { addon } from '../pty/binding.ts';
+import { addon } from '../native/load.ts';
 import type { Log } from './log.ts';
 
 /** Between two looks, in milliseconds. Nothing signals that time has passed, so we poll. */

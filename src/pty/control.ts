@@ -1,9 +1,10 @@
 /** What is done to a terminal and its program beside reading and writing. */
 import { Duplex, type DuplexOptions } from 'node:stream';
 import { TelptyError } from '../errors.ts';
+import type { NativePty, SpawnRequest } from '../native/addon.ts';
+import { addon } from '../native/load.ts';
+import { systemError } from '../native/system-error.ts';
 import { reportAbandoned } from './abandoned.ts';
-import type { NativePty, SpawnRequest } from './addon.ts';
-import { addon, systemError } from './binding.ts';
 import { Hangup } from './hangup.ts';
 import {
   applyModes,

@@ -9,8 +9,8 @@
 import { readdir } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { NativePty } from './addon.ts';
-import { addon } from './binding.ts';
+import type { NativePty } from '../native/addon.ts';
+import { addon } from '../native/load.ts';
 
 const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
 

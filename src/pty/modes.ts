@@ -6,8 +6,8 @@
  * derived from these. A name that this system does not know (`iuclc` on a BSD) is accepted and has no effect.
  */
 import { TelptyError } from '../errors.ts';
-import type { Addon } from './addon.ts';
-import { addon } from './binding.ts';
+import type { Addon } from '../native/addon.ts';
+import { addon } from '../native/load.ts';
 
 const iflags = [
   'ignbrk',

@@ -3,8 +3,8 @@
  * with them is found here, before anything is opened.
  */
 import { TelptyError } from '../errors.ts';
-import type { SpawnRequest } from './addon.ts';
-import { addon } from './binding.ts';
+import type { SpawnRequest } from '../native/addon.ts';
+import { addon } from '../native/load.ts';
 import { applyModes, blankModes, type Modes, type RawModes, saneModes } from './modes.ts';
 import { lookupUser, type User } from './users.ts';
 

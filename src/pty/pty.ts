@@ -9,7 +9,7 @@
  * one `write(2)`; what the terminal does not take waits in the addon, and the stream is busy until it is gone.
  */
 import { markAsUntransferable } from 'node:worker_threads';
-import { addon } from './binding.ts';
+import { addon } from '../native/load.ts';
 import { PtyControl } from './control.ts';
 import { type PtyOptions, spawnRequest } from './options.ts';
 import { type StartCallback, startError } from './start-result.ts';

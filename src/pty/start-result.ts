@@ -1,8 +1,9 @@
 /** What comes of a start. */
 import { readFileSync } from 'node:fs';
 import { TelptyError } from '../errors.ts';
-import type { SpawnRequest } from './addon.ts';
-import { addon, systemError } from './binding.ts';
+import type { SpawnRequest } from '../native/addon.ts';
+import { addon } from '../native/load.ts';
+import { systemError } from '../native/system-error.ts';
 import type { PtyOptions } from './options.ts';
 
 /** Is called without an error once the program runs. */

@@ -1,5 +1,5 @@
 /** The terminal that somebody else gave us: the user's own, on which a client runs. */
-import { addon, isAvailable } from './binding.ts';
+import { addon, isAvailable } from '../native/load.ts';
 import { applyModes, blankModes, type Modes, nameModes, type RawModes } from './modes.ts';
 
 /** The modes of a terminal by its descriptor. What fails, because the terminal is gone, is left undone. */

@@ -10,8 +10,8 @@ import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TelptyError } from '../errors.ts';
-import type { User } from './addon.ts';
-import { addon } from './binding.ts';
+import type { User } from '../native/addon.ts';
+import { addon } from '../native/load.ts';
 
 /** How long killed processes may take to vanish, in ms; only one stuck in the kernel takes longer. */
 const PATIENCE = 2_000;

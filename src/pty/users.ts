@@ -1,8 +1,9 @@
 /** Users of the system, by name. */
 import { userInfo } from 'node:os';
 import { TelptyError } from '../errors.ts';
-import type { User } from './addon.ts';
-import { addon, systemError } from './binding.ts';
+import type { User } from '../native/addon.ts';
+import { addon } from '../native/load.ts';
+import { systemError } from '../native/system-error.ts';
 
 export type { User };
 

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
+import type { NativePty } from '../native/addon.ts';
 import { Command, type SendKind, Telnet, type TelnetEvent } from '../protocol/index.ts';
-import type { Pty } from '../pty/index.ts';
 import { type ForeignProtocol, mayBecomeForeign } from '../transport/foreign-protocol.ts';
 import { Input } from '../transport/input.ts';
 import { Hold, Intake } from '../transport/intake.ts';
@@ -281,8 +281,8 @@ export abstract class TelnetStream extends EventDuplex {
   }
 
   /** @internal Says to whose terminal keys may pass: see {@link letPass}. */
-  join(pty: Pty | undefined): void {
-    this.#transport.join(pty);
+  join(terminal: NativePty | undefined): void {
+    this.#transport.join(terminal);
   }
 
   /**

@@ -170,7 +170,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     else if (session.inputFinished) this.#clientFinished();
     // Last, because it starts the flow of what was typed before the program ran.
     session.consume(this);
-    session.join(pty);
+    session.join(pty.native);
   }
 
   // Listeners are the same functions for all bridges: a closure for each would be most of what a bridge keeps.

@@ -6,7 +6,7 @@
  * runs may stay unnoticed until it is restarted.
  */
 import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
-import { localeCodeset } from '../pty/binding.ts';
+import { localeCodeset } from '../native/locales.ts';
 import type { HostLocales } from './locale-names.ts';
 
 /** No directory is in it: the C library opens `/path/LC_CTYPE`. */

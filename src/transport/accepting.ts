@@ -3,7 +3,7 @@
  * queue, and is served as soon as there are some.
  */
 import type { Server } from 'node:net';
-import { holdListener } from '../pty/descriptor-calls.ts';
+import { holdListener } from '../native/sockets.ts';
 import { sessionsThatFit } from './descriptors.ts';
 
 /** How often it is looked whether there are descriptors again, in milliseconds. */

@@ -1,8 +1,7 @@
+import type { NativeConnection, NativePty } from '../native/addon.ts';
+import { addon } from '../native/load.ts';
+import { peerState } from '../native/sockets.ts';
 import type { SendKind } from '../protocol/index.ts';
-import type { NativeConnection } from '../pty/addon.ts';
-import { addon } from '../pty/binding.ts';
-import { peerState } from '../pty/descriptor-calls.ts';
-import type { Pty } from '../pty/index.ts';
 import { systemFailure } from './handle.ts';
 import type { Passed, Transport, TransportUser } from './transport.ts';
 import { UnsentQueue } from './unsent-queue.ts';
@@ -147,9 +146,9 @@ export class Connection implements Transport {
     setImmediate(() => this.#user?.closed(error));
   }
 
-  join(pty: Pty | undefined): void {
-    this.#joined = pty !== undefined;
-    if (pty !== undefined) addon().connJoin(this.#native, pty.native);
+  join(terminal: NativePty | undefined): void {
+    this.#joined = terminal !== undefined;
+    if (terminal !== undefined) addon().connJoin(this.#native, terminal);
     else addon().connPart(this.#native);
   }
 

@@ -1,6 +1,6 @@
 /** The file descriptors of this process: how many are left, and how many of these are spoken for. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { descriptorLimit } from '../pty/binding.ts';
+import { descriptorLimit } from '../native/files.ts';
 
 /**
  * What is kept back, in descriptors: for a look at /proc when programs are hung up, for certificates and lists that are read

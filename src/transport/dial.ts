@@ -2,7 +2,7 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { TelptyError } from '../errors.ts';
-import { systemError } from '../pty/binding.ts';
+import { systemError } from '../native/system-error.ts';
 import { KEEPALIVE_MS } from './tcp.ts';
 import { explainTls, type TlsRemedy } from './tls-failure.ts';
 

@@ -1,6 +1,6 @@
 /** What Node keeps to itself about sockets. */
 import type { Server, Socket } from 'node:net';
-import { systemError } from '../pty/binding.ts';
+import { systemError } from '../native/system-error.ts';
 
 interface Handle {
   fd?: number;

@@ -12,7 +12,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isIPv6, type Socket } from 'node:net';
-import { peerState, peerUser } from '../pty/descriptor-calls.ts';
+import { peerState, peerUser } from '../native/sockets.ts';
 import { normalAddress } from './address-list.ts';
 import { type GateUser, Guest, Waiting } from './gate.ts';
 import { descriptor } from './handle.ts';

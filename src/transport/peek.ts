@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { NativePeek } from '../pty/addon.ts';
-import { addon } from '../pty/binding.ts';
+import type { NativePeek } from '../native/addon.ts';
+import { addon } from '../native/load.ts';
 import { descriptor, systemFailure } from './handle.ts';
 
 /** The most that is seen of a connection, in bytes. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { addon } from '../pty/binding.ts';
+import { addon } from '../native/load.ts';
 import type { AddressList } from './address-list.ts';
 import { type GateUser, Guest, Waiting } from './gate.ts';
 import { LONGEST_PROXY_HEADER, parseProxyHeader } from './proxy-protocol.ts';

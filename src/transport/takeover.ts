@@ -13,7 +13,7 @@
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, isIPv6, type Server } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { preferListener } from '../pty/descriptor-calls.ts';
+import { preferListener } from '../native/sockets.ts';
 import { rowsOf, tableEnd } from './kernel-tables.ts';
 
 /** How long a handshake may take that was begun when the port was taken over, in milliseconds. */

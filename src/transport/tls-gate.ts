@@ -1,7 +1,7 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import { addon } from '../pty/binding.ts';
+import { addon } from '../native/load.ts';
 import { type ForeignProtocol, foreignProtocol, TLS_HANDSHAKE } from './foreign-protocol.ts';
 import { type GateUser, Guest, Waiting } from './gate.ts';
 import { stopReading } from './handle.ts';

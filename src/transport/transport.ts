@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
+import type { NativePty } from '../native/addon.ts';
 import type { SendKind } from '../protocol/index.ts';
-import type { Pty } from '../pty/index.ts';
 
 /** Whom a transport serves. All calls come from the event loop, never from within a call of the transport's own. */
 export interface TransportUser {
@@ -49,7 +49,7 @@ export interface Transport {
   /** Ends both directions at once; what was not sent yet is lost. */
   destroy(error?: Error): void;
   /** Says whose keys and echoes may pass without JavaScript, where the transport can do that: see {@link letPass}. */
-  join(pty: Pty | undefined): void;
+  join(terminal: NativePty | undefined): void;
   /**
    * Plain keys and echoes may pass between the transport and the joined terminal without JavaScript until the next call of
    * the user's; or may not any more. Nothing of what passes is to be seen here but in {@link passed}.

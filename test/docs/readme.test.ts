@@ -46,11 +46,11 @@ for (const [command, heading, options] of commands) {
   });
 }
 
-test('the rooms in CONTRIBUTING.md are those of src/', () => {
-  const rooms = table(document('CONTRIBUTING.md'), 'room').flatMap(([cell = '']) =>
+test('the layers in CONTRIBUTING.md are the folders of src/', () => {
+  const folders = table(document('CONTRIBUTING.md'), 'folder').flatMap(([cell = '']) =>
     [...cell.matchAll(/src\/([\w.]+)/g)].map(([, room]) => room),
   );
-  assert.deepEqual(rooms.toSorted(), readdirSync(new URL('../../src/', import.meta.url)).sort());
+  assert.deepEqual(folders.toSorted(), readdirSync(new URL('../../src/', import.meta.url)).sort());
 });
 
 test('the command for a game that is open to the public runs as it is written, but for its port', {

@@ -30,8 +30,8 @@ describe('the packed package', () => {
   });
 
   it('has a prebuilt addon for each platform that its error names', () => {
-    const binding = readFileSync(join(root, 'dist/pty/binding.js'), 'utf8');
-    const [, list] = /const PREBUILT = \[(.*?)\]/.exec(binding)!;
+    const loader = readFileSync(join(root, 'dist/native/load.js'), 'utf8');
+    const [, list] = /const PREBUILT = \[(.*?)\]/.exec(loader)!;
     const platforms = [...list!.matchAll(/'([^']+)'/g)].map(([, name]) => name!).sort();
     assert.deepEqual(readdirSync(join(root, 'prebuilds')).sort(), platforms);
     for (const name of platforms) assert.deepEqual(readdirSync(join(root, 'prebuilds', name)), ['telpty.node']);

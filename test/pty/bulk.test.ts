@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { closed, readAll, until } from './support.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ptyShell, type Session } from '../../src/index.ts';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { spawnPty } from '../../src/pty/index.ts';
 import { Host, XTERM } from '../support/host.ts';
 import { assertNothingHeld } from '../support/leaks.ts';

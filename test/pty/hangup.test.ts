@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterEach, type TestContext, test } from 'node:test';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
 import { processes, processInfo, untilBlocked, untilTrue } from '../support/leaks.ts';
 import { requireTool } from '../support/tools.ts';

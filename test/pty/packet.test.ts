@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { type Pty, type PtyOptions, spawnPty } from '../../src/pty/index.ts';
 import { requireTool } from '../support/tools.ts';
 import { closed } from './support.ts';

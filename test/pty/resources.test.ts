@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { type Pty, spawnPty } from '../../src/pty/index.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
 import { closed, held, inNode, isAlive, readAll, run, startWorker, until, zombies } from './support.ts';

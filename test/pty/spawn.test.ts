@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { TelptyError } from '../../src/errors.ts';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { spawnPty } from '../../src/pty/index.ts';
 import { processInfo } from '../support/leaks.ts';
 import { asNobody, inNode, readAll, run } from './support.ts';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { test } from 'node:test';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { spawnPty, startPty } from '../../src/pty/index.ts';
 import { HeldProgram } from '../support/held-program.ts';
 import { assertNoLeaks, assertNothingHeld, holdings, processes, untilTrue } from '../support/leaks.ts';

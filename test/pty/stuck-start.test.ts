@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { lookupUser, startPty } from '../../src/pty/index.ts';
 import { atExit } from '../support/cleanup.ts';
 import { HeldProgram } from '../support/held-program.ts';

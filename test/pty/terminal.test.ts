@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { type Modes, saneModes, spawnPty } from '../../src/pty/index.ts';
 import { applyModes, blankModes, nameModes } from '../../src/pty/modes.ts';
 import { closed, until } from './support.ts';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
-import { sendUrgent } from '../../src/pty/descriptor-calls.ts';
+import { sendUrgent } from '../../src/native/sockets.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { WireParser } from '../support/telnet-parser.ts';
 import { requireTool } from '../support/tools.ts';

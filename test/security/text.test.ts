@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { sendUrgent } from '../../src/pty/descriptor-calls.ts';
+import { sendUrgent } from '../../src/native/sockets.ts';
 import { spawnPty } from '../../src/pty/index.ts';
 import { closed } from '../pty/support.ts';
 import { Peer } from '../support/peer.ts';

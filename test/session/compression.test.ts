@@ -18,8 +18,8 @@ import {
 } from 'node:zlib';
 import fc from 'fast-check';
 import { createServer, type Session as SessionType } from '../../src/index.ts';
+import { sendUrgent } from '../../src/native/sockets.ts';
 import { binary, mccp2, mccp3, Option } from '../../src/protocol/index.ts';
-import { sendUrgent } from '../../src/pty/descriptor-calls.ts';
 import { Session } from '../../src/session/session.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';

@@ -7,7 +7,7 @@ import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createServer, type Session } from '../../src/index.ts';
-import { isOobInline } from '../../src/pty/descriptor-calls.ts';
+import { isOobInline } from '../../src/native/sockets.ts';
 import { Host, XTERM } from '../support/host.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { requireTool } from '../support/tools.ts';

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Session } from '../../src/index.ts';
-import { sendUrgent, setOobInline } from '../../src/pty/descriptor-calls.ts';
+import { sendUrgent, setOobInline } from '../../src/native/sockets.ts';
 import { Host, hostScript, XTERM } from '../support/host.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
 import { requireTool } from '../support/tools.ts';

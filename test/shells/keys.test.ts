@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Session } from '../../src/index.ts';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { type Host, hostScript, XTERM } from '../support/host.ts';
 import { CMD, type Wire } from '../support/wire.ts';
 

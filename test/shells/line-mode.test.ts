@@ -1,7 +1,7 @@
 /** Real line mode (RFC 1184): what the server says as the program changes its terminal, and what arrives of what is typed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { type Host, hostScript, XTERM } from '../support/host.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { requireTool } from '../support/tools.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ptyShell, type Session, type TelptyError } from '../../src/index.ts';
+import { addon } from '../../src/native/load.ts';
 import { Option } from '../../src/protocol/index.ts';
-import { addon } from '../../src/pty/binding.ts';
 import { HeldProgram } from '../support/held-program.ts';
 import { Host, XTERM } from '../support/host.ts';
 import { assertNothingHeld } from '../support/leaks.ts';

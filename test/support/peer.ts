@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { setOobInline } from '../../src/pty/descriptor-calls.ts';
+import { setOobInline } from '../../src/native/sockets.ts';
 import { Wire } from './wire.ts';
 
 /**

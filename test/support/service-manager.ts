@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { holdListener } from '../../src/pty/descriptor-calls.ts';
+import { holdListener } from '../../src/native/sockets.ts';
 import { atExit } from './cleanup.ts';
 import { requireTool } from './tools.ts';
 

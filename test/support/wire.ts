@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { connect, type Socket } from 'node:net';
-import { setOobInline } from '../../src/pty/descriptor-calls.ts';
+import { setOobInline } from '../../src/native/sockets.ts';
 import { ByteLog } from './byte-log.ts';
 import { CMD, OPT, readable } from './telnet-codes.ts';
 import { type WireEvent, WireParser } from './telnet-parser.ts';

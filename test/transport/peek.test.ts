@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import { sendUrgent } from '../../src/pty/descriptor-calls.ts';
+import { sendUrgent } from '../../src/native/sockets.ts';
 import { descriptor, stopReading } from '../../src/transport/handle.ts';
 import { Peek } from '../../src/transport/peek.ts';
 import { assertNothingHeld } from '../support/leaks.ts';

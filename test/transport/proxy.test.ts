@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { type ListenOptions, ptyShell, type Refusal, type Session } from '../../src/index.ts';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { selfSigned } from '../support/certificates.ts';
 import { Host } from '../support/host.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
@@ -184,7 +184,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
 
   it('with urgent data in them are no headers, and nothing spins', async () => {
     await using proxied = await start();
-    const { sendUrgent } = await import('../../src/pty/descriptor-calls.ts');
+    const { sendUrgent } = await import('../../src/native/sockets.ts');
     const socket = dial(proxied.port);
     const closed = readToClose(socket);
     await once(socket, 'connect');

@@ -13,7 +13,7 @@ import {
   type Session,
   type TlsOptions,
 } from '../../src/index.ts';
-import { addon } from '../../src/pty/binding.ts';
+import { addon } from '../../src/native/load.ts';
 import { selfSigned, signedBy } from '../support/certificates.ts';
 import { Host } from '../support/host.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';

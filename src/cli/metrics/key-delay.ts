@@ -1,5 +1,5 @@
 import { Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client';
-import { addon } from '../../pty/binding.ts';
+import { addon } from '../../native/load.ts';
 
 /** In seconds: the kernel's own echo takes some 50 µs, what people notice begins at 50 ms. */
 const BOUNDS: readonly number[] = [

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { localeAvailable } from '../../src/pty/binding.ts';
-import { isOobInline, sendUrgent, setOobInline } from '../../src/pty/descriptor-calls.ts';
-import { inNode } from './support.ts';
+import { localeAvailable } from '../../src/native/locales.ts';
+import { isOobInline, sendUrgent, setOobInline } from '../../src/native/sockets.ts';
+import { inNode } from '../pty/support.ts';
 
 /** Node has no public way to a socket's descriptor. */
 const fdOf = (socket: Socket) => (socket as unknown as { _handle: { fd: number } })._handle.fd;
@@ -39,17 +39,17 @@ test('locales', () => {
   assert.equal(localeAvailable('x'.repeat(1000)), false);
 });
 
-const addonFiles = ['pty/binding', 'pty/descriptor-calls', 'shells/pty-shell'].map(
+const addonFiles = ['shells/pty-shell', 'native/sockets', 'native/locales'].map(
   name => new URL(`../../src/${name}.ts`, import.meta.url).href,
 );
 
 test('without the addon the import works, starting says why not, and the rest does nothing', async () => {
   const { output } = await inNode(
     '',
-    `const [binding, calls, { ptyShell }] = await Promise.all(${JSON.stringify(addonFiles)}.map(file => import(file)));
+    `const [{ ptyShell }, sockets, locales] = await Promise.all(${JSON.stringify(addonFiles)}.map(file => import(file)));
     try { pty.spawnPty('true'); } catch (e) { console.log(e.code, e.cause !== undefined); }
     try { ptyShell('true'); } catch (e) { console.log(e.code); }
-    const { setOobInline, isOobInline, sendUrgent, localeAvailable, peerState } = { ...binding, ...calls };
+    const { setOobInline, isOobInline, sendUrgent, localeAvailable, peerState } = { ...sockets, ...locales };
     console.log(setOobInline(0), isOobInline(0), sendUrgent(0, Buffer.alloc(1)), localeAvailable('C'), peerState(0));`,
     '--no-addons',
   );

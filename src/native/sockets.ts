@@ -1,9 +1,6 @@
-/**
- * What the addon does with descriptors of sockets and files that Node has. Where there is no addon these do nothing, and say
- * so.
- */
+/** Calls on sockets that belong to Node.js. Without the addon they do nothing and say so, unless their description says otherwise. */
 import { constants } from 'node:os';
-import { addon, loadAddon } from './binding.ts';
+import { addon, loadAddon } from './load.ts';
 
 /**
  * Makes urgent data of a TCP socket arrive in line (SO_OOBINLINE). Without it the kernel takes the last byte of a BSD
@@ -36,17 +33,6 @@ export function limitUnsent(fd: number, bytes: number): boolean {
  */
 export function holdListener(fd: number, held: boolean): boolean {
   return (loadAddon()?.listenerHold(fd, held) ?? -1) === 0;
-}
-
-/**
- * Writes to a descriptor what it takes without waiting, whatever it is and whoever shares it.
- *
- * @returns how many bytes were written, or a negative error number if none was: that of `EAGAIN` where it takes none at the
- *   moment.
- * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
- */
-export function writeNow(fd: number, bytes: Uint8Array): number {
-  return addon().writeNow(fd, bytes);
 }
 
 /**

@@ -1,17 +1,16 @@
 /**
- * The door to the addon in `native/`: loads it. What it offers is in addon.ts.
+ * Loads the addon, whose C sources are in `native/` at the root of the repository. Its functions and types are in addon.ts; the
+ * other files of this folder wrap groups of calls that need no more than a descriptor or a name. Calls about terminals,
+ * connections and programs are wrapped by the classes that own those, in `src/pty/` and `src/transport/`.
  *
- * The addon is made of system calls without policy: what numbers mean, which defaults hold and what an error is called is
- * decided in the files beside this one. It reports failures as negative error numbers, because an `Error` per EAGAIN
- * would be dear; {@link systemError} turns one into a `TelptyError`.
+ * The addon consists of system calls without policy: the callers decide what a number means, which defaults apply and what
+ * an error is called. The addon reports failures as negative error numbers, because creating an `Error` for each EAGAIN is slow.
  *
- * Importing this file never fails. Where the addon is absent (Windows, a platform without a prebuilt one) the calls
- * that need it throw `ERR_PTY_UNSUPPORTED`, and those of descriptor-calls.ts quietly do nothing.
+ * Importing this file never fails. Where there is no addon (Windows, a platform without a prebuilt one), calls that need it
+ * throw `ERR_PTY_UNSUPPORTED`, and the functions of sockets.ts do nothing and say so.
  */
 import { existsSync } from 'node:fs';
-import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
-import { getSystemErrorMap } from 'node:util';
 import { TelptyError } from '../errors.ts';
 import { ownFile, ownPackage, requireOwn } from '../package.ts';
 import type { Addon } from './addon.ts';
@@ -105,38 +104,4 @@ export function addon(): Addon {
 /** Whether there is an addon. */
 export function isAvailable(): boolean {
   return loadAddon() !== undefined;
-}
-
-const errorNames = new Map<number, string>();
-for (const [name, number] of Object.entries(constants.errno)) {
-  if (!errorNames.has(number)) errorNames.set(number, name);
-}
-
-/** Name (`'ENOENT'`) and text (`'no such file or directory'`) of an error number, given as C has it: positive. */
-export function systemError(number: number): { name: string; text: string } {
-  const known = getSystemErrorMap().get(-number);
-  const name = known?.[0] ?? errorNames.get(number) ?? `error ${number}`;
-  return { name, text: known?.[1] ?? name };
-}
-
-/** How many descriptors this process may have: RLIMIT_NOFILE. Infinity without the addon. */
-export function descriptorLimit(): number {
-  return loadAddon()?.descriptorLimit() ?? Number.POSITIVE_INFINITY;
-}
-
-/**
- * The character set of the locale `name` (`'en_US.UTF-8'`), as the C library names it; `undefined` where the library does not
- * have the locale, so that programs could not set it. With musl every name is a locale, in UTF-8. Without the addon nothing
- * can be said, and it is `''`.
- *
- * The library looks a name up in files and remembers it for good: ask for a bounded number of names, and for none with a `/`.
- */
-export function localeCodeset(name: string): string | undefined {
-  const library = loadAddon();
-  return library === undefined ? '' : library.localeCodeset(name);
-}
-
-/** Whether the C library has the locale `name`; true without the addon, where nobody can tell. */
-export function localeAvailable(name: string): boolean {
-  return localeCodeset(name) !== undefined;
 }

@@ -1,0 +1,18 @@
+/** Calls on file descriptors of any kind. */
+import { addon, loadAddon } from './load.ts';
+
+/** How many descriptors this process may have: RLIMIT_NOFILE. Infinity without the addon. */
+export function descriptorLimit(): number {
+  return loadAddon()?.descriptorLimit() ?? Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Writes to a descriptor what it takes without waiting, whatever it is and whoever shares it.
+ *
+ * @returns how many bytes were written, or a negative error number if none was: that of `EAGAIN` where it takes none at the
+ *   moment.
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
+ */
+export function writeNow(fd: number, bytes: Uint8Array): number {
+  return addon().writeNow(fd, bytes);
+}

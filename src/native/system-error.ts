@@ -1,0 +1,15 @@
+/** Error numbers of the system, in words. */
+import { constants } from 'node:os';
+import { getSystemErrorMap } from 'node:util';
+
+const errorNames = new Map<number, string>();
+for (const [name, number] of Object.entries(constants.errno)) {
+  if (!errorNames.has(number)) errorNames.set(number, name);
+}
+
+/** Name (`'ENOENT'`) and text (`'no such file or directory'`) of an error number, given as C has it: positive. */
+export function systemError(number: number): { name: string; text: string } {
+  const known = getSystemErrorMap().get(-number);
+  const name = known?.[0] ?? errorNames.get(number) ?? `error ${number}`;
+  return { name, text: known?.[1] ?? name };
+}
