@@ -236,7 +236,7 @@ NAPI_MODULE_INIT() {
   conn_exports(env, exports);
   peek_exports(env, exports);
   urgent_exports(env, exports);
-  shortcut_exports(env, exports);
+  fast_path_exports(env, exports);
   delay_exports(env, exports);
   write_exports(env, exports);
   termios_exports(env, exports);

@@ -232,7 +232,7 @@ void bulk_set_packet(struct pty *p, bool on) {
 }
 
 /*
- * Takes what was read, and returns how much that is. What cannot take the shortcut is moved to its place in `room`, which has
+ * Takes what was read, and returns how much that is. What cannot take the fast path is moved to its place in `room`, which has
  * DRAIN_LIMIT bytes: all but the first `shown`. Notices stand before what is taken. When the lane has nothing more to
  * give, and is quiet or has left, the terminal is the loop's again: p->lane is NULL then.
  */
@@ -250,7 +250,7 @@ size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigned *notices) {
   if (length > 0) {
     uv_mutex_unlock(&b->mutex);
     /* nobody else touches it until its length is 0 */
-    if (*notices == 0) *shown = shortcut_show(p, lane->ready.data, length);
+    if (*notices == 0) *shown = fast_path_show(p, lane->ready.data, length);
     memcpy(room + *shown, lane->ready.data + *shown, length - *shown);
     uv_mutex_lock(&b->mutex);
     lane->ready.length = 0;

@@ -48,7 +48,7 @@ static void poll_closed(uv_handle_t *handle) {
 
 static void conn_close(struct conn *c) {
   if (c->fd < 0) return;
-  shortcut_part(c);
+  fast_path_part(c);
   uv_close((uv_handle_t *)&c->poll, poll_closed);
   close(c->fd);
   c->fd = -1;
@@ -68,7 +68,7 @@ static void receive(struct conn *c) {
   if (n > 0) {
     /* the mark was passed, and the next one is news */
     if (!stale) c->marked = false;
-    const size_t typed = stale ? 0 : shortcut_type(c, s->inbox_data, (size_t)n);
+    const size_t typed = stale ? 0 : fast_path_type(c, s->inbox_data, (size_t)n);
     n -= (ssize_t)typed;
     if (n == 0) return;
     if (typed > 0) memmove(s->inbox_data, s->inbox_data + typed, (size_t)n);

@@ -1,8 +1,8 @@
 /*
  * How long keys wait for an answer: from the write to a terminal to the moment when its next output has been passed on.
  *
- * Counted here, since most keys and their echoes never come to JavaScript (shortcut.c), and only where somebody wants to know.
- * A key that passes by the shortcut has its time already; the answer takes one more look at the clock. The counts are memory of
+ * Counted here, since most keys and their echoes never come to JavaScript (fast_path.c), and only where somebody wants to know.
+ * A key that passes by the fast path has its time already; the answer takes one more look at the clock. The counts are memory of
  * JavaScript's, which reads them when it likes.
  *
  * What is measured is the first key that nothing has been printed for. One that has waited for LOST_NS when the next is

@@ -81,7 +81,7 @@ void pty_poll(struct pty *p) {
 void pty_close_terminal(struct pty *p) {
   if (p->master < 0) return;
   bulk_dismiss(p);
-  if (p->conn != NULL) shortcut_part(p->conn);
+  if (p->conn != NULL) fast_path_part(p->conn);
   write_drop(p);
   list_remove(&p->finish);
   uv_close((uv_handle_t *)&p->master_poll, master_closed);

@@ -78,7 +78,7 @@ static enum turn_end drain(struct pty *p) {
     turn_end = turn(p, room, &got, &notices);
     if (p->following && got > 0 && termios_differs(p)) notices |= NOTICE_MODES;
     if (got > 0) key_at = delay_take(p);
-    if (got > 0 && notices == 0) shown = shortcut_show(p, room, got);
+    if (got > 0 && notices == 0) shown = fast_path_show(p, room, got);
   }
   if (got == shown && notices == 0) {
     delay_count(s, key_at);

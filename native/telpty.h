@@ -123,7 +123,7 @@ struct pty {
   size_t afterlife; /* bytes read since the program was reaped */
   struct lane *lane; /* while another thread reads the master: see bulk.h */
   struct pending_write pending;
-  struct conn *conn; /* to which it is joined, or NULL: see shortcut.c */
+  struct conn *conn; /* to which it is joined, or NULL: see fast_path.c */
   uint64_t key_at;   /* when the key was typed that waits for an answer; 0: none; see delay.c */
 
   pid_t pid;
@@ -150,7 +150,7 @@ struct conn {
   bool marked;   /* there is urgent data that was not read yet */
   bool waiting; /* JavaScript wants to know when there is room */
 
-  /* see shortcut.c */
+  /* see fast_path.c */
   struct pty *pty;   /* to which it is joined, or NULL */
   bool open;         /* only while it is joined */
   uint64_t typed, shown; /* bytes that passed */
@@ -341,11 +341,11 @@ void write_drop(struct pty *p);
 void write_state_init(struct state *s);
 void write_exports(napi_env env, napi_value exports);
 
-/* shortcut.c */
-void shortcut_part(struct conn *c);
-size_t shortcut_type(struct conn *c, const char *bytes, size_t length);
-size_t shortcut_show(struct pty *p, const char *bytes, size_t length);
-void shortcut_exports(napi_env env, napi_value exports);
+/* fast_path.c */
+void fast_path_part(struct conn *c);
+size_t fast_path_type(struct conn *c, const char *bytes, size_t length);
+size_t fast_path_show(struct pty *p, const char *bytes, size_t length);
+void fast_path_exports(napi_env env, napi_value exports);
 
 /* delay.c */
 void delay_key(struct pty *p, uint64_t now);

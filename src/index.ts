@@ -44,4 +44,4 @@ export type { ForeignProtocol } from './transport/foreign-protocol.ts';
 export type { Refusal, RefusedConnection, UnwelcomeReason } from './transport/gate.ts';
 export type { Peer, TcpListenOptions } from './transport/tcp.ts';
 export type { TlsOptions } from './transport/tls-options.ts';
-export type { Passed, Transport, TransportUser } from './transport/transport.ts';
+export type { Transport, TransportUser } from './transport/transport.ts';

@@ -48,6 +48,8 @@ export class SessionLog {
     session.on('telnet', event => {
       if (event.type === 'warning') tell(`warning: ${escapeText(event.message, 200)}`);
     });
+    session.fastPath.onChange = blocks =>
+      tell(blocks.length === 0 ? 'fast path open' : `fast path blocked by ${blocks.join(', ')}`);
     session.trace = {
       telnet: (direction, record) => tell(`${direction} ${describeRecord(record)}`),
       // Here is what people type, passwords included: at `trace` and nowhere else.

@@ -222,14 +222,14 @@ export interface Addon {
   connFinish(connection: NativeConnection): number;
   connClose(connection: NativeConnection): void;
   /**
-   * From now on plain bytes may pass between the two without a call, when `connOpenShortcut` was called and nothing else
+   * From now on plain bytes may pass between the two without a call, when `connOpenFastPath` was called and nothing else
    * happened since; until `connPart`, or either is closed.
    */
   connJoin(connection: NativeConnection, pty: NativePty): void;
   connPart(connection: NativeConnection): void;
-  connOpenShortcut(connection: NativeConnection, on: boolean): void;
+  connOpenFastPath(connection: NativeConnection, on: boolean): void;
   /** Fills in how many bytes passed to the terminal and from it, and how long ago, in ms, the last did to it. */
-  connPassed(connection: NativeConnection, result: Float64Array): void;
+  connFastPathCounts(connection: NativeConnection, result: Float64Array): void;
   connDescriptor(connection: NativeConnection): number;
 
   /** Once a thread: what to call, and where to put what is seen. */

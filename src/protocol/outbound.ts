@@ -36,7 +36,7 @@ export class Outbound {
   }
 
   /** Whether the next byte goes out as it is, unless it is IAC or CR itself. */
-  get isPlain(): boolean {
+  get allowsFastPath(): boolean {
     return !this.#owesNul;
   }
 

@@ -107,7 +107,7 @@ export class Parser {
   }
 
   /** Whether the next byte is data whatever came before, unless it is IAC itself. */
-  get isPlain(): boolean {
+  get allowsFastPath(): boolean {
     return (
       this.#state === State.DATA &&
       !this.#afterCarriageReturn &&

@@ -178,8 +178,8 @@ export class Telnet implements OptionContext {
    * Whether bytes may go around this object for now: all but IAC, CR, LF and NUL would be data and the same on both sides,
    * either way, and would leave nothing behind here.
    */
-  get isPlain(): boolean {
-    return !this.#receiving && this.#parser.isPlain && this.#out.isPlain;
+  get allowsFastPath(): boolean {
+    return !this.#receiving && this.#parser.allowsFastPath && this.#out.allowsFastPath;
   }
 
   /**

@@ -1,5 +1,4 @@
 import type { Duplex } from 'node:stream';
-import type { NativePty } from '../native/addon.ts';
 import { Command, type SendKind, Telnet, type TelnetEvent } from '../protocol/index.ts';
 import { type ForeignProtocol, mayBecomeForeign } from '../transport/foreign-protocol.ts';
 import { Input } from '../transport/input.ts';
@@ -10,6 +9,7 @@ import { Wire } from '../transport/wire.ts';
 import { followCompression } from './compression.ts';
 import type { EndCause } from './end-cause.ts';
 import { EventDuplex } from './events.ts';
+import { BlockTable, FastPath, type SessionBlock } from './fast-path.ts';
 import { LateAnswers } from './late-answers.ts';
 import type { EncodingRun } from './speaker.ts';
 import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './types.ts';
@@ -45,6 +45,8 @@ const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Co
 export abstract class TelnetStream extends EventDuplex {
   /** The protocol engine, for everything that has no shorter name here. */
   readonly telnet: Telnet;
+  /** @internal */
+  readonly fastPath: FastPath;
   /** Whether this is the client's end. What is said of the client below then holds for the server. */
   readonly isClient: boolean;
   /** When the session began, in milliseconds since the epoch. */
@@ -100,14 +102,27 @@ export abstract class TelnetStream extends EventDuplex {
     this.isClient = options.telnet.carriageReturn === 'text';
     const wire = new Wire(this);
     // (Not by instanceof: there are streams of other makes.)
-    this.#transport = 'letPass' in transport ? transport : new StreamTransport(transport);
+    this.#transport = 'discardData' in transport ? transport : new StreamTransport(transport);
     this.telnet = new Telnet(wire, options.telnet);
     this.#intake = new Intake(this.#transport, wire);
     this.#input = new Input(this, this.#intake);
     wire.intake = this.#intake;
     this.#outlet = new Outlet(this.#transport, () => this.room());
+    this.fastPath = new FastPath(this.#transport.fastPath, { table: TelnetStream.#blocks, owner: this });
     this.#transport.open(wire);
   }
+
+  static readonly #blocks: BlockTable<SessionBlock, TelnetStream> = new BlockTable({
+    tap: stream => (stream.#taps?.size ?? 0) > 0,
+    trace: stream => stream.#trace !== undefined,
+    recognition: stream => stream.#recognize !== undefined,
+    engine: stream => !stream.telnet.allowsFastPath,
+    receiving: stream => !stream.#intake.isIdle,
+    input: stream => !stream.#input.isIdle,
+    stream: stream => stream.writableLength > 0,
+    sending: stream => !stream.#outlet.isIdle,
+    end: stream => !stream.writable,
+  });
 
   /** How long the session has lasted, in milliseconds: until now, or until the last output was delivered. */
   get age(): number {
@@ -116,17 +131,17 @@ export abstract class TelnetStream extends EventDuplex {
 
   /** How long ago the client last sent data or a command, in milliseconds. Negotiation does not count. */
   get idleTime(): number {
-    return Math.min(performance.now() - this.#lastInput, this.#transport.passed().age);
+    return Math.min(performance.now() - this.#lastInput, this.fastPath.counts.age);
   }
 
   /** Bytes received from the transport so far, Telnet included, and as they came where they were compressed. */
   get bytesRead(): number {
-    return this.#intake.received + this.#transport.passed().toTerminal;
+    return this.#intake.received + this.fastPath.counts.toTerminal;
   }
 
   /** Bytes sent to the transport so far, Telnet included, and as they went where they were compressed. */
   get bytesWritten(): number {
-    return this.#outlet.sent + this.#transport.passed().fromTerminal;
+    return this.#outlet.sent + this.fastPath.counts.fromTerminal;
   }
 
   /** Bytes written that the transport has not taken yet. */
@@ -188,7 +203,7 @@ export abstract class TelnetStream extends EventDuplex {
 
   set trace(trace: SessionTrace | undefined) {
     this.#trace = trace;
-    this.#transport.letPass(false);
+    this.fastPath.close();
   }
 
   /** Observes the bytes of the session. Returns the function that ends it. */
@@ -197,7 +212,7 @@ export abstract class TelnetStream extends EventDuplex {
     this.#taps ??= new Set();
     const taps = this.#taps.add(entry);
     this.#tapList = undefined;
-    this.#transport.letPass(false);
+    this.fastPath.close();
     return () => {
       if (taps.delete(entry)) this.#tapList = undefined;
     };
@@ -278,22 +293,6 @@ export abstract class TelnetStream extends EventDuplex {
   consume(consumer: SessionConsumer | undefined): void {
     this.#consumer = consumer;
     this.#input.consume(consumer);
-  }
-
-  /** @internal Says to whose terminal keys may pass: see {@link letPass}. */
-  join(terminal: NativePty | undefined): void {
-    this.#transport.join(terminal);
-  }
-
-  /**
-   * Lets keys and echoes pass without JavaScript until anything else happens, if nothing here would do anything with them.
-   *
-   * @internal
-   */
-  letPass(): void {
-    const nobodyLooks = (this.#taps?.size ?? 0) === 0 && this.#trace === undefined && this.#recognize === undefined;
-    const nothingWaits = this.#intake.isIdle && this.#input.isIdle && this.writableLength === 0 && this.#outlet.isIdle;
-    if (nobodyLooks && nothingWaits && this.writable && this.telnet.isPlain) this.#transport.letPass(true);
   }
 
   /** @internal The consumer takes input again. */

@@ -4,6 +4,7 @@ import type { TelnetEvent } from '../protocol/index.ts';
 import type { ExitStatus, Pty } from '../pty/index.ts';
 import type { PtyUser } from '../pty/pty.ts';
 import type { HangupReason } from '../session/end-cause.ts';
+import { BlockTable, type ProgramBlock } from '../session/fast-path.ts';
 import type { Session } from '../session/session.ts';
 import type { SessionConsumer } from '../session/types.ts';
 import { Commands, type TypedAhead } from './commands.ts';
@@ -149,7 +150,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     this.#prompt?.stop();
     if (prompt !== undefined && prompt.length > 0 && session.writable) session.send(prompt);
     for (const [event, listener] of Bridge.#sessionListeners) session.off(event, listener);
-    session.join(undefined);
+    session.fastPath.part();
     session.consume(undefined);
     this.#pty.attach(undefined);
     session.handOver();
@@ -170,7 +171,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     else if (session.inputFinished) this.#clientFinished();
     // Last, because it starts the flow of what was typed before the program ran.
     session.consume(this);
-    session.join(pty.native);
+    session.fastPath.join(pty.native, { table: Bridge.#blocks, owner: this });
   }
 
   // Listeners are the same functions for all bridges: a closure for each would be most of what a bridge keeps.
@@ -260,15 +261,17 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     this.settled();
   }
 
-  /**
-   * A turn is over. If nothing here, nor in the session, would do anything with the next key or its echo, they need not come
-   * here.
-   *
-   * @internal
-   */
+  static readonly #blocks: BlockTable<ProgramBlock, Bridge> = new BlockTable({
+    'synchronized-update': bridge => !bridge.#output.isEmpty,
+    command: bridge => bridge.#commands?.waitsForKey === true,
+    conversion: bridge => bridge.#translation?.way !== undefined,
+    editing: bridge => !bridge.#editing.isIdle,
+    'prompt-mark': bridge => bridge.#prompt?.isWanted === true,
+  });
+
+  /** @internal A turn is over. */
   settled(): void {
-    const nobodyLooks = this.#translation?.way === undefined && this.#editing.isIdle && !this.#prompt?.isWanted;
-    if (this.#output.isEmpty && !this.#commands?.waitsForKey && nobodyLooks) this.#session.letPass();
+    this.#session.fastPath.offer();
   }
 
   /** Output, on its way to the client. */

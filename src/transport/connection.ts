@@ -3,7 +3,7 @@ import { addon } from '../native/load.ts';
 import { peerState } from '../native/sockets.ts';
 import type { SendKind } from '../protocol/index.ts';
 import { systemFailure } from './handle.ts';
-import type { Passed, Transport, TransportUser } from './transport.ts';
+import type { FastPathCounts, FastPathPort, Transport, TransportUser } from './transport.ts';
 import { UnsentQueue } from './unsent-queue.ts';
 
 /** What one read takes at most, in bytes. */
@@ -24,7 +24,7 @@ let setup: () => void;
  * What cannot be sent at once waits here, as copies, for the kernel to have room. There is no limit: a writer asks for
  * `unsent`.
  */
-export class Connection implements Transport {
+export class Connection implements Transport, FastPathPort {
   readonly mark = MARK;
   readonly encrypted = false;
   readonly #native: NativeConnection;
@@ -146,18 +146,22 @@ export class Connection implements Transport {
     setImmediate(() => this.#user?.closed(error));
   }
 
-  join(terminal: NativePty | undefined): void {
+  get fastPath(): FastPathPort {
+    return this;
+  }
+
+  joinTerminal(terminal: NativePty | undefined): void {
     this.#joined = terminal !== undefined;
     if (terminal !== undefined) addon().connJoin(this.#native, terminal);
     else addon().connPart(this.#native);
   }
 
-  letPass(on: boolean): void {
-    if (this.#joined) addon().connOpenShortcut(this.#native, on && !this.finished && this.#waiting === undefined);
+  openFastPath(on: boolean): void {
+    if (this.#joined) addon().connOpenFastPath(this.#native, on && !this.finished && this.#waiting === undefined);
   }
 
-  passed(): Passed {
-    addon().connPassed(this.#native, counts);
+  fastPathCounts(): FastPathCounts {
+    addon().connFastPathCounts(this.#native, counts);
     return { toTerminal: counts[0]!, fromTerminal: counts[1]!, age: counts[2]! };
   }
 

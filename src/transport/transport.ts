@@ -48,27 +48,28 @@ export interface Transport {
   end(done: () => void): void;
   /** Ends both directions at once; what was not sent yet is lost. */
   destroy(error?: Error): void;
-  /** Says whose keys and echoes may pass without JavaScript, where the transport can do that: see {@link letPass}. */
-  join(terminal: NativePty | undefined): void;
-  /**
-   * Plain keys and echoes may pass between the transport and the joined terminal without JavaScript until the next call of
-   * the user's; or may not any more. Nothing of what passes is to be seen here but in {@link passed}.
-   */
-  letPass(on: boolean): void;
-  /** What has passed so far. */
-  passed(): Passed;
+  /** Only transports of the addon have it: see src/session/fast-path.ts. Others leave it out. */
+  readonly fastPath?: FastPathPort;
 }
 
-/** See {@link Transport.letPass}. */
-export interface Passed {
+/** The part of a transport by which bytes pass to and from a terminal without JavaScript. */
+export interface FastPathPort {
+  /** Names the terminal that bytes may pass to and from; `undefined`: none any more. */
+  joinTerminal(terminal: NativePty | undefined): void;
+  /** Opens the path until the next call to or from JavaScript about the connection or the terminal, or closes it. */
+  openFastPath(on: boolean): void;
+  /** What has passed so far. */
+  fastPathCounts(): FastPathCounts;
+}
+
+/** What has passed by a fast path. Nothing else shows it. */
+export interface FastPathCounts {
   /** In bytes. */
   readonly toTerminal: number;
   readonly fromTerminal: number;
   /** How long ago the last passed to the terminal, in milliseconds. */
   readonly age: number;
 }
-
-const NOTHING: Passed = { toTerminal: 0, fromTerminal: 0, age: Number.POSITIVE_INFINITY };
 
 /** Any stream as a transport: a TLS socket, a WebSocket's stream, an ssh2 channel, a test's pair of streams. */
 export class StreamTransport implements Transport {
@@ -143,13 +144,5 @@ export class StreamTransport implements Transport {
 
   destroy(error?: Error): void {
     this.#stream.destroy(error);
-  }
-
-  join(): void {}
-
-  letPass(): void {}
-
-  passed(): Passed {
-    return NOTHING;
   }
 }

@@ -107,7 +107,7 @@ describe('--metrics', LIMIT, () => {
       await untilCounted(server, { [`telpty_refused_total{reason="${refused}"}`]: 1, telpty_connections_total: 0 });
     });
 
-  it('measures how long keys wait for their output, by the shortcut and past it', async () => {
+  it('measures how long keys wait for their output, by the fast path and past it', async () => {
     const loop = 'while c=$(dd bs=1 count=1 2>/dev/null) && [ "$c" ]; do sleep 0.05; echo "[$c]"; done';
     const program = ['/bin/sh', '-c', `stty raw -echo; echo ready; ${loop}`];
     for (const more of [[], ['--log-level', 'trace']]) {

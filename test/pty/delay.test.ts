@@ -53,7 +53,7 @@ test('output that follows no key is not measured, nor is a key without output', 
   assert.equal(await keys(), 0);
 });
 
-for (const way of ['by the shortcut', 'by JavaScript'] as const) {
+for (const way of ['by the fast path', 'by JavaScript'] as const) {
   test(`keys of a session, ${way}, one each`, async () => {
     let session: Session | undefined;
     const shell = ptyShell('/bin/sh', ['-c', 'stty raw -echo; echo ready; exec cat']);

@@ -1,4 +1,4 @@
-/** Output in bulk, by whichever way it goes: the shortcut for what nobody has to look at, JavaScript for the rest. */
+/** Output in bulk, by whichever way it goes: the fast path for what nobody has to look at, JavaScript for the rest. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -58,7 +58,7 @@ async function typist(port: number, keys: number): Promise<Socket> {
   return socket;
 }
 
-for (const way of ['the shortcut', 'JavaScript'] as const) {
+for (const way of ['the fast path', 'JavaScript'] as const) {
   test(`50,000 keys by way of ${way} leave nothing behind`, async () => {
     await using host = await hostScript(ECHO, { negotiationTimeout: 1 });
     if (way === 'JavaScript') host.server.on('session', session => session.tap({}));
@@ -120,7 +120,7 @@ test('keys need no thread of the pool', async () => {
         resolve();
       });
     });
-    for (const byte of 'by the shortcut') await key(wire, byte);
+    for (const byte of 'by the fast path') await key(wire, byte);
     session.tap({});
     for (const byte of 'by JavaScript') await key(wire, byte);
     wire.type('in one piece '.repeat(10_000));

@@ -42,6 +42,11 @@ export class ServerMetrics {
     'telpty_programs_abandoned_total',
     'Programs that did not die of SIGKILL, or could not be reaped, and were not waited for any more',
   );
+  readonly #blocked = this.#gauge(
+    'telpty_fast_path_blocked_sessions',
+    'Sessions whose keys and echoes pass through JavaScript now, by what blocks the fast path; one session may count several times',
+    ['by'],
+  );
   readonly #queued = this.#gauge('telpty_queued_bytes', 'Bytes that wait in the process, by where to', ['to']);
   readonly #negotiation = this.#histogram(
     'telpty_negotiation_seconds',
@@ -94,7 +99,10 @@ export class ServerMetrics {
   #lookUp(): void {
     const { sessions } = this.#server;
     const totals = { received: this.#received, sent: this.#sent, unsent: 0, unread: 0 };
+    this.#blocked.reset();
+    this.#blocked.set({ by: 'not-joined' }, 0);
     for (const session of sessions) {
+      for (const by of session.fastPath.blocks) this.#blocked.inc({ by });
       totals.received += session.bytesRead;
       totals.sent += session.bytesWritten;
       totals.unsent += session.unsent;

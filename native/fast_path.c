@@ -1,12 +1,12 @@
 /*
- * The shortcut: a key and its echo without JavaScript.
+ * The fast path: a key and its echo without JavaScript.
  *
  * A server that sleeps between two keys runs cold code for each: what takes 15 us while keys come in a row takes 150 us when
  * one comes every few milliseconds, nearly all of it cache misses in JavaScript and in what calls it. Of C the same way is
  * about ten functions long. So for the time between two calls of JavaScript, which says that nothing stands in between
- * (src/shells/bridge.ts knows what could), a few plain bytes pass here.
+ * (src/session/fast-path.ts lists what could), a few plain bytes pass here.
  *
- * JavaScript opens the shortcut anew after each thing that it did; whatever it does next, and whatever it is called for,
+ * JavaScript opens the fast path anew after each thing that it did; whatever it does next, and whatever it is called for,
  * shuts it. So all that it has to know is how things are at the end of its turn. What passed is counted, for those who ask.
  */
 #include "telpty.h"
@@ -59,7 +59,7 @@ static bool plain_output(const char *bytes, size_t length) {
   return memchr(bytes, IAC, length) == NULL && !has_bare_cr(bytes, length) && !opens_frame(bytes, length);
 }
 
-void shortcut_part(struct conn *c) {
+void fast_path_part(struct conn *c) {
   struct pty *p = c->pty;
   if (p == NULL) return;
   c->open = false;
@@ -69,7 +69,7 @@ void shortcut_part(struct conn *c) {
 }
 
 /* Types what has arrived. Returns how much of it. */
-size_t shortcut_type(struct conn *c, const char *bytes, size_t length) {
+size_t fast_path_type(struct conn *c, const char *bytes, size_t length) {
   struct pty *p = c->pty;
   if (!c->open || length > TYPED_BYTES || p->master < 0 || p->reaped || p->pending.memory != NULL ||
       !plain_input((const unsigned char *)bytes, length))
@@ -83,7 +83,7 @@ size_t shortcut_type(struct conn *c, const char *bytes, size_t length) {
 }
 
 /* Sends what was printed, be it one echo or 64 KiB of a flood. Returns how much of it. */
-size_t shortcut_show(struct pty *p, const char *bytes, size_t length) {
+size_t fast_path_show(struct pty *p, const char *bytes, size_t length) {
   struct conn *c = p->conn;
   if (c == NULL || !c->open || p->reaped || c->waiting || !plain_output(bytes, length)) return 0;
   ssize_t n = send(c->fd, bytes, length, MSG_NOSIGNAL);
@@ -92,7 +92,7 @@ size_t shortcut_show(struct pty *p, const char *bytes, size_t length) {
   return (size_t)n;
 }
 
-/* connJoin(conn, pty): from now on the two may be given a shortcut, until either is closed or joined to another */
+/* connJoin(conn, pty): from now on the two may be given a fast path, until either is closed or joined to another */
 static napi_value js_join(napi_env env, napi_callback_info info) {
   napi_value args[2];
   struct conn *c;
@@ -100,7 +100,7 @@ static napi_value js_join(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 2, args) || (c = conn_from_js(env, args[0])) == NULL ||
       (p = pty_from_js(env, args[1])) == NULL)
     return NULL;
-  shortcut_part(c);
+  fast_path_part(c);
   if (p->conn != NULL || c->fd < 0 || p->master < 0) return NULL;
   pty_ref(p);
   c->pty = p;
@@ -112,12 +112,12 @@ static napi_value js_part(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct conn *c;
   if (!get_args(env, info, 1, args) || (c = conn_from_js(env, args[0])) == NULL) return NULL;
-  shortcut_part(c);
+  fast_path_part(c);
   return NULL;
 }
 
-/* connOpenShortcut(conn, on) */
-static napi_value js_open_shortcut(napi_env env, napi_callback_info info) {
+/* connOpenFastPath(conn, on) */
+static napi_value js_open_fast_path(napi_env env, napi_callback_info info) {
   napi_value args[2];
   struct conn *c;
   bool on;
@@ -128,8 +128,8 @@ static napi_value js_open_shortcut(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* connPassed(conn, result): bytes typed and shown by the shortcut, and how long ago, in ms, the last were typed */
-static napi_value js_passed(napi_env env, napi_callback_info info) {
+/* connFastPathCounts(conn, result): bytes typed and shown by the fast path, and how long ago, in ms, the last were typed */
+static napi_value js_fast_path_counts(napi_env env, napi_callback_info info) {
   napi_value args[2];
   struct conn *c;
   void *data;
@@ -144,9 +144,9 @@ static napi_value js_passed(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-void shortcut_exports(napi_env env, napi_value exports) {
+void fast_path_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "connJoin", js_join);
   export_function(env, exports, "connPart", js_part);
-  export_function(env, exports, "connOpenShortcut", js_open_shortcut);
-  export_function(env, exports, "connPassed", js_passed);
+  export_function(env, exports, "connOpenFastPath", js_open_fast_path);
+  export_function(env, exports, "connFastPathCounts", js_fast_path_counts);
 }
