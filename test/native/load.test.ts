@@ -64,7 +64,7 @@ for (const [name, version] of [
     const { output } = await inNode(
       '',
       `Object.defineProperty(process.versions, '${name}', { value: '1.0.0' });
-      const { ptyShell } = await import(${JSON.stringify(addonFiles[2])});
+      const { ptyShell } = await import(${JSON.stringify(addonFiles[0])});
       try { ptyShell('true'); } catch (e) { console.log(e.code, e.message); }
       console.log(process.report.getReport().sharedObjects.some(file => file.endsWith('telpty.node')));`,
     );

@@ -43,7 +43,7 @@ const CASES: Readonly<Record<Exclude<FastPathBlock, 'not-joined'>, Case>> = {
       session.trace = undefined;
     },
   },
-  recognition: { client: { silent: true }, block: () => {}, unblock: (_session, wire) => wire.send('x') },
+  recognition: { client: { silent: true }, block: () => {}, unblock: (_session, wire) => wire.send('\r') },
   engine: {
     block: (_session, wire) => wire.send([255]),
     unblock: (_session, wire) => wire.send([CMD.NOP]),
