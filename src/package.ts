@@ -6,15 +6,17 @@
  * wrong: `node -e` sets a global `__filename`, which modules see.
  */
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The file that this code runs from: a module of the package, or the bundle that contains it. */
 export const ownFile = (import.meta.url as string | undefined) ? fileURLToPath(import.meta.url) : __filename;
 
-/** Resolves from {@link ownFile}, never from the working directory. */
-export const requireOwn = createRequire(ownFile);
+/**
+ * Resolves from {@link ownFile}, never from the working directory. webpack removes a call of an imported `createRequire` whose
+ * argument it cannot evaluate, so it is not imported.
+ */
+export const requireOwn = process.getBuiltinModule('node:module').createRequire(ownFile);
 
 let found: { readonly root: string; readonly version: string } | undefined;
 

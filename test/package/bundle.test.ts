@@ -1,9 +1,10 @@
-/** A server and a client, bundled by esbuild as ESM and as CommonJS, run from another directory than the package's. */
+/** A server and a client, bundled by esbuild and webpack, run from another directory than the package's. */
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { build } from 'esbuild';
+import { tool } from '../../scripts/lib/tools.mjs';
 import { installedProject, Project } from './support.ts';
 
 const PROGRAM = `
@@ -15,6 +16,7 @@ await session.readUntil('from the program');
 session.write('a line\\r');
 const { match } = await session.readUntil(/got .*/);
 console.log(match.trim());
+session.resume();
 session.end();
 await server.shutdown();
 `;
@@ -62,6 +64,23 @@ describe('a bundle', () => {
       assert.match(await alone.run([process.execPath, `server.${extension}`]), /^got a line$/m);
     });
   }
+});
+
+it('a bundle of webpack runs', async () => {
+  const webpack = await tool('webpack@5');
+  project.write('entry.mjs', IN_COMMONJS);
+  project.write(
+    'webpack.cjs',
+    `const output = { path: __dirname + '/webpack', filename: 'server.cjs' };
+     const options = { mode: 'none', target: 'node20', context: __dirname, entry: './entry.mjs', output };
+     require(${JSON.stringify(webpack)})(options, (error, stats) => {
+       if (error) throw error;
+       if (stats.hasErrors() || stats.hasWarnings()) throw new Error(stats.toString());
+     });`,
+  );
+  await project.run([process.execPath, 'webpack.cjs']);
+  using elsewhere = new Project();
+  assert.match(await elsewhere.run([process.execPath, join(project.directory, 'webpack/server.cjs')]), /^got a line$/m);
 });
 
 it('CommonJS code requires the package, also from node -e', async () => {
