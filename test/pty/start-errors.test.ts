@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { spawnPty } from '../../src/pty/index.ts';
+import { requireRoot } from '../support/tools.ts';
 import { inNode } from './support.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-start-errors-'));
@@ -80,6 +81,7 @@ for (const [name, file, errno, message] of rows) {
 }
 
 test('a start says that /dev/ptmx is missing', async () => {
+  requireRoot();
   const body = `try { pty.spawnPty('true'); } catch ({ step, errno, message }) { console.log(step, errno, message); }`;
   const script = 'mount -t tmpfs none /dev && exec "$@"';
   const { output } = await inNode(`unshare --mount sh -c '${script}' sh`, body);

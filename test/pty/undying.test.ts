@@ -17,6 +17,9 @@ import { TRACER, Tracer } from '../support/tracer.ts';
 import { LOADER } from '../support/typescript.ts';
 import { closed, nodeArguments, until, zombies } from './support.ts';
 
+// Programs that cannot die must not be started where nothing lets go of them.
+requireTool('python3');
+
 afterEach(() => assert.deepEqual(zombies(), []));
 
 const abandoned: number[] = [];

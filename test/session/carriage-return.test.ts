@@ -11,6 +11,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { connect, createServer, ptyShell, type Session } from '../../src/index.ts';
 import { Command, Option } from '../../src/protocol/index.ts';
 import { Host, XTERM } from '../support/host.ts';
+import { requireTool } from '../support/tools.ts';
 import { OPT } from '../support/wire.ts';
 
 /** A transport that keeps what is sent at a time; nothing is negotiated on it. */
@@ -128,6 +129,7 @@ const PRINTER = `
   }`;
 
 test("a program's output in any cut: no packet begins with the NUL of a CR, and every byte arrives", async t => {
+  const perl = requireTool('perl');
   const directory = mkdtempSync(join(tmpdir(), 'telpty-return-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const parts = ['\r', '\r\n', '\r\r', 'word', '\xff', '\x1b[?2004l\r', '\n', '\r\xff', 'x'.repeat(60), '\x1b[?2026h'];
@@ -141,7 +143,7 @@ test("a program's output in any cut: no packet begins with the NUL of a CR, and 
     while (text.length < 60_000) text += parts[Math.floor(random() * parts.length)];
     const file = join(directory, String(seed));
     writeFileSync(file, text, 'latin1');
-    const script = 'stty raw -echo; exec perl -e "$1" "$2" "$3"';
+    const script = `stty raw -echo; exec ${perl} -e "$1" "$2" "$3"`;
     const shell = ptyShell('/bin/sh', ['-c', script, 'sh', PRINTER, file, String(seed)], { env: { LC_ALL: 'C' } });
     await using host = await Host.start({ shell });
     // One that does not agree to BINARY, under which a CR has no NUL.

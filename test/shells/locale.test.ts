@@ -8,6 +8,7 @@ import { InstalledLocales } from '../../src/shells/locales.ts';
 import { hostScript, XTERM } from '../support/host.ts';
 import { compileLocales } from '../support/locales.ts';
 import { startServer } from '../support/server.ts';
+import { requireTool } from '../support/tools.ts';
 import { Wire } from '../support/wire.ts';
 
 /** A host with these locales; each name says its set. */
@@ -146,10 +147,11 @@ describe('a program under installed locales', () => {
   );
 
   // What complains about a locale that is not there does so on its standard error.
-  const LOOK = 'locale charmap; perl -e 1; bash -c "echo LANG=$LANG LC_ALL=$LC_ALL"; locale >/dev/null; echo done';
+  const look = () =>
+    `locale charmap; ${requireTool('perl')} -e 1; bash -c "echo LANG=$LANG LC_ALL=$LC_ALL"; locale >/dev/null; echo done`;
 
   test('has one of the set that was agreed, and nothing complains', async () => {
-    await using host = await hostScript(LOOK, { env: { LOCPATH: directory } });
+    await using host = await hostScript(look(), { env: { LOCPATH: directory } });
     for (const [charset, locale] of [
       ['KOI8-R', 'ru_RU.KOI8-R'],
       ['IBM866', 'ru_RU.CP866'],
@@ -162,7 +164,7 @@ describe('a program under installed locales', () => {
   });
 
   test("has the client's, where that is installed, and else another; nothing complains either way", async () => {
-    await using host = await hostScript(LOOK, { env: { LOCPATH: directory } });
+    await using host = await hostScript(look(), { env: { LOCPATH: directory } });
     for (const [locale, seen] of [
       ['xa_XA.ISO-8859-1', /^ISO-8859-1\r\nLANG=xa_XA.ISO-8859-1 LC_ALL=xa_XA.ISO-8859-1\r\ndone\r\n$/],
       ['xb_XB.KOI8-R', /^KOI8-R\r\nLANG=ru_RU.KOI8-R LC_ALL=ru_RU.KOI8-R\r\ndone\r\n$/],
@@ -186,7 +188,7 @@ describe('a program under installed locales', () => {
   };
 
   test("has the server's own, if the program finds it and it is in UTF-8", async () => {
-    const program = ['bash', '-lc', LOOK];
+    const program = ['bash', '-lc', look()];
     const passed = await tell('xa_XA.UTF-8', ['--env', `LOCPATH=${directory}`], program);
     assert.match(passed, /^UTF-8\r\nLANG=xa_XA.UTF-8 LC_ALL=xa_XA.UTF-8\r\ndone/);
     for (const [own, args] of [

@@ -182,7 +182,7 @@ export async function untilBlocked(find: () => ProcessInfo | undefined): Promise
   await untilTrue(() => {
     asleep = find()?.state === 'S' ? asleep + 1 : 0;
     return asleep === 10;
-  }, 30_000);
+  }, 100_000);
 }
 
 /** The number of the system call read(2). */
