@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { TelptyError } from '../errors.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { OptionTable, OptionValues } from './options.ts';
+import { nearest } from './suggest.ts';
 import { usage } from './values.ts';
 
 /** An option that was given, not looked at yet. */
@@ -37,12 +38,26 @@ export function splitArguments(
   for (const token of tokens) {
     if (token.kind === 'positional') return { given, operands: argv.slice(token.index), help: false };
     if (token.kind === 'option-terminator') return { given, operands: argv.slice(token.index + 1), help: false };
-    const spec = Object.hasOwn(table, token.name) && token.rawName.startsWith('--') ? table[token.name] : undefined;
-    if (spec === undefined) throw usage(`unknown option ${escapeText(token.rawName, 60)} (--help lists the options)`);
-    if (token.name === 'help') return { given, operands: [], help: true };
-    given.push({ name: token.name, text: textOf(table, token), where: token.rawName });
+    const name = nameOf(table, token);
+    if (name === undefined) throw unknownOption(table, token, argv[token.index] ?? '');
+    if (name === 'help') return { given, operands: [], help: true };
+    given.push({ name, text: textOf(table, token), where: token.rawName });
   }
   return { given, operands: [], help: false };
+}
+
+/** The name of the option in its table: of `--help`, and of `-h`. */
+function nameOf(table: OptionTable, { name, rawName }: OptionToken): string | undefined {
+  if (rawName.startsWith('--')) return Object.hasOwn(table, name) ? name : undefined;
+  return Object.keys(table).find(key => table[key]?.short === name);
+}
+
+function unknownOption(table: OptionTable, { name, rawName }: OptionToken, word: string): TelptyError {
+  // parseArgs takes `-port` for -p, -o, -r and -t.
+  const meant = rawName.startsWith('--') ? name : word.replace(/^-|=.*$/gs, '');
+  const similar = nearest(meant, Object.keys(table));
+  const advice = similar === undefined ? '--help lists the options' : `did you mean --${similar}?`;
+  return usage(`unknown option ${escapeText(rawName, 60)} (${advice})`);
 }
 
 /** What parseArgs tells about one option; it does not export the type. */

@@ -10,6 +10,7 @@ import { requireOwn } from '../package.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Given } from './arguments.ts';
 import type { OptionSpec, OptionTable } from './options.ts';
+import { nearest } from './suggest.ts';
 import { usage } from './values.ts';
 
 /** What a configuration file gives. */
@@ -43,8 +44,10 @@ export function parseConfig(text: string, table: OptionTable, name: string): Con
     const where = `${name}: ${escapeText(String(key), 60)}`;
     const spec = typeof key === 'string' && Object.hasOwn(table, key) ? table[key] : undefined;
     if (key === 'program') program = words(value, where);
-    else if (typeof key !== 'string' || spec === undefined) throw usage(`${where}: unknown option`);
-    else if (spec.commandLineOnly) throw usage(`${where}: belongs on the command line`);
+    else if (typeof key !== 'string' || spec === undefined) {
+      const similar = nearest(String(key), [...Object.keys(table), 'program']);
+      throw usage(`${where}: unknown option${similar === undefined ? '' : ` (did you mean ${similar}?)`}`);
+    } else if (spec.commandLineOnly) throw usage(`${where}: belongs on the command line`);
     else for (const text of texts(value, spec, where)) given.push({ name: key, text, where });
   }
   return { given, program };

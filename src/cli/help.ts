@@ -1,73 +1,72 @@
-/** What `telpty help` prints; the options come from the tables that also parse them. */
-import { connectOptions } from './connect/options.ts';
-import type { OptionSpec, OptionTable } from './options.ts';
-import { serveOptions } from './serve-options/index.ts';
+/** What `telpty help` and `--help` print, made from the tables of commands and options. */
+import { type Command, commands } from './command-table.ts';
+import type { OptionSection, OptionSpec } from './options.ts';
 
 /** The column where descriptions begin. */
-const descriptionColumn = 28;
-const width = 100;
-
-/** A command as the help shows it. */
-interface Command {
-  readonly summary: string;
-  readonly usage: string;
-  readonly text: string;
-  readonly options: OptionTable;
-}
-
-/** The commands there are. */
-export const commands: ReadonlyMap<string, Command> = new Map([
-  [
-    'serve',
-    {
-      summary: 'give every Telnet connection its own program on a pseudo-terminal',
-      usage: 'telpty serve [options] [--] PROGRAM [ARG...]',
-      text: [
-        'Gives every connection its own PROGRAM on a pseudo-terminal. With no PROGRAM: your login shell, and then',
-        'only on loopback. Durations are written 500ms, 30s, 10m, 2h, sizes 64K, 1M; 0 turns a limit off.',
-      ].join('\n'),
-      options: serveOptions,
-    },
-  ],
-  [
-    'connect',
-    {
-      summary: 'connect to a Telnet server',
-      usage: 'telpty connect [options] HOST [PORT]',
-      text: [
-        'Connects your terminal to a Telnet server; the port is 23, with TLS 992. The escape key opens a prompt: help',
-        'there tells more. Input that is no terminal is sent as it is, the ends of its lines as Telnet has them, and then',
-        'the server is waited for. The exit status is 0 if the connection ended cleanly, 1 if it failed or broke.',
-      ].join('\n'),
-      options: connectOptions,
-    },
-  ],
-]);
+const descriptionColumn = 24;
+const width = 80;
 
 /** The help of all of telpty. */
 export function overview(): string {
-  const lines = [...commands].map(([name, { summary }]) => `  telpty ${name.padEnd(10)} ${summary}`);
-  lines.push('  telpty help [COMMAND]', '  telpty --version');
-  return `Usage: telpty COMMAND [options]\n\n${lines.join('\n')}\n\ntelpty COMMAND --help tells more.\n`;
+  const summaries = [...commands].map(([name, { summary }]) => entry(`  ${name}`, summary, 14));
+  summaries.push(entry('  help', 'print the help of telpty or of a command', 14));
+  return [
+    'Usage: telpty COMMAND [options]\n       telpty help [COMMAND]\n',
+    '\nCommands:\n',
+    ...summaries,
+    '\nOptions:\n',
+    entry('  -h, --help', 'print this help'),
+    entry('  -V, --version', 'print the version'),
+    '\nExamples:\n',
+    example('telpty serve -- nethack', 'a game for every connection to port 6023 of this machine'),
+    example('telpty help serve', 'the options of telpty serve'),
+  ].join('');
 }
 
 /** The help of one command. */
 export function commandHelp(command: Command): string {
-  const options = Object.entries(command.options).map(([name, spec]) => optionHelp(name, spec));
-  return `Usage: ${command.usage}\n\n${command.text}\n\nOptions:\n${options.join('')}`;
+  const paragraphs = command.text.map(paragraph => `\n${wrap(plain(paragraph), width).join('\n')}\n`);
+  const sections = command.sections.map(
+    ({ title, options }) => `\n${command.sections.length > 1 ? title : 'Options'}:\n${sectionHelp(options)}`,
+  );
+  const examples = command.examples.map(([line, does]) => example(line, does));
+  return `Usage: ${command.usage}\n${paragraphs.join('')}${sections.join('')}\nExamples:\n${examples.join('')}`;
 }
 
-function optionHelp(name: string, spec: OptionSpec): string {
-  const head = `  --${name}${spec.argument === undefined ? '' : ` ${spec.argument}`}`;
-  const fallback = spec.defaultWords ?? (spec.argument === undefined ? undefined : spec.default);
-  const notes = [spec.repeatable ? 'repeatable' : '', fallback === undefined ? '' : `default: ${fallback}`].filter(
-    Boolean,
-  );
-  const lines = wrap(notes.length > 0 ? `${spec.help} (${notes.join('; ')})` : spec.help, width - descriptionColumn);
-  const indent = ' '.repeat(descriptionColumn);
+function sectionHelp(options: OptionSection['options']): string {
+  return Object.entries(options)
+    .map(([name, spec]) => entry(`  ${optionHead(name, spec)}`, withNotes(spec)))
+    .join('');
+}
+
+/** `--port N`, `-h, --help`. */
+export function optionHead(name: string, spec: OptionSpec): string {
+  const short = spec.short === undefined ? '' : `-${spec.short}, `;
+  return `${short}--${name}${spec.argument === undefined ? '' : ` ${spec.argument}`}`;
+}
+
+/** The default of an option as people read it. */
+export function defaultOf({ argument, default: value, defaultWords }: OptionSpec): string | undefined {
+  return defaultWords ?? (argument === undefined ? undefined : value);
+}
+
+function withNotes(spec: OptionSpec): string {
+  const fallback = defaultOf(spec);
+  const notes = [spec.repeatable ? 'repeatable' : '', fallback === undefined ? '' : `default: ${fallback}`];
+  const shown = notes.filter(Boolean).join('; ');
+  return plain(shown === '' ? spec.help : `${spec.help} (${shown})`);
+}
+
+/** A terminal has no font for code. */
+const plain = (text: string) => text.replaceAll('`', '');
+
+const example = (line: string, does: string) => `  ${line}\n      ${does}\n`;
+
+function entry(head: string, text: string, column = descriptionColumn): string {
+  const indent = ' '.repeat(column);
   // A head too long for its column has the description below it.
-  const first = head.length + 2 > descriptionColumn ? `${head}\n${indent}` : head.padEnd(descriptionColumn);
-  return `${first}${lines.join(`\n${indent}`)}\n`;
+  const first = head.length + 2 > column ? `${head}\n${indent}` : head.padEnd(column);
+  return `${first}${wrap(text, width - column).join(`\n${indent}`)}\n`;
 }
 
 function wrap(text: string, columns: number): string[] {

@@ -13,9 +13,11 @@ async function run(argv: readonly string[]): Promise<void> {
   switch (first) {
     case undefined:
       throw await usage('no command given (telpty help lists them)');
+    case '-V':
     case '--version':
       process.stdout.write(`${ownPackage()?.version}\n`);
       return;
+    case '-h':
     case '--help':
     case 'help':
       process.stdout.write(await help(rest));
@@ -26,10 +28,8 @@ async function run(argv: readonly string[]): Promise<void> {
     case 'connect':
       await runConnect(rest);
       return;
-    default: {
-      const what = first.startsWith('-') ? 'option' : 'command';
-      throw await usage(`unknown ${what} ${escapeText(first, 60)} (telpty help lists the commands)`);
-    }
+    default:
+      throw await unknown(first);
   }
 }
 
@@ -60,12 +60,23 @@ async function runConnect(argv: readonly string[]): Promise<void> {
 
 /** Loaded late: the tables of all options, and what checks their values, take most of the time of `--version`. */
 async function help([name]: readonly string[]): Promise<string> {
-  const { commandHelp, commands, overview } = await import('./help.ts');
-  if (name === undefined) return overview();
+  const [{ commandHelp, overview }, { commands }] = await Promise.all([
+    import('./help.ts'),
+    import('./command-table.ts'),
+  ]);
+  if (name === undefined || name === 'help' || name === '-h' || name === '--help') return overview();
   const command = commands.get(name);
-  if (command === undefined)
-    throw await usage(`unknown command ${escapeText(name, 60)} (telpty help lists the commands)`);
+  if (command === undefined) throw await unknown(name);
   return commandHelp(command);
+}
+
+/** The error about a word that should be a command or one of the few options without a command. */
+async function unknown(word: string): Promise<TelptyError> {
+  const [{ commands }, { nearest }] = await Promise.all([import('./command-table.ts'), import('./suggest.ts')]);
+  const isOption = word.startsWith('-');
+  const similar = nearest(word, isOption ? ['--help', '--version'] : [...commands.keys(), 'help']);
+  const advice = similar === undefined ? 'telpty help lists the commands' : `did you mean ${similar}?`;
+  return usage(`unknown ${isOption ? 'option' : 'command'} ${escapeText(word, 60)} (${advice})`);
 }
 
 async function usage(message: string): Promise<TelptyError> {

@@ -1,11 +1,13 @@
 /**
- * What the tables of options are made of. Each command has one, which drives everything: what is parsed, from the command
- * line and from a configuration file, and what the help prints. An option that is not in its table is unknown.
+ * What the tables of options are made of. Each command has one. The command line, the configuration file and the help are
+ * all read or made from it. An option that is not in its table is unknown.
  */
 import * as values from './values.ts';
 
 /** One option. Its name is its key in the table. */
 export interface OptionSpec<T = unknown> {
+  /** A letter that stands for it on the command line. Only flags have one. */
+  readonly short?: string;
   /** What the help calls its value. A flag has none. */
   readonly argument?: string;
   /** Makes a value of the text, or throws `ERR_USAGE`. */
@@ -20,11 +22,18 @@ export interface OptionSpec<T = unknown> {
   readonly pairs?: boolean;
   /** Whether it has no place in a configuration file. */
   readonly commandLineOnly?: boolean;
+  /** A phrase for the help; code is between backticks. */
   readonly help: string;
 }
 
 /** The options of a command by their long names. */
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+/** Options under one heading of the help. */
+export interface OptionSection {
+  readonly title: string;
+  readonly options: OptionTable;
+}
 
 /** What a table's options come to, by their names. */
 export type OptionValues<Table extends OptionTable> = {
@@ -40,5 +49,5 @@ export type OptionValues<Table extends OptionTable> = {
 /** What all options without a value have in common. */
 export const flag = { parse: values.boolean, default: 'false' } as const;
 
-/** Every command has it. */
-export const helpOption = { ...flag, commandLineOnly: true, help: 'show this' } as const;
+/** Of every command. */
+export const helpOption = { ...flag, commandLineOnly: true, short: 'h', help: 'print this help' } as const;

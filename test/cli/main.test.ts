@@ -6,7 +6,8 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { commandHelp, commands } from '../../src/cli/help.ts';
+import { commands } from '../../src/cli/command-table.ts';
+import { commandHelp } from '../../src/cli/help.ts';
 import { findProgram, loginShell } from '../../src/cli/program.ts';
 import { TelptyError } from '../../src/errors.ts';
 import { isAlive, untilTrue } from '../support/leaks.ts';
@@ -31,18 +32,21 @@ after(() => rmSync(directory, { recursive: true }));
 describe('telpty', () => {
   it('--version', () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
-    assert.deepEqual(telpty('--version'), { status: 0, stdout: `${version}\n`, stderr: '' });
+    for (const option of ['--version', '-V']) {
+      assert.deepEqual(telpty(option), { status: 0, stdout: `${version}\n`, stderr: '' });
+    }
   });
   it('help', () => {
     const { status, stdout } = telpty('help');
     assert.equal(status, 0);
     assert.match(stdout, /telpty serve/);
-    assert.equal(telpty('--help').stdout, stdout);
+    for (const args of [['--help'], ['-h'], ['help', 'help']]) assert.equal(telpty(...args).stdout, stdout);
   });
   it('help serve and serve --help', () => {
     const help = commandHelp(commands.get('serve') ?? assert.fail());
     assert.deepEqual(telpty('help', 'serve'), { status: 0, stdout: help, stderr: '' });
     assert.deepEqual(telpty('serve', '--port', '0', '--help'), { status: 0, stdout: help, stderr: '' });
+    assert.deepEqual(telpty('serve', '-h'), { status: 0, stdout: help, stderr: '' });
   });
   it('has no complaint when nobody reads its help', async () => {
     const child = spawn('sh', ['-c', `"$@" | true`, 'sh', ...command, 'help', 'serve'], {
@@ -58,9 +62,12 @@ describe('telpty', () => {
 
   const misuse: [args: string[], line: string | RegExp][] = [
     [[], /^telpty: no command given/],
-    [['sreve'], /^telpty: unknown command sreve /],
-    [['--port', '0'], /^telpty: unknown option --port /],
-    [['help', 'sreve'], /^telpty: unknown command sreve /],
+    [['sreve'], 'telpty: unknown command sreve (did you mean serve?)\n'],
+    [['launch'], 'telpty: unknown command launch (telpty help lists the commands)\n'],
+    [['--port', '0'], 'telpty: unknown option --port (telpty help lists the commands)\n'],
+    [['--verison'], 'telpty: unknown option --verison (did you mean --version?)\n'],
+    [['help', 'sreve'], 'telpty: unknown command sreve (did you mean serve?)\n'],
+    [['connect', '--encodnig', 'x', 'host'], 'telpty: unknown option --encodnig (did you mean --encoding?)\n'],
     [['serve', '--port', '70000'], 'telpty: --port: 70000 is not a port (0 to 65535)\n'],
     [['serve', '--web', '80'], /^telpty: unknown option --web /],
     [['serve', '--tls-cert', 'x'], 'telpty: --tls-cert needs --tls-key\n'],
@@ -131,7 +138,7 @@ describe('telpty', () => {
   it('a broken configuration file: exit 2', () => {
     const file = join(directory, 'bad.yaml');
     writeFileSync(file, 'prot: 1\n');
-    fails(['serve', '--config', file], 2, `telpty: ${file}: prot: unknown option\n`);
+    fails(['serve', '--config', file], 2, `telpty: ${file}: prot: unknown option (did you mean port?)\n`);
   });
 
   function fails(args: string[], status: number, line: string | RegExp): void {

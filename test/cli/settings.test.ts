@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { commandHelp, commands, overview } from '../../src/cli/help.ts';
-import { serveOptions } from '../../src/cli/serve-options/index.ts';
+import { commands } from '../../src/cli/command-table.ts';
+import { connectOptions, connectSections } from '../../src/cli/connect/options.ts';
+import { commandHelp, overview } from '../../src/cli/help.ts';
+import { serveOptions, serveSections } from '../../src/cli/serve-options/index.ts';
 import { isLoopback, parseServe, type ServeSettings, type SettingsSources } from '../../src/cli/settings.ts';
+import { distance, nearest } from '../../src/cli/suggest.ts';
 import { TelptyError, type TelptyErrorCode } from '../../src/errors.ts';
 
 function settings(argv: string[], sources: SettingsSources = {}): ServeSettings {
@@ -271,6 +274,9 @@ describe('the command line of serve', () => {
     [['--size-env=maybe'], "--size-env: 'maybe' is neither true nor false"],
     [['--nonsense'], 'unknown option --nonsense (--help lists the options)'],
     [['-p', '1'], 'unknown option -p (--help lists the options)'],
+    [['-port', '1'], 'unknown option -p (did you mean --port?)'],
+    [['--prot', '1'], 'unknown option --prot (did you mean --port?)'],
+    [['--idleTimeout=1s'], 'unknown option --idleTimeout (did you mean --idle-timeout?)'],
     [['-l'], /^unknown option -l /],
     [['--__proto__', 'x'], /^unknown option --__proto__ /],
     [['--constructor=x'], /^unknown option --constructor /],
@@ -394,9 +400,9 @@ describe('--config', () => {
   });
 
   const bad: [text: string, message: RegExp | string][] = [
-    ['prot: 1', 'telpty.yaml: prot: unknown option'],
+    ['prot: 1', 'telpty.yaml: prot: unknown option (did you mean port?)'],
     ['web: 80', 'telpty.yaml: web: unknown option'],
-    ['neverSendGa: true', 'telpty.yaml: neverSendGa: unknown option'],
+    ['neverSendGa: true', 'telpty.yaml: neverSendGa: unknown option (did you mean never-send-ga?)'],
     ['__proto__: x', 'telpty.yaml: __proto__: unknown option'],
     ['{"constructor": 1}', 'telpty.yaml: constructor: unknown option'],
     ['? [a]\n: 1', /unknown option$/],
@@ -434,15 +440,76 @@ describe('--config', () => {
 });
 
 describe('help', () => {
-  const serve = commands.get('serve') ?? assert.fail();
-  it('lists exactly the options there are', () => {
-    const listed = [...commandHelp(serve).matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
-    assert.deepEqual(listed, Object.keys(serveOptions));
+  for (const [name, command] of commands) {
+    const help = commandHelp(command);
+    it(`lists exactly the options of ${name}, in its sections`, () => {
+      const listed = [...help.matchAll(/^ {2}(?:-[a-z], )?--([a-z-]+)/gm)].map(([, option]) => option);
+      assert.deepEqual(
+        listed,
+        command.sections.flatMap(({ options }) => Object.keys(options)),
+      );
+      for (const { title } of command.sections) assert.ok(help.includes(`\n${title}:\n  `), title);
+    });
+    it(`has two examples of ${name}`, () => {
+      const [, examples = ''] = help.split('\nExamples:\n');
+      assert.equal([...examples.matchAll(/^ {2}\S.*telpty|^ {2}telpty/gm)].length, 2, examples);
+    });
+    it(`of ${name} fits a terminal of 80 columns`, () => {
+      for (const line of help.split('\n')) assert.ok(line.length <= 80, line);
+    });
+  }
+  it('of telpty names every command and fits a terminal', () => {
+    for (const name of commands.keys()) assert.match(overview(), new RegExp(`^  ${name} +\\S`, 'm'));
+    for (const line of overview().split('\n')) assert.ok(line.length <= 80, line);
   });
-  it('shows the defaults and fits a terminal', () => {
-    const help = commandHelp(serve);
+  it('shows the defaults', () => {
+    const help = commandHelp(commands.get('serve') ?? assert.fail('no command serve'));
     assert.match(help, /--port N .*\(default: 6023\)/);
-    assert.match(help, /--env NAME=VALUE .*\(repeatable\)/);
-    for (const line of [...help.split('\n'), ...overview().split('\n')]) assert.ok(line.length <= 104, line);
+    assert.match(help, /--env NAME=VALUE .*\n? *\(repeatable\)/);
+  });
+  it('has the options of serve in one section each', () => {
+    const inSections = serveSections.flatMap(({ options }) => Object.entries(options));
+    assert.deepEqual(Object.fromEntries(inSections), serveOptions);
+    assert.equal(inSections.length, Object.keys(serveOptions).length);
+  });
+  it('has the options of connect in one section each', () => {
+    const inSections = connectSections.flatMap(({ options }) => Object.entries(options));
+    assert.deepEqual(Object.fromEntries(inSections), connectOptions);
+    assert.equal(inSections.length, Object.keys(connectOptions).length);
+  });
+});
+
+describe('the nearest word', () => {
+  const words = ['port', 'host', 'encoding', 'negotiation-timeout', 'max-sessions', 'tls-cert', 'tls-auto'];
+  const cases: [word: string, found: string | undefined][] = [
+    ['prot', 'port'],
+    ['pot', 'port'],
+    ['hots', 'host'],
+    ['Encoding', 'encoding'],
+    ['negotationtimeout', 'negotiation-timeout'],
+    ['negotiationTimeout', 'negotiation-timeout'],
+    ['max_sessions', 'max-sessions'],
+    ['tls-crt', 'tls-cert'],
+    ['maximum-session', 'max-sessions'],
+    ['p', undefined],
+    ['', undefined],
+    ['xy', undefined],
+    ['web', undefined],
+    ['compression', undefined],
+    ['x'.repeat(1_000_000), undefined],
+  ];
+  for (const [word, found] of cases) {
+    it(`to ${JSON.stringify(word.slice(0, 30))} is ${found}`, () => assert.equal(nearest(word, words), found));
+  }
+  it('counts letters inserted, deleted, replaced and exchanged', () => {
+    const distances: [string, string, number][] = [
+      ['', '', 0],
+      ['', 'abc', 3],
+      ['abc', '', 3],
+      ['abc', 'acb', 1],
+      ['ca', 'abc', 3],
+      ['kitten', 'sitting', 3],
+    ];
+    for (const [a, b, expected] of distances) assert.equal(distance(a, b), expected, `${a} ${b}`);
   });
 });

@@ -1,52 +1,70 @@
 /** The options of `telpty connect`. */
-import { flag, helpOption, type OptionTable } from '../options.ts';
+import { flag, helpOption, type OptionSection, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
-export const connectOptions = {
-  tls: { ...flag, help: 'speak TLS; the certificate is verified' },
+const networkOptions = {
+  tls: { ...flag, help: 'use TLS and verify the certificate of the server' },
   'tls-ca': {
     argument: 'FILE',
     parse: values.text,
     help: 'trust the certificates in this file (PEM) instead of the usual ones',
   },
-  'tls-no-verify': { ...flag, help: 'accept any certificate: anybody may be at the other end' },
+  'tls-no-verify': { ...flag, help: 'accept any certificate; the server may then be an impostor' },
+  compression: { ...flag, help: 'accept compression (MCCP2, MCCP3) if the server offers it; never under TLS' },
+} as const satisfies OptionTable;
+
+const terminalOptions = {
   encoding: {
     argument: 'NAME',
     parse: values.serverEncoding,
     defaultWords: 'what is negotiated',
-    help: 'the character set of the server; converted to and from that of your locale',
+    help: 'character set of the server, converted to and from that of your locale',
   },
   mode: {
     argument: 'auto|character|line',
     parse: values.choice('auto', 'character', 'line'),
     default: 'auto',
-    help: 'auto: as the server wants it; character: each key is sent at once; line: lines are edited here',
+    help: '`auto`: as the server requests; `character`: send each key at once; `line`: edit lines locally',
   },
   term: {
     argument: 'NAME',
     parse: values.terminalName,
-    defaultWords: 'TERM; dumb where input or output is no terminal',
-    help: 'the terminal type to tell',
+    defaultWords: 'TERM; dumb if input or output is not a terminal',
+    help: 'terminal type to report to the server',
   },
   escape: {
     argument: 'CHAR',
     parse: escapeCharacter,
     default: '^]',
-    help: 'the key that opens the prompt: a character, ^ and a letter, or none',
+    help: 'key that opens the prompt: a character, `^` and a letter, or `none`',
   },
   'send-env': {
     argument: 'NAME',
     parse: values.envName,
     repeatable: true,
-    help: 'a variable to tell a server that asks; nothing else is told',
+    help: 'report this variable to a server that asks for it; no other variable is reported',
   },
-  compression: { ...flag, help: 'agree to compression (MCCP2, MCCP3) where the server offers it; never under TLS' },
+} as const satisfies OptionTable;
+
+const generalOptions = {
   record: {
     argument: 'FILE',
     parse: values.text,
-    help: 'record what the server sends, in asciicast v2 (asciinema), to a new file that only you can read',
+    help: 'record the output of the server in asciicast v2 (asciinema), in a new file that only you can read',
   },
   help: helpOption,
+} as const satisfies OptionTable;
+
+export const connectSections: readonly OptionSection[] = [
+  { title: 'Connection', options: networkOptions },
+  { title: 'Terminal', options: terminalOptions },
+  { title: 'General', options: generalOptions },
+];
+
+export const connectOptions = {
+  ...networkOptions,
+  ...terminalOptions,
+  ...generalOptions,
 } as const satisfies OptionTable;
 
 /** `^]`, `^?`, `~`, `none`: the byte that the key sends. */

@@ -1,19 +1,32 @@
 /**
  * The options of `telpty serve`, in the order of its help. A setting is named like its option (`--idle-timeout`:
- * `settings.idleTimeout`), so an option needs its row here, one in the README, and what heeds it.
+ * `settings.idleTimeout`), so an option needs its row here and the code that uses it.
  */
-import { helpOption, type OptionTable } from '../options.ts';
+import type { OptionSection, OptionTable } from '../options.ts';
 import { limitOptions } from './limits.ts';
-import { listenOptions } from './listen.ts';
-import { programOptions } from './program.ts';
+import { listenOptions, tlsOptions } from './listen.ts';
+import { endOptions, programOptions, resourceOptions } from './program.ts';
 import { sessionOptions } from './session.ts';
-import { watchOptions } from './watch.ts';
+import { operationOptions } from './watch.ts';
+
+export const serveSections: readonly OptionSection[] = [
+  { title: 'Listening', options: listenOptions },
+  { title: 'TLS', options: tlsOptions },
+  { title: 'Telnet', options: sessionOptions },
+  { title: 'Program', options: programOptions },
+  { title: 'Resources of the program', options: resourceOptions },
+  { title: 'End of sessions', options: endOptions },
+  { title: 'Limits', options: limitOptions },
+  { title: 'Operation', options: operationOptions },
+];
 
 export const serveOptions = {
   ...listenOptions,
+  ...tlsOptions,
   ...sessionOptions,
   ...programOptions,
+  ...resourceOptions,
+  ...endOptions,
   ...limitOptions,
-  ...watchOptions,
-  help: helpOption,
+  ...operationOptions,
 } as const satisfies OptionTable;

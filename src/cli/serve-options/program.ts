@@ -1,27 +1,27 @@
-/** What surrounds the program. */
+/** The program: as whom it runs, with which environment and limits, and how it ends. */
 import { flag, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
 export const programOptions = {
-  cwd: { argument: 'DIR', parse: values.text, defaultWords: 'current', help: "the program's working directory" },
+  cwd: { argument: 'DIR', parse: values.text, defaultWords: 'current', help: 'working directory of the program' },
   env: {
     argument: 'NAME=VALUE',
     parse: values.envAssignment,
     repeatable: true,
     pairs: true,
-    help: 'set for the program',
+    help: 'set a variable in the environment of the program',
   },
   'pass-env': {
     argument: 'NAME',
     parse: values.envName,
     repeatable: true,
-    help: "pass on from the server's own environment",
+    help: "pass on a variable of the server's own environment",
   },
   'accept-env': {
     argument: 'NAME',
     parse: values.acceptableEnvName,
     repeatable: true,
-    help: 'accept from the client, beside the built-in list',
+    help: 'accept this variable from clients, in addition to the built-in list',
   },
   user: {
     argument: 'NAME',
@@ -33,62 +33,76 @@ export const programOptions = {
     argument: 'FROM-TO',
     parse: values.userRange,
     defaultWords: 'off',
-    help: 'run the program of each session as a user id of its own from this range (like 70000-70999); needs root (Linux)',
+    help: 'run the program of each session with a user ID of its own from this range, for example 70000-70999; needs root (Linux)',
   },
   'allow-root-program': {
     ...flag,
-    help: 'run programs as root also where others than this machine can connect; login needs it',
+    help: 'run programs as root even if other machines can connect; `login` needs it',
   },
+  'size-env': {
+    ...flag,
+    help: 'also set LINES and COLUMNS, which pin curses programs to the first window size',
+  },
+} as const satisfies OptionTable;
+
+export const resourceOptions = {
   rlimit: {
     argument: 'NAME=SOFT[:HARD]',
     parse: values.resourceLimit,
     repeatable: true,
     pairs: true,
-    help: 'limit a resource: cpu=60, as=512M, nproc=64, nofile=256, core=0, as=unlimited',
+    help: 'limit a resource: `cpu=60`, `as=512M`, `nproc=64`, `nofile=256`, `core=0`, `as=unlimited`',
   },
   umask: {
     argument: 'OCTAL',
     parse: values.umask,
     defaultWords: "the server's",
-    help: 'the permissions that files of the program are made without: 077',
+    help: 'file mode creation mask (umask) of the program, for example 077',
   },
   nice: {
     argument: 'N',
     parse: values.niceness,
     defaultWords: "the server's",
-    help: '-20 (first) to 19 (last); less than the server has needs root',
+    help: '-20 (highest priority) to 19; raising the priority needs root',
   },
   'no-new-privs': {
     parse: values.boolean,
     defaultWords: 'on with --user and --user-range',
-    help: 'set-user-ID programs give the program nothing: no sudo, no su (Linux)',
+    help: 'set-user-ID programs gain no privileges: no `sudo`, no `su` (Linux)',
   },
   cgroup: {
     argument: 'PATH',
     parse: values.text,
     defaultWords: 'off',
-    help: "a cgroup (v2) to give each program one of its own in, killed as a whole at the end; self: the server's",
+    help: "cgroup (v2) in which each program gets a cgroup of its own, killed as a whole at the end; `self`: the server's cgroup",
   },
   'cgroup-limit': {
     argument: 'NAME=VALUE',
     parse: values.cgroupLimit,
     repeatable: true,
     pairs: true,
-    help: 'what each may use: memory=256M, swap=0, pids=64, cpu=50% (of one), or a file: memory.high=200M',
+    help: 'limit of each of these cgroups: `memory=256M`, `swap=0`, `pids=64`, `cpu=50%` (of one CPU), or a file: `memory.high=200M`',
   },
-  'size-env': { ...flag, help: 'also export LINES and COLUMNS (they pin curses programs to the first size)' },
-  'kill-timeout': { argument: 'T', parse: values.duration(), default: '1s', help: 'between SIGHUP and SIGKILL' },
+} as const satisfies OptionTable;
+
+export const endOptions = {
+  'kill-timeout': {
+    argument: 'T',
+    parse: values.duration(),
+    default: '1s',
+    help: 'time between SIGHUP and SIGKILL for a program that does not end',
+  },
   'drain-timeout': {
     argument: 'T',
     parse: values.duration(),
     default: '0',
-    help: 'how long SIGTERM waits for sessions to end by themselves before they are hung up',
+    help: 'time that sessions have to end by themselves after SIGTERM, before the server hangs them up',
   },
-  'drain-quietly': { ...flag, help: 'do not tell sessions in a line of text that this wait has begun' },
+  'drain-quietly': { ...flag, help: 'do not announce the drain timeout in the sessions' },
   linger: {
     argument: 'T',
     parse: values.duration(),
     default: '500ms',
-    help: 'after the client closed its sending half: how long the program may go on',
+    help: 'time that the program has to end by itself after the client closed its sending side',
   },
 } as const satisfies OptionTable;

@@ -1,24 +1,31 @@
-/** What is told to whoever runs the server. */
-import type { OptionTable } from '../options.ts';
+/** Configuration, metrics and log. */
+import { helpOption, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
-export const watchOptions = {
+export const operationOptions = {
+  config: {
+    argument: 'FILE',
+    parse: values.text,
+    commandLineOnly: true,
+    help: 'read these options by their long names from a YAML or JSON file; the command line wins; `program` there is a list. See `telpty check`',
+  },
   metrics: {
     argument: '[ADDR:]PORT',
     parse: values.endpoint,
     defaultWords: 'off',
-    help: 'answer http://ADDR:PORT/metrics for Prometheus, /healthz and /readyz; ADDR: 127.0.0.1; port 0 picks one',
+    help: 'answer `http://ADDR:PORT/metrics` for Prometheus, `/healthz` and `/readyz`; ADDR is 127.0.0.1 if omitted; port 0 picks a free port',
   },
   'log-level': {
     argument: 'LEVEL',
     parse: values.choice('trace', 'debug', 'info', 'warn', 'error', 'silent'),
     default: 'info',
-    help: 'trace, debug, info, warn, error or silent; debug tells negotiation in words, trace shows every byte',
+    help: '`trace`, `debug`, `info`, `warn`, `error` or `silent`; `debug` logs negotiation in words, `trace` logs every byte',
   },
   'log-format': {
     argument: 'pretty|json',
     parse: values.choice('pretty', 'json'),
     defaultWords: 'pretty on a terminal, else json',
-    help: 'how log lines look on standard error',
+    help: 'format of log lines on standard error',
   },
+  help: helpOption,
 } as const satisfies OptionTable;
