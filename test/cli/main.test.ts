@@ -110,7 +110,7 @@ describe('telpty', () => {
     fails(
       ['serve', '--cwd', `/${'x'.repeat(300)}`, 'cat'],
       1,
-      /^telpty: --cwd: cannot use \(ENAMETOOLONG\) '\/x+…'\n$/,
+      /^telpty: --cwd: cannot be used \(name too long\): '\/x+…'\n$/,
     );
     fails(['serve', '--user', '\u202ex', 'cat'], 1, "telpty: --user: there is no user '\\u{202e}x'\n");
     fails(
