@@ -11,7 +11,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import { addon } from '../native/load.ts';
 import { PtyControl } from './control.ts';
-import { type PtyOptions, spawnRequest } from './options.ts';
+import { type PtyOptions, recycleDetail, spawnRequest } from './options.ts';
 import { type StartCallback, startError } from './start-result.ts';
 
 /**
@@ -87,8 +87,10 @@ export class Pty extends PtyControl {
       return native;
     });
     if (started !== undefined) {
-      this.#started = (result, step) =>
+      this.#started = (result, step) => {
+        if (result > 0) recycleDetail(request);
         started(result > 0 ? undefined : startError(file, options, request, -result, step));
+      };
     }
   }
 

@@ -68,7 +68,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   readonly #translation: Translation | undefined;
   readonly #translated: TranslatedOutput | undefined;
   /** The beginning of what the program has printed. */
-  firstOutput: Buffer | undefined;
+  firstOutput: string | undefined;
   /** Output is being converted, and no more can be taken meanwhile. */
   #isBehind = false;
   /** The client takes no output. */
@@ -239,7 +239,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
 
   /** @internal Output of the program. */
   output(bytes: Buffer): void {
-    this.firstOutput ??= Buffer.from(bytes.subarray(0, LOOKED_AT));
+    this.firstOutput ??= bytes.toString('latin1', 0, LOOKED_AT);
     if (this.#isDropping) return;
     this.#output.push(bytes);
     this.settled();

@@ -270,17 +270,9 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
     }
     const { pty, cgroup, own, ...startedWith } = started;
     const bridge = new Bridge(session, pty, program.bridge, startedWith);
-    const begun = performance.now();
     const status = bridge.run();
-    void status.then(result => {
-      const output = bridge.firstOutput?.toString('latin1');
-      const end = { ...result, age: performance.now() - begun, output: output ?? '' };
-      const why = earlyDeath(end, options.limits ?? {});
-      if (why === undefined || session.hangupReason !== undefined) return;
-      earlyDeaths.set(session, why);
-      const isSilent = output === undefined || result.code !== null;
-      if (isSilent && session.writable) session.write(`telpty: the program was ${why}\r\n`);
-    });
+    const { limits = {} } = options;
+    if (Object.keys(limits).length > 0) explainEarlyDeath(session, bridge, status, limits);
     return cgroup === undefined && own === undefined ? status : endAll(started, status);
   } finally {
     session.off('hangup', nothing);
@@ -289,6 +281,19 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
 }
 
 function nothing(): void {}
+
+/** Tells the client, and the log, of a limit that has ended the program. */
+function explainEarlyDeath(session: Session, bridge: Bridge, status: Promise<ExitStatus>, limits: Limits): void {
+  const begun = performance.now();
+  void status.then(result => {
+    const { firstOutput } = bridge;
+    const why = earlyDeath({ ...result, age: performance.now() - begun, output: firstOutput ?? '' }, limits);
+    if (why === undefined || session.hangupReason !== undefined) return;
+    earlyDeaths.set(session, why);
+    const isSilent = firstOutput === undefined || result.code !== null;
+    if (isSilent && session.writable) session.write(`telpty: the program was ${why}\r\n`);
+  });
+}
 
 /** Whether the program can have this terminal type of the client's. What cannot be looked up is judged by its look. */
 function isUsable(type: string, terminfo: Terminfo | undefined): boolean {
