@@ -1,4 +1,5 @@
 /** The commands of telpty. Their help is made from this. */
+import { checkOptions } from './check.ts';
 import { connectSections } from './connect/options.ts';
 import type { OptionSection } from './options.ts';
 import { serveSections } from './serve-options/index.ts';
@@ -51,6 +52,22 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       examples: [
         ['telpty connect --tls bbs.example.org', 'an interactive session over TLS'],
         ["printf 'date\\nexit\\n' | telpty connect 192.0.2.1 6023", 'commands from a script'],
+      ],
+    },
+  ],
+  [
+    'check',
+    {
+      summary: 'validate a configuration file of telpty serve',
+      usage: 'telpty check FILE',
+      text: [
+        'Checks everything that `telpty serve --config FILE` checks before it listens. Each problem is one line on standard error: FILE:LINE:COLUMN: what is wrong.',
+        'The exit status is 0 if the file is valid, 1 if it cannot be read or names something that this machine does not have, 2 if it is not a valid configuration.',
+      ],
+      sections: [{ title: 'Options', options: checkOptions }],
+      examples: [
+        ['telpty check /etc/telpty/telpty.yaml', 'before a restart or a reload'],
+        ['telpty check telpty.yaml && systemctl reload telpty', 'reloads only a valid configuration'],
       ],
     },
   ],

@@ -31,7 +31,8 @@ export function createPlaces(settings: ServeSettings, reloadables?: Reloadables)
   return places;
 }
 
-function readLists({ allow, deny }: ServeSettings): { allow?: Addresses; deny?: Addresses } {
+/** @throws TelptyError `ERR_RUNTIME` where a list cannot be read, `ERR_USAGE` where something in it is not an address. */
+export function readLists({ allow, deny }: ServeSettings): { allow?: Addresses; deny?: Addresses } {
   return {
     // A list that is given and has nothing in it allows nobody; that it is given decides.
     ...(allow.length > 0 ? { allow: readList('--allow', allow.flat()) } : {}),

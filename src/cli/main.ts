@@ -28,6 +28,9 @@ async function run(argv: readonly string[]): Promise<void> {
     case 'connect':
       await runConnect(rest);
       return;
+    case 'check':
+      await runCheck(rest);
+      return;
     default:
       throw await unknown(first);
   }
@@ -56,6 +59,19 @@ async function runConnect(argv: readonly string[]): Promise<void> {
   }
   const { runConnect: run } = await import('./connect/connect.ts');
   await run(settings);
+}
+
+async function runCheck(argv: readonly string[]): Promise<void> {
+  const { check, parseCheck } = await import('./check.ts');
+  const settings = parseCheck(argv);
+  if (settings === 'help') {
+    process.stdout.write(await help(['check']));
+    return;
+  }
+  const { problems, status } = await check(settings.file);
+  for (const problem of problems) process.stderr.write(`${escapeLine(problem)}\n`);
+  if (status !== 0) process.exit(status);
+  process.stdout.write(`${escapeLine(escapeText(settings.file))}: valid\n`);
 }
 
 /** Loaded late: the tables of all options, and what checks their values, take most of the time of `--version`. */

@@ -31,18 +31,24 @@ export interface Preparation {
 
 /** @throws TelptyError for what is missing: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`. */
 export function prepare(settings: ServeSettings, log: Log): Preparation {
+  const found = findNamed(settings);
+  // Without it every session would fail; better now than then.
+  addon();
+  warnOfDescriptors(settings, log);
+  const cgroup = settings.cgroup === undefined ? undefined : findCgroup(settings.cgroup, settings);
+  warnOfLocale(settings, log);
+  return { ...found, cgroup };
+}
+
+/** Looks up what the settings name, and changes nothing. @throws TelptyError for what is missing: `ERR_RUNTIME`. */
+export function findNamed(settings: ServeSettings): Pick<Preparation, 'program' | 'user' | 'cwd'> {
   const user = settings.user === undefined ? undefined : findUser(settings.user);
   checkPrivileges(settings);
   checkLocalUser(settings);
   if (settings.userRange !== undefined) checkUserRange(settings.userRange);
   const program = servedProgram(settings, user);
   const cwd = settings.cwd === undefined ? undefined : findDirectory(settings.cwd);
-  // Without it every session would fail; better now than then.
-  addon();
-  warnOfDescriptors(settings, log);
-  const cgroup = settings.cgroup === undefined ? undefined : findCgroup(settings.cgroup, settings);
-  warnOfLocale(settings, log);
-  return { program, user, cwd, cgroup };
+  return { program, user, cwd };
 }
 
 function findUser(name: string): User {

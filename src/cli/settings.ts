@@ -53,34 +53,9 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
   const readFile = sources.readFile ?? (name => readFileSync(name, 'utf8'));
   const config = file === undefined ? undefined : readConfig(file, serveOptions, readFile);
   const values = evaluate(serveOptions, [...(config?.given ?? []), ...given]);
-  const [name, ...args] = operands.length > 0 ? operands : (config?.program ?? []);
-  if (name === '') throw usage('the name of the program is empty');
-  const program = name === undefined ? undefined : { name, args };
-  const isOwn = isForOwnUser({ localUser: values['local-user'], program });
-  if (program === undefined && isOwn && !isLoopback(values.host)) {
-    throw usage(`--host: ${values.host} is not loopback: ${nameTheProgram}`);
-  }
-  if (isOwn && values['proxy-protocol'].length > 0) {
-    throw usage(`--proxy-protocol: ${noSameUser('the user who connects is that of the proxy', { program })}`);
-  }
-  if ((values['tls-cert'] === undefined) !== (values['tls-key'] === undefined)) {
-    throw usage(values['tls-key'] === undefined ? '--tls-cert needs --tls-key' : '--tls-key needs --tls-cert');
-  }
-  for (const option of ['tls-client-ca', 'tls-auto'] as const) {
-    if (values[option] && values['tls-cert'] === undefined) throw usage(`--${option} needs --tls-cert and --tls-key`);
-  }
-  if (values['tls-client-ca'] !== undefined && values['tls-auto']) {
-    throw usage(
-      '--tls-client-ca: clients without TLS, which --tls-auto lets in, have no certificate: leave one of them out',
-    );
-  }
-  if (values.user !== undefined && values['user-range'] !== undefined) {
-    throw usage('--user-range: excludes --user; name one of them');
-  }
-  const { metrics, host, port } = values;
-  if (metrics !== undefined && port !== 0 && metrics.port === port && (metrics.host === host || isEverywhere(host))) {
-    throw usage(`--metrics: ${port} is the clients' port (choose another one)`);
-  }
+  const program = programOf(operands.length > 0 ? operands : (config?.program ?? []));
+  const [conflict] = conflictsOf(values, program);
+  if (conflict !== undefined) throw usage(conflict);
   const environment = sources.environment ?? process.env;
   const passed = values['pass-env'].flatMap(variable => {
     const value = environment[variable];
@@ -91,7 +66,6 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     return [];
   });
   const { config: _config, help: _help, env, 'pass-env': _names, rlimit, 'cgroup-limit': parts, ...others } = values;
-  if (parts.length > 0 && values.cgroup === undefined) throw usage('--cgroup-limit: needs --cgroup');
   return {
     ...(Object.fromEntries(
       Object.entries(others).map(([option, value]) => [camel(option), value]),
@@ -102,6 +76,39 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     cgroupLimits: Object.fromEntries(parts) as CgroupLimits,
     program,
   };
+}
+
+/** @throws TelptyError `ERR_USAGE` */
+export function programOf([name, ...args]: readonly string[]): ServeSettings['program'] {
+  if (name === '') throw usage('the name of the program is empty');
+  return name === undefined ? undefined : { name, args };
+}
+
+/** What cannot be meant together; each begins with the option, as on the command line. */
+export function* conflictsOf(values: Values, program: ServeSettings['program']): Generator<string> {
+  const isOwn = isForOwnUser({ localUser: values['local-user'], program });
+  if (program === undefined && isOwn && !isLoopback(values.host)) {
+    yield `--host: ${values.host} is not loopback: ${nameTheProgram}`;
+  }
+  if (isOwn && values['proxy-protocol'].length > 0) {
+    yield `--proxy-protocol: ${noSameUser('the user who connects is that of the proxy', { program })}`;
+  }
+  if (values['tls-cert'] !== undefined && values['tls-key'] === undefined) yield '--tls-cert needs --tls-key';
+  if (values['tls-key'] !== undefined && values['tls-cert'] === undefined) yield '--tls-key needs --tls-cert';
+  for (const option of ['tls-client-ca', 'tls-auto'] as const) {
+    if (values[option] && values['tls-cert'] === undefined) yield `--${option} needs --tls-cert and --tls-key`;
+  }
+  if (values['tls-client-ca'] !== undefined && values['tls-auto']) {
+    yield '--tls-client-ca: clients without TLS, which --tls-auto lets in, have no certificate: leave one of them out';
+  }
+  if (values.user !== undefined && values['user-range'] !== undefined) {
+    yield '--user-range: excludes --user; name one of them';
+  }
+  const { metrics, host, port } = values;
+  if (metrics !== undefined && port !== 0 && metrics.port === port && (metrics.host === host || isEverywhere(host))) {
+    yield `--metrics: ${port} is the clients' port (choose another one)`;
+  }
+  if (values['cgroup-limit'].length > 0 && values.cgroup === undefined) yield '--cgroup-limit: needs --cgroup';
 }
 
 /** How an error goes on about a login shell that more than its own user could reach. */

@@ -138,7 +138,7 @@ describe('telpty', () => {
   it('a broken configuration file: exit 2', () => {
     const file = join(directory, 'bad.yaml');
     writeFileSync(file, 'prot: 1\n');
-    fails(['serve', '--config', file], 2, `telpty: ${file}: prot: unknown option (did you mean port?)\n`);
+    fails(['serve', '--config', file], 2, `telpty: ${file}:1:1: prot: unknown option (did you mean port?)\n`);
   });
 
   function fails(args: string[], status: number, line: string | RegExp): void {
