@@ -12,6 +12,16 @@ const LONGEST = 4_096;
 
 const ESCAPE = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])/y;
 
+/**
+ * What changes nothing of the row that {@link render} draws and of what a {@link Follower} sees: control sequences that do not
+ * move the cursor, and control characters but those that do.
+ */
+const HIDDEN =
+  /\x1b(?:\[[0-?]*[ -/]*[ABEFH-OQ-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])|[\x00-\x07\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g;
+/** Control characters, but for those that end a line. */
+const CONTROL = /[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]|\r(?![\r\n])/;
+const CONTROLS = /[\x00-\x1f\x7f]/g;
+
 /** Where an echo stands in a text, its end of line included. */
 export interface Echo {
   readonly start: number;
@@ -32,6 +42,11 @@ export class EchoFinder {
   #line: Line | undefined;
   #skips = false;
   #isOver = false;
+  readonly #filter: LineFilter;
+  /** Of the line that is looked at, the end is looked for from here on. */
+  #searched = 0;
+  /** Up to here each line is looked at by itself. */
+  #mixedUntil = 0;
 
   /**
    * @param prompt what stood before the command, as it is seen.
@@ -41,6 +56,7 @@ export class EchoFinder {
     this.#lines = command.split(/\r?\n/);
     this.#prompt = prompt;
     this.#given = given;
+    this.#filter = new LineFilter(this.#lines[0]!.trimEnd(), prompt);
   }
 
   /** Text before this is not needed any more, but for a line that is drawn once when it is complete. */
@@ -57,6 +73,8 @@ export class EchoFinder {
         if (lineFeed < 0) return undefined;
         this.#skips = false;
       }
+      // Of a long output each line would be followed and drawn.
+      if (this.#at > 0 && this.#line === undefined && !this.#findCandidate(text)) return undefined;
       const start = this.#at;
       const end = this.#echoAt(text, start);
       if (end === undefined) return undefined;
@@ -67,6 +85,33 @@ export class EchoFinder {
       this.#isOver = this.#lines[0]!.trim() === '';
     }
     return undefined;
+  }
+
+  /**
+   * Goes on to the next line, behind the first one, that can be the echo. A line is looked at when all of it has come.
+   *
+   * @returns whether there is one; else more has to come.
+   */
+  #findCandidate(text: GrowingText): boolean {
+    while (true) {
+      const from = Math.max(this.#at, this.#searched);
+      const isMixed = this.#at < this.#mixedUntil;
+      const window = text.from(from);
+      const lineFeed = isMixed ? window.indexOf('\n') : window.lastIndexOf('\n');
+      this.#searched = from + (lineFeed < 0 ? window.length : lineFeed + 1);
+      if (lineFeed < 0) return this.#searched - this.#at > this.#longest;
+      const lines = text.from(this.#at).slice(0, this.#searched - this.#at);
+      const passes = this.#filter.passes(lines);
+      if (passes && isMixed) return true;
+      if (passes) this.#mixedUntil = this.#searched;
+      else this.#at = this.#searched;
+      if (passes) this.#searched = this.#at;
+    }
+  }
+
+  /** The most characters of a line of output that is drawn. */
+  get #longest(): number {
+    return LONGEST + this.#lines[0]!.length * LONGEST_FACTOR;
   }
 
   /** @returns the end of the echo; 0 if there is none; undefined if more has to come. */
@@ -83,7 +128,7 @@ export class EchoFinder {
     const window = text.from(base);
     const end = line.follow(window, base);
     if (end > 0) return this.#rest(text, end, more);
-    const longest = LONGEST + command.length * LONGEST_FACTOR;
+    const longest = this.#longest;
     const lineFeed = line.findEnd(window, base);
     if (lineFeed === undefined) {
       // An editor may still draw it.
@@ -127,6 +172,39 @@ export class EchoFinder {
     return at;
   }
 }
+
+/**
+ * Tells fast that lines of output, none of them the first, do not show a command: of 16 MB of output a {@link Line} for each would
+ * take 20 times as long as to read it.
+ */
+class LineFilter {
+  /** What ends like the command, or begins like what an end of line may wrap. */
+  readonly #pattern: RegExp;
+  /** The same for a line on which the cursor moves: each of the characters of one of these stands there. */
+  readonly #sets: readonly (readonly string[])[];
+
+  /** @param prompt what stands before the command, if it is known. */
+  constructor(command: string, prompt: string | undefined) {
+    const expected = [command, `${prompt}${command}`].map(text => text.replace(CONTROLS, ''));
+    const end = expected[0]!;
+    const begin =
+      prompt === undefined || expected[1]!.length < NARROWEST ? undefined : expected[1]!.slice(0, NARROWEST);
+    const patterns = [`${literally(end)}[^\\S\\n]*\\n`, ...(begin === undefined ? [] : [literally(begin)])];
+    this.#pattern = new RegExp(patterns.join('|'));
+    this.#sets = [end, ...(begin === undefined ? [] : [begin])].map(text => [...new Set(text.replace(/\s/g, ''))]);
+  }
+
+  /** Whether one of some whole lines may show the command. */
+  passes(lines: string): boolean {
+    if (!CONTROL.test(lines)) return this.#pattern.test(lines);
+    const shown = lines.replace(HIDDEN, '');
+    if (!CONTROL.test(shown)) return this.#pattern.test(shown);
+    return this.#sets.some(set => set.every(character => shown.includes(character)));
+  }
+}
+
+/** The source of a regular expression for a text as it is. */
+const literally = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 
 /** A line that may be the echo, as far as it has come. Each character is looked at once, however many packets it comes in. */
 class Line {

@@ -313,7 +313,8 @@ class Answer {
 }
 
 /** Lines that end in LF. (Each row of CRs is looked at once: a peer may send a megabyte of them.) */
-const withLineFeeds = (text: string) => text.replace(/(?<!\r)\r+\n/g, '\n');
+const withLineFeeds = (text: string) =>
+  text.includes('\r\r') ? text.replace(/(?<!\r)\r+\n/g, '\n') : text.replaceAll('\r\n', '\n');
 
 const LOGIN_KEYS = [
   ...[...READ_KEYS, 'eol', 'username', 'password'],

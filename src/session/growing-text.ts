@@ -6,7 +6,7 @@
 /** How much of the end {@link GrowingText.end} has, in characters. */
 export const END = 1024;
 /** So much is set aside at a time, in characters. */
-const PIECE = 16 * 1024;
+const PIECE = 2 * 1024;
 
 export class GrowingText {
   readonly #aside: string[] = [];
@@ -15,7 +15,6 @@ export class GrowingText {
   /** Where the tail begins. */
   #tailAt = 0;
   #tail = '';
-  #end = '';
 
   /** In characters, those that were forgotten included: places count from the beginning of it all. */
   get length(): number {
@@ -24,12 +23,11 @@ export class GrowingText {
 
   /** The last characters, 1,024 at most. */
   get end(): string {
-    return this.#end;
+    return this.#tail.slice(-END);
   }
 
   add(text: string): void {
     this.#tail += text;
-    this.#end = text.length >= END ? text.slice(-END) : (this.#end + text).slice(-END);
   }
 
   /** The text from a place on. Fast for what was not {@link release}d. */
@@ -44,11 +42,11 @@ export class GrowingText {
 
   /** {@link from} will not be called for a place before this, but at the end. */
   release(place: number): void {
-    const count = place - this.#tailAt;
+    const count = Math.min(place - this.#tailAt, this.#tail.length - END);
     if (count < PIECE) return;
     this.#aside.push(this.#tail.slice(0, count));
     this.#tail = this.#tail.slice(count);
-    this.#tailAt = place;
+    this.#tailAt += count;
   }
 
   /** Drops all before a place. */

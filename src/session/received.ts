@@ -4,8 +4,13 @@ import { GrowingText } from './growing-text.ts';
 
 const LF = 10;
 
+/** Smaller chunks are copied into blocks: the memory of a chunk is 4 KiB at least, and a packet may have one byte. */
+const SMALL = 2 * 1024;
+/** A block, in bytes. */
+const BLOCK = 16 * 1024;
+
 interface Chunk {
-  readonly bytes: Buffer;
+  bytes: Buffer;
   readonly encoding: string;
   /** How much text there was before what it gave, in characters. */
   readonly start: number;
@@ -20,6 +25,8 @@ export class Received {
   used = 0;
   readonly #chunks: Chunk[] = [];
   #kept = 0;
+  /** The block that the last chunk is in, if it is in one: at its beginning. */
+  #block: Buffer | undefined;
   #decoder: { readonly encoding: string; readonly decoder: StreamDecoder } | undefined;
 
   add(bytes: Buffer, encoding: string): void {
@@ -29,10 +36,26 @@ export class Received {
       this.text.add(this.#decoder?.decoder.end() ?? '');
       this.#decoder = { encoding, decoder: decoder(encoding) };
     }
-    this.#chunks.push({ bytes, encoding, start: this.text.length });
+    this.#keep(bytes, encoding);
     this.length += bytes.length;
     this.#kept += bytes.length;
     this.text.add(this.#decoder.decoder.write(bytes));
+  }
+
+  #keep(bytes: Buffer, encoding: string): void {
+    const last = this.#chunks.at(-1);
+    const isSmall = bytes.length < SMALL && last?.encoding === encoding;
+    if (isSmall && this.#block === undefined && last.bytes.length < SMALL) {
+      this.#block = Buffer.allocUnsafeSlow(BLOCK);
+      this.#block.set(last.bytes);
+    }
+    if (!isSmall || this.#block === undefined || last.bytes.length + bytes.length > BLOCK) {
+      this.#block = undefined;
+      this.#chunks.push({ bytes, encoding, start: this.text.length });
+      return;
+    }
+    this.#block.set(bytes, last.bytes.length);
+    last.bytes = this.#block.subarray(0, last.bytes.length + bytes.length);
   }
 
   /** Drops all but the last bytes, about so many, and their text. What is left is for {@link unused}, if nothing is used up. */

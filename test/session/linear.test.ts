@@ -119,6 +119,44 @@ test('exec: the echo of a long command in small packets is followed once', async
   await assertLinear(find, 1_000);
 });
 
+/** Output that ends in a prompt, in packets. */
+async function sendOutput(wire: Wire, lines: number, size: number): Promise<void> {
+  await send(wire, `${LINE.repeat(lines)}${PROMPT}`, size);
+}
+
+const PROMPT = 'ada@host:~$ ';
+
+test('exec: output without an echo costs about what a plain loop does', async () => {
+  const [lines, size] = [25_000, 65_536];
+  const plain = (): Promise<void> =>
+    withSession(async (session, wire) => {
+      void sendOutput(wire, lines, size);
+      let [text, end] = ['', ''];
+      for await (const chunk of session) {
+        const piece = chunk.toString();
+        text += piece;
+        end = end.slice(-PROMPT.length) + piece;
+        if (end.includes(PROMPT)) break;
+      }
+      assert.equal(text.length, lines * LINE.length + PROMPT.length);
+    });
+  const exec = (prompt: string | RegExp | undefined): Promise<void> =>
+    withSession(async (session, wire) => {
+      wire.push(Buffer.from(PROMPT));
+      await session.readUntil(PROMPT);
+      const output = session.exec('show running-config', { prompt, maxLength: 1e9 });
+      await turn();
+      void sendOutput(wire, lines, size);
+      assert.equal((await output).length, lines * (LINE.length - 1));
+    });
+  const runs = [plain, () => exec(PROMPT), () => exec(/\S+@host:\S+\$ $/), () => exec(undefined)];
+  const costs = runs.map(() => Number.POSITIVE_INFINITY);
+  for (let round = 0; round < 3; round++)
+    for (const [index, run] of runs.entries()) costs[index] = Math.min(costs[index]!, await cost(run, 0));
+  const [loop, ...execs] = costs as [number, ...number[]];
+  assert.ok(Math.max(...execs) < 4 * loop, `a plain loop cost ${loop} us, and exec ${execs}`);
+});
+
 test('exec: a line that moves its end to and fro is drawn in time that is linear in its length', async () => {
   await assertLinear(n => void render('\x1b[2000@\x1b[G'.repeat(n)), 100);
   await assertLinear(n => void render(`${'x'.repeat(n)}\r${'\x1b[@'.repeat(n)}`), 4_000);

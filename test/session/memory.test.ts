@@ -4,6 +4,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Received } from '../../src/session/received.ts';
 import { XTERM } from '../support/host.ts';
 import type { MemoryReport } from '../support/memory-host.ts';
 import { Wire } from '../support/wire.ts';
@@ -65,4 +68,21 @@ test('a session that does nothing keeps few bytes, and none after its end', asyn
     host.disconnect();
     await exit;
   }
+});
+
+test('text that is read in packets of a byte keeps about as much memory as there is text', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  collect();
+  const before = process.memoryUsage().arrayBuffers;
+  const received = new Received();
+  // As the queue of a session's input gives it: a view of a block of 4 KiB.
+  for (let count = 0; count < 20_000; count++)
+    received.add(Buffer.allocUnsafeSlow(4096).fill('x').subarray(0, 1), 'UTF-8');
+  collect();
+  const kept = process.memoryUsage().arrayBuffers - before;
+  assert.ok(kept < 1024 * 1024, `${kept} bytes are kept`);
+  assert.equal(`${received.text}`, 'x'.repeat(20_000));
+  received.consume(12_345);
+  assert.equal(received.unused().toString(), 'x'.repeat(20_000 - 12_345));
 });
