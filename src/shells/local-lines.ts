@@ -35,16 +35,21 @@ export class LocalLines {
 
   /** Types input that has come from the client. Returns whether more may come at once. */
   type(bytes: Uint8Array): boolean {
-    const modes = this.#pty.modes();
-    if (!modes.icanon || !modes.extproc) return this.#pty.type(bytes);
-    const at = modes.isig ? bytes.findIndex(byte => signalKeyOf(byte, modes) !== undefined) : -1;
-    if (at < 0) return this.#input.type(bytes, modes);
-    // With EXTPROC a terminal makes no signals of characters. (Nor is it taken away for them: the kernel looks at a character
-    // some time after it was written, and by then it may be back.)
-    if (at > 0) this.#input.type(bytes.subarray(0, at), modes);
-    if (!modes.noflsh) this.#input.discard();
-    interrupt(this.#pty, signalKeyOf(bytes[at]!, modes)!);
-    return at + 1 === bytes.length ? this.#input.isIdle : this.type(bytes.subarray(at + 1));
+    let rest = bytes;
+    // (A loop: a chunk may be nothing but signal keys.)
+    while (rest.length > 0) {
+      const modes = this.#pty.modes();
+      if (!modes.icanon || !modes.extproc) return this.#pty.type(rest);
+      const at = modes.isig ? rest.findIndex(byte => signalKeyOf(byte, modes) !== undefined) : -1;
+      if (at < 0) return this.#input.type(rest, modes);
+      // With EXTPROC a terminal makes no signals of characters. (Nor is it taken away for them: the kernel looks at a character
+      // some time after it was written, and by then it may be back.)
+      if (at > 0) this.#input.type(rest.subarray(0, at), modes);
+      if (!modes.noflsh) this.#input.discard();
+      interrupt(this.#pty, signalKeyOf(rest[at]!, modes)!);
+      rest = rest.subarray(at + 1);
+    }
+    return this.#input.isIdle;
   }
 
   /** The terminal has taken what was typed. Returns whether more may come. */

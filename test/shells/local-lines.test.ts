@@ -1,6 +1,8 @@
 /** MUD clients: they edit and echo by themselves, and take WILL ECHO for the sign of a password prompt. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Modes, Pty } from '../../src/pty/index.ts';
+import { LocalLines } from '../../src/shells/local-lines.ts';
 import { hostScript } from '../support/host.ts';
 import { CMD, OPT, type Wire } from '../support/wire.ts';
 
@@ -57,6 +59,25 @@ test('lines that are typed ahead go to those who read them, and a key of a signa
   wire.type('\x03four\r\n');
   await wire.expect('interrupted');
   await wire.expect('<<<four>>>');
+});
+
+test('a chunk may be nothing but keys of signals', () => {
+  const modes: Modes = { icanon: true, extproc: true, isig: true, vintr: 0x03, vquit: 0x1c };
+  let signals = 0;
+  const pty = {
+    modes: () => modes,
+    mode: (name: keyof Modes) => modes[name],
+    followModes: () => {},
+    setExternalProcessing: () => {},
+    flushInput: () => true,
+    flushOutput: () => true,
+    signalForeground: () => ++signals > 0,
+  };
+  const session = { telnet: { request: () => {} } };
+  const lines = new LocalLines(session as never, pty as Partial<Pty> as Pty);
+  assert.equal(lines.type(Buffer.alloc(64 * 1024, '\x03\x1c')), true);
+  assert.equal(signals, 64 * 1024);
+  lines.stop();
 });
 
 test('a program that reads keys gets the characters of the line', async () => {
