@@ -41,6 +41,8 @@ export class Inflation {
   /** zlib's stream has ended, and only that is to come. */
   #isEnding = false;
   #queue: Piece[] = [];
+  /** How much is in the queue, in bytes. */
+  #queued = 0;
   /** What zlib, which works in another thread, is at, until all that came of it was given out. */
   #current: Piece | undefined;
   /** Whether zlib has done with that. */
@@ -70,7 +72,7 @@ export class Inflation {
 
   /** Bytes that were pushed and are not inflated yet. */
   get waiting(): number {
-    return this.#queue.reduce((sum, { bytes }) => sum + bytes.length, this.#current?.bytes.length ?? 0);
+    return this.#queued + (this.#current?.bytes.length ?? 0);
   }
 
   /** Takes a copy of what has arrived. */
@@ -83,6 +85,7 @@ export class Inflation {
     const known = this.#zlib === undefined ? this.#readHeader(bytes) : bytes;
     if (known === undefined || known.length === 0) return;
     this.#queue.push({ bytes: Buffer.from(known), stale });
+    this.#queued += known.length;
     this.#next();
   }
 
@@ -131,6 +134,7 @@ export class Inflation {
   destroy(): void {
     this.#over = true;
     this.#queue = [];
+    this.#queued = 0;
     this.#current = undefined;
     this.#zlib?.destroy();
   }
@@ -143,6 +147,7 @@ export class Inflation {
       this.#user.drained();
       return;
     }
+    this.#queued -= piece.bytes.length;
     this.#current = piece;
     this.#worked = false;
     this.#takenBefore = zlib.bytesWritten;
@@ -183,6 +188,7 @@ export class Inflation {
     const { bytes, stale } = this.#current ?? { bytes: Buffer.alloc(0), stale: false };
     const rest = [bytes.subarray(this.#taken), ...this.#queue.map(piece => piece.bytes)];
     this.#queue = [];
+    this.#queued = 0;
     this.#current = undefined;
     this.#isEnding = true;
     this.#skipTrailer(Buffer.concat(rest), stale);

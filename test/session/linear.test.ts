@@ -7,6 +7,7 @@ import { createServer, readLine, type Session } from '../../src/index.ts';
 import { EchoFinder } from '../../src/session/command-echo.ts';
 import { GrowingText } from '../../src/session/growing-text.ts';
 import { render } from '../../src/session/prompts.ts';
+import { Inflation } from '../../src/transport/inflation.ts';
 import { UnsentQueue } from '../../src/transport/unsent-queue.ts';
 
 /** Processor time of `run`, in microseconds. */
@@ -176,6 +177,20 @@ test('output that waits for the kernel: many small pieces', async () => {
     assert.deepEqual([count, queue.length, queue.isEmpty], [n, 0, true]);
   };
   await assertLinear(run, 12_500);
+});
+
+test('compressed input that waits: many small pieces', async () => {
+  const user = { inflated: () => {}, drained: () => {}, finished: () => {}, failed: assert.fail };
+  const run = (n: number): void => {
+    const inflation = new Inflation(user, 'zlib');
+    inflation.pause();
+    for (let at = 1; at <= n; at++) {
+      inflation.push(Buffer.from('x'), false);
+      assert.equal(inflation.waiting, at);
+    }
+    inflation.destroy();
+  };
+  await assertLinear(run, 4_000);
 });
 
 test('taps: many of them', async () => {
