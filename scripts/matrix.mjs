@@ -11,7 +11,15 @@ import { parseArgs } from 'node:util';
 import { nodeBin, plainEnvironment } from './lib/tools.mjs';
 
 const VERSIONS = ['22', '24', '26'];
-const QUICK = ['pty/spawn', 'native/load', 'pty/start', 'session/session', 'transport/tcp', 'client/connect'];
+const QUICK = [
+  'pty/spawn',
+  'native/load',
+  'pty/start',
+  'session/session',
+  'transport/tcp',
+  'client/connect',
+  'node-internals',
+];
 
 function refuse(message) {
   process.stderr.write(`matrix.mjs: ${message}\n`);

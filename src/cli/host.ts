@@ -1,5 +1,5 @@
 /** The server that the settings ask for, in whatever process it runs. */
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { boundYoungGeneration, compileEarly } from '../node-internals.ts';
 import { onAbandoned } from '../pty/abandoned.ts';
 import { Cgroups } from '../pty/index.ts';
 import { type UserIdSource, UserRange } from '../pty/user-range.ts';
@@ -33,45 +33,6 @@ export interface HostOptions {
   readonly onStartsHang?: (hang: boolean) => void;
   /** Where what can take up new settings while it serves is added. */
   readonly reloadables?: Reloadables;
-}
-
-/** The young generation of V8's heap, in bytes a half; and how many objects are made at most until it has grown to that. */
-const YOUNG_BYTES = 2 * 1024 * 1024;
-const MOST_SURVIVORS = 100_000;
-
-/**
- * Keeps V8's young generation small: 2 MB a half.
- *
- * By itself V8 doubles it, from 1 MB up to 16 MB, when many new objects survive, and does not give that back. New sessions are
- * objects that survive: a burst of 200 costs 8 KB each only for that. What dies young here, views and callbacks, needs no
- * more room: starts, floods and echo take the same time. With 1 MB a start spends half as much again in the collector.
- *
- * `--max-semi-space-size` says the same, but only to a process that is about to begin, and neither NODE_OPTIONS nor an
- * argument in a shebang line is ours to set. So objects that survive are made until V8
- * has doubled it once, before more is forbidden. Where a later V8 does not know the flag, it complains in one line and goes on.
- */
-function boundYoungGeneration(): void {
-  const survivors: object[] = [];
-  while (youngBytes() < YOUNG_BYTES && survivors.length < MOST_SURVIVORS) {
-    for (let index = 0; index < 5_000; index++) survivors.push({ index });
-  }
-  setFlagsFromString('--semi-space-growth-factor=1');
-}
-
-function youngBytes(): number {
-  return getHeapSpaceStatistics().find(space => space.space_name === 'new_space')?.space_size ?? YOUNG_BYTES;
-}
-
-/**
- * Lets V8 compile what runs often thirteen times as early as by itself: its measure is bytes of bytecode that a function has
- * run through, 67,584 before it is compiled. A session's start is a long way that is gone once, so that most of it would
- * still be interpreted after a thousand sessions, which is all that many a server ever sees.
- *
- * The compilers have the same work to do, in the first hundred sessions instead of the first thousand, which therefore take
- * longer: see docs/performance.md. Where a later V8 does not know the flag, it complains in one line and goes on.
- */
-function compileEarly(): void {
-  setFlagsFromString('--interrupt-budget=5000');
 }
 
 /** Makes the server; whoever calls brings the connections. */

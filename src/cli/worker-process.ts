@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TelptyError } from '../errors.ts';
+import { onSocketReceived } from '../node-internals.ts';
 import type { Leader } from '../pty/orphans.ts';
 import type { UserIdSource } from '../pty/user-range.ts';
 import type { Place, RefusalReason } from '../shells/places.ts';
@@ -138,11 +139,8 @@ export class WorkerProcess {
       void this.ended.then(({ how }) => reject(cannotStart(how)));
     });
     this.ready.catch(() => {});
-    // Node's own answers to each socket that it was sent. One that did not arrive, since the worker had no descriptor for it,
-    // would otherwise be closed, and nobody told.
-    child.on('internalMessage', ({ cmd }: { cmd?: unknown }) => {
-      if (cmd === 'NODE_HANDLE_ACK' || cmd === 'NODE_HANDLE_NACK') this.#arrived(cmd === 'NODE_HANDLE_ACK');
-    });
+    // Without this, a client for which the worker has no descriptor would be closed without a report.
+    onSocketReceived(child, wasReceived => this.#arrived(wasReceived));
     // The first that is heard of its end.
     child.on('exit', () => {
       this.serving = false;

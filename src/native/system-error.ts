@@ -13,3 +13,9 @@ export function systemError(number: number): { name: string; text: string } {
   const name = known?.[0] ?? errorNames.get(number) ?? `error ${number}`;
   return { name, text: known?.[1] ?? name };
 }
+
+/** An error as Node's own sockets report it, for what the addon returned. */
+export function systemFailure(action: string, result: number): Error {
+  const { name, text } = systemError(-result);
+  return Object.assign(new Error(`${action} ${name}: ${text}`), { code: name, errno: result, syscall: action });
+}

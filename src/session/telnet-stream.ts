@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { pauseUntilListener } from '../node-internals.ts';
 import { Command, type SendKind, Telnet, type TelnetEvent } from '../protocol/index.ts';
 import { type ForeignProtocol, mayBecomeForeign } from '../transport/foreign-protocol.ts';
 import { Input } from '../transport/input.ts';
@@ -191,9 +192,7 @@ export abstract class TelnetStream extends EventDuplex {
   /** Leaves reading to whoever comes next: until then input waits, and the next `'data'` listener starts it again. */
   handOver(): void {
     if (this.listenerCount('data') > 0) return;
-    this.pause();
-    // A stream that was paused stays so until it is resumed; null is "nobody has come yet".
-    (this as { readableFlowing: boolean | null }).readableFlowing = null;
+    pauseUntilListener(this);
   }
 
   /** Set to see every command, negotiation and subnegotiation both ways, and the raw bytes. For logs. */

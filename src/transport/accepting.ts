@@ -4,6 +4,7 @@
  */
 import type { Server } from 'node:net';
 import { holdListener } from '../native/sockets.ts';
+import { descriptor } from '../node-internals.ts';
 import { sessionsThatFit } from './descriptors.ts';
 
 /** How often it is looked whether there are descriptors again, in milliseconds. */
@@ -35,8 +36,8 @@ export function continueAccepting(server: Server, reason: ClosedReason): void {
 }
 
 function hold(server: Server, held: boolean): void {
-  const { fd = -1 } = (server as unknown as { _handle?: { fd?: number } | null })._handle ?? {};
-  if (fd >= 0) holdListener(fd, held);
+  const fd = descriptor(server);
+  if (fd !== undefined) holdListener(fd, held);
 }
 
 /**

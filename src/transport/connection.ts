@@ -1,8 +1,8 @@
 import type { NativeConnection, NativePty } from '../native/addon.ts';
 import { addon } from '../native/load.ts';
 import { peerState } from '../native/sockets.ts';
+import { systemFailure } from '../native/system-error.ts';
 import type { SendKind } from '../protocol/index.ts';
-import { systemFailure } from './handle.ts';
 import type { FastPathCounts, FastPathPort, Transport, TransportUser } from './transport.ts';
 import { UnsentQueue } from './unsent-queue.ts';
 

@@ -1,9 +1,9 @@
 /** What stands between a connection that was accepted and a session: what is to be known of it first, and in which time. */
 import type { Socket } from 'node:net';
 import { isAvailable } from '../native/load.ts';
+import { descriptor } from '../node-internals.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from './descriptors.ts';
 import type { ForeignProtocol } from './foreign-protocol.ts';
-import { descriptor } from './handle.ts';
 import { Peek, type PeekUser } from './peek.ts';
 import type { Peer } from './tcp.ts';
 

@@ -13,9 +13,9 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isIPv6, type Socket } from 'node:net';
 import { peerState, peerUser } from '../native/sockets.ts';
+import { descriptor } from '../node-internals.ts';
 import { normalAddress } from './address-list.ts';
 import { type GateUser, Guest, Waiting } from './gate.ts';
-import { descriptor } from './handle.ts';
 import { rowsOf, tableEnd } from './kernel-tables.ts';
 import { type Peer, peerOf } from './tcp.ts';
 

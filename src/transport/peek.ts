@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import type { NativePeek } from '../native/addon.ts';
 import { addon } from '../native/load.ts';
-import { descriptor, systemFailure } from './handle.ts';
+import { systemFailure } from '../native/system-error.ts';
+import { descriptor } from '../node-internals.ts';
 
 /** The most that is seen of a connection, in bytes. */
 export const MOST_SEEN = 16 * 1024;

@@ -4,11 +4,12 @@ import { check, checkPort, checkWhole } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { isAvailable } from '../native/load.ts';
 import { bindShared, limitUnsent, setOobInline } from '../native/sockets.ts';
+import { systemFailure } from '../native/system-error.ts';
+import { descriptor } from '../node-internals.ts';
 import { ShortageGuard } from './accepting.ts';
 import { normalAddress } from './address-list.ts';
 import { Connection } from './connection.ts';
 import { isShortage } from './descriptors.ts';
-import { descriptor, systemFailure } from './handle.ts';
 import { takePort } from './takeover.ts';
 import { StreamTransport, type Transport } from './transport.ts';
 

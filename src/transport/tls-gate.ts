@@ -2,9 +2,9 @@ import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { addon } from '../native/load.ts';
+import { connectionBelow, stopReading } from '../node-internals.ts';
 import { type ForeignProtocol, foreignProtocol, TLS_HANDSHAKE } from './foreign-protocol.ts';
 import { type GateUser, Guest, Waiting } from './gate.ts';
-import { stopReading } from './handle.ts';
 import { adoptTcp, type Peer } from './tcp.ts';
 import { checkTls, type TlsOptions } from './tls-options.ts';
 import { StreamTransport, type Transport } from './transport.ts';
@@ -149,9 +149,8 @@ export class TlsGate {
     this.#handshakeOf(socket)?.guest.refuse('tls', wordsOf(error, socket));
   }
 
-  /** Node has no public name for the connection below a TLSSocket, and tells nobody else's business with it. */
   #handshakeOf(socket: TLSSocket): Handshake | undefined {
-    const below = (socket as unknown as { _parent?: Socket })._parent;
+    const below = connectionBelow(socket);
     return below && this.#guests.get(below);
   }
 }

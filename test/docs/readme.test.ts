@@ -48,7 +48,7 @@ for (const [command, heading, options] of commands) {
 
 test('the layers in CONTRIBUTING.md are the folders of src/', () => {
   const folders = table(document('CONTRIBUTING.md'), 'folder').flatMap(([cell = '']) =>
-    [...cell.matchAll(/src\/([\w.]+)/g)].map(([, room]) => room),
+    [...cell.matchAll(/src\/([\w.-]+)/g)].map(([, room]) => room),
   );
   assert.deepEqual(folders.toSorted(), readdirSync(new URL('../../src/', import.meta.url)).sort());
 });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import { sendUrgent } from '../../src/native/sockets.ts';
-import { descriptor, stopReading } from '../../src/transport/handle.ts';
+import { descriptor, stopReading } from '../../src/node-internals.ts';
 import { Peek } from '../../src/transport/peek.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
 
