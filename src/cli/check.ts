@@ -7,16 +7,14 @@ import { TelptyError } from '../errors.ts';
 import { escapeText } from '../shells/escape.ts';
 import { evaluate, splitArguments } from './arguments.ts';
 import { collect, inspectConfig, readConfigFile } from './config.ts';
-import { helpOption, type OptionTable } from './options.ts';
+import { helpOnly } from './options.ts';
 import { serveOptions } from './serve-options/index.ts';
 import { conflictsOf, parseServe, programOf, type ServeSettings } from './settings.ts';
 import { usage } from './values.ts';
 
-export const checkOptions = { help: helpOption } as const satisfies OptionTable;
-
 /** Reads the arguments of `telpty check`: the file. Gives `'help'` when help was asked for. */
 export function parseCheck(argv: readonly string[]): { readonly file: string } | 'help' {
-  const { operands, help } = splitArguments(checkOptions, argv);
+  const { operands, help } = splitArguments(helpOnly, argv);
   if (help) return 'help';
   const [file, ...more] = operands;
   if (file === undefined || file === '') throw usage('check: no FILE given (telpty check FILE)');

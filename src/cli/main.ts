@@ -31,6 +31,9 @@ async function run(argv: readonly string[]): Promise<void> {
     case 'check':
       await runCheck(rest);
       return;
+    case 'completion':
+      await runCompletion(rest);
+      return;
     default:
       throw await unknown(first);
   }
@@ -72,6 +75,12 @@ async function runCheck(argv: readonly string[]): Promise<void> {
   for (const problem of problems) process.stderr.write(`${escapeLine(problem)}\n`);
   if (status !== 0) process.exit(status);
   process.stdout.write(`${escapeLine(escapeText(settings.file))}: valid\n`);
+}
+
+async function runCompletion(argv: readonly string[]): Promise<void> {
+  const { completionScript, parseCompletion } = await import('./completion.ts');
+  const settings = parseCompletion(argv);
+  process.stdout.write(settings === 'help' ? await help(['completion']) : completionScript(settings.shell));
 }
 
 /** Loaded late: the tables of all options, and what checks their values, take most of the time of `--version`. */

@@ -51,3 +51,12 @@ export const flag = { parse: values.boolean, default: 'false' } as const;
 
 /** Of every command. */
 export const helpOption = { ...flag, commandLineOnly: true, short: 'h', help: 'print this help' } as const;
+
+/** The table of a command without other options. */
+export const helpOnly = { help: helpOption } as const satisfies OptionTable;
+
+/** The fixed words among the values of an option: all of a choice, else those in `client|NAME`. */
+export function wordsOf({ argument = '', parse }: OptionSpec): readonly string[] {
+  const { words } = parse as { readonly words?: readonly string[] };
+  return words ?? argument.split('|').filter(part => /^[a-z-]+$/.test(part));
+}

@@ -90,12 +90,19 @@ export function workers(value: string): number {
 }
 
 /** One of a few words. */
-export function choice<const Word extends string>(...words: Word[]): (value: string) => Word {
-  return value => {
+export interface Choice<Word extends string> {
+  (value: string): Word;
+  readonly words: readonly Word[];
+}
+
+/** Parses one of a few words. */
+export function choice<const Word extends string>(...words: Word[]): Choice<Word> {
+  const parse = (value: string) => {
     const word = words.find(candidate => candidate === value);
     if (word !== undefined) return word;
     throw usage(`${shown(value)} is not one of ${words.join(', ')}`);
   };
+  return Object.assign(parse, { words });
 }
 
 const timeUnits: ReadonlyMap<string, number> = new Map([

@@ -8,6 +8,7 @@ export const PACKAGES = {
   chromium: 'chromium',
   curl: 'curl',
   faketime: 'faketime',
+  fish: 'fish',
   htop: 'htop',
   ip: 'iproute2',
   kermit: 'ckermit',
@@ -35,6 +36,7 @@ export const PACKAGES = {
   'tt++': 'tintin++',
   vim: 'vim',
   worm: 'bsdgames',
+  zsh: 'zsh',
 } as const;
 
 /** What the tests need beside programs: modules of Perl and Python, what an unpacked program is linked with, and what Node.js for arm64 is. */
