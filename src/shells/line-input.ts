@@ -19,6 +19,8 @@ export class LineInput {
   readonly #pty: Pty;
   readonly #done: () => void;
   #lines: Uint8Array[] = [];
+  /** The first of these that was not typed. (To shift a long array takes time that is linear in its length.) */
+  #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #wait = FIRST_LOOK_MS;
   /** Whether the terminal has not taken all that it was given. */
@@ -50,12 +52,13 @@ export class LineInput {
   /** Forgets what was not typed yet. */
   discard(): void {
     this.#lines = [];
+    this.#next = 0;
     this.#stop();
   }
 
   /** What was not typed yet, of which this then knows nothing. */
   take(): Uint8Array {
-    const rest = Buffer.concat(this.#lines);
+    const rest = Buffer.concat(this.#lines.slice(this.#next));
     this.discard();
     return rest;
   }
@@ -95,7 +98,12 @@ export class LineInput {
         return false;
       }
       this.#wait = FIRST_LOOK_MS;
-      this.#full = !this.#pty.type(this.#lines.shift()!);
+      const line = this.#lines[this.#next++]!;
+      if (this.#next === this.#lines.length) {
+        this.#lines = [];
+        this.#next = 0;
+      }
+      this.#full = !this.#pty.type(line);
     }
     return this.isIdle;
   }

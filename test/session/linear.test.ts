@@ -4,9 +4,11 @@ import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createServer, readLine, type Session } from '../../src/index.ts';
+import type { Pty } from '../../src/pty/index.ts';
 import { EchoFinder } from '../../src/session/command-echo.ts';
 import { GrowingText } from '../../src/session/growing-text.ts';
 import { render } from '../../src/session/prompts.ts';
+import { LineInput } from '../../src/shells/line-input.ts';
 import { Inflation } from '../../src/transport/inflation.ts';
 import { UnsentQueue } from '../../src/transport/unsent-queue.ts';
 
@@ -191,6 +193,12 @@ test('compressed input that waits: many small pieces', async () => {
     inflation.destroy();
   };
   await assertLinear(run, 4_000);
+});
+
+test('lines that a client has edited: many short ones', async () => {
+  const pty = { inputWaiting: 0, type: () => true };
+  const input = new LineInput(pty as Partial<Pty> as Pty, () => {});
+  await assertLinear(n => void assert.equal(input.type(Buffer.alloc(n, '\n'), {}), true), 8_192);
 });
 
 test('taps: many of them', async () => {
