@@ -1,10 +1,12 @@
 /**
- * Runs tests of the addon with the compiler's sanitizers: `node scripts/sanitize.mjs [address|thread]`, default both.
+ * Runs tests of the addon with the compiler's sanitizers: `node scripts/sanitize.mjs [--quick] [address|thread]`, default both.
+ * `--quick` leaves out tests of the address sanitizer that take long and show little.
  * Needs Linux and gcc.
  *
  * The addon is built in a copy of the tree below .cache/, so that the build in use stays as it is. spawn.c and child.c are
  * left out: their child runs on the memory of its parent until it executes the program, and leaves frames that a sanitizer
- * still counts as in use. Only the addon is instrumented, not Node.js, so leaks are not looked for.
+ * still counts as in use. The thread sanitizer leaves out starter.c as well: after such a child it misses what the locks of its
+ * thread order. Only the addon is instrumented, not Node.js, so leaks are not looked for.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
@@ -14,23 +16,29 @@ import { BuildError, compileObjects, root, run } from './addon/compile.mjs';
 const SANITIZERS = {
   address: {
     flags: ['-fsanitize=address,undefined', '-fno-sanitize-recover=undefined', '-fno-omit-frame-pointer', '-g'],
+    plainParts: /^(spawn|child)\.o$/,
     library: 'libasan.so',
     env: { ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
     // Everything that calls the addon, but what starts a Node.js of its own without the sanitizer's library.
     tests: readdirSync(join(root, 'test', 'pty'))
-      .filter(name => name.endsWith('.test.ts') && !/^(cgroup|binding|start)/.test(name))
+      .filter(name => name.endsWith('.test.ts') && !/^(cgroup|start)/.test(name))
       .map(name => `test/pty/${name}`)
       .concat(['test/transport/peek.test.ts', 'test/session/synch.test.ts', 'test/shells/flood.test.ts']),
   },
   thread: {
     flags: ['-fsanitize=thread', '-g'],
+    plainParts: /^(spawn|child|starter)\.o$/,
     library: 'libtsan.so',
     env: {},
     tests: ['test/pty/bulk.test.ts'],
   },
 };
 
-const wanted = process.argv.slice(2);
+/** What `--quick` leaves out. */
+const SLOW = /(output|input|resources|stuck-start|undying|synch)\.test\.ts$/;
+
+const wanted = process.argv.slice(2).filter(word => word !== '--quick');
+const isQuick = wanted.length < process.argv.length - 2;
 const unknown = wanted.find(name => !Object.hasOwn(SANITIZERS, name));
 if (unknown !== undefined) {
   process.stderr.write(`sanitize.mjs: '${unknown}' is not one of ${Object.keys(SANITIZERS).join(', ')}\n`);
@@ -38,7 +46,7 @@ if (unknown !== undefined) {
 }
 
 /** Builds an instrumented addon in a copy of the tree, and returns the copy's directory. */
-async function prepare(name, { flags }) {
+async function prepare(name, { flags, plainParts }) {
   const copy = join(root, '.cache', 'sanitize', name);
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
@@ -48,7 +56,7 @@ async function prepare(name, { flags }) {
   const plain = await compileObjects(['gcc', '-pthread'], join(copy, 'plain'));
   const sanitized = await compileObjects(['gcc', '-pthread', ...flags], join(copy, 'sanitized'));
   const objects = sanitized.objects.map((object, index) =>
-    /^(spawn|child)\.o$/.test(basename(object)) ? plain.objects[index] : object,
+    plainParts.test(basename(object)) ? plain.objects[index] : object,
   );
   const directory = join(copy, 'native', 'build');
   mkdirSync(directory, { recursive: true });
@@ -86,11 +94,15 @@ async function runTests(name, sanitizer) {
   mkdirSync(logs);
   const TSAN_OPTIONS = `exitcode=0:log_path=${join(logs, 'tsan')}`;
   const env = { ...process.env, ...sanitizer.env, TSAN_OPTIONS, LD_PRELOAD: library };
-  const { status } = spawnSync(command[0], [...command.slice(1), ...sanitizer.tests], {
-    cwd: copy,
-    stdio: 'inherit',
-    env,
-  });
+  const { status } = spawnSync(
+    command[0],
+    [...command.slice(1), ...sanitizer.tests.filter(file => !isQuick || !SLOW.test(file))],
+    {
+      cwd: copy,
+      stdio: 'inherit',
+      env,
+    },
+  );
   const reports = readdirSync(logs)
     .flatMap(file => readFileSync(join(logs, file), 'utf8').split('=================='))
     .filter(isOurs);

@@ -7,14 +7,8 @@ import { TelptyError } from '../errors.ts';
 import { Big5UaoDecoder, big5UaoBytes } from './big5-uao.ts';
 import { HalvesDecoder } from './halves.ts';
 import { canonicalCharset, codecName } from './names.ts';
+import type { StreamDecoder } from './stream-decoder.ts';
 import { ATARI_ST, ATASCII, codesOf, PETSCII } from './tables.ts';
-
-/** Bytes to text, as they come; what is cut waits, a few bytes at most. No bytes throw: what is none becomes U+FFFD. */
-export interface StreamDecoder {
-  write(bytes: Uint8Array): string;
-  /** What waits, as the end of it all, and begins anew. */
-  end(): string;
-}
 
 /** A character set. */
 export interface Codec {

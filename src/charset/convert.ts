@@ -1,6 +1,7 @@
 import { isAscii } from 'node:buffer';
-import { type Codec, codecOf, type DecoderOptions, type StreamDecoder } from './codec.ts';
+import { type Codec, codecOf, type DecoderOptions } from './codec.ts';
 import { lookAlike } from './look-alikes.ts';
+import type { StreamDecoder } from './stream-decoder.ts';
 
 /** The longest that one character becomes, in bytes: GB18030 has four for some, the rest have fewer. */
 const LONGEST = 4;

@@ -2,7 +2,7 @@
  * Characters of two bytes with control sequences between them: boards of Taiwan and China colour the two halves of a character
  * differently. There is no such thing in Unicode, so the character comes first, whole, and the sequences behind it.
  */
-import type { StreamDecoder } from './codec.ts';
+import type { StreamDecoder } from './stream-decoder.ts';
 
 const ESC = 0x1b;
 /** Between two halves there is a sequence or two for colours; what is longer was not meant so. In characters. */
