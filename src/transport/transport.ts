@@ -48,7 +48,7 @@ export interface Transport {
   end(done: () => void): void;
   /** Ends both directions at once; what was not sent yet is lost. */
   destroy(error?: Error): void;
-  /** Only transports of the addon have it: see src/session/fast-path.ts. Others leave it out. */
+  /** @internal Only transports of the addon have it: see src/session/fast-path.ts. */
   readonly fastPath?: FastPathPort;
 }
 
