@@ -24,6 +24,8 @@ export interface OptionSpec<T = unknown> {
   readonly commandLineOnly?: boolean;
   /** A phrase for the help; code is between backticks. */
   readonly help: string;
+  /** The document that says more, with its path in the repository. */
+  readonly see?: string;
 }
 
 /** The options of a command by their long names. */

@@ -1,51 +1,13 @@
-/** README.md: its tables of options are those of the commands. */
+/** README.md: the commands in it run as written; and the folders of CONTRIBUTING.md. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { connectOptions } from '../../src/cli/connect/options.ts';
-import type { OptionTable } from '../../src/cli/options.ts';
-import { serveOptions } from '../../src/cli/serve-options/index.ts';
 import { startServer } from '../support/server.ts';
 import { Terminal } from '../support/tmux.ts';
 import { requireTool } from '../support/tools.ts';
 import { document, table } from './markdown.ts';
 
 const text = document('README.md');
-const commands: readonly (readonly [name: string, heading: string, options: OptionTable])[] = [
-  ['serve', '## The command', serveOptions],
-  ['connect', '### The client', connectOptions],
-];
-
-for (const [command, heading, options] of commands) {
-  const rows = table(text.slice(text.indexOf(heading)), 'option');
-  const described = rows.map(([cell = '', , defaults = '']) => ({
-    names: [...cell.matchAll(/--([a-z-]+)/g)].map(([, name = '']) => name),
-    defaults,
-  }));
-
-  test(`the options of telpty ${command} are all in the README`, () => {
-    const names = described.flatMap(row => row.names);
-    assert.deepEqual(
-      names.toSorted(),
-      Object.keys(options)
-        .filter(name => name !== 'help')
-        .toSorted(),
-    );
-  });
-
-  test(`the defaults of telpty ${command} are those in the README`, () => {
-    for (const { names, defaults } of described) {
-      const told = defaults.split(',').map(part => part.trim().replaceAll('`', ''));
-      names.forEach((name, at) => {
-        const spec = options[name]!;
-        if (spec.defaultWords !== undefined && spec.default === undefined) return; // Words, for people.
-        const expected = spec.argument === undefined ? 'off' : (spec.defaultWords ?? spec.default ?? '');
-        assert.equal(told[told.length === 1 ? 0 : at], expected, name);
-      });
-    }
-  });
-}
-
 test('the layers in CONTRIBUTING.md are the folders of src/', () => {
   const folders = table(document('CONTRIBUTING.md'), 'folder').flatMap(([cell = '']) =>
     [...cell.matchAll(/src\/([\w.-]+)/g)].map(([, room]) => room),

@@ -15,6 +15,7 @@ export const PACKAGES = {
   less: 'less',
   // With its sources of locales; the program alone is in libc-bin.
   localedef: 'locales',
+  mandoc: 'mandoc',
   'musl-gcc': 'musl-tools',
   nc: 'netcat-openbsd',
   nethack: 'nethack-console',

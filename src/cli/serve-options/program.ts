@@ -34,6 +34,7 @@ export const programOptions = {
     parse: values.userRange,
     defaultWords: 'off',
     help: 'run the program of each session with a user ID of its own from this range, for example 70000-70999; needs root (Linux)',
+    see: 'docs/sandbox.md#a-user-id-for-each-session',
   },
   'allow-root-program': {
     ...flag,

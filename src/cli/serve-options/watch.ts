@@ -14,6 +14,7 @@ export const operationOptions = {
     parse: values.endpoint,
     defaultWords: 'off',
     help: 'answer `http://ADDR:PORT/metrics` for Prometheus, `/healthz` and `/readyz`; ADDR is 127.0.0.1 if omitted; port 0 picks a free port',
+    see: 'docs/operations.md',
   },
   'log-level': {
     argument: 'LEVEL',

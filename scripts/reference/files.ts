@@ -1,0 +1,23 @@
+/** The files that are made from the tables of commands and options: their paths in the repository, and what they contain. */
+import { readFileSync } from 'node:fs';
+import { commands } from '../../src/cli/command-table.ts';
+import { withTables } from './markdown.ts';
+import { commandPage, configPage, mainPage } from './roff.ts';
+import { schema } from './schema.ts';
+
+const root = new URL('../../', import.meta.url);
+
+export function generatedFiles(): ReadonlyMap<string, string> {
+  return new Map([
+    ['man/telpty.1', mainPage()],
+    ['man/telpty-serve.1', commandPage('serve')],
+    ['man/telpty-connect.1', commandPage('connect')],
+    ['man/telpty.yaml.5', configPage()],
+    ['telpty.schema.json', `${JSON.stringify(schema(), null, 2)}\n`],
+    ['README.md', withTables(read('README.md'), commands)],
+  ]);
+}
+
+export function read(path: string): string {
+  return readFileSync(new URL(path, root), 'utf8');
+}
