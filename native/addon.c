@@ -124,7 +124,7 @@ static napi_value setup(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* counts(): what this environment holds, for tests */
+/* counts(): what this environment holds, for metrics and for tests */
 static napi_value counts(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
@@ -223,9 +223,16 @@ NAPI_MODULE_INIT() {
     free(s);
     return NULL;
   }
+  const int error = process_state_init(s);
+  if (error < 0) {
+    napi_remove_async_cleanup_hook(s->cleanup);
+    napi_set_instance_data(env, NULL, NULL, NULL);
+    free(s);
+    napi_throw_error(env, uv_err_name(error), uv_strerror(error));
+    return NULL;
+  }
   read_state_init(s);
   write_state_init(s);
-  process_state_init(s);
 
   export_function(env, exports, "setup", setup);
   export_function(env, exports, "counts", counts);

@@ -221,14 +221,16 @@ unsigned bulk_notices(struct pty *p) {
   return all;
 }
 
-/* Switches packet mode, which the thread must not find half done. */
-void bulk_set_packet(struct pty *p, bool on) {
+/* Switches packet mode, which the thread must not find half done. Returns 0 or an error number. */
+int bulk_set_packet(struct pty *p, bool on) {
   struct bulk *b = p->state->bulk;
   int value = on;
   uv_mutex_lock(&b->mutex);
   recall(b, p->lane);
-  if (ioctl(p->master, TIOCPKT, &value) == 0) p->packet = p->lane->packet = on;
+  const int error = ioctl(p->master, TIOCPKT, &value) < 0 ? errno : 0;
+  if (error == 0) p->packet = p->lane->packet = on;
   uv_mutex_unlock(&b->mutex);
+  return error;
 }
 
 /*

@@ -111,11 +111,7 @@ static int set_no_new_privs(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0
  * itself. A zeroed struct sigaction is SIG_DFL in the layout of every architecture.
  */
 static void reset_dispositions(void) {
-#ifdef __mips__
-  enum { SIGNALS = 128 };
-#else
   enum { SIGNALS = 64 };
-#endif
   const char by_default[64] = {0};
   for (int number = 1; number <= SIGNALS; number++) syscall(SYS_rt_sigaction, number, by_default, NULL, SIGNALS / 8);
 }
@@ -159,7 +155,7 @@ static void reset_dispositions(void) {
  * closed: where there is a pipe it must still report a failing exec.)
  */
 static void close_others_on_exec(void) {
-#if defined(__linux__)
+#ifdef __linux__
 #ifndef SYS_close_range
 #define SYS_close_range 436 /* the same everywhere but on alpha; from Linux 5.9, this flag from 5.11 */
 #endif
@@ -167,8 +163,6 @@ static void close_others_on_exec(void) {
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
 #endif
   if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
-#elif defined(CLOSE_RANGE_CLOEXEC)
-  if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
 #endif
   /* Numbers are given out from below, so a server's are below this, whatever its limit allows. */
   struct rlimit limit;

@@ -90,6 +90,10 @@ static int interests(const struct conn *c) {
   return (c->reading ? UV_READABLE : 0) | (urgent ? UV_PRIORITIZED : 0) | (c->waiting ? UV_WRITABLE : 0);
 }
 
+/*
+ * uv_poll_start() fails only if another handle of the loop watches the same descriptor number. Here, in peek.c and in pty.c
+ * the descriptor is a copy, or a terminal, that nothing else watches.
+ */
 static void conn_poll(struct conn *c) {
   if (c->fd < 0) return;
   const int wanted = interests(c);
@@ -98,7 +102,7 @@ static void conn_poll(struct conn *c) {
   if (wanted == 0)
     uv_poll_stop(&c->poll);
   else
-    uv_poll_start(&c->poll, wanted, conn_ready);
+    (void)uv_poll_start(&c->poll, wanted, conn_ready);
 }
 
 static void conn_ready(uv_poll_t *handle, int status, int events) {

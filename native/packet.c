@@ -15,17 +15,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#ifdef TIOCPKT
 const unsigned NOTICE_FLUSHED = TIOCPKT_FLUSHWRITE;
-#else
-const unsigned NOTICE_FLUSHED = 0;
-#endif
-
-#ifdef TIOCPKT_IOCTL
 const unsigned NOTICE_MODES = TIOCPKT_IOCTL;
-#else
-const unsigned NOTICE_MODES = 1u << 8;
-#endif
 
 /*
  * Reads output to `at`, before which there must be one byte that nobody else looks at. Returns how much there was, 0 if there
@@ -72,20 +63,17 @@ static napi_value js_set_packet_mode(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 2, args) || (p = pty_from_js(env, args[0])) == NULL ||
       napi_get_value_bool(env, args[1], &on) != napi_ok)
     return NULL;
-#ifdef TIOCPKT
   if (p->master < 0) return js_int(env, -EIO);
-  if (p->lane != NULL)
-    bulk_set_packet(p, on);
-  else {
+  if (p->lane != NULL) {
+    const int error = bulk_set_packet(p, on);
+    if (error != 0) return js_int(env, -error);
+  } else {
     int value = on;
     if (ioctl(p->master, TIOCPKT, &value) < 0) return js_int(env, -errno);
     p->packet = on;
   }
   pty_poll(p);
   return js_int(env, 0);
-#else
-  return js_int(env, -ENOTTY);
-#endif
 }
 
 static void set_bit(napi_env env, napi_value object, const char *name, unsigned bit) {
@@ -95,15 +83,9 @@ static void set_bit(napi_env env, napi_value object, const char *name, unsigned 
 void packet_exports(napi_env env, napi_value exports) {
   napi_value notices;
   if (napi_create_object(env, &notices) != napi_ok) return;
-#ifdef TIOCPKT
-  set_bit(env, notices, "flushed", TIOCPKT_FLUSHWRITE);
+  set_bit(env, notices, "flushed", NOTICE_FLUSHED);
   set_bit(env, notices, "flow", TIOCPKT_DOSTOP | TIOCPKT_NOSTOP);
   set_bit(env, notices, "stopped", TIOCPKT_STOP);
-#else
-  set_bit(env, notices, "flushed", 0);
-  set_bit(env, notices, "flow", 0);
-  set_bit(env, notices, "stopped", 0);
-#endif
   set_bit(env, notices, "modes", NOTICE_MODES);
   napi_set_named_property(env, exports, "notices", notices);
   export_function(env, exports, "setPacketMode", js_set_packet_mode);

@@ -123,7 +123,7 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   list_add(&s->peeks, &p->all);
   napi_create_reference(env, args[0], 1, &p->owner);
   napi_create_external(env, p, finalize, NULL, &external);
-  uv_poll_start(&p->poll, UV_READABLE, peek_ready);
+  (void)uv_poll_start(&p->poll, UV_READABLE, peek_ready); /* see conn_poll() */
   return external;
 }
 

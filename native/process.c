@@ -298,13 +298,14 @@ void process_watch(struct pty *p) {
       p->pidfd_poll.data = p;
       pty_ref(p);
       state_ref(s);
-      uv_poll_start(&p->pidfd_poll, UV_READABLE, pidfd_ready);
-      return;
+      if (uv_poll_start(&p->pidfd_poll, UV_READABLE, pidfd_ready) == 0) return;
+      uv_close((uv_handle_t *)&p->pidfd_poll, pidfd_closed);
     }
     close(p->pidfd);
     p->pidfd = -1;
   }
-  if (s->watched_by_signal++ == 0) uv_signal_start(&s->sigchld, some_child_ended, SIGCHLD);
+  /* fails for what is no signal only: the system refuses no handler of SIGCHLD */
+  if (s->watched_by_signal++ == 0) (void)uv_signal_start(&s->sigchld, some_child_ended, SIGCHLD);
   /* An end before the watcher was there went unheard. */
   raise(SIGCHLD);
 }
@@ -612,15 +613,18 @@ static napi_value js_use_pidfd(napi_env env, napi_callback_info info) {
 
 static void handle_closed(uv_handle_t *handle) { state_unref(handle->data); }
 
-void process_state_init(struct state *s) {
+/* Returns 0, or a negative error of libuv, and then nothing is left to close. */
+int process_state_init(struct state *s) {
+  const int error = uv_signal_init(s->loop, &s->sigchld);
+  if (error < 0) return error;
   list_init(&s->unreaped);
   list_init(&s->abandoned);
-  uv_signal_init(s->loop, &s->sigchld);
   uv_timer_init(s->loop, &s->reaper);
   uv_unref((uv_handle_t *)&s->reaper);
   s->sigchld.data = s->reaper.data = s;
   state_ref(s);
   state_ref(s);
+  return 0;
 }
 
 /* How many programs are not waited for any more and not reaped yet. */

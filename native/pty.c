@@ -74,7 +74,7 @@ void pty_poll(struct pty *p) {
   if (wanted == 0)
     uv_poll_stop(&p->master_poll);
   else
-    uv_poll_start(&p->master_poll, wanted, master_ready);
+    (void)uv_poll_start(&p->master_poll, wanted, master_ready); /* see conn_poll() */
 }
 
 /* Closes both ends; the kernel then sends SIGHUP to whoever is left on the terminal. Does nothing the second time. */

@@ -38,12 +38,8 @@ static napi_value js_limit_unsent(napi_env env, napi_callback_info info) {
   int32_t fd;
   uint32_t bytes;
   if (!get_fd(env, info, 2, args, &fd) || napi_get_value_uint32(env, args[1], &bytes) != napi_ok) return NULL;
-#ifdef TCP_NOTSENT_LOWAT
   const int limit = (int)bytes;
   return js_int(env, setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &limit, sizeof limit) < 0 ? -errno : 0);
-#else
-  return js_int(env, -ENOPROTOOPT);
-#endif
 }
 
 static napi_value js_is_oob_inline(napi_env env, napi_callback_info info) {
@@ -82,7 +78,6 @@ static napi_value js_peer_state(napi_env env, napi_callback_info info) {
   return js_int(env, (watched.revents & (POLLERR | POLLHUP)) != 0 ? 2 : (watched.revents & POLLRDHUP) != 0 ? 1 : 0);
 }
 
-#ifdef SO_REUSEPORT
 /* A bound socket, or a negative errno. As libuv binds, but for SO_REUSEPORT; an IPv6 socket takes both families here, too. */
 static int bind_shared(const struct sockaddr *address, socklen_t length) {
   const int on = 1, off = 0;
@@ -97,7 +92,6 @@ static int bind_shared(const struct sockaddr *address, socklen_t length) {
   close(fd);
   return -error;
 }
-#endif
 
 /*
  * bindShared(address, port): the descriptor of a TCP socket that is bound there with SO_REUSEPORT, so that others which are
@@ -111,16 +105,12 @@ static napi_value js_bind_shared(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 2, args) || napi_get_value_string_utf8(env, args[0], text, sizeof text, &length) != napi_ok ||
       napi_get_value_uint32(env, args[1], &port) != napi_ok)
     return NULL;
-#ifdef SO_REUSEPORT
   /* (libuv's, for it knows what the zone of fe80::1%eth0 is) */
   struct sockaddr_in ipv4;
   struct sockaddr_in6 ipv6;
   if (uv_ip4_addr(text, (int)port, &ipv4) == 0) return js_int(env, bind_shared((struct sockaddr *)&ipv4, sizeof ipv4));
   if (uv_ip6_addr(text, (int)port, &ipv6) == 0) return js_int(env, bind_shared((struct sockaddr *)&ipv6, sizeof ipv6));
   return js_int(env, -EINVAL);
-#else
-  return js_int(env, -ENOPROTOOPT);
-#endif
 }
 
 void socket_exports(napi_env env, napi_value exports) {

@@ -53,17 +53,12 @@ static int open_slave(int master) {
   int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (slave >= 0 || (errno != EINVAL && errno != ENOTTY)) return slave;
 #endif
-#if defined(__linux__) || defined(__APPLE__)
   char name[128];
   int error = ptsname_r(master, name, sizeof name);
   if (error != 0) {
     if (error > 0) errno = error; /* glibc and musl return it, macOS sets it */
     return -1;
   }
-#else
-  const char *name = ptsname(master);
-  if (name == NULL) return -1;
-#endif
   return open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 

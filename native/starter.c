@@ -370,10 +370,10 @@ static void stay_loaded(void) {
 void starter_begin(struct state *s) {
   struct starter *t = calloc(1, sizeof *t);
   if (t == NULL) return;
-  if (uv_async_init(s->loop, &t->finished, finished) != 0) {
-    free(t);
-    return;
-  }
+  if (uv_mutex_init(&t->lock) != 0) goto no_mutex;
+  if (uv_cond_init(&t->work) != 0) goto no_work;
+  if (uv_cond_init(&t->change) != 0) goto no_change;
+  if (uv_async_init(s->loop, &t->finished, finished) != 0) goto no_handle;
   uv_timer_init(s->loop, &t->tick);
   uv_unref((uv_handle_t *)&t->finished);
   uv_unref((uv_handle_t *)&t->tick);
@@ -381,15 +381,22 @@ void starter_begin(struct state *s) {
   t->state = s;
   t->refs = 1;
   state_ref(s);
-  uv_mutex_init(&t->lock);
-  uv_cond_init(&t->work);
-  uv_cond_init(&t->change);
   list_init(&t->waiting);
   list_init(&t->running);
   list_init(&t->done);
   for (unsigned i = 0; i < NORMAL_THREADS; i++) low_open(&t->lows[i]);
   stay_loaded();
   s->starter = t;
+  return;
+
+no_handle:
+  uv_cond_destroy(&t->change);
+no_change:
+  uv_cond_destroy(&t->work);
+no_work:
+  uv_mutex_destroy(&t->lock);
+no_mutex:
+  free(t);
 }
 
 /*

@@ -310,7 +310,7 @@ void bulk_dismiss(struct pty *p);
 void bulk_pause(struct pty *p, bool paused);
 size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigned *notices);
 unsigned bulk_notices(struct pty *p);
-void bulk_set_packet(struct pty *p, bool on);
+int bulk_set_packet(struct pty *p, bool on);
 void bulk_start(struct state *s);
 void bulk_stop(struct state *s);
 #else
@@ -322,7 +322,7 @@ static inline size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigne
   return (void)p, (void)room, (void)shown, (void)notices, 0;
 }
 static inline unsigned bulk_notices(struct pty *p) { return (void)p, 0; }
-static inline void bulk_set_packet(struct pty *p, bool on) { (void)p, (void)on; }
+static inline int bulk_set_packet(struct pty *p, bool on) { return (void)p, (void)on, ENOTTY; }
 static inline void bulk_start(struct state *s) { (void)s; }
 static inline void bulk_stop(struct state *s) { (void)s; }
 #endif
@@ -380,7 +380,7 @@ void process_release(struct pty *p);
 unsigned process_abandoned(const struct state *s);
 void process_state_end(struct state *s);
 void process_state_close(struct state *s);
-void process_state_init(struct state *s);
+int process_state_init(struct state *s);
 void process_exports(napi_env env, napi_value exports);
 
 /* user.c, user_kill.c, socket.c, service.c, listener.c, now.c, owner.c */

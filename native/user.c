@@ -60,7 +60,7 @@ static napi_value user_to_js(napi_env env, const struct passwd *user) {
   return object;
 }
 
-/* lookupUser(name or uid): a UserRecord; 0 if there is no such user; a negative errno if the database does not answer */
+/* lookupUser(name or uid): a `User` of src/native/addon.ts; 0 if there is no such user; a negative errno if the database does not answer */
 static napi_value js_lookup_user(napi_env env, napi_callback_info info) {
   napi_value arg;
   napi_valuetype type;

@@ -22,7 +22,7 @@ export type TelptyErrorCode =
   | 'ERR_USER_RANGE'
   /** The user to run a program as does not exist. */
   | 'ERR_UNKNOWN_USER'
-  /** The server is already listening, or has been shut down. */
+  /** The server has been shut down. */
   | 'ERR_SERVER_STATE'
   /** The session was closed before what was asked for could happen. */
   | 'ERR_SESSION_CLOSED'
