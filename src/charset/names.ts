@@ -21,7 +21,7 @@ interface Row {
   readonly aliases?: string;
 }
 
-const rows: readonly Row[] = [
+const ROWS: readonly Row[] = [
   { name: 'UTF-8', aliases: 'cp65001 unicode11utf8' },
   {
     name: 'US-ASCII',
@@ -103,28 +103,28 @@ const rows: readonly Row[] = [
 ];
 
 /** The longest name worth looking at; IANA's longest has 45 characters, and a peer may send a megabyte. */
-const maxNameLength = 64;
+const MAX_NAME_LENGTH = 64;
 
 /** A name as it is compared: without case and punctuation. */
 const keyOf = (name: string) => name.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
 
 /** The year of a standard, which IANA appends: `ISO_8859-1:1987`. */
-const year = /:(?:19|20)\d{2}$/;
+const YEAR = /:(?:19|20)\d{2}$/;
 
 const byKey = new Map<string, Row>();
-for (const row of rows) {
+for (const row of ROWS) {
   for (const key of [keyOf(row.name), ...(row.aliases ?? '').split(' ').filter(Boolean)]) byKey.set(key, row);
 }
 
-const isCodepage = /^(?:cp|ibm|ccsid|win|windows|dos)?0*(\d{3,5})$/;
+const CODEPAGE = /^(?:cp|ibm|ccsid|win|windows|dos)?0*(\d{3,5})$/;
 
 function rowOf(name: string): Row | undefined {
-  if (name.length === 0 || name.length > maxNameLength) return undefined;
+  if (name.length === 0 || name.length > MAX_NAME_LENGTH) return undefined;
   // Names of sets are ASCII; without this, dropping what is not would make "Latin❤1" a set.
   if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(name)) return undefined;
   // As it stands first: in some names the year is a part (GB_2312-80, KS_C_5601-1987), and IBM00858 has its zeros.
   const plain = withoutZeros(name);
-  for (const spelling of [name, name.replace(year, ''), plain, plain.replace(year, '')]) {
+  for (const spelling of [name, name.replace(YEAR, ''), plain, plain.replace(YEAR, '')]) {
     const row = rowOfKey(keyOf(spelling));
     if (row !== undefined) return row;
   }
@@ -141,7 +141,7 @@ function rowOfKey(full: string): Row | undefined {
   for (const key of full.startsWith('cs') ? [full, full.slice(2)] : [full]) {
     const found = byKey.get(key);
     if (found) return found;
-    const codepage = isCodepage.exec(key)?.[1];
+    const codepage = CODEPAGE.exec(key)?.[1];
     if (codepage === undefined) continue;
     const page = `cp${codepage}`;
     const known = byKey.get(page);

@@ -49,7 +49,7 @@ export function preferListener(fd: number, index: number): boolean {
 /** What {@link peerState} finds. */
 export type PeerState = 'connected' | 'finished' | 'gone';
 
-const peerStates: readonly PeerState[] = ['connected', 'finished', 'gone'];
+const PEER_STATES: readonly PeerState[] = ['connected', 'finished', 'gone'];
 
 /**
  * What has become of the peer of the TCP socket `fd`, which Node learns only by reading or writing: `'finished'` if it has
@@ -57,7 +57,7 @@ const peerStates: readonly PeerState[] = ['connected', 'finished', 'gone'];
  * directions are closed. Without the addon always `'connected'`.
  */
 export function peerState(fd: number): PeerState {
-  return peerStates[loadAddon()?.peerState(fd) ?? 0] ?? 'connected';
+  return PEER_STATES[loadAddon()?.peerState(fd) ?? 0] ?? 'connected';
 }
 
 const NO_PEER: ReadonlySet<number> = new Set([-constants.errno.ENOENT, -constants.errno.ENOTCONN]);

@@ -117,8 +117,8 @@ export const Option = {
   EXOPL: 255,
 } as const;
 
-const commandNames = invert(Command);
-const optionNames = invert(Option);
+const COMMAND_NAMES = invert(Command);
+const OPTION_NAMES = invert(Option);
 
 function invert(names: Readonly<Record<string, number>>): ReadonlyMap<number, string> {
   return new Map(Object.entries(names).map(([name, code]) => [code, name.replace('_', '-')]));
@@ -126,10 +126,10 @@ function invert(names: Readonly<Record<string, number>>): ReadonlyMap<number, st
 
 /** The RFC's name of a command, for logs: `'WILL'`; of any other number: `'command 17'`. */
 export function commandName(code: number): string {
-  return commandNames.get(code) ?? `command ${code}`;
+  return COMMAND_NAMES.get(code) ?? `command ${code}`;
 }
 
 /** The RFC's name of an option, for logs: `'TTYPE'`, `'NEW-ENVIRON'`; of any other number: `'option 99'`. */
 export function optionName(code: number): string {
-  return optionNames.get(code) ?? `option ${code}`;
+  return OPTION_NAMES.get(code) ?? `option ${code}`;
 }

@@ -22,9 +22,9 @@ const PERIOD = 100_000;
 const LEAST = 1_000;
 
 /** A controller's file. What begins with `cgroup.` is the cgroup's own, and not for setting limits. */
-const fileName = /^(?!cgroup\.)[a-z]+(?:\.[A-Za-z0-9_-]+)+$/;
+const FILE_NAME = /^(?!cgroup\.)[a-z]+(?:\.[A-Za-z0-9_-]+)+$/;
 /** One line of what the kernel's files take. */
-const fileValue = /^[\x20-\x7e]{1,256}$/;
+const FILE_VALUE = /^[\x20-\x7e]{1,256}$/;
 
 function invalid(message: string): TelptyError {
   return new TelptyError('ERR_INVALID_ARGUMENT', message);
@@ -62,8 +62,8 @@ export function limitFiles(limits: CgroupLimits): (readonly [file: string, text:
       const [file, text] = named[name]!;
       return [[file, text(value)]];
     }
-    if (!fileName.test(name)) throw invalid(`there is no limit '${name}' of a cgroup`);
-    if (typeof value !== 'string' || !fileValue.test(value))
+    if (!FILE_NAME.test(name)) throw invalid(`there is no limit '${name}' of a cgroup`);
+    if (typeof value !== 'string' || !FILE_VALUE.test(value))
       throw invalid(`${name} of a cgroup takes one line of text`);
     return [[name, value]];
   });

@@ -11,7 +11,7 @@
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-const pattern = /^telpty-(\d+)\.(\d+)(?:\.(\d+))?-/;
+const CGROUP_NAME = /^telpty-(\d+)\.(\d+)(?:\.(\d+))?-/;
 
 /** After so long without a process a cgroup has lost its program and does not wait for it, in milliseconds. */
 const SETTLED_MS = 60_000;
@@ -46,7 +46,7 @@ export function leafName(session: string | number): string {
 
 /** Whether the cgroup of this name in `directory` was left behind by a server that has ended. */
 export function isOrphan(directory: string, name: string): boolean {
-  const [, pid, start, namespace] = pattern.exec(name) ?? [];
+  const [, pid, start, namespace] = CGROUP_NAME.exec(name) ?? [];
   if (pid === undefined) return false;
   if (namespace !== undefined && namespace === ownNamespace()) return startOf(pid) !== start;
   return isDeserted(join(directory, name));

@@ -31,7 +31,7 @@ function fail(message: string, file: string, cause?: unknown): TelptyError {
   return new TelptyError('ERR_CGROUP', message, { file, cause, ...(code === undefined ? {} : { errno: code }) });
 }
 
-const reasons: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EROFS: 'it is mounted read-only',
@@ -44,10 +44,10 @@ const reasons: Readonly<Record<string, string>> = {
 /** Why something about a cgroup failed, in words. */
 export function reason(error: unknown): string {
   const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-  return reasons[code] ?? code;
+  return REASONS[code] ?? code;
 }
 
-const delegate = 'a systemd unit says Delegate=yes, and then --cgroup self';
+const DELEGATE_HINT = 'a systemd unit says Delegate=yes, and then --cgroup self';
 
 /** The place where version 2 is mounted, by `/proc/self/mountinfo`. */
 export function mountOf(mountinfo: string): string | undefined {
@@ -81,7 +81,7 @@ function words(directory: string, name: string): string[] {
   try {
     return readFileSync(file, 'utf8').split(/\s+/);
   } catch (error) {
-    throw fail(`cannot read ${file}: ${reason(error)} (${delegate})`, directory, error);
+    throw fail(`cannot read ${file}: ${reason(error)} (${DELEGATE_HINT})`, directory, error);
   }
 }
 
@@ -118,7 +118,7 @@ function find(directory: string, mount: string): void {
   try {
     mkdirSync(directory);
   } catch (error) {
-    throw fail(`cannot make ${directory}: ${reason(error)} (${delegate})`, directory, error);
+    throw fail(`cannot make ${directory}: ${reason(error)} (${DELEGATE_HINT})`, directory, error);
   }
 }
 
@@ -132,7 +132,7 @@ export function enable(directory: string, needed: readonly string[], mount: stri
     throw fail(
       none.length > 0
         ? `${mount} has no controller for ${none.join(' and ')}: version 1 has it (boot with cgroup_no_v1=all), or the container was given none`
-        : `${directory} has no controller for ${list}: echo ${missing.map(name => `+${name}`).join(' ')} > ${join(dirname(directory), 'cgroup.subtree_control')} (${delegate})`,
+        : `${directory} has no controller for ${list}: echo ${missing.map(name => `+${name}`).join(' ')} > ${join(dirname(directory), 'cgroup.subtree_control')} (${DELEGATE_HINT})`,
       directory,
     );
   }
@@ -147,7 +147,7 @@ export function enable(directory: string, needed: readonly string[], mount: stri
   try {
     writeFileSync(file, change);
   } catch (error) {
-    const why = `${reason(error)} (echo ${change} > ${file}; ${delegate})`;
+    const why = `${reason(error)} (echo ${change} > ${file}; ${DELEGATE_HINT})`;
     throw fail(`cannot share out ${directory}: ${why}`, directory, error);
   }
 }
@@ -164,7 +164,7 @@ function makeWay(directory: string, own: string | undefined): void {
       mkdirSync(join(directory, SERVER), { recursive: true });
       writeFileSync(join(directory, SERVER, 'cgroup.procs'), '0');
     } catch (error) {
-      throw fail(`cannot make way in ${directory}: ${reason(error)} (${delegate})`, directory, error);
+      throw fail(`cannot make way in ${directory}: ${reason(error)} (${DELEGATE_HINT})`, directory, error);
     }
   }
   if (words(directory, 'cgroup.procs').some(Boolean)) {
@@ -179,7 +179,7 @@ function tryLeaf(directory: string, files: readonly (readonly [string, string])[
   try {
     mkdirSync(leaf);
   } catch (error) {
-    throw fail(`cannot make cgroups below ${directory}: ${reason(error)} (${delegate})`, directory, error);
+    throw fail(`cannot make cgroups below ${directory}: ${reason(error)} (${DELEGATE_HINT})`, directory, error);
   }
   try {
     for (const [file, text] of files) {
@@ -205,7 +205,7 @@ function checkAncestor(directory: string, own: string): void {
     accessSync(file, constants.W_OK);
   } catch (error) {
     throw fail(
-      `cannot move programs from ${own} to ${directory}: ${file}: ${reason(error)} (${delegate})`,
+      `cannot move programs from ${own} to ${directory}: ${file}: ${reason(error)} (${DELEGATE_HINT})`,
       directory,
       error,
     );

@@ -34,7 +34,7 @@ export interface HangupOptions {
   readonly timeout?: number | undefined;
 }
 
-const longestTimeout = 0x7fff_ffff;
+const LONGEST_TIMEOUT_MS = 0x7fff_ffff;
 
 function ioError(action: string, result: number): TelptyError {
   const { name, text } = systemError(-result);
@@ -207,8 +207,11 @@ export abstract class PtyControl extends Duplex {
    * @throws TelptyError `ERR_INVALID_ARGUMENT` for a timeout out of range.
    */
   hangup({ timeout = 1000 }: HangupOptions = {}): Promise<void> {
-    if (!(timeout >= 0 && timeout <= longestTimeout)) {
-      throw new TelptyError('ERR_INVALID_ARGUMENT', `timeout must be 0–${longestTimeout} milliseconds, not ${timeout}`);
+    if (!(timeout >= 0 && timeout <= LONGEST_TIMEOUT_MS)) {
+      throw new TelptyError(
+        'ERR_INVALID_ARGUMENT',
+        `timeout must be 0–${LONGEST_TIMEOUT_MS} milliseconds, not ${timeout}`,
+      );
     }
     if (this.#hangup === undefined) {
       if (this.isGone) return Promise.resolve();

@@ -18,21 +18,21 @@ const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
  * How long killed processes may take to vanish, in ms. Only a process that is stuck in the kernel, or traced, takes longer, and
  * is not waited for: its session would keep its place, and the server its process, for ever.
  */
-const patience = 2000;
+const PATIENCE_MS = 2000;
 
 /** Between two looks at what is left of a session, in ms: quick at first, since most are gone at once. */
-const firstLook = 5;
-const slowestLook = 200;
+const FIRST_LOOK_MS = 5;
+const SLOWEST_LOOK_MS = 200;
 
 /**
  * A program that could not write gets its SIGHUP so much later, in ms, or after this part of its time, and once more where it
  * is still there after the others. bash notes a SIGHUP that comes while readline writes, then waits for a key without looking
  * at the note; a second signal makes it look.
  */
-const blockedDelay = 50;
-const blockedDelayPart = 0.1;
-const againAfter = 1000;
-const againAfterPart = 0.4;
+const BLOCKED_DELAY_MS = 50;
+const BLOCKED_DELAY_PART = 0.1;
+const AGAIN_AFTER_MS = 1000;
+const AGAIN_AFTER_PART = 0.4;
 
 /**
  * How many processes are looked at, or signalled, in one turn of the event loop. To find the session of a process takes less
@@ -175,7 +175,10 @@ export class Hangup {
 
   #hangUpLater(timeout: number): void {
     for (const timer of this.#later) clearTimeout(timer);
-    const delays = [Math.min(blockedDelay, timeout * blockedDelayPart), Math.min(againAfter, timeout * againAfterPart)];
+    const delays = [
+      Math.min(BLOCKED_DELAY_MS, timeout * BLOCKED_DELAY_PART),
+      Math.min(AGAIN_AFTER_MS, timeout * AGAIN_AFTER_PART),
+    ];
     this.#later = delays.map(delay => setTimeout(() => this.#hangUp(), delay));
   }
 
@@ -201,7 +204,7 @@ export class Hangup {
   /** The leader is gone, so nobody passes the SIGHUP on: those it left behind get theirs from here. */
   async #waitForMembers(): Promise<void> {
     let told = false;
-    for (let pause = firstLook; !this.#killed; pause = Math.min(pause * 2, slowestLook)) {
+    for (let pause = FIRST_LOOK_MS; !this.#killed; pause = Math.min(pause * 2, SLOWEST_LOOK_MS)) {
       const members = await membersOf(this.#leader);
       if (this.#killed) return;
       if (members.length === 0) return this.#over();
@@ -216,8 +219,8 @@ export class Hangup {
   async #kill(): Promise<void> {
     this.#killed = true;
     for (const timer of this.#later) clearTimeout(timer);
-    const end = performance.now() + patience;
-    for (let pause = firstLook; performance.now() < end; pause = Math.min(pause * 2, slowestLook)) {
+    const end = performance.now() + PATIENCE_MS;
+    for (let pause = FIRST_LOOK_MS; performance.now() < end; pause = Math.min(pause * 2, SLOWEST_LOOK_MS)) {
       // Again and again: a process may have forked between the list and the signal.
       if (!this.#left) this.#signalGroups(SIGKILL);
       const members = await membersOf(this.#leader);

@@ -9,7 +9,7 @@ import { TelptyError } from '../errors.ts';
 import type { Addon } from '../native/addon.ts';
 import { addon } from '../native/load.ts';
 
-const iflags = [
+const INPUT_FLAGS = [
   'ignbrk',
   'brkint',
   'ignpar',
@@ -26,9 +26,9 @@ const iflags = [
   'imaxbel',
   'iutf8',
 ] as const;
-const oflags = ['opost', 'olcuc', 'onlcr', 'ocrnl', 'onocr', 'onlret', 'ofill', 'ofdel', 'xtabs'] as const;
-const cflags = ['cstopb', 'cread', 'parenb', 'parodd', 'hupcl', 'clocal', 'crtscts'] as const;
-const lflags = [
+const OUTPUT_FLAGS = ['opost', 'olcuc', 'onlcr', 'ocrnl', 'onocr', 'onlret', 'ofill', 'ofdel', 'xtabs'] as const;
+const CONTROL_FLAGS = ['cstopb', 'cread', 'parenb', 'parodd', 'hupcl', 'clocal', 'crtscts'] as const;
+const LOCAL_FLAGS = [
   'isig',
   'icanon',
   'echo',
@@ -45,7 +45,7 @@ const lflags = [
   'iexten',
   'extproc',
 ] as const;
-const characters = [
+const CHARACTERS = [
   'vintr',
   'vquit',
   'verase',
@@ -65,17 +65,17 @@ const characters = [
   'vstatus',
 ] as const;
 /** In the array of control characters, but numbers: without ICANON the fewest bytes and the tenths of seconds a read waits for. */
-const counts = ['vmin', 'vtime'] as const;
+const COUNTS = ['vmin', 'vtime'] as const;
 
 /** The name of a flag: `'echo'`, `'icanon'`, `'ixon'` … */
 export type ModeFlag =
-  | (typeof iflags)[number]
-  | (typeof oflags)[number]
-  | (typeof cflags)[number]
-  | (typeof lflags)[number];
+  | (typeof INPUT_FLAGS)[number]
+  | (typeof OUTPUT_FLAGS)[number]
+  | (typeof CONTROL_FLAGS)[number]
+  | (typeof LOCAL_FLAGS)[number];
 
 /** The name of a control character: `'vintr'`, `'verase'` … */
-export type ControlCharacter = (typeof characters)[number];
+export type ControlCharacter = (typeof CHARACTERS)[number];
 
 /**
  * Terminal modes by name. In what is given, absent and `undefined` mean "as it is". In what is read, a name that this
@@ -116,10 +116,10 @@ export interface RawModes {
   readonly cc: Int16Array;
 }
 
-const words = [iflags, oflags, cflags, lflags] as const;
-const flagNames = new Set<string>(words.flat());
-const characterNames = new Set<string>(characters);
-const countNames = new Set<string>(counts);
+const FLAG_WORDS = [INPUT_FLAGS, OUTPUT_FLAGS, CONTROL_FLAGS, LOCAL_FLAGS] as const;
+const FLAG_NAMES = new Set<string>(FLAG_WORDS.flat());
+const CHARACTER_NAMES = new Set<string>(CHARACTERS);
+const COUNT_NAMES = new Set<string>(COUNTS);
 
 function tables(termios: Addon['termios']) {
   return [termios.iflag, termios.oflag, termios.cflag, termios.lflag] as const;
@@ -138,11 +138,11 @@ export function checkModes(modes: Modes): void {
   for (const [name, value] of Object.entries(modes) as [string, unknown][]) {
     if (value === undefined) continue;
     const isByte = Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
-    if (flagNames.has(name)) {
+    if (FLAG_NAMES.has(name)) {
       if (typeof value !== 'boolean') throw invalid(name, 'true or false', value);
-    } else if (characterNames.has(name)) {
+    } else if (CHARACTER_NAMES.has(name)) {
       if (value !== null && !isByte) throw invalid(name, 'a byte (0–255) or null', value);
-    } else if (countNames.has(name)) {
+    } else if (COUNT_NAMES.has(name)) {
       if (!isByte) throw invalid(name, '0–255', value);
     } else if (name === 'csize') {
       if (![5, 6, 7, 8].includes(value as number)) throw invalid(name, '5, 6, 7 or 8', value);
@@ -189,19 +189,19 @@ export function nameModes(raw: RawModes): Modes {
   const { termios } = addon();
   const flags = tables(termios);
   const modes: Record<string, boolean | number | null> = {};
-  for (const [index, names] of words.entries()) {
+  for (const [index, names] of FLAG_WORDS.entries()) {
     for (const name of names) {
       const bit = flags[index]![name];
       if (bit !== undefined) modes[name] = (raw.words[index]! & bit) >>> 0 === bit >>> 0;
     }
   }
-  for (const name of characters) {
+  for (const name of CHARACTERS) {
     const index = termios.cc[name];
     if (index === undefined) continue;
     const value = raw.cc[index]!;
     modes[name] = value === termios.vdisable ? null : value;
   }
-  for (const name of counts) {
+  for (const name of COUNTS) {
     const index = termios.cc[name];
     if (index !== undefined) modes[name] = raw.cc[index]!;
   }

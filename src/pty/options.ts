@@ -88,7 +88,7 @@ export function recycleDetail({ detail }: SpawnRequest): void {
 }
 
 /** Where `execvp` looks when there is no PATH (confstr(_CS_PATH) of glibc). */
-const defaultPath = '/bin:/usr/bin';
+const DEFAULT_PATH = '/bin:/usr/bin';
 
 function invalid(message: string): TelptyError {
   return new TelptyError('ERR_INVALID_ARGUMENT', message);
@@ -107,7 +107,7 @@ function pack(strings: readonly string[]): Buffer {
 
 function candidates(file: string, path: string | undefined): string[] {
   if (file.includes('/')) return [file];
-  return (path ?? defaultPath).split(':').map(directory => (directory === '' ? file : `${directory}/${file}`));
+  return (path ?? DEFAULT_PATH).split(':').map(directory => (directory === '' ? file : `${directory}/${file}`));
 }
 
 /**

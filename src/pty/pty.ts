@@ -18,13 +18,13 @@ import { type StartCallback, startError } from './start-result.ts';
  * Big enough that a slab lasts for several full drains, small enough that a slow reader, whose view keeps a whole slab
  * alive, does not keep much.
  */
-const slabSize = 256 * 1024;
+const SLAB_BYTES = 256 * 1024;
 
 /** Up to this many bytes a copy is cheaper than what it saves. */
-const smallPiece = 2 * 1024;
+const SMALL_PIECE_BYTES = 2 * 1024;
 
 /** What waits in a stream's own queue, each way. The kernel has its own; more here would only be more to lose. */
-const highWaterMark = 16 * 1024;
+const HIGH_WATER_MARK = 16 * 1024;
 
 /**
  * Who has a terminal for themselves, past its streams: see {@link Pty.attach}.
@@ -81,7 +81,7 @@ export class Pty extends PtyControl {
     const request = spawnRequest(file, args, options);
     setup();
     // Not half-open: the end of the output is the end of the terminal, so nothing is left to write to.
-    super({ allowHalfOpen: false, highWaterMark }, request, owner => {
+    super({ allowHalfOpen: false, highWaterMark: HIGH_WATER_MARK }, request, owner => {
       const native = started === undefined ? addon().spawn(owner, request) : addon().start(owner, request);
       if (native === undefined) throw startError(file, options, request, request.result[0]!, request.result[1]!);
       return native;
@@ -229,7 +229,7 @@ export class Pty extends PtyControl {
 
   static #newSlab(): Buffer {
     // Not from the pool and not zeroed: every byte handed on has been written by the kernel first.
-    const slab = Buffer.allocUnsafeSlow(slabSize);
+    const slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
     // A reader that transfers a chunk to a worker would take the memory away from under everybody else's.
     markAsUntransferable(slab.buffer);
     addon().useSlab(slab);
@@ -255,14 +255,14 @@ export class Pty extends PtyControl {
           const view = Pty.#slab!.subarray(offset, offset + length);
           if (pty.#user !== undefined) {
             // The view stays good when there is a new slab.
-            if (offset + length >= slabSize - drainLimit) Pty.#slab = Pty.#newSlab();
+            if (offset + length >= SLAB_BYTES - drainLimit) Pty.#slab = Pty.#newSlab();
             pty.#user.output(view);
             return true;
           }
           // A small piece is copied: it may wait for a slow client, and would keep the whole slab for a few bytes.
-          const piece = length <= smallPiece ? Buffer.from(view) : view;
+          const piece = length <= SMALL_PIECE_BYTES ? Buffer.from(view) : view;
           // Before the push: what it sets off may make the addon read again.
-          if (offset + length >= slabSize - drainLimit) Pty.#slab = Pty.#newSlab();
+          if (offset + length >= SLAB_BYTES - drainLimit) Pty.#slab = Pty.#newSlab();
           if (!pty.push(piece) && !pty.isClosed) {
             pty.#paused = true;
             addon().pause(pty.native);

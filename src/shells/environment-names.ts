@@ -10,7 +10,7 @@
  */
 
 /** Beginnings of names. A family goes as a whole: its next member is as bad. */
-const forbiddenPrefixes = [
+const FORBIDDEN_PREFIXES = [
   // Loaders, allocators, the C library, sanitizers and profilers (which write files where they are told).
   'LD_ DYLD_ _RLD RLD_ LDR_ SHLIB_ LIBPATH GCONV_ GLIBC_ MALLOC RESOLV_ RES_ NIS_ NSS_ GCOV_ LLVM_ ASAN_ LSAN_ MSAN_',
   'TSAN_ UBSAN_ OBJC_ TERMINFO TERMCAP NCURSES_TRACE',
@@ -36,10 +36,10 @@ const forbiddenPrefixes = [
  * Ends of names. PATH and whatever is searched like it; what is started to edit or show a text; and every client of HTTP
  * sends its traffic where `http_proxy` points.
  */
-const forbiddenSuffixes = ['PATH', 'PRELOAD', 'EDITOR', 'PAGER', 'BROWSER', '_ASKPASS', '_PROXY'];
+const FORBIDDEN_SUFFIXES = ['PATH', 'PRELOAD', 'EDITOR', 'PAGER', 'BROWSER', '_ASKPASS', '_PROXY'];
 
 /** Whole names. */
-const forbiddenNames = new Set(
+const FORBIDDEN_NAMES = new Set(
   [
     // What the program gets from the user it runs as, and what the kernel or the shell keeps.
     'HOME SHELL LOGNAME PWD OLDPWD SHLVL UID EUID PPID GROUPS TMPDIR TMP TEMP TMPPREFIX',
@@ -64,8 +64,8 @@ export const variableName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 export function isForbiddenName(name: string): boolean {
   const upper = name.toUpperCase();
   return (
-    forbiddenNames.has(upper) ||
-    forbiddenPrefixes.some(prefix => upper.startsWith(prefix)) ||
-    forbiddenSuffixes.some(suffix => upper.endsWith(suffix))
+    FORBIDDEN_NAMES.has(upper) ||
+    FORBIDDEN_PREFIXES.some(prefix => upper.startsWith(prefix)) ||
+    FORBIDDEN_SUFFIXES.some(suffix => upper.endsWith(suffix))
   );
 }

@@ -76,13 +76,13 @@ export interface RejectedVariable {
   readonly reason: string;
 }
 
-const localeCategories = [
+const LOCALE_CATEGORIES = [
   'LC_CTYPE LC_COLLATE LC_MESSAGES LC_MONETARY LC_NUMERIC LC_TIME',
   // The six that glibc adds to POSIX.
   'LC_PAPER LC_NAME LC_ADDRESS LC_TELEPHONE LC_MEASUREMENT LC_IDENTIFICATION',
 ].flatMap(line => line.split(' '));
 
-const defaultTerm = 'xterm';
+const DEFAULT_TERM = 'xterm';
 
 type Check = (value: string) => string | undefined;
 
@@ -96,21 +96,21 @@ function check(pattern: RegExp, maxLength: number, wanted: string): Check {
   };
 }
 
-const plainText = 'only letters, digits and . _ + : @ -';
+const PLAIN_TEXT_WORDS = 'only letters, digits and . _ + : @ -';
 // The C library makes file names of it.
-const checkLocale = check(/^[A-Za-z0-9_+:@][A-Za-z0-9._+:@-]*$/, 128, plainText);
-const checkPlain = check(/^[A-Za-z0-9._+:@-]+$/, 128, plainText);
-const checkAccepted = check(/^[A-Za-z0-9._+:@-]+$/, 256, plainText);
+const checkLocale = check(/^[A-Za-z0-9_+:@][A-Za-z0-9._+:@-]*$/, 128, PLAIN_TEXT_WORDS);
+const checkPlain = check(/^[A-Za-z0-9._+:@-]+$/, 128, PLAIN_TEXT_WORDS);
+const checkAccepted = check(/^[A-Za-z0-9._+:@-]+$/, 256, PLAIN_TEXT_WORDS);
 // A display is on a host; X also knows paths to sockets and other transports.
 const checkDisplay = check(/^[A-Za-z0-9._-]*:\d{1,5}(?:\.\d{1,3})?$/, 128, 'host:display.screen');
 // A file below zoneinfo (Area/City), or POSIX rules. Never `/file` or `:/file`, which the C library opens.
 const checkZone = check(/^[A-Za-z0-9_+-]+(?:\/[A-Za-z0-9_+-]+){0,2}$/, 128, 'a time zone like Europe/Berlin');
 
 /** The variables taken from any client, each with its check. */
-const builtIn: ReadonlyMap<string, Check> = new Map([
+const BUILT_IN: ReadonlyMap<string, Check> = new Map([
   ['LANG', checkLocale],
   ['LC_ALL', checkLocale],
-  ...localeCategories.map((name): [string, Check] => [name, checkLocale]),
+  ...LOCALE_CATEGORIES.map((name): [string, Check] => [name, checkLocale]),
   ['COLORTERM', checkPlain],
   ['DISPLAY', checkDisplay],
   ['TZ', checkZone],
@@ -187,7 +187,7 @@ export function defaultPath(uid: number): string {
  * it (`XTERM-GHOSTTY`, `XTERM-256COLOR`), and programs refuse to run on a terminal that they do not know.
  */
 function terminalType(facts: EnvironmentFacts, policy: EnvironmentPolicy, reject: Reject): string {
-  const fallback = policy.term ?? defaultTerm;
+  const fallback = policy.term ?? DEFAULT_TERM;
   const { terminalType: preferred, terminalTypes = preferred ? [preferred] : [] } = facts;
   const { knowsTerminal: knows = () => undefined } = facts;
   const known = firstKnownTerminal(terminalTypes, knows);
@@ -217,8 +217,8 @@ function acceptedVariables(
       ? 'not a name of a variable'
       : isForbiddenName(name)
         ? 'steers a loader, a shell or a runtime: never taken from a client'
-        : builtIn.has(name)
-          ? builtIn.get(name)?.(value)
+        : BUILT_IN.has(name)
+          ? BUILT_IN.get(name)?.(value)
           : name === 'TERM'
             ? 'taken from the terminal type option alone'
             : listed.has(name)

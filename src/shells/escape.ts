@@ -6,14 +6,14 @@
  * What is never shown as it is: controls (C0, DEL, C1), format characters (the bidirectional ones reorder a whole line,
  * the zero-width ones hide), lone surrogates, private and unassigned characters, line and paragraph separators.
  */
-const unfit = /[\p{C}\p{Zl}\p{Zp}]/u;
+const UNFIT = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 function escapeCharacter(character: string): string {
   // Doubled, so that `\x1b` in a log always means the character and never four typed ones.
   if (character === '\\') return '\\\\';
   // Log lines quote what a stranger said.
   if (character === '"') return '\\"';
-  if (!unfit.test(character)) return character;
+  if (!UNFIT.test(character)) return character;
   const code = character.codePointAt(0) ?? 0;
   return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
 }

@@ -32,17 +32,17 @@ const ERASE_BACKSPACE = 0x08;
  * A character at a time: we echo (RFC 857; see echo.ts) and suppress go-ahead (RFC 858), which together is what every client takes
  * as the sign to send each key. BINARY both ways makes UTF-8 safe: GNU telnet strips the eighth bit of input without it.
  */
-const characterAtATime = [
+const CHARACTER_AT_A_TIME = [
   [Option.SGA, 'local'],
   [Option.BINARY, 'remote'],
   [Option.BINARY, 'local'],
 ] as const;
 
 /** What `--mode` chooses between. */
-export const shellModes: Readonly<Record<ModeName, ShellMode>> = {
+export const SHELL_MODES: Readonly<Record<ModeName, ShellMode>> = {
   character: {
     terminal: {},
-    requests: characterAtATime,
+    requests: CHARACTER_AT_A_TIME,
     echo: 'unless misunderstood',
     goAhead: false,
     mayPrompt: true,
@@ -53,7 +53,7 @@ export const shellModes: Readonly<Record<ModeName, ShellMode>> = {
   },
   raw: {
     terminal: { echo: false, icanon: false },
-    requests: characterAtATime,
+    requests: CHARACTER_AT_A_TIME,
     echo: 'always',
     goAhead: false,
     mayPrompt: false,

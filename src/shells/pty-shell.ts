@@ -37,7 +37,7 @@ import { eraseCharacter } from './erase-key.ts';
 import { keyOf } from './interrupts.ts';
 import { clientControls } from './line-mode.ts';
 import { InstalledLocales } from './locales.ts';
-import { type ModeName, shellModes } from './modes.ts';
+import { type ModeName, SHELL_MODES } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { refuse } from './refusal.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
@@ -140,7 +140,7 @@ export function ptyShell(
   options: PtyShellOptions = {},
 ): (session: Session) => Promise<PtyResult> {
   checkOptions(file, args, options);
-  const mode = shellModes[options.mode ?? 'character'];
+  const mode = SHELL_MODES[options.mode ?? 'character'];
   const encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
   const { programEncoding = 'client' } = options;
   const own = programEncoding === 'client' ? undefined : canonicalCharset(programEncoding);
@@ -188,7 +188,7 @@ function checkOptions(file: string, args: readonly string[], options: PtyShellOp
   checkKeys('the options of ptyShell', options, OPTION_NAMES);
   const { mode = 'character', encoding = 'UTF-8', programEncoding = 'client', term = 'xterm' } = options;
   const { user, acceptEnv = [], env = {} } = options;
-  check(Object.hasOwn(shellModes, mode), `there is no mode '${mode}'`);
+  check(Object.hasOwn(SHELL_MODES, mode), `there is no mode '${mode}'`);
   check(['auto', 'never'].includes(options.linemode ?? 'auto'), "linemode must be 'auto' or 'never'");
   check(canonicalCharset(encoding) !== undefined, `there is no character set '${encoding}'`);
   check(isProgramEncoding(programEncoding), `no program runs in the character set '${programEncoding}'`);
@@ -220,7 +220,7 @@ interface Program {
   readonly file: string;
   readonly args: readonly string[];
   readonly options: PtyShellOptions;
-  readonly mode: (typeof shellModes)[ModeName];
+  readonly mode: (typeof SHELL_MODES)[ModeName];
   readonly bridge: BridgeOptions;
   readonly encoding: string;
   /** The character set that the program runs in whatever the client's. */

@@ -4,7 +4,7 @@ import { check, checkFunction, checkKeys, checkTime } from '../check.ts';
 import { Option } from '../protocol/index.ts';
 import type { Session } from '../session/session.ts';
 import { offerEcho } from './echo.ts';
-import { shellModes } from './modes.ts';
+import { SHELL_MODES } from './modes.ts';
 import { readyToStart } from './readiness.ts';
 import { type Refused, refuse } from './refusal.ts';
 import { AnswerReader, isAnswered, makeProbe, PROBE_COLUMNS } from './robot-probe.ts';
@@ -107,7 +107,7 @@ class RobotCheck {
     const session = this.#session;
     const { askTerminal, negotiationTimeout } = this.#settings;
     if (!askTerminal) return false;
-    for (const [code, side] of shellModes.character.requests) session.telnet.request(code, side, true);
+    for (const [code, side] of SHELL_MODES.character.requests) session.telnet.request(code, side, true);
     const echoNow = offerEcho(session);
     await readyToStart(session, negotiationTimeout);
     echoNow();

@@ -165,9 +165,9 @@ const FORBIDDEN = (() => {
       words!.split(' '),
     );
   };
-  const prefixes = list('const forbiddenPrefixes', '].flat');
-  const suffixes = list('const forbiddenSuffixes', ';\n');
-  const names = list('const forbiddenNames', '].flat');
+  const prefixes = list('const FORBIDDEN_PREFIXES', '].flat');
+  const suffixes = list('const FORBIDDEN_SUFFIXES', ';\n');
+  const names = list('const FORBIDDEN_NAMES', '].flat');
   assert.ok(prefixes.length > 150 && suffixes.length >= 7 && names.length > 50, 'cannot read the lists');
   return [...names, ...prefixes.map(name => `${name}X`), ...suffixes.map(name => `X${name}`)];
 })();

@@ -1,6 +1,6 @@
 import { check, checkOctet } from '../check.ts';
 import {
-  functionNames,
+  FUNCTION_NAMES,
   type SpecialCharacter,
   type SpecialCharacterLevel,
   type SpecialCharacterSetting,
@@ -23,7 +23,7 @@ export const FLUSHOUT = 32;
 export const FLUSH_BITS = FLUSHIN | FLUSHOUT;
 
 /** Place n names level n. */
-export const levelNames: readonly SpecialCharacterLevel[] = ['NOSUPPORT', 'CANTCHANGE', 'VALUE', 'DEFAULT'];
+export const LEVEL_NAMES: readonly SpecialCharacterLevel[] = ['NOSUPPORT', 'CANTCHANGE', 'VALUE', 'DEFAULT'];
 
 /** One setting in numbers: the level, the flush bits, and the octet, or `NONE`. */
 export interface Setting {
@@ -64,7 +64,7 @@ export function readSettings(settings: SpecialCharacterSettings): Map<number, Se
 function readSetting(name: SpecialFunctionName, setting: SpecialCharacterSetting): Setting {
   const usual = USUAL_FLUSH[name] ?? 0;
   const whole = typeof setting === 'number' || setting === null ? { level: 'VALUE' as const, value: setting } : setting;
-  const level = levelNames.indexOf(whole.level);
+  const level = LEVEL_NAMES.indexOf(whole.level);
   check(level >= 0, 'a level is NOSUPPORT, CANTCHANGE, VALUE or DEFAULT');
   const { value = null, flushIn = (usual & FLUSHIN) !== 0, flushOut = (usual & FLUSHOUT) !== 0 } = whole;
   if (value !== null) checkOctet(value, `the character of ${name}`);
@@ -76,8 +76,8 @@ function readSetting(name: SpecialFunctionName, setting: SpecialCharacterSetting
 /** A setting for the application. */
 export function describeSetting(code: number, { level, flush, value }: Setting): SpecialCharacter {
   return {
-    name: functionNames[code]!,
-    level: levelNames[level]!,
+    name: FUNCTION_NAMES[code]!,
+    level: LEVEL_NAMES[level]!,
     value: value === NONE ? null : value,
     flushIn: (flush & FLUSHIN) !== 0,
     flushOut: (flush & FLUSHOUT) !== 0,

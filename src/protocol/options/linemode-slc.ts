@@ -72,13 +72,12 @@ export type SpecialFunctionName = keyof typeof SpecialFunction;
 export const LAST_FUNCTION = 30;
 
 /** Place n names function n; place 0 is none. */
-export const functionNames: readonly SpecialFunctionName[] = Object.keys(SpecialFunction).reduce<SpecialFunctionName[]>(
-  (names, name) => {
-    names[SpecialFunction[name as SpecialFunctionName]] = name as SpecialFunctionName;
-    return names;
-  },
-  [],
-);
+export const FUNCTION_NAMES: readonly SpecialFunctionName[] = Object.keys(SpecialFunction).reduce<
+  SpecialFunctionName[]
+>((names, name) => {
+  names[SpecialFunction[name as SpecialFunctionName]] = name as SpecialFunctionName;
+  return names;
+}, []);
 
 /**
  * How far a function is supported, in the order of RFC 1184, the lowest first: not at all; with a character that cannot be
@@ -138,12 +137,12 @@ export type TerminalControl = (typeof terminalControls)[keyof typeof terminalCon
 /** Control characters of a terminal by name: an octet, or `null` for a function that is switched off. */
 export type TerminalControls = { readonly [name in TerminalControl]?: number | null | undefined };
 
-const pairs = Object.entries(terminalControls) as [SpecialFunctionName, TerminalControl][];
+const PAIRS = Object.entries(terminalControls) as [SpecialFunctionName, TerminalControl][];
 
 /** A terminal's control characters as special characters, all of them changeable. Those the terminal lacks are left out. */
 export function specialCharactersOf(controls: TerminalControls): SpecialCharacterSettings {
   const settings: { [name in SpecialFunctionName]?: SpecialCharacterSetting } = {};
-  for (const [name, control] of pairs) {
+  for (const [name, control] of PAIRS) {
     const value = controls[control];
     if (value !== undefined) settings[name] = value;
   }
@@ -158,7 +157,7 @@ export function terminalControlsOf(characters: readonly SpecialCharacter[]): {
   [name in TerminalControl]?: number | null;
 } {
   const controls: { [name in TerminalControl]?: number | null } = {};
-  const byName: ReadonlyMap<SpecialFunctionName, TerminalControl> = new Map(pairs);
+  const byName: ReadonlyMap<SpecialFunctionName, TerminalControl> = new Map(PAIRS);
   for (const { name, level, value } of characters) {
     const control = byName.get(name);
     if (control !== undefined && level !== 'DEFAULT') controls[control] = value;

@@ -46,7 +46,7 @@ export function formatMode(mode: Partial<LinemodeMode>): number {
 }
 
 /** The names a mode can have. */
-export const modeNames: readonly string[] = BITS.map(([name]) => name);
+export const MODE_NAMES: readonly string[] = BITS.map(([name]) => name);
 
 /** Without BINARY only the characters 0 to 127 are in a FORWARDMASK (RFC 1184, 2.3). */
 export const SHORT_MASK = 16;

@@ -19,8 +19,8 @@ import {
   MODE,
   MODE_ACK,
   MODE_BITS,
+  MODE_NAMES,
   MOST_UNANSWERED,
-  modeNames,
   readMode,
   SLC,
 } from './linemode-wire.ts';
@@ -109,7 +109,7 @@ export class Linemode implements OptionHandler {
   propose(mode: Partial<LinemodeMode>): void {
     check(typeof mode === 'object' && mode !== null, 'a mode must be an object');
     for (const [name, on] of Object.entries(mode)) {
-      check(modeNames.includes(name) && typeof on === 'boolean', 'a mode has edit, trapsig, softTab and litEcho');
+      check(MODE_NAMES.includes(name) && typeof on === 'boolean', 'a mode has edit, trapsig, softTab and litEcho');
     }
     const mask = formatMode(mode);
     if (!this.#isServer) checkEnabled(this.#telnet, Option.LINEMODE, 'local');
