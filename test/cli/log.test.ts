@@ -100,6 +100,7 @@ function fakeSession(facts: Partial<Session> = {}): Session & { trace: SessionTr
     bytesWritten: 45_000,
     age: 192_000,
     terminal: { columns: 100, rows: 30 },
+    fastPath: {},
     ...facts,
   }) as unknown as Session & { trace: SessionTrace | undefined };
 }
