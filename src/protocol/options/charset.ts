@@ -2,7 +2,14 @@ import { check, checkEnabled } from '../check.ts';
 import { Option } from '../constants.ts';
 import type { Side, WarningCode } from '../events.ts';
 import { decodeText, encodeText } from '../text.ts';
-import { type Consent, defineOption, type OptionContext, type OptionDefinition, type OptionHandler } from './option.ts';
+import {
+  type Consent,
+  defineOption,
+  type OptionContext,
+  type OptionDefinition,
+  type OptionHandler,
+  type SubnegotiationWords,
+} from './option.ts';
 
 // CHARSET, option 42, RFC 2066.
 //
@@ -30,6 +37,14 @@ const SEPARATOR = ';';
 const SPACE = 32;
 const CLOSING_BRACKET = 93;
 const TTABLE = [...'[TTABLE'].map(letter => letter.charCodeAt(0));
+
+/** A message of CHARSET in words; names stand as they came, with their separators. */
+export function charsetWords(payload: Uint8Array): SubnegotiationWords {
+  const [message] = payload;
+  if (message === REQUEST) return ['REQUEST', payload.subarray(1)];
+  if (message === ACCEPTED) return ['ACCEPTED', payload.subarray(1)];
+  return message === REJECTED ? ['REJECTED'] : undefined;
+}
 
 /** What {@link charset} is made with. */
 export interface CharsetConfig {

@@ -1,6 +1,7 @@
 import type { EnvironmentVariable } from '../events.ts';
 import type { TelnetLimits } from '../limits.ts';
 import { decodeText, encodeText } from '../text.ts';
+import type { SubnegotiationWords } from './option.ts';
 
 // The messages of NEW-ENVIRON (39, RFC 1572) and ENVIRON (36, RFC 1408), which have the same layout:
 //
@@ -157,6 +158,22 @@ export function parseWanted(
 
 function kindOf(type: number): EnvironmentVariable['kind'] {
   return type === VAR ? 'var' : 'uservar';
+}
+
+/** At most so many names and values are put into words. */
+const MOST_FIELDS_IN_WORDS = 40;
+
+/** A message in words, as its sender wrote it: `IS VAR "USER" = "guest"`. VAR and VALUE are not exchanged. */
+export function environWords(payload: Uint8Array): SubnegotiationWords {
+  const verb = ['IS', 'SEND', 'INFO'][payload[0] ?? -1];
+  if (verb === undefined) return undefined;
+  const { fields, tooMany } = split(payload, MOST_FIELDS_IN_WORDS);
+  const words = fields.flatMap(({ type, text }) => {
+    if (type === VALUE) return ['=', text];
+    const kind = type === VAR ? 'VAR' : 'USERVAR';
+    return text.length > 0 ? [kind, text] : [kind];
+  });
+  return [verb, ...words, ...(tooMany ? ['…'] : [])];
 }
 
 /** VAR or USERVAR and a name, and VALUE and a value if there is one, as octets of a message. */

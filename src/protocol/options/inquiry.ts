@@ -1,7 +1,7 @@
 import { checkEnabled } from '../check.ts';
 import { optionName } from '../constants.ts';
 import type { Side, TelnetEvent, WarningCode } from '../events.ts';
-import type { OptionContext, OptionHandler } from './option.ts';
+import type { OptionContext, OptionHandler, SubnegotiationWords } from './option.ts';
 
 // What TERMINAL-SPEED (RFC 1079) and X-DISPLAY-LOCATION (RFC 1096) have in common, after the model of RFC 930:
 //
@@ -13,6 +13,12 @@ const SEND = 1;
 
 /** SENDs without an answer; beyond it the peer is not answering any, and no more are sent. */
 const MOST_UNANSWERED = 255;
+
+/** A message of such an option in words; those of TERMINAL-TYPE (RFC 1091) have the same layout. */
+export function inquiryWords(payload: Uint8Array): SubnegotiationWords {
+  if (payload[0] === IS) return ['IS', payload.subarray(1)];
+  return payload[0] === SEND && payload.length === 1 ? ['SEND'] : undefined;
+}
 
 /** What makes one such option different from another. */
 export interface InquiryTerms {

@@ -96,3 +96,9 @@ export function defineOption<H extends OptionHandler = OptionHandler>(
   }
   return Object.freeze({ code, local, remote, ...more });
 }
+
+/**
+ * A subnegotiation in words, for logs: words of the RFC as strings, and octets of the sender, which are escaped before they are
+ * shown. `undefined` is a message without the layout of its RFC.
+ */
+export type SubnegotiationWords = readonly (string | Uint8Array)[] | undefined;

@@ -1,7 +1,14 @@
 import { checkEnabled } from '../check.ts';
 import { Command, Option } from '../constants.ts';
 import type { Side, StatusEvent } from '../events.ts';
-import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler, type Sides } from './option.ts';
+import {
+  defineOption,
+  type OptionContext,
+  type OptionDefinition,
+  type OptionHandler,
+  type Sides,
+  type SubnegotiationWords,
+} from './option.ts';
 
 // STATUS, option 5, RFC 859.
 //
@@ -25,6 +32,12 @@ const SEEN_FROM_HERE: ReadonlyMap<number, { readonly side: Side; readonly enable
 
 /** There are 256 options with two sides; what is said twice in one message is not worth an event. */
 const MOST_ENTRIES = 512;
+
+/** A message of STATUS in words; the list of options is counted, not shown. */
+export function statusWords(payload: Uint8Array): SubnegotiationWords {
+  if (payload[0] === SEND) return ['SEND'];
+  return payload[0] === IS ? [`IS (${payload.length - 1} bytes)`] : undefined;
+}
 
 /** The handler of {@link status}. */
 export class Status implements OptionHandler {

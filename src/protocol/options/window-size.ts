@@ -2,7 +2,13 @@ import { TelptyError } from '../../errors.ts';
 import { check } from '../check.ts';
 import { Option } from '../constants.ts';
 import type { Side } from '../events.ts';
-import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler } from './option.ts';
+import {
+  defineOption,
+  type OptionContext,
+  type OptionDefinition,
+  type OptionHandler,
+  type SubnegotiationWords,
+} from './option.ts';
 
 // NAWS, option 31, RFC 1073.
 //
@@ -78,6 +84,13 @@ function readSize(payload: ArrayLike<number>): Size | undefined {
     return { columns: payload[0]! * 256 + payload[1]!, rows: payload[2]! * 256 + payload[3]! };
   }
   return payload.length === LENGTH + 1 ? onlySize(Array.from(payload)) : undefined;
+}
+
+/** A message of NAWS in words. */
+export function windowSizeWords(payload: Uint8Array): SubnegotiationWords {
+  // With an octet too many, the log shows the message rather than a guess.
+  const size = payload.length === LENGTH ? readSize(payload) : undefined;
+  return size && [`${size.columns}x${size.rows}`];
 }
 
 /** The size that is left when one octet is taken away, if only one such size is plausible. */
