@@ -1,13 +1,13 @@
 /** What the requests of a connection may cost together before their refusals are late. */
-const CREDIT = 131_072;
-/** Each chunk that has such requests costs this, and each request 1: so a peer that asks again at each refusal has 1,016 at once. */
-const CHUNK = 128;
+const CREDIT = 262_144;
+/** Each chunk that has such requests costs this, and each request 1: so a peer that asks again at each refusal has 4,033 at once. */
+const CHUNK = 64;
 /** A WONT or DONT about an option that is off anyway: half of a switch to and fro, which no peer has a use for. */
-const SWITCH = 256;
+const SWITCH = 512;
 
 /**
  * Which requests for what stays off are refused at once. RFC 854 has each request answered, and a peer may send many before it
- * reads an answer: a burst of 100,000 has as many refusals. But a peer may also ask again because it was refused, and that
+ * reads an answer: a burst of 200,000 has as many refusals. But a peer may also ask again because it was refused, and that
  * never ends. The number of chunks tells the two apart: such a peer waits for our refusal before it sends the next chunk.
  *
  * What was used up does not come back. Late refusals suffice for a peer that asks now and then: one that comes some time after the

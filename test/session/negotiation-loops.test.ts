@@ -109,7 +109,7 @@ function play(clock: Clock, peer: Policy, begin: number, { code, compatibility, 
     while (clock.step(at));
     clock.now = at;
     if (reaction.length > 0) receive(reaction);
-    if (counts[0]! > 300_000) break;
+    if (counts[0]! > 600_000) break;
   }
   late.stop();
   return { counts, last, telnet: recorder.telnet };
@@ -130,7 +130,7 @@ for (const code of [KNOWN, REFUSED, UNKNOWN]) {
             const { counts, last, telnet } = play(clock, peer, begin, { code, compatibility, lag, isTalkative });
             const text = JSON.stringify({ peer, begin, lag, isTalkative, counts });
             // A burst at the start, and a little for each doubling of the time.
-            assert.ok(counts[0]! < 140_000, `words in the first hour: ${text}`);
+            assert.ok(counts[0]! < 280_000, `words in the first hour: ${text}`);
             assert.ok(counts[1]! <= 4 * 65, `words in the second hour: ${text}`);
             if (counts[1]! > 0) return;
             for (const side of ['local', 'remote'] as const) {
@@ -148,11 +148,11 @@ for (const code of [KNOWN, REFUSED, UNKNOWN]) {
   }
 }
 
-test('a peer that asks again at each refusal of an unknown option is slowed down after about a thousand words', t => {
+test('a peer that asks again at each refusal of an unknown option is slowed down after some thousand words', t => {
   const clock = new Clock(t);
   const peer = { [WILL]: [], [WONT]: [DO], [DO]: [], [DONT]: [WILL] };
   const { counts } = play(clock, peer, WILL, { code: UNKNOWN, compatibility: 'strict', lag: 0.05, isTalkative: false });
-  assert.ok(counts[0]! > 500 && counts[0]! < 1_500, `${counts}`);
+  assert.ok(counts[0]! > 500 && counts[0]! < 5_000, `${counts}`);
   assert.ok(counts[1]! <= 2, `${counts}`);
 });
 
@@ -188,7 +188,7 @@ async function refusals(wire: Wire, code: number, reaction: readonly number[]): 
     const news = wire.events.slice(seen).filter(event => event.type === 'negotiate' && event.option === code);
     seen = wire.events.length;
     count += news.length;
-    if (count > 1_000 && performance.now() - began > 400) return count;
+    if (count > 4_000 && performance.now() - began > 400) return count;
     if (news.length > 0) wire.send(Buffer.concat(news.map(() => Buffer.from(reaction))));
   }
 }
@@ -208,7 +208,7 @@ for (const reaction of [
     await using wire = await host.connect({ silent: true });
     await wire.expect('ready');
     wire.send(reaction);
-    assert.ok((await refusals(wire, UNKNOWN, reaction)) < 135_000, 'it is bounded');
+    assert.ok((await refusals(wire, UNKNOWN, reaction)) < 270_000, 'it is bounded');
     wire.send('still here');
     await wire.expect('still here');
   });
@@ -218,7 +218,7 @@ for (const reaction of [
     const session = await connect({ port: peer.port });
     const wire = await peer.accept();
     wire.send(reaction);
-    assert.ok((await refusals(wire, UNKNOWN, reaction)) < 135_000, 'it is bounded');
+    assert.ok((await refusals(wire, UNKNOWN, reaction)) < 270_000, 'it is bounded');
     wire.send('still here');
     await session.readUntil('still here');
     session.destroy();
