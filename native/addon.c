@@ -251,6 +251,7 @@ NAPI_MODULE_INIT() {
   user_exports(env, exports);
   user_kill_exports(env, exports);
   socket_exports(env, exports);
+  local_socket_exports(env, exports);
   service_exports(env, exports);
   listener_exports(env, exports);
   now_exports(env, exports);

@@ -139,6 +139,7 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
     free(c);
     return js_int(env, error);
   }
+  c->local = is_local_socket(c->fd);
   c->state = s;
   c->refs = 2; /* the poll, the external */
   c->poll.data = c;
@@ -175,7 +176,7 @@ static napi_value send_bytes(napi_env env, napi_callback_info info, int flags) {
   if (c->fd < 0) return js_int(env, -EPIPE);
   c->open = false;
   ssize_t n;
-  do n = send(c->fd, data, length, MSG_NOSIGNAL | flags);
+  do n = send(c->fd, data, length, MSG_NOSIGNAL | (c->local ? 0 : flags));
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno != EAGAIN) return js_int(env, -errno);
   if (n < 0) n = 0;
@@ -189,7 +190,7 @@ static napi_value send_bytes(napi_env env, napi_callback_info info, int flags) {
 /* connSend(conn, bytes): how many bytes the kernel took, or a negative errno. If fewer than given, `writable` will come. */
 static napi_value js_send(napi_env env, napi_callback_info info) { return send_bytes(env, info, 0); }
 
-/* connSendUrgent(conn, bytes): the same, with the mark at the last of them */
+/* connSendUrgent(conn, bytes): the same, with the mark at the last of them; on a UNIX socket without one */
 static napi_value js_send_urgent(napi_env env, napi_callback_info info) { return send_bytes(env, info, MSG_OOB); }
 
 /* connFinish(conn): sends FIN */

@@ -148,6 +148,7 @@ struct conn {
   bool reading; /* JavaScript wants input */
   bool watching; /* it wants none, but to know of urgent data; see urgent.c */
   bool marked;   /* there is urgent data that was not read yet */
+  bool local;   /* a UNIX socket, on which MSG_OOB is not a mark in the stream */
   bool waiting; /* JavaScript wants to know when there is room */
 
   /* see fast_path.c */
@@ -391,5 +392,11 @@ void service_exports(napi_env env, napi_value exports);
 void listener_exports(napi_env env, napi_value exports);
 void now_exports(napi_env env, napi_value exports);
 void owner_exports(napi_env env, napi_value exports);
+
+/* --- local_socket.c --- */
+
+/* Whether it is a UNIX socket. */
+bool is_local_socket(int fd);
+void local_socket_exports(napi_env env, napi_value exports);
 
 #endif

@@ -8,6 +8,7 @@ export { type ConnectOptions, connect } from './client/connect.ts';
 export type { ClientTerminal } from './client/options.ts';
 export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
 export {
+  type AcceptOptions,
   type ConnectionInfo,
   createServer,
   Server,
@@ -39,9 +40,11 @@ export {
 export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
 export type { Refused } from './shells/refusal.ts';
 export { type RobotCheckOptions, robotCheck } from './shells/robot-check.ts';
-export type { ListenOptions } from './transport/entrance.ts';
+export type { Knock, ListenOptions, LocalListenOptions } from './transport/entrance.ts';
 export type { ForeignProtocol } from './transport/foreign-protocol.ts';
 export type { Refusal, RefusedConnection, UnwelcomeReason } from './transport/gate.ts';
-export type { Peer, TcpListenOptions } from './transport/tcp.ts';
+export type { LocalSocketOptions } from './transport/local.ts';
+export type { IpPeer, LocalPeer, Peer, PeerFields } from './transport/peer.ts';
+export type { TcpListenOptions } from './transport/tcp.ts';
 export type { TlsOptions } from './transport/tls-options.ts';
 export type { Transport, TransportUser } from './transport/transport.ts';

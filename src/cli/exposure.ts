@@ -75,7 +75,12 @@ export function warnOfSharedPort(
 /** Warns in one line where the login shell is served to others than its own user. */
 export function warnOfSharedShell(host: string, settings: ServeSettings, log: Pick<Log, 'warn'>): void {
   if (settings.program !== undefined || isForOwnUser(settings)) return;
-  const who = wayIn(host, settings) === undefined ? 'every user of this machine' : 'everyone who can reach it';
+  const who =
+    settings.port === 'none'
+      ? 'every user who can connect to its UNIX socket'
+      : wayIn(host, settings) === undefined
+        ? 'every user of this machine'
+        : 'everyone who can reach it';
   log.warn({ host }, `the login shell is served to ${who} (--local-user any)`);
 }
 

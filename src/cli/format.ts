@@ -1,5 +1,6 @@
 /** Times and amounts as people read them in a log. */
 import { escapeText } from '../shells/escape.ts';
+import type { Peer } from '../transport/peer.ts';
 
 /** `850ms`, `12s`, `3m12s`, `2h05m`, `3d04h`: two units at most, since the rest is noise. */
 export function formatDuration(milliseconds: number): string {
@@ -33,10 +34,14 @@ export function formatAddress(address: string | undefined, port: number | undefi
   return port === undefined ? host : `${host}:${port}`;
 }
 
-/** Who is at the other end, as log lines have it. */
-export function remoteOf(peer: {
+/** The other end of a connection, as log lines have it: `192.0.2.1:51234`, or `unix:uid=1000,pid=123`. */
+export function remoteOf(end: {
+  readonly peer?: Peer | undefined;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
-}) {
-  return escapeText(formatAddress(peer.remoteAddress, peer.remotePort));
+}): string {
+  const { peer } = end;
+  if (peer?.kind !== 'local') return escapeText(formatAddress(end.remoteAddress, end.remotePort));
+  const { uid = 'unknown', pid = 'unknown' } = peer;
+  return `unix:uid=${uid},pid=${pid}`;
 }

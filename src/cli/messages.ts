@@ -1,7 +1,7 @@
 /** What the primary process and its workers say to each other. */
 import type { TelptyErrorCode } from '../errors.ts';
 import type { RefusalReason } from '../shells/places.ts';
-import type { Peer } from '../transport/tcp.ts';
+import type { Peer } from '../transport/peer.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
 import type { MetricsReport } from './metrics/report.ts';
 import type { Preparation } from './preparation.ts';

@@ -5,7 +5,8 @@ import type { Session } from '../session/session.ts';
 import { escapeText } from '../shells/escape.ts';
 import type { Admission } from '../shells/places.ts';
 import type { StartedProgram } from '../shells/pty-shell.ts';
-import type { EntranceOptions } from '../transport/entrance.ts';
+import type { EntranceOptions, ListenerOptions } from '../transport/entrance.ts';
+import type { ListenerAddress } from '../transport/listener.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
 import { type Inherited, inheritedSockets, listeningOn, refuseForwarders } from './activation.ts';
 import { refuseRootProgram, warnOfExposure, warnOfSharedPort, warnOfSharedShell } from './exposure.ts';
@@ -27,12 +28,6 @@ import { openUserIds } from './user-ids.ts';
 /** How much longer than its own time limits the end may take, in milliseconds. */
 const STOP_MS = 15_000;
 
-/** Where a listener is. */
-interface Bound {
-  readonly address: string;
-  readonly port: number;
-}
-
 /** What serves: this process, or several that it leads. */
 interface Host extends ReloadTarget {
   /** How many there are at this moment. */
@@ -42,7 +37,7 @@ interface Host extends ReloadTarget {
   /** What is counted, by every process; only with `--metrics`. */
   report(): Promise<readonly MetricsReport[]>;
   /** Listens, at any number of places. */
-  listen(where: EntranceOptions): Promise<Bound>;
+  listen(where: ListenerOptions): Promise<ListenerAddress>;
   /** Is done when all processes are there. */
   start(): Promise<void>;
   /** Stops listening, tells sessions, unless quietly, and waits for so many milliseconds at most until there are none. */
@@ -170,7 +165,10 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
     get sessions() {
       return server.sessions.size;
     },
-    listen: where => server.listen(knocks ? { ...where, knock: peer => places.knock(peer) } : where),
+    listen(where) {
+      if ('path' in where) return server.listen(where);
+      return server.listen(knocks ? { ...where, knock: client => places.knock(client) } : where);
+    },
     start: async () => {},
     async reload(newer) {
       const apply = await reloadables.prepare(newer);
@@ -226,22 +224,24 @@ async function listen(
 ): Promise<void> {
   const localUser = isForOwnUser(settings) ? process.geteuid?.() : undefined;
   const how = { tls, proxyProtocol: settings.proxyProtocol, localUser };
-  const bound = await (inherited.length > 0 ? listenOn(inherited, how, server, log) : listenAt(settings, how, server));
+  const bound = [
+    ...(await (inherited.length > 0 ? listenOn(inherited, how, server, log) : listenAt(settings, how, server))),
+    ...(await listenOnSocket(settings, localUser, server)),
+  ];
   await server.start();
   warnOfExposure(settings.host, settings, found, log);
   warnOfSharedShell(settings.host, settings, log);
   warnOfSharedPort(settings, found, log);
   const { file } = found.program;
   const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
-  const scheme = tls === undefined ? 'telnet' : 'telnets';
   for (const place of bound) {
-    process.stdout.write(`listening ${scheme}://${formatAddress(place.address, place.port)}\n`);
+    process.stdout.write(`listening ${urlOf(place, tls)}\n`);
     log.info(
       {
         program: file,
         ...place,
         ...(workers ? { workers: settings.workers } : {}),
-        ...(tls ? { tls: spoken(tls) } : {}),
+        ...(tls && 'port' in place ? { tls: spoken(tls) } : {}),
       },
       `serving ${escapeText(file)}${workers}; connect with: ${connectHint(place, tls)}`,
     );
@@ -251,7 +251,18 @@ async function listen(
 /** How clients are received, wherever they come. */
 type Reception = Pick<EntranceOptions, 'tls' | 'proxyProtocol' | 'localUser'>;
 
-async function listenAt({ host, port, reusePort }: ServeSettings, how: Reception, server: Host): Promise<Bound[]> {
+/** One line for each listener. */
+function urlOf(place: ListenerAddress, tls: TlsOptions | undefined): string {
+  if ('path' in place) return `unix:${escapeText(place.path)}`;
+  return `${tls === undefined ? 'telnet' : 'telnets'}://${formatAddress(place.address, place.port)}`;
+}
+
+async function listenAt(
+  { host, port, reusePort }: ServeSettings,
+  how: Reception,
+  server: Host,
+): Promise<ListenerAddress[]> {
+  if (port === 'none') return [];
   try {
     return [await server.listen({ host, port, reusePort: reusePort && 'takeover', ...how })];
   } catch (error) {
@@ -259,14 +270,33 @@ async function listenAt({ host, port, reusePort }: ServeSettings, how: Reception
   }
 }
 
-function listenOn(inherited: readonly Inherited[], how: Reception, server: Host, log: Log): Promise<Bound[]> {
+/** What stays on this machine needs neither TLS nor proxies. */
+async function listenOnSocket(
+  { socket: path, socketMode: mode }: ServeSettings,
+  localUser: number | undefined,
+  server: Host,
+): Promise<ListenerAddress[]> {
+  if (path === undefined) return [];
+  try {
+    return [await server.listen({ path, mode, localUser })];
+  } catch (error) {
+    throw socketError(error, escapeText(path));
+  }
+}
+
+function listenOn(inherited: readonly Inherited[], how: Reception, server: Host, log: Log): Promise<ListenerAddress[]> {
   const sockets = inherited.length === 1 ? 'a socket' : `${inherited.length} sockets`;
   log.info(`listening on ${sockets} of the service manager's (LISTEN_FDS); --host and --port do not count`);
   return Promise.all(inherited.map(({ fd }) => server.listen({ fd, ...how })));
 }
 
 /** The command that reaches the listener; one on all addresses is reached by any, so by loopback too. */
-function connectHint({ address, port }: Bound, tls: TlsOptions | undefined): string {
+function connectHint(place: ListenerAddress, tls: TlsOptions | undefined): string {
+  if ('path' in place) {
+    const path = escapeText(place.path);
+    return `socat - ${path.startsWith('@') ? `ABSTRACT-CONNECT:${path.slice(1)}` : `UNIX-CONNECT:${path}`}`;
+  }
+  const { address, port } = place;
   const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
   const plain = `telnet ${host} ${port}`;
   if (tls === undefined) return plain;
@@ -275,6 +305,21 @@ function connectHint({ address, port }: Bound, tls: TlsOptions | undefined): str
 }
 
 const spoken = ({ auto }: TlsOptions) => (auto ? 'auto' : 'always');
+
+function socketError(error: unknown, path: string): unknown {
+  const { code, errno } = error as NodeJS.ErrnoException;
+  if (error instanceof TelptyError || typeof errno !== 'number') return error;
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `a server listens on ${path} (choose another path)`,
+    ENOTSOCK: `${path} exists and is not a socket, so it is not replaced (choose another path)`,
+    EWOULDBLOCK: `another process has the lock ${path}.lock (is it starting a server there?)`,
+    EAGAIN: `another process has the lock ${path}.lock (is it starting a server there?)`,
+    ENOENT: `the directory of ${path} does not exist`,
+    EACCES: `no permission to create ${path} or ${path}.lock, or to connect to what is there`,
+  };
+  const message = reasons[code ?? ''] ?? `cannot listen on ${path}: ${systemError(-errno).text}`;
+  return new TelptyError('ERR_RUNTIME', `--socket: ${message}`, { cause: error, errno: code ?? '' });
+}
 
 function listenError(error: unknown, endpoint: string, host: string): unknown {
   const { code, errno } = error as NodeJS.ErrnoException;

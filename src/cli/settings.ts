@@ -52,7 +52,7 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
   const file = given.findLast(({ name }) => name === 'config')?.text;
   const readFile = sources.readFile ?? (name => readFileSync(name, 'utf8'));
   const config = file === undefined ? undefined : readConfig(file, serveOptions, readFile);
-  const values = evaluate(serveOptions, [...(config?.given ?? []), ...given]);
+  const values = onSocketAlone(evaluate(serveOptions, [...(config?.given ?? []), ...given]));
   const program = programOf(operands.length > 0 ? operands : (config?.program ?? []));
   const [conflict] = conflictsOf(values, program);
   if (conflict !== undefined) throw usage(conflict);
@@ -84,10 +84,33 @@ export function programOf([name, ...args]: readonly string[]): ServeSettings['pr
   return name === undefined ? undefined : { name, args };
 }
 
+const LOOPBACK = '127.0.0.1';
+
+/** Without a port there is no address that others could reach. */
+function onSocketAlone(values: Values): Values {
+  return values.port === 'none' ? { ...values, host: LOOPBACK } : values;
+}
+
+/** Without a port there are no options of ports. */
+function* conflictsOfSocket(values: Values): Generator<string> {
+  if (values.port !== 'none') return;
+  if (values.socket === undefined) yield '--port: none leaves nothing to listen on: name a --socket';
+  const isGiven: Readonly<Record<string, boolean>> = {
+    'tls-cert': values['tls-cert'] !== undefined,
+    'tls-key': values['tls-key'] !== undefined,
+    'proxy-protocol': values['proxy-protocol'].length > 0,
+    'reuse-port': values['reuse-port'],
+  };
+  for (const [option, given] of Object.entries(isGiven)) {
+    if (given) yield `--${option}: needs a port, it does not apply to a UNIX socket (--port is none)`;
+  }
+}
+
 /** What cannot be meant together; each begins with the option, as on the command line. */
 export function* conflictsOf(values: Values, program: ServeSettings['program']): Generator<string> {
+  yield* conflictsOfSocket(values);
   const isOwn = isForOwnUser({ localUser: values['local-user'], program });
-  if (program === undefined && isOwn && !isLoopback(values.host)) {
+  if (program === undefined && isOwn && !isLoopback(onSocketAlone(values).host)) {
     yield `--host: ${values.host} is not loopback: ${nameTheProgram}`;
   }
   if (isOwn && values['proxy-protocol'].length > 0) {

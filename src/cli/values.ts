@@ -78,6 +78,28 @@ export function port(value: string): number {
   throw usage(`${escapeText(value, 60) || "''"} is not a port (0 to 65535)`);
 }
 
+/** A TCP port to listen on, or `none`. */
+export function listenPort(value: string): number | 'none' {
+  return value === 'none' ? value : port(value);
+}
+
+/** The longest path of a UNIX socket on Linux, in bytes; macOS and the BSDs have 103. */
+const longestSocketPath = process.platform === 'linux' ? 107 : 103;
+
+/** The path of a UNIX socket, or `@name`. */
+export function socketPath(value: string): string {
+  const path = text(value);
+  if (path === '@') throw usage('an abstract socket needs a name behind @');
+  if (Buffer.byteLength(path) <= longestSocketPath) return path;
+  throw usage(`${shown(value)} is too long for a UNIX socket (at most ${longestSocketPath} bytes)`);
+}
+
+/** The permissions of a file, in octal. */
+export function fileMode(value: string): number {
+  if (/^0?[0-7]{3}$/.test(value)) return Number.parseInt(value, 8);
+  throw usage(`${shown(value)} is not a file mode (octal: 0600, 0660, 0666)`);
+}
+
 /** More processes than this have no CPU to run on. */
 const mostWorkers = 256;
 

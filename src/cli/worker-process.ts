@@ -8,7 +8,7 @@ import { onSocketReceived } from '../node-internals.ts';
 import type { Leader } from '../pty/orphans.ts';
 import type { UserIdSource } from '../pty/user-range.ts';
 import type { Place, RefusalReason } from '../shells/places.ts';
-import type { Peer } from '../transport/tcp.ts';
+import type { Peer } from '../transport/peer.ts';
 import type { Order, Report } from './messages.ts';
 import type { MetricsReport } from './metrics/report.ts';
 import type { ReloadableFacts } from './reload.ts';

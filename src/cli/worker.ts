@@ -135,7 +135,7 @@ function serve({ id, peer, refused }: Order & { type: 'client' }, handle: SendHa
   }
   const { server, entrance } = host;
   entrance.receive(handle, peer, {
-    passed: ({ transport }) => void server.handle(transport, { id, ...peer }),
+    passed: ({ transport }) => void server.handle(transport, { id, peer }),
     refused(refusal) {
       places.leave(id);
       server.emit('refused', refusal);

@@ -6,16 +6,18 @@
  * then the kernel decides who gets a client, by who happens to wait or by a hash, and sessions that last for hours stay
  * where they came; and limits would have to be asked for with a message each, which costs what the handing over costs.
  */
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { escapeText } from '../shells/escape.ts';
 import type { Applicant, Place, Places, RefusalReason } from '../shells/places.ts';
-import { Closed, continueAccepting, stopAccepting } from '../transport/accepting.ts';
+import { Closed } from '../transport/accepting.ts';
 import { AddressList } from '../transport/address-list.ts';
-import type { EntranceOptions } from '../transport/entrance.ts';
+import type { ListenerOptions } from '../transport/entrance.ts';
+import type { ListenerAddress, ListenerEvents, SocketListener } from '../transport/listener.ts';
+import { listenLocal } from '../transport/local.ts';
 import { LocalUserGate } from '../transport/local-user-gate.ts';
+import { addressOf, type Peer, peerFields, peerOf } from '../transport/peer.ts';
 import { ProxyGate } from '../transport/proxy-gate.ts';
-import { closeListener } from '../transport/takeover.ts';
-import { listenTcp, type Peer, peerOf } from '../transport/tcp.ts';
+import { listenTcp } from '../transport/tcp.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
 import { Crew } from './crew.ts';
 import { remoteOf } from './format.ts';
@@ -47,6 +49,16 @@ const grace = 10_000;
 /** The same when it was told to end at once. */
 const abortGrace = 1_000;
 
+type Gate = ProxyGate | LocalUserGate;
+
+function gateOf(where: ListenerOptions): Gate | undefined {
+  const proxies = 'path' in where ? undefined : where.proxyProtocol;
+  if (proxies?.length) return new ProxyGate(AddressList.parse(proxies));
+  const { localUser } = where;
+  const isQuiet = !('path' in where) && where.tls !== undefined;
+  return localUser === undefined ? undefined : new LocalUserGate(localUser, { isQuiet });
+}
+
 /** The workers and what comes to them. */
 export class WorkerPool {
   readonly #log: Log;
@@ -57,13 +69,13 @@ export class WorkerPool {
   /** Clients without a worker yet, the first in front. */
   #waiting: Client[] = [];
   #looking = false;
-  readonly #listeners: Server[] = [];
+  readonly #listeners: SocketListener[] = [];
   /** Whether no worker has descriptors for one more. */
   #isFull = false;
   #again: NodeJS.Timeout | undefined;
   readonly #shortage: ShortageLog;
-  /** What a connection passes before it is anybody's. */
-  #gate: ProxyGate | LocalUserGate | undefined;
+  /** What connections pass before a worker gets them; of each listener its own. */
+  readonly #gates: Gate[] = [];
   #nextId = 1;
   /** The last who was looked at. */
   #admitted = 0;
@@ -123,23 +135,21 @@ export class WorkerPool {
    *
    * @throws (rejects) the system's own error where it cannot listen.
    */
-  async listen({
-    tls,
-    proxyProtocol = [],
-    localUser,
-    ...where
-  }: EntranceOptions): Promise<{ address: string; port: number }> {
-    if (proxyProtocol.length > 0) this.#gate ??= new ProxyGate(AddressList.parse(proxyProtocol));
-    if (localUser !== undefined) this.#gate ??= new LocalUserGate(localUser, { isQuiet: tls !== undefined });
-    if (tls !== undefined && this.#crew.tls === undefined) await this.#useTls(tls);
-    const listener = await listenTcp(
-      where,
-      socket => this.#came(socket),
-      isShort => this.#shortage.told(isShort),
-    );
+  async listen(where: ListenerOptions): Promise<ListenerAddress> {
+    const gate = gateOf(where);
+    if (gate !== undefined) this.#gates.push(gate);
+    const events: ListenerEvents = {
+      onConnection: socket => this.#came(socket, gate),
+      onError: error => this.#log.error(`listener: ${escapeText(error.message, 200)}`),
+      onShortage: isShort => this.#shortage.told(isShort),
+    };
+    if ('path' in where) {
+      this.#listeners.push(await listenLocal(where, events));
+      return { path: where.path };
+    }
+    if (where.tls !== undefined && this.#crew.tls === undefined) await this.#useTls(where.tls);
+    const { listener, address, port } = await listenTcp(where, events);
     this.#listeners.push(listener);
-    listener.on('error', error => this.#log.error(`listener: ${escapeText(error.message, 200)}`));
-    const { address, port } = listener.address() as AddressInfo;
     return { address, port };
   }
 
@@ -214,10 +224,10 @@ export class WorkerPool {
 
   /** Takes no clients any more; where another server takes the port over, those that still came to this one have been. */
   async #stopListening(): Promise<void> {
-    await Promise.all(this.#listeners.splice(0).map(closeListener));
+    await Promise.all(this.#listeners.splice(0).map(listener => listener.close()));
     this.#closing = true;
     this.#crew.close();
-    this.#gate?.close();
+    for (const gate of this.#gates) gate.close();
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
   }
 
@@ -230,12 +240,12 @@ export class WorkerPool {
     }
   }
 
-  #came(socket: Socket): void {
+  #came(socket: Socket, gate: Gate | undefined): void {
     // Nobody reads it here, but a write of its handle may fail.
     socket.on('error', () => {});
-    if (this.#gate === undefined) this.#await(socket, peerOf(socket));
+    if (gate === undefined) this.#await(socket, peerOf(socket));
     else {
-      this.#gate.enter(socket, {
+      gate.enter(socket, {
         passed: peer => this.#await(socket, peer),
         refused: refusal => {
           this.#refusals.refusedConnection(refusal);
@@ -268,7 +278,7 @@ export class WorkerPool {
         this.#wait();
         return;
       }
-      const verdict = this.#admit({ id: this.#nextId, remoteAddress: client.peer.remoteAddress });
+      const verdict = this.#admit({ id: this.#nextId, remoteAddress: addressOf(client.peer) });
       if (typeof verdict === 'string' && !sure && isCounted(verdict)) {
         this.#lookAgain();
         return;
@@ -289,7 +299,7 @@ export class WorkerPool {
     this.#again = setTimeout(() => this.#serve(), waitAgain).unref();
     if (this.#isFull) return;
     this.#isFull = true;
-    for (const listener of this.#listeners) stopAccepting(listener, Closed.OWNER);
+    for (const listener of this.#listeners) listener.stopAccepting(Closed.OWNER);
     this.#shortage.told(true);
   }
 
@@ -297,7 +307,7 @@ export class WorkerPool {
     if (!this.#isFull) return;
     this.#isFull = false;
     clearTimeout(this.#again);
-    for (const listener of this.#listeners) continueAccepting(listener, Closed.OWNER);
+    for (const listener of this.#listeners) listener.continueAccepting(Closed.OWNER);
     this.#shortage.told(false);
   }
 
@@ -315,7 +325,7 @@ export class WorkerPool {
 
   /** Closes a connection without a word. */
   #dismiss(session: number, { socket, peer }: Client, refused: RefusalReason): void {
-    this.#refusals.refused({ session, remote: remoteOf(peer), refused });
+    this.#refusals.refused({ session, remote: remoteOf(peerFields(peer)), refused });
     this.#metrics?.refused(refused);
     socket.destroy();
   }

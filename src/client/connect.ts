@@ -7,6 +7,7 @@ import type { OptionDefinition } from '../protocol/index.ts';
 import { Session } from '../session/session.ts';
 import { type WaitOptions, within } from '../session/waiting.ts';
 import { dialTcp, roundTripOf, secure } from '../transport/dial.ts';
+import type { Peer } from '../transport/peer.ts';
 import { adoptTcp } from '../transport/tcp.ts';
 import type { Transport } from '../transport/transport.ts';
 import { type ClientTerminal, clientTable, hasSize, openNegotiation } from './options.ts';
@@ -79,7 +80,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
     compression: agrees,
     own: options.options ?? [],
   });
-  const { transport, roundTripMs, ...peer } = await within<Opened>(
+  const { transport, roundTripMs, peer } = await within<Opened>(
     'a connection',
     { timeout, signal },
     ({ resolve, reject }) => {
@@ -95,7 +96,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   const session = new Session(transport, {
     telnet: { options: table, carriageReturn: 'text', compatibility: 'tolerant', roundTripMs },
     encoding,
-    ...peer,
+    peer,
   });
   session.on('error', ignore).once('end', leave);
   if (hasSize(terminal)) session.resize(terminal.columns ?? 0, terminal.rows ?? 0);
@@ -147,8 +148,7 @@ function isEncrypted({ tls, stream }: ConnectOptions): boolean {
 interface Opened {
   readonly transport: Duplex | Transport;
   readonly roundTripMs: number;
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
+  readonly peer?: Peer;
 }
 
 async function open(options: ConnectOptions, signal: AbortSignal): Promise<Opened> {
@@ -156,11 +156,12 @@ async function open(options: ConnectOptions, signal: AbortSignal): Promise<Opene
   if (stream !== undefined) return { transport: stream, roundTripMs: 0 };
   const port = options.port ?? (tls ? TELNETS_PORT : TELNET_PORT);
   const socket = await dialTcp({ host, port, localAddress, family }, signal);
-  const { remoteAddress, remotePort } = socket;
+  const { remoteAddress: address, remotePort } = socket;
   const secured = tls ? await secure(socket, { host, port }, tls === true ? {} : tls, signal) : undefined;
   // Called off in the moment in which it was done.
   if (signal.aborted) socket.destroy();
-  return { transport: secured ?? adoptTcp(socket), roundTripMs: roundTripOf(socket), remoteAddress, remotePort };
+  const peer: { peer?: Peer } = address === undefined ? {} : { peer: { kind: 'ip', address, port: remotePort } };
+  return { transport: secured ?? adoptTcp(socket), roundTripMs: roundTripOf(socket), ...peer };
 }
 
 function ignore(): void {}

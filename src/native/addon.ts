@@ -266,6 +266,13 @@ export interface Addon {
    */
   peerUser(fd: number): number;
   bindShared(address: string, port: number): number;
+  /**
+   * Listens on a UNIX socket; a stale socket file is replaced. The descriptor, or a negative error number: of `EADDRINUSE` if a
+   * server listens there, `ENOTSOCK` if the file is not a socket, `EWOULDBLOCK` while another process is about to listen there.
+   */
+  listenLocal(path: string, mode: number, backlog: number): number;
+  /** User id and process id of the peer of a UNIX socket, 0 for another socket, or a negative error number. */
+  peerCredentials(fd: number): readonly [uid: number, pid: number] | number;
   sendUrgent(fd: number, bytes: Uint8Array): number;
   listenerHold(fd: number, held: boolean): number;
   descriptorLimit(): number;

@@ -86,6 +86,34 @@ export function bindShared(address: string, port: number): number {
   return addon().bindShared(address, port);
 }
 
+/**
+ * Listens on a UNIX socket, with a file mode that holds from the first instant. The socket file of a server that was killed is
+ * replaced; everything else at the path stays.
+ *
+ * @param path a path, or on Linux `@name`, an abstract address, which has no file and no mode.
+ * @returns the descriptor, which is the caller's; or a negative error number: of `EADDRINUSE` if a server listens there,
+ *   `ENOTSOCK` if the file is not a socket, `EWOULDBLOCK` while another process is about to listen there.
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
+ */
+export function listenLocal(path: string, mode: number, backlog: number): number {
+  return addon().listenLocal(path, mode, backlog);
+}
+
+/** The user and the process at the other end of a UNIX socket when it was connected. */
+export interface PeerCredentials {
+  readonly uid: number;
+  /** `undefined` where the process has no number here: it is in another pid namespace. */
+  readonly pid: number | undefined;
+}
+
+/** @returns `undefined` for other sockets, where the kernel does not say, and without the addon. */
+export function peerCredentials(fd: number): PeerCredentials | undefined {
+  const found = loadAddon()?.peerCredentials(fd) ?? 0;
+  if (typeof found === 'number') return undefined;
+  const [uid, pid] = found;
+  return { uid, pid: pid === 0 ? undefined : pid };
+}
+
 /** Whether urgent data of the socket `fd` arrives in line; false without the addon. */
 export function isOobInline(fd: number): boolean {
   return loadAddon()?.isOobInline(fd) ?? false;

@@ -31,6 +31,22 @@ export function lookupUser(name: string | number): User {
   });
 }
 
+/** Names that were looked up; a lookup may take long, and the users of a machine are few. */
+const names = new Map<number, string>();
+const MOST_NAMES = 1_000;
+
+/** A user's login name; the number where the database has none, or does not answer. */
+export function userName(uid: number): string {
+  let name = names.get(uid);
+  if (name === undefined) {
+    const found = addon().lookupUser(uid);
+    name = typeof found === 'number' ? String(uid) : found.name;
+    if (names.size >= MOST_NAMES) names.clear();
+    names.set(uid, name);
+  }
+  return name;
+}
+
 /** What a program's environment says of its user. */
 export interface OwnUser {
   readonly name: string;

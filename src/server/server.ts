@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import type { AddressInfo, Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { canonicalCharset } from '../charset/index.ts';
 import { check, checkFunction, checkKeys, LONGEST_TIMER } from '../check.ts';
@@ -7,10 +6,12 @@ import { TelptyError } from '../errors.ts';
 import type { Compatibility, OptionDefinition, TelnetConfig } from '../protocol/index.ts';
 import type { HangupReason } from '../session/end-cause.ts';
 import { Session } from '../session/session.ts';
-import { type Arrival, Entrance, type ListenOptions } from '../transport/entrance.ts';
+import { type Arrival, Entrance, type ListenOptions, type LocalListenOptions } from '../transport/entrance.ts';
 import { foreignProtocol } from '../transport/foreign-protocol.ts';
 import type { GateUser, Refusal } from '../transport/gate.ts';
-import { closeListener } from '../transport/takeover.ts';
+import { type Listener, type ListenerEvents, StreamListener } from '../transport/listener.ts';
+import { listenLocal } from '../transport/local.ts';
+import type { Peer } from '../transport/peer.ts';
 import { listenTcp } from '../transport/tcp.ts';
 import type { TlsOptions } from '../transport/tls-options.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -44,6 +45,7 @@ const HANGUP_STALL_MS = 2_000;
 const HANGUP_CLOSE_MS = 3_000;
 
 const LISTEN_OPTIONS = ['host', 'port', 'backlog', 'reusePort', 'fd', 'tls', 'proxyProtocol', 'knock', 'localUser'];
+const LOCAL_LISTEN_OPTIONS = ['path', 'mode', 'backlog', 'knock', 'localUser'];
 
 /**
  * What a session is given: a function that talks to it. When it returns, or its promise settles, everything written is
@@ -87,10 +89,18 @@ export interface ServerOptions {
 export interface ConnectionInfo {
   /** The session's number, where somebody else counts them; then for all sessions of the server. */
   readonly id?: number;
+  /** Where it is known by itself; otherwise `remoteAddress` and `remotePort` say it. */
+  readonly peer?: Peer | undefined;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
   /** Whether the connection is encrypted, where its stream does not show it, as a TLSSocket does. */
   readonly encrypted?: boolean;
+}
+
+/** Taking streams that something else has accepted: see {@link Server.listen}. */
+export interface AcceptOptions {
+  /** Each stream that comes is a client: of a gateway, an ssh2 server, a test. */
+  readonly accept: AsyncIterable<Duplex>;
 }
 
 /** The events of a {@link Server}. */
@@ -128,7 +138,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #proposeCharsets: ((this: Session) => void) | undefined;
   readonly #encoding: string;
   readonly #sessions = new Set<Session>();
-  readonly #listeners = new Set<TcpServer>();
+  readonly #listeners = new Set<Listener>();
   readonly #entrances = new Set<Entrance>();
   /** Sessions that have sent all, whose peers have not closed their side yet. */
   readonly #leaving = new Set<Session>();
@@ -168,6 +178,19 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   /**
+   * Listens for connections of this machine on a UNIX socket. A client has no address; `session.peer` names its user and process.
+   *
+   * @returns the path.
+   * @throws (rejects) the system's own error: `EADDRINUSE` if a server listens there, `ENOTSOCK` if the file is not a socket;
+   *   otherwise as below; `ERR_PTY_UNSUPPORTED` without the addon.
+   */
+  listen(options: LocalListenOptions): Promise<{ path: string }>;
+  /**
+   * Makes a session of each stream of an iterable. An error of the iterable is an `'error'` of the server; {@link drain} and
+   * {@link shutdown} call its `return()`.
+   */
+  listen(options: AcceptOptions): Promise<undefined>;
+  /**
    * Listens for TCP connections: plain ones, or TLS.
    *
    * @param options where, and how; a number is the port, on loopback.
@@ -175,28 +198,68 @@ export class Server extends EventEmitter<ServerEvents> {
    * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link drain} or {@link shutdown};
    *   `ERR_INVALID_ARGUMENT`, also for certificates and keys that cannot be used.
    */
-  async listen(options: ListenOptions | number): Promise<{ address: string; port: number }> {
+  listen(options: ListenOptions | number): Promise<{ address: string; port: number }>;
+  async listen(
+    options: ListenOptions | LocalListenOptions | AcceptOptions | number,
+  ): Promise<{ address: string; port: number } | { path: string } | undefined> {
     if (this.#stopped !== undefined) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
     const isPort = typeof options === 'number' || typeof options === 'string';
     const where = isPort ? { port: options } : options;
-    checkKeys('the options of listen', where, LISTEN_OPTIONS);
+    check(typeof where === 'object' && where !== null, 'the options of listen must be an object or a port');
+    if ('accept' in where) {
+      this.#accept(where);
+      return undefined;
+    }
+    const isLocal = 'path' in where;
+    checkKeys('the options of listen', where, isLocal ? LOCAL_LISTEN_OPTIONS : LISTEN_OPTIONS);
     const entrance = await Entrance.open(where);
+    const events = this.#eventsOf(entrance);
+    if (isLocal) {
+      this.#add(await listenLocal(where, events), entrance);
+      return { path: where.path };
+    }
+    const { listener, address, port } = await listenTcp(where, events);
+    this.#add(listener, entrance);
+    return { address, port };
+  }
+
+  #add(listener: Listener, entrance?: Entrance): void {
+    this.#listeners.add(listener);
+    if (entrance !== undefined) this.#entrances.add(entrance);
+  }
+
+  #accept(options: AcceptOptions): void {
+    checkKeys('the options of listen', options, ['accept']);
+    const { accept } = options;
+    const isIterable = typeof accept === 'object' && accept !== null && Symbol.asyncIterator in accept;
+    check(isIterable, 'accept must be an async iterable of streams');
+    const take = (stream: Duplex) => {
+      check(
+        typeof stream?.pipe === 'function' && typeof stream.write === 'function',
+        'accept must give Duplex streams',
+      );
+      const { remoteAddress, remotePort } = stream as { remoteAddress?: unknown; remotePort?: unknown };
+      // As a socket or an ssh2 channel of a known client has them.
+      this.handle(stream, {
+        remoteAddress: typeof remoteAddress === 'string' ? remoteAddress : undefined,
+        remotePort: typeof remotePort === 'number' ? remotePort : undefined,
+      });
+    };
+    this.#add(new StreamListener(accept, take, error => this.emit('error', error)));
+  }
+
+  #eventsOf(entrance: Entrance): ListenerEvents {
     const user: GateUser<Arrival> = {
-      passed: ({ transport, peer }) => void this.handle(transport, peer),
+      passed: ({ transport, peer }) => void this.handle(transport, { peer }),
       refused: refusal => this.emit('refused', refusal),
       // The connection is dropped, and loudly.
       failed: error => this.emit('error', error),
     };
-    const listener = await listenTcp(
-      where,
-      socket => entrance.enter(socket, user),
-      isShort => this.emit('shortage', isShort),
-    );
-    listener.on('error', error => this.emit('error', error));
-    this.#listeners.add(listener);
-    this.#entrances.add(entrance);
-    const { address, port } = listener.address() as AddressInfo;
-    return { address, port };
+    return {
+      onConnection: socket => entrance.enter(socket, user),
+      onError: error => this.emit('error', error),
+      onShortage: isShort => this.emit('shortage', isShort),
+    };
   }
 
   /**
@@ -218,10 +281,10 @@ export class Server extends EventEmitter<ServerEvents> {
   handle(transport: Duplex | Transport, info: ConnectionInfo = {}): Session {
     const { encrypted = (transport as { encrypted?: unknown }).encrypted === true } = info;
     const compressed = encrypted ? undefined : this.#compressed;
-    const { id = this.#nextId++, remoteAddress, remotePort } = info;
+    const { id = this.#nextId++, peer = peerAt(info) } = info;
     const telnet = compressed ?? this.#telnet;
     const session = new Session(transport, {
-      ...{ id, telnet, encoding: this.#encoding, remoteAddress, remotePort },
+      ...{ id, telnet, encoding: this.#encoding, peer },
       recognize: foreignProtocol,
     });
     this.#sessions.add(session);
@@ -272,7 +335,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Closes the listeners. @returns what to wait for, where another server has taken a port over. */
   #stopListening(): readonly Promise<void>[] {
-    this.#stopped ??= [...this.#listeners].flatMap(listener => closeListener(listener) ?? []);
+    this.#stopped ??= [...this.#listeners].flatMap(listener => listener.close() ?? []);
     return this.#stopped;
   }
 
@@ -343,6 +406,10 @@ export class Server extends EventEmitter<ServerEvents> {
  */
 export function createServer(options: ServerOptions | Shell): Server {
   return new Server(typeof options === 'function' ? { shell: options } : options);
+}
+
+function peerAt({ remoteAddress, remotePort }: ConnectionInfo): Peer | undefined {
+  return remoteAddress === undefined ? undefined : { kind: 'ip', address: remoteAddress, port: remotePort };
 }
 
 function ignore(): void {}

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { encoder } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 import { Command, Option, type TelnetEvent, WindowSize } from '../protocol/index.ts';
+import { addressOf, type Peer } from '../transport/peer.ts';
 import type { Transport } from '../transport/transport.ts';
 import { AreYouThere } from './are-you-there.ts';
 import { type ExecOptions, exec, type LineOptions, type LoginOptions, login, sendLine } from './dialogue.ts';
@@ -31,8 +32,8 @@ export class Session extends TelnetStream {
   readonly id: number;
   /** What the client told about its terminal and itself. */
   readonly terminal = new Terminal();
-  readonly remoteAddress: string | undefined;
-  readonly remotePort: number | undefined;
+  /** The other end, where it is known: an address, or a user and a process of this machine. */
+  readonly peer: Peer | undefined;
 
   readonly #encoding: string;
   #abort: AbortController | undefined;
@@ -42,9 +43,17 @@ export class Session extends TelnetStream {
   constructor(transport: Duplex | Transport, options: SessionOptions) {
     super(transport, options);
     this.id = options.id ?? 0;
-    this.remoteAddress = options.remoteAddress;
-    this.remotePort = options.remotePort;
+    this.peer = options.peer;
     this.#encoding = options.encoding ?? 'UTF-8';
+  }
+
+  /** The address at the other end; `undefined` for a local process, and where it is unknown. */
+  get remoteAddress(): string | undefined {
+    return addressOf(this.peer);
+  }
+
+  get remotePort(): number | undefined {
+    return this.peer?.kind === 'ip' ? this.peer.port : undefined;
   }
 
   /** What the client calls its character set, by CHARSET; `undefined` where it agreed to none. */

@@ -2,6 +2,7 @@
 import type { TelnetConfig, TraceRecord } from '../protocol/index.ts';
 import type { ForeignProtocol } from '../transport/foreign-protocol.ts';
 import type { InputConsumer } from '../transport/input.ts';
+import type { Peer } from '../transport/peer.ts';
 
 /** An observer of the bytes of a session, after Telnet was taken off. What it is given is borrowed: copy it to keep it. */
 export interface SessionTap {
@@ -25,9 +26,8 @@ export interface SessionOptions {
   readonly id?: number;
   /** The Telnet options this side knows and is willing to use. */
   readonly telnet: TelnetConfig;
-  /** The client's address, where the transport has one. */
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
+  /** The other end, where it is known. */
+  readonly peer?: Peer | undefined;
   /** The character set of text where none is negotiated; default UTF-8. */
   readonly encoding?: string | undefined;
   /**

@@ -43,6 +43,8 @@ const FORBIDDEN_NAMES = new Set(
   [
     // What the program gets from the user it runs as, and what the kernel or the shell keeps.
     'HOME SHELL LOGNAME PWD OLDPWD SHLVL UID EUID PPID GROUPS TMPDIR TMP TEMP TMPPREFIX',
+    // What says who has been authenticated: the user at the other end of a UNIX socket.
+    'REMOTE_USER',
     // The C library and its relatives on other systems.
     'PATH_LOCALE HOSTALIASES LOCALDOMAIN TZDIR GETCONF_DIR POSIXLY_CORRECT AUTHSTATE VAR_ACE USR_ACE',
     'DLC_ACE',

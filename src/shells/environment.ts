@@ -41,6 +41,8 @@ export interface EnvironmentFacts {
   /** What the client sent of its environment, unchecked. */
   readonly environ: ReadonlyMap<string, string>;
   readonly remoteAddress?: string | undefined;
+  /** The user of this machine that connected, where the kernel says it. */
+  readonly remoteUser?: string | undefined;
   /** Which locales are installed. Without it each is taken for installed. */
   readonly locales?: HostLocales | undefined;
 }
@@ -158,6 +160,8 @@ export function programEnvironment(
   if (facts.remoteAddress !== undefined && isIP(facts.remoteAddress) !== 0) {
     env.set('TELPTY_REMOTE_ADDRESS', facts.remoteAddress);
   }
+
+  if (facts.remoteUser !== undefined) env.set('REMOTE_USER', facts.remoteUser);
 
   const operator = new Map(Object.entries(policy.env ?? {}));
   const accepted = acceptedVariables(facts.environ, policy, reject);

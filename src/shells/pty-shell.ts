@@ -16,7 +16,7 @@ import {
   UserRange,
 } from '../pty/index.ts';
 import { programAttributes } from '../pty/options.ts';
-import { ownUser } from '../pty/users.ts';
+import { ownUser, userName } from '../pty/users.ts';
 import type { Session } from '../session/session.ts';
 import { linemodeOption } from '../session/shared-options.ts';
 import { isTerminalFamily } from '../session/terminal.ts';
@@ -360,6 +360,7 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
       charset: terminal.charset,
       environ: terminal.environ,
       remoteAddress: session.remoteAddress,
+      remoteUser: remoteUser(session),
       locales: program.locales,
     },
     options,
@@ -399,6 +400,11 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
   const translation =
     program.own === undefined ? undefined : new Translation(session, pty, program.own, program.encoding, erase);
   return { pty, erase, echo, translation };
+}
+
+/** The name of the user at the other end of a UNIX socket; the number where it has none. */
+function remoteUser({ peer }: Session): string | undefined {
+  return peer?.kind === 'local' && peer.uid !== undefined ? userName(peer.uid) : undefined;
 }
 
 /** Of the variables that can name a character set, the one that does (POSIX, 8.2). */

@@ -1,43 +1,28 @@
 /**
- * Whether a listening socket accepts. A server that has no descriptors left does not: who connects waits in the kernel's
- * queue, and is served as soon as there are some.
+ * A server that has no descriptors left does not accept: clients wait in the kernel's queue, and are served as soon as there
+ * are some.
  */
-import type { Server } from 'node:net';
-import { holdListener } from '../native/sockets.ts';
-import { descriptor } from '../node-internals.ts';
 import { sessionsThatFit } from './descriptors.ts';
 
 /** How often it is looked whether there are descriptors again, in milliseconds. */
 const LOOK_MS = 100;
 
-/** Why nobody is accepted at the moment. */
+/** Why a listener does not accept. */
 export const Closed = {
   /** There are too few descriptors left. */
   SHORTAGE: 1,
-  /** Whoever has the listener wants it so. */
+  /** The owner of the listener wants it so. */
   OWNER: 2,
 } as const;
-type ClosedReason = (typeof Closed)[keyof typeof Closed];
+export type ClosedReason = (typeof Closed)[keyof typeof Closed];
 
-const reasons = new WeakMap<Server, number>();
-
-/** Stops accepting for a reason, until {@link continueAccepting} is told of it. (Outside Linux it does nothing.) */
-export function stopAccepting(server: Server, reason: ClosedReason): void {
-  const before = reasons.get(server) ?? 0;
-  reasons.set(server, before | reason);
-  if (before === 0) hold(server, true);
-}
-
-/** Goes on accepting if this was the last reason not to. */
-export function continueAccepting(server: Server, reason: ClosedReason): void {
-  const before = reasons.get(server) ?? 0;
-  reasons.set(server, before & ~reason);
-  if (before === reason) hold(server, false);
-}
-
-function hold(server: Server, held: boolean): void {
-  const fd = descriptor(server);
-  if (fd !== undefined) holdListener(fd, held);
+/** A listener, as far as it can stop accepting. */
+export interface Acceptor {
+  readonly isListening: boolean;
+  /** Stops accepting for a reason, until {@link continueAccepting}. */
+  stopAccepting(reason: ClosedReason): void;
+  /** Goes on accepting if this was the last reason not to. */
+  continueAccepting(reason: ClosedReason): void;
 }
 
 /**
@@ -47,42 +32,42 @@ function hold(server: Server, held: boolean): void {
  * wherever they have gone meanwhile.
  */
 export class ShortageGuard {
-  readonly #server: Server;
+  readonly #listener: Acceptor;
   readonly #onChange: (isShort: boolean) => void;
   #fitting: number;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param server listens. @param onChange is told when it stops accepting (true), and when it goes on (false). */
-  constructor(server: Server, onChange: (isShort: boolean) => void = () => {}) {
-    this.#server = server;
+  /** @param onChange is told when the listener stops accepting (true), and when it goes on (false). */
+  constructor(listener: Acceptor, onChange: (isShort: boolean) => void = () => {}) {
+    this.#listener = listener;
     this.#onChange = onChange;
     this.#fitting = sessionsThatFit();
-    server.once('close', () => this.#stop());
   }
 
   /** A connection was accepted, and what it needs at once has been opened. */
   accepted(): void {
     if (--this.#fitting >= 1) return;
     this.#fitting = sessionsThatFit();
-    if (this.#fitting >= 1 || this.#timer !== undefined || !this.#server.listening) return;
-    stopAccepting(this.#server, Closed.SHORTAGE);
+    if (this.#fitting >= 1 || this.#timer !== undefined || !this.#listener.isListening) return;
+    this.#listener.stopAccepting(Closed.SHORTAGE);
     this.#timer = setInterval(() => this.#look(), LOOK_MS).unref();
     this.#onChange(true);
   }
 
   #look(): void {
-    if (!this.#server.listening) {
-      this.#stop();
+    if (!this.#listener.isListening) {
+      this.stop();
       return;
     }
     this.#fitting = sessionsThatFit();
     if (this.#fitting < 1) return;
-    this.#stop();
-    continueAccepting(this.#server, Closed.SHORTAGE);
+    this.stop();
+    this.#listener.continueAccepting(Closed.SHORTAGE);
     this.#onChange(false);
   }
 
-  #stop(): void {
+  /** The listener is closed. */
+  stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

@@ -3,9 +3,11 @@ import type { Socket } from 'node:net';
 import { check, checkFunction } from '../check.ts';
 import { AddressList } from './address-list.ts';
 import type { GateUser, UnwelcomeReason } from './gate.ts';
+import type { LocalSocketOptions } from './local.ts';
 import { LocalUserGate } from './local-user-gate.ts';
+import { type Peer, type PeerFields, peerFields, peerOf } from './peer.ts';
 import { ProxyGate } from './proxy-gate.ts';
-import { adoptTcp, type Peer, peerOf, type TcpListenOptions } from './tcp.ts';
+import { adoptTcp, type TcpListenOptions } from './tcp.ts';
 import type { TlsGate } from './tls-gate.ts';
 import type { TlsOptions } from './tls-options.ts';
 import type { Transport } from './transport.ts';
@@ -23,7 +25,16 @@ export interface ListenOptions extends TcpListenOptions {
    * Asked about each connection as soon as the client's address is known, before a TLS handshake is spent on it: what is
    * said against the address, if anything. It is closed without a word then.
    */
-  readonly knock?: ((peer: Peer) => UnwelcomeReason | undefined) | undefined;
+  readonly knock?: Knock | undefined;
+}
+
+/** Asked about a client before it becomes a session: what is said against it, if anything. */
+export type Knock = (client: PeerFields) => UnwelcomeReason | undefined;
+
+/** Listening on a UNIX socket, where neither TLS nor proxies are of use. */
+export interface LocalListenOptions extends LocalSocketOptions {
+  /** Asked about each connection: what is said against its user, if anything. It is closed without a word then. */
+  readonly knock?: Knock | undefined;
 }
 
 /**
@@ -31,10 +42,17 @@ export interface ListenOptions extends TcpListenOptions {
  *
  * @internal
  */
-export interface EntranceOptions extends ListenOptions {
-  /** Only processes of this machine with this user id are let in (Linux). */
+export interface EntranceOptions extends Pick<ListenOptions, 'tls' | 'proxyProtocol' | 'knock'> {
+  /** Only processes of this machine with this user id are let in (on ports: Linux). */
   readonly localUser?: number | undefined;
 }
+
+/**
+ * A listener of `telpty serve`.
+ *
+ * @internal
+ */
+export type ListenerOptions = (ListenOptions | LocalListenOptions) & Pick<EntranceOptions, 'localUser'>;
 
 /** What has come through. */
 export interface Arrival {
@@ -46,12 +64,12 @@ export interface Arrival {
 export class Entrance {
   readonly tls: TlsGate | undefined;
   readonly #first: ProxyGate | LocalUserGate | undefined;
-  readonly #knock: ListenOptions['knock'];
+  readonly #knock: Knock | undefined;
 
   private constructor(
     first: ProxyGate | LocalUserGate | undefined,
     tls: TlsGate | undefined,
-    knock: ListenOptions['knock'],
+    knock: Knock | undefined,
   ) {
     this.#first = first;
     this.tls = tls;
@@ -85,13 +103,14 @@ export class Entrance {
 
   /** Takes a connection whose peer is known, as one that comes from another process. */
   receive(socket: Socket, peer: Peer, user: GateUser<Arrival>): void {
-    const reason = this.#knock?.(peer);
+    const reason = this.#knock?.(peerFields(peer));
     if (reason !== undefined) {
       socket.destroy();
-      user.refused({ ...peer, reason, message: 'not taken from this address' });
+      user.refused({ ...peerFields(peer), reason, message: 'not taken from this address' });
       return;
     }
-    if (this.tls !== undefined) {
+    // What stays on this machine is not encrypted.
+    if (this.tls !== undefined && peer.kind === 'ip') {
       this.tls.enter(socket, peer, { ...outcomes(user), passed: transport => user.passed({ transport, peer }) });
       return;
     }

@@ -5,7 +5,7 @@ import { descriptor } from '../node-internals.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from './descriptors.ts';
 import type { ForeignProtocol } from './foreign-protocol.ts';
 import { Peek, type PeekUser } from './peek.ts';
-import type { Peer } from './tcp.ts';
+import { type Peer, type PeerFields, peerFields } from './peer.ts';
 
 /** So many may stand at a gate. When another comes, the one that has stood there longest has to go. */
 const MOST_WAITING = 1024;
@@ -25,7 +25,7 @@ export type RefusedConnection = ForeignProtocol | 'busy' | 'local-user' | 'probe
 export type UnwelcomeReason = 'denied' | 'connect-rate';
 
 /** A connection that has become no session. */
-export interface Refusal extends Peer {
+export interface Refusal extends PeerFields {
   readonly reason: RefusedConnection;
   /** In words. What comes from the peer in them is not escaped. */
   readonly message: string;
@@ -132,7 +132,7 @@ export class Guest {
   refuse(reason: RefusedConnection, message: string, farewell?: string): void {
     if (this.#gone) return;
     this.#end();
-    this.#user.refused({ ...this.peer, reason, message });
+    this.#user.refused({ ...peerFields(this.peer), reason, message });
     if (farewell === undefined) {
       this.drop();
       return;

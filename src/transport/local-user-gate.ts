@@ -1,6 +1,6 @@
 /**
- * Lets in the connections of one user of this machine. The kernel knows which user's socket the other end of a connection is,
- * by its exact addresses and ports.
+ * Lets in the connections of one user of this machine. The kernel knows which user's socket the other end of a connection is:
+ * of a UNIX socket by itself, of a TCP connection by its exact addresses and ports.
  *
  * Everything that is not a certain yes is a no: a client on another machine or in another network namespace has no socket in
  * our tables; a client that has closed, or reset, its connection has none any more, and its row, if it still has one, says
@@ -17,7 +17,7 @@ import { descriptor } from '../node-internals.ts';
 import { normalAddress } from './address-list.ts';
 import { type GateUser, Guest, Waiting } from './gate.ts';
 import { rowsOf, tableEnd } from './kernel-tables.ts';
-import { type Peer, peerOf } from './tcp.ts';
+import { type Peer, peerOf } from './peer.ts';
 
 /** What a client that is refused reads. */
 const FAREWELL = 'telpty: only the user that runs this server may connect to it (--local-user)\r\n';
@@ -29,6 +29,7 @@ const OVERFLOW_USER = 65_534;
 /** Whose the other end is: a user id, or in words why that is not known. */
 type Owner = number | string;
 
+const UNKNOWN = "the kernel does not tell the other end's user";
 const NONE = 'no process of this machine has the other end';
 
 /** A connection that waits for the tables. */
@@ -59,12 +60,13 @@ export class LocalUserGate {
 
   /** Takes a connection of which nothing has been read, and nothing is when it passes. */
   enter(socket: Socket, user: GateUser<Peer>): void {
-    const owner = ownerOf(socket);
+    const peer = peerOf(socket);
+    const owner = peer.kind === 'local' ? (peer.uid ?? UNKNOWN) : ownerOf(socket);
     if (owner === this.#uid && !this.#isAmbiguous) {
-      user.passed(peerOf(socket));
+      user.passed(peer);
       return;
     }
-    const guest = new Guest(this.#waiting, socket, peerOf(socket), user);
+    const guest = new Guest(this.#waiting, socket, peer, user);
     if (owner !== undefined) {
       this.#refuse(guest, owner);
       return;

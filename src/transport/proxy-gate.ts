@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import { addon } from '../native/load.ts';
 import type { AddressList } from './address-list.ts';
 import { type GateUser, Guest, Waiting } from './gate.ts';
+import { addressOf, type Peer, peerOf } from './peer.ts';
 import { LONGEST_PROXY_HEADER, parseProxyHeader } from './proxy-protocol.ts';
-import { type Peer, peerOf } from './tcp.ts';
 
 /** How long a proxy may take to send its header, in milliseconds. It has it when it connects. */
 const HEADER_MS = 3_000;
@@ -25,7 +25,7 @@ export class ProxyGate {
   /** Takes a connection of which nothing has been read; when it passes, only the header has been. */
   enter(socket: Socket, user: GateUser<Peer>): void {
     const peer = peerOf(socket);
-    if (!this.#proxies.has(peer.remoteAddress)) {
+    if (!this.#proxies.has(addressOf(peer))) {
       user.passed(peer);
       return;
     }
@@ -52,7 +52,7 @@ export class ProxyGate {
         }
         guest.leave();
         const { address, port } = header;
-        user.passed(address === undefined ? peer : { remoteAddress: address, remotePort: port });
+        user.passed(address === undefined ? peer : { kind: 'ip', address, port });
         return false;
       },
       over: () =>

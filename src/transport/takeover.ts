@@ -11,7 +11,7 @@
  * and the whole system's.
  */
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, isIPv6, type Server } from 'node:net';
+import { type AddressInfo, isIPv6 } from 'node:net';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { preferListener } from '../native/sockets.ts';
 import { rowsOf, tableEnd } from './kernel-tables.ts';
@@ -21,34 +21,27 @@ const HANDSHAKE_MS = 1_000;
 /** The state of a listener in the kernel's tables. */
 const LISTEN = '0A';
 
-/** Listeners whose port another server may take over. */
-const shared = new WeakSet<Server>();
-
-/** Has all new clients of a port that is shared come to this listener, whose descriptor is `fd`, until there is another one. */
-export function takePort(listener: Server, fd: number): void {
-  shared.add(listener);
-  const listeners = listenersAt(listener.address() as AddressInfo);
+/** Has all new clients of a port that is shared come to the listener there whose descriptor is `fd`, until there is another one. */
+export function takePort(place: AddressInfo, fd: number): void {
+  const listeners = listenersAt(place);
   // They are numbered in the order in which they began to listen.
   if (listeners > 1) preferListener(fd, listeners - 1);
 }
 
 /**
- * Closes a listener. Where another one has taken the port over, clients may still come to this one for a moment.
+ * Waits for the last clients of a listener that is about to close, where another one has taken its port over: they may still
+ * come to this one for a moment.
  *
- * @returns what to wait for; undefined where it is closed already.
+ * @returns undefined where there is nothing to wait for.
  */
-export function closeListener(listener: Server): Promise<void> | undefined {
-  const isTaken = shared.has(listener) && listener.listening && listenersAt(listener.address() as AddressInfo) > 1;
-  if (isTaken) return closeLater(listener);
-  listener.close();
-  return undefined;
+export function lastClients(place: AddressInfo): Promise<void> | undefined {
+  return listenersAt(place) > 1 ? handshakes() : undefined;
 }
 
-async function closeLater(listener: Server): Promise<void> {
+async function handshakes(): Promise<void> {
   await sleep(HANDSHAKE_MS);
   // The loop accepts before it comes here.
   await nextTurn();
-  listener.close();
 }
 
 /** How many listen on exactly this address and port; 0 where the system does not tell. */

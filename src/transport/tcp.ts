@@ -1,16 +1,15 @@
 import { lookup } from 'node:dns/promises';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { check, checkPort, checkWhole } from '../check.ts';
 import { TelptyError } from '../errors.ts';
 import { isAvailable } from '../native/load.ts';
 import { bindShared, limitUnsent, setOobInline } from '../native/sockets.ts';
 import { systemFailure } from '../native/system-error.ts';
 import { descriptor } from '../node-internals.ts';
-import { ShortageGuard } from './accepting.ts';
-import { normalAddress } from './address-list.ts';
 import { Connection } from './connection.ts';
 import { isShortage } from './descriptors.ts';
-import { takePort } from './takeover.ts';
+import { type ListenerEvents, SocketListener } from './listener.ts';
+import { lastClients, takePort } from './takeover.ts';
 import { StreamTransport, type Transport } from './transport.ts';
 
 /** How long a connection may be silent before the kernel asks whether the peer still lives, in milliseconds. */
@@ -41,17 +40,6 @@ export interface TcpListenOptions {
   readonly fd?: number;
 }
 
-/** Who is at the other end of a connection. */
-export interface Peer {
-  readonly remoteAddress: string | undefined;
-  readonly remotePort: number | undefined;
-}
-
-/** Whose connection a socket is: the address as it is compared and logged. */
-export function peerOf({ remoteAddress, remotePort }: Socket): Peer {
-  return { remoteAddress: remoteAddress === undefined ? undefined : normalAddress(remoteAddress), remotePort };
-}
-
 /**
  * Makes a transport of a connection that was accepted and of which nothing has been read.
  *
@@ -69,56 +57,35 @@ export function adoptTcp(socket: Socket): Transport {
  * two directions close separately, and urgent data in line. Nothing is read of them: {@link adoptTcp} makes a transport of one,
  * here or in another process.
  *
- * @param onShortage is told when nobody is accepted any more for want of descriptors (true), and when that is over (false).
  * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; TelptyError `ERR_INVALID_ARGUMENT`.
  */
 export async function listenTcp(
   options: TcpListenOptions,
-  onConnection: (this: Server, socket: Socket) => void,
-  onShortage?: (isShort: boolean) => void,
-): Promise<Server> {
-  let guard: ShortageGuard | undefined;
-  const server = createServer(
-    {
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEPALIVE_MS,
-      // The addon reads, where there is one, or another process does.
-      pauseOnConnect: true,
-    },
-    function accepted(this: Server, socket) {
+  events: ListenerEvents,
+): Promise<{ listener: SocketListener; address: string; port: number }> {
+  const place = { ...(await placeOf(options)), backlog: options.backlog ?? 1024 };
+  const listener = await SocketListener.open(place, { keepAliveMs: KEEPALIVE_MS }, events, server => {
+    const where = server.address();
+    // A UNIX socket has no such address, nor have its clients.
+    if (!isTcpAddress(where)) {
+      throw new TelptyError('ERR_INVALID_ARGUMENT', `descriptor ${options.fd} is not a TCP socket`);
+    }
+    keepUrgentDataInLine(server);
+    const fd = descriptor(server);
+    if (fd !== undefined) limitUnsent(fd, UNSENT_BYTES);
+    const isShared = fd !== undefined && options.reusePort === 'takeover';
+    if (isShared) takePort(where, fd);
+    return {
       // It was reset while it waited to be accepted. Nobody knows any more whose it was, so no guard could tell.
-      if (socket.remoteAddress === undefined) {
-        socket.destroy();
-        return;
-      }
-      onConnection.call(this, socket);
-      guard?.accepted();
-    },
-  );
-  const where = await placeOf(options);
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ ...where, backlog: options.backlog ?? 1024 }, () => {
-      server.removeListener('error', reject);
-      // A UNIX socket has no such address, nor have its clients.
-      if (!isTcpAddress(server.address())) {
-        server.close();
-        reject(new TelptyError('ERR_INVALID_ARGUMENT', `descriptor ${options.fd} is not a TCP socket`));
-        return;
-      }
-      keepUrgentDataInLine(server);
-      const fd = descriptor(server);
-      if (fd !== undefined) limitUnsent(fd, UNSENT_BYTES);
-      if (fd !== undefined && options.reusePort === 'takeover') takePort(server, fd);
-      guard = new ShortageGuard(server, onShortage);
-      resolve(server);
-    });
+      isAlive: ({ remoteAddress }) => remoteAddress !== undefined,
+      ...(isShared ? { beforeClose: () => lastClients(where) } : {}),
+    };
   });
+  const { address, port } = listener.address as AddressInfo;
+  return { listener, address, port };
 }
 
-function isTcpAddress(address: ReturnType<Server['address']> | undefined): boolean {
+function isTcpAddress(address: ReturnType<Server['address']> | undefined): address is AddressInfo {
   return typeof address === 'object' && address !== null;
 }
 

@@ -5,7 +5,8 @@ import { addon } from '../native/load.ts';
 import { connectionBelow, stopReading } from '../node-internals.ts';
 import { type ForeignProtocol, foreignProtocol, TLS_HANDSHAKE } from './foreign-protocol.ts';
 import { type GateUser, Guest, Waiting } from './gate.ts';
-import { adoptTcp, type Peer } from './tcp.ts';
+import type { Peer } from './peer.ts';
+import { adoptTcp } from './tcp.ts';
 import { checkTls, type TlsOptions } from './tls-options.ts';
 import { StreamTransport, type Transport } from './transport.ts';
 

@@ -31,6 +31,8 @@ function refuses(run: () => unknown, message: RegExp | string, code: TelptyError
 const defaults: ServeSettings = {
   host: '127.0.0.1',
   port: 6023,
+  socket: undefined,
+  socketMode: 0o600,
   reusePort: false,
   mode: 'character',
   linemode: 'auto',
@@ -132,6 +134,7 @@ describe('the command line of serve', () => {
       ...['--cgroup', 'self', '--cgroup-limit', 'memory=256M', '--cgroup-limit', 'cpu=150%'],
       ...['--cgroup-limit', 'io.weight=50'],
       ...['--drain-timeout', '5m', '--drain-quietly', '--reuse-port'],
+      ...['--socket', '/run/telpty.sock', '--socket-mode', '0660'],
       ...['--kill-timeout', '0', '--linger', '1s', '--max-sessions', '0', '--idle-timeout', '10m'],
       '--allow-root-program',
       ...['--allow', '10.0.0.0/8, ::1', '--allow', '@good', '--deny', '192.0.2.1'],
@@ -157,6 +160,8 @@ describe('the command line of serve', () => {
     assert.deepEqual(settings(argv, { environment: { P: 'p', B: 'b', Q: 'q' } }), {
       host: '::1',
       port: 0,
+      socket: '/run/telpty.sock',
+      socketMode: 0o660,
       reusePort: true,
       mode: 'raw',
       linemode: 'never',
@@ -466,7 +471,7 @@ describe('help', () => {
   });
   it('shows the defaults', () => {
     const help = commandHelp(commands.get('serve') ?? assert.fail('no command serve'));
-    assert.match(help, /--port N .*\(default: 6023\)/);
+    assert.match(help, /--port N\|none [\s\S]*?\(default: 6023\)/);
     assert.match(help, /--env NAME=VALUE .*\n? *\(repeatable\)/);
   });
   it('has the options of serve in one section each', () => {

@@ -1,5 +1,6 @@
 /** Workers that hang. */
 import assert from 'node:assert/strict';
+import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { createLog } from '../../src/cli/log.ts';
 import { prepare } from '../../src/cli/preparation.ts';
@@ -23,7 +24,7 @@ describe('a worker that hangs', LIMIT, () => {
     };
     const log = createLog({ level: 'info' }, write);
     const pool = new WorkerPool(settings, prepare(settings, log), log, write, undefined, { interval: 200, most: 10 });
-    const { port } = await pool.listen({ port: 0 });
+    const { port } = (await pool.listen({ port: 0 })) as AddressInfo;
     await pool.start();
     const workers = childrenOf(process.pid)
       .filter(({ name }) => name.startsWith('node'))

@@ -53,7 +53,10 @@ describe('a manual page', () => {
     });
     const text = stdout.replace(/.\x08/g, '');
     for (const name of Object.keys(serveOptions)) assert.match(text, new RegExp(`^ +(?:-[a-z], )?--${name}\\b`, 'm'));
-    assert.match(text, /--port N\s+Port to listen on; 0 picks a free port\.\s+Default: 6023\./);
+    assert.match(
+      text,
+      /--port N\|none\s+Port to listen on; 0 picks a free port; none: [\s\S]*?--socket\.\s+Default: 6023\./,
+    );
     assert.match(text, /telpty serve -- nethack/);
   });
   it('is in the package', () => {

@@ -42,6 +42,7 @@ export class TestServer implements AsyncDisposable {
   /** All of standard output and of standard error so far. */
   stdout = '';
   stderr = '';
+  /** 0 where it listens on a UNIX socket alone. */
   port = 0;
   url = '';
   /** What the server held when it began to listen. */
@@ -98,11 +99,15 @@ export class TestServer implements AsyncDisposable {
 
   /** Waits for the one line that says where it listens. */
   async ready(timeout: number): Promise<void> {
-    await this.#until(() => /^listening telnets?:\/\/\S+\n/m.test(this.stdout), timeout, 'no "listening" line');
-    const line = /^listening (telnets?:\/\/(\S+):(\d+))\n/m.exec(this.stdout);
+    await this.#until(
+      () => /^listening (?:telnets?:\/\/|unix:)\S+\n/m.test(this.stdout),
+      timeout,
+      'no "listening" line',
+    );
+    const line = /^listening (telnets?:\/\/(\S+):(\d+)|unix:\S+)\n/m.exec(this.stdout);
     assert.ok(line, `cannot read the port from ${JSON.stringify(this.stdout)}`);
     this.url = line[1]!;
-    this.port = Number(line[3]);
+    this.port = Number(line[3] ?? 0);
     this.baseline = holdings(this.pid);
   }
 
@@ -141,7 +146,7 @@ export class TestServer implements AsyncDisposable {
       throw error;
     }
     assert.deepEqual(await this.exited, { code: 0, signal: null }, `telpty's log:\n${this.stderr}`);
-    await assertPortFree(this.port);
+    if (this.port > 0) await assertPortFree(this.port);
   }
 
   /** Leaks first, then `stop`. A server that the test itself has stopped is left alone. */

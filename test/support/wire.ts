@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setOobInline } from '../../src/native/sockets.ts';
 import { ByteLog } from './byte-log.ts';
@@ -113,6 +114,14 @@ export class Wire implements AsyncDisposable {
         resolve(wire);
       });
     });
+  }
+
+  /** By a UNIX socket. */
+  static async connectTo(path: string, script: ClientScript = {}): Promise<Wire> {
+    const socket = connect({ path });
+    const wire = new Wire(socket, script);
+    await once(socket, 'connect');
+    return wire;
   }
 
   /** Sends bytes as they are; several parts leave in one write. */

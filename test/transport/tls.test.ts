@@ -127,9 +127,10 @@ describe('TLS', { timeout: 60_000 }, () => {
       await readToClose(plain),
       'This is a Telnet server that speaks TLS. Connect with a client that does, too.\r\n',
     );
-    const { remotePort, ...refusal } = await tls.refusal();
+    const { remotePort, peer, ...refusal } = await tls.refusal();
     assert.deepEqual(refusal, { reason: 'tls', message: 'no TLS', remoteAddress: '127.0.0.1' });
     assert.ok(remotePort! > 0);
+    assert.deepEqual(peer, { kind: 'ip', address: '127.0.0.1', port: remotePort });
     const http = dial(tls.host.port);
     http.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
     assert.match(await readToClose(http), /^HTTP\/1\.1 400 Bad Request\r\n.*\r\n\r\nThis is a Telnet server\.\n$/s);

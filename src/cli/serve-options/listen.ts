@@ -4,7 +4,23 @@ import * as values from '../values.ts';
 
 export const listenOptions = {
   host: { argument: 'ADDR', parse: values.host, default: '127.0.0.1', help: 'address to listen on' },
-  port: { argument: 'N', parse: values.port, default: '6023', help: 'port to listen on; 0 picks a free port' },
+  port: {
+    argument: 'N|none',
+    parse: values.listenPort,
+    default: '6023',
+    help: 'port to listen on; 0 picks a free port; `none`: only the UNIX socket of `--socket`',
+  },
+  socket: {
+    argument: 'PATH',
+    parse: values.socketPath,
+    help: 'listen on a UNIX socket as well, without TLS; programs find the user in `REMOTE_USER`; `@NAME`: an abstract socket (Linux)',
+  },
+  'socket-mode': {
+    argument: 'MODE',
+    parse: values.fileMode,
+    default: '0600',
+    help: 'file mode of the UNIX socket in octal: users with write permission can connect',
+  },
   'proxy-protocol': {
     argument: 'CIDR,...',
     parse: values.ranges,

@@ -1,0 +1,50 @@
+/** The other end of a connection. */
+import type { Socket } from 'node:net';
+import { peerCredentials } from '../native/sockets.ts';
+import { descriptor } from '../node-internals.ts';
+import { normalAddress } from './address-list.ts';
+
+/** A client that came over the network. */
+export interface IpPeer {
+  readonly kind: 'ip';
+  readonly address: string;
+  readonly port: number | undefined;
+}
+
+/** A process of this machine, which came by a UNIX socket. Both are as they were when it connected. */
+export interface LocalPeer {
+  readonly kind: 'local';
+  /** `undefined` where the system does not say. */
+  readonly uid: number | undefined;
+  /** Likewise, and where the process is in another pid namespace. */
+  readonly pid: number | undefined;
+}
+
+/** The other end of a connection. */
+export type Peer = IpPeer | LocalPeer;
+
+/** What is known of a peer, as sessions and refusals have it. */
+export interface PeerFields {
+  readonly peer: Peer;
+  /** Of an IP peer. */
+  readonly remoteAddress: string | undefined;
+  readonly remotePort: number | undefined;
+}
+
+/** The peer of a connection that was accepted: the address as it is compared and logged. */
+export function peerOf(socket: Socket): Peer {
+  const { remoteAddress, remotePort } = socket;
+  if (remoteAddress !== undefined) return { kind: 'ip', address: normalAddress(remoteAddress), port: remotePort };
+  const fd = descriptor(socket);
+  const { uid, pid } = (fd === undefined ? undefined : peerCredentials(fd)) ?? {};
+  return { kind: 'local', uid, pid };
+}
+
+/** The address of an IP peer. */
+export function addressOf(peer: Peer | undefined): string | undefined {
+  return peer?.kind === 'ip' ? peer.address : undefined;
+}
+
+export function peerFields(peer: Peer): PeerFields {
+  return { peer, remoteAddress: addressOf(peer), remotePort: peer.kind === 'ip' ? peer.port : undefined };
+}
