@@ -85,19 +85,32 @@ static size_t elf_loader(int fd, const char *head, size_t length, char *name) {
 }
 #endif
 
-/*
- * The kind of a file, as S_IFMT has it. stat() is exported by glibc from 2.33 on; before, it is a part of each program, which a
- * prebuilt addon cannot have. On these two machines its structure is that of the system call.
- */
+/* The kind of a file, as S_IFMT has it. */
 static int kind_of(const char *path, mode_t *kind) {
   struct stat file;
-#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
-  if (syscall(SYS_newfstatat, AT_FDCWD, path, &file, 0) < 0) return -1;
-#else
-  if (stat(path, &file) < 0) return -1;
-#endif
+  if (file_status(AT_FDCWD, path, &file, 0) < 0) return -1;
   *kind = file.st_mode & S_IFMT;
   return 0;
+}
+
+/*
+ * fstatat(). glibc exports it, and its relatives, from 2.33 on; before, they are a part of each program, which a prebuilt addon
+ * cannot have. On these two machines its structure is that of the system call.
+ */
+int file_status(int directory, const char *path, struct stat *file, int flags) {
+#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
+  return (int)syscall(SYS_newfstatat, directory, path, file, flags);
+#else
+  return fstatat(directory, path, file, flags);
+#endif
+}
+
+int descriptor_status(int fd, struct stat *file) {
+#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
+  return (int)syscall(SYS_fstat, fd, file);
+#else
+  return fstat(fd, file);
+#endif
 }
 
 /*

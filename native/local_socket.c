@@ -40,9 +40,9 @@ static int lock_path(struct lock *lock, const char *path) {
   lock->fd = open(lock->name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
   if (lock->fd < 0) return -errno;
   int error = 0;
-  if (flock(lock->fd, LOCK_EX | LOCK_NB) < 0 || fstat(lock->fd, &own) < 0)
+  if (flock(lock->fd, LOCK_EX | LOCK_NB) < 0 || descriptor_status(lock->fd, &own) < 0)
     error = -errno;
-  else if (lstat(lock->name, &current) < 0 || !is_same_file(&own, &current))
+  else if (file_status(AT_FDCWD, lock->name, &current, AT_SYMLINK_NOFOLLOW) < 0 || !is_same_file(&own, &current))
     error = -EWOULDBLOCK; /* the owner before removed it after we had opened it */
   if (error < 0) close(lock->fd);
   return error;
@@ -51,7 +51,7 @@ static int lock_path(struct lock *lock, const char *path) {
 static void unlock_path(const struct lock *lock) {
   struct stat file;
   /* Somebody's file of this name keeps its content. */
-  if (fstat(lock->fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == 0) unlink(lock->name);
+  if (descriptor_status(lock->fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == 0) unlink(lock->name);
   close(lock->fd);
 }
 
@@ -78,7 +78,7 @@ static int bind_with_mode(int fd, const struct sockaddr_un *address, socklen_t l
 /* 0: the socket file is stale, or gone. -EADDRINUSE: a server listens on it. -ENOTSOCK: the file is something else. */
 static int check_stale(const struct sockaddr_un *address, socklen_t length) {
   struct stat file;
-  if (lstat(address->sun_path, &file) < 0) return errno == ENOENT ? 0 : -errno;
+  if (file_status(AT_FDCWD, address->sun_path, &file, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT ? 0 : -errno;
   if (!S_ISSOCK(file.st_mode)) return -ENOTSOCK;
   const int probe = open_socket();
   if (probe < 0) return probe;

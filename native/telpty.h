@@ -267,6 +267,9 @@ void spawn(const struct plan *plan, struct low *low, struct birth *birth, struct
 void spawn_undo(const struct spawned *started);
 bool is_foreign_program(const char *path);
 void explain(const struct plan *plan, const char *path);
+struct stat;
+int file_status(int directory, const char *path, struct stat *file, int flags);
+int descriptor_status(int fd, struct stat *file);
 _Noreturn void child_main(const struct plan *plan, int slave, int last, struct report *report);
 
 /* starter.c */

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createTcpServer, type Socket } from 'node:net';
-import { test } from 'node:test';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ptyShell, readLine, type Session } from '../../src/index.ts';
 import { Host } from '../support/host.ts';
@@ -33,7 +36,14 @@ function runWith(
   });
 }
 
-const shell = ptyShell('/bin/sh', ['-i'], { env: { PS1: 'device$ ' } });
+// Its own df: that of the system asks all file systems, and tests that run beside this one mount some that do not answer.
+const programs = mkdtempSync(join(tmpdir(), 'telpty-df-'));
+after(() => rmSync(programs, { recursive: true }));
+const TABLE = ['Filesystem Size Used Avail Use% Mounted on', '/dev/sda1 20G 9.0G 11G 45% /'];
+writeFileSync(join(programs, 'df'), `#!/bin/sh\nprintf '%s\\n' ${TABLE.map(line => `'${line}'`).join(' ')}\n`, {
+  mode: 0o755,
+});
+const shell = ptyShell('/bin/sh', ['-i'], { env: { PS1: 'device$ ', PATH: `${programs}:/usr/bin:/bin` } });
 
 /** What a device does: asks who it is, and gives a shell. */
 async function device(session: Session): Promise<unknown> {
