@@ -13,7 +13,7 @@ import { ServiceManager } from '../../src/cli/service-manager.ts';
 import { parseServe, type ServeSettings } from '../../src/cli/settings.ts';
 import { lookupUser } from '../../src/pty/index.ts';
 import { atExit } from '../support/cleanup.ts';
-import { childrenOf } from '../support/leaks.ts';
+import { childrenOf, untilTrue } from '../support/leaks.ts';
 import { CLI, startServer } from '../support/server.ts';
 import { NotifySocket, OpenSocket } from '../support/service-manager.ts';
 import { requireTool } from '../support/tools.ts';
@@ -103,14 +103,17 @@ describe('NOTIFY_SOCKET', LIMIT, () => {
 
 describe('LISTEN_FDS', LIMIT, () => {
   for (const workers of ['1', '2']) {
-    it(`workers: ${workers}: all sockets are served, and no program has them`, async () => {
+    it(`workers: ${workers}: all sockets are served, and no program has them`, async t => {
       using one = await OpenSocket.open();
       using two = await OpenSocket.open('::1');
       const server = await startServer(['--workers', workers], {
         program: ['/bin/sh', '-c', 'ls /proc/self/fd; env; echo done'],
         sockets: [one.fd, two.fd],
       });
+      t.after(() => server.process.kill('SIGKILL'));
       await server.waitForLog(/serving .*telnet ::1 \d+/);
+      // The log comes through another pipe.
+      await untilTrue(() => server.stdout.includes('[::1]'));
       assert.equal(server.stdout, `listening telnet://127.0.0.1:${one.port}\nlistening telnet://[::1]:${two.port}\n`);
       await server.waitForLog(/listening on 2 sockets of the service manager's .*--host and --port do not count/);
       for (const [host, { port }] of [['127.0.0.1', one] as const, ['::1', two] as const]) {
