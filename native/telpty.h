@@ -63,7 +63,7 @@ struct state {
   char *slab_data;
   size_t slab_size, slab_used;
 
-  /* Where connections put what they have received, for the time of the call: owned by JavaScript, see conn.c. */
+  /* Where connections put what they have received, for the time of the call: owned by JavaScript, see connection.c. */
   napi_ref inbox;
   char *inbox_data;
   size_t inbox_size;
@@ -79,7 +79,7 @@ struct state {
   struct link finishing; /* whose program was reaped and whose last output is being read */
   struct link writing;   /* with a write that waits for room */
 
-  struct bulk *bulk; /* see bulk.h; NULL where there is none */
+  struct bulk *bulk; /* see flood.h; NULL where there is none */
   struct delays delays;
 
   uv_idle_t finisher; /* runs while `finishing` has entries */
@@ -121,7 +121,7 @@ struct pty {
   tcflag_t seen[3]; /* c_iflag, c_oflag, c_lflag */
   bool hungup;      /* the master reports EIO: no output will come */
   size_t afterlife; /* bytes read since the program was reaped */
-  struct lane *lane; /* while another thread reads the master: see bulk.h */
+  struct lane *lane; /* while another thread reads the master: see flood.h */
   struct pending_write pending;
   struct conn *conn; /* to which it is joined, or NULL: see fast_path.c */
   uint64_t key_at;   /* when the key was typed that waits for an answer; 0: none; see delay.c */
@@ -306,7 +306,7 @@ unsigned master_notices(int master);
 size_t packet_keep(char *bytes, size_t length, size_t last);
 void packet_exports(napi_env env, napi_value exports);
 
-/* bulk.c */
+/* flood_reader.c */
 #ifdef __linux__
 void bulk_enter(struct pty *p);
 void bulk_leave(struct pty *p);
@@ -358,7 +358,7 @@ void delay_count(struct state *s, uint64_t key_at);
 void delay_state_close(struct state *s);
 void delay_exports(napi_env env, napi_value exports);
 
-/* conn.c */
+/* connection.c */
 struct conn *conn_from_js(napi_env env, napi_value value);
 void conn_state_close(struct state *s);
 void conn_exports(napi_env env, napi_value exports);
@@ -387,7 +387,7 @@ void process_state_close(struct state *s);
 int process_state_init(struct state *s);
 void process_exports(napi_env env, napi_value exports);
 
-/* user.c, user_kill.c, socket.c, service.c, listener.c, now.c, owner.c */
+/* user.c, user_kill.c, socket.c, service_manager.c, listener.c, nonblocking_write.c, owner.c */
 void user_exports(napi_env env, napi_value exports);
 void user_kill_exports(napi_env env, napi_value exports);
 void socket_exports(napi_env env, napi_value exports);

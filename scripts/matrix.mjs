@@ -12,13 +12,13 @@ import { nodeBin, plainEnvironment } from './lib/tools.mjs';
 
 const VERSIONS = ['22', '24', '26'];
 const QUICK = [
-  'pty/spawn',
+  'pty/process/spawn',
   'native/load',
-  'pty/start',
+  'pty/process/start',
   'session/session',
   'transport/tcp',
   'client/connect',
-  'node-internals',
+  'native/node-internals',
 ];
 
 function refuse(message) {

@@ -3,7 +3,7 @@
  *
  * Without a tier and without parts of paths, the tier `core` runs. With parts, the files of all tiers whose path contains
  * one of them run. A test that needs what this machine lacks (a program, root) throws `MissingRequirement` of
- * test/support/tools.ts. It counts as skipped here, with the reason, and as failed under --forbid-skips, as on CI.
+ * test/support/system/tools.ts. It counts as skipped here, with the reason, and as failed under --forbid-skips, as on CI.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,12 +33,47 @@ const TIERS = {
  * to the tier's. The last lines of a run name the slowest files.
  */
 const SLOW = [
-  ...['shells/hangup', 'session/late-answers', 'session/compression', 'shells/line-mode', 'pty/undying'],
-  ...['pty/stuck-start', 'client/dialogue', 'shells/floods', 'pty/hangup', 'shells/ends', 'charset/machines'],
-  ...['pty/cgroup-limits', 'shells/keys', 'shells/robot-check', 'pty/output', 'transport/tls', 'pty/resources'],
-  ...['interop/nc', 'docs/library', 'cli/metrics', 'cli/stuck-start', 'cli/main', 'cli/session-ends', 'cli/takeover'],
-  ...['examples/automation', 'cli/local-user', 'interop/telnet-shell', 'cli/workers', 'cli/guards', 'interop/tintin'],
-  ...['cli/connect-piped', 'cli/connect-terminal', 'cli/tls', 'cli/connect-hostile', 'interop/leftovers'],
+  ...[
+    'shells/program/hangup',
+    'session/late-answers',
+    'session/compression',
+    'shells/line-editing/line-mode',
+    'pty/process/undying',
+  ],
+  ...[
+    'pty/process/stuck-start',
+    'client/dialogue',
+    'shells/output/floods',
+    'pty/process/hangup',
+    'shells/program/ends',
+    'charset/machines',
+  ],
+  ...[
+    'pty/cgroup/limits',
+    'shells/program/keys',
+    'shells/guards/robot-check',
+    'pty/terminal/output',
+    'transport/tls',
+    'pty/process/resources',
+  ],
+  ...[
+    'interop/nc',
+    'docs/library',
+    'cli/serve/metrics',
+    'cli/serve/stuck-start',
+    'cli/main',
+    'cli/serve/session-ends',
+    'cli/serve/takeover',
+  ],
+  ...[
+    'examples/automation',
+    'cli/access/local-user',
+    'interop/telnet/shell',
+    'cli/workers/dispatcher',
+    'cli/access/guards',
+    'interop/tintin',
+  ],
+  ...['cli/connect/piped', 'cli/connect/terminal', 'cli/access/tls', 'cli/connect/hostile', 'interop/leftovers'],
 ];
 
 let options;

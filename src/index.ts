@@ -17,17 +17,18 @@ export {
   type SessionOutcome,
   type Shell,
 } from './server/server.ts';
-export type { ExecOptions, LineOptions, LoginOptions } from './session/dialogue.ts';
+export type { ExecOptions, LineOptions, LoginOptions } from './session/conversation/dialogue.ts';
+export type { Pattern, ReadOptions, ReadResult } from './session/conversation/reading.ts';
+export type { OptionState, WaitOptions } from './session/conversation/waiting.ts';
 export type { SessionEvents } from './session/events.ts';
 export { type ReadLineOptions, readLine, readLines } from './session/lines.ts';
-export type { Pattern, ReadOptions, ReadResult } from './session/reading.ts';
 export { Session } from './session/session.ts';
 export type { Terminal } from './session/terminal.ts';
 export type { SessionOptions, SessionTap, SessionTrace } from './session/types.ts';
-export type { OptionState, WaitOptions } from './session/waiting.ts';
-export type { EnvironmentPolicy, RejectedVariable } from './shells/environment.ts';
-export { type LimitOptions, limit } from './shells/limit.ts';
-export type { ModeName } from './shells/modes.ts';
+export type { EnvironmentPolicy, RejectedVariable } from './shells/environment/environment.ts';
+export { type LimitOptions, limit } from './shells/guards/limit.ts';
+export type { Refused } from './shells/guards/refusal.ts';
+export { type RobotCheckOptions, robotCheck } from './shells/guards/robot-check.ts';
 export {
   type Addresses,
   type Admission,
@@ -36,15 +37,14 @@ export {
   Places,
   type PlacesOptions,
   type RefusalReason,
-} from './shells/places.ts';
-export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/pty-shell.ts';
-export type { Refused } from './shells/refusal.ts';
-export { type RobotCheckOptions, robotCheck } from './shells/robot-check.ts';
-export type { Knock, ListenOptions, LocalListenOptions } from './transport/entrance.ts';
-export type { ForeignProtocol } from './transport/foreign-protocol.ts';
-export type { Refusal, RefusedConnection, UnwelcomeReason } from './transport/gate.ts';
+} from './shells/guards/session-limits.ts';
+export type { ModeName } from './shells/program/modes.ts';
+export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/program/pty-shell.ts';
 export type { LocalSocketOptions } from './transport/local.ts';
 export type { IpPeer, LocalPeer, Peer, PeerFields } from './transport/peer.ts';
-export type { TcpListenOptions } from './transport/tcp.ts';
-export type { TlsOptions } from './transport/tls-options.ts';
-export type { Transport, TransportUser } from './transport/transport.ts';
+export type { ForeignProtocol } from './transport/pre-session/foreign-protocol.ts';
+export type { Knock, ListenOptions, LocalListenOptions } from './transport/pre-session/listener-pipeline.ts';
+export type { Refusal, RefusedConnection, UnwelcomeReason } from './transport/pre-session/stage.ts';
+export type { Transport, TransportUser } from './transport/stream/transport.ts';
+export type { TcpListenOptions } from './transport/tcp/tcp.ts';
+export type { TlsOptions } from './transport/tls/options.ts';

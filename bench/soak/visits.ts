@@ -6,7 +6,7 @@ import type { Random } from '../../fuzz/lib/random.ts';
 import { told } from '../../test/faults/support.ts';
 import { vectorFiles } from '../../test/protocol/support/vector-files.ts';
 import { parseVectors, vectorInput } from '../../test/protocol/support/vectors.ts';
-import { Wire } from '../../test/support/wire.ts';
+import { Wire } from '../../test/support/clients/test-client.ts';
 
 export interface Place {
   readonly port: number;

@@ -9,7 +9,7 @@ import { deflateSync } from 'node:zlib';
 import { createServer, type Session } from '../../src/index.ts';
 import { Option, type SendKind } from '../../src/protocol/index.ts';
 import { flowControlOption, linemodeOption, statusOption } from '../../src/session/shared-options.ts';
-import type { Transport, TransportUser } from '../../src/transport/transport.ts';
+import type { Transport, TransportUser } from '../../src/transport/stream/transport.ts';
 import { vectorFiles } from '../../test/protocol/support/vector-files.ts';
 import { parseVectors, vectorInput } from '../../test/protocol/support/vectors.ts';
 import { Random } from '../lib/random.ts';

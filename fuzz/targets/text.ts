@@ -7,12 +7,12 @@ import { isIP } from 'node:net';
 import { Converter, canonicalCharset, charsetOfLocale, localeCodeset } from '../../src/charset/index.ts';
 import { MachineScreen, machineOf } from '../../src/charset/machines/index.ts';
 import { type Controls, runCommand } from '../../src/cli/connect/commands.ts';
-import { describeRecord } from '../../src/cli/describe.ts';
+import { describeRecord } from '../../src/cli/log/describe.ts';
 import { Command } from '../../src/protocol/index.ts';
-import { escapeText } from '../../src/shells/escape.ts';
-import { AnswerReader } from '../../src/shells/robot-probe.ts';
-import { foreignProtocol } from '../../src/transport/foreign-protocol.ts';
-import { LONGEST_PROXY_HEADER, parseProxyHeader } from '../../src/transport/proxy-protocol.ts';
+import { AnswerReader } from '../../src/shells/guards/robot-probe.ts';
+import { escapeText } from '../../src/shells/output/escape.ts';
+import { foreignProtocol } from '../../src/transport/pre-session/foreign-protocol.ts';
+import { LONGEST_PROXY_HEADER, parseProxyHeader } from '../../src/transport/proxy/header.ts';
 import { Random } from '../lib/random.ts';
 import type { Target } from '../lib/target.ts';
 

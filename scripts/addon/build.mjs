@@ -5,19 +5,9 @@
  * `LDFLAGS` are respected; `--strict` makes warnings errors.
  */
 import { createHash } from 'node:crypto';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { delimiter, join } from 'node:path';
-import { BuildError, compileObjects, compilerFlags, findHeaders, native, run } from './compile.mjs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join, relative } from 'node:path';
+import { BuildError, compileObjects, compilerFlags, findHeaders, native, run, sourcesIn } from './compile.mjs';
 
 const directory = join(native, 'build');
 const output = join(directory, 'telpty.node');
@@ -58,11 +48,7 @@ function pathDirectories() {
 /** What the result depends on. */
 function fingerprint(commands) {
   const hash = createHash('sha256').update(JSON.stringify(commands));
-  for (const name of readdirSync(native)
-    .filter(name => /\.[ch]$/.test(name))
-    .sort()) {
-    hash.update(`${name}\0`).update(readFileSync(join(native, name)));
-  }
+  for (const path of sourcesIn(native)) hash.update(`${relative(native, path)}\0`).update(readFileSync(path));
   return hash.digest('hex');
 }
 

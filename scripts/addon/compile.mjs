@@ -23,12 +23,24 @@ export class BuildError extends Error {
   }
 }
 
+/**
+ * Paths of the files that the addon is made from, sorted: C files and headers of native/ and its folders, but build/.
+ *
+ * @param {string} directory @returns {string[]}
+ */
+export function sourcesIn(directory) {
+  return readdirSync(directory, { withFileTypes: true })
+    .flatMap(entry => {
+      const path = join(directory, entry.name);
+      if (entry.isDirectory()) return entry.name === 'build' ? [] : sourcesIn(path);
+      return /\.[ch]$/.test(entry.name) ? [path] : [];
+    })
+    .sort();
+}
+
 /** Paths of the C files, sorted. */
 export function sources() {
-  return readdirSync(native)
-    .filter(name => name.endsWith('.c'))
-    .sort()
-    .map(name => join(native, name));
+  return sourcesIn(native).filter(path => path.endsWith('.c'));
 }
 
 /** Directory with `node_api.h` and `uv.h`. Every Node.js from 20 on will do: Node-API and libuv 1 keep their ABI. */
@@ -110,7 +122,10 @@ export async function compileObjects(compiler, directory, env) {
       const object = join(directory, `${basename(source, '.c')}.o`);
       objects.push(object);
       // Headers of Node.js are not ours to change: -isystem keeps their warnings out.
-      warnings += await run([...compiler, ...compilerFlags, '-isystem', headers, '-c', source, '-o', object], env);
+      warnings += await run(
+        [...compiler, ...compilerFlags, '-I', native, '-isystem', headers, '-c', source, '-o', object],
+        env,
+      );
     }
   };
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), 8) }, worker));

@@ -1,6 +1,6 @@
 /** The files that are made from the tables of commands and options: their paths in the repository, and what they contain. */
 import { readFileSync } from 'node:fs';
-import { commands } from '../../src/cli/command-table.ts';
+import { commands } from '../../src/cli/help/command-table.ts';
 import { withTables } from './markdown.ts';
 import { commandPage, configPage, mainPage } from './roff.ts';
 import { schema } from './schema.ts';

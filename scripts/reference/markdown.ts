@@ -1,6 +1,6 @@
 /** Tables of options in a document, each between `<!-- options of COMMAND -->` and `<!-- end of options -->`. */
-import type { Command } from '../../src/cli/command-table.ts';
-import type { OptionSection, OptionSpec } from '../../src/cli/options.ts';
+import type { Command } from '../../src/cli/help/command-table.ts';
+import type { OptionSection, OptionSpec } from '../../src/cli/options/options.ts';
 
 export function withTables(text: string, commands: ReadonlyMap<string, Command>): string {
   return text.replace(

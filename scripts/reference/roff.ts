@@ -1,8 +1,8 @@
 /** Manual pages, in the man(7) macros. */
-import { type Command, commands } from '../../src/cli/command-table.ts';
-import { defaultOf } from '../../src/cli/help.ts';
-import type { OptionSection, OptionSpec } from '../../src/cli/options.ts';
-import { serveSections } from '../../src/cli/serve-options/index.ts';
+import { type Command, commands } from '../../src/cli/help/command-table.ts';
+import { defaultOf } from '../../src/cli/help/help.ts';
+import type { OptionSection, OptionSpec } from '../../src/cli/options/options.ts';
+import { serveSections } from '../../src/cli/options/serve/index.ts';
 
 const DATE = '2026-12-01';
 

@@ -1,6 +1,6 @@
 /** The JSON schema of the configuration file. Editors complete and check with it; `telpty check` decides. */
-import type { OptionSpec } from '../../src/cli/options.ts';
-import { serveOptions } from '../../src/cli/serve-options/index.ts';
+import type { OptionSpec } from '../../src/cli/options/options.ts';
+import { serveOptions } from '../../src/cli/options/serve/index.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 

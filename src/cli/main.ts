@@ -2,8 +2,8 @@
 /** The command `telpty`: finds the subcommand, and is the one place that turns errors into exit statuses. */
 import { TelptyError } from '../errors.ts';
 import { ownPackage } from '../package.ts';
-import { escapeText } from '../shells/escape.ts';
-import type { ServeSettings } from './settings.ts';
+import { escapeText } from '../shells/output/escape.ts';
+import type { ServeSettings } from './serve/settings.ts';
 
 /** Whether an error nobody expected shows where it came from; the log level decides. */
 let showStacks = false;
@@ -40,7 +40,7 @@ async function run(argv: readonly string[]): Promise<void> {
 }
 
 async function runServe(argv: readonly string[]): Promise<void> {
-  const { parseServe } = await import('./settings.ts');
+  const { parseServe } = await import('./serve/settings.ts');
   const doubts: string[] = [];
   const settings = parseServe(argv, { onDoubt: line => doubts.push(line) });
   if (settings === 'help') {
@@ -49,7 +49,7 @@ async function runServe(argv: readonly string[]): Promise<void> {
   }
   showStacks = settings.logLevel === 'debug' || settings.logLevel === 'trace';
   // Loaded late, so that help and errors need no addon, no log and no time.
-  const { serve } = await import('./serve.ts');
+  const { serve } = await import('./serve/serve.ts');
   await serve(settings, () => parseServe(argv) as ServeSettings, doubts);
 }
 
@@ -65,7 +65,7 @@ async function runConnect(argv: readonly string[]): Promise<void> {
 }
 
 async function runCheck(argv: readonly string[]): Promise<void> {
-  const { check, parseCheck } = await import('./check.ts');
+  const { check, parseCheck } = await import('./options/check.ts');
   const settings = parseCheck(argv);
   if (settings === 'help') {
     process.stdout.write(await help(['check']));
@@ -78,7 +78,7 @@ async function runCheck(argv: readonly string[]): Promise<void> {
 }
 
 async function runCompletion(argv: readonly string[]): Promise<void> {
-  const { completionScript, parseCompletion } = await import('./completion.ts');
+  const { completionScript, parseCompletion } = await import('./help/completion.ts');
   const settings = parseCompletion(argv);
   process.stdout.write(settings === 'help' ? await help(['completion']) : completionScript(settings.shell));
 }
@@ -86,8 +86,8 @@ async function runCompletion(argv: readonly string[]): Promise<void> {
 /** Loaded late: the tables of all options, and what checks their values, take most of the time of `--version`. */
 async function help([name]: readonly string[]): Promise<string> {
   const [{ commandHelp, overview }, { commands }] = await Promise.all([
-    import('./help.ts'),
-    import('./command-table.ts'),
+    import('./help/help.ts'),
+    import('./help/command-table.ts'),
   ]);
   if (name === undefined || name === 'help' || name === '-h' || name === '--help') return overview();
   const command = commands.get(name);
@@ -97,7 +97,10 @@ async function help([name]: readonly string[]): Promise<string> {
 
 /** The error about a word that should be a command or one of the few options without a command. */
 async function unknown(word: string): Promise<TelptyError> {
-  const [{ commands }, { nearest }] = await Promise.all([import('./command-table.ts'), import('./suggest.ts')]);
+  const [{ commands }, { nearest }] = await Promise.all([
+    import('./help/command-table.ts'),
+    import('./help/suggest.ts'),
+  ]);
   const isOption = word.startsWith('-');
   const similar = nearest(word, isOption ? ['--help', '--version'] : [...commands.keys(), 'help']);
   const advice = similar === undefined ? 'telpty help lists the commands' : `did you mean ${similar}?`;
@@ -105,7 +108,7 @@ async function unknown(word: string): Promise<TelptyError> {
 }
 
 async function usage(message: string): Promise<TelptyError> {
-  const values = await import('./values.ts');
+  const values = await import('./options/values.ts');
   return values.usage(message);
 }
 

@@ -8,19 +8,19 @@ import { Socket } from 'node:net';
 import { TelptyError } from '../errors.ts';
 import type { Server } from '../server/server.ts';
 import type { Session } from '../session/session.ts';
-import { escapeText } from '../shells/escape.ts';
-import type { Admission, Applicant, Place, RefusalReason } from '../shells/places.ts';
-import type { StartedProgram } from '../shells/pty-shell.ts';
-import { sessionsThatFit } from '../transport/descriptors.ts';
-import { Entrance } from '../transport/entrance.ts';
-import { announceDrain } from './farewell.ts';
-import { createHost, endHost } from './host.ts';
-import { createLog } from './log.ts';
-import type { Order, Report } from './messages.ts';
+import type { Admission, Applicant, Place, RefusalReason } from '../shells/guards/session-limits.ts';
+import { escapeText } from '../shells/output/escape.ts';
+import type { StartedProgram } from '../shells/program/pty-shell.ts';
+import { Entrance } from '../transport/pre-session/listener-pipeline.ts';
+import { sessionsThatFit } from '../transport/tcp/descriptors.ts';
+import { createLog } from './log/log.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
-import { Reloadables, reloadableLevel } from './reload.ts';
-import type { ServeSettings } from './settings.ts';
-import { PrimaryUserIds } from './user-ids.ts';
+import { createHost, endHost } from './serve/configured-server.ts';
+import { Reloadables, reloadableLevel } from './serve/reload.ts';
+import type { ServeSettings } from './serve/settings.ts';
+import { announceDrain } from './serve/shutdown-notice.ts';
+import { PrimaryUserIds } from './system/user-ids.ts';
+import type { Order, Report } from './workers/messages.ts';
 
 /** The primary's decisions, which came with the clients, and what has to be told to it. */
 class Places implements Admission {
@@ -115,7 +115,7 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
     if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
     const entrance = await Entrance.open({ tls });
     if (entrance.tls !== undefined) {
-      const { reloadableCertificates } = await import('./certificates.ts');
+      const { reloadableCertificates } = await import('./serve/certificates.ts');
       reloadables.add(reloadableCertificates(certificates => entrance.tls?.set(certificates), tls?.auto));
     }
     host = { server, settings, metrics, entrance };

@@ -4,12 +4,12 @@ import type { ConnectionOptions } from 'node:tls';
 import { canonicalCharset } from '../charset/index.ts';
 import { check, checkKeys, checkPort } from '../check.ts';
 import type { OptionDefinition } from '../protocol/index.ts';
+import { type WaitOptions, within } from '../session/conversation/waiting.ts';
 import { Session } from '../session/session.ts';
-import { type WaitOptions, within } from '../session/waiting.ts';
-import { dialTcp, roundTripOf, secure } from '../transport/dial.ts';
 import type { Peer } from '../transport/peer.ts';
-import { adoptTcp } from '../transport/tcp.ts';
-import type { Transport } from '../transport/transport.ts';
+import type { Transport } from '../transport/stream/transport.ts';
+import { dialTcp, roundTripOf, secure } from '../transport/tcp/dial.ts';
+import { adoptTcp } from '../transport/tcp/tcp.ts';
 import { type ClientTerminal, clientTable, hasSize, openNegotiation } from './options.ts';
 
 /** Where to connect to, how, and what to tell there. {@link WaitOptions} hold for the connecting, TLS included. */

@@ -27,7 +27,7 @@ export interface SpawnRequest {
   readonly attributes: Int32Array;
   /** Filled in: on success the process id; on failure the error number and the index of the step in `Addon.steps`. */
   readonly result: Int32Array;
-  /** Filled in where more is known of a failure: text that ends with NUL, as native/explain.c and native/starter.c have it. */
+  /** Filled in where more is known of a failure: text that ends with NUL, as native/process/explain.c and native/process/starter.c have it. */
   readonly detail: Buffer;
 }
 

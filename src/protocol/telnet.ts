@@ -1,9 +1,7 @@
 import { TelptyError } from '../errors.ts';
 import { check, checkBytes, checkLimits, checkOctet, checkOptions } from './check.ts';
 import { Command, Option, optionName, type Verb } from './constants.ts';
-import type { Side, TelnetEvent, TelnetHandlers, WarningCode } from './events.ts';
-import { LateWords } from './late-words.ts';
-import { defaultLimits, type TelnetLimits } from './limits.ts';
+import { LateWords } from './engine/late-words.ts';
 import {
   type Compatibility,
   isCompatibility,
@@ -11,14 +9,16 @@ import {
   type NegotiationState,
   type Transition,
   transition,
-} from './negotiation.ts';
+} from './engine/negotiation.ts';
+import { Outbound } from './engine/outbound.ts';
+import { type CarriageReturn, Parser } from './engine/parser.ts';
+import { Refusals } from './engine/refusals.ts';
+import { Repetitions } from './engine/repetitions.ts';
+import { Late, OptionStates } from './engine/states.ts';
+import type { Token } from './engine/token.ts';
+import type { Side, TelnetEvent, TelnetHandlers, WarningCode } from './events.ts';
+import { defaultLimits, type TelnetLimits } from './limits.ts';
 import type { OptionContext, OptionDefinition, OptionHandler } from './options/option.ts';
-import { Outbound } from './outbound.ts';
-import { type CarriageReturn, Parser } from './parser.ts';
-import { Refusals } from './refusals.ts';
-import { Repetitions } from './repetitions.ts';
-import { Late, OptionStates } from './states.ts';
-import type { Token } from './token.ts';
 
 const { SE, EOF, GA, WILL, WONT, DO, DONT } = Command;
 

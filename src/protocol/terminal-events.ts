@@ -1,4 +1,4 @@
-import type { SpecialCharacter } from './options/linemode-slc.ts';
+import type { SpecialCharacter } from './options/linemode/slc.ts';
 
 // The events of the options that are about the client's terminal: LINEMODE, LFLOW, TSPEED, XDISPLOC, SNDLOC. Part of
 // TelnetEvent (events.ts).

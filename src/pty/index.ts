@@ -4,8 +4,8 @@
  *
  * @module telpty/pty
  */
-export { Cgroup, type CgroupEnd, Cgroups, openCgroups } from './cgroup.ts';
-export type { CgroupLimits } from './cgroup-limits.ts';
+export { Cgroup, type CgroupEnd, Cgroups, openCgroups } from './cgroup/cgroup.ts';
+export type { CgroupLimits } from './cgroup/limits.ts';
 export type { ExitStatus, HangupOptions, PtyControl } from './control.ts';
 export { type ControlCharacter, type ModeFlag, type Modes, saneModes } from './modes.ts';
 export type { Limit, Limits, PtyOptions } from './options.ts';

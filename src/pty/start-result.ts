@@ -12,7 +12,7 @@ export type StartCallback = (error: TelptyError | undefined) => void;
 /** What is known of a failure beside its number. */
 interface Failure {
   readonly options: PtyOptions;
-  /** What native/explain.c or native/starter.c found out; all empty where there is nothing to say. */
+  /** What native/process/explain.c or native/process/starter.c found out; all empty where there is nothing to say. */
   readonly kind: string;
   readonly path: string;
   readonly name: string;

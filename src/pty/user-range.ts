@@ -2,7 +2,7 @@
  * A user id of its own for each session, from a range that has no other use: so that programs of different sessions can
  * neither signal nor trace each other, nor open each other's terminals, and the kernel's limits for a user are a session's.
  *
- * An id is given to one session at a time. When that is over, all processes of the id are killed (see native/user_kill.c), and
+ * An id is given to one session at a time. When that is over, all processes of the id are killed (see native/process/user_kill.c), and
  * it is given away again once there is none. Ids that have processes of unknown origin, of a server that was killed for
  * example, are left alone.
  */

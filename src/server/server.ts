@@ -6,15 +6,20 @@ import { TelptyError } from '../errors.ts';
 import type { Compatibility, OptionDefinition, TelnetConfig } from '../protocol/index.ts';
 import type { HangupReason } from '../session/end-cause.ts';
 import { Session } from '../session/session.ts';
-import { type Arrival, Entrance, type ListenOptions, type LocalListenOptions } from '../transport/entrance.ts';
-import { foreignProtocol } from '../transport/foreign-protocol.ts';
-import type { GateUser, Refusal } from '../transport/gate.ts';
 import { type Listener, type ListenerEvents, StreamListener } from '../transport/listener.ts';
 import { listenLocal } from '../transport/local.ts';
 import type { Peer } from '../transport/peer.ts';
-import { listenTcp } from '../transport/tcp.ts';
-import type { TlsOptions } from '../transport/tls-options.ts';
-import type { Transport } from '../transport/transport.ts';
+import { foreignProtocol } from '../transport/pre-session/foreign-protocol.ts';
+import {
+  type Arrival,
+  Entrance,
+  type ListenOptions,
+  type LocalListenOptions,
+} from '../transport/pre-session/listener-pipeline.ts';
+import type { GateUser, Refusal } from '../transport/pre-session/stage.ts';
+import type { Transport } from '../transport/stream/transport.ts';
+import { listenTcp } from '../transport/tcp/tcp.ts';
+import type { TlsOptions } from '../transport/tls/options.ts';
 import {
   charsetOption,
   charsetProposal,

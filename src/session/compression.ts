@@ -1,6 +1,6 @@
 import { type Compression, Option, type Side, type Telnet, type TelnetEvent } from '../protocol/index.ts';
-import type { Intake } from '../transport/intake.ts';
-import type { Outlet } from '../transport/outlet.ts';
+import type { Intake } from '../transport/stream/receive-scheduler.ts';
+import type { Outlet } from '../transport/stream/send-queue.ts';
 
 /** The sides on which the one who compresses learns that it may: a server's own MCCP2, and MCCP3 as a client sees it. */
 const BEGUN_BY: readonly (readonly [code: number, side: Side])[] = [

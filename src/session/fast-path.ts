@@ -1,6 +1,6 @@
 /**
  * The fast path: a few plain bytes, such as a key and its echo, pass between the connection and the terminal of its program in the
- * addon (`native/fast_path.c`), without JavaScript.
+ * addon (`native/socket/fast_path.c`), without JavaScript.
  *
  * It may be open only while no part of the session would do anything with those bytes. Each part has a name here, and tells in a
  * table whether it blocks the path at the moment. The tables are complete by their type: a new name without a condition does
@@ -10,7 +10,7 @@
  * to unblock. In between nothing can change, as the addon closes the path whenever it calls JavaScript or is called by it.
  */
 import type { NativePty } from '../native/addon.ts';
-import type { FastPathCounts, FastPathPort } from '../transport/transport.ts';
+import type { FastPathCounts, FastPathPort } from '../transport/stream/transport.ts';
 
 /** The parts of a session that can block the fast path. */
 export type SessionBlock =

@@ -1,4 +1,4 @@
-import type { LateWords } from '../protocol/late-words.ts';
+import type { LateWords } from '../protocol/engine/late-words.ts';
 
 /**
  * From one time that late answers are sent to the next, in milliseconds, at first. Within it a peer has

@@ -3,9 +3,9 @@ import { decoder, encoder, type StreamDecoder } from '../charset/index.ts';
 import { columnsOfText, joinsCluster } from '../charset/width.ts';
 import { check, checkKeys, checkWhole } from '../check.ts';
 import { Command, Option } from '../protocol/index.ts';
+import type { EncodingRun } from './conversation/speaker.ts';
+import { onAbort } from './conversation/waiting.ts';
 import type { Session } from './session.ts';
-import type { EncodingRun } from './speaker.ts';
-import { onAbort } from './waiting.ts';
 
 /** The most characters of a line that are kept unless told otherwise. */
 const MAX_LENGTH = 1_000;

@@ -3,15 +3,22 @@ import { encoder } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 import { Command, Option, type TelnetEvent, WindowSize } from '../protocol/index.ts';
 import { addressOf, type Peer } from '../transport/peer.ts';
-import type { Transport } from '../transport/transport.ts';
+import type { Transport } from '../transport/stream/transport.ts';
 import { AreYouThere } from './are-you-there.ts';
-import { type ExecOptions, exec, type LineOptions, type LoginOptions, login, sendLine } from './dialogue.ts';
+import {
+  type ExecOptions,
+  exec,
+  type LineOptions,
+  type LoginOptions,
+  login,
+  sendLine,
+} from './conversation/dialogue.ts';
+import { type Pattern, type ReadOptions, type ReadResult, readUntil } from './conversation/reading.ts';
+import { type OptionState, type WaitOptions, waitFor } from './conversation/waiting.ts';
 import { causeOf } from './end-cause.ts';
-import { type Pattern, type ReadOptions, type ReadResult, readUntil } from './reading.ts';
 import { TelnetStream } from './telnet-stream.ts';
 import { Terminal } from './terminal.ts';
 import type { SessionOptions } from './types.ts';
-import { type OptionState, type WaitOptions, waitFor } from './waiting.ts';
 
 /** How long a session may last after it was hung up and nobody listened, in milliseconds. */
 const HANGUP_MS = 5_000;

@@ -1,18 +1,18 @@
 import type { Duplex } from 'node:stream';
-import { pauseUntilListener } from '../node-internals.ts';
+import { pauseUntilListener } from '../native/node-internals.ts';
 import { Command, type SendKind, Telnet, type TelnetEvent } from '../protocol/index.ts';
-import { type ForeignProtocol, mayBecomeForeign } from '../transport/foreign-protocol.ts';
-import { Input } from '../transport/input.ts';
-import { Hold, Intake } from '../transport/intake.ts';
-import { Outlet } from '../transport/outlet.ts';
-import { StreamTransport, type Transport } from '../transport/transport.ts';
-import { Wire } from '../transport/wire.ts';
+import { type ForeignProtocol, mayBecomeForeign } from '../transport/pre-session/foreign-protocol.ts';
+import { Input } from '../transport/stream/input-buffer.ts';
+import { Hold, Intake } from '../transport/stream/receive-scheduler.ts';
+import { Outlet } from '../transport/stream/send-queue.ts';
+import { StreamTransport, type Transport } from '../transport/stream/transport.ts';
+import { Wire } from '../transport/stream/wire.ts';
 import { followCompression } from './compression.ts';
+import type { EncodingRun } from './conversation/speaker.ts';
 import type { EndCause } from './end-cause.ts';
 import { EventDuplex } from './events.ts';
 import { BlockTable, FastPath, type SessionBlock } from './fast-path.ts';
 import { LateAnswers } from './late-answers.ts';
-import type { EncodingRun } from './speaker.ts';
 import type { SessionConsumer, SessionOptions, SessionTap, SessionTrace } from './types.ts';
 
 /** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */

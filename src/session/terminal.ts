@@ -29,8 +29,8 @@ export function isTerminalFamily(name: string): boolean {
 
 /**
  * What a client has told about itself: its terminal, its window, its environment, its character set. Each fact is
- * stored as it was said and only here; nothing is checked or made safe for a program yet (`shells/environment.ts` does
- * that for programs, `shells/escape.ts` for logs).
+ * stored as it was said and only here; nothing is checked or made safe for a program yet (`shells/environment/environment.ts` does
+ * that for programs, `shells/output/escape.ts` for logs).
  */
 export class Terminal {
   /** The names the client gave by TTYPE, in its own order, without repeats and without MTTS (RFC 1091). */

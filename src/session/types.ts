@@ -1,8 +1,8 @@
 /** What a session is made of, tells, and can be given. */
 import type { TelnetConfig, TraceRecord } from '../protocol/index.ts';
-import type { ForeignProtocol } from '../transport/foreign-protocol.ts';
-import type { InputConsumer } from '../transport/input.ts';
 import type { Peer } from '../transport/peer.ts';
+import type { ForeignProtocol } from '../transport/pre-session/foreign-protocol.ts';
+import type { InputConsumer } from '../transport/stream/input-buffer.ts';
 
 /** An observer of the bytes of a session, after Telnet was taken off. What it is given is borrowed: copy it to keep it. */
 export interface SessionTap {

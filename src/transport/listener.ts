@@ -4,9 +4,9 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { descriptor } from '../native/node-internals.ts';
 import { holdListener } from '../native/sockets.ts';
-import { descriptor } from '../node-internals.ts';
-import { type Acceptor, type ClosedReason, ShortageGuard } from './accepting.ts';
+import { type Acceptor, type ClosedReason, ShortageGuard } from './tcp/accepting.ts';
 
 /** Where a listener is: a port, or the path of a UNIX socket. */
 export type ListenerAddress = { readonly address: string; readonly port: number } | { readonly path: string };

@@ -1,8 +1,8 @@
 /** The other end of a connection. */
 import type { Socket } from 'node:net';
+import { descriptor } from '../native/node-internals.ts';
 import { peerCredentials } from '../native/sockets.ts';
-import { descriptor } from '../node-internals.ts';
-import { normalAddress } from './address-list.ts';
+import { normalAddress } from './pre-session/address-list.ts';
 
 /** A client that came over the network. */
 export interface IpPeer {

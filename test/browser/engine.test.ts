@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { vectorFiles } from '../protocol/support/vector-files.ts';
-import { openChromium } from '../support/chromium.ts';
+import { openChromium } from '../support/system/chromium.ts';
 import { type Outcome, outcomes } from './outcomes.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Machine, MachineScreen, machineOf } from '../../src/charset/machines/index.ts';
-import { Atari800, Commodore64 } from '../support/home-computer.ts';
-import { Screen } from '../support/screen.ts';
+import { Atari800, Commodore64 } from '../support/clients/home-computer.ts';
+import { Screen } from '../support/clients/screen.ts';
 
 const COLUMNS = 39;
 const c64 = machineOf('PETSCII')!;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decoder, encoder } from '../../src/charset/index.ts';
 import { machineOf } from '../../src/charset/machines/index.ts';
-import { ATASCII_CHART, PETSCII_CHART } from '../support/home-computer.ts';
+import { ATASCII_CHART, PETSCII_CHART } from '../support/clients/home-computer.ts';
 
 const decode = (charset: string, ...bytes: number[]): string => {
   const stream = decoder(charset);

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { eastAsianWidthType } from 'get-east-asian-width';
 import { columnsOf, columnsOfText, joinsCluster } from '../../src/charset/width.ts';
-import { requireTool } from '../support/tools.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 const LAST = 0x10ffff;
 const isSurrogate = (codePoint: number) => codePoint >= 0xd800 && codePoint < 0xe000;

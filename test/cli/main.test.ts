@@ -6,12 +6,12 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { commands } from '../../src/cli/command-table.ts';
-import { commandHelp } from '../../src/cli/help.ts';
-import { findProgram, loginShell } from '../../src/cli/program.ts';
+import { commands } from '../../src/cli/help/command-table.ts';
+import { commandHelp } from '../../src/cli/help/help.ts';
+import { findProgram, loginShell } from '../../src/cli/serve/program.ts';
 import { TelptyError } from '../../src/errors.ts';
 import { isAlive, untilTrue } from '../support/leaks.ts';
-import { CLI } from '../support/server.ts';
+import { CLI } from '../support/servers/server.ts';
 
 const command = [process.execPath, CLI] as const;
 

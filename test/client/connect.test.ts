@@ -7,10 +7,10 @@ import { test } from 'node:test';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { connect, createServer as createTelnetServer, type Session, type TelptyError } from '../../src/index.ts';
 import { gmcp, Option } from '../../src/protocol/index.ts';
-import { selfSigned } from '../support/certificates.ts';
-import { Host, hostScript } from '../support/host.ts';
-import { Peer } from '../support/peer.ts';
-import { CMD, hex, OPT, subnegotiation, type Wire } from '../support/wire.ts';
+import { Peer } from '../support/clients/peer.ts';
+import { CMD, hex, OPT, subnegotiation, type Wire } from '../support/clients/test-client.ts';
+import { selfSigned } from '../support/servers/certificates.ts';
+import { Host, hostScript } from '../support/servers/host.ts';
 
 const { IAC, WILL, WONT, DO, DONT, AYT } = CMD;
 

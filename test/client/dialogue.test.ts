@@ -7,10 +7,10 @@ import fc from 'fast-check';
 import iconv from 'iconv-lite';
 import { connect, type Session, TelptyError } from '../../src/index.ts';
 import { Option } from '../../src/protocol/index.ts';
-import { Peer } from '../support/peer.ts';
-import { startBashServer } from '../support/programs.ts';
-import { Telnetd } from '../support/telnetd.ts';
-import { CMD, OPT, type Wire } from '../support/wire.ts';
+import { Peer } from '../support/clients/peer.ts';
+import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
+import { Telnetd } from '../support/servers/telnetd.ts';
+import { startBashServer } from '../support/system/programs.ts';
 
 /** Both ends of a connection. */
 async function pair(body: (session: Session, wire: Wire) => Promise<void>, encoding?: string): Promise<void> {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from '../../src/index.ts';
+import { Peer } from '../support/clients/peer.ts';
+import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
-import { Peer } from '../support/peer.ts';
-import { CMD, OPT, type Wire } from '../support/wire.ts';
 
 after(assertNothingHeld);
 

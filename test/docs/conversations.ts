@@ -1,8 +1,8 @@
 /** What is said to the programs of docs/library.md and README.md that are run, by their names, and what they must answer. */
 import assert from 'node:assert/strict';
 import { ptyShell, readLine, readLines } from '../../src/index.ts';
-import { Host } from '../support/host.ts';
-import { CMD, OPT, subnegotiation, Wire } from '../support/wire.ts';
+import { CMD, OPT, subnegotiation, Wire } from '../support/clients/test-client.ts';
+import { Host } from '../support/servers/host.ts';
 import type { Running } from './programs.ts';
 
 export const PASSWORD = 'lovelace';

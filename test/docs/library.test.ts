@@ -1,7 +1,7 @@
 /** docs/library.md (and README.md): their programs compile as those of a user do, and do what they say. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { Wire } from '../support/wire.ts';
+import { Wire } from '../support/clients/test-client.ts';
 import { clientTalks, isRobot, loginServer, talks } from './conversations.ts';
 import { document, table } from './markdown.ts';
 import { programsOf, Workspace } from './programs.ts';
@@ -65,15 +65,18 @@ function namesIn(heading: string, after = ''): string[] {
 
 test('the tables of options have all that createServer(), connect() and the guards take', () => {
   assert.deepEqual(namesIn('option'), membersOf('src/server/server.ts', 'ServerOptions'));
-  assert.deepEqual(namesIn('option of `limit()`'), membersOf('src/shells/limit.ts', 'LimitOptions'));
-  assert.deepEqual(namesIn('option of `robotCheck()`'), membersOf('src/shells/robot-check.ts', 'RobotCheckOptions'));
-  const waiting = membersOf('src/session/waiting.ts', 'WaitOptions');
+  assert.deepEqual(namesIn('option of `limit()`'), membersOf('src/shells/guards/limit.ts', 'LimitOptions'));
+  assert.deepEqual(
+    namesIn('option of `robotCheck()`'),
+    membersOf('src/shells/guards/robot-check.ts', 'RobotCheckOptions'),
+  );
+  const waiting = membersOf('src/session/conversation/waiting.ts', 'WaitOptions');
   const connecting = membersOf('src/client/connect.ts', 'ConnectOptions');
   assert.deepEqual(namesIn('option of `connect()`'), [...connecting, ...waiting].sort());
 });
 
 test('the table of options of listen() has all, and that of its events', () => {
-  const listening = ['src/transport/tcp.ts', 'src/transport/entrance.ts'] as const;
+  const listening = ['src/transport/tcp/tcp.ts', 'src/transport/pre-session/listener-pipeline.ts'] as const;
   const known = [...membersOf(listening[0], 'TcpListenOptions'), ...membersOf(listening[1], 'ListenOptions')];
   const rows = table(text, 'option of `listen()`').map(([cell = '']) => cell.replaceAll('`', ''));
   assert.deepEqual(rows.sort(), known.sort());

@@ -9,9 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { isRoot } from '../pty/support.ts';
-import { XTERM } from '../support/host.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { Wire, type WireOptions } from '../support/wire.ts';
+import { Wire, type WireOptions } from '../support/clients/test-client.ts';
+import { XTERM } from '../support/servers/host.ts';
+import { startServer, type TestServer } from '../support/servers/server.ts';
 import { commandOf, document } from './markdown.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'telpty-login-'));

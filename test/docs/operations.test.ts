@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { serveOptions } from '../../src/cli/serve-options/index.ts';
-import { type Scrape, untilCounted } from '../support/metrics.ts';
-import { startServer } from '../support/server.ts';
-import { Wire } from '../support/wire.ts';
+import { serveOptions } from '../../src/cli/options/serve/index.ts';
+import { Wire } from '../support/clients/test-client.ts';
+import { type Scrape, untilCounted } from '../support/servers/metrics.ts';
+import { startServer } from '../support/servers/server.ts';
 import { document, table } from './markdown.ts';
 
 const text = document('docs/operations.md');

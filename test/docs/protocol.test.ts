@@ -13,8 +13,8 @@ import {
   optionName,
 } from '../../src/protocol/index.ts';
 import { optionTable, withCompression } from '../../src/server/options.ts';
-import { Host } from '../support/host.ts';
-import { CMD } from '../support/wire.ts';
+import { CMD } from '../support/clients/test-client.ts';
+import { Host } from '../support/servers/host.ts';
 import { document, table } from './markdown.ts';
 
 const text = document('docs/protocol.md');

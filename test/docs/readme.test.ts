@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { startServer } from '../support/server.ts';
-import { Terminal } from '../support/tmux.ts';
-import { requireTool } from '../support/tools.ts';
+import { Terminal } from '../support/clients/tmux.ts';
+import { startServer } from '../support/servers/server.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { document, table } from './markdown.ts';
 
 const text = document('README.md');

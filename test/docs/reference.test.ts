@@ -6,9 +6,9 @@ import { describe, it, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { generatedFiles, read } from '../../scripts/reference/files.ts';
-import { commands } from '../../src/cli/command-table.ts';
-import { serveOptions } from '../../src/cli/serve-options/index.ts';
-import { requireTool } from '../support/tools.ts';
+import { commands } from '../../src/cli/help/command-table.ts';
+import { serveOptions } from '../../src/cli/options/serve/index.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const files = generatedFiles();

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { isRoot } from '../pty/support.ts';
-import { XTERM } from '../support/host.ts';
+import { Wire } from '../support/clients/test-client.ts';
 import { processes, untilTrue } from '../support/leaks.ts';
-import { INTERRUPTIBLE } from '../support/programs.ts';
-import { startServer } from '../support/server.ts';
-import { requireTool } from '../support/tools.ts';
-import { Wire } from '../support/wire.ts';
+import { XTERM } from '../support/servers/host.ts';
+import { startServer } from '../support/servers/server.ts';
+import { INTERRUPTIBLE } from '../support/system/programs.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { commandOf, document } from './markdown.ts';
 
 const secrets = mkdtempSync(join(tmpdir(), 'telpty-sandbox-'));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { ptyShell, readLine, type Session } from '../../src/index.ts';
-import { Host } from '../support/host.ts';
+import { Host } from '../support/servers/host.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 

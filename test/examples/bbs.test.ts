@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Screen } from '../support/screen.ts';
-import { requireTool } from '../support/tools.ts';
+import { Screen } from '../support/clients/screen.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { startExample } from './support.ts';
 
 test('a caller writes on the wall, plays, and is back at the menu', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OPT, subnegotiation, type Wire } from '../support/wire.ts';
+import { OPT, subnegotiation, type Wire } from '../support/clients/test-client.ts';
 import { startExample } from './support.ts';
 
 const MUDLET = { ttype: ['MUDLET', 'ANSI-TRUECOLOR', 'MTTS 45'], accept: [OPT.GMCP, OPT.MSSP, OPT.EOR] };

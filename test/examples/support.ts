@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { atExit } from '../support/cleanup.ts';
+import { Wire, type WireOptions } from '../support/clients/test-client.ts';
 import { assertGone, assertPortFree, descendantsOf } from '../support/leaks.ts';
-import { Wire, type WireOptions } from '../support/wire.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -1,6 +1,6 @@
 import { test } from 'node:test';
-import { Screen } from '../support/screen.ts';
-import { CMD, OPT } from '../support/wire.ts';
+import { Screen } from '../support/clients/screen.ts';
+import { CMD, OPT } from '../support/clients/test-client.ts';
 import { startExample } from './support.ts';
 
 test('the visitor sees what was negotiated, and switches it', async () => {

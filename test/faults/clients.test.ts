@@ -1,8 +1,8 @@
 /** Clients that stop, vanish or break off anywhere: what they began is cleared away, and nobody else notices. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { CMD, naws, OPT, subnegotiation, Wire } from '../support/clients/test-client.ts';
 import { childrenOf, residentBytes, untilTrue } from '../support/leaks.ts';
-import { CMD, naws, OPT, subnegotiation, Wire } from '../support/wire.ts';
 import { Bystander, startObedient, told } from './support.ts';
 
 const LIMIT = { timeout: 120_000 };

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
+import { CMD, OPT, Wire } from '../support/clients/test-client.ts';
 import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
-import type { TestServer } from '../support/server.ts';
-import { CMD, OPT, Wire } from '../support/wire.ts';
+import type { TestServer } from '../support/servers/server.ts';
 import { Bystander, shareOfSpinning, startObedient, told, XTERM } from './support.ts';
 
 const LIMIT = { timeout: 180_000 };

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { atExit } from '../support/cleanup.ts';
 import { untilTrue } from '../support/leaks.ts';
-import { CLI } from '../support/server.ts';
+import { CLI } from '../support/servers/server.ts';
 import { Bystander, OBEY, told } from './support.ts';
 
 const LIMIT = { timeout: 180_000 };

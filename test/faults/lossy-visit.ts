@@ -1,7 +1,7 @@
 /** What test/faults/network.test.ts runs within its network: a server on ADDRESS, and clients that reach it by NEIGHBOUR. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { Wire } from '../support/wire.ts';
+import { Wire } from '../support/clients/test-client.ts';
 import { startObedient, XTERM } from './support.ts';
 
 const [address, neighbour] = process.argv.slice(2);

@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { atExit } from '../support/cleanup.ts';
-import { requireTool } from '../support/tools.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { Bystander, startObedient, told } from './support.ts';
 
 const LIMIT = { timeout: 120_000 };

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { Wire } from '../support/clients/test-client.ts';
 import { childrenOf, processes, untilBlocked, untilTrue } from '../support/leaks.ts';
-import { Wire } from '../support/wire.ts';
 import { Bystander, startObedient, told, XTERM } from './support.ts';
 
 const LIMIT = { timeout: 180_000 };

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Wire } from '../support/clients/test-client.ts';
 import { childrenOf, processInfo, untilTrue } from '../support/leaks.ts';
-import { requireTool } from '../support/tools.ts';
-import { Wire } from '../support/wire.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { Bystander, startObedient, told, XTERM } from './support.ts';
 
 const LIMIT = { timeout: 180_000 };

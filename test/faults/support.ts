@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { atExit } from '../support/cleanup.ts';
+import { Wire, type WireOptions } from '../support/clients/test-client.ts';
 import { untilTrue } from '../support/leaks.ts';
-import { type StartOptions, startServer, type TestServer } from '../support/server.ts';
-import { Wire, type WireOptions } from '../support/wire.ts';
+import { type StartOptions, startServer, type TestServer } from '../support/servers/server.ts';
 
 export const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Session } from '../../src/index.ts';
 import { comPort, ModemState } from '../../src/protocol/index.ts';
-import { Host } from '../support/host.ts';
-import { requireTool } from '../support/tools.ts';
+import { Host } from '../support/servers/host.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 // COM-PORT-OPTION (RFC 2217) with pySerial, the client that most scripts use. ser2net, the server, is in the matrix.
 

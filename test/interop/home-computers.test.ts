@@ -1,11 +1,11 @@
 /** Home computers play UTF-8 programs: real programs, a real server, and the screen that the person would see. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Atari800, Commodore64 } from '../support/home-computer.ts';
-import { hermeticBash, INTERRUPTIBLE } from '../support/programs.ts';
-import { startServer } from '../support/server.ts';
-import { requireTool } from '../support/tools.ts';
-import { Wire } from '../support/wire.ts';
+import { Atari800, Commodore64 } from '../support/clients/home-computer.ts';
+import { Wire } from '../support/clients/test-client.ts';
+import { startServer } from '../support/servers/server.ts';
+import { hermeticBash, INTERRUPTIBLE } from '../support/system/programs.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 const UTF8 = ['--program-encoding', 'utf-8', '--env', 'LANG=C.UTF-8'];
 const C64 = [...UTF8, '--encoding', 'petscii'];

@@ -3,13 +3,13 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { Telnet } from 'telnet-client';
-import { openTelnet, telnetAtPrompt, telnetCommand } from '../support/clients.ts';
+import { openTelnet, telnetAtPrompt, telnetCommand } from '../support/clients/clients.ts';
+import { Wire } from '../support/clients/test-client.ts';
+import { Terminal } from '../support/clients/tmux.ts';
 import { assertGone, childrenOf, descendantsOf, untilTrue } from '../support/leaks.ts';
-import { AT_PROMPT, startBashServer } from '../support/programs.ts';
-import { startServer } from '../support/server.ts';
-import { Terminal } from '../support/tmux.ts';
-import { requireTool } from '../support/tools.ts';
-import { Wire } from '../support/wire.ts';
+import { startServer } from '../support/servers/server.ts';
+import { AT_PROMPT, startBashServer } from '../support/system/programs.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 // However a client leaves, nothing of its session stays: no process, no zombie, no descriptor.
 

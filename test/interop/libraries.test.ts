@@ -3,9 +3,9 @@ import { execFile } from 'node:child_process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { Telnet } from 'telnet-client';
-import { hermeticBash, INTERRUPTIBLE, PROMPT, startBashServer } from '../support/programs.ts';
-import { startServer } from '../support/server.ts';
-import { requireTool } from '../support/tools.ts';
+import { startServer } from '../support/servers/server.ts';
+import { hermeticBash, INTERRUPTIBLE, PROMPT, startBashServer } from '../support/system/programs.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 // Telnet libraries that scripts are written with.
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hermeticBash } from '../support/programs.ts';
-import { startServer } from '../support/server.ts';
-import { Terminal } from '../support/tmux.ts';
-import { requireTool } from '../support/tools.ts';
+import { Terminal } from '../support/clients/tmux.ts';
+import { startServer } from '../support/servers/server.ts';
+import { hermeticBash } from '../support/system/programs.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 // The example client of libtelnet, as Debian has it. It refuses BINARY, and prints data only as far as a NUL: the rest of
 // what it has read, up to the next IAC, is lost.

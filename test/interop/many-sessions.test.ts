@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { OPT, Wire } from '../support/clients/test-client.ts';
 import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
-import { startServer } from '../support/server.ts';
-import { OPT, Wire } from '../support/wire.ts';
+import { startServer } from '../support/servers/server.ts';
 
 const SESSIONS = 200;
 /** Bytes that each session sends and must get back. */

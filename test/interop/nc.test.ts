@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
-import { startBashServer } from '../support/programs.ts';
-import { startServer } from '../support/server.ts';
-import { Terminal } from '../support/tmux.ts';
-import { requireTool } from '../support/tools.ts';
+import { Terminal } from '../support/clients/tmux.ts';
+import { startServer } from '../support/servers/server.ts';
+import { startBashServer } from '../support/system/programs.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 // nc answers no negotiation, shows it as garbage, and sends LF. It is still served.
 

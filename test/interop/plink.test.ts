@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
-import { AT_PROMPT, INTERRUPTIBLE, startBashServer } from '../support/programs.ts';
-import { startServer } from '../support/server.ts';
-import { Terminal, type TerminalOptions } from '../support/tmux.ts';
-import { requireTool } from '../support/tools.ts';
+import { Terminal, type TerminalOptions } from '../support/clients/tmux.ts';
+import { startServer } from '../support/servers/server.ts';
+import { AT_PROMPT, INTERRUPTIBLE, startBashServer } from '../support/system/programs.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 // PuTTY's engine without its window.
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Session } from '../../src/index.ts';
 import { clientKind, gmcp, mssp, Option } from '../../src/protocol/index.ts';
-import { Host } from '../support/host.ts';
-import { requireTool } from '../support/tools.ts';
+import { Host } from '../support/servers/host.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { Desk } from './matrix/desk.ts';
 
 // The options of MUDs with TinTin++, which shows each of them to its scripts as an event.

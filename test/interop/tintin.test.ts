@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startBashServer } from '../support/programs.ts';
-import { Terminal, type TerminalOptions } from '../support/tmux.ts';
-import { requireTool } from '../support/tools.ts';
+import { Terminal, type TerminalOptions } from '../support/clients/tmux.ts';
+import { startBashServer } from '../support/system/programs.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 // TinTin++, a MUD client: it draws the server's text itself and sends what is typed by lines.
 

@@ -39,7 +39,7 @@ test('locales', () => {
   assert.equal(localeAvailable('x'.repeat(1000)), false);
 });
 
-const addonFiles = ['shells/pty-shell', 'native/sockets', 'native/locales'].map(
+const addonFiles = ['shells/program/pty-shell', 'native/sockets', 'native/locales'].map(
   name => new URL(`../../src/${name}.ts`, import.meta.url).href,
 );
 

@@ -1,5 +1,5 @@
 /**
- * Probes of the private parts of Node.js, V8 and libuv in src/node-internals.ts: one fails where a version of Node.js changes
+ * Probes of the private parts of Node.js, V8 and libuv in src/native/node-internals.ts: one fails where a version of Node.js changes
  * what telpty depends on. Where it can, a probe also shows that it sees the difference, without the part.
  */
 import assert from 'node:assert/strict';
@@ -13,21 +13,21 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { addon } from '../../src/native/load.ts';
-import { holdListener, peerState } from '../../src/native/sockets.ts';
 import {
   connectionBelow,
   descriptor,
   onSocketReceived,
   pauseUntilListener,
   stopReading,
-} from '../../src/node-internals.ts';
-import { selfSigned } from '../support/certificates.ts';
+} from '../../src/native/node-internals.ts';
+import { holdListener, peerState } from '../../src/native/sockets.ts';
 import { assertNothingHeld, processInfo, untilTrue } from '../support/leaks.ts';
+import { selfSigned } from '../support/servers/certificates.ts';
 import { LOADER } from '../support/typescript.ts';
 
 after(assertNothingHeld);
 
-const internals = new URL('../../src/node-internals.ts', import.meta.url).href;
+const internals = new URL('../../src/native/node-internals.ts', import.meta.url).href;
 
 async function listening(): Promise<{ server: Server; port: number }> {
   const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
@@ -177,7 +177,7 @@ for (const [what, wasReceived, code] of [
   });
 }
 
-/** The number that `code` prints in a Node.js of its own, where `setUp()` calls `name` of src/node-internals.ts. */
+/** The number that `code` prints in a Node.js of its own, where `setUp()` calls `name` of src/native/node-internals.ts. */
 async function inNode(name: string, flags: readonly string[], code: string): Promise<number> {
   const script = `import { ${name} } from '${internals}'; const setUp = () => ${name}(); ${code}`;
   const argv = ['--import', LOADER, ...flags, '--input-type=module', '-e', script];

@@ -10,9 +10,9 @@ import { tool } from '../../scripts/lib/tools.mjs';
 import { clientTalks, loginServer, PASSWORD, switchServer, talks } from '../docs/conversations.ts';
 import { document } from '../docs/markdown.ts';
 import { HOOK, PORT, programsOf, type Running, startProgram } from '../docs/programs.ts';
-import { selfSigned } from '../support/certificates.ts';
-import { connectSecurely } from '../support/tls-client.ts';
-import { Wire } from '../support/wire.ts';
+import { Wire } from '../support/clients/test-client.ts';
+import { connectSecurely } from '../support/clients/tls-client.ts';
+import { selfSigned } from '../support/servers/certificates.ts';
 import { installedProject } from './support.ts';
 
 /** Programs with types in them. */

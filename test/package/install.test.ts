@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { nodeBin, tool } from '../../scripts/lib/tools.mjs';
 import { atExit } from '../support/cleanup.ts';
-import { requireRoot } from '../support/tools.ts';
+import { requireRoot } from '../support/system/tools.ts';
 import { Project, ROOT, type RunOptions, TARBALL } from './support.ts';
 
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];

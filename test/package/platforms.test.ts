@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tool } from '../../scripts/lib/tools.mjs';
-import { requireTool } from '../support/tools.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { Project, TARBALL } from './support.ts';
 
 const INSTALL = ['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel=error', TARBALL];

@@ -13,7 +13,7 @@ import {
 import { COM_PORT_COMMANDS, CONTROLS } from '../../src/protocol/options/com-port-values.ts';
 import { enabled, framed, pair } from './support/pair.ts';
 
-// The bytes themselves: test/vectors/com-port.txt.
+// The bytes themselves: test/vectors/options/com-port.txt.
 
 const question = fc.constant(undefined);
 const bits = fc.integer({ min: 0, max: 255 });

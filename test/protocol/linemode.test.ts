@@ -13,7 +13,12 @@ import {
   terminalControls,
   terminalControlsOf,
 } from '../../src/protocol/index.ts';
-import { formatForwardmask, formatMode, readForwardmask, readMode } from '../../src/protocol/options/linemode-wire.ts';
+import {
+  formatForwardmask,
+  formatMode,
+  readForwardmask,
+  readMode,
+} from '../../src/protocol/options/linemode/wire-format.ts';
 import { enabled, framed, pair } from './support/pair.ts';
 import type { Recorder } from './support/recorder.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { Parser } from '../../src/protocol/engine/parser.ts';
 import { Telnet } from '../../src/protocol/index.ts';
-import { Parser } from '../../src/protocol/parser.ts';
 import { cuts } from './support/recorder.ts';
 import { definitionOf } from './support/tables.ts';
 

@@ -14,12 +14,12 @@ import { createServer as createTlsServer } from 'node:tls';
 import { connect } from '../../src/index.ts';
 import { spawnPty } from '../../src/pty/index.ts';
 import { closed } from '../pty/support.ts';
-import { command, type PipedClient, runConnect, withPeer } from '../support/connect.ts';
+import { command, type PipedClient, runConnect, withPeer } from '../support/clients/connect.ts';
+import { Peer } from '../support/clients/peer.ts';
+import type { Wire, WireEvent } from '../support/clients/test-client.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
-import { Peer } from '../support/peer.ts';
-import { CLI } from '../support/server.ts';
-import { requireTool } from '../support/tools.ts';
-import type { Wire, WireEvent } from '../support/wire.ts';
+import { CLI } from '../support/servers/server.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { bytes } from './support.ts';
 
 after(assertNothingHeld);

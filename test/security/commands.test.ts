@@ -7,10 +7,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { sendUrgent } from '../../src/native/sockets.ts';
+import { CMD, type Wire, type WireEvent } from '../support/clients/test-client.ts';
+import { WireParser } from '../support/format/telnet-parser.ts';
 import { untilTrue } from '../support/leaks.ts';
-import { WireParser } from '../support/telnet-parser.ts';
-import { requireTool } from '../support/tools.ts';
-import { CMD, type Wire, type WireEvent } from '../support/wire.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { bytes, descriptorOf, START_NOW, Target } from './support.ts';
 
 const MEBI = 1 << 20;

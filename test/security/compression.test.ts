@@ -8,9 +8,9 @@ import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { connect } from '../../src/index.ts';
+import { Peer } from '../support/clients/peer.ts';
+import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
 import { untilTrue } from '../support/leaks.ts';
-import { Peer } from '../support/peer.ts';
-import { CMD, OPT, type Wire } from '../support/wire.ts';
 import { bytes, START_NOW, Target } from './support.ts';
 
 const MEBI = 1 << 20;

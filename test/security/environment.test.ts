@@ -6,10 +6,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { parseServe } from '../../src/cli/settings.ts';
-import { isForbiddenName } from '../../src/shells/environment.ts';
-import { CLI } from '../support/server.ts';
-import { subnegotiation } from '../support/wire.ts';
+import { parseServe } from '../../src/cli/serve/settings.ts';
+import { isForbiddenName } from '../../src/shells/environment/environment.ts';
+import { subnegotiation } from '../support/clients/test-client.ts';
+import { CLI } from '../support/servers/server.ts';
 import { bytes, PROGRAM, START_NOW, Target } from './support.ts';
 
 /** What the server itself has in its environment, and no program may see. */
@@ -156,9 +156,9 @@ const STEERING = [
   'TELPTY_REMOTE_ADDRESS TELPTY_SESSION LISTEN_FDS NOTIFY_SOCKET SUDO_COMMAND',
 ].flatMap(line => line.split(' '));
 
-/** The names, and members of the families, that src/shells/environment-names.ts has. */
+/** The names, and members of the families, that src/shells/environment/variable-names.ts has. */
 const FORBIDDEN = (() => {
-  const source = readFileSync('src/shells/environment-names.ts', 'utf8').replace(/^ *\/\/.*$/gm, '');
+  const source = readFileSync('src/shells/environment/variable-names.ts', 'utf8').replace(/^ *\/\/.*$/gm, '');
   const list = (start: string, end: string) => {
     const from = source.indexOf(start);
     return [...source.slice(from, source.indexOf(end, from)).matchAll(/'([^']+)'/g)].flatMap(([, words]) =>

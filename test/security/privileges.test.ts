@@ -12,10 +12,10 @@ import { text } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
 import { lookupUser, spawnPty } from '../../src/pty/index.ts';
 import { isRoot, nodeArguments, readAll, run } from '../pty/support.ts';
-import { XTERM } from '../support/host.ts';
-import { startServer } from '../support/server.ts';
-import { requireTool } from '../support/tools.ts';
-import { Wire } from '../support/wire.ts';
+import { Wire } from '../support/clients/test-client.ts';
+import { XTERM } from '../support/servers/host.ts';
+import { startServer } from '../support/servers/server.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 const nobody = lookupUser('nobody');
 /** A user of no other process. */

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import type { Wire } from '../support/clients/test-client.ts';
 import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
-import type { Wire } from '../support/wire.ts';
 import { bytes, START_NOW, Target } from './support.ts';
 
 const MEBI = 1 << 20;

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { subnegotiation } from '../support/clients/test-client.ts';
 import { untilTrue } from '../support/leaks.ts';
-import { subnegotiation } from '../support/wire.ts';
 import { bytes, PROGRAM, START_NOW, Target } from './support.ts';
 
 const MEBI = 1 << 20;

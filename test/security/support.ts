@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, readlinkSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { octets } from '../protocol/support/notation.ts';
+import { Wire, type WireOptions } from '../support/clients/test-client.ts';
 import { openFds, residentBytes, untilReading, untilTrue } from '../support/leaks.ts';
-import { type StartOptions, startServer, type TestServer } from '../support/server.ts';
-import { Wire, type WireOptions } from '../support/wire.ts';
+import { type StartOptions, startServer, type TestServer } from '../support/servers/server.ts';
 
 /** Bytes of an attack, from the notation. */
 export const bytes = (notation: string): Buffer => Buffer.from(octets(notation));

@@ -13,7 +13,7 @@ import { it } from 'node:test';
 import { type Pty, spawnPty, startPty } from '../../src/pty/index.ts';
 import { nodeArguments, readAll, until } from '../pty/support.ts';
 import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
-import { requireRoot, requireTool } from '../support/tools.ts';
+import { requireRoot, requireTool } from '../support/system/tools.ts';
 
 /** A user of no other process. */
 const LONER = 64_322;

@@ -12,9 +12,9 @@ import { after, before, describe, it } from 'node:test';
 import { sendUrgent } from '../../src/native/sockets.ts';
 import { spawnPty } from '../../src/pty/index.ts';
 import { closed } from '../pty/support.ts';
-import { Peer } from '../support/peer.ts';
-import { CLI, startServer } from '../support/server.ts';
-import { CMD, Wire } from '../support/wire.ts';
+import { Peer } from '../support/clients/peer.ts';
+import { CMD, Wire } from '../support/clients/test-client.ts';
+import { CLI, startServer } from '../support/servers/server.ts';
 import { bytes, descriptorOf, START_NOW, Target } from './support.ts';
 
 /** What no line of a log has in it. A line's end is not looked at. */

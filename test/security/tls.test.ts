@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import { type Certificate, selfSigned } from '../support/certificates.ts';
+import { Wire } from '../support/clients/test-client.ts';
 import { processInfo, untilTrue } from '../support/leaks.ts';
-import { startServer, type TestServer } from '../support/server.ts';
-import { Wire } from '../support/wire.ts';
+import { type Certificate, selfSigned } from '../support/servers/certificates.ts';
+import { startServer, type TestServer } from '../support/servers/server.ts';
 import { bytes, PROGRAM, START_NOW, Target } from './support.ts';
 
 const MEBI = 1 << 20;

@@ -10,9 +10,9 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { connect, createServer, ptyShell, type Session } from '../../src/index.ts';
 import { Command, Option } from '../../src/protocol/index.ts';
-import { Host, XTERM } from '../support/host.ts';
-import { requireTool } from '../support/tools.ts';
-import { OPT } from '../support/wire.ts';
+import { OPT } from '../support/clients/test-client.ts';
+import { Host, XTERM } from '../support/servers/host.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 /** A transport that keeps what is sent at a time; nothing is negotiated on it. */
 class Packets extends Duplex {

@@ -21,9 +21,9 @@ import { createServer, type Session as SessionType } from '../../src/index.ts';
 import { sendUrgent } from '../../src/native/sockets.ts';
 import { binary, mccp2, mccp3, Option } from '../../src/protocol/index.ts';
 import { Session } from '../../src/session/session.ts';
-import { Host, hostScript, XTERM } from '../support/host.ts';
+import { CMD, OPT, subnegotiation, type Wire } from '../support/clients/test-client.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
-import { CMD, OPT, subnegotiation, type Wire } from '../support/wire.ts';
+import { Host, hostScript, XTERM } from '../support/servers/host.ts';
 
 const { WILL, DO, DONT, IAC, AYT, DM } = CMD;
 const START2 = subnegotiation(OPT.MCCP2, []);

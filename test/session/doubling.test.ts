@@ -8,8 +8,8 @@ import { after, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { connect, readLine, readLines, type Session } from '../../src/index.ts';
 import { AsciicastWriter } from '../../src/recording/asciicast.ts';
-import { Peer } from '../support/peer.ts';
-import type { Wire } from '../support/wire.ts';
+import { Peer } from '../support/clients/peer.ts';
+import type { Wire } from '../support/clients/test-client.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-doubling-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import iconv from 'iconv-lite';
-import { type Output, Screen } from '../../src/cli/connect/screen.ts';
+import { type Output, Screen } from '../../src/cli/connect/terminal/screen.ts';
 import { connect, ptyShell, readLine, type Session } from '../../src/index.ts';
 import { AsciicastWriter } from '../../src/recording/asciicast.ts';
-import { Host } from '../support/host.ts';
-import { Peer } from '../support/peer.ts';
-import { CMD, OPT, type Wire } from '../support/wire.ts';
+import { Peer } from '../support/clients/peer.ts';
+import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
+import { Host } from '../support/servers/host.ts';
 
 /** The other end of `wire` is to use this set from here on. */
 function change(wire: Wire, name: string): void {

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { connect, type Session } from '../../src/index.ts';
 import type { FastPathBlock } from '../../src/session/fast-path.ts';
-import { Host, hostScript, XTERM } from '../support/host.ts';
+import { CMD, OPT, type Wire, type WireOptions } from '../support/clients/test-client.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
-import { CMD, OPT, type Wire, type WireOptions } from '../support/wire.ts';
+import { Host, hostScript, XTERM } from '../support/servers/host.ts';
 
 after(assertNothingHeld);
 

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, type TestContext, test } from 'node:test';
 import { connect, readLine, type Session } from '../../src/index.ts';
+import { LateWords } from '../../src/protocol/engine/late-words.ts';
 import { linemode, Option, optionName, type Side, suppressGoAhead } from '../../src/protocol/index.ts';
-import { LateWords } from '../../src/protocol/late-words.ts';
 import { LateAnswers } from '../../src/session/late-answers.ts';
-import { Host } from '../support/host.ts';
+import { Peer } from '../support/clients/peer.ts';
+import { CMD, type Wire, type WireEvent } from '../support/clients/test-client.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
-import { Peer } from '../support/peer.ts';
-import { CMD, type Wire, type WireEvent } from '../support/wire.ts';
+import { Host } from '../support/servers/host.ts';
 
 after(assertNothingHeld);
 

@@ -5,12 +5,12 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createServer, readLine, type Session } from '../../src/index.ts';
 import type { Pty } from '../../src/pty/index.ts';
-import { EchoFinder } from '../../src/session/command-echo.ts';
-import { GrowingText } from '../../src/session/growing-text.ts';
-import { render } from '../../src/session/prompts.ts';
-import { LineInput } from '../../src/shells/line-input.ts';
-import { Inflation } from '../../src/transport/inflation.ts';
-import { UnsentQueue } from '../../src/transport/unsent-queue.ts';
+import { EchoFinder } from '../../src/session/conversation/command-echo.ts';
+import { GrowingText } from '../../src/session/conversation/growing-text.ts';
+import { render } from '../../src/session/conversation/prompts.ts';
+import { LineInput } from '../../src/shells/line-editing/line-input.ts';
+import { Inflation } from '../../src/transport/stream/inflation.ts';
+import { UnsentQueue } from '../../src/transport/stream/unsent-queue.ts';
 
 /** Processor time of `run`, in microseconds. */
 async function cost(run: (n: number) => Promise<void> | void, n: number): Promise<number> {

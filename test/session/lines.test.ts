@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type ReadLineOptions, readLine, readLines, type Session } from '../../src/index.ts';
 import { Option } from '../../src/protocol/index.ts';
-import { Host } from '../support/host.ts';
-import { CMD, OPT, type Wire } from '../support/wire.ts';
+import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
+import { Host } from '../support/servers/host.ts';
 
 /** A host that collects what `readLines` gives, and what becomes of the loop. */
 async function collect(options: ReadLineOptions = {}, before?: (session: Session) => void) {

@@ -6,10 +6,10 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { Received } from '../../src/session/received.ts';
-import { XTERM } from '../support/host.ts';
-import type { MemoryReport } from '../support/memory-host.ts';
-import { Wire } from '../support/wire.ts';
+import { Received } from '../../src/session/conversation/received.ts';
+import { Wire } from '../support/clients/test-client.ts';
+import { XTERM } from '../support/servers/host.ts';
+import type { MemoryReport } from '../support/servers/memory-host.ts';
 
 /** In bytes; they were 8,200 to 8,800 when this was written, and 13,000 before anybody had looked. */
 const SESSION_BYTES = 11_000;
@@ -34,7 +34,7 @@ async function open(port: number, count: number): Promise<Wire[]> {
 }
 
 test('a session that does nothing keeps few bytes, and none after its end', async () => {
-  const host = fork(fileURLToPath(new URL('../support/memory-host.ts', import.meta.url)), { stdio: 'inherit' });
+  const host = fork(fileURLToPath(new URL('../support/servers/memory-host.ts', import.meta.url)), { stdio: 'inherit' });
   const wires: Wire[] = [];
   try {
     const [{ port }] = (await once(host, 'message')) as [{ port: number }];

@@ -10,10 +10,10 @@ import { connect } from '../../src/index.ts';
 import { defineOption, type Side } from '../../src/protocol/index.ts';
 import { LateAnswers } from '../../src/session/late-answers.ts';
 import { Recorder } from '../protocol/support/recorder.ts';
-import { Host } from '../support/host.ts';
+import { Peer } from '../support/clients/peer.ts';
+import type { Wire } from '../support/clients/test-client.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
-import { Peer } from '../support/peer.ts';
-import type { Wire } from '../support/wire.ts';
+import { Host } from '../support/servers/host.ts';
 
 after(assertNothingHeld);
 

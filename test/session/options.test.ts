@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import type { Session } from '../../src/index.ts';
 import { gmcp, mssp, Option } from '../../src/protocol/index.ts';
 import { flowControlOption, linemodeOption, statusOption } from '../../src/session/shared-options.ts';
-import { Host } from '../support/host.ts';
-import { CMD, OPT } from '../support/wire.ts';
+import { CMD, OPT } from '../support/clients/test-client.ts';
+import { Host } from '../support/servers/host.ts';
 
 const { WILL, DO, DONT } = CMD;
 const SNDLOC = 23;

@@ -8,10 +8,10 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createServer, type Session } from '../../src/index.ts';
 import { isOobInline } from '../../src/native/sockets.ts';
-import { Host, XTERM } from '../support/host.ts';
+import { CMD, hex, naws, OPT, Wire } from '../support/clients/test-client.ts';
 import { untilTrue } from '../support/leaks.ts';
-import { requireTool } from '../support/tools.ts';
-import { CMD, hex, naws, OPT, Wire } from '../support/wire.ts';
+import { Host, XTERM } from '../support/servers/host.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 const { WILL, WONT, DO, IAC } = CMD;
 

@@ -7,10 +7,10 @@ import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { Session } from '../../src/index.ts';
 import { sendUrgent, setOobInline } from '../../src/native/sockets.ts';
-import { Host, hostScript, XTERM } from '../support/host.ts';
+import { CMD, naws, OPT, type Wire } from '../support/clients/test-client.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
-import { requireTool } from '../support/tools.ts';
-import { CMD, naws, OPT, type Wire } from '../support/wire.ts';
+import { Host, hostScript, XTERM } from '../support/servers/host.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 const { IAC, DM, IP, NOP, SB, SE, WILL, EC, AYT } = CMD;
 

@@ -5,10 +5,10 @@ import { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { connect, createServer, readLine, type Session } from '../../src/index.ts';
-import { selfSigned } from '../support/certificates.ts';
-import { Host } from '../support/host.ts';
-import { Peer } from '../support/peer.ts';
-import { Wire } from '../support/wire.ts';
+import { Peer } from '../support/clients/peer.ts';
+import { Wire } from '../support/clients/test-client.ts';
+import { selfSigned } from '../support/servers/certificates.ts';
+import { Host } from '../support/servers/host.ts';
 
 /** What a session is closed after that nobody reads, as the documentation says, in milliseconds. */
 const LIMIT = 10_000;

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TelptyError } from '../../src/errors.ts';
-import { AddressList, normalAddress } from '../../src/transport/address-list.ts';
+import { AddressList, normalAddress } from '../../src/transport/pre-session/address-list.ts';
 
 test('an address has one form', () => {
   assert.equal(normalAddress('192.0.2.1'), '192.0.2.1');

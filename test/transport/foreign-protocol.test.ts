@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type ForeignProtocol, foreignProtocol, mayBecomeForeign } from '../../src/transport/foreign-protocol.ts';
-import { proxyV2 } from '../support/proxy-header.ts';
+import {
+  type ForeignProtocol,
+  foreignProtocol,
+  mayBecomeForeign,
+} from '../../src/transport/pre-session/foreign-protocol.ts';
+import { proxyV2 } from '../support/format/proxy-header.ts';
 
 const ascii = (text: string) => Buffer.from(text, 'latin1');
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');

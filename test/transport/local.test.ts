@@ -23,10 +23,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { createServer, type Refusal, type Server, type Session, type Shell } from '../../src/index.ts';
 import { atExit } from '../support/cleanup.ts';
+import { CMD, Wire } from '../support/clients/test-client.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
-import { requireTool } from '../support/tools.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { LOADER } from '../support/typescript.ts';
-import { CMD, Wire } from '../support/wire.ts';
 
 const LIMIT = { timeout: 120_000 };
 const directory = mkdtempSync(join(tmpdir(), 'telpty-local-'));
@@ -197,7 +197,7 @@ describe('a UNIX socket', LIMIT, () => {
   it('is served by exactly one of four processes that find it stale at the same time', async () => {
     const path = newPath();
     await leaveStale(path);
-    const script = fileURLToPath(new URL('../support/socket-racer.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../support/clients/socket-racer.ts', import.meta.url));
     const racers = [1, 2, 3, 4].map(() => {
       const child = spawn(process.execPath, ['--import', LOADER, script], { stdio: ['pipe', 'pipe', 'inherit'] });
       child.once(

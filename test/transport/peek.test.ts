@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, beforeEach, test } from 'node:test';
+import { descriptor, stopReading } from '../../src/native/node-internals.ts';
 import { sendUrgent } from '../../src/native/sockets.ts';
-import { descriptor, stopReading } from '../../src/node-internals.ts';
-import { Peek } from '../../src/transport/peek.ts';
+import { Peek } from '../../src/transport/tcp/peek.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
 
 let server: Server;

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { isIP, SocketAddress } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { normalAddress } from '../../src/transport/address-list.ts';
-import { crc32c } from '../../src/transport/crc32c.ts';
-import { LONGEST_PROXY_HEADER, parseProxyHeader } from '../../src/transport/proxy-protocol.ts';
-import { ipv4Addresses, ipv6Addresses, proxyV2 } from '../support/proxy-header.ts';
+import { normalAddress } from '../../src/transport/pre-session/address-list.ts';
+import { crc32c } from '../../src/transport/proxy/crc32c.ts';
+import { LONGEST_PROXY_HEADER, parseProxyHeader } from '../../src/transport/proxy/header.ts';
+import { ipv4Addresses, ipv6Addresses, proxyV2 } from '../support/format/proxy-header.ts';
 
 const ascii = (text: string) => Buffer.from(text, 'latin1');
 const whole = (length: number, address?: string, port?: number) =>

@@ -5,12 +5,12 @@ import { connect, type Socket } from 'node:net';
 import { after, describe, it } from 'node:test';
 import { type ListenOptions, ptyShell, type Refusal, type Session } from '../../src/index.ts';
 import { addon } from '../../src/native/load.ts';
-import { selfSigned } from '../support/certificates.ts';
-import { Host } from '../support/host.ts';
+import { Wire, type WireOptions } from '../support/clients/test-client.ts';
+import { connectSecurely, readToClose } from '../support/clients/tls-client.ts';
+import { ipv4Addresses, ipv6Addresses, proxyV2 } from '../support/format/proxy-header.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
-import { ipv4Addresses, ipv6Addresses, proxyV2 } from '../support/proxy-header.ts';
-import { connectSecurely, readToClose } from '../support/tls-client.ts';
-import { Wire, type WireOptions } from '../support/wire.ts';
+import { selfSigned } from '../support/servers/certificates.ts';
+import { Host } from '../support/servers/host.ts';
 
 after(assertNothingHeld);
 const certificate = selfSigned('DNS:localhost');

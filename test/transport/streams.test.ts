@@ -6,8 +6,8 @@ import { Duplex, PassThrough } from 'node:stream';
 import { after, describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createServer, type Session } from '../../src/index.ts';
+import { Wire } from '../support/clients/test-client.ts';
 import { assertNothingHeld } from '../support/leaks.ts';
-import { Wire } from '../support/wire.ts';
 
 after(assertNothingHeld);
 

@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { createServer, type Server } from '../../src/index.ts';
 import { atExit } from '../support/cleanup.ts';
 import { assertNothingHeld, assertPortFree } from '../support/leaks.ts';
-import { requireTool } from '../support/tools.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 after(assertNothingHeld);
 

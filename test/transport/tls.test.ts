@@ -14,11 +14,11 @@ import {
   type TlsOptions,
 } from '../../src/index.ts';
 import { addon } from '../../src/native/load.ts';
-import { selfSigned, signedBy } from '../support/certificates.ts';
-import { Host } from '../support/host.ts';
+import { Wire, type WireOptions } from '../support/clients/test-client.ts';
+import { connectSecurely, readToClose, tlsOf } from '../support/clients/tls-client.ts';
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
-import { connectSecurely, readToClose, tlsOf } from '../support/tls-client.ts';
-import { Wire, type WireOptions } from '../support/wire.ts';
+import { selfSigned, signedBy } from '../support/servers/certificates.ts';
+import { Host } from '../support/servers/host.ts';
 
 after(assertNothingHeld);
 

@@ -12,7 +12,7 @@ import {
   type TelnetEvent,
   terminalType,
 } from '../../src/protocol/index.ts';
-import { UnsentQueue } from '../../src/transport/unsent-queue.ts';
+import { UnsentQueue } from '../../src/transport/stream/unsent-queue.ts';
 
 const { IAC, DM, WILL } = Command;
 

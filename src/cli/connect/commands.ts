@@ -1,8 +1,8 @@
 /** The commands of the prompt that the escape key opens. */
 import { Command, optionName, type Side } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
-import { escapeText } from '../../shells/escape.ts';
-import { formatAddress, formatBytes, formatDuration } from '../format.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { formatAddress, formatBytes, formatDuration } from '../log/format.ts';
 import { caret, escapeCharacter } from './options.ts';
 import type { InputMode } from './settings.ts';
 import type { Toggle } from './toggles.ts';

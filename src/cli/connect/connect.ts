@@ -7,16 +7,16 @@ import { systemError } from '../../native/system-error.ts';
 import { flowControl, linemode, specialCharactersOf } from '../../protocol/index.ts';
 import { AsciicastWriter } from '../../recording/asciicast.ts';
 import type { Session } from '../../session/session.ts';
-import { isTerminalName } from '../../shells/environment.ts';
-import { escapeText } from '../../shells/escape.ts';
-import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../shells/resize.ts';
-import { explainTls, isTlsError, type TlsRemedy } from '../../transport/tls-failure.ts';
+import { isTerminalName } from '../../shells/environment/environment.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../shells/program/resize.ts';
+import { explainTls, isTlsError, type TlsRemedy } from '../../transport/tls/failure.ts';
 import type { TerminalOptions } from './discipline.ts';
 import { Interactive } from './interactive.ts';
-import { LocalTerminal } from './local-terminal.ts';
 import { caret } from './options.ts';
 import { runPiped } from './piped.ts';
 import type { ConnectSettings } from './settings.ts';
+import { LocalTerminal } from './terminal/local-terminal.ts';
 import { watchForTls } from './tls-port.ts';
 
 /** Terminals of people who do not say which they have. */

@@ -11,16 +11,16 @@ import {
   SILENT,
   type TerminalOptions,
 } from './discipline.ts';
-import { KeyReader } from './key-reader.ts';
-import { Keyboard } from './keyboard.ts';
+import { KeyReader } from './keys/key-reader.ts';
+import { Keyboard } from './keys/keyboard.ts';
 import { Lines } from './lines.ts';
-import type { LocalTerminal } from './local-terminal.ts';
 import { caret } from './options.ts';
 import { Prompt } from './prompt.ts';
-import { Screen } from './screen.ts';
 import type { InputMode } from './settings.ts';
 import { handleSignals, isForeground, stopSelf } from './signals.ts';
-import { openOutput, type TerminalOutput } from './terminal-output.ts';
+import type { LocalTerminal } from './terminal/local-terminal.ts';
+import { openOutput, type TerminalOutput } from './terminal/output.ts';
+import { Screen } from './terminal/screen.ts';
 import { sessionToggles, type Toggle } from './toggles.ts';
 
 /** How long what the server sends is not shown after an interrupt that it does not acknowledge, in milliseconds. */

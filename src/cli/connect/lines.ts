@@ -1,8 +1,8 @@
 /** Lines that the user's terminal has edited, on their way to the server. */
 import { Command, Option } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
-import type { Keyboard } from './keyboard.ts';
-import type { KeySignal, LocalTerminal } from './local-terminal.ts';
+import type { Keyboard } from './keys/keyboard.ts';
+import type { KeySignal, LocalTerminal } from './terminal/local-terminal.ts';
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -1,6 +1,6 @@
 /** The options of `telpty connect`. */
-import { flag, helpOption, type OptionSection, type OptionTable } from '../options.ts';
-import * as values from '../values.ts';
+import { flag, helpOption, type OptionSection, type OptionTable } from '../options/options.ts';
+import * as values from '../options/values.ts';
 
 const networkOptions = {
   tls: { ...flag, help: 'use TLS and verify the certificate of the server' },

@@ -3,12 +3,12 @@ import { openSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import type { Session } from '../../session/session.ts';
 import { SILENT } from './discipline.ts';
-import { KeyReader } from './key-reader.ts';
-import { Keyboard } from './keyboard.ts';
-import { LocalTerminal } from './local-terminal.ts';
-import { type Output, Screen } from './screen.ts';
+import { KeyReader } from './keys/key-reader.ts';
+import { Keyboard } from './keys/keyboard.ts';
 import { handleSignals, isForeground, stopSelf } from './signals.ts';
-import { openOutput, type TerminalOutput } from './terminal-output.ts';
+import { LocalTerminal } from './terminal/local-terminal.ts';
+import { openOutput, type TerminalOutput } from './terminal/output.ts';
+import { type Output, Screen } from './terminal/screen.ts';
 
 const CR = 0x0d;
 

@@ -1,8 +1,8 @@
 /** What `telpty connect` was told: complete, checked, and typed. */
 
-import { escapeText } from '../../shells/escape.ts';
-import { evaluate, splitArguments } from '../arguments.ts';
-import { host, port, usage } from '../values.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { evaluate, splitArguments } from '../options/arguments.ts';
+import { host, port, usage } from '../options/values.ts';
 import { connectOptions } from './options.ts';
 
 /** How keys become input of the server. */

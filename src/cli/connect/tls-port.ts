@@ -1,6 +1,6 @@
 /** A port that speaks TLS, to which the user has connected without it. */
 import type { Session } from '../../session/session.ts';
-import { TLS_ONLY } from '../../transport/tls-gate.ts';
+import { TLS_ONLY } from '../../transport/tls/stage.ts';
 
 const ALERT = 0x15;
 const HANDSHAKE = 0x16;

@@ -2,8 +2,8 @@
 import { Option } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
 import type { SessionTrace } from '../../session/types.ts';
-import { describeRecord } from '../describe.ts';
-import type { Screen } from './screen.ts';
+import { describeRecord } from '../log/describe.ts';
+import type { Screen } from './terminal/screen.ts';
 
 /** A switch. */
 export interface Toggle {

@@ -10,10 +10,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { TelptyError } from '../../errors.ts';
-import { escapeText } from '../../shells/escape.ts';
-import { formatAddress } from '../format.ts';
-import type { Log } from '../log.ts';
-import { isLoopback } from '../settings.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { formatAddress } from '../log/format.ts';
+import type { Log } from '../log/log.ts';
+import { isLoopback } from '../serve/settings.ts';
 import type { MetricsReport } from './report.ts';
 import { expose } from './totals.ts';
 

@@ -1,8 +1,8 @@
 /** `--metrics` with `--workers`: the primary asks all workers, and adds up what they tell. */
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { RefusalReason } from '../../shells/places.ts';
-import type { RefusedConnection } from '../../transport/gate.ts';
-import type { WorkerEnd, WorkerProcess } from '../worker-process.ts';
+import type { RefusalReason } from '../../shells/guards/session-limits.ts';
+import type { RefusedConnection } from '../../transport/pre-session/stage.ts';
+import type { WorkerEnd, WorkerProcess } from '../workers/worker-handle.ts';
 import { ProcessMetrics } from './process.ts';
 import { refusals } from './reasons.ts';
 import type { MetricsReport } from './report.ts';

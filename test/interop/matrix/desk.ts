@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Modes, type Pty, spawnPty } from '../../../src/pty/index.ts';
-import { ByteLog } from '../../support/byte-log.ts';
 import { atExit } from '../../support/cleanup.ts';
+import { framed, Screen } from '../../support/clients/screen.ts';
+import { ByteLog } from '../../support/format/byte-log.ts';
 import { untilTrue } from '../../support/leaks.ts';
-import { framed, Screen } from '../../support/screen.ts';
 
 export interface DeskOptions {
   cols?: number;

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { createServer, ptyShell } from '../../../src/index.ts';
-import { type Certificate, selfSigned } from '../../support/certificates.ts';
-import { startServer } from '../../support/server.ts';
+import { type Certificate, selfSigned } from '../../support/servers/certificates.ts';
+import { startServer } from '../../support/servers/server.ts';
 import { type Ground, shared } from './grounds.ts';
 
 export const VISIT = fileURLToPath(new URL('fixtures/visit.sh', import.meta.url));

@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type Certificate, selfSigned } from '../../support/certificates.ts';
 import { atExit } from '../../support/cleanup.ts';
-import { Inetd } from '../../support/inetd.ts';
 import { untilTrue } from '../../support/leaks.ts';
-import { requireTool } from '../../support/tools.ts';
+import { type Certificate, selfSigned } from '../../support/servers/certificates.ts';
+import { Inetd } from '../../support/servers/inetd.ts';
+import { requireTool } from '../../support/system/tools.ts';
 import { type Ground, shared } from './grounds.ts';
 import { VISIT } from './ours.ts';
 

@@ -1,5 +1,5 @@
 /** C-Kermit. */
-import { requireTool } from '../../../support/tools.ts';
+import { requireTool } from '../../../support/system/tools.ts';
 import { type Peer, yes } from '../rows.ts';
 import type { Visitor } from '../visit.ts';
 import * as visit from '../visit.ts';

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { requireTool } from '../../../support/tools.ts';
+import { requireTool } from '../../../support/system/tools.ts';
 import type { Ground } from '../grounds.ts';
 import { characterServer, loginServer, tlsServer } from '../ours.ts';
 import { notApplicable, type Peer, type Row, yes } from '../rows.ts';

@@ -1,5 +1,5 @@
 /** PuTTY's engine without its window. */
-import { requireTool } from '../../../support/tools.ts';
+import { requireTool } from '../../../support/system/tools.ts';
 import { no, type Peer, yes } from '../rows.ts';
 import type { Visitor } from '../visit.ts';
 import * as visit from '../visit.ts';

@@ -1,7 +1,7 @@
 /** Python's telnetlib, which knows no option but leaves all to its user. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { requireTool } from '../../../support/tools.ts';
+import { requireTool } from '../../../support/system/tools.ts';
 import type { Ground } from '../grounds.ts';
 import { characterServer, lineServer, loginServer, tlsServer } from '../ours.ts';
 import { no, type Peer, yes } from '../rows.ts';

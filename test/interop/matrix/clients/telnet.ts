@@ -1,5 +1,5 @@
 /** The Telnet clients that people start by that name: GNU's, Netkit's with TLS, busybox's. */
-import { requireTool } from '../../../support/tools.ts';
+import { requireTool } from '../../../support/system/tools.ts';
 import { no, type Peer, yes } from '../rows.ts';
 import type { Visitor } from '../visit.ts';
 import * as visit from '../visit.ts';

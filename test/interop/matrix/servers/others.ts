@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { connect } from '../../../../src/index.ts';
 import { comPort } from '../../../../src/protocol/index.ts';
-import { selfSigned } from '../../../support/certificates.ts';
+import { selfSigned } from '../../../support/servers/certificates.ts';
 import { Desk } from '../desk.ts';
 import { no, notApplicable, type Peer, yes } from '../rows.ts';
 import { chatd, ser2net, twisted } from '../theirs.ts';

@@ -1,5 +1,5 @@
 /** `telpty connect` as a person uses it. */
-import { CLI } from '../../../support/server.ts';
+import { CLI } from '../../../support/servers/server.ts';
 import type { Ground } from '../grounds.ts';
 import type { Visitor } from '../visit.ts';
 

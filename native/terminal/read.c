@@ -1,0 +1,219 @@
+/*
+ * From the terminal to JavaScript.
+ *
+ * A read of a master gives at most 4 KiB (the line discipline's buffer), so a drain makes many, straight into the slab, and
+ * one call. And a read of a flooding terminal takes 50 to 100 us, for it waits for the kernel's worker to move the next bytes
+ * over. So the loop reads what a person can have asked for, a screen or two, at once; who has more than that after his turn is
+ * read by another thread (flood_reader.c), and the keystroke beside him does not wait.
+ *
+ * The end. A program's death is noticed on its own path (process.c), and may be noticed before its last output is read. So
+ * from then on the terminal is read without asking poll, until the kernel says that there is nothing: on Linux a
+ * non-blocking read gives EAGAIN only after it has flushed the worker that carries bytes from the slave (n_tty_read calls
+ * tty_buffer_flush_work), so after the death EAGAIN means that every byte has been read. For that the slave is held open by
+ * us: nothing is ever thrown away by a last close, and EIO does not come in between.
+ */
+#include "telpty.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* So much one turn of the loop reads before it hands the terminal over to the thread of flood_reader.c. */
+#define TURN_BYTES (8 * 1024)
+
+/* What background processes may still print after the program's end before the terminal is closed on them. */
+#define AFTERLIFE_LIMIT (1024 * 1024)
+
+/* How a turn of reading ends. */
+enum turn_end {
+  EMPTY, /* the terminal has been read empty, or will never give more */
+  FULL,  /* there was enough for now */
+  TOLD   /* by a notice: a program that makes one after the other must not keep the loop */
+};
+
+/* Whether what was read so far may be cut between CR and LF. Where there is no more to read it is not: see "The end" above. */
+static bool may_split_return(const char *room, size_t got) { return got > 0 && got < DRAIN_LIMIT && room[got - 1] == '\r'; }
+
+static enum turn_end turn(struct pty *p, char *room, size_t *length, unsigned *notices) {
+  size_t got = 0, last = 0;
+  enum turn_end end = FULL;
+  do {
+    ssize_t n = master_read(p->master, p->packet, room + got, DRAIN_LIMIT - got, notices);
+    if (n > 0) {
+      last = (size_t)n;
+      got += last;
+    } else if (n < 0 && errno != EINTR) {
+      end = EMPTY;
+      if (errno != EAGAIN) p->hungup = true;
+    }
+    if (got >= TURN_BYTES && p->packet) *notices |= master_notices(p->master);
+    if (*notices != 0) end = TOLD;
+  } while (end == FULL && (got < TURN_BYTES || may_split_return(room, got)));
+  *length = (*notices & NOTICE_FLUSHED) != 0 ? packet_keep(room, got, last) : got;
+  return end;
+}
+
+static void tell_notices(struct pty *p, unsigned notices) {
+  if (p->conn != NULL) p->conn->open = false;
+  const int32_t bits = (int32_t)notices;
+  call_js(p, ON_NOTICE, 1, &bits);
+}
+
+/*
+ * One drain and its calls. The byte before the output is master_read()'s, and so is in no piece that JavaScript has: another
+ * thread may be looking at such a piece.
+ */
+static enum turn_end drain(struct pty *p) {
+  struct state *s = p->state;
+  enum turn_end turn_end = TOLD;
+  if (s->slab_size - s->slab_used < 1 + DRAIN_LIMIT) return TOLD; /* the slab's owner did not keep its promise */
+  const char *slab = s->slab_data;
+  const size_t begin = s->slab_used, place = begin + 1;
+  char *room = s->slab_data + place;
+  unsigned notices = 0;
+  size_t shown = 0, got;
+  uint64_t key_at = 0;
+  if (p->lane != NULL) {
+    got = bulk_take(p, room, &shown, &notices);
+  } else {
+    turn_end = turn(p, room, &got, &notices);
+    if (p->following && got > 0 && termios_differs(p)) notices |= NOTICE_MODES;
+    if (got > 0) key_at = delay_take(p);
+    if (got > 0 && notices == 0) shown = fast_path_show(p, room, got);
+  }
+  if (got == shown && notices == 0) {
+    delay_count(s, key_at);
+    return turn_end;
+  }
+  const size_t end = s->slab_used = place + got;
+  bool lent = true;
+  if (notices != 0) tell_notices(p, notices);
+  if (got > shown && p->master >= 0) {
+    if (p->conn != NULL) p->conn->open = false;
+    if (p->reaped) p->afterlife += got;
+    const int32_t piece[2] = {(int32_t)(place + shown), (int32_t)(got - shown)};
+    lent = call_js(p, ON_READ, 2, piece);
+  }
+  /* What was only lent leaves its place to the next drain, which finds it in the CPU's cache. */
+  if (lent && s->slab_data == slab && s->slab_used == end) s->slab_used = begin;
+  delay_count(s, key_at);
+  return turn_end;
+}
+
+/* The master is readable. The caller holds a reference and calls pty_poll() afterwards. */
+void read_turn(struct pty *p) {
+  if (p->master < 0 || p->paused || p->hungup || p->reaped || p->lane != NULL) return;
+  const enum turn_end end = drain(p);
+  /* What the calls have set off may have changed everything. */
+  if (end == FULL && p->master >= 0 && !p->paused && !p->reaped) bulk_enter(p);
+}
+
+/* There are notices, though JavaScript wants no output. The caller holds a reference. */
+void read_notices(struct pty *p) {
+  if (p->master < 0 || !p->packet || p->hungup) return;
+  const unsigned notices = p->lane != NULL ? bulk_notices(p) : master_notices(p->master);
+  if (notices != 0) tell_notices(p, notices);
+}
+
+/* The thread of flood_reader.c has something, or has done with the terminal. */
+void read_lane(struct pty *p) {
+  if (p->lane == NULL) return;
+  pty_ref(p);
+  if (p->paused)
+    read_notices(p);
+  else
+    drain(p);
+  pty_poll(p);
+  pty_unref(p);
+}
+
+/* One turn for a terminal whose program has been reaped. */
+static void finish_turn(struct pty *p) {
+  pty_ref(p);
+  bool over = drain(p) == EMPTY || p->hungup || p->afterlife >= AFTERLIFE_LIMIT;
+  if (over && p->master >= 0) {
+    pty_close_terminal(p);
+    call_js(p, ON_END, 0, NULL);
+    pty_forget_if_over(p);
+  }
+  pty_unref(p);
+}
+
+/* Every entry of `finishing` gets one turn in each round of the loop. Anything may leave the list during a turn. */
+static void finish_turns(uv_idle_t *handle) {
+  struct state *s = handle->data;
+  struct link round;
+  list_init(&round);
+  while (!list_empty(&s->finishing)) {
+    struct link *l = s->finishing.next;
+    list_remove(l);
+    list_add(&round, l);
+  }
+  while (!list_empty(&round)) {
+    struct link *l = round.next;
+    list_remove(l);
+    list_add(&s->finishing, l);
+    finish_turn(ENTRY(l, struct pty, finish));
+  }
+  if (list_empty(&s->finishing)) uv_idle_stop(handle);
+}
+
+/* The program has been reaped: reads on to the end, now or when JavaScript wants more. */
+void read_finish(struct pty *p) {
+  bulk_leave(p);
+  if (p->master < 0 || p->paused || p->state->closing) return;
+  list_add(&p->state->finishing, &p->finish);
+  uv_idle_start(&p->state->finisher, finish_turns);
+}
+
+static napi_value js_pause(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
+  p->paused = true;
+  bulk_pause(p, true);
+  list_remove(&p->finish);
+  pty_poll(p);
+  return NULL;
+}
+
+static napi_value js_resume(napi_env env, napi_callback_info info) {
+  napi_value args[1];
+  struct pty *p;
+  if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
+  p->paused = false;
+  bulk_pause(p, false);
+  if (p->reaped) read_finish(p);
+  pty_poll(p);
+  return NULL;
+}
+
+/* useSlab(buffer): output goes there from now on. The memory is borrowed until the next call. */
+static napi_value js_use_slab(napi_env env, napi_callback_info info) {
+  struct state *s = state_of(env);
+  napi_value args[1];
+  void *data;
+  size_t length;
+  napi_ref reference;
+  if (!get_args(env, info, 1, args) || !get_bytes(env, args[0], 1, &data, &length) ||
+      napi_create_reference(env, args[0], 1, &reference) != napi_ok)
+    return NULL;
+  if (s->slab != NULL) napi_delete_reference(env, s->slab);
+  s->slab = reference;
+  s->slab_data = data;
+  s->slab_size = length;
+  s->slab_used = 0;
+  return NULL;
+}
+
+void read_state_init(struct state *s) {
+  uv_idle_init(s->loop, &s->finisher);
+  s->finisher.data = s;
+  state_ref(s);
+}
+
+void read_exports(napi_env env, napi_value exports) {
+  napi_set_named_property(env, exports, "drainLimit", js_int(env, DRAIN_LIMIT));
+  export_function(env, exports, "pause", js_pause);
+  export_function(env, exports, "resume", js_resume);
+  export_function(env, exports, "useSlab", js_use_slab);
+}

@@ -1,0 +1,135 @@
+/** What is shown on the user's terminal, and the state that leaves it in. */
+import type { Writable } from 'node:stream';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../../shells/program/resize.ts';
+import { ControlParser } from './control-functions.ts';
+import { type Size, TerminalState } from './state.ts';
+
+/**
+ * For whom the terminal is set: for the program at the other end; for that program, but with keys that the user's own terminal
+ * can edit a line with; for the prompt of telpty; or for the user's shell.
+ */
+export type Audience = 'program' | 'line' | 'prompt' | 'shell';
+
+/** How long a terminal may take for an answer, in milliseconds. */
+const ANSWER_MS = 2_000;
+
+/** Ends whatever was begun: CAN for terminals that follow DEC, ST for screen(1). */
+const END = '\x18\x1b\\';
+
+/**
+ * Standard output.
+ *
+ * @param local the character set of the user's terminal.
+ */
+export function openOutput(local: string): TerminalOutput {
+  const { stdout } = process;
+  const size = () => ({ columns: stdout.columns || DEFAULT_COLUMNS, rows: stdout.rows || DEFAULT_ROWS });
+  return new TerminalOutput(stdout, size, local === 'UTF-8');
+}
+
+export class TerminalOutput {
+  readonly #stdout: Writable;
+  readonly #parser: ControlParser;
+  /** As the program has set it. */
+  readonly #wanted: TerminalState;
+  /** As it is; the same object where that is as the program has set it. */
+  #actual: TerminalState;
+  #audience: Audience = 'program';
+  #requests = 0;
+  #lastRequest = Number.NEGATIVE_INFINITY;
+
+  /** @param isUtf8 whether the terminal takes UTF-8. */
+  constructor(stdout: Writable, size: () => Size, isUtf8: boolean) {
+    this.#stdout = stdout;
+    this.#wanted = new TerminalState(size, isUtf8);
+    this.#actual = this.#wanted;
+    const each = (tell: (state: TerminalState) => void) => {
+      tell(this.#wanted);
+      if (this.#actual !== this.#wanted) tell(this.#actual);
+    };
+    this.#parser = new ControlParser(
+      {
+        control: (...seen) => each(state => state.control(...seen)),
+        escape: (...seen) => each(state => state.escape(...seen)),
+        sequence: (...seen) => each(state => state.sequence(...seen)),
+        string: (...seen) => each(state => state.string(...seen)),
+      },
+      isUtf8,
+    );
+  }
+
+  /** Shows what the server sends. Returns whether more may come, as `write` of a stream does. */
+  write(bytes: Uint8Array): boolean {
+    this.#parser.write(bytes);
+    if (this.#wanted.requests !== this.#requests) {
+      this.#requests = this.#wanted.requests;
+      this.#lastRequest = performance.now();
+    }
+    const isFree = this.#stdout.write(bytes);
+    // A sequence that is cut here goes on with the next bytes.
+    if (this.#audience === 'line' && this.#parser.isIdle) this.#lead();
+    return isFree;
+  }
+
+  get needsDrain(): boolean {
+    return this.#stdout.writableNeedDrain;
+  }
+
+  onDrain(listener: () => void): void {
+    this.#stdout.on('drain', listener);
+  }
+
+  /** Sets the terminal for somebody else. */
+  set audience(audience: Audience) {
+    if (audience === this.#audience) return;
+    this.#audience = audience;
+    if (audience !== 'line' || this.#parser.isIdle) this.#lead();
+  }
+
+  /** Resets what was set, for good. */
+  reset(): void {
+    this.#audience = 'shell';
+    this.#lead(this.#wanted.atRest().withoutTitles());
+  }
+
+  /** Whether keys come in another form than from a terminal at rest. */
+  get hasKeyboardProtocol(): boolean {
+    return this.#actual.hasKeyboardProtocol;
+  }
+
+  /** Whether the terminal may still have something to say. */
+  get isAnswering(): boolean {
+    return this.#wanted.isReporting || performance.now() - this.#lastRequest < ANSWER_MS;
+  }
+
+  /** Asks the terminal what it is: its answer comes behind all others. Returns how often it was asked, by the server or here. */
+  askIdentity(): number {
+    this.#stdout.write('\x1b[c');
+    return ++this.#wanted.identityRequests;
+  }
+
+  #lead(target = this.#target()): void {
+    if (target === this.#actual) return;
+    let text = '';
+    if (!this.#parser.isIdle) {
+      this.#parser.abandon();
+      text = END;
+    }
+    text += this.#actual.leadTo(target);
+    this.#actual = target;
+    if (text !== '' && !this.#stdout.destroyed) this.#stdout.write(text);
+  }
+
+  #target(): TerminalState {
+    switch (this.#audience) {
+      case 'program':
+        return this.#wanted;
+      case 'line':
+        return this.#wanted.hasKeyboardProtocol ? this.#wanted.withPlainKeys() : this.#wanted;
+      case 'prompt':
+        return this.#wanted.forPrompt();
+      case 'shell':
+        return this.#wanted.atRest();
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** What `telpty help` and `--help` print, made from the tables of commands and options. */
+
+import type { OptionSection, OptionSpec } from '../options/options.ts';
+import { type Command, commands } from './command-table.ts';
+
+/** The column where descriptions begin. */
+const descriptionColumn = 24;
+const width = 80;
+
+/** The help of all of telpty. */
+export function overview(): string {
+  const summaries = [...commands].map(([name, { summary }]) => entry(`  ${name}`, summary, 14));
+  summaries.push(entry('  help', 'print the help of telpty or of a command', 14));
+  return [
+    'Usage: telpty COMMAND [options]\n       telpty help [COMMAND]\n',
+    '\nCommands:\n',
+    ...summaries,
+    '\nOptions:\n',
+    entry('  -h, --help', 'print this help'),
+    entry('  -V, --version', 'print the version'),
+    '\nExamples:\n',
+    example('telpty serve -- nethack', 'a game for every connection to port 6023 of this machine'),
+    example('telpty help serve', 'the options of telpty serve'),
+  ].join('');
+}
+
+/** The help of one command. */
+export function commandHelp(command: Command): string {
+  const paragraphs = command.text.map(paragraph => `\n${wrap(plain(paragraph), width).join('\n')}\n`);
+  const sections = command.sections.map(
+    ({ title, options }) => `\n${command.sections.length > 1 ? title : 'Options'}:\n${sectionHelp(options)}`,
+  );
+  const examples = command.examples.map(([line, does]) => example(line, does));
+  return `Usage: ${command.usage}\n${paragraphs.join('')}${sections.join('')}\nExamples:\n${examples.join('')}`;
+}
+
+function sectionHelp(options: OptionSection['options']): string {
+  return Object.entries(options)
+    .map(([name, spec]) => entry(`  ${optionHead(name, spec)}`, withNotes(spec)))
+    .join('');
+}
+
+/** `--port N`, `-h, --help`. */
+export function optionHead(name: string, spec: OptionSpec): string {
+  const short = spec.short === undefined ? '' : `-${spec.short}, `;
+  return `${short}--${name}${spec.argument === undefined ? '' : ` ${spec.argument}`}`;
+}
+
+/** The default of an option as people read it. */
+export function defaultOf({ argument, default: value, defaultWords }: OptionSpec): string | undefined {
+  return defaultWords ?? (argument === undefined ? undefined : value);
+}
+
+function withNotes(spec: OptionSpec): string {
+  const fallback = defaultOf(spec);
+  const notes = [spec.repeatable ? 'repeatable' : '', fallback === undefined ? '' : `default: ${fallback}`];
+  const shown = notes.filter(Boolean).join('; ');
+  return plain(shown === '' ? spec.help : `${spec.help} (${shown})`);
+}
+
+/** A terminal has no font for code. */
+const plain = (text: string) => text.replaceAll('`', '');
+
+const example = (line: string, does: string) => `  ${line}\n      ${does}\n`;
+
+function entry(head: string, text: string, column = descriptionColumn): string {
+  const indent = ' '.repeat(column);
+  // A head too long for its column has the description below it.
+  const first = head.length + 2 > column ? `${head}\n${indent}` : head.padEnd(column);
+  return `${first}${wrap(text, width - column).join(`\n${indent}`)}\n`;
+}
+
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,76 @@
+/** What the log tells about clients that are turned away: a line each, until there are too many for that. */
+
+import type { RefusalReason } from '../../shells/guards/session-limits.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import type { Refusal, RefusedConnection } from '../../transport/pre-session/stage.ts';
+import { remoteOf } from './format.ts';
+import type { Log } from './log.ts';
+
+/** A flood must not fill a disk: in so many milliseconds… */
+const WINDOW_MS = 10_000;
+/** … so many get a line of their own, and the others one line in all for each reason. */
+const LINES = 20;
+
+/** One client that was turned away. All text is escaped already. */
+export interface RefusedClient {
+  readonly session: number;
+  readonly remote: string;
+  readonly refused: RefusalReason;
+}
+
+/** Logs refusals. */
+export class RefusalLog {
+  readonly #log: Log;
+  #timer: NodeJS.Timeout | undefined;
+  #lines = 0;
+  readonly #more = new Map<RefusalReason | RefusedConnection, number>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** @param fields more for the record. */
+  refused(client: RefusedClient, fields: object = {}): void {
+    const { session, remote, refused } = client;
+    this.#tell(refused, { ...client, ...fields }, `session ${session} refused: ${remote}, ${refused}`);
+  }
+
+  /** A connection that has become no session. */
+  refusedConnection(refusal: Refusal): void {
+    const { reason } = refusal;
+    const remote = remoteOf(refusal);
+    const message = escapeText(refusal.message, 200);
+    if (reason === 'probe') {
+      this.#log.debug({ remote, reason }, `probe: ${remote}, ${message}`);
+      return;
+    }
+    this.#tell(reason, { remote, refused: reason, message }, `refused: ${remote}, ${reason}: ${message}`);
+  }
+
+  #tell(refused: RefusalReason | RefusedConnection, fields: object, words: string): void {
+    // Nobody waits for it; what was counted is told at the latest when the process ends.
+    this.#timer ??= setTimeout(() => this.flush(), WINDOW_MS).unref();
+    if (this.#lines < LINES) {
+      this.#lines++;
+      this.#log.info(fields, words);
+      return;
+    }
+    if (this.#more.size === 0) process.once('exit', this.#flushAtExit);
+    this.#more.set(refused, (this.#more.get(refused) ?? 0) + 1);
+  }
+
+  /** Tells of those who got no line, and begins anew. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#lines = 0;
+    process.off('exit', this.#flushAtExit);
+    for (const [refused, count] of this.#more) {
+      const words = `… and ${count.toLocaleString('en-US')} more refused (${refused})`;
+      this.#log.info({ refused, count }, `${words} in the last ${WINDOW_MS / 1_000}s`);
+    }
+    this.#more.clear();
+  }
+
+  readonly #flushAtExit = (): void => this.flush();
+}

@@ -1,0 +1,166 @@
+/** What the log tells about sessions: a line at the start, one at the end, and in between what the level asks for. */
+import type { TelptyError } from '../../errors.ts';
+import type { SessionOutcome } from '../../server/server.ts';
+import type { Session } from '../../session/session.ts';
+import type { RejectedVariable } from '../../shells/environment/environment.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { earlyDeaths } from '../../shells/program/early-death.ts';
+import type { PtyShellOptions, StartedProgram } from '../../shells/program/pty-shell.ts';
+import type { Refusal } from '../../transport/pre-session/stage.ts';
+import { describeRecord, dumpLines } from './describe.ts';
+import { endOf, exitFields, isRefused, type SessionEnd } from './exit-fields.ts';
+import { formatBytes, formatDuration, remoteOf } from './format.ts';
+import type { Log } from './log.ts';
+import { RefusalLog } from './refusal-log.ts';
+
+/** At most so many of a client's refused variables are named in a line. */
+const maxRejected = 8;
+
+/** Logs sessions. Every field and every word that comes from the client is escaped. */
+export class SessionLog {
+  readonly #log: Log;
+  readonly #programName: string;
+  readonly #refusals: RefusalLog;
+  readonly #started = new WeakMap<Session, StartedProgram>();
+
+  /** @param programName what the lines call the program. */
+  constructor(log: Log, programName: string) {
+    this.#log = log;
+    this.#refusals = new RefusalLog(log);
+    this.#programName = escapeText(programName, 60);
+  }
+
+  /** What tells this log about programs, for the shell. */
+  get hooks(): Required<Pick<PtyShellOptions, 'onStart' | 'onReject'>> {
+    return {
+      onStart: (session, program) => this.#programStarted(session, program),
+      onReject: (session, rejected) => this.#rejected(session, rejected),
+    };
+  }
+
+  /** A connection has come. */
+  connected(session: Session): void {
+    const log = this.#log;
+    if (!log.isLevelEnabled('debug')) return;
+    const fields = { session: session.id };
+    const tell = (words: string) => log.debug(fields, `session ${session.id}: ${words}`);
+    tell(`connection from ${remoteOf(session)}`);
+    session.on('telnet', event => {
+      if (event.type === 'warning') tell(`warning: ${escapeText(event.message, 200)}`);
+    });
+    session.fastPath.onChange = blocks =>
+      tell(blocks.length === 0 ? 'fast path open' : `fast path blocked by ${blocks.join(', ')}`);
+    session.trace = {
+      telnet: (direction, record) => tell(`${direction} ${describeRecord(record)}`),
+      // Here is what people type, passwords included: at `trace` and nowhere else.
+      ...(log.isLevelEnabled('trace') ? { bytes: this.#dump(session) } : {}),
+    };
+  }
+
+  /** A connection has become no session. */
+  refused(refusal: Refusal): void {
+    this.#refusals.refusedConnection(refusal);
+  }
+
+  /** The shell of a session has settled. The client may still hold its side of the connection open. */
+  ended(session: Session, outcome: SessionOutcome): void {
+    const { id, bytesRead, bytesWritten } = session;
+    const program = this.#started.get(session);
+    const duration = Math.round(session.age);
+    const fields = { session: id, remote: remoteOf(session), duration, bytesIn: bytesRead, bytesOut: bytesWritten };
+    const { result } = outcome;
+    const end = endOf(session, outcome);
+    if (end.outcome === 'probe') {
+      this.#log.debug({ ...fields, ...end }, `session ${id} ended: ${fields.remote} no program, probe`);
+      return;
+    }
+    if (isRefused(result)) {
+      this.#refusals.refused({ session: id, remote: fields.remote, refused: result.refused }, fields);
+      return;
+    }
+    const words = [
+      `session ${id} ended: ${fields.remote} ${program ? this.#programName : 'no program'}`,
+      ...(program ? [terminalOf(session, program)] : []),
+      formatDuration(duration),
+      `in ${formatBytes(bytesRead)}`,
+      `out ${formatBytes(bytesWritten)}`,
+      (isProgramEnd(end) && earlyDeaths.get(session)) || wordsOf(session, outcome, end),
+    ].join(', ');
+    const more = {
+      ...fields,
+      ...exitFields(result),
+      ...end,
+    };
+    if (outcome.error === undefined) this.#log.info(more, words);
+    else {
+      const { code, step, errno, file } = outcome.error as Partial<TelptyError>;
+      this.#log.error({ ...more, code, step, errno, file }, words);
+    }
+  }
+
+  #programStarted(session: Session, program: StartedProgram): void {
+    this.#started.set(session, program);
+    const { pid, uid, term, columns, rows } = program;
+    const user = uid === undefined ? '' : `, user id ${uid}`;
+    const remote = remoteOf(session);
+    this.#log.info(
+      { session: session.id, remote, program: program.file, pid, ...(user && { uid }), term, columns, rows },
+      `session ${session.id} started: ${remote} ${this.#programName}, ${terminalOf(session, program)}, pid ${pid}${user}`,
+    );
+  }
+
+  #rejected(session: Session, rejected: readonly RejectedVariable[]): void {
+    const named = rejected.slice(0, maxRejected).map(({ name, value, reason }) => `${name}="${value}" (${reason})`);
+    const more = rejected.length > named.length ? `, and ${rejected.length - named.length} more` : '';
+    this.#log.info(
+      { session: session.id, remote: remoteOf(session), rejected: rejected.slice(0, maxRejected) },
+      `session ${session.id}: not taken from the client: ${named.join(', ')}${more}`,
+    );
+  }
+
+  #dump(session: Session): (direction: 'sent' | 'received', bytes: Uint8Array) => void {
+    return (direction, bytes) => {
+      for (const line of dumpLines(bytes)) {
+        this.#log.trace({ session: session.id, direction }, `session ${session.id}: ${direction.padEnd(8)} ${line}`);
+      }
+    };
+  }
+}
+
+/** TERM as the program has it, and the size as it is now. */
+function terminalOf(session: Session, program: StartedProgram): string {
+  const { columns, rows } = session.terminal;
+  return `${escapeText(program.term, 64)} ${columns || program.columns}x${rows || program.rows}`;
+}
+
+/** Whether the program has ended by itself. */
+function isProgramEnd({ reason }: SessionEnd): boolean {
+  return reason === 'program-exit' || reason === 'program-signal';
+}
+
+function wordsOf(session: Session, outcome: SessionOutcome, end: SessionEnd): string {
+  const { reason } = end;
+  if (outcome.error !== undefined) {
+    const { code, message, errno, cause } = outcome.error as Partial<TelptyError>;
+    // What is about the machine is not for the client, who reads the message.
+    const more = code === 'ERR_PTY_SPAWN' && cause instanceof Error ? `: ${escapeText(cause.message, 200)}` : '';
+    return `${escapeText(String(message ?? 'failed'), 200)}${more}${typeof errno === 'string' ? ` (${errno})` : ''}`;
+  }
+  const exit = exitFields(outcome.result);
+  const how =
+    exit.signal !== undefined
+      ? `killed by ${exit.signal}`
+      : exit.exit !== undefined
+        ? `exit ${exit.exit}`
+        : 'not started';
+  const detail = reason === 'protocol-error' ? `: ${escapeText(session.hangupReason ?? '')}` : '';
+  const why = [outOfMemory(exit), isProgramEnd(end) ? undefined : reason + detail].filter(Boolean);
+  return why.length === 0 ? how : `${how} (${why.join('; ')})`;
+}
+
+/** That the kernel has killed the program, or others that it started. */
+function outOfMemory({ signal, outOfMemory: killed }: ReturnType<typeof exitFields>): string | undefined {
+  if (killed === undefined) return undefined;
+  if (signal === 'SIGKILL') return 'out of memory: memory.max of its cgroup';
+  return `${killed} ${killed === 1 ? 'process' : 'processes'} killed out of memory: memory.max of its cgroup`;
+}

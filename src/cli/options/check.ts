@@ -1,0 +1,106 @@
+/**
+ * `telpty check FILE`: everything that `telpty serve --config FILE` checks before it listens. All problems of the text are
+ * reported at once; if there are none, also what the file names and this machine does not have.
+ */
+import { readFileSync } from 'node:fs';
+import { TelptyError } from '../../errors.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { conflictsOf, parseServe, programOf, type ServeSettings } from '../serve/settings.ts';
+import { evaluate, splitArguments } from './arguments.ts';
+import { collect, inspectConfig, readConfigFile } from './config.ts';
+import { helpOnly } from './options.ts';
+import { serveOptions } from './serve/index.ts';
+import { usage } from './values.ts';
+
+/** Reads the arguments of `telpty check`: the file. Gives `'help'` when help was asked for. */
+export function parseCheck(argv: readonly string[]): { readonly file: string } | 'help' {
+  const { operands, help } = splitArguments(helpOnly, argv);
+  if (help) return 'help';
+  const [file, ...more] = operands;
+  if (file === undefined || file === '') throw usage('check: no FILE given (telpty check FILE)');
+  if (more.length > 0) throw usage('check: too many words (telpty check FILE)');
+  return { file };
+}
+
+/** What a check found: lines `FILE:LINE:COLUMN: what`, and the exit status. */
+export interface Report {
+  readonly problems: readonly string[];
+  /** 0: valid; 1: names something that this machine does not have; 2: not a valid configuration. */
+  readonly status: 0 | 1 | 2;
+}
+
+/** @throws TelptyError `ERR_RUNTIME` if the file cannot be read. */
+export async function check(file: string): Promise<Report> {
+  const text = readConfigFile(file, name => readFileSync(name, 'utf8'), '');
+  const wrong = checkText(text, escapeText(file));
+  if (wrong.length > 0) return { problems: wrong, status: 2 };
+  const missing = await checkMachine(file, text);
+  return {
+    problems: missing.map(({ line }) => line),
+    status: missing.some(({ isUsage }) => isUsage) ? 2 : missing.length > 0 ? 1 : 0,
+  };
+}
+
+/** Keys, values, and what excludes or needs each other. */
+export function checkText(text: string, name: string): readonly string[] {
+  const config = inspectConfig(text, serveOptions, name);
+  const problems = [...config.problems];
+  for (const given of config.given) collect(problems, () => void evaluate(serveOptions, [given]));
+  if (problems.length > 0) return inOrder(problems, name);
+  const conflicts = conflictsOf(evaluate(serveOptions, config.given), programOf(config.program ?? []));
+  return inOrder(
+    [...conflicts].map(line => located(line, config)),
+    name,
+  );
+}
+
+interface Missing {
+  readonly line: string;
+  readonly isUsage: boolean;
+}
+
+/** Files, users and programs that the configuration names. */
+async function checkMachine(file: string, text: string): Promise<readonly Missing[]> {
+  const settings = parseServe(['--config', file], { readFile: () => text }) as ServeSettings;
+  const [{ findNamed }, { refuseRootProgram }, { readCertificates }, { readLists }] = await Promise.all([
+    import('../serve/startup-checks.ts'),
+    import('../serve/security-warnings.ts'),
+    import('../serve/certificates.ts'),
+    import('../serve/guards.ts'),
+  ]);
+  const config = inspectConfig(text, serveOptions, escapeText(file));
+  const missing: Missing[] = [];
+  const attempts = [
+    () => refuseRootProgram(settings.host, settings, findNamed(settings)),
+    () => void (settings.tlsCert !== undefined && readCertificates(settings)),
+    () => void readLists(settings),
+  ];
+  for (const attempt of attempts) {
+    try {
+      attempt();
+    } catch (error) {
+      if (!(error instanceof TelptyError)) throw error;
+      missing.push({ line: located(error.message, config), isUsage: error.code === 'ERR_USAGE' });
+    }
+  }
+  return missing;
+}
+
+/** A message about `--option`, or about the program, with the place of that in the file. */
+function located(message: string, { placeOf }: { placeOf(key: string): string }): string {
+  const [, option = 'program'] = /^--([a-z-]+)/.exec(message) ?? [];
+  return `${placeOf(option)}: ${message}`;
+}
+
+/** By line and column. */
+function inOrder(problems: readonly string[], name: string): readonly string[] {
+  const place = (problem: string) =>
+    problem
+      .slice(name.length + 1)
+      .split(':', 2)
+      .map(Number) as [number, number];
+  return problems.toSorted((one, other) => {
+    const [[line, column], [otherLine, otherColumn]] = [place(one), place(other)];
+    return line - otherLine || column - otherColumn;
+  });
+}

@@ -1,0 +1,312 @@
+/**
+ * Values as they are written on the command line and in a configuration file. Every parser takes the text as written
+ * and throws `ERR_USAGE` with what is wrong with it; who calls knows the option's name and puts it in front.
+ */
+import { availableParallelism } from 'node:os';
+import { canonicalCharset } from '../../charset/index.ts';
+import { TelptyError } from '../../errors.ts';
+import { limitFiles } from '../../pty/cgroup/limits.ts';
+import type { CgroupLimits, Limits } from '../../pty/index.ts';
+import { problemOfRange, type UserIdRange } from '../../pty/user-range.ts';
+import {
+  isForbiddenName,
+  isProgramEncoding,
+  isTerminalName,
+  variableName,
+} from '../../shells/environment/environment.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { AddressList } from '../../transport/pre-session/address-list.ts';
+
+/** Longest delay one timer of Node.js takes; given a longer one it fires at once. */
+const longestTimer = 2 ** 31 - 1;
+
+/** The text as an error message shows it. */
+const shown = (text: string) => `'${escapeText(text, 60)}'`;
+
+/** An error about the command line or a configuration file. */
+export function usage(message: string): TelptyError {
+  return new TelptyError('ERR_USAGE', message);
+}
+
+/** Any text but the empty one and one that no system call takes. */
+export function text(value: string): string {
+  if (value === '') throw usage('is empty');
+  if (value.includes('\0')) throw usage('has a NUL character in it');
+  return value;
+}
+
+/** `true` or `false`. */
+export function boolean(value: string): boolean {
+  if (value !== 'true' && value !== 'false') throw usage(`${shown(value)} is neither true nor false`);
+  return value === 'true';
+}
+
+/** A whole number of a range. */
+export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (value: string) => number {
+  return value => {
+    const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} up` : `${min} to ${max}`;
+    throw usage(`${shown(value)} is not a whole number (${range})`);
+  };
+}
+
+/** How often, in times a second: `10`, `0.5`. */
+export function rate(value: string): number {
+  if (/^\d{1,6}(?:\.\d{1,4})?$/.test(value)) return Number(value);
+  throw usage(`${shown(value)} is not a number of times a second (write 10, or 0.5 for once in two seconds)`);
+}
+
+/** `192.0.2.1,10.0.0.0/8`, or `@FILE`, the name of a file that has such entries in its lines. */
+export function addresses(value: string): readonly string[] {
+  return value.startsWith('@') && value.length > 1 ? [text(value)] : ranges(value);
+}
+
+/** Addresses and CIDR ranges, with commas between them; or nothing. */
+export function ranges(value: string): readonly string[] {
+  if (value === '') return [];
+  const entries = value.split(',').map(entry => entry.trim());
+  for (const entry of entries) {
+    try {
+      AddressList.parse([entry]);
+    } catch {
+      throw usage(`${shown(entry)} is neither an IP address nor a range like 10.0.0.0/8`);
+    }
+  }
+  return entries;
+}
+
+/** A TCP port; 0 lets the system pick one. */
+export function port(value: string): number {
+  const number = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (number <= 65535) return number;
+  throw usage(`${escapeText(value, 60) || "''"} is not a port (0 to 65535)`);
+}
+
+/** A TCP port to listen on, or `none`. */
+export function listenPort(value: string): number | 'none' {
+  return value === 'none' ? value : port(value);
+}
+
+/** The longest path of a UNIX socket on Linux, in bytes; macOS and the BSDs have 103. */
+const longestSocketPath = process.platform === 'linux' ? 107 : 103;
+
+/** The path of a UNIX socket, or `@name`. */
+export function socketPath(value: string): string {
+  const path = text(value);
+  if (path === '@') throw usage('an abstract socket needs a name behind @');
+  if (Buffer.byteLength(path) <= longestSocketPath) return path;
+  throw usage(`${shown(value)} is too long for a UNIX socket (at most ${longestSocketPath} bytes)`);
+}
+
+/** The permissions of a file, in octal. */
+export function fileMode(value: string): number {
+  if (/^0?[0-7]{3}$/.test(value)) return Number.parseInt(value, 8);
+  throw usage(`${shown(value)} is not a file mode (octal: 0600, 0660, 0666)`);
+}
+
+/** More processes than this have no CPU to run on. */
+const mostWorkers = 256;
+
+/** A number of processes; `auto` is that of the CPUs this one may run on. */
+export function workers(value: string): number {
+  if (value === 'auto') return Math.min(availableParallelism(), mostWorkers);
+  const number = /^\d{1,4}$/.test(value) ? Number(value) : 0;
+  if (number >= 1 && number <= mostWorkers) return number;
+  throw usage(`${shown(value)} is neither a number of processes (1 to ${mostWorkers}) nor auto`);
+}
+
+/** One of a few words. */
+export interface Choice<Word extends string> {
+  (value: string): Word;
+  readonly words: readonly Word[];
+}
+
+/** Parses one of a few words. */
+export function choice<const Word extends string>(...words: Word[]): Choice<Word> {
+  const parse = (value: string) => {
+    const word = words.find(candidate => candidate === value);
+    if (word !== undefined) return word;
+    throw usage(`${shown(value)} is not one of ${words.join(', ')}`);
+  };
+  return Object.assign(parse, { words });
+}
+
+const timeUnits: ReadonlyMap<string, number> = new Map([
+  ['ms', 1],
+  ['s', 1_000],
+  ['m', 60_000],
+  ['h', 3_600_000],
+]);
+
+/** `500ms`, `30s`, `10m`, `2h`, or `0`, in milliseconds. Without `max`: what a single timer can wait for. */
+export function duration(max = longestTimer): (value: string) => number {
+  return value => {
+    if (value === '0') return 0;
+    const match = /^(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(value);
+    if (match === null) {
+      const hint = /^\d+$/.test(value) ? 'has no unit' : 'is not a duration';
+      throw usage(`${shown(value)} ${hint} (write 500ms, 30s, 10m, 2h, or 0)`);
+    }
+    const milliseconds = Math.round(Number(match[1]) * (timeUnits.get(match[2] ?? '') ?? Number.NaN));
+    if (milliseconds > max) throw usage(`${shown(value)} is too long (at most ${Math.floor(max / 3_600_000)}h)`);
+    return milliseconds;
+  };
+}
+
+const sizeUnits = ['', 'K', 'M', 'G', 'T'];
+
+/** `4096`, `64K`, `1M`: bytes, with the units of 1024. */
+export function size(value: string): number {
+  const match = /^(\d{1,16})([KMGT]?)$/i.exec(value);
+  const bytes = match ? Number(match[1]) * 1024 ** sizeUnits.indexOf((match[2] ?? '').toUpperCase()) : Number.NaN;
+  if (Number.isSafeInteger(bytes)) return bytes;
+  throw usage(`${shown(value)} is not a size (write 4096, 64K, 1M, 2G)`);
+}
+
+/** A character set, under its canonical name. */
+export function charset(value: string): string {
+  const name = canonicalCharset(value);
+  if (name === undefined) throw usage(`${shown(value)} is not a character set known here (utf-8, latin1, cp437 …)`);
+  return name;
+}
+
+/** A character set that a terminal can be a client in: the home computers have other codes for Return and for control sequences. */
+export function serverEncoding(value: string): string {
+  const name = charset(value);
+  if (isProgramEncoding(name)) return name;
+  throw usage(
+    `${name} is the set of a home computer, whose Return and DEL keys telpty connect cannot send; leave it out`,
+  );
+}
+
+/** `client`, or a character set that a program can be run in, under its canonical name. */
+export function programEncoding(value: string): string {
+  const name = value === 'client' ? value : charset(value);
+  if (isProgramEncoding(name)) return name;
+  throw usage(`no program runs in ${name}, which has no control sequences (utf-8 is what most want)`);
+}
+
+/** A terminal type. */
+export function terminalName(value: string): string {
+  if (isTerminalName(value)) return value;
+  throw usage(`${shown(value)} is not a terminal type (letters, digits and . _ + : @ -, at most 64)`);
+}
+
+/** An address or host name to listen on; the brackets of an IPv6 address in a URL are taken off. */
+export function host(value: string): string {
+  const name = text(value).replace(/^\[(.+)\]$/, '$1');
+  if (/^[A-Za-z0-9._:%-]+$/.test(name)) return name;
+  throw usage(`${shown(value)} is not an address or a host name`);
+}
+
+/** `[ADDR:]PORT`: where to listen, on loopback unless told. The brackets of an IPv6 address are needed. */
+export function endpoint(value: string): { host: string; port: number } {
+  const [, address, number = ''] = /^(?:(\[[^\]]+\]|[^:]+):)?([^:]*)$/.exec(value) ?? [];
+  if (/^\d/.test(number)) return { host: address === undefined ? '127.0.0.1' : host(address), port: port(number) };
+  throw usage(`${shown(value)} is not [ADDR:]PORT (9100, 192.0.2.1:9100, [::1]:9100)`);
+}
+
+/** The name of an environment variable. */
+export function envName(value: string): string {
+  if (variableName.test(value)) return value;
+  throw usage(`${shown(value)} is not the name of an environment variable`);
+}
+
+/** The name of a variable that may come from a client. */
+export function acceptableEnvName(value: string): string {
+  const name = envName(value);
+  if (isForbiddenName(name)) {
+    throw usage(`${name} steers a loader, a shell or a runtime, so it is never taken from a client (--env sets it)`);
+  }
+  return name;
+}
+
+/** `NAME=VALUE`; the value may be empty and may have more equals signs in it. */
+export function envAssignment(value: string): [name: string, value: string] {
+  const equals = value.indexOf('=');
+  if (equals < 0) throw usage(`${shown(value)} is not NAME=VALUE`);
+  const content = value.slice(equals + 1);
+  if (content.includes('\0')) throw usage('has a NUL character in it');
+  return [envName(value.slice(0, equals)), content];
+}
+
+/** `70000-70999`: user ids, both included. What the system says of them is looked at when the server starts. */
+export function userRange(value: string): UserIdRange {
+  const [, from, to] = /^(\d{1,10})-(\d{1,10})$/.exec(value) ?? [];
+  if (from === undefined) throw usage(`${shown(value)} is not FROM-TO, two user ids (like 70000-70999)`);
+  const range = { from: Number(from), to: Number(to) };
+  const problem = problemOfRange(range);
+  if (problem !== undefined) throw usage(`${shown(value)}: ${problem}`);
+  return range;
+}
+
+/** Permissions in octal. */
+export function umask(value: string): number {
+  if (/^0?[0-7]{1,3}$/.test(value)) return Number.parseInt(value, 8);
+  throw usage(`${shown(value)} is not a umask (octal: 077, 022, 0)`);
+}
+
+/** How much a process gives way to others. */
+export function niceness(value: string): number {
+  const number = /^[-+]?\d{1,2}$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= -20 && number <= 19) return number;
+  throw usage(`${shown(value)} is not a whole number (-20 to 19)`);
+}
+
+const percent = (value: string) =>
+  /^\d{1,6}(?:\.\d{1,3})?%$/.test(value) ? Number.parseFloat(value) / 100 : Number.NaN;
+const cgroupUnits: ReadonlyMap<string, (value: string) => number> = new Map([
+  ['memory', size],
+  ['swap', size],
+  ['pids', integer(1)],
+  ['cpu', percent],
+]);
+
+/** `NAME=VALUE`: one of four limits of a cgroup, or a file of a controller, whose text is the kernel's to judge. */
+export function cgroupLimit(value: string): [name: string, limit: number | string] {
+  const [, name = '', text = ''] = /^([^=]+)=(.+)$/s.exec(value) ?? [];
+  if (name === '') throw usage(`${shown(value)} is not NAME=VALUE (like memory=256M, pids=64 or cpu=50%)`);
+  const unit = cgroupUnits.get(name);
+  if (!unit && !name.includes('.')) {
+    throw usage(`${shown(name)} is not a limit (${[...cgroupUnits.keys()].join(', ')}, or a file like memory.high)`);
+  }
+  const limit = unit === undefined ? text : text === 'unlimited' ? Number.POSITIVE_INFINITY : unit(text);
+  try {
+    limitFiles({ [name]: limit } as CgroupLimits);
+  } catch {
+    throw usage(`${shown(value)} cannot be a limit (like memory=256M, pids=64, cpu=50% or memory.high=200M)`);
+  }
+  return [name, limit];
+}
+
+/** The name of a limit, as in `setrlimit(2)` without RLIMIT_. */
+export type LimitName = keyof Limits;
+
+const seconds = (value: string) => (/^\d+$/.test(value) ? integer(0)(value) : Math.ceil(duration()(value) / 1000));
+const limitUnits: ReadonlyMap<string, (value: string) => number> = new Map<LimitName, (value: string) => number>([
+  ['as', size],
+  ['core', size],
+  ['cpu', seconds],
+  ['data', size],
+  ['fsize', size],
+  ['memlock', size],
+  ['nofile', integer(0)],
+  ['nproc', integer(0)],
+  ['stack', size],
+]);
+
+/**
+ * `NAME=SOFT[:HARD]`. A soft limit alone is the hard one as well: a program could otherwise lift it again. 0 is the
+ * number here (`core=0`: no core files); what lifts a limit is `unlimited`.
+ */
+export function resourceLimit(value: string): [name: LimitName, limit: readonly [soft: number, hard: number]] {
+  const [, name = '', soft = '', hard = soft] = /^([a-z]+)=([^:]+)(?::([^:]+))?$/.exec(value) ?? [];
+  if (name === '') throw usage(`${shown(value)} is not NAME=SOFT[:HARD] (like nofile=256 or as=512M:1G)`);
+  const unit = limitUnits.get(name);
+  if (!unit) throw usage(`'${escapeText(name, 20)}' is not a limit (${[...limitUnits.keys()].join(', ')})`);
+  const amount = (part: string) => (part === 'unlimited' ? Number.POSITIVE_INFINITY : unit(part));
+  const limit = [amount(soft), amount(hard)] as const;
+  if (limit[0] > limit[1]) throw usage(`${shown(value)} has its soft limit above the hard one`);
+  return [name as LimitName, limit];
+}

@@ -1,0 +1,82 @@
+/** What `--tls-cert` and its like name: read, and checked, so that a wrong file is told at once and in one line. */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { TelptyError } from '../../errors.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { faultOfTls, type TlsFault, type TlsOptions } from '../../transport/tls/options.ts';
+import type { Log } from '../log/log.ts';
+import type { Reloadable } from './reload.ts';
+import type { ServeSettings } from './settings.ts';
+
+const OPTIONS = { cert: '--tls-cert', key: '--tls-key', ca: '--tls-client-ca' } as const;
+
+/** A certificate with its key, and whom else it concerns. */
+export type Certificates = Omit<TlsOptions, 'auto'>;
+
+/**
+ * @param settings with a certificate.
+ * @param log is told when the certificate has expired.
+ * @throws TelptyError `ERR_RUNTIME` where a file cannot be read or used.
+ */
+export function readCertificates({ tlsCert, tlsKey, tlsClientCa }: ServeSettings, log?: Log): Certificates {
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw new TelptyError('ERR_RUNTIME', '--tls-cert: to stop speaking TLS needs a restart');
+  }
+  const certificates = {
+    cert: contentOf('cert', tlsCert),
+    key: contentOf('key', tlsKey),
+    ...(tlsClientCa === undefined ? {} : { ca: contentOf('ca', tlsClientCa) }),
+  };
+  const fault = faultOfTls(certificates);
+  if (fault !== undefined) throw errorOf(fault, { cert: tlsCert, key: tlsKey, ca: tlsClientCa });
+  const { validTo } = new X509Certificate(certificates.cert);
+  if (Date.parse(validTo) < Date.now()) {
+    log?.warn(
+      `--tls-cert: ${escapeText(tlsCert)} has expired (${validTo}): clients will refuse it; renew it, and send SIGHUP`,
+    );
+  }
+  return certificates;
+}
+
+/**
+ * What reads the same files again.
+ *
+ * @param put is called when all is well.
+ * @param auto whether the listeners take clients without TLS, which a reload does not change.
+ */
+export function reloadableCertificates(
+  put: (certificates: Certificates) => void,
+  auto: boolean | undefined,
+  log?: Log,
+): Reloadable {
+  return {
+    name: 'certificates',
+    options: ['tlsCert', 'tlsKey', 'tlsClientCa'],
+    prepare: settings => {
+      if (auto && settings.tlsClientCa !== undefined) {
+        throw new TelptyError('ERR_RUNTIME', '--tls-client-ca: to stop taking clients without TLS needs a restart');
+      }
+      const certificates = readCertificates(settings, log);
+      return () => put(certificates);
+    },
+  };
+}
+
+function contentOf(part: TlsFault['part'], name: string): string {
+  const file = resolve(name);
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    const words = `${OPTIONS[part]}: cannot read '${escapeText(name)}' (${code}): name a file in PEM that the server's user may read`;
+    throw new TelptyError('ERR_RUNTIME', words, { file, cause: error });
+  }
+}
+
+function errorOf({ part, reason, cause }: TlsFault, files: Record<TlsFault['part'], string | undefined>): TelptyError {
+  const file = files[part] ?? '';
+  const other = part === 'key' && cause === undefined ? ` in '${escapeText(files.cert ?? '')}'` : '';
+  const words = `${OPTIONS[part]}: '${escapeText(file)}' ${escapeText(reason, 200)}${other}`;
+  return new TelptyError('ERR_RUNTIME', words, { file, cause });
+}

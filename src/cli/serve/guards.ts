@@ -1,0 +1,84 @@
+/** What the settings say about who may have a session: `--max-sessions` and its like, `--allow` and `--deny`. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { TelptyError } from '../../errors.ts';
+import { type Addresses, Places } from '../../shells/guards/session-limits.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { AddressList, normalAddress } from '../../transport/pre-session/address-list.ts';
+import { usage } from '../options/values.ts';
+import type { Reloadables } from './reload.ts';
+import type { ServeSettings } from './settings.ts';
+
+/**
+ * Counts sessions where all are known.
+ *
+ * @param reloadables where its lists are added: they are read anew. Whoever has a session keeps it, since to find out by a
+ *   reload that one has banned oneself should not end the session in which one sees that.
+ * @throws TelptyError `ERR_RUNTIME` where a list cannot be read, `ERR_USAGE` where something in it is no address.
+ */
+export function createPlaces(settings: ServeSettings, reloadables?: Reloadables): Places {
+  const { maxSessions, maxPerIp, connectRate, maxNegotiating } = settings;
+  const limits = { maxSessions, maxPerAddress: maxPerIp, connectRate, maxNegotiating };
+  const places = new Places({ ...limits, ...readLists(settings) });
+  reloadables?.add({
+    name: 'address lists',
+    options: ['allow', 'deny'],
+    prepare: newer => {
+      const lists = readLists(newer);
+      return () => places.setAddresses(lists);
+    },
+  });
+  return places;
+}
+
+/** @throws TelptyError `ERR_RUNTIME` where a list cannot be read, `ERR_USAGE` where something in it is not an address. */
+export function readLists({ allow, deny }: ServeSettings): { allow?: Addresses; deny?: Addresses } {
+  return {
+    // A list that is given and has nothing in it allows nobody; that it is given decides.
+    ...(allow.length > 0 ? { allow: readList('--allow', allow.flat()) } : {}),
+    ...(deny.length > 0 ? { deny: readList('--deny', deny.flat()) } : {}),
+  };
+}
+
+/** @param entries addresses, ranges, and names of files behind an `@`. */
+function readList(option: string, entries: readonly string[]): Addresses {
+  const singles = new Set<string>();
+  const ranges: string[] = [];
+  const add = (entry: string) => {
+    if (entry.includes('/')) ranges.push(entry);
+    else singles.add(normalAddress(entry));
+  };
+  for (const entry of entries) {
+    if (entry.startsWith('@')) readFile(option, entry.slice(1), add);
+    else add(entry);
+  }
+  const list = AddressList.parse(ranges);
+  // Most of what is banned are single addresses, by the thousand, and a list of ranges is gone through from its beginning.
+  return { has: address => singles.has(address) || list.has(address) };
+}
+
+function readFile(option: string, name: string, add: (entry: string) => void): void {
+  const shown = escapeText(name);
+  const lines = contentOf(option, name, shown).split('\n');
+  for (const [index, line] of lines.entries()) {
+    const entry = line.replace(/#.*/, '').trim();
+    if (entry === '') continue;
+    try {
+      AddressList.parse([entry]);
+    } catch {
+      const words = `'${escapeText(entry, 60)}' is neither an IP address nor a range like 10.0.0.0/8`;
+      throw usage(`${option}: ${shown}, line ${index + 1}: ${words}`);
+    }
+    add(entry);
+  }
+}
+
+function contentOf(option: string, name: string, shown: string): string {
+  const file = resolve(name);
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw new TelptyError('ERR_RUNTIME', `${option}: cannot read '${shown}' (${code})`, { file, cause: error });
+  }
+}

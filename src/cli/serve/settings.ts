@@ -1,0 +1,159 @@
+/** What `telpty serve` was told, from its command line and configuration file: complete, checked, and typed. */
+import { readFileSync } from 'node:fs';
+import type { CgroupLimits, Limits } from '../../pty/index.ts';
+import { evaluate, splitArguments } from '../options/arguments.ts';
+import { readConfig } from '../options/config.ts';
+import type { OptionValues } from '../options/options.ts';
+import { serveOptions } from '../options/serve/index.ts';
+import { usage } from '../options/values.ts';
+
+/** How much is logged. */
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+/** `idle-timeout`: `idleTimeout`. */
+type Camel<Name extends string> = Name extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : Name;
+
+type Values = OptionValues<typeof serveOptions>;
+
+/** Options that become something other than a setting of their name. */
+type Special = 'config' | 'help' | 'env' | 'pass-env' | 'rlimit' | 'cgroup-limit';
+
+/** The settings of `telpty serve`: its options' values. Times are in milliseconds; 0 is "off" where the option says so. */
+export type ServeSettings = { readonly [Name in Exclude<keyof Values, Special> as Camel<Name>]: Values[Name] } & {
+  /** Of `--env` and `--pass-env`, the former over the latter. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Of `--rlimit`. */
+  readonly limits: Limits;
+  /** Of `--cgroup-limit`. */
+  readonly cgroupLimits: CgroupLimits;
+  /** The program as it was named, and its arguments. Undefined: the login shell. */
+  readonly program: { readonly name: string; readonly args: readonly string[] } | undefined;
+};
+
+/** What the settings are read from, beside the arguments. */
+export interface SettingsSources {
+  readonly readFile?: (file: string) => string;
+  /** The server's own environment, for `--pass-env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Is told, in a line each, what is no error and yet may not be meant. */
+  readonly onDoubt?: (line: string) => void;
+}
+
+/**
+ * Reads the arguments of `telpty serve`. Gives `'help'` when help was asked for.
+ *
+ * @throws TelptyError `ERR_USAGE`, or `ERR_RUNTIME` when the configuration file cannot be read.
+ */
+export function parseServe(argv: readonly string[], sources: SettingsSources = {}): ServeSettings | 'help' {
+  const { given, operands, help } = splitArguments(serveOptions, argv);
+  if (help) return 'help';
+  const file = given.findLast(({ name }) => name === 'config')?.text;
+  const readFile = sources.readFile ?? (name => readFileSync(name, 'utf8'));
+  const config = file === undefined ? undefined : readConfig(file, serveOptions, readFile);
+  const values = onSocketAlone(evaluate(serveOptions, [...(config?.given ?? []), ...given]));
+  const program = programOf(operands.length > 0 ? operands : (config?.program ?? []));
+  const [conflict] = conflictsOf(values, program);
+  if (conflict !== undefined) throw usage(conflict);
+  const environment = sources.environment ?? process.env;
+  const passed = values['pass-env'].flatMap(variable => {
+    const value = environment[variable];
+    if (value !== undefined) return [[variable, value] as const];
+    if (!values.env.some(([name]) => name === variable)) {
+      sources.onDoubt?.(`--pass-env: ${variable} is not set in the server's environment, so programs do not get it`);
+    }
+    return [];
+  });
+  const { config: _config, help: _help, env, 'pass-env': _names, rlimit, 'cgroup-limit': parts, ...others } = values;
+  return {
+    ...(Object.fromEntries(
+      Object.entries(others).map(([option, value]) => [camel(option), value]),
+    ) as unknown as ServeSettings),
+    env: Object.fromEntries([...passed, ...env]),
+    acceptEnv: [...new Set(values['accept-env'])],
+    limits: Object.fromEntries(rlimit),
+    cgroupLimits: Object.fromEntries(parts) as CgroupLimits,
+    program,
+  };
+}
+
+/** @throws TelptyError `ERR_USAGE` */
+export function programOf([name, ...args]: readonly string[]): ServeSettings['program'] {
+  if (name === '') throw usage('the name of the program is empty');
+  return name === undefined ? undefined : { name, args };
+}
+
+const LOOPBACK = '127.0.0.1';
+
+/** Without a port there is no address that others could reach. */
+function onSocketAlone(values: Values): Values {
+  return values.port === 'none' ? { ...values, host: LOOPBACK } : values;
+}
+
+/** Without a port there are no options of ports. */
+function* conflictsOfSocket(values: Values): Generator<string> {
+  if (values.port !== 'none') return;
+  if (values.socket === undefined) yield '--port: none leaves nothing to listen on: name a --socket';
+  const isGiven: Readonly<Record<string, boolean>> = {
+    'tls-cert': values['tls-cert'] !== undefined,
+    'tls-key': values['tls-key'] !== undefined,
+    'proxy-protocol': values['proxy-protocol'].length > 0,
+    'reuse-port': values['reuse-port'],
+  };
+  for (const [option, given] of Object.entries(isGiven)) {
+    if (given) yield `--${option}: needs a port, it does not apply to a UNIX socket (--port is none)`;
+  }
+}
+
+/** What cannot be meant together; each begins with the option, as on the command line. */
+export function* conflictsOf(values: Values, program: ServeSettings['program']): Generator<string> {
+  yield* conflictsOfSocket(values);
+  const isOwn = isForOwnUser({ localUser: values['local-user'], program });
+  if (program === undefined && isOwn && !isLoopback(onSocketAlone(values).host)) {
+    yield `--host: ${values.host} is not loopback: ${nameTheProgram}`;
+  }
+  if (isOwn && values['proxy-protocol'].length > 0) {
+    yield `--proxy-protocol: ${noSameUser('the user who connects is that of the proxy', { program })}`;
+  }
+  if (values['tls-cert'] !== undefined && values['tls-key'] === undefined) yield '--tls-cert needs --tls-key';
+  if (values['tls-key'] !== undefined && values['tls-cert'] === undefined) yield '--tls-key needs --tls-cert';
+  for (const option of ['tls-client-ca', 'tls-auto'] as const) {
+    if (values[option] && values['tls-cert'] === undefined) yield `--${option} needs --tls-cert and --tls-key`;
+  }
+  if (values['tls-client-ca'] !== undefined && values['tls-auto']) {
+    yield '--tls-client-ca: clients without TLS, which --tls-auto lets in, have no certificate: leave one of them out';
+  }
+  if (values.user !== undefined && values['user-range'] !== undefined) {
+    yield '--user-range: excludes --user; name one of them';
+  }
+  const { metrics, host, port } = values;
+  if (metrics !== undefined && port !== 0 && metrics.port === port && (metrics.host === host || isEverywhere(host))) {
+    yield `--metrics: ${port} is the clients' port (choose another one)`;
+  }
+  if (values['cgroup-limit'].length > 0 && values.cgroup === undefined) yield '--cgroup-limit: needs --cgroup';
+}
+
+/** How an error goes on about a login shell that more than its own user could reach. */
+export const nameTheProgram =
+  'name the PROGRAM to serve (only on loopback it may be your shell), or say --local-user any and serve the shell to all';
+
+/** How an error goes on where `--local-user same` cannot be held, for a reason, in a server with or without a PROGRAM. */
+export function noSameUser(reason: string, { program }: Pick<ServeSettings, 'program'>): string {
+  if (program !== undefined) return `${reason}, so --local-user same cannot be checked: leave one of them out`;
+  return `${reason}, and your login shell is only for your own user: ${nameTheProgram}`;
+}
+
+/** Whether only connections of the server's own user are taken. */
+export function isForOwnUser({ localUser, program }: Pick<ServeSettings, 'localUser' | 'program'>): boolean {
+  return (localUser ?? (program === undefined ? 'same' : 'any')) === 'same';
+}
+
+const camel = (option: string) => option.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::';
+
+/** Whether only this machine can reach what listens on this address. */
+export function isLoopback(host: string): boolean {
+  return /^(?:localhost|::1|(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/i.test(host);
+}

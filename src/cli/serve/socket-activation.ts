@@ -1,0 +1,73 @@
+/**
+ * Sockets that a service manager has opened for us (sd_listen_fds(3)): descriptors from 3 on, as many as LISTEN_FDS says,
+ * meant for the process that LISTEN_PID names. The manager keeps them while a server is replaced by another, so that no
+ * client finds the port closed.
+ */
+import { TelptyError } from '../../errors.ts';
+import { addon } from '../../native/load.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { usage } from '../options/values.ts';
+import { isForOwnUser, isLoopback, nameTheProgram, noSameUser, type ServeSettings } from './settings.ts';
+
+const FIRST = 3;
+/** More than anybody hands over; a number beyond is a mistake. */
+const MOST = 256;
+
+/** A listening TCP socket that was handed over. */
+export interface Inherited {
+  readonly fd: number;
+  /** The address it listens on. */
+  readonly address: string;
+}
+
+/**
+ * The sockets that were handed to this process, each of which must be a listening TCP socket. The variables are taken out
+ * of `environment`: they are meant for nobody else, and no descriptor stays open in a program.
+ *
+ * @throws TelptyError `ERR_RUNTIME` for what is no such socket, and for what makes no sense.
+ */
+export function inheritedSockets(environment: NodeJS.ProcessEnv = process.env, pid = process.pid): Inherited[] {
+  const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES = '' } = environment;
+  for (const name of ['LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID']) delete environment[name];
+  if (LISTEN_FDS === undefined || LISTEN_PID !== String(pid)) return [];
+  const count = /^\d{1,9}$/.test(LISTEN_FDS) ? Number(LISTEN_FDS) : Number.NaN;
+  if (!(count <= MOST)) {
+    throw new TelptyError('ERR_RUNTIME', `LISTEN_FDS: '${escapeText(LISTEN_FDS, 60)}' is no number up to ${MOST}`);
+  }
+  const names = LISTEN_FDNAMES.split(':');
+  return Array.from({ length: count }, (_, index) => {
+    const fd = FIRST + index;
+    const address = addon().listenerAddress(fd);
+    if (typeof address === 'string') return { fd, address };
+    const name = names[index] ? ` (${escapeText(names[index], 60)})` : '';
+    const words = 'is no listening TCP socket: ListenStream= needs a port, and Accept=no';
+    throw new TelptyError('ERR_RUNTIME', `LISTEN_FDS: descriptor ${fd}${name} ${words}`);
+  });
+}
+
+/**
+ * The settings where sockets were handed over: they listen where those do, in the place that most can reach, and so may not
+ * be allowed to do what is allowed on loopback.
+ *
+ * @throws TelptyError `ERR_USAGE` as for `--host`.
+ */
+export function listeningOn(inherited: readonly Inherited[], settings: ServeSettings): ServeSettings {
+  if (inherited.length === 0) return settings;
+  const { address: host } = inherited.find(({ address }) => !isLoopback(address)) ?? inherited[0]!;
+  if (settings.program === undefined && isForOwnUser(settings) && !isLoopback(host)) {
+    throw usage(`LISTEN_FDS: ${host} is not loopback: ${nameTheProgram}`);
+  }
+  return { ...settings, host };
+}
+
+/**
+ * Refuses sockets that were handed over where only the server's own user may connect: what connects to those is often a
+ * forwarder (systemd-socket-proxyd, ssh), and has one user whoever stands behind it.
+ *
+ * @throws TelptyError `ERR_USAGE`
+ */
+export function refuseForwarders(inherited: readonly Inherited[], settings: ServeSettings): void {
+  if (inherited.length === 0 || !isForOwnUser(settings)) return;
+  const words = 'what connects to an inherited socket may be a forwarder';
+  throw usage(`LISTEN_FDS: ${noSameUser(words, settings)}`);
+}

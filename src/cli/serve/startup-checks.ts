@@ -1,0 +1,145 @@
+/** What has to be found and checked before anything can be served; so that an error shows at once, not at each session. */
+import { statSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
+import { resolve } from 'node:path';
+import { localeCodeset } from '../../charset/index.ts';
+import { TelptyError } from '../../errors.ts';
+import { addon } from '../../native/load.ts';
+import { systemError } from '../../native/system-error.ts';
+import { removeOrphans } from '../../pty/cgroup/cgroup.ts';
+import { prepareCgroup } from '../../pty/cgroup/place.ts';
+import { checkRange, type UserIdRange } from '../../pty/user-range.ts';
+import { lookupUser, ownUser, type User } from '../../pty/users.ts';
+import { C_LOCALE, firstCharset, installedLocale } from '../../shells/environment/locale-names.ts';
+import { InstalledLocales } from '../../shells/environment/locales.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import type { Log } from '../log/log.ts';
+import { usage } from '../options/values.ts';
+import { warnOfDescriptors } from '../system/descriptor-exhaustion.ts';
+import { findProgram, loginShell, type ServedProgram } from './program.ts';
+import { isForOwnUser, noSameUser, type ServeSettings } from './settings.ts';
+
+/** What the settings name, found. Plain data: it can be sent to another process. */
+export interface Preparation {
+  readonly program: ServedProgram;
+  readonly user: User | undefined;
+  /** Absolute. */
+  readonly cwd: string | undefined;
+  /** Absolute, and good for sharing out among programs. */
+  readonly cgroup: string | undefined;
+}
+
+/** @throws TelptyError for what is missing: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`. */
+export function prepare(settings: ServeSettings, log: Log): Preparation {
+  const found = findNamed(settings);
+  // Without it every session would fail; better now than then.
+  addon();
+  warnOfDescriptors(settings, log);
+  const cgroup = settings.cgroup === undefined ? undefined : findCgroup(settings.cgroup, settings);
+  warnOfLocale(settings, log);
+  return { ...found, cgroup };
+}
+
+/** Looks up what the settings name, and changes nothing. @throws TelptyError for what is missing: `ERR_RUNTIME`. */
+export function findNamed(settings: ServeSettings): Pick<Preparation, 'program' | 'user' | 'cwd'> {
+  const user = settings.user === undefined ? undefined : findUser(settings.user);
+  checkPrivileges(settings);
+  checkLocalUser(settings);
+  if (settings.userRange !== undefined) checkUserRange(settings.userRange);
+  const program = servedProgram(settings, user);
+  const cwd = settings.cwd === undefined ? undefined : findDirectory(settings.cwd);
+  return { program, user, cwd };
+}
+
+function findUser(name: string): User {
+  let user: User;
+  try {
+    user = lookupUser(name);
+  } catch (error) {
+    if (!(error instanceof TelptyError)) throw error;
+    throw new TelptyError('ERR_RUNTIME', `--user: ${escapeText(error.message, 200)}`, { cause: error });
+  }
+  const own = process.geteuid?.();
+  if (own !== 0 && own !== user.uid) {
+    throw new TelptyError('ERR_RUNTIME', `--user: only root can run programs as ${escapeText(name)}`);
+  }
+  return user;
+}
+
+function checkUserRange(range: UserIdRange): void {
+  try {
+    checkRange(range);
+  } catch (error) {
+    if (!(error instanceof TelptyError)) throw error;
+    const message = `--user-range: ${range.from}-${range.to}: ${escapeText(error.message, 200)}`;
+    throw new TelptyError('ERR_RUNTIME', message, { cause: error });
+  }
+}
+
+/** What would else fail at each start. */
+function checkPrivileges({ nice, noNewPrivs }: ServeSettings): void {
+  if (noNewPrivs && process.platform !== 'linux') {
+    throw new TelptyError('ERR_RUNTIME', '--no-new-privs: only Linux has it');
+  }
+  const own = getPriority();
+  if (nice === undefined || nice >= own) return;
+  try {
+    // Whether one may is a matter of user, capabilities and limits; so it is tried. The way back is always open.
+    setPriority(nice);
+    setPriority(own);
+  } catch (error) {
+    const message = `--nice: only root can run programs at ${nice}, the server has ${own}`;
+    throw new TelptyError('ERR_RUNTIME', message, { cause: error });
+  }
+}
+
+function checkLocalUser(settings: ServeSettings): void {
+  // Of a UNIX socket every system says it.
+  if (!isForOwnUser(settings) || process.platform === 'linux' || settings.port === 'none') return;
+  const words = 'this system does not say whose a connection is';
+  throw usage(`--local-user same: ${noSameUser(words, settings)}`);
+}
+
+/** And what servers that were killed have left in it goes. */
+function findCgroup(name: string, { cgroupLimits }: ServeSettings): string {
+  try {
+    const path = prepareCgroup(name, cgroupLimits);
+    void removeOrphans(path);
+    return path;
+  } catch (error) {
+    if (!(error instanceof TelptyError)) throw error;
+    throw new TelptyError('ERR_RUNTIME', `--cgroup: ${escapeText(error.message, 400)}`, { cause: error });
+  }
+}
+
+function servedProgram(settings: ServeSettings, user: User | undefined): ServedProgram {
+  if (settings.program === undefined) {
+    // A user of a range has none of its own.
+    return loginShell(settings.userRange === undefined ? (user ?? ownUser()).shell : null);
+  }
+  return findProgram(settings.program.name, settings.program.args, { path: process.env.PATH });
+}
+
+function findDirectory(name: string): string {
+  const directory = resolve(name);
+  const fail = (why: string, cause?: unknown) =>
+    new TelptyError('ERR_RUNTIME', `--cwd: ${why} '${escapeText(name)}'`, { file: directory, cause });
+  try {
+    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return directory;
+  } catch (cause) {
+    const { code, errno = 0 } = cause as NodeJS.ErrnoException;
+    const isLoop = code === 'ELOOP';
+    throw fail(isLoop ? 'its symbolic links form a loop:' : `cannot be used (${systemError(-errno).text}):`, cause);
+  }
+  throw fail('there is no directory');
+}
+
+/** Programs that find no locale for the set of most clients show a question mark for every ä. */
+function warnOfLocale({ env, encoding, programEncoding }: ServeSettings, log: Log): void {
+  if (Object.hasOwn(env, 'LANG') || Object.hasOwn(env, 'LC_ALL')) return;
+  const charset = firstCharset(programEncoding === 'client' ? encoding : programEncoding);
+  // A set without a locale, or one for which C is right.
+  if (charset === 'US-ASCII' || localeCodeset(charset) === undefined) return;
+  if (installedLocale(charset, new InstalledLocales(env.LOCPATH)) !== C_LOCALE) return;
+  log.warn(`no locale in ${charset} is installed, so programs use C: install one, or set --env LANG=NAME`);
+}

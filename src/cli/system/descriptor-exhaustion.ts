@@ -1,0 +1,50 @@
+/** What the log tells about a want of descriptors: before it can come, when it comes, and when it is over. */
+import { descriptorLimit } from '../../native/files.ts';
+import { sessionsThatFit } from '../../transport/tcp/descriptors.ts';
+import type { Log } from '../log/log.ts';
+import type { ServeSettings } from '../serve/settings.ts';
+
+/** At the limit, each session that ends lets one in, and so ends a shortage; it is over after so long without, in milliseconds. */
+const CALM_MS = 10_000;
+const REMEDY = 'raise the limit (LimitNOFILE= of systemd, ulimit -n)';
+
+/** Warns at the start where more sessions are allowed than there can be descriptors for. */
+export function warnOfDescriptors({ maxSessions, workers }: ServeSettings, log: Log): void {
+  const fitting = sessionsThatFit() * workers;
+  if (!Number.isFinite(maxSessions) || fitting >= maxSessions) return;
+  log.warn(
+    { descriptors: descriptorLimit(), fitting, maxSessions },
+    `${descriptorLimit()} descriptors are enough for ${fitting} sessions, --max-sessions allows ${maxSessions}: ` +
+      `${REMEDY}, or more clients than that will wait`,
+  );
+}
+
+/** Two lines for a shortage, however often it comes and goes meanwhile. */
+export class ShortageLog {
+  readonly #log: Log;
+  #began: number | undefined;
+  #calm: NodeJS.Timeout | undefined;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** A listener has stopped accepting for want of descriptors, or goes on. */
+  told(isShort: boolean): void {
+    clearTimeout(this.#calm);
+    if (!isShort) this.#calm = setTimeout(() => this.#over(), CALM_MS).unref();
+    else if (this.#began === undefined) {
+      this.#began = performance.now();
+      this.#log.error(
+        { descriptors: descriptorLimit() },
+        `out of descriptors: clients wait until some are free; ${REMEDY}`,
+      );
+    }
+  }
+
+  #over(): void {
+    const seconds = Math.round((performance.now() - this.#began! - CALM_MS) / 1_000);
+    this.#began = undefined;
+    this.#log.info({ seconds }, `descriptors are free again, after ${seconds} s`);
+  }
+}

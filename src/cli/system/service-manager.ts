@@ -1,0 +1,102 @@
+/**
+ * What is told to the service manager that started us (sd_notify(3)): that we serve, reload and stop, in words how it
+ * goes, and, where it wants to know, that the event loop still turns. Datagrams to the socket that NOTIFY_SOCKET names.
+ */
+import { addon } from '../../native/load.ts';
+import { systemError } from '../../native/system-error.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import type { Log } from '../log/log.ts';
+
+/** How often the words about our state are looked at, in milliseconds. */
+const STATUS_MS = 10_000;
+/** When to try again where the manager's queue is full, in milliseconds, and how often. */
+const RETRY_MS = 100;
+const MOST_RETRIES = 50;
+
+/** A service manager that wants to be told. */
+export class ServiceManager {
+  readonly #address: Buffer;
+  readonly #log: Log;
+  readonly #status: () => string;
+  #timers: NodeJS.Timeout[] = [];
+  #told = '';
+  #complained = false;
+
+  /**
+   * Finds the manager in `environment`, whose variables about it are taken out of it.
+   *
+   * @param status says in a few words how it goes.
+   * @returns undefined where nobody wants to be told.
+   */
+  static find(
+    status: () => string,
+    log: Log,
+    environment: NodeJS.ProcessEnv = process.env,
+    pid = process.pid,
+  ): ServiceManager | undefined {
+    const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = environment;
+    for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name];
+    // A path or an abstract name; there are also sockets of virtual machines, which only a manager in one has.
+    if (NOTIFY_SOCKET === undefined || !/^[/@]./s.test(NOTIFY_SOCKET)) return undefined;
+    const isOurs = WATCHDOG_PID === undefined || WATCHDOG_PID === String(pid);
+    const patience = isOurs && /^\d{1,15}$/.test(WATCHDOG_USEC ?? '') ? Number(WATCHDOG_USEC) / 1_000 : 0;
+    return new ServiceManager(NOTIFY_SOCKET, patience, status, log);
+  }
+
+  private constructor(address: string, patience: number, status: () => string, log: Log) {
+    this.#address = Buffer.from(address);
+    this.#status = status;
+    this.#log = log;
+    this.#every(STATUS_MS, () => this.#tellStatus());
+    // From the loop that accepts clients: when it stands still, nothing is told. Twice as often as is needed.
+    if (patience > 0) this.#every(Math.max(patience / 2, 1), () => this.#send('WATCHDOG=1'));
+  }
+
+  /** We serve; for the first time, or again after a reload. */
+  ready(): void {
+    this.#tell('READY=1');
+  }
+
+  /** We reload; {@link ready} follows. */
+  reloading(): void {
+    // The time tells this notice from one about an earlier reload.
+    this.#tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
+  }
+
+  /** We stop, which may take so many milliseconds: longer, perhaps, than the manager waits by itself. */
+  stopping(atMost: number): void {
+    this.#tell('STOPPING=1', `EXTEND_TIMEOUT_USEC=${Math.ceil(atMost * 1_000)}`);
+  }
+
+  /** No more is told. */
+  close(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  #every(milliseconds: number, action: () => void): void {
+    this.#timers.push(setInterval(action, milliseconds).unref());
+  }
+
+  #tellStatus(): void {
+    if (this.#status() !== this.#told) this.#tell();
+  }
+
+  #tell(...fields: string[]): void {
+    this.#told = this.#status();
+    this.#send([...fields, `STATUS=${this.#told}`].join('\n'));
+  }
+
+  #send(message: string, retries = MOST_RETRIES): void {
+    const result = addon().notify(this.#address, Buffer.from(message));
+    if (result === 0) return;
+    const { name, text } = systemError(-result);
+    if (name === 'EAGAIN' && retries > 0) setTimeout(() => this.#send(message, retries - 1), RETRY_MS).unref();
+    else this.#complain(text);
+  }
+
+  #complain(reason: string): void {
+    if (this.#complained) return;
+    this.#complained = true;
+    this.#log.warn(`cannot tell the service manager at ${escapeText(this.#address.toString(), 120)}: ${reason}`);
+  }
+}

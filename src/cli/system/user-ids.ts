@@ -1,0 +1,79 @@
+/** The user ids of `--user-range`: one process hands them out, those that serve ask it. */
+import { type UserIdSource, UserIds } from '../../pty/user-range.ts';
+import type { Log } from '../log/log.ts';
+import type { ServeSettings } from '../serve/settings.ts';
+
+/** So many are named in a line. */
+const MOST_NAMED = 8;
+
+/** Opens the range, if there is one, and warns where it has too few ids for the sessions. It was checked before. */
+export function openUserIds({ userRange, maxSessions }: ServeSettings, log: Log): UserIdSource | undefined {
+  if (userRange === undefined) return undefined;
+  const size = userRange.to - userRange.from + 1;
+  if (maxSessions === 0 || size < maxSessions) {
+    const allowed = maxSessions === 0 ? 'does not limit them' : `allows ${maxSessions}`;
+    log.warn(
+      { size, maxSessions },
+      `--user-range has user ids for ${size} sessions, --max-sessions ${allowed}: further clients will be refused`,
+    );
+  }
+  const ids = new UserIds(userRange);
+  const busy = ids.findBusy();
+  if (busy.length > 0) {
+    const more = busy.length > MOST_NAMED ? ', …' : '';
+    const named = busy.slice(0, MOST_NAMED).join(', ');
+    log.warn(
+      { busy: busy.length },
+      `--user-range: there are processes of ${named}${more}; these user ids are not used before the processes have ended`,
+    );
+  }
+  return {
+    take: () => ids.take(),
+    leave(uid, isFree) {
+      if (!isFree)
+        log.warn({ uid }, `a process of user id ${uid} cannot be killed; the id is not used before it has ended`);
+      ids.leave(uid, isFree);
+    },
+  };
+}
+
+/** In a worker: the primary hands them out. */
+export class PrimaryUserIds implements UserIdSource {
+  readonly #ask: (request: number) => void;
+  readonly #giveBack: (uid: number, isFree: boolean) => void;
+  readonly #waiting = new Map<number, (uid: number | undefined) => void>();
+  #requests = 0;
+  #isClosed = false;
+
+  /** @param ask is answered by {@link given}. */
+  constructor(ask: (request: number) => void, giveBack: (uid: number, isFree: boolean) => void) {
+    this.#ask = ask;
+    this.#giveBack = giveBack;
+  }
+
+  take(): Promise<number | undefined> {
+    if (this.#isClosed) return Promise.resolve(undefined);
+    const request = ++this.#requests;
+    return new Promise(resolve => {
+      this.#waiting.set(request, resolve);
+      this.#ask(request);
+    });
+  }
+
+  leave(uid: number, isFree: boolean): void {
+    this.#giveBack(uid, isFree);
+  }
+
+  /** The answer to a request. */
+  given(request: number, uid: number | undefined): void {
+    const resolve = this.#waiting.get(request);
+    this.#waiting.delete(request);
+    resolve?.(uid);
+  }
+
+  /** The primary is gone: there are none any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const request of [...this.#waiting.keys()]) this.given(request, undefined);
+  }
+}

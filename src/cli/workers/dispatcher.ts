@@ -1,0 +1,346 @@
+/**
+ * `--workers N`: the primary process. It accepts the clients, counts and numbers them, and hands each to the worker that
+ * has the fewest sessions. It serves none itself, so it loads little: no session, no shell.
+ *
+ * Rejected: one listening socket in all workers, and a socket each with SO_REUSEPORT. Both save the way through here, but
+ * then the kernel decides who gets a client, by who happens to wait or by a hash, and sessions that last for hours stay
+ * where they came; and limits would have to be asked for with a message each, which costs what the handing over costs.
+ */
+import type { Socket } from 'node:net';
+import type { Applicant, Place, Places, RefusalReason } from '../../shells/guards/session-limits.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import type { ListenerAddress, ListenerEvents, SocketListener } from '../../transport/listener.ts';
+import { listenLocal } from '../../transport/local.ts';
+import { addressOf, type Peer, peerFields, peerOf } from '../../transport/peer.ts';
+import { AddressList } from '../../transport/pre-session/address-list.ts';
+import type { ListenerOptions } from '../../transport/pre-session/listener-pipeline.ts';
+import { LocalUserGate } from '../../transport/pre-session/local-user.ts';
+import { ProxyGate } from '../../transport/proxy/stage.ts';
+import { Closed } from '../../transport/tcp/accepting.ts';
+import { listenTcp } from '../../transport/tcp/tcp.ts';
+import type { TlsOptions } from '../../transport/tls/options.ts';
+import { remoteOf } from '../log/format.ts';
+import type { Log } from '../log/log.ts';
+import { RefusalLog } from '../log/refusal-log.ts';
+import type { MetricsReport } from '../metrics/report.ts';
+import type { WorkerMetrics } from '../metrics/worker-metrics.ts';
+import { createPlaces } from '../serve/guards.ts';
+import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from '../serve/reload.ts';
+import type { ServeSettings } from '../serve/settings.ts';
+import type { Preparation } from '../serve/startup-checks.ts';
+import { ShortageLog } from '../system/descriptor-exhaustion.ts';
+import { STUCK } from '../system/start-watch.ts';
+import { openUserIds } from '../system/user-ids.ts';
+import type { VigilOptions } from './heartbeat.ts';
+import { Crew } from './supervisor.ts';
+import type { Client } from './worker-handle.ts';
+
+/** When it is tried again, with clients that wait for a worker with descriptors, in milliseconds. */
+const waitAgain = 250;
+/** Clients that wait while no worker runs. */
+const mostWaiting = 1_024;
+/**
+ * Clients that are being told why they are refused, at a time. More than that is a flood, and to hand each to a worker would
+ * be work that it makes: they are closed here.
+ */
+const mostRefused = 64;
+/** How much longer than its own time limits a worker may take to end, in milliseconds. */
+const grace = 10_000;
+/** The same when it was told to end at once. */
+const abortGrace = 1_000;
+
+type Gate = ProxyGate | LocalUserGate;
+
+function gateOf(where: ListenerOptions): Gate | undefined {
+  const proxies = 'path' in where ? undefined : where.proxyProtocol;
+  if (proxies?.length) return new ProxyGate(AddressList.parse(proxies));
+  const { localUser } = where;
+  const isQuiet = !('path' in where) && where.tls !== undefined;
+  return localUser === undefined ? undefined : new LocalUserGate(localUser, { isQuiet });
+}
+
+/** The workers and what comes to them. */
+export class WorkerPool {
+  readonly #log: Log;
+  readonly #places: Places;
+  readonly #refusals: RefusalLog;
+  readonly #metrics: WorkerMetrics | undefined;
+  readonly #crew: Crew;
+  /** Clients without a worker yet, the first in front. */
+  #waiting: Client[] = [];
+  #looking = false;
+  readonly #listeners: SocketListener[] = [];
+  /** Whether no worker has descriptors for one more. */
+  #isFull = false;
+  #again: NodeJS.Timeout | undefined;
+  readonly #shortage: ShortageLog;
+  /** What connections pass before a worker gets them; of each listener its own. */
+  readonly #gates: Gate[] = [];
+  #nextId = 1;
+  /** The last who was looked at. */
+  #admitted = 0;
+  /** Whether no more clients are taken. */
+  #closing = false;
+  /** While it drains: ends that. */
+  #drained: (() => void) | undefined;
+  /** What can take up new settings here. */
+  readonly #reloadables = new Reloadables();
+
+  /**
+   * @param write takes lines of the log, as JSON, into the same stream as `log`.
+   * @param metrics is told of every worker.
+   * @param vigil how soon a worker that does not answer is taken for one that hangs.
+   */
+  constructor(
+    settings: ServeSettings,
+    found: Preparation,
+    log: Log,
+    write: (line: string) => void,
+    metrics: WorkerMetrics | undefined,
+    vigil?: VigilOptions,
+  ) {
+    this.#metrics = metrics;
+    this.#log = log;
+    this.#places = createPlaces(settings, this.#reloadables);
+    this.#refusals = new RefusalLog(log);
+    this.#shortage = new ShortageLog(log);
+    for (const one of reloadableEverywhere(log)) this.#reloadables.add(one);
+    this.#crew = new Crew({
+      settings,
+      found,
+      log,
+      write,
+      metrics,
+      vigil,
+      userIds: openUserIds(settings, log),
+      onLeft: () => this.#left(),
+      onReady: () => this.#serve(),
+      onReturned: client => this.#returned(client),
+    });
+  }
+
+  /** Sessions of this moment. */
+  get sessions(): number {
+    return this.#places.taken;
+  }
+
+  /** Why a client would have to wait; `undefined` if it would not. */
+  get unready(): string | undefined {
+    if (this.#crew.leastLoaded !== undefined) return this.#crew.startsHang ? STUCK : undefined;
+    return this.#crew.serves ? 'out of descriptors' : 'no worker serves';
+  }
+
+  /**
+   * Listens, at any number of places. Clients wait until there are workers.
+   *
+   * @throws (rejects) the system's own error where it cannot listen.
+   */
+  async listen(where: ListenerOptions): Promise<ListenerAddress> {
+    const gate = gateOf(where);
+    if (gate !== undefined) this.#gates.push(gate);
+    const events: ListenerEvents = {
+      onConnection: socket => this.#came(socket, gate),
+      onError: error => this.#log.error(`listener: ${escapeText(error.message, 200)}`),
+      onShortage: isShort => this.#shortage.told(isShort),
+    };
+    if ('path' in where) {
+      this.#listeners.push(await listenLocal(where, events));
+      return { path: where.path };
+    }
+    if (where.tls !== undefined && this.#crew.tls === undefined) await this.#useTls(where.tls);
+    const { listener, address, port } = await listenTcp(where, events);
+    this.#listeners.push(listener);
+    return { address, port };
+  }
+
+  /** Starts the workers. Rejects with TelptyError where one cannot be started. */
+  async start(): Promise<void> {
+    await this.#crew.start();
+    this.#serve();
+  }
+
+  /** The workers speak it; a worker that replaces another begins with what was in effect last. */
+  async #useTls(tls: TlsOptions): Promise<void> {
+    const { reloadableCertificates } = await import('../serve/certificates.ts');
+    this.#crew.tls = tls;
+    const put = (certificates: TlsOptions) => {
+      this.#crew.tls = { ...tls, ...certificates };
+    };
+    this.#reloadables.add(reloadableCertificates(put, tls.auto, this.#log));
+  }
+
+  /** Has all processes check new settings, and then, if none has anything against them, put them in place. */
+  async reload(newer: ServeSettings): Promise<readonly ReloadableFacts[]> {
+    const apply = await this.#reloadables.prepare(newer);
+    const applyThere = await this.#crew.check(newer);
+    apply();
+    applyThere();
+    const facts = [...this.#reloadables.facts, ...this.#crew.reloadables];
+    this.#crew.settings = taken(this.#crew.settings, newer, facts);
+    return facts;
+  }
+
+  /** What the primary and the workers have counted. */
+  async report(): Promise<readonly MetricsReport[]> {
+    return (await this.#metrics?.report()) ?? [];
+  }
+
+  /**
+   * Stops listening, tells the sessions so unless that is not wanted, and waits for them to end by themselves.
+   *
+   * @param timeout how long at most, in milliseconds.
+   */
+  async drain(timeout: number, quietly: boolean): Promise<void> {
+    await this.#stopListening();
+    if (!quietly) this.#crew.announce(timeout);
+    await new Promise<void>(resolve => {
+      this.#drained = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(this.#drained, timeout);
+      this.#left();
+    });
+  }
+
+  #left(): void {
+    if (this.sessions === 0) this.#drained?.();
+    // Who could not be given to anybody may be now.
+    if (this.#waiting.length > 0) this.#serve();
+  }
+
+  /** Stops listening, ends all sessions politely, then the workers. */
+  async shutdown(): Promise<void> {
+    await this.#stopListening();
+    await this.#crew.end(worker => worker.stop(), this.#crew.settings.killTimeout + grace);
+  }
+
+  /** Ends all at once. */
+  async abort(): Promise<void> {
+    for (const listener of this.#listeners.splice(0)) listener.close();
+    this.#closing = true;
+    await this.#crew.end(worker => worker.abort(), abortGrace);
+  }
+
+  /** Takes no clients any more; where another server takes the port over, those that still came to this one have been. */
+  async #stopListening(): Promise<void> {
+    await Promise.all(this.#listeners.splice(0).map(listener => listener.close()));
+    this.#closing = true;
+    this.#crew.close();
+    for (const gate of this.#gates) gate.close();
+    for (const { socket } of this.#waiting.splice(0)) socket.destroy();
+  }
+
+  /** A worker had no descriptor for it. */
+  #returned(client: Client): void {
+    if (this.#closing) client.socket.destroy();
+    else {
+      this.#waiting.unshift(client);
+      this.#serve();
+    }
+  }
+
+  #came(socket: Socket, gate: Gate | undefined): void {
+    // Nobody reads it here, but a write of its handle may fail.
+    socket.on('error', () => {});
+    if (gate === undefined) this.#await(socket, peerOf(socket));
+    else {
+      gate.enter(socket, {
+        passed: peer => this.#await(socket, peer),
+        refused: refusal => {
+          this.#refusals.refusedConnection(refusal);
+          this.#metrics?.refused(refusal.reason);
+        },
+        failed: error => this.#log.error(`listener: ${escapeText(error.message, 200)}`),
+      });
+    }
+  }
+
+  /** Until there is a worker. */
+  #await(socket: Socket, peer: Peer): void {
+    if (this.#closing || this.#waiting.length >= mostWaiting) socket.destroy();
+    else {
+      this.#waiting.push({ socket, peer });
+      if (this.#waiting.length === 1) this.#serve();
+    }
+  }
+
+  /**
+   * Hands out those who wait.
+   *
+   * A refusal needs a second look: the place that a client has just left may stand, in this very round of the event loop,
+   * in a message behind its next connection. After the round everything that was sent before has been read.
+   */
+  #serve(sure = false): void {
+    for (let client = this.#waiting[0]; client !== undefined; client = this.#waiting[0]) {
+      const worker = this.#crew.leastLoaded;
+      if (worker === undefined) {
+        this.#wait();
+        return;
+      }
+      const verdict = this.#admit({ id: this.#nextId, remoteAddress: addressOf(client.peer) });
+      if (typeof verdict === 'string' && !sure && isCounted(verdict)) {
+        this.#lookAgain();
+        return;
+      }
+      this.#waiting.shift();
+      const id = this.#nextId++;
+      if (typeof verdict === 'string' && this.#isNotTold(verdict)) this.#dismiss(id, client, verdict);
+      else worker.give(id, client, verdict);
+    }
+    this.#waitNoMore();
+  }
+
+  /** No worker has descriptors for one more: who comes now waits in the kernel's queue. (Or none runs; then here.) */
+  #wait(): void {
+    if (!this.#crew.serves) return;
+    clearTimeout(this.#again);
+    // One that was short may be so no more, though nobody has left.
+    this.#again = setTimeout(() => this.#serve(), waitAgain).unref();
+    if (this.#isFull) return;
+    this.#isFull = true;
+    for (const listener of this.#listeners) listener.stopAccepting(Closed.OWNER);
+    this.#shortage.told(true);
+  }
+
+  #waitNoMore(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    clearTimeout(this.#again);
+    for (const listener of this.#listeners) listener.continueAccepting(Closed.OWNER);
+    this.#shortage.told(false);
+  }
+
+  /** Whoever is looked at again has been counted for the rate at the first look. */
+  #admit(client: Applicant): Place | RefusalReason {
+    const again = this.#admitted === client.id;
+    this.#admitted = client.id;
+    return again ? this.#places.enter(client) : this.#places.admit(client);
+  }
+
+  /** Who is not wanted at all costs no TLS handshake, without which nobody can be told. */
+  #isNotTold(reason: RefusalReason): boolean {
+    return this.#crew.refused >= mostRefused || (this.#crew.tls !== undefined && !isCounted(reason));
+  }
+
+  /** Closes a connection without a word. */
+  #dismiss(session: number, { socket, peer }: Client, refused: RefusalReason): void {
+    this.#refusals.refused({ session, remote: remoteOf(peerFields(peer)), refused });
+    this.#metrics?.refused(refused);
+    socket.destroy();
+  }
+
+  #lookAgain(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    setImmediate(() => {
+      this.#looking = false;
+      this.#serve(true);
+    });
+  }
+}
+
+/** Whether somebody's leaving may be about to change this. */
+function isCounted(reason: RefusalReason): boolean {
+  return reason !== 'denied' && reason !== 'connect-rate';
+}

@@ -1,0 +1,62 @@
+/** What the primary process and its workers say to each other. */
+import type { TelptyErrorCode } from '../../errors.ts';
+import type { RefusalReason } from '../../shells/guards/session-limits.ts';
+import type { Peer } from '../../transport/peer.ts';
+import type { TlsOptions } from '../../transport/tls/options.ts';
+import type { MetricsReport } from '../metrics/report.ts';
+import type { ReloadableFacts } from '../serve/reload.ts';
+import type { ServeSettings } from '../serve/settings.ts';
+import type { Preparation } from '../serve/startup-checks.ts';
+
+/** From the primary to a worker. */
+export type Order =
+  /** The first one: what to serve, and with which certificates. */
+  | {
+      readonly type: 'begin';
+      readonly settings: ServeSettings;
+      readonly found: Preparation;
+      readonly tls: TlsOptions | undefined;
+    }
+  /** A client; its socket comes with it, and nothing has been read of that but a PROXY header. */
+  | { readonly type: 'client'; readonly id: number; readonly peer: Peer; readonly refused?: RefusalReason }
+  /** Check new settings, all that can take them up; change nothing yet, and say `checked`. */
+  | { readonly type: 'reload'; readonly settings: ServeSettings }
+  /** Put in place what was checked. */
+  | { readonly type: 'apply' }
+  /** Say `alive`. */
+  | { readonly type: 'ask' }
+  /** Say what you have counted; only where the settings say that anything is. */
+  | { readonly type: 'tell' }
+  /** Tell the sessions that the server stops and will hang them up after so many milliseconds. */
+  | { readonly type: 'announce'; readonly timeout: number }
+  /** The answer to `takeUser`: a user id for a session, or none. */
+  | { readonly type: 'user'; readonly request: number; readonly uid: number | undefined }
+  /** End all sessions politely, then yourself. */
+  | { readonly type: 'stop' }
+  /** End at once. */
+  | { readonly type: 'abort' };
+
+/** From a worker to the primary. */
+export type Report =
+  /** It can serve; with for how many sessions it has descriptors, and what can take up new settings meanwhile. */
+  | { readonly type: 'ready'; readonly room: number; readonly reloadables: readonly ReloadableFacts[] }
+  /** Its loop turns. */
+  | { readonly type: 'alive' }
+  /** It had no descriptors for a program. */
+  | { readonly type: 'short' }
+  /** Starts of programs begin to hang there, or none does any more. */
+  | { readonly type: 'stuck'; readonly stuck: boolean }
+  /** It cannot serve, with the error's code and message. */
+  | { readonly type: 'failed'; readonly code: TelptyErrorCode; readonly message: string }
+  /** What came of the order to reload: nothing stands against it, or this. */
+  | { readonly type: 'checked'; readonly error?: { readonly code: TelptyErrorCode; readonly message: string } }
+  /** A session's program runs; its process id is the number of its (POSIX) session. */
+  | { readonly type: 'started'; readonly id: number; readonly pid: number }
+  /** With `--user-range`: a session needs a user id. */
+  | { readonly type: 'takeUser'; readonly request: number }
+  /** A session does not need its user id any more; whether no process has it. */
+  | { readonly type: 'leaveUser'; readonly uid: number; readonly isFree: boolean }
+  /** A session has given up its place. It is said before the client can know. */
+  | { readonly type: 'left'; readonly id: number }
+  /** What it has counted. */
+  | { readonly type: 'told'; readonly metrics: MetricsReport };

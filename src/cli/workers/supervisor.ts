@@ -1,0 +1,269 @@
+/** The worker processes: who are there, who replaces whom, and what dead ones have left behind. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LONGEST_TIMER } from '../../check.ts';
+import { removeOrphans } from '../../pty/cgroup/cgroup.ts';
+import { killOrphans } from '../../pty/orphans.ts';
+import { endUser, type UserIdSource } from '../../pty/user-range.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import type { TlsOptions } from '../../transport/tls/options.ts';
+import { formatDuration } from '../log/format.ts';
+import type { Log } from '../log/log.ts';
+import type { WorkerMetrics } from '../metrics/worker-metrics.ts';
+import type { ReloadableFacts } from '../serve/reload.ts';
+import type { ServeSettings } from '../serve/settings.ts';
+import type { Preparation } from '../serve/startup-checks.ts';
+import { Vigil, type VigilOptions } from './heartbeat.ts';
+import { type Client, type WorkerEnd, WorkerProcess } from './worker-handle.ts';
+
+/** How long before a worker that ended is replaced, in milliseconds: at first, and at most. It doubles each time. */
+const firstPause = 100;
+const longestPause = 30_000;
+/** A worker that has run for so long did not end because of how it began. */
+const steady = 60_000;
+
+/** Where one worker after the other runs. */
+interface Slot {
+  readonly number: number;
+  worker: WorkerProcess;
+  pause: number;
+}
+
+/** What the workers serve, and who is told of them. */
+export interface CrewOptions {
+  readonly settings: ServeSettings;
+  readonly found: Preparation;
+  readonly log: Log;
+  /** Takes lines of the log, as JSON, into the same stream as `log`. */
+  readonly write: (line: string) => void;
+  /** Is told of every worker. */
+  readonly metrics: WorkerMetrics | undefined;
+  /** How soon a worker that does not answer is taken for one that hangs. */
+  readonly vigil: VigilOptions | undefined;
+  /** Of `--user-range`. */
+  readonly userIds: UserIdSource | undefined;
+  /** A session has given up its place, or a worker has ended with all of its own. */
+  readonly onLeft: () => void;
+  /** There is one more who serves. */
+  readonly onReady: () => void;
+  /** A client could not be handed over, and is the caller's again. */
+  readonly onReturned: (client: Client) => void;
+}
+
+/** The workers of a server. */
+export class Crew {
+  /** What is in effect; the next worker begins with it. */
+  settings: ServeSettings;
+  /** Likewise. */
+  tls: TlsOptions | undefined;
+  readonly #options: CrewOptions;
+  readonly #log: Log;
+  readonly #slots: Slot[] = [];
+  /** Whether no more workers are started. */
+  #closing = false;
+  /** Whether the workers have been told to end. */
+  #ending = false;
+  /** Ends the wait before what dead workers left behind is killed. */
+  readonly #hurry = new AbortController();
+  readonly #vigil: Vigil<WorkerProcess>;
+  readonly #cleaning = new Set<Promise<void>>();
+  /** What in the workers can take up new settings. */
+  reloadables: readonly ReloadableFacts[] = [];
+
+  constructor(options: CrewOptions) {
+    this.settings = options.settings;
+    this.#options = options;
+    this.#log = options.log;
+    this.#vigil = new Vigil(
+      () => this.#workers,
+      (worker, time, hangs) => this.#isSilent(worker, time, hangs),
+      options.vigil,
+    );
+  }
+
+  get #workers(): WorkerProcess[] {
+    return this.#slots.map(({ worker }) => worker);
+  }
+
+  /** Whether any worker serves, be it without descriptors for more. */
+  get serves(): boolean {
+    return this.#slots.some(({ worker }) => worker.serving);
+  }
+
+  /** Whether starts of programs hang in any worker that serves. */
+  get startsHang(): boolean {
+    return this.#slots.some(({ worker }) => worker.serving && worker.stuck);
+  }
+
+  /** Clients that are being told why they are refused. */
+  get refused(): number {
+    return this.#slots.reduce((sum, { worker }) => sum + worker.refused, 0);
+  }
+
+  /** Who gets the next client, if anybody has descriptors for one. */
+  get leastLoaded(): WorkerProcess | undefined {
+    let least: WorkerProcess | undefined;
+    for (const { worker } of this.#slots) {
+      if (!worker.serving || !worker.hasRoom) continue;
+      if (least === undefined || isBetter(worker, least)) least = worker;
+    }
+    return least;
+  }
+
+  /** Starts the workers. Rejects with TelptyError where one cannot be started. */
+  async start(): Promise<void> {
+    for (let number = 1; number <= this.settings.workers; number++) {
+      this.#slots.push({ number, worker: this.#fork(), pause: firstPause });
+    }
+    await Promise.all(this.#workers.map(worker => worker.ready));
+    this.reloadables = this.#slots[0]!.worker.reloadables;
+    for (const slot of this.#slots) this.#watch(slot);
+  }
+
+  /** Has all check new settings. @returns what has them put these in place; rejects with the first reason against them. */
+  async check(newer: ServeSettings): Promise<() => void> {
+    const checked = new Set<WorkerProcess>();
+    // A worker that was started in the meantime has begun with the old settings.
+    for (let left = this.#unchecked(checked); left.length > 0; left = this.#unchecked(checked)) {
+      await Promise.all(left.map(worker => worker.check(newer)));
+      for (const worker of left) checked.add(worker);
+    }
+    return () => {
+      for (const worker of checked) worker.apply();
+    };
+  }
+
+  #unchecked(checked: ReadonlySet<WorkerProcess>): WorkerProcess[] {
+    return this.#workers.filter(worker => !checked.has(worker));
+  }
+
+  /** Has all sessions told that they will be hung up in so many milliseconds. */
+  announce(timeout: number): void {
+    for (const worker of this.#workers) worker.announce(timeout);
+  }
+
+  /** From now on a worker that ends is not replaced. */
+  close(): void {
+    this.#closing = true;
+  }
+
+  /**
+   * Ends all workers.
+   *
+   * @param tell tells one. @param patience after how many milliseconds one that is still there is killed.
+   */
+  async end(tell: (worker: WorkerProcess) => void, patience: number): Promise<void> {
+    this.#closing = true;
+    this.#ending = true;
+    this.#vigil.end();
+    this.#hurry.abort();
+    const ends = this.#workers.map(async worker => {
+      tell(worker);
+      const timer = setTimeout(() => worker.kill(), Math.min(patience, LONGEST_TIMER));
+      const left = await worker.ended;
+      clearTimeout(timer);
+      await this.#kill(left);
+    });
+    await Promise.all([...ends, ...this.#cleaning]);
+  }
+
+  #fork(): WorkerProcess {
+    const { found, write, onLeft, onReturned, userIds } = this.#options;
+    const worker = new WorkerProcess(
+      { type: 'begin', settings: this.settings, found, tls: this.tls },
+      line => {
+        // Anything but a line of its log is a cry for help: of Node.js, for example, that there is no memory left.
+        if (line.startsWith('{')) write(`${line}\n`);
+        else this.#log.error(`worker: ${escapeText(line, 1_000)}`);
+      },
+      onLeft,
+    );
+    worker.onReturned = onReturned;
+    worker.userIds = userIds;
+    return worker;
+  }
+
+  /** Sees to it that the worker of a slot is replaced when it ends. */
+  #watch(slot: Slot): void {
+    const began = performance.now();
+    this.#options.metrics?.watch(slot.number, slot.worker);
+    void slot.worker.ended.then(end => {
+      if (this.#ending) return;
+      if (performance.now() - began > steady) slot.pause = firstPause;
+      this.#tell(slot, end);
+      this.#clean(end);
+      this.#options.onLeft();
+      if (this.#closing) return;
+      const { pause } = slot;
+      slot.pause = Math.min(pause * 2, longestPause);
+      setTimeout(() => this.#replace(slot), pause);
+    });
+  }
+
+  #replace(slot: Slot): void {
+    if (this.#closing) return;
+    const { number } = slot;
+    try {
+      slot.worker = this.#fork();
+    } catch (error) {
+      this.#log.error({ worker: number }, `worker ${number}: ${escapeText((error as Error).message, 200)}`);
+      setTimeout(() => this.#replace(slot), longestPause);
+      return;
+    }
+    const { pid, ready } = slot.worker;
+    this.#watch(slot);
+    ready.then(
+      () => {
+        this.#log.info({ worker: number, pid }, `worker ${number} is back, pid ${pid}`);
+        this.#options.onReady();
+      },
+      error => {
+        // One that has ended was told of already.
+        if (!slot.worker.alive) return;
+        this.#log.error({ worker: number }, `worker ${number}: ${escapeText(error.message, 200)}`);
+        slot.worker.kill();
+      },
+    );
+  }
+
+  #tell({ number, worker, pause }: Slot, { how, lost }: WorkerEnd): void {
+    const sessions = `${lost.length} session${lost.length === 1 ? '' : 's'}`;
+    const next = this.#closing ? '' : `; the next one in ${pause}ms`;
+    this.#log.error(
+      { worker: number, pid: worker.pid, lost },
+      `worker ${number} ended: pid ${worker.pid}, ${how}, ${sessions} lost${next}`,
+    );
+  }
+
+  #isSilent(worker: WorkerProcess, time: number, hangs: boolean): void {
+    const { number } = this.#slots.find(slot => slot.worker === worker)!;
+    const { pid } = worker;
+    const words = `worker ${number} has not answered for ${formatDuration(time)}: pid ${pid}`;
+    if (hangs) {
+      this.#log.error({ worker: number, pid }, `${words}; it hangs, and is killed`);
+      worker.kill();
+    } else this.#log.warn({ worker: number, pid }, `${words}; it gets no clients until it does`);
+  }
+
+  /** Programs of a dead worker: they have had the kernel's SIGHUP, and get the usual time to heed it. */
+  #clean(left: WorkerEnd): void {
+    if (left.leaders.length + left.users.length === 0 && this.#options.found.cgroup === undefined) return;
+    const cleaning = sleep(this.settings.killTimeout, undefined, { signal: this.#hurry.signal })
+      .catch(() => {})
+      .then(() => this.#kill(left))
+      .finally(() => this.#cleaning.delete(cleaning));
+    this.#cleaning.add(cleaning);
+  }
+
+  /** What is left of dead workers: these programs, whatever these users run, and whatever is in their cgroups. */
+  async #kill({ leaders, users }: WorkerEnd): Promise<void> {
+    await killOrphans(leaders);
+    await Promise.all(users.map(async uid => this.#options.userIds?.leave(uid, await endUser(uid))));
+    const { cgroup } = this.#options.found;
+    if (cgroup !== undefined) await removeOrphans(cgroup);
+  }
+}
+
+/** Whether a client is rather given to `one`: the one that answers, else the one with fewer sessions. */
+function isBetter(one: WorkerProcess, other: WorkerProcess): boolean {
+  return one.silent === other.silent ? one.sessions < other.sessions : other.silent;
+}

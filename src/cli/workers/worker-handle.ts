@@ -1,0 +1,344 @@
+/** One worker as the primary sees it: a process, the sessions it has, and what it writes. */
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { TelptyError } from '../../errors.ts';
+import { onSocketReceived } from '../../native/node-internals.ts';
+import type { Leader } from '../../pty/orphans.ts';
+import type { UserIdSource } from '../../pty/user-range.ts';
+import type { Place, RefusalReason } from '../../shells/guards/session-limits.ts';
+import type { Peer } from '../../transport/peer.ts';
+import type { MetricsReport } from '../metrics/report.ts';
+import type { ReloadableFacts } from '../serve/reload.ts';
+import type { ServeSettings } from '../serve/settings.ts';
+import type { Order, Report } from './messages.ts';
+
+/** `.ts` while telpty is developed, else `.js`. */
+// A bundle of the command holds this file in the folder of its entry points, beside worker.js; as TypeScript it runs from here.
+const mainFile = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../worker.ts' : './worker.js', import.meta.url),
+);
+/** A line longer than this, in characters, is cut in two. */
+const longestLine = 1024 * 1024;
+
+/** How long is waited for what a worker has counted, in milliseconds: a scrape has its own time limit. */
+const patience = 1_000;
+/** A worker that had no descriptor for a client is given none for so long, in milliseconds. */
+const shortPause = 1_000;
+/** How long after the end of a worker the last lines of its log are waited for, in milliseconds. */
+const CLOSE_MS = 2_000;
+
+/** A session in a worker. */
+interface Held {
+  readonly place: Place;
+  /** Once its program has started. */
+  leader?: Leader;
+}
+
+/** A connection that nobody has read from, and whose it is. */
+export interface Client {
+  readonly socket: Socket;
+  readonly peer: Peer;
+}
+
+/** How a worker ended. */
+export interface WorkerEnd {
+  /** In words. */
+  readonly how: string;
+  /** Sessions it still had, by number. */
+  readonly lost: readonly number[];
+  /** Programs of theirs, which may have outlived it. */
+  readonly leaders: readonly Leader[];
+  /** User ids that its sessions had, of `--user-range`. */
+  readonly users: readonly number[];
+}
+
+/** A worker process. Construction starts it. */
+export class WorkerProcess {
+  /** Resolves when it can serve; rejects with `ERR_RUNTIME` and the like when it says why not, or ends before. */
+  readonly ready: Promise<void>;
+  readonly ended: Promise<WorkerEnd>;
+  /** Whether it takes clients. */
+  serving = false;
+  /** What it has counted, as far as it has told. */
+  told: MetricsReport | undefined;
+  /** Whether it was asked and has not answered. */
+  #asked = false;
+  /** Who waits for the answer. */
+  readonly #curious = new Set<() => void>();
+  readonly #process: ChildProcess;
+  readonly #sessions = new Map<number, Held>();
+  /** Clients that it has been given to be told that they are refused. */
+  readonly #refused = new Set<number>();
+  /** Clients on their way, in order. */
+  readonly #underway = new Map<number, Client>();
+  /** For how many sessions it has descriptors. */
+  #room = 0;
+  /** Until when it takes nobody, by `performance.now()`. */
+  #shortUntil = 0;
+  /** Whether starts of programs hang there. */
+  stuck = false;
+  /** Is told of a client for whom it had no descriptor after all, and who is the caller's again. */
+  onReturned: (client: Client) => void = ({ socket }) => socket.destroy();
+  /** Where its sessions' user ids come from, with `--user-range`. */
+  userIds: UserIdSource | undefined;
+  /** Those that it has. */
+  readonly #users = new Set<number>();
+  #isOver = false;
+  /** What in it can take up new settings; known once it is ready. */
+  reloadables: readonly ReloadableFacts[] = [];
+  /** Settles the check of new settings that is under way. */
+  #checked: ((error?: TelptyError) => void) | undefined;
+  readonly #left: () => void;
+  /** Whether it has left a question without an answer, and nothing has come from it since. */
+  silent = false;
+  #heard = true;
+  #line = '';
+
+  /**
+   * @param work the first order.
+   * @param write takes each whole line that the worker writes.
+   * @param left is called when a session has given up its place; not for those that end with the worker.
+   */
+  constructor(work: Order & { type: 'begin' }, write: (line: string) => void, left: () => void) {
+    this.#left = left;
+    // 'advanced' carries an infinite limit, which JSON does not.
+    const child = fork(mainFile, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    this.#process = child;
+    this.ended = new Promise(resolve => {
+      // 'close', and not 'exit': its last words and its last reports have been read then. And not 'disconnect', which
+      // never comes if a socket was on its way.
+      child.once('close', () => resolve(this.#end(endInWords(child))));
+      // A child of a start that cannot be killed keeps a copy of the pipe open.
+      child.once('exit', () => setTimeout(() => resolve(this.#end(endInWords(child))), CLOSE_MS).unref());
+      // Where no process could be started there is none.
+      child.on('error', error => child.pid === undefined && resolve(this.#end(error.message)));
+    });
+    this.ready = new Promise((resolve, reject) => {
+      child.on('message', message => {
+        const report = message as Report;
+        this.#heard = true;
+        this.silent = false;
+        if (report.type === 'ready') {
+          this.serving = true;
+          this.#room = report.room;
+          this.reloadables = report.reloadables;
+          resolve();
+        } else if (report.type === 'checked') {
+          const { error } = report;
+          this.#checked?.(error && new TelptyError(error.code, error.message));
+        } else if (report.type === 'short') this.#isShort();
+        else if (report.type === 'stuck') this.stuck = report.stuck;
+        else if (report.type === 'failed') reject(new TelptyError(report.code, report.message));
+        else if (report.type === 'told') {
+          this.told = report.metrics;
+          this.#asked = false;
+          this.#satisfy();
+        } else if (report.type === 'takeUser') void this.#giveUser(report.request);
+        else if (report.type === 'leaveUser') this.#takeUserBack(report.uid, report.isFree);
+        else if (report.type !== 'alive') this.#note(report);
+      });
+      void this.ended.then(({ how }) => reject(cannotStart(how)));
+    });
+    this.ready.catch(() => {});
+    // Without this, a client for which the worker has no descriptor would be closed without a report.
+    onSocketReceived(child, wasReceived => this.#arrived(wasReceived));
+    // The first that is heard of its end.
+    child.on('exit', () => {
+      this.serving = false;
+    });
+    child.stderr?.setEncoding('utf8');
+    child.stderr?.on('data', (text: string) => this.#cut(text, write));
+    child.stderr?.on('close', () => this.#line !== '' && this.#cut('\n', write));
+    this.#send(work);
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  get alive(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Sessions it has now. */
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Whether it has descriptors for one more. */
+  get hasRoom(): boolean {
+    return this.sessions < this.#room && performance.now() >= this.#shortUntil;
+  }
+
+  /** Clients that it turns away now. */
+  get refused(): number {
+    return this.#refused.size;
+  }
+
+  /** Hands a client over. */
+  give(id: number, client: Client, verdict: Place | RefusalReason): void {
+    const { socket, peer } = client;
+    const refused = typeof verdict === 'string';
+    if (refused) this.#refused.add(id);
+    else this.#sessions.set(id, { place: verdict });
+    this.#underway.set(id, client);
+    this.#send({ type: 'client', id, peer, ...(refused ? { refused: verdict } : {}) }, socket);
+  }
+
+  /**
+   * Has it check new settings; {@link apply} puts them in place. Rejects with what stands against them. A worker that ends
+   * meanwhile has nothing against them.
+   */
+  check(settings: ServeSettings): Promise<void> {
+    const checked = new Promise<void>((resolve, reject) => {
+      this.#checked = error => (error === undefined ? resolve() : reject(error));
+    });
+    this.#send({ type: 'reload', settings });
+    return Promise.race([checked, this.ended.then(() => {})]);
+  }
+
+  apply(): void {
+    this.#send({ type: 'apply' });
+  }
+
+  /** Asks whether its loop turns. @returns whether anything has come from it since it was asked before. */
+  ask(): boolean {
+    this.silent = !this.#heard;
+    this.#heard = false;
+    // What it does not read would pile up.
+    if (!this.silent) this.#send({ type: 'ask' });
+    return !this.silent;
+  }
+
+  /** Asks what it has counted, which is in {@link told} afterwards; what it told last, if it does not answer in time. */
+  report(): Promise<void> {
+    if (!this.serving) return Promise.resolve();
+    // One that hangs is not asked again: what it does not read piles up here.
+    if (!this.#asked) this.#send({ type: 'tell' });
+    this.#asked = true;
+    return new Promise(resolve => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#curious.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, patience);
+      this.#curious.add(done);
+    });
+  }
+
+  #satisfy(): void {
+    for (const done of [...this.#curious]) done();
+  }
+
+  /** Has it tell its sessions that they may go on for so many milliseconds. */
+  announce(timeout: number): void {
+    this.#send({ type: 'announce', timeout });
+  }
+
+  stop(): void {
+    this.#send({ type: 'stop' });
+  }
+
+  abort(): void {
+    this.#send({ type: 'abort' });
+  }
+
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+
+  #send(order: Order, socket?: Socket): void {
+    // It may be gone; then its end says all there is to say.
+    if (!this.#process.connected) return;
+    // Kept open, here and not by Node, which would keep it for ever if the worker dies.
+    this.#process.send(order, socket, { keepOpen: true }, () => {});
+  }
+
+  #isShort(): void {
+    this.#shortUntil = performance.now() + shortPause;
+  }
+
+  /** What became of the socket that has been under way for longest. */
+  #arrived(wasTaken: boolean): void {
+    const [first] = this.#underway;
+    if (first === undefined) return;
+    const [id, client] = first;
+    this.#underway.delete(id);
+    if (wasTaken) {
+      client.socket.destroy();
+      return;
+    }
+    this.#isShort();
+    this.#refused.delete(id);
+    this.#sessions.get(id)?.place.leave();
+    this.#sessions.delete(id);
+    this.onReturned(client);
+  }
+
+  #note(report: Report & { type: 'started' | 'left' }): void {
+    this.#refused.delete(report.id);
+    if (report.type === 'left') this.#leftUnderway(report.id);
+    const held = this.#sessions.get(report.id);
+    if (held === undefined) return;
+    if (report.type === 'started') {
+      held.leader = { pid: report.pid, seen: performance.now() };
+      held.place.started?.();
+    } else {
+      this.#sessions.delete(report.id);
+      held.place.leave();
+      this.#left();
+    }
+  }
+
+  async #giveUser(request: number): Promise<void> {
+    const uid = await this.userIds?.take();
+    if (uid !== undefined && this.#isOver) this.userIds?.leave(uid, true);
+    else {
+      if (uid !== undefined) this.#users.add(uid);
+      this.#send({ type: 'user', request, uid });
+    }
+  }
+
+  #takeUserBack(uid: number, isFree: boolean): void {
+    if (this.#users.delete(uid)) this.userIds?.leave(uid, isFree);
+  }
+
+  /** One whose socket was closed before it was sent has not come with one, so that there is no answer to it. */
+  #leftUnderway(id: number): void {
+    this.#underway.get(id)?.socket.destroy();
+    this.#underway.delete(id);
+  }
+
+  #end(how: string): WorkerEnd {
+    this.#isOver = true;
+    this.serving = false;
+    this.#satisfy();
+    for (const { socket } of this.#underway.values()) socket.destroy();
+    this.#underway.clear();
+    const lost = [...this.#sessions.keys()];
+    const leaders = [...this.#sessions.values()].flatMap(({ leader }) => leader ?? []);
+    for (const { place } of this.#sessions.values()) place.leave();
+    this.#sessions.clear();
+    this.#refused.clear();
+    return { how, lost, leaders, users: [...this.#users] };
+  }
+
+  /** Cuts what it writes into lines, so that lines of several workers do not mix. */
+  #cut(text: string, write: (line: string) => void): void {
+    const lines = (this.#line + text).split('\n');
+    this.#line = lines.pop() ?? '';
+    if (this.#line.length > longestLine) lines.push(this.#line.slice(0, longestLine));
+    if (this.#line.length > longestLine) this.#line = this.#line.slice(longestLine);
+    for (const line of lines) if (line !== '') write(line);
+  }
+}
+
+function cannotStart(reason: string): TelptyError {
+  return new TelptyError('ERR_RUNTIME', `--workers: cannot start a worker: ${reason}`);
+}
+
+function endInWords({ exitCode, signalCode }: ChildProcess): string {
+  return signalCode === null ? `exit ${exitCode}` : `killed by ${signalCode}`;
+}

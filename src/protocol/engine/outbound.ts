@@ -1,0 +1,81 @@
+import { Command, type Verb } from '../constants.ts';
+import type { TelnetHandlers } from '../events.ts';
+import {
+  escapeBinary,
+  escapeNvt,
+  frameCommand,
+  frameNegotiation,
+  frameSubnegotiation,
+  owesNul,
+  returnEnd,
+} from './nvt.ts';
+
+/** Frames of negotiation, the same bytes for all connections: made once, and at most 4 times 256 of them. */
+const negotiations = new Map<number, Uint8Array>();
+
+function negotiationFrame(verb: Verb, option: number): Uint8Array {
+  const key = verb * 256 + option;
+  let frame = negotiations.get(key);
+  if (frame === undefined) {
+    frame = frameNegotiation(verb, option);
+    negotiations.set(key, frame);
+  }
+  return frame;
+}
+
+/**
+ * What goes out of one connection, in one order: data and all that is no data. It keeps the one fact that joins them,
+ * the NUL that is owed to a CR at the end of the last write (see nvt.ts).
+ */
+export class Outbound {
+  readonly #handlers: Pick<TelnetHandlers, 'send' | 'trace'>;
+  #owesNul = false;
+
+  constructor(handlers: Pick<TelnetHandlers, 'send' | 'trace'>) {
+    this.#handlers = handlers;
+  }
+
+  /** Whether the next byte goes out as it is, unless it is IAC or CR itself. */
+  get allowsFastPath(): boolean {
+    return !this.#owesNul;
+  }
+
+  /** @param separated whether IAC NOP follows the NUL of a CR: see nvt.ts. */
+  data(bytes: Uint8Array, binary: boolean, separated: boolean): void {
+    if (bytes.length === 0) return;
+    const owed = this.settle();
+    if (!binary) this.#owesNul = owesNul(bytes, owed);
+    this.#handlers.send(binary ? escapeBinary(bytes) : escapeNvt(bytes, owed, separated), 'data');
+  }
+
+  /** Sends the NUL that is owed, if one is. @param separated as of {@link data} */
+  flush(separated: boolean): void {
+    // It belongs to the CR: where that is dropped, it goes with it.
+    if (this.settle()) this.#handlers.send(returnEnd(separated), 'data');
+  }
+
+  command(code: number): void {
+    this.#handlers.trace?.('sent', { kind: 'command', command: code });
+    this.#handlers.send(frameCommand(code, this.settle()), code === Command.DM ? 'urgent' : 'control');
+  }
+
+  negotiation(verb: Verb, option: number): void {
+    this.#handlers.trace?.('sent', { kind: 'negotiation', verb, option });
+    this.#handlers.send(
+      this.settle() ? frameNegotiation(verb, option, true) : negotiationFrame(verb, option),
+      'control',
+    );
+  }
+
+  subnegotiation(option: number, payload: Uint8Array): void {
+    this.#handlers.trace?.('sent', { kind: 'subnegotiation', option, payload });
+    this.#handlers.send(frameSubnegotiation(option, payload, this.settle()), 'control');
+  }
+
+  /** Strikes out the NUL that is owed: the caller sends it, or it has become wrong to. Returns whether there was one. */
+  settle(): boolean {
+    const owed = this.#owesNul;
+    this.#owesNul = false;
+    return owed;
+  }
+}

@@ -1,0 +1,20 @@
+import type { Verb } from '../constants.ts';
+import type { WarningCode } from '../events.ts';
+
+/** One piece of the stream. Views are borrowed: valid until the call of the parser that follows. */
+export type Token =
+  | { readonly kind: 'data'; readonly view: Uint8Array }
+  | { readonly kind: 'command'; readonly command: number }
+  | { readonly kind: 'negotiation'; readonly verb: Verb; readonly option: number }
+  | { readonly kind: 'subnegotiation'; readonly option: number; readonly payload: Uint8Array }
+  | {
+      readonly kind: 'fault';
+      readonly code: WarningCode;
+      readonly message: string;
+      readonly option?: number | undefined;
+    };
+
+/** What the peer did wrong, in one line that holds nothing of what it sent but numbers. */
+export function fault(code: WarningCode, message: string, option?: number): Token {
+  return { kind: 'fault', code, message, option };
+}

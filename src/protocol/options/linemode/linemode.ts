@@ -1,0 +1,344 @@
+import { TelptyError } from '../../../errors.ts';
+import { check, checkEnabled, checkOctet } from '../../check.ts';
+import { Command, Option } from '../../constants.ts';
+import type { Side, TelnetEvent, WarningCode } from '../../events.ts';
+import type { LinemodeMode } from '../../terminal-events.ts';
+import {
+  type Consent,
+  defineOption,
+  type OptionContext,
+  type OptionDefinition,
+  type OptionHandler,
+} from '../option.ts';
+import { Forwardmask } from './forward.ts';
+import { DEFAULT, LEFT_TO_PEER, readSettings, type Setting, UNSUPPORTED, VALUE } from './settings.ts';
+import {
+  LAST_FUNCTION,
+  type SpecialCharacter,
+  type SpecialCharacterSettings,
+  SpecialFunction,
+  type SpecialFunctionName,
+} from './slc.ts';
+import { SpecialCharacters } from './special-characters.ts';
+import {
+  BINDING_BITS,
+  FORWARDMASK,
+  formatMode,
+  MODE,
+  MODE_ACK,
+  MODE_BITS,
+  MODE_NAMES,
+  MOST_UNANSWERED,
+  readMode,
+  SLC,
+} from './wire-format.ts';
+
+// LINEMODE, option 34, RFC 1184. Its wire layout: wire-format.ts; special characters: special-characters.ts;
+// forwarding characters: forward.ts.
+//
+// Modes. Both ends begin with the mode 0. Either proposes, and the other acknowledges; an acknowledgement is never
+// answered, and what is in use already is ignored, so a mode comes to rest after one answer. Where proposals cross, the
+// client ignores the acknowledgement of its own, which differs from what the server has told it meanwhile, and the server
+// switches to whatever the client acknowledges: both end at the server's. A client is bound to EDIT and TRAPSIG as the
+// server has them, and may leave the other two out; a server may add EDIT and TRAPSIG to what a client proposes, by a
+// proposal of its own, and makes none while one is unanswered, whatever the client insists on.
+
+/** What {@link linemode} is made with. */
+export interface LinemodeConfig {
+  /** The server says DO, the client WILL; the other way round is refused. */
+  readonly role: 'server' | 'client';
+  /** Whether the option may be enabled, at the client's (remote) or this (local) side. Default true. */
+  readonly consent?: Consent;
+  /**
+   * Judges a mode that the peer proposes; without it every mode is agreed to. What RFC 1184 does not leave to this end is
+   * taken as proposed: either end may leave out softTab and litEcho, and a server may add edit and trapsig.
+   */
+  readonly accept?: (proposed: LinemodeMode) => LinemodeMode;
+  /**
+   * Our own special characters. A server has no wish about those that are left out: the client uses what it likes. A client
+   * tells them when the option is enabled, and supports no other; without any it asks for the server's, and takes all.
+   */
+  readonly characters?: SpecialCharacterSettings;
+  /**
+   * @internal For a server without a wish about some characters: what it has for them, for clients that ask (RFC 1184, 2.4). The
+   * client may change them.
+   */
+  readonly usual?: SpecialCharacterSettings;
+  /** For a client: whether masks of forwarding characters are agreed to. Default false. */
+  readonly forwardmask?: boolean;
+}
+
+interface Terms extends LinemodeConfig {
+  readonly side: Side;
+  readonly own: readonly Setting[];
+  readonly usualSettings: ReadonlyMap<number, Setting>;
+}
+
+/** The handler of {@link linemode}. */
+export class Linemode implements OptionHandler {
+  readonly #telnet: OptionContext;
+  readonly #terms: Terms;
+  readonly #isServer: boolean;
+  readonly #characters: SpecialCharacters;
+  readonly #forwardmask: Forwardmask;
+  /** The mode in force. */
+  #mode = 0;
+  /** The mode we proposed or acknowledged last; for a server the "current" one of RFC 1184. */
+  #said = 0;
+  /** What the server's application proposed last, also before the option was enabled. */
+  #wish = 0;
+  /** Proposals of ours without an answer, in order. */
+  #unanswered: number[] = [];
+
+  constructor(telnet: OptionContext, terms: Terms) {
+    this.#telnet = telnet;
+    this.#terms = terms;
+    this.#isServer = terms.role === 'server';
+    this.#characters = new SpecialCharacters(this.#isServer, terms.own, terms.usualSettings);
+    this.#forwardmask = new Forwardmask(telnet, this.#isServer, terms.forwardmask ?? false);
+  }
+
+  /** The mode in force: what the client has acknowledged (server), what we work in (client). All off while not enabled. */
+  get mode(): LinemodeMode {
+    return readMode(this.#mode);
+  }
+
+  /**
+   * Proposes a mode; what is left out is off. The outcome is a `linemode` event, unless it is what was said last; where
+   * several are on their way, each mode that the client passes through makes one. A server
+   * may call it before the option is enabled: the last mode is then proposed as soon as it is. A client works in the mode
+   * from the call on, since only so the server's acknowledgement finds it in force (RFC 1184, 2.2).
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that is none of a mode's, or not boolean; `ERR_OPTION` if the
+   *   option is not enabled (client)
+   */
+  propose(mode: Partial<LinemodeMode>): void {
+    check(typeof mode === 'object' && mode !== null, 'a mode must be an object');
+    for (const [name, on] of Object.entries(mode)) {
+      check(MODE_NAMES.includes(name) && typeof on === 'boolean', 'a mode has edit, trapsig, softTab and litEcho');
+    }
+    const mask = formatMode(mode);
+    if (!this.#isServer) checkEnabled(this.#telnet, Option.LINEMODE, 'local');
+    this.#wish = mask;
+    if (this.#isEnabled() && mask !== this.#said) this.#propose(mask);
+  }
+
+  /**
+   * A special character as it is in force.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` if there is no such function
+   */
+  character(name: SpecialFunctionName): SpecialCharacter {
+    check(Object.hasOwn(SpecialFunction, name), `there is no special function ${name}`);
+    return this.#characters.get(SpecialFunction[name]);
+  }
+
+  /**
+   * Changes our own special characters, and while the option is enabled tells the peer of those that are not in force
+   * already. The peer may disagree: then a `special-characters` event follows.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` as {@link linemode}
+   */
+  setCharacters(settings: SpecialCharacterSettings): void {
+    this.#send(SLC, this.#characters.set(readSettings(settings), this.#isEnabled()), false);
+  }
+
+  /** @internal As `usual` of {@link linemode}, when it is known better. */
+  setUsual(settings: SpecialCharacterSettings): void {
+    this.#characters.setUsual(readSettings(settings));
+  }
+
+  /**
+   * For a client: tells the server all of our own special characters.
+   *
+   * @throws TelptyError `ERR_OPTION` if not enabled
+   */
+  exportCharacters(): void {
+    this.#only('client');
+    checkEnabled(this.#telnet, Option.LINEMODE, 'local');
+    this.#send(SLC, this.#characters.export(), false);
+  }
+
+  /**
+   * For a client: asks for the server's special characters, those in force there or its defaults, to which it then returns.
+   *
+   * @throws TelptyError `ERR_OPTION` if not enabled
+   */
+  importCharacters(which: 'current' | 'default'): void {
+    this.#only('client');
+    check(which === 'current' || which === 'default', "which must be 'current' or 'default'");
+    checkEnabled(this.#telnet, Option.LINEMODE, 'local');
+    this.#send(SLC, [0, which === 'current' ? VALUE : DEFAULT, 0]);
+  }
+
+  /**
+   * For a server: asks the client to send what is typed at these characters, 0 to 255, too, or with `undefined` no longer
+   * to. The answer is a `forwardmask` event. Those from 128 on are asked for while the client sends BINARY. May be called
+   * before the option is enabled.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for other than octets
+   */
+  forward(characters: readonly number[] | undefined): void {
+    this.#only('server');
+    check(characters === undefined || Array.isArray(characters), 'characters must be a list');
+    for (const character of characters ?? []) checkOctet(character, 'a character');
+    this.#forwardmask.want(characters?.slice(), this.#isEnabled());
+  }
+
+  enabled(): void {
+    if (this.#isServer) {
+      if (this.#wish !== 0) this.#propose(this.#wish);
+      this.#forwardmask.enabled();
+    } else if (this.#terms.characters === undefined) {
+      this.importCharacters('default');
+    } else {
+      this.exportCharacters();
+    }
+  }
+
+  disabled(): void {
+    this.#mode = 0;
+    this.#said = 0;
+    this.#unanswered = [];
+    this.#forwardmask.disabled();
+    this.#characters.reset();
+  }
+
+  notice(event: TelnetEvent): void {
+    // The longer mask is for BINARY, which may be agreed on later than the mask.
+    if (event.type !== 'option' || event.option !== Option.BINARY || event.side !== 'remote') return;
+    if (this.#isServer && this.#isEnabled()) this.#forwardmask.binaryChanged();
+  }
+
+  subnegotiation(payload: Uint8Array): void {
+    const [message] = payload;
+    const body = payload.subarray(1);
+    if (message === MODE && body.length === 1) this.#modeSaid(body[0]! & MODE_BITS, (body[0]! & MODE_ACK) !== 0);
+    else if (message === SLC) this.#charactersSaid(body);
+    else if (message !== undefined && message >= Command.WILL && body[0] === FORWARDMASK) {
+      this.#forwardmask.said(message, body.subarray(1));
+    } else this.#warn('malformed-subnegotiation', 'neither MODE nor SLC nor FORWARDMASK');
+  }
+
+  #modeSaid(mask: number, acknowledges: boolean): void {
+    if (this.#isServer && (acknowledges || mask === this.#said)) this.#answered(mask);
+    else if (mask === this.#said) this.#confirmed();
+    else if (!acknowledges) this.#proposed(mask);
+    // What remains is a client that has been told something else since it proposed this.
+  }
+
+  /** Where the client is now, and with that its answer to a proposal of ours. */
+  #answered(mask: number): void {
+    const asked = this.#unanswered;
+    const exact = asked.indexOf(mask);
+    const place = exact >= 0 ? exact : asked.findIndex(proposal => isPartOf(mask, proposal));
+    // An answer to none of them is the client's own decision: the server switches (RFC 1184, 2.2).
+    const answers = asked.splice(0, place < 0 ? asked.length : place + 1).length > 0;
+    const isLast = asked.length === 0;
+    if (isLast) this.#said = mask;
+    this.#enter(mask, 'us', answers && isLast);
+  }
+
+  /** The server has agreed to the mode that we, a client, are in since we proposed it. */
+  #confirmed(): void {
+    if (this.#unanswered.length === 0) return;
+    this.#unanswered = [];
+    this.#telnet.emit({ type: 'linemode', mode: this.mode, by: 'us' });
+  }
+
+  #proposed(mask: number): void {
+    const judged = this.#judge(mask);
+    // A client's answer is what it agrees to. A server that agrees to something else has to propose that, because the
+    // client would ignore an acknowledgement of it.
+    if (this.#isServer && judged !== mask) {
+      // Once. A proposal that is on its way to the client takes it elsewhere in any case.
+      if (this.#unanswered.length === 0) this.#propose(judged);
+      return;
+    }
+    const wasAsked = this.#unanswered.length > 0;
+    this.#said = judged;
+    this.#unanswered = [];
+    this.#send(MODE, [judged | MODE_ACK]);
+    this.#enter(judged, 'peer', wasAsked);
+  }
+
+  #judge(mask: number): number {
+    if (this.#terms.accept === undefined) return mask;
+    const wanted = formatMode(this.#terms.accept(readMode(mask)));
+    return (this.#isServer ? (mask | wanted) & BINDING_BITS : mask & BINDING_BITS) | (mask & wanted & ~BINDING_BITS);
+  }
+
+  #propose(mask: number): void {
+    this.#said = mask;
+    this.#unanswered.push(mask);
+    if (this.#unanswered.length > MOST_UNANSWERED) this.#unanswered.shift();
+    if (!this.#isServer) this.#mode = mask;
+    this.#send(MODE, [mask]);
+  }
+
+  /** @param isAnswer a proposal of ours has come to its end by this: then our application hears of it in any case */
+  #enter(mask: number, by: 'us' | 'peer', isAnswer: boolean): void {
+    if (mask === this.#mode && !isAnswer) return;
+    this.#mode = mask;
+    this.#telnet.emit({ type: 'linemode', mode: this.mode, by });
+  }
+
+  #charactersSaid(triplets: Uint8Array): void {
+    const { answer, changed, malformed, tooMany } = this.#characters.receive(triplets);
+    if (malformed || triplets.length % 3 !== 0) this.#warn('malformed-subnegotiation', 'SLC that is not all triplets');
+    if (tooMany) this.#warn('too-many-values', `more than ${LAST_FUNCTION} special characters to answer`);
+    this.#send(SLC, answer, false);
+    if (changed.length > 0) this.#telnet.emit({ type: 'special-characters', changed });
+  }
+
+  #isEnabled(): boolean {
+    // Not while it is being switched off: the client is past it when it reads what is sent now.
+    const { side } = this.#terms;
+    return this.#telnet.isEnabled(Option.LINEMODE, side) && !this.#telnet.isPending(Option.LINEMODE, side);
+  }
+
+  #only(role: LinemodeConfig['role']): void {
+    if (this.#terms.role !== role) throw new TelptyError('ERR_OPTION', `LINEMODE: this call is for a ${role}`);
+  }
+
+  /** Nothing to say is not said, where `evenEmpty` is false. */
+  #send(message: number, body: ArrayLike<number>, evenEmpty = true): void {
+    if (body.length === 0 && !evenEmpty) return;
+    const payload = new Uint8Array(1 + body.length);
+    payload[0] = message;
+    payload.set(body, 1);
+    this.#telnet.subnegotiate(Option.LINEMODE, payload);
+  }
+
+  #warn(code: WarningCode, message: string): void {
+    this.#telnet.warn(code, `LINEMODE: ${message}`, Option.LINEMODE);
+  }
+}
+
+/** Whether a client may answer a proposal by this mode: it has its EDIT and TRAPSIG, and nothing beyond it. */
+function isPartOf(mask: number, proposal: number): boolean {
+  return (mask & BINDING_BITS) === (proposal & BINDING_BITS) && (mask & ~proposal) === 0;
+}
+
+/**
+ * Editing by the client (RFC 1184): modes as `linemode` events, special characters as `special-characters`, forwarding
+ * characters as `forwardmask`.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for a role that is none, or a special character that does not exist
+ */
+export function linemode(config: LinemodeConfig): OptionDefinition<Linemode> {
+  const { role, consent = true, accept, characters } = config;
+  check(role === 'server' || role === 'client', "role must be 'server' or 'client'");
+  check(accept === undefined || typeof accept === 'function', 'accept must be a function');
+  const hasNoWish = role === 'server' || characters === undefined;
+  const own = Array<Setting>(LAST_FUNCTION + 1).fill(hasNoWish ? LEFT_TO_PEER : UNSUPPORTED);
+  for (const [code, setting] of readSettings(characters ?? {})) own[code] = setting;
+  const side = role === 'server' ? 'remote' : 'local';
+  const terms: Terms = Object.freeze({
+    ...config,
+    side,
+    own: Object.freeze(own),
+    usualSettings: readSettings(config.usual ?? {}),
+  });
+  return defineOption(Option.LINEMODE, { [side]: consent }, { create: telnet => new Linemode(telnet, terms) });
+}

@@ -1,0 +1,48 @@
+import { checkOctet } from '../../check.ts';
+import { Option } from '../../constants.ts';
+import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler, type Sides } from '../option.ts';
+
+// Aardwolf's option, 102, https://www.aardwolf.com/blog/2008/07/10/telnet-negotiation-control-mud-client-interaction/.
+//
+//   IAC SB 102 <channel> <value> IAC SE      from either end, once the server's WILL is accepted
+//
+// A client switches what it wants to be told, or shown, with 1 (on) and 2 (off) as values; the server tells states, such
+// as channel 100.
+
+const LENGTH = 2;
+
+/** The handler of {@link aardwolf}. */
+export class Aardwolf implements OptionHandler {
+  readonly #telnet: OptionContext;
+
+  constructor(telnet: OptionContext) {
+    this.#telnet = telnet;
+  }
+
+  /**
+   * Sends one message; both numbers from 0 to 255.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` if they are out of range; `ERR_OPTION` if the option is not enabled
+   */
+  send(channel: number, value: number): void {
+    checkOctet(channel, 'a channel');
+    checkOctet(value, 'a value');
+    this.#telnet.subnegotiate(Option.AARDWOLF, Uint8Array.of(channel, value));
+  }
+
+  subnegotiation(payload: Uint8Array): void {
+    if (payload.length === LENGTH) {
+      this.#telnet.emit({ type: 'aardwolf', channel: payload[0]!, value: payload[1]! });
+    } else {
+      this.#telnet.warn('malformed-subnegotiation', `AARDWOLF: ${payload.length} bytes`, Option.AARDWOLF);
+    }
+  }
+}
+
+/**
+ * The option of the game Aardwolf: numbers that are not shown. The peer's are `aardwolf` events, ours go by
+ * `telnet.handler(definition).send(channel, value)`.
+ */
+export function aardwolf(sides: Sides): OptionDefinition<Aardwolf> {
+  return defineOption(Option.AARDWOLF, sides, { create: telnet => new Aardwolf(telnet) });
+}

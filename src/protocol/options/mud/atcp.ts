@@ -1,0 +1,51 @@
+import { check } from '../../check.ts';
+import { Option } from '../../constants.ts';
+import { decodeText, encodeText } from '../../text.ts';
+import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler, type Sides } from '../option.ts';
+import { checkMessageName, splitMessage } from './gmcp.ts';
+
+// ATCP, option 200, https://mudstandards.org/ATCP_Specification.
+//
+//   IAC SB ATCP <Module.Message> { " " <text> | LF <text> } IAC SE      from either end
+//
+// GMCP has taken its place. Iron Realms' servers ask by DO and the client performs it; other servers perform it themselves.
+
+const BLANK = /[ \n]/;
+
+/** The handler of {@link atcp}. */
+export class Atcp implements OptionHandler {
+  readonly #telnet: OptionContext;
+
+  constructor(telnet: OptionContext) {
+    this.#telnet = telnet;
+  }
+
+  /**
+   * Sends a message: `send('hello', 'My client 1.0\nauth 1')`.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that is not printable ASCII without blanks, or text that is no
+   *   string; `ERR_OPTION` if the option is not enabled
+   */
+  send(name: string, text = ''): void {
+    checkMessageName(name);
+    check(typeof text === 'string', 'text must be a string');
+    this.#telnet.subnegotiate(Option.ATCP, encodeText(text === '' ? name : `${name} ${text}`, 'a message'));
+  }
+
+  subnegotiation(payload: Uint8Array): void {
+    const [name, text] = splitMessage(decodeText(payload), BLANK);
+    if (name === '') {
+      this.#telnet.warn('malformed-subnegotiation', 'ATCP: a message without a name', Option.ATCP);
+    } else {
+      this.#telnet.emit({ type: 'atcp', name, text });
+    }
+  }
+}
+
+/**
+ * Messages of modules, with text (ATCP): the peer's are `atcp` events, ours go by
+ * `telnet.handler(definition).send(name, text)`.
+ */
+export function atcp(sides: Sides): OptionDefinition<Atcp> {
+  return defineOption(Option.ATCP, sides, { create: telnet => new Atcp(telnet) });
+}

@@ -1,0 +1,145 @@
+import { TelptyError } from '../../../errors.ts';
+import { check } from '../../check.ts';
+import { Option } from '../../constants.ts';
+import { decodeText, encodeText } from '../../text.ts';
+import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler, type Sides } from '../option.ts';
+
+// GMCP, option 201, https://mudstandards.org/mud/gmcp (and https://tintin.mudhalla.net/protocols/gmcp/).
+//
+//   IAC SB GMCP <Package.Message> { " " <JSON> } IAC SE      from either end, once the server's WILL is accepted
+//
+// UTF-8. In practice: text that is no JSON (older servers leave out the quotes), other blanks than one space, or none: then the
+// name ends at the bracket or quote from which on all is JSON.
+
+const BLANK = /[ \t\r\n]/;
+/** A name with the beginning of JSON directly behind it. */
+const JOINED = /^[^ \t\r\n{["]+(?=[{["])/;
+const QUOTE = 34;
+const BACKSLASH = 92;
+/** What opens and closes arrays and objects, and by how much they change the depth. */
+const BRACKETS: ReadonlyMap<number, number> = new Map([
+  [91, 1],
+  [123, 1],
+  [93, -1],
+  [125, -1],
+]);
+
+/** The handler of {@link gmcp}. */
+export class Gmcp implements OptionHandler {
+  readonly #telnet: OptionContext;
+
+  constructor(telnet: OptionContext) {
+    this.#telnet = telnet;
+  }
+
+  /**
+   * Sends a message, with `data` as JSON or, where that is `undefined`, with none.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that is empty or holds other than printable ASCII without
+   *   blanks, or for data that JSON cannot tell; `ERR_OPTION` if the option is not enabled
+   */
+  send(name: string, data?: unknown): void {
+    checkMessageName(name);
+    this.#send(data === undefined ? name : `${name} ${toJson(data)}`);
+  }
+
+  /**
+   * Sends a message with text as it is, for a peer that does not want JSON.
+   *
+   * @throws TelptyError as {@link send}
+   */
+  sendText(name: string, text: string): void {
+    checkMessageName(name);
+    check(typeof text === 'string', 'text must be a string');
+    this.#send(`${name} ${text}`);
+  }
+
+  subnegotiation(payload: Uint8Array): void {
+    const message = decodeText(payload);
+    const [name, text] = this.#splitJoined(message) ?? splitMessage(message, BLANK);
+    if (name === '') {
+      this.#telnet.warn('malformed-subnegotiation', 'GMCP: a message without a name', Option.GMCP);
+      return;
+    }
+    this.#telnet.emit({ type: 'gmcp', name, text, data: this.#parse(text) });
+  }
+
+  #splitJoined(message: string): readonly [name: string, text: string] | undefined {
+    const name = JOINED.exec(message)?.[0];
+    if (name === undefined) return undefined;
+    const text = message.slice(name.length);
+    if (isDeeper(text, this.#telnet.limits.mudDepth)) return [name, text];
+    try {
+      JSON.parse(text);
+      return [name, text];
+    } catch {
+      return undefined;
+    }
+  }
+
+  #parse(text: string): unknown {
+    const { mudDepth } = this.#telnet.limits;
+    if (isDeeper(text, mudDepth)) {
+      this.#telnet.warn('nested-too-deep', `GMCP: more than ${mudDepth} levels`, Option.GMCP);
+      return undefined;
+    }
+    try {
+      return JSON.parse(text);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #send(message: string): void {
+    this.#telnet.subnegotiate(Option.GMCP, encodeText(message, 'a message'));
+  }
+}
+
+/** The name of a message of GMCP or ATCP, as a caller gives it. */
+export function checkMessageName(name: string): void {
+  check(typeof name === 'string' && /^[!-~]+$/.test(name), 'a name has printable ASCII characters and no blanks');
+}
+
+/** The name and the rest of a message, which the first match divides. */
+export function splitMessage(message: string, blank: RegExp): readonly [name: string, text: string] {
+  const found = blank.exec(message);
+  if (found === null) return [message, ''];
+  return [message.slice(0, found.index), message.slice(found.index + found[0].length)];
+}
+
+function toJson(data: unknown): string {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(data);
+  } catch (cause) {
+    throw new TelptyError('ERR_INVALID_ARGUMENT', 'JSON cannot tell this', { cause });
+  }
+  check(json !== undefined, 'JSON cannot tell this');
+  return json;
+}
+
+/**
+ * Whether brackets are nested deeper than that, told before parsing: a value that is too deep ends in a full stack in
+ * whoever walks through it. Brackets in strings do not count; in text that is no JSON the answer is of no matter.
+ */
+function isDeeper(text: string, limit: number): boolean {
+  let depth = 0;
+  let quoted = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) quoted = !quoted;
+    else if (quoted) at += code === BACKSLASH ? 1 : 0;
+    else depth += BRACKETS.get(code) ?? 0;
+    if (depth > limit) return true;
+  }
+  return false;
+}
+
+/**
+ * Messages of packages, `Package.Message` and JSON (GMCP): the peer's are `gmcp` events, ours go by
+ * `telnet.handler(definition).send(name, data)`. The server performs it: `{ local: true }` there, `{ remote: true }` at
+ * the client.
+ */
+export function gmcp(sides: Sides): OptionDefinition<Gmcp> {
+  return defineOption(Option.GMCP, sides, { create: telnet => new Gmcp(telnet) });
+}

@@ -1,0 +1,51 @@
+import { Option } from '../../constants.ts';
+import type { WarningCode } from '../../events.ts';
+import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler, type Sides } from '../option.ts';
+import { formatMsdp, type MsdpInput, parseMsdp } from './msdp-format.ts';
+
+// MSDP, option 69, https://tintin.mudhalla.net/protocols/msdp/. Its wire layout: msdp-format.ts.
+//
+// Once the server's WILL is accepted both ends send. A client's commands are variables too: REPORT with a list of names as
+// value, LIST with COMMANDS. What they do is the application's.
+
+/** The handler of {@link msdp}. */
+export class Msdp implements OptionHandler {
+  readonly #telnet: OptionContext;
+
+  constructor(telnet: OptionContext) {
+    this.#telnet = telnet;
+  }
+
+  /**
+   * Sends variables, or commands, in one message: `send({ HEALTH: 10, EXITS: { n: 1204 } })`, `send({ REPORT: ['ROOM'] })`.
+   * Numbers and flags become text; tables are plain objects.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for an empty name, for text with NUL or the octets 1 to 6, for values that
+   *   are none, or deeper than `TelnetLimits.mudDepth`; `ERR_OPTION` if the option is not enabled
+   */
+  send(variables: { readonly [name: string]: MsdpInput }): void {
+    this.#telnet.subnegotiate(Option.MSDP, formatMsdp(variables, this.#telnet.limits.mudDepth));
+  }
+
+  subnegotiation(payload: Uint8Array): void {
+    const { mudValues, mudDepth } = this.#telnet.limits;
+    const { variables, malformed, tooMany, tooDeep } = parseMsdp(payload, this.#telnet.limits);
+    if (malformed) this.#warn('malformed-subnegotiation', 'not made of names and values');
+    if (tooMany) this.#warn('too-many-values', `more than ${mudValues} names and values`);
+    if (tooDeep) this.#warn('nested-too-deep', `more than ${mudDepth} levels`);
+    if (variables.length > 0) this.#telnet.emit({ type: 'msdp', variables });
+  }
+
+  #warn(code: WarningCode, message: string): void {
+    this.#telnet.warn(code, `MSDP: ${message}`, Option.MSDP);
+  }
+}
+
+/**
+ * Variables of a game, with arrays and tables (MSDP): the peer's are `msdp` events, ours go by
+ * `telnet.handler(definition).send(variables)`. The server performs it: `{ local: true }` there, `{ remote: true }` at the
+ * client.
+ */
+export function msdp(sides: Sides): OptionDefinition<Msdp> {
+  return defineOption(Option.MSDP, sides, { create: telnet => new Msdp(telnet) });
+}

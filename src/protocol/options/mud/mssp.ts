@@ -1,0 +1,109 @@
+import { check, checkEnabled } from '../../check.ts';
+import { Option } from '../../constants.ts';
+import type { Side, WarningCode } from '../../events.ts';
+import { decodeText, encodeText } from '../../text.ts';
+import {
+  type Consent,
+  defineOption,
+  type OptionContext,
+  type OptionDefinition,
+  type OptionHandler,
+} from '../option.ts';
+import { checkVariableName, Mark, type MudScalar, scalarText } from './marked-values.ts';
+
+// MSSP, option 70, https://tintin.mudhalla.net/protocols/mssp/.
+//
+//   IAC SB MSSP { VAR <name> VAL <value> { VAL <value> } } IAC SE       from the server (WILL), as the answer to DO
+//
+// VAR is 1, VAL is 2; no text holds them or NUL. Several values stand in the order of their relevance, the default last,
+// and a name that comes again adds to its values.
+
+/** Variables by name; several values with the most relevant last. Flags are told as 1 and 0. */
+export type MsspVariables = { readonly [name: string]: MudScalar | readonly MudScalar[] };
+
+const FIELDS = /([\x01\x02])([^\x01\x02]*)/g;
+
+/** The handler of {@link mssp}. */
+export class Mssp implements OptionHandler {
+  readonly #telnet: OptionContext;
+  readonly #provide: (() => MsspVariables) | undefined;
+
+  constructor(telnet: OptionContext, provide: (() => MsspVariables) | undefined) {
+    this.#telnet = telnet;
+    this.#provide = provide;
+  }
+
+  /**
+   * Tells the peer these variables. Only needed beyond what `provide` does, which is to tell once, when the peer agrees.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for an empty name, for text with NUL or the octets 1 to 6, or for values
+   *   that are neither text, numbers nor flags; `ERR_OPTION` if the local side is not enabled
+   */
+  send(variables: MsspVariables): void {
+    const payload = formatMssp(variables);
+    checkEnabled(this.#telnet, Option.MSSP, 'local');
+    this.#telnet.subnegotiate(Option.MSSP, payload);
+  }
+
+  enabled(side: Side): void {
+    if (side === 'local' && this.#provide !== undefined) this.send(this.#provide());
+  }
+
+  subnegotiation(payload: Uint8Array): void {
+    if (!this.#telnet.isEnabled(Option.MSSP, 'remote')) {
+      this.#warn('unexpected-subnegotiation', 'the remote side is not enabled');
+      return;
+    }
+    const text = decodeText(payload);
+    const variables = new Map<string, string[]>();
+    let malformed = text !== '' && text[0] !== Mark.VAR;
+    let values: string[] | undefined;
+    let count = 0;
+    for (const [, mark, field = ''] of text.matchAll(FIELDS)) {
+      if (++count > this.#telnet.limits.mudValues) {
+        this.#warn('too-many-values', `more than ${this.#telnet.limits.mudValues} names and values`);
+        break;
+      }
+      if (mark === Mark.VAL) values?.push(field);
+      else {
+        malformed ||= field === '' || values?.length === 0;
+        values = variables.get(field) ?? [];
+        variables.set(field, values);
+      }
+    }
+    if (malformed || values?.length === 0) this.#warn('malformed-subnegotiation', 'not made of names and values');
+    this.#telnet.emit({ type: 'mssp', variables });
+  }
+
+  #warn(code: WarningCode, message: string): void {
+    this.#telnet.warn(code, `MSSP: ${message}`, Option.MSSP);
+  }
+}
+
+function formatMssp(variables: MsspVariables): Uint8Array {
+  check(typeof variables === 'object' && variables !== null, 'variables must be an object');
+  const fields = Object.entries(variables).map(([name, value]) => {
+    checkVariableName(name);
+    const values = Array.isArray(value) ? value : [value];
+    return Mark.VAR + name + values.map(item => Mark.VAL + scalarText(item)).join('');
+  });
+  return encodeText(fields.join(''), 'a message');
+}
+
+/**
+ * What a game tells about itself to those who list games (MSSP). `provide`, for a server: makes the variables, each time a
+ * peer agrees to be told; what it throws, `receive()` throws. `remote: true`, for a client, as of the other options of
+ * MUDs: the peer's are an `mssp` event; `receive` is the same.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` if `provide` is no function
+ */
+export function mssp(roles: {
+  readonly provide?: () => MsspVariables;
+  readonly remote?: Consent;
+  readonly receive?: boolean;
+}): OptionDefinition<Mssp> {
+  const { provide, receive = false, remote = receive } = roles;
+  check(provide === undefined || typeof provide === 'function', 'provide must be a function');
+  const sides = { local: provide !== undefined, remote };
+  return defineOption(Option.MSSP, sides, { create: telnet => new Mssp(telnet, provide) });
+}

@@ -1,0 +1,259 @@
+import { check, checkEnabled } from '../../check.ts';
+import { Command, Option, optionName } from '../../constants.ts';
+import type { EnvironmentVariable, Side, TelnetEvent, WarningCode } from '../../events.ts';
+import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler } from '../option.ts';
+import {
+  formatVariable,
+  INFO,
+  IS,
+  type Parsed,
+  parseVariables,
+  parseWanted,
+  SEND,
+  WELL_KNOWN,
+} from './environ-format.ts';
+import { TerminalType } from './terminal-type.ts';
+
+// NEW-ENVIRON, option 39, RFC 1572, and ENVIRON, option 36, RFC 1408 and 1571. Their wire layout: environ-format.ts.
+
+/** GNU telnet collects a subnegotiation in 256 octets and loses what is longer, so ours, IAC SB to IAC SE, are shorter. */
+const LONGEST_SEND = 250;
+/** IAC SB option SEND, IAC SE. */
+const AROUND_SEND = 6;
+
+/** What {@link newEnviron} and {@link environ} are made with. */
+export interface EnvironConfig {
+  /** The names to ask the peer for as soon as it offers the option; `[]` asks for all it has. */
+  readonly request?: readonly string[];
+  /** What we tell of our own environment, by name; nothing else is ever told. May be changed at any time. */
+  readonly offer?: ReadonlyMap<string, string>;
+}
+
+/**
+ * The handler of {@link newEnviron} and {@link environ}.
+ *
+ * USER is never asked of Microsoft's client, which is thrown by it: its list of terminal types begins ANSI, VT100. So the
+ * other names are asked for at once, and USER in a SEND of its own when the terminal types tell that it is someone else:
+ * the first is not ANSI, or the second is not VT100, or the list ends before that, or TTYPE is refused. If, when the peer
+ * offers its environment, TTYPE is neither enabled nor asked for, nothing will tell, and USER is asked for at once too.
+ * To ask for everything is to ask for USER, and waits likewise.
+ */
+export class Environ implements OptionHandler {
+  readonly #telnet: OptionContext;
+  readonly #code: number;
+  readonly #config: EnvironConfig;
+  /** SENDs without an answer. */
+  #unanswered = 0;
+  /** Names to be asked for once the terminal types tell that the peer is not Microsoft's. */
+  #heldBack: readonly string[] | undefined;
+  /** The peer has VAR and VALUE exchanged (RFC 1571). */
+  #swapped = false;
+
+  constructor(telnet: OptionContext, code: number, config: EnvironConfig) {
+    this.#telnet = telnet;
+    this.#code = code;
+    this.#config = config;
+  }
+
+  /** SENDs that have no answer yet, and the one that is held back. */
+  get pending(): number {
+    return this.#unanswered + (this.#heldBack === undefined ? 0 : 1);
+  }
+
+  /**
+   * Asks the peer for variables, in as many SENDs as their names need; `[]` asks for all. The answers are `environment`
+   * events. Asks for USER like for any other name: whom to ask is then the caller's care.
+   *
+   * @throws TelptyError `ERR_OPTION` if the peer does not perform the option; `ERR_INVALID_ARGUMENT` for an empty or too long name
+   */
+  ask(names: readonly string[]): void {
+    checkNames(names);
+    checkEnabled(this.#telnet, this.#code, 'remote');
+    for (const message of sends(names)) {
+      this.#unanswered++;
+      this.#telnet.subnegotiate(this.#code, message);
+    }
+  }
+
+  /**
+   * Tells the peer of variables that have changed: INFO, with the values that `offer` has now, or as undefined.
+   *
+   * @throws TelptyError `ERR_OPTION` if the local side is not enabled
+   */
+  inform(names: readonly string[]): void {
+    checkNames(names);
+    checkEnabled(this.#telnet, this.#code, 'local');
+    this.#tell(
+      INFO,
+      names.map(name => this.#variable(name)),
+    );
+  }
+
+  enabled(side: Side): void {
+    if (side === 'local') return;
+    this.#unanswered = 0;
+    this.#heldBack = undefined;
+    const { request } = this.#config;
+    if (request === undefined) return;
+    const others = request.filter(name => name !== 'USER');
+    if (others.length > 0) this.ask(others);
+    if (others.length < request.length) this.#heldBack = ['USER'];
+    else if (request.length === 0) this.#heldBack = [];
+    this.#considerUser();
+  }
+
+  disabled(side: Side): void {
+    if (side === 'local') return;
+    this.#unanswered = 0;
+    this.#heldBack = undefined;
+  }
+
+  notice(event: TelnetEvent): void {
+    if (this.#heldBack === undefined) return;
+    if (event.type === 'terminal-type' || (event.type === 'option' && event.option === Option.TTYPE))
+      this.#considerUser();
+  }
+
+  subnegotiation(payload: Uint8Array): void {
+    const command = payload[0];
+    const side: Side = command === SEND ? 'local' : 'remote';
+    if (command !== IS && command !== INFO && command !== SEND) {
+      this.#warn('malformed-subnegotiation', 'neither IS nor INFO nor SEND');
+    } else if (!this.#telnet.isEnabled(this.#code, side)) {
+      this.#warn('unexpected-subnegotiation', `the ${side} side is not enabled`);
+    } else if (command === SEND) {
+      this.#answer(payload);
+    } else {
+      this.#told(payload, command === IS);
+    }
+  }
+
+  #told(payload: Uint8Array, answers: boolean): void {
+    const parsed = parseVariables(payload, this.#telnet.limits, this.#code === Option.ENVIRON);
+    this.#complain(parsed);
+    if (answers && this.#unanswered > 0) this.#unanswered--;
+    this.#telnet.emit({
+      type: 'environment',
+      option: this.#code,
+      kind: answers ? 'is' : 'info',
+      variables: parsed.items,
+      pending: this.pending,
+    });
+  }
+
+  #answer(payload: Uint8Array): void {
+    const wanted = parseWanted(payload, this.#telnet.limits, this.#code === Option.ENVIRON);
+    this.#complain(wanted);
+    this.#swapped ||= wanted.swapped;
+    const told = new Map<string, EnvironmentVariable>();
+    const tell = (variable: EnvironmentVariable) => told.set(variable.name, variable);
+    const all = [...(this.#config.offer?.keys() ?? [])].map(name => this.#variable(name));
+    if (payload.length === 1) all.forEach(tell);
+    for (const { kind, name } of wanted.items) {
+      if (name === '') all.filter(variable => variable.kind === kind).forEach(tell);
+      // The asker's kind is repeated, so that it knows its question again.
+      else tell({ ...this.#variable(name), kind });
+    }
+    this.#tell(IS, [...told.values()]);
+  }
+
+  #tell(command: number, variables: readonly EnvironmentVariable[]): void {
+    const octets = variables.flatMap(variable => formatVariable(variable, this.#swapped));
+    this.#telnet.subnegotiate(this.#code, Uint8Array.from([command, ...octets]));
+  }
+
+  #variable(name: string): EnvironmentVariable {
+    return { kind: kindOf(name), name, value: this.#config.offer?.get(name) };
+  }
+
+  #considerUser(): void {
+    const names = this.#heldBack;
+    const microsoft = this.#isMicrosoft();
+    if (names === undefined || microsoft === undefined) return;
+    this.#heldBack = undefined;
+    if (!microsoft) this.ask(names);
+  }
+
+  /** Whether the peer is Microsoft's client; `undefined` while the terminal types may still tell. */
+  #isMicrosoft(): boolean | undefined {
+    const types = this.#telnet.find(Option.TTYPE);
+    if (!(types instanceof TerminalType)) return false;
+    const [first, second] = types.names;
+    if (first === undefined || second === undefined) {
+      if (first !== undefined && first.toUpperCase() !== 'ANSI') return false;
+      const mayTell = this.#telnet.isPending(Option.TTYPE, 'remote') || this.#telnet.isEnabled(Option.TTYPE, 'remote');
+      return mayTell && !types.complete ? undefined : false;
+    }
+    return first.toUpperCase() === 'ANSI' && second.toUpperCase() === 'VT100';
+  }
+
+  #complain({ malformed, tooLong, tooMany }: Parsed<unknown>): void {
+    if (malformed) this.#warn('malformed-subnegotiation', 'not made of names and values');
+    if (tooLong > 0) this.#warn('value-too-long', `${tooLong} variables left out`);
+    if (tooMany) this.#warn('too-many-values', `more than ${this.#telnet.limits.variables} variables`);
+  }
+
+  #warn(code: WarningCode, message: string): void {
+    this.#telnet.warn(code, `${optionName(this.#code)}: ${message}`, this.#code);
+  }
+}
+
+/** The payloads that ask for these names, each as long as a SEND may be. A SEND of nothing asks for everything. */
+function sends(names: readonly string[]): Uint8Array[] {
+  const messages: number[][] = [];
+  let room = 0;
+  for (const name of names) {
+    const octets = formatVariable({ kind: kindOf(name), name, value: undefined }, false);
+    const size = octets.length + octets.filter(octet => octet === Command.IAC).length;
+    check(size <= LONGEST_SEND - AROUND_SEND, 'the name of a variable is too long to ask for');
+    if (size > room) {
+      messages.push([SEND]);
+      room = LONGEST_SEND - AROUND_SEND;
+    }
+    messages[messages.length - 1]!.push(...octets);
+    room -= size;
+  }
+  return (messages.length === 0 ? [[SEND]] : messages).map(message => Uint8Array.from(message));
+}
+
+function kindOf(name: string): EnvironmentVariable['kind'] {
+  return WELL_KNOWN.has(name) ? 'var' : 'uservar';
+}
+
+function checkNames(names: readonly string[]): void {
+  check(Array.isArray(names), 'names must be a list');
+  for (const name of names) check(typeof name === 'string' && name !== '', 'the name of a variable is not empty');
+}
+
+function define(code: number, config: EnvironConfig, supersededBy?: number): OptionDefinition<Environ> {
+  const { request, offer } = config;
+  if (request !== undefined) {
+    checkNames(request);
+    sends(request); // for its check of the lengths
+  }
+  check(offer === undefined || typeof offer.get === 'function', 'offer must be a Map');
+  const frozen: EnvironConfig = Object.freeze({
+    ...config,
+    ...(request && { request: Object.freeze(request.slice()) }),
+  });
+  const sides = { local: offer !== undefined, remote: request !== undefined };
+  const create = (telnet: OptionContext) => new Environ(telnet, code, frozen);
+  return defineOption(code, sides, { create, ...(supersededBy !== undefined && { supersededBy }) });
+}
+
+/**
+ * The environment (RFC 1572). `request`: ask the peer, whose answers are `environment` events. `offer`: answer the peer.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that is empty, or too long for one SEND of 250 bytes
+ */
+export function newEnviron(config: EnvironConfig): OptionDefinition<Environ> {
+  return define(Option.NEW_ENVIRON, config);
+}
+
+/**
+ * The environment in its older form (RFC 1408), with VAR and VALUE either way round (RFC 1571); else {@link newEnviron}.
+ * Where that is enabled this is refused: GNU telnetd asks for both, then asks only the newer one, and waits for both.
+ */
+export function environ(config: EnvironConfig): OptionDefinition<Environ> {
+  return define(Option.ENVIRON, config, Option.NEW_ENVIRON);
+}

@@ -1,0 +1,127 @@
+import { TelptyError } from '../../../errors.ts';
+import { check } from '../../check.ts';
+import { Option } from '../../constants.ts';
+import type { Side, WarningCode } from '../../events.ts';
+import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler, type Sides } from '../option.ts';
+
+// TOGGLE-FLOW-CONTROL, option 33, RFC 1372.
+//
+//   IAC SB LFLOW OFF | ON | RESTART-ANY | RESTART-XON IAC SE      to the side that performs it (WILL)
+//
+// It is about the performer's own terminal: whether ^S and ^Q stop and restart its output, or are typed like any other
+// character. It starts ON; what restarts the output is the performer's own business until it is told. Other commands are
+// ignored, as RFC 1080 asks, since more may come to be defined.
+
+const OFF = 0;
+const ON = 1;
+const RESTART_ANY = 2;
+const RESTART_XON = 3;
+const RESTARTS = new Map<number | undefined, 'any' | 'xon'>([
+  [RESTART_ANY, 'any'],
+  [RESTART_XON, 'xon'],
+]);
+
+/** How a terminal's output is stopped and restarted. */
+export interface FlowControlState {
+  /** Whether XOFF and XON are acted on. */
+  readonly enabled: boolean;
+  /** What restarts the output: any character, or only XON; `undefined`: the performer's own choice. */
+  readonly restart: 'any' | 'xon' | undefined;
+}
+
+const INITIAL: FlowControlState = Object.freeze({ enabled: true, restart: undefined });
+
+/** The handler of {@link flowControl}. */
+export class FlowControl implements OptionHandler {
+  readonly #telnet: OptionContext;
+  readonly #controls: boolean;
+  /** What our application wants of the peer's terminal, and what the peer was told. */
+  #wanted: FlowControlState = INITIAL;
+  #told: FlowControlState = INITIAL;
+  /** What the peer wants of our terminal. */
+  #ours: FlowControlState = INITIAL;
+
+  constructor(telnet: OptionContext, controls: boolean) {
+    this.#telnet = telnet;
+    this.#controls = controls;
+  }
+
+  /** What the peer wants of our terminal; as it starts while the local side is not enabled. */
+  get state(): FlowControlState {
+    return this.#ours;
+  }
+
+  /**
+   * Tells the peer how its terminal shall treat XOFF and XON: what has changed, now if the remote side is enabled, otherwise
+   * as soon as it will be. What is left out stays as it is.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for values that cannot be meant; `ERR_OPTION` if the remote side is not in
+   *   the definition
+   */
+  control(state: { readonly enabled?: boolean; readonly restart?: 'any' | 'xon' }): void {
+    if (!this.#controls) throw new TelptyError('ERR_OPTION', 'LFLOW is defined without its remote side');
+    const { enabled = this.#wanted.enabled, restart = this.#wanted.restart } = state;
+    check(typeof enabled === 'boolean', 'enabled must be a boolean');
+    check(restart === undefined || restart === 'any' || restart === 'xon', "restart must be 'any' or 'xon'");
+    this.#wanted = { enabled, restart };
+    this.#tell();
+  }
+
+  enabled(side: Side): void {
+    if (side === 'local') {
+      this.#ours = INITIAL;
+      return;
+    }
+    this.#told = INITIAL;
+    this.#tell();
+  }
+
+  disabled(side: Side): void {
+    if (side === 'local') this.#ours = INITIAL;
+  }
+
+  subnegotiation(payload: Uint8Array): void {
+    const [command] = payload;
+    if (!this.#telnet.isEnabled(Option.LFLOW, 'local')) {
+      this.#warn('unexpected-subnegotiation', 'from the side that is controlled');
+    } else if (payload.length !== 1) {
+      this.#warn('malformed-subnegotiation', `a command of ${payload.length} bytes`);
+    } else if (command === OFF || command === ON) {
+      this.#obey({ enabled: command === ON, restart: this.#ours.restart });
+    } else if (command === RESTART_ANY || command === RESTART_XON) {
+      this.#obey({ enabled: this.#ours.enabled, restart: RESTARTS.get(command) });
+    }
+  }
+
+  #obey(state: FlowControlState): void {
+    if (state.enabled === this.#ours.enabled && state.restart === this.#ours.restart) return;
+    this.#ours = state;
+    this.#telnet.emit({ type: 'flow-control', ...state });
+  }
+
+  #tell(): void {
+    if (!this.#telnet.isEnabled(Option.LFLOW, 'remote') || this.#telnet.isPending(Option.LFLOW, 'remote')) return;
+    const { enabled, restart } = this.#wanted;
+    const told = this.#told;
+    this.#told = this.#wanted;
+    if (enabled !== told.enabled) this.#send(enabled ? ON : OFF);
+    if (restart !== undefined && restart !== told.restart) this.#send(restart === 'any' ? RESTART_ANY : RESTART_XON);
+  }
+
+  #send(command: number): void {
+    this.#telnet.subnegotiate(Option.LFLOW, Uint8Array.of(command));
+  }
+
+  #warn(code: WarningCode, message: string): void {
+    this.#telnet.warn(code, `LFLOW: ${message}`, Option.LFLOW);
+  }
+}
+
+/**
+ * Whether ^S and ^Q stop and restart the output of a terminal (RFC 1372). Remote: the peer's terminal, by
+ * `telnet.handler(definition).control({ enabled, restart })`. Local: ours, as `flow-control` events.
+ */
+export function flowControl(sides: Sides): OptionDefinition<FlowControl> {
+  const controls = sides.remote !== undefined && sides.remote !== false;
+  return defineOption(Option.LFLOW, sides, { create: telnet => new FlowControl(telnet, controls) });
+}

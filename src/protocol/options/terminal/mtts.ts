@@ -1,0 +1,50 @@
+import { check } from '../../check.ts';
+
+// MTTS, the third answer of a MUD client to TTYPE SEND, https://tintin.mudhalla.net/protocols/mtts/.
+//
+//   IAC SB TTYPE IS "MTTS " <bits, decimal> IAC SE
+
+/** What a client can do, by the bits of MTTS. */
+export const MTTS_BITS = {
+  ANSI: 1,
+  VT100: 2,
+  'UTF-8': 4,
+  '256 COLORS': 8,
+  'MOUSE TRACKING': 16,
+  'OSC COLOR PALETTE': 32,
+  'SCREEN READER': 64,
+  PROXY: 128,
+  TRUECOLOR: 256,
+  MNES: 512,
+  MSLP: 1024,
+  SSL: 2048,
+} as const;
+
+/** The name of one bit, as MTTS spells it. */
+export type MttsName = keyof typeof MTTS_BITS;
+
+const NAMES = Object.keys(MTTS_BITS) as MttsName[];
+
+/**
+ * The names of the bits that are set; bits without a name are left out. For the `mtts` of a `terminal-type` event.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` if it is not a whole number from 0 to 2,147,483,647
+ */
+export function decodeMtts(bits: number): MttsName[] {
+  check(Number.isInteger(bits) && bits >= 0 && bits <= 0x7fff_ffff, 'bits are a whole number from 0 to 2147483647');
+  return NAMES.filter(name => (bits & MTTS_BITS[name]) !== 0);
+}
+
+/**
+ * The bits with these names; as a terminal type it is `MTTS ${encodeMtts(names)}`.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown name
+ */
+export function encodeMtts(names: Iterable<MttsName>): number {
+  let bits = 0;
+  for (const name of names) {
+    check(Object.hasOwn(MTTS_BITS, name), 'MTTS has no such name');
+    bits |= MTTS_BITS[name];
+  }
+  return bits;
+}

@@ -1,0 +1,75 @@
+/** What a cgroup may use, as people say it and as the kernel's files have it. */
+import { TelptyError } from '../../errors.ts';
+
+/**
+ * Limits of a cgroup. Each needs its controller; besides the four with names, any file of a controller by its name:
+ * `{ 'memory.high': '200M', 'io.weight': '50' }`.
+ */
+export interface CgroupLimits {
+  /** Memory, bytes (`memory.max`): beyond it the kernel kills. `Infinity`: none. */
+  readonly memory?: number | undefined;
+  /** Swap, bytes (`memory.swap.max`). Without it, what `memory` does not allow may go there. */
+  readonly swap?: number | undefined;
+  /** Processes and threads (`pids.max`): beyond it fork fails. */
+  readonly pids?: number | undefined;
+  /** Processors (`cpu.max`): 0.5 is half of one, 2 are two. */
+  readonly cpu?: number | undefined;
+  readonly [file: `${string}.${string}`]: string | undefined;
+}
+
+/** The period in which the share of a processor is given, and the least of it that the kernel takes, in µs. */
+const PERIOD = 100_000;
+const LEAST = 1_000;
+
+/** A controller's file. What begins with `cgroup.` is the cgroup's own, and not for setting limits. */
+const FILE_NAME = /^(?!cgroup\.)[a-z]+(?:\.[A-Za-z0-9_-]+)+$/;
+/** One line of what the kernel's files take. */
+const FILE_VALUE = /^[\x20-\x7e]{1,256}$/;
+
+function invalid(message: string): TelptyError {
+  return new TelptyError('ERR_INVALID_ARGUMENT', message);
+}
+
+function count(name: string, value: unknown): string {
+  if (value === Infinity) return 'max';
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return String(value);
+  throw invalid(`limit '${name}' of a cgroup must be a whole number ≥ 0 or Infinity`);
+}
+
+function processors(value: unknown): string {
+  if (value === Infinity) return `max ${PERIOD}`;
+  const quota = typeof value === 'number' ? Math.round(value * PERIOD) : 0;
+  if (quota >= LEAST && Number.isSafeInteger(quota)) return `${quota} ${PERIOD}`;
+  throw invalid("limit 'cpu' of a cgroup must be a number of processors ≥ 0.01 or Infinity");
+}
+
+const named: Readonly<Record<string, readonly [file: string, text: (value: unknown) => string]>> = {
+  memory: ['memory.max', value => count('memory', value)],
+  swap: ['memory.swap.max', value => count('swap', value)],
+  pids: ['pids.max', value => count('pids', value)],
+  cpu: ['cpu.max', processors],
+};
+
+/**
+ * The files to write, and what into them.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT`.
+ */
+export function limitFiles(limits: CgroupLimits): (readonly [file: string, text: string])[] {
+  return Object.entries(limits).flatMap(([name, value]): (readonly [string, string])[] => {
+    if (value === undefined) return [];
+    if (Object.hasOwn(named, name)) {
+      const [file, text] = named[name]!;
+      return [[file, text(value)]];
+    }
+    if (!FILE_NAME.test(name)) throw invalid(`there is no limit '${name}' of a cgroup`);
+    if (typeof value !== 'string' || !FILE_VALUE.test(value))
+      throw invalid(`${name} of a cgroup takes one line of text`);
+    return [[name, value]];
+  });
+}
+
+/** The controllers that the files belong to. */
+export function controllersOf(files: readonly (readonly [file: string, text: string])[]): string[] {
+  return [...new Set(files.map(([file]) => file.slice(0, file.indexOf('.'))))];
+}

@@ -1,0 +1,223 @@
+/** Reading a session as text, up to what one waits for. */
+import { check, checkKeys, checkTime, checkWhole } from '../../check.ts';
+import { TelptyError } from '../../errors.ts';
+import { conversationOf } from './conversation.ts';
+import { Received } from './received.ts';
+import { type Pattern, Search } from './search.ts';
+import type { Speaker } from './speaker.ts';
+import { checkSignal, type PartialWaitOptions, WAIT_KEYS, type WaitOptions, within } from './waiting.ts';
+
+export type { Pattern } from './search.ts';
+
+/** The most that is read for one pattern unless told otherwise, in bytes. */
+const MAX_BYTES = 1024 * 1024;
+/** What is kept of text that nobody will be given, in bytes. */
+const KEPT_BYTES = 64 * 1024;
+
+/** How to read. */
+export interface ReadOptions extends WaitOptions {
+  /** The most to read for it, in bytes; default 1 MiB. With more the call rejects with `ERR_TOO_LONG`. */
+  readonly maxLength?: number | undefined;
+}
+
+export const READ_KEYS = [...WAIT_KEYS, 'maxLength'];
+
+/** What was read. */
+export interface ReadResult {
+  /** All that was read: up to the end of the match, and what stands behind it is left for the next reader. */
+  readonly text: string;
+  /** What stands before the match. */
+  readonly before: string;
+  /** What matched. */
+  readonly match: string;
+  /** What the groups of the regular expression have caught. */
+  readonly groups: readonly (string | undefined)[];
+  /** Which pattern it was, where several were given. */
+  readonly index: number;
+}
+
+/** What {@link readText} is to do next. */
+export type Look<T> =
+  /** It is done; the first `used` characters are used up, and what follows is left for the next reader. */
+  | { readonly used: number; readonly value: T }
+  /**
+   * To read on. Look again, with `isQuiet`, when nothing comes for `quiet` milliseconds; and after `again` milliseconds,
+   * whatever comes.
+   */
+  | { readonly quiet?: number | undefined; readonly again?: number | undefined };
+
+/** Why {@link readText} looks. */
+export interface Occasion {
+  /** Nothing has come for as long as was asked for. */
+  readonly isQuiet: boolean;
+  /** Nothing more will come, or be waited for. */
+  readonly isLast: boolean;
+  /** More has come, and was not read yet: what is there does not end here. Only with `isSliced`. */
+  readonly isCut?: boolean;
+}
+
+/** What is read first where the input is looked at in slices, in bytes; each slice is twice the one before. */
+const SLICE = 1024;
+
+/** How {@link readText} reads. */
+export interface ReadTextOptions extends ReadOptions, PartialWaitOptions {
+  /** What is read is dropped: it may be more than `maxLength`, and only the end of it is kept. */
+  readonly isDropped?: boolean;
+  /**
+   * Whether to look at the beginning of what has come first. Else many calls, each of which takes little of it, would decode all
+   * of it each time.
+   */
+  readonly isSliced?: boolean;
+}
+
+/** Sessions that somebody is reading: two at once would each get a part. */
+const reading = new WeakSet<Speaker>();
+
+/** @throws TelptyError `ERR_INVALID_ARGUMENT` for options that cannot be meant, and for a session that cannot be read now. */
+export function checkReading(session: Speaker, { timeout, signal, maxLength }: ReadOptions): void {
+  if (timeout !== undefined) checkTime('timeout', timeout);
+  checkSignal(signal);
+  checkWhole('maxLength', maxLength, Number.MAX_SAFE_INTEGER);
+  check(
+    session.readableEncoding === null,
+    'a session with an encoding set by setEncoding() cannot be read by patterns',
+  );
+  check(!reading.has(session), 'somebody else is reading this session');
+}
+
+/** Has the session for oneself: nobody else reads it until `block` has settled. Call {@link checkReading} before. */
+export async function asReader<T>(session: Speaker, block: () => Promise<T>): Promise<T> {
+  reading.add(session);
+  try {
+    return await block();
+  } finally {
+    reading.delete(session);
+  }
+}
+
+/** See `Session.readUntil`. */
+export async function readUntil(session: Speaker, pattern: Pattern, options: ReadOptions = {}): Promise<ReadResult> {
+  checkKeys('the options of readUntil', options, READ_KEYS);
+  const search = new Search(pattern);
+  checkReading(session, options);
+  const result = await asReader(session, () =>
+    readText<ReadResult>(session, `${search}`, { ...options, isSliced: true }, (text, { isLast, isCut }) => {
+      const found = search.in(text, isLast);
+      if (typeof found === 'number') return { again: found };
+      if (isCut && found !== undefined && !search.isDecided(found, text)) return {};
+      if (found === undefined) {
+        text.release(search.needed);
+        return {};
+      }
+      const { at, match, groups, index } = found;
+      const used = at + match.length;
+      const all = text.toString();
+      return { used, value: { text: all.slice(0, used), before: all.slice(0, at), match, groups, index } };
+    }),
+  );
+  conversationOf(session).readUntil(result.text);
+  return result;
+}
+
+/**
+ * Reads as text until `look` has what it wants. It is called when something has come, with all that has.
+ *
+ * When it fails, nothing is lost: whoever reads next reads it.
+ *
+ * @param what is waited for, for errors.
+ * @throws (rejects) as `Session.readUntil`.
+ */
+export function readText<T>(
+  session: Speaker,
+  what: string,
+  options: ReadTextOptions,
+  look: (text: Received['text'], occasion: Occasion) => Look<T>,
+): Promise<T> {
+  const { maxLength = MAX_BYTES, isDropped = false, isSliced = false } = options;
+  return within<T>(what, options, waiter => {
+    const input = new Received();
+    let quiet: NodeJS.Timeout | undefined;
+    let again: NodeJS.Timeout | undefined;
+    let isOver = false;
+    /** @returns whether it is done. */
+    const decide = (occasion: Occasion): boolean => {
+      let next: Look<T>;
+      try {
+        next = look(input.text, occasion);
+      } catch (error) {
+        waiter.reject(error);
+        return true;
+      }
+      if ('used' in next) {
+        input.consume(next.used);
+        waiter.resolve(next.value);
+        return true;
+      }
+      if (next.quiet !== undefined) quiet ??= setTimeout(whenQuiet, next.quiet);
+      if (next.again !== undefined) again ??= setTimeout(lookAgain, next.again);
+      return false;
+    };
+    // What is there already, but was not read since this process was busy, has come in time.
+    const whenQuiet = (): void => {
+      const { length } = input;
+      setImmediate(() => {
+        if (isOver || input.length !== length || quiet === undefined) return;
+        quiet = undefined;
+        decide({ isQuiet: true, isLast: false });
+      });
+    };
+    const lookAgain = (): void => {
+      again = undefined;
+      decide({ isQuiet: false, isLast: false });
+    };
+    const closed = (): void => {
+      if (isOver || read() || decide({ isQuiet: true, isLast: true })) return;
+      const cause = session.errored ?? undefined;
+      const details = { text: `${input.text}`, ...(cause && { cause }) };
+      const { hangupReason } = session;
+      const why = hangupReason === undefined ? '' : `: ${hangupReason}`;
+      waiter.reject(new TelptyError('ERR_SESSION_CLOSED', `the session ended without ${what}${why}`, details));
+    };
+    let slice = SLICE;
+    const next = (): Buffer | null => {
+      const isCut = isSliced && session.readableLength > slice;
+      const chunk = (isCut ? session.read(slice) : session.read()) as Buffer | null;
+      slice *= 2;
+      return chunk;
+    };
+    /** @returns whether it is done. */
+    const read = (): boolean => {
+      const { length } = input;
+      for (let chunk = next(); chunk !== null; chunk = next()) {
+        for (const { bytes, encoding } of session.encodingRuns(chunk)) input.add(bytes, encoding);
+        if (isDropped) input.keepLast(KEPT_BYTES);
+        else if (input.length > maxLength) break;
+        else if (isSliced && session.inputLength > 0 && decide({ isQuiet: false, isLast: false, isCut: true }))
+          return true;
+      }
+      if (input.length === length) return false;
+      clearTimeout(quiet);
+      quiet = undefined;
+      const isTooLong = input.length > maxLength && !isDropped;
+      if (decide({ isQuiet: false, isLast: isTooLong })) return true;
+      if (!isTooLong) return false;
+      const message = `${maxLength} bytes have come without ${what}`;
+      waiter.reject(new TelptyError('ERR_TOO_LONG', message, { text: `${input.text}` }));
+      return true;
+    };
+    waiter.atLast = () => decide({ isQuiet: false, isLast: true });
+    session.on('readable', read).on('end', closed).on('close', closed);
+    if (session.readableEnded || session.destroyed) closed();
+    return () => {
+      isOver = true;
+      clearTimeout(quiet);
+      clearTimeout(again);
+      session.off('readable', read).off('end', closed).off('close', closed);
+      const text = `${input.text}`;
+      const rest = input.unused();
+      if (rest.length > 0) session.putBack(rest);
+      if (input.used > 0) conversationOf(session).read(input.text, input.used, session.inputPosition);
+      return text;
+    };
+  });
+}

@@ -1,0 +1,200 @@
+/** Waiting for what the other end does: never longer than was said, and with nothing left behind. */
+import { check, checkKeys, checkTime } from '../../check.ts';
+import { TelptyError } from '../../errors.ts';
+import { optionName, type Side } from '../../protocol/index.ts';
+import type { Speaker } from './speaker.ts';
+
+/** How long a call waits that was not told, in milliseconds. */
+export const WAIT_MS = 30_000;
+
+/** How long to wait. */
+export interface WaitOptions {
+  /** In milliseconds, 0 for ever; default 30,000. After it the call rejects with `ERR_TIMEOUT`. */
+  readonly timeout?: number | undefined;
+  /** Ends the waiting: the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The same for one of several waits that have a time limit together. */
+export interface PartialWaitOptions extends WaitOptions {
+  /** Their time limit, of which `timeout` is what is left; for errors. */
+  readonly limit?: number | undefined;
+}
+
+/** What one who waits calls at the end. Only the first call counts. */
+export interface Waiter<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+  /** Called when the time is over, if it was set: whether that has settled it. */
+  atLast?: () => boolean;
+}
+
+export const WAIT_KEYS: readonly string[] = ['timeout', 'signal'];
+
+export function checkSignal(signal: AbortSignal | undefined): void {
+  check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
+}
+
+const abortListeners = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls `listener` when `signal` aborts. A signal that is given to many sessions gets one listener, not one for each, of which
+ * Node.js would warn. Returns the function that ends this.
+ */
+export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
+  if (signal === undefined) return () => {};
+  const listeners = abortListeners.get(signal) ?? new Set();
+  const abort = (): void => {
+    for (const one of [...listeners]) one();
+  };
+  if (listeners.size === 0) {
+    abortListeners.set(signal, listeners);
+    signal.addEventListener('abort', abort, { once: true });
+    removers.set(listeners, () => signal.removeEventListener('abort', abort));
+  }
+  listeners.add(listener);
+  return () => {
+    if (!listeners.delete(listener) || listeners.size > 0) return;
+    removers.get(listeners)?.();
+  };
+}
+
+/** What takes the one listener of a signal off again. */
+const removers = new WeakMap<Set<() => void>, () => void>();
+
+/**
+ * Begins something, and ends it when it is settled, the time is over, or it is called off.
+ *
+ * @param what is not done in time, for the error.
+ * @param begin begins it, and returns what ends it. That is called exactly once, before the promise settles; what it
+ *   returns is the `text` of the error for too late.
+ */
+export function within<T>(
+  what: string,
+  options: PartialWaitOptions,
+  begin: (waiter: Waiter<T>) => () => string | undefined,
+): Promise<T> {
+  const { timeout = WAIT_MS, limit = timeout, signal } = options;
+  checkTime('timeout', timeout);
+  checkSignal(signal);
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    let over = false;
+    const waiter: Waiter<T> = {
+      resolve: value => settle(() => resolve(value)),
+      reject: error => settle(() => reject(error)),
+    };
+    let end: (() => string | undefined) | undefined;
+    const settle = (then: (text: string | undefined) => void): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      forget();
+      then(end?.());
+    };
+    const abort = (): void => settle(() => reject(signal?.reason));
+    const late = (text: string | undefined): void => {
+      const details = text === undefined ? {} : { text };
+      reject(new TelptyError('ERR_TIMEOUT', `${limit} ms have passed without ${what}`, details));
+    };
+    const timer = timeout === 0 ? undefined : setTimeout(() => waiter.atLast?.() || settle(late), timeout);
+    const forget = onAbort(signal, abort);
+    try {
+      end = begin(waiter);
+    } catch (error) {
+      waiter.reject(error);
+      return;
+    }
+    // It was settled before it had returned what ends it.
+    if (over) end();
+  });
+}
+
+/** A state of an option. */
+export interface OptionState {
+  /** The option's code, one of `Option` of `telpty/protocol`. */
+  readonly option: number;
+  /** `'local'`: this end performs it; `'remote'`: the other end does. */
+  readonly side: Side;
+  /** Default true. */
+  readonly enabled?: boolean;
+}
+
+/** See `Session.waitFor`. */
+export async function waitFor(
+  session: Speaker,
+  wanted: OptionState | (() => boolean),
+  options: WaitOptions = {},
+): Promise<void> {
+  checkKeys('the options of waitFor', options, WAIT_KEYS);
+  const holds = typeof wanted === 'function' ? wanted : stateTest(session, wanted);
+  const what = typeof wanted === 'function' ? 'what was waited for' : describe(wanted);
+  return within(what, options, ({ resolve, reject }) => {
+    const look = (): void => {
+      // The caller's test may throw; it is the caller who should see that.
+      try {
+        if (holds()) resolve();
+      } catch (error) {
+        reject(error);
+      }
+    };
+    const closed = (): void => reject(new TelptyError('ERR_SESSION_CLOSED', `the session was closed without ${what}`));
+    const forget = observe(session, { look, closed });
+    look();
+    if (session.closed) closed();
+    return () => {
+      forget();
+      return undefined;
+    };
+  });
+}
+
+/** One who waits for a state of a session. */
+interface Observer {
+  /** Something was negotiated. */
+  look(): void;
+  closed(): void;
+}
+
+const observers = new WeakMap<Speaker, Set<Observer>>();
+
+/** Any number may wait for states of one session: it gets one listener for all, as a signal does in {@link onAbort}. Returns what ends it. */
+function observe(session: Speaker, observer: Observer): () => void {
+  let all = observers.get(session);
+  if (all === undefined) {
+    all = new Set();
+    observers.set(session, all);
+    session.on('telnet', lookAll).on('close', closeAll);
+  }
+  const known = all;
+  known.add(observer);
+  return () => {
+    if (!known.delete(observer) || known.size > 0) return;
+    observers.delete(session);
+    session.off('telnet', lookAll).off('close', closeAll);
+  };
+}
+
+function lookAll(this: Speaker): void {
+  for (const observer of [...(observers.get(this) ?? [])]) observer.look();
+}
+
+function closeAll(this: Speaker): void {
+  for (const observer of [...(observers.get(this) ?? [])]) observer.closed();
+}
+
+function stateTest(session: Speaker, state: OptionState): () => boolean {
+  checkKeys('the state of an option', state, ['option', 'side', 'enabled']);
+  const { option, side, enabled = true } = state;
+  check(typeof enabled === 'boolean', 'enabled must be a boolean');
+  check(Number.isInteger(option) && option >= 0 && option <= 255, 'option must be the code of an option');
+  check(side === 'local' || side === 'remote', "side must be 'local' or 'remote'");
+  return () => session.telnet.isEnabled(option, side) === enabled;
+}
+
+function describe({ option, side, enabled = true }: OptionState): string {
+  return `${optionName(option)} being ${enabled ? 'enabled' : 'disabled'} on the ${side} side`;
+}

@@ -1,0 +1,123 @@
+import { checkFunction, checkKeys, checkWhole, LONGEST_TIMER } from '../../check.ts';
+import type { HangupReason } from '../../session/end-cause.ts';
+import type { Session } from '../../session/session.ts';
+import { AddressList } from '../../transport/pre-session/address-list.ts';
+import { type Refused, refuse } from './refusal.ts';
+import { type Addresses, type Admission, Places, type PlacesOptions } from './session-limits.ts';
+
+/** Options of {@link limit}. Each 0 or left out is no limit. */
+export interface LimitOptions extends Omit<PlacesOptions, 'allow' | 'deny'> {
+  /** Sessions at a time; more are told so and closed. */
+  readonly maxSessions?: number;
+  /** Sessions at a time from one address, or one IPv6 network of 64 bits. */
+  readonly maxPerAddress?: number;
+  /** New sessions a second from one address, or network; 1/60 is one a minute. Five at once are always let in. */
+  readonly connectRate?: number;
+  /**
+   * Sessions at a time whose program does not run yet. `ptyShell` tells by the session's event `'started'`; a shell that
+   * has no program emits it when it knows whom it talks to.
+   */
+  readonly maxNegotiating?: number;
+  /** Addresses and CIDR ranges, or what has them: nobody else is let in. */
+  readonly allow?: readonly string[] | Addresses | undefined;
+  /** Addresses and CIDR ranges, or what has them, that are not let in, also if they are allowed. */
+  readonly deny?: readonly string[] | Addresses | undefined;
+  /** Counts the sessions in place of all of the above, e.g. together with other shells or processes. */
+  readonly admission?: Admission;
+  /** Longest time without input from the client, in milliseconds. */
+  readonly idleTimeout?: number;
+  /** Longest time of a session, in milliseconds. */
+  readonly sessionTimeout?: number;
+}
+
+const OPTION_NAMES = [
+  ...['maxSessions', 'maxPerAddress', 'connectRate', 'maxNegotiating', 'allow', 'deny', 'admission'],
+  ...['idleTimeout', 'sessionTimeout'],
+];
+
+/**
+ * A shell with limits around another shell. A session over its time is asked to end (`'hangup'`), and told why once the
+ * program's last output has been delivered.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` for a limit that is not a number ≥ 0 (a whole one, but for `connectRate`), and for
+ *   addresses that are none.
+ */
+export function limit<T>(
+  options: LimitOptions,
+  shell: (session: Session) => T | Promise<T>,
+): (session: Session) => Promise<T | Refused> {
+  checkFunction('shell', shell);
+  checkKeys('the options of limit', options, OPTION_NAMES);
+  checkWhole('idleTimeout', options.idleTimeout, Number.MAX_SAFE_INTEGER);
+  checkWhole('sessionTimeout', options.sessionTimeout, Number.MAX_SAFE_INTEGER);
+  const { allow, deny } = options;
+  const admission = options.admission ?? new Places({ ...options, allow: addresses(allow), deny: addresses(deny) });
+  const timed = Boolean(options.idleTimeout || options.sessionTimeout);
+  return async session => {
+    const place = admission.admit(session);
+    if (typeof place === 'string') return refuse(session, place);
+    const started = (): void => place.started?.();
+    session.once('started', started);
+    const clock = timed ? new SessionClock(session, options) : undefined;
+    try {
+      return await shell(session);
+    } finally {
+      clock?.stop();
+      session.off('started', started);
+      place.leave();
+      if (clock?.expired !== undefined && session.writable) session.write(`\r\ntelpty: ${clock.expired}\r\n`);
+    }
+  };
+}
+
+function addresses(list: readonly string[] | Addresses | undefined): Addresses | undefined {
+  return Array.isArray(list) ? AddressList.parse(list) : (list as Addresses | undefined);
+}
+
+/** Watches both times of one session with one timer. */
+class SessionClock {
+  /** What ran out, in words, once something did. */
+  expired: string | undefined;
+  readonly #session: Session;
+  readonly #idleTimeout: number;
+  readonly #sessionTimeout: number;
+  #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
+
+  constructor(session: Session, options: LimitOptions) {
+    this.#session = session;
+    this.#idleTimeout = options.idleTimeout || Number.POSITIVE_INFINITY;
+    this.#sessionTimeout = options.sessionTimeout || Number.POSITIVE_INFINITY;
+    session.once('close', () => this.stop());
+    this.#look();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
+  }
+
+  /** Rather than moving the timer at each key, it looks, when it is due, how long ago the last one was. */
+  #look(): void {
+    const idleLeft = this.#idleTimeout - this.#session.idleTime;
+    const sessionLeft = this.#sessionTimeout - this.#session.age;
+    if (idleLeft <= 0) this.#expire('closed: no input for too long', 'idle-timeout');
+    else if (sessionLeft <= 0) this.#expire('closed: the time of this session is over', 'session-timeout');
+    else {
+      const left = Math.min(idleLeft, sessionLeft);
+      // A wait longer than a timer takes is made of several.
+      this.#timer = setTimeout(
+        () => {
+          // After the sockets were read: to a process that was stopped for a while, timers come before what was typed meanwhile.
+          this.#turn = setImmediate(() => this.#look());
+        },
+        Math.min(left, LONGEST_TIMER),
+      );
+    }
+  }
+
+  #expire(words: string, reason: HangupReason): void {
+    this.expired = words;
+    this.#session.hangup(reason);
+  }
+}

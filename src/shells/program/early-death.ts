@@ -1,0 +1,65 @@
+import type { ExitStatus, Limits } from '../../pty/index.ts';
+import type { Session } from '../../session/session.ts';
+
+/** A program that is killed by a limit as soon as it starts has not lived longer than this, in milliseconds. */
+const EARLY_MS = 1_000;
+
+/** Which limits the kernel enforces by each signal; by SIGKILL, SIGSEGV and SIGBUS also what leaves `execve` no memory. */
+const LIMITS_OF_SIGNALS: Readonly<Record<string, readonly (keyof Limits)[]>> = {
+  SIGKILL: ['as', 'cpu', 'data', 'stack'],
+  SIGSEGV: ['as', 'data', 'stack'],
+  SIGBUS: ['as', 'data', 'stack'],
+  SIGABRT: ['as', 'data', 'stack'],
+  SIGXCPU: ['cpu'],
+  SIGXFSZ: ['fsize'],
+};
+
+/** Only a limit sends these, however long the program has run. */
+const SENT_BY_LIMITS: ReadonlySet<string> = new Set(['SIGXCPU', 'SIGXFSZ']);
+
+/**
+ * A dynamic loader that cannot map or open a library prints one of these and exits with 127. A shell that does not find a
+ * command exits with 127, too, but prints something else.
+ */
+const LOADER_STATUS = 127;
+const LIMITS_OF_LOADER: readonly (keyof Limits)[] = ['as', 'data', 'nofile'];
+const LOADER_ERROR =
+  /error while loading shared libraries|cannot allocate TLS data structures|Error loading shared library/;
+
+/** How much of a program's output {@link earlyDeath} looks at, in bytes. */
+export const LOOKED_AT = 512;
+
+/** What is known of the end of a program. */
+export interface EarlyEnd extends ExitStatus {
+  /** How long the program has run, in milliseconds. */
+  readonly age: number;
+  /** What it printed first. */
+  readonly output: string;
+}
+
+/** What {@link earlyDeath} has found out about the program of a session. */
+export const earlyDeaths = new WeakMap<Session, string>();
+
+/** Says which limits may have ended a program, in words that follow "was"; `undefined` where none can. */
+export function earlyDeath({ code, signal, age, output }: EarlyEnd, limits: Limits): string | undefined {
+  const isEarly = age < EARLY_MS;
+  if (code === LOADER_STATUS && isEarly && LOADER_ERROR.test(output)) {
+    const given = describe(LIMITS_OF_LOADER, limits);
+    return given && `stopped by its loader (exit ${code}) for lack of memory or files; ${given} may be too small`;
+  }
+  if (signal === null) return undefined;
+  const given = describe(LIMITS_OF_SIGNALS[signal] ?? [], limits);
+  if (given === undefined) return undefined;
+  if (isEarly) return `killed by ${signal} within ${EARLY_MS / 1_000} s of its start; ${given} may be too small`;
+  return SENT_BY_LIMITS.has(signal) ? `killed by ${signal}; ${given} is reached` : undefined;
+}
+
+/** Those of these limits that are set, as options. */
+function describe(names: readonly (keyof Limits)[], limits: Limits): string | undefined {
+  const given = names.flatMap(name => {
+    const limit = limits[name];
+    if (limit === undefined) return [];
+    return `--rlimit ${name}=${[...new Set([limit].flat())].join(':')}`;
+  });
+  return given.length === 0 ? undefined : given.join(', ');
+}

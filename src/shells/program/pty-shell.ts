@@ -1,0 +1,433 @@
+import { canonicalCharset, charsetOfLocale } from '../../charset/index.ts';
+import { machineOf } from '../../charset/machines/index.ts';
+import { check, checkFunction, checkKeys, checkTime } from '../../check.ts';
+import { TelptyError } from '../../errors.ts';
+import { Option } from '../../protocol/index.ts';
+import {
+  type Cgroup,
+  Cgroups,
+  type ExitStatus,
+  type Limits,
+  type Pty,
+  preparePty,
+  type RangeUser,
+  startPty,
+  type User,
+  UserRange,
+} from '../../pty/index.ts';
+import { programAttributes } from '../../pty/options.ts';
+import { ownUser, userName } from '../../pty/users.ts';
+import type { Session } from '../../session/session.ts';
+import { linemodeOption } from '../../session/shared-options.ts';
+import { isTerminalFamily } from '../../session/terminal.ts';
+import { expectDescriptors, SESSION_DESCRIPTORS } from '../../transport/tcp/descriptors.ts';
+import {
+  type EnvironmentPolicy,
+  isForbiddenName,
+  isProgramEncoding,
+  isTerminalName,
+  programEnvironment,
+  type RejectedVariable,
+  variableName,
+} from '../environment/environment.ts';
+import { InstalledLocales } from '../environment/locales.ts';
+import { firstKnownTerminal, isUnspecific } from '../environment/terminal-names.ts';
+import { Terminfo } from '../environment/terminfo.ts';
+import { refuse } from '../guards/refusal.ts';
+import { offerEcho, terminalEchoes } from '../line-editing/echo.ts';
+import { eraseCharacter } from '../line-editing/erase-key.ts';
+import { clientControls } from '../line-editing/line-mode.ts';
+import { Translation } from '../output/translation.ts';
+import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
+import { earlyDeath, earlyDeaths } from './early-death.ts';
+import { keyOf } from './interrupts.ts';
+import { type ModeName, SHELL_MODES } from './modes.ts';
+import { readyToStart } from './readiness.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
+
+/**
+ * Options of {@link ptyShell}. All times are in milliseconds; 0 is for ever. `acceptEnv` takes what a client sends; clients
+ * send what they are asked for, so name it in `environ` of `createServer()`, too.
+ */
+export interface PtyShellOptions extends EnvironmentPolicy {
+  /** How the terminal starts and what is asked of the client; default `'character'`. */
+  readonly mode?: ModeName;
+  /**
+   * In mode `'character'`: whether clients that can (LINEMODE, RFC 1184) edit lines themselves while the program wants lines,
+   * or `'never'`; default `'auto'`.
+   */
+  readonly linemode?: 'auto' | 'never';
+  /** Longest wait for terminal type and window size before the program starts; default 2,000. */
+  readonly negotiationTimeout?: number;
+  /** Never send IAC GA, not even to clients that refuse to do without. */
+  readonly neverSendGa?: boolean;
+  /** The program's working directory; default the server's. */
+  readonly cwd?: string | undefined;
+  /** Run the program as this user (needs root): `lookupUser(name)` of `telpty/pty`. Default: the server's own. */
+  readonly user?: User | undefined;
+  /**
+   * Run each session's program as a user id of its own (needs root, Linux): `openUserRange(from, to)` of `telpty/pty`. At the
+   * end of the session all processes of that user are killed, daemons too. When all ids are taken, the client reads that in one
+   * line, and the result is `{ refused: 'no-user-id' }`. Excludes `user`.
+   */
+  readonly userRange?: UserRange | undefined;
+  /** Limits on the program's use of resources. */
+  readonly limits?: Limits;
+  /** The permissions that files of the program are made without, 0–0o777; default the server's. */
+  readonly umask?: number | undefined;
+  /** Niceness, -20 to 19; less than the server's own needs a privilege. Default the server's. */
+  readonly nice?: number | undefined;
+  /**
+   * Whether set-user-ID programs and file capabilities give the program nothing (`no_new_privs`, Linux). Default: with `user`
+   * or `userRange`, on Linux. People who log in want it off, for `su`, `sudo` and `passwd`.
+   */
+  readonly noNewPrivs?: boolean | undefined;
+  /**
+   * Each program gets a cgroup of its own below this one (Linux): `openCgroups(path, limits)` of `telpty/pty`. At the end of
+   * the session all that is in it is killed, daemons too.
+   */
+  readonly cgroup?: Cgroups | undefined;
+  /** What the program finds in `argv[0]`; `-bash` makes a login shell. */
+  readonly argv0?: string | undefined;
+  /** Between SIGHUP and SIGKILL; default 1,000. */
+  readonly killTimeout?: number;
+  /** How long the program may go on once the client closed its sending half; default 500. */
+  readonly linger?: number;
+  /** Called when a program has started. */
+  readonly onStart?: (session: Session, program: StartedProgram) => void;
+  /** Called with the variables of the client's environment that were not passed on, safe to print; once a session. */
+  readonly onReject?: (session: Session, rejected: readonly RejectedVariable[]) => void;
+}
+
+/** What {@link PtyShellOptions.onStart} is told. */
+export interface StartedProgram {
+  readonly pid: number;
+  readonly file: string;
+  readonly args: readonly string[];
+  /** TERM as the program has it. */
+  readonly term: string;
+  readonly columns: number;
+  readonly rows: number;
+  /** With `userRange`: the user id that the session has. */
+  readonly uid?: number;
+  /** From the connection until the program was started, in milliseconds. */
+  readonly negotiationTime: number;
+  /** What the start took from there, in milliseconds: until the program was executed. */
+  readonly startTime: number;
+}
+
+/** What became of a session's program: its exit code or the signal that ended it; neither if it never started. */
+export interface PtyResult extends ExitStatus {
+  /** With `cgroup`, where it happened: how many processes the kernel killed because the cgroup had no memory left. */
+  readonly outOfMemory?: number;
+  /** With `userRange`, where there was no user id left: then there was no program. */
+  readonly refused?: 'no-user-id';
+}
+
+/**
+ * A shell that gives each session its own program on a pseudo-terminal, with what the client negotiated: terminal type,
+ * window size and its changes, character set, language.
+ *
+ * The program is looked up in the PATH of *its* environment, as `execvp` does. Where it cannot be started, the client
+ * reads one line, and the shell rejects with `ERR_PTY_SPAWN`.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` for invalid options; `ERR_PTY_UNSUPPORTED` if pseudo-terminals are not available here, so that a
+ *   server fails when it is set up and not at its first client.
+ */
+export function ptyShell(
+  file: string,
+  args: readonly string[] = [],
+  options: PtyShellOptions = {},
+): (session: Session) => Promise<PtyResult> {
+  checkOptions(file, args, options);
+  const mode = SHELL_MODES[options.mode ?? 'character'];
+  const encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
+  const { programEncoding = 'client' } = options;
+  const own = programEncoding === 'client' ? undefined : canonicalCharset(programEncoding);
+  const bridge: BridgeOptions = {
+    mode,
+    neverSendGa: options.neverSendGa ?? false,
+    lineMode: mode.mayEdit && options.linemode !== 'never',
+    killTimeout: options.killTimeout ?? 1_000,
+    linger: options.linger ?? 500,
+  };
+  preparePty();
+  // In a range each session's program has another one; these have no home.
+  const user = options.user ?? (options.userRange === undefined ? ownUser() : { ...ownUser(), home: '/' });
+  const { env = {}, cwd = process.cwd() } = options;
+  const terminfo = env.TERM === undefined ? new Terminfo({ HOME: user.home, ...env }, cwd) : undefined;
+  const locales = new InstalledLocales(env.LOCPATH);
+  const program: Program = { file, args, options, mode, bridge, encoding, own, user, terminfo, locales };
+  return session => serve(session, program);
+}
+
+const OPTION_NAMES = [
+  ...['mode', 'linemode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'userRange', 'limits', 'umask', 'nice'],
+  ...[
+    'noNewPrivs',
+    'cgroup',
+    'argv0',
+    'killTimeout',
+    'linger',
+    'onStart',
+    'onReject',
+    'term',
+    'encoding',
+    'programEncoding',
+    'locale',
+    'acceptEnv',
+    'env',
+    'sizeEnv',
+  ],
+];
+
+/** What is wrong with the options shows here, once, and not when the first client comes, or goes. */
+function checkOptions(file: string, args: readonly string[], options: PtyShellOptions): void {
+  check(typeof file === 'string' && file !== '', 'file must be the name of a program');
+  check(Array.isArray(args) && args.every(arg => typeof arg === 'string'), 'args must be an array of strings');
+  checkKeys('the options of ptyShell', options, OPTION_NAMES);
+  const { mode = 'character', encoding = 'UTF-8', programEncoding = 'client', term = 'xterm' } = options;
+  const { user, acceptEnv = [], env = {} } = options;
+  check(Object.hasOwn(SHELL_MODES, mode), `there is no mode '${mode}'`);
+  check(['auto', 'never'].includes(options.linemode ?? 'auto'), "linemode must be 'auto' or 'never'");
+  check(canonicalCharset(encoding) !== undefined, `there is no character set '${encoding}'`);
+  check(isProgramEncoding(programEncoding), `no program runs in the character set '${programEncoding}'`);
+  check(isTerminalName(term), `'${term}' cannot be a terminal type`);
+  for (const name of ['negotiationTimeout', 'killTimeout', 'linger'] as const) checkTime(name, options[name]);
+  check(user === undefined || typeof user === 'object', "user must be what lookupUser() of 'telpty/pty' returns");
+  programAttributes(options);
+  const { cgroup, userRange } = options;
+  check(
+    userRange === undefined || userRange instanceof UserRange,
+    "userRange must be what openUserRange() of 'telpty/pty' returns",
+  );
+  check(userRange === undefined || user === undefined, "'userRange' excludes 'user'");
+  check(cgroup === undefined || cgroup instanceof Cgroups, "cgroup must be what openCgroups() of 'telpty/pty' returns");
+  for (const name of acceptEnv) {
+    check(variableName.test(name) && !isForbiddenName(name), `acceptEnv: '${name}' is never taken from a client`);
+  }
+  for (const [name, value] of Object.entries(env)) check(typeof value === 'string', `env: ${name} must be a string`);
+  for (const name of ['onStart', 'onReject'] as const) {
+    if (options[name] !== undefined) checkFunction(name, options[name]);
+  }
+}
+
+/** How long the first client's program waits for the terminfo directories, which may be on a slow file system. */
+const TERMINFO_LIMIT_MS = 1_000;
+
+/** Everything about a program that is the same for all sessions. */
+interface Program {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly options: PtyShellOptions;
+  readonly mode: (typeof SHELL_MODES)[ModeName];
+  readonly bridge: BridgeOptions;
+  readonly encoding: string;
+  /** The character set that the program runs in whatever the client's. */
+  readonly own: string | undefined;
+  /** Where no `userRange` has another one for each session. */
+  readonly user: EnvironmentUser;
+  /** The terminals that the program knows. Undefined where the operator has decided what TERM is. */
+  readonly terminfo: Terminfo | undefined;
+  readonly locales: InstalledLocales;
+}
+
+type EnvironmentUser = Parameters<typeof programEnvironment>[0]['user'];
+
+async function serve(session: Session, program: Program): Promise<PtyResult> {
+  const { options, mode } = program;
+  const opened = expectDescriptors(SESSION_DESCRIPTORS - 1);
+  if (mode.echo === 'always') session.telnet.request(Option.ECHO, 'local', true);
+  for (const [code, side] of mode.requests) session.telnet.request(code, side, true);
+  const echoNow = mode.echo === 'unless misunderstood' ? offerEcho(session) : nothing;
+  if (program.bridge.lineMode && session.telnet.has(linemodeOption))
+    session.telnet.request(Option.LINEMODE, 'remote', true);
+  // Nothing reads the session yet, so what is typed meanwhile stays in its look-ahead, in order: keys typed by a command,
+  // too. One that is a signal has nobody to reach yet.
+  const typeKey = (command: number): void => {
+    const key = keyOf(command);
+    if (key !== undefined && key.signal === undefined)
+      session.insertInput(Buffer.of(mode.terminal[key.name] ?? key.usual));
+  };
+  session.on('command', typeKey);
+  const { terminfo } = program;
+  await readyToStart(session, options.negotiationTimeout ?? 2_000, type => isUsable(type, terminfo));
+  // So it is but for clients that come while the server starts.
+  if (terminfo?.isListed === false) await terminfo.listed(TERMINFO_LIMIT_MS);
+  echoNow();
+  if (session.destroyed || session.hangupReason !== undefined) {
+    session.off('command', typeKey);
+    opened();
+    return { code: null, signal: null };
+  }
+  // Whoever asks for an end meanwhile is heard: the bridge looks for it once there is a program to be hung up.
+  session.on('hangup', nothing);
+  try {
+    const started = await startAsUser(session, program).finally(opened);
+    if (started === undefined) {
+      refuse(session, 'no-user-id');
+      return { code: null, signal: null, refused: 'no-user-id' };
+    }
+    const { pty, cgroup, own, ...startedWith } = started;
+    const bridge = new Bridge(session, pty, program.bridge, startedWith);
+    const status = bridge.run();
+    const { limits = {} } = options;
+    if (Object.keys(limits).length > 0) explainEarlyDeath(session, bridge, status, limits);
+    return cgroup === undefined && own === undefined ? status : endAll(started, status);
+  } finally {
+    session.off('hangup', nothing);
+    session.off('command', typeKey);
+  }
+}
+
+function nothing(): void {}
+
+/** Tells the client, and the log, of a limit that has ended the program. */
+function explainEarlyDeath(session: Session, bridge: Bridge, status: Promise<ExitStatus>, limits: Limits): void {
+  const begun = performance.now();
+  void status.then(result => {
+    const { firstOutput } = bridge;
+    const why = earlyDeath({ ...result, age: performance.now() - begun, output: firstOutput ?? '' }, limits);
+    if (why === undefined || session.hangupReason !== undefined) return;
+    earlyDeaths.set(session, why);
+    const isSilent = firstOutput === undefined || result.code !== null;
+    if (isSilent && session.writable) session.write(`telpty: the program was ${why}\r\n`);
+  });
+}
+
+/** Whether the program can have this terminal type of the client's. What cannot be looked up is judged by its look. */
+function isUsable(type: string, terminfo: Terminfo | undefined): boolean {
+  if (terminfo === undefined) return true;
+  const isKnown = firstKnownTerminal([type], name => terminfo.has(name)) !== undefined;
+  return isKnown || (terminfo.has(type.toLowerCase()) === undefined && isTerminalFamily(type) && !isUnspecific(type));
+}
+
+interface Started extends StartedWith {
+  readonly pty: Pty;
+  readonly cgroup?: Cgroup;
+  /** With `userRange`. */
+  readonly own?: RangeUser;
+}
+
+/** Starts the program; `undefined` where there is no user left for it. */
+async function startAsUser(session: Session, program: Program): Promise<Started | undefined> {
+  const { userRange } = program.options;
+  if (userRange === undefined) return startInCgroup(session, program);
+  const own = await userRange.take();
+  if (own === undefined) return undefined;
+  try {
+    return { ...(await startInCgroup(session, program, own.user)), own };
+  } catch (error) {
+    await own.end();
+    throw error;
+  }
+}
+
+async function startInCgroup(session: Session, program: Program, user?: User): Promise<Started> {
+  const { cgroup: cgroups } = program.options;
+  if (cgroups === undefined) return start(session, program, user);
+  const cgroup = await told(session, cgroups.create(session.id));
+  try {
+    return { ...(await start(session, program, user, cgroup.path)), cgroup };
+  } catch (error) {
+    await cgroup.end();
+    throw error;
+  }
+}
+
+/** Whatever the program has left behind ends with it. */
+async function endAll({ cgroup, own }: Started, running: Promise<ExitStatus>): Promise<PtyResult> {
+  const status = await running;
+  const [end] = await Promise.all([cgroup?.end(), own?.end()]);
+  return end !== undefined && end.outOfMemory > 0 ? { ...status, ...end } : status;
+}
+
+async function start(session: Session, program: Program, user?: User, cgroup?: string): Promise<Started> {
+  const { options, mode, file, args } = program;
+  const { terminal } = session;
+  const machine = machineOf(terminal.encoding(program.encoding));
+  // The last column of a machine's screen is better not written (charset/machines/painter.ts).
+  const spare = program.own === undefined ? 0 : 1;
+  const cols = dimension(terminal.columns, machine === undefined ? DEFAULT_COLUMNS : machine.columns - spare);
+  const rows = dimension(terminal.rows, machine?.rows ?? DEFAULT_ROWS);
+  const { env, rejected } = programEnvironment(
+    {
+      user: user ?? program.user,
+      // A machine is made into a terminal here, and its own name is none that a program would know.
+      ...(machine !== undefined && program.own !== undefined ? {} : namesOf(terminal, program.terminfo)),
+      columns: cols,
+      rows,
+      charset: terminal.charset,
+      environ: terminal.environ,
+      remoteAddress: session.remoteAddress,
+      remoteUser: remoteUser(session),
+      locales: program.locales,
+    },
+    options,
+  );
+  if (rejected.length > 0) options.onReject?.(session, rejected);
+
+  const erase = mode.terminal.verase ?? eraseCharacter(env.TERM ?? '');
+  const echo = terminalEchoes(session);
+  const charset = program.own ?? charsetOfLocale(decisive(env)) ?? terminalCharset(terminal, program.encoding);
+  const negotiationTime = session.age;
+  const starting = startPty(file, args, {
+    cwd: options.cwd,
+    env,
+    cols,
+    rows,
+    argv0: options.argv0,
+    user: user ?? options.user,
+    limits: options.limits ?? {},
+    umask: options.umask,
+    nice: options.nice,
+    noNewPrivs: options.noNewPrivs,
+    cgroup,
+    // IUTF8 makes the erase key take a whole character; in any other set than the one the program is told, it would eat the wrong number of bytes.
+    modes: {
+      ...mode.terminal,
+      ...(mode.echoFollows ? { echo } : {}),
+      verase: erase,
+      iutf8: charset === 'UTF-8',
+      ...(program.bridge.lineMode ? clientControls(session) : {}),
+    },
+  });
+  const pty = await told(session, starting);
+  session.emit('started');
+  const own = user === undefined ? {} : { uid: user.uid };
+  const times = { negotiationTime, startTime: session.age - negotiationTime };
+  options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows, ...own, ...times });
+  const translation =
+    program.own === undefined ? undefined : new Translation(session, pty, program.own, program.encoding, erase);
+  return { pty, erase, echo, translation };
+}
+
+/** The name of the user at the other end of a UNIX socket; the number where it has none. */
+function remoteUser({ peer }: Session): string | undefined {
+  return peer?.kind === 'local' && peer.uid !== undefined ? userName(peer.uid) : undefined;
+}
+
+/** Of the variables that can name a character set, the one that does (POSIX, 8.2). */
+const decisive = ({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv): string => LC_ALL || LC_CTYPE || LANG || '';
+
+/** The character set in which a client types whose program got the locale C, for want of one in that set. */
+function terminalCharset({ environ, charset }: Session['terminal'], encoding: string): string | undefined {
+  return charsetOfLocale(decisive(Object.fromEntries(environ))) ?? canonicalCharset(charset ?? encoding);
+}
+
+/** What the client calls its terminal, and which of that the program knows. */
+function namesOf({ type, types }: Session['terminal'], terminfo: Terminfo | undefined) {
+  const knowsTerminal = terminfo === undefined ? undefined : (name: string) => terminfo.has(name);
+  return { terminalType: type, terminalTypes: types, knowsTerminal };
+}
+
+/** Tells the client in one line if there will be no program, and why. */
+async function told<T>(session: Session, starting: Promise<T>): Promise<T> {
+  try {
+    return await starting;
+  } catch (error) {
+    const why = error instanceof TelptyError ? error.message : 'cannot start the program';
+    session.write(`telpty: ${why}\r\n`);
+    throw error;
+  }
+}

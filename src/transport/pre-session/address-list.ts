@@ -1,0 +1,68 @@
+/** Lists of addresses and ranges of them, as peers are told apart by. */
+import { BlockList, isIP, SocketAddress } from 'node:net';
+import { TelptyError } from '../../errors.ts';
+
+/** `::ffff:192.0.2.1`: how an IPv4 peer looks to a socket that takes both families. */
+const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/;
+/** Of a prefix's bits, those that make an IPv6 address a mapped IPv4 one. */
+const MAPPED_BITS = 96;
+
+/**
+ * An address in the one form in which addresses are compared and logged: IPv4 without `::ffff:` in front, IPv6 shortened
+ * and in small letters (RFC 5952), without a zone (`%eth0`). Text that is no address is given back as it is.
+ */
+export function normalAddress(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const [bare = ''] = address.split('%', 1);
+  const short = new SocketAddress({ address: bare, family: 'ipv6' }).address;
+  return MAPPED.exec(short)?.[1] ?? short;
+}
+
+/**
+ * A list of addresses and CIDR ranges, of both families. An IPv4 address is found among IPv4 ranges only, however it is
+ * written: `::/0` is all of IPv6.
+ */
+export class AddressList {
+  /** How many entries it has. */
+  readonly size: number;
+  // One for each family: a BlockList takes an IPv4 address for a mapped one and finds it in `::/0`.
+  readonly #ipv4 = new BlockList();
+  readonly #ipv6 = new BlockList();
+
+  private constructor(entries: readonly string[]) {
+    this.size = entries.length;
+    for (const entry of entries) this.#add(entry);
+  }
+
+  /**
+   * @param entries each an address (`192.0.2.1`, `2001:db8::1`) or a range (`10.0.0.0/8`, `2001:db8::/32`). Bits behind a
+   *   range's prefix do not matter.
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` naming the first entry that is neither.
+   */
+  static parse(entries: readonly string[]): AddressList {
+    return new AddressList(entries);
+  }
+
+  /** Whether the address is one of these. What is no address is not. */
+  has(address: string | undefined): boolean {
+    if (address === undefined) return false;
+    const normal = normalAddress(address);
+    const family = isIP(normal);
+    return family === 4 ? this.#ipv4.check(normal, 'ipv4') : family === 6 && this.#ipv6.check(normal, 'ipv6');
+  }
+
+  #add(entry: string): void {
+    const [, address = '', prefix] = /^([\d.:a-f]+)(?:\/(\d{1,3}))?$/i.exec(entry) ?? [];
+    const written = isIP(address);
+    const normal = normalAddress(address);
+    const longest = written === 4 ? 32 : 128;
+    let bits = prefix === undefined ? longest : Number(prefix);
+    const isMapped = written === 6 && isIP(normal) === 4 && bits >= MAPPED_BITS;
+    if (written === 0 || bits > longest) {
+      throw new TelptyError('ERR_INVALID_ARGUMENT', `'${entry}' is neither an IP address nor a range like 10.0.0.0/8`);
+    }
+    if (isMapped) bits -= MAPPED_BITS;
+    if (written === 4 || isMapped) this.#ipv4.addSubnet(normal, bits, 'ipv4');
+    else this.#ipv6.addSubnet(address, bits, 'ipv6');
+  }
+}

@@ -1,0 +1,159 @@
+/** Connections that are made from here: TCP, and TLS on it. */
+import { connect, isIP, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { TelptyError } from '../../errors.ts';
+import { systemError } from '../../native/system-error.ts';
+import { explainTls, type TlsRemedy } from '../tls/failure.ts';
+import { KEEPALIVE_MS } from './tcp.ts';
+
+/** Where to connect to. */
+export interface DialOptions {
+  /** Address or host name. With several addresses the next is tried while one does not answer (RFC 8305). */
+  readonly host: string;
+  readonly port: number;
+  /** The address to connect from. */
+  readonly localAddress?: string | undefined;
+  /** 4 or 6: addresses of this kind only. */
+  readonly family?: 4 | 6 | undefined;
+}
+
+/** How long the server may say nothing in a handshake, in milliseconds. */
+const HANDSHAKE_MS = 10_000;
+
+const roundTrips = new WeakMap<Socket, number>();
+
+/** How long the peer took to accept a connection of {@link dialTcp}, in milliseconds: one round trip. */
+export function roundTripOf(socket: Socket): number {
+  return roundTrips.get(socket) ?? 0;
+}
+
+/**
+ * Connects, fit for Telnet as `listenTcp` accepts. Nothing is read yet: the socket is paused.
+ *
+ * @throws (rejects) TelptyError `ERR_CONNECT`; the signal's reason.
+ */
+export function dialTcp(options: DialOptions, signal: AbortSignal): Promise<Socket> {
+  const { host, port, localAddress, family } = options;
+  const socket = connect({
+    host,
+    port,
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEPALIVE_MS,
+    ...(localAddress !== undefined && { localAddress }),
+    ...(family !== undefined && { family }),
+  });
+  // Who takes the connection reads it.
+  socket.pause();
+  let began = performance.now();
+  socket.on('connectionAttempt', () => {
+    began = performance.now();
+  });
+  socket.once('connect', () => {
+    // (On loopback this would be how busy the machine is.)
+    const isLocal = /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '');
+    roundTrips.set(socket, isLocal ? 0 : performance.now() - began);
+  });
+  return until(socket, 'connect', signal, error => {
+    const { errno, text } = reasonOf(error);
+    return new TelptyError('ERR_CONNECT', `cannot connect to ${where(host, port)}: ${text}`, { errno, cause: error });
+  });
+}
+
+/**
+ * Speaks TLS as a client on a connection, and verifies the server's certificate against `host` unless the options say
+ * otherwise.
+ *
+ * @throws (rejects) TelptyError `ERR_TLS`; the signal's reason. The connection is closed then.
+ */
+export function secure(
+  socket: Socket,
+  { host, port }: DialOptions,
+  options: ConnectionOptions,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  const secured = connectTls({
+    host,
+    // An address is no server name (RFC 6066); the certificate is still compared with it.
+    ...(isIP(host) === 0 && { servername: host }),
+    // The environment (NODE_TLS_REJECT_UNAUTHORIZED) does not decide this.
+    rejectUnauthorized: true,
+    ...options,
+    socket,
+  });
+  secured.pause();
+  // A Telnet server that waits for its client takes a ClientHello for text, and says nothing.
+  const limit = setTimeout(() => {
+    if (socket.bytesRead === 0) secured.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }));
+  }, HANDSHAKE_MS);
+  const settled = () => clearTimeout(limit);
+  secured.once('secureConnect', settled).once('close', settled);
+  return until(secured, 'secureConnect', signal, error => {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    const { problem, remedy } = explainTls(error, String(options.servername ?? host));
+    const todo = remedy === undefined ? '' : `; ${REMEDIES[remedy]}`;
+    return new TelptyError('ERR_TLS', `no TLS with ${where(host, port)}: ${problem}${todo}`, {
+      errno: code,
+      cause: error,
+    });
+  });
+}
+
+const ACCEPT = 'tls.rejectUnauthorized: false accepts any certificate';
+const REMEDIES: Readonly<Record<TlsRemedy, string>> = {
+  trust: `trust it by tls.ca; ${ACCEPT}`,
+  accept: ACCEPT,
+  plain: 'connect without tls',
+  certificate: 'present one by tls.cert and tls.key',
+};
+
+/** Waits for a socket's event; what becomes of it otherwise, the socket is destroyed. */
+function until<S extends Socket>(
+  socket: S,
+  event: 'connect' | 'secureConnect',
+  signal: AbortSignal,
+  explain: (error: Error) => TelptyError,
+): Promise<S> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      socket.off(event, ready).off('error', failed).off('close', closed);
+      signal.removeEventListener('abort', abort);
+    };
+    const ready = (): void => {
+      done();
+      resolve(socket);
+    };
+    const drop = (error: unknown): void => {
+      done();
+      // What it has to say from now on interests nobody.
+      socket.on('error', () => {});
+      socket.destroy();
+      reject(error);
+    };
+    const failed = (error: Error): void => drop(explain(error));
+    const closed = (): void =>
+      drop(explain(Object.assign(new Error('the server closed the connection'), { code: 'ECONNRESET' })));
+    const abort = (): void => drop(signal.reason);
+    socket.once(event, ready).once('error', failed).once('close', closed);
+    signal.addEventListener('abort', abort);
+    if (signal.aborted) abort();
+  });
+}
+
+function where(host: string, port: number): string {
+  return `${host} port ${port}`;
+}
+
+/** What resolvers say that has no number of the system. */
+const RESOLVER: ReadonlyMap<string, string> = new Map([
+  ['ENOTFOUND', 'there is no such host'],
+  ['EAI_AGAIN', 'its name cannot be looked up at present'],
+]);
+
+/** The first reason, where several addresses were tried. */
+function reasonOf(error: Error): { errno: string; text: string } {
+  const first = error instanceof AggregateError && error.errors.length > 0 ? (error.errors[0] as Error) : error;
+  const { code = 'unknown', errno = 0, message } = first as NodeJS.ErrnoException;
+  return { errno: code, text: RESOLVER.get(code) ?? (errno < 0 ? systemError(-errno).text : message) };
+}

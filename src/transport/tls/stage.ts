@@ -1,0 +1,184 @@
+import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { addon } from '../../native/load.ts';
+import { connectionBelow, stopReading } from '../../native/node-internals.ts';
+import type { Peer } from '../peer.ts';
+import { type ForeignProtocol, foreignProtocol, TLS_HANDSHAKE } from '../pre-session/foreign-protocol.ts';
+import { type GateUser, Guest, Waiting } from '../pre-session/stage.ts';
+import { StreamTransport, type Transport } from '../stream/transport.ts';
+import { adoptTcp } from '../tcp/tcp.ts';
+import { checkTls, type TlsOptions } from './options.ts';
+
+/** How long the handshake may take, in milliseconds, unless told otherwise. */
+const HANDSHAKE_MS = 10_000;
+/**
+ * Where only TLS is spoken: after so long, in milliseconds, a client that has sent nothing reads that. A TLS client speaks first, and at
+ * once; a user of Telnet waits for a server that seems dead.
+ */
+const PATIENCE_MS = 2_000;
+/** Where both are spoken: after so long, in milliseconds, who has said nothing is a Telnet client that waits for the server. */
+const SILENCE_MS = 500;
+
+/** What the words to clients without TLS begin with. */
+export const TLS_ONLY = 'This is a Telnet server that speaks TLS.';
+/** What a Telnet client without TLS reads. */
+const PLAIN_FAREWELL = `${TLS_ONLY} Connect with a client that does, too.\r\n`;
+const HTTP_FAREWELL = httpAnswer('This is a Telnet server.\n');
+
+/**
+ * Makes transports of connections that speak TLS; of others too, where both are welcome. Which it is, the first byte tells:
+ * it is looked at and not read, so that a plain connection goes the way that it would have gone without TLS.
+ */
+export class TlsGate {
+  readonly #auto: boolean;
+  readonly #waiting = new Waiting();
+  /** Who is in a handshake, by what Node's TLS has of it. */
+  readonly #guests = new WeakMap<Socket, Handshake>();
+  #handshakeTimeout!: number;
+  #tls!: Server;
+
+  /** @throws TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` for `auto` without the addon. */
+  constructor(options: TlsOptions) {
+    this.#auto = options.auto ?? false;
+    if (this.#auto) addon();
+    this.set(options);
+  }
+
+  /** @throws TelptyError `ERR_INVALID_ARGUMENT` for what {@link set} would not take. */
+  check(options: TlsOptions): void {
+    checkTls(options, this.#auto);
+  }
+
+  /**
+   * From now on these are used. Who is in a handshake finishes it with the former ones. `auto` is left as it is.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT`; then nothing has changed.
+   */
+  set(options: TlsOptions): void {
+    this.check(options);
+    const { cert, key, ca, handshakeTimeout = HANDSHAKE_MS } = options;
+    // It listens nowhere: connections are given to it. Made anew, and not told new certificates, since that would leave it
+    // asking for certificates of clients, or not, as before; and tickets of the former one are worth nothing to this one.
+    this.#tls = createServer({
+      cert,
+      key,
+      ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true }),
+      minVersion: 'TLSv1.2',
+      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    });
+    this.#handshakeTimeout = handshakeTimeout;
+    this.#tls.on('secureConnection', socket => this.#secure(socket));
+    this.#tls.on('tlsClientError', (error, socket) => this.#failed(error, socket));
+  }
+
+  /** Takes a connection of which nothing has been read. */
+  enter(socket: Socket, peer: Peer, user: GateUser<Transport>): void {
+    // Those that come from another process read already.
+    stopReading(socket);
+    const guest = new Guest(this.#waiting, socket, peer, user);
+    const handshake = { guest, user };
+    if (this.#auto) guest.hurry(SILENCE_MS, () => this.#plain(handshake));
+    else this.#hurry(guest, Math.min(PATIENCE_MS, this.#handshakeTimeout), PLAIN_FAREWELL);
+    const looks = guest.look({
+      seen: bytes => {
+        this.#judge(bytes, handshake);
+        return false;
+      },
+      over: () => guest.refuse('probe', 'closed before anything was said'),
+    });
+    // (Where nobody can look, TLS itself finds out.)
+    if (!looks) this.#begin(handshake);
+  }
+
+  /** Closes the connections that have not passed. */
+  close(): void {
+    this.#waiting.close();
+  }
+
+  #hurry(guest: Guest, ms: number, farewell?: string): void {
+    guest.hurry(ms, () => guest.refuse('tls', `no TLS handshake within ${ms / 1_000}s`, farewell));
+  }
+
+  #judge(bytes: Uint8Array, handshake: Handshake): void {
+    const { guest } = handshake;
+    if (bytes[0] === TLS_HANDSHAKE) {
+      this.#hurry(guest, this.#handshakeTimeout);
+      this.#begin(handshake);
+      return;
+    }
+    const protocol = foreignProtocol(bytes);
+    if (protocol === 'http') guest.refuse('http', 'an HTTP request', HTTP_FAREWELL);
+    else if (protocol !== undefined) guest.refuse(protocol, `${words(protocol)}, and not Telnet`);
+    else if (this.#auto) this.#plain(handshake);
+    else guest.refuse('tls', 'no TLS', PLAIN_FAREWELL);
+  }
+
+  #plain({ guest, user }: Handshake): void {
+    guest.leave();
+    let transport: Transport;
+    try {
+      transport = adoptTcp(guest.socket);
+    } catch (error) {
+      user.failed(error as Error);
+      return;
+    }
+    user.passed(transport);
+  }
+
+  #begin(handshake: Handshake): void {
+    const { guest } = handshake;
+    guest.stopLooking();
+    this.#guests.set(guest.socket, handshake);
+    // Who closes one direction in the handshake has gone. Node asks the socket below, and only now.
+    guest.socket.allowHalfOpen = false;
+    this.#tls.emit('connection', guest.socket);
+  }
+
+  #secure(socket: TLSSocket): void {
+    const handshake = this.#handshakeOf(socket);
+    if (handshake === undefined || handshake.guest.gone) {
+      socket.destroy();
+      return;
+    }
+    handshake.guest.leave();
+    socket.allowHalfOpen = true;
+    handshake.user.passed(new StreamTransport(socket));
+  }
+
+  #failed(error: Error, socket: TLSSocket): void {
+    this.#handshakeOf(socket)?.guest.refuse('tls', wordsOf(error, socket));
+  }
+
+  #handshakeOf(socket: TLSSocket): Handshake | undefined {
+    const below = connectionBelow(socket);
+    return below && this.#guests.get(below);
+  }
+}
+
+interface Handshake {
+  readonly guest: Guest;
+  readonly user: GateUser<Transport>;
+}
+
+const words = (protocol: ForeignProtocol) =>
+  protocol === 'request' ? 'a request line of another protocol' : protocol.toUpperCase();
+
+/** OpenSSL's own words without what stands around them. */
+function wordsOf(error: Error & { code?: string; reason?: string }, socket: TLSSocket): string {
+  // The certificate was wrong; Node closes the connection then and says no more than that.
+  if (socket.authorizationError) return `the client's certificate: ${String(socket.authorizationError)}`;
+  if (error.code === 'ECONNRESET') return 'closed in the handshake';
+  return `the handshake failed: ${error.reason ?? error.code ?? error.message}`;
+}
+
+function httpAnswer(text: string): string {
+  return [
+    'HTTP/1.1 400 Bad Request',
+    'Content-Type: text/plain',
+    `Content-Length: ${text.length}`,
+    'Connection: close',
+    '',
+    text,
+  ].join('\r\n');
+}

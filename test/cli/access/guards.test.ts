@@ -1,0 +1,270 @@
+/** Who is let in by `telpty serve`, in one process and with workers. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect as connectSocket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { connect as connectTls } from 'node:tls';
+import { Wire, type WireOptions } from '../../support/clients/test-client.ts';
+import { untilTrue } from '../../support/leaks.ts';
+import { selfSigned } from '../../support/servers/certificates.ts';
+import { CLI, startServer, type TestServer } from '../../support/servers/server.ts';
+
+const LIMIT = { timeout: 180_000 };
+const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
+const PER_ADDRESS = 'telpty: too many sessions from your address\r\n';
+const DENIED = 'telpty: connections from your address are not taken here\r\n';
+const TOO_FAST = 'telpty: too many connections from your address in a short time, try again later\r\n';
+const NEGOTIATING = 'telpty: too many are connecting at this moment, try again later\r\n';
+
+const from = (server: TestServer, localAddress: string, more: WireOptions = XTERM) =>
+  Wire.connect(server.port, { ...more, localAddress });
+
+/** A directory for one test. */
+function directory(): string {
+  const name = mkdtempSync(join(tmpdir(), 'telpty-guards-'));
+  directories.push(name);
+  return name;
+}
+const directories: string[] = [];
+after(() => {
+  for (const name of directories) rmSync(name, { recursive: true });
+});
+
+/** What `telpty serve` says where it does not begin to. */
+function fails(...args: string[]) {
+  const argv = [CLI, 'serve', '--port', '0', '--log-level', 'silent', ...args];
+  const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 20_000 });
+  return { status, stderr };
+}
+
+/** What a client reads until it is let in, or turned away. */
+async function verdict(wire: Wire): Promise<string> {
+  await wire.until(() => wire.text() === 'up\r\n' || wire.ended);
+  return wire.text();
+}
+
+for (const [how, workers] of [
+  ['in one process', []],
+  ['with workers', ['--workers', '2']],
+] as const) {
+  const start = (...args: string[]) =>
+    startServer([...workers, ...args], { program: ['/bin/sh', '-c', 'echo up; exec cat'] });
+
+  describe(`guards ${how}`, LIMIT, () => {
+    it('--max-per-ip: one address is full, another is not, and a place that is given up is free', async () => {
+      await using server = await start('--max-per-ip', '2');
+      const wires = await Promise.all([1, 2, 3, 4, 5].map(() => from(server, '127.0.0.2')));
+      const read = await Promise.all(wires.map(verdict));
+      assert.deepEqual(read.sort(), [PER_ADDRESS, PER_ADDRESS, PER_ADDRESS, 'up\r\n', 'up\r\n']);
+      const other = await from(server, '127.0.0.3');
+      assert.equal(await verdict(other), 'up\r\n');
+      await server.waitForLog(/session \d+ refused: 127\.0\.0\.2:\d+, too-many-from-address/);
+      const inside = wires.find(wire => !wire.ended)!;
+      inside.type('\x04');
+      await inside.untilEnd();
+      const next = await from(server, '127.0.0.2');
+      assert.equal(await verdict(next), 'up\r\n');
+      await Promise.all([...wires, other, next].map(wire => wire.close()));
+    });
+
+    it('--max-per-ip: the addresses of an IPv6 network are one', async () => {
+      await using server = await start('--host', '::1', '--max-per-ip', '1');
+      await using one = await Wire.connect(server.port, { ...XTERM, host: '::1' });
+      assert.equal(await verdict(one), 'up\r\n');
+      await using two = await Wire.connect(server.port, { ...XTERM, host: '::1' });
+      assert.equal(await verdict(two), PER_ADDRESS);
+    });
+
+    it('--connect-rate: five at once, then no more from there, but from elsewhere', async () => {
+      await using server = await start('--connect-rate', '0.001');
+      const wires = await Promise.all([1, 2, 3, 4, 5, 6, 7].map(() => from(server, '127.0.0.4')));
+      const read = await Promise.all(wires.map(verdict));
+      assert.deepEqual(read.sort(), [TOO_FAST, TOO_FAST, ...Array(5).fill('up\r\n')]);
+      const other = await from(server, '127.0.0.5');
+      assert.equal(await verdict(other), 'up\r\n');
+      await server.waitForLog(/refused: 127\.0\.0\.4:\d+, connect-rate/);
+      await Promise.all([...wires, other].map(wire => wire.close()));
+    });
+
+    it('--connect-rate counts each connection once, also those that are refused for another reason', async () => {
+      await using server = await start('--connect-rate', '0.001', '--max-sessions', '1');
+      const read = [];
+      const wires = [];
+      for (let count = 0; count < 7; count++) {
+        const wire = await from(server, '127.0.0.6');
+        wires.push(wire);
+        read.push(await verdict(wire));
+      }
+      const full = 'telpty: too many sessions, try again later\r\n';
+      assert.deepEqual(read, ['up\r\n', full, full, full, full, TOO_FAST, TOO_FAST]);
+      await Promise.all(wires.map(wire => wire.close()));
+    });
+
+    it('one that was reset before it was accepted, whose address is not known any more, is nobody', async () => {
+      await using server = await start('--deny', '127.0.0.2', '--connect-rate', '0.001', '--max-negotiating', '1');
+      server.process.kill('SIGSTOP');
+      for (let count = 0; count < 20; count++) {
+        const socket = connectSocket({ port: server.port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+        await once(socket, 'connect');
+        socket.resetAndDestroy();
+        await once(socket, 'close');
+      }
+      server.process.kill('SIGCONT');
+      await using wire = await from(server, '127.0.0.3');
+      assert.equal(await verdict(wire), 'up\r\n');
+      await server.waitForLog(/session 1 started: 127\.0\.0\.3/);
+      assert.doesNotMatch(server.stderr, /unknown/);
+    });
+
+    it('under TLS, an address that is denied or comes too often is closed before the handshake', async () => {
+      using certificate = selfSigned('IP:127.0.0.1');
+      const files = ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
+      await using server = await start(...files, '--deny', '127.0.0.2', '--connect-rate', '0.001');
+      /** Whether TLS is spoken with one that comes from there. */
+      const shakes = async (localAddress: string) => {
+        const { port } = server;
+        const plain = connectSocket({ port, host: '127.0.0.1', localAddress });
+        const socket = connectTls({ socket: plain, rejectUnauthorized: false });
+        const outcome = await new Promise<boolean>(resolve => {
+          socket.once('secureConnect', () => resolve(true)).once('error', () => resolve(false));
+        });
+        socket.destroy();
+        return outcome;
+      };
+      assert.equal(await shakes('127.0.0.2'), false);
+      await server.waitForLog(/refused: 127\.0\.0\.2:\d+, denied/);
+      for (let count = 0; count < 5; count++) assert.equal(await shakes('127.0.0.3'), true);
+      assert.equal(await shakes('127.0.0.3'), false);
+      await server.waitForLog(/refused: 127\.0\.0\.3:\d+, connect-rate/);
+      assert.equal(await shakes('127.0.0.4'), true);
+    });
+
+    it('--max-negotiating: those whose program runs do not count, those who are silent do, until they are gone', async () => {
+      await using server = await start('--max-negotiating', '2', '--negotiation-timeout', '0');
+      const inside = [];
+      for (let count = 0; count < 4; count++) {
+        const wire = await from(server, '127.0.0.1');
+        assert.equal(await verdict(wire), 'up\r\n');
+        inside.push(wire);
+      }
+      const silent = await Promise.all([1, 2].map(() => from(server, '127.0.0.1', { silent: true })));
+      // Both have come as far as a session when each has heard from the server.
+      await Promise.all(silent.map(wire => wire.until(() => wire.raw.length > 0)));
+      const refused = await from(server, '127.0.0.1');
+      assert.equal(await verdict(refused), NEGOTIATING);
+      await silent[0]!.close();
+      // A visit without a byte is logged at debug only, so the free place shows when it is taken.
+      let next = await from(server, '127.0.0.1');
+      while ((await verdict(next)) === NEGOTIATING) {
+        await next.close();
+        next = await from(server, '127.0.0.1');
+      }
+      assert.match(next.text(), /^up\r\n/);
+      await Promise.all([...inside, ...silent, refused, next].map(wire => wire.close()));
+    });
+
+    it('--allow and --deny: from the command line and from files, and deny wins', async () => {
+      const file = join(directory(), 'banned');
+      writeFileSync(file, '# by hand\n127.0.0.7\n\n 127.1.0.0/16   # a whole network\r\n::ffff:127.0.0.8\n');
+      await using server = await start(
+        '--allow',
+        '127.0.0.0/16,127.1.2.3',
+        '--deny',
+        `@${file}`,
+        '--deny',
+        '127.0.0.9',
+      );
+      for (const address of ['127.0.0.7', '127.1.2.3', '127.0.0.8', '127.0.0.9', '127.2.0.1']) {
+        await using wire = await from(server, address);
+        assert.equal(await verdict(wire), DENIED, address);
+      }
+      await server.waitForLog(/refused: 127\.2\.0\.1:\d+, denied/);
+      await using wire = await from(server, '127.0.0.10');
+      assert.equal(await verdict(wire), 'up\r\n');
+    });
+
+    it('SIGHUP reads the lists again: who is in stays, a bad list leaves the one before', async () => {
+      const file = join(directory(), 'banned');
+      writeFileSync(file, '127.0.0.7\n');
+      await using server = await start('--deny', `@${file}`);
+      const admitted = async (address: string) => {
+        await using wire = await from(server, address);
+        return (await verdict(wire)) === 'up\r\n';
+      };
+      const inside = await from(server, '127.0.0.8');
+      assert.equal(await verdict(inside), 'up\r\n');
+      assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [false, true]);
+      writeFileSync(file, '127.0.0.8\n');
+      server.process.kill('SIGHUP');
+      await server.waitForLog(/reloaded: .*address lists/);
+      assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [true, false]);
+      inside.type('still here\r');
+      await inside.expect('still here');
+      await inside.close();
+      writeFileSync(file, '127.0.0.7\nnobody\n');
+      server.process.kill('SIGHUP');
+      await server.waitForLog(/not reloaded, everything stays as it was: --deny: .*, line 2: 'nobody' is neither/);
+      assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [true, false]);
+      rmSync(file);
+      server.process.kill('SIGHUP');
+      await server.waitForLog(/not reloaded, everything stays as it was: --deny: cannot read/);
+      assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [true, false]);
+    });
+
+    it('a list that cannot be read, or has something else in it, is no list', () => {
+      const file = join(directory(), 'banned');
+      const missing = fails(...workers, '--deny', `@${file}`, 'cat');
+      assert.deepEqual(missing, { status: 1, stderr: `telpty: --deny: cannot read '${file}' (ENOENT)\n` });
+      writeFileSync(file, '127.0.0.1\n# fine so far\n10.0.0.0/8 # yes\nexample.com\n');
+      const message = `telpty: --allow: ${file}, line 4: 'example.com' is neither an IP address nor a range like 10.0.0.0/8\n`;
+      assert.deepEqual(fails(...workers, '--allow', `@${file}`, 'cat'), { status: 2, stderr: message });
+    });
+
+    it('a flood of those who are refused is cut short, in words, in descriptors and in the log', async () => {
+      await using server = await start('--max-sessions', '1', '--log-format', 'json');
+      const inside = await from(server, '127.0.0.1');
+      assert.equal(await verdict(inside), 'up\r\n');
+      // They read, and never close their side.
+      const sockets = Array.from({ length: 300 }, () =>
+        connectSocket({ port: server.port, host: '127.0.0.1', allowHalfOpen: true }),
+      );
+      let words = 0;
+      let over = 0;
+      for (const socket of sockets) {
+        let text = '';
+        socket.on('error', () => {});
+        socket.on('data', chunk => {
+          text += chunk.toString('latin1');
+        });
+        const end = () => {
+          if (socket.listenerCount('end') > 0) over++;
+          if (text.includes('telpty: too many sessions')) words++;
+          socket.removeAllListeners('end').removeAllListeners('close');
+        };
+        socket.on('end', end).on('close', end);
+      }
+      await untilTrue(() => over === 300);
+      assert.ok(words <= 64 * 1.5, `${words} were told`);
+      assert.ok(words > 0);
+      inside.type('still here\r');
+      await inside.expect('still here');
+      for (const socket of sockets) socket.destroy();
+      await inside.close();
+      await server.assertNoLeaks();
+      await server.stop();
+      const lines = server.stderr
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line) as { msg: string; count?: number });
+      const single = lines.filter(({ msg }) => msg.includes('refused: ')).length;
+      const summed = lines.reduce((sum, { count = 0 }) => sum + count, 0);
+      assert.equal(single + summed, 300);
+      assert.ok(single <= 20 * 3, `${single} lines`);
+      assert.match(server.stderr, /… and [\d,]+ more refused \(too-many-sessions\) in the last 10s/);
+    });
+  });
+}

@@ -1,0 +1,298 @@
+/** `telpty connect` in scripts: input and output that are no terminal, TLS, and the exit status. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { createServer as createTlsServer } from 'node:tls';
+import { type PipedClient, runConnect } from '../../support/clients/connect.ts';
+import { Peer } from '../../support/clients/peer.ts';
+import { CMD, OPT, type Wire } from '../../support/clients/test-client.ts';
+import { selfSigned } from '../../support/servers/certificates.ts';
+import { CLI, startServer } from '../../support/servers/server.ts';
+import { Telnetd } from '../../support/servers/telnetd.ts';
+import { startBashServer } from '../../support/system/programs.ts';
+
+const { WILL, DO } = CMD;
+
+function telpty(args: readonly (string | number)[], env: NodeJS.ProcessEnv = {}): PipedClient {
+  return runConnect(args, { ...process.env, LANG: 'C.UTF-8', LC_ALL: '', ...env });
+}
+
+/** A client and the scripted server it is connected to. */
+async function withPeer(args: readonly string[], body: (run: PipedClient, wire: Wire) => Promise<void>): Promise<void> {
+  await using peer = await Peer.listen();
+  const run = telpty([...args, '127.0.0.1', peer.port]);
+  await body(run, await peer.accept());
+}
+
+for (const { name, type, start } of [
+  { name: 'telpty', type: 'dumb', start: () => startBashServer() },
+  { name: 'GNU telnetd', type: 'dumb', start: () => Telnetd.start('/bin/sh -i') },
+  // It never asks for the terminal's type.
+  { name: 'busybox telnetd', type: '\\S*', start: () => Telnetd.start('/bin/sh', 'busybox') },
+]) {
+  test(`a script through a pipe, and all of its output, with ${name}`, async () => {
+    await using server = await start();
+    const { stdin, done } = telpty(['127.0.0.1', server.port]);
+    // (GNU telnetd loses what is printed just before the end.)
+    stdin.end('echo a"b"c; sleep 0.2\nseq 20000 | tail -1; echo "$TERM"; sleep 1\nexit 3\n');
+    const { status, stdout, stderr } = await done;
+    assert.match(stdout, /abc\r\n/);
+    assert.match(stdout, new RegExp(`20000\r\n${type}\r\n`));
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+  });
+}
+
+test('lines end as Telnet has them, and bytes pass under BINARY', () =>
+  withPeer([], async ({ stdin, done }, wire) => {
+    stdin.write('one\ntwo\r');
+    await wire.expect(Buffer.from('one\r\ntwo'));
+    stdin.write('\nthree\xff');
+    await wire.expect(Buffer.from('\r\nthree\u00ff'));
+    wire.negotiate(DO, OPT.BINARY);
+    wire.negotiate(WILL, OPT.BINARY);
+    await wire.expectNegotiation(DO, OPT.BINARY);
+    stdin.end('four\n');
+    await wire.expect(Buffer.from('four\n'));
+    wire.send('answer\r\n');
+    wire.send([255, 255, 0, 13, 0]);
+    wire.halfClose();
+    const { status, stdout } = await done;
+    assert.equal(stdout, 'answer\r\n\xff\0\r\0');
+    assert.equal(status, 0);
+  }));
+
+test('a character set that was asked for is converted both ways', async () => {
+  await withPeer(['--encoding', 'cp437'], async ({ stdin, done }, wire) => {
+    stdin.end('é\n');
+    await wire.expect(Buffer.from('\x82\r\n', 'latin1'));
+    wire.send([0x82, 0xe1]);
+    wire.halfClose();
+    assert.equal(Buffer.from((await done).stdout, 'latin1').toString('utf8'), 'éß');
+  });
+  // Otherwise everything is sent as it is, whatever it is.
+  await withPeer([], async ({ stdin, done }, wire) => {
+    stdin.end(Buffer.of(0x82, 0xff, 0xfe));
+    await wire.expect(Buffer.of(0x82, 0xff, 0xff, 0xfe));
+    wire.halfClose();
+    await done;
+  });
+});
+
+test('a character of Big5-UAO that is cut by a colour is put together, wherever it is cut', async () => {
+  const bytes = Buffer.from('\xa4\x1b[1;31m\xa4\xa4\x1b[m\x1b[44m\xe50\xa4\x1b[0m', 'latin1');
+  for (let cut = 1; cut < bytes.length; cut += 2) {
+    await withPeer(['--encoding', 'big5-uao'], async ({ done }, wire) => {
+      await wire.sent(bytes.subarray(0, cut));
+      await wire.sent(bytes.subarray(cut));
+      wire.halfClose();
+      const text = Buffer.from((await done).stdout, 'latin1').toString('utf8');
+      // The last has no second half.
+      assert.equal(text, '中\x1b[1;31m文\x1b[m\x1b[44m0\ufffd\x1b[0m');
+    });
+  }
+});
+
+test('the sets of home computers are refused, whatever their name', async () => {
+  for (const name of ['atascii', 'petscii', 'ATASCII', 'PETSCII-shifted']) {
+    const { status, stdout, stderr } = await telpty(['--encoding', name, '127.0.0.1', 1]).done;
+    assert.equal(status, 2, stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^telpty: --encoding: [^\n]*\n$/);
+  }
+  // Nor does a server get one by asking.
+  await withPeer([], async ({ done }, wire) => {
+    wire.negotiate(WILL, OPT.CHARSET);
+    await wire.expectNegotiation(DO, OPT.CHARSET);
+    wire.subnegotiate(OPT.CHARSET, Buffer.from('\x01;PETSCII;ATASCII', 'latin1'));
+    await wire.expect(Buffer.of(CMD.IAC, CMD.SB, OPT.CHARSET, 3, CMD.IAC, CMD.SE));
+    wire.halfClose();
+    await done;
+  });
+});
+
+test('variables are told only by --send-env', async () => {
+  await using peer = await Peer.listen();
+  const { done } = telpty(['--send-env', 'GIVEN', '--send-env', 'MISSING', '127.0.0.1', peer.port], {
+    GIVEN: 'yes',
+    SECRET: 'do not tell',
+  });
+  const wire = await peer.accept();
+  wire.negotiate(DO, OPT.NEW_ENVIRON);
+  wire.subnegotiate(OPT.NEW_ENVIRON, [1]);
+  wire.subnegotiate(OPT.NEW_ENVIRON, [1, 3, ...Buffer.from('SECRET'), 3, ...Buffer.from('MISSING')]);
+  wire.negotiate(DO, OPT.TIMING_MARK);
+  await wire.expectNegotiation(WILL, OPT.TIMING_MARK);
+  assert.ok(wire.raw.bytes.includes(Buffer.from('\x03GIVEN\x01yes\xff\xf0', 'latin1')));
+  assert.ok(!wire.raw.bytes.includes('do not tell'));
+  wire.halfClose();
+  assert.equal((await done).status, 0);
+});
+
+test('what fails is one line, and status 1', async () => {
+  const unused = createServer().listen(0, '127.0.0.1');
+  await once(unused, 'listening');
+  const { port } = unused.address() as AddressInfo;
+  unused.close();
+  await once(unused, 'close');
+  assert.deepEqual(await telpty(['127.0.0.1', port]).done, {
+    status: 1,
+    signal: null,
+    stdout: '',
+    stderr: `telpty: cannot connect to 127.0.0.1 port ${port}: connection refused\n`,
+  });
+  const unknown = await telpty(['no-such-host.invalid']).done;
+  assert.equal(unknown.status, 1);
+  assert.match(unknown.stderr, /^telpty: cannot connect to no-such-host\.invalid port 23: .*\n$/);
+  await withPeer([], async ({ stdin, done }, wire) => {
+    stdin.write('x');
+    await wire.expect('x');
+    wire.reset();
+    assert.deepEqual(await done, {
+      status: 1,
+      signal: null,
+      stdout: '',
+      stderr: 'telpty: the connection broke: connection reset by peer\n',
+    });
+  });
+  const missing = await telpty(['--tls', '--tls-ca', '/nowhere.pem', '127.0.0.1', port]).done;
+  assert.deepEqual(missing, {
+    status: 1,
+    signal: null,
+    stdout: '',
+    stderr: 'telpty: --tls-ca: cannot read /nowhere.pem: no such file or directory\n',
+  });
+});
+
+test('what cannot be meant is one line, and status 2', async () => {
+  const nowhere = {
+    status: 2,
+    signal: null,
+    stdout: '',
+    stderr: 'telpty: connect: no HOST given (telpty connect [options] HOST [PORT])\n',
+  };
+  assert.deepEqual(await telpty([]).done, nowhere);
+  const { status, stdout } = await telpty(['--help']).done;
+  assert.equal(status, 0);
+  assert.match(stdout, /^Usage: telpty connect /);
+});
+
+test('compression is agreed to where it was asked for, and what is corrupt is an end with a reason', async () => {
+  await using server = await startServer(['--compression', '--log-level', 'debug'], { program: ['seq', '20000'] });
+  const { status, stdout } = await telpty(['--compression', '127.0.0.1', server.port]).done;
+  assert.equal(status, 0);
+  assert.ok(stdout.endsWith('\r\n19999\r\n20000\r\n'));
+  await server.waitForLog(/sent SB MCCP2/);
+  const { groups } = await server.waitForLog(/ended: .* out (?<out>\d+) kB/);
+  assert.ok(Number(groups?.out) < 80, `${groups?.out} kB of 129`);
+
+  await withPeer(['--compression'], async ({ done }, wire) => {
+    wire.negotiate(WILL, OPT.MCCP2);
+    await wire.expectNegotiation(DO, OPT.MCCP2);
+    wire.subnegotiate(OPT.MCCP2, []);
+    wire.send('this is no zlib stream');
+    const { status, stderr } = await done;
+    assert.deepEqual([status, stderr], [1, 'telpty: the connection was closed: corrupt compressed input\n']);
+  });
+  await withPeer([], async ({ done }, wire) => {
+    wire.negotiate(WILL, OPT.MCCP2);
+    await wire.expectNegotiation(CMD.DONT, OPT.MCCP2);
+    wire.halfClose();
+    assert.equal((await done).status, 0);
+  });
+});
+
+test('a reader that goes ends the client, quietly', async () => {
+  await using server = await startServer([], { program: ['yes'] });
+  const command = [process.execPath, CLI, 'connect', '127.0.0.1', String(server.port)];
+  const child = spawn('sh', ['-c', '"$@" | head -2', 'sh', ...command], { stdio: ['pipe', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', chunk => {
+    stdout += chunk;
+  });
+  child.stderr.on('data', chunk => {
+    stderr += chunk;
+  });
+  await once(child, 'close');
+  assert.equal(stdout, 'y\r\ny\r\n');
+  assert.equal(stderr, '');
+});
+
+test('TLS is verified, unless told not to', async () => {
+  using good = selfSigned('DNS:localhost,IP:127.0.0.1');
+  using other = selfSigned('DNS:elsewhere.test');
+  for (const certificate of [good, other]) {
+    const server = createTlsServer({ cert: certificate.cert, key: certificate.key }, socket => {
+      socket.on('error', () => {}).end('welcome\r\n');
+    });
+    server.on('tlsClientError', () => {});
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const untrusted = await telpty(['--tls', '127.0.0.1', port]).done;
+    assert.equal(untrusted.status, 1);
+    assert.match(
+      untrusted.stderr,
+      /^telpty: no TLS with 127\.0\.0\.1 port \d+: the certificate is self-signed; .*--tls-ca FILE; .*\n$/,
+    );
+    const trusted = await telpty(['--tls', '--tls-ca', certificate.certFile, 'localhost', port]).done;
+    if (certificate === good) assert.deepEqual(trusted, { status: 0, signal: null, stdout: 'welcome\r\n', stderr: '' });
+    else {
+      assert.equal(trusted.status, 1);
+      assert.match(
+        trusted.stderr,
+        /^telpty: no TLS with localhost port \d+: the certificate is for elsewhere\.test, not for localhost; .*\n$/,
+      );
+    }
+    const careless = await telpty(['--tls', '--tls-no-verify', '127.0.0.1', port]).done;
+    assert.deepEqual(careless, { status: 0, signal: null, stdout: 'welcome\r\n', stderr: '' });
+    server.close();
+    await once(server, 'close');
+  }
+});
+
+test('a recording has what the server sent, in time, and is for its owner; a file that exists stays as it is', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'telpty-record-'));
+  const file = join(directory, 'session.cast');
+  try {
+    await withPeer(['--record', file, '--term', 'vt220'], async ({ done }, wire) => {
+      const bytes = Buffer.from('gr\u00fc\u00dfe\x1b[1m\r\n');
+      wire.send([...bytes.subarray(0, 3)]);
+      while (!(existsSync(file) && readFileSync(file, 'utf8').includes('gr'))) await turn();
+      wire.send([...bytes.subarray(3)]);
+      wire.halfClose();
+      assert.equal((await done).status, 0);
+    });
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    const [header, ...events] = readFileSync(file, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line));
+    const { timestamp, ...rest } = header;
+    assert.ok(Math.abs(timestamp - Date.now() / 1000) < 3600);
+    assert.deepEqual(rest, { version: 2, width: 80, height: 24, env: { TERM: 'vt220' } });
+    const times = events.map(([time]) => time);
+    assert.deepEqual(
+      times,
+      times.toSorted((one: number, other: number) => one - other),
+    );
+    assert.ok(events.every(([, type]) => type === 'o'));
+    assert.equal(events.map(([, , text]) => text).join(''), 'gr\u00fc\u00dfe\x1b[1m\r\n');
+    const before = readFileSync(file);
+    await withPeer(['--record', file], async ({ done }) => {
+      const { status, stderr } = await done;
+      assert.equal(status, 1);
+      assert.equal(stderr, `telpty: cannot record to ${file}: it exists; name another file, or remove it\n`);
+    });
+    assert.deepEqual(readFileSync(file), before);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { caret, escapeCharacter } from '../../../src/cli/connect/options.ts';
+import { type ConnectSettings, parseConnect } from '../../../src/cli/connect/settings.ts';
+import { TelptyError } from '../../../src/errors.ts';
+
+const defaults: ConnectSettings = {
+  host: 'example.test',
+  port: undefined,
+  tls: undefined,
+  encoding: undefined,
+  mode: 'auto',
+  term: undefined,
+  escapeKey: 0x1d,
+  sendEnv: [],
+  compression: false,
+  record: undefined,
+};
+
+describe('telpty connect: settings', () => {
+  const read: [args: string, settings: Partial<ConnectSettings>][] = [
+    ['example.test', {}],
+    ['example.test 6023', { port: 6023 }],
+    ['[::1] 23', { host: '::1', port: 23 }],
+    ['--tls example.test', { tls: { caFile: undefined, verify: true } }],
+    ['--tls --tls-ca ca.pem example.test', { tls: { caFile: 'ca.pem', verify: true } }],
+    ['--tls --tls-no-verify example.test', { tls: { caFile: undefined, verify: false } }],
+    ['--encoding cp437 --mode line --term vt100 example.test', { encoding: 'IBM437', mode: 'line', term: 'vt100' }],
+    ['--compression example.test', { compression: true }],
+    ['--record x.cast example.test', { record: 'x.cast' }],
+    ['--escape ~ --send-env LANG --send-env USER example.test', { escapeKey: 0x7e, sendEnv: ['LANG', 'USER'] }],
+    ['--escape none -- example.test', { escapeKey: undefined }],
+  ];
+  for (const [args, settings] of read) {
+    it(args, () => assert.deepEqual(parseConnect(args.split(' ')), { ...defaults, ...settings }));
+  }
+  it('knows --help', () => assert.equal(parseConnect(['--help']), 'help'));
+
+  const refused: [args: string, message: RegExp][] = [
+    ['', /^connect: no HOST given/],
+    ['a b c', /^PORT: |^connect: too many words/],
+    ['example.test 70000', /^PORT: 70000 is not a port/],
+    ['example.test 0', /^PORT: 0 is not a port to connect to/],
+    ['example.test --tls', /^connect: too many words .* options come first/],
+    ['ex/ample', /^HOST: /],
+    ['example.test:6023', /^HOST: the port is a word of its own: write `telpty connect example\.test 6023`$/],
+    ['--tls example.test:992', /^HOST: the port is a word of its own: write `telpty connect --tls example\.test 992`$/],
+    [':23', /^HOST: :23: there is no host before the port$/],
+    ['telnet://:23', /^HOST: telnet:\/\/:23: there is no host before the port$/],
+    ['[::1]:23', /^HOST: the port is a word of its own: write `telpty connect ::1 23`$/],
+    ['telnet://ada@example.test:23/', /^HOST: a URL is not a host: write `telpty connect example\.test 23`$/],
+    ['telnets://example.test', /^HOST: a URL is not a host: write `telpty connect --tls example\.test`$/],
+    ['--tls-ca ca.pem example.test', /^--tls-ca: needs --tls/],
+    ['--tls-no-verify example.test', /^--tls-no-verify: needs --tls/],
+    ['--tls --tls-no-verify --tls-ca x example.test', /^--tls-ca: has no effect/],
+    ['--mode raw example.test', /^--mode: /],
+    ['--escape ^^^ example.test', /^--escape: is not a key/],
+    ['--encoding klingon example.test', /^--encoding: /],
+    ['--send-env A=B example.test', /^--send-env: /],
+  ];
+  for (const [args, message] of refused) {
+    it(`refuses '${args}'`, () => {
+      assert.throws(
+        () => parseConnect(args.split(' ').filter(Boolean)),
+        error => error instanceof TelptyError && error.code === 'ERR_USAGE' && message.test(error.message),
+      );
+    });
+  }
+  it('knows keys as stty writes them', () => {
+    for (const [text, byte] of [
+      ['^]', 0x1d],
+      ['^?', 0x7f],
+      ['^@', 0],
+      ['^a', 1],
+      ['~', 0x7e],
+    ] as const) {
+      assert.equal(escapeCharacter(text), byte);
+      assert.equal(caret(byte).toLowerCase(), text);
+    }
+  });
+});

@@ -1,0 +1,88 @@
+/** How long keys wait for output: what the addon counts. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { ptyShell, type Session } from '../../../src/index.ts';
+import { addon } from '../../../src/native/load.ts';
+import { spawnPty } from '../../../src/pty/index.ts';
+import { assertNothingHeld } from '../../support/leaks.ts';
+import { Host, XTERM } from '../../support/servers/host.ts';
+import { readAll, until } from '../support.ts';
+
+/** From here on they are counted anew. */
+function measure() {
+  const counts = new Float64Array(4);
+  addon().measureDelays(Float64Array.of(0.03, 3_600), counts);
+  const keys = async () => {
+    // It counts when the output has been passed on, which is when those who get it have returned.
+    await turn();
+    return counts.subarray(0, 3).reduce((sum, count) => sum + count, 0);
+  };
+  return { counts, keys };
+}
+
+/** Answers each key after 30 ms at least. */
+const SLOW =
+  'stty raw -echo; echo ready; while c=$(dd bs=1 count=1 2>/dev/null) && [ "$c" ]; do sleep 0.03; echo "[$c]"; done';
+
+test('keys written to a terminal, until its output is passed on', async () => {
+  const { counts, keys } = measure();
+  const pty = spawnPty('sh', ['-c', SLOW]);
+  await until(pty, /ready/);
+  for (const key of 'abc') {
+    pty.write(key);
+    await until(pty, new RegExp(`\\[${key}\\]`));
+  }
+  assert.equal(await keys(), 3);
+  assert.equal(counts[0], 0, 'none was answered sooner than it can have been');
+  assert.ok(counts[3]! >= 0.09);
+  // What is pasted is not measured.
+  pty.write('d'.repeat(65));
+  await until(pty, /\[d\]/);
+  assert.equal(await keys(), 3);
+  pty.destroy();
+  await pty.exited;
+});
+
+test('output that follows no key is not measured, nor is a key without output', async () => {
+  const { keys } = measure();
+  const pty = spawnPty('sh', ['-c', 'stty raw -echo; echo ready; dd bs=1 count=1 2>/dev/null >/dev/null']);
+  await until(pty, /ready/);
+  pty.write('x');
+  await readAll(pty);
+  assert.equal(await keys(), 0);
+});
+
+for (const way of ['by the fast path', 'by JavaScript'] as const) {
+  test(`keys of a session, ${way}, one each`, async () => {
+    let session: Session | undefined;
+    const shell = ptyShell('/bin/sh', ['-c', 'stty raw -echo; echo ready; exec cat']);
+    await using host = await Host.start({ shell });
+    host.server.on('session', begun => {
+      session = begun;
+      if (way === 'by JavaScript') begun.tap({});
+    });
+    await using wire = await host.connect(XTERM);
+    await wire.expect('ready');
+    const { counts, keys } = measure();
+    for (const key of 'abcdefghij') {
+      wire.type(key);
+      await wire.expect(key);
+    }
+    assert.ok(session);
+    assert.equal(await keys(), 10);
+    assert.ok(counts[3]! > 0);
+    await wire.close();
+    await host.outcome();
+  });
+}
+
+test('arrays that do not fit are refused, and what was counted before stays', () => {
+  const { counts } = measure();
+  for (const length of [0, 2, 3, 5])
+    assert.throws(() => addon().measureDelays(Float64Array.of(1, 2), new Float64Array(length)), /two more counts/);
+  const wrong = new Float32Array(4) as unknown as Float64Array;
+  assert.throws(() => addon().measureDelays(Float64Array.of(1, 2), wrong), TypeError);
+  assert.equal(counts.length, 4);
+  assertNothingHeld();
+});

@@ -1,0 +1,181 @@
+/** Output in bulk, which on Linux another thread reads: whole, bounded, and handed back. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { addon } from '../../../src/native/load.ts';
+import { type Pty, spawnPty } from '../../../src/pty/index.ts';
+import { untilTrue } from '../../support/leaks.ts';
+import { closed, readAll, until } from '../support.ts';
+
+const lanes = () => addon().counts().lanes;
+
+/** What `seq` prints on a terminal. */
+const numbers = (last: number) => Array.from({ length: last }, (_, n) => `${n + 1}\r\n`).join('');
+
+async function quiet(): Promise<void> {
+  while (lanes() > 0) await turn();
+}
+
+/**
+ * Stops reading a flood, which `read` is given so far, when the thread has it and the program is held up. A program that is
+ * not let run for some milliseconds is quiet, and its terminal the loop's again: then it is read on.
+ */
+async function stopInFlood(pty: Pty, read: (piece: Buffer) => void = () => {}): Promise<void> {
+  const program = () => readFileSync(`/proc/${pty.pid}/status`, 'latin1');
+  do {
+    await new Promise<void>(resolve => {
+      const look = (piece: Buffer) => {
+        read(piece);
+        if (lanes() === 0) return;
+        pty.off('data', look).pause();
+        resolve();
+      };
+      pty.on('data', look).resume();
+    });
+    // It sleeps, and has not run between two looks.
+    let now = '';
+    await untilTrue(() => {
+      const before = now;
+      now = program();
+      return /^State:\tS/m.test(now) && now === before;
+    });
+  } while (lanes() === 0);
+}
+
+test('a flood is read by the thread, and by the loop again when it is over', async () => {
+  const pty = spawnPty('sh', ['-c', 'seq 200000; read line; echo "[$line]"; seq 200000; echo done; read line']);
+  let seen = 0;
+  pty.on('data', () => {
+    seen = Math.max(seen, lanes());
+  });
+  await until(pty, /\n200000\r\n/);
+  assert.equal(seen, 1);
+  await quiet();
+  // And once more, so nothing of the first time was left behind.
+  seen = 0;
+  pty.write('again\n');
+  await until(pty, /\[again\]\r\n/);
+  await until(pty, /done\r\n/);
+  assert.equal(seen, 1);
+  await quiet();
+  await pty.hangup({ timeout: 0 });
+});
+
+test('what a person asks for, a screen or two, is not handed over', async () => {
+  const pty = spawnPty('sh', ['-c', 'while read n; do seq $n; echo end; done'], { modes: { echo: false } });
+  for (let i = 0; i < 50; i++) {
+    const answer = until(pty, /end\r\n/);
+    pty.write('400\n');
+    await answer;
+    assert.equal(lanes(), 0);
+  }
+  await pty.hangup({ timeout: 0 });
+});
+
+test('property: whoever stops and goes on whenever, nothing is lost, added or reordered', async () => {
+  const expected = numbers(60_000);
+  const consumer = fc.record({
+    /** After which chunks the consumer stops, and for how many turns of the loop. */
+    stops: fc.array(fc.tuple(fc.nat({ max: 12 }), fc.nat({ max: 6 })), { maxLength: 10 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(consumer, { minLength: 1, maxLength: 6 }), async consumers => {
+      const outputs = consumers.map(async ({ stops }) => {
+        const pty = spawnPty('seq', ['60000']);
+        const chunks: Buffer[] = [];
+        pty.on('data', async (chunk: Buffer) => {
+          chunks.push(chunk);
+          const [every, turns] = stops[chunks.length % (stops.length + 1)] ?? [1, 0];
+          if (turns === 0 || chunks.length % (every + 1) !== 0) return;
+          pty.pause();
+          for (let i = 0; i < turns; i++) await turn();
+          pty.resume();
+        });
+        await closed(pty);
+        return Buffer.concat(chunks).toString();
+      });
+      for (const output of await Promise.all(outputs)) assert.ok(output === expected);
+    }),
+    { numRuns: 25 },
+  );
+  await quiet();
+});
+
+test('a reader that stops in a flood: what is read ahead is bounded, and all of it arrives', async () => {
+  const pty = spawnPty('seq', ['400000']);
+  let text = '';
+  await stopInFlood(pty, piece => {
+    text += piece;
+  });
+  // A second flood comes and goes; for the first, which nobody reads, nothing happens.
+  await readAll(spawnPty('seq', ['200000']));
+  const kept = pty.readableLength;
+  await readAll(spawnPty('seq', ['200000']));
+  assert.equal(pty.readableLength, kept);
+  assert.ok(kept <= addon().drainLimit + pty.readableHighWaterMark, `${kept} bytes`);
+  assert.ok(pty.readable);
+  assert.equal(lanes(), 1);
+  // The program still runs: it is blocked and not done, since not even a tenth of its output has been taken.
+  assert.equal(pty.kill('SIGCONT'), true);
+  for await (const piece of pty) text += piece;
+  assert.ok(text === numbers(400_000));
+  assert.equal(lanes(), 0);
+});
+
+test('while nobody reads the floods, the thread sleeps', async () => {
+  const pty = spawnPty('yes');
+  await stopInFlood(pty);
+  const tasks = readdirSync('/proc/self/task').map(task => `/proc/self/task/${task}`);
+  const thread = tasks.find(task => readFileSync(`${task}/comm`, 'latin1') === 'telpty-bulk\n');
+  assert.ok(thread);
+  const wakings = () => /^voluntary_ctxt_switches:.*$/m.exec(readFileSync(`${thread}/status`, 'latin1'))![0];
+  // A thread that looks around every few milliseconds is never found as it was.
+  let now = '';
+  await untilTrue(() => {
+    const before = now;
+    now = wakings();
+    return now === before;
+  });
+  assert.equal(lanes(), 1);
+  pty.destroy();
+  await pty.exited;
+  await quiet();
+});
+
+test('an echo in the middle of its own flood, and an interrupt of it', async () => {
+  const pty = spawnPty('sh', ['-c', 'trap "echo caught; exit 3" INT; yes & wait']);
+  await until(pty, /y\r\n/);
+  // One key at a time: the terminal may put output between the echoes of two.
+  for (const key of 'ABCDEFGHIJKLMNOPQRST') {
+    const answer = until(pty, new RegExp(key));
+    pty.write(key);
+    await answer;
+  }
+  const caught = until(pty, /caught\r\n/);
+  pty.signalForeground('SIGINT');
+  await caught;
+  await closed(pty);
+});
+
+test('64 floods: each gets on, all can be closed at any moment, and no lane stays', async () => {
+  const floods = Array.from({ length: 64 }, () => spawnPty('yes'));
+  await Promise.all(floods.map(pty => once(pty, 'data').then(() => pty.resume())));
+  await Promise.all(floods.map(pty => until(pty, /y\r\n/)));
+  const closing: Promise<void>[] = [];
+  for (const [index, pty] of floods.entries()) {
+    if (index % 3 === 0) pty.pause();
+    if (index % 2 === 0) pty.destroy();
+    closing.push(end(pty));
+  }
+  await Promise.all(closing);
+  assert.equal(lanes(), 0);
+});
+
+async function end(pty: Pty): Promise<void> {
+  await pty.hangup({ timeout: 0 });
+  pty.resume();
+  await closed(pty);
+}

@@ -1,0 +1,359 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  limit,
+  Places,
+  ptyShell,
+  type Refused,
+  type RobotCheckOptions,
+  readLine,
+  robotCheck,
+  type Session,
+} from '../../../src/index.ts';
+import { askPerson } from '../../../src/shells/guards/robot-question.ts';
+import { Screen } from '../../support/clients/screen.ts';
+import { CMD, OPT, type Wire, type WireOptions } from '../../support/clients/test-client.ts';
+import { Host, XTERM } from '../../support/servers/host.ts';
+
+const LIMIT = { timeout: 60_000 };
+const SORRY = 'telpty: this is for people; neither your terminal nor you gave the answer\r\n';
+const QUESTION = /type the words ([a-z]+ [a-z]+) and press Enter\.\r\n> $/i;
+
+/** A host that gives `shell` to those who pass. */
+const hosted = (options: RobotCheckOptions = {}, shell = greet) => Host.start({ shell: robotCheck(shell, options) });
+
+/** Says that one is in, and repeats the first line. */
+async function greet(session: Session): Promise<string | undefined> {
+  session.write('in\r\n');
+  return readLine(session);
+}
+
+/** Puts a terminal at the client's end. */
+function attach(wire: Wire, screen = new Screen(100, 30)): Screen {
+  wire.onData(bytes => screen.terminal.write(Buffer.from(bytes)));
+  screen.terminal.onData(data => wire.type(data));
+  return screen;
+}
+
+/** The words that are asked for. */
+async function words(wire: Wire): Promise<string> {
+  const text = await wire.expect(QUESTION);
+  return QUESTION.exec(text)![1]!;
+}
+
+async function isRefused(host: Host, count = 1): Promise<void> {
+  assert.deepEqual((await host.outcome(count)).result, { refused: 'robot' } satisfies Refused);
+}
+
+describe('robotCheck: terminals', LIMIT, () => {
+  it('one that answers gets the shell at once, on an empty line', async () => {
+    await using host = await hosted();
+    await using wire = await host.connect(XTERM);
+    const screen = attach(wire);
+    await wire.expect('in\r\n');
+    wire.type('hello\r');
+    assert.equal((await host.outcome()).result, 'hello');
+    assert.match(await screen.waitFor(/hello/), /^in\nhello$/);
+  });
+
+  it('the client is told that we echo before its terminal is asked, else the answer would wait for Return', async () => {
+    await using host = await hosted();
+    await using wire = await host.connect(XTERM);
+    attach(wire);
+    await wire.expect('in\r\n');
+    const will = wire.raw.bytes.indexOf(Buffer.of(CMD.IAC, CMD.WILL, OPT.ECHO));
+    assert.ok(will >= 0 && will < wire.raw.bytes.indexOf('\x1b[6n'));
+  });
+
+  it('one that is told to speak another set is not sent what is wide', async () => {
+    await using host = await hosted();
+    await using wire = await host.connect({ ...XTERM, charset: 'ISO-8859-1' });
+    attach(wire);
+    await wire.expect('in\r\n');
+    assert.ok(wire.data.bytes.every(byte => byte < 0x80));
+  });
+
+  it('keys that were typed meanwhile are for the shell, in order, and so are those of an unfinished answer', async () => {
+    await using host = await hosted();
+    await using wire = await host.connect(XTERM);
+    wire.type('one ');
+    const screen = new Screen(100, 30);
+    let answers = 0;
+    wire.onData(bytes => screen.terminal.write(Buffer.from(bytes)));
+    screen.terminal.onData(data => {
+      wire.type(`${data}${++answers}`);
+      if (answers === 3) wire.type(' two\r');
+    });
+    await wire.expect('in\r\n');
+    assert.equal((await host.outcome()).result, 'one 123 two');
+  });
+
+  it('a program gets what was typed ahead, and the window as it is', async () => {
+    const shell = async (session: Session) => robotCheck(program)(session);
+    const program = ptyShell('/bin/sh', ['-c', 'stty size; read line; echo "<$line>"']);
+    await using host = await Host.start({ shell });
+    await using wire = await host.connect(XTERM);
+    wire.type('typed early\r');
+    attach(wire);
+    await wire.expect('30 100');
+    await wire.expect('<typed early>');
+  });
+
+  it('one whose wide characters are not wide is not turned away: its person is asked', async () => {
+    await using host = await hosted();
+    await using wire = await host.connect({ ...XTERM, charset: 'refuse' });
+    const screen = new Screen(100, 30);
+    // A terminal that takes each byte for a character.
+    wire.onData(bytes => screen.terminal.write(Buffer.from(bytes).toString('latin1')));
+    screen.terminal.onData(data => wire.type(data));
+    wire.type(`${await words(wire)}\r`);
+    await wire.expect('in\r\n');
+  });
+
+  for (const [what, options] of [
+    ['dumb', { ttype: ['dumb'], size: [80, 24] }],
+    ['too narrow', { ttype: ['xterm'], size: [39, 24] }],
+  ] as [string, WireOptions][]) {
+    it(`one that is ${what} is not asked, but its person`, async () => {
+      await using host = await hosted();
+      await using wire = await host.connect(options);
+      await words(wire);
+      assert.equal(wire.data.bytes.indexOf('\x1b'), -1);
+    });
+  }
+
+  it('a home computer has none: its person is asked, in its own letters', async () => {
+    await using host = await Host.start({ shell: robotCheck(greet), encoding: 'PETSCII' });
+    await using wire = await host.connect({ ttype: ['xterm'], size: [80, 24] });
+    // Its small letters are where ASCII has the large ones.
+    const asked = /TYPE THE WORDS ([A-Z]+ [A-Z]+) AND/;
+    await wire.until(() => asked.test(wire.text()));
+    assert.equal(wire.data.bytes.indexOf('\x1b'), -1);
+    wire.type(`${asked.exec(wire.text())![1]}\r`);
+    await wire.expect('IN');
+  });
+});
+
+describe('robotCheck: people', LIMIT, () => {
+  const patient: RobotCheckOptions = { answerTimeout: 50, negotiationTimeout: 50 };
+
+  it('who has no terminal at all types two words', async () => {
+    await using host = await hosted(patient);
+    await using wire = await host.connect({ silent: true });
+    wire.send(`${await words(wire)}\n`);
+    await wire.expect('in\r\n');
+    wire.send('a line\n');
+    assert.equal((await host.outcome()).result, 'a line');
+  });
+
+  it('may mistype twice, erase, write large, and put quotes around', async () => {
+    await using host = await hosted(patient);
+    await using wire = await host.connect(XTERM);
+    wire.type(`not ${await words(wire)}\r`);
+    await wire.expect('something else');
+    wire.type('\r\r');
+    wire.type(`${await words(wire)}x\r`);
+    await wire.expect('something else');
+    wire.type(`“${(await words(wire)).toUpperCase()}”,xyz\x7f\x7f\x7f \r`);
+    await wire.expect('in\r\n');
+  });
+
+  it('is never asked for the same word twice, whatever chance picks', async () => {
+    for (const chance of [(min: number) => min, (_min: number, max: number) => max]) {
+      const shell = (session: Session) => askPerson(session, chance, session.signal);
+      await using host = await Host.start({ shell });
+      await using wire = await host.connect({ silent: true });
+      const asked: string[] = [];
+      for (let attempt = 1; attempt <= 3; attempt++) {
+        asked.push(...(await words(wire)).split(' '));
+        wire.send(attempt < 3 ? 'wrong\n' : `${asked.slice(-2).join(' ')}\n`);
+      }
+      assert.equal((await host.outcome()).result, true);
+      assert.deepEqual([...new Set(asked)], asked);
+      assert.equal(asked.length, 6);
+    }
+  });
+
+  it('the third mistake is the last', async () => {
+    await using host = await hosted(patient);
+    await using wire = await host.connect(XTERM);
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await words(wire);
+      wire.type('what?\r');
+    }
+    await wire.expect(SORRY);
+    await wire.untilEnd();
+    await isRefused(host);
+  });
+
+  it('what was typed before the question is no answer, and is there for the shell', async () => {
+    await using host = await hosted(patient);
+    await using wire = await host.connect({ silent: true });
+    wire.send('early\n');
+    wire.send(`${await words(wire)}\nlate\n`);
+    await wire.expect('in\r\n');
+    assert.equal((await host.outcome()).result, 'early');
+  });
+
+  it('an answer of the terminal that comes too late is no part of the words', async () => {
+    await using host = await hosted(patient);
+    await using wire = await host.connect(XTERM);
+    const asked = await words(wire);
+    wire.type(`\x1b[12;20R\x1b[12;21R${asked.slice(0, 3)}\x1b[12;22R${asked.slice(3)}\r`);
+    await wire.expect('in\r\n');
+  });
+
+  it('with askTerminal: false only people are asked, and nothing is negotiated for it', async () => {
+    await using host = await hosted({ askTerminal: false });
+    await using wire = await host.connect(XTERM);
+    const asked = await words(wire);
+    assert.equal(wire.raw.bytes.indexOf(Buffer.of(CMD.IAC, CMD.WILL, OPT.ECHO)), -1);
+    assert.equal(wire.data.bytes.indexOf('\x1b'), -1);
+    wire.type(`${asked}\r\n`);
+    await wire.expect('in\r\n');
+  });
+
+  it('a MUD client keeps its line', async () => {
+    await using host = await hosted();
+    await using wire = await host.connect({ ttype: ['Mudlet', 'ANSI-TRUECOLOR', 'MTTS 2349'], size: [80, 24] });
+    wire.type(`${await words(wire)}\r\n`);
+    await wire.expect('in\r\n');
+    assert.equal(wire.raw.bytes.indexOf(Buffer.of(CMD.IAC, CMD.WILL, OPT.ECHO)), -1);
+  });
+
+  it('the time is bounded', async () => {
+    await using host = await hosted({ ...patient, questionTimeout: 100 });
+    await using wire = await host.connect({ silent: true });
+    await wire.expect(SORRY);
+    await wire.untilEnd();
+    await isRefused(host);
+  });
+});
+
+/** Scripts. Each gets what came, whole, and the wire. */
+const robots: Readonly<Record<string, (wire: Wire, bytes: Buffer) => void>> = {
+  'one that is silent': () => {},
+  'one that sends back what it reads': (wire, bytes) => wire.type(bytes),
+  'one that sends back what it reads, by lines': (wire, bytes) => wire.type(`${bytes.toString().trim()}\r\n`),
+  'one that gives the same answer to each question': (wire, bytes) => {
+    for (const _ of bytes.toString().matchAll(/\x1b\[6n/g)) wire.type('\x1b[1;3R');
+    if (bytes.includes('> ')) wire.type('root\r\n');
+  },
+  'one that counts bytes': (wire, bytes) => {
+    for (const part of bytes.toString().split('\x1b[6n').slice(0, -1))
+      wire.type(`\x1b[1;${Buffer.byteLength(part) + 1}R`);
+    if (bytes.includes('> ')) wire.type('yes\r\n');
+  },
+  'one that counts characters': (wire, bytes) => {
+    for (const part of bytes.toString().split('\x1b[6n').slice(0, -1)) wire.type(`\x1b[1;${part.length + 1}R`);
+    if (bytes.includes('> ')) wire.type('yes\r\n');
+  },
+  'one that guesses': (wire, bytes) => {
+    for (const _ of bytes.toString().matchAll(/\x1b\[6n/g)) wire.type('\x1b[1;99R\x1b[1;98R');
+    if (bytes.includes('> ')) wire.type('maple river\r\n');
+  },
+  'one that tries names and passwords': wire => wire.type('root\r\nroot\r\nadmin\r\nadmin\r\nsh\r\n'),
+  'one that floods': wire => wire.type(Buffer.alloc(32 * 1024, 'A')),
+};
+
+describe('robotCheck: robots', LIMIT, () => {
+  for (const [what, answer] of Object.entries(robots)) {
+    for (const options of [XTERM, { silent: true }] satisfies WireOptions[]) {
+      it(`${what} reads one line, and the shell is never called${options === XTERM ? ', well as it negotiates' : ''}`, async () => {
+        let called = false;
+        const times = { answerTimeout: 200, negotiationTimeout: 100, questionTimeout: 500 };
+        await using host = await hosted(times, async () => {
+          called = true;
+          return '';
+        });
+        await using wire = await host.connect(options);
+        wire.onData(bytes => answer(wire, Buffer.from(bytes)));
+        await wire.expect(SORRY, 20_000);
+        await wire.untilEnd();
+        await wire.close();
+        await isRefused(host);
+        assert.equal(called, false);
+      });
+    }
+  }
+
+  it('one that dribbles has no more time than others', async () => {
+    await using host = await hosted({ answerTimeout: 200, questionTimeout: 300 });
+    await using wire = await host.connect(XTERM);
+    const dribble = setInterval(() => wire.send('x'), 20);
+    await wire.expect(SORRY);
+    clearInterval(dribble);
+    await isRefused(host);
+  });
+
+  it('one that goes away, at any point, leaves nothing', async () => {
+    await using host = await hosted({ answerTimeout: 100 });
+    const ends: ((wire: Wire) => unknown)[] = [
+      wire => wire.reset(),
+      wire => wire.close(),
+      wire => wire.expect('\x1b[6n').then(() => wire.reset()),
+      wire => wire.expect('\x1b[6n').then(() => wire.halfClose()),
+      wire => words(wire).then(() => wire.halfClose()),
+      wire => words(wire).then(() => wire.close()),
+    ];
+    for (const end of ends) {
+      const wire = await host.connect(XTERM);
+      await end(wire);
+      await wire.untilClose();
+    }
+    for (let count = 1; count <= ends.length; count++) await isRefused(host, count);
+  });
+
+  it('asked to end meanwhile, it is no robot', async () => {
+    await using host = await hosted();
+    for (const [count, sign] of ['\x1b[6n', 'words'].entries()) {
+      await using wire = await host.connect(XTERM);
+      await wire.expect(sign);
+      for (const session of host.server.sessions) session.hangup('test');
+      await wire.untilEnd();
+      await wire.close();
+      assert.equal((await host.outcome(count + 1)).result, undefined);
+    }
+  });
+});
+
+it('robotCheck counts as negotiating, and is over when a program runs', LIMIT, async () => {
+  const admission = new Places({ maxNegotiating: 1 });
+  const shell = limit({ admission }, robotCheck(ptyShell('/bin/cat'), { answerTimeout: 50 }));
+  await using host = await Host.start({ shell });
+  await using wire = await host.connect(XTERM);
+  const asked = await words(wire);
+  await using second = await host.connect(XTERM);
+  await second.expect('telpty: too many are connecting');
+  wire.type(`${asked}\r`);
+  wire.type('hello\r');
+  await wire.expect('hello\r\nhello\r\n');
+  assert.deepEqual([admission.negotiating, admission.taken], [0, 1]);
+});
+
+it('robotCheck: options that cannot be meant', () => {
+  const wrong = [{ answerTimeout: -1 }, { questionTimeout: 1.5 }, { askTerminal: 'yes' }, { timeout: 1 }];
+  for (const options of wrong as RobotCheckOptions[]) {
+    assert.throws(() => robotCheck(greet, options), { code: 'ERR_INVALID_ARGUMENT' });
+  }
+  assert.throws(() => robotCheck(undefined as never), { code: 'ERR_INVALID_ARGUMENT' });
+});
+
+it('a wait for the client ends when the session is old enough, not anew for each program', LIMIT, async () => {
+  const program = ptyShell('/bin/echo', ['started'], { negotiationTimeout: 1_000 });
+  const durations: number[] = [];
+  const shell = async (session: Session) => {
+    for (let turn = 0; turn < 10; turn++) {
+      const began = performance.now();
+      await program(session);
+      durations.push(performance.now() - began);
+    }
+  };
+  await using host = await Host.start({ shell });
+  await using wire = await host.connect({ silent: true });
+  await wire.untilEnd();
+  assert.equal(wire.text(), 'started\r\n'.repeat(10));
+  // If each waited, not even the fastest would be faster.
+  const fastest = Math.min(...durations.slice(1));
+  assert.ok(durations[0]! >= 995 && fastest < 1_000, `${durations} ms`);
+});

@@ -1,0 +1,107 @@
+/** MUD clients: they edit and echo by themselves, and take WILL ECHO for the sign of a password prompt. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Modes, Pty } from '../../../src/pty/index.ts';
+import { LocalLines } from '../../../src/shells/line-editing/local-lines.ts';
+import { CMD, OPT, type Wire } from '../../support/clients/test-client.ts';
+import { hostScript } from '../../support/servers/host.ts';
+
+const MUD_CLIENT = {
+  ttype: ['TINTIN++', 'XTERM', 'MTTS 137'],
+  size: [80, 24] as [number, number],
+  refuse: [OPT.BINARY],
+};
+
+/** What was said of ECHO so far. */
+const echoes = (wire: Wire): number[] =>
+  wire.events.flatMap(event => (event.type === 'negotiate' && event.option === OPT.ECHO ? [event.command] : []));
+
+test('WILL ECHO is said while the program has switched its echo off, and only then', async () => {
+  await using host = await hostScript(`
+    stty -a | grep -o -e '-*echo\\>'; echo ok
+    read -r name; echo "name <$name>"
+    stty -echo; printf 'Password: '; read -r secret; stty echo; echo
+    echo "secret <$secret>"; read -r more; echo "more <$more>"`);
+  await using wire = await host.connect(MUD_CLIENT);
+  await wire.expect('ok\r\n');
+  assert.ok(wire.text().startsWith('echo\r\n'), 'the program sees its echo on');
+  assert.deepEqual(echoes(wire), []);
+  wire.type('ada\r\n');
+  await wire.expect('name <ada>');
+  await wire.expect('Password: ');
+  await wire.until(() => wire.isEnabled(OPT.ECHO, 'theirs'));
+  wire.type('sesame\r\n');
+  await wire.expect('secret <sesame>');
+  await wire.until(() => !wire.isEnabled(OPT.ECHO, 'theirs'));
+  wire.type('lines\r\n');
+  await wire.expect('more <lines>');
+  assert.deepEqual(echoes(wire), [CMD.WILL, CMD.WONT]);
+  for (const typed of ['ada', 'sesame', 'lines']) {
+    assert.equal(wire.text().split(typed).length, 2, `${typed} is on the screen once, as the program prints it`);
+  }
+});
+
+test('lines that are typed ahead go to those who read them, and a key of a signal is one', async () => {
+  await using host = await hostScript(`
+    trap 'echo interrupted' INT; echo ok; read -r first; echo "<$first>"; sh -c 'read -r second; echo "<<$second>>"'
+    while :; do read -r last && echo "<<<$last>>>"; done`);
+  await using wire = await host.connect(MUD_CLIENT);
+  await wire.expect('ok\r\n');
+  wire.type('one\r\ntwo\r\nthree\r\n');
+  await wire.expect('<one>');
+  await wire.expect('<<two>>');
+  await wire.expect('<<<three>>>');
+  for (let i = 0; i < 20; i++) {
+    wire.type('\x03');
+    await wire.expect('interrupted');
+  }
+  // Also in the midst of lines: those before it that nobody has read yet are forgotten, as a terminal does it.
+  wire.type('\x03four\r\n');
+  await wire.expect('interrupted');
+  await wire.expect('<<<four>>>');
+});
+
+test('a chunk may be nothing but keys of signals', () => {
+  const modes: Modes = { icanon: true, extproc: true, isig: true, vintr: 0x03, vquit: 0x1c };
+  let signals = 0;
+  const pty = {
+    modes: () => modes,
+    mode: (name: keyof Modes) => modes[name],
+    followModes: () => {},
+    setExternalProcessing: () => {},
+    flushInput: () => true,
+    flushOutput: () => true,
+    signalForeground: () => ++signals > 0,
+  };
+  const session = { telnet: { request: () => {} } };
+  const lines = new LocalLines(session as never, pty as Partial<Pty> as Pty);
+  assert.equal(lines.type(Buffer.alloc(64 * 1024, '\x03\x1c')), true);
+  assert.equal(signals, 64 * 1024);
+  lines.stop();
+});
+
+test('a program that reads keys gets the characters of the line', async () => {
+  await using host = await hostScript(
+    `stty raw -echo; echo ok; dd bs=1 count=4 2>/dev/null | od -An -tx1; stty sane; echo over`,
+  );
+  await using wire = await host.connect(MUD_CLIENT);
+  await wire.expect('ok\n');
+  wire.type('abc\r\n');
+  await wire.expect('61 62 63 0d');
+  await wire.expect('over');
+  assert.deepEqual(
+    echoes(wire).filter(said => said === CMD.WILL),
+    [],
+  );
+});
+
+test('a client that turns out to be for MUDs by its last name has WILL ECHO taken back', async () => {
+  await using host = await hostScript('echo ok; while read -r line; do echo "<$line>"; done');
+  await using wire = await host.connect({ ...MUD_CLIENT, ttype: ['XTERM', 'VT100', 'MTTS 137'] });
+  await wire.expect('ok\r\n');
+  await wire.until(() => echoes(wire).includes(CMD.WONT));
+  wire.type('typed\r\n');
+  await wire.expect('<typed>');
+  assert.equal(wire.text().split('typed').length, 2);
+  assert.deepEqual(echoes(wire), [CMD.WILL, CMD.WONT]);
+});

@@ -1,0 +1,352 @@
+/** While the program runs: modes, keys, sizes, prompts, frames, interrupts. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ptyShell } from '../../../src/index.ts';
+import { Screen } from '../../support/clients/screen.ts';
+import { CMD, hex, OPT } from '../../support/clients/test-client.ts';
+import { Host, hostScript, XTERM } from '../../support/servers/host.ts';
+import { requireTool } from '../../support/system/tools.ts';
+
+const { WILL, WONT, DO, DONT } = CMD;
+const FLAGS =
+  'stty -a | tr " ;" "\\n\\n" | grep -x -e "-\\?icanon" -e "-\\?echo" -e "-\\?isig" -e "-\\?iutf8"; stty -a | tr ";" "\\n" | grep erase';
+
+test('character: cooked with echo, and we echo as far as the client is concerned', async () => {
+  await using host = await hostScript(`${FLAGS}; echo ok; read line; echo "got <$line>"`);
+  await using wire = await host.connect(XTERM);
+  await wire.expect(/\r\nok\r\n/);
+  for (const flag of ['icanon', 'echo', 'isig', 'iutf8']) assert.match(wire.text(), new RegExp(`(^|\\n)${flag}\\r`));
+  assert.match(wire.text(), /erase = \^\?/);
+  assert.ok(wire.isEnabled(OPT.ECHO, 'theirs'));
+  assert.ok(wire.isEnabled(OPT.SGA, 'theirs'));
+  wire.type('abc\r');
+  await wire.expect('abc\r\ngot <abc>');
+});
+
+test('the erase key takes whole characters of the set the program is told, by whomever', async () => {
+  for (const [options, expected] of [
+    [XTERM, 'iutf8'],
+    [{ ...XTERM, environ: { LANG: 'de_DE.ISO-8859-1' } }, '-iutf8'],
+    [{ ...XTERM, charset: 'KOI8-R' }, '-iutf8'],
+  ] as const) {
+    await using host = await hostScript(`${FLAGS}; echo ok`);
+    await using wire = await host.connect(options);
+    await wire.expect(/\r\nok\r\n/);
+    assert.match(wire.text(), new RegExp(`(^|\\n)${expected}\r`));
+  }
+});
+
+test('raw: the program gets every byte as it comes, and nothing is echoed', async () => {
+  await using host = await hostScript(`${FLAGS}; echo ok; dd bs=1 count=3 2>/dev/null | od -An -tx1`, { mode: 'raw' });
+  await using wire = await host.connect(XTERM);
+  await wire.expect(/\r\nok\r\n/);
+  for (const flag of ['-icanon', '-echo']) assert.match(wire.text(), new RegExp(`(^|\\n)${flag}\\r`));
+  wire.type('a\x7f\x08');
+  assert.equal((await wire.expect(/61 7f 08/)).trim(), '61 7f 08');
+  assert.ok(!wire.text().includes('a\x7f'), 'no echo');
+});
+
+test('line: the client edits and echoes; DEL is read as ^H, which erases', async () => {
+  await using host = await hostScript(
+    `${FLAGS}; echo ok; read line; echo "got <$line>"; read line; echo "got <$line>"`,
+    { mode: 'line' },
+  );
+  await using wire = await host.connect(XTERM);
+  await wire.expect(/\r\nok\r\n/);
+  for (const flag of ['icanon', '-echo']) assert.match(wire.text(), new RegExp(`(^|\\n)${flag}\\r`));
+  assert.match(wire.text(), /erase = \^H/);
+  assert.ok(!wire.isEnabled(OPT.ECHO, 'theirs') && !wire.isEnabled(OPT.SGA, 'theirs'));
+  wire.send('abd\x7fc\r\n');
+  await wire.expect('got <abc>');
+  wire.send('xy\x08z\r\n');
+  await wire.expect('got <xz>');
+});
+
+test('line: a client that asks for SGA, as PuTTY does of everybody, is refused: else it would not edit', async () => {
+  await using host = await hostScript('echo ok; read line', { mode: 'line' });
+  await using wire = await host.connect(XTERM);
+  await wire.expect(/ok\r\n/);
+  wire.negotiate(DO, OPT.SGA);
+  await wire.expectNegotiation(WONT, OPT.SGA);
+});
+
+test('line: under BINARY DEL is the program’s own', async () => {
+  await using host = await hostScript('echo ok; read line; printf %s "$line" | od -An -tx1', { mode: 'line' });
+  await using wire = await host.connect({ ...XTERM });
+  await wire.expect('ok');
+  wire.negotiate(WILL, OPT.BINARY);
+  await wire.expectNegotiation(DO, OPT.BINARY);
+  wire.send('a\x7f\n');
+  await wire.expect('61 7f');
+});
+
+test('line: a client that asks for echo is refused', async () => {
+  await using host = await hostScript('echo ok; read line', { mode: 'line' });
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok');
+  wire.negotiate(DO, OPT.ECHO);
+  await wire.expectNegotiation(WONT, OPT.ECHO);
+});
+
+test('the erase key is what the terminal sends: by its type, then by what is typed', async () => {
+  for (const [type, key, shown] of [
+    ['xterm', '\x7f', '^?'],
+    ['ansi', '\x08', '^H'],
+    ['xterm', '\x08', '^H'],
+    ['ansi', '\x7f', '^?'],
+  ] as const) {
+    await using host = await hostScript('echo ok; read line; echo "got <$line>"; stty -a | tr ";" "\\n" | grep erase');
+    await using wire = await host.connect({ ...XTERM, ttype: [type] });
+    await wire.expect('ok\r\n');
+    wire.type(`abd${key}c\r`);
+    await wire.expect('got <abc>');
+    await wire.expect(`erase = ${shown}`);
+  }
+});
+
+test('echo follows what is agreed with the client', async () => {
+  await using host = await hostScript('echo ok; while read line; do echo "got <$line>"; done');
+  await using wire = await host.connect({ silent: true });
+  wire.negotiate(WONT, OPT.TTYPE);
+  await wire.expectNegotiation(WILL, OPT.ECHO);
+  wire.negotiate(DONT, OPT.ECHO);
+  wire.negotiate(WONT, OPT.NAWS);
+  await wire.expect('ok\r\n');
+  wire.type('one\r');
+  await wire.expect('got <one>');
+  assert.ok(!wire.text().includes('one\r\n'), 'a client that echoes itself does not see it twice');
+  const offers = wire.events.filter(
+    said => said.type === 'negotiate' && said.command === CMD.WILL && said.option === OPT.ECHO,
+  );
+  assert.equal(offers.length, 1, 'who has refused is not asked again');
+  wire.negotiate(DO, OPT.ECHO);
+  wire.type('two\r');
+  await wire.expect('two\r\ngot <two>');
+});
+
+test('a storm of 50 sizes: few signals, the last size wins', async () => {
+  await using host = await hostScript('trap \'echo "size $(stty size)"\' WINCH; echo ok; while :; do read x; done');
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok\r\n');
+  for (let i = 1; i <= 50; i++) wire.resize(100 + i, 40);
+  await wire.expect('size 40 150');
+  const signals = wire.text().match(/size /g)?.length ?? 0;
+  assert.ok(signals >= 1 && signals <= 5, `${signals} signals`);
+  wire.resize(0, 50);
+  await wire.expect('size 50 150');
+});
+
+test('LINES and COLUMNS are exported only on request', async () => {
+  const script = 'echo "[$LINES,$COLUMNS]"';
+  await using plain = await hostScript(script);
+  await using one = await plain.connect(XTERM);
+  await one.expect('[,]');
+  await using pinned = await hostScript(script, { sizeEnv: true });
+  await using two = await pinned.connect(XTERM);
+  await two.expect('[30,100]');
+});
+
+test('with LINES and COLUMNS exported a curses program stays at its first size; without, it follows the window', async () => {
+  const program = `
+import curses
+def main(screen):
+    typed = 0
+    while True:
+        screen.erase()
+        screen.addstr(0, 0, 'getmaxyx %dx%d, ' % screen.getmaxyx() + '%d typed.' % typed)
+        screen.refresh()
+        key = screen.getch()
+        if key == ord('q'): return
+        if key == ord('x'): typed += 1
+curses.wrapper(main)`;
+  for (const [sizeEnv, after] of [
+    [true, '30x100'],
+    [false, '40x120'],
+  ] as const) {
+    await using host = await Host.start({ shell: ptyShell(requireTool('python3'), ['-c', program], { sizeEnv }) });
+    await using wire = await host.connect(XTERM);
+    const screen = new Screen(120, 40);
+    wire.onData(bytes => screen.feed(bytes));
+    await screen.waitFor(() => screen.row(0).includes('getmaxyx 30x100, 0 typed.'));
+    wire.resize(120, 40);
+    // A key after the signal: whatever the program makes of its new size is soon on the screen when this one is.
+    wire.type('x');
+    await screen.waitFor(() => screen.row(0).includes(`getmaxyx ${after}, 1 typed.`));
+    wire.type('q');
+    await wire.untilEnd();
+  }
+});
+
+test('a synchronized update leaves in one piece, however the program writes it', async () => {
+  const begin = '\x1b[?2026h';
+  const end = '\x1b[?2026l';
+  // The frame is written in four parts that the client's answers keep apart in time.
+  const script = `stty -echo; while :; do printf 'ready'; read x; printf '\\033[?20'; printf '26hone'; read x; printf 'two'; read x; printf '\\033[?2026'; printf 'lafter'; read x; done`;
+  await using host = await hostScript(script);
+  await using wire = await host.connect(XTERM);
+  const pieces: string[] = [];
+  wire.onData(bytes => pieces.push(Buffer.from(bytes).toString('latin1')));
+  const isWhole = () => pieces.some(piece => piece.includes(`${begin}onetwo${end}`));
+  // More than once where the program is not let run for 10 ms in the middle of a sequence, which is then let go.
+  for (let round = 0; round < 20 && !isWhole(); round++) {
+    await wire.expect('ready');
+    wire.type('\r');
+    wire.type('\r');
+    wire.type('\r');
+    await wire.expect('after');
+    wire.type('\r');
+  }
+  assert.ok(isWhole(), JSON.stringify(pieces));
+});
+
+test('GA: only where SGA was refused, after silence, once, and not where it is switched off', async () => {
+  const ga = hex('ff f9');
+  const script =
+    'printf "prompt> "; read x; i=0; while [ $i -lt 40 ]; do printf .; i=$((i+1)); sleep 0.01; done; printf "end"; read x; printf bye';
+  await using host = await hostScript(script);
+  await using asks = await host.connect({ ...XTERM, refuse: [OPT.SGA] });
+  await asks.expect('prompt> ');
+  await asks.expect(ga);
+  // A program that is not let run is silent, too.
+  let last = performance.now();
+  let silences = 0;
+  const [session] = host.server.sessions;
+  session!.tap({
+    output() {
+      const now = performance.now();
+      if (now - last > 95) silences++;
+      last = now;
+    },
+  });
+  asks.type('\r');
+  last = performance.now();
+  await asks.expect('end');
+  await asks.expect(ga);
+  const marks = asks.events.filter(event => event.type === 'command' && event.command === CMD.GA).length;
+  assert.ok(marks >= 2 && marks <= 2 + silences, `${marks} marks, ${silences} silences inside the stream`);
+
+  await using agrees = await host.connect(XTERM);
+  await agrees.expect('prompt> ');
+  agrees.type('\r');
+  await agrees.expect('end');
+  agrees.type('\r');
+  await agrees.expect('bye');
+  assert.ok(!agrees.events.some(event => event.type === 'command'));
+
+  for (const options of [{ neverSendGa: true }, { mode: 'raw' as const }]) {
+    await using quiet = await hostScript('printf "prompt> "; sleep 0.3; printf bye', options);
+    await using wire = await quiet.connect({ ...XTERM, refuse: [OPT.SGA] });
+    await wire.expect('bye');
+    assert.ok(!wire.events.some(event => event.type === 'command'));
+  }
+});
+
+test('GA in line mode, EOR where it was agreed on', async () => {
+  await using host = await hostScript('printf "prompt> "; read x', { mode: 'line' });
+  await using ga = await host.connect(XTERM);
+  await ga.expect(hex('ff f9'));
+  await using eor = await host.connect({ ...XTERM, accept: [OPT.EOR] });
+  await eor.expect(hex('ff ef'));
+  assert.ok(!eor.events.some(event => event.type === 'command' && event.command === CMD.GA));
+});
+
+test('IP, BRK, ABORT and SUSP do what the keys would', async () => {
+  for (const [command, signal] of [
+    [CMD.IP, 'INT'],
+    [CMD.BRK, 'INT'],
+    [CMD.ABORT, 'QUIT'],
+    [CMD.SUSP, 'TSTP'],
+  ] as const) {
+    await using host = await hostScript(
+      `trap 'echo caught ${signal}; exit 3' ${signal}; echo ok; while :; do sleep 0.02; done`,
+    );
+    await using wire = await host.connect(XTERM);
+    await wire.expect('ok\r\n');
+    wire.command(command);
+    await wire.expect(`caught ${signal}`);
+    await wire.untilEnd();
+    assert.deepEqual((await host.outcome()).result, { code: 3, signal: null });
+  }
+});
+
+test('an interrupt passes input that the program does not read, and discards it', async () => {
+  const script = `trap hit=1 INT; stty raw -echo isig; echo ok
+    while [ -z "$hit" ]; do sleep 0.02; done
+    stty cooked; echo caught; read line; echo "<$line>"`;
+  await using host = await hostScript(script);
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok');
+  // More than the terminal takes; the rest waits in the session, and the interrupt behind it.
+  wire.send(Buffer.alloc(150_000, 'x'));
+  wire.command(CMD.IP);
+  await wire.expect('caught');
+  wire.type('after\r');
+  await wire.expect('<after>');
+});
+
+test('EC, EL and EOF are the terminal’s own characters; where signals are off, IP is its character', async () => {
+  await using host = await hostScript(
+    'echo ok; read a; read b; echo "<$a|$b>"; cat; echo eof; stty -icanon -isig -echo; echo raw; dd bs=1 count=1 2>/dev/null | od -An -tx1',
+  );
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok\r\n');
+  wire.type('abx');
+  wire.command(CMD.EC);
+  wire.type('c\r');
+  wire.type('junk');
+  wire.command(CMD.EL);
+  wire.type('good\r');
+  await wire.expect('<abc|good>');
+  wire.command(CMD.EOF);
+  await wire.expect('eof\r\n');
+  await wire.expect('raw\r\n');
+  wire.command(CMD.IP);
+  await wire.expect('03');
+});
+
+test('AYT is answered so that a person sees it, and a flood of them is not', async () => {
+  await using host = await hostScript('echo ok; read x; echo bye');
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok');
+  wire.send(Buffer.alloc(20_000, Buffer.from([CMD.IAC, CMD.AYT])));
+  await wire.expect('[telpty: yes]');
+  wire.type('\r');
+  await wire.expect('bye');
+  const answers = wire.text().match(/telpty: yes/g)?.length ?? 0;
+  assert.ok(answers >= 1 && answers <= 6, `${answers} answers`);
+});
+
+test('every byte passes both ways, decodable or not', async () => {
+  const all = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+  await using host = await hostScript('stty raw -echo; printf ok; exec cat');
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok');
+  const from = wire.data.length;
+  wire.type(all);
+  await wire.untilData(from + 256);
+  assert.deepEqual(Buffer.from(wire.data.bytes.subarray(from)), all);
+  wire.type(Buffer.from([0xc3, 0x28, 0xff, 0xfe, 0x80]));
+  await wire.untilData(from + 261);
+  assert.deepEqual(Buffer.from(wire.data.bytes.subarray(from + 256)), Buffer.from([0xc3, 0x28, 0xff, 0xfe, 0x80]));
+});
+
+test('the Return key is one CR, also cut in two packets', async () => {
+  await using host = await hostScript('stty raw -echo; printf ok; dd bs=1 count=6 2>/dev/null | od -An -tx1');
+  await using wire = await host.connect({ ...XTERM, refuse: [OPT.BINARY] });
+  await wire.expect('ok');
+  await wire.sent('a\r');
+  await wire.sent('\nb\r');
+  await wire.sent('\0c\r\n');
+  await wire.expect('61 0d 62 0d 63 0d');
+});
+
+test('a terminal that is switched off by the client, LOGOUT, hangs the program up', async () => {
+  await using host = await hostScript('echo ok; read x');
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok');
+  wire.negotiate(DO, OPT.LOGOUT);
+  await wire.expectNegotiation(WILL, OPT.LOGOUT);
+  await wire.untilEnd();
+  assert.deepEqual((await host.outcome()).result, { code: null, signal: 'SIGHUP' });
+});
+void DONT;
