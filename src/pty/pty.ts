@@ -46,6 +46,8 @@ export interface PtyUser {
    * stops and restarts its output. Also while output is on {@link Pty.hold}.
    */
   modesSet(): void;
+  /** There is no more output: it was all read, or the terminal was closed. */
+  ended(): void;
 }
 
 /** Set by the class's static block, which alone can reach the private parts that the addon's callbacks need. */
@@ -211,6 +213,7 @@ export class Pty extends PtyControl {
     this.isClosed = true;
     addon().close(this.native);
     this.#written();
+    this.#user?.ended();
   }
 
   #written(): void {
@@ -287,6 +290,7 @@ export class Pty extends PtyControl {
         end(pty) {
           pty.isClosed = true;
           pty.push(null);
+          pty.#user?.ended();
         },
       });
       Pty.#slab = Pty.#newSlab();

@@ -1,4 +1,3 @@
-import type { Duplex } from 'node:stream';
 import { LONGEST_TIMER } from '../../check.ts';
 import type { TelnetEvent } from '../../protocol/index.ts';
 import type { ExitStatus, Pty } from '../../pty/index.ts';
@@ -45,9 +44,12 @@ export interface StartedWith {
   readonly translation: Translation | undefined;
 }
 
-/** Which bridge a session or a terminal belongs to. */
-const bridges = new WeakMap<Duplex, Bridge>();
-const bridgeOf = (stream: Duplex): Bridge => bridges.get(stream)!;
+/**
+ * Which bridge a session belongs to. An entry is deleted at the end of the bridge: V8's scavenger takes the values of an old
+ * WeakMap as alive, whatever their keys are, and would keep each session with all that belongs to it.
+ */
+const bridges = new WeakMap<Session, Bridge>();
+const bridgeOf = (session: Session): Bridge => bridges.get(session)!;
 
 /**
  * Joins one session to one program until both are done.
@@ -101,7 +103,6 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     this.#translation = translation;
     this.#translated = translation && new TranslatedOutput(translation, this);
     bridges.set(session, this);
-    bridges.set(pty, this);
   }
 
   /**
@@ -125,8 +126,8 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     else this.#unwatch = this.#session.destroyWhenStalled(STALL_MS);
   }
 
-  #terminalEnded(): void {
-    if (this.#outputEnded) return;
+  /** @internal The terminal gives no more output. */
+  ended(): void {
     this.#outputEnded = true;
     if (this.#exited) this.#programGone();
   }
@@ -163,7 +164,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     const session = this.#session;
     const pty = this.#pty;
     pty.attach(this);
-    for (const [event, listener] of Bridge.#ptyListeners) pty.on(event, listener);
+    pty.on('error', ignore);
     for (const [event, listener] of Bridge.#sessionListeners) session.on(event, listener);
     this.#catchUp();
     if (session.destroyed) this.#clientGone();
@@ -175,17 +176,6 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   }
 
   // Listeners are the same functions for all bridges: a closure for each would be most of what a bridge keeps.
-
-  static readonly #ptyListeners = Object.entries({
-    end(this: Pty): void {
-      bridgeOf(this).#terminalEnded();
-    },
-    // A terminal that fails closes without 'end'.
-    close(this: Pty): void {
-      bridgeOf(this).#terminalEnded();
-    },
-    error(): void {},
-  });
 
   static readonly #sessionListeners = Object.entries({
     resize(this: Session, columns: number, rows: number): void {
@@ -385,3 +375,5 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     return this.#session.bytesRead - this.#session.inputLength - this.#pty.unwritten;
   }
 }
+
+function ignore(): void {}

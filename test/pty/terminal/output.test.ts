@@ -99,6 +99,7 @@ test('output that is only lent leaves its place to the next', async () => {
   const places = new Set<number>();
   let text = '';
   let drains = 0;
+  const ends: number[] = [];
   pty.attach({
     output(bytes) {
       text += bytes;
@@ -108,9 +109,13 @@ test('output that is only lent leaves its place to the next', async () => {
     drained() {},
     flushed() {},
     modesSet() {},
+    ended() {
+      ends.push(text.length);
+    },
   });
   await closed(pty);
   assert.equal(text, Array.from({ length: 200_000 }, (_, n) => `${n + 1}\n`).join(''));
+  assert.deepEqual(ends, [text.length], 'the end is signalled once, behind all output');
   // One, or another one first, if the tests before left no room behind it.
   assert.ok(places.size <= 2 && drains > 10, `${places.size} places, ${drains} drains`);
 });

@@ -41,6 +41,7 @@ function attach(file: string, args: string[], options: PtyOptions = {}, look: ()
       wake();
     },
     drained() {},
+    ended() {},
   });
   return {
     pty,
@@ -227,6 +228,7 @@ test('a flood of 256 MiB with a notice now and then is whole', async () => {
       notices++;
     },
     drained() {},
+    ended() {},
   });
   await closed(pty);
   assert.equal(strange, 0);
