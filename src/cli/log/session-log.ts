@@ -64,12 +64,15 @@ export class SessionLog {
 
   /** The shell of a session has settled. The client may still hold its side of the connection open. */
   ended(session: Session, outcome: SessionOutcome): void {
-    const { id, bytesRead, bytesWritten } = session;
-    const program = this.#started.get(session);
-    const duration = Math.round(session.age);
-    const fields = { session: id, remote: remoteOf(session), duration, bytesIn: bytesRead, bytesOut: bytesWritten };
     const { result } = outcome;
     const end = endOf(session, outcome);
+    const isLogged = this.#log.isLevelEnabled(outcome.error === undefined ? 'info' : 'error');
+    const program = this.#started.get(session);
+    this.#started.delete(session);
+    if (!isLogged && !isRefused(result)) return;
+    const { id, bytesRead, bytesWritten } = session;
+    const duration = Math.round(session.age);
+    const fields = { session: id, remote: remoteOf(session), duration, bytesIn: bytesRead, bytesOut: bytesWritten };
     if (end.outcome === 'probe') {
       this.#log.debug({ ...fields, ...end }, `session ${id} ended: ${fields.remote} no program, probe`);
       return;
@@ -100,6 +103,7 @@ export class SessionLog {
 
   #programStarted(session: Session, program: StartedProgram): void {
     this.#started.set(session, program);
+    if (!this.#log.isLevelEnabled('info')) return;
     const { pid, uid, term, columns, rows } = program;
     const user = uid === undefined ? '' : `, user id ${uid}`;
     const remote = remoteOf(session);
