@@ -111,6 +111,7 @@ const keyOf = (name: string) => name.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
 /** The year of a standard, which IANA appends: `ISO_8859-1:1987`. */
 const YEAR = /:(?:19|20)\d{2}$/;
 
+const byName: ReadonlyMap<string, Row> = new Map(ROWS.map(row => [row.name, row]));
 const byKey = new Map<string, Row>();
 for (const row of ROWS) {
   for (const key of [keyOf(row.name), ...(row.aliases ?? '').split(' ').filter(Boolean)]) byKey.set(key, row);
@@ -119,6 +120,11 @@ for (const row of ROWS) {
 const CODEPAGE = /^(?:cp|ibm|ccsid|win|windows|dos)?0*(\d{3,5})$/;
 
 function rowOf(name: string): Row | undefined {
+  // Nearly all calls are with a canonical name, several at the start of each session.
+  return byName.get(name) ?? rowOfSpelling(name);
+}
+
+function rowOfSpelling(name: string): Row | undefined {
   if (name.length === 0 || name.length > MAX_NAME_LENGTH) return undefined;
   // Names of sets are ASCII; without this, dropping what is not would make "Latin❤1" a set.
   if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(name)) return undefined;

@@ -5,32 +5,16 @@
  */
 export type ClientKind = 'mud' | 'microsoft' | 'bbs' | 'minimal' | 'terminal';
 
-/** What there is to know it by: the names of a `terminal-type` event, in the peer's order, and its `mtts`. */
-interface Facts {
-  readonly names: readonly string[];
-  readonly mtts: number | undefined;
-}
-
-const first = (facts: Facts, pattern: RegExp) => pattern.test(facts.names[0] ?? '');
-const any = (facts: Facts, pattern: RegExp) => facts.names.some(name => pattern.test(name));
-
 // By the beginning of the name: some put a version behind it. From telnetlib3's list of MUD terminals (fingerprinting.py),
 // but for "portal", which begins too many names; and Blightmud, from its own ttype.lua.
 const MUD_CLIENTS =
   /^(mudlet|[cz]mud|mushclient|atlantis|tintin|tt\+\+|blowtorch|mudrammer|kildclient|beip|savitar|blightmud)/i;
-
-/** The first row that holds decides. */
-const KINDS: readonly (readonly [ClientKind, (facts: Facts) => boolean])[] = [
-  // None but MUD clients (and proxies for them) answer with MTTS: https://tintin.mudhalla.net/protocols/mtts/.
-  ['mud', ({ mtts }) => mtts !== undefined],
-  ['mud', facts => any(facts, MUD_CLIENTS)],
-  // Its list is ANSI, VT100, VT52, VTNT; telnetlib3 knows it by the first two as well (server.py, its issue 24).
-  ['microsoft', facts => first(facts, /^ansi$/i) && /^vt100$/i.test(facts.names[1] ?? '')],
-  // SyncTERM answers "syncterm" (telnetlib3, fingerprinting.py); the others are terminfo's names for what such terminals do.
-  ['bbs', facts => first(facts, /^(syncterm|ansi-bbs|pcansi)/i)],
-  // "network" and "unknown" are BSD's names for no knowledge, RFC 1091 has UNKNOWN too; a client without TTYPE has no name.
-  ['minimal', facts => facts.names.length === 0 || first(facts, /^(dumb|unknown|network|)$/i)],
-];
+// Its list is ANSI, VT100, VT52, VTNT; telnetlib3 knows it by the first two as well (server.py, its issue 24).
+const MICROSOFT = [/^ansi$/i, /^vt100$/i] as const;
+// SyncTERM answers "syncterm" (telnetlib3, fingerprinting.py); the others are terminfo's names for what such terminals do.
+const BBS_CLIENTS = /^(syncterm|ansi-bbs|pcansi)/i;
+// "network" and "unknown" are BSD's names for no knowledge, RFC 1091 has UNKNOWN too; a client without TTYPE has no name.
+const MINIMAL = /^(dumb|unknown|network|)$/i;
 
 /**
  * The kind of the client, from its terminal types. Call it when they are complete: `ANSI` alone is a terminal, and
@@ -40,6 +24,11 @@ const KINDS: readonly (readonly [ClientKind, (facts: Facts) => boolean])[] = [
  * @param mtts the `mtts` of that event
  */
 export function clientKind(names: readonly string[], mtts?: number): ClientKind {
-  const facts = { names, mtts };
-  return KINDS.find(([, holds]) => holds(facts))?.[0] ?? 'terminal';
+  // None but MUD clients (and proxies for them) answer with MTTS: https://tintin.mudhalla.net/protocols/mtts/.
+  if (mtts !== undefined || names.some(name => MUD_CLIENTS.test(name))) return 'mud';
+  const first = names[0] ?? '';
+  const second = names[1] ?? '';
+  if (MICROSOFT[0].test(first) && MICROSOFT[1].test(second)) return 'microsoft';
+  if (BBS_CLIENTS.test(first)) return 'bbs';
+  return MINIMAL.test(first) ? 'minimal' : 'terminal';
 }

@@ -264,8 +264,11 @@ function locale(
   }
   if (!result.has('LANG')) {
     const { locales } = facts;
-    const usual = defaultLocale(charset, undefined, policy.locale);
-    result.set('LANG', locales === undefined ? usual : installedLocale(charset, locales, policy.locale));
+    const usual =
+      locales === undefined
+        ? defaultLocale(charset, undefined, policy.locale)
+        : installedLocale(charset, locales, policy.locale);
+    result.set('LANG', usual);
   }
 
   if ([...operator.keys()].some(isLocale)) result.delete('LC_ALL');

@@ -16,7 +16,8 @@ const SILENCE_MS = 500;
 export function hidesOnEcho({ terminal, telnet }: Session): boolean | undefined {
   const { types, mtts } = terminal;
   if (clientKind(types, mtts) === 'mud') return true;
-  const [first, second] = types;
+  const first = types[0];
+  const second = types[1];
   if (first !== undefined && isTerminalFamily(first)) return false;
   // None but MUD clients name themselves first and a terminal second (MTTS).
   if (second !== undefined && isTerminalFamily(second)) return true;

@@ -79,7 +79,8 @@ export class Linemode implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #terms: Terms;
   readonly #isServer: boolean;
-  readonly #characters: SpecialCharacters;
+  /** Made at first use: most clients refuse the option. */
+  #madeCharacters: SpecialCharacters | undefined;
   readonly #forwardmask: Forwardmask;
   /** The mode in force. */
   #mode = 0;
@@ -94,8 +95,13 @@ export class Linemode implements OptionHandler {
     this.#telnet = telnet;
     this.#terms = terms;
     this.#isServer = terms.role === 'server';
-    this.#characters = new SpecialCharacters(this.#isServer, terms.own, terms.usualSettings);
     this.#forwardmask = new Forwardmask(telnet, this.#isServer, terms.forwardmask ?? false);
+  }
+
+  get #characters(): SpecialCharacters {
+    const { own, usualSettings } = this.#terms;
+    this.#madeCharacters ??= new SpecialCharacters(this.#isServer, own, usualSettings);
+    return this.#madeCharacters;
   }
 
   /** The mode in force: what the client has acknowledged (server), what we work in (client). All off while not enabled. */
@@ -201,7 +207,7 @@ export class Linemode implements OptionHandler {
     this.#said = 0;
     this.#unanswered = [];
     this.#forwardmask.disabled();
-    this.#characters.reset();
+    this.#madeCharacters?.reset();
   }
 
   notice(event: TelnetEvent): void {
