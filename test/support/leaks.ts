@@ -176,10 +176,14 @@ export async function untilTrue(condition: () => boolean, timeout = 10_000, desc
   }
 }
 
-/** Waits until a process that never rests by itself is blocked for good: seen asleep ten times in a row. */
-export async function untilBlocked(find: () => ProcessInfo | undefined): Promise<void> {
+/**
+ * Waits until a process that never rests by itself is blocked for good: seen asleep ten times in a row. Stops waiting when
+ * `isOver` returns true.
+ */
+export async function untilBlocked(find: () => ProcessInfo | undefined, isOver = () => false): Promise<void> {
   let asleep = 0;
   await untilTrue(() => {
+    if (isOver()) return true;
     asleep = find()?.state === 'S' ? asleep + 1 : 0;
     return asleep === 10;
   }, 100_000);
