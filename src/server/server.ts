@@ -112,11 +112,7 @@ export interface AcceptOptions {
 export interface ServerEvents {
   /** A connection has become a session; the shell is called next. */
   session: [session: Session];
-  /**
-   * The shell of a session has settled; what it has written is being delivered, and the connection closes.
-   *
-   * @internal
-   */
+  /** The shell of a session has settled; what it has written is being delivered, and the connection closes. */
   settled: [session: Session, outcome: SessionOutcome];
   /** A session is over, its connection closed. */
   sessionEnd: [session: Session, outcome: SessionOutcome];

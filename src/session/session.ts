@@ -73,6 +73,7 @@ export class Session extends TelnetStream {
     return this.terminal.encoding(this.#encoding);
   }
 
+  /** @internal */
   protected override get fallbackEncoding(): string {
     return this.#encoding;
   }
@@ -214,10 +215,12 @@ export class Session extends TelnetStream {
     this.once('close', () => clearTimeout(timer));
   }
 
+  /** @internal */
   protected override lost(): void {
     this.#abort?.abort(this.#hangupReason);
   }
 
+  /** @internal */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.#abort?.abort(this.#hangupReason);
     super._destroy(error, callback);
@@ -230,6 +233,7 @@ export class Session extends TelnetStream {
     if (this.terminal.namedEncoding !== before) this.encodingChanged(before);
   }
 
+  /** @internal */
   protected override heard(event: TelnetEvent, stale: boolean): void {
     if (event.type === 'charset' || event.type === 'environment') this.#recordEncoding(event);
     else this.terminal.record(event);

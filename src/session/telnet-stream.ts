@@ -235,7 +235,7 @@ export abstract class TelnetStream extends EventDuplex {
   /** The character set that text is in. */
   abstract get encoding(): string;
 
-  /** The same where the other end has named none. */
+  /** @internal The same where the other end has named none. */
   protected abstract get fallbackEncoding(): string;
 
   /**
@@ -265,7 +265,11 @@ export abstract class TelnetStream extends EventDuplex {
     return runs;
   }
 
-  /** The input that has arrived so far is in another character set than what follows. @param named the one that the peer had named. */
+  /**
+   * The input that has arrived so far is in another character set than what follows. @param named the one that the peer had named.
+   *
+   * @internal
+   */
   protected encodingChanged(named: string | undefined): void {
     const until = this.#input.arrived;
     if (until === (this.#encodings.at(-1)?.until ?? 0)) return;
@@ -373,6 +377,7 @@ export abstract class TelnetStream extends EventDuplex {
     }
   }
 
+  /** @internal */
   override _read(): void {
     this.#input.more();
   }
@@ -417,9 +422,10 @@ export abstract class TelnetStream extends EventDuplex {
     if (this.#lost !== undefined && this.inputLength === 0 && !this.#intake.hasRest) this.destroy(this.#lost.error);
   }
 
-  /** Is called when the connection is over, though the session may still be read. */
+  /** @internal Is called when the connection is over, though the session may still be read. */
   protected abstract lost(): void;
 
+  /** @internal */
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     if (this.#dropped > 0) {
       this.#dropped -= chunk.length;
@@ -439,6 +445,7 @@ export abstract class TelnetStream extends EventDuplex {
     });
   }
 
+  /** @internal */
   override _final(callback: (error?: Error | null) => void): void {
     this.#delivered = performance.now();
     this.telnet.flush();
@@ -448,6 +455,7 @@ export abstract class TelnetStream extends EventDuplex {
     });
   }
 
+  /** @internal */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     clearInterval(this.#unreadTimer);
     this.#delivered ??= performance.now();
@@ -585,7 +593,7 @@ export abstract class TelnetStream extends EventDuplex {
     this.heard(event, this.#stale);
   }
 
-  /** Is told of everything that is no data. `stale`: it stands before the mark of a Synch, among data that is dropped. */
+  /** @internal Is told of everything that is no data. `stale`: it stands before the mark of a Synch, among data that is dropped. */
   protected abstract heard(event: TelnetEvent, stale: boolean): void;
 
   /** Asks for an end. */

@@ -37,21 +37,13 @@ export interface LocalListenOptions extends LocalSocketOptions {
   readonly knock?: Knock | undefined;
 }
 
-/**
- * And what is only for `telpty serve`.
- *
- * @internal
- */
+/** And what is only for `telpty serve`. */
 export interface EntranceOptions extends Pick<ListenOptions, 'tls' | 'proxyProtocol' | 'knock'> {
   /** Only processes of this machine with this user id are let in (on ports: Linux). */
   readonly localUser?: number | undefined;
 }
 
-/**
- * A listener of `telpty serve`.
- *
- * @internal
- */
+/** A listener of `telpty serve`. */
 export type ListenerOptions = (ListenOptions | LocalListenOptions) & Pick<EntranceOptions, 'localUser'>;
 
 /** What has come through. */

@@ -167,18 +167,15 @@ export class Intake implements InflationUser {
     if (this.#inflation !== undefined && this.#inflation.waiting > INFLATE_AHEAD) this.hold(Hold.INFLATING);
   }
 
-  /** @internal */
   inflated(bytes: Buffer, stale: boolean): void {
     this.#take(bytes, stale);
   }
 
-  /** @internal */
   drained(): void {
     this.release(Hold.INFLATING);
     this.#exhaust();
   }
 
-  /** @internal */
   finished(rest: Buffer, stale: boolean): void {
     this.#inflation = undefined;
     this.release(Hold.INFLATING);
@@ -186,7 +183,6 @@ export class Intake implements InflationUser {
     this.#exhaust();
   }
 
-  /** @internal */
   failed(reason: string): void {
     this.release(Hold.INFLATING);
     this.#reader.spoiled(reason);

@@ -114,24 +114,20 @@ export class Outlet implements DeflationUser {
     this.#deflation.compress(on);
   }
 
-  /** @internal */
   deflated(bytes: Uint8Array, kind: SendKind): void {
     if (this.#transport.finished) return;
     this.sent += bytes.length;
     this.#transport.send(bytes, kind);
   }
 
-  /** @internal */
   mayDeflate(): boolean {
     return this.#transport.unsent < this.#transport.mark;
   }
 
-  /** @internal */
   settled(): void {
     if (this.hasRoom) this.#onRoom();
   }
 
-  /** @internal */
   failed(error: Error): void {
     this.#transport.destroy(error);
   }
