@@ -192,6 +192,7 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
     pty_unref(p);
   }
   bulk_stop(s);
+  acceptor_state_close(s);
   conn_state_close(s);
   delay_state_close(s);
   peek_state_close(s);
@@ -213,6 +214,7 @@ NAPI_MODULE_INIT() {
   s->env = env;
   s->refs = 1;
   s->use_pidfd = true;
+  list_init(&s->acceptors);
   list_init(&s->conns);
   list_init(&s->peeks);
   list_init(&s->ptys);
@@ -241,6 +243,7 @@ NAPI_MODULE_INIT() {
   read_exports(env, exports);
   packet_exports(env, exports);
   conn_exports(env, exports);
+  acceptor_exports(env, exports);
   peek_exports(env, exports);
   urgent_exports(env, exports);
   fast_path_exports(env, exports);

@@ -73,7 +73,8 @@ struct state {
   char *peek_data;
   size_t peek_size;
 
-  struct link conns;     /* all that are open */
+  struct link acceptors; /* all that are open */
+  struct link conns;     /* likewise */
   struct link peeks;     /* likewise */
   struct link ptys;      /* all with an open terminal or a living program */
   struct link finishing; /* whose program was reaped and whose last output is being read */
@@ -148,7 +149,6 @@ struct conn {
   bool reading; /* JavaScript wants input */
   bool watching; /* it wants none, but to know of urgent data; see urgent.c */
   bool marked;   /* there is urgent data that was not read yet */
-  bool local;   /* a UNIX socket, on which MSG_OOB is not a mark in the stream */
   bool waiting; /* JavaScript wants to know when there is room */
 
   /* see fast_path.c */
@@ -362,6 +362,10 @@ void delay_exports(napi_env env, napi_value exports);
 struct conn *conn_from_js(napi_env env, napi_value value);
 void conn_state_close(struct state *s);
 void conn_exports(napi_env env, napi_value exports);
+
+/* acceptor.c */
+void acceptor_state_close(struct state *s);
+void acceptor_exports(napi_env env, napi_value exports);
 
 /* peek.c */
 void peek_state_close(struct state *s);

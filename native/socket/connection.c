@@ -7,7 +7,8 @@
  * send(), and no memory but one buffer for all connections of the thread: what has arrived is lent to JavaScript for the
  * time of the call.
  *
- * The connection is accepted by Node. Its descriptor is duplicated, so each side closes its own.
+ * The connection is accepted by acceptor.c, or by Node. In the second case its descriptor is duplicated, so each side closes
+ * its own.
  */
 #include "telpty.h"
 
@@ -124,22 +125,27 @@ static void conn_ready(uv_poll_t *handle, int status, int events) {
   conn_unref(c);
 }
 
-/* connOpen(owner, fd): an external, or a negative errno */
+/* connOpen(owner, fd, copied): an external, or a negative errno. Unless it is to be copied, `fd` belongs to the result, or is closed. */
 static napi_value js_open(napi_env env, napi_callback_info info) {
   struct state *s = state_of(env);
-  napi_value args[2], external;
+  napi_value args[3], external;
   int32_t fd;
-  if (!get_args(env, info, 2, args) || napi_get_value_int32(env, args[1], &fd) != napi_ok) return NULL;
+  bool copied;
+  if (!get_args(env, info, 3, args) || napi_get_value_int32(env, args[1], &fd) != napi_ok ||
+      napi_get_value_bool(env, args[2], &copied) != napi_ok)
+    return NULL;
   struct conn *c = calloc(1, sizeof *c);
-  if (c == NULL) return js_int(env, -ENOMEM);
-  c->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  if (c == NULL) {
+    if (!copied) close(fd);
+    return js_int(env, -ENOMEM);
+  }
+  c->fd = copied ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : fd;
   int error = c->fd < 0 ? -errno : uv_poll_init_socket(s->loop, &c->poll, c->fd);
   if (error < 0) {
     if (c->fd >= 0) close(c->fd);
     free(c);
     return js_int(env, error);
   }
-  c->local = is_local_socket(c->fd);
   c->state = s;
   c->refs = 2; /* the poll, the external */
   c->poll.data = c;
@@ -175,8 +181,10 @@ static napi_value send_bytes(napi_env env, napi_callback_info info, int flags) {
     return NULL;
   if (c->fd < 0) return js_int(env, -EPIPE);
   c->open = false;
+  /* On a UNIX socket MSG_OOB is not a mark in the stream. */
+  if (flags != 0 && is_local_socket(c->fd)) flags = 0;
   ssize_t n;
-  do n = send(c->fd, data, length, MSG_NOSIGNAL | (c->local ? 0 : flags));
+  do n = send(c->fd, data, length, MSG_NOSIGNAL | flags);
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno != EAGAIN) return js_int(env, -errno);
   if (n < 0) n = 0;

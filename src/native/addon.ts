@@ -55,6 +55,11 @@ export interface AddonCallbacks<Owner> {
   readonly end: (owner: Owner) => void;
 }
 
+/** What accepts the connections of a listening socket, as the addon knows it. Opaque. */
+export interface NativeAcceptor {
+  readonly nativeAcceptor: unique symbol;
+}
+
 /** A TCP connection, as the addon knows it. Opaque. */
 export interface NativeConnection {
   readonly nativeConnection: unique symbol;
@@ -203,8 +208,11 @@ export interface Addon {
 
   /** Once a thread: what to call, and where to put what arrives. */
   connSetup<Owner>(callbacks: ConnectionCallbacks<Owner>, inbox: Buffer): void;
-  /** Takes the connection of a connected socket over, by a copy of its descriptor, or returns a negative error number. */
-  connOpen(owner: object, fd: number): NativeConnection | number;
+  /**
+   * Takes the connection of a connected socket over, or returns a negative error number. `isCopied`: by a copy of its
+   * descriptor; else `fd` is the caller's no more, whatever is returned.
+   */
+  connOpen(owner: object, fd: number, isCopied: boolean): NativeConnection | number;
   /**
    * Whether `input` is to be called; not so at first, and no more after it was called with 0 or an error. While it is not,
    * `urgent` is called once, when urgent data has come or something has happened to the connection.
@@ -231,6 +239,22 @@ export interface Addon {
   /** Fills in how many bytes passed to the terminal and from it, and how long ago, in ms, the last did to it. */
   connFastPathCounts(connection: NativeConnection, result: Float64Array): void;
   connDescriptor(connection: NativeConnection): number;
+
+  /**
+   * Accepts connections of the listening socket `fd`, by a copy of its descriptor; or returns a negative error number, as outside Linux.
+   *
+   * @param accepted called with the descriptor of a connection, which is non-blocking, and the address and port of the peer
+   *   (`''` and 0 on a UNIX socket); or with a negative error number where the system has no descriptor or no memory for it.
+   * @param keepAlive seconds of silence after which the kernel asks whether the peer is there; 0 for a UNIX socket.
+   */
+  acceptOpen(
+    accepted: (result: number, address?: string, port?: number) => void,
+    fd: number,
+    keepAlive: number,
+  ): NativeAcceptor | number;
+  /** While it is held, connections wait in the kernel's queue. */
+  acceptHold(acceptor: NativeAcceptor, held: boolean): void;
+  acceptClose(acceptor: NativeAcceptor): void;
 
   /** Once a thread: what to call, and where to put what is seen. */
   peekSetup<Owner>(peeked: (owner: Owner, result: number) => void, buffer: Buffer): void;

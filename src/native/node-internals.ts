@@ -12,7 +12,7 @@
  * | `readableFlowing = null` | a stream that starts to flow again with its next `'data'` listener | none: `pause()` lasts until `resume()` |
  * | event `'internalMessage'`, NODE_HANDLE_ACK and NODE_HANDLE_NACK | whether a worker received a socket | none |
  * | V8 flags that are set while V8 runs | memory and speed of `telpty serve` | command line, before the process starts |
- * | the epoll set of `uv_backend_fd()`, in native/socket/listener.c | a listener that leaves clients in the kernel's queue | none |
+ * | the epoll set of `uv_backend_fd()`, in native/socket/listener.c | a listener that leaves clients in the kernel's queue, or to native/socket/acceptor.c | none |
  * | `uv_walk()` finds child_process' handles, in native/process/process.c | to tell orphans from child processes that Node.js waits for | none |
  *
  * Not private, though it looks so: `uv_poll_t` on a copy of the descriptor of a socket that Node.js has (native/socket/connection.c,

@@ -8,7 +8,7 @@ import type { HangupReason } from '../session/end-cause.ts';
 import { Session } from '../session/session.ts';
 import { type Listener, type ListenerEvents, StreamListener } from '../transport/listener.ts';
 import { listenLocal } from '../transport/local.ts';
-import type { Peer } from '../transport/peer.ts';
+import { type Peer, peerOfDescriptor } from '../transport/peer.ts';
 import { foreignProtocol } from '../transport/pre-session/foreign-protocol.ts';
 import {
   type Arrival,
@@ -258,6 +258,9 @@ export class Server extends EventEmitter<ServerEvents> {
     };
     return {
       onConnection: socket => entrance.enter(socket, user),
+      onDescriptor: entrance.takesDescriptors
+        ? (fd, address, port) => entrance.enterDescriptor(fd, peerOfDescriptor(fd, address, port), user)
+        : undefined,
       onError: error => this.emit('error', error),
       onShortage: isShort => this.emit('shortage', isShort),
     };

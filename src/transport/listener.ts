@@ -6,7 +6,13 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { descriptor } from '../native/node-internals.ts';
 import { holdListener } from '../native/sockets.ts';
-import { type Acceptor, type ClosedReason, ShortageGuard } from './tcp/accepting.ts';
+import {
+  type Acceptor,
+  type ClosedReason,
+  DirectAcceptor,
+  ShortageGuard,
+  type TakeDescriptor,
+} from './tcp/accepting.ts';
 
 /** Where a listener is: a port, or the path of a UNIX socket. */
 export type ListenerAddress = { readonly address: string; readonly port: number } | { readonly path: string };
@@ -25,6 +31,8 @@ export interface Listener {
 export interface ListenerEvents {
   /** A connection was accepted; nothing has been read from it. */
   onConnection(socket: Socket): void;
+  /** The same for one that is not a socket of Node.js. With this function connections come to either of the two. */
+  onDescriptor?: TakeDescriptor | undefined;
   /** Accepting has failed, or listening. */
   onError(error: Error): void;
   /** It has stopped accepting for want of descriptors (true), or goes on (false). */
@@ -43,6 +51,7 @@ export interface ListenerKind {
 export class SocketListener implements Listener, Acceptor {
   readonly #server: Server;
   readonly #kind: ListenerKind;
+  #direct: DirectAcceptor | undefined;
   #reasons = 0;
 
   private constructor(server: Server, kind: ListenerKind) {
@@ -96,9 +105,19 @@ export class SocketListener implements Listener, Acceptor {
         const listener = new SocketListener(server, kind);
         guard = new ShortageGuard(listener, events.onShortage?.bind(events));
         server.once('close', () => guard?.stop());
+        listener.#acceptDirectly(events.onDescriptor, keepAliveMs, guard);
         resolve(listener);
       });
     });
+  }
+
+  #acceptDirectly(take: TakeDescriptor | undefined, keepAliveMs: number | undefined, guard: ShortageGuard): void {
+    if (take === undefined) return;
+    const accepted: TakeDescriptor = (fd, address, port) => {
+      take(fd, address, port);
+      guard.accepted();
+    };
+    this.#direct = DirectAcceptor.open(this.#server, keepAliveMs, accepted, () => guard.failed());
   }
 
   /** Where Node says that it listens; of a UNIX socket null or a path. */
@@ -124,15 +143,24 @@ export class SocketListener implements Listener, Acceptor {
   }
 
   #hold(held: boolean): void {
+    if (this.#direct !== undefined) {
+      this.#direct.hold(held);
+      return;
+    }
     const fd = descriptor(this.#server);
     if (fd !== undefined) holdListener(fd, held);
   }
 
   close(): Promise<void> | undefined {
     const waiting = this.isListening ? this.#kind.beforeClose?.() : undefined;
-    if (waiting !== undefined) return waiting.then(() => void this.#server.close());
-    this.#server.close();
+    if (waiting !== undefined) return waiting.then(() => this.#close());
+    this.#close();
     return undefined;
+  }
+
+  #close(): void {
+    this.#direct?.close();
+    this.#server.close();
   }
 }
 

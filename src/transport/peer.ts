@@ -34,8 +34,19 @@ export interface PeerFields {
 /** The peer of a connection that was accepted: the address as it is compared and logged. */
 export function peerOf(socket: Socket): Peer {
   const { remoteAddress, remotePort } = socket;
-  if (remoteAddress !== undefined) return { kind: 'ip', address: normalAddress(remoteAddress), port: remotePort };
-  const fd = descriptor(socket);
+  return remoteAddress === undefined ? localPeer(descriptor(socket)) : ipPeer(remoteAddress, remotePort);
+}
+
+/** The same of a connection that is not a socket of Node.js. @param address `''` on a UNIX socket. */
+export function peerOfDescriptor(fd: number, address: string, port: number): Peer {
+  return address === '' ? localPeer(fd) : ipPeer(address, port);
+}
+
+function ipPeer(address: string, port: number | undefined): IpPeer {
+  return { kind: 'ip', address: normalAddress(address), port };
+}
+
+function localPeer(fd: number | undefined): LocalPeer {
   const { uid, pid } = (fd === undefined ? undefined : peerCredentials(fd)) ?? {};
   return { kind: 'local', uid, pid };
 }

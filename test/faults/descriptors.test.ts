@@ -70,6 +70,22 @@ describe('out of descriptors', LIMIT, () => {
     await bystander.leave();
   });
 
+  it('a client for which there is no descriptor when it comes waits, and costs no CPU time', async () => {
+    await using server = await startObedient();
+    await using bystander = await Bystander.start(server);
+    limitDescriptors(server.pid, 3);
+    const wire = await Wire.connect(server.port, XTERM);
+    await server.waitForLog(/out of descriptors: clients wait/);
+    await bystander.progress();
+    await bystander.pause();
+    const share = await shareOfSpinning(server.pid);
+    assert(share < 0.4, `it uses ${share} of the CPU that a process that spins has beside it`);
+    bystander.resume();
+    limitDescriptors(server.pid, 1_000);
+    await serveAll([wire]);
+    await bystander.leave();
+  });
+
   it('with workers: none is given more than it can take, and clients wait for whoever can', async () => {
     await using server = await startObedient(['--workers', '2'], { descriptors: DESCRIPTORS });
     await using bystander = await Bystander.start(server);

@@ -1,10 +1,12 @@
 /** The way of a connection from a listener to a transport. */
+import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { check, checkFunction } from '../../check.ts';
 import type { LocalSocketOptions } from '../local.ts';
 import { type Peer, type PeerFields, peerFields, peerOf } from '../peer.ts';
 import { ProxyGate } from '../proxy/stage.ts';
 import type { Transport } from '../stream/transport.ts';
+import { Connection } from '../tcp/connection.ts';
 import { adoptTcp, type TcpListenOptions } from '../tcp/tcp.ts';
 import type { TlsOptions } from '../tls/options.ts';
 import type { TlsGate } from '../tls/stage.ts';
@@ -93,12 +95,38 @@ export class Entrance {
     this.tls?.close();
   }
 
+  /** Whether nothing here needs a socket of Node.js: then {@link enterDescriptor} may be called. */
+  get takesDescriptors(): boolean {
+    return this.#first === undefined && this.tls === undefined;
+  }
+
+  /** As {@link enter}, for a connection that is not a socket of Node.js. */
+  enterDescriptor(fd: number, peer: Peer, user: GateUser<Arrival>): void {
+    if (this.#isUnwelcome(peer, user)) {
+      closeSync(fd);
+      return;
+    }
+    let transport: Transport;
+    try {
+      transport = new Connection(fd, false);
+    } catch (error) {
+      user.failed(error as Error);
+      return;
+    }
+    user.passed({ transport, peer });
+  }
+
+  #isUnwelcome(peer: Peer, user: GateUser<Arrival>): boolean {
+    const reason = this.#knock?.(peerFields(peer));
+    if (reason === undefined) return false;
+    user.refused({ ...peerFields(peer), reason, message: 'not taken from this address' });
+    return true;
+  }
+
   /** Takes a connection whose peer is known, as one that comes from another process. */
   receive(socket: Socket, peer: Peer, user: GateUser<Arrival>): void {
-    const reason = this.#knock?.(peerFields(peer));
-    if (reason !== undefined) {
+    if (this.#isUnwelcome(peer, user)) {
       socket.destroy();
-      user.refused({ ...peerFields(peer), reason, message: 'not taken from this address' });
       return;
     }
     // What stays on this machine is not encrypted.

@@ -41,12 +41,13 @@ export class Connection implements Transport, FastPathPort {
   #done: (() => void) | undefined;
 
   /**
-   * @param fd a connected socket's descriptor; it is copied, and stays the caller's.
+   * @param fd a connected socket's descriptor.
+   * @param isCopied whether it is copied, and stays the caller's; else it belongs to this object, or is closed if this throws.
    * @throws the system's error, e.g. `EMFILE`.
    */
-  constructor(fd: number) {
+  constructor(fd: number, isCopied = true) {
     setup();
-    const native = addon().connOpen(this, fd);
+    const native = addon().connOpen(this, fd, isCopied);
     if (typeof native === 'number') throw systemFailure('dup', native);
     this.#native = native;
   }
