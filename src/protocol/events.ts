@@ -1,7 +1,4 @@
 import type { Verb } from './constants.ts';
-import type { MudEvent } from './mud-events.ts';
-import type { ComPortEvent } from './options/com-port-values.ts';
-import type { TerminalEvent } from './terminal-events.ts';
 
 /**
  * Who performs an option: `'local'` is this end (we send WILL and WONT), `'remote'` is the peer (we send DO and DONT).
@@ -9,25 +6,23 @@ import type { TerminalEvent } from './terminal-events.ts';
 export type Side = 'local' | 'remote';
 
 /**
- * What the engine tells its application. Names and values that come from the peer are decoded (as UTF-8 where they are
- * valid UTF-8, otherwise as ISO 8859-1) and bounded by `TelnetLimits`; they are **not** sanitised: control
- * characters, shell syntax and paths are the application's to judge.
+ * What the engine reports, by type. The file of an option declares the events of that option and adds them to this interface,
+ * and so can an application with an option of its own: `declare module 'telpty/protocol' { interface TelnetEvents { … } }`.
  */
-export type TelnetEvent =
-  | CommandEvent
-  | OptionEvent
-  | SubnegotiationEvent
-  | TerminalTypeEvent
-  | WindowSizeEvent
-  | EnvironmentEvent
-  | CharsetEvent
-  | StatusEvent
-  | TimingMarkEvent
-  | LogoutEvent
-  | ComPortEvent
-  | MudEvent
-  | TerminalEvent
-  | WarningEvent;
+// Rejected: a union of all events here. It imports every option, and options import this file: a cycle.
+export interface TelnetEvents {
+  readonly command: CommandEvent;
+  readonly option: OptionEvent;
+  readonly subnegotiation: SubnegotiationEvent;
+  readonly warning: WarningEvent;
+}
+
+/**
+ * One event of the engine. Names and values that come from the peer are decoded (as UTF-8 where they are valid UTF-8,
+ * otherwise as ISO 8859-1) and bounded by `TelnetLimits`; they are **not** sanitised: control characters, shell syntax and
+ * paths are the application's to judge.
+ */
+export type TelnetEvent = TelnetEvents[keyof TelnetEvents];
 
 /** NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT came (RFC 854, 885, 1184). */
 export interface CommandEvent {
@@ -52,81 +47,6 @@ export interface SubnegotiationEvent {
   readonly option: number;
   /** What stood between the option's code and IAC SE, IAC IAC undone. A copy: it is the receiver's to keep. */
   readonly payload: Uint8Array;
-}
-
-/** The peer named a terminal type (RFC 1091). */
-export interface TerminalTypeEvent {
-  readonly type: 'terminal-type';
-  /** This answer as it came; it may be an `MTTS n`. `undefined` if the peer withdrew the option in the middle. */
-  readonly name: string | undefined;
-  /** The distinct names so far in the order of the peer's preference, without `MTTS n`. */
-  readonly names: readonly string[];
-  /** True when nothing more will be asked: the list repeated, 16 answers came, or the peer withdrew. */
-  readonly complete: boolean;
-  /** The capability bits of an `MTTS n` answer (MUD Terminal Type Standard), once one came. */
-  readonly mtts?: number;
-}
-
-/** The peer told its window's size (RFC 1073). 0 means that the peer does not say. */
-export interface WindowSizeEvent {
-  readonly type: 'window-size';
-  /** Characters, 0 to 65535. */
-  readonly columns: number;
-  /** Lines, 0 to 65535. */
-  readonly rows: number;
-}
-
-/** One variable of RFC 1572. */
-export interface EnvironmentVariable {
-  /** `'var'`: one of the well-known names; `'uservar'`: any other. */
-  readonly kind: 'var' | 'uservar';
-  readonly name: string;
-  /** `''` is a variable that is defined and empty; `undefined` is one that is not defined. */
-  readonly value: string | undefined;
-}
-
-/** The peer told variables of its environment (RFC 1572, 1408). */
-export interface EnvironmentEvent {
-  readonly type: 'environment';
-  /** NEW-ENVIRON (39) or ENVIRON (36). */
-  readonly option: number;
-  /** `'is'` answers a SEND of ours; `'info'` reports a change unasked. */
-  readonly kind: 'is' | 'info';
-  readonly variables: readonly EnvironmentVariable[];
-  /** How many of our SENDs have no answer yet, including one that is held back until the terminal type is known. */
-  readonly pending: number;
-}
-
-/** A negotiation of the character set has ended (RFC 2066). */
-export interface CharsetEvent {
-  readonly type: 'charset';
-  /** The name agreed on, as the REQUEST spelled it; `undefined` if none was. */
-  readonly charset: string | undefined;
-  /** Whose REQUEST it was. */
-  readonly by: 'us' | 'peer';
-}
-
-/** The peer told how it sees the options (RFC 859). */
-export interface StatusEvent {
-  readonly type: 'status';
-  /** Seen from here: the peer's WILL is side `'remote'`, its DO is side `'local'`. */
-  readonly options: readonly { readonly option: number; readonly side: Side; readonly enabled: boolean }[];
-}
-
-/** A timing mark (RFC 860). */
-export interface TimingMarkEvent {
-  readonly type: 'timing-mark';
-  /** `'us'`: the answer to our DO TIMING-MARK has come; `'peer'`: the peer asked, and WILL has been sent. */
-  readonly by: 'us' | 'peer';
-  /** False if the peer answered WONT. What was sent before our DO has been seen by the peer all the same. */
-  readonly supported: boolean;
-}
-
-/** Logging out was agreed on (RFC 727). */
-export interface LogoutEvent {
-  readonly type: 'logout';
-  /** `'local'`: the peer asked us, and we agreed: the application closes. `'remote'`: the peer is about to close. */
-  readonly side: Side;
 }
 
 /** The stable names of the things a peer can do wrong. */

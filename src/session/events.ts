@@ -1,9 +1,9 @@
 import { Duplex, type Readable } from 'node:stream';
-import type { TelnetEvent } from '../protocol/index.ts';
+import type { TelnetEvent, TelnetEvents } from '../protocol/index.ts';
 
 /** What the protocol engine reports, each under its own name, so that `session.on('gmcp', …)` gets a `GmcpEvent`. */
 type ProtocolEvents = {
-  [Type in Exclude<TelnetEvent['type'], 'command'>]: [event: Extract<TelnetEvent, { readonly type: Type }>];
+  [Type in Exclude<keyof TelnetEvents, 'command'>]: [event: TelnetEvents[Type]];
 };
 
 /** The events of a session beside those of every Duplex. */

@@ -10,7 +10,7 @@ import {
   Option,
   type TelnetEvent,
 } from '../../src/protocol/index.ts';
-import { COM_PORT_COMMANDS, CONTROLS } from '../../src/protocol/options/com-port-values.ts';
+import { COM_PORT_COMMANDS, CONTROLS } from '../../src/protocol/options/com-port.ts';
 import { enabled, framed, pair } from './support/pair.ts';
 
 // The bytes themselves: test/vectors/options/com-port.txt.

@@ -7,6 +7,19 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 // DO LOGOUT asks the receiver to end the session, WILL LOGOUT agrees to end it or announces that. The engine says the
 // word; to close the connection, after what is on its way, is the application's.
 
+/** Logging out was agreed on (RFC 727). */
+export interface LogoutEvent {
+  readonly type: 'logout';
+  /** `'local'`: the peer asked us, and we agreed: the application closes. `'remote'`: the peer is about to close. */
+  readonly side: Side;
+}
+
+declare module '../events.ts' {
+  interface TelnetEvents {
+    readonly logout: LogoutEvent;
+  }
+}
+
 class Logout implements OptionHandler {
   readonly #telnet: OptionContext;
 

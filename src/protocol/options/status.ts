@@ -1,6 +1,6 @@
 import { checkEnabled } from '../check.ts';
 import { Command, Option } from '../constants.ts';
-import type { Side, StatusEvent } from '../events.ts';
+import type { Side } from '../events.ts';
 import {
   defineOption,
   type OptionContext,
@@ -17,6 +17,19 @@ import {
 //
 // WILL x in it: I perform x. DO x: you perform x. What is not in it is off. SB option … SE gives an option's parameters,
 // with a SE (240) among them doubled.
+
+/** The peer told how it sees the options (RFC 859). */
+export interface StatusEvent {
+  readonly type: 'status';
+  /** Seen from here: the peer's WILL is side `'remote'`, its DO is side `'local'`. */
+  readonly options: readonly { readonly option: number; readonly side: Side; readonly enabled: boolean }[];
+}
+
+declare module '../events.ts' {
+  interface TelnetEvents {
+    readonly status: StatusEvent;
+  }
+}
 
 const IS = 0;
 const SEND = 1;

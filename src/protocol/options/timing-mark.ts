@@ -12,6 +12,21 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 // It is a question and an answer, not a state, so RFC 1143 does not apply: every DO is answered, and every DO of ours
 // awaits an answer of its own. A WILL or WONT that answers nothing is itself never answered.
 
+/** A timing mark (RFC 860). */
+export interface TimingMarkEvent {
+  readonly type: 'timing-mark';
+  /** `'us'`: the answer to our DO TIMING-MARK has come; `'peer'`: the peer asked, and WILL has been sent. */
+  readonly by: 'us' | 'peer';
+  /** False if the peer answered WONT. What was sent before our DO has been seen by the peer all the same. */
+  readonly supported: boolean;
+}
+
+declare module '../events.ts' {
+  interface TelnetEvents {
+    readonly 'timing-mark': TimingMarkEvent;
+  }
+}
+
 /** How many marks we await at most: beyond it further requests are dropped, for the peer is not answering any. */
 const MOST_AWAITED = 255;
 

@@ -10,6 +10,21 @@ import {
   SHORT_MASK,
 } from './wire-format.ts';
 
+/** At which characters the client sends what is typed so far, besides the ends of lines (RFC 1184, 2.3). */
+export interface ForwardmaskEvent {
+  readonly type: 'forwardmask';
+  /** In order, 0 to 255; without BINARY to 127. `undefined`: there is no mask in force (it was refused or withdrawn). */
+  readonly characters: readonly number[] | undefined;
+  /** `'us'`: the client's answer to the mask we asked for; `'peer'`: the server asked us. */
+  readonly by: 'us' | 'peer';
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly forwardmask: ForwardmaskEvent;
+  }
+}
+
 const { DO, DONT, WILL, WONT } = Command;
 
 /** The forwarding characters of LINEMODE (RFC 1184, 2.3): the server says DO and DONT, the client answers WILL and WONT. */

@@ -2,7 +2,6 @@ import { TelptyError } from '../../../errors.ts';
 import { check, checkEnabled, checkOctet } from '../../check.ts';
 import { Command, Option } from '../../constants.ts';
 import type { Side, TelnetEvent, WarningCode } from '../../events.ts';
-import type { LinemodeMode } from '../../terminal-events.ts';
 import {
   type Consent,
   defineOption,
@@ -24,6 +23,7 @@ import {
   BINDING_BITS,
   FORWARDMASK,
   formatMode,
+  type LinemodeMode,
   MODE,
   MODE_ACK,
   MODE_BITS,
@@ -42,6 +42,28 @@ import {
 // switches to whatever the client acknowledges: both end at the server's. A client is bound to EDIT and TRAPSIG as the
 // server has them, and may leave the other two out; a server may add EDIT and TRAPSIG to what a client proposes, by a
 // proposal of its own, and makes none while one is unanswered, whatever the client insists on.
+
+/** A mode of LINEMODE is in force from this point of the peer's stream on (RFC 1184). */
+export interface LinemodeEvent {
+  readonly type: 'linemode';
+  readonly mode: LinemodeMode;
+  /** Whose proposal it was. The peer may have accepted less than we proposed, or (a client) something else. */
+  readonly by: 'us' | 'peer';
+}
+
+/** The peer has changed special characters (RFC 1184, 2.4). */
+export interface SpecialCharactersEvent {
+  readonly type: 'special-characters';
+  /** Those that have changed, at most 30, as they are in force now. */
+  readonly changed: readonly SpecialCharacter[];
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly linemode: LinemodeEvent;
+    readonly 'special-characters': SpecialCharactersEvent;
+  }
+}
 
 /** What {@link linemode} is made with. */
 export interface LinemodeConfig {

@@ -1,5 +1,3 @@
-import type { LinemodeMode } from '../../terminal-events.ts';
-
 // LINEMODE, option 34, RFC 1184. The server says DO, the client WILL, never the other way round.
 //
 //   IAC SB LINEMODE MODE <mask> IAC SE                         a mode, proposed or (with MODE_ACK) acknowledged
@@ -10,6 +8,18 @@ import type { LinemodeMode } from '../../terminal-events.ts';
 //
 // Character n of a FORWARDMASK is bit 7 - n % 8 of octet n / 8: the high bit of the first octet is NUL. A 255 in a mask or
 // a triplet is doubled, by the framing as everywhere.
+
+/** What the client does with what is typed (RFC 1184, 2.2). */
+export interface LinemodeMode {
+  /** The client edits, and sends whole lines; otherwise it sends each character. */
+  readonly edit: boolean;
+  /** The client sends IP, BRK, AYT, ABORT, EOF and SUSP as commands; otherwise as the characters that were typed. */
+  readonly trapsig: boolean;
+  /** The client expands tabs into spaces. */
+  readonly softTab: boolean;
+  /** The client echoes control characters as they are, not as `^A`. */
+  readonly litEcho: boolean;
+}
 
 export const MODE = 1;
 export const FORWARDMASK = 2;

@@ -9,6 +9,21 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 // A client switches what it wants to be told, or shown, with 1 (on) and 2 (off) as values; the server tells states, such
 // as channel 100.
 
+/** One message of Aardwolf's option came. */
+export interface AardwolfEvent {
+  readonly type: 'aardwolf';
+  /** 0 to 255; what is told, such as 100 for the state of the player. */
+  readonly channel: number;
+  /** 0 to 255. */
+  readonly value: number;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly aardwolf: AardwolfEvent;
+  }
+}
+
 const LENGTH = 2;
 
 /** The handler of {@link aardwolf}. */

@@ -10,6 +10,21 @@ import { checkMessageName, splitMessage } from './gmcp.ts';
 //
 // GMCP has taken its place. Iron Realms' servers ask by DO and the client performs it; other servers perform it themselves.
 
+/** A message of ATCP came. */
+export interface AtcpEvent {
+  readonly type: 'atcp';
+  /** Such as `Room.Num` or `hello`. Never empty. */
+  readonly name: string;
+  /** What followed the name; `''` if there was nothing. It may have several lines, ended by LF. */
+  readonly text: string;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly atcp: AtcpEvent;
+  }
+}
+
 const BLANK = /[ \n]/;
 
 /** The handler of {@link atcp}. */

@@ -11,6 +11,23 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 // UTF-8. In practice: text that is no JSON (older servers leave out the quotes), other blanks than one space, or none: then the
 // name ends at the bracket or quote from which on all is JSON.
 
+/** A message of GMCP came: `Package.Message`, and with it JSON, other text, or nothing. */
+export interface GmcpEvent {
+  readonly type: 'gmcp';
+  /** As it came, in the peer's capitals; most peers take names without regard to capitals. Never empty. */
+  readonly name: string;
+  /** What followed the name, as it came; `''` if there was nothing. */
+  readonly text: string;
+  /** The value, where the text is JSON and not nested deeper than the limit; else `undefined`, which no JSON makes. */
+  readonly data: unknown;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly gmcp: GmcpEvent;
+  }
+}
+
 const BLANK = /[ \t\r\n]/;
 /** A name with the beginning of JSON directly behind it. */
 const JOINED = /^[^ \t\r\n{["]+(?=[{["])/;

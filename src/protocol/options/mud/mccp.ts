@@ -12,6 +12,25 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 // (MCCP3) ask the sender to end it. The engine knows no zlib: it tells where compression begins, and what it is given and
 // sends is plain on both sides of that.
 
+/**
+ * Compression begins exactly here (MCCP2, MCCP3). The engine compresses nothing itself.
+ * `'received'`: what the peer sent behind this is a zlib stream. The handler takes what of it is in the chunk by
+ * `Telnet.takeUnread()`, and from then on gives `Telnet.receive()` not what comes but what that inflates to.
+ * `'sent'`: from now on all that `send` is given must be deflated first.
+ */
+export interface CompressionEvent {
+  readonly type: 'compression';
+  /** MCCP2 (86), from the server, or MCCP3 (87), from the client. */
+  readonly option: number;
+  readonly direction: 'received' | 'sent';
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly compression: CompressionEvent;
+  }
+}
+
 /** The side whose performer sends the start marker, seen from the sender. */
 const STARTED_BY: ReadonlyMap<number, Side> = new Map([
   [Option.MCCP2, 'local'],

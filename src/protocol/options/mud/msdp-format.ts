@@ -1,6 +1,5 @@
 import { check } from '../../check.ts';
 import type { TelnetLimits } from '../../limits.ts';
-import type { MsdpValue, MsdpVariable } from '../../mud-events.ts';
 import { decodeText, encodeText } from '../../text.ts';
 import { checkVariableName, Mark, type MudScalar, scalarText } from './marked-values.ts';
 
@@ -11,6 +10,16 @@ import { checkVariableName, Mark, type MudScalar, scalarText } from './marked-va
 //
 // No text holds NUL or one of the marks. Several values for one name are an array. Peers leave out the VAL in front of a
 // TABLE_OPEN and the closing marks at the end of a message; both are understood, the latter with a warning.
+
+/** A value of MSDP as JavaScript has it: text, an array, or a table (a plain object). MSDP has no numbers. */
+export type MsdpValue = string | readonly MsdpValue[] | { readonly [name: string]: MsdpValue };
+
+/** One variable of MSDP. */
+export interface MsdpVariable {
+  readonly name: string;
+  /** Several values for one name are an array, as ARRAY_OPEN and ARRAY_CLOSE around them would make it. */
+  readonly value: MsdpValue;
+}
 
 /** What {@link formatMsdp} takes for a value: numbers and flags become text. */
 export type MsdpInput = MudScalar | readonly MsdpInput[] | { readonly [name: string]: MsdpInput };

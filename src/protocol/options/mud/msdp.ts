@@ -1,12 +1,25 @@
 import { Option } from '../../constants.ts';
 import type { WarningCode } from '../../events.ts';
 import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler, type Sides } from '../option.ts';
-import { formatMsdp, type MsdpInput, parseMsdp } from './msdp-format.ts';
+import { formatMsdp, type MsdpInput, type MsdpVariable, parseMsdp } from './msdp-format.ts';
 
 // MSDP, option 69, https://tintin.mudhalla.net/protocols/msdp/. Its wire layout: msdp-format.ts.
 //
 // Once the server's WILL is accepted both ends send. A client's commands are variables too: REPORT with a list of names as
 // value, LIST with COMMANDS. What they do is the application's.
+
+/** Variables or commands of MSDP came. */
+export interface MsdpEvent {
+  readonly type: 'msdp';
+  /** In the order of the message, in which a name may come more than once. */
+  readonly variables: readonly MsdpVariable[];
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly msdp: MsdpEvent;
+  }
+}
 
 /** The handler of {@link msdp}. */
 export class Msdp implements OptionHandler {

@@ -18,6 +18,19 @@ import { checkVariableName, Mark, type MudScalar, scalarText } from './marked-va
 // VAR is 1, VAL is 2; no text holds them or NUL. Several values stand in the order of their relevance, the default last,
 // and a name that comes again adds to its values.
 
+/** The peer told about its game (MSSP). */
+export interface MsspEvent {
+  readonly type: 'mssp';
+  /** The values of each variable, the most relevant last; where one is wanted, take the last. */
+  readonly variables: ReadonlyMap<string, readonly string[]>;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly mssp: MsspEvent;
+  }
+}
+
 /** Variables by name; several values with the most relevant last. Flags are told as 1 and 0. */
 export type MsspVariables = { readonly [name: string]: MudScalar | readonly MudScalar[] };
 

@@ -8,6 +8,17 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //
 // Some servers leave it out, and begin when the client agrees. The tags themselves are data.
 
+/** The peer uses MXP from here on: what it sends is to be read for tags. */
+export interface MxpEvent {
+  readonly type: 'mxp';
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly mxp: MxpEvent;
+  }
+}
+
 /** The handler of {@link mxp}. */
 export class Mxp implements OptionHandler {
   readonly #telnet: OptionContext;

@@ -10,6 +10,20 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //
 // An argument may be empty, the command may not. What the command `zmp.check` and its kin do is the application's.
 
+/** A command of ZMP came. */
+export interface ZmpEvent {
+  readonly type: 'zmp';
+  /** Such as `zmp.check`. Never empty. */
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly zmp: ZmpEvent;
+  }
+}
+
 const NUL = '\0';
 
 /** The handler of {@link zmp}. */

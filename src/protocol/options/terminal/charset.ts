@@ -23,6 +23,21 @@ import {
 // it from the other side exist and are answered too. Where REQUESTs cross, the server's stands: the server rejects the
 // client's, and the client answers the server's and takes its own for rejected, whatever the answer to it says.
 
+/** A negotiation of the character set has ended (RFC 2066). */
+export interface CharsetEvent {
+  readonly type: 'charset';
+  /** The name agreed on, as the REQUEST spelled it; `undefined` if none was. */
+  readonly charset: string | undefined;
+  /** Whose REQUEST it was. */
+  readonly by: 'us' | 'peer';
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly charset: CharsetEvent;
+  }
+}
+
 const REQUEST = 1;
 const ACCEPTED = 2;
 const REJECTED = 3;

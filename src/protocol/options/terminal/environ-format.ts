@@ -1,4 +1,3 @@
-import type { EnvironmentVariable } from '../../events.ts';
 import type { TelnetLimits } from '../../limits.ts';
 import { decodeText, encodeText } from '../../text.ts';
 import type { SubnegotiationWords } from '../option.ts';
@@ -14,6 +13,15 @@ import type { SubnegotiationWords } from '../option.ts';
 // meaning from VAR, VALUE, ESC or USERVAR inside a name or value; 255 is doubled by the framing.
 //
 // BSD wrote ENVIRON with VAR and VALUE exchanged (RFC 1571), hence the `swapped` everywhere; NEW-ENVIRON has it settled.
+
+/** One variable of RFC 1572. */
+export interface EnvironmentVariable {
+  /** `'var'`: one of the well-known names; `'uservar'`: any other. */
+  readonly kind: 'var' | 'uservar';
+  readonly name: string;
+  /** `''` is a variable that is defined and empty; `undefined` is one that is not defined. */
+  readonly value: string | undefined;
+}
 
 export const IS = 0;
 export const SEND = 1;

@@ -1,8 +1,9 @@
 import { check, checkEnabled } from '../../check.ts';
 import { Command, Option, optionName } from '../../constants.ts';
-import type { EnvironmentVariable, Side, TelnetEvent, WarningCode } from '../../events.ts';
+import type { Side, TelnetEvent, WarningCode } from '../../events.ts';
 import { defineOption, type OptionContext, type OptionDefinition, type OptionHandler } from '../option.ts';
 import {
+  type EnvironmentVariable,
   formatVariable,
   INFO,
   IS,
@@ -15,6 +16,24 @@ import {
 import { TerminalType } from './terminal-type.ts';
 
 // NEW-ENVIRON, option 39, RFC 1572, and ENVIRON, option 36, RFC 1408 and 1571. Their wire layout: environ-format.ts.
+
+/** The peer told variables of its environment (RFC 1572, 1408). */
+export interface EnvironmentEvent {
+  readonly type: 'environment';
+  /** NEW-ENVIRON (39) or ENVIRON (36). */
+  readonly option: number;
+  /** `'is'` answers a SEND of ours; `'info'` reports a change unasked. */
+  readonly kind: 'is' | 'info';
+  readonly variables: readonly EnvironmentVariable[];
+  /** How many of our SENDs have no answer yet, including one that is held back until the terminal type is known. */
+  readonly pending: number;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly environment: EnvironmentEvent;
+  }
+}
 
 /** GNU telnet collects a subnegotiation in 256 octets and loses what is longer, so ours, IAC SB to IAC SE, are shorter. */
 const LONGEST_SEND = 250;

@@ -12,6 +12,21 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 // character. It starts ON; what restarts the output is the performer's own business until it is told. Other commands are
 // ignored, as RFC 1080 asks, since more may come to be defined.
 
+/** The peer wants our terminal's output stopped and restarted by XOFF and XON, or not (RFC 1372). */
+export interface FlowControlEvent {
+  readonly type: 'flow-control';
+  /** Whether XOFF and XON are acted on here. True from the moment the option is enabled, without an event. */
+  readonly enabled: boolean;
+  /** What restarts the output: any character, or only XON; `undefined` while the peer has not said. */
+  readonly restart: 'any' | 'xon' | undefined;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly 'flow-control': FlowControlEvent;
+  }
+}
+
 const OFF = 0;
 const ON = 1;
 const RESTART_ANY = 2;

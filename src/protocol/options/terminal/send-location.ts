@@ -11,6 +11,19 @@ import { isPrintable, octetsOf, textOf } from './inquiry.ts';
 //
 // There is no question: who performs it tells where its user is once it is agreed on, and again after a change.
 
+/** The peer told where its user is (RFC 779). */
+export interface LocationEvent {
+  readonly type: 'location';
+  /** For people: printable ASCII, as it came. */
+  readonly location: string;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly location: LocationEvent;
+  }
+}
+
 const LOCATION = /^[ -~]{1,255}$/;
 
 /** The handler of {@link sendLocation}. */

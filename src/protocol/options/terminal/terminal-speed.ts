@@ -9,6 +9,20 @@ import { Inquiry } from './inquiry.ts';
 //
 // Both in bits a second, decimal, without leading zeros and spaces. Leading zeros are read; nothing else is.
 
+/** The peer told its terminal's speed (RFC 1079). */
+export interface TerminalSpeedEvent {
+  readonly type: 'terminal-speed';
+  /** Bits in a second, 0 to 4,294,967,295. */
+  readonly transmit: number;
+  readonly receive: number;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly 'terminal-speed': TerminalSpeedEvent;
+  }
+}
+
 const FASTEST = 0xffff_ffff;
 const SPEEDS = /^(\d{1,10}),(\d{1,10})$/;
 /** Two numbers of ten digits and a comma. */

@@ -13,6 +13,25 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 // shows by the last name given twice; the SEND after that begins again at the first. MUD clients put their own name
 // first, and `MTTS <bits>`, the capability bits of the MUD Terminal Type Standard, third.
 
+/** The peer named a terminal type (RFC 1091). */
+export interface TerminalTypeEvent {
+  readonly type: 'terminal-type';
+  /** This answer as it came; it may be an `MTTS n`. `undefined` if the peer withdrew the option in the middle. */
+  readonly name: string | undefined;
+  /** The distinct names so far in the order of the peer's preference, without `MTTS n`. */
+  readonly names: readonly string[];
+  /** True when nothing more will be asked: the list repeated, 16 answers came, or the peer withdrew. */
+  readonly complete: boolean;
+  /** The capability bits of an `MTTS n` answer (MUD Terminal Type Standard), once one came. */
+  readonly mtts?: number;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly 'terminal-type': TerminalTypeEvent;
+  }
+}
+
 const IS = 0;
 const SEND = 1;
 const NONE: readonly string[] = Object.freeze([]);

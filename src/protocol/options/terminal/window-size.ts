@@ -19,6 +19,21 @@ import {
 //
 // Both in network order; 0 means that this size is not told. A 255 in them is doubled, by the framing as everywhere.
 
+/** The peer told its window's size (RFC 1073). 0 means that the peer does not say. */
+export interface WindowSizeEvent {
+  readonly type: 'window-size';
+  /** Characters, 0 to 65535. */
+  readonly columns: number;
+  /** Lines, 0 to 65535. */
+  readonly rows: number;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly 'window-size': WindowSizeEvent;
+  }
+}
+
 const LENGTH = 4;
 /** The largest size, in characters or lines, that is believed of a message with an octet too many. */
 const PLAUSIBLE = 4_096;

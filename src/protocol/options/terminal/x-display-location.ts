@@ -9,6 +9,19 @@ import { Inquiry } from './inquiry.ts';
 //
 // What a display looks like is not checked further than its characters: the form is the X server's, and has grown since.
 
+/** The peer told where its X display is (RFC 1096). */
+export interface XDisplayLocationEvent {
+  readonly type: 'x-display-location';
+  /** `host:display.screen`, as it came: printable ASCII without spaces, and no more is known of it. */
+  readonly display: string;
+}
+
+declare module '../../events.ts' {
+  interface TelnetEvents {
+    readonly 'x-display-location': XDisplayLocationEvent;
+  }
+}
+
 const DISPLAY = /^[!-~]+$/;
 const LONGEST_OF_OURS = 255;
 
