@@ -36,6 +36,7 @@ struct lane {
   struct link waiting; /* of bulk->waiting, while the loop has something to do for it */
   struct buffer fill, ready;
   uint64_t last;   /* when it last gave something, by uv_hrtime() */
+  uint64_t held;   /* since when the CR at the end of `fill` waits for its LF, by uv_hrtime(); 0: it does not */
   unsigned notices; /* that the loop has not been told of */
   bool packet;     /* the terminal is in packet mode */
   bool stale;      /* what is ready was printed before a flush */
@@ -56,6 +57,7 @@ struct bulk {
   uv_async_t wake_loop;
   int epoll, wake_thread;
   bool stop;
+  bool holds;          /* a lane may hold a CR */
   unsigned polled;     /* lanes in the epoll set: without any the thread sleeps until it is woken */
   unsigned recalled;   /* the loop waits for so many lanes: a turn ends after the read that it is in */
   struct link lanes;   /* all that the thread may read */

@@ -236,7 +236,8 @@ int bulk_set_packet(struct pty *p, bool on) {
 /*
  * Takes what was read, and returns how much that is. What cannot take the fast path is moved to its place in `room`, which has
  * DRAIN_LIMIT bytes: all but the first `shown`. Notices stand before what is taken. When the lane has nothing more to
- * give, and is quiet or has left, the terminal is the loop's again: p->lane is NULL then.
+ * give, and is quiet or has left, the terminal is the loop's again: p->lane is NULL then; at once if what is taken ends in a
+ * CR, for the loop has to look for its LF.
  */
 size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigned *notices) {
   struct bulk *b = p->state->bulk;
@@ -254,10 +255,15 @@ size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigned *notices) {
     /* nobody else touches it until its length is 0 */
     if (*notices == 0) *shown = fast_path_show(p, lane->ready.data, length);
     memcpy(room + *shown, lane->ready.data + *shown, length - *shown);
+    const bool ends_in_return = lane->ready.data[length - 1] == '\r';
     uv_mutex_lock(&b->mutex);
     lane->ready.length = 0;
     lane->stale = false; /* too late; the notice comes next */
-    if (!lane->left) go_on(b, lane);
+    if (ends_in_return && !lane->reading && lane->fill.length == 0 && lane->notices == 0 && !lane->hungup &&
+        (lane->quiet || lane->left))
+      dismiss(b, p);
+    else if (!lane->left)
+      go_on(b, lane);
   }
   uv_mutex_unlock(&b->mutex);
   return length;

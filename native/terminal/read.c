@@ -7,10 +7,19 @@
  * read by another thread (flood_reader.c), and the keystroke beside him does not wait.
  *
  * The end. A program's death is noticed on its own path (process.c), and may be noticed before its last output is read. So
- * from then on the terminal is read without asking poll, until the kernel says that there is nothing: on Linux a
- * non-blocking read gives EAGAIN only after it has flushed the worker that carries bytes from the slave (n_tty_read calls
- * tty_buffer_flush_work), so after the death EAGAIN means that every byte has been read. For that the slave is held open by
- * us: nothing is ever thrown away by a last close, and EIO does not come in between.
+ * from then on the terminal is read without asking poll, until the kernel says that there is nothing. On Linux a
+ * non-blocking read waits for the worker that carries bytes from the slave before it gives EAGAIN (n_tty_read calls
+ * tty_buffer_flush_work). One EAGAIN can still be early: if a read empties the full buffer of the line discipline while the
+ * worker is in n_tty_receive_buf_common(), the worker queues itself anew, and the next read waits only for the run that ends.
+ * The read after that waits for the new run. So after the death two EAGAINs in a row mean that every byte has been read. For
+ * that the slave is held open by us: nothing is ever thrown away by a last close, and EIO does not come in between.
+ *
+ * CR LF. The line discipline puts both into its buffer of 4095 bytes for every LF that a program prints (ONLCR), and the buffer
+ * may be full between them. Then, and while the program's next write queues the worker (it is marked as queued before it is in the
+ * queue, and nothing waits for it in between), EAGAIN comes though LF is in the kernel: behind one of 40,000 full buffers on a
+ * busy machine, nearly always once, seldom twice. CR NUL LF would be sent. So behind a CR one more read is made before it is
+ * passed on, and in a flood, where full buffers are, it also waits up to a millisecond. A CR that the program prints alone,
+ * or in another write than its LF, is sent as CR NUL.
  */
 #include "telpty.h"
 
@@ -30,25 +39,33 @@ enum turn_end {
   TOLD   /* by a notice: a program that makes one after the other must not keep the loop */
 };
 
-/* Whether what was read so far may be cut between CR and LF. Where there is no more to read it is not: see "The end" above. */
-static bool may_split_return(const char *room, size_t got) { return got > 0 && got < DRAIN_LIMIT && room[got - 1] == '\r'; }
+/* Whether what was read ends in a CR, whose LF may be the next byte. */
+static bool ends_in_return(const char *room, size_t got) { return got > 0 && got < DRAIN_LIMIT && room[got - 1] == '\r'; }
 
+/* Reads on behind the `*length` bytes that are in `room`. */
 static enum turn_end turn(struct pty *p, char *room, size_t *length, unsigned *notices) {
-  size_t got = 0, last = 0;
+  size_t got = *length, last = got;
+  bool was_empty = false, was_told = false;
   enum turn_end end = FULL;
   do {
-    ssize_t n = master_read(p->master, p->packet, room + got, DRAIN_LIMIT - got, notices);
+    unsigned news = 0;
+    ssize_t n = master_read(p->master, p->packet, room + got, DRAIN_LIMIT - got, &news);
     if (n > 0) {
       last = (size_t)n;
       got += last;
+      was_empty = false;
     } else if (n < 0 && errno != EINTR) {
-      end = EMPTY;
       if (errno != EAGAIN) p->hungup = true;
+      if (p->hungup || was_empty || !(p->reaped || ends_in_return(room, got))) end = EMPTY;
+      was_empty = true;
     }
-    if (got >= TURN_BYTES && p->packet) *notices |= master_notices(p->master);
-    if (*notices != 0) end = TOLD;
-  } while (end == FULL && (got < TURN_BYTES || may_split_return(room, got)));
-  *length = (*notices & NOTICE_FLUSHED) != 0 ? packet_keep(room, got, last) : got;
+    if (got >= TURN_BYTES && p->packet) news |= master_notices(p->master);
+    if ((news & NOTICE_FLUSHED) != 0) got = packet_keep(room, got, last);
+    *notices |= news;
+    if (*notices != 0 && (was_told || !ends_in_return(room, got))) end = TOLD;
+    was_told = *notices != 0;
+  } while (end == FULL && (got < TURN_BYTES || ends_in_return(room, got)));
+  *length = got;
   return end;
 }
 
@@ -70,10 +87,11 @@ static enum turn_end drain(struct pty *p) {
   const size_t begin = s->slab_used, place = begin + 1;
   char *room = s->slab_data + place;
   unsigned notices = 0;
-  size_t shown = 0, got;
+  size_t shown = 0, got = 0;
   uint64_t key_at = 0;
   if (p->lane != NULL) {
     got = bulk_take(p, room, &shown, &notices);
+    if (p->lane == NULL && !p->hungup && got > shown && ends_in_return(room, got)) turn_end = turn(p, room, &got, &notices);
   } else {
     turn_end = turn(p, room, &got, &notices);
     if (p->following && got > 0 && termios_differs(p)) notices |= NOTICE_MODES;

@@ -330,7 +330,7 @@ export abstract class TelnetStream extends EventDuplex {
 
   /**
    * Shows bytes that end in a CR, with its NUL in the same packet: there are clients that print nothing of a packet that begins
-   * with NUL (libtelnet's telnet-client). No LF follows at once, for a drain of a terminal does not end between CR and LF.
+   * with NUL (libtelnet's telnet-client). No LF follows at once, for the addon has looked for it (read.c).
    */
   #showReturn(bytes: Uint8Array): void {
     this.together(() => {

@@ -160,12 +160,11 @@ test("a program's output in any cut: no packet begins with the NUL of a CR, and 
   }
 });
 
-test('a flood of lines is hardly ever cut between CR and LF', async () => {
+test('a flood of lines is never cut between CR and LF', async () => {
   await using host = await Host.start({ shell: ptyShell('seq', ['1', '1500000']) });
   await using wire = await host.connect({ ...XTERM, refuse: [OPT.BINARY], allowHalfOpen: true });
   await wire.untilEnd(60_000);
   assert.ok(wire.text().endsWith('\r\n1500000\r\n'));
-  // Now and then the kernel's buffer ends between the two, and a reader comes at that moment. CR NUL LF prints as CR LF does.
-  const cuts = wire.raw.bytes.toString('latin1').split('\r\0\n').length - 1;
-  assert.ok(cuts <= 5, `${cuts} of 1,500,000 line ends are cut`);
+  // (Linux gives EAGAIN between the two now and then; see read.c, and test/pty/terminal/early-eagain.test.ts.)
+  assert.equal(wire.raw.bytes.indexOf('\r\0\n', 0, 'latin1'), -1);
 });
