@@ -22,7 +22,7 @@ import {
 } from '../../src/protocol/index.ts';
 import { enabled, framed, pair } from './support/pair.ts';
 
-// The bytes themselves: test/vectors/options/gmcp.txt, msdp.txt and mud.txt.
+// The bytes themselves: test/vectors/options/mud/.
 
 const local = { local: true };
 const remote = { remote: true };

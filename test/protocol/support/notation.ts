@@ -6,6 +6,7 @@ import {
   Option,
   optionName,
   type TelnetEvent,
+  type TelnetEvents,
 } from '../../../src/protocol/index.ts';
 
 const SUBCOMMANDS: Readonly<Record<string, number>> = {
@@ -80,7 +81,8 @@ export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0').toUpperCase()).join(' ');
 }
 
-type Formats = { [T in TelnetEvent['type']]: (event: Extract<TelnetEvent, { type: T }>) => string };
+/** How events are written that have a shorter form than JSON. */
+type Formats = { [T in keyof TelnetEvents]?: (event: TelnetEvents[T]) => string };
 
 const text = (value: string | undefined) => (value === undefined ? 'none' : JSON.stringify(value));
 
@@ -141,12 +143,12 @@ const FORMATS: Formats = {
   'flow-control': e => `${e.enabled ? 'on' : 'off'} restart=${e.restart ?? 'unsaid'}`,
   'terminal-speed': e => `${e.transmit},${e.receive}`,
   'x-display-location': e => e.display,
-  location: e => JSON.stringify(e.location),
   warning: e => (e.option === undefined ? e.code : `${e.code} ${optionName(e.option)}`),
 };
 
 /** One line for one event, without the words of warnings. */
 export function describe(event: TelnetEvent): string {
-  const format = FORMATS[event.type] as (event: TelnetEvent) => string;
-  return `${event.type} ${format(event)}`.trim();
+  const format = FORMATS[event.type] as ((event: TelnetEvent) => string) | undefined;
+  const { type, ...fields } = event;
+  return `${type} ${format === undefined ? JSON.stringify(fields) : format(event)}`.trim();
 }

@@ -1,4 +1,8 @@
-/** The words of a vector's `with` line: what each puts into the table of options. */
+/**
+ * The words of a vector's `with` line: what each puts into the table of options. Any function of telpty/protocol that defines an
+ * option is one, with its argument as JSON: `sendLocation={"receive":true}`. The words below are shorter.
+ */
+import * as protocol from '../../../src/protocol/index.ts';
 import {
   aardwolf,
   atcp,
@@ -113,10 +117,12 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
 
 /** The definition that a word such as `ttype-names=XTERM,VT100` means. */
 export function definitionOf(word: string): OptionDefinition {
-  const [name, value = ''] = word.split('=');
-  const make = WORDS[name!];
-  if (make === undefined) throw new Error(`no such word: ${word}`);
-  return make(value);
+  const [name = '', value = ''] = word.split(/=(.*)/s);
+  const make = WORDS[name];
+  if (make !== undefined) return make(value);
+  const define = (protocol as Readonly<Record<string, unknown>>)[name];
+  if (typeof define !== 'function') throw new Error(`no such word: ${word}`);
+  return define(...(value === '' ? [] : [JSON.parse(value)])) as OptionDefinition;
 }
 
 /** A server that knows every option. */

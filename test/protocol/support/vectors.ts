@@ -82,10 +82,9 @@ const ACTIONS: Readonly<Record<string, (recorder: Recorder, words: string[], tex
       ...(words.includes('on') || words.includes('off') ? { enabled: words.includes('on') } : undefined),
       ...(words.includes('any') ? { restart: 'any' } : words.includes('xon') ? { restart: 'xon' } : undefined),
     }),
-  locate: ({ telnet }, _words, text) => ofOption(telnet.find(Option.SNDLOC), 'report')(text.trim()),
   'ask-charset': ({ telnet }, names) => ofOption(telnet.find(Option.CHARSET), 'ask')(names),
-  send: ({ telnet }, [name, ...rest]) =>
-    ofOption(telnet.find(code(name!)), 'send')(...JSON.parse(`[${rest.join(' ')}]`)),
+  send: ({ telnet }, [name, ...rest]) => ofOption(telnet.find(code(name!)), 'send')(...values(rest)),
+  call: ({ telnet }, [name, method, ...rest]) => ofOption(telnet.find(code(name!)), method!)(...values(rest)),
   start: ({ telnet }, [name]) => ofOption(telnet.find(code(name!)), 'start')(),
 };
 
@@ -94,6 +93,11 @@ function ofOption(handler: unknown, call: string): (...args: unknown[]) => void 
   const found = (handler as Record<string, (...args: unknown[]) => void> | undefined)?.[call];
   if (found === undefined) throw new Error(`the option has no ${call}`);
   return found.bind(handler);
+}
+
+/** Arguments in JSON, with commas between them. */
+function values(words: readonly string[]): unknown[] {
+  return JSON.parse(`[${words.join(' ')}]`);
 }
 
 function code(name: string): number {
