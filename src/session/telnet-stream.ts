@@ -71,6 +71,8 @@ export abstract class TelnetStream extends EventDuplex {
   #recognize: SessionOptions['recognize'];
   /** What came so far, where that is the beginning of a line that another protocol may have. */
   #opening: Buffer | undefined;
+  /** How many bytes the first piece of that had. */
+  #openingCut = 0;
   readonly #intake: Intake;
   readonly #outlet: Outlet;
   readonly #input: Input;
@@ -476,8 +478,10 @@ export abstract class TelnetStream extends EventDuplex {
   isForeign(bytes: Buffer): boolean {
     if (this.#recognize === undefined) return false;
     const opening = this.#opening === undefined ? bytes : Buffer.concat([this.#opening, bytes]);
-    this.foreign = this.#recognize(opening);
-    if (this.foreign === undefined && mayBecomeForeign(opening)) {
+    const cut = this.#opening === undefined ? 0 : this.#openingCut;
+    this.foreign = this.#recognize(opening, cut);
+    if (this.foreign === undefined && mayBecomeForeign(opening, cut)) {
+      if (cut === 0) this.#openingCut = opening.length;
       this.#opening = Buffer.from(opening);
       return false;
     }

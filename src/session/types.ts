@@ -32,9 +32,9 @@ export interface SessionOptions {
   readonly encoding?: string | undefined;
   /**
    * Is shown the first bytes of the other end, which are lent, and again with those behind them while all may be the beginning
-   * of a line of another protocol. When it knows the protocol for another than Telnet, the session ends at once.
+   * of a line of another protocol; `cut` is how many bytes the first piece had then, else 0. When it knows the protocol for another than Telnet, the session ends at once.
    */
-  readonly recognize?: ((first: Uint8Array) => ForeignProtocol | undefined) | undefined;
+  readonly recognize?: ((first: Uint8Array, cut: number) => ForeignProtocol | undefined) | undefined;
 }
 
 /** What a log may see of a session; see `Session.trace`. */

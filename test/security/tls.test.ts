@@ -164,7 +164,11 @@ describe('CVE-2021-3618: ALPACA, a web page whose browser talks to another proto
           const attack = Buffer.from(`${line}${end}echo typed by a web page${end}`);
           for (const against of [target, plain]) assert.doesNotMatch((await ends(attack, against)).text(), /typed by/);
           // Where the program runs already, it may be given the beginning; `cat` returns a line when it is whole.
-          for (const cut of [[3], [line.length], [line.length + 1], [1, 9, line.length - 1], [line.indexOf(' ') + 1]]) {
+          // (No browser cuts a line in its method. Keys that make no known one are a person's.)
+          const method = line.indexOf(' ') + 1;
+          const cuts = [[line.length], [line.length + 1], [method], [method, method + 2, line.length - 1]];
+          if (!line.startsWith('Any-')) cuts.push([3], [1, method - 1, line.length - 1]);
+          for (const cut of cuts) {
             const wire = await plain.connect();
             const { pid } = await plain.program(wire);
             for (const [index, from] of [0, ...cut].entries()) {

@@ -35,7 +35,7 @@ test('what strangers begin with', () => {
   for (const [protocol, bytes] of beginnings) assert.equal(foreignProtocol(bytes), protocol, bytes.toString('latin1'));
 });
 
-/** Methods, targets and protocols of many kinds, and the two ends of a line. */
+/** Methods that are known, targets and protocols of many kinds. */
 const REQUESTS: [ForeignProtocol, string][] = [
   ['rtsp', 'OPTIONS rtsp://127.0.0.1:6023/ RTSP/1.0'],
   ['rtsp', 'DESCRIBE rtsp://camera/1 RTSP/2.0'],
@@ -45,34 +45,63 @@ const REQUESTS: [ForeignProtocol, string][] = [
   ['sip', 'REGISTER sips:ss2.biloxi.example SIP/2.0'],
   ['sip', 'INVITE tel:+1-201-555-0123 SIP/2.0'],
   ['request', 'REQMOD icap://icap.example.net/server ICAP/1.0'],
-  ['request', 'Z q:x Y/1.0'],
   ['request', 'POST ipp://printer/x X-Y.Z/11.22'],
   ['http', 'PROPFIND /dav HTTP/1.1'],
   ['http', 'M-SEARCH * HTTP/1.1'],
   ['http', 'NOTIFY * HTTP/1.1'],
   ['http', 'BASELINE-CONTROL /x HTTP/1.1'],
-  ['http', 'Custom!#$%&*+.^_`|~1 /x HTTP/1.1'],
   ['http', 'GET ftp://example.org/x HTTP/1.0'],
   ['http', 'CONNECT example.org:443 HTTP/1.1'],
   ['http', 'GET  /two\t HTTP/1.1 '],
   // fetch('/', { method }): browsers change the case of six methods only.
   ['http', 'patch / HTTP/1.1'],
-  ['http', 'x /boot HTTP/1.1'],
-  ['http', '!1 http://h/ HTTP/1.0'],
   ['http', 'get / http/1.1'],
   ['rtsp', 'describe rtsp://camera/1 rtsp/1.0'],
   ['sip', 'options sip:nm SIP/2.0'],
+  // Targets that are none.
+  ['http', 'GET foo HTTP/1.1'],
+  ['http', 'GET index.html HTTP/1.0'],
+  ['http', 'GET ../../etc/passwd HTTP/1.0'],
+  ['http', 'GET ?x=1 HTTP/1.1'],
+  ['http', 'GET "><script> HTTP/1.1'],
+  ['http', 'POST \\x HTTP/1.1'],
+  ['http', 'HEAD %2e HTTP/1.1'],
+  ['http', 'get foo HTTP/1.1'],
+  ['http', 'connect 192.0.2.1 HTTP/1.1'],
+  ['rtsp', 'DESCRIBE camera RTSP/1.0'],
+  ['sip', 'OPTIONS nm SIP/2.0'],
+  ['request', 'OPTIONS x ICAP/1.0'],
+];
+
+/** Methods that a web page may have a browser send. */
+const REQUESTS_WITH_ANY_METHOD: [ForeignProtocol, string][] = [
+  ['request', 'Z q:x Y/1.0'],
+  ['http', 'Custom!#$%&*+.^_`|~1 /x HTTP/1.1'],
+  ['http', 'x /boot HTTP/1.1'],
+  ['http', 'xGET / HTTP/1.1'],
+  ['http', 'gEt / HTTP/1.1'],
+  ['http', '!1 http://h/ HTTP/1.0'],
 ];
 
 test('request lines of any protocol, with any method, whole or cut anywhere', () => {
-  for (const [protocol, line] of REQUESTS) {
+  for (const [protocol, line] of [...REQUESTS, ...REQUESTS_WITH_ANY_METHOD]) {
     for (const end of ['\r\n', '\n', '\r', '\r\nHost: x\r\n\r\n']) {
       assert.equal(foreignProtocol(ascii(line + end)), protocol, JSON.stringify(line + end));
     }
-    for (let at = 1; at <= line.length; at++) {
+    // No program cuts a line in its method, or behind it, but who knows; so methods that are not known are a person's then.
+    const first = REQUESTS.some(request => request[1] === line) ? 1 : line.indexOf(' ') + 1;
+    for (let at = first; at <= line.length; at++) {
       const beginning = ascii(line.slice(0, at));
       assert.equal(foreignProtocol(beginning), undefined, line.slice(0, at));
       assert.equal(mayBecomeForeign(beginning), true, line.slice(0, at));
+      assert.equal(foreignProtocol(ascii(`${line}\r\n`), at), protocol, `${line.slice(0, at)}|${line.slice(at)}`);
+      for (let next = at + 1; next <= line.length; next++) {
+        assert.equal(
+          mayBecomeForeign(ascii(line.slice(0, next)), at),
+          true,
+          `${line.slice(0, at)}|${line.slice(at, next)}`,
+        );
+      }
     }
   }
   for (const line of [
@@ -81,9 +110,49 @@ test('request lines of any protocol, with any method, whole or cut anywhere', ()
     'PROXY UNKNOWN\r\n',
   ]) {
     const end = line.indexOf('\n');
-    for (let at = 1; at <= end; at++) assert.equal(mayBecomeForeign(ascii(line.slice(0, at))), true, line.slice(0, at));
-    assert.notEqual(foreignProtocol(ascii(line)), undefined);
+    for (let at = 1; at <= end; at++) {
+      assert.equal(mayBecomeForeign(ascii(line.slice(0, at))), true, line.slice(0, at));
+      assert.notEqual(foreignProtocol(ascii(line), at), undefined, line.slice(0, at));
+    }
   }
+});
+
+test('property: a request line behind something that was typed is a person, unless both make a known method', () => {
+  const typed = fc.stringMatching(/^[\w!#$%&'*+.^|~`-]{1,20}$/);
+  const line = fc.constantFrom(...REQUESTS, ...REQUESTS_WITH_ANY_METHOD).map(([, text]) => `${text}\r\n`);
+  const known = new Set(REQUESTS.map(([, text]) => text.split(' ')[0]));
+  fc.assert(
+    fc.property(typed, line, (first, request) => {
+      const both = first + request;
+      fc.pre(!known.has(both.split(' ')[0]));
+      const isForeign = mayBecomeForeign(ascii(first)) && foreignProtocol(ascii(both), first.length) !== undefined;
+      assert.equal(isForeign, false, JSON.stringify([first, request]));
+    }),
+  );
+  for (const first of ['x', 'g', 'G', 'ls', '1']) {
+    assert.equal(foreignProtocol(ascii(`${first}GET / HTTP/1.1\r\n`), first.length), undefined, first);
+    assert.equal(mayBecomeForeign(ascii(`${first}GET / HTTP/1.1\r\n`), first.length), false, first);
+  }
+});
+
+test('property: keys that are pressed one by one are a request only where they make a known method', () => {
+  const words = fc.array(fc.constantFrom('ada', 'root', 'GET', 'look', '/bin/ls', '-l', 'HTTP/1.1', 'x', 'http://h/'), {
+    minLength: 1,
+    maxLength: 4,
+  });
+  fc.assert(
+    fc.property(words, list => {
+      const line = ascii(`${list.join(' ')}\r`);
+      const isRequest = list.length === 3 && list[0] === 'GET' && list[2] === 'HTTP/1.1';
+      let isForeign = false;
+      // As a session looks at them: on, as long as what came may become a request.
+      for (let at = 1; at <= line.length; at++) {
+        isForeign = foreignProtocol(line.subarray(0, at), at === 1 ? 0 : 1) !== undefined;
+        if (isForeign || !mayBecomeForeign(line.subarray(0, at), at === 1 ? 0 : 1)) break;
+      }
+      assert.equal(isForeign, isRequest, list.join(' '));
+    }),
+  );
 });
 
 test('what people type is clear after a word or two', () => {
@@ -103,7 +172,7 @@ test('what people type is clear after a word or two', () => {
     '"',
     'SSH to',
   ]) {
-    const mayBecome = ['Look at', 'SSH to', 'n', '1'].includes(text);
+    const mayBecome = ['Look at', 'GET SWORD ', 'SSH to', 'n'].includes(text);
     assert.equal(mayBecomeForeign(ascii(text)), mayBecome, JSON.stringify(text));
     assert.equal(foreignProtocol(ascii(text)), undefined, JSON.stringify(text));
   }
@@ -129,7 +198,8 @@ test('what people and Telnet clients begin with', () => {
     'LOOK AT HTTP/1.1\r\n',
     'PUT LAMP ON TABLE\r\n',
     'CONNECT guest guest\r\n',
-    'connect guest HTTP/1.1\r\n',
+    'connect guest HTTP/1.1/x\r\n',
+    'get sword dir/1.0\r\n',
     'say GET / HTTP/1.1\r\n',
     'SSH-2.0\r\n',
     'ssh-2.0-x\r\n',

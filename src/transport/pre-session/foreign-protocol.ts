@@ -19,17 +19,41 @@ const LOOK_BYTES = 4096;
 export const PROXY_V2_SIGNATURE: Uint8Array = Uint8Array.of(13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10);
 
 /**
- * A request line: method, target, protocol and version, in HTTP (RFC 9112, section 3) and in what has its form: RTSP (RFC
- * 7826), SIP (RFC 3261), ICAP (RFC 3507), and whatever comes next. The method is any token (RFC 9110, section 5.6.2): a list of
- * methods would have gaps (WebDAV, UPnP), and `fetch()` sends `patch` and other names as a web page writes them. The target is a path, `*`, or begins with a scheme; that
- * of CONNECT may be anything. Nobody types such a line at a program: `LOOK AT HTTP/1.1` has no target.
+ * Methods of HTTP (the registry of IANA), UPnP, RTSP (RFC 7826), SIP (RFC 3261 and later) and ICAP (RFC 3507), and some that
+ * servers add. They are upper case (RFC 9110, section 9.1); scanners, and web pages by `fetch()`, send lower case, too.
+ */
+const KNOWN_METHODS = `
+  ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL
+  MKREDIRECTREF MKWORKSPACE MOVE OPTIONS ORDERPATCH PATCH POST PRI PROPFIND PROPPATCH PUT QUERY REBIND REPORT SEARCH TRACE
+  UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL PURGE DEBUG TRACK SOURCE
+  M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE
+  DESCRIBE SETUP PLAY PLAY_NOTIFY PAUSE RECORD ANNOUNCE TEARDOWN GET_PARAMETER SET_PARAMETER REDIRECT
+  INVITE ACK BYE CANCEL REGISTER PRACK PUBLISH INFO REFER MESSAGE
+  REQMOD RESPMOD`
+  .trim()
+  .split(/\s+/)
+  .flatMap(method => [method, method.toLowerCase()]);
+const IS_KNOWN_METHOD: ReadonlySet<string> = new Set(KNOWN_METHODS);
+/** What those methods, and the lines below, can begin with. */
+const BEGINNINGS: ReadonlySet<string> = new Set(
+  [...KNOWN_METHODS, 'SSH-', 'PROXY'].flatMap(word => Array.from(word, (_, index) => word.slice(0, index + 1))),
+);
+
+/**
+ * A request line: method, target, protocol and version, in HTTP (RFC 9112, section 3) and in what has its form: RTSP, SIP,
+ * ICAP, and whatever comes next. The method is any token (RFC 9110, section 5.6.2): a web page can have a browser send any, in
+ * any case (`fetch('/', { method: 'xGet' })`). The target is a path, `*`, or begins with a scheme; behind a known method of a
+ * known protocol it may be anything. Nobody types such a line at a program: `LOOK AT HTTP/1.1` has no target.
  */
 const METHOD = String.raw`[\w!#$%&'*+.^|~\x60-]{1,64}`;
+const KNOWN_METHOD = `(?:${KNOWN_METHODS.join('|')})`;
 const SCHEME = String.raw`[A-Za-z][\w+.-]{0,31}`;
-const METHOD_AND_TARGET = String.raw`(?:CONNECT[ \t]+\S+|${METHOD}[ \t]+(?:\/\S*|\*|${SCHEME}:\S*))`;
+const METHOD_AND_TARGET = String.raw`${METHOD}[ \t]+(?:\/\S*|\*|${SCHEME}:\S*)`;
 /** With its end. A CR may be all of that: behind it the bytes may be cut, and to a terminal it is the Return key. */
-const REQUEST = new RegExp(
-  String.raw`^${METHOD_AND_TARGET}[ \t]+([A-Za-z][\w+.-]{0,31})\/\d{1,3}\.\d{1,3}[ \t]*(?:\r?\n|\r$)`,
+const VERSION_AND_END = String.raw`\/\d{1,3}\.\d{1,3}[ \t]*(?:\r?\n|\r$)`;
+const REQUEST = new RegExp(String.raw`^${METHOD_AND_TARGET}[ \t]+([A-Za-z][\w+.-]{0,31})${VERSION_AND_END}`);
+const KNOWN_REQUEST = new RegExp(
+  String.raw`^${KNOWN_METHOD}[ \t]+\S+[ \t]+(HTTP|http|RTSP|rtsp|SIP|sip|ICAP|icap)${VERSION_AND_END}`,
 );
 /**
  * The beginning of a longer one, as far as it is looked at. A web page may have a browser of somebody who can reach this port
@@ -38,9 +62,9 @@ const REQUEST = new RegExp(
 const LONG_REQUEST = new RegExp(
   String.raw`^(?=${METHOD}[ \t]+\S{256})${METHOD_AND_TARGET}(?:[ \t]+[\w+./-]{0,40}[ \t]*\r?)?$`,
 );
-/** What may still become one, or one of the lines below, when more comes. */
+/** What may still become one, or one of the lines below, when more comes: behind the method. */
 const MAY_BECOME_REQUEST = new RegExp(
-  String.raw`^(?:${METHOD}|${METHOD}[ \t]+(?:${SCHEME})?|${METHOD_AND_TARGET}(?:[ \t]+(?:[A-Za-z][\w+.-]{0,31}(?:\/[\d.]{0,7}[ \t]*)?)?)?)$`,
+  String.raw`^(?:${METHOD}[ \t]+(?:${SCHEME})?|${METHOD_AND_TARGET}(?:[ \t]+(?:[A-Za-z][\w+.-]{0,31}(?:\/[\d.]{0,7}[ \t]*)?)?)?|${KNOWN_METHOD}[ \t]+\S+(?:[ \t]+(?:[A-Za-z]{1,4}(?:\/[\d.]{0,7}[ \t]*)?)?)?)$`,
 );
 const MAY_BECOME_LINE =
   /^(?:SSH-[\d.]*(?:-[ -~]*\r?)?|PROXY (?:[TCP46]{0,4}|U[NKOW]{0,6}|(?:TCP4 |TCP6 |UNKNOWN)[ -~]*\r?))$/;
@@ -56,30 +80,42 @@ const REQUEST_PROTOCOLS: Readonly<Record<string, ForeignProtocol>> = { HTTP: 'ht
  *
  * Text is recognized only by a whole line that no person types, the others only where they go on as they must: it is better to let
  * a robot in, who gets nothing from it, than to shut a person out.
+ *
+ * @param cut how many of them came before the others, if they came in pieces. Programs send a request line in one piece, and
+ * a network cuts none in its first 500 bytes; a piece that ends in the method is a key that somebody has pressed. So it is a
+ * known method then: `x`, and behind it `GET / HTTP/1.1`, are a person's.
  */
-export function foreignProtocol(first: Uint8Array): ForeignProtocol | undefined {
+export function foreignProtocol(first: Uint8Array, cut = 0): ForeignProtocol | undefined {
   if (isClientHello(first)) return 'tls';
   if (isConnectionRequest(first)) return 'rdp';
   if (isNegotiateRequest(first)) return 'smb';
   if (startsWith(first, PROXY_V2_SIGNATURE)) return 'proxy';
   if (!beginsText(first)) return undefined;
   const text = textOf(first);
-  const [, name] = REQUEST.exec(text) ?? [];
+  if (SSH.test(text)) return 'ssh';
+  if (PROXY_V1.test(text)) return 'proxy';
+  if (isTyped(text, cut)) return undefined;
+  const name = (REQUEST.exec(text) ?? KNOWN_REQUEST.exec(text))?.[1];
   if (name !== undefined) return REQUEST_PROTOCOLS[name.toUpperCase()] ?? 'request';
   // Of a line so long the protocol may not be in sight; browsers send such.
-  if (LONG_REQUEST.test(text)) return 'http';
-  if (SSH.test(text)) return 'ssh';
-  return PROXY_V1.test(text) ? 'proxy' : undefined;
+  return LONG_REQUEST.test(text) ? 'http' : undefined;
 }
 
 /**
  * Whether these first bytes, which are of no other protocol yet, may become a line of one when more comes. The network, or
- * whoever sends it, may cut it anywhere; so its end is what must not be passed on.
+ * whoever sends it, may cut it anywhere; so its end is what must not be passed on. `cut` is that of {@link foreignProtocol}.
  */
-export function mayBecomeForeign(first: Uint8Array): boolean {
+export function mayBecomeForeign(first: Uint8Array, cut = 0): boolean {
   if (first.length >= LOOK_BYTES || !beginsText(first)) return false;
   const text = textOf(first);
-  return MAY_BECOME_REQUEST.test(text) || MAY_BECOME_LINE.test(text);
+  if (BEGINNINGS.has(text) || MAY_BECOME_LINE.test(text)) return true;
+  return MAY_BECOME_REQUEST.test(text) && !isTyped(text, cut);
+}
+
+/** Whether a first piece ends in the method, or with it, and that is not a known one. */
+function isTyped(text: string, cut: number): boolean {
+  const end = text.search(/[ \t]/);
+  return cut > 0 && cut <= end && !IS_KNOWN_METHOD.has(text.slice(0, end));
 }
 
 const IS_TOKEN = Uint8Array.from({ length: 256 }, (_, byte) =>
