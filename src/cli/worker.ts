@@ -1,7 +1,7 @@
 /**
  * A worker of `telpty serve --workers N`, the main file of its process: it serves the clients that the primary hands to
- * it, and tells when they leave. Signals of the terminal and of service managers reach it as well; it leaves them to the
- * primary. If that is gone, which the closed channel tells, it ends its sessions and itself.
+ * it, and reports when they leave. Signals of the terminal and of service managers reach it as well; it leaves them to the
+ * primary. If the channel to the primary closes, the primary is gone: the worker ends its sessions and exits.
  */
 import type { SendHandle } from 'node:child_process';
 import { Socket } from 'node:net';
@@ -22,8 +22,8 @@ import { announceDrain } from './serve/shutdown-notice.ts';
 import { PrimaryUserIds } from './system/user-ids.ts';
 import type { Order, Report } from './workers/messages.ts';
 
-/** The primary's decisions, which came with the clients, and what has to be told to it. */
-class Places implements Admission {
+/** The primary's verdicts, which came with the clients. Reports to it each session that has released its slot. */
+class PrimaryVerdicts implements Admission {
   readonly #refused = new Map<number, RefusalReason>();
   readonly #taken = new Set<number>();
 
@@ -43,7 +43,7 @@ class Places implements Admission {
   }
 }
 
-const places = new Places();
+const verdicts = new PrimaryVerdicts();
 const reloadables = new Reloadables();
 const userIds = new PrimaryUserIds(
   request => report({ type: 'takeUser', request }),
@@ -69,11 +69,11 @@ function obey(order: Order, handle: SendHandle): void {
     case 'apply':
       apply?.();
       return;
-    case 'ask':
-      report({ type: 'alive' });
+    case 'ping':
+      report({ type: 'pong' });
       return;
-    case 'tell':
-      void host?.metrics?.report().then(metrics => report({ type: 'told', metrics }));
+    case 'collect':
+      void host?.metrics?.report().then(metrics => report({ type: 'metrics', metrics }));
       return;
     case 'announce':
       if (host !== undefined) announceDrain(host.server, order.timeout);
@@ -101,15 +101,15 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
       metrics?.started(program);
     };
     const server = createHost(settings, found, log, {
-      ...{ admission: places, onStart, reloadables },
+      ...{ admission: verdicts, onStart, reloadables },
       onStartsHang: stuck => report({ type: 'stuck', stuck }),
       userIds: settings.userRange && userIds,
     });
     server.on('sessionEnd', ({ id }, { error }) => {
       const { errno } = (error ?? {}) as { errno?: unknown };
-      // Said first: whoever cannot serve ends sessions quickly, and would be given all there are.
+      // Before the slot is released: a worker that fails to serve ends sessions quickly, so it would get all further clients.
       if (errno === 'EMFILE') report({ type: 'short' });
-      places.leave(id);
+      verdicts.leave(id);
     });
     // Loaded only where it is wanted.
     if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
@@ -127,21 +127,21 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
 }
 
 function serve({ id, peer, refused }: Order & { type: 'client' }, handle: SendHandle): void {
-  places.decided(id, refused);
+  verdicts.decided(id, refused);
   if (host === undefined || !(handle instanceof Socket)) {
     // A client may have gone on its way here.
-    places.leave(id);
+    verdicts.leave(id);
     return;
   }
   const { server, entrance } = host;
   entrance.receive(handle, peer, {
     passed: ({ transport }) => void server.handle(transport, { id, peer }),
     refused(refusal) {
-      places.leave(id);
+      verdicts.leave(id);
       server.emit('refused', refusal);
     },
     failed(error) {
-      places.leave(id);
+      verdicts.leave(id);
       server.emit('error', error);
     },
   });
@@ -164,7 +164,7 @@ async function end(status: number): Promise<void> {
 }
 
 function report(message: Report): void {
-  // Once the primary is gone there is nobody to tell, and 'disconnect' does what there is to do.
+  // Without the primary, 'disconnect' ends this process.
   if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 

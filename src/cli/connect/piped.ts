@@ -22,7 +22,7 @@ const CR = 0x0d;
 export async function runPiped(session: Session, local: string, converts: boolean): Promise<void> {
   const charset = converts ? local : undefined;
   const output = process.stdout.isTTY ? openOutput(local) : undefined;
-  new Screen(session, output ?? plainOutput, charset);
+  new Screen(session, output ?? PLAIN_OUTPUT, charset);
   const forget = output === undefined ? () => {} : guard(output);
   const keyboard = new Keyboard(session, charset);
   let waits: Buffer = Buffer.alloc(0);
@@ -46,7 +46,7 @@ export async function runPiped(session: Session, local: string, converts: boolea
 }
 
 /** What is read by a program, or kept in a file, is left as it comes. */
-const plainOutput: Output = {
+const PLAIN_OUTPUT: Output = {
   write: bytes => process.stdout.write(bytes),
   get needsDrain() {
     return process.stdout.writableNeedDrain;

@@ -19,7 +19,7 @@ export interface Command {
 /** Those that `telpty completion` knows. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
 
-const exitStatus =
+const EXIT_STATUS =
   'The exit status is 0 if the command succeeded, 1 if it failed at run time, 2 if it was used in a wrong way.';
 
 /** The commands by their names, in the order of the help. */
@@ -34,7 +34,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
         'Runs PROGRAM on a pseudo-terminal of its own for every connection. Without PROGRAM it runs your login shell, only on loopback and only for your own user.',
         'Durations are written 500ms, 30s, 10m, 2h; sizes 64K, 1M; 0 disables a limit.',
         'SIGTERM and SIGINT stop the server gracefully, a second one ends it at once. SIGHUP reads the configuration again.',
-        exitStatus,
+        EXIT_STATUS,
       ],
       sections: serveSections,
       examples: [
@@ -87,7 +87,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       text: [
         'Prints a script that completes the commands and options of telpty, the values of options with a fixed set of values, files and directories.',
         'zsh finds it as a file _telpty in a directory of fpath.',
-        exitStatus,
+        EXIT_STATUS,
       ],
       sections: [{ title: 'Options', options: helpOnly }],
       examples: [

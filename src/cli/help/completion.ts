@@ -26,11 +26,11 @@ export function completionScript(shell: Shell): string {
   return { bash, zsh, fish }[shell]();
 }
 
-const summaries: readonly (readonly [name: string, summary: string])[] = [
+const SUMMARIES: readonly (readonly [name: string, summary: string])[] = [
   ...[...commands].map(([name, { summary }]) => [name, summary] as const),
   ['help', 'print the help of telpty or of a command'],
 ];
-const names = summaries.map(([name]) => name);
+const names = SUMMARIES.map(([name]) => name);
 
 const optionsOf = ({ sections }: Command) => sections.flatMap(({ options }) => Object.entries<OptionSpec>(options));
 const takesValue = (command: Command) => optionsOf(command).filter(([, { argument }]) => argument !== undefined);
@@ -181,7 +181,7 @@ _telpty() {
   case $state in
     command)
       commands=(
-${summaries.map(([name, summary]) => `        ${quote(`${name}:${summary}`)}`).join('\n')}
+${SUMMARIES.map(([name, summary]) => `        ${quote(`${name}:${summary}`)}`).join('\n')}
       )
       _describe command commands ;;
     argument)
@@ -204,7 +204,7 @@ fi
 function fish(): string {
   const text = (value: string) => `'${plain(value).replace(/[\\']/g, '\\$&')}'`;
   const line = (condition: string, rest: string) => `complete -c telpty -n ${text(condition)} ${rest}`;
-  const lines = summaries.map(([name, summary]) => line('__telpty_at', `-a ${name} -d ${text(summary)}`));
+  const lines = SUMMARIES.map(([name, summary]) => line('__telpty_at', `-a ${name} -d ${text(summary)}`));
   lines.push(line('__telpty_at', `-s h -l help -d 'print this help'`));
   lines.push(line('__telpty_at', `-s V -l version -d 'print the version'`));
   lines.push(line('__telpty_at help', `-a ${text([...commands.keys()].join(' '))}`));

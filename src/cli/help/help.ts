@@ -4,8 +4,8 @@ import type { OptionSection, OptionSpec } from '../options/options.ts';
 import { type Command, commands } from './command-table.ts';
 
 /** The column where descriptions begin. */
-const descriptionColumn = 24;
-const width = 80;
+const DESCRIPTION_COLUMN = 24;
+const WIDTH = 80;
 
 /** The help of all of telpty. */
 export function overview(): string {
@@ -26,7 +26,7 @@ export function overview(): string {
 
 /** The help of one command. */
 export function commandHelp(command: Command): string {
-  const paragraphs = command.text.map(paragraph => `\n${wrap(plain(paragraph), width).join('\n')}\n`);
+  const paragraphs = command.text.map(paragraph => `\n${wrap(plain(paragraph), WIDTH).join('\n')}\n`);
   const sections = command.sections.map(
     ({ title, options }) => `\n${command.sections.length > 1 ? title : 'Options'}:\n${sectionHelp(options)}`,
   );
@@ -63,11 +63,11 @@ const plain = (text: string) => text.replaceAll('`', '');
 
 const example = (line: string, does: string) => `  ${line}\n      ${does}\n`;
 
-function entry(head: string, text: string, column = descriptionColumn): string {
+function entry(head: string, text: string, column = DESCRIPTION_COLUMN): string {
   const indent = ' '.repeat(column);
   // A head too long for its column has the description below it.
   const first = head.length + 2 > column ? `${head}\n${indent}` : head.padEnd(column);
-  return `${first}${wrap(text, width - column).join(`\n${indent}`)}\n`;
+  return `${first}${wrap(text, WIDTH - column).join(`\n${indent}`)}\n`;
 }
 
 function wrap(text: string, columns: number): string[] {

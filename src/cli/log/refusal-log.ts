@@ -1,4 +1,4 @@
-/** What the log tells about clients that are turned away: a line each, until there are too many for that. */
+/** Log lines about rejected clients: one for each, and sums when there are many. */
 
 import type { RefusalReason } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
@@ -32,7 +32,7 @@ export class RefusalLog {
   /** @param fields more for the record. */
   refused(client: RefusedClient, fields: object = {}): void {
     const { session, remote, refused } = client;
-    this.#tell(refused, { ...client, ...fields }, `session ${session} refused: ${remote}, ${refused}`);
+    this.#write(refused, { ...client, ...fields }, `session ${session} refused: ${remote}, ${refused}`);
   }
 
   /** A connection that has become no session. */
@@ -44,11 +44,11 @@ export class RefusalLog {
       this.#log.debug({ remote, reason }, `probe: ${remote}, ${message}`);
       return;
     }
-    this.#tell(reason, { remote, refused: reason, message }, `refused: ${remote}, ${reason}: ${message}`);
+    this.#write(reason, { remote, refused: reason, message }, `refused: ${remote}, ${reason}: ${message}`);
   }
 
-  #tell(refused: RefusalReason | RefusedConnection, fields: object, words: string): void {
-    // Nobody waits for it; what was counted is told at the latest when the process ends.
+  #write(refused: RefusalReason | RefusedConnection, fields: object, words: string): void {
+    // The timer does not keep the process alive; the sum is logged at the latest when the process ends.
     this.#timer ??= setTimeout(() => this.flush(), WINDOW_MS).unref();
     if (this.#lines < LINES) {
       this.#lines++;

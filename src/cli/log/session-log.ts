@@ -1,4 +1,4 @@
-/** What the log tells about sessions: a line at the start, one at the end, and in between what the level asks for. */
+/** Log lines about sessions: one at the start, one at the end, and in between what the level asks for. */
 import type { TelptyError } from '../../errors.ts';
 import type { SessionOutcome } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
@@ -14,7 +14,7 @@ import type { Log } from './log.ts';
 import { RefusalLog } from './refusal-log.ts';
 
 /** At most so many of a client's refused variables are named in a line. */
-const maxRejected = 8;
+const MAX_REJECTED = 8;
 
 /** Logs sessions. Every field and every word that comes from the client is escaped. */
 export class SessionLog {
@@ -30,7 +30,7 @@ export class SessionLog {
     this.#programName = escapeText(programName, 60);
   }
 
-  /** What tells this log about programs, for the shell. */
+  /** The hooks of the shell that log programs. */
   get hooks(): Required<Pick<PtyShellOptions, 'onStart' | 'onReject'>> {
     return {
       onStart: (session, program) => this.#programStarted(session, program),
@@ -43,15 +43,15 @@ export class SessionLog {
     const log = this.#log;
     if (!log.isLevelEnabled('debug')) return;
     const fields = { session: session.id };
-    const tell = (words: string) => log.debug(fields, `session ${session.id}: ${words}`);
-    tell(`connection from ${remoteOf(session)}`);
+    const debug = (words: string) => log.debug(fields, `session ${session.id}: ${words}`);
+    debug(`connection from ${remoteOf(session)}`);
     session.on('telnet', event => {
-      if (event.type === 'warning') tell(`warning: ${escapeText(event.message, 200)}`);
+      if (event.type === 'warning') debug(`warning: ${escapeText(event.message, 200)}`);
     });
     session.fastPath.onChange = blocks =>
-      tell(blocks.length === 0 ? 'fast path open' : `fast path blocked by ${blocks.join(', ')}`);
+      debug(blocks.length === 0 ? 'fast path open' : `fast path blocked by ${blocks.join(', ')}`);
     session.trace = {
-      telnet: (direction, record) => tell(`${direction} ${describeRecord(record)}`),
+      telnet: (direction, record) => debug(`${direction} ${describeRecord(record)}`),
       // Here is what people type, passwords included: at `trace` and nowhere else.
       ...(log.isLevelEnabled('trace') ? { bytes: this.#dump(session) } : {}),
     };
@@ -114,10 +114,10 @@ export class SessionLog {
   }
 
   #rejected(session: Session, rejected: readonly RejectedVariable[]): void {
-    const named = rejected.slice(0, maxRejected).map(({ name, value, reason }) => `${name}="${value}" (${reason})`);
+    const named = rejected.slice(0, MAX_REJECTED).map(({ name, value, reason }) => `${name}="${value}" (${reason})`);
     const more = rejected.length > named.length ? `, and ${rejected.length - named.length} more` : '';
     this.#log.info(
-      { session: session.id, remote: remoteOf(session), rejected: rejected.slice(0, maxRejected) },
+      { session: session.id, remote: remoteOf(session), rejected: rejected.slice(0, MAX_REJECTED) },
       `session ${session.id}: not taken from the client: ${named.join(', ')}${more}`,
     );
   }

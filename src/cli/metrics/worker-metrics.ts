@@ -1,8 +1,8 @@
-/** `--metrics` with `--workers`: the primary asks all workers, and adds up what they tell. */
+/** `--metrics` with `--workers`: the primary collects the metrics of all workers and adds them up. */
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { RefusalReason } from '../../shells/guards/session-limits.ts';
 import type { RefusedConnection } from '../../transport/pre-session/stage.ts';
-import type { WorkerEnd, WorkerProcess } from '../workers/worker-handle.ts';
+import type { WorkerEnd, WorkerHandle } from '../workers/worker-handle.ts';
 import { ProcessMetrics } from './process.ts';
 import { refusals } from './reasons.ts';
 import type { MetricsReport } from './report.ts';
@@ -13,7 +13,7 @@ export class WorkerMetrics {
   readonly #registry = new Registry();
   readonly #process = new ProcessMetrics(this.#registry);
   /** Those of now, by the number of their place. */
-  readonly #workers = new Map<number, WorkerProcess>();
+  readonly #workers = new Map<number, WorkerHandle>();
   readonly #past = new Past();
   readonly #serving: Gauge;
   readonly #sessions: Gauge<'worker'>;
@@ -46,7 +46,7 @@ export class WorkerMetrics {
   }
 
   /** A worker has begun. */
-  watch(number: number, worker: WorkerProcess): void {
+  watch(number: number, worker: WorkerHandle): void {
     this.#workers.set(number, worker);
     void worker.ended.then(end => this.#gone(number, worker, end));
   }
@@ -64,14 +64,14 @@ export class WorkerMetrics {
     for (const [number, { sessions }] of this.#workers) this.#sessions.set({ worker: String(number) }, sessions);
     const own = (await this.#registry.getMetricsAsJSON()) as unknown as MetricsReport;
     // In one go, so that one that ends is either here or in the past.
-    const told = [...this.#workers.values()].flatMap(({ told }) => (told === undefined ? [] : [told]));
-    return [...told, own, this.#past.report];
+    const reports = [...this.#workers.values()].flatMap(({ metrics }) => (metrics === undefined ? [] : [metrics]));
+    return [...reports, own, this.#past.report];
   }
 
-  #gone(number: number, worker: WorkerProcess, { lost }: WorkerEnd): void {
+  #gone(number: number, worker: WorkerHandle, { lost }: WorkerEnd): void {
     if (this.#workers.get(number) === worker) this.#workers.delete(number);
     this.#ends.inc();
     this.#lost.inc({ outcome: 'lost' }, lost.length);
-    if (worker.told !== undefined) this.#past.add(worker.told);
+    if (worker.metrics !== undefined) this.#past.add(worker.metrics);
   }
 }

@@ -18,7 +18,7 @@ import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
 
 /** Longest delay one timer of Node.js takes; given a longer one it fires at once. */
-const longestTimer = 2 ** 31 - 1;
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** The text as an error message shows it. */
 const shown = (text: string) => `'${escapeText(text, 60)}'`;
@@ -89,14 +89,14 @@ export function listenPort(value: string): number | 'none' {
 }
 
 /** The longest path of a UNIX socket on Linux, in bytes; macOS and the BSDs have 103. */
-const longestSocketPath = process.platform === 'linux' ? 107 : 103;
+const LONGEST_SOCKET_PATH = process.platform === 'linux' ? 107 : 103;
 
 /** The path of a UNIX socket, or `@name`. */
 export function socketPath(value: string): string {
   const path = text(value);
   if (path === '@') throw usage('an abstract socket needs a name behind @');
-  if (Buffer.byteLength(path) <= longestSocketPath) return path;
-  throw usage(`${shown(value)} is too long for a UNIX socket (at most ${longestSocketPath} bytes)`);
+  if (Buffer.byteLength(path) <= LONGEST_SOCKET_PATH) return path;
+  throw usage(`${shown(value)} is too long for a UNIX socket (at most ${LONGEST_SOCKET_PATH} bytes)`);
 }
 
 /** The permissions of a file, in octal. */
@@ -106,14 +106,14 @@ export function fileMode(value: string): number {
 }
 
 /** More processes than this have no CPU to run on. */
-const mostWorkers = 256;
+const MOST_WORKERS = 256;
 
 /** A number of processes; `auto` is that of the CPUs this one may run on. */
 export function workers(value: string): number {
-  if (value === 'auto') return Math.min(availableParallelism(), mostWorkers);
+  if (value === 'auto') return Math.min(availableParallelism(), MOST_WORKERS);
   const number = /^\d{1,4}$/.test(value) ? Number(value) : 0;
-  if (number >= 1 && number <= mostWorkers) return number;
-  throw usage(`${shown(value)} is neither a number of processes (1 to ${mostWorkers}) nor auto`);
+  if (number >= 1 && number <= MOST_WORKERS) return number;
+  throw usage(`${shown(value)} is neither a number of processes (1 to ${MOST_WORKERS}) nor auto`);
 }
 
 /** One of a few words. */
@@ -132,7 +132,7 @@ export function choice<const Word extends string>(...words: Word[]): Choice<Word
   return Object.assign(parse, { words });
 }
 
-const timeUnits: ReadonlyMap<string, number> = new Map([
+const TIME_UNITS: ReadonlyMap<string, number> = new Map([
   ['ms', 1],
   ['s', 1_000],
   ['m', 60_000],
@@ -140,7 +140,7 @@ const timeUnits: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** `500ms`, `30s`, `10m`, `2h`, or `0`, in milliseconds. Without `max`: what a single timer can wait for. */
-export function duration(max = longestTimer): (value: string) => number {
+export function duration(max = LONGEST_TIMER): (value: string) => number {
   return value => {
     if (value === '0') return 0;
     const match = /^(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(value);
@@ -148,18 +148,18 @@ export function duration(max = longestTimer): (value: string) => number {
       const hint = /^\d+$/.test(value) ? 'has no unit' : 'is not a duration';
       throw usage(`${shown(value)} ${hint} (write 500ms, 30s, 10m, 2h, or 0)`);
     }
-    const milliseconds = Math.round(Number(match[1]) * (timeUnits.get(match[2] ?? '') ?? Number.NaN));
+    const milliseconds = Math.round(Number(match[1]) * (TIME_UNITS.get(match[2] ?? '') ?? Number.NaN));
     if (milliseconds > max) throw usage(`${shown(value)} is too long (at most ${Math.floor(max / 3_600_000)}h)`);
     return milliseconds;
   };
 }
 
-const sizeUnits = ['', 'K', 'M', 'G', 'T'];
+const SIZE_UNITS = ['', 'K', 'M', 'G', 'T'];
 
 /** `4096`, `64K`, `1M`: bytes, with the units of 1024. */
 export function size(value: string): number {
   const match = /^(\d{1,16})([KMGT]?)$/i.exec(value);
-  const bytes = match ? Number(match[1]) * 1024 ** sizeUnits.indexOf((match[2] ?? '').toUpperCase()) : Number.NaN;
+  const bytes = match ? Number(match[1]) * 1024 ** SIZE_UNITS.indexOf((match[2] ?? '').toUpperCase()) : Number.NaN;
   if (Number.isSafeInteger(bytes)) return bytes;
   throw usage(`${shown(value)} is not a size (write 4096, 64K, 1M, 2G)`);
 }

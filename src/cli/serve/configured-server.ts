@@ -12,15 +12,15 @@ import { escapeText } from '../../shells/output/escape.ts';
 import { type PtyShellOptions, ptyShell } from '../../shells/program/pty-shell.ts';
 import type { Log } from '../log/log.ts';
 import { SessionLog } from '../log/session-log.ts';
-import { ShortageLog } from '../system/descriptor-exhaustion.ts';
+import { DescriptorExhaustionLog } from '../system/descriptor-exhaustion.ts';
 import { watchStarts } from '../system/start-watch.ts';
 import type { Reloadables } from './reload.ts';
 import type { ServeSettings } from './settings.ts';
-import { farewell } from './shutdown-notice.ts';
-import type { Preparation } from './startup-checks.ts';
+import { shutdownNotice } from './shutdown-notice.ts';
+import type { StartupChecks } from './startup-checks.ts';
 
 /** After the programs were killed: how long clients may take to read what they are owed, in milliseconds. */
-export const flushTimeout = 5_000;
+export const FLUSH_MS = 5_000;
 
 /** What the process adds to the settings. */
 export interface HostOptions {
@@ -36,7 +36,7 @@ export interface HostOptions {
 }
 
 /** Makes the server; whoever calls brings the connections. */
-export function createHost(settings: ServeSettings, found: Preparation, log: Log, options: HostOptions): Server {
+export function createHost(settings: ServeSettings, found: StartupChecks, log: Log, options: HostOptions): Server {
   boundYoungGeneration();
   compileEarly();
   const { program } = found;
@@ -74,7 +74,7 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   const { admission } = options;
   const limits = { admission, idleTimeout, sessionTimeout };
   const server = createServer({
-    shell: farewell(limit(limits, settings.robotCheck ? checked(shell, settings) : shell)),
+    shell: shutdownNotice(limit(limits, settings.robotCheck ? checked(shell, settings) : shell)),
     environ: requestedNames(settings),
     encoding: settings.encoding,
     compatibility: settings.compatibility,
@@ -83,8 +83,8 @@ export function createHost(settings: ServeSettings, found: Preparation, log: Log
   server.on('session', session => sessionLog.connected(session));
   server.on('settled', (session, outcome) => sessionLog.ended(session, outcome));
   server.on('refused', refusal => sessionLog.refused(refusal));
-  const shortage = new ShortageLog(log);
-  server.on('shortage', isShort => shortage.told(isShort));
+  const shortage = new DescriptorExhaustionLog(log);
+  server.on('shortage', isShort => shortage.changed(isShort));
   watchStarts(log, options.onStartsHang);
   onAbandoned(pid =>
     log.error(
@@ -104,5 +104,5 @@ function checked(shell: Shell, { mode, negotiationTimeout }: ServeSettings): She
 
 /** Ends all sessions as politely as the settings' times allow. */
 export function endHost(server: Server, settings: ServeSettings): Promise<void> {
-  return server.shutdown({ timeout: settings.killTimeout + flushTimeout });
+  return server.shutdown({ timeout: settings.killTimeout + FLUSH_MS });
 }

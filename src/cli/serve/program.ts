@@ -60,7 +60,7 @@ function notFound(label: string, file: string): TelptyError {
 }
 
 /** What is said of errors of stat(2) and access(2) on the way to a program. */
-const problems: Readonly<Record<string, string>> = {
+const PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied; make it executable (chmod +x)',
   ELOOP: 'its symbolic links form a loop',
   ENAMETOOLONG: 'the name is too long',
@@ -75,6 +75,6 @@ function whyNotExecutable(file: string): string | undefined {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return 'ENOENT';
-    return problems[code ?? ''] ?? `stat(2) fails with ${code}`;
+    return PROBLEMS[code ?? ''] ?? `stat(2) fails with ${code}`;
   }
 }

@@ -1,11 +1,11 @@
-/** Who can reach the server, and what stands between them and the machine. */
+/** Warnings at the start about what a server exposes, and the refusal to run programs as root for the network. */
 import { TelptyError } from '../../errors.ts';
 import { formatAddress } from '../log/format.ts';
 import type { Log } from '../log/log.ts';
 import { isForOwnUser, isLoopback, type ServeSettings } from './settings.ts';
-import type { Preparation } from './startup-checks.ts';
+import type { StartupChecks } from './startup-checks.ts';
 
-type Found = Pick<Preparation, 'user'>;
+type Found = Pick<StartupChecks, 'user'>;
 
 /** What is asked about the process. */
 interface Own {
@@ -14,40 +14,47 @@ interface Own {
 }
 
 /**
- * By which way others than this machine can connect, as an error begins with it; undefined where they cannot. A proxy brings
- * them to loopback, too.
+ * The option by which other machines can connect, as the beginning of an error; undefined if they cannot. A proxy brings them
+ * to loopback, too.
  */
-function wayIn(host: string, { proxyProtocol }: ServeSettings): string | undefined {
+function remoteAccess(host: string, { proxyProtocol }: ServeSettings): string | undefined {
   if (!isLoopback(host)) return `--host: ${host} is not loopback`;
   return proxyProtocol.length > 0 ? '--proxy-protocol: the clients of the proxies are not of this machine' : undefined;
 }
 
 /**
- * Refuses to run programs as root for whoever comes over the network, unless that was asked for by name. On loopback, without
- * proxies, it is the operator's own affair.
+ * Refuses to run programs as root for clients from the network, unless `--allow-root-program` is given. On loopback without
+ * proxies programs may run as root.
  *
- * @param host where is going to be listened.
+ * @param host the address to listen on.
  * @throws TelptyError `ERR_USAGE`
  */
 export function refuseRootProgram(host: string, settings: ServeSettings, found: Found, own?: Own): void {
-  const way = wayIn(host, settings);
+  const way = remoteAccess(host, settings);
   if (way === undefined || settings.allowRootProgram || !runsAsRoot(settings, found, own)) return;
-  const what = `${way}, and whoever connects would have a program that runs as root`;
+  const what = `${way}, and clients would get a program that runs as root`;
   throw new TelptyError(
     'ERR_USAGE',
-    `${what}: name its user (--user), give each session one (--user-range), or say --allow-root-program`,
+    `${what}: name its user (--user), give each session one (--user-range), or use --allow-root-program`,
   );
 }
 
-/** Warns in one line of what is missing where others than this machine can connect. */
-export function warnOfExposure(
+/** Logs what is risky in the settings, in one line for each kind of risk. */
+export function logSecurityWarnings(settings: ServeSettings, found: Found, log: Pick<Log, 'warn'>): void {
+  warnOfMissingGuards(settings.host, settings, found, log);
+  warnOfSharedShell(settings.host, settings, log);
+  warnOfSharedPort(settings, found, log);
+}
+
+/** Warns if other machines can connect and guards are missing. */
+export function warnOfMissingGuards(
   host: string,
   settings: ServeSettings,
   found: Found,
   log: Pick<Log, 'warn'>,
   own?: Own,
 ): void {
-  if (wayIn(host, settings) === undefined) return;
+  if (remoteAccess(host, settings) === undefined) return;
   const missing = missingGuards(settings);
   if (runsAsRoot(settings, found, own))
     missing.push('no user of their own for the programs, which run as root (--user)');
@@ -59,7 +66,7 @@ function pathOf(host: string, { proxyProtocol }: ServeSettings): string {
   return isLoopback(host) ? `through the proxies ${proxyProtocol.join(', ')}` : `to ${formatAddress(host, undefined)}`;
 }
 
-/** Warns in one line where a hosted program can take the port over: those of one user share it (SO_REUSEPORT). */
+/** Warns if a hosted program can take the port over: processes of one user can share it (SO_REUSEPORT). */
 export function warnOfSharedPort(
   { reusePort, userRange }: ServeSettings,
   { user }: Found,
@@ -72,13 +79,13 @@ export function warnOfSharedPort(
   log.warn(`--reuse-port: ${words} and take its clients: name another user for them (--user)`);
 }
 
-/** Warns in one line where the login shell is served to others than its own user. */
+/** Warns if the login shell is served to other users than its own. */
 export function warnOfSharedShell(host: string, settings: ServeSettings, log: Pick<Log, 'warn'>): void {
   if (settings.program !== undefined || isForOwnUser(settings)) return;
   const who =
     settings.port === 'none'
       ? 'every user who can connect to its UNIX socket'
-      : wayIn(host, settings) === undefined
+      : remoteAccess(host, settings) === undefined
         ? 'every user of this machine'
         : 'everyone who can reach it';
   log.warn({ host }, `the login shell is served to ${who} (--local-user any)`);

@@ -17,42 +17,51 @@ import { reapOrphansAsInit } from '../system/reaper.ts';
 import { ServiceManager } from '../system/service-manager.ts';
 import { openUserIds } from '../system/user-ids.ts';
 import { createPlaces } from './guards.ts';
-import { Life } from './lifecycle.ts';
 import { Reloadables, Reloader, type ReloadTarget, reloadableEverywhere } from './reload.ts';
-import { refuseRootProgram, warnOfExposure, warnOfSharedPort, warnOfSharedShell } from './security-warnings.ts';
+import { logSecurityWarnings, refuseRootProgram } from './security-warnings.ts';
 import { isForOwnUser, type ServeSettings } from './settings.ts';
 import { onSignals } from './signals.ts';
 import { type Inherited, inheritedSockets, listeningOn, refuseForwarders } from './socket-activation.ts';
-import { type Preparation, prepare } from './startup-checks.ts';
+import { runStartupChecks, type StartupChecks } from './startup-checks.ts';
+
+/** Where a server is in its life. */
+type Phase =
+  /** Not listening yet. */
+  | 'starting'
+  | 'serving'
+  /** It takes no new clients, and waits for its sessions to end by themselves. */
+  | 'draining'
+  /** It hangs up those that have not. */
+  | 'stopping';
 
 /** How much longer than its own time limits the end may take, in milliseconds. */
 const STOP_MS = 15_000;
 
-/** What serves: this process, or several that it leads. */
-interface Host extends ReloadTarget {
-  /** How many there are at this moment. */
+/** What serves: this process, or worker processes. */
+interface Deployment extends ReloadTarget {
+  /** The number of sessions. */
   readonly sessions: number;
-  /** Why a client that comes now would not be served; `undefined` if it would. */
+  /** Why a new client would not be served; `undefined` if it would. */
   readonly unready: string | undefined;
-  /** What is counted, by every process; only with `--metrics`. */
+  /** The metrics of every process; only with `--metrics`. */
   report(): Promise<readonly MetricsReport[]>;
-  /** Listens, at any number of places. */
+  /** Listens; may be called often. */
   listen(where: ListenerOptions): Promise<ListenerAddress>;
-  /** Is done when all processes are there. */
+  /** Resolves when all processes run. */
   start(): Promise<void>;
-  /** Stops listening, tells sessions, unless quietly, and waits for so many milliseconds at most until there are none. */
+  /** Stops listening, announces the end to sessions unless `quietly`, and waits until there are none, for `timeout` ms at most. */
   drain(timeout: number, quietly: boolean): Promise<void>;
   /** Ends all sessions politely. */
   shutdown(): Promise<void>;
-  /** Ends all at once; what else there is ends with the process. */
+  /** Ends all at once. Everything else ends with the process. */
   abort(): Promise<void>;
 }
 
 /**
- * Serves until a signal says to stop.
+ * Serves until a signal asks it to stop.
  *
- * @param given what the command line says. @param read reads the settings anew, from where they came, for a reload.
- * @param doubts what is to be warned of in it, in a line each.
+ * @param given the settings. @param read reads the settings again, from where they came, for a reload.
+ * @param doubts warnings about the settings, one line each.
  * @returns once everything is over.
  * @throws TelptyError when it cannot start: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`.
  */
@@ -67,17 +76,18 @@ export async function serve(
   const write = logWriter({ format: settings.logFormat });
   const log = createLog({ level: settings.logLevel }, write);
   for (const line of doubts) log.warn(line);
-  const found = prepare(settings, log);
+  const found = runStartupChecks(settings, log);
   refuseRootProgram(settings.host, settings, found);
   reapOrphansAsInit();
-  const life = new Life();
+  let phase: Phase = 'starting';
   const tls = await certificatesOf(settings, log);
-  const host = settings.workers > 1 ? await workers(settings, found, log, write) : await alone(settings, found, log);
+  const host =
+    settings.workers > 1 ? await workers(settings, found, log, write) : await singleProcess(settings, found, log);
   const reloader = new Reloader(given, read, host, log);
-  const manager = ServiceManager.find(() => `${life.phase}, ${countSessions(host)}`, log);
+  const manager = ServiceManager.find(() => `${phase}, ${countSessions(host)}`, log);
   const metrics = await openMetrics(settings, log, {
     report: () => host.report(),
-    unready: () => (life.phase === 'serving' ? host.unready : life.phase),
+    unready: () => (phase === 'serving' ? host.unready : phase),
   });
   let aborted: Promise<void> | undefined;
   const stop = new Promise<string>(resolve => {
@@ -89,29 +99,29 @@ export async function serve(
         resolve(signal);
       },
       reload() {
-        // While it starts, what it would read has just been read.
-        if (stopping || life.phase !== 'serving') return;
+        // While it starts, the settings have just been read.
+        if (stopping || phase !== 'serving') return;
         manager?.reloading();
         void reloader.reload().then(() => stopping || manager?.ready());
       },
     });
   });
   await listen(host, inherited, settings, found, tls, log);
-  life.enter('serving');
+  phase = 'serving';
   manager?.ready();
   const signal = await stop;
-  await end(host, life, signal, reloader.settings, log, manager);
+  await end(host, next => (phase = next), signal, reloader.settings, log, manager);
   await metrics?.close();
   manager?.close();
-  // There was less to wait for then, but it was no polite end.
+  // After an abort there is less to wait for, but the exit status is 1.
   await aborted;
 }
 
-const countSessions = ({ sessions }: Host) => `${sessions} session${sessions === 1 ? '' : 's'}`;
+const countSessions = ({ sessions }: Deployment) => `${sessions} session${sessions === 1 ? '' : 's'}`;
 
 async function end(
-  host: Host,
-  life: Life,
+  host: Deployment,
+  enter: (phase: Phase) => void,
   signal: string,
   settings: ServeSettings,
   log: Log,
@@ -120,20 +130,20 @@ async function end(
   const { drainTimeout, drainQuietly, killTimeout } = settings;
   let why = signal;
   if (drainTimeout > 0) {
-    life.enter('draining');
+    enter('draining');
     manager?.stopping(drainTimeout + killTimeout + STOP_MS);
     log.info(`draining: ${signal}, ${countSessions(host)}, for ${formatDuration(drainTimeout)} at most`);
     await host.drain(drainTimeout, drainQuietly);
-    why = host.sessions === 0 ? 'drained' : 'the time to drain is over';
+    why = host.sessions === 0 ? 'drained' : 'drain timeout reached';
   }
-  life.enter('stopping');
+  enter('stopping');
   manager?.stopping(killTimeout + STOP_MS);
   log.info(`stopping: ${why}, ${countSessions(host)}`);
   await host.shutdown();
 }
 
-// Each is loaded where it is needed: who leads workers is no server.
-async function alone(settings: ServeSettings, found: Preparation, log: Log): Promise<Host> {
+// Each is loaded where it is needed: a primary process needs no server.
+async function singleProcess(settings: ServeSettings, found: StartupChecks, log: Log): Promise<Deployment> {
   const { createHost, endHost } = await import('./configured-server.ts');
   const { announceDrain } = await import('./shutdown-notice.ts');
   const { STUCK, startsHang } = await import('../system/start-watch.ts');
@@ -186,7 +196,7 @@ async function alone(settings: ServeSettings, found: Preparation, log: Log): Pro
   };
 }
 
-async function workers(...args: [ServeSettings, Preparation, Log, (line: string) => void]): Promise<Host> {
+async function workers(...args: [ServeSettings, StartupChecks, Log, (line: string) => void]): Promise<Deployment> {
   const { WorkerPool } = await import('../workers/dispatcher.ts');
   const wanted = args[0].metrics !== undefined;
   return new WorkerPool(
@@ -203,11 +213,11 @@ async function openMetrics(
   if (where === undefined) return undefined;
   const endpoint = await import('../metrics/endpoint.ts');
   const onListening = (url: string) => process.stdout.write(`listening ${url}\n`);
-  // The server that has the port until now has that of its metrics, too.
+  // A server that is replaced on its port also has the port of the metrics.
   return endpoint.openMetrics({ ...where, patient: reusePort, onListening }, watched, log);
 }
 
-/** Read before anything is started. Who does not ask for TLS does not load it. */
+/** Read before anything is started. Without TLS its code is not loaded. */
 async function certificatesOf(settings: ServeSettings, log: Log): Promise<TlsOptions | undefined> {
   if (settings.tlsCert === undefined) return undefined;
   const { readCertificates } = await import('./certificates.ts');
@@ -215,10 +225,10 @@ async function certificatesOf(settings: ServeSettings, log: Log): Promise<TlsOpt
 }
 
 async function listen(
-  server: Host,
+  server: Deployment,
   inherited: readonly Inherited[],
   settings: ServeSettings,
-  found: Preparation,
+  found: StartupChecks,
   tls: TlsOptions | undefined,
   log: Log,
 ): Promise<void> {
@@ -229,9 +239,7 @@ async function listen(
     ...(await listenOnSocket(settings, localUser, server)),
   ];
   await server.start();
-  warnOfExposure(settings.host, settings, found, log);
-  warnOfSharedShell(settings.host, settings, log);
-  warnOfSharedPort(settings, found, log);
+  logSecurityWarnings(settings, found, log);
   const { file } = found.program;
   const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
   for (const place of bound) {
@@ -260,7 +268,7 @@ function urlOf(place: ListenerAddress, tls: TlsOptions | undefined): string {
 async function listenAt(
   { host, port, reusePort }: ServeSettings,
   how: Reception,
-  server: Host,
+  server: Deployment,
 ): Promise<ListenerAddress[]> {
   if (port === 'none') return [];
   try {
@@ -274,7 +282,7 @@ async function listenAt(
 async function listenOnSocket(
   { socket: path, socketMode: mode }: ServeSettings,
   localUser: number | undefined,
-  server: Host,
+  server: Deployment,
 ): Promise<ListenerAddress[]> {
   if (path === undefined) return [];
   try {
@@ -284,7 +292,12 @@ async function listenOnSocket(
   }
 }
 
-function listenOn(inherited: readonly Inherited[], how: Reception, server: Host, log: Log): Promise<ListenerAddress[]> {
+function listenOn(
+  inherited: readonly Inherited[],
+  how: Reception,
+  server: Deployment,
+  log: Log,
+): Promise<ListenerAddress[]> {
   const sockets = inherited.length === 1 ? 'a socket' : `${inherited.length} sockets`;
   log.info(`listening on ${sockets} of the service manager's (LISTEN_FDS); --host and --port do not count`);
   return Promise.all(inherited.map(({ fd }) => server.listen({ fd, ...how })));

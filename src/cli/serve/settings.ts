@@ -111,7 +111,7 @@ export function* conflictsOf(values: Values, program: ServeSettings['program']):
   yield* conflictsOfSocket(values);
   const isOwn = isForOwnUser({ localUser: values['local-user'], program });
   if (program === undefined && isOwn && !isLoopback(onSocketAlone(values).host)) {
-    yield `--host: ${values.host} is not loopback: ${nameTheProgram}`;
+    yield `--host: ${values.host} is not loopback: ${NAME_THE_PROGRAM}`;
   }
   if (isOwn && values['proxy-protocol'].length > 0) {
     yield `--proxy-protocol: ${noSameUser('the user who connects is that of the proxy', { program })}`;
@@ -135,13 +135,13 @@ export function* conflictsOf(values: Values, program: ServeSettings['program']):
 }
 
 /** How an error goes on about a login shell that more than its own user could reach. */
-export const nameTheProgram =
+export const NAME_THE_PROGRAM =
   'name the PROGRAM to serve (only on loopback it may be your shell), or say --local-user any and serve the shell to all';
 
 /** How an error goes on where `--local-user same` cannot be held, for a reason, in a server with or without a PROGRAM. */
 export function noSameUser(reason: string, { program }: Pick<ServeSettings, 'program'>): string {
   if (program !== undefined) return `${reason}, so --local-user same cannot be checked: leave one of them out`;
-  return `${reason}, and your login shell is only for your own user: ${nameTheProgram}`;
+  return `${reason}, and your login shell is only for your own user: ${NAME_THE_PROGRAM}`;
 }
 
 /** Whether only connections of the server's own user are taken. */

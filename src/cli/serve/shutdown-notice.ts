@@ -1,14 +1,13 @@
-/** What sessions are told when the server stops: once when it begins to drain, and at the end. */
+/** The notices that sessions get when the server stops: one when it begins to drain, and one at the end. */
 import type { Server } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
 import { formatDuration } from '../log/format.ts';
 
 /**
- * Tells all sessions that the server stops. It is written over whatever a program shows there, as wall(1) does; no
- * program can be asked, and a person who knows can save their work. Who has only programs that fill the screen can
- * leave it out (`--drain-quietly`).
+ * Writes to all sessions that the server stops. It overwrites part of what the program shows, as wall(1) does: programs
+ * cannot be asked, and the user can save their work. Servers of full-screen programs can suppress it (`--drain-quietly`).
  *
- * @param timeout how long they may go on, in milliseconds.
+ * @param timeout how long the sessions may continue, in milliseconds.
  */
 export function announceDrain(server: Server, timeout: number): void {
   const words = `\r\ntelpty: the server stops and hangs up in ${formatDuration(timeout)}\r\n`;
@@ -22,12 +21,12 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ['compression began twice', 'your client began to compress (MCCP3) what it had compressed'],
 ]);
 
-/** A shell around another shell: the client reads behind the program's last output why it was hung up, where it cannot know. */
-export function farewell<T>(shell: (session: Session) => Promise<T>): (session: Session) => Promise<T> {
-  return session => shell(session).finally(() => sayWhy(session));
+/** A shell around another shell that writes why the session was hung up, if the client cannot know, behind the last output of the program. */
+export function shutdownNotice<T>(shell: (session: Session) => Promise<T>): (session: Session) => Promise<T> {
+  return session => shell(session).finally(() => writeReason(session));
 }
 
-function sayWhy(session: Session): void {
+function writeReason(session: Session): void {
   const words = WORDS.get(session.hangupReason ?? '');
   if (words !== undefined && session.writable) session.write(`\r\ntelpty: closed: ${words}\r\n`);
 }

@@ -7,7 +7,7 @@ import { TelptyError } from '../../errors.ts';
 import { addon } from '../../native/load.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { usage } from '../options/values.ts';
-import { isForOwnUser, isLoopback, nameTheProgram, noSameUser, type ServeSettings } from './settings.ts';
+import { isForOwnUser, isLoopback, NAME_THE_PROGRAM, noSameUser, type ServeSettings } from './settings.ts';
 
 const FIRST = 3;
 /** More than anybody hands over; a number beyond is a mistake. */
@@ -55,7 +55,7 @@ export function listeningOn(inherited: readonly Inherited[], settings: ServeSett
   if (inherited.length === 0) return settings;
   const { address: host } = inherited.find(({ address }) => !isLoopback(address)) ?? inherited[0]!;
   if (settings.program === undefined && isForOwnUser(settings) && !isLoopback(host)) {
-    throw usage(`LISTEN_FDS: ${host} is not loopback: ${nameTheProgram}`);
+    throw usage(`LISTEN_FDS: ${host} is not loopback: ${NAME_THE_PROGRAM}`);
   }
   return { ...settings, host };
 }

@@ -1,4 +1,4 @@
-/** What has to be found and checked before anything can be served; so that an error shows at once, not at each session. */
+/** Checks before the server starts, so that an error shows at once and not at each session. */
 import { statSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
@@ -19,8 +19,8 @@ import { warnOfDescriptors } from '../system/descriptor-exhaustion.ts';
 import { findProgram, loginShell, type ServedProgram } from './program.ts';
 import { isForOwnUser, noSameUser, type ServeSettings } from './settings.ts';
 
-/** What the settings name, found. Plain data: it can be sent to another process. */
-export interface Preparation {
+/** The results of the checks: what the settings name. Plain data, so it can be sent to another process. */
+export interface StartupChecks {
   readonly program: ServedProgram;
   readonly user: User | undefined;
   /** Absolute. */
@@ -30,9 +30,9 @@ export interface Preparation {
 }
 
 /** @throws TelptyError for what is missing: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`. */
-export function prepare(settings: ServeSettings, log: Log): Preparation {
+export function runStartupChecks(settings: ServeSettings, log: Log): StartupChecks {
   const found = findNamed(settings);
-  // Without it every session would fail; better now than then.
+  // Without the addon every session would fail.
   addon();
   warnOfDescriptors(settings, log);
   const cgroup = settings.cgroup === undefined ? undefined : findCgroup(settings.cgroup, settings);
@@ -41,7 +41,7 @@ export function prepare(settings: ServeSettings, log: Log): Preparation {
 }
 
 /** Looks up what the settings name, and changes nothing. @throws TelptyError for what is missing: `ERR_RUNTIME`. */
-export function findNamed(settings: ServeSettings): Pick<Preparation, 'program' | 'user' | 'cwd'> {
+export function findNamed(settings: ServeSettings): Pick<StartupChecks, 'program' | 'user' | 'cwd'> {
   const user = settings.user === undefined ? undefined : findUser(settings.user);
   checkPrivileges(settings);
   checkLocalUser(settings);

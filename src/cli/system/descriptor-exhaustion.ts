@@ -1,14 +1,14 @@
-/** What the log tells about a want of descriptors: before it can come, when it comes, and when it is over. */
+/** Log lines about the exhaustion of descriptors: a warning at the start, one when it begins, one when it is over. */
 import { descriptorLimit } from '../../native/files.ts';
 import { sessionsThatFit } from '../../transport/tcp/descriptors.ts';
 import type { Log } from '../log/log.ts';
 import type { ServeSettings } from '../serve/settings.ts';
 
-/** At the limit, each session that ends lets one in, and so ends a shortage; it is over after so long without, in milliseconds. */
+/** At the limit each session that ends lets one in, which ends the shortage for a moment. It is over after this time without one, in milliseconds. */
 const CALM_MS = 10_000;
 const REMEDY = 'raise the limit (LimitNOFILE= of systemd, ulimit -n)';
 
-/** Warns at the start where more sessions are allowed than there can be descriptors for. */
+/** Warns at the start if more sessions are allowed than there are descriptors for. */
 export function warnOfDescriptors({ maxSessions, workers }: ServeSettings, log: Log): void {
   const fitting = sessionsThatFit() * workers;
   if (!Number.isFinite(maxSessions) || fitting >= maxSessions) return;
@@ -19,8 +19,8 @@ export function warnOfDescriptors({ maxSessions, workers }: ServeSettings, log: 
   );
 }
 
-/** Two lines for a shortage, however often it comes and goes meanwhile. */
-export class ShortageLog {
+/** Two lines for a shortage, however often it comes and goes. */
+export class DescriptorExhaustionLog {
   readonly #log: Log;
   #began: number | undefined;
   #calm: NodeJS.Timeout | undefined;
@@ -30,7 +30,7 @@ export class ShortageLog {
   }
 
   /** A listener has stopped accepting for want of descriptors, or goes on. */
-  told(isShort: boolean): void {
+  changed(isShort: boolean): void {
     clearTimeout(this.#calm);
     if (!isShort) this.#calm = setTimeout(() => this.#over(), CALM_MS).unref();
     else if (this.#began === undefined) {

@@ -1,6 +1,6 @@
 /**
- * What is told to the service manager that started us (sd_notify(3)): that we serve, reload and stop, in words how it
- * goes, and, where it wants to know, that the event loop still turns. Datagrams to the socket that NOTIFY_SOCKET names.
+ * Notifications to the service manager that started this process (sd_notify(3)): that it serves, reloads and stops, a status
+ * text, and, if it has a watchdog, that the event loop still runs. Datagrams to the socket that NOTIFY_SOCKET names.
  */
 import { addon } from '../../native/load.ts';
 import { systemError } from '../../native/system-error.ts';
@@ -13,20 +13,20 @@ const STATUS_MS = 10_000;
 const RETRY_MS = 100;
 const MOST_RETRIES = 50;
 
-/** A service manager that wants to be told. */
+/** A service manager that expects notifications. */
 export class ServiceManager {
   readonly #address: Buffer;
   readonly #log: Log;
   readonly #status: () => string;
   #timers: NodeJS.Timeout[] = [];
-  #told = '';
+  #lastStatus = '';
   #complained = false;
 
   /**
    * Finds the manager in `environment`, whose variables about it are taken out of it.
    *
-   * @param status says in a few words how it goes.
-   * @returns undefined where nobody wants to be told.
+   * @param status returns the status text.
+   * @returns undefined if no service manager expects notifications.
    */
   static find(
     status: () => string,
@@ -48,27 +48,27 @@ export class ServiceManager {
     this.#status = status;
     this.#log = log;
     this.#every(STATUS_MS, () => this.#tellStatus());
-    // From the loop that accepts clients: when it stands still, nothing is told. Twice as often as is needed.
+    // From the loop that accepts clients: when it is blocked, no notification is sent. Twice as often as needed.
     if (patience > 0) this.#every(Math.max(patience / 2, 1), () => this.#send('WATCHDOG=1'));
   }
 
   /** We serve; for the first time, or again after a reload. */
   ready(): void {
-    this.#tell('READY=1');
+    this.#notify('READY=1');
   }
 
   /** We reload; {@link ready} follows. */
   reloading(): void {
-    // The time tells this notice from one about an earlier reload.
-    this.#tell('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
+    // The time distinguishes this notification from one about an earlier reload.
+    this.#notify('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
   }
 
   /** We stop, which may take so many milliseconds: longer, perhaps, than the manager waits by itself. */
   stopping(atMost: number): void {
-    this.#tell('STOPPING=1', `EXTEND_TIMEOUT_USEC=${Math.ceil(atMost * 1_000)}`);
+    this.#notify('STOPPING=1', `EXTEND_TIMEOUT_USEC=${Math.ceil(atMost * 1_000)}`);
   }
 
-  /** No more is told. */
+  /** Stops the notifications. */
   close(): void {
     for (const timer of this.#timers) clearInterval(timer);
   }
@@ -78,12 +78,12 @@ export class ServiceManager {
   }
 
   #tellStatus(): void {
-    if (this.#status() !== this.#told) this.#tell();
+    if (this.#status() !== this.#lastStatus) this.#notify();
   }
 
-  #tell(...fields: string[]): void {
-    this.#told = this.#status();
-    this.#send([...fields, `STATUS=${this.#told}`].join('\n'));
+  #notify(...fields: string[]): void {
+    this.#lastStatus = this.#status();
+    this.#send([...fields, `STATUS=${this.#lastStatus}`].join('\n'));
   }
 
   #send(message: string, retries = MOST_RETRIES): void {
@@ -97,6 +97,6 @@ export class ServiceManager {
   #complain(reason: string): void {
     if (this.#complained) return;
     this.#complained = true;
-    this.#log.warn(`cannot tell the service manager at ${escapeText(this.#address.toString(), 120)}: ${reason}`);
+    this.#log.warn(`cannot notify the service manager at ${escapeText(this.#address.toString(), 120)}: ${reason}`);
   }
 }

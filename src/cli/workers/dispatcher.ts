@@ -27,27 +27,27 @@ import type { WorkerMetrics } from '../metrics/worker-metrics.ts';
 import { createPlaces } from '../serve/guards.ts';
 import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from '../serve/reload.ts';
 import type { ServeSettings } from '../serve/settings.ts';
-import type { Preparation } from '../serve/startup-checks.ts';
-import { ShortageLog } from '../system/descriptor-exhaustion.ts';
+import type { StartupChecks } from '../serve/startup-checks.ts';
+import { DescriptorExhaustionLog } from '../system/descriptor-exhaustion.ts';
 import { STUCK } from '../system/start-watch.ts';
 import { openUserIds } from '../system/user-ids.ts';
-import type { VigilOptions } from './heartbeat.ts';
-import { Crew } from './supervisor.ts';
+import type { HeartbeatOptions } from './heartbeat.ts';
+import { Supervisor } from './supervisor.ts';
 import type { Client } from './worker-handle.ts';
 
-/** When it is tried again, with clients that wait for a worker with descriptors, in milliseconds. */
-const waitAgain = 250;
-/** Clients that wait while no worker runs. */
-const mostWaiting = 1_024;
+/** How often to look for a worker with descriptors while clients wait for one, in milliseconds. */
+const RETRY_MS = 250;
+/** Limit of clients that wait while no worker runs. */
+const MOST_WAITING = 1_024;
 /**
- * Clients that are being told why they are refused, at a time. More than that is a flood, and to hand each to a worker would
- * be work that it makes: they are closed here.
+ * Limit of clients that are being rejected with a message. More is a flood, and handing each to a worker would multiply its
+ * cost: they are closed here.
  */
-const mostRefused = 64;
+const MOST_REFUSED = 64;
 /** How much longer than its own time limits a worker may take to end, in milliseconds. */
-const grace = 10_000;
-/** The same when it was told to end at once. */
-const abortGrace = 1_000;
+const GRACE_MS = 10_000;
+/** The same for an abort. */
+const ABORT_GRACE_MS = 1_000;
 
 type Gate = ProxyGate | LocalUserGate;
 
@@ -65,7 +65,7 @@ export class WorkerPool {
   readonly #places: Places;
   readonly #refusals: RefusalLog;
   readonly #metrics: WorkerMetrics | undefined;
-  readonly #crew: Crew;
+  readonly #supervisor: Supervisor;
   /** Clients without a worker yet, the first in front. */
   #waiting: Client[] = [];
   #looking = false;
@@ -73,7 +73,7 @@ export class WorkerPool {
   /** Whether no worker has descriptors for one more. */
   #isFull = false;
   #again: NodeJS.Timeout | undefined;
-  readonly #shortage: ShortageLog;
+  readonly #shortage: DescriptorExhaustionLog;
   /** What connections pass before a worker gets them; of each listener its own. */
   readonly #gates: Gate[] = [];
   #nextId = 1;
@@ -88,30 +88,30 @@ export class WorkerPool {
 
   /**
    * @param write takes lines of the log, as JSON, into the same stream as `log`.
-   * @param metrics is told of every worker.
-   * @param vigil how soon a worker that does not answer is taken for one that hangs.
+   * @param metrics watches every worker.
+   * @param heartbeat when a worker that does not answer counts as hanging.
    */
   constructor(
     settings: ServeSettings,
-    found: Preparation,
+    found: StartupChecks,
     log: Log,
     write: (line: string) => void,
     metrics: WorkerMetrics | undefined,
-    vigil?: VigilOptions,
+    heartbeat?: HeartbeatOptions,
   ) {
     this.#metrics = metrics;
     this.#log = log;
     this.#places = createPlaces(settings, this.#reloadables);
     this.#refusals = new RefusalLog(log);
-    this.#shortage = new ShortageLog(log);
+    this.#shortage = new DescriptorExhaustionLog(log);
     for (const one of reloadableEverywhere(log)) this.#reloadables.add(one);
-    this.#crew = new Crew({
+    this.#supervisor = new Supervisor({
       settings,
       found,
       log,
       write,
       metrics,
-      vigil,
+      heartbeat,
       userIds: openUserIds(settings, log),
       onLeft: () => this.#left(),
       onReady: () => this.#serve(),
@@ -126,8 +126,8 @@ export class WorkerPool {
 
   /** Why a client would have to wait; `undefined` if it would not. */
   get unready(): string | undefined {
-    if (this.#crew.leastLoaded !== undefined) return this.#crew.startsHang ? STUCK : undefined;
-    return this.#crew.serves ? 'out of descriptors' : 'no worker serves';
+    if (this.#supervisor.leastLoaded !== undefined) return this.#supervisor.startsHang ? STUCK : undefined;
+    return this.#supervisor.serves ? 'out of descriptors' : 'no worker serves';
   }
 
   /**
@@ -141,13 +141,13 @@ export class WorkerPool {
     const events: ListenerEvents = {
       onConnection: socket => this.#came(socket, gate),
       onError: error => this.#log.error(`listener: ${escapeText(error.message, 200)}`),
-      onShortage: isShort => this.#shortage.told(isShort),
+      onShortage: isShort => this.#shortage.changed(isShort),
     };
     if ('path' in where) {
       this.#listeners.push(await listenLocal(where, events));
       return { path: where.path };
     }
-    if (where.tls !== undefined && this.#crew.tls === undefined) await this.#useTls(where.tls);
+    if (where.tls !== undefined && this.#supervisor.tls === undefined) await this.#useTls(where.tls);
     const { listener, address, port } = await listenTcp(where, events);
     this.#listeners.push(listener);
     return { address, port };
@@ -155,28 +155,28 @@ export class WorkerPool {
 
   /** Starts the workers. Rejects with TelptyError where one cannot be started. */
   async start(): Promise<void> {
-    await this.#crew.start();
+    await this.#supervisor.start();
     this.#serve();
   }
 
-  /** The workers speak it; a worker that replaces another begins with what was in effect last. */
+  /** The workers speak TLS. A worker that replaces another begins with the certificates in effect. */
   async #useTls(tls: TlsOptions): Promise<void> {
     const { reloadableCertificates } = await import('../serve/certificates.ts');
-    this.#crew.tls = tls;
+    this.#supervisor.tls = tls;
     const put = (certificates: TlsOptions) => {
-      this.#crew.tls = { ...tls, ...certificates };
+      this.#supervisor.tls = { ...tls, ...certificates };
     };
     this.#reloadables.add(reloadableCertificates(put, tls.auto, this.#log));
   }
 
-  /** Has all processes check new settings, and then, if none has anything against them, put them in place. */
+  /** Has all processes check new settings, and applies them if no process rejects them. */
   async reload(newer: ServeSettings): Promise<readonly ReloadableFacts[]> {
     const apply = await this.#reloadables.prepare(newer);
-    const applyThere = await this.#crew.check(newer);
+    const applyThere = await this.#supervisor.check(newer);
     apply();
     applyThere();
-    const facts = [...this.#reloadables.facts, ...this.#crew.reloadables];
-    this.#crew.settings = taken(this.#crew.settings, newer, facts);
+    const facts = [...this.#reloadables.facts, ...this.#supervisor.reloadables];
+    this.#supervisor.settings = taken(this.#supervisor.settings, newer, facts);
     return facts;
   }
 
@@ -186,13 +186,13 @@ export class WorkerPool {
   }
 
   /**
-   * Stops listening, tells the sessions so unless that is not wanted, and waits for them to end by themselves.
+   * Stops listening, announces the end to the sessions unless `quietly`, and waits until they have ended by themselves.
    *
-   * @param timeout how long at most, in milliseconds.
+   * @param timeout milliseconds to wait at most.
    */
   async drain(timeout: number, quietly: boolean): Promise<void> {
     await this.#stopListening();
-    if (!quietly) this.#crew.announce(timeout);
+    if (!quietly) this.#supervisor.announce(timeout);
     await new Promise<void>(resolve => {
       this.#drained = () => {
         clearTimeout(timer);
@@ -205,28 +205,28 @@ export class WorkerPool {
 
   #left(): void {
     if (this.sessions === 0) this.#drained?.();
-    // Who could not be given to anybody may be now.
+    // A client that found no worker may find one now.
     if (this.#waiting.length > 0) this.#serve();
   }
 
   /** Stops listening, ends all sessions politely, then the workers. */
   async shutdown(): Promise<void> {
     await this.#stopListening();
-    await this.#crew.end(worker => worker.stop(), this.#crew.settings.killTimeout + grace);
+    await this.#supervisor.end(worker => worker.stop(), this.#supervisor.settings.killTimeout + GRACE_MS);
   }
 
   /** Ends all at once. */
   async abort(): Promise<void> {
     for (const listener of this.#listeners.splice(0)) listener.close();
     this.#closing = true;
-    await this.#crew.end(worker => worker.abort(), abortGrace);
+    await this.#supervisor.end(worker => worker.abort(), ABORT_GRACE_MS);
   }
 
-  /** Takes no clients any more; where another server takes the port over, those that still came to this one have been. */
+  /** Takes no more clients. If another server takes the port over, those that still reached this one have been accepted. */
   async #stopListening(): Promise<void> {
     await Promise.all(this.#listeners.splice(0).map(listener => listener.close()));
     this.#closing = true;
-    this.#crew.close();
+    this.#supervisor.close();
     for (const gate of this.#gates) gate.close();
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
   }
@@ -241,7 +241,7 @@ export class WorkerPool {
   }
 
   #came(socket: Socket, gate: Gate | undefined): void {
-    // Nobody reads it here, but a write of its handle may fail.
+    // Nothing reads it here, but a write of its handle may fail.
     socket.on('error', () => {});
     if (gate === undefined) this.#await(socket, peerOf(socket));
     else {
@@ -258,7 +258,7 @@ export class WorkerPool {
 
   /** Until there is a worker. */
   #await(socket: Socket, peer: Peer): void {
-    if (this.#closing || this.#waiting.length >= mostWaiting) socket.destroy();
+    if (this.#closing || this.#waiting.length >= MOST_WAITING) socket.destroy();
     else {
       this.#waiting.push({ socket, peer });
       if (this.#waiting.length === 1) this.#serve();
@@ -273,7 +273,7 @@ export class WorkerPool {
    */
   #serve(sure = false): void {
     for (let client = this.#waiting[0]; client !== undefined; client = this.#waiting[0]) {
-      const worker = this.#crew.leastLoaded;
+      const worker = this.#supervisor.leastLoaded;
       if (worker === undefined) {
         this.#wait();
         return;
@@ -291,16 +291,16 @@ export class WorkerPool {
     this.#waitNoMore();
   }
 
-  /** No worker has descriptors for one more: who comes now waits in the kernel's queue. (Or none runs; then here.) */
+  /** No worker has descriptors for one more client: new ones wait in the queue of the kernel. (If no worker runs, they wait here.) */
   #wait(): void {
-    if (!this.#crew.serves) return;
+    if (!this.#supervisor.serves) return;
     clearTimeout(this.#again);
-    // One that was short may be so no more, though nobody has left.
-    this.#again = setTimeout(() => this.#serve(), waitAgain).unref();
+    // A worker may have descriptors again although no session has ended.
+    this.#again = setTimeout(() => this.#serve(), RETRY_MS).unref();
     if (this.#isFull) return;
     this.#isFull = true;
     for (const listener of this.#listeners) listener.stopAccepting(Closed.OWNER);
-    this.#shortage.told(true);
+    this.#shortage.changed(true);
   }
 
   #waitNoMore(): void {
@@ -308,7 +308,7 @@ export class WorkerPool {
     this.#isFull = false;
     clearTimeout(this.#again);
     for (const listener of this.#listeners) listener.continueAccepting(Closed.OWNER);
-    this.#shortage.told(false);
+    this.#shortage.changed(false);
   }
 
   /** Whoever is looked at again has been counted for the rate at the first look. */
@@ -320,7 +320,7 @@ export class WorkerPool {
 
   /** Who is not wanted at all costs no TLS handshake, without which nobody can be told. */
   #isNotTold(reason: RefusalReason): boolean {
-    return this.#crew.refused >= mostRefused || (this.#crew.tls !== undefined && !isCounted(reason));
+    return this.#supervisor.refused >= MOST_REFUSED || (this.#supervisor.tls !== undefined && !isCounted(reason));
   }
 
   /** Closes a connection without a word. */

@@ -1,55 +1,55 @@
 /**
- * Sees whether the workers' event loops turn. A worker whose loop stands still serves nobody, and would be given clients
- * all the same as long as it has few.
+ * Checks that the event loops of the workers run. A worker whose loop is blocked serves no clients, but would still get
+ * new ones as long as it has few sessions.
  *
- * What is counted are questions without an answer and not seconds: when this process itself was stopped for a time, the
- * answers are there, but not read yet.
+ * Counted are pings without an answer, not seconds: if this process itself was stopped for a while, the answers have
+ * arrived but were not read yet.
  */
 
-/** A worker, as far as this is concerned. */
-export interface Questioned {
+/** The part of a worker that {@link Heartbeat} uses. */
+export interface Pinged {
   /** Whether it has begun to serve, and not ended. */
   readonly serving: boolean;
-  /** Asks it. @returns whether anything has come from it since it was asked before. */
-  ask(): boolean;
+  /** Sends a ping. @returns whether any message was received since the ping before. */
+  ping(): boolean;
 }
 
-/** How often workers are asked, in milliseconds, and how many questions in a row may be without an answer. */
-export interface VigilOptions {
+/** The interval of pings, in milliseconds, and the number of pings in a row without an answer after which a worker hangs. */
+export interface HeartbeatOptions {
   readonly interval: number;
   readonly most: number;
 }
 
-/** Six times five seconds: nothing that telpty does by itself takes a tenth of that. */
-const usual: VigilOptions = { interval: 5_000, most: 6 };
+/** 30 s in all: nothing that telpty itself does takes a tenth of that. */
+const DEFAULTS: HeartbeatOptions = { interval: 5_000, most: 6 };
 
-/** Asks workers from time to time, and names those that do not answer. */
-export class Vigil<Worker extends Questioned> {
+/** Pings the workers at intervals and reports those that do not answer. */
+export class Heartbeat<Worker extends Pinged> {
   readonly #timer: NodeJS.Timeout;
   readonly #silent = new WeakMap<Worker, number>();
 
   /**
-   * @param workers gives those of the moment.
-   * @param onSilence is told of a worker that has not answered for so many milliseconds: after the first question, and after
-   *   the last, when it is taken for one that hangs.
+   * @param workers the present workers.
+   * @param onSilence called for a worker that has not answered for this time: after the first ping without an answer, and
+   *   after the last one, when the worker counts as hanging.
    */
   constructor(
     workers: () => Iterable<Worker>,
     onSilence: (worker: Worker, milliseconds: number, hangs: boolean) => void,
-    { interval, most }: VigilOptions = usual,
+    { interval, most }: HeartbeatOptions = DEFAULTS,
   ) {
     this.#timer = setInterval(() => {
       for (const worker of workers()) {
         if (!worker.serving) continue;
-        const silent = worker.ask() ? 0 : (this.#silent.get(worker) ?? 0) + 1;
+        const silent = worker.ping() ? 0 : (this.#silent.get(worker) ?? 0) + 1;
         this.#silent.set(worker, silent);
         if (silent === 1 || silent === most) onSilence(worker, silent * interval, silent === most);
       }
     }, interval).unref();
   }
 
-  /** Nobody is asked any more. */
-  end(): void {
+  /** Stops the pings. */
+  stop(): void {
     clearInterval(this.#timer);
   }
 }

@@ -1,4 +1,4 @@
-/** What the primary process and its workers say to each other. */
+/** The messages between the primary process and its workers. */
 import type { TelptyErrorCode } from '../../errors.ts';
 import type { RefusalReason } from '../../shells/guards/session-limits.ts';
 import type { Peer } from '../../transport/peer.ts';
@@ -6,7 +6,7 @@ import type { TlsOptions } from '../../transport/tls/options.ts';
 import type { MetricsReport } from '../metrics/report.ts';
 import type { ReloadableFacts } from '../serve/reload.ts';
 import type { ServeSettings } from '../serve/settings.ts';
-import type { Preparation } from '../serve/startup-checks.ts';
+import type { StartupChecks } from '../serve/startup-checks.ts';
 
 /** From the primary to a worker. */
 export type Order =
@@ -14,20 +14,20 @@ export type Order =
   | {
       readonly type: 'begin';
       readonly settings: ServeSettings;
-      readonly found: Preparation;
+      readonly found: StartupChecks;
       readonly tls: TlsOptions | undefined;
     }
   /** A client; its socket comes with it, and nothing has been read of that but a PROXY header. */
   | { readonly type: 'client'; readonly id: number; readonly peer: Peer; readonly refused?: RefusalReason }
-  /** Check new settings, all that can take them up; change nothing yet, and say `checked`. */
+  /** Check new settings, all that can take them up; change nothing yet, and answer `checked`. */
   | { readonly type: 'reload'; readonly settings: ServeSettings }
   /** Put in place what was checked. */
   | { readonly type: 'apply' }
-  /** Say `alive`. */
-  | { readonly type: 'ask' }
-  /** Say what you have counted; only where the settings say that anything is. */
-  | { readonly type: 'tell' }
-  /** Tell the sessions that the server stops and will hang them up after so many milliseconds. */
+  /** Answer `pong`. */
+  | { readonly type: 'ping' }
+  /** Answer `metrics`. Sent only if metrics are enabled. */
+  | { readonly type: 'collect' }
+  /** Notify the sessions that the server stops and hangs them up after this number of milliseconds. */
   | { readonly type: 'announce'; readonly timeout: number }
   /** The answer to `takeUser`: a user id for a session, or none. */
   | { readonly type: 'user'; readonly request: number; readonly uid: number | undefined }
@@ -40,8 +40,8 @@ export type Order =
 export type Report =
   /** It can serve; with for how many sessions it has descriptors, and what can take up new settings meanwhile. */
   | { readonly type: 'ready'; readonly room: number; readonly reloadables: readonly ReloadableFacts[] }
-  /** Its loop turns. */
-  | { readonly type: 'alive' }
+  /** The answer to `ping`: its event loop runs. */
+  | { readonly type: 'pong' }
   /** It had no descriptors for a program. */
   | { readonly type: 'short' }
   /** Starts of programs begin to hang there, or none does any more. */
@@ -56,7 +56,7 @@ export type Report =
   | { readonly type: 'takeUser'; readonly request: number }
   /** A session does not need its user id any more; whether no process has it. */
   | { readonly type: 'leaveUser'; readonly uid: number; readonly isFree: boolean }
-  /** A session has given up its place. It is said before the client can know. */
+  /** A session has released its slot. Sent before the client can notice its end. */
   | { readonly type: 'left'; readonly id: number }
-  /** What it has counted. */
-  | { readonly type: 'told'; readonly metrics: MetricsReport };
+  /** The answer to `collect`. */
+  | { readonly type: 'metrics'; readonly metrics: MetricsReport };

@@ -1,4 +1,4 @@
-/** The worker processes: who are there, who replaces whom, and what dead ones have left behind. */
+/** Supervises the worker processes: starts and replaces them, and kills what dead ones have left behind. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LONGEST_TIMER } from '../../check.ts';
 import { removeOrphans } from '../../pty/cgroup/cgroup.ts';
@@ -11,80 +11,80 @@ import type { Log } from '../log/log.ts';
 import type { WorkerMetrics } from '../metrics/worker-metrics.ts';
 import type { ReloadableFacts } from '../serve/reload.ts';
 import type { ServeSettings } from '../serve/settings.ts';
-import type { Preparation } from '../serve/startup-checks.ts';
-import { Vigil, type VigilOptions } from './heartbeat.ts';
-import { type Client, type WorkerEnd, WorkerProcess } from './worker-handle.ts';
+import type { StartupChecks } from '../serve/startup-checks.ts';
+import { Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
+import { type Client, type WorkerEnd, WorkerHandle } from './worker-handle.ts';
 
 /** How long before a worker that ended is replaced, in milliseconds: at first, and at most. It doubles each time. */
-const firstPause = 100;
-const longestPause = 30_000;
-/** A worker that has run for so long did not end because of how it began. */
-const steady = 60_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 30_000;
+/** After this time the end of a worker is not blamed on its start, and the pause begins anew. In milliseconds. */
+const STEADY_MS = 60_000;
 
 /** Where one worker after the other runs. */
 interface Slot {
   readonly number: number;
-  worker: WorkerProcess;
+  worker: WorkerHandle;
   pause: number;
 }
 
-/** What the workers serve, and who is told of them. */
-export interface CrewOptions {
+/** What the workers serve, and the callbacks for what happens to them. */
+export interface SupervisorOptions {
   readonly settings: ServeSettings;
-  readonly found: Preparation;
+  readonly found: StartupChecks;
   readonly log: Log;
   /** Takes lines of the log, as JSON, into the same stream as `log`. */
   readonly write: (line: string) => void;
-  /** Is told of every worker. */
+  /** Watches every worker. */
   readonly metrics: WorkerMetrics | undefined;
-  /** How soon a worker that does not answer is taken for one that hangs. */
-  readonly vigil: VigilOptions | undefined;
+  /** When a worker that does not answer counts as hanging. */
+  readonly heartbeat: HeartbeatOptions | undefined;
   /** Of `--user-range`. */
   readonly userIds: UserIdSource | undefined;
-  /** A session has given up its place, or a worker has ended with all of its own. */
+  /** A session has released its slot, or a worker has ended with all of its sessions. */
   readonly onLeft: () => void;
-  /** There is one more who serves. */
+  /** One more worker serves. */
   readonly onReady: () => void;
-  /** A client could not be handed over, and is the caller's again. */
+  /** A client could not be handed over and is returned to the caller. */
   readonly onReturned: (client: Client) => void;
 }
 
 /** The workers of a server. */
-export class Crew {
+export class Supervisor {
   /** What is in effect; the next worker begins with it. */
   settings: ServeSettings;
   /** Likewise. */
   tls: TlsOptions | undefined;
-  readonly #options: CrewOptions;
+  readonly #options: SupervisorOptions;
   readonly #log: Log;
   readonly #slots: Slot[] = [];
   /** Whether no more workers are started. */
   #closing = false;
-  /** Whether the workers have been told to end. */
+  /** Whether the workers are being ended. */
   #ending = false;
   /** Ends the wait before what dead workers left behind is killed. */
   readonly #hurry = new AbortController();
-  readonly #vigil: Vigil<WorkerProcess>;
+  readonly #heartbeat: Heartbeat<WorkerHandle>;
   readonly #cleaning = new Set<Promise<void>>();
   /** What in the workers can take up new settings. */
   reloadables: readonly ReloadableFacts[] = [];
 
-  constructor(options: CrewOptions) {
+  constructor(options: SupervisorOptions) {
     this.settings = options.settings;
     this.#options = options;
     this.#log = options.log;
-    this.#vigil = new Vigil(
+    this.#heartbeat = new Heartbeat(
       () => this.#workers,
       (worker, time, hangs) => this.#isSilent(worker, time, hangs),
-      options.vigil,
+      options.heartbeat,
     );
   }
 
-  get #workers(): WorkerProcess[] {
+  get #workers(): WorkerHandle[] {
     return this.#slots.map(({ worker }) => worker);
   }
 
-  /** Whether any worker serves, be it without descriptors for more. */
+  /** Whether any worker serves, with or without descriptors for more clients. */
   get serves(): boolean {
     return this.#slots.some(({ worker }) => worker.serving);
   }
@@ -94,14 +94,14 @@ export class Crew {
     return this.#slots.some(({ worker }) => worker.serving && worker.stuck);
   }
 
-  /** Clients that are being told why they are refused. */
+  /** Clients that are being rejected with a message. */
   get refused(): number {
     return this.#slots.reduce((sum, { worker }) => sum + worker.refused, 0);
   }
 
-  /** Who gets the next client, if anybody has descriptors for one. */
-  get leastLoaded(): WorkerProcess | undefined {
-    let least: WorkerProcess | undefined;
+  /** The worker for the next client, if any has descriptors for one. */
+  get leastLoaded(): WorkerHandle | undefined {
+    let least: WorkerHandle | undefined;
     for (const { worker } of this.#slots) {
       if (!worker.serving || !worker.hasRoom) continue;
       if (least === undefined || isBetter(worker, least)) least = worker;
@@ -112,7 +112,7 @@ export class Crew {
   /** Starts the workers. Rejects with TelptyError where one cannot be started. */
   async start(): Promise<void> {
     for (let number = 1; number <= this.settings.workers; number++) {
-      this.#slots.push({ number, worker: this.#fork(), pause: firstPause });
+      this.#slots.push({ number, worker: this.#fork(), pause: FIRST_PAUSE_MS });
     }
     await Promise.all(this.#workers.map(worker => worker.ready));
     this.reloadables = this.#slots[0]!.worker.reloadables;
@@ -121,7 +121,7 @@ export class Crew {
 
   /** Has all check new settings. @returns what has them put these in place; rejects with the first reason against them. */
   async check(newer: ServeSettings): Promise<() => void> {
-    const checked = new Set<WorkerProcess>();
+    const checked = new Set<WorkerHandle>();
     // A worker that was started in the meantime has begun with the old settings.
     for (let left = this.#unchecked(checked); left.length > 0; left = this.#unchecked(checked)) {
       await Promise.all(left.map(worker => worker.check(newer)));
@@ -132,11 +132,11 @@ export class Crew {
     };
   }
 
-  #unchecked(checked: ReadonlySet<WorkerProcess>): WorkerProcess[] {
+  #unchecked(checked: ReadonlySet<WorkerHandle>): WorkerHandle[] {
     return this.#workers.filter(worker => !checked.has(worker));
   }
 
-  /** Has all sessions told that they will be hung up in so many milliseconds. */
+  /** Announces to all sessions that they are hung up after this number of milliseconds. */
   announce(timeout: number): void {
     for (const worker of this.#workers) worker.announce(timeout);
   }
@@ -149,16 +149,16 @@ export class Crew {
   /**
    * Ends all workers.
    *
-   * @param tell tells one. @param patience after how many milliseconds one that is still there is killed.
+   * @param order asks one to end. @param timeout milliseconds after which one that still runs is killed.
    */
-  async end(tell: (worker: WorkerProcess) => void, patience: number): Promise<void> {
+  async end(order: (worker: WorkerHandle) => void, timeout: number): Promise<void> {
     this.#closing = true;
     this.#ending = true;
-    this.#vigil.end();
+    this.#heartbeat.stop();
     this.#hurry.abort();
     const ends = this.#workers.map(async worker => {
-      tell(worker);
-      const timer = setTimeout(() => worker.kill(), Math.min(patience, LONGEST_TIMER));
+      order(worker);
+      const timer = setTimeout(() => worker.kill(), Math.min(timeout, LONGEST_TIMER));
       const left = await worker.ended;
       clearTimeout(timer);
       await this.#kill(left);
@@ -166,12 +166,12 @@ export class Crew {
     await Promise.all([...ends, ...this.#cleaning]);
   }
 
-  #fork(): WorkerProcess {
+  #fork(): WorkerHandle {
     const { found, write, onLeft, onReturned, userIds } = this.#options;
-    const worker = new WorkerProcess(
+    const worker = new WorkerHandle(
       { type: 'begin', settings: this.settings, found, tls: this.tls },
       line => {
-        // Anything but a line of its log is a cry for help: of Node.js, for example, that there is no memory left.
+        // Output that is not a log line is a crash report, such as that of Node.js for an exhausted heap.
         if (line.startsWith('{')) write(`${line}\n`);
         else this.#log.error(`worker: ${escapeText(line, 1_000)}`);
       },
@@ -182,19 +182,19 @@ export class Crew {
     return worker;
   }
 
-  /** Sees to it that the worker of a slot is replaced when it ends. */
+  /** Replaces the worker of a slot when it ends. */
   #watch(slot: Slot): void {
     const began = performance.now();
     this.#options.metrics?.watch(slot.number, slot.worker);
     void slot.worker.ended.then(end => {
       if (this.#ending) return;
-      if (performance.now() - began > steady) slot.pause = firstPause;
-      this.#tell(slot, end);
+      if (performance.now() - began > STEADY_MS) slot.pause = FIRST_PAUSE_MS;
+      this.#logEnd(slot, end);
       this.#clean(end);
       this.#options.onLeft();
       if (this.#closing) return;
       const { pause } = slot;
-      slot.pause = Math.min(pause * 2, longestPause);
+      slot.pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
       setTimeout(() => this.#replace(slot), pause);
     });
   }
@@ -206,7 +206,7 @@ export class Crew {
       slot.worker = this.#fork();
     } catch (error) {
       this.#log.error({ worker: number }, `worker ${number}: ${escapeText((error as Error).message, 200)}`);
-      setTimeout(() => this.#replace(slot), longestPause);
+      setTimeout(() => this.#replace(slot), LONGEST_PAUSE_MS);
       return;
     }
     const { pid, ready } = slot.worker;
@@ -217,7 +217,7 @@ export class Crew {
         this.#options.onReady();
       },
       error => {
-        // One that has ended was told of already.
+        // The end of a worker has been logged already.
         if (!slot.worker.alive) return;
         this.#log.error({ worker: number }, `worker ${number}: ${escapeText(error.message, 200)}`);
         slot.worker.kill();
@@ -225,7 +225,7 @@ export class Crew {
     );
   }
 
-  #tell({ number, worker, pause }: Slot, { how, lost }: WorkerEnd): void {
+  #logEnd({ number, worker, pause }: Slot, { how, lost }: WorkerEnd): void {
     const sessions = `${lost.length} session${lost.length === 1 ? '' : 's'}`;
     const next = this.#closing ? '' : `; the next one in ${pause}ms`;
     this.#log.error(
@@ -234,7 +234,7 @@ export class Crew {
     );
   }
 
-  #isSilent(worker: WorkerProcess, time: number, hangs: boolean): void {
+  #isSilent(worker: WorkerHandle, time: number, hangs: boolean): void {
     const { number } = this.#slots.find(slot => slot.worker === worker)!;
     const { pid } = worker;
     const words = `worker ${number} has not answered for ${formatDuration(time)}: pid ${pid}`;
@@ -244,7 +244,7 @@ export class Crew {
     } else this.#log.warn({ worker: number, pid }, `${words}; it gets no clients until it does`);
   }
 
-  /** Programs of a dead worker: they have had the kernel's SIGHUP, and get the usual time to heed it. */
+  /** Programs of a dead worker: they have received SIGHUP from the kernel, and get the usual time to end. */
   #clean(left: WorkerEnd): void {
     if (left.leaders.length + left.users.length === 0 && this.#options.found.cgroup === undefined) return;
     const cleaning = sleep(this.settings.killTimeout, undefined, { signal: this.#hurry.signal })
@@ -264,6 +264,6 @@ export class Crew {
 }
 
 /** Whether a client is rather given to `one`: the one that answers, else the one with fewer sessions. */
-function isBetter(one: WorkerProcess, other: WorkerProcess): boolean {
+function isBetter(one: WorkerHandle, other: WorkerHandle): boolean {
   return one.silent === other.silent ? one.sessions < other.sessions : other.silent;
 }

@@ -13,19 +13,19 @@ import type { ReloadableFacts } from '../serve/reload.ts';
 import type { ServeSettings } from '../serve/settings.ts';
 import type { Order, Report } from './messages.ts';
 
-/** `.ts` while telpty is developed, else `.js`. */
+/** `.ts` while telpty is developed, otherwise `.js`. */
 // A bundle of the command holds this file in the folder of its entry points, beside worker.js; as TypeScript it runs from here.
-const mainFile = fileURLToPath(
+const MAIN_FILE = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../worker.ts' : './worker.js', import.meta.url),
 );
 /** A line longer than this, in characters, is cut in two. */
-const longestLine = 1024 * 1024;
+const LONGEST_LINE = 1024 * 1024;
 
-/** How long is waited for what a worker has counted, in milliseconds: a scrape has its own time limit. */
-const patience = 1_000;
-/** A worker that had no descriptor for a client is given none for so long, in milliseconds. */
-const shortPause = 1_000;
-/** How long after the end of a worker the last lines of its log are waited for, in milliseconds. */
+/** Time limit for the metrics of a worker, in milliseconds. A scrape has its own time limit. */
+const REPORT_MS = 1_000;
+/** How long a worker that had no descriptor for a client gets no further clients, in milliseconds. */
+const SHORT_PAUSE_MS = 1_000;
+/** How long to wait for the last log lines of a worker that has ended, in milliseconds. */
 const CLOSE_MS = 2_000;
 
 /** A session in a worker. */
@@ -35,7 +35,7 @@ interface Held {
   leader?: Leader;
 }
 
-/** A connection that nobody has read from, and whose it is. */
+/** A connection from which nothing has been read, and its peer. */
 export interface Client {
   readonly socket: Socket;
   readonly peer: Peer;
@@ -54,31 +54,31 @@ export interface WorkerEnd {
 }
 
 /** A worker process. Construction starts it. */
-export class WorkerProcess {
-  /** Resolves when it can serve; rejects with `ERR_RUNTIME` and the like when it says why not, or ends before. */
+export class WorkerHandle {
+  /** Resolves when it can serve. Rejects with the error that it reports, or with `ERR_RUNTIME` if it ends before. */
   readonly ready: Promise<void>;
   readonly ended: Promise<WorkerEnd>;
   /** Whether it takes clients. */
   serving = false;
-  /** What it has counted, as far as it has told. */
-  told: MetricsReport | undefined;
-  /** Whether it was asked and has not answered. */
-  #asked = false;
-  /** Who waits for the answer. */
-  readonly #curious = new Set<() => void>();
+  /** The last metrics that it has sent. */
+  metrics: MetricsReport | undefined;
+  /** Whether a `collect` has no answer yet. */
+  #isCollecting = false;
+  /** Callbacks of those that wait for the answer. */
+  readonly #reportWaiters = new Set<() => void>();
   readonly #process: ChildProcess;
   readonly #sessions = new Map<number, Held>();
-  /** Clients that it has been given to be told that they are refused. */
+  /** Clients handed to it to be rejected with a message. */
   readonly #refused = new Set<number>();
   /** Clients on their way, in order. */
   readonly #underway = new Map<number, Client>();
   /** For how many sessions it has descriptors. */
   #room = 0;
-  /** Until when it takes nobody, by `performance.now()`. */
+  /** Until when it gets no clients, by `performance.now()`. */
   #shortUntil = 0;
   /** Whether starts of programs hang there. */
   stuck = false;
-  /** Is told of a client for whom it had no descriptor after all, and who is the caller's again. */
+  /** Takes back a client for which the worker had no descriptor after all. */
   onReturned: (client: Client) => void = ({ socket }) => socket.destroy();
   /** Where its sessions' user ids come from, with `--user-range`. */
   userIds: UserIdSource | undefined;
@@ -90,23 +90,23 @@ export class WorkerProcess {
   /** Settles the check of new settings that is under way. */
   #checked: ((error?: TelptyError) => void) | undefined;
   readonly #left: () => void;
-  /** Whether it has left a question without an answer, and nothing has come from it since. */
+  /** Whether the last ping has no answer, and no other message was received since. */
   silent = false;
-  #heard = true;
+  #hasReceived = true;
   #line = '';
 
   /**
    * @param work the first order.
    * @param write takes each whole line that the worker writes.
-   * @param left is called when a session has given up its place; not for those that end with the worker.
+   * @param left called when a session has released its slot; not for those that end with the worker.
    */
   constructor(work: Order & { type: 'begin' }, write: (line: string) => void, left: () => void) {
     this.#left = left;
     // 'advanced' carries an infinite limit, which JSON does not.
-    const child = fork(mainFile, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const child = fork(MAIN_FILE, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     this.#process = child;
     this.ended = new Promise(resolve => {
-      // 'close', and not 'exit': its last words and its last reports have been read then. And not 'disconnect', which
+      // 'close', not 'exit': its last log lines and reports have been read then. And not 'disconnect', which
       // never comes if a socket was on its way.
       child.once('close', () => resolve(this.#end(endInWords(child))));
       // A child of a start that cannot be killed keeps a copy of the pipe open.
@@ -117,7 +117,7 @@ export class WorkerProcess {
     this.ready = new Promise((resolve, reject) => {
       child.on('message', message => {
         const report = message as Report;
-        this.#heard = true;
+        this.#hasReceived = true;
         this.silent = false;
         if (report.type === 'ready') {
           this.serving = true;
@@ -130,20 +130,20 @@ export class WorkerProcess {
         } else if (report.type === 'short') this.#isShort();
         else if (report.type === 'stuck') this.stuck = report.stuck;
         else if (report.type === 'failed') reject(new TelptyError(report.code, report.message));
-        else if (report.type === 'told') {
-          this.told = report.metrics;
-          this.#asked = false;
-          this.#satisfy();
+        else if (report.type === 'metrics') {
+          this.metrics = report.metrics;
+          this.#isCollecting = false;
+          this.#resolveReports();
         } else if (report.type === 'takeUser') void this.#giveUser(report.request);
         else if (report.type === 'leaveUser') this.#takeUserBack(report.uid, report.isFree);
-        else if (report.type !== 'alive') this.#note(report);
+        else if (report.type !== 'pong') this.#note(report);
       });
       void this.ended.then(({ how }) => reject(cannotStart(how)));
     });
     this.ready.catch(() => {});
     // Without this, a client for which the worker has no descriptor would be closed without a report.
     onSocketReceived(child, wasReceived => this.#arrived(wasReceived));
-    // The first that is heard of its end.
+    // The earliest notification that the process has ended.
     child.on('exit', () => {
       this.serving = false;
     });
@@ -202,37 +202,37 @@ export class WorkerProcess {
     this.#send({ type: 'apply' });
   }
 
-  /** Asks whether its loop turns. @returns whether anything has come from it since it was asked before. */
-  ask(): boolean {
-    this.silent = !this.#heard;
-    this.#heard = false;
-    // What it does not read would pile up.
-    if (!this.silent) this.#send({ type: 'ask' });
+  /** Sends a ping. @returns whether any message was received since the ping before. */
+  ping(): boolean {
+    this.silent = !this.#hasReceived;
+    this.#hasReceived = false;
+    // Messages that it does not read would pile up.
+    if (!this.silent) this.#send({ type: 'ping' });
     return !this.silent;
   }
 
-  /** Asks what it has counted, which is in {@link told} afterwards; what it told last, if it does not answer in time. */
+  /** Updates {@link metrics}. If it does not answer in time, they stay as they are. */
   report(): Promise<void> {
     if (!this.serving) return Promise.resolve();
-    // One that hangs is not asked again: what it does not read piles up here.
-    if (!this.#asked) this.#send({ type: 'tell' });
-    this.#asked = true;
+    // A worker that hangs gets no second request: messages that it does not read pile up here.
+    if (!this.#isCollecting) this.#send({ type: 'collect' });
+    this.#isCollecting = true;
     return new Promise(resolve => {
       const done = () => {
         clearTimeout(timer);
-        this.#curious.delete(done);
+        this.#reportWaiters.delete(done);
         resolve();
       };
-      const timer = setTimeout(done, patience);
-      this.#curious.add(done);
+      const timer = setTimeout(done, REPORT_MS);
+      this.#reportWaiters.add(done);
     });
   }
 
-  #satisfy(): void {
-    for (const done of [...this.#curious]) done();
+  #resolveReports(): void {
+    for (const done of [...this.#reportWaiters]) done();
   }
 
-  /** Has it tell its sessions that they may go on for so many milliseconds. */
+  /** Has it announce to its sessions that they are hung up after this number of milliseconds. */
   announce(timeout: number): void {
     this.#send({ type: 'announce', timeout });
   }
@@ -250,14 +250,14 @@ export class WorkerProcess {
   }
 
   #send(order: Order, socket?: Socket): void {
-    // It may be gone; then its end says all there is to say.
+    // It may be gone. Its end is handled elsewhere.
     if (!this.#process.connected) return;
     // Kept open, here and not by Node, which would keep it for ever if the worker dies.
     this.#process.send(order, socket, { keepOpen: true }, () => {});
   }
 
   #isShort(): void {
-    this.#shortUntil = performance.now() + shortPause;
+    this.#shortUntil = performance.now() + SHORT_PAUSE_MS;
   }
 
   /** What became of the socket that has been under way for longest. */
@@ -314,7 +314,7 @@ export class WorkerProcess {
   #end(how: string): WorkerEnd {
     this.#isOver = true;
     this.serving = false;
-    this.#satisfy();
+    this.#resolveReports();
     for (const { socket } of this.#underway.values()) socket.destroy();
     this.#underway.clear();
     const lost = [...this.#sessions.keys()];
@@ -329,8 +329,8 @@ export class WorkerProcess {
   #cut(text: string, write: (line: string) => void): void {
     const lines = (this.#line + text).split('\n');
     this.#line = lines.pop() ?? '';
-    if (this.#line.length > longestLine) lines.push(this.#line.slice(0, longestLine));
-    if (this.#line.length > longestLine) this.#line = this.#line.slice(longestLine);
+    if (this.#line.length > LONGEST_LINE) lines.push(this.#line.slice(0, LONGEST_LINE));
+    if (this.#line.length > LONGEST_LINE) this.#line = this.#line.slice(LONGEST_LINE);
     for (const line of lines) if (line !== '') write(line);
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { refuseRootProgram, warnOfExposure, warnOfSharedPort } from '../../../src/cli/serve/security-warnings.ts';
+import { refuseRootProgram, warnOfMissingGuards, warnOfSharedPort } from '../../../src/cli/serve/security-warnings.ts';
 import { parseServe, type ServeSettings } from '../../../src/cli/serve/settings.ts';
 import type { User } from '../../../src/pty/users.ts';
 import { CLI, startServer } from '../../support/servers/server.ts';
@@ -21,7 +21,7 @@ function settings(...args: string[]): ServeSettings {
 function missing(host: string, args: string[], found: typeof NOBODY | typeof OWN, own: typeof ROOT): string[] {
   const lines: string[][] = [];
   const log = { warn: (fields: { missing: string[] }) => void lines.push(fields.missing) };
-  warnOfExposure(host, settings(...args), found, log as never, own);
+  warnOfMissingGuards(host, settings(...args), found, log as never, own);
   assert.ok(lines.length <= 1);
   return (lines[0] ?? []).map(words => /\((.*)\)/.exec(words)![1]!);
 }
@@ -54,7 +54,7 @@ describe('a port that others can reach', () => {
   it('gets no program that runs as root, unless that is asked for', () => {
     const error = {
       code: 'ERR_USAGE',
-      message: /whoever connects would have a program that runs as root: name its user/,
+      message: /clients would get a program that runs as root: name its user/,
     };
     const root = { user: { uid: 0 } as User };
     assert.throws(() => refuseRootProgram('0.0.0.0', settings(), OWN, ROOT), error);

@@ -55,7 +55,7 @@ for (const workers of [1, 2]) {
       await wire.untilEnd();
       assert.equal(heard(wire), `up\r\n\r\ntelpty: the server stops and hangs up in 100ms\r\nso long\r\n${STOPPED}`);
       assert.deepEqual(await server.exited, over);
-      assert.match(server.stderr, /"msg":"stopping: the time to drain is over, 1 session"/);
+      assert.match(server.stderr, /"msg":"stopping: drain timeout reached, 1 session"/);
       assert.match(server.stderr, /exit 5 \(shutdown\)/);
     });
 

@@ -74,9 +74,9 @@ describe('NOTIFY_SOCKET', LIMIT, () => {
       program: ['/bin/cat'],
       env: { NOTIFY_SOCKET: address, WATCHDOG_USEC: '1000' },
     });
-    await server.waitForLog(/"msg":"cannot tell the service manager at \S+nobody\\\\x0a: no such file or directory"/);
+    await server.waitForLog(/"msg":"cannot notify the service manager at \S+nobody\\\\x0a: no such file or directory"/);
     await server.stop();
-    assert.equal(server.stderr.match(/cannot tell/g)?.length, 1);
+    assert.equal(server.stderr.match(/cannot notify/g)?.length, 1);
   });
 
   it('waits for a manager that is slow to read, and takes only addresses that it knows', async () => {

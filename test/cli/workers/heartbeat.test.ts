@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { createLog } from '../../../src/cli/log/log.ts';
 import { parseServe, type ServeSettings } from '../../../src/cli/serve/settings.ts';
-import { prepare } from '../../../src/cli/serve/startup-checks.ts';
+import { runStartupChecks } from '../../../src/cli/serve/startup-checks.ts';
 import { WorkerPool } from '../../../src/cli/workers/dispatcher.ts';
-import { Vigil } from '../../../src/cli/workers/heartbeat.ts';
+import { Heartbeat } from '../../../src/cli/workers/heartbeat.ts';
 import { atExit } from '../../support/cleanup.ts';
 import { Wire } from '../../support/clients/test-client.ts';
 import { childrenOf, isAlive, untilTrue } from '../../support/leaks.ts';
@@ -23,7 +23,10 @@ describe('a worker that hangs', LIMIT, () => {
       lines += line;
     };
     const log = createLog({ level: 'info' }, write);
-    const pool = new WorkerPool(settings, prepare(settings, log), log, write, undefined, { interval: 200, most: 10 });
+    const pool = new WorkerPool(settings, runStartupChecks(settings, log), log, write, undefined, {
+      interval: 200,
+      most: 10,
+    });
     const { port } = (await pool.listen({ port: 0 })) as AddressInfo;
     await pool.start();
     const workers = childrenOf(process.pid)
@@ -57,21 +60,21 @@ describe('a worker that hangs', LIMIT, () => {
   });
 });
 
-describe('Vigil', LIMIT, () => {
-  it('counts questions in a row, tells once, and asks nobody who does not serve', async () => {
+describe('Heartbeat', LIMIT, () => {
+  it('counts pings in a row, reports once, and pings only workers that serve', async () => {
     const answers = [true, false, false, true, false, false, false, false, false];
-    const told: unknown[] = [];
-    let asked = 0;
-    const worker = { serving: true, ask: () => answers[asked++] ?? true };
-    const idle = { serving: false, ask: () => assert.fail('asked') };
-    const vigil = new Vigil(
+    const reported: unknown[] = [];
+    let pinged = 0;
+    const worker = { serving: true, ping: () => answers[pinged++] ?? true };
+    const idle = { serving: false, ping: () => assert.fail('pinged') };
+    const heartbeat = new Heartbeat(
       () => [worker, idle],
-      (_, ...what) => told.push([asked, ...what]),
+      (_, ...what) => reported.push([pinged, ...what]),
       { interval: 1, most: 3 },
     );
-    await untilTrue(() => asked > answers.length);
-    vigil.end();
-    assert.deepEqual(told, [
+    await untilTrue(() => pinged > answers.length);
+    heartbeat.stop();
+    assert.deepEqual(reported, [
       [2, 1, false],
       [5, 1, false],
       [7, 3, true],
