@@ -427,7 +427,6 @@ function close(session: Session, linger: () => number): Promise<void> {
   if (session.closed) return Promise.resolve();
   return new Promise(resolve => {
     const isHungUp = session.hangupReason !== undefined;
-    session.destroyWhenStalled(isHungUp ? HANGUP_STALL_MS : STALL_MS);
     let timer: NodeJS.Timeout | undefined;
     session.once('finish', () => {
       const ms = linger();
@@ -440,5 +439,6 @@ function close(session: Session, linger: () => number): Promise<void> {
     session.removeAllListeners('data');
     session.resume();
     session.end();
+    if (!session.hasSentAll) session.destroyWhenStalled(isHungUp ? HANGUP_STALL_MS : STALL_MS);
   });
 }

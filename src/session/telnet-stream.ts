@@ -63,6 +63,7 @@ export abstract class TelnetStream extends EventDuplex {
   readonly #began = performance.now();
   #lastInput = this.#began;
   #delivered: number | undefined;
+  #hasSentAll = false;
   #trace: SessionTrace | undefined;
   #taps: Set<{ readonly tap: SessionTap }> | undefined;
   /** The same, made at the first byte after a change: what a tap adds or ends counts from the next bytes on. */
@@ -179,6 +180,11 @@ export abstract class TelnetStream extends EventDuplex {
     this.telnet.command(Command.DM);
     this.room();
     return queued + taken;
+  }
+
+  /** @internal Whether the session was ended, and all that was written has been passed to the transport's system. */
+  get hasSentAll(): boolean {
+    return this.#hasSentAll;
   }
 
   /**
@@ -452,6 +458,7 @@ export abstract class TelnetStream extends EventDuplex {
     this.#delivered = performance.now();
     this.telnet.flush();
     this.#outlet.end(() => {
+      this.#hasSentAll = true;
       this.#closeWhenUnread();
       callback();
     });

@@ -121,9 +121,13 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   #programEnded(): void {
     this.#exited = true;
     this.#session.noteEnd('program');
-    // What is left to show has to be taken: from here on a client that reads nothing holds up an end.
     if (this.#outputEnded) this.#programGone();
-    else this.#unwatch = this.#session.destroyWhenStalled(STALL_MS);
+    else if (this.#isFull) this.#watchClient();
+  }
+
+  /** What is left to show has to be taken: once the program has ended, a client that reads nothing holds up the end. */
+  #watchClient(): void {
+    this.#unwatch ??= this.#session.destroyWhenStalled(STALL_MS);
   }
 
   /** @internal The terminal gives no more output. */
@@ -291,6 +295,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     const ready = this.#prompt?.pass(bytes) ?? bytes;
     if (ready.length > 0 && !this.#session.send(ready)) {
       this.#isFull = true;
+      if (this.#exited) this.#watchClient();
       this.#regulate();
     }
     this.#prompt?.touch();
