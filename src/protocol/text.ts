@@ -17,8 +17,13 @@ const { TextDecoder, TextEncoder } = globalThis as unknown as Encoding;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
+/** Up to this many bytes a call of the decoder costs more than ASCII takes here. */
+const SHORT_BYTES = 64;
+const isAscii = (byte: number): boolean => byte < 0x80;
+
 /** What a peer sent as a name or value: UTF-8 if it is valid UTF-8, otherwise ISO 8859-1, which any bytes are. */
 export function decodeText(bytes: Uint8Array): string {
+  if (bytes.length <= SHORT_BYTES && bytes.every(isAscii)) return String.fromCharCode(...bytes);
   try {
     return utf8.decode(bytes);
   } catch {

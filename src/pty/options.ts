@@ -148,7 +148,7 @@ function isUs(uid: number, gid: number): boolean {
 }
 
 /** uid, gid, groups…, or nothing when the program runs as we do. */
-function identity(options: PtyOptions): number[] {
+function identity(options: PtyOptions): Uint32Array {
   let { uid, gid, groups } = options;
   if (options.user !== undefined) {
     if (uid !== undefined || gid !== undefined) throw invalid("'user' excludes 'uid' and 'gid'");
@@ -162,15 +162,15 @@ function identity(options: PtyOptions): number[] {
     gid = user.gid;
     groups ??= user.groups;
   }
-  if (uid === undefined && gid === undefined && groups === undefined) return [];
+  if (uid === undefined && gid === undefined && groups === undefined) return NO_IDS;
   const ids = [checkId('uid', uid ?? process.geteuid!()), checkId('gid', gid ?? process.getegid!())] as const;
   if (groups !== undefined && !Array.isArray(groups)) throw invalid('groups must be an array of group ids');
   // An unprivileged server may name its own user: there is nothing to change, and it could not change its groups.
-  if (isUs(...ids) && (options.groups === undefined || options.user !== undefined)) return [];
-  return [...ids, ...(groups ?? [ids[1]]).map(group => checkId('groups', group))];
+  if (isUs(...ids) && (options.groups === undefined || options.user !== undefined)) return NO_IDS;
+  return Uint32Array.from([...ids, ...(groups ?? [ids[1]]).map(group => checkId('groups', group))]);
 }
 
-function limits(given: Limits): number[] {
+function limits(given: Limits): Float64Array {
   const { rlimits } = addon();
   const triples: number[] = [];
   for (const [name, limit] of Object.entries(given) as [string, Limit | undefined][]) {
@@ -185,7 +185,7 @@ function limits(given: Limits): number[] {
     if (soft > hard) throw invalid(`limit '${name}': the soft limit is above the hard one`);
     triples.push(resource, soft, hard);
   }
-  return triples;
+  return Float64Array.from(triples);
 }
 
 /**
@@ -209,11 +209,16 @@ export function programAttributes(
 }
 
 function cgroupFile(directory: string | undefined): Buffer {
-  if (directory === undefined) return Buffer.alloc(0);
+  if (directory === undefined) return NO_BYTES;
   if (process.platform !== 'linux') throw invalid('cgroup: only Linux has them');
   if (!text('cgroup', directory).startsWith('/')) throw invalid('cgroup must be an absolute path');
   return pack([`${directory}/cgroup.procs`]);
 }
+
+/** What most programs have none of, made once. */
+const NO_BYTES = Buffer.alloc(0);
+const NO_IDS = new Uint32Array(0);
+const NO_LIMITS = new Float64Array(0);
 
 let sane: RawModes | undefined;
 
@@ -243,15 +248,15 @@ export function spawnRequest(file: string, args: readonly string[], options: Pty
     argv: pack(argv),
     envp: pack(environment(env)),
     candidates: pack(candidates(file, env.PATH)),
-    cwd: options.cwd === undefined ? Buffer.alloc(0) : pack([text('cwd', options.cwd)]),
+    cwd: options.cwd === undefined ? NO_BYTES : pack([text('cwd', options.cwd)]),
     terminal: Uint32Array.of(
       checkSize('cols', options.cols ?? 80),
       checkSize('rows', options.rows ?? 24),
       ...modes.words,
     ),
     cc: modes.cc,
-    identity: Uint32Array.from(identity(options)),
-    limits: Float64Array.from(limits(options.limits ?? {})),
+    identity: identity(options),
+    limits: options.limits === undefined ? NO_LIMITS : limits(options.limits),
     cgroup: cgroupFile(options.cgroup),
     attributes: programAttributes(options),
     result: new Int32Array(2),
