@@ -26,6 +26,7 @@ export const PACKAGES = {
   python3: 'python3',
   'qemu-aarch64-static': 'qemu-user-static',
   socat: 'socat',
+  strace: 'strace',
   'systemd-analyze': 'systemd',
   'systemd-socket-activate': 'systemd',
   telnet: 'inetutils-telnet',
