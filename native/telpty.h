@@ -20,7 +20,7 @@
 #include <termios.h>
 #include <uv.h>
 
-/* The most one drain hands to JavaScript. src/pty/pty.ts keeps this much room in the slab at all times. */
+/* The most one drain hands to JavaScript. src/pty/master.ts keeps this much room in the slab at all times. */
 #define DRAIN_LIMIT (64 * 1024)
 
 /* More at once was not typed: a paste. */

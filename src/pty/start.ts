@@ -1,4 +1,6 @@
 /** The two ways to start a program: at once, and without holding up the event loop. */
+
+import { Master } from './master.ts';
 import type { PtyOptions } from './options.ts';
 import { Pty } from './pty.ts';
 
@@ -9,7 +11,7 @@ import { Pty } from './pty.ts';
  * @throws TelptyError `ERR_PTY_UNSUPPORTED` if there is no addon.
  */
 export function preparePty(): void {
-  Pty.prepare();
+  Master.prepare();
 }
 
 /**

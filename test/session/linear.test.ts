@@ -4,7 +4,6 @@ import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { createServer, readLine, type Session } from '../../src/index.ts';
-import type { Pty } from '../../src/pty/index.ts';
 import { EchoFinder } from '../../src/session/conversation/command-echo.ts';
 import { GrowingText } from '../../src/session/conversation/growing-text.ts';
 import { render } from '../../src/session/conversation/prompts.ts';
@@ -196,8 +195,8 @@ test('compressed input that waits: many small pieces', async () => {
 });
 
 test('lines that a client has edited: many short ones', async () => {
-  const pty = { inputWaiting: 0, type: () => true };
-  const input = new LineInput(pty as Partial<Pty> as Pty, () => {});
+  const pty = { master: { inputWaiting: 0, type: () => true } };
+  const input = new LineInput(pty as never, () => {});
   await assertLinear(n => void assert.equal(input.type(Buffer.alloc(n, '\n'), {}), true), 8_192);
 });
 

@@ -1,7 +1,7 @@
 /** What a process that serves tells: counted from the events of its server, or looked up when it is asked for. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { addon } from '../../native/load.ts';
-import { onAbandoned } from '../../pty/abandoned.ts';
+import { onAbandoned } from '../../pty/program.ts';
 import type { Server, SessionOutcome } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
 import type { StartedProgram } from '../../shells/program/pty-shell.ts';

@@ -1,7 +1,7 @@
 /** The server that the settings ask for, in whatever process it runs. */
 import { boundYoungGeneration, compileEarly } from '../../native/node-internals.ts';
-import { onAbandoned } from '../../pty/abandoned.ts';
 import { Cgroups } from '../../pty/index.ts';
+import { onAbandoned } from '../../pty/program.ts';
 import { type UserIdSource, UserRange } from '../../pty/user-range.ts';
 import { createServer, type Server, type Shell } from '../../server/server.ts';
 import { requestedNames } from '../../shells/environment/environment.ts';

@@ -64,7 +64,7 @@ export class Editing {
         ? EraseKey.deleteAsBackspace(bytes)
         : bytes;
     if (this.#eraseKey?.concerns(input)) onTerminal(() => this.#eraseKey?.observe(input));
-    return onTerminal(() => this.#lines?.type(input)) ?? this.#pty.type(input);
+    return onTerminal(() => this.#lines?.type(input)) ?? this.#pty.master.type(input);
   }
 
   /** The terminal takes input again. Returns whether more may come. */

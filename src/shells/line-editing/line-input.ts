@@ -92,7 +92,7 @@ export class LineInput {
 
   #proceed(): boolean {
     while (this.#lines.length > 0 && !this.#full && this.#timer === undefined) {
-      if (this.#pty.inputWaiting > 0) {
+      if (this.#pty.master.inputWaiting > 0) {
         this.#timer = setTimeout(() => this.#look(), this.#wait);
         this.#wait = Math.min(2 * this.#wait, SLOWEST_LOOK_MS);
         return false;
@@ -103,7 +103,7 @@ export class LineInput {
         this.#lines = [];
         this.#next = 0;
       }
-      this.#full = !this.#pty.type(line);
+      this.#full = !this.#pty.master.type(line);
     }
     return this.isIdle;
   }

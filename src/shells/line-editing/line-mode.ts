@@ -102,7 +102,7 @@ export class LineMode {
     this.#set(told);
     this.#controls = controlsOf(pty.modes());
     this.#handler.setUsual(specialCharactersOf(this.#controls));
-    pty.followModes(true);
+    pty.master.followModes(true);
     this.look();
     this.#touch();
   }
@@ -132,14 +132,14 @@ export class LineMode {
     if (this.#handler.mode.edit) {
       // The client has not heard yet that it is to send keys: as with these, somebody has typed.
       if (!this.#edits) this.#touch();
-      if (!modes.icanon) return this.#pty.type(keysOfLines(bytes));
+      if (!modes.icanon) return this.#pty.master.type(keysOfLines(bytes));
       if (modes.echonl && !modes.echo) this.#session.send(Buffer.from('\r\n'));
       if (modes.extproc) return this.#input.type(bytes, modes);
     } else {
       this.#inLine = !endsLine(bytes, modes);
       this.#touch();
     }
-    return this.#pty.type(bytes);
+    return this.#pty.master.type(bytes);
   }
 
   /** The terminal has taken what was typed. Returns whether more may come. */
@@ -163,8 +163,8 @@ export class LineMode {
     clearTimeout(this.#rest);
     clearTimeout(this.#settle);
     clearTimeout(this.#show);
-    this.#pty.followModes(false);
-    this.#pty.setExternalProcessing(false);
+    this.#pty.master.followModes(false);
+    this.#pty.master.setExternalProcessing(false);
     this.#session.telnet.request(Option.ECHO, 'local', true);
     if (this.#edits && this.#binary) this.#session.telnet.request(Option.BINARY, 'local', true);
     this.#typeRest();
@@ -174,7 +174,7 @@ export class LineMode {
   #typeRest(): void {
     const rest = this.#input.take();
     if (rest.length === 0) return;
-    this.#pty.type(keysOfLines(rest));
+    this.#pty.master.type(keysOfLines(rest));
     this.#session.more();
   }
 
@@ -211,7 +211,7 @@ export class LineMode {
       this.#leaves = true;
       const lasted = performance.now() - this.#since;
       // (What was typed ahead is for the shell.)
-      if (this.#hasLine && this.#pty.inputWaiting === 0) this.#patience = PATIENCE_MS;
+      if (this.#hasLine && this.#pty.master.inputWaiting === 0) this.#patience = PATIENCE_MS;
       else this.#patience = Math.min(Math.max(this.#patience, 2 * lasted), MOST_PATIENCE_MS);
     }
     this.#since = performance.now();
@@ -234,7 +234,7 @@ export class LineMode {
     this.#settle = undefined;
     const modes = this.#pty.modes();
     this.#see(modes);
-    this.#pty.setExternalProcessing(this.#wantsExtproc);
+    this.#pty.master.setExternalProcessing(this.#wantsExtproc);
     if (!this.#edits) return;
     if (!this.#canonical) {
       this.#leave();
@@ -266,7 +266,7 @@ export class LineMode {
     if (this.#rest !== undefined || this.#edits) return;
     if (!this.#canonical) {
       if (ms < LAST_LOOK_MS) this.#restFor(2 * ms);
-    } else if (this.#pty.inputWaiting > 0) {
+    } else if (this.#pty.master.inputWaiting > 0) {
       this.#restFor(ms);
     } else if (!this.#inLine) {
       this.#enter();

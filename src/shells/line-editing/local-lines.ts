@@ -26,7 +26,7 @@ export class LocalLines {
     this.#session = session;
     this.#pty = pty;
     this.#input = new LineInput(pty, () => session.more());
-    pty.followModes(true);
+    pty.master.followModes(true);
     this.#settled();
   }
 
@@ -39,7 +39,7 @@ export class LocalLines {
     // (A loop: a chunk may be nothing but signal keys.)
     while (rest.length > 0) {
       const modes = this.#pty.modes();
-      if (!modes.icanon || !modes.extproc) return this.#pty.type(rest);
+      if (!modes.icanon || !modes.extproc) return this.#pty.master.type(rest);
       const at = modes.isig ? rest.findIndex(byte => signalKeyOf(byte, modes) !== undefined) : -1;
       if (at < 0) return this.#input.type(rest, modes);
       // With EXTPROC a terminal makes no signals of characters. (Nor is it taken away for them: the kernel looks at a character
@@ -73,7 +73,7 @@ export class LocalLines {
   #settled(): void {
     this.#settle = undefined;
     const { icanon } = this.#pty.modes();
-    this.#pty.setExternalProcessing(icanon === true);
+    this.#pty.master.setExternalProcessing(icanon === true);
     if (!icanon) this.#typeRest();
     this.look();
   }
@@ -81,7 +81,7 @@ export class LocalLines {
   /** Types what waits for the program to read, which it shall not do by lines any more. */
   #typeRest(): void {
     const rest = this.#input.take();
-    if (rest.length > 0) this.#pty.type(rest);
+    if (rest.length > 0) this.#pty.master.type(rest);
   }
 
   /** The end. The terminal is as it was, for whoever comes next. */
@@ -89,8 +89,8 @@ export class LocalLines {
     clearTimeout(this.#settle);
     this.#input.discard();
     onTerminal(() => {
-      this.#pty.followModes(false);
-      this.#pty.setExternalProcessing(false);
+      this.#pty.master.followModes(false);
+      this.#pty.master.setExternalProcessing(false);
     });
   }
 }

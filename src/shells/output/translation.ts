@@ -174,7 +174,7 @@ class MachineWay implements Way {
     this.#decoder = decoder(program, { halvesMayBeApart: true });
     this.#encoder = encoder(program);
     this.#screen = new MachineScreen(machine, pty.cols, pty.rows, text => {
-      if (pty.unwritten < MAX_ANSWERS) pty.type(Buffer.from(text));
+      if (pty.unwritten < MAX_ANSWERS) pty.master.type(Buffer.from(text));
     });
   }
 

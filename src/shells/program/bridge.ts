@@ -1,7 +1,7 @@
 import { LONGEST_TIMER } from '../../check.ts';
 import type { TelnetEvent } from '../../protocol/index.ts';
 import type { ExitStatus, Pty } from '../../pty/index.ts';
-import type { PtyUser } from '../../pty/pty.ts';
+import type { PtyUser } from '../../pty/master.ts';
 import type { HangupReason } from '../../session/end-cause.ts';
 import { BlockTable, type ProgramBlock } from '../../session/fast-path.ts';
 import type { Session } from '../../session/session.ts';
@@ -157,7 +157,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     for (const [event, listener] of Bridge.#sessionListeners) session.off(event, listener);
     session.fastPath.part();
     session.consume(undefined);
-    this.#pty.attach(undefined);
+    this.#pty.master.attach(undefined);
     session.handOver();
     bridges.delete(session);
     this.#pty.destroy();
@@ -167,7 +167,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   #listen(): void {
     const session = this.#session;
     const pty = this.#pty;
-    pty.attach(this);
+    pty.master.attach(this);
     pty.on('error', ignore);
     for (const [event, listener] of Bridge.#sessionListeners) session.on(event, listener);
     this.#catchUp();
@@ -176,7 +176,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     else if (session.inputFinished) this.#clientFinished();
     // Last, because it starts the flow of what was typed before the program ran.
     session.consume(this);
-    session.fastPath.join(pty.native, { table: Bridge.#blocks, owner: this });
+    session.fastPath.join(pty.master.native, { table: Bridge.#blocks, owner: this });
   }
 
   // Listeners are the same functions for all bridges: a closure for each would be most of what a bridge keeps.
@@ -284,8 +284,8 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   /** Stops output while it has to wait, and lets it go on. */
   #regulate(): void {
     const isBlocked = this.#isFull && !this.#isDropping && (this.#final?.mustWait() ?? true);
-    if (this.#isBehind || isBlocked) this.#pty.hold();
-    else this.#pty.release();
+    if (this.#isBehind || isBlocked) this.#pty.master.pauseOutput();
+    else this.#pty.master.resumeOutput();
   }
 
   /** @internal Output in the client's character set. */

@@ -152,8 +152,8 @@ test(
       pty.kill('SIGSTOP');
       await untilTrue(() => processInfo(pty.pid)?.state === 'T');
       await wire.sent(mode(edit | trapsig));
-      pty.type(Buffer.from('ls\rx\x1a\x03y'));
-      await untilTrue(() => pty.inputWaiting === 7);
+      pty.master.type(Buffer.from('ls\rx\x1a\x03y'));
+      await untilTrue(() => pty.master.inputWaiting === 7);
       pty.kill('SIGCONT');
       await wire.expect(Buffer.from('y'));
       const said = readable(wire.raw.bytes);

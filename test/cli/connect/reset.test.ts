@@ -403,7 +403,7 @@ test('however the session ends, the terminal is as it was, and says nothing to t
     if (status !== 1) await wire.sent(QUERIES);
     await end(client, wire);
     assert.equal(await client.ended(), status);
-    assert.equal(client.pty.inputWaiting, 0, `left for the shell after ${status}`);
+    assert.equal(client.pty.master.inputWaiting, 0, `left for the shell after ${status}`);
     assert.deepEqual(await stateOf(client.screen), expected, JSON.stringify(client.output));
     assert.match(client.output, /\x1b\[<[12]u\x1b\[\?1049l/);
     assert.match(client.output, /\x1b\[>4m/);

@@ -100,7 +100,7 @@ test('output that is only lent leaves its place to the next', async () => {
   let text = '';
   let drains = 0;
   const ends: number[] = [];
-  pty.attach({
+  pty.master.attach({
     output(bytes) {
       text += bytes;
       drains++;

@@ -26,7 +26,7 @@ function attach(file: string, args: string[], options: PtyOptions = {}, look: ()
   const wake = () => {
     for (const waiter of waiters) waiter();
   };
-  pty.attach({
+  pty.master.attach({
     output(bytes) {
       given.push(Buffer.from(bytes));
       look();
@@ -82,9 +82,9 @@ test('a notice comes before the output that was printed after it', async () => {
   const script = 'print "before\\n"; <STDIN>; ixon(0); print "after\\n"; <STDIN>; ixon(1); print "last\\n"; <STDIN>';
   const { pty, given, until, output } = attach(...perl(script), RAW);
   await until(() => output() === 'before\n');
-  pty.type(Buffer.from('\n'));
+  pty.master.type(Buffer.from('\n'));
   await until(() => output() === 'before\nafter\n');
-  pty.type(Buffer.from('\n'));
+  pty.master.type(Buffer.from('\n'));
   await until(() => output() === 'before\nafter\nlast\n');
   assert.deepEqual(given.map(String), ['before\n', 'modes', 'after\n', 'modes', 'last\n']);
   await pty.hangup({ timeout: 0 });
@@ -96,7 +96,7 @@ test('a typed interrupt is noticed, and so is a flush of the output by us', asyn
     'trap "echo caught" INT; echo ok; while :; do read x; done',
   ]);
   await until(() => output() === 'ok\r\n');
-  pty.type(Buffer.from('\x03'));
+  pty.master.type(Buffer.from('\x03'));
   await until(() => output().endsWith('caught\r\n'));
   assert.deepEqual(noticesOf(given), ['flushed']);
   assert.equal(pty.flushOutput(), true);
@@ -110,10 +110,10 @@ test('changes of the modes are noticed while EXTPROC is on, and when it is taken
   await until(() => output() === 'ok\r\n');
   pty.setModes({ extproc: true });
   await until(() => noticesOf(given).length === 1);
-  pty.type(Buffer.from('\n'));
+  pty.master.type(Buffer.from('\n'));
   await until(() => noticesOf(given).length === 2);
   assert.equal(pty.mode('echo'), false);
-  pty.type(Buffer.from('\n'));
+  pty.master.type(Buffer.from('\n'));
   await until(() => pty.mode('extproc') === false);
   await until(() => noticesOf(given).length === 3);
   assert.deepEqual(noticesOf(given), ['modes', 'modes', 'modes']);
@@ -125,18 +125,18 @@ test('while output is held back a flush is still noticed, and what was read ahea
   for (const ahead of [false, true]) {
     let holding = !ahead;
     const { pty, given, until, output } = attach(...perl(script), RAW, () => {
-      if (holding) pty.hold();
+      if (holding) pty.master.pauseOutput();
     });
     // In a flood the thread reads on into its own buffers.
     await until(() => given.length > 0 && (!ahead || addon().counts().lanes > 0));
     holding = true;
-    pty.hold();
+    pty.master.pauseOutput();
     const before = given.length;
-    pty.type(Buffer.from('\x03'));
+    pty.master.type(Buffer.from('\x03'));
     await until(() => given.slice(before).includes('flushed'));
     holding = false;
     const length = output().length;
-    pty.release();
+    pty.master.resumeOutput();
     await until(() => output().indexOf('caught\n', length) >= 0);
     // What the kernel had for us, and what the program printed before it heard of the interrupt.
     assert.ok(output().length - length < 16 * 1024, `${output().length - length} bytes after the flush`);
@@ -180,13 +180,13 @@ test('property: in a flood with notices nothing is lost but by a flush, and no n
       const look = async () => {
         const [every, turns] = pauses[++pieces % (pauses.length + 1)] ?? [1, 0];
         if (turns === 0 || pieces % (every + 1) !== 0) return;
-        pty.hold();
+        pty.master.pauseOutput();
         for (let i = 0; i < turns; i++) await turn();
-        pty.release();
+        pty.master.resumeOutput();
       };
       const { pty, given, until, output } = attach(...perl(script), RAW, look);
       try {
-        pty.type(Buffer.from('\n'));
+        pty.master.type(Buffer.from('\n'));
         await until(() => output().endsWith('end\n'));
         const text = output().slice(0, -'end\n'.length);
         const records = 5 * steps.reduce((sum, { type, count }) => sum + (type === 'record' ? count : 0), 0);
@@ -218,7 +218,7 @@ test('a flood of 256 MiB with a notice now and then is whole', async () => {
   const pty = spawnPty(file, args, { env: { PATH: process.env.PATH }, ...RAW });
   let notices = 0;
   const expected = Buffer.alloc(addon().drainLimit, 'a');
-  pty.attach({
+  pty.master.attach({
     output(bytes) {
       length += bytes.length;
       if (bytes.compare(expected, 0, bytes.length) !== 0) strange++;
@@ -241,7 +241,7 @@ test('a program that flushes without end keeps nobody else from their turn', asy
   await until(() => given.length > 10);
   const echo = attach('cat', [], { modes: { icanon: false, echo: false } });
   for (let i = 0; i < 50; i++) {
-    echo.pty.type(Buffer.from(`<${i}>`));
+    echo.pty.master.type(Buffer.from(`<${i}>`));
     await echo.until(() => echo.output().endsWith(`<${i}>`));
   }
   await Promise.all([pty.hangup({ timeout: 0 }), echo.pty.hangup({ timeout: 0 })]);
@@ -250,7 +250,7 @@ test('a program that flushes without end keeps nobody else from their turn', asy
 test('without a user there is no packet mode, and nothing of it in the stream', async () => {
   const { pty, until, output } = attach(...perl('print "one\\n"; <STDIN>; ixon(0); print "two\\n"'), RAW);
   await until(() => output() === 'one\n');
-  pty.attach(undefined);
+  pty.master.attach(undefined);
   pty.write('\n');
   let text = '';
   for await (const piece of pty) text += piece;

@@ -129,10 +129,10 @@ test('what was typed before EXTPROC is what it was typed as', async () => {
   await until(pty, /ok\r\n/);
   for (let i = 0; i < 100; i++) {
     const seen = until(pty, /caught\r\n/);
-    pty.type(Buffer.from('\x03'));
-    pty.setExternalProcessing(true);
+    pty.master.type(Buffer.from('\x03'));
+    pty.master.setExternalProcessing(true);
     await seen;
-    pty.setExternalProcessing(false);
+    pty.master.setExternalProcessing(false);
   }
   await pty.hangup({ timeout: 0 });
 });

@@ -1,7 +1,7 @@
 /** MUD clients: they edit and echo by themselves, and take WILL ECHO for the sign of a password prompt. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Modes, Pty } from '../../../src/pty/index.ts';
+import type { Modes } from '../../../src/pty/index.ts';
 import { LocalLines } from '../../../src/shells/line-editing/local-lines.ts';
 import { CMD, OPT, type Wire } from '../../support/clients/test-client.ts';
 import { hostScript } from '../../support/servers/host.ts';
@@ -67,14 +67,13 @@ test('a chunk may be nothing but keys of signals', () => {
   const pty = {
     modes: () => modes,
     mode: (name: keyof Modes) => modes[name],
-    followModes: () => {},
-    setExternalProcessing: () => {},
+    master: { followModes: () => {}, setExternalProcessing: () => {} },
     flushInput: () => true,
     flushOutput: () => true,
     signalForeground: () => ++signals > 0,
   };
   const session = { telnet: { request: () => {} } };
-  const lines = new LocalLines(session as never, pty as Partial<Pty> as Pty);
+  const lines = new LocalLines(session as never, pty as never);
   assert.equal(lines.type(Buffer.alloc(64 * 1024, '\x03\x1c')), true);
   assert.equal(signals, 64 * 1024);
   lines.stop();
