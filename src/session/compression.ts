@@ -1,6 +1,7 @@
 import { type Compression, Option, type Side, type Telnet, type TelnetEvent } from '../protocol/index.ts';
 import type { Intake } from '../transport/stream/receive-scheduler.ts';
 import type { Outlet } from '../transport/stream/send-queue.ts';
+import type { ProtocolError } from './end-cause.ts';
 
 /** The sides on which the one who compresses learns that it may: a server's own MCCP2, and MCCP3 as a client sees it. */
 const BEGUN_BY: readonly (readonly [code: number, side: Side])[] = [
@@ -33,7 +34,7 @@ export function followCompression(
     outlet.compress(true);
   } else if (event.type === 'compression') {
     // Inside of what is compressed: nobody would inflate it twice.
-    if (intake.isInflating) session.hangup('compression began twice');
+    if (intake.isInflating) session.hangup('nested-compression' satisfies ProtocolError);
     // Of servers some have been met that send gzip, or deflate without a frame.
     else intake.inflate(telnet.takeUnread(), event.option === Option.MCCP2 ? 'any' : 'zlib');
   } else if (event.type === 'option' && BEGUN_BY.some(([code, side]) => event.option === code && event.side === side)) {

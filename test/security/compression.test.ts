@@ -17,8 +17,8 @@ const MEBI = 1 << 20;
 const NOISE = 64 * MEBI;
 /** IAC SB MCCP3 IAC SE: what stands behind it is compressed. */
 const START3 = bytes('FF FA 57 FF F0');
-const CORRUPT = 'corrupt compressed input';
-const BOMB = 'compression bomb';
+const CORRUPT = 'corrupt-compressed-input';
+const BOMB = 'compression-bomb';
 
 let target: Target;
 
@@ -136,7 +136,7 @@ describe('broken streams', { concurrency: 8 }, () => {
 
 describe('compression where nobody expects it', () => {
   it('inside of compression: the session ends', () =>
-    ends(deflateSync(Buffer.concat([START3, whole])), 'compression began twice'));
+    ends(deflateSync(Buffer.concat([START3, whole])), 'nested-compression'));
 
   it('without having been agreed to, or of the other direction: it is not compression', async () => {
     for (const start of [
@@ -196,7 +196,7 @@ describe('clients', () => {
     for (const [input, reason] of [
       [deflateSync(Buffer.alloc(64 * MEBI)), BOMB],
       [bytes(broken['a distance that is none']!), CORRUPT],
-      [deflateSync(bytes('FF FA 56 FF F0')), 'compression began twice'],
+      [deflateSync(bytes('FF FA 56 FF F0')), 'nested-compression'],
     ] as const) {
       await using peer = await Peer.listen();
       const session = await connect({ host: '127.0.0.1', port: peer.port, compression: true });

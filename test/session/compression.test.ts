@@ -202,21 +202,21 @@ test('a client that withdraws its DO reads plain text behind the end of the stre
 });
 
 const attacks: Readonly<Record<string, { input: () => Buffer; reason: string | undefined }>> = {
-  'a bomb': { input: () => deflateSync(Buffer.alloc(300 << 20)), reason: 'compression bomb' },
+  'a bomb': { input: () => deflateSync(Buffer.alloc(300 << 20)), reason: 'compression-bomb' },
   'a bomb of commands': {
     input: () => deflateSync(Buffer.alloc(64 << 20, Buffer.from([IAC, CMD.NOP]))),
-    reason: 'compression bomb',
+    reason: 'compression-bomb',
   },
-  'what is no zlib stream': { input: () => Buffer.from('hello there'), reason: 'corrupt compressed input' },
+  'what is no zlib stream': { input: () => Buffer.from('hello there'), reason: 'corrupt-compressed-input' },
   'a stream with an error in it': {
     input: () => {
       const stream = deflateSync(Buffer.from('abcdefgh'.repeat(10)));
       stream[stream.length - 1]! ^= 1;
       return stream;
     },
-    reason: 'corrupt compressed input',
+    reason: 'corrupt-compressed-input',
   },
-  'compression inside of compression': { input: () => deflateSync(START3), reason: 'compression began twice' },
+  'compression inside of compression': { input: () => deflateSync(START3), reason: 'nested-compression' },
 };
 
 for (const [name, { input, reason }] of Object.entries(attacks)) {
@@ -564,7 +564,7 @@ test('a read that waits says why the session was broken off', async () => {
   near.resume().on('end', () => near.end());
   const rejected = assert.rejects(client.readUntil('never'), {
     code: 'ERR_SESSION_CLOSED',
-    message: 'the session ended without "never": corrupt compressed input',
+    message: 'the session ended without "never": corrupt-compressed-input',
   });
   near.write(Buffer.concat([Buffer.of(IAC, WILL, OPT.MCCP2), START2, Buffer.alloc(20, 0xff)]));
   await rejected;

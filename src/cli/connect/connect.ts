@@ -177,7 +177,7 @@ function finish({ errored, hangupReason }: Session, settings: ConnectSettings, i
   if (isTls) throw new TelptyError('ERR_TLS', `${host} port ${port} speaks TLS; connect with --tls`);
   // (By LOGOUT a server asks for the end.)
   if (hangupReason !== undefined && hangupReason !== 'logout')
-    throw new TelptyError('ERR_SESSION_CLOSED', `the connection was closed: ${hangupReason}`);
+    throw new TelptyError('ERR_SESSION_CLOSED', `the connection was closed: ${hangupReason.replaceAll('-', ' ')}`);
   if (errored === null) return;
   // A server may check certificates when the client is through the handshake already.
   if (isTlsError(errored)) throw tlsError(new TelptyError('ERR_TLS', '', { cause: errored }), settings);

@@ -1,5 +1,6 @@
 /** The notices that sessions get when the server stops: one when it begins to drain, and one at the end. */
 import type { Server } from '../../server/server.ts';
+import type { HangupReason, ProtocolError } from '../../session/end-cause.ts';
 import type { Session } from '../../session/session.ts';
 import { formatDuration } from '../log/format.ts';
 
@@ -14,11 +15,11 @@ export function announceDrain(server: Server, timeout: number): void {
   for (const session of server.sessions) if (session.writable) session.write(words);
 }
 
-const WORDS: ReadonlyMap<string, string> = new Map([
+const TEXTS: ReadonlyMap<string, string> = new Map<HangupReason | ProtocolError, string>([
   ['shutdown', 'the server has been stopped'],
-  ['corrupt compressed input', 'what your client compressed (MCCP3) cannot be read; switch compression off in it'],
-  ['compression bomb', 'what your client compressed (MCCP3) becomes too much'],
-  ['compression began twice', 'your client began to compress (MCCP3) what it had compressed'],
+  ['corrupt-compressed-input', 'the compressed input of your client (MCCP3) is corrupt; switch compression off in it'],
+  ['compression-bomb', 'the compressed input of your client (MCCP3) expands to too much'],
+  ['nested-compression', 'your client started compression (MCCP3) inside compressed input'],
 ]);
 
 /** A shell around another shell that writes why the session was hung up, if the client cannot know, behind the last output of the program. */
@@ -27,6 +28,6 @@ export function shutdownNotice<T>(shell: (session: Session) => Promise<T>): (ses
 }
 
 function writeReason(session: Session): void {
-  const words = WORDS.get(session.hangupReason ?? '');
-  if (words !== undefined && session.writable) session.write(`\r\ntelpty: closed: ${words}\r\n`);
+  const text = TEXTS.get(session.hangupReason ?? '');
+  if (text !== undefined && session.writable) session.write(`\r\ntelpty: closed: ${text}\r\n`);
 }

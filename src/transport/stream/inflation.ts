@@ -7,6 +7,9 @@ const PIECE = 8 * 1024;
 const FREE = 1024 * 1024;
 const RATIO = 100;
 
+/** What is wrong with compressed input: it is not such a stream, or it expands to too much. */
+export type InflationError = 'corrupt-compressed-input' | 'compression-bomb';
+
 /** Who has something inflated. */
 export interface InflationUser {
   /** What a piece of the stream was before it was compressed. `stale`: as it was pushed. */
@@ -15,13 +18,13 @@ export interface InflationUser {
   drained(): void;
   /** The compressed stream has ended; `rest` stands behind it. */
   finished(rest: Buffer, stale: boolean): void;
-  /** The stream is none, or a trap. Nothing more comes of it. */
-  failed(reason: string): void;
+  /** Nothing more comes of the stream. */
+  failed(reason: InflationError): void;
 }
 
 /** The longest header of gzip that is read, with the name of its file, in bytes. */
 const LONGEST_HEADER = 64 * 1024;
-const CORRUPT = 'corrupt compressed input';
+const CORRUPT: InflationError = 'corrupt-compressed-input';
 const NOTHING: Buffer = Buffer.alloc(0);
 
 interface Piece {
@@ -176,7 +179,7 @@ export class Inflation {
     if (this.#over) return;
     this.#produced += bytes.length;
     if (this.#produced > FREE && this.#produced > RATIO * this.#zlib!.bytesWritten) {
-      this.#fail('compression bomb');
+      this.#fail('compression-bomb');
       return;
     }
     this.#user.inflated(bytes, this.#current?.stale ?? false);
@@ -194,7 +197,7 @@ export class Inflation {
     this.#skipTrailer(Buffer.concat(rest), stale);
   }
 
-  #fail(reason: string): void {
+  #fail(reason: InflationError): void {
     if (this.#over) return;
     this.destroy();
     this.#user.failed(reason);
