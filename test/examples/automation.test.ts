@@ -36,7 +36,8 @@ function runWith(
   });
 }
 
-// Its own df: that of the system asks all file systems, and tests that run beside this one mount some that do not answer.
+// Its own df: that of the system asks all file systems for their sizes. On a FUSE mount whose server does not answer it sleeps in
+// statfs() until SIGKILL, and stuck-start.test.ts, which may run beside this file, makes such mounts.
 const programs = mkdtempSync(join(tmpdir(), 'telpty-df-'));
 after(() => rmSync(programs, { recursive: true }));
 const TABLE = ['Filesystem Size Used Avail Use% Mounted on', '/dev/sda1 20G 9.0G 11G 45% /'];
