@@ -542,6 +542,10 @@ describe('login: what is a question', { concurrency: 10 }, () => {
       'PASSWORD> ',
       "ada's password: ",
       'Password(1-16 chars):',
+      'Pwd: ',
+      'PIN: ',
+      'Enter your PIN (4 digits): ',
+      'PIN code for ada:',
     ]) {
       if (secret !== 'Password: ' && !/^(?:Username> |login: )$/.test(question)) continue;
       test(`${JSON.stringify(question)} and ${JSON.stringify(secret)} are questions, not prompts`, () =>
@@ -570,6 +574,9 @@ test('login: reports of logins, banners and cut lines are no questions and no pr
       'Mon Dec 1 10:',
       '00\r\nLast failed login: ',
       'never\r\n',
+      'RX pin: ',
+      '3\r\n/home, the last pwd: ',
+      '/\r\n',
       'Disk 45% ',
       'full\r\n',
     ]) {

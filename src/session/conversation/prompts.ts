@@ -115,6 +115,9 @@ const NAME_PROMPT =
 const PASSWORD = /pass[ _-]?(?:word|phrase|code|wd)\b[^:\n]{0,80}:\s*$|passwd[^:\n]{0,80}:\s*$/i;
 const PASSWORD_PROMPT =
   /(?:^|[\s'’])(?:pass[ _-]?(?:word|phrase|code)|passwd)(?: for \S{1,80})?\s*(?:[([][^()[\]]{0,60}[)\]]\s*)?>\s*$/iu;
+/** Words that stand in output, too (`RX pin: 3`), so all of the line is the question. */
+const SHORT_PASSWORD =
+  /^\s*(?:(?:please )?(?:enter|type) (?:your |the )?)?(?:pwd|pin(?:[ -]?(?:code|number))?)(?: for \S{1,80})?\s*(?:[([][^()[\]]{0,60}[)\]]\s*)?:\s*$/iu;
 /** What reports and does not ask, though it may be all of the line that has come: "Last login: …", "Your password expires: …". */
 const REPORT = /\b(?:last|previous|recent|failed|successful|unsuccessful|expire[sd]?|will|must|changed)\b/i;
 /** What does not belong to the question: sentences before it, and explanations ("Password (will not be shown): "). */
@@ -123,7 +126,7 @@ const ASIDE = /^.*[.!;] (?=\s*\p{L})|[([][^()[\]]*[)\]]/gu;
 /** Returns what a line asks for, as far as the line shows it. */
 export function questionOf(shown: string): 'name' | 'password' | undefined {
   if (shown.length > LONGEST || REPORT.test(shown.replace(ASIDE, ''))) return undefined;
-  if (PASSWORD.test(shown) || PASSWORD_PROMPT.test(shown)) return 'password';
+  if ([PASSWORD, PASSWORD_PROMPT, SHORT_PASSWORD].some(one => one.test(shown))) return 'password';
   return NAME.test(shown) || NAME_PROMPT.test(shown) ? 'name' : undefined;
 }
 
