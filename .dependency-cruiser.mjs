@@ -1,7 +1,8 @@
 // The layers of src/. A folder imports only itself and folders of lower layers: nothing above, nothing beside, no cycle.
 const layers = [
   ['^src/errors\\.ts$'],
-  ['^src/check\\.ts$', '^src/package\\.ts$'],
+  ['^src/nearest\\.ts$', '^src/package\\.ts$'],
+  ['^src/options\\.ts$'],
   ['^src/protocol/', '^src/charset/', '^src/native/'],
   ['^src/pty/', '^src/transport/'],
   ['^src/session/'],

@@ -19,7 +19,18 @@ import { translateAll } from './lib/translate.mjs';
 /** Folders of test/ by tier. A file outside them, and a folder that no tier names, is an error. */
 const TIERS = {
   // Needs nothing but Node.js and a C compiler.
-  core: ['protocol', 'charset', 'native', 'pty', 'session', 'transport', 'client', 'shells', 'support'],
+  core: [
+    'protocol',
+    'charset',
+    'native',
+    'pty',
+    'session',
+    'transport',
+    'client',
+    'shells',
+    'support',
+    'options.test.ts',
+  ],
   // The command, and real clients, servers, programs and browsers.
   interop: ['cli', 'interop', 'browser', 'docs', 'examples', 'layers.test.ts'],
   // Faults, attacks, and a short form of the campaigns.

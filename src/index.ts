@@ -7,16 +7,8 @@
 export { type ConnectOptions, connect } from './client/connect.ts';
 export type { ClientTerminal } from './client/options.ts';
 export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
-export {
-  type AcceptOptions,
-  type ConnectionInfo,
-  createServer,
-  Server,
-  type ServerEvents,
-  type ServerOptions,
-  type SessionOutcome,
-  type Shell,
-} from './server/server.ts';
+export type { AcceptOptions, ServerOptions, Shell } from './server/options.ts';
+export { type ConnectionInfo, createServer, Server, type ServerEvents, type SessionOutcome } from './server/server.ts';
 export type { ExecOptions, LineOptions, LoginOptions } from './session/conversation/dialogue.ts';
 export type { Pattern, ReadOptions, ReadResult } from './session/conversation/reading.ts';
 export type { OptionState, WaitOptions } from './session/conversation/waiting.ts';
@@ -39,12 +31,17 @@ export {
   type RefusalReason,
 } from './shells/guards/session-limits.ts';
 export type { ModeName } from './shells/program/modes.ts';
-export { type PtyResult, type PtyShellOptions, ptyShell, type StartedProgram } from './shells/program/pty-shell.ts';
-export type { LocalSocketOptions } from './transport/local.ts';
+export type { PtyShellOptions, StartedProgram } from './shells/program/options.ts';
+export { type PtyResult, ptyShell } from './shells/program/pty-shell.ts';
+export type {
+  Knock,
+  ListenOptions,
+  LocalListenOptions,
+  LocalSocketOptions,
+  TcpListenOptions,
+} from './transport/listen-options.ts';
 export type { IpPeer, LocalPeer, Peer, PeerFields } from './transport/peer.ts';
 export type { ForeignProtocol } from './transport/pre-session/foreign-protocol.ts';
-export type { Knock, ListenOptions, LocalListenOptions } from './transport/pre-session/listener-pipeline.ts';
 export type { Refusal, RefusedConnection, UnwelcomeReason } from './transport/pre-session/stage.ts';
 export type { Transport, TransportUser } from './transport/stream/transport.ts';
-export type { TcpListenOptions } from './transport/tcp/tcp.ts';
 export type { TlsOptions } from './transport/tls/options.ts';

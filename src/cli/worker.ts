@@ -10,7 +10,7 @@ import type { Server } from '../server/server.ts';
 import type { Session } from '../session/session.ts';
 import type { Admission, Applicant, Place, RefusalReason } from '../shells/guards/session-limits.ts';
 import { escapeText } from '../shells/output/escape.ts';
-import type { StartedProgram } from '../shells/program/pty-shell.ts';
+import type { StartedProgram } from '../shells/program/options.ts';
 import { Entrance } from '../transport/pre-session/listener-pipeline.ts';
 import { sessionsThatFit } from '../transport/tcp/descriptors.ts';
 import { createLog } from './log/log.ts';

@@ -2,19 +2,34 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { canonicalCharset } from '../charset/index.ts';
-import { check, checkKeys, checkPort } from '../check.ts';
+import { encodingOption } from '../charset/option.ts';
+import {
+  boolean,
+  check,
+  either,
+  list,
+  nested,
+  type OptionsOf,
+  type OptionTable,
+  object,
+  oneOf,
+  readOptions,
+  record,
+  text,
+  whole,
+} from '../options.ts';
 import type { OptionDefinition } from '../protocol/index.ts';
-import { type WaitOptions, within } from '../session/conversation/waiting.ts';
+import { type WaitOptions, waitOptions, within } from '../session/conversation/waiting.ts';
 import { Session } from '../session/session.ts';
 import type { Peer } from '../transport/peer.ts';
 import type { Transport } from '../transport/stream/transport.ts';
 import { dialTcp, roundTripOf, secure } from '../transport/tcp/dial.ts';
 import { adoptTcp } from '../transport/tcp/tcp.ts';
-import { type ClientTerminal, clientTable, hasSize, openNegotiation } from './options.ts';
+import { type ClientTerminal, clientTable, clientTerminalOptions, hasSize, openNegotiation } from './options.ts';
 
 /** Where to connect to, how, and what to tell there. {@link WaitOptions} hold for the connecting, TLS included. */
 export interface ConnectOptions extends WaitOptions {
-  /** Address or host name; `'127.0.0.1'` unless told. */
+  /** Address or host name; default `'127.0.0.1'`. */
   readonly host?: string | undefined;
   /** 1 to 65535; default 23, with TLS 992. */
   readonly port?: number | undefined;
@@ -30,14 +45,14 @@ export interface ConnectOptions extends WaitOptions {
   /** A connection that is there already, an ssh2 channel or a test's stream, instead of `host`; it is the session's from now on. */
   readonly stream?: Duplex | undefined;
   /**
-   * Whether to ask for options at once (`'active'`) or to wait until the server speaks of Telnet (`'passive'`, the default),
-   * since not everything that listens understands it. Options are agreed to either way.
+   * Whether to ask for options at once (`'active'`) or to wait until the server speaks of Telnet; default `'passive'`, since not
+   * everything that listens understands it. Options are agreed to either way.
    */
   readonly negotiate?: 'active' | 'passive' | undefined;
   readonly terminal?: ClientTerminal | undefined;
   /** Environment variables that a server which asks is told (RFC 1572, RFC 1408). Nothing else ever is; default none. */
   readonly environ?: Readonly<Record<string, string>> | undefined;
-  /** The character set that text is in unless the server negotiates another; default UTF-8. */
+  /** The character set that text is in unless the server negotiates another; default `'utf-8'`. */
   readonly encoding?: string | undefined;
   /** Agree to compression, both ways (MCCP2, MCCP3), where the connection is not encrypted; default false. */
   readonly compression?: boolean | undefined;
@@ -45,13 +60,27 @@ export interface ConnectOptions extends WaitOptions {
   readonly options?: readonly OptionDefinition[] | undefined;
 }
 
-const KEYS = [
-  ...['host', 'port', 'localAddress', 'family', 'tls', 'stream', 'timeout', 'signal'],
-  ...['negotiate', 'terminal', 'environ', 'encoding', 'compression', 'options'],
-];
-const TERMINAL_KEYS = ['type', 'columns', 'rows', 'speed', 'display', 'location'];
+export const connectOptions = {
+  ...waitOptions,
+  host: text({ default: '127.0.0.1', allowed: 'an address or a name', holds: host => host !== '' }),
+  port: whole({ min: 1, max: 65_535 }),
+  localAddress: text({ allowed: 'an address', holds: address => isIP(address) !== 0 }),
+  family: oneOf([4, 6]),
+  tls: either(boolean(), object<ConnectionOptions>(), { default: false }),
+  stream: object('a Duplex', ({ pipe, write }) => typeof pipe === 'function' && typeof write === 'function'),
+  negotiate: oneOf(['active', 'passive'], { default: 'passive' }),
+  terminal: nested<ClientTerminal>(clientTerminalOptions),
+  environ: record(text(), { default: {} }),
+  encoding: encodingOption,
+  compression: boolean({ default: false }),
+  options: list(
+    object('the definition of a Telnet option', ({ code }) => typeof code === 'number'),
+    { default: [] },
+  ),
+} satisfies OptionTable<ConnectOptions>;
 
-const LOOPBACK = '127.0.0.1';
+type ConnectSettings = OptionsOf<typeof connectOptions>;
+
 const TELNET_PORT = 23;
 const TELNETS_PORT = 992;
 
@@ -68,24 +97,25 @@ const TELNETS_PORT = 992;
  * @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT`; `ERR_CONNECT`; `ERR_TLS`; `ERR_TIMEOUT`; the signal's reason.
  */
 export async function connect(options: ConnectOptions): Promise<Session> {
-  checkOptions(options);
-  const { terminal = {}, negotiate = 'passive', compression = false, timeout, signal } = options;
-  const encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
-  const variables = new Map(Object.entries(options.environ ?? {}));
-  const agrees = compression && !isEncrypted(options);
+  const settings = readOptions('connect', connectOptions, options);
+  checkTogether(options);
+  const { terminal = {}, negotiate, compression, timeout, signal } = settings;
+  const encoding = canonicalCharset(settings.encoding)!;
+  const variables = new Map(Object.entries(settings.environ));
+  const agrees = compression && !isEncrypted(settings);
   const table = clientTable({
     terminal,
     environ: variables,
     encoding,
     compression: agrees,
-    own: options.options ?? [],
+    own: settings.options,
   });
   const { transport, roundTripMs, peer } = await within<Opened>(
     'a connection',
     { timeout, signal },
     ({ resolve, reject }) => {
       const stop = new AbortController();
-      open(options, stop.signal).then(resolve, reject);
+      open(settings, stop.signal).then(resolve, reject);
       return () => {
         // Nothing to whom it has been handed over by now.
         stop.abort();
@@ -104,33 +134,21 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   return session;
 }
 
-function checkOptions(options: ConnectOptions): void {
-  check(typeof options === 'object' && options !== null, 'connect() takes options');
-  checkKeys('the options of connect', options, KEYS);
-  const { host, port, family, tls, stream, negotiate, terminal, environ, encoding, compression } = options;
-  check(host === undefined || (typeof host === 'string' && host !== ''), 'host must be an address or a name');
+/** What the rules of single options do not see. */
+function checkTogether(options: ConnectOptions): void {
+  const { host, family, tls, stream } = options;
   const separate = separateHost(host ?? '');
   check(separate === undefined, `host: '${host}' is not an address or a name; write ${separate}`);
-  checkPort(port);
-  check(family === undefined || family === 4 || family === 6, `family must be 4 or 6, not ${family}`);
-  const version = isIP(host ?? LOOPBACK);
+  const { default: loopback } = connectOptions.host;
+  const version = isIP(host ?? loopback);
   check(
     family === undefined || stream !== undefined || version === 0 || version === family,
-    `family: ${family} does not fit host ${host ?? LOOPBACK}, which is an IPv${version} address; leave family out`,
+    `family: ${family} does not fit host ${host ?? loopback}, which is an IPv${version} address; leave family out`,
   );
-  check(tls === undefined || typeof tls === 'boolean' || typeof tls === 'object', 'tls must be a boolean or options');
   check(
     stream === undefined || (host === undefined && !tls),
     'a stream is connected already: no host and no TLS for it',
   );
-  check(negotiate === undefined || ['active', 'passive'].includes(negotiate), "negotiate is 'active' or 'passive'");
-  check(compression === undefined || typeof compression === 'boolean', 'compression must be a boolean');
-  if (terminal !== undefined) checkKeys('the options of terminal', terminal, TERMINAL_KEYS);
-  const known = encoding === undefined || canonicalCharset(encoding) !== undefined;
-  check(known, `there is no character set '${encoding}'`);
-  for (const [name, value] of Object.entries(environ ?? {})) {
-    check(name !== '' && typeof value === 'string', 'environ must have strings by name');
-  }
 }
 
 /** `HOST:PORT` and `[ADDRESS]:PORT` as options; `undefined` for an address or a name. */
@@ -141,7 +159,7 @@ function separateHost(host: string): string | undefined {
   return `host: '${target}'${port ? `, port: ${port}` : ''}`;
 }
 
-function isEncrypted({ tls, stream }: ConnectOptions): boolean {
+function isEncrypted({ tls, stream }: ConnectSettings): boolean {
   return Boolean(tls) || (stream as { encrypted?: unknown } | undefined)?.encrypted === true;
 }
 
@@ -151,8 +169,8 @@ interface Opened {
   readonly peer?: Peer;
 }
 
-async function open(options: ConnectOptions, signal: AbortSignal): Promise<Opened> {
-  const { host = '127.0.0.1', tls = false, stream, localAddress, family } = options;
+async function open(options: ConnectSettings, signal: AbortSignal): Promise<Opened> {
+  const { host, tls, stream, localAddress, family } = options;
   if (stream !== undefined) return { transport: stream, roundTripMs: 0 };
   const port = options.port ?? (tls ? TELNETS_PORT : TELNET_PORT);
   const socket = await dialTcp({ host, port, localAddress, family }, signal);

@@ -1,6 +1,7 @@
 /** What a client speaks, and what it says first if it is told to. */
 import { canonicalCharset } from '../charset/index.ts';
 import { machineOf } from '../charset/machines/index.ts';
+import { either, list, nested, type OptionTable, required, text, whole } from '../options.ts';
 import {
   binary,
   charset,
@@ -44,6 +45,18 @@ export interface ClientTerminal {
   readonly location?: string | undefined;
 }
 
+const size = whole({ max: 65_535 });
+const rate = whole({ max: 0xffff_ffff });
+
+export const clientTerminalOptions = {
+  type: either(text(), list(text(), { min: 1 }), { default: 'dumb' }),
+  columns: size,
+  rows: size,
+  speed: nested<Speed>({ transmit: required(rate), receive: required(rate) }),
+  display: text(),
+  location: text(),
+} satisfies OptionTable<ClientTerminal>;
+
 /** What {@link clientTable} makes a table of. */
 export interface ClientOptions {
   readonly terminal: ClientTerminal;
@@ -58,7 +71,7 @@ export interface ClientOptions {
 /** The options a client knows: it agrees to what suits it when the server asks. */
 export function clientTable(options: ClientOptions): OptionDefinition[] {
   const { terminal, environ: variables, encoding, compression, own } = options;
-  const { type = 'dumb', speed, display, location } = terminal;
+  const { type = clientTerminalOptions.type.default, speed, display, location } = terminal;
   const table = [
     binary({ local: true, remote: true }),
     echo({ remote: true }),

@@ -1,10 +1,13 @@
 /**
  * The options of `spawnPty`, and how they become the request that the addon carries out. Everything that can be wrong
  * with them is found here, before anything is opened.
+ *
+ * `spawnPty` and `startPty` check them by the table. `ptyShell` has checked its own when it was made.
  */
 import { TelptyError } from '../errors.ts';
 import type { SpawnRequest } from '../native/addon.ts';
 import { addon } from '../native/load.ts';
+import { boolean, checkValue, list, nested, type OptionTable, object, record, text, where, whole } from '../options.ts';
 import { applyModes, blankModes, type Modes, type RawModes, saneModes } from './modes.ts';
 import { lookupUser, type User } from './users.ts';
 
@@ -76,6 +79,47 @@ export interface PtyOptions {
   readonly cgroup?: string | undefined;
 }
 
+/** The highest value means "no change" to set*id: accepted, it would leave the program with the server's identity. */
+const id = whole({ max: 0xffff_fffe });
+const isId = (value: unknown) => id.problem(value, '') === undefined;
+/** A user that was looked up. */
+export const resolvedUser = object<User>(
+  "what lookupUser() of 'telpty/pty' returns",
+  ({ uid, gid, groups }) => isId(uid) && isId(gid) && (groups === undefined || Array.isArray(groups)),
+);
+const side = (usual: number) => whole({ min: 1, max: 65_535, default: usual });
+/** C strings end at a NUL: the program would see something other than what was checked. */
+const systemText = text({ allowed: 'a string without NUL', holds: value => !value.includes('\0') });
+
+const isAmount = (value: unknown) => value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 0);
+const limit = where<Limit>('a whole number of at least 0, Infinity, or two of them, the lower one first', value =>
+  Array.isArray(value) ? value.length === 2 && value.every(isAmount) && value[0] <= value[1] : isAmount(value),
+);
+const limitTable: OptionTable<Limits> = {
+  ...{ as: limit, core: limit, cpu: limit, data: limit, fsize: limit },
+  ...{ memlock: limit, nofile: limit, nproc: limit, stack: limit },
+};
+
+export const ptyOptions = {
+  cwd: systemText,
+  env: record(where<string | undefined>('a string', value => value === undefined || typeof value === 'string')),
+  cols: side(80),
+  rows: side(24),
+  modes: object(),
+  argv0: systemText,
+  user: where("a name, a user id, or what lookupUser() of 'telpty/pty' returns", value =>
+    [text(), whole(), resolvedUser].some(rule => rule.problem(value, '') === undefined),
+  ),
+  uid: id,
+  gid: id,
+  groups: list(id),
+  limits: nested(limitTable),
+  umask: whole({ max: 0o777, allowed: 'a file mode creation mask from 0 to 0o777' }),
+  nice: whole({ min: -20, max: 19 }),
+  noNewPrivs: boolean(),
+  cgroup: text({ allowed: 'an absolute path', holds: path => path.startsWith('/') && !path.includes('\0') }),
+} satisfies OptionTable<PtyOptions>;
+
 /** As in native/telpty.h. */
 const DETAIL_SIZE = 512;
 /** Those that succeeded starts have left, all zeros: memory outside of the heap is dear to allocate and to collect. */
@@ -95,7 +139,7 @@ function invalid(message: string): TelptyError {
 }
 
 /** C strings end at a NUL, so one inside would let the program see something other than what was checked. */
-function text(what: string, value: unknown): string {
+function withoutNul(what: string, value: unknown): string {
   if (typeof value !== 'string') throw invalid(`${what} must be a string`);
   if (value.includes('\0')) throw invalid(`${what} contains a NUL byte`);
   return value;
@@ -116,14 +160,12 @@ function candidates(file: string, path: string | undefined): string[] {
  * @throws TelptyError `ERR_INVALID_ARGUMENT` unless it is an integer 1–65535.
  */
 export function checkSize(what: string, value: number): number {
-  if (!Number.isInteger(value) || value < 1 || value > 65535) throw invalid(`${what} must be 1–65535, not ${value}`);
+  checkValue(what, ptyOptions.cols, value);
   return value;
 }
 
 function checkId(what: string, value: number): number {
-  // The highest value means "no change" to set*id: accepted, it would leave the program with the server's identity.
-  if (!Number.isInteger(value) || value < 0 || value >= 0xffff_ffff)
-    throw invalid(`${what} must be 0–4294967294, not ${value}`);
+  checkValue(what, id, value);
   return value;
 }
 
@@ -132,7 +174,9 @@ function environment(env: Readonly<Record<string, string | undefined>>): string[
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined) continue;
     if (name === '' || name.includes('=')) throw invalid(`'${name}' cannot name an environment variable`);
-    strings.push(`${text('the name of an environment variable', name)}=${text(`environment variable ${name}`, value)}`);
+    strings.push(
+      `${withoutNul('the name of an environment variable', name)}=${withoutNul(`environment variable ${name}`, value)}`,
+    );
   }
   return strings;
 }
@@ -164,7 +208,6 @@ function identity(options: PtyOptions): Uint32Array {
   }
   if (uid === undefined && gid === undefined && groups === undefined) return NO_IDS;
   const ids = [checkId('uid', uid ?? process.geteuid!()), checkId('gid', gid ?? process.getegid!())] as const;
-  if (groups !== undefined && !Array.isArray(groups)) throw invalid('groups must be an array of group ids');
   // An unprivileged server may name its own user: there is nothing to change, and it could not change its groups.
   if (isUs(...ids) && (options.groups === undefined || options.user !== undefined)) return NO_IDS;
   return Uint32Array.from([...ids, ...(groups ?? [ids[1]]).map(group => checkId('groups', group))]);
@@ -178,11 +221,6 @@ function limits(given: Limits): Float64Array {
     const resource = Object.hasOwn(rlimits, name) ? rlimits[name] : undefined;
     if (resource === undefined) throw invalid(`there is no limit '${name}' on this system`);
     const [soft, hard] = typeof limit === 'number' ? [limit, limit] : limit;
-    for (const value of [soft, hard]) {
-      if (value !== Infinity && (!Number.isSafeInteger(value) || value < 0))
-        throw invalid(`limit '${name}' must be a whole number ≥ 0 or Infinity`);
-    }
-    if (soft > hard) throw invalid(`limit '${name}': the soft limit is above the hard one`);
     triples.push(resource, soft, hard);
   }
   return Float64Array.from(triples);
@@ -191,17 +229,12 @@ function limits(given: Limits): Float64Array {
 /**
  * umask, niceness and no_new_privs as the addon has them.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT`.
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for what this system does not have.
  */
 export function programAttributes(
   options: Pick<PtyOptions, 'umask' | 'nice' | 'noNewPrivs' | 'user' | 'uid' | 'gid' | 'groups'>,
 ): Int32Array {
   const { umask, nice, noNewPrivs, user, uid, gid, groups } = options;
-  if (umask !== undefined && !(Number.isInteger(umask) && umask >= 0 && umask <= 0o777))
-    throw invalid(`umask must be 0–0o777, not ${umask}`);
-  if (nice !== undefined && !(Number.isInteger(nice) && nice >= -20 && nice <= 19))
-    throw invalid(`nice must be -20–19, not ${nice}`);
-  if (noNewPrivs !== undefined && typeof noNewPrivs !== 'boolean') throw invalid('noNewPrivs must be true or false');
   const isLinux = process.platform === 'linux';
   if (noNewPrivs && !isLinux) throw invalid('noNewPrivs: only Linux has it');
   const named = [user, uid, gid, groups].some(id => id !== undefined);
@@ -211,7 +244,6 @@ export function programAttributes(
 function cgroupFile(directory: string | undefined): Buffer {
   if (directory === undefined) return NO_BYTES;
   if (process.platform !== 'linux') throw invalid('cgroup: only Linux has them');
-  if (!text('cgroup', directory).startsWith('/')) throw invalid('cgroup must be an absolute path');
   return pack([`${directory}/cgroup.procs`]);
 }
 
@@ -232,26 +264,31 @@ function startingModes(): RawModes {
 }
 
 /**
- * Checks what `spawnPty` was given and lays it out for the addon.
+ * Lays out for the addon what `spawnPty` was given.
+ *
+ * @param options checked by {@link ptyOptions}.
  *
  * @throws TelptyError `ERR_INVALID_ARGUMENT`, `ERR_UNKNOWN_USER`, `ERR_PTY_UNSUPPORTED`.
  */
 export function spawnRequest(file: string, args: readonly string[], options: PtyOptions): SpawnRequest {
   addon();
-  if (text('file', file) === '') throw invalid('file is empty');
+  if (withoutNul('file', file) === '') throw invalid('file is empty');
   if (!Array.isArray(args)) throw invalid('args must be an array of strings');
   const env = options.env ?? {};
-  const argv = [text('argv0', options.argv0 ?? file), ...args.map((arg, index) => text(`argument ${index + 1}`, arg))];
+  const argv = [
+    withoutNul('argv0', options.argv0 ?? file),
+    ...args.map((arg, index) => withoutNul(`argument ${index + 1}`, arg)),
+  ];
   const modes = startingModes();
   if (options.modes !== undefined) applyModes(modes, options.modes);
   return {
     argv: pack(argv),
     envp: pack(environment(env)),
     candidates: pack(candidates(file, env.PATH)),
-    cwd: options.cwd === undefined ? NO_BYTES : pack([text('cwd', options.cwd)]),
+    cwd: options.cwd === undefined ? NO_BYTES : pack([withoutNul('cwd', options.cwd)]),
     terminal: Uint32Array.of(
-      checkSize('cols', options.cols ?? 80),
-      checkSize('rows', options.rows ?? 24),
+      checkSize('cols', options.cols ?? ptyOptions.cols.default),
+      checkSize('rows', options.rows ?? ptyOptions.rows.default),
       ...modes.words,
     ),
     cc: modes.cc,

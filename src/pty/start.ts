@@ -1,7 +1,7 @@
 /** The two ways to start a program: at once, and without holding up the event loop. */
-
+import { readOptions } from '../options.ts';
 import { Master } from './master.ts';
-import type { PtyOptions } from './options.ts';
+import { type PtyOptions, ptyOptions } from './options.ts';
 import { Pty } from './pty.ts';
 
 /**
@@ -31,7 +31,7 @@ export function preparePty(): void {
  *   there is no addon.
  */
 export function spawnPty(file: string, args: readonly string[] = [], options: PtyOptions = {}): Pty {
-  return new Pty(file, args, options);
+  return new Pty(file, args, readOptions('spawnPty', ptyOptions, options));
 }
 
 /**
@@ -45,6 +45,13 @@ export function spawnPty(file: string, args: readonly string[] = [], options: Pt
  * @throws (rejects) as {@link spawnPty} throws.
  */
 export function startPty(file: string, args: readonly string[] = [], options: PtyOptions = {}): Promise<Pty> {
+  return new Promise(resolve => {
+    resolve(startChecked(file, args, readOptions('startPty', ptyOptions, options)));
+  });
+}
+
+/** {@link startPty} with options whose values were checked before. */
+export function startChecked(file: string, args: readonly string[], options: PtyOptions): Promise<Pty> {
   return new Promise((resolve, reject) => {
     const pty = new Pty(file, args, options, error => {
       if (error === undefined) resolve(pty);

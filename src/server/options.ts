@@ -1,137 +1,57 @@
-/** What a server speaks, and what it asks at the beginning. */
-import { canonicalCharset } from '../charset/index.ts';
-import {
-  binary,
-  charset,
-  echo,
-  endOfRecord,
-  environ,
-  logout,
-  mccp2,
-  mccp3,
-  newEnviron,
-  Option,
-  type OptionDefinition,
-  sendLocation,
-  suppressGoAhead,
-  terminalSpeed,
-  terminalType,
-  timingMark,
-  windowSize,
-  xDisplayLocation,
-} from '../protocol/index.ts';
+/** The options of `createServer()`. */
+import type { Duplex } from 'node:stream';
+import { encodingOption } from '../charset/option.ts';
+import { boolean, callback, list, type OptionTable, object, oneOf, required, text } from '../options.ts';
+import type { Compatibility, OptionDefinition } from '../protocol/index.ts';
 import type { Session } from '../session/session.ts';
-import { flowControlOption, linemodeOption, statusOption } from '../session/shared-options.ts';
 import { USUAL_VARIABLES } from '../session/terminal.ts';
 
-/** The character sets a server proposes behind the operator's, the one that suits all first: what terminals speak. */
-const CHARSETS = [
-  ...['UTF-8', 'ISO-8859-1', 'ISO-8859-15', 'windows-1252', 'IBM437', 'IBM850', 'KOI8-R', 'KOI8-U', 'IBM866'],
-  ...['windows-1251', 'Shift_JIS', 'EUC-JP', 'GB18030', 'Big5', 'EUC-KR', 'US-ASCII'],
-];
-
-/** The same for all servers and sessions; what it asks for is said by {@link charsetProposal}. */
-export const charsetOption = charset({ role: 'server', accept: firstKnown });
-
 /**
- * The options a server knows. What a shell decides (ECHO, and SGA, which together are the line discipline, and flow
- * control) is agreed to only once the shell asked: PuTTY asks for SGA wherever it connects, and does not edit lines where
- * it gets it. Speed, X display and location are of use to few programs: who offers to tell them is asked, and nobody else.
+ * What a session is given: a function that talks to it. When it returns, or its promise settles, everything written is
+ * delivered and the connection closes. A feature is a function around a shell.
  */
-export function optionTable(
-  names: readonly string[] = USUAL_VARIABLES,
-  own: readonly OptionDefinition[] = [],
-): OptionDefinition[] {
-  const table = [
-    binary({ local: true, remote: true }),
-    echo({ local: 'request' }),
-    suppressGoAhead({ local: 'request', remote: true }),
-    terminalType({ collect: true }),
-    windowSize({ receive: true }),
-    newEnviron({ request: names }),
-    environ({ request: names }),
-    charsetOption,
-    statusOption,
-    timingMark(),
-    endOfRecord({ local: true, remote: true }),
-    logout({ local: true }),
-    linemodeOption,
-    flowControlOption,
-    terminalSpeed({ ask: true }),
-    xDisplayLocation({ ask: true }),
-    sendLocation({ receive: true }),
-  ];
-  const replaced = new Set(own.map(option => option.code));
-  return [...table.filter(option => !replaced.has(option.code)), ...own];
+export type Shell<T = unknown> = (session: Session) => T | Promise<T>;
+
+/** Options of `createServer()`. */
+export interface ServerOptions {
+  /** What every session is given. */
+  readonly shell: Shell;
+  /** Environment variables to ask the clients for, by name. Default: LANG and LC_*, COLORTERM, DISPLAY, TZ. */
+  readonly environ?: readonly string[];
+  /** The character set of clients that tell none, and the one to propose to clients behind UTF-8. Default `'utf-8'`. */
+  readonly encoding?: string;
+  /** More Telnet options, e.g. of your own; one with a code that is known replaces it. */
+  readonly options?: readonly OptionDefinition[];
+  /**
+   * Offer compression to clients: MCCP2 and MCCP3, which MUD clients know. Never where the connection is encrypted. A session
+   * that compresses takes some 100 KB more. Default false.
+   */
+  readonly compression?: boolean;
+  /**
+   * What becomes of a client's request for an option that is on already; default `'strict'`, which ignores it, as RFC 1143 has it.
+   * `'tolerant'` answers it where the client visibly waits: some time after the last word about that option, or behind data.
+   */
+  readonly compatibility?: Compatibility;
 }
 
-/** What is offered besides where compression is wanted: MCCP2 for what we send, MCCP3 for what the client sends. */
-export function withCompression(table: readonly OptionDefinition[]): OptionDefinition[] {
-  const more = [mccp2({ local: true }), mccp3({ local: true })];
-  return [...table, ...more.filter(({ code }) => !table.some(option => option.code === code))];
+/** Taking streams that something else has accepted: see `Server.listen()`. */
+export interface AcceptOptions {
+  /** Each stream that comes is a client: of a gateway, an ssh2 server, a test. */
+  readonly accept: AsyncIterable<Duplex>;
 }
 
-/** So long after the last word of the client, in milliseconds, all that it has to say about options has been said. */
-const QUIET_MS = 150;
-/** What a client leaves unanswered is waited for so long, in milliseconds; where it has said nothing at all, so long. */
-const UNANSWERED_MS = 5_000;
-const SILENCE_MS = 1_000;
+export const serverOptions = {
+  shell: required(callback<Shell>()),
+  environ: list(text(), { default: USUAL_VARIABLES }),
+  encoding: encodingOption,
+  options: list(
+    object('the definition of a Telnet option', ({ code }) => typeof code === 'number'),
+    { default: [] },
+  ),
+  compression: boolean({ default: false }),
+  compatibility: oneOf(['strict', 'tolerant'], { default: 'strict' }),
+} satisfies OptionTable<ServerOptions>;
 
-/**
- * Offers to compress, and to be sent what is compressed. The latter comes last and alone: a client that agrees sends its mark, and all
- * that it sends after the mark is compressed; but some (telnetlib3) begin to compress only when they are through with all that they
- * have read, and send in the clear what they answer to the rest of it.
- */
-export function offerCompression(session: Session): void {
-  const { telnet } = session;
-  telnet.request(Option.MCCP2, 'local', true);
-  const deadline = performance.now() + UNANSWERED_MS;
-  let timer = setTimeout(offer, SILENCE_MS);
-  const isSettled = () =>
-    !telnet.codes().some(code => telnet.isPending(code, 'local') || telnet.isPending(code, 'remote'));
-  function heard(): void {
-    clearTimeout(timer);
-    const left = Math.max(deadline - performance.now(), 0);
-    timer = setTimeout(offer, isSettled() ? Math.min(QUIET_MS, left) : left);
-  }
-  function stop(): void {
-    clearTimeout(timer);
-    session.off('telnet', heard).off('close', stop);
-  }
-  function offer(): void {
-    stop();
-    if (session.writable) telnet.request(Option.MCCP3, 'local', true);
-  }
-  session.on('telnet', heard).once('close', stop);
-}
-
-/**
- * What every server wants to know. The environment and the character set come first, so that clients, which answer in
- * order, have agreed to tell them before terminal type and size, for which a program waits, are complete.
- */
-export function openNegotiation(session: Session, proposeCharsets: ((this: Session) => void) | undefined): void {
-  if (proposeCharsets !== undefined) session.on('telnet', proposeCharsets);
-  session.telnet.request(Option.NEW_ENVIRON, 'remote', true);
-  session.telnet.request(Option.CHARSET, 'local', true);
-  session.telnet.request(Option.NAWS, 'remote', true);
-  session.telnet.request(Option.TTYPE, 'remote', true);
-}
-
-/**
- * A listener that proposes character sets, the same for all sessions, once the client has agreed to hear of them *and* has shown that it knows subnegotiations: there
- * are clients that agree to every WILL and then send back the beginning of what they do not understand (npm's
- * telnet-client), so that everything typed later would be inside an unended subnegotiation of theirs.
- */
-export function charsetProposal(preferred: string): (this: Session) => void {
-  const charsets = [...new Set(['UTF-8', preferred, ...CHARSETS])];
-  return function look(): void {
-    if (!this.telnet.isEnabled(Option.CHARSET, 'local') || !this.speaksTelnet) return;
-    this.off('telnet', look);
-    this.telnet.handler(charsetOption).ask(charsets);
-  };
-}
-
-/** A client asks for the sets it can show, the one it likes best first; any that has a name will do. */
-function firstKnown(offered: readonly string[]): string | undefined {
-  return offered.find(name => canonicalCharset(name) !== undefined);
-}
+export const acceptOptions = {
+  accept: required(object('an async iterable of streams', value => Symbol.asyncIterator in value)),
+} satisfies OptionTable<AcceptOptions>;

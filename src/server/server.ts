@@ -1,21 +1,17 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { canonicalCharset } from '../charset/index.ts';
-import { check, checkFunction, checkKeys, LONGEST_TIMER } from '../check.ts';
 import { TelptyError } from '../errors.ts';
-import type { Compatibility, OptionDefinition, TelnetConfig } from '../protocol/index.ts';
+import { check, LONGEST_TIMER, readOptions } from '../options.ts';
+import type { OptionDefinition, TelnetConfig } from '../protocol/index.ts';
 import type { HangupReason } from '../session/end-cause.ts';
 import { Session } from '../session/session.ts';
+import { type ListenOptions, type LocalListenOptions, readListenOptions } from '../transport/listen-options.ts';
 import { type Listener, type ListenerEvents, StreamListener } from '../transport/listener.ts';
 import { listenLocal } from '../transport/local.ts';
 import { type Peer, peerOfDescriptor } from '../transport/peer.ts';
 import { foreignProtocol } from '../transport/pre-session/foreign-protocol.ts';
-import {
-  type Arrival,
-  Entrance,
-  type ListenOptions,
-  type LocalListenOptions,
-} from '../transport/pre-session/listener-pipeline.ts';
+import { type Arrival, Entrance } from '../transport/pre-session/listener-pipeline.ts';
 import type { GateUser, Refusal } from '../transport/pre-session/stage.ts';
 import type { Transport } from '../transport/stream/transport.ts';
 import { listenTcp } from '../transport/tcp/tcp.ts';
@@ -27,7 +23,8 @@ import {
   openNegotiation,
   optionTable,
   withCompression,
-} from './options.ts';
+} from './negotiation.ts';
+import { type AcceptOptions, acceptOptions, type ServerOptions, type Shell, serverOptions } from './options.ts';
 
 /** After the last byte was handed to the transport: how long the peer may take to close its side, in milliseconds. */
 const CLOSE_MS = 5_000;
@@ -49,15 +46,6 @@ const STALL_MS = 30_000;
 const HANGUP_STALL_MS = 2_000;
 const HANGUP_CLOSE_MS = 3_000;
 
-const LISTEN_OPTIONS = ['host', 'port', 'backlog', 'reusePort', 'fd', 'tls', 'proxyProtocol', 'knock', 'localUser'];
-const LOCAL_LISTEN_OPTIONS = ['path', 'mode', 'backlog', 'knock', 'localUser'];
-
-/**
- * What a session is given: a function that talks to it. When it returns, or its promise settles, everything written is
- * delivered and the connection closes. A feature is a function around a shell.
- */
-export type Shell<T = unknown> = (session: Session) => T | Promise<T>;
-
 /** How a session ended. */
 export type SessionOutcome =
   /**
@@ -67,28 +55,6 @@ export type SessionOutcome =
   | { readonly result: unknown; readonly error?: undefined }
   /** The shell threw or rejected. */
   | { readonly error: unknown; readonly result?: undefined };
-
-/** Options of {@link createServer}. */
-export interface ServerOptions {
-  /** What every session is given. */
-  readonly shell: Shell;
-  /** Environment variables to ask the clients for, by name. Default: LANG and LC_*, COLORTERM, DISPLAY, TZ. */
-  readonly environ?: readonly string[];
-  /** The character set of clients that tell none, and the one to propose to clients behind UTF-8. Default UTF-8. */
-  readonly encoding?: string;
-  /** More Telnet options, e.g. of your own; one with a code that is known replaces it. */
-  readonly options?: readonly OptionDefinition[];
-  /**
-   * Offer compression to clients: MCCP2 and MCCP3, which MUD clients know. Never where the connection is encrypted. A session
-   * that compresses takes some 100 KB more. Default false.
-   */
-  readonly compression?: boolean;
-  /**
-   * What becomes of a client's request for what is on already: `'strict'`, the default, ignores it, as RFC 1143 has it;
-   * `'tolerant'` answers it where the client visibly waits: some time after the last word about that option, or behind data.
-   */
-  readonly compatibility?: Compatibility;
-}
 
 /** What is known about a connection that did not come by {@link Server.listen}. */
 export interface ConnectionInfo {
@@ -100,12 +66,6 @@ export interface ConnectionInfo {
   readonly remotePort?: number | undefined;
   /** Whether the connection is encrypted, where its stream does not show it, as a TLSSocket does. */
   readonly encrypted?: boolean;
-}
-
-/** Taking streams that something else has accepted: see {@link Server.listen}. */
-export interface AcceptOptions {
-  /** Each stream that comes is a client: of a gateway, an ssh2 server, a test. */
-  readonly accept: AsyncIterable<Duplex>;
 }
 
 /** The events of a {@link Server}. */
@@ -152,20 +112,13 @@ export class Server extends EventEmitter<ServerEvents> {
   constructor(options: ServerOptions) {
     super();
     check(typeof options === 'object' && options !== null, 'createServer() takes a shell, or options with one');
-    checkKeys('the options of createServer', options, [
-      ...['shell', 'environ', 'encoding', 'options', 'compression', 'compatibility'],
-    ]);
-    checkFunction('shell', options.shell);
-    const known = options.encoding === undefined || canonicalCharset(options.encoding) !== undefined;
-    check(known, `there is no character set '${options.encoding}'`);
-    this.#shell = options.shell;
-    this.#encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
-    const table = optionTable(options.environ, options.options);
+    const settings = readOptions('createServer', serverOptions, options);
+    const { shell, compression, compatibility } = settings;
+    this.#shell = shell;
+    this.#encoding = canonicalCharset(settings.encoding)!;
+    const table = optionTable(settings.environ, settings.options);
     // Whoever brings a CHARSET of their own proposes what they like.
     if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(this.#encoding);
-    const { compression = false, compatibility = 'strict' } = options;
-    check(typeof compression === 'boolean', 'compression must be a boolean');
-    check(compatibility === 'strict' || compatibility === 'tolerant', "compatibility must be 'strict' or 'tolerant'");
     // Frozen, so that all sessions share it.
     const configOf = (definitions: OptionDefinition[]): TelnetConfig =>
       Object.freeze({ options: Object.freeze(definitions), carriageReturn: 'key', compatibility });
@@ -211,15 +164,14 @@ export class Server extends EventEmitter<ServerEvents> {
       this.#accept(where);
       return undefined;
     }
-    const isLocal = 'path' in where;
-    checkKeys('the options of listen', where, isLocal ? LOCAL_LISTEN_OPTIONS : LISTEN_OPTIONS);
-    const entrance = await Entrance.open(where);
+    const settings = readListenOptions(where);
+    const entrance = await Entrance.open(settings);
     const events = this.#eventsOf(entrance);
-    if (isLocal) {
-      this.#add(await listenLocal(where, events), entrance);
-      return { path: where.path };
+    if ('path' in settings) {
+      this.#add(await listenLocal(settings, events), entrance);
+      return { path: settings.path };
     }
-    const { listener, address, port } = await listenTcp(where, events);
+    const { listener, address, port } = await listenTcp(settings, events);
     this.#add(listener, entrance);
     return { address, port };
   }
@@ -230,10 +182,7 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   #accept(options: AcceptOptions): void {
-    checkKeys('the options of listen', options, ['accept']);
-    const { accept } = options;
-    const isIterable = typeof accept === 'object' && accept !== null && Symbol.asyncIterator in accept;
-    check(isIterable, 'accept must be an async iterable of streams');
+    const { accept } = readOptions('listen', acceptOptions, options);
     const take = (stream: Duplex) => {
       check(
         typeof stream?.pipe === 'function' && typeof stream.write === 'function',

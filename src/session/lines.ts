@@ -1,14 +1,11 @@
 /** Lines that a person types, for shells that talk by themselves. */
 import { decoder, encoder, type StreamDecoder } from '../charset/index.ts';
 import { columnsOfText, joinsCluster } from '../charset/width.ts';
-import { check, checkKeys, checkWhole } from '../check.ts';
+import { boolean, check, instance, type OptionTable, readOptions, text, whole } from '../options.ts';
 import { Command, Option } from '../protocol/index.ts';
 import type { EncodingRun } from './conversation/speaker.ts';
 import { onAbort } from './conversation/waiting.ts';
 import type { Session } from './session.ts';
-
-/** The most characters of a line that are kept unless told otherwise. */
-const MAX_LENGTH = 1_000;
 
 const LF = 10;
 const CR = 13;
@@ -36,6 +33,13 @@ export interface ReadLineOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export const readLineOptions = {
+  prompt: text(),
+  maxLength: whole({ default: 1_000 }),
+  hidden: boolean({ default: false }),
+  signal: instance(AbortSignal, 'an AbortSignal'),
+} satisfies OptionTable<ReadLineOptions>;
+
 /** Sessions of which a line is being read. */
 const reading = new WeakSet<Session>();
 /**
@@ -56,11 +60,7 @@ const afterReturn = new WeakSet<Session>();
  * @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT` for options that cannot be meant, and while another line is read.
  */
 export async function readLine(session: Session, options: ReadLineOptions = {}): Promise<string | undefined> {
-  checkKeys('the options of readLine', options, ['prompt', 'maxLength', 'hidden', 'signal']);
-  const { prompt, maxLength = MAX_LENGTH, hidden = false, signal } = options;
-  check(prompt === undefined || typeof prompt === 'string', 'prompt must be a string');
-  checkWhole('maxLength', maxLength, Number.MAX_SAFE_INTEGER);
-  check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
+  const { prompt, maxLength, hidden, signal } = readOptions('readLine', readLineOptions, options);
   check(!reading.has(session), 'another line of this session is being read');
   reading.add(session);
   const { telnet } = session;

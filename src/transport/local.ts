@@ -6,27 +6,14 @@ import { closeSync, lstatSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { check, checkWhole } from '../check.ts';
 import { listenLocal as listenNatively } from '../native/sockets.ts';
 import { systemFailure } from '../native/system-error.ts';
+import type { LocalListenSettings } from './listen-options.ts';
 import { type ListenerEvents, SocketListener } from './listener.ts';
 
 /** How long to wait for another process that is about to listen on the same path, and how often to look, in milliseconds. */
 const LOCK_MS = 2_000;
 const LOCK_LOOK_MS = 10;
-
-/** Where to listen for connections of processes of this machine. */
-export interface LocalSocketOptions {
-  /**
-   * The path of a UNIX socket. The file of a server that was killed is replaced, anything else at the path is not touched; it is
-   * removed when the server stops listening. On Linux `@name` is an abstract address, which has no file: every user can connect.
-   */
-  readonly path: string;
-  /** Permissions of the file: who may write may connect. Default 0o600, the server's own user (and root). */
-  readonly mode?: number | undefined;
-  /** Connections the kernel keeps waiting for us (default 1024; the system may cap it). */
-  readonly backlog?: number | undefined;
-}
 
 /**
  * Accepts connections on a UNIX socket.
@@ -34,11 +21,8 @@ export interface LocalSocketOptions {
  * @throws (rejects) the system's own error: `EADDRINUSE` if a server listens there, `ENOTSOCK` if the file is not a socket;
  *   TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` without the addon.
  */
-export async function listenLocal(options: LocalSocketOptions, events: ListenerEvents): Promise<SocketListener> {
-  const { path, mode = 0o600, backlog = 1024 } = options;
-  check(typeof path === 'string' && path !== '' && !path.includes('\0'), 'path must be the path of a UNIX socket');
-  checkWhole('mode', mode, 0o777);
-  checkWhole('backlog', backlog, 2 ** 31 - 1);
+export async function listenLocal(options: LocalListenSettings, events: ListenerEvents): Promise<SocketListener> {
+  const { path, mode, backlog } = options;
   const fd = await bind(path, mode, backlog);
   const file = path.startsWith('@') ? undefined : SocketFile.at(path);
   try {

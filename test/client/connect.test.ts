@@ -370,12 +370,12 @@ test('a server that switches options for ever is refused, and one that asks for 
 test('connect() refuses a port that is text, a host with a port, and a family that the address is not of', async () => {
   const refused = (options: object, message: RegExp) =>
     assert.rejects(connect(options), { code: 'ERR_INVALID_ARGUMENT', message });
-  await refused({ port: '23' }, /port must be a number, not the text '23'/);
+  await refused({ port: '23' }, /port must be a whole number from 1 to 65535, not the text '23'; use Number\(\)/);
   await refused({ port: 23, family: 6 }, /family: 6 does not fit host 127\.0\.0\.1/);
   await refused({ port: 23, host: '192.0.2.1', family: 6 }, /family: 6/);
   await refused({ port: 23, host: '::1', family: 4 }, /family: 4/);
   await refused({ port: 23, family: 5 }, /family must be 4 or 6/);
-  await refused(undefined as never, /connect\(\) takes options/);
+  await refused(undefined as never, /the options of connect must be an object, not undefined/);
   await refused({ host: 'localhost:23' }, /host: 'localhost:23' .* write host: 'localhost', port: 23$/);
   await refused({ host: '[::1]:23', port: 9 }, /write host: '::1', port: 23$/);
   await refused({ host: '[::1]' }, /write host: '::1'$/);
@@ -384,7 +384,7 @@ test('connect() refuses a port that is text, a host with a port, and a family th
 test('listen() says that a port is text, alone or among options', async () => {
   const server = createTelnetServer(() => {});
   for (const port of ['23', '', '0x17', 'telnet']) {
-    const message = `port must be a number, not the text '${port}'; use Number()`;
+    const message = `port must be a whole number from 0 to 65535, not the text '${port}'; use Number()`;
     await assert.rejects(server.listen({ port } as never), { code: 'ERR_INVALID_ARGUMENT', message });
     await assert.rejects(server.listen(port as never), { code: 'ERR_INVALID_ARGUMENT', message });
   }

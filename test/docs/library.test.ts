@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Wire } from '../support/clients/test-client.ts';
 import { clientTalks, isRobot, loginServer, talks } from './conversations.ts';
-import { document, table } from './markdown.ts';
+import { document, membersOf, table } from './markdown.ts';
 import { programsOf, Workspace } from './programs.ts';
 
 const text = document('docs/library.md');
@@ -51,35 +51,13 @@ test('every program that the page says to be run is run', () => {
   assert.deepEqual(named.toSorted(), [...Object.keys(talks), ...Object.keys(clientTalks)].toSorted());
 });
 
-/** The names that an interface declares, in a file of src/. */
-function membersOf(file: string, name: string): string[] {
-  const [, body = ''] = new RegExp(`^export interface ${name}[^{]*\\{\\n(.*?)^\\}`, 'ms').exec(document(file)) ?? [];
-  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, member = '']) => member).sort();
-}
-
 /** The names in the first column of a table; several in a cell stand in backticks of their own. */
 function namesIn(heading: string, after = ''): string[] {
   const rows = table(text.slice(text.indexOf(after)), heading);
   return rows.flatMap(([cell = '']) => [...cell.matchAll(/\w+(?:-\w+)*/g)].map(([name]) => name)).sort();
 }
 
-test('the tables of options have all that createServer(), connect() and the guards take', () => {
-  assert.deepEqual(namesIn('option'), membersOf('src/server/server.ts', 'ServerOptions'));
-  assert.deepEqual(namesIn('option of `limit()`'), membersOf('src/shells/guards/limit.ts', 'LimitOptions'));
-  assert.deepEqual(
-    namesIn('option of `robotCheck()`'),
-    membersOf('src/shells/guards/robot-check.ts', 'RobotCheckOptions'),
-  );
-  const waiting = membersOf('src/session/conversation/waiting.ts', 'WaitOptions');
-  const connecting = membersOf('src/client/connect.ts', 'ConnectOptions');
-  assert.deepEqual(namesIn('option of `connect()`'), [...connecting, ...waiting].sort());
-});
-
-test('the table of options of listen() has all, and that of its events', () => {
-  const listening = ['src/transport/tcp/tcp.ts', 'src/transport/pre-session/listener-pipeline.ts'] as const;
-  const known = [...membersOf(listening[0], 'TcpListenOptions'), ...membersOf(listening[1], 'ListenOptions')];
-  const rows = table(text, 'option of `listen()`').map(([cell = '']) => cell.replaceAll('`', ''));
-  assert.deepEqual(rows.sort(), known.sort());
+test('the table of server events has all', () => {
   const events = table(text, 'server event').map(([cell = '']) => cell.replaceAll("'", ''));
   assert.deepEqual(events.sort(), membersOf('src/server/server.ts', 'ServerEvents'));
 });

@@ -22,6 +22,18 @@ function cells(line: string): string[] {
     .map(cell => cell.trim().replace(/^`(.*)`$/, '$1'));
 }
 
+/** The names that an interface declares, in a file of src/. */
+export function membersOf(file: string, name: string): string[] {
+  return [...commentsOf(file, name).keys()].sort();
+}
+
+/** The members of an interface in a file of src/, and the text of the comment on each. */
+export function commentsOf(file: string, name: string): Map<string, string> {
+  const [, body = ''] = new RegExp(`^export interface ${name}[^{]*\\{\\n(.*?)^\\}`, 'ms').exec(document(file)) ?? [];
+  const members = body.matchAll(/(?:^ {2}\/\*\*((?:(?!\*\/).)*)\*\/\n)?^ {2}(?:readonly )?(\w+)\??:/gms);
+  return new Map([...members].map(([, comment = '', member = '']) => [member, comment.replace(/\s+(?:\* )?/g, ' ')]));
+}
+
 /** The command of a document that has this name, as in "sh NAME". */
 export function commandOf(markdown: string, name: string): string {
   const [, command] = new RegExp(`^\`\`\`sh ${name}\\n(.*?)^\`\`\`$`, 'ms').exec(markdown) ?? [];

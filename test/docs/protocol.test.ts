@@ -12,7 +12,7 @@ import {
   type OptionDefinition,
   optionName,
 } from '../../src/protocol/index.ts';
-import { optionTable, withCompression } from '../../src/server/options.ts';
+import { optionTable, withCompression } from '../../src/server/negotiation.ts';
 import { CMD } from '../support/clients/test-client.ts';
 import { Host } from '../support/servers/host.ts';
 import { document, table } from './markdown.ts';

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { after, test } from 'node:test';
+import { readListenOptions } from '../../src/transport/listen-options.ts';
 import type { ListenerEvents } from '../../src/transport/listener.ts';
 import { Closed } from '../../src/transport/tcp/accepting.ts';
 import { listenTcp } from '../../src/transport/tcp/tcp.ts';
@@ -60,7 +61,7 @@ class Accepted implements ListenerEvents, AsyncDisposable {
 
 test('no socket of Node.js is made of a connection, and its peer is known', OPTIONS, async () => {
   await using accepted = new Accepted();
-  const { listener, port } = await listenTcp({ port: 0, host: '::' }, accepted);
+  const { listener, port } = await listenTcp(readListenOptions({ port: 0, host: '::' }), accepted);
   await accepted.untilDirect(port);
   const made = accepted.sockets.length;
   for (const host of ['127.0.0.1', '::1', '127.0.0.1']) {
@@ -77,7 +78,7 @@ test('no socket of Node.js is made of a connection, and its peer is known', OPTI
 test('it has the options that Node.js gives its own sockets, and urgent data in line', OPTIONS, async () => {
   requireTool('perl');
   await using accepted = new Accepted();
-  const { listener, port } = await listenTcp({ port: 0 }, accepted);
+  const { listener, port } = await listenTcp(readListenOptions({ port: 0 }), accepted);
   await accepted.untilDirect(port);
   // TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, SO_OOBINLINE of Linux.
   const names = '[6, 1], [1, 9], [6, 4], [6, 5], [6, 6], [1, 10]';
@@ -90,8 +91,8 @@ test('it has the options that Node.js gives its own sockets, and urgent data in 
 test('a listener that is held leaves connections to the kernel', OPTIONS, async () => {
   await using accepted = new Accepted();
   await using other = new Accepted();
-  const { listener, port } = await listenTcp({ port: 0 }, accepted);
-  const beside = await listenTcp({ port: 0 }, other);
+  const { listener, port } = await listenTcp(readListenOptions({ port: 0 }), accepted);
+  const beside = await listenTcp(readListenOptions({ port: 0 }), other);
   await accepted.untilDirect(port);
   listener.stopAccepting(Closed.OWNER);
   const before = accepted.count;

@@ -368,7 +368,7 @@ describe('TLS', { timeout: 60_000 }, () => {
       [{ key: locked('sec1') }, 'tls.key has a passphrase: take it off'],
       [{ ca: 'x' }, 'tls.ca has no certificate in PEM'],
       [{ ca: `${cert}${cert.slice(0, 200)}` }, 'tls.ca has a broken certificate in it'],
-      [{ auto: 1 as unknown as boolean }, 'tls.auto must be a boolean'],
+      [{ auto: 1 as unknown as boolean }, 'tls.auto must be a boolean, not 1'],
       [{ passphrase: 'x' } as object, "the options of tls have no option 'passphrase'"],
     ];
     for (const [tls, message] of bad) await assert.rejects(start(tls), { code: 'ERR_INVALID_ARGUMENT', message });

@@ -5,7 +5,7 @@ import type { Session } from '../../session/session.ts';
 import type { RejectedVariable } from '../../shells/environment/environment.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { earlyDeaths } from '../../shells/program/early-death.ts';
-import type { PtyShellOptions, StartedProgram } from '../../shells/program/pty-shell.ts';
+import type { PtyShellOptions, StartedProgram } from '../../shells/program/options.ts';
 import type { Refusal } from '../../transport/pre-session/stage.ts';
 import { describeRecord, dumpLines } from './describe.ts';
 import { endOf, exitFields, isRefused, type SessionEnd } from './exit-fields.ts';

@@ -4,7 +4,7 @@ import { addon } from '../../native/load.ts';
 import { onAbandoned } from '../../pty/program.ts';
 import type { Server, SessionOutcome } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
-import type { StartedProgram } from '../../shells/program/pty-shell.ts';
+import type { StartedProgram } from '../../shells/program/options.ts';
 import { endOf, isRefused, OUTCOMES } from '../log/exit-fields.ts';
 import { KeyDelay } from './key-delay.ts';
 import { ProcessMetrics } from './process.ts';

@@ -3,13 +3,15 @@ import { boundYoungGeneration, compileEarly } from '../../native/node-internals.
 import { Cgroups } from '../../pty/index.ts';
 import { onAbandoned } from '../../pty/program.ts';
 import { type UserIdSource, UserRange } from '../../pty/user-range.ts';
-import { createServer, type Server, type Shell } from '../../server/server.ts';
+import type { Shell } from '../../server/options.ts';
+import { createServer, type Server } from '../../server/server.ts';
 import { requestedNames } from '../../shells/environment/environment.ts';
 import { limit } from '../../shells/guards/limit.ts';
 import { robotCheck } from '../../shells/guards/robot-check.ts';
 import type { Admission } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
-import { type PtyShellOptions, ptyShell } from '../../shells/program/pty-shell.ts';
+import type { PtyShellOptions } from '../../shells/program/options.ts';
+import { ptyShell } from '../../shells/program/pty-shell.ts';
 import type { Log } from '../log/log.ts';
 import { SessionLog } from '../log/session-log.ts';
 import { DescriptorExhaustionLog } from '../system/descriptor-exhaustion.ts';

@@ -9,11 +9,11 @@
 import type { Socket } from 'node:net';
 import type { Applicant, Place, Places, RefusalReason } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
+import { type ListenerOptions, readListenOptions } from '../../transport/listen-options.ts';
 import type { ListenerAddress, ListenerEvents, SocketListener } from '../../transport/listener.ts';
 import { listenLocal } from '../../transport/local.ts';
 import { addressOf, type Peer, peerFields, peerOf } from '../../transport/peer.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
-import type { ListenerOptions } from '../../transport/pre-session/listener-pipeline.ts';
 import { LocalUserGate } from '../../transport/pre-session/local-user.ts';
 import { ProxyGate } from '../../transport/proxy/stage.ts';
 import { Closed } from '../../transport/tcp/accepting.ts';
@@ -136,6 +136,7 @@ export class WorkerPool {
    * @throws (rejects) the system's own error where it cannot listen.
    */
   async listen(where: ListenerOptions): Promise<ListenerAddress> {
+    const settings = readListenOptions(where);
     const gate = gateOf(where);
     if (gate !== undefined) this.#gates.push(gate);
     const events: ListenerEvents = {
@@ -143,12 +144,12 @@ export class WorkerPool {
       onError: error => this.#log.error(`listener: ${escapeText(error.message, 200)}`),
       onShortage: isShort => this.#shortage.changed(isShort),
     };
-    if ('path' in where) {
-      this.#listeners.push(await listenLocal(where, events));
-      return { path: where.path };
+    if ('path' in settings) {
+      this.#listeners.push(await listenLocal(settings, events));
+      return { path: settings.path };
     }
-    if (where.tls !== undefined && this.#supervisor.tls === undefined) await this.#useTls(where.tls);
-    const { listener, address, port } = await listenTcp(where, events);
+    if (settings.tls !== undefined && this.#supervisor.tls === undefined) await this.#useTls(settings.tls);
+    const { listener, address, port } = await listenTcp(settings, events);
     this.#listeners.push(listener);
     return { address, port };
   }

@@ -1,6 +1,6 @@
 /** Supervises the worker processes: starts and replaces them, and kills what dead ones have left behind. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LONGEST_TIMER } from '../../check.ts';
+import { LONGEST_TIMER } from '../../options.ts';
 import { removeOrphans } from '../../pty/cgroup/cgroup.ts';
 import { killOrphans } from '../../pty/orphans.ts';
 import { endUser, type UserIdSource } from '../../pty/user-range.ts';

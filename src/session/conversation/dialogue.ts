@@ -1,7 +1,7 @@
 /** Talking to what expects a person at the other end: lines, commands, a login. */
 import { decoder, encoder } from '../../charset/index.ts';
-import { check, checkKeys } from '../../check.ts';
 import { TelptyError } from '../../errors.ts';
+import { boolean, checkValue, type OptionTable, readOptions, required, secret, text } from '../../options.ts';
 import { Option } from '../../protocol/index.ts';
 import { EchoFinder } from './command-echo.ts';
 import { type Conversation, conversationOf, endsIn } from './conversation.ts';
@@ -20,12 +20,12 @@ import {
   checkReading,
   type Look,
   type Occasion,
-  READ_KEYS,
   type ReadOptions,
   type ReadTextOptions,
+  readingOptions,
   readText,
 } from './reading.ts';
-import { type Found, type Pattern, Search } from './search.ts';
+import { type Found, type Pattern, patternOption, Search } from './search.ts';
 import type { Speaker } from './speaker.ts';
 import { WAIT_MS } from './waiting.ts';
 
@@ -93,6 +93,26 @@ export interface LoginOptions extends ReadOptions, LineOptions {
   readonly prompt?: Pattern | undefined;
 }
 
+export const lineOptions = { eol: text() } satisfies OptionTable<LineOptions>;
+
+export const execOptions = {
+  ...readingOptions,
+  ...lineOptions,
+  prompt: patternOption,
+  stripEcho: boolean({ default: true }),
+} satisfies OptionTable<ExecOptions>;
+
+export const loginOptions = {
+  ...readingOptions,
+  ...lineOptions,
+  username: required(text()),
+  password: secret(),
+  loginPrompt: patternOption,
+  passwordPrompt: patternOption,
+  failure: patternOption,
+  prompt: patternOption,
+} satisfies OptionTable<LoginOptions>;
+
 /** What says that a name or a password was wrong. A count of earlier attempts, or a warning, does not ("3 invalid login attempts"). */
 const FAILURE = new RegExp(
   [
@@ -107,15 +127,13 @@ const FAILURE = new RegExp(
 
 /** See `Session.sendLine`. */
 export function sendLine(session: Speaker, text: string, options: LineOptions = {}): boolean {
-  checkKeys('the options of sendLine', options, ['eol']);
-  checkLine('a line', text, options);
+  readOptions('sendLine', lineOptions, options);
+  checkValue('a line', lineText, text);
   return send(session, text, options.eol);
 }
 
-function checkLine(what: string, text: string, { eol }: LineOptions): void {
-  check(typeof text === 'string', `${what} must be a string`);
-  check(eol === undefined || typeof eol === 'string', 'eol must be a string');
-}
+/** Lines and commands may hold passwords. */
+const lineText = secret();
 
 function send(session: Speaker, text: string, eol: string | undefined): boolean {
   const isBinary = session.isClient && session.telnet.isEnabled(Option.BINARY, 'local');
@@ -125,12 +143,11 @@ function send(session: Speaker, text: string, eol: string | undefined): boolean 
 
 /** See `Session.exec`. */
 export async function exec(session: Speaker, command: string, options: ExecOptions = {}): Promise<string> {
-  checkKeys('the options of exec', options, [...READ_KEYS, 'eol', 'prompt', 'stripEcho']);
-  const { prompt, stripEcho = true, eol, timeout, signal, maxLength } = options;
-  checkLine('a command', command, options);
-  check(typeof stripEcho === 'boolean', 'stripEcho must be a boolean');
-  const given = prompt === undefined ? undefined : new Search(prompt, 'prompt');
-  checkReading(session, options);
+  const { stripEcho } = readOptions('exec', execOptions, options);
+  const { prompt, eol, timeout, signal, maxLength } = options;
+  checkValue('a command', lineText, command);
+  const given = prompt === undefined ? undefined : new Search(prompt);
+  checkReading(session);
   return asReader(session, async () => {
     const left = countdown(timeout);
     const conversation = conversationOf(session);
@@ -316,19 +333,12 @@ class Answer {
 const withLineFeeds = (text: string) =>
   text.includes('\r\r') ? text.replace(/(?<!\r)\r+\n/g, '\n') : text.replaceAll('\r\n', '\n');
 
-const LOGIN_KEYS = [
-  ...[...READ_KEYS, 'eol', 'username', 'password'],
-  ...['loginPrompt', 'passwordPrompt', 'failure', 'prompt'],
-];
-
 /** See `Session.login`. */
 export async function login(session: Speaker, options: LoginOptions): Promise<string> {
-  checkKeys('the options of login', options, LOGIN_KEYS);
+  readOptions('login', loginOptions, options);
   const { username, password, eol, timeout, signal, maxLength } = options;
-  checkLine('username', username, options);
-  check(password === undefined || typeof password === 'string', 'password must be a string');
   const signs = new LoginSigns(options, quietTimes(timeout));
-  checkReading(session, options);
+  checkReading(session);
   return asReader(session, async () => {
     const left = countdown(timeout);
     const answered = new Set<Step>();
@@ -364,8 +374,6 @@ class LoginSigns {
 
   constructor({ prompt, loginPrompt, passwordPrompt, failure }: LoginOptions, quiet: QuietTimes) {
     this.#quiet = quiet;
-    const named = { prompt, loginPrompt, passwordPrompt, failure };
-    for (const [name, pattern] of Object.entries(named)) if (pattern !== undefined) new Search(pattern, name);
     const steps: [Step, Pattern | undefined][] = [
       ['in', prompt],
       ['name', loginPrompt],

@@ -1,26 +1,27 @@
 /** Reading a session as text, up to what one waits for. */
-import { check, checkKeys, checkTime, checkWhole } from '../../check.ts';
 import { TelptyError } from '../../errors.ts';
+import { check, type OptionTable, readOptions, whole } from '../../options.ts';
 import { conversationOf } from './conversation.ts';
 import { Received } from './received.ts';
 import { type Pattern, Search } from './search.ts';
 import type { Speaker } from './speaker.ts';
-import { checkSignal, type PartialWaitOptions, WAIT_KEYS, type WaitOptions, within } from './waiting.ts';
+import { type PartialWaitOptions, type WaitOptions, waitOptions, within } from './waiting.ts';
 
 export type { Pattern } from './search.ts';
 
-/** The most that is read for one pattern unless told otherwise, in bytes. */
-const MAX_BYTES = 1024 * 1024;
 /** What is kept of text that nobody will be given, in bytes. */
 const KEPT_BYTES = 64 * 1024;
 
 /** How to read. */
 export interface ReadOptions extends WaitOptions {
-  /** The most to read for it, in bytes; default 1 MiB. With more the call rejects with `ERR_TOO_LONG`. */
+  /** The most to read for it, in bytes; default 1,048,576 (1 MiB). With more the call rejects with `ERR_TOO_LONG`. */
   readonly maxLength?: number | undefined;
 }
 
-export const READ_KEYS = [...WAIT_KEYS, 'maxLength'];
+export const readingOptions = {
+  ...waitOptions,
+  maxLength: whole({ default: 1024 * 1024 }),
+} satisfies OptionTable<ReadOptions>;
 
 /** What was read. */
 export interface ReadResult {
@@ -73,11 +74,8 @@ export interface ReadTextOptions extends ReadOptions, PartialWaitOptions {
 /** Sessions that somebody is reading: two at once would each get a part. */
 const reading = new WeakSet<Speaker>();
 
-/** @throws TelptyError `ERR_INVALID_ARGUMENT` for options that cannot be meant, and for a session that cannot be read now. */
-export function checkReading(session: Speaker, { timeout, signal, maxLength }: ReadOptions): void {
-  if (timeout !== undefined) checkTime('timeout', timeout);
-  checkSignal(signal);
-  checkWhole('maxLength', maxLength, Number.MAX_SAFE_INTEGER);
+/** @throws TelptyError `ERR_INVALID_ARGUMENT` for a session that cannot be read now. */
+export function checkReading(session: Speaker): void {
   check(
     session.readableEncoding === null,
     'a session with an encoding set by setEncoding() cannot be read by patterns',
@@ -97,9 +95,9 @@ export async function asReader<T>(session: Speaker, block: () => Promise<T>): Pr
 
 /** See `Session.readUntil`. */
 export async function readUntil(session: Speaker, pattern: Pattern, options: ReadOptions = {}): Promise<ReadResult> {
-  checkKeys('the options of readUntil', options, READ_KEYS);
+  readOptions('readUntil', readingOptions, options);
   const search = new Search(pattern);
-  checkReading(session, options);
+  checkReading(session);
   const result = await asReader(session, () =>
     readText<ReadResult>(session, `${search}`, { ...options, isSliced: true }, (text, { isLast, isCut }) => {
       const found = search.in(text, isLast);
@@ -133,7 +131,7 @@ export function readText<T>(
   options: ReadTextOptions,
   look: (text: Received['text'], occasion: Occasion) => Look<T>,
 ): Promise<T> {
-  const { maxLength = MAX_BYTES, isDropped = false, isSliced = false } = options;
+  const { maxLength = readingOptions.maxLength.default, isDropped = false, isSliced = false } = options;
   return within<T>(what, options, waiter => {
     const input = new Received();
     let quiet: NodeJS.Timeout | undefined;

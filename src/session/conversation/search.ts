@@ -1,10 +1,15 @@
 /** Looking for patterns in a text that grows, in time that is linear in it. */
-import { check } from '../../check.ts';
+import { checkValue, where } from '../../options.ts';
 import { type Reach, reachOf } from '../reach.ts';
 import type { GrowingText } from './growing-text.ts';
 
 /** What is looked for: a string as it is, or a regular expression in all that was read so far; of several the first to come. */
 export type Pattern = string | RegExp | readonly (string | RegExp)[];
+
+const isPattern = (one: unknown) => (typeof one === 'string' && one !== '') || one instanceof RegExp;
+export const patternOption = where<Pattern>('a string that is not empty, a RegExp, or a list of these', value =>
+  Array.isArray(value) ? value.length > 0 && value.every(isPattern) : isPattern(value),
+);
 
 /** Where a pattern was found. */
 export interface Found {
@@ -46,11 +51,9 @@ export class Search {
 
   /** @throws TelptyError `ERR_INVALID_ARGUMENT` */
   constructor(pattern: Pattern, name = 'a pattern') {
+    checkValue(name, patternOption, pattern);
     const patterns = Array.isArray(pattern) ? (pattern as readonly (string | RegExp)[]) : [pattern as string | RegExp];
-    check(patterns.length > 0, `${name}: the list is empty; give a string or a RegExp`);
     this.#patterns = patterns.map(one => {
-      const isPattern = (typeof one === 'string' && one !== '') || one instanceof RegExp;
-      check(isPattern, `${name} must be a string that is not empty, or a RegExp`);
       // A copy: `lastIndex` of the caller's own is neither used nor changed, so `y` means nothing here.
       return one instanceof RegExp ? new RegExp(one.source, `${one.flags.replace(/[gy]/g, '')}g`) : one;
     });

@@ -1,11 +1,8 @@
 /** Waiting for what the other end does: never longer than was said, and with nothing left behind. */
-import { check, checkKeys, checkTime } from '../../check.ts';
 import { TelptyError } from '../../errors.ts';
+import { boolean, duration, instance, type OptionTable, oneOf, readOptions, required, whole } from '../../options.ts';
 import { optionName, type Side } from '../../protocol/index.ts';
 import type { Speaker } from './speaker.ts';
-
-/** How long a call waits that was not told, in milliseconds. */
-export const WAIT_MS = 30_000;
 
 /** How long to wait. */
 export interface WaitOptions {
@@ -14,6 +11,14 @@ export interface WaitOptions {
   /** Ends the waiting: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
+
+export const waitOptions = {
+  timeout: duration({ default: 30_000 }),
+  signal: instance(AbortSignal, 'an AbortSignal'),
+} satisfies OptionTable<WaitOptions>;
+
+/** How long a call waits that was not told, in milliseconds. */
+export const WAIT_MS = waitOptions.timeout.default;
 
 /** The same for one of several waits that have a time limit together. */
 export interface PartialWaitOptions extends WaitOptions {
@@ -27,12 +32,6 @@ export interface Waiter<T> {
   reject(error: unknown): void;
   /** Called when the time is over, if it was set: whether that has settled it. */
   atLast?: () => boolean;
-}
-
-export const WAIT_KEYS: readonly string[] = ['timeout', 'signal'];
-
-export function checkSignal(signal: AbortSignal | undefined): void {
-  check(signal === undefined || signal instanceof AbortSignal, 'signal must be an AbortSignal');
 }
 
 const abortListeners = new WeakMap<AbortSignal, Set<() => void>>();
@@ -75,8 +74,6 @@ export function within<T>(
   begin: (waiter: Waiter<T>) => () => string | undefined,
 ): Promise<T> {
   const { timeout = WAIT_MS, limit = timeout, signal } = options;
-  checkTime('timeout', timeout);
-  checkSignal(signal);
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason);
@@ -129,7 +126,7 @@ export async function waitFor(
   wanted: OptionState | (() => boolean),
   options: WaitOptions = {},
 ): Promise<void> {
-  checkKeys('the options of waitFor', options, WAIT_KEYS);
+  readOptions('waitFor', waitOptions, options);
   const holds = typeof wanted === 'function' ? wanted : stateTest(session, wanted);
   const what = typeof wanted === 'function' ? 'what was waited for' : describe(wanted);
   return within(what, options, ({ resolve, reject }) => {
@@ -186,12 +183,14 @@ function closeAll(this: Speaker): void {
   for (const observer of [...(observers.get(this) ?? [])]) observer.closed();
 }
 
+const optionState = {
+  option: required(whole({ max: 255 })),
+  side: required(oneOf(['local', 'remote'])),
+  enabled: boolean({ default: true }),
+} satisfies OptionTable<OptionState>;
+
 function stateTest(session: Speaker, state: OptionState): () => boolean {
-  checkKeys('the state of an option', state, ['option', 'side', 'enabled']);
-  const { option, side, enabled = true } = state;
-  check(typeof enabled === 'boolean', 'enabled must be a boolean');
-  check(Number.isInteger(option) && option >= 0 && option <= 255, 'option must be the code of an option');
-  check(side === 'local' || side === 'remote', "side must be 'local' or 'remote'");
+  const { option, side, enabled } = readOptions('waitFor', optionState, state);
   return () => session.telnet.isEnabled(option, side) === enabled;
 }
 

@@ -8,6 +8,8 @@
 import { isIP } from 'node:net';
 import { canonicalCharset, charsetOfLocale } from '../../charset/index.ts';
 import { machineOf } from '../../charset/machines/index.ts';
+import { encodingOption } from '../../charset/option.ts';
+import { boolean, list, type OptionTable, record, text } from '../../options.ts';
 import { USUAL_VARIABLES } from '../../session/terminal.ts';
 import { escapeText } from '../output/escape.ts';
 import {
@@ -49,9 +51,9 @@ export interface EnvironmentFacts {
 
 /** What the operator wants. */
 export interface EnvironmentPolicy {
-  /** The terminal type where the client names none that the host knows. Default `xterm`. */
+  /** The terminal type where the client names none that the host knows. Default `'xterm'`. */
   readonly term?: string | undefined;
-  /** The character set where the client negotiates none and has no LANG. Default UTF-8. */
+  /** The character set where the client negotiates none and has no LANG. Default `'utf-8'`. */
   readonly encoding?: string | undefined;
   /**
    * The character set that the program runs in, whatever the client's, which is then converted. Default `'client'`: the
@@ -84,7 +86,25 @@ const LOCALE_CATEGORIES = [
   'LC_PAPER LC_NAME LC_ADDRESS LC_TELEPHONE LC_MEASUREMENT LC_IDENTIFICATION',
 ].flatMap(line => line.split(' '));
 
-const DEFAULT_TERM = 'xterm';
+export const environmentOptions = {
+  term: text({ default: 'xterm', allowed: 'a terminal type', holds: isTerminalName }),
+  encoding: encodingOption,
+  programEncoding: text({
+    default: 'client',
+    allowed: "'client' or a character set that programs can run in",
+    holds: isProgramEncoding,
+  }),
+  locale: text(),
+  acceptEnv: list(
+    text({
+      allowed: 'the name of a variable that can be taken from clients',
+      holds: name => variableName.test(name) && !isForbiddenName(name),
+    }),
+    { default: [] },
+  ),
+  env: record(text(), { default: {} }),
+  sizeEnv: boolean({ default: false }),
+} satisfies OptionTable<EnvironmentPolicy>;
 
 type Check = (value: string) => string | undefined;
 
@@ -191,7 +211,7 @@ export function defaultPath(uid: number): string {
  * it (`XTERM-GHOSTTY`, `XTERM-256COLOR`), and programs refuse to run on a terminal that they do not know.
  */
 function terminalType(facts: EnvironmentFacts, policy: EnvironmentPolicy, reject: Reject): string {
-  const fallback = policy.term ?? DEFAULT_TERM;
+  const fallback = policy.term ?? environmentOptions.term.default;
   const { terminalType: preferred, terminalTypes = preferred ? [preferred] : [] } = facts;
   const { knowsTerminal: knows = () => undefined } = facts;
   const known = firstKnownTerminal(terminalTypes, knows);

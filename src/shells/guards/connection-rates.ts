@@ -1,4 +1,4 @@
-import { check } from '../../check.ts';
+import { check } from '../../options.ts';
 
 /** Addresses that are remembered at a time: some 3 MB, however many there are that try. */
 const MOST_ADDRESSES = 16_384;

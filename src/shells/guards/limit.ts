@@ -1,9 +1,20 @@
-import { checkFunction, checkKeys, checkWhole, LONGEST_TIMER } from '../../check.ts';
+import {
+  checkFunction,
+  either,
+  LONGEST_TIMER,
+  list,
+  type OptionsOf,
+  type OptionTable,
+  object,
+  readOptions,
+  text,
+  whole,
+} from '../../options.ts';
 import type { HangupReason } from '../../session/end-cause.ts';
 import type { Session } from '../../session/session.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
 import { type Refused, refuse } from './refusal.ts';
-import { type Addresses, type Admission, Places, type PlacesOptions } from './session-limits.ts';
+import { type Addresses, type Admission, Places, type PlacesOptions, placesOptions } from './session-limits.ts';
 
 /** Options of {@link limit}. Each 0 or left out is no limit. */
 export interface LimitOptions extends Omit<PlacesOptions, 'allow' | 'deny'> {
@@ -30,10 +41,17 @@ export interface LimitOptions extends Omit<PlacesOptions, 'allow' | 'deny'> {
   readonly sessionTimeout?: number;
 }
 
-const OPTION_NAMES = [
-  ...['maxSessions', 'maxPerAddress', 'connectRate', 'maxNegotiating', 'allow', 'deny', 'admission'],
-  ...['idleTimeout', 'sessionTimeout'],
-];
+export const limitOptions = {
+  ...placesOptions,
+  allow: either(list(text()), placesOptions.allow),
+  deny: either(list(text()), placesOptions.deny),
+  admission: object('an object with a function admit(), such as Places', ({ admit }) => typeof admit === 'function'),
+  // Longer ones than a timer takes are several.
+  idleTimeout: whole({ default: 0 }),
+  sessionTimeout: whole({ default: 0 }),
+} satisfies OptionTable<LimitOptions>;
+
+type LimitSettings = OptionsOf<typeof limitOptions>;
 
 /**
  * A shell with limits around another shell. A session over its time is asked to end (`'hangup'`), and told why once the
@@ -47,18 +65,15 @@ export function limit<T>(
   shell: (session: Session) => T | Promise<T>,
 ): (session: Session) => Promise<T | Refused> {
   checkFunction('shell', shell);
-  checkKeys('the options of limit', options, OPTION_NAMES);
-  checkWhole('idleTimeout', options.idleTimeout, Number.MAX_SAFE_INTEGER);
-  checkWhole('sessionTimeout', options.sessionTimeout, Number.MAX_SAFE_INTEGER);
-  const { allow, deny } = options;
-  const admission = options.admission ?? new Places({ ...options, allow: addresses(allow), deny: addresses(deny) });
-  const timed = Boolean(options.idleTimeout || options.sessionTimeout);
+  const settings = readOptions('limit', limitOptions, options);
+  const { admission = placesOf(settings) } = settings;
+  const timed = settings.idleTimeout > 0 || settings.sessionTimeout > 0;
   return async session => {
     const place = admission.admit(session);
     if (typeof place === 'string') return refuse(session, place);
     const started = (): void => place.started?.();
     session.once('started', started);
-    const clock = timed ? new SessionClock(session, options) : undefined;
+    const clock = timed ? new SessionClock(session, settings) : undefined;
     try {
       return await shell(session);
     } finally {
@@ -68,6 +83,11 @@ export function limit<T>(
       if (clock?.expired !== undefined && session.writable) session.write(`\r\ntelpty: ${clock.expired}\r\n`);
     }
   };
+}
+
+function placesOf(settings: LimitSettings): Places {
+  const { allow, deny, admission: _admission, idleTimeout: _idle, sessionTimeout: _session, ...numbers } = settings;
+  return new Places({ ...numbers, allow: addresses(allow), deny: addresses(deny) });
 }
 
 function addresses(list: readonly string[] | Addresses | undefined): Addresses | undefined {
@@ -84,7 +104,7 @@ class SessionClock {
   #timer: NodeJS.Timeout | undefined;
   #turn: NodeJS.Immediate | undefined;
 
-  constructor(session: Session, options: LimitOptions) {
+  constructor(session: Session, options: LimitSettings) {
     this.#session = session;
     this.#idleTimeout = options.idleTimeout || Number.POSITIVE_INFINITY;
     this.#sessionTimeout = options.sessionTimeout || Number.POSITIVE_INFINITY;

@@ -1,10 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { machineOf } from '../../charset/machines/index.ts';
-import { check, checkFunction, checkKeys, checkTime } from '../../check.ts';
+import { boolean, checkFunction, duration, type OptionsOf, type OptionTable, readOptions } from '../../options.ts';
 import { Option } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
 import { offerEcho } from '../line-editing/echo.ts';
 import { SHELL_MODES } from '../program/modes.ts';
+import { ptyShellOptions } from '../program/options.ts';
 import { readyToStart } from '../program/readiness.ts';
 import { type Refused, refuse } from './refusal.ts';
 import { AnswerReader, isAnswered, makeProbe, PROBE_COLUMNS } from './robot-probe.ts';
@@ -24,6 +25,15 @@ export interface RobotCheckOptions {
   /** Longest wait, from the session's beginning, until it is known what the terminal is; default 2,000. */
   readonly negotiationTimeout?: number;
 }
+
+export const robotCheckOptions = {
+  askTerminal: boolean({ default: true }),
+  answerTimeout: duration({ default: 2_000 }),
+  questionTimeout: duration({ default: 60_000 }),
+  negotiationTimeout: ptyShellOptions.negotiationTimeout,
+} satisfies OptionTable<RobotCheckOptions>;
+
+type RobotCheckSettings = OptionsOf<typeof robotCheckOptions>;
 
 /** Input during the check, in bytes: far more than anybody types in the time. */
 const MOST_INPUT = 4_096;
@@ -47,15 +57,7 @@ export function robotCheck<T>(
   options: RobotCheckOptions = {},
 ): (session: Session) => Promise<T | Refused | undefined> {
   checkFunction('shell', shell);
-  checkKeys('the options of robotCheck', options, [
-    ...['askTerminal', 'answerTimeout', 'questionTimeout', 'negotiationTimeout'],
-  ]);
-  const { askTerminal = true, answerTimeout = 2_000, questionTimeout = 60_000, negotiationTimeout = 2_000 } = options;
-  check(typeof askTerminal === 'boolean', 'askTerminal must be a boolean');
-  for (const [name, time] of Object.entries({ answerTimeout, questionTimeout, negotiationTimeout })) {
-    checkTime(name, time);
-  }
-  const settings = { askTerminal, answerTimeout, questionTimeout, negotiationTimeout };
+  const settings = readOptions('robotCheck', robotCheckOptions, options);
   return async session => {
     const passed = await new RobotCheck(session, settings).run();
     if (passed) return shell(session);
@@ -66,7 +68,7 @@ export function robotCheck<T>(
 /** The check of one session. */
 class RobotCheck {
   readonly #session: Session;
-  readonly #settings: Required<RobotCheckOptions>;
+  readonly #settings: RobotCheckSettings;
   /** Aborts when there is no more to be waited for: too much was sent, too late, or the session is over. */
   readonly #end = new AbortController();
   /** What was typed before the question. */
@@ -75,7 +77,7 @@ class RobotCheck {
   /** Whether the terminal was asked. */
   #asked = false;
 
-  constructor(session: Session, settings: Required<RobotCheckOptions>) {
+  constructor(session: Session, settings: RobotCheckSettings) {
     this.#session = session;
     this.#settings = settings;
   }

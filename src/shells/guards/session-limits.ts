@@ -1,4 +1,4 @@
-import { check, checkFunction, checkWhole } from '../../check.ts';
+import { type OptionTable, object, quantity, readOptions, whole } from '../../options.ts';
 import { normalAddress } from '../../transport/pre-session/address-list.ts';
 import type { UnwelcomeReason } from '../../transport/pre-session/stage.ts';
 import { addressKey } from './addresses.ts';
@@ -71,6 +71,17 @@ export interface PlacesOptions {
   readonly deny?: Addresses | undefined;
 }
 
+const addresses = object<Addresses>('an object with a function has()', ({ has }) => typeof has === 'function');
+
+export const placesOptions = {
+  maxSessions: whole({ default: 0 }),
+  maxPerAddress: whole({ default: 0 }),
+  connectRate: quantity({ default: 0 }),
+  maxNegotiating: whole({ default: 0 }),
+  allow: addresses,
+  deny: addresses,
+} satisfies OptionTable<PlacesOptions>;
+
 /**
  * Counts places. `limit()` has one of its own where it is given numbers; several shells can share one, as `admission`, and
  * whoever has it can change its lists.
@@ -89,16 +100,13 @@ export class Places implements Admission {
 
   /** @throws `ERR_INVALID_ARGUMENT` for a limit that is not a whole number ≥ 0, or a rate that is no number ≥ 0. */
   constructor(options: PlacesOptions) {
-    const { connectRate = 0, allow, deny } = options;
-    for (const name of ['maxSessions', 'maxPerAddress', 'maxNegotiating'] as const) {
-      checkWhole(name, options[name], Number.MAX_SAFE_INTEGER);
-    }
-    check(Number.isFinite(connectRate) && connectRate >= 0, `connectRate must be a number from 0, not ${connectRate}`);
-    this.#maxSessions = options.maxSessions || Number.POSITIVE_INFINITY;
-    this.#maxPerAddress = options.maxPerAddress || Number.POSITIVE_INFINITY;
-    this.#maxNegotiating = options.maxNegotiating || Number.POSITIVE_INFINITY;
-    if (connectRate > 0) this.#rate = new ConnectRate(connectRate);
-    this.setAddresses({ allow, deny });
+    const settings = readOptions('Places', placesOptions, options);
+    this.#maxSessions = settings.maxSessions || Number.POSITIVE_INFINITY;
+    this.#maxPerAddress = settings.maxPerAddress || Number.POSITIVE_INFINITY;
+    this.#maxNegotiating = settings.maxNegotiating || Number.POSITIVE_INFINITY;
+    if (settings.connectRate > 0) this.#rate = new ConnectRate(settings.connectRate);
+    this.#allow = settings.allow;
+    this.#deny = settings.deny;
   }
 
   /** How many are taken. */
@@ -113,9 +121,7 @@ export class Places implements Admission {
 
   /** From now on these addresses are allowed and denied. Who has a place keeps it. */
   setAddresses({ allow, deny }: Pick<PlacesOptions, 'allow' | 'deny'>): void {
-    for (const [name, list] of Object.entries({ allow, deny })) {
-      if (list !== undefined) checkFunction(`${name}.has`, list.has);
-    }
+    readOptions('setAddresses', { allow: addresses, deny: addresses }, { allow, deny });
     this.#allow = allow;
     this.#deny = deny;
   }

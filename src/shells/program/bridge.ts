@@ -1,4 +1,4 @@
-import { LONGEST_TIMER } from '../../check.ts';
+import { LONGEST_TIMER } from '../../options.ts';
 import type { TelnetEvent } from '../../protocol/index.ts';
 import type { ExitStatus, Pty } from '../../pty/index.ts';
 import type { PtyUser } from '../../pty/master.ts';
@@ -17,21 +17,17 @@ import { LOOKED_AT } from './early-death.ts';
 import { FinalOutput } from './final-output.ts';
 import type { ShellMode } from './modes.ts';
 import { onTerminal } from './on-terminal.ts';
+import type { PtyShellSettings } from './options.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
 
 /** The last output of a program waits for a client that takes none of it at most this long, in milliseconds. */
 const STALL_MS = 30_000;
 
 /** How a {@link Bridge} behaves; the same for all sessions of a shell. */
-export interface BridgeOptions {
+export interface BridgeOptions extends Omit<PtyShellSettings, 'mode'> {
   readonly mode: ShellMode;
-  readonly neverSendGa: boolean;
   /** Whether the client may edit: see line-mode.ts. */
   readonly lineMode: boolean;
-  /** Milliseconds between SIGHUP and SIGKILL; 0 is for ever. */
-  readonly killTimeout: number;
-  /** Milliseconds a program may go on after the client closed its sending half; 0 is for ever. */
-  readonly linger: number;
 }
 
 /** What the terminal was started with. */

@@ -1,35 +1,24 @@
 import { canonicalCharset, charsetOfLocale } from '../../charset/index.ts';
 import { machineOf } from '../../charset/machines/index.ts';
-import { check, checkFunction, checkKeys, checkTime } from '../../check.ts';
 import { TelptyError } from '../../errors.ts';
+import { check } from '../../options.ts';
 import { Option } from '../../protocol/index.ts';
 import {
   type Cgroup,
-  Cgroups,
   type ExitStatus,
   type Limits,
   type Pty,
   preparePty,
   type RangeUser,
-  startPty,
   type User,
-  UserRange,
 } from '../../pty/index.ts';
-import { programAttributes } from '../../pty/options.ts';
+import { startChecked } from '../../pty/start.ts';
 import { ownUser, userName } from '../../pty/users.ts';
 import type { Session } from '../../session/session.ts';
 import { linemodeOption } from '../../session/shared-options.ts';
 import { isTerminalFamily } from '../../session/terminal.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from '../../transport/tcp/descriptors.ts';
-import {
-  type EnvironmentPolicy,
-  isForbiddenName,
-  isProgramEncoding,
-  isTerminalName,
-  programEnvironment,
-  type RejectedVariable,
-  variableName,
-} from '../environment/environment.ts';
+import { programEnvironment } from '../environment/environment.ts';
 import { InstalledLocales } from '../environment/locales.ts';
 import { firstKnownTerminal, isUnspecific } from '../environment/terminal-names.ts';
 import { Terminfo } from '../environment/terminfo.ts';
@@ -42,79 +31,9 @@ import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import { earlyDeath, earlyDeaths } from './early-death.ts';
 import { keyOf } from './interrupts.ts';
 import { type ModeName, SHELL_MODES } from './modes.ts';
+import { type PtyShellOptions, type PtyShellSettings, readPtyShellOptions } from './options.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
-
-/**
- * Options of {@link ptyShell}. All times are in milliseconds; 0 is for ever. `acceptEnv` takes what a client sends; clients
- * send what they are asked for, so name it in `environ` of `createServer()`, too.
- */
-export interface PtyShellOptions extends EnvironmentPolicy {
-  /** How the terminal starts and what is asked of the client; default `'character'`. */
-  readonly mode?: ModeName;
-  /**
-   * In mode `'character'`: whether clients that can (LINEMODE, RFC 1184) edit lines themselves while the program wants lines,
-   * or `'never'`; default `'auto'`.
-   */
-  readonly linemode?: 'auto' | 'never';
-  /** Longest wait for terminal type and window size before the program starts; default 2,000. */
-  readonly negotiationTimeout?: number;
-  /** Never send IAC GA, not even to clients that refuse to do without. */
-  readonly neverSendGa?: boolean;
-  /** The program's working directory; default the server's. */
-  readonly cwd?: string | undefined;
-  /** Run the program as this user (needs root): `lookupUser(name)` of `telpty/pty`. Default: the server's own. */
-  readonly user?: User | undefined;
-  /**
-   * Run each session's program as a user id of its own (needs root, Linux): `openUserRange(from, to)` of `telpty/pty`. At the
-   * end of the session all processes of that user are killed, daemons too. When all ids are taken, the client reads that in one
-   * line, and the result is `{ refused: 'no-user-id' }`. Excludes `user`.
-   */
-  readonly userRange?: UserRange | undefined;
-  /** Limits on the program's use of resources. */
-  readonly limits?: Limits;
-  /** The permissions that files of the program are made without, 0–0o777; default the server's. */
-  readonly umask?: number | undefined;
-  /** Niceness, -20 to 19; less than the server's own needs a privilege. Default the server's. */
-  readonly nice?: number | undefined;
-  /**
-   * Whether set-user-ID programs and file capabilities give the program nothing (`no_new_privs`, Linux). Default: with `user`
-   * or `userRange`, on Linux. People who log in want it off, for `su`, `sudo` and `passwd`.
-   */
-  readonly noNewPrivs?: boolean | undefined;
-  /**
-   * Each program gets a cgroup of its own below this one (Linux): `openCgroups(path, limits)` of `telpty/pty`. At the end of
-   * the session all that is in it is killed, daemons too.
-   */
-  readonly cgroup?: Cgroups | undefined;
-  /** What the program finds in `argv[0]`; `-bash` makes a login shell. */
-  readonly argv0?: string | undefined;
-  /** Between SIGHUP and SIGKILL; default 1,000. */
-  readonly killTimeout?: number;
-  /** How long the program may go on once the client closed its sending half; default 500. */
-  readonly linger?: number;
-  /** Called when a program has started. */
-  readonly onStart?: (session: Session, program: StartedProgram) => void;
-  /** Called with the variables of the client's environment that were not passed on, safe to print; once a session. */
-  readonly onReject?: (session: Session, rejected: readonly RejectedVariable[]) => void;
-}
-
-/** What {@link PtyShellOptions.onStart} is told. */
-export interface StartedProgram {
-  readonly pid: number;
-  readonly file: string;
-  readonly args: readonly string[];
-  /** TERM as the program has it. */
-  readonly term: string;
-  readonly columns: number;
-  readonly rows: number;
-  /** With `userRange`: the user id that the session has. */
-  readonly uid?: number;
-  /** From the connection until the program was started, in milliseconds. */
-  readonly negotiationTime: number;
-  /** What the start took from there, in milliseconds: until the program was executed. */
-  readonly startTime: number;
-}
 
 /** What became of a session's program: its exit code or the signal that ended it; neither if it never started. */
 export interface PtyResult extends ExitStatus {
@@ -139,77 +58,22 @@ export function ptyShell(
   args: readonly string[] = [],
   options: PtyShellOptions = {},
 ): (session: Session) => Promise<PtyResult> {
-  checkOptions(file, args, options);
-  const mode = SHELL_MODES[options.mode ?? 'character'];
-  const encoding = canonicalCharset(options.encoding ?? 'UTF-8')!;
-  const { programEncoding = 'client' } = options;
-  const own = programEncoding === 'client' ? undefined : canonicalCharset(programEncoding);
-  const bridge: BridgeOptions = {
-    mode,
-    neverSendGa: options.neverSendGa ?? false,
-    lineMode: mode.mayEdit && options.linemode !== 'never',
-    killTimeout: options.killTimeout ?? 1_000,
-    linger: options.linger ?? 500,
-  };
-  preparePty();
-  // In a range each session's program has another one; these have no home.
-  const user = options.user ?? (options.userRange === undefined ? ownUser() : { ...ownUser(), home: '/' });
-  const { env = {}, cwd = process.cwd() } = options;
-  const terminfo = env.TERM === undefined ? new Terminfo({ HOME: user.home, ...env }, cwd) : undefined;
-  const locales = new InstalledLocales(env.LOCPATH);
-  const program: Program = { file, args, options, mode, bridge, encoding, own, user, terminfo, locales };
-  return session => serve(session, program);
-}
-
-const OPTION_NAMES = [
-  ...['mode', 'linemode', 'negotiationTimeout', 'neverSendGa', 'cwd', 'user', 'userRange', 'limits', 'umask', 'nice'],
-  ...[
-    'noNewPrivs',
-    'cgroup',
-    'argv0',
-    'killTimeout',
-    'linger',
-    'onStart',
-    'onReject',
-    'term',
-    'encoding',
-    'programEncoding',
-    'locale',
-    'acceptEnv',
-    'env',
-    'sizeEnv',
-  ],
-];
-
-/** What is wrong with the options shows here, once, and not when the first client comes, or goes. */
-function checkOptions(file: string, args: readonly string[], options: PtyShellOptions): void {
+  // What is wrong with them shows here, once, and not when the first client comes, or goes.
   check(typeof file === 'string' && file !== '', 'file must be the name of a program');
   check(Array.isArray(args) && args.every(arg => typeof arg === 'string'), 'args must be an array of strings');
-  checkKeys('the options of ptyShell', options, OPTION_NAMES);
-  const { mode = 'character', encoding = 'UTF-8', programEncoding = 'client', term = 'xterm' } = options;
-  const { user, acceptEnv = [], env = {} } = options;
-  check(Object.hasOwn(SHELL_MODES, mode), `there is no mode '${mode}'`);
-  check(['auto', 'never'].includes(options.linemode ?? 'auto'), "linemode must be 'auto' or 'never'");
-  check(canonicalCharset(encoding) !== undefined, `there is no character set '${encoding}'`);
-  check(isProgramEncoding(programEncoding), `no program runs in the character set '${programEncoding}'`);
-  check(isTerminalName(term), `'${term}' cannot be a terminal type`);
-  for (const name of ['negotiationTimeout', 'killTimeout', 'linger'] as const) checkTime(name, options[name]);
-  check(user === undefined || typeof user === 'object', "user must be what lookupUser() of 'telpty/pty' returns");
-  programAttributes(options);
-  const { cgroup, userRange } = options;
-  check(
-    userRange === undefined || userRange instanceof UserRange,
-    "userRange must be what openUserRange() of 'telpty/pty' returns",
-  );
-  check(userRange === undefined || user === undefined, "'userRange' excludes 'user'");
-  check(cgroup === undefined || cgroup instanceof Cgroups, "cgroup must be what openCgroups() of 'telpty/pty' returns");
-  for (const name of acceptEnv) {
-    check(variableName.test(name) && !isForbiddenName(name), `acceptEnv: '${name}' is never taken from a client`);
-  }
-  for (const [name, value] of Object.entries(env)) check(typeof value === 'string', `env: ${name} must be a string`);
-  for (const name of ['onStart', 'onReject'] as const) {
-    if (options[name] !== undefined) checkFunction(name, options[name]);
-  }
+  const settings = readPtyShellOptions(options);
+  const { env, cwd = process.cwd(), programEncoding } = settings;
+  const mode = SHELL_MODES[settings.mode];
+  const encoding = canonicalCharset(settings.encoding)!;
+  const own = programEncoding === 'client' ? undefined : canonicalCharset(programEncoding);
+  const bridge: BridgeOptions = { ...settings, mode, lineMode: mode.mayEdit && settings.linemode !== 'never' };
+  preparePty();
+  // In a range each session's program has another one; these have no home.
+  const user = settings.user ?? (settings.userRange === undefined ? ownUser() : { ...ownUser(), home: '/' });
+  const terminfo = env.TERM === undefined ? new Terminfo({ HOME: user.home, ...env }, cwd) : undefined;
+  const locales = new InstalledLocales(env.LOCPATH);
+  const program: Program = { file, args, options: settings, mode, bridge, encoding, own, user, terminfo, locales };
+  return session => serve(session, program);
 }
 
 /** How long the first client's program waits for the terminfo directories, which may be on a slow file system. */
@@ -219,7 +83,7 @@ const TERMINFO_LIMIT_MS = 1_000;
 interface Program {
   readonly file: string;
   readonly args: readonly string[];
-  readonly options: PtyShellOptions;
+  readonly options: PtyShellSettings;
   readonly mode: (typeof SHELL_MODES)[ModeName];
   readonly bridge: BridgeOptions;
   readonly encoding: string;
@@ -251,7 +115,7 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   };
   session.on('command', typeKey);
   const { terminfo } = program;
-  await readyToStart(session, options.negotiationTimeout ?? 2_000, type => isUsable(type, terminfo));
+  await readyToStart(session, options.negotiationTimeout, type => isUsable(type, terminfo));
   // So it is but for clients that come while the server starts.
   if (terminfo?.isListed === false) await terminfo.listed(TERMINFO_LIMIT_MS);
   echoNow();
@@ -371,7 +235,7 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
   const echo = terminalEchoes(session);
   const charset = program.own ?? charsetOfLocale(decisive(env)) ?? terminalCharset(terminal, program.encoding);
   const negotiationTime = session.age;
-  const starting = startPty(file, args, {
+  const starting = startChecked(file, args, {
     cwd: options.cwd,
     env,
     cols,

@@ -1,11 +1,11 @@
 import { lookup } from 'node:dns/promises';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { check, checkPort, checkWhole } from '../../check.ts';
 import { TelptyError } from '../../errors.ts';
 import { isAvailable } from '../../native/load.ts';
 import { descriptor } from '../../native/node-internals.ts';
 import { bindShared, limitUnsent, setOobInline } from '../../native/sockets.ts';
 import { systemFailure } from '../../native/system-error.ts';
+import type { ListenSettings } from '../listen-options.ts';
 import { type ListenerEvents, SocketListener } from '../listener.ts';
 import { StreamTransport, type Transport } from '../stream/transport.ts';
 import { Connection } from './connection.ts';
@@ -20,25 +20,6 @@ export const KEEPALIVE_MS = 60_000;
  * more, and not the megabytes that it would take, behind which a prompt comes late for who cannot skip them (by a Synch).
  */
 const UNSENT_BYTES = 512 * 1024;
-
-/** Where to listen for TCP connections: on a port, or on a socket that listens already. */
-export interface TcpListenOptions {
-  /** Address or host name; `'127.0.0.1'` unless told. */
-  readonly host?: string;
-  /** 0 to 65535; 0 lets the system pick. Needed, unless there is `fd`. */
-  readonly port?: number;
-  /** Connections the kernel keeps waiting for us (default 1024; the system may cap it). */
-  readonly backlog?: number;
-  /**
-   * Let others listen on the same port, who say so too and are of the same user (SO_REUSEPORT): the kernel gives each
-   * connection to one of them. `'takeover'`: to the last one to come, so that one server can take the place of another
-   * and no client is refused; the one before waits a second before it closes its listener (Linux). Programs that the server
-   * hosts can do the same if they are of its user: give them another one (`user` of `ptyShell`). Default false.
-   */
-  readonly reusePort?: boolean | 'takeover';
-  /** In place of host and port: the descriptor of a TCP socket that listens, as by socket activation. It is closed at the end. */
-  readonly fd?: number;
-}
 
 /**
  * Makes a transport of a connection that was accepted and of which nothing has been read.
@@ -60,10 +41,10 @@ export function adoptTcp(socket: Socket): Transport {
  * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; TelptyError `ERR_INVALID_ARGUMENT`.
  */
 export async function listenTcp(
-  options: TcpListenOptions,
+  options: ListenSettings,
   events: ListenerEvents,
 ): Promise<{ listener: SocketListener; address: string; port: number }> {
-  const place = { ...(await placeOf(options)), backlog: options.backlog ?? 1024 };
+  const place = { ...(await placeOf(options)), backlog: options.backlog };
   const listener = await SocketListener.open(place, { keepAliveMs: KEEPALIVE_MS }, events, server => {
     const where = server.address();
     // A UNIX socket has no such address, nor have its clients.
@@ -90,20 +71,9 @@ function isTcpAddress(address: ReturnType<Server['address']> | undefined): addre
 }
 
 /** Where Node is to listen. */
-async function placeOf(options: TcpListenOptions): Promise<{ host: string; port: number } | { fd: number }> {
-  const { host = '127.0.0.1', port, fd, reusePort = false } = options;
-  checkWhole('backlog', options.backlog, 2 ** 31 - 1);
-  check(typeof reusePort === 'boolean' || reusePort === 'takeover', "reusePort must be a boolean or 'takeover'");
-  if (fd !== undefined) {
-    checkWhole('fd', fd, 2 ** 31 - 1);
-    check(
-      port === undefined && options.host === undefined && !reusePort,
-      'fd stands in place of host, port and reusePort',
-    );
-    return { fd };
-  }
-  check(port !== undefined, 'listen() needs a port');
-  checkPort(port);
+async function placeOf(options: ListenSettings): Promise<{ host: string; port: number } | { fd: number }> {
+  const { host, port, fd, reusePort } = options;
+  if (fd !== undefined) return { fd };
   if (!reusePort) return { host, port: port! };
   const { address } = await lookup(host);
   const bound = bindShared(address, port!);

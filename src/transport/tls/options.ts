@@ -1,7 +1,16 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { check, checkKeys, checkTime } from '../../check.ts';
 import { TelptyError } from '../../errors.ts';
+import {
+  boolean,
+  check,
+  duration,
+  type OptionsOf,
+  type OptionTable,
+  readOptions,
+  required,
+  where,
+} from '../../options.ts';
 
 /** How TLS is spoken. */
 export interface TlsOptions {
@@ -17,6 +26,16 @@ export interface TlsOptions {
   readonly handshakeTimeout?: number;
 }
 
+const pem = where<string | Buffer>('text in PEM', value => typeof value === 'string' || value instanceof Uint8Array);
+
+export const tlsOptions = {
+  cert: required(pem),
+  key: required(pem),
+  ca: pem,
+  auto: boolean({ default: false }),
+  handshakeTimeout: duration({ default: 10_000 }),
+} satisfies OptionTable<TlsOptions>;
+
 /** What is wrong about certificates and keys. */
 export interface TlsFault {
   readonly part: 'cert' | 'key' | 'ca';
@@ -29,18 +48,15 @@ export interface TlsFault {
  * @param auto whether clients without TLS are welcome already.
  * @throws TelptyError `ERR_INVALID_ARGUMENT`, also for certificates and keys that cannot be used.
  */
-export function checkTls(options: TlsOptions, auto = false): void {
-  check(typeof options === 'object' && options !== null, 'tls must be an object');
-  checkKeys('the options of tls', options, ['cert', 'key', 'ca', 'auto', 'handshakeTimeout']);
-  check(options.auto === undefined || typeof options.auto === 'boolean', 'tls.auto must be a boolean');
-  checkTime('tls.handshakeTimeout', options.handshakeTimeout);
+export function readTlsOptions(options: TlsOptions, auto = false): OptionsOf<typeof tlsOptions> {
+  const settings = readOptions('tls', tlsOptions, options, 'tls.');
   // Else a client that leaves TLS out would need no certificate.
   check(
-    !(auto || options.auto) || options.ca === undefined,
+    !(auto || settings.auto) || settings.ca === undefined,
     'tls.ca cannot be required of clients that tls.auto lets in without TLS: leave one of the two out',
   );
-  const fault = faultOfTls(options);
-  if (fault === undefined) return;
+  const fault = faultOfTls(settings);
+  if (fault === undefined) return settings;
   const { part, reason, cause } = fault;
   throw new TelptyError('ERR_INVALID_ARGUMENT', `tls.${part} ${reason}`, { cause });
 }

@@ -8,10 +8,8 @@ import { type ForeignProtocol, foreignProtocol, TLS_HANDSHAKE } from '../pre-ses
 import { type GateUser, Guest, Waiting } from '../pre-session/stage.ts';
 import { StreamTransport, type Transport } from '../stream/transport.ts';
 import { adoptTcp } from '../tcp/tcp.ts';
-import { checkTls, type TlsOptions } from './options.ts';
+import { readTlsOptions, type TlsOptions } from './options.ts';
 
-/** How long the handshake may take, in milliseconds, unless told otherwise. */
-const HANDSHAKE_MS = 10_000;
 /**
  * Where only TLS is spoken: after so long, in milliseconds, a client that has sent nothing reads that. A TLS client speaks first, and at
  * once; a user of Telnet waits for a server that seems dead.
@@ -47,7 +45,7 @@ export class TlsGate {
 
   /** @throws TelptyError `ERR_INVALID_ARGUMENT` for what {@link set} would not take. */
   check(options: TlsOptions): void {
-    checkTls(options, this.#auto);
+    readTlsOptions(options, this.#auto);
   }
 
   /**
@@ -56,8 +54,7 @@ export class TlsGate {
    * @throws TelptyError `ERR_INVALID_ARGUMENT`; then nothing has changed.
    */
   set(options: TlsOptions): void {
-    this.check(options);
-    const { cert, key, ca, handshakeTimeout = HANDSHAKE_MS } = options;
+    const { cert, key, ca, handshakeTimeout } = readTlsOptions(options, this.#auto);
     // It listens nowhere: connections are given to it. Made anew, and not told new certificates, since that would leave it
     // asking for certificates of clients, or not, as before; and tickets of the former one are worth nothing to this one.
     this.#tls = createServer({

@@ -3,10 +3,10 @@ import { describe, it } from 'node:test';
 import { connectOptions, connectSections } from '../../../src/cli/connect/options.ts';
 import { commands } from '../../../src/cli/help/command-table.ts';
 import { commandHelp, overview } from '../../../src/cli/help/help.ts';
-import { distance, nearest } from '../../../src/cli/help/suggest.ts';
 import { serveOptions, serveSections } from '../../../src/cli/options/serve/index.ts';
 import { isLoopback, parseServe, type ServeSettings, type SettingsSources } from '../../../src/cli/serve/settings.ts';
 import { TelptyError, type TelptyErrorCode } from '../../../src/errors.ts';
+import { distance, nearest } from '../../../src/nearest.ts';
 
 function settings(argv: string[], sources: SettingsSources = {}): ServeSettings {
   const result = parseServe(argv, { environment: {}, ...sources });

@@ -1,0 +1,86 @@
+/** The options of the library: docs/library.md and the doc comments have those of the tables, with their defaults. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { connectOptions } from '../../src/client/connect.ts';
+import type { AnyTable } from '../../src/options.ts';
+import { serverOptions } from '../../src/server/options.ts';
+import { limitOptions } from '../../src/shells/guards/limit.ts';
+import { robotCheckOptions } from '../../src/shells/guards/robot-check.ts';
+import { listenOptions, localListenOptions } from '../../src/transport/listen-options.ts';
+import { declaredOptions } from '../support/option-tables.ts';
+import { commentsOf, document, table } from './markdown.ts';
+
+const text = document('docs/library.md');
+
+/** How documents write a default. Empty where they need not write any. */
+function written(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'number' && value > 0) return value.toLocaleString('en-US');
+  return value === true ? 'true' : '';
+}
+
+/** What a cell may say where {@link written} has nothing. */
+const UNWRITTEN = ['', 'off', 'none'];
+/** Defaults that take words. */
+const IN_WORDS: ReadonlyMap<string, string> = new Map([
+  ['environ', 'LANG, LC_\\*, COLORTERM, DISPLAY, TZ'],
+  ['mode', '0o600'],
+  ['port', '23, with TLS 992'],
+  ['terminal', "type `'dumb'`"],
+]);
+
+/** Only `telpty serve` uses it. */
+const INTERNAL = ['localUser'];
+
+describe('docs/library.md has the options, and their defaults, of', () => {
+  const tables: readonly (readonly [heading: string, options: AnyTable])[] = [
+    ['option', serverOptions],
+    ['option of `listen()`', listenOptions],
+    ['option of `listen({ path })`', localListenOptions],
+    ['option of `limit()`', limitOptions],
+    ['option of `robotCheck()`', robotCheckOptions],
+    ['option of `connect()`', connectOptions],
+  ];
+  for (const [heading, options] of tables) {
+    it(heading.replace(/^option$/, 'createServer()').replace(/^option of /, ''), () => {
+      const rows = table(text, heading).flatMap(([names = '', , cell = '']) =>
+        names.split('`, `').map(name => ({ name: name.replaceAll('`', ''), cell })),
+      );
+      const names = Object.keys(options).filter(name => !INTERNAL.includes(name));
+      assert.deepEqual(rows.map(({ name }) => name).sort(), names.sort());
+      for (const { name, cell } of rows) {
+        const value = written(options[name]!.default);
+        const expected = cell === IN_WORDS.get(name) || (value === '' ? UNWRITTEN.includes(cell) : cell === value);
+        // The table above has it.
+        const isAbove = heading.includes('path') && name === 'backlog';
+        assert.ok(expected || isAbove, `${name}: '${cell}' is not its default, ${value}`);
+      }
+    });
+  }
+});
+
+describe('the doc comments have the options, and their defaults, of', () => {
+  const files = new Map(declaredOptions.map(({ interfaces, file }) => [interfaces.at(-1)!, file]));
+  for (const { table: options, interfaces, file } of declaredOptions) {
+    const name = interfaces.at(-1)!;
+    it(name, () => {
+      const comments = new Map(interfaces.flatMap(one => [...commentsOf(files.get(one) ?? file, one)]));
+      assert.deepEqual(
+        [...comments.keys()].sort(),
+        Object.keys(options)
+          .filter(option => !INTERNAL.includes(option))
+          .sort(),
+      );
+      for (const [option, comment] of comments) {
+        const { default: value } = options[option]!;
+        const said = /[Dd]efault:? `?('[^']*'|[\w,]*\w)/.exec(comment)?.[1];
+        const known = written(value) || (value === false ? 'false' : undefined);
+        const isInWords = IN_WORDS.get(option)?.startsWith(said ?? '') ?? false;
+        if (isInWords) continue;
+        if (written(value) !== '' || said === 'true' || said === 'false' || /^[\d']/.test(said ?? '')) {
+          assert.equal(said, known, `${name}.${option}: ${comment}`);
+        }
+      }
+    });
+  }
+});
