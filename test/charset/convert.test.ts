@@ -31,6 +31,46 @@ const convert = (from: string, to: string, whole: Uint8Array, places: readonly n
   return Buffer.concat([...parts, converter.end()]);
 };
 
+describe('the decoder of UTF-8', () => {
+  it('gives what TextDecoder does, however the input is cut and with ASCII between (property)', () => {
+    const parts = fc.array(
+      fc.oneof(
+        bytes,
+        text.map(letters => Buffer.from(letters)),
+        fc.string({ unit: 'grapheme-ascii' }).map(letters => Buffer.from(letters)),
+      ),
+    );
+    fc.assert(
+      fc.property(parts, cuts, (pieces, places) => {
+        const whole = Buffer.concat(pieces);
+        const utf8 = decoder('UTF-8');
+        for (let round = 0; round < 2; round++) {
+          const decoded = cutAt(whole, places).map(part => utf8.write(part));
+          const expected = new TextDecoder('utf-8', { ignoreBOM: true }).decode(whole);
+          assert.equal(decoded.join('') + utf8.end(), expected);
+        }
+      }),
+    );
+  });
+
+  it('does not give ASCII to TextDecoder, unless a part of a character waits', context => {
+    const { mock } = context.mock.method(TextDecoder.prototype, 'decode');
+    const utf8 = decoder('UTF-8');
+    const write = (...parts: (string | number[])[]) => parts.map(part => utf8.write(Buffer.from(part as string)));
+    assert.deepEqual(write('plain ', 'é', 'text\r\n', [0xc3], 'a', 'b'), [
+      'plain ',
+      'é',
+      'text\r\n',
+      '',
+      '\ufffda',
+      'b',
+    ]);
+    assert.equal(mock.callCount(), 4);
+    assert.deepEqual([...write([0xc3]), utf8.end(), ...write('c')], ['', '\ufffd', 'c']);
+    assert.equal(mock.callCount(), 6);
+  });
+});
+
 describe('Converter', () => {
   it('gives the same however the input is cut, whatever it is (property)', () => {
     const mixed = fc.oneof(

@@ -453,6 +453,7 @@ describe('exec: an echo', { concurrency: 5 }, () => {
     { name: 'a plain echo', echo: 'hostname\r\n' },
     { name: 'an echo, then a line that is the same', echo: 'hostname\r\n', output: 'hostname\r\n' },
     { name: 'CR CR LF', echo: 'hostname\r\r\n' },
+    { name: 'CR CR LF among the output', echo: 'hostname\r\r\n', output: 'one\r\r\r\ntwo\r\nthree\r\r\n' },
     { name: 'colours', echo: '\x1b[1mhost\x1b[0mname\x1b[K\r\n' },
     { name: 'keys that are drawn again', echo: 'h\bho\bos\bst\b\b\b\bhostname\r\n' },
     { name: 'a prompt that is drawn again', echo: '\r$ hostname\x1b[K\r\n' },

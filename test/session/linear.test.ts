@@ -159,6 +159,34 @@ test('exec: output without an echo costs about what a plain loop does', async ()
   assert.ok(Math.max(...execs) < 4 * loop, `a plain loop cost ${loop} us, and exec ${execs}`);
 });
 
+test('exec: a control character within the echo of a later line is seen', () => {
+  const controls = [...Array(32).keys(), 0x7f].filter(code => !'\b\n\r\x1b'.includes(String.fromCharCode(code)));
+  for (const code of controls) {
+    const text = new GrowingText();
+    const finder = new EchoFinder('show running-config', 'host$ ', undefined);
+    const before = `${LINE}host$ `;
+    const echo = `show ${String.fromCharCode(code)}running-config\r\n`;
+    text.add(`${before}${echo}${LINE}`);
+    const end = before.length + echo.length;
+    assert.deepEqual(finder.find(text), { start: LINE.length, end }, `code ${code}`);
+  }
+});
+
+test('exec: output of any number of packets arms as many timers as one packet', async context => {
+  const { mock } = context.mock.method(globalThis, 'setTimeout');
+  const armed = async (lines: number): Promise<number> => {
+    const before = mock.callCount();
+    await withSession(async (session, wire) => {
+      const output = session.exec('show', { prompt: PROMPT, maxLength: 1e9 });
+      await turn();
+      void sendOutput(wire, lines, 80);
+      await output;
+    });
+    return mock.callCount() - before;
+  };
+  assert.equal(await armed(1_000), await armed(1));
+});
+
 test('exec: a line that moves its end to and fro is drawn in time that is linear in its length', async () => {
   await assertLinear(n => void render('\x1b[2000@\x1b[G'.repeat(n)), 100);
   await assertLinear(n => void render(`${'x'.repeat(n)}\r${'\x1b[@'.repeat(n)}`), 4_000);

@@ -330,8 +330,7 @@ class Answer {
 }
 
 /** Lines that end in LF. (Each row of CRs is looked at once: a peer may send a megabyte of them.) */
-const withLineFeeds = (text: string) =>
-  text.includes('\r\r') ? text.replace(/(?<!\r)\r+\n/g, '\n') : text.replaceAll('\r\n', '\n');
+const withLineFeeds = (text: string) => text.replace(text.includes('\r\r') ? /(?<!\r)\r+(?=\n)/g : /\r(?=\n)/g, '');
 
 /** See `Session.login`. */
 export async function login(session: Speaker, options: LoginOptions): Promise<string> {

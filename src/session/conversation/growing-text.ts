@@ -33,7 +33,8 @@ export class GrowingText {
   /** The text from a place on. Fast for what was not {@link release}d. */
   from(place: number): string {
     if (place < this.#tailAt && this.#tailAt > this.#begin) {
-      this.#tail = this.#aside.join('') + this.#tail;
+      // (One string: what `+` makes would be copied once more when it is looked at.)
+      this.#tail = [...this.#aside, this.#tail].join('');
       this.#aside.length = 0;
       this.#tailAt = this.#begin;
     }
