@@ -25,6 +25,7 @@ import {
   withCompression,
 } from './negotiation.ts';
 import { type AcceptOptions, acceptOptions, type ServerOptions, type Shell, serverOptions } from './options.ts';
+import { SessionSet } from './session-set.ts';
 
 /** After the last byte was handed to the transport: how long the peer may take to close its side, in milliseconds. */
 const CLOSE_MS = 5_000;
@@ -98,11 +99,11 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #compressed: TelnetConfig | undefined;
   readonly #proposeCharsets: ((this: Session) => void) | undefined;
   readonly #encoding: string;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new SessionSet();
   readonly #listeners = new Set<Listener>();
   readonly #entrances = new Set<Entrance>();
   /** Sessions that have sent all, whose peers have not closed their side yet. */
-  readonly #leaving = new Set<Session>();
+  readonly #leaving = new SessionSet();
   #nextId = 1;
   /** Once it was told to listen no more: what that waits for. */
   #stopped: readonly Promise<void>[] | undefined;
