@@ -23,7 +23,7 @@ test('sessions are in the order in which they were added, also while some are de
   assert.deepEqual([set.size, set.has(first), set.has(second)], [2, true, false]);
   assert.equal([...set.entries()].length, 2);
   const given: unknown[] = [];
-  set.forEach((session, same, all) => given.push(session === same, all === set));
+  set.forEach((session, same, all) => void given.push(session === same, all === set));
   assert.deepEqual(given, [true, true, true, true]);
 });
 
