@@ -1,5 +1,5 @@
 /**
- * Who is told that we echo, and when (RFC 857).
+ * Which clients are sent WILL ECHO, and when (RFC 857).
  *
  * To nearly all clients WILL ECHO is what makes them send each key. MUD clients send lines, echo themselves, and take it for
  * the sign of a password prompt: they hide what is typed. Only their terminal types tell them from others, and so WILL ECHO
@@ -25,26 +25,23 @@ export function hidesOnEcho({ terminal, telnet }: Session): boolean | undefined 
   return terminal.typesComplete || refused ? false : undefined;
 }
 
-/**
- * Whether the program's terminal is to echo: whoever has echo enabled does it, and until the client has said so, we do. The
- * terminal of a MUD client's program seems to, so that the program can switch it off: see local-lines.ts.
- */
-export function terminalEchoes(session: Session): boolean {
+/** Whether a client has refused WILL ECHO, before anything else was said about it. */
+export function refusesEcho(session: Session): boolean {
   const { telnet } = session;
-  if (telnet.isEnabled(Option.ECHO, 'local') || hidesOnEcho(session)) return true;
-  return !telnet.isSettled(Option.ECHO, 'local');
+  const isOff = telnet.isSettled(Option.ECHO, 'local') && !telnet.isEnabled(Option.ECHO, 'local');
+  return isOff && hidesOnEcho(session) !== true;
 }
 
 /**
  * Says WILL ECHO to a client as soon as it is known not to misunderstand it: in the turn in which its terminal type arrives or
- * is refused, in which a key arrives, or when nothing has for a while. A MUD client is not told, or told WONT if it turns out to be one too
- * late; it is offered EOR instead, by which it knows prompts.
+ * is refused, in which a key arrives, or when nothing has for a while. A MUD client is sent no WILL ECHO, or WONT ECHO if it turns
+ * out to be one too late; it is offered EOR instead, by which it knows prompts.
  *
  * @returns what is to be called when the program is about to start: then it cannot wait any longer.
  */
 export function offerEcho(session: Session): () => void {
   const { telnet } = session;
-  // Who asks for it knows what it is; and PuTTY, once refused, would never agree to it again.
+  // A client that asks for it knows what it is; and PuTTY, once refused, would never agree to it again.
   telnet.allow(Option.ECHO, 'local', true);
   let begun = false;
   const untap = session.tap({ input: begin });

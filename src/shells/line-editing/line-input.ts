@@ -13,7 +13,7 @@ const SLOWEST_LOOK_MS = 100;
  * Such a terminal takes input as it comes: it makes no lines of it. A program that reads would get two lines at once where
  * both have arrived, a shell a line that was meant for the command before it, and an end of file (VEOF) only if that is all
  * there is to be read: else the character itself. So lines, and ends of files, are typed one at a time, the next when the
- * program has read the last. That it has read is told by nobody; but only who types ahead waits for it.
+ * program has read the last. Nothing signals the read, so we poll; but only input that was typed ahead waits.
  */
 export class LineInput {
   readonly #pty: Pty;

@@ -6,7 +6,7 @@ import type { HangupReason } from '../../session/end-cause.ts';
 import { BlockTable, type ProgramBlock } from '../../session/fast-path.ts';
 import type { Session } from '../../session/session.ts';
 import type { SessionConsumer } from '../../session/types.ts';
-import { Editing } from '../line-editing/editing.ts';
+import { Editing } from '../line-editing/driver.ts';
 import { PromptMark } from '../output/prompt-mark.ts';
 import { StaleOutput } from '../output/stale-output.ts';
 import { SynchronizedOutput } from '../output/synchronized-output.ts';
@@ -26,7 +26,7 @@ const STALL_MS = 30_000;
 /** How a {@link Bridge} behaves; the same for all sessions of a shell. */
 export interface BridgeOptions extends Omit<PtyShellSettings, 'mode'> {
   readonly mode: ShellMode;
-  /** Whether the client may edit: see line-mode.ts. */
+  /** Whether the client may edit: see line-editing/decision.ts. */
   readonly lineMode: boolean;
 }
 

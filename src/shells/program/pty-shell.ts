@@ -23,9 +23,9 @@ import { InstalledLocales } from '../environment/locales.ts';
 import { firstKnownTerminal, isUnspecific } from '../environment/terminal-names.ts';
 import { Terminfo } from '../environment/terminfo.ts';
 import { refuse } from '../guards/refusal.ts';
-import { offerEcho, terminalEchoes } from '../line-editing/echo.ts';
+import { offerEcho, refusesEcho } from '../line-editing/echo.ts';
 import { eraseCharacter } from '../line-editing/erase-key.ts';
-import { clientControls } from '../line-editing/line-mode.ts';
+import { clientControls } from '../line-editing/linemode-client.ts';
 import { Translation } from '../output/translation.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import { earlyDeath, earlyDeaths } from './early-death.ts';
@@ -232,7 +232,7 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
   if (rejected.length > 0) options.onReject?.(session, rejected);
 
   const erase = mode.terminal.verase ?? eraseCharacter(env.TERM ?? '');
-  const echo = terminalEchoes(session);
+  const echo = !refusesEcho(session);
   const charset = program.own ?? charsetOfLocale(decisive(env)) ?? terminalCharset(terminal, program.encoding);
   const negotiationTime = session.age;
   const starting = startChecked(file, args, {

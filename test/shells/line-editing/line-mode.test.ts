@@ -373,6 +373,61 @@ test('a client that leaves line mode, or EDIT, gets a terminal that echoes', asy
   await wire.expect('modes extproc\r\nextproc off\r\n');
 });
 
+for (const [what, taken] of [
+  ['does not take EDIT', 0],
+  ['takes no more of a mode than EDIT', EDIT],
+] as const) {
+  test(`a client that ${what} is not told the same mode again`, async () => {
+    await using host = await hostScript(`stty tab3; ${COMMANDS}`);
+    const { wire, said } = await connect(host);
+    await using _ = wire;
+    await wire.expect('ok\r\n');
+    const [, , mode] = await said(3);
+    assert.equal(mode, `MODE ${EDIT | TRAPSIG | SOFT_TAB}`);
+    wire.subnegotiate(LINEMODE, [MODE, taken | ACK]);
+    // Each of these would bring one more proposal.
+    for (let round = 0; round < 3; round++) {
+      wire.type(`stty ${round % 2 === 0 ? '-echo' : 'echo'}; echo ${round}\r`);
+      await wire.expect(`${round}\r\n`);
+      wire.subnegotiate(LINEMODE, [MODE, taken | ACK]);
+    }
+    wire.type('exit\r');
+    await wire.untilEnd();
+    const proposals = wire.events.filter(
+      event => event.type === 'subnegotiation' && event.option === LINEMODE && event.payload[0] === MODE,
+    );
+    assert.equal(proposals.length, 1);
+    // A client that has refused EDIT is echoed to, as any that sends keys.
+    if (taken === 0) assert.equal(wire.isEnabled(OPT.ECHO, 'theirs'), true);
+  });
+}
+
+test('a client that has refused our ECHO, and sends keys, is not echoed to', async () => {
+  await using host = await hostScript(`
+    stty -icanon min 1; echo ok
+    while key=$(dd bs=1 count=1 2>/dev/null) && [ "$key" ]; do printf '[%s %s]' "$key" "$(stty -a | grep -o -- '-*echo\\>')"; done`);
+  const { wire } = await connect(host);
+  await using _ = wire;
+  await wire.expect('ok\r\n');
+  const until = async (answer: string) => {
+    for (let got = '', round = 0; got !== `[x ${answer}]`; round++) {
+      assert.ok(round < 200, `ECHO is not ${answer}`);
+      wire.type('x');
+      got = await wire.expect(/\[x [^\]]*\]/);
+    }
+  };
+  wire.negotiate(CMD.DONT, OPT.ECHO);
+  await until('-echo');
+  const { length } = wire.text();
+  wire.type('y');
+  await wire.expect('[y -echo]');
+  assert.equal(wire.text().slice(length), '[y -echo]');
+  wire.negotiate(CMD.DO, OPT.ECHO);
+  await until('echo');
+  wire.type('z');
+  await wire.expect('z[z echo]');
+});
+
 test('flow control is told as the program has it', async () => {
   await using host = await hostScript(COMMANDS);
   const { wire } = await editing(host);

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Modes } from '../../../src/pty/index.ts';
-import { LocalLines } from '../../../src/shells/line-editing/local-lines.ts';
+import { Editing } from '../../../src/shells/line-editing/driver.ts';
+import { SHELL_MODES } from '../../../src/shells/program/modes.ts';
 import { CMD, OPT, type Wire } from '../../support/clients/test-client.ts';
 import { hostScript } from '../../support/servers/host.ts';
 
@@ -72,11 +73,17 @@ test('a chunk may be nothing but keys of signals', () => {
     flushOutput: () => true,
     signalForeground: () => ++signals > 0,
   };
-  const session = { telnet: { request: () => {} } };
-  const lines = new LocalLines(session as never, pty as never);
-  assert.equal(lines.type(Buffer.alloc(64 * 1024, '\x03\x1c')), true);
+  const session = {
+    telnet: { request: () => {}, has: () => false, isEnabled: () => false, isSettled: () => false },
+    terminal: { types: ['TINTIN++'] },
+    together: (block: () => void) => block(),
+  };
+  const options = { mode: SHELL_MODES.character, lineMode: true, erase: 0x7f, echo: true };
+  const editing = new Editing(session as never, pty as never, options);
+  editing.begin();
+  assert.equal(editing.type(Buffer.alloc(64 * 1024, '\x03\x1c')), true);
   assert.equal(signals, 64 * 1024);
-  lines.stop();
+  editing.stop();
 });
 
 test('a program that reads keys gets the characters of the line', async () => {
@@ -103,4 +110,18 @@ test('a client that turns out to be for MUDs by its last name has WILL ECHO take
   await wire.expect('<typed>');
   assert.equal(wire.text().split('typed').length, 2);
   assert.deepEqual(echoes(wire), [CMD.WILL, CMD.WONT]);
+});
+
+test('lines that a program has not read are typed as keys when it begins to read keys', async () => {
+  await using host = await hostScript(`
+    echo ok; read -r first; echo "<$first>"; sleep 0.1; stty raw -echo; dd bs=1 count=8 2>/dev/null | od -An -tx1
+    stty sane; echo again; read -r last; echo "<$last>"`);
+  await using wire = await host.connect(MUD_CLIENT);
+  await wire.expect('ok\r\n');
+  wire.type('one\r\ntwo\r\nsix\r\n');
+  await wire.expect('<one>');
+  await wire.expect('74 77 6f 0a 73 69 78 0d');
+  await wire.expect('again');
+  wire.type('more\r\n');
+  await wire.expect('<more>');
 });

@@ -131,6 +131,11 @@ export class Linemode implements OptionHandler {
     return readMode(this.#mode);
   }
 
+  /** @internal Whether the peer has answered what was proposed last. */
+  get isAcknowledged(): boolean {
+    return this.#unanswered.length === 0;
+  }
+
   /**
    * Proposes a mode; what is left out is off. The outcome is a `linemode` event, unless it is what was said last; where
    * several are on their way, each mode that the client passes through makes one. A server

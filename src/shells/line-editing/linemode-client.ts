@@ -1,0 +1,131 @@
+import {
+  type Linemode,
+  type LinemodeMode,
+  Option,
+  type SpecialFunctionName,
+  specialCharactersOf,
+  type TerminalControls,
+  terminalControls,
+  terminalControlsOf,
+} from '../../protocol/index.ts';
+import type { Modes, Pty } from '../../pty/index.ts';
+import type { Session } from '../../session/session.ts';
+import { flowControlOption, linemodeOption } from '../../session/shared-options.ts';
+import { editMode } from './decision.ts';
+import { LineWait } from './line-wait.ts';
+
+const NO_EDIT: LinemodeMode = { edit: false, trapsig: false, softTab: false, litEcho: false };
+
+/** What a client that performs LINEMODE (RFC 1184) was told last, and has told; what has not changed is not said again. */
+export class LinemodeClient {
+  readonly wait = new LineWait();
+  /** These are facts of decision.ts. */
+  toldEdit = false;
+  declined = false;
+  proven: boolean;
+  readonly #session: Session;
+  readonly #pty: Pty;
+  readonly #handler: Linemode;
+  #mode = NO_EDIT;
+  /** In EDIT, whether our BINARY is to be restored behind it. */
+  #binary: boolean | undefined;
+  /** The terminal's control characters, as the client knows them. */
+  #controls: TerminalControls;
+
+  constructor(session: Session, pty: Pty) {
+    this.#session = session;
+    this.#pty = pty;
+    this.#handler = session.telnet.handler(linemodeOption);
+    if (session.telnet.has(flowControlOption)) session.telnet.request(Option.LFLOW, 'remote', true);
+    const controls = clientControls(session);
+    this.proven = Object.keys(controls).length > 0;
+    this.#controls = setControls(pty, controls);
+    this.#handler.setUsual(specialCharactersOf(this.#controls));
+  }
+
+  get inEdit(): boolean {
+    return this.#handler.mode.edit;
+  }
+
+  /**
+   * Says MODE, unless that was said: also where the client has taken less of it, as it may (RFC 1184, 2.2), for it would do so
+   * again. Without EDIT the rest is the client's own.
+   */
+  setMode(edit: boolean, modes: Modes): void {
+    const mode = edit ? editMode(modes) : NO_EDIT;
+    const bits = Object.keys(mode) as (keyof LinemodeMode)[];
+    this.toldEdit = edit;
+    if (edit ? bits.every(bit => mode[bit] === this.#mode[bit]) : !this.#mode.edit) return;
+    this.#mode = mode;
+    this.#handler.propose(mode);
+  }
+
+  /** Our BINARY is off in EDIT: GNU telnet would print the echo of a line's end, which is its own then, without CR. */
+  setBinary(on: boolean): void {
+    const { telnet } = this.#session;
+    if (on === (this.#binary === undefined)) return;
+    const wasOn = this.#binary ?? telnet.isEnabled(Option.BINARY, 'local');
+    this.#binary = on ? undefined : wasOn;
+    if (wasOn) telnet.request(Option.BINARY, 'local', on);
+  }
+
+  /** A mode is in force from here on in what the client sends. */
+  entered(mode: LinemodeMode, by: 'us' | 'peer'): void {
+    this.proven = true;
+    const hasChosen = by === 'peer' || (!mode.edit && this.#handler.isAcknowledged);
+    if (hasChosen && mode.edit !== this.toldEdit) this.declined = !mode.edit;
+    if (by === 'us') return;
+    this.#mode = mode;
+    this.toldEdit ||= mode.edit;
+  }
+
+  /** The client has changed some of its special characters. */
+  charactersSet(changed: Parameters<typeof terminalControlsOf>[0]): void {
+    this.proven = true;
+    this.#controls = setControls(this.#pty, terminalControlsOf(changed));
+  }
+
+  /** Tells the client which control characters the program has changed (SLC). */
+  tellControls(modes: Modes): void {
+    const known = this.#controls;
+    this.#controls = controlsOf(modes);
+    const news = Object.entries(this.#controls).filter(([name, value]) => value !== known[name as keyof typeof known]);
+    if (news.length > 0) this.#handler.setCharacters(specialCharactersOf(Object.fromEntries(news)));
+  }
+
+  /** Tells the client what its ^S and ^Q are to do (RFC 1372). */
+  tellFlow({ ixon, ixany }: Modes): void {
+    const { telnet } = this.#session;
+    if (!telnet.has(flowControlOption)) return;
+    telnet.handler(flowControlOption).control({ enabled: ixon === true, restart: ixany ? 'any' : 'xon' });
+  }
+}
+
+/** Whether the session's client has agreed to LINEMODE, and a shell may use it. */
+export function performsLinemode({ telnet }: Session): boolean {
+  return telnet.has(linemodeOption) && telnet.isEnabled(Option.LINEMODE, 'remote');
+}
+
+/** The control characters that the client of a session has told, for its program's terminal. */
+export function clientControls(session: Session): Modes {
+  if (!performsLinemode(session)) return {};
+  const handler = session.telnet.handler(linemodeOption);
+  const names = Object.keys(terminalControls) as SpecialFunctionName[];
+  return present(terminalControlsOf(names.map(name => handler.character(name))));
+}
+
+/** What a client has no key for stays as it is: the terminal may be typed at by others, or by a script. */
+function present(controls: TerminalControls): Modes {
+  return Object.fromEntries(Object.entries(controls).filter(([, value]) => value));
+}
+
+/** Sets control characters of a terminal as the client has them. Returns all of the terminal's. */
+function setControls(pty: Pty, controls: TerminalControls): TerminalControls {
+  const modes = present(controls);
+  if (Object.keys(modes).length > 0) pty.setModes(modes);
+  return controlsOf(pty.modes());
+}
+
+function controlsOf(modes: Modes): TerminalControls {
+  return Object.fromEntries(Object.values(terminalControls).map(name => [name, modes[name]]));
+}
