@@ -4,7 +4,7 @@ const layers = [
   ['^src/nearest\\.ts$', '^src/package\\.ts$'],
   ['^src/options\\.ts$'],
   ['^src/protocol/', '^src/charset/', '^src/native/'],
-  ['^src/pty/', '^src/transport/'],
+  ['^src/pty/', '^src/transport/', '^src/screen/'],
   ['^src/session/'],
   ['^src/server/', '^src/client/', '^src/shells/', '^src/recording/'],
   ['^src/index\\.ts$'],

@@ -23,6 +23,7 @@ const TIERS = {
     'protocol',
     'charset',
     'native',
+    'screen',
     'pty',
     'session',
     'transport',
@@ -57,7 +58,7 @@ const SLOW = [
     'shells/output/floods',
     'pty/process/hangup',
     'shells/program/ends',
-    'charset/machines',
+    'screen/machines',
   ],
   ...[
     'pty/cgroup/limits',

@@ -5,16 +5,18 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { Converter, canonicalCharset, charsetOfLocale, localeCodeset } from '../../src/charset/index.ts';
-import { MachineScreen, machineOf } from '../../src/charset/machines/index.ts';
 import { type Controls, runCommand } from '../../src/cli/connect/commands.ts';
 import { describeRecord } from '../../src/cli/log/describe.ts';
 import { Command } from '../../src/protocol/index.ts';
+import { loadScreens, MachineScreen, machineOf } from '../../src/screen/machines/index.ts';
 import { AnswerReader } from '../../src/shells/guards/robot-probe.ts';
 import { escapeText } from '../../src/shells/output/escape.ts';
 import { foreignProtocol } from '../../src/transport/pre-session/foreign-protocol.ts';
 import { LONGEST_PROXY_HEADER, parseProxyHeader } from '../../src/transport/proxy/header.ts';
 import { Random } from '../lib/random.ts';
 import type { Target } from '../lib/target.ts';
+
+await loadScreens();
 
 const SETS = [
   ...['UTF-8', 'ISO-8859-1', 'IBM437', 'KOI8-R', 'Shift_JIS', 'EUC-JP', 'GB18030', 'Big5', 'Big5-UAO', 'EUC-KR'],

@@ -1,6 +1,5 @@
 /** What a client speaks, and what it says first if it is told to. */
 import { canonicalCharset } from '../charset/index.ts';
-import { machineOf } from '../charset/machines/index.ts';
 import { either, list, nested, type OptionTable, required, text, whole } from '../options.ts';
 import {
   binary,
@@ -24,6 +23,7 @@ import {
   windowSize,
   xDisplayLocation,
 } from '../protocol/index.ts';
+import { machineOf } from '../screen/machines/index.ts';
 import type { Session } from '../session/session.ts';
 
 /** What the client tells about its terminal. What is left out is not told. */

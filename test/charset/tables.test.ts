@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { decoder, encoder } from '../../src/charset/index.ts';
-import { machineOf } from '../../src/charset/machines/index.ts';
+import { machineOf } from '../../src/screen/machines/index.ts';
 import { ATASCII_CHART, PETSCII_CHART } from '../support/clients/home-computer.ts';
 
 const decode = (charset: string, ...bytes: number[]): string => {

@@ -18,7 +18,13 @@ const { match } = await session.readUntil(/got .*/);
 console.log(match.trim());
 session.resume();
 session.end();
+// A client that is shown what a screen in memory shows, which is loaded for it alone.
+const machine = createServer(ptyShell('/bin/echo', ['A screen'], { programEncoding: 'utf-8', encoding: 'petscii' }));
+const commodore = await connect({ port: (await machine.listen(0)).port, encoding: 'petscii' });
+await commodore.readUntil('A screen');
+console.log('a screen');
 await server.shutdown();
+await machine.shutdown();
 `;
 
 // Top-level await is for ESM alone.
@@ -52,7 +58,7 @@ describe('a bundle', () => {
         logOverride: { 'empty-import-meta': 'silent' },
       });
       using elsewhere = new Project();
-      assert.match(await elsewhere.run([process.execPath, outfile]), /^got a line$/m);
+      assert.match(await elsewhere.run([process.execPath, outfile]), /^got a line\na screen$/m);
     });
 
     it(`as ${format} finds prebuilds/ beside it where no package is installed`, async () => {
@@ -61,7 +67,7 @@ describe('a bundle', () => {
       cpSync(join(project.directory, 'node_modules/telpty/prebuilds'), join(alone.directory, 'prebuilds'), {
         recursive: true,
       });
-      assert.match(await alone.run([process.execPath, `server.${extension}`]), /^got a line$/m);
+      assert.match(await alone.run([process.execPath, `server.${extension}`]), /^got a line\na screen$/m);
     });
   }
 });
@@ -80,7 +86,10 @@ it('a bundle of webpack runs', async () => {
   );
   await project.run([process.execPath, 'webpack.cjs']);
   using elsewhere = new Project();
-  assert.match(await elsewhere.run([process.execPath, join(project.directory, 'webpack/server.cjs')]), /^got a line$/m);
+  assert.match(
+    await elsewhere.run([process.execPath, join(project.directory, 'webpack/server.cjs')]),
+    /^got a line\na screen$/m,
+  );
 });
 
 it('CommonJS code requires the package, also from node -e', async () => {

@@ -7,9 +7,9 @@
  */
 import { isIP } from 'node:net';
 import { canonicalCharset, charsetOfLocale } from '../../charset/index.ts';
-import { machineOf } from '../../charset/machines/index.ts';
 import { encodingOption } from '../../charset/option.ts';
 import { boolean, list, type OptionTable, record, text } from '../../options.ts';
+import { machineOf } from '../../screen/machines/index.ts';
 import { USUAL_VARIABLES } from '../../session/terminal.ts';
 import { escapeText } from '../output/escape.ts';
 import {

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { machineOf } from '../../charset/machines/index.ts';
 import { boolean, checkFunction, duration, type OptionsOf, type OptionTable, readOptions } from '../../options.ts';
 import { Option } from '../../protocol/index.ts';
+import { machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
 import { offerEcho } from '../line-editing/echo.ts';
 import { SHELL_MODES } from '../program/modes.ts';

@@ -1,6 +1,6 @@
 import { Converter, decoder, encoder } from '../../charset/index.ts';
-import { type Machine, MachineScreen, machineOf } from '../../charset/machines/index.ts';
 import type { Pty } from '../../pty/index.ts';
+import { areScreensLoaded, loadScreens, type Machine, MachineScreen, machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
 
 /** The way between a program and a client of one set. Bytes that are given are lent, and so are those returned. */
@@ -152,17 +152,19 @@ class CharsetWay implements Way {
 /** Answers of the terminal wait for a program that does not read them, up to so many bytes; more are not given. */
 const MAX_ANSWERS = 4_096;
 
-/** Between two looks at the clock so many UTF-16 units are put on a screen. Some, a line feed for one, may take 50 µs each. */
-const STEP = 64;
-
-/** To a home computer, which is no terminal: see {@link MachineScreen}. */
+/**
+ * To a home computer, which is no terminal: see {@link MachineScreen}. Before the first, what makes screens has to be loaded.
+ * A session that begins with such a client waits for that. Where a client agrees to such a set later, its output waits.
+ */
 class MachineWay implements Way {
   readonly #machine: Machine;
   readonly #pty: Pty;
   readonly #erase: number;
   readonly #decoder: ReturnType<typeof decoder>;
   readonly #encoder: ReturnType<typeof encoder>;
-  readonly #screen: MachineScreen;
+  #screen: MachineScreen | undefined;
+  /** Whether screens could not be loaded: the package is incomplete. Nothing is shown then. */
+  #isBroken = false;
   /** Output that is not on the screen yet, and how much of it is. */
   #waiting = '';
   #at = 0;
@@ -173,13 +175,26 @@ class MachineWay implements Way {
     this.#erase = erase;
     this.#decoder = decoder(program, { halvesMayBeApart: true });
     this.#encoder = encoder(program);
-    this.#screen = new MachineScreen(machine, pty.cols, pty.rows, text => {
+    if (areScreensLoaded()) this.#begin();
+    else {
+      loadScreens().then(
+        () => this.#begin(),
+        () => {
+          this.#isBroken = true;
+        },
+      );
+    }
+  }
+
+  #begin(): void {
+    const pty = this.#pty;
+    this.#screen = new MachineScreen(this.#machine, pty.cols, pty.rows, text => {
       if (pty.unwritten < MAX_ANSWERS) pty.master.type(Buffer.from(text));
     });
   }
 
   input(bytes: Uint8Array): Uint8Array {
-    const modes = { application: this.#screen.applicationKeys, erase: this.#erase };
+    const modes = { application: this.#screen?.applicationKeys ?? false, erase: this.#erase };
     let text = '';
     for (const code of bytes) text += this.#machine.key(code, modes);
     return this.#encoder.write(text);
@@ -193,22 +208,19 @@ class MachineWay implements Way {
   }
 
   get isDone(): boolean {
-    return this.#at === this.#waiting.length;
+    return this.#at === this.#waiting.length || this.#isBroken;
   }
 
   output(until: number): Uint8Array {
-    this.#screen.resize(this.#pty.cols, this.#pty.rows);
+    const screen = this.#screen;
+    if (screen === undefined) return NOTHING;
+    screen.resize(this.#pty.cols, this.#pty.rows);
     const text = this.#waiting;
-    do {
-      let end = Math.min(this.#at + STEP, text.length);
-      // A character of two units is one.
-      if (isHighSurrogate(text.charCodeAt(end - 1)) && end < text.length) end++;
-      this.#screen.take(text.slice(this.#at, end));
-      this.#at = end;
-    } while (!this.isDone && performance.now() < until);
+    do this.#at = screen.take(text, this.#at);
+    while (!this.isDone && performance.now() < until);
     if (!this.isDone) return NOTHING;
     this.discardOutput();
-    return this.#screen.paint();
+    return screen.paint();
   }
 
   discardOutput(): void {
@@ -217,16 +229,14 @@ class MachineWay implements Way {
   }
 
   outputLost(): void {
-    this.#screen.beginAnew();
+    this.#screen?.beginAnew();
   }
 
   end(): Uint8Array {
-    return this.#screen.write(this.#decoder.end());
+    return this.#screen?.write(this.#decoder.end()) ?? NOTHING;
   }
 
   keyOf(control: number): number {
     return control === this.#erase ? this.#machine.eraseKey : control;
   }
 }
-
-const isHighSurrogate = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00;

@@ -1,5 +1,4 @@
 import { canonicalCharset, charsetOfLocale } from '../../charset/index.ts';
-import { machineOf } from '../../charset/machines/index.ts';
 import { TelptyError } from '../../errors.ts';
 import { check } from '../../options.ts';
 import { Option } from '../../protocol/index.ts';
@@ -14,6 +13,7 @@ import {
 } from '../../pty/index.ts';
 import { startChecked } from '../../pty/start.ts';
 import { ownUser, userName } from '../../pty/users.ts';
+import { loadScreens, machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
 import { linemodeOption } from '../../session/shared-options.ts';
 import { isTerminalFamily } from '../../session/terminal.ts';
@@ -210,7 +210,8 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
   const { options, mode, file, args } = program;
   const { terminal } = session;
   const machine = machineOf(terminal.encoding(program.encoding));
-  // The last column of a machine's screen is better not written (charset/machines/painter.ts).
+  if (machine !== undefined && program.own !== undefined) await loadScreens();
+  // The last column of a machine's screen is better not written (screen/machines/painter.ts).
   const spare = program.own === undefined ? 0 : 1;
   const cols = dimension(terminal.columns, machine === undefined ? DEFAULT_COLUMNS : machine.columns - spare);
   const rows = dimension(terminal.rows, machine?.rows ?? DEFAULT_ROWS);

@@ -4,7 +4,7 @@
  * ({@link MachineScreen}), and the machine gets the codes that make its own screen look the same.
  */
 
-import { codesOf } from '../tables.ts';
+import { codesOf } from '../../charset/tables.ts';
 
 /** A character as a machine shows it: its code, and {@link REVERSE} if it is in reverse video. */
 export type Look = number;

@@ -1,4 +1,4 @@
-import { ATASCII, ATASCII_REVERSED } from '../tables.ts';
+import { ATASCII, ATASCII_REVERSED } from '../../charset/tables.ts';
 import { cursorKey, type KeyModes, looksOf, type Machine } from './machine.ts';
 
 const looks = looksOf(ATASCII, ATASCII_REVERSED);

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Machine, MachineScreen, machineOf } from '../../src/charset/machines/index.ts';
+import { loadScreens, type Machine, MachineScreen, machineOf } from '../../src/screen/machines/index.ts';
 import { Atari800, Commodore64 } from '../support/clients/home-computer.ts';
 import { Screen } from '../support/clients/screen.ts';
+
+await loadScreens();
 
 const COLUMNS = 39;
 const c64 = machineOf('PETSCII')!;
@@ -199,16 +201,37 @@ describe('a C64', () => {
     assert.deepEqual([computer.row, computer.column], [1, 0]);
   });
 
-  it('loses no line of a long output', () => {
-    const { screen } = screenOf(c64);
-    const computer = new Commodore64();
-    const seen: string[] = [];
-    const lines = Array.from({ length: 200 }, (_, at) => `line ${at}`);
-    for (const code of screen.write(lines.map(line => `${line}\r\n`).join(''))) {
-      computer.feed([code] as unknown as Uint8Array);
-      if (code === 13) seen.push(computer.line(computer.row - 1));
+  for (const [what, lines] of [
+    ['long', Array.from({ length: 200 }, (_, at) => `line ${at}`)],
+    ['dense', Array.from({ length: 2_000 }, (_, at) => 'abcdefghij'[at % 10]!)],
+    ['wide', Array.from({ length: 200 }, (_, at) => `${at}`.padEnd(COLUMNS, 'x'))],
+  ] as const)
+    it(`loses no line of a ${what} output`, () => {
+      const { screen } = screenOf(c64);
+      const computer = new Commodore64();
+      const seen: string[] = [];
+      for (const code of screen.write(lines.map(line => `${line}\r\n`).join(''))) {
+        computer.feed([code] as unknown as Uint8Array);
+        if (code === 13) seen.push(computer.line(computer.row - 1));
+      }
+      assert.deepEqual(seen, lines);
+    });
+
+  it('is sent what has moved up as a move, however the program did that', () => {
+    const full = Array.from({ length: 25 }, (_, row) => `line ${row} ${'abcdefgh'.repeat(3)}`);
+    const drawn = full.map((line, row) => `\x1b[${row + 1};1H${line}`).join('');
+    for (const move of ['\x1b[25;1H\n', '\x1b[S', '\x1b[1;1H\x1b[M', '\x1b[1;25r\x1b[25;1H\x1bD', '\x1b[3S']) {
+      for (const start of ['', '\x1b[?1049h']) {
+        const { screen } = screenOf(c64);
+        const computer = new Commodore64();
+        computer.feed(screen.write(start + drawn));
+        const bytes = screen.write(`${move}\x1b[25;1Hthe last`);
+        assert.ok(bytes.length < 60, `${JSON.stringify(start + move)}: ${bytes.length} bytes`);
+        computer.feed(bytes);
+        const by = move.endsWith('3S') ? 3 : 1;
+        assert.equal(computer.text(), [...full.slice(by), ...Array(by - 1).fill(''), 'the last'].join('\n'));
+      }
     }
-    assert.deepEqual(seen, lines);
   });
 
   it('is sent no more than it can need, however often everything changes', () => {
@@ -239,10 +262,10 @@ describe('a C64', () => {
     const asked = [
       '\n',
       'y\r\n',
-      'a\x1b[9999b',
-      '\x1b[9999S',
-      '\x1b[9999M',
-      '\x1b[9999L',
+      'a\x1b[999999999b',
+      '\x1b[999999999S',
+      '\x1b[999999999M',
+      '\x1b[999999999L',
       '\x1b[2J',
       '\x1b[?1049h\x1b[?1049l',
     ];
@@ -255,7 +278,7 @@ describe('a C64', () => {
         const screen = new MachineScreen(c64, columns, rows, () => {});
         screen.write('x');
         // Work for each place of the screen, each time, would be hours.
-        screen.write(sequence.repeat(64_000 / sequence.length));
+        screen.write(sequence.repeat(8_000 / sequence.length));
       }
     }
   });

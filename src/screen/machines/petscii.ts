@@ -1,4 +1,4 @@
-import { PETSCII, PETSCII_REVERSED } from '../tables.ts';
+import { PETSCII, PETSCII_REVERSED } from '../../charset/tables.ts';
 import { cursorKey, type KeyModes, looksOf, type Machine } from './machine.ts';
 
 const looks = looksOf(PETSCII, PETSCII_REVERSED);

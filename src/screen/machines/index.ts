@@ -3,8 +3,9 @@ import { atari8bit } from './atascii.ts';
 import type { Machine } from './machine.ts';
 import { commodore64 } from './petscii.ts';
 
+export { areScreensLoaded, loadScreens } from '../xterm.ts';
 export type { KeyModes, Machine } from './machine.ts';
-export { MachineScreen } from './screen.ts';
+export { MachineScreen } from './machine-screen.ts';
 
 const machines = new Map([commodore64, atari8bit].map(machine => [machine.charset, machine] as const));
 

@@ -1,0 +1,309 @@
+/**
+ * The state of a terminal's screen, as a program with TERM=xterm sees it: what is in which cell, where the cursor is, which
+ * modes are set. It is xterm.js without a display, behind bounds ({@link OutputFilter}). It knows neither sessions nor Telnet.
+ *
+ * **Writing is synchronous.** xterm.js parses what is written in a timer of its own, except directly after input of a person:
+ * the echo of a key should show at once. So each write here follows an empty input. That is public API, and the callback of
+ * the write says whether it worked: {@link Screen.write} throws if not, and tests fail with a version that changes it.
+ * Rejected: the timer (a millisecond for each piece of output, and an exception in it ends the process instead of resetting
+ * one screen); `writeSync` (private and deprecated).
+ *
+ * **Lines that scroll off.** xterm.js says that something has scrolled, and not what. A marker on the line above the screen
+ * says how many lines have followed it. Those are read from the scrollback, which is always full: it is filled with empty
+ * lines at the beginning, since in a scrollback that grows, a saved cursor moves with the text.
+ *
+ * Questions of the program to its terminal are answered for DA and DSR alone. What xterm.js would answer is not read.
+ */
+
+import { StringDecoder } from 'node:string_decoder';
+import type { IBufferCell, IBufferLine, IMarker, IUnicodeVersionProvider, Terminal } from '@xterm/headless';
+import { columnsOf } from '../charset/width.ts';
+import { OutputFilter } from './output-filter.ts';
+import { snapshot } from './snapshot.ts';
+import { terminalClass } from './xterm.ts';
+
+/** A character, its width, colours and attributes. Lent until the next is read. */
+export type ScreenCell = IBufferCell;
+/** Lent until the next write. It may have cells beyond the screen, if that was wider before. */
+export type ScreenLine = IBufferLine;
+
+export interface ScreenOptions {
+  /** So many lines that have scrolled off are kept. Default: 0. */
+  readonly scrollback?: number | undefined;
+  /** So many combining marks are kept on a character. Default: 4. */
+  readonly marks?: number | undefined;
+  /** Takes the answers to DA and DSR. Default: there are none. */
+  readonly onAnswer?: ((text: string) => void) | undefined;
+  readonly onBell?: (() => void) | undefined;
+}
+
+export const MAX_COLUMNS = 1_000;
+export const MAX_ROWS = 400;
+/** What xterm.js has at least. */
+const MIN_COLUMNS = 2;
+
+const TABULATOR = 8;
+
+/** "A VT102". */
+const DEVICE_ATTRIBUTES = '\x1b[?6c';
+const STATUS_OK = '\x1b[0n';
+
+export class Screen {
+  readonly #options: ScreenOptions;
+  readonly #scrollback: number;
+  readonly #filter: OutputFilter;
+  #decoder: StringDecoder | undefined;
+  #terminal: Terminal;
+  /** On the line above the screen, as of the last call of {@link takeScrolled}. */
+  #marker: IMarker | undefined;
+  #wasAlternate = false;
+  #title = '';
+  #isDisposed = false;
+
+  /** The size is brought between 2x1 and 1000x400. */
+  constructor(columns: number, rows: number, options: ScreenOptions = {}) {
+    this.#options = options;
+    this.#scrollback = options.scrollback ?? 0;
+    this.#terminal = this.#create(bounded(columns, MIN_COLUMNS, MAX_COLUMNS), bounded(rows, 1, MAX_ROWS));
+    const screen = this;
+    this.#filter = new OutputFilter(
+      {
+        get columns() {
+          return screen.columns;
+        },
+        get rows() {
+          return screen.rows;
+        },
+        put: text => this.#put(text),
+        intercept: (parameters, final) => this.#intercept(parameters, final),
+        reset: () => this.#reset(),
+        title: title => {
+          this.#title = title;
+        },
+      },
+      options.marks ?? 4,
+    );
+    this.#fillScrollback();
+  }
+
+  get columns(): number {
+    return this.#terminal.cols;
+  }
+
+  get rows(): number {
+    return this.#terminal.rows;
+  }
+
+  /** Where the next character goes. In the last column, that may be the next line: then the column is the last one. */
+  get cursor(): { readonly row: number; readonly column: number } {
+    const { cursorX, cursorY } = this.#terminal.buffer.active;
+    return { row: cursorY, column: Math.min(cursorX, this.columns - 1) };
+  }
+
+  /** What the program has called its window; at most 256 characters. */
+  get title(): string {
+    return this.#title;
+  }
+
+  /** Whether the program has a screen of its own, to which nothing scrolls off. */
+  get isAlternate(): boolean {
+    return this.#terminal.buffer.active.type === 'alternate';
+  }
+
+  get modes(): Terminal['modes'] {
+    return this.#terminal.modes;
+  }
+
+  get disposed(): boolean {
+    return this.#isDisposed;
+  }
+
+  /**
+   * Takes output of a program: text, or bytes in UTF-8. Afterwards the screen is as the output has left it. Output may be
+   * cut between any two bytes, or any two characters of a text. It costs at most what the size of the screen allows for each
+   * sequence, so somebody who has to share the thread writes a flood in pieces.
+   */
+  write(output: string | Uint8Array): void {
+    if (this.#isDisposed) return;
+    if (typeof output === 'string') this.#filter.write(output);
+    else {
+      this.#decoder ??= new StringDecoder('utf8');
+      this.#filter.write(this.#decoder.write(output as Buffer));
+    }
+  }
+
+  /** Brings the size between 2x1 and 1000x400. */
+  resize(toColumns: number, toRows: number): void {
+    const columns = bounded(toColumns, MIN_COLUMNS, MAX_COLUMNS);
+    const rows = bounded(toRows, 1, MAX_ROWS);
+    if (this.#isDisposed || (columns === this.columns && rows === this.rows)) return;
+    this.#guarded(columns, rows, () => this.#terminal.resize(columns, rows));
+    this.#mark();
+  }
+
+  /**
+   * A line of the screen, from 0. Negative: one that has scrolled off, -1 being the last. `undefined` if there is none.
+   */
+  line(row: number): ScreenLine | undefined {
+    const { active } = this.#terminal.buffer;
+    // xterm.js counts on from the other end of its list.
+    return row < -active.baseY || row >= this.rows ? undefined : active.getLine(active.baseY + row);
+  }
+
+  /** For {@link ScreenLine.getCell}, which fills it. */
+  emptyCell(): ScreenCell {
+    return this.#terminal.buffer.active.getNullCell();
+  }
+
+  /** How many lines have scrolled off since {@link takeScrolled}: at most as many as are kept. */
+  get scrolled(): number {
+    if (this.isAlternate || this.#wasAlternate) return 0;
+    const { baseY } = this.#terminal.buffer.normal;
+    const scrolled = this.#marker === undefined ? baseY : baseY - 1 - this.#marker.line;
+    return this.#marker?.isDisposed ? this.#scrollback : Math.min(scrolled, this.#scrollback);
+  }
+
+  /** Returns {@link scrolled}, and counts anew. */
+  takeScrolled(): number {
+    const { scrolled } = this;
+    if (scrolled > 0 || this.isAlternate !== this.#wasAlternate) this.#mark();
+    return scrolled;
+  }
+
+  /** Control sequences that make another terminal of this size show the same: see src/screen/snapshot.ts. */
+  snapshot(): string {
+    const [, first, last] = /^\x1bP1\$r(\d+);(\d+)r/.exec(this.#ask('\x1bP$qr\x1b\\')) ?? [];
+    return snapshot({
+      terminal: this.#terminal,
+      margins: [Number(first ?? 1), Number(last ?? this.rows)],
+      isCursorHidden: this.#ask('\x1b[?25$p') === '\x1b[?25;2$y',
+      title: this.#title,
+    });
+  }
+
+  /** Frees the memory. The screen takes nothing more. */
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#terminal.dispose();
+  }
+
+  #create(columns: number, rows: number): Terminal {
+    const terminal = new (terminalClass())({
+      cols: columns,
+      rows,
+      scrollback: this.#scrollback,
+      // What is on the screen stays as it is when the size changes; programs draw it anew. Else xterm.js moves the ends of
+      // long lines to other lines, and in 6.0 that leaves screens with a line too few, where it then throws.
+      windowsPty: { backend: 'winpty', buildNumber: 1 },
+      // xterm.js calls what is needed here proposed: buffer, parser, unicode, markers.
+      allowProposedApi: true,
+      logLevel: 'off',
+    });
+    terminal.unicode.register(widths);
+    terminal.unicode.activeVersion = widths.version;
+    if (this.#options.onBell !== undefined) terminal.onBell(this.#options.onBell);
+    return terminal;
+  }
+
+  #put(text: string): void {
+    let isParsed = false;
+    const isWhole = this.#guarded(this.columns, this.rows, () => {
+      this.#terminal.input('', true);
+      this.#terminal.write(text, () => {
+        isParsed = true;
+      });
+    });
+    if (isWhole && !isParsed) throw new Error('@xterm/headless has not parsed at once; see src/screen/screen.ts');
+  }
+
+  /**
+   * An error of xterm.js costs the screen: what it has kept is not to be relied on any more, so there is a new one, empty and
+   * of this size. Returns whether there was none.
+   */
+  #guarded(columns: number, rows: number, action: () => void): boolean {
+    try {
+      action();
+      return true;
+    } catch {
+      this.#terminal.dispose();
+      this.#terminal = this.#create(columns, rows);
+      this.#fillScrollback();
+      return false;
+    }
+  }
+
+  /** What xterm.js answers: DECRQSS and DECRQM say what its interface does not. */
+  #ask(question: string): string {
+    let answer = '';
+    const listening = this.#terminal.onData(data => {
+      answer += data;
+    });
+    this.#put(question);
+    listening.dispose();
+    return answer;
+  }
+
+  #intercept(parameters: string, final: string): boolean {
+    const [, prefix, digits] = /^([<-?]?)(\d*)/.exec(parameters)!;
+    const number = Number(digits);
+    const { row, column } = this.cursor;
+    if (final === 'J') {
+      // 3 clears the scrollback, which must stay full.
+      if (number === 3) return true;
+      // 1 in the last cell clears the whole screen. xterm.js 6.0 then looks at the line below, which need not exist.
+      if (number !== 1 || row < this.rows - 1 || column < this.columns - 1) return false;
+      this.#put(`\x1b[${prefix}2J`);
+    } else if (prefix === '') {
+      if (final === 'c') this.#options.onAnswer?.(DEVICE_ATTRIBUTES);
+      else if (number === 5) this.#options.onAnswer?.(STATUS_OK);
+      else if (number === 6) this.#options.onAnswer?.(`\x1b[${row + 1};${column + 1}R`);
+    }
+    return true;
+  }
+
+  /**
+   * RIS, by sequences that do the same. At RIS itself, xterm.js makes all lines anew, and the scrollback would have to be
+   * filled once more: half a millisecond for two bytes.
+   */
+  #reset(): void {
+    const stops = Array.from(
+      { length: Math.ceil(this.columns / TABULATOR) },
+      (_, at) => `\x1b[${at * TABULATOR + 1}G\x1bH`,
+    );
+    this.#put(`\x1b[?47l\x1b[!p\x1b[2J\x1b[3g${stops.join('')}\x1b[H`);
+    this.#title = '';
+  }
+
+  /** On an empty screen, with the cursor in the corner. */
+  #fillScrollback(): void {
+    if (this.#scrollback > 0) this.#put(`${'\n'.repeat(this.rows - 1 + this.#scrollback)}\x1b[H`);
+    this.#mark();
+  }
+
+  #mark(): void {
+    this.#marker?.dispose();
+    this.#wasAlternate = this.isAlternate;
+    const { baseY, cursorY } = this.#terminal.buffer.normal;
+    // On the line above: lines of the screen lose their markers when they are erased.
+    this.#marker = this.#wasAlternate || baseY === 0 ? undefined : this.#terminal.registerMarker(-cursorY - 1);
+  }
+}
+
+const bounded = (size: number, least: number, most: number): number =>
+  Math.max(least, Math.min(Math.trunc(size) || least, most));
+
+/** In what xterm.js calls the properties of a character: whether it joins the one before, and the width of what comes of it. */
+const JOINS = 1;
+const WIDTH_SHIFT = 1;
+const WIDTH = 3 << WIDTH_SHIFT;
+
+/** The width of characters is that of src/charset/width.ts, not the one of Unicode 6 that xterm.js brings. */
+const widths: IUnicodeVersionProvider = {
+  version: 'telpty',
+  wcwidth: columnsOf,
+  charProperties(codePoint, before) {
+    const width = columnsOf(codePoint);
+    return width === 0 && before !== 0 ? (before & WIDTH) | JOINS : width << WIDTH_SHIFT;
+  },
+};

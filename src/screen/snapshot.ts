@@ -1,0 +1,114 @@
+/**
+ * What is on a screen, as control sequences: written to another terminal of the same size, they make it show the same. For
+ * somebody who begins to watch a program, or comes back to it.
+ *
+ * Lines that have scrolled off are not part of it, and neither is what xterm.js does not say: the saved cursor, tab stops,
+ * line drawing, and the colours that the next character gets. Programs set these before they use them.
+ *
+ * Rejected: `@xterm/addon-serialize`, which reads private parts of xterm.js.
+ */
+import type { IBuffer, Terminal } from '@xterm/headless';
+
+type Modes = Terminal['modes'];
+
+/** Modes, by their numbers, that are off in a terminal that was reset. */
+const MODES: readonly (readonly [number: string, isOn: (modes: Modes) => boolean])[] = [
+  ['?1', modes => modes.applicationCursorKeysMode],
+  ['?6', modes => modes.originMode],
+  ['?9', modes => modes.mouseTrackingMode === 'x10'],
+  ['?45', modes => modes.reverseWraparoundMode],
+  ['?66', modes => modes.applicationKeypadMode],
+  ['?1000', modes => modes.mouseTrackingMode === 'vt200'],
+  ['?1002', modes => modes.mouseTrackingMode === 'drag'],
+  ['?1003', modes => modes.mouseTrackingMode === 'any'],
+  ['?1004', modes => modes.sendFocusMode],
+  ['?2004', modes => modes.bracketedPasteMode],
+  ['4', modes => modes.insertMode],
+];
+
+export interface SnapshotParts {
+  readonly terminal: Terminal;
+  /** The lines that scroll, from 1. */
+  readonly margins: readonly [first: number, last: number];
+  readonly isCursorHidden: boolean;
+  readonly title: string;
+}
+
+export function snapshot({ terminal, margins: [first, last], isCursorHidden, title }: SnapshotParts): string {
+  const { modes, buffer } = terminal;
+  const isAlternate = buffer.active.type === 'alternate';
+  const set = MODES.filter(([, isOn]) => isOn(modes)).map(([number]) => modeSet(number));
+  const { cursorX, cursorY } = buffer.active;
+  // Where the margins are the origin, rows count from there. Behind the last column there is no place to go to.
+  const row = modes.originMode ? cursorY - (first - 1) : cursorY;
+  return [
+    '\x1b[?47l\x1b[!p\x1b[m\x1b[2J',
+    contents(buffer.normal, terminal),
+    place(buffer.normal.cursorY, Math.min(buffer.normal.cursorX, terminal.cols - 1)),
+    isAlternate ? `\x1b[?1049h${contents(buffer.alternate, terminal)}` : '',
+    first === 1 && last === terminal.rows ? '' : `\x1b[${first};${last}r`,
+    ...set,
+    place(row, Math.min(cursorX, terminal.cols - 1)),
+    modes.wraparoundMode ? '' : '\x1b[?7l',
+    isCursorHidden ? '\x1b[?25l' : '',
+    title === '' ? '' : `\x1b]2;${title}\x1b\\`,
+  ].join('');
+}
+
+const modeSet = (number: string): string => `\x1b[${number}h`;
+const place = (row: number, column: number): string => `\x1b[${row + 1};${column + 1}H`;
+
+/** The cells that are not empty, on a screen that is. */
+function contents(buffer: IBuffer, { cols, rows }: Terminal): string {
+  const cell = buffer.getNullCell();
+  let text = '';
+  let style = '';
+  for (let row = 0; row < rows; row++) {
+    const line = buffer.getLine(buffer.baseY + row);
+    let isAt = false;
+    for (let column = 0; column < cols && line?.getCell(column, cell) !== undefined; column++) {
+      const wanted = styleOf(cell);
+      if (cell.getWidth() === 0) continue;
+      if (wanted === '' && cell.getChars() === '') isAt = false;
+      else {
+        if (!isAt) text += place(row, column);
+        if (wanted !== style) text += `\x1b[${wanted === '' ? '' : `0${wanted}`}m`;
+        style = wanted;
+        text += cell.getChars() || ' ';
+        isAt = true;
+      }
+    }
+  }
+  return style === '' ? text : `${text}\x1b[m`;
+}
+
+type Cell = ReturnType<IBuffer['getNullCell']>;
+
+const ATTRIBUTES: readonly (readonly [number: number, has: (cell: Cell) => number])[] = [
+  [1, cell => cell.isBold()],
+  [2, cell => cell.isDim()],
+  [3, cell => cell.isItalic()],
+  [4, cell => cell.isUnderline()],
+  [5, cell => cell.isBlink()],
+  [7, cell => cell.isInverse()],
+  [8, cell => cell.isInvisible()],
+  [9, cell => cell.isStrikethrough()],
+  [53, cell => cell.isOverline()],
+];
+
+/** The parameters of SGR behind a 0; empty for a cell without colours and attributes. */
+function styleOf(cell: Cell): string {
+  if (cell.isAttributeDefault()) return '';
+  let style = '';
+  for (const [number, has] of ATTRIBUTES) if (has(cell) !== 0) style += `;${number}`;
+  if (!cell.isFgDefault()) style += colour(30, cell.getFgColor(), cell.isFgRGB());
+  if (!cell.isBgDefault()) style += colour(40, cell.getBgColor(), cell.isBgRGB());
+  return style;
+}
+
+/** @param first the parameter for the first colour: 30 for characters, 40 for what is behind them. */
+function colour(first: number, number: number, isRgb: boolean): string {
+  if (isRgb) return `;${first + 8};2;${number >> 16};${(number >> 8) & 0xff};${number & 0xff}`;
+  if (number < 8) return `;${first + number}`;
+  return number < 16 ? `;${first + 60 + number - 8}` : `;${first + 8};5;${number}`;
+}
