@@ -352,6 +352,7 @@ size_t fast_path_show(struct pty *p, const char *bytes, size_t length);
 void fast_path_exports(napi_env env, napi_value exports);
 
 /* delay.c */
+uint64_t delay_before(const struct pty *p);
 void delay_key(struct pty *p, uint64_t now);
 uint64_t delay_take(struct pty *p);
 void delay_count(struct state *s, uint64_t key_at);

@@ -74,10 +74,11 @@ size_t fast_path_type(struct conn *c, const char *bytes, size_t length) {
   if (!c->open || length > TYPED_BYTES || p->master < 0 || p->reaped || p->pending.memory != NULL ||
       !plain_input((const unsigned char *)bytes, length))
     return 0;
+  const uint64_t now = uv_hrtime(); /* before the write: see delay.c */
   ssize_t n = write(p->master, bytes, length);
   if (n <= 0) return 0;
   c->typed += (size_t)n;
-  c->typed_at = uv_hrtime();
+  c->typed_at = now;
   delay_key(p, c->typed_at);
   return (size_t)n;
 }

@@ -1,22 +1,27 @@
 /*
- * How long keys wait for an answer: from the write to a terminal to the moment when its next output has been passed on.
+ * How long keys wait for an answer: from the write to a terminal until its next output has been passed on.
  *
- * Counted here, since most keys and their echoes never come to JavaScript (fast_path.c), and only where somebody wants to know.
- * A key that passes by the fast path has its time already; the answer takes one more look at the clock. The counts are memory of
- * JavaScript's, which reads them when it likes.
+ * The addon counts, because most keys and their echoes do not reach JavaScript (fast_path.c), and only after measureDelays() was
+ * called. Keys of the fast path have their time already; the answer costs one more read of the clock. The arrays belong to
+ * JavaScript, which reads them at any time.
  *
- * What is measured is the first key that nothing has been printed for. One that has waited for LOST_NS when the next is
- * typed had no answer (a password has none); the next is measured in its place. A terminal that floods prints without being
- * asked, so keys typed at one that the thread of flood_reader.c reads are not measured at all.
+ * The time of a key is read before the write. The write wakes the program, and on a busy machine the scheduler may run it, and
+ * others, before write(2) returns to us: a time read afterwards was up to the program's whole answer too late.
+ *
+ * The first key without output after it is measured. If it has waited for LOST_NS when the next key is typed, it had no answer
+ * (a password has none), and the next key is measured instead. A terminal that floods prints without being asked, so keys of
+ * a terminal that the thread of flood_thread.c reads are not measured.
  */
 #include "telpty.h"
 
 #define LOST_NS 1000000000u
 
-/* A key has been typed. `now`: by uv_hrtime(); 0: nobody has looked yet. */
+/* The time for delay_key(), before the write of a key; 0 where keys are not measured. */
+uint64_t delay_before(const struct pty *p) { return p->state->delays.counts == NULL ? 0 : uv_hrtime(); }
+
+/* A key has been written. `now`: by uv_hrtime(), before the write; or 0. */
 void delay_key(struct pty *p, uint64_t now) {
-  if (p->state->delays.counts == NULL || p->lane != NULL) return;
-  if (now == 0) now = uv_hrtime();
+  if (now == 0 || p->state->delays.counts == NULL || p->lane != NULL) return;
   if (p->key_at == 0 || now - p->key_at > LOST_NS) p->key_at = now;
 }
 

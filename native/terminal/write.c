@@ -105,12 +105,13 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
   if (p->conn != NULL) p->conn->open = false;
   if (p->pending.memory != NULL) return js_int(env, -EBUSY);
   if (length == 0) return js_int(env, 0);
+  const uint64_t typed_at = length <= TYPED_BYTES ? delay_before(p) : 0;
   ssize_t n;
   do n = write(p->master, data, length);
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno != EAGAIN) return js_int(env, -errno);
   if (n < 0) n = 0;
-  if (n > 0 && length <= TYPED_BYTES) delay_key(p, 0);
+  if (n > 0) delay_key(p, typed_at);
   if ((size_t)n < length) {
     struct pending_write *w = &p->pending;
     w->length = length - (size_t)n;

@@ -1,6 +1,6 @@
 /** How long keys wait for output: what the addon counts. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ptyShell, type Session } from '../../../src/index.ts';
 import { addon } from '../../../src/native/load.ts';
@@ -9,12 +9,12 @@ import { assertNothingHeld } from '../../support/leaks.ts';
 import { Host, XTERM } from '../../support/servers/host.ts';
 import { readAll, until } from '../support.ts';
 
-/** From here on they are counted anew. */
+/** Starts to count from 0. */
 function measure() {
   const counts = new Float64Array(4);
   addon().measureDelays(Float64Array.of(0.03, 3_600), counts);
   const keys = async () => {
-    // It counts when the output has been passed on, which is when those who get it have returned.
+    // The addon counts a key when the callback that gets the output has returned.
     await turn();
     return counts.subarray(0, 3).reduce((sum, count) => sum + count, 0);
   };
@@ -25,28 +25,37 @@ function measure() {
 const SLOW =
   'stty raw -echo; echo ready; while c=$(dd bs=1 count=1 2>/dev/null) && [ "$c" ]; do sleep 0.03; echo "[$c]"; done';
 
-test('keys written to a terminal, until its output is passed on', async () => {
+/** A program on a terminal, which the test does not leave behind when it fails: the program would wait for a key for ever. */
+function startProgram(context: TestContext, script: string) {
+  const pty = spawnPty('sh', ['-c', script]);
+  context.after(async () => {
+    pty.destroy();
+    await pty.exited;
+  });
+  return pty;
+}
+
+test('keys written to a terminal, until its output is passed on', async context => {
   const { counts, keys } = measure();
-  const pty = spawnPty('sh', ['-c', SLOW]);
+  const pty = startProgram(context, SLOW);
   await until(pty, /ready/);
   for (const key of 'abc') {
     pty.write(key);
-    await until(pty, new RegExp(`\\[${key}\\]`));
+    // The whole line: what is left of it would answer the next key.
+    await until(pty, new RegExp(`\\[${key}\\]\n`));
   }
   assert.equal(await keys(), 3);
   assert.equal(counts[0], 0, 'none was answered sooner than it can have been');
-  assert.ok(counts[3]! >= 0.09);
+  assert.ok(counts[3]! >= 0.09, `three keys were answered in ${counts[3]} s`);
   // What is pasted is not measured.
   pty.write('d'.repeat(65));
   await until(pty, /\[d\]/);
   assert.equal(await keys(), 3);
-  pty.destroy();
-  await pty.exited;
 });
 
-test('output that follows no key is not measured, nor is a key without output', async () => {
+test('output that follows no key is not measured, nor is a key without output', async context => {
   const { keys } = measure();
-  const pty = spawnPty('sh', ['-c', 'stty raw -echo; echo ready; dd bs=1 count=1 2>/dev/null >/dev/null']);
+  const pty = startProgram(context, 'stty raw -echo; echo ready; dd bs=1 count=1 2>/dev/null >/dev/null');
   await until(pty, /ready/);
   pty.write('x');
   await readAll(pty);
