@@ -2,6 +2,7 @@
  * What the tables of options are made of. Each command has one. The command line, the configuration file and the help are
  * all read or made from it. An option that is not in its table is unknown.
  */
+import type { AnyRule } from '../../options.ts';
 import * as values from './values.ts';
 
 /** One option. Its name is its key in the table. */
@@ -16,6 +17,8 @@ export interface OptionSpec<T = unknown> {
   readonly default?: string;
   /** What the help gives as the default where `default` cannot say it. */
   readonly defaultWords?: string;
+  /** The option of the library that it sets: see `library.ts`. */
+  readonly library?: AnyRule;
   /** Whether it may be given several times and each counts; of any other the last one wins. */
   readonly repeatable?: boolean;
   /** Whether a value is `NAME=SOMETHING`, so that a configuration file may have a mapping. */

@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { canonicalCharset } from '../../charset/index.ts';
 import { TelptyError } from '../../errors.ts';
+import { LONGEST_TIMER } from '../../options.ts';
 import { limitFiles } from '../../pty/cgroup/limits.ts';
 import type { CgroupLimits, Limits } from '../../pty/index.ts';
 import { problemOfRange, type UserIdRange } from '../../pty/user-range.ts';
@@ -16,9 +17,6 @@ import {
 } from '../../shells/environment/environment.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
-
-/** Longest delay one timer of Node.js takes; given a longer one it fires at once. */
-const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** The text as an error message shows it. */
 const shown = (text: string) => `'${escapeText(text, 60)}'`;
@@ -99,6 +97,16 @@ export function socketPath(value: string): string {
   throw usage(`${shown(value)} is too long for a UNIX socket (at most ${LONGEST_SOCKET_PATH} bytes)`);
 }
 
+/** Addresses as {@link ranges} reads them. */
+export function writtenRanges(entries: readonly string[]): string {
+  return entries.join(',');
+}
+
+/** Permissions as {@link fileMode} reads them. */
+export function writtenMode(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}
+
 /** The permissions of a file, in octal. */
 export function fileMode(value: string): number {
   if (/^0?[0-7]{3}$/.test(value)) return Number.parseInt(value, 8);
@@ -152,6 +160,13 @@ export function duration(max = LONGEST_TIMER): (value: string) => number {
     if (milliseconds > max) throw usage(`${shown(value)} is too long (at most ${Math.floor(max / 3_600_000)}h)`);
     return milliseconds;
   };
+}
+
+/** A time in milliseconds as {@link duration} reads it, in the largest unit in which it is whole. */
+export function writtenDuration(milliseconds: number): string {
+  if (milliseconds === 0) return '0';
+  const [unit, size] = [...TIME_UNITS].findLast(([, one]) => milliseconds % one === 0) ?? ['ms', 1];
+  return `${milliseconds / size}${unit}`;
 }
 
 const SIZE_UNITS = ['', 'K', 'M', 'G', 'T'];
@@ -247,11 +262,13 @@ export function umask(value: string): number {
   throw usage(`${shown(value)} is not a umask (octal: 077, 022, 0)`);
 }
 
-/** How much a process gives way to others. */
-export function niceness(value: string): number {
-  const number = /^[-+]?\d{1,2}$/.test(value) ? Number(value) : Number.NaN;
-  if (number >= -20 && number <= 19) return number;
-  throw usage(`${shown(value)} is not a whole number (-20 to 19)`);
+/** A whole number of a range, with a sign. */
+export function signed(min: number, max: number): (value: string) => number {
+  return value => {
+    const number = /^[-+]?\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+    if (number >= min && number <= max) return number;
+    throw usage(`${shown(value)} is not a whole number (${min} to ${max})`);
+  };
 }
 
 const percent = (value: string) =>

@@ -3,21 +3,21 @@ import { boundYoungGeneration, compileEarly } from '../../native/node-internals.
 import { Cgroups } from '../../pty/index.ts';
 import { onAbandoned } from '../../pty/program.ts';
 import { type UserIdSource, UserRange } from '../../pty/user-range.ts';
-import type { Shell } from '../../server/options.ts';
+import { type Shell, serverOptions } from '../../server/options.ts';
 import { createServer, type Server } from '../../server/server.ts';
 import { requestedNames } from '../../shells/environment/environment.ts';
-import { limit } from '../../shells/guards/limit.ts';
-import { robotCheck } from '../../shells/guards/robot-check.ts';
+import { limit, limitOptions } from '../../shells/guards/limit.ts';
+import { robotCheck, robotCheckOptions } from '../../shells/guards/robot-check.ts';
 import type { Admission } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
-import type { PtyShellOptions } from '../../shells/program/options.ts';
+import { type PtyShellOptions, ptyShellOptions } from '../../shells/program/options.ts';
 import { ptyShell } from '../../shells/program/pty-shell.ts';
 import type { Log } from '../log/log.ts';
 import { SessionLog } from '../log/session-log.ts';
 import { DescriptorExhaustionLog } from '../system/descriptor-exhaustion.ts';
 import { watchStarts } from '../system/start-watch.ts';
 import type { Reloadables } from './reload.ts';
-import type { ServeSettings } from './settings.ts';
+import { optionsFor, type ServeSettings } from './settings.ts';
 import { shutdownNotice } from './shutdown-notice.ts';
 import type { StartupChecks } from './startup-checks.ts';
 
@@ -45,26 +45,14 @@ export function createHost(settings: ServeSettings, found: StartupChecks, log: L
   const sessionLog = new SessionLog(log, program.name);
   const { hooks } = sessionLog;
   const shell = ptyShell(program.file, program.args, {
-    mode: settings.mode,
-    linemode: settings.linemode,
-    encoding: settings.encoding,
-    programEncoding: settings.programEncoding,
-    term: settings.term,
-    negotiationTimeout: settings.negotiationTimeout,
-    neverSendGa: settings.neverSendGa,
+    ...optionsFor(ptyShellOptions, settings),
+    // What is made of several settings, or was looked up.
     cwd: found.cwd,
     env: settings.env,
-    acceptEnv: settings.acceptEnv,
-    sizeEnv: settings.sizeEnv,
     user: found.user,
     userRange: options.userIds && new UserRange(options.userIds),
     limits: settings.limits,
-    umask: settings.umask,
-    nice: settings.nice,
-    noNewPrivs: settings.noNewPrivs,
     cgroup: found.cgroup === undefined ? undefined : new Cgroups(found.cgroup, settings.cgroupLimits),
-    killTimeout: settings.killTimeout,
-    linger: settings.linger,
     argv0: program.argv0,
     ...hooks,
     onStart(session, started) {
@@ -72,15 +60,11 @@ export function createHost(settings: ServeSettings, found: StartupChecks, log: L
       hooks.onStart(session, started);
     },
   });
-  const { idleTimeout, sessionTimeout } = settings;
-  const { admission } = options;
-  const limits = { admission, idleTimeout, sessionTimeout };
+  const limits = { ...optionsFor(limitOptions, settings), admission: options.admission };
   const server = createServer({
+    ...optionsFor(serverOptions, settings),
     shell: shutdownNotice(limit(limits, settings.robotCheck ? checked(shell, settings) : shell)),
     environ: requestedNames(settings),
-    encoding: settings.encoding,
-    compatibility: settings.compatibility,
-    compression: settings.compression,
   });
   server.on('session', session => sessionLog.connected(session));
   server.on('settled', (session, outcome) => sessionLog.ended(session, outcome));
@@ -100,8 +84,8 @@ export function createHost(settings: ServeSettings, found: StartupChecks, log: L
 }
 
 /** In mode line clients edit and echo, and send nothing of what a terminal answers. */
-function checked(shell: Shell, { mode, negotiationTimeout }: ServeSettings): Shell {
-  return robotCheck(shell, { askTerminal: mode !== 'line', negotiationTimeout });
+function checked(shell: Shell, settings: ServeSettings): Shell {
+  return robotCheck(shell, { ...optionsFor(robotCheckOptions, settings), askTerminal: settings.mode !== 'line' });
 }
 
 /** Ends all sessions as politely as the settings' times allow. */

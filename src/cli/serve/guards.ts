@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TelptyError } from '../../errors.ts';
-import { type Addresses, Places } from '../../shells/guards/session-limits.ts';
+import { type Addresses, Places, placesOptions } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList, normalAddress } from '../../transport/pre-session/address-list.ts';
 import { usage } from '../options/values.ts';
 import type { Reloadables } from './reload.ts';
-import type { ServeSettings } from './settings.ts';
+import { optionsFor, type ServeSettings } from './settings.ts';
 
 /**
  * Counts sessions where all are known.
@@ -17,9 +17,7 @@ import type { ServeSettings } from './settings.ts';
  * @throws TelptyError `ERR_RUNTIME` where a list cannot be read, `ERR_USAGE` where something in it is no address.
  */
 export function createPlaces(settings: ServeSettings, reloadables?: Reloadables): Places {
-  const { maxSessions, maxPerIp, connectRate, maxNegotiating } = settings;
-  const limits = { maxSessions, maxPerAddress: maxPerIp, connectRate, maxNegotiating };
-  const places = new Places({ ...limits, ...readLists(settings) });
+  const places = new Places({ ...optionsFor(placesOptions, settings), ...readLists(settings) });
   reloadables?.add({
     name: 'address lists',
     options: ['allow', 'deny'],

@@ -1,9 +1,10 @@
 /** What `telpty serve` was told, from its command line and configuration file: complete, checked, and typed. */
 import { readFileSync } from 'node:fs';
+import type { AnyTable, OptionsOf } from '../../options.ts';
 import type { CgroupLimits, Limits } from '../../pty/index.ts';
 import { evaluate, splitArguments } from '../options/arguments.ts';
 import { readConfig } from '../options/config.ts';
-import type { OptionValues } from '../options/options.ts';
+import type { OptionSpec, OptionValues } from '../options/options.ts';
 import { serveOptions } from '../options/serve/index.ts';
 import { usage } from '../options/values.ts';
 
@@ -31,6 +32,16 @@ export type ServeSettings = { readonly [Name in Exclude<keyof Values, Special> a
   /** The program as it was named, and its arguments. Undefined: the login shell. */
   readonly program: { readonly name: string; readonly args: readonly string[] } | undefined;
 };
+
+/** The options of a function of the library, by the rows that set one of them. */
+export function optionsFor<Table extends AnyTable>(table: Table, settings: ServeSettings): Partial<OptionsOf<Table>> {
+  const values: Readonly<Record<string, unknown>> = settings;
+  const rows = Object.entries<OptionSpec>(serveOptions);
+  const options = Object.entries(table).flatMap(([option, rule]) =>
+    rows.filter(([, { library }]) => library === rule).map(([name]) => [option, values[camel(name)]] as const),
+  );
+  return Object.fromEntries(options) as Partial<OptionsOf<Table>>;
+}
 
 /** What the settings are read from, beside the arguments. */
 export interface SettingsSources {

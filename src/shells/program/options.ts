@@ -10,8 +10,10 @@ import {
   oneOf,
   readOptions,
 } from '../../options.ts';
-import { Cgroups, type Limits, type User, UserRange } from '../../pty/index.ts';
-import { programAttributes, ptyOptions, resolvedUser } from '../../pty/options.ts';
+import { Cgroups } from '../../pty/cgroup/cgroup.ts';
+import { type Limits, programAttributes, ptyOptions, resolvedUser } from '../../pty/options.ts';
+import { UserRange } from '../../pty/user-range.ts';
+import type { User } from '../../pty/users.ts';
 import type { Session } from '../../session/session.ts';
 import { type EnvironmentPolicy, environmentOptions, type RejectedVariable } from '../environment/environment.ts';
 import { type ModeName, SHELL_MODES } from './modes.ts';

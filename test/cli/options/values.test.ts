@@ -161,7 +161,7 @@ const tables: Record<string, Table> = {
     bad: ['', '8', '1777', '00777', '0o77', '-1', '7 ', 'u=rwx'],
   },
   nice: {
-    parse: values.niceness,
+    parse: values.signed(-20, 19),
     good: [
       ['10', 10],
       ['-20', -20],

@@ -1,4 +1,6 @@
 /** Which clients get a session, how many, and for how long. */
+import { limitOptions as limits } from '../../../shells/guards/limit.ts';
+import * as library from '../library.ts';
 import { flag, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
@@ -22,28 +24,23 @@ export const limitOptions = {
     help: 'local users that may connect; `same`: only the user that the server runs as, and nobody from other machines (Linux)',
   },
   'max-sessions': {
-    argument: 'N',
-    parse: values.integer(0),
+    ...library.count(limits.maxSessions),
     default: '1000',
     help: 'concurrent sessions; further clients get a message and are closed; 0: no limit',
   },
   'max-per-ip': {
-    argument: 'N',
-    parse: values.integer(0),
-    default: '0',
+    ...library.count(limits.maxPerAddress),
     defaultWords: 'off',
     help: 'concurrent sessions per address or IPv6 network (/64); further clients get a message and are closed',
   },
   'connect-rate': {
     argument: 'N',
-    parse: values.rate,
-    default: '0',
+    ...library.setsWithDefault(limits.connectRate, values.rate, String),
     defaultWords: 'off',
     help: 'sustained rate of new connections per second from one address or IPv6 network (/64); 0.1: one in ten seconds',
   },
   'max-negotiating': {
-    argument: 'N',
-    parse: values.integer(0),
+    ...library.count(limits.maxNegotiating),
     default: '512',
     help: 'concurrent connections whose program does not run yet; further clients get a message and are closed; 0: no limit',
   },
@@ -52,16 +49,12 @@ export const limitOptions = {
     help: 'start the program only for terminals that report their cursor position, or after the user has typed two given words',
   },
   'idle-timeout': {
-    argument: 'T',
-    parse: values.duration(Number.MAX_SAFE_INTEGER),
-    default: '0',
+    ...library.duration(limits.idleTimeout),
     defaultWords: 'off',
     help: 'end a session without input after this time',
   },
   'session-timeout': {
-    argument: 'T',
-    parse: values.duration(Number.MAX_SAFE_INTEGER),
-    default: '0',
+    ...library.duration(limits.sessionTimeout),
     defaultWords: 'off',
     help: 'end any session after this time',
   },

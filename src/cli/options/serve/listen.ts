@@ -1,9 +1,11 @@
 /** Where and how the server listens. */
+import { listenOptions as listen, localListenOptions as local } from '../../../transport/listen-options.ts';
+import * as library from '../library.ts';
 import { flag, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
 export const listenOptions = {
-  host: { argument: 'ADDR', parse: values.host, default: '127.0.0.1', help: 'address to listen on' },
+  host: { argument: 'ADDR', ...library.text(listen.host, values.host), help: 'address to listen on' },
   port: {
     argument: 'N|none',
     parse: values.listenPort,
@@ -17,14 +19,12 @@ export const listenOptions = {
   },
   'socket-mode': {
     argument: 'MODE',
-    parse: values.fileMode,
-    default: '0600',
+    ...library.setsWithDefault(local.mode, values.fileMode, values.writtenMode),
     help: 'file mode of the UNIX socket in octal: users with write permission can connect',
   },
   'proxy-protocol': {
     argument: 'CIDR,...',
-    parse: values.ranges,
-    default: '',
+    ...library.setsWithDefault(listen.proxyProtocol, values.ranges, values.writtenRanges),
     defaultWords: 'none',
     help: 'proxies in these ranges must send a PROXY header (v1 or v2), whose address is that of the client; no other client may. Loopback then counts as an open port',
   },

@@ -1,4 +1,6 @@
 /** The program: as whom it runs, with which environment and limits, and how it ends. */
+import { ptyShellOptions } from '../../../shells/program/options.ts';
+import * as library from '../library.ts';
 import { flag, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
@@ -19,6 +21,7 @@ export const programOptions = {
   },
   'accept-env': {
     argument: 'NAME',
+    library: ptyShellOptions.acceptEnv,
     parse: values.acceptableEnvName,
     repeatable: true,
     help: 'accept this variable from clients, in addition to the built-in list',
@@ -41,7 +44,7 @@ export const programOptions = {
     help: 'run programs as root even if other machines can connect; `login` needs it',
   },
   'size-env': {
-    ...flag,
+    ...library.flag(ptyShellOptions.sizeEnv),
     help: 'also set LINES and COLUMNS, which pin curses programs to the first window size',
   },
 } as const satisfies OptionTable;
@@ -56,18 +59,18 @@ export const resourceOptions = {
   },
   umask: {
     argument: 'OCTAL',
-    parse: values.umask,
+    ...library.sets(ptyShellOptions.umask, values.umask),
     defaultWords: "the server's",
     help: 'file mode creation mask (umask) of the program, for example 077',
   },
   nice: {
     argument: 'N',
-    parse: values.niceness,
+    ...library.sets(ptyShellOptions.nice, values.signed(ptyShellOptions.nice.min, ptyShellOptions.nice.max)),
     defaultWords: "the server's",
     help: '-20 (highest priority) to 19; raising the priority needs root',
   },
   'no-new-privs': {
-    parse: values.boolean,
+    ...library.optionalFlag(ptyShellOptions.noNewPrivs),
     defaultWords: 'on with --user and --user-range',
     help: 'set-user-ID programs gain no privileges: no `sudo`, no `su` (Linux)',
   },
@@ -88,9 +91,7 @@ export const resourceOptions = {
 
 export const endOptions = {
   'kill-timeout': {
-    argument: 'T',
-    parse: values.duration(),
-    default: '1s',
+    ...library.duration(ptyShellOptions.killTimeout),
     help: 'time between SIGHUP and SIGKILL for a program that does not end',
   },
   'drain-timeout': {
@@ -101,9 +102,7 @@ export const endOptions = {
   },
   'drain-quietly': { ...flag, help: 'do not announce the drain timeout in the sessions' },
   linger: {
-    argument: 'T',
-    parse: values.duration(),
-    default: '500ms',
+    ...library.duration(ptyShellOptions.linger),
     help: 'time that the program has to end by itself after the client closed its sending side',
   },
 } as const satisfies OptionTable;
