@@ -14,9 +14,10 @@ export type { Pattern, ReadOptions, ReadResult } from './session/conversation/re
 export type { OptionState, WaitOptions } from './session/conversation/waiting.ts';
 export type { SessionEvents } from './session/events.ts';
 export { type ReadLineOptions, readLine, readLines } from './session/lines.ts';
+export type { SessionOptions } from './session/link.ts';
+export type { SessionTap, SessionTrace } from './session/observers.ts';
 export { Session } from './session/session.ts';
 export type { Terminal } from './session/terminal.ts';
-export type { SessionOptions, SessionTap, SessionTrace } from './session/types.ts';
 export type { EnvironmentPolicy, RejectedVariable } from './shells/environment/environment.ts';
 export { type LimitOptions, limit } from './shells/guards/limit.ts';
 export type { Refused } from './shells/guards/refusal.ts';

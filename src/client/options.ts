@@ -122,7 +122,7 @@ const OPENING = [
 
 /** Asks for {@link OPENING}, as far as the table has it. */
 export function openNegotiation(session: Session, table: readonly OptionDefinition[]): void {
-  session.together(() => {
+  session.batch(() => {
     for (const [code, side] of OPENING) {
       const definition = table.find(option => option.code === code);
       if (definition?.[side]) session.telnet.request(code, side, true);

@@ -4,7 +4,7 @@ import { canonicalCharset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 import { check, LONGEST_TIMER, readOptions } from '../options.ts';
 import type { OptionDefinition, TelnetConfig } from '../protocol/index.ts';
-import type { HangupReason } from '../session/end-cause.ts';
+import type { HangupReason } from '../session/ending.ts';
 import { Session } from '../session/session.ts';
 import { type ListenOptions, type LocalListenOptions, readListenOptions } from '../transport/listen-options.ts';
 import { type Listener, type ListenerEvents, StreamListener } from '../transport/listener.ts';
@@ -314,7 +314,7 @@ export class Server extends EventEmitter<ServerEvents> {
     try {
       this.emit('session', session);
       // One packet for all that is asked at the beginning, the shell's own requests included.
-      running = session.together(() => {
+      running = session.batch(() => {
         openNegotiation(session, this.#proposeCharsets);
         if (compresses) offerCompression(session);
         return this.#shell(session);

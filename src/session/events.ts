@@ -1,4 +1,4 @@
-import { Duplex, type Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { TelnetEvent, TelnetEvents } from '../protocol/index.ts';
 
 /** What the protocol engine reports, each under its own name, so that `session.on('gmcp', …)` gets a `GmcpEvent`. */
@@ -50,38 +50,11 @@ interface StreamEvents {
 }
 
 /** All events, by name, with what their listeners are given. */
-type AllEvents = SessionEvents & StreamEvents;
+export type AllEvents = SessionEvents & StreamEvents;
 
 /** A listener of an event of a session. It may want more than it is given, as the `resolve` of a promise does. */
 // biome-ignore lint/suspicious/noExplicitAny: whatever that is
-type Listener<Name extends keyof AllEvents> = (...args: [...AllEvents[Name], ...any[]]) => void;
+export type Listener<Name extends keyof AllEvents> = (...args: [...AllEvents[Name], ...any[]]) => void;
 
 /** What is no event of a session's own: these are whatever an application makes of them. */
-type OtherEvent<Name extends string | symbol> = Name extends keyof AllEvents ? never : Name;
-
-// An interface that is merged with its class is how the types of Node's streams do it, too.
-// biome-ignore-start lint/suspicious/noUnsafeDeclarationMerging: it has only what the class inherits, with closer types
-// biome-ignore-start lint/suspicious/noExplicitAny: as EventEmitter has it
-export interface EventDuplex {
-  addListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  addListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  on<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  on<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  once<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  once<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  prependListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  prependListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  prependOnceListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  prependOnceListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  removeListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  removeListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  off<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
-  off<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
-  emit<Name extends keyof AllEvents>(event: Name, ...args: AllEvents[Name]): boolean;
-  emit<Name extends string | symbol>(event: OtherEvent<Name>, ...args: any[]): boolean;
-}
-// biome-ignore-end lint/suspicious/noExplicitAny: as above
-
-/** A Duplex whose listeners are typed by the event's name. */
-export class EventDuplex extends Duplex {}
-// biome-ignore-end lint/suspicious/noUnsafeDeclarationMerging: as above
+export type OtherEvent<Name extends string | symbol> = Name extends keyof AllEvents ? never : Name;

@@ -3,8 +3,8 @@ import { decoder, encoder, type StreamDecoder } from '../charset/index.ts';
 import { columnsOfText, joinsCluster } from '../charset/width.ts';
 import { boolean, check, instance, type OptionTable, readOptions, text, whole } from '../options.ts';
 import { Command, Option } from '../protocol/index.ts';
-import type { EncodingRun } from './conversation/speaker.ts';
 import { onAbort } from './conversation/waiting.ts';
+import type { EncodingRun } from './encoding-history.ts';
 import type { Session } from './session.ts';
 
 const LF = 10;
@@ -109,12 +109,12 @@ function collect(
     const look = (): void => {
       for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {
         if (afterReturn.delete(session) && chunk[0] === LF) chunk = chunk.subarray(1);
-        const length = takeRuns(line, session.encodingRuns(chunk));
+        const length = takeRuns(line, session.link.encodingRuns(chunk));
         if (echoes() && session.writable) session.write(encoder(session.encoding).write(line.echo()));
         if (length === undefined) continue;
         const keepsLf = session.isClient || session.telnet.isEnabled(Option.BINARY, 'remote');
         if (chunk[length] === CR && keepsLf) afterReturn.add(session);
-        if (length + 1 < chunk.length) session.putBack(chunk.subarray(length + 1));
+        if (length + 1 < chunk.length) session.link.putBack(chunk.subarray(length + 1));
         settle(line.text);
         return;
       }

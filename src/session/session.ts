@@ -1,10 +1,12 @@
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { encoder } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
-import { Command, Option, type TelnetEvent, WindowSize } from '../protocol/index.ts';
+import { pauseUntilListener } from '../native/node-internals.ts';
+import { Option, type Telnet, WindowSize } from '../protocol/index.ts';
 import { addressOf, type Peer } from '../transport/peer.ts';
+import type { ForeignProtocol } from '../transport/pre-session/foreign-protocol.ts';
 import type { Transport } from '../transport/stream/transport.ts';
-import { AreYouThere } from './are-you-there.ts';
+import { Conversation } from './conversation/conversation.ts';
 import {
   type ExecOptions,
   exec,
@@ -15,16 +17,33 @@ import {
 } from './conversation/dialogue.ts';
 import { type Pattern, type ReadOptions, type ReadResult, readUntil } from './conversation/reading.ts';
 import { type OptionState, type WaitOptions, waitFor } from './conversation/waiting.ts';
-import { causeOf } from './end-cause.ts';
-import { TelnetStream } from './telnet-stream.ts';
-import { Terminal } from './terminal.ts';
-import type { SessionOptions } from './types.ts';
+import type { AllEvents, Listener, OtherEvent } from './events.ts';
+import { Link, OUTPUT_AHEAD, type SessionOptions, UNREAD_MS } from './link.ts';
+import type { SessionTap, SessionTrace } from './observers.ts';
+import type { Terminal } from './terminal.ts';
 
-/** How long a session may last after it was hung up and nobody listened, in milliseconds. */
-const HANGUP_MS = 5_000;
-
-/** Commands that edit data; where that is dropped, there is nothing to edit (RFC 854, "Synch"). */
-const EDITING_COMMANDS: ReadonlySet<number> = new Set([Command.EC, Command.EL]);
+// An interface that is merged with its class is how the types of Node's streams do it, too.
+// biome-ignore-start lint/suspicious/noUnsafeDeclarationMerging: it has only what the class inherits, with closer types
+// biome-ignore-start lint/suspicious/noExplicitAny: as EventEmitter has it
+export interface Session {
+  addListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  addListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  on<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  on<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  once<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  once<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  prependListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  prependListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  prependOnceListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  prependOnceListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  removeListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  removeListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  off<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
+  off<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
+  emit<Name extends keyof AllEvents>(event: Name, ...args: AllEvents[Name]): boolean;
+  emit<Name extends string | symbol>(event: OtherEvent<Name>, ...args: any[]): boolean;
+}
+// biome-ignore-end lint/suspicious/noExplicitAny: as above
 
 /**
  * One Telnet connection: a transport with the Telnet language on it. Reading gives what the user typed, writing shows
@@ -34,24 +53,40 @@ const EDITING_COMMANDS: ReadonlySet<number> = new Set([Command.EC, Command.EL]);
  * nothing more to do and nobody reads it; what it has not given can then still be read. While a program of `ptyShell` has it, its input
  * goes to the terminal past the stream: {@link Session.tap} sees it.
  */
-export class Session extends TelnetStream {
+export class Session extends Duplex {
   /** A number for logs. */
   readonly id: number;
-  /** What the client told about its terminal and itself. */
-  readonly terminal = new Terminal();
   /** The other end, where it is known: an address, or a user and a process of this machine. */
   readonly peer: Peer | undefined;
-
-  readonly #encoding: string;
-  #abort: AbortController | undefined;
-  #hangupReason: string | undefined;
-  #areYouThere: AreYouThere | undefined;
+  /** When the session began, in milliseconds since the epoch. */
+  readonly startedAt = Date.now();
+  /** @internal The connection below the stream, for those who use it past the stream. */
+  readonly link: Link;
+  /** Made at the first call that needs it. */
+  #conversation: Conversation | undefined;
 
   constructor(transport: Duplex | Transport, options: SessionOptions) {
-    super(transport, options);
+    // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
+    // What waits for the reader waits in the link, not here.
+    super({ readableHighWaterMark: 1, writableHighWaterMark: OUTPUT_AHEAD, allowHalfOpen: true });
     this.id = options.id ?? 0;
     this.peer = options.peer;
-    this.#encoding = options.encoding ?? 'UTF-8';
+    this.link = new Link(this, transport, options);
+  }
+
+  /** The protocol engine, for everything that has no shorter name here. */
+  get telnet(): Telnet {
+    return this.link.telnet;
+  }
+
+  /** What the client told about its terminal and itself. */
+  get terminal(): Terminal {
+    return this.link.terminal;
+  }
+
+  /** Whether this is the client's end. What is said of the client below then holds for the server. */
+  get isClient(): boolean {
+    return this.link.isClient;
   }
 
   /** The address at the other end; `undefined` for a local process, and where it is unknown. */
@@ -69,45 +104,13 @@ export class Session extends TelnetStream {
   }
 
   /** The character set that text is in: what the other end has said, if it is known here, else the one that was given. */
-  override get encoding(): string {
-    return this.terminal.encoding(this.#encoding);
-  }
-
-  /** @internal */
-  protected override get fallbackEncoding(): string {
-    return this.#encoding;
+  get encoding(): string {
+    return this.link.encoding;
   }
 
   /** The environment the client sent, as it sent it. */
   get environ(): ReadonlyMap<string, string> {
     return this.terminal.environ;
-  }
-
-  /**
-   * As of every stream, but text without an encoding goes out in the session's {@link encoding}: what that lacks is replaced
-   * by something that looks like it. Bytes, and text with an encoding, are sent as they are.
-   */
-  override write(chunk: unknown, callback?: (error?: Error | null) => void): boolean;
-  /** As of every stream: text in the encoding that is given. */
-  override write(chunk: unknown, encoding?: BufferEncoding, callback?: (error?: Error | null) => void): boolean;
-  override write(chunk: unknown, ...rest: unknown[]): boolean {
-    return super.write(this.#encoded(chunk, rest[0]), ...(rest as [BufferEncoding]));
-  }
-
-  /** As of every stream. */
-  override end(callback?: () => void): this;
-  /** As of every stream, behind a last chunk: text as with `write()`. */
-  override end(chunk: unknown, callback?: () => void): this;
-  /** As of every stream, behind a last chunk in the encoding that is given. */
-  override end(chunk: unknown, encoding?: BufferEncoding, callback?: () => void): this;
-  override end(chunk?: unknown, ...rest: unknown[]): this {
-    return super.end(this.#encoded(chunk, rest[0]), ...(rest as [BufferEncoding]));
-  }
-
-  #encoded(chunk: unknown, encoding: unknown): unknown {
-    if (typeof chunk !== 'string' || typeof encoding === 'string') return chunk;
-    const own = this.encoding;
-    return own === 'UTF-8' ? chunk : encoder(own).write(chunk);
   }
 
   /**
@@ -118,18 +121,106 @@ export class Session extends TelnetStream {
     return [Option.NAWS, Option.TTYPE, Option.NEW_ENVIRON].some(code => this.telnet.isEnabled(code, 'remote'));
   }
 
-  /** Aborts when the session is asked to end ({@link hangup}) or is gone; its reason is the hang-up's. */
-  get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.#hangupReason !== undefined || this.destroyed) this.#abort.abort(this.#hangupReason);
-    }
-    return this.#abort.signal;
+  /** What the client turned out to speak in place of Telnet. The session has ended at that. */
+  get foreign(): ForeignProtocol | undefined {
+    return this.link.foreign;
   }
 
-  /** Why the session was asked to end, once it was. */
-  get hangupReason(): string | undefined {
-    return this.#hangupReason;
+  /** @internal Whether the session was ended, and all that was written has been passed to the transport's system. */
+  get hasSentAll(): boolean {
+    return this.link.hasSentAll;
+  }
+
+  /** Whether the client has closed its sending half, though input from before may still be unread. */
+  get inputFinished(): boolean {
+    return this.link.inputFinished;
+  }
+
+  /** How long the session has lasted, in milliseconds: until now, or until the last output was delivered. */
+  get age(): number {
+    return this.link.age;
+  }
+
+  /** How long ago the client last sent data or a command, in milliseconds. Negotiation does not count. */
+  get idleTime(): number {
+    return this.link.idleTime;
+  }
+
+  /** Bytes received from the transport so far, Telnet included, and as they came where they were compressed. */
+  get bytesRead(): number {
+    return this.link.bytesRead;
+  }
+
+  /** Bytes sent to the transport so far, Telnet included, and as they went where they were compressed. */
+  get bytesWritten(): number {
+    return this.link.bytesWritten;
+  }
+
+  /** Bytes written that the transport has not taken yet. */
+  get unsent(): number {
+    return this.link.unsent;
+  }
+
+  /**
+   * Output of which the peer has not said that it has it, in bytes: {@link unsent} and, on TCP, what the kernel keeps. 0
+   * means that a {@link synch} would find nothing to overtake.
+   */
+  get undelivered(): number {
+    return this.link.undelivered;
+  }
+
+  /** Input that has arrived and was not read yet, in bytes. */
+  get inputLength(): number {
+    return this.link.inputLength;
+  }
+
+  /** Drops the input that has arrived and was not read yet: what an interrupt does to a terminal's queue. */
+  discardInput(): void {
+    this.link.discardInput();
+  }
+
+  /** Puts bytes behind the input that has arrived, as if the client had sent them: what a command stands for. */
+  insertInput(bytes: Uint8Array): void {
+    this.link.insertInput(bytes);
+  }
+
+  /** Leaves reading to whoever comes next: until then input waits, and the next `'data'` listener starts it again. */
+  releaseReader(): void {
+    if (this.listenerCount('data') > 0) return;
+    pauseUntilListener(this);
+  }
+
+  /**
+   * Sends a Synch (RFC 854): output that is still in this process is dropped, and the client is told, by urgent data on TCP,
+   * to throw away what is on its way, up to here. For output that has lost its worth, as after an interrupt.
+   *
+   * Only data is dropped: negotiations, subnegotiations and commands arrive, whole and in order. What is dropped may be any
+   * part of the data, so half an escape sequence or character may be what the client saw last. On other transports
+   * than TCP, what their streams hold is not dropped; nor is what was compressed already.
+   *
+   * @returns how many bytes were dropped here.
+   */
+  sendSynch(): number {
+    return this.link.sendSynch();
+  }
+
+  /** Runs `block` and sends what it writes and negotiates (until it returns) as one packet. Returns what it returns. */
+  batch<T>(block: () => T): T {
+    return this.link.batch(block);
+  }
+
+  /** Set to see every command, negotiation and subnegotiation both ways, and the raw bytes. For logs. */
+  get trace(): SessionTrace | undefined {
+    return this.link.observer;
+  }
+
+  set trace(trace: SessionTrace | undefined) {
+    this.link.observer = trace;
+  }
+
+  /** Observes the bytes of the session. Returns the function that ends it. */
+  tap(tap: SessionTap): () => void {
+    return this.link.tap(tap);
   }
 
   /**
@@ -152,7 +243,7 @@ export class Session extends TelnetStream {
    * @throws (rejects) TelptyError `ERR_TIMEOUT`; `ERR_SESSION_CLOSED` when the session is closed first; the signal's reason.
    */
   waitFor(wanted: OptionState | ((session: Session) => boolean), options?: WaitOptions): Promise<void> {
-    return waitFor(this, typeof wanted === 'function' ? () => wanted(this) : wanted, options);
+    return waitFor(this.#talk, typeof wanted === 'function' ? () => wanted(this) : wanted, options);
   }
 
   /**
@@ -165,7 +256,7 @@ export class Session extends TelnetStream {
    *   `ERR_INVALID_ARGUMENT` while another call reads; the signal's reason.
    */
   readUntil(pattern: Pattern, options?: ReadOptions): Promise<ReadResult> {
-    return readUntil(this, pattern, options);
+    return readUntil(this.#talk, pattern, options);
   }
 
   /**
@@ -174,7 +265,7 @@ export class Session extends TelnetStream {
    * @returns as `write()`: whether more may be written at once.
    */
   sendLine(text: string, options?: LineOptions): boolean {
-    return sendLine(this, text, options);
+    return sendLine(this.#talk, text, options);
   }
 
   /**
@@ -186,7 +277,7 @@ export class Session extends TelnetStream {
    * @throws (rejects) as {@link readUntil}.
    */
   exec(command: string, options?: ExecOptions): Promise<string> {
-    return exec(this, command, options);
+    return exec(this.#talk, command, options);
   }
 
   /**
@@ -196,7 +287,22 @@ export class Session extends TelnetStream {
    * @throws (rejects) `ERR_LOGIN` when the other end refuses, or asks for a password and there is none; as {@link readUntil}.
    */
   login(options: LoginOptions): Promise<string> {
-    return login(this, options);
+    return login(this.#talk, options);
+  }
+
+  get #talk(): Conversation {
+    this.#conversation ??= new Conversation(this, this.link);
+    return this.#conversation;
+  }
+
+  /** Aborts when the session is asked to end ({@link hangup}) or is gone; its reason is the hang-up's. */
+  get signal(): AbortSignal {
+    return this.link.ending.signal;
+  }
+
+  /** Why the session was asked to end, once it was. */
+  get hangupReason(): string | undefined {
+    return this.link.ending.reason;
   }
 
   /**
@@ -204,52 +310,71 @@ export class Session extends TelnetStream {
    * shell that does not listen is not waited for. Once the shell has settled this does nothing.
    */
   hangup(reason: string): void {
-    if (this.#hangupReason !== undefined || this.writableEnded || this.destroyed) return;
-    this.#hangupReason = reason;
-    this.noteEnd(causeOf(reason));
-    this.#abort?.abort(reason);
-    if (this.emit('hangup', reason)) return;
-    this.end();
-    // Nor is a client that does not close its side.
-    const timer = setTimeout(() => this.destroy(), HANGUP_MS);
-    this.once('close', () => clearTimeout(timer));
+    this.link.ending.hangup(reason);
+  }
+
+  /**
+   * From now on the peer has to take what it is owed: when nothing of it has gone out for `ms` milliseconds while
+   * something waits, the session is destroyed. For the end of a session; before it, a reader may pause as it likes.
+   *
+   * @returns a function that ends this.
+   */
+  destroyWhenStalled(ms: number): () => void {
+    return this.link.destroyWhenStalled(ms);
+  }
+
+  /** As of every stream; and what had come before the session was closed, or was put back, can still be read. */
+  override read(size?: number): Buffer | null {
+    return this.link.read(super.read(size) as Buffer | null);
+  }
+
+  /**
+   * As of every stream, but text without an encoding goes out in the session's {@link encoding}: what that lacks is replaced
+   * by something that looks like it. Bytes, and text with an encoding, are sent as they are.
+   */
+  override write(chunk: unknown, callback?: (error?: Error | null) => void): boolean;
+  /** As of every stream: text in the encoding that is given. */
+  override write(chunk: unknown, encoding?: BufferEncoding, callback?: (error?: Error | null) => void): boolean;
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    return super.write(this.#encoded(chunk, rest[0]), ...(rest as [BufferEncoding]));
+  }
+
+  /** As of every stream. A server that takes nothing of what it is owed is given up after 10 s. */
+  override end(callback?: () => void): this;
+  /** As of every stream, behind a last chunk: text as with `write()`. */
+  override end(chunk: unknown, callback?: () => void): this;
+  /** As of every stream, behind a last chunk in the encoding that is given. */
+  override end(chunk: unknown, encoding?: BufferEncoding, callback?: () => void): this;
+  override end(chunk?: unknown, ...rest: unknown[]): this {
+    if (this.isClient && !this.writableEnded) this.destroyWhenStalled(UNREAD_MS);
+    return super.end(this.#encoded(chunk, rest[0]), ...(rest as [BufferEncoding]));
+  }
+
+  #encoded(chunk: unknown, encoding: unknown): unknown {
+    if (typeof chunk !== 'string' || typeof encoding === 'string') return chunk;
+    const own = this.encoding;
+    return own === 'UTF-8' ? chunk : encoder(own).write(chunk);
   }
 
   /** @internal */
-  protected override lost(): void {
-    this.#abort?.abort(this.#hangupReason);
+  override _read(): void {
+    this.link.resumeInput();
+  }
+
+  /** @internal */
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.link.writeChunk(chunk, callback);
+  }
+
+  /** @internal */
+  override _final(callback: (error?: Error | null) => void): void {
+    this.link.end(callback);
   }
 
   /** @internal */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
-    this.#abort?.abort(this.#hangupReason);
-    super._destroy(error, callback);
-  }
-
-  /** Takes down a fact on which the character set depends. */
-  #recordEncoding(event: TelnetEvent): void {
-    const before = this.terminal.namedEncoding;
-    this.terminal.record(event);
-    if (this.terminal.namedEncoding !== before) this.encodingChanged(before);
-  }
-
-  /** @internal */
-  protected override heard(event: TelnetEvent, stale: boolean): void {
-    if (event.type === 'charset' || event.type === 'environment') this.#recordEncoding(event);
-    else this.terminal.record(event);
-    // What a client answered would be typed.
-    if (event.type === 'command' && event.command === Command.AYT && !this.isClient) {
-      this.#areYouThere ??= new AreYouThere();
-      this.#areYouThere.answer(this.telnet);
-    }
-    this.emit('telnet', event);
-    if (event.type === 'command') {
-      if (!stale || !EDITING_COMMANDS.has(event.command)) this.emit('command', event.command);
-      return;
-    }
-    // (What TypeScript cannot see: that name and event are of one kind.)
-    (this as Duplex).emit(event.type, event);
-    if (event.type === 'window-size') this.emit('resize', event.columns, event.rows);
-    else if (event.type === 'logout') this.hangup('logout');
+    this.link.destroy();
+    callback(error);
   }
 }
+// biome-ignore-end lint/suspicious/noUnsafeDeclarationMerging: as above

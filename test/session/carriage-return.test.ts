@@ -69,7 +69,7 @@ test('commands, negotiation and the end stay behind a CR that was written before
   session.telnet.request(Option.BINARY, 'remote', true);
   await turn();
   session.write('c\r');
-  session.synch();
+  session.sendSynch();
   await turn();
   session.end('d\r');
   await once(session, 'finish');

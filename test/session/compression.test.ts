@@ -383,7 +383,7 @@ test('a client that does not read holds up a writer that compresses; a Synch dro
   assert.ok(written < 100, `${written} of 256 KiB were written`);
   session!.off('drain', fill);
   session!.write(chunk);
-  const dropped = session!.synch();
+  const dropped = session!.sendSynch();
   assert.ok(dropped >= chunk.length, `${dropped} bytes dropped`);
   session!.write('after');
   wire.resume();

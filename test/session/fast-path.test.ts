@@ -94,7 +94,7 @@ for (const [name, { script = ECHO, client = XTERM, block, unblock }] of Object.e
     await using wire = await host.connect(client);
     await wire.expect('ok');
     const [session] = host.server.sessions;
-    const { fastPath } = session!;
+    const { fastPath } = session!.link;
     const blocks = () => fastPath.blocks as readonly string[];
     await block(session!, wire);
     await untilTrue(() => blocks().includes(name));
@@ -109,7 +109,7 @@ test('nothing blocks it between keys, and they pass', async () => {
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
   const [session] = host.server.sessions;
-  const { fastPath } = session!;
+  const { fastPath } = session!.link;
   await untilTrue(() => fastPath.blocks.length === 0);
   for (let keys = 0; fastPath.counts.toTerminal === 0; keys++) {
     assert.ok(keys < 100, `blocked by ${fastPath.blocks}`);
@@ -124,7 +124,7 @@ test('changes are reported once each', async () => {
   await wire.expect('ok');
   const [session] = host.server.sessions;
   const reports: string[] = [];
-  session!.fastPath.onChange = blocks => reports.push(blocks.join());
+  session!.link.fastPath.onChange = blocks => reports.push(blocks.join());
   session!.trace = {};
   for (const key of 'abc') {
     wire.type(key);
@@ -143,6 +143,6 @@ test('without a program it is not joined, nor at a client', async () => {
   const client = await connect({ port: host.port });
   await client.readUntil('ok');
   const [session] = host.server.sessions;
-  for (const end of [session!, client]) assert.deepEqual(end.fastPath.blocks, ['not-joined']);
+  for (const end of [session!, client]) assert.deepEqual(end.link.fastPath.blocks, ['not-joined']);
   client.destroy();
 });

@@ -58,7 +58,7 @@ test('output that waits is dropped, negotiation is not, and a writer that waited
   assert.ok(session.unsent > 1 << 20);
   assert.ok(session.undelivered >= session.unsent - chunk.length);
   const before = session.bytesWritten;
-  const dropped = session.synch();
+  const dropped = session.sendSynch();
   assert.ok(dropped > 1 << 20, `${dropped} bytes dropped`);
   assert.ok(session.bytesWritten <= before + 2);
   assert.ok(session.unsent < 64 * 1024 + 1024, `${session.unsent} bytes still wait`);
@@ -77,7 +77,7 @@ test('the mark is at the DM, which the client is told of before it reads up to i
     shell: async session => {
       session.write('stale');
       await once(session, 'data');
-      session.synch();
+      session.sendSynch();
       session.write('fresh');
     },
   });

@@ -100,7 +100,7 @@ describe('a UNIX socket', LIMIT, () => {
     const path = newPath();
     const server = opened(session => {
       session.write('before');
-      session.synch();
+      session.sendSynch();
       session.write('after');
     });
     await server.listen({ path });

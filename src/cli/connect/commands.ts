@@ -18,7 +18,7 @@ export interface Controls {
   readonly toggles: ReadonlyMap<string, Toggle>;
   /** Types the escape key itself. */
   typeEscape(): void;
-  synch(): void;
+  sendSynch(): void;
   suspend(): void;
   leave(): void;
   /** Prints one line. */
@@ -95,7 +95,7 @@ function send(controls: Controls, words: readonly string[]): string | undefined 
   for (const word of words) {
     const code = SIGNALS.get(word);
     if (code !== undefined) controls.session.telnet.command(code);
-    else if (word === 'synch') controls.synch();
+    else if (word === 'synch') controls.sendSynch();
     else controls.typeEscape();
   }
   return undefined;

@@ -176,8 +176,8 @@ export class Interactive implements Controls {
     if (this.#escapeKey !== undefined) this.#keyboard.keys(Buffer.of(this.#escapeKey));
   }
 
-  synch(): void {
-    this.session.synch();
+  sendSynch(): void {
+    this.session.sendSynch();
   }
 
   suspend(): void {
@@ -360,10 +360,10 @@ export class Interactive implements Controls {
     // is not, even where the urgent data of a Synch travels in a packet of its own.
     // A Synch goes only to servers that know LINEMODE: others (Twisted's, most devices) may not read urgent data in line, so
     // that the system takes DM away from them, and the IAC before it would eat the first byte that is typed next.
-    this.session.together(() => {
+    this.session.batch(() => {
       this.session.telnet.request(Option.TIMING_MARK, 'remote', true);
       this.session.telnet.command(command);
-      if (this.session.telnet.isEnabled(Option.LINEMODE, 'local')) this.synch();
+      if (this.session.telnet.isEnabled(Option.LINEMODE, 'local')) this.sendSynch();
     });
     this.#screen.dropping = true;
     clearTimeout(this.#dropTimer);

@@ -1,7 +1,7 @@
 /** What may be toggled at the prompt. */
 import { Option } from '../../protocol/index.ts';
+import type { SessionTrace } from '../../session/observers.ts';
 import type { Session } from '../../session/session.ts';
-import type { SessionTrace } from '../../session/types.ts';
 import { describeRecord } from '../log/describe.ts';
 import type { Screen } from './terminal/screen.ts';
 

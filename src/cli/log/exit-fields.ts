@@ -1,7 +1,7 @@
 /** How a session ended: the names that the log, the metrics and docs/operations.md share. */
 
 import type { SessionOutcome } from '../../server/server.ts';
-import type { EndCause } from '../../session/end-cause.ts';
+import type { EndCause } from '../../session/ending.ts';
 import type { Session } from '../../session/session.ts';
 import type { Refused } from '../../shells/guards/refusal.ts';
 
@@ -50,7 +50,7 @@ export function endOf(session: Session, { error, result }: SessionOutcome): Sess
   const wasStarted = exit !== undefined || signal !== undefined;
   if (!wasStarted && isProbe(session, result)) return { outcome: 'probe', reason: 'probe' };
   if (isRefused(result)) return { outcome: 'refused', reason: 'refused' };
-  const cause = session.endCause ?? 'program';
+  const cause = session.link.ending.cause ?? 'program';
   if (!wasStarted) return leftEarly(session, cause);
   if (cause !== 'program') return { outcome: 'hangup', reason: cause };
   if (signal !== undefined) return { outcome: 'signal', reason: 'program-signal' };
@@ -64,8 +64,9 @@ function isProbe(session: Session, result: unknown): boolean {
   return !isRefused(result) || result.refused === 'robot';
 }
 
-function hasLeft({ endCause }: Session): boolean {
-  return endCause === 'client-closed' || endCause === 'client-reset';
+function hasLeft({ link }: Session): boolean {
+  const { cause } = link.ending;
+  return cause === 'client-closed' || cause === 'client-reset';
 }
 
 function leftEarly(session: Session, cause: EndCause): SessionEnd {

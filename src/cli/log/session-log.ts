@@ -48,7 +48,7 @@ export class SessionLog {
     session.on('telnet', event => {
       if (event.type === 'warning') debug(`warning: ${escapeText(event.message, 200)}`);
     });
-    session.fastPath.onChange = blocks =>
+    session.link.fastPath.onChange = blocks =>
       debug(blocks.length === 0 ? 'fast path open' : `fast path blocked by ${blocks.join(', ')}`);
     session.trace = {
       telnet: (direction, record) => debug(`${direction} ${describeRecord(record)}`),

@@ -102,7 +102,7 @@ export class ServerMetrics {
     this.#blocked.reset();
     this.#blocked.set({ by: 'not-joined' }, 0);
     for (const session of sessions) {
-      for (const by of session.fastPath.blocks) this.#blocked.inc({ by });
+      for (const by of session.link.fastPath.blocks) this.#blocked.inc({ by });
       totals.received += session.bytesRead;
       totals.sent += session.bytesWritten;
       totals.unsent += session.unsent;

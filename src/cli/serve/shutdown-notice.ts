@@ -1,6 +1,6 @@
 /** The notices that sessions get when the server stops: one when it begins to drain, and one at the end. */
 import type { Server } from '../../server/server.ts';
-import type { HangupReason, ProtocolError } from '../../session/end-cause.ts';
+import type { HangupReason, ProtocolError } from '../../session/ending.ts';
 import type { Session } from '../../session/session.ts';
 import { formatDuration } from '../log/format.ts';
 

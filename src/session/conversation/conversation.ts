@@ -5,10 +5,18 @@
  * command that was given up (too late, called off, too much output) still owes its prompt, and what comes up to there is its
  * output. So that is remembered, and with it how the prompt looks, for a line of output may look like any prompt.
  */
+import type { Duplex } from 'node:stream';
+import type { Link } from '../link.ts';
 import { END, type GrowingText } from './growing-text.ts';
 import { endsInMark, isPromptLike, type LastLine, lastLineOf, promptAtEnd } from './prompts.ts';
 import type { Pattern } from './search.ts';
-import type { Speaker } from './speaker.ts';
+
+/** Waits for a state of a session. */
+export interface Observer {
+  /** Something was negotiated. */
+  look(): void;
+  closed(): void;
+}
 
 /** A command that was sent and of which the prompt has not come. */
 interface Owed {
@@ -18,7 +26,14 @@ interface Owed {
   readonly position: number;
 }
 
+/** The part of a session by which one end talks to the other in text: its state, and who reads. */
 export class Conversation {
+  /** The session. */
+  readonly stream: Duplex;
+  readonly link: Link;
+  /** Whether a call reads at the moment: two at once would each get a part. */
+  isReading = false;
+  readonly #observers = new Set<Observer>();
   /** The prompt that was seen last. */
   prompt: LastLine | undefined;
   /** Whether the other end echoes commands, as far as is known. */
@@ -28,6 +43,33 @@ export class Conversation {
   #line = '';
   /** Where in the input, in bytes, that holds. */
   #position = 0;
+
+  constructor(stream: Duplex, link: Link) {
+    this.stream = stream;
+    this.link = link;
+  }
+
+  /**
+   * Calls an observer after everything that Telnet reports, and at the end. All observers share one listener: Node.js warns of
+   * many. Returns the function that ends this.
+   */
+  observe(observer: Observer): () => void {
+    const observers = this.#observers;
+    if (observers.size === 0) this.stream.on('telnet', this.#lookAll).on('close', this.#closeAll);
+    observers.add(observer);
+    return () => {
+      if (!observers.delete(observer) || observers.size > 0) return;
+      this.stream.off('telnet', this.#lookAll).off('close', this.#closeAll);
+    };
+  }
+
+  readonly #lookAll = (): void => {
+    for (const observer of [...this.#observers]) observer.look();
+  };
+
+  readonly #closeAll = (): void => {
+    for (const observer of [...this.#observers]) observer.closed();
+  };
 
   /** Text was read, up to a place in it; the input is now read up to `position`, in bytes. */
   read(text: GrowingText, used: number, position: number): void {
@@ -49,34 +91,23 @@ export class Conversation {
   }
 
   /** The line on which the reading has stopped, unless somebody has read past these functions since. */
-  line(session: Speaker): string {
-    return session.inputPosition === this.#position ? this.#line : '';
+  line(): string {
+    return this.link.inputPosition === this.#position ? this.#line : '';
   }
 
   /** Takes the line on which the reading has stopped for the prompt, if it is one. */
-  learnLine(session: Speaker): void {
-    const line = lastLineOf(this.line(session));
+  learnLine(): void {
+    const line = lastLineOf(this.line());
     const hasNoSpace = this.prompt === undefined || endsInMark(this.prompt.shown);
     if (isPromptLike(line.shown, hasNoSpace)) this.prompt = line;
   }
 
   /** The prompt has come, and is the end of this. */
-  answered(session: Speaker): void {
+  answered(): void {
     this.owed = undefined;
-    const line = lastLineOf(this.line(session));
+    const line = lastLineOf(this.line());
     if (line.shown.trim() !== '') this.prompt = line;
   }
-}
-
-const conversations = new WeakMap<Speaker, Conversation>();
-
-export function conversationOf(session: Speaker): Conversation {
-  let conversation = conversations.get(session);
-  if (conversation === undefined) {
-    conversation = new Conversation();
-    conversations.set(session, conversation);
-  }
-  return conversation;
 }
 
 /** Whether a text ends in what matches a pattern. */

@@ -4,7 +4,7 @@ import { TelptyError } from '../../errors.ts';
 import { boolean, checkValue, type OptionTable, readOptions, required, secret, text } from '../../options.ts';
 import { Option } from '../../protocol/index.ts';
 import { EchoFinder } from './command-echo.ts';
-import { type Conversation, conversationOf, endsIn } from './conversation.ts';
+import { type Conversation, endsIn } from './conversation.ts';
 import { END, type GrowingText } from './growing-text.ts';
 import {
   endsInMark,
@@ -26,7 +26,6 @@ import {
   readText,
 } from './reading.ts';
 import { type Found, type Pattern, patternOption, Search } from './search.ts';
-import type { Speaker } from './speaker.ts';
 import { WAIT_MS } from './waiting.ts';
 
 /**
@@ -126,46 +125,45 @@ const FAILURE = new RegExp(
 );
 
 /** See `Session.sendLine`. */
-export function sendLine(session: Speaker, text: string, options: LineOptions = {}): boolean {
+export function sendLine(conversation: Conversation, text: string, options: LineOptions = {}): boolean {
   readOptions('sendLine', lineOptions, options);
   checkValue('a line', lineText, text);
-  return send(session, text, options.eol);
+  return send(conversation, text, options.eol);
 }
 
 /** Lines and commands may hold passwords. */
 const lineText = secret();
 
-function send(session: Speaker, text: string, eol: string | undefined): boolean {
-  const isBinary = session.isClient && session.telnet.isEnabled(Option.BINARY, 'local');
+function send({ stream, link }: Conversation, text: string, eol: string | undefined): boolean {
+  const isBinary = link.isClient && link.telnet.isEnabled(Option.BINARY, 'local');
   const end = eol ?? (isBinary ? '\r' : '\r\n');
-  return session.write(encoder(session.encoding).write(`${text}\n`.replace(/\r?\n/g, () => end)));
+  return stream.write(encoder(link.encoding).write(`${text}\n`.replace(/\r?\n/g, () => end)));
 }
 
 /** See `Session.exec`. */
-export async function exec(session: Speaker, command: string, options: ExecOptions = {}): Promise<string> {
+export async function exec(conversation: Conversation, command: string, options: ExecOptions = {}): Promise<string> {
   const { stripEcho } = readOptions('exec', execOptions, options);
   const { prompt, eol, timeout, signal, maxLength } = options;
   checkValue('a command', lineText, command);
   const given = prompt === undefined ? undefined : new Search(prompt);
-  checkReading(session);
-  return asReader(session, async () => {
+  checkReading(conversation);
+  return asReader(conversation, async () => {
     const left = countdown(timeout);
-    const conversation = conversationOf(session);
-    await catchUp(session, conversation, prompt, { timeout: left(), limit: timeout, signal });
-    const answer = new Answer(session, conversation, command, prompt, quietTimes(timeout));
-    send(session, command, eol);
+    await catchUp(conversation, prompt, { timeout: left(), limit: timeout, signal });
+    const answer = new Answer(conversation, command, prompt, quietTimes(timeout));
+    send(conversation, command, eol);
     try {
       const what = given === undefined ? 'a prompt' : `${given}`;
       const output = await readText<string>(
-        session,
+        conversation,
         what,
         { timeout: left(), limit: timeout, signal, maxLength },
         (text, occasion) => answer.look(text, occasion, stripEcho),
       );
-      conversation.answered(session);
+      conversation.answered();
       return withLineFeeds(output);
     } catch (error) {
-      conversation.owed = { prompt, position: session.inputPosition };
+      conversation.owed = { prompt, position: conversation.link.inputPosition };
       throw error;
     }
   });
@@ -179,31 +177,30 @@ export async function exec(session: Speaker, command: string, options: ExecOptio
  * @throws (rejects) as `Session.readUntil`; the command must not be sent then.
  */
 async function catchUp(
-  session: Speaker,
   conversation: Conversation,
   prompt: Pattern | undefined,
   options: ReadTextOptions,
 ): Promise<void> {
-  const { owed } = conversation;
+  const { owed, stream, link } = conversation;
   const what = 'the prompt of the command before, so this one was not sent';
   if (options.signal?.aborted) throw options.signal.reason;
-  if (session.readableEnded || session.destroyed || session.writableEnded)
+  if (stream.readableEnded || stream.destroyed || stream.writableEnded)
     throw new TelptyError('ERR_SESSION_CLOSED', 'the session ended before the command was sent');
-  conversation.learnLine(session);
-  if (owed === undefined && session.inputLength === 0) return;
-  const stopped = conversation.line(session);
+  conversation.learnLine();
+  if (owed === undefined && link.inputLength === 0) return;
+  const stopped = conversation.line();
   // Without an echo the output of that command begins on the line of the prompt before it.
   const line = owed !== undefined && stopped === conversation.prompt?.raw ? '' : stopped;
   const patterns = [owed?.prompt, prompt].filter(one => one !== undefined);
   const known = conversation.prompt;
   // It may be followed by what a console logs.
   const passed = known === undefined ? undefined : new Search(`\n${known.raw}`);
-  const isDoubtful = owed !== undefined && session.inputPosition !== owed.position;
+  const isDoubtful = owed !== undefined && conversation.link.inputPosition !== owed.position;
   // That command was slow: what does not resemble its prompt is more likely a part of its output than another prompt.
   const unlike = Math.max(UNLIKE_MS, (options.limit || WAIT_MS) / 2);
   const quiet = { ...quietTimes(options.limit), ...(owed !== undefined && known !== undefined && { unlike }) };
   let wasPassed = false;
-  await readText<void>(session, what, { ...options, isDropped: true }, (text, { isQuiet, isLast }) => {
+  await readText<void>(conversation, what, { ...options, isDropped: true }, (text, { isQuiet, isLast }) => {
     const end = text.length < text.end.length + line.length ? line + text.end : text.end;
     const atEnd = promptAtEnd(end, known);
     wasPassed ||= typeof passed?.in(text, true) === 'object';
@@ -216,7 +213,7 @@ async function catchUp(
     return isDoubtful ? { quiet: quiet.doubtful } : {};
   });
   conversation.owed = undefined;
-  conversation.learnLine(session);
+  conversation.learnLine();
 }
 
 /** Where a prompt stands in a text. */
@@ -258,14 +255,8 @@ class Answer {
   /** The last prompt so far, where several may come. */
   #last: Found | undefined;
 
-  constructor(
-    session: Speaker,
-    conversation: Conversation,
-    command: string,
-    prompt: Pattern | undefined,
-    quiet: QuietTimes,
-  ) {
-    const { encoding } = session;
+  constructor(conversation: Conversation, command: string, prompt: Pattern | undefined, quiet: QuietTimes) {
+    const { encoding } = conversation.link;
     // As the other end has it: a character that its set lacks is another one there.
     const sent = decoder(encoding).write(encoder(encoding).write(command));
     this.#conversation = conversation;
@@ -333,22 +324,22 @@ class Answer {
 const withLineFeeds = (text: string) => text.replace(text.includes('\r\r') ? /(?<!\r)\r+(?=\n)/g : /\r(?=\n)/g, '');
 
 /** See `Session.login`. */
-export async function login(session: Speaker, options: LoginOptions): Promise<string> {
+export async function login(conversation: Conversation, options: LoginOptions): Promise<string> {
   readOptions('login', loginOptions, options);
   const { username, password, eol, timeout, signal, maxLength } = options;
   const signs = new LoginSigns(options, quietTimes(timeout));
-  checkReading(session);
-  return asReader(session, async () => {
+  checkReading(conversation);
+  return asReader(conversation, async () => {
     const left = countdown(timeout);
     const answered = new Set<Step>();
     let said = '';
     for (;;) {
       const look = signs.reader(answered.size > 0);
       const read = { timeout: left(), limit: timeout, signal, maxLength };
-      const { step, text } = await readText(session, `${signs}`, read, look);
+      const { step, text } = await readText(conversation, `${signs}`, read, look);
       said += text;
       if (step === 'in') {
-        conversationOf(session).answered(session);
+        conversation.answered();
         return withLineFeeds(said);
       }
       // Who asks the same again did not like the answer.
@@ -356,7 +347,7 @@ export async function login(session: Speaker, options: LoginOptions): Promise<st
         throw refusal('the other end refused the name or the password', said);
       if (step === 'password' && password === undefined) throw refusal('the other end asks for a password', said);
       answered.add(step);
-      send(session, step === 'name' ? username : password!, eol);
+      send(conversation, step === 'name' ? username : password!, eol);
     }
   });
 }

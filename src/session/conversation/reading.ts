@@ -1,10 +1,9 @@
 /** Reading a session as text, up to what one waits for. */
 import { TelptyError } from '../../errors.ts';
 import { check, type OptionTable, readOptions, whole } from '../../options.ts';
-import { conversationOf } from './conversation.ts';
+import type { Conversation } from './conversation.ts';
 import { Received } from './received.ts';
 import { type Pattern, Search } from './search.ts';
-import type { Speaker } from './speaker.ts';
 import { type PartialWaitOptions, type WaitOptions, waitOptions, within } from './waiting.ts';
 
 export type { Pattern } from './search.ts';
@@ -71,35 +70,36 @@ export interface ReadTextOptions extends ReadOptions, PartialWaitOptions {
   readonly isSliced?: boolean;
 }
 
-/** Sessions that somebody is reading: two at once would each get a part. */
-const reading = new WeakSet<Speaker>();
-
 /** @throws TelptyError `ERR_INVALID_ARGUMENT` for a session that cannot be read now. */
-export function checkReading(session: Speaker): void {
+export function checkReading(conversation: Conversation): void {
   check(
-    session.readableEncoding === null,
+    conversation.stream.readableEncoding === null,
     'a session with an encoding set by setEncoding() cannot be read by patterns',
   );
-  check(!reading.has(session), 'somebody else is reading this session');
+  check(!conversation.isReading, 'somebody else is reading this session');
 }
 
 /** Has the session for oneself: nobody else reads it until `block` has settled. Call {@link checkReading} before. */
-export async function asReader<T>(session: Speaker, block: () => Promise<T>): Promise<T> {
-  reading.add(session);
+export async function asReader<T>(conversation: Conversation, block: () => Promise<T>): Promise<T> {
+  conversation.isReading = true;
   try {
     return await block();
   } finally {
-    reading.delete(session);
+    conversation.isReading = false;
   }
 }
 
 /** See `Session.readUntil`. */
-export async function readUntil(session: Speaker, pattern: Pattern, options: ReadOptions = {}): Promise<ReadResult> {
+export async function readUntil(
+  conversation: Conversation,
+  pattern: Pattern,
+  options: ReadOptions = {},
+): Promise<ReadResult> {
   readOptions('readUntil', readingOptions, options);
   const search = new Search(pattern);
-  checkReading(session);
-  const result = await asReader(session, () =>
-    readText<ReadResult>(session, `${search}`, { ...options, isSliced: true }, (text, { isLast, isCut }) => {
+  checkReading(conversation);
+  const result = await asReader(conversation, () =>
+    readText<ReadResult>(conversation, `${search}`, { ...options, isSliced: true }, (text, { isLast, isCut }) => {
       const found = search.in(text, isLast);
       if (typeof found === 'number') return { again: found };
       if (isCut && found !== undefined && !search.isDecided(found, text)) return {};
@@ -113,7 +113,7 @@ export async function readUntil(session: Speaker, pattern: Pattern, options: Rea
       return { used, value: { text: all.slice(0, used), before: all.slice(0, at), match, groups, index } };
     }),
   );
-  conversationOf(session).readUntil(result.text);
+  conversation.readUntil(result.text);
   return result;
 }
 
@@ -126,11 +126,12 @@ export async function readUntil(session: Speaker, pattern: Pattern, options: Rea
  * @throws (rejects) as `Session.readUntil`.
  */
 export function readText<T>(
-  session: Speaker,
+  conversation: Conversation,
   what: string,
   options: ReadTextOptions,
   look: (text: Received['text'], occasion: Occasion) => Look<T>,
 ): Promise<T> {
+  const { stream, link } = conversation;
   const { maxLength = readingOptions.maxLength.default, isDropped = false, isSliced = false } = options;
   return within<T>(what, options, waiter => {
     const input = new Received();
@@ -170,16 +171,16 @@ export function readText<T>(
     };
     const closed = (): void => {
       if (isOver || read() || decide({ isQuiet: true, isLast: true })) return;
-      const cause = session.errored ?? undefined;
+      const cause = stream.errored ?? undefined;
       const details = { text: `${input.text}`, ...(cause && { cause }) };
-      const { hangupReason } = session;
+      const hangupReason = link.ending.reason;
       const why = hangupReason === undefined ? '' : `: ${hangupReason}`;
       waiter.reject(new TelptyError('ERR_SESSION_CLOSED', `the session ended without ${what}${why}`, details));
     };
     let slice = SLICE;
     const next = (): Buffer | null => {
-      const isCut = isSliced && session.readableLength > slice;
-      const chunk = (isCut ? session.read(slice) : session.read()) as Buffer | null;
+      const isCut = isSliced && stream.readableLength > slice;
+      const chunk = (isCut ? stream.read(slice) : stream.read()) as Buffer | null;
       slice *= 2;
       return chunk;
     };
@@ -187,10 +188,10 @@ export function readText<T>(
     const read = (): boolean => {
       const { length } = input;
       for (let chunk = next(); chunk !== null; chunk = next()) {
-        for (const { bytes, encoding } of session.encodingRuns(chunk)) input.add(bytes, encoding);
+        for (const { bytes, encoding } of link.encodingRuns(chunk)) input.add(bytes, encoding);
         if (isDropped) input.keepLast(KEPT_BYTES);
         else if (input.length > maxLength) break;
-        else if (isSliced && session.inputLength > 0 && decide({ isQuiet: false, isLast: false, isCut: true }))
+        else if (isSliced && link.inputLength > 0 && decide({ isQuiet: false, isLast: false, isCut: true }))
           return true;
       }
       if (input.length === length) return false;
@@ -204,17 +205,17 @@ export function readText<T>(
       return true;
     };
     waiter.atLast = () => decide({ isQuiet: false, isLast: true });
-    session.on('readable', read).on('end', closed).on('close', closed);
-    if (session.readableEnded || session.destroyed) closed();
+    stream.on('readable', read).on('end', closed).on('close', closed);
+    if (stream.readableEnded || stream.destroyed) closed();
     return () => {
       isOver = true;
       clearTimeout(quiet);
       clearTimeout(again);
-      session.off('readable', read).off('end', closed).off('close', closed);
+      stream.off('readable', read).off('end', closed).off('close', closed);
       const text = `${input.text}`;
       const rest = input.unused();
-      if (rest.length > 0) session.putBack(rest);
-      if (input.used > 0) conversationOf(session).read(input.text, input.used, session.inputPosition);
+      if (rest.length > 0) link.putBack(rest);
+      if (input.used > 0) conversation.read(input.text, input.used, link.inputPosition);
       return text;
     };
   });

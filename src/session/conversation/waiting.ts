@@ -2,7 +2,7 @@
 import { TelptyError } from '../../errors.ts';
 import { boolean, duration, instance, type OptionTable, oneOf, readOptions, required, whole } from '../../options.ts';
 import { optionName, type Side } from '../../protocol/index.ts';
-import type { Speaker } from './speaker.ts';
+import type { Conversation } from './conversation.ts';
 
 /** How long to wait. */
 export interface WaitOptions {
@@ -122,12 +122,12 @@ export interface OptionState {
 
 /** See `Session.waitFor`. */
 export async function waitFor(
-  session: Speaker,
+  conversation: Conversation,
   wanted: OptionState | (() => boolean),
   options: WaitOptions = {},
 ): Promise<void> {
   readOptions('waitFor', waitOptions, options);
-  const holds = typeof wanted === 'function' ? wanted : stateTest(session, wanted);
+  const holds = typeof wanted === 'function' ? wanted : stateTest(conversation, wanted);
   const what = typeof wanted === 'function' ? 'what was waited for' : describe(wanted);
   return within(what, options, ({ resolve, reject }) => {
     const look = (): void => {
@@ -139,48 +139,14 @@ export async function waitFor(
       }
     };
     const closed = (): void => reject(new TelptyError('ERR_SESSION_CLOSED', `the session was closed without ${what}`));
-    const forget = observe(session, { look, closed });
+    const forget = conversation.observe({ look, closed });
     look();
-    if (session.closed) closed();
+    if (conversation.stream.closed) closed();
     return () => {
       forget();
       return undefined;
     };
   });
-}
-
-/** One who waits for a state of a session. */
-interface Observer {
-  /** Something was negotiated. */
-  look(): void;
-  closed(): void;
-}
-
-const observers = new WeakMap<Speaker, Set<Observer>>();
-
-/** Any number may wait for states of one session: it gets one listener for all, as a signal does in {@link onAbort}. Returns what ends it. */
-function observe(session: Speaker, observer: Observer): () => void {
-  let all = observers.get(session);
-  if (all === undefined) {
-    all = new Set();
-    observers.set(session, all);
-    session.on('telnet', lookAll).on('close', closeAll);
-  }
-  const known = all;
-  known.add(observer);
-  return () => {
-    if (!known.delete(observer) || known.size > 0) return;
-    observers.delete(session);
-    session.off('telnet', lookAll).off('close', closeAll);
-  };
-}
-
-function lookAll(this: Speaker): void {
-  for (const observer of [...(observers.get(this) ?? [])]) observer.look();
-}
-
-function closeAll(this: Speaker): void {
-  for (const observer of [...(observers.get(this) ?? [])]) observer.closed();
 }
 
 const optionState = {
@@ -189,9 +155,9 @@ const optionState = {
   enabled: boolean({ default: true }),
 } satisfies OptionTable<OptionState>;
 
-function stateTest(session: Speaker, state: OptionState): () => boolean {
+function stateTest({ link }: Conversation, state: OptionState): () => boolean {
   const { option, side, enabled } = readOptions('waitFor', optionState, state);
-  return () => session.telnet.isEnabled(option, side) === enabled;
+  return () => link.telnet.isEnabled(option, side) === enabled;
 }
 
 function describe({ option, side, enabled = true }: OptionState): string {

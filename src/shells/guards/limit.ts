@@ -10,7 +10,7 @@ import {
   text,
   whole,
 } from '../../options.ts';
-import type { HangupReason } from '../../session/end-cause.ts';
+import type { HangupReason } from '../../session/ending.ts';
 import type { Session } from '../../session/session.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
 import { type Refused, refuse } from './refusal.ts';

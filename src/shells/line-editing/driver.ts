@@ -160,7 +160,7 @@ export class Editing {
     clearTimeout(this.#rest);
     // A client that edits lines uses its erase key itself.
     this.#eraseKey = undefined;
-    this.#input ??= new LineInput(pty, () => this.#session.more());
+    this.#input ??= new LineInput(pty, () => this.#session.link.resumeInput());
     this.#linemode = client === 'linemode' ? new LinemodeClient(this.#session, pty) : undefined;
     pty.master.followModes(client !== 'character');
     this.#settled();
@@ -243,7 +243,7 @@ export class Editing {
   /** Says and does what has been decided, as far as it was not. */
   #follow({ edit, say, ownEcho }: Decision, modes: Modes): void {
     const linemode = this.#linemode;
-    this.#session.together(() => {
+    this.#session.batch(() => {
       // Before ECHO: so the client does not take the two for a password that is to be edited.
       if (!edit) linemode?.setMode(false, modes);
       this.#sayEcho(say);
@@ -260,7 +260,7 @@ export class Editing {
     const rest = this.#input!.take();
     if (rest.length === 0) return;
     this.#pty.master.type(keysOfLines(rest));
-    this.#session.more();
+    this.#session.link.resumeInput();
   }
 
   #sayEcho(on: boolean | undefined): void {
@@ -311,7 +311,7 @@ export class Editing {
     this.#touch();
     if (!inEdit) return this.#pty.master.type(bytes);
     if (!modes.icanon) return this.#pty.master.type(keysOfLines(bytes));
-    if (modes.echonl && !modes.echo) this.#session.send(Buffer.from('\r\n'));
+    if (modes.echonl && !modes.echo) this.#session.link.write(Buffer.from('\r\n'));
     return modes.extproc ? this.#input!.type(bytes, modes) : this.#pty.master.type(bytes);
   }
 

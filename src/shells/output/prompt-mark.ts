@@ -88,8 +88,8 @@ export class PromptMark {
     }
     const held = this.take();
     const isMarked = mark !== undefined && (held.length > 0 || hidesOnEcho(this.#session) !== true);
-    this.#session.together(() => {
-      if (held.length > 0 && this.#session.writable) this.#session.send(held);
+    this.#session.batch(() => {
+      if (held.length > 0 && this.#session.writable) this.#session.link.write(held);
       if (isMarked) this.#session.telnet.command(mark);
     });
   }

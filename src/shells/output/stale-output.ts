@@ -37,8 +37,8 @@ export class StaleOutput {
     if (!session.writable || !knowsCommands(session)) return false;
     const news = session.bytesWritten - this.#last;
     if (asked ? news === 0 : news < SCREEN_BYTES || session.undelivered < SCREEN_BYTES) return false;
-    session.synch();
-    session.send(NUL);
+    session.sendSynch();
+    session.link.write(NUL);
     this.#last = session.bytesWritten;
     return true;
   }

@@ -79,7 +79,7 @@ export class Translation {
    * start, or to read. The bytes are lent, and so are those returned.
    */
   input(received: Uint8Array): Uint8Array {
-    const runs = this.#session.encodingRuns(received, this.#client, this.#fallback);
+    const runs = this.#session.link.encodingRuns(received, this.#client, this.#fallback);
     const [first] = runs;
     if (runs.length === 1 && first !== undefined) return this.#convert(first.bytes, first.encoding);
     return Buffer.concat(runs.map(({ bytes, encoding }) => Buffer.from(this.#convert(bytes, encoding))));

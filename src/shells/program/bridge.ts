@@ -2,10 +2,10 @@ import { LONGEST_TIMER } from '../../options.ts';
 import type { TelnetEvent } from '../../protocol/index.ts';
 import type { ExitStatus, Pty } from '../../pty/index.ts';
 import type { PtyUser } from '../../pty/master.ts';
-import type { HangupReason } from '../../session/end-cause.ts';
+import type { HangupReason } from '../../session/ending.ts';
 import { BlockTable, type ProgramBlock } from '../../session/fast-path.ts';
+import type { SessionConsumer } from '../../session/link.ts';
 import type { Session } from '../../session/session.ts';
-import type { SessionConsumer } from '../../session/types.ts';
 import { Editing } from '../line-editing/driver.ts';
 import { PromptMark } from '../output/prompt-mark.ts';
 import { StaleOutput } from '../output/stale-output.ts';
@@ -116,7 +116,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
 
   #programEnded(): void {
     this.#exited = true;
-    this.#session.noteEnd('program');
+    this.#session.link.ending.record('program');
     if (this.#outputEnded) this.#programGone();
     else if (this.#isFull) this.#watchClient();
   }
@@ -149,12 +149,12 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     this.send(this.#translation?.way?.end());
     const prompt = this.#prompt?.take();
     this.#prompt?.stop();
-    if (prompt !== undefined && prompt.length > 0 && session.writable) session.send(prompt);
+    if (prompt !== undefined && prompt.length > 0 && session.writable) session.link.write(prompt);
     for (const [event, listener] of Bridge.#sessionListeners) session.off(event, listener);
-    session.fastPath.part();
-    session.consume(undefined);
+    session.link.fastPath.part();
+    session.link.consume(undefined);
     this.#pty.master.attach(undefined);
-    session.handOver();
+    session.releaseReader();
     bridges.delete(session);
     this.#pty.destroy();
     this.#resolve(this.#pty.exited);
@@ -171,8 +171,8 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     else if (session.hangupReason !== undefined) this.#hangup();
     else if (session.inputFinished) this.#clientFinished();
     // Last, because it starts the flow of what was typed before the program ran.
-    session.consume(this);
-    session.fastPath.join(pty.master.native, { table: Bridge.#blocks, owner: this });
+    session.link.consume(this);
+    session.link.fastPath.join(pty.master.native, { table: Bridge.#blocks, owner: this });
   }
 
   // Listeners are the same functions for all bridges: a closure for each would be most of what a bridge keeps.
@@ -224,7 +224,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
 
   /** @internal The program's terminal takes input again. */
   drained(): void {
-    if (this.#editing.drained() && !this.#commands?.isDiscarding) this.#session.more();
+    if (this.#editing.drained() && !this.#commands?.isDiscarding) this.#session.link.resumeInput();
   }
 
   /** @internal Output of the program. */
@@ -261,7 +261,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
 
   /** @internal A turn is over. */
   settled(): void {
-    this.#session.fastPath.offer();
+    this.#session.link.fastPath.offer();
   }
 
   /** Output, on its way to the client. */
@@ -289,7 +289,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     if (bytes === undefined || bytes.length === 0 || !this.#session.writable) return;
     // What is not taken at once waits in the kernel, in one piece, and not here, in as many as the program makes.
     const ready = this.#prompt?.pass(bytes) ?? bytes;
-    if (ready.length > 0 && !this.#session.send(ready)) {
+    if (ready.length > 0 && !this.#session.link.write(ready)) {
       this.#isFull = true;
       if (this.#exited) this.#watchClient();
       this.#regulate();

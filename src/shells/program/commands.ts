@@ -77,7 +77,7 @@ export class Commands {
       this.#typedAhead.forget();
       this.#session.discardInput();
     }
-    this.#session.more();
+    this.#session.link.resumeInput();
   }
 
   /** Held down, a key repeats; a machine repeats faster, and means no more by it. */

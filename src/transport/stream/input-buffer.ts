@@ -1,26 +1,78 @@
 import type { Readable } from 'node:stream';
-import { InputQueue } from './input-queue.ts';
-import { Hold, type Intake } from './receive-scheduler.ts';
+import { ReceiveBlock, type ReceiveScheduler } from './receive-scheduler.ts';
 
 /** Input kept for a reader that does not read, in bytes: far enough to still see an interrupt behind it. */
 const LOOK_AHEAD = 128 * 1024;
 /** Reading goes on when so little of it is left, in bytes: not at every few bytes that are taken. */
 const LOOK_AHEAD_LEFT = LOOK_AHEAD / 2;
 
+/** Each allocation for input that waits, in bytes. */
+const BLOCK = 4 * 1024;
+
 const NOTHING = Buffer.alloc(0);
 
-/** Who takes input past the stream. */
+/** Takes input past the stream. */
 export interface InputConsumer {
-  /** Takes input, which is lent. Returns whether it takes more at once; else {@link Input.more} has to be called. */
+  /** Takes input, which is lent. Returns whether it takes more at once; else {@link InputBuffer.more} has to be called. */
   input(bytes: Uint8Array): boolean;
 }
 
+/**
+ * Input that waits for its reader, in as few and small pieces of memory as it needs.
+ *
+ * A run of data is a view of what the transport read, and to keep the view is to keep all of that: a peer that sends one
+ * byte of data between two subnegotiations of 64 KiB would have us hold 64 KiB for it. So what has to wait is copied.
+ */
+class WaitingInput {
+  readonly #blocks: Buffer[] = [];
+  /** How much of the last block is in use. */
+  #used = 0;
+  #length = 0;
+
+  /** Bytes waiting. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Takes a copy of `bytes`. */
+  append(bytes: Uint8Array): void {
+    this.#length += bytes.length;
+    let rest = bytes;
+    const last = this.#blocks.at(-1);
+    if (last !== undefined) {
+      const fits = rest.subarray(0, last.length - this.#used);
+      last.set(fits, this.#used);
+      this.#used += fits.length;
+      rest = rest.subarray(fits.length);
+    }
+    if (rest.length === 0) return;
+    const block = Buffer.allocUnsafeSlow(Math.max(BLOCK, rest.length));
+    block.set(rest);
+    this.#blocks.push(block);
+    this.#used = rest.length;
+  }
+
+  /** The first bytes that wait, at least one; they are the caller's. `undefined` when nothing waits. */
+  shift(): Buffer | undefined {
+    const block = this.#blocks.shift();
+    if (block === undefined) return undefined;
+    const bytes = this.#blocks.length === 0 ? block.subarray(0, this.#used) : block;
+    this.#length -= bytes.length;
+    return bytes;
+  }
+
+  clear(): void {
+    this.#blocks.length = 0;
+    this.#length = 0;
+  }
+}
+
 /** Input on its way to its reader: that of the session's stream, or a consumer. What nobody takes yet waits here. */
-export class Input {
+export class InputBuffer {
   readonly #stream: Readable;
-  readonly #intake: Intake;
+  readonly #scheduler: ReceiveScheduler;
   /** Input that came while nobody read. */
-  readonly #queue = new InputQueue();
+  readonly #queue = new WaitingInput();
   /** Whether the reader, or the consumer, asked for input and got none yet. */
   #wanted = false;
   #consumer: InputConsumer | undefined;
@@ -30,9 +82,9 @@ export class Input {
   /** What was read of a stream that is over, and put back. */
   #putBack: Buffer = NOTHING;
 
-  constructor(stream: Readable, intake: Intake) {
+  constructor(stream: Readable, scheduler: ReceiveScheduler) {
     this.#stream = stream;
-    this.#intake = intake;
+    this.#scheduler = scheduler;
   }
 
   /** Bytes that were not taken yet. */
@@ -93,7 +145,7 @@ export class Input {
     this.#putBack = NOTHING;
     this.#queue.clear();
     if (this.#consumer === undefined) while (this.#stream.read() !== null);
-    this.#intake.release(Hold.FULL);
+    this.#scheduler.unblock(ReceiveBlock.FULL);
   }
 
   /** Gives all input to `consumer`, or, if there is none, to the stream's reader. */
@@ -121,8 +173,8 @@ export class Input {
       const bytes = this.#queue.shift()!;
       this.#wanted = this.#consumer === undefined ? this.#stream.push(bytes) : this.#consumer.input(bytes);
     }
-    if (this.#queue.length >= LOOK_AHEAD) this.#intake.hold(Hold.FULL);
-    else if (this.#queue.length <= LOOK_AHEAD_LEFT) this.#intake.release(Hold.FULL);
+    if (this.#queue.length >= LOOK_AHEAD) this.#scheduler.block(ReceiveBlock.FULL);
+    else if (this.#queue.length <= LOOK_AHEAD_LEFT) this.#scheduler.unblock(ReceiveBlock.FULL);
     if (this.#ended && this.#queue.length === 0) this.#stream.push(null);
   }
 }

@@ -12,7 +12,7 @@ const SMALLEST_SLICE = 2 * 1024;
 const LARGEST_SLICE = 8 * 1024;
 
 /** Why nothing is read at the moment. */
-export const Hold = {
+export const ReceiveBlock = {
   /** The turn was long. */
   TURN: 1,
   /** The reader of the input does not read. */
@@ -39,8 +39,8 @@ const INFLATE_AHEAD = 16 * 1024;
 const FREE_STARTS = 16;
 const RESTART_MS = 100;
 
-/** Who takes what was read. */
-export interface Reader {
+/** Takes what was read. */
+export interface ReceiveUser {
   /** Is given what was read, in order. It is lent: valid until this returns. `stale`: see `TransportUser.arrived`. */
   receive(bytes: Buffer, stale: boolean): void;
   /** Everything has been taken and no more will come. */
@@ -49,8 +49,8 @@ export interface Reader {
   spoiled(reason: string): void;
 }
 
-/** One of {@link Hold}. */
-export type HoldReason = (typeof Hold)[keyof typeof Hold];
+/** One of {@link ReceiveBlock}. */
+export type ReceiveBlockReason = (typeof ReceiveBlock)[keyof typeof ReceiveBlock];
 
 /**
  * Reads a transport, in turns, and as long as nobody objects.
@@ -62,16 +62,16 @@ export type HoldReason = (typeof Hold)[keyof typeof Hold];
  *
  * Input that is compressed is inflated on the way, a piece at a time.
  */
-export class Intake implements InflationUser {
+export class ReceiveScheduler implements InflationUser {
   /** Those whose last turn was long, in the order in which they get the next. */
-  static readonly #waiting: Intake[] = [];
+  static readonly #waiting: ReceiveScheduler[] = [];
   static #scheduled = false;
 
   /** Bytes that have arrived. */
   received = 0;
   readonly #transport: Transport;
-  readonly #reader: Reader;
-  #holds = 0;
+  readonly #user: ReceiveUser;
+  #blocks = 0;
   #slice = SMALLEST_SLICE;
   #rest: Buffer | undefined;
   /** How much of what is not taken yet stands before the mark of a Synch. */
@@ -82,14 +82,14 @@ export class Intake implements InflationUser {
   #starts = 0;
   #restart: NodeJS.Timeout | undefined;
 
-  constructor(transport: Transport, reader: Reader) {
+  constructor(transport: Transport, user: ReceiveUser) {
     this.#transport = transport;
-    this.#reader = reader;
+    this.#user = user;
   }
 
   /** Whether nothing waits and nothing stands in the way. */
   get isIdle(): boolean {
-    return this.#holds === 0 && this.#rest === undefined && !this.#ended && this.#inflation === undefined;
+    return this.#blocks === 0 && this.#rest === undefined && !this.#ended && this.#inflation === undefined;
   }
 
   /** Whether nothing more arrives, though not all may have been taken. */
@@ -108,18 +108,18 @@ export class Intake implements InflationUser {
   }
 
   /** Stops reading for a reason, until that is released. What was read already is still taken. */
-  hold(reason: HoldReason): void {
-    if (this.#holds === 0) this.#transport.pause();
-    this.#holds |= reason;
-    if (reason !== Hold.INFLATING) this.#inflation?.pause();
+  block(reason: ReceiveBlockReason): void {
+    if (this.#blocks === 0) this.#transport.pause();
+    this.#blocks |= reason;
+    if (reason !== ReceiveBlock.INFLATING) this.#inflation?.pause();
   }
 
   /** Goes on reading if this was the last reason not to. */
-  release(reason: HoldReason): void {
-    if ((this.#holds & reason) === 0) return;
-    this.#holds &= ~reason;
-    if (this.#holds === 0) this.#transport.resume();
-    if ((this.#holds & ~Hold.INFLATING) === 0) this.#inflation?.resume();
+  unblock(reason: ReceiveBlockReason): void {
+    if ((this.#blocks & reason) === 0) return;
+    this.#blocks &= ~reason;
+    if (this.#blocks === 0) this.#transport.resume();
+    if ((this.#blocks & ~ReceiveBlock.INFLATING) === 0) this.#inflation?.resume();
   }
 
   /** The transport has read something. It is lent. */
@@ -130,13 +130,13 @@ export class Intake implements InflationUser {
   }
 
   #take(chunk: Buffer, stale: boolean): void {
-    const turnIsOver = (this.#holds & Hold.TURN) !== 0;
+    const turnIsOver = (this.#blocks & ReceiveBlock.TURN) !== 0;
     if (turnIsOver || this.#rest !== undefined) {
       this.#rest = this.#rest === undefined ? Buffer.from(chunk) : Buffer.concat([this.#rest, chunk]);
       if (stale) this.#stale = this.#rest.length;
       if (!turnIsOver) this.#resume();
     } else if (chunk.length <= SHORT_BYTES) {
-      this.#reader.receive(chunk, stale);
+      this.#user.receive(chunk, stale);
     } else {
       if (stale) this.#stale = chunk.length;
       this.#work(chunk);
@@ -154,17 +154,17 @@ export class Intake implements InflationUser {
     this.#inflation = new Inflation(this, format);
     this.#starts++;
     if (this.#starts > FREE_STARTS) {
-      this.hold(Hold.RESTARTED);
-      this.#restart = setTimeout(() => this.release(Hold.RESTARTED), RESTART_MS);
+      this.block(ReceiveBlock.RESTARTED);
+      this.#restart = setTimeout(() => this.unblock(ReceiveBlock.RESTARTED), RESTART_MS);
     }
-    if ((this.#holds & ~Hold.INFLATING) !== 0) this.#inflation.pause();
+    if ((this.#blocks & ~ReceiveBlock.INFLATING) !== 0) this.#inflation.pause();
     this.#inflate(unread, this.#stale > 0);
   }
 
   #inflate(bytes: Uint8Array, stale: boolean): void {
     this.#inflation?.push(bytes, stale);
     // Undefined after these bytes if they end the stream: the trailer of gzip came in a packet of its own.
-    if (this.#inflation !== undefined && this.#inflation.waiting > INFLATE_AHEAD) this.hold(Hold.INFLATING);
+    if (this.#inflation !== undefined && this.#inflation.waiting > INFLATE_AHEAD) this.block(ReceiveBlock.INFLATING);
   }
 
   inflated(bytes: Buffer, stale: boolean): void {
@@ -172,20 +172,20 @@ export class Intake implements InflationUser {
   }
 
   drained(): void {
-    this.release(Hold.INFLATING);
+    this.unblock(ReceiveBlock.INFLATING);
     this.#exhaust();
   }
 
   finished(rest: Buffer, stale: boolean): void {
     this.#inflation = undefined;
-    this.release(Hold.INFLATING);
+    this.unblock(ReceiveBlock.INFLATING);
     if (rest.length > 0) this.#take(rest, stale);
     this.#exhaust();
   }
 
   failed(reason: string): void {
-    this.release(Hold.INFLATING);
-    this.#reader.spoiled(reason);
+    this.unblock(ReceiveBlock.INFLATING);
+    this.#user.spoiled(reason);
     this.#exhaust();
   }
 
@@ -204,8 +204,8 @@ export class Intake implements InflationUser {
 
   /** Says so when all has been taken. After a long turn the next one, which is to come, sees to it. */
   #exhaust(): void {
-    const isTaken = (this.#holds & Hold.TURN) === 0 && (this.#inflation?.waiting ?? 0) === 0;
-    if (this.#ended && isTaken) this.#reader.exhausted();
+    const isTaken = (this.#blocks & ReceiveBlock.TURN) === 0 && (this.#inflation?.waiting ?? 0) === 0;
+    if (this.#ended && isTaken) this.#user.exhausted();
   }
 
   /** Takes a chunk, slice by slice, until the turn has become a long one. What is left then is kept. */
@@ -220,15 +220,15 @@ export class Intake implements InflationUser {
         rest = rest.subarray(slice.length);
         if (stale) this.#stale -= slice.length;
         const began = performance.now();
-        this.#reader.receive(slice, stale);
+        this.#user.receive(slice, stale);
         if (this.#inflation !== undefined && !isInflating) {
           this.#inflate(rest, this.#stale > 0);
           rest = NOTHING;
         }
         if (performance.now() - began > TURN_MS) {
           this.#slice = SMALLEST_SLICE;
-          this.hold(Hold.TURN);
-          Intake.#queueUp(this);
+          this.block(ReceiveBlock.TURN);
+          ReceiveScheduler.#queueUp(this);
           return;
         }
         this.#slice = Math.min(2 * this.#slice, LARGEST_SLICE);
@@ -246,33 +246,33 @@ export class Intake implements InflationUser {
     this.#exhaust();
   }
 
-  static #queueUp(intake: Intake): void {
-    Intake.#waiting.push(intake);
-    Intake.#schedule();
+  static #queueUp(scheduler: ReceiveScheduler): void {
+    ReceiveScheduler.#waiting.push(scheduler);
+    ReceiveScheduler.#schedule();
   }
 
   static #schedule(): void {
-    if (Intake.#scheduled) return;
-    Intake.#scheduled = true;
-    setImmediate(Intake.#serveWaiting);
+    if (ReceiveScheduler.#scheduled) return;
+    ReceiveScheduler.#scheduled = true;
+    setImmediate(ReceiveScheduler.#serveWaiting);
   }
 
   /** One turn for all who wait; whoever is not done, or not reached, goes on in the next round of the loop. */
   static #serveWaiting(this: void): void {
-    Intake.#scheduled = false;
+    ReceiveScheduler.#scheduled = false;
     const began = performance.now();
-    const round = Intake.#waiting.splice(0);
+    const round = ReceiveScheduler.#waiting.splice(0);
     try {
       while (round.length > 0 && performance.now() - began <= TURN_MS) round.shift()!.#nextTurn();
     } finally {
-      Intake.#waiting.unshift(...round);
-      if (Intake.#waiting.length > 0) Intake.#schedule();
+      ReceiveScheduler.#waiting.unshift(...round);
+      if (ReceiveScheduler.#waiting.length > 0) ReceiveScheduler.#schedule();
     }
   }
 
   #nextTurn(): void {
     if (this.#stopped) return;
-    this.release(Hold.TURN);
+    this.unblock(ReceiveBlock.TURN);
     this.#resume();
   }
 }

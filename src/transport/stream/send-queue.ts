@@ -6,7 +6,7 @@ import type { Transport } from './transport.ts';
  * Writes to a transport: what is sent in answer to one chunk leaves as one packet, a writer is told when it may go on, and a
  * peer that takes nothing of what it is owed can be given up.
  */
-export class Outlet implements DeflationUser {
+export class SendQueue implements DeflationUser {
   /** Bytes handed to the transport so far. */
   sent = 0;
   readonly #transport: Transport;

@@ -7,8 +7,9 @@ import { createLog } from '../../../src/cli/log/log.ts';
 import { SessionLog } from '../../../src/cli/log/session-log.ts';
 import type { LogLevel } from '../../../src/cli/serve/settings.ts';
 import { Command, Option, type Verb } from '../../../src/protocol/constants.ts';
+import type { EndCause } from '../../../src/session/ending.ts';
+import type { SessionTrace } from '../../../src/session/observers.ts';
 import type { Session } from '../../../src/session/session.ts';
-import type { SessionTrace } from '../../../src/session/types.ts';
 
 describe('formats', () => {
   it('durations', () => {
@@ -91,7 +92,7 @@ describe('negotiation in words', () => {
 });
 
 /** As much of a session as the log looks at. */
-function fakeSession(facts: Partial<Session> = {}): Session & { trace: SessionTrace | undefined } {
+function fakeSession(facts: Partial<Session> = {}, cause?: EndCause): Session & { trace: SessionTrace | undefined } {
   return Object.assign(new EventEmitter(), {
     id: 12,
     remoteAddress: '127.0.0.1',
@@ -100,7 +101,7 @@ function fakeSession(facts: Partial<Session> = {}): Session & { trace: SessionTr
     bytesWritten: 45_000,
     age: 192_000,
     terminal: { columns: 100, rows: 30 },
-    fastPath: {},
+    link: { fastPath: {}, ending: { cause } },
     ...facts,
   }) as unknown as Session & { trace: SessionTrace | undefined };
 }
@@ -137,7 +138,7 @@ describe('the lines of a session', () => {
   });
   it('tell how it ended', () => {
     const { lines, sessionLog } = logAt('info');
-    const session = fakeSession({ hangupReason: 'idle-timeout', endCause: 'idle-timeout' });
+    const session = fakeSession({ hangupReason: 'idle-timeout' }, 'idle-timeout');
     sessionLog.hooks.onStart(session, program);
     sessionLog.ended(session, { result: { code: null, signal: 'SIGHUP' } });
     sessionLog.ended(fakeSession(), { result: { code: null, signal: null } });

@@ -76,7 +76,7 @@ test('a chunk may be nothing but keys of signals', () => {
   const session = {
     telnet: { request: () => {}, has: () => false, isEnabled: () => false, isSettled: () => false },
     terminal: { types: ['TINTIN++'] },
-    together: (block: () => void) => block(),
+    batch: (block: () => void) => block(),
   };
   const options = { mode: SHELL_MODES.character, lineMode: true, erase: 0x7f, echo: true };
   const editing = new Editing(session as never, pty as never, options);

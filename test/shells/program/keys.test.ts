@@ -24,8 +24,9 @@ const ECHO = 'stty raw -echo; printf ok; exec cat';
 function onlySession(host: Host): { session: Session; turns: () => number } {
   const [session] = host.server.sessions;
   let turns = 0;
-  const receive = session!.receive.bind(session);
-  session!.receive = (chunk, stale) => {
+  const { link } = session!;
+  const receive = link.receive.bind(link);
+  link.receive = (chunk, stale) => {
     turns++;
     receive(chunk, stale);
   };

@@ -14,7 +14,7 @@ test('a menu: programs with keys read in between, as often as one likes', async 
       session.write(`menu ${i}> `);
       const [key] = (await once(session, 'data')) as [Buffer];
       session.pause();
-      session.handOver();
+      session.releaseReader();
       if (key.toString() === 'q') return 'quit';
       await program(session);
     }

@@ -30,7 +30,7 @@ export class Keyboard {
     // A Return is to arrive when it is pressed, so no LF follows it: the server need not wait for what does (RFC 854). And
     // in one packet with its NUL: a server that ends at a Return leaves a later one unread, and that makes its end a reset.
     const flush = () => this.#session.telnet.flush();
-    this.#session.together(() => {
+    this.#session.batch(() => {
       this.#write(converted, flush);
       flush();
     });

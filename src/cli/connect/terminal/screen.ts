@@ -94,7 +94,7 @@ export class Screen {
   #convert(chunk: Buffer): Uint8Array {
     const local = this.#local;
     if (local === undefined) return chunk;
-    const runs = this.#session.encodingRuns(chunk);
+    const runs = this.#session.link.encodingRuns(chunk);
     const parts = runs.flatMap(({ bytes, encoding }) => this.#convertRun(bytes, encoding, local));
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   }

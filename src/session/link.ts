@@ -1,0 +1,614 @@
+/**
+ * The link of a session: a transport with the Telnet engine on it, and what waits on either side of them. The transport, the
+ * receive scheduler and the engine call it; it serves the session's stream or, past the stream, one consumer.
+ *
+ * In: transport → `arrived` → receive scheduler → `receive` → engine → `data` → input buffer → the stream or the consumer.
+ * Out: `write` (the consumer) or `writeChunk` (the stream) → engine → `send` → send queue → transport.
+ */
+import type { Duplex } from 'node:stream';
+import {
+  Command,
+  type SendKind,
+  Telnet,
+  type TelnetConfig,
+  type TelnetEvent,
+  type TelnetHandlers,
+  type TraceRecord,
+} from '../protocol/index.ts';
+import type { Peer } from '../transport/peer.ts';
+import { type ForeignProtocol, mayBecomeForeign } from '../transport/pre-session/foreign-protocol.ts';
+import { InputBuffer, type InputConsumer } from '../transport/stream/input-buffer.ts';
+import { ReceiveBlock, ReceiveScheduler, type ReceiveUser } from '../transport/stream/receive-scheduler.ts';
+import { SendQueue } from '../transport/stream/send-queue.ts';
+import { StreamTransport, type Transport, type TransportUser } from '../transport/stream/transport.ts';
+import { AreYouThere } from './are-you-there.ts';
+import { followCompression } from './compression.ts';
+import { EncodingHistory, type EncodingRun } from './encoding-history.ts';
+import { Ending } from './ending.ts';
+import { BlockTable, FastPath, type SessionBlock } from './fast-path.ts';
+import { LateAnswers } from './late-answers.ts';
+import { Observers, type SessionTap, type SessionTrace } from './observers.ts';
+import { Terminal } from './terminal.ts';
+
+/** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
+export const OUTPUT_AHEAD = 128 * 1024;
+/**
+ * Above this much unsent output, in bytes, nothing more is read. Program output alone cannot come this far, so what has
+ * piled up are answers: the peer asks and asks and does not read.
+ */
+const UNSENT_ANSWERS = 4 * OUTPUT_AHEAD;
+
+const CR = 0x0d;
+/** What is written behind a CR in the same turn is collected up to this many bytes. */
+const RETURN_BYTES = 64 * 1024;
+/**
+ * How long a session may last, in milliseconds, when nobody reads it and it has nothing more to do: it has sent all, or the
+ * connection is over. Else it would last for ever, for a stream ends only when it has been read.
+ */
+export const UNREAD_MS = 10_000;
+
+/** Commands that programs send to keep a connection alive; nobody is at the keyboard for them. */
+const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
+/** Commands that edit data; where that is dropped, there is nothing to edit (RFC 854, "Synch"). */
+const EDITING_COMMANDS: ReadonlySet<number> = new Set([Command.EC, Command.EL]);
+
+/** What a session is made of. */
+export interface SessionOptions {
+  /** A number for logs; unique within a server. */
+  readonly id?: number;
+  /** The Telnet options this side knows and is willing to use. */
+  readonly telnet: TelnetConfig;
+  /** The other end, where it is known. */
+  readonly peer?: Peer | undefined;
+  /** The character set of text where none is negotiated; default UTF-8. */
+  readonly encoding?: string | undefined;
+  /**
+   * Is shown the first bytes of the other end, which are lent, and again with those behind them while all may be the beginning
+   * of a line of another protocol; `cut` is how many bytes the first piece had then, else 0. When it knows the protocol for another than Telnet, the session ends at once.
+   */
+  readonly recognize?: ((first: Uint8Array, cut: number) => ForeignProtocol | undefined) | undefined;
+}
+
+/** Takes the input of a session past its stream: see {@link Link.consume}. All bytes are lent. */
+export interface SessionConsumer extends InputConsumer {
+  /** After `send()` returned false: there is room again. */
+  room(): void;
+  /** Everything that has arrived has been taken or put into the queue. */
+  settled(): void;
+}
+
+/** See the top of this file. */
+export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
+  readonly telnet: Telnet;
+  /** What the peer reported about its terminal and itself. */
+  readonly terminal = new Terminal();
+  readonly ending: Ending;
+  readonly fastPath: FastPath;
+  readonly isClient: boolean;
+  /** The character set of text where the peer has named none. */
+  readonly defaultEncoding: string;
+  /** Whether the peer has closed its sending half. */
+  inputFinished = false;
+  /** The protocol that the peer speaks in place of Telnet. */
+  foreign: ForeignProtocol | undefined;
+  /** Whether the session was ended, and all that was written has been passed to the transport's system. */
+  hasSentAll = false;
+
+  readonly #stream: Duplex;
+  readonly #transport: Transport;
+  readonly #scheduler: ReceiveScheduler;
+  readonly #input: InputBuffer;
+  readonly #output: SendQueue;
+  readonly #observers = new Observers();
+  /** Times of the monotonic clock, which no change of the date disturbs. */
+  readonly #began = performance.now();
+  #lastInput = this.#began;
+  #delivered: number | undefined;
+  /** Until it is clear that the other end speaks Telnet. */
+  #recognize: SessionOptions['recognize'];
+  /** What came so far, where that is the beginning of a line that another protocol may have. */
+  #opening: Buffer | undefined;
+  /** How many bytes the first piece of that had. */
+  #openingCut = 0;
+  #consumer: SessionConsumer | undefined;
+  /** Whether the consumer was told to wait for room. */
+  #consumerWaits = false;
+  /** Whether the bytes being received stand before the mark of a Synch. */
+  #stale = false;
+  /** The length of the chunk that was written last, while the stream waits for room behind it. */
+  #writing = 0;
+  /** Of what the stream holds behind that, in bytes: what was dropped. */
+  #dropped = 0;
+  /** How many chunks were received. */
+  #chunks = 0;
+  /** How many bytes wait for the end of this turn, since the last of them is a CR; see {@link #holdReturn}. */
+  #returning = 0;
+  /** The connection is over, but not all that came was read. */
+  #lost: { readonly error: Error | undefined } | undefined;
+  #unreadTimer: NodeJS.Timeout | undefined;
+  /** Made at the first change of the character set. */
+  #encodings: EncodingHistory | undefined;
+  /** Made for peers that switch options too often. */
+  #lateAnswers: LateAnswers | undefined;
+  /** Made at the first AYT. */
+  #areYouThere: AreYouThere | undefined;
+
+  /** @param stream the session: events are emitted on it, and it is destroyed with the connection. */
+  constructor(stream: Duplex, transport: Duplex | Transport, options: SessionOptions) {
+    this.#stream = stream;
+    this.#recognize = options.recognize;
+    this.defaultEncoding = options.encoding ?? 'UTF-8';
+    this.isClient = options.telnet.carriageReturn === 'text';
+    // (Not by instanceof: there are streams of other makes.)
+    this.#transport = 'discardData' in transport ? transport : new StreamTransport(transport);
+    this.telnet = new Telnet(this, options.telnet);
+    this.ending = new Ending(stream);
+    this.#scheduler = new ReceiveScheduler(this.#transport, this);
+    this.#input = new InputBuffer(stream, this.#scheduler);
+    this.#output = new SendQueue(this.#transport, () => this.room());
+    this.fastPath = new FastPath(this.#transport.fastPath, { table: Link.#blocks, owner: this });
+    this.#transport.open(this);
+  }
+
+  static readonly #blocks: BlockTable<SessionBlock, Link> = new BlockTable({
+    tap: link => link.#observers.hasTap,
+    trace: link => link.#observers.trace !== undefined,
+    recognition: link => link.#recognize !== undefined,
+    engine: link => !link.telnet.allowsFastPath,
+    receiving: link => !link.#scheduler.isIdle,
+    input: link => !link.#input.isIdle,
+    stream: link => link.#stream.writableLength > 0,
+    sending: link => !link.#output.isIdle,
+    end: link => !link.#stream.writable,
+  });
+
+  // What is observed.
+
+  /** As `Session.age`. */
+  get age(): number {
+    return (this.#delivered ?? performance.now()) - this.#began;
+  }
+
+  /** As `Session.idleTime`. */
+  get idleTime(): number {
+    return Math.min(performance.now() - this.#lastInput, this.fastPath.counts.age);
+  }
+
+  /** As `Session.bytesRead`. */
+  get bytesRead(): number {
+    return this.#scheduler.received + this.fastPath.counts.toTerminal;
+  }
+
+  /** As `Session.bytesWritten`. */
+  get bytesWritten(): number {
+    return this.#output.sent + this.fastPath.counts.fromTerminal;
+  }
+
+  /** As `Session.unsent`. */
+  get unsent(): number {
+    return this.#stream.writableLength + this.#output.unsent;
+  }
+
+  /** As `Session.undelivered`. */
+  get undelivered(): number {
+    return this.#queued + this.#output.undelivered;
+  }
+
+  /** What waits in the stream and was not dropped, in bytes. */
+  get #queued(): number {
+    return this.#stream.writableLength - this.#writing - this.#dropped;
+  }
+
+  /** As `Session.trace`. */
+  get observer(): SessionTrace | undefined {
+    return this.#observers.trace;
+  }
+
+  set observer(trace: SessionTrace | undefined) {
+    this.#observers.trace = trace;
+    this.fastPath.close();
+  }
+
+  /** As `Session.tap`. */
+  tap(tap: SessionTap): () => void {
+    const remove = this.#observers.add(tap);
+    this.fastPath.close();
+    return remove;
+  }
+
+  // The input.
+
+  /** Input that has arrived and was not read yet, in bytes. */
+  get inputLength(): number {
+    return this.#input.length;
+  }
+
+  /** How many bytes of the input have been read. */
+  get inputPosition(): number {
+    return this.#input.position;
+  }
+
+  /** The character set that text is in. */
+  get encoding(): string {
+    return this.terminal.encoding(this.defaultEncoding);
+  }
+
+  /**
+   * The parts of a chunk that was just read, or is just given to the consumer, each with the character set that was in force
+   * when it arrived. Input waits for its reader, so `encoding` may have changed since then.
+   *
+   * @param encoding the set at this moment. @param fallback the set where the peer has named none.
+   */
+  encodingRuns<B extends Uint8Array>(
+    chunk: B,
+    encoding = this.encoding,
+    fallback = this.defaultEncoding,
+  ): readonly EncodingRun<B>[] {
+    if (this.#encodings === undefined) return [{ bytes: chunk, encoding }];
+    return this.#encodings.runs(chunk, this.#input.position, encoding, fallback);
+  }
+
+  /** As `Session.discardInput`. */
+  discardInput(): void {
+    this.#input.discard();
+  }
+
+  /** As `Session.insertInput`. */
+  insertInput(bytes: Uint8Array): void {
+    this.#input.insert(bytes);
+  }
+
+  /** Puts back what was read last; also when the session is over. */
+  putBack(bytes: Buffer): void {
+    this.#input.putBack(bytes);
+  }
+
+  /** The reader of the stream, or the consumer, takes input again. */
+  resumeInput(): void {
+    this.#input.more();
+  }
+
+  /**
+   * Gives all input to `consumer`, past the stream, which nobody may read meanwhile; `undefined` ends this. For a key and
+   * its echo: the machinery of two streams would cost more than all the rest.
+   */
+  consume(consumer: SessionConsumer | undefined): void {
+    this.#consumer = consumer;
+    this.#input.consume(consumer);
+  }
+
+  /** Whether somebody reads, be it slowly. */
+  get #isRead(): boolean {
+    const stream = this.#stream;
+    return this.#consumer !== undefined || stream.listenerCount('data') > 0 || stream.listenerCount('readable') > 0;
+  }
+
+  /** A reader of the stream got `chunk` from it. Returns what it gets: also what waits when the session is over. */
+  read(chunk: Buffer | null): Buffer | null {
+    const stream = this.#stream;
+    const found = chunk ?? (stream.destroyed || stream.readableEnded ? this.#input.takeRest() : null);
+    if (this.#lost !== undefined) process.nextTick(() => this.#leaveWhenRead());
+    return found;
+  }
+
+  // The output.
+
+  /**
+   * As `write()` of the stream, past it, for the consumer. The bytes are lent.
+   *
+   * @returns whether more may be sent at once; else the consumer's `room()` will be called.
+   */
+  write(bytes: Uint8Array): boolean {
+    if (this.#stream.writableLength > 0) {
+      // Somebody writes to the stream, too, and was first.
+      this.#consumerWaits = true;
+      this.#stream.write(Buffer.from(bytes), () => this.#callForOutput());
+      return false;
+    }
+    this.#sendReturn();
+    if (bytes[bytes.length - 1] === CR) this.#showReturn(bytes);
+    else this.#show(bytes);
+    this.#consumerWaits = !this.#output.hasRoom;
+    return !this.#consumerWaits;
+  }
+
+  #show(bytes: Uint8Array): void {
+    for (const tap of this.#observers.taps) tap.output?.(bytes);
+    this.telnet.write(bytes);
+  }
+
+  /**
+   * Shows bytes that end in a CR, with its NUL in the same packet: there are clients that print nothing of a packet that begins
+   * with NUL (libtelnet's telnet-client). No LF follows at once, for the addon has looked for it (read.c).
+   */
+  #showReturn(bytes: Uint8Array): void {
+    this.batch(() => {
+      this.#show(bytes);
+      this.telnet.flush();
+    });
+  }
+
+  /**
+   * The same for the stream, where a CR LF may be cut between two writes: CR NUL LF would be two keys to a server. So what ends
+   * in a CR waits until this turn of the program is over, with all that is sent behind it. Waiting for longer would be a guess.
+   */
+  #holdReturn(chunk: Buffer): void {
+    if (this.#returning === 0) {
+      this.#output.collect();
+      process.nextTick(() => this.#sendReturn());
+    }
+    this.#returning += chunk.length;
+    // The writer may use its memory again before that.
+    this.#show(Buffer.from(chunk));
+  }
+
+  /** Sends what waits since it ended in a CR. */
+  #sendReturn(): void {
+    if (this.#returning === 0) return;
+    this.#returning = 0;
+    this.telnet.flush();
+    this.#output.sendCollected();
+  }
+
+  #callForOutput(): void {
+    if (!this.#consumerWaits || this.#stream.writableLength > 0 || !this.#output.hasRoom) return;
+    this.#consumerWaits = false;
+    this.#consumer?.room();
+  }
+
+  /** As `Session.batch`. */
+  batch<T>(block: () => T): T {
+    this.#output.collect();
+    try {
+      return block();
+    } finally {
+      this.#output.sendCollected();
+    }
+  }
+
+  /** As `Session.sendSynch`. */
+  sendSynch(): number {
+    if (this.#output.isFinished) return 0;
+    this.#sendReturn();
+    const queued = this.#queued;
+    this.#dropped += queued;
+    const taken = this.#output.discardData();
+    this.telnet.command(Command.DM);
+    this.room();
+    return queued + taken;
+  }
+
+  /** As `Session.destroyWhenStalled`. */
+  destroyWhenStalled(ms: number): () => void {
+    return this.#stream.destroyed ? () => {} : this.#output.watch(ms, () => this.#stream.destroy());
+  }
+
+  /** Sends a chunk of the stream. */
+  writeChunk(chunk: Buffer, callback: () => void): void {
+    if (this.#dropped > 0) {
+      this.#dropped -= chunk.length;
+      callback();
+      return;
+    }
+    this.#writing = chunk.length;
+    if (chunk[chunk.length - 1] === CR && this.#returning < RETURN_BYTES) {
+      this.#holdReturn(chunk);
+    } else {
+      this.#show(chunk);
+      this.#sendReturn();
+    }
+    this.#output.whenRoom(() => {
+      this.#writing = 0;
+      callback();
+    });
+  }
+
+  /** Ends the sending half behind all that was written. */
+  end(callback: () => void): void {
+    this.#delivered = performance.now();
+    this.telnet.flush();
+    this.#output.end(() => {
+      this.hasSentAll = true;
+      this.#closeWhenUnread();
+      callback();
+    });
+  }
+
+  /** The session is destroyed. */
+  destroy(): void {
+    this.ending.abort();
+    clearInterval(this.#unreadTimer);
+    this.#delivered ??= performance.now();
+    this.#sendReturn();
+    this.#transport.destroy();
+    this.#output.stop();
+    this.#scheduler.stop();
+    this.#lateAnswers?.stop();
+  }
+
+  // The end.
+
+  /** There is nothing more to do but to be read: closes the session when nobody does. What has come can still be read then. */
+  #closeWhenUnread(): void {
+    const stream = this.#stream;
+    if (stream.destroyed) return;
+    // It keeps no process alive: where the connection still is, that does.
+    this.#unreadTimer ??= setInterval(() => {
+      if (this.#isRead) return;
+      if (stream.writableEnded || this.#lost !== undefined) stream.destroy(this.#lost?.error);
+      else stream.end(() => stream.destroy());
+    }, UNREAD_MS).unref();
+  }
+
+  /** The connection is over: so is the session, when all that came has been read. */
+  #leaveWhenRead(): void {
+    if (this.#lost === undefined || this.inputLength > 0 || this.#scheduler.hasRest) return;
+    this.#stream.destroy(this.#lost.error);
+  }
+
+  // The transport's calls.
+
+  arrived(bytes: Buffer, stale?: boolean): void {
+    if (this.#recognize !== undefined && this.#isForeign(bytes, this.#recognize)) return;
+    this.#scheduler.arrived(bytes, stale);
+  }
+
+  /**
+   * Whether these bytes show that the other end does not speak Telnet. The first that are read are looked at, and those behind
+   * them as long as all together may be the beginning of a line of another protocol.
+   */
+  #isForeign(bytes: Buffer, recognize: NonNullable<SessionOptions['recognize']>): boolean {
+    const opening = this.#opening === undefined ? bytes : Buffer.concat([this.#opening, bytes]);
+    const cut = this.#opening === undefined ? 0 : this.#openingCut;
+    this.foreign = recognize(opening, cut);
+    if (this.foreign === undefined && mayBecomeForeign(opening, cut)) {
+      if (cut === 0) this.#openingCut = opening.length;
+      this.#opening = Buffer.from(opening);
+      return false;
+    }
+    this.#recognize = undefined;
+    this.#opening = undefined;
+    if (this.foreign === undefined) return false;
+    this.#stream.destroy();
+    return true;
+  }
+
+  /** The peer has sent a Synch, the mark of which is still to come. */
+  urgent(): void {
+    this.#scheduler.urgent();
+    this.discardInput();
+    this.#stream.emit('synch');
+  }
+
+  ended(): void {
+    this.#scheduler.ended();
+  }
+
+  room(): void {
+    this.#output.room();
+    if (!this.#output.hasRoom) return;
+    this.#scheduler.unblock(ReceiveBlock.ANSWERS);
+    this.#callForOutput();
+  }
+
+  finishing(): void {
+    if (this.inputFinished) return;
+    this.inputFinished = true;
+    this.#stream.emit('finishing');
+  }
+
+  closed(error?: Error): void {
+    const stream = this.#stream;
+    // Both directions have ended well: the stream is destroyed by itself when the rest of the input has been read.
+    if (error === undefined && this.#scheduler.hasEnded && stream.writableFinished && !stream.readableEnded) {
+      this.#closeWhenUnread();
+      return;
+    }
+    this.ending.record(this.inputFinished ? 'client-closed' : 'client-reset');
+    const isUnread = this.#consumer === undefined && (this.inputLength > 0 || this.#scheduler.hasRest);
+    if (!isUnread || stream.destroyed || this.#lost !== undefined) {
+      stream.destroy(error);
+      return;
+    }
+    this.#lost = { error };
+    this.ending.abort();
+    this.#closeWhenUnread();
+  }
+
+  // The receive scheduler's calls.
+
+  receive(chunk: Buffer, stale: boolean): void {
+    this.#observers.trace?.bytes?.('received', chunk);
+    this.#output.collect();
+    this.#stale = stale;
+    this.#chunks++;
+    try {
+      this.telnet.receive(chunk);
+    } finally {
+      this.#stale = false;
+      this.#output.sendCollected();
+    }
+    if (this.#output.unsent > UNSENT_ANSWERS) this.#scheduler.block(ReceiveBlock.ANSWERS);
+    this.#consumer?.settled();
+    if (this.#lost !== undefined) process.nextTick(() => this.#leaveWhenRead());
+  }
+
+  exhausted(): void {
+    this.#input.end();
+    if (this.isClient) this.#closeWhenUnread();
+  }
+
+  spoiled(reason: string): void {
+    this.ending.hangup(reason);
+  }
+
+  // The engine's calls.
+
+  send(bytes: Uint8Array, kind: SendKind): void {
+    this.#observers.trace?.bytes?.('sent', bytes);
+    this.#output.send(bytes, kind);
+  }
+
+  data(view: Uint8Array): void {
+    this.#lastInput = performance.now();
+    if (this.#stale) return;
+    for (const tap of this.#observers.taps) tap.input?.(view);
+    this.#input.insert(view);
+  }
+
+  event(event: TelnetEvent): void {
+    if (event.type === 'compression' || event.type === 'option')
+      followCompression(event, this.telnet, this.ending, this.#scheduler, this.#output, this.#transport.encrypted);
+    if (event.type === 'command' && !IDLE_COMMANDS.has(event.command)) this.#lastInput = performance.now();
+    if (event.type === 'charset' || event.type === 'environment') this.#recordEncoding(event);
+    else this.terminal.record(event);
+    // What a client answered would be typed.
+    if (event.type === 'command' && event.command === Command.AYT && !this.isClient) {
+      this.#areYouThere ??= new AreYouThere();
+      this.#areYouThere.answer(this.telnet);
+    }
+    this.#emit(event);
+  }
+
+  /** Records a fact on which the character set depends. */
+  #recordEncoding(event: TelnetEvent): void {
+    const before = this.terminal.namedEncoding;
+    this.terminal.record(event);
+    if (this.terminal.namedEncoding === before) return;
+    this.#encodings ??= new EncodingHistory();
+    this.#encodings.add(before, this.#input.arrived);
+  }
+
+  #emit(event: TelnetEvent): void {
+    const stream = this.#stream;
+    // (Read before a listener runs, which may begin another chunk.)
+    const isStale = this.#stale;
+    stream.emit('telnet', event);
+    if (event.type === 'command') {
+      if (!isStale || !EDITING_COMMANDS.has(event.command)) stream.emit('command', event.command);
+      return;
+    }
+    stream.emit(event.type, event);
+    if (event.type === 'window-size') stream.emit('resize', event.columns, event.rows);
+    else if (event.type === 'logout') this.ending.hangup('logout');
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  /** The peer has had too many answers: the next ones are late. */
+  deferred(): void {
+    this.#lateAnswers ??= new LateAnswers(
+      () => this.batch(() => this.telnet.sendDeferred()),
+      () => this.#chunks,
+      () => this.telnet.lateWords,
+      this.#began,
+    );
+    this.#lateAnswers.defer();
+  }
+
+  trace(direction: 'sent' | 'received', record: TraceRecord): void {
+    this.#observers.trace?.telnet?.(direction, record);
+  }
+}
