@@ -41,6 +41,7 @@ for (const [what, rule, files] of [
   ['an import upward', 'layer-\\d', { 'src/pty/a.ts': "import '../session/a.ts';", 'src/session/a.ts': '' }],
   ['pty/ in transport/', 'layer-\\d', { 'src/transport/a.ts': "import '../pty/b.ts';", 'src/pty/b.ts': '' }],
   ['transport/ in pty/', 'layer-\\d', { 'src/pty/a.ts': "import '../transport/b.ts';", 'src/transport/b.ts': '' }],
+  ['screen/ in transport/', 'layer-\\d', { 'src/transport/a.ts': "import '../screen/b.ts';", 'src/screen/b.ts': '' }],
   ['an import beside', 'layer-\\d', { 'src/native/a.ts': "import '../protocol/b.ts';", 'src/protocol/b.ts': '' }],
   ['a cycle', 'no-cycles', { 'src/cli/a.ts': "import './b.ts';", 'src/cli/b.ts': "import './a.ts';" }],
   ['Node in the engine', 'protocol-is-pure', { 'src/protocol/a.ts': "import 'node:fs';" }],

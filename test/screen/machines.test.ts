@@ -283,6 +283,23 @@ describe('a C64', () => {
     }
   });
 
+  it('takes output in pieces, which are short on a large screen and do not cut a character', () => {
+    const text = '😀'.repeat(100);
+    for (const [columns, rows, longest] of [
+      [39, 25, 32],
+      [132, 132, 8],
+      [65_535, 65_535, 8],
+    ] as const) {
+      const screen = new MachineScreen(c64, columns, rows, () => {});
+      for (let at = 0; at < text.length; ) {
+        const next = screen.take(text, at);
+        assert.ok(next > at && next - at <= longest, `${next - at} units on ${columns}x${rows}`);
+        assert.equal((next - at) % 2, 0, 'a character was cut');
+        at = next;
+      }
+    }
+  });
+
   it('begins anew when the size has changed', () => {
     const { screen } = screenOf(c64);
     const computer = new Commodore64();
