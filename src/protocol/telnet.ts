@@ -235,6 +235,19 @@ export class Telnet implements OptionContext {
   }
 
   /**
+   * Takes our last request about a side as agreed to, for peers that follow a request and do not answer it. An answer that comes later
+   * is like one that nobody has asked for: it changes nothing if it agrees.
+   *
+   * @internal
+   */
+  assumeAgreed(code: number, side: Side): void {
+    const index = this.#require(code);
+    const state = this.#states.get(index, side);
+    if (!state.startsWith('WANT') || this.#states.late(index, side) !== 0) return;
+    this.#step(index, side, state.startsWith('WANTYES') ? 'agreed' : 'negative');
+  }
+
+  /**
    * Says whether the peer may switch on one side of an option whose consent is `'request'`, without asking it to: what
    * {@link request} implies.
    *

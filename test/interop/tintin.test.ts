@@ -57,6 +57,24 @@ test('TinTin++: the session ends with the program', TIMEOUT, async () => {
   await server.assertNoLeaks();
 });
 
+test('TinTin++: hides each password, though it does not answer WONT ECHO', TIMEOUT, async () => {
+  await using server = await startBashServer(['--log-level', 'debug']);
+  await using term = await openTinTin(server.port);
+  for (const [n, secret] of ['opensesame', 'hocuspocus', 'abracadabra'].entries()) {
+    await term.type(`read -s -p "Secret: " x && echo && echo "got <$x>"\r`);
+    await term.waitFor(/\nSecret:$/);
+    await server.waitForLog(new RegExp(`(sent WILL ECHO[^]*){${n + 1}}`));
+    await term.type(secret);
+    await term.type('\r');
+    await term.waitFor(new RegExp(`\\ngot <${secret}>\\nready\\$$`));
+    assert.equal(
+      (await term.capture()).split(secret).length,
+      2,
+      `${secret} is on the screen once, as the program prints it`,
+    );
+  }
+});
+
 test('TinTin++: compressed both ways (MCCP2, MCCP3)', TIMEOUT, async () => {
   await using server = await startBashServer(['--compression', '--log-level', 'debug']);
   await using term = await openTinTin(server.port, { cols: 90, rows: 30 });

@@ -29,6 +29,11 @@ const LAST_LOOK_MS = 3_200;
 const SETTLE_MS = 10;
 /** The next key waits for an echo that comes back: just long enough for a shell that has read a password to leave ICANON, too. */
 const ECHO_MS = 2;
+/**
+ * TinTin++ follows WONT ECHO without an answer. Until there is one nothing more may be said (RFC 1143), so the next password would be shown.
+ * A client for MUDs that has not answered after this time has agreed.
+ */
+const UNANSWERED_MS = 300;
 
 /** What {@link Editing} begins with. */
 export interface EditingOptions {
@@ -63,6 +68,7 @@ export class Editing {
   #rest: NodeJS.Timeout | undefined;
   #settle: NodeJS.Timeout | undefined;
   #show: NodeJS.Timeout | undefined;
+  #answer: NodeJS.Timeout | undefined;
 
   constructor(session: Session, pty: Pty, { mode, lineMode, erase, echo }: EditingOptions) {
     this.#session = session;
@@ -85,6 +91,7 @@ export class Editing {
     clearTimeout(this.#rest);
     clearTimeout(this.#settle);
     clearTimeout(this.#show);
+    clearTimeout(this.#answer);
     this.#input?.discard();
   }
 
@@ -267,6 +274,17 @@ export class Editing {
     if (on === undefined || on === this.#echo) return;
     this.#echo = on;
     this.#session.telnet.request(Option.ECHO, 'local', on);
+    if (this.#client === 'line') this.#expectAnswer();
+  }
+
+  #expectAnswer(): void {
+    const { telnet } = this.#session;
+    clearTimeout(this.#answer);
+    this.#answer = setTimeout(() => {
+      telnet.assumeAgreed(Option.ECHO, 'local');
+      // It may have been our last request but one.
+      if (telnet.isPending(Option.ECHO, 'local')) this.#expectAnswer();
+    }, UNANSWERED_MS);
   }
 
   /** Switches the terminal's ECHO off, or on again: not where the program has changed to keys, or to lines, meanwhile. */

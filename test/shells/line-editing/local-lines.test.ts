@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Modes } from '../../../src/pty/index.ts';
 import { Editing } from '../../../src/shells/line-editing/driver.ts';
 import { SHELL_MODES } from '../../../src/shells/program/modes.ts';
-import { CMD, OPT, type Wire } from '../../support/clients/test-client.ts';
+import { CMD, OPT, subnegotiation, type Wire } from '../../support/clients/test-client.ts';
 import { hostScript } from '../../support/servers/host.ts';
 
 const MUD_CLIENT = {
@@ -114,7 +114,7 @@ test('a client that turns out to be for MUDs by its last name has WILL ECHO take
 
 test('lines that a program has not read are typed as keys when it begins to read keys', async () => {
   await using host = await hostScript(`
-    echo ok; read -r first; echo "<$first>"; sleep 0.1; stty raw -echo; dd bs=1 count=8 2>/dev/null | od -An -tx1
+    echo ok; read -r first; echo "<$first>"; sleep 0.1; stty raw -echo; sleep 0.5; dd bs=1 count=8 2>/dev/null | od -An -tx1
     stty sane; echo again; read -r last; echo "<$last>"`);
   await using wire = await host.connect(MUD_CLIENT);
   await wire.expect('ok\r\n');
@@ -124,4 +124,27 @@ test('lines that a program has not read are typed as keys when it begins to read
   await wire.expect('again');
   wire.type('more\r\n');
   await wire.expect('<more>');
+});
+
+test('each password is hidden from a client that follows WILL ECHO and WONT ECHO, but answers neither', async () => {
+  await using host = await hostScript(`
+    for n in 1 2 3; do stty -echo; printf "Password $n: "; read -r secret; stty echo; echo; echo "secret <$secret>"; read -r more; done`);
+  await using wire = await host.connect({ silent: true });
+  const asked = () => wire.events.filter(event => event.type === 'subnegotiation' && event.option === OPT.TTYPE).length;
+  wire.negotiate(CMD.WONT, OPT.NAWS);
+  wire.negotiate(CMD.WILL, OPT.TTYPE);
+  for (const [count, name] of MUD_CLIENT.ttype.entries()) {
+    await wire.until(() => asked() > count);
+    wire.send(subnegotiation(OPT.TTYPE, [0, ...Buffer.from(name)]));
+  }
+  for (let n = 1; n <= 3; n++) {
+    await wire.expect(`Password ${n}: `);
+    await wire.until(() => echoes(wire).length === 2 * n - 1);
+    wire.send('sesame\r\n');
+    await wire.expect('secret <sesame>');
+    await wire.until(() => echoes(wire).length === 2 * n);
+    wire.send('more\r\n');
+  }
+  await wire.untilEnd();
+  assert.deepEqual(echoes(wire), [CMD.WILL, CMD.WONT, CMD.WILL, CMD.WONT, CMD.WILL, CMD.WONT]);
 });
