@@ -42,14 +42,14 @@ void state_unref(struct state *s) {
 
 /*
  * Calls JavaScript from the loop: callback(owner, ...argv). An exception in there is one like in any other callback of
- * Node: uncaught. Returns whether the answer was true.
+ * Node: uncaught. Returns whether the answer was true. `argc` is at most MOST_VALUES.
  */
 bool call_owner(struct state *s, napi_ref owner, enum callback which, size_t argc, const int32_t *argv) {
   if (s->closing || owner == NULL) return false;
   napi_env env = s->env;
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
-  napi_value function, args[4], global, error, answer = NULL;
+  napi_value function, args[1 + MOST_VALUES], global, error, answer = NULL;
   bool yes = false;
   bool ready = napi_get_reference_value(env, s->callbacks[which], &function) == napi_ok &&
                napi_get_reference_value(env, owner, &args[0]) == napi_ok && napi_get_global(env, &global) == napi_ok;

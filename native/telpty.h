@@ -36,6 +36,9 @@ enum callback {
   ON_PEEKED = CONN_CALLBACKS, CALLBACKS
 };
 
+/* The most values that a callback gets besides its owner. */
+#define MOST_VALUES 4
+
 struct pty;
 
 /* A doubly linked list through struct pty: an entry is in at most one list of each kind. */

@@ -58,6 +58,7 @@ struct stat_line {
   char state;
   long threads;
   int exit_code;
+  double cpu_ms; /* of its own threads; without its children, which getrusage() and wait4() would include */
 };
 
 /* Returns whether there is such a process, and /proc can be read. */
@@ -76,6 +77,7 @@ static bool read_stat(pid_t pid, struct stat_line *line) {
   *line = (struct stat_line){.state = at[2]};
   at++;
   for (int field = 3; at != NULL; field++, at = strchr(at + 1, ' ')) {
+    if (field == 14 || field == 15) line->cpu_ms += (double)strtol(at, NULL, 10) * 1000 / (double)sysconf(_SC_CLK_TCK);
     if (field == 20) line->threads = strtol(at, NULL, 10);
     if (field == 52) line->exit_code = (int)strtol(at, NULL, 10);
   }
@@ -146,19 +148,32 @@ static void update_reaper(struct state *s) {
 }
 
 /*
- * The program is over for JavaScript. `status` is that of waitpid(), or -1: somebody else has reaped it, and how it ended is not
- * to be known. The caller holds a reference.
+ * The CPU time of a program that SIGKILL has ended, in milliseconds, or -1: for limits that the kernel enforces by this signal.
+ * It must not be reaped yet.
  */
-static void ended(struct pty *p, int status, bool is_abandoned) {
+static int32_t cpu_time_of_killed(pid_t pid) {
+  siginfo_t info = {0};
+  struct stat_line line;
+  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != pid || info.si_code != CLD_KILLED ||
+      info.si_status != SIGKILL || !read_stat(pid, &line))
+    return -1;
+  return line.cpu_ms < INT32_MAX ? (int32_t)line.cpu_ms : INT32_MAX;
+}
+
+/*
+ * The program has ended for JavaScript. `status` is that of waitpid(), or -1 if another part of the process has reaped it, so that
+ * the cause of its end is unknown. `cpu_ms` is the result of cpu_time_of_killed(). The caller holds a reference.
+ */
+static void ended(struct pty *p, int status, int32_t cpu_ms, bool is_abandoned) {
   p->reaped = true;
   list_remove(&p->unreaped);
   take_back(p);
   unwatch(p);
   const bool is_known = status != -1;
-  const int32_t how[3] = {is_known && WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-                          is_known && WIFSIGNALED(status) ? WTERMSIG(status) : 0, is_abandoned};
+  const int32_t how[4] = {is_known && WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+                          is_known && WIFSIGNALED(status) ? WTERMSIG(status) : 0, is_abandoned, cpu_ms};
   write_drop(p);
-  call_js(p, ON_EXIT, 3, how);
+  call_js(p, ON_EXIT, 4, how);
   pty_poll(p);
   read_finish(p);
   pty_forget_if_over(p);
@@ -179,7 +194,7 @@ static void abandon(struct pty *p) {
     child->pid = p->pid;
     list_add(&s->abandoned, &child->link);
   }
-  ended(p, status, true);
+  ended(p, status, -1, true);
   update_reaper(s);
 }
 
@@ -187,10 +202,11 @@ static void abandon(struct pty *p) {
 static void reap(struct pty *p) {
   int status;
   pid_t pid;
+  const int32_t cpu_ms = cpu_time_of_killed(p->pid);
   do pid = waitpid(p->pid, &status, WNOHANG);
   while (pid < 0 && errno == EINTR);
   if (pid != 0)
-    ended(p, pid > 0 ? status : -1, false);
+    ended(p, pid > 0 ? status : -1, cpu_ms, false);
   else if (p->left)
     abandon(p);
 }

@@ -48,9 +48,10 @@ export interface AddonCallbacks<Owner> {
   readonly left: (owner: Owner) => void;
   /**
    * The program was reaped, or is not waited for any more (`abandoned` is 1). `code` is -1 when a signal ended it, `signal` 0
-   * when none did.
+   * when none did. `cpuTimeMs` is the CPU time of a program that SIGKILL has ended, without that of its children; -1 when it is
+   * not known.
    */
-  readonly exit: (owner: Owner, code: number, signal: number, abandoned: number) => void;
+  readonly exit: (owner: Owner, code: number, signal: number, abandoned: number, cpuTimeMs: number) => void;
   /** The program was reaped and its last output delivered; the descriptors are closed. */
   readonly end: (owner: Owner) => void;
 }

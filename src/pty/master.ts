@@ -327,8 +327,8 @@ export class Master {
       left(master) {
         master.program.onLeft();
       },
-      exit(master, code, signal, abandoned) {
-        master.program.onExit(code, signal, abandoned === 1);
+      exit(master, code, signal, abandoned, cpuTimeMs) {
+        master.program.onExit(code, signal, abandoned === 1, cpuTimeMs);
         master.#written();
       },
       end(master) {

@@ -36,6 +36,8 @@ export class Program {
   pid: number;
   /** Whether the program has ended. */
   isGone = false;
+  /** CPU time of a program that was killed by SIGKILL, without that of its children; `undefined` where it is not known. */
+  cpuTimeMs: number | undefined;
   readonly #native: NativePty;
   #resolveExited!: (status: ExitStatus) => void;
   #hangup: Hangup | undefined;
@@ -88,8 +90,9 @@ export class Program {
   }
 
   /** The program was reaped, or is not waited for any more; as `AddonCallbacks.exit`. */
-  onExit(code: number, signal: number, isAbandoned: boolean): void {
+  onExit(code: number, signal: number, isAbandoned: boolean, cpuTimeMs: number): void {
     this.isGone = true;
+    if (cpuTimeMs >= 0) this.cpuTimeMs = cpuTimeMs;
     if (isAbandoned) for (const listener of abandonedListeners) listener(this.pid);
     this.#resolveExited({
       code: code < 0 ? null : code,

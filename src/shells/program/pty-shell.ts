@@ -136,7 +136,7 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
     const bridge = new Bridge(session, pty, program.bridge, startedWith);
     const status = bridge.run();
     const { limits = {} } = options;
-    if (Object.keys(limits).length > 0) explainEarlyDeath(session, bridge, status, limits);
+    if (Object.keys(limits).length > 0) explainEarlyDeath(session, pty, bridge, status, limits);
     return cgroup === undefined && own === undefined ? status : endAll(started, status);
   } finally {
     session.off('hangup', nothing);
@@ -147,11 +147,19 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
 function nothing(): void {}
 
 /** Tells the client, and the log, of a limit that has ended the program. */
-function explainEarlyDeath(session: Session, bridge: Bridge, status: Promise<ExitStatus>, limits: Limits): void {
+function explainEarlyDeath(
+  session: Session,
+  pty: Pty,
+  bridge: Bridge,
+  status: Promise<ExitStatus>,
+  limits: Limits,
+): void {
   const begun = performance.now();
   void status.then(result => {
     const { firstOutput } = bridge;
-    const why = earlyDeath({ ...result, age: performance.now() - begun, output: firstOutput ?? '' }, limits);
+    const { cpuTimeMs } = pty.master.program;
+    const age = performance.now() - begun;
+    const why = earlyDeath({ ...result, age, cpuTimeMs, output: firstOutput ?? '' }, limits);
     if (why === undefined || session.hangupReason !== undefined) return;
     earlyDeaths.set(session, why);
     const isSilent = firstOutput === undefined || result.code !== null;

@@ -24,6 +24,12 @@ describe('telpty serve with an --rlimit that is too small', { timeout: 180_000 }
       ['/bin/cat'],
       /stopped by its loader \(exit 127\) for lack of memory or files; --rlimit nofile=3 may be too small/,
     ],
+    // Where both limits are the same, the kernel sends no SIGXCPU.
+    [
+      'cpu=1',
+      ['sh', '-c', 'while :; do :; done'],
+      /killed by SIGKILL after [01]\.\d s of CPU time; --rlimit cpu=1 may be reached/,
+    ],
     [
       'cpu=1:9',
       ['sh', '-c', 'while :; do :; done'],
@@ -37,6 +43,15 @@ describe('telpty serve with an --rlimit that is too small', { timeout: 180_000 }
       await server.waitForLog(words);
     });
   }
+
+  it('does not name the limit of CPU time after a SIGKILL of another cause', async () => {
+    // The limit kills the child; the program itself has used no time.
+    const script = 'sh -c "while :; do :; done"; kill -9 $$';
+    await using server = await startServer(['--rlimit', 'cpu=2'], { program: ['sh', '-c', script] });
+    await using wire = await Wire.connect(server.port, XTERM);
+    await wire.untilClose();
+    await server.waitForLog(/session 1 ended: .* SIGKILL"}/);
+  });
 
   it('does not take the exit code of a shell for that of a loader', async () => {
     await using server = await startServer(['--rlimit', 'as=4G'], { program: ['sh', '-c', 'no-such-command'] });
