@@ -24,18 +24,19 @@ export type { Refused } from './shells/guards/refusal.ts';
 export { type RobotCheckOptions, robotCheck } from './shells/guards/robot-check.ts';
 export {
   type Addresses,
-  type Admission,
-  type Applicant,
-  type Place,
-  Places,
-  type PlacesOptions,
+  type AdmissionControl,
+  type Candidate,
   type RefusalReason,
+  SessionLimits,
+  type SessionLimitsOptions,
+  type Slot,
+  type Ticket,
 } from './shells/guards/session-limits.ts';
 export type { ModeName } from './shells/program/modes.ts';
 export type { PtyShellOptions, StartedProgram } from './shells/program/options.ts';
 export { type PtyResult, ptyShell } from './shells/program/pty-shell.ts';
 export type {
-  Knock,
+  CheckAddress,
   ListenOptions,
   LocalListenOptions,
   LocalSocketOptions,

@@ -8,11 +8,11 @@ import {
   connect,
   createServer,
   limit,
-  Places,
   ptyShell,
   readLine,
   robotCheck,
   type Session,
+  SessionLimits,
   type TelptyError,
 } from '../src/index.ts';
 import {
@@ -36,7 +36,7 @@ import { waitOptions } from '../src/session/conversation/waiting.ts';
 import { readLineOptions } from '../src/session/lines.ts';
 import { limitOptions } from '../src/shells/guards/limit.ts';
 import { robotCheckOptions } from '../src/shells/guards/robot-check.ts';
-import { placesOptions } from '../src/shells/guards/session-limits.ts';
+import { sessionLimitsOptions } from '../src/shells/guards/session-limits.ts';
 import { ptyShellOptions } from '../src/shells/program/options.ts';
 import { listenOptions, localListenOptions } from '../src/transport/listen-options.ts';
 import { tlsOptions } from '../src/transport/tls/options.ts';
@@ -77,7 +77,7 @@ const takers: Readonly<Record<string, Taker>> = {
   },
   ptyShell: { table: ptyShellOptions, call: options => ptyShell('true', [], options) },
   limit: { table: limitOptions, call: options => limit(options, shell) },
-  Places: { table: placesOptions, call: options => new Places(options) },
+  SessionLimits: { table: sessionLimitsOptions, call: options => new SessionLimits(options) },
   robotCheck: { table: robotCheckOptions, call: options => robotCheck(shell, options) },
   connect: { table: connectOptions, call: connect },
   'connect({ terminal })': {

@@ -8,10 +8,10 @@ import { Socket } from 'node:net';
 import { TelptyError } from '../errors.ts';
 import type { Server } from '../server/server.ts';
 import type { Session } from '../session/session.ts';
-import type { Admission, Applicant, Place, RefusalReason } from '../shells/guards/session-limits.ts';
+import type { AdmissionControl, Candidate, RefusalReason, Slot } from '../shells/guards/session-limits.ts';
 import { escapeText } from '../shells/output/escape.ts';
 import type { StartedProgram } from '../shells/program/options.ts';
-import { Entrance } from '../transport/pre-session/listener-pipeline.ts';
+import { ListenerPipeline } from '../transport/pre-session/listener-pipeline.ts';
 import { sessionsThatFit } from '../transport/tcp/descriptors.ts';
 import { createLog } from './log/log.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
@@ -23,7 +23,7 @@ import { PrimaryUserIds } from './system/user-ids.ts';
 import type { Order, Report } from './workers/messages.ts';
 
 /** The primary's verdicts, which came with the clients. Reports to it each session that has released its slot. */
-class PrimaryVerdicts implements Admission {
+class PrimaryVerdicts implements AdmissionControl {
   readonly #refused = new Map<number, RefusalReason>();
   readonly #taken = new Set<number>();
 
@@ -32,12 +32,12 @@ class PrimaryVerdicts implements Admission {
     else this.#refused.set(id, refused);
   }
 
-  admit({ id }: Applicant): Place | RefusalReason {
-    return this.#refused.get(id) ?? { leave: () => this.leave(id) };
+  admit({ id }: Candidate): Slot | RefusalReason {
+    return this.#refused.get(id) ?? { release: () => this.release(id) };
   }
 
-  /** Once a session, and also for one that never came as far as to ask, or was refused. */
-  leave(id: number): void {
+  /** Called once for each client, also if it was refused or never asked for a slot. */
+  release(id: number): void {
     const refused = this.#refused.delete(id);
     if (this.#taken.delete(id) || refused) report({ type: 'left', id });
   }
@@ -50,7 +50,7 @@ const userIds = new PrimaryUserIds(
   (uid, isFree) => report({ type: 'leaveUser', uid, isFree }),
 );
 let host:
-  | { server: Server; settings: ServeSettings; metrics: ServerMetrics | undefined; entrance: Entrance }
+  | { server: Server; settings: ServeSettings; metrics: ServerMetrics | undefined; pipeline: ListenerPipeline }
   | undefined;
 /** Puts in place what was checked last. */
 let apply: (() => void) | undefined;
@@ -109,16 +109,16 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
       const { errno } = (error ?? {}) as { errno?: unknown };
       // Before the slot is released: a worker that fails to serve ends sessions quickly, so it would get all further clients.
       if (errno === 'EMFILE') report({ type: 'short' });
-      verdicts.leave(id);
+      verdicts.release(id);
     });
     // Loaded only where it is wanted.
     if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
-    const entrance = await Entrance.open({ tls });
-    if (entrance.tls !== undefined) {
+    const pipeline = await ListenerPipeline.open({ tls });
+    if (pipeline.tls !== undefined) {
       const { reloadableCertificates } = await import('./serve/certificates.ts');
-      reloadables.add(reloadableCertificates(certificates => entrance.tls?.set(certificates), tls?.auto));
+      reloadables.add(reloadableCertificates(certificates => pipeline.tls?.set(certificates), tls?.auto));
     }
-    host = { server, settings, metrics, entrance };
+    host = { server, settings, metrics, pipeline };
     report({ type: 'ready', room: sessionsThatFit(), reloadables: reloadables.facts });
   } catch (error) {
     if (!(error instanceof TelptyError)) throw error;
@@ -130,18 +130,18 @@ function serve({ id, peer, refused }: Order & { type: 'client' }, handle: SendHa
   verdicts.decided(id, refused);
   if (host === undefined || !(handle instanceof Socket)) {
     // A client may have gone on its way here.
-    verdicts.leave(id);
+    verdicts.release(id);
     return;
   }
-  const { server, entrance } = host;
-  entrance.receive(handle, peer, {
+  const { server, pipeline } = host;
+  pipeline.receive(handle, peer, {
     passed: ({ transport }) => void server.handle(transport, { id, peer }),
     refused(refusal) {
-      verdicts.leave(id);
+      verdicts.release(id);
       server.emit('refused', refusal);
     },
     failed(error) {
-      verdicts.leave(id);
+      verdicts.release(id);
       server.emit('error', error);
     },
   });
@@ -158,7 +158,7 @@ async function reload(settings: ServeSettings): Promise<void> {
 }
 
 async function end(status: number): Promise<void> {
-  host?.entrance.close();
+  host?.pipeline.close();
   if (host !== undefined) await endHost(host.server, host.settings);
   process.exit(status);
 }

@@ -11,8 +11,8 @@ import { type Listener, type ListenerEvents, StreamListener } from '../transport
 import { listenLocal } from '../transport/local.ts';
 import { type Peer, peerOfDescriptor } from '../transport/peer.ts';
 import { foreignProtocol } from '../transport/pre-session/foreign-protocol.ts';
-import { type Arrival, Entrance } from '../transport/pre-session/listener-pipeline.ts';
-import type { GateUser, Refusal } from '../transport/pre-session/stage.ts';
+import { type Arrival, ListenerPipeline } from '../transport/pre-session/listener-pipeline.ts';
+import type { Refusal, StageUser } from '../transport/pre-session/stage.ts';
 import type { Transport } from '../transport/stream/transport.ts';
 import { listenTcp } from '../transport/tcp/tcp.ts';
 import type { TlsOptions } from '../transport/tls/options.ts';
@@ -65,6 +65,8 @@ export interface ConnectionInfo {
   readonly peer?: Peer | undefined;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
+  /** A ticket of `SessionLimits.ticket()`, if the address has been checked: `limit()` uses it. */
+  readonly ticket?: object | undefined;
   /** Whether the connection is encrypted, where its stream does not show it, as a TLSSocket does. */
   readonly encrypted?: boolean;
 }
@@ -101,7 +103,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #encoding: string;
   readonly #sessions = new SessionSet();
   readonly #listeners = new Set<Listener>();
-  readonly #entrances = new Set<Entrance>();
+  readonly #pipelines = new Set<ListenerPipeline>();
   /** Sessions that have sent all, whose peers have not closed their side yet. */
   readonly #leaving = new SessionSet();
   #nextId = 1;
@@ -166,20 +168,20 @@ export class Server extends EventEmitter<ServerEvents> {
       return undefined;
     }
     const settings = readListenOptions(where);
-    const entrance = await Entrance.open(settings);
-    const events = this.#eventsOf(entrance);
+    const pipeline = await ListenerPipeline.open(settings);
+    const events = this.#eventsOf(pipeline);
     if ('path' in settings) {
-      this.#add(await listenLocal(settings, events), entrance);
+      this.#add(await listenLocal(settings, events), pipeline);
       return { path: settings.path };
     }
     const { listener, address, port } = await listenTcp(settings, events);
-    this.#add(listener, entrance);
+    this.#add(listener, pipeline);
     return { address, port };
   }
 
-  #add(listener: Listener, entrance?: Entrance): void {
+  #add(listener: Listener, pipeline?: ListenerPipeline): void {
     this.#listeners.add(listener);
-    if (entrance !== undefined) this.#entrances.add(entrance);
+    if (pipeline !== undefined) this.#pipelines.add(pipeline);
   }
 
   #accept(options: AcceptOptions): void {
@@ -199,17 +201,17 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#add(new StreamListener(accept, take, error => this.emit('error', error)));
   }
 
-  #eventsOf(entrance: Entrance): ListenerEvents {
-    const user: GateUser<Arrival> = {
-      passed: ({ transport, peer }) => void this.handle(transport, { peer }),
+  #eventsOf(pipeline: ListenerPipeline): ListenerEvents {
+    const user: StageUser<Arrival> = {
+      passed: ({ transport, peer, ticket }) => void this.handle(transport, { peer, ticket }),
       refused: refusal => this.emit('refused', refusal),
       // The connection is dropped, and loudly.
       failed: error => this.emit('error', error),
     };
     return {
-      onConnection: socket => entrance.enter(socket, user),
-      onDescriptor: entrance.takesDescriptors
-        ? (fd, address, port) => entrance.enterDescriptor(fd, peerOfDescriptor(fd, address, port), user)
+      onConnection: socket => pipeline.enter(socket, user),
+      onDescriptor: pipeline.takesDescriptors
+        ? (fd, address, port) => pipeline.enterDescriptor(fd, peerOfDescriptor(fd, address, port), user)
         : undefined,
       onError: error => this.emit('error', error),
       onShortage: isShort => this.emit('shortage', isShort),
@@ -224,8 +226,8 @@ export class Server extends EventEmitter<ServerEvents> {
    *   nothing has changed then.
    */
   setTls(tls: TlsOptions): void {
-    for (const entrance of this.#entrances) entrance.tls?.check(tls);
-    for (const entrance of this.#entrances) entrance.tls?.set(tls);
+    for (const pipeline of this.#pipelines) pipeline.tls?.check(tls);
+    for (const pipeline of this.#pipelines) pipeline.tls?.set(tls);
   }
 
   /**
@@ -235,10 +237,10 @@ export class Server extends EventEmitter<ServerEvents> {
   handle(transport: Duplex | Transport, info: ConnectionInfo = {}): Session {
     const { encrypted = (transport as { encrypted?: unknown }).encrypted === true } = info;
     const compressed = encrypted ? undefined : this.#compressed;
-    const { id = this.#nextId++, peer = peerAt(info) } = info;
+    const { id = this.#nextId++, peer = peerAt(info), ticket } = info;
     const telnet = compressed ?? this.#telnet;
     const session = new Session(transport, {
-      ...{ id, telnet, encoding: this.#encoding, peer },
+      ...{ id, telnet, encoding: this.#encoding, peer, ticket },
       recognize: foreignProtocol,
     });
     this.#sessions.add(session);
@@ -273,8 +275,8 @@ export class Server extends EventEmitter<ServerEvents> {
     const stopped = this.#stopListening();
     if (stopped.length > 0) await Promise.all(stopped);
     this.#closing = true;
-    for (const entrance of this.#entrances) entrance.close();
-    this.#entrances.clear();
+    for (const pipeline of this.#pipelines) pipeline.close();
+    this.#pipelines.clear();
     const emptied = this.#emptied(timeout);
     for (const session of [...this.#sessions]) {
       // One that only waits for the peer to close its side has nothing more to say.

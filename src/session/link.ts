@@ -60,6 +60,8 @@ export interface SessionOptions {
   readonly telnet: TelnetConfig;
   /** The other end, where it is known. */
   readonly peer?: Peer | undefined;
+  /** What the address check of the listener returned: see `SessionLimits.ticket()`. */
+  readonly ticket?: object | undefined;
   /** The character set of text where none is negotiated; default UTF-8. */
   readonly encoding?: string | undefined;
   /**

@@ -58,6 +58,8 @@ export class Session extends Duplex {
   readonly id: number;
   /** The other end, where it is known: an address, or a user and a process of this machine. */
   readonly peer: Peer | undefined;
+  /** @internal What the address check of the listener returned, for `limit`. */
+  readonly ticket: object | undefined;
   /** When the session began, in milliseconds since the epoch. */
   readonly startedAt = Date.now();
   /** @internal The connection below the stream, for those who use it past the stream. */
@@ -71,6 +73,7 @@ export class Session extends Duplex {
     super({ readableHighWaterMark: 1, writableHighWaterMark: OUTPUT_AHEAD, allowHalfOpen: true });
     this.id = options.id ?? 0;
     this.peer = options.peer;
+    this.ticket = options.ticket;
     this.link = new Link(this, transport, options);
   }
 

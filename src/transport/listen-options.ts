@@ -60,33 +60,36 @@ export interface ListenOptions extends TcpListenOptions {
    */
   readonly proxyProtocol?: readonly string[] | undefined;
   /**
-   * Asked about each connection as soon as the client's address is known, before a TLS handshake is spent on it: what is
-   * said against the address, if anything. It is closed without a word then.
+   * Called for each connection as soon as the address of the client is known, before a TLS handshake is spent on it. A connection that it
+   * refuses is closed without a message.
    */
-  readonly knock?: Knock | undefined;
+  readonly checkAddress?: CheckAddress | undefined;
 }
 
-/** Asked about a client before it becomes a session: what is said against it, if anything. */
-export type Knock = (client: PeerFields) => UnwelcomeReason | undefined;
+/**
+ * Checks a client before it becomes a session. It returns the reason for refusing it; or the ticket of the session, such as that of
+ * `SessionLimits.ticket()`; or undefined.
+ */
+export type CheckAddress = (client: PeerFields) => UnwelcomeReason | object | undefined;
 
 /** Listening on a UNIX socket, where neither TLS nor proxies are of use. */
 export interface LocalListenOptions extends LocalSocketOptions {
-  /** Asked about each connection: what is said against its user, if anything. It is closed without a word then. */
-  readonly knock?: Knock | undefined;
+  /** Called for each connection, with its user. A connection that it refuses is closed without a message. */
+  readonly checkAddress?: CheckAddress | undefined;
 }
 
 /** And what is only for `telpty serve`. */
-export interface EntranceOptions extends Pick<ListenOptions, 'tls' | 'proxyProtocol' | 'knock'> {
+export interface PipelineOptions extends Pick<ListenOptions, 'tls' | 'proxyProtocol' | 'checkAddress'> {
   /** Only processes of this machine with this user id are let in (on ports: Linux). */
   readonly localUser?: number | undefined;
 }
 
 /** A listener of `telpty serve`. */
-export type ListenerOptions = (ListenOptions | LocalListenOptions) & Pick<EntranceOptions, 'localUser'>;
+export type ListenerOptions = (ListenOptions | LocalListenOptions) & Pick<PipelineOptions, 'localUser'>;
 
 const integer = { max: 2 ** 31 - 1 };
 const backlog = whole({ ...integer, default: 1024 });
-const reception = { knock: callback<Knock>(), localUser: whole() };
+const reception = { checkAddress: callback<CheckAddress>(), localUser: whole() };
 
 export const listenOptions = {
   host: text({ default: '127.0.0.1', allowed: 'an address or a host name', holds: host => host !== '' }),
@@ -98,14 +101,14 @@ export const listenOptions = {
   tls: object(),
   proxyProtocol: list(text(), { default: [] }),
   ...reception,
-} satisfies OptionTable<ListenOptions & Pick<EntranceOptions, 'localUser'>>;
+} satisfies OptionTable<ListenOptions & Pick<PipelineOptions, 'localUser'>>;
 
 export const localListenOptions = {
   path: required(text({ allowed: 'the path of a UNIX socket', holds: path => path !== '' && !path.includes('\0') })),
   mode: whole({ max: 0o777, default: 0o600, allowed: 'a file mode from 0 to 0o777' }),
   backlog,
   ...reception,
-} satisfies OptionTable<LocalListenOptions & Pick<EntranceOptions, 'localUser'>>;
+} satisfies OptionTable<LocalListenOptions & Pick<PipelineOptions, 'localUser'>>;
 
 /** The options of a TCP listener with their defaults. */
 export type ListenSettings = OptionsOf<typeof listenOptions>;

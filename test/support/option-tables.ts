@@ -11,7 +11,7 @@ import { readLineOptions } from '../../src/session/lines.ts';
 import { environmentOptions } from '../../src/shells/environment/environment.ts';
 import { limitOptions } from '../../src/shells/guards/limit.ts';
 import { robotCheckOptions } from '../../src/shells/guards/robot-check.ts';
-import { placesOptions } from '../../src/shells/guards/session-limits.ts';
+import { sessionLimitsOptions } from '../../src/shells/guards/session-limits.ts';
 import { ptyShellOptions } from '../../src/shells/program/options.ts';
 import { listenOptions, localListenOptions } from '../../src/transport/listen-options.ts';
 import { tlsOptions } from '../../src/transport/tls/options.ts';
@@ -37,7 +37,7 @@ export const declaredOptions: readonly DeclaredOptions[] = [
   declared(tlsOptions, 'transport/tls/options.ts', 'TlsOptions'),
   declared(environmentOptions, 'shells/environment/environment.ts', 'EnvironmentPolicy'),
   declared(ptyShellOptions, 'shells/program/options.ts', 'EnvironmentPolicy', 'PtyShellOptions'),
-  declared(placesOptions, 'shells/guards/session-limits.ts', 'PlacesOptions'),
+  declared(sessionLimitsOptions, 'shells/guards/session-limits.ts', 'SessionLimitsOptions'),
   declared(limitOptions, 'shells/guards/limit.ts', 'LimitOptions'),
   declared(robotCheckOptions, 'shells/guards/robot-check.ts', 'RobotCheckOptions'),
   declared(waitOptions, 'session/conversation/waiting.ts', 'WaitOptions'),

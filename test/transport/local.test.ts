@@ -242,7 +242,7 @@ describe('a UNIX socket', LIMIT, () => {
     assert.equal(existsSync(path), false);
   });
 
-  it('asks knock(), and says who was refused', async () => {
+  it('calls checkAddress(), and reports the peer that it refuses', async () => {
     const path = newPath();
     const server = greeter();
     const refused: Refusal[] = [];
@@ -250,12 +250,12 @@ describe('a UNIX socket', LIMIT, () => {
     const own = { kind: 'local', uid: process.getuid!(), pid: process.pid };
     await server.listen({
       path,
-      knock: ({ peer }) => (peer.kind === 'local' && peer.uid === own.uid ? 'denied' : undefined),
+      checkAddress: ({ peer }) => (peer.kind === 'local' && peer.uid === own.uid ? 'denied' : undefined),
     });
     const wire = await Wire.connectTo(path, { silent: true });
     await wire.untilClose();
     const fields = { reason: 'denied', peer: own, remoteAddress: undefined, remotePort: undefined };
-    assert.deepEqual(refused, [{ ...fields, message: 'not taken from this address' }]);
+    assert.deepEqual(refused, [{ ...fields, message: 'not accepted from this address' }]);
     await server.shutdown();
   });
 

@@ -8,7 +8,7 @@ import { createServer, type Server } from '../../server/server.ts';
 import { requestedNames } from '../../shells/environment/environment.ts';
 import { limit, limitOptions } from '../../shells/guards/limit.ts';
 import { robotCheck, robotCheckOptions } from '../../shells/guards/robot-check.ts';
-import type { Admission } from '../../shells/guards/session-limits.ts';
+import type { AdmissionControl } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { type PtyShellOptions, ptyShellOptions } from '../../shells/program/options.ts';
 import { ptyShell } from '../../shells/program/pty-shell.ts';
@@ -27,7 +27,7 @@ export const FLUSH_MS = 5_000;
 /** What the process adds to the settings. */
 export interface HostOptions {
   /** Where sessions are counted. */
-  readonly admission: Admission;
+  readonly admission: AdmissionControl;
   readonly onStart?: PtyShellOptions['onStart'];
   /** Of `--user-range`. */
   readonly userIds: UserIdSource | undefined;

@@ -1,8 +1,8 @@
-/** What the settings say about who may have a session: `--max-sessions` and its like, `--allow` and `--deny`. */
+/** The settings that decide which clients get a session: `--max-sessions` and the like, `--allow` and `--deny`. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { TelptyError } from '../../errors.ts';
-import { type Addresses, Places, placesOptions } from '../../shells/guards/session-limits.ts';
+import { type Addresses, SessionLimits, sessionLimitsOptions } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList, normalAddress } from '../../transport/pre-session/address-list.ts';
 import { usage } from '../options/values.ts';
@@ -10,23 +10,23 @@ import type { Reloadables } from './reload.ts';
 import { optionsFor, type ServeSettings } from './settings.ts';
 
 /**
- * Counts sessions where all are known.
+ * The limits of all sessions of this server.
  *
- * @param reloadables where its lists are added: they are read anew. Whoever has a session keeps it, since to find out by a
- *   reload that one has banned oneself should not end the session in which one sees that.
- * @throws TelptyError `ERR_RUNTIME` where a list cannot be read, `ERR_USAGE` where something in it is no address.
+ * @param reloadables gets the address lists, which a reload reads again. Existing sessions are not affected: an operator who bans
+ *   their own address by mistake keeps the session in which they can see that.
+ * @throws TelptyError `ERR_RUNTIME` if a list cannot be read, `ERR_USAGE` if an entry is not an address.
  */
-export function createPlaces(settings: ServeSettings, reloadables?: Reloadables): Places {
-  const places = new Places({ ...optionsFor(placesOptions, settings), ...readLists(settings) });
+export function createSessionLimits(settings: ServeSettings, reloadables?: Reloadables): SessionLimits {
+  const sessionLimits = new SessionLimits({ ...optionsFor(sessionLimitsOptions, settings), ...readLists(settings) });
   reloadables?.add({
     name: 'address lists',
     options: ['allow', 'deny'],
     prepare: newer => {
       const lists = readLists(newer);
-      return () => places.setAddresses(lists);
+      return () => sessionLimits.setAddresses(lists);
     },
   });
-  return places;
+  return sessionLimits;
 }
 
 /** @throws TelptyError `ERR_RUNTIME` where a list cannot be read, `ERR_USAGE` where something in it is not an address. */

@@ -2,10 +2,9 @@
 import { TelptyError } from '../../errors.ts';
 import { systemError } from '../../native/system-error.ts';
 import type { Session } from '../../session/session.ts';
-import type { Admission } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import type { StartedProgram } from '../../shells/program/options.ts';
-import type { EntranceOptions, ListenerOptions } from '../../transport/listen-options.ts';
+import type { CheckAddress, ListenerOptions, PipelineOptions } from '../../transport/listen-options.ts';
 import type { ListenerAddress } from '../../transport/listener.ts';
 import type { TlsOptions } from '../../transport/tls/options.ts';
 import { formatAddress, formatDuration } from '../log/format.ts';
@@ -16,7 +15,7 @@ import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import { reapOrphansAsInit } from '../system/reaper.ts';
 import { ServiceManager } from '../system/service-manager.ts';
 import { openUserIds } from '../system/user-ids.ts';
-import { createPlaces } from './guards.ts';
+import { createSessionLimits } from './guards.ts';
 import { Reloadables, Reloader, type ReloadTarget, reloadableEverywhere } from './reload.ts';
 import { logSecurityWarnings, refuseRootProgram } from './security-warnings.ts';
 import { isForOwnUser, type ServeSettings } from './settings.ts';
@@ -151,10 +150,10 @@ async function singleProcess(settings: ServeSettings, found: StartupChecks, log:
   for (const one of reloadableEverywhere(log)) reloadables.add(one);
   let metrics: ServerMetrics | undefined;
   const onStart = (_session: Session, program: StartedProgram) => metrics?.started(program);
-  const places = createPlaces(settings, reloadables);
-  // Before TLS nobody can be told why; who is not wanted at all costs no handshake then.
-  const knocks = settings.tlsCert !== undefined;
-  const admission: Admission = knocks ? { admit: client => places.enter(client) } : places;
+  const admission = createSessionLimits(settings, reloadables);
+  // Plain clients get a message that says why they are refused. With TLS it would cost a handshake.
+  const checkAddress: CheckAddress | undefined =
+    settings.tlsCert === undefined ? undefined : client => admission.ticket(client);
   const userIds = openUserIds(settings, log);
   const server = createHost(settings, found, log, { admission, reloadables, onStart, userIds });
   if (settings.metrics) metrics = new (await import('../metrics/server-metrics.ts')).ServerMetrics(server);
@@ -176,8 +175,7 @@ async function singleProcess(settings: ServeSettings, found: StartupChecks, log:
       return server.sessions.size;
     },
     listen(where) {
-      if ('path' in where) return server.listen(where);
-      return server.listen(knocks ? { ...where, knock: client => places.knock(client) } : where);
+      return 'path' in where ? server.listen(where) : server.listen({ ...where, checkAddress });
     },
     start: async () => {},
     async reload(newer) {
@@ -257,7 +255,7 @@ async function listen(
 }
 
 /** How clients are received, wherever they come. */
-type Reception = Pick<EntranceOptions, 'tls' | 'proxyProtocol' | 'localUser'>;
+type Reception = Pick<PipelineOptions, 'tls' | 'proxyProtocol' | 'localUser'>;
 
 /** One line for each listener. */
 function urlOf(place: ListenerAddress, tls: TlsOptions | undefined): string {

@@ -7,15 +7,15 @@
  * where they came; and limits would have to be asked for with a message each, which costs what the handing over costs.
  */
 import type { Socket } from 'node:net';
-import type { Applicant, Place, Places, RefusalReason } from '../../shells/guards/session-limits.ts';
+import type { RefusalReason, SessionLimits } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { type ListenerOptions, readListenOptions } from '../../transport/listen-options.ts';
 import type { ListenerAddress, ListenerEvents, SocketListener } from '../../transport/listener.ts';
 import { listenLocal } from '../../transport/local.ts';
 import { addressOf, type Peer, peerFields, peerOf } from '../../transport/peer.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
-import { LocalUserGate } from '../../transport/pre-session/local-user.ts';
-import { ProxyGate } from '../../transport/proxy/stage.ts';
+import { LocalUserStage } from '../../transport/pre-session/local-user.ts';
+import { ProxyStage } from '../../transport/proxy/stage.ts';
 import { Closed } from '../../transport/tcp/accepting.ts';
 import { listenTcp } from '../../transport/tcp/tcp.ts';
 import type { TlsOptions } from '../../transport/tls/options.ts';
@@ -24,7 +24,7 @@ import type { Log } from '../log/log.ts';
 import { RefusalLog } from '../log/refusal-log.ts';
 import type { MetricsReport } from '../metrics/report.ts';
 import type { WorkerMetrics } from '../metrics/worker-metrics.ts';
-import { createPlaces } from '../serve/guards.ts';
+import { createSessionLimits } from '../serve/guards.ts';
 import { type ReloadableFacts, Reloadables, reloadableEverywhere, taken } from '../serve/reload.ts';
 import type { ServeSettings } from '../serve/settings.ts';
 import type { StartupChecks } from '../serve/startup-checks.ts';
@@ -49,20 +49,20 @@ const GRACE_MS = 10_000;
 /** The same for an abort. */
 const ABORT_GRACE_MS = 1_000;
 
-type Gate = ProxyGate | LocalUserGate;
+type Stage = ProxyStage | LocalUserStage;
 
-function gateOf(where: ListenerOptions): Gate | undefined {
+function stageOf(where: ListenerOptions): Stage | undefined {
   const proxies = 'path' in where ? undefined : where.proxyProtocol;
-  if (proxies?.length) return new ProxyGate(AddressList.parse(proxies));
+  if (proxies?.length) return new ProxyStage(AddressList.parse(proxies));
   const { localUser } = where;
   const isQuiet = !('path' in where) && where.tls !== undefined;
-  return localUser === undefined ? undefined : new LocalUserGate(localUser, { isQuiet });
+  return localUser === undefined ? undefined : new LocalUserStage(localUser, { isQuiet });
 }
 
 /** The workers and what comes to them. */
 export class WorkerPool {
   readonly #log: Log;
-  readonly #places: Places;
+  readonly #limits: SessionLimits;
   readonly #refusals: RefusalLog;
   readonly #metrics: WorkerMetrics | undefined;
   readonly #supervisor: Supervisor;
@@ -75,10 +75,8 @@ export class WorkerPool {
   #again: NodeJS.Timeout | undefined;
   readonly #shortage: DescriptorExhaustionLog;
   /** What connections pass before a worker gets them; of each listener its own. */
-  readonly #gates: Gate[] = [];
+  readonly #stages: Stage[] = [];
   #nextId = 1;
-  /** The last who was looked at. */
-  #admitted = 0;
   /** Whether no more clients are taken. */
   #closing = false;
   /** While it drains: ends that. */
@@ -101,7 +99,7 @@ export class WorkerPool {
   ) {
     this.#metrics = metrics;
     this.#log = log;
-    this.#places = createPlaces(settings, this.#reloadables);
+    this.#limits = createSessionLimits(settings, this.#reloadables);
     this.#refusals = new RefusalLog(log);
     this.#shortage = new DescriptorExhaustionLog(log);
     for (const one of reloadableEverywhere(log)) this.#reloadables.add(one);
@@ -121,7 +119,7 @@ export class WorkerPool {
 
   /** Sessions of this moment. */
   get sessions(): number {
-    return this.#places.taken;
+    return this.#limits.taken;
   }
 
   /** Why a client would have to wait; `undefined` if it would not. */
@@ -137,10 +135,10 @@ export class WorkerPool {
    */
   async listen(where: ListenerOptions): Promise<ListenerAddress> {
     const settings = readListenOptions(where);
-    const gate = gateOf(where);
-    if (gate !== undefined) this.#gates.push(gate);
+    const stage = stageOf(where);
+    if (stage !== undefined) this.#stages.push(stage);
     const events: ListenerEvents = {
-      onConnection: socket => this.#came(socket, gate),
+      onConnection: socket => this.#came(socket, stage),
       onError: error => this.#log.error(`listener: ${escapeText(error.message, 200)}`),
       onShortage: isShort => this.#shortage.changed(isShort),
     };
@@ -228,7 +226,7 @@ export class WorkerPool {
     await Promise.all(this.#listeners.splice(0).map(listener => listener.close()));
     this.#closing = true;
     this.#supervisor.close();
-    for (const gate of this.#gates) gate.close();
+    for (const stage of this.#stages) stage.close();
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
   }
 
@@ -241,12 +239,12 @@ export class WorkerPool {
     }
   }
 
-  #came(socket: Socket, gate: Gate | undefined): void {
+  #came(socket: Socket, stage: Stage | undefined): void {
     // Nothing reads it here, but a write of its handle may fail.
     socket.on('error', () => {});
-    if (gate === undefined) this.#await(socket, peerOf(socket));
+    if (stage === undefined) this.#await(socket, peerOf(socket));
     else {
-      gate.enter(socket, {
+      stage.enter(socket, {
         passed: peer => this.#await(socket, peer),
         refused: refusal => {
           this.#refusals.refusedConnection(refusal);
@@ -267,10 +265,10 @@ export class WorkerPool {
   }
 
   /**
-   * Hands out those who wait.
+   * Hands the waiting clients to workers.
    *
-   * A refusal needs a second look: the place that a client has just left may stand, in this very round of the event loop,
-   * in a message behind its next connection. After the round everything that was sent before has been read.
+   * A refusal by a limit is checked twice: the message that releases a slot may stand, in this round of the event loop, behind
+   * the next connection of the same client. After the round everything that was sent before has been read.
    */
   #serve(sure = false): void {
     for (let client = this.#waiting[0]; client !== undefined; client = this.#waiting[0]) {
@@ -279,14 +277,17 @@ export class WorkerPool {
         this.#wait();
         return;
       }
-      const verdict = this.#admit({ id: this.#nextId, remoteAddress: addressOf(client.peer) });
-      if (typeof verdict === 'string' && !sure && isCounted(verdict)) {
+      client.ticket ??= this.#limits.ticket({ remoteAddress: addressOf(client.peer) });
+      const { ticket } = client;
+      const verdict = typeof ticket === 'string' ? ticket : (ticket.enter() ?? ticket);
+      const isRefusedByLimit = verdict !== ticket;
+      if (isRefusedByLimit && !sure) {
         this.#lookAgain();
         return;
       }
       this.#waiting.shift();
       const id = this.#nextId++;
-      if (typeof verdict === 'string' && this.#isNotTold(verdict)) this.#dismiss(id, client, verdict);
+      if (typeof verdict === 'string' && this.#isSilent(isRefusedByLimit)) this.#dismiss(id, client, verdict);
       else worker.give(id, client, verdict);
     }
     this.#waitNoMore();
@@ -312,16 +313,9 @@ export class WorkerPool {
     this.#shortage.changed(false);
   }
 
-  /** Whoever is looked at again has been counted for the rate at the first look. */
-  #admit(client: Applicant): Place | RefusalReason {
-    const again = this.#admitted === client.id;
-    this.#admitted = client.id;
-    return again ? this.#places.enter(client) : this.#places.admit(client);
-  }
-
-  /** Who is not wanted at all costs no TLS handshake, without which nobody can be told. */
-  #isNotTold(reason: RefusalReason): boolean {
-    return this.#supervisor.refused >= MOST_REFUSED || (this.#supervisor.tls !== undefined && !isCounted(reason));
+  /** Whether a refused client gets no message: in a flood, and if its address is refused, for which no TLS handshake is spent. */
+  #isSilent(isRefusedByLimit: boolean): boolean {
+    return this.#supervisor.refused >= MOST_REFUSED || (this.#supervisor.tls !== undefined && !isRefusedByLimit);
   }
 
   /** Closes a connection without a word. */
@@ -339,9 +333,4 @@ export class WorkerPool {
       this.#serve(true);
     });
   }
-}
-
-/** Whether somebody's leaving may be about to change this. */
-function isCounted(reason: RefusalReason): boolean {
-  return reason !== 'denied' && reason !== 'connect-rate';
 }

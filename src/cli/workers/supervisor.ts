@@ -21,8 +21,8 @@ const LONGEST_PAUSE_MS = 30_000;
 /** After this time the end of a worker is not blamed on its start, and the pause begins anew. In milliseconds. */
 const STEADY_MS = 60_000;
 
-/** Where one worker after the other runs. */
-interface Slot {
+/** The position of one worker and those that replace it. */
+interface WorkerSlot {
   readonly number: number;
   worker: WorkerHandle;
   pause: number;
@@ -57,13 +57,13 @@ export class Supervisor {
   tls: TlsOptions | undefined;
   readonly #options: SupervisorOptions;
   readonly #log: Log;
-  readonly #slots: Slot[] = [];
+  readonly #slots: WorkerSlot[] = [];
   /** Whether no more workers are started. */
   #closing = false;
   /** Whether the workers are being ended. */
   #ending = false;
   /** Ends the wait before what dead workers left behind is killed. */
-  readonly #hurry = new AbortController();
+  readonly #setDeadline = new AbortController();
   readonly #heartbeat: Heartbeat<WorkerHandle>;
   readonly #cleaning = new Set<Promise<void>>();
   /** What in the workers can take up new settings. */
@@ -155,7 +155,7 @@ export class Supervisor {
     this.#closing = true;
     this.#ending = true;
     this.#heartbeat.stop();
-    this.#hurry.abort();
+    this.#setDeadline.abort();
     const ends = this.#workers.map(async worker => {
       order(worker);
       const timer = setTimeout(() => worker.kill(), Math.min(timeout, LONGEST_TIMER));
@@ -183,7 +183,7 @@ export class Supervisor {
   }
 
   /** Replaces the worker of a slot when it ends. */
-  #watch(slot: Slot): void {
+  #watch(slot: WorkerSlot): void {
     const began = performance.now();
     this.#options.metrics?.watch(slot.number, slot.worker);
     void slot.worker.ended.then(end => {
@@ -199,7 +199,7 @@ export class Supervisor {
     });
   }
 
-  #replace(slot: Slot): void {
+  #replace(slot: WorkerSlot): void {
     if (this.#closing) return;
     const { number } = slot;
     try {
@@ -225,7 +225,7 @@ export class Supervisor {
     );
   }
 
-  #logEnd({ number, worker, pause }: Slot, { how, lost }: WorkerEnd): void {
+  #logEnd({ number, worker, pause }: WorkerSlot, { how, lost }: WorkerEnd): void {
     const sessions = `${lost.length} session${lost.length === 1 ? '' : 's'}`;
     const next = this.#closing ? '' : `; the next one in ${pause}ms`;
     this.#log.error(
@@ -247,7 +247,7 @@ export class Supervisor {
   /** Programs of a dead worker: they have received SIGHUP from the kernel, and get the usual time to end. */
   #clean(left: WorkerEnd): void {
     if (left.leaders.length + left.users.length === 0 && this.#options.found.cgroup === undefined) return;
-    const cleaning = sleep(this.settings.killTimeout, undefined, { signal: this.#hurry.signal })
+    const cleaning = sleep(this.settings.killTimeout, undefined, { signal: this.#setDeadline.signal })
       .catch(() => {})
       .then(() => this.#kill(left))
       .finally(() => this.#cleaning.delete(cleaning));

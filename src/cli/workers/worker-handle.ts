@@ -6,8 +6,9 @@ import { TelptyError } from '../../errors.ts';
 import { onSocketReceived } from '../../native/node-internals.ts';
 import type { Leader } from '../../pty/orphans.ts';
 import type { UserIdSource } from '../../pty/user-range.ts';
-import type { Place, RefusalReason } from '../../shells/guards/session-limits.ts';
+import type { RefusalReason, Slot, Ticket } from '../../shells/guards/session-limits.ts';
 import type { Peer } from '../../transport/peer.ts';
+import type { UnwelcomeReason } from '../../transport/pre-session/stage.ts';
 import type { MetricsReport } from '../metrics/report.ts';
 import type { ReloadableFacts } from '../serve/reload.ts';
 import type { ServeSettings } from '../serve/settings.ts';
@@ -30,7 +31,7 @@ const CLOSE_MS = 2_000;
 
 /** A session in a worker. */
 interface Held {
-  readonly place: Place;
+  readonly slot: Slot;
   /** Once its program has started. */
   leader?: Leader;
 }
@@ -39,6 +40,8 @@ interface Held {
 export interface Client {
   readonly socket: Socket;
   readonly peer: Peer;
+  /** Once its address was checked: its ticket, or why it is refused. It is checked and counted once, also if a worker returns it. */
+  ticket?: Ticket | UnwelcomeReason;
 }
 
 /** How a worker ended. */
@@ -177,11 +180,11 @@ export class WorkerHandle {
   }
 
   /** Hands a client over. */
-  give(id: number, client: Client, verdict: Place | RefusalReason): void {
+  give(id: number, client: Client, verdict: Slot | RefusalReason): void {
     const { socket, peer } = client;
     const refused = typeof verdict === 'string';
     if (refused) this.#refused.add(id);
-    else this.#sessions.set(id, { place: verdict });
+    else this.#sessions.set(id, { slot: verdict });
     this.#underway.set(id, client);
     this.#send({ type: 'client', id, peer, ...(refused ? { refused: verdict } : {}) }, socket);
   }
@@ -272,7 +275,7 @@ export class WorkerHandle {
     }
     this.#isShort();
     this.#refused.delete(id);
-    this.#sessions.get(id)?.place.leave();
+    this.#sessions.get(id)?.slot.release();
     this.#sessions.delete(id);
     this.onReturned(client);
   }
@@ -284,10 +287,10 @@ export class WorkerHandle {
     if (held === undefined) return;
     if (report.type === 'started') {
       held.leader = { pid: report.pid, seen: performance.now() };
-      held.place.started?.();
+      held.slot.started?.();
     } else {
       this.#sessions.delete(report.id);
-      held.place.leave();
+      held.slot.release();
       this.#left();
     }
   }
@@ -319,7 +322,7 @@ export class WorkerHandle {
     this.#underway.clear();
     const lost = [...this.#sessions.keys()];
     const leaders = [...this.#sessions.values()].flatMap(({ leader }) => leader ?? []);
-    for (const { place } of this.#sessions.values()) place.leave();
+    for (const { slot } of this.#sessions.values()) slot.release();
     this.#sessions.clear();
     this.#refused.clear();
     return { how, lost, leaders, users: [...this.#users] };

@@ -13,11 +13,17 @@ import {
 import type { HangupReason } from '../../session/ending.ts';
 import type { Session } from '../../session/session.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
-import { type Refused, refuse } from './refusal.ts';
-import { type Addresses, type Admission, Places, type PlacesOptions, placesOptions } from './session-limits.ts';
+import { type Refused, reject } from './refusal.ts';
+import {
+  type Addresses,
+  type AdmissionControl,
+  SessionLimits,
+  type SessionLimitsOptions,
+  sessionLimitsOptions,
+} from './session-limits.ts';
 
 /** Options of {@link limit}. Each 0 or left out is no limit. */
-export interface LimitOptions extends Omit<PlacesOptions, 'allow' | 'deny'> {
+export interface LimitOptions extends Omit<SessionLimitsOptions, 'allow' | 'deny'> {
   /** Sessions at a time; more are told so and closed. */
   readonly maxSessions?: number;
   /** Sessions at a time from one address, or one IPv6 network of 64 bits. */
@@ -34,7 +40,7 @@ export interface LimitOptions extends Omit<PlacesOptions, 'allow' | 'deny'> {
   /** Addresses and CIDR ranges, or what has them, that are not let in, also if they are allowed. */
   readonly deny?: readonly string[] | Addresses | undefined;
   /** Counts the sessions in place of all of the above, e.g. together with other shells or processes. */
-  readonly admission?: Admission;
+  readonly admission?: AdmissionControl;
   /** Longest time without input from the client, in milliseconds. */
   readonly idleTimeout?: number;
   /** Longest time of a session, in milliseconds. */
@@ -42,10 +48,13 @@ export interface LimitOptions extends Omit<PlacesOptions, 'allow' | 'deny'> {
 }
 
 export const limitOptions = {
-  ...placesOptions,
-  allow: either(list(text()), placesOptions.allow),
-  deny: either(list(text()), placesOptions.deny),
-  admission: object('an object with a function admit(), such as Places', ({ admit }) => typeof admit === 'function'),
+  ...sessionLimitsOptions,
+  allow: either(list(text()), sessionLimitsOptions.allow),
+  deny: either(list(text()), sessionLimitsOptions.deny),
+  admission: object(
+    'an object with a function admit(), such as SessionLimits',
+    ({ admit }) => typeof admit === 'function',
+  ),
   // Longer ones than a timer takes are several.
   idleTimeout: whole({ default: 0 }),
   sessionTimeout: whole({ default: 0 }),
@@ -66,12 +75,12 @@ export function limit<T>(
 ): (session: Session) => Promise<T | Refused> {
   checkFunction('shell', shell);
   const settings = readOptions('limit', limitOptions, options);
-  const { admission = placesOf(settings) } = settings;
+  const { admission = limitsOf(settings) } = settings;
   const timed = settings.idleTimeout > 0 || settings.sessionTimeout > 0;
   return async session => {
-    const place = admission.admit(session);
-    if (typeof place === 'string') return refuse(session, place);
-    const started = (): void => place.started?.();
+    const slot = admission.admit(session);
+    if (typeof slot === 'string') return reject(session, slot);
+    const started = (): void => slot.started?.();
     session.once('started', started);
     const clock = timed ? new SessionClock(session, settings) : undefined;
     try {
@@ -79,15 +88,15 @@ export function limit<T>(
     } finally {
       clock?.stop();
       session.off('started', started);
-      place.leave();
+      slot.release();
       if (clock?.expired !== undefined && session.writable) session.write(`\r\ntelpty: ${clock.expired}\r\n`);
     }
   };
 }
 
-function placesOf(settings: LimitSettings): Places {
+function limitsOf(settings: LimitSettings): SessionLimits {
   const { allow, deny, admission: _admission, idleTimeout: _idle, sessionTimeout: _session, ...numbers } = settings;
-  return new Places({ ...numbers, allow: addresses(allow), deny: addresses(deny) });
+  return new SessionLimits({ ...numbers, allow: addresses(allow), deny: addresses(deny) });
 }
 
 function addresses(list: readonly string[] | Addresses | undefined): Addresses | undefined {

@@ -1,18 +1,18 @@
 import type { Session } from '../../session/session.ts';
 import type { RefusalReason } from './session-limits.ts';
 
-/** Sessions that were turned away and are told so, at a time, in this process. Each may take seconds to close its side. */
-const MOST_TOLD = 64;
+/** Limit of rejected sessions that are being sent their reason, in this process. Each may take seconds to close its side. */
+const MOST_REJECTING = 64;
 
-/** Those of this moment. */
-let told = 0;
+/** Those at present. */
+let rejecting = 0;
 
-/** Why a session was turned away; what a guard gives as its result then. */
+/** Why a session was rejected: the result of a guard. */
 export interface Refused {
   readonly refused: RefusalReason;
 }
 
-/** What a client that is turned away reads. */
+/** The message to a rejected client. */
 const REFUSALS: Readonly<Record<RefusalReason, string>> = {
   denied: 'telpty: connections from your address are not taken here',
   'connect-rate': 'telpty: too many connections from your address in a short time, try again later',
@@ -24,15 +24,15 @@ const REFUSALS: Readonly<Record<RefusalReason, string>> = {
 };
 
 /**
- * Turns a session away: the client is told why in one sentence, and the shell that gives this as its result ends it. When
- * many are being told already, which only a flood comes to, the connection is closed at once.
+ * Rejects a session: the client gets the reason in one sentence, and the shell returns the result, which ends the session. In a
+ * flood of rejections the connection is closed at once.
  */
-export function refuse(session: Session, reason: RefusalReason): Refused {
-  if (told >= MOST_TOLD) session.destroy();
+export function reject(session: Session, reason: RefusalReason): Refused {
+  if (rejecting >= MOST_REJECTING) session.destroy();
   else if (session.writable) {
-    told++;
+    rejecting++;
     session.once('close', () => {
-      told--;
+      rejecting--;
     });
     session.write(`${REFUSALS[reason]}\r\n`);
   }

@@ -7,7 +7,7 @@ import { offerEcho } from '../line-editing/echo.ts';
 import { SHELL_MODES } from '../program/modes.ts';
 import { ptyShellOptions } from '../program/options.ts';
 import { readyToStart } from '../program/readiness.ts';
-import { type Refused, refuse } from './refusal.ts';
+import { type Refused, reject } from './refusal.ts';
 import { AnswerReader, isAnswered, makeProbe, PROBE_COLUMNS } from './robot-probe.ts';
 import { askPerson } from './robot-question.ts';
 
@@ -61,7 +61,7 @@ export function robotCheck<T>(
   return async session => {
     const passed = await new RobotCheck(session, settings).run();
     if (passed) return shell(session);
-    return session.hangupReason === undefined ? refuse(session, 'robot') : undefined;
+    return session.hangupReason === undefined ? reject(session, 'robot') : undefined;
   };
 }
 

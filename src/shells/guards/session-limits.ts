@@ -19,28 +19,27 @@ export type RefusalReason =
   /** Neither its terminal nor anybody at it gave the answer that was asked for: see `robotCheck`. */
   | 'robot';
 
-/** Leave to have a session; given back once, with the session's end. */
-export interface Place {
-  /** The session's program runs: it does not negotiate any more. A second time does nothing. */
+/** Permission to have a session, held until its end. */
+export interface Slot {
+  /** The program of the session runs, so that it no longer counts as negotiating. A second call does nothing. */
   started?(): void;
-  /** Gives it back; a second time does nothing. */
-  leave(): void;
+  /** Releases the slot. A second call does nothing. */
+  release(): void;
 }
 
-/** What is known of a session when it asks for a place. */
-export interface Applicant {
-  /** The session's number. */
+/** What is known of a connection that asks for a slot. A session is one. */
+export interface Candidate {
+  /** The number of the session. */
   readonly id: number;
   readonly remoteAddress?: string | undefined;
+  /** What the address check of the listener returned: see {@link SessionLimits.ticket}. */
+  readonly ticket?: object | undefined;
 }
 
-/**
- * Who may have a session: asked once for each. Limits on numbers are counted behind this, here or, where several
- * processes share a port, in the one process that knows them all.
- */
-export interface Admission {
-  /** A place, or why there is none. */
-  admit(applicant: Applicant): Place | RefusalReason;
+/** Decides which connections get a session; asked once for each. If several processes share a port, one of them decides for all. */
+export interface AdmissionControl {
+  /** A slot, or the reason why there is none. */
+  admit(candidate: Candidate): Slot | RefusalReason;
 }
 
 /**
@@ -52,41 +51,41 @@ export interface Addresses {
   has(address: string): boolean;
 }
 
-/** Options of {@link Places}. Each 0 or left out is no limit. */
-export interface PlacesOptions {
-  /** Places at a time. */
+/** Options of {@link SessionLimits}. 0 or left out is no limit. */
+export interface SessionLimitsOptions {
+  /** Sessions at a time. */
   readonly maxSessions?: number;
-  /** Places at a time for one address, or one IPv6 network of 64 bits. */
+  /** Sessions at a time for one address, or one IPv6 network of 64 bits. */
   readonly maxPerAddress?: number;
   /**
-   * Connections a second from one address, or one IPv6 network of 64 bits; 1/60 is one a minute. So many at once (but at
-   * least 5) may come at any time. Those that get no place for another reason count as well.
+   * Sustained rate of connections per second from one address, or one IPv6 network of 64 bits; 1/60 is one a minute. A burst of
+   * one second (at least 5) is allowed. Connections that get no slot for another reason count as well.
    */
   readonly connectRate?: number;
-  /** Places at a time that have not {@link Place.started}. */
+  /** Sessions at a time that have not {@link Slot.started}. */
   readonly maxNegotiating?: number;
-  /** If given, nobody else gets a place. */
+  /** If given, only these addresses get a slot. */
   readonly allow?: Addresses | undefined;
-  /** Who gets none, also of those allowed. */
+  /** Addresses that get none, also if they are allowed. */
   readonly deny?: Addresses | undefined;
 }
 
 const addresses = object<Addresses>('an object with a function has()', ({ has }) => typeof has === 'function');
 
-export const placesOptions = {
+export const sessionLimitsOptions = {
   maxSessions: whole({ default: 0 }),
   maxPerAddress: whole({ default: 0 }),
   connectRate: quantity({ default: 0 }),
   maxNegotiating: whole({ default: 0 }),
   allow: addresses,
   deny: addresses,
-} satisfies OptionTable<PlacesOptions>;
+} satisfies OptionTable<SessionLimitsOptions>;
 
 /**
- * Counts places. `limit()` has one of its own where it is given numbers; several shells can share one, as `admission`, and
- * whoever has it can change its lists.
+ * Counts sessions. `limit()` makes its own from numbers; several shells can share one as `admission`, and its address lists can
+ * be changed at any time.
  */
-export class Places implements Admission {
+export class SessionLimits implements AdmissionControl {
   readonly #maxSessions: number;
   readonly #maxPerAddress: number;
   readonly #maxNegotiating: number;
@@ -99,8 +98,8 @@ export class Places implements Admission {
   readonly #perAddress = new Map<string, number>();
 
   /** @throws `ERR_INVALID_ARGUMENT` for a limit that is not a whole number ≥ 0, or a rate that is no number ≥ 0. */
-  constructor(options: PlacesOptions) {
-    const settings = readOptions('Places', placesOptions, options);
+  constructor(options: SessionLimitsOptions) {
+    const settings = readOptions('SessionLimits', sessionLimitsOptions, options);
     this.#maxSessions = settings.maxSessions || Number.POSITIVE_INFINITY;
     this.#maxPerAddress = settings.maxPerAddress || Number.POSITIVE_INFINITY;
     this.#maxNegotiating = settings.maxNegotiating || Number.POSITIVE_INFINITY;
@@ -109,48 +108,45 @@ export class Places implements Admission {
     this.#deny = settings.deny;
   }
 
-  /** How many are taken. */
+  /** The number of slots in use. */
   get taken(): number {
     return this.#taken;
   }
 
-  /** How many of those have no program yet. */
+  /** How many of them have no program yet. */
   get negotiating(): number {
     return this.#negotiating;
   }
 
-  /** From now on these addresses are allowed and denied. Who has a place keeps it. */
-  setAddresses({ allow, deny }: Pick<PlacesOptions, 'allow' | 'deny'>): void {
+  /** Replaces the address lists. Slots in use are not affected. */
+  setAddresses({ allow, deny }: Pick<SessionLimitsOptions, 'allow' | 'deny'>): void {
     readOptions('setAddresses', { allow: addresses, deny: addresses }, { allow, deny });
     this.#allow = allow;
     this.#deny = deny;
   }
 
-  admit(applicant: Applicant): Place | RefusalReason {
-    return this.knock(applicant) ?? this.enter(applicant);
+  /**
+   * Takes a slot: that of the candidate's ticket if it has one of {@link ticket}, otherwise with a ticket made now.
+   */
+  admit(candidate: Candidate): Slot | RefusalReason {
+    const given = candidate.ticket;
+    const ticket = given instanceof Ticket && given.isUnusedOf(this) ? given : this.ticket(candidate);
+    return typeof ticket === 'string' ? ticket : (ticket.enter() ?? ticket);
   }
 
   /**
-   * The first half of {@link admit}: what depends on the address alone. For who wants to know before anything is done for a
-   * connection: `server.listen({ tls, knock: peer => places.knock(peer) })`. The shell's `limit()` then has what is left for
-   * its `admission`: `{ admit: applicant => places.enter(applicant) }`. It counts for the rate, so it is called once for each connection.
+   * Checks the address of a connection and counts it for the connection rate. A listener can check addresses before it spends a TLS
+   * handshake: `server.listen({ tls, checkAddress: client => limits.ticket(client) })`. The session then has the ticket, so its
+   * shell, `limit({ admission: limits }, shell)`, does not count the connection again.
    *
-   * @returns why it is refused, if it is.
+   * @returns a ticket, or why the connection is refused.
    */
-  knock({ remoteAddress }: Pick<Applicant, 'remoteAddress'>): UnwelcomeReason | undefined {
+  ticket({ remoteAddress }: Pick<Candidate, 'remoteAddress'>): Ticket | UnwelcomeReason {
     if (this.#isDenied(remoteAddress)) return 'denied';
-    const key = this.#rate && addressKey(remoteAddress);
-    return key !== undefined && this.#rate?.take(key) === false ? 'connect-rate' : undefined;
-  }
-
-  /** The second half: a place, if there is one. It may be asked again. */
-  enter({ remoteAddress }: Pick<Applicant, 'remoteAddress'>): Place | RefusalReason {
-    if (this.#taken >= this.#maxSessions) return 'too-many-sessions';
-    const key = this.#maxPerAddress < Number.POSITIVE_INFINITY ? addressKey(remoteAddress) : undefined;
-    const many = key === undefined ? 0 : (this.#perAddress.get(key) ?? 0);
-    if (many >= this.#maxPerAddress) return 'too-many-from-address';
-    if (this.#negotiating >= this.#maxNegotiating) return 'too-many-negotiating';
-    return this.#take(key, many);
+    const isPerAddress = this.#maxPerAddress < Number.POSITIVE_INFINITY;
+    const key = this.#rate !== undefined || isPerAddress ? addressKey(remoteAddress) : undefined;
+    if (key !== undefined && this.#rate?.take(key) === false) return 'connect-rate';
+    return new Ticket(this, isPerAddress ? key : undefined);
   }
 
   #isDenied(address: string | undefined): boolean {
@@ -160,49 +156,77 @@ export class Places implements Admission {
     return this.#deny?.has(normal) === true || this.#allow?.has(normal) === false;
   }
 
-  #take(key: string | undefined, many: number): Place {
+  /** @internal Takes a slot for an address. @returns why there is none. */
+  enter(key: string | undefined): RefusalReason | undefined {
+    if (this.#taken >= this.#maxSessions) return 'too-many-sessions';
+    const count = key === undefined ? 0 : (this.#perAddress.get(key) ?? 0);
+    if (count >= this.#maxPerAddress) return 'too-many-from-address';
+    if (this.#negotiating >= this.#maxNegotiating) return 'too-many-negotiating';
     this.#taken++;
     this.#negotiating++;
-    if (key !== undefined) this.#perAddress.set(key, many + 1);
-    return new TakenPlace(this, key);
+    if (key !== undefined) this.#perAddress.set(key, count + 1);
+    return undefined;
   }
 
-  /** @internal A place's session has started. */
+  /** @internal The session of a slot has started. */
   started(): void {
     this.#negotiating--;
   }
 
-  /** @internal A place is given back. */
-  left(key: string | undefined, hasStarted: boolean): void {
+  /** @internal A slot is released. */
+  released(key: string | undefined, hasStarted: boolean): void {
     if (!hasStarted) this.#negotiating--;
     this.#taken--;
     if (key === undefined) return;
-    const many = this.#perAddress.get(key) ?? 0;
-    if (many > 1) this.#perAddress.set(key, many - 1);
+    const count = this.#perAddress.get(key) ?? 0;
+    if (count > 1) this.#perAddress.set(key, count - 1);
     else this.#perAddress.delete(key);
   }
 }
 
-/** One place, by its key if addresses are counted. (Two closures in its stead would be five times as much.) */
-class TakenPlace implements Place {
-  readonly #places: Places;
+/**
+ * A connection whose address was accepted, and, once it has entered, its slot. One object for both: two closures would take five
+ * times as much memory for each session.
+ */
+export class Ticket implements Slot {
+  readonly #limits: SessionLimits;
+  /** The key under which sessions of its address are counted, if they are. */
   readonly #key: string | undefined;
-  #state: 'negotiating' | 'started' | 'left' = 'negotiating';
+  #state: 'checked' | 'negotiating' | 'started' | 'released' = 'checked';
 
-  constructor(places: Places, key: string | undefined) {
-    this.#places = places;
+  /** @internal See {@link SessionLimits.ticket}. */
+  constructor(limits: SessionLimits, key: string | undefined) {
+    this.#limits = limits;
     this.#key = key;
+  }
+
+  /** @internal */
+  isUnusedOf(limits: SessionLimits): boolean {
+    return this.#limits === limits && this.#state === 'checked';
+  }
+
+  /**
+   * Takes a slot. It may be called again after a refusal, and after {@link release}; neither counts the connection again.
+   *
+   * @returns why there is none; `undefined` if it has one now, or had one already.
+   */
+  enter(): RefusalReason | undefined {
+    if (this.#state === 'negotiating' || this.#state === 'started') return undefined;
+    const refused = this.#limits.enter(this.#key);
+    if (refused === undefined) this.#state = 'negotiating';
+    return refused;
   }
 
   started(): void {
     if (this.#state !== 'negotiating') return;
     this.#state = 'started';
-    this.#places.started();
+    this.#limits.started();
   }
 
-  leave(): void {
-    if (this.#state === 'left') return;
-    this.#places.left(this.#key, this.#state === 'started');
-    this.#state = 'left';
+  /** Releases the slot. Without one it does nothing. */
+  release(): void {
+    if (this.#state !== 'negotiating' && this.#state !== 'started') return;
+    this.#limits.released(this.#key, this.#state === 'started');
+    this.#state = 'released';
   }
 }

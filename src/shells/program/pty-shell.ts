@@ -22,7 +22,7 @@ import { programEnvironment } from '../environment/environment.ts';
 import { InstalledLocales } from '../environment/locales.ts';
 import { firstKnownTerminal, isUnspecific } from '../environment/terminal-names.ts';
 import { Terminfo } from '../environment/terminfo.ts';
-import { refuse } from '../guards/refusal.ts';
+import { reject } from '../guards/refusal.ts';
 import { offerEcho, refusesEcho } from '../line-editing/echo.ts';
 import { eraseCharacter } from '../line-editing/erase-key.ts';
 import { clientControls } from '../line-editing/linemode-client.ts';
@@ -129,7 +129,7 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   try {
     const started = await startAsUser(session, program).finally(opened);
     if (started === undefined) {
-      refuse(session, 'no-user-id');
+      reject(session, 'no-user-id');
       return { code: null, signal: null, refused: 'no-user-id' };
     }
     const { pty, cgroup, own, ...startedWith } = started;

@@ -1,55 +1,57 @@
-/** The way of a connection from a listener to a transport. */
+/** The stages that a connection passes between its listener and its transport. */
 import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import type { EntranceOptions, Knock } from '../listen-options.ts';
+import type { CheckAddress, PipelineOptions } from '../listen-options.ts';
 import { type Peer, peerFields, peerOf } from '../peer.ts';
-import { ProxyGate } from '../proxy/stage.ts';
+import { ProxyStage } from '../proxy/stage.ts';
 import type { Transport } from '../stream/transport.ts';
 import { Connection } from '../tcp/connection.ts';
 import { adoptTcp } from '../tcp/tcp.ts';
-import type { TlsGate } from '../tls/stage.ts';
+import type { TlsStage } from '../tls/stage.ts';
 import { AddressList } from './address-list.ts';
-import { LocalUserGate } from './local-user.ts';
-import type { GateUser } from './stage.ts';
+import { LocalUserStage } from './local-user.ts';
+import type { StageUser, UnwelcomeReason } from './stage.ts';
 
-/** What has come through. */
+/** A connection that has passed. */
 export interface Arrival {
   readonly transport: Transport;
   readonly peer: Peer;
+  /** What the address check returned. */
+  readonly ticket: object | undefined;
 }
 
-/** What stands before one listener: nothing, or a gate for one user or for PROXY headers, and behind it one for TLS. */
-export class Entrance {
-  readonly tls: TlsGate | undefined;
-  readonly #first: ProxyGate | LocalUserGate | undefined;
-  readonly #knock: Knock | undefined;
+/** The stages of one listener: none, or one for a local user or for PROXY headers, and after it one for TLS. */
+export class ListenerPipeline {
+  readonly tls: TlsStage | undefined;
+  readonly #first: ProxyStage | LocalUserStage | undefined;
+  readonly #checkAddress: CheckAddress | undefined;
 
   private constructor(
-    first: ProxyGate | LocalUserGate | undefined,
-    tls: TlsGate | undefined,
-    knock: Knock | undefined,
+    first: ProxyStage | LocalUserStage | undefined,
+    tls: TlsStage | undefined,
+    checkAddress: CheckAddress | undefined,
   ) {
     this.#first = first;
     this.tls = tls;
-    this.#knock = knock;
+    this.#checkAddress = checkAddress;
   }
 
   /** @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` for what needs the addon where there is none. */
-  static async open({ tls, proxyProtocol, knock, localUser }: EntranceOptions): Promise<Entrance> {
-    const proxies = proxyProtocol?.length ? new ProxyGate(AddressList.parse(proxyProtocol)) : undefined;
-    const locals = localUser === undefined ? undefined : new LocalUserGate(localUser, { isQuiet: tls !== undefined });
-    // Loaded by those who want it: Node's TLS and OpenSSL are more than the rest of a server.
-    const gate = tls && new (await import('../tls/stage.ts')).TlsGate(tls);
-    return new Entrance(proxies ?? locals, gate, knock);
+  static async open({ tls, proxyProtocol, checkAddress, localUser }: PipelineOptions): Promise<ListenerPipeline> {
+    const proxies = proxyProtocol?.length ? new ProxyStage(AddressList.parse(proxyProtocol)) : undefined;
+    const locals = localUser === undefined ? undefined : new LocalUserStage(localUser, { isQuiet: tls !== undefined });
+    // Loaded on demand: Node's TLS and OpenSSL are more than the rest of a server.
+    const stage = tls && new (await import('../tls/stage.ts')).TlsStage(tls);
+    return new ListenerPipeline(proxies ?? locals, stage, checkAddress);
   }
 
   /** Takes a connection that was accepted. */
-  enter(socket: Socket, user: GateUser<Arrival>): void {
+  enter(socket: Socket, user: StageUser<Arrival>): void {
     if (this.#first === undefined) this.receive(socket, peerOf(socket), user);
     else this.#first.enter(socket, { ...outcomes(user), passed: peer => this.receive(socket, peer, user) });
   }
 
-  /** Closes the connections that have not come through. */
+  /** Closes the pending connections. */
   close(): void {
     this.#first?.close();
     this.tls?.close();
@@ -61,8 +63,9 @@ export class Entrance {
   }
 
   /** As {@link enter}, for a connection that is not a socket of Node.js. */
-  enterDescriptor(fd: number, peer: Peer, user: GateUser<Arrival>): void {
-    if (this.#isUnwelcome(peer, user)) {
+  enterDescriptor(fd: number, peer: Peer, user: StageUser<Arrival>): void {
+    const ticket = this.#check(peer, user);
+    if (typeof ticket === 'string') {
       closeSync(fd);
       return;
     }
@@ -73,25 +76,31 @@ export class Entrance {
       user.failed(error as Error);
       return;
     }
-    user.passed({ transport, peer });
+    user.passed({ transport, peer, ticket });
   }
 
-  #isUnwelcome(peer: Peer, user: GateUser<Arrival>): boolean {
-    const reason = this.#knock?.(peerFields(peer));
-    if (reason === undefined) return false;
-    user.refused({ ...peerFields(peer), reason, message: 'not taken from this address' });
-    return true;
+  /** @returns the ticket, if there is one, or the reason of a refusal, which has been reported. */
+  #check(peer: Peer, user: StageUser<Arrival>): object | UnwelcomeReason | undefined {
+    const verdict = this.#checkAddress?.(peerFields(peer));
+    if (typeof verdict === 'string') {
+      user.refused({ ...peerFields(peer), reason: verdict, message: 'not accepted from this address' });
+    }
+    return verdict;
   }
 
   /** Takes a connection whose peer is known, as one that comes from another process. */
-  receive(socket: Socket, peer: Peer, user: GateUser<Arrival>): void {
-    if (this.#isUnwelcome(peer, user)) {
+  receive(socket: Socket, peer: Peer, user: StageUser<Arrival>): void {
+    const ticket = this.#check(peer, user);
+    if (typeof ticket === 'string') {
       socket.destroy();
       return;
     }
     // What stays on this machine is not encrypted.
     if (this.tls !== undefined && peer.kind === 'ip') {
-      this.tls.enter(socket, peer, { ...outcomes(user), passed: transport => user.passed({ transport, peer }) });
+      this.tls.enter(socket, peer, {
+        ...outcomes(user),
+        passed: transport => user.passed({ transport, peer, ticket }),
+      });
       return;
     }
     let transport: Transport;
@@ -101,11 +110,11 @@ export class Entrance {
       user.failed(error as Error);
       return;
     }
-    user.passed({ transport, peer });
+    user.passed({ transport, peer, ticket });
   }
 }
 
-/** What a gate in between does not concern itself with. */
-function outcomes(user: GateUser<Arrival>): Pick<GateUser<never>, 'refused' | 'failed'> {
+/** The results that a stage hands on unchanged. */
+function outcomes(user: StageUser<Arrival>): Pick<StageUser<never>, 'refused' | 'failed'> {
   return { refused: refusal => user.refused(refusal), failed: error => user.failed(error) };
 }

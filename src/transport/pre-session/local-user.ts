@@ -17,10 +17,10 @@ import { peerState, peerUser } from '../../native/sockets.ts';
 import { type Peer, peerOf } from '../peer.ts';
 import { rowsOf, tableEnd } from '../tcp/kernel-tables.ts';
 import { normalAddress } from './address-list.ts';
-import { type GateUser, Guest, Waiting } from './stage.ts';
+import { PendingConnection, PendingConnections, type StageUser } from './stage.ts';
 
-/** What a client that is refused reads. */
-const FAREWELL = 'telpty: only the user that runs this server may connect to it (--local-user)\r\n';
+/** The notice to a rejected client. */
+const NOTICE = 'telpty: only the user that runs this server may connect to it (--local-user)\r\n';
 /** How long the kernel's tables may take, where they have to be read, in milliseconds. */
 const TABLES_MS = 3_000;
 /** What the kernel calls users that have no number in a user namespace, unless /proc/sys/kernel/overflowuid says otherwise. */
@@ -34,47 +34,47 @@ const NONE = 'no process of this machine has the other end';
 
 /** A connection that waits for the tables. */
 interface Waiter {
-  readonly guest: Guest;
-  readonly user: GateUser<Peer>;
+  readonly pending: PendingConnection;
+  readonly user: StageUser<Peer>;
 }
 
 /** Lets in the connections of one user. */
-export class LocalUserGate {
+export class LocalUserStage {
   readonly #uid: number;
-  readonly #farewell: string | undefined;
+  readonly #notice: string | undefined;
   readonly #isAmbiguous: boolean;
-  readonly #waiting = new Waiting();
-  /** Who waits for the tables to be read once more. */
+  readonly #waiting = new PendingConnections();
+  /** Connections that wait for the next reading of the tables. */
   #waiters: Waiter[] = [];
   #isReading = false;
 
   /**
    * @param uid the user's id.
-   * @param options.isQuiet whether a client that is refused is told nothing: it expects TLS.
+   * @param options.isQuiet whether a rejected client gets no notice, because it expects TLS.
    */
   constructor(uid: number, options: { isQuiet: boolean }) {
     this.#uid = uid;
-    this.#farewell = options.isQuiet ? undefined : FAREWELL;
+    this.#notice = options.isQuiet ? undefined : NOTICE;
     this.#isAmbiguous = standsForOthers(uid);
   }
 
   /** Takes a connection of which nothing has been read, and nothing is when it passes. */
-  enter(socket: Socket, user: GateUser<Peer>): void {
+  enter(socket: Socket, user: StageUser<Peer>): void {
     const peer = peerOf(socket);
     const owner = peer.kind === 'local' ? (peer.uid ?? UNKNOWN) : ownerOf(socket);
     if (owner === this.#uid && !this.#isAmbiguous) {
       user.passed(peer);
       return;
     }
-    const guest = new Guest(this.#waiting, socket, peer, user);
+    const pending = new PendingConnection(this.#waiting, socket, peer, user);
     if (owner !== undefined) {
-      this.#refuse(guest, owner);
+      this.#refuse(pending, owner);
       return;
     }
-    guest.hurry(TABLES_MS, () =>
-      this.#refuse(guest, `the kernel has not told the other end's user in ${TABLES_MS} ms`),
+    pending.setDeadline(TABLES_MS, () =>
+      this.#refuse(pending, `the kernel has not told the other end's user in ${TABLES_MS} ms`),
     );
-    this.#waiters.push({ guest, user });
+    this.#waiters.push({ pending, user });
     if (!this.#isReading) void this.#readTables();
   }
 
@@ -89,21 +89,21 @@ export class LocalUserGate {
     while (this.#waiters.length > 0) {
       const waiters = this.#waiters.splice(0);
       const tables = await readTables();
-      for (const { guest, user } of waiters) {
-        if (guest.gone) continue;
-        const owner = typeof tables === 'string' ? tables : ownerIn(tables, guest.socket);
-        if (owner !== this.#uid || this.#isAmbiguous) this.#refuse(guest, owner);
+      for (const { pending, user } of waiters) {
+        if (pending.gone) continue;
+        const owner = typeof tables === 'string' ? tables : ownerIn(tables, pending.socket);
+        if (owner !== this.#uid || this.#isAmbiguous) this.#refuse(pending, owner);
         else {
-          guest.leave();
-          user.passed(guest.peer);
+          pending.leave();
+          user.passed(pending.peer);
         }
       }
     }
     this.#isReading = false;
   }
 
-  #refuse(guest: Guest, owner: Owner): void {
-    guest.refuse('local-user', typeof owner === 'string' ? owner : this.#wordsOf(owner), this.#farewell);
+  #refuse(pending: PendingConnection, owner: Owner): void {
+    pending.reject('local-user', typeof owner === 'string' ? owner : this.#wordsOf(owner), this.#notice);
   }
 
   #wordsOf(owner: number): string {

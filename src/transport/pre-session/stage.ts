@@ -1,4 +1,4 @@
-/** What stands between a connection that was accepted and a session: what is to be known of it first, and in which time. */
+/** A stage checks accepted connections before their sessions begin: what it has to know of them, and its time limits. */
 import type { Socket } from 'node:net';
 import { isAvailable } from '../../native/load.ts';
 import { descriptor } from '../../native/node-internals.ts';
@@ -7,21 +7,21 @@ import { expectDescriptors, SESSION_DESCRIPTORS } from '../tcp/descriptors.ts';
 import { Peek, type PeekUser } from '../tcp/peek.ts';
 import type { ForeignProtocol } from './foreign-protocol.ts';
 
-/** So many may stand at a gate. When another comes, the one that has stood there longest has to go. */
+/** Limit of pending connections of one stage. When another arrives, the oldest is rejected. */
 const MOST_WAITING = 1024;
-/** How long someone who is turned away may take to read why, in milliseconds. */
-const FAREWELL_MS = 1_000;
+/** How long a rejected client may take to read the notice, in milliseconds. */
+const NOTICE_MS = 1_000;
 
 /**
  * Why a connection has become no session: `'tls'`, `'proxy'`: a handshake or header that is missing, wrong or late, or came where there
- * should be none; `'http'` and the like: that protocol; `'busy'`: too many others wait at the same gate, and have not waited
- * as long; `'denied'`, `'connect-rate'`: whoever knows the address does not want it; `'local-user'`: `telpty serve
+ * should be none; `'http'` and the like: that protocol; `'busy'`: too many connections are pending at the same stage, and this one was
+ * the oldest; `'denied'`, `'connect-rate'`: the address check refused it; `'local-user'`: `telpty serve
  * --local-user same`, and the client is not a process of the server's own user; `'probe'`: it was closed before a byte came, as
  * by a health check.
  */
 export type RefusedConnection = ForeignProtocol | 'busy' | 'local-user' | 'probe' | UnwelcomeReason;
 
-/** What is said against an address. */
+/** Why an address check refuses a connection. */
 export type UnwelcomeReason = 'denied' | 'connect-rate';
 
 /** A connection that has become no session. */
@@ -31,76 +31,76 @@ export interface Refusal extends PeerFields {
   readonly message: string;
 }
 
-/** What becomes of a connection at a gate: one of these is called, once; or none, if the gate closes. */
-export interface GateUser<Result> {
-  /** It is through. */
+/** The result of a stage for one connection: one of these is called, once; or none, if the stage closes. */
+export interface StageUser<Result> {
+  /** It has passed. */
   passed(result: Result): void;
-  /** It is not let through, and closed. */
+  /** It was rejected, and is closed. */
   refused(refusal: Refusal): void;
   /** The system failed, e.g. for want of descriptors, and it is closed. */
   failed(error: Error): void;
 }
 
-/** Those who stand at a gate. */
-export class Waiting {
-  readonly #guests = new Set<Guest>();
+/** The pending connections of a stage. */
+export class PendingConnections {
+  readonly #pending = new Set<PendingConnection>();
 
-  add(guest: Guest): void {
-    if (this.#guests.size >= MOST_WAITING) {
-      // An honest client is through in a moment, so the first of them is the likeliest not to be one.
-      const [first] = this.#guests;
+  add(pending: PendingConnection): void {
+    if (this.#pending.size >= MOST_WAITING) {
+      // Honest clients pass quickly, so the oldest one is the most likely to be none.
+      const [first] = this.#pending;
       if (first?.gone) first.drop();
-      else first?.refuse('busy', 'too many connections wait');
+      else first?.reject('busy', 'too many connections wait');
     }
-    this.#guests.add(guest);
+    this.#pending.add(pending);
   }
 
-  delete(guest: Guest): void {
-    this.#guests.delete(guest);
+  delete(pending: PendingConnection): void {
+    this.#pending.delete(pending);
   }
 
   /** Closes the connections of all. */
   close(): void {
-    for (const guest of [...this.#guests]) guest.drop();
+    for (const pending of [...this.#pending]) pending.drop();
   }
 }
 
-/** One connection that stands at a gate. */
-export class Guest {
+/** One connection at a stage. */
+export class PendingConnection {
   readonly socket: Socket;
   readonly peer: Peer;
-  readonly #waiting: Waiting;
-  readonly #user: Omit<GateUser<never>, 'passed'>;
+  readonly #waiting: PendingConnections;
+  readonly #user: Omit<StageUser<never>, 'passed'>;
   #timer: NodeJS.Timeout | undefined;
   #peek: Peek | undefined;
   #gone = false;
-  /** It is going to have a session, and needs what that needs. */
+  /** Descriptors that its session will need. */
   readonly #expected = expectDescriptors(SESSION_DESCRIPTORS - 1);
 
-  constructor(waiting: Waiting, socket: Socket, peer: Peer, user: Omit<GateUser<never>, 'passed'>) {
+  constructor(waiting: PendingConnections, socket: Socket, peer: Peer, user: Omit<StageUser<never>, 'passed'>) {
     this.#waiting = waiting;
     this.socket = socket;
     this.peer = peer;
     this.#user = user;
-    // That it broke is seen at the next look, or told by TLS.
+    // An error shows at the next peek, or TLS reports it.
     socket.on('error', ignore);
     // A process that was handed the socket has it from Node with both directions tied.
     socket.allowHalfOpen = true;
     waiting.add(this);
   }
 
-  /** Whether it has left, through the gate or not. */
+  /** Whether it is pending no more. */
   get gone(): boolean {
     return this.#gone;
   }
 
-  /** Calls `late` when it has not left in `ms` milliseconds. In place of what was said before. */
-  hurry(ms: number, late: () => void): void {
+  /** Calls `late` if it is still pending after `ms` milliseconds. Replaces an earlier deadline. */
+  setDeadline(ms: number, late: () => void): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(late, ms);
   }
 
-  /** Looks at what it says first; where that cannot be, returns false. */
+  /** Peeks at its first bytes. @returns false if that is not possible. */
   look(user: PeekUser): boolean {
     if (!isAvailable() || descriptor(this.socket) === undefined) return false;
     try {
@@ -111,7 +111,7 @@ export class Guest {
     return true;
   }
 
-  /** Reads the first bytes, which were seen. */
+  /** Reads the first bytes, which were peeked at. */
   take(count: number): void {
     this.#peek?.take(count);
   }
@@ -122,25 +122,25 @@ export class Guest {
     this.#peek = undefined;
   }
 
-  /** It leaves through the gate: the socket belongs to who takes it on. */
+  /** It passes: the socket belongs to the caller. */
   leave(): void {
     this.#end();
     this.#waiting.delete(this);
   }
 
-  /** Closes the connection; if there is a `farewell`, not before that was read, or a moment has passed. */
-  refuse(reason: RefusedConnection, message: string, farewell?: string): void {
+  /** Closes the connection; with a `notice`, after the client has read that, or {@link NOTICE_MS}. */
+  reject(reason: RefusedConnection, message: string, notice?: string): void {
     if (this.#gone) return;
     this.#end();
     this.#user.refused({ ...peerFields(this.peer), reason, message });
-    if (farewell === undefined) {
+    if (notice === undefined) {
       this.drop();
       return;
     }
-    // What it says meanwhile is dropped: with unread input a close resets the connection, and the words may be lost.
-    this.#timer = setTimeout(() => this.drop(), FAREWELL_MS);
+    // Its input is dropped meanwhile: a close with unread input resets the connection, and the notice may be lost.
+    this.#timer = setTimeout(() => this.drop(), NOTICE_MS);
     this.socket.once('close', () => this.drop());
-    this.socket.resume().end(farewell);
+    this.socket.resume().end(notice);
   }
 
   fail(error: Error): void {
@@ -149,7 +149,7 @@ export class Guest {
     this.#user.failed(error);
   }
 
-  /** Closes the connection without a word. */
+  /** Closes the connection without a notice. */
   drop(): void {
     this.#end();
     this.#waiting.delete(this);

@@ -5,7 +5,7 @@ import { addon } from '../../native/load.ts';
 import { connectionBelow, stopReading } from '../../native/node-internals.ts';
 import type { Peer } from '../peer.ts';
 import { type ForeignProtocol, foreignProtocol, TLS_HANDSHAKE } from '../pre-session/foreign-protocol.ts';
-import { type GateUser, Guest, Waiting } from '../pre-session/stage.ts';
+import { PendingConnection, PendingConnections, type StageUser } from '../pre-session/stage.ts';
 import { StreamTransport, type Transport } from '../stream/transport.ts';
 import { adoptTcp } from '../tcp/tcp.ts';
 import { readTlsOptions, type TlsOptions } from './options.ts';
@@ -18,7 +18,7 @@ const PATIENCE_MS = 2_000;
 /** Where both are spoken: after so long, in milliseconds, who has said nothing is a Telnet client that waits for the server. */
 const SILENCE_MS = 500;
 
-/** What the words to clients without TLS begin with. */
+/** The beginning of notices to clients without TLS. */
 export const TLS_ONLY = 'This is a Telnet server that speaks TLS.';
 /** What a Telnet client without TLS reads. */
 const PLAIN_FAREWELL = `${TLS_ONLY} Connect with a client that does, too.\r\n`;
@@ -28,11 +28,11 @@ const HTTP_FAREWELL = httpAnswer('This is a Telnet server.\n');
  * Makes transports of connections that speak TLS; of others too, where both are welcome. Which it is, the first byte tells:
  * it is looked at and not read, so that a plain connection goes the way that it would have gone without TLS.
  */
-export class TlsGate {
+export class TlsStage {
   readonly #auto: boolean;
-  readonly #waiting = new Waiting();
-  /** Who is in a handshake, by what Node's TLS has of it. */
-  readonly #guests = new WeakMap<Socket, Handshake>();
+  readonly #waiting = new PendingConnections();
+  /** The connections in a handshake, by the socket that Node's TLS has of them. */
+  readonly #pending = new WeakMap<Socket, Handshake>();
   #handshakeTimeout!: number;
   #tls!: Server;
 
@@ -49,7 +49,7 @@ export class TlsGate {
   }
 
   /**
-   * From now on these are used. Who is in a handshake finishes it with the former ones. `auto` is left as it is.
+   * From now on these are used. Handshakes that have begun finish with the former ones. `auto` is left as it is.
    *
    * @throws TelptyError `ERR_INVALID_ARGUMENT`; then nothing has changed.
    */
@@ -70,19 +70,19 @@ export class TlsGate {
   }
 
   /** Takes a connection of which nothing has been read. */
-  enter(socket: Socket, peer: Peer, user: GateUser<Transport>): void {
+  enter(socket: Socket, peer: Peer, user: StageUser<Transport>): void {
     // Those that come from another process read already.
     stopReading(socket);
-    const guest = new Guest(this.#waiting, socket, peer, user);
-    const handshake = { guest, user };
-    if (this.#auto) guest.hurry(SILENCE_MS, () => this.#plain(handshake));
-    else this.#hurry(guest, Math.min(PATIENCE_MS, this.#handshakeTimeout), PLAIN_FAREWELL);
-    const looks = guest.look({
+    const pending = new PendingConnection(this.#waiting, socket, peer, user);
+    const handshake = { pending, user };
+    if (this.#auto) pending.setDeadline(SILENCE_MS, () => this.#plain(handshake));
+    else this.#setDeadline(pending, Math.min(PATIENCE_MS, this.#handshakeTimeout), PLAIN_FAREWELL);
+    const looks = pending.look({
       seen: bytes => {
         this.#judge(bytes, handshake);
         return false;
       },
-      over: () => guest.refuse('probe', 'closed before anything was said'),
+      over: () => pending.reject('probe', 'closed before anything was said'),
     });
     // (Where nobody can look, TLS itself finds out.)
     if (!looks) this.#begin(handshake);
@@ -93,29 +93,29 @@ export class TlsGate {
     this.#waiting.close();
   }
 
-  #hurry(guest: Guest, ms: number, farewell?: string): void {
-    guest.hurry(ms, () => guest.refuse('tls', `no TLS handshake within ${ms / 1_000}s`, farewell));
+  #setDeadline(pending: PendingConnection, ms: number, notice?: string): void {
+    pending.setDeadline(ms, () => pending.reject('tls', `no TLS handshake within ${ms / 1_000}s`, notice));
   }
 
   #judge(bytes: Uint8Array, handshake: Handshake): void {
-    const { guest } = handshake;
+    const { pending } = handshake;
     if (bytes[0] === TLS_HANDSHAKE) {
-      this.#hurry(guest, this.#handshakeTimeout);
+      this.#setDeadline(pending, this.#handshakeTimeout);
       this.#begin(handshake);
       return;
     }
     const protocol = foreignProtocol(bytes);
-    if (protocol === 'http') guest.refuse('http', 'an HTTP request', HTTP_FAREWELL);
-    else if (protocol !== undefined) guest.refuse(protocol, `${words(protocol)}, and not Telnet`);
+    if (protocol === 'http') pending.reject('http', 'an HTTP request', HTTP_FAREWELL);
+    else if (protocol !== undefined) pending.reject(protocol, `${words(protocol)}, and not Telnet`);
     else if (this.#auto) this.#plain(handshake);
-    else guest.refuse('tls', 'no TLS', PLAIN_FAREWELL);
+    else pending.reject('tls', 'no TLS', PLAIN_FAREWELL);
   }
 
-  #plain({ guest, user }: Handshake): void {
-    guest.leave();
+  #plain({ pending, user }: Handshake): void {
+    pending.leave();
     let transport: Transport;
     try {
-      transport = adoptTcp(guest.socket);
+      transport = adoptTcp(pending.socket);
     } catch (error) {
       user.failed(error as Error);
       return;
@@ -124,38 +124,38 @@ export class TlsGate {
   }
 
   #begin(handshake: Handshake): void {
-    const { guest } = handshake;
-    guest.stopLooking();
-    this.#guests.set(guest.socket, handshake);
+    const { pending } = handshake;
+    pending.stopLooking();
+    this.#pending.set(pending.socket, handshake);
     // Who closes one direction in the handshake has gone. Node asks the socket below, and only now.
-    guest.socket.allowHalfOpen = false;
-    this.#tls.emit('connection', guest.socket);
+    pending.socket.allowHalfOpen = false;
+    this.#tls.emit('connection', pending.socket);
   }
 
   #secure(socket: TLSSocket): void {
     const handshake = this.#handshakeOf(socket);
-    if (handshake === undefined || handshake.guest.gone) {
+    if (handshake === undefined || handshake.pending.gone) {
       socket.destroy();
       return;
     }
-    handshake.guest.leave();
+    handshake.pending.leave();
     socket.allowHalfOpen = true;
     handshake.user.passed(new StreamTransport(socket));
   }
 
   #failed(error: Error, socket: TLSSocket): void {
-    this.#handshakeOf(socket)?.guest.refuse('tls', wordsOf(error, socket));
+    this.#handshakeOf(socket)?.pending.reject('tls', wordsOf(error, socket));
   }
 
   #handshakeOf(socket: TLSSocket): Handshake | undefined {
     const below = connectionBelow(socket);
-    return below && this.#guests.get(below);
+    return below && this.#pending.get(below);
   }
 }
 
 interface Handshake {
-  readonly guest: Guest;
-  readonly user: GateUser<Transport>;
+  readonly pending: PendingConnection;
+  readonly user: StageUser<Transport>;
 }
 
 const words = (protocol: ForeignProtocol) =>

@@ -24,7 +24,7 @@ const directory = mkdtempSync(join(tmpdir(), 'telpty-local-user-'));
 after(() => rmSync(directory, { recursive: true }));
 const support = (file: string) => fileURLToPath(new URL(`../../support/${file}`, import.meta.url));
 const as = (uid: number) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'];
-const FAREWELL = 'telpty: only the user that runs this server may connect to it (--local-user)\r\n';
+const NOTICE = 'telpty: only the user that runs this server may connect to it (--local-user)\r\n';
 
 /** The log names each connection that became a session. */
 const DEBUG = ['--log-format', 'json', '--log-level', 'debug'];
@@ -62,7 +62,7 @@ async function isRefused(server: TestServer, uid: number, host: string, words: s
   const mark = join(directory, `ran-${server.port}`);
   const command = `touch ${mark}\n`;
   for (const how of ['stay', 'finish'] as const) {
-    assert.equal(await visit(server, uid, how, command, host), FAREWELL);
+    assert.equal(await visit(server, uid, how, command, host), NOTICE);
   }
   for (const how of ['close', 'reset'] as const) await visit(server, uid, how, command, host, 5);
   // These have closed for certain before the server looks.
@@ -70,7 +70,7 @@ async function isRefused(server: TestServer, uid: number, host: string, words: s
   for (const how of ['close', 'reset'] as const) await visit(server, uid, how, command, host, 5);
   server.process.kill('SIGCONT');
   // And this one comes behind them.
-  assert.equal(await visit(server, uid, 'stay', '', host), FAREWELL);
+  assert.equal(await visit(server, uid, 'stay', '', host), NOTICE);
   await server.waitForLog(
     new RegExp(`refused: \\S+:\\d+, local-user: ${typeof words === 'string' ? words : words.source}`),
   );
@@ -119,7 +119,7 @@ describe('a login shell', LIMIT, () => {
       support('system/no-netlink.py'),
     ];
     await using server = await startServer(['--log-format', 'json'], { wrapper });
-    assert.equal(await visit(server, process.getuid!(), 'stay', 'true\n'), FAREWELL);
+    assert.equal(await visit(server, process.getuid!(), 'stay', 'true\n'), NOTICE);
     await server.waitForLog(/local-user: the kernel does not tell the other end's user .*ENOENT/);
   });
 
@@ -131,11 +131,11 @@ describe('a login shell', LIMIT, () => {
       const wrapper = ['unshare', '--user', `--map-user=${uid}`, `--map-group=${uid}`, '--'];
       await using server = await startServer(['--log-format', 'json'], { wrapper });
       for (const stranger of [NOBODY, OTHER]) {
-        assert.equal(await visit(server, stranger, 'stay', 'true\n'), FAREWELL);
+        assert.equal(await visit(server, stranger, 'stay', 'true\n'), NOTICE);
       }
       // The test's own user is mapped to the server's.
       await using own = await Wire.connect(server.port, XTERM);
-      await own.expect(served ? /[$#] $/ : FAREWELL);
+      await own.expect(served ? /[$#] $/ : NOTICE);
     }
   });
 
@@ -143,7 +143,7 @@ describe('a login shell', LIMIT, () => {
     const program = ['/bin/sh', '-c', 'echo "I am $(id -u)"'];
     const options = { program, wrapper: as(NOBODY), cwd: '/' };
     await using server = await startServer(['--local-user', 'same', '--log-format', 'json'], options);
-    assert.equal(await visit(server, 0, 'stay', ''), FAREWELL);
+    assert.equal(await visit(server, 0, 'stay', ''), NOTICE);
     await server.waitForLog(/local-user: a connection of user 0; the server is user 65534/);
     assert.match(await visit(server, NOBODY, 'finish', ''), /I am 65534\r\n/);
   });
@@ -190,11 +190,11 @@ describe('a PROGRAM', LIMIT, () => {
     const config = join(directory, 'telpty.yaml');
     writeFileSync(config, 'local-user: same\n');
     await using server = await startServer(['--config', config, '--log-format', 'json'], { program });
-    assert.equal(await visit(server, OTHER, 'stay', ''), FAREWELL);
+    assert.equal(await visit(server, OTHER, 'stay', ''), NOTICE);
     writeFileSync(config, 'local-user: any\n');
     server.process.kill('SIGHUP');
     await server.waitForLog(/changed but needs a restart: --local-user/);
-    assert.equal(await visit(server, OTHER, 'stay', ''), FAREWELL);
+    assert.equal(await visit(server, OTHER, 'stay', ''), NOTICE);
     await using own = await Wire.connect(server.port, XTERM);
     await own.expect('welcome\r\n');
   });

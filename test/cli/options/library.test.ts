@@ -8,7 +8,7 @@ import type { AnyRule, AnyTable } from '../../../src/options.ts';
 import { serverOptions } from '../../../src/server/options.ts';
 import { limitOptions } from '../../../src/shells/guards/limit.ts';
 import { robotCheckOptions } from '../../../src/shells/guards/robot-check.ts';
-import { placesOptions } from '../../../src/shells/guards/session-limits.ts';
+import { sessionLimitsOptions } from '../../../src/shells/guards/session-limits.ts';
 import { ptyShellOptions } from '../../../src/shells/program/options.ts';
 import { listenOptions, localListenOptions } from '../../../src/transport/listen-options.ts';
 
@@ -18,7 +18,7 @@ const OWN_DEFAULT = ['max-sessions', 'max-negotiating'];
 const NO_ROW = ['cwd', 'env', 'user', 'userRange', 'limits', 'cgroup', 'argv0', 'locale', 'onStart', 'onReject'];
 
 const tables: Readonly<Record<string, AnyTable>> = {
-  ...{ ptyShellOptions, serverOptions, limitOptions, placesOptions, robotCheckOptions },
+  ...{ ptyShellOptions, serverOptions, limitOptions, sessionLimitsOptions, robotCheckOptions },
   ...{ listenOptions, localListenOptions },
 };
 const rows = Object.entries<OptionSpec>(serveOptions).flatMap(([name, spec]) =>
@@ -125,7 +125,7 @@ it('what is given on the command line reaches the library', () => {
   });
   const numbers = { maxSessions: 7, maxPerAddress: 8, connectRate: 0.5, maxNegotiating: 9 };
   // Lists of addresses may be files, which are read for them.
-  assert.deepEqual(optionsFor(placesOptions, given), numbers);
+  assert.deepEqual(optionsFor(sessionLimitsOptions, given), numbers);
   assert.deepEqual(optionsFor(limitOptions, given), { ...numbers, idleTimeout: 600_000, sessionTimeout: 7_200_000 });
   assert.deepEqual(optionsFor(robotCheckOptions, given), { negotiationTimeout: 3_000 });
 });

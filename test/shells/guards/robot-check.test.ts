@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   limit,
-  Places,
   ptyShell,
   type Refused,
   type RobotCheckOptions,
   readLine,
   robotCheck,
   type Session,
+  SessionLimits,
 } from '../../../src/index.ts';
 import { askPerson } from '../../../src/shells/guards/robot-question.ts';
 import { Screen } from '../../support/clients/screen.ts';
@@ -318,7 +318,7 @@ describe('robotCheck: robots', LIMIT, () => {
 });
 
 it('robotCheck counts as negotiating, and is over when a program runs', LIMIT, async () => {
-  const admission = new Places({ maxNegotiating: 1 });
+  const admission = new SessionLimits({ maxNegotiating: 1 });
   const shell = limit({ admission }, robotCheck(ptyShell('/bin/cat'), { answerTimeout: 50 }));
   await using host = await Host.start({ shell });
   await using wire = await host.connect(XTERM);
