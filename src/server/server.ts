@@ -7,7 +7,7 @@ import type { OptionDefinition, TelnetConfig } from '../protocol/index.ts';
 import type { HangupReason } from '../session/ending.ts';
 import { Session } from '../session/session.ts';
 import { type ListenOptions, type LocalListenOptions, readListenOptions } from '../transport/listen-options.ts';
-import { type Listener, type ListenerEvents, StreamListener } from '../transport/listener.ts';
+import { type ListenerEvents, StreamListener, type Listener as TransportListener } from '../transport/listener.ts';
 import { listenLocal } from '../transport/local.ts';
 import { type Peer, peerOfDescriptor } from '../transport/peer.ts';
 import { foreignProtocol } from '../transport/pre-session/foreign-protocol.ts';
@@ -16,6 +16,7 @@ import type { Refusal, StageUser } from '../transport/pre-session/stage.ts';
 import type { Transport } from '../transport/stream/transport.ts';
 import { listenTcp } from '../transport/tcp/tcp.ts';
 import type { TlsOptions } from '../transport/tls/options.ts';
+import type { Listener, LocalListener, TcpListener } from './listener.ts';
 import {
   charsetOption,
   charsetProposal,
@@ -102,7 +103,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #proposeCharsets: ((this: Session) => void) | undefined;
   readonly #encoding: string;
   readonly #sessions = new SessionSet();
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners = new Set<TransportListener>();
   readonly #pipelines = new Set<ListenerPipeline>();
   /** Sessions that have sent all, whose peers have not closed their side yet. */
   readonly #leaving = new SessionSet();
@@ -137,54 +138,63 @@ export class Server extends EventEmitter<ServerEvents> {
   /**
    * Listens for connections of this machine on a UNIX socket. A client has no address; `session.peer` names its user and process.
    *
-   * @returns the path.
    * @throws (rejects) the system's own error: `EADDRINUSE` if a server listens there, `ENOTSOCK` if the file is not a socket;
    *   otherwise as below; `ERR_PTY_UNSUPPORTED` without the addon.
    */
-  listen(options: LocalListenOptions): Promise<{ path: string }>;
+  listen(options: LocalListenOptions): Promise<LocalListener>;
   /**
    * Makes a session of each stream of an iterable. An error of the iterable is an `'error'` of the server; {@link drain} and
    * {@link shutdown} call its `return()`.
    */
-  listen(options: AcceptOptions): Promise<undefined>;
+  listen(options: AcceptOptions): Promise<Listener>;
   /**
    * Listens for TCP connections: plain ones, or TLS.
    *
    * @param options where, and how; a number is the port, on loopback.
-   * @returns the address and port in use (the port that was picked, if 0 was asked for).
    * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link drain} or {@link shutdown};
    *   `ERR_INVALID_ARGUMENT`, also for certificates and keys that cannot be used.
    */
-  listen(options: ListenOptions | number): Promise<{ address: string; port: number }>;
+  listen(options: ListenOptions | number): Promise<TcpListener>;
   async listen(
     options: ListenOptions | LocalListenOptions | AcceptOptions | number,
-  ): Promise<{ address: string; port: number } | { path: string } | undefined> {
+  ): Promise<TcpListener | LocalListener | Listener> {
     if (this.#stopped !== undefined) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
     const isPort = typeof options === 'number' || typeof options === 'string';
     const where = isPort ? { port: options } : options;
     check(typeof where === 'object' && where !== null, 'the options of listen must be an object or a port');
     if ('accept' in where) {
-      this.#accept(where);
-      return undefined;
+      return this.#accept(where);
     }
     const settings = readListenOptions(where);
     const pipeline = await ListenerPipeline.open(settings);
     const events = this.#eventsOf(pipeline);
     if ('path' in settings) {
-      this.#add(await listenLocal(settings, events), pipeline);
-      return { path: settings.path };
+      return { ...this.#add(await listenLocal(settings, events), pipeline), path: settings.path };
     }
     const { listener, address, port } = await listenTcp(settings, events);
-    this.#add(listener, pipeline);
-    return { address, port };
+    return { ...this.#add(listener, pipeline), address, port };
   }
 
-  #add(listener: Listener, pipeline?: ListenerPipeline): void {
+  #add(listener: TransportListener, pipeline?: ListenerPipeline): Listener {
     this.#listeners.add(listener);
     if (pipeline !== undefined) this.#pipelines.add(pipeline);
+    let closing: Promise<void> | undefined;
+    const close = () => {
+      closing ??= this.#close(listener, pipeline);
+      return closing;
+    };
+    return { close, [Symbol.asyncDispose]: close };
   }
 
-  #accept(options: AcceptOptions): void {
+  async #close(listener: TransportListener, pipeline: ListenerPipeline | undefined): Promise<void> {
+    // Otherwise it is being closed by drain() or shutdown().
+    if (this.#listeners.delete(listener)) await listener.close();
+    else await Promise.all(this.#stopped ?? []);
+    if (pipeline === undefined || !this.#pipelines.delete(pipeline)) return;
+    pipeline.close();
+  }
+
+  #accept(options: AcceptOptions): Listener {
     const { accept } = readOptions('listen', acceptOptions, options);
     const take = (stream: Duplex) => {
       check(
@@ -198,7 +208,7 @@ export class Server extends EventEmitter<ServerEvents> {
         remotePort: typeof remotePort === 'number' ? remotePort : undefined,
       });
     };
-    this.#add(new StreamListener(accept, take, error => this.emit('error', error)));
+    return this.#add(new StreamListener(accept, take, error => this.emit('error', error)));
   }
 
   #eventsOf(pipeline: ListenerPipeline): ListenerEvents {
@@ -292,6 +302,7 @@ export class Server extends EventEmitter<ServerEvents> {
   /** Closes the listeners. @returns what to wait for, where another server has taken a port over. */
   #stopListening(): readonly Promise<void>[] {
     this.#stopped ??= [...this.#listeners].flatMap(listener => listener.close() ?? []);
+    this.#listeners.clear();
     return this.#stopped;
   }
 

@@ -80,7 +80,7 @@ describe('a UNIX socket', LIMIT, () => {
     const server = greeter();
     const sessions: Session[] = [];
     server.on('session', session => sessions.push(session));
-    assert.deepEqual(await server.listen({ path }), { path });
+    assert.equal((await server.listen({ path })).path, path);
     const wire = await Wire.connectTo(path, { ttype: ['xterm'] });
     await wire.expect('hello\r\n');
     wire.send('typed');
@@ -231,7 +231,7 @@ describe('a UNIX socket', LIMIT, () => {
     if (process.platform !== 'linux') return t.skip('only Linux has abstract sockets');
     const path = `@telpty-test-${process.pid}`;
     const server = greeter();
-    assert.deepEqual(await server.listen({ path }), { path });
+    assert.equal((await server.listen({ path })).path, path);
     await assert.rejects(greeter().listen({ path }), { code: 'EADDRINUSE' });
     // Node.js 20 cannot connect to one: it pads the name.
     const python = requireTool('python3');

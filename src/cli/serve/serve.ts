@@ -174,8 +174,13 @@ async function singleProcess(settings: ServeSettings, found: StartupChecks, log:
     get sessions() {
       return server.sessions.size;
     },
-    listen(where) {
-      return 'path' in where ? server.listen(where) : server.listen({ ...where, checkAddress });
+    async listen(where) {
+      if ('path' in where) {
+        const { path } = await server.listen(where);
+        return { path };
+      }
+      const { address, port } = await server.listen({ ...where, checkAddress });
+      return { address, port };
     },
     start: async () => {},
     async reload(newer) {
