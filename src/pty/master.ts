@@ -36,14 +36,14 @@ const SLAB_BYTES = 256 * 1024;
 /** Up to this many bytes a copy is cheaper than what it saves. */
 const SMALL_PIECE_BYTES = 2 * 1024;
 
-/** Takes the output of a terminal past its stream, and is told what happens to the terminal: see {@link Master.attach}. */
+/** Takes the output of a terminal past its stream, and what else the terminal reports: see {@link Master.attach}. */
 export interface PtyUser {
   /** The program's output. It is lent: valid until this returns. */
   output(bytes: Buffer): void;
   /** After `type()` returned false: the terminal has taken everything. */
   drained(): void;
   /**
-   * The terminal has dropped the output that nobody had read, as it does at its interrupt key; what was read before is stale
+   * The terminal has dropped its unread output, as it does at its interrupt key; what was read before is stale
    * as well. Called before whatever is printed next, also while output is paused.
    */
   flushed(): void;
@@ -75,7 +75,7 @@ export class Master {
   /** Whether the terminal is closed. */
   isClosed = false;
   readonly #stream: Duplex;
-  /** Whether the addon is told not to read. */
+  /** Whether the addon does not read. */
   #paused = false;
   /** Waits for the end of the start. */
   #onStarted: StartedListener | undefined;
@@ -190,8 +190,8 @@ export class Master {
   }
 
   /**
-   * Gives all output to `user`, past the stream, which nobody may read from meanwhile but for its `'end'`; `undefined` ends
-   * this. For a key and its echo: the machinery of the streams would cost more than all the rest.
+   * Gives all output to `user`, past the stream, of which only `'end'` may be used meanwhile; `undefined` ends this. For a key
+   * and its echo, the streams would cost more than everything else.
    */
   attach(user: PtyUser | undefined): void {
     this.#user = user;
@@ -291,8 +291,8 @@ export class Master {
   static prepare(): void {
     if (Master.#slab !== undefined) return;
     const { drainLimit, notices } = addon();
-    // An end by process.exit() or an uncaught error waits for nobody, and nobody would be there to kill those who do not
-    // heed the SIGHUP that the kernel sends: no program outlives its server.
+    // process.exit() and an uncaught error end the process at once. Programs that ignore the SIGHUP of the kernel must be
+    // killed before: no program outlives its server.
     process.once('exit', () => addon().killAll());
     addon().setup<Master>({
       started(master, result, step) {

@@ -21,7 +21,7 @@ export function causeOf(reason: string): EndCause {
   return HANGUP_REASONS.find(known => known === reason) ?? 'protocol-error';
 }
 
-/** How long a session may last after it was hung up and nobody listened, in milliseconds. */
+/** How long a session may last after a hangup for which there was no listener, in milliseconds. */
 const HANGUP_MS = 5_000;
 
 /** How a session ends: the request to end, its signal, and what came first. */
@@ -74,7 +74,7 @@ export class Ending {
     this.#abort?.abort(reason);
     if (stream.emit('hangup', reason)) return;
     stream.end();
-    // Nor is a client that does not close its side.
+    // A client that does not close its side is not waited for, either.
     const timer = setTimeout(() => stream.destroy(), HANGUP_MS);
     stream.once('close', () => clearTimeout(timer));
   }

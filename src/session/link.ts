@@ -42,12 +42,12 @@ const CR = 0x0d;
 /** What is written behind a CR in the same turn is collected up to this many bytes. */
 const RETURN_BYTES = 64 * 1024;
 /**
- * How long a session may last, in milliseconds, when nobody reads it and it has nothing more to do: it has sent all, or the
- * connection is over. Else it would last for ever, for a stream ends only when it has been read.
+ * How long a session without a reader may last, in milliseconds, when it has nothing more to do: it has sent all, or the
+ * connection is over. A stream ends only when it has been read, so without this limit such a session would never end.
  */
 export const UNREAD_MS = 10_000;
 
-/** Commands that programs send to keep a connection alive; nobody is at the keyboard for them. */
+/** Commands that programs send to keep a connection alive: they do not count as input of a person. */
 const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
 /** Commands that edit data; where that is dropped, there is nothing to edit (RFC 854, "Synch"). */
 const EDITING_COMMANDS: ReadonlySet<number> = new Set([Command.EC, Command.EL]);
@@ -113,7 +113,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   /** How many bytes the first piece of that had. */
   #openingCut = 0;
   #consumer: SessionConsumer | undefined;
-  /** Whether the consumer was told to wait for room. */
+  /** Whether `write()` returned false to the consumer, and its `room()` is due. */
   #consumerWaits = false;
   /** Whether the bytes being received stand before the mark of a Synch. */
   #stale = false;
@@ -271,15 +271,15 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   }
 
   /**
-   * Gives all input to `consumer`, past the stream, which nobody may read meanwhile; `undefined` ends this. For a key and
-   * its echo: the machinery of two streams would cost more than all the rest.
+   * Gives all input to `consumer`, past the stream, which must not be read meanwhile; `undefined` ends this. For a key and its
+   * echo, two streams would cost more than everything else.
    */
   consume(consumer: SessionConsumer | undefined): void {
     this.#consumer = consumer;
     this.#input.consume(consumer);
   }
 
-  /** Whether somebody reads, be it slowly. */
+  /** Whether the session has a reader, however slow. */
   get #isRead(): boolean {
     const stream = this.#stream;
     return this.#consumer !== undefined || stream.listenerCount('data') > 0 || stream.listenerCount('readable') > 0;
@@ -302,7 +302,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
    */
   write(bytes: Uint8Array): boolean {
     if (this.#stream.writableLength > 0) {
-      // Somebody writes to the stream, too, and was first.
+      // Something was written to the stream before.
       this.#consumerWaits = true;
       this.#stream.write(Buffer.from(bytes), () => this.#callForOutput());
       return false;
@@ -430,7 +430,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
 
   // The end.
 
-  /** There is nothing more to do but to be read: closes the session when nobody does. What has come can still be read then. */
+  /** All that is left is input to be read: closes the session if it has no reader. The input can still be read then. */
   #closeWhenUnread(): void {
     const stream = this.#stream;
     if (stream.destroyed) return;

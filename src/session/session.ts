@@ -50,7 +50,7 @@ export interface Session {
  * it to the user; everything else that Telnet carries is in properties and events.
  *
  * It is an ordinary Duplex, so it pipes, and backpressure works both ways. Other than a Duplex it closes, after 10 s, when it has
- * nothing more to do and nobody reads it; what it has not given can then still be read. While a program of `ptyShell` has it, its input
+ * nothing more to do and has no reader; input that was not read can then still be read. While a program of `ptyShell` has it, its input
  * goes to the terminal past the stream: {@link Session.tap} sees it.
  */
 export class Session extends Duplex {
@@ -82,12 +82,12 @@ export class Session extends Duplex {
     return this.link.telnet;
   }
 
-  /** What the client told about its terminal and itself. */
+  /** What the client reported about its terminal and itself. */
   get terminal(): Terminal {
     return this.link.terminal;
   }
 
-  /** Whether this is the client's end. What is said of the client below then holds for the server. */
+  /** Whether this is the client's end. Where these comments say client, the server is meant then. */
   get isClient(): boolean {
     return this.link.isClient;
   }
@@ -106,7 +106,7 @@ export class Session extends Duplex {
     return this.terminal.charset;
   }
 
-  /** The character set that text is in: what the other end has said, if it is known here, else the one that was given. */
+  /** The character set of text: the one that the other end named, if it is known here, else the option `encoding`. */
   get encoding(): string {
     return this.link.encoding;
   }
@@ -165,8 +165,8 @@ export class Session extends Duplex {
   }
 
   /**
-   * Output of which the peer has not said that it has it, in bytes: {@link unsent} and, on TCP, what the kernel keeps. 0
-   * means that a {@link synch} would find nothing to overtake.
+   * Output that the peer has not acknowledged, in bytes: {@link unsent} and, on TCP, what the kernel keeps. 0
+   * means that a {@link sendSynch} would find nothing to overtake.
    */
   get undelivered(): number {
     return this.link.undelivered;
@@ -194,8 +194,8 @@ export class Session extends Duplex {
   }
 
   /**
-   * Sends a Synch (RFC 854): output that is still in this process is dropped, and the client is told, by urgent data on TCP,
-   * to throw away what is on its way, up to here. For output that has lost its worth, as after an interrupt.
+   * Sends a Synch (RFC 854): output that is still in this process is dropped, and urgent data (on TCP) makes the client
+   * discard what is on its way, up to here. For output that is of no use any more, as after an interrupt.
    *
    * Only data is dropped: negotiations, subnegotiations and commands arrive, whole and in order. What is dropped may be any
    * part of the data, so half an escape sequence or character may be what the client saw last. On other transports
@@ -229,7 +229,7 @@ export class Session extends Duplex {
   /**
    * For a client: tells the server the size of the window, now or as soon as it wants to know (NAWS, RFC 1073).
    *
-   * @param columns characters, 0 to 65535; 0: not told. @param rows lines, likewise.
+   * @param columns characters, 0 to 65535; 0: unknown. @param rows lines, likewise.
    * @throws TelptyError `ERR_INVALID_ARGUMENT` out of that range; `ERR_OPTION` if this end does not offer NAWS.
    */
   resize(columns: number, rows: number): void {
@@ -286,7 +286,7 @@ export class Session extends Duplex {
   /**
    * Answers the questions for a name and a password, in whatever order and number they come, until the prompt is there.
    *
-   * @returns all that was said, the prompt included; lines end in LF.
+   * @returns all that was received, the prompt included; lines end in LF.
    * @throws (rejects) `ERR_LOGIN` when the other end refuses, or asks for a password and there is none; as {@link readUntil}.
    */
   login(options: LoginOptions): Promise<string> {

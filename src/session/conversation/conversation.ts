@@ -20,7 +20,7 @@ export interface Observer {
 
 /** A command that was sent and of which the prompt has not come. */
 interface Owed {
-  /** What its prompt was to match, where the caller said so. */
+  /** The pattern that the caller gave for its prompt. */
   readonly prompt: Pattern | undefined;
   /** How much of the input had been read when it was given up, in bytes. */
   readonly position: number;

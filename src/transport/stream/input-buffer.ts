@@ -67,11 +67,11 @@ class WaitingInput {
   }
 }
 
-/** Input on its way to its reader: that of the session's stream, or a consumer. What nobody takes yet waits here. */
+/** Input on its way to its reader: that of the session's stream, or a consumer. What is not taken yet waits here. */
 export class InputBuffer {
   readonly #stream: Readable;
   readonly #scheduler: ReceiveScheduler;
-  /** Input that came while nobody read. */
+  /** Input that was not taken at once. */
   readonly #queue = new WaitingInput();
   /** Whether the reader, or the consumer, asked for input and got none yet. */
   #wanted = false;

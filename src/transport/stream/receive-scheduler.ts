@@ -53,7 +53,7 @@ export interface ReceiveUser {
 export type ReceiveBlockReason = (typeof ReceiveBlock)[keyof typeof ReceiveBlock];
 
 /**
- * Reads a transport, in turns, and as long as nobody objects.
+ * Reads a transport, in turns, while no {@link ReceiveBlock} is set.
  *
  * Plain data costs next to nothing to pass on, but 64 KiB can also be 30,000 commands, each of which does something; and
  * libuv reads a busy socket up to 32 times before it looks at another. So a turn is measured: after a long one the

@@ -3,7 +3,7 @@ import { Deflation, type DeflationUser } from './deflation.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * Writes to a transport: what is sent in answer to one chunk leaves as one packet, a writer is told when it may go on, and a
+ * Writes to a transport: what is sent in answer to one chunk leaves as one packet, a writer is called when it may go on, and a
  * peer that takes nothing of what it is owed can be given up.
  */
 export class SendQueue implements DeflationUser {
@@ -86,7 +86,7 @@ export class SendQueue implements DeflationUser {
     this.#collecting++;
   }
 
-  /** Sends what was collected in one write, if nobody collects any more. */
+  /** Sends what was collected in one write, if this was the last call that is due. */
   sendCollected(): void {
     if (--this.#collecting > 0 || this.#collected === undefined) return;
     this.#flush();
@@ -168,7 +168,7 @@ export class SendQueue implements DeflationUser {
     return () => clearInterval(watch);
   }
 
-  /** The transport is gone: nobody waits for it any more. */
+  /** The transport is gone: ends all waits for it. */
   stop(): void {
     clearInterval(this.#watch);
     this.#deflation?.destroy();
