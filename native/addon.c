@@ -119,7 +119,7 @@ static napi_value setup(napi_env env, napi_callback_info info) {
     }
   }
   /* Not earlier: a process that only loads the addon is to have no more threads than before. */
-  bulk_start(s);
+  flood_reader_start(s);
   starter_begin(s);
   return NULL;
 }
@@ -128,13 +128,13 @@ static napi_value setup(napi_env env, napi_callback_info info) {
 static napi_value counts(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
-  int terminals = 0, children = 0, lanes = 0, connections = 0, peeks = 0;
+  int terminals = 0, children = 0, floods = 0, connections = 0, peeks = 0;
   int64_t unwritten = 0;
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
     struct pty *p = ENTRY(l, struct pty, all);
     terminals += p->master >= 0;
     children += !p->reaped;
-    lanes += p->lane != NULL;
+    floods += p->flood != NULL;
     unwritten += p->pending.memory == NULL ? 0 : (int64_t)p->pending.length;
   }
   for (struct link *l = s->conns.next; l != &s->conns; l = l->next) connections++;
@@ -143,7 +143,7 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   if (napi_create_object(env, &result) != napi_ok) return NULL;
   napi_set_named_property(env, result, "terminals", js_int(env, terminals));
   napi_set_named_property(env, result, "children", js_int(env, children));
-  napi_set_named_property(env, result, "lanes", js_int(env, lanes));
+  napi_set_named_property(env, result, "floods", js_int(env, floods));
   napi_set_named_property(env, result, "connections", js_int(env, connections));
   napi_set_named_property(env, result, "peeks", js_int(env, peeks));
   napi_set_named_property(env, result, "starting", js_int(env, starter_pending(s)));
@@ -181,7 +181,7 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
     struct pty *p = ENTRY(l, struct pty, all);
     pty_ref(p);
     if (!p->reaped) {
-      signal_foreground(p, SIGKILL);
+      pty_signal_foreground(p, SIGKILL);
       kill(-p->pid, SIGKILL);
       process_release(p);
     }
@@ -191,7 +191,7 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
     p->owner = NULL;
     pty_unref(p);
   }
-  bulk_stop(s);
+  flood_reader_stop(s);
   acceptor_state_close(s);
   conn_state_close(s);
   delay_state_close(s);
@@ -255,9 +255,9 @@ NAPI_MODULE_INIT() {
   user_kill_exports(env, exports);
   socket_exports(env, exports);
   local_socket_exports(env, exports);
-  service_exports(env, exports);
+  service_manager_exports(env, exports);
   listener_exports(env, exports);
-  now_exports(env, exports);
+  nonblocking_write_exports(env, exports);
   owner_exports(env, exports);
   return exports;
 }

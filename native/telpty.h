@@ -83,7 +83,7 @@ struct state {
   struct link finishing; /* whose program was reaped and whose last output is being read */
   struct link writing;   /* with a write that waits for room */
 
-  struct bulk *bulk; /* see flood.h; NULL where there is none */
+  struct flood_reader *flood_reader; /* see flood.h; NULL where there is none */
   struct delays delays;
 
   uv_idle_t finisher; /* runs while `finishing` has entries */
@@ -125,7 +125,7 @@ struct pty {
   tcflag_t seen[3]; /* c_iflag, c_oflag, c_lflag */
   bool hungup;      /* the master reports EIO: no output will come */
   size_t afterlife; /* bytes read since the program was reaped */
-  struct lane *lane; /* while another thread reads the master: see flood.h */
+  struct flood *flood; /* while another thread reads the master: see flood.h */
   struct pending_write pending;
   struct conn *conn; /* to which it is joined, or NULL: see fast_path.c */
   uint64_t key_at;   /* when the key was typed that waits for an answer; 0: none; see delay.c */
@@ -134,7 +134,7 @@ struct pty {
   int pidfd; /* -1: watched by SIGCHLD, or reaped */
   uv_poll_t pidfd_poll;
   bool reaped;
-  bool held; /* an ended program stays a zombie until JavaScript releases it */
+  bool reap_deferred; /* a program that has ended stays a zombie until JavaScript calls reap() */
   bool left; /* it has ended, and JavaScript knows */
   struct link unreaped;    /* while it has ended and its tracer has not waited for it */
   unsigned unreaped_ticks; /* of the timer, since then */
@@ -260,7 +260,7 @@ bool list_empty(const struct link *head);
 /* request.c */
 bool plan_from_js(napi_env env, napi_value request, struct plan *plan);
 void plan_free(struct plan *plan);
-void detail_set(const struct plan *plan, const char *text);
+void plan_set_detail(const struct plan *plan, const char *text);
 
 /* spawn.c, child.c */
 extern const char *const step_names[STEPS];
@@ -297,46 +297,46 @@ void pty_forget_if_over(struct pty *p);
 void pty_poll(struct pty *p);
 struct pty *pty_from_js(napi_env env, napi_value value);
 void pty_exports(napi_env env, napi_value exports);
-int signal_foreground(struct pty *p, int signal);
+int pty_signal_foreground(struct pty *p, int signal);
 
 /* packet.c */
 /* The notice that the terminal has dropped its output; 0 where there is no packet mode. */
 extern const unsigned NOTICE_FLUSHED;
 /* The notice that the modes were set; a bit of our own where there is none. */
 extern const unsigned NOTICE_MODES;
-ssize_t master_read(int master, bool packet, char *at, size_t size, unsigned *notices);
-unsigned master_notices(int master);
+ssize_t packet_read(int master, bool packet, char *at, size_t size, unsigned *notices);
+unsigned packet_notices(int master);
 size_t packet_keep(char *bytes, size_t length, size_t last);
 void packet_exports(napi_env env, napi_value exports);
 
 /* flood_reader.c */
 #ifdef __linux__
-void bulk_enter(struct pty *p);
-void bulk_leave(struct pty *p);
-void bulk_dismiss(struct pty *p);
-void bulk_pause(struct pty *p, bool paused);
-size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigned *notices);
-unsigned bulk_notices(struct pty *p);
-int bulk_set_packet(struct pty *p, bool on);
-void bulk_start(struct state *s);
-void bulk_stop(struct state *s);
+void flood_reader_add(struct pty *p);
+void flood_reader_release(struct pty *p);
+void flood_reader_remove(struct pty *p);
+void flood_reader_pause(struct pty *p, bool paused);
+size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *notices);
+unsigned flood_reader_notices(struct pty *p);
+int flood_reader_set_packet_mode(struct pty *p, bool on);
+void flood_reader_start(struct state *s);
+void flood_reader_stop(struct state *s);
 #else
-static inline void bulk_enter(struct pty *p) { (void)p; }
-static inline void bulk_leave(struct pty *p) { (void)p; }
-static inline void bulk_dismiss(struct pty *p) { (void)p; }
-static inline void bulk_pause(struct pty *p, bool paused) { (void)p, (void)paused; }
-static inline size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigned *notices) {
+static inline void flood_reader_add(struct pty *p) { (void)p; }
+static inline void flood_reader_release(struct pty *p) { (void)p; }
+static inline void flood_reader_remove(struct pty *p) { (void)p; }
+static inline void flood_reader_pause(struct pty *p, bool paused) { (void)p, (void)paused; }
+static inline size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *notices) {
   return (void)p, (void)room, (void)shown, (void)notices, 0;
 }
-static inline unsigned bulk_notices(struct pty *p) { return (void)p, 0; }
-static inline int bulk_set_packet(struct pty *p, bool on) { return (void)p, (void)on, ENOTTY; }
-static inline void bulk_start(struct state *s) { (void)s; }
-static inline void bulk_stop(struct state *s) { (void)s; }
+static inline unsigned flood_reader_notices(struct pty *p) { return (void)p, 0; }
+static inline int flood_reader_set_packet_mode(struct pty *p, bool on) { return (void)p, (void)on, ENOTTY; }
+static inline void flood_reader_start(struct state *s) { (void)s; }
+static inline void flood_reader_stop(struct state *s) { (void)s; }
 #endif
 
 /* read.c */
 void read_turn(struct pty *p);
-void read_lane(struct pty *p);
+void read_flood(struct pty *p);
 void read_notices(struct pty *p);
 void read_finish(struct pty *p);
 void read_state_init(struct state *s);
@@ -399,9 +399,9 @@ void process_exports(napi_env env, napi_value exports);
 void user_exports(napi_env env, napi_value exports);
 void user_kill_exports(napi_env env, napi_value exports);
 void socket_exports(napi_env env, napi_value exports);
-void service_exports(napi_env env, napi_value exports);
+void service_manager_exports(napi_env env, napi_value exports);
 void listener_exports(napi_env env, napi_value exports);
-void now_exports(napi_env env, napi_value exports);
+void nonblocking_write_exports(napi_env env, napi_value exports);
 void owner_exports(napi_env env, napi_value exports);
 
 /* --- local_socket.c --- */

@@ -211,7 +211,7 @@ static void reap(struct pty *p) {
     abandon(p);
 }
 
-/* The held program has ended. The caller holds a reference. */
+/* The program has ended, and its reaping is deferred. The caller holds a reference. */
 static void leave(struct pty *p) {
   if (p->left) return;
   p->left = true;
@@ -229,7 +229,7 @@ static bool can_be_reaped(const struct pty *p) {
 /* The program seems to have ended. The caller holds a reference. */
 static void notice(struct pty *p) {
   if (can_be_reaped(p)) {
-    if (p->held)
+    if (p->reap_deferred)
       leave(p);
     else
       reap(p);
@@ -260,7 +260,7 @@ static void reaper_ticked(uv_timer_t *timer) {
     const bool is_late = ++p->unreaped_ticks >= TRACER_LIMIT_TICKS;
     if (!is_late && !can_be_reaped(p))
       list_add(&s->unreaped, &p->unreaped);
-    else if (p->held)
+    else if (p->reap_deferred)
       leave(p);
     else if (can_be_reaped(p))
       reap(p);
@@ -401,20 +401,20 @@ void process_reap_killed(pid_t pid) {
   }
 }
 
-/* Ends what hold() began: the program is reaped, now if it has ended, else when it does. */
+/* Ends what deferReap() began: the program is reaped, now if it has ended, else when it does. */
 void process_release(struct pty *p) {
-  if (!p->held) return;
-  p->held = false;
+  if (!p->reap_deferred) return;
+  p->reap_deferred = false;
   if (!p->left) return;
   pty_ref(p);
   reap(p);
   pty_unref(p);
 }
 
-static napi_value js_hold(napi_env env, napi_callback_info info) {
+static napi_value js_defer_reap(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct pty *p;
-  if (get_args(env, info, 1, args) && (p = pty_from_js(env, args[0])) != NULL) p->held = true;
+  if (get_args(env, info, 1, args) && (p = pty_from_js(env, args[0])) != NULL) p->reap_deferred = true;
   return NULL;
 }
 
@@ -480,7 +480,7 @@ static napi_value js_kill_all(napi_env env, napi_callback_info info) {
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
     struct pty *p = ENTRY(l, struct pty, all);
     if (p->reaped) continue;
-    signal_foreground(p, SIGKILL);
+    pty_signal_foreground(p, SIGKILL);
     kill(-p->pid, SIGKILL);
   }
   return NULL;
@@ -676,7 +676,7 @@ void process_state_close(struct state *s) {
 }
 
 void process_exports(napi_env env, napi_value exports) {
-  export_function(env, exports, "hold", js_hold);
+  export_function(env, exports, "deferReap", js_defer_reap);
   export_function(env, exports, "reap", js_reap);
   export_function(env, exports, "abandon", js_abandon);
   export_function(env, exports, "kill", js_kill);

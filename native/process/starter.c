@@ -258,7 +258,7 @@ static void look(struct starter *t) {
       if (++job->stops <= MOST_STOPS) {
         kill(child, SIGCONT);
       } else {
-        detail_set(&job->plan, "stopped");
+        plan_set_detail(&job->plan, "stopped");
         give_up(t, job, now);
       }
     }

@@ -186,15 +186,15 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   return external;
 }
 
-/* acceptHold(acceptor, held): while it is held, connections wait in the kernel's queue */
-static napi_value js_hold(napi_env env, napi_callback_info info) {
+/* acceptPause(acceptor, paused): while it is paused, connections wait in the kernel's queue */
+static napi_value js_pause(napi_env env, napi_callback_info info) {
   napi_value args[2];
   struct acceptor *a;
-  bool held;
+  bool paused;
   if (!get_args(env, info, 2, args) || (a = acceptor_from_js(env, args[0])) == NULL ||
-      napi_get_value_bool(env, args[1], &held) != napi_ok || a->fd < 0)
+      napi_get_value_bool(env, args[1], &paused) != napi_ok || a->fd < 0)
     return NULL;
-  if (held)
+  if (paused)
     uv_poll_stop(&a->poll);
   else
     (void)uv_poll_start(&a->poll, UV_READABLE, acceptor_ready);
@@ -220,19 +220,19 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   return js_int(env, -ENOTSUP);
 }
 
-static napi_value js_hold(napi_env env, napi_callback_info info) {
+static napi_value js_pause(napi_env env, napi_callback_info info) {
   (void)env;
   (void)info;
   return NULL;
 }
 
-#define js_close js_hold
+#define js_close js_pause
 
 void acceptor_state_close(struct state *s) { (void)s; }
 #endif
 
 void acceptor_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "acceptOpen", js_open);
-  export_function(env, exports, "acceptHold", js_hold);
+  export_function(env, exports, "acceptPause", js_pause);
   export_function(env, exports, "acceptClose", js_close);
 }

@@ -14,18 +14,18 @@
 #endif
 
 /*
- * listenerHold(fd, held): takes the listening socket `fd`, which libuv watches, out of the loop's epoll set, or puts it back
+ * unwatchListener(fd, unwatched): takes the listening socket `fd`, which libuv watches, out of the loop's epoll set, or puts it back
  * as libuv had it. 0, or a negative errno.
  *
  * libuv does not notice: it registers a socket once, with its number and level-triggered, changes nothing as long as the
  * same events are wanted, and takes it out before it closes it, whether it is there or not.
  */
-static napi_value js_hold(napi_env env, napi_callback_info info) {
+static napi_value js_unwatch(napi_env env, napi_callback_info info) {
   napi_value args[2];
   int32_t fd;
-  bool held;
+  bool unwatched;
   if (!get_args(env, info, 2, args) || napi_get_value_int32(env, args[0], &fd) != napi_ok ||
-      napi_get_value_bool(env, args[1], &held) != napi_ok)
+      napi_get_value_bool(env, args[1], &unwatched) != napi_ok)
     return NULL;
 #ifdef __linux__
   struct epoll_event event;
@@ -33,7 +33,7 @@ static napi_value js_hold(napi_env env, napi_callback_info info) {
   event.events = EPOLLIN;
   event.data.fd = fd;
   const int set = uv_backend_fd(state_of(env)->loop);
-  return js_int(env, epoll_ctl(set, held ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0);
+  return js_int(env, epoll_ctl(set, unwatched ? EPOLL_CTL_DEL : EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0);
 #else
   return js_int(env, -ENOTSUP);
 #endif
@@ -49,6 +49,6 @@ static napi_value js_descriptor_limit(napi_env env, napi_callback_info info) {
 }
 
 void listener_exports(napi_env env, napi_value exports) {
-  export_function(env, exports, "listenerHold", js_hold);
+  export_function(env, exports, "unwatchListener", js_unwatch);
   export_function(env, exports, "descriptorLimit", js_descriptor_limit);
 }

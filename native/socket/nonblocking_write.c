@@ -30,8 +30,8 @@ static ssize_t write_some(int fd, const char *data, size_t length) {
   return write(fd, data, length < PIPE_BUF ? length : PIPE_BUF);
 }
 
-/* writeNow(fd, bytes): how many were written, or a negative errno if none was */
-static napi_value js_write_now(napi_env env, napi_callback_info info) {
+/* writeNonblocking(fd, bytes): how many were written, or a negative errno if none was */
+static napi_value js_write_nonblocking(napi_env env, napi_callback_info info) {
   napi_value args[2];
   int32_t fd;
   void *data;
@@ -49,4 +49,4 @@ static napi_value js_write_now(napi_env env, napi_callback_info info) {
   return js_int(env, (int64_t)done);
 }
 
-void now_exports(napi_env env, napi_value exports) { export_function(env, exports, "writeNow", js_write_now); }
+void nonblocking_write_exports(napi_env env, napi_value exports) { export_function(env, exports, "writeNonblocking", js_write_nonblocking); }

@@ -114,7 +114,7 @@ static napi_value js_replace_descriptor(napi_env env, napi_callback_info info) {
   return js_int(env, -error);
 }
 
-void service_exports(napi_env env, napi_value exports) {
+void service_manager_exports(napi_env env, napi_value exports) {
   export_function(env, exports, "notify", js_notify);
   export_function(env, exports, "listenerAddress", js_listener_address);
   export_function(env, exports, "preferListener", js_prefer_listener);

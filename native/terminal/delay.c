@@ -1,16 +1,16 @@
 /*
  * How long keys wait for an answer: from the write to a terminal until its next output has been passed on.
  *
- * The addon counts, because most keys and their echoes do not reach JavaScript (fast_path.c), and only after measureDelays() was
- * called. Keys of the fast path have their time already; the answer costs one more read of the clock. The arrays belong to
- * JavaScript, which reads them at any time.
+ * The addon counts, because most keys and their echoes do not reach JavaScript (fast_path.c), and only after
+ * measureDelays() was called. Keys of the fast path have their time already; the answer costs one more read of the
+ * clock. The arrays belong to JavaScript, which reads them at any time.
  *
- * The time of a key is read before the write. The write wakes the program, and on a busy machine the scheduler may run it, and
- * others, before write(2) returns to us: a time read afterwards was up to the program's whole answer too late.
+ * The time of a key is read before the write. The write wakes the program, and on a busy machine the scheduler may run
+ * it, and others, before write(2) returns to us: a time read afterwards was up to the program's whole answer too late.
  *
- * The first key without output after it is measured. If it has waited for LOST_NS when the next key is typed, it had no answer
- * (a password has none), and the next key is measured instead. A terminal that floods prints without being asked, so keys of
- * a terminal that the thread of flood_thread.c reads are not measured.
+ * The first key without output after it is measured. If it has waited for LOST_NS when the next key is typed, it had no
+ * answer (a password has none), and the next key is measured instead. A terminal that floods prints without being
+ * asked, so keys of a terminal that the thread of flood_thread.c reads are not measured.
  */
 #include "telpty.h"
 
@@ -21,7 +21,7 @@ uint64_t delay_before(const struct pty *p) { return p->state->delays.counts == N
 
 /* A key has been written. `now`: by uv_hrtime(), before the write; or 0. */
 void delay_key(struct pty *p, uint64_t now) {
-  if (now == 0 || p->state->delays.counts == NULL || p->lane != NULL) return;
+  if (now == 0 || p->state->delays.counts == NULL || p->flood != NULL) return;
   if (p->key_at == 0 || now - p->key_at > LOST_NS) p->key_at = now;
 }
 
@@ -44,8 +44,8 @@ void delay_count(struct state *s, uint64_t key_at) {
 }
 
 /*
- * measureDelays(bounds, counts): from now on the delays are counted: `counts` has a number for each of `bounds` (the most
- * seconds that count there, ascending), one for what is longer, and the sum in seconds. Both are kept.
+ * measureDelays(bounds, counts): from now on the delays are counted: `counts` has a number for each of `bounds` (the
+ * most seconds that count there, ascending), one for what is longer, and the sum in seconds. Both are kept.
  */
 static napi_value js_measure(napi_env env, napi_callback_info info) {
   struct state *s = state_of(env);

@@ -1,55 +1,57 @@
 /*
- * Bulk output, read by a thread of its own.
+ * Terminals that flood, read by a thread of their own.
  *
- * A read of a terminal that is being flooded takes 50 to 100 us, nearly all of it asleep: the kernel first waits for its
- * worker to carry the next 4 KiB over (n_tty_read, tty_buffer_flush_work). A loop that sleeps there for eight floods is late
- * for the keystroke beside them. So a terminal that still has output after its turn (read.c) becomes a lane of this thread,
- * which does the sleeping, while the loop has to do with full buffers only; and it goes back to the loop when it is quiet,
- * for an echo is quickest without a second thread.
+ * A read of a terminal that is flooded takes 50 to 100 us, nearly all of it asleep: the kernel first waits for its
+ * worker, which moves the next 4 KiB over (n_tty_read, tty_buffer_flush_work). If the event loop slept there for eight
+ * floods, keystrokes of other sessions would wait. So a terminal that still has output after its turn (read.c) becomes
+ * a flood, which this thread reads. The loop then handles full buffers only. When the terminal is quiet, the loop reads
+ * it again: without a second thread an echo is faster.
  *
- * A lane has two buffers: `fill` is the thread's, `ready` waits for the loop. When the thread has read the terminal empty,
- * or `fill` full, and `ready` is free, it swaps them and wakes the loop. A lane with both full is not read: so what a
- * terminal can have read ahead is bounded, and the program behind it blocks.
+ * A flood has two buffers. The thread fills `fill`; `ready` waits for the loop. When the thread has read the terminal
+ * empty, or `fill` is full, and `ready` is free, the thread swaps them and wakes the loop. A flood whose buffers are
+ * both full is not read. So the amount that is read ahead is bounded, and the program blocks.
  *
- * Everything here that both threads touch is under `mutex`, but for the bytes: those of `fill` while the thread reads, and
- * those of `ready` once it has a length. The thread never allocates, calls no JavaScript, and reads no descriptor after
- * bulk_leave() has returned.
+ * `mutex` protects everything that both threads use, except the bytes: those of `fill` while the thread reads, and
+ * those of `ready` once it has a length. The thread does not allocate, does not call JavaScript, and does not read a
+ * descriptor after flood_reader_release() has returned.
  *
- * Linux only: elsewhere output is read in turns of the loop, and that is all.
+ * Linux only. On other systems the loop reads all output, in turns.
  */
-#ifndef TELPTY_BULK_H
-#define TELPTY_BULK_H
+#ifndef TELPTY_FLOOD_H
+#define TELPTY_FLOOD_H
 
 #include "telpty.h"
 
 #ifdef __linux__
 
 struct buffer {
-  char *data; /* the byte before it is master_read()'s */
+  char *data; /* packet_read() uses the byte before it */
   size_t length;
 };
 
-struct lane {
-  struct pty *pty; /* the loop's; the thread does not look at it */
+/* A terminal that the thread reads. */
+struct flood {
+  struct pty *pty; /* for the loop only; the thread does not use it */
   int fd;
-  struct link member; /* of bulk->lanes, while the thread may read it */
-  struct link waiting; /* of bulk->waiting, while the loop has something to do for it */
+  struct link member; /* of floods, while the thread may read it */
+  struct link waiting; /* of waiting, while the loop has something to do for it */
   struct buffer fill, ready;
-  uint64_t last;   /* when it last gave something, by uv_hrtime() */
-  uint64_t held;   /* since when the CR at the end of `fill` waits for its LF, by uv_hrtime(); 0: it does not */
-  unsigned notices; /* that the loop has not been told of */
+  uint64_t last;   /* time of its last output, by uv_hrtime() */
+  uint64_t cr_since; /* since when a CR at the end of `fill` waits for its LF, by uv_hrtime(); 0: none waits */
+  unsigned notices; /* not yet passed to the loop */
   bool packet;     /* the terminal is in packet mode */
   bool stale;      /* what is ready was printed before a flush */
   bool polled;     /* in the thread's epoll set */
   bool more;       /* the last turn did not read it empty */
   bool reading;    /* the thread is in read(2) for it, without the mutex */
   bool paused;     /* JavaScript wants no output */
-  bool quiet;      /* it has given nothing for QUIET_MS */
-  bool hungup;     /* it will never give anything again */
-  bool left;       /* taken away from the thread */
+  bool quiet;      /* no output for QUIET_MS */
+  bool hungup;     /* no output will follow */
+  bool released;   /* the thread must not read it any more */
 };
 
-struct bulk {
+/* The thread of one environment, and its floods. */
+struct flood_reader {
   struct state *state;
   uv_thread_t thread;
   uv_mutex_t mutex;
@@ -57,22 +59,22 @@ struct bulk {
   uv_async_t wake_loop;
   int epoll, wake_thread;
   bool stop;
-  bool holds;          /* a lane may hold a CR */
-  unsigned polled;     /* lanes in the epoll set: without any the thread sleeps until it is woken */
-  unsigned recalled;   /* the loop waits for so many lanes: a turn ends after the read that it is in */
-  struct link lanes;   /* all that the thread may read */
+  bool has_waiting_cr;   /* in a flood a CR may wait for its LF */
+  unsigned polled;     /* floods in the epoll set: without any the thread sleeps until it is woken */
+  unsigned recalled;   /* floods that the loop waits for: a turn ends after its present read */
+  struct link floods;   /* all that the thread may read */
   struct link waiting; /* with something for the loop */
-  struct link graves;  /* left lanes that events of the thread's present round may still point to */
+  struct link retired;  /* removed floods that events of the thread's present round may still point to */
 };
 
-/* flood_thread.c: what the thread does. With the mutex, but for the first two. */
-void lanes_run(void *bulk);
-void lanes_wake(struct bulk *b);
-void lanes_bury(struct bulk *b);
-void lane_poll(struct bulk *b, struct lane *lane, bool on);
-void lane_swap_if_free(struct lane *lane);
-void lane_flushed(struct lane *lane, size_t last);
-void lane_hand_over(struct bulk *b, struct lane *lane);
+/* flood_thread.c: what the thread does. The mutex is locked, except for the first two. */
+void flood_thread_run(void *reader);
+void flood_thread_wake(struct flood_reader *reader);
+void flood_thread_free_retired(struct flood_reader *reader);
+void flood_thread_poll(struct flood_reader *reader, struct flood *flood, bool on);
+void flood_thread_swap_if_free(struct flood *flood);
+void flood_thread_flushed(struct flood *flood, size_t last);
+void flood_thread_hand_over(struct flood_reader *reader, struct flood *flood);
 
 #endif
 #endif

@@ -1,4 +1,4 @@
-/* Bulk output, the loop's side: see flood.h. */
+/* Terminals that flood, the event loop's side: see flood.h. */
 #include "flood.h"
 
 #ifdef __linux__
@@ -10,16 +10,16 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* How long the loop hands out what was read before it looks at everything else. */
+/* How long the loop delivers output before it handles other events. */
 #define DELIVERY_NS (100 * 1000)
 
-/* The thread with all signals blocked: they are the main thread's. */
-static int start_thread(struct bulk *b) {
+/* Blocks all signals in the thread: the main thread handles them. */
+static int start_thread(struct flood_reader *reader) {
   static const uv_thread_options_t options = {.flags = UV_THREAD_HAS_STACK_SIZE, .stack_size = 128 * 1024};
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
-  int error = uv_thread_create_ex(&b->thread, &options, lanes_run, b);
+  int error = uv_thread_create_ex(&reader->thread, &options, flood_thread_run, reader);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
   return error;
 }
@@ -27,70 +27,68 @@ static int start_thread(struct bulk *b) {
 static void deliver(uv_async_t *handle);
 
 static void async_closed(uv_handle_t *handle) {
-  struct bulk *b = handle->data;
-  uv_cond_destroy(&b->stopped_reading);
-  uv_mutex_destroy(&b->mutex);
-  state_unref(b->state);
-  free(b);
+  struct flood_reader *reader = handle->data;
+  uv_cond_destroy(&reader->stopped_reading);
+  uv_mutex_destroy(&reader->mutex);
+  state_unref(reader->state);
+  free(reader);
 }
 
-/* The thread is not there, or not any more. */
-static void finish(struct bulk *b) {
-  lanes_bury(b);
-  close(b->epoll);
-  close(b->wake_thread);
-  uv_close((uv_handle_t *)&b->wake_loop, async_closed);
+/* The thread was not started, or has ended. */
+static void finish(struct flood_reader *reader) {
+  flood_thread_free_retired(reader);
+  close(reader->epoll);
+  close(reader->wake_thread);
+  uv_close((uv_handle_t *)&reader->wake_loop, async_closed);
 }
 
-/*
- * Starts the thread of an environment. Without it (no memory, no threads) everything is read by the loop.
- */
-void bulk_start(struct state *s) {
-  struct bulk *b = calloc(1, sizeof *b);
-  if (b == NULL) return;
+/* Starts the thread of an environment. If it cannot be started, the loop reads all terminals. */
+void flood_reader_start(struct state *s) {
+  struct flood_reader *reader = calloc(1, sizeof *reader);
+  if (reader == NULL) return;
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-  b->state = s;
-  b->epoll = epoll_create1(EPOLL_CLOEXEC);
-  b->wake_thread = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  list_init(&b->lanes);
-  list_init(&b->waiting);
-  list_init(&b->graves);
-  if (b->epoll < 0 || b->wake_thread < 0 || epoll_ctl(b->epoll, EPOLL_CTL_ADD, b->wake_thread, &event) < 0 ||
-      uv_mutex_init(&b->mutex) < 0)
+  reader->state = s;
+  reader->epoll = epoll_create1(EPOLL_CLOEXEC);
+  reader->wake_thread = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  list_init(&reader->floods);
+  list_init(&reader->waiting);
+  list_init(&reader->retired);
+  if (reader->epoll < 0 || reader->wake_thread < 0 || epoll_ctl(reader->epoll, EPOLL_CTL_ADD, reader->wake_thread, &event) < 0 ||
+      uv_mutex_init(&reader->mutex) < 0)
     goto no_mutex;
-  if (uv_cond_init(&b->stopped_reading) < 0) goto no_condition;
-  if (uv_async_init(s->loop, &b->wake_loop, deliver) < 0) goto no_handle;
-  b->wake_loop.data = b;
-  /* It does not keep the loop alive: the programs do. */
-  uv_unref((uv_handle_t *)&b->wake_loop);
+  if (uv_cond_init(&reader->stopped_reading) < 0) goto no_condition;
+  if (uv_async_init(s->loop, &reader->wake_loop, deliver) < 0) goto no_handle;
+  reader->wake_loop.data = reader;
+  /* The programs keep the loop alive, not this handle. */
+  uv_unref((uv_handle_t *)&reader->wake_loop);
   state_ref(s);
-  if (start_thread(b) == 0)
-    s->bulk = b;
+  if (start_thread(reader) == 0)
+    s->flood_reader = reader;
   else
-    finish(b);
+    finish(reader);
   return;
 
 no_handle:
-  uv_cond_destroy(&b->stopped_reading);
+  uv_cond_destroy(&reader->stopped_reading);
 no_condition:
-  uv_mutex_destroy(&b->mutex);
+  uv_mutex_destroy(&reader->mutex);
 no_mutex:
-  if (b->epoll >= 0) close(b->epoll);
-  if (b->wake_thread >= 0) close(b->wake_thread);
-  free(b);
+  if (reader->epoll >= 0) close(reader->epoll);
+  if (reader->wake_thread >= 0) close(reader->wake_thread);
+  free(reader);
 }
 
 /* The environment ends; its terminals are closed. */
-void bulk_stop(struct state *s) {
-  struct bulk *b = s->bulk;
-  if (b == NULL) return;
-  s->bulk = NULL;
-  uv_mutex_lock(&b->mutex);
-  b->stop = true;
-  uv_mutex_unlock(&b->mutex);
-  lanes_wake(b);
-  uv_thread_join(&b->thread);
-  finish(b);
+void flood_reader_stop(struct state *s) {
+  struct flood_reader *reader = s->flood_reader;
+  if (reader == NULL) return;
+  s->flood_reader = NULL;
+  uv_mutex_lock(&reader->mutex);
+  reader->stop = true;
+  uv_mutex_unlock(&reader->mutex);
+  flood_thread_wake(reader);
+  uv_thread_join(&reader->thread);
+  finish(reader);
 }
 
 /* A buffer of DRAIN_LIMIT bytes, and the one before. */
@@ -106,190 +104,193 @@ static void close_buffer(struct buffer *buffer) {
   buffer->data = NULL;
 }
 
-static void free_lane(struct lane *lane) {
-  close_buffer(&lane->fill);
-  close_buffer(&lane->ready);
-  free(lane);
+static void free_flood(struct flood *flood) {
+  close_buffer(&flood->fill);
+  close_buffer(&flood->ready);
+  free(flood);
 }
 
-/* The terminal has more output than one turn: from now on the thread reads it. Stays the loop's if that cannot be had. */
-void bulk_enter(struct pty *p) {
-  struct bulk *b = p->state->bulk;
-  if (b == NULL) return;
-  struct lane *lane = calloc(1, sizeof *lane);
-  if (lane == NULL) return;
-  lane->pty = p;
-  lane->fd = p->master;
-  lane->packet = p->packet;
-  if (!open_buffer(&lane->fill) || !open_buffer(&lane->ready)) {
-    free_lane(lane);
+/*
+ * The terminal has more output than one turn: from now on the thread reads it. Without memory the loop goes on reading
+ * it.
+ */
+void flood_reader_add(struct pty *p) {
+  struct flood_reader *reader = p->state->flood_reader;
+  if (reader == NULL) return;
+  struct flood *flood = calloc(1, sizeof *flood);
+  if (flood == NULL) return;
+  flood->pty = p;
+  flood->fd = p->master;
+  flood->packet = p->packet;
+  if (!open_buffer(&flood->fill) || !open_buffer(&flood->ready)) {
+    free_flood(flood);
     return;
   }
-  lane->last = uv_hrtime();
-  p->lane = lane;
-  /* first out of the loop's poll: nobody else reads from now on */
+  flood->last = uv_hrtime();
+  p->flood = flood;
+  /* first out of the loop's poll, so that only the thread reads */
   pty_poll(p);
-  uv_mutex_lock(&b->mutex);
-  list_add(&b->lanes, &lane->member);
-  lane_poll(b, lane, true);
-  uv_mutex_unlock(&b->mutex);
+  uv_mutex_lock(&reader->mutex);
+  list_add(&reader->floods, &flood->member);
+  flood_thread_poll(reader, flood, true);
+  uv_mutex_unlock(&reader->mutex);
 }
 
-/* Waits until the thread is not in a read for the lane. With the mutex. */
-static void recall(struct bulk *b, struct lane *lane) {
-  b->recalled++;
-  while (lane->reading) uv_cond_wait(&b->stopped_reading, &b->mutex);
-  b->recalled--;
+/* Waits until the thread is not in a read of the flood. The mutex is locked. */
+static void recall(struct flood_reader *reader, struct flood *flood) {
+  reader->recalled++;
+  while (flood->reading) uv_cond_wait(&reader->stopped_reading, &reader->mutex);
+  reader->recalled--;
 }
 
-/* Takes the terminal away from the thread; what that has read stays with the lane. With the mutex. */
-static void leave(struct bulk *b, struct lane *lane) {
-  if (lane->left) return;
-  lane->left = true;
-  lane_poll(b, lane, false);
-  recall(b, lane);
-  list_remove(&lane->member);
-  list_remove(&lane->waiting);
+/* The thread does not read the terminal any more; its output stays in the flood. The mutex is locked. */
+static void release_flood(struct flood_reader *reader, struct flood *flood) {
+  if (flood->released) return;
+  flood->released = true;
+  flood_thread_poll(reader, flood, false);
+  recall(reader, flood);
+  list_remove(&flood->member);
+  list_remove(&flood->waiting);
 }
 
-/* The lane ends, with what is in it. */
-static void dismiss(struct bulk *b, struct pty *p) {
-  struct lane *lane = p->lane;
-  leave(b, lane);
-  p->lane = NULL;
-  close_buffer(&lane->fill);
-  close_buffer(&lane->ready);
-  list_add(&b->graves, &lane->member);
+/* Ends the flood and drops its output. The mutex is locked. */
+static void remove_flood(struct flood_reader *reader, struct pty *p) {
+  struct flood *flood = p->flood;
+  release_flood(reader, flood);
+  p->flood = NULL;
+  close_buffer(&flood->fill);
+  close_buffer(&flood->ready);
+  list_add(&reader->retired, &flood->member);
 }
 
-/* The thread reads the terminal no more. What it has read is still to be taken. */
-void bulk_leave(struct pty *p) {
-  if (p->lane == NULL) return;
-  struct bulk *b = p->state->bulk;
-  uv_mutex_lock(&b->mutex);
-  leave(b, p->lane);
-  uv_mutex_unlock(&b->mutex);
+/* The thread does not read the terminal any more. Its output can still be taken. */
+void flood_reader_release(struct pty *p) {
+  if (p->flood == NULL) return;
+  struct flood_reader *reader = p->state->flood_reader;
+  uv_mutex_lock(&reader->mutex);
+  release_flood(reader, p->flood);
+  uv_mutex_unlock(&reader->mutex);
 }
 
-/* The same, and what it has read is dropped. */
-void bulk_dismiss(struct pty *p) {
-  if (p->lane == NULL) return;
-  struct bulk *b = p->state->bulk;
-  uv_mutex_lock(&b->mutex);
-  dismiss(b, p);
-  uv_mutex_unlock(&b->mutex);
+/* The same, and drops the output. */
+void flood_reader_remove(struct pty *p) {
+  if (p->flood == NULL) return;
+  struct flood_reader *reader = p->state->flood_reader;
+  uv_mutex_lock(&reader->mutex);
+  remove_flood(reader, p);
+  uv_mutex_unlock(&reader->mutex);
 }
 
-/* There is room, or somebody to read again. */
-static void go_on(struct bulk *b, struct lane *lane) {
-  if (!lane->reading) lane_hand_over(b, lane);
-  if (!lane->paused && !lane->hungup && lane->fill.length < DRAIN_LIMIT) lane_poll(b, lane, true);
+/* A buffer is free, or JavaScript wants output again. The mutex is locked. */
+static void go_on(struct flood_reader *reader, struct flood *flood) {
+  if (!flood->reading) flood_thread_hand_over(reader, flood);
+  if (!flood->paused && !flood->hungup && flood->fill.length < DRAIN_LIMIT) flood_thread_poll(reader, flood, true);
 }
 
-/* Whether JavaScript wants no output. */
-void bulk_pause(struct pty *p, bool paused) {
-  if (p->lane == NULL) return;
-  struct bulk *b = p->state->bulk;
-  struct lane *lane = p->lane;
-  uv_mutex_lock(&b->mutex);
-  lane->paused = paused;
-  if (!paused && !lane->left) go_on(b, lane);
-  uv_mutex_unlock(&b->mutex);
+/* `paused`: JavaScript wants no output. */
+void flood_reader_pause(struct pty *p, bool paused) {
+  if (p->flood == NULL) return;
+  struct flood_reader *reader = p->state->flood_reader;
+  struct flood *flood = p->flood;
+  uv_mutex_lock(&reader->mutex);
+  flood->paused = paused;
+  if (!paused && !flood->released) go_on(reader, flood);
+  uv_mutex_unlock(&reader->mutex);
 }
 
-/* The notices that the loop was not told of. With the mutex. */
-static unsigned take_notices(struct lane *lane) {
-  const unsigned notices = lane->notices;
-  lane->notices = 0;
-  if (lane->stale) lane->ready.length = 0;
-  lane->stale = false;
+/* The notices that were not passed to the loop yet. The mutex is locked. */
+static unsigned take_notices(struct flood *flood) {
+  const unsigned notices = flood->notices;
+  flood->notices = 0;
+  if (flood->stale) flood->ready.length = 0;
+  flood->stale = false;
   return notices;
 }
 
-/* The notices of a terminal whose output JavaScript does not want. What they say to be stale is dropped. */
-unsigned bulk_notices(struct pty *p) {
-  struct bulk *b = p->state->bulk;
-  struct lane *lane = p->lane;
-  uv_mutex_lock(&b->mutex);
+/* The notices of a terminal whose output is paused. Drops the output that they make stale. */
+unsigned flood_reader_notices(struct pty *p) {
+  struct flood_reader *reader = p->state->flood_reader;
+  struct flood *flood = p->flood;
+  uv_mutex_lock(&reader->mutex);
   /* It is paused: after this the thread reads nothing. */
-  recall(b, lane);
-  const unsigned notices = master_notices(lane->fd);
-  if ((notices & NOTICE_FLUSHED) != 0) lane_flushed(lane, 0);
-  lane->notices |= notices;
-  const unsigned all = take_notices(lane);
-  uv_mutex_unlock(&b->mutex);
+  recall(reader, flood);
+  const unsigned notices = packet_notices(flood->fd);
+  if ((notices & NOTICE_FLUSHED) != 0) flood_thread_flushed(flood, 0);
+  flood->notices |= notices;
+  const unsigned all = take_notices(flood);
+  uv_mutex_unlock(&reader->mutex);
   return all;
 }
 
-/* Switches packet mode, which the thread must not find half done. Returns 0 or an error number. */
-int bulk_set_packet(struct pty *p, bool on) {
-  struct bulk *b = p->state->bulk;
+/* Switches packet mode while the thread is not in a read. Returns 0 or an error number. */
+int flood_reader_set_packet_mode(struct pty *p, bool on) {
+  struct flood_reader *reader = p->state->flood_reader;
   int value = on;
-  uv_mutex_lock(&b->mutex);
-  recall(b, p->lane);
+  uv_mutex_lock(&reader->mutex);
+  recall(reader, p->flood);
   const int error = ioctl(p->master, TIOCPKT, &value) < 0 ? errno : 0;
-  if (error == 0) p->packet = p->lane->packet = on;
-  uv_mutex_unlock(&b->mutex);
+  if (error == 0) p->packet = p->flood->packet = on;
+  uv_mutex_unlock(&reader->mutex);
   return error;
 }
 
 /*
- * Takes what was read, and returns how much that is. What cannot take the fast path is moved to its place in `room`, which has
- * DRAIN_LIMIT bytes: all but the first `shown`. Notices stand before what is taken. When the lane has nothing more to
- * give, and is quiet or has left, the terminal is the loop's again: p->lane is NULL then; at once if what is taken ends in a
- * CR, for the loop has to look for its LF.
+ * Takes output and returns its length. The first `shown` bytes went the fast path; the rest is copied to the same
+ * offset of `room`, which has DRAIN_LIMIT bytes. Notices come before the output that is taken. When the flood is empty,
+ * and quiet or released, the loop reads the terminal again and p->flood is NULL. If the output ends in a CR, this
+ * happens at once, because the loop has to read its LF.
  */
-size_t bulk_take(struct pty *p, char *room, size_t *shown, unsigned *notices) {
-  struct bulk *b = p->state->bulk;
-  struct lane *lane = p->lane;
-  uv_mutex_lock(&b->mutex);
-  *notices = take_notices(lane);
-  if (!lane->reading) lane_swap_if_free(lane);
-  size_t length = lane->ready.length;
-  if (length == 0 && !lane->reading && (lane->quiet || lane->hungup || lane->left)) {
-    p->hungup |= lane->hungup;
-    dismiss(b, p);
+size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *notices) {
+  struct flood_reader *reader = p->state->flood_reader;
+  struct flood *flood = p->flood;
+  uv_mutex_lock(&reader->mutex);
+  *notices = take_notices(flood);
+  if (!flood->reading) flood_thread_swap_if_free(flood);
+  size_t length = flood->ready.length;
+  if (length == 0 && !flood->reading && (flood->quiet || flood->hungup || flood->released)) {
+    p->hungup |= flood->hungup;
+    remove_flood(reader, p);
   }
   if (length > 0) {
-    uv_mutex_unlock(&b->mutex);
-    /* nobody else touches it until its length is 0 */
-    if (*notices == 0) *shown = fast_path_show(p, lane->ready.data, length);
-    memcpy(room + *shown, lane->ready.data + *shown, length - *shown);
-    const bool ends_in_return = lane->ready.data[length - 1] == '\r';
-    uv_mutex_lock(&b->mutex);
-    lane->ready.length = 0;
-    lane->stale = false; /* too late; the notice comes next */
-    if (ends_in_return && !lane->reading && lane->fill.length == 0 && lane->notices == 0 && !lane->hungup &&
-        (lane->quiet || lane->left))
-      dismiss(b, p);
-    else if (!lane->left)
-      go_on(b, lane);
+    uv_mutex_unlock(&reader->mutex);
+    /* the thread does not use it until its length is 0 */
+    if (*notices == 0) *shown = fast_path_show(p, flood->ready.data, length);
+    memcpy(room + *shown, flood->ready.data + *shown, length - *shown);
+    const bool ends_in_return = flood->ready.data[length - 1] == '\r';
+    uv_mutex_lock(&reader->mutex);
+    flood->ready.length = 0;
+    flood->stale = false; /* too late: the notice comes with the next output */
+    if (ends_in_return && !flood->reading && flood->fill.length == 0 && flood->notices == 0 && !flood->hungup &&
+        (flood->quiet || flood->released))
+      remove_flood(reader, p);
+    else if (!flood->released)
+      go_on(reader, flood);
   }
-  uv_mutex_unlock(&b->mutex);
+  uv_mutex_unlock(&reader->mutex);
   return length;
 }
 
 /*
- * Something was read. Every lane gets one delivery in its turn, and after DELIVERY_NS the loop looks at everything else
- * before it goes on.
+ * Floods have output. Each gets one delivery in its turn. After DELIVERY_NS the loop handles other events before it
+ * goes on.
  */
 static void deliver(uv_async_t *handle) {
-  struct bulk *b = handle->data;
+  struct flood_reader *reader = handle->data;
   uint64_t end = uv_hrtime() + DELIVERY_NS;
   for (;;) {
     struct pty *p = NULL;
-    uv_mutex_lock(&b->mutex);
-    if (!list_empty(&b->waiting)) {
-      struct link *first = b->waiting.next;
+    uv_mutex_lock(&reader->mutex);
+    if (!list_empty(&reader->waiting)) {
+      struct link *first = reader->waiting.next;
       list_remove(first);
-      p = ENTRY(first, struct lane, waiting)->pty;
+      p = ENTRY(first, struct flood, waiting)->pty;
     }
-    uv_mutex_unlock(&b->mutex);
+    uv_mutex_unlock(&reader->mutex);
     if (p == NULL) return;
-    read_lane(p);
+    read_flood(p);
     if (uv_hrtime() >= end) break;
   }
-  uv_async_send(&b->wake_loop);
+  uv_async_send(&reader->wake_loop);
 }
 
 #endif

@@ -1,12 +1,13 @@
 /*
  * Packet mode (TIOCPKT): what the terminal itself has to tell, among its output.
  *
- * Every read of a master in packet mode begins with one byte more: 0, and output follows; or the bits of what has happened
- * to the terminal since the last read, and nothing follows. Such notices overtake up to 4 KiB of output that the kernel holds
- * on our side of the terminal; nobody can tell what of that was printed before.
+ * Every read of a master in packet mode begins with one byte more: 0, and output follows; or the bits of what has
+ * happened to the terminal since the last read, and nothing follows. Such notices overtake up to 4 KiB of output that
+ * the kernel holds on our side of the terminal; nobody can tell what of that was printed before.
  *
- * The byte is read to the place before the output's, which is put back as it was. So consecutive reads still make one piece
- * of output, and nothing is copied. (readv() would do it too, but before Linux 5.11 that is two reads, and two such bytes.)
+ * The byte is read to the place before the output's, which is put back as it was. So consecutive reads still make one
+ * piece of output, and nothing is copied. (readv() would do it too, but before Linux 5.11 that is two reads, and two
+ * such bytes.)
  */
 #include "telpty.h"
 
@@ -19,10 +20,10 @@ const unsigned NOTICE_FLUSHED = TIOCPKT_FLUSHWRITE;
 const unsigned NOTICE_MODES = TIOCPKT_IOCTL;
 
 /*
- * Reads output to `at`, before which there must be one byte that nobody else looks at. Returns how much there was, 0 if there
- * was only a notice, or -1 and errno; EIO where the system says the end by 0. Adds to `notices`.
+ * Reads output to `at`, before which there must be one byte that nobody else looks at. Returns how much there was, 0 if
+ * there was only a notice, or -1 and errno; EIO where the system says the end by 0. Adds to `notices`.
  */
-ssize_t master_read(int master, bool packet, char *at, size_t size, unsigned *notices) {
+ssize_t packet_read(int master, bool packet, char *at, size_t size, unsigned *notices) {
   ssize_t n;
   if (packet) {
     const char kept = at[-1];
@@ -39,16 +40,17 @@ ssize_t master_read(int master, bool packet, char *at, size_t size, unsigned *no
 }
 
 /* The notices of a master in packet mode, without its output: there is no room for any in a read of one byte. */
-unsigned master_notices(int master) {
+unsigned packet_notices(int master) {
   unsigned char bits;
   return read(master, &bits, 1) == 1 ? bits : 0;
 }
 
 /*
- * After a flush: drops what was printed before it of the `length` bytes at `bytes`, of which the last read gave `last`, and
- * returns how much is left. A read looks for notices at its beginning, and then perhaps waits for output: so the one before
- * the notice may have what was printed after the flush, but those before that may not. Whoever passes on what he has read
- * must have looked for notices after the last read, or he would not know what to keep when the next one comes.
+ * After a flush: drops what was printed before it of the `length` bytes at `bytes`, of which the last read gave `last`,
+ * and returns how much is left. A read looks for notices at its beginning, and then perhaps waits for output: so the
+ * one before the notice may have what was printed after the flush, but those before that may not. Whoever passes on
+ * what he has read must have looked for notices after the last read, or he would not know what to keep when the next
+ * one comes.
  */
 size_t packet_keep(char *bytes, size_t length, size_t last) {
   memmove(bytes, bytes + length - last, last);
@@ -64,8 +66,8 @@ static napi_value js_set_packet_mode(napi_env env, napi_callback_info info) {
       napi_get_value_bool(env, args[1], &on) != napi_ok)
     return NULL;
   if (p->master < 0) return js_int(env, -EIO);
-  if (p->lane != NULL) {
-    const int error = bulk_set_packet(p, on);
+  if (p->flood != NULL) {
+    const int error = flood_reader_set_packet_mode(p, on);
     if (error != 0) return js_int(env, -error);
   } else {
     int value = on;

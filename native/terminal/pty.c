@@ -65,7 +65,7 @@ static void master_ready(uv_poll_t *handle, int status, int events) {
 void pty_poll(struct pty *p) {
   if (p->master < 0) return;
   int wanted = 0;
-  if (!p->paused && !p->hungup && !p->reaped && p->lane == NULL) wanted |= UV_READABLE;
+  if (!p->paused && !p->hungup && !p->reaped && p->flood == NULL) wanted |= UV_READABLE;
   /* A flush is to be known when it is of use: while output has to wait. */
   if (p->paused && p->packet && !p->hungup && !p->reaped) wanted |= UV_PRIORITIZED;
   if (p->pending.memory != NULL) wanted |= UV_WRITABLE;
@@ -80,7 +80,7 @@ void pty_poll(struct pty *p) {
 /* Closes both ends; the kernel then sends SIGHUP to whoever is left on the terminal. Does nothing the second time. */
 void pty_close_terminal(struct pty *p) {
   if (p->master < 0) return;
-  bulk_dismiss(p);
+  flood_reader_remove(p);
   if (p->conn != NULL) fast_path_part(p->conn);
   write_drop(p);
   list_remove(&p->finish);
@@ -206,7 +206,7 @@ static napi_value js_start(napi_env env, napi_callback_info info) { return begin
  * for the others the group is named, and must be one of ours: a group that died out stays the terminal's foreground group by
  * number, and that number may be a stranger's by now. Returns 0 or a negative errno.
  */
-int signal_foreground(struct pty *p, int signal) {
+int pty_signal_foreground(struct pty *p, int signal) {
   if (p->master < 0 || p->reaped) return -ESRCH;
 #ifdef __linux__
   if ((signal == SIGINT || signal == SIGQUIT || signal == SIGTSTP) && ioctl(p->master, TIOCSIG, signal) == 0) return 0;
@@ -223,7 +223,7 @@ static napi_value js_signal_foreground(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 2, args) || (p = pty_from_js(env, args[0])) == NULL ||
       napi_get_value_int32(env, args[1], &signal) != napi_ok)
     return NULL;
-  return js_int(env, signal_foreground(p, signal));
+  return js_int(env, pty_signal_foreground(p, signal));
 }
 
 static napi_value js_resize(napi_env env, napi_callback_info info) {

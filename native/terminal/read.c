@@ -49,7 +49,7 @@ static enum turn_end turn(struct pty *p, char *room, size_t *length, unsigned *n
   enum turn_end end = FULL;
   do {
     unsigned news = 0;
-    ssize_t n = master_read(p->master, p->packet, room + got, DRAIN_LIMIT - got, &news);
+    ssize_t n = packet_read(p->master, p->packet, room + got, DRAIN_LIMIT - got, &news);
     if (n > 0) {
       last = (size_t)n;
       got += last;
@@ -59,7 +59,7 @@ static enum turn_end turn(struct pty *p, char *room, size_t *length, unsigned *n
       if (p->hungup || was_empty || !(p->reaped || ends_in_return(room, got))) end = EMPTY;
       was_empty = true;
     }
-    if (got >= TURN_BYTES && p->packet) news |= master_notices(p->master);
+    if (got >= TURN_BYTES && p->packet) news |= packet_notices(p->master);
     if ((news & NOTICE_FLUSHED) != 0) got = packet_keep(room, got, last);
     *notices |= news;
     if (*notices != 0 && (was_told || !ends_in_return(room, got))) end = TOLD;
@@ -76,7 +76,7 @@ static void tell_notices(struct pty *p, unsigned notices) {
 }
 
 /*
- * One drain and its calls. The byte before the output is master_read()'s, and so is in no piece that JavaScript has: another
+ * One drain and its calls. The byte before the output is packet_read()'s, and so is in no piece that JavaScript has: another
  * thread may be looking at such a piece.
  */
 static enum turn_end drain(struct pty *p) {
@@ -89,9 +89,9 @@ static enum turn_end drain(struct pty *p) {
   unsigned notices = 0;
   size_t shown = 0, got = 0;
   uint64_t key_at = 0;
-  if (p->lane != NULL) {
-    got = bulk_take(p, room, &shown, &notices);
-    if (p->lane == NULL && !p->hungup && got > shown && ends_in_return(room, got)) turn_end = turn(p, room, &got, &notices);
+  if (p->flood != NULL) {
+    got = flood_reader_take(p, room, &shown, &notices);
+    if (p->flood == NULL && !p->hungup && got > shown && ends_in_return(room, got)) turn_end = turn(p, room, &got, &notices);
   } else {
     turn_end = turn(p, room, &got, &notices);
     if (p->following && got > 0 && termios_differs(p)) notices |= NOTICE_MODES;
@@ -119,22 +119,22 @@ static enum turn_end drain(struct pty *p) {
 
 /* The master is readable. The caller holds a reference and calls pty_poll() afterwards. */
 void read_turn(struct pty *p) {
-  if (p->master < 0 || p->paused || p->hungup || p->reaped || p->lane != NULL) return;
+  if (p->master < 0 || p->paused || p->hungup || p->reaped || p->flood != NULL) return;
   const enum turn_end end = drain(p);
   /* What the calls have set off may have changed everything. */
-  if (end == FULL && p->master >= 0 && !p->paused && !p->reaped) bulk_enter(p);
+  if (end == FULL && p->master >= 0 && !p->paused && !p->reaped) flood_reader_add(p);
 }
 
 /* There are notices, though JavaScript wants no output. The caller holds a reference. */
 void read_notices(struct pty *p) {
   if (p->master < 0 || !p->packet || p->hungup) return;
-  const unsigned notices = p->lane != NULL ? bulk_notices(p) : master_notices(p->master);
+  const unsigned notices = p->flood != NULL ? flood_reader_notices(p) : packet_notices(p->master);
   if (notices != 0) tell_notices(p, notices);
 }
 
 /* The thread of flood_reader.c has something, or has done with the terminal. */
-void read_lane(struct pty *p) {
-  if (p->lane == NULL) return;
+void read_flood(struct pty *p) {
+  if (p->flood == NULL) return;
   pty_ref(p);
   if (p->paused)
     read_notices(p);
@@ -177,29 +177,29 @@ static void finish_turns(uv_idle_t *handle) {
 
 /* The program has been reaped: reads on to the end, now or when JavaScript wants more. */
 void read_finish(struct pty *p) {
-  bulk_leave(p);
+  flood_reader_release(p);
   if (p->master < 0 || p->paused || p->state->closing) return;
   list_add(&p->state->finishing, &p->finish);
   uv_idle_start(&p->state->finisher, finish_turns);
 }
 
-static napi_value js_pause(napi_env env, napi_callback_info info) {
+static napi_value js_pause_output(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct pty *p;
   if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
   p->paused = true;
-  bulk_pause(p, true);
+  flood_reader_pause(p, true);
   list_remove(&p->finish);
   pty_poll(p);
   return NULL;
 }
 
-static napi_value js_resume(napi_env env, napi_callback_info info) {
+static napi_value js_resume_output(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct pty *p;
   if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
   p->paused = false;
-  bulk_pause(p, false);
+  flood_reader_pause(p, false);
   if (p->reaped) read_finish(p);
   pty_poll(p);
   return NULL;
@@ -231,7 +231,7 @@ void read_state_init(struct state *s) {
 
 void read_exports(napi_env env, napi_value exports) {
   napi_set_named_property(env, exports, "drainLimit", js_int(env, DRAIN_LIMIT));
-  export_function(env, exports, "pause", js_pause);
-  export_function(env, exports, "resume", js_resume);
+  export_function(env, exports, "pauseOutput", js_pause_output);
+  export_function(env, exports, "resumeOutput", js_resume_output);
   export_function(env, exports, "useSlab", js_use_slab);
 }

@@ -116,7 +116,7 @@ bool plan_from_js(napi_env env, napi_value request, struct plan *plan) {
 }
 
 /* What belongs to an error. Makes no call of the C library: the child of a vfork does this, too. */
-void detail_set(const struct plan *plan, const char *text) {
+void plan_set_detail(const struct plan *plan, const char *text) {
   if (plan->detail == NULL) return;
   size_t i = 0;
   for (; i < DETAIL_SIZE - 1 && text[i] != '\0'; i++) plan->detail[i] = text[i];

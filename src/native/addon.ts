@@ -44,7 +44,7 @@ export interface AddonCallbacks<Owner> {
   readonly notice: (owner: Owner, bits: number) => void;
   /** The rest of a `write` has gone out, or the terminal takes no more. */
   readonly written: (owner: Owner) => void;
-  /** A program held by `hold` has ended; it waits for `reap`. */
+  /** A program has ended whose reaping `deferReap` defers; it waits for `reap`. */
   readonly left: (owner: Owner) => void;
   /**
    * The program was reaped, or is not waited for any more (`abandoned` is 1). `code` is -1 when a signal ended it, `signal` 0
@@ -153,8 +153,8 @@ export interface Addon {
    * came of it. Until then nothing can be done with what is returned. `undefined` where no thread can be had.
    */
   start(owner: object, request: SpawnRequest): NativePty | undefined;
-  pause(pty: NativePty): void;
-  resume(pty: NativePty): void;
+  pauseOutput(pty: NativePty): void;
+  resumeOutput(pty: NativePty): void;
   /** Whether `notice` is called: also while output is paused. */
   setPacketMode(pty: NativePty, on: boolean): number;
   /** Writes what the terminal takes now and keeps a copy of the rest for later. Returns the bytes taken. */
@@ -193,7 +193,7 @@ export interface Addon {
   /** SIGKILL to every program of this thread and its foreground group; no `start` is finished after it. */
   killAll(): void;
   /** From now on an ended program is kept as a zombie, which reserves its session's number, until `reap`. */
-  hold(pty: NativePty): void;
+  deferReap(pty: NativePty): void;
   reap(pty: NativePty): void;
   /** Ends the wait for a program that was killed and does not die: `exit` is called at once, and it is reaped when it dies. */
   abandon(pty: NativePty): void;
@@ -253,8 +253,8 @@ export interface Addon {
     fd: number,
     keepAlive: number,
   ): NativeAcceptor | number;
-  /** While it is held, connections wait in the kernel's queue. */
-  acceptHold(acceptor: NativeAcceptor, held: boolean): void;
+  /** While it is paused, connections wait in the kernel's queue. */
+  acceptPause(acceptor: NativeAcceptor, paused: boolean): void;
   acceptClose(acceptor: NativeAcceptor): void;
 
   /** Once a thread: what to call, and where to put what is seen. */
@@ -299,9 +299,9 @@ export interface Addon {
   /** User id and process id of the peer of a UNIX socket, 0 for another socket, or a negative error number. */
   peerCredentials(fd: number): readonly [uid: number, pid: number] | number;
   sendUrgent(fd: number, bytes: Uint8Array): number;
-  listenerHold(fd: number, held: boolean): number;
+  unwatchListener(fd: number, unwatched: boolean): number;
   descriptorLimit(): number;
-  writeNow(fd: number, bytes: Uint8Array): number;
+  writeNonblocking(fd: number, bytes: Uint8Array): number;
 
   /** Sends a datagram to a Unix socket; an address that begins with '@' is an abstract one. 0, or a negative error number. */
   notify(address: Uint8Array, message: Uint8Array): number;
@@ -324,7 +324,7 @@ export interface Addon {
   measureDelays(bounds: Float64Array, counts: Float64Array): void;
   /**
    * How many terminals, connections, looks at first bytes, programs and unfinished starts this thread holds, how many programs
-   * it does not wait for any more and has not reaped, how many terminals are read in bulk, and how many bytes
+   * it does not wait for any more and has not reaped, how many terminals flood and are read by a thread of their own, and how many bytes
    * `write` kept for all of them.
    */
   counts(): {
@@ -332,7 +332,7 @@ export interface Addon {
     children: number;
     connections: number;
     peeks: number;
-    lanes: number;
+    floods: number;
     starting: number;
     abandoned: number;
     unwritten: number;

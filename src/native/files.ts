@@ -13,6 +13,6 @@ export function descriptorLimit(): number {
  *   moment.
  * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
  */
-export function writeNow(fd: number, bytes: Uint8Array): number {
-  return addon().writeNow(fd, bytes);
+export function writeNonblocking(fd: number, bytes: Uint8Array): number {
+  return addon().writeNonblocking(fd, bytes);
 }

@@ -25,14 +25,14 @@ export function limitUnsent(fd: number, bytes: number): boolean {
 }
 
 /**
- * Stops or continues the watch for connections on a socket that Node listens on: who comes while it is held waits in the
- * kernel's queue. To be told each way once, by turns.
+ * Stops or continues the watch for connections on a socket that Node listens on. Without a watch, new connections wait in the kernel's
+ * queue. Calls must alternate: stop, continue, stop.
  *
  * @param fd the listening socket's descriptor.
  * @returns whether it is done; false without the addon, and on other systems than Linux.
  */
-export function holdListener(fd: number, held: boolean): boolean {
-  return (loadAddon()?.listenerHold(fd, held) ?? -1) === 0;
+export function unwatchListener(fd: number, isUnwatched: boolean): boolean {
+  return (loadAddon()?.unwatchListener(fd, isUnwatched) ?? -1) === 0;
 }
 
 /**

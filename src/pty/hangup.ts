@@ -3,7 +3,7 @@
  *
  * The danger in here is a process number that was given to a stranger in the meantime. While the session's leader is not
  * reaped, not even as a zombie, the kernel cannot give its number, which is that of the session too, to anybody else. So
- * the leader is held (`addon.hold`) until the last member of the session is gone: the test "belongs to our session" is
+ * the reaping of the leader is deferred (`deferReap`) until the last member of the session is gone: the test "belongs to our session" is
  * then always true to the word. Members are signalled by pidfd, after that test (see `signalMember` in native/process/process.c).
  */
 import { readdir } from 'node:fs/promises';
@@ -151,7 +151,7 @@ export class Hangup {
     });
     this.#done = Promise.all([swept, exited]).then(() => {});
     this.#wasBlocked = wasBlocked;
-    addon().hold(native);
+    addon().deferReap(native);
     if (!wasBlocked) this.#hangUp();
   }
 

@@ -204,14 +204,14 @@ export class Master {
   pauseOutput(): void {
     if (this.#paused || this.isClosed) return;
     this.#paused = true;
-    addon().pause(this.native);
+    addon().pauseOutput(this.native);
   }
 
   /** Reads output again. */
   resumeOutput(): void {
     if (!this.#paused || this.isClosed) return;
     this.#paused = false;
-    addon().resume(this.native);
+    addon().resumeOutput(this.native);
   }
 
   /**

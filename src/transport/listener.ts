@@ -5,7 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { descriptor } from '../native/node-internals.ts';
-import { holdListener } from '../native/sockets.ts';
+import { unwatchListener } from '../native/sockets.ts';
 import {
   type Acceptor,
   type ClosedReason,
@@ -148,7 +148,7 @@ export class SocketListener implements Listener, Acceptor {
       return;
     }
     const fd = descriptor(this.#server);
-    if (fd !== undefined) holdListener(fd, held);
+    if (fd !== undefined) unwatchListener(fd, held);
   }
 
   close(): Promise<void> | undefined {

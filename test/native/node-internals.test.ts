@@ -20,7 +20,7 @@ import {
   pauseUntilListener,
   stopReading,
 } from '../../src/native/node-internals.ts';
-import { holdListener, peerState } from '../../src/native/sockets.ts';
+import { peerState, unwatchListener } from '../../src/native/sockets.ts';
 import { assertNothingHeld, processInfo, untilTrue } from '../support/leaks.ts';
 import { selfSigned } from '../support/servers/certificates.ts';
 import { LOADER } from '../support/typescript.ts';
@@ -244,7 +244,7 @@ test('libuv accepts nothing while its listener is out of its epoll set, and agai
     // libuv watches it by then.
     dial(held.port);
     await untilTrue(() => accepted === 1);
-    assert.equal(holdListener(descriptor(held.server)!, true), true);
+    assert.equal(unwatchListener(descriptor(held.server)!, true), true);
     const waiting = connect({ port: held.port, host: '127.0.0.1' });
     sockets.push(waiting);
     await once(waiting, 'connect');
@@ -253,10 +253,10 @@ test('libuv accepts nothing while its listener is out of its epoll set, and agai
     await once(other.server, 'connection');
     await nextTurn();
     assert.equal(accepted, 1);
-    assert.equal(holdListener(descriptor(held.server)!, false), true);
+    assert.equal(unwatchListener(descriptor(held.server)!, false), true);
     await untilTrue(() => accepted === 2);
     // Out of the set again: libuv closes it all the same.
-    assert.equal(holdListener(descriptor(held.server)!, true), true);
+    assert.equal(unwatchListener(descriptor(held.server)!, true), true);
   } finally {
     for (const socket of sockets) socket.destroy();
     await Promise.all([closed(held.server), closed(other.server)]);

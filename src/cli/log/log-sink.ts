@@ -3,7 +3,7 @@
  * the sessions: a pipe that nobody reads and a disk that is full stop nobody, and cost no more than a little memory.
  */
 
-import { writeNow } from '../../native/files.ts';
+import { writeNonblocking } from '../../native/files.ts';
 import { systemError } from '../../native/system-error.ts';
 
 /** What waits for a reader, in bytes; beyond it lines are lost. */
@@ -65,7 +65,7 @@ export class LogSink {
 
   #flush(): void {
     for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
-      const written = writeNow(this.#fd, first.bytes);
+      const written = writeNonblocking(this.#fd, first.bytes);
       if (written < 0 && systemError(-written).name !== 'EAGAIN') {
         this.#giveUp(first);
         break;

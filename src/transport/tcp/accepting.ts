@@ -7,7 +7,7 @@
 import type { Server } from 'node:net';
 import { loadAddon } from '../../native/load.ts';
 import { descriptor } from '../../native/node-internals.ts';
-import { holdListener } from '../../native/sockets.ts';
+import { unwatchListener } from '../../native/sockets.ts';
 import { sessionsThatFit } from './descriptors.ts';
 
 /** How often it is looked whether there are descriptors again, in milliseconds. */
@@ -130,7 +130,7 @@ export class DirectAcceptor {
     endWatch(server, WATCH_TURNS);
     return new DirectAcceptor(
       () => addon.acceptClose(native),
-      held => addon.acceptHold(native, held),
+      isPaused => addon.acceptPause(native, isPaused),
     );
   }
 
@@ -149,6 +149,6 @@ export class DirectAcceptor {
 function endWatch(server: Server, turns: number): void {
   setImmediate(() => {
     const fd = descriptor(server);
-    if (fd !== undefined && turns > 0 && !holdListener(fd, true)) endWatch(server, turns - 1);
+    if (fd !== undefined && turns > 0 && !unwatchListener(fd, true)) endWatch(server, turns - 1);
   });
 }

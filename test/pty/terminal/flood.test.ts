@@ -10,13 +10,13 @@ import { type Pty, spawnPty } from '../../../src/pty/index.ts';
 import { untilTrue } from '../../support/leaks.ts';
 import { closed, readAll, until } from '../support.ts';
 
-const lanes = () => addon().counts().lanes;
+const countFloods = () => addon().counts().floods;
 
 /** What `seq` prints on a terminal. */
 const numbers = (last: number) => Array.from({ length: last }, (_, n) => `${n + 1}\r\n`).join('');
 
 async function quiet(): Promise<void> {
-  while (lanes() > 0) await turn();
+  while (countFloods() > 0) await turn();
 }
 
 /**
@@ -29,7 +29,7 @@ async function stopInFlood(pty: Pty, read: (piece: Buffer) => void = () => {}): 
     await new Promise<void>(resolve => {
       const look = (piece: Buffer) => {
         read(piece);
-        if (lanes() === 0) return;
+        if (countFloods() === 0) return;
         pty.off('data', look).pause();
         resolve();
       };
@@ -42,14 +42,14 @@ async function stopInFlood(pty: Pty, read: (piece: Buffer) => void = () => {}): 
       now = program();
       return /^State:\tS/m.test(now) && now === before;
     });
-  } while (lanes() === 0);
+  } while (countFloods() === 0);
 }
 
 test('a flood is read by the thread, and by the loop again when it is over', async () => {
   const pty = spawnPty('sh', ['-c', 'seq 200000; read line; echo "[$line]"; seq 200000; echo done; read line']);
   let seen = 0;
   pty.on('data', () => {
-    seen = Math.max(seen, lanes());
+    seen = Math.max(seen, countFloods());
   });
   await until(pty, /\n200000\r\n/);
   assert.equal(seen, 1);
@@ -70,7 +70,7 @@ test('what a person asks for, a screen or two, is not handed over', async () => 
     const answer = until(pty, /end\r\n/);
     pty.write('400\n');
     await answer;
-    assert.equal(lanes(), 0);
+    assert.equal(countFloods(), 0);
   }
   await pty.hangup({ timeout: 0 });
 });
@@ -117,19 +117,19 @@ test('a reader that stops in a flood: what is read ahead is bounded, and all of 
   assert.equal(pty.readableLength, kept);
   assert.ok(kept <= addon().drainLimit + pty.readableHighWaterMark, `${kept} bytes`);
   assert.ok(pty.readable);
-  assert.equal(lanes(), 1);
+  assert.equal(countFloods(), 1);
   // The program still runs: it is blocked and not done, since not even a tenth of its output has been taken.
   assert.equal(pty.kill('SIGCONT'), true);
   for await (const piece of pty) text += piece;
   assert.ok(text === numbers(400_000));
-  assert.equal(lanes(), 0);
+  assert.equal(countFloods(), 0);
 });
 
-test('while nobody reads the floods, the thread sleeps', async () => {
+test('while the output of the floods is paused, the thread sleeps', async () => {
   const pty = spawnPty('yes');
   await stopInFlood(pty);
   const tasks = readdirSync('/proc/self/task').map(task => `/proc/self/task/${task}`);
-  const thread = tasks.find(task => readFileSync(`${task}/comm`, 'latin1') === 'telpty-bulk\n');
+  const thread = tasks.find(task => readFileSync(`${task}/comm`, 'latin1') === 'telpty-flood\n');
   assert.ok(thread);
   const wakings = () => /^voluntary_ctxt_switches:.*$/m.exec(readFileSync(`${thread}/status`, 'latin1'))![0];
   // A thread that looks around every few milliseconds is never found as it was.
@@ -139,7 +139,7 @@ test('while nobody reads the floods, the thread sleeps', async () => {
     now = wakings();
     return now === before;
   });
-  assert.equal(lanes(), 1);
+  assert.equal(countFloods(), 1);
   pty.destroy();
   await pty.exited;
   await quiet();
@@ -160,7 +160,7 @@ test('an echo in the middle of its own flood, and an interrupt of it', async () 
   await closed(pty);
 });
 
-test('64 floods: each gets on, all can be closed at any moment, and no lane stays', async () => {
+test('64 floods: each gets on, all can be closed at any moment, and the thread keeps no terminal', async () => {
   const floods = Array.from({ length: 64 }, () => spawnPty('yes'));
   await Promise.all(floods.map(pty => once(pty, 'data').then(() => pty.resume())));
   await Promise.all(floods.map(pty => until(pty, /y\r\n/)));
@@ -171,7 +171,7 @@ test('64 floods: each gets on, all can be closed at any moment, and no lane stay
     closing.push(end(pty));
   }
   await Promise.all(closing);
-  assert.equal(lanes(), 0);
+  assert.equal(countFloods(), 0);
 });
 
 async function end(pty: Pty): Promise<void> {

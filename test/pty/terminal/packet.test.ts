@@ -128,7 +128,7 @@ test('while output is held back a flush is still noticed, and what was read ahea
       if (holding) pty.master.pauseOutput();
     });
     // In a flood the thread reads on into its own buffers.
-    await until(() => given.length > 0 && (!ahead || addon().counts().lanes > 0));
+    await until(() => given.length > 0 && (!ahead || addon().counts().floods > 0));
     holding = true;
     pty.master.pauseOutput();
     const before = given.length;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { holdListener } from '../../../src/native/sockets.ts';
+import { unwatchListener } from '../../../src/native/sockets.ts';
 import { atExit } from '../cleanup.ts';
 import { requireTool } from '../system/tools.ts';
 
@@ -25,7 +25,7 @@ export class OpenSocket implements Disposable {
     await once(server, 'listening');
     const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
     // The loop has it only when it has turned.
-    while (!holdListener(fd, true)) await nextTurn();
+    while (!unwatchListener(fd, true)) await nextTurn();
     return new OpenSocket(server, fd);
   }
 
