@@ -10,8 +10,11 @@ export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './er
 export type { Listener, LocalListener, TcpListener } from './server/listener.ts';
 export type { AcceptOptions, ServerOptions, Shell } from './server/options.ts';
 export { type ConnectionInfo, createServer, Server, type ServerEvents, type SessionOutcome } from './server/server.ts';
-export type { ExecOptions, LineOptions, LoginOptions } from './session/conversation/dialogue.ts';
+export type { LineOptions } from './session/conversation/dialogue.ts';
+export type { ExecOptions } from './session/conversation/exec.ts';
+export type { EnableOptions, LoginAnswers, LoginOptions } from './session/conversation/login.ts';
 export type { Pattern, ReadOptions, ReadResult } from './session/conversation/reading.ts';
+export type { FindPromptOptions, ResyncOptions } from './session/conversation/resync.ts';
 export type { OptionState, WaitOptions } from './session/conversation/waiting.ts';
 export type { SessionEvents } from './session/events.ts';
 export { type ReadLineOptions, readLine, readLines } from './session/lines.ts';

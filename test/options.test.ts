@@ -30,8 +30,11 @@ import {
 import { spawnPty, startPty } from '../src/pty/index.ts';
 import { ptyOptions } from '../src/pty/options.ts';
 import { acceptOptions, serverOptions } from '../src/server/options.ts';
-import { execOptions, lineOptions, loginOptions } from '../src/session/conversation/dialogue.ts';
+import { lineOptions } from '../src/session/conversation/dialogue.ts';
+import { execOptions } from '../src/session/conversation/exec.ts';
+import { enableOptions, loginOptions } from '../src/session/conversation/login.ts';
 import { readingOptions } from '../src/session/conversation/reading.ts';
+import { findPromptOptions, resyncOptions } from '../src/session/conversation/resync.ts';
 import { waitOptions } from '../src/session/conversation/waiting.ts';
 import { readLineOptions } from '../src/session/lines.ts';
 import { limitOptions } from '../src/shells/guards/limit.ts';
@@ -91,7 +94,10 @@ const takers: Readonly<Record<string, Taker>> = {
   readUntil: { table: readingOptions, call: options => onSession(one => one.readUntil('x', options))() },
   sendLine: { table: lineOptions, call: options => onSession(one => one.sendLine('x', options))() },
   exec: { table: execOptions, call: options => onSession(one => one.exec('x', options))() },
-  login: { table: loginOptions, good: { username: 'ada' }, call: options => onSession(one => one.login(options))() },
+  login: { table: loginOptions, call: options => onSession(one => one.login(options))() },
+  enable: { table: enableOptions, call: options => onSession(one => one.enable(options))() },
+  findPrompt: { table: findPromptOptions, call: options => onSession(one => one.findPrompt(options))() },
+  resync: { table: resyncOptions, call: options => onSession(one => one.resync(options))() },
   readLine: { table: readLineOptions, call: options => onSession(one => readLine(one, options))() },
 };
 

@@ -7,15 +7,11 @@ import { addressOf, type Peer } from '../transport/peer.ts';
 import type { ForeignProtocol } from '../transport/pre-session/foreign-protocol.ts';
 import type { Transport } from '../transport/stream/transport.ts';
 import { Conversation } from './conversation/conversation.ts';
-import {
-  type ExecOptions,
-  exec,
-  type LineOptions,
-  type LoginOptions,
-  login,
-  sendLine,
-} from './conversation/dialogue.ts';
+import { type LineOptions, sendLine } from './conversation/dialogue.ts';
+import { type ExecOptions, exec } from './conversation/exec.ts';
+import { type EnableOptions, enable, type LoginOptions, login } from './conversation/login.ts';
 import { type Pattern, type ReadOptions, type ReadResult, readUntil } from './conversation/reading.ts';
+import { type FindPromptOptions, findPrompt, type ResyncOptions, resync } from './conversation/resync.ts';
 import { type OptionState, type WaitOptions, waitFor } from './conversation/waiting.ts';
 import type { AllEvents, Listener, OtherEvent } from './events.ts';
 import { Link, OUTPUT_AHEAD, type SessionOptions, UNREAD_MS } from './link.ts';
@@ -291,6 +287,44 @@ export class Session extends Duplex {
    */
   login(options: LoginOptions): Promise<string> {
     return login(this.#talk, options);
+  }
+
+  /**
+   * Logs in a second time: sends a command such as `enable` or `su -`, and answers the questions that follow until a prompt is
+   * there. If the password is refused, the session is brought back to the prompt before.
+   *
+   * @returns all that was said, the prompt included; lines end in LF.
+   * @throws (rejects) `ERR_LOGIN` when the other end refuses, shows the same prompt as before, or asks for what was not given; as
+   *   {@link readUntil}.
+   * @example
+   * await session.login({ username: 'ada', password });
+   * await session.enable({ password: secret });
+   * const configuration = await session.exec('show running-config', { pager: true });
+   */
+  enable(options: EnableOptions): Promise<string> {
+    return enable(this.#talk, options);
+  }
+
+  /**
+   * Learns the prompt: presses Return until the line that comes is the same twice. From then on {@link exec} knows it exactly. What
+   * had come before and was not read is dropped.
+   *
+   * @returns the prompt as a person sees it, such as `router1>`.
+   * @throws (rejects) `ERR_LOGIN` where a name or a password is asked for; as {@link readUntil}.
+   */
+  findPrompt(options?: FindPromptOptions): Promise<string> {
+    return findPrompt(this.#talk, options);
+  }
+
+  /**
+   * Brings the conversation back to a known state after an error, above all after `ERR_TIMEOUT`: sends `interrupt` if it is given,
+   * drops what comes until nothing comes any more, and finds the prompt as {@link findPrompt} does.
+   *
+   * @returns the prompt as a person sees it.
+   * @throws (rejects) as {@link findPrompt}.
+   */
+  resync(options?: ResyncOptions): Promise<string> {
+    return resync(this.#talk, options);
   }
 
   get #talk(): Conversation {

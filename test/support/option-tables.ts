@@ -4,8 +4,11 @@ import { clientTerminalOptions } from '../../src/client/options.ts';
 import type { AnyTable } from '../../src/options.ts';
 import { ptyOptions } from '../../src/pty/options.ts';
 import { acceptOptions, serverOptions } from '../../src/server/options.ts';
-import { execOptions, lineOptions, loginOptions } from '../../src/session/conversation/dialogue.ts';
+import { lineOptions } from '../../src/session/conversation/dialogue.ts';
+import { execOptions } from '../../src/session/conversation/exec.ts';
+import { enableOptions, loginOptions } from '../../src/session/conversation/login.ts';
 import { readingOptions } from '../../src/session/conversation/reading.ts';
+import { findPromptOptions, resyncOptions } from '../../src/session/conversation/resync.ts';
 import { waitOptions } from '../../src/session/conversation/waiting.ts';
 import { readLineOptions } from '../../src/session/lines.ts';
 import { environmentOptions } from '../../src/shells/environment/environment.ts';
@@ -43,14 +46,41 @@ export const declaredOptions: readonly DeclaredOptions[] = [
   declared(waitOptions, 'session/conversation/waiting.ts', 'WaitOptions'),
   declared(readingOptions, 'session/conversation/reading.ts', 'WaitOptions', 'ReadOptions'),
   declared(lineOptions, 'session/conversation/dialogue.ts', 'LineOptions'),
-  declared(execOptions, 'session/conversation/dialogue.ts', 'WaitOptions', 'ReadOptions', 'LineOptions', 'ExecOptions'),
+  declared(execOptions, 'session/conversation/exec.ts', 'WaitOptions', 'ReadOptions', 'LineOptions', 'ExecOptions'),
   declared(
     loginOptions,
-    'session/conversation/dialogue.ts',
+    'session/conversation/login.ts',
     'WaitOptions',
     'ReadOptions',
     'LineOptions',
+    'LoginAnswers',
     'LoginOptions',
+  ),
+  declared(
+    enableOptions,
+    'session/conversation/login.ts',
+    'WaitOptions',
+    'ReadOptions',
+    'LineOptions',
+    'LoginAnswers',
+    'EnableOptions',
+  ),
+  declared(
+    findPromptOptions,
+    'session/conversation/resync.ts',
+    'WaitOptions',
+    'ReadOptions',
+    'LineOptions',
+    'FindPromptOptions',
+  ),
+  declared(
+    resyncOptions,
+    'session/conversation/resync.ts',
+    'WaitOptions',
+    'ReadOptions',
+    'LineOptions',
+    'FindPromptOptions',
+    'ResyncOptions',
   ),
   declared(readLineOptions, 'session/lines.ts', 'ReadLineOptions'),
   declared(connectOptions, 'client/connect.ts', 'WaitOptions', 'ConnectOptions'),

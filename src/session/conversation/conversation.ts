@@ -102,11 +102,13 @@ export class Conversation {
     if (isPromptLike(line.shown, hasNoSpace)) this.prompt = line;
   }
 
-  /** The prompt has come, and is the end of this. */
+  /** What ends a command has come: the prompt, or what the caller has named, which may be a question of that command. */
   answered(): void {
     this.owed = undefined;
     const line = lastLineOf(this.line());
-    if (line.shown.trim() !== '') this.prompt = line;
+    if (line.shown.trim() === '') return;
+    const isQuestion = this.prompt !== undefined && promptAtEnd(line.raw, this.prompt) === undefined;
+    if (!isQuestion || isPromptLike(line.shown, true)) this.prompt = line;
   }
 }
 

@@ -5,6 +5,9 @@ const LONGEST = 200;
 
 const ESCAPE = /\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])/y;
 
+/** What moves on a line, erases or colours it, at one place: a control sequence, a backspace, a return. */
+export const LINE_CONTROL = new RegExp(`(?:${ESCAPE.source})|[\\b\\r\\0]`, 'y');
+
 const HIDDEN_END = new RegExp(`(?:${ESCAPE.source})*$`);
 
 /** A row of a screen. */
@@ -17,8 +20,10 @@ export interface Row {
 /**
  * What a terminal without an edge shows of a line: colours do not count, backspaces and returns move the cursor, and what is
  * written over something replaces it.
+ *
+ * @param keepsTabs whether a tab is shown, as a character of one column.
  */
-export function render(line: string): Row {
+export function render(line: string, keepsTabs = false): Row {
   // Most lines.
   if (!/[\x00-\x1f\x7f]/.test(line)) return { text: line, cursor: line.length };
   const row = new Editor(line.length);
@@ -35,7 +40,7 @@ export function render(line: string): Row {
       }
     } else if (character === '\b') row.cursor = Math.max(0, row.cursor - 1);
     else if (character === '\r') row.cursor = 0;
-    else if (character >= ' ' && character !== '\x7f') row.write(character);
+    else if ((character >= ' ' && character !== '\x7f') || (keepsTabs && character === '\t')) row.write(character);
   }
   return { text: row.toString(), cursor: row.cursor };
 }
@@ -96,9 +101,26 @@ export interface LastLine {
   readonly shown: string;
 }
 
+/**
+ * The cursor is put on the first column of a row (CUP and HVP, ECMA-48, 8.3.21 and 8.3.63): Microsoft's Telnet service and ProCurve
+ * begin lines so.
+ */
+export const ROW_START = /\x1b\[\d*(?:;1?)?[Hf]/g;
+
+/** Of a line that was placed on several rows, the last row on which something is shown. */
+function lastRow(line: string): string {
+  if (!line.includes('\x1b[')) return line;
+  let start = 0;
+  for (const { index, 0: control } of line.matchAll(ROW_START)) {
+    const rest = index + control.length;
+    if (render(line.slice(rest)).text.trim() !== '') start = rest;
+  }
+  return line.slice(start);
+}
+
 /** @param end the end of a text; a line of which it has not all is longer than prompts are. */
 export function lastLineOf(end: string): LastLine {
-  const line = end.slice(end.lastIndexOf('\n') + 1);
+  const line = lastRow(end.slice(end.lastIndexOf('\n') + 1));
   const again = line.slice(line.lastIndexOf('\r') + 1);
   const { text, cursor } = render(again);
   if (text.trim() !== '' || again === line) return { raw: again, shown: text.slice(0, cursor) };
@@ -174,8 +196,25 @@ export function promptAtEnd(end: string, known: LastLine | undefined): PromptAtE
   // Output that does not end its last line.
   if (known !== undefined && known.raw !== '' && line.raw.endsWith(known.raw))
     return { length: known.raw.length, likeness: 'likely' };
+  if (known !== undefined && isOtherView(line.shown, known.shown)) return { length, likeness: 'likely' };
   if (!isPromptLike(line.shown, known !== undefined && endsInMark(known.shown))) return undefined;
   return { length, likeness: known === undefined || isSimilar(line, known) ? 'likely' : 'unlike' };
+}
+
+/**
+ * Returns an output without what a prompt that was drawn several times has left on its last line.
+ *
+ * @param output what came before the prompt.
+ */
+export function withoutRedraws(output: string, prompt: string): string {
+  const start = output.lastIndexOf('\n') + 1;
+  const line = output.slice(start);
+  if (!/[\r\x1b]/.test(line)) return output;
+  const isDrawn = line.split('\r').every(part => {
+    const shown = render(part).text.trim();
+    return shown === '' || isSamePrompt(shown, prompt.trim());
+  });
+  return isDrawn ? output.slice(0, start) : output;
 }
 
 /** The control sequences at the end of a line. */
@@ -186,6 +225,14 @@ function hiddenEnd(raw: string): string {
 /** Whether two prompts are the same but for numbers: a time, a count of commands. */
 export function isSamePrompt(one: string, other: string): boolean {
   return one === other || (one !== '' && one.replace(/\d+/g, '0') === other.replace(/\d+/g, '0'));
+}
+
+/** Whether two prompts are those of one Comware or VRP device: `<name>`, `[name]` and `[~name-interface]`. */
+function isOtherView(shown: string, known: string): boolean {
+  const name = /^[<[][~*]?([^<>[\]-]+)(?:-[^<>[\]]*)?[>\]]$/;
+  const [, one] = name.exec(shown.trim()) ?? [];
+  const [, other] = name.exec(known.trim()) ?? [];
+  return one !== undefined && one === other;
 }
 
 /** How many characters at their beginning make two prompts those of one machine. */

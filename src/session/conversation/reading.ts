@@ -54,6 +54,8 @@ export interface Occasion {
   readonly isLast: boolean;
   /** More has come, and was not read yet: what is there does not end here. Only with `isSliced`. */
   readonly isCut?: boolean;
+  /** The command `mark` has come right behind what is there. */
+  readonly isMarked?: boolean;
 }
 
 /** What is read first where the input is looked at in slices, in bytes; each slice is twice the one before. */
@@ -68,6 +70,10 @@ export interface ReadTextOptions extends ReadOptions, PartialWaitOptions {
    * of it each time.
    */
   readonly isSliced?: boolean;
+  /** A command of Telnet that matters, GA or EOR: it is looked at what is there where it has come. */
+  readonly mark?: number | undefined;
+  /** Look, with `isQuiet`, if nothing at all comes for so long, in milliseconds. */
+  readonly silence?: number | undefined;
 }
 
 /** @throws TelptyError `ERR_INVALID_ARGUMENT` for a session that cannot be read now. */
@@ -132,7 +138,7 @@ export function readText<T>(
   look: (text: Received['text'], occasion: Occasion) => Look<T>,
 ): Promise<T> {
   const { stream, link } = conversation;
-  const { maxLength = readingOptions.maxLength.default, isDropped = false, isSliced = false } = options;
+  const { maxLength = readingOptions.maxLength.default, isDropped = false, isSliced = false, mark, silence } = options;
   return within<T>(what, options, waiter => {
     const input = new Received();
     let quiet: NodeJS.Timeout | undefined;
@@ -177,23 +183,39 @@ export function readText<T>(
       const why = hangupReason === undefined ? '' : `: ${hangupReason}`;
       waiter.reject(new TelptyError('ERR_SESSION_CLOSED', `the session ended without ${what}${why}`, details));
     };
+    /** Where in the input the mark has come, in bytes; the first that was not read past. */
+    const marks: number[] = [];
+    const marked = (command: number): void => {
+      if (command !== mark) return;
+      marks.push(link.inputPosition + link.inputLength);
+      read();
+    };
     let slice = SLICE;
     const next = (): Buffer | null => {
+      const toMark = marks.length === 0 ? undefined : marks[0]! - link.inputPosition;
+      if (toMark !== undefined && toMark < stream.readableLength) return toMark === 0 ? null : stream.read(toMark);
       const isCut = isSliced && stream.readableLength > slice;
       const chunk = (isCut ? stream.read(slice) : stream.read()) as Buffer | null;
       slice *= 2;
       return chunk;
     };
     /** @returns whether it is done. */
+    const atMark = (): boolean => {
+      marks.shift();
+      return decide({ isQuiet: false, isLast: false, isMarked: true });
+    };
+    /** @returns whether it is done. */
     const read = (): boolean => {
       const { length } = input;
       for (let chunk = next(); chunk !== null; chunk = next()) {
         for (const { bytes, encoding } of link.encodingRuns(chunk)) input.add(bytes, encoding);
+        if (link.inputPosition === marks[0] && atMark()) return true;
         if (isDropped) input.keepLast(KEPT_BYTES);
         else if (input.length > maxLength) break;
         else if (isSliced && link.inputLength > 0 && decide({ isQuiet: false, isLast: false, isCut: true }))
           return true;
       }
+      if (link.inputPosition === marks[0] && atMark()) return true;
       if (input.length === length) return false;
       clearTimeout(quiet);
       quiet = undefined;
@@ -206,12 +228,14 @@ export function readText<T>(
     };
     waiter.atLast = () => decide({ isQuiet: false, isLast: true });
     stream.on('readable', read).on('end', closed).on('close', closed);
+    if (mark !== undefined) stream.on('command', marked);
+    if (silence !== undefined) quiet = setTimeout(whenQuiet, silence);
     if (stream.readableEnded || stream.destroyed) closed();
     return () => {
       isOver = true;
       clearTimeout(quiet);
       clearTimeout(again);
-      stream.off('readable', read).off('end', closed).off('close', closed);
+      stream.off('readable', read).off('end', closed).off('close', closed).off('command', marked);
       const text = `${input.text}`;
       const rest = input.unused();
       if (rest.length > 0) link.putBack(rest);

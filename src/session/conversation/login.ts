@@ -1,0 +1,290 @@
+/** Logins: questions for a name and a password, and what comes of the answers. */
+
+import { TelptyError } from '../../errors.ts';
+import { type OptionTable, readOptions, secret, text } from '../../options.ts';
+import type { Conversation } from './conversation.ts';
+import { endsIn } from './conversation.ts';
+import {
+  countdown,
+  type LineOptions,
+  lineOptions,
+  type QuietTimes,
+  quietTimes,
+  send,
+  withLineFeeds,
+} from './dialogue.ts';
+import { END, type GrowingText } from './growing-text.ts';
+import { endsInMark, isPromptLike, type LastLine, lastLineOf, promptAtEnd, questionOf } from './prompts.ts';
+import {
+  asReader,
+  checkReading,
+  type Look,
+  type Occasion,
+  type ReadOptions,
+  readingOptions,
+  readText,
+} from './reading.ts';
+import { catchUp } from './resync.ts';
+import { type Pattern, patternOption, Search } from './search.ts';
+
+/** How the questions of a login are answered. */
+export interface LoginAnswers extends ReadOptions, LineOptions {
+  /** Without it a question for a name is an error: some devices ask for a password alone. */
+  readonly username?: string | undefined;
+  /** Without it a question for a password is an error. */
+  readonly password?: string | undefined;
+  /** What asks for the name; the default suits the usual ones. What is given wins over the defaults wherever it matches. */
+  readonly loginPrompt?: Pattern | undefined;
+  /** What asks for the password; likewise. */
+  readonly passwordPrompt?: Pattern | undefined;
+  /** What says that it was wrong; likewise. */
+  readonly failure?: Pattern | undefined;
+  /**
+   * What shows that one is in; default as in {@link ExecOptions}, and after an answer also a prompt without a space, when
+   * nothing follows it for 1 s. A line that asks for a name or a password never is.
+   */
+  readonly prompt?: Pattern | undefined;
+}
+
+/** How to log in; see `Session.login`. */
+export interface LoginOptions extends LoginAnswers {
+  /**
+   * What to send when the other end is silent for 500 ms without having asked for anything, up to three times: `'\r'` wakes the
+   * console behind a terminal server, `' '` answers "Press any key to continue". Default: nothing.
+   */
+  readonly wake?: string | undefined;
+}
+
+/** How to log in a second time; see `Session.enable`. */
+export interface EnableOptions extends LoginAnswers {
+  /** The command that asks for it; default `'enable'`. Others: `su -`, `sudo -s`, `super`, `admin`. */
+  readonly command?: string | undefined;
+}
+
+/** What says that a name or a password was wrong. A count of earlier attempts, or a warning, does not ("3 invalid login attempts"). */
+const FAILURE = new RegExp(
+  [
+    /(?<!\blast )login (?:incorrect|failed|invalid)\b(?! attempts)/,
+    /(?<!\bunauthori[sz]ed )(?:authentication|permission|access) (?:failed|failure|denied)\b(?! to\b)/,
+    /(?<!\d )(?:bad|wrong|invalid|incorrect) (?:password|login|user)(?:name)?s?\b(?! attempts)/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'i',
+);
+
+const answerOptions = {
+  ...readingOptions,
+  ...lineOptions,
+  username: text(),
+  password: secret(),
+  loginPrompt: patternOption,
+  passwordPrompt: patternOption,
+  failure: patternOption,
+  prompt: patternOption,
+} satisfies OptionTable<LoginAnswers>;
+
+export const loginOptions = {
+  ...answerOptions,
+  wake: text({ allowed: 'a string that is not empty', holds: value => value !== '' }),
+} satisfies OptionTable<LoginOptions>;
+
+export const enableOptions = {
+  ...answerOptions,
+  command: text({ default: 'enable' }),
+} satisfies OptionTable<EnableOptions>;
+
+/** Silence after which a login wakes the other end, in milliseconds. */
+const WAKE_MS = 500;
+/** How often at most. */
+const WAKES = 3;
+
+/** See `Session.login`. */
+export async function login(conversation: Conversation, options: LoginOptions): Promise<string> {
+  readOptions('login', loginOptions, options);
+  checkReading(conversation);
+  return asReader(conversation, async () => {
+    const { said } = await answerQuestions(conversation, options, countdown(options.timeout));
+    return withLineFeeds(said);
+  });
+}
+
+/** See `Session.enable`. */
+export async function enable(conversation: Conversation, options: EnableOptions): Promise<string> {
+  const { command } = readOptions('enable', enableOptions, options);
+  const { eol, prompt, timeout } = options;
+  checkReading(conversation);
+  return asReader(conversation, async () => {
+    const left = countdown(timeout);
+    await catchUp(conversation, prompt, { timeout: left(), limit: timeout, signal: options.signal });
+    const before = conversation.prompt;
+    send(conversation, command, eol);
+    try {
+      const { said, hasAnswered } = await answerQuestions(conversation, options, left);
+      const isSame =
+        before !== undefined && conversation.prompt !== undefined && before.shown === conversation.prompt.shown;
+      if (hasAnswered && isSame && prompt === undefined)
+        throw refusal('the prompt is the same as before, so the password was refused', said);
+      return withLineFeeds(said);
+    } catch (error) {
+      // A question is still open. An empty answer ends it, and the session can be used on.
+      if (error instanceof TelptyError && error.code === 'ERR_LOGIN')
+        await leaveQuestion(conversation, left()).catch(() => {});
+      throw error;
+    }
+  });
+}
+
+/** Answers questions until the prompt is there. */
+async function answerQuestions(
+  conversation: Conversation,
+  options: LoginOptions,
+  left: () => number | undefined,
+): Promise<{ said: string; hasAnswered: boolean }> {
+  const { username, password, eol, timeout, signal, maxLength, wake } = options;
+  const signs = new LoginSigns(options, quietTimes(timeout), conversation.prompt);
+  const answered = new Set<Step>();
+  let said = '';
+  let wakes = wake === undefined ? WAKES : 0;
+  for (;;) {
+    const silence = wakes < WAKES && answered.size === 0 ? WAKE_MS : undefined;
+    const look = signs.reader(answered.size > 0, silence);
+    const read = { timeout: left(), limit: timeout, signal, maxLength, silence };
+    const { step, text } = await readText(conversation, `${signs}`, read, look);
+    said += text;
+    if (step === 'silent') {
+      wakes++;
+      conversation.stream.write(wake!);
+      continue;
+    }
+    if (step === 'in') {
+      conversation.answered();
+      return { said, hasAnswered: answered.size > 0 };
+    }
+    // Who asks the same again did not like the answer.
+    if (step === 'refused' || answered.has(step)) throw refusal('the other end refused the name or the password', said);
+    const answer = step === 'name' ? username : password;
+    if (answer === undefined)
+      throw refusal(`the other end asks for a ${step}; give ${step === 'name' ? 'username' : step}`, said);
+    answered.add(step);
+    send(conversation, answer, eol);
+  }
+}
+
+/** Answers questions by an empty line until a prompt is there. */
+async function leaveQuestion(conversation: Conversation, timeout: number | undefined): Promise<void> {
+  const signs = new LoginSigns({}, quietTimes(timeout), conversation.prompt);
+  const left = countdown(timeout);
+  const isAtPrompt = () => promptAtEnd(conversation.line(), conversation.prompt)?.likeness === 'exact';
+  for (let count = 0; count < MOST_QUESTIONS && !isAtPrompt(); count++) {
+    const { step } = await readText(
+      conversation,
+      'a prompt',
+      { timeout: left(), silence: WAKE_MS },
+      signs.reader(false, WAKE_MS),
+    );
+    if (step === 'in') conversation.answered();
+    else send(conversation, '', undefined);
+  }
+}
+
+/** How often an empty answer is given. */
+const MOST_QUESTIONS = 6;
+
+/** Where in a login one is. */
+type Step = 'in' | 'name' | 'password' | 'refused' | 'silent';
+
+/** By what one sees where in a login one is. */
+class LoginSigns {
+  /** What the caller has given. */
+  readonly #given: readonly { readonly step: Step; readonly pattern: string | RegExp }[];
+  readonly #isGiven: ReadonlySet<Step>;
+  readonly #quiet: QuietTimes;
+  readonly #known: LastLine | undefined;
+
+  /** @param known the prompt before, of a second login. */
+  constructor(
+    { prompt, loginPrompt, passwordPrompt, failure }: LoginOptions,
+    quiet: QuietTimes,
+    known: LastLine | undefined,
+  ) {
+    this.#quiet = quiet;
+    this.#known = known;
+    const steps: [Step, Pattern | undefined][] = [
+      ['in', prompt],
+      ['name', loginPrompt],
+      ['password', passwordPrompt],
+      ['refused', failure],
+    ];
+    this.#given = steps.flatMap(([step, pattern]) =>
+      pattern === undefined ? [] : [pattern].flat().map(one => ({ step, pattern: one })),
+    );
+    this.#isGiven = new Set(this.#given.map(({ step }) => step));
+  }
+
+  /**
+   * @param mayBeRefused a refusal is said only after an answer; before one it may be any greeting.
+   * @param silence how long nothing may come that is known, in milliseconds, before `'silent'` is the result; never by default.
+   */
+  reader(
+    mayBeRefused: boolean,
+    silence?: number,
+  ): (text: GrowingText, occasion: Occasion) => Look<{ step: Step; text: string }> {
+    const given = this.#given.filter(({ step }) => mayBeRefused || step !== 'refused');
+    const search = given.length === 0 ? undefined : new Search(given.map(({ pattern }) => pattern));
+    const failure = mayBeRefused && !this.#isGiven.has('refused') ? new Search(FAILURE) : undefined;
+    return (text, { isQuiet, isLast }) => {
+      const found = search?.in(text, isLast);
+      const refused = typeof found === 'object' ? undefined : failure?.in(text, isLast);
+      const said = (used: number, step: Step) => ({ used, value: { step, text: text.toString().slice(0, used) } });
+      if (typeof found === 'object') {
+        const used = found.at + found.match.length;
+        return said(used, this.#questionAt(text, used) ?? given[found.index]!.step);
+      }
+      if (typeof refused === 'object') {
+        const used = refused.at + refused.match.length;
+        // What follows on the line may show that it is something else.
+        const isWhole = isQuiet || text.from(used).includes('\n');
+        return isWhole ? said(used, 'refused') : { quiet: this.#quiet.question };
+      }
+      text.release(Math.min(search?.needed ?? text.length, failure?.needed ?? text.length));
+      const again = [found, refused].find(one => one !== undefined);
+      const { shown } = lastLineOf(text.end);
+      const step = this.#stepOf(shown, mayBeRefused);
+      if (step === undefined || again !== undefined) {
+        if (silence !== undefined && isQuiet) return said(text.length, 'silent');
+        return { again, quiet: silence };
+      }
+      if (isQuiet) return said(text.length, step);
+      if (step !== 'in') return { quiet: this.#quiet.question };
+      const likeness = this.#known === undefined ? undefined : promptAtEnd(text.end, this.#known)?.likeness;
+      return { quiet: this.#quiet[likeness ?? (endsInMark(shown) ? 'unlike' : 'likely')] };
+    };
+  }
+
+  /** The question that was given and ends here: a pattern for prompts may match all of its line (`/^.*> $/m`). */
+  #questionAt(text: GrowingText, at: number): Step | undefined {
+    const before = text.from(Math.max(0, at - END)).slice(0, Math.min(at, END));
+    const isQuestion = ({ step, pattern }: { step: Step; pattern: Pattern }) =>
+      (step === 'name' || step === 'password') && endsIn(before, pattern);
+    return this.#given.find(isQuestion)?.step;
+  }
+
+  /** What the last line of a text is, by the defaults. A greeting may end in `>`, so a prompt without a space comes after an answer. */
+  #stepOf(shown: string, hasAnswered: boolean): Step | undefined {
+    const step: Step | undefined =
+      questionOf(shown) ?? (isPromptLike(shown, hasAnswered || this.#known !== undefined) ? 'in' : undefined);
+    return step === undefined || this.#isGiven.has(step) ? undefined : step;
+  }
+
+  toString(): string {
+    const given = this.#given.map(({ pattern }) => `${new Search(pattern)}`);
+    const usual = { name: 'a question for a name', password: 'a question for a password', in: 'a prompt' };
+    const rest = Object.entries(usual).filter(([step]) => !this.#isGiven.has(step as Step));
+    return [...given, ...rest.map(([, words]) => words)].join(' or ');
+  }
+}
+
+function refusal(message: string, text: string): TelptyError {
+  return new TelptyError('ERR_LOGIN', message, { text });
+}

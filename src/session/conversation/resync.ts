@@ -1,0 +1,135 @@
+/**
+ * A known state: the other end waits for a command, its prompt is known, and nothing of what came before is left to read.
+ */
+
+import { TelptyError } from '../../errors.ts';
+import { type OptionTable, readOptions, text, whole } from '../../options.ts';
+import { type Conversation, endsIn } from './conversation.ts';
+import {
+  countdown,
+  type LineOptions,
+  lineOptions,
+  MAX_SETTLE_MS,
+  quietTimes,
+  SETTLE_MS,
+  send,
+  UNLIKE_MS,
+} from './dialogue.ts';
+import { isMarkAlone, isSamePrompt, type LastLine, lastLineOf, promptAtEnd, questionOf } from './prompts.ts';
+import { asReader, checkReading, type ReadOptions, type ReadTextOptions, readingOptions, readText } from './reading.ts';
+import { type Pattern, Search } from './search.ts';
+import { WAIT_MS } from './waiting.ts';
+
+/** How to find the prompt; see `Session.findPrompt`. */
+export interface FindPromptOptions extends ReadOptions, LineOptions {
+  /** How long nothing may follow a prompt, in milliseconds, up to 60,000; default 250. */
+  readonly settle?: number | undefined;
+}
+
+/** How to come back to a known state; see `Session.resync`. */
+export interface ResyncOptions extends FindPromptOptions {
+  /** What is sent to end the command that is still running, e.g. `'\x03'` (^C) or `'q'`. Default: nothing. */
+  readonly interrupt?: string | undefined;
+}
+
+export const findPromptOptions = {
+  ...readingOptions,
+  ...lineOptions,
+  settle: whole({ max: MAX_SETTLE_MS, default: SETTLE_MS }),
+} satisfies OptionTable<FindPromptOptions>;
+
+export const resyncOptions = { ...findPromptOptions, interrupt: text() } satisfies OptionTable<ResyncOptions>;
+
+/** See `Session.findPrompt`. */
+export function findPrompt(conversation: Conversation, options: FindPromptOptions = {}): Promise<string> {
+  readOptions('findPrompt', findPromptOptions, options);
+  return reachPrompt(conversation, options);
+}
+
+/** See `Session.resync`. */
+export function resync(conversation: Conversation, options: ResyncOptions = {}): Promise<string> {
+  readOptions('resync', resyncOptions, options);
+  return reachPrompt(conversation, options);
+}
+
+async function reachPrompt(conversation: Conversation, options: ResyncOptions): Promise<string> {
+  const { eol, timeout, signal, settle, interrupt } = options;
+  checkReading(conversation);
+  return asReader(conversation, async () => {
+    const left = countdown(timeout);
+    const quiet = quietTimes(timeout, settle).likely;
+    /** Drops what comes until nothing comes any more. */
+    const lastLine = (): Promise<LastLine> =>
+      readText(
+        conversation,
+        'a prompt that is the same after each Return',
+        { timeout: left(), limit: timeout, signal, isDropped: true, silence: quiet },
+        (text, { isQuiet, isLast }) =>
+          isQuiet && !isLast ? { used: text.length, value: lastLineOf(text.end) } : { quiet },
+      );
+    if (interrupt) conversation.stream.write(interrupt);
+    await lastLine();
+    let before = conversation.prompt?.shown;
+    for (;;) {
+      send(conversation, '', eol);
+      const line = await lastLine();
+      const question = questionOf(line.shown);
+      if (question !== undefined)
+        throw new TelptyError('ERR_LOGIN', `the other end asks for a ${question}; log in first`, { text: line.raw });
+      if (line.shown.trim() === '') continue;
+      if (before !== undefined && isSamePrompt(line.shown, before)) {
+        conversation.prompt = line;
+        conversation.owed = undefined;
+        return line.shown;
+      }
+      before = line.shown;
+    }
+  });
+}
+
+/**
+ * Reads and drops what has come before a command is sent, so that it does not become that command's output: if an earlier
+ * command owes its prompt, up to there, and else until nothing comes any more.
+ *
+ * @param prompt what the prompt is, where the caller says so.
+ * @throws (rejects) as `Session.readUntil`; the command must not be sent then.
+ */
+export async function catchUp(
+  conversation: Conversation,
+  prompt: Pattern | undefined,
+  options: ReadTextOptions,
+): Promise<void> {
+  const { owed } = conversation;
+  const what = 'the prompt of the command before, so this one was not sent';
+  if (options.signal?.aborted) throw options.signal.reason;
+  if (conversation.stream.readableEnded || conversation.stream.destroyed || conversation.stream.writableEnded)
+    throw new TelptyError('ERR_SESSION_CLOSED', 'the session ended before the command was sent');
+  conversation.learnLine();
+  if (owed === undefined && conversation.link.inputLength === 0) return;
+  const stopped = conversation.line();
+  // Without an echo the output of that command begins on the line of the prompt before it.
+  const line = owed !== undefined && stopped === conversation.prompt?.raw ? '' : stopped;
+  const patterns = [owed?.prompt, prompt].filter(one => one !== undefined);
+  const known = conversation.prompt;
+  // It may be followed by what a console logs.
+  const passed = known === undefined ? undefined : new Search(`\n${known.raw}`);
+  const isDoubtful = owed !== undefined && conversation.link.inputPosition !== owed.position;
+  // That command was slow: what does not resemble its prompt is more likely a part of its output than another prompt.
+  const unlike = Math.max(UNLIKE_MS, (options.limit || WAIT_MS) / 2);
+  const quiet = { ...quietTimes(options.limit), ...(owed !== undefined && known !== undefined && { unlike }) };
+  let wasPassed = false;
+  await readText<void>(conversation, what, { ...options, isDropped: true }, (text, { isQuiet, isLast }) => {
+    const end = text.length < text.end.length + line.length ? line + text.end : text.end;
+    const atEnd = promptAtEnd(end, known);
+    wasPassed ||= typeof passed?.in(text, true) === 'object';
+    const isPrompt = atEnd !== undefined || wasPassed || patterns.some(one => endsIn(end, one));
+    const isSure = atEnd?.likeness === 'exact' && !isMarkAlone(known!);
+    const isDone = isSure || (isQuiet && (isPrompt || (!isLast && (owed === undefined || isDoubtful))));
+    if (isDone) return { used: text.length, value: undefined };
+    if (atEnd !== undefined) return { quiet: quiet[atEnd.likeness === 'exact' ? 'mark' : atEnd.likeness] };
+    if (isPrompt || owed === undefined) return { quiet: quiet.likely };
+    return isDoubtful ? { quiet: quiet.doubtful } : {};
+  });
+  conversation.owed = undefined;
+  conversation.learnLine();
+}
