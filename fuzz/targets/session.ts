@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { deflateSync } from 'node:zlib';
 import { createServer, type Session } from '../../src/index.ts';
 import { Option, type SendKind } from '../../src/protocol/index.ts';
-import { flowControlOption, linemodeOption, statusOption } from '../../src/session/shared-options.ts';
+import { flowControlOption, linemodeOption, statusOption } from '../../src/session/option-table.ts';
 import type { Transport, TransportUser } from '../../src/transport/stream/transport.ts';
 import { vectorFiles } from '../../test/protocol/support/vector-files.ts';
 import { parseVectors, vectorInput } from '../../test/protocol/support/vectors.ts';

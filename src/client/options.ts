@@ -1,29 +1,9 @@
 /** What a client speaks, and what it says first if it is told to. */
 import { canonicalCharset } from '../charset/index.ts';
 import { either, list, nested, type OptionTable, required, text, whole } from '../options.ts';
-import {
-  binary,
-  charset,
-  echo,
-  endOfRecord,
-  environ,
-  logout,
-  mccp2,
-  mccp3,
-  newEnviron,
-  Option,
-  type OptionDefinition,
-  type Speed,
-  sendLocation,
-  status,
-  suppressGoAhead,
-  terminalSpeed,
-  terminalType,
-  timingMark,
-  windowSize,
-  xDisplayLocation,
-} from '../protocol/index.ts';
+import { charset, Option, type OptionDefinition, type Speed } from '../protocol/index.ts';
 import { machineOf } from '../screen/machines/index.ts';
+import { clientTable as tableOf } from '../session/option-table.ts';
 import type { Session } from '../session/session.ts';
 
 /** What the client tells about its terminal. What is left out is not told. */
@@ -68,30 +48,18 @@ export interface ClientOptions {
   readonly own: readonly OptionDefinition[];
 }
 
-/** The options a client knows: it agrees to what suits it when the server asks. */
+/** The options of a client: it agrees to what it has a value for when the server asks. */
 export function clientTable(options: ClientOptions): OptionDefinition[] {
-  const { terminal, environ: variables, encoding, compression, own } = options;
+  const { terminal, environ: variables, encoding, compression = false, own } = options;
   const { type = clientTerminalOptions.type.default, speed, display, location } = terminal;
-  const table = [
-    binary({ local: true, remote: true }),
-    echo({ remote: true }),
-    suppressGoAhead({ local: true, remote: true }),
-    terminalType({ names: typeof type === 'string' ? [type] : type }),
-    ...(hasSize(terminal) ? [windowSize({ report: true })] : []),
-    // Without a variable to tell the whole option is refused.
-    ...(variables.size > 0 ? [newEnviron({ offer: variables }), environ({ offer: variables })] : []),
-    charset({ role: 'client', accept: offered => choose(offered, encoding) }),
-    status({ local: true, remote: true }),
-    timingMark(),
-    endOfRecord({ local: true, remote: true }),
-    logout({ remote: true }),
-    ...(compression ? [mccp2({ remote: true }), mccp3({ remote: true })] : []),
-    ...(speed === undefined ? [] : [terminalSpeed({ speed })]),
-    ...(display === undefined ? [] : [xDisplayLocation({ display })]),
-    ...(location === undefined ? [] : [sendLocation({ location })]),
-  ];
-  const replaced = new Set(own.map(option => option.code));
-  return [...table.filter(option => !replaced.has(option.code)), ...own];
+  return tableOf(
+    {
+      ...{ types: typeof type === 'string' ? [type] : type, hasSize: hasSize(terminal) },
+      ...{ speed, display, location, variables, compression },
+      charset: charset({ role: 'client', accept: offered => choose(offered, encoding) }),
+    },
+    own,
+  );
 }
 
 /** Whether the size of the window is to be told. */

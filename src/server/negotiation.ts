@@ -1,27 +1,8 @@
 /** What a server speaks, and what it asks at the beginning. */
 import { canonicalCharset } from '../charset/index.ts';
-import {
-  binary,
-  charset,
-  echo,
-  endOfRecord,
-  environ,
-  logout,
-  mccp2,
-  mccp3,
-  newEnviron,
-  Option,
-  type OptionDefinition,
-  sendLocation,
-  suppressGoAhead,
-  terminalSpeed,
-  terminalType,
-  timingMark,
-  windowSize,
-  xDisplayLocation,
-} from '../protocol/index.ts';
+import { charset, Option, type OptionDefinition } from '../protocol/index.ts';
+import { serverTable } from '../session/option-table.ts';
 import type { Session } from '../session/session.ts';
-import { flowControlOption, linemodeOption, statusOption } from '../session/shared-options.ts';
 import { USUAL_VARIABLES } from '../session/terminal.ts';
 
 /** The character sets a server proposes behind the operator's, the one that suits all first: what terminals speak. */
@@ -33,42 +14,13 @@ const CHARSETS = [
 /** The same for all servers and sessions; what it asks for is said by {@link charsetProposal}. */
 export const charsetOption = charset({ role: 'server', accept: firstKnown });
 
-/**
- * The options a server knows. What a shell decides (ECHO, and SGA, which together are the line discipline, and flow
- * control) is agreed to only once the shell asked: PuTTY asks for SGA wherever it connects, and does not edit lines where
- * it gets it. Speed, X display and location are of use to few programs: who offers to tell them is asked, and nobody else.
- */
+/** The options of a server; `compression`: MCCP2 and MCCP3 are offered, too. */
 export function optionTable(
-  names: readonly string[] = USUAL_VARIABLES,
+  variables: readonly string[] = USUAL_VARIABLES,
   own: readonly OptionDefinition[] = [],
+  compression = false,
 ): OptionDefinition[] {
-  const table = [
-    binary({ local: true, remote: true }),
-    echo({ local: 'request' }),
-    suppressGoAhead({ local: 'request', remote: true }),
-    terminalType({ collect: true }),
-    windowSize({ receive: true }),
-    newEnviron({ request: names }),
-    environ({ request: names }),
-    charsetOption,
-    statusOption,
-    timingMark(),
-    endOfRecord({ local: true, remote: true }),
-    logout({ local: true }),
-    linemodeOption,
-    flowControlOption,
-    terminalSpeed({ ask: true }),
-    xDisplayLocation({ ask: true }),
-    sendLocation({ receive: true }),
-  ];
-  const replaced = new Set(own.map(option => option.code));
-  return [...table.filter(option => !replaced.has(option.code)), ...own];
-}
-
-/** What is offered besides where compression is wanted: MCCP2 for what we send, MCCP3 for what the client sends. */
-export function withCompression(table: readonly OptionDefinition[]): OptionDefinition[] {
-  const more = [mccp2({ local: true }), mccp3({ local: true })];
-  return [...table, ...more.filter(({ code }) => !table.some(option => option.code === code))];
+  return serverTable({ variables, charset: charsetOption, compression }, own);
 }
 
 /** So long after the last word of the client, in milliseconds, all that it has to say about options has been said. */

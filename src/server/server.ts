@@ -17,14 +17,7 @@ import type { Transport } from '../transport/stream/transport.ts';
 import { listenTcp } from '../transport/tcp/tcp.ts';
 import type { TlsOptions } from '../transport/tls/options.ts';
 import type { Listener, LocalListener, TcpListener } from './listener.ts';
-import {
-  charsetOption,
-  charsetProposal,
-  offerCompression,
-  openNegotiation,
-  optionTable,
-  withCompression,
-} from './negotiation.ts';
+import { charsetOption, charsetProposal, offerCompression, openNegotiation, optionTable } from './negotiation.ts';
 import { type AcceptOptions, acceptOptions, type ServerOptions, type Shell, serverOptions } from './options.ts';
 import { SessionSet } from './session-set.ts';
 
@@ -127,7 +120,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const configOf = (definitions: OptionDefinition[]): TelnetConfig =>
       Object.freeze({ options: Object.freeze(definitions), carriageReturn: 'key', compatibility });
     this.#telnet = configOf(table);
-    if (compression) this.#compressed = configOf(withCompression(table));
+    if (compression) this.#compressed = configOf(optionTable(settings.environ, settings.options, true));
   }
 
   /** The sessions of this moment. */

@@ -12,7 +12,7 @@ import {
   type OptionDefinition,
   optionName,
 } from '../../src/protocol/index.ts';
-import { optionTable, withCompression } from '../../src/server/negotiation.ts';
+import { optionTable } from '../../src/server/negotiation.ts';
 import { CMD } from '../support/clients/test-client.ts';
 import { Host } from '../support/servers/host.ts';
 import { document, table } from './markdown.ts';
@@ -48,7 +48,7 @@ async function askedAtOnce(): Promise<Map<number, string[]>> {
 test('the table of options has all options, and what each end does with them', async () => {
   const asked = await askedAtOnce();
   const plain = optionTable();
-  const server = withCompression(plain);
+  const server = optionTable(undefined, [], true);
   const nothing = { encoding: 'UTF-8', own: [], environ: new Map<string, string>(), terminal: {} };
   const speed = { transmit: 9_600, receive: 9_600 };
   const terminal = { type: 'xterm', columns: 80, rows: 24, speed, display: 'host:0', location: 'here' };

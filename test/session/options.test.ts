@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Session } from '../../src/index.ts';
 import { gmcp, mssp, Option } from '../../src/protocol/index.ts';
-import { flowControlOption, linemodeOption, statusOption } from '../../src/session/shared-options.ts';
+import { flowControlOption, linemodeOption, statusOption } from '../../src/session/option-table.ts';
 import { CMD, OPT } from '../support/clients/test-client.ts';
 import { Host } from '../support/servers/host.ts';
 

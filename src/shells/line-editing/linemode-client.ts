@@ -9,8 +9,8 @@ import {
   terminalControlsOf,
 } from '../../protocol/index.ts';
 import type { Modes, Pty } from '../../pty/index.ts';
+import { flowControlOption, linemodeOption } from '../../session/option-table.ts';
 import type { Session } from '../../session/session.ts';
-import { flowControlOption, linemodeOption } from '../../session/shared-options.ts';
 import { editMode } from './decision.ts';
 import { LineWait } from './line-wait.ts';
 

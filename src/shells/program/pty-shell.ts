@@ -14,8 +14,8 @@ import {
 import { startChecked } from '../../pty/start.ts';
 import { ownUser, userName } from '../../pty/users.ts';
 import { loadScreens, machineOf } from '../../screen/machines/index.ts';
+import { linemodeOption } from '../../session/option-table.ts';
 import type { Session } from '../../session/session.ts';
-import { linemodeOption } from '../../session/shared-options.ts';
 import { isTerminalFamily } from '../../session/terminal.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from '../../transport/tcp/descriptors.ts';
 import { programEnvironment } from '../environment/environment.ts';
