@@ -29,6 +29,15 @@ function isStale() {
   return [...files, 'tsconfig.json', 'tsconfig.build.json'].some(file => statSync(join(root, file)).mtimeMs > built);
 }
 
+/** Removes what the compiler did not write now: modules whose source was moved or removed, which would be packed. */
+function removeOlder(directory, time) {
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath ?? entry.path, entry.name);
+    // Times of files may be whole seconds.
+    if (entry.isFile() && path !== stamp && statSync(path).mtimeMs < time.getTime() - 1_000) rmSync(path);
+  }
+}
+
 /**
  * Replaces the modules of the command by a few bundles: it starts in half the time, since Node.js resolves and reads one file
  * instead of 194. The library stays as the compiler wrote it, for stack traces and for the bundlers of others. The bundles
@@ -76,6 +85,7 @@ if (withSourceMaps || isStale()) {
   }
   const started = new Date();
   run(compiler, '-p', 'tsconfig.build.json', ...(withSourceMaps ? ['--sourceMap', '--inlineSources'] : []));
+  removeOlder(join(root, 'dist'), started);
   await bundleCommand();
   writeFileSync(stamp, '');
   // What changed while the compiler ran is built the next time. With source maps the next build is another one.

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { tool } from '../../scripts/lib/tools.mjs';
-import { Project, TARBALL } from './support.ts';
+import { Project, ROOT, TARBALL } from './support.ts';
 
 const unpacked = new Project();
 const root = join(unpacked.directory, 'package');
@@ -40,6 +40,16 @@ describe('the packed package', () => {
   it('has no source maps, tests or state of a build', () => {
     assert.deepEqual(
       files().filter(name => /\.map$|\.test\.|tsbuildinfo|\.built$|^test\/|^native\/build/.test(name)),
+      [],
+    );
+  });
+
+  it('has no module whose source is gone', () => {
+    const modules = files().filter(name => /^dist\/(?!cli\/).*\.js$/.test(name));
+    const sources = modules.map(name => join(ROOT, name.replace('dist/', 'src/').replace(/\.js$/, '.ts')));
+    assert.ok(sources.length > 100, `${sources.length} modules`);
+    assert.deepEqual(
+      sources.filter(source => !existsSync(source)),
       [],
     );
   });
