@@ -1,5 +1,5 @@
 /*
- * The addon's entry: the state of an environment, its end, and small help for the other files.
+ * The entry point of the addon: the state of an environment, its end, and helpers for the other files.
  */
 #include "telpty.h"
 
@@ -33,7 +33,7 @@ struct state *state_of(napi_env env) {
 
 void state_ref(struct state *s) { s->refs++; }
 
-/* The last reference lets the environment's end, if that waits for us, go on. */
+/* Dropping the last reference completes the end of the environment, which waits for it. */
 void state_unref(struct state *s) {
   if (--s->refs > 0) return;
   napi_remove_async_cleanup_hook(s->cleanup);
@@ -41,8 +41,8 @@ void state_unref(struct state *s) {
 }
 
 /*
- * Calls JavaScript from the loop: callback(owner, ...argv). An exception in there is one like in any other callback of
- * Node: uncaught. Returns whether the answer was true. `argc` is at most MOST_VALUES.
+ * Calls JavaScript from the loop: callback(owner, ...argv). An exception is uncaught, as in any callback of Node.
+ * Returns whether the callback returned true. `argc` is at most MOST_VALUES.
  */
 bool call_owner(struct state *s, napi_ref owner, enum callback which, size_t argc, const int32_t *argv) {
   if (s->closing || owner == NULL) return false;
@@ -54,7 +54,7 @@ bool call_owner(struct state *s, napi_ref owner, enum callback which, size_t arg
   bool ready = napi_get_reference_value(env, s->callbacks[which], &function) == napi_ok &&
                napi_get_reference_value(env, owner, &args[0]) == napi_ok && napi_get_global(env, &global) == napi_ok;
   for (size_t i = 0; ready && i < argc; i++) ready = napi_create_int32(env, argv[i], &args[i + 1]) == napi_ok;
-  /* make_callback and not call_function: it runs the ticks and promise jobs that the callback leaves behind */
+  /* not napi_call_function(): this one also runs the ticks and promise jobs that the callback queued */
   if (ready && napi_make_callback(env, NULL, global, function, argc + 1, args, &answer) == napi_pending_exception &&
       napi_get_and_clear_last_exception(env, &error) == napi_ok)
     napi_fatal_exception(env, error);
@@ -63,7 +63,10 @@ bool call_owner(struct state *s, napi_ref owner, enum callback which, size_t arg
   return yes;
 }
 
-/* `p` may be closed and its program reaped when this returns, but it is still allocated if the caller holds a reference. */
+/*
+ * `p` may be closed and its program reaped when this returns, but it is still allocated if the caller holds a
+ * reference.
+ */
 bool call_js(struct pty *p, enum callback which, size_t argc, const int32_t *argv) {
   return call_owner(p->state, p->owner, which, argc, argv);
 }
@@ -84,7 +87,7 @@ bool get_args(napi_env env, napi_callback_info info, size_t count, napi_value *a
 
 /*
  * Points at the memory of a typed array whose elements have `element` bytes (Buffers: 1); `length` counts elements. The
- * memory is borrowed: it is JavaScript's. For anything else it throws and returns false.
+ * memory belongs to JavaScript. For other values it throws and returns false.
  */
 bool get_bytes(napi_env env, napi_value value, size_t element, void **data, size_t *length) {
   static const size_t sizes[] = {
@@ -95,7 +98,7 @@ bool get_bytes(napi_env env, napi_value value, size_t element, void **data, size
   if (napi_get_typedarray_info(env, value, &type, length, data, NULL, NULL) == napi_ok &&
       (size_t)type < sizeof sizes / sizeof *sizes && sizes[type] == element)
     return true;
-  napi_throw_type_error(env, NULL, "telpty addon: not the typed array that was expected");
+  napi_throw_type_error(env, NULL, "telpty addon: unexpected type of typed array");
   return false;
 }
 
@@ -118,13 +121,13 @@ static napi_value setup(napi_env env, napi_callback_info info) {
       return NULL;
     }
   }
-  /* Not earlier: a process that only loads the addon is to have no more threads than before. */
+  /* Not earlier: loading the addon must not start threads. */
   flood_reader_start(s);
   starter_begin(s);
   return NULL;
 }
 
-/* counts(): what this environment holds, for metrics and for tests */
+/* counts(): the objects of this environment, for metrics and tests */
 static napi_value counts(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
@@ -152,7 +155,7 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* starts(): how many took too long and were killed, and how many hang */
+/* starts(): how many starts took too long and were killed, and how many hang */
 static napi_value starts(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
@@ -166,9 +169,9 @@ static napi_value starts(napi_env env, napi_callback_info info) {
 static void state_handle_closed(uv_handle_t *handle) { state_unref(handle->data); }
 
 /*
- * The environment ends, perhaps with programs still running (a worker was terminated). Their terminals are closed, and they
- * are killed rather than left behind: nobody would be there to reap them. The hook is asynchronous, so Node keeps the loop
- * turning until the last handle is closed and the last program reaped.
+ * The environment ends, perhaps while programs still run (a worker was terminated). Their terminals are closed, and the
+ * programs are killed, because nothing would reap them later. The hook is asynchronous, so Node runs the loop until the
+ * last handle is closed and the last program is reaped.
  */
 static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
   (void)handle;
@@ -203,7 +206,7 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
   s->slab_data = NULL;
   uv_close((uv_handle_t *)&s->finisher, state_handle_closed);
   uv_close((uv_handle_t *)&s->retry, state_handle_closed);
-  /* their watchers close when no program is left for them */
+  /* closes the watchers when the last program is reaped */
   process_state_end(s);
   state_unref(s); /* the environment's own reference */
 }

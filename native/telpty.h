@@ -1,12 +1,13 @@
 /*
- * What the files of the addon share.
+ * Declarations that the files of the addon share.
  *
- * The addon holds no policy: which modes a terminal starts with, when a session is hung up, what an error is called is
- * decided in src/pty. Functions called from JavaScript return a negative errno instead of throwing; they throw only when
- * handed something that src/native/addon.ts cannot hand them.
+ * The addon has no policy: src/pty decides which modes a terminal starts with, when a session is hung up and what an
+ * error is called. Functions called from JavaScript return a negative errno instead of throwing. They throw only for
+ * arguments that the types of src/native/addon.ts exclude.
  *
- * Everything belongs to one environment (the main thread, or a worker) and is touched by its thread alone: there is not
- * one mutable global variable.
+ * All state belongs to one environment (the main thread, or a worker), and only its thread uses it. Exceptions are what
+ * a thread of the addon shares under a lock (flood.h, starter.c), and the children that process.c reaps in the
+ * background.
  */
 #ifndef TELPTY_H
 #define TELPTY_H
@@ -20,15 +21,15 @@
 #include <termios.h>
 #include <uv.h>
 
-/* The most one drain hands to JavaScript. src/pty/master.ts keeps this much room in the slab at all times. */
+/* The most bytes that one drain passes to JavaScript. src/pty/master.ts keeps more than this free in the slab. */
 #define DRAIN_LIMIT (64 * 1024)
 
-/* More at once was not typed: a paste. */
+/* Longer input at once is a paste, not typed keys. */
 #define TYPED_BYTES 64
 
 /*
- * The functions of `AddonCallbacks` in src/native/addon.ts, in the order of setup(), then those of `ConnectionCallbacks`,
- * then that of peekSetup().
+ * The functions of `AddonCallbacks` in src/native/addon.ts, in the order of setup(), then those of
+ * `ConnectionCallbacks`, then that of peekSetup().
  */
 enum callback {
   ON_STARTED, ON_READ, ON_NOTICE, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, PTY_CALLBACKS,
@@ -46,12 +47,12 @@ struct link {
   struct link *next, *prev; /* NULL when in no list */
 };
 
-/* What delay.c counts. All of it is JavaScript's, kept alive by the references. */
+/* What delay.c counts. The memory belongs to JavaScript; the references keep it alive. */
 struct delays {
   napi_ref references[2];
   size_t bounds;
   const double *bound;
-  double *counts; /* NULL: nobody wants to know */
+  double *counts; /* NULL: not measured */
 };
 
 /* All state of one environment. */
@@ -61,17 +62,17 @@ struct state {
   napi_async_cleanup_hook_handle cleanup;
   napi_ref callbacks[CALLBACKS];
 
-  /* The slab: memory owned by JavaScript, kept alive by the reference, filled from `slab_used` on. */
+  /* The slab: memory owned by JavaScript, kept alive by the reference. Output is put at `slab_used`. */
   napi_ref slab;
   char *slab_data;
   size_t slab_size, slab_used;
 
-  /* Where connections put what they have received, for the time of the call: owned by JavaScript, see connection.c. */
+  /* The buffer for received bytes, valid during the call. Owned by JavaScript: see connection.c. */
   napi_ref inbox;
   char *inbox_data;
   size_t inbox_size;
 
-  /* The same for what is seen of connections before anybody reads them, see peek.c. */
+  /* The same for bytes that are seen and not read: see peek.c. */
   napi_ref peek_buffer;
   char *peek_data;
   size_t peek_size;
@@ -79,8 +80,8 @@ struct state {
   struct link acceptors; /* all that are open */
   struct link conns;     /* likewise */
   struct link peeks;     /* likewise */
-  struct link ptys;      /* all with an open terminal or a living program */
-  struct link finishing; /* whose program was reaped and whose last output is being read */
+  struct link ptys;      /* all with an open terminal or a running program */
+  struct link finishing; /* the program was reaped, its last output is being read */
   struct link writing;   /* with a write that waits for room */
 
   struct flood_reader *flood_reader; /* see flood.h; NULL where there is none */
@@ -88,16 +89,16 @@ struct state {
 
   uv_idle_t finisher; /* runs while `finishing` has entries */
   uv_timer_t retry;   /* runs while `writing` has entries; see write.c */
-  struct starter *starter; /* NULL where nothing can be started elsewhere; see starter.c */
+  struct starter *starter; /* NULL if there was no memory for it; see starter.c */
   uv_timer_t reaper;   /* runs while `unreaped` or `abandoned` has entries; see process.c */
-  struct link unreaped; /* whose program has ended and cannot be reaped yet */
-  struct link abandoned; /* programs that are not waited for any more */
-  uint64_t close_at;   /* by uv_hrtime(): when the end of the environment waits no longer */
+  struct link unreaped; /* the program has ended and cannot be reaped yet */
+  struct link abandoned; /* programs that no terminal waits for any more */
+  uint64_t close_at;   /* by uv_hrtime(): until then the end of the environment waits for programs */
   uv_signal_t sigchld; /* runs while a program is watched without a pidfd */
   unsigned watched_by_signal;
 
   bool use_pidfd;
-  bool closing;    /* the environment is going: no more JavaScript */
+  bool closing;    /* the environment ends: JavaScript is not called any more */
   unsigned refs;   /* the environment, open handles of the loop, entries of `ptys` */
 };
 
@@ -121,21 +122,21 @@ struct pty {
   int polled;       /* the events that master_poll waits for */
   bool paused;      /* JavaScript wants no output */
   bool packet;      /* the master is in packet mode: see packet.c */
-  bool following;   /* JavaScript is told when the flags differ from those it saw last */
+  bool following;   /* a notice is made when the flags differ from those that getModes() returned last */
   tcflag_t seen[3]; /* c_iflag, c_oflag, c_lflag */
-  bool hungup;      /* the master reports EIO: no output will come */
+  bool hungup;      /* the master reports EIO: no output will follow */
   size_t afterlife; /* bytes read since the program was reaped */
-  struct flood *flood; /* while another thread reads the master: see flood.h */
+  struct flood *flood; /* not NULL while the flood reader reads the master: see flood.h */
   struct pending_write pending;
   struct conn *conn; /* to which it is joined, or NULL: see fast_path.c */
-  uint64_t key_at;   /* when the key was typed that waits for an answer; 0: none; see delay.c */
+  uint64_t key_at;   /* the time of the key that waits for an answer; 0: none; see delay.c */
 
   pid_t pid;
   int pidfd; /* -1: watched by SIGCHLD, or reaped */
   uv_poll_t pidfd_poll;
   bool reaped;
   bool reap_deferred; /* a program that has ended stays a zombie until JavaScript calls reap() */
-  bool left; /* it has ended, and JavaScript knows */
+  bool left; /* it has ended, and the `left` callback was called */
   struct link unreaped;    /* while it has ended and its tracer has not waited for it */
   unsigned unreaped_ticks; /* of the timer, since then */
 };
@@ -150,9 +151,9 @@ struct conn {
   uv_poll_t poll;
   int polled;   /* the events that `poll` waits for */
   bool reading; /* JavaScript wants input */
-  bool watching; /* it wants none, but to know of urgent data; see urgent.c */
+  bool watching; /* it wants no input, but `urgent` when there is urgent data; see urgent.c */
   bool marked;   /* there is urgent data that was not read yet */
-  bool waiting; /* JavaScript wants to know when there is room */
+  bool waiting; /* `writable` is to be called when there is room */
 
   /* see fast_path.c */
   struct pty *pty;   /* to which it is joined, or NULL */
@@ -165,7 +166,7 @@ struct conn {
 enum step {
   STEP_OPEN, STEP_WINSIZE, STEP_TERMIOS, STEP_FORK, STEP_CGROUP, STEP_SETSID, STEP_CTTY, STEP_RLIMIT, STEP_NICE,
   STEP_KEYRING, STEP_SETGROUPS, STEP_SETGID, STEP_SETUID, STEP_CAPABILITIES, STEP_NO_NEW_PRIVS, STEP_CHDIR, STEP_EXEC,
-  STEP_UNSHARE, /* never seen: the start goes another way */
+  STEP_UNSHARE, /* never reported: the start falls back, see start_and_wait() */
   STEPS
 };
 
@@ -174,17 +175,17 @@ struct limit {
   uint64_t soft, hard;
 };
 
-/* Everything about a start, complete before the fork: the child of a vfork must not even allocate. */
+/* Everything about a start, complete before the fork: the child of a vfork must not allocate. */
 struct plan {
   char **candidates; /* paths to try, NULL at the end */
   char **argv;       /* NULL at the end */
-  char **script;     /* "/bin/sh", a free place for the path, argv[1]…: for a file the kernel cannot execute (ENOEXEC) */
+  char **script;     /* "/bin/sh", an entry for the path, argv[1]…: for ENOEXEC */
   char **envp;       /* NULL at the end */
   const char *cwd;   /* or NULL */
-  const char *cgroup; /* the cgroup.procs of where the program belongs, or NULL */
+  const char *cgroup; /* cgroup.procs of the program's cgroup, or NULL */
   unsigned short cols, rows;
   const uint32_t *words; /* c_iflag, c_oflag, c_cflag, c_lflag, speed */
-  const int16_t *cc;     /* NCCS entries; -1: as the system has it */
+  const int16_t *cc;     /* NCCS entries; -1: the system's default */
   bool identity;     /* whether uid, gid and groups are to be set */
   uid_t uid;
   gid_t gid;
@@ -196,14 +197,14 @@ struct plan {
   bool renice;       /* whether `nice` is to be set */
   int nice;
   bool no_new_privs;
-  char *detail; /* what belongs to an error is put here, as text; DETAIL_SIZE bytes, or NULL */
+  char *detail; /* details of an error as text, DETAIL_SIZE bytes; or NULL */
 };
 
 #define DETAIL_SIZE 512
 
 /*
- * The child of a start, for those who watch it while its thread sleeps in the vfork. It is there before the child runs, and
- * is not reaped before `over` was set under the lock.
+ * The child of a start, for the loop, which watches it while the starter's thread sleeps in vfork. It is set before the
+ * child runs. The child is not reaped before `over` was set under the lock.
  */
 struct birth {
   uv_mutex_t *lock;
@@ -212,32 +213,33 @@ struct birth {
 };
 
 /*
- * A low number for a descriptor, kept for the terminal of a program that is being started, and what has it otherwise. With it
- * the program's table of descriptors is small, whatever ours is: see start_and_wait().
+ * A low descriptor number, reserved for the terminal of a program that is being started, and the descriptor that
+ * occupies it at other times. It keeps the program's descriptor table small, whatever the size of ours: see
+ * start_and_wait().
  */
 struct low {
   int number, cover; /* -1: none */
 };
 
-/* What a start ends in. */
+/* The result of a start. */
 struct spawned {
   int master, slave;
   pid_t pid;
-  int error; /* 0, or the errno of `step`, and then the rest is not set */
+  int error; /* 0, or the errno of `step`; then the rest is not set */
   enum step step;
 };
 
-/* What went wrong in the child. `error` is 0 if nothing did. */
+/* The failure of the child. `error` is 0 if there was none. */
 struct failure {
   enum step step;
   int error;
 };
 
-/* How the child tells it: a vfork shares our memory, which is all it takes; after a fork there is a pipe. */
+/* How the child reports a failure: after vfork in the shared memory, after fork through a pipe. */
 struct report {
   volatile struct failure failure;
   int pipe;     /* -1: none */
-  char *detail; /* the plan's, which follows through the pipe; or NULL */
+  char *detail; /* plan->detail, sent through the pipe after the failure; or NULL */
 };
 
 /* addon.c */
@@ -300,9 +302,9 @@ void pty_exports(napi_env env, napi_value exports);
 int pty_signal_foreground(struct pty *p, int signal);
 
 /* packet.c */
-/* The notice that the terminal has dropped its output; 0 where there is no packet mode. */
+/* The notice that the terminal has dropped its output; 0 without packet mode. */
 extern const unsigned NOTICE_FLUSHED;
-/* The notice that the modes were set; a bit of our own where there is none. */
+/* The notice that the modes were set. */
 extern const unsigned NOTICE_MODES;
 ssize_t packet_read(int master, bool packet, char *at, size_t size, unsigned *notices);
 unsigned packet_notices(int master);

@@ -1,12 +1,12 @@
 /*
- * What happens between fork and exec.
+ * The child between fork and exec.
  *
- * On Linux this is as the child of a vfork: it shares the parent's memory, while the parent's other threads (V8's, libuv's) go
- * on running. So there are only system calls in here, raw where the C library's wrapper does more than the call: set*id
- * would signal every thread of the *parent* to follow. Nothing is allocated, no lock is taken, and the only memory written
- * is this stack, plan->script and the report. It never returns.
+ * On Linux this is the child of a vfork: it shares the parent's memory, while the parent's other threads (of V8 and
+ * libuv) go on running. So only system calls are made here, raw where the C library's wrapper does more than the call:
+ * its set*id functions would signal all threads of the *parent* to do the same. Nothing is allocated, no lock is taken,
+ * and only this stack, plan->script, plan->detail and the report are written. It never returns.
  *
- * For an overview of the traps see `child_exec` of CPython's _posixsubprocess.c and `__spawni_child` of glibc.
+ * For an overview of the pitfalls see `child_exec` of CPython's _posixsubprocess.c and `__spawni_child` of glibc.
  */
 #include "telpty.h"
 
@@ -24,7 +24,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* On 32-bit systems the plain names are the calls of the 16-bit days. */
+/* On 32-bit systems the names without 32 are the calls with 16-bit ids. */
 #ifdef SYS_setgroups32
 #define RAW_SETGROUPS SYS_setgroups32
 #define RAW_SETRESGID SYS_setresgid32
@@ -44,7 +44,7 @@ static int set_limit(const struct limit *limit) {
   return (int)syscall(SYS_prlimit64, 0, limit->resource, values, NULL);
 }
 
-/* Puts this process into a cgroup by its cgroup.procs; 0 there is who writes. */
+/* Moves this process to a cgroup by its cgroup.procs; 0 stands for the process that writes. */
 static int join_cgroup(const char *procs) {
   int fd = open(procs, O_WRONLY | O_CLOEXEC);
   if (fd < 0) return -1;
@@ -55,9 +55,9 @@ static int join_cgroup(const char *procs) {
 }
 
 /*
- * Where the kernel groups processes by session (sched_autogroup(7), which most are built with), it is the group's niceness that
- * counts against others, and a program here is a group of its own. It is not everywhere, and unprivileged a server may set
- * it ten times a second only; the process's own niceness is set in any case.
+ * Where the kernel groups processes by session (autogroup in sched(7), in most kernels), only the niceness of the group
+ * has an effect on other sessions, and each program here has its own group. Errors are ignored: not every kernel has
+ * it, and an unprivileged server may set it ten times per second only. The niceness of the process is set in any case.
  */
 static void set_group_nice(int nice) {
   int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
@@ -71,8 +71,9 @@ static void set_group_nice(int nice) {
 }
 
 /*
- * Who possesses a keyring has the rights to its keys, whatever the user, and the server's passes through setuid and exec. The
- * calls that are refused are those of kernels without keys and of containers, where there is none to be had either.
+ * A process that possesses a keyring has the rights to its keys, whatever its user, and the server's keyring is
+ * inherited through setuid and exec. Kernels without keys and containers refuse the call; there is no keyring to
+ * inherit then.
  */
 static int leave_keyring(void) {
   enum { JOIN_SESSION_KEYRING = 1 };
@@ -80,7 +81,7 @@ static int leave_keyring(void) {
   return errno == ENOSYS || errno == EPERM || errno == EACCES ? 0 : -1;
 }
 
-/* No capability is handed on by exec because the server was started with it (to open a low port, for one). */
+/* The program must not inherit ambient capabilities of the server (to open a low port, for example). */
 static int drop_ambient_capabilities(void) {
 #ifndef PR_CAP_AMBIENT
 #define PR_CAP_AMBIENT 47
@@ -91,8 +92,8 @@ static int drop_ambient_capabilities(void) {
 }
 
 /*
- * A change from root to another user takes all of them, but not with all of securebits(7), and not from a server that is no root
- * itself and may change users: CAP_SETUID would be left, and the change could be undone.
+ * A change from root to another user drops all of them, except with some securebits (capabilities(7)), and except if
+ * the server itself is not root and has CAP_SETUID: that would be left, and the change could be undone.
  */
 static int drop_capabilities(void) {
   const struct {
@@ -106,9 +107,9 @@ static int drop_capabilities(void) {
 static int set_no_new_privs(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 /*
- * All dispositions to the default. exec itself resets what is caught, but not what is ignored (Node ignores SIGPIPE), and no
- * handler may run here once signals are let in. The raw call also reaches the two signals that the C library keeps for
- * itself. A zeroed struct sigaction is SIG_DFL in the layout of every architecture.
+ * Sets all dispositions to the default. exec resets caught signals, but not ignored ones (Node ignores SIGPIPE), and no
+ * handler may run here after signals are unblocked. The raw call also sets the two signals that the C library reserves
+ * for itself. A zeroed struct sigaction is SIG_DFL in the layout of every architecture.
  */
 static void reset_dispositions(void) {
   enum { SIGNALS = 64 };
@@ -151,20 +152,20 @@ static void reset_dispositions(void) {
 #endif
 
 /*
- * Marks everything but 0, 1 and 2 close-on-exec: what other code of the server left open is not the program's. (Marked, not
- * closed: where there is a pipe it must still report a failing exec.)
+ * Marks all descriptors above 2 close-on-exec: the program must not inherit what other code of the server left open.
+ * They are not closed, because the pipe, if there is one, must still report a failure of exec.
  */
 static void close_others_on_exec(void) {
 #ifdef __linux__
 #ifndef SYS_close_range
-#define SYS_close_range 436 /* the same everywhere but on alpha; from Linux 5.9, this flag from 5.11 */
+#define SYS_close_range 436 /* except on alpha; from Linux 5.9, this flag from 5.11 */
 #endif
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
 #endif
   if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == 0) return;
 #endif
-  /* Numbers are given out from below, so a server's are below this, whatever its limit allows. */
+  /* The kernel assigns the lowest free number, so a server's are below this, whatever its limit. */
   struct rlimit limit;
   int end = 65536;
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)end) end = (int)limit.rlim_cur;
@@ -175,9 +176,9 @@ static void close_others_on_exec(void) {
 }
 
 /*
- * Node.js raises its soft limit of descriptors to the hard one when it starts, and what it was is not to be known any more. A
- * program must not inherit that: select() takes no descriptor above 1023, and not a few programs close all that there could
- * be. So it has the number that systems start with, unless the plan says otherwise.
+ * Node.js raises its soft limit of descriptors to the hard limit when it starts; the original value is lost. A program
+ * must not inherit that: select() takes no descriptor above 1023, and many programs close all possible descriptors. So
+ * it gets the usual limit of 1024, unless the plan sets another.
  */
 static int set_usual_descriptors(void) {
   struct rlimit limit;
@@ -187,8 +188,8 @@ static int set_usual_descriptors(void) {
 }
 
 /*
- * Leaves the table of descriptors that the child shares with its parent, for a copy of what is not above `last`. Until then no
- * descriptor may be touched.
+ * Stops sharing the descriptor table with the parent; the child gets a copy of the descriptors up to `last`. Before
+ * this, no descriptor may be opened or closed.
  */
 static int leave_table(__attribute__((unused)) int last) {
 #ifdef __linux__
@@ -202,8 +203,8 @@ static int leave_table(__attribute__((unused)) int last) {
 }
 
 /*
- * execvp's search, over paths that were put together before the fork. Returns the error to report: of a file that was there
- * but not allowed rather than of one that was missing.
+ * The search of execvp(), with paths that were made before the fork. Returns the error to report: EACCES of an existing
+ * file takes precedence over a missing file.
  */
 static int execute(const struct plan *plan) {
   bool denied = false;
@@ -222,7 +223,7 @@ static int execute(const struct plan *plan) {
       case ENOENT:
       case ENOTDIR:
 #ifdef __linux__
-      /* of network file systems, as glibc has it */
+      /* of network file systems, as in glibc */
       case ESTALE:
       case ENODEV:
       case ETIMEDOUT:
@@ -238,7 +239,9 @@ static int execute(const struct plan *plan) {
 static _Noreturn void fail(struct report *report, enum step step, int error) {
   const struct failure failure = {.step = step, .error = error};
   report->failure = failure;
-  /* As small as this it is written whole or not at all. Should it fail, the parent sees a program that exited with 127. */
+  /*
+   * It is smaller than PIPE_BUF, so the write is atomic. If it fails, the parent sees a program that exited with 127.
+   */
   while (report->pipe >= 0 && write(report->pipe, &failure, sizeof failure) < 0 && errno == EINTR) {
   }
   if (report->pipe >= 0 && report->detail != NULL && write(report->pipe, report->detail, DETAIL_SIZE) < 0) _exit(127);
@@ -250,9 +253,10 @@ static void check(int result, struct report *report, enum step step) {
 }
 
 /*
- * The program may open its terminal by name (tmux, gpg, mesg), so it must be the user's, as after a login. Only once it is our
- * controlling terminal: before, any process of that user could open it and take it as its own. Without the right to give it
- * away, or without such an id, the change of identity fails as well, or the terminal stays the server's.
+ * Programs open their terminal by name (tmux, gpg, mesg), so its owner must be the user, as after a login. The owner is
+ * set after the terminal became our controlling terminal: before, any process of that user could open it and make it
+ * its own. If the server has no permission, or the id does not exist here, the change of identity fails as well, or the
+ * server stays the owner.
  */
 static int give_terminal(const struct plan *plan, int slave) {
   if (!plan->identity || plan->uid == geteuid() || fchown(slave, plan->uid, (gid_t)-1) == 0) return 0;
@@ -260,16 +264,18 @@ static int give_terminal(const struct plan *plan, int slave) {
 }
 
 /*
- * Turns this process into the program of `plan` on the terminal `slave`, or tells `report` which step failed, and exits.
- * Descriptors are above 2. All signals must be blocked. With `last` not -1 the table of descriptors is the parent's, too.
+ * Executes the program of `plan` on the terminal `slave`, or sets the step that failed in `report` and exits.
+ * Descriptors are above 2. All signals must be blocked. If `last` is not -1, the descriptor table is shared with the
+ * parent.
  *
- * The order matters: into the cgroup first, so that all that follows is on its account; limits and niceness before the
- * identity, since raising one needs privileges; groups before gid before uid, each losing the right to the one before; then
- * what is left of privileges; the directory last, entered as the user it is for.
+ * The order matters. The cgroup comes first, so that it accounts for all that follows. Limits and niceness come before
+ * the identity, because raising them needs privileges. Groups come before gid, and gid before uid, because each loses
+ * the right to set the one before. Then the remaining privileges are dropped. The directory comes last, so that it is
+ * entered as the user.
  *
- * A change of the user makes the memory, which until exec is the server's as well, undumpable (the kernel's precaution: nobody
- * of that user may trace the child meanwhile). The server stays so: to take that back would open the door that is closed here
- * for a start on another thread.
+ * A change of the user makes the memory, which the child shares with the server until exec, undumpable: so the kernel
+ * keeps processes of that user from tracing the child. The server stays undumpable, because resetting it would remove
+ * that protection from a start on another thread.
  */
 _Noreturn void child_main(const struct plan *plan, int slave, int last, struct report *report) {
   if (last >= 0) check(leave_table(last), report, STEP_UNSHARE);

@@ -1,9 +1,9 @@
 /*
- * Why a file could not be executed, as far as the error number does not say it: execve() gives ENOENT for a script without
+ * Why a file could not be executed, where the error number is ambiguous: execve() returns ENOENT for a script without
  * its interpreter, EACCES for a directory, ELOOP for a script that interprets itself.
  *
- * This runs in the child of a vfork (see child.c), as the user of the program, so that nothing is looked at that this user may
- * not see, and within the time limit of the start. There are only system calls in here.
+ * This runs in the child of a vfork (see child.c) as the user of the program, so that it reveals only what this user
+ * may see, and within the time limit of the start. Only system calls are made.
  */
 #include "telpty.h"
 
@@ -34,11 +34,11 @@ static void append(struct text *text, const char *bytes, size_t length) {
   *text->at = '\0';
 }
 
-static void say(const struct plan *plan, const char *kind, const char *file, const char *name, size_t length) {
+static void set_detail(const struct plan *plan, const char *kind, const char *file, const char *name, size_t length) {
   struct text text = {.at = plan->detail, .room = DETAIL_SIZE - 1};
   append(&text, kind, strlen(kind));
   append(&text, "\n", 1);
-  /* The name that follows is needed more. */
+  /* The path is cut rather than the name that follows, which matters more. */
   append(&text, file, strnlen(file, DETAIL_SIZE / 2));
   append(&text, "\n", 1);
   append(&text, name, length);
@@ -56,7 +56,7 @@ static size_t script_interpreter(const char *head, size_t length, const char **n
 }
 
 #ifdef __linux__
-/* The dynamic loader that an ELF program of this machine asks for. `name` has HEAD_SIZE bytes. Returns its length, 0: none. */
+/* The dynamic loader of an ELF program for this machine. `name` has HEAD_SIZE bytes. Returns its length, 0: none. */
 static size_t elf_loader(int fd, const char *head, size_t length, char *name) {
 #if __SIZEOF_POINTER__ == 8
   Elf64_Ehdr header;
@@ -71,7 +71,8 @@ static size_t elf_loader(int fd, const char *head, size_t length, char *name) {
   memcpy(&header, head, sizeof header);
   if (header.e_phentsize != sizeof segment) return 0;
   for (unsigned i = 0; i < header.e_phnum && i < 64; i++) {
-    if (pread(fd, &segment, sizeof segment, (off_t)(header.e_phoff + i * sizeof segment)) != (ssize_t)sizeof segment) return 0;
+    const off_t offset = (off_t)(header.e_phoff + i * sizeof segment);
+    if (pread(fd, &segment, sizeof segment, offset) != (ssize_t)sizeof segment) return 0;
     if (segment.p_type != PT_INTERP) continue;
     size_t wanted = segment.p_filesz < HEAD_SIZE ? segment.p_filesz : HEAD_SIZE - 1;
     ssize_t got = pread(fd, name, wanted, (off_t)segment.p_offset);
@@ -85,7 +86,7 @@ static size_t elf_loader(int fd, const char *head, size_t length, char *name) {
 }
 #endif
 
-/* The kind of a file, as S_IFMT has it. */
+/* The type of a file: the bits of S_IFMT. */
 static int kind_of(const char *path, mode_t *kind) {
   struct stat file;
   if (file_status(AT_FDCWD, path, &file, 0) < 0) return -1;
@@ -94,8 +95,9 @@ static int kind_of(const char *path, mode_t *kind) {
 }
 
 /*
- * fstatat(). glibc exports it, and its relatives, from 2.33 on; before, they are a part of each program, which a prebuilt addon
- * cannot have. On these two machines its structure is that of the system call.
+ * fstatat(). glibc exports it and its variants only from 2.33 on; earlier versions link them statically, so a prebuilt
+ * addon that needs them would not load there. On these two architectures struct stat is the structure of the system
+ * call.
  */
 int file_status(int directory, const char *path, struct stat *file, int flags) {
 #if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
@@ -114,8 +116,8 @@ int descriptor_status(int fd, struct stat *file) {
 }
 
 /*
- * Whether the kernel's ENOEXEC is to be believed: execvp() gives such a file to the shell as a script without a #! line, but
- * one with a NUL in its first line is a program, of another processor or system. bash makes the same difference.
+ * Whether a file with ENOEXEC is a program for another processor or system, and not a script without a #! line, which
+ * execvp() passes to the shell. A program has a NUL in its first line. bash uses the same test.
  */
 bool is_foreign_program(const char *path) {
   char head[HEAD_SIZE];
@@ -127,13 +129,13 @@ bool is_foreign_program(const char *path) {
   return false;
 }
 
-/* Puts into plan->detail what is known of `path`, which could not be executed: a kind, the path and a name, a line each. */
+/* Describes in plan->detail why `path` could not be executed: a kind, the path and a name, one per line. */
 void explain(const struct plan *plan, const char *path) {
   if (plan->detail == NULL) return;
   const int error = errno;
   mode_t kind;
   char head[HEAD_SIZE], loader[HEAD_SIZE];
-  /* Not blocked by a FIFO, and a terminal does not become ours. */
+  /* Must not block on a FIFO, nor make a terminal our controlling terminal. */
   int fd = kind_of(path, &kind) < 0 || kind != S_IFREG ? -1 : open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (fd >= 0) {
     const ssize_t got = pread(fd, head, sizeof head, 0);
@@ -141,14 +143,14 @@ void explain(const struct plan *plan, const char *path) {
     const char *name = loader;
     size_t size = script_interpreter(head, length, &name);
     if (size > 0 && access(path, X_OK) == 0)
-      say(plan, "script", path, name, size);
+      set_detail(plan, "script", path, name, size);
     else if (size == 0 && (size = elf_loader(fd, head, length, loader)) > 0 && error != EACCES)
-      say(plan, "loader", path, loader, size);
+      set_detail(plan, "loader", path, loader, size);
     else if (size == 0 && error == ENOENT)
-      say(plan, "file", path, "", 0);
+      set_detail(plan, "file", path, "", 0);
     close(fd);
   } else if (kind_of(path, &kind) == 0) {
-    if (kind != S_IFREG) say(plan, kind == S_IFDIR ? "directory" : "special", path, "", 0);
+    if (kind != S_IFREG) set_detail(plan, kind == S_IFDIR ? "directory" : "special", path, "", 0);
   }
   errno = error;
 }

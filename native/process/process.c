@@ -1,9 +1,8 @@
 /*
- * The one place that notices the end of programs, and the one that signals processes.
+ * The end of programs, and signals to processes.
  *
- * Each program is watched by a pidfd in the loop's own poll where the system has them (Linux 5.3), else by one SIGCHLD
- * watcher for all. No thread waits for a child, and waitpid is only ever asked about a child of ours: the children of
- * Node's child_process are none of our business.
+ * Each program is watched by a pidfd in the loop's poll where the system has them (Linux 5.3), else by one SIGCHLD
+ * watcher for all. waitpid() is called only for children of this addon, never for those of Node's child_process.
  */
 #include "telpty.h"
 
@@ -25,7 +24,7 @@
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
-/* Close-on-exec by nature. */
+/* A pidfd is always close-on-exec. */
 static int pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 static int pidfd_signal(int fd, int signal) { return (int)syscall(SYS_pidfd_send_signal, fd, signal, NULL, 0); }
 #else
@@ -43,17 +42,17 @@ static int pidfd_signal(int fd, int signal) {
 #endif
 
 #define REAP_TICK_MS 100
-/* How long the tracer of a program that has ended may take to wait for it. */
+/* How long a program that has ended waits for its tracer to reap it. */
 #define TRACER_LIMIT_TICKS 20
 /* How long the end of an environment waits for programs that were killed. */
 #define CLOSE_LIMIT_MS 2000
-/* How long a start that failed waits for its child. */
+/* How long a failed start waits for the end of its child. */
 #define REAP_LIMIT_MS 200
 #define MS 1000000ull
 
 static void reaper_ticked(uv_timer_t *timer);
 
-/* What /proc tells of a process. */
+/* Fields of /proc/PID/stat. */
 struct stat_line {
   char state;
   long threads;
@@ -61,7 +60,7 @@ struct stat_line {
   double cpu_ms; /* of its own threads; without its children, which getrusage() and wait4() would include */
 };
 
-/* Returns whether there is such a process, and /proc can be read. */
+/* Returns whether the process exists and /proc can be read. */
 static bool read_stat(pid_t pid, struct stat_line *line) {
   char path[32], text[1024];
   snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
@@ -71,7 +70,7 @@ static bool read_stat(pid_t pid, struct stat_line *line) {
   close(fd);
   if (length <= 0) return false;
   text[length] = '\0';
-  /* What follows the name in parentheses begins with field 3. */
+  /* Field 3 follows the name in parentheses. */
   char *at = strrchr(text, ')');
   if (at == NULL || at[1] != ' ') return false;
   *line = (struct stat_line){.state = at[2]};
@@ -103,18 +102,20 @@ static void unwatch(struct pty *p) {
 }
 
 /*
- * The program has ended, and with it the session whose controlling terminal this was: until it is closed, any process of the
- * program's user could open it and take it. So it is the server's again. (Without the right to that it stays as it is.)
+ * The program has ended, and its session does not have this controlling terminal any more: until it is closed, any
+ * process of the program's user could open it and make it its own. So the server becomes its owner again, if it has the
+ * permission.
  */
 static void take_back(struct pty *p) {
   if (p->slave >= 0) (void)!fchown(p->slave, geteuid(), (gid_t)-1);
 }
 
 /*
- * Programs that are not waited for any more. A program that was killed may not die: it waits in the kernel for a file system that
- * does not answer, or another process of its user traces it (PTRACE_O_TRACEEXIT). One that has ended may not be reaped before
- * its tracer has waited for it; its pidfd is readable all that time. So neither keeps its session, nor the loop: a timer that
- * is not referenced reaps it when that is possible. Until then its number stays its own.
+ * Programs that no terminal waits for any more. A program that was killed may not die: it waits in the kernel for a
+ * file system that does not answer, or another process of its user traces it (PTRACE_O_TRACEEXIT). One that has ended
+ * cannot be reaped before its tracer has waited for it; its pidfd is readable all that time. Such a program keeps
+ * neither its session nor the loop: an unreferenced timer reaps it when that is possible. Until then its number is not
+ * reused.
  */
 struct abandoned {
   struct link link;
@@ -133,7 +134,7 @@ static void reap_abandoned(struct link *list) {
   }
 }
 
-/* The timer runs while there is something for it, and keeps the loop alive while a terminal waits for it. */
+/* The timer runs while it has work, and keeps the loop alive while a terminal waits for it. */
 static void update_reaper(struct state *s) {
   if (uv_is_closing((uv_handle_t *)&s->reaper)) return;
   const bool is_needed = !list_empty(&s->unreaped) || (s->closing && !list_empty(&s->ptys));
@@ -148,21 +149,22 @@ static void update_reaper(struct state *s) {
 }
 
 /*
- * The CPU time of a program that SIGKILL has ended, in milliseconds, or -1: for limits that the kernel enforces by this signal.
- * It must not be reaped yet.
+ * The CPU time of a program that SIGKILL has ended, in milliseconds, or -1: for limits that the kernel enforces by this
+ * signal. It must not be reaped yet.
  */
 static int32_t cpu_time_of_killed(pid_t pid) {
   siginfo_t info = {0};
   struct stat_line line;
-  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != pid || info.si_code != CLD_KILLED ||
-      info.si_status != SIGKILL || !read_stat(pid, &line))
+  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != pid ||
+      info.si_code != CLD_KILLED || info.si_status != SIGKILL || !read_stat(pid, &line))
     return -1;
   return line.cpu_ms < INT32_MAX ? (int32_t)line.cpu_ms : INT32_MAX;
 }
 
 /*
- * The program has ended for JavaScript. `status` is that of waitpid(), or -1 if another part of the process has reaped it, so that
- * the cause of its end is unknown. `cpu_ms` is the result of cpu_time_of_killed(). The caller holds a reference.
+ * The program has ended for JavaScript. `status` is that of waitpid(), or -1 if another part of the process has reaped
+ * it, so that the cause of its end is unknown. `cpu_ms` is the result of cpu_time_of_killed(). The caller holds a
+ * reference.
  */
 static void ended(struct pty *p, int status, int32_t cpu_ms, bool is_abandoned) {
   p->reaped = true;
@@ -198,7 +200,7 @@ static void abandon(struct pty *p) {
   update_reaper(s);
 }
 
-/* Reaps the program if it has ended, and tells JavaScript. The caller holds a reference. */
+/* Reaps the program if it has ended, and calls `exit`. The caller holds a reference. */
 static void reap(struct pty *p) {
   int status;
   pid_t pid;
@@ -234,7 +236,7 @@ static void notice(struct pty *p) {
     else
       reap(p);
   } else if (p->pidfd >= 0 && !p->left) {
-    /* It has ended, and its tracer has not waited for it. The poll would report it again and again. */
+    /* It has ended, and its tracer has not waited for it. The poll would report it without end. */
     uv_poll_stop(&p->pidfd_poll);
     p->unreaped_ticks = 0;
     list_add(&p->state->unreaped, &p->unreaped);
@@ -245,7 +247,7 @@ static void notice(struct pty *p) {
 static void reaper_ticked(uv_timer_t *timer) {
   struct state *s = timer->data;
   reap_abandoned(&s->abandoned);
-  /* Anything may leave the list during a turn. */
+  /* A turn may remove any entry from the list. */
   struct link round;
   list_init(&round);
   while (!list_empty(&s->unreaped)) {
@@ -292,7 +294,7 @@ static void pidfd_ready(uv_poll_t *handle, int status, int events) {
 static void some_child_ended(uv_signal_t *handle, int number) {
   (void)number;
   struct state *s = handle->data;
-  /* A callback may change the list anywhere; so the walk begins anew after each program that ended. */
+  /* A callback may change the list anywhere, so the search starts again after each program that ended. */
   for (struct link *l = s->ptys.next; l != &s->ptys;) {
     struct pty *p = ENTRY(l, struct pty, all);
     bool before = p->reaped || p->left;
@@ -320,15 +322,15 @@ void process_watch(struct pty *p) {
     close(p->pidfd);
     p->pidfd = -1;
   }
-  /* fails for what is no signal only: the system refuses no handler of SIGCHLD */
+  /* fails only for invalid signal numbers */
   if (s->watched_by_signal++ == 0) (void)uv_signal_start(&s->sigchld, some_child_ended, SIGCHLD);
-  /* An end before the watcher was there went unheard. */
+  /* The program may have ended before the watcher was started. */
   raise(SIGCHLD);
 }
 
 /*
- * Children that no environment waits for: those of an environment that has ended, and those of starts that failed. One thread of the
- * process reaps them; without it there would be zombies where the process goes on.
+ * Children that no environment waits for: those of an environment that has ended, and those of starts that failed. One
+ * thread of the process reaps them; without it there would be zombies where the process goes on.
  */
 static struct {
   pthread_mutex_t lock; /* of the rest */
@@ -383,13 +385,15 @@ static bool is_in_background(pid_t pid) {
 }
 
 /*
- * Reaps a child that has exited or was sent SIGKILL. Any process of its user may trace it, and then it cannot be reaped before
- * the tracer has waited for it; or it waits in the kernel for a file system. So after REAP_LIMIT_MS it is left to a thread.
+ * Reaps a child that has exited or was sent SIGKILL. If a process of its user traces it, it cannot be reaped before the
+ * tracer has waited for it; or it waits in the kernel for a file system. So after REAP_LIMIT_MS a background thread
+ * takes it over.
  */
 void process_reap_killed(pid_t pid) {
   const uint64_t end = uv_hrtime() + REAP_LIMIT_MS * MS;
   pid_t reaped;
-  for (useconds_t pause = 50; (reaped = waitpid(pid, NULL, WNOHANG)) == 0 || (reaped < 0 && errno == EINTR); pause *= 2) {
+  useconds_t pause = 50;
+  for (; (reaped = waitpid(pid, NULL, WNOHANG)) == 0 || (reaped < 0 && errno == EINTR); pause *= 2) {
     if (uv_hrtime() >= end) {
       struct abandoned *child = calloc(1, sizeof *child);
       if (child == NULL) return; /* it stays a zombie */
@@ -436,7 +440,7 @@ static napi_value js_abandon(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* kill(pty, signal): the program alone. Until it is reaped its number is its own, so there is no race. */
+/* kill(pty, signal): signals the program only. Its number is not reused until it is reaped, so there is no race. */
 static napi_value js_kill(napi_env env, napi_callback_info info) {
   napi_value args[2];
   int32_t signal;
@@ -449,9 +453,9 @@ static napi_value js_kill(napi_env env, napi_callback_info info) {
 }
 
 /*
- * signalGroups(pty, signal): the program's group and the terminal's foreground group, each once. The first is ours for as
- * long as the program is not reaped. Of the second only the number is known; it is ours if its leader is in our session.
- * Where the leader is gone, the number is returned: the members must then be asked one by one.
+ * signalGroups(pty, signal): signals the program's group and the terminal's foreground group, each once. The number of
+ * the first is not reused before the program is reaped. Of the second only the number is known; it is in our session if
+ * its leader is. If the leader is gone, the number is returned: the members must then be checked one by one.
  */
 static napi_value js_signal_groups(napi_env env, napi_callback_info info) {
   napi_value args[2];
@@ -470,8 +474,8 @@ static napi_value js_signal_groups(napi_env env, napi_callback_info info) {
 }
 
 /*
- * killAll(): SIGKILL to every program and its foreground group, those that are only being started too, for a process that
- * ends and cannot wait. Nothing is started elsewhere after it.
+ * killAll(): sends SIGKILL to every program and its foreground group, including programs that are being started, for a
+ * process that ends and cannot wait. No program is started after it.
  */
 static napi_value js_kill_all(napi_env env, napi_callback_info info) {
   (void)info;
@@ -501,8 +505,9 @@ static napi_value js_sessions_of(napi_env env, napi_callback_info info) {
 }
 
 /*
- * Whether a process is there and not a zombie: a zombie cannot be killed any more, and its parent, not we, must reap it. The
- * state is that of the first thread; others may go on without it. Without /proc, whether the number is in use.
+ * Whether a process exists and is not a zombie: a zombie cannot be killed any more, and its parent must reap it, not
+ * the server. The state is that of the first thread; others may go on without it. Without /proc, whether the number is
+ * in use.
  */
 static bool is_living(pid_t pid) {
   struct stat_line line;
@@ -537,8 +542,8 @@ static void living_done(napi_env env, napi_status status, void *data) {
 }
 
 /*
- * keepLiving(pids): in place, 0 for a process that is gone or a zombie; a promise of `pids`. On a thread of libuv's pool: to
- * read a file of /proc takes 20 microseconds, and milliseconds where the process is just giving back much memory.
+ * keepLiving(pids): in place, 0 for a process that is gone or a zombie; a promise of `pids`. On a thread of libuv's
+ * pool: reading a file of /proc takes 20 microseconds, and milliseconds while the process is freeing much memory.
  */
 static napi_value js_keep_living(napi_env env, napi_callback_info info) {
   napi_value args[1], promise = NULL, name;
@@ -562,9 +567,9 @@ static napi_value js_keep_living(napi_env env, napi_callback_info info) {
 }
 
 /*
- * signalMember(session, group, pid, signal). The pidfd is opened first and the question asked after: if the answer is yes,
- * either the descriptor is of that very process, or that of one that has died since, to which nothing can happen. The caller
- * makes sure that `session` is still the one it means.
+ * signalMember(session, group, pid, signal). The pidfd is opened before the membership is checked: if the process is a
+ * member, the descriptor refers to it, or to a process that has ended since, for which a signal has no effect. The
+ * caller makes sure that the number `session` was not reused.
  */
 static napi_value js_signal_member(napi_env env, napi_callback_info info) {
   napi_value args[4];
@@ -593,7 +598,7 @@ static void compare_process(uv_handle_t *handle, void *data) {
   if (handle->type == UV_PROCESS && uv_process_get_pid((uv_process_t *)handle) == search->pid) search->found = true;
 }
 
-/* Whether somebody waits for this child: a session, a start, or Node's child_process. */
+/* Whether a session, a start, or Node's child_process waits for this child. */
 static bool is_awaited(const struct state *s, pid_t pid) {
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next)
     if (ENTRY(l, struct pty, all)->pid == pid && !ENTRY(l, struct pty, all)->reaped) return true;
@@ -605,7 +610,7 @@ static bool is_awaited(const struct state *s, pid_t pid) {
   return search.found;
 }
 
-/* reapOrphans(pids): reaps those of these children that have ended and that nobody waits for. Returns how many. */
+/* reapOrphans(pids): reaps the children that have ended and that nothing in this thread waits for. Returns how many. */
 static napi_value js_reap_orphans(napi_env env, napi_callback_info info) {
   napi_value args[1];
   void *data;
@@ -615,7 +620,8 @@ static napi_value js_reap_orphans(napi_env env, napi_callback_info info) {
   int count = 0;
   for (size_t i = 0; i < length; i++) {
     siginfo_t end = {0};
-    if (pids[i] <= 1 || waitid(P_PID, (id_t)pids[i], &end, WEXITED | WNOHANG | WNOWAIT) < 0 || end.si_pid == 0) continue;
+    if (pids[i] <= 1) continue;
+    if (waitid(P_PID, (id_t)pids[i], &end, WEXITED | WNOHANG | WNOWAIT) < 0 || end.si_pid == 0) continue;
     if (!is_awaited(state_of(env), pids[i])) count += waitpid(pids[i], NULL, WNOHANG) == pids[i];
   }
   return js_int(env, count);
@@ -643,7 +649,7 @@ int process_state_init(struct state *s) {
   return 0;
 }
 
-/* How many programs are not waited for any more and not reaped yet. */
+/* How many programs no terminal waits for any more and are not reaped yet. */
 unsigned process_abandoned(const struct state *s) {
   unsigned count = 0;
   for (struct link *l = s->abandoned.next; l != &s->abandoned; l = l->next) count++;
@@ -657,14 +663,14 @@ static void leave_to_thread(struct state *s) {
   }
 }
 
-/* The environment ends, and its programs were killed: they have some time to die. */
+/* The environment ends and has killed its programs: they have CLOSE_LIMIT_MS to end. */
 void process_state_end(struct state *s) {
   s->close_at = uv_hrtime() + CLOSE_LIMIT_MS * MS;
   update_reaper(s);
   process_state_close(s);
 }
 
-/* At the end of the environment the watchers stay for as long as a program is left for them. */
+/* At the end of the environment the watchers are closed after the last program. */
 void process_state_close(struct state *s) {
   if (!s->closing) return;
   if (s->watched_by_signal == 0 && !uv_is_closing((uv_handle_t *)&s->sigchld))

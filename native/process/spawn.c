@@ -1,5 +1,5 @@
 /*
- * The parent's side of a start. The child's side is child.c; both know nothing of Node.
+ * The parent's side of a start. The child's side is child.c. Neither depends on Node.
  */
 #include "telpty.h"
 
@@ -28,8 +28,8 @@ static int set_flags(int fd) {
 #endif
 
 /*
- * Opens the master of a new pseudo-terminal: close-on-exec, non-blocking, nobody's controlling terminal. Returns the
- * descriptor, or -1 and errno. The flags are given to the call where it takes them (POSIX.1-2024, Linux), so that a child
+ * Opens the master of a new pseudo-terminal: close-on-exec, non-blocking, not a controlling terminal. Returns the
+ * descriptor, or -1 and errno. posix_openpt() gets the flags where it takes them (POSIX.1-2024, Linux), so that a child
  * of another thread cannot inherit it.
  */
 static int open_master(void) {
@@ -47,7 +47,9 @@ static int open_master(void) {
   return master;
 }
 
-/* Opens the slave of `master`. TIOCGPTPEER does it without a name, which in another mount namespace may be another's. */
+/*
+ * Opens the slave of `master`. TIOCGPTPEER needs no name, which in another mount namespace could be another terminal.
+ */
 static int open_slave(int master) {
 #ifdef TIOCGPTPEER
   int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -63,8 +65,8 @@ static int open_slave(int master) {
 }
 
 /*
- * Moves a descriptor out of the way of 0, 1 and 2, where the child will put the terminal. It is there only in a server that
- * has closed its own.
+ * Moves a descriptor above 0, 1 and 2, where the child puts the terminal. Needed only in a server that has closed its
+ * own.
  */
 static int above_stdio(int fd) {
   if (fd < 0 || fd > 2) return fd;
@@ -75,7 +77,7 @@ static int above_stdio(int fd) {
 }
 
 #ifdef __linux__
-/* For the child, which runs on a stack of its own in our frame. It makes system calls, and little else. */
+/* The stack of the child, in our frame. The child makes little more than system calls. */
 #define CHILD_STACK (32 * 1024)
 
 struct child {
@@ -90,12 +92,13 @@ static int run_child(void *data) {
 }
 
 /*
- * What vfork() is, on another stack: this thread sleeps until the child executes or exits, and nothing is copied, whatever
- * the heap. With `last` not even the table of descriptors, which the child shares until child_main() has left it.
+ * As vfork(), on another stack: this thread sleeps until the child executes or exits, and no memory is copied, whatever
+ * the size of the heap. With `last` the descriptor table is not copied either: the child shares it until child_main()
+ * stops sharing.
  */
 static pid_t fork_child(const struct plan *plan, int slave, int last, struct birth *birth, struct report *report) {
   char stack[CHILD_STACK] __attribute__((aligned(64)));
-  /* With a small RLIMIT_STACK the kernel would not let our own stack grow any more while the child is on it. */
+  /* Touches the pages now: with a small RLIMIT_STACK our stack could not grow any more while the child uses it. */
   for (size_t i = 0; i < sizeof stack; i += 1024) ((volatile char *)stack)[i] = 0;
   struct child child = {.plan = plan, .slave = slave, .last = last, .report = report};
   const int flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | (last >= 0 ? CLONE_FILES : 0) | SIGCHLD;
@@ -111,8 +114,7 @@ static pid_t fork_child(const struct plan *plan, int slave, int last, struct bir
 #endif
 
 /*
- * Starts the child with all signals blocked: no handler of the parent may run in it, least of all in memory that both
- * share.
+ * Starts the child with all signals blocked: no handler of the parent may run in the child, which shares its memory.
  */
 static pid_t start_child(const struct plan *plan, int slave, int last, struct birth *birth, struct report *report) {
   sigset_t all, old;
@@ -138,8 +140,8 @@ static int open_pipe(int ends[2]) {
 }
 
 /*
- * Starts the child and waits until it is the program, or has reported why not, where nothing is shared with it: its end of the
- * pipe closes by itself when the program begins.
+ * Starts a child that shares no memory, and waits until it has executed the program or has reported a failure. exec
+ * closes its end of the pipe.
  */
 static pid_t start_with_pipe(const struct plan *plan, int slave, struct birth *birth, struct report *report) {
   int ends[2] = {-1, -1}, error;
@@ -167,17 +169,18 @@ static pid_t start_with_pipe(const struct plan *plan, int slave, struct birth *b
 
 #ifdef __linux__
 /*
- * Starts the child and waits until it is the program, or has told `report` why not.
+ * Starts the child and waits until it has executed the program, or has set a failure in `report`.
  *
- * A child has a copy of its parent's table of descriptors, as large as the table ever was. Where a server has thousands, that
- * is most of the work of a start, and of what the kernel keeps for the program. So, given a low number, the terminal gets that
- * one for the time of the start, and the child shares the table until it copies what is not above it.
+ * A child has a copy of its parent's descriptor table, as large as the table ever was. If a server has thousands of
+ * descriptors, that is most of the work of a start, and most of the memory that the kernel keeps for the program. So
+ * the terminal gets a low number, if there is one, during the start, and the child shares the table until it copies the
+ * part up to that number.
  */
 static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct birth *birth,
                             struct report *report) {
   /*
-   * qemu-user refuses CLONE_FILES, and makes a fork of what is left of a vfork: no memory is shared, and nobody waits for the
-   * child.
+   * qemu-user refuses CLONE_FILES, and makes a vfork without it a fork: no memory is shared, and the parent does not
+   * wait for the child.
    */
   static atomic_bool is_emulated;
   if (low != NULL && !is_emulated && low->number >= 0 && dup3(slave, low->number, O_CLOEXEC) >= 0) {
@@ -188,7 +191,7 @@ static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low,
     if (pid < 0 && error == EINVAL) is_emulated = true;
     else if (pid < 0 || report->failure.step != STEP_UNSHARE) return pid;
     else {
-      /* An old kernel, or one that is told to refuse it. */
+      /* An old kernel, or a seccomp filter that refuses close_range(). */
       birth_set(birth, true);
       process_reap_killed(pid);
       birth_set(birth, false);
@@ -209,9 +212,9 @@ static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low,
 
 static int prepare_slave(const struct plan *plan, int slave, enum step *step) {
   /*
-   * The owner alone: nobody in the group tty (write, wall) prints on it unless the program allows that (mesg y). The owner
-   * here is the server; the terminal becomes the program's user's in the child, see child_main(). A system that does not let us
-   * change the mode has decided it itself (a devpts mounted with uid=).
+   * For the owner only: the group tty (write, wall) may print on it only if the program allows that (mesg y). The owner
+   * is the server here, and the program's user from child_main() on. Errors are ignored: a devpts mounted with uid=
+   * sets the mode itself.
    */
   (void)fchmod(slave, S_IRUSR | S_IWUSR);
   *step = STEP_WINSIZE;
@@ -224,7 +227,7 @@ static int prepare_slave(const struct plan *plan, int slave, enum step *step) {
   return tcsetattr(slave, TCSANOW, &modes);
 }
 
-/* Takes two of the lowest free descriptors; where there are none, or they would be of no use, starts go without. */
+/* Takes two of the lowest free descriptors. Starts work without them, where there are none. */
 void low_open(struct low *low) {
   *low = (struct low){.number = -1, .cover = -1};
 #ifdef __linux__
@@ -241,9 +244,9 @@ void low_close(struct low *low) {
 }
 
 /*
- * Starts the program of `plan` on a new pseudo-terminal and fills `result`. When result->error is set, nothing is left: no
- * descriptor, no process. `low` may be NULL; nobody else uses it meanwhile. `birth` shows the child to others as long as it may
- * be signalled.
+ * Starts the program of `plan` on a new pseudo-terminal and fills `result`. If result->error is set, no descriptor and
+ * no process is left. `low` may be NULL; no other thread may use it meanwhile. `birth` has the child's number while it
+ * may be signalled.
  */
 void spawn(const struct plan *plan, struct low *low, struct birth *birth, struct spawned *result) {
   int master = -1, slave = -1;
@@ -276,9 +279,9 @@ failed:
   if (master >= 0) close(master);
 }
 
-/* After a failure late in a start: the program runs, but nobody will ever know. */
+/* Ends a program that was started and is not wanted. */
 void spawn_undo(const struct spawned *started) {
-  kill(-started->pid, SIGKILL); /* it leads a group from before it is the program */
+  kill(-started->pid, SIGKILL); /* it leads its group since before exec */
   process_reap_killed(started->pid);
   close(started->slave);
   close(started->master);

@@ -1,25 +1,25 @@
 /*
- * Starts that do not hold up the loop, and that nobody can hold up for good.
+ * Starts on threads of their own, with a time limit: they do not block the loop, and no user can block them for ever.
  *
- * vfork stops the thread that calls it until the program begins, and a start is some twenty system calls besides: a quarter
- * of a millisecond in which the loop could serve others. So a start is given to a thread that does nothing else. It is not one
- * of libuv's pool, where it would wait behind whatever an application does with files and names.
+ * vfork suspends the thread that calls it until the program begins, and a start makes about twenty other system calls:
+ * a quarter of a millisecond in which the loop could serve others. So a start runs on a thread of its own. Rejected:
+ * libuv's pool, where it would wait behind the application's work with files and DNS names.
  *
- * From its setuid() to its exec() the child belongs to the user that the program runs as: any process of that user may stop
- * it, and the file or directory that it asks for may be in a file system of that user's which never answers. So the number of
- * the child is known while its thread sleeps (CLONE_PARENT_SETTID), and the loop looks at starts that take long:
+ * Between setuid() and exec() the child has the user of the program: any process of that user may stop it, and its
+ * program or directory may be in a file system of that user that never answers. So the number of the child is known
+ * while its thread sleeps (CLONE_PARENT_SETTID), and the loop checks starts that take long:
  *
  *   SLOW_MS             the thread no longer counts as one of the NORMAL_THREADS; another takes the next start
  *   seen as stopped     SIGCONT; after MOST_STOPS times SIGKILL
  *   START_LIMIT_MS      SIGKILL, and the start fails with ETIMEDOUT
- *   KILL_LIMIT_MS more  the child does not even die (its file system is to blame): the start fails, the thread stays behind
+ *   KILL_LIMIT_MS more  the child does not die (it waits for a file system): the start fails, the thread is abandoned
  *
- * SIGCONT is tried first because whoever stops the child once by accident (`kill -STOP -1`) should not cost a client its
- * program. A child without CLONE_VFORK, for which no thread would have to wait, was rejected: the kernel then takes it for an
- * ordinary owner of the server's memory, and if the memory limit of its cgroup is reached, kills both.
+ * SIGCONT is tried first, because a process that stops the child once by accident (`kill -STOP -1`) should not cost a
+ * client its program. Rejected: a child without CLONE_VFORK, for which no thread would have to wait. The kernel then
+ * treats it as an ordinary user of the server's memory, and kills both if the memory limit of its cgroup is reached.
  *
- * The thread touches nothing but its job and, under the lock, the lists. What it has started becomes a terminal on the loop's
- * thread; until then it belongs to the job, and starter_stop() sees to it that none is left behind.
+ * The thread uses only its job and, under the lock, the lists. A program that it started becomes a terminal on the
+ * loop's thread. Until then it belongs to the job, and starter_stop() ends it.
  */
 #include "telpty.h"
 
@@ -31,12 +31,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A vfork's child runs on the stack of the thread as well. */
+/* The child of a vfork runs on the stack of the thread, too. */
 #define STACK_SIZE (256 * 1024)
 
-/* More than one, so that a file system that is slow to give a program does not hold up all others. */
+/* More than one, so that a program on a slow file system does not delay all others. */
 #define NORMAL_THREADS 2
-/* With those that slow starts detain. */
+/* Including the threads of slow starts. */
 #define MOST_THREADS 64
 
 #define TICK_MS 50
@@ -44,7 +44,7 @@
 #define MOST_STOPS 3
 #define START_LIMIT_MS 5000
 #define KILL_LIMIT_MS 1000
-/* What counts as stuck: see starter_stuck(). */
+/* When a start is stuck: see starter_stuck(). */
 #define STUCK_MS 1000
 #define STUCK_AFTER_MS 10000
 /* How long the end of an environment waits for threads whose children were killed. */
@@ -55,8 +55,8 @@
 
 struct job {
   struct link link; /* in `waiting`, `running` or `done` */
-  struct pty *pty;  /* NULL: for starter_run(), or nobody waits for it any more */
-  napi_ref request; /* keeps the memory that `plan` points into; NULL: the caller does */
+  struct pty *pty;  /* NULL: of starter_run(), or JavaScript has got its failure */
+  napi_ref request; /* keeps the memory that `plan` points into; NULL: the caller keeps it */
   struct plan plan;
   struct spawned result;
   struct birth birth;
@@ -64,19 +64,19 @@ struct job {
   uint64_t killed_at; /* 0: not killed */
   unsigned stops;    /* how often it was seen stopped */
   bool slow;         /* its thread is not one of the NORMAL_THREADS */
-  bool abandoned;    /* its thread stays behind */
+  bool abandoned;    /* its thread is not waited for any more */
   bool awaited;      /* starter_run() sleeps until it is done or abandoned */
   bool is_done;
 };
 
 struct starter {
-  struct state *state; /* of the loop's thread alone; NULL after its end */
+  struct state *state; /* for the loop's thread only; NULL after its end */
   uv_async_t finished; /* keeps the loop alive while `pending` is not 0 */
   uv_timer_t tick;     /* runs while `pending` is not 0 */
-  unsigned pending;    /* jobs that JavaScript has not heard of again */
+  unsigned pending;    /* jobs whose result JavaScript has not got */
 
   uv_mutex_t lock; /* of what follows */
-  uv_cond_t work, change; /* there is something to do; a job is done, or a thread has ended */
+  uv_cond_t work, change; /* a job waits; a job is done, or a thread has ended */
   struct link waiting, running, done;
   unsigned queued, idle;           /* jobs in `waiting`; threads that wait for one */
   unsigned threads, slow, abandoned; /* all; those with a slow job; of these, those with an abandoned one */
@@ -111,7 +111,7 @@ static void unlock_and_unref(struct starter *t) {
   if (last) starter_free(t);
 }
 
-/* The child is about to be reaped (`over`), or another takes its place: its number must not be signalled any more. */
+/* The child is about to be reaped (`over`), or replaced by another: its number must not be signalled any more. */
 void birth_set(struct birth *birth, bool over) {
   uv_mutex_lock(birth->lock);
   if (!over) birth->child = 0;
@@ -130,8 +130,8 @@ static void kill_child(const struct job *job) {
 static bool is_surplus(const struct starter *t) { return t->threads - t->slow > NORMAL_THREADS; }
 
 /*
- * For one job. A thread does not keep its pair: after a slow start it may be the thread without one that stays, and then all
- * of its starts would copy the whole table of descriptors.
+ * For one job. A thread does not keep its pair: after a slow start the thread without a pair may be the one that stays,
+ * and all its starts would copy the whole descriptor table.
  */
 static struct low *take_low(struct starter *t) {
   for (unsigned i = 0; i < NORMAL_THREADS; i++) {
@@ -142,13 +142,13 @@ static struct low *take_low(struct starter *t) {
   return NULL;
 }
 
-/* Carries out one job, without the lock. A child that was killed for taking too long is no program, however far it came. */
+/* Runs one job. The lock is not held. A child that was killed for taking too long counts as failed, even after exec. */
 static void run_job(struct starter *t, struct job *job, struct low *low) {
   job->birth.lock = &t->lock;
   spawn(&job->plan, low, &job->birth, &job->result);
   uv_mutex_lock(&t->lock);
   const bool unwanted = job->killed_at != 0 || job->abandoned;
-  /* From here on the monitor leaves it alone. */
+  /* From here on check_starts() does not signal it. */
   job->birth.over = true;
   if (!unwanted) return;
   uv_mutex_unlock(&t->lock);
@@ -198,7 +198,7 @@ static void *work(void *data) {
   return NULL;
 }
 
-/* A thread in which no handler of the process ever runs. The lock is held. Returns 0 or an error number. */
+/* Creates a thread with all signals blocked. The lock is held. Returns 0 or an error number. */
 static int create_thread(struct starter *t) {
   pthread_attr_t attributes;
   pthread_t id;
@@ -238,8 +238,8 @@ static void give_up(struct starter *t, struct job *job, uint64_t now) {
   t->stuck_until = now + STUCK_AFTER_MS * MS;
 }
 
-/* Looks at what is being started. The lock is held. */
-static void look(struct starter *t) {
+/* Checks the starts that are running. The lock is held. */
+static void check_starts(struct starter *t) {
   const uint64_t now = uv_hrtime();
   for (struct link *l = t->running.next; l != &t->running; l = l->next) {
     struct job *job = ENTRY(l, struct job, link);
@@ -280,14 +280,14 @@ static void job_free(struct starter *t, struct job *job) {
   free(job);
 }
 
-/* JavaScript hears of one more. */
+/* JavaScript gets the result of one more. */
 static void settled(struct starter *t) {
   if (--t->pending > 0) return;
   uv_unref((uv_handle_t *)&t->finished);
   uv_timer_stop(&t->tick);
 }
 
-/* Back on the loop: what was started becomes a terminal. One at a time, for JavaScript may end all of this meanwhile. */
+/* On the loop: started programs become terminals. One at a time, because JavaScript may stop the starter meanwhile. */
 static void finished(uv_async_t *handle) {
   struct starter *t = handle->data;
   for (;;) {
@@ -298,13 +298,15 @@ static void finished(uv_async_t *handle) {
     struct pty *p = job->pty;
     struct spawned result = job->result;
     job_free(t, job);
-    if (p == NULL) continue; /* an abandoned one, of which JavaScript has heard */
+    if (p == NULL) continue; /* an abandoned one, whose failure JavaScript has got */
     settled(t);
     pty_started(p, &result);
   }
 }
 
-/* The next abandoned job of which JavaScript has not heard, or one that nobody will ever take. Its terminal, or NULL. */
+/*
+ * The terminal of the next job that was abandoned, or that no thread will ever take, and is not reported yet; or NULL.
+ */
 static struct pty *next_lost(struct starter *t, struct spawned *result) {
   struct pty *p = NULL;
   struct job *unused = NULL;
@@ -338,7 +340,7 @@ static struct pty *next_lost(struct starter *t, struct spawned *result) {
 static void ticked(uv_timer_t *timer) {
   struct starter *t = timer->data;
   uv_mutex_lock(&t->lock);
-  look(t);
+  check_starts(t);
   uv_mutex_unlock(&t->lock);
   struct spawned result;
   for (struct pty *p; (p = next_lost(t, &result)) != NULL;) {
@@ -360,13 +362,15 @@ static void timer_closed(uv_handle_t *handle) {
   uv_close((uv_handle_t *)&t->finished, starter_closed);
 }
 
-/* A thread may outlive the environment of a worker, which unloads the addon if it was the only one to have it. */
+/* A thread may outlive the environment of a worker, which unloads the addon if no other environment uses it. */
 static void stay_loaded(void) {
   Dl_info info;
   if (dladdr((void *)stay_loaded, &info) != 0) dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
-/* At the beginning of the environment, while low descriptors are free. Without it (no memory) nothing can be started. */
+/*
+ * At the beginning of the environment, while low descriptors are free. If it fails (no memory), nothing can be started.
+ */
 void starter_begin(struct state *s) {
   struct starter *t = calloc(1, sizeof *t);
   if (t == NULL) return;
@@ -400,8 +404,8 @@ no_mutex:
 }
 
 /*
- * Starts the program of `plan` for `p` as soon as a thread is free; pty_started() is called from the loop when it runs, or
- * does not. Takes over `plan` and `request`. Returns 0 or an error number, and then takes over nothing.
+ * Starts the program of `plan` for `p` as soon as a thread is free. Then pty_started() is called from the loop, with
+ * success or failure. Takes over `plan` and `request`. Returns 0, or an error number; then the caller keeps both.
  */
 int starter_add(struct pty *p, const struct plan *plan, napi_ref request) {
   struct starter *t = p->state->starter;
@@ -433,8 +437,8 @@ int starter_add(struct pty *p, const struct plan *plan, napi_ref request) {
 }
 
 /*
- * Starts the program of `plan` and waits for it, but no longer than the limits allow. Returns whether `plan` is still the
- * caller's: a start that is abandoned keeps it, and a reference to `request`.
+ * Starts the program of `plan` and waits for it within the time limits. Returns whether the caller still owns `plan`:
+ * an abandoned start keeps it, and a reference to `request`.
  */
 bool starter_run(struct state *s, const struct plan *plan, napi_value request, struct spawned *result) {
   struct starter *t = s->starter;
@@ -451,7 +455,7 @@ bool starter_run(struct state *s, const struct plan *plan, napi_value request, s
     uv_cond_signal(&t->work);
     while (!job->is_done && !job->abandoned) {
       wait_for_change(t, TICK_MS);
-      if (!job->is_done) look(t);
+      if (!job->is_done) check_starts(t);
       if (job->since == 0 && t->threads >= MOST_THREADS && t->threads == t->abandoned) {
         error = EBUSY;
         break;
@@ -475,15 +479,15 @@ bool starter_run(struct state *s, const struct plan *plan, napi_value request, s
   return job != NULL;
 }
 
-/* How many starts JavaScript has not heard of again. */
+/* How many starts JavaScript has not got the result of. */
 unsigned starter_pending(const struct state *s) { return s->starter == NULL ? 0 : s->starter->pending; }
 
-/* How many starts were given up because they took too long. */
+/* How many starts were killed because they took too long. */
 unsigned starter_killed(const struct state *s) { return s->starter == NULL ? 0 : s->starter->killed; }
 
 /*
- * How many starts hang: for a second, or for good. After one that was killed at least one, until another succeeds or ten
- * seconds have passed.
+ * How many starts hang: for a second by now, or for ever. After a start was killed, at least 1 until another succeeds
+ * or 10 s have passed.
  */
 unsigned starter_stuck(const struct state *s) {
   struct starter *t = s->starter;
@@ -500,7 +504,7 @@ unsigned starter_stuck(const struct state *s) {
   return count;
 }
 
-/* Whether the child with this number belongs to a start that is not over. On the loop's thread. */
+/* Whether the child with this number belongs to a start that has not ended. For the loop's thread. */
 bool starter_has(const struct state *s, pid_t pid) {
   struct starter *t = s->starter;
   if (t == NULL) return false;
@@ -515,9 +519,9 @@ bool starter_has(const struct state *s, pid_t pid) {
 }
 
 /*
- * For an environment or a process that ends: begins nothing more, kills what is being started, and leaves neither a program
- * nor a terminal behind. JavaScript hears of none of them. A child that does not die in time keeps its thread: in a process
- * that ends, both go with it.
+ * For an environment or a process that ends: begins no more starts, kills those that are running, and leaves neither a
+ * program nor a terminal behind. JavaScript does not get their results. A child that does not die in time keeps its
+ * thread; if the process ends, both end with it.
  */
 void starter_stop(struct state *s) {
   struct starter *t = s->starter;
@@ -568,7 +572,7 @@ void starter_close(struct state *s) {
   s->starter = NULL;
   if (t == NULL) return;
   uv_mutex_lock(&t->lock);
-  /* A thread that was left behind may use its own; the last one closes them. */
+  /* An abandoned thread may use its own; the last thread closes them. */
   for (unsigned i = 0; i < NORMAL_THREADS; i++)
     if (!t->low_taken[i]) low_close(&t->lows[i]);
   uv_mutex_unlock(&t->lock);

@@ -1,6 +1,5 @@
 /*
- * Questions to the C library that Node has no call for: who a user is, which names a range of ids has, and whether a locale
- * is there.
+ * Functions of the C library that Node does not have: users by name or id, names in a range of ids, and locales.
  */
 #include "telpty.h"
 
@@ -15,7 +14,7 @@
 #include <xlocale.h>
 #endif
 
-/* What getgrouplist counts in. */
+/* The type that getgrouplist() uses. */
 #ifdef __APPLE__
 typedef int group_t;
 #else
@@ -60,7 +59,10 @@ static napi_value user_to_js(napi_env env, const struct passwd *user) {
   return object;
 }
 
-/* lookupUser(name or uid): a `User` of src/native/addon.ts; 0 if there is no such user; a negative errno if the database does not answer */
+/*
+ * lookupUser(name or uid): a `User` of src/native/addon.ts; 0 for an unknown user; a negative errno if the database
+ * fails
+ */
 static napi_value js_lookup_user(napi_env env, napi_callback_info info) {
   napi_value arg;
   napi_valuetype type;
@@ -85,7 +87,7 @@ static napi_value js_lookup_user(napi_env env, napi_callback_info info) {
     if (found != NULL)
       result = user_to_js(env, found);
     else if (error != ERANGE)
-      /* these, too, are ways of saying "no such user" (see getpwnam(3)) */
+      /* these also mean that the user does not exist (see getpwnam(3)) */
       result = js_int(env, error == ENOENT || error == ESRCH || error == EBADF || error == EPERM ? 0 : -error);
     free(strings);
     if (result != NULL) return result;
@@ -94,8 +96,9 @@ static napi_value js_lookup_user(napi_env env, napi_callback_info info) {
 }
 
 /*
- * namedId(from, to): the first user or group of the database whose id is in the range: { kind, name, id }; undefined if there is
- * none. A database that does not list its entries (some directories) is not asked about each id: it may take a second for one.
+ * namedId(from, to): the first user or group of the database whose id is in the range: { kind, name, id }; undefined if
+ * there is none. Some databases (directories) do not list their entries. They are not queried for each id: one query
+ * may take a second.
  */
 static napi_value js_named_id(napi_env env, napi_callback_info info) {
   napi_value args[2], object;
@@ -126,9 +129,9 @@ static napi_value js_named_id(napi_env env, napi_callback_info info) {
 }
 
 /*
- * The character set of a locale as the C library names it, or undefined where setlocale() would refuse the locale for any
- * category. Nothing of the process changes. The library keeps a few hundred bytes for each name it is asked for, also for
- * names it does not know, so the caller must bound their number.
+ * The character set of a locale as the C library names it, or undefined if setlocale() would refuse the locale for any
+ * category. The locale of the process is not changed. The library keeps a few hundred bytes for each name, also for
+ * unknown names, so the caller must bound their number.
  */
 static napi_value js_locale_codeset(napi_env env, napi_callback_info info) {
   napi_value arg, result;

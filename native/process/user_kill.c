@@ -1,13 +1,13 @@
 /*
- * All processes of a user: whether there are any, and their end.
+ * All processes of a user: whether any exist, and killing them.
  *
- * A session that has a user id of its own leaves nothing behind that this does not find, whatever session, parent or process
- * group it has. Rejected: to look for the processes in /proc and to signal each, since one that forks and exits in a loop is
- * gone before it is signalled, and its child is not in the list yet. kill(-1) by a process of that user reaches all at once:
- * the kernel lets no fork pass it by.
+ * If a session has its own user id, this finds all its processes, whatever their session, parent or process group.
+ * Rejected: to list the processes in /proc and signal each, because one that forks and exits in a loop is gone before
+ * it is signalled, and its child is not in the list yet. kill(-1) by a process of that user signals all at once: a fork
+ * cannot escape it.
  *
- * A process of the user can be signalled by that user's other processes, so the one that calls kill(-1) may be stopped or killed
- * before it does. It has that identity for two system calls; if it does not come back, it is killed, and another one tries.
+ * Other processes of the user can signal the one that calls kill(-1), so it may be stopped or killed before it does. It
+ * has that identity for a few system calls only; if it does not end in time, it is killed, and another one tries.
  */
 #include "telpty.h"
 
@@ -25,7 +25,7 @@
 #include <sys/syscall.h>
 
 #define KILLER_STACK (16 * 1024)
-/* How often one is sent, and how long each may take: by itself it takes a tenth of a millisecond. */
+/* How many processes try, and how long each may take; undisturbed, one takes 0.1 ms. */
 #define TRIES 20
 #define PATIENCE_MS 50
 
@@ -39,12 +39,12 @@
 
 struct killer {
   uid_t uid;
-  volatile int result; /* 0: the signals were sent; EAGAIN: it never came so far; else why it could not */
+  volatile int result; /* 0: the signals were sent; EAGAIN: it was disturbed before that; or another errno */
 };
 
 /*
- * The child. It shares the memory and the descriptors, so there are only system calls in here, as in child.c. Whatever is not
- * sure stops it before kill(-1): as root, or with CAP_KILL, that would end the machine.
+ * The child. It shares the memory and the descriptors, so it makes only system calls, as in child.c. It checks its
+ * identity before kill(-1), which as root, or with CAP_KILL, would kill all processes of the machine.
  */
 static int killer_main(void *data) {
   struct killer *killer = data;
@@ -66,7 +66,9 @@ static int killer_main(void *data) {
   return 0;
 }
 
-/* Waits for the child, but not for ever. Whether it has ended. (It sends no SIGCHLD and is nobody else's to find: __WALL.) */
+/*
+ * Waits for the child at most PATIENCE_MS. Returns whether it has ended. It sends no SIGCHLD, so only __WALL finds it.
+ */
 static bool wait_for(pid_t pid) {
   struct timespec pause = {.tv_nsec = 50 * 1000};
   for (long waited = 0; waited < PATIENCE_MS * 1000000L; waited += pause.tv_nsec) {
@@ -77,15 +79,15 @@ static bool wait_for(pid_t pid) {
   return false;
 }
 
-/* One try. Returns 0 or an error number; EAGAIN: somebody was in the way. */
+/* One try. Returns 0 or an error number; EAGAIN: another process disturbed it. */
 static int send_killer(uid_t uid, char *stack) {
   struct killer killer = {.uid = uid, .result = EAGAIN};
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   /*
-   * Not as of a vfork, which could not be left before the child's end. So this thread and the child share errno, and here
-   * it is not looked at until the child has ended.
+   * Not CLONE_VFORK, which would wait for the end of the child without a limit. So this thread and the child share
+   * errno, and this thread does not use it until the child has ended.
    */
   pid_t pid = clone(killer_main, stack + KILLER_STACK, CLONE_VM | CLONE_FILES, &killer);
   int error = pid < 0 ? errno : 0;
@@ -98,7 +100,7 @@ static int send_killer(uid_t uid, char *stack) {
   return pid < 0 ? error : killer.result;
 }
 
-/* SIGKILL to all processes of a user, which must be neither root's nor the server's own. Returns 0 or an error number. */
+/* Sends SIGKILL to all processes of a user other than root and the server's own. Returns 0 or an error number. */
 static int kill_user(uid_t uid) {
   if (uid == 0 || uid == (uid_t)-1 || uid == getuid() || uid == geteuid()) return EINVAL;
   char *stack = NULL;
@@ -124,8 +126,8 @@ static bool get_uid(napi_env env, napi_callback_info info, uid_t *uid) {
 }
 
 /*
- * isUserBusy(uid): whether there is any process of the user (by its real id), zombies among them. One system call: where the
- * kernel has no account of the user, it does not look at a single process.
+ * isUserBusy(uid): whether the user (by its real id) has a process, zombies included. One system call: if the kernel
+ * has no record of the user, it does not search the processes.
  */
 static napi_value js_is_user_busy(napi_env env, napi_callback_info info) {
   uid_t uid;
@@ -136,7 +138,7 @@ static napi_value js_is_user_busy(napi_env env, napi_callback_info info) {
   return napi_get_boolean(env, errno != ESRCH, &result) == napi_ok ? result : NULL;
 }
 
-/* killUserNow(uid): SIGKILL to all of its processes, for a process that ends and cannot wait. 0 or a negative errno. */
+/* killUserNow(uid): kills all processes of the user, for a server that ends and cannot wait. 0 or a negative errno. */
 static napi_value js_kill_user_now(napi_env env, napi_callback_info info) {
   uid_t uid;
   return get_uid(env, info, &uid) ? js_int(env, -kill_user(uid)) : NULL;

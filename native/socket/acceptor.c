@@ -2,12 +2,12 @@
  * Connections that are accepted without a socket of Node.
  *
  * Node makes a net.Socket of each connection: a stream, a handle, and seven system calls. connection.c needs only the
- * descriptor. So where nothing has to look at a connection before its session begins, it is accepted here. The listening
- * socket stays Node's; its own watcher is taken out of the loop's epoll set (listener.c), and a copy of the descriptor is
- * watched here.
+ * descriptor. So a connection is accepted here, unless something must inspect it before its session begins. Node keeps
+ * the listening socket; its watcher is taken out of the loop's epoll set (listener.c), and a copy of the descriptor is
+ * polled here.
  *
- * Options of the listening socket are inherited by those that are accepted from it. That is so on Linux, and not promised
- * elsewhere; nor can Node's watcher be stopped elsewhere.
+ * Linux only: there, accepted sockets inherit the options of the listening socket, which other systems do not promise,
+ * and Node's watcher can be stopped.
  */
 #include "telpty.h"
 
@@ -33,7 +33,7 @@ struct acceptor {
   uv_poll_t poll;
 };
 
-/* As libuv has it for all keep-alive connections. */
+/* The values of libuv for keep-alive. */
 #define KEEPALIVE_INTERVAL_S 1
 #define KEEPALIVE_PROBES 10
 
@@ -94,7 +94,7 @@ static int describe(const struct sockaddr_storage *peer, char *text) {
 }
 
 /* callback(fd, address, port), or callback(error) with a negative errno */
-static void tell(struct acceptor *a, int fd, const struct sockaddr_storage *peer) {
+static void call_accepted(struct acceptor *a, int fd, const struct sockaddr_storage *peer) {
   struct state *s = a->state;
   napi_env env = s->env;
   napi_handle_scope scope;
@@ -117,12 +117,12 @@ static void tell(struct acceptor *a, int fd, const struct sockaddr_storage *peer
   napi_close_handle_scope(env, scope);
 }
 
-/* For want of these the connection stays in the kernel's queue, and the poll would report it without an end. */
+/* On these errors the connection stays in the kernel's queue, and the poll would report it without end. */
 static bool is_shortage(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* One in a turn of the loop, as libuv has it: who is connected already is served in between. */
+/* One connection per turn of the loop, as in libuv, so that existing connections are served in between. */
 static void acceptor_ready(uv_poll_t *handle, int status, int events) {
   struct acceptor *a = handle->data;
   struct sockaddr_storage peer;
@@ -131,20 +131,20 @@ static void acceptor_ready(uv_poll_t *handle, int status, int events) {
   (void)events;
   if (a->state->closing) return;
   if (status < 0) { /* libuv has stopped the poll */
-    tell(a, status, NULL);
+    call_accepted(a, status, NULL);
     return;
   }
   do fd = accept4(a->fd, (struct sockaddr *)&peer, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
   while (fd < 0 && errno == EINTR);
-  /* Any other failure is of the connection, which is gone (ECONNABORTED), or another process has taken it (EAGAIN). */
-  if (fd >= 0 || is_shortage(errno)) tell(a, fd >= 0 ? fd : -errno, &peer);
+  /* Other errors concern one connection: it is gone (ECONNABORTED), or another process has accepted it (EAGAIN). */
+  if (fd >= 0 || is_shortage(errno)) call_accepted(a, fd >= 0 ? fd : -errno, &peer);
 }
 
 static int set_number(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
 }
 
-/* What Node sets on each socket that it accepts: no Nagle delay, and keep-alive after so many seconds. */
+/* What Node sets on each socket that it accepts: no Nagle delay, and keep-alive after `seconds`. */
 static int prepare(int fd, int seconds) {
   int error = set_number(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (error == 0) error = set_number(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -154,7 +154,10 @@ static int prepare(int fd, int seconds) {
   return error;
 }
 
-/* acceptOpen(callback, fd, keepAlive): an external, or a negative errno. `keepAlive` is in seconds; 0: not a TCP socket. */
+/*
+ * acceptOpen(callback, fd, keepAlive): an external, or a negative errno. `keepAlive` is in seconds; 0: not a TCP
+ * socket.
+ */
 static napi_value js_open(napi_env env, napi_callback_info info) {
   struct state *s = state_of(env);
   napi_value args[3], external;
@@ -173,7 +176,7 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
     free(a);
     return js_int(env, error);
   }
-  /* Node's handle is what keeps the loop alive, or does not. */
+  /* Node's handle decides whether the loop stays alive. */
   uv_unref((uv_handle_t *)&a->poll);
   a->state = s;
   a->refs = 2; /* the poll, the external */
@@ -201,7 +204,7 @@ static napi_value js_pause(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* acceptClose(acceptor): nothing is called any more; the listening socket is the caller's to close */
+/* acceptClose(acceptor): the callback is not called any more. The caller closes the listening socket. */
 static napi_value js_close(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct acceptor *a;

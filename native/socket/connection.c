@@ -1,14 +1,14 @@
 /*
  * TCP connections, read and written directly.
  *
- * Node's sockets are made of streams: for one key and its echo they allocate 64 KiB to read into and a request to write, and
- * pass through some dozens of functions. That is nothing to a server that is busy, and most of the time to one that sleeps
- * between two keys, whose code has left the CPU's caches meanwhile. Here there is one recv() and one call, one call and one
- * send(), and no memory but one buffer for all connections of the thread: what has arrived is lent to JavaScript for the
- * time of the call.
+ * Node's sockets are streams: for one key and its echo they allocate 64 KiB to read into and a write request, and call
+ * dozens of functions. On a busy server this does not matter. On a server that sleeps between two keys it takes most of
+ * the time, because the code has left the CPU's caches. Here there is one recv() and one call, one call and one send(),
+ * and no memory except one buffer for all connections of the thread: received bytes are lent to JavaScript during the
+ * call.
  *
- * The connection is accepted by acceptor.c, or by Node. In the second case its descriptor is duplicated, so each side closes
- * its own.
+ * The connection is accepted by acceptor.c, or by Node. In the second case its descriptor is duplicated, and each side
+ * closes its own.
  */
 #include "telpty.h"
 
@@ -33,7 +33,7 @@ static void finalize(napi_env env, void *data, void *hint) {
   conn_unref(data);
 }
 
-/* The struct behind the external that connOpen() returned; throws and returns NULL for anything else. */
+/* The struct of the external that connOpen() returned; throws and returns NULL for other values. */
 struct conn *conn_from_js(napi_env env, napi_value value) {
   void *data;
   if (napi_get_value_external(env, value, &data) == napi_ok) return data;
@@ -58,7 +58,7 @@ static void conn_close(struct conn *c) {
   c->owner = NULL;
 }
 
-/* One recv() a turn: who has more to say is heard again when the others had theirs. */
+/* One recv() per turn: a connection with more input is read again after the others had their turn. */
 static void receive(struct conn *c) {
   struct state *s = c->state;
   const bool stale = urgent_before_mark(c);
@@ -67,7 +67,7 @@ static void receive(struct conn *c) {
   while (n < 0 && errno == EINTR);
   if (n < 0 && errno == EAGAIN) return;
   if (n > 0) {
-    /* the mark was passed, and the next one is news */
+    /* the mark was passed; the next one is a new one */
     if (!stale) c->marked = false;
     const size_t typed = stale ? 0 : fast_path_type(c, s->inbox_data, (size_t)n);
     n -= (ssize_t)typed;
@@ -75,7 +75,7 @@ static void receive(struct conn *c) {
     if (typed > 0) memmove(s->inbox_data, s->inbox_data + typed, (size_t)n);
   } else {
     c->reading = false;
-    /* a reset can still come, when what we send reaches a client that has closed both directions */
+    /* a reset can still arrive, when our output reaches a client that has closed both directions */
     c->watching = n == 0;
   }
   c->open = false;
@@ -85,14 +85,14 @@ static void receive(struct conn *c) {
 
 static void conn_ready(uv_poll_t *handle, int status, int events);
 
-/* The events in which this connection is interested. */
+/* The events that this connection waits for. */
 static int interests(const struct conn *c) {
   const bool urgent = (c->reading || c->watching) && !c->marked;
   return (c->reading ? UV_READABLE : 0) | (urgent ? UV_PRIORITIZED : 0) | (c->waiting ? UV_WRITABLE : 0);
 }
 
 /*
- * uv_poll_start() fails only if another handle of the loop watches the same descriptor number. Here, in peek.c and in pty.c
+ * uv_poll_start() fails only if another handle of the loop watches the same descriptor. Here, in peek.c and in pty.c
  * the descriptor is a copy, or a terminal, that nothing else watches.
  */
 static void conn_poll(struct conn *c) {
@@ -110,7 +110,7 @@ static void conn_ready(uv_poll_t *handle, int status, int events) {
   struct conn *c = handle->data;
   c->refs++;
   if (status < 0) {
-    /* an error of the socket: libuv has stopped the poll, and the next call will tell which it is */
+    /* an error of the socket: libuv has stopped the poll, and the next system call returns the error */
     c->polled = 0;
     events = interests(c);
   }
@@ -125,7 +125,10 @@ static void conn_ready(uv_poll_t *handle, int status, int events) {
   conn_unref(c);
 }
 
-/* connOpen(owner, fd, copied): an external, or a negative errno. Unless it is to be copied, `fd` belongs to the result, or is closed. */
+/*
+ * connOpen(owner, fd, copied): an external, or a negative errno. Unless `copied`, the result owns `fd`, or it is
+ * closed.
+ */
 static napi_value js_open(napi_env env, napi_callback_info info) {
   struct state *s = state_of(env);
   napi_value args[3], external;
@@ -151,13 +154,13 @@ static napi_value js_open(napi_env env, napi_callback_info info) {
   c->poll.data = c;
   state_ref(s);
   list_add(&s->conns, &c->all);
-  /* From here on nothing fails but for want of memory, where V8 ends the process itself. */
+  /* From here on only memory allocation can fail, and then V8 aborts the process. */
   napi_create_reference(env, args[0], 1, &c->owner);
   napi_create_external(env, c, finalize, NULL, &external);
   return external;
 }
 
-/* connRead(conn, on): whether `input` is to be called; while it is not, `urgent` is, once */
+/* connRead(conn, on): whether `input` is called; while it is not, `urgent` is called once */
 static napi_value js_read(napi_env env, napi_callback_info info) {
   napi_value args[2];
   struct conn *c;
@@ -181,7 +184,7 @@ static napi_value send_bytes(napi_env env, napi_callback_info info, int flags) {
     return NULL;
   if (c->fd < 0) return js_int(env, -EPIPE);
   c->open = false;
-  /* On a UNIX socket MSG_OOB is not a mark in the stream. */
+  /* On a UNIX socket MSG_OOB does not mark a position in the stream. */
   if (flags != 0 && is_local_socket(c->fd)) flags = 0;
   ssize_t n;
   do n = send(c->fd, data, length, MSG_NOSIGNAL | flags);
@@ -195,7 +198,9 @@ static napi_value send_bytes(napi_env env, napi_callback_info info, int flags) {
   return js_int(env, n);
 }
 
-/* connSend(conn, bytes): how many bytes the kernel took, or a negative errno. If fewer than given, `writable` will come. */
+/*
+ * connSend(conn, bytes): how many bytes the kernel took, or a negative errno. If fewer than given, `writable` follows.
+ */
 static napi_value js_send(napi_env env, napi_callback_info info) { return send_bytes(env, info, 0); }
 
 /* connSendUrgent(conn, bytes): the same, with the mark at the last of them; on a UNIX socket without one */
@@ -245,7 +250,7 @@ static napi_value js_setup(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* The environment ends: nobody is left to read or write. */
+/* The environment ends. */
 void conn_state_close(struct state *s) {
   while (!list_empty(&s->conns)) conn_close(ENTRY(s->conns.next, struct conn, all));
   if (s->inbox != NULL) napi_delete_reference(s->env, s->inbox);

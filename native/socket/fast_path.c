@@ -1,13 +1,13 @@
 /*
  * The fast path: a key and its echo without JavaScript.
  *
- * A server that sleeps between two keys runs cold code for each: what takes 15 us while keys come in a row takes 150 us when
- * one comes every few milliseconds, nearly all of it cache misses in JavaScript and in what calls it. Of C the same way is
- * about ten functions long. So for the time between two calls of JavaScript, which says that nothing stands in between
- * (src/session/fast-path.ts lists what could), a few plain bytes pass here.
+ * A server that sleeps between two keys runs cold code for each. What takes 15 us while keys come in a row takes 150 us
+ * when one comes every few milliseconds; nearly all of that is cache misses in JavaScript and its callers. In C the
+ * same path is about ten functions long. So between two calls of JavaScript a few plain bytes pass here, if JavaScript
+ * has opened the fast path (src/session/fast-path.ts lists what blocks it).
  *
- * JavaScript opens the fast path anew after each thing that it did; whatever it does next, and whatever it is called for,
- * shuts it. So all that it has to know is how things are at the end of its turn. What passed is counted, for those who ask.
+ * JavaScript opens the fast path again at the end of each turn. Whatever it does next, and every call of it, closes the
+ * fast path. So it needs to know the state at the end of its turn only. The bytes that passed are counted.
  */
 #include "telpty.h"
 
@@ -21,7 +21,10 @@
 
 enum { NUL = 0, BS = 8, LF = 10, CR = 13, ESC = 27, DEL = 127, IAC = 255 };
 
-/* Not a part of a Telnet command, of an end of line, and not an erase key of which something might be learned. */
+/*
+ * No part of a Telnet command or of an end of line, and no erase key, from which the session learns the client's erase
+ * character.
+ */
 static bool plain_input(const unsigned char *bytes, size_t length) {
   for (size_t i = 0; i < length; i++)
     switch (bytes[i]) {
@@ -31,11 +34,11 @@ static bool plain_input(const unsigned char *bytes, size_t length) {
   return true;
 }
 
-/* What opens a frame that is to be shown at once (DEC mode 2026): JavaScript holds it back until it is whole. */
+/* Begins a synchronized update (DEC mode 2026): JavaScript holds the frame back until it is complete. */
 static const char FRAME[] = "\033[?2026h";
 enum { FRAME_LENGTH = sizeof FRAME - 1 };
 
-/* Whether a frame opens in `bytes`, or may do so at their end, where it is cut. */
+/* Whether a frame begins in `bytes`, or the sequence is cut at their end. */
 static bool opens_frame(const char *bytes, size_t length) {
   const char *const end = bytes + length;
   for (const char *at = bytes; (at = memchr(at, FRAME[2], (size_t)(end - at))) != NULL; at++)
@@ -46,7 +49,7 @@ static bool opens_frame(const char *bytes, size_t length) {
   return end[-1] == FRAME[0] || (length > 1 && end[-1] == FRAME[1] && end[-2] == FRAME[0]);
 }
 
-/* Whether a CR is followed by something else than LF, or by what is not known yet. */
+/* Whether a CR is followed by another byte than LF, or is the last byte. */
 static bool has_bare_cr(const char *bytes, size_t length) {
   const char *const end = bytes + length;
   for (const char *at = bytes; (at = memchr(at, CR, (size_t)(end - at))) != NULL; at++)
@@ -54,7 +57,7 @@ static bool has_bare_cr(const char *bytes, size_t length) {
   return false;
 }
 
-/* Nothing to be escaped, nothing to be held back. */
+/* Nothing to escape, nothing to hold back. */
 static bool plain_output(const char *bytes, size_t length) {
   return memchr(bytes, IAC, length) == NULL && !has_bare_cr(bytes, length) && !opens_frame(bytes, length);
 }
@@ -68,7 +71,7 @@ void fast_path_part(struct conn *c) {
   pty_unref(p);
 }
 
-/* Types what has arrived. Returns how much of it. */
+/* Writes received bytes to the terminal. Returns how many. */
 size_t fast_path_type(struct conn *c, const char *bytes, size_t length) {
   struct pty *p = c->pty;
   if (!c->open || length > TYPED_BYTES || p->master < 0 || p->reaped || p->pending.memory != NULL ||
@@ -83,7 +86,7 @@ size_t fast_path_type(struct conn *c, const char *bytes, size_t length) {
   return (size_t)n;
 }
 
-/* Sends what was printed, be it one echo or 64 KiB of a flood. Returns how much of it. */
+/* Sends output, from one echo to 64 KiB of a flood. Returns how many bytes. */
 size_t fast_path_show(struct pty *p, const char *bytes, size_t length) {
   struct conn *c = p->conn;
   if (c == NULL || !c->open || p->reaped || c->waiting || !plain_output(bytes, length)) return 0;
@@ -93,7 +96,7 @@ size_t fast_path_show(struct pty *p, const char *bytes, size_t length) {
   return (size_t)n;
 }
 
-/* connJoin(conn, pty): from now on the two may be given a fast path, until either is closed or joined to another */
+/* connJoin(conn, pty): the two can have a fast path until either is closed or joined to another */
 static napi_value js_join(napi_env env, napi_callback_info info) {
   napi_value args[2];
   struct conn *c;
@@ -129,7 +132,9 @@ static napi_value js_open_fast_path(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* connFastPathCounts(conn, result): bytes typed and shown by the fast path, and how long ago, in ms, the last were typed */
+/*
+ * connFastPathCounts(conn, result): bytes that took the fast path in and out, and the ms since the last of them came in
+ */
 static napi_value js_fast_path_counts(napi_env env, napi_callback_info info) {
   napi_value args[2];
   struct conn *c;

@@ -1,7 +1,7 @@
 /*
- * What a server needs that runs out of descriptors: their number, and a way to stop accepting without closing the listening
- * socket, so that who comes meanwhile waits in the kernel's queue. (Node has none. libuv, which finds no descriptor for a
- * connection, gives one up, accepts and closes at once whoever waits, and says nothing.)
+ * For a server that runs out of descriptors: their limit, and a call that stops accepting without closing the listening
+ * socket, so that new connections wait in the kernel's queue. Node has no such call. If libuv has no descriptor for a
+ * connection, it closes a spare one, accepts all waiting connections and closes them at once, without an event.
  */
 #include "telpty.h"
 
@@ -14,11 +14,11 @@
 #endif
 
 /*
- * unwatchListener(fd, unwatched): takes the listening socket `fd`, which libuv watches, out of the loop's epoll set, or puts it back
- * as libuv had it. 0, or a negative errno.
+ * unwatchListener(fd, unwatched): takes the listening socket `fd`, which libuv watches, out of the loop's epoll set, or
+ * puts it back as libuv had it. 0, or a negative errno.
  *
- * libuv does not notice: it registers a socket once, with its number and level-triggered, changes nothing as long as the
- * same events are wanted, and takes it out before it closes it, whether it is there or not.
+ * libuv is not affected: it registers a socket once, by its number and level-triggered, changes nothing while the same
+ * events are wanted, and removes it before it closes it, whether it is registered or not.
  */
 static napi_value js_unwatch(napi_env env, napi_callback_info info) {
   napi_value args[2];
@@ -39,7 +39,7 @@ static napi_value js_unwatch(napi_env env, napi_callback_info info) {
 #endif
 }
 
-/* descriptorLimit(): how many descriptors the process may have; Infinity if there is no limit */
+/* descriptorLimit(): the limit of open descriptors of the process; Infinity without a limit */
 static napi_value js_descriptor_limit(napi_env env, napi_callback_info info) {
   (void)info;
   struct rlimit limit;

@@ -1,13 +1,14 @@
 /*
  * UNIX sockets: listening on a path, and the user and process at the other end.
  *
- * Node can listen on a path, but not with permissions that hold from the first instant, and it neither removes the socket file
- * of a server that was killed nor recognizes one that is still served.
+ * Node can listen on a path, but not with permissions that hold from the first instant, and it neither removes the
+ * socket file of a server that was killed nor recognizes one that is still served.
  *
- * A socket file outlives its server. The only test for a stale one is connect(): ECONNREFUSED. Two servers that start at the
- * same time could both find the file stale, and the second would remove the file of the first. So everything from the test to
- * listen() happens under a lock on PATH.lock: flock(), because the kernel releases it when the process dies. listen() belongs
- * to it, because a socket that is bound and does not listen yet refuses connections like a stale one.
+ * A socket file outlives its server. The only test for a stale one is connect(): ECONNREFUSED. Two servers that start
+ * at the same time could both find the file stale, and the second would remove the file of the first. So everything
+ * from the test to listen() happens under a lock on PATH.lock: flock(), because the kernel releases it when the process
+ * dies. listen() belongs to it, because a socket that is bound and does not listen yet refuses connections like a stale
+ * one.
  */
 #include "telpty.h"
 
@@ -43,14 +44,14 @@ static int lock_path(struct lock *lock, const char *path) {
   if (flock(lock->fd, LOCK_EX | LOCK_NB) < 0 || descriptor_status(lock->fd, &own) < 0)
     error = -errno;
   else if (file_status(AT_FDCWD, lock->name, &current, AT_SYMLINK_NOFOLLOW) < 0 || !is_same_file(&own, &current))
-    error = -EWOULDBLOCK; /* the owner before removed it after we had opened it */
+    error = -EWOULDBLOCK; /* the previous owner removed it after we had opened it */
   if (error < 0) close(lock->fd);
   return error;
 }
 
 static void unlock_path(const struct lock *lock) {
   struct stat file;
-  /* Somebody's file of this name keeps its content. */
+  /* A file of the user with this name is kept: the lock file is always empty. */
   if (descriptor_status(lock->fd, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == 0) unlink(lock->name);
   close(lock->fd);
 }
@@ -65,8 +66,8 @@ static int open_socket(void) {
 }
 
 /*
- * The mode holds when the file appears: chmod() afterwards would leave a moment in which anyone could connect. The file mode
- * creation mask belongs to the process, so a file that another thread creates in this moment gets it as well.
+ * The mode holds when the file appears: chmod() afterwards would leave a moment in which anyone could connect. The file
+ * mode creation mask belongs to the process, so a file that another thread creates in this moment gets it as well.
  */
 static int bind_with_mode(int fd, const struct sockaddr_un *address, socklen_t length, mode_t mode) {
   const mode_t before = umask(~mode & 0777);
@@ -82,7 +83,7 @@ static int check_stale(const struct sockaddr_un *address, socklen_t length) {
   if (!S_ISSOCK(file.st_mode)) return -ENOTSOCK;
   const int probe = open_socket();
   if (probe < 0) return probe;
-  /* where the queue of the server is full, connect() would wait */
+  /* connect() would block while the queue of the server is full */
   fcntl(probe, F_SETFL, O_NONBLOCK);
   const int error = connect(probe, (const struct sockaddr *)address, length) < 0 ? errno : 0;
   close(probe);
@@ -116,9 +117,9 @@ static int bind_and_listen(int fd, const struct sockaddr_un *address, socklen_t 
 }
 
 /*
- * listenLocal(path, mode, backlog): the descriptor of a listening UNIX socket, which is the caller's; or a negative errno:
- * -EADDRINUSE if a server listens there, -ENOTSOCK if the file is not a socket, -EWOULDBLOCK if another process is about to
- * listen there. `@name` is an abstract address (Linux), which has no file and no mode.
+ * listenLocal(path, mode, backlog): the descriptor of a listening UNIX socket, which the caller owns; or a negative
+ * errno: -EADDRINUSE if a server listens there, -ENOTSOCK if the file is not a socket, -EWOULDBLOCK if another process
+ * is about to listen there. `@name` is an abstract address (Linux), which has no file and no mode.
  */
 static napi_value js_listen_local(napi_env env, napi_callback_info info) {
   napi_value args[3];
@@ -132,7 +133,8 @@ static napi_value js_listen_local(napi_env env, napi_callback_info info) {
       napi_get_value_string_utf8(env, args[0], NULL, 0, &size) != napi_ok)
     return NULL;
   if (size >= sizeof address.sun_path) return js_int(env, -ENAMETOOLONG);
-  if (napi_get_value_string_utf8(env, args[0], address.sun_path, sizeof address.sun_path, &size) != napi_ok) return NULL;
+  if (napi_get_value_string_utf8(env, args[0], address.sun_path, sizeof address.sun_path, &size) != napi_ok)
+    return NULL;
   socklen_t length = sizeof address;
   if (address.sun_path[0] == '@') {
 #ifdef __linux__
@@ -156,7 +158,7 @@ bool is_local_socket(int fd) {
   return getsockname(fd, (struct sockaddr *)&own, &length) == 0 && own.ss_family == AF_UNIX;
 }
 
-/* As they were when the peer called connect(). A process id of 0 is unknown: the peer is in another namespace. */
+/* At the time of the peer's connect(). A process id of 0 is unknown: the peer is in another pid namespace. */
 static int peer_credentials(int fd, int64_t *uid, int64_t *pid) {
 #ifdef __linux__
   struct ucred peer;

@@ -1,6 +1,6 @@
 /*
- * A write that waits for nobody, to a descriptor that others may share, and whose flags are therefore left as they are: a
- * log that goes into a pipe must not stop the server when its reader stops.
+ * A write that never blocks, to a descriptor that other processes may share. Its flags are shared as well, so they are
+ * not changed. For logs: a pipe whose reader stops must not stop the server.
  */
 #include "telpty.h"
 
@@ -30,7 +30,7 @@ static ssize_t write_some(int fd, const char *data, size_t length) {
   return write(fd, data, length < PIPE_BUF ? length : PIPE_BUF);
 }
 
-/* writeNonblocking(fd, bytes): how many were written, or a negative errno if none was */
+/* writeNonblocking(fd, bytes): how many bytes were written, or a negative errno if none was */
 static napi_value js_write_nonblocking(napi_env env, napi_callback_info info) {
   napi_value args[2];
   int32_t fd;
@@ -49,4 +49,6 @@ static napi_value js_write_nonblocking(napi_env env, napi_callback_info info) {
   return js_int(env, (int64_t)done);
 }
 
-void nonblocking_write_exports(napi_env env, napi_value exports) { export_function(env, exports, "writeNonblocking", js_write_nonblocking); }
+void nonblocking_write_exports(napi_env env, napi_value exports) {
+  export_function(env, exports, "writeNonblocking", js_write_nonblocking);
+}

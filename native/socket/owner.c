@@ -1,10 +1,11 @@
 /*
- * Whose the other end of a connection is, where that is on this machine: the user of the socket that has our address as its
- * remote one, asked of the kernel by the exact four numbers (sock_diag(7)). One lookup in its hash table, no list.
+ * The user of the other end of a connection, if that end is on this machine: the owner of the socket that has our
+ * address as its remote one. The kernel is asked for exactly these addresses and ports (sock_diag(7)): one lookup in
+ * its hash table, no list.
  *
- * What is not trusted: a socket without an inode. A connection whose process has closed it lives on in the kernel for as long
- * as it has something to send, and such a row (FIN_WAIT, TIME_WAIT) says "user 0". Nor any other row than the one asked for:
- * where no connection is found, the kernel looks for a listener with that address, whoever has that.
+ * Not trusted: a socket without an inode. After its process has closed it, a connection stays in the kernel while it
+ * has something to send, and its row (FIN_WAIT, TIME_WAIT) has user 0. Nor is a row for other addresses: without a
+ * matching connection the kernel looks for a listener with that address, of any user.
  */
 #include "telpty.h"
 
@@ -21,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* One end, IPv4 where it is written as IPv6 (::ffff:192.0.2.1), since such connections are IPv4 ones. */
+/* One end. Mapped addresses (::ffff:192.0.2.1) are converted to IPv4, because such connections are IPv4 ones. */
 struct end {
   int family;
   uint16_t port; /* in network order */
@@ -71,8 +72,8 @@ static bool is_row_of(const struct inet_diag_msg *row, const struct end *source,
 }
 
 /*
- * The user id of the process that has the socket with these two ends; -ENOENT if there is none, or none that a process has;
- * or another negative errno.
+ * The user id of the process that has the socket with these two ends; -ENOENT if there is none, or none that a process
+ * has; or another negative errno.
  */
 static int64_t look_up(int netlink, const struct end *source, const struct end *destination) {
   struct {
@@ -92,7 +93,8 @@ static int64_t look_up(int netlink, const struct end *source, const struct end *
   memcpy(request.body.id.idiag_dst, destination->address, sizeof destination->address);
   request.body.id.idiag_cookie[0] = request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-  if (sendto(netlink, &request, sizeof request, MSG_DONTWAIT, (struct sockaddr *)&kernel, sizeof kernel) < 0) return -errno;
+  if (sendto(netlink, &request, sizeof request, MSG_DONTWAIT, (struct sockaddr *)&kernel, sizeof kernel) < 0)
+    return -errno;
 
   /* The kernel has answered before sendto() returns. */
   union {
@@ -109,7 +111,8 @@ static int64_t look_up(int netlink, const struct end *source, const struct end *
     const int error = ((const struct nlmsgerr *)data)->error;
     return error < 0 ? error : -EPROTO;
   }
-  if (answer.header.nlmsg_type != SOCK_DIAG_BY_FAMILY || answer.header.nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+  if (answer.header.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+      answer.header.nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
     return -EPROTO;
   const struct inet_diag_msg *row = data;
   if (!is_row_of(row, source, destination) || row->idiag_inode == 0) return -ENOENT;
@@ -123,10 +126,10 @@ static int64_t peer_user(int fd) {
   const int netlink = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (netlink < 0) return -errno;
   int64_t user = look_up(netlink, &theirs, &ours);
-  /* A kernel without the module says the same as one that finds nothing; but then it does not find our end either. */
+  /* A kernel without the module answers like one that finds nothing; but then it does not find our own end either. */
   if (user == -ENOENT && look_up(netlink, &ours, &theirs) < 0) user = -ENOTSUP;
   close(netlink);
-  /* Had it been reset meanwhile, somebody else could have connected from the same port, and the answer be about them. */
+  /* After a reset another process could have connected from the same port, and the answer would be about that one. */
   error = ends_of(fd, &ours, &theirs);
   return error < 0 ? error : user;
 }
@@ -141,9 +144,9 @@ static int64_t peer_user(int fd) {
 #endif
 
 /*
- * peerUser(fd): the user id of the process at the other end of a TCP connection, if that end is on this machine; -ENOENT if
- * there is none, or no process has it any more; -ENOTCONN if the connection was reset; another negative errno, -ENOTSUP for
- * one, where the kernel does not answer.
+ * peerUser(fd): the user id of the process at the other end of a TCP connection, if that end is on this machine;
+ * -ENOENT if there is none, or no process has it any more; -ENOTCONN if the connection was reset; another negative
+ * errno, -ENOTSUP for one, where the kernel does not answer.
  */
 static napi_value js_peer_user(napi_env env, napi_callback_info info) {
   napi_value args[1];

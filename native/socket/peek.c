@@ -1,13 +1,13 @@
 /*
  * Looks at the first bytes of a connection without reading them.
  *
- * Whoever accepts a connection may have to know what it begins with (TLS, a PROXY header) before it is known who will read it:
- * this process's addon, Node's TLS, or another process. So the bytes stay in the kernel (MSG_PEEK), but for those that are taken
- * on purpose, and the socket is handed on as it came.
+ * The first bytes of a connection (TLS, a PROXY header) can decide which part reads it: this addon, Node's TLS, or
+ * another process. So the bytes stay in the kernel (MSG_PEEK), except those that are taken with peekTake(), and the
+ * socket is passed on unchanged.
  *
- * A socket whose bytes nobody takes is readable all the time. To be called only when more has come, the kernel is told how much
- * that is (SO_RCVLOWAT); the end of the input, and an error, it reports in any case. Where it reports and there is no more, because the
- * input has ended, or because urgent data begins here, over which a recv() does not reach, then more will never be seen.
+ * A socket whose bytes are not read is readable all the time. SO_RCVLOWAT makes the kernel report only when there is
+ * more; it reports the end of the input, and errors, in any case. If it reports and there are no more bytes, the input
+ * has ended, or urgent data begins here, which recv() does not pass; then no more will be seen.
  */
 #include "telpty.h"
 
@@ -25,7 +25,7 @@ struct peek {
   struct link all;
   int fd; /* a copy; -1 when closed */
   uv_poll_t poll;
-  bool raised; /* SO_RCVLOWAT is not as it was */
+  bool raised; /* SO_RCVLOWAT was changed */
 };
 
 static void peek_unref(struct peek *p) {
@@ -86,7 +86,7 @@ static void peek_ready(uv_poll_t *handle, int status, int events) {
   call_owner(p->state, p->owner, ON_PEEKED, 1, &result);
 }
 
-/* peekSetup(peeked, buffer): once a thread; what is seen is put into `buffer`, from its beginning. */
+/* peekSetup(peeked, buffer): once per thread. The bytes that are seen are put into `buffer`, from its beginning. */
 static napi_value js_setup(napi_env env, napi_callback_info info) {
   struct state *s = state_of(env);
   napi_value args[2];
@@ -101,7 +101,7 @@ static napi_value js_setup(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* peekOpen(owner, fd): an external, or a negative errno. `peeked` is called once, when there is anything to be seen. */
+/* peekOpen(owner, fd): an external, or a negative errno. `peeked` is called once, when there are bytes to see. */
 static napi_value js_open(napi_env env, napi_callback_info info) {
   struct state *s = state_of(env);
   napi_value args[2], external;
@@ -142,7 +142,7 @@ static napi_value js_more(napi_env env, napi_callback_info info) {
   return js_int(env, uv_poll_start(&p->poll, UV_READABLE, peek_ready));
 }
 
-/* peekTake(peek, count): reads bytes that were seen, at most as many as the buffer has; how many, or a negative errno */
+/* peekTake(peek, count): reads bytes that were seen, at most the size of the buffer; how many, or a negative errno */
 static napi_value js_take(napi_env env, napi_callback_info info) {
   napi_value args[2];
   struct peek *p;
@@ -154,7 +154,7 @@ static napi_value js_take(napi_env env, napi_callback_info info) {
   return js_int(env, receive(p, count < p->state->peek_size ? count : p->state->peek_size, 0));
 }
 
-/* peekClose(peek): nothing is called any more; the socket is as it was */
+/* peekClose(peek): the callback is not called any more; the options of the socket are restored */
 static napi_value js_close(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct peek *p;

@@ -1,6 +1,6 @@
 /*
- * What a service needs and Node lacks: word to the service manager, which takes datagrams at a Unix socket; a look at
- * sockets that were handed over; and standard streams that lead elsewhere.
+ * Calls that a service needs and Node lacks: notifications to the service manager, which receives datagrams at a UNIX
+ * socket; the addresses of inherited sockets; and redirection of standard streams.
  */
 #include "telpty.h"
 
@@ -40,7 +40,7 @@ static napi_value js_notify(napi_env env, napi_callback_info info) {
   if (fd < 0) return js_int(env, -errno);
   fcntl(fd, F_SETFD, FD_CLOEXEC);
   ssize_t n;
-  /* DONTWAIT: a manager that does not read must not stop who serves */
+  /* MSG_DONTWAIT: a manager that does not read must not stop the server */
   do n = sendto(fd, message, size, MSG_DONTWAIT, (struct sockaddr *)&address, used);
   while (n < 0 && errno == EINTR);
   int error = n < 0 ? errno : 0;
@@ -49,8 +49,8 @@ static napi_value js_notify(napi_env env, napi_callback_info info) {
 }
 
 /*
- * listenerAddress(fd): the address of a listening TCP socket, as text; 0 if it is anything else; a negative errno. The
- * descriptor is closed by exec from now on: programs are not to have it.
+ * listenerAddress(fd): the address of a listening TCP socket, as text; 0 for other descriptors; or a negative errno.
+ * Sets FD_CLOEXEC, so that programs do not inherit the socket.
  */
 static napi_value js_listener_address(napi_env env, napi_callback_info info) {
   napi_value args[1], result;
@@ -78,8 +78,8 @@ static napi_value js_listener_address(napi_env env, napi_callback_info info) {
 }
 
 /*
- * preferListener(fd, index): of the listeners that share a port (SO_REUSEPORT) the one with this number is given all
- * clients; 0, or a negative errno
+ * preferListener(fd, index): of the listeners that share a port (SO_REUSEPORT) the one with this index gets all
+ * clients. 0, or a negative errno.
  */
 static napi_value js_prefer_listener(napi_env env, napi_callback_info info) {
   napi_value args[2];
@@ -98,7 +98,10 @@ static napi_value js_prefer_listener(napi_env env, napi_callback_info info) {
 #endif
 }
 
-/* replaceDescriptor(fd, path): `fd` leads to the file, open for reading and writing, from one moment to the next; 0, or a negative errno */
+/*
+ * replaceDescriptor(fd, path): opens the file for reading and writing and makes it `fd`, atomically. 0, or a negative
+ * errno.
+ */
 static napi_value js_replace_descriptor(napi_env env, napi_callback_info info) {
   napi_value args[2];
   char path[256];

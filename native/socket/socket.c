@@ -1,6 +1,6 @@
 /*
- * What Node does not know of TCP sockets: urgent data, of which a Telnet Synch is made, whether one that nobody reads from
- * at the moment is still connected, and how several processes listen on one port.
+ * Calls on TCP sockets that Node lacks: urgent data, which makes a Telnet Synch; whether a socket that is not read at
+ * the moment is still connected; and listening of several processes on one port.
  */
 #include "telpty.h"
 
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #ifndef POLLRDHUP
-#define POLLRDHUP 0 /* outside Linux and FreeBSD: a FIN is seen when what stands before it has been read */
+#define POLLRDHUP 0 /* not on Linux or FreeBSD: a FIN is seen when the bytes before it have been read */
 #endif
 
 #ifndef MSG_NOSIGNAL
@@ -32,7 +32,9 @@ static napi_value js_set_oob_inline(napi_env env, napi_callback_info info) {
   return js_int(env, setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on) < 0 ? -errno : 0);
 }
 
-/* limitUnsent(fd, bytes): how much that the network has not taken yet the system accepts; 0, or a negative errno */
+/*
+ * limitUnsent(fd, bytes): limits the unsent bytes that the kernel accepts (TCP_NOTSENT_LOWAT). 0, or a negative errno.
+ */
 static napi_value js_limit_unsent(napi_env env, napi_callback_info info) {
   napi_value args[2];
   int32_t fd;
@@ -78,7 +80,9 @@ static napi_value js_peer_state(napi_env env, napi_callback_info info) {
   return js_int(env, (watched.revents & (POLLERR | POLLHUP)) != 0 ? 2 : (watched.revents & POLLRDHUP) != 0 ? 1 : 0);
 }
 
-/* A bound socket, or a negative errno. As libuv binds, but for SO_REUSEPORT; an IPv6 socket takes both families here, too. */
+/*
+ * A bound socket, or a negative errno. Binds as libuv does (an IPv6 socket takes both families), and with SO_REUSEPORT.
+ */
 static int bind_shared(const struct sockaddr *address, socklen_t length) {
   const int on = 1, off = 0;
   const int fd = socket(address->sa_family, SOCK_STREAM, 0);
@@ -94,18 +98,19 @@ static int bind_shared(const struct sockaddr *address, socklen_t length) {
 }
 
 /*
- * bindShared(address, port): the descriptor of a TCP socket that is bound there with SO_REUSEPORT, so that others which are
- * bound alike share the port; or a negative errno. It is the caller's, and does not listen yet.
+ * bindShared(address, port): the descriptor of a TCP socket bound with SO_REUSEPORT, so that other sockets bound in
+ * this way share the port; or a negative errno. The caller owns it. It does not listen yet.
  */
 static napi_value js_bind_shared(napi_env env, napi_callback_info info) {
   napi_value args[2];
   char text[64];
   size_t length;
   uint32_t port;
-  if (!get_args(env, info, 2, args) || napi_get_value_string_utf8(env, args[0], text, sizeof text, &length) != napi_ok ||
+  if (!get_args(env, info, 2, args) ||
+      napi_get_value_string_utf8(env, args[0], text, sizeof text, &length) != napi_ok ||
       napi_get_value_uint32(env, args[1], &port) != napi_ok)
     return NULL;
-  /* (libuv's, for it knows what the zone of fe80::1%eth0 is) */
+  /* not inet_pton(), which does not take the zone of fe80::1%eth0 */
   struct sockaddr_in ipv4;
   struct sockaddr_in6 ipv6;
   if (uv_ip4_addr(text, (int)port, &ipv4) == 0) return js_int(env, bind_shared((struct sockaddr *)&ipv4, sizeof ipv4));

@@ -1,12 +1,12 @@
 /*
- * Urgent data on connections, of which a Telnet Synch is made (RFC 854). It arrives in line (SO_OOBINLINE); what makes it
- * urgent is a mark in the stream. The bytes before the mark have lost their worth, and whoever reads them has to know.
+ * Urgent data on connections, which makes a Telnet Synch (RFC 854). It arrives in line (SO_OOBINLINE), with a mark in
+ * the stream. The bytes before the mark are stale, and JavaScript must know that when it reads them.
  *
- * Three facts of the kernel are used. One recv() never reaches across the mark, so that what it gives is all before it or all
- * behind it, and SIOCATMARK tells which. POLLPRI is reported as long as the mark was not passed: so nobody polls for it any
- * more once it is known. And on Linux it is reported only when the urgent byte itself has come, which may be never: it
- * stands behind what was sent before, and the window is closed while we do not read. The kernel does know by then, and says so to
- * those who ask for the byte out of line (EAGAIN, and not EINVAL): see hidden_mark().
+ * Three facts of the kernel are used. One recv() never reaches across the mark, so that its bytes are all before it or
+ * all after it, and SIOCATMARK returns which. POLLPRI is reported until the mark was passed, so it is not polled for
+ * while a mark is known. On Linux POLLPRI is reported only when the urgent byte itself has arrived, which may never
+ * happen: it comes after the bytes sent before, and the window is closed while we do not read. The kernel knows of the
+ * mark by then: a recv() of the byte out of line fails with EAGAIN and not with EINVAL, see hidden_mark().
  */
 #include "telpty.h"
 
@@ -18,25 +18,26 @@
 #include <linux/sockios.h>
 #endif
 
-/* Whether the next byte to be read is the urgent one. Where nobody can tell, it is: then nothing is dropped. */
+/* Whether the next byte to be read is the urgent one. True if the system does not answer: then nothing is dropped. */
 static bool at_mark(int fd) {
   int at = 1;
   return ioctl(fd, SIOCATMARK, &at) < 0 || at != 0;
 }
 
-/* Whether what is read next stands before a mark that is known. */
+/* Whether the next bytes are before a mark that is known. */
 bool urgent_before_mark(const struct conn *c) { return c->marked && !at_mark(c->fd); }
 
-/* Not by the event alone: libuv reports one for a connection that is gone, too. */
+/* The event is not enough: libuv also reports it for a connection that is gone. */
 static bool has_mark(int fd) {
   struct pollfd watched = {.fd = fd, .events = POLLPRI};
   return poll(&watched, 1, 0) == 1 && (watched.revents & POLLPRI) != 0;
 }
 
 /*
- * A mark whose byte has not come yet. To ask for it, urgent data has to be out of line for a moment. In that moment the kernel
- * would skip an urgent byte that is the next to be read; so it is not done when there is nothing to read, or we are at
- * the mark: then a new mark, which is always behind what has been received, cannot be the next byte either.
+ * Whether there is a mark whose byte has not arrived yet. To find it, urgent data must be out of line for a moment.
+ * During that time the kernel would skip an urgent byte that is the next to be read. So it is not done when there is
+ * nothing to read, or at the mark. Otherwise a new mark, which is always after the received bytes, is not the next
+ * byte.
  */
 static bool hidden_mark(int fd) {
 #ifdef __linux__
@@ -54,7 +55,9 @@ static bool hidden_mark(int fd) {
 #endif
 }
 
-/* There may be a mark: tells JavaScript, before it reads on. Where nobody reads, it is told in any case, and only once. */
+/*
+ * There may be a mark: calls `urgent` before JavaScript reads on. While it does not read, in any case, and only once.
+ */
 void urgent_ready(struct conn *c) {
   const bool watched = c->watching;
   c->watching = false;
@@ -65,7 +68,7 @@ void urgent_ready(struct conn *c) {
   call_owner(c->state, c->owner, ON_URGENT, 1, &marked);
 }
 
-/* connFindMark(conn): whether a mark has become known that no event tells of */
+/* connFindMark(conn): whether there is a new mark that no event has reported */
 static napi_value js_find_mark(napi_env env, napi_callback_info info) {
   napi_value args[1], result;
   struct conn *c;
@@ -75,7 +78,7 @@ static napi_value js_find_mark(napi_env env, napi_callback_info info) {
   return napi_get_boolean(env, found, &result) == napi_ok ? result : NULL;
 }
 
-/* connUndelivered(conn): bytes that the kernel has and the peer has not acknowledged */
+/* connUndelivered(conn): bytes that the kernel has accepted and the peer has not acknowledged */
 static napi_value js_undelivered(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct conn *c;

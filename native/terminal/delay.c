@@ -63,7 +63,8 @@ static napi_value js_measure(napi_env env, napi_callback_info info) {
     return NULL;
   }
   delay_state_close(s);
-  s->delays = (struct delays){.references = {references[0], references[1]}, .bounds = bounds, .bound = bound, .counts = counts};
+  s->delays = (struct delays){
+      .references = {references[0], references[1]}, .bounds = bounds, .bound = bound, .counts = counts};
   return NULL;
 }
 

@@ -53,8 +53,8 @@ void flood_reader_start(struct state *s) {
   list_init(&reader->floods);
   list_init(&reader->waiting);
   list_init(&reader->retired);
-  if (reader->epoll < 0 || reader->wake_thread < 0 || epoll_ctl(reader->epoll, EPOLL_CTL_ADD, reader->wake_thread, &event) < 0 ||
-      uv_mutex_init(&reader->mutex) < 0)
+  if (reader->epoll < 0 || reader->wake_thread < 0 ||
+      epoll_ctl(reader->epoll, EPOLL_CTL_ADD, reader->wake_thread, &event) < 0 || uv_mutex_init(&reader->mutex) < 0)
     goto no_mutex;
   if (uv_cond_init(&reader->stopped_reading) < 0) goto no_condition;
   if (uv_async_init(s->loop, &reader->wake_loop, deliver) < 0) goto no_handle;

@@ -46,7 +46,9 @@ void flood_thread_poll(struct flood_reader *reader, struct flood *flood, bool on
 }
 
 /* Whether the output ends in a CR, whose LF may be the next byte. */
-static bool ends_in_return(const struct buffer *fill) { return fill->length > 0 && fill->data[fill->length - 1] == '\r'; }
+static bool ends_in_return(const struct buffer *fill) {
+  return fill->length > 0 && fill->data[fill->length - 1] == '\r';
+}
 
 /*
  * Swaps the buffers if the loop has taken the ready one. Not while the thread reads. If there is more to read, a CR at
@@ -119,7 +121,8 @@ static void flood_turn(struct flood_reader *reader, struct flood *flood) {
     }
     add_notices(flood, news, last);
     again = n <= 0 && !again && !flood->hungup && ends_in_return(&flood->fill);
-  } while (again || (n > 0 && flood->fill.length < DRAIN_LIMIT && (reader->recalled == 0 || ends_in_return(&flood->fill))));
+  } while (again || (n > 0 && flood->fill.length < DRAIN_LIMIT &&
+                     (reader->recalled == 0 || ends_in_return(&flood->fill))));
   flood->more = n > 0;
   if (flood->more || flood->hungup || !ends_in_return(&flood->fill)) {
     flood->cr_since = 0;

@@ -1,13 +1,13 @@
 /*
- * Packet mode (TIOCPKT): what the terminal itself has to tell, among its output.
+ * Packet mode (TIOCPKT): events of the terminal itself, in the stream of its output.
  *
- * Every read of a master in packet mode begins with one byte more: 0, and output follows; or the bits of what has
- * happened to the terminal since the last read, and nothing follows. Such notices overtake up to 4 KiB of output that
- * the kernel holds on our side of the terminal; nobody can tell what of that was printed before.
+ * Each read of a master in packet mode begins with a status byte. If it is 0, output follows. Otherwise it has the bits
+ * of the events since the last read (notices), and nothing follows. Notices overtake up to 4 KiB of output that the
+ * kernel holds on our side of the terminal; it is unknown which part of that was printed before the event.
  *
- * The byte is read to the place before the output's, which is put back as it was. So consecutive reads still make one
- * piece of output, and nothing is copied. (readv() would do it too, but before Linux 5.11 that is two reads, and two
- * such bytes.)
+ * The status byte is read to the byte before the output, which is restored afterwards. So consecutive reads still make
+ * one piece of output, and nothing is copied. Rejected: readv(), which before Linux 5.11 makes two reads, each with a
+ * status byte.
  */
 #include "telpty.h"
 
@@ -20,8 +20,8 @@ const unsigned NOTICE_FLUSHED = TIOCPKT_FLUSHWRITE;
 const unsigned NOTICE_MODES = TIOCPKT_IOCTL;
 
 /*
- * Reads output to `at`, before which there must be one byte that nobody else looks at. Returns how much there was, 0 if
- * there was only a notice, or -1 and errno; EIO where the system says the end by 0. Adds to `notices`.
+ * Reads output to `at`. The byte before `at` must exist, and no other thread may use it. Returns the length, 0 for a
+ * notice, or -1 and errno; EIO at the end of the output, where read(2) returns 0 on some systems. Adds to `notices`.
  */
 ssize_t packet_read(int master, bool packet, char *at, size_t size, unsigned *notices) {
   ssize_t n;
@@ -39,18 +39,17 @@ ssize_t packet_read(int master, bool packet, char *at, size_t size, unsigned *no
   return -1;
 }
 
-/* The notices of a master in packet mode, without its output: there is no room for any in a read of one byte. */
+/* The notices of a master in packet mode, without its output: a read of one byte has no room for output. */
 unsigned packet_notices(int master) {
   unsigned char bits;
   return read(master, &bits, 1) == 1 ? bits : 0;
 }
 
 /*
- * After a flush: drops what was printed before it of the `length` bytes at `bytes`, of which the last read gave `last`,
- * and returns how much is left. A read looks for notices at its beginning, and then perhaps waits for output: so the
- * one before the notice may have what was printed after the flush, but those before that may not. Whoever passes on
- * what he has read must have looked for notices after the last read, or he would not know what to keep when the next
- * one comes.
+ * After a flush: drops the output printed before it from the `length` bytes at `bytes`, of which the last read gave
+ * `last`, and returns the length of the rest. A read checks for notices at its beginning and may then wait for output.
+ * So the last read before the notice may contain output printed after the flush; earlier reads cannot. Callers must
+ * check for notices after their last read before they pass the output on, because the next notice applies to that read.
  */
 size_t packet_keep(char *bytes, size_t length, size_t last) {
   memmove(bytes, bytes + length - last, last);

@@ -1,9 +1,9 @@
 /*
- * A terminal with its program, as JavaScript holds it: its life, and everything that is neither reading nor writing.
+ * A terminal with its program: its lifecycle, and everything except reading and writing.
  *
- * A struct pty is in `state->ptys` from its start until its terminal is closed and its program reaped. For that time its
- * owner, the Pty object, is kept from the garbage collector, and the polls on the master and on the program keep the loop
- * alive. Afterwards it is an empty shell that lives for as long as the JavaScript object does.
+ * A struct pty is in `state->ptys` from its start until its terminal is closed and its program reaped. During that time
+ * its owner in JavaScript is not garbage collected, and the polls on the master and on the program keep the loop alive.
+ * Afterwards it stays allocated, without descriptors, until the JavaScript object is collected.
  */
 #include "telpty.h"
 
@@ -26,7 +26,7 @@ static void finalize(napi_env env, void *data, void *hint) {
   pty_unref(data);
 }
 
-/* The struct behind the external that spawn() returned; throws and returns NULL for anything else. */
+/* The struct of the external that spawn() returned; throws and returns NULL for other values. */
 struct pty *pty_from_js(napi_env env, napi_value value) {
   void *data;
   if (napi_get_value_external(env, value, &data) == napi_ok) return data;
@@ -59,14 +59,14 @@ static void master_ready(uv_poll_t *handle, int status, int events) {
 }
 
 /*
- * Waits for what is wanted now. Nothing wanted means not being polled at all: a hang-up cannot be masked and would wake the
- * loop for ever. (None is expected while we hold the slave; a program that calls vhangup() can cause one.)
+ * Polls for the events that are wanted now. If none is wanted, the poll is stopped: a hangup cannot be masked and would
+ * wake the loop without end. (While we keep the slave open, only a program that calls vhangup() can cause one.)
  */
 void pty_poll(struct pty *p) {
   if (p->master < 0) return;
   int wanted = 0;
   if (!p->paused && !p->hungup && !p->reaped && p->flood == NULL) wanted |= UV_READABLE;
-  /* A flush is to be known when it is of use: while output has to wait. */
+  /* While output is paused, notices of a flush would otherwise not be seen. */
   if (p->paused && p->packet && !p->hungup && !p->reaped) wanted |= UV_PRIORITIZED;
   if (p->pending.memory != NULL) wanted |= UV_WRITABLE;
   if (wanted == p->polled) return;
@@ -77,7 +77,7 @@ void pty_poll(struct pty *p) {
     (void)uv_poll_start(&p->master_poll, wanted, master_ready); /* see conn_poll() */
 }
 
-/* Closes both ends; the kernel then sends SIGHUP to whoever is left on the terminal. Does nothing the second time. */
+/* Closes both ends; the kernel then sends SIGHUP to the processes of the terminal. Does nothing the second time. */
 void pty_close_terminal(struct pty *p) {
   if (p->master < 0) return;
   flood_reader_remove(p);
@@ -90,7 +90,7 @@ void pty_close_terminal(struct pty *p) {
   p->master = p->slave = -1;
 }
 
-/* Lets go of the owner, and of the loop, when nothing can happen any more. */
+/* Releases the owner and the loop after the terminal is closed and the program reaped. */
 void pty_forget_if_over(struct pty *p) {
   if (p->master >= 0 || !p->reaped || p->all.next == NULL) return;
   list_remove(&p->all);
@@ -101,7 +101,7 @@ void pty_forget_if_over(struct pty *p) {
   pty_unref(p);
 }
 
-/* A terminal without a program yet: nothing can be done with it. NULL without memory. */
+/* A terminal whose program was not started yet. NULL without memory. */
 static struct pty *pty_new(struct state *s) {
   struct pty *p = calloc(1, sizeof *p);
   if (p == NULL) return NULL;
@@ -112,7 +112,7 @@ static struct pty *pty_new(struct state *s) {
   return p;
 }
 
-/* Takes over what spawn() has started. When the loop cannot poll it, started->error is set, and nothing is left running. */
+/* Takes over the result of spawn(). If the loop cannot poll it, started->error is set and nothing is left running. */
 static void adopt(struct pty *p, struct spawned *started) {
   struct state *s = p->state;
   int error = uv_poll_init(s->loop, &p->master_poll, started->master);
@@ -135,14 +135,14 @@ static void adopt(struct pty *p, struct spawned *started) {
   pty_poll(p);
 }
 
-/* The start came to nothing: lets go of its reference and of the owner. */
+/* The start failed: drops its reference and the owner. */
 void pty_never(struct pty *p) {
   if (p->owner != NULL) napi_delete_reference(p->state->env, p->owner);
   p->owner = NULL;
   pty_unref(p);
 }
 
-/* What became of a start that starter_add() was given. */
+/* The end of a start that starter_add() began. */
 void pty_started(struct pty *p, struct spawned *started) {
   if (started->error == 0) adopt(p, started);
   const int32_t result[2] = {started->error == 0 ? p->pid : -started->error, (int32_t)started->step};
@@ -154,8 +154,8 @@ void pty_started(struct pty *p, struct spawned *started) {
 }
 
 /*
- * spawn(owner, request) and start(owner, request): an external, or undefined with request.result filled in; see SpawnRequest
- * in src/native/addon.ts. The second returns at once and has the program started elsewhere.
+ * spawn(owner, request) and start(owner, request): an external, or undefined with request.result filled in; see
+ * SpawnRequest in src/native/addon.ts. The second returns at once; a thread of the starter starts the program.
  */
 static napi_value begin(napi_env env, napi_callback_info info, bool elsewhere) {
   struct state *s = state_of(env);
@@ -189,7 +189,7 @@ static napi_value begin(napi_env env, napi_callback_info info, bool elsewhere) {
     result[1] = (int32_t)started.step;
     return NULL;
   }
-  /* From here on nothing fails but for want of memory, where V8 ends the process itself. */
+  /* From here on only memory allocation can fail, and then V8 aborts the process. */
   napi_create_reference(env, args[0], 1, &p->owner);
   napi_create_external(env, p, finalize, NULL, &external);
   result[0] = p->pid;
@@ -202,9 +202,10 @@ static napi_value js_spawn(napi_env env, napi_callback_info info) { return begin
 static napi_value js_start(napi_env env, napi_callback_info info) { return begin(env, info, true); }
 
 /*
- * Like a typed character, but at once: TIOCSIG lets the kernel find the group, without a race. It knows three signals only;
- * for the others the group is named, and must be one of ours: a group that died out stays the terminal's foreground group by
- * number, and that number may be a stranger's by now. Returns 0 or a negative errno.
+ * As if the signal's key were typed, but at once. TIOCSIG makes the kernel find the group, without a race. It takes
+ * three signals only. For the others the group is given by its number and must be in our session: after all its
+ * processes have ended, the group's number stays the terminal's foreground group, and another session may have it by
+ * now. Returns 0 or a negative errno.
  */
 int pty_signal_foreground(struct pty *p, int signal) {
   if (p->master < 0 || p->reaped) return -ESRCH;

@@ -1,51 +1,53 @@
 /*
  * From the terminal to JavaScript.
  *
- * A read of a master gives at most 4 KiB (the line discipline's buffer), so a drain makes many, straight into the slab, and
- * one call. And a read of a flooding terminal takes 50 to 100 us, for it waits for the kernel's worker to move the next bytes
- * over. So the loop reads what a person can have asked for, a screen or two, at once; who has more than that after his turn is
- * read by another thread (flood_reader.c), and the keystroke beside him does not wait.
+ * A read of a master gives at most 4 KiB (the line discipline's buffer), so a drain makes many reads, directly into the
+ * slab, and one call. A read of a flooding terminal takes 50 to 100 us, because it waits for the kernel's worker to
+ * move the next bytes. So the loop reads a screen or two at once. A terminal that has more output after its turn is
+ * read by another thread (flood.h), so that keystrokes of other sessions do not wait.
  *
- * The end. A program's death is noticed on its own path (process.c), and may be noticed before its last output is read. So
- * from then on the terminal is read without asking poll, until the kernel says that there is nothing. On Linux a
- * non-blocking read waits for the worker that carries bytes from the slave before it gives EAGAIN (n_tty_read calls
- * tty_buffer_flush_work). One EAGAIN can still be early: if a read empties the full buffer of the line discipline while the
- * worker is in n_tty_receive_buf_common(), the worker queues itself anew, and the next read waits only for the run that ends.
- * The read after that waits for the new run. So after the death two EAGAINs in a row mean that every byte has been read. For
- * that the slave is held open by us: nothing is ever thrown away by a last close, and EIO does not come in between.
+ * The end. process.c notices the end of a program, perhaps before its last output is read. From then on the terminal is
+ * read without poll until the kernel reports that it is empty. On Linux a non-blocking read waits for the worker that
+ * carries bytes from the slave before it gives EAGAIN (n_tty_read calls tty_buffer_flush_work). One EAGAIN can still be
+ * early: if a read empties the full buffer of the line discipline while the worker is in n_tty_receive_buf_common(),
+ * the worker queues itself anew, and the next read waits only for the run that ends. The read after that waits for the
+ * new run. So after the end of the program, two EAGAINs in a row mean that every byte has been read. For this the
+ * server keeps the slave open: no last close discards output, and EIO does not come in between.
  *
- * CR LF. The line discipline puts both into its buffer of 4095 bytes for every LF that a program prints (ONLCR), and the buffer
- * may be full between them. Then, and while the program's next write queues the worker (it is marked as queued before it is in the
- * queue, and nothing waits for it in between), EAGAIN comes though LF is in the kernel: behind one of 40,000 full buffers on a
- * busy machine, nearly always once, seldom twice. CR NUL LF would be sent. So behind a CR one more read is made before it is
- * passed on, and in a flood, where full buffers are, it also waits up to a millisecond. A CR that the program prints alone,
- * or in another write than its LF, is sent as CR NUL.
+ * CR LF. For every LF that a program prints (ONLCR) the line discipline puts both into its buffer of 4095 bytes. The
+ * buffer may be full between them. Then, and while the program's next write queues the worker (it is marked as queued
+ * before it is in the queue, and nothing waits for it in between), EAGAIN comes although LF is in the kernel: after one
+ * of 40,000 full buffers on a busy machine, nearly always once, seldom twice. The client would get CR NUL LF. So after
+ * a CR one more read is made before the CR is passed on. In a flood, where buffers are full, the CR also waits up to a
+ * millisecond. A CR that the program prints alone, or in another write than its LF, is sent as CR NUL.
  */
 #include "telpty.h"
 
 #include <errno.h>
 #include <unistd.h>
 
-/* So much one turn of the loop reads before it hands the terminal over to the thread of flood_reader.c. */
+/* One turn of the loop reads this much before the terminal goes to the flood reader. */
 #define TURN_BYTES (8 * 1024)
 
-/* What background processes may still print after the program's end before the terminal is closed on them. */
+/* After the end of the program, background processes may print this much before the terminal is closed. */
 #define AFTERLIFE_LIMIT (1024 * 1024)
 
 /* How a turn of reading ends. */
 enum turn_end {
-  EMPTY, /* the terminal has been read empty, or will never give more */
-  FULL,  /* there was enough for now */
-  TOLD   /* by a notice: a program that makes one after the other must not keep the loop */
+  EMPTY,  /* the terminal is empty, or will give no more output */
+  FULL,   /* enough for one turn */
+  NOTICED /* there was a notice: a program that causes many of them must not occupy the loop */
 };
 
-/* Whether what was read ends in a CR, whose LF may be the next byte. */
-static bool ends_in_return(const char *room, size_t got) { return got > 0 && got < DRAIN_LIMIT && room[got - 1] == '\r'; }
+/* Whether the output ends in a CR, whose LF may be the next byte. */
+static bool ends_in_return(const char *room, size_t got) {
+  return got > 0 && got < DRAIN_LIMIT && room[got - 1] == '\r';
+}
 
-/* Reads on behind the `*length` bytes that are in `room`. */
+/* Reads on after the `*length` bytes that are in `room`. */
 static enum turn_end turn(struct pty *p, char *room, size_t *length, unsigned *notices) {
   size_t got = *length, last = got;
-  bool was_empty = false, was_told = false;
+  bool was_empty = false, was_noticed = false;
   enum turn_end end = FULL;
   do {
     unsigned news = 0;
@@ -62,27 +64,27 @@ static enum turn_end turn(struct pty *p, char *room, size_t *length, unsigned *n
     if (got >= TURN_BYTES && p->packet) news |= packet_notices(p->master);
     if ((news & NOTICE_FLUSHED) != 0) got = packet_keep(room, got, last);
     *notices |= news;
-    if (*notices != 0 && (was_told || !ends_in_return(room, got))) end = TOLD;
-    was_told = *notices != 0;
+    if (*notices != 0 && (was_noticed || !ends_in_return(room, got))) end = NOTICED;
+    was_noticed = *notices != 0;
   } while (end == FULL && (got < TURN_BYTES || ends_in_return(room, got)));
   *length = got;
   return end;
 }
 
-static void tell_notices(struct pty *p, unsigned notices) {
+static void pass_notices(struct pty *p, unsigned notices) {
   if (p->conn != NULL) p->conn->open = false;
   const int32_t bits = (int32_t)notices;
   call_js(p, ON_NOTICE, 1, &bits);
 }
 
 /*
- * One drain and its calls. The byte before the output is packet_read()'s, and so is in no piece that JavaScript has: another
- * thread may be looking at such a piece.
+ * One drain and its calls. packet_read() writes the byte before the output, so that byte is in no piece that JavaScript
+ * has: another thread may be reading such a piece.
  */
 static enum turn_end drain(struct pty *p) {
   struct state *s = p->state;
-  enum turn_end turn_end = TOLD;
-  if (s->slab_size - s->slab_used < 1 + DRAIN_LIMIT) return TOLD; /* the slab's owner did not keep its promise */
+  enum turn_end turn_end = NOTICED;
+  if (s->slab_size - s->slab_used < 1 + DRAIN_LIMIT) return NOTICED; /* JavaScript did not renew the slab in time */
   const char *slab = s->slab_data;
   const size_t begin = s->slab_used, place = begin + 1;
   char *room = s->slab_data + place;
@@ -91,7 +93,8 @@ static enum turn_end drain(struct pty *p) {
   uint64_t key_at = 0;
   if (p->flood != NULL) {
     got = flood_reader_take(p, room, &shown, &notices);
-    if (p->flood == NULL && !p->hungup && got > shown && ends_in_return(room, got)) turn_end = turn(p, room, &got, &notices);
+    if (p->flood == NULL && !p->hungup && got > shown && ends_in_return(room, got))
+      turn_end = turn(p, room, &got, &notices);
   } else {
     turn_end = turn(p, room, &got, &notices);
     if (p->following && got > 0 && termios_differs(p)) notices |= NOTICE_MODES;
@@ -104,14 +107,14 @@ static enum turn_end drain(struct pty *p) {
   }
   const size_t end = s->slab_used = place + got;
   bool lent = true;
-  if (notices != 0) tell_notices(p, notices);
+  if (notices != 0) pass_notices(p, notices);
   if (got > shown && p->master >= 0) {
     if (p->conn != NULL) p->conn->open = false;
     if (p->reaped) p->afterlife += got;
     const int32_t piece[2] = {(int32_t)(place + shown), (int32_t)(got - shown)};
     lent = call_js(p, ON_READ, 2, piece);
   }
-  /* What was only lent leaves its place to the next drain, which finds it in the CPU's cache. */
+  /* The next drain uses the memory of output that was only lent: it is in the CPU's cache. */
   if (lent && s->slab_data == slab && s->slab_used == end) s->slab_used = begin;
   delay_count(s, key_at);
   return turn_end;
@@ -121,18 +124,18 @@ static enum turn_end drain(struct pty *p) {
 void read_turn(struct pty *p) {
   if (p->master < 0 || p->paused || p->hungup || p->reaped || p->flood != NULL) return;
   const enum turn_end end = drain(p);
-  /* What the calls have set off may have changed everything. */
+  /* The calls may have closed or paused the terminal. */
   if (end == FULL && p->master >= 0 && !p->paused && !p->reaped) flood_reader_add(p);
 }
 
-/* There are notices, though JavaScript wants no output. The caller holds a reference. */
+/* There may be notices while output is paused. The caller holds a reference. */
 void read_notices(struct pty *p) {
   if (p->master < 0 || !p->packet || p->hungup) return;
   const unsigned notices = p->flood != NULL ? flood_reader_notices(p) : packet_notices(p->master);
-  if (notices != 0) tell_notices(p, notices);
+  if (notices != 0) pass_notices(p, notices);
 }
 
-/* The thread of flood_reader.c has something, or has done with the terminal. */
+/* The flood reader has output, or does not read the terminal any more. */
 void read_flood(struct pty *p) {
   if (p->flood == NULL) return;
   pty_ref(p);
@@ -156,7 +159,7 @@ static void finish_turn(struct pty *p) {
   pty_unref(p);
 }
 
-/* Every entry of `finishing` gets one turn in each round of the loop. Anything may leave the list during a turn. */
+/* Every entry of `finishing` gets one turn in each round of the loop. A turn may remove any entry from the list. */
 static void finish_turns(uv_idle_t *handle) {
   struct state *s = handle->data;
   struct link round;
@@ -175,7 +178,7 @@ static void finish_turns(uv_idle_t *handle) {
   if (list_empty(&s->finishing)) uv_idle_stop(handle);
 }
 
-/* The program has been reaped: reads on to the end, now or when JavaScript wants more. */
+/* The program has been reaped: reads on to the end, now or when output is resumed. */
 void read_finish(struct pty *p) {
   flood_reader_release(p);
   if (p->master < 0 || p->paused || p->state->closing) return;
@@ -205,7 +208,7 @@ static napi_value js_resume_output(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* useSlab(buffer): output goes there from now on. The memory is borrowed until the next call. */
+/* useSlab(buffer): output goes there from now on. The memory is used until the next call. */
 static napi_value js_use_slab(napi_env env, napi_callback_info info) {
   struct state *s = state_of(env);
   napi_value args[1];

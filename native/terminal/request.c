@@ -1,5 +1,6 @@
 /*
- * From a SpawnRequest (src/native/addon.ts) to a struct plan: all that the child will need, in its final shape.
+ * Converts a SpawnRequest (src/native/addon.ts) to a struct plan, which has all that the child needs, in its final
+ * form.
  */
 #include "telpty.h"
 
@@ -13,8 +14,8 @@ static bool member(napi_env env, napi_value object, const char *name, size_t ele
 }
 
 /*
- * Points into `block`, where each string ends with a NUL, and puts a NULL at the end. `spare` places are left free at the
- * front. The array is the caller's to free, the strings are borrowed. NULL without memory.
+ * An array of the strings in `block`, each of which ends with a NUL; NULL is at its end, and `spare` free entries at
+ * its front. The caller frees the array; the strings stay in `block`. NULL without memory.
  */
 static char **split(const char *block, size_t length, size_t spare) {
   size_t count = 0;
@@ -26,7 +27,7 @@ static char **split(const char *block, size_t length, size_t spare) {
   return array;
 }
 
-/* A block must end with a NUL, or its last string would run on into foreign memory. */
+/* A block must end with a NUL; otherwise its last string would run beyond it. */
 static bool block(napi_env env, napi_value object, const char *name, size_t spare, char ***array) {
   void *data;
   size_t length;
@@ -51,9 +52,9 @@ static uint64_t limit_value(double value) {
 }
 
 /*
- * Fills `plan` from `request`. Strings and arrays of `plan` point into the memory of `request` where they can, so it serves
- * only as long as JavaScript does not run. On failure a JavaScript exception is pending, and false is returned; plan_free()
- * is due in either case.
+ * Fills `plan` from `request`. Strings and arrays of `plan` point into the memory of `request` where possible, so a
+ * reference to `request` must be kept if JavaScript runs meanwhile. On failure a JavaScript exception is pending and
+ * false is returned. The caller calls plan_free() in either case.
  */
 bool plan_from_js(napi_env env, napi_value request, struct plan *plan) {
   memset(plan, 0, sizeof *plan);
@@ -67,7 +68,7 @@ bool plan_from_js(napi_env env, napi_value request, struct plan *plan) {
     napi_throw_error(env, NULL, "telpty addon: no program");
     return false;
   }
-  /* the script's own argv[0] gives way to its path, which the child puts there */
+  /* the child replaces argv[0] by the path of the script */
   plan->script[0] = "/bin/sh";
 
   if (!member(env, request, "cwd", 1, &data, &length)) return false;
@@ -115,7 +116,7 @@ bool plan_from_js(napi_env env, napi_value request, struct plan *plan) {
   return true;
 }
 
-/* What belongs to an error. Makes no call of the C library: the child of a vfork does this, too. */
+/* Sets the detail of an error. Calls no function of the C library: the child of a vfork calls it, too. */
 void plan_set_detail(const struct plan *plan, const char *text) {
   if (plan->detail == NULL) return;
   size_t i = 0;

@@ -1,6 +1,6 @@
 /*
- * Terminal modes: the numbers of this system under their POSIX names in lower case, and getting and setting them whole. What
- * is set to what is decided in src/pty/modes.ts.
+ * Terminal modes: the constants of this system by their POSIX names in lower case, and reading and setting all modes at
+ * once. src/pty/modes.ts decides which modes are set.
  */
 #include "telpty.h"
 
@@ -164,8 +164,9 @@ static bool arguments(napi_env env, napi_callback_info info, struct pty **p, uin
 }
 
 /*
- * By which descriptor the modes are asked. On Linux the master answers for its slave, also after a program called vhangup()
- * (as login programs do), which leaves our descriptor of the slave dead. Not every system answers on the master.
+ * The descriptor for reading and setting modes. On Linux the master works for its slave, also after a program called
+ * vhangup() (as login programs do), which makes our descriptor of the slave useless. Not every system accepts the
+ * master.
  */
 static int modes_fd(const struct pty *p) {
 #ifdef __linux__
@@ -175,20 +176,23 @@ static int modes_fd(const struct pty *p) {
 #endif
 }
 
-static void see(struct pty *p, const struct termios *t) {
+static void remember(struct pty *p, const struct termios *t) {
   p->seen[0] = t->c_iflag;
   p->seen[1] = t->c_oflag;
   p->seen[2] = t->c_lflag;
 }
 
-/* Whether the flags are others than getModes() has returned last. */
+/* Whether the flags differ from those that getModes() returned last. */
 bool termios_differs(const struct pty *p) {
   struct termios t;
   return tcgetattr(modes_fd(p), &t) == 0 &&
          (t.c_iflag != p->seen[0] || t.c_oflag != p->seen[1] || t.c_lflag != p->seen[2]);
 }
 
-/* followModes(pty, on): whether flags that getModes() has not returned make a notice; they are looked at with each output */
+/*
+ * followModes(pty, on): whether a notice is made, at output, if the flags differ from those that getModes() returned
+ * last
+ */
 static napi_value js_follow_modes(napi_env env, napi_callback_info info) {
   napi_value args[2];
   struct pty *p;
@@ -201,9 +205,10 @@ static napi_value js_follow_modes(napi_env env, napi_callback_info info) {
 }
 
 /*
- * setExtproc(pty, on): the one flag that is ours, though it stands among the program's. To set it is to set them all, as they
- * were a moment ago; no system but BSD's TIOCEXT does better. So the moment is as short as can be: nothing is done where the
- * flag is right already, and nothing happens between the two calls. 0, or a negative errno.
+ * setExtproc(pty, on): sets EXTPROC, the one flag that belongs to the server and not to the program. tcsetattr() sets
+ * all flags, to the values that were read before; only BSD has a call for this flag alone (TIOCEXT). So the time
+ * between reading and setting is kept as short as possible, and nothing is set if the flag is right already. 0, or a
+ * negative errno.
  */
 static napi_value js_set_extproc(napi_env env, napi_callback_info info) {
   napi_value args[2];
@@ -218,7 +223,7 @@ static napi_value js_set_extproc(napi_env env, napi_callback_info info) {
   if (fd < 0) return js_int(env, -EIO);
   if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
   if (((t.c_lflag & EXTPROC) != 0) == on) return js_int(env, 0);
-  /* what was typed before may be on its way in the kernel yet, and is none of what comes behind: see inputWaiting */
+  /* earlier input may still be queued in the kernel, and must be processed with the old flag: see inputWaiting */
   struct pollfd slave = {.fd = p->slave, .events = POLLIN};
   if (p->slave >= 0) poll(&slave, 1, 0);
   if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
@@ -230,8 +235,8 @@ static napi_value js_set_extproc(napi_env env, napi_callback_info info) {
 }
 
 /*
- * inputWaiting(pty): how many bytes of input the program has not read. To poll the slave makes Linux carry over what is on its
- * way there (n_tty_poll), which the number would leave out.
+ * inputWaiting(pty): how many bytes of input the program has not read. Polling the slave makes Linux move queued input
+ * to the terminal first (n_tty_poll); without that the number would not include it.
  */
 static napi_value js_input_waiting(napi_env env, napi_callback_info info) {
   napi_value args[1];
@@ -244,10 +249,11 @@ static napi_value js_input_waiting(napi_env env, napi_callback_info info) {
 }
 
 /*
- * Restarts output that was stopped. Returns 1 if a program that writes may have been waiting: output was stopped, nobody read
- * it, or a write waited already (n_tty_poll looks at all three); else 0, or a negative errno.
+ * Restarts output that was stopped. Returns 1 if the program may have been blocked in a write: output was stopped, was
+ * not read, or a write waited already (n_tty_poll checks all three); else 0, or a negative errno.
  *
- * On Linux TCOON undoes only a TCOOFF, not a ^S (n_tty_ioctl_helper, tco_stopped): so the output is stopped that way first.
+ * On Linux TCOON undoes only a TCOOFF, not a ^S (n_tty_ioctl_helper, tco_stopped): so the output is stopped that way
+ * first.
  */
 static int restart_output(int slave) {
   struct pollfd writable = {.fd = slave, .events = POLLOUT};
@@ -257,7 +263,10 @@ static int restart_output(int slave) {
   return (writable.revents & POLLOUT) == 0;
 }
 
-/* restartOutput(pty): where a program has called vhangup(), as login does, our descriptor of the slave is dead; then by another. */
+/*
+ * restartOutput(pty): after vhangup(), which login calls, our descriptor of the slave is useless, so another one is
+ * opened.
+ */
 static napi_value js_restart_output(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct pty *p;
@@ -274,7 +283,7 @@ static napi_value js_restart_output(napi_env env, napi_callback_info info) {
   return js_int(env, result);
 }
 
-/* `p`, if there is one, remembers what was seen. */
+/* `p` may be NULL; otherwise it keeps the flags for termios_differs(). */
 static napi_value get_modes(napi_env env, struct pty *p, int fd, uint32_t *words, int16_t *cc) {
   struct termios t;
   if (tcgetattr(fd, &t) < 0) return js_int(env, -errno);
@@ -283,7 +292,7 @@ static napi_value get_modes(napi_env env, struct pty *p, int fd, uint32_t *words
   words[2] = (uint32_t)t.c_cflag;
   words[3] = (uint32_t)t.c_lflag;
   words[4] = (uint32_t)cfgetospeed(&t);
-  if (p != NULL) see(p, &t);
+  if (p != NULL) remember(p, &t);
   for (int i = 0; i < NCCS; i++) cc[i] = t.c_cc[i];
   return js_int(env, 0);
 }
@@ -320,7 +329,7 @@ static bool fd_arguments(napi_env env, napi_callback_info info, int32_t *fd, uin
          get_mode_arrays(env, args[1], args[2], words, cc);
 }
 
-/* getTtyModes(fd, words, cc): of the terminal that a descriptor is open on */
+/* getTtyModes(fd, words, cc): the modes of the terminal of a descriptor */
 static napi_value js_get_tty_modes(napi_env env, napi_callback_info info) {
   int32_t fd;
   uint32_t *words;
@@ -328,7 +337,7 @@ static napi_value js_get_tty_modes(napi_env env, napi_callback_info info) {
   return fd_arguments(env, info, &fd, &words, &cc) ? get_modes(env, NULL, fd, words, cc) : NULL;
 }
 
-/* Not once output is drained: a user who has stopped it by ^S would stop us with it. */
+/* Not with TCSADRAIN: it would block while the user has stopped output by ^S. */
 static napi_value js_set_tty_modes(napi_env env, napi_callback_info info) {
   int32_t fd;
   uint32_t *words;

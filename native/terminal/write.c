@@ -1,15 +1,15 @@
 /*
  * From JavaScript to the terminal.
  *
- * One direct write(2): a keystroke is at the terminal when the call returns. What does not fit is
- * copied and waits until poll says that there is room. libuv's own tty stream is no choice: it makes the descriptor
- * blocking, and one program that stops reading would stop the server.
+ * One direct write(2): a keystroke is at the terminal when the call returns. The rest that does not fit is copied and
+ * waits until poll reports room. Rejected: libuv's tty stream, which makes the descriptor blocking, so that a program
+ * that stops reading would stop the server.
  *
- * Why there is a timer besides poll: Linux wakes a writer when the program reads (n_tty_check_unthrottle), and the writer
- * then asks whether there is room (pty_write_room), which counts the buffers between the two ends. These are freed a little
- * later, by a worker, and nobody is woken for that: a wakeup may come too early. Linux 6.18 was not caught at it (without the
- * timer nothing stalled), but a paste that stops for ever would be a poor way to learn of another. The timer looks, ever more
- * rarely, only at terminals that have something to write.
+ * Why there is a timer besides poll: Linux wakes a writer when the program reads (n_tty_check_unthrottle). The writer
+ * then asks for room (pty_write_room), which counts the buffers between the two ends. A worker frees these a little
+ * later and wakes no writer, so the wakeup may come too early. On Linux 6.18 this was not seen (nothing stalled without
+ * the timer), but on another kernel a paste could stop for ever. The timer checks only terminals with unwritten input,
+ * at growing intervals.
  */
 #include "telpty.h"
 
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define RETRY_MS 50
-#define LONGEST_WAIT 20 /* ticks: a program that never reads costs one write a second */
+#define LONGEST_WAIT 20 /* ticks: one write per second for a program that never reads */
 
 static void look_again(uv_timer_t *timer);
 
@@ -34,14 +34,14 @@ void write_drop(struct pty *p) {
   free(p->pending.memory);
   p->pending.memory = NULL;
   list_remove(&p->write);
-  /* at once: a timer keeps the loop alive */
+  /* at once, because a timer keeps the loop alive */
   if (list_empty(&p->state->writing)) uv_timer_stop(&p->state->retry);
   pty_poll(p);
 }
 
 /*
- * There may be room: writes as much of the rest as fits. When all is written, or can never be, JavaScript is told, once.
- * The caller holds a reference. Returns whether anything was written.
+ * There may be room: writes as much of the rest as fits. When all of it is written, or can never be, `written` is
+ * called once. The caller holds a reference. Returns whether anything was written.
  */
 static bool write_rest(struct pty *p) {
   struct pending_write *w = &p->pending;
@@ -90,8 +90,8 @@ static void look_again(uv_timer_t *timer) {
 }
 
 /*
- * write(pty, bytes): how many bytes the terminal took, or a negative errno. If fewer than given, a copy of the rest is kept,
- * and the `written` callback comes when all of it is gone. Until then there must be no other write.
+ * write(pty, bytes): how many bytes the terminal took, or a negative errno. If fewer than given, a copy of the rest is
+ * kept, and `written` is called when all of it is written. Until then another write fails with EBUSY.
  */
 static napi_value js_write(napi_env env, napi_callback_info info) {
   napi_value args[2];
@@ -127,7 +127,9 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
   return js_int(env, n);
 }
 
-/* flushInput(pty): drops the rest of a write and what the program has not read, in the kernel's both queues. */
+/*
+ * flushInput(pty): drops the rest of a write and the input that the program has not read, in both queues of the kernel.
+ */
 static napi_value js_flush_input(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct pty *p;
@@ -135,12 +137,12 @@ static napi_value js_flush_input(napi_env env, napi_callback_info info) {
   if (p->master < 0) return js_int(env, -EIO);
   if (p->conn != NULL) p->conn->open = false;
   write_drop(p);
-  /* first what is on its way from here to the terminal, then what has arrived there */
+  /* first the queue from the master to the terminal, then the terminal's own */
   tcflush(p->master, TCOFLUSH);
   return js_int(env, tcflush(p->slave, TCIFLUSH) < 0 ? -errno : 0);
 }
 
-/* flushOutput(pty): has the terminal drop what the program has printed and nobody has read, as at its interrupt key */
+/* flushOutput(pty): makes the terminal drop its unread output, as its interrupt key does */
 static napi_value js_flush_output(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct pty *p;
@@ -149,7 +151,7 @@ static napi_value js_flush_output(napi_env env, napi_callback_info info) {
   return js_int(env, tcflush(p->slave, TCOFLUSH) < 0 ? -errno : 0);
 }
 
-/* unwritten(pty): how many bytes of a write the terminal has not taken yet */
+/* unwritten(pty): the bytes of a write that the terminal has not taken yet */
 static napi_value js_unwritten(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct pty *p;
