@@ -23,6 +23,10 @@ const STOPPER = `
 import os, signal, sys, time
 parent, once, known = int(sys.argv[1]), sys.argv[2] == "once", set(sys.argv[3:])
 hit = set()
+# Until it is delivered the child runs on in execve(), and might end that if the file were released meanwhile.
+def is_pending(pid):
+    fields = dict(line.split(":") for line in open(f"/proc/{pid}/status") if "Pnd" in line)
+    return any(int(mask, 16) >> signal.SIGSTOP - 1 & 1 for mask in fields.values())
 while True:
     for pid in os.listdir("/proc"):
         if not pid.isdigit() or pid in known or pid == str(os.getpid()): continue
@@ -30,6 +34,7 @@ while True:
             if int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1]) != parent: continue
             if once and pid in hit: continue
             os.kill(int(pid), signal.SIGSTOP)
+            while is_pending(pid): time.sleep(0.001)
             if pid not in hit: print("stopped", flush=True)
             hit.add(pid)
         except OSError: pass
