@@ -1,7 +1,7 @@
 // The layers of src/. A folder imports only itself and folders of lower layers: nothing above, nothing beside, no cycle.
 const layers = [
   ['^src/errors\\.ts$'],
-  ['^src/nearest\\.ts$', '^src/package\\.ts$'],
+  ['^src/suggestion\\.ts$', '^src/package\\.ts$'],
   ['^src/options\\.ts$'],
   ['^src/protocol/', '^src/charset/', '^src/native/'],
   ['^src/pty/', '^src/transport/', '^src/screen/'],

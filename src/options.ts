@@ -21,7 +21,7 @@
  * Rejected: interfaces that are inferred from the tables. The documentation of an option would not reach the published types.
  */
 import { TelptyError } from './errors.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from './suggestion.ts';
 
 /** The longest delay that a Node.js timer takes, in milliseconds: 24 days. A longer one fires at once. */
 export const LONGEST_TIMER = 2 ** 31 - 1;

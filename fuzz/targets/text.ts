@@ -9,7 +9,7 @@ import { type Controls, runCommand } from '../../src/cli/connect/commands.ts';
 import { describeRecord } from '../../src/cli/log/describe.ts';
 import { Command } from '../../src/protocol/index.ts';
 import { loadScreens, MachineScreen, machineOf } from '../../src/screen/machines/index.ts';
-import { AnswerReader } from '../../src/shells/guards/robot-probe.ts';
+import { AnswerReader } from '../../src/shells/guards/cursor-probe.ts';
 import { escapeText } from '../../src/shells/output/escape.ts';
 import { foreignProtocol } from '../../src/transport/pre-session/foreign-protocol.ts';
 import { LONGEST_PROXY_HEADER, parseProxyHeader } from '../../src/transport/proxy/header.ts';

@@ -97,7 +97,10 @@ async function help([name]: readonly string[]): Promise<string> {
 
 /** The error about a word that should be a command or one of the few options without a command. */
 async function unknown(word: string): Promise<TelptyError> {
-  const [{ commands }, { nearest }] = await Promise.all([import('./help/command-table.ts'), import('../nearest.ts')]);
+  const [{ commands }, { nearest }] = await Promise.all([
+    import('./help/command-table.ts'),
+    import('../suggestion.ts'),
+  ]);
   const isOption = word.startsWith('-');
   const similar = nearest(word, isOption ? ['--help', '--version'] : [...commands.keys(), 'help']);
   const advice = similar === undefined ? 'telpty help lists the commands' : `did you mean ${similar}?`;

@@ -1,7 +1,7 @@
 import { TelptyError } from '../errors.ts';
 import { check, checkBytes, checkLimits, checkOctet, checkOptions } from './check.ts';
 import { Command, Option, optionName, type Verb } from './constants.ts';
-import { LateWords } from './engine/late-words.ts';
+import { LateRequests } from './engine/late-requests.ts';
 import {
   type Compatibility,
   isCompatibility,
@@ -10,11 +10,11 @@ import {
   type Transition,
   transition,
 } from './engine/negotiation.ts';
+import { Late, OptionStates } from './engine/option-states.ts';
 import { Outbound } from './engine/outbound.ts';
 import { type CarriageReturn, Parser } from './engine/parser.ts';
 import { Refusals } from './engine/refusals.ts';
-import { Repetitions } from './engine/repetitions.ts';
-import { Late, OptionStates } from './engine/states.ts';
+import { RepeatedRequests } from './engine/repeated-requests.ts';
 import type { Token } from './engine/token.ts';
 import type { Side, TelnetEvent, TelnetHandlers, WarningCode } from './events.ts';
 import { defaultLimits, type TelnetLimits } from './limits.ts';
@@ -69,7 +69,7 @@ export class Telnet implements OptionContext {
   readonly #parser: Parser;
   readonly #out: Outbound;
   /** For a tolerant end. */
-  readonly #repetitions: Repetitions | undefined;
+  readonly #repetitions: RepeatedRequests | undefined;
   /** One for each definition, made at first use. */
   readonly #made: (OptionHandler | undefined)[];
   #receiving = false;
@@ -79,7 +79,7 @@ export class Telnet implements OptionContext {
   /** Whether an answer is late. */
   #isLate = false;
   /** @internal The words of the peer whose answers are late; made at the first one. */
-  lateWords: LateWords | undefined;
+  lateWords: LateRequests | undefined;
   /** How often in a row late answers were sent. */
   #lateRounds = 0;
   /** Whether a side has changed of which the application does not know yet. */
@@ -106,7 +106,7 @@ export class Telnet implements OptionContext {
     this.#states = new OptionStates(this.#definitions.length);
     this.#out = new Outbound(handlers);
     if (compatibility === 'tolerant') {
-      this.#repetitions = new Repetitions(() => handlers.now?.() ?? 0, config?.roundTripMs ?? 0);
+      this.#repetitions = new RepeatedRequests(() => handlers.now?.() ?? 0, config?.roundTripMs ?? 0);
     }
     this.#parser = new Parser(carriageReturn, this.limits.subnegotiationBytes);
   }
@@ -409,7 +409,7 @@ export class Telnet implements OptionContext {
   }
 
   #countLate(side: number): void {
-    this.lateWords ??= new LateWords();
+    this.lateWords ??= new LateRequests();
     this.lateWords.add(side);
   }
 

@@ -8,7 +8,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listSessions, living, signalMembers } from './hangup.ts';
-import { signalNumber } from './signals.ts';
+import { signalNumber } from './signal-names.ts';
 
 /** A program that leads a session, whose number is its process id. */
 export interface Leader {

@@ -3,7 +3,7 @@ import { TelptyError } from '../errors.ts';
 import type { NativePty } from '../native/addon.ts';
 import { addon } from '../native/load.ts';
 import { Hangup } from './hangup.ts';
-import { signalName, signalNumber } from './signals.ts';
+import { signalName, signalNumber } from './signal-names.ts';
 
 /** How a program ended: exactly one of the two is set (neither where somebody else reaped it). */
 export interface ExitStatus {

@@ -1,4 +1,4 @@
-import type { LateWords } from '../protocol/engine/late-words.ts';
+import type { LateRequests } from '../protocol/engine/late-requests.ts';
 
 /**
  * From one time that late answers are sent to the next, in milliseconds, at first. Within it a peer has
@@ -28,7 +28,7 @@ const MOST_GRANTS = 16;
 export class LateAnswers {
   readonly #send: () => void;
   readonly #received: () => number;
-  readonly #words: () => LateWords | undefined;
+  readonly #words: () => LateRequests | undefined;
   /** When late answers were sent last, by the monotonic clock. */
   #since: number;
   #windowMs = WINDOW_MS;
@@ -47,7 +47,7 @@ export class LateAnswers {
    * @param words its words whose answers are late.
    * @param since when the engine began to count, by the monotonic clock.
    */
-  constructor(send: () => void, received: () => number, words: () => LateWords | undefined, since: number) {
+  constructor(send: () => void, received: () => number, words: () => LateRequests | undefined, since: number) {
     this.#send = send;
     this.#received = received;
     this.#words = words;

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { GrowingText } from '../../src/session/conversation/growing-text.ts';
+import { reachOf } from '../../src/session/conversation/pattern-reach.ts';
 import { type Pattern, Search } from '../../src/session/conversation/search.ts';
-import { reachOf } from '../../src/session/reach.ts';
 
 /** Searches `text` as it comes, in pieces. */
 function grow(pattern: Pattern, pieces: readonly string[]): { at: number; match: string; pieces: number } | undefined {

@@ -156,9 +156,9 @@ const STEERING = [
   'TELPTY_REMOTE_ADDRESS TELPTY_SESSION LISTEN_FDS NOTIFY_SOCKET SUDO_COMMAND',
 ].flatMap(line => line.split(' '));
 
-/** The names, and members of the families, that src/shells/environment/variable-names.ts has. */
+/** The names, and members of the families, that src/shells/environment/forbidden-variables.ts has. */
 const FORBIDDEN = (() => {
-  const source = readFileSync('src/shells/environment/variable-names.ts', 'utf8').replace(/^ *\/\/.*$/gm, '');
+  const source = readFileSync('src/shells/environment/forbidden-variables.ts', 'utf8').replace(/^ *\/\/.*$/gm, '');
   const list = (start: string, end: string) => {
     const from = source.indexOf(start);
     return [...source.slice(from, source.indexOf(end, from)).matchAll(/'([^']+)'/g)].flatMap(([, words]) =>

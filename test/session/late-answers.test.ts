@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, type TestContext, test } from 'node:test';
 import { connect, readLine, type Session } from '../../src/index.ts';
-import { LateWords } from '../../src/protocol/engine/late-words.ts';
+import { LateRequests } from '../../src/protocol/engine/late-requests.ts';
 import { linemode, Option, optionName, type Side, suppressGoAhead } from '../../src/protocol/index.ts';
 import { LateAnswers } from '../../src/session/late-answers.ts';
 import { Peer } from '../support/clients/peer.ts';
@@ -175,7 +175,7 @@ test('hundreds of hidden questions in a row are all hidden', { timeout: 60_000 }
 function paced(t: TestContext) {
   let now = 0;
   let chunks = 0;
-  const words = new LateWords();
+  const words = new LateRequests();
   let sent = 0;
   t.mock.method(performance, 'now', () => now);
   t.mock.timers.enable({ apis: ['setTimeout'] });

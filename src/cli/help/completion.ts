@@ -1,7 +1,7 @@
 /** `telpty completion SHELL`: scripts that complete words of the command line, made from the tables of commands and options. */
 
-import { nearest } from '../../nearest.ts';
 import { escapeText } from '../../shells/output/escape.ts';
+import { nearest } from '../../suggestion.ts';
 import { splitArguments } from '../options/arguments.ts';
 import { helpOnly, type OptionSpec, wordsOf } from '../options/options.ts';
 import { usage } from '../options/values.ts';

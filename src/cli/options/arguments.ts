@@ -5,8 +5,8 @@
  */
 import { parseArgs } from 'node:util';
 import { TelptyError } from '../../errors.ts';
-import { nearest } from '../../nearest.ts';
 import { escapeText } from '../../shells/output/escape.ts';
+import { nearest } from '../../suggestion.ts';
 import type { OptionTable, OptionValues } from './options.ts';
 import { usage } from './values.ts';
 

@@ -7,9 +7,9 @@
  */
 import type { Document, Node, Pair } from 'yaml';
 import { TelptyError } from '../../errors.ts';
-import { nearest } from '../../nearest.ts';
 import { requireOwn } from '../../package.ts';
 import { escapeText } from '../../shells/output/escape.ts';
+import { nearest } from '../../suggestion.ts';
 import type { Given } from './arguments.ts';
 import type { OptionSpec, OptionTable } from './options.ts';
 import { usage } from './values.ts';

@@ -1,5 +1,5 @@
 import { Command } from '../constants.ts';
-import { copyPlain, repeat } from '../words.ts';
+import { copyPlain, repeat } from '../four-bytes.ts';
 import { cut, slabFor } from './slab.ts';
 
 const { IAC, NOP, SB, SE } = Command;

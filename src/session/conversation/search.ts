@@ -1,7 +1,7 @@
 /** Looking for patterns in a text that grows, in time that is linear in it. */
 import { checkValue, where } from '../../options.ts';
-import { type Reach, reachOf } from '../reach.ts';
 import type { GrowingText } from './growing-text.ts';
+import { type Reach, reachOf } from './pattern-reach.ts';
 
 /** What is looked for: a string as it is, or a regular expression in all that was read so far; of several the first to come. */
 export type Pattern = string | RegExp | readonly (string | RegExp)[];

@@ -12,6 +12,7 @@ import { boolean, list, type OptionTable, record, text } from '../../options.ts'
 import { machineOf } from '../../screen/machines/index.ts';
 import { USUAL_VARIABLES } from '../../session/terminal.ts';
 import { escapeText } from '../output/escape.ts';
+import { isForbiddenName, variableName } from './forbidden-variables.ts';
 import {
   C_LOCALE,
   defaultLocale,
@@ -22,10 +23,9 @@ import {
   localeIn,
 } from './locale-names.ts';
 import { firstKnownTerminal, isUnspecific, likelyTerminfoName, terminalNameRefusal } from './terminal-names.ts';
-import { isForbiddenName, variableName } from './variable-names.ts';
 
+export { isForbiddenName, variableName } from './forbidden-variables.ts';
 export { defaultLocale } from './locale-names.ts';
-export { isForbiddenName, variableName } from './variable-names.ts';
 
 /** What is known of a session and of the user its program runs as. */
 export interface EnvironmentFacts {

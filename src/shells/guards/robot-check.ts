@@ -7,8 +7,8 @@ import { offerEcho } from '../line-editing/echo.ts';
 import { SHELL_MODES } from '../program/modes.ts';
 import { ptyShellOptions } from '../program/options.ts';
 import { readyToStart } from '../program/readiness.ts';
+import { AnswerReader, isAnswered, makeProbe, PROBE_COLUMNS } from './cursor-probe.ts';
 import { type Refused, reject } from './refusal.ts';
-import { AnswerReader, isAnswered, makeProbe, PROBE_COLUMNS } from './robot-probe.ts';
 import { askPerson } from './robot-question.ts';
 
 /** Options of {@link robotCheck}. Times are in milliseconds. */
@@ -44,7 +44,7 @@ const NO_CURSOR = /^(?:dumb|unknown|network|unset|arpanet|emacs|teletype|tty\d)/
  * A shell that only terminals and people get past.
  *
  * The terminal is asked where its cursor is, after output of which only a terminal knows the width, other for each session
- * (see robot-probe.ts). If that is not answered, or not rightly, for there are terminals that cannot, nobody is turned
+ * (see cursor-probe.ts). If that is not answered, or not rightly, for there are terminals that cannot, nobody is turned
  * away yet: whoever is there is asked to type two words. What is typed before the question stays for the shell.
  *
  * Who does not answer reads one line, and the result is `{ refused: 'robot' }`. It is `undefined` if the session was asked

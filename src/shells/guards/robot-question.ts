@@ -2,7 +2,7 @@
 import { encoder } from '../../charset/index.ts';
 import { readLine } from '../../session/lines.ts';
 import type { Session } from '../../session/session.ts';
-import type { Chance } from './robot-probe.ts';
+import type { Chance } from './cursor-probe.ts';
 
 /** How often a person may mistype. */
 const ATTEMPTS = 3;

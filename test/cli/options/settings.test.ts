@@ -6,7 +6,7 @@ import { commandHelp, overview } from '../../../src/cli/help/help.ts';
 import { serveOptions, serveSections } from '../../../src/cli/options/serve/index.ts';
 import { isLoopback, parseServe, type ServeSettings, type SettingsSources } from '../../../src/cli/serve/settings.ts';
 import { TelptyError, type TelptyErrorCode } from '../../../src/errors.ts';
-import { distance, nearest } from '../../../src/nearest.ts';
+import { distance, nearest } from '../../../src/suggestion.ts';
 
 function settings(argv: string[], sources: SettingsSources = {}): ServeSettings {
   const result = parseServe(argv, { environment: {}, ...sources });

@@ -9,7 +9,7 @@ import {
   makeProbe,
   PROBE_COLUMNS,
   type Probe,
-} from '../../../src/shells/guards/robot-probe.ts';
+} from '../../../src/shells/guards/cursor-probe.ts';
 import { Screen } from '../../support/clients/screen.ts';
 
 /** Any sequence of choices. */

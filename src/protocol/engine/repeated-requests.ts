@@ -1,6 +1,6 @@
 /** A repetition that comes sooner than this after the last word about its side is a reaction to that word, in milliseconds. */
 const REACTION_MS = 20;
-/** Repetitions of one side that are answered until the side has been quiet for {@link FORGET_MS}. */
+/** RepeatedRequests of one side that are answered until the side has been quiet for {@link FORGET_MS}. */
 const MOST = 20;
 const FORGET_MS = 10_000;
 
@@ -17,7 +17,7 @@ interface SideFacts {
  * Which repetitions are answered: those of a peer that visibly waits (see negotiation.ts). Kept for tolerant engines only, by
  * sides of options (numbers that the caller makes).
  */
-export class Repetitions {
+export class RepeatedRequests {
   readonly #now: () => number;
   readonly #reactionMs: number;
   readonly #sides = new Map<number, SideFacts>();

@@ -5,7 +5,7 @@ const FLOOD = 256;
  * The words of a peer whose answers are late, by sides of options (numbers that the caller makes). They show what the peer does:
  * whether it floods, or reacts to each late answer. The pace of late answers goes by that.
  */
-export class LateWords {
+export class LateRequests {
   /** How many there were so far. */
   count = 0;
   /** Since late answers were sent last: words about each side. */
