@@ -107,7 +107,7 @@ const WAYS: readonly Way[] = [
       discipline: 'none',
       toggles: new Map([['crlf', { help: 'x', get: () => true, set() {} }]]),
       typeEscape() {},
-      synch() {},
+      sendSynch() {},
       suspend() {},
       leave() {},
       say: (line: string) => assert.doesNotMatch(line, /[\x00-\x08\x0a-\x1f\x7f]/, 'a control passes'),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Wire } from '../support/clients/test-client.ts';
-import { clientTalks, isRobot, loginServer, talks } from './conversations.ts';
+import { clientTalks, isRobot, loginServer, peers, talks } from './conversations.ts';
 import { document, membersOf, table } from './markdown.ts';
 import { programsOf, Workspace } from './programs.ts';
 
@@ -39,7 +39,7 @@ test('library.md: guarded: the list of the banned has an end, and the oldest one
 
 for (const [name, judge] of Object.entries(clientTalks)) {
   test(`library.md: ${name}`, async () => {
-    await using host = await loginServer();
+    await using host = await (peers[name] ?? loginServer)();
     await using program = workspace.start(name, host.port);
     judge(await program.output());
   });

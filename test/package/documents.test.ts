@@ -7,7 +7,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { tool } from '../../scripts/lib/tools.mjs';
-import { clientTalks, loginServer, PASSWORD, switchServer, talks } from '../docs/conversations.ts';
+import { clientTalks, loginServer, PASSWORD, peers, switchServer, talks } from '../docs/conversations.ts';
 import { document } from '../docs/markdown.ts';
 import { HOOK, PORT, programsOf, type Running, startProgram } from '../docs/programs.ts';
 import { Wire } from '../support/clients/test-client.ts';
@@ -16,7 +16,7 @@ import { selfSigned } from '../support/servers/certificates.ts';
 import { installedProject } from './support.ts';
 
 /** Programs with types in them. */
-const TYPESCRIPT_ONLY = new Set(['guarded', 'composition', 'engine']);
+const TYPESCRIPT_ONLY = new Set(['guarded', 'composition', 'engine', 'own-option']);
 
 const programs = [...programsOf(document('README.md')), ...programsOf(document('docs/library.md'))];
 const project = installedProject({});
@@ -88,7 +88,7 @@ for (const language of ['javascript', 'typescript']) {
           await using program = start(language, name!, 0);
           await talk(program, Wire.connect);
         } else if (judge !== undefined) {
-          await using host = await loginServer();
+          await using host = await (peers[name!] ?? loginServer)();
           await using program = start(language, name!, host.port);
           judge(await program.output());
         } else {
