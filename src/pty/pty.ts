@@ -191,6 +191,15 @@ export class Pty extends Duplex {
     return this.#program.hangup(timeout, () => this.master.restartOutput());
   }
 
+  /** {@link hangup} with its default time, then closes the terminal: for `await using`. Output that was not read is dropped. */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.hangup();
+    if (this.closed) return;
+    const closed = new Promise(resolve => this.once('close', resolve));
+    this.destroy();
+    await closed;
+  }
+
   /** @internal */
   override _read(): void {
     this.master.read();

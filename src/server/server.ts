@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events';
+import { type AddressInfo, isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { canonicalCharset } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 import { check, LONGEST_TIMER, readOptions } from '../options.ts';
 import type { OptionDefinition, TelnetConfig } from '../protocol/index.ts';
-import type { HangupReason } from '../session/ending.ts';
+import { closeSession, type HangupReason } from '../session/ending.ts';
 import { Session } from '../session/session.ts';
 import { type ListenOptions, type LocalListenOptions, readListenOptions } from '../transport/listen-options.ts';
 import { type ListenerEvents, StreamListener, type Listener as TransportListener } from '../transport/listener.ts';
@@ -67,6 +68,10 @@ export interface ConnectionInfo {
 
 /** The events of a {@link Server}. */
 export interface ServerEvents {
+  /** A listener is open. */
+  listening: [listener: Listener];
+  /** The server has stopped listening ({@link Server.close}, `drain()`, `shutdown()`), and its last session has ended. */
+  close: [];
   /** A connection has become a session; the shell is called next. */
   session: [session: Session];
   /** The shell of a session has settled; what it has written is being delivered, and the connection closes. */
@@ -96,7 +101,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #proposeCharsets: ((this: Session) => void) | undefined;
   readonly #encoding: string;
   readonly #sessions = new SessionSet();
-  readonly #listeners = new Set<TransportListener>();
+  readonly #listeners = new Map<TransportListener, Listener>();
   readonly #pipelines = new Set<ListenerPipeline>();
   /** Sessions that have sent all, whose peers have not closed their side yet. */
   readonly #leaving = new SessionSet();
@@ -105,6 +110,7 @@ export class Server extends EventEmitter<ServerEvents> {
   #stopped: readonly Promise<void>[] | undefined;
   /** Whether it ends its sessions. */
   #closing = false;
+  #state: 'open' | 'listeners closed' | 'closed' = 'open';
 
   constructor(options: ServerOptions) {
     super();
@@ -162,21 +168,33 @@ export class Server extends EventEmitter<ServerEvents> {
     const pipeline = await ListenerPipeline.open(settings);
     const events = this.#eventsOf(pipeline);
     if ('path' in settings) {
-      return { ...this.#add(await listenLocal(settings, events), pipeline), path: settings.path };
+      return this.#add({ path: settings.path }, await listenLocal(settings, events), pipeline);
     }
     const { listener, address, port } = await listenTcp(settings, events);
-    return { ...this.#add(listener, pipeline), address, port };
+    return this.#add({ address, port }, listener, pipeline);
   }
 
-  #add(listener: TransportListener, pipeline?: ListenerPipeline): Listener {
-    this.#listeners.add(listener);
-    if (pipeline !== undefined) this.#pipelines.add(pipeline);
+  /** @param where what the listener that is returned says of itself. */
+  async #add<T extends object>(
+    where: T,
+    opened: TransportListener,
+    pipeline?: ListenerPipeline,
+  ): Promise<T & Listener> {
+    if (this.#stopped !== undefined) {
+      pipeline?.close();
+      await opened.close();
+      throw new TelptyError('ERR_SERVER_STATE', 'the server was closed while the listener was being opened');
+    }
     let closing: Promise<void> | undefined;
     const close = () => {
-      closing ??= this.#close(listener, pipeline);
+      closing ??= this.#close(opened, pipeline);
       return closing;
     };
-    return { close, [Symbol.asyncDispose]: close };
+    const listener = { ...where, close, [Symbol.asyncDispose]: close };
+    this.#listeners.set(opened, listener);
+    if (pipeline !== undefined) this.#pipelines.add(pipeline);
+    this.emit('listening', listener);
+    return listener;
   }
 
   async #close(listener: TransportListener, pipeline: ListenerPipeline | undefined): Promise<void> {
@@ -187,7 +205,7 @@ export class Server extends EventEmitter<ServerEvents> {
     pipeline.close();
   }
 
-  #accept(options: AcceptOptions): Listener {
+  #accept(options: AcceptOptions): Promise<Listener> {
     const { accept } = readOptions('listen', acceptOptions, options);
     const take = (stream: Duplex) => {
       check(
@@ -201,7 +219,7 @@ export class Server extends EventEmitter<ServerEvents> {
         remotePort: typeof remotePort === 'number' ? remotePort : undefined,
       });
     };
-    return this.#add(new StreamListener(accept, take, error => this.emit('error', error)));
+    return this.#add({}, new StreamListener(accept, take, error => this.emit('error', error)));
   }
 
   #eventsOf(pipeline: ListenerPipeline): ListenerEvents {
@@ -219,6 +237,26 @@ export class Server extends EventEmitter<ServerEvents> {
       onError: error => this.emit('error', error),
       onShortage: isShort => this.emit('shortage', isShort),
     };
+  }
+
+  /** Whether a listener is open. */
+  get listening(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /**
+   * Where the server listens, as `address()` of a `net.Server`. With several listeners it is the first that is open; the object that
+   * {@link listen} returned has the address of each.
+   *
+   * @returns the path of a UNIX socket is a string; `null` if the server is not listening, or only takes streams of an iterable.
+   */
+  address(): AddressInfo | string | null {
+    for (const listener of this.#listeners.values() as Iterable<Partial<TcpListener & LocalListener>>) {
+      const { path, address, port } = listener;
+      if (path !== undefined) return path;
+      if (address !== undefined) return { address, port: port!, family: isIPv6(address) ? 'IPv6' : 'IPv4' };
+    }
+    return null;
   }
 
   /**
@@ -254,6 +292,28 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   /**
+   * Stops listening, as `close()` of a `net.Server`: sessions go on, and `'close'` comes when the last one has ended. Connections that
+   * have no session yet, such as those in a TLS handshake, are closed. {@link drain} waits with a time limit, {@link shutdown} ends the
+   * sessions; both may be called after this.
+   *
+   * @param callback called once at `'close'`, also if the server is closed already.
+   */
+  close(callback?: () => void): this {
+    if (callback !== undefined) {
+      if (this.#state === 'closed') process.nextTick(callback);
+      else this.once('close', callback);
+    }
+    this.#stopListening();
+    this.#closePipelines();
+    return this;
+  }
+
+  /** {@link shutdown} with its default times: at most 11 s. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  /**
    * Stops listening, and waits for the sessions to end by themselves. Nobody is told; {@link sessions} are there to be told.
    *
    * @param options.timeout milliseconds to wait at most; default: as long as it takes.
@@ -278,8 +338,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const stopped = this.#stopListening();
     if (stopped.length > 0) await Promise.all(stopped);
     this.#closing = true;
-    for (const pipeline of this.#pipelines) pipeline.close();
-    this.#pipelines.clear();
+    this.#closePipelines();
     const emptied = this.#emptied(timeout);
     for (const session of [...this.#sessions]) {
       // One that only waits for the peer to close its side has nothing more to say.
@@ -294,9 +353,28 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /** Closes the listeners. @returns what to wait for, where another server has taken a port over. */
   #stopListening(): readonly Promise<void>[] {
-    this.#stopped ??= [...this.#listeners].flatMap(listener => listener.close() ?? []);
-    this.#listeners.clear();
+    if (this.#stopped === undefined) {
+      this.#stopped = [...this.#listeners.keys()].flatMap(listener => listener.close() ?? []);
+      this.#listeners.clear();
+      void Promise.all(this.#stopped).then(() => {
+        this.#state = 'listeners closed';
+        this.#closeIfEmpty();
+      });
+    }
     return this.#stopped;
+  }
+
+  #closePipelines(): void {
+    for (const pipeline of this.#pipelines) pipeline.close();
+    this.#pipelines.clear();
+  }
+
+  #closeIfEmpty(): void {
+    if (this.#state !== 'listeners closed' || this.#sessions.size > 0) return;
+    this.#state = 'closed';
+    // After drain() a connection may be in a TLS handshake; no session begins after 'close'.
+    this.#closePipelines();
+    this.emit('close');
   }
 
   /** Resolves with true once there is no session, or with false when so many milliseconds have passed before. */
@@ -345,17 +423,18 @@ export class Server extends EventEmitter<ServerEvents> {
       this.#leaving.delete(longest);
       longest.destroy();
     }
-    return CLOSE_MS;
+    return isHungUp(session) ? HANGUP_CLOSE_MS : CLOSE_MS;
   }
 
   async #end(session: Session, outcome: SessionOutcome): Promise<void> {
     const { foreign } = session;
     const known = foreign === undefined ? outcome : { result: { refused: foreign } };
     this.emit('settled', session, known);
-    await close(session, () => this.#finished(session));
+    await closeSession(session, () => this.#finished(session), isHungUp(session) ? HANGUP_STALL_MS : STALL_MS);
     this.#leaving.delete(session);
     this.#sessions.delete(session);
     this.emit('sessionEnd', session, known);
+    this.#closeIfEmpty();
   }
 }
 
@@ -372,29 +451,8 @@ function peerAt({ remoteAddress, remotePort }: ConnectionInfo): Peer | undefined
   return remoteAddress === undefined ? undefined : { kind: 'ip', address: remoteAddress, port: remotePort };
 }
 
-function ignore(): void {}
-
-/**
- * Ends a session without losing a byte: everything written goes out, then our FIN, and input is read and dropped until
- * the peer closes too (closing a socket with unread input makes the kernel send RST, which can destroy output that is
- * still on its way). A peer that stops taking what it is owed is given up.
- */
-function close(session: Session, linger: () => number): Promise<void> {
-  if (session.closed) return Promise.resolve();
-  return new Promise(resolve => {
-    const isHungUp = session.hangupReason !== undefined;
-    let timer: NodeJS.Timeout | undefined;
-    session.once('finish', () => {
-      const ms = linger();
-      timer = setTimeout(() => session.destroy(), isHungUp ? Math.min(ms, HANGUP_CLOSE_MS) : ms);
-    });
-    session.once('close', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    session.removeAllListeners('data');
-    session.resume();
-    session.end();
-    if (!session.hasSentAll) session.destroyWhenStalled(isHungUp ? HANGUP_STALL_MS : STALL_MS);
-  });
+function isHungUp(session: Session): boolean {
+  return session.hangupReason !== undefined;
 }
+
+function ignore(): void {}

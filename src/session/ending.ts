@@ -79,3 +79,51 @@ export class Ending {
     stream.once('close', () => clearTimeout(timer));
   }
 }
+
+/** What is needed of a session to close it. */
+interface Closable extends Duplex {
+  readonly hasSentAll: boolean;
+  destroyWhenStalled(ms: number): () => void;
+}
+
+/**
+ * Ends a session without losing a byte: everything written goes out, then our FIN, and input is read and dropped until
+ * the peer closes too (closing a socket with unread input makes the kernel send RST, which can destroy output that is
+ * still on its way).
+ *
+ * @param linger called when all is sent; returns how long the peer may take to close its side, in milliseconds.
+ * @param stallMs how long a peer that is owed output may take none of it before it is given up, in milliseconds.
+ */
+export function closeSession(session: Closable, linger: () => number, stallMs: number): Promise<void> {
+  if (session.closed) return Promise.resolve();
+  return new Promise(resolve => {
+    let timer: NodeJS.Timeout | undefined;
+    const finished = () => {
+      timer = setTimeout(() => session.destroy(), linger());
+    };
+    if (session.writableFinished) finished();
+    else session.once('finish', finished);
+    session.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    session.removeAllListeners('data');
+    session.resume();
+    session.end();
+    if (!session.hasSentAll) session.destroyWhenStalled(stallMs);
+  });
+}
+
+/** How long a peer may take to close its side after {@link disposeSession} has sent all, in milliseconds. */
+const DISPOSE_CLOSE_MS = 3_000;
+/** How long it may take none of the output. */
+const DISPOSE_STALL_MS = 2_000;
+/** How long {@link disposeSession} takes at most. */
+const DISPOSE_MS = 10_000;
+
+/** Closes a session as {@link closeSession}, and destroys it after 10 s. */
+export async function disposeSession(session: Closable): Promise<void> {
+  const timer = setTimeout(() => session.destroy(), DISPOSE_MS);
+  await closeSession(session, () => DISPOSE_CLOSE_MS, DISPOSE_STALL_MS);
+  clearTimeout(timer);
+}

@@ -13,6 +13,7 @@ import { type EnableOptions, enable, type LoginOptions, login } from './conversa
 import { type Pattern, type ReadOptions, type ReadResult, readUntil } from './conversation/reading.ts';
 import { type FindPromptOptions, findPrompt, type ResyncOptions, resync } from './conversation/resync.ts';
 import { type OptionState, type WaitOptions, waitFor } from './conversation/waiting.ts';
+import { disposeSession } from './ending.ts';
 import type { AllEvents, Listener, OtherEvent } from './events.ts';
 import { Link, OUTPUT_AHEAD, type SessionOptions, UNREAD_MS } from './link.ts';
 import type { SessionTap, SessionTrace } from './observers.ts';
@@ -385,6 +386,15 @@ export class Session extends Duplex {
   override end(chunk?: unknown, ...rest: unknown[]): this {
     if (this.isClient && !this.writableEnded) this.destroyWhenStalled(UNREAD_MS);
     return super.end(this.#encoded(chunk, rest[0]), ...(rest as [BufferEncoding]));
+  }
+
+  /**
+   * Ends the session and waits until it is closed, for `await using`. What was written is delivered; input that was not read is
+   * dropped. A peer that takes none of the output for 2 s, or has not closed its side 3 s after the last byte, is cut off, and any
+   * peer after 10 s.
+   */
+  override [Symbol.asyncDispose](): Promise<void> {
+    return disposeSession(this);
   }
 
   #encoded(chunk: unknown, encoding: unknown): unknown {

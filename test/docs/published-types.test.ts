@@ -40,7 +40,7 @@ function membersOf(entryPoint: keyof typeof ENTRY_POINTS, className: string, bas
     .getDeclaredTypeOfSymbol(resolved)
     .getProperties()
     .filter(({ declarations = [] }) => declarations.some(node => node.getSourceFile().fileName.startsWith(DIST)))
-    .map(({ name }) => name)
+    .map(({ name }) => name.replace(/^__@(\w+)@\d+$/, '[Symbol.$1]()'))
     .filter(name => !name.startsWith('#') && !name.startsWith('__#') && !(name in base))
     .sort();
 }

@@ -244,3 +244,17 @@ test('the members of a session are signalled a few in each turn of the event loo
   }
   assert.ok(most.has('signalMember') && most.has('keepLiving'));
 });
+
+test('await using hangs up at the end of the block, and closes the terminal', async () => {
+  let terminal: Pty;
+  let members: number[];
+  {
+    const { pty: opened, pids } = await start('sleep 1000 & echo pids: $!; wait');
+    await using pty = opened;
+    terminal = pty;
+    members = pids;
+  }
+  assert.deepEqual(await terminal.exited, { code: null, signal: 'SIGHUP' });
+  assertGone(members);
+  assert.equal(terminal.closed, true);
+});
