@@ -2,8 +2,8 @@
  * Big5 as Taiwanese bulletin boards write it: with the "Unicode At On" extensions of 2.50 (lead bytes 81 to FE), whose
  * table is in the package uao-js.
  *
- * Their pictures colour the two halves of a character differently, by a control sequence between its two bytes. There is
- * no such thing in Unicode; the character then stands before the sequence and is of its first colour.
+ * Their pictures colour the two halves of a character differently, by a control sequence between its two bytes. Unicode
+ * cannot express that; the character then comes before the sequence, in its first colour.
  */
 import { requireOwn } from '../package.ts';
 import { maySeparate, separates } from './halves.ts';
@@ -11,7 +11,7 @@ import { maySeparate, separates } from './halves.ts';
 /** The tables' keys and values are bytes, written as characters of Latin-1. */
 type Table = Readonly<Record<string, string>>;
 
-// Half a megabyte, so read when somebody needs it.
+// Half a megabyte, so it is read when it is first needed.
 let decodeTable: ReadonlyMap<number, string> | undefined;
 let encodeTable: ReadonlyMap<number, readonly [lead: number, trail: number]> | undefined;
 
@@ -48,7 +48,7 @@ export class Big5UaoDecoder {
   readonly #halvesMayBeApart: boolean;
   /** The first half of a character, or 0. */
   #lead = 0;
-  /** What came behind it and is no second half: control sequences. */
+  /** The bytes after it that are not a second half: control sequences. */
   #between = '';
 
   constructor(halvesMayBeApart: boolean) {
@@ -91,7 +91,7 @@ export class Big5UaoDecoder {
     return this.#giveUp() + this.#first(byte);
   }
 
-  /** The half that never became a character, and what was held back behind it. */
+  /** The half without its second half, and the bytes that waited after it. */
   #giveUp(): string {
     const text = REPLACEMENT + this.#between;
     this.#lead = 0;

@@ -1,6 +1,6 @@
 /**
- * One character set, ready to convert: which characters it has, and its streaming decoder. What all sessions share of a set
- * is made once, when it is first needed.
+ * One character set, ready to convert: which characters it has, and its streaming decoder. The data of a set is made
+ * once, when it is first needed, and shared by all sessions.
  */
 import { isAscii } from 'node:buffer';
 import iconv from 'iconv-lite';
@@ -43,7 +43,7 @@ const codecs = new Map<string, Codec>();
  */
 export function codecOf(charset: string): Codec {
   const name = canonicalCharset(charset);
-  if (name === undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', `there is no character set '${charset}'`);
+  if (name === undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', `unknown character set '${charset}'`);
   let codec = codecs.get(name);
   if (codec === undefined) {
     codec = createCodec(name);
@@ -93,7 +93,7 @@ const utf8: Codec = {
   },
 };
 
-/** A set of 256 characters, by their codes; U+FFFD where a code is none. */
+/** A set of 256 characters, by their codes; U+FFFD for codes without a character. */
 function tableCodec(name: string, table: string): Codec {
   const characters = [...table];
   const codes = new Map([...codesOf(table)].map(([codePoint, code]) => [codePoint, [code] as const]));
@@ -121,7 +121,7 @@ function big5Uao(name: string): Codec {
   };
 }
 
-/** Sets that boards which colour halves are written in, beside Big5-UAO. */
+/** Other sets than Big5-UAO of boards that colour the halves of characters. */
 const WITH_HALVES = new Set(['Big5', 'Big5-HKSCS', 'CP950', 'GB2312', 'GBK', 'GB18030']);
 
 /** A set of iconv-lite's. */
@@ -129,7 +129,7 @@ function iconvCodec(name: string, codec: string): Codec {
   const encode = (codePoint: number): Buffer | undefined => {
     const character = String.fromCodePoint(codePoint);
     const bytes = iconv.encode(character, codec);
-    // What it cannot convert comes out as a question mark, and U+FFFD as a code that means nothing.
+    // It converts unknown characters to a question mark, and U+FFFD to a meaningless code.
     if (codePoint === REPLACEMENT || (codePoint !== QUESTION_MARK && bytes.length === 1 && bytes[0] === QUESTION_MARK))
       return undefined;
     return bytes.length > 0 && iconv.decode(bytes, codec) === character ? bytes : undefined;
@@ -147,14 +147,14 @@ function iconvCodec(name: string, codec: string): Codec {
   };
 }
 
-/** What waits in a decoder of a set of several bytes: a property of iconv-lite's own, and absent in the other decoders. */
+/** The waiting bytes of a multibyte decoder: a private property of iconv-lite, absent in other decoders. */
 interface Waiting {
   readonly prevBytes?: readonly number[];
 }
 
 /**
- * A streaming decoder of iconv-lite's. It has room for as many characters as there are bytes in a chunk, and so loses one
- * where bytes that waited turn out to be none. Here these are put in front of the chunk.
+ * A streaming decoder of iconv-lite's. It has room for as many characters as the chunk has bytes, and so loses one if
+ * waiting bytes turn out to be invalid. Here these are put in front of the chunk.
  */
 class IconvDecoder implements StreamDecoder {
   readonly #codec: string;

@@ -3,33 +3,33 @@ import { type Codec, codecOf, type DecoderOptions } from './codec.ts';
 import { lookAlike } from './look-alikes.ts';
 import type { StreamDecoder } from './stream-decoder.ts';
 
-/** The longest that one character becomes, in bytes: GB18030 has four for some, the rest have fewer. */
+/** The most bytes of a character: GB18030 has four for some, other sets have fewer. */
 const LONGEST = 4;
 /** A page of the table has this many characters. */
 const PAGE = 256;
 
-/** What characters become: their bytes, the first in the lowest place, and how many there are. */
+/** The encoded characters: their bytes, the first one in the lowest byte, and their number. */
 interface Page {
   readonly bytes: Uint32Array;
   readonly lengths: Uint8Array;
 }
 
-/** The length of what was not looked up yet. */
+/** The length of an entry that was not looked up yet. */
 const UNKNOWN = 0xff;
 
-/** Text to bytes. Stateless, so there is one for all who write in a set. */
+/** Text to bytes. Stateless, so all users of a set share one. */
 export interface Encoder {
-  /** Whole characters only: the two halves of one outside the basic plane may not come apart. */
+  /** Whole characters only: surrogate pairs must not be split. */
   write(text: string): Buffer;
 }
 
 const encoders = new Map<string, Encoder>();
 
 /**
- * The encoder of a character set. What the set lacks becomes what looks most like it, in as many columns of a terminal;
- * what has no column is left out.
+ * The encoder of a character set. A character that the set lacks becomes the most similar one, in as many columns of a
+ * terminal; characters without width are left out.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` if there is no such set.
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown set.
  */
 export function encoder(charset: string): Encoder {
   const codec = codecOf(charset);
@@ -44,13 +44,13 @@ export function encoder(charset: string): Encoder {
 /**
  * A decoder of a character set, with the state of one stream.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` if there is no such set.
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown set.
  */
 export function decoder(charset: string, options: DecoderOptions = {}): StreamDecoder {
   return codecOf(charset).createDecoder(options);
 }
 
-/** Each character is looked up once for all sessions. A page more costs 1.3 KB; all there can be are 6 MB. */
+/** Each character is looked up once for all sessions. A page costs 1.3 KB; all possible pages are 6 MB. */
 class TableEncoder implements Encoder {
   readonly #codec: Codec;
   readonly #pages: (Page | undefined)[] = [];
@@ -125,14 +125,14 @@ class TableEncoder implements Encoder {
 }
 
 /**
- * The lowest byte behind which a character may be unfinished: in GB18030 a digit is the second of one, and in Big5-UAO
- * there may be a control sequence within one, which begins with ESC and may have anything from the blank on.
+ * The lowest last byte of an unfinished character: in GB18030 a digit is the second of one, and in Big5-UAO there may
+ * be a control sequence within one, which begins with ESC and may have anything from the blank on.
  */
 const LOWEST_WITHIN = 0x1b;
 
 /**
- * Bytes of one set to bytes of another. Cut anywhere, what comes out is the same, but that the bytes of one character may
- * wait for its last. Nothing throws.
+ * Bytes of one set to bytes of another. The result does not depend on where the input is cut, except that the bytes of
+ * a character may wait for its last byte. Never throws.
  */
 export class Converter {
   readonly #decoder: StreamDecoder;
@@ -142,22 +142,22 @@ export class Converter {
   /** Whether a part of a character may wait in the decoder. */
   #mayWait = false;
 
-  /** @throws TelptyError `ERR_INVALID_ARGUMENT` if there is no such set. */
+  /** @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown set. */
   constructor(from: string, to: string, options: DecoderOptions = {}) {
     this.#decoder = decoder(from, options);
     this.#encoder = encoder(to);
     this.#sharesAscii = codecOf(from).isAsciiSuperset && codecOf(to).isAsciiSuperset;
   }
 
-  /** @param bytes lent. @returns them, where nothing is to be changed, or a new buffer. */
+  /** @param bytes lent. @returns the same bytes if nothing changes, or a new buffer. */
   write(bytes: Uint8Array): Uint8Array {
-    // Most of what is typed and shown, in every language.
+    // ASCII: most input and output, in every language.
     if (this.#sharesAscii && !this.#mayWait && isAscii(bytes)) return bytes;
     if (bytes.length > 0) this.#mayWait = bytes[bytes.length - 1]! >= LOWEST_WITHIN;
     return this.#encoder.write(this.#decoder.write(bytes));
   }
 
-  /** What still waits. After this it all begins anew. */
+  /** Returns the rest and resets the state. */
   end(): Buffer {
     this.#mayWait = false;
     return this.#encoder.write(this.#decoder.end());

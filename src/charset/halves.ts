@@ -1,34 +1,40 @@
 /**
- * Characters of two bytes with control sequences between them: boards of Taiwan and China colour the two halves of a character
- * differently. There is no such thing in Unicode, so the character comes first, whole, and the sequences behind it.
+ * Characters of two bytes with control sequences between them: boards of Taiwan and China colour the two halves of a
+ * character differently. Unicode cannot express that, so the complete character comes first, and then the sequences.
  */
 import type { StreamDecoder } from './stream-decoder.ts';
 
 const ESC = 0x1b;
-/** Between two halves there is a sequence or two for colours; what is longer was not meant so. In characters. */
+/**
+ * The most characters between two halves: one or two sequences for colours. Longer text is not treated as part of a
+ * character.
+ */
 const MAX_BETWEEN = 64;
-/** A control sequence as far as it has come (ECMA-48): with its final byte, or as a beginning of one. */
+/** A control sequence (ECMA-48) or the beginning of one. */
 const WHOLE = /^(?:\x1b\[[0-?]*[ -/]*[@-~])+$/;
 const BEGINNING = /^(?:\x1b\[[0-?]*[ -/]*[@-~])*\x1b(?:\[[0-?]*[ -/]*)?$/;
 
-/** Whether this may stand between two halves, as far as it has come. */
+/** Whether this can be between two halves; it may be incomplete. */
 export function maySeparate(between: string): boolean {
   if (between.length > MAX_BETWEEN || between.charCodeAt(0) !== ESC) return false;
   return BEGINNING.test(between) || WHOLE.test(between);
 }
 
-/** Whether this stands between two halves, if the second one follows. */
+/** Whether this is between two halves, if the second one follows. */
 export function separates(between: string): boolean {
   return WHOLE.test(between);
 }
 
-/** Puts the halves together before another decoder reads them. For sets in which bytes from 81 to FE begin a character of two. */
+/**
+ * Puts the halves together before another decoder reads them. For sets in which bytes from 81 to FE begin a character
+ * of two.
+ */
 export class HalvesDecoder implements StreamDecoder {
   readonly #decoder: StreamDecoder;
   readonly #isPair: (lead: number, trail: number) => boolean;
   /** The first half of a character, or 0. */
   #lead = 0;
-  /** The sequences behind it. */
+  /** The sequences after it. */
   #between = '';
 
   constructor(decoder: StreamDecoder, isPair: (lead: number, trail: number) => boolean) {
@@ -71,7 +77,7 @@ export class HalvesDecoder implements StreamDecoder {
     else joined.push(byte);
   }
 
-  /** What was held back, as it came. */
+  /** The bytes that waited, unchanged. */
   #giveUp(joined: number[]): void {
     if (this.#lead !== 0) joined.push(this.#lead);
     for (let at = 0; at < this.#between.length; at++) joined.push(this.#between.charCodeAt(at));

@@ -1,11 +1,11 @@
 /**
- * What stands for a character that a set lacks: the nearest look-alike, which takes as many columns as the character
- * itself. That comes before likeness: a program that draws a screen counts columns, and one too many moves everything
- * behind it.
+ * Substitutes for characters that a set lacks: the most similar text that has as many columns as the character. The
+ * width matters more than similarity: a program that draws a screen counts columns, and one column too many moves the
+ * rest of the line.
  */
 import { columnsOf, columnsOfText } from './width.ts';
 
-/** For a character, what comes nearest first. Only what takes no more columns is used; what takes fewer is padded. */
+/** For a character its substitutes, the most similar one first. A wider one is not used; a narrower one is padded. */
 const table = new Map<number, readonly string[]>();
 
 /** Rows of `characters candidate candidate …`: each of the characters has all the candidates. */
@@ -156,13 +156,13 @@ add(`
   ▒ ▓ ░ %
   ░ ▒ :
 `);
-// One letter for one: not how these languages are transliterated, but every letter keeps its column.
+// One letter for one, unlike the usual transliteration, so that every letter keeps its column.
 pair('абвгдеёжзийклмнопрстуфхцчшщъыьэюяіїєґў', "abvgdeezzijklmnoprstufhccss'y'euaiiegu");
 pair('АБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯІЇЄҐЎ', "ABVGDEEZZIJKLMNOPRSTUFHCCSS'Y'EUAIIEGU");
 pair('αβγδεζηθικλνξοπρςστυφχψω', 'abgdezhqiklnxoprsstufcyw');
 pair('ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ', 'ABGDEZHQIKLMNXOPRSTUFCYW');
 
-/** Box drawing, U+2500 to U+257F: the light line that each is like, with how many in a row are. */
+/** Box drawing, U+2500 to U+257F: the light line for each, and for how many characters in a row. */
 const BOX_RUNS = '─2│2─2│2─2│2┌4┐4└4┘4├8┤8┬8┴8┼16─2│2─1│1┌3┐3└3┘3├3┤3┬3┴3┼3┌1┐1┘1└1╱1╲1╳1─1│1─1│1─1│1─1│1─1│1─1│1';
 const BOX_FIRST = 0x2500;
 let box = BOX_FIRST;
@@ -179,11 +179,11 @@ const BRAILLE_LAST = 0x28ff;
 const MARKS = /\p{M}+/gu;
 
 /**
- * What stands for a character in a set that lacks it.
+ * The substitute for a character that a set lacks.
  *
  * @param has whether the set has a character.
- * @returns a text of characters that the set has (`?` and the space it must have), as many columns wide as the character;
- *   empty for one without width.
+ * @returns a text of characters of the set (`?` and the space must be in it), as wide as the character; empty for
+ *   characters without width.
  */
 export function lookAlike(codePoint: number, has: (codePoint: number) => boolean): string {
   const columns = columnsOf(codePoint);

@@ -102,10 +102,10 @@ const ROWS: readonly Row[] = [
   { name: 'IBM869', locale: 'CP869', aliases: 'cp869 cpgr' },
 ];
 
-/** The longest name worth looking at; IANA's longest has 45 characters, and a peer may send a megabyte. */
+/** Longer names are not looked up: IANA's longest has 45 characters, and a peer may send a megabyte. */
 const MAX_NAME_LENGTH = 64;
 
-/** A name as it is compared: without case and punctuation. */
+/** The key of a name: without case and punctuation. */
 const keyOf = (name: string) => name.replace(/[^A-Za-z0-9]/g, '').toLowerCase();
 
 /** The year of a standard, which IANA appends: `ISO_8859-1:1987`. */
@@ -120,7 +120,7 @@ for (const row of ROWS) {
 const CODEPAGE = /^(?:cp|ibm|ccsid|win|windows|dos)?0*(\d{3,5})$/;
 
 function rowOf(name: string): Row | undefined {
-  // Nearly all calls are with a canonical name, several at the start of each session.
+  // Nearly all calls have a canonical name, several at the start of each session.
   return byName.get(name) ?? rowOfSpelling(name);
 }
 
@@ -128,7 +128,7 @@ function rowOfSpelling(name: string): Row | undefined {
   if (name.length === 0 || name.length > MAX_NAME_LENGTH) return undefined;
   // Names of sets are ASCII; without this, dropping what is not would make "Latin❤1" a set.
   if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(name)) return undefined;
-  // As it stands first: in some names the year is a part (GB_2312-80, KS_C_5601-1987), and IBM00858 has its zeros.
+  // The unchanged name first: the year is a part of some names (GB_2312-80, KS_C_5601-1987), and the zeros of IBM00858.
   const plain = withoutZeros(name);
   for (const spelling of [name, name.replace(YEAR, ''), plain, plain.replace(YEAR, '')]) {
     const row = rowOfKey(keyOf(spelling));
@@ -167,8 +167,8 @@ export function canonicalCharset(name: string): string | undefined {
 }
 
 /**
- * The character set as a locale names it, after the dot of `en_US.UTF-8`. Undefined for a set that is not known, and for
- * those of home computers and bulletin boards, in which no system has a locale.
+ * The character set as a locale names it, after the dot of `en_US.UTF-8`. Undefined for unknown sets, and for those of
+ * home computers and bulletin boards, for which no system has a locale.
  */
 export function localeCodeset(charset: string): string | undefined {
   const row = rowOf(charset);

@@ -1,6 +1,6 @@
-/** Bytes to text, as they come; what is cut waits, a few bytes at most. No bytes throw: what is none becomes U+FFFD. */
+/** Bytes to text, in chunks. An incomplete character waits, a few bytes at most. Invalid bytes become U+FFFD. */
 export interface StreamDecoder {
   write(bytes: Uint8Array): string;
-  /** What waits, as the end of it all, and begins anew. */
+  /** Decodes the waiting bytes as the end of the text, and resets the state. */
   end(): string;
 }

@@ -7,11 +7,11 @@ const range = (first: number, last: number): string =>
   String.fromCodePoint(...Array.from({ length: last - first + 1 }, (_, at) => first + at));
 
 const ASCII = range(0, 127);
-/** What is no character. */
+/** Codes without a character. */
 const NONE = '\ufffd';
 const none = (count: number): string => NONE.repeat(count);
 
-/** Atari ST, from Unicode's mapping ATARIST.TXT: ASCII, and what TOS has above it. */
+/** Atari ST, from Unicode's mapping ATARIST.TXT: ASCII, and the characters of TOS above it. */
 export const ATARI_ST =
   ASCII +
   'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥ßƒáíóúñÑªº¿⌐¬½¼¡«»ãõØøœŒÀÃÕ¨´†¶©®™' +
@@ -23,8 +23,8 @@ const PETSCII_UPPER = '─ABCDEFGHIJKLMNOPQRSTUVWXYZ┼🮌│🮖🮘';
 const PETSCII_GRAPHICS = '\u00a0▌▄▔▁▏▒▕🮏🮙🮇├▗└┐▂┌┴┬┤▎▍🮈🮂🮃▃✓▖▝┘▘▚';
 
 /**
- * PETSCII of the Commodore 64 with its second ("shifted", lower case) character set. Codes 60 to 7F and E0 to FE are the
- * same characters once more as C0 to DF and A0 to BE, and FF is DE. All controls are left out but RETURN.
+ * PETSCII of the Commodore 64 with its second ("shifted", lower case) character set. Codes 60 to 7F and E0 to FE are
+ * the same characters once more as C0 to DF and A0 to BE, and FF is DE. All controls are left out but RETURN.
  */
 export const PETSCII =
   none(13) +
@@ -50,15 +50,15 @@ const ATASCII_GRAPHICS = '♥├⎹┘┤┐╱╲◢▗◣▝▘⎺⎽▖♣┌
  */
 const ATASCII_LOWER = `${ATASCII_GRAPHICS}${none(5)}${range(0x20, 0x5f)}♦${range(0x61, 0x7a)}♠|${none(3)}`;
 
-/** Without what is only in reverse video: see {@link ATASCII_REVERSED}. */
+/** Without the characters that exist in reverse video only: see {@link ATASCII_REVERSED}. */
 export const ATASCII = `${ATASCII_LOWER}${none(27)}\n${none(100)}`;
 
 /** The characters that an Atari shows as others in reverse: each with the one it is the reverse of. */
 export const ATASCII_REVERSED = '█ ◤◢▛▗◥◣▙▝▟▘▜▖◘•▀▄▐▌';
 
 /**
- * The codes of a table's characters. What PETSCII has twice is written as a C64's keyboard does: in C0 to DF, else with the
- * lower code.
+ * The codes of a table's characters. Characters that PETSCII has twice get the code of the C64's keyboard: in C0 to DF,
+ * otherwise the lower code.
  */
 export function codesOf(table: string): Map<number, number> {
   const characters = [...table];

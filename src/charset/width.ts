@@ -1,25 +1,25 @@
 /**
- * How many columns of a terminal text takes: the one place that knows.
+ * The columns that text takes on a terminal.
  *
- * Terminals agree on single characters: what Unicode's East Asian Width calls wide (W, F) takes two columns, marks and format
- * characters none, all else one. That is wcwidth(3), by which programs count. Ambiguous ones (A) take one.
+ * Terminals agree on single characters: what Unicode's East Asian Width calls wide (W, F) takes two columns, marks and
+ * format characters none, all else one. That is wcwidth(3), by which programs count. Ambiguous ones (A) take one.
  *
- * Terminals do not agree on emoji that are made of several characters. Older ones (xterm, VTE, PuTTY, the Linux console) add up
- * the characters; newer ones (kitty, Ghostty, WezTerm, foot, iTerm2, Windows Terminal, all with mode 2027) show one emoji of two
- * columns, as UTS 51 wants it. {@link columnsOfText} does the latter, since such emoji are typed on those. All other clusters
- * take the sum of their characters on both kinds.
+ * Terminals do not agree on emoji that are made of several characters. Older ones (xterm, VTE, PuTTY, the Linux
+ * console) add up the characters; newer ones (kitty, Ghostty, WezTerm, foot, iTerm2, Windows Terminal, all with mode
+ * 2027) show one emoji of two columns, as UTS 51 wants it. {@link columnsOfText} does the latter, because such emoji
+ * are typed on those terminals. All other clusters take the sum of their characters on both kinds.
  */
 import { eastAsianWidth } from 'get-east-asian-width';
 
 /**
- * What has no width of its own: marks on the character before, what only steers the shaping of text, and the vowels and final
- * consonants of Hangul, which join the consonant before them.
+ * Characters without width: marks on the character before, format characters, and the vowels and final consonants of
+ * Hangul, which join the consonant before them.
  */
 const NO_WIDTH =
   /^[\p{Mn}\p{Me}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\ud7b0-\ud7c6\ud7cb-\ud7fb]$/u;
 /**
- * Of these what is shown all the same: the soft hyphen, the fillers of Hangul (as wide as a letter), and the signs of Arabic
- * and its relatives that stand around the numbers behind them (Prepended_Concatenation_Mark).
+ * Exceptions, which have a width: the soft hyphen, the fillers of Hangul (as wide as a letter), and signs of Arabic and
+ * related scripts that enclose the following numbers (Prepended_Concatenation_Mark).
  */
 const SHOWN = /^[\u00ad\u115f\u3164\uffa0\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}]$/u;
 
@@ -36,7 +36,7 @@ export function columnsOf(codePoint: number): 0 | 1 | 2 {
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** In text without these no cluster has another width than the sum of its characters. */
+/** In text without these, the width of each cluster is the sum of its characters. */
 const JOINERS = /[\u200d\ufe0f\u{1f3fb}-\u{1f3ff}]/u;
 /** Emoji of several characters (UTS 51): with the selector for emoji style, with a skin tone, or joined. */
 const EMOJI_SEQUENCE =
@@ -58,10 +58,10 @@ function sumOfColumns(text: string): number {
   return columns;
 }
 
-/** The longest cluster, in UTF-16 units: whoever piles up marks by the thousand gets several. */
+/** The longest cluster, in UTF-16 units: thousands of marks in a row make several clusters. */
 const MAX_CLUSTER = 64;
 
-/** Whether a character belongs to the cluster before it, which a person takes for one character (UAX 29). */
+/** Whether a character belongs to the cluster before it, a user-perceived character (UAX 29). */
 export function joinsCluster(cluster: string, character: string): boolean {
   if (character.codePointAt(0)! < 0x300 || cluster.length >= MAX_CLUSTER) return false;
   const [first] = segmenter.segment(cluster + character);

@@ -7,10 +7,11 @@ export function descriptorLimit(): number {
 }
 
 /**
- * Writes to a descriptor what it takes without waiting, whatever it is and whoever shares it.
+ * Writes as much as the descriptor takes without blocking, whatever its type, and without changing its flags, which
+ * other processes may share.
  *
- * @returns how many bytes were written, or a negative error number if none was: that of `EAGAIN` where it takes none at the
- *   moment.
+ * @returns how many bytes were written, or a negative error number if none was: that of `EAGAIN` if it takes none at
+ *   the moment.
  * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
  */
 export function writeNonblocking(fd: number, bytes: Uint8Array): number {

@@ -1,13 +1,15 @@
 /**
- * Loads the addon, whose C sources are in `native/` at the root of the repository. Its functions and types are in addon.ts; the
- * other files of this folder wrap groups of calls that need no more than a descriptor or a name. Calls about terminals,
- * connections and programs are wrapped by the classes that own those, in `src/pty/` and `src/transport/`.
+ * Loads the addon, whose C sources are in `native/` at the root of the repository. Its functions and types are in
+ * addon.ts; the other files of this folder wrap groups of calls that need no more than a descriptor or a name. Calls
+ * about terminals, connections and programs are wrapped by the classes that own those, in `src/pty/` and
+ * `src/transport/`.
  *
- * The addon consists of system calls without policy: the callers decide what a number means, which defaults apply and what
- * an error is called. The addon reports failures as negative error numbers, because creating an `Error` for each EAGAIN is slow.
+ * The addon consists of system calls without policy: the callers decide what a number means, which defaults apply and
+ * what an error is called. The addon reports failures as negative error numbers, because creating an `Error` for each
+ * EAGAIN is slow.
  *
- * Importing this file never fails. Where there is no addon (Windows, a platform without a prebuilt one), calls that need it
- * throw `ERR_PTY_UNSUPPORTED`, and the functions of sockets.ts do nothing and say so.
+ * Importing this file never fails. Without an addon (Windows, a platform without a prebuilt one), calls that need it
+ * throw `ERR_PTY_UNSUPPORTED`, and the functions of sockets.ts do nothing and return false.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,9 +21,9 @@ import type { Addon } from './addon.ts';
 const PREBUILT = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 
 /**
- * Where the addon may be, best first. A local build comes before a prebuild: someone built it to have it used. A bundle finds
- * `prebuilds/` beside itself, or in the package installed in a `node_modules` above it. The working directory is not
- * searched, so that nobody can plant a file there.
+ * Where the addon may be, best first. A local build comes before a prebuild: someone built it to have it used. A bundle
+ * finds `prebuilds/` beside itself, or in the package installed in a `node_modules` above it. The working directory is
+ * not searched, because other users may be able to put a file there.
  */
 function* addonFiles(): Generator<string> {
   const prebuilt = join('prebuilds', `${process.platform}-${process.arch}`, 'telpty.node');
@@ -32,14 +34,14 @@ function* addonFiles(): Generator<string> {
 }
 
 /**
- * Another runtime than Node.js, by its name. Bun and Deno load addons but lack functions of libuv that this one calls: Bun aborts
- * the process at the first of them, so that the addon must not be loaded there.
+ * Another runtime than Node.js, by its name. Bun and Deno load addons but lack functions of libuv that this one calls:
+ * Bun aborts the process at the first of them, so that the addon must not be loaded there.
  */
 function foreignRuntime(): string | undefined {
   return process.versions.bun !== undefined ? 'Bun' : process.versions.deno !== undefined ? 'Deno' : undefined;
 }
 
-/** Why there is no addon, and what to do. */
+/** Why the addon is missing, and what to do. */
 function unsupported(): TelptyError {
   const runtime = foreignRuntime();
   if (runtime !== undefined) {

@@ -1,8 +1,8 @@
 /**
  * The private parts of Node.js, V8 and libuv that telpty depends on. Nothing else in src/ touches any.
  *
- * Each has a probe in test/native/node-internals.test.ts, which fails with a version of Node.js where it no longer holds:
- * `npm run matrix -- --quick` runs them with several versions.
+ * Each has a probe in test/native/node-internals.test.ts, which fails with a version of Node.js where it no longer
+ * holds: `npm run matrix -- --quick` runs them with several versions.
  *
  * | part | used for | public alternative |
  * |---|---|---|
@@ -15,8 +15,8 @@
  * | the epoll set of `uv_backend_fd()`, in native/socket/listener.c | a listener that leaves clients in the kernel's queue, or to native/socket/acceptor.c | none |
  * | `uv_walk()` finds child_process' handles, in native/process/process.c | to tell orphans from child processes that Node.js waits for | none |
  *
- * Not private, though it looks so: `uv_poll_t` on a copy of the descriptor of a socket that Node.js has (native/socket/connection.c,
- * peek.c) is documented.
+ * Not private, though it looks so: `uv_poll_t` on a copy of the descriptor of a socket that Node.js has
+ * (native/socket/connection.c, peek.c) is documented.
  */
 import type { ChildProcess } from 'node:child_process';
 import type { Server, Socket } from 'node:net';
@@ -39,8 +39,8 @@ export function descriptor(endpoint: Server | Socket): number | undefined {
 }
 
 /**
- * Stops reading from a socket that Node.js has just made, as `pauseOnConnect` does. Sockets that come from another process
- * already read, and `pause()` leaves what is read next in the stream.
+ * Stops reading from a socket that Node.js has just made, as `pauseOnConnect` does. Sockets that come from another
+ * process already read, and `pause()` leaves what is read next in the stream.
  */
 export function stopReading(socket: Socket): void {
   const handle = handleOf(socket);
@@ -73,21 +73,24 @@ export function onSocketReceived(child: ChildProcess, handler: (wasReceived: boo
   });
 }
 
-/** The young generation of V8's heap, in bytes a half; and how many objects are made at most until it has grown to that. */
+/**
+ * The young generation of V8's heap, in bytes a half; and how many objects are made at most until it has grown to that.
+ */
 const YOUNG_BYTES = 2 * 1024 * 1024;
 const MOST_SURVIVORS = 100_000;
 
 /**
  * Keeps V8's young generation small: 2 MB a half.
  *
- * By itself V8 doubles it, from 1 MB up to 16 MB, when many new objects survive, and does not give that back. New sessions
- * are objects that survive: a burst of 200 costs 8 KB each only for that. What dies young here, views and callbacks, needs
- * no more room: starts, floods and echo take the same time. With 1 MB a start spends half as much again in the collector.
+ * By itself V8 doubles it, from 1 MB up to 16 MB, when many new objects survive, and does not give that back. New
+ * sessions are objects that survive: a burst of 200 costs 8 KB each only for that. What dies young here, views and
+ * callbacks, needs no more room: starts, floods and echo take the same time. With 1 MB a start spends half as much
+ * again in the collector.
  *
  * `--max-semi-space-size` has the same effect, but only before V8 starts, and neither NODE_OPTIONS nor an argument in a
- * shebang line is ours to set. So this function makes objects that survive until V8 has doubled it once, before it forbids
- * more. V8 14 (Node.js 26) sizes it by other rules; the flag does less there. If a later V8 does not know the flag, it
- * prints one line to standard error and continues.
+ * shebang line is ours to set. So this function makes objects that survive until V8 has doubled it once, before it
+ * forbids more. V8 14 (Node.js 26) sizes it by other rules; the flag does less there. If a later V8 does not know the
+ * flag, it prints one line to standard error and continues.
  */
 export function boundYoungGeneration(): void {
   const survivors: object[] = [];
@@ -102,14 +105,15 @@ function youngBytes(): number {
 }
 
 /**
- * Makes V8 compile functions that run often thirteen times as early as by default: its measure is bytes of bytecode that a
- * function has run through, 67,584 before it is compiled. The start of a session is a long code path that runs once per
- * session, so most of it would still be interpreted after a thousand sessions, more than many a server ever has.
+ * Makes V8 compile functions that run often thirteen times as early as by default: its measure is bytes of bytecode
+ * that a function has run through, 67,584 before it is compiled. The start of a session is a long code path that runs
+ * once per session, so most of it would still be interpreted after a thousand sessions, more than many a server ever
+ * has.
  *
  * V8 12 (Node.js 22) has no such flag, and prints a line to standard error for one that it does not know.
  *
- * The compilers do the same work, in the first hundred sessions instead of the first thousand, which therefore take longer:
- * see docs/performance.md.
+ * The compilers do the same work, in the first hundred sessions instead of the first thousand, which therefore take
+ * longer: see docs/performance.md.
  */
 export function compileEarly(): void {
   if (Number.parseInt(process.versions.v8, 10) < 12) setFlagsFromString('--interrupt-budget=5000');

@@ -1,10 +1,13 @@
-/** Calls on sockets that belong to Node.js. Without the addon they do nothing and say so, unless their description says otherwise. */
+/**
+ * Calls on sockets that belong to Node.js. Without the addon they do nothing and return false, unless their
+ * description differs.
+ */
 import { constants } from 'node:os';
 import { addon, loadAddon } from './load.ts';
 
 /**
- * Makes urgent data of a TCP socket arrive in line (SO_OOBINLINE). Without it the kernel takes the last byte of a BSD
- * Telnet Synch out of the stream.
+ * Makes urgent data of a TCP socket arrive in line (SO_OOBINLINE). Without it the kernel removes the last byte of a BSD
+ * Telnet Synch from the stream.
  *
  * @param fd the descriptor of a connected or listening socket.
  * @returns whether it is set; false without the addon.
@@ -14,9 +17,9 @@ export function setOobInline(fd: number): boolean {
 }
 
 /**
- * Limits how much of what is sent on a TCP socket the system takes before the network has taken the rest (TCP_NOTSENT_LOWAT).
+ * Limits the unsent bytes that the kernel accepts on a TCP socket (TCP_NOTSENT_LOWAT).
  *
- * @param fd the descriptor of a connected or listening socket; on Linux those that are accepted inherit it.
+ * @param fd the descriptor of a connected or listening socket; on Linux accepted sockets inherit it.
  * @param bytes 1 to 4294967295.
  * @returns whether it is set; false without the addon, and on systems without it.
  */
@@ -25,8 +28,8 @@ export function limitUnsent(fd: number, bytes: number): boolean {
 }
 
 /**
- * Stops or continues the watch for connections on a socket that Node listens on. Without a watch, new connections wait in the kernel's
- * queue. Calls must alternate: stop, continue, stop.
+ * Stops or continues the watch for connections on a socket that Node listens on. Without a watch, new connections wait
+ * in the kernel's queue. Calls must alternate: stop, continue, stop.
  *
  * @param fd the listening socket's descriptor.
  * @returns whether it is done; false without the addon, and on other systems than Linux.
@@ -36,24 +39,24 @@ export function unwatchListener(fd: number, isUnwatched: boolean): boolean {
 }
 
 /**
- * Of those that listen on a port together (SO_REUSEPORT) has one be given all clients, by the number `index` that it got when
- * it began to listen. Linux only.
+ * Gives all clients of a port that several sockets share (SO_REUSEPORT) to one of them. `index` is its position in the
+ * order in which they began to listen. Linux only.
  *
  * @param fd the descriptor of any of them.
- * @returns whether it is so; false without the addon.
+ * @returns whether it was set; false without the addon.
  */
 export function preferListener(fd: number, index: number): boolean {
   return (loadAddon()?.preferListener(fd, index) ?? -1) === 0;
 }
 
-/** What {@link peerState} finds. */
+/** The result of {@link peerState}. */
 export type PeerState = 'connected' | 'finished' | 'gone';
 
 const PEER_STATES: readonly PeerState[] = ['connected', 'finished', 'gone'];
 
 /**
- * What has become of the peer of the TCP socket `fd`, which Node learns only by reading or writing: `'finished'` if it has
- * closed its sending half, perhaps behind input that is still unread; `'gone'` if it reset the connection, or if both
+ * The state of the peer of the TCP socket `fd`, which Node sees only by reading or writing: `'finished'` if it has
+ * closed its sending half, perhaps after input that is still unread; `'gone'` if it reset the connection, or if both
  * directions are closed. Without the addon always `'connected'`.
  */
 export function peerState(fd: number): PeerState {
@@ -63,10 +66,10 @@ export function peerState(fd: number): PeerState {
 const NO_PEER: ReadonlySet<number> = new Set([-constants.errno.ENOENT, -constants.errno.ENOTCONN]);
 
 /**
- * Which user of this machine has the other end of the TCP connection `fd`.
+ * The user of the other end of the TCP connection `fd`, if that is on this machine.
  *
- * @returns the user id; `'none'` if no process of this machine has it, or none any more; `undefined` if the kernel does not
- *   answer this question, as without the addon.
+ * @returns the user id; `'none'` if no process of this machine has that end, or no longer; `undefined` if the kernel
+ *   does not answer, and without the addon.
  */
 export function peerUser(fd: number): number | 'none' | undefined {
   const result = loadAddon()?.peerUser(fd) ?? -1;
@@ -75,11 +78,11 @@ export function peerUser(fd: number): number | 'none' | undefined {
 }
 
 /**
- * Binds a TCP socket with SO_REUSEPORT: others that are bound alike, by processes of the same user, share the port.
+ * Binds a TCP socket with SO_REUSEPORT: sockets bound in this way by processes of the same user share the port.
  *
  * @param address an IP address.
  * @param port 0 to 65535.
- * @returns its descriptor, which is the caller's and does not listen yet; or a negative error number.
+ * @returns its descriptor, which the caller owns and which does not listen yet; or a negative error number.
  * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
  */
 export function bindShared(address: string, port: number): number {
@@ -87,12 +90,12 @@ export function bindShared(address: string, port: number): number {
 }
 
 /**
- * Listens on a UNIX socket, with a file mode that holds from the first instant. The socket file of a server that was killed is
- * replaced; everything else at the path stays.
+ * Listens on a UNIX socket, with a file mode that holds from the first instant. The socket file of a server that was
+ * killed is replaced; everything else at the path stays.
  *
  * @param path a path, or on Linux `@name`, an abstract address, which has no file and no mode.
- * @returns the descriptor, which is the caller's; or a negative error number: of `EADDRINUSE` if a server listens there,
- *   `ENOTSOCK` if the file is not a socket, `EWOULDBLOCK` while another process is about to listen there.
+ * @returns the descriptor, which the caller owns; or a negative error number: of `EADDRINUSE` if a server listens
+ *   there, `ENOTSOCK` if the file is not a socket, `EWOULDBLOCK` while another process is about to listen there.
  * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
  */
 export function listenLocal(path: string, mode: number, backlog: number): number {
@@ -102,11 +105,11 @@ export function listenLocal(path: string, mode: number, backlog: number): number
 /** The user and the process at the other end of a UNIX socket when it was connected. */
 export interface PeerCredentials {
   readonly uid: number;
-  /** `undefined` where the process has no number here: it is in another pid namespace. */
+  /** `undefined` if the process has no number here: it is in another pid namespace. */
   readonly pid: number | undefined;
 }
 
-/** @returns `undefined` for other sockets, where the kernel does not say, and without the addon. */
+/** @returns `undefined` for other sockets, if the kernel does not know, and without the addon. */
 export function peerCredentials(fd: number): PeerCredentials | undefined {
   const found = loadAddon()?.peerCredentials(fd) ?? 0;
   if (typeof found === 'number') return undefined;
@@ -123,7 +126,8 @@ export function isOobInline(fd: number): boolean {
  * Sends `bytes` on the TCP socket `fd` with the urgent pointer after the last of them (MSG_OOB). It goes past the
  * stream's own queue: call it only while nothing is waiting there.
  *
- * @returns the number of bytes the kernel took; 0 when it took none now, when the socket is broken, and without the addon.
+ * @returns the number of bytes the kernel took; 0 when it took none now, when the socket is broken, and without the
+ *   addon.
  */
 export function sendUrgent(fd: number, bytes: Uint8Array): number {
   return Math.max(loadAddon()?.sendUrgent(fd, bytes) ?? 0, 0);

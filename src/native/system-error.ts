@@ -14,7 +14,7 @@ export function systemError(number: number): { name: string; text: string } {
   return { name, text: known?.[1] ?? name };
 }
 
-/** An error as Node's own sockets report it, for what the addon returned. */
+/** An error as Node's own sockets report it, for a result of the addon. */
 export function systemFailure(action: string, result: number): Error {
   const { name, text } = systemError(-result);
   return Object.assign(new Error(`${action} ${name}: ${text}`), { code: name, errno: result, syscall: action });

@@ -1,10 +1,11 @@
 /**
- * The end of a session against its will: SIGHUP, time to tidy up, SIGKILL.
+ * Ends a session: SIGHUP, time to clean up, SIGKILL.
  *
- * The danger in here is a process number that was given to a stranger in the meantime. While the session's leader is not
- * reaped, not even as a zombie, the kernel cannot give its number, which is that of the session too, to anybody else. So
- * the reaping of the leader is deferred (`deferReap`) until the last member of the session is gone: the test "belongs to our session" is
- * then always true to the word. Members are signalled by pidfd, after that test (see `signalMember` in native/process/process.c).
+ * The danger is a process number that the kernel has reused in the meantime. While the session's leader is not reaped,
+ * and stays a zombie, the kernel cannot reuse its number, which is also that of the session. So the reaping of the
+ * leader is deferred (`deferReap`) until the last member of the session is gone: until then the test "belongs to our
+ * session" is reliable. Members are signalled by pidfd, after that test (see `signalMember` in
+ * native/process/process.c).
  */
 import { readdir } from 'node:fs/promises';
 import { constants } from 'node:os';
@@ -15,19 +16,19 @@ import { addon } from '../native/load.ts';
 const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
 
 /**
- * How long killed processes may take to vanish, in ms. Only a process that is stuck in the kernel, or traced, takes longer, and
- * is not waited for: its session would keep its place, and the server its process, for ever.
+ * How long killed processes may take to end, in ms. Only a process that is stuck in the kernel, or traced, takes
+ * longer. It is not waited for: its session would keep its slot, and the server would not exit, for ever.
  */
 const PATIENCE_MS = 2000;
 
-/** Between two looks at what is left of a session, in ms: quick at first, since most are gone at once. */
+/** Intervals between two checks of a session, in ms: short at first, since most processes end at once. */
 const FIRST_LOOK_MS = 5;
 const SLOWEST_LOOK_MS = 200;
 
 /**
- * A program that could not write gets its SIGHUP so much later, in ms, or after this part of its time, and once more where it
- * is still there after the others. bash notes a SIGHUP that comes while readline writes, then waits for a key without looking
- * at the note; a second signal makes it look.
+ * A program that was blocked in a write gets its SIGHUP after this delay in ms, or this part of its timeout, and once
+ * more if it has not ended after the second delay. bash records a SIGHUP that arrives while readline writes, then waits
+ * for a key without checking the record; a second signal makes it check.
  */
 const BLOCKED_DELAY_MS = 50;
 const BLOCKED_DELAY_PART = 0.1;
@@ -35,18 +36,19 @@ const AGAIN_AFTER_MS = 1000;
 const AGAIN_AFTER_PART = 0.4;
 
 /**
- * How many processes are looked at, or signalled, in one turn of the event loop. To find the session of a process takes less
- * than a microsecond, to signal one about 5: so a turn is held for less than a millisecond, whatever a session leaves behind.
+ * How many processes are listed, or signalled, in one turn of the event loop. Finding the session of a process takes
+ * less than a microsecond, signalling one about 5. So a turn takes less than a millisecond, whatever a session leaves
+ * behind.
  */
 const LISTED_IN_ONE_TURN = 1024;
 const SIGNALLED_IN_ONE_TURN = 64;
-/** A thread of the pool has these for about 5 ms; others that need the pool come in between. */
+/** A thread of the pool needs about 5 ms for these; other work of the pool comes in between. */
 const READ_AT_ONCE = 256;
 
 /** Process ids by session. */
 type Sessions = Map<number, number[]>;
 
-/** All processes by their sessions; none where the system does not tell. */
+/** All processes by their sessions; empty on other systems than Linux. */
 export async function listSessions(): Promise<Sessions> {
   const sessions: Sessions = new Map();
   if (process.platform !== 'linux') return sessions;
@@ -70,8 +72,8 @@ let running: Promise<Sessions> | undefined;
 let next: Promise<Sessions> | undefined;
 
 /**
- * A list that was begun after the call. Callers who come while one is being made share the next one: ten thousand
- * sessions that are hung up together cost a few lists, not ten thousand.
+ * A list that was begun after the call. Callers share the next list while one is being made: ten thousand sessions that
+ * are hung up together cost a few lists, not ten thousand.
  */
 function sessions(): Promise<Sessions> {
   if (running === undefined) {
@@ -87,7 +89,10 @@ function sessions(): Promise<Sessions> {
   return next;
 }
 
-/** Those of these processes that are there and not zombies: a zombie cannot be killed, and its parent, not we, must reap it. */
+/**
+ * The processes that exist and are not zombies: a zombie cannot be killed, and its parent must reap it, not the
+ * server.
+ */
 export async function living(pids: readonly number[]): Promise<number[]> {
   const found: number[] = [];
   for (let begin = 0; begin < pids.length; begin += READ_AT_ONCE) {
@@ -97,7 +102,7 @@ export async function living(pids: readonly number[]): Promise<number[]> {
   return found;
 }
 
-/** The living members of a session but its leader. */
+/** The running members of a session without its leader. */
 async function membersOf(leader: number): Promise<number[]> {
   return living(((await sessions()).get(leader) ?? []).filter(pid => pid !== leader));
 }
@@ -121,7 +126,10 @@ export async function signalMembers(
   }
 }
 
-/** One hangup of one session. Construction sends SIGHUP, or a moment later where the program could not write until now. */
+/**
+ * One hangup of one session. The constructor sends SIGHUP, or schedules it if the program may have been blocked in a
+ * write.
+ */
 export class Hangup {
   readonly #leader: number;
   readonly #native: NativePty;
@@ -130,12 +138,12 @@ export class Hangup {
   #finish!: () => void;
   #deadline = Infinity;
   #timer: NodeJS.Timeout | undefined;
-  /** Those of the SIGHUPs that are still to come. */
+  /** The scheduled SIGHUPs. */
   #later: NodeJS.Timeout[] = [];
   #killed = false;
-  /** Whether the leader has ended (and is held). */
+  /** Whether the leader has ended (and is kept as a zombie). */
   #left = false;
-  /** The leader is not held any more: the session's number may be a stranger's. */
+  /** The leader is not kept as a zombie any more: the session's number may be reused. */
   #isOver = false;
 
   /**
@@ -169,7 +177,7 @@ export class Hangup {
 
   #hangUp(): void {
     this.#signalGroups(SIGHUP);
-    // A stopped program takes no SIGHUP before it goes on.
+    // A stopped program handles SIGHUP only after SIGCONT.
     this.#signalGroups(SIGCONT);
   }
 
@@ -186,7 +194,7 @@ export class Hangup {
   left(): void {
     this.#left = true;
     for (const timer of this.#later) clearTimeout(timer);
-    // Once killed, the sweep that is under way sees to the rest.
+    // After SIGKILL, #kill() waits for the rest.
     if (!this.#killed) void this.#waitForMembers();
   }
 
@@ -201,15 +209,15 @@ export class Hangup {
     return signalMembers(this.#leader, group, members, signals, () => !this.#isOver);
   }
 
-  /** The leader is gone, so nobody passes the SIGHUP on: those it left behind get theirs from here. */
+  /** The leader is gone and cannot pass the SIGHUP on, so this sends it to the remaining members. */
   async #waitForMembers(): Promise<void> {
-    let told = false;
+    let hasSent = false;
     for (let pause = FIRST_LOOK_MS; !this.#killed; pause = Math.min(pause * 2, SLOWEST_LOOK_MS)) {
       const members = await membersOf(this.#leader);
       if (this.#killed) return;
       if (members.length === 0) return this.#over();
-      if (!told) {
-        told = true;
+      if (!hasSent) {
+        hasSent = true;
         await this.#signal(members, [SIGHUP, SIGCONT]);
       }
       await sleep(pause);
@@ -221,7 +229,7 @@ export class Hangup {
     for (const timer of this.#later) clearTimeout(timer);
     const end = performance.now() + PATIENCE_MS;
     for (let pause = FIRST_LOOK_MS; performance.now() < end; pause = Math.min(pause * 2, SLOWEST_LOOK_MS)) {
-      // Again and again: a process may have forked between the list and the signal.
+      // Repeated, because a process may fork between the list and the signal.
       if (!this.#left) this.#signalGroups(SIGKILL);
       const members = await membersOf(this.#leader);
       if (members.length === 0 && this.#left) break;

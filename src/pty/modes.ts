@@ -64,7 +64,10 @@ const CHARACTERS = [
   'vlnext',
   'vstatus',
 ] as const;
-/** In the array of control characters, but numbers: without ICANON the fewest bytes and the tenths of seconds a read waits for. */
+/**
+ * Numbers in the array of control characters: without ICANON the minimum of bytes and the tenths of seconds that a
+ * read waits for.
+ */
 const COUNTS = ['vmin', 'vtime'] as const;
 
 /** The name of a flag: `'echo'`, `'icanon'`, `'ixon'` … */
@@ -78,8 +81,8 @@ export type ModeFlag =
 export type ControlCharacter = (typeof CHARACTERS)[number];
 
 /**
- * Terminal modes by name. In what is given, absent and `undefined` mean "as it is". In what is read, a name that this
- * system lacks is absent.
+ * Terminal modes by name. When modes are set, absent and `undefined` ones stay unchanged. When they are read, names
+ * that this system lacks are absent.
  */
 export type Modes = {
   /** A flag: on or off. */
@@ -108,7 +111,7 @@ export const saneModes: Readonly<Modes> = Object.freeze({
   ...{ vdsusp: null, vstatus: null, vmin: 1, vtime: 0 },
 } satisfies Modes);
 
-/** Modes as the system has them. */
+/** Modes in the system's numbers. */
 export interface RawModes {
   /** c_iflag, c_oflag, c_cflag, c_lflag, speed. */
   readonly words: Uint32Array;
@@ -147,7 +150,7 @@ export function checkModes(modes: Modes): void {
     } else if (name === 'csize') {
       if (![5, 6, 7, 8].includes(value as number)) throw invalid(name, '5, 6, 7 or 8', value);
     } else {
-      throw new TelptyError('ERR_INVALID_ARGUMENT', `there is no terminal mode '${name}'`);
+      throw new TelptyError('ERR_INVALID_ARGUMENT', `unknown terminal mode '${name}'`);
     }
   }
 }
@@ -167,7 +170,7 @@ export function applyModes(raw: RawModes, modes: Modes): void {
   checkModes(modes);
   const { termios } = addon();
   const flags = tables(termios);
-  // By what is given, which is a few names, and not by what there is, which is fifty.
+  // Loops over the given modes, which are few, and not over all fifty.
   for (const [name, value] of Object.entries(modes)) {
     if (typeof value === 'boolean') {
       const index = flags.findIndex(table => table[name] !== undefined);

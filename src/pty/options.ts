@@ -1,6 +1,6 @@
 /**
- * The options of `spawnPty`, and how they become the request that the addon carries out. Everything that can be wrong
- * with them is found here, before anything is opened.
+ * The options of `spawnPty`, and their conversion to the request of the addon. All invalid values are found here,
+ * before a terminal is opened.
  *
  * `spawnPty` and `startPty` check them by the table. `ptyShell` has checked its own when it was made.
  */
@@ -38,9 +38,9 @@ export interface Limits {
 
 /** How a program is started. Everything is optional, and `undefined` is the same as absent. */
 export interface PtyOptions {
-  /** The directory the program starts in, entered as the user it runs as. Default: the server's own. */
+  /** The directory of the program, entered as its user. Default: the server's own. */
   readonly cwd?: string | undefined;
-  /** The whole environment of the program: nothing is added to it. Its PATH is where `file` is looked for. Default: empty. */
+  /** The whole environment of the program; nothing is added. `file` is looked up in its PATH. Default: empty. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Columns, 1–65535. Default: 80. */
   readonly cols?: number | undefined;
@@ -48,11 +48,11 @@ export interface PtyOptions {
   readonly rows?: number | undefined;
   /** Changes to {@link saneModes}, in force before the program's first instruction. */
   readonly modes?: Modes | undefined;
-  /** What the program finds in `argv[0]`; `'-bash'` makes a login shell. Default: `file`. */
+  /** `argv[0]` of the program; `'-bash'` makes a login shell. Default: `file`. */
   readonly argv0?: string | undefined;
   /**
-   * Run as this user: sets `uid`, `gid` and `groups` together. A name (or number) is looked up in the user database, which
-   * can mean a file or a network; a server looks up once, with `lookupUser`, and passes the result.
+   * Run as this user: sets `uid`, `gid` and `groups` together. A name (or number) is looked up in the user database,
+   * which can mean a file or a network; a server looks up once, with `lookupUser`, and passes the result.
    */
   readonly user?: string | number | User | undefined;
   /** Run with this user id. Without `gid` the primary and supplementary groups come from the user database. */
@@ -62,20 +62,23 @@ export interface PtyOptions {
   /** The supplementary groups. Default where `gid` is given: only `gid`. */
   readonly groups?: readonly number[] | undefined;
   /**
-   * Limits of resources, set before the identity changes. Without `nofile` the soft limit is 1,024 where it is more: Node.js
-   * raises its own to the hard one, and programs that use `select()` do not survive that.
+   * Limits of resources, set before the identity changes. Without `nofile` the soft limit is at most 1,024: Node.js
+   * raises its own to the hard limit, and programs that use `select()` crash with that.
    */
   readonly limits?: Limits | undefined;
-  /** The permissions that files of the program are made without, 0–0o777. Default: the server's. */
+  /** File mode creation mask (umask) of the program, 0–0o777. Default: the server's. */
   readonly umask?: number | undefined;
-  /** Niceness, -20 (first) to 19 (last). Less than the server's own needs a privilege. Default: the server's. */
+  /**
+   * Niceness, -20 (highest priority) to 19. Raising the priority above the server's needs privileges. Default: the
+   * server's.
+   */
   readonly nice?: number | undefined;
   /**
-   * Whether set-user-ID programs and file capabilities give the program and its children nothing (`no_new_privs`, Linux): no
-   * `sudo`, no `su`, no `ping` on some systems. Default: where the program runs as a user that is named here, on Linux.
+   * Whether set-user-ID programs and file capabilities have no effect for the program and its children (`no_new_privs`,
+   * Linux): `sudo` and `su` do not work, on some systems `ping`. Default: if the options name a user, on Linux.
    */
   readonly noNewPrivs?: boolean | undefined;
-  /** The directory of a cgroup (version 2, Linux) that the program is put into. Default: the server's. */
+  /** The directory of the program's cgroup (version 2, Linux). Default: the server's cgroup. */
   readonly cgroup?: string | undefined;
 }
 
@@ -122,7 +125,10 @@ export const ptyOptions = {
 
 /** As in native/telpty.h. */
 const DETAIL_SIZE = 512;
-/** Those that succeeded starts have left, all zeros: memory outside of the heap is dear to allocate and to collect. */
+/**
+ * Buffers of earlier, successful starts, all zeros: memory outside of the heap is expensive to allocate and to
+ * collect.
+ */
 const details: Buffer[] = [];
 const MOST_DETAILS = 16;
 
@@ -131,7 +137,7 @@ export function recycleDetail({ detail }: SpawnRequest): void {
   if (details.length < MOST_DETAILS && detail[0] === 0) details.push(detail);
 }
 
-/** Where `execvp` looks when there is no PATH (confstr(_CS_PATH) of glibc). */
+/** The PATH of `execvp` if there is none (confstr(_CS_PATH) of glibc). */
 const DEFAULT_PATH = '/bin:/usr/bin';
 
 function invalid(message: string): TelptyError {
@@ -191,7 +197,7 @@ function isUs(uid: number, gid: number): boolean {
   );
 }
 
-/** uid, gid, groups…, or nothing when the program runs as we do. */
+/** uid, gid, groups…, or nothing if the program runs as the server's user. */
 function identity(options: PtyOptions): Uint32Array {
   let { uid, gid, groups } = options;
   if (options.user !== undefined) {
@@ -201,7 +207,7 @@ function identity(options: PtyOptions): Uint32Array {
     gid = user.gid;
     groups ??= user.groups;
   } else if (uid !== undefined && gid === undefined) {
-    // Only the uid would leave the program in the server's groups: root's, as a rule.
+    // With the uid alone the program would keep the server's groups, usually root's.
     const user = lookupUser(checkId('uid', uid));
     gid = user.gid;
     groups ??= user.groups;
@@ -219,7 +225,7 @@ function limits(given: Limits): Float64Array {
   for (const [name, limit] of Object.entries(given) as [string, Limit | undefined][]) {
     if (limit === undefined) continue;
     const resource = Object.hasOwn(rlimits, name) ? rlimits[name] : undefined;
-    if (resource === undefined) throw invalid(`there is no limit '${name}' on this system`);
+    if (resource === undefined) throw invalid(`this system does not have the limit '${name}'`);
     const [soft, hard] = typeof limit === 'number' ? [limit, limit] : limit;
     triples.push(resource, soft, hard);
   }
@@ -227,7 +233,7 @@ function limits(given: Limits): Float64Array {
 }
 
 /**
- * umask, niceness and no_new_privs as the addon has them.
+ * umask, niceness and no_new_privs in the layout of the addon.
  *
  * @throws TelptyError `ERR_INVALID_ARGUMENT` for what this system does not have.
  */
@@ -247,14 +253,14 @@ function cgroupFile(directory: string | undefined): Buffer {
   return pack([`${directory}/cgroup.procs`]);
 }
 
-/** What most programs have none of, made once. */
+/** Empty values, shared by most requests. */
 const NO_BYTES = Buffer.alloc(0);
 const NO_IDS = new Uint32Array(0);
 const NO_LIMITS = new Float64Array(0);
 
 let sane: RawModes | undefined;
 
-/** {@link saneModes} as the system has them, worked out once: every session starts with them. */
+/** {@link saneModes} in the system's numbers, computed once: every session starts with them. */
 function startingModes(): RawModes {
   if (sane === undefined) {
     sane = blankModes();
@@ -264,7 +270,7 @@ function startingModes(): RawModes {
 }
 
 /**
- * Lays out for the addon what `spawnPty` was given.
+ * Converts the arguments of `spawnPty` for the addon.
  *
  * @param options checked by {@link ptyOptions}.
  *

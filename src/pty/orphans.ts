@@ -1,9 +1,9 @@
 /**
- * What a server that was killed leaves behind. The kernel hangs up its terminals, but a program that ignores SIGHUP goes
- * on without one. Another process can see to these if it was told of every start.
+ * Programs of a server that was killed. The kernel hangs up its terminals, but a program that ignores SIGHUP goes on
+ * without one. Another process can kill these if it has a list of all starts.
  *
- * Nobody holds the numbers of these sessions any more, so each is looked at before it is believed: a number is free to be
- * given away only once the whole session is gone, and whoever has it then began after the program we were told of.
+ * The numbers of these sessions may have been reused, so each is checked first. The kernel reuses a number only after
+ * the whole session is gone, so the new process began after the program in the list.
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,21 +13,21 @@ import { signalNumber } from './signal-names.ts';
 /** A program that leads a session, whose number is its process id. */
 export interface Leader {
   readonly pid: number;
-  /** When it had already been started, by `performance.now()`. */
+  /** A time after its start, by `performance.now()`. */
   readonly seen: number;
 }
 
-/** Units of the times in `/proc`, a second; the same on every Linux. */
+/** Units of the times in `/proc` per second; the same on every Linux. */
 const TICKS = 100;
 /** Differences between the clocks, and the time that Node.js took to start ours, in seconds. */
 const SLACK = 1;
-/** How long killed processes may take to vanish, and between two looks, in milliseconds. */
+/** How long killed processes may take to end, and the interval between two checks, in milliseconds. */
 const PATIENCE = 2_000;
 const PAUSE = 20;
 
 /**
- * SIGKILL to all that is left of these sessions, until nothing is (a process may have forked between list and signal).
- * On systems without `/proc` it does nothing: the kernel's SIGHUP has to do.
+ * Kills all processes of these sessions, repeatedly, because a process may fork between list and signal. On systems
+ * without `/proc` it does nothing: there is only the kernel's SIGHUP.
  */
 export async function killOrphans(leaders: readonly Leader[]): Promise<void> {
   let left = await trustworthy(leaders);
@@ -42,7 +42,7 @@ export async function killOrphans(leaders: readonly Leader[]): Promise<void> {
   }
 }
 
-/** The numbers that have not been given to somebody else since. */
+/** The numbers that were not reused since. */
 async function trustworthy(leaders: readonly Leader[]): Promise<number[]> {
   if (leaders.length === 0) return [];
   const ours = (await startOf('self')) ?? 0;
@@ -50,13 +50,13 @@ async function trustworthy(leaders: readonly Leader[]): Promise<number[]> {
   const pids: number[] = [];
   for (const [index, { pid, seen }] of leaders.entries()) {
     const start = starts[index];
-    // Without its leader a session that still exists is the one it was.
+    // A session without its leader that still exists is the same one.
     if (start === undefined || (start - ours) / TICKS <= seen / 1_000 + SLACK) pids.push(pid);
   }
   return pids;
 }
 
-/** When a process began, in ticks since the system did; undefined when there is none. */
+/** When a process began, in ticks since the boot; undefined if it does not exist. */
 async function startOf(pid: number | 'self'): Promise<number | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
   // What follows the name in parentheses begins with field 3; the start is field 22.

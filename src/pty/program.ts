@@ -5,7 +5,7 @@ import { addon } from '../native/load.ts';
 import { Hangup } from './hangup.ts';
 import { signalName, signalNumber } from './signal-names.ts';
 
-/** How a program ended: exactly one of the two is set (neither where somebody else reaped it). */
+/** How a program ended: exactly one of the two is set (neither if another part of the process reaped it). */
 export interface ExitStatus {
   /** The exit code 0–255, `null` when a signal ended the program. */
   readonly code: number | null;
@@ -21,9 +21,9 @@ export type AbandonedListener = (pid: number) => void;
 const abandonedListeners = new Set<AbandonedListener>();
 
 /**
- * From now on calls `listener` for each program of this thread that is not waited for any more: it was killed and did not die, or
- * it ended and cannot be reaped. Causes: a file system that does not answer, or another process of the program's user
- * that traces it (ptrace).
+ * From now on calls `listener` for each program of this thread that is not waited for any more: it was killed and did
+ * not die, or it ended and cannot be reaped. Causes: a file system that does not answer, or another process of the
+ * program's user that traces it (ptrace).
  */
 export function onAbandoned(listener: AbandonedListener): void {
   abandonedListeners.add(listener);
@@ -36,7 +36,9 @@ export class Program {
   pid: number;
   /** Whether the program has ended. */
   isGone = false;
-  /** CPU time of a program that was killed by SIGKILL, without that of its children; `undefined` where it is not known. */
+  /**
+   * CPU time of a program that was killed by SIGKILL, without that of its children; `undefined` where it is not known.
+   */
   cpuTimeMs: number | undefined;
   readonly #native: NativePty;
   #resolveExited!: (status: ExitStatus) => void;
@@ -63,7 +65,8 @@ export class Program {
   /**
    * As `Pty.hangup`.
    *
-   * @param restartOutput restarts output that was stopped, and returns whether the program may have been waiting to write.
+   * @param restartOutput restarts output that was stopped, and returns whether the program may have been waiting to
+   *   write.
    */
   hangup(timeout: number, restartOutput: () => boolean): Promise<void> {
     if (!(timeout >= 0 && timeout <= LONGEST_TIMEOUT_MS)) {
@@ -84,7 +87,7 @@ export class Program {
     return this.#hangup !== undefined;
   }
 
-  /** The program has ended, and is held until nothing is left of its session. */
+  /** The program has ended, and stays a zombie until its session has no other process. */
   onLeft(): void {
     this.#hangup!.left();
   }

@@ -16,6 +16,6 @@ export function signalName(number: number): string {
 /** @throws TelptyError `ERR_INVALID_ARGUMENT` for a signal that does not exist. */
 export function signalNumber(name: NodeJS.Signals): number {
   const number = constants.signals[name];
-  if (number === undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', `there is no signal '${name}'`);
+  if (number === undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', `unknown signal '${name}'`);
   return number;
 }

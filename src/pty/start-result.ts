@@ -1,4 +1,4 @@
-/** What comes of a start. */
+/** The result of a start. */
 import { readFileSync } from 'node:fs';
 import { TelptyError } from '../errors.ts';
 import type { SpawnRequest } from '../native/addon.ts';
@@ -9,10 +9,10 @@ import type { PtyOptions } from './options.ts';
 /** Is called without an error once the program runs. */
 export type StartCallback = (error: TelptyError | undefined) => void;
 
-/** What is known of a failure beside its number. */
+/** Details of a failure besides its number. */
 interface Failure {
   readonly options: PtyOptions;
-  /** What native/process/explain.c or native/process/starter.c found out; all empty where there is nothing to say. */
+  /** From native/process/explain.c or native/process/starter.c; all empty if they found nothing. */
   readonly kind: string;
   readonly path: string;
   readonly name: string;
@@ -24,8 +24,8 @@ const onlyRoot = (what: string, capability: string) =>
   `operation not permitted; ${what} needs root (or ${capability}) in the server`;
 
 /**
- * The errors that a step can end with, in words; for all others the system's own words have to do. They begin with the system's
- * words where these are true, and then say what to do.
+ * The texts for the errors of each step. They begin with the system's text if that is true, and then say what to do.
+ * Other errors have the system's text.
  */
 const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
   open: {
@@ -129,7 +129,7 @@ function timedOut({ kind }: Failure): string {
   return 'it did not begin within 5 s and was killed; the file system of the program or its directory may not answer';
 }
 
-/** ENOENT and ENOTDIR of a file that is there are about what it needs. */
+/** ENOENT and ENOTDIR of a file that exists concern its interpreter or loader. */
 function missing({ kind, path, name }: Failure): string | undefined {
   if (kind === 'script') {
     const hint = name.endsWith('\\r') ? '; its lines end with CR LF, which makes \\r a part of the name' : '';
@@ -148,8 +148,8 @@ function denied({ kind, path, name }: Failure): string | undefined {
 }
 
 /**
- * How many terminals there are. The kernel counts them for the whole system, so the numbers are not part of the message, which a
- * client may read.
+ * How many terminals exist. The kernel counts them for the whole system, so the numbers are not part of the message,
+ * which a client may read.
  */
 function terminalsInUse(): Error | undefined {
   const [used, max] = ['nr', 'max'].map(name => {
@@ -184,7 +184,7 @@ export function startError(
   const [kind = '', path = '', name = ''] = detail.toString('utf8', 0, detail.indexOf(0)).split('\n').map(printable);
   const meaning = MEANINGS[step]?.[errno];
   const words = (typeof meaning === 'function' ? meaning({ options, kind, path, name }) : meaning) ?? text;
-  // For the two steps that are about a name, the name says where; for the others the step must.
+  // Two steps have a name that identifies the error; the others are identified by the step.
   const where = step === 'exec' ? '' : step === 'chdir' ? `${options.cwd}: ` : `${step}: `;
   return new TelptyError('ERR_PTY_SPAWN', `cannot start '${file}': ${where}${words}`, {
     step,

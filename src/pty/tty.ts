@@ -1,11 +1,11 @@
-/** The terminal that somebody else gave us: the user's own, on which a client runs. */
+/** The terminal that this process was started on: the user's own, on which a client runs. */
 import { addon, isAvailable } from '../native/load.ts';
 import { applyModes, blankModes, type Modes, nameModes, type RawModes } from './modes.ts';
 
-/** The modes of a terminal by its descriptor. What fails, because the terminal is gone, is left undone. */
+/** The modes of a terminal by its descriptor. Errors are ignored: the terminal may be gone. */
 export class Tty {
   readonly #fd: number;
-  /** As the terminal was found, or as its owner has left it since. */
+  /** The modes at the start, or as another program has left them since. */
   #found: RawModes;
 
   private constructor(fd: number, found: RawModes) {
@@ -13,7 +13,7 @@ export class Tty {
     this.#found = found;
   }
 
-  /** `undefined` where the descriptor is no terminal's, or without the addon. */
+  /** `undefined` if the descriptor is not a terminal, and without the addon. */
   static open(fd: number): Tty | undefined {
     const found = isAvailable() ? read(fd) : undefined;
     return found && new Tty(fd, found);
@@ -31,12 +31,14 @@ export class Tty {
     addon().setTtyModes(this.#fd, raw.words, raw.cc);
   }
 
-  /** Gives the terminal back as it was found. */
+  /** Restores the modes in which the terminal was found. */
   restore(): void {
     addon().setTtyModes(this.#fd, this.#found.words, this.#found.cc);
   }
 
-  /** From now on it counts as found as it is at present: somebody else had it meanwhile. */
+  /**
+   * Reads the modes again, which {@link restore} sets from now on: another program has used the terminal meanwhile.
+   */
   look(): void {
     this.#found = read(this.#fd) ?? this.#found;
   }

@@ -1,10 +1,11 @@
 /**
  * A user id of its own for each session, from a range that has no other use: so that programs of different sessions can
- * neither signal nor trace each other, nor open each other's terminals, and the kernel's limits for a user are a session's.
+ * neither signal nor trace each other, nor open each other's terminals, and the kernel's limits for a user are a
+ * session's.
  *
- * An id is given to one session at a time. When that is over, all processes of the id are killed (see native/process/user_kill.c), and
- * it is given away again once there is none. Ids that have processes of unknown origin, of a server that was killed for
- * example, are left alone.
+ * An id is given to one session at a time. When that is over, all processes of the id are killed (see
+ * native/process/user_kill.c), and it is given away again once there is none. Ids that have processes of unknown
+ * origin, of a server that was killed for example, are left alone.
  */
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -13,18 +14,18 @@ import { TelptyError } from '../errors.ts';
 import type { User } from '../native/addon.ts';
 import { addon } from '../native/load.ts';
 
-/** How long killed processes may take to vanish, in ms; only one stuck in the kernel takes longer. */
+/** How long killed processes may take to end, in ms; only one stuck in the kernel takes longer. */
 const PATIENCE = 2_000;
-/** Between two looks at what is left, in ms: quick at first, since most are gone at once. */
+/** Intervals between two checks, in ms: short at first, since most processes end at once. */
 const FIRST_LOOK = 2;
 const SLOWEST_LOOK = 100;
-/** From here on it is looked which of them are only zombies, in ms. */
+/** After this time, in ms, zombies are told apart from running processes. */
 const USUAL = 50;
 /** Ids that had processes are looked at again no sooner than after this, in ms. */
 const RECHECK = 1_000;
 /** More ids than any server has sessions. */
 const MOST_IDS = 65_536;
-/** nobody (also of what has no id here), and -1 in 16 and 32 bits. */
+/** root, the user nobody (also the id of what has no id here), and -1 in 16 and 32 bits. */
 const NEVER = [0, 65_534, 65_535, 0xffff_ffff];
 
 /** User ids from `from` to `to`, both included. */
@@ -38,9 +39,9 @@ function fail(message: string, file?: string): TelptyError {
 }
 
 /**
- * Whether a range can be shared out among sessions: what is wrong in itself.
+ * Checks whether the numbers of a range are valid.
  *
- * @returns the reason against it, in words.
+ * @returns the error text, `undefined` if it is valid.
  */
 export function problemOfRange({ from, to }: UserIdRange): string | undefined {
   for (const id of [from, to])
@@ -48,7 +49,7 @@ export function problemOfRange({ from, to }: UserIdRange): string | undefined {
   if (from > to) return `${from} is above ${to}; write the lower user id first`;
   const never = NEVER.find(id => from <= id && id <= to);
   if (never !== undefined)
-    return `it contains ${never}, which ${never === 0 ? 'is root' : 'stands for nobody'}; choose another range`;
+    return `it contains ${never}, which ${never === 0 ? 'is root' : 'is reserved'}; choose another range`;
   if (to - from >= MOST_IDS) return `it has ${to - from + 1} user ids, more than ${MOST_IDS}; choose a smaller range`;
   return undefined;
 }
@@ -71,12 +72,12 @@ export function checkRange(range: UserIdRange): void {
     throw fail(`it contains ${named.id}, the ${named.kind} ${named.name}; choose ids without a name`, named.name);
   for (const file of ['/etc/subuid', '/etc/subgid']) {
     const owner = subordinateOwner(readText(file), range);
-    // Who has subordinate ids may become each of them (newuidmap), and reach the session that has it.
+    // The owner of subordinate ids can become each of them (newuidmap), and signal the session that has it.
     if (owner !== undefined) throw fail(`it contains subordinate ids of ${owner} (${file}); choose other ids`, file);
   }
 }
 
-/** @internal Who has ids of the range among their subordinate ones: lines `NAME:FIRST:COUNT`. */
+/** @internal The owner of subordinate ids in the range: lines `NAME:FIRST:COUNT`. */
 export function subordinateOwner(text: string, { from, to }: UserIdRange): string | undefined {
   for (const line of text.split('\n')) {
     const [name, first, count] = line.split(':');
@@ -105,11 +106,14 @@ export interface UserIdSource {
 export class UserIds implements UserIdSource {
   readonly #range: UserIdRange;
   readonly #taken = new Set<number>();
-  /** Those that have processes which are not ours to kill, or which cannot be killed. */
+  /** Ids with processes of unknown origin, or processes that cannot be killed. */
   readonly #avoided = new Set<number>();
-  /** When it was looked for such as have none any more. */
+  /** When they were checked last. */
   #looked = Number.NEGATIVE_INFINITY;
-  /** The one that is tried next. What sessions leave behind (files) has their id: so the last one used comes last. */
+  /**
+   * The one that is tried next. Files that a session leaves behind have its id, so the id that was used last comes
+   * last.
+   */
   #at: number;
 
   constructor(range: UserIdRange) {
@@ -134,7 +138,7 @@ export class UserIds implements UserIdSource {
       const uid = this.#next() ?? (await this.#nextAgain());
       if (uid === undefined) return undefined;
       this.#taken.add(uid);
-      // Zombies are harmless, and a parent may take long to reap them.
+      // Zombies are harmless, and a parent may take a long time to reap them.
       if (!addon().isUserBusy(uid) || (await hasOnlyZombies(uid))) return uid;
       this.#taken.delete(uid);
       this.#avoided.add(uid);
@@ -154,7 +158,7 @@ export class UserIds implements UserIdSource {
     return undefined;
   }
 
-  /** Looks, but not for each who asks, which of those that had processes have none any more. */
+  /** Checks which of the avoided ids have no process any more, at most once per {@link RECHECK}. */
   async #nextAgain(): Promise<number | undefined> {
     if (this.#avoided.size === 0 || performance.now() - this.#looked < RECHECK) return undefined;
     this.#looked = performance.now();
@@ -169,14 +173,14 @@ export class UserIds implements UserIdSource {
 /**
  * Kills all processes of a user id and waits for their end.
  *
- * @returns whether none is left; false where one is stuck in the kernel. Never rejects.
+ * @returns whether none is left; false if one is stuck in the kernel. Never rejects.
  */
 export async function endUser(uid: number): Promise<boolean> {
   const begin = performance.now();
   for (let pause = FIRST_LOOK; ; pause = Math.min(pause * 2, SLOWEST_LOOK)) {
     if (!addon().isUserBusy(uid)) return true;
     const time = performance.now() - begin;
-    // Zombies count as well, and their parent, not we, must reap them.
+    // isUserBusy() counts zombies, which their parent must reap, not the server.
     if (time > USUAL && (await hasOnlyZombies(uid))) return true;
     if (time > PATIENCE) return false;
     await addon().killUser(uid);
@@ -185,7 +189,7 @@ export async function endUser(uid: number): Promise<boolean> {
   }
 }
 
-/** Whether a user that has processes has only zombies. Not so where the processes cannot be seen (hidepid). */
+/** Whether a user that has processes has only zombies. False where the processes cannot be seen (hidepid). */
 async function hasOnlyZombies(uid: number): Promise<boolean> {
   return (await usersAlive()).get(uid) === false;
 }
@@ -196,7 +200,7 @@ type UsersAlive = ReadonlyMap<number, boolean>;
 let running: Promise<UsersAlive> | undefined;
 let following: Promise<UsersAlive> | undefined;
 
-/** A list that was begun after the call. Callers who come while one is being made share the next one. */
+/** A list that was begun after the call. Callers share the next list while one is being made. */
 function usersAlive(): Promise<UsersAlive> {
   if (running === undefined) {
     running = listUsers().finally(() => {
@@ -217,20 +221,20 @@ async function listUsers(): Promise<UsersAlive> {
   for (const name of names) {
     if (!/^\d+$/.test(name)) continue;
     const status = await readFile(`/proc/${name}/status`, 'latin1').catch(() => '');
-    // One whose first thread has ended looks like a zombie as long as it has others.
+    // A process whose first thread has ended looks like a zombie while it has others.
     const isZombie = /^State:\s*[ZX]/m.test(status) && !/^Threads:\s*(?:[2-9]|\d{2,})/m.test(status);
-    // The real, effective and saved one, and that of the file system.
+    // The real, effective, saved and file system ids.
     for (const id of /^Uid:\s*(.*)$/m.exec(status)?.[1]?.split(/\s+/) ?? [])
       users.set(Number(id), users.get(Number(id)) === true || !isZombie);
   }
   return users;
 }
 
-/** Those that are in use in this process. */
+/** The ids that are in use in this process. */
 const open = new Set<number>();
 let atExit = false;
 
-/** An end by process.exit() or an uncaught error waits for nobody. */
+/** process.exit() and uncaught errors do not wait for promises. */
 function killAtExit(): void {
   if (atExit) return;
   atExit = true;
@@ -241,14 +245,14 @@ function killAtExit(): void {
 
 /** The user of one session. */
 export class RangeUser {
-  /** As whom to run: `user` of {@link PtyOptions}. */
+  /** The user to run as: `user` of {@link PtyOptions}. */
   readonly user: User;
   readonly #leave: (uid: number, isFree: boolean) => void;
   #end: Promise<void> | undefined;
 
   /** @internal See {@link UserRange.take}. */
   constructor(uid: number, leave: (uid: number, isFree: boolean) => void) {
-    // No database knows it: as `ownUser` has such a one.
+    // No database has it; as in `ownUser`.
     this.user = { name: String(uid), uid, gid: uid, home: '/', shell: '/bin/sh', groups: [] };
     this.#leave = leave;
     open.add(uid);
@@ -281,7 +285,7 @@ export class UserRange {
     killAtExit();
   }
 
-  /** A user that no other session has; `undefined` when all are taken. */
+  /** A user that no other session has; `undefined` if all are taken. */
   async take(): Promise<RangeUser | undefined> {
     const uid = await this.#source.take();
     return uid === undefined ? undefined : new RangeUser(uid, (id, isFree) => this.#source.leave(id, isFree));
@@ -289,10 +293,11 @@ export class UserRange {
 }
 
 /**
- * Checks a range of user ids, and that programs may be run as them (Linux, root). Group ids of the same numbers go with them.
+ * Checks a range of user ids, and that programs may be run as them (Linux, root). Group ids of the same numbers go with
+ * them.
  *
- * @param from the first. @param to the last, 65,535 above it at most. None may be 0, 65534, 65535, 4294967295, or belong to a
- *   user, to a group or to somebody's subordinate ids.
+ * @param from the first. @param to the last, 65,535 above it at most. None may be 0, 65534, 65535, 4294967295, or
+ *   belong to a user, to a group or to subordinate ids.
  * @throws TelptyError `ERR_USER_RANGE`.
  */
 export function openUserRange(from: number, to: number): UserRange {

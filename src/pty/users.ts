@@ -23,7 +23,7 @@ export function lookupUser(name: string | number): User {
   if (!ok) throw new TelptyError('ERR_INVALID_ARGUMENT', 'a user is given by name or by user id');
   const found = addon().lookupUser(name);
   if (typeof found !== 'number') return found;
-  if (found === 0) throw new TelptyError('ERR_UNKNOWN_USER', `there is no user '${name}'`, { file: String(name) });
+  if (found === 0) throw new TelptyError('ERR_UNKNOWN_USER', `unknown user '${name}'`, { file: String(name) });
   const error = systemError(-found);
   throw new TelptyError('ERR_UNKNOWN_USER', `cannot look up user '${name}': ${error.text}`, {
     errno: error.name,
@@ -47,7 +47,7 @@ export function userName(uid: number): string {
   return name;
 }
 
-/** What a program's environment says of its user. */
+/** The user in a program's environment. */
 export interface OwnUser {
   readonly name: string;
   readonly home: string;
@@ -55,7 +55,7 @@ export interface OwnUser {
   readonly uid: number;
 }
 
-/** The user this process runs as. Containers give numbers to processes of which no database knows: such a one is at home in `/`. */
+/** The user this process runs as. In containers a process may have a user id that no database has: its home is `/`. */
 export function ownUser(): OwnUser {
   try {
     const { username, homedir, shell, uid } = userInfo();

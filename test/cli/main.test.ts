@@ -112,11 +112,11 @@ describe('telpty', () => {
       1,
       /^telpty: --cwd: cannot be used \(name too long\): '\/x+…'\n$/,
     );
-    fails(['serve', '--user', '\u202ex', 'cat'], 1, "telpty: --user: there is no user '\\u{202e}x'\n");
+    fails(['serve', '--user', '\u202ex', 'cat'], 1, "telpty: --user: unknown user '\\u{202e}x'\n");
     fails(
       ['serve', '--port', '0', '--user', 'no such user', 'cat'],
       1,
-      /^telpty: --user: there is no user 'no such user'\n$/,
+      /^telpty: --user: unknown user 'no such user'\n$/,
     );
     fails(
       ['serve', '--port', '0', '--host', '192.0.2.1', '--allow-root-program', 'cat'],

@@ -1,7 +1,7 @@
 /**
- * Cgroups (version 2): one for each program, with limits, and killed as a whole. What a program leaves behind cannot get
- * out of it by `setsid` or by forking twice, as it gets out of a session; only who may write to the cgroup's files can,
- * which a program of another user than the server's may not.
+ * Cgroups (version 2): one for each program, with limits, and killed as a whole. Processes cannot leave it by `setsid`
+ * or by forking twice, as they leave a session. Leaving it needs write access to the cgroup's files, which programs of
+ * other users than the server's do not have.
  */
 import { rmdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
@@ -12,17 +12,20 @@ import { type CgroupLimits, limitFiles } from './limits.ts';
 import { isOrphan, leafName } from './names.ts';
 import { prepareCgroup, reason } from './place.ts';
 
-/** What became of a cgroup. */
+/** The result of a cgroup's end. */
 export interface CgroupEnd {
   /** Processes that the kernel killed because there was no memory left for the cgroup. */
   readonly outOfMemory: number;
 }
 
-/** Those that are not removed yet. */
+/** Cgroups that are not removed yet. */
 const open = new Set<string>();
 let atExit = false;
 
-/** An end by process.exit() or an uncaught error waits for nobody. What cannot be removed then is at the next start. */
+/**
+ * process.exit() and uncaught errors do not wait for promises. Cgroups that cannot be removed then are removed at the
+ * next start.
+ */
 function killAtExit(): void {
   if (atExit) return;
   atExit = true;
@@ -32,7 +35,7 @@ function killAtExit(): void {
         writeFileSync(join(path, 'cgroup.kill'), '1', { flag: 'r+' });
         rmdirSync(path);
       } catch {
-        // The others shall be killed all the same.
+        // Go on with the others.
       }
     }
   });
@@ -51,8 +54,8 @@ export class Cgroup {
   }
 
   /**
-   * Kills all that is in it and removes it. Never rejects: what cannot be removed now, because a process is stuck in the
-   * kernel, is by the next {@link Cgroups.create}, or at the next start of a server.
+   * Kills all that is in it and removes it. Never rejects: a cgroup that cannot be removed now, because a process is
+   * stuck in the kernel, is removed by the next {@link Cgroups.create}, or at the next start of a server.
    */
   end(): Promise<CgroupEnd> {
     this.#end ??= this.#kill();
@@ -71,7 +74,7 @@ export class Cgroup {
 
 const stuck = new Set<string>();
 
-/** A cgroup whose cgroups are given to programs, each its own: what `cgroup` of `ptyShell` takes. */
+/** A cgroup in which each program gets its own: the value of `cgroup` of `ptyShell`. */
 export class Cgroups {
   /** Absolute. */
   readonly path: string;
@@ -88,7 +91,7 @@ export class Cgroups {
   /**
    * Makes a cgroup with the limits.
    *
-   * @param session what it is called after; a name that is taken is counted on.
+   * @param session part of its name; a number is added if the name is taken.
    * @throws (rejects) TelptyError `ERR_CGROUP`.
    */
   async create(session: string | number): Promise<Cgroup> {
@@ -125,14 +128,14 @@ export class Cgroups {
 }
 
 /**
- * Finds a cgroup, or makes it, sees to it that it can be shared out among programs, and removes what servers that are no
- * more have left in it, with all their processes.
+ * Finds or creates a cgroup, prepares it for cgroups of programs, and removes those that servers have left in it that
+ * do not run any more, with all their processes.
  *
- * @param path relative to where cgroups are mounted, or absolute; `self` is the server's own. One server, or several, may
- *   have it; nobody else.
+ * @param path relative to where cgroups are mounted, or absolute; `self` is the server's own. Several servers may share
+ *   it; nothing else may use it.
  * @param limits of each program's.
- * @throws TelptyError `ERR_CGROUP`: no cgroups here, none that may be shared out, a controller that is missing; the message
- *   says what to do. `ERR_INVALID_ARGUMENT` for limits that cannot be meant.
+ * @throws TelptyError `ERR_CGROUP`: no cgroups here, none that may be shared out, a controller that is missing; the
+ *   message says what to do. `ERR_INVALID_ARGUMENT` for invalid limits.
  */
 export function openCgroups(path: string, limits: CgroupLimits = {}): Cgroups {
   const cgroups = new Cgroups(prepareCgroup(path, limits), limits);
@@ -140,7 +143,7 @@ export function openCgroups(path: string, limits: CgroupLimits = {}): Cgroups {
   return cgroups;
 }
 
-/** Kills and removes what servers that are no more have left in a cgroup. Never rejects. */
+/** Kills and removes what servers that do not run any more have left in a cgroup. Never rejects. */
 export async function removeOrphans(path: string): Promise<void> {
   const names = await readdir(path).catch(() => []);
   await Promise.all(

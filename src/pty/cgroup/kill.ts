@@ -1,29 +1,32 @@
-/** The end of a cgroup: all that is in it, at once, and to know when that is done. */
+/** Kills all processes of a cgroup and waits for their end. */
 import { type FSWatcher, watch } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** How long killed processes may take to vanish, in ms; only one stuck in the kernel takes longer. */
+/** How long killed processes may take to end, in ms; only one stuck in the kernel takes longer. */
 const PATIENCE = 2_000;
-/** Where it takes more than one round, and where the system has no watcher left: between two looks, in ms. */
+/** Interval between two checks, in ms, if one round is not enough, and if the system has no watcher left. */
 const LOOK = 20;
-/** How many processes are signalled in one turn of the event loop, which this holds for less than a millisecond. */
+/** How many processes are signalled in one turn of the event loop, in less than a millisecond. */
 const KILLED_IN_ONE_TURN = 256;
 
 /**
- * Has the system keep what all watchers of a process share, a descriptor, which else the first of them makes: so that a
- * server holds after its first session what it held before.
+ * Creates the descriptor that all watchers of a process share, and that otherwise the first one creates: so a server
+ * has as many descriptors after its first session as before.
  */
 export function prepareWatch(path: string): void {
   try {
     watch(path).close();
   } catch {
-    // Where nothing can be watched, it is looked at again and again instead.
+    // Without a watcher, whenEmpty() polls.
   }
 }
 
-/** Kills until nobody is left in the cgroup at `path`, or below it; gives up on those that cannot die. Never rejects. */
+/**
+ * Kills until the cgroup at `path`, and those below it, have no process; gives up on processes that cannot die. Never
+ * rejects.
+ */
 export async function emptyCgroup(path: string): Promise<void> {
   const end = performance.now() + PATIENCE;
   for (let left = PATIENCE; left > 0 && (await isPopulated(path)); left = end - performance.now()) {
@@ -35,13 +38,13 @@ export async function emptyCgroup(path: string): Promise<void> {
   }
 }
 
-/** Whether a process is in it or below it, zombies aside. One that is gone has none. */
+/** Whether a process other than zombies is in it or below it. False if the cgroup does not exist. */
 async function isPopulated(path: string): Promise<boolean> {
   const events = await readFile(join(path, 'cgroup.events'), 'utf8').catch(() => '');
   return /^populated 1$/m.test(events);
 }
 
-/** Waits until nobody is left in it, but no longer than `patience`. The kernel tells; it is not asked again and again. */
+/** Waits until it has no process, at most `patience` ms. The kernel reports it; this does not poll. */
 function whenEmpty(path: string, patience: number): Promise<void> {
   return new Promise(resolve => {
     let watcher: FSWatcher | undefined;
@@ -60,14 +63,14 @@ function whenEmpty(path: string, patience: number): Promise<void> {
     try {
       watcher = watch(join(path, 'cgroup.events'), look).on('error', poll);
     } catch {
-      // The system has a number of watchers, and all may be taken.
+      // The system's limit of watchers is reached.
       poll();
     }
     look();
   });
 }
 
-/** By the kernel, which misses nobody, whoever forks meanwhile. False where it cannot (before Linux 5.14). */
+/** The kernel kills all, also processes that fork meanwhile. False where it cannot (before Linux 5.14). */
 function killWhole(path: string): Promise<boolean> {
   return writeFile(join(path, 'cgroup.kill'), '1', { flag: 'r+' }).then(
     () => true,
@@ -76,7 +79,8 @@ function killWhole(path: string): Promise<boolean> {
 }
 
 /**
- * One after the other; frozen, so that nobody forks meanwhile (from Linux 5.2), and those that are killed go all the same.
+ * Kills one process after the other. The cgroup is frozen meanwhile, so that none forks (from Linux 5.2); frozen
+ * processes die of SIGKILL all the same.
  *
  * @internal Exported for tests: where there is a `cgroup.kill` this is not needed.
  */
@@ -87,7 +91,7 @@ export async function killEach(path: string): Promise<void> {
   const members = await readFile(join(path, 'cgroup.procs'), 'utf8').catch(() => '');
   for (const [index, pid] of members.split('\n').map(Number).entries()) {
     if (index > 0 && index % KILLED_IN_ONE_TURN === 0) await nextTurn();
-    // 0 is one that cannot be seen from here; to `kill` it would be ourselves.
+    // 0 is a process of another pid namespace; kill(0) would signal our own process group.
     if (pid > 1 && pid !== process.pid) tryKill(pid);
   }
 }
@@ -96,6 +100,6 @@ function tryKill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It is gone already; whether anybody is left is looked at afterwards.
+    // It is gone already; the caller checks what is left.
   }
 }

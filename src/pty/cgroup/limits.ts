@@ -1,4 +1,4 @@
-/** What a cgroup may use, as people say it and as the kernel's files have it. */
+/** Limits of a cgroup: as options, and as texts for the kernel's files. */
 import { TelptyError } from '../../errors.ts';
 
 /**
@@ -8,7 +8,7 @@ import { TelptyError } from '../../errors.ts';
 export interface CgroupLimits {
   /** Memory, bytes (`memory.max`): beyond it the kernel kills. `Infinity`: none. */
   readonly memory?: number | undefined;
-  /** Swap, bytes (`memory.swap.max`). Without it, what `memory` does not allow may go there. */
+  /** Swap, bytes (`memory.swap.max`). Without it, memory above `memory` can be swapped out. */
   readonly swap?: number | undefined;
   /** Processes and threads (`pids.max`): beyond it fork fails. */
   readonly pids?: number | undefined;
@@ -17,13 +17,13 @@ export interface CgroupLimits {
   readonly [file: `${string}.${string}`]: string | undefined;
 }
 
-/** The period in which the share of a processor is given, and the least of it that the kernel takes, in µs. */
+/** The period of `cpu.max`, and the smallest quota that the kernel accepts, in µs. */
 const PERIOD = 100_000;
 const LEAST = 1_000;
 
-/** A controller's file. What begins with `cgroup.` is the cgroup's own, and not for setting limits. */
+/** A controller's file. Files that begin with `cgroup.` do not set limits. */
 const FILE_NAME = /^(?!cgroup\.)[a-z]+(?:\.[A-Za-z0-9_-]+)+$/;
-/** One line of what the kernel's files take. */
+/** A value for the kernel's files: one line. */
 const FILE_VALUE = /^[\x20-\x7e]{1,256}$/;
 
 function invalid(message: string): TelptyError {
@@ -51,7 +51,7 @@ const named: Readonly<Record<string, readonly [file: string, text: (value: unkno
 };
 
 /**
- * The files to write, and what into them.
+ * The files to write, and their texts.
  *
  * @throws TelptyError `ERR_INVALID_ARGUMENT`.
  */
@@ -62,7 +62,7 @@ export function limitFiles(limits: CgroupLimits): (readonly [file: string, text:
       const [file, text] = named[name]!;
       return [[file, text(value)]];
     }
-    if (!FILE_NAME.test(name)) throw invalid(`there is no limit '${name}' of a cgroup`);
+    if (!FILE_NAME.test(name)) throw invalid(`unknown limit '${name}' of a cgroup`);
     if (typeof value !== 'string' || !FILE_VALUE.test(value))
       throw invalid(`${name} of a cgroup takes one line of text`);
     return [[name, value]];

@@ -1,25 +1,25 @@
 /**
- * The names of sessions' cgroups: `telpty-PID.START.NAMESPACE-SESSION`. A process id says nothing by itself: it is given away
- * again (in a container the server always has the same), and in another pid namespace it is another process. START is when the
- * server's process began, in the kernel's ticks; NAMESPACE is the inode of its pid namespace. Containers can share the
- * directory of their cgroups, so only a name of our own namespace can be looked up in our `/proc`.
+ * The names of sessions' cgroups: `telpty-PID.START.NAMESPACE-SESSION`. A process id alone is not enough: it is reused
+ * (in a container the server always has the same), and in another pid namespace it is another process. START is when
+ * the server's process began, in the kernel's ticks; NAMESPACE is the inode of its pid namespace. Containers can share
+ * the directory of their cgroups, so only a name of our own namespace can be looked up in our `/proc`.
  *
- * Of a server in another namespace it cannot be known whether it lives. When a namespace ends, the kernel kills its processes, so
- * what such a server left behind is empty; an empty cgroup that is old enough to have got its program is removed. The same goes
- * for names without a namespace, which older versions gave.
+ * It is unknown whether a server in another namespace runs. When a namespace ends, the kernel kills its processes, so
+ * the cgroups of such a server are empty. An empty cgroup is removed if it is old enough to have got its program. The
+ * same goes for names without a namespace, of older versions.
  */
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const CGROUP_NAME = /^telpty-(\d+)\.(\d+)(?:\.(\d+))?-/;
 
-/** After so long without a process a cgroup has lost its program and does not wait for it, in milliseconds. */
+/** A cgroup of this age without a process has lost its program, and does not wait for it; in milliseconds. */
 const SETTLED_MS = 60_000;
 
 function startOf(pid: number | string): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // What follows the name in parentheses begins with field 3; the start is field 22.
+    // Field 3 follows the name in parentheses; the start is field 22.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   } catch {
     return undefined;

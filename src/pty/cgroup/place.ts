@@ -1,9 +1,9 @@
 /**
- * Where the cgroups of sessions go: a cgroup (version 2) of the operator's, looked at once, when a server starts, so that
- * what is missing is told then, with what to do about it, and not to each client.
+ * The cgroup (version 2) in which the cgroups of sessions are created. It is checked once, when a server starts, so
+ * that errors are reported then, with what to do, and not to each client.
  *
  * The rules behind it are those of cgroups(7): a controller works in a cgroup only where the one above passes it on
- * (`cgroup.subtree_control`), and who passes on may have no processes of its own.
+ * (`cgroup.subtree_control`), and a cgroup that passes controllers on may not have processes itself.
  */
 import {
   accessSync,
@@ -20,10 +20,10 @@ import { TelptyError } from '../../errors.ts';
 import { type CgroupLimits, controllersOf, limitFiles } from './limits.ts';
 import { leafName } from './names.ts';
 
-/** What `statfs` says of version 2. */
+/** The type of `statfs` for version 2. */
 const CGROUP2_MAGIC = 0x63677270;
 
-/** Where a server goes that is in the way of its own programs: see {@link makeWay}. */
+/** The cgroup that a server moves to if it must not be in `directory` itself: see {@link makeWay}. */
 const SERVER = 'telpty-server';
 
 function fail(message: string, file: string, cause?: unknown): TelptyError {
@@ -37,7 +37,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'it is mounted read-only',
   EINVAL: 'the kernel does not take that',
   ERANGE: 'the kernel does not take that',
-  ENOENT: 'there is no such file',
+  ENOENT: 'the file does not exist',
   EAGAIN: 'no more are allowed there (cgroup.max.descendants)',
 };
 
@@ -49,7 +49,7 @@ export function reason(error: unknown): string {
 
 const DELEGATE_HINT = 'a systemd unit says Delegate=yes, and then --cgroup self';
 
-/** The place where version 2 is mounted, by `/proc/self/mountinfo`. */
+/** The mount point of version 2, by `/proc/self/mountinfo`. */
 export function mountOf(mountinfo: string): string | undefined {
   const mounts = mountinfo
     .split('\n')
@@ -60,11 +60,11 @@ export function mountOf(mountinfo: string): string | undefined {
   return ['/sys/fs/cgroup', '/sys/fs/cgroup/unified'].find(usual => mounts.includes(usual)) ?? mounts[0];
 }
 
-/** The cgroup that this process is in, or was started in; undefined where it is out of sight. */
+/** The cgroup that this process is in, or was started in; undefined if it is not visible here. */
 function ownCgroup(mount: string): string | undefined {
   const path = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
   if (path === undefined || path.startsWith('/..')) return undefined;
-  // Made way for programs before.
+  // It was moved by makeWay() before.
   return resolve(mount, `.${basename(path) === SERVER ? dirname(path) : path}`);
 }
 
@@ -86,12 +86,12 @@ function words(directory: string, name: string): string[] {
 }
 
 /**
- * Sees to it that the cgroup `directory` can be shared out among sessions with these limits.
+ * Prepares the cgroup `directory` for cgroups of sessions with these limits.
  *
- * @param path relative to where cgroups are mounted, or absolute; made if it is missing. `self`: the server's own, which
- *   then goes into a cgroup below it, if it has to.
+ * @param path relative to where cgroups are mounted, or absolute; made if it is missing. `self`: the server's own; if
+ *   necessary, the server then moves to a cgroup below it.
  * @returns its absolute path.
- * @throws TelptyError `ERR_CGROUP`, with what to do, in one line; `ERR_INVALID_ARGUMENT` for limits that cannot be meant.
+ * @throws TelptyError `ERR_CGROUP`, with what to do, in one line; `ERR_INVALID_ARGUMENT` for invalid limits.
  */
 export function prepareCgroup(path: string, limits: CgroupLimits): string {
   const files = limitFiles(limits);
@@ -122,7 +122,7 @@ function find(directory: string, mount: string): void {
   }
 }
 
-/** Has `directory` pass the controllers on. Exported for tests. */
+/** Makes `directory` pass the controllers on. Exported for tests. */
 export function enable(directory: string, needed: readonly string[], mount: string, own: string | undefined): void {
   const has = words(directory, 'cgroup.controllers');
   const missing = needed.filter(name => !has.includes(name));
@@ -153,13 +153,14 @@ export function enable(directory: string, needed: readonly string[], mount: stri
 }
 
 /**
- * Sees to it that nobody is in the cgroup itself. The kernel refuses some controllers then; with others it lets cgroups be made
- * that no process can enter. The topmost is exempt from the rule, and has no type.
+ * Moves this server out of the cgroup if it is in it, and fails if other processes are. With processes the kernel
+ * refuses some controllers, and with others it allows cgroups that no process can enter. The root cgroup is exempt, and
+ * has no type.
  */
 function makeWay(directory: string, own: string | undefined): void {
   if (!existsSync(join(directory, 'cgroup.type'))) return;
   if (own === directory) {
-    // systemd starts a service right in what it delegates to it.
+    // systemd starts a service in the cgroup that it delegates to it.
     try {
       mkdirSync(join(directory, SERVER), { recursive: true });
       writeFileSync(join(directory, SERVER, 'cgroup.procs'), '0');
@@ -173,7 +174,7 @@ function makeWay(directory: string, own: string | undefined): void {
   }
 }
 
-/** Makes one as sessions will have them. */
+/** Creates a cgroup as sessions will have them, as a test. */
 function tryLeaf(directory: string, files: readonly (readonly [string, string])[]): void {
   const leaf = join(directory, `${leafName('0')}.try`);
   try {
@@ -194,7 +195,7 @@ function tryLeaf(directory: string, files: readonly (readonly [string, string])[
   }
 }
 
-/** Who moves a process needs the right to at the nearest cgroup above both places. */
+/** Moving a process needs write access to the nearest common ancestor of both cgroups. */
 function checkAncestor(directory: string, own: string): void {
   const here = own.split('/');
   const there = directory.split('/');

@@ -278,7 +278,7 @@ describe('a --user-range that cannot be', () => {
       ['-1-5', /not FROM-TO|forgotten/],
       ['70009-70000', /70009 is above 70000/],
       ['0-5', /contains 0, which is root/],
-      ['65000-66000', /contains 65534, which stands for nobody/],
+      ['65000-66000', /contains 65534, which is reserved/],
       ['65535-65535', /contains 65535/],
       ['4294967290-4294967295', /contains 4294967295/],
       ['70000-4294967296', /4294967296 is not a user id/],
