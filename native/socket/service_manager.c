@@ -49,7 +49,8 @@ static napi_value js_notify(napi_env env, napi_callback_info info) {
 }
 
 /*
- * listenerAddress(fd): the address of a listening TCP socket, as text; 0 for other descriptors; or a negative errno.
+ * listenerAddress(fd): the address of a listening TCP socket, as text; of a UNIX stream socket "unix:" and its path, or "unix:@" and its
+ * abstract name; 0 for other descriptors; or a negative errno.
  * Sets FD_CLOEXEC, so that programs do not inherit the socket.
  */
 static napi_value js_listener_address(napi_env env, napi_callback_info info) {
@@ -60,9 +61,10 @@ static napi_value js_listener_address(napi_env env, napi_callback_info info) {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
+    struct sockaddr_un local;
     struct sockaddr_storage room;
   } address;
-  char text[INET6_ADDRSTRLEN];
+  char text[sizeof "unix:" + sizeof address.local.sun_path];
   socklen_t length = sizeof type;
   if (!get_args(env, info, 1, args) || napi_get_value_int32(env, args[0], &fd) != napi_ok) return NULL;
   if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0) return js_int(env, -errno);
@@ -71,7 +73,20 @@ static napi_value js_listener_address(napi_env env, napi_callback_info info) {
   length = sizeof address;
   if (getsockname(fd, &address.any, &length) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) return js_int(env, -errno);
   int family = address.any.sa_family;
-  if (type != SOCK_STREAM || !listening || (family != AF_INET && family != AF_INET6)) return js_int(env, 0);
+  if (type != SOCK_STREAM || !listening || (family != AF_INET && family != AF_INET6 && family != AF_UNIX))
+    return js_int(env, 0);
+  if (family == AF_UNIX) {
+    const size_t path = offsetof(struct sockaddr_un, sun_path);
+    const size_t room = length > path ? length - path : 0;
+    /* The name of an abstract socket begins with a zero byte, and libuv before 1.46 fills it up with more of them. */
+    const char *name = address.local.sun_path;
+    const int is_abstract = room > 1 && name[0] == '\0';
+    const size_t size = strnlen(name + is_abstract, room - is_abstract);
+    memcpy(text, "unix:", 5);
+    if (is_abstract) text[5] = '@';
+    memcpy(text + 5 + is_abstract, name + is_abstract, size);
+    return napi_create_string_utf8(env, text, 5 + is_abstract + size, &result) == napi_ok ? result : NULL;
+  }
   const void *number = family == AF_INET ? (const void *)&address.v4.sin_addr : (const void *)&address.v6.sin6_addr;
   if (inet_ntop(family, number, text, sizeof text) == NULL) return js_int(env, -errno);
   return napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &result) == napi_ok ? result : NULL;

@@ -336,7 +336,7 @@ export interface Addon {
    * number.
    */
   notify(address: Uint8Array, message: Uint8Array): number;
-  /** The address of a listening TCP socket, 0 for anything else, or a negative error number. Sets FD_CLOEXEC. */
+  /** The address of a listening TCP socket, `unix:` and the path of a UNIX one (`@name`: abstract), 0 for anything else, or a negative error number. Sets FD_CLOEXEC. */
   listenerAddress(fd: number): string | number;
   /** Gives all clients of a shared port to the listener with this index. 0, or a negative error number. */
   preferListener(fd: number, index: number): number;

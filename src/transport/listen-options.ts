@@ -44,6 +44,11 @@ export interface LocalSocketOptions {
    * removed when the server stops listening. On Linux `@name` is an abstract address, which has no file: every user can connect.
    */
   readonly path: string;
+  /**
+   * The descriptor of a UNIX socket that listens already, as by socket activation. `path` is only its name then. It is closed at the
+   * end, and the file stays.
+   */
+  readonly fd?: number | undefined;
   /** Permissions of the file: who may write may connect. Default 0o600, the server's own user (and root). */
   readonly mode?: number | undefined;
   /** Connections the kernel keeps waiting for us (default 1,024; the system may cap it). */
@@ -105,6 +110,7 @@ export const listenOptions = {
 
 export const localListenOptions = {
   path: required(text({ allowed: 'the path of a UNIX socket', holds: path => path !== '' && !path.includes('\0') })),
+  fd: whole(integer),
   mode: whole({ max: 0o777, default: 0o600, allowed: 'a file mode from 0 to 0o777' }),
   backlog,
   ...reception,

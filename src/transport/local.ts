@@ -23,8 +23,9 @@ const LOCK_LOOK_MS = 10;
  */
 export async function listenLocal(options: LocalListenSettings, events: ListenerEvents): Promise<SocketListener> {
   const { path, mode, backlog } = options;
-  const fd = await bind(path, mode, backlog);
-  const file = path.startsWith('@') ? undefined : SocketFile.at(path);
+  const isInherited = options.fd !== undefined;
+  const fd = options.fd ?? (await bind(path, mode, backlog));
+  const file = isInherited || path.startsWith('@') ? undefined : SocketFile.at(path);
   try {
     return await SocketListener.open({ fd, backlog }, {}, events, () => ({
       // Before the socket closes: until then no other server takes the file for stale and puts its own there.

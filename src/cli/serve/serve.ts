@@ -303,7 +303,10 @@ function listenOn(
 ): Promise<ListenerAddress[]> {
   const sockets = inherited.length === 1 ? 'a socket' : `${inherited.length} sockets`;
   log.info(`listening on ${sockets} of the service manager's (LISTEN_FDS); --host and --port do not count`);
-  return Promise.all(inherited.map(({ fd }) => server.listen({ fd, ...how })));
+  const { localUser } = how;
+  return Promise.all(
+    inherited.map(socket => server.listen('path' in socket ? { ...socket, localUser } : { fd: socket.fd, ...how })),
+  );
 }
 
 /** The command that reaches the listener; one on all addresses is reached by any, so by loopback too. */

@@ -95,7 +95,7 @@ export function programOf([name, ...args]: readonly string[]): ServeSettings['pr
   return name === undefined ? undefined : { name, args };
 }
 
-const LOOPBACK = '127.0.0.1';
+export const LOOPBACK = '127.0.0.1';
 
 /** Without a port there is no address that others could reach. */
 function onSocketAlone(values: Values): Values {

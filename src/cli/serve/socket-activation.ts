@@ -7,21 +7,21 @@ import { TelptyError } from '../../errors.ts';
 import { addon } from '../../native/load.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { usage } from '../options/values.ts';
-import { isForOwnUser, isLoopback, NAME_THE_PROGRAM, noSameUser, type ServeSettings } from './settings.ts';
+import { isForOwnUser, isLoopback, LOOPBACK, NAME_THE_PROGRAM, noSameUser, type ServeSettings } from './settings.ts';
 
 const FIRST = 3;
 /** More than anybody hands over; a number beyond is a mistake. */
 const MOST = 256;
 
-/** A listening TCP socket that was handed over. */
-export interface Inherited {
-  readonly fd: number;
-  /** The address it listens on. */
-  readonly address: string;
-}
+/** A listening socket that was handed over, with the address that it listens on, or the path of a UNIX socket. */
+export type Inherited =
+  | { readonly fd: number; readonly address: string }
+  | { readonly fd: number; readonly path: string };
+
+const UNIX = 'unix:';
 
 /**
- * The sockets that were handed to this process, each of which must be a listening TCP socket. The variables are taken out
+ * The sockets that were handed to this process, each of which must be a listening TCP or UNIX stream socket. The variables are taken out
  * of `environment`: they are meant for nobody else, and no descriptor stays open in a program.
  *
  * @throws TelptyError `ERR_RUNTIME` for what is no such socket, and for what makes no sense.
@@ -32,15 +32,16 @@ export function inheritedSockets(environment: NodeJS.ProcessEnv = process.env, p
   if (LISTEN_FDS === undefined || LISTEN_PID !== String(pid)) return [];
   const count = /^\d{1,9}$/.test(LISTEN_FDS) ? Number(LISTEN_FDS) : Number.NaN;
   if (!(count <= MOST)) {
-    throw new TelptyError('ERR_RUNTIME', `LISTEN_FDS: '${escapeText(LISTEN_FDS, 60)}' is no number up to ${MOST}`);
+    throw new TelptyError('ERR_RUNTIME', `LISTEN_FDS: '${escapeText(LISTEN_FDS, 60)}' is not a number up to ${MOST}`);
   }
   const names = LISTEN_FDNAMES.split(':');
   return Array.from({ length: count }, (_, index) => {
     const fd = FIRST + index;
     const address = addon().listenerAddress(fd);
-    if (typeof address === 'string') return { fd, address };
+    if (typeof address === 'string')
+      return address.startsWith(UNIX) ? { fd, path: address.slice(UNIX.length) } : { fd, address };
     const name = names[index] ? ` (${escapeText(names[index], 60)})` : '';
-    const words = 'is no listening TCP socket: ListenStream= needs a port, and Accept=no';
+    const words = 'is not a listening TCP or UNIX stream socket: use ListenStream=, and Accept=no';
     throw new TelptyError('ERR_RUNTIME', `LISTEN_FDS: descriptor ${fd}${name} ${words}`);
   });
 }
@@ -53,7 +54,19 @@ export function inheritedSockets(environment: NodeJS.ProcessEnv = process.env, p
  */
 export function listeningOn(inherited: readonly Inherited[], settings: ServeSettings): ServeSettings {
   if (inherited.length === 0) return settings;
-  const { address: host } = inherited.find(({ address }) => !isLoopback(address)) ?? inherited[0]!;
+  const addresses = inherited.flatMap(socket => ('address' in socket ? socket.address : []));
+  if (addresses.length === 0) {
+    const isFor = (given: boolean, option: string) => {
+      if (given)
+        throw usage(
+          `LISTEN_FDS: ${option} has no effect on UNIX sockets, and no other sockets were passed; leave it out`,
+        );
+    };
+    isFor(settings.tlsCert !== undefined, '--tls-cert');
+    isFor(settings.proxyProtocol.length > 0, '--proxy-protocol');
+    return { ...settings, port: 'none', host: LOOPBACK };
+  }
+  const host = addresses.find(address => !isLoopback(address)) ?? addresses[0]!;
   if (settings.program === undefined && isForOwnUser(settings) && !isLoopback(host)) {
     throw usage(`LISTEN_FDS: ${host} is not loopback: ${NAME_THE_PROGRAM}`);
   }

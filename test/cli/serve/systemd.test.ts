@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -129,6 +129,46 @@ describe('LISTEN_FDS', LIMIT, () => {
     });
   }
 
+  for (const workers of ['1', '2']) {
+    it(`workers: ${workers}: UNIX sockets are served beside ports, their users are known, and their files stay`, async t => {
+      const directory = mkdtempSync(join(tmpdir(), 'telpty-activation-'));
+      t.after(() => rmSync(directory, { recursive: true }));
+      const path = join(directory, 'socket');
+      const name = `telpty-activation-${process.pid}-${workers}`;
+      using port = await OpenSocket.open();
+      using file = await OpenSocket.openPath(path);
+      using abstract = await OpenSocket.openPath(`\0${name}`);
+      const server = await startServer(['--workers', workers], {
+        program: ['/bin/sh', '-c', 'echo "from <$REMOTE_USER>"'],
+        sockets: [port.fd, file.fd, abstract.fd],
+      });
+      t.after(() => server.process.kill('SIGKILL'));
+      await untilTrue(() => server.stdout.split('\n').length === 4);
+      assert.equal(
+        server.stdout,
+        `listening telnet://127.0.0.1:${port.port}\nlistening unix:${path}\nlistening unix:@${name}\n`,
+      );
+      for (const where of [path, `\0${name}`]) {
+        await using wire = await Wire.connectTo(where, XTERM);
+        await wire.expect(`from <${userInfo().username}>`);
+        await wire.untilEnd();
+      }
+      server.process.kill('SIGTERM');
+      assert.deepEqual(await server.exited, over);
+      assert.ok(existsSync(path), 'the file belongs to the service manager');
+    });
+  }
+
+  it('of UNIX sockets alone: options of ports are refused, and no address is reachable', async () => {
+    const sockets = [{ fd: 3, path: '/run/x' }];
+    const settings = listeningOn(sockets, parseServe(['cat']) as ServeSettings);
+    assert.deepEqual([settings.port, settings.host], ['none', '127.0.0.1']);
+    assert.throws(() => listeningOn(sockets, parseServe(['--proxy-protocol', '192.0.2.1', 'cat']) as ServeSettings), {
+      code: 'ERR_USAGE',
+      message: /^LISTEN_FDS: --proxy-protocol has no effect on UNIX sockets/,
+    });
+  });
+
   it('meant for another process, it does not count', async () => {
     const env = { LISTEN_FDS: '1', LISTEN_PID: '1', LISTEN_FDNAMES: 'x' };
     const server = await startServer([], { program: ['/bin/cat'], env });
@@ -152,7 +192,7 @@ describe('LISTEN_FDS', LIMIT, () => {
         .join('\n'),
     };
   };
-  const noSocket = 'is no listening TCP socket: ListenStream= needs a port, and Accept=no\n';
+  const noSocket = 'is not a listening TCP or UNIX stream socket: use ListenStream=, and Accept=no\n';
   const cases: [string, NodeJS.ProcessEnv, ('pipe' | number)[], string][] = [
     ['no socket', { LISTEN_FDS: '1' }, [0], `LISTEN_FDS: descriptor 3 ${noSocket}`],
     [
@@ -161,9 +201,9 @@ describe('LISTEN_FDS', LIMIT, () => {
       ['pipe'],
       `LISTEN_FDS: descriptor 3 (a\\x1bb) ${noSocket}`,
     ],
-    ['a number that makes no sense', { LISTEN_FDS: '-1' }, [], "LISTEN_FDS: '-1' is no number up to 256\n"],
-    ['too many', { LISTEN_FDS: '257' }, [], "LISTEN_FDS: '257' is no number up to 256\n"],
-    ['none', { LISTEN_FDS: '1000000000' }, [], "LISTEN_FDS: '1000000000' is no number up to 256\n"],
+    ['a number that makes no sense', { LISTEN_FDS: '-1' }, [], "LISTEN_FDS: '-1' is not a number up to 256\n"],
+    ['too many', { LISTEN_FDS: '257' }, [], "LISTEN_FDS: '257' is not a number up to 256\n"],
+    ['none', { LISTEN_FDS: '1000000000' }, [], "LISTEN_FDS: '1000000000' is not a number up to 256\n"],
   ];
   for (const [what, environment, stdio, line] of cases) {
     it(`refuses ${what}`, () => {

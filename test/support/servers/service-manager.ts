@@ -1,7 +1,7 @@
 /** What a service manager does for a server: it opens sockets, and listens to what the server tells. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type ListenOptions, type Server } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { unwatchListener } from '../../../src/native/sockets.ts';
@@ -17,11 +17,21 @@ export class OpenSocket implements Disposable {
   private constructor(server: Server, fd: number) {
     this.#server = server;
     this.fd = fd;
-    this.port = (server.address() as AddressInfo).port;
+    const address = server.address() as AddressInfo | string;
+    this.port = typeof address === 'string' ? 0 : address.port;
   }
 
-  static async open(host = '127.0.0.1'): Promise<OpenSocket> {
-    const server = createServer().listen({ host, port: 0, backlog: 1024 });
+  /** A UNIX socket; `\0name` is abstract. */
+  static openPath(path: string): Promise<OpenSocket> {
+    return OpenSocket.#openAt({ path, backlog: 1024 });
+  }
+
+  static open(host = '127.0.0.1'): Promise<OpenSocket> {
+    return OpenSocket.#openAt({ host, port: 0, backlog: 1024 });
+  }
+
+  static async #openAt(where: ListenOptions): Promise<OpenSocket> {
+    const server = createServer().listen(where);
     await once(server, 'listening');
     const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
     // The loop has it only when it has turned.
