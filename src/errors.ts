@@ -12,11 +12,11 @@ export type TelptyErrorCode =
   | 'ERR_OPTION'
   /** This platform or installation has no pseudo-terminal addon. */
   | 'ERR_PTY_UNSUPPORTED'
-  /** A program could not be started; `step`, `errno` and `file` say where, why and what. */
+  /** A program could not be started; `step`, `systemCode` and `file` say where, why and what. */
   | 'ERR_PTY_SPAWN'
-  /** A call on a pseudo-terminal failed; `errno` says why. */
+  /** A call on a pseudo-terminal failed; `systemCode` says why. */
   | 'ERR_PTY_IO'
-  /** There is no cgroup for a program; the message says what to do, `errno` and `file` why and where. */
+  /** There is no cgroup for a program; the message says what to do, `systemCode` and `file` why and where. */
   | 'ERR_CGROUP'
   /** User ids cannot be given to sessions: they are in use, or have a name; `file` says where. */
   | 'ERR_USER_RANGE'
@@ -26,9 +26,9 @@ export type TelptyErrorCode =
   | 'ERR_SERVER_STATE'
   /** The session was closed before what was asked for could happen. */
   | 'ERR_SESSION_CLOSED'
-  /** A connection could not be made; `errno` says why (`'ECONNREFUSED'`, `'ENOTFOUND'`). */
+  /** A connection could not be made; `systemCode` says why (`'ECONNREFUSED'`, `'ENOTFOUND'`). */
   | 'ERR_CONNECT'
-  /** The TLS handshake failed, or the server's certificate was not accepted; `errno` is the code of Node.js. */
+  /** The TLS handshake failed, or the server's certificate was not accepted; `systemCode` is the code of Node.js. */
   | 'ERR_TLS'
   /** The time for what was asked for is over; `text` is what was read meanwhile, if anything was to be read. */
   | 'ERR_TIMEOUT'
@@ -45,8 +45,12 @@ export type TelptyErrorCode =
 export interface TelptyErrorDetails {
   /** The step that failed, e.g. `'open'`, `'chdir'`, `'setuid'`, `'exec'`. */
   readonly step?: string;
-  /** The name of the system's error number, e.g. `'ENOENT'`. */
-  readonly errno?: string;
+  /** The code of the error of the system, of Node.js or of OpenSSL, e.g. `'ENOENT'`. Default: that of the cause, if it has an `errno`. */
+  readonly systemCode?: string;
+  /** The error number of the system, negative as in Node.js, e.g. -2. Default: that of the cause. */
+  readonly errno?: number;
+  /** The system call that failed, e.g. `'connect'`. Default: that of the cause. */
+  readonly syscall?: string;
   /** The file, directory or user concerned. */
   readonly file?: string;
   /** What was read from the other end before it failed. */
@@ -59,7 +63,9 @@ export interface TelptyErrorDetails {
 export class TelptyError extends Error {
   readonly code: TelptyErrorCode;
   readonly step: string | undefined;
-  readonly errno: string | undefined;
+  readonly systemCode: string | undefined;
+  readonly errno: number | undefined;
+  readonly syscall: string | undefined;
   readonly file: string | undefined;
   readonly text: string | undefined;
 
@@ -68,8 +74,23 @@ export class TelptyError extends Error {
     this.name = 'TelptyError';
     this.code = code;
     this.step = details.step;
-    this.errno = details.errno;
+    const { errno, code: causeCode, syscall } = systemFields(details.cause);
+    this.systemCode = details.systemCode ?? causeCode;
+    this.errno = details.errno ?? errno;
+    this.syscall = details.syscall ?? syscall;
     this.file = details.file;
     this.text = details.text;
   }
+}
+
+/** What a system error of Node.js says of itself; nothing for other errors. */
+function systemFields(cause: unknown): { errno?: number; code?: string; syscall?: string } {
+  if (!(cause instanceof Error)) return {};
+  const { errno, code, syscall } = cause as { errno?: unknown; code?: unknown; syscall?: unknown };
+  if (typeof errno !== 'number') return {};
+  return {
+    errno,
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(typeof syscall === 'string' ? { syscall } : {}),
+  };
 }

@@ -106,9 +106,9 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
       userIds: settings.userRange && userIds,
     });
     server.on('sessionEnd', ({ id }, { error }) => {
-      const { errno } = (error ?? {}) as { errno?: unknown };
+      const { systemCode } = (error ?? {}) as { systemCode?: unknown };
       // Before the slot is released: a worker that fails to serve ends sessions quickly, so it would get all further clients.
-      if (errno === 'EMFILE') report({ type: 'short' });
+      if (systemCode === 'EMFILE') report({ type: 'short' });
       verdicts.release(id);
     });
     // Loaded only where it is wanted.

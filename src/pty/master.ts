@@ -63,7 +63,7 @@ export type StartedListener = (result: number, step: number) => void;
 
 function ioError(action: string, result: number): TelptyError {
   const { name, text } = systemError(-result);
-  return new TelptyError('ERR_PTY_IO', `cannot ${action}: ${text}`, { errno: name });
+  return new TelptyError('ERR_PTY_IO', `cannot ${action}: ${text}`, { systemCode: name, errno: result });
 }
 
 /** The part of a {@link Pty} that is its terminal. */

@@ -178,18 +178,19 @@ export function startError(
   error: number,
   stepIndex: number,
 ): TelptyError {
-  const { name: errno, text } = systemError(error);
+  const { name: systemCode, text } = systemError(error);
   const step = addon().steps[stepIndex]!;
   const { detail } = request;
   const [kind = '', path = '', name = ''] = detail.toString('utf8', 0, detail.indexOf(0)).split('\n').map(printable);
-  const meaning = MEANINGS[step]?.[errno];
+  const meaning = MEANINGS[step]?.[systemCode];
   const words = (typeof meaning === 'function' ? meaning({ options, kind, path, name }) : meaning) ?? text;
   // Two steps have a name that identifies the error; the others are identified by the step.
   const where = step === 'exec' ? '' : step === 'chdir' ? `${options.cwd}: ` : `${step}: `;
   return new TelptyError('ERR_PTY_SPAWN', `cannot start '${file}': ${where}${words}`, {
     step,
-    errno,
+    systemCode,
+    errno: -error,
     file,
-    cause: step === 'open' && errno === 'ENOSPC' ? terminalsInUse() : undefined,
+    cause: step === 'open' && systemCode === 'ENOSPC' ? terminalsInUse() : undefined,
   });
 }

@@ -27,7 +27,7 @@ export function preparePty(): void {
  * @param file the program: a path if it contains a slash, else looked for in the PATH of `options.env`.
  * @param args its arguments, without `argv[0]`.
  * @throws TelptyError `ERR_PTY_SPAWN` with `step` (open, winsize, termios, fork, cgroup, setsid, ctty, rlimit, nice,
- *   keyring, setgroups, setgid, setuid, capabilities, no_new_privs, chdir, exec), `errno` and `file`;
+ *   keyring, setgroups, setgid, setuid, capabilities, no_new_privs, chdir, exec), `systemCode` and `file`;
  *   `ERR_INVALID_ARGUMENT`; `ERR_UNKNOWN_USER`; `ERR_PTY_UNSUPPORTED` without an addon.
  */
 export function spawnPty(file: string, args: readonly string[] = [], options: PtyOptions = {}): Pty {

@@ -26,7 +26,8 @@ export function lookupUser(name: string | number): User {
   if (found === 0) throw new TelptyError('ERR_UNKNOWN_USER', `unknown user '${name}'`, { file: String(name) });
   const error = systemError(-found);
   throw new TelptyError('ERR_UNKNOWN_USER', `cannot look up user '${name}': ${error.text}`, {
-    errno: error.name,
+    systemCode: error.name,
+    errno: found,
     file: String(name),
   });
 }

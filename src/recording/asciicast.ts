@@ -39,7 +39,11 @@ export class AsciicastWriter {
     } catch (error) {
       const { code = 'unknown' } = error as NodeJS.ErrnoException;
       const why = code === 'EEXIST' ? 'it exists; name another file, or remove it' : code;
-      throw new TelptyError('ERR_RUNTIME', `cannot record to ${file}: ${why}`, { file, errno: code });
+      throw new TelptyError('ERR_RUNTIME', `cannot record to ${file}: ${why}`, {
+        file,
+        systemCode: code,
+        cause: error,
+      });
     }
     const timestamp = Math.floor(Date.now() / 1000);
     this.#line({ version: 2, width: columns, height: rows, timestamp, env: { TERM: term } });
@@ -89,7 +93,7 @@ export class AsciicastWriter {
       const { code = 'unknown' } = error as NodeJS.ErrnoException;
       this.end();
       const message = `the recording to ${this.#file} ends here: ${code}`;
-      this.#failed(new TelptyError('ERR_RUNTIME', message, { file: this.#file, errno: code }));
+      this.#failed(new TelptyError('ERR_RUNTIME', message, { file: this.#file, systemCode: code, cause: error }));
     }
   }
 }

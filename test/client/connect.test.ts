@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners, once } from 'node:events';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
+import { constants } from 'node:os';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
@@ -186,13 +187,14 @@ test('a connection that cannot be made is one line with a code', async () => {
   const port = await unusedPort();
   const refused = (error: TelptyError) => {
     assert.equal(error.code, 'ERR_CONNECT');
-    assert.equal(error.errno, 'ECONNREFUSED');
+    assert.equal(error.systemCode, 'ECONNREFUSED');
+    assert.deepEqual([error.errno, error.syscall], [-constants.errno.ECONNREFUSED, 'connect']);
     assert.equal(error.message, `cannot connect to 127.0.0.1 port ${port}: connection refused`);
     return true;
   };
   await assert.rejects(connect({ port }), refused);
   // localhost may be two addresses; the first reason is told.
-  await assert.rejects(connect({ host: 'localhost', port }), { code: 'ERR_CONNECT', errno: 'ECONNREFUSED' });
+  await assert.rejects(connect({ host: 'localhost', port }), { code: 'ERR_CONNECT', systemCode: 'ECONNREFUSED' });
   await assert.rejects(connect({ host: 'no-such-host.invalid', port }), { code: 'ERR_CONNECT' });
 });
 
@@ -254,7 +256,7 @@ test('TLS: the certificate has to be right, in every respect', async () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const untrusted = { code: 'ERR_TLS', errno: 'DEPTH_ZERO_SELF_SIGNED_CERT' };
+    const untrusted = { code: 'ERR_TLS', systemCode: 'DEPTH_ZERO_SELF_SIGNED_CERT' };
     await assert.rejects(connect({ port, tls: true }), untrusted);
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
     await assert.rejects(connect({ port, tls: true }), untrusted, 'the environment does not decide');
@@ -271,7 +273,7 @@ test('TLS: the certificate has to be right, in every respect', async () => {
       } else {
         await assert.rejects(connecting, (error: TelptyError) => {
           assert.equal(error.code, 'ERR_TLS');
-          assert.equal(error.errno, 'ERR_TLS_CERT_ALTNAME_INVALID');
+          assert.equal(error.systemCode, 'ERR_TLS_CERT_ALTNAME_INVALID');
           assert.doesNotMatch(error.message, /\n/);
           return true;
         });

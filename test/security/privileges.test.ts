@@ -29,7 +29,7 @@ after(() => rmSync(scratch, { recursive: true }));
 const asRoot = (name: string, body: () => Promise<void> | void) =>
   it(name, async () => {
     if (isRoot) await body();
-    else assert.throws(() => spawnPty('true', [], { user: 'root' }), { step: 'setgroups', errno: 'EPERM' });
+    else assert.throws(() => spawnPty('true', [], { user: 'root' }), { step: 'setgroups', systemCode: 'EPERM' });
   });
 
 const NODE_ENV = { PATH: process.env.PATH };
@@ -48,7 +48,7 @@ const marking = (mark: string, options: object) => `
     const p = pty.spawnPty('sh', ['-c', ': > ${mark}'], ${JSON.stringify(options)});
     await p.resume().exited;
     console.log('started');
-  } catch (e) { console.log(e.code, e.step, e.errno); }`;
+  } catch (e) { console.log(e.code, e.step, e.systemCode); }`;
 
 let marks = 0;
 const newMark = () => join(scratch, `mark-${++marks}`);
@@ -133,7 +133,7 @@ describe('a step that fails (CVE-2023-40303, CVE-2006-3083): there is no program
     // The call that changes the user leaves it to exec to refuse (Linux 3.1).
     assert.throws(() => spawnPty('sh', ['-c', `: > ${mark}`], { ...identity, limits: { nproc: 0 } }), {
       code: 'ERR_PTY_SPAWN',
-      errno: 'EAGAIN',
+      systemCode: 'EAGAIN',
     });
     assert.ok(!existsSync(mark));
     first.destroy();

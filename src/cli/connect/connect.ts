@@ -113,11 +113,11 @@ const REMEDIES: Readonly<Record<TlsRemedy, string | undefined>> = {
 };
 
 /** The library's error, which names its own options, with those of the command. */
-function tlsError({ cause, errno = 'unknown' }: TelptyError, { host, port = 992 }: ConnectSettings): TelptyError {
+function tlsError({ cause, systemCode = 'unknown' }: TelptyError, { host, port = 992 }: ConnectSettings): TelptyError {
   const { problem, remedy } = explainTls(cause as Error, host);
   const todo = remedy && REMEDIES[remedy];
   const text = `no TLS with ${host} port ${port}: ${problem}${todo === undefined ? '' : `; ${todo}`}`;
-  return new TelptyError('ERR_TLS', text, { errno, cause });
+  return new TelptyError('ERR_TLS', text, { systemCode, cause });
 }
 
 /**
@@ -165,7 +165,11 @@ function readCa(file: string): string {
   } catch (error) {
     const { code = 'unknown', errno = 0 } = error as NodeJS.ErrnoException;
     const why = errno < 0 ? systemError(-errno).text : code;
-    throw new TelptyError('ERR_RUNTIME', `--tls-ca: cannot read ${file}: ${why}`, { file, errno: code });
+    throw new TelptyError('ERR_RUNTIME', `--tls-ca: cannot read ${file}: ${why}`, {
+      file,
+      systemCode: code,
+      cause: error,
+    });
   }
   if (/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(text)) return text;
   throw new TelptyError('ERR_RUNTIME', `--tls-ca: ${file} has no certificate in PEM`, { file });

@@ -96,7 +96,7 @@ export class SessionLog {
     };
     if (outcome.error === undefined) this.#log.info(more, words);
     else {
-      const { code, step, errno, file } = outcome.error as Partial<TelptyError>;
+      const { code, step, systemCode: errno, file } = outcome.error as Partial<TelptyError>;
       this.#log.error({ ...more, code, step, errno, file }, words);
     }
   }
@@ -145,10 +145,10 @@ function isProgramEnd({ reason }: SessionEnd): boolean {
 function wordsOf(session: Session, outcome: SessionOutcome, end: SessionEnd): string {
   const { reason } = end;
   if (outcome.error !== undefined) {
-    const { code, message, errno, cause } = outcome.error as Partial<TelptyError>;
+    const { code, message, systemCode, cause } = outcome.error as Partial<TelptyError>;
     // What is about the machine is not for the client, who reads the message.
     const more = code === 'ERR_PTY_SPAWN' && cause instanceof Error ? `: ${escapeText(cause.message, 200)}` : '';
-    return `${escapeText(String(message ?? 'failed'), 200)}${more}${typeof errno === 'string' ? ` (${errno})` : ''}`;
+    return `${escapeText(String(message ?? 'failed'), 200)}${more}${typeof systemCode === 'string' ? ` (${systemCode})` : ''}`;
   }
   const exit = exitFields(outcome.result);
   const how =

@@ -191,6 +191,6 @@ function listenError(error: unknown, { host, port }: EndpointOptions): TelptyErr
   const why = reasons[code] ?? `cannot be listened on: ${code}`;
   return new TelptyError('ERR_RUNTIME', `--metrics: ${formatAddress(host, port)} ${why}`, {
     cause: error,
-    errno: code,
+    systemCode: code,
   });
 }

@@ -56,7 +56,7 @@ export function loginShell(shell: string | null): ServedProgram {
 }
 
 function notFound(label: string, file: string): TelptyError {
-  return new TelptyError('ERR_RUNTIME', `cannot find the program '${label}'`, { file, errno: 'ENOENT' });
+  return new TelptyError('ERR_RUNTIME', `cannot find the program '${label}'`, { file, systemCode: 'ENOENT' });
 }
 
 /** What is said of errors of stat(2) and access(2) on the way to a program. */

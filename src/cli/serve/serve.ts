@@ -337,7 +337,7 @@ function socketError(error: unknown, path: string): unknown {
     EACCES: `no permission to create ${path} or ${path}.lock, or to connect to what is there`,
   };
   const message = reasons[code ?? ''] ?? `cannot listen on ${path}: ${systemError(-errno).text}`;
-  return new TelptyError('ERR_RUNTIME', `--socket: ${message}`, { cause: error, errno: code ?? '' });
+  return new TelptyError('ERR_RUNTIME', `--socket: ${message}`, { cause: error, systemCode: code ?? '' });
 }
 
 function listenError(error: unknown, endpoint: string, host: string): unknown {
@@ -356,5 +356,5 @@ function listenError(error: unknown, endpoint: string, host: string): unknown {
     typeof errno === 'number' ? `--host: cannot listen on ${endpoint}: ${systemError(-errno).text}` : undefined;
   const message = code === undefined ? undefined : (reasons[code] ?? other);
   if (message === undefined || error instanceof TelptyError) return error;
-  return new TelptyError('ERR_RUNTIME', message, { cause: error, errno: code ?? '' });
+  return new TelptyError('ERR_RUNTIME', message, { cause: error, systemCode: code ?? '' });
 }

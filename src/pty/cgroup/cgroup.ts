@@ -109,7 +109,7 @@ export class Cgroups {
       await cgroup?.end();
       const { code = '' } = error as NodeJS.ErrnoException;
       throw new TelptyError('ERR_CGROUP', `cannot make a cgroup: ${reason(error)}`, {
-        ...{ cause: error, errno: code, file: this.path },
+        ...{ cause: error, systemCode: code, file: this.path },
       });
     }
   }

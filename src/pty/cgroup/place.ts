@@ -28,7 +28,7 @@ const SERVER = 'telpty-server';
 
 function fail(message: string, file: string, cause?: unknown): TelptyError {
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-  return new TelptyError('ERR_CGROUP', message, { file, cause, ...(code === undefined ? {} : { errno: code }) });
+  return new TelptyError('ERR_CGROUP', message, { file, cause, ...(code === undefined ? {} : { systemCode: code }) });
 }
 
 const REASONS: Readonly<Record<string, string>> = {

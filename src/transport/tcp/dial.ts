@@ -56,8 +56,11 @@ export function dialTcp(options: DialOptions, signal: AbortSignal): Promise<Sock
     roundTrips.set(socket, isLocal ? 0 : performance.now() - began);
   });
   return until(socket, 'connect', signal, error => {
-    const { errno, text } = reasonOf(error);
-    return new TelptyError('ERR_CONNECT', `cannot connect to ${where(host, port)}: ${text}`, { errno, cause: error });
+    const { text, ...fields } = reasonOf(error);
+    return new TelptyError('ERR_CONNECT', `cannot connect to ${where(host, port)}: ${text}`, {
+      ...fields,
+      cause: error,
+    });
   });
 }
 
@@ -94,7 +97,7 @@ export function secure(
     const { problem, remedy } = explainTls(error, String(options.servername ?? host));
     const todo = remedy === undefined ? '' : `; ${REMEDIES[remedy]}`;
     return new TelptyError('ERR_TLS', `no TLS with ${where(host, port)}: ${problem}${todo}`, {
-      errno: code,
+      systemCode: code,
       cause: error,
     });
   });
@@ -152,8 +155,9 @@ const RESOLVER: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The first reason, where several addresses were tried. */
-function reasonOf(error: Error): { errno: string; text: string } {
+function reasonOf(error: Error): { systemCode: string; errno?: number; syscall?: string; text: string } {
   const first = error instanceof AggregateError && error.errors.length > 0 ? (error.errors[0] as Error) : error;
-  const { code = 'unknown', errno = 0, message } = first as NodeJS.ErrnoException;
-  return { errno: code, text: RESOLVER.get(code) ?? (errno < 0 ? systemError(-errno).text : message) };
+  const { code: systemCode = 'unknown', errno = 0, syscall, message } = first as NodeJS.ErrnoException;
+  const text = RESOLVER.get(systemCode) ?? (errno < 0 ? systemError(-errno).text : message);
+  return { systemCode, ...(errno < 0 ? { errno } : {}), ...(syscall === undefined ? {} : { syscall }), text };
 }

@@ -191,20 +191,20 @@ if (!canMake) {
     const cgroups = openCgroups(parent.path);
     const cgroup = await cgroups.create(1);
     await cgroup.end();
-    assert.throws(() => spawnPty('true', [], { cgroup: cgroup.path }), { step: 'cgroup', errno: 'ENOENT' });
+    assert.throws(() => spawnPty('true', [], { cgroup: cgroup.path }), { step: 'cgroup', systemCode: 'ENOENT' });
     if (isRoot) {
       chmodSync(parent.path, 0o755);
       const output = asNobody(`
         for (const f of [() => pty.spawnPty('true', [], { cgroup: ${JSON.stringify(parent.path)} }),
           () => pty.openCgroups(${JSON.stringify(parent.path)})])
-          try { f(); } catch (e) { console.log(e.code, e.step, e.errno, e.message); }`);
+          try { f(); } catch (e) { console.log(e.code, e.step, e.systemCode, e.message); }`);
       assert.match(
         output,
         /^ERR_PTY_SPAWN cgroup EACCES .*\nERR_CGROUP undefined EACCES cannot make cgroups below .*: permission denied \(.*Delegate=yes.*\)\n$/,
       );
     }
     const gone = new Cgroups(join(parent.path, 'gone'));
-    await assert.rejects(gone.create(1), { code: 'ERR_CGROUP', errno: 'ENOENT' });
+    await assert.rejects(gone.create(1), { code: 'ERR_CGROUP', systemCode: 'ENOENT' });
   });
 
   test('limits are set before the program is in it; one that is not there, or refused, is told at once', async () => {
@@ -212,7 +212,7 @@ if (!canMake) {
     const cgroups = openCgroups(parent.path, { pids: undefined });
     await (await cgroups.create(1)).end();
     const limited = new Cgroups(parent.path, { 'no.such': '1' });
-    await assert.rejects(limited.create(1), { code: 'ERR_CGROUP', errno: 'ENOENT' });
+    await assert.rejects(limited.create(1), { code: 'ERR_CGROUP', systemCode: 'ENOENT' });
     assert.deepEqual(parent.leaves, []);
     const controllers = readFileSync(join(mount!, 'cgroup.controllers'), 'utf8');
     const missing = controllers.includes('memory')

@@ -13,8 +13,8 @@ async function identityOf(options: PtyOptions): Promise<string> {
       .replace(/[\t ]+/g, ' ')
       .replace(/ ?\r\n/g, ';');
   } catch (error) {
-    const { step, errno } = error as { step: string; errno: string };
-    return `${step} ${errno}`;
+    const { step, systemCode } = error as { step: string; systemCode: string };
+    return `${step} ${systemCode}`;
   }
 }
 
@@ -49,7 +49,7 @@ test('the terminal belongs to the user of the program', async () => {
 
 test('the directory is entered as that user', async () => {
   requireRoot();
-  assert.throws(() => spawnPty('true', [], { user: 'nobody', cwd: '/root' }), { step: 'chdir', errno: 'EACCES' });
+  assert.throws(() => spawnPty('true', [], { user: 'nobody', cwd: '/root' }), { step: 'chdir', systemCode: 'EACCES' });
 });
 
 test('an unprivileged server may name its own user', () => {

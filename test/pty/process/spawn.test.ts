@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { TelptyError } from '../../../src/errors.ts';
@@ -103,13 +103,14 @@ test('the program is looked for in its own PATH, as execvp does', async () => {
   script('tool', '#!/bin/sh\necho found "$@"\n');
   const path = `/nonexistent:/etc/passwd:${directory}:/bin`;
   assert.equal((await readAll(spawnPty('tool', ['a b', ''], { env: { PATH: path } }))).toString(), 'found a b \r\n');
-  assert.throws(() => spawnPty('tool'), { code: 'ERR_PTY_SPAWN', errno: 'ENOENT' });
+  const missing = { code: 'ERR_PTY_SPAWN', systemCode: 'ENOENT', errno: -constants.errno.ENOENT };
+  assert.throws(() => spawnPty('tool'), missing);
   // An empty entry is the program's working directory.
   assert.equal((await readAll(spawnPty('tool', [], { env: { PATH: '' }, cwd: directory }))).toString(), 'found\r\n');
   // A file that is there but must not be executed is told from one that is missing, and does not end the search.
   script('locked', '#!/bin/sh\n', 0o644);
-  assert.throws(() => spawnPty('locked', [], { env: { PATH: path } }), { errno: 'EACCES' });
-  assert.throws(() => spawnPty('locked', [], { env: { PATH: `${directory}:/nonexistent` } }), { errno: 'EACCES' });
+  assert.throws(() => spawnPty('locked', [], { env: { PATH: path } }), { systemCode: 'EACCES' });
+  assert.throws(() => spawnPty('locked', [], { env: { PATH: `${directory}:/nonexistent` } }), { systemCode: 'EACCES' });
 });
 
 test('a script without an interpreter line is run by the shell', async () => {
@@ -130,30 +131,30 @@ test('each step that fails is named, with its errno and the file', () => {
       () => spawnPty('does-not-exist'),
       {
         step: 'exec',
-        errno: 'ENOENT',
+        systemCode: 'ENOENT',
         file: 'does-not-exist',
         message: "cannot start 'does-not-exist': no such file or directory",
       },
     ],
     [
       () => spawnPty('/etc/passwd'),
-      { step: 'exec', errno: 'EACCES', message: "cannot start '/etc/passwd': permission denied" },
+      { step: 'exec', systemCode: 'EACCES', message: "cannot start '/etc/passwd': permission denied" },
     ],
-    [() => spawnPty('/etc/passwd/x'), { step: 'exec', errno: 'ENOTDIR' }],
-    [() => spawnPty('/'), { step: 'exec', errno: 'EACCES' }],
-    [() => spawnPty(script('loop', '#!/bin/sh/no\n')), { step: 'exec', errno: 'ENOTDIR' }],
-    [() => spawnPty('sh', ['x'.repeat(4 << 20)]), { step: 'exec', errno: 'E2BIG' }],
+    [() => spawnPty('/etc/passwd/x'), { step: 'exec', systemCode: 'ENOTDIR' }],
+    [() => spawnPty('/'), { step: 'exec', systemCode: 'EACCES' }],
+    [() => spawnPty(script('loop', '#!/bin/sh/no\n')), { step: 'exec', systemCode: 'ENOTDIR' }],
+    [() => spawnPty('sh', ['x'.repeat(4 << 20)]), { step: 'exec', systemCode: 'E2BIG' }],
     [
       () => spawnPty('sh', [], { cwd: '/nonexistent' }),
       {
         step: 'chdir',
-        errno: 'ENOENT',
+        systemCode: 'ENOENT',
         file: 'sh',
         message: "cannot start 'sh': /nonexistent: no such file or directory",
       },
     ],
-    [() => spawnPty('sh', [], { cwd: '/etc/passwd' }), { step: 'chdir', errno: 'ENOTDIR' }],
-    [() => spawnPty('sh', [], { limits: { nofile: 1e12 } }), { step: 'rlimit', errno: 'EPERM' }],
+    [() => spawnPty('sh', [], { cwd: '/etc/passwd' }), { step: 'chdir', systemCode: 'ENOTDIR' }],
+    [() => spawnPty('sh', [], { limits: { nofile: 1e12 } }), { step: 'rlimit', systemCode: 'EPERM' }],
   ];
   for (const [start, expected] of cases) {
     assert.throws(start, (error: unknown) => {
@@ -169,7 +170,7 @@ test('without privileges, steps that need them fail by name', () => {
   const output = asNobody(`
     for (const options of [{ uid: 1, gid: 1 }, { gid: 0 }, { groups: [0] }, { user: 'root' }, { limits: { nofile: [10, Infinity] } }]) {
       try { pty.spawnPty('true', [], options); console.log('started'); }
-      catch (e) { console.log(e.code, e.step, e.errno, e.message); }
+      catch (e) { console.log(e.code, e.step, e.systemCode, e.message); }
     }`);
   const group =
     "ERR_PTY_SPAWN setgroups EPERM cannot start 'true': setgroups: operation not permitted; a change of groups needs root (or CAP_SETGID) in the server\n";
@@ -189,7 +190,7 @@ test('running out of descriptors fails at the opening and leaves nothing behind'
     const steps = [];
     for (let free = 0; free < 6; free++) {
       try { const p = pty.spawnPty('true'); p.resume(); p.destroy(); steps.push('started'); break; }
-      catch (e) { steps.push(e.step + ' ' + e.errno); }
+      catch (e) { steps.push(e.step + ' ' + e.systemCode); }
       closeSync(taken.pop());
     }
     console.log(steps.join('\\n'));`);

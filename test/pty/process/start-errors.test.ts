@@ -76,13 +76,13 @@ const rows: [name: string, file: string, errno: string, message: RegExp][] = [
 
 for (const [name, file, errno, message] of rows) {
   test(`a start says what is wrong: ${name}`, () => {
-    assert.throws(() => spawnPty(file), { code: 'ERR_PTY_SPAWN', step: 'exec', errno, message });
+    assert.throws(() => spawnPty(file), { code: 'ERR_PTY_SPAWN', step: 'exec', systemCode: errno, message });
   });
 }
 
 test('a start says that /dev/ptmx is missing', async () => {
   requireRoot();
-  const body = `try { pty.spawnPty('true'); } catch ({ step, errno, message }) { console.log(step, errno, message); }`;
+  const body = `try { pty.spawnPty('true'); } catch ({ step, systemCode: errno, message }) { console.log(step, errno, message); }`;
   const script = 'mount -t tmpfs none /dev && exec "$@"';
   const { output } = await inNode(`unshare --mount sh -c '${script}' sh`, body);
   assert.match(output, /open ENOENT cannot start 'true': open: \/dev\/ptmx is missing; mount devpts on \/dev\/pts/);

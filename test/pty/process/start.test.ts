@@ -55,7 +55,7 @@ test('a hundred at once, some of which cannot be started', async () => {
   const before = holdings(process.pid);
   const starts = Array.from({ length: 100 }, async (_, i) => {
     if (i % 10 === 9) {
-      await assert.rejects(startPty(`does-not-exist-${i}`), { errno: 'ENOENT', file: `does-not-exist-${i}` });
+      await assert.rejects(startPty(`does-not-exist-${i}`), { systemCode: 'ENOENT', file: `does-not-exist-${i}` });
       return 0;
     }
     const pty = await startPty('sh', ['-c', `echo ${i}; exit ${i}`]);
@@ -95,7 +95,7 @@ test('the loop lives as long as a start, and not a moment longer', async () => {
     `pty.startPty('sh', ['-c', 'echo done; exit 3']).then(p => p.pipe(process.stdout));`,
   );
   assert.deepEqual([output.trim(), code], ['done', 0]);
-  const failed = await inNode('', `pty.startPty('none').catch(error => console.log(error.errno));`);
+  const failed = await inNode('', `pty.startPty('none').catch(error => console.log(error.systemCode));`);
   assert.deepEqual([failed.output.trim(), failed.code], ['ENOENT', 0]);
 });
 

@@ -86,8 +86,8 @@ test('a child that is stopped again and again is killed; others start meanwhile'
     assert.equal((await readAll(other)).toString(), 'served\r\n');
     for (const [index, result] of (await results).entries()) {
       assert.equal(result.status, 'rejected');
-      const { code, step, errno, message } = result.reason;
-      assert.deepEqual([code, step, errno], ['ERR_PTY_SPAWN', 'exec', 'ETIMEDOUT']);
+      const { code, step, systemCode, message } = result.reason;
+      assert.deepEqual([code, step, systemCode], ['ERR_PTY_SPAWN', 'exec', 'ETIMEDOUT']);
       assert.match(
         message,
         new RegExp(`^cannot start '${programs[index]!.path}': a process of the same user stopped it`),
@@ -125,7 +125,7 @@ test('a program whose file system does not answer: an error, more such starts th
     assert.equal(addon().counts().starting, 5);
     for (const result of await results) {
       assert.equal(result.status, 'rejected');
-      assert.equal(result.reason.errno, 'ETIMEDOUT');
+      assert.equal(result.reason.systemCode, 'ETIMEDOUT');
       assert.match(result.reason.message, /it did not begin within 5 s and was killed/);
     }
     // They cannot be killed, but nobody waits for them any more.
@@ -154,7 +154,7 @@ test('spawnPty comes back with an error: stopped, or without an answer', async (
   await using program = await held('');
   const body = `
     const report = (...given) => {
-      try { pty.spawnPty(...given); } catch ({ errno, message }) { console.log(errno, message.replace(/.*': /, '').slice(0, 20)); }
+      try { pty.spawnPty(...given); } catch ({ systemCode, message }) { console.log(systemCode, message.replace(/.*': /, '').slice(0, 20)); }
     };
     process.stdin.once('data', () => {
       report(${JSON.stringify(program.path)}, [], { uid: ${nobody.uid}, gid: ${nobody.gid} });

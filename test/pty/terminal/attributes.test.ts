@@ -34,7 +34,7 @@ test('less than the own niceness needs a privilege, and without it there is no p
     setPriority(5);
     for (const nice of [5, 6, 4]) {
       try { const p = pty.spawnPty('nice', [], { nice }); let t = ''; for await (const c of p) t += c; console.log(t.trim()); }
-      catch (e) { console.log(e.step, e.errno); }
+      catch (e) { console.log(e.step, e.systemCode); }
     }`);
   assert.equal(output, '5\n6\nnice EACCES\n');
 });

@@ -86,6 +86,6 @@ test('a start that fails in the end: one line for the client, and an error that 
   await held.release();
   await wire.expect(`telpty: cannot start '${held.path}': argument list too long\r\n`);
   await wire.untilEnd();
-  const { code, step, errno, file } = (await host.outcome()).error as TelptyError;
-  assert.deepEqual([code, step, errno, file], ['ERR_PTY_SPAWN', 'exec', 'E2BIG', held.path]);
+  const { code, step, systemCode, file } = (await host.outcome()).error as TelptyError;
+  assert.deepEqual([code, step, systemCode, file], ['ERR_PTY_SPAWN', 'exec', 'E2BIG', held.path]);
 });

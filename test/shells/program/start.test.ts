@@ -142,7 +142,7 @@ test('a program that cannot be started: one plain line for the client, the serve
     await wire.untilEnd();
     const outcome = await host.outcome(i);
     assert.equal((outcome.error as { code: string }).code, 'ERR_PTY_SPAWN');
-    assert.equal((outcome.error as { errno: string }).errno, 'ENOENT');
+    assert.equal((outcome.error as { systemCode: string }).systemCode, 'ENOENT');
   }
 });
 

@@ -114,7 +114,7 @@ await test('a place with processes of its own', async () => {
   const sleeper = spawn('sleep', ['1000']);
   writeFileSync(`${top}/busy/cgroup.procs`, String(sleeper.pid));
   assert.throws(() => openCgroups('busy', { pids: 5 }), {
-    errno: 'EBUSY',
+    systemCode: 'EBUSY',
     message: `there are processes in ${top}/busy: name an empty cgroup, for example one below it`,
   });
   sleeper.kill('SIGKILL');
