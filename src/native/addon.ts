@@ -184,7 +184,7 @@ export interface Addon {
    * else 0.
    */
   restartOutput(pty: NativePty): number;
-  resize(pty: NativePty, cols: number, rows: number): number;
+  resize(pty: NativePty, columns: number, rows: number): number;
   /** Fills `words` with c_iflag, c_oflag, c_cflag, c_lflag, speed, and `cc`. */
   getModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;
   setModes(pty: NativePty, words: Uint32Array, cc: Int16Array): number;

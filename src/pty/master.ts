@@ -70,7 +70,7 @@ function ioError(action: string, result: number): TelptyError {
 export class Master {
   readonly native: NativePty;
   readonly program: Program;
-  cols: number;
+  columns: number;
   rows: number;
   /** Whether the terminal is closed. */
   isClosed = false;
@@ -101,18 +101,18 @@ export class Master {
     this.#onStarted = onStarted;
     this.native = start(this);
     this.program = new Program(this.native, request.result[0]!);
-    this.cols = request.terminal[0]!;
+    this.columns = request.terminal[0]!;
     this.rows = request.terminal[1]!;
   }
 
   /** As `Pty.resize`. */
-  resize(cols: number, rows: number): void {
-    checkSize('cols', cols);
+  resize(columns: number, rows: number): void {
+    checkSize('columns', columns);
     checkSize('rows', rows);
     if (this.isClosed) return;
-    const result = addon().resize(this.native, cols, rows);
+    const result = addon().resize(this.native, columns, rows);
     if (result < 0) throw ioError('resize the terminal', result);
-    this.cols = cols;
+    this.columns = columns;
     this.rows = rows;
   }
 

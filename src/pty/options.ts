@@ -43,7 +43,7 @@ export interface PtyOptions {
   /** The whole environment of the program; nothing is added. `file` is looked up in its PATH. Default: empty. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Columns, 1–65535. Default: 80. */
-  readonly cols?: number | undefined;
+  readonly columns?: number | undefined;
   /** Rows, 1–65535. Default: 24. */
   readonly rows?: number | undefined;
   /** Changes to {@link saneModes}, in force before the program's first instruction. */
@@ -106,7 +106,7 @@ const limitTable: OptionTable<Limits> = {
 export const ptyOptions = {
   cwd: systemText,
   env: record(where<string | undefined>('a string', value => value === undefined || typeof value === 'string')),
-  cols: side(80),
+  columns: side(80),
   rows: side(24),
   modes: object(),
   argv0: systemText,
@@ -166,7 +166,7 @@ function candidates(file: string, path: string | undefined): string[] {
  * @throws TelptyError `ERR_INVALID_ARGUMENT` unless it is an integer 1–65535.
  */
 export function checkSize(what: string, value: number): number {
-  checkValue(what, ptyOptions.cols, value);
+  checkValue(what, ptyOptions.columns, value);
   return value;
 }
 
@@ -293,7 +293,7 @@ export function spawnRequest(file: string, args: readonly string[], options: Pty
     candidates: pack(candidates(file, env.PATH)),
     cwd: options.cwd === undefined ? NO_BYTES : pack([withoutNul('cwd', options.cwd)]),
     terminal: Uint32Array.of(
-      checkSize('cols', options.cols ?? ptyOptions.cols.default),
+      checkSize('columns', options.columns ?? ptyOptions.columns.default),
       checkSize('rows', options.rows ?? ptyOptions.rows.default),
       ...modes.words,
     ),

@@ -79,8 +79,8 @@ export class Pty extends Duplex {
   }
 
   /** The terminal's width as last set here. */
-  get cols(): number {
-    return this.master.cols;
+  get columns(): number {
+    return this.master.columns;
   }
 
   /** The terminal's height as last set here. */
@@ -92,12 +92,12 @@ export class Pty extends Duplex {
    * Sets the terminal's size. The kernel sends SIGWINCH to the foreground process group if it differs. After the end of
    * the terminal this does nothing.
    *
-   * @param cols columns, 1–65535.
-   * @param rows rows, 1–65535.
+   * @param columns 1–65535.
+   * @param rows 1–65535.
    * @throws TelptyError `ERR_INVALID_ARGUMENT` out of these ranges, `ERR_PTY_IO` when the system refuses.
    */
-  resize(cols: number, rows: number): void {
-    this.master.resize(cols, rows);
+  resize(columns: number, rows: number): void {
+    this.master.resize(columns, rows);
   }
 
   /**

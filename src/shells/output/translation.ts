@@ -188,7 +188,7 @@ class MachineWay implements Way {
 
   #begin(): void {
     const pty = this.#pty;
-    this.#screen = new MachineScreen(this.#machine, pty.cols, pty.rows, text => {
+    this.#screen = new MachineScreen(this.#machine, pty.columns, pty.rows, text => {
       if (pty.unwritten < MAX_ANSWERS) pty.master.type(Buffer.from(text));
     });
   }
@@ -214,7 +214,7 @@ class MachineWay implements Way {
   output(until: number): Uint8Array {
     const screen = this.#screen;
     if (screen === undefined) return NOTHING;
-    screen.resize(this.#pty.cols, this.#pty.rows);
+    screen.resize(this.#pty.columns, this.#pty.rows);
     const text = this.#waiting;
     do this.#at = screen.take(text, this.#at);
     while (!this.isDone && performance.now() < until);

@@ -201,17 +201,17 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   /** 0 is a dimension that the client does not know: it stays as it is. */
   #resized(columns: number, rows: number): void {
     const pty = this.#pty;
-    this.#resize ??= new ResizeThrottle((cols, lines) => onTerminal(() => pty.resize(cols, lines)));
-    this.#resize.push(dimension(columns, pty.cols), dimension(rows, pty.rows));
+    this.#resize ??= new ResizeThrottle((width, height) => onTerminal(() => pty.resize(width, height)));
+    this.#resize.push(dimension(columns, pty.columns), dimension(rows, pty.rows));
   }
 
   /** What the client told while the program was being started has come too late for its terminal. */
   #catchUp(): void {
     const session = this.#session;
     const pty = this.#pty;
-    const columns = dimension(session.terminal.columns, pty.cols);
+    const columns = dimension(session.terminal.columns, pty.columns);
     const rows = dimension(session.terminal.rows, pty.rows);
-    if (columns !== pty.cols || rows !== pty.rows) this.#resized(columns, rows);
+    if (columns !== pty.columns || rows !== pty.rows) this.#resized(columns, rows);
     this.#editing.begin();
   }
 

@@ -221,14 +221,14 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
   if (machine !== undefined && program.own !== undefined) await loadScreens();
   // The last column of a machine's screen is better not written (screen/machines/painter.ts).
   const spare = program.own === undefined ? 0 : 1;
-  const cols = dimension(terminal.columns, machine === undefined ? DEFAULT_COLUMNS : machine.columns - spare);
+  const columns = dimension(terminal.columns, machine === undefined ? DEFAULT_COLUMNS : machine.columns - spare);
   const rows = dimension(terminal.rows, machine?.rows ?? DEFAULT_ROWS);
   const { env, rejected } = programEnvironment(
     {
       user: user ?? program.user,
       // A machine is made into a terminal here, and its own name is none that a program would know.
       ...(machine !== undefined && program.own !== undefined ? {} : namesOf(terminal, program.terminfo)),
-      columns: cols,
+      columns,
       rows,
       charset: terminal.charset,
       environ: terminal.environ,
@@ -247,7 +247,7 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
   const starting = startChecked(file, args, {
     cwd: options.cwd,
     env,
-    cols,
+    columns,
     rows,
     argv0: options.argv0,
     user: user ?? options.user,
@@ -269,7 +269,7 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
   session.emit('started');
   const own = user === undefined ? {} : { uid: user.uid };
   const times = { negotiationTime, startTime: session.age - negotiationTime };
-  options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns: cols, rows, ...own, ...times });
+  options.onStart?.(session, { pid: pty.pid, file, args, term: env.TERM ?? '', columns, rows, ...own, ...times });
   const translation =
     program.own === undefined ? undefined : new Translation(session, pty, program.own, program.encoding, erase);
   return { pty, erase, echo, translation };

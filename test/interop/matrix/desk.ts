@@ -49,7 +49,7 @@ export class Desk implements AsyncDisposable {
     this.screen = new Screen(cols, rows);
     // It would complain of some of 256 different bytes.
     this.screen.terminal.options.logLevel = 'off';
-    this.pty = spawnPty(command[0]!, command.slice(1), { cols, rows, env, cwd: this.home });
+    this.pty = spawnPty(command[0]!, command.slice(1), { columns: cols, rows, env, cwd: this.home });
     this.#forget = atExit(() => {
       this.pty.kill('SIGKILL');
       rmSync(this.home, { recursive: true, force: true });

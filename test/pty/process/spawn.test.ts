@@ -23,7 +23,7 @@ function script(name: string, text: string, mode = 0o755): string {
 
 test('size, modes and control characters are in force before the first instruction', async () => {
   const pty = spawnPty('stty', ['-a'], {
-    cols: 132,
+    columns: 132,
     rows: 43,
     modes: { echo: false, icanon: false, iutf8: false, verase: 0x08, vintr: null, vmin: 5, vtime: 7 },
   });
@@ -211,8 +211,8 @@ test('arguments that cannot be meant are refused before anything is opened', () 
     ['sh', [], { env: { 'A=B': 'x' } }],
     ['sh', [], { env: { '': 'x' } }],
     ['sh', [], { env: { A: 1 } }],
-    ['sh', [], { cols: 0 }],
-    ['sh', [], { cols: 65536 }],
+    ['sh', [], { columns: 0 }],
+    ['sh', [], { columns: 65536 }],
     ['sh', [], { rows: 1.5 }],
     ['sh', [], { rows: Number.NaN }],
     ['sh', [], { modes: { nonsense: true } }],

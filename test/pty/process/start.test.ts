@@ -13,9 +13,9 @@ import { closed, inNode, nodeArguments, readAll, startWorker } from '../support.
 
 test('the program, its terminal and its output are those of spawnPty', async () => {
   const look = 'cut -d" " -f1,6 /proc/$$/stat; stty size; echo "$TERM $0 $1"; exit 3';
-  const options = { env: { PATH: '/usr/bin:/bin', TERM: 'vt220' }, cols: 90, rows: 30, argv0: '-sh' };
+  const options = { env: { PATH: '/usr/bin:/bin', TERM: 'vt220' }, columns: 90, rows: 30, argv0: '-sh' };
   const pty = await startPty('sh', ['-c', look, 'x', 'y'], options);
-  assert.deepEqual([pty.cols, pty.rows], [90, 30]);
+  assert.deepEqual([pty.columns, pty.rows], [90, 30]);
   const [numbers, ...rest] = (await readAll(pty)).toString().split('\r\n');
   assert.equal(numbers, `${pty.pid} ${pty.pid}`);
   assert.deepEqual(rest, ['30 90', 'vt220 x y', '']);
@@ -33,7 +33,7 @@ test('what fails, fails as with spawnPty', async () => {
     // Refused before anything is opened.
     ['', []],
     ['sh', ['a\0b']],
-    ['sh', [], { cols: 0 }],
+    ['sh', [], { columns: 0 }],
     ['sh', [], { user: 'no such user' }],
   ];
   for (const given of cases) {

@@ -18,7 +18,7 @@ test('resize sets the size, and the program gets SIGWINCH', async () => {
     },
   );
   // (Not `trap "stty size"`: bash loses a signal that comes while it runs the trap for the one before.)
-  assert.deepEqual([pty.cols, pty.rows], [80, 24]);
+  assert.deepEqual([pty.columns, pty.rows], [80, 24]);
   await until(pty, /ready/);
   for (const [cols, rows] of [
     [132, 43],
@@ -28,7 +28,7 @@ test('resize sets the size, and the program gets SIGWINCH', async () => {
     const seen = until(pty, new RegExp(`\\b${rows} ${cols}\\r`));
     pty.resize(cols, rows);
     await seen;
-    assert.deepEqual([pty.cols, pty.rows], [cols, rows]);
+    assert.deepEqual([pty.columns, pty.rows], [cols, rows]);
   }
   for (const [cols, rows] of [
     [0, 24],
