@@ -45,7 +45,7 @@ export type TelptyErrorCode =
 export interface TelptyErrorDetails {
   /** The step that failed, e.g. `'open'`, `'chdir'`, `'setuid'`, `'exec'`. */
   readonly step?: string;
-  /** The code of the error of the system, of Node.js or of OpenSSL, e.g. `'ENOENT'`. Default: that of the cause, if it has an `errno`. */
+  /** The code of the system's, Node.js' or OpenSSL's error, e.g. `'ENOENT'`. Default: that of a cause with `errno`. */
   readonly systemCode?: string;
   /** The error number of the system, negative as in Node.js, e.g. -2. Default: that of the cause. */
   readonly errno?: number;
