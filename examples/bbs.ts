@@ -74,7 +74,7 @@ async function bbs(session: Session): Promise<void> {
   session.write(`${PLAIN}\r\n  NO CARRIER\r\n`);
 }
 
-const server = createServer(limit({ maxSessions: 50, idleTimeout: 10 * 60_000 }, bbs));
+const server = createServer({ shell: bbs, use: [limit({ maxSessions: 50, idleTimeout: 10 * 60_000 })] });
 server.on('sessionEnd', (session, { error }) => {
   if (error !== undefined) console.error(`caller ${session.id}:`, error);
 });

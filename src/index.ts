@@ -8,7 +8,7 @@ export { type ConnectOptions, connect } from './client/connect.ts';
 export type { ClientTerminal } from './client/options.ts';
 export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
 export type { Listener, LocalListener, TcpListener } from './server/listener.ts';
-export type { AcceptOptions, ServerOptions, Shell } from './server/options.ts';
+export type { AcceptOptions, Middleware, ServerOptions, Shell } from './server/options.ts';
 export { type ConnectionInfo, createServer, Server, type ServerEvents, type SessionOutcome } from './server/server.ts';
 export type { LineOptions } from './session/conversation/dialogue.ts';
 export type { ExecOptions } from './session/conversation/exec.ts';

@@ -79,9 +79,9 @@ const takers: Readonly<Record<string, Taker>> = {
     call: tls => listen({ port: 0, tls } as never),
   },
   ptyShell: { table: ptyShellOptions, call: options => ptyShell('true', [], options) },
-  limit: { table: limitOptions, call: options => limit(options, shell) },
+  limit: { table: limitOptions, call: options => limit(options) },
   SessionLimits: { table: sessionLimitsOptions, call: options => new SessionLimits(options) },
-  robotCheck: { table: robotCheckOptions, call: options => robotCheck(shell, options) },
+  robotCheck: { table: robotCheckOptions, call: options => robotCheck(options) },
   connect: { table: connectOptions, call: connect },
   'connect({ terminal })': {
     table: clientTerminalOptions,

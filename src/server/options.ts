@@ -12,10 +12,18 @@ import { USUAL_VARIABLES } from '../session/terminal.ts';
  */
 export type Shell<T = unknown> = (session: Session) => T | Promise<T>;
 
+/** A feature around a shell: takes a shell and returns one, which calls the other or does not. */
+export type Middleware = (shell: Shell) => Shell;
+
 /** Options of `createServer()`. */
 export interface ServerOptions {
   /** What every session is given. */
   readonly shell: Shell;
+  /**
+   * Features around the shell, such as `limit()` and `robotCheck()`. The first in the list is the outermost: it gets the session first
+   * and sees the result last. Default: none.
+   */
+  readonly use?: readonly Middleware[];
   /** Environment variables to ask the clients for, by name. Default: LANG and LC_*, COLORTERM, DISPLAY, TZ. */
   readonly environ?: readonly string[];
   /** The character set of clients that tell none, and the one to propose to clients behind UTF-8. Default `'utf-8'`. */
@@ -42,6 +50,7 @@ export interface AcceptOptions {
 
 export const serverOptions = {
   shell: required(callback<Shell>()),
+  use: list(callback<Middleware>(), { default: [] }),
   environ: list(text(), { default: USUAL_VARIABLES }),
   encoding: encodingOption,
   options: list(

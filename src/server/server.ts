@@ -116,8 +116,8 @@ export class Server extends EventEmitter<ServerEvents> {
     super();
     check(typeof options === 'object' && options !== null, 'createServer() takes a shell, or options with one');
     const settings = readOptions('createServer', serverOptions, options);
-    const { shell, compression, compatibility } = settings;
-    this.#shell = shell;
+    const { shell, use, compression, compatibility } = settings;
+    this.#shell = use.reduceRight((inner, middleware) => middleware(inner), shell);
     this.#encoding = canonicalCharset(settings.encoding)!;
     const table = optionTable(settings.environ, settings.options);
     // Whoever brings a CHARSET of their own proposes what they like.

@@ -3,7 +3,7 @@ import { boundYoungGeneration, compileEarly } from '../../native/node-internals.
 import { Cgroups } from '../../pty/index.ts';
 import { onAbandoned } from '../../pty/program.ts';
 import { type UserIdSource, UserRange } from '../../pty/user-range.ts';
-import { type Shell, serverOptions } from '../../server/options.ts';
+import { type Middleware, serverOptions } from '../../server/options.ts';
 import { createServer, type Server } from '../../server/server.ts';
 import { requestedNames } from '../../shells/environment/environment.ts';
 import { limit, limitOptions } from '../../shells/guards/limit.ts';
@@ -63,7 +63,8 @@ export function createHost(settings: ServeSettings, found: StartupChecks, log: L
   const limits = { ...optionsFor(limitOptions, settings), admission: options.admission };
   const server = createServer({
     ...optionsFor(serverOptions, settings),
-    shell: shutdownNotice(limit(limits, settings.robotCheck ? checked(shell, settings) : shell)),
+    shell,
+    use: [shutdownNotice, limit(limits), ...(settings.robotCheck ? [checkFor(settings)] : [])],
     environ: requestedNames(settings),
   });
   server.on('session', session => sessionLog.connected(session));
@@ -84,8 +85,8 @@ export function createHost(settings: ServeSettings, found: StartupChecks, log: L
 }
 
 /** In mode line clients edit and echo, and send nothing of what a terminal answers. */
-function checked(shell: Shell, settings: ServeSettings): Shell {
-  return robotCheck(shell, { ...optionsFor(robotCheckOptions, settings), askTerminal: settings.mode !== 'line' });
+function checkFor(settings: ServeSettings): Middleware {
+  return robotCheck({ ...optionsFor(robotCheckOptions, settings), askTerminal: settings.mode !== 'line' });
 }
 
 /** Ends all sessions as politely as the settings' times allow. */

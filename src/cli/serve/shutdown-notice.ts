@@ -22,9 +22,15 @@ const TEXTS: ReadonlyMap<string, string> = new Map<HangupReason | ProtocolError,
   ['nested-compression', 'your client started compression (MCCP3) inside compressed input'],
 ]);
 
-/** A shell around another shell that writes why the session was hung up, if the client cannot know, behind the last output of the program. */
-export function shutdownNotice<T>(shell: (session: Session) => Promise<T>): (session: Session) => Promise<T> {
-  return session => shell(session).finally(() => writeReason(session));
+/** Middleware that writes why the session was hung up, if the client cannot know, behind the last output of the program. */
+export function shutdownNotice<T>(shell: (session: Session) => T | Promise<T>): (session: Session) => Promise<T> {
+  return async session => {
+    try {
+      return await shell(session);
+    } finally {
+      writeReason(session);
+    }
+  };
 }
 
 function writeReason(session: Session): void {

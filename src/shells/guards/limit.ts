@@ -1,5 +1,4 @@
 import {
-  checkFunction,
   either,
   LONGEST_TIMER,
   list,
@@ -63,21 +62,19 @@ export const limitOptions = {
 type LimitSettings = OptionsOf<typeof limitOptions>;
 
 /**
- * A shell with limits around another shell. A session over its time is asked to end (`'hangup'`), and told why once the
+ * Middleware that limits the sessions of a shell: `createServer({ shell, use: [limit({ maxSessions: 50 })] })`. A session over its time is asked to end (`'hangup'`), and told why once the
  * program's last output has been delivered.
  *
  * @throws `ERR_INVALID_ARGUMENT` for a limit that is not a number ≥ 0 (a whole one, but for `connectRate`), and for
  *   addresses that are none.
  */
-export function limit<T>(
+export function limit(
   options: LimitOptions,
-  shell: (session: Session) => T | Promise<T>,
-): (session: Session) => Promise<T | Refused> {
-  checkFunction('shell', shell);
+): <T>(shell: (session: Session) => T | Promise<T>) => (session: Session) => Promise<T | Refused> {
   const settings = readOptions('limit', limitOptions, options);
   const { admission = limitsOf(settings) } = settings;
   const timed = settings.idleTimeout > 0 || settings.sessionTimeout > 0;
-  return async session => {
+  return shell => async session => {
     const slot = admission.admit(session);
     if (typeof slot === 'string') return reject(session, slot);
     const started = (): void => slot.started?.();

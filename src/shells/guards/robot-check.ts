@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { boolean, checkFunction, duration, type OptionsOf, type OptionTable, readOptions } from '../../options.ts';
+import { boolean, duration, type OptionsOf, type OptionTable, readOptions } from '../../options.ts';
 import { Option } from '../../protocol/index.ts';
 import { machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
@@ -41,7 +41,7 @@ const MOST_INPUT = 4_096;
 const NO_CURSOR = /^(?:dumb|unknown|network|unset|arpanet|emacs|teletype|tty\d)/i;
 
 /**
- * A shell that only terminals and people get past.
+ * Middleware that only terminals and people get past: `createServer({ shell, use: [robotCheck()] })`.
  *
  * The terminal is asked where its cursor is, after output of which only a terminal knows the width, other for each session
  * (see cursor-probe.ts). If that is not answered, or not rightly, for there are terminals that cannot, nobody is turned
@@ -52,13 +52,11 @@ const NO_CURSOR = /^(?:dumb|unknown|network|unset|arpanet|emacs|teletype|tty\d)/
  *
  * @throws `ERR_INVALID_ARGUMENT` for options that cannot be meant.
  */
-export function robotCheck<T>(
-  shell: (session: Session) => T | Promise<T>,
+export function robotCheck(
   options: RobotCheckOptions = {},
-): (session: Session) => Promise<T | Refused | undefined> {
-  checkFunction('shell', shell);
+): <T>(shell: (session: Session) => T | Promise<T>) => (session: Session) => Promise<T | Refused | undefined> {
   const settings = readOptions('robotCheck', robotCheckOptions, options);
-  return async session => {
+  return shell => async session => {
     const passed = await new RobotCheck(session, settings).run();
     if (passed) return shell(session);
     return session.hangupReason === undefined ? reject(session, 'robot') : undefined;

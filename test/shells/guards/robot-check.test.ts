@@ -20,7 +20,7 @@ const SORRY = 'telpty: this is for people; neither your terminal nor you gave th
 const QUESTION = /type the words ([a-z]+ [a-z]+) and press Enter\.\r\n> $/i;
 
 /** A host that gives `shell` to those who pass. */
-const hosted = (options: RobotCheckOptions = {}, shell = greet) => Host.start({ shell: robotCheck(shell, options) });
+const hosted = (options: RobotCheckOptions = {}, shell = greet) => Host.start({ shell: robotCheck(options)(shell) });
 
 /** Says that one is in, and repeats the first line. */
 async function greet(session: Session): Promise<string | undefined> {
@@ -89,7 +89,7 @@ describe('robotCheck: terminals', LIMIT, () => {
   });
 
   it('a program gets what was typed ahead, and the window as it is', async () => {
-    const shell = async (session: Session) => robotCheck(program)(session);
+    const shell = async (session: Session) => robotCheck()(program)(session);
     const program = ptyShell('/bin/sh', ['-c', 'stty size; read line; echo "<$line>"']);
     await using host = await Host.start({ shell });
     await using wire = await host.connect(XTERM);
@@ -123,7 +123,7 @@ describe('robotCheck: terminals', LIMIT, () => {
   }
 
   it('a home computer has none: its person is asked, in its own letters', async () => {
-    await using host = await Host.start({ shell: robotCheck(greet), encoding: 'PETSCII' });
+    await using host = await Host.start({ shell: robotCheck()(greet), encoding: 'PETSCII' });
     await using wire = await host.connect({ ttype: ['xterm'], size: [80, 24] });
     // Its small letters are where ASCII has the large ones.
     const asked = /TYPE THE WORDS ([A-Z]+ [A-Z]+) AND/;
@@ -319,7 +319,7 @@ describe('robotCheck: robots', LIMIT, () => {
 
 it('robotCheck counts as negotiating, and is over when a program runs', LIMIT, async () => {
   const admission = new SessionLimits({ maxNegotiating: 1 });
-  const shell = limit({ admission }, robotCheck(ptyShell('/bin/cat'), { answerTimeout: 50 }));
+  const shell = limit({ admission })(robotCheck({ answerTimeout: 50 })(ptyShell('/bin/cat')));
   await using host = await Host.start({ shell });
   await using wire = await host.connect(XTERM);
   const asked = await words(wire);
@@ -334,9 +334,8 @@ it('robotCheck counts as negotiating, and is over when a program runs', LIMIT, a
 it('robotCheck: options that cannot be meant', () => {
   const wrong = [{ answerTimeout: -1 }, { questionTimeout: 1.5 }, { askTerminal: 'yes' }, { timeout: 1 }];
   for (const options of wrong as RobotCheckOptions[]) {
-    assert.throws(() => robotCheck(greet, options), { code: 'ERR_INVALID_ARGUMENT' });
+    assert.throws(() => robotCheck(options), { code: 'ERR_INVALID_ARGUMENT' });
   }
-  assert.throws(() => robotCheck(undefined as never), { code: 'ERR_INVALID_ARGUMENT' });
 });
 
 it('a wait for the client ends when the session is old enough, not anew for each program', LIMIT, async () => {

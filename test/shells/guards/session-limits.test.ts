@@ -175,7 +175,7 @@ test('session limits: a ticket in use, and one of other limits, are not used for
 
 test('session limits: a connection that the listener has checked is counted once, and gets its slot by the ticket', async () => {
   const limits = new SessionLimits({ connectRate: 1 / 1_000_000 });
-  const shell = limit({ admission: limits }, session => void session.write(`${limits.taken} taken`));
+  const shell = limit({ admission: limits })(session => void session.write(`${limits.taken} taken`));
   await using host = await Host.start({ shell }, { checkAddress: client => limits.ticket(client) });
   const refused: string[] = [];
   host.server.on('refused', ({ reason }) => refused.push(reason));

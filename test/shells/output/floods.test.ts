@@ -131,7 +131,7 @@ test('while one client floods with commands, another is served', async () => {
 
 test('NOP keeps a connection alive for routers, not for the idle timeout', async () => {
   const { limit, ptyShell } = await import('../../../src/index.ts');
-  await using host = await Host.start({ shell: limit({ idleTimeout: 400 }, ptyShell('/bin/cat')) });
+  await using host = await Host.start({ shell: limit({ idleTimeout: 400 })(ptyShell('/bin/cat')) });
   await using wire = await host.connect(XTERM);
   const alive = setInterval(() => wire.command(CMD.NOP), 50);
   await wire.untilEnd();

@@ -146,13 +146,13 @@ test('a program that ignores SIGHUP is killed after the kill timeout, its childr
 });
 
 test('limits: idle and session time end the program and say so; more than enough sessions are told so', async () => {
-  await using idle = await Host.start({ shell: limit({ idleTimeout: 300 }, ptyShell('/bin/cat')) });
+  await using idle = await Host.start({ shell: limit({ idleTimeout: 300 })(ptyShell('/bin/cat')) });
   await using one = await idle.connect(XTERM);
   await one.untilEnd();
   assert.match(one.text(), /telpty: closed: no input for too long\r\n$/);
 
   await using session = await Host.start({
-    shell: limit({ sessionTimeout: 400, idleTimeout: 0 }, ptyShell('/bin/cat')),
+    shell: limit({ sessionTimeout: 400, idleTimeout: 0 })(ptyShell('/bin/cat')),
   });
   await using two = await session.connect(XTERM);
   const typing = setInterval(() => two.type('x'), 50);
@@ -160,7 +160,7 @@ test('limits: idle and session time end the program and say so; more than enough
   clearInterval(typing);
   assert.match(two.text(), /telpty: closed: the time of this session is over\r\n$/);
 
-  await using few = await Host.start({ shell: limit({ maxSessions: 1 }, ptyShell('/bin/cat')) });
+  await using few = await Host.start({ shell: limit({ maxSessions: 1 })(ptyShell('/bin/cat')) });
   await using first = await few.connect(XTERM);
   await using second = await few.connect(XTERM);
   await second.expect('telpty: too many sessions, try again later\r\n');

@@ -54,7 +54,7 @@ for (const [how, block] of Object.entries(blocks)) {
         };
         const file = newFile();
         const shell = ptyShell('/bin/sh', ['-c', flood(1), 'sh', file], NEVER);
-        await using host = await Host.start({ shell: limit(limits, shell) });
+        await using host = await Host.start({ shell: limit(limits)(shell) });
         await using wire = await host.connect({ ...XTERM, allowHalfOpen: true });
         await wire.expect('ready');
         block(wire);
@@ -104,7 +104,7 @@ describe('a program that is hung up while its client reads nothing', LIMIT, () =
 
   it('gives its place back, and its connection is closed soon after', async () => {
     const script = 'trap "" HUP; echo ready; while :; do echo tick; done';
-    const shell = limit({ maxSessions: 1 }, ptyShell('/bin/sh', ['-c', script], { killTimeout: 300 }));
+    const shell = limit({ maxSessions: 1 })(ptyShell('/bin/sh', ['-c', script], { killTimeout: 300 }));
     await using host = await Host.start({ shell });
     await using wire = await host.connect(XTERM);
     await wire.expect('ready');

@@ -21,7 +21,7 @@ const collect = runInNewContext('gc') as () => void;
 
 const sessions: WeakRef<Session>[] = [];
 const shell = ptyShell('/bin/sh', ['-c', 'echo ready; exec cat']);
-const server = createServer(limit({ maxSessions: 1_000 }, shell));
+const server = createServer(limit({ maxSessions: 1_000 })(shell));
 server.on('session', session => sessions.push(new WeakRef(session)));
 
 process.on('message', () => {
