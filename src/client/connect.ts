@@ -111,7 +111,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
     own: settings.options,
   });
   const { transport, roundTripMs, peer } = await within<Opened>(
-    'a connection',
+    'connection',
     { timeout, signal },
     ({ resolve, reject }) => {
       const stop = new AbortController();

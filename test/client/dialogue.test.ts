@@ -47,7 +47,10 @@ test('readUntil: a pattern that does not come loses nothing', () =>
     while (session.bytesRead < 'so far'.length) await turn();
     await assert.rejects(session.readUntil('never', { timeout: 50 }), (error: TelptyError) => {
       assert.equal(error.code, 'ERR_TIMEOUT');
-      assert.equal(error.message, '50 ms have passed without "never"');
+      assert.equal(
+        error.message,
+        'no "never" within 50 ms; the last line received is "so far"; compare the pattern with what was received (text)',
+      );
       assert.equal(error.text, 'so far');
       return true;
     });
@@ -143,7 +146,7 @@ test('waitFor: at once, later, too late, and a test that throws', () =>
     await waiting;
     await assert.rejects(session.waitFor({ option: 24, side: 'local' }, { timeout: 20 }), {
       code: 'ERR_TIMEOUT',
-      message: '20 ms have passed without TTYPE being enabled on the local side',
+      message: 'no TTYPE on the local side within 20 ms',
     });
     await assert.rejects(
       session.waitFor(() => assert.fail('mine')),
@@ -368,7 +371,10 @@ test('exec: a command is not sent while another one owes its prompt; who reads t
     wire.send('router# ');
     await session.readUntil('router# ');
     const shown = assert.rejects(session.exec('show run', { timeout: 50 }), (error: TelptyError) => {
-      assert.equal(error.message, '50 ms have passed without a prompt');
+      assert.equal(
+        error.message,
+        'no prompt within 50 ms; the last line received is " --More-- "; give prompt: /…/ or call findPrompt()',
+      );
       assert.match(error.text!, /--More-- $/);
       return true;
     });
@@ -377,7 +383,8 @@ test('exec: a command is not sent while another one owes its prompt; who reads t
     await shown;
     await assert.rejects(session.exec('date', { timeout: 50 }), {
       code: 'ERR_TIMEOUT',
-      message: '50 ms have passed without the prompt of the command before, so this one was not sent',
+      message:
+        'no prompt of the command before, so this one was not sent, within 50 ms; the last line received is " --More-- "; call resync()',
     });
     session.write('q');
     await wire.expect('q');

@@ -8,6 +8,7 @@
 import type { Duplex } from 'node:stream';
 import type { Link } from '../link.ts';
 import { END, type GrowingText } from './growing-text.ts';
+import { SentLines } from './last-line.ts';
 import { endsInMark, isPromptLike, type LastLine, lastLineOf, promptAtEnd } from './prompts.ts';
 import type { Pattern } from './search.ts';
 
@@ -39,6 +40,8 @@ export class Conversation {
   /** Whether the other end echoes commands, as far as is known. */
   echoes: boolean | undefined;
   owed: Owed | undefined;
+  /** Lines, commands and passwords that were sent, which errors do not repeat. */
+  readonly sent = new SentLines();
   /** The line that has been read as far as it had come: the last one. */
   #line = '';
   /** Where in the input, in bytes, that holds. */

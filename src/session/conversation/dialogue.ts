@@ -49,6 +49,7 @@ export const lineText = secret();
 export function sendLine(conversation: Conversation, text: string, options: LineOptions = {}): boolean {
   readOptions('sendLine', lineOptions, options);
   checkValue('a line', lineText, text);
+  conversation.sent.add(text);
   return send(conversation, text, options.eol);
 }
 

@@ -81,7 +81,15 @@ export const execOptions = {
 } satisfies OptionTable<ExecOptions>;
 
 /** What is waited for, for errors. */
-const ENDS = { prompt: 'a prompt', quiet: 'a pause in the output', 'go-ahead': 'a GA', 'end-of-record': 'an EOR' };
+const ENDS = { prompt: 'prompt', quiet: 'pause in the output', 'go-ahead': 'GA', 'end-of-record': 'EOR' };
+/** What to try if it does not come, for errors. */
+const ADVICE = {
+  prompt: 'give prompt: /…/ or call findPrompt()',
+  quiet: 'give a smaller settle',
+  'go-ahead': "leave out until: 'go-ahead'",
+  'end-of-record': "leave out until: 'end-of-record'",
+};
+const GIVEN_ADVICE = 'compare prompt with what was received (text)';
 /** How long nothing may come where that ends the output, in milliseconds. */
 const QUIET_MS = 1_000;
 
@@ -98,12 +106,14 @@ export async function exec(conversation: Conversation, command: string, options:
     const quiet = quietTimes(timeout, settle);
     await catchUp(conversation, prompt, { timeout: left(), limit: timeout, signal });
     const answer = new Answer(conversation, command, { ...options, quiet, stripEcho, until });
+    conversation.sent.add(command);
     send(conversation, command, eol);
     try {
       const what = given === undefined ? ENDS[until] : `${given}`;
+      const advice = given === undefined ? ADVICE[until] : GIVEN_ADVICE;
       const mark = until === 'go-ahead' ? Command.GA : until === 'end-of-record' ? Command.EOR : undefined;
       const silence = until === 'quiet' ? (settle ?? QUIET_MS) : undefined;
-      const read = { timeout: left(), limit: timeout, signal, maxLength, mark, silence };
+      const read = { timeout: left(), limit: timeout, signal, maxLength, mark, silence, advice };
       const output = await readText<string>(conversation, what, read, (text, occasion) => answer.look(text, occasion));
       conversation.answered();
       return clean ? cleanOutput(output) : withLineFeeds(output);

@@ -94,6 +94,9 @@ export const enableOptions = {
   command: text({ default: 'enable' }),
 } satisfies OptionTable<EnableOptions>;
 
+/** What to try if neither a question nor a prompt comes, for errors. */
+const ADVICE = "give loginPrompt, passwordPrompt or prompt, or wake: '\\r' for a console that is silent";
+
 /** Silence after which a login wakes the other end, in milliseconds. */
 const WAKE_MS = 500;
 /** How often at most. */
@@ -124,7 +127,7 @@ export async function enable(conversation: Conversation, options: EnableOptions)
       const isSame =
         before !== undefined && conversation.prompt !== undefined && before.shown === conversation.prompt.shown;
       if (hasAnswered && isSame && prompt === undefined)
-        throw refusal('the prompt is the same as before, so the password was refused', said);
+        throw refusal(conversation, 'the prompt is the same as before, so the password was refused', said);
       return withLineFeeds(said);
     } catch (error) {
       // A question is still open. An empty answer ends it, and the session can be used on.
@@ -149,7 +152,7 @@ async function answerQuestions(
   for (;;) {
     const silence = wakes < WAKES && answered.size === 0 ? WAKE_MS : undefined;
     const look = signs.reader(answered.size > 0, silence);
-    const read = { timeout: left(), limit: timeout, signal, maxLength, silence };
+    const read = { timeout: left(), limit: timeout, signal, maxLength, silence, advice: ADVICE };
     const { step, text } = await readText(conversation, `${signs}`, read, look);
     said += text;
     if (step === 'silent') {
@@ -162,11 +165,17 @@ async function answerQuestions(
       return { said, hasAnswered: answered.size > 0 };
     }
     // Who asks the same again did not like the answer.
-    if (step === 'refused' || answered.has(step)) throw refusal('the other end refused the name or the password', said);
+    if (step === 'refused' || answered.has(step))
+      throw refusal(conversation, 'the other end refused the name or the password', said);
     const answer = step === 'name' ? username : password;
     if (answer === undefined)
-      throw refusal(`the other end asks for a ${step}; give ${step === 'name' ? 'username' : step}`, said);
+      throw refusal(
+        conversation,
+        `the other end asks for a ${step}; give ${step === 'name' ? 'username' : step}`,
+        said,
+      );
     answered.add(step);
+    if (step === 'password') conversation.sent.add(answer);
     send(conversation, answer, eol);
   }
 }
@@ -179,8 +188,8 @@ async function leaveQuestion(conversation: Conversation, timeout: number | undef
   for (let count = 0; count < MOST_QUESTIONS && !isAtPrompt(); count++) {
     const { step } = await readText(
       conversation,
-      'a prompt',
-      { timeout: left(), silence: WAKE_MS },
+      'prompt',
+      { timeout: left(), silence: WAKE_MS, advice: ADVICE },
       signs.reader(false, WAKE_MS),
     );
     if (step === 'in') conversation.answered();
@@ -279,12 +288,12 @@ class LoginSigns {
 
   toString(): string {
     const given = this.#given.map(({ pattern }) => `${new Search(pattern)}`);
-    const usual = { name: 'a question for a name', password: 'a question for a password', in: 'a prompt' };
+    const usual = { name: 'question for a name', password: 'question for a password', in: 'prompt' };
     const rest = Object.entries(usual).filter(([step]) => !this.#isGiven.has(step as Step));
     return [...given, ...rest.map(([, words]) => words)].join(' or ');
   }
 }
 
-function refusal(message: string, text: string): TelptyError {
-  return new TelptyError('ERR_LOGIN', message, { text });
+function refusal(conversation: Conversation, message: string, text: string): TelptyError {
+  return new TelptyError('ERR_LOGIN', `${message}; ${conversation.sent.describeLast(text)}`, { text });
 }

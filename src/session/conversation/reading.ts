@@ -72,6 +72,8 @@ export interface ReadTextOptions extends ReadOptions, PartialWaitOptions {
   readonly isSliced?: boolean;
   /** A command of Telnet that matters, GA or EOR: it is looked at what is there where it has come. */
   readonly mark?: number | undefined;
+  /** What to try if it fails, for errors. */
+  readonly advice: string;
   /** Look, with `isQuiet`, if nothing at all comes for so long, in milliseconds. */
   readonly silence?: number | undefined;
 }
@@ -95,6 +97,8 @@ export async function asReader<T>(conversation: Conversation, block: () => Promi
   }
 }
 
+const READ_ADVICE = 'compare the pattern with what was received (text)';
+
 /** See `Session.readUntil`. */
 export async function readUntil(
   conversation: Conversation,
@@ -105,19 +109,24 @@ export async function readUntil(
   const search = new Search(pattern);
   checkReading(conversation);
   const result = await asReader(conversation, () =>
-    readText<ReadResult>(conversation, `${search}`, { ...options, isSliced: true }, (text, { isLast, isCut }) => {
-      const found = search.in(text, isLast);
-      if (typeof found === 'number') return { again: found };
-      if (isCut && found !== undefined && !search.isDecided(found, text)) return {};
-      if (found === undefined) {
-        text.release(search.needed);
-        return {};
-      }
-      const { at, match, groups, index } = found;
-      const used = at + match.length;
-      const all = text.toString();
-      return { used, value: { text: all.slice(0, used), before: all.slice(0, at), match, groups, index } };
-    }),
+    readText<ReadResult>(
+      conversation,
+      `${search}`,
+      { ...options, isSliced: true, advice: READ_ADVICE },
+      (text, { isLast, isCut }) => {
+        const found = search.in(text, isLast);
+        if (typeof found === 'number') return { again: found };
+        if (isCut && found !== undefined && !search.isDecided(found, text)) return {};
+        if (found === undefined) {
+          text.release(search.needed);
+          return {};
+        }
+        const { at, match, groups, index } = found;
+        const used = at + match.length;
+        const all = text.toString();
+        return { used, value: { text: all.slice(0, used), before: all.slice(0, at), match, groups, index } };
+      },
+    ),
   );
   conversation.readUntil(result.text);
   return result;
@@ -128,7 +137,7 @@ export async function readUntil(
  *
  * When it fails, nothing is lost: whoever reads next reads it.
  *
- * @param what is waited for, for errors.
+ * @param what is waited for, for errors: a noun without an article.
  * @throws (rejects) as `Session.readUntil`.
  */
 export function readText<T>(
@@ -138,9 +147,17 @@ export function readText<T>(
   look: (text: Received['text'], occasion: Occasion) => Look<T>,
 ): Promise<T> {
   const { stream, link } = conversation;
-  const { maxLength = readingOptions.maxLength.default, isDropped = false, isSliced = false, mark, silence } = options;
+  const {
+    maxLength = readingOptions.maxLength.default,
+    isDropped = false,
+    isSliced = false,
+    mark,
+    silence,
+    advice,
+  } = options;
   return within<T>(what, options, waiter => {
     const input = new Received();
+    const describe = (text: string) => `${conversation.sent.describeLast(text)}; ${advice}`;
     let quiet: NodeJS.Timeout | undefined;
     let again: NodeJS.Timeout | undefined;
     let isOver = false;
@@ -180,8 +197,9 @@ export function readText<T>(
       const cause = stream.errored ?? undefined;
       const details = { text: `${input.text}`, ...(cause && { cause }) };
       const hangupReason = link.ending.reason;
-      const why = hangupReason === undefined ? '' : `: ${hangupReason}`;
-      waiter.reject(new TelptyError('ERR_SESSION_CLOSED', `the session ended without ${what}${why}`, details));
+      const why = hangupReason === undefined ? '' : ` (${hangupReason})`;
+      const message = `no ${what} before the session ended${why}; ${conversation.sent.describeLast(details.text)}`;
+      waiter.reject(new TelptyError('ERR_SESSION_CLOSED', message, details));
     };
     /** Where in the input the mark has come, in bytes; the first that was not read past. */
     const marks: number[] = [];
@@ -222,8 +240,9 @@ export function readText<T>(
       const isTooLong = input.length > maxLength && !isDropped;
       if (decide({ isQuiet: false, isLast: isTooLong })) return true;
       if (!isTooLong) return false;
-      const message = `${maxLength} bytes have come without ${what}`;
-      waiter.reject(new TelptyError('ERR_TOO_LONG', message, { text: `${input.text}` }));
+      const text = `${input.text}`;
+      const message = `no ${what} within ${maxLength} bytes; ${describe(text)}; or give a larger maxLength`;
+      waiter.reject(new TelptyError('ERR_TOO_LONG', message, { text }));
       return true;
     };
     waiter.atLast = () => decide({ isQuiet: false, isLast: true });
@@ -240,7 +259,7 @@ export function readText<T>(
       const rest = input.unused();
       if (rest.length > 0) link.putBack(rest);
       if (input.used > 0) conversation.read(input.text, input.used, link.inputPosition);
-      return text;
+      return { text, describe: () => describe(text) };
     };
   });
 }

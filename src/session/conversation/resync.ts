@@ -16,9 +16,9 @@ import {
   UNLIKE_MS,
 } from './dialogue.ts';
 import { isMarkAlone, isSamePrompt, type LastLine, lastLineOf, promptAtEnd, questionOf } from './prompts.ts';
-import { asReader, checkReading, type ReadOptions, type ReadTextOptions, readingOptions, readText } from './reading.ts';
+import { asReader, checkReading, type ReadOptions, readingOptions, readText } from './reading.ts';
 import { type Pattern, Search } from './search.ts';
-import { WAIT_MS } from './waiting.ts';
+import { type PartialWaitOptions, WAIT_MS } from './waiting.ts';
 
 /** How to find the prompt; see `Session.findPrompt`. */
 export interface FindPromptOptions extends ReadOptions, LineOptions {
@@ -39,6 +39,10 @@ export const findPromptOptions = {
 } satisfies OptionTable<FindPromptOptions>;
 
 export const resyncOptions = { ...findPromptOptions, interrupt: text() } satisfies OptionTable<ResyncOptions>;
+
+/** What to try if it fails, for errors. */
+const ADVICE = 'give a larger timeout or a smaller settle, or prompt: /…/ to exec()';
+const CATCH_UP_ADVICE = 'call resync()';
 
 /** See `Session.findPrompt`. */
 export function findPrompt(conversation: Conversation, options: FindPromptOptions = {}): Promise<string> {
@@ -62,8 +66,8 @@ async function reachPrompt(conversation: Conversation, options: ResyncOptions): 
     const lastLine = (): Promise<LastLine> =>
       readText(
         conversation,
-        'a prompt that is the same after each Return',
-        { timeout: left(), limit: timeout, signal, isDropped: true, silence: quiet },
+        'prompt that is the same after each Return',
+        { timeout: left(), limit: timeout, signal, isDropped: true, silence: quiet, advice: ADVICE },
         (text, { isQuiet, isLast }) =>
           isQuiet && !isLast ? { used: text.length, value: lastLineOf(text.end) } : { quiet },
       );
@@ -97,10 +101,10 @@ async function reachPrompt(conversation: Conversation, options: ResyncOptions): 
 export async function catchUp(
   conversation: Conversation,
   prompt: Pattern | undefined,
-  options: ReadTextOptions,
+  options: PartialWaitOptions,
 ): Promise<void> {
   const { owed } = conversation;
-  const what = 'the prompt of the command before, so this one was not sent';
+  const what = 'prompt of the command before, so this one was not sent,';
   if (options.signal?.aborted) throw options.signal.reason;
   if (conversation.stream.readableEnded || conversation.stream.destroyed || conversation.stream.writableEnded)
     throw new TelptyError('ERR_SESSION_CLOSED', 'the session ended before the command was sent');
@@ -118,18 +122,23 @@ export async function catchUp(
   const unlike = Math.max(UNLIKE_MS, (options.limit || WAIT_MS) / 2);
   const quiet = { ...quietTimes(options.limit), ...(owed !== undefined && known !== undefined && { unlike }) };
   let wasPassed = false;
-  await readText<void>(conversation, what, { ...options, isDropped: true }, (text, { isQuiet, isLast }) => {
-    const end = text.length < text.end.length + line.length ? line + text.end : text.end;
-    const atEnd = promptAtEnd(end, known);
-    wasPassed ||= typeof passed?.in(text, true) === 'object';
-    const isPrompt = atEnd !== undefined || wasPassed || patterns.some(one => endsIn(end, one));
-    const isSure = atEnd?.likeness === 'exact' && !isMarkAlone(known!);
-    const isDone = isSure || (isQuiet && (isPrompt || (!isLast && (owed === undefined || isDoubtful))));
-    if (isDone) return { used: text.length, value: undefined };
-    if (atEnd !== undefined) return { quiet: quiet[atEnd.likeness === 'exact' ? 'mark' : atEnd.likeness] };
-    if (isPrompt || owed === undefined) return { quiet: quiet.likely };
-    return isDoubtful ? { quiet: quiet.doubtful } : {};
-  });
+  await readText<void>(
+    conversation,
+    what,
+    { ...options, isDropped: true, advice: CATCH_UP_ADVICE },
+    (text, { isQuiet, isLast }) => {
+      const end = text.length < text.end.length + line.length ? line + text.end : text.end;
+      const atEnd = promptAtEnd(end, known);
+      wasPassed ||= typeof passed?.in(text, true) === 'object';
+      const isPrompt = atEnd !== undefined || wasPassed || patterns.some(one => endsIn(end, one));
+      const isSure = atEnd?.likeness === 'exact' && !isMarkAlone(known!);
+      const isDone = isSure || (isQuiet && (isPrompt || (!isLast && (owed === undefined || isDoubtful))));
+      if (isDone) return { used: text.length, value: undefined };
+      if (atEnd !== undefined) return { quiet: quiet[atEnd.likeness === 'exact' ? 'mark' : atEnd.likeness] };
+      if (isPrompt || owed === undefined) return { quiet: quiet.likely };
+      return isDoubtful ? { quiet: quiet.doubtful } : {};
+    },
+  );
   conversation.owed = undefined;
   conversation.learnLine();
 }

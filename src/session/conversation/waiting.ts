@@ -34,6 +34,13 @@ export interface Waiter<T> {
   atLast?: () => boolean;
 }
 
+/** What was read for something that did not come in time. */
+export interface Missed {
+  readonly text: string;
+  /** What a person needs to know of it, and what to try. */
+  describe(): string;
+}
+
 const abortListeners = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
@@ -64,14 +71,14 @@ const removers = new WeakMap<Set<() => void>, () => void>();
 /**
  * Begins something, and ends it when it is settled, the time is over, or it is called off.
  *
- * @param what is not done in time, for the error.
+ * @param what is not done in time, for the error: a noun without an article.
  * @param begin begins it, and returns what ends it. That is called exactly once, before the promise settles; what it
- *   returns is the `text` of the error for too late.
+ *   returns is the `text` of the error for too late, and the end of its message.
  */
 export function within<T>(
   what: string,
   options: PartialWaitOptions,
-  begin: (waiter: Waiter<T>) => () => string | undefined,
+  begin: (waiter: Waiter<T>) => () => Missed | undefined,
 ): Promise<T> {
   const { timeout = WAIT_MS, limit = timeout, signal } = options;
   return new Promise((resolve, reject) => {
@@ -84,8 +91,8 @@ export function within<T>(
       resolve: value => settle(() => resolve(value)),
       reject: error => settle(() => reject(error)),
     };
-    let end: (() => string | undefined) | undefined;
-    const settle = (then: (text: string | undefined) => void): void => {
+    let end: (() => Missed | undefined) | undefined;
+    const settle = (then: (missed: Missed | undefined) => void): void => {
       if (over) return;
       over = true;
       clearTimeout(timer);
@@ -93,9 +100,10 @@ export function within<T>(
       then(end?.());
     };
     const abort = (): void => settle(() => reject(signal?.reason));
-    const late = (text: string | undefined): void => {
-      const details = text === undefined ? {} : { text };
-      reject(new TelptyError('ERR_TIMEOUT', `${limit} ms have passed without ${what}`, details));
+    const late = (missed: Missed | undefined): void => {
+      const details = missed === undefined ? {} : { text: missed.text };
+      const rest = missed === undefined ? '' : `; ${missed.describe()}`;
+      reject(new TelptyError('ERR_TIMEOUT', `no ${what} within ${limit} ms${rest}`, details));
     };
     const timer = timeout === 0 ? undefined : setTimeout(() => waiter.atLast?.() || settle(late), timeout);
     const forget = onAbort(signal, abort);
@@ -128,7 +136,7 @@ export async function waitFor(
 ): Promise<void> {
   readOptions('waitFor', waitOptions, options);
   const holds = typeof wanted === 'function' ? wanted : stateTest(conversation, wanted);
-  const what = typeof wanted === 'function' ? 'what was waited for' : describe(wanted);
+  const what = typeof wanted === 'function' ? 'true result of the condition' : describe(wanted);
   return within(what, options, ({ resolve, reject }) => {
     const look = (): void => {
       // The caller's test may throw; it is the caller who should see that.
@@ -138,7 +146,8 @@ export async function waitFor(
         reject(error);
       }
     };
-    const closed = (): void => reject(new TelptyError('ERR_SESSION_CLOSED', `the session was closed without ${what}`));
+    const closed = (): void =>
+      reject(new TelptyError('ERR_SESSION_CLOSED', `no ${what} before the session was closed`));
     const forget = conversation.observe({ look, closed });
     look();
     if (conversation.stream.closed) closed();
@@ -161,5 +170,5 @@ function stateTest({ link }: Conversation, state: OptionState): () => boolean {
 }
 
 function describe({ option, side, enabled = true }: OptionState): string {
-  return `${optionName(option)} being ${enabled ? 'enabled' : 'disabled'} on the ${side} side`;
+  return `${enabled ? '' : 'end of '}${optionName(option)} on the ${side} side`;
 }
