@@ -5,6 +5,7 @@
  * @module telpty
  */
 export { type ConnectOptions, connect } from './client/connect.ts';
+export { type LinesOptions, lines } from './client/lines.ts';
 export type { ClientTerminal } from './client/options.ts';
 export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
 export type { Listener, LocalListener, TcpListener } from './server/listener.ts';

@@ -1,0 +1,46 @@
+/** In which encoding text is written to a session. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { connect } from '../../src/index.ts';
+import { Peer } from '../support/clients/peer.ts';
+import { CMD, OPT } from '../support/clients/test-client.ts';
+
+test('text is written in the encoding of the session, or in the one of Node.js that is given; bytes as they are', async () => {
+  await using peer = await Peer.listen();
+  const session = await connect({ port: peer.port, encoding: 'KOI8-R' });
+  const wire = await peer.accept();
+  let isCalled = false;
+  session.write('ж1');
+  session.write('ж2', 'utf8');
+  session.write('é3', 'latin1');
+  session.write('d0b6', 'hex');
+  session.write(Buffer.from('ж4'));
+  session.write('«ж»', () => {
+    isCalled = true;
+  });
+  wire.negotiate(CMD.WILL, OPT.CHARSET);
+  await wire.expectNegotiation(CMD.DO, OPT.CHARSET);
+  wire.subnegotiate(OPT.CHARSET, Buffer.from('\x01;UTF-8', 'latin1'));
+  await session.waitFor(({ encoding }) => encoding === 'UTF-8');
+  session.write('ж5');
+  session.write('ж6', 'utf8');
+  session.end('ж7');
+  await wire.untilEnd();
+  const before = [
+    0xd6,
+    0x31,
+    0xd0,
+    0xb6,
+    0x32,
+    0xe9,
+    0x33,
+    0xd0,
+    0xb6,
+    0xd0,
+    0xb6,
+    0x34,
+    ...Buffer.from('<\xd6>', 'latin1'),
+  ];
+  assert.deepEqual([...wire.data.bytes], [...before, ...Buffer.from('ж5ж6ж7')]);
+  assert.ok(isCalled, 'the callback is called where it takes the place of the encoding');
+});
