@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { cleanOutput } from '../../src/session/conversation/clean.ts';
+import { cleanOutput } from '../../src/session/conversation/exec.ts';
 import { Pager, removalLength } from '../../src/session/conversation/pager.ts';
 
 describe('what a pager shows', () => {

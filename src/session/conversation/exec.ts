@@ -2,7 +2,6 @@
 import { decoder, encoder } from '../../charset/index.ts';
 import { boolean, check, checkValue, type OptionTable, oneOf, readOptions, where, whole } from '../../options.ts';
 import { Command } from '../../protocol/index.ts';
-import { cleanOutput } from './clean.ts';
 import { EchoFinder } from './command-echo.ts';
 import type { Conversation } from './conversation.ts';
 import {
@@ -18,7 +17,15 @@ import {
 } from './dialogue.ts';
 import type { GrowingText } from './growing-text.ts';
 import { Pager } from './pager.ts';
-import { isMarkAlone, lastLineOf, type PromptAtEnd, promptAtEnd, withoutRedraws } from './prompts.ts';
+import {
+  isMarkAlone,
+  lastLineOf,
+  type PromptAtEnd,
+  promptAtEnd,
+  ROW_START,
+  render,
+  withoutRedraws,
+} from './prompts.ts';
 import {
   asReader,
   checkReading,
@@ -268,3 +275,23 @@ class Answer {
 
 /** The line on which a text ends, as it came. */
 const lineAtEnd = (end: string) => end.slice(end.lastIndexOf('\n') + 1);
+
+/**
+ * Returns what a terminal without a right edge would show of a text, line by line. Lines end in LF. Control sequences that move
+ * within the line are applied; all others, colours above all, are dropped. Tabs are kept.
+ */
+export function cleanOutput(text: string): string {
+  if (!/[\x00-\x08\x0b-\x1f\x7f]/.test(text)) return text;
+  return text
+    .replace(/\r*\n\r*/g, '\n')
+    .replace(ROW_START, '\n')
+    .split('\n')
+    .map(cleanLine)
+    .join('\n');
+}
+
+function cleanLine(line: string): string {
+  if (!/[\x00-\x08\x0b-\x1f\x7f]/.test(line)) return line;
+  // What was erased leaves blanks, and a sequence that never came whole leaves its ESC.
+  return render(line, true).text.replaceAll('\x1b', '').trimEnd();
+}
