@@ -7,6 +7,7 @@
 export { type ConnectOptions, connect } from './client/connect.ts';
 export { type LinesOptions, lines } from './client/lines.ts';
 export type { ClientTerminal } from './client/options.ts';
+export { type ReconnectOptions, type Retry, type RetryOptions, reconnect } from './client/reconnect.ts';
 export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
 export type { Listener, LocalListener, TcpListener } from './server/listener.ts';
 export type { AcceptOptions, Middleware, ServerOptions, Shell } from './server/options.ts';
