@@ -42,6 +42,8 @@ export interface EnvironmentFacts {
   readonly charset?: string | undefined;
   /** What the client sent of its environment, unchecked. */
   readonly environ: ReadonlyMap<string, string>;
+  /** The X display that the client named by XDISPLOC, unchecked: DISPLAY, unless `environ` has it. */
+  readonly display?: string | undefined;
   readonly remoteAddress?: string | undefined;
   /** The user of this machine that connected, where the kernel says it. */
   readonly remoteUser?: string | undefined;
@@ -184,7 +186,7 @@ export function programEnvironment(
   if (facts.remoteUser !== undefined) env.set('REMOTE_USER', facts.remoteUser);
 
   const operator = new Map(Object.entries(policy.env ?? {}));
-  const accepted = acceptedVariables(facts.environ, policy, reject);
+  const accepted = acceptedVariables(withDisplay(facts), policy, reject);
   for (const [name, value] of locale(accepted, operator, facts, policy, reject)) env.set(name, value);
   for (const [name, value] of accepted) if (!isLocale(name)) env.set(name, value);
   if (policy.sizeEnv) {
@@ -193,6 +195,12 @@ export function programEnvironment(
   }
   for (const [name, value] of operator) env.set(name, value);
   return { env: Object.fromEntries(env), rejected };
+}
+
+/** The variables of the client. Clients without NEW-ENVIRON can say their display by XDISPLOC (RFC 1096). */
+function withDisplay({ environ, display }: EnvironmentFacts): ReadonlyMap<string, string> {
+  if (display === undefined || display === '' || environ.has('DISPLAY')) return environ;
+  return new Map([...environ, ['DISPLAY', display]]);
 }
 
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();

@@ -232,6 +232,7 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
       rows,
       charset: terminal.charset,
       environ: terminal.environ,
+      display: terminal.display,
       remoteAddress: session.remoteAddress,
       remoteUser: remoteUser(session),
       locales: program.locales,

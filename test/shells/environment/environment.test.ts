@@ -49,6 +49,16 @@ describe('programEnvironment', () => {
     assert.equal(env.SHELL, '/bin/sh');
   });
 
+  it('has DISPLAY from XDISPLOC, with the same check, unless the client sends the variable', () => {
+    assert.equal(build({}, {}, { display: 'ada.example:0.0' }).env.DISPLAY, 'ada.example:0.0');
+    assert.equal(build({ DISPLAY: 'b:1' }, {}, { display: 'a:0' }).env.DISPLAY, 'b:1');
+    assert.equal(build({}, { env: { DISPLAY: 'c:2' } }, { display: 'a:0' }).env.DISPLAY, 'c:2');
+    const { env, rejected } = build({}, {}, { display: '/tmp/evil:0' });
+    assert.ok(!('DISPLAY' in env), 'a path is refused');
+    assert.deepEqual(rejected, [{ name: 'DISPLAY', value: '/tmp/evil:0', reason: 'is not host:display.screen' }]);
+    assert.ok(!('DISPLAY' in build({}, {}, { display: '' }).env), 'nothing is not a display');
+  });
+
   it('tells the address of the client, if it is one', () => {
     for (const address of ['192.0.2.1', '2001:db8::1']) {
       assert.equal(build({}, {}, { remoteAddress: address }).env.TELPTY_REMOTE_ADDRESS, address);

@@ -17,6 +17,17 @@ test('terminal type, window size, language and character set reach the program',
   await wire.untilEnd();
 });
 
+test('the X display that a client names by XDISPLOC reaches the program as DISPLAY', async () => {
+  await using host = await hostScript('echo "DISPLAY=$DISPLAY"', { negotiationTimeout: 60_000 });
+  await using wire = await host.connect({ silent: true });
+  wire.negotiate(WILL, OPT.XDISPLOC);
+  await wire.expect(subnegotiation(OPT.XDISPLOC, [1]));
+  wire.subnegotiate(OPT.XDISPLOC, Buffer.from('\0ada.example:0.0'));
+  for (const option of [OPT.NEW_ENVIRON, OPT.TTYPE, OPT.NAWS]) wire.negotiate(WONT, option);
+  for (const option of [OPT.CHARSET, OPT.ECHO, OPT.SGA]) wire.negotiate(DONT, option);
+  await wire.expect('DISPLAY=ada.example:0.0\r\n');
+});
+
 test('a client that refuses everything has 80x24 and xterm, and does not wait', async () => {
   await using host = await hostScript(FACTS, { negotiationTimeout: 60_000 });
   await using wire = await host.connect();
