@@ -33,7 +33,8 @@ describe('signals', LIMIT, () => {
       const pids = [server.pid, ...(args.length === 0 ? [] : childrenOf(server.pid).map(({ pid }) => pid))];
       for (const pid of pids) process.kill(pid, 'SIGSTOP');
       await untilTrue(() => pids.every(pid => processInfo(pid)?.state === 'T'));
-      // The kernel accepts, and keeps what is typed.
+      // The kernel accepts, and keeps what is typed. What was typed before may be with the program already, and the session idle.
+      bystander.sendMore();
       const late = await Wire.connect(server.port, XTERM);
       await sleep(2_500);
       for (const pid of pids) process.kill(pid, 'SIGCONT');

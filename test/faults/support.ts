@@ -108,8 +108,17 @@ export class Bystander implements AsyncDisposable {
     return this.wire.close();
   }
 
+  /** Sends some more, although nothing has come back. */
+  sendMore(): void {
+    this.#sendBelow(WINDOW + 1);
+  }
+
   #send(): void {
-    while (!this.#over && this.#sent - this.#checked < WINDOW) {
+    this.#sendBelow(WINDOW);
+  }
+
+  #sendBelow(window: number): void {
+    while (!this.#over && this.#sent - this.#checked < window) {
       // All values but CR and LF: what a CR is, Telnet tells by the byte behind it.
       const block = createHash('sha512')
         .update(`${this.#block++}`)
@@ -126,7 +135,8 @@ export class Bystander implements AsyncDisposable {
     const first = this.#sent - this.#expected.length;
     const wanted = this.#expected.subarray(this.#checked - first, back.length - first);
     if (!back.subarray(this.#checked).equals(wanted)) {
-      this.#failure ??= new Error(`the bystander got something else at byte ${this.#checked}`);
+      const got = back.subarray(this.#checked, this.#checked + 200).toString('latin1');
+      this.#failure ??= new Error(`the bystander got something else at byte ${this.#checked}: ${JSON.stringify(got)}`);
     }
     this.#checked = back.length;
     this.#send();
