@@ -6,6 +6,7 @@ import { encodingOption } from '../charset/option.ts';
 import {
   boolean,
   check,
+  duration,
   either,
   list,
   nested,
@@ -56,6 +57,11 @@ export interface ConnectOptions extends WaitOptions {
   readonly encoding?: string | undefined;
   /** Agree to compression, both ways (MCCP2, MCCP3), where the connection is not encrypted; default false. */
   readonly compression?: boolean | undefined;
+  /**
+   * After so many milliseconds without output, up to half as much later, NOP is sent to a server that has spoken Telnet. 0: never,
+   * as when it is left out.
+   */
+  readonly keepAlive?: number | undefined;
   /** More Telnet options, e.g. `gmcp()`, or of your own; one with a code that is known replaces it. */
   readonly options?: readonly OptionDefinition[] | undefined;
 }
@@ -73,6 +79,7 @@ export const connectOptions = {
   environ: record(text(), { default: {} }),
   encoding: encodingOption,
   compression: boolean({ default: false }),
+  keepAlive: duration({ default: 0 }),
   options: list(
     object('the definition of a Telnet option', ({ code }) => typeof code === 'number'),
     { default: [] },
@@ -126,6 +133,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   const session = new Session(transport, {
     telnet: { options: table, carriageReturn: 'text', compatibility: 'tolerant', roundTripMs },
     encoding,
+    keepAlive: settings.keepAlive,
     peer,
   });
   session.on('error', ignore).once('end', leave);

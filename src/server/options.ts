@@ -1,7 +1,7 @@
 /** The options of `createServer()`. */
 import type { Duplex } from 'node:stream';
 import { encodingOption } from '../charset/option.ts';
-import { boolean, callback, list, type OptionTable, object, oneOf, required, text } from '../options.ts';
+import { boolean, callback, duration, list, type OptionTable, object, oneOf, required, text } from '../options.ts';
 import type { Compatibility, OptionDefinition } from '../protocol/index.ts';
 import type { Session } from '../session/session.ts';
 import { USUAL_VARIABLES } from '../session/terminal.ts';
@@ -40,6 +40,11 @@ export interface ServerOptions {
    * `'tolerant'` answers it where the client visibly waits: some time after the last word about that option, or behind data.
    */
   readonly compatibility?: Compatibility;
+  /**
+   * After so many milliseconds without output, NOP (RFC 854) is sent to a client that has spoken Telnet, so that routers keep the
+   * connection; up to half as much later. 0: never, as when it is left out.
+   */
+  readonly keepAlive?: number;
 }
 
 /** Taking streams that something else has accepted: see `Server.listen()`. */
@@ -59,6 +64,7 @@ export const serverOptions = {
   ),
   compression: boolean({ default: false }),
   compatibility: oneOf(['strict', 'tolerant'], { default: 'strict' }),
+  keepAlive: duration({ default: 0 }),
 } satisfies OptionTable<ServerOptions>;
 
 export const acceptOptions = {

@@ -100,6 +100,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #compressed: TelnetConfig | undefined;
   readonly #proposeCharsets: ((this: Session) => void) | undefined;
   readonly #encoding: string;
+  readonly #keepAlive: number;
   readonly #sessions = new SessionSet();
   readonly #listeners = new Map<TransportListener, Listener>();
   readonly #pipelines = new Set<ListenerPipeline>();
@@ -119,6 +120,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const { shell, use, compression, compatibility } = settings;
     this.#shell = use.reduceRight((inner, middleware) => middleware(inner), shell);
     this.#encoding = canonicalCharset(settings.encoding)!;
+    this.#keepAlive = settings.keepAlive;
     const table = optionTable(settings.environ, settings.options);
     // Whoever brings a CHARSET of their own proposes what they like.
     if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(this.#encoding);
@@ -281,7 +283,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const { id = this.#nextId++, peer = peerAt(info), ticket } = info;
     const telnet = compressed ?? this.#telnet;
     const session = new Session(transport, {
-      ...{ id, telnet, encoding: this.#encoding, peer, ticket },
+      ...{ id, telnet, encoding: this.#encoding, keepAlive: this.#keepAlive, peer, ticket },
       recognize: foreignProtocol,
     });
     this.#sessions.add(session);

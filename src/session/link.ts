@@ -21,12 +21,12 @@ import { InputBuffer, type InputConsumer } from '../transport/stream/input-buffe
 import { ReceiveBlock, ReceiveScheduler, type ReceiveUser } from '../transport/stream/receive-scheduler.ts';
 import { SendQueue } from '../transport/stream/send-queue.ts';
 import { StreamTransport, type Transport, type TransportUser } from '../transport/stream/transport.ts';
-import { AreYouThere } from './are-you-there.ts';
 import { followCompression } from './compression.ts';
 import { EncodingHistory, type EncodingRun } from './encoding-history.ts';
 import { Ending } from './ending.ts';
 import { BlockTable, FastPath, type SessionBlock } from './fast-path.ts';
 import { LateAnswers } from './late-answers.ts';
+import { AreYouThere, KeepAlive } from './liveness.ts';
 import { Observers, type SessionTap, type SessionTrace } from './observers.ts';
 import { Terminal } from './terminal.ts';
 
@@ -62,6 +62,8 @@ export interface SessionOptions {
   readonly peer?: Peer | undefined;
   /** What the address check of the listener returned: see `SessionLimits.ticket()`. */
   readonly ticket?: object | undefined;
+  /** After so many milliseconds without output NOP is sent to a peer that speaks Telnet; default 0, never. */
+  readonly keepAlive?: number | undefined;
   /** The character set of text where none is negotiated; default UTF-8. */
   readonly encoding?: string | undefined;
   /**
@@ -93,6 +95,8 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   inputFinished = false;
   /** The protocol that the peer speaks in place of Telnet. */
   foreign: ForeignProtocol | undefined;
+  /** Whether the peer has sent anything of Telnet: a command, or a word about an option. */
+  hasHeardTelnet = false;
   /** Whether the session was ended, and all that was written has been passed to the transport's system. */
   hasSentAll = false;
 
@@ -134,6 +138,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   #lateAnswers: LateAnswers | undefined;
   /** Made at the first AYT. */
   #areYouThere: AreYouThere | undefined;
+  readonly #keepAlive: KeepAlive | undefined;
 
   /** @param stream the session: events are emitted on it, and it is destroyed with the connection. */
   constructor(stream: Duplex, transport: Duplex | Transport, options: SessionOptions) {
@@ -149,6 +154,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#input = new InputBuffer(stream, this.#scheduler);
     this.#output = new SendQueue(this.#transport, () => this.room());
     this.fastPath = new FastPath(this.#transport.fastPath, { table: Link.#blocks, owner: this });
+    if (options.keepAlive) this.#keepAlive = new KeepAlive(this, options.keepAlive);
     this.#transport.open(this);
   }
 
@@ -408,6 +414,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   /** Ends the sending half behind all that was written. */
   end(callback: () => void): void {
     this.#delivered = performance.now();
+    this.#keepAlive?.stop();
     this.telnet.flush();
     this.#output.end(() => {
       this.hasSentAll = true;
@@ -420,6 +427,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   destroy(): void {
     this.ending.abort();
     clearInterval(this.#unreadTimer);
+    this.#keepAlive?.stop();
     this.#delivered ??= performance.now();
     this.#sendReturn();
     this.#transport.destroy();
@@ -559,6 +567,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   }
 
   event(event: TelnetEvent): void {
+    if (event.type !== 'warning') this.hasHeardTelnet = true;
     if (event.type === 'compression' || event.type === 'option')
       followCompression(event, this.telnet, this.ending, this.#scheduler, this.#output, this.#transport.encrypted);
     if (event.type === 'command' && !IDLE_COMMANDS.has(event.command)) this.#lastInput = performance.now();

@@ -78,7 +78,7 @@ function terminalOptions(terminal: LocalTerminal): TerminalOptions {
 }
 
 function open(settings: ConnectSettings, local: string, options?: TerminalOptions): Promise<Session> {
-  const { host, port, tls, encoding, sendEnv, mode, compression } = settings;
+  const { host, port, tls, encoding, sendEnv, mode, compression, keepAlive } = settings;
   const { columns, rows, isTTY } = process.stdout;
   const told = sendEnv.flatMap(name => {
     const value = process.env[name];
@@ -96,6 +96,7 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
     environ: Object.fromEntries(told),
     encoding: encoding ?? local,
     compression,
+    keepAlive,
     options: own,
   });
   return connecting.catch((error: TelptyError) => {

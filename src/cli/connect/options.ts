@@ -10,6 +10,12 @@ const networkOptions = {
     help: 'trust the certificates in this file (PEM) instead of the usual ones',
   },
   'tls-no-verify': { ...flag, help: 'accept any certificate; the server may then be an impostor' },
+  'keep-alive': {
+    argument: 'T',
+    parse: values.duration(),
+    default: '0',
+    help: 'send IAC NOP to a server that speaks Telnet after so long without output; 0: never',
+  },
   compression: { ...flag, help: 'accept compression (MCCP2, MCCP3) if the server offers it; never under TLS' },
 } as const satisfies OptionTable;
 

@@ -22,6 +22,8 @@ export interface ConnectSettings {
   readonly escapeKey: number | undefined;
   readonly sendEnv: readonly string[];
   readonly compression: boolean;
+  /** In milliseconds; 0: never. */
+  readonly keepAlive: number;
   /** The file. Undefined: no recording. */
   readonly record: string | undefined;
 }
@@ -56,6 +58,7 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
     escapeKey: values.escape,
     sendEnv: values['send-env'],
     compression: values.compression,
+    keepAlive: values['keep-alive'],
     record: values.record,
   };
 }

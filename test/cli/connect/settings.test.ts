@@ -14,6 +14,7 @@ const defaults: ConnectSettings = {
   escapeKey: 0x1d,
   sendEnv: [],
   compression: false,
+  keepAlive: 0,
   record: undefined,
 };
 
@@ -27,6 +28,7 @@ describe('telpty connect: settings', () => {
     ['--tls --tls-no-verify example.test', { tls: { caFile: undefined, verify: false } }],
     ['--encoding cp437 --mode line --term vt100 example.test', { encoding: 'IBM437', mode: 'line', term: 'vt100' }],
     ['--compression example.test', { compression: true }],
+    ['--keep-alive 30s example.test', { keepAlive: 30_000 }],
     ['--record x.cast example.test', { record: 'x.cast' }],
     ['--escape ~ --send-env LANG --send-env USER example.test', { escapeKey: 0x7e, sendEnv: ['LANG', 'USER'] }],
     ['--escape none -- example.test', { escapeKey: undefined }],

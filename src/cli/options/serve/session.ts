@@ -38,6 +38,10 @@ export const sessionOptions = {
     ...library.choice(serverOptions.compatibility),
     help: 'if a client requests an option that is already on: `strict` ignores the request (RFC 1143), `tolerant` answers a client that visibly waits',
   },
+  'keep-alive': {
+    ...library.duration(serverOptions.keepAlive),
+    help: 'send IAC NOP to a client that speaks Telnet after so long without output; 0: never',
+  },
   compression: {
     ...library.flag(serverOptions.compression),
     help: 'offer MCCP2 and MCCP3, which MUD clients use; never under TLS',
