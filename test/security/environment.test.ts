@@ -376,12 +376,15 @@ describe('odd names and values', { concurrency: 8 }, () => {
       }),
     );
   });
-  it('the X display, the speed and the place where the user is are for nobody', async () => {
-    await assertInnocent(
-      bytes(
-        'FF FB 23 FF FA 23 00 "evil.example:0" FF F0  FF FB 20 FF FA 20 00 "38400,38400;id" FF F0  FF FB 17 FF FA 17 "$(id)" FF F0',
-      ),
-    );
+  it('the speed and the place where the user is reach no program', async () => {
+    await assertInnocent(bytes('FF FB 20 FF FA 20 00 "38400,38400;id" FF F0  FF FB 17 FF FA 17 "$(id)" FF F0'));
+  });
+  it('the X display of XDISPLOC passes the checks of DISPLAY, or reaches no program', async () => {
+    const odd = [...values.DISPLAY!, '"$(id):0"', '"A" x9000', '""', '"evil:0" 00 "x"'];
+    await Promise.all(odd.map(value => assertInnocent(bytes(`FF FB 23 FF FA 23 00 ${value} FF F0`))));
+    const display = bytes('FF FB 23 FF FA 23 00 "ws1.example:0" FF F0');
+    const { environ } = await target.programAfter(Buffer.concat([display, START_NOW]));
+    assert.deepEqual(environ, { ...innocent, DISPLAY: 'ws1.example:0' });
   });
 });
 
