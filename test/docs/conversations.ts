@@ -1,7 +1,7 @@
 /** What is said to the programs of docs/library.md and README.md that are run, by their names, and what they must answer. */
 import assert from 'node:assert/strict';
 import { ptyShell, readLine, readLines } from '../../src/index.ts';
-import { Device } from '../client/lab/device.ts';
+import { Device, type Script } from '../client/lab/device.ts';
 import { IOS_CONFIGURATION, ios } from '../client/lab/ios.ts';
 import { CMD, OPT, subnegotiation, Wire } from '../support/clients/test-client.ts';
 import { Host } from '../support/servers/host.ts';
@@ -112,14 +112,21 @@ export const talks: Readonly<Record<string, (program: Running, connect: typeof W
   engine: async program => assert.equal(await program.output(), "[ 'XTERM' ]\nlogin: \n"),
 };
 
+/** Reports two events, with different line ends, and closes. */
+const reporter: Script = async line => line.print('09:15\tup\n\r10:00\tdown\r\n');
+
 /** What a program connects to, if not to {@link loginServer}. */
 export const peers: Readonly<Record<string, () => Promise<AsyncDisposable & { readonly port: number }>>> = {
+  'received-lines': () => Device.start(reporter),
+  'connecting-again': () => Device.start(reporter),
   devices: () => Device.start(ios({ username: 'ada', password: PASSWORD, secret: 'byron' })),
 };
 
 /** For each program that connects: judges what it has printed. */
 export const clientTalks: Readonly<Record<string, (output: string) => void>> = {
   client: output => assert.equal(output, '42\n\n'),
+  'received-lines': output => assert.equal(output, '09:15 up\n10:00 down\n'),
+  'connecting-again': output => assert.equal(output, '09:15\tup\n10:00\tdown\n'.repeat(2)),
   devices: output => assert.equal(output, `sw1# ${IOS_CONFIGURATION.length + 1}\n`),
   'client-patterns': output => assert.equal(output, 'there is a login\nnothing more\n'),
 };
