@@ -58,8 +58,8 @@ export interface ConnectOptions extends WaitOptions {
   /** Agree to compression, both ways (MCCP2, MCCP3), where the connection is not encrypted; default false. */
   readonly compression?: boolean | undefined;
   /**
-   * After so many milliseconds without output, up to half as much later, NOP is sent to a server that has spoken Telnet. 0: never,
-   * as when it is left out.
+   * After this time without output, in milliseconds, NOP is sent to a server that has spoken Telnet; up to half as much
+   * later. 0: never, as when it is left out.
    */
   readonly keepAlive?: number | undefined;
   /** More Telnet options, e.g. `gmcp()`, or of your own; one with a code that is known replaces it. */

@@ -41,7 +41,7 @@ export interface ServerOptions {
    */
   readonly compatibility?: Compatibility;
   /**
-   * After so many milliseconds without output, NOP (RFC 854) is sent to a client that has spoken Telnet, so that routers keep the
+   * After this time without output, in milliseconds, NOP (RFC 854) is sent to a client that has spoken Telnet, so that routers keep the
    * connection; up to half as much later. 0: never, as when it is left out.
    */
   readonly keepAlive?: number;

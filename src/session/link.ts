@@ -62,7 +62,7 @@ export interface SessionOptions {
   readonly peer?: Peer | undefined;
   /** What the address check of the listener returned: see `SessionLimits.ticket()`. */
   readonly ticket?: object | undefined;
-  /** After so many milliseconds without output NOP is sent to a peer that speaks Telnet; default 0, never. */
+  /** After this time without output, in milliseconds, NOP is sent to a peer that speaks Telnet; default 0, never. */
   readonly keepAlive?: number | undefined;
   /** The character set of text where none is negotiated; default UTF-8. */
   readonly encoding?: string | undefined;

@@ -346,7 +346,7 @@ function listenError(error: unknown, endpoint: string, host: string): unknown {
     EADDRINUSE: `--port: ${endpoint} is already in use (choose another port)`,
     EACCES: `--port: no permission to listen on ${endpoint} (ports below 1024 need a privilege)`,
     EADDRNOTAVAIL: `--host: ${host} is not an address of this machine`,
-    ENOTFOUND: `--host: there is no host ${host}`,
+    ENOTFOUND: `--host: unknown host ${host}`,
     EAI_AGAIN: `--host: cannot look up ${host}`,
     EAFNOSUPPORT: `--host: this machine does not speak the protocol of ${host}`,
     EINVAL: `--host: cannot listen on ${endpoint}`,

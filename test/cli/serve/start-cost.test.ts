@@ -25,7 +25,7 @@ const MOST: Readonly<Record<string, number>> = {
   ioctl: 4,
   pidfd_open: 1,
   wait4: 1,
-  // One finds the program still running where its terminal is closed before it has ended.
+  // One finds that the program has ended, one whether SIGKILL ended it, whose CPU time is read before it is reaped.
   waitid: 2,
   fchown: 1,
   geteuid: 1,
