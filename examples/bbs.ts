@@ -5,7 +5,7 @@
  *     npx tsx examples/bbs.ts
  *     telnet 127.0.0.1 6023           (or PuTTY, or SyncTERM)
  */
-import { createServer, limit, type PtyResult, ptyShell, readLine, type Session } from 'telpty';
+import { createServer, limit, type PtyResult, ptyShell, type Session } from 'telpty';
 
 interface Door {
   readonly name: string;
@@ -61,21 +61,21 @@ async function bbs(session: Session): Promise<void> {
     // Whoever hung up within a program is shown nothing more.
     if (session.hangupReason !== undefined || session.destroyed) return;
     session.write(menu(session));
-    const choice = (await readLine(session, { prompt: '  Your choice: ', maxLength: 1 }))?.toLowerCase();
+    const choice = (await session.readLine({ prompt: '  Your choice: ', maxLength: 1 }))?.toLowerCase();
     if (choice === undefined || choice === 'g') break;
     if (choice === 'l') {
-      const line = await readLine(session, { prompt: '  Your line: ', maxLength: 70 });
+      const line = await session.readLine({ prompt: '  Your line: ', maxLength: 70 });
       if (line) wall.push(line);
       if (wall.length > 10) wall.shift();
     }
     const door = doors[choice];
-    if (door !== undefined && !(await open(door, session))) await readLine(session, { prompt: '\r\n  Press Return. ' });
+    if (door !== undefined && !(await open(door, session))) await session.readLine({ prompt: '\r\n  Press Return. ' });
   }
   session.write(`${PLAIN}\r\n  NO CARRIER\r\n`);
 }
 
 const server = createServer({ shell: bbs, use: [limit({ maxSessions: 50, idleTimeout: 10 * 60_000 })] });
-server.on('sessionEnd', (session, { error }) => {
+server.on('session-end', (session, { error }) => {
   if (error !== undefined) console.error(`caller ${session.id}:`, error);
 });
 

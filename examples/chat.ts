@@ -4,7 +4,7 @@
  *     npx tsx examples/chat.ts
  *     telnet 127.0.0.1 6023           (from several windows)
  */
-import { createServer, readLine, readLines, type Session } from 'telpty';
+import { createServer, type Session } from 'telpty';
 
 /** Who is here, by session. */
 const names = new Map<Session, string>();
@@ -20,7 +20,7 @@ function tell(text: string, except?: Session): void {
 
 async function askName(session: Session): Promise<string | undefined> {
   for (;;) {
-    const name = await readLine(session, { prompt: 'What is your name? ', maxLength: 20 });
+    const name = await session.readLine({ prompt: 'What is your name? ', maxLength: 20 });
     if (name === undefined) return undefined;
     if (!/^\w+$/.test(name)) session.write('Letters and digits, please.\r\n');
     else if ([...names.values()].includes(name)) session.write(`There is a ${name} already.\r\n`);
@@ -35,7 +35,7 @@ const server = createServer(async session => {
   session.write(`Here: ${[...names.values()].join(', ')}. Leave by /quit.\r\n`);
   tell(`* ${name} comes in`, session);
   try {
-    for await (const line of readLines(session)) {
+    for await (const line of session.readLines()) {
       if (line === '/quit') break;
       if (line !== '') tell(`${name}: ${line}`, session);
     }

@@ -5,7 +5,7 @@
  *     npx tsx examples/mud.ts
  *     tt++ -e '#session mud 127.0.0.1 6023'       (or any other MUD client, or telnet)
  */
-import { createServer, readLine, readLines, type Session } from 'telpty';
+import { createServer, type Session } from 'telpty';
 import { clientKind, decodeMtts, gmcp, mssp, Option } from 'telpty/protocol';
 
 interface Room {
@@ -86,7 +86,7 @@ function obey(session: Session, player: Player, line: string): boolean {
 }
 
 const server = createServer({
-  options: [data, facts],
+  telnetOptions: [data, facts],
   compression: true,
   shell: async session => {
     // Everything else is asked by the server; none of it is an offer that a plain client could not refuse.
@@ -96,14 +96,14 @@ const server = createServer({
       if (name.toLowerCase() === 'core.ping') send(session, 'Core.Ping', undefined);
     });
     say(session, 'THE QUAY');
-    const name = await readLine(session, { prompt: 'Your name? ', maxLength: 20 });
+    const name = await session.readLine({ prompt: 'Your name? ', maxLength: 20 });
     if (name === undefined || !/^\w+$/.test(name)) return;
     const player = { name, room: 'quay' };
     players.set(session, player);
     try {
       send(session, 'Char.Name', { name });
       look(session, player);
-      for await (const line of readLines(session, { prompt: '> ' })) if (!obey(session, player, line)) break;
+      for await (const line of session.readLines({ prompt: '> ' })) if (!obey(session, player, line)) break;
     } finally {
       players.delete(session);
       for (const other of others(session, player)) say(other, `${name} fades away.`);

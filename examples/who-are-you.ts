@@ -5,7 +5,7 @@
  *     npx tsx examples/who-are-you.ts
  *     telnet 127.0.0.1 6023           (then: do naws, dont naws, will echo, wont echo …)
  */
-import { createServer, readLines, type Session, TelptyError } from 'telpty';
+import { createServer, type Session, TelptyError } from 'telpty';
 import { clientKind, decodeMtts, Option, optionName, type Side } from 'telpty/protocol';
 
 /** The client's words are its own: control characters in them must not reach the terminal. */
@@ -65,7 +65,7 @@ function obey({ telnet }: Session, line: string): void {
 }
 
 const server = createServer({
-  environ: ['LANG', 'COLORTERM', 'DISPLAY', 'TZ', 'USER', 'EDITOR'],
+  requestEnviron: ['LANG', 'COLORTERM', 'DISPLAY', 'TZ', 'USER', 'EDITOR'],
   shell: async session => {
     let due: NodeJS.Immediate | undefined;
     const show = () => {
@@ -78,7 +78,7 @@ const server = createServer({
       session.telnet.request(option, 'remote', true);
     }
     show();
-    for await (const line of readLines(session)) {
+    for await (const line of session.readLines()) {
       if (line === 'quit') return;
       try {
         obey(session, line);

@@ -5,7 +5,6 @@
  * @module telpty
  */
 export { type ConnectOptions, connect } from './client/connect.ts';
-export { type LinesOptions, lines } from './client/lines.ts';
 export type { ClientTerminal } from './client/options.ts';
 export { type ReconnectOptions, type Retry, type RetryOptions, reconnect } from './client/reconnect.ts';
 export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
@@ -19,11 +18,12 @@ export type { Pattern, ReadOptions, ReadResult } from './session/conversation/re
 export type { FindPromptOptions, ResyncOptions } from './session/conversation/resync.ts';
 export type { OptionState, WaitOptions } from './session/conversation/waiting.ts';
 export type { SessionEvents } from './session/events.ts';
-export { type ReadLineOptions, readLine, readLines } from './session/lines.ts';
 export type { SessionOptions } from './session/link.ts';
 export type { SessionTap, SessionTrace } from './session/observers.ts';
+export type { LinesOptions } from './session/received-lines.ts';
 export { Session } from './session/session.ts';
 export type { Terminal } from './session/terminal.ts';
+export type { ReadLineOptions } from './session/typed-lines.ts';
 export type { EnvironmentPolicy, RejectedVariable } from './shells/environment/environment.ts';
 export { type LimitOptions, limit } from './shells/guards/limit.ts';
 export type { Refused } from './shells/guards/refusal.ts';

@@ -9,7 +9,6 @@ import {
   createServer,
   limit,
   ptyShell,
-  readLine,
   robotCheck,
   type Session,
   SessionLimits,
@@ -36,7 +35,7 @@ import { enableOptions, loginOptions } from '../src/session/conversation/login.t
 import { readingOptions } from '../src/session/conversation/reading.ts';
 import { findPromptOptions, resyncOptions } from '../src/session/conversation/resync.ts';
 import { waitOptions } from '../src/session/conversation/waiting.ts';
-import { readLineOptions } from '../src/session/lines.ts';
+import { readLineOptions } from '../src/session/typed-lines.ts';
 import { limitOptions } from '../src/shells/guards/limit.ts';
 import { robotCheckOptions } from '../src/shells/guards/robot-check.ts';
 import { sessionLimitsOptions } from '../src/shells/guards/session-limits.ts';
@@ -98,7 +97,7 @@ const takers: Readonly<Record<string, Taker>> = {
   enable: { table: enableOptions, call: options => onSession(one => one.enable(options))() },
   findPrompt: { table: findPromptOptions, call: options => onSession(one => one.findPrompt(options))() },
   resync: { table: resyncOptions, call: options => onSession(one => one.resync(options))() },
-  readLine: { table: readLineOptions, call: options => onSession(one => readLine(one, options))() },
+  readLine: { table: readLineOptions, call: options => onSession(one => one.readLine(options))() },
 };
 
 /** Values of all types. */

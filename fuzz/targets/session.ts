@@ -133,7 +133,7 @@ async function visit(header: number, chunks: readonly Uint8Array[]): Promise<str
   const failures: unknown[] = [];
   server.on('error', error => failures.push(error));
   let outcome: { error?: unknown } | undefined;
-  server.on('sessionEnd', (_session, how) => {
+  server.on('session-end', (_session, how) => {
     outcome = how;
   });
   const session = server.handle(transport);

@@ -105,7 +105,7 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
       onStartsHang: stuck => report({ type: 'stuck', stuck }),
       userIds: settings.userRange && userIds,
     });
-    server.on('sessionEnd', ({ id }, { error }) => {
+    server.on('session-end', ({ id }, { error }) => {
       const { systemCode } = (error ?? {}) as { systemCode?: unknown };
       // Before the slot is released: a worker that fails to serve ends sessions quickly, so it would get all further clients.
       if (systemCode === 'EMFILE') report({ type: 'short' });

@@ -51,7 +51,7 @@ export interface ConnectOptions extends WaitOptions {
    */
   readonly negotiate?: 'active' | 'passive' | undefined;
   readonly terminal?: ClientTerminal | undefined;
-  /** Environment variables that a server which asks is told (RFC 1572, RFC 1408). Nothing else ever is; default none. */
+  /** Environment variables to send to a server that requests them (RFC 1572, RFC 1408). No others are sent. Default: none. */
   readonly environ?: Readonly<Record<string, string>> | undefined;
   /** The character set that text is in unless the server negotiates another; default `'utf-8'`. */
   readonly encoding?: string | undefined;
@@ -63,7 +63,7 @@ export interface ConnectOptions extends WaitOptions {
    */
   readonly keepAlive?: number | undefined;
   /** More Telnet options, e.g. `gmcp()`, or of your own; one with a code that is known replaces it. */
-  readonly options?: readonly OptionDefinition[] | undefined;
+  readonly telnetOptions?: readonly OptionDefinition[] | undefined;
 }
 
 export const connectOptions = {
@@ -80,7 +80,7 @@ export const connectOptions = {
   encoding: encodingOption,
   compression: boolean({ default: false }),
   keepAlive: duration({ default: 0 }),
-  options: list(
+  telnetOptions: list(
     object('the definition of a Telnet option', ({ code }) => typeof code === 'number'),
     { default: [] },
   ),
@@ -115,7 +115,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
     environ: variables,
     encoding,
     compression: agrees,
-    own: settings.options,
+    own: settings.telnetOptions,
   });
   const { transport, roundTripMs, peer } = await within<Opened>(
     'connection',

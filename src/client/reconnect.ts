@@ -54,7 +54,7 @@ export const reconnectOptions = {
  * session that lasted longer than its pause they begin again.
  *
  *     for await (const session of reconnect({ host: 'mud.example.org', retry: { min: 500, max: 30_000 }, signal })) {
- *       for await (const line of lines(session)) console.log(line);
+ *       for await (const line of session.lines()) console.log(line);
  *     }
  *
  * The next session comes when the one before has closed. After `break` and the like, and when `signal` aborts, the session that

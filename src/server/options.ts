@@ -25,11 +25,11 @@ export interface ServerOptions {
    */
   readonly use?: readonly Middleware[];
   /** Environment variables to ask the clients for, by name. Default: LANG and LC_*, COLORTERM, DISPLAY, TZ. */
-  readonly environ?: readonly string[];
+  readonly requestEnviron?: readonly string[];
   /** The character set of clients that tell none, and the one to propose to clients behind UTF-8. Default `'utf-8'`. */
   readonly encoding?: string;
   /** More Telnet options, e.g. of your own; one with a code that is known replaces it. */
-  readonly options?: readonly OptionDefinition[];
+  readonly telnetOptions?: readonly OptionDefinition[];
   /**
    * Offer compression to clients: MCCP2 and MCCP3, which MUD clients know. Never where the connection is encrypted. A session
    * that compresses takes some 100 KB more. Default false.
@@ -56,9 +56,9 @@ export interface AcceptOptions {
 export const serverOptions = {
   shell: required(callback<Shell>()),
   use: list(callback<Middleware>(), { default: [] }),
-  environ: list(text(), { default: USUAL_VARIABLES }),
+  requestEnviron: list(text(), { default: USUAL_VARIABLES }),
   encoding: encodingOption,
-  options: list(
+  telnetOptions: list(
     object('the definition of a Telnet option', ({ code }) => typeof code === 'number'),
     { default: [] },
   ),

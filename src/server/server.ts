@@ -77,17 +77,17 @@ export interface ServerEvents {
   /** The shell of a session has settled; what it has written is being delivered, and the connection closes. */
   settled: [session: Session, outcome: SessionOutcome];
   /** A session is over, its connection closed. */
-  sessionEnd: [session: Session, outcome: SessionOutcome];
+  'session-end': [session: Session, outcome: SessionOutcome];
   /**
    * A connection has come to a listener and has become no session: the TLS handshake or PROXY header was wrong, late or
    * missing, or HTTP or the like was spoken where that could be seen at once. (Seen later, it is the outcome of the session.)
    */
   refused: [refusal: Refusal];
   /**
-   * A listener has stopped accepting, since there are hardly any descriptors left (true), or goes on (false). Who connects
-   * in between waits in the system's queue. Linux only.
+   * A listener has stopped accepting because hardly any descriptors are left (`isShort`), or accepts again. Clients that
+   * connect in between wait in the kernel's queue. Linux only.
    */
-  shortage: [isShort: boolean];
+  shortage: [state: { readonly isShort: boolean }];
   /** A listener failed. Without a listener for it the process ends, as with every EventEmitter. */
   error: [error: Error];
 }
@@ -121,14 +121,14 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#shell = use.reduceRight((inner, middleware) => middleware(inner), shell);
     this.#encoding = canonicalCharset(settings.encoding)!;
     this.#keepAlive = settings.keepAlive;
-    const table = optionTable(settings.environ, settings.options);
+    const table = optionTable(settings.requestEnviron, settings.telnetOptions);
     // Whoever brings a CHARSET of their own proposes what they like.
     if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(this.#encoding);
     // Frozen, so that all sessions share it.
     const configOf = (definitions: OptionDefinition[]): TelnetConfig =>
       Object.freeze({ options: Object.freeze(definitions), carriageReturn: 'key', compatibility });
     this.#telnet = configOf(table);
-    if (compression) this.#compressed = configOf(optionTable(settings.environ, settings.options, true));
+    if (compression) this.#compressed = configOf(optionTable(settings.requestEnviron, settings.telnetOptions, true));
   }
 
   /** The sessions of this moment. */
@@ -237,7 +237,7 @@ export class Server extends EventEmitter<ServerEvents> {
         ? (fd, address, port) => pipeline.enterDescriptor(fd, peerOfDescriptor(fd, address, port), user)
         : undefined,
       onError: error => this.emit('error', error),
-      onShortage: isShort => this.emit('shortage', isShort),
+      onShortage: isShort => this.emit('shortage', { isShort }),
     };
   }
 
@@ -287,7 +287,7 @@ export class Server extends EventEmitter<ServerEvents> {
       recognize: foreignProtocol,
     });
     this.#sessions.add(session);
-    // A broken connection ends in 'close' like every other; how the shell fared is told by 'sessionEnd'.
+    // A broken connection ends in 'close' like every other; how the shell fared is told by 'session-end'.
     session.on('error', ignore);
     this.#run(session, compressed !== undefined);
     return session;
@@ -385,12 +385,12 @@ export class Server extends EventEmitter<ServerEvents> {
     return new Promise(resolve => {
       const settle = (empty: boolean) => {
         clearTimeout(timer);
-        this.removeListener('sessionEnd', look);
+        this.removeListener('session-end', look);
         resolve(empty);
       };
       const look = () => this.#sessions.size === 0 && settle(true);
       const timer = setTimeout(settle, Math.min(timeout, LONGEST_TIMER), false);
-      this.on('sessionEnd', look);
+      this.on('session-end', look);
     });
   }
 
@@ -435,7 +435,7 @@ export class Server extends EventEmitter<ServerEvents> {
     await closeSession(session, () => this.#finished(session), isHungUp(session) ? HANGUP_STALL_MS : STALL_MS);
     this.#leaving.delete(session);
     this.#sessions.delete(session);
-    this.emit('sessionEnd', session, known);
+    this.emit('session-end', session, known);
     this.#closeIfEmpty();
   }
 }

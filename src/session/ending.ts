@@ -72,7 +72,7 @@ export class Ending {
     this.#reason = reason;
     this.record(causeOf(reason));
     this.#abort?.abort(reason);
-    if (stream.emit('hangup', reason)) return;
+    if (stream.emit('hangup', { reason })) return;
     stream.end();
     // A client that does not close its side is not waited for, either.
     const timer = setTimeout(() => stream.destroy(), HANGUP_MS);

@@ -3,18 +3,16 @@ import type { TelnetEvent, TelnetEvents } from '../protocol/index.ts';
 
 /** What the protocol engine reports, each under its own name, so that `session.on('gmcp', …)` gets a `GmcpEvent`. */
 type ProtocolEvents = {
-  [Type in Exclude<keyof TelnetEvents, 'command'>]: [event: TelnetEvents[Type]];
+  [Type in keyof TelnetEvents]: [event: TelnetEvents[Type]];
 };
 
 /** The events of a session beside those of every Duplex. */
 export interface SessionEvents extends ProtocolEvents {
-  /** The client's window has a new size, in characters; 0 means that the client does not know (RFC 1073). */
-  resize: [columns: number, rows: number];
-  /** A Telnet command arrived (RFC 854, RFC 1184), as its code. */
-  command: [command: number];
+  /** The client's window has a new size, in characters; 0 means that the client does not know it (RFC 1073). */
+  resize: [size: { readonly columns: number; readonly rows: number }];
   /**
    * Everything the protocol engine reports, as it reports it; facts are already in `Session.terminal`. Each is an event
-   * under its own name as well: `'gmcp'`, `'option'`, `'warning'` … (but for `command`, of which only the code is told).
+   * under its own name as well: `'gmcp'`, `'option'`, `'command'`, `'warning'` …
    */
   telnet: [event: TelnetEvent];
   /**
@@ -29,8 +27,8 @@ export interface SessionEvents extends ProtocolEvents {
    * program may say so itself; `limit` listens.
    */
   started: [];
-  /** Somebody asked for an end: a limit, a shutdown, the client by LOGOUT. The shell should finish and settle. */
-  hangup: [reason: string];
+  /** The session was asked to end: by a limit, a shutdown, or LOGOUT of the client. The shell should finish and settle. */
+  hangup: [request: { readonly reason: string }];
 }
 
 /** The events of every Duplex. */
@@ -55,6 +53,11 @@ export type AllEvents = SessionEvents & StreamEvents;
 /** A listener of an event of a session. It may want more than it is given, as the `resolve` of a promise does. */
 // biome-ignore lint/suspicious/noExplicitAny: whatever that is
 export type Listener<Name extends keyof AllEvents> = (...args: [...AllEvents[Name], ...any[]]) => void;
+
+/** Listeners of a session by event name, each called with the session as `this`. */
+export type SessionListeners<Self> = {
+  readonly [Name in keyof AllEvents]?: (this: Self, ...args: AllEvents[Name]) => void;
+};
 
 /** What is no event of a session's own: these are whatever an application makes of them. */
 export type OtherEvent<Name extends string | symbol> = Name extends keyof AllEvents ? never : Name;

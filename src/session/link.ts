@@ -595,12 +595,9 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     // (Read before a listener runs, which may begin another chunk.)
     const isStale = this.#stale;
     stream.emit('telnet', event);
-    if (event.type === 'command') {
-      if (!isStale || !EDITING_COMMANDS.has(event.command)) stream.emit('command', event.command);
-      return;
-    }
+    if (isStale && event.type === 'command' && EDITING_COMMANDS.has(event.command)) return;
     stream.emit(event.type, event);
-    if (event.type === 'window-size') stream.emit('resize', event.columns, event.rows);
+    if (event.type === 'window-size') stream.emit('resize', { columns: event.columns, rows: event.rows });
     else if (event.type === 'logout') this.ending.hangup('logout');
   }
 

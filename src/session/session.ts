@@ -17,7 +17,9 @@ import { disposeSession } from './ending.ts';
 import type { AllEvents, Listener, OtherEvent } from './events.ts';
 import { Link, OUTPUT_AHEAD, type SessionOptions, UNREAD_MS } from './link.ts';
 import type { SessionTap, SessionTrace } from './observers.ts';
+import { type LinesOptions, lines } from './received-lines.ts';
 import type { Terminal } from './terminal.ts';
+import { type ReadLineOptions, readLine, readLines } from './typed-lines.ts';
 
 // An interface that is merged with its class is how the types of Node's streams do it, too.
 // biome-ignore-start lint/suspicious/noUnsafeDeclarationMerging: it has only what the class inherits, with closer types
@@ -257,6 +259,42 @@ export class Session extends Duplex {
    */
   readUntil(pattern: Pattern, options?: ReadOptions): Promise<ReadResult> {
     return readUntil(this.#talk, pattern, options);
+  }
+
+  /**
+   * Reads one line that the user types. Most clients edit a line, echo it themselves and send it whole. Where this end echoes
+   * (ECHO is enabled), they send each key, and it is echoed and edited here: the erase keys and ^U work. The line never contains
+   * control characters, escape sequences or characters that change the direction of writing, so it can be shown to others.
+   *
+   * Nothing is read beyond the line, so a program of `ptyShell` or another reader can have the session next.
+   *
+   * @returns the line without its end, or `undefined` if the session has ended or was asked to end: the shell should return.
+   * @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT` for invalid options, and while another line is read.
+   * @example
+   * const name = await session.readLine({ prompt: 'Name: ', maxLength: 20 });
+   * const password = await session.readLine({ prompt: 'Password: ', hidden: true });
+   */
+  readLine(options?: ReadLineOptions): Promise<string | undefined> {
+    return readLine(this, this.link, options);
+  }
+
+  /** Reads lines that the user types, each as {@link readLine} does and with the same options, until the session ends. */
+  readLines(options?: ReadLineOptions): AsyncGenerator<string, void, void> {
+    return readLines(this, this.link, options);
+  }
+
+  /**
+   * Reads received text line by line, until the session has ended: logs, events, records with tabs. A line ends in LF, with CRs
+   * before it (CR LF) or after it (LF CR, which many MUDs send). Everything else is kept: tabs, control sequences, a CR within a
+   * line. The text after the last line end is the last line. Each part is decoded in the character set in force when it arrived.
+   *
+   * Nothing is read beyond a line that was returned: after `break`, `exec()` and the like read what follows.
+   *
+   * @throws (rejects) TelptyError `ERR_TOO_LONG` for a line of more than `maxLength` bytes, which can be read again;
+   *   `ERR_TIMEOUT`; `ERR_SESSION_CLOSED` after the last line, if the connection broke; the signal's reason.
+   */
+  lines(options?: LinesOptions): AsyncGenerator<string, void, void> {
+    return lines(this.#talk, options);
   }
 
   /**

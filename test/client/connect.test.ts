@@ -125,7 +125,7 @@ test('terminal types go in order, MTTS among them; the size, speed, display and 
 
 test('options of the caller are added, and replace', async () => {
   await using peer = await Peer.listen();
-  const session = await connect({ port: peer.port, options: [gmcp({ remote: true })] });
+  const session = await connect({ port: peer.port, telnetOptions: [gmcp({ remote: true })] });
   const wire = await peer.accept();
   wire.negotiate(WILL, OPT.GMCP);
   await wire.expectNegotiation(DO, OPT.GMCP);

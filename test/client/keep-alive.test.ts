@@ -41,7 +41,7 @@ test('a server sends NOP, and does not take it for activity', async () => {
   assert.ok(session, 'there is a session');
   let received = 0;
   await new Promise<void>(resolve => {
-    client.resume().on('command', command => {
+    client.resume().on('command', ({ command }) => {
       if (command === Command.NOP && ++received === 5) resolve();
     });
   });

@@ -1,6 +1,6 @@
 /** What is said to the programs of docs/library.md and README.md that are run, by their names, and what they must answer. */
 import assert from 'node:assert/strict';
-import { ptyShell, readLine, readLines } from '../../src/index.ts';
+import { ptyShell } from '../../src/index.ts';
 import { Device, type Script } from '../client/lab/device.ts';
 import { IOS_CONFIGURATION, ios } from '../client/lab/ios.ts';
 import { CMD, OPT, subnegotiation, Wire } from '../support/clients/test-client.ts';
@@ -15,9 +15,9 @@ const shell = ptyShell('/bin/sh', ['-i'], { env: { PS1: '$ ' } });
 export function loginServer(): Promise<Host> {
   return Host.start({
     shell: async session => {
-      const name = await readLine(session, { prompt: 'login: ' });
+      const name = await session.readLine({ prompt: 'login: ' });
       if (name === undefined) return undefined;
-      const password = await readLine(session, { prompt: 'Password: ', hidden: true });
+      const password = await session.readLine({ prompt: 'Password: ', hidden: true });
       return password === PASSWORD ? shell(session) : undefined;
     },
   });
@@ -37,10 +37,10 @@ export async function isRobot(port: number, localAddress = '127.0.0.1'): Promise
 export function switchServer(): Promise<Host> {
   return Host.start({
     shell: async session => {
-      await readLine(session, { prompt: 'Username: ' });
-      const password = await readLine(session, { prompt: 'Password: ', hidden: true });
+      await session.readLine({ prompt: 'Username: ' });
+      const password = await session.readLine({ prompt: 'Password: ', hidden: true });
       if (password !== PASSWORD) return;
-      for await (const line of readLines(session, { prompt: 'switch# ' }))
+      for await (const line of session.readLines({ prompt: 'switch# ' }))
         session.write(line === 'show version' ? 'Version 1.0\r\n' : 'unknown command\r\n');
     },
   });

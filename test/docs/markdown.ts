@@ -30,7 +30,7 @@ export function membersOf(file: string, name: string): string[] {
 /** The members of an interface in a file of src/, and the text of the comment on each. */
 export function commentsOf(file: string, name: string): Map<string, string> {
   const [, body = ''] = new RegExp(`^export interface ${name}[^{]*\\{\\n(.*?)^\\}`, 'ms').exec(document(file)) ?? [];
-  const members = body.matchAll(/(?:^ {2}\/\*\*((?:(?!\*\/).)*)\*\/\n)?^ {2}(?:readonly )?(\w+)\??:/gms);
+  const members = body.matchAll(/(?:^ {2}\/\*\*((?:(?!\*\/).)*)\*\/\n)?^ {2}(?:readonly )?'?([\w-]+)'?\??:/gms);
   return new Map([...members].map(([, comment = '', member = '']) => [member, comment.replace(/\s+(?:\* )?/g, ' ')]));
 }
 

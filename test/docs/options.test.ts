@@ -23,7 +23,7 @@ function written(value: unknown): string {
 const UNWRITTEN = ['', 'off', 'none'];
 /** Defaults that take words. */
 const IN_WORDS: ReadonlyMap<string, string> = new Map([
-  ['environ', 'LANG, LC_\\*, COLORTERM, DISPLAY, TZ'],
+  ['requestEnviron', 'LANG, LC_\\*, COLORTERM, DISPLAY, TZ'],
   ['mode', '0o600'],
   ['port', '23, with TLS 992'],
   ['terminal', "type `'dumb'`"],

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ptyShell, readLine, type Session } from '../../src/index.ts';
+import { ptyShell, type Session } from '../../src/index.ts';
 import { Host } from '../support/servers/host.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -50,8 +50,8 @@ const shell = ptyShell('/bin/sh', ['-i'], { env: { PS1: 'device$ ', PATH: `${pro
 async function device(session: Session): Promise<unknown> {
   session.write('Frobozz switch 1.0\r\n\r\n');
   for (;;) {
-    const name = await readLine(session, { prompt: 'device login: ' });
-    const password = await readLine(session, { prompt: 'Password: ', hidden: true });
+    const name = await session.readLine({ prompt: 'device login: ' });
+    const password = await session.readLine({ prompt: 'Password: ', hidden: true });
     if (name === undefined || password === undefined) return undefined;
     if (name === 'ada' && password === 'lovelace') break;
     session.write('\r\nLogin incorrect\r\n');

@@ -51,7 +51,7 @@ test('pySerial sets up a port, sees its lines and exchanges all bytes', { timeou
     // BINARY comes with the option.
     for await (const bytes of session) session.write(bytes);
   };
-  await using host = await Host.start({ shell, options: [option] });
+  await using host = await Host.start({ shell, telnetOptions: [option] });
   const { stdout } = await run(requireTool('python3'), ['-c', PYTHON, String(host.port)], { timeout: 50_000 });
   assert.equal(stdout, 'fine\n');
   for (const wanted of ['SET-BAUDRATE 19200', 'SET-DATASIZE 7', 'SET-PARITY EVEN', 'SET-STOPSIZE 2']) {

@@ -28,7 +28,7 @@ test('TinTin++: MTTS, GMCP both ways, MSSP', { timeout: 60_000 }, async () => {
     session.write(`told ${told}\r\n`);
     await session.readUntil('bye');
   };
-  await using host = await Host.start({ shell, options: [packages, status] });
+  await using host = await Host.start({ shell, telnetOptions: [packages, status] });
   await using desk = Desk.open([requireTool('tt++'), '-G']);
   // DO, which it says only where it is told to.
   desk.enter('#event {IAC WILL GMCP} {#send {\\xFF\\xFD\\xC9\\}}');

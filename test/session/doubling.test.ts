@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { connect, readLine, readLines, type Session } from '../../src/index.ts';
+import { connect, type Session } from '../../src/index.ts';
 import { AsciicastWriter } from '../../src/recording/asciicast.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-doubling-'));
@@ -135,11 +135,11 @@ const cases: Readonly<Record<string, (session: Session, line: Line, count: numbe
   login: (session, line, count) =>
     Promise.all([session.login({ username: 'ada', ...ALL }), feed(line, LINE, count, 'router# ')]),
   'readLine of one long line': (session, line, count) =>
-    Promise.all([readLine(session, ALL), feed(line, LINE.trim(), count, '\r\n')]),
+    Promise.all([session.readLine(ALL), feed(line, LINE.trim(), count, '\r\n')]),
   'readLines of many lines': async (session, line, count) => {
     line.bring(LINE.repeat(count));
     let read = 0;
-    for await (const _ of readLines(session)) if (++read === count) break;
+    for await (const _ of session.readLines()) if (++read === count) break;
   },
   'the events of the stream': async (session, line, count) => {
     let read = 0;

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import iconv from 'iconv-lite';
 import { type Output, Screen } from '../../src/cli/connect/terminal/screen.ts';
-import { connect, ptyShell, readLine, type Session } from '../../src/index.ts';
+import { connect, ptyShell, type Session } from '../../src/index.ts';
 import { AsciicastWriter } from '../../src/recording/asciicast.ts';
 import { Peer } from '../support/clients/peer.ts';
 import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
@@ -74,13 +74,13 @@ test('readLine: each part of a line in the set of its bytes, read late or while 
     sendLines(wire, end);
     await session.waitFor(({ encoding }) => encoding === 'UTF-8');
     await untilArrived(session, encode(TEXT, 'latin1').length);
-    assert.deepEqual([await readLine(session), await readLine(session)], TEXT.trim().split('\n'));
+    assert.deepEqual([await session.readLine(), await session.readLine()], TEXT.trim().split('\n'));
     change(wire, 'KOI8-R');
     await session.waitFor(({ encoding }) => encoding === 'KOI8-R');
-    const lines = [readLine(session)];
+    const lines = [session.readLine()];
     sendLines(wire, end);
     assert.equal(await lines[0], 'да-é');
-    assert.equal(await readLine(session), 'мир-ñ');
+    assert.equal(await session.readLine(), 'мир-ñ');
   }));
 
 test('a recording is in the set of the bytes, from the byte on where it changes', () =>

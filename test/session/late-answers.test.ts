@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, type TestContext, test } from 'node:test';
-import { connect, readLine, type Session } from '../../src/index.ts';
+import { connect, type Session } from '../../src/index.ts';
 import { LateRequests } from '../../src/protocol/engine/late-requests.ts';
 import { linemode, Option, optionName, type Side, suppressGoAhead } from '../../src/protocol/index.ts';
 import { LateAnswers } from '../../src/session/late-answers.ts';
@@ -115,7 +115,10 @@ test('at a client: every option, on and off 20,000 times', { timeout: 120_000 },
       port: peer.port,
       environ: { LANG: 'C' },
       terminal: { type: 'xterm', columns: 80, rows: 24, display: 'host:0', speed: { transmit: 9_600, receive: 9_600 } },
-      options: [linemode({ role: 'client', characters: { EC: 8 } }), suppressGoAhead({ local: true, remote: true })],
+      telnetOptions: [
+        linemode({ role: 'client', characters: { EC: 8 } }),
+        suppressGoAhead({ local: true, remote: true }),
+      ],
     });
     session.resume();
     flips.push(flipSides(session, await peer.accept(), code).finally(() => session.destroy()));
@@ -152,8 +155,8 @@ test('hundreds of hidden questions in a row are all hidden', { timeout: 60_000 }
   await using host = await Host.start({
     shell: async session => {
       for (let i = 1; i <= COUNT; i++) {
-        await readLine(session, { prompt: `Password ${i}: `, hidden: true });
-        await readLine(session, { prompt: `Name ${i}: ` });
+        await session.readLine({ prompt: `Password ${i}: `, hidden: true });
+        await session.readLine({ prompt: `Name ${i}: ` });
       }
     },
   });

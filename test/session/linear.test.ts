@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { createServer, readLine, type Session } from '../../src/index.ts';
+import { createServer, type Session } from '../../src/index.ts';
 import { EchoFinder } from '../../src/session/conversation/command-echo.ts';
 import { GrowingText } from '../../src/session/conversation/growing-text.ts';
 import { render } from '../../src/session/conversation/prompts.ts';
@@ -89,17 +89,17 @@ const READERS: Record<string, (n: number) => Promise<void>> = {
   'readLine, many lines of one packet': n =>
     withSession(async (session, wire) => {
       wire.push(Buffer.from(LINE.repeat(n)));
-      for (let at = 0; at < n; at++) assert.equal(await readLine(session), LINE.trimEnd());
+      for (let at = 0; at < n; at++) assert.equal(await session.readLine(), LINE.trimEnd());
     }),
   'readLine, a long line in keys': n =>
     withSession(async (session, wire) => {
       void send(wire, `${'x'.repeat(8 * n)}\r`, 1);
-      assert.equal((await readLine(session, { maxLength: 1e9 }))?.length, 8 * n);
+      assert.equal((await session.readLine({ maxLength: 1e9 }))?.length, 8 * n);
     }),
   'readLine, marks on one letter': n =>
     withSession(async (session, wire) => {
       void send(wire, `e${'\u0301'.repeat(8 * n)}\r`, 1024);
-      assert.equal((await readLine(session, { maxLength: 1e9 }))?.length, 8 * n + 1);
+      assert.equal((await session.readLine({ maxLength: 1e9 }))?.length, 8 * n + 1);
     }),
 };
 

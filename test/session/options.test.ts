@@ -13,9 +13,12 @@ const SNDLOC = 23;
 const SEND = 1;
 
 /** A host with one session that lasts until the client closes. */
-async function hostOf(begin: (session: Session) => void, options: Parameters<typeof Host.start>[0]['options'] = []) {
+async function hostOf(
+  begin: (session: Session) => void,
+  telnetOptions: Parameters<typeof Host.start>[0]['telnetOptions'] = [],
+) {
   return Host.start({
-    options,
+    telnetOptions,
     shell: async session => {
       begin(session);
       session.resume();
@@ -127,13 +130,13 @@ test('a game talks GMCP and tells MSSP: options, requests in the first packet, m
 test('listeners are typed by the name of the event', () => {
   // Never called: what it shows, the compiler checks.
   const listen = (session: Session): void => {
-    session.on('resize', (columns, rows) => columns.toFixed(rows));
+    session.on('resize', ({ columns, rows }) => columns.toFixed(rows));
     session.once('gmcp', ({ name, data }) => [name.length, data]);
     session.on('an event of an application', (one, two) => [one, two]);
     session.on('data', (chunk: Buffer) => chunk.length);
     // @ts-expect-error: columns are numbers
-    session.on('resize', (columns: string) => columns);
-    // @ts-expect-error: a resize has two numbers
+    session.on('resize', ({ columns }: { columns: string }) => columns);
+    // @ts-expect-error: a resize has a size
     session.emit('resize', 'wide');
   };
   assert.equal(typeof listen, 'function');

@@ -65,7 +65,7 @@ test('facts about the client are on the session', async () => {
     shell: talker('hello', given => {
       session = given;
     }),
-    environ: ['LANG', 'USER'],
+    requestEnviron: ['LANG', 'USER'],
   });
   await using wire = await host.connect({
     ttype: ['ANSI-X', 'XTERM'],
@@ -93,7 +93,7 @@ test('facts about the client are on the session', async () => {
   assert.equal(given.remotePort, wire.socket.localPort);
   const resized = once(given, 'resize');
   wire.resize(90, 20);
-  assert.deepEqual(await resized, [90, 20]);
+  assert.deepEqual(await resized, [{ columns: 90, rows: 20 }]);
 });
 
 test('any Duplex can be a connection', async () => {
@@ -106,7 +106,7 @@ test('any Duplex can be a connection', async () => {
       callback();
     },
   });
-  const ended = once(server, 'sessionEnd');
+  const ended = once(server, 'session-end');
   const session = server.handle(transport, { remoteAddress: '2001:db8::1' });
   assert.equal(session.remoteAddress, '2001:db8::1');
   transport.push(Buffer.concat([naws(100, 50), Buffer.from('bye')]));
@@ -125,7 +125,7 @@ test('input that a reader holds on to stays as it was, also where the engine gat
       await once(session, 'end');
     },
   });
-  const ended = once(server, 'sessionEnd');
+  const ended = once(server, 'session-end');
   const transport = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
   server.handle(transport);
   let expected = '';
@@ -310,7 +310,7 @@ test('many at once: 1,000 connections that come and go leave nothing behind', as
 test('a CHARSET of one’s own replaces the server’s, and is left alone', async () => {
   const { charset } = await import('../../src/protocol/index.ts');
   const own = charset({ role: 'server', request: ['X-OWN'] });
-  await using host = await Host.start({ shell: talker('hello'), options: [own] });
+  await using host = await Host.start({ shell: talker('hello'), telnetOptions: [own] });
   await using wire = await host.connect({ ...XTERM, charset: 'X-OWN' });
   await wire.expect('hello');
   const [session] = host.server.sessions;

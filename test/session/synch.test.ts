@@ -104,7 +104,7 @@ test('a Synch drops what was not read; what stands behind its mark is read, comm
   await using _ = host;
   const commands: number[] = [];
   let synchs = 0;
-  session.on('command', command => commands.push(command));
+  session.on('command', ({ command }) => commands.push(command));
   session.on('synch', () => synchs++);
   await wire.sent('unread');
   await untilTrue(() => session.inputLength === 'unread'.length);

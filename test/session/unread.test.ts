@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { connect, createServer, readLine, type Session } from '../../src/index.ts';
+import { connect, createServer, type Session } from '../../src/index.ts';
 import { Peer } from '../support/clients/peer.ts';
 import { Wire } from '../support/clients/test-client.ts';
 import { selfSigned } from '../support/servers/certificates.ts';
@@ -69,7 +69,7 @@ test('a server shell that comes late reads what was typed before a reset, line b
       const lost = once(session.signal, 'abort');
       wire.reset();
       await lost;
-      for (let n = 0; n < 4; n++) lines.push(await readLine(session));
+      for (let n = 0; n < 4; n++) lines.push(await session.readLine());
     },
   });
   const wire = await Wire.connect(host.port);

@@ -10,7 +10,7 @@ import { enableOptions, loginOptions } from '../../src/session/conversation/logi
 import { readingOptions } from '../../src/session/conversation/reading.ts';
 import { findPromptOptions, resyncOptions } from '../../src/session/conversation/resync.ts';
 import { waitOptions } from '../../src/session/conversation/waiting.ts';
-import { readLineOptions } from '../../src/session/lines.ts';
+import { readLineOptions } from '../../src/session/typed-lines.ts';
 import { environmentOptions } from '../../src/shells/environment/environment.ts';
 import { limitOptions } from '../../src/shells/guards/limit.ts';
 import { robotCheckOptions } from '../../src/shells/guards/robot-check.ts';
@@ -82,7 +82,7 @@ export const declaredOptions: readonly DeclaredOptions[] = [
     'FindPromptOptions',
     'ResyncOptions',
   ),
-  declared(readLineOptions, 'session/lines.ts', 'ReadLineOptions'),
+  declared(readLineOptions, 'session/typed-lines.ts', 'ReadLineOptions'),
   declared(connectOptions, 'client/connect.ts', 'WaitOptions', 'ConnectOptions'),
   declared(clientTerminalOptions, 'client/options.ts', 'ClientTerminal'),
   declared(ptyOptions, 'pty/options.ts', 'PtyOptions'),

@@ -7,14 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';
-import { connect, createServer, readLines, type Session } from '../../src/index.ts';
+import { connect, createServer, type Session } from '../../src/index.ts';
 import { Wire } from '../support/clients/test-client.ts';
 
 /** A server that repeats lines. */
 const echoServer = () =>
   createServer(async session => {
     session.write('hello\r\n');
-    for await (const line of readLines(session)) session.write(`you said ${line}\r\n`);
+    for await (const line of session.readLines()) session.write(`you said ${line}\r\n`);
   });
 
 describe('a listener', () => {
@@ -103,7 +103,7 @@ describe('a server', () => {
     await using client = await Wire.connect(port);
     await client.expect('hello');
     const order: string[] = [];
-    server.on('close', () => order.push('close')).on('sessionEnd', () => order.push('session'));
+    server.on('close', () => order.push('close')).on('session-end', () => order.push('session'));
     const closed = new Promise<void>(resolve => assert.equal(server.close(resolve), server));
     assert.deepEqual([server.listening, server.address()], [false, null]);
     await assert.rejects(Wire.connect(port), { code: 'ECONNREFUSED' });
@@ -144,7 +144,7 @@ describe('a session', () => {
     const server = createServer(async session => {
       for await (const chunk of session) length += (chunk as Buffer).length;
     });
-    const ended = once(server, 'sessionEnd');
+    const ended = once(server, 'session-end');
     const { port } = await server.listen(0);
     let session: Session;
     {

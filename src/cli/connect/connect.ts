@@ -97,7 +97,7 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
     encoding: encoding ?? local,
     compression,
     keepAlive,
-    options: own,
+    telnetOptions: own,
   });
   return connecting.catch((error: TelptyError) => {
     throw error.code === 'ERR_TLS' ? tlsError(error, settings) : error;

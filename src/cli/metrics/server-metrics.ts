@@ -68,7 +68,7 @@ export class ServerMetrics {
     server.on('session', () => this.#connections.inc());
     server.on('refused', ({ reason }) => this.#refused.count(reason));
     server.on('settled', (session, outcome) => this.#settled(session, outcome));
-    server.on('sessionEnd', session => this.#over(session));
+    server.on('session-end', session => this.#over(session));
   }
 
   /** A program has started. */

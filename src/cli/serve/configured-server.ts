@@ -65,13 +65,13 @@ export function createHost(settings: ServeSettings, found: StartupChecks, log: L
     ...optionsFor(serverOptions, settings),
     shell,
     use: [shutdownNotice, limit(limits), ...(settings.robotCheck ? [checkFor(settings)] : [])],
-    environ: requestedNames(settings),
+    requestEnviron: requestedNames(settings),
   });
   server.on('session', session => sessionLog.connected(session));
   server.on('settled', (session, outcome) => sessionLog.ended(session, outcome));
   server.on('refused', refusal => sessionLog.refused(refusal));
   const shortage = new DescriptorExhaustionLog(log);
-  server.on('shortage', isShort => shortage.changed(isShort));
+  server.on('shortage', ({ isShort }) => shortage.changed(isShort));
   watchStarts(log, options.onStartsHang);
   onAbandoned(pid =>
     log.error(

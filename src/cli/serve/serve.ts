@@ -158,7 +158,7 @@ async function singleProcess(settings: ServeSettings, found: StartupChecks, log:
   const server = createHost(settings, found, log, { admission, reloadables, onStart, userIds });
   if (settings.metrics) metrics = new (await import('../metrics/server-metrics.ts')).ServerMetrics(server);
   let short = false;
-  server.on('shortage', isShort => {
+  server.on('shortage', ({ isShort }) => {
     short = isShort;
   });
   if (settings.tlsCert !== undefined) {

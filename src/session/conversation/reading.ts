@@ -1,6 +1,7 @@
 /** Reading a session as text, up to what one waits for. */
 import { TelptyError } from '../../errors.ts';
 import { check, type OptionTable, readOptions, whole } from '../../options.ts';
+import type { CommandEvent } from '../../protocol/index.ts';
 import type { Conversation } from './conversation.ts';
 import { Received } from './received.ts';
 import { type Pattern, Search } from './search.ts';
@@ -203,7 +204,7 @@ export function readText<T>(
     };
     /** Where in the input the mark has come, in bytes; the first that was not read past. */
     const marks: number[] = [];
-    const marked = (command: number): void => {
+    const marked = ({ command }: CommandEvent): void => {
       if (command !== mark) return;
       marks.push(link.inputPosition + link.inputLength);
       read();

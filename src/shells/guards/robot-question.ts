@@ -1,6 +1,5 @@
 /** What a person is asked whose terminal gives no answer. */
 import { encoder } from '../../charset/index.ts';
-import { readLine } from '../../session/lines.ts';
 import type { Session } from '../../session/session.ts';
 import type { Chance } from './cursor-probe.ts';
 
@@ -43,7 +42,7 @@ export async function askPerson(session: Session, chance: Chance, signal: AbortS
 /** The next line that has anything in it; in small letters, and without what people put around words. */
 async function readAnswer(session: Session, signal: AbortSignal): Promise<string | undefined> {
   for (;;) {
-    const line = await readLine(session, { prompt: '> ', maxLength: LONGEST, signal });
+    const line = await session.readLine({ prompt: '> ', maxLength: LONGEST, signal });
     const answer = line
       ?.toLowerCase()
       .replace(/[^a-z]+/g, ' ')

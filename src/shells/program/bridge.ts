@@ -3,6 +3,7 @@ import type { TelnetEvent } from '../../protocol/index.ts';
 import type { ExitStatus, Pty } from '../../pty/index.ts';
 import type { PtyUser } from '../../pty/master.ts';
 import type { HangupReason } from '../../session/ending.ts';
+import type { SessionListeners } from '../../session/events.ts';
 import { BlockTable, type ProgramBlock } from '../../session/fast-path.ts';
 import type { SessionConsumer } from '../../session/link.ts';
 import type { Session } from '../../session/session.ts';
@@ -178,13 +179,13 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   // Listeners are the same functions for all bridges: a closure for each would be most of what a bridge keeps.
 
   static readonly #sessionListeners = Object.entries({
-    resize(this: Session, columns: number, rows: number): void {
+    resize(this: Session, { columns, rows }): void {
       bridgeOf(this).#resized(columns, rows);
     },
-    command(this: Session, command: number): void {
+    command(this: Session, { command }): void {
       bridgeOf(this).#take(command);
     },
-    telnet(this: Session, event: TelnetEvent): void {
+    telnet(this: Session, event): void {
       bridgeOf(this).#negotiated(event);
     },
     hangup(this: Session): void {
@@ -196,7 +197,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     finishing(this: Session): void {
       bridgeOf(this).#clientFinished();
     },
-  });
+  } satisfies SessionListeners<Session>);
 
   /** 0 is a dimension that the client does not know: it stays as it is. */
   #resized(columns: number, rows: number): void {

@@ -37,7 +37,7 @@ export interface StartedProgram {
 
 /**
  * Options of `ptyShell`. All times are in milliseconds; 0 is for ever. `acceptEnv` takes what a client sends; clients
- * send what they are asked for, so name it in `environ` of `createServer()`, too.
+ * send what they are asked for, so name it in `requestEnviron` of `createServer()`, too.
  */
 export interface PtyShellOptions extends EnvironmentPolicy {
   /** How the terminal starts and what is asked of the client; default `'character'`. */

@@ -1,7 +1,7 @@
 import { canonicalCharset, charsetOfLocale } from '../../charset/index.ts';
 import { TelptyError } from '../../errors.ts';
 import { check } from '../../options.ts';
-import { Option } from '../../protocol/index.ts';
+import { type CommandEvent, Option } from '../../protocol/index.ts';
 import {
   type Cgroup,
   type ExitStatus,
@@ -108,7 +108,7 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
     session.telnet.request(Option.LINEMODE, 'remote', true);
   // Nothing reads the session yet, so what is typed meanwhile stays in its look-ahead, in order: keys typed by a command,
   // too. One that is a signal has nobody to reach yet.
-  const typeKey = (command: number): void => {
+  const typeKey = ({ command }: CommandEvent): void => {
     const key = keyOf(command);
     if (key !== undefined && key.signal === undefined)
       session.insertInput(Buffer.of(mode.terminal[key.name] ?? key.usual));

@@ -5,7 +5,6 @@ import {
   ptyShell,
   type Refused,
   type RobotCheckOptions,
-  readLine,
   robotCheck,
   type Session,
   SessionLimits,
@@ -25,7 +24,7 @@ const hosted = (options: RobotCheckOptions = {}, shell = greet) => Host.start({ 
 /** Says that one is in, and repeats the first line. */
 async function greet(session: Session): Promise<string | undefined> {
   session.write('in\r\n');
-  return readLine(session);
+  return session.readLine();
 }
 
 /** Puts a terminal at the client's end. */

@@ -28,7 +28,7 @@ async function timersOf(block: () => Promise<void>): Promise<string[]> {
 test('a session arms four timers from its start to its end', async () => {
   await using host = await hostScript('echo ok');
   const session = async (): Promise<void> => {
-    const ended = once(host.server, 'sessionEnd');
+    const ended = once(host.server, 'session-end');
     await using wire = await host.connect(XTERM);
     await wire.expect('ok');
     await wire.untilEnd();

@@ -32,7 +32,7 @@ export class Host implements AsyncDisposable {
   private constructor(server: Server, port: number) {
     this.server = server;
     this.port = port;
-    server.on('sessionEnd', (_session, outcome) => {
+    server.on('session-end', (_session, outcome) => {
       this.outcomes.push(outcome);
       for (const waiter of [...this.#waiters]) waiter();
     });

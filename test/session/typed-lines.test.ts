@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type ReadLineOptions, readLine, readLines, type Session } from '../../src/index.ts';
+import type { ReadLineOptions, Session } from '../../src/index.ts';
 import { Option } from '../../src/protocol/index.ts';
 import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
 import { Host } from '../support/servers/host.ts';
@@ -12,7 +12,7 @@ async function collect(options: ReadLineOptions = {}, before?: (session: Session
   const host = await Host.start({
     shell: async session => {
       before?.(session);
-      for await (const line of readLines(session, options)) {
+      for await (const line of session.readLines(options)) {
         lines.push(line);
         session.write(`<${line}>\r\n`);
       }
@@ -129,7 +129,7 @@ test('text that is written to others is in their character set', async () => {
       sessions.push(session);
       await session.waitFor(({ charset }) => charset !== undefined);
       session.write('ready');
-      for await (const line of readLines(session)) for (const other of sessions) other.write(`<${line}>\r\n`);
+      for await (const line of session.readLines()) for (const other of sessions) other.write(`<${line}>\r\n`);
     },
   });
   await using utf8 = await host.connect({ charset: 'UTF-8', ttype: ['XTERM'] });
@@ -207,8 +207,8 @@ test('a password is shown by nobody, and afterwards the client echoes again', as
   };
   await using host = await Host.start({
     shell: async session => {
-      session.write(`it is ${await readLine(session, { prompt: 'Password: ', hidden: true })}`);
-      await readLine(session);
+      session.write(`it is ${await session.readLine({ prompt: 'Password: ', hidden: true })}`);
+      await session.readLine();
     },
   });
   await using wire = await host.connect();
@@ -227,7 +227,7 @@ test('a client that knows EOR is told where the prompt ends', async () => {
 test('what is typed ahead is left for the next reader', async () => {
   await using host = await Host.start({
     shell: async session => {
-      const first = await readLine(session);
+      const first = await session.readLine();
       const { promise, resolve } = deferred<Buffer>();
       session.once('data', resolve);
       session.write(`${first}|${await promise}|`);
@@ -267,7 +267,7 @@ test('a last line without an end is a line', async () => {
 test('the loop ends at a hang-up, and may say good-bye', async () => {
   await using host = await Host.start({
     shell: async session => {
-      while ((await readLine(session)) !== undefined);
+      while ((await session.readLine()) !== undefined);
       session.write('good-bye');
     },
   });
@@ -307,10 +307,10 @@ test('two readers at once, and options that cannot be meant, are errors', async 
   await using host = await Host.start({
     shell: async session => {
       const codeOf = (options: object) =>
-        readLine(session, options as ReadLineOptions).catch((error: { code?: unknown }) => codes.push(error.code));
+        session.readLine(options as ReadLineOptions).catch((error: { code?: unknown }) => codes.push(error.code));
       await codeOf({ maxLength: -1 });
       await codeOf({ echo: true });
-      const line = readLine(session);
+      const line = session.readLine();
       await codeOf({});
       session.write(`${await line}`);
     },

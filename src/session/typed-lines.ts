@@ -1,11 +1,12 @@
-/** Lines that a person types, for shells that talk by themselves. */
+/** Lines that a person types: edited and echoed where the server echoes. */
+import type { Duplex } from 'node:stream';
 import { decoder, encoder, type StreamDecoder } from '../charset/index.ts';
 import { columnsOfText, joinsCluster } from '../charset/width.ts';
 import { boolean, check, instance, type OptionTable, readOptions, text, whole } from '../options.ts';
-import { Command, Option } from '../protocol/index.ts';
+import { Command, type CommandEvent, Option } from '../protocol/index.ts';
 import { onAbort } from './conversation/waiting.ts';
 import type { EncodingRun } from './encoding-history.ts';
-import type { Session } from './session.ts';
+import type { Link } from './link.ts';
 
 const LF = 10;
 const CR = 13;
@@ -21,7 +22,7 @@ const DELETE = '\x7f';
  */
 const UNFIT = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb]/u;
 
-/** How a line is read; see {@link readLine}. */
+/** How a line is read; see `Session.readLine`. */
 export interface ReadLineOptions {
   /** Written first; clients with which EOR is enabled are told that it is one (RFC 885). */
   readonly prompt?: string | undefined;
@@ -41,58 +42,52 @@ export const readLineOptions = {
 } satisfies OptionTable<ReadLineOptions>;
 
 /** Sessions of which a line is being read. */
-const reading = new WeakSet<Session>();
+const reading = new WeakSet<Link>();
 /**
- * Sessions whose last line was ended by a CR, where the engine leaves the LF of a CR LF: under BINARY, and at a client, for
- * which it is text. An LF right behind it is the same end.
+ * Sessions whose last line ended in a CR, where the engine keeps the LF of a CR LF: under BINARY, and at a client, for which it is
+ * text. An LF right after it belongs to the same line end.
  */
-const afterReturn = new WeakSet<Session>();
+const afterReturn = new WeakSet<Link>();
 
-/**
- * Reads one line that the user types. Most clients edit a line and echo it themselves, and send it whole; where we echo
- * (ECHO is enabled here) they send each key, and it is echoed and edited here: the erase keys and ^U work. Either way there
- * are no control characters, no escape sequences and nothing that changes the direction of writing in it, so it may be shown to
- * others as it is: `session.write(line)` sends it in the set of their `encoding`. Text is in `session.encoding`, both ways.
- *
- * Nothing is read beyond the line, so that a program of `ptyShell` or another reader can have the session next.
- *
- * @returns the line without its end, or `undefined` once the session is ended, hung up or gone: the shell should return.
- * @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT` for options that cannot be meant, and while another line is read.
- */
-export async function readLine(session: Session, options: ReadLineOptions = {}): Promise<string | undefined> {
+/** See `Session.readLine`. */
+export async function readLine(stream: Duplex, link: Link, options: ReadLineOptions = {}): Promise<string | undefined> {
   const { prompt, maxLength, hidden, signal } = readOptions('readLine', readLineOptions, options);
-  check(!reading.has(session), 'another line of this session is being read');
-  reading.add(session);
-  const { telnet } = session;
+  check(!reading.has(link), 'another line of this session is being read');
+  reading.add(link);
+  const { telnet } = link;
   const hides = hidden && !telnet.isEnabled(Option.ECHO, 'local');
   try {
-    if (prompt !== undefined) session.write(encoder(session.encoding).write(prompt), () => markPrompt(session));
+    if (prompt !== undefined) {
+      stream.write(encoder(link.encoding).write(prompt), () => {
+        if (stream.writable && telnet.isEnabled(Option.EOR, 'local')) telnet.command(Command.EOR);
+      });
+    }
     if (hides) telnet.request(Option.ECHO, 'local', true);
     const echoes = () => !hidden && telnet.isEnabled(Option.ECHO, 'local');
-    return await collect(session, new Line(maxLength), echoes, signal);
+    return await collect(stream, link, new Line(maxLength), echoes, signal);
   } finally {
     if (hides) {
-      if (session.writable) session.write('\r\n');
+      if (stream.writable) stream.write('\r\n');
       telnet.request(Option.ECHO, 'local', false);
     }
-    reading.delete(session);
+    reading.delete(link);
   }
 }
 
-/** Lines until there are no more: {@link readLine} again and again, with the same options. */
-export async function* readLines(session: Session, options: ReadLineOptions = {}): AsyncGenerator<string, void, void> {
-  for (let line = await readLine(session, options); line !== undefined; line = await readLine(session, options)) {
-    yield line;
-  }
+/** See `Session.readLines`. */
+export async function* readLines(
+  stream: Duplex,
+  link: Link,
+  options?: ReadLineOptions,
+): AsyncGenerator<string, void, void> {
+  const next = () => readLine(stream, link, options);
+  for (let line = await next(); line !== undefined; line = await next()) yield line;
 }
 
-function markPrompt({ telnet, writable }: Session): void {
-  if (writable && telnet.isEnabled(Option.EOR, 'local')) telnet.command(Command.EOR);
-}
-
-/** Reads until the line ends, or there is nothing more to read. */
+/** Reads until the line ends or the input is at its end. */
 function collect(
-  session: Session,
+  stream: Duplex,
+  link: Link,
   line: Line,
   echoes: () => boolean,
   signal: AbortSignal | undefined,
@@ -100,40 +95,40 @@ function collect(
   return new Promise(resolve => {
     let forget = () => {};
     const settle = (text: string | undefined): void => {
-      session.off('readable', look).off('end', end).off('close', end).off('hangup', hangup).off('command', erase);
+      stream.off('readable', look).off('end', end).off('close', end).off('hangup', hangup).off('command', erase);
       forget();
       resolve(text);
     };
     const end = (): void => settle(line.isEmpty ? undefined : line.text);
     const hangup = (): void => settle(undefined);
     const look = (): void => {
-      for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {
-        if (afterReturn.delete(session) && chunk[0] === LF) chunk = chunk.subarray(1);
-        const length = takeRuns(line, session.link.encodingRuns(chunk));
-        if (echoes() && session.writable) session.write(encoder(session.encoding).write(line.echo()));
+      for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null) {
+        if (afterReturn.delete(link) && chunk[0] === LF) chunk = chunk.subarray(1);
+        const length = takeRuns(line, link.encodingRuns(chunk));
+        if (echoes() && stream.writable) stream.write(encoder(link.encoding).write(line.echo()));
         if (length === undefined) continue;
-        const keepsLf = session.isClient || session.telnet.isEnabled(Option.BINARY, 'remote');
-        if (chunk[length] === CR && keepsLf) afterReturn.add(session);
-        if (length + 1 < chunk.length) session.link.putBack(chunk.subarray(length + 1));
+        const keepsLf = link.isClient || link.telnet.isEnabled(Option.BINARY, 'remote');
+        if (chunk[length] === CR && keepsLf) afterReturn.add(link);
+        if (length + 1 < chunk.length) link.putBack(chunk.subarray(length + 1));
         settle(line.text);
         return;
       }
     };
     // Erase character and erase line by their commands (RFC 854), in their place among the keys.
-    const erase = (command: number): void => {
-      if (command === Command.EC) session.insertInput(Buffer.from(DELETE));
-      if (command === Command.EL) session.insertInput(Buffer.from(KILL));
+    const erase = ({ command }: CommandEvent): void => {
+      if (command === Command.EC) link.insertInput(Buffer.from(DELETE));
+      if (command === Command.EL) link.insertInput(Buffer.from(KILL));
     };
-    const isOver = (session.readableEnded || session.destroyed) && session.inputLength === 0;
-    if (isOver || session.hangupReason !== undefined || signal?.aborted) {
+    const isOver = (stream.readableEnded || stream.destroyed) && link.inputLength === 0;
+    if (isOver || link.ending.reason !== undefined || signal?.aborted) {
       resolve(undefined);
       return;
     }
-    session.on('readable', look).on('end', end).on('close', end).on('hangup', hangup).on('command', erase);
+    stream.on('readable', look).on('end', end).on('close', end).on('hangup', hangup).on('command', erase);
     forget = onAbort(signal, hangup);
     look();
     // What had come before it was closed is the last line.
-    if (session.readableEnded || session.destroyed) end();
+    if (stream.readableEnded || stream.destroyed) end();
   });
 }
 

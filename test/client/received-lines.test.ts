@@ -1,7 +1,7 @@
 /** Lines that a server sends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { connect, lines, type Session } from '../../src/index.ts';
+import { connect, type Session } from '../../src/index.ts';
 import { Peer } from '../support/clients/peer.ts';
 import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
 
@@ -26,14 +26,14 @@ test('lines end in LF, CR LF or LF CR; tabs, control sequences and other CRs sta
   pair(async (session, wire) => {
     wire.send('a\tb\n', '\rc \x1b[1md\r\n', '\r\n', '10%\r20%\r\r\n\r', 'e\n\r\n', 'end');
     wire.halfClose();
-    assert.deepEqual(await collect(lines(session)), ['a\tb', 'c \x1b[1md', '', '10%\r20%', 'e', '', 'end']);
-    assert.deepEqual(await collect(lines(session)), [], 'nothing is read twice');
+    assert.deepEqual(await collect(session.lines()), ['a\tb', 'c \x1b[1md', '', '10%\r20%', 'e', '', 'end']);
+    assert.deepEqual(await collect(session.lines()), [], 'nothing is read twice');
   }));
 
 test('after break the next reader has what follows', () =>
   pair(async (session, wire) => {
     wire.send('one\r\ntwo\r\nrouter1> ');
-    for await (const line of lines(session)) if (line === 'two') break;
+    for await (const line of session.lines()) if (line === 'two') break;
     assert.equal((await session.readUntil('> ')).text, 'router1> ');
   }));
 
@@ -45,19 +45,19 @@ test('each line is in the character set that was in force when it arrived', () =
     wire.subnegotiate(OPT.CHARSET, Buffer.from('\x01;UTF-8', 'latin1'));
     wire.send('café\r\n');
     wire.halfClose();
-    assert.deepEqual(await collect(lines(session)), ['café', 'café']);
+    assert.deepEqual(await collect(session.lines()), ['café', 'café']);
   }));
 
 test('a line that is too long, a time limit and a signal end the reading, and nothing is lost', () =>
   pair(async (session, wire) => {
     wire.send(`${'x'.repeat(5_000)}\nshort\n`);
-    await assert.rejects(collect(lines(session, { maxLength: 100 })), { code: 'ERR_TOO_LONG' });
-    const reading = lines(session, { timeout: 20 });
+    await assert.rejects(collect(session.lines({ maxLength: 100 })), { code: 'ERR_TOO_LONG' });
+    const reading = session.lines({ timeout: 20 });
     assert.equal((await reading.next()).value, 'x'.repeat(5_000));
     assert.equal((await reading.next()).value, 'short');
     await assert.rejects(reading.next(), { code: 'ERR_TIMEOUT' });
     const stop = new AbortController();
-    const stopped = lines(session, { signal: stop.signal }).next();
+    const stopped = session.lines({ signal: stop.signal }).next();
     stop.abort();
     await assert.rejects(stopped, { name: 'AbortError' });
   }));
@@ -65,7 +65,7 @@ test('a line that is too long, a time limit and a signal end the reading, and no
 test('a broken connection is an error behind the last line', () =>
   pair(async (session, wire) => {
     wire.send('whole\r\npart');
-    const reading = lines(session);
+    const reading = session.lines();
     assert.equal((await reading.next()).value, 'whole');
     wire.reset();
     const rest: unknown[] = [];
