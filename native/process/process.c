@@ -149,15 +149,21 @@ static void update_reaper(struct state *s) {
 }
 
 /*
+ * Whether waitpid() would not have to wait: the program has ended and its tracer, if any, has waited for it, or it is not
+ * our child. `end` is how it ended, without a pid if that is unknown.
+ */
+static bool can_be_reaped(pid_t pid, siginfo_t *end) {
+  *end = (siginfo_t){0};
+  return waitid(P_PID, (id_t)pid, end, WEXITED | WNOHANG | WNOWAIT) < 0 || end->si_pid != 0;
+}
+
+/*
  * The CPU time of a program that SIGKILL has ended, in milliseconds, or -1: for limits that the kernel enforces by this
  * signal. It must not be reaped yet.
  */
-static int32_t cpu_time_of_killed(pid_t pid) {
-  siginfo_t info = {0};
+static int32_t cpu_time_of_killed(pid_t pid, const siginfo_t *end) {
   struct stat_line line;
-  if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != pid ||
-      info.si_code != CLD_KILLED || info.si_status != SIGKILL || !read_stat(pid, &line))
-    return -1;
+  if (end->si_pid != pid || end->si_code != CLD_KILLED || end->si_status != SIGKILL || !read_stat(pid, &line)) return -1;
   return line.cpu_ms < INT32_MAX ? (int32_t)line.cpu_ms : INT32_MAX;
 }
 
@@ -200,11 +206,11 @@ static void abandon(struct pty *p) {
   update_reaper(s);
 }
 
-/* Reaps the program if it has ended, and calls `exit`. The caller holds a reference. */
-static void reap(struct pty *p) {
+/* Reaps the program if it has ended, and calls `exit`. `end` is of can_be_reaped(). The caller holds a reference. */
+static void reap(struct pty *p, const siginfo_t *end) {
   int status;
   pid_t pid;
-  const int32_t cpu_ms = cpu_time_of_killed(p->pid);
+  const int32_t cpu_ms = cpu_time_of_killed(p->pid, end);
   do pid = waitpid(p->pid, &status, WNOHANG);
   while (pid < 0 && errno == EINTR);
   if (pid != 0)
@@ -223,18 +229,14 @@ static void leave(struct pty *p) {
   call_js(p, ON_LEFT, 0, NULL);
 }
 
-static bool can_be_reaped(const struct pty *p) {
-  siginfo_t info = {0};
-  return waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
-}
-
 /* The program seems to have ended. The caller holds a reference. */
 static void notice(struct pty *p) {
-  if (can_be_reaped(p)) {
+  siginfo_t end;
+  if (can_be_reaped(p->pid, &end)) {
     if (p->reap_deferred)
       leave(p);
     else
-      reap(p);
+      reap(p, &end);
   } else if (p->pidfd >= 0 && !p->left) {
     /* It has ended, and its tracer has not waited for it. The poll would report it without end. */
     uv_poll_stop(&p->pidfd_poll);
@@ -260,12 +262,14 @@ static void reaper_ticked(uv_timer_t *timer) {
     list_remove(&p->unreaped);
     pty_ref(p);
     const bool is_late = ++p->unreaped_ticks >= TRACER_LIMIT_TICKS;
-    if (!is_late && !can_be_reaped(p))
+    siginfo_t end;
+    const bool is_reapable = can_be_reaped(p->pid, &end);
+    if (!is_late && !is_reapable)
       list_add(&s->unreaped, &p->unreaped);
     else if (p->reap_deferred)
       leave(p);
-    else if (can_be_reaped(p))
-      reap(p);
+    else if (is_reapable)
+      reap(p, &end);
     else
       abandon(p);
     pty_unref(p);
@@ -411,7 +415,9 @@ void process_release(struct pty *p) {
   p->reap_deferred = false;
   if (!p->left) return;
   pty_ref(p);
-  reap(p);
+  siginfo_t end;
+  (void)can_be_reaped(p->pid, &end);
+  reap(p, &end);
   pty_unref(p);
 }
 

@@ -25,8 +25,8 @@ const MOST: Readonly<Record<string, number>> = {
   ioctl: 4,
   pidfd_open: 1,
   wait4: 1,
-  // One finds that the program has ended, one whether SIGKILL ended it, whose CPU time is read before it is reaped.
-  waitid: 2,
+  // It tells that the program has ended, and whether by SIGKILL: then its CPU time is read before it is reaped.
+  waitid: 1,
   fchown: 1,
   geteuid: 1,
   shutdown: 1,
