@@ -1,4 +1,4 @@
-/** The types of the package, in dist/: they compile, and what they give is what docs/library.md names. */
+/** The types of the package, in dist/: they compile, have the signatures of public-api.ts, and the names of docs/library.md. */
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
@@ -11,18 +11,18 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DIST = `${ROOT}dist/`;
 const ENTRY_POINTS = { telpty: 'index', 'telpty/protocol': 'protocol/index', 'telpty/pty': 'pty/index' };
 
+/** Imports the package by its name, so that the compiler finds the types as for a user: by `exports` of package.json. */
+const SIGNATURES = `${ROOT}test/docs/public-api.ts`;
+
 const text = document('docs/library.md');
-const program = ts.createProgram(
-  Object.values(ENTRY_POINTS).map(name => `${DIST}${name}.d.ts`),
-  {
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-    target: ts.ScriptTarget.ES2023,
-    types: ['node'],
-    strict: true,
-    noEmit: true,
-  },
-);
+const program = ts.createProgram([...Object.values(ENTRY_POINTS).map(name => `${DIST}${name}.d.ts`), SIGNATURES], {
+  module: ts.ModuleKind.NodeNext,
+  moduleResolution: ts.ModuleResolutionKind.NodeNext,
+  target: ts.ScriptTarget.ES2023,
+  types: ['node'],
+  strict: true,
+  noEmit: true,
+});
 const checker = program.getTypeChecker();
 const published = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(DIST));
 
@@ -53,12 +53,23 @@ function namesIn(heading: string, column = 0): string[] {
     .sort();
 }
 
-it('the published types compile without skipLibCheck', () => {
-  const problems = published.flatMap(file => [
+/** What the compiler reports about files. */
+function problemsIn(files: readonly ts.SourceFile[]): string {
+  const problems = files.flatMap(file => [
     ...program.getSyntacticDiagnostics(file),
     ...program.getSemanticDiagnostics(file),
   ]);
-  assert.equal(ts.formatDiagnostics(problems, ts.createCompilerHost({})), '');
+  return ts.formatDiagnostics(problems, ts.createCompilerHost({}));
+}
+
+it('the published types compile without skipLibCheck', () => {
+  assert.equal(problemsIn(published), '');
+});
+
+it('the published types have the signatures of public-api.ts', () => {
+  const file = program.getSourceFile(SIGNATURES);
+  assert.ok(file !== undefined, `${SIGNATURES} was not compiled`);
+  assert.equal(problemsIn([file]), '');
 });
 
 it('the published types hold nothing that is marked internal', () => {
