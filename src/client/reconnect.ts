@@ -106,7 +106,8 @@ function pauseOf(count: number, min: number, max: number): number {
 /** Whether the next attempt may do better. */
 function isTemporary(error: unknown): error is TelptyError {
   if (!(error instanceof TelptyError)) return false;
-  // (A server that is being started may break the connection within the handshake.)
-  const isBroken = error.code === 'ERR_TLS' && error.errno !== undefined;
+  // A server that is being started, or the proxy before it, may break the connection within the handshake: by a reset, which has an
+  // errno, or by its end, which Node.js reports as ECONNRESET without one.
+  const isBroken = error.code === 'ERR_TLS' && (error.errno !== undefined || error.systemCode === 'ECONNRESET');
   return error.code === 'ERR_CONNECT' || error.code === 'ERR_TIMEOUT' || isBroken;
 }

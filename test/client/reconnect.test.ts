@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { type ReconnectOptions, type Retry, reconnect, type Session } from '../../src/index.ts';
+import { createServer as createSecureServer } from 'node:tls';
+import { type ReconnectOptions, type Retry, reconnect, type Session, type TelptyError } from '../../src/index.ts';
+import { selfSigned } from '../support/servers/certificates.ts';
 
 /** A server that greets and closes. */
 async function listen(port: number, onConnection: (socket: Socket) => void): Promise<Server> {
@@ -106,4 +108,32 @@ test('what cannot get better is thrown; so is the last error after the attempts'
   await assert.rejects(reconnect({ retry: { min: 5, max: 4 } }).next(), wrong);
   await assert.rejects(reconnect({ host: 'a:23' }).next(), wrong);
   await assert.rejects(reconnect({ retry: { max: 0 } }).next(), wrong);
+});
+
+test('TLS that is broken off in the handshake is tried again, a certificate that is not trusted is not', async () => {
+  using certificate = selfSigned('IP:127.0.0.1');
+  const { cert, key } = certificate;
+  const breaks: ((socket: Socket) => unknown)[] = [socket => socket.resetAndDestroy(), socket => socket.end()];
+  const secure = createSecureServer({ cert, key });
+  secure.on('tlsClientError', () => {}).on('secureConnection', socket => socket.end('hello'));
+  const server = await listen(0, socket => {
+    const broken = breaks.shift();
+    // After its ClientHello the client is in the handshake.
+    if (broken === undefined) secure.emit('connection', socket);
+    else socket.once('data', () => broken(socket));
+  });
+  const port = portOf(server);
+  const errors: (TelptyError | undefined)[] = [];
+  const options = { port, retry: { min: 1, max: 2 }, onRetry: ({ error }: Retry) => errors.push(error) };
+  for await (const session of reconnect({ ...options, tls: { ca: cert } })) {
+    assert.equal((await session.readUntil('hello')).text, 'hello');
+    break;
+  }
+  assert.deepEqual(
+    errors.map(error => error?.code),
+    ['ERR_TLS', 'ERR_TLS'],
+  );
+  await assert.rejects(reconnect({ ...options, tls: true }).next(), { code: 'ERR_TLS' });
+  assert.equal(errors.length, 2, 'there was no second attempt');
+  await closed(server);
 });
