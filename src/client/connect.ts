@@ -62,6 +62,11 @@ export interface ConnectOptions extends WaitOptions {
    * later. 0: never, as when it is left out.
    */
   readonly keepAlive?: number | undefined;
+  /**
+   * In milliseconds; sends DO TIMING-MARK in place of NOP, and ends the session with `hangupReason` `'keep-alive-timeout'` if a
+   * server that has answered before neither answers nor sends anything else for this time. 0: NOP, as when it is left out.
+   */
+  readonly keepAliveTimeout?: number | undefined;
   /** More Telnet options, e.g. `gmcp()`, or of your own; one with a code that is known replaces it. */
   readonly telnetOptions?: readonly OptionDefinition[] | undefined;
 }
@@ -80,6 +85,7 @@ export const connectOptions = {
   encoding: encodingOption,
   compression: boolean({ default: false }),
   keepAlive: duration({ default: 0 }),
+  keepAliveTimeout: duration({ default: 0 }),
   telnetOptions: list(
     object('the definition of a Telnet option', ({ code }) => typeof code === 'number'),
     { default: [] },
@@ -133,7 +139,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   const session = new Session(transport, {
     telnet: { options: table, carriageReturn: 'text', compatibility: 'tolerant', roundTripMs },
     encoding,
-    keepAlive: settings.keepAlive,
+    keepAlive: { interval: settings.keepAlive, timeout: settings.keepAliveTimeout },
     peer,
   });
   session.on('error', ignore).once('end', leave);
@@ -144,7 +150,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
 
 /** What the rules of single options do not see. */
 function checkTogether(options: ConnectOptions): void {
-  const { host, family, tls, stream } = options;
+  const { host, family, tls, stream, keepAlive = 0, keepAliveTimeout = 0 } = options;
   const separate = separateHost(host ?? '');
   check(separate === undefined, `host: '${host}' is not an address or a name; write ${separate}`);
   const { default: loopback } = connectOptions.host;
@@ -157,6 +163,7 @@ function checkTogether(options: ConnectOptions): void {
     stream === undefined || (host === undefined && !tls),
     'a stream is connected already: no host and no TLS for it',
   );
+  check(keepAliveTimeout === 0 || keepAlive > 0, 'keepAliveTimeout has no effect without keepAlive');
 }
 
 /** `HOST:PORT` and `[ADDRESS]:PORT` as options; `undefined` for an address or a name. */

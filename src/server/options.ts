@@ -45,6 +45,11 @@ export interface ServerOptions {
    * connection; up to half as much later. 0: never, as when it is left out.
    */
   readonly keepAlive?: number;
+  /**
+   * In milliseconds; sends DO TIMING-MARK (RFC 860) in place of NOP, and ends the session with `hangupReason` `'keep-alive-timeout'`
+   * if a client that has answered before neither answers nor sends anything else for this time. 0: NOP, as when it is left out.
+   */
+  readonly keepAliveTimeout?: number;
 }
 
 /** Taking streams that something else has accepted: see `Server.listen()`. */
@@ -65,6 +70,7 @@ export const serverOptions = {
   compression: boolean({ default: false }),
   compatibility: oneOf(['strict', 'tolerant'], { default: 'strict' }),
   keepAlive: duration({ default: 0 }),
+  keepAliveTimeout: duration({ default: 0 }),
 } satisfies OptionTable<ServerOptions>;
 
 export const acceptOptions = {

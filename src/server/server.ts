@@ -6,6 +6,7 @@ import { TelptyError } from '../errors.ts';
 import { check, LONGEST_TIMER, readOptions } from '../options.ts';
 import type { OptionDefinition, TelnetConfig } from '../protocol/index.ts';
 import { closeSession, type HangupReason } from '../session/ending.ts';
+import type { KeepAliveTimes } from '../session/liveness.ts';
 import { Session } from '../session/session.ts';
 import { type ListenOptions, type LocalListenOptions, readListenOptions } from '../transport/listen-options.ts';
 import { type ListenerEvents, StreamListener, type Listener as TransportListener } from '../transport/listener.ts';
@@ -100,7 +101,7 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #compressed: TelnetConfig | undefined;
   readonly #proposeCharsets: ((this: Session) => void) | undefined;
   readonly #encoding: string;
-  readonly #keepAlive: number;
+  readonly #keepAlive: KeepAliveTimes;
   readonly #sessions = new SessionSet();
   readonly #listeners = new Map<TransportListener, Listener>();
   readonly #pipelines = new Set<ListenerPipeline>();
@@ -117,10 +118,11 @@ export class Server extends EventEmitter<ServerEvents> {
     super();
     check(typeof options === 'object' && options !== null, 'createServer() takes a shell, or options with one');
     const settings = readOptions('createServer', serverOptions, options);
-    const { shell, use, compression, compatibility } = settings;
+    const { shell, use, compression, compatibility, keepAlive, keepAliveTimeout } = settings;
+    check(keepAliveTimeout === 0 || keepAlive > 0, 'keepAliveTimeout has no effect without keepAlive');
     this.#shell = use.reduceRight((inner, middleware) => middleware(inner), shell);
     this.#encoding = canonicalCharset(settings.encoding)!;
-    this.#keepAlive = settings.keepAlive;
+    this.#keepAlive = { interval: keepAlive, timeout: keepAliveTimeout };
     const table = optionTable(settings.requestEnviron, settings.telnetOptions);
     // Whoever brings a CHARSET of their own proposes what they like.
     if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(this.#encoding);

@@ -2,9 +2,14 @@ import type { Duplex } from 'node:stream';
 import type { InflationError } from '../transport/stream/inflation.ts';
 
 /** Reasons for which telpty itself asks a session to end: the argument of `Session.hangup`. */
-export const HANGUP_REASONS = ['idle-timeout', 'session-timeout', 'logout', 'shutdown', 'client-closed'] as const;
+export const HANGUP_REASONS = [
+  ...(['idle-timeout', 'session-timeout', 'keep-alive-timeout', 'logout', 'shutdown', 'client-closed'] as const),
+] as const;
 
-/** One of {@link HANGUP_REASONS}. `'client-closed'`: the client closed its sending half, and the linger time is over. */
+/**
+ * One of {@link HANGUP_REASONS}. `'client-closed'`: the client closed its sending half, and the linger time is over.
+ * `'keep-alive-timeout'`: the peer has not answered TIMING-MARK.
+ */
 export type HangupReason = (typeof HANGUP_REASONS)[number];
 
 /** Input for which telpty ends a session: see {@link InflationError}; `'nested-compression'`: compressed input that begins compression. */

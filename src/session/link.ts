@@ -26,7 +26,7 @@ import { EncodingHistory, type EncodingRun } from './encoding-history.ts';
 import { Ending } from './ending.ts';
 import { BlockTable, FastPath, type SessionBlock } from './fast-path.ts';
 import { LateAnswers } from './late-answers.ts';
-import { AreYouThere, KeepAlive } from './liveness.ts';
+import { AreYouThere, KeepAlive, type KeepAliveTimes } from './liveness.ts';
 import { Observers, type SessionTap, type SessionTrace } from './observers.ts';
 import { Terminal } from './terminal.ts';
 
@@ -62,8 +62,8 @@ export interface SessionOptions {
   readonly peer?: Peer | undefined;
   /** What the address check of the listener returned: see `SessionLimits.ticket()`. */
   readonly ticket?: object | undefined;
-  /** After this time without output, in milliseconds, NOP is sent to a peer that speaks Telnet; default 0, never. */
-  readonly keepAlive?: number | undefined;
+  /** When something is sent to keep the connection open; default never. */
+  readonly keepAlive?: KeepAliveTimes | undefined;
   /** The character set of text where none is negotiated; default UTF-8. */
   readonly encoding?: string | undefined;
   /**
@@ -154,7 +154,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#input = new InputBuffer(stream, this.#scheduler);
     this.#output = new SendQueue(this.#transport, () => this.room());
     this.fastPath = new FastPath(this.#transport.fastPath, { table: Link.#blocks, owner: this });
-    if (options.keepAlive) this.#keepAlive = new KeepAlive(this, options.keepAlive);
+    if (options.keepAlive?.interval) this.#keepAlive = new KeepAlive(this, options.keepAlive);
     this.#transport.open(this);
   }
 

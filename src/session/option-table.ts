@@ -45,6 +45,9 @@ export const flowControlOption = flowControl({ remote: 'request' });
 /** How each end sees the options (RFC 859), both ways. `session.telnet.handler(statusOption).ask()` asks the client. */
 export const statusOption = status({ local: true, remote: true });
 
+/** Marks in the stream (RFC 860): a peer that answers one has read all that was sent before it. */
+export const timingMarkOption = timingMark();
+
 /** What a server asks its clients for. */
 export interface ServerFacts {
   /** The names of environment variables. */
@@ -99,7 +102,7 @@ const ROWS: readonly Row[] = [
   },
   { server: ({ charset }) => charset, client: ({ charset }) => charset },
   { server: () => statusOption, client: () => statusOption },
-  { server: () => timingMark(), client: () => timingMark() },
+  { server: () => timingMarkOption, client: () => timingMarkOption },
   { server: () => endOfRecord(both), client: () => endOfRecord(both) },
   { server: () => logout({ local: true }), client: () => logout({ remote: true }) },
   { server: () => linemodeOption },

@@ -118,6 +118,26 @@ test('nothing blocks it between keys, and they pass', async () => {
   }
 });
 
+test('it is open again after the NOP of keepAlive', async () => {
+  await using host = await hostScript(ECHO, {}, { keepAlive: 20 });
+  await using wire = await host.connect(XTERM);
+  await wire.expect('ok');
+  const [session] = host.server.sessions;
+  const { fastPath } = session!.link;
+  const nops = () => Buffer.from(wire.raw.bytes).toString('latin1').split('\xff\xf1').length;
+  // A key that JavaScript passes opens the path for the next one. So only one key is typed after each NOP; a second NOP may
+  // come in the moment of a key, but not each time.
+  for (let keys = 0, passed = 0; passed === 0; keys++) {
+    assert.ok(keys < 50, `no key after a NOP has passed; blocked by ${fastPath.blocks}`);
+    const before = nops();
+    await wire.until(() => nops() > before);
+    const { toTerminal } = fastPath.counts;
+    wire.type('x');
+    await wire.until(() => wire.text().endsWith('x'.repeat(keys + 1)));
+    passed = fastPath.counts.toTerminal - toTerminal;
+  }
+});
+
 test('changes are reported once each', async () => {
   await using host = await hostScript(ECHO);
   await using wire = await host.connect(XTERM);

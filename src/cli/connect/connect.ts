@@ -78,7 +78,7 @@ function terminalOptions(terminal: LocalTerminal): TerminalOptions {
 }
 
 function open(settings: ConnectSettings, local: string, options?: TerminalOptions): Promise<Session> {
-  const { host, port, tls, encoding, sendEnv, mode, compression, keepAlive } = settings;
+  const { host, port, tls, encoding, sendEnv, mode, compression, keepAlive, keepAliveTimeout } = settings;
   const { columns, rows, isTTY } = process.stdout;
   const told = sendEnv.flatMap(name => {
     const value = process.env[name];
@@ -97,6 +97,7 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
     encoding: encoding ?? local,
     compression,
     keepAlive,
+    keepAliveTimeout,
     telnetOptions: own,
   });
   return connecting.catch((error: TelptyError) => {

@@ -16,6 +16,12 @@ const networkOptions = {
     default: '0',
     help: 'send IAC NOP to a server that speaks Telnet after so long without output; 0: never',
   },
+  'keep-alive-timeout': {
+    argument: 'T',
+    parse: values.duration(),
+    default: '0',
+    help: '`--keep-alive` asks for TIMING-MARK in place of NOP; a server that has answered one and then stays silent for so long is lost; 0: NOP',
+  },
   compression: { ...flag, help: 'accept compression (MCCP2, MCCP3) if the server offers it; never under TLS' },
 } as const satisfies OptionTable;
 

@@ -24,6 +24,8 @@ export interface ConnectSettings {
   readonly compression: boolean;
   /** In milliseconds; 0: never. */
   readonly keepAlive: number;
+  /** In milliseconds; 0: no answer is asked for. */
+  readonly keepAliveTimeout: number;
   /** The file. Undefined: no recording. */
   readonly record: string | undefined;
 }
@@ -48,6 +50,9 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
   if (!tls && caFile !== undefined) throw usage('--tls-ca: needs --tls');
   if (!tls && careless) throw usage('--tls-no-verify: needs --tls');
   if (careless && caFile !== undefined) throw usage('--tls-ca: has no effect with --tls-no-verify');
+  if (values['keep-alive-timeout'] !== 0 && values['keep-alive'] === 0) {
+    throw usage('--keep-alive-timeout: needs --keep-alive');
+  }
   return {
     host: named('HOST', () => host(name)),
     port: number === undefined ? undefined : named('PORT', () => portOf(number)),
@@ -59,6 +64,7 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
     sendEnv: values['send-env'],
     compression: values.compression,
     keepAlive: values['keep-alive'],
+    keepAliveTimeout: values['keep-alive-timeout'],
     record: values.record,
   };
 }

@@ -30,6 +30,7 @@ export const END_REASONS = [
   'client-reset',
   'idle-timeout',
   'session-timeout',
+  'keep-alive-timeout',
   'logout',
   'shutdown',
   'protocol-error',

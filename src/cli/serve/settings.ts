@@ -142,6 +142,8 @@ export function* conflictsOf(values: Values, program: ServeSettings['program']):
   if (metrics !== undefined && port !== 0 && metrics.port === port && (metrics.host === host || isEverywhere(host))) {
     yield `--metrics: ${port} is the clients' port (choose another one)`;
   }
+  if (values['keep-alive-timeout'] !== 0 && values['keep-alive'] === 0)
+    yield '--keep-alive-timeout: needs --keep-alive';
   if (values['cgroup-limit'].length > 0 && values.cgroup === undefined) yield '--cgroup-limit: needs --cgroup';
 }
 

@@ -33,16 +33,21 @@ const MOST_AWAITED = 255;
 /** The handler of {@link timingMark}. */
 export class TimingMark implements OptionHandler {
   readonly #telnet: OptionContext;
-  #awaited = 0;
+  /** For each mark that is awaited, in the order of the requests, what is called in place of the event. */
+  readonly #awaited: (((supported: boolean) => void) | undefined)[] = [];
 
   constructor(telnet: OptionContext) {
     this.#telnet = telnet;
   }
 
-  /** Asks the peer for a mark: a `timing-mark` event by `'us'` tells that it has seen everything sent before. */
-  ask(): void {
-    if (this.#awaited >= MOST_AWAITED) return;
-    this.#awaited++;
+  /**
+   * Asks the peer for a mark: a `timing-mark` event by `'us'` tells that it has seen everything sent before.
+   *
+   * @param answered is called in place of the event, with its `supported`.
+   */
+  ask(answered?: (supported: boolean) => void): void {
+    if (this.#awaited.length >= MOST_AWAITED) return;
+    this.#awaited.push(answered);
     this.#telnet.announce(Option.TIMING_MARK, 'remote', true);
   }
 
@@ -54,9 +59,10 @@ export class TimingMark implements OptionHandler {
 
   negotiated(side: Side, positive: boolean): void {
     if (side === 'remote') {
-      if (this.#awaited === 0) return;
-      this.#awaited--;
-      this.#telnet.emit({ type: 'timing-mark', by: 'us', supported: positive });
+      if (this.#awaited.length === 0) return;
+      const answered = this.#awaited.shift();
+      if (answered === undefined) this.#telnet.emit({ type: 'timing-mark', by: 'us', supported: positive });
+      else answered(positive);
     } else if (positive) {
       this.#telnet.announce(Option.TIMING_MARK, 'local', true);
       this.#telnet.emit({ type: 'timing-mark', by: 'peer', supported: true });

@@ -15,6 +15,7 @@ const defaults: ConnectSettings = {
   sendEnv: [],
   compression: false,
   keepAlive: 0,
+  keepAliveTimeout: 0,
   record: undefined,
 };
 
@@ -29,6 +30,7 @@ describe('telpty connect: settings', () => {
     ['--encoding cp437 --mode line --term vt100 example.test', { encoding: 'IBM437', mode: 'line', term: 'vt100' }],
     ['--compression example.test', { compression: true }],
     ['--keep-alive 30s example.test', { keepAlive: 30_000 }],
+    ['--keep-alive 30s --keep-alive-timeout 20s example.test', { keepAlive: 30_000, keepAliveTimeout: 20_000 }],
     ['--record x.cast example.test', { record: 'x.cast' }],
     ['--escape ~ --send-env LANG --send-env USER example.test', { escapeKey: 0x7e, sendEnv: ['LANG', 'USER'] }],
     ['--escape none -- example.test', { escapeKey: undefined }],
@@ -56,6 +58,7 @@ describe('telpty connect: settings', () => {
     ['--tls-no-verify example.test', /^--tls-no-verify: needs --tls/],
     ['--tls --tls-no-verify --tls-ca x example.test', /^--tls-ca: has no effect/],
     ['--mode raw example.test', /^--mode: /],
+    ['--keep-alive-timeout 5s example.test', /^--keep-alive-timeout: needs --keep-alive$/],
     ['--escape ^^^ example.test', /^--escape: is not a key/],
     ['--encoding klingon example.test', /^--encoding: /],
     ['--send-env A=B example.test', /^--send-env: /],

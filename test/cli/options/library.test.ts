@@ -112,7 +112,7 @@ it('what is given on the command line reaches the library', () => {
     ...['--mode=line', '--linemode=never', '--encoding=cp437', '--program-encoding=utf-8', '--term=vt220'],
     ...['--negotiation-timeout=3s', '--never-send-ga', '--accept-env=SITE', '--size-env', '--umask=077', '--nice=5'],
     ...['--no-new-privs', '--kill-timeout=4s', '--linger=6s', '--compatibility=tolerant', '--compression'],
-    ...['--keep-alive=30s'],
+    ...['--keep-alive=30s', '--keep-alive-timeout=20s'],
     ...['--max-sessions=7', '--max-per-ip=8', '--connect-rate=0.5', '--max-negotiating=9', '--idle-timeout=10m'],
     ...['--session-timeout=2h', '--allow=192.0.2.1', '--deny=192.0.2.2'],
   ]);
@@ -122,7 +122,13 @@ it('what is given on the command line reaches the library', () => {
     ...{ noNewPrivs: true, killTimeout: 4_000, linger: 6_000 },
   });
   assert.deepEqual(optionsFor(serverOptions, given), {
-    ...{ encoding: 'IBM437', compatibility: 'tolerant', compression: true, keepAlive: 30_000 },
+    ...{
+      encoding: 'IBM437',
+      compatibility: 'tolerant',
+      compression: true,
+      keepAlive: 30_000,
+      keepAliveTimeout: 20_000,
+    },
   });
   const numbers = { maxSessions: 7, maxPerAddress: 8, connectRate: 0.5, maxNegotiating: 9 };
   // Lists of addresses may be files, which are read for them.

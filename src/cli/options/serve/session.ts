@@ -42,6 +42,10 @@ export const sessionOptions = {
     ...library.duration(serverOptions.keepAlive),
     help: 'send IAC NOP to a client that speaks Telnet after so long without output; 0: never',
   },
+  'keep-alive-timeout': {
+    ...library.duration(serverOptions.keepAliveTimeout),
+    help: '`--keep-alive` asks for TIMING-MARK in place of NOP; a client that has answered one and then stays silent for so long is lost; 0: NOP',
+  },
   compression: {
     ...library.flag(serverOptions.compression),
     help: 'offer MCCP2 and MCCP3, which MUD clients use; never under TLS',
