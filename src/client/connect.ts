@@ -152,7 +152,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
 function checkTogether(options: ConnectOptions): void {
   const { host, family, tls, stream, keepAlive = 0, keepAliveTimeout = 0 } = options;
   const separate = separateHost(host ?? '');
-  check(separate === undefined, `host: '${host}' is not an address or a name; write ${separate}`);
+  check(separate === undefined, `host: '${host}' is not an address or a host name; write ${separate}`);
   const { default: loopback } = connectOptions.host;
   const version = isIP(host ?? loopback);
   check(
@@ -161,7 +161,7 @@ function checkTogether(options: ConnectOptions): void {
   );
   check(
     stream === undefined || (host === undefined && !tls),
-    'a stream is connected already: no host and no TLS for it',
+    'stream excludes host, port and tls: it is already connected',
   );
   check(keepAliveTimeout === 0 || keepAlive > 0, 'keepAliveTimeout has no effect without keepAlive');
 }

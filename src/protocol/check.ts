@@ -20,7 +20,7 @@ export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
 export function checkOctet(code: unknown, what: string): asserts code is number {
   check(
     Number.isInteger(code) && (code as number) >= 0 && (code as number) <= 255,
-    `${what} is a number from 0 to 255`,
+    `${what} must be a number from 0 to 255`,
   );
 }
 
@@ -51,7 +51,7 @@ export function checkOptions<T extends { readonly code: number }>(options: reado
 
 export function checkLimits(limits: TelnetLimits): TelnetLimits {
   for (const [name, value] of Object.entries(limits)) {
-    check(Object.hasOwn(defaultLimits, name), `there is no limit ${name}`);
+    check(Object.hasOwn(defaultLimits, name), `unknown limit ${name}`);
     check(Number.isSafeInteger(value) && value >= 0, `limits.${name} must be a whole number, 0 or greater`);
   }
   return Object.freeze(limits);

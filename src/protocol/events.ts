@@ -55,7 +55,7 @@ export type WarningCode =
   | 'unknown-command'
   /** IAC SE without a subnegotiation. */
   | 'unexpected-se'
-  /** IAC SB IAC SE: a subnegotiation of no option. */
+  /** IAC SB IAC SE: a subnegotiation without an option. */
   | 'empty-subnegotiation'
   /** Inside a subnegotiation came IAC and something other than IAC and SE; the subnegotiation was dropped. */
   | 'unterminated-subnegotiation'

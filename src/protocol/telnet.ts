@@ -196,7 +196,7 @@ export class Telnet implements OptionContext {
    * @throws TelptyError `ERR_INVALID_ARGUMENT` for any other code
    */
   command(code: number): void {
-    check(Number.isInteger(code) && code >= EOF && code <= GA && code !== SE, 'this code is no command to send alone');
+    check(Number.isInteger(code) && code >= EOF && code <= GA && code !== SE, 'not a standalone Telnet command');
     this.#out.command(code);
   }
 
@@ -223,7 +223,7 @@ export class Telnet implements OptionContext {
     check(typeof on === 'boolean', 'on must be a boolean');
     const definition = this.#definitions[index]!;
     if (on && !definition[side]) {
-      throw new TelptyError('ERR_OPTION', `${optionName(code)} is not to be enabled on the ${side} side`);
+      throw new TelptyError('ERR_OPTION', `${optionName(code)} is not allowed on the ${side} side`);
     }
     this.#states.want(index, side, on);
     const handler = this.#handlerAt(index);
@@ -257,7 +257,7 @@ export class Telnet implements OptionContext {
     const index = this.#require(code);
     checkSide(side);
     if (on && !this.#definitions[index]![side]) {
-      throw new TelptyError('ERR_OPTION', `${optionName(code)} is not to be enabled on the ${side} side`);
+      throw new TelptyError('ERR_OPTION', `${optionName(code)} is not allowed on the ${side} side`);
     }
     this.#states.want(index, side, on);
   }
@@ -467,7 +467,7 @@ export class Telnet implements OptionContext {
     }
     const { code } = this.#definitions[index]!;
     if (this.#states.firstWarning(index, side)) {
-      this.warn('too-many-changes', `${optionName(code)} is switched too often: answers are late`, code);
+      this.warn('too-many-changes', `${optionName(code)} changes too often: answers are delayed`, code);
     }
     return false;
   }
@@ -602,7 +602,8 @@ export class Telnet implements OptionContext {
     if (say !== undefined) this.announce(code, side, say);
     // The peer has accepted our WILL BINARY: for it, all that came after that WILL is binary, and a NUL would be data.
     else if (code === Option.BINARY && side === 'local' && effect === 'enabled') this.#out.settle();
-    if (error) this.warn('contradictory-answer', `${optionName(code)}: the peer answered no with yes`, code);
+    if (error)
+      this.warn('contradictory-answer', `${optionName(code)}: the peer answered a refusal with an acceptance`, code);
     this.#tellEffect(index, side, effect);
   }
 

@@ -179,7 +179,7 @@ function environment(env: Readonly<Record<string, string | undefined>>): string[
   const strings: string[] = [];
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined) continue;
-    if (name === '' || name.includes('=')) throw invalid(`'${name}' cannot name an environment variable`);
+    if (name === '' || name.includes('=')) throw invalid(`'${name}' is not a valid name of an environment variable`);
     strings.push(
       `${withoutNul('the name of an environment variable', name)}=${withoutNul(`environment variable ${name}`, value)}`,
     );
@@ -242,14 +242,14 @@ export function programAttributes(
 ): Int32Array {
   const { umask, nice, noNewPrivs, user, uid, gid, groups } = options;
   const isLinux = process.platform === 'linux';
-  if (noNewPrivs && !isLinux) throw invalid('noNewPrivs: only Linux has it');
+  if (noNewPrivs && !isLinux) throw invalid('noNewPrivs is supported on Linux only');
   const named = [user, uid, gid, groups].some(id => id !== undefined);
   return Int32Array.of(umask ?? -1, nice === undefined ? 0 : 1, nice ?? 0, (noNewPrivs ?? (named && isLinux)) ? 1 : 0);
 }
 
 function cgroupFile(directory: string | undefined): Buffer {
   if (directory === undefined) return NO_BYTES;
-  if (process.platform !== 'linux') throw invalid('cgroup: only Linux has them');
+  if (process.platform !== 'linux') throw invalid('cgroups are supported on Linux only');
   return pack([`${directory}/cgroup.procs`]);
 }
 

@@ -31,7 +31,7 @@ const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
   open: {
     ENOENT: '/dev/ptmx is missing; mount devpts on /dev/pts and link /dev/ptmx to pts/ptmx',
     ENOSPC:
-      'no pseudo-terminal is left (kernel.pty.max); end programs that hold terminals, or raise kernel.pty.max or the option max= of devpts',
+      'no pseudo-terminal is left (kernel.pty.max); end programs that use terminals, or raise kernel.pty.max or the devpts mount option max=',
     EACCES: 'permission denied; /dev/ptmx must be readable and writable for the server (mode 0666)',
     EPERM: "operation not permitted; /dev/ptmx is not allowed here (the container's rules for devices)",
     ENODEV: 'no such device; /dev/ptmx needs devpts, mounted on /dev/pts',
@@ -41,14 +41,14 @@ const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
     EIO: 'input/output error; /dev/ptmx does not belong to the devpts on /dev/pts',
     EMFILE: 'too many open files; raise the limit of the server (LimitNOFILE, ulimit -n)',
     ENFILE: 'too many open files in the system; raise fs.file-max',
-    ENOMEM: 'the system has no memory left',
+    ENOMEM: 'out of memory',
   },
   winsize: { EIO: 'input/output error; the terminal was hung up by another process' },
   termios: { EIO: 'input/output error; the terminal was hung up by another process' },
   fork: {
     EAGAIN:
       "no more processes are allowed (the limit nproc, or pids of the cgroup); raise one of them, the server's TasksMax, or kernel.pid_max",
-    ENOMEM: 'the system has no memory left',
+    ENOMEM: 'out of memory',
     EBUSY: 'too many earlier starts hang in the kernel; find out which file system does not answer',
   },
   cgroup: {
@@ -61,10 +61,10 @@ const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
     EAGAIN: 'its cgroup allows no more processes (pids.max)',
   },
   setsid: { EPERM: 'operation not permitted; the process already leads a group' },
-  ctty: { EPERM: 'operation not permitted; another session has taken the terminal as its own' },
+  ctty: { EPERM: 'operation not permitted; the terminal is the controlling terminal of another session' },
   rlimit: {
     EPERM: onlyRoot("a limit above the server's own", 'CAP_SYS_RESOURCE'),
-    EINVAL: 'invalid argument; the system does not take this limit',
+    EINVAL: 'invalid argument; the system does not support this limit',
   },
   nice: {
     EACCES: onlyRoot("a priority above the server's own", 'CAP_SYS_NICE'),
@@ -72,7 +72,7 @@ const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
   },
   keyring: {
     EDQUOT: 'the user has too many keyrings; raise kernel.keys.maxkeys and kernel.keys.maxbytes',
-    ENOMEM: 'the system has no memory left',
+    ENOMEM: 'out of memory',
   },
   setgroups: {
     EPERM: onlyRoot('a change of groups', 'CAP_SETGID'),
@@ -88,14 +88,14 @@ const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
     EAGAIN: 'the user has too many processes (the limit nproc)',
   },
   capabilities: { EPERM: 'operation not permitted; the server may not drop the capabilities of its programs' },
-  no_new_privs: { EINVAL: 'this kernel has no no_new_privs; switch it off (--no-new-privs no)' },
+  no_new_privs: { EINVAL: 'this kernel lacks no_new_privs; turn it off (--no-new-privs no)' },
   chdir: {
     EACCES: 'permission denied; the user of the program may not enter this directory',
     ELOOP: 'its symbolic links form a loop',
     ETIMEDOUT: timedOut,
     ESTALE: 'the file system was removed or replaced; mount it again',
     EIO: 'input/output error; the file system does not answer',
-    ENOTCONN: 'the file system has lost its server; mount it again',
+    ENOTCONN: 'the file system lost its server; mount it again',
   },
   exec: {
     ENOENT: missing,
@@ -103,7 +103,7 @@ const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
     EACCES: denied,
     ELOOP: ({ kind, path, name }) =>
       kind === 'script'
-        ? `too many interpreters; ${path} asks for ${name}, and that in turn for another script`
+        ? `too many interpreters; ${path} asks for ${name}, which asks for another interpreter`
         : 'its symbolic links form a loop',
     E2BIG: ({ options }) =>
       options.limits?.stack === undefined ? undefined : "argument list too long for the limit 'stack'; raise it",
@@ -120,19 +120,19 @@ const MEANINGS: Readonly<Record<string, Readonly<Record<string, Meaning>>>> = {
     ETIMEDOUT: timedOut,
     ESTALE: 'the file system was removed or replaced; mount it again',
     EIO: 'input/output error; the file system does not answer',
-    ENOTCONN: 'the file system has lost its server; mount it again',
+    ENOTCONN: 'the file system lost its server; mount it again',
   },
 };
 
 function timedOut({ kind }: Failure): string {
-  if (kind === 'stopped') return 'a process of the same user stopped it again and again before it began; it was killed';
-  return 'it did not begin within 5 s and was killed; the file system of the program or its directory may not answer';
+  if (kind === 'stopped') return 'a process of the same user stopped it repeatedly before it began; it was killed';
+  return 'it did not start within 5 s and was killed; the file system of the program or of its directory may hang';
 }
 
 /** ENOENT and ENOTDIR of a file that exists concern its interpreter or loader. */
 function missing({ kind, path, name }: Failure): string | undefined {
   if (kind === 'script') {
-    const hint = name.endsWith('\\r') ? '; its lines end with CR LF, which makes \\r a part of the name' : '';
+    const hint = name.endsWith('\\r') ? '; the line ends in CR LF, so \\r is part of the name' : '';
     return `${path} is there, but its interpreter ${name} is missing${hint || '; install it or correct the first line'}`;
   }
   if (kind === 'loader') return `${path} is there, but its loader ${name} is missing; it was built for another system`;

@@ -63,7 +63,7 @@ export function checkRange(range: UserIdRange): void {
   const { from, to } = range;
   const problem = problemOfRange(range);
   if (problem !== undefined) throw fail(problem);
-  if (process.platform !== 'linux') throw fail('user ids for sessions work on Linux only');
+  if (process.platform !== 'linux') throw fail('user ids for sessions are supported on Linux only');
   const own = process.geteuid!();
   if (own !== 0) throw fail('only root can run programs as other users');
   // Group ids have the same numbers.

@@ -20,7 +20,7 @@ export function lookupUser(name: string | number): User {
     typeof name === 'string'
       ? name !== '' && !name.includes('\0')
       : Number.isInteger(name) && name >= 0 && name < 0xffff_ffff;
-  if (!ok) throw new TelptyError('ERR_INVALID_ARGUMENT', 'a user is given by name or by user id');
+  if (!ok) throw new TelptyError('ERR_INVALID_ARGUMENT', 'a user must be a name or a user id');
   const found = addon().lookupUser(name);
   if (typeof found !== 'number') return found;
   if (found === 0) throw new TelptyError('ERR_UNKNOWN_USER', `unknown user '${name}'`, { file: String(name) });

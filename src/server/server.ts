@@ -116,7 +116,7 @@ export class Server extends EventEmitter<ServerEvents> {
 
   constructor(options: ServerOptions) {
     super();
-    check(typeof options === 'object' && options !== null, 'createServer() takes a shell, or options with one');
+    check(typeof options === 'object' && options !== null, 'createServer() needs a shell, or options with a shell');
     const settings = readOptions('createServer', serverOptions, options);
     const { shell, use, compression, compatibility, keepAlive, keepAliveTimeout } = settings;
     check(keepAliveTimeout === 0 || keepAlive > 0, 'keepAliveTimeout has no effect without keepAlive');
@@ -164,7 +164,7 @@ export class Server extends EventEmitter<ServerEvents> {
     if (this.#stopped !== undefined) throw new TelptyError('ERR_SERVER_STATE', 'the server has been shut down');
     const isPort = typeof options === 'number' || typeof options === 'string';
     const where = isPort ? { port: options } : options;
-    check(typeof where === 'object' && where !== null, 'the options of listen must be an object or a port');
+    check(typeof where === 'object' && where !== null, 'listen() takes a port or an object');
     if ('accept' in where) {
       return this.#accept(where);
     }
@@ -214,7 +214,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const take = (stream: Duplex) => {
       check(
         typeof stream?.pipe === 'function' && typeof stream.write === 'function',
-        'accept must give Duplex streams',
+        'accept must yield Duplex streams',
       );
       const { remoteAddress, remotePort } = stream as { remoteAddress?: unknown; remotePort?: unknown };
       // As a socket or an ssh2 channel of a known client has them.

@@ -131,9 +131,9 @@ export function readListenOptions(options: ListenerOptions): ListenSettings | Lo
   check(fd !== undefined || port !== undefined, 'listen() needs a port');
   check(
     fd === undefined || (port === undefined && options.host === undefined && !reusePort),
-    'fd stands in place of host, port and reusePort',
+    'fd excludes host, port and reusePort',
   );
   // Behind a proxy the process at the other end is always the proxy.
-  check(proxyProtocol.length === 0 || localUser === undefined, 'localUser cannot be told behind a proxy');
+  check(proxyProtocol.length === 0 || localUser === undefined, 'localUser cannot be checked behind a proxy');
   return settings;
 }

@@ -54,7 +54,7 @@ test('login, exec and findPrompt: what was expected, received, and what to try',
   await rejected;
   const refused = assert.rejects(
     session.login({ username: 'ada', password: 'hunter2' }),
-    message(/^the other end refused .*; the last line received is "Login incorrect"/),
+    message(/^the server refused .*; the last line received is "Login incorrect"/),
   );
   wire.send('\r\nPassword: ');
   await wire.expect('hunter2\r\n');

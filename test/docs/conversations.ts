@@ -78,7 +78,7 @@ export const talks: Readonly<Record<string, (program: Running, connect: typeof W
     const port = await program.port();
     await isRobot(port);
     await using again = await connect(port, { silent: true });
-    await again.expect('telpty: connections from your address are not taken here');
+    await again.expect('telpty: connections from your address are not accepted');
   },
   composition: async (program, connect) => {
     const port = await program.port();

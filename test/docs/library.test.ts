@@ -28,7 +28,7 @@ test('library.md: guarded: the list of the banned has an end, and the oldest one
   const port = await program.port();
   const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
   for (const address of addresses) await isRobot(port, address);
-  const denied = 'telpty: connections from your address are not taken here';
+  const denied = 'telpty: connections from your address are not accepted';
   for (const localAddress of addresses.slice(1)) {
     await using wire = await Wire.connect(port, { silent: true, localAddress });
     await wire.expect(denied);

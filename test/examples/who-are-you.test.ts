@@ -33,7 +33,7 @@ test('the visitor sees what was negotiated, and switches it', async () => {
   wire.type('echo\r\n');
   await screen.waitFor(/^ECHO +off +-$/m);
   wire.type('will naws\r\n');
-  await screen.waitFor(/NAWS is not to be enabled on the local side/);
+  await screen.waitFor(/NAWS is not allowed on the local side/);
   wire.type('quit\r\n');
   await wire.untilEnd();
   screen.dispose();

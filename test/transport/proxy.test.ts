@@ -100,11 +100,11 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
     const attempts: [Buffer | string, boolean, RegExp][] = [
       ['hello\r\n', false, /^no PROXY header$/],
       ['\xff\xfb\x18', false, /^no PROXY header$/],
-      ['PROXY TCP4 192.0.2.256 192.0.2.2 1 2\r\n', false, /^a bad PROXY header: a wrong address$/],
+      ['PROXY TCP4 192.0.2.256 192.0.2.2 1 2\r\n', false, /^a bad PROXY header: an invalid address$/],
       [`PROXY UNKNOWN ${'x'.repeat(200)}`, false, /^a bad PROXY header: too long$/],
       [proxyV2({ command: 0x2f }), false, /^a bad PROXY header: an unknown version or command$/],
       ['PROXY TCP4 192.0.2.1', true, /^closed before the end of its PROXY header$/],
-      ['', true, /^closed before anything was said$/],
+      ['', true, /^closed before any data$/],
       ['PROXY TCP4 192.0.2.1', false, /^no PROXY header within 3s$/],
       ['', false, /^no PROXY header within 3s$/],
     ];
@@ -122,7 +122,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
       const index = proxied.refused.findIndex(refusal => message.test(refusal.message));
       assert.ok(index >= 0, String(message));
       const [{ reason, remoteAddress } = assert.fail()] = proxied.refused.splice(index, 1);
-      const expected = message.test('closed before anything was said') ? 'probe' : 'proxy';
+      const expected = message.test('closed before any data') ? 'probe' : 'proxy';
       assert.deepEqual({ reason, remoteAddress }, { reason: expected, remoteAddress: '127.0.0.1' });
     }
     assert.equal(proxied.host.server.sessions.size, 0);

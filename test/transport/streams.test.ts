@@ -82,7 +82,7 @@ describe('streams of an iterable', { timeout: 60_000 }, () => {
     }
     await server.listen({ accept: streams() });
     while (errors.length < 2) await turn();
-    assert.match(errors[0]!.message, /accept must give Duplex streams/);
+    assert.match(errors[0]!.message, /accept must yield Duplex streams/);
     assert.equal(errors[1], broken);
     await server.shutdown();
     for (const accept of [undefined, 5, [pair().theirs]]) {

@@ -53,11 +53,11 @@ const MODES: readonly InputMode[] = ['auto', 'character', 'line'];
 const COMMANDS: Readonly<Record<string, PromptCommand>> = {
   close: { usage: 'close', help: 'end the connection', run: controls => void controls.leave() },
   quit: { usage: 'quit', help: 'the same', run: controls => void controls.leave() },
-  status: { usage: 'status', help: 'tell about the connection', run: tellStatus },
+  status: { usage: 'status', help: 'show the state of the connection', run: tellStatus },
   send: { usage: `send ${[...SIGNALS.keys(), 'synch', 'escape'].join('|')}`, help: 'send a command', run: send },
-  mode: { usage: `mode ${MODES.join('|')}`, help: 'how keys are treated', run: changeMode },
-  toggle: { usage: 'toggle NAME', help: 'switch something on or off', run: toggle },
-  set: { usage: 'set escape CHAR', help: 'another key for this prompt', run: set },
+  mode: { usage: `mode ${MODES.join('|')}`, help: 'select how keys are sent', run: changeMode },
+  toggle: { usage: 'toggle NAME', help: 'turn something on or off', run: toggle },
+  set: { usage: 'set escape CHAR', help: 'change the key that opens this prompt', run: set },
   z: { usage: 'z', help: 'suspend telpty', run: controls => void controls.suspend() },
   help: { usage: 'help', help: 'show this; ? does the same', run: help },
 };
@@ -71,7 +71,7 @@ export function runCommand(controls: Controls, line: string): boolean {
   const [given = '', ...words] = line.trim().split(/\s+/);
   const command = find(given);
   const wrong =
-    command === undefined ? `there is no command ${shown(given)} (help lists them)` : command.run(controls, words);
+    command === undefined ? `unknown command ${shown(given)} (help lists the commands)` : command.run(controls, words);
   if (wrong !== undefined) controls.say(wrong);
   return wrong === undefined;
 }
@@ -90,7 +90,7 @@ function send(controls: Controls, words: readonly string[]): string | undefined 
   if (words.length === 0) return `usage: ${COMMANDS.send!.usage}`;
   for (const word of words) {
     const known = SIGNALS.has(word) || word === 'synch' || word === 'escape';
-    if (!known) return `there is nothing called ${shown(word)} to send`;
+    if (!known) return `unknown name to send: ${shown(word)}`;
   }
   for (const word of words) {
     const code = SIGNALS.get(word);
@@ -114,7 +114,7 @@ function toggle(controls: Controls, [name]: readonly string[]): string | undefin
     for (const [each, one] of controls.toggles) {
       controls.say(`  ${each.padEnd(10)} ${one.get() ? 'on ' : 'off'} ${one.help}`);
     }
-    return name === undefined ? undefined : `there is nothing called ${shown(name)} to toggle`;
+    return name === undefined ? undefined : `unknown name to toggle: ${shown(name)}`;
   }
   const on = !found.get();
   found.set(on);

@@ -107,7 +107,7 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
 
 const ACCEPT = '--tls-no-verify accepts any certificate';
 const REMEDIES: Readonly<Record<TlsRemedy, string | undefined>> = {
-  trust: `trust it by --tls-ca FILE; ${ACCEPT}`,
+  trust: `trust it with --tls-ca FILE; ${ACCEPT}`,
   accept: ACCEPT,
   plain: 'connect without --tls',
   // There is no option for one.
@@ -174,7 +174,7 @@ function readCa(file: string): string {
     });
   }
   if (/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----/.test(text)) return text;
-  throw new TelptyError('ERR_RUNTIME', `--tls-ca: ${file} has no certificate in PEM`, { file });
+  throw new TelptyError('ERR_RUNTIME', `--tls-ca: ${file} contains no PEM certificate`, { file });
 }
 
 /** @throws TelptyError `ERR_SESSION_CLOSED` if the connection broke, or was broken off here. */

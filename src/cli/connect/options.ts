@@ -9,7 +9,7 @@ const networkOptions = {
     parse: values.text,
     help: 'trust the certificates in this file (PEM) instead of the usual ones',
   },
-  'tls-no-verify': { ...flag, help: 'accept any certificate; the server may then be an impostor' },
+  'tls-no-verify': { ...flag, help: 'accept any certificate; any server can then pose as the real one' },
   'keep-alive': {
     argument: 'T',
     parse: values.duration(),

@@ -45,7 +45,7 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
   const joined = explainJoined(name, tls);
   if (joined !== undefined) throw usage(`HOST: ${joined}`);
   if (more.length > 0 || number?.startsWith('-')) {
-    throw usage('connect: too many words (telpty connect [options] HOST [PORT]: options come first)');
+    throw usage('connect: too many arguments (telpty connect [options] HOST [PORT]; options come first)');
   }
   if (!tls && caFile !== undefined) throw usage('--tls-ca: needs --tls');
   if (!tls && careless) throw usage('--tls-no-verify: needs --tls');
@@ -69,20 +69,20 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
   };
 }
 
-/** What is wrong with `HOST:PORT`, `[ADDR]:PORT` and URLs, which other programs take: here the port is a word of its own. */
+/** What is wrong with `HOST:PORT`, `[ADDR]:PORT` and URLs, which other programs take: here the port is a separate argument. */
 function explainJoined(name: string, tls: boolean): string | undefined {
   const [, scheme, rest = name] = /^([a-z][a-z0-9+.-]*):\/\/(?:[^@/]*@)?([^/?#]*).*$/is.exec(name) ?? [];
   const [, address, hostName, number = ''] =
     /^(?:\[([0-9A-Fa-f:.%\w-]+)\]|([^:[\]\s]+))(?::([\w-]*))?$/.exec(rest) ?? [];
   const target = address ?? hostName;
-  if (/^:[\w-]*$/.test(rest)) return `${escapeText(name, 60)}: there is no host before the port`;
+  if (/^:[\w-]*$/.test(rest)) return `${escapeText(name, 60)}: the host is missing before the port`;
   if (target === undefined) return undefined;
   if (scheme === undefined && !rest.includes(':', address === undefined ? 0 : rest.indexOf(']'))) return undefined;
   const isSecure = tls || scheme?.toLowerCase() === 'telnets';
   const words = ['telpty connect', ...(isSecure ? ['--tls'] : []), target, ...(number === '' ? [] : [number])].join(
     ' ',
   );
-  const what = scheme === undefined ? 'the port is a word of its own' : 'a URL is not a host';
+  const what = scheme === undefined ? 'the port is a separate argument' : 'a URL is not a host';
   return `${escapeText(what, 60)}: write \`${escapeText(words, 120)}\``;
 }
 

@@ -40,7 +40,7 @@ function standardError(lost: (count: number) => string): (line: string) => void 
 
 /** Said where lines are missing, once somebody takes any. */
 function lostLine(count: number): string {
-  const msg = `${count} line${count === 1 ? '' : 's'} of the log lost here: nobody read them, or there was no room`;
+  const msg = `${count} line${count === 1 ? '' : 's'} of the log lost here: the reader was too slow, or the disk is full`;
   return `${JSON.stringify({ level: pino.levels.values.warn, time: new Date().toISOString(), lines: count, msg })}\n`;
 }
 

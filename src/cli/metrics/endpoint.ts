@@ -31,8 +31,7 @@ const HOLDS_MS = 100;
 /** How often a port that is another server's is tried, in milliseconds. */
 const RETRY_MS = 500;
 
-const UNKNOWN_NAME =
-  'the Host of the request is not a name of this server: use its address, or the name that --metrics is given\n';
+const UNKNOWN_NAME = 'the Host header is not a name of this server; use its address, or the name given to --metrics\n';
 
 /** What is watched. */
 export interface Watched {
@@ -89,7 +88,7 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
     const [path] = url.split('?', 1);
     if (!mayAsk(headers.host)) answer(response, 403, UNKNOWN_NAME);
     else if (method !== 'GET' && method !== 'HEAD')
-      answer(response, 405, 'only GET and HEAD\n', { Allow: 'GET, HEAD' });
+      answer(response, 405, 'method not allowed; use GET or HEAD\n', { Allow: 'GET, HEAD' });
     else if (path === '/healthz') answer(response, 200, 'ok\n');
     else if (path === '/readyz') {
       const reason = watched.unready();
@@ -97,7 +96,7 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
     } else if (path === '/metrics') {
       const { type, text } = await scrape();
       answer(response, 200, text, { 'Content-Type': type });
-    } else answer(response, 404, 'there are /metrics, /healthz and /readyz\n');
+    } else answer(response, 404, 'not found; paths are /metrics, /healthz and /readyz\n');
   }
 
   const listen = async () => {
@@ -123,7 +122,7 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
     await listen();
   } catch (error) {
     if (!options.patient || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw listenError(error, options);
-    log.warn(`metrics: ${formatAddress(host, port)} is in use; they begin when the server that has it has ended`);
+    log.warn(`metrics: ${formatAddress(host, port)} is in use; metrics start when it is free`);
     wait();
   }
   return {
@@ -183,12 +182,12 @@ function latest<T>(make: () => Promise<T>): () => Promise<T> {
 function listenError(error: unknown, { host, port }: EndpointOptions): TelptyError {
   const reasons: Readonly<Record<string, string>> = {
     EADDRINUSE: 'is already in use (choose another port)',
-    EACCES: 'may not be listened on (ports below 1024 need a privilege)',
-    EADDRNOTAVAIL: 'has not an address of this machine',
-    ENOTFOUND: 'has not a host that is known',
+    EACCES: 'needs a privilege (ports below 1024); choose another port',
+    EADDRNOTAVAIL: 'is not an address of this machine',
+    ENOTFOUND: 'names an unknown host',
   };
   const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-  const why = reasons[code] ?? `cannot be listened on: ${code}`;
+  const why = reasons[code] ?? `cannot be used for listening: ${code}`;
   return new TelptyError('ERR_RUNTIME', `--metrics: ${formatAddress(host, port)} ${why}`, {
     cause: error,
     systemCode: code,

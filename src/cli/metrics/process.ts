@@ -30,7 +30,7 @@ export class ProcessMetrics {
     });
     this.#memory = new Gauge({
       name: 'telpty_process_resident_memory_bytes',
-      help: 'Resident memory, without that of the programs served',
+      help: 'Resident memory of the server without its programs',
       registers,
     });
     this.#heap = new Gauge({
@@ -40,32 +40,32 @@ export class ProcessMetrics {
     });
     this.#descriptors = new Gauge({
       name: 'telpty_process_open_fds',
-      help: 'Open file descriptors; with workers, those of the process that has most',
+      help: 'Open file descriptors; with workers, of the process with the most',
       aggregator: 'max',
       registers,
     });
     this.#delay = new Gauge({
       name: 'telpty_event_loop_delay_seconds',
-      help: 'How late the event loop was since the last scrape; with workers, that of the slowest process',
+      help: 'Event loop delay since the last scrape; with workers, of the slowest process',
       labelNames: ['stat'],
       aggregator: 'max',
       registers,
     });
     const limit = new Gauge({
       name: 'telpty_process_max_fds',
-      help: 'Limit of open file descriptors of a process',
+      help: 'Limit on open file descriptors of one process',
       aggregator: 'min',
       registers,
     });
     const start = new Gauge({
       name: 'telpty_process_start_time_seconds',
-      help: 'When the process was started, in seconds since 1970; with workers, the first of them',
+      help: 'Start time of the process in seconds since 1970; with workers, of the first',
       aggregator: 'min',
       registers,
     });
     const build = new Gauge({
       name: 'telpty_build_info',
-      help: 'Always 1; the versions are in the labels',
+      help: 'Always 1; labels hold the versions',
       labelNames: ['version', 'node'],
       aggregator: 'first',
       registers,

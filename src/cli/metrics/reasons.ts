@@ -20,5 +20,5 @@ export class ReasonCounter {
 
 /** What every process that may turn somebody away counts. */
 export function refusals(registry: Registry): ReasonCounter {
-  return new ReasonCounter(registry, 'telpty_refused_total', 'Clients that were turned away, by reason');
+  return new ReasonCounter(registry, 'telpty_refused_total', 'Refused clients, by reason');
 }

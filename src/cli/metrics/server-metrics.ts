@@ -20,42 +20,42 @@ export class ServerMetrics {
   #received = 0;
   #sent = 0;
 
-  readonly #connections = this.#counter('telpty_connections_total', 'Connections that became a session');
-  readonly #ended = this.#counter('telpty_sessions_total', 'Sessions that are over, by how they ended', ['outcome']);
+  readonly #connections = this.#counter('telpty_connections_total', 'Connections that became sessions');
+  readonly #ended = this.#counter('telpty_sessions_total', 'Ended sessions, by outcome', ['outcome']);
   readonly #hangups = new ReasonCounter(
     this.#registry,
     'telpty_hangups_total',
-    'Sessions that were hung up, by telpty or since the client was gone, by reason',
+    'Sessions ended by a hangup, by reason',
   );
   readonly #refused = refusals(this.#registry);
   readonly #receivedTotal = this.#counter('telpty_received_bytes_total', 'Bytes received from clients');
   readonly #sentTotal = this.#counter('telpty_sent_bytes_total', 'Bytes sent to clients');
-  readonly #sessions = this.#gauge('telpty_sessions', 'Sessions now, those included that are about to end');
-  readonly #programs = this.#gauge('telpty_programs', 'Programs that run, or have ended and are about to be reaped');
+  readonly #sessions = this.#gauge('telpty_sessions', 'Current sessions, including those that are ending');
+  readonly #programs = this.#gauge('telpty_programs', 'Programs that run or wait to be reaped');
   readonly #terminals = this.#gauge('telpty_terminals', 'Open pseudo-terminals');
   readonly #killedStarts = this.#counter(
     'telpty_program_starts_killed_total',
-    'Starts of programs that took too long, or were stopped again and again, and were killed',
+    'Starts of programs that were killed because they took too long or were stopped repeatedly',
   );
   readonly #stuckStarts = this.#gauge('telpty_program_starts_stuck', 'Starts of programs that hang');
   readonly #abandoned = this.#counter(
     'telpty_programs_abandoned_total',
-    'Programs that did not die of SIGKILL, or could not be reaped, and were not waited for any more',
+    'Programs given up because they did not end after SIGKILL or could not be reaped',
   );
   readonly #blocked = this.#gauge(
     'telpty_fast_path_blocked_sessions',
-    'Sessions whose keys and echoes pass through JavaScript now, by what blocks the fast path; one session may count several times',
+    'Sessions whose fast path is blocked, by reason; one session may count several times',
     ['by'],
   );
-  readonly #queued = this.#gauge('telpty_queued_bytes', 'Bytes that wait in the process, by where to', ['to']);
+  readonly #queued = this.#gauge('telpty_queued_bytes', 'Bytes queued in the process, by direction', ['to']);
   readonly #negotiation = this.#histogram(
     'telpty_negotiation_seconds',
-    'From the connection until its program is started',
+    'Time from the connection to the start of its program',
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
   );
   readonly #start = this.#histogram(
     'telpty_program_start_seconds',
-    'What the start of a program takes, until it is executed',
+    'Time to start a program, until execve',
     [0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
   );
 

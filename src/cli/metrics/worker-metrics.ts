@@ -23,7 +23,7 @@ export class WorkerMetrics {
 
   constructor() {
     const registers = [this.#registry];
-    this.#serving = new Gauge({ name: 'telpty_workers', help: 'Worker processes that serve', registers });
+    this.#serving = new Gauge({ name: 'telpty_workers', help: 'Worker processes that serve clients', registers });
     this.#sessions = new Gauge({
       name: 'telpty_worker_sessions',
       help: 'Sessions of each worker',
@@ -32,13 +32,13 @@ export class WorkerMetrics {
     });
     this.#ends = new Counter({
       name: 'telpty_worker_ends_total',
-      help: 'Workers that have ended without being told to, and were replaced',
+      help: 'Workers that ended unexpectedly and were replaced',
       registers,
     });
     // The same as in every worker, where this outcome is never seen.
     this.#lost = new Counter({
       name: 'telpty_sessions_total',
-      help: 'Sessions that are over, by how they ended',
+      help: 'Ended sessions, by outcome',
       labelNames: ['outcome'],
       registers,
     });

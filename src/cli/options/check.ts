@@ -18,7 +18,7 @@ export function parseCheck(argv: readonly string[]): { readonly file: string } |
   if (help) return 'help';
   const [file, ...more] = operands;
   if (file === undefined || file === '') throw usage('check: no FILE given (telpty check FILE)');
-  if (more.length > 0) throw usage('check: too many words (telpty check FILE)');
+  if (more.length > 0) throw usage('check: too many arguments (telpty check FILE)');
   return { file };
 }
 

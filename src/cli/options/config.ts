@@ -79,13 +79,13 @@ export function inspectConfig(text: string, table: OptionTable, name: string): I
     if (target === null || (isScalar(target) && target.value === null)) return '';
     if (isScalar(target) && typeof target.value === 'string') return target.value;
     if (isAlias(node) && target === undefined) throw usage(`${where}: *${escapeText(node.source, 60)} is not defined`);
-    throw usage(`${where}: has something other than plain values in it`);
+    throw usage(`${where}: must contain plain values only`);
   };
   /** The texts of one option: one, or as many as a list or a mapping has where the option is repeatable. */
   const texts = (value: unknown, spec: OptionSpec, where: string): string[] => {
     const target = resolved(value);
     if (target === null || isScalar(target) || target === undefined) return [scalar(value, where)];
-    if (!spec.repeatable) throw usage(`${where}: takes one value`);
+    if (!spec.repeatable) throw usage(`${where}: takes a single value`);
     if (isSeq(target)) return target.items.map(item => scalar(item, where));
     if (isMap(target) && spec.pairs) {
       return target.items.map(item => `${scalar(item.key, where)}=${scalar(item.value, where)}`);
@@ -95,7 +95,7 @@ export function inspectConfig(text: string, table: OptionTable, name: string): I
   const words = (value: unknown, where: string): string[] => {
     const target = resolved(value);
     const list = isSeq(target) ? target.items.map(item => scalar(item, where)) : [scalar(value, where)];
-    if (list.length === 0 || list[0] === '') throw usage(`${where}: names no program`);
+    if (list.length === 0 || list[0] === '') throw usage(`${where}: does not name a program`);
     return list;
   };
   const take = ({ key: node, value }: Pair): void => {
@@ -108,7 +108,7 @@ export function inspectConfig(text: string, table: OptionTable, name: string): I
     else if (key === undefined || spec === undefined) {
       const similar = key === undefined ? undefined : nearest(key, [...Object.keys(table), 'program']);
       throw usage(`${where}: unknown option${similar === undefined ? '' : ` (did you mean ${similar}?)`}`);
-    } else if (spec.commandLineOnly) throw usage(`${where}: belongs on the command line`);
+    } else if (spec.commandLineOnly) throw usage(`${where}: is only allowed on the command line`);
     else for (const text of texts(value, spec, where)) given.push({ name: key, text, where });
   };
 

@@ -29,7 +29,7 @@ export function usage(message: string): TelptyError {
 /** Any text but the empty one and one that no system call takes. */
 export function text(value: string): string {
   if (value === '') throw usage('is empty');
-  if (value.includes('\0')) throw usage('has a NUL character in it');
+  if (value.includes('\0')) throw usage('contains a NUL character');
   return value;
 }
 
@@ -52,7 +52,7 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (value: str
 /** How often, in times a second: `10`, `0.5`. */
 export function rate(value: string): number {
   if (/^\d{1,6}(?:\.\d{1,4})?$/.test(value)) return Number(value);
-  throw usage(`${shown(value)} is not a number of times a second (write 10, or 0.5 for once in two seconds)`);
+  throw usage(`${shown(value)} is not a rate per second (write 10, or 0.5 for one every two seconds)`);
 }
 
 /** `192.0.2.1,10.0.0.0/8`, or `@FILE`, the name of a file that has such entries in its lines. */
@@ -92,7 +92,7 @@ const LONGEST_SOCKET_PATH = process.platform === 'linux' ? 107 : 103;
 /** The path of a UNIX socket, or `@name`. */
 export function socketPath(value: string): string {
   const path = text(value);
-  if (path === '@') throw usage('an abstract socket needs a name behind @');
+  if (path === '@') throw usage('an abstract socket needs a name after @');
   if (Buffer.byteLength(path) <= LONGEST_SOCKET_PATH) return path;
   throw usage(`${shown(value)} is too long for a UNIX socket (at most ${LONGEST_SOCKET_PATH} bytes)`);
 }
@@ -182,7 +182,7 @@ export function size(value: string): number {
 /** A character set, under its canonical name. */
 export function charset(value: string): string {
   const name = canonicalCharset(value);
-  if (name === undefined) throw usage(`${shown(value)} is not a character set known here (utf-8, latin1, cp437 …)`);
+  if (name === undefined) throw usage(`${shown(value)} is not a known character set (utf-8, latin1, cp437 …)`);
   return name;
 }
 
@@ -191,7 +191,7 @@ export function serverEncoding(value: string): string {
   const name = charset(value);
   if (isProgramEncoding(name)) return name;
   throw usage(
-    `${name} is the set of a home computer, whose Return and DEL keys telpty connect cannot send; leave it out`,
+    `${name} is the character set of a home computer; telpty connect cannot send its Return and DEL keys; leave it out`,
   );
 }
 
@@ -199,7 +199,7 @@ export function serverEncoding(value: string): string {
 export function programEncoding(value: string): string {
   const name = value === 'client' ? value : charset(value);
   if (isProgramEncoding(name)) return name;
-  throw usage(`no program runs in ${name}, which has no control sequences (utf-8 is what most want)`);
+  throw usage(`programs cannot use ${name}, which has no control sequences; use utf-8`);
 }
 
 /** A terminal type. */
@@ -232,7 +232,7 @@ export function envName(value: string): string {
 export function acceptableEnvName(value: string): string {
   const name = envName(value);
   if (isForbiddenName(name)) {
-    throw usage(`${name} steers a loader, a shell or a runtime, so it is never taken from a client (--env sets it)`);
+    throw usage(`${name} controls a loader, a shell or a runtime and is never taken from a client; set it with --env`);
   }
   return name;
 }
@@ -242,14 +242,14 @@ export function envAssignment(value: string): [name: string, value: string] {
   const equals = value.indexOf('=');
   if (equals < 0) throw usage(`${shown(value)} is not NAME=VALUE`);
   const content = value.slice(equals + 1);
-  if (content.includes('\0')) throw usage('has a NUL character in it');
+  if (content.includes('\0')) throw usage('contains a NUL character');
   return [envName(value.slice(0, equals)), content];
 }
 
 /** `70000-70999`: user ids, both included. What the system says of them is looked at when the server starts. */
 export function userRange(value: string): UserIdRange {
   const [, from, to] = /^(\d{1,10})-(\d{1,10})$/.exec(value) ?? [];
-  if (from === undefined) throw usage(`${shown(value)} is not FROM-TO, two user ids (like 70000-70999)`);
+  if (from === undefined) throw usage(`${shown(value)} is not FROM-TO, two user ids (example: 70000-70999)`);
   const range = { from: Number(from), to: Number(to) };
   const problem = problemOfRange(range);
   if (problem !== undefined) throw usage(`${shown(value)}: ${problem}`);
@@ -283,7 +283,7 @@ const cgroupUnits: ReadonlyMap<string, (value: string) => number> = new Map([
 /** `NAME=VALUE`: one of four limits of a cgroup, or a file of a controller, whose text is the kernel's to judge. */
 export function cgroupLimit(value: string): [name: string, limit: number | string] {
   const [, name = '', text = ''] = /^([^=]+)=(.+)$/s.exec(value) ?? [];
-  if (name === '') throw usage(`${shown(value)} is not NAME=VALUE (like memory=256M, pids=64 or cpu=50%)`);
+  if (name === '') throw usage(`${shown(value)} is not NAME=VALUE (examples: memory=256M, pids=64, cpu=50%)`);
   const unit = cgroupUnits.get(name);
   if (!unit && !name.includes('.')) {
     throw usage(`${shown(name)} is not a limit (${[...cgroupUnits.keys()].join(', ')}, or a file like memory.high)`);
@@ -292,7 +292,7 @@ export function cgroupLimit(value: string): [name: string, limit: number | strin
   try {
     limitFiles({ [name]: limit } as CgroupLimits);
   } catch {
-    throw usage(`${shown(value)} cannot be a limit (like memory=256M, pids=64, cpu=50% or memory.high=200M)`);
+    throw usage(`${shown(value)} is not a valid limit (examples: memory=256M, pids=64, cpu=50%, memory.high=200M)`);
   }
   return [name, limit];
 }
@@ -319,11 +319,11 @@ const limitUnits: ReadonlyMap<string, (value: string) => number> = new Map<Limit
  */
 export function resourceLimit(value: string): [name: LimitName, limit: readonly [soft: number, hard: number]] {
   const [, name = '', soft = '', hard = soft] = /^([a-z]+)=([^:]+)(?::([^:]+))?$/.exec(value) ?? [];
-  if (name === '') throw usage(`${shown(value)} is not NAME=SOFT[:HARD] (like nofile=256 or as=512M:1G)`);
+  if (name === '') throw usage(`${shown(value)} is not NAME=SOFT[:HARD] (examples: nofile=256, as=512M:1G)`);
   const unit = limitUnits.get(name);
   if (!unit) throw usage(`'${escapeText(name, 20)}' is not a limit (${[...limitUnits.keys()].join(', ')})`);
   const amount = (part: string) => (part === 'unlimited' ? Number.POSITIVE_INFINITY : unit(part));
   const limit = [amount(soft), amount(hard)] as const;
-  if (limit[0] > limit[1]) throw usage(`${shown(value)} has its soft limit above the hard one`);
+  if (limit[0] > limit[1]) throw usage(`${shown(value)} has a soft limit above its hard limit`);
   return [name as LimitName, limit];
 }

@@ -21,7 +21,7 @@ export type Certificates = Omit<TlsOptions, 'auto'>;
  */
 export function readCertificates({ tlsCert, tlsKey, tlsClientCa }: ServeSettings, log?: Log): Certificates {
   if (tlsCert === undefined || tlsKey === undefined) {
-    throw new TelptyError('ERR_RUNTIME', '--tls-cert: to stop speaking TLS needs a restart');
+    throw new TelptyError('ERR_RUNTIME', '--tls-cert: TLS cannot be turned off by a reload; restart the server');
   }
   const certificates = {
     cert: contentOf('cert', tlsCert),
@@ -55,7 +55,10 @@ export function reloadableCertificates(
     options: ['tlsCert', 'tlsKey', 'tlsClientCa'],
     prepare: settings => {
       if (auto && settings.tlsClientCa !== undefined) {
-        throw new TelptyError('ERR_RUNTIME', '--tls-client-ca: to stop taking clients without TLS needs a restart');
+        throw new TelptyError(
+          'ERR_RUNTIME',
+          '--tls-client-ca: clients without TLS cannot be excluded by a reload; restart the server',
+        );
       }
       const certificates = readCertificates(settings, log);
       return () => put(certificates);

@@ -138,7 +138,7 @@ export class Reloader {
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);
       const { code } = error instanceof TelptyError ? error : {};
-      this.#log.error({ code }, `not reloaded, everything stays as it was: ${escapeText(words, 500)}`);
+      this.#log.error({ code }, `not reloaded, nothing was changed: ${escapeText(words, 500)}`);
     }
   }
 }

@@ -56,10 +56,9 @@ export function warnOfMissingGuards(
 ): void {
   if (remoteAccess(host, settings) === undefined) return;
   const missing = missingGuards(settings);
-  if (runsAsRoot(settings, found, own))
-    missing.push('no user of their own for the programs, which run as root (--user)');
+  if (runsAsRoot(settings, found, own)) missing.push('programs run as root (--user)');
   if (missing.length > 0)
-    log.warn({ host, missing }, `others can connect ${pathOf(host, settings)}: ${missing.join('; ')}`);
+    log.warn({ host, missing }, `other machines can connect ${pathOf(host, settings)}: ${missing.join('; ')}`);
 }
 
 function pathOf(host: string, { proxyProtocol }: ServeSettings): string {
@@ -75,8 +74,8 @@ export function warnOfSharedPort(
 ): void {
   if (!reusePort || userRange !== undefined || (user?.uid ?? uid) !== uid) return;
   const words =
-    "the programs run as the server's own user, so any of them, or what it leaves behind, can listen on the port";
-  log.warn(`--reuse-port: ${words} and take its clients: name another user for them (--user)`);
+    "the programs run as the server's own user, so any of them, or a process it leaves running, can listen on the port";
+  log.warn(`--reuse-port: ${words} and take over its clients; run them as another user (--user)`);
 }
 
 /** Warns if the login shell is served to other users than its own. */
@@ -101,7 +100,7 @@ function missingGuards(settings: ServeSettings): string[] {
   const guarded = allow.length > 0 || maxPerIp > 0 || connectRate > 0 || robotCheck;
   return [
     ...(settings.tlsCert === undefined
-      ? [`no encryption, what is typed can be read on its way${unless} (--tls-cert)`]
+      ? [`no encryption: input and output can be read on the network${unless} (--tls-cert)`]
       : []),
     ...(guarded ? [] : ['no guard against robots (--max-per-ip, --connect-rate, --robot-check, --allow)']),
   ];

@@ -302,7 +302,7 @@ function listenOn(
   log: Log,
 ): Promise<ListenerAddress[]> {
   const sockets = inherited.length === 1 ? 'a socket' : `${inherited.length} sockets`;
-  log.info(`listening on ${sockets} of the service manager's (LISTEN_FDS); --host and --port do not count`);
+  log.info(`listening on ${sockets} passed by the service manager (LISTEN_FDS); --host and --port are ignored`);
   const { localUser } = how;
   return Promise.all(
     inherited.map(socket => server.listen('path' in socket ? { ...socket, localUser } : { fd: socket.fd, ...how })),

@@ -91,7 +91,7 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
 
 /** @throws TelptyError `ERR_USAGE` */
 export function programOf([name, ...args]: readonly string[]): ServeSettings['program'] {
-  if (name === '') throw usage('the name of the program is empty');
+  if (name === '') throw usage('PROGRAM is empty; name a program or leave it out');
   return name === undefined ? undefined : { name, args };
 }
 
@@ -105,7 +105,7 @@ function onSocketAlone(values: Values): Values {
 /** Without a port there are no options of ports. */
 function* conflictsOfSocket(values: Values): Generator<string> {
   if (values.port !== 'none') return;
-  if (values.socket === undefined) yield '--port: none leaves nothing to listen on: name a --socket';
+  if (values.socket === undefined) yield '--port: none needs --socket';
   const isGiven: Readonly<Record<string, boolean>> = {
     'tls-cert': values['tls-cert'] !== undefined,
     'tls-key': values['tls-key'] !== undefined,
@@ -125,7 +125,7 @@ export function* conflictsOf(values: Values, program: ServeSettings['program']):
     yield `--host: ${values.host} is not loopback: ${NAME_THE_PROGRAM}`;
   }
   if (isOwn && values['proxy-protocol'].length > 0) {
-    yield `--proxy-protocol: ${noSameUser('the user who connects is that of the proxy', { program })}`;
+    yield `--proxy-protocol: ${noSameUser('connections belong to the user of the proxy', { program })}`;
   }
   if (values['tls-cert'] !== undefined && values['tls-key'] === undefined) yield '--tls-cert needs --tls-key';
   if (values['tls-key'] !== undefined && values['tls-cert'] === undefined) yield '--tls-key needs --tls-cert';
@@ -133,7 +133,7 @@ export function* conflictsOf(values: Values, program: ServeSettings['program']):
     if (values[option] && values['tls-cert'] === undefined) yield `--${option} needs --tls-cert and --tls-key`;
   }
   if (values['tls-client-ca'] !== undefined && values['tls-auto']) {
-    yield '--tls-client-ca: clients without TLS, which --tls-auto lets in, have no certificate: leave one of them out';
+    yield '--tls-client-ca and --tls-auto exclude each other: clients without TLS have no certificate';
   }
   if (values.user !== undefined && values['user-range'] !== undefined) {
     yield '--user-range: excludes --user; name one of them';
@@ -148,8 +148,7 @@ export function* conflictsOf(values: Values, program: ServeSettings['program']):
 }
 
 /** How an error goes on about a login shell that more than its own user could reach. */
-export const NAME_THE_PROGRAM =
-  'name the PROGRAM to serve (only on loopback it may be your shell), or say --local-user any and serve the shell to all';
+export const NAME_THE_PROGRAM = 'name a PROGRAM, or use --local-user any to serve your login shell to everyone';
 
 /** How an error goes on where `--local-user same` cannot be held, for a reason, in a server with or without a PROGRAM. */
 export function noSameUser(reason: string, { program }: Pick<ServeSettings, 'program'>): string {

@@ -11,14 +11,17 @@ import { formatDuration } from '../log/format.ts';
  * @param timeout how long the sessions may continue, in milliseconds.
  */
 export function announceDrain(server: Server, timeout: number): void {
-  const words = `\r\ntelpty: the server stops and hangs up in ${formatDuration(timeout)}\r\n`;
+  const words = `\r\ntelpty: the server is shutting down; this session ends in ${formatDuration(timeout)}\r\n`;
   for (const session of server.sessions) if (session.writable) session.write(words);
 }
 
 const TEXTS: ReadonlyMap<string, string> = new Map<HangupReason | ProtocolError, string>([
-  ['shutdown', 'the server has been stopped'],
-  ['corrupt-compressed-input', 'the compressed input of your client (MCCP3) is corrupt; switch compression off in it'],
-  ['compression-bomb', 'the compressed input of your client (MCCP3) expands to too much'],
+  ['shutdown', 'the server is shutting down'],
+  [
+    'corrupt-compressed-input',
+    'the compressed input of your client (MCCP3) is corrupt; turn compression off in the client',
+  ],
+  ['compression-bomb', 'the compressed input of your client (MCCP3) expands too much'],
   ['nested-compression', 'your client started compression (MCCP3) inside compressed input'],
 ]);
 

@@ -59,7 +59,7 @@ export function listeningOn(inherited: readonly Inherited[], settings: ServeSett
     const isFor = (given: boolean, option: string) => {
       if (given)
         throw usage(
-          `LISTEN_FDS: ${option} has no effect on UNIX sockets, and no other sockets were passed; leave it out`,
+          `LISTEN_FDS: ${option} has no effect on UNIX sockets, and only UNIX sockets were passed; leave it out`,
         );
     };
     isFor(settings.tlsCert !== undefined, '--tls-cert');
@@ -81,6 +81,6 @@ export function listeningOn(inherited: readonly Inherited[], settings: ServeSett
  */
 export function refuseForwarders(inherited: readonly Inherited[], settings: ServeSettings): void {
   if (inherited.length === 0 || !isForOwnUser(settings)) return;
-  const words = 'what connects to an inherited socket may be a forwarder';
+  const words = 'connections to an inherited socket may come from a forwarder';
   throw usage(`LISTEN_FDS: ${noSameUser(words, settings)}`);
 }

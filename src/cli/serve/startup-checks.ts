@@ -79,7 +79,7 @@ function checkUserRange(range: UserIdRange): void {
 /** What would else fail at each start. */
 function checkPrivileges({ nice, noNewPrivs }: ServeSettings): void {
   if (noNewPrivs && process.platform !== 'linux') {
-    throw new TelptyError('ERR_RUNTIME', '--no-new-privs: only Linux has it');
+    throw new TelptyError('ERR_RUNTIME', '--no-new-privs: supported on Linux only');
   }
   const own = getPriority();
   if (nice === undefined || nice >= own) return;
@@ -96,7 +96,7 @@ function checkPrivileges({ nice, noNewPrivs }: ServeSettings): void {
 function checkLocalUser(settings: ServeSettings): void {
   // Of a UNIX socket every system says it.
   if (!isForOwnUser(settings) || process.platform === 'linux' || settings.port === 'none') return;
-  const words = 'this system does not say whose a connection is';
+  const words = 'this system does not report the user of a connection';
   throw usage(`--local-user same: ${noSameUser(words, settings)}`);
 }
 

@@ -24,14 +24,17 @@ export function openUserIds({ userRange, maxSessions }: ServeSettings, log: Log)
     const named = busy.slice(0, MOST_NAMED).join(', ');
     log.warn(
       { busy: busy.length },
-      `--user-range: there are processes of ${named}${more}; these user ids are not used before the processes have ended`,
+      `--user-range: there are processes of ${named}${more}; these user ids are not used until the processes have ended`,
     );
   }
   return {
     take: () => ids.take(),
     leave(uid, isFree) {
       if (!isFree)
-        log.warn({ uid }, `a process of user id ${uid} cannot be killed; the id is not used before it has ended`);
+        log.warn(
+          { uid },
+          `a process of user id ${uid} cannot be killed; the id is not used until the process has ended`,
+        );
       ids.leave(uid, isFree);
     },
   };

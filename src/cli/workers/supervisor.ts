@@ -239,9 +239,9 @@ export class Supervisor {
     const { pid } = worker;
     const words = `worker ${number} has not answered for ${formatDuration(time)}: pid ${pid}`;
     if (hangs) {
-      this.#log.error({ worker: number, pid }, `${words}; it hangs, and is killed`);
+      this.#log.error({ worker: number, pid }, `${words}; it is killed`);
       worker.kill();
-    } else this.#log.warn({ worker: number, pid }, `${words}; it gets no clients until it does`);
+    } else this.#log.warn({ worker: number, pid }, `${words}; it gets no new clients until it answers`);
   }
 
   /** Programs of a dead worker: they have received SIGHUP from the kernel, and get the usual time to end. */

@@ -274,7 +274,7 @@ export class Parser {
       return undefined;
     }
     if (code === SE) return fault('unexpected-se', 'IAC SE without a subnegotiation');
-    if (code < EOF) return fault('unknown-command', `IAC ${code} is no command`);
+    if (code < EOF) return fault('unknown-command', `IAC ${code} is not a command`);
     return { kind: 'command', command: code };
   }
 }

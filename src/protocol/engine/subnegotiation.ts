@@ -96,7 +96,7 @@ export class Subnegotiation {
     }
     if (octet === SE) {
       this.follows = Follows.DATA;
-      return fault('empty-subnegotiation', 'a subnegotiation of no option');
+      return fault('empty-subnegotiation', 'a subnegotiation without an option');
     }
     return this.#unterminated(undefined);
   }

@@ -161,7 +161,7 @@ const rate: Layout<number | undefined> = {
   },
   write(value) {
     const known = Number.isInteger(value) && value! >= 1 && value! <= LARGEST_RATE;
-    check(value === undefined || known, 'a baud rate is a whole number from 1 to 4294967295');
+    check(value === undefined || known, 'a baud rate must be a whole number from 1 to 4294967295');
     const bits = value ?? 0;
     return Uint8Array.of(bits >>> 24, (bits >>> 16) & 255, (bits >>> 8) & 255, bits & 255);
   },
@@ -170,7 +170,7 @@ const rate: Layout<number | undefined> = {
 const nothing: Layout<undefined> = {
   read: body => (body.length === 0 ? { value: undefined } : 'malformed'),
   write(value) {
-    check(value === undefined, 'this message has no value');
+    check(value === undefined, 'this command takes no value');
     return new Uint8Array(0);
   },
 };
@@ -178,7 +178,7 @@ const nothing: Layout<undefined> = {
 const bits: Layout<number> = {
   read: body => (body.length === 1 ? { value: body[0]! } : 'malformed'),
   write(value) {
-    check(Number.isInteger(value) && value >= 0 && value <= 255, 'bits are a number from 0 to 255');
+    check(Number.isInteger(value) && value >= 0 && value <= 255, 'a state must be a number from 0 to 255');
     return Uint8Array.of(value);
   },
 };
@@ -271,7 +271,7 @@ export class ComPort implements OptionHandler {
     const mask = this.#masks.get(notice);
     check(
       mask !== undefined && this.#config.role === 'server',
-      'only a server notifies, of the state of line or modem',
+      'only a server sends NOTIFY-LINESTATE and NOTIFY-MODEMSTATE',
     );
     checkOctet(bits, 'the state');
     if (!isOn(this.#telnet)) throw new TelptyError('ERR_OPTION', 'COM-PORT-OPTION is not enabled');
@@ -287,7 +287,7 @@ export class ComPort implements OptionHandler {
    */
   send<C extends ComPortCommand>(command: C, value: ComPortValues[C]): void {
     const code = COM_PORT_COMMANDS.indexOf(command);
-    check(code >= 0, 'this is no message of RFC 2217');
+    check(code >= 0, 'not a command of RFC 2217');
     const body = LAYOUTS[command].write(value);
     const payload = new Uint8Array(1 + body.length);
     payload[0] = this.#config.role === 'server' ? code + SERVER : code;
@@ -312,14 +312,14 @@ export class ComPort implements OptionHandler {
     const command = COM_PORT_COMMANDS[fromServer ? code - SERVER : code];
     if (command === undefined) this.#warn('malformed-subnegotiation', 'an unknown message');
     else if (fromServer === (this.#config.role === 'server')) {
-      this.#warn('unexpected-subnegotiation', `${command} from a peer that has our own role`);
+      this.#warn('unexpected-subnegotiation', `${command} from a peer with the same role`);
     } else this.#told(command, payload.subarray(1));
   }
 
   #told(command: ComPortCommand, body: Uint8Array): void {
     let read: { readonly value: unknown } | 'malformed' = LAYOUTS[command].read(body);
     if (read === 'malformed') {
-      this.#warn('malformed-subnegotiation', `${command} with ${body.length} bytes that it cannot carry`);
+      this.#warn('malformed-subnegotiation', `${command} with ${body.length} bytes, which is a wrong length`);
       // A setting that we cannot know is one that the port cannot have, and the answer to that is the setting in use.
       if (this.#config.role === 'client' || body.length !== 1 || !isSetting(command)) return;
       read = { value: undefined };

@@ -92,7 +92,7 @@ export function defineOption<H extends OptionHandler = OptionHandler>(
   checkOctet(code, 'the code of an option');
   const { local = false, remote = false } = sides;
   for (const consent of [local, remote]) {
-    check(typeof consent === 'boolean' || consent === 'request', "a side is true, false or 'request'");
+    check(typeof consent === 'boolean' || consent === 'request', "local and remote must be true, false or 'request'");
   }
   return Object.freeze({ code, local, remote, ...more });
 }

@@ -53,7 +53,7 @@ export class TimingMark implements OptionHandler {
 
   /** `Telnet.request(Option.TIMING_MARK, 'remote', true)` is {@link ask}; anything else throws `ERR_OPTION`. */
   requested(side: Side, on: boolean): void {
-    if (side !== 'remote' || !on) throw new TelptyError('ERR_OPTION', 'a mark can only be asked for');
+    if (side !== 'remote' || !on) throw new TelptyError('ERR_OPTION', 'TIMING-MARK can only be requested');
     this.ask();
   }
 

@@ -33,14 +33,14 @@ function invalid(message: string): TelptyError {
 function count(name: string, value: unknown): string {
   if (value === Infinity) return 'max';
   if (Number.isSafeInteger(value) && (value as number) >= 0) return String(value);
-  throw invalid(`limit '${name}' of a cgroup must be a whole number ≥ 0 or Infinity`);
+  throw invalid(`cgroup limit '${name}' must be a whole number of at least 0, or Infinity`);
 }
 
 function processors(value: unknown): string {
   if (value === Infinity) return `max ${PERIOD}`;
   const quota = typeof value === 'number' ? Math.round(value * PERIOD) : 0;
   if (quota >= LEAST && Number.isSafeInteger(quota)) return `${quota} ${PERIOD}`;
-  throw invalid("limit 'cpu' of a cgroup must be a number of processors ≥ 0.01 or Infinity");
+  throw invalid("cgroup limit 'cpu' must be a number of processors of at least 0.01, or Infinity");
 }
 
 const named: Readonly<Record<string, readonly [file: string, text: (value: unknown) => string]>> = {
@@ -62,9 +62,9 @@ export function limitFiles(limits: CgroupLimits): (readonly [file: string, text:
       const [file, text] = named[name]!;
       return [[file, text(value)]];
     }
-    if (!FILE_NAME.test(name)) throw invalid(`unknown limit '${name}' of a cgroup`);
+    if (!FILE_NAME.test(name)) throw invalid(`unknown cgroup limit '${name}'`);
     if (typeof value !== 'string' || !FILE_VALUE.test(value))
-      throw invalid(`${name} of a cgroup takes one line of text`);
+      throw invalid(`${name} of a cgroup must be one line of text`);
     return [[name, value]];
   });
 }

@@ -35,10 +35,10 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EROFS: 'it is mounted read-only',
-  EINVAL: 'the kernel does not take that',
-  ERANGE: 'the kernel does not take that',
+  EINVAL: 'the kernel rejected the value',
+  ERANGE: 'the kernel rejected the value',
   ENOENT: 'the file does not exist',
-  EAGAIN: 'no more are allowed there (cgroup.max.descendants)',
+  EAGAIN: 'the number of cgroups is limited (cgroup.max.descendants)',
 };
 
 /** Why something about a cgroup failed, in words. */
@@ -47,7 +47,7 @@ export function reason(error: unknown): string {
   return REASONS[code] ?? code;
 }
 
-const DELEGATE_HINT = 'a systemd unit says Delegate=yes, and then --cgroup self';
+const DELEGATE_HINT = 'in a systemd unit set Delegate=yes and use --cgroup self';
 
 /** The mount point of version 2, by `/proc/self/mountinfo`. */
 export function mountOf(mountinfo: string): string | undefined {
@@ -95,12 +95,12 @@ function words(directory: string, name: string): string[] {
  */
 export function prepareCgroup(path: string, limits: CgroupLimits): string {
   const files = limitFiles(limits);
-  if (process.platform !== 'linux') throw fail('only Linux has cgroups', path);
+  if (process.platform !== 'linux') throw fail('cgroups are supported on Linux only', path);
   const mount = mountOf(readFileSync('/proc/self/mountinfo', 'utf8'));
   if (mount === undefined) throw fail('cgroup version 2 is not mounted (mount -t cgroup2 none /sys/fs/cgroup)', path);
   const own = ownCgroup(mount);
   if (path === 'self' && own === undefined)
-    throw fail("the server's own cgroup is out of sight in this container", path);
+    throw fail("the server's own cgroup is not visible in this container", path);
   const directory = path === 'self' ? own! : resolve(mount, path);
   find(directory, mount);
   const needed = controllersOf(files);
@@ -148,7 +148,7 @@ export function enable(directory: string, needed: readonly string[], mount: stri
     writeFileSync(file, change);
   } catch (error) {
     const why = `${reason(error)} (echo ${change} > ${file}; ${DELEGATE_HINT})`;
-    throw fail(`cannot share out ${directory}: ${why}`, directory, error);
+    throw fail(`cannot enable controllers in ${directory}: ${why}`, directory, error);
   }
 }
 
@@ -165,7 +165,11 @@ function makeWay(directory: string, own: string | undefined): void {
       mkdirSync(join(directory, SERVER), { recursive: true });
       writeFileSync(join(directory, SERVER, 'cgroup.procs'), '0');
     } catch (error) {
-      throw fail(`cannot make way in ${directory}: ${reason(error)} (${DELEGATE_HINT})`, directory, error);
+      throw fail(
+        `cannot move the server's processes within ${directory}: ${reason(error)} (${DELEGATE_HINT})`,
+        directory,
+        error,
+      );
     }
   }
   if (words(directory, 'cgroup.procs').some(Boolean)) {

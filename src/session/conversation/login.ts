@@ -166,14 +166,10 @@ async function answerQuestions(
     }
     // Who asks the same again did not like the answer.
     if (step === 'refused' || answered.has(step))
-      throw refusal(conversation, 'the other end refused the name or the password', said);
+      throw refusal(conversation, 'the server refused the name or the password', said);
     const answer = step === 'name' ? username : password;
     if (answer === undefined)
-      throw refusal(
-        conversation,
-        `the other end asks for a ${step}; give ${step === 'name' ? 'username' : step}`,
-        said,
-      );
+      throw refusal(conversation, `the server asks for a ${step}; give ${step === 'name' ? 'username' : step}`, said);
     answered.add(step);
     if (step === 'password') conversation.sent.add(answer);
     send(conversation, answer, eol);

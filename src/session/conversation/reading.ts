@@ -81,11 +81,8 @@ export interface ReadTextOptions extends ReadOptions, PartialWaitOptions {
 
 /** @throws TelptyError `ERR_INVALID_ARGUMENT` for a session that cannot be read now. */
 export function checkReading(conversation: Conversation): void {
-  check(
-    conversation.stream.readableEncoding === null,
-    'a session with an encoding set by setEncoding() cannot be read by patterns',
-  );
-  check(!conversation.isReading, 'somebody else is reading this session');
+  check(conversation.stream.readableEncoding === null, 'a session cannot be read by patterns after setEncoding()');
+  check(!conversation.isReading, 'another call is reading this session');
 }
 
 /** Has the session for oneself: nobody else reads it until `block` has settled. Call {@link checkReading} before. */
@@ -242,7 +239,7 @@ export function readText<T>(
       if (decide({ isQuiet: false, isLast: isTooLong })) return true;
       if (!isTooLong) return false;
       const text = `${input.text}`;
-      const message = `no ${what} within ${maxLength} bytes; ${describe(text)}; or give a larger maxLength`;
+      const message = `no ${what} within ${maxLength} bytes; ${describe(text)}; or set a larger maxLength`;
       waiter.reject(new TelptyError('ERR_TOO_LONG', message, { text }));
       return true;
     };

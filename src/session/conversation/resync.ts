@@ -79,7 +79,7 @@ async function reachPrompt(conversation: Conversation, options: ResyncOptions): 
       const line = await lastLine();
       const question = questionOf(line.shown);
       if (question !== undefined)
-        throw new TelptyError('ERR_LOGIN', `the other end asks for a ${question}; log in first`, { text: line.raw });
+        throw new TelptyError('ERR_LOGIN', `the server asks for a ${question}; log in first`, { text: line.raw });
       if (line.shown.trim() === '') continue;
       if (before !== undefined && isSamePrompt(line.shown, before)) {
         conversation.prompt = line;

@@ -146,8 +146,7 @@ export async function waitFor(
         reject(error);
       }
     };
-    const closed = (): void =>
-      reject(new TelptyError('ERR_SESSION_CLOSED', `no ${what} before the session was closed`));
+    const closed = (): void => reject(new TelptyError('ERR_SESSION_CLOSED', `no ${what} before the session closed`));
     const forget = conversation.observe({ look, closed });
     look();
     if (conversation.stream.closed) closed();

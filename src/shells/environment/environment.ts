@@ -248,7 +248,7 @@ function acceptedVariables(
     const refusal = !variableName.test(name)
       ? 'not a name of a variable'
       : isForbiddenName(name)
-        ? 'steers a loader, a shell or a runtime: never taken from a client'
+        ? 'controls a loader, a shell or a runtime: never taken from a client'
         : BUILT_IN.has(name)
           ? BUILT_IN.get(name)?.(value)
           : name === 'TERM'

@@ -128,7 +128,7 @@ class SessionClock {
     const idleLeft = this.#idleTimeout - this.#session.idleTime;
     const sessionLeft = this.#sessionTimeout - this.#session.age;
     if (idleLeft <= 0) this.#expire('closed: no input for too long', 'idle-timeout');
-    else if (sessionLeft <= 0) this.#expire('closed: the time of this session is over', 'session-timeout');
+    else if (sessionLeft <= 0) this.#expire('closed: the session time limit was reached', 'session-timeout');
     else {
       const left = Math.min(idleLeft, sessionLeft);
       // A wait longer than a timer takes is made of several.

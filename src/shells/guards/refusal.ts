@@ -14,13 +14,13 @@ export interface Refused {
 
 /** The message to a rejected client. */
 const REFUSALS: Readonly<Record<RefusalReason, string>> = {
-  denied: 'telpty: connections from your address are not taken here',
+  denied: 'telpty: connections from your address are not accepted',
   'connect-rate': 'telpty: too many connections from your address in a short time, try again later',
   'too-many-sessions': 'telpty: too many sessions, try again later',
   'too-many-from-address': 'telpty: too many sessions from your address',
-  'too-many-negotiating': 'telpty: too many are connecting at this moment, try again later',
+  'too-many-negotiating': 'telpty: too many connections are being opened, try again later',
   'no-user-id': 'telpty: no user id is free for your session, try again later',
-  robot: 'telpty: this is for people; neither your terminal nor you gave the answer',
+  robot: 'telpty: this server is for people; no valid answer was received',
 };
 
 /**

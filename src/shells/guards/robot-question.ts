@@ -34,7 +34,7 @@ export async function askPerson(session: Session, chance: Chance, signal: AbortS
     const answer = await readAnswer(session, signal);
     if (answer === undefined) return false;
     if (answer === words) return true;
-    greeting = 'That was something else. Now';
+    greeting = 'That was not right. Now';
   }
   return false;
 }

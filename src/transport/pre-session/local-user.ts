@@ -29,8 +29,8 @@ const OVERFLOW_USER = 65_534;
 /** Whose the other end is: a user id, or in words why that is not known. */
 type Owner = number | string;
 
-const UNKNOWN = "the kernel does not tell the other end's user";
-const NONE = 'no process of this machine has the other end';
+const UNKNOWN = 'the kernel does not report the user of the client';
+const NONE = 'no process on this machine owns the other end of the connection';
 
 /** A connection that waits for the tables. */
 interface Waiter {
@@ -72,7 +72,7 @@ export class LocalUserStage {
       return;
     }
     pending.setDeadline(TABLES_MS, () =>
-      this.#refuse(pending, `the kernel has not told the other end's user in ${TABLES_MS} ms`),
+      this.#refuse(pending, `the kernel did not report the user of the client within ${TABLES_MS} ms`),
     );
     this.#waiters.push({ pending, user });
     if (!this.#isReading) void this.#readTables();
@@ -108,7 +108,7 @@ export class LocalUserStage {
 
   #wordsOf(owner: number): string {
     if (owner !== this.#uid) return `a connection of user ${owner}; the server is user ${this.#uid}`;
-    return `user ${owner} is also every user without a number in this user namespace`;
+    return `user ${owner} is the overflow uid: it stands for every unmapped user of this user namespace`;
   }
 }
 
@@ -129,7 +129,7 @@ async function readTables(): Promise<readonly string[] | string> {
     return [ipv4, ipv6];
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    return `the kernel does not tell the other end's user (sock_diag is missing, /proc/net/tcp: ${code})`;
+    return `the kernel does not report the user of the client (sock_diag is missing, /proc/net/tcp: ${code})`;
   }
 }
 

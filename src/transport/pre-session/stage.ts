@@ -50,7 +50,7 @@ export class PendingConnections {
       // Honest clients pass quickly, so the oldest one is the most likely to be none.
       const [first] = this.#pending;
       if (first?.gone) first.drop();
-      else first?.reject('busy', 'too many connections wait');
+      else first?.reject('busy', 'too many connections are waiting');
     }
     this.#pending.add(pending);
   }

@@ -71,8 +71,8 @@ function parseV1(bytes: Uint8Array): ProxyHeader {
   if (version === 0) return malformed('an unknown protocol');
   const [source = '', destination = '', sourcePort = '', destinationPort = ''] = fields;
   const areAddresses = [source, destination].every(text => isIP(text) === version && !text.includes('%'));
-  if (fields.length !== 4 || !areAddresses) return malformed('a wrong address');
-  if (![sourcePort, destinationPort].every(isPort)) return malformed('a wrong port');
+  if (fields.length !== 4 || !areAddresses) return malformed('an invalid address');
+  if (![sourcePort, destinationPort].every(isPort)) return malformed('an invalid port');
   return { state: 'whole', length, address: normalAddress(source), port: Number(sourcePort) };
 }
 
@@ -121,14 +121,14 @@ function faultOfTlvs(header: Uint8Array, at: number): string | undefined {
   const view = new DataView(header.buffer, header.byteOffset, header.length);
   let checked = false;
   for (let place = at; place < header.length; ) {
-    if (place + 3 > header.length) return 'a cut TLV';
+    if (place + 3 > header.length) return 'a truncated TLV';
     const size = view.getUint16(place + 1);
     const value = place + 3;
     place = value + size;
-    if (place > header.length) return 'a cut TLV';
+    if (place > header.length) return 'a truncated TLV';
     if (header[value - 3] !== TLV_CRC32C) continue;
     // One is enough: a thousand of them would take a while.
-    if (checked || size !== 4 || view.getUint32(value) !== checksum(header, value)) return 'a wrong checksum';
+    if (checked || size !== 4 || view.getUint32(value) !== checksum(header, value)) return 'an invalid checksum';
     checked = true;
   }
   return undefined;

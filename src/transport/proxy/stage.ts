@@ -58,7 +58,7 @@ export class ProxyStage {
       over: () =>
         hasSpoken
           ? pending.reject('proxy', 'closed before the end of its PROXY header')
-          : pending.reject('probe', 'closed before anything was said'),
+          : pending.reject('probe', 'closed before any data'),
     });
     // A socket that is closed already has no descriptor.
     if (!looks) pending.drop();

@@ -105,7 +105,7 @@ export function secure(
 
 const ACCEPT = 'tls.rejectUnauthorized: false accepts any certificate';
 const REMEDIES: Readonly<Record<TlsRemedy, string>> = {
-  trust: `trust it by tls.ca; ${ACCEPT}`,
+  trust: `trust it with tls.ca; ${ACCEPT}`,
   accept: ACCEPT,
   plain: 'connect without tls',
   certificate: 'present one by tls.cert and tls.key',
@@ -150,8 +150,8 @@ function where(host: string, port: number): string {
 
 /** What resolvers say that has no number of the system. */
 const RESOLVER: ReadonlyMap<string, string> = new Map([
-  ['ENOTFOUND', 'there is no such host'],
-  ['EAI_AGAIN', 'its name cannot be looked up at present'],
+  ['ENOTFOUND', 'unknown host'],
+  ['EAI_AGAIN', 'the host name cannot be resolved at the moment'],
 ]);
 
 /** The first reason, where several addresses were tried. */

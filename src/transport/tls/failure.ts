@@ -27,7 +27,7 @@ const FAILURES: ReadonlyMap<string, TlsFailure> = new Map<string, TlsFailure>([
   ['CERT_HAS_EXPIRED', { problem: 'the certificate has expired', remedy: 'accept' }],
   ['CERT_NOT_YET_VALID', { problem: 'the certificate is not valid yet (is the clock right?)', remedy: 'accept' }],
   ['CERT_REVOKED', { problem: 'the certificate was revoked', remedy: 'accept' }],
-  ['INVALID_PURPOSE', { problem: 'the certificate is not one for servers', remedy: 'accept' }],
+  ['INVALID_PURPOSE', { problem: 'the certificate is not for server authentication', remedy: 'accept' }],
   ['HOSTNAME_MISMATCH', { problem: 'the certificate is for another host', remedy: 'accept' }],
   ['EE_KEY_TOO_SMALL', { problem: "the certificate's key is too short" }],
   ['CA_KEY_TOO_SMALL', { problem: "the key of the certificate's authority is too short" }],

@@ -53,7 +53,7 @@ export function readTlsOptions(options: TlsOptions, auto = false): OptionsOf<typ
   // Else a client that leaves TLS out would need no certificate.
   check(
     !(auto || settings.auto) || settings.ca === undefined,
-    'tls.ca cannot be required of clients that tls.auto lets in without TLS: leave one of the two out',
+    'tls.ca and tls.auto exclude each other: clients without TLS have no certificate',
   );
   const fault = faultOfTls(settings);
   if (fault === undefined) return settings;
@@ -76,14 +76,14 @@ export function faultOfTls({ cert, key, ca }: TlsOptions): TlsFault | undefined 
   try {
     certificate = new X509Certificate(cert);
   } catch (cause) {
-    return { part: 'cert', reason: 'is no certificate in PEM', cause };
+    return { part: 'cert', reason: 'is not a PEM certificate', cause };
   }
   try {
     privateKey = createPrivateKey(key);
   } catch (cause) {
     // (Node's errors about it differ from version to version.)
     const isEncrypted = /^(?:-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m.test(String(key));
-    const reason = isEncrypted ? 'has a passphrase: take it off' : 'is no private key in PEM';
+    const reason = isEncrypted ? 'has a passphrase; remove it' : 'is not a PEM private key';
     return { part: 'key', reason, cause };
   }
   if (!certificate.checkPrivateKey(privateKey)) {
@@ -96,7 +96,7 @@ export function faultOfTls({ cert, key, ca }: TlsOptions): TlsFault | undefined 
     } catch (cause) {
       return {
         part: 'ca',
-        reason: index === 0 ? 'has no certificate in PEM' : 'has a broken certificate in it',
+        reason: index === 0 ? 'contains no PEM certificate' : 'contains a malformed certificate',
         cause,
       };
     }

@@ -21,7 +21,7 @@ const SILENCE_MS = 500;
 /** The beginning of notices to clients without TLS. */
 export const TLS_ONLY = 'This is a Telnet server that speaks TLS.';
 /** What a Telnet client without TLS reads. */
-const PLAIN_FAREWELL = `${TLS_ONLY} Connect with a client that does, too.\r\n`;
+const PLAIN_FAREWELL = `${TLS_ONLY} Connect with a TLS client.\r\n`;
 const HTTP_FAREWELL = httpAnswer('This is a Telnet server.\n');
 
 /**
@@ -82,7 +82,7 @@ export class TlsStage {
         this.#judge(bytes, handshake);
         return false;
       },
-      over: () => pending.reject('probe', 'closed before anything was said'),
+      over: () => pending.reject('probe', 'closed before any data'),
     });
     // (Where nobody can look, TLS itself finds out.)
     if (!looks) this.#begin(handshake);

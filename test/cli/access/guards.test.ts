@@ -16,9 +16,9 @@ import { CLI, startServer, type TestServer } from '../../support/servers/server.
 const LIMIT = { timeout: 180_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const PER_ADDRESS = 'telpty: too many sessions from your address\r\n';
-const DENIED = 'telpty: connections from your address are not taken here\r\n';
+const DENIED = 'telpty: connections from your address are not accepted\r\n';
 const TOO_FAST = 'telpty: too many connections from your address in a short time, try again later\r\n';
-const NEGOTIATING = 'telpty: too many are connecting at this moment, try again later\r\n';
+const NEGOTIATING = 'telpty: too many connections are being opened, try again later\r\n';
 
 const from = (server: TestServer, localAddress: string, more: WireOptions = XTERM) =>
   Wire.connect(server.port, { ...more, localAddress });
@@ -207,11 +207,11 @@ for (const [how, workers] of [
       await inside.close();
       writeFileSync(file, '127.0.0.7\nnobody\n');
       server.process.kill('SIGHUP');
-      await server.waitForLog(/not reloaded, everything stays as it was: --deny: .*, line 2: 'nobody' is neither/);
+      await server.waitForLog(/not reloaded, nothing was changed: --deny: .*, line 2: 'nobody' is neither/);
       assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [true, false]);
       rmSync(file);
       server.process.kill('SIGHUP');
-      await server.waitForLog(/not reloaded, everything stays as it was: --deny: cannot read/);
+      await server.waitForLog(/not reloaded, nothing was changed: --deny: cannot read/);
       assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [true, false]);
     });
 

@@ -90,7 +90,7 @@ describe('a login shell', LIMIT, () => {
         await using server = await startServer(args);
         await isRefused(server, OTHER, host, `a connection of user ${OTHER}; the server is user ${process.getuid!()}`);
         await isRefused(server, NOBODY, host);
-        await server.waitForLog(/local-user: no process of this machine has the other end/);
+        await server.waitForLog(/local-user: no process on this machine owns the other end of the connection/);
         await isServed(server, { host });
         if (host === '127.0.0.1') await isServed(server, { localAddress: '127.0.0.9' });
       });
@@ -120,7 +120,7 @@ describe('a login shell', LIMIT, () => {
     ];
     await using server = await startServer(['--log-format', 'json'], { wrapper });
     assert.equal(await visit(server, process.getuid!(), 'stay', 'true\n'), NOTICE);
-    await server.waitForLog(/local-user: the kernel does not tell the other end's user .*ENOENT/);
+    await server.waitForLog(/local-user: the kernel does not report the user of the client .*ENOENT/);
   });
 
   it('is not for users without a number in its user namespace, whatever its own number is', async () => {
@@ -213,9 +213,9 @@ describe('--local-user same where the client may be a forwarder', LIMIT, () => {
   };
 
   for (const [args, line] of [
-    [['--host', '0.0.0.0'], /^telpty: --host: 0\.0\.0\.0 is not loopback: name the PROGRAM .*--local-user any.*\n$/],
-    [['--host', '::', '--local-user', 'same'], /^telpty: --host: :: is not loopback: name the PROGRAM/],
-    [['--proxy-protocol', '127.0.0.1'], /^telpty: --proxy-protocol: .*: name the PROGRAM .*--local-user any.*\n$/],
+    [['--host', '0.0.0.0'], /^telpty: --host: 0\.0\.0\.0 is not loopback: name a PROGRAM, .*--local-user any.*\n$/],
+    [['--host', '::', '--local-user', 'same'], /^telpty: --host: :: is not loopback: name a PROGRAM/],
+    [['--proxy-protocol', '127.0.0.1'], /^telpty: --proxy-protocol: .*: name a PROGRAM, .*--local-user any.*\n$/],
     [
       ['--proxy-protocol', '::1', '--local-user', 'same', 'cat'],
       /^telpty: --proxy-protocol: .*leave one of them out\n$/,
@@ -234,7 +234,7 @@ describe('--local-user same where the client may be a forwarder', LIMIT, () => {
     for (const args of [[], ['--local-user', 'same', 'cat']]) {
       const { status, stdout, stderr } = start(args, [socket.fd]);
       assert.deepEqual([status, stdout], [2, '']);
-      assert.match(stderr, /^telpty: LISTEN_FDS: what connects to an inherited socket may be a forwarder, .*\n$/);
+      assert.match(stderr, /^telpty: LISTEN_FDS: connections to an inherited socket may come from a forwarder, .*\n$/);
     }
     for (const [args, program] of [
       [['--local-user', 'any'], undefined],
@@ -267,6 +267,6 @@ it('--local-user same on a system that does not say whose a connection is: exit 
     const words = [...elsewhere, CLI, 'serve', '--port', '0', ...args];
     const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 30_000 });
     assert.deepEqual([status, stdout], [2, '']);
-    assert.match(stderr, /^telpty: --local-user same: this system does not say whose a connection is, .*\n$/);
+    assert.match(stderr, /^telpty: --local-user same: this system does not report the user of a connection, .*\n$/);
   }
 });

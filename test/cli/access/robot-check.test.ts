@@ -82,7 +82,7 @@ describe('--robot-check', LIMIT, () => {
         await wire.expect(/press Enter\.\r\n> /);
         wire.send('root\r\n');
       }
-      await wire.expect('telpty: this is for people');
+      await wire.expect('telpty: this server is for people');
       await wire.untilEnd();
       await wire.close();
       await server.waitForLog(/"refused":"robot".*session 1 refused: 127\.0\.0\.1:\d+, robot"/);

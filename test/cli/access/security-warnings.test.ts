@@ -106,14 +106,14 @@ describe('a port that others can reach', () => {
       assert.match(proxied.stderr, /^telpty: --proxy-protocol: .*--allow-root-program\n$/);
     }
     await using server = await startServer(['--host', '0.0.0.0', '--allow-root-program'], { program: ['/bin/cat'] });
-    const [line] = await server.waitForLog(/others can connect to 0\.0\.0\.0: .*/);
+    const [line] = await server.waitForLog(/other machines can connect to 0\.0\.0\.0: .*/);
     assert.equal(/--user/.test(line), isRoot);
     await using six = await startServer(['--host', '::', '--allow-root-program'], { program: ['/bin/cat'] });
-    await six.waitForLog(/others can connect to \[::\]: no encryption/);
+    await six.waitForLog(/other machines can connect to \[::\]: no encryption:/);
     assert.doesNotMatch(six.stderr, /:::/);
     const proxies = ['--proxy-protocol', '127.0.0.1', '--allow-root-program', '--reuse-port'];
     await using proxied = await startServer(proxies, { program: ['/bin/cat'] });
-    await proxied.waitForLog(/others can connect through the proxies 127\.0\.0\.1: no encryption/);
+    await proxied.waitForLog(/other machines can connect through the proxies 127\.0\.0\.1: no encryption:/);
     await proxied.waitForLog(/--reuse-port: the programs run as the server's own user/);
   });
 });

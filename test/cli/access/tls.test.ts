@@ -113,7 +113,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
     await server.waitForLog(/refused: 127\.0\.0\.1:\d+, http: an HTTP request"/);
     await using plain = await Wire.connect(server.port, { silent: true });
     plain.send('hello\x1b]0;x\x07\r\n');
-    await plain.expect('This is a Telnet server that speaks TLS. Connect with a client that does, too.\r\n');
+    await plain.expect('This is a Telnet server that speaks TLS. Connect with a TLS client.\r\n');
     await server.waitForLog(/refused: 127\.0\.0\.1:\d+, tls: no TLS"/);
     assert.equal(server.stderr.match(/refused: /g)?.length, 2);
     assert.ok(!server.stderr.includes('session '));
@@ -143,7 +143,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
       copyFileSync(certificate.certFile, cert);
       await reload(
         server,
-        /not reloaded, everything stays as it was: --tls-key: '[^']*key\.pem' is not the key of the certificate/,
+        /not reloaded, nothing was changed: --tls-key: '[^']*key\.pem' is not the key of the certificate/,
       );
       await using last = await connectSecurely(server.port, XTERM);
       assert.equal(fingerprintOf(last), changed);
@@ -196,7 +196,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
   it('does not take --tls-client-ca and --tls-auto together, nor one after the other by SIGHUP', async () => {
     const pair = await failing([...TLS, '--tls-client-ca', other.certFile, '--tls-auto']);
     assert.deepEqual([pair.status, pair.stdout], [2, '']);
-    assert.match(pair.stderr, /^telpty: --tls-client-ca: clients without TLS, which --tls-auto lets in, .*\n$/);
+    assert.match(pair.stderr, /^telpty: --tls-client-ca and --tls-auto exclude each other: .*\n$/);
     for (const workers of ['1', '2']) {
       const config = join(directory, `pair-${workers}.json`);
       const write = (more: object) => {
@@ -206,7 +206,10 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
       write({ 'tls-auto': true });
       await using server = await startServer(['--config', config, '--workers', workers, '--log-format', 'json'], ASK);
       write({ 'tls-client-ca': other.certFile });
-      await reload(server, /not reloaded, .*: --tls-client-ca: to stop taking clients without TLS needs a restart/);
+      await reload(
+        server,
+        /not reloaded, .*: --tls-client-ca: clients without TLS cannot be excluded by a reload; restart the server/,
+      );
       await using plain = await Wire.connect(server.port, XTERM);
       await plain.expect('from 127.0.0.1');
       await using secure = await connectSecurely(server.port, XTERM);
@@ -228,17 +231,17 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
       ],
       [
         ['--tls-cert', text, '--tls-key', certificate.keyFile],
-        /^telpty: --tls-cert: '.*text\.pem' is no certificate in PEM$/,
+        /^telpty: --tls-cert: '.*text\.pem' is not a PEM certificate$/,
       ],
       [
         ['--tls-cert', certificate.certFile, '--tls-key', text],
-        /^telpty: --tls-key: '.*text\.pem' is no private key in PEM$/,
+        /^telpty: --tls-key: '.*text\.pem' is not a PEM private key$/,
       ],
       [
         ['--tls-cert', certificate.certFile, '--tls-key', other.keyFile],
         /^telpty: --tls-key: '.*' is not the key of the certificate in '.*'$/,
       ],
-      [[...TLS, '--tls-client-ca', text], /^telpty: --tls-client-ca: '.*text\.pem' has no certificate in PEM$/],
+      [[...TLS, '--tls-client-ca', text], /^telpty: --tls-client-ca: '.*text\.pem' contains no PEM certificate$/],
       [[...TLS, '--workers', '2', '--tls-client-ca', '/nowhere'], /^telpty: --tls-client-ca: cannot read '\/nowhere' /],
     ];
     await Promise.all(

@@ -196,7 +196,7 @@ test('the prompt: its commands, what it refuses, and the output that waits meanw
     wire.negotiate(WILL, OPT.SGA);
     await wire.expectNegotiation(DO, OPT.SGA);
     await command(term, 'sned ayt');
-    await term.waitFor(/there is no command sned \(help lists them\)\ntelpty>$/);
+    await term.waitFor(/unknown command sned \(help lists the commands\)\ntelpty>$/);
     wire.send('later');
     await term.type('send ayt ip synch escape\r');
     await wire.expect(Buffer.of(IAC, AYT, IAC, IP, IAC, DM, 0x1d));

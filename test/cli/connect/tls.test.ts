@@ -207,7 +207,7 @@ test('a file for --tls-ca that is not there, or has no certificate', TIMEOUT, as
   const file = join(directory, 'empty.pem');
   writeFileSync(file, 'nothing');
   const empty = await runConnect(['--tls', '--tls-ca', file, '127.0.0.1']).done;
-  assert.equal(empty.stderr, `telpty: --tls-ca: ${file} has no certificate in PEM\n`);
+  assert.equal(empty.stderr, `telpty: --tls-ca: ${file} contains no PEM certificate\n`);
 });
 
 test(
@@ -216,7 +216,7 @@ test(
   async () => {
     await using server = await startServer(['--tls-cert', good.certFile, '--tls-key', good.keyFile]);
     const { status, stdout, stderr } = await runConnect(['127.0.0.1', server.port]).done;
-    assert.equal(stdout, 'This is a Telnet server that speaks TLS. Connect with a client that does, too.\r\n');
+    assert.equal(stdout, 'This is a Telnet server that speaks TLS. Connect with a TLS client.\r\n');
     assert.equal(stderr, `telpty: 127.0.0.1 port ${server.port} speaks TLS; connect with --tls\n`);
     assert.equal(status, 1);
     // What OpenSSL answers to what is no record: the alert unexpected_message, or protocol_version.

@@ -32,7 +32,7 @@ describe('the check of a configuration', () => {
       [
         'c.yaml:1:1: port: 70000 is not a port (0 to 65535)',
         'c.yaml:2:1: prot: unknown option (did you mean port?)',
-        'c.yaml:4:1: env: has something other than plain values in it',
+        'c.yaml:4:1: env: must contain plain values only',
         "c.yaml:7:1: idle-timeout: '5' has no unit (write 500ms, 30s, 10m, 2h, or 0)",
       ],
     ],
@@ -50,7 +50,7 @@ describe('the check of a configuration', () => {
     ['port: 1\nport: 2\n', ['c.yaml:2:1: Map keys must be unique']],
     [
       'program: []\nconfig: x\n',
-      ['c.yaml:1:1: program: names no program', 'c.yaml:2:1: config: belongs on the command line'],
+      ['c.yaml:1:1: program: does not name a program', 'c.yaml:2:1: config: is only allowed on the command line'],
     ],
     ['# nothing\nenv: *x\n', ['c.yaml:2:1: env: *x is not defined']],
     ['port: 1\n--- {}\n', ['c.yaml:2:1: has two documents in it: take out the second ---']],

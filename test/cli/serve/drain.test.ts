@@ -11,7 +11,7 @@ const LIMIT = { timeout: 180_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const POLITE = ['/bin/sh', '-c', 'trap "echo so long; exit 5" HUP; echo up; while :; do sleep 0.02; done'];
 const STUBBORN = ['/bin/sh', '-c', 'trap "" HUP; echo "up $$"; while :; do sleep 1 || exit; done'];
-const STOPPED = '\r\ntelpty: closed: the server has been stopped\r\n';
+const STOPPED = '\r\ntelpty: closed: the server is shutting down\r\n';
 /** Without what the shell says about its `sleep`. */
 const heard = (wire: Wire) => wire.text().replace('Hangup\r\n', '');
 const over = { code: 0, signal: null };
@@ -26,7 +26,8 @@ for (const workers of [1, 2]) {
       const wires = await Promise.all([Wire.connect(server.port, XTERM), Wire.connect(server.port, XTERM)]);
       for (const id of [1, 2]) await server.waitForLog(new RegExp(`session ${id} started`));
       server.process.kill('SIGTERM');
-      for (const wire of wires) await wire.expect('\r\ntelpty: the server stops and hangs up in 1h00m\r\n');
+      for (const wire of wires)
+        await wire.expect('\r\ntelpty: the server is shutting down; this session ends in 1h00m\r\n');
       await assertPortFree(server.port);
       await server.waitForLog(/"msg":"draining: SIGTERM, 2 sessions, for 1h00m at most"/);
       // One after the other; neither ends with the other.
@@ -53,7 +54,10 @@ for (const workers of [1, 2]) {
       await wire.expect('up');
       server.process.kill('SIGTERM');
       await wire.untilEnd();
-      assert.equal(heard(wire), `up\r\n\r\ntelpty: the server stops and hangs up in 100ms\r\nso long\r\n${STOPPED}`);
+      assert.equal(
+        heard(wire),
+        `up\r\n\r\ntelpty: the server is shutting down; this session ends in 100ms\r\nso long\r\n${STOPPED}`,
+      );
       assert.deepEqual(await server.exited, over);
       assert.match(server.stderr, /"msg":"stopping: drain timeout reached, 1 session"/);
       assert.match(server.stderr, /exit 5 \(shutdown\)/);

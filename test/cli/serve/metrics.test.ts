@@ -242,7 +242,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
         for (const host of bad) {
           const { status, text } = await ask(server, path, { headers: { host } });
           assert.equal(status, 403, host);
-          assert.match(text, /^the Host of the request is not a name of this server: .*--metrics/);
+          assert.match(text, /^the Host header is not a name of this server; .*--metrics/);
         }
     }
   });
@@ -294,7 +294,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
     const port = new URL(metricsUrl(server)).port;
     const cases: [value: string, status: number, line: RegExp][] = [
       [port, 1, /^telpty: --metrics: 127\.0\.0\.1:\d+ is already in use \(choose another port\)\n$/],
-      ['192.0.2.1:9100', 1, /^telpty: --metrics: 192\.0\.2\.1:9100 has not an address of this machine\n$/],
+      ['192.0.2.1:9100', 1, /^telpty: --metrics: 192\.0\.2\.1:9100 is not an address of this machine\n$/],
       ['nowhere', 2, /^telpty: --metrics: 'nowhere' is not \[ADDR:\]PORT [^\n]*\n$/],
       ['::1:9100', 2, /^telpty: --metrics: '::1:9100' is not \[ADDR:\]PORT [^\n]*\n$/],
       ['70000', 2, /^telpty: --metrics: 70000 is not a port \(0 to 65535\)\n$/],
@@ -312,7 +312,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
     const port = new URL(metricsUrl(old)).port;
     await using next = await start(port, '--reuse-port');
     assert.equal(next.stdout, `listening ${next.url}\n`);
-    await next.waitForLog(/metrics: 127\.0\.0\.1:\d+ is in use; they begin when/);
+    await next.waitForLog(/metrics: 127\.0\.0\.1:\d+ is in use; metrics start when/);
     const begun = async () => (await scrape(old)).series.get('telpty_process_start_time_seconds');
     const before = await begun();
     await old.stop();

@@ -75,7 +75,7 @@ for (const workers of [1, 3]) {
     it('a file that is bad or gone changes nothing, and is told in one line', async () => {
       const { server, reload } = await configured('program: [cat]\nlog-level: debug\n', args);
       const bad =
-        /"level":50.*"msg":"not reloaded, everything stays as it was: \/\S+\.yaml:\d+:\d+: lgo-level: unknown option \(did you mean log-level\?\)"/;
+        /"level":50.*"msg":"not reloaded, nothing was changed: \/\S+\.yaml:\d+:\d+: lgo-level: unknown option \(did you mean log-level\?\)"/;
       await reload('program: [cat]\nlgo-level: trace\n', bad);
       await using wire = await Wire.connect(server.port);
       await server.waitForLog(/"msg":"session 1: connection from/);

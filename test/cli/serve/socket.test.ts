@@ -190,7 +190,7 @@ describe('telpty serve --socket', LIMIT, () => {
       /the directory of .* does not exist/,
     );
     for (const [args, words] of [
-      [['--port', 'none'], /^telpty: --port: none leaves nothing to listen on: name a --socket/],
+      [['--port', 'none'], /^telpty: --port: none needs --socket/],
       [[...alone, '--tls-cert', 'x', '--tls-key', 'y'], /^telpty: --tls-cert: needs a port/],
       [[...alone, '--proxy-protocol', '::1'], /^telpty: --proxy-protocol: needs a port/],
       [[...alone, '--reuse-port'], /^telpty: --reuse-port: needs a port/],

@@ -25,7 +25,7 @@ describe('telpty serve while starts of programs hang', { timeout: 180_000 }, () 
       while (answer.status === 200) answer = await ask(server, '/readyz');
       assert.deepEqual([answer.status, answer.text], [503, 'starts of programs hang\n']);
       await server.waitForLog(/"msg":"starts of programs hang: /);
-      await wire.expect(`telpty: cannot start '/bin/cat': it did not begin within 5 s and was killed`);
+      await wire.expect(`telpty: cannot start '/bin/cat': it did not start within 5 s and was killed`);
       await server.waitForLog(/"errno":"ETIMEDOUT"/);
       await untilCounted(server, {
         telpty_program_starts_killed_total: 1,

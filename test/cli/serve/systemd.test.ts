@@ -115,7 +115,7 @@ describe('LISTEN_FDS', LIMIT, () => {
       // The log comes through another pipe.
       await untilTrue(() => server.stdout.includes('[::1]'));
       assert.equal(server.stdout, `listening telnet://127.0.0.1:${one.port}\nlistening telnet://[::1]:${two.port}\n`);
-      await server.waitForLog(/listening on 2 sockets of the service manager's .*--host and --port do not count/);
+      await server.waitForLog(/listening on 2 sockets passed by the service manager .*--host and --port are ignored/);
       for (const [host, { port }] of [['127.0.0.1', one] as const, ['::1', two] as const]) {
         const wire = await Wire.connect(port, { ...XTERM, host });
         await wire.untilEnd();

@@ -291,7 +291,7 @@ test('what is missing is told with what to do', () => {
   state('memory pids\n', 'pids\n', '\n');
   assert.throws(() => enable(below, ['memory', 'pids'], top, undefined), {
     code: 'ERR_CGROUP',
-    message: `${below} has no controller for memory: echo +memory > ${top}/cgroup.subtree_control (a systemd unit says Delegate=yes, and then --cgroup self)`,
+    message: `${below} has no controller for memory: echo +memory > ${top}/cgroup.subtree_control (in a systemd unit set Delegate=yes and use --cgroup self)`,
   });
   state('pids\n', 'pids\n', '\n');
   assert.throws(() => enable(below, ['memory', 'pids'], top, undefined), {

@@ -49,7 +49,7 @@ const rows: [name: string, file: string, errno: string, message: RegExp][] = [
     'a script with CR LF',
     script('three', '#!/bin/sh\r\necho\r\n'),
     'ENOENT',
-    /interpreter \/bin\/sh\\r is missing; its lines end with CR LF/,
+    /interpreter \/bin\/sh\\r is missing; the line ends in CR LF/,
   ],
   [
     'a missing loader',

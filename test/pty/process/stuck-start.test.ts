@@ -126,7 +126,7 @@ test('a program whose file system does not answer: an error, more such starts th
     for (const result of await results) {
       assert.equal(result.status, 'rejected');
       assert.equal(result.reason.systemCode, 'ETIMEDOUT');
-      assert.match(result.reason.message, /it did not begin within 5 s and was killed/);
+      assert.match(result.reason.message, /it did not start within 5 s and was killed/);
     }
     // They cannot be killed, but nobody waits for them any more.
     assert.deepEqual([addon().counts().starting, addon().starts().stuck], [0, 5]);
@@ -171,7 +171,7 @@ test('spawnPty comes back with an error: stopped, or without an answer', async (
   child.stdin!.end('go');
   assert.deepEqual((await output).split('\n'), [
     'ETIMEDOUT a process of the sam',
-    'ETIMEDOUT it did not begin wit',
+    'ETIMEDOUT it did not start wit',
     'then 0',
     '',
   ]);

@@ -15,7 +15,7 @@ import { CMD, OPT, type Wire, type WireOptions } from '../../support/clients/tes
 import { Host, XTERM } from '../../support/servers/host.ts';
 
 const LIMIT = { timeout: 60_000 };
-const SORRY = 'telpty: this is for people; neither your terminal nor you gave the answer\r\n';
+const SORRY = 'telpty: this server is for people; no valid answer was received\r\n';
 const QUESTION = /type the words ([a-z]+ [a-z]+) and press Enter\.\r\n> $/i;
 
 /** A host that gives `shell` to those who pass. */
@@ -149,10 +149,10 @@ describe('robotCheck: people', LIMIT, () => {
     await using host = await hosted(patient);
     await using wire = await host.connect(XTERM);
     wire.type(`not ${await words(wire)}\r`);
-    await wire.expect('something else');
+    await wire.expect('That was not right');
     wire.type('\r\r');
     wire.type(`${await words(wire)}x\r`);
-    await wire.expect('something else');
+    await wire.expect('That was not right');
     wire.type(`“${(await words(wire)).toUpperCase()}”,xyz\x7f\x7f\x7f \r`);
     await wire.expect('in\r\n');
   });
@@ -323,7 +323,7 @@ it('robotCheck counts as negotiating, and is over when a program runs', LIMIT, a
   await using wire = await host.connect(XTERM);
   const asked = await words(wire);
   await using second = await host.connect(XTERM);
-  await second.expect('telpty: too many are connecting');
+  await second.expect('telpty: too many connections are being opened');
   wire.type(`${asked}\r`);
   wire.type('hello\r');
   await wire.expect('hello\r\nhello\r\n');

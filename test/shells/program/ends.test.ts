@@ -158,7 +158,7 @@ test('limits: idle and session time end the program and say so; more than enough
   const typing = setInterval(() => two.type('x'), 50);
   await two.untilEnd();
   clearInterval(typing);
-  assert.match(two.text(), /telpty: closed: the time of this session is over\r\n$/);
+  assert.match(two.text(), /telpty: closed: the session time limit was reached\r\n$/);
 
   await using few = await Host.start({ shell: limit({ maxSessions: 1 })(ptyShell('/bin/cat')) });
   await using first = await few.connect(XTERM);

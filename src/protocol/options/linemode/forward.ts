@@ -71,7 +71,10 @@ export class Forwardmask {
   said(verb: number, mask: Uint8Array): void {
     const isAnswer = verb === WILL || verb === WONT;
     if (isAnswer !== this.#isServer) {
-      this.#warn('unexpected-subnegotiation', 'FORWARDMASK is asked for by the server and answered by the client');
+      this.#warn(
+        'unexpected-subnegotiation',
+        'FORWARDMASK from the wrong side: the server requests, the client answers',
+      );
     } else if (isAnswer) {
       this.#answered(verb === WILL);
     } else if (verb === DONT) {
@@ -87,7 +90,7 @@ export class Forwardmask {
   #answered(agrees: boolean): void {
     const place = agrees ? this.#asked.indexOf(DO) : Math.min(0, this.#asked.length - 1);
     if (place < 0) {
-      if (agrees) this.#warn('unexpected-subnegotiation', 'WILL FORWARDMASK that answers nothing');
+      if (agrees) this.#warn('unexpected-subnegotiation', 'WILL FORWARDMASK without a request');
       return;
     }
     const answersDo = this.#asked[place] === DO;

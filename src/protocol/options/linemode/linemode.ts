@@ -148,7 +148,10 @@ export class Linemode implements OptionHandler {
   propose(mode: Partial<LinemodeMode>): void {
     check(typeof mode === 'object' && mode !== null, 'a mode must be an object');
     for (const [name, on] of Object.entries(mode)) {
-      check(MODE_NAMES.includes(name) && typeof on === 'boolean', 'a mode has edit, trapsig, softTab and litEcho');
+      check(
+        MODE_NAMES.includes(name) && typeof on === 'boolean',
+        'a mode must have edit, trapsig, softTab and litEcho',
+      );
     }
     const mask = formatMode(mode);
     if (!this.#isServer) checkEnabled(this.#telnet, Option.LINEMODE, 'local');
@@ -162,7 +165,7 @@ export class Linemode implements OptionHandler {
    * @throws TelptyError `ERR_INVALID_ARGUMENT` if there is no such function
    */
   character(name: SpecialFunctionName): SpecialCharacter {
-    check(Object.hasOwn(SpecialFunction, name), `there is no special function ${name}`);
+    check(Object.hasOwn(SpecialFunction, name), `unknown special function ${name}`);
     return this.#characters.get(SpecialFunction[name]);
   }
 
@@ -318,8 +321,9 @@ export class Linemode implements OptionHandler {
 
   #charactersSaid(triplets: Uint8Array): void {
     const { answer, changed, malformed, tooMany } = this.#characters.receive(triplets);
-    if (malformed || triplets.length % 3 !== 0) this.#warn('malformed-subnegotiation', 'SLC that is not all triplets');
-    if (tooMany) this.#warn('too-many-values', `more than ${LAST_FUNCTION} special characters to answer`);
+    if (malformed || triplets.length % 3 !== 0)
+      this.#warn('malformed-subnegotiation', 'SLC that does not consist of triplets');
+    if (tooMany) this.#warn('too-many-values', `more than ${LAST_FUNCTION} special characters in one answer`);
     this.#send(SLC, answer, false);
     if (changed.length > 0) this.#telnet.emit({ type: 'special-characters', changed });
   }

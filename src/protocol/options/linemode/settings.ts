@@ -55,7 +55,7 @@ export function readSettings(settings: SpecialCharacterSettings): Map<number, Se
     SpecialFunctionName,
     SpecialCharacterSetting | undefined,
   ][]) {
-    check(Object.hasOwn(SpecialFunction, key), `there is no special function ${key}`);
+    check(Object.hasOwn(SpecialFunction, key), `unknown special function ${key}`);
     if (setting !== undefined) read.set(SpecialFunction[key], readSetting(key, setting));
   }
   return read;
@@ -65,7 +65,7 @@ function readSetting(name: SpecialFunctionName, setting: SpecialCharacterSetting
   const usual = USUAL_FLUSH[name] ?? 0;
   const whole = typeof setting === 'number' || setting === null ? { level: 'VALUE' as const, value: setting } : setting;
   const level = LEVEL_NAMES.indexOf(whole.level);
-  check(level >= 0, 'a level is NOSUPPORT, CANTCHANGE, VALUE or DEFAULT');
+  check(level >= 0, 'a level must be NOSUPPORT, CANTCHANGE, VALUE or DEFAULT');
   const { value = null, flushIn = (usual & FLUSHIN) !== 0, flushOut = (usual & FLUSHOUT) !== 0 } = whole;
   if (value !== null) checkOctet(value, `the character of ${name}`);
   if (level === NOSUPPORT) return UNSUPPORTED;

@@ -114,7 +114,10 @@ export class Gmcp implements OptionHandler {
 
 /** The name of a message of GMCP or ATCP, as a caller gives it. */
 export function checkMessageName(name: string): void {
-  check(typeof name === 'string' && /^[!-~]+$/.test(name), 'a name has printable ASCII characters and no blanks');
+  check(
+    typeof name === 'string' && /^[!-~]+$/.test(name),
+    'a name must consist of printable ASCII characters without spaces',
+  );
 }
 
 /** The name and the rest of a message, which the first match divides. */
@@ -129,9 +132,9 @@ function toJson(data: unknown): string {
   try {
     json = JSON.stringify(data);
   } catch (cause) {
-    throw new TelptyError('ERR_INVALID_ARGUMENT', 'JSON cannot tell this', { cause });
+    throw new TelptyError('ERR_INVALID_ARGUMENT', 'the value is not serializable as JSON', { cause });
   }
-  check(json !== undefined, 'JSON cannot tell this');
+  check(json !== undefined, 'the value is not serializable as JSON');
   return json;
 }
 

@@ -18,19 +18,19 @@ export type MudScalar = string | number | boolean;
 
 /** The text of a value. @throws TelptyError `ERR_INVALID_ARGUMENT` for what has none, or for text with NUL or marks */
 export function scalarText(value: unknown): string {
-  check(typeof value !== 'number' || Number.isFinite(value), 'a number is finite');
+  check(typeof value !== 'number' || Number.isFinite(value), 'a number must be finite');
   const text = typeof value === 'boolean' ? `${Number(value)}` : typeof value === 'number' ? `${value}` : value;
-  check(typeof text === 'string', 'a value is text, a number or a flag');
+  check(typeof text === 'string', 'a value must be a string, a number or a boolean');
   checkMarks(text);
   return text;
 }
 
 /** @throws TelptyError `ERR_INVALID_ARGUMENT` for what is no name */
 export function checkVariableName(name: unknown): asserts name is string {
-  check(typeof name === 'string' && name !== '', 'the name of a variable is not empty');
+  check(typeof name === 'string' && name !== '', 'the name of a variable must not be empty');
   checkMarks(name);
 }
 
 function checkMarks(text: string): void {
-  check(!/[\x00-\x06]/.test(text), 'names and values hold no NUL and none of the marks, 1 to 6');
+  check(!/[\x00-\x06]/.test(text), 'names and values must not contain NUL or the control codes 1 to 6');
 }

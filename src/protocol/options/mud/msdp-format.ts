@@ -202,12 +202,12 @@ function formatEntries(table: { readonly [name: string]: unknown }, depth: numbe
 
 function formatValue(value: unknown, depth: number): string {
   if (typeof value !== 'object') return Mark.VAL + scalarText(value);
-  check(depth > 0, 'the value is nested too deep');
+  check(depth > 0, 'the value is nested too deeply');
   if (Array.isArray(value)) {
     const items = value.map(item => formatValue(item, depth - 1)).join('');
     return Mark.VAL + Mark.ARRAY_OPEN + items + Mark.ARRAY_CLOSE;
   }
-  check(isTable(value), 'a value is text, a number, a flag, an array or a plain object');
+  check(isTable(value), 'a value must be a string, a number, a boolean, an array or a plain object');
   return Mark.VAL + Mark.TABLE_OPEN + formatEntries(value, depth - 1) + Mark.TABLE_CLOSE;
 }
 

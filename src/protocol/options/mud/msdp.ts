@@ -43,7 +43,7 @@ export class Msdp implements OptionHandler {
   subnegotiation(payload: Uint8Array): void {
     const { mudValues, mudDepth } = this.#telnet.limits;
     const { variables, malformed, tooMany, tooDeep } = parseMsdp(payload, this.#telnet.limits);
-    if (malformed) this.#warn('malformed-subnegotiation', 'not made of names and values');
+    if (malformed) this.#warn('malformed-subnegotiation', 'not a list of names and values');
     if (tooMany) this.#warn('too-many-values', `more than ${mudValues} names and values`);
     if (tooDeep) this.#warn('nested-too-deep', `more than ${mudDepth} levels`);
     if (variables.length > 0) this.#telnet.emit({ type: 'msdp', variables });

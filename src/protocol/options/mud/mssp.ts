@@ -84,7 +84,7 @@ export class Mssp implements OptionHandler {
         variables.set(field, values);
       }
     }
-    if (malformed || values?.length === 0) this.#warn('malformed-subnegotiation', 'not made of names and values');
+    if (malformed || values?.length === 0) this.#warn('malformed-subnegotiation', 'not a list of names and values');
     this.#telnet.emit({ type: 'mssp', variables });
   }
 

@@ -41,8 +41,12 @@ export class Zmp implements OptionHandler {
    *   that is no string or holds NUL; `ERR_OPTION` if the option is not enabled
    */
   send(command: string, ...args: string[]): void {
-    check(typeof command === 'string' && /^[!-~]+$/.test(command), 'a command has printable ASCII characters');
-    for (const arg of args) check(typeof arg === 'string' && !arg.includes(NUL), 'an argument is text without NUL');
+    check(
+      typeof command === 'string' && /^[!-~]+$/.test(command),
+      'a command must consist of printable ASCII characters',
+    );
+    for (const arg of args)
+      check(typeof arg === 'string' && !arg.includes(NUL), 'an argument must be a string without NUL');
     this.#telnet.subnegotiate(Option.ZMP, encodeText([command, ...args, ''].join(NUL), 'a command'));
   }
 

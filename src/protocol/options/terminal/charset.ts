@@ -126,7 +126,7 @@ export class Charset implements OptionHandler {
     else if (message === REJECTED) this.#answered(undefined);
     else if (message === TTABLE_IS) this.#send(TTABLE_REJECTED);
     else if (message !== undefined && TABLE_ANSWERS.includes(message)) {
-      this.#warn('unexpected-subnegotiation', 'an answer to a translation table; none was sent');
+      this.#warn('unexpected-subnegotiation', 'an answer to a translation table, but none was sent');
     } else this.#warn('malformed-subnegotiation', 'an unknown message');
   }
 
@@ -153,12 +153,12 @@ export class Charset implements OptionHandler {
       return;
     }
     if (this.#asked === undefined) {
-      this.#warn('unexpected-subnegotiation', 'an answer to no REQUEST');
+      this.#warn('unexpected-subnegotiation', 'an answer without a REQUEST');
       return;
     }
     const charset = name === undefined ? undefined : spelledIn(this.#asked, name);
     if (charset === undefined && name !== undefined) {
-      this.#warn('malformed-subnegotiation', 'a character set was accepted that was not asked for');
+      this.#warn('malformed-subnegotiation', 'ACCEPTED names a character set that was not requested');
     }
     this.#conclude(charset);
   }
@@ -220,7 +220,7 @@ function checkNames(names: readonly string[]): void {
   for (const name of names) {
     check(
       typeof name === 'string' && /^[!-:<-~]{1,64}$/.test(name),
-      'a character set has 1 to 64 printable characters',
+      'the name of a character set must have 1 to 64 printable characters',
     );
   }
 }

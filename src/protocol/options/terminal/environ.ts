@@ -207,7 +207,7 @@ export class Environ implements OptionHandler {
   }
 
   #complain({ malformed, tooLong, tooMany }: Parsed<unknown>): void {
-    if (malformed) this.#warn('malformed-subnegotiation', 'not made of names and values');
+    if (malformed) this.#warn('malformed-subnegotiation', 'not a list of names and values');
     if (tooLong > 0) this.#warn('value-too-long', `${tooLong} variables left out`);
     if (tooMany) this.#warn('too-many-values', `more than ${this.#telnet.limits.variables} variables`);
   }
@@ -224,7 +224,7 @@ function sends(names: readonly string[]): Uint8Array[] {
   for (const name of names) {
     const octets = formatVariable({ kind: kindOf(name), name, value: undefined }, false);
     const size = octets.length + octets.filter(octet => octet === Command.IAC).length;
-    check(size <= LONGEST_SEND - AROUND_SEND, 'the name of a variable is too long to ask for');
+    check(size <= LONGEST_SEND - AROUND_SEND, 'the name of a variable is too long for a request');
     if (size > room) {
       messages.push([SEND]);
       room = LONGEST_SEND - AROUND_SEND;
@@ -241,7 +241,7 @@ function kindOf(name: string): EnvironmentVariable['kind'] {
 
 function checkNames(names: readonly string[]): void {
   check(Array.isArray(names), 'names must be a list');
-  for (const name of names) check(typeof name === 'string' && name !== '', 'the name of a variable is not empty');
+  for (const name of names) check(typeof name === 'string' && name !== '', 'the name of a variable must not be empty');
 }
 
 function define(code: number, config: EnvironConfig, supersededBy?: number): OptionDefinition<Environ> {

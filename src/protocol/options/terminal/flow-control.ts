@@ -74,7 +74,7 @@ export class FlowControl implements OptionHandler {
    *   the definition
    */
   control(state: { readonly enabled?: boolean; readonly restart?: 'any' | 'xon' }): void {
-    if (!this.#controls) throw new TelptyError('ERR_OPTION', 'LFLOW is defined without its remote side');
+    if (!this.#controls) throw new TelptyError('ERR_OPTION', 'LFLOW: the definition has no remote side');
     const { enabled = this.#wanted.enabled, restart = this.#wanted.restart } = state;
     check(typeof enabled === 'boolean', 'enabled must be a boolean');
     check(restart === undefined || restart === 'any' || restart === 'xon', "restart must be 'any' or 'xon'");
@@ -98,7 +98,7 @@ export class FlowControl implements OptionHandler {
   subnegotiation(payload: Uint8Array): void {
     const [command] = payload;
     if (!this.#telnet.isEnabled(Option.LFLOW, 'local')) {
-      this.#warn('unexpected-subnegotiation', 'from the side that is controlled');
+      this.#warn('unexpected-subnegotiation', 'from the controlled side');
     } else if (payload.length !== 1) {
       this.#warn('malformed-subnegotiation', `a command of ${payload.length} bytes`);
     } else if (command === OFF || command === ON) {

@@ -79,7 +79,7 @@ export class Inquiry implements OptionHandler {
 
   #told(text: Uint8Array): void {
     if (this.#unanswered === 0) {
-      this.#warn('unexpected-subnegotiation', 'an answer that was not asked for');
+      this.#warn('unexpected-subnegotiation', 'an answer without a request');
       return;
     }
     this.#unanswered--;
@@ -88,7 +88,7 @@ export class Inquiry implements OptionHandler {
       return;
     }
     const event = isPrintable(text) ? this.#terms.read(textOf(text)) : undefined;
-    if (event === undefined) this.#warn('malformed-subnegotiation', 'an answer that is not as it should be');
+    if (event === undefined) this.#warn('malformed-subnegotiation', 'a malformed answer');
     else this.#telnet.emit(event);
   }
 

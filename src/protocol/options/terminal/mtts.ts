@@ -31,7 +31,10 @@ const NAMES = Object.keys(MTTS_BITS) as MttsName[];
  * @throws TelptyError `ERR_INVALID_ARGUMENT` if it is not a whole number from 0 to 2,147,483,647
  */
 export function decodeMtts(bits: number): MttsName[] {
-  check(Number.isInteger(bits) && bits >= 0 && bits <= 0x7fff_ffff, 'bits are a whole number from 0 to 2147483647');
+  check(
+    Number.isInteger(bits) && bits >= 0 && bits <= 0x7fff_ffff,
+    'MTTS bits must be a whole number from 0 to 2147483647',
+  );
   return NAMES.filter(name => (bits & MTTS_BITS[name]) !== 0);
 }
 
@@ -43,7 +46,7 @@ export function decodeMtts(bits: number): MttsName[] {
 export function encodeMtts(names: Iterable<MttsName>): number {
   let bits = 0;
   for (const name of names) {
-    check(Object.hasOwn(MTTS_BITS, name), 'MTTS has no such name');
+    check(Object.hasOwn(MTTS_BITS, name), 'unknown MTTS name');
     bits |= MTTS_BITS[name];
   }
   return bits;

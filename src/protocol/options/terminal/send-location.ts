@@ -48,7 +48,7 @@ export class SendLocation implements OptionHandler {
    *   defined without `location`
    */
   report(location: string): void {
-    if (!this.#reports) throw new TelptyError('ERR_OPTION', 'SNDLOC is defined without location');
+    if (!this.#reports) throw new TelptyError('ERR_OPTION', 'SNDLOC: the definition has no location');
     checkLocation(location);
     this.#ours = location;
     this.#send();
@@ -102,5 +102,8 @@ export function sendLocation(roles: {
 }
 
 function checkLocation(location: string): void {
-  check(typeof location === 'string' && LOCATION.test(location), 'a location has 1 to 255 printable ASCII characters');
+  check(
+    typeof location === 'string' && LOCATION.test(location),
+    'a location must have 1 to 255 printable ASCII characters',
+  );
 }

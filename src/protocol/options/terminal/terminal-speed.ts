@@ -44,7 +44,10 @@ export function terminalSpeed(roles: { readonly ask?: boolean; readonly speed?: 
   const { ask = false, speed } = roles;
   check(typeof ask === 'boolean', 'ask must be a boolean');
   for (const rate of speed === undefined ? [] : [speed.transmit, speed.receive]) {
-    check(Number.isInteger(rate) && rate >= 0 && rate <= FASTEST, `a speed is a whole number from 0 to ${FASTEST}`);
+    check(
+      Number.isInteger(rate) && rate >= 0 && rate <= FASTEST,
+      `a speed must be a whole number from 0 to ${FASTEST}`,
+    );
   }
   const terms = Object.freeze({
     code: Option.TSPEED,

@@ -114,7 +114,7 @@ export class TerminalType implements OptionHandler {
     const { terminalTypes, terminalTypeBytes } = this.#telnet.limits;
     if (this.#asked === 0) {
       // Only the performer that was asked may answer; what nobody asked for would let the peer rewrite its list for ever.
-      this.#warn('unexpected-subnegotiation', 'a terminal type that was not asked for');
+      this.#warn('unexpected-subnegotiation', 'a terminal type without a request');
       return;
     }
     this.#asked--;
@@ -186,7 +186,7 @@ export function terminalType(roles: {
   check(names === undefined || (Array.isArray(names) && names.length > 0), 'names must be a list of terminal types');
   const offer = (names ?? []).map(name => {
     const bytes = encodeText(name, 'a terminal type');
-    check(/^[ -~]{1,40}$/.test(name), 'a terminal type has 1 to 40 printable ASCII characters');
+    check(/^[ -~]{1,40}$/.test(name), 'a terminal type must have 1 to 40 printable ASCII characters');
     return bytes;
   });
   const sides = { local: names !== undefined, remote: collect };

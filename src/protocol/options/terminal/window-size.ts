@@ -59,9 +59,12 @@ export class WindowSize implements OptionHandler {
    * @throws TelptyError `ERR_INVALID_ARGUMENT` if they are out of range; `ERR_OPTION` if it was defined without `report`
    */
   report(columns: number, rows: number): void {
-    if (!this.#reports) throw new TelptyError('ERR_OPTION', 'NAWS is defined without report');
+    if (!this.#reports) throw new TelptyError('ERR_OPTION', 'NAWS: the definition has no report');
     for (const size of [columns, rows]) {
-      check(Number.isInteger(size) && size >= 0 && size <= 0xffff, 'a size is a whole number from 0 to 65535');
+      check(
+        Number.isInteger(size) && size >= 0 && size <= 0xffff,
+        'columns and rows must be whole numbers from 0 to 65535',
+      );
     }
     this.#size = Uint8Array.of(columns >> 8, columns & 255, rows >> 8, rows & 255);
     this.#send();

@@ -40,7 +40,7 @@ export function xDisplayLocation(roles: {
   check(
     display === undefined ||
       (typeof display === 'string' && DISPLAY.test(display) && display.length <= LONGEST_OF_OURS),
-    'a display has 1 to 255 printable ASCII characters, and no spaces',
+    'a display must have 1 to 255 printable ASCII characters without spaces',
   );
   const terms = Object.freeze({
     code: Option.XDISPLOC,

@@ -44,7 +44,7 @@ function elsewhere(cgroup, uid, code) {
 await test('a controller that is not passed on is told with what to do, and that helps', () => {
   assert.throws(() => openCgroups('telpty', { memory: 1 << 26, pids: 10 }), {
     code: 'ERR_CGROUP',
-    message: `${top}/telpty has no controller for memory and pids: echo +memory +pids > ${top}/cgroup.subtree_control (a systemd unit says Delegate=yes, and then --cgroup self)`,
+    message: `${top}/telpty has no controller for memory and pids: echo +memory +pids > ${top}/cgroup.subtree_control (in a systemd unit set Delegate=yes and use --cgroup self)`,
   });
   writeFileSync(`${top}/cgroup.subtree_control`, '+memory +pids +cpu');
   openCgroups('telpty', { memory: 1 << 26, pids: 10, cpu: 1 });
@@ -84,7 +84,7 @@ await test('cpu: a loop is held back', async () => {
 
 await test('a file that takes no such value', () => {
   assert.throws(() => openCgroups('telpty', { 'memory.high': 'much' }), {
-    message: 'cannot set memory.high to much: the kernel does not take that',
+    message: 'cannot set memory.high to much: the kernel rejected the value',
   });
   assert.deepEqual(
     readdirSync(`${top}/telpty`, { withFileTypes: true }).filter(entry => entry.isDirectory()),
