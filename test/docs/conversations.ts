@@ -46,6 +46,13 @@ export function switchServer(): Promise<Host> {
   });
 }
 
+/** A program that uses node:test: its only test has passed. */
+async function passes(program: Running): Promise<void> {
+  const output = await program.output();
+  assert.match(output, /^\S+ pass 1$/m);
+  assert.match(output, /^\S+ fail 0$/m);
+}
+
 /** For each program that serves, or needs nothing. */
 export const talks: Readonly<Record<string, (program: Running, connect: typeof Wire.connect) => Promise<void>>> = {
   'first-server': async (program, connect) => {
@@ -108,6 +115,9 @@ export const talks: Readonly<Record<string, (program: Running, connect: typeof W
     wire.send(subnegotiation(150, [21]));
     await wire.expect('It is 21 degrees at your place.');
   },
+  'test-cli': passes,
+  'test-repl': passes,
+  'test-screen': passes,
   pty: async program => assert.match(await program.output(), /^30 100 \{ code: 3, signal: null \}\n$/),
   engine: async program => assert.equal(await program.output(), "[ 'XTERM' ]\nlogin: \n"),
 };

@@ -6,6 +6,7 @@ import type { AnyTable } from '../../src/options.ts';
 import { serverOptions } from '../../src/server/options.ts';
 import { limitOptions } from '../../src/shells/guards/limit.ts';
 import { robotCheckOptions } from '../../src/shells/guards/robot-check.ts';
+import { ptyShellOptions } from '../../src/shells/program/options.ts';
 import { listenOptions, localListenOptions } from '../../src/transport/listen-options.ts';
 import { declaredOptions } from '../support/option-tables.ts';
 import { commentsOf, document, table } from './markdown.ts';
@@ -37,6 +38,7 @@ describe('docs/library.md has the options, and their defaults, of', () => {
     ['option', serverOptions],
     ['option of `listen()`', listenOptions],
     ['option of `listen({ path })`', localListenOptions],
+    ['option of `ptyShell()`', ptyShellOptions],
     ['option of `limit()`', limitOptions],
     ['option of `robotCheck()`', robotCheckOptions],
     ['option of `connect()`', connectOptions],

@@ -54,6 +54,7 @@ export class Workspace implements Disposable {
     const directory = this.#directory;
     mkdirSync(join(directory, 'node_modules'));
     symlinkSync(root, join(directory, 'node_modules/telpty'));
+    symlinkSync(join(root, 'node_modules/@xterm'), join(directory, 'node_modules/@xterm'));
     writeFileSync(join(directory, 'package.json'), '{ "type": "module" }');
     writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(TSCONFIG));
     for (const [index, { name, code }] of programs.entries()) {
@@ -84,9 +85,11 @@ export class Workspace implements Disposable {
 
 /** Starts a compiled program in its own directory, with HOOK or a copy of it. */
 export function startProgram(file: string, hook: string, env: Readonly<Record<string, string>> = {}): Running {
+  // With it, a program that uses node:test would report in a binary format to this test's runner.
+  const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
   const child = spawn(process.execPath, ['--import', pathToFileURL(hook).href, file], {
     cwd: dirname(file),
-    env: { ...process.env, ...env },
+    env: { ...inherited, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   return new Running(child);
