@@ -30,6 +30,7 @@ const TIERS = {
     'client',
     'shells',
     'support',
+    'scripts',
     'options.test.ts',
   ],
   // The command, and real clients, servers, programs and browsers.
