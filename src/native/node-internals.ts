@@ -113,7 +113,7 @@ function youngBytes(): number {
  * V8 12 (Node.js 22) has no such flag, and prints a line to standard error for one that it does not know.
  *
  * The compilers do the same work, in the first hundred sessions instead of the first thousand, which therefore take
- * longer: see docs/performance.md.
+ * longer: see docs/performance-log.md.
  */
 export function compileEarly(): void {
   if (Number.parseInt(process.versions.v8, 10) < 12) setFlagsFromString('--interrupt-budget=5000');
