@@ -24,6 +24,7 @@ const TIERS = {
     'charset',
     'native',
     'screen',
+    'recording',
     'pty',
     'session',
     'transport',

@@ -110,6 +110,11 @@ export class Screen {
     return this.#terminal.buffer.active.type === 'alternate';
   }
 
+  /** Whether the program has hidden the cursor (DECTCEM). */
+  get isCursorHidden(): boolean {
+    return this.#ask('\x1b[?25$p') === '\x1b[?25;2$y';
+  }
+
   get modes(): Terminal['modes'] {
     return this.#terminal.modes;
   }
@@ -176,7 +181,7 @@ export class Screen {
     return snapshot({
       terminal: this.#terminal,
       margins: [Number(first ?? 1), Number(last ?? this.rows)],
-      isCursorHidden: this.#ask('\x1b[?25$p') === '\x1b[?25;2$y',
+      isCursorHidden: this.isCursorHidden,
       title: this.#title,
     });
   }
