@@ -8,10 +8,10 @@ import { assertGone, assertPortFree, descendantsOf } from '../support/leaks.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Starts a file of examples/ as its first lines say, but on a free port, and waits until it says where it listens. */
-export async function startExample(name: string): Promise<Example> {
+export async function startExample(name: string, env: NodeJS.ProcessEnv = {}): Promise<Example> {
   const child = spawn(process.execPath, ['--import', 'tsx', `examples/${name}.ts`], {
     cwd: ROOT,
-    env: { ...process.env, PORT: '0' },
+    env: { ...process.env, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const example = new Example(child);
