@@ -1,4 +1,4 @@
-/** What is said to the programs of docs/library.md and README.md that are run, by their names, and what they must answer. */
+/** What is said to the programs of docs/library.md, docs/migration.md and README.md that are run, by their names, and what they must answer. */
 import assert from 'node:assert/strict';
 import { ptyShell } from '../../src/index.ts';
 import { Device, type Script } from '../client/lab/device.ts';
@@ -118,6 +118,14 @@ export const talks: Readonly<Record<string, (program: Running, connect: typeof W
   'test-cli': passes,
   'test-repl': passes,
   'test-screen': passes,
+  'from-telnetlib3': async (program, connect) => {
+    await using wire = await connect(await program.port(), { ttype: ['XTERM'] });
+    await wire.expect('Your name? ');
+    wire.type('Ada\r');
+    await wire.expect('Hello, Ada, at a XTERM.');
+    await wire.untilEnd();
+  },
+  'from-node-pty': async program => assert.equal(await program.output(), '30 100\r\n3\n'),
   pty: async program => assert.match(await program.output(), /^30 100 \{ code: 3, signal: null \}\n$/),
   engine: async program => assert.equal(await program.output(), "[ 'XTERM' ]\nlogin: \n"),
 };
@@ -129,6 +137,7 @@ const reporter: Script = async line => line.print('09:15\tup\n\r10:00\tdown\r\n'
 export const peers: Readonly<Record<string, () => Promise<AsyncDisposable & { readonly port: number }>>> = {
   'received-lines': () => Device.start(reporter),
   'connecting-again': () => Device.start(reporter),
+  'from-netmiko': () => Device.start(ios({ username: 'ada', password: PASSWORD, secret: 'byron' })),
   devices: () => Device.start(ios({ username: 'ada', password: PASSWORD, secret: 'byron' })),
 };
 
@@ -137,6 +146,8 @@ export const clientTalks: Readonly<Record<string, (output: string) => void>> = {
   client: output => assert.equal(output, '42\n\n'),
   'received-lines': output => assert.equal(output, '09:15 up\n10:00 down\n'),
   'connecting-again': output => assert.equal(output, '09:15\tup\n10:00\tdown\n'.repeat(2)),
+  'from-telnet-client': output => assert.equal(output, 'hello\n\n'),
+  'from-netmiko': output => assert.equal(output, '*00:07:13.021 UTC Mon Mar 1 1993\n\n'),
   devices: output => assert.equal(output, `sw1# ${IOS_CONFIGURATION.length + 1}\n`),
   'client-patterns': output => assert.equal(output, 'there is a login\nnothing more\n'),
 };

@@ -1,4 +1,4 @@
-/** docs/library.md (and README.md): their programs compile as those of a user do, and do what they say. */
+/** docs/library.md, docs/migration.md (and README.md): their programs compile as those of a user do, and do what they say. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Wire } from '../support/clients/test-client.ts';
@@ -7,18 +7,18 @@ import { document, membersOf, table } from './markdown.ts';
 import { programsOf, Workspace } from './programs.ts';
 
 const text = document('docs/library.md');
-const programs = programsOf(text);
+const programs = [...programsOf(text), ...programsOf(document('docs/migration.md'))];
 const workspace = new Workspace([...programs, ...programsOf(document('README.md'))]);
 after(() => workspace[Symbol.dispose]());
 
 for (const [name, talk] of Object.entries(talks)) {
-  test(`library.md: ${name}`, async () => {
+  test(`program ${name}`, async () => {
     await using program = workspace.start(name);
     await talk(program, Wire.connect);
   });
 }
 
-test('library.md: guarded: the list of the banned has an end, and the oldest one leaves it', async () => {
+test('program guarded: the list of the banned has an end, and the oldest one leaves it', async () => {
   const edit = (code: string) => {
     const edited = code.replace('MOST_BANNED = 10_000', 'MOST_BANNED = 2');
     assert.notEqual(edited, code);
@@ -38,14 +38,14 @@ test('library.md: guarded: the list of the banned has an end, and the oldest one
 });
 
 for (const [name, judge] of Object.entries(clientTalks)) {
-  test(`library.md: ${name}`, async () => {
+  test(`program ${name}`, async () => {
     await using host = await (peers[name] ?? loginServer)();
     await using program = workspace.start(name, host.port);
     judge(await program.output());
   });
 }
 
-test('every program that the page says to be run is run', () => {
+test('every program that the pages say to be run is run', () => {
   // test/package/documents.test.ts runs 'tls', with the files that it reads.
   const named = programs.flatMap(({ name }) => name ?? []).filter(name => name !== 'tls');
   assert.deepEqual(named.toSorted(), [...Object.keys(talks), ...Object.keys(clientTalks)].toSorted());
@@ -80,7 +80,13 @@ test('the table of errors has all codes', () => {
 });
 
 test('the links of the documents lead somewhere', () => {
-  for (const name of ['README.md', 'docs/library.md', 'docs/protocol.md', 'docs/architecture.md']) {
+  for (const name of [
+    'README.md',
+    'docs/library.md',
+    'docs/migration.md',
+    'docs/protocol.md',
+    'docs/architecture.md',
+  ]) {
     const anchors = (markdown: string) =>
       [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
         title

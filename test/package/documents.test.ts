@@ -1,5 +1,5 @@
 /**
- * The programs of README.md and docs/library.md, pasted into a project after `npm init -y` and `tsc --init`: those without types
+ * The programs of README.md, docs/library.md and docs/migration.md, pasted into a project after `npm init -y` and `tsc --init`: those without types
  * run as JavaScript, all of them compile as TypeScript and run.
  */
 import assert from 'node:assert/strict';
@@ -18,7 +18,7 @@ import { installedProject } from './support.ts';
 /** Programs with types in them. */
 const TYPESCRIPT_ONLY = new Set(['guarded', 'composition', 'engine', 'own-option']);
 
-const programs = [...programsOf(document('README.md')), ...programsOf(document('docs/library.md'))];
+const programs = ['README.md', 'docs/library.md', 'docs/migration.md'].flatMap(name => programsOf(document(name)));
 const project = installedProject({});
 after(() => project[Symbol.dispose]());
 
