@@ -1,11 +1,11 @@
 /**
- * Asks machines, all at once, how full their disks are.
+ * Logs in to several machines at once, runs df there, and prints how full their disks are: `connect()`, `login()`, `exec()`.
  *
  *     PASSWORD=… npx tsx examples/automation.ts ada@192.0.2.1 ada@192.0.2.2:2323
  */
 import { connect, TelptyError } from 'telpty';
 
-/** The longest wait for a connection, a prompt or an answer, in milliseconds. */
+/** Time limit of each step (connection, prompt, answer) in milliseconds. */
 const timeout = 5_000;
 
 interface Disk {
@@ -15,7 +15,7 @@ interface Disk {
   readonly used: number;
 }
 
-/** The lines of `df -hP`: file system, size, used, available, per cent, and where it is mounted. */
+/** Parses the output of `df -hP`: file system, size, used, available, per cent, mount point. */
 function parse(table: string): Disk[] {
   return table.split('\n').flatMap(line => {
     const [, size, used, mount] = /^\S+ +(\S+) +\S+ +\S+ +(\d+)% (.+)$/.exec(line) ?? [];
@@ -35,7 +35,7 @@ async function disks(username: string, host: string, port: number): Promise<Disk
   }
 }
 
-/** One line a machine: what was found, or why not. */
+/** Prints one line for a machine: its disks, or the error. */
 async function report(target: string): Promise<void> {
   const [, username, host, port = '23'] = /^(.+)@([^:]+)(?::(\d+))?$/.exec(target) ?? [];
   if (username === undefined || host === undefined) throw new Error(`not USER@HOST[:PORT]: ${target}`);

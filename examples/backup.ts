@@ -1,11 +1,11 @@
 /**
- * Saves the configuration of a switch that has a pager and an `enable` password, such as Cisco IOS.
+ * Prints the configuration of a switch with a pager and an `enable` password, such as Cisco IOS: `enable()`, `exec()` with `pager`.
  *
  *     PASSWORD=… ENABLE=… npx tsx examples/backup.ts ada@192.0.2.10 > sw1.cfg
  */
 import { connect, TelptyError } from 'telpty';
 
-/** The longest wait for a connection or an answer, in milliseconds. */
+/** Time limit of each step (connection, prompt, answer) in milliseconds. */
 const timeout = 10_000;
 
 async function configuration(username: string, host: string, port: number): Promise<string> {

@@ -1,6 +1,6 @@
 /**
- * A bulletin board: a menu, a wall to write on, and doors, which are programs of this machine. Whoever leaves a program is
- * back at the menu.
+ * A bulletin board: a menu, a wall to write on, and doors, which are programs of this machine. When a program ends, its caller
+ * is back at the menu: `ptyShell()`, `limit()`.
  *
  *     npx tsx examples/bbs.ts
  *     telnet 127.0.0.1 6023           (or PuTTY, or SyncTERM)
@@ -13,8 +13,8 @@ interface Door {
 }
 
 /**
- * By the key that opens them. A program gets a terminal of its own that is as the caller's; more it is not told. What it can do,
- * every caller can: `-s` keeps top from ending the server's processes.
+ * Doors by the key that starts them. Each program runs on its own pseudo-terminal, of the caller's type and size. Callers can do
+ * whatever the program can: top gets `-s`, without which they could kill processes of the server.
  */
 const doors: Readonly<Record<string, Door>> = {
   w: { name: 'Worm', shell: ptyShell('/usr/games/worm') },
@@ -22,7 +22,7 @@ const doors: Readonly<Record<string, Door>> = {
   t: { name: 'Who uses this machine', shell: ptyShell('top', ['-s'], { env: { TOPRC: '/dev/null' } }) },
 };
 
-/** The newest last. */
+/** Lines of the wall, newest last. */
 const wall: string[] = [];
 
 const CLEAR = '\x1b[2J\x1b[H';
@@ -45,20 +45,20 @@ function menu(session: Session): string {
   ].join('\r\n');
 }
 
-/** Lets a caller have the program until it ends. Returns whether it went well: else there is something to be read. */
+/** Runs the program of a door. Returns false if it failed: the caller should read its output before the menu clears the screen. */
 async function open(door: Door, session: Session): Promise<boolean> {
   session.write(CLEAR);
   try {
     return (await door.shell(session)).code === 0;
   } catch {
-    // The caller has read why it could not be started.
+    // ptyShell has written to the caller why the program could not be started.
     return false;
   }
 }
 
 async function bbs(session: Session): Promise<void> {
   for (;;) {
-    // Whoever hung up within a program is shown nothing more.
+    // The caller may have hung up while a program ran.
     if (session.hangupReason !== undefined || session.destroyed) return;
     session.write(menu(session));
     const choice = (await session.readLine({ prompt: '  Your choice: ', maxLength: 1 }))?.toLowerCase();

@@ -1,18 +1,18 @@
 /**
- * A chat: everybody who connects talks to everybody else.
+ * A chat: what one user types, all others read. It needs no programs: `readLine()`, `readLines()`, and `unsent` for slow readers.
  *
  *     npx tsx examples/chat.ts
  *     telnet 127.0.0.1 6023           (from several windows)
  */
 import { createServer, type Session } from 'telpty';
 
-/** Who is here, by session. */
+/** Names of the users by session. */
 const names = new Map<Session, string>();
 
-function tell(text: string, except?: Session): void {
+function broadcast(text: string, except?: Session): void {
   for (const session of names.keys()) {
     if (session === except) continue;
-    // Somebody who does not read would have us keep all that is said.
+    // The output for a client that does not read would be kept in memory without limit.
     if (session.unsent > 64 * 1024) session.destroy();
     else session.write(`${text}\r\n`);
   }
@@ -22,8 +22,8 @@ async function askName(session: Session): Promise<string | undefined> {
   for (;;) {
     const name = await session.readLine({ prompt: 'What is your name? ', maxLength: 20 });
     if (name === undefined) return undefined;
-    if (!/^\w+$/.test(name)) session.write('Letters and digits, please.\r\n');
-    else if ([...names.values()].includes(name)) session.write(`There is a ${name} already.\r\n`);
+    if (!/^\w+$/.test(name)) session.write('Use letters and digits only.\r\n');
+    else if ([...names.values()].includes(name)) session.write(`The name ${name} is taken.\r\n`);
     else return name;
   }
 }
@@ -33,15 +33,15 @@ const server = createServer(async session => {
   if (name === undefined) return;
   names.set(session, name);
   session.write(`Here: ${[...names.values()].join(', ')}. Leave by /quit.\r\n`);
-  tell(`* ${name} comes in`, session);
+  broadcast(`* ${name} joins`, session);
   try {
     for await (const line of session.readLines()) {
       if (line === '/quit') break;
-      if (line !== '') tell(`${name}: ${line}`, session);
+      if (line !== '') broadcast(`${name}: ${line}`, session);
     }
   } finally {
     names.delete(session);
-    tell(`* ${name} leaves`);
+    broadcast(`* ${name} leaves`);
   }
 });
 

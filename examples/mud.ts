@@ -1,6 +1,6 @@
 /**
- * A small MUD, with what MUD clients like: rooms and talk as data (GMCP), facts for lists of games (MSSP), what the client
- * can show (MTTS), prompts that are marked (EOR), and compression (MCCP).
+ * A small MUD with the options of MUD clients: rooms and messages as data (GMCP), status for lists of games (MSSP), the
+ * capabilities of the client (MTTS), prompts marked by EOR, and compression (MCCP).
  *
  *     npx tsx examples/mud.ts
  *     tt++ -e '#session mud 127.0.0.1 6023'       (or any other MUD client, or telnet)
@@ -31,12 +31,12 @@ const data = gmcp({ local: true });
 const facts = mssp({ provide: () => ({ NAME: 'The Quay', PLAYERS: players.size, UPTIME: started, GMCP: true }) });
 const started = Math.floor(Date.now() / 1000);
 
-/** Sends data to a client that has agreed to get it. */
+/** Sends a GMCP message, if the client has enabled GMCP. */
 function send(session: Session, message: string, value: unknown): void {
   if (session.telnet.isEnabled(Option.GMCP, 'local')) session.telnet.handler(data).send(message, value);
 }
 
-/** Whether the client's terminal has colours: a MUD client says so by MTTS, others have a terminal type. */
+/** Whether the client shows colours: by MTTS, which MUD clients send, else by the terminal type. */
 function hasColours({ terminal }: Session): boolean {
   if (terminal.mtts !== undefined) return decodeMtts(terminal.mtts).includes('ANSI');
   return clientKind(terminal.types) !== 'minimal';
@@ -67,7 +67,7 @@ function move(session: Session, player: Player, direction: string, to: string): 
   look(session, player);
 }
 
-/** Does what a line says. Returns whether the player stays. */
+/** Executes a command. Returns false if the player quits. */
 function obey(session: Session, player: Player, line: string): boolean {
   const [, verb = '', rest = ''] = /^\s*(\S*)\s*(.*)$/.exec(line) ?? [];
   const { exits } = world[player.room]!;
@@ -89,10 +89,10 @@ const server = createServer({
   telnetOptions: [data, facts],
   compression: true,
   shell: async session => {
-    // Everything else is asked by the server; none of it is an offer that a plain client could not refuse.
+    // The server requests all other options by itself. A plain client refuses these three.
     for (const option of [Option.GMCP, Option.MSSP, Option.EOR]) session.telnet.request(option, 'local', true);
     session.on('gmcp', ({ name }) => {
-      // Clients measure the way by this.
+      // Clients measure the round-trip time with it.
       if (name.toLowerCase() === 'core.ping') send(session, 'Core.Ping', undefined);
     });
     say(session, 'THE QUAY');

@@ -1,6 +1,6 @@
 /**
- * A page about the visitor: everything their client has negotiated, each of which they can switch. Whoever writes a client
- * can look at it in this mirror.
+ * Shows a client everything that it has negotiated, and switches options on request. For developers of Telnet clients:
+ * `requestEnviron`, `session.telnet`, `session.terminal`.
  *
  *     npx tsx examples/who-are-you.ts
  *     telnet 127.0.0.1 6023           (then: do naws, dont naws, will echo, wont echo …)
@@ -8,7 +8,7 @@
 import { createServer, type Session, TelptyError } from 'telpty';
 import { clientKind, decodeMtts, Option, optionName, type Side } from 'telpty/protocol';
 
-/** The client's words are its own: control characters in them must not reach the terminal. */
+/** Values that the client has sent may hold control characters, which must not reach the terminal. */
 const safe = (text: string) =>
   JSON.stringify(text)
     .slice(1, -1)
@@ -45,7 +45,7 @@ function page(session: Session): string {
   ].join('\r\n');
 }
 
-/** What the visitor can say: `will echo` and so on, or a name alone. */
+/** Commands: one of these and the name of an option, as in `will echo`. */
 const VERBS: Readonly<Record<string, readonly [Side, boolean]>> = {
   will: ['local', true],
   wont: ['local', false],
@@ -69,7 +69,7 @@ const server = createServer({
   shell: async session => {
     let due: NodeJS.Immediate | undefined;
     const show = () => {
-      // Several answers that come together are one page.
+      // Several answers in one packet redraw the page once.
       clearImmediate(due);
       due = setImmediate(() => session.writable && session.write(page(session)));
     };

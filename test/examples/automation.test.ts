@@ -60,7 +60,7 @@ async function device(session: Session): Promise<unknown> {
   return shell(session);
 }
 
-test('machines are asked, and those that cannot be asked are named', async () => {
+test('each machine gets one line: its disks, or the error', async () => {
   await using host = await Host.start({ shell: device });
   const { code, stdout, stderr } = await run(
     `ada@127.0.0.1:${host.port}`,
@@ -75,7 +75,7 @@ test('machines are asked, and those that cannot be asked are named', async () =>
   await host.outcome(2);
 });
 
-test('a machine that says nothing is given up', async () => {
+test('a silent machine is reported as ERR_TIMEOUT', async () => {
   const sockets: Socket[] = [];
   const server = createTcpServer(socket => sockets.push(socket));
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -87,7 +87,7 @@ test('a machine that says nothing is given up', async () => {
   await new Promise(resolve => server.close(resolve));
 });
 
-test('a machine that never closes its side does not keep the program from its end', async () => {
+test('the program ends although a machine never closes its side', async () => {
   const sockets: Socket[] = [];
   const said: string[] = [];
   const server = createTcpServer({ allowHalfOpen: true }, socket => {

@@ -36,7 +36,7 @@ test('a caller writes on the wall, plays, and is back at the menu', async () => 
   screen.dispose();
 });
 
-test('what a program says before it fails can be read', async () => {
+test('the last output of a program that fails stays on the screen', async () => {
   await using example = await startExample('bbs');
   await using wire = await example.connect({ ttype: ['dumb'], size: [80, 24] });
   await wire.expect('Your choice: ');
@@ -47,7 +47,7 @@ test('what a program says before it fails can be read', async () => {
   await wire.expect('Your choice: ');
 });
 
-test('who closes the connection within a program leaves nothing', async () => {
+test('a connection that is reset while a program runs leaves nothing behind', async () => {
   await using example = await startExample('bbs');
   await using wire = await example.connect({ ttype: ['XTERM'], size: [80, 24] });
   await wire.expect('Your choice: ');
@@ -59,7 +59,7 @@ test('who closes the connection within a program leaves nothing', async () => {
   assert(!next.ended);
 });
 
-test('a caller of top ends no process of the server', async () => {
+test('top cannot kill processes of the server', async () => {
   await using example = await startExample('bbs');
   await using wire = await example.connect({ ttype: ['XTERM'], size: [80, 24] });
   await wire.expect('Your choice: ');

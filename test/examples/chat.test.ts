@@ -10,12 +10,12 @@ test('people talk to each other', async () => {
 
   await using bob = await example.connect();
   bob.type('b b\r');
-  await bob.expect('Letters and digits, please.');
+  await bob.expect('Use letters and digits only.');
   bob.type('ada\r');
-  await bob.expect('There is a ada already.');
+  await bob.expect('The name ada is taken.');
   bob.type('bob\r');
   await bob.expect('Here: ada, bob.');
-  await ada.expect('* bob comes in');
+  await ada.expect('* bob joins');
 
   ada.type('hello \x1b[2Jbob\r');
   await bob.expect('ada: hello bob\r\n');
@@ -28,7 +28,7 @@ test('people talk to each other', async () => {
   await using _nobody = await example.connect();
 });
 
-test('who does not read is dropped, and the others go on', async () => {
+test('a client that does not read is disconnected, and the others go on', async () => {
   await using example = await startExample('chat');
   await using deaf = await example.connect();
   deaf.type('deaf\r');
@@ -36,7 +36,7 @@ test('who does not read is dropped, and the others go on', async () => {
   await using ada = await example.connect();
   ada.type('ada\r');
   await ada.expect('Here: deaf, ada.');
-  await deaf.expect('* ada comes in');
+  await deaf.expect('* ada joins');
   deaf.pause();
   const line = `${'x'.repeat(900)}\r\n`;
   let left = false;
