@@ -418,8 +418,6 @@ export const MAX_COLUMNS = 120;
  */
 export const EXCEPTIONS = [
   { rule: 'metaphor', file: 'bench/', text: 'floor', reason: 'the name of the reference server, bench/native/floor.c' },
-  { rule: 'metaphor', file: 'docs/performance.md', text: 'floor', reason: 'the name of the reference server' },
-  { rule: 'metaphor', file: 'examples/', text: 'door', reason: 'a door of a BBS is a program that it runs' },
 ];
 
 /** Files whose texts are not prose of the project. */
