@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -82,13 +82,14 @@ export class OverlayRoot implements AsyncDisposable {
     }
   }
 
-  /** The files and directories that were made or changed, and those that were removed; sorted. */
+  /** The files that were made, changed or removed, and the directories that were made; sorted. */
   changes(): string[] {
     const upper = join(`/proc/${this.#pid}/root`, this.#directory, 'upper');
     const below = (parent: string): string[] =>
       readdirSync(join(upper, parent), { withFileTypes: true }).flatMap(entry => {
         const name = `${parent}/${entry.name}`;
-        return entry.isDirectory() ? [`${name}/`, ...below(name)] : [name];
+        if (!entry.isDirectory()) return [name];
+        return [...(existsSync(name) ? [] : [`${name}/`]), ...below(name)];
       });
     return below('').sort();
   }

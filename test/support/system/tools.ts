@@ -13,6 +13,7 @@ export const PACKAGES = {
   ip: 'iproute2',
   kermit: 'ckermit',
   less: 'less',
+  lintian: 'lintian',
   // With its sources of locales; the program alone is in libc-bin.
   localedef: 'locales',
   mandoc: 'mandoc',
