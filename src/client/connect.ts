@@ -26,6 +26,7 @@ import type { Peer } from '../transport/peer.ts';
 import type { Transport } from '../transport/stream/transport.ts';
 import { dialTcp, roundTripOf, secure } from '../transport/tcp/dial.ts';
 import { adoptTcp } from '../transport/tcp/tcp.ts';
+import { allowAlways, requestAlways } from './always.ts';
 import { type ClientTerminal, clientTable, clientTerminalOptions, hasSize, openNegotiation } from './options.ts';
 
 /** Where to connect to, how, and what to tell there. {@link WaitOptions} hold for the connecting, TLS included. */
@@ -69,6 +70,13 @@ export interface ConnectOptions extends WaitOptions {
   readonly keepAliveTimeout?: number | undefined;
   /** More Telnet options, e.g. `gmcp()`, or of your own; one with a code that is known replaces it. */
   readonly telnetOptions?: readonly OptionDefinition[] | undefined;
+  /**
+   * Codes of options to offer at once (WILL), and to agree to whenever the server requests them, e.g. `[Option.GMCP]`. An option that
+   * is not implemented here is only agreed to: its subnegotiations are `'subnegotiation'` events, and nothing answers them.
+   */
+  readonly alwaysWill?: readonly number[] | undefined;
+  /** The same for options to request of the server (DO). */
+  readonly alwaysDo?: readonly number[] | undefined;
 }
 
 export const connectOptions = {
@@ -90,6 +98,8 @@ export const connectOptions = {
     object('the definition of a Telnet option', ({ code }) => typeof code === 'number'),
     { default: [] },
   ),
+  alwaysWill: list(whole({ max: 255 }), { default: [] }),
+  alwaysDo: list(whole({ max: 255 }), { default: [] }),
 } satisfies OptionTable<ConnectOptions>;
 
 type ConnectSettings = OptionsOf<typeof connectOptions>;
@@ -116,13 +126,9 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   const encoding = canonicalCharset(settings.encoding)!;
   const variables = new Map(Object.entries(settings.environ));
   const agrees = compression && !isEncrypted(settings);
-  const table = clientTable({
-    terminal,
-    environ: variables,
-    encoding,
-    compression: agrees,
-    own: settings.telnetOptions,
-  });
+  const { telnetOptions: own } = settings;
+  const known = clientTable({ terminal, environ: variables, encoding, compression: agrees, own });
+  const table = allowAlways(known, own, settings);
   const { transport, roundTripMs, peer } = await within<Opened>(
     'connection',
     { timeout, signal },
@@ -145,6 +151,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   session.on('error', ignore).once('end', leave);
   if (hasSize(terminal)) session.resize(terminal.columns ?? 0, terminal.rows ?? 0);
   if (negotiate === 'active') openNegotiation(session, table);
+  requestAlways(session, settings);
   return session;
 }
 

@@ -78,7 +78,8 @@ function terminalOptions(terminal: LocalTerminal): TerminalOptions {
 }
 
 function open(settings: ConnectSettings, local: string, options?: TerminalOptions): Promise<Session> {
-  const { host, port, tls, encoding, sendEnv, mode, compression, keepAlive, keepAliveTimeout } = settings;
+  const { host, port, tls, encoding, sendEnv, mode, compression, keepAlive, keepAliveTimeout, alwaysWill, alwaysDo } =
+    settings;
   const { columns, rows, isTTY } = process.stdout;
   const told = sendEnv.flatMap(name => {
     const value = process.env[name];
@@ -99,11 +100,24 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
     keepAlive,
     keepAliveTimeout,
     telnetOptions: own,
+    alwaysWill,
+    alwaysDo,
   });
   return connecting.catch((error: TelptyError) => {
+    // (`connect()` names its options: alwaysWill.)
+    if (error.code === 'ERR_INVALID_ARGUMENT')
+      throw new TelptyError(
+        'ERR_USAGE',
+        error.message.replace(/^always(Will|Do)/, word => ALWAYS.get(word)!),
+      );
     throw error.code === 'ERR_TLS' ? tlsError(error, settings) : error;
   });
 }
+
+const ALWAYS: ReadonlyMap<string, string> = new Map([
+  ['alwaysWill', '--always-will'],
+  ['alwaysDo', '--always-do'],
+]);
 
 const ACCEPT = '--tls-no-verify accepts any certificate';
 const REMEDIES: Readonly<Record<TlsRemedy, string | undefined>> = {

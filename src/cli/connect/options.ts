@@ -1,4 +1,8 @@
 /** The options of `telpty connect`. */
+
+import { Option, optionName } from '../../protocol/index.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import { nearest } from '../../suggestion.ts';
 import { flag, helpOption, type OptionSection, type OptionTable } from '../options/options.ts';
 import * as values from '../options/values.ts';
 
@@ -23,6 +27,18 @@ const networkOptions = {
     help: '`--keep-alive` asks for TIMING-MARK in place of NOP; a server that has answered one and then stays silent for so long is lost; 0: NOP',
   },
   compression: { ...flag, help: 'accept compression (MCCP2, MCCP3) if the server offers it; never under TLS' },
+  'always-will': {
+    argument: 'OPTION,…',
+    parse: telnetOptions,
+    repeatable: true,
+    help: 'offer these Telnet options at once (WILL), named like `GMCP` or as numbers, even if telpty does not implement them',
+  },
+  'always-do': {
+    argument: 'OPTION,…',
+    parse: telnetOptions,
+    repeatable: true,
+    help: 'request these Telnet options of the server at once (DO)',
+  },
 } as const satisfies OptionTable;
 
 const terminalOptions = {
@@ -78,6 +94,20 @@ export const connectOptions = {
   ...terminalOptions,
   ...generalOptions,
 } as const satisfies OptionTable;
+
+/** `GMCP,new-environ,91`: the codes of Telnet options. */
+export function telnetOptions(value: string): readonly number[] {
+  return value.split(',').map(part => {
+    const word = part.trim();
+    if (/^\d{1,3}$/.test(word) && Number(word) <= 255) return Number(word);
+    const name = word.toUpperCase().replaceAll('-', '_');
+    if (Object.hasOwn(Option, name)) return Option[name as keyof typeof Option];
+    const similar = nearest(word, Object.values(Option).map(optionName));
+    const advice =
+      similar === undefined ? 'write a name such as GMCP, or a number from 0 to 255' : `did you mean ${similar}?`;
+    throw values.usage(`'${escapeText(word, 60)}' is not a Telnet option (${advice})`);
+  });
+}
 
 /** `^]`, `^?`, `~`, `none`: the byte that the key sends. */
 export function escapeCharacter(value: string): number | undefined {

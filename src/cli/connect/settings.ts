@@ -26,6 +26,9 @@ export interface ConnectSettings {
   readonly keepAlive: number;
   /** In milliseconds; 0: no answer is asked for. */
   readonly keepAliveTimeout: number;
+  /** Codes of Telnet options. */
+  readonly alwaysWill: readonly number[];
+  readonly alwaysDo: readonly number[];
   /** The file. Undefined: no recording. */
   readonly record: string | undefined;
 }
@@ -65,6 +68,8 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
     compression: values.compression,
     keepAlive: values['keep-alive'],
     keepAliveTimeout: values['keep-alive-timeout'],
+    alwaysWill: values['always-will'].flat(),
+    alwaysDo: values['always-do'].flat(),
     record: values.record,
   };
 }

@@ -16,6 +16,8 @@ const defaults: ConnectSettings = {
   compression: false,
   keepAlive: 0,
   keepAliveTimeout: 0,
+  alwaysWill: [],
+  alwaysDo: [],
   record: undefined,
 };
 
@@ -33,6 +35,10 @@ describe('telpty connect: settings', () => {
     ['--keep-alive 30s --keep-alive-timeout 20s example.test', { keepAlive: 30_000, keepAliveTimeout: 20_000 }],
     ['--record x.cast example.test', { record: 'x.cast' }],
     ['--escape ~ --send-env LANG --send-env USER example.test', { escapeKey: 0x7e, sendEnv: ['LANG', 'USER'] }],
+    [
+      '--always-will gmcp,New_Environ,91 --always-do 0 --always-will=naws h',
+      { host: 'h', alwaysWill: [201, 39, 91, 31], alwaysDo: [0] },
+    ],
     ['--escape none -- example.test', { escapeKey: undefined }],
   ];
   for (const [args, settings] of read) {
@@ -61,6 +67,9 @@ describe('telpty connect: settings', () => {
     ['--tls-no-verify example.test', /^--tls-no-verify: needs --tls/],
     ['--tls --tls-no-verify --tls-ca x example.test', /^--tls-ca: has no effect/],
     ['--mode raw example.test', /^--mode: /],
+    ['--always-will GCMP h', /^--always-will: 'GCMP' is not a Telnet option \(did you mean GMCP\?\)$/],
+    ['--always-do 256 h', /^--always-do: '256' is not a Telnet option \(write a name such as GMCP, or a number/],
+    ['--always-do ECHO, h', /^--always-do: '' is not a Telnet option/],
     ['--keep-alive-timeout 5s example.test', /^--keep-alive-timeout: needs --keep-alive$/],
     ['--escape ^^^ example.test', /^--escape: is not a key/],
     ['--encoding klingon example.test', /^--encoding: /],

@@ -1,0 +1,58 @@
+/** Options that a client requests whether or not it implements them: `alwaysWill` and `alwaysDo`. */
+import { check } from '../options.ts';
+import { defineOption, Option, type OptionDefinition, optionName } from '../protocol/index.ts';
+import type { Session } from '../session/session.ts';
+
+/** The codes of options to enable on each side. */
+export interface AlwaysOptions {
+  readonly alwaysWill: readonly number[];
+  readonly alwaysDo: readonly number[];
+}
+
+const SIDES = [
+  ['alwaysWill', 'local'],
+  ['alwaysDo', 'remote'],
+] as const;
+
+/** Options that cannot be agreed to without an implementation: the bytes behind them have another meaning. */
+const CHANGES_STREAM: ReadonlySet<number> = new Set([
+  ...[Option.MCCP1, Option.MCCP2, Option.MCCP3, Option.START_TLS, Option.ENCRYPT],
+]);
+
+/**
+ * The table with each of the options allowed on its side. A definition that allows the side stays as it is. One that does not gets the
+ * side in addition; an option without definition gets one that agrees and takes no part in subnegotiations.
+ *
+ * @param own definitions of the caller, who finds their handlers by them: they cannot be replaced.
+ * @throws TelptyError `ERR_INVALID_ARGUMENT`
+ */
+export function allowAlways(
+  table: readonly OptionDefinition[],
+  own: readonly OptionDefinition[],
+  always: AlwaysOptions,
+): OptionDefinition[] {
+  const allowed = [...table];
+  for (const [name, side] of SIDES) {
+    for (const code of always[name]) {
+      check(code !== Option.TIMING_MARK, `${name}: TIMING-MARK is a question, not a state that can be enabled`);
+      const index = allowed.findIndex(definition => definition.code === code);
+      const known = allowed[index];
+      if (known?.[side]) continue;
+      check(!CHANGES_STREAM.has(code), `${name}: without ${optionName(code)} itself, what follows it cannot be read`);
+      check(
+        known === undefined || !own.includes(known),
+        `${name}: the definition of ${optionName(code)} in telnetOptions does not allow the ${side} side`,
+      );
+      if (known === undefined) allowed.push(defineOption(code, { [side]: true }));
+      else allowed[index] = Object.freeze({ ...known, [side]: true });
+    }
+  }
+  return allowed;
+}
+
+/** Requests the options. */
+export function requestAlways(session: Session, always: AlwaysOptions): void {
+  session.batch(() => {
+    for (const [name, side] of SIDES) for (const code of always[name]) session.telnet.request(code, side, true);
+  });
+}

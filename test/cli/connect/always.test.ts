@@ -1,0 +1,22 @@
+/** `telpty connect --always-will` and `--always-do`. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runConnect } from '../../support/clients/connect.ts';
+import { Peer } from '../../support/clients/peer.ts';
+import { CMD } from '../../support/clients/test-client.ts';
+
+test('options are offered and requested before anything else is said', async () => {
+  await using peer = await Peer.listen();
+  const client = runConnect(['--always-will', 'gmcp,91', '--always-do=77', '127.0.0.1', peer.port]);
+  const wire = await peer.accept();
+  await wire.expectNegotiation(CMD.DO, 77);
+  assert.deepEqual([...wire.raw.bytes], [CMD.IAC, CMD.WILL, 201, CMD.IAC, CMD.WILL, 91, CMD.IAC, CMD.DO, 77]);
+  wire.close();
+  assert.equal((await client.done).status, 0);
+});
+
+test('one that cannot be a mere agreement is a wrong use', async () => {
+  const { status, stderr } = await runConnect(['--always-do', 'mccp2', '127.0.0.1', 9]).done;
+  assert.equal(status, 2);
+  assert.match(stderr, /^telpty: --always-do: without MCCP2 itself, what follows it cannot be read\n$/);
+});
