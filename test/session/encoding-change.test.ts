@@ -117,7 +117,7 @@ test('telpty connect: what is shown late is in the set of its bytes', async () =
     const output: Output = {
       write: bytes => shown.push(Buffer.from(bytes)) > 0,
       needsDrain: false,
-      onDrain() {},
+      onDrain: () => () => {},
     };
     const screen = new Screen(session, output, local);
     screen.held = true;

@@ -1,7 +1,8 @@
 /** `telpty connect`: settings in, a session on the user's terminal or on pipes. */
 import { readFileSync } from 'node:fs';
 import { charsetOfLocale } from '../../charset/index.ts';
-import { connect } from '../../client/connect.ts';
+import { type ConnectOptions, connect } from '../../client/connect.ts';
+import { type Retry, reconnect } from '../../client/reconnect.ts';
 import { TelptyError } from '../../errors.ts';
 import { systemError } from '../../native/system-error.ts';
 import { flowControl, linemode, specialCharactersOf } from '../../protocol/index.ts';
@@ -23,46 +24,91 @@ import { watchForTls } from './tls-port.ts';
 const USUAL_LOCAL = 'UTF-8';
 
 /**
- * Connects, and returns when the connection has ended cleanly.
+ * Connects, and returns when the connection has ended cleanly. With `--reconnect` it connects again after any other end that may be temporary.
  *
  * @throws TelptyError where it was not: `ERR_CONNECT`, `ERR_TLS`, `ERR_SESSION_CLOSED`; `ERR_RUNTIME` for a missing file.
  */
 export async function runConnect(settings: ConnectSettings): Promise<void> {
   const local = localCharset(process.env);
-  const { tls } = settings;
   // Nobody reads what is shown any more: there is nothing left to do, and nothing wrong.
   process.stdout.on('error', () => process.exit(0));
-  if (process.stdin.isTTY) {
-    const terminal = new LocalTerminal(process.stdin, process.stdin.fd);
-    const options = terminalOptions(terminal);
-    const session = await open(settings, local, options);
-    const isTls = tls ? () => false : watchForTls(session);
-    const recorded = record(session, settings);
-    const { mode, escapeKey, host } = settings;
-    const interactive = new Interactive({
-      session,
-      terminal,
-      options,
-      mode,
-      escapeKey,
-      local,
-      isSecure: tls !== undefined,
-    });
-    interactive.say(`Connected to ${escapeText(host)}.`);
-    if (escapeKey !== undefined) interactive.say(`Escape character is '${caret(escapeKey)}'.`);
-    await interactive.run();
+  const { isTTY } = process.stdin;
+  const options = isTTY ? terminalOptions(new LocalTerminal(process.stdin, process.stdin.fd)) : undefined;
+  const recording = new Recording(settings);
+  const run = async (session: Session) => {
+    const isTls = settings.tls ? () => false : watchForTls(session);
+    const recorded = recording.follow(session);
+    let hasLeft = false;
+    if (options !== undefined) hasLeft = await runInteractive(session, options, local, settings);
+    else await runPiped(session, local, settings.encoding !== undefined);
     recorded();
-    finish(session, settings, isTls());
-  } else {
-    const session = await open(settings, local);
-    const isTls = tls ? () => false : watchForTls(session);
-    const recorded = record(session, settings);
-    await runPiped(session, local, settings.encoding !== undefined);
-    recorded();
-    finish(session, settings, isTls());
+    finish(session, settings, isTls(), hasLeft);
+  };
+  try {
+    const connecting = connectSettings(settings, local, options);
+    if (settings.reconnect) await runAgainAndAgain(connecting, run, settings);
+    else await run(await connect(connecting).catch(explained(settings)));
+  } finally {
+    recording.end();
   }
   // What the reader of a pipe has not taken yet.
   await new Promise(resolve => process.stdout.write('', resolve));
+}
+
+/** Joins the user's terminal and a session until that is closed. Returns whether the user has ended it. */
+async function runInteractive(
+  session: Session,
+  options: TerminalOptions,
+  local: string,
+  { mode, escapeKey, host, tls }: ConnectSettings,
+): Promise<boolean> {
+  const terminal = new LocalTerminal(process.stdin, process.stdin.fd);
+  const isSecure = tls !== undefined;
+  const interactive = new Interactive({ session, terminal, options, mode, escapeKey, local, isSecure });
+  interactive.say(`Connected to ${escapeText(host)}.`);
+  if (escapeKey !== undefined) interactive.say(`Escape character is '${caret(escapeKey)}'.`);
+  await interactive.run();
+  return interactive.hasLeft;
+}
+
+/**
+ * Runs a session each time that there is a connection, until one has not been lost. In the pauses the terminal is as it was found: ^C
+ * ends this process, and the key for the end of a file ends the attempts.
+ */
+async function runAgainAndAgain(
+  connecting: ConnectOptions,
+  run: (session: Session) => Promise<void>,
+  settings: ConnectSettings,
+): Promise<void> {
+  const { stdin, stdout, stderr } = process;
+  const stop = new AbortController();
+  let lost: TelptyError | undefined;
+  const ignored = () => {};
+  const ended = () => stop.abort();
+  const onRetry = ({ error, delay }: Retry) => {
+    if (error !== undefined) lost = isTlsCode(error) ? tlsError(error, settings) : error;
+    stderr.write(`telpty: ${lost?.message}; connecting again in ${(delay / 1_000).toFixed(1)} s\n`);
+    // What is typed now would be typed into the next session.
+    if (stdin.isTTY) stdin.on('data', ignored).once('end', ended).resume();
+  };
+  try {
+    for await (const session of reconnect({ ...connecting, onRetry, signal: stop.signal })) {
+      stdin.off('data', ignored).off('end', ended).pause();
+      // (What the first connection was made with may be out of date.)
+      if (stdout.isTTY) session.resize(stdout.columns, stdout.rows);
+      try {
+        await run(session);
+        return;
+      } catch (error) {
+        if (!(error instanceof LostConnection)) throw error;
+        lost = error;
+        if (stdin.isTTY) stderr.write('\n');
+      }
+    }
+  } catch (error) {
+    if (stop.signal.aborted && lost !== undefined) throw lost;
+    throw error instanceof TelptyError ? explain(error, settings) : error;
+  }
 }
 
 /** What a client with a terminal can do beyond others. */
@@ -77,7 +123,8 @@ function terminalOptions(terminal: LocalTerminal): TerminalOptions {
   };
 }
 
-function open(settings: ConnectSettings, local: string, options?: TerminalOptions): Promise<Session> {
+/** What to connect with. */
+function connectSettings(settings: ConnectSettings, local: string, options?: TerminalOptions): ConnectOptions {
   const { host, port, tls, encoding, sendEnv, mode, compression, keepAlive, keepAliveTimeout, alwaysWill, alwaysDo } =
     settings;
   const { columns, rows, isTTY } = process.stdout;
@@ -88,7 +135,7 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
   // Who asks for one of the two modes does not want to be told another by the server.
   const { linemode, flowControl } = options ?? {};
   const own = [...(linemode && mode === 'auto' ? [linemode] : []), ...(flowControl ? [flowControl] : [])];
-  const connecting = connect({
+  return {
     host,
     port,
     timeout: 0,
@@ -102,16 +149,29 @@ function open(settings: ConnectSettings, local: string, options?: TerminalOption
     telnetOptions: own,
     alwaysWill,
     alwaysDo,
-  });
-  return connecting.catch((error: TelptyError) => {
-    // (`connect()` names its options: alwaysWill.)
-    if (error.code === 'ERR_INVALID_ARGUMENT')
-      throw new TelptyError(
-        'ERR_USAGE',
-        error.message.replace(/^always(Will|Do)/, word => ALWAYS.get(word)!),
-      );
-    throw error.code === 'ERR_TLS' ? tlsError(error, settings) : error;
-  });
+  };
+}
+
+/** The library's error, which names its own options, with those of the command. */
+function explain(error: TelptyError, settings: ConnectSettings): TelptyError {
+  // (`connect()` names its options: alwaysWill.)
+  if (error.code === 'ERR_INVALID_ARGUMENT')
+    return new TelptyError(
+      'ERR_USAGE',
+      error.message.replace(/^always(Will|Do)/, word => ALWAYS.get(word)!),
+    );
+  return isTlsCode(error) ? tlsError(error, settings) : error;
+}
+
+function explained(settings: ConnectSettings): (error: TelptyError) => never {
+  return error => {
+    throw explain(error, settings);
+  };
+}
+
+// (Errors of this file have their text already.)
+function isTlsCode({ code, systemCode }: TelptyError): boolean {
+  return code === 'ERR_TLS' && systemCode !== undefined;
 }
 
 const ALWAYS: ReadonlyMap<string, string> = new Map([
@@ -128,7 +188,6 @@ const REMEDIES: Readonly<Record<TlsRemedy, string | undefined>> = {
   certificate: undefined,
 };
 
-/** The library's error, which names its own options, with those of the command. */
 function tlsError({ cause, systemCode = 'unknown' }: TelptyError, { host, port = 992 }: ConnectSettings): TelptyError {
   const { problem, remedy } = explainTls(cause as Error, host);
   const todo = remedy && REMEDIES[remedy];
@@ -136,32 +195,46 @@ function tlsError({ cause, systemCode = 'unknown' }: TelptyError, { host, port =
   return new TelptyError('ERR_TLS', text, { systemCode, cause });
 }
 
-/**
- * Begins a recording, where one was asked for. Returns what ends it.
- *
- * @throws TelptyError `ERR_RUNTIME` where the file cannot be made
- */
-function record(session: Session, { record: file, term }: ConnectSettings): () => void {
-  if (file === undefined) return () => {};
-  const { stdout, stdin } = process;
-  const size = () => [stdout.columns || DEFAULT_COLUMNS, stdout.rows || DEFAULT_ROWS] as const;
-  const [columns, rows] = size();
-  const start = { columns, rows, term: term ?? terminalType(stdin.isTTY) };
-  let writer: AsciicastWriter;
-  try {
-    writer = new AsciicastWriter(file, start, ({ message }) => process.stderr.write(`telpty: ${message}\n`));
-  } catch (error) {
-    session.destroy();
-    throw error;
+/** The recording of all sessions, where one was asked for. */
+class Recording {
+  readonly #settings: ConnectSettings;
+  #writer: AsciicastWriter | undefined;
+
+  constructor(settings: ConnectSettings) {
+    this.#settings = settings;
   }
-  const untap = session.tap({ input: bytes => writer.output(bytes, session.encoding) });
-  const resized = () => writer.resize(...size());
-  stdout.on('resize', resized);
-  return () => {
-    untap();
-    stdout.off('resize', resized);
-    writer.end();
-  };
+
+  /**
+   * Records a session; the first one makes the file. Returns what ends this.
+   *
+   * @throws TelptyError `ERR_RUNTIME` where the file cannot be made
+   */
+  follow(session: Session): () => void {
+    const { record: file, term } = this.#settings;
+    if (file === undefined) return () => {};
+    const { stdout, stdin } = process;
+    const size = () => [stdout.columns || DEFAULT_COLUMNS, stdout.rows || DEFAULT_ROWS] as const;
+    try {
+      const [columns, rows] = size();
+      const start = { columns, rows, term: term ?? terminalType(stdin.isTTY) };
+      this.#writer ??= new AsciicastWriter(file, start, ({ message }) => process.stderr.write(`telpty: ${message}\n`));
+    } catch (error) {
+      session.destroy();
+      throw error;
+    }
+    const writer = this.#writer;
+    const untap = session.tap({ input: bytes => writer.output(bytes, session.encoding) });
+    const resized = () => writer.resize(...size());
+    stdout.on('resize', resized);
+    return () => {
+      untap();
+      stdout.off('resize', resized);
+    };
+  }
+
+  end(): void {
+    this.#writer?.end();
+  }
 }
 
 /** A program that reads pipes has no use for escape sequences. */
@@ -191,17 +264,24 @@ function readCa(file: string): string {
   throw new TelptyError('ERR_RUNTIME', `--tls-ca: ${file} contains no PEM certificate`, { file });
 }
 
+/** A connection that may be better the next time. */
+class LostConnection extends TelptyError {}
+
 /** @throws TelptyError `ERR_SESSION_CLOSED` if the connection broke, or was broken off here. */
-function finish({ errored, hangupReason }: Session, settings: ConnectSettings, isTls: boolean): void {
+function finish({ errored, hangupReason }: Session, settings: ConnectSettings, isTls: boolean, hasLeft: boolean): void {
   const { host, port = 23 } = settings;
   if (isTls) throw new TelptyError('ERR_TLS', `${host} port ${port} speaks TLS; connect with --tls`);
   // (By LOGOUT a server asks for the end.)
-  if (hangupReason !== undefined && hangupReason !== 'logout')
-    throw new TelptyError('ERR_SESSION_CLOSED', `the connection was closed: ${hangupReason.replaceAll('-', ' ')}`);
+  if (hangupReason !== undefined && hangupReason !== 'logout') {
+    const message = `the connection was closed: ${hangupReason.replaceAll('-', ' ')}`;
+    if (hangupReason === 'keep-alive-timeout') throw new LostConnection('ERR_SESSION_CLOSED', message);
+    throw new TelptyError('ERR_SESSION_CLOSED', message);
+  }
   if (errored === null) return;
   // A server may check certificates when the client is through the handshake already.
   if (isTlsError(errored)) throw tlsError(new TelptyError('ERR_TLS', '', { cause: errored }), settings);
   const { errno = 0, message } = errored as NodeJS.ErrnoException;
   const text = errno < 0 ? systemError(-errno).text : message;
-  throw new TelptyError('ERR_SESSION_CLOSED', `the connection broke: ${text}`, { cause: errored });
+  const Lost = hasLeft ? TelptyError : LostConnection;
+  throw new Lost('ERR_SESSION_CLOSED', `the connection broke: ${text}`, { cause: errored });
 }

@@ -146,6 +146,11 @@ export class Interactive implements Controls {
     if (!this.#leaving && session.errored === null) this.#sayClosed();
   }
 
+  /** Whether the user has ended the session. */
+  get hasLeft(): boolean {
+    return this.#leaving;
+  }
+
   // What the commands of the prompt use.
 
   get mode(): InputMode {

@@ -26,6 +26,10 @@ const networkOptions = {
     default: '0',
     help: '`--keep-alive` asks for TIMING-MARK in place of NOP; a server that has answered one and then stays silent for so long is lost; 0: NOP',
   },
+  reconnect: {
+    ...flag,
+    help: 'connect again, after pauses of 1 s to 1 min, if a connection cannot be made or breaks; not after an end by either side',
+  },
   compression: { ...flag, help: 'accept compression (MCCP2, MCCP3) if the server offers it; never under TLS' },
   'always-will': {
     argument: 'OPTION,…',

@@ -51,7 +51,10 @@ const PLAIN_OUTPUT: Output = {
   get needsDrain() {
     return process.stdout.writableNeedDrain;
   },
-  onDrain: listener => void process.stdout.on('drain', listener),
+  onDrain: listener => {
+    process.stdout.on('drain', listener);
+    return () => void process.stdout.off('drain', listener);
+  },
 };
 
 /** Resets the terminal that is written to, however the process ends. Returns what ends this. */

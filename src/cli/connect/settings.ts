@@ -26,6 +26,8 @@ export interface ConnectSettings {
   readonly keepAlive: number;
   /** In milliseconds; 0: no answer is asked for. */
   readonly keepAliveTimeout: number;
+  /** Whether to connect again when a connection was lost or not made. */
+  readonly reconnect: boolean;
   /** Codes of Telnet options. */
   readonly alwaysWill: readonly number[];
   readonly alwaysDo: readonly number[];
@@ -68,6 +70,7 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
     compression: values.compression,
     keepAlive: values['keep-alive'],
     keepAliveTimeout: values['keep-alive-timeout'],
+    reconnect: values.reconnect,
     alwaysWill: values['always-will'].flat(),
     alwaysDo: values['always-do'].flat(),
     record: values.record,

@@ -16,6 +16,7 @@ const defaults: ConnectSettings = {
   compression: false,
   keepAlive: 0,
   keepAliveTimeout: 0,
+  reconnect: false,
   alwaysWill: [],
   alwaysDo: [],
   record: undefined,
@@ -39,6 +40,7 @@ describe('telpty connect: settings', () => {
       '--always-will gmcp,New_Environ,91 --always-do 0 --always-will=naws h',
       { host: 'h', alwaysWill: [201, 39, 91, 31], alwaysDo: [0] },
     ],
+    ['--reconnect example.test', { reconnect: true }],
     ['--escape none -- example.test', { escapeKey: undefined }],
   ];
   for (const [args, settings] of read) {

@@ -28,6 +28,8 @@ export interface PipedClient {
   readonly stdin: ChildProcessWithoutNullStreams['stdin'];
   /** Resolves when the process is over and its output is complete. Each byte of standard output is one character. */
   readonly done: Promise<PipedResult>;
+  /** Resolves when standard output ends in `text`. */
+  shown(text: string): Promise<void>;
 }
 
 /** `telpty connect` with pipes in place of a terminal; `env` is its whole environment. */
@@ -43,7 +45,10 @@ export function runConnect(args: readonly (string | number)[], env: NodeJS.Proce
   });
   child.stdin.on('error', () => {});
   const done = once(child, 'close').then(([status, signal]) => ({ status, signal, stdout, stderr }));
-  return { stdin: child.stdin, done };
+  const shown = async (text: string) => {
+    while (!stdout.endsWith(text)) await once(child.stdout, 'data');
+  };
+  return { stdin: child.stdin, done, shown };
 }
 
 /** The process of the client that a shell in a terminal runs. */

@@ -75,8 +75,9 @@ export class TerminalOutput {
     return this.#stdout.writableNeedDrain;
   }
 
-  onDrain(listener: () => void): void {
+  onDrain(listener: () => void): () => void {
     this.#stdout.on('drain', listener);
+    return () => void this.#stdout.off('drain', listener);
   }
 
   /** Sets the terminal for somebody else. */

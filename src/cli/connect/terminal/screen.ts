@@ -15,7 +15,8 @@ export interface Output {
   /** Returns whether more may come, as `write` of a stream does. */
   write(bytes: Uint8Array): boolean;
   readonly needsDrain: boolean;
-  onDrain(listener: () => void): void;
+  /** Returns what ends this. */
+  onDrain(listener: () => void): () => void;
 }
 
 /** Shows a session's output; it can be held, and what is on its way can be dropped. */
@@ -41,7 +42,8 @@ export class Screen {
     this.#local = local;
     session.on('data', (chunk: Buffer) => this.#show(chunk));
     session.once('end', () => this.#end());
-    output.onDrain(() => this.#flow());
+    const forget = output.onDrain(() => this.#flow());
+    session.once('close', forget);
   }
 
   /** Whether output waits: then the server has to wait, too, once what can be read ahead is full. */
