@@ -1,6 +1,6 @@
 /**
- * `npm run bench:conversation`: what `exec` and `readUntil` cost beside a plain loop over the same session, in CPU time. The
- * transport is in the same process, so the network costs nothing.
+ * `npm run bench:conversation`: what `exec` and `readUntil` cost beside a plain loop over the same session, in CPU
+ * time. The transport is in the same process, so the network costs nothing.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

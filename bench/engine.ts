@@ -1,6 +1,6 @@
 /**
- * `npm run bench:engine`: the Telnet engine alone, without a socket or a terminal, in one process. What it says about the
- * server is what the engine cannot be blamed for: see docs/performance.md.
+ * `npm run bench:engine`: the Telnet engine alone, without a socket or a terminal, in one process. Of the
+ * server it shows which part of the cost is not the engine's: see docs/performance.md.
  */
 import { parseArgs } from 'node:util';
 import { makeInputs } from './lib/engine/inputs.ts';

@@ -20,7 +20,7 @@ import { fullSizes, quickSizes, type Test, tests } from './lib/tests.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** After so many failures of a server in a test it is not tried again there. */
+/** After this number of failures of a server in a test, that test is not repeated with it. */
 const FAILURES = { quick: 1, full: 2 };
 
 async function main(): Promise<void> {
@@ -61,7 +61,7 @@ async function main(): Promise<void> {
   for (const test of todo) {
     const failures = args.quick ? FAILURES.quick : FAILURES.full;
     const plan = { rounds: Math.min(rounds, test.rounds), warm: test.warm && !args.quick, failures, sizes };
-    // A variant is in the tests it was made for, or where somebody asks for it.
+    // A variant is in the tests it was made for, or where it is requested.
     const asked = args.servers !== undefined || curve !== undefined;
     const servers = present.filter(kind => asked || (kind.tests?.includes(test.name) ?? true));
     results.push(await measure(test, servers, plan));

@@ -1,8 +1,9 @@
 /**
  * What the screen of a home computer costs: `node --expose-gc --import tsx bench/screen.ts`.
  *
- * Memory of a screen after output; CPU time for 4 MiB of output in chunks of 64 KiB, as a terminal gives a flood; CPU time of
- * the echo of a key; and a piece of the dearest output, which is how long others wait between two looks at the clock.
+ * Memory of a screen after output; CPU time for 4 MiB of output in chunks of 64 KiB, as a terminal gives a flood; CPU
+ * time of the echo of a key; and a piece of the most expensive output, which is how long others wait between two checks
+ * of the clock.
  */
 import { loadScreens, MachineScreen, machineOf } from '../src/screen/machines/index.ts';
 
@@ -70,5 +71,5 @@ for (const [columns, rows] of [
     });
     longest = Math.max(longest, ms / pieces);
   }
-  console.log(`a piece of the dearest output on ${columns}x${rows}: ${longest.toFixed(2)} ms of CPU`);
+  console.log(`a piece of the most expensive output on ${columns}x${rows}: ${longest.toFixed(2)} ms of CPU`);
 }

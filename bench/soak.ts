@@ -1,6 +1,6 @@
 /**
- * `npm run soak`: clients of all kinds come and go for as long as one likes, in rounds with a rest behind each. In a rest the
- * server has to be back where it was after the first: no program, no terminal, no descriptor, no memory more.
+ * `npm run soak`: clients of all kinds connect and leave for a given time, in rounds with a pause after each. In a
+ * pause the server must hold what it held after the first round: no more programs, terminals, descriptors or memory.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -50,7 +50,7 @@ const random = new Random(seed!);
 const counts = new Map<string, number>();
 const failures = new Map<string, number>();
 
-/** One seat: visits follow each other until the round is over. */
+/** One client after another until the round has ended. */
 async function seat(end: number): Promise<void> {
   const kinds = Object.keys(VISITS);
   while (performance.now() < end) {
@@ -65,7 +65,7 @@ async function seat(end: number): Promise<void> {
   }
 }
 
-/** Somebody who types a key now and then, and waits for its echo: the delays of a round, in milliseconds. */
+/** A client that sometimes types a key, and waits for its echo: the delays of a round, in milliseconds. */
 async function type(end: number): Promise<number[]> {
   await using wire = await told(server, 'exec cat', {}, REST_MS);
   const delays: number[] = [];
@@ -82,7 +82,7 @@ async function type(end: number): Promise<number[]> {
 
 const percentile = (sorted: readonly number[], part: number) => sorted[Math.floor(part * (sorted.length - 1))] ?? 0;
 
-/** What the server says of itself: its heap, and the delays of its event loop since it was asked last. */
+/** Metrics of the server: its heap, and the delays of its event loop since it was asked last. */
 async function inside(): Promise<string> {
   const text = await (await fetch(`${metrics}metrics`)).text();
   const of = (name: string, stat = '') =>
@@ -101,7 +101,7 @@ async function round(number: number): Promise<Sample> {
   await bystander.leave();
   clearInterval(report);
   await untilTrue(() => sample(server.pid, workers!).programs === 0, REST_MS);
-  // What closes behind the last program: connections that wait for the other end, an idle connection for metrics.
+  // What closes after the last program: connections that wait for the other end, an idle connection for metrics.
   let now = sample(server.pid, workers!);
   const least = () => Math.min(...rests.map(({ descriptors }) => descriptors), now.descriptors);
   for (let turn = 0; turn < 100 && now.descriptors > least(); turn++) {
@@ -110,7 +110,7 @@ async function round(number: number): Promise<Sample> {
   }
   const ms = (part: number) => `${percentile(delays, part).toFixed(1)} ms`;
   say(
-    `round ${number} of ${ROUNDS}, at rest: ${describeSample(now)}; echo p50 ${ms(0.5)}, p99 ${ms(0.99)}; ${total()} sessions`,
+    `round ${number} of ${ROUNDS}, idle: ${describeSample(now)}; echo p50 ${ms(0.5)}, p99 ${ms(0.99)}; ${total()} sessions`,
   );
   return now;
 }
@@ -123,5 +123,5 @@ say([...counts].map(([kind, count]) => `${count} ${kind}`).join(', '));
 const wrong = verdict(rests[0]!, rests.at(-1)!, processesOf(server.pid, workers!).length);
 for (const [words, count] of failures) wrong.push(`${count} times ${words}`);
 await server.stop();
-say(wrong.length === 0 ? 'everything is back where it was' : `NOT as it was: ${wrong.join('; ')}`);
+say(wrong.length === 0 ? 'no resource has grown' : `NOT idle: ${wrong.join('; ')}`);
 process.exit(wrong.length === 0 ? 0 : 1);

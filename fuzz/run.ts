@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz`: gives all that reads a peer's bytes inputs that it has not seen, made of those that showed something new.
- * What fails is made small, and written to test/vectors/fuzz/, where a test runs it from then on.
+ * `npm run fuzz`: gives all that reads a peer's bytes inputs that it has not seen, made of those that showed something
+ * new. What fails is made small, and written to test/vectors/fuzz/, where a test runs it from then on.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

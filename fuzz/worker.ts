@@ -1,4 +1,4 @@
-/** One run of one target, in a thread of its own, so that an input that never ends can be told and stopped. */
+/** One run of one target, in a thread of its own, so that an input that never ends can be detected and stopped. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Fuzzer, nameOf } from './lib/fuzzer.ts';
 import type { FuzzReport, FuzzWork } from './lib/report.ts';

@@ -1,8 +1,8 @@
 /**
  * Builds what is out of date: the addon, then dist/. `node scripts/build.mjs [--source-maps]`
  *
- * npm runs it after `npm install` in a clone, as `postprepare`. As `prepare` it would do the same, but npm takes that for an
- * install script of an unpacked tarball or a git dependency, and warns about it.
+ * npm runs it after `npm install` in a clone, as `postprepare`. As `prepare` it would do the same, but npm treats that
+ * as an install script of an unpacked tarball or a git dependency, and warns about it.
  */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -39,9 +39,9 @@ function removeOlder(directory, time) {
 }
 
 /**
- * Replaces the modules of the command by a few bundles: it starts in half the time, since Node.js resolves and reads one file
- * instead of 194. The library stays as the compiler wrote it, for stack traces and for the bundlers of others. The bundles
- * are not minified and keep all names, so stack traces of the command stay readable without source maps.
+ * Replaces the modules of the command by a few bundles: it starts in half the time, since Node.js resolves and reads
+ * one file instead of 194. The library stays as the compiler wrote it, for stack traces and for the bundlers of others.
+ * The bundles are not minified and keep all names, so stack traces of the command stay readable without source maps.
  */
 async function bundleCommand() {
   const { build } = await import('esbuild');
@@ -63,8 +63,8 @@ async function bundleCommand() {
 }
 
 /**
- * Puts the addon of this machine where the package has its prebuilt ones. For a git dependency npm builds a clone, and then
- * packs only the files that package.json lists.
+ * Puts the addon of this machine where the package has its prebuilt ones. For a git dependency npm builds a clone, and
+ * then packs only the files that package.json lists.
  */
 function addPrebuild() {
   const directory = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
@@ -88,7 +88,8 @@ if (withSourceMaps || isStale()) {
   removeOlder(join(root, 'dist'), started);
   await bundleCommand();
   writeFileSync(stamp, '');
-  // What changed while the compiler ran is built the next time. With source maps the next build is another one.
+  // Changes made while the compiler ran are built the next time. A build with source maps is not up to date for a plain
+  // build.
   const built = withSourceMaps ? new Date(0) : started;
   utimesSync(stamp, built, built);
 }

@@ -1,6 +1,6 @@
 /**
- * Fails if a folder of code holds more than fifteen files and folders: `node scripts/folders.mjs`, part of `npm run check`.
- * A folder is one subject, and a reader finds a file by its name only where the list of names is short.
+ * Fails if a folder of code holds more than fifteen files and folders: `node scripts/folders.mjs`, part of `npm run
+ * check`. A folder is one subject, and a reader finds a file by its name only where the list of names is short.
  *
  * src/ and test/ themselves are left out: CONTRIBUTING.md lists what they hold, and a test compares the two.
  */

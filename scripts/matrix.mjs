@@ -1,8 +1,8 @@
 /**
  * Runs tests with released versions of Node.js: `node scripts/matrix.mjs [--quick] [VERSION...]`.
  *
- * The tier `core`, or with --quick one file for each part of telpty that depends on Node.js most. The executables come from
- * the npm registry, see scripts/lib/tools.mjs.
+ * The tier `core`, or with --quick one file for each part of telpty that depends on Node.js most. The executables come
+ * from the npm registry, see scripts/lib/tools.mjs.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

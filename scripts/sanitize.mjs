@@ -1,12 +1,12 @@
 /**
- * Runs tests of the addon with the compiler's sanitizers: `node scripts/sanitize.mjs [--quick] [address|thread]`, default both.
- * `--quick` leaves out tests of the address sanitizer that take long and show little.
- * Needs Linux and gcc.
+ * Runs tests of the addon with the compiler's sanitizers: `node scripts/sanitize.mjs [--quick] [address|thread]`,
+ * default both. `--quick` leaves out tests of the address sanitizer that take long and show little. Needs Linux and
+ * gcc.
  *
- * The addon is built in a copy of the tree below .cache/, so that the build in use stays as it is. spawn.c and child.c are
- * left out: their child runs on the memory of its parent until it executes the program, and leaves frames that a sanitizer
- * still counts as in use. The thread sanitizer leaves out starter.c as well: after such a child it misses what the locks of its
- * thread order. Only the addon is instrumented, not Node.js, so leaks are not looked for.
+ * The addon is built in a copy of the tree below .cache/, so that the build in use stays as it is. spawn.c and child.c
+ * are left out: their child runs on the memory of its parent until it executes the program, and leaves frames that a
+ * sanitizer still counts as in use. The thread sanitizer leaves out starter.c as well: after such a child it misses
+ * what the locks of its thread order. Only the addon is instrumented, not Node.js, so leaks are not looked for.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
@@ -65,8 +65,8 @@ async function prepare(name, { flags, plainParts }) {
 }
 
 /**
- * Whether both accesses of a data race are the addon's. Node.js is not instrumented: what its own locks order, the sweep of
- * buffers by the garbage collector above all, looks like a race.
+ * Whether both accesses of a data race are the addon's. Node.js is not instrumented: what its own locks order, the
+ * sweep of buffers by the garbage collector above all, looks like a race.
  */
 function isOurs(report) {
   const accesses = report.split('\n\n').slice(0, 2);

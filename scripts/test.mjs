@@ -1,9 +1,10 @@
 /**
  * Runs tests: `node scripts/test.mjs [--tier NAME] [--forbid-skips] [PATH-PART...]`.
  *
- * Without a tier and without parts of paths, the tier `core` runs. With parts, the files of all tiers whose path contains
- * one of them run. A test that needs what this machine lacks (a program, root) throws `MissingRequirement` of
- * test/support/system/tools.ts. It counts as skipped here, with the reason, and as failed under --forbid-skips, as on CI.
+ * Without a tier and without parts of paths, the tier `core` runs. With parts, the files of all tiers whose path
+ * contains one of them run. A test that needs what this machine lacks (a program, root) throws `MissingRequirement` of
+ * test/support/system/tools.ts. It counts as skipped here, with the reason, and as failed under --forbid-skips, as on
+ * CI.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -43,8 +44,8 @@ const TIERS = {
 };
 
 /**
- * Files that take long, the longest first. They are started before all others: one that starts last adds its whole length
- * to the tier's. The last lines of a run name the slowest files.
+ * Files that take long, the longest first. They are started before all others: one that starts last adds its whole
+ * length to the tier's. The last lines of a run name the slowest files.
  */
 const SLOW = [
   ...[
@@ -139,7 +140,7 @@ for (const name of tier === 'all' ? Object.keys(TIERS) : [tier]) {
 }
 if (seconds.length === 0) refuse(`no test file matches ${parts.join(' ') || tier}`);
 
-/** Where a file stands in SLOW, or behind all of it. */
+/** The index of a file in SLOW, or an index after all of them. */
 function rank(file) {
   const index = SLOW.indexOf(file.replace('.test.ts', ''));
   return index === -1 ? SLOW.length : index;
@@ -177,8 +178,8 @@ function install(tarball) {
 
 /** Runs files and prints what happens, until all of them have ended. */
 async function runFiles(files) {
-  // Tests wait more than they compute: three files a processor keep it busy. The time limit is for a test that hangs, and so
-  // holds for whole files too: no file comes near it.
+  // Tests wait more than they compute: three files per processor keep it busy. The time limit is for a test that hangs,
+  // and so holds for whole files too: no file comes near it.
   const concurrency = Math.max(4, 3 * availableParallelism());
   const events = run({ files, concurrency, timeout: 240_000 });
   const output = events.pipe(judge()).compose(spec);
@@ -186,8 +187,8 @@ async function runFiles(files) {
 }
 
 /**
- * Counts results, and turns what failed for want of a requirement into a skip. A suite fails with its tests, so a suite
- * whose tests failed only so has passed.
+ * Counts results, and turns failures due to a missing requirement into skips. A suite fails with its tests, so a suite
+ * with no other failures has passed.
  */
 function judge() {
   // By nesting: whether a test of the suite that is open there has truly failed.

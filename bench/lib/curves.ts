@@ -1,4 +1,6 @@
-/** The curves: one kind of work against a number. `npm run bench -- --curve NAME`; docs/performance.md explains them. */
+/**
+ * The curves: one kind of work against a number. `npm run bench -- --curve NAME`; docs/performance.md explains them.
+ */
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { load, type Sample } from './load.ts';
@@ -35,15 +37,15 @@ const fairness: Curve = {
   ],
 };
 
-/** One in so many sessions is active, */
+/** One session in this many is active, */
 const ACTIVE_SHARE = 100;
-/** and types so often, in microseconds, */
+/** and types a key at this interval, in microseconds, */
 const KEY_EVERY_US = 100_000;
-/** for so many seconds. */
+/** for this number of seconds. */
 const TYPING_S = 5;
-/** Idle CPU is measured over so many milliseconds. */
+/** Idle CPU is measured over this number of milliseconds. */
 const IDLE_MS = 3000;
-/** Hosted programs are all alike: so many are asked what they have. */
+/** Hosted programs are all alike: the memory of this many is read. */
 const PROGRAMS_ASKED = 50;
 
 const sessions: Curve = {
@@ -129,9 +131,9 @@ async function manySessions(server: RunningServer, number: number): Promise<Samp
 const cores = [1, 2, 4, 8, 16, 32, 64, 128].filter(count => count <= availableParallelism());
 
 /**
- * So many servers at once, each with its client and its programs on a core of its own, and the sum of what they do. If
- * they shared nothing it would be so many times what one does; what it is less, they share: locks of the kernel, its
- * workers (which go where there is room), memory and caches.
+ * Several servers at once, each with its client and its programs on a core of its own, and the sum of what they do. If
+ * they shared nothing it would be that number times the result of one; a lower sum shows what they share: locks of the
+ * kernel, its workers (which go where there is room), memory and caches.
  */
 const copies: Curve = {
   name: 'copies',

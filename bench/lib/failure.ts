@@ -8,7 +8,7 @@ export class Failure extends Error {
   }
 }
 
-/** Runs a command's main function, and tells a failure in one line. */
+/** Runs a command's main function, and prints a failure in one line. */
 export async function command(name: string, main: () => Promise<void>): Promise<never> {
   try {
     await main();

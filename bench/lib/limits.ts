@@ -14,7 +14,7 @@ function number(file: string, column = 0): number {
   }
 }
 
-/** Limits by name; those that are not here, or are no limit, are left out. */
+/** Limits by name; those that are absent here or unlimited are left out. */
 export type Limits = Readonly<Record<string, number>>;
 
 export function limits(): Limits {
@@ -47,8 +47,8 @@ function cgroup(file: string): string {
 }
 
 /**
- * Raises kernel.pty.max for so many sessions, if it must and may; it is put back when this process ends, unless that is
- * by SIGKILL. Returns what there is to say.
+ * Raises kernel.pty.max for this number of sessions, if that is necessary and permitted; it is restored when this
+ * process ends, unless that is by SIGKILL. Returns the notice to print.
  */
 export function makeRoom(sessions: number): string[] {
   const before = number(PTY_MAX);
@@ -60,7 +60,7 @@ export function makeRoom(sessions: number): string[] {
     return [`warning: kernel.pty.max is ${before} and cannot be raised: sysctl kernel.pty.max=${needed} would do`];
   }
   process.on('exit', () => {
-    // Somebody else's change, made meanwhile, stays.
+    // A change that another process made meanwhile is kept.
     if (number(PTY_MAX) === needed) writeFileSync(PTY_MAX, String(before));
   });
   return [`kernel.pty.max is raised from ${before} to ${needed} until the end`];

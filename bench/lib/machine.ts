@@ -1,4 +1,4 @@
-/** What the machine is, and whether it is quiet enough to measure on. */
+/** Facts about the machine, and whether it is quiet enough to measure on. */
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,15 +29,15 @@ export function ticks(): Ticks {
   return { total: fields.reduce((sum, value) => sum + value, 0), idle: idle + waiting, steal };
 }
 
-/** The share of all CPU time since `before` that the hypervisor gave to somebody else, in percent. */
+/** The share of all CPU time since `before` that the hypervisor gave to other machines, in percent. */
 export function stealSince(before: Ticks): number {
   const after = ticks();
   return (100 * (after.steal - before.steal)) / Math.max(1, after.total - before.total);
 }
 
 /**
- * What the kernel has for processes, terminals and sockets, in KiB: slabs, page tables, and what it gets by vmalloc (stacks,
- * and the buffers of a terminal's two ends). The whole machine's, so rough.
+ * Memory of the kernel for processes, terminals and sockets, in KiB: slabs, page tables, and vmalloc (stacks, and the
+ * buffers of a terminal's two ends). The whole machine's, so rough.
  */
 export function kernelMemory(): number {
   const text = readFileSync('/proc/meminfo', 'latin1');

@@ -13,13 +13,14 @@ export interface Plan {
   /** Whether a round that does not count comes first. */
   readonly warm: boolean;
   /**
-   * A server that fails this often in one test is not tried again: every further failure would take its whole time limit.
+   * A server that fails this often in one test is not tried again: every further failure would take its whole time
+   * limit.
    */
   readonly failures: number;
   readonly sizes: Sizes;
 }
 
-/** The servers of one kind that run at once: one, but for tests of copies. */
+/** The servers of one kind that run at once: one, except in tests of copies. */
 type Group = readonly RunningServer[];
 
 const stopAll = (group: Group): Promise<unknown> => Promise.all(group.map(server => server.stop()));

@@ -1,8 +1,8 @@
 /**
  * Children, and what the kernel knows about processes. Linux only, as is the whole bench: it reads /proc.
  *
- * Nothing is left behind: what was started is killed with all its descendants when this process exits, and by a leash (see
- * native/leash.c) should it be killed itself.
+ * Nothing is left behind: what was started is killed with all its descendants when this process exits, and by a leash
+ * (see native/leash.c) should it be killed itself.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
@@ -31,7 +31,7 @@ export function start(command: readonly string[], options: SpawnOptions): ChildP
 
 /** Ends a child and everything below it: SIGTERM, and SIGKILL for what is left after a moment. */
 export async function stop(child: ChildProcess): Promise<void> {
-  // Once it has been reaped its number may be somebody else's.
+  // Once it has been reaped, its number may be that of another process.
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const pids = descendants(child.pid);
   const gone = new Promise<void>(resolve => {
@@ -77,7 +77,7 @@ export function descendants(root: number): number[] {
   const childrenOf = new Map<number, number[]>();
   for (const pid of numbers('')) {
     const stat = proc(`${pid}/stat`);
-    // The name, in parentheses, may contain anything; behind it stand the state and the parent.
+    // The name, in parentheses, may contain anything; the state and the parent follow it.
     const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
     const siblings = childrenOf.get(parent);
     if (siblings === undefined) childrenOf.set(parent, [pid]);

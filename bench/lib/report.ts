@@ -4,7 +4,7 @@ import type { Sample } from './load.ts';
 import { figure, markdownTable, median } from './statistics.ts';
 import { type Row, remark, type Test } from './tests.ts';
 
-/** What one test gave: the samples of each server, one a round. */
+/** The result of one test: the samples of each server, one per round. */
 export interface TestResult {
   readonly test: Test;
   readonly runs: ReadonlyMap<string, readonly Sample[]>;
@@ -71,7 +71,7 @@ function spread(result: TestResult, row: Row): string {
   return ours === undefined ? '' : `${figure(ours[0])}–${figure(ours[1])}×`;
 }
 
-/** What has to be said about runs: a mark for each test and server, and what the marks mean. */
+/** Remarks on runs: a mark for each test and server, and what the marks mean. */
 function remarks(results: readonly TestResult[]): { marks: Map<string, number>; notes: string[] } {
   const marks = new Map<string, number>();
   const notes: string[] = [];

@@ -1,4 +1,4 @@
-/** The servers that are measured: how each is started, and whether it is there. */
+/** The servers that are measured: how each is started, and whether it is installed. */
 import { spawnSync } from 'node:child_process';
 import { accessSync, closeSync, constants, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,13 +12,13 @@ export interface ServerKind {
   readonly name: string;
   /** What the load client speaks to it. */
   readonly protocol: 'telnet' | 'raw' | 'ws';
-  /** Among how many processes it divides its sessions, if it was told to. */
+  /** Among how many processes it divides its sessions, if it was set to. */
   readonly workers?: number;
   /** The only tests that it is in unless it is asked for by name; all if undefined. */
   readonly tests?: readonly string[];
   /** Why it cannot be measured here, if it cannot. */
   missing(): string | undefined;
-  /** The command that serves a program, given by its path, on a port. `binary`: what it prints is no text. */
+  /** The command that serves a program, given by its path, on a port. `binary`: its output is not text. */
   command(port: number, program: string, binary: boolean): string[];
 }
 
@@ -104,7 +104,9 @@ export const kinds: readonly ServerKind[] = [
     protocol: 'telnet',
     missing() {
       if (which('telnetd') === undefined) return 'no telnetd';
-      return /inetutils/i.test(output(which('telnetd')!, ['--version'])) ? undefined : 'telnetd is another one';
+      return /inetutils/i.test(output(which('telnetd')!, ['--version']))
+        ? undefined
+        : 'telnetd is not the one of inetutils';
     },
     command: (port, program) => [binary('inetd'), String(port), which('telnetd')!, '-h', '-E', program],
   },

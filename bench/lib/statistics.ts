@@ -1,4 +1,4 @@
-/** The middle one; of an even number the mean of the two in the middle. NaN of none. */
+/** The middle one; of an even number the mean of the two in the middle. NaN without values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;

@@ -50,7 +50,7 @@ export interface Row {
 export interface Test {
   readonly name: string;
   readonly rows: readonly Row[];
-  /** More rounds than this tell nothing new. */
+  /** More rounds than this show nothing new. */
   readonly rounds: number;
   /**
    * Whether a round goes before that does not count. Servers run for weeks, and compilers at run time need some hundred
@@ -59,11 +59,11 @@ export interface Test {
   readonly warm: boolean;
   /** Whether every run has a server of its own. */
   readonly fresh?: boolean;
-  /** So many servers at once, each on a core of its own, and the sum of what they do. */
+  /** Number of servers at once, each on its own core; the result is the sum. */
   readonly copies?: number;
   /** The hosted program; see native/hosted.c. */
   program(sizes: Sizes): string;
-  /** Its output is no text. */
+  /** Its output is not text. */
   readonly binary?: boolean;
   run(server: RunningServer, sizes: Sizes): Promise<Sample>;
 }

@@ -1,8 +1,9 @@
 /*
  * floor PORT PROGRAM [ARGS...]: the line that every server is measured against, a pump with nothing to it.
  *
- * accept, forkpty and exec, then one epoll loop with big buffers and backpressure both ways. No Telnet at all. A drain of
- * the terminal goes on to 64 KiB for as long as nobody else waits: every read of a busy terminal may sleep in the kernel.
+ * accept, forkpty and exec, then one epoll loop with big buffers and backpressure both ways. No Telnet at all. A drain
+ * of the terminal goes on to 64 KiB as long as no other session waits: every read of a busy terminal may sleep in the
+ * kernel.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,7 +30,7 @@ struct end {
   enum { LISTENER, SOCKET, TERMINAL } kind;
   struct session *session;
   int fd;
-  int64_t events; /* as epoll has them; -1: not in the set */
+  int64_t events; /* the events of epoll; -1: not in the set */
 };
 
 struct queue {
@@ -41,7 +42,7 @@ struct session {
   struct end socket, terminal;
   struct queue out, in; /* what the socket, the terminal did not take */
   bool dead;
-  bool finished; /* the terminal is closed, `out` is still owed */
+  bool finished; /* the terminal is closed, `out` is not yet sent */
   bool hungup;   /* the terminal hung up while the socket was full */
   struct session *next_dead;
 };

@@ -1,6 +1,6 @@
 /*
- * The programs that a server under test runs on the terminal. Which one is chosen by the name it is called by (the runner
- * makes symbolic links), because some servers can only start a path without arguments.
+ * The programs that a server under test runs on the terminal. Which one is chosen by the name it is called by (the
+ * runner makes symbolic links), because some servers can only start a path without arguments.
  *
  *   h-cat-NAME     a cooked terminal (OPOST, ONLCR), STX, then ../data/NAME in writes of 128 KiB, as cat does
  *   h-catraw-NAME  the same on a raw terminal: the bytes must arrive as they are
@@ -12,7 +12,7 @@
  *   h-tail         raw, STX, 256 KiB of records, and exits at once
  *
  * STX (0x02) marks where the payload begins: banners and the like before it do not count. h-cat stays alive for 300 ms
- * after its last write, so that the server's CPU time can be read while all of its processes are there.
+ * after its last write, so that the server's CPU time can be read while all of its processes exist.
  */
 #define _GNU_SOURCE
 #include <errno.h>

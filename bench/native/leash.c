@@ -1,5 +1,5 @@
 /*
- * leash PROGRAM [ARGS...]: runs a program that is killed when whoever started it dies, however that happens.
+ * leash PROGRAM [ARGS...]: runs a program that is killed when its parent dies, for whatever reason.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /*
  * tiny: what h-echo does (raw terminal, STX, every byte comes back), in as little memory as a process can have.
  *
- * For thousands of sessions at once: linked statically and without a C library it has a page of code, a page of stack and
- * nothing else, so that what is measured is the server and the kernel. It knows how two kinds of processor make system
- * calls; the runner takes h-echo on others.
+ * For thousands of sessions at once: linked statically and without a C library it has a page of code, a page of stack
+ * and nothing else, so that what is measured is the server and the kernel. It knows how two kinds of processor make
+ * system calls; the runner takes h-echo on others.
  */
 #include <asm/termbits.h>
 #include <sys/ioctl.h>

@@ -41,11 +41,11 @@ export function describeSample({ resident, proportional, descriptors, terminals,
   return `RSS ${mega(resident)}, PSS ${mega(proportional)}, ${descriptors} descriptors, ${terminals} terminals, ${programs} programs`;
 }
 
-/** Memory that a server may keep after a soak beyond what it had when it was warm: V8 gives back late. */
+/** Memory that a server may keep after a soak beyond what it had when it was warm: V8 returns memory late. */
 const FREE = 16 * 2 ** 20;
 const PART = 0.1;
 
-/** What is wrong with a server that is at rest again, where `warm` was at rest too, after some load. */
+/** The faults of an idle server after load; `warm` was taken when it was idle before, after some load. */
 export function verdict(warm: Sample, now: Sample, processes: number): string[] {
   const wrong: string[] = [];
   if (now.programs > 0) wrong.push(`${now.programs} programs are left`);

@@ -1,4 +1,4 @@
-/** Fuzzes one target: builds it with counters, runs it in a thread, and tells when an input does not come to its end. */
+/** Fuzzes one target: builds it with counters, runs it in a thread, and reports an input that does not end. */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';

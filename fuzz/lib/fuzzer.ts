@@ -12,13 +12,13 @@ export interface Failure {
   readonly error: Error;
 }
 
-/** When a run is over: whichever comes first. */
+/** When a run ends: at the first of these. */
 export interface Bounds {
   readonly seconds?: number | undefined;
   readonly runs?: number | undefined;
 }
 
-/** After so many inputs others have a turn. */
+/** After this number of inputs others have a turn. */
 const TURN_RUNS = 500;
 /** How many of a kind of failure are reported; the rest is likely the same. */
 const MOST_FAILURES = 10;
@@ -26,7 +26,10 @@ const MOST_FAILURES = 10;
 /** A failure that takes longer than this is not made smaller, in milliseconds. */
 const SLOW_MS = 500;
 
-/** Counts by size, as AFL does: that a loop ran five times and not four is no news, that it ran hundreds of times is. */
+/**
+ * Counts by size, as AFL does: a loop that ran five times instead of four is not new behaviour, one that ran hundreds
+ * of times is.
+ */
 const BUCKETS = [1, 2, 3, 4, 8, 16, 32, 128];
 const bucketOf = (count: number) => BUCKETS.reduce((mask, from, at) => (count >= from ? 1 << at : mask), 0);
 
@@ -41,7 +44,7 @@ export class Fuzzer {
   readonly #seen = new Uint8Array(COUNTERS);
   readonly #before: (input: Uint8Array) => void;
 
-  /** @param before is told each input before it runs, for somebody who watches for hangs. */
+  /** @param before called with each input before it runs, to detect hangs. */
   constructor(target: Target, seed: number, before: (input: Uint8Array) => void = () => {}) {
     this.#target = target;
     this.#random = new Random(seed);
@@ -62,7 +65,7 @@ export class Fuzzer {
     }
   }
 
-  /** What was found last is where the most is to be found. */
+  /** The newest inputs are the most likely to lead to new ones. */
   #parent(): Uint8Array {
     const { length } = this.corpus;
     const recent = this.#random.below(3) === 0;
@@ -96,7 +99,7 @@ export class Fuzzer {
       const other = await this.#fails(smaller);
       return other !== undefined && kind(other) === kind(error);
     };
-    // What does not fail each time, or fails only after a long wait, stays as it is.
+    // An input that does not fail each time, or fails only after a long wait, is not made smaller.
     const comesAgain = (await same(input)) && performance.now() - began < SLOW_MS;
     this.failures.push({ input: comesAgain ? await minimize(input, same) : input, error });
   }

@@ -1,8 +1,9 @@
 /**
- * Counters in the code under test, so that the fuzzer sees which ways an input went: one at the beginning of each function,
- * branch, loop, case, and behind each `&&`, `||`, `??` and `?:`, as compilers put them in for AFL and libFuzzer.
+ * Counters in the code under test, so that the fuzzer sees which code an input reached: one at the beginning of each
+ * function, branch, loop, case, and after each `&&`, `||`, `??` and `?:`, as compilers put them in for AFL and
+ * libFuzzer.
  *
- * Rejected: V8's own precise coverage. A look at it costs more than the input that was run.
+ * Rejected: V8's own precise coverage. Reading it costs more than running the input.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -124,7 +125,7 @@ export async function bundle(target: string, into: string): Promise<string> {
           onLoad({ filter: /\.ts$/ }, ({ path }) => {
             const isTested = path.startsWith(sources);
             const code = isTested ? instrument(path) : readFileSync(path, 'utf8');
-            // A file that looks for others beside itself shall find them where it came from.
+            // A file that looks for others in its own folder must find those of the original.
             const contents = code.replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href));
             return { contents, loader: isTested ? 'js' : 'ts' };
           });

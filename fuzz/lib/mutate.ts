@@ -1,4 +1,4 @@
-/** Makes new inputs of old ones. */
+/** Makes new inputs from existing ones. */
 import type { Random } from './random.ts';
 
 /** Octets with a meaning: plain random ones hardly ever make a command. */
@@ -10,7 +10,7 @@ type Change = (input: Uint8Array, random: Random, others: readonly Uint8Array[])
 const insert = (input: Uint8Array, at: number, more: Uint8Array | readonly number[]) =>
   Uint8Array.from([...input.subarray(0, at), ...more, ...input.subarray(at)]);
 
-/** A range that is short as a rule, and now and then as long as can be. */
+/** A range that is usually short, and sometimes of any length. */
 function range(input: Uint8Array, random: Random): [from: number, to: number] {
   const from = random.below(input.length + 1);
   const most = random.below(4) === 0 ? input.length - from : Math.min(8, input.length - from);

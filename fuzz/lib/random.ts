@@ -3,7 +3,7 @@ export class Random {
   #state: number;
 
   constructor(seed: number) {
-    // Neighbouring seeds shall not give neighbouring runs; and of 0 nothing would ever come.
+    // Adjacent seeds must not give similar runs; and from 0 all numbers would be 0.
     this.#state = Math.imul(seed ^ 0x9e37_79b9, 0x85eb_ca6b) | 1;
     for (let turns = 0; turns < 8; turns++) this.below(1);
   }

@@ -1,6 +1,7 @@
 /**
- * The engine with all options: as a server, as a client, with none. However the input is cut, the same comes of it; what is
- * sent in answer is bounded. And two engines, whatever they ask of each other: they come to rest, and agree.
+ * The engine with all options: as a server, as a client, and without options. The result does not depend on how the
+ * input is cut, and the size of the answers is bounded. Two engines settle and agree, whatever they request from each
+ * other.
  */
 import assert from 'node:assert/strict';
 import type { Side, Telnet } from '../../src/protocol/index.ts';
@@ -15,9 +16,14 @@ const SERVER = SERVER_WORDS.map(definitionOf);
 const CLIENT = CLIENT_WORDS.map(definitionOf);
 const TABLES = [SERVER, CLIENT, []];
 const CODES = [...new Set([...SERVER, ...CLIENT].map(({ code }) => code)), 99];
-/** Where answers are late the cut shows, in what the application knows meanwhile: see test/protocol/late-answers.test.ts. */
+/**
+ * Where answers are late the cut shows, in what the application knows meanwhile: see
+ * test/protocol/late-answers.test.ts.
+ */
 const LIMITS = { ...TIGHT, optionChanges: 1_024 };
-/** What a few octets may bring about: STATUS tells of every option, SLC of every function, ENVIRON of every variable. */
+/**
+ * The longest answer to a few octets: STATUS lists every option, SLC every function, ENVIRON every variable.
+ */
 const ANSWER = 200;
 const FREE = 4_096;
 /** With the peer's answers coming back at once. */
@@ -84,7 +90,7 @@ function talk(script: Uint8Array): void {
     client.telnet.receive(Uint8Array.from(toClient.splice(0, amount >> 4)));
   }
   for (let turns = 0; toServer.length + toClient.length > 0; turns++) {
-    assert(turns < MOST_TURNS, 'two ends do not come to rest');
+    assert(turns < MOST_TURNS, 'two ends do not settle');
     server.telnet.receive(Uint8Array.from(toServer.splice(0)));
     client.telnet.receive(Uint8Array.from(toClient.splice(0)));
   }

@@ -1,7 +1,7 @@
 /**
- * A whole session as a server has it, on a transport that is made up: all that is negotiated, the intake and the outlet, MCCP
- * both ways, and a shell that echoes, asks for line mode and looks at everything a shell can look at. Whatever comes, it
- * ends when the client does, in bounds, and what was data does not depend on how it came.
+ * A whole session of a server, on a simulated transport: negotiation, the receive scheduler and the send queue, MCCP in
+ * both directions, and a shell that echoes, requests line mode and reads every property of the session. For any input
+ * the session ends when the client does, within bounds, and its data does not depend on how the input is cut.
  */
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -67,7 +67,7 @@ class MadeUp implements Transport {
     setImmediate(() => this.user?.closed(error));
   }
 
-  /** The client takes what it is owed. */
+  /** The client takes the queued output. */
   flush(): void {
     if (this.blocked) return;
     const waited = this.unsent > 0;
@@ -157,7 +157,7 @@ async function visit(header: number, chunks: readonly Uint8Array[]): Promise<str
   }
   const end = performance.now() + PATIENCE;
   while (outcome === undefined && performance.now() < end) {
-    // What was sent is taken, and the client's side closes when the server's has.
+    // The client takes the output, and closes its side after the server has.
     transport.flush();
     if (transport.finished) transport.destroy();
     await turn();

@@ -1,6 +1,7 @@
 /**
- * What reads text: converters of character sets, the screens and keys of home computers, names of sets, what is escaped for
- * logs, what stands at the beginning of a connection, and the client's prompt. Nothing throws; however the bytes are cut, the same comes of them; and it is bounded.
+ * All code that reads text: converters of character sets, the screens and keys of home computers, names of sets,
+ * escaping for logs, the first bytes of a connection, and the client's prompt. Nothing throws, the result does not
+ * depend on how the bytes are cut, and it is bounded.
  */
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
@@ -84,14 +85,14 @@ const WAYS: readonly Way[] = [
     foreignProtocol(bytes);
     if (header.state !== 'whole') return;
     assert(header.length <= LONGEST_PROXY_HEADER && header.length <= bytes.length);
-    assert(header.address === undefined || isIP(header.address) !== 0, 'an address that is none');
+    assert(header.address === undefined || isIP(header.address) !== 0, 'not an address');
     for (let length = 0; length < header.length; length++)
-      assert.equal(parseProxyHeader(bytes.subarray(0, length)).state, 'partial', 'the beginning of a header is none');
-    assert.deepEqual(
-      parseProxyHeader(Uint8Array.from([...bytes, 0x41])),
-      header,
-      'what stands behind a header matters',
-    );
+      assert.equal(
+        parseProxyHeader(bytes.subarray(0, length)).state,
+        'partial',
+        'the beginning of a header is not a header',
+      );
+    assert.deepEqual(parseProxyHeader(Uint8Array.from([...bytes, 0x41])), header, 'data after a header matters');
   },
   function answers(bytes, random) {
     const [whole, parts] = [new AnswerReader(), new AnswerReader()];
@@ -112,7 +113,7 @@ const WAYS: readonly Way[] = [
       leave() {},
       say: (line: string) => assert.doesNotMatch(line, /[\x00-\x08\x0a-\x1f\x7f]/, 'a control passes'),
     } as unknown as Controls;
-    // What `status` tells is the session's, not the line's.
+    // `status` reports the session, not the line.
     const line = Buffer.from(bytes).toString('utf8');
     if (!line.trim().startsWith('st')) runCommand(controls, line);
   },

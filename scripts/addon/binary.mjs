@@ -3,7 +3,8 @@
  *
  * binutils was rejected because Debian's reads no Mach-O, and an installed LLVM because only this check would need it.
  *
- * Sources: System V gABI chapter 5 (dynamic section), LSB Core (symbol versioning), Apple's <mach-o/loader.h>, <mach-o/nlist.h>.
+ * Sources: System V gABI chapter 5 (dynamic section), LSB Core (symbol versioning), Apple's <mach-o/loader.h>,
+ * <mach-o/nlist.h>.
  *
  * @typedef {object} Binary
  * @property {string[]} needed Libraries that the loader must find.

@@ -1,8 +1,8 @@
 /**
  * Checks that a prebuilt binary loads wherever Node.js 20.19 or newer runs on its platform.
  *
- * Which symbols a C library has comes from the stub libraries that Zig links against, made from the lists of glibc's and
- * musl's own exports.
+ * Which symbols a C library has comes from the stub libraries that Zig links against, made from the lists of glibc's
+ * and musl's own exports.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

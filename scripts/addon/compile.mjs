@@ -1,6 +1,6 @@
 /**
- * Compiles native/ by calling a C compiler directly. Two callers: build.mjs (this machine, for a clone or an unsupported
- * platform) and prebuild.mjs (every platform of the published package).
+ * Compiles native/ by calling a C compiler directly. Two callers: build.mjs (this machine, for a clone or an
+ * unsupported platform) and prebuild.mjs (every platform of the published package).
  *
  * node-gyp was rejected: it needs make and python3, downloads headers where Node.js comes without them, and takes four
  * times as long for the same compiler commands.

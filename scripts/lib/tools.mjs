@@ -1,6 +1,6 @@
 /**
- * Programs of the npm registry that tests need in one version, e.g. released versions of Node.js. Each is installed into
- * .cache/tools once.
+ * Programs of the npm registry that tests need in one version, e.g. released versions of Node.js. Each is installed
+ * into .cache/tools once.
  */
 import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Records the session that the README shows: tmux in a pseudo-terminal, with a server in one pane and a client in the other.
- * Everything in it is real. It waits for what the screen shows, never for a time.
+ * Records the session that the README shows: tmux in a pseudo-terminal, with a server in one pane and a client in the
+ * other. Everything in it is real. It waits for what the screen shows, never for a time.
  */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * Makes the picture of the README: `npm run picture` records a session to docs/picture.cast and draws its end as
- * docs/picture.svg; with `--draw` it draws the recording that is there. It needs tmux, telnet and nethack.
+ * Makes the picture of the README: `npm run picture` makes a recording in docs/picture.cast and draws its end as
+ * docs/picture.svg; with `--draw` it draws the existing recording. It needs tmux, telnet and nethack.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,7 @@
-/** The files that are made from the tables of commands and options: their paths in the repository, and what they contain. */
+/**
+ * The files that are made from the tables of commands and options: their paths in the repository, and what they
+ * contain.
+ */
 import { readFileSync } from 'node:fs';
 import { commands } from '../../src/cli/help/command-table.ts';
 import { withTables } from './markdown.ts';

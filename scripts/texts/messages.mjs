@@ -3,8 +3,9 @@
  *
  *     node scripts/texts/messages.mjs [--kind KIND] [--places]
  *
- * A message is a string or template in src/ with at least two words, outside of comments, types, imports and comparisons. Its kind
- * comes from the call or the property around it. `{…}` stands for a value that the program inserts.
+ * A message is a string or template in src/ with at least two words, outside of comments, types, imports and
+ * comparisons. Its kind comes from the call or the property around it. `{…}` stands for a value that the program
+ * inserts.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -38,7 +39,9 @@ const SKIPPED = new Set([
   ts.SyntaxKind.InterfaceDeclaration,
 ]);
 
-/** The text of a string or template, with `{…}` for each value; adjacent strings that are joined by `+` are one text. */
+/**
+ * The text of a string or template, with `{…}` for each value; adjacent strings that are joined by `+` are one text.
+ */
 function textOf(node) {
   if (ts.isStringLiteralLike(node)) return node.text;
   if (ts.isTemplateExpression(node))

@@ -1,8 +1,9 @@
 /**
- * Wraps comments that are longer than the column limit: `node scripts/texts/wrap.mjs [PATH…]`, without paths in all code.
+ * Wraps comments that are longer than the column limit: `node scripts/texts/wrap.mjs [PATH…]`, without paths in all
+ * code.
  *
- * Only paragraphs with a line over the limit change. Lists, tables, code blocks and tags keep their lines apart, and a comment behind
- * code on the same line is left alone.
+ * Only paragraphs with a line over the limit change. Lists, tables, code blocks and tags keep their lines apart, and a
+ * comment after code on the same line is left alone.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';

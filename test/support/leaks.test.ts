@@ -14,6 +14,6 @@ test('a socket that is left counts as a leak though a file was closed meanwhile'
   assert.deepEqual(leaked(before, holding('/dev/null', 'socket:[1]')), []);
 });
 
-test('another socket in place of one that was closed is no leak', () => {
+test('another socket in place of a closed one is not a leak', () => {
   assert.deepEqual(leaked(holding('socket:[1]', '/dev/pts/3'), holding('socket:[7]', '/dev/pts/12')), []);
 });

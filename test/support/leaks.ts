@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { addon } from '../../src/native/load.ts';
 
-/** One process as /proc tells it. */
+/** One process, as read from /proc. */
 export interface ProcessInfo {
   pid: number;
   ppid: number;
@@ -68,8 +68,8 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * What the open descriptors of a process are: number → `socket:[123]`, `/dev/pts/ptmx`, … Right after exec they include the
- * dynamic loader's: first wait for output of the program, or with `untilReading`.
+ * What the open descriptors of a process are: number → `socket:[123]`, `/dev/pts/ptmx`, … Right after exec they include
+ * the dynamic loader's: first wait for output of the program, or with `untilReading`.
  */
 export function openFds(pid: number): Map<number, string> {
   const fds = new Map<number, string>();
@@ -116,8 +116,8 @@ export function leaked(before: Holdings, now: Holdings): string[] {
   for (const child of now.children) {
     if (!known.has(child.pid)) lines.push(`child ${child.pid} (${child.name}, state ${child.state})`);
   }
-  // By kind: a server may hold files when it begins to listen, and closes them (the terminfo directories). A socket that is
-  // left later must not count as one of them.
+  // By kind: a server may hold files when it begins to listen, and closes them (the terminfo directories). A socket
+  // that is left later must not count as one of them.
   const allowed = countKinds(before.fds);
   for (const [kind, count] of countKinds(now.fds)) {
     if (count <= (allowed.get(kind) ?? 0)) continue;
@@ -131,8 +131,8 @@ export function leaked(before: Holdings, now: Holdings): string[] {
 }
 
 /**
- * Waits until process `pid` holds no more than `before`: what closing takes is up to the server, so this is a poll of the
- * kernel's tables. Fails with a list of what is left.
+ * Waits until process `pid` holds no more than `before`: what closing takes is up to the server, so this is a poll of
+ * the kernel's tables. Fails with a list of what is left.
  */
 export async function assertNoLeaks(pid: number, before: Holdings, timeout = 10_000): Promise<void> {
   const deadline = Date.now() + timeout;
@@ -155,7 +155,7 @@ export async function assertGone(pids: number | readonly number[], timeout = 10_
   );
 }
 
-/** Waits until nobody listens on the port of 127.0.0.1. */
+/** Waits until no socket listens on the port of 127.0.0.1. */
 export function assertPortFree(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
@@ -177,8 +177,8 @@ export async function untilTrue(condition: () => boolean, timeout = 10_000, desc
 }
 
 /**
- * Waits until a process that never rests by itself is blocked for good: seen asleep ten times in a row. Stops waiting when
- * `isOver` returns true.
+ * Waits until a process that never rests by itself is blocked indefinitely: seen asleep ten times in a row. Stops
+ * waiting when `isOver` returns true.
  */
 export async function untilBlocked(find: () => ProcessInfo | undefined, isOver = () => false): Promise<void> {
   let asleep = 0;
@@ -193,8 +193,8 @@ export async function untilBlocked(find: () => ProcessInfo | undefined, isOver =
 const READ: Partial<Record<string, string>> = { x64: '0', arm64: '63' };
 
 /**
- * Waits until a program sleeps in a read of its standard input. Only then is what /proc shows of it its own: before, its
- * memory may still be empty, and its dynamic loader may have a library open, also after a moment without one.
+ * Waits until a program sleeps in a read of its standard input. Only then is what /proc shows of it its own: before,
+ * its memory may still be empty, and its dynamic loader may have a library open, also after a moment without one.
  */
 export async function untilReading(pid: number): Promise<void> {
   await untilTrue(

@@ -1,4 +1,4 @@
-/** What the engine is fed: the same on every machine. */
+/** Input for the engine: the same on every machine. */
 
 /** What one read of a socket gives at most. */
 export const CHUNK = 64 * 1024;

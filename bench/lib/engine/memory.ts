@@ -36,7 +36,7 @@ function used(): number {
   return heapUsed + arrayBuffers;
 }
 
-/** What `work` makes the heap grow by, as the median of several times: the compiler allocates too, now and then. */
+/** How much `work` makes the heap grow, as the median of several runs: the compiler sometimes allocates too. */
 function growth(work: () => void): number {
   const found = Array.from({ length: REPEATS }, () => {
     globalThis.gc!();

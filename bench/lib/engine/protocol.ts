@@ -36,7 +36,7 @@ const handlers = { send: count, data: count, event: () => {} };
 
 export type Engine = InstanceType<Protocol['Telnet']>;
 
-/** @param peer who is at the other end: its lines end in CR LF, which a server takes for a key and a client for text. */
+/** @param peer the kind of the other end: its lines end in CR LF, which is a key to a server and text to a client. */
 export function newEngine(peer: 'client' | 'server' = 'client'): Engine {
   return new Telnet(handlers, { ...config, carriageReturn: peer === 'client' ? 'key' : 'text' });
 }

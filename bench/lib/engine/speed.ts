@@ -1,4 +1,4 @@
-/** How fast: gigabytes a second through the engine, and connections a second. */
+/** Speed: gigabytes per second through the engine, and connections per second. */
 import { median } from '../statistics.ts';
 import type { Input } from './inputs.ts';
 import { CHUNK } from './inputs.ts';

@@ -1,4 +1,4 @@
-/** npm's telnet-stream, if it can be resolved (NODE_PATH is looked at); it is no dependency. */
+/** npm's telnet-stream, if it can be resolved (NODE_PATH is searched); it is not a dependency. */
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import type { Transform } from 'node:stream';

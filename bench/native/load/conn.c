@@ -150,7 +150,7 @@ int conns_await(struct conn *c, int count, double seconds) {
 
 /* ---- the payload ---- */
 
-/* NUL is no part of records; some servers send CR NUL. */
+/* NUL is not a part of records; some servers send CR NUL. */
 static const uint8_t *without_nul(const uint8_t *bytes, size_t *length) {
   static uint8_t rest[sizeof buffer];
   if (memchr(bytes, 0, *length) == NULL) return bytes;

@@ -1,6 +1,6 @@
 /*
- * From a key to its echo, alone or beside sessions that flood. The floods are read by another process, and the client asks
- * for a real-time priority, so that its own queues are not what is measured.
+ * From a key to its echo, alone or beside sessions that flood. The floods are read by another process, and the client
+ * asks for a real-time priority, so that its own queues are not what is measured.
  */
 #define _GNU_SOURCE
 #include <poll.h>
@@ -17,7 +17,7 @@
 
 #define LOST_AFTER 3.0 /* seconds without an echo */
 
-/* What the reader of the floods tells. */
+/* Results of the thread that reads the floods. */
 struct shared {
   volatile uint64_t bytes;
   volatile int flooding;

@@ -11,7 +11,7 @@
  *   sessions.c   modes: connect, idle
  *   scale.c      mode: scale
  *
- * One thread, epoll, 127.0.0.1 only. On standard output come JSON objects, one a line: events while it runs
+ * One thread, epoll, 127.0.0.1 only. On standard output come JSON objects, one per line: events while it runs
  * ({"event":"..."}), and one result.
  */
 #ifndef LOAD_H
@@ -31,14 +31,14 @@ struct options {
   double limit;       /* seconds after which a mode gives up */
   int conns, warm;    /* idle: so many connections, after so many that do not count */
   int total, at_once; /* connect; scale */
-  int active;         /* scale: so many of the connections are typed on */
+  int active;         /* scale: number of connections that type */
   bool records;       /* connect: the program prints records: count their bytes, and compare */
   int keys, interval_us, floods; /* scale: interval_us is that of one connection */
   const char *expect; /* throughput: the file that should arrive */
   bool onlcr;         /* throughput: with CR put before every LF */
   uint64_t bytes;     /* paste */
-  double silence;     /* paste: give up when nothing moves for so long */
-  double hold;        /* slow, idle, scale: so many seconds, or until a line on standard input */
+  double silence;     /* paste: give up when nothing moves for this number of seconds */
+  double hold;        /* slow, idle, scale: number of seconds, or until a line on standard input */
   double read_on;     /* slow: seconds to read after the hold */
 };
 extern struct options options;
@@ -82,7 +82,7 @@ struct conn {
 
   bool started;          /* the program's STX has come; what follows is payload */
   struct sum sum;        /* of the payload */
-  struct sum decoded;    /* the same with CR NUL taken for CR (RFC 854) */
+  struct sum decoded;    /* the same with CR NUL decoded as CR (RFC 854) */
   bool after_cr;
   uint64_t not_nul;      /* bytes of payload other than NUL */
   bool wrong;            /* the payload is not the records it should be (if `verify_records`) */
@@ -94,7 +94,7 @@ struct conn {
 
 extern bool verify_records;
 
-/* For all connections: waits for events, at most so long, and handles them. */
+/* For all connections: waits for events, at most this number of milliseconds, and handles them. */
 void turn(int milliseconds);
 void poll_init(void);
 struct conn *conns_new(int count);
@@ -102,7 +102,7 @@ void conn_start(struct conn *c);
 void conn_close(struct conn *c);
 /* How many have started, and how many have ended without: of thousands, too many to ask each. */
 extern int conns_started, conns_failed;
-/* Reads what is there, at most `reads` times. */
+/* Reads available data, with at most `reads` times. */
 void conn_read(struct conn *c, int reads);
 /* Sends, and keeps what the socket does not take. */
 void conn_put(struct conn *c, const void *bytes, size_t length);
@@ -129,13 +129,13 @@ void mode_scale(void);
 double now(void);
 /* Prints an event for the runner. */
 void event(const char *name);
-/* Waits so many seconds, or for a line on standard input. */
+/* Waits this number of seconds, or for a line on standard input. */
 void hold(double seconds);
 /* Prints {"error": ...} and exits. */
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Real-time priority for this process from now on, if it may have it. */
 bool go_realtime(void);
-/* Sorts, and gives the value below which a share of them lies; -1 of none. */
+/* Sorts, and returns the value below which a share of them lies; -1 without values. */
 void sort(double *values, int count);
 double quantile(const double *sorted, int count, double share);
 

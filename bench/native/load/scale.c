@@ -1,6 +1,6 @@
 /*
- * Thousands of sessions at once: opens them, holds them, and then types on a few of them. The runner looks at the server at
- * each event.
+ * Thousands of sessions at once: opens them, holds them, and then types on a few of them. The runner looks at the
+ * server at each event.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -9,14 +9,17 @@
 
 #include "load.h"
 
-/* After the last of them began, sessions that have not started have so many seconds. */
+/* After the last of them began, sessions that have not started have this number of seconds. */
 #define START_WITHIN 30.0
 /* Keys that are typed before those that count, one after the other: compilers at run time want to see something. */
 #define WARM_KEYS 500
-/* After the last key, echoes that have not come have so many seconds. */
+/* After the last key, echoes that have not arrived have this number of seconds. */
 #define ECHO_WITHIN 3.0
 
-/* Opens `count`, never more than `at_once` of them on their way. Returns the seconds until the last one had started. */
+/*
+ * Opens `count`, never more than `at_once` of them at a time before their start. Returns the seconds until the last one
+ * had started.
+ */
 static double open_window(struct conn *c, int count) {
   double began = now(), end = 0;
   int begun = 0;
@@ -48,7 +51,7 @@ static void take_echo(struct typist *t, struct echoes *e) {
   if (e->count < e->room) e->us[e->count++] = (t->conn->last - t->sent) * 1e6;
 }
 
-/* Whoever is due types, whoever's echo has come is counted; returns how many echoes are owed. */
+/* Types the keys that are due and counts the echoes that have arrived; returns the number of outstanding echoes. */
 static int type(struct typist *typists, int count, struct echoes *e, bool more) {
   int owed = 0;
   for (int i = 0; i < count; i++) {

@@ -15,7 +15,7 @@ struct tally {
   double *first_ms;
 };
 
-/* Counts a session that is over. Returns false while it is not. */
+/* Counts a session that has ended. Returns false before that. */
 static bool count(struct conn *c, struct tally *t) {
   bool hung = !c->eof && now() - c->began > HUNG_AFTER;
   if (!c->eof && !hung) return false;

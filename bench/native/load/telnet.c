@@ -1,6 +1,6 @@
 /*
- * A plain client's half of Telnet: it has ECHO, SUPPRESS-GO-AHEAD and BINARY from the server, tells its terminal type and
- * window size, refuses everything else, and answers each request once.
+ * A plain client's half of Telnet: it has ECHO, SUPPRESS-GO-AHEAD and BINARY from the server, sends its terminal type
+ * and window size, refuses everything else, and answers each request once.
  */
 #include <string.h>
 
@@ -60,7 +60,9 @@ static void sub_add(struct telnet_state *t, uint8_t byte) {
   if (t->sub_length < sizeof t->sub) t->sub[t->sub_length++] = byte;
 }
 
-/* A run of data; returns where it ends. One with doubled 255 is copied without the doubles, any other goes on as it is. */
+/*
+ * A run of data; returns where it ends. One with doubled 255 is copied without the doubles, any other goes on as it is.
+ */
 static const uint8_t *data(struct conn *c, const uint8_t *p, const uint8_t *end) {
   static uint8_t undoubled[1 << 18];
   const uint8_t *iac = memchr(p, IAC, (size_t)(end - p));

@@ -16,7 +16,7 @@ export function openClient(
   return Terminal.start([process.execPath, cli, 'connect', ...args, '127.0.0.1', String(port)], options);
 }
 
-/** What a `telpty connect` on pipes has printed, and how it ended. */
+/** Output of a `telpty connect` on pipes, and its exit status. */
 export interface PipedResult {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -26,7 +26,7 @@ export interface PipedResult {
 
 export interface PipedClient {
   readonly stdin: ChildProcessWithoutNullStreams['stdin'];
-  /** Resolves when the process is over and its output is complete. Each byte of standard output is one character. */
+  /** Resolves when the process has ended and its output is complete. Each byte of standard output is one character. */
   readonly done: Promise<PipedResult>;
   /** Resolves when standard output ends in `text`. */
   shown(text: string): Promise<void>;

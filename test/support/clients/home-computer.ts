@@ -10,7 +10,7 @@ export interface Place {
 
 const EMPTY: Place = { character: ' ', reverse: false, colour: 0 };
 
-/** A screen of 40 columns with a cursor, as both machines have it. */
+/** A screen of 40 columns with a cursor, as on both machines. */
 abstract class HomeComputer {
   readonly columns = 40;
   readonly rows: number;
@@ -18,7 +18,7 @@ abstract class HomeComputer {
   row = 0;
   column = 0;
   bells = 0;
-  /** Whether the last column was ever written: the machine then takes two lines for one, which no test wants. */
+  /** Whether the last column was ever written: the machine then joins two lines, which no test expects. */
   joinedLines = false;
   readonly #changed = new Set<() => void>();
 
@@ -99,8 +99,8 @@ abstract class HomeComputer {
 const COLOUR_CODES = new Set([5, 28, 30, 31, 129, 144, ...Array.from({ length: 11 }, (_, at) => 149 + at)]);
 
 /**
- * The characters of the C64's lower-case set by their codes, from Unicode's chart C64IALT (but for FF, which the KERNAL
- * takes for DE).
+ * The characters of the C64's lower-case set by their codes, from Unicode's chart C64IALT (except FF, which the KERNAL
+ * treats as DE).
  */
 export const PETSCII_CHART = new Map<number, number>([
   ...run(0x20, 0x20, 0x3f),

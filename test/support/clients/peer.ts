@@ -20,11 +20,12 @@ export class Peer implements AsyncDisposable {
   }
 
   static async listen(): Promise<Peer> {
-    // Paused: what the client says first is for the Wire that comes later.
+    // Paused: the first bytes of the client are for the Wire that is created later.
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    // As every server of Telnet does, so that the DM of a Synch stays in its place; on Linux what is accepted inherits it.
+    // As every server of Telnet does, so that the DM of a Synch stays in its place; on Linux what is accepted inherits
+    // it.
     setOobInline((server as unknown as { _handle: { fd: number } })._handle.fd);
     return new Peer(server);
   }

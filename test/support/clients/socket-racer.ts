@@ -1,6 +1,7 @@
 /**
- * One of several processes that listen on the same path at the same time: reads `listen PATH` and answers `listening` or the
- * name of the error; at `abandon` it closes the socket and leaves the file there, as a server that was killed does.
+ * One of several processes that listen on the same path at the same time: reads `listen PATH` and answers `listening`
+ * or the name of the error; at `abandon` it closes the socket and leaves the file there, as a server that was killed
+ * does.
  */
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';

@@ -58,7 +58,7 @@ export class Wire implements AsyncDisposable {
   readonly events: WireEvent[] = [];
   /** Bytes handed to the socket. */
   sentBytes = 0;
-  /** The server has closed its sending half, or all is over. */
+  /** The server has closed its sending half, or the connection has ended. */
   ended = false;
   closed = false;
   error: (Error & { code?: string }) | undefined;
@@ -171,7 +171,7 @@ export class Wire implements AsyncDisposable {
     this.send(subnegotiation(option, payload));
   }
 
-  /** Tells the server a new window size. */
+  /** Sends a new window size. */
   resize(cols: number, rows: number): void {
     this.#client.size = [cols, rows];
     this.send(naws(cols, rows));
@@ -199,8 +199,8 @@ export class Wire implements AsyncDisposable {
   }
 
   /**
-   * Waits until `pattern` arrives after what earlier calls matched, and moves past it. Text and regular expressions look
-   * at data (UTF-8), bytes at everything. Fails at the time limit, or at once when the connection ends without it.
+   * Waits until `pattern` arrives after what earlier calls matched, and moves past it. Text and regular expressions
+   * look at data (UTF-8), bytes at everything. Fails at the time limit, or at once when the connection ends without it.
    */
   async expect(pattern: string | RegExp | Uint8Array, options: ExpectOptions | number = {}): Promise<string> {
     const { timeout = DEFAULT_TIMEOUT, raw = pattern instanceof Uint8Array } =
@@ -219,13 +219,13 @@ export class Wire implements AsyncDisposable {
     );
   }
 
-  /** Waits until the peer has said an event for which `test` holds (also one in the past). */
+  /** Waits for an event from the peer for which `test` holds (also one in the past). */
   async expectEvent(test: (event: WireEvent) => boolean, timeout: number = DEFAULT_TIMEOUT): Promise<WireEvent> {
     await this.until(() => this.events.some(test), timeout);
     return this.events.find(test)!;
   }
 
-  /** Waits until `IAC command option` was said. */
+  /** Waits until `IAC command option` was received. */
   async expectNegotiation(command: number, option: number, timeout: number = DEFAULT_TIMEOUT): Promise<void> {
     await this.expectEvent(e => e.type === 'negotiate' && e.command === command && e.option === option, timeout);
   }

@@ -9,7 +9,7 @@ export interface TlsWireOptions extends WireOptions {
   before?: Uint8Array | string;
 }
 
-/** A {@link Wire} over TLS that trusts any certificate; resolves when the handshake is over here. */
+/** A {@link Wire} over TLS that trusts any certificate; resolves when the handshake is complete on this side. */
 export async function connectSecurely(port: number, options: TlsWireOptions = {}): Promise<Wire> {
   const { tls = {}, before, allowHalfOpen = false, ...script } = options;
   const socket = connectTcp({ port, host: '127.0.0.1', allowHalfOpen });
@@ -19,7 +19,7 @@ export async function connectSecurely(port: number, options: TlsWireOptions = {}
   return new Wire(secure, script);
 }
 
-/** What TLS knows of the connection. */
+/** The TLS state of the connection. */
 export const tlsOf = (wire: Wire): TLSSocket => wire.socket as TLSSocket;
 
 /** All that comes until the connection closes, however it closes. */

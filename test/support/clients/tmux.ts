@@ -21,9 +21,10 @@ set -g prefix None
 set -g history-limit 5000
 `;
 
-// Runs the client, then says so in the window's title and stays. Without it the last output of a client that ends could be
-// lost: tmux closes a window as soon as it knows of the end and sees nothing to read just then. The title travels behind the
-// output, so whoever sees it sees a complete screen. The traps are for keys such as ^C that a client leaves to the kernel.
+// Runs the client, then says so in the window's title and stays. Without it the last output of a client that ends could
+// be lost: tmux closes a window as soon as it is notified of the end and has nothing to read at that moment. The title
+// follows the output, so a screen with the title is complete. The traps are for keys such as ^C that a client leaves to
+// the kernel.
 const WRAPPER = `
 trap : INT QUIT TSTP
 sh -c 'echo $$ >"$HOME/client.pid"; exec "$@"' sh "$@"
@@ -39,8 +40,8 @@ export interface TerminalOptions {
 }
 
 /**
- * A real terminal with a real client in it: a private tmux server with one window. What the client makes of the
- * connection is judged by the screen it draws.
+ * A real terminal with a real client in it: a private tmux server with one window. The screen that the client draws
+ * shows how it handles the connection.
  *
  *     await using term = await Terminal.start([requireTool('telnet'), '127.0.0.1', String(port)]);
  *     await term.waitFor(/\$ $/);
@@ -76,7 +77,7 @@ export class Terminal implements AsyncDisposable {
     this.#forget = atExit(() => this.#destroy());
   }
 
-  /** Starts a program (no shell in between) in a terminal of its own, 80×24 unless told otherwise. */
+  /** Starts a program (no shell in between) in a terminal of its own, 80×24 by default. */
   static async start(command: readonly string[], options: TerminalOptions = {}): Promise<Terminal> {
     const terminal = new Terminal(options);
     const { cols = 80, rows = 24 } = options;
@@ -130,8 +131,8 @@ export class Terminal implements AsyncDisposable {
   }
 
   /**
-   * Waits until the screen is as wanted. Nothing tells us when another program has finished drawing, so this looks every
-   * 25 ms.
+   * Waits until the screen is as wanted. Nothing signals that another program has finished drawing, so this checks
+   * every 25 ms.
    */
   async waitFor(wanted: RegExp | ((screen: string) => boolean), timeout = 15_000): Promise<string> {
     const deadline = Date.now() + timeout;
@@ -146,8 +147,8 @@ export class Terminal implements AsyncDisposable {
   }
 
   /**
-   * Gives the terminal another size, as a person who drags the window's corner does. tmux spaces resizes by up to 250 ms;
-   * this returns when the client's tty has the size, so keys typed after it cannot overtake it.
+   * Gives the terminal another size, as a person who drags the window's corner does. tmux spaces resizes by up to 250
+   * ms; this returns when the client's tty has the size, so keys typed after it cannot overtake it.
    */
   async resize(cols: number, rows: number): Promise<void> {
     await this.#command('resize-window', '-t', 't', '-x', String(cols), '-y', String(rows));
@@ -159,9 +160,9 @@ export class Terminal implements AsyncDisposable {
   }
 
   /**
-   * Waits until the client has set these modes of its terminal, as `stty -a` names them: `icanon`, `-echo`. A client that is
-   * told by its server who edits does as it is told some time later, and nothing on the screen tells. What is typed in
-   * between is neither a line nor a key.
+   * Waits until the client has set these modes of its terminal, as `stty -a` names them: `icanon`, `-echo`. A client
+   * sets its modes some time after the server's request, and nothing on the screen shows this. Input in between is
+   * neither a line nor a key.
    */
   async untilModes(...modes: readonly string[]): Promise<void> {
     const deadline = Date.now() + 15_000;

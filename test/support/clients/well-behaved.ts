@@ -9,7 +9,9 @@ export interface ClientScript {
   size?: readonly [cols: number, rows: number];
   /** Variables for NEW_ENVIRON (and old ENVIRON is refused). Well-known names go as VAR, others as USERVAR. */
   environ?: Readonly<Record<string, string>>;
-  /** A name: accept it when offered, reject the request otherwise. `refuse`: refuse the option. `reject`: every request. */
+  /**
+   * A name: accept it when offered, reject the request otherwise. `refuse`: refuse the option. `reject`: every request.
+   */
   charset?: string | 'refuse' | 'reject';
   /** Options refused whatever the rest says, on both sides. */
   refuse?: readonly number[];

@@ -12,7 +12,7 @@ export interface V2Header {
   addresses?: Uint8Array;
   /** Type and value of each. */
   tlvs?: readonly (readonly [type: number, value: Uint8Array])[];
-  /** With a checksum behind the others. */
+  /** With a checksum after the other fields. */
   checksum?: boolean;
 }
 

@@ -1,6 +1,6 @@
 import { CMD } from './telnet-codes.ts';
 
-/** One thing the peer said that is not data. */
+/** An event from the peer that is not data. */
 export type WireEvent =
   | { readonly type: 'negotiate'; readonly command: number; readonly option: number }
   | { readonly type: 'command'; readonly command: number }

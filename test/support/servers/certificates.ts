@@ -37,8 +37,8 @@ export function signedBy(authority: Certificate, name: string): Certificate {
 }
 
 /**
- * Makes a certificate for names as X.509 writes them: `DNS:localhost`, `IP:127.0.0.1`. An RSA key is for programs that know
- * no other.
+ * Makes a certificate for names as X.509 writes them: `DNS:localhost`, `IP:127.0.0.1`. An RSA key is for programs that
+ * know no other.
  */
 export function selfSigned(names: string, kind: 'ec' | 'rsa' = 'ec'): Certificate {
   const directory = mkdtempSync(join(tmpdir(), 'telpty-tls-'));

@@ -13,14 +13,14 @@ import { Wire, type WireOptions } from '../clients/test-client.ts';
 import { assertNoLeaks, holdings } from '../leaks.ts';
 
 // Whatever a file's tests did: at its end no program, no zombie, no terminal and no socket of theirs is left.
-// What all terminals share is there from the first until the end of the process.
+// Resources shared by all terminals exist from the first terminal until the end of the process.
 preparePty();
 const before = holdings(process.pid);
 after(() => assertNoLeaks(process.pid, before));
 
 /**
- * A server in the test's own process, for what the command line does not show: `await using host = await Host.start(…)`.
- * At the end of the block it shuts down.
+ * A server in the test's own process, for what the command line does not show: `await using host = await
+ * Host.start(…)`. At the end of the block it shuts down.
  */
 export class Host implements AsyncDisposable {
   readonly server: Server;
@@ -72,7 +72,7 @@ export class Host implements AsyncDisposable {
   }
 }
 
-/** What a scripted client of a person at an xterm would be. */
+/** A scripted client that behaves like a user at an xterm. */
 export const XTERM: WireOptions = { ttype: ['XTERM-256COLOR'], size: [100, 30], charset: 'UTF-8', environ: {} };
 
 /** A host whose sessions run `sh -c script` (and further arguments as `$1` …). */

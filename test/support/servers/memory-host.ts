@@ -1,6 +1,6 @@
 /**
- * A server in a process of its own, whose memory is the server's alone. By IPC it tells its port; asked for anything, it
- * tells what is in use after a collection, in bytes, and how many of all sessions so far still exist.
+ * A server in a process of its own, whose memory is the server's alone. By IPC it sends its port; after each message it
+ * sends the memory in use after a collection, in bytes, and how many of all sessions so far still exist.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -10,7 +10,7 @@ import { createServer, limit, ptyShell, type Session } from '../../../src/index.
 export interface MemoryReport {
   /** The heap of JavaScript. */
   readonly heap: number;
-  /** Memory of buffers, and what Node and the addon say that they hold. */
+  /** Memory of buffers, and the external memory that Node and the addon report. */
   readonly external: number;
   /** Sessions that were not collected. */
   readonly sessions: number;

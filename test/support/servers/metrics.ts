@@ -38,7 +38,10 @@ export function ask(
   });
 }
 
-/** What a scrape gives: series with their labels, and the names and types of all metrics, also of those without a series. */
+/**
+ * What a scrape gives: series with their labels, and the names and types of all metrics, also of those without a
+ * series.
+ */
 export interface Scrape {
   readonly series: ReadonlyMap<string, number>;
   readonly types: ReadonlyMap<string, string>;

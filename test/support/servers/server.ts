@@ -47,7 +47,7 @@ export class TestServer implements AsyncDisposable {
   url = '';
   /** What the server held when it began to listen. */
   baseline: Holdings | undefined;
-  /** Resolves when the process is over and its output is complete. */
+  /** Resolves when the process has ended and its output is complete. */
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   #over = false;
   readonly #afterwards: (() => void)[] = [];

@@ -1,4 +1,4 @@
-/** What a service manager does for a server: it opens sockets, and listens to what the server tells. */
+/** The part of a service manager: it opens sockets, and receives the notifications of the server. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type ListenOptions, type Server } from 'node:net';
@@ -8,7 +8,7 @@ import { unwatchListener } from '../../../src/native/sockets.ts';
 import { atExit } from '../cleanup.ts';
 import { requireTool } from '../system/tools.ts';
 
-/** A socket that listens, and on which nobody accepts but those to whom it is handed. */
+/** A listening socket on which only the processes that inherit it accept. */
 export class OpenSocket implements Disposable {
   readonly fd: number;
   readonly port: number;

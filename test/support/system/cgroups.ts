@@ -60,7 +60,7 @@ export const canMake = ((): boolean => {
   }
 })();
 
-/** Waits until none of these lives. One that nobody has reaped is dead: those left to init take as long as it likes. */
+/** Waits until none of these lives. A zombie counts as dead: init may reap its children late. */
 export function assertDead(pids: readonly number[]): Promise<void> {
   return untilTrue(
     () => !pids.some(isAlive),

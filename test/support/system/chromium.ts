@@ -10,7 +10,7 @@ import { requireTool } from './tools.ts';
 const FLAGS = [
   // CI runs as root, where Chromium's own sandbox refuses to; the one page it loads is ours.
   ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'],
-  // It talks to nobody but the page's server.
+  // It connects only to the page's server.
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-quic'],
   ...['--disable-default-apps', '--disable-extensions', '--metrics-recording-only', '--no-proxy-server'],
 ];
@@ -28,7 +28,7 @@ export function openChromium(url: string): Chromium {
   const browser = spawn(requireTool('chromium'), [...FLAGS, `--user-data-dir=${profile}`, url], {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
-    // Whatever it writes beside its profile goes there, too.
+    // Files outside its profile are written there, too.
     env: { ...process.env, HOME: profile, XDG_CONFIG_HOME: profile, XDG_CACHE_HOME: profile, TMPDIR: profile },
   });
   let said = '';

@@ -8,8 +8,8 @@ import { atExit } from '../cleanup.ts';
 import { requireTool } from './tools.ts';
 
 /**
- * Holds a write lease on a file (fcntl(2), F_SETLEASE): whoever opens it, also in order to execute it, sleeps in the
- * kernel until the lease is given back, and the holder is told by a signal that somebody does.
+ * Holds a write lease on a file (fcntl(2), F_SETLEASE): a process that opens it, also to execute it, sleeps in the
+ * kernel until the lease is released, and the holder receives a signal at the open.
  */
 const HOLDER = `
 import fcntl, os, signal, sys
@@ -53,7 +53,7 @@ export class HeldProgram implements AsyncDisposable {
     return program;
   }
 
-  /** Resolves when somebody tries to execute the program. Ask before it can happen. */
+  /** Resolves when a process tries to execute the program. Call it before that can happen. */
   reached(): Promise<void> {
     return this.#says('reached');
   }

@@ -8,7 +8,7 @@ export interface Visit {
   readonly error: string | undefined;
 }
 
-/** So many clients at a time, until {@link Load.stop}. */
+/** A constant number of clients at a time, until {@link Load.stop}. */
 export class Load {
   readonly visits: Visit[] = [];
   readonly #port: number;
@@ -24,12 +24,12 @@ export class Load {
     this.#clients = Array.from({ length: clients }, () => this.#come());
   }
 
-  /** Waits until so many more have come and gone. */
+  /** Waits until this number of further clients have connected and left. */
   more(count: number): Promise<void> {
     return new Promise(resolve => this.#waiters.push({ count: this.visits.length + count, resolve }));
   }
 
-  /** Waits until all who are there now have come and gone. */
+  /** Waits until all present clients have left. */
   async renewed(): Promise<void> {
     await Promise.all(this.#underway);
   }

@@ -1,6 +1,6 @@
 /**
- * A copy of this machine's file system to install into: an overlay on `/` in a mount and a pid namespace of its own. What is
- * written goes to a tmpfs, which disappears with the namespaces. Faster than an unpacked distribution, and the package
+ * A copy of this machine's file system to install into: an overlay on `/` in a mount and a pid namespace of its own.
+ * Changes go to a tmpfs, which disappears with the namespaces. Faster than an unpacked distribution, and the package
  * database, users and programs are those of a real system. Needs root.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';

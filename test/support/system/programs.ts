@@ -4,25 +4,25 @@ import { join } from 'node:path';
 import { type StartOptions, startServer, type TestServer } from '../servers/server.ts';
 import { requireTool } from './tools.ts';
 
-/** What a hermetic shell prints when it is ready. Not `$ `: that also stands in what programs print. */
+/** What a hermetic shell prints when it is ready. Not `$ `: programs also print that. */
 export const PROMPT = 'ready$ ';
 
 /** The prompt, alone on the last line with text. */
 export const AT_PROMPT = /(^|\n)ready\$$/;
 
 /**
- * A command that says `started` when a signal from the terminal is sure to reach it. Not `echo started; sleep 100`: there an
- * interrupt may come between the two, when the shell itself is still in the foreground and takes no notice.
+ * A command that says `started` when a signal from the terminal is sure to reach it. Not `echo started; sleep 100`:
+ * there an interrupt may come between the two, when the shell itself is still in the foreground and takes no notice.
  */
 export const INTERRUPTIBLE = "sh -c 'echo started; exec sleep 100'";
 
 /**
- * The same, and it says `back` when it goes on. What a shell prints at `fg` comes before that: then the terminal is still the
- * shell's, and as its editor wants it.
+ * The same, and it says `back` when it goes on. What a shell prints at `fg` comes before that: then the terminal is
+ * still the shell's, and as its editor wants it.
  */
 export const STOPPABLE = `perl -e '$|=1; $SIG{CONT}=sub {print "back\\n"}; print "started\\n"; sleep 100 while 1'`;
 
-/** A bash that reads nobody's settings: `startServer([...bash.args], { program: bash.program })`. */
+/** A bash that reads no settings of a user: `startServer([...bash.args], { program: bash.program })`. */
 export function hermeticBash(): { args: string[]; program: string[] } {
   const env = {
     PS1: PROMPT,

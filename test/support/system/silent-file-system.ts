@@ -10,7 +10,9 @@ import { requireTool } from './tools.ts';
 
 const server = fileURLToPath(new URL('silent-file-system.py', import.meta.url));
 
-/** A file system that answers nothing (see silent-file-system.py): processes that ask it cannot be killed. Needs root. */
+/**
+ * A file system that answers nothing (see silent-file-system.py): processes that ask it cannot be killed. Needs root.
+ */
 export class SilentFileSystem implements AsyncDisposable {
   /** Where it is mounted. */
   readonly path: string;
@@ -35,7 +37,7 @@ export class SilentFileSystem implements AsyncDisposable {
     return system;
   }
 
-  /** Resolves when somebody asks it. Call it before that can happen. */
+  /** Resolves at the first request. Call it before that can happen. */
   asked(): Promise<void> {
     return this.#says('asked');
   }
@@ -49,7 +51,7 @@ export class SilentFileSystem implements AsyncDisposable {
     }
   }
 
-  /** Whoever waits for an answer gets an error. */
+  /** Pending requests fail with an error. */
   async end(): Promise<void> {
     if (this.#server.exitCode !== null || this.#server.signalCode !== null) return;
     this.#server.kill('SIGKILL');

@@ -42,7 +42,10 @@ export const PACKAGES = {
   zsh: 'zsh',
 } as const;
 
-/** What the tests need beside programs: modules of Perl and Python, what an unpacked program is linked with, and what Node.js for arm64 is. */
+/**
+ * What the tests need beside programs: modules of Perl and Python, what an unpacked program is linked with, and what
+ * Node.js for arm64 is.
+ */
 export const FURTHER_PACKAGES = [
   ...['libgensio4', 'libnet-telnet-perl', 'python3-serial', 'python3-twisted'],
   ...['libatomic1-arm64-cross', 'libc6-arm64-cross', 'libgcc-s1-arm64-cross', 'libstdc++6-arm64-cross'],
@@ -62,13 +65,14 @@ export const UNPACKED = {
 
 export type Tool = keyof typeof PACKAGES | keyof typeof UNPACKED;
 
-// Not PATH: a developer's own python3 or vim in front of it would be another program than the one the test was written for.
+// Not PATH: a developer's own python3 or vim in front of it would be another program than the one the test was written
+// for.
 const DIRECTORIES = ['/usr/bin', '/bin', '/usr/games', '/usr/local/bin'];
 const UNPACKED_DIRECTORY = fileURLToPath(new URL('../../../.cache/debian', import.meta.url));
 
 /**
- * What this machine lacks for a test. `scripts/test.mjs` shows the test as skipped, with the message as the reason, and as
- * failed on CI, where a skipped test would prove nothing.
+ * What this machine lacks for a test. `scripts/test.mjs` shows the test as skipped, with the message as the reason, and
+ * as failed on CI, where a skipped test would prove nothing.
  */
 export class MissingRequirement extends Error {
   // Errors cross from the test's process to the runner's without their class.

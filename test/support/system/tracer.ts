@@ -7,7 +7,9 @@ import { requireTool } from './tools.ts';
 /** The script; see there. */
 export const TRACER = fileURLToPath(new URL('tracer.py', import.meta.url));
 
-/** Traces a process (see tracer.py), which then cannot end (`exit`) or cannot be reaped (`reap`) until the tracer ends. */
+/**
+ * Traces a process (see tracer.py), which then cannot end (`exit`) or cannot be reaped (`reap`) until the tracer ends.
+ */
 export class Tracer implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #forget: () => void;
