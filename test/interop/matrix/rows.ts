@@ -1,7 +1,7 @@
 /** What is asked of every peer. The order is that of the table. */
 export const ROWS = {
-  connects: 'connects, and sees the end',
-  types: 'types',
+  connects: 'connects, detects the end',
+  types: 'input',
   size: 'window size',
   terminal: 'terminal type',
   environment: 'environment',

@@ -32,7 +32,7 @@ export function renderTable(peers: readonly Peer[], results: Results): string {
     lines.push(`| ${ROWS[row]} | ${cells.join(' | ')} |`);
   }
   lines.push('', ...notes.map((note, at) => `${at + 1}. ${note}`));
-  lines.push('', `Where they come from: ${peers.map(peer => `${peer.name} (${peer.source})`).join(', ')}.`);
+  lines.push('', `Packages: ${peers.map(peer => `${peer.name} (${peer.source})`).join(', ')}.`);
   return lines.join('\n');
 }
 

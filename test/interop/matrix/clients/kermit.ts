@@ -36,7 +36,7 @@ export const kermit: Peer = {
     resize: yes(() => visit.resize(KERMIT)),
     binary: yes(() => visit.bytes(BINARY), 'with its escape character disabled'),
     interrupt: yes(() => visit.interrupt(KERMIT)),
-    line: yes(() => visit.lineUnedited(KERMIT), 'it echoes, and leaves the editing to the server'),
+    line: yes(() => visit.lineUnedited(KERMIT), 'it echoes, and the server edits'),
     charset: yes(() => visit.charset(KERMIT)),
     tls: yes(() => visit.tls(TLS)),
   },

@@ -18,14 +18,17 @@ export const tintin: Peer = {
     types: yes(() => visit.types(TINTIN)),
     size: yes(() => visit.size(TINTIN)),
     terminal: yes(() => visit.terminal(TINTIN)),
-    environment: yes(() => visit.environment(TINTIN, 'CLIENT_NAME', 'TinTin++'), 'the variables of MNES, about itself'),
+    environment: yes(
+      () => visit.environment(TINTIN, 'CLIENT_NAME', 'TinTin++'),
+      'the variables of MNES, which describe the client',
+    ),
     password: yes(() => visit.password(TINTIN)),
     resize: yes(() => visit.resize(TINTIN)),
-    binary: no('it draws text'),
-    interrupt: yes(() => visit.interrupt(TINTIN, '#send {\\x03\\}\r'), 'by its own language'),
+    binary: no('it displays text only'),
+    interrupt: yes(() => visit.interrupt(TINTIN, '#send {\\x03\\}\r'), 'by a command of its script language'),
     line: yes(() => visit.line(TINTIN)),
     charset: yes(() => visit.charset(TINTIN), 'negotiated by CHARSET'),
-    tls: yes(() => visit.tls(() => TINTIN_TLS), 'it keeps the certificate it sees first, and checks none'),
+    tls: yes(() => visit.tls(() => TINTIN_TLS), 'it remembers the first certificate, and does not verify any'),
   },
 };
 
@@ -41,16 +44,16 @@ export const tinyfugue: Peer = {
   cells: {
     connects: yes(() => visit.connects(TF, /closed by foreign host/)),
     types: yes(() => visit.types(TF)),
-    size: yes(() => visit.size(TF, '31 100'), 'it keeps the last column for itself'),
+    size: yes(() => visit.size(TF, '31 100'), 'it reserves the last column'),
     // It says ANSI-ATTR first, which terminfo does not have.
     terminal: yes(() => visit.terminal(TF, 'ansi')),
     environment: no('it does not know the option', () => visit.environment(TF, 'CLIENT_NAME', '')),
     password: yes(() => visit.password(TF)),
     resize: yes(() => visit.resize(TF, '33 89')),
-    binary: no('it draws text'),
-    interrupt: yes(() => visit.interrupt(TF, '/test send(char(3), "", 0)\r'), 'by its own language'),
+    binary: no('it displays text only'),
+    interrupt: yes(() => visit.interrupt(TF, '/test send(char(3), "", 0)\r'), 'by a command of its script language'),
     line: yes(() => visit.line(TF)),
-    charset: no('it knows sets of one byte a character'),
+    charset: no('it supports only single-byte character sets'),
     tls: yes(() => visit.tls(() => TF_TLS)),
   },
 };

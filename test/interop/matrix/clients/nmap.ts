@@ -50,7 +50,7 @@ async function certificate(): Promise<void> {
   assert.match(await nmap(await tlsServer(), '--script', '+ssl-cert'), /ssl-cert: Subject: commonName=telpty test/);
 }
 
-const LOOKS_ONLY = notApplicable('it only looks at servers');
+const LOOKS_ONLY = notApplicable('it only scans servers');
 
 export const nmapScripts: Peer = {
   name: 'nmap',

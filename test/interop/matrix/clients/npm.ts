@@ -75,7 +75,7 @@ async function tls(): Promise<void> {
 
 // `terminalWidth` makes it tell a size, and agree to tell its terminal type. To the question for that it sends back the
 // first three bytes, IAC SB TERMINAL-TYPE, so that all it says later is inside a message without an end, to any server.
-const UNENDED = 'where told to tell, it also begins an answer about its terminal type, and never ends it';
+const UNENDED = 'if configured to send it, it also starts an answer about its terminal type and never ends it';
 const REFUSES = 'it refuses the option';
 
 export const telnetClient: Peer = {
@@ -88,11 +88,11 @@ export const telnetClient: Peer = {
     terminal: no(REFUSES, asks('term', /terminal <xterm>/)),
     environment: no(REFUSES, asks('env CLIENT_NAME', /CLIENT_NAME <>/)),
     password: yes(password),
-    resize: no('it tells its size once'),
-    binary: no('its conversations are text'),
+    resize: no('it sends its size once'),
+    binary: no('it handles text only'),
     interrupt: yes(interrupt),
     line: yes(asks('say hello', /heard <hello>/, lineServer)),
     charset: yes(asks('hex é漢', /bytes c3 a9 e6 bc a2/)),
-    tls: yes(tls, "in a socket of its user's"),
+    tls: yes(tls, 'in a TLS socket that the application supplies'),
   },
 };

@@ -61,7 +61,7 @@ export const netTelnet: Peer = {
     binary: yes(() => perl(characterServer, BYTES), 'with `binmode`'),
     interrupt: yes(() => perl(characterServer, INTERRUPT), 'by `break`: IAC BRK'),
     line: yes(asks('say hello', 'heard <hello>', lineServer)),
-    charset: yes(asks('hex \\xc3\\xa9\\xe6\\xbc\\xa2', 'bytes c3 a9 e6 bc a2'), 'its user encodes and decodes'),
-    tls: no('it speaks no TLS'),
+    charset: yes(asks('hex \\xc3\\xa9\\xe6\\xbc\\xa2', 'bytes c3 a9 e6 bc a2'), 'the application encodes and decodes'),
+    tls: no('it does not support TLS'),
   },
 };

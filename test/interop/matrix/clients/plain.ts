@@ -11,7 +11,7 @@ import { no, notApplicable, type Peer, yes } from '../rows.ts';
 import type { Visitor } from '../visit.ts';
 import * as visit from '../visit.ts';
 
-const NO_TLS = 'it speaks no TLS';
+const NO_TLS = 'it does not support TLS';
 
 const LIBTELNET: Visitor = { command: port => [requireTool('telnet-client'), '127.0.0.1', String(port)] };
 
@@ -37,9 +37,9 @@ export const libtelnetClient: Peer = {
     environment: no('it does not know the option'),
     password: yes(() => visit.password(LIBTELNET)),
     resize: no('it does not know the option', () => visit.sizeStays(LIBTELNET)),
-    binary: no('it sends LF as CR LF, and prints only as far as a NUL', libtelnetBytes),
+    binary: no('it sends LF as CR LF, and stops printing at a NUL', libtelnetBytes),
     interrupt: yes(() => visit.interrupt(LIBTELNET)),
-    line: yes(() => visit.lineUnedited(LIBTELNET), 'it echoes, and leaves the editing to the server'),
+    line: yes(() => visit.lineUnedited(LIBTELNET), 'it echoes, and the server edits'),
     charset: yes(() => visit.charset(LIBTELNET)),
     tls: no(NO_TLS),
   },
@@ -130,7 +130,7 @@ export const curl: Peer = {
     connects: yes(curlConnects),
     types: yes(
       () => asked([], 'say helo\x7flo', /heard <hello>/),
-      'a line at a time; answers may show with the next line',
+      'one line at a time; an answer may appear with the next line',
     ),
     size: yes(() => asked(['-t', 'WS=101x31'], 'size', /size 31 101/), 'as given by `-t WS=`'),
     terminal: yes(() => asked(['-t', 'TTYPE=vt220'], 'term', /terminal <vt220>/), 'as given by `-t TTYPE=`'),
@@ -138,12 +138,12 @@ export const curl: Peer = {
       () => asked(['-t', 'NEW_ENV=DISPLAY,desk:7.1'], 'env DISPLAY', /DISPLAY <desk:7\.1>/),
       'as given by `-t NEW_ENV=`',
     ),
-    password: no('it leaves its terminal echoing', curlPassword),
-    resize: notApplicable('its window is what `-t WS=` says'),
+    password: no('its terminal keeps echoing', curlPassword),
+    resize: notApplicable('its window size is fixed by `-t WS=`'),
     binary: yes(curlBytes, 'through pipes'),
     interrupt: no('^C ends curl', curlInterrupt),
     line: yes(curlLine),
     charset: yes(() => asked([], 'hex é漢', /bytes c3 a9 e6 bc a2/)),
-    tls: no('it has no telnets://'),
+    tls: no('it does not support telnets://'),
   },
 };

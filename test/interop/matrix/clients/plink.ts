@@ -26,13 +26,16 @@ export const plink: Peer = {
     types: yes(() => visit.types(PLINK)),
     size: yes(() => visit.size(PLINK)),
     terminal: yes(() => visit.terminal(PLINK, 'xterm'), "PuTTY's own setting, not TERM"),
-    environment: yes(() => visit.environment(SAVED, 'COLORTERM', 'truecolor'), 'what a saved session lists'),
+    environment: yes(
+      () => visit.environment(SAVED, 'COLORTERM', 'truecolor'),
+      'the variables that a saved session lists',
+    ),
     password: yes(() => visit.password(PLINK)),
     resize: yes(() => visit.resize(PLINK)),
     binary: yes(() => visit.bytes(PLINK)),
     interrupt: yes(() => visit.interrupt(PLINK)),
     line: yes(() => visit.line(PLINK)),
     charset: yes(() => visit.charset(PLINK)),
-    tls: no('it speaks no TLS'),
+    tls: no('it does not support TLS'),
   },
 };

@@ -47,7 +47,7 @@ tn.sock = context.wrap_socket(socket.create_connection(('127.0.0.1', int(sys.arg
 tn.host = 'localhost'
 ask(b'say hello', b'heard <hello>')`;
 
-const REFUSES = 'it refuses every option; its user can answer in its place';
+const REFUSES = 'it refuses every option; the application can answer instead';
 
 export const telnetlib: Peer = {
   name: 'telnetlib',
@@ -63,10 +63,10 @@ export const telnetlib: Peer = {
     binary: no('it drops NUL and DC1 from what it reads', () => python(characterServer, BYTES)),
     interrupt: yes(() => python(characterServer, INTERRUPT), 'as IAC IP'),
     line: yes(() => python(lineServer, `${OPEN}ask(b'say hello', b'heard <hello>')`)),
-    charset: yes(asks('hex \\xc3\\xa9\\xe6\\xbc\\xa2', 'bytes c3 a9 e6 bc a2'), 'its user encodes and decodes'),
+    charset: yes(asks('hex \\xc3\\xa9\\xe6\\xbc\\xa2', 'bytes c3 a9 e6 bc a2'), 'the application encodes and decodes'),
     tls: yes(async () => {
       const ground = await tlsServer();
       await python(async () => ground, TLS, ground.certificate.certFile);
-    }, "in a socket of its user's"),
+    }, 'in a TLS socket that the application supplies'),
   },
 };

@@ -29,7 +29,7 @@ export const gnuTelnet: Peer = {
     interrupt: yes(() => visit.interrupt(GNU)),
     line: yes(() => visit.line(GNU)),
     charset: yes(() => visit.charset(GNU)),
-    tls: no('it speaks no TLS'),
+    tls: no('it does not support TLS'),
   },
 };
 
@@ -54,7 +54,7 @@ export const telnetSsl: Peer = {
     types: yes(() => visit.types(NETKIT)),
     size: yes(() => visit.size(NETKIT)),
     terminal: yes(() => visit.terminal(NETKIT)),
-    environment: no('it answers only a question for all it has; we ask by name', netkitTellsNothing),
+    environment: no('it answers only a request for all variables; telpty requests them by name', netkitTellsNothing),
     password: yes(() => visit.password(NETKIT)),
     resize: yes(() => visit.resize(NETKIT)),
     binary: yes(() => visit.bytes(NETKIT_BINARY), 'with `-8 -E`'),
@@ -101,11 +101,11 @@ export const busyboxTelnet: Peer = {
     terminal: yes(() => visit.terminal(BUSYBOX)),
     environment: yes(() => visit.environment(BUSYBOX, 'USER', 'ada'), 'USER, as given by `-l`'),
     password: yes(() => visit.password(BUSYBOX)),
-    resize: no('it tells its size once', () => visit.sizeStays(BUSYBOX)),
-    binary: no('its escape key, ^], cannot be turned off', busyboxEscape),
+    resize: no('it sends its size once', () => visit.sizeStays(BUSYBOX)),
+    binary: no('its escape key, ^], cannot be disabled', busyboxEscape),
     interrupt: yes(() => visit.interrupt(BUSYBOX)),
     line: yes(() => visit.line(BUSYBOX)),
     charset: yes(() => visit.charset(BUSYBOX)),
-    tls: no('it speaks no TLS'),
+    tls: no('it does not support TLS'),
   },
 };

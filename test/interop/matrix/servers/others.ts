@@ -50,13 +50,13 @@ async function serialPort(): Promise<void> {
   }
 }
 
-const SERIAL = notApplicable('a serial line knows none');
+const SERIAL = notApplicable('a serial line has no such property');
 
 export const serialLine: Peer = {
   name: 'ser2net',
   source: 'ser2net, with a line by socat',
   cells: {
-    connects: yes(serialPort, 'and sets speed and stop bits (RFC 2217)'),
+    connects: yes(serialPort, 'also sets speed and stop bits (RFC 2217)'),
     types: yes(() => serial(visit.types)),
     size: SERIAL,
     terminal: SERIAL,
@@ -86,9 +86,9 @@ export const twistedServer: Peer = {
     resize: yes(() => visit.resize(TWISTED)),
     binary: no('it writes LF as CR LF'),
     interrupt: yes(() => visit.interrupt(TWISTED)),
-    line: yes(() => visit.line(TWISTED), 'as it does without ECHO and SGA'),
+    line: yes(() => visit.line(TWISTED), 'without ECHO and SGA'),
     charset: yes(() => visit.charset(TWISTED)),
-    tls: notApplicable('that of its user'),
+    tls: notApplicable('the application supplies it'),
   },
 };
 
@@ -110,7 +110,7 @@ async function chat(): Promise<void> {
   assert.equal(await ada.exitStatus(), 0);
 }
 
-const CHAT = notApplicable('a chat has no use for it');
+const CHAT = notApplicable('not used by a chat');
 
 export const chatServer: Peer = {
   name: "libtelnet's telnet-chatd",
@@ -127,6 +127,6 @@ export const chatServer: Peer = {
     interrupt: CHAT,
     line: CHAT,
     charset: CHAT,
-    tls: no('it speaks no TLS'),
+    tls: no('it does not support TLS'),
   },
 };

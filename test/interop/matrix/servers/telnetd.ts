@@ -7,7 +7,7 @@ import { busyboxTelnetd, gnuTelnetd, gnuTelnetdLines, telnetdSsl, telnetdTls } f
 import * as visit from '../visit.ts';
 import { DISPLAY, telptyConnect } from './visitor.ts';
 
-const NO_TLS = 'it speaks no TLS';
+const NO_TLS = 'it does not support TLS';
 
 /** By the library: a session is the bytes, with no terminal in between. */
 async function sessionBytes(ground: () => Promise<Ground>): Promise<void> {
@@ -47,12 +47,15 @@ export const gnu: Peer = {
     types: yes(() => visit.types(GNU)),
     size: yes(() => visit.size(GNU)),
     terminal: yes(() => visit.terminal(GNU)),
-    environment: yes(() => visit.environment(GNU, 'DISPLAY', DISPLAY), 'what `--accept-env` lets pass'),
+    environment: yes(() => visit.environment(GNU, 'DISPLAY', DISPLAY), 'the variables that `--accept-env` permits'),
     password: yes(() => visit.password(GNU)),
     resize: yes(() => visit.resize(GNU)),
-    binary: yes(() => sessionBytes(gnuTelnetd), 'by `connect()`: terminals are told to keep ^S and ^Q (LFLOW)'),
+    binary: yes(
+      () => sessionBytes(gnuTelnetd),
+      'with `connect()`; in `telpty connect` the terminal handles ^S and ^Q (LFLOW)',
+    ),
     interrupt: yes(() => visit.interrupt(GNU)),
-    line: yes(gnuLine, 'LINEMODE, with `-l`; GNU telnetd then echoes lines once more, and tells nobody of passwords'),
+    line: yes(gnuLine, 'LINEMODE, with `-l`; GNU telnetd then echoes each line again, and does not announce passwords'),
     charset: yes(() => visit.charset(GNU)),
     tls: no(NO_TLS),
   },
@@ -75,7 +78,7 @@ export const netkit: Peer = {
     resize: yes(() => visit.resize(NETKIT)),
     binary: yes(() => visit.bytes(BARE), 'with `--escape none`'),
     interrupt: yes(() => visit.interrupt(NETKIT)),
-    line: yes(() => visit.lineUnseen(NETKIT_LINES), 'by `--mode line`: it does not ask for it'),
+    line: yes(() => visit.lineUnseen(NETKIT_LINES), 'with `--mode line`; the server does not request LINEMODE'),
     charset: yes(() => visit.charset(NETKIT)),
     tls: yes(async () => {
       const { certificate } = await telnetdTls();
@@ -95,13 +98,13 @@ export const busybox: Peer = {
     connects: yes(() => visit.connects(BUSYBOX, /closed by foreign host|reset/)),
     types: yes(() => visit.types(BUSYBOX)),
     size: yes(() => visit.size(BUSYBOX)),
-    terminal: no('it does not ask', () => visit.terminal(BUSYBOX, 'vt100')),
-    environment: no('it does not ask', () => visit.environment(BUSYBOX, 'DISPLAY', '')),
+    terminal: no('it does not request it', () => visit.terminal(BUSYBOX, 'vt100')),
+    environment: no('it does not request it', () => visit.environment(BUSYBOX, 'DISPLAY', '')),
     password: yes(() => visit.password(BUSYBOX)),
     resize: yes(() => visit.resize(BUSYBOX)),
     binary: yes(() => visit.bytes(BUSYBOX_BARE), 'with `--escape none`'),
     interrupt: yes(() => visit.interrupt(BUSYBOX)),
-    line: no('it echoes, and knows nothing else'),
+    line: no('it always echoes'),
     charset: yes(() => visit.charset(BUSYBOX)),
     tls: no(NO_TLS),
   },
