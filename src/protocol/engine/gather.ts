@@ -8,24 +8,24 @@ const LF = 10;
 const CR = 13;
 const IACS = repeat(IAC);
 const CRS = repeat(CR);
-/** Of the input, in bytes: what a session takes at once. */
+/** Most input bytes that one piece of data is made from: as many as a session takes in one call. */
 const LONGEST = 8 * 1024 - 8;
 
-/** What is taken out of data behind a CR; see parser.ts. Under BINARY it is nothing. */
+/** The bytes that are removed from the data after a CR; see parser.ts. Under BINARY no byte is removed. */
 export type Swallowed = 'nothing' | 'NUL' | 'NUL and LF';
 
-/** Data that was gathered. */
+/** Data that was gathered into one piece. */
 export interface Gathered {
   /** Memory that is not written again. */
   readonly data: Uint8Array;
-  /** How far the chunk is used. */
+  /** Offset in the chunk of the first byte that was not used. */
   readonly end: number;
 }
 
 /**
- * Undoes IAC IAC and the ends of lines from `start` on, where a piece of data stands that is not the second half of
- * anything: into one run, up to a command, the end of the chunk, or the longest that a run may be. An IAC with nothing
- * behind it is left where it is; a CR with nothing behind it is data.
+ * Undoes IAC IAC and line endings from `start` on and writes the result as one piece of data. The byte at `start` must
+ * not be the second half of a pair. The piece ends at a command, at the end of the chunk, or at the maximum length of a
+ * piece. If the chunk ends after an IAC, that IAC is not used; if it ends after a CR, the CR is data.
  */
 export function gather(chunk: Uint8Array, start: number, swallowed: Swallowed): Gathered {
   const end = Math.min(chunk.length, start + LONGEST);
@@ -41,7 +41,7 @@ export function gather(chunk: Uint8Array, start: number, swallowed: Swallowed): 
     from += plain;
     at += plain;
     if (from >= end) break;
-    // One byte, and what belongs to it; after an IAC all that follow.
+    // One byte and its second half. After an IAC, the whole run of pairs.
     const byte = chunk[from]!;
     if (byte === IAC) {
       const pairs = from;

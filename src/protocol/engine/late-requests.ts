@@ -1,16 +1,19 @@
-/** More words than this about one side, of which none had an answer at once, are a flood and no reactions to single answers. */
+/**
+ * More requests than this about one side, none of which was answered at once, are a flood and not reactions to single
+ * answers.
+ */
 const FLOOD = 256;
 
 /**
- * The words of a peer whose answers are late, by sides of options (numbers that the caller makes). They show what the peer does:
- * whether it floods, or reacts to each late answer. The pace of late answers goes by that.
+ * The requests of a peer that are answered late, by sides of options (numbers that the caller makes). They show what
+ * the peer does: whether it floods, or reacts to each late answer. The pace of the late answers depends on that.
  */
 export class LateRequests {
-  /** How many there were so far. */
+  /** Number of requests so far. */
   count = 0;
-  /** Since late answers were sent last: words about each side. */
+  /** Requests about each side since the last late answers were sent. */
   readonly #now = new Map<number, number>();
-  /** Sides that had a late answer since the last pause. */
+  /** Sides that were answered late since the last pause. */
   readonly #before = new Set<number>();
 
   add(side: number): void {
@@ -18,7 +21,10 @@ export class LateRequests {
     this.#now.set(side, (this.#now.get(side) ?? 0) + 1);
   }
 
-  /** Whether a side has few words that wait, and had a late answer since the last pause: they may be a reaction to it. */
+  /**
+   * Whether a side has few waiting requests and was answered late since the last pause: they may be a reaction to that
+   * answer.
+   */
   get mayBeReaction(): boolean {
     for (const [side, words] of this.#now) if (words < FLOOD && this.#before.has(side)) return true;
     return false;
@@ -30,7 +36,7 @@ export class LateRequests {
     this.#now.clear();
   }
 
-  /** For some time no answer was late. */
+  /** No answer was late for some time. */
   pause(): void {
     this.#before.clear();
   }

@@ -1,69 +1,74 @@
 /**
  * Option negotiation: the Q method of RFC 1143, as one table.
  *
- * Theory of operation. An option has two sides that know nothing of each other: we perform it (we say WILL and WONT, the
- * peer says DO and DONT) or the peer performs it (the other way round). Both obey the same rules, so there is one table,
- * for one side of one option, that speaks of "positive" (WILL or DO) and "negative" (WONT or DONT). What makes RFC 854's
- * rules loop is that a request and its answer look the same. So a side remembers whether it waits for an answer
- * (WANTYES, WANTNO), and one bit of a queue: whether the application has changed its mind meanwhile (OPPOSITE). While an
- * answer is outstanding nothing more is sent, hence at most one of our requests is on its way, and whatever comes first
- * is its answer. An answer is never answered: that is what ends every loop, also with a mirror at the other end.
+ * Theory of operation. An option has two sides, which are independent. If we perform the option, we send WILL and WONT,
+ * and the peer sends DO and DONT; if the peer performs it, the roles are exchanged. Both sides obey the same rules. So
+ * there is one table for one side of one option, with "positive" for WILL or DO and "negative" for WONT or DONT. RFC
+ * 854's rules can loop because a request and its answer look the same. So a side stores whether it waits for an answer
+ * (WANTYES, WANTNO), and a queue of one bit: whether the application has changed its mind in the meantime (OPPOSITE).
+ * While an answer is outstanding, nothing more is sent. Hence at most one of our requests is in transit, and the first
+ * message that arrives is its answer. An answer is never answered, which ends every loop, even with a mirror at the
+ * other end.
  *
  *                          positive            positive        negative           ask on             ask off
  *                          (we agree)          (we refuse)
- *      NO                  YES, say +          say -           nothing            WANTYES, say +     nothing
- *      YES                 nothing             nothing         NO, say -          nothing            WANTNO, say -
+ *      NO                  YES, send +         send -          nothing            WANTYES, send +    nothing
+ *      YES                 nothing             nothing         NO, send -         nothing            WANTNO, send -
  *      WANTNO              NO, error           NO, error       NO                 WANTNO/OPPOSITE    nothing
- *      WANTNO/OPPOSITE     YES, error          YES, error      WANTYES, say +     nothing            WANTNO
+ *      WANTNO/OPPOSITE     YES, error          YES, error      WANTYES, send +    nothing            WANTNO
  *      WANTYES             YES                 YES             NO                 nothing            WANTYES/OPPOSITE
- *      WANTYES/OPPOSITE    WANTNO, say -       WANTNO, say -   NO                 WANTYES            nothing
+ *      WANTYES/OPPOSITE    WANTNO, send -      WANTNO, send -  NO                 WANTYES            nothing
  *
- * The column "we refuse" differs in NO alone: in every other state we have agreed or asked before. In YES a positive, in
- * NO a negative needs no answer (RFC 854 rule b). The errors are an answer that contradicts (DONT answered by WILL); the
- * RFC has it taken as the end of the wait all the same.
+ * The column "we refuse" differs only in NO: in every other state we have agreed or asked before. A positive in YES and
+ * a negative in NO need no answer (RFC 854 rule b). An error is an answer that contradicts the request (DONT answered
+ * by WILL); RFC 1143 ends the wait in that case, too.
  *
- * `'tolerant'` differs in one cell: a positive in YES. The RFC has it ignored. But games that restart under their connections
- * (copyover), and devices that have lost track, ask again for what is on, and wait. Such a repetition is answered, where the
- * peer visibly waits:
+ * `'tolerant'` differs in one cell: a positive in YES. RFC 1143 ignores it. But games that restart while their
+ * connections stay open (copyover), and devices that have lost track, ask again for an option that is on, and wait for
+ * the answer. Such a repetition is answered if the peer visibly waits:
  *
- *      YES, peer waits     YES, say +
+ *      YES, peer waits     YES, send +
  *      YES, else           nothing
  *
- * What makes this hard is that other peers react to each answer with one more positive, or with two, and would do so for
- * ever. Such a reaction comes soon, and nothing in between. So a peer visibly waits if
+ * The difficulty is that other peers react to each answer with one more positive, or with two, and would do so forever.
+ * Such a reaction comes soon, and the peer sends nothing in between. So a peer visibly waits if
  *
- *   1. nothing was said about this side, by either end, for 20 ms or two round trips, whichever is longer; or the peer has
- *      sent data or a command since then; and
+ *   1. neither end has sent a request or an answer about this side for 20 ms or two round trips, whichever is longer,
+ *      or the peer has sent data or a command since then; and
  *   2. fewer than 20 repetitions of this side were answered since it was off, or quiet for 10 s.
  *
- * To alternate, answering every second one, was rejected: it leaves every second restart without an answer, and a peer that gives two
- * positives to each answer without an end.
+ * Answering every second repetition was rejected: every second restart would not be answered, and a peer that sends two
+ * positives for each answer would still loop.
  *
- * Termination. Let a peer react to each of our words with up to some fixed number of words.
+ * Termination. Let a peer react to each of our messages with up to some fixed number of messages.
  *
- *   (a) A reaction that leaves the state as it is gets no answer, but for a request in NO that we refuse, and for the repetitions of
- *       the cell above. By 1, repetitions within the time of a reaction get none, so an exchange ends after one answer
- *       for each side; by 2, however slow the peer and whatever data is in between, it ends after 20.
- *   (b) A request that we refuse is answered each time, as RFC 854 has it. A peer that asks again at each refusal shows by the
- *       number of chunks that its requests come in (`Refusals`). Then refusals are late.
- *   (c) A reaction that changes the state must be answered, and a peer that changes its mind at each answer is followed. If that
- *       takes more answers than `TelnetLimits.optionChanges` in 250 ms, they are late, too.
- *   (d) Late answers: of many words only the last is answered. Each answer is sent, but a peer that says little and was silent until
- *       it came, as one that reacts is, has the next one after twice the time (`LateAnswers`): 250 ms, 500 ms, … So within a time t such an
- *       exchange has no more than a constant number of words and some for each doubling up to t. For any
- *       practical purpose it has ended, and still no answer is wrong or missing.
+ *   (a) A reaction that does not change the state gets no answer, except a request in NO that we refuse, and the
+ *       repetitions of the cell above. By 1, repetitions within the reaction time get no answer, so an exchange ends
+ *       after one answer for each side. By 2, it ends after 20 answers, however slow the peer is and whatever data is
+ *       in between.
+ *   (b) A request that we refuse is answered each time, as RFC 854 requires. The number of chunks that the requests
+ *       come in shows whether a peer asks again after each refusal (`Refusals`). Then refusals are late.
+ *   (c) A reaction that changes the state must be answered, and a peer that changes its mind after each answer is
+ *       followed. If that takes more answers than `TelnetLimits.optionChanges` in 250 ms, they are late, too.
+ *   (d) Late answers: if several messages wait, only the last one is answered. Every answer is sent in the end. But if
+ *       the peer sends little and was silent until the answer came, as a peer that reacts to answers is, the time until
+ *       the next answer is doubled (`LateAnswers`): 250 ms, 500 ms, … So within a time t such an exchange has at most a
+ *       constant number of messages plus some for each doubling up to t. For any practical purpose it has ended, and
+ *       still no answer is wrong or missing.
  *
- * What goes on is a peer that asks for what was refused four times a second or less often, which may well be its purpose (some
- * poll so), and one that truly changes the state at each answer at a moderate pace.
+ * Two exchanges can continue: with a peer that asks again for a refused option at most four times per second, which may
+ * well be its purpose (some peers poll in this manner), and with a peer that really changes the state after each answer
+ * at a moderate pace.
  *
- * Late answers do not change this table. They change when a step is made: of a remote side at once, for the peer's stream
- * changes at its WILL or WONT; of a local side with the answer, for ours changes at our WILL or WONT.
+ * Late answers do not change this table. They change when a step is made. A step of a remote side is made at once,
+ * because the peer's stream changes at its WILL or WONT. A step of a local side is made with the answer, because our
+ * stream changes at our WILL or WONT.
  */
 
 /** The states of RFC 1143 for one side of one option; the queue is EMPTY where it is not named. */
 export type NegotiationState = 'NO' | 'YES' | 'WANTNO' | 'WANTNO/OPPOSITE' | 'WANTYES' | 'WANTYES/OPPOSITE';
 
-/** What can happen to one side of one option. */
+/** An event for one side of one option. */
 export type NegotiationInput =
   /** The peer's WILL or DO, and policy allows it. */
   | 'agreed'
@@ -76,14 +81,14 @@ export type NegotiationInput =
   /** The application asks to disable. */
   | 'ask-off';
 
-/** What a step of the table does. */
+/** The effect of one step in the table. */
 export interface Transition {
   readonly next: NegotiationState;
   /** Send WILL or DO (true), WONT or DONT (false), or nothing (absent). */
   readonly say?: boolean;
-  /** What has become certain: the side is on; it is off; it stays off because the peer refused. */
+  /** The result that is now certain: the side is on, it is off, or it stays off because the peer refused. */
   readonly effect?: 'enabled' | 'disabled' | 'refused';
-  /** The peer answered with the opposite of what RFC 854 lets it answer. */
+  /** The peer answered with the opposite of the answers that RFC 854 allows. */
   readonly error?: true;
 }
 
@@ -140,7 +145,9 @@ const STRICT: Readonly<Record<NegotiationState, Row>> = {
 
 const ANSWERED: Transition = { next: 'YES', say: true };
 
-/** How a peer is treated that asks for what is on already: ignored, as RFC 1143 has it, or answered where it visibly waits. */
+/**
+ * How a request for an option that is already on is treated: ignored (RFC 1143), or answered if the peer visibly waits.
+ */
 export type Compatibility = 'strict' | 'tolerant';
 
 const TABLES: Readonly<Record<Compatibility, typeof STRICT>> = {
@@ -154,8 +161,8 @@ export function isCompatibility(name: unknown): name is Compatibility {
 }
 
 /**
- * The step that `input` makes from `state` (RFC 1143, section 7). A pure look-up: the caller keeps the state, and knows whether
- * the peer visibly waits, which is when a tolerant end goes by the table for `'tolerant'`.
+ * The step for `input` in `state` (RFC 1143, section 7). A pure look-up: the caller keeps the state. The caller also
+ * decides whether the peer visibly waits; only then does a tolerant engine use the table for `'tolerant'`.
  */
 export function transition(
   state: NegotiationState,

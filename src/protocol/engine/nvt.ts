@@ -12,63 +12,65 @@ const NUL_ALONE = Uint8Array.of(NUL);
 const NUL_NOP = Uint8Array.of(NUL, IAC, NOP);
 
 /**
- * What goes out. Data in the network virtual terminal's form (RFC 854, "The NVT printer and keyboard"): 255 is doubled,
- * and a CR is followed by LF or NUL. Under BINARY (RFC 856) only the doubling remains.
+ * Output. Data is sent in the form of the network virtual terminal (RFC 854, "The NVT printer and keyboard"): 255 is
+ * doubled, and a CR is followed by LF or NUL. Under BINARY (RFC 856) only the doubling remains.
  *
- * A CR at the end of a write is the difficult case: whether NUL has to follow shows only with the next write. To hold the
- * CR back would freeze a progress bar; to send CR NUL at once would turn a CR LF cut between two writes into CR NUL LF,
- * which a server reads as two keys. So the CR goes out, and the NUL is owed: the next write pays it unless it begins with
- * LF, and whatever else goes out first (a command, a negotiation, a subnegotiation, `flush()`) pays it too, because
- * many receivers forget a CR as soon as an IAC follows.
+ * A CR at the end of a write is the difficult case: only the next write shows whether NUL has to follow. Holding the CR
+ * back would freeze a progress bar. Sending CR NUL at once would turn a CR LF cut between two writes into CR NUL LF,
+ * which a server reads as two keys. So the CR is sent at once, and its NUL stays pending. The next write sends the NUL
+ * first, unless that write begins with LF. A command, a negotiation, a subnegotiation or `flush()` sends it first, too,
+ * because many receivers forget a CR as soon as an IAC follows.
  *
- * libtelnet's telnet-client prints data with printf("%.*s"), and so loses what follows a NUL, up to the end of what it has
- * read or up to the next IAC. A packet that ends behind the NUL would not help: the client often reads two packets at once.
- * So its NULs are followed by IAC NOP, which ends a piece of data in any cut.
+ * libtelnet's telnet-client prints data with printf("%.*s"). So it loses the bytes after a NUL, up to the end of what
+ * it has read or up to the next IAC. Ending the packet after the NUL would not help: the client often reads two packets
+ * at once. So NULs for this client are followed by IAC NOP, which ends a piece of data wherever the stream is cut.
  */
 
-/** What completes a CR that no LF follows. @param separated whether IAC NOP stands behind the NUL */
+/** The bytes that complete a CR without LF. @param separated whether IAC NOP follows the NUL */
 export function returnEnd(separated: boolean): Uint8Array {
   return separated ? NUL_NOP : NUL_ALONE;
 }
 
 /**
- * `data` as it goes on the wire without BINARY (RFC 854).
+ * `data` in the form in which it is sent without BINARY (RFC 854).
  *
- * @param owed the output so far ends in a CR whose NUL is still owed
+ * @param nulPending whether the output so far ends in a CR whose NUL is still pending
  * @param separated whether IAC NOP follows the NUL of a CR
- * @returns `data` itself, not a copy, if nothing in it has to change. A CR at its end is left without its NUL.
+ * @returns `data` itself, not a copy, if no byte has to change. A CR at its end is left without its NUL.
  */
-export function escapeNvt(data: Uint8Array, owed: boolean, separated = false): Uint8Array {
-  const pays = owed && data.length > 0 && data[0] !== LF;
+export function escapeNvt(data: Uint8Array, nulPending: boolean, separated = false): Uint8Array {
+  const pays = nulPending && data.length > 0 && data[0] !== LF;
   const first = Math.min(position(data, IAC), bareCarriageReturn(data));
   if (first === data.length && !pays) return data;
   return rewrite(data, first, pays, returnEnd(separated));
 }
 
-/** `data` as it goes on the wire under BINARY (RFC 856): 255 doubled. Returns `data` itself if it holds no 255. */
+/**
+ * `data` in the form in which it is sent under BINARY (RFC 856): 255 doubled. Returns `data` itself if it has no 255.
+ */
 export function escapeBinary(data: Uint8Array): Uint8Array {
   const first = position(data, IAC);
   return first === data.length ? data : rewrite(data, first, false, undefined);
 }
 
-/** Whether NUL is owed after `data` was sent without BINARY. An empty write leaves things as they were. */
-export function owesNul(data: Uint8Array, owed: boolean): boolean {
-  return data.length === 0 ? owed : data[data.length - 1] === CR;
+/** Whether a NUL is pending after `data` was sent without BINARY. An empty write changes nothing. */
+export function owesNul(data: Uint8Array, nulPending: boolean): boolean {
+  return data.length === 0 ? nulPending : data[data.length - 1] === CR;
 }
 
-/** IAC and a command, preceded by the NUL that is owed to an earlier CR. */
-export function frameCommand(code: number, owed = false): Uint8Array {
-  return owed ? Uint8Array.of(NUL, IAC, code) : Uint8Array.of(IAC, code);
+/** IAC and a command, preceded by the pending NUL of an earlier CR. */
+export function frameCommand(code: number, nulPending = false): Uint8Array {
+  return nulPending ? Uint8Array.of(NUL, IAC, code) : Uint8Array.of(IAC, code);
 }
 
-/** IAC, WILL, WONT, DO or DONT, and an option's code. The code stands for itself: 255 is not doubled here. */
-export function frameNegotiation(verb: number, option: number, owed = false): Uint8Array {
-  return owed ? Uint8Array.of(NUL, IAC, verb, option) : Uint8Array.of(IAC, verb, option);
+/** IAC, WILL, WONT, DO or DONT, and the code of an option. A code of 255 is not doubled here. */
+export function frameNegotiation(verb: number, option: number, nulPending = false): Uint8Array {
+  return nulPending ? Uint8Array.of(NUL, IAC, verb, option) : Uint8Array.of(IAC, verb, option);
 }
 
 /** IAC SB option payload IAC SE (RFC 855), 255 doubled in option and payload. */
-export function frameSubnegotiation(option: number, payload: Uint8Array, owed = false): Uint8Array {
-  const head = [...(owed ? [NUL] : []), IAC, SB, ...(option === IAC ? [IAC, IAC] : [option])];
+export function frameSubnegotiation(option: number, payload: Uint8Array, nulPending = false): Uint8Array {
+  const head = [...(nulPending ? [NUL] : []), IAC, SB, ...(option === IAC ? [IAC, IAC] : [option])];
   const body = escapeBinary(payload);
   const frame = new Uint8Array(head.length + body.length + 2);
   frame.set(head);
@@ -82,7 +84,7 @@ function position(data: Uint8Array, byte: number): number {
   return found < 0 ? data.length : found;
 }
 
-/** Where the first CR stands that is followed by something other than LF; one at the very end is not counted. */
+/** Position of the first CR that is followed by a byte other than LF. A CR at the very end does not count. */
 function bareCarriageReturn(data: Uint8Array): number {
   const last = data.length - 1;
   for (let at = data.indexOf(CR); at >= 0 && at < last; at = data.indexOf(CR, at + 1)) {
@@ -92,20 +94,21 @@ function bareCarriageReturn(data: Uint8Array): number {
 }
 
 /**
- * The escaped form in memory of its own, which stays as it is. Nothing before `first` has to change.
+ * The escaped form, in newly allocated memory that is not written again. The bytes before `first` need no escape.
  *
- * @param end what completes a CR that no LF follows; `undefined` under BINARY
+ * @param end the bytes that complete a CR without LF; `undefined` under BINARY
  */
 function rewrite(data: Uint8Array, first: number, pays: boolean, end: Uint8Array | undefined): Uint8Array {
-  // Random data has one escape in 128 bytes. Room for all to double would be cleared, and charged, for nothing.
+  // Random data has one escape in 128 bytes. Room to double every byte would be cleared, and counted as memory, for
+  // nothing.
   const most = data.length * (end?.length ?? 1);
   return escapeInto(data, first, pays, end, data.length >> 4) ?? escapeInto(data, first, pays, end, most)!;
 }
 
-/** What is written at once may reach this far beyond what is meant, in bytes. */
+/** A store may write up to this many bytes beyond the end of the copied bytes. */
 const OVERHANG = 8;
 
-/** @returns `undefined` if the escapes take more than `room` bytes. */
+/** @returns `undefined` if the escapes need more than `room` bytes */
 function escapeInto(
   data: Uint8Array,
   first: number,
@@ -129,7 +132,7 @@ function escapeInto(
     from += plain;
     at += plain;
     if (from >= length) break;
-    // One byte, and what it becomes; after a 255 all that follow.
+    // One byte and its escaped form. After a 255, the whole run of 255.
     const byte = data[from++]!;
     bytes[at++] = byte;
     if (byte === IAC) {

@@ -1,51 +1,51 @@
 import type { Side } from '../events.ts';
 import type { NegotiationState } from './negotiation.ts';
 
-/** In the order of their codes below. */
+/** In the order of their numeric codes. */
 const STATES: readonly NegotiationState[] = [
   ...(['NO', 'YES', 'WANTNO', 'WANTNO/OPPOSITE', 'WANTYES', 'WANTYES/OPPOSITE'] as const),
 ];
 
-/** In an entry the remote side stands above the local one. */
+/** In an entry the remote side has the higher bits. */
 const REMOTE_SHIFT = 12;
 const SIDE_BITS = 0xfff;
-/** Set in a side once the peer has said anything about that side. */
+/** Set in a side after the peer has sent any request or answer about that side. */
 const HEARD = 0x80;
-/** Set in a side while the application, which asked for that side last, wants it on. */
+/** Set in a side if the application's last request about that side was to enable it. */
 const WANTED = 0x40;
-/** The bits of a side that hold its state; all others are flags. */
+/** The bits of a side that hold its state; the other bits are flags. */
 const STATE_BITS = 0x07;
 
-/** What waits on a side of which an answer is late: see negotiation.ts. */
+/** Flags of a side whose answer is late: see negotiation.ts. */
 export const Late = {
   /** The peer waits for an answer. */
   OWED: 0x08,
-  /** Remote: the handler of the option does not know yet that the side is on. Local: the peer's last word was DO. */
+  /** Remote: the handler of the option has not been notified yet that the side is on. Local: the peer sent DO last. */
   ON: 0x10,
-  /** Local: the peer has said DONT meanwhile. */
+  /** Local: the peer has sent DONT in the meantime. */
   OFF: 0x20,
-  /** The application has asked for the side to be switched; its last wish counts. */
+  /** The application has requested a change of the side; only its last request counts. */
   ASKED: 0x100,
-  /** Remote: the side has changed, and nobody knows yet. */
+  /** Remote: the side has changed, and the application has not been notified yet. */
   CHANGED: 0x200,
-  /** Remote: the side was on when the application last heard of it. */
+  /** Remote: the side was on when the application was last notified. */
   KNOWN_ON: 0x400,
 } as const;
 
 const LATE_BITS = Object.values(Late).reduce<number>((bits, bit) => bits | bit, 0);
 
-/** Set in a count of answers once there was a warning about that side. */
+/** Set in a count of answers after a warning about that side. */
 const WARNED = 0x8000;
 const COUNT_BITS = 0x7fff;
 
 /**
- * The negotiation states of all options of one connection, one number for both sides of each option: a server holds
- * thousands of these, most of them with most options never touched. Entries go by the option's place in the table. (A
- * Uint8Array of this length is three objects, and twice as large.)
+ * The negotiation states of all options of one connection, with one number for both sides of each option. A server
+ * holds thousands of these objects, and in most of them most options are never used. An entry has the index of its
+ * option in the option table. (A Uint8Array of this length is three objects, and twice as large.)
  */
 export class OptionStates {
   readonly #entries: number[];
-  /** Answers that the peer has had about each side since the last {@link resetAnswers}; made at the first one. */
+  /** Answers sent to the peer about each side since the last {@link resetAnswers}. Allocated with the first one. */
   #answers: Uint16Array | undefined;
 
   constructor(options: number) {
@@ -60,7 +60,7 @@ export class OptionStates {
     this.#change(index, side, STATE_BITS, STATES.indexOf(state));
   }
 
-  /** Whether the peer has ever sent a WILL, WONT (remote), DO or DONT (local). */
+  /** Whether the peer has ever sent a WILL or WONT (remote side), a DO or DONT (local side). */
   heard(index: number, side: Side): boolean {
     return (this.#bits(index, side) & HEARD) !== 0;
   }
@@ -78,7 +78,7 @@ export class OptionStates {
     this.#change(index, side, WANTED, on ? WANTED : 0);
   }
 
-  /** What waits for a late answer: bits of {@link Late}. */
+  /** The flags of a side whose answer is late: bits of {@link Late}. */
   late(index: number, side: Side): number {
     return this.#bits(index, side) & LATE_BITS;
   }
@@ -87,7 +87,7 @@ export class OptionStates {
     this.#change(index, side, LATE_BITS, bits);
   }
 
-  /** Counts one more answer about a side; returns how many there are. */
+  /** Counts one more answer about a side and returns the count. */
   countAnswer(index: number, side: Side): number {
     this.#answers ??= new Uint16Array(2 * this.#entries.length);
     const entry = entryOf(index, side);
@@ -96,7 +96,7 @@ export class OptionStates {
     return count;
   }
 
-  /** All counts begin anew. */
+  /** Sets all counts to 0. */
   resetAnswers(): void {
     const answers = this.#answers;
     answers?.forEach((count, entry) => {
@@ -104,7 +104,7 @@ export class OptionStates {
     });
   }
 
-  /** Returns whether there was no warning about this side before. */
+  /** Returns whether this is the first warning about this side. */
   firstWarning(index: number, side: Side): boolean {
     const entry = entryOf(index, side);
     const answers = this.#answers!;

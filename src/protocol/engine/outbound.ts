@@ -10,7 +10,10 @@ import {
   returnEnd,
 } from './nvt.ts';
 
-/** Frames of negotiation, the same bytes for all connections: made once, and at most 4 times 256 of them. */
+/**
+ * Frames of negotiation. The bytes are the same for all connections, so each frame is made once; at most 4 times 256
+ * frames.
+ */
 const negotiations = new Map<number, Uint8Array>();
 
 function negotiationFrame(verb: Verb, option: number): Uint8Array {
@@ -24,8 +27,8 @@ function negotiationFrame(verb: Verb, option: number): Uint8Array {
 }
 
 /**
- * What goes out of one connection, in one order: data and all that is no data. It keeps the one fact that joins them,
- * the NUL that is owed to a CR at the end of the last write (see nvt.ts).
+ * The output of one connection, in one order: data and everything else. The two share one fact: whether the NUL of a CR
+ * at the end of the last write is pending (see nvt.ts).
  */
 export class Outbound {
   readonly #handlers: Pick<TelnetHandlers, 'send' | 'trace'>;
@@ -35,7 +38,7 @@ export class Outbound {
     this.#handlers = handlers;
   }
 
-  /** Whether the next byte goes out as it is, unless it is IAC or CR itself. */
+  /** Whether the next byte is sent unchanged, unless it is IAC or CR itself. */
   get allowsFastPath(): boolean {
     return !this.#owesNul;
   }
@@ -48,9 +51,9 @@ export class Outbound {
     this.#handlers.send(binary ? escapeBinary(bytes) : escapeNvt(bytes, owed, separated), 'data');
   }
 
-  /** Sends the NUL that is owed, if one is. @param separated as of {@link data} */
+  /** Sends the pending NUL, if there is one. @param separated as for {@link data} */
   flush(separated: boolean): void {
-    // It belongs to the CR: where that is dropped, it goes with it.
+    // The NUL is sent as data, because it belongs to the CR: if the CR is discarded, so is its NUL.
     if (this.settle()) this.#handlers.send(returnEnd(separated), 'data');
   }
 
@@ -72,7 +75,9 @@ export class Outbound {
     this.#handlers.send(frameSubnegotiation(option, payload, this.settle()), 'control');
   }
 
-  /** Strikes out the NUL that is owed: the caller sends it, or it has become wrong to. Returns whether there was one. */
+  /**
+   * Clears the pending NUL: the caller sends it, or it must not be sent any more. Returns whether a NUL was pending.
+   */
   settle(): boolean {
     const owed = this.#owesNul;
     this.#owesNul = false;

@@ -9,7 +9,9 @@ const NUL = 0;
 const LF = 10;
 const CR = 13;
 const NOTHING = new Uint8Array(0);
-/** A run shorter than this is gathered with those that follow it: in bytes, what a view costs its receiver. */
+/**
+ * A run shorter than this, in bytes, is gathered with the runs after it. The value is what a view costs its receiver.
+ */
 const SHORT = 2 * 1024;
 
 /**
@@ -19,7 +21,7 @@ const SHORT = 2 * 1024;
  */
 export type CarriageReturn = 'key' | 'text';
 
-/** Where in the grammar of RFC 854 and 855 the next byte stands. */
+/** Position in the grammar of RFC 854 and 855. */
 const State = {
   DATA: 0,
   IAC: 1,
@@ -28,54 +30,57 @@ const State = {
 } as const;
 
 /**
- * Takes a stream of bytes apart: runs of data, commands, negotiations, subnegotiations (RFC 854, 855).
+ * Splits a stream of bytes into runs of data, commands, negotiations and subnegotiations (RFC 854, 855).
  *
- * It is pulled: `feed()` gives it bytes, `next()` takes one token, until there is none. So it needs no callbacks, and
- * whoever pulls may stop, throw or feed at any point: after each token the state is whole. Cutting the input in another
- * way changes nothing but where runs of data are cut.
+ * This is a pull parser: `feed()` adds bytes, and `next()` returns one token, until there are no more. So it needs no
+ * callbacks, and the caller may stop, throw or feed more bytes at any point: after each token the state is consistent.
+ * If the input is cut elsewhere, the only difference is where runs of data are cut.
  *
- * A run of data is a view of the caller's chunk, up to the next thing to act on, found by `indexOf` (which is `memchr`
- * where the chunk is Node's Buffer). No byte of plain data passes through JavaScript one by one, and the places found
- * are kept, so that the searches of one chunk are linear together. Where runs are short because bytes between them are
- * undone (lines, doubled 255), they are gathered into one in memory of their own: a receiver does with each run what
- * costs far more than to copy it.
+ * A run of data is a view of the caller's chunk, up to the next byte that needs attention, found by `indexOf` (which is
+ * `memchr` if the chunk is a Node Buffer). Plain data is not processed byte by byte in JavaScript, and positions that
+ * were found are kept, so that all searches of one chunk together take linear time. If bytes between runs have to be
+ * undone (line endings, doubled 255), runs may be short. Short runs are gathered into one piece in separate memory,
+ * because the work of a receiver per run costs far more than the copy.
  *
- * End of line, outside BINARY: a CR is delivered at once, and what follows it decides whether that byte is swallowed (see
- * {@link CarriageReturn}), in the same chunk or a later one. Commands in between do not end the wait: in
- * `CR IAC NOP LF` the LF is still the CR's, since a command is not part of the data stream; the switch to BINARY does as
- * soon as a byte of data comes under it, for that byte is the sender's own.
+ * End of line, outside BINARY: a CR is delivered at once, and the next byte of data is swallowed or not (see {@link
+ * CarriageReturn}), whether it is in the same chunk or a later one. Commands in between do not end the wait: in `CR IAC
+ * NOP LF` the LF still belongs to the CR, since a command is not part of the data stream. A switch to BINARY ends the
+ * wait with the first byte of data under BINARY, because that byte is sent unencoded.
  */
 export class Parser {
   readonly #swallowsLineFeed: boolean;
   #state: (typeof State)[keyof typeof State] = State.DATA;
   /** The last byte of NVT data was CR. */
   #afterCarriageReturn = false;
-  /** The byte at `#at` is the second IAC of a pair: data, although it looks like a command. */
+  /** The byte at `#at` is the second IAC of a pair: data, although it looks like the start of a command. */
   #literal = false;
   #verb: Verb = WILL;
 
   #chunk: Uint8Array = NOTHING;
   #at = 0;
-  /** The next IAC, and the next CR (or NUL), of the chunk; stale when it lies before `#at`. */
+  /** Positions in the chunk of the next IAC and of the next CR (or NUL). Stale if less than `#at`. */
   #nextIac = -1;
   #nextMark = -1;
-  /** A token was given out, and `next()` has not said yet that it was the last. */
+  /** `next()` has returned a token, and has not returned `undefined` since. */
   #busy = false;
-  /** Chunks fed while busy: from within a handler, or after one threw. */
+  /** Chunks fed while busy: from a handler, or after a handler threw. */
   #queue: Uint8Array[] | undefined;
 
   readonly #subnegotiation: Subnegotiation;
 
   /**
-   * @param limit the longest payload of a subnegotiation, in bytes after undoing IAC IAC; a longer one is dropped whole,
-   *   since half a value is worse than none
+   * @param limit maximum length of the payload of a subnegotiation, in bytes after undoing IAC IAC; a longer payload is
+   *   dropped as a whole, because half a value is worse than no value
    */
   constructor(carriageReturn: CarriageReturn, limit: number) {
     this.#swallowsLineFeed = carriageReturn === 'key';
     this.#subnegotiation = new Subnegotiation(limit);
   }
 
-  /** Gives bytes to the parser. They are borrowed until `next()` returns `undefined`; if others wait, they are copied. */
+  /**
+   * Adds input. The bytes are borrowed until `next()` returns `undefined`; if earlier input is still pending, they are
+   * copied.
+   */
   feed(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (this.#busy) {
@@ -86,13 +91,13 @@ export class Parser {
     }
   }
 
-  /** Makes the parser own what it has not used yet; for a caller that leaves off before `next()` returned `undefined`. */
+  /** Copies the input that was not used yet. For a caller that stops before `next()` returned `undefined`. */
   keep(): void {
     if (this.#at < this.#chunk.length) this.#take(new Uint8Array(this.#chunk.subarray(this.#at)));
   }
 
   /**
-   * The next token, or `undefined` when all bytes are used. Never throws.
+   * The next token, or `undefined` after all input was used. Never throws.
    *
    * @param binary whether the peer sends under BINARY at this point of the stream (RFC 856); may change at any token
    */
@@ -106,7 +111,7 @@ export class Parser {
     return undefined;
   }
 
-  /** Whether the next byte is data whatever came before, unless it is IAC itself. */
+  /** Whether the next byte is data in any case, unless it is IAC itself. */
   get allowsFastPath(): boolean {
     return (
       this.#state === State.DATA &&
@@ -117,8 +122,8 @@ export class Parser {
   }
 
   /**
-   * Takes back what was fed and is not used yet: what stands behind the last token, and what was fed since. The first of it
-   * is a view of the caller's chunk.
+   * Takes back the input that was not used yet: the bytes after the last token, and all chunks fed since. If the result
+   * is one piece, it is a view of the caller's chunk.
    */
   unread(): Uint8Array {
     const parts = [this.#chunk.subarray(this.#at), ...(this.#queue ?? [])];
@@ -134,7 +139,7 @@ export class Parser {
     return joined;
   }
 
-  /** Bytes held for an unfinished subnegotiation: never more than the limit. */
+  /** Bytes buffered for an unfinished subnegotiation: never more than the limit. */
   get held(): number {
     return this.#subnegotiation.held;
   }
@@ -175,7 +180,7 @@ export class Parser {
     return token;
   }
 
-  /** One run of data, or nothing if an IAC or a swallowed byte is next. */
+  /** One run of data, or `undefined` if an IAC or a swallowed byte is next. */
   #data(binary: boolean): Token | undefined {
     const chunk = this.#chunk;
     const isHalf = this.#literal;
@@ -186,7 +191,7 @@ export class Parser {
         this.#state = State.IAC;
         return undefined;
       }
-      // The second one is data, and goes with what follows.
+      // The second IAC is data, and is joined with the data after it.
       start++;
       this.#nextIac = find(chunk, IAC, start + 1);
     }
@@ -212,7 +217,7 @@ export class Parser {
     return { kind: 'data', view };
   }
 
-  /** Whether data goes on behind the run that ends at `end`, with only a byte between them that is no data. */
+  /** Whether more data follows the run that ends at `end`, with only one byte in between that is not data. */
   #goesOn(end: number, iac: number): boolean {
     const next = end < iac ? end + 1 : end;
     return next < this.#chunk.length && (this.#chunk[next] !== IAC || this.#chunk[next + 1] === IAC);
@@ -222,7 +227,7 @@ export class Parser {
     return byte === NUL || (byte === LF && this.#swallowsLineFeed);
   }
 
-  /** The end of the run from `start`: after the first CR whose successor is to be swallowed, or at `limit`. */
+  /** The end of the run from `start`: after the first CR whose next byte is swallowed, or at `limit`. */
   #endOfKeys(start: number, limit: number): number {
     let cr = this.#findMark(CR, start);
     while (cr + 1 < limit) {
@@ -232,7 +237,7 @@ export class Parser {
     return limit;
   }
 
-  /** The same where only NUL is swallowed: to search for it is cheaper, for text is full of CR and has no NUL. */
+  /** The same if only NUL is swallowed. Searching for NUL is cheaper, because text has many CRs and no NUL. */
   #endOfText(start: number, limit: number): number {
     let nul = this.#findMark(NUL, start + 1);
     while (nul < limit) {
@@ -242,7 +247,7 @@ export class Parser {
     return limit;
   }
 
-  /** Where data ends at the latest: at the next IAC that is not the second of a pair. */
+  /** Upper bound for the end of data: the next IAC that is not the second one of a pair. */
   #findIac(): number {
     const from = this.#literal ? this.#at + 1 : this.#at;
     this.#literal = false;

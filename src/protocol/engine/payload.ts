@@ -2,8 +2,9 @@ const NOTHING = new Uint8Array(0);
 const FIRST_SIZE = 64;
 
 /**
- * Collects the payload of a subnegotiation that does not lie in one piece in a chunk. It grows by doubling, is let go with
- * the subnegotiation, and drops one that gets longer than the limit: whole, since half a value is worse than none.
+ * Collects the payload of a subnegotiation that is not in one piece in a chunk. The buffer grows by doubling, and is
+ * released at the end of the subnegotiation. A payload that gets longer than the limit is dropped as a whole, because
+ * half a value is worse than no value.
  */
 export class Payload {
   readonly #limit: number;
@@ -11,7 +12,7 @@ export class Payload {
   #size = 0;
   #dropped = false;
 
-  /** @param limit bytes, after undoing IAC IAC */
+  /** @param limit in bytes, after undoing IAC IAC */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -25,12 +26,12 @@ export class Payload {
     return this.#buffer.length;
   }
 
-  /** Whether the payload was too long; then nothing of it is kept until {@link take}. */
+  /** Whether the payload was too long. If so, no byte of it is kept until {@link take}. */
   get dropped(): boolean {
     return this.#dropped;
   }
 
-  /** Adds a run. Returns false once, when this makes the payload too long. */
+  /** Adds a run. Returns false once, when this run makes the payload too long. */
   append(run: Uint8Array): boolean {
     if (this.#dropped) return true;
     const size = this.#size + run.length;
@@ -50,7 +51,7 @@ export class Payload {
     return true;
   }
 
-  /** What was collected; begins anew. */
+  /** Returns the collected payload and starts an empty one. */
   take(): Uint8Array {
     const payload = this.#buffer.subarray(0, this.#size);
     this.#buffer = NOTHING;

@@ -1,28 +1,35 @@
-/** What the requests of a connection may cost together before their refusals are late. */
+/** Total cost of the requests of a connection above which their refusals are late. */
 const CREDIT = 262_144;
-/** Each chunk that has such requests costs this, and each request 1: so a peer that asks again at each refusal has 4,033 at once. */
+/**
+ * Cost of each chunk that has such requests; each request costs 1 more. So 4,033 refusals to a peer that asks again
+ * after each refusal are sent at once.
+ */
 const CHUNK = 64;
-/** A WONT or DONT about an option that is off anyway: half of a switch to and fro, which no peer has a use for. */
+/**
+ * Cost of a WONT or DONT for an option that is already off: one half of switching back and forth, which no peer has a
+ * use for.
+ */
 const SWITCH = 512;
 
 /**
- * Which requests for what stays off are refused at once. RFC 854 has each request answered, and a peer may send many before it
- * reads an answer: a burst of 200,000 has as many refusals. But a peer may also ask again because it was refused, and that
- * never ends. The number of chunks tells the two apart: such a peer waits for our refusal before it sends the next chunk.
+ * Decides which requests for an option that stays off are refused at once. RFC 854 requires an answer to each request,
+ * and a peer may send many requests before it reads an answer: a burst of 200,000 gets as many refusals. But a peer may
+ * also ask again because it was refused, and that never ends. The number of chunks distinguishes the two: such a peer
+ * waits for our refusal before it sends the next chunk.
  *
- * What was used up does not come back. Late refusals suffice for a peer that asks now and then: one that comes some time after the
- * last late answer is sent at once.
+ * Credit that was used is not restored. Late refusals suffice for a peer that asks occasionally: a refusal that comes
+ * some time after the last late answer is sent at once.
  */
 export class Refusals {
   #used = 0;
   #isCounted = false;
 
-  /** Another chunk of the peer's begins. */
+  /** Another chunk of the peer begins. */
   begin(): void {
     this.#isCounted = false;
   }
 
-  /** The peer has said WONT or DONT about an option that was off. */
+  /** The peer has sent WONT or DONT for an option that was off. */
   switched(): void {
     this.#used += SWITCH;
   }

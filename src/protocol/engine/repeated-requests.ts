@@ -1,47 +1,47 @@
-/** A repetition that comes sooner than this after the last word about its side is a reaction to that word, in milliseconds. */
+/** A repetition that comes sooner than this after the last message about its side is a reaction to that message. */
 const REACTION_MS = 20;
-/** RepeatedRequests of one side that are answered until the side has been quiet for {@link FORGET_MS}. */
+/** Repetitions of one side that are answered until the side has been quiet for {@link FORGET_MS}. */
 const MOST = 20;
 const FORGET_MS = 10_000;
 
 interface SideFacts {
-  /** When the last word about this side was said, by us or by the peer. */
+  /** When the last message about this side was sent, by us or by the peer. */
   time: number;
-  /** How much else the peer had sent by then. */
+  /** Value of `#others` at that time. */
   others: number;
-  /** How many repetitions were answered. */
+  /** Number of repetitions that were answered. */
   answered: number;
 }
 
 /**
- * Which repetitions are answered: those of a peer that visibly waits (see negotiation.ts). Kept for tolerant engines only, by
- * sides of options (numbers that the caller makes).
+ * Decides which repetitions are answered: those of a peer that visibly waits (see negotiation.ts). Used by tolerant
+ * engines only. Sides of options are numbers that the caller makes.
  */
 export class RepeatedRequests {
   readonly #now: () => number;
   readonly #reactionMs: number;
   readonly #sides = new Map<number, SideFacts>();
-  /** How often the peer has sent data or a command. */
+  /** Number of times that the peer has sent data or a command. */
   #others = 0;
 
-  /** @param now milliseconds; a caller without a clock says 0 for ever. */
+  /** @param now the time in milliseconds; a caller without a clock always returns 0 */
   constructor(now: () => number, roundTripMs: number) {
     this.#now = now;
     this.#reactionMs = Math.max(REACTION_MS, 2 * roundTripMs);
   }
 
-  /** The peer has sent something else than negotiation. */
+  /** The peer has sent something other than negotiation. */
   other(): void {
     this.#others++;
   }
 
-  /** We have said something about a side. */
+  /** We have sent a request or an answer about a side. */
   said(side: number, positive: boolean): void {
     const facts = this.#touch(side);
     if (!positive) facts.answered = 0;
   }
 
-  /** Whether the peer, which asks for what is on already, waits for an answer. */
+  /** Whether the peer, which asks for an option that is already on, waits for an answer. */
   waits(side: number): boolean {
     const facts = this.#sides.get(side);
     if (facts === undefined) return true;

@@ -1,25 +1,27 @@
-/** Each allocation, in bytes. */
+/** Size of each allocation, in bytes. */
 const SIZE = 32 * 1024;
-/** Up to this size, in bytes, a piece shares an allocation with others. */
+/** Pieces up to this size, in bytes, share an allocation. */
 const LARGEST_SHARED = 8 * 1024;
 
-/** Memory for pieces of bytes. */
+/** Memory from which pieces are cut. */
 export interface Slab {
   readonly bytes: Uint8Array;
   /** The same memory. */
   readonly view: DataView;
-  /** What lies before this has been given away, and is not written again. */
+  /** The bytes before this offset have been handed out, and are not written again. */
   used: number;
 }
 
 let shared: Slab | undefined;
 
 /**
- * A slab with room for `size` bytes behind what is used of it, for the caller to write to before it does anything else.
+ * A slab with room for `size` bytes after its used part. The caller must write to it, and cut the piece, before it
+ * calls anything else.
  *
- * An allocation for each piece would cost more than to fill it, and a buffer that is used again would change under
- * whoever still holds what was in it, such as a socket that waits. So pieces are cut from an allocation one after the
- * other; the collector frees it after the last of them. The first piece of a connection to wait may thereby keep 32 KiB.
+ * An allocation for each piece would cost more than filling it. A reused buffer would change under a holder of its
+ * earlier content, such as a socket with a pending write. So pieces are cut from an allocation one after the other, and
+ * the garbage collector frees the allocation after the last of them. As a result, the first pending piece of a
+ * connection may keep 32 KiB alive.
  */
 export function slabFor(size: number): Slab {
   if (size > LARGEST_SHARED) return newSlab(size);
@@ -27,7 +29,7 @@ export function slabFor(size: number): Slab {
   return shared;
 }
 
-/** The piece from what was used so far to `end`. It is the caller's, to keep or to pass on. */
+/** The piece from the end of the used part to `end`. The caller owns it and may pass it on. */
 export function cut(slab: Slab, end: number): Uint8Array {
   const piece = slab.bytes.subarray(slab.used, end);
   slab.used = end;

@@ -6,7 +6,7 @@ import { fault, type Token } from './token.ts';
 const { IAC, SE, WILL } = Command;
 const NOTHING = new Uint8Array(0);
 
-/** Where inside of IAC SB … IAC SE the next byte stands. */
+/** Position between IAC SB and IAC SE. */
 const State = {
   OPTION: 0,
   OPTION_IAC: 1,
@@ -16,34 +16,37 @@ const State = {
   MCCP1_WILL: 5,
 } as const;
 
-/** What comes behind the bytes that were read. */
+/** The kind of the bytes after those that were read. */
 export const Follows = {
   /** More of the subnegotiation. */
   MORE: 0,
-  /** Data, or whatever else. */
+  /** Anything outside of a subnegotiation. */
   DATA: 1,
-  /** An octet that stands behind an IAC. */
+  /** The octet after an IAC. */
   COMMAND: 2,
 } as const;
 
 /**
- * The part of a {@link Parser} that stands between IAC SB and IAC SE (RFC 855). A payload is delivered as a view where it lies
- * in one piece in a chunk, else it is collected, up to a limit.
+ * The part of a {@link Parser} for the bytes between IAC SB and IAC SE (RFC 855). A payload that is in one piece in a
+ * chunk is delivered as a view; otherwise it is collected, up to a limit.
  */
 export class Subnegotiation {
-  /** After {@link read}: the place of the first byte that was not read. */
+  /** After {@link read}: the position of the first byte that was not read. */
   at = 0;
-  /** After {@link read}: what stands there. */
+  /** After {@link read}: the kind of the byte at that position. */
   follows: (typeof Follows)[keyof typeof Follows] = Follows.MORE;
   readonly #limit: number;
-  /** Made for those that do not lie in one piece. */
+  /** Allocated for the first payload that is not in one piece. */
   #payload: Payload | undefined;
   #state: (typeof State)[keyof typeof State] = State.OPTION;
   #option = 0;
-  /** The byte at the place is the second IAC of a pair: payload, although it looks like a command. */
+  /**
+   * The byte at the current position is the second IAC of a pair: payload, although it looks like the start of a
+   * command.
+   */
   #literal = false;
 
-  /** @param limit the longest payload, in bytes after undoing IAC IAC; a longer one is dropped whole */
+  /** @param limit maximum length of a payload, in bytes after undoing IAC IAC; a longer one is dropped as a whole */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -58,7 +61,9 @@ export class Subnegotiation {
     this.#state = State.OPTION;
   }
 
-  /** Reads on in `chunk` at `at`, where there is at least one byte, up to where something has come of it. */
+  /**
+   * Reads from `chunk` at `at`, which must be less than its length. Returns after each step, usually without a token.
+   */
   read(chunk: Uint8Array, at: number): Token | undefined {
     this.follows = Follows.MORE;
     if (this.#state === State.PAYLOAD) return this.#collect(chunk, at);
@@ -87,7 +92,7 @@ export class Subnegotiation {
     this.#state = option === Option.MCCP1 ? State.MCCP1 : State.PAYLOAD;
   }
 
-  /** The octet after IAC SB IAC: the option 255 is sent doubled, like any 255. */
+  /** The octet after IAC SB IAC: the option code 255 is sent doubled, like any 255. */
   #escapedOption(octet: number): Token | undefined {
     if (octet === IAC) {
       this.#option = IAC;
@@ -101,7 +106,7 @@ export class Subnegotiation {
     return this.#unterminated(undefined);
   }
 
-  /** A run of payload. One that ends in this chunk and began in it is delivered as a view. */
+  /** A run of payload. A payload that begins and ends in this chunk is delivered as a view. */
   #collect(chunk: Uint8Array, start: number): Token | undefined {
     const end = find(chunk, IAC, this.#literal ? start + 1 : start);
     this.#literal = false;
@@ -135,9 +140,9 @@ export class Subnegotiation {
   }
 
   /**
-   * The first version of MCCP announces compression by `IAC SB MCCP1 WILL SE`, with no IAC before SE. To wait for one would
-   * swallow the session up to the next IAC SE, so these two octets, and no others, end the subnegotiation; its payload is
-   * WILL, as it would be with the IAC. Anything else after MCCP1 is framed as RFC 855 has it.
+   * The first version of MCCP announces compression by `IAC SB MCCP1 WILL SE`, without an IAC before SE. Waiting for
+   * IAC SE would swallow the session up to the next one. So exactly these two octets end the subnegotiation, and its
+   * payload is WILL, as it would be with the IAC. Any other payload of MCCP1 is framed according to RFC 855.
    */
   #mccp1(octet: number): Token | undefined {
     if (this.#state === State.MCCP1 && octet === WILL) {
@@ -161,9 +166,10 @@ export class Subnegotiation {
   }
 
   /**
-   * IAC and neither IAC nor SE inside a subnegotiation. RFC 855 has no such thing, so its end was lost, or the peer does
-   * not double 255. To go on collecting would swallow the session up to the next IAC SE, so the subnegotiation is
-   * dropped, and the command, which is what the peer means by all rules outside, is obeyed.
+   * IAC inside a subnegotiation, followed by neither IAC nor SE. RFC 855 does not allow it: either the end of the
+   * subnegotiation was lost, or the peer does not double 255. Collecting more bytes would swallow the session up to the
+   * next IAC SE. So the subnegotiation is dropped and the command is obeyed, since outside of a subnegotiation it is a
+   * valid command.
    */
   #unterminated(option: number | undefined): Token | undefined {
     const reported = this.#payload?.dropped ?? false;

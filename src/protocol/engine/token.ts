@@ -1,7 +1,7 @@
 import type { Verb } from '../constants.ts';
 import type { WarningCode } from '../events.ts';
 
-/** One piece of the stream. Views are borrowed: valid until the call of the parser that follows. */
+/** One piece of the stream. Views are borrowed: they are valid until the next call of the parser. */
 export type Token =
   | { readonly kind: 'data'; readonly view: Uint8Array }
   | { readonly kind: 'command'; readonly command: number }
@@ -14,7 +14,7 @@ export type Token =
       readonly option?: number | undefined;
     };
 
-/** What the peer did wrong, in one line that holds nothing of what it sent but numbers. */
+/** A protocol error of the peer. The message is one line, and contains no peer data except numbers. */
 export function fault(code: WarningCode, message: string, option?: number): Token {
   return { kind: 'fault', code, message, option };
 }
