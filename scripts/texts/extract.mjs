@@ -206,7 +206,9 @@ function isProse(node, file) {
   if (!ts.isCallExpression(parent)) return false;
   const callee = parent.expression.getText();
   if (/^(?:test|suite|describe|it|t\.test)(?:\.\w+)?$/.test(callee)) return parent.arguments[0] === node;
-  return /^assert\b/.test(callee) && parent.arguments.length > 1 && parent.arguments.at(-1) === node;
+  if (!/^assert\b/.test(callee)) return false;
+  const first = /\.fail$/.test(callee) ? 0 : /^assert(?:\.ok)?$/.test(callee) ? 1 : 2;
+  return parent.arguments.indexOf(node) >= first;
 }
 
 /** A unit for literals that together have at least two words; undefined for others. */

@@ -1,4 +1,7 @@
-/** What one end tells by an option, the other is told, whatever it is. (Other options: terminal-options, com-port, mud, linemode.) */
+/**
+ * Whatever one end sends by an option, the other end reports. (Other options: terminal-options, com-port, mud,
+ * linemode.)
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -103,7 +106,7 @@ test('CHARSET: of what one end proposes, the other takes what it knows, and both
   );
 });
 
-test('STATUS: what is on at one end is what the other is told', () => {
+test('STATUS reports the options that are on at the other end', () => {
   const both = { local: true, remote: true };
   const sides = fc.constantFrom('local' as const, 'remote' as const);
   const requests = fc.array(fc.tuple(fc.constantFrom(Option.BINARY, Option.SGA), sides, fc.boolean()), {

@@ -78,7 +78,7 @@ test('an access server that answers as the RFC says', () => {
   ]);
 });
 
-test('notices pass the masks of the client, which begin anew with the option', () => {
+test('notices pass the masks of the client, which are reset with the option', () => {
   const port = comPort({ role: 'server' });
   const user = comPort({ role: 'client' });
   const { server, client } = pair([port], [user]);
@@ -106,7 +106,7 @@ test('notices pass the masks of the client, which begin anew with the option', (
   assert.throws(() => server.telnet.handler(port).notify('NOTIFY-LINESTATE', 1), { code: 'ERR_OPTION' });
 });
 
-test('any payload: nothing is thrown, and at most one event and one warning come of it', () => {
+test('any payload: nothing is thrown, and there is at most one event and one warning', () => {
   const payload = fc.oneof(
     fc.uint8Array({ maxLength: 8 }),
     fc.tuple(fc.integer({ min: 0, max: 113 }), fc.uint8Array({ maxLength: 5 })).map(([code, rest]) => [code, ...rest]),

@@ -6,12 +6,12 @@ import { mccp2, mccp3, Option, Telnet, type TelnetEvent } from '../../src/protoc
 import { cuts } from './support/recorder.ts';
 import { definitionOf } from './support/tables.ts';
 
-// Where compression begins, in the middle of a chunk: the engine gives back what is not Telnet any more.
+// Where compression begins, in the middle of a chunk: the engine returns the bytes that are no longer Telnet.
 
 const START = [255, 250, Option.MCCP2, 255, 240];
 const WILL = [255, 251, Option.MCCP2];
 
-/** A client's engine, and what a session does about compression: everything behind the mark is kept apart. */
+/** A client's engine, and what a session does about compression: everything after the mark is kept apart. */
 class Receiver {
   readonly data: number[] = [];
   readonly compressed: number[] = [];
@@ -35,7 +35,7 @@ class Receiver {
   chunk(bytes: Uint8Array): void {
     if (this.#isCompressed) this.#take(bytes);
     else this.telnet.receive(bytes);
-    bytes.fill(0xee); // whoever kept a view is found out
+    bytes.fill(0xee); // makes a kept view visible
   }
 
   #take(bytes: Uint8Array): void {
@@ -44,7 +44,7 @@ class Receiver {
   }
 }
 
-test('in any cut: all before the mark is Telnet, all behind it is given back', () => {
+test('in any cut: all bytes before the mark are Telnet, all after it are returned', () => {
   const octets = fc.uint8Array({ maxLength: 60 });
   const plain = octets.map(bytes => Uint8Array.from(bytes, byte => (byte === 255 || byte === 13 ? 65 : byte)));
   const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 60 });
@@ -61,7 +61,7 @@ test('in any cut: all before the mark is Telnet, all behind it is given back', (
   );
 });
 
-test('a zlib stream that is inflated within the handler, and plain data behind its end', () => {
+test('a zlib stream that is inflated within the handler, and plain data after its end', () => {
   const inside = Uint8Array.from([...Buffer.from('inside '), 255, 255, 255, 250, 201, 65, 255, 240]);
   const stream = deflateSync(inside);
   const receiver = new Receiver();
@@ -73,7 +73,7 @@ test('a zlib stream that is inflated within the handler, and plain data behind i
   assert.equal(Buffer.from(receiver.data).toString('latin1'), 'before inside \xffbehind');
 });
 
-test('what was received within a handler meanwhile is given back too, in its order', () => {
+test('data received meanwhile within a handler is returned too, in order', () => {
   const taken: number[] = [];
   const telnet: Telnet = new Telnet(
     {

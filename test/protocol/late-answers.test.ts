@@ -1,6 +1,6 @@
 /**
- * A peer that switches options too often has late answers, and never wrong ones: whatever it says and however that is cut,
- * it is followed, and in the end both ends agree. For every option of a server and of a client.
+ * A peer that switches options too often has late answers, and never wrong ones: whatever it says and however that is
+ * cut, it is followed, and in the end both ends agree. For every option of a server and of a client.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -37,7 +37,7 @@ function answers(sent: Uint8Array, side: Side, code: number): boolean[] {
   return found;
 }
 
-/** What is on, as an application knows it that believes events alone. */
+/** What is on, as known to an application that only reads events. */
 function known(events: readonly TelnetEvent[], side: Side, code: number): boolean {
   const last = events.filter(event => event.type === 'option' && event.option === code && event.side === side).at(-1);
   return last?.type === 'option' && last.enabled;
@@ -72,7 +72,7 @@ for (const [end, table] of Object.entries(TABLES)) {
               const last = words.findLast(([which]) => which === side)?.[1];
               const said = answers(recorder.sent(), side, code);
               const isOn = telnet.isEnabled(code, side);
-              assert.equal(known(recorder.events(), side, code), isOn, 'the events tell the same');
+              assert.equal(known(recorder.events(), side, code), isOn, 'the events agree');
               if (last === undefined) assert.deepEqual(said, []);
               // The peer is on where it has said so and was agreed with; what we said last is how it is.
               else assert.equal(isOn, last && said.at(-1) === true, `${side}: ${JSON.stringify(words)}`);

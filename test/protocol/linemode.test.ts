@@ -171,7 +171,7 @@ test('the other parts of the option: any payload, nothing is thrown, and nothing
   );
 });
 
-/** What two ends say to each other, delivered in pieces of any size. */
+/** Messages of two ends to each other, delivered in pieces of any size. */
 const step = fc.record({
   byServer: fc.boolean(),
   act: fc.oneof(
@@ -184,7 +184,7 @@ const step = fc.record({
   toClient: fc.integer({ min: 0, max: 40 }),
 });
 
-test('two engines, whatever they wish in whatever interleaving: they come to rest, in the same mode', () => {
+test('two engines settle in the same mode, for any requests in any interleaving', () => {
   fc.assert(
     fc.property(
       settings,
@@ -225,7 +225,7 @@ test('two engines, whatever they wish in whatever interleaving: they come to res
           deliver(up, down);
         }
         for (let turns = 0; toServer!.length + toClient!.length > 0; turns++) {
-          assert(turns < 100, 'they do not come to rest');
+          assert(turns < 100, 'they do not settle');
           deliver(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
         }
         assert.deepEqual(handlers.server.mode, handlers.client.mode);
@@ -237,7 +237,7 @@ test('two engines, whatever they wish in whatever interleaving: they come to res
   );
 });
 
-test('two engines, once the client has told its characters: they agree on every one', () => {
+test('two engines agree on every character once the client has sent its own', () => {
   fc.assert(
     fc.property(settings, fc.option(settings, { nil: undefined }), settings, (theirs, ours, later) => {
       const definitions = {

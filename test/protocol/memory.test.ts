@@ -19,7 +19,7 @@ const stretch = fc.oneof(
     .tuple(fc.constantFrom(255, 13), fc.integer({ min: 3000, max: 9000 }))
     .map(([byte, n]) => [...Array<number>(n).fill(66), byte, 67]),
 );
-/** What stands before the data in its memory, so that words are read at every alignment. */
+/** Bytes before the data in its memory, so that words are read at every alignment. */
 const data = fc
   .tuple(fc.integer({ min: 0, max: 9 }), fc.array(stretch, { maxLength: 8 }))
   .map(([before, parts]) =>
@@ -46,7 +46,7 @@ function assertUnchanged(held: readonly Held[]): void {
   for (const { bytes, once } of held) assert.deepEqual(bytes, once);
 }
 
-test('long data, sparse and dense escapes, at any alignment: what is sent is right, and stays as it was', () => {
+test('long data, sparse and dense escapes, at any alignment: the output is right, and the input unchanged', () => {
   fc.assert(
     fc.property(fc.array(data, { minLength: 1, maxLength: 6 }), fc.boolean(), (writes, isBinary) => {
       const sent: Held[] = [];

@@ -28,7 +28,7 @@ const local = { local: true };
 const remote = { remote: true };
 const invalid = (call: () => unknown) => assert.throws(call, { code: 'ERR_INVALID_ARGUMENT' });
 
-/** A server that performs the option and a client that has agreed to it; with what both are told. */
+/** A server that performs the option and a client that has agreed to it; with the events of both. */
 function talk<H extends OptionHandler>(atServer: OptionDefinition<H>, atClient: OptionDefinition<H>) {
   const { server, client } = pair([atServer], [atClient]);
   server.telnet.request(atServer.code, 'local', true);
@@ -115,7 +115,7 @@ function hasEmptyName(value: MsdpValue): boolean {
   return (!Array.isArray(value) && Object.hasOwn(value, '')) || Object.values(value).some(hasEmptyName);
 }
 
-test('MSDP: any octets make no more than the limits allow, and what is made can be told again', () => {
+test('MSDP: any octets make no more than the limits allow, and the result can be encoded again', () => {
   const octet = fc.oneof(
     { weight: 4, arbitrary: fc.integer({ min: 1, max: 7 }) },
     fc.constantFrom(65, 66, 195, 169, 255),
@@ -187,7 +187,7 @@ test('ZMP, ATCP and Aardwolf: what is sent arrives', () => {
   }
 });
 
-test('MXP, MCCP2 and MCCP3: who starts, who is told', () => {
+test('MXP, MCCP2 and MCCP3: one end starts, the other gets an event', () => {
   const tags = talk(mxp(local), mxp(remote));
   assert.deepEqual(
     tags.told(true, handler => handler.start()),
@@ -221,7 +221,7 @@ const RECEIVERS: readonly (() => OptionDefinition)[] = [
   () => mccp3(local),
 ];
 
-test('any payload, to each of them: nothing is thrown, and at most one event that is no warning comes of it', () => {
+test('any payload, to each of them: nothing is thrown, and there is at most one event besides warnings', () => {
   const octet = fc.oneof(fc.integer({ min: 0, max: 6 }), fc.constantFrom(32, 34, 91, 123, 93, 125, 65), fc.nat(255));
   fc.assert(
     fc.property(fc.array(octet, { maxLength: 24 }), octets => {

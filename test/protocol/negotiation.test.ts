@@ -5,8 +5,8 @@ import { defineOption, type NegotiationInput, type NegotiationState, transition 
 import { Recorder } from './support/recorder.ts';
 
 /**
- * RFC 1143, section 7, written down again from its prose, state by state and with its two variables apart: the state and
- * the bit of the queue. It shares nothing with the table under test.
+ * RFC 1143, section 7, written down again from its prose, state by state and with its two variables apart: the state
+ * and the bit of the queue. It shares nothing with the table under test.
  */
 type Basic = 'NO' | 'YES' | 'WANTNO' | 'WANTYES';
 interface Model {
@@ -99,7 +99,7 @@ const STATES: Readonly<Record<RfcState, Model>> = {
 
 const nameOf = ({ state, queue }: Model) => (queue === 'OPPOSITE' ? `${state}/OPPOSITE` : state);
 
-/** What an observer would be told, from the two states alone. */
+/** The event for an observer, from the two states alone. */
 function effectOf(from: NegotiationState, to: string, input: NegotiationInput): string | undefined {
   if (input === 'ask-on' || input === 'ask-off' || from === to) return undefined;
   if (to === 'YES') return 'enabled';
@@ -177,7 +177,7 @@ for (const side of ['local', 'remote'] as const) {
   });
 }
 
-test('a side is settled once the peer has spoken and owes nothing', () => {
+test('a side is settled once the peer has spoken and no answer is outstanding', () => {
   const { telnet } = new Recorder([defineOption(CODE, { local: true, remote: true })]);
   assert.equal(telnet.isSettled(CODE, 'remote'), false);
   telnet.request(CODE, 'remote', true);
@@ -202,7 +202,7 @@ test('tolerant differs from the RFC in one place: what asks for what is on is an
   }
 });
 
-test('tolerant: whoever is at the other end, mirrors and peers that answer every word, it comes to rest', () => {
+test('tolerant: negotiation ends with every peer, also with mirrors and peers that answer every command', () => {
   const peers: Readonly<Record<string, (verb: number) => number>> = {
     mirror: verb => verb,
     // WILL and DO, WONT and DONT.
@@ -225,7 +225,7 @@ test('tolerant: whoever is at the other end, mirrors and peers that answer every
           const verb = VERBS.get(step);
           if (verb !== undefined) recorder.telnet.receive(Uint8Array.of(255, verb, CODE));
           else recorder.telnet.request(CODE, step.endsWith('there') ? 'remote' : 'local', step.startsWith('on'));
-          // All that was said is answered until nothing is said any more.
+          // Every command is answered until no more commands are sent.
           for (let rounds = 0; ; rounds++) {
             const said = [...recorder.sent()];
             recorder.take();

@@ -85,7 +85,7 @@ test('what is written arrives: any data, any cut, both ways to read the ends of 
   );
 });
 
-test('a client that shows nothing behind a NUL: IAC follows each NUL of a CR, in any cut of the writes', () => {
+test('a client that shows nothing after a NUL: IAC follows each NUL of a CR, in any cut of the writes', () => {
   const table = ['binary', 'sga', 'naws-receive', 'ttype-collect'].map(definitionOf);
   const open = (): Recorder => {
     const recorder = new Recorder(table);
@@ -157,7 +157,7 @@ function ask(telnet: Telnet, code: number, side: Side, on: boolean): void {
   }
 }
 
-test('two engines, any requests in any interleaving: they come to rest, and agree', () => {
+test('two engines settle and agree, for any requests in any interleaving', () => {
   fc.assert(
     fc.property(fc.array(request, { maxLength: 30 }), requests => {
       const [server, client] = [new Recorder(SERVER, 'key'), new Recorder(CLIENT, 'text')];
@@ -170,7 +170,7 @@ test('two engines, any requests in any interleaving: they come to rest, and agre
         client.telnet.receive(Uint8Array.from(toClient!.splice(0, step.toClient)));
       }
       for (let turns = 0; toServer!.length + toClient!.length > 0; turns++) {
-        assert(turns < 200, 'they do not come to rest');
+        assert(turns < 200, 'they do not settle');
         server.telnet.receive(Uint8Array.from(toServer!.splice(0)));
         client.telnet.receive(Uint8Array.from(toClient!.splice(0)));
       }
@@ -208,7 +208,7 @@ test('two engines wired together synchronously, each within the calls of the oth
   assert(told.some(variable => variable.name === 'USER' && variable.value === 'joe'));
 });
 
-test('a mirror: whatever is asked for, it comes to an end', () => {
+test('negotiation with a mirror ends, whatever is requested', () => {
   for (const table of [SERVER, CLIENT]) {
     fc.assert(
       fc.property(fc.array(request, { maxLength: 20 }), requests => {
@@ -221,7 +221,7 @@ test('a mirror: whatever is asked for, it comes to an end', () => {
         while (mirrored.length > 0) {
           const bytes = Uint8Array.from(mirrored.splice(0));
           total += bytes.length;
-          assert(total < 20_000, 'the mirror does not come to an end');
+          assert(total < 20_000, 'negotiation with the mirror does not end');
           recorder.telnet.receive(bytes);
         }
         assert(!(recorder.telnet.isEnabled(1, 'local') && recorder.telnet.isEnabled(1, 'remote')), 'echo at both ends');
@@ -231,7 +231,7 @@ test('a mirror: whatever is asked for, it comes to an end', () => {
   }
 });
 
-test('negotiation never puts out more than comes in, but for a constant', () => {
+test('negotiation never sends more than it receives, except for a constant', () => {
   const words = fc.array(negotiation, { maxLength: 400 }).map(parts => Uint8Array.from(parts.flat()));
   // What an option asks for when it is switched on, as often as the limit lets it be switched.
   const limits = { optionChanges: 2 };
@@ -258,7 +258,7 @@ test('100,000 times the same word, and 100,000 flips', () => {
   assert.equal(answers(flood([252], 99)).sent().length, 0, 'a WONT of what is off needs no answer');
   assert.deepEqual([...answers(flood([251], 3)).sent()], [255, 253, 3], 'a wanted option: one DO');
   const flips = answers(flood([251, 252], 3));
-  assert.equal(flips.sent().length, (64 + 64 + 1) * 3, 'so many answers at once, and one at the end');
-  assert.deepEqual([...flips.sent().subarray(-3)], [255, 254, 3], 'the answer to the last word');
+  assert.equal(flips.sent().length, (64 + 64 + 1) * 3, 'answers up to the limit, and one at the end');
+  assert.deepEqual([...flips.sent().subarray(-3)], [255, 254, 3], 'the answer to the last command');
   assert.equal(flips.events().filter(event => event.type === 'warning').length, 1);
 });

@@ -1,6 +1,6 @@
 /**
- * Peers that ask again for what is on. Those that visibly wait are answered by a tolerant end, each time; those that react to each
- * answer come to an end at any end, whatever their policy, and however slow they are.
+ * Peers that ask again for what is on. Those that visibly wait are answered by a tolerant end, each time; those that
+ * react to each answer stop with any end, whatever their policy, and however slow they are.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import { Recorder } from './support/recorder.ts';
 const CODE = 200;
 const [WILL, WONT, DO, DONT] = [251, 252, 253, 254] as const;
 const VERBS = [WILL, WONT, DO, DONT];
-/** More of our words than any exchange may have. */
+/** More of our commands than any exchange may have. */
 const MOST_WORDS = 1_000;
 
 /** All answers of up to two words. */
@@ -41,7 +41,7 @@ interface Conditions {
   readonly agrees: boolean;
 }
 
-/** Plays an exchange to its end, by a clock of its own. Returns how many words were said here. */
+/** Plays an exchange to its end, by a clock of its own. Returns the number of commands sent by this end. */
 function play(peer: Policy, steps: Start, conditions: Conditions): number {
   const { compatibility, isDriven, lag, isTalkative, agrees } = conditions;
   let now = 0;
@@ -88,9 +88,12 @@ function play(peer: Policy, steps: Start, conditions: Conditions): number {
   return words;
 }
 
-/** Whether a peer changes its mind at an answer, or asks again for what was refused: it has to be followed as long as it goes on. */
+/**
+ * Whether a peer changes its mind at an answer, or asks again for what was refused: it has to be followed as long as it
+ * goes on.
+ */
 function changesItsMind(peer: Policy): boolean {
-  // A reaction may only agree with what was said: to be on with DO and WILL, off with DONT and WONT.
+  // A reaction may only agree with the command: to be on with DO and WILL, off with DONT and WONT.
   return (
     [WILL, DO].some(verb => peer[verb]!.some(word => word === WONT || word === DONT)) ||
     [WONT, DONT].some(verb => peer[verb]!.some(word => word === WILL || word === DO))
@@ -98,7 +101,7 @@ function changesItsMind(peer: Policy): boolean {
 }
 
 for (const compatibility of ['strict', 'tolerant'] as const) {
-  test(`${compatibility}: every peer with positive reactions of up to two words comes to an end`, () => {
+  test(`${compatibility}: the exchange with every peer with positive reactions of up to two commands ends`, () => {
     const positive = ANSWERS.filter(words => words.every(word => word === WILL || word === DO));
     const negative = ANSWERS.filter(words => words.every(word => word === WONT || word === DONT));
     const begins: Start[] = [
@@ -128,7 +131,7 @@ for (const compatibility of ['strict', 'tolerant'] as const) {
     assert.ok(most <= 8, `${most} words`);
   });
 
-  test(`${compatibility}: peers of any policy, slow ones and such as talk in between, come to an end`, () => {
+  test(`${compatibility}: exchanges end with peers of any policy, also slow ones and those that send data in between`, () => {
     fc.assert(
       fc.property(
         policy.filter(peer => !changesItsMind(peer)),
@@ -145,7 +148,7 @@ for (const compatibility of ['strict', 'tolerant'] as const) {
     );
   });
 
-  test(`${compatibility}: without a driver every policy of up to two words comes to an end`, () => {
+  test(`${compatibility}: without a driver the exchange with every policy of up to two commands ends`, () => {
     fc.assert(
       fc.property(policy, start, fc.boolean(), fc.boolean(), (peer, steps, isTalkative, agrees) => {
         play(peer, steps, { compatibility, isDriven: false, lag: 1, isTalkative, agrees });
@@ -176,7 +179,7 @@ for (const side of ['local', 'remote'] as const) {
   const again = ({ telnet }: Recorder) => telnet.receive(asks(side));
   const yes = side === 'remote' ? DO : WILL;
 
-  test(`tolerant, ${side}: a peer that restarts is answered at every restart, after a while or behind text`, () => {
+  test(`tolerant, ${side}: a peer that restarts is answered at every restart, after a while or after text`, () => {
     for (const how of ['after a while', 'behind text', 'behind a command']) {
       const { recorder, clock } = make('tolerant');
       for (let restart = 1; restart <= 15; restart++) {
@@ -200,13 +203,13 @@ for (const side of ['local', 'remote'] as const) {
     }
   });
 
-  test(`tolerant, ${side}: what comes at once, and directly behind our answer, is none that waits`, () => {
+  test(`tolerant, ${side}: a request that comes at once, directly after our answer, is not that of a waiting peer`, () => {
     const { recorder } = make('tolerant');
     for (let time = 0; time < 10; time++) again(recorder);
     assert.equal(recorder.sent().length, 0);
   });
 
-  test(`strict, ${side}: no repetition is answered, nor one of what is off by anybody`, () => {
+  test(`strict, ${side}: no repetition is answered, and no end answers one for an option that is off`, () => {
     const { recorder, clock } = make('strict');
     clock.now += 60_000;
     again(recorder);

@@ -209,7 +209,7 @@ test('a handler that throws: the call throws the same, and nothing is lost or do
   assert.deepEqual(got, ['a', 'event', 'b', 'event', 'c', 'd']);
 });
 
-test('trace tells what passes, both ways', () => {
+test('trace reports all traffic in both directions', () => {
   const seen: string[] = [];
   const telnet = new Telnet(
     {
@@ -274,7 +274,7 @@ test('a subnegotiation that never ends holds no more than the limit, and one tha
   assert.equal(exact.held, 0);
 });
 
-test('the offer may change; what is told is what it has then', () => {
+test('the offer may change; the value at that moment is sent', () => {
   const offer = new Map([['LANG', 'C']]);
   const variables = newEnviron({ offer });
   const recorder = new Recorder([variables, logout(both), endOfRecord(both)]);

@@ -17,7 +17,7 @@ const printable = fc
   .string({ unit: 'binary-ascii', minLength: 1, maxLength: 255 })
   .map(text => text.replace(/[^ -~]/g, ' '));
 
-test('what one end tells, the other is told', () => {
+test('what one end sends, the other reports', () => {
   fc.assert(
     fc.property(rate, rate, printable, printable, (transmit, receive, place, moved) => {
       const display = place.replaceAll(' ', '_');
@@ -64,7 +64,7 @@ test('flow control: two engines, whatever is wanted, before and after it is enab
   );
 });
 
-test('any payload, to either end: nothing is thrown, what is told is printable and bounded, answers are few', () => {
+test('any payload, to either end: nothing is thrown, events are printable and bounded, answers are few', () => {
   const definitions: OptionDefinition[] = [
     terminalSpeed({ ask: true }),
     terminalSpeed({ speed: { transmit: 1, receive: 2 } }),

@@ -98,6 +98,7 @@ test('in tests, only names of tests and messages are read', () => {
     "test('the name of a test', () => {",
     "  client.type('typed by nobody');",
     "  assert.equal(a, 'an expected text', 'the message of it');",
+    "  assert.equal(a, 'another expected text');",
     "  throw new Error('the error of it');",
     '});',
     "for (const [name, input] of [['a case of it', 'its input text']]) test(name);",

@@ -1,6 +1,6 @@
 /**
- * The words of a vector's `with` line: what each puts into the table of options. Any function of telpty/protocol that defines an
- * option is one, with its argument as JSON: `sendLocation={"receive":true}`. The words below are shorter.
+ * The words of a vector's `with` line: what each puts into the table of options. Any function of telpty/protocol that
+ * defines an option is one, with its argument as JSON: `sendLocation={"receive":true}`. The words below are shorter.
  */
 import * as protocol from '../../../src/protocol/index.ts';
 import {
@@ -41,7 +41,10 @@ import {
 const both = { local: true, remote: true };
 const list = (value: string) => value.split(',').filter(Boolean);
 const pairs = (value: string) => new Map(list(value).map(pair => pair.split(':') as [string, string]));
-/** `EC:127,XOFF:19!,AYT:-,SYNCH:?` with `!` for CANTCHANGE, `-` for none at present, `?` for DEFAULT, `x` for NOSUPPORT. */
+/**
+ * `EC:127,XOFF:19!,AYT:-,SYNCH:?` with `!` for CANTCHANGE, `-` for no character at present, `?` for DEFAULT, `x` for
+ * NOSUPPORT.
+ */
 const octetsByName = (value: string): SpecialCharacterSettings =>
   Object.fromEntries(
     [...pairs(value)].map(([name, octet]) => {
@@ -79,7 +82,7 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   'timing-mark': () => timingMark(),
   'linemode-server': value => linemode({ role: 'server', characters: octetsByName(value) }),
   'linemode-usual': value => linemode({ role: 'server', usual: octetsByName(value) }),
-  // A server that never lets go of TRAPSIG, and never has LIT_ECHO.
+  // A server that never clears TRAPSIG, and never has LIT_ECHO.
   'linemode-strict': () => linemode({ role: 'server', accept: mode => ({ ...mode, trapsig: true, litEcho: false }) }),
   'linemode-client': value => linemode({ role: 'client', characters: octetsByName(value) }),
   'linemode-import': () => linemode({ role: 'client' }),

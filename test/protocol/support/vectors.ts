@@ -1,6 +1,6 @@
 /**
- * Reads and runs test/vectors/*.txt (their notation: README.txt there). Nothing of Node is in here, since the vectors also
- * run in a browser (test/browser/).
+ * Reads and runs test/vectors/*.txt (their notation: README.txt there). Nothing of Node is in here, since the vectors
+ * also run in a browser (test/browser/).
  */
 import { Option, type Side, type TelnetLimits } from '../../../src/protocol/index.ts';
 import { literal, octets } from './notation.ts';
@@ -104,7 +104,7 @@ function code(name: string): number {
   return octets(`DO ${name}`)[1]!;
 }
 
-/** Words of a `with` line that are no options. */
+/** Words of a `with` line that are not options. */
 const ENGINE_WORDS: ReadonlySet<string> = new Set(['text', 'key', 'tolerant']);
 
 export type Cutter = (bytes: Uint8Array) => Iterable<Uint8Array>;
@@ -130,7 +130,7 @@ export function runVector(vector: Vector, cut: Cutter): { actual: string[]; expe
     if (step.mark === '>') {
       for (const piece of cut(octets(step.text))) {
         recorder.telnet.receive(piece);
-        piece.fill(0xee); // whoever kept a view is found out
+        piece.fill(0xee); // makes a kept view visible
       }
     } else {
       const [name, ...words] = step.text.split(/\s+/);
