@@ -17,7 +17,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['man/telpty-connect.1', commandPage('connect')],
     ['man/telpty.yaml.5', configPage()],
     ['telpty.schema.json', `${JSON.stringify(schema(), null, 2)}\n`],
-    ['README.md', withTables(read('README.md'), commands)],
+    ['docs/options.md', withTables(read('docs/options.md'), commands)],
   ]);
 }
 

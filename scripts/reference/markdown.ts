@@ -1,4 +1,4 @@
-/** Tables of options in a document, each between `<!-- options of COMMAND -->` and `<!-- end of options -->`. */
+/** Tables of options in a document of docs/, each between `<!-- options of COMMAND -->` and `<!-- end of options -->`. */
 import type { Command } from '../../src/cli/help/command-table.ts';
 import type { OptionSection, OptionSpec } from '../../src/cli/options/options.ts';
 
@@ -17,7 +17,8 @@ function table({ title, options }: OptionSection): string {
   const rows = Object.entries(options).map(([name, spec]) => {
     const short = spec.short === undefined ? '' : `\`-${spec.short}\`, `;
     const head = `${short}\`--${name}${spec.argument === undefined ? '' : ` ${spec.argument}`}\``;
-    const more = spec.see === undefined ? '' : `; see [${spec.see.replace(/#.*/, '')}](${spec.see})`;
+    const more =
+      spec.see === undefined ? '' : `; see [${spec.see.replace(/#.*/, '')}](${spec.see.replace(/^docs\//, '')})`;
     return row(head, `${spec.help}${spec.repeatable ? ' (repeatable)' : ''}${more}`, defaultCell(spec));
   });
   return `**${title}**\n\n${row('option', 'meaning', 'default')}| --- | --- | --- |\n${rows.join('')}`;

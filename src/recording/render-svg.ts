@@ -9,7 +9,7 @@ export interface StillOptions extends SvgOptions {
   readonly at?: number | undefined;
 }
 
-/** What the terminal shows at a time of a recording. Sizes are brought between 2x1 and 1000x400. */
+/** Draws the screen at a time of a recording. Sizes are limited to 2x1 to 1000x400. */
 export async function renderStill(recording: Recording, options: StillOptions = {}): Promise<string> {
   await loadScreens();
   const screen = new Screen(recording.columns, recording.rows);

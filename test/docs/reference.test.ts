@@ -22,11 +22,12 @@ describe('a file that is made from the tables of options', () => {
   }
 });
 
-describe('the README', () => {
+describe('docs/options.md', () => {
   for (const name of ['serve', 'connect']) {
     it(`has every option of telpty ${name}`, () => {
       const [, part = ''] =
-        new RegExp(`<!-- options of ${name}.*?-->(.*?)<!-- end of options -->`, 's').exec(read('README.md')) ?? [];
+        new RegExp(`<!-- options of ${name}.*?-->(.*?)<!-- end of options -->`, 's').exec(read('docs/options.md')) ??
+        [];
       const listed = [...part.matchAll(/^\| (?:`-[a-z]`, )?`--([a-z-]+)/gm)].map(([, option]) => option);
       assert.deepEqual(
         listed,

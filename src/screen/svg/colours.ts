@@ -1,4 +1,7 @@
-/** The colours of a terminal as it is drawn: a palette of 16, the cube and the greys of xterm, and what attributes do to them. */
+/**
+ * The colours of a drawn terminal: a palette of 16, the colour cube and the greys of xterm. Attributes such as bold and
+ * inverse change them.
+ */
 import type { ScreenCell } from '../screen.ts';
 
 export interface Theme {
@@ -32,8 +35,8 @@ export interface CellColours {
 }
 
 /**
- * Bold text in one of the first eight colours has the bright one, as in xterm: programs that know eight colours ask for the
- * other eight in this manner.
+ * Bold text in one of the first eight colours gets the bright colour, as in xterm. Programs that know only eight
+ * colours use bold for the other eight.
  */
 export function coloursOf(cell: ScreenCell, theme: Theme): CellColours {
   const isBright = cell.isBold() !== 0 && cell.isFgPalette() && cell.getFgColor() < 8;

@@ -1,13 +1,14 @@
 /**
- * A screen as an SVG image: a picture that scales, has text to search and copy, and needs no program to make it. It contains
- * no script, no link and no reference to another file.
+ * A screen as an SVG image. It contains text to search and copy, and no script, link or reference to another file.
  *
- * **The grid.** The viewer's font is not known, so its advance is not either. A cell is 9 by 18 pixels, and a run of characters of
- * ordinary scripts is stretched to its columns by `textLength`. Every other character is its own element, in the middle of its
- * cells: a fallback font may have any width. Lines and blocks are shapes (shapes.ts).
+ * **The grid.** The viewer's font is not known, so its advance is not either. A cell is 9 by 18 pixels. `textLength`
+ * stretches a run of characters of ordinary scripts to its columns. Every other character is its own element, in the
+ * middle of its cells, because a fallback font may have any width. Lines and blocks are shapes (shapes.ts).
  *
- * The same screen and options give the same text. Rejected: `<foreignObject>` with HTML, which browsers do not draw in `<img>`
- * the same, and other viewers not at all; embedded fonts, which are larger than the picture.
+ * The same screen and options give the same text.
+ *
+ * Rejected: `<foreignObject>` with HTML, because viewers other than browsers do not draw it. Embedded fonts, because
+ * they are larger than the picture.
  */
 import type { Screen, ScreenCell } from '../screen.ts';
 import { type CellColours, coloursOf, DARK, type Theme } from './colours.ts';
@@ -19,7 +20,7 @@ export interface SvgOptions {
   readonly title?: string | undefined;
   /** A description for people who cannot see it. Default: the title. */
   readonly description?: string | undefined;
-  /** Default: as the program has it. */
+  /** Default: unless the program has hidden it. */
   readonly showsCursor?: boolean | undefined;
   /** Default: light text on dark. */
   readonly theme?: Theme | undefined;
@@ -70,7 +71,7 @@ interface Style extends CellColours {
   readonly isItalic: boolean;
 }
 
-/** What is drawn, in its order: backgrounds, then shapes, then text. */
+/** Collects backgrounds, shapes and text, which are drawn in this order. */
 class Drawing {
   readonly #theme: Theme;
   /** The data of paths that have a colour in common. */

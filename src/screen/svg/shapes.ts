@@ -1,9 +1,9 @@
 /**
- * Characters that join those beside them, as shapes: box drawing (U+2500 to U+257F) and block elements (U+2580 to U+259F). As
- * text they would have gaps, because fonts are not as high as a line, and a fallback font may not be as wide as a column.
+ * Characters that join their neighbours, as shapes: box drawing (U+2500 to U+257F) and block elements (U+2580 to
+ * U+259F). As text they would have gaps: fonts are not as high as a line, and fallback fonts may have another width.
  *
- * A line character has four arms from the centre of the cell: up, right, down and left. Each is absent (0), light (1), heavy
- * (2) or double (3).
+ * A line character has four arms from the centre of the cell: up, right, down and left. Each is absent (0), light (1),
+ * heavy (2) or double (3).
  */
 
 /** In pixels: the cell that is drawn to. */
@@ -14,7 +14,7 @@ export interface Cell {
   readonly height: number;
 }
 
-/** A shape of one character: the data of a path, and how much of it covers what is behind. */
+/** A shape of one character: the data of a path, and its opacity. */
 export interface Shape {
   readonly path: string;
   readonly opacity: number;
@@ -92,7 +92,7 @@ function lines(arms: readonly [number, number, number, number], cell: Cell): str
   let path = '';
   for (const [index, weight] of arms.entries()) {
     if (weight === 0) continue;
-    // Clockwise from the arm, and counterclockwise: the arms beside it.
+    // The neighbours of the arm, clockwise and counterclockwise, and the opposite arm.
     const [next, opposite, previous] = [1, 2, 3].map(turn => arms[(index + turn) % 4]!) as [number, number, number];
     if (weight === DOUBLE) {
       path += arm(index, APART, doubleStart(next, previous), LIGHT, cell);
@@ -102,13 +102,13 @@ function lines(arms: readonly [number, number, number, number], cell: Cell): str
   return path;
 }
 
-/** Where one line of a double arm begins, towards its end: at the inner or the outer line of the double arm that it meets. */
+/** Start of one line of a double arm, in its direction: at the inner or outer line of the double arm that it meets. */
 function doubleStart(near: number, far: number): number {
   if (near === DOUBLE) return APART - LIGHT / 2;
   return far === DOUBLE ? -APART - LIGHT / 2 : -LIGHT / 2;
 }
 
-/** The same for an arm of one line. It fills the corner with the arms beside it, but does not pass through a double one. */
+/** The same for a single arm. It fills the corner with its neighbours, but does not pass through a double one. */
 function singleStart(weight: number, next: number, opposite: number, previous: number): number {
   const doubles = [next, previous].filter(other => other === DOUBLE).length;
   if (doubles > 0 && opposite === 0) return doubles === 2 ? APART - LIGHT / 2 : -APART - LIGHT / 2;

@@ -1,8 +1,11 @@
 /** Text of programs and peers in XML. */
 
-/** What XML 1.0 cannot contain, not even escaped, and lone halves of surrogate pairs. */
+/** Characters that XML 1.0 does not permit, not even escaped, and lone halves of surrogate pairs. */
 const FORBIDDEN = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
-/** Controls that XML permits, and format characters, which turn text around or hide it. The joiners of emoji and scripts stay. */
+/**
+ * Controls that XML permits, and format characters, which reverse or hide text. The joiners of emoji and scripts are
+ * kept.
+ */
 const INVISIBLE = /[\x00-\x1f\x7f-\x9f\p{Zl}\p{Zp}]|(?![\u200c\u200d])\p{Cf}/gu;
 
 const ENTITIES: Readonly<Record<string, string>> = {
