@@ -1,44 +1,51 @@
 /**
  * The one error class of telpty. `code` is stable and meant for programs; `message` is for people and may change.
  *
- * This file is the ground every room stands on, so it uses nothing but the language itself.
+ * Every layer imports this file, so it imports nothing and uses only the language itself.
  */
 
 /** Every code a {@link TelptyError} can carry. */
 export type TelptyErrorCode =
-  /** A caller passed a value that cannot be meant, or called in a state where the call has no meaning. */
+  /** An argument is invalid, or the call is not valid in the present state. */
   | 'ERR_INVALID_ARGUMENT'
-  /** The Telnet option is not in the engine's table, or not enabled on the side the call needs. */
+  /** The Telnet option is not in the engine's table, or is not enabled on the required side. */
   | 'ERR_OPTION'
   /** This platform or installation has no pseudo-terminal addon. */
   | 'ERR_PTY_UNSUPPORTED'
-  /** A program could not be started; `step`, `systemCode` and `file` say where, why and what. */
+  /**
+   * A program could not be started; `step`, `systemCode` and `file` identify the failed step, the cause and the file.
+   */
   | 'ERR_PTY_SPAWN'
-  /** A call on a pseudo-terminal failed; `systemCode` says why. */
+  /** A call on a pseudo-terminal failed; `systemCode` is the cause. */
   | 'ERR_PTY_IO'
-  /** There is no cgroup for a program; the message says what to do, `systemCode` and `file` why and where. */
+  /**
+   * A cgroup for a program could not be made; the message contains the remedy, `systemCode` and `file` the cause and
+   * the place.
+   */
   | 'ERR_CGROUP'
-  /** User ids cannot be given to sessions: they are in use, or have a name; `file` says where. */
+  /**
+   * User ids cannot be assigned to sessions: they are in use, or have a name; `file` is the database that lists them.
+   */
   | 'ERR_USER_RANGE'
   /** The user to run a program as does not exist. */
   | 'ERR_UNKNOWN_USER'
   /** The server has been shut down. */
   | 'ERR_SERVER_STATE'
-  /** The session was closed before what was asked for could happen. */
+  /** The session was closed before the call could complete. */
   | 'ERR_SESSION_CLOSED'
-  /** A connection could not be made; `systemCode` says why (`'ECONNREFUSED'`, `'ENOTFOUND'`). */
+  /** A connection could not be made; `systemCode` is the cause (`'ECONNREFUSED'`, `'ENOTFOUND'`). */
   | 'ERR_CONNECT'
   /** The TLS handshake failed, or the server's certificate was not accepted; `systemCode` is the code of Node.js. */
   | 'ERR_TLS'
-  /** The time for what was asked for is over; `text` is what was read meanwhile, if anything was to be read. */
+  /** The time limit of a call was reached; for calls that read, `text` is the text read until then. */
   | 'ERR_TIMEOUT'
-  /** What was waited for did not come within the most that is read for it; `text` is what came. */
+  /** The expected text did not arrive within the maximum length; `text` is the text read until then. */
   | 'ERR_TOO_LONG'
-  /** The other end did not accept the name or the password; `text` is what it said. */
+  /** The server did not accept the name or the password; `text` is its output. */
   | 'ERR_LOGIN'
-  /** A command line or configuration file that cannot be meant. */
+  /** The command line or the configuration file is invalid. */
   | 'ERR_USAGE'
-  /** Something the command needs at run time is missing (a program, a file, a port). */
+  /** A program, file or port that the command needs at run time is not available. */
   | 'ERR_RUNTIME';
 
 /** Facts about a {@link TelptyError} beyond its code. */
@@ -55,7 +62,7 @@ export interface TelptyErrorDetails {
   readonly file?: string;
   /** What was read from the other end before it failed. */
   readonly text?: string;
-  /** The error behind this one. */
+  /** The error that caused this one. */
   readonly cause?: unknown;
 }
 
@@ -83,7 +90,7 @@ export class TelptyError extends Error {
   }
 }
 
-/** What a system error of Node.js says of itself; nothing for other errors. */
+/** The fields of a system error of Node.js; nothing for other errors. */
 function systemFields(cause: unknown): { errno?: number; code?: string; syscall?: string } {
   if (!(cause instanceof Error)) return {};
   const { errno, code, syscall } = cause as { errno?: unknown; code?: unknown; syscall?: unknown };

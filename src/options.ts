@@ -1,6 +1,6 @@
 /**
- * Options of the library's functions, each declared once: an interface has its type and its documentation, the row of a table its
- * check and its default.
+ * Options of the library's functions, each declared once: an interface has the type and the documentation, a row of a
+ * table has the check and the default.
  *
  *     export interface PagerOptions {
  *       readonly rows: number;
@@ -13,12 +13,15 @@
  *
  *     const { rows, timeout } = readOptions('pager', pagerOptions, options);
  *
- * `satisfies` has the compiler compare the two: a row that is missing or left over, and a check for another type, are type errors.
- * The options of the command line take their ranges and defaults from the same rows (`src/cli/options/options.ts`).
+ * `satisfies` makes the compiler compare the two: a missing row, a row too many, and a check for another type are type
+ * errors. The options of the command line take their ranges and defaults from the same rows
+ * (`src/cli/options/options.ts`).
  *
- * Options are read when a shell, a server or a connection is made, not for each session. A property that is `undefined` counts as left out.
+ * Options are read when a shell, a server or a connection is made, not for each session. A property that is `undefined`
+ * counts as left out.
  *
- * Rejected: interfaces that are inferred from the tables. The documentation of an option would not reach the published types.
+ * Rejected: interfaces that are inferred from the tables. The documentation of an option would not reach the published
+ * types.
  */
 import { TelptyError } from './errors.ts';
 import { nearest } from './suggestion.ts';
@@ -30,9 +33,11 @@ export const LONGEST_TIMER = 2 ** 31 - 1;
 export interface OptionRule<T, Default = T | undefined> {
   /** The value of an option that is left out. */
   readonly default: Default;
-  /** What the option takes, as an error says it: `a whole number from 0 to 5`. */
+  /** The allowed values, in the words of an error message: `a whole number from 0 to 5`. */
   readonly allowed: string;
-  /** What is wrong with a value: a line that begins with the option's name. `undefined` if nothing is. */
+  /**
+   * The error message for an invalid value: one line that begins with the option's name. `undefined` for a valid value.
+   */
   readonly problem: (value: unknown, name: string) => string | undefined;
   /** Never set. It makes `T` invariant: a rule for more or fewer values than the interface has is a type error. */
   readonly type?: (value: T) => T;
@@ -130,7 +135,9 @@ export function checkValue(name: string, rule: AnyRule, value: unknown): void {
   if (problem !== undefined) throw new TelptyError('ERR_INVALID_ARGUMENT', problem);
 }
 
-/** Checks what no rule of one option can: an argument, or options together. @throws TelptyError `ERR_INVALID_ARGUMENT` */
+/**
+ * Checks what no rule of one option can: an argument, or options together. @throws TelptyError `ERR_INVALID_ARGUMENT`
+ */
 export function check(holds: boolean, message: string): void {
   if (!holds) throw new TelptyError('ERR_INVALID_ARGUMENT', message);
 }
@@ -140,7 +147,7 @@ export function checkFunction(name: string, value: unknown): void {
   checkValue(name, callback(), value);
 }
 
-/** What an option has besides its check. */
+/** The properties of an option besides its check. */
 interface Default<T> {
   readonly default?: T;
 }
@@ -158,7 +165,7 @@ export function where<T, Value extends T | undefined = undefined>(
   };
 }
 
-/** The same option, which cannot be left out. */
+/** The same option, but required. */
 export function required<T>(rule: OptionRule<T>): RequiredRule<T> {
   return { ...rule, default: undefined, isRequired: true };
 }

@@ -2,8 +2,8 @@
  * The package that this code belongs to: where its files are, and `require` for what cannot be imported (the addon, and
  * packages that are loaded only when they are needed).
  *
- * Works in a bundle as well. A bundle in CommonJS has no `import.meta.url`, but has `__filename`. The reverse test would be
- * wrong: `node -e` sets a global `__filename`, which modules see.
+ * Works in a bundle as well. A bundle in CommonJS has no `import.meta.url`, but has `__filename`. The reverse test
+ * would be wrong: `node -e` sets a global `__filename`, which modules see.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,8 +13,8 @@ import { fileURLToPath } from 'node:url';
 export const ownFile = (import.meta.url as string | undefined) ? fileURLToPath(import.meta.url) : __filename;
 
 /**
- * Resolves from {@link ownFile}, never from the working directory. webpack removes a call of an imported `createRequire` whose
- * argument it cannot evaluate, so it is not imported.
+ * Resolves from {@link ownFile}, never from the working directory. webpack removes a call of an imported
+ * `createRequire` whose argument it cannot evaluate, so it is not imported.
  */
 export const requireOwn = process.getBuiltinModule('node:module').createRequire(ownFile);
 
@@ -43,7 +43,7 @@ function installedPackage(): typeof found {
   }
 }
 
-/** What a package.json says, if it is ours. */
+/** The contents of a package.json, if it is the one of telpty. */
 function read(path: string): typeof found {
   try {
     const { name, version } = JSON.parse(readFileSync(path, 'utf8')) as { name?: unknown; version: string };

@@ -1,8 +1,8 @@
 /** "Did you mean": finds the word that was probably meant. */
 
 /**
- * The candidate nearest to `word`, if their distance is at most 2 or a third of its length. Letter case, and `_` for `-`,
- * do not count, and `idleTimeout` is `idle-timeout`.
+ * The candidate nearest to `word`, if their distance is at most 2 or a third of its length. Letter case, and `_` for
+ * `-`, do not count, and `idleTimeout` is `idle-timeout`.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   // A long word costs time in proportion to its length, and resembles nothing.

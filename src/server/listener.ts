@@ -3,8 +3,8 @@
 /** One listener of a server. */
 export interface Listener extends AsyncDisposable {
   /**
-   * Stops listening. Sessions go on; connections that have no session yet, such as those in a TLS handshake, are closed. A second
-   * call does nothing.
+   * Stops listening. Sessions go on; connections that have no session yet, such as those in a TLS handshake, are
+   * closed. A second call does nothing.
    *
    * @returns resolves when the listener is closed.
    */
@@ -15,7 +15,7 @@ export interface Listener extends AsyncDisposable {
 export interface TcpListener extends Listener {
   /** The address in use. */
   readonly address: string;
-  /** The port in use: the one that the system picked if 0 was asked for. */
+  /** The port in use: the one that the system picked if 0 was requested. */
   readonly port: number;
 }
 

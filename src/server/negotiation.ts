@@ -1,20 +1,20 @@
-/** What a server speaks, and what it asks at the beginning. */
+/** The Telnet options of a server, and its requests at the beginning of a session. */
 import { canonicalCharset } from '../charset/index.ts';
 import { charset, Option, type OptionDefinition } from '../protocol/index.ts';
 import { serverTable } from '../session/option-table.ts';
 import type { Session } from '../session/session.ts';
 import { USUAL_VARIABLES } from '../session/terminal.ts';
 
-/** The character sets a server proposes behind the operator's, the one that suits all first: what terminals speak. */
+/** The character sets that a server proposes after the configured one, UTF-8 first: those that terminals support. */
 const CHARSETS = [
   ...['UTF-8', 'ISO-8859-1', 'ISO-8859-15', 'windows-1252', 'IBM437', 'IBM850', 'KOI8-R', 'KOI8-U', 'IBM866'],
   ...['windows-1251', 'Shift_JIS', 'EUC-JP', 'GB18030', 'Big5', 'EUC-KR', 'US-ASCII'],
 ];
 
-/** The same for all servers and sessions; what it asks for is said by {@link charsetProposal}. */
+/** The same for all servers and sessions; {@link charsetProposal} determines the proposed sets. */
 export const charsetOption = charset({ role: 'server', accept: firstKnown });
 
-/** The options of a server; `compression`: MCCP2 and MCCP3 are offered, too. */
+/** The options of a server. With `compression`, MCCP2 and MCCP3 are offered as well. */
 export function optionTable(
   variables: readonly string[] = USUAL_VARIABLES,
   own: readonly OptionDefinition[] = [],
@@ -23,16 +23,20 @@ export function optionTable(
   return serverTable({ variables, charset: charsetOption, compression }, own);
 }
 
-/** So long after the last word of the client, in milliseconds, all that it has to say about options has been said. */
+/**
+ * After this time without a Telnet event of the client, in milliseconds, its part of the negotiation counts as
+ * complete.
+ */
 const QUIET_MS = 150;
-/** What a client leaves unanswered is waited for so long, in milliseconds; where it has said nothing at all, so long. */
+/** How long to wait for a client that leaves requests unanswered, in milliseconds. */
 const UNANSWERED_MS = 5_000;
+/** How long to wait for a client that has sent no Telnet command, in milliseconds. */
 const SILENCE_MS = 1_000;
 
 /**
- * Offers to compress, and to be sent what is compressed. The latter comes last and alone: a client that agrees sends its mark, and all
- * that it sends after the mark is compressed; but some (telnetlib3) begin to compress only when they are through with all that they
- * have read, and send in the clear what they answer to the rest of it.
+ * Offers compression of output (MCCP2) and of input (MCCP3). MCCP3 is offered last and alone: a client that agrees
+ * sends its start marker, and everything after the marker is compressed. But some clients (telnetlib3) start to
+ * compress only after they have processed all that they have read, and send their answers to the rest uncompressed.
  */
 export function offerCompression(session: Session): void {
   const { telnet } = session;
@@ -41,25 +45,26 @@ export function offerCompression(session: Session): void {
   let timer = setTimeout(offer, SILENCE_MS);
   const isSettled = () =>
     !telnet.codes().some(code => telnet.isPending(code, 'local') || telnet.isPending(code, 'remote'));
-  function heard(): void {
+  function restart(): void {
     clearTimeout(timer);
     const left = Math.max(deadline - performance.now(), 0);
     timer = setTimeout(offer, isSettled() ? Math.min(QUIET_MS, left) : left);
   }
   function stop(): void {
     clearTimeout(timer);
-    session.off('telnet', heard).off('close', stop);
+    session.off('telnet', restart).off('close', stop);
   }
   function offer(): void {
     stop();
     if (session.writable) telnet.request(Option.MCCP3, 'local', true);
   }
-  session.on('telnet', heard).once('close', stop);
+  session.on('telnet', restart).once('close', stop);
 }
 
 /**
- * What every server wants to know. The environment and the character set come first, so that clients, which answer in
- * order, have agreed to tell them before terminal type and size, for which a program waits, are complete.
+ * The requests of every server. The environment and the character set come first. Clients answer in order, so they have
+ * agreed to send both before the terminal type and the window size, for which the start of a program waits, are
+ * complete.
  */
 export function openNegotiation(session: Session, proposeCharsets: ((this: Session) => void) | undefined): void {
   if (proposeCharsets !== undefined) session.on('telnet', proposeCharsets);
@@ -70,9 +75,10 @@ export function openNegotiation(session: Session, proposeCharsets: ((this: Sessi
 }
 
 /**
- * A listener that proposes character sets, the same for all sessions, once the client has agreed to hear of them *and* has shown that it knows subnegotiations: there
- * are clients that agree to every WILL and then send back the beginning of what they do not understand (npm's
- * telnet-client), so that everything typed later would be inside an unended subnegotiation of theirs.
+ * A listener, the same for all sessions, that proposes character sets once the client has agreed to CHARSET and has
+ * shown that it supports subnegotiations. Some clients (npm's telnet-client) agree to every WILL and then echo the
+ * beginning of a subnegotiation that they do not understand. All later input would then be inside an unterminated
+ * subnegotiation.
  */
 export function charsetProposal(preferred: string): (this: Session) => void {
   const charsets = [...new Set(['UTF-8', preferred, ...CHARSETS])];
@@ -83,7 +89,9 @@ export function charsetProposal(preferred: string): (this: Session) => void {
   };
 }
 
-/** A client asks for the sets it can show, the one it likes best first; any that has a name will do. */
+/**
+ * A client requests the sets that it supports in its order of preference; the first one with a known name is accepted.
+ */
 function firstKnown(offered: readonly string[]): string | undefined {
   return offered.find(name => canonicalCharset(name) !== undefined);
 }

@@ -7,54 +7,56 @@ import type { Session } from '../session/session.ts';
 import { USUAL_VARIABLES } from '../session/terminal.ts';
 
 /**
- * What a session is given: a function that talks to it. When it returns, or its promise settles, everything written is
- * delivered and the connection closes. A feature is a function around a shell.
+ * The function that serves a session. When it returns, or its promise settles, everything written is delivered and the
+ * connection is closed. Features such as limits are functions around a shell: see {@link Middleware}.
  */
 export type Shell<T = unknown> = (session: Session) => T | Promise<T>;
 
-/** A feature around a shell: takes a shell and returns one, which calls the other or does not. */
+/** A feature around a shell: takes a shell and returns a shell that may call it. */
 export type Middleware = (shell: Shell) => Shell;
 
 /** Options of `createServer()`. */
 export interface ServerOptions {
-  /** What every session is given. */
+  /** The function that serves each session. */
   readonly shell: Shell;
   /**
-   * Features around the shell, such as `limit()` and `robotCheck()`. The first in the list is the outermost: it gets the session first
-   * and sees the result last. Default: none.
+   * Features around the shell, such as `limit()` and `robotCheck()`. The first in the list is the outermost: it gets
+   * the session first and sees the result last. Default: none.
    */
   readonly use?: readonly Middleware[];
-  /** Environment variables to ask the clients for, by name. Default: LANG and LC_*, COLORTERM, DISPLAY, TZ. */
+  /** Names of the environment variables to request from clients. Default: LANG and LC_*, COLORTERM, DISPLAY, TZ. */
   readonly requestEnviron?: readonly string[];
-  /** The character set of clients that tell none, and the one to propose to clients behind UTF-8. Default `'utf-8'`. */
+  /** The character set for clients that report no other, and the one to propose to clients after UTF-8. Default `'utf-8'`. */
   readonly encoding?: string;
-  /** More Telnet options, e.g. of your own; one with a code that is known replaces it. */
+  /** More Telnet options, for example your own. A definition with the code of a built-in option replaces it. */
   readonly telnetOptions?: readonly OptionDefinition[];
   /**
-   * Offer compression to clients: MCCP2 and MCCP3, which MUD clients know. Never where the connection is encrypted. A session
-   * that compresses takes some 100 KB more. Default false.
+   * Offer compression to clients: MCCP2 and MCCP3, which MUD clients support; never on an encrypted connection. A
+   * compressed session takes about 100 KB more. Default false.
    */
   readonly compression?: boolean;
   /**
-   * What becomes of a client's request for an option that is on already; default `'strict'`, which ignores it, as RFC 1143 has it.
-   * `'tolerant'` answers it where the client visibly waits: some time after the last word about that option, or behind data.
+   * How to treat a client's request for an option that is already enabled; default `'strict'`, which ignores it, as RFC
+   * 1143 requires. `'tolerant'` answers it if the client apparently waits: some time after the last request for that
+   * option, or after data.
    */
   readonly compatibility?: Compatibility;
   /**
-   * After this time without output, in milliseconds, NOP (RFC 854) is sent to a client that has spoken Telnet, so that routers keep the
-   * connection; up to half as much later. 0: never, as when it is left out.
+   * After this time without output, in milliseconds, NOP (RFC 854) is sent to a client that has spoken Telnet, so that
+   * routers keep the connection open; up to half this time later. Default 0: never.
    */
   readonly keepAlive?: number;
   /**
-   * In milliseconds; sends DO TIMING-MARK (RFC 860) in place of NOP, and ends the session with `hangupReason` `'keep-alive-timeout'`
-   * if a client that has answered before neither answers nor sends anything else for this time. 0: NOP, as when it is left out.
+   * In milliseconds; sends DO TIMING-MARK (RFC 860) in place of NOP, and ends the session with `hangupReason`
+   * `'keep-alive-timeout'` if a client that has answered before neither answers nor sends anything else for this time.
+   * Default 0: NOP.
    */
   readonly keepAliveTimeout?: number;
 }
 
-/** Taking streams that something else has accepted: see `Server.listen()`. */
+/** Options of a listener for streams that other code has accepted: see `Server.listen()`. */
 export interface AcceptOptions {
-  /** Each stream that comes is a client: of a gateway, an ssh2 server, a test. */
+  /** Yields a stream for each client: from a gateway, an ssh2 server, a test. */
   readonly accept: AsyncIterable<Duplex>;
 }
 

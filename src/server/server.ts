@@ -23,22 +23,23 @@ import { charsetOption, charsetProposal, offerCompression, openNegotiation, opti
 import { type AcceptOptions, acceptOptions, type ServerOptions, type Shell, serverOptions } from './options.ts';
 import { SessionSet } from './session-set.ts';
 
-/** After the last byte was handed to the transport: how long the peer may take to close its side, in milliseconds. */
+/** How long the peer may take to close its side after the last byte was passed to the transport, in milliseconds. */
 const CLOSE_MS = 5_000;
 /** The same while the server is being shut down. */
 const SHUTDOWN_CLOSE_MS = 200;
-/** After a shutdown's time is over and everything is cut off: how long shells may take to notice, in milliseconds. */
+/** How long shells may take to settle after a shutdown has destroyed their sessions, in milliseconds. */
 const CUT_MS = 1_000;
 /**
- * So many may be waited for at a time to close their side. When another one comes, the one that has taken longest is closed: a
- * client that means it needs one way there and back, and one that does not holds a descriptor and no place.
+ * How many peers the server waits for at a time until they close their side. For one more, the one that has taken
+ * longest is destroyed. A well-behaved client needs one round trip; any other occupies a descriptor, but no slot of the
+ * session limits.
  */
 const MOST_CLOSING = 64;
-/** How long a peer that is owed output may take none of it before it is given up, in milliseconds. */
+/** How long a peer may take none of its pending output before its session is destroyed, in milliseconds. */
 const STALL_MS = 30_000;
 /**
- * The same two times for a session that was hung up. Together they are the 5 s within which such a session is over once its
- * program is: a peer that reads nothing was often the reason for the hangup.
+ * The same two times for a session that was hung up. Together they are the 5 s in which such a session ends after its
+ * program: a peer that reads nothing was often the reason for the hangup.
  */
 const HANGUP_STALL_MS = 2_000;
 const HANGUP_CLOSE_MS = 3_000;
@@ -46,24 +47,24 @@ const HANGUP_CLOSE_MS = 3_000;
 /** How a session ended. */
 export type SessionOutcome =
   /**
-   * The shell settled; `result` is what it gave. Where the client turned out to speak another protocol than Telnet, it is
-   * `{ refused: 'http' }` or the like, whatever the shell gave.
+   * The shell settled with `result`. If the client turned out to speak another protocol than Telnet, `result` is
+   * `{ refused: 'http' }` or similar, whatever the shell returned.
    */
   | { readonly result: unknown; readonly error?: undefined }
   /** The shell threw or rejected. */
   | { readonly error: unknown; readonly result?: undefined };
 
-/** What is known about a connection that did not come by {@link Server.listen}. */
+/** Facts about a connection that was not accepted by {@link Server.listen}. */
 export interface ConnectionInfo {
-  /** The session's number, where somebody else counts them; then for all sessions of the server. */
+  /** The session's number, if the caller numbers them. Then it must number all sessions of the server. */
   readonly id?: number;
-  /** Where it is known by itself; otherwise `remoteAddress` and `remotePort` say it. */
+  /** The other end. Default: made from `remoteAddress` and `remotePort`. */
   readonly peer?: Peer | undefined;
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
   /** A ticket of `SessionLimits.ticket()`, if the address has been checked: `limit()` uses it. */
   readonly ticket?: object | undefined;
-  /** Whether the connection is encrypted, where its stream does not show it, as a TLSSocket does. */
+  /** Whether the connection is encrypted. Default: the property `encrypted` of the stream, which a TLSSocket has. */
   readonly encrypted?: boolean;
 }
 
@@ -71,33 +72,35 @@ export interface ConnectionInfo {
 export interface ServerEvents {
   /** A listener is open. */
   listening: [listener: Listener];
-  /** The server has stopped listening ({@link Server.close}, `drain()`, `shutdown()`), and its last session has ended. */
+  /**
+   * The server has stopped listening ({@link Server.close}, `drain()`, `shutdown()`), and its last session has ended.
+   */
   close: [];
   /** A connection has become a session; the shell is called next. */
   session: [session: Session];
   /** The shell of a session has settled; what it has written is being delivered, and the connection closes. */
   settled: [session: Session, outcome: SessionOutcome];
-  /** A session is over, its connection closed. */
+  /** A session has ended, and its connection is closed. */
   'session-end': [session: Session, outcome: SessionOutcome];
   /**
-   * A connection has come to a listener and has become no session: the TLS handshake or PROXY header was wrong, late or
-   * missing, or HTTP or the like was spoken where that could be seen at once. (Seen later, it is the outcome of the session.)
+   * A connection did not become a session: its TLS handshake or PROXY header was invalid, late or missing, or its first
+   * bytes were HTTP or another protocol. (If that is recognized later, it is the outcome of the session.)
    */
   refused: [refusal: Refusal];
   /**
-   * A listener has stopped accepting because hardly any descriptors are left (`isShort`), or accepts again. Clients that
-   * connect in between wait in the kernel's queue. Linux only.
+   * A listener has stopped accepting because hardly any descriptors are left (`isShort`), or accepts again. Clients
+   * that connect in between wait in the kernel's queue. Linux only.
    */
   shortage: [state: { readonly isShort: boolean }];
   /** A listener failed. Without a listener for it the process ends, as with every EventEmitter. */
   error: [error: Error];
 }
 
-/** A Telnet server: makes every connection a {@link Session} and gives it to the shell. */
+/** A Telnet server: makes a {@link Session} of each connection and calls the shell with it. */
 export class Server extends EventEmitter<ServerEvents> {
   readonly #shell: Shell;
   readonly #telnet: TelnetConfig;
-  /** The same with compression, where that is to be offered. */
+  /** The same with compression, if it is offered. */
   readonly #compressed: TelnetConfig | undefined;
   readonly #proposeCharsets: ((this: Session) => void) | undefined;
   readonly #encoding: string;
@@ -105,12 +108,12 @@ export class Server extends EventEmitter<ServerEvents> {
   readonly #sessions = new SessionSet();
   readonly #listeners = new Map<TransportListener, Listener>();
   readonly #pipelines = new Set<ListenerPipeline>();
-  /** Sessions that have sent all, whose peers have not closed their side yet. */
+  /** Sessions that have sent everything, and whose peers have not closed their side yet. */
   readonly #leaving = new SessionSet();
   #nextId = 1;
-  /** Once it was told to listen no more: what that waits for. */
+  /** Set once the server stops listening: what that waits for. */
   #stopped: readonly Promise<void>[] | undefined;
-  /** Whether it ends its sessions. */
+  /** Whether the server ends its sessions. */
   #closing = false;
   #state: 'open' | 'listeners closed' | 'closed' = 'open';
 
@@ -124,7 +127,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.#encoding = canonicalCharset(settings.encoding)!;
     this.#keepAlive = { interval: keepAlive, timeout: keepAliveTimeout };
     const table = optionTable(settings.requestEnviron, settings.telnetOptions);
-    // Whoever brings a CHARSET of their own proposes what they like.
+    // An application's own CHARSET option makes its own proposals.
     if (table.includes(charsetOption)) this.#proposeCharsets = charsetProposal(this.#encoding);
     // Frozen, so that all sessions share it.
     const configOf = (definitions: OptionDefinition[]): TelnetConfig =>
@@ -133,29 +136,30 @@ export class Server extends EventEmitter<ServerEvents> {
     if (compression) this.#compressed = configOf(optionTable(settings.requestEnviron, settings.telnetOptions, true));
   }
 
-  /** The sessions of this moment. */
+  /** The current sessions. */
   get sessions(): ReadonlySet<Session> {
     return this.#sessions;
   }
 
   /**
-   * Listens for connections of this machine on a UNIX socket. A client has no address; `session.peer` names its user and process.
+   * Listens for connections of this machine on a UNIX socket. A client has no address; `session.peer` names its user
+   * and process.
    *
-   * @throws (rejects) the system's own error: `EADDRINUSE` if a server listens there, `ENOTSOCK` if the file is not a socket;
-   *   otherwise as below; `ERR_PTY_UNSUPPORTED` without the addon.
+   * @throws (rejects) the system's own error: `EADDRINUSE` if a server listens there, `ENOTSOCK` if the file is not a
+   *   socket; otherwise as below; `ERR_PTY_UNSUPPORTED` without the addon.
    */
   listen(options: LocalListenOptions): Promise<LocalListener>;
   /**
-   * Makes a session of each stream of an iterable. An error of the iterable is an `'error'` of the server; {@link drain} and
-   * {@link shutdown} call its `return()`.
+   * Makes a session of each stream of an iterable. An error of the iterable is an `'error'` of the server; {@link
+   * drain} and {@link shutdown} call its `return()`.
    */
   listen(options: AcceptOptions): Promise<Listener>;
   /**
    * Listens for TCP connections: plain ones, or TLS.
    *
    * @param options where, and how; a number is the port, on loopback.
-   * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link drain} or {@link shutdown};
-   *   `ERR_INVALID_ARGUMENT`, also for certificates and keys that cannot be used.
+   * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; `ERR_SERVER_STATE` after {@link drain} or {@link
+   *   shutdown}; `ERR_INVALID_ARGUMENT`, also for certificates and keys that cannot be used.
    */
   listen(options: ListenOptions | number): Promise<TcpListener>;
   async listen(
@@ -178,7 +182,7 @@ export class Server extends EventEmitter<ServerEvents> {
     return this.#add({ address, port }, listener, pipeline);
   }
 
-  /** @param where what the listener that is returned says of itself. */
+  /** @param where the address properties of the returned listener. */
   async #add<T extends object>(
     where: T,
     opened: TransportListener,
@@ -217,7 +221,7 @@ export class Server extends EventEmitter<ServerEvents> {
         'accept must yield Duplex streams',
       );
       const { remoteAddress, remotePort } = stream as { remoteAddress?: unknown; remotePort?: unknown };
-      // As a socket or an ssh2 channel of a known client has them.
+      // Sockets and ssh2 channels have these properties if the client's address is known.
       this.handle(stream, {
         remoteAddress: typeof remoteAddress === 'string' ? remoteAddress : undefined,
         remotePort: typeof remotePort === 'number' ? remotePort : undefined,
@@ -230,7 +234,7 @@ export class Server extends EventEmitter<ServerEvents> {
     const user: StageUser<Arrival> = {
       passed: ({ transport, peer, ticket }) => void this.handle(transport, { peer, ticket }),
       refused: refusal => this.emit('refused', refusal),
-      // The connection is dropped, and loudly.
+      // The connection is dropped, and the error is reported.
       failed: error => this.emit('error', error),
     };
     return {
@@ -249,10 +253,11 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   /**
-   * Where the server listens, as `address()` of a `net.Server`. With several listeners it is the first that is open; the object that
-   * {@link listen} returned has the address of each.
+   * Where the server listens, as `address()` of a `net.Server`. With several listeners it is the first that is open;
+   * the object that {@link listen} returned has the address of each.
    *
-   * @returns the path of a UNIX socket is a string; `null` if the server is not listening, or only takes streams of an iterable.
+   * @returns the path of a UNIX socket is a string; `null` if the server is not listening, or only takes streams of an
+   *   iterable.
    */
   address(): AddressInfo | string | null {
     for (const listener of this.#listeners.values() as Iterable<Partial<TcpListener & LocalListener>>) {
@@ -264,11 +269,11 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   /**
-   * Changes the certificates of all listeners that speak TLS, for those who connect from now on. Nobody else notices.
+   * Changes the certificates of all TLS listeners for new connections. Existing connections are not affected.
    *
    * @param tls as for {@link listen}; `auto` is left as it is.
-   * @throws `ERR_INVALID_ARGUMENT` for certificates and keys that cannot be used, and for a `ca` where a listener has `auto`;
-   *   nothing has changed then.
+   * @throws `ERR_INVALID_ARGUMENT` for certificates and keys that cannot be used, and for a `ca` where a listener has
+   *   `auto`; then nothing has changed.
    */
   setTls(tls: TlsOptions): void {
     for (const pipeline of this.#pipelines) pipeline.tls?.check(tls);
@@ -289,16 +294,16 @@ export class Server extends EventEmitter<ServerEvents> {
       recognize: foreignProtocol,
     });
     this.#sessions.add(session);
-    // A broken connection ends in 'close' like every other; how the shell fared is told by 'session-end'.
+    // A broken connection ends in 'close' like any other; 'session-end' has the outcome of the shell.
     session.on('error', ignore);
     this.#run(session, compressed !== undefined);
     return session;
   }
 
   /**
-   * Stops listening, as `close()` of a `net.Server`: sessions go on, and `'close'` comes when the last one has ended. Connections that
-   * have no session yet, such as those in a TLS handshake, are closed. {@link drain} waits with a time limit, {@link shutdown} ends the
-   * sessions; both may be called after this.
+   * Stops listening, as `close()` of a `net.Server`: sessions go on, and `'close'` comes when the last one has ended.
+   * Connections that have no session yet, such as those in a TLS handshake, are closed. {@link drain} waits with a time
+   * limit, {@link shutdown} ends the sessions; both may be called after this.
    *
    * @param callback called once at `'close'`, also if the server is closed already.
    */
@@ -318,10 +323,11 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   /**
-   * Stops listening, and waits for the sessions to end by themselves. Nobody is told; {@link sessions} are there to be told.
+   * Stops listening, and waits for the sessions to end by themselves. It sends no message to the {@link sessions}; the
+   * caller can.
    *
-   * @param options.timeout milliseconds to wait at most; default: as long as it takes.
-   * @returns whether none is left. {@link shutdown} ends those that are, and may be called meanwhile.
+   * @param options.timeout the longest wait in milliseconds; default: no limit.
+   * @returns whether all sessions have ended. {@link shutdown} ends the others, and may be called while this waits.
    */
   async drain(options: { timeout?: number } = {}): Promise<boolean> {
     await Promise.all(this.#stopListening());
@@ -329,29 +335,29 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   /**
-   * Stops listening, asks every session to end, delivers what is owed and closes.
+   * Stops listening, asks every session to end, delivers pending output and closes the connections.
    *
-   * @param options.drain milliseconds in which sessions may end by themselves before that; default 0.
-   * @param options.timeout milliseconds after which what is still open is cut off, and a second later no longer waited
-   *   for; default 10,000.
+   * @param options.drain how long sessions may first end by themselves, in milliseconds; default 0.
+   * @param options.timeout how long they may then take, in milliseconds; default 10,000. Sessions that are still open
+   *   are destroyed, and shells that have not settled one second later are no longer waited for.
    */
   async shutdown(options: { drain?: number; timeout?: number } = {}): Promise<void> {
     const { drain = 0, timeout = 10_000 } = options;
     if (drain > 0) await this.drain({ timeout: drain });
-    // At once, where nothing has to be waited for.
+    // Without a wait if there is nothing to wait for.
     const stopped = this.#stopListening();
     if (stopped.length > 0) await Promise.all(stopped);
     this.#closing = true;
     this.#closePipelines();
     const emptied = this.#emptied(timeout);
     for (const session of [...this.#sessions]) {
-      // One that only waits for the peer to close its side has nothing more to say.
+      // It has sent everything and only waits for the peer to close its side.
       if (session.writableFinished) session.destroy();
       else session.hangup('shutdown' satisfies HangupReason);
     }
     if (await emptied) return;
     for (const session of this.#sessions) session.destroy();
-    // A shell that does not settle even now is not waited for.
+    // A shell that still does not settle is not waited for.
     await this.#emptied(CUT_MS);
   }
 
@@ -381,7 +387,7 @@ export class Server extends EventEmitter<ServerEvents> {
     this.emit('close');
   }
 
-  /** Resolves with true once there is no session, or with false when so many milliseconds have passed before. */
+  /** Resolves with true once there is no session, or with false after `timeout` milliseconds. */
   #emptied(timeout: number): Promise<boolean> {
     if (this.#sessions.size === 0) return Promise.resolve(true);
     return new Promise(resolve => {
@@ -397,11 +403,11 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   #run(session: Session, compresses: boolean): void {
-    // Not an async function: what that keeps until the shell settles, which may be days, is twice as much as this.
+    // Not an async function: it would retain twice as much memory until the shell settles, which may take days.
     let running: unknown;
     try {
       this.emit('session', session);
-      // One packet for all that is asked at the beginning, the shell's own requests included.
+      // One packet for all requests at the beginning, including those of the shell.
       running = session.batch(() => {
         openNegotiation(session, this.#proposeCharsets);
         if (compresses) offerCompression(session);
@@ -417,9 +423,9 @@ export class Server extends EventEmitter<ServerEvents> {
     );
   }
 
-  /** A session has sent all. @returns how long its peer may take to close its side, in milliseconds. */
+  /** A session has sent everything. @returns how long its peer may take to close its side, in milliseconds. */
   #finished(session: Session): number {
-    // A shutdown ends many at once, and has little time as it is.
+    // A shutdown ends many sessions at once in limited time.
     if (this.#closing) return SHUTDOWN_CLOSE_MS;
     this.#leaving.add(session);
     const [longest] = this.#leaving;
@@ -443,9 +449,9 @@ export class Server extends EventEmitter<ServerEvents> {
 }
 
 /**
- * Makes a {@link Server}; it listens once {@link Server.listen} is called.
+ * Makes a {@link Server}. It listens once {@link Server.listen} is called.
  *
- * @param options a shell alone will do: `createServer(session => …)`.
+ * @param options the options, or only a shell: `createServer(session => …)`.
  */
 export function createServer(options: ServerOptions | Shell): Server {
   return new Server(typeof options === 'function' ? { shell: options } : options);

@@ -1,10 +1,10 @@
 /**
  * The sessions of a server, in the order in which they began.
  *
- * A Set of sessions would do the same, but keeps them. Each time that enough was added and deleted, V8 makes the Set a new table. The table
- * before it is garbage in the old generation, and the scavenger takes all that an old table refers to as alive: so a third of all
- * sessions, with all that belongs to them, lived on until the next full collection. Here the tables refer to entries, which
- * refer to nothing once their session is deleted.
+ * A plain Set of sessions would do the same, but retains them. After enough additions and deletions V8 gives the Set a
+ * new table. The previous table is garbage in the old generation, and the scavenger treats everything that an old table
+ * refers to as live. So a third of all sessions, with all their objects, stayed in memory until the next full
+ * collection. Here the tables refer to entries, and an entry refers to nothing once its session is deleted.
  */
 import type { Session } from '../session/session.ts';
 
