@@ -26,7 +26,10 @@ export interface ServerOptions {
   readonly use?: readonly Middleware[];
   /** Names of the environment variables to request from clients. Default: LANG and LC_*, COLORTERM, DISPLAY, TZ. */
   readonly requestEnviron?: readonly string[];
-  /** The character set for clients that report no other, and the one to propose to clients after UTF-8. Default `'utf-8'`. */
+  /**
+   * The character set for clients that report no other, and the one to propose to clients after UTF-8. Default
+   * `'utf-8'`.
+   */
   readonly encoding?: string;
   /** More Telnet options, for example your own. A definition with the code of a built-in option replaces it. */
   readonly telnetOptions?: readonly OptionDefinition[];
@@ -43,7 +46,7 @@ export interface ServerOptions {
   readonly compatibility?: Compatibility;
   /**
    * After this time without output, in milliseconds, NOP (RFC 854) is sent to a client that has spoken Telnet, so that
-   * routers keep the connection open; up to half this time later. Default 0: never.
+   * routers keep the connection open; up to half this time later. 0 sends none, as when it is left out.
    */
   readonly keepAlive?: number;
   /**
