@@ -19,6 +19,7 @@ export type { FindPromptOptions, ResyncOptions } from './session/conversation/re
 export type { OptionState, WaitOptions } from './session/conversation/waiting.ts';
 export type { SessionEvents } from './session/events.ts';
 export type { SessionOptions } from './session/link.ts';
+export type { KeepAliveTimes } from './session/liveness.ts';
 export type { SessionTap, SessionTrace } from './session/observers.ts';
 export type { LinesOptions } from './session/received-lines.ts';
 export { Session } from './session/session.ts';
