@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 /** The programs the tests drive, and the Debian package that brings each. */
 export const PACKAGES = {
   bash: 'bash',
+  buildah: 'buildah',
   bwrap: 'bubblewrap',
   chromium: 'chromium',
   curl: 'curl',
