@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /**
  * Builds the Debian package from the packed npm package: `node packaging/debian/build.mjs [--output DIR] [--arch ARCH]
- * [--revision N] telpty-VERSION.tgz`. Prints the path of the .deb file. Needs npm and dpkg-deb, and neither root nor debhelper.
+ * [--revision N] telpty-VERSION.tgz`. Prints the path of the .deb file. Needs npm and dpkg-deb, and neither root nor
+ * debhelper.
  *
- * The production dependencies are in the package, in /usr/lib/telpty: Debian has some of them, but in other versions. It is a
- * package of one architecture because of the addon.
+ * The production dependencies are in the package, in /usr/lib/telpty: Debian has some of them, but in other versions.
+ * It is a package of one architecture because of the addon.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -29,7 +30,10 @@ import { gzipSync } from 'node:zlib';
 /** The architectures with a prebuilt addon, by Debian's names. */
 const ADDONS = { amd64: 'linux-x64', arm64: 'linux-arm64' };
 const MODULES = 'usr/lib/telpty/node_modules';
-/** Files of dependencies that no code loads: settings of their developers, tests, benchmarks, documents, programs in shell. */
+/**
+ * Files of dependencies that no code loads: settings of their developers, tests, benchmarks, documents, programs in
+ * shell.
+ */
 const UNUSED =
   /(?:^|\/)(?:\.[^/]+|tests?|bench(?:marks?)?|docs|examples?)(?:\/|$)|\.(?:sh|html|md)$(?<!licen[cs]e\.md)/i;
 // The variables of Debian's own tools.
@@ -179,7 +183,10 @@ function debianChangelog(version) {
 `;
 }
 
-/** A machine-readable copyright file; the licences are those that the packages name, with the holders of their own files. */
+/**
+ * A machine-readable copyright file; the licences are those that the packages name, with the holders of their own
+ * files.
+ */
 function copyright(modules) {
   const stanzas = [
     `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/

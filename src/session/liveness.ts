@@ -35,7 +35,7 @@ interface KeptConnection {
   readonly fastPath: { offer(): void };
 }
 
-/** When a {@link KeepAlive} sends what. */
+/** When a `KeepAlive` sends what. */
 export interface KeepAliveTimes {
   /** Milliseconds without output; what keeps the connection open is sent up to half as much later. */
   readonly interval: number;

@@ -1,6 +1,6 @@
 /**
- * packaging/container/Containerfile, built by buildah from a base image that is made here, and run as a container engine would:
- * in namespaces of its own, with the user, the environment and the command that the image names.
+ * packaging/container/Containerfile, built by buildah from a base image that is made here, and run as a container
+ * engine would: in namespaces of its own, with the user, the environment and the command that the image names.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';

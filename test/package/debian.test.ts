@@ -17,7 +17,10 @@ import { Project, ROOT, TARBALL } from './support.ts';
 const BUILD = join(ROOT, 'packaging/debian/build.mjs');
 /** Of lintian: a package that is not uploaded to Debian closes no bug there, and its maintainer has no address. */
 const NOT_FOR_UPLOAD = 'bogus-mail-host,bogus-mail-host-in-debian-changelog,initial-upload-closes-no-bugs';
-/** Databases, logs and locks of dpkg, of man-db, of systemd's tools and of the user database, and what the program itself keeps. */
+/**
+ * Databases, logs and locks of dpkg, of man-db, of systemd's tools and of the user database, and what the program
+ * itself keeps.
+ */
 const BOOKKEEPING = /^\/(?:var\/(?:lib\/dpkg|log|cache\/man|games)\/|etc\/\.pwd\.lock$|run\/systemd\/)/;
 /** The user stays, as for other packages of Debian. */
 const USER = ['group', 'group-', 'gshadow', 'gshadow-', 'passwd', 'passwd-', 'shadow', 'shadow-'].map(
