@@ -1,9 +1,9 @@
 /**
- * The environment of a program that a stranger's client talks to: pure policy, no I/O.
+ * The environment of a program whose client is not trusted: pure policy, no I/O.
  *
- * It is built up from nothing. The server's own environment does not leak into it, and a client's variable gets in only
- * through a check of its own kind below. Three sources, each over the one before: what follows from the session and
- * the user the program runs as; what the client may say; what the operator says.
+ * It starts empty. The server's own environment does not leak into it, and a client's variable is only accepted by its
+ * own check below. There are three sources, each of which overrides the one before: the facts about the session and the
+ * user that the program runs as; the client; the operator.
  */
 import { isIP } from 'node:net';
 import { canonicalCharset, charsetOfLocale } from '../../charset/index.ts';
@@ -27,55 +27,56 @@ import { firstKnownTerminal, isUnspecific, likelyTerminfoName, terminalNameRefus
 export { isForbiddenName, variableName } from './forbidden-variables.ts';
 export { defaultLocale } from './locale-names.ts';
 
-/** What is known of a session and of the user its program runs as. */
+/** Facts about a session and about the user that its program runs as. */
 export interface EnvironmentFacts {
   readonly user: { readonly name: string; readonly home: string; readonly shell: string; readonly uid: number };
-  /** The terminal type that the client likes best, as it named it: what counts where terminfo cannot be asked. */
+  /** The terminal type that the client prefers, as received. It is used if terminfo cannot be searched. */
   readonly terminalType?: string | undefined;
-  /** All that it named, in its order. Default: that one. */
+  /** All terminal types that the client sent, in its order. Default: `terminalType` only. */
   readonly terminalTypes?: readonly string[] | undefined;
-  /** Whether the host's terminfo has an entry of this name; `undefined` where that cannot be said. */
+  /** Whether the host's terminfo has an entry of this name; `undefined` if that is unknown. */
   readonly knowsTerminal?: ((name: string) => boolean | undefined) | undefined;
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
   /** The character set negotiated with the client. */
   readonly charset?: string | undefined;
-  /** What the client sent of its environment, unchecked. */
+  /** The environment variables that the client sent, unchecked. */
   readonly environ: ReadonlyMap<string, string>;
-  /** The X display that the client named by XDISPLOC, unchecked: DISPLAY, unless `environ` has it. */
+  /** The X display that the client sent by XDISPLOC, unchecked. It becomes DISPLAY, unless `environ` contains that. */
   readonly display?: string | undefined;
   readonly remoteAddress?: string | undefined;
-  /** The user of this machine that connected, where the kernel says it. */
+  /** The local user that connected, if the kernel reports it. */
   readonly remoteUser?: string | undefined;
-  /** Which locales are installed. Without it each is taken for installed. */
+  /** The installed locales. Without it, every locale counts as installed. */
   readonly locales?: HostLocales | undefined;
 }
 
-/** What the operator wants. */
+/** The settings of the operator. */
 export interface EnvironmentPolicy {
-  /** The terminal type where the client names none that the host knows. Default `'xterm'`. */
+  /** The terminal type if the client sends no type that the host knows. Default `'xterm'`. */
   readonly term?: string | undefined;
-  /** The character set where the client negotiates none and has no LANG. Default `'utf-8'`. */
+  /** The character set if the client negotiates none and sends no LANG. Default `'utf-8'`. */
   readonly encoding?: string | undefined;
   /**
-   * The character set that the program runs in, whatever the client's, which is then converted. Default `'client'`: the
-   * program is told the client's.
+   * The character set of the program, independent of the client's; data is converted between the two. Default
+   * `'client'`: that of the client, without conversion.
    */
   readonly programEncoding?: string | undefined;
   /**
-   * The locale for clients in UTF-8 that name none, or one that is not installed. Default: the first of these that is installed
-   * and in UTF-8: the server's own (LC_ALL, LC_CTYPE or LANG), `C.UTF-8`, `en_US.UTF-8`; so where this one is not installed.
+   * The locale for clients in UTF-8 that send no locale, or one that is not installed. Default: the first of these that
+   * is installed and in UTF-8: the server's own (LC_ALL, LC_CTYPE or LANG), `C.UTF-8`, `en_US.UTF-8`. The same list
+   * applies if this locale is not installed.
    */
   readonly locale?: string | undefined;
-  /** Names to accept from the client beside the built-in ones. */
+  /** Names to accept from the client in addition to the built-in list. */
   readonly acceptEnv?: readonly string[] | undefined;
-  /** Set for the program; trusted, and wins over everything. */
+  /** Variables that are set for the program; trusted, they override all others. */
   readonly env?: Readonly<Record<string, string>> | undefined;
-  /** Also export LINES and COLUMNS. They pin a curses program to its first size, so they are off by default. */
+  /** Also set LINES and COLUMNS. They pin a curses program to its first size, so they are off by default. */
   readonly sizeEnv?: boolean | undefined;
 }
 
-/** One thing a client said that was not taken over. Safe to print. */
+/** A value from the client that was not accepted. Safe to print. */
 export interface RejectedVariable {
   readonly name: string;
   readonly value: string;
@@ -110,7 +111,7 @@ export const environmentOptions = {
 
 type Check = (value: string) => string | undefined;
 
-/** A check: a pattern, a length, and the few things that a pattern says badly. The answer is the reason to refuse. */
+/** A check: a pattern, a length, and rules that are hard to read in a pattern. It returns the reason of a rejection. */
 function check(pattern: RegExp, maxLength: number, wanted: string): Check {
   return value => {
     if (value.length > maxLength) return `longer than ${maxLength} characters`;
@@ -121,16 +122,16 @@ function check(pattern: RegExp, maxLength: number, wanted: string): Check {
 }
 
 const PLAIN_TEXT_WORDS = 'only letters, digits and . _ + : @ -';
-// The C library makes file names of it.
+// The C library builds file names from it.
 const checkLocale = check(/^[A-Za-z0-9_+:@][A-Za-z0-9._+:@-]*$/, 128, PLAIN_TEXT_WORDS);
 const checkPlain = check(/^[A-Za-z0-9._+:@-]+$/, 128, PLAIN_TEXT_WORDS);
 const checkAccepted = check(/^[A-Za-z0-9._+:@-]+$/, 256, PLAIN_TEXT_WORDS);
-// A display is on a host; X also knows paths to sockets and other transports.
+// Only a display on a host; X also accepts paths to sockets and other transports.
 const checkDisplay = check(/^[A-Za-z0-9._-]*:\d{1,5}(?:\.\d{1,3})?$/, 128, 'host:display.screen');
 // A file below zoneinfo (Area/City), or POSIX rules. Never `/file` or `:/file`, which the C library opens.
 const checkZone = check(/^[A-Za-z0-9_+-]+(?:\/[A-Za-z0-9_+-]+){0,2}$/, 128, 'a time zone like Europe/Berlin');
 
-/** The variables taken from any client, each with its check. */
+/** The variables that are accepted from any client, each with its check. */
 const BUILT_IN: ReadonlyMap<string, Check> = new Map([
   ['LANG', checkLocale],
   ['LC_ALL', checkLocale],
@@ -140,27 +141,27 @@ const BUILT_IN: ReadonlyMap<string, Check> = new Map([
   ['TZ', checkZone],
 ]);
 
-/** Whether a text can be a terminal type: what is checked of a client's holds for the operator's default too. */
+/** Whether a text can be a terminal type. The checks of a client's type also apply to the operator's default. */
 export function isTerminalName(name: string): boolean {
   return terminalNameRefusal(name) === undefined;
 }
 
 /**
- * Whether a program can be run in a character set: `'client'`, or a set that has the control characters of a terminal, which
- * those of home computers have not.
+ * Whether a program can run in a character set: `'client'`, or a set with the control characters of a terminal. The
+ * sets of home computers do not have these.
  */
 export function isProgramEncoding(name: string): boolean {
   const charset = canonicalCharset(name);
   return name === 'client' || (charset !== undefined && machineOf(charset) === undefined);
 }
 
-/** The names to ask the client for by NEW-ENVIRON. */
+/** The names to request from the client by NEW-ENVIRON. */
 export function requestedNames(policy: Pick<EnvironmentPolicy, 'acceptEnv'>): string[] {
   const extra = (policy.acceptEnv ?? []).filter(name => variableName.test(name) && !isForbiddenName(name));
   return [...new Set([...USUAL_VARIABLES, ...extra])];
 }
 
-/** Builds the environment of a program, and tells what the client said that is not in it. */
+/** Builds the environment of a program, and returns the values of the client that were not accepted. */
 export function programEnvironment(
   facts: EnvironmentFacts,
   policy: EnvironmentPolicy = {},
@@ -170,7 +171,7 @@ export function programEnvironment(
     rejected.push({ name: escapeText(name, 64), value: escapeText(value, 64), reason });
 
   const { user } = facts;
-  // Maps until the end: `__proto__` is a name like any other, and a client may send it.
+  // Maps until the end: a client may send the name `__proto__`, which must be an ordinary name.
   const env = new Map<string, string>([
     ['PATH', defaultPath(user.uid)],
     ['HOME', user.home],
@@ -197,7 +198,7 @@ export function programEnvironment(
   return { env: Object.fromEntries(env), rejected };
 }
 
-/** The variables of the client. Clients without NEW-ENVIRON can say their display by XDISPLOC (RFC 1096). */
+/** The variables of the client. Clients without NEW-ENVIRON can send their display by XDISPLOC (RFC 1096). */
 function withDisplay({ environ, display }: EnvironmentFacts): ReadonlyMap<string, string> {
   if (display === undefined || display === '' || environ.has('DISPLAY')) return environ;
   return new Map([...environ, ['DISPLAY', display]]);
@@ -207,7 +208,7 @@ const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
 type Reject = (name: string, value: string, reason: string) => void;
 
-/** login(1)'s paths, with the games that Debian gives its users: many a program served here is one. */
+/** The paths of login(1), with the games that Debian gives its users: many programs served here are games. */
 export function defaultPath(uid: number): string {
   const path =
     uid === 0 ? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' : '/usr/local/bin:/usr/bin:/bin';
@@ -215,8 +216,8 @@ export function defaultPath(uid: number): string {
 }
 
 /**
- * TERM: the first of the client's names that the host knows. A client gives its own name first and more common ones after
- * it (`XTERM-GHOSTTY`, `XTERM-256COLOR`), and programs refuse to run on a terminal that they do not know.
+ * TERM: the first of the client's names that the host knows. A client sends its own name first and more common ones
+ * after it (`XTERM-GHOSTTY`, `XTERM-256COLOR`), and programs refuse to run on a terminal that they do not know.
  */
 function terminalType(facts: EnvironmentFacts, policy: EnvironmentPolicy, reject: Reject): string {
   const fallback = policy.term ?? environmentOptions.term.default;
@@ -234,7 +235,7 @@ function terminalType(facts: EnvironmentFacts, policy: EnvironmentPolicy, reject
   return fallback;
 }
 
-/** The client's variables that pass. An empty one says nothing and counts as not sent. */
+/** The client's variables that are accepted. An empty value carries no information and counts as not sent. */
 function acceptedVariables(
   environ: ReadonlyMap<string, string>,
   policy: EnvironmentPolicy,
@@ -265,12 +266,12 @@ function acceptedVariables(
 const isLocale = (name: string) => name === 'LANG' || name.startsWith('LC_');
 
 /**
- * LANG and LC_*. LC_ALL repeats LANG, because a program's start files may well set a category; but it hides all other
- * locale variables, so it is only derived where nobody, client or operator, set one it would hide. An operator's
- * LANG or LC_ALL decides the whole locale.
+ * LANG and LC_*. LC_ALL repeats LANG, because a program's start files may set a category. But LC_ALL hides all other
+ * locale variables, so it is only derived if neither the client nor the operator set one that it would hide. If the
+ * operator sets LANG or LC_ALL, that decides the whole locale.
  *
- * A locale that is not installed is no error to the C library, but then every ä becomes a question mark, and bash, perl and
- * others print warnings at each start. So each name is one that the host has.
+ * A locale that is not installed is not an error for the C library, but every ä becomes a question mark, and bash, perl
+ * and others print warnings at each start. So only names of installed locales are used.
  */
 function locale(
   accepted: ReadonlyMap<string, string>,
@@ -305,8 +306,8 @@ function locale(
 }
 
 /**
- * What a program gets for a client's locale in one category: a locale that is installed, as the client wants it if there is one.
- * The categories that decide on the character set get one in that set; the others none, so that LANG decides.
+ * The locale of a program for a client's locale in one category: an installed one, as requested if possible. The
+ * categories that decide the character set get a locale in that set; the others get none, so that LANG decides.
  */
 function givenLocale(
   category: string,

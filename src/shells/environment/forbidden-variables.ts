@@ -1,17 +1,17 @@
 /**
- * Names of environment variables that a client must never set, whoever asks for it.
+ * Names of environment variables that are never accepted from a client, even if the operator lists them.
  *
- * In 1999 (CVE-1999-0073) and again in 2026 (CVE-2026-28372) a telnet daemon passed a variable from the wire to a
- * program that some loader, shell or runtime obeys. A list of bad names is never complete, so it is not what protects:
- * a client's variable is taken only if it is on the short list of `environment.ts` or the operator named it. This list
- * keeps the operator from naming one that hands the program over. It is the union of what sudo removes (env.c), what
- * glibc removes for setuid programs (unsecvars.h), and the same kind of variable of shells, runtimes, editors and
- * toolkits.
+ * In 1999 (CVE-1999-0073) and again in 2026 (CVE-2026-28372) a telnet daemon passed a variable from the network to a
+ * program in which a loader, shell or runtime obeys it. A list of bad names is never complete, so it is not the
+ * protection: a client's variable is only accepted if it is on the short list of `environment.ts` or the operator named
+ * it. This list prevents the operator from naming one that gives control of the program to the client. It is the union
+ * of the variables that sudo removes (env.c), those that glibc removes for setuid programs (unsecvars.h), and similar
+ * variables of shells, runtimes, editors and toolkits.
  */
 
-/** Beginnings of names. A family goes as a whole: its next member is as bad. */
+/** Prefixes of names. A family is forbidden as a whole: its next member is as dangerous. */
 const FORBIDDEN_PREFIXES = [
-  // Loaders, allocators, the C library, sanitizers and profilers (which write files where they are told).
+  // Loaders, allocators, the C library, sanitizers and profilers (which write to any file that the variable names).
   'LD_ DYLD_ _RLD RLD_ LDR_ SHLIB_ LIBPATH GCONV_ GLIBC_ MALLOC RESOLV_ RES_ NIS_ NSS_ GCOV_ LLVM_ ASAN_ LSAN_ MSAN_',
   'TSAN_ UBSAN_ OBJC_ TERMINFO TERMCAP NCURSES_TRACE',
   // Shells.
@@ -28,40 +28,40 @@ const FORBIDDEN_PREFIXES = [
   // Desktops and service managers.
   'XAUTH XDG_ XAPPL XENV XFILE XUSERFILE XLOCALE XKB XCURSOR XMOD ICEAUTH DBUS_ WAYLAND_ GTK GDK_ GIO_ GST_ QT QML KDE',
   'ALSA_ PULSE_ LIBGL_ MESA_ VK_ SYSTEMD_ LISTEN_ NOTIFY_ WATCHDOG_ INVOCATION_ JOURNAL_ FAKEROOT PROOT_',
-  // Our own.
+  // The variables of telpty.
   'TELPTY_',
 ].flatMap(line => line.split(' '));
 
 /**
- * Ends of names. PATH and whatever is searched like it; what is started to edit or show a text; and every client of HTTP
- * sends its traffic where `http_proxy` points.
+ * Suffixes of names: search paths like PATH; programs that are started to edit or show a text; and proxies, because
+ * every HTTP client sends its traffic to the address in `http_proxy`.
  */
 const FORBIDDEN_SUFFIXES = ['PATH', 'PRELOAD', 'EDITOR', 'PAGER', 'BROWSER', '_ASKPASS', '_PROXY'];
 
 /** Whole names. */
 const FORBIDDEN_NAMES = new Set(
   [
-    // What the program gets from the user it runs as, and what the kernel or the shell keeps.
+    // Variables that follow from the user that the program runs as, and those that the kernel or the shell maintains.
     'HOME SHELL LOGNAME PWD OLDPWD SHLVL UID EUID PPID GROUPS TMPDIR TMP TEMP TMPPREFIX',
-    // What says who has been authenticated: the user at the other end of a UNIX socket.
+    // The authenticated user: the peer of a UNIX socket.
     'REMOTE_USER',
-    // The C library and its relatives on other systems.
+    // The C library and those of other systems.
     'PATH_LOCALE HOSTALIASES LOCALDOMAIN TZDIR GETCONF_DIR POSIXLY_CORRECT AUTHSTATE VAR_ACE USR_ACE',
     'DLC_ACE',
     // Shells.
     'ENV IFS PS0 PS1 PS2 PS3 PS4 SHELLOPTS FIGNORE EXECIGNORE FUNCNEST NULLCMD READNULLCMD ZDOTDIR INPUTRC',
     'FCEDIT TMOUT OPTIND OPTARG',
-    // What programs start, source or write to when told.
+    // Commands that programs start, and files that they source or write to.
     'VISUAL EXINIT NETRC DIALOGRC NANORC ASPELL_CONF TROFF GROFF_COMMAND_PREFIX SESSION_MANAGER CC CXX CPP LD AR MAKE',
   ].flatMap(line => line.split(' ')),
 );
 
-/** What a variable's name looks like (POSIX, and short). */
+/** The form of a variable's name (POSIX, and short). */
 export const variableName = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 
 /**
- * Whether a variable of this name may never come from a client, even where the operator lists it. Case is ignored:
- * `http_proxy` and `HTTP_PROXY` do the same.
+ * Whether a variable of this name is never accepted from a client, even if the operator lists it. Case is ignored:
+ * `http_proxy` and `HTTP_PROXY` have the same effect.
  */
 export function isForbiddenName(name: string): boolean {
   const upper = name.toUpperCase();

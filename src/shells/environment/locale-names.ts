@@ -1,18 +1,18 @@
-/** The names of locales, and which of them to give to a program: pure policy, no I/O. */
+/** The names of locales, and which of them a program gets: pure policy, no I/O. */
 import { canonicalCharset, charsetOfLocale, localeCodeset } from '../../charset/index.ts';
 
-/** What the host says about its locales. */
+/** The locales of the host. */
 export interface HostLocales {
-  /** The locale that the server itself runs in, as its environment names it. */
+  /** The locale that the server itself runs in, from its environment. */
   readonly own: string | undefined;
   /**
-   * The canonical character set of a locale that is installed, else the C library's name of the set; `undefined` where it is
-   * not installed. `isForeign`: the name comes from a client.
+   * The canonical character set of an installed locale, or the C library's name of the set if it has no canonical one;
+   * `undefined` if the locale is not installed. `isForeign`: the name comes from a client.
    */
   charsetOf(name: string, isForeign?: boolean): string | undefined;
 }
 
-/** The locale that every system has. Its set is ASCII. */
+/** The locale that every system has. Its character set is ASCII. */
 export const C_LOCALE = 'C';
 
 const UTF_8 = 'UTF-8';
@@ -35,7 +35,7 @@ const CENTRAL = 'pl_PL cs_CZ hu_HU sk_SK sl_SI hr_HR bs_BA ro_RO hsb_DE';
 const CYRILLIC = 'ru_RU bg_BG be_BY uk_UA mk_MK sr_RS';
 const WESTERN = 'en_US de_DE fr_FR es_ES it_IT pt_BR nl_NL sv_SE da_DK';
 
-/** The languages that are written in a set and that glibc has locales of in it (its SUPPORTED); then those of code pages. */
+/** The languages for which glibc has a locale in the set (its SUPPORTED), then those of code pages. */
 const LANGUAGES: ReadonlyMap<string, string> = new Map([
   ['ISO-8859-1', LATIN_1],
   ['ISO-8859-2', CENTRAL],
@@ -104,8 +104,8 @@ const LANGUAGES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The locale for a program in a character set: of those that are installed and in that set, the server's own language first.
- * `C` where none is: a program that was given another set than the screen has would draw nonsense on it.
+ * The locale for a program in a character set: the first that is installed in that set, starting with the server's own
+ * language. `C` if there is none: a program in a character set other than that of the screen would draw garbage.
  *
  * @param preferred is tried before all others.
  */
@@ -119,7 +119,7 @@ export function installedLocale(charset: string, host: HostLocales, preferred?: 
   return C_LOCALE;
 }
 
-/** C.UTF-8 needs no installation where the C library has it (glibc since 2.35, musl, FreeBSD). */
+/** C.UTF-8 needs no installation if the C library includes it (glibc since 2.35, musl, FreeBSD). */
 function utf8Names(own: string | undefined): string[] {
   return [...(own === undefined ? [] : [own]), `C.${UTF_8}`, `en_US.${UTF_8}`];
 }
@@ -133,33 +133,33 @@ function namesIn(charset: string, own: string | undefined): string[] {
   ];
   const codesets = [...new Set([localeCodeset(charset)!, charset])];
   const names = languages.filter(Boolean).flatMap(language => {
-    // The name of a locale with a modifier has no set in it: `de_DE@euro`.
+    // The name of a locale with a modifier contains no character set: `de_DE@euro`.
     return language.includes('@') ? [language] : codesets.map(codeset => `${language}.${codeset}`);
   });
   return [...new Set(names)];
 }
 
-/** What stands before the set: language and country. */
+/** The part before the character set: language and country. */
 const placeOf = (locale: string): string => /^[^.@]*/.exec(locale)![0];
 
-/** These two have no language. */
+/** `C` and `POSIX` have no language. */
 const isLanguage = (place: string): boolean => place !== '' && place !== 'C' && place !== 'POSIX';
 
 /**
- * What a program gets for a locale that a client named: that, where it is installed in the set that its name says; else
- * the same language in that set, under the usual name; else `undefined`.
+ * The locale of a program for a locale that a client named: that one, if it is installed in the set that its name
+ * implies; otherwise the same language in that set, under the usual name; otherwise `undefined`.
  *
- * @param charset the client's, where its locale names none.
+ * @param charset the client's, if its locale does not name a character set.
  */
 export function installedForm(locale: string, charset: string, host: HostLocales): string | undefined {
   const named = charsetOfLocale(locale);
   const found = host.charsetOf(locale, true);
-  // (A set that has no canonical name is taken as it is.)
+  // If the set has no canonical name, the locale is accepted as it is.
   if (found !== undefined && (named === undefined || found === named || canonicalCharset(found) === undefined)) {
     return locale;
   }
   const form = localeIn(named ?? charset, locale);
-  // C is for those who asked for it.
+  // C is only for clients that requested it.
   if (form === C_LOCALE) return undefined;
   return host.charsetOf(form, true) === (named ?? canonicalCharset(charset)) ? form : undefined;
 }
@@ -169,23 +169,27 @@ export function localeIn(charset: string, locale: string): string {
   const [, place = '', modifier = ''] = /^([^.@]*)[^@]*(@.*)?$/.exec(locale) ?? [];
   const codeset = localeCodeset(charset);
   if (codeset === undefined || codeset === US_ASCII) return C_LOCALE;
-  // Of these without a language there is one in UTF-8 alone. And the euro is in no set but the one that has its name.
+  // Without a language, only UTF-8 has a locale. The modifier @euro is dropped: it implies a set, and the result names
+  // its set.
   if (!isLanguage(place)) return codeset === UTF_8 ? `C.${codeset}` : C_LOCALE;
   return `${place}.${codeset}${modifier === '@euro' ? '' : modifier}`;
 }
 
-/** The locale for a client that has named none, where nothing says what is installed: `en_US` in the first set that is known. */
+/**
+ * The locale for a client that named none, if it is unknown which are installed: `en_US` in the first set that is
+ * known.
+ */
 export function defaultLocale(negotiated?: string, encoding?: string, utf8Locale = `en_US.${UTF_8}`): string {
   const charset = firstCharset(negotiated, encoding);
   if (charset === UTF_8) return utf8Locale;
   // No system has an `en_US.US-ASCII`, and many programs complain about a locale that does not exist. C is ASCII.
   if (charset === US_ASCII) return C_LOCALE;
   const codeset = localeCodeset(charset);
-  // Nor is there one in the set of a home computer.
+  // The character sets of home computers have no locales either.
   return codeset === undefined ? C_LOCALE : `en_US.${codeset}`;
 }
 
-/** The first of these that is a character set, else UTF-8; canonical. */
+/** The first of these that is a character set, otherwise UTF-8; canonical. */
 export function firstCharset(...names: readonly (string | undefined)[]): string {
   return names.map(name => (name === undefined ? undefined : canonicalCharset(name))).find(Boolean) ?? UTF_8;
 }

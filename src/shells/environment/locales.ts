@@ -1,27 +1,27 @@
 /**
- * Which locales are installed, as the C library says.
+ * Which locales are installed, according to the C library.
  *
- * The C library never forgets a name that it was asked for, and its lookups become slower with each. So each name is asked
- * for once, the number of names that clients may have asked for is bounded, and a locale that is installed while the server
- * runs may stay unnoticed until it is restarted.
+ * The C library never frees a name that was looked up, and its lookups become slower with each name. So each name is
+ * looked up once, and the number of names from clients is bounded. A locale that is installed while the server runs may
+ * remain unknown until a restart.
  */
 import { canonicalCharset, charsetOfLocale } from '../../charset/index.ts';
 import { localeCodeset } from '../../native/locales.ts';
 import type { HostLocales } from './locale-names.ts';
 
-/** No directory is in it: the C library opens `/path/LC_CTYPE`. */
+/** It contains no directory: the C library opens `/path/LC_CTYPE`. */
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._+@-]{0,63}$/;
 
-/** The most names of clients that the C library is asked for, in the life of a process. What comes after counts as not installed. */
+/** Limit of names from clients that are looked up in the life of a process. Further names count as not installed. */
 const MAX_FOREIGN = 128;
-/** The same for our own, which are a few for each character set. */
+/** The same for telpty's own names, which are a few for each character set. */
 const MAX_OWN = 1_024;
 
-/** What was found, by LOCPATH and name. */
+/** The results, by LOCPATH and name. */
 const found = new Map<string, string | undefined>();
 let foreign = 0;
 
-/** The locales that a program finds which has this LOCPATH in its environment. */
+/** The locales that a program finds if its environment contains this LOCPATH. */
 export class InstalledLocales implements HostLocales {
   readonly own: string | undefined;
   readonly #path: string | undefined;
@@ -39,14 +39,14 @@ export class InstalledLocales implements HostLocales {
     if (isForeign ? foreign >= MAX_FOREIGN : found.size - foreign >= MAX_OWN) return undefined;
     if (isForeign) foreign++;
     const codeset = withLocpath(this.#path, () => localeCodeset(name));
-    // Without the addon a name is taken at its word.
+    // Without the addon the character set in the name is trusted.
     const charset = codeset === '' ? (charsetOfLocale(name) ?? '') : codeset && (canonicalCharset(codeset) ?? codeset);
     found.set(key, charset);
     return charset;
   }
 }
 
-/** The C library looks where the environment of this process says; a program's environment is another. */
+/** The C library uses the LOCPATH of this process; the environment of a program can contain a different one. */
 function withLocpath<T>(path: string | undefined, look: () => T): T {
   const before = process.env.LOCPATH;
   if (before === path) return look();

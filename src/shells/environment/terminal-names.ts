@@ -1,14 +1,15 @@
 /**
- * The names that clients give their terminals, and the names that terminfo has for the same terminals: pure policy, no I/O.
+ * The names that clients use for their terminals, and the names of the same terminals in terminfo: pure policy, no I/O.
  *
- * RFC 1091 takes its names from the Assigned Numbers (RFC 1700: `DEC-VT220`, `WYSE-50`), in any case; GNU telnet sends TERM in
- * capitals; MUD clients send the names of MTTS (`XTERM-TRUECOLOR`). Terminfo's names are case-sensitive and mostly lower case.
+ * RFC 1091 takes its names from the Assigned Numbers (RFC 1700: `DEC-VT220`, `WYSE-50`), in any case. GNU telnet sends
+ * TERM in capitals. MUD clients send the names of MTTS (`XTERM-TRUECOLOR`). Terminfo's names are case-sensitive and
+ * mostly lower case.
  */
 
-/** The only names that are looked up. All are file names without a directory; `.` and `..` are excluded below. */
+/** The only names that are looked up. All are file names without a directory; `.` and `..` are rejected below. */
 const NAME = /^[A-Za-z0-9._+-]{1,40}$/;
 
-/** Why a text is not a terminal type; `undefined` if it is one. What holds for a client's holds for the operator's default, too. */
+/** Why a text is not a terminal type; `undefined` if it is one. The same rules apply to the operator's default. */
 export function terminalNameRefusal(name: string): string | undefined {
   if (name.length > 40) return 'longer than 40 characters';
   if (name.startsWith('-')) return "begins with '-', as an option does";
@@ -16,17 +17,20 @@ export function terminalNameRefusal(name: string): string | undefined {
   return NAME.test(name) && !name.startsWith('.') ? undefined : 'not only letters, digits and . _ + -';
 }
 
-/** Names of lines rather than terminals, which say nothing: RFC 1091 has UNKNOWN, the others are in terminfo. */
+/**
+ * Names of lines instead of terminals, which carry no information: UNKNOWN is from RFC 1091, the others are in
+ * terminfo.
+ */
 const UNSPECIFIC = new Set(['unknown', 'network', 'arpanet', 'dialup', 'ethernet', 'switch']);
 
-/** Whether the name is that of a client that does not know its terminal. */
+/** Whether this is the name that a client sends if it does not know its terminal. */
 export function isUnspecific(name: string): boolean {
   return UNSPECIFIC.has(name.toLowerCase());
 }
 
 /**
- * Terminal types that become `ansi`: the terminfo entries of the first two carry padding delays, which show as
- * garbage or sloth on anything that is not a real one, and `vtnt` (Microsoft's) has no entry at all.
+ * Terminal types that are replaced by `ansi`. The terminfo entries of the first two contain padding delays, which
+ * appear as garbage or delays on everything except the real terminal. `vtnt` (Microsoft's) has no entry at all.
  */
 const BECOMES_ANSI = new Set(['vt100', 'vt52', 'vtnt']);
 
@@ -57,7 +61,7 @@ const ALIASES: ReadonlyMap<string, readonly string[]> = new Map([
   ['eterm-256color', ['Eterm-256color', 'Eterm-color']],
 ]);
 
-/** The makers' names of the Assigned Numbers, and how terminfo writes them. */
+/** The manufacturers' prefixes of the Assigned Numbers, and their form in terminfo. */
 const MAKERS: readonly (readonly [RegExp, string])[] = [
   [/^dec-?vt-?(?=\d)/, 'vt'],
   [/^vt-(?=\d)/, 'vt'],
@@ -67,19 +71,21 @@ const MAKERS: readonly (readonly [RegExp, string])[] = [
   [/^ibm-(?=\d)/, 'ibm'],
 ];
 
-/** The names under which terminfo may have the terminal that a client calls `name`, a fit one; the best first. */
+/**
+ * The names under which terminfo may list the terminal that a client calls `name`, best first. `name` must be valid.
+ */
 export function terminfoNames(name: string): readonly string[] {
   const lower = name.toLowerCase();
   const names = [lower, name];
   const maker = MAKERS.find(([prefix]) => prefix.test(lower));
   const usual = maker === undefined ? lower : lower.replace(...maker);
   names.push(usual, ...(ALIASES.get(usual) ?? []));
-  // GNU screen names the terminal around it behind the dot.
+  // GNU screen appends the name of the outer terminal after the dot.
   if (lower.startsWith('screen.')) names.push('screen');
   return [...new Set(names.map(each => (BECOMES_ANSI.has(each) ? 'ansi' : each)))];
 }
 
-/** The name to use where nothing says which names the host has. */
+/** The name to use if it is unknown which names the host has. */
 export function likelyTerminfoName(name: string): string {
   const lower = name.toLowerCase();
   const maker = MAKERS.find(([prefix]) => prefix.test(lower));
@@ -88,10 +94,10 @@ export function likelyTerminfoName(name: string): string {
 }
 
 /**
- * The first of a client's names that the host knows, as terminfo has it.
+ * The first of a client's names that the host knows, in the form of terminfo.
  *
- * @param names as the client gave them, in the order of its TTYPE cycle.
- * @param knows whether terminfo has an entry; `undefined` where that cannot be said.
+ * @param names as received from the client, in the order of its TTYPE cycle.
+ * @param knows whether terminfo has an entry; `undefined` if that is unknown.
  */
 export function firstKnownTerminal(
   names: readonly string[],

@@ -1,42 +1,46 @@
 /**
  * Which terminals the host knows: the names in its terminfo directories.
  *
- * A client's name is never made into a path. The directories are listed, and names are looked up in the lists. So a client
- * that gives another name each time costs no access to a disk, and the size of the lists does not depend on clients.
- * Listing is asynchronous: one of the directories is in the home of the user that programs run as, which may be on a file
- * system that does not answer.
+ * A client's name is never made into a path. The directories are listed, and names are looked up in the lists. So a
+ * client that sends a different name each time causes no disk access, and the size of the lists does not depend on
+ * clients. Listing is asynchronous: one of the directories is in the home directory of the user that programs run as,
+ * which may be on a file system that does not respond.
  *
- * ncurses has two layouts of a directory: `x/xterm` by the first letter, and `78/xterm` by its code in hexadecimal (macOS, for
- * file systems that ignore case). Its third format, one hashed file (`terminfo.db`, `terminfo.cdb` of NetBSD), cannot be listed.
+ * ncurses has two layouts of a directory: `x/xterm` by the first letter, and `78/xterm` by its code in hexadecimal
+ * (macOS, for file systems that ignore case). Its third format, one hashed file (`terminfo.db`, `terminfo.cdb` of
+ * NetBSD), cannot be listed.
  */
 import type { Dirent } from 'node:fs';
 import { opendir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { terminalNameRefusal } from './terminal-names.ts';
 
-/** Where the C libraries and ncurses builds of today look: see `infocmp -D`. */
+/** The directories that current C libraries and ncurses builds search: see `infocmp -D`. */
 const USUAL_DIRECTORIES = ['/etc/terminfo', '/lib/terminfo', '/usr/share/terminfo', '/usr/lib/terminfo'];
-/** Linux distributions do not look there, whoever fills it. */
+/** Linux distributions do not search these, even if they exist. */
 const OTHER_DIRECTORIES = ['/usr/local/share/terminfo', '/usr/share/lib/terminfo', '/usr/share/misc/terminfo'];
 const SYSTEM_DIRECTORIES =
   process.platform === 'linux' ? USUAL_DIRECTORIES : [...USUAL_DIRECTORIES, ...OTHER_DIRECTORIES];
 
-/** A list is made anew, by the next lookup, when it is older than this, in milliseconds. */
+/** A list that is older than this, in milliseconds, is renewed by the next lookup. */
 const FRESH_MS = 60_000;
-/** The most names in one directory that are kept: ncurses comes with 2,800. The user's own could have any number. */
+/**
+ * Limit of names that are kept for one directory. ncurses comes with 2,800; the user's own directory could have any
+ * number.
+ */
 const MAX_NAMES = 10_000;
-/** The most entries of a directory that are looked at. */
+/** Limit of entries that are read from a directory. */
 const MAX_ENTRIES = 4 * MAX_NAMES;
-/** The most directories in TERMINFO_DIRS that are looked at. */
+/** Limit of directories that are read from TERMINFO_DIRS. */
 const MAX_DIRECTORIES = 16;
-/** The most lists that are kept for shells to come. */
+/** Limit of lists that are cached for later sessions. */
 const MAX_LISTS = 64;
 
 /** The names in one directory. */
 class TerminfoDirectory {
   readonly #path: string;
   #names: ReadonlySet<string> = new Set();
-  /** There is a directory, or a hashed file. */
+  /** Whether a directory or a hashed file exists. */
   #exists: 'directory' | 'hashed' | undefined;
   #listedAt = Number.NEGATIVE_INFINITY;
   #listing: Promise<void> | undefined;
@@ -54,7 +58,7 @@ class TerminfoDirectory {
     return this.#exists;
   }
 
-  /** Resolves when it was listed. */
+  /** Resolves when the directory was listed. */
   async listed(): Promise<void> {
     if (!this.isListed) await this.#listing;
   }
@@ -73,7 +77,7 @@ class TerminfoDirectory {
   }
 }
 
-/** By path, the one used last at the end. */
+/** By path, the most recently used last. */
 const directories = new Map<string, TerminfoDirectory>();
 
 function directoryAt(path: string): TerminfoDirectory {
@@ -85,18 +89,18 @@ function directoryAt(path: string): TerminfoDirectory {
   return directory;
 }
 
-/** What a program's environment says about terminfo. */
+/** The variables of a program's environment that terminfo depends on. */
 export interface TerminfoEnvironment {
   readonly TERMINFO?: string | undefined;
   readonly TERMINFO_DIRS?: string | undefined;
   readonly HOME?: string | undefined;
 }
 
-/** The terminals that a program with a certain environment knows. Their names are listed from its making on. */
+/** The terminals that a program with this environment knows. Listing starts in the constructor. */
 export class Terminfo {
   readonly #directories: readonly TerminfoDirectory[];
 
-  /** @param cwd the program's working directory, for paths that are relative. */
+  /** @param cwd the working directory of the program, for relative paths. */
   constructor(env: TerminfoEnvironment, cwd: string) {
     this.#directories = searchPath(env, cwd).map(directoryAt);
   }
@@ -117,8 +121,8 @@ export class Terminfo {
   }
 
   /**
-   * Whether there is an entry of this name. `undefined` where that cannot be said: the directories were not listed yet, there
-   * is none, or there is a hashed file.
+   * Whether there is an entry of this name. `undefined` if that is unknown: the directories were not listed yet, none
+   * exists, or there is a hashed file.
    */
   has(name: string): boolean | undefined {
     let exists = false;
@@ -133,11 +137,11 @@ export class Terminfo {
   }
 }
 
-/** Where ncurses looks, in its order, each directory once. */
+/** The directories that ncurses searches, in its order, each once. */
 function searchPath({ TERMINFO, TERMINFO_DIRS = '', HOME }: TerminfoEnvironment, cwd: string): string[] {
   const listed = TERMINFO_DIRS.split(':').filter(path => path !== '');
   const paths = [
-    // The other forms hold one entry, as `hex:` or `b64:`.
+    // The other forms contain one entry, as `hex:` or `b64:`.
     ...(TERMINFO && !/^(?:hex|b64):/.test(TERMINFO) ? [TERMINFO] : []),
     ...(HOME ? [join(HOME, '.terminfo')] : []),
     ...listed.slice(0, MAX_DIRECTORIES),
@@ -146,7 +150,7 @@ function searchPath({ TERMINFO, TERMINFO_DIRS = '', HOME }: TerminfoEnvironment,
   return [...new Set(paths.map(path => resolve(cwd, path)))];
 }
 
-/** The names in a directory of either layout; `undefined` where there is no directory. */
+/** The names in a directory of either layout; `undefined` if there is no directory. */
 async function namesIn(path: string): Promise<ReadonlySet<string> | undefined> {
   const letters = await entriesIn(path);
   if (letters === undefined) return undefined;
@@ -166,7 +170,7 @@ async function namesIn(path: string): Promise<ReadonlySet<string> | undefined> {
   return names;
 }
 
-/** What is in a directory, `limit` entries at most; `undefined` where there is no directory that can be read. */
+/** The entries of a directory, at most `limit`; `undefined` if there is no readable directory. */
 async function entriesIn(path: string, limit = 256): Promise<Dirent[] | undefined> {
   const entries: Dirent[] = [];
   try {
@@ -187,7 +191,7 @@ async function isFile(path: string): Promise<boolean> {
   );
 }
 
-/** Whether ncurses would find its hashed format there: the file itself, or the directory's name with an ending. */
+/** Whether ncurses would find its hashed format there: the file itself, or the path with an extension. */
 async function isHashed(path: string): Promise<boolean> {
   for (const ending of ['', '.db', '.cdb']) if (await isFile(path + ending)) return true;
   return false;

@@ -1,37 +1,37 @@
 import { check } from '../../options.ts';
 
-/** Addresses that are remembered at a time: some 3 MB, however many there are that try. */
+/** Limit of remembered addresses: about 3 MB, however many addresses connect. */
 const MOST_ADDRESSES = 16_384;
-/** So many at once are always let through: a person opens a few windows, a client tries again. */
+/** Smallest burst that is allowed: a user opens several windows, a client reconnects. */
 const LEAST_BURST = 5;
-/** Old entries that are looked at with each new connection, so that what a flood has left goes away again. */
+/** Old entries that are checked at each new connection, so that the entries of a flood are removed again. */
 const SWEPT = 2;
 
 interface Bucket {
-  /** Connections that it still lets through. */
+  /** Connections that the bucket still allows. */
   tokens: number;
-  /** When that was so, in milliseconds. */
+  /** The time of `tokens`, in milliseconds. */
   at: number;
 }
 
 /**
- * So many connections a second from each address: a token bucket for each, which fills at that rate, and is full at the
- * start.
+ * Limits the rate of connections per second from each address. Each address has a token bucket, which is refilled at
+ * that rate and starts full.
  *
- * The memory is bounded. A bucket that is full again says no more than none, and is dropped; when there are too many, the
- * one that was not used for the longest time goes. Whoever has more addresses than are remembered may so get a full bucket
- * early, but has as many full ones anyway.
+ * The memory is bounded. A full bucket has the same effect as a missing one, so it is deleted. If there are too many
+ * buckets, the least recently used one is deleted. A client with more addresses than the limit can get a full bucket
+ * early this way, but it has as many full ones anyway.
  */
 export class ConnectRate {
   readonly #rate: number;
   readonly #burst: number;
   readonly #now: () => number;
-  /** The one that was not used for the longest time first. */
+  /** In order of use, the least recently used first. */
   readonly #buckets = new Map<string, Bucket>();
 
   /**
-   * @param rate connections a second from one address, more than 0; twice a minute is 1/30.
-   * @param now a clock, in milliseconds, that never goes back.
+   * @param rate connections per second from one address, greater than 0; two per minute are 1/30.
+   * @param now a monotonic clock, in milliseconds.
    * @throws `ERR_INVALID_ARGUMENT`
    */
   constructor(rate: number, now: () => number = () => performance.now()) {
@@ -41,12 +41,12 @@ export class ConnectRate {
     this.#now = now;
   }
 
-  /** How many addresses are remembered. */
+  /** The number of remembered addresses. */
   get size(): number {
     return this.#buckets.size;
   }
 
-  /** Whether one more connection from this address is within the rate. If it is, it is counted. */
+  /** Whether one more connection from this address is within the rate. If so, it is counted. */
   take(address: string): boolean {
     const now = this.#now();
     const bucket = this.#buckets.get(address) ?? { tokens: this.#burst, at: now };
@@ -55,7 +55,7 @@ export class ConnectRate {
     this.#buckets.delete(address);
     this.#sweep(now);
     this.#buckets.set(address, bucket);
-    // (A little less than one is one that a sum of fractions has missed.)
+    // The tolerance is for rounding: a sum of fractions can be slightly less than 1.
     if (bucket.tokens < 1 - 1e-9) return false;
     bucket.tokens -= 1;
     return true;
@@ -65,7 +65,7 @@ export class ConnectRate {
     return Math.min(this.#burst, tokens + (now - at) * this.#rate);
   }
 
-  /** Makes room for one more. */
+  /** Makes room for one more bucket. */
   #sweep(now: number): void {
     let looked = 0;
     for (const [address, bucket] of this.#buckets) {

@@ -1,48 +1,48 @@
 /**
- * What only a terminal can answer: text is written that moves the cursor in ways that have to be known, and the cursor's
- * column is asked for (DSR 6, ECMA-48 8.3.35; the answer is CPR, 8.3.14).
+ * A question that only a terminal can answer. It consists of text that moves the cursor, whose effects the client has
+ * to know, and a request for the column of the cursor (DSR 6, ECMA-48 8.3.35; the answer is CPR, 8.3.14).
  *
- * A column that is always the same can be recorded once and given back for ever, so the text is made by chance for each
- * session; and there are three, so that a guess is right once in thousands. It has what costs a script the most to get
- * right: tabs, and characters that are two columns wide, so that neither bytes nor characters are columns. It has only that
- * on which terminals agree: no combining characters (the Linux console gave each a column for long), nothing ambiguous in
- * width (Unicode's UAX 11 leaves that open), no emoji (as wide as the version of Unicode), no movement but within one line,
- * which is left empty.
+ * A script could record a constant column once and send it forever, so the text is random for each session. There are
+ * three requests, so that only one guess in thousands is right. The text contains what is hardest for a script to
+ * compute: tabs, and characters that are two columns wide, so that the column equals neither the number of bytes nor
+ * that of characters. It contains only what terminals agree on: no combining characters (each took a column on the
+ * Linux console for a long time), no characters of ambiguous width (Unicode's UAX 11 does not define it), no emoji
+ * (whose width depends on the version of Unicode), and no movement outside one line, which is erased at the end.
  */
 
-/** As wide a window is needed, in columns. */
+/** The width that a window needs, in columns. */
 export const PROBE_COLUMNS = 40;
 
 /**
- * Wide characters. None of the bytes of their UTF-8 is a C1 control, so that on a terminal that takes each byte for a
- * character nothing happens but that the column is another.
+ * Wide characters. Their UTF-8 contains no byte that is a C1 control. On a terminal that treats each byte as a
+ * character, only the column differs.
  */
 const WIDE = [...'水山天女米竹馬空海'];
 const LETTERS = [...'abcdefghijklmnopqrstuvwxyz'];
 const ESC = '\x1b';
-/** Erases the line (EL), from its beginning. */
+/** Moves the cursor to the start of the line and erases the line (EL). */
 const CLEAR = `\r${ESC}[K`;
 const ASK = `${ESC}[6n`;
 const TAB_WIDTH = 8;
 const QUESTIONS = 3;
 
-/** A whole number from `min` up to `max`, by chance. */
+/** Returns a random integer from `min` to `max`, inclusive. */
 export type Chance = (min: number, max: number) => number;
 
-/** What is written, and where the cursor then is. */
+/** The text to write and the resulting positions of the cursor. */
 export interface Probe {
   readonly text: string;
-  /** The column at each question, from 1. */
+  /** The column at each request, from 1. */
   readonly columns: readonly number[];
 }
 
-/** @param wide whether the terminal shows UTF-8. */
+/** @param wide whether the terminal displays UTF-8. */
 export function makeProbe(wide: boolean, chance: Chance): Probe {
   const parts = Array.from({ length: QUESTIONS }, () => makePart(wide, chance));
   return { text: parts.map(part => part.text).join('') + CLEAR, columns: parts.map(part => part.column) };
 }
 
-/** Text within the first 39 columns, in the last of which the cursor would wait to wrap. */
+/** Text within the first 39 columns. In column 40 the cursor would wait to wrap. */
 function makePart(wide: boolean, chance: Chance): { text: string; column: number } {
   let text = CLEAR;
   let column = 1;
@@ -57,7 +57,7 @@ function makePart(wide: boolean, chance: Chance): { text: string; column: number
   letters(chance(1, 7));
   tab();
   if (chance(0, 1) === 1) tab();
-  // No tab stands behind these: it would end in the same column whether they are wide or not.
+  // No tab follows these: it would end in the same column whether they are wide or not.
   if (wide) {
     for (let left = chance(1, 4); left > 0; left--, column += 2) text += WIDE[chance(0, WIDE.length - 1)];
   }
@@ -72,13 +72,13 @@ function makePart(wide: boolean, chance: Chance): { text: string; column: number
   return { text: text + ASK, column };
 }
 
-/** An answer: where the cursor is, from 1. */
+/** An answer: the position of the cursor, from 1. */
 export interface CursorPosition {
   readonly row: number;
   readonly column: number;
 }
 
-/** Whether these are the answers of a terminal that was written the probe. @param rows the window's, where it is known. */
+/** Whether these are the answers of a terminal to the probe. @param rows of the window, if known. */
 export function isAnswered(probe: Probe, answers: readonly CursorPosition[], rows: number | undefined): boolean {
   const first = answers[0];
   if (first === undefined || answers.length !== probe.columns.length) return false;
@@ -88,19 +88,19 @@ export function isAnswered(probe: Probe, answers: readonly CursorPosition[], row
 
 /** The longest answer: rows and columns of five digits. */
 const LONGEST_ANSWER = '\x1b[65535;65535R'.length;
-/** The beginning of an answer. */
+/** An incomplete answer at the end of the input. */
 const BEGINNING = /\x1b(?:\[(?:\d{1,5}(?:;(?:\d{1,5})?)?)?)?$/;
 const ANSWER = /\x1b\[(\d{1,5});(\d{1,5})R/g;
 
-/** Takes answers out of what comes from a client. What else there is is input, and is kept in its order. */
+/** Extracts answers from the data of a client. All other data is input, whose order is kept. */
 export class AnswerReader {
   readonly answers: CursorPosition[] = [];
-  /** Input, a byte a character. */
+  /** Input, one byte per character. */
   #rest = '';
-  /** What may be the beginning of an answer. */
+  /** The possible start of an answer. */
   #pending = '';
 
-  /** Takes bytes, which are lent. */
+  /** Reads bytes, which are borrowed for the call. */
   take(bytes: Uint8Array): void {
     const text = this.#pending + Buffer.from(bytes).toString('latin1');
     let from = 0;
@@ -116,12 +116,12 @@ export class AnswerReader {
     this.#pending = left.slice(begins);
   }
 
-  /** What else has come. */
+  /** The data that is not an answer. */
   get input(): Buffer {
     return Buffer.from(this.#rest, 'latin1');
   }
 
-  /** Behind that: what may be the beginning of an answer. */
+  /** The data after `input`: the possible start of an answer. */
   get unfinished(): Buffer {
     return Buffer.from(this.#pending, 'latin1');
   }

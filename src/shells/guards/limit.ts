@@ -21,28 +21,31 @@ import {
   sessionLimitsOptions,
 } from './session-limits.ts';
 
-/** Options of {@link limit}. Each 0 or left out is no limit. */
+/** Options of {@link limit}. A limit that is 0 or left out does not apply. */
 export interface LimitOptions extends Omit<SessionLimitsOptions, 'allow' | 'deny'> {
-  /** Sessions at a time; more are told so and closed. */
+  /** Concurrent sessions. Further ones get a message and are closed. */
   readonly maxSessions?: number;
-  /** Sessions at a time from one address, or one IPv6 network of 64 bits. */
+  /** Concurrent sessions from one IPv4 address or one IPv6 network of 64 bits. */
   readonly maxPerAddress?: number;
-  /** New sessions a second from one address, or network; 1/60 is one a minute. Five at once are always let in. */
+  /**
+   * Sustained rate of new sessions per second from one address or network; 1/60 is one per minute. Five at once are
+   * always accepted.
+   */
   readonly connectRate?: number;
   /**
-   * Sessions at a time whose program does not run yet. `ptyShell` tells by the session's event `'started'`; a shell that
-   * has no program emits it when it knows whom it talks to.
+   * Concurrent sessions whose program does not run yet. `ptyShell` emits the session's event `'started'` when its
+   * program runs. A shell without a program has to emit it when its own checks of the client have ended.
    */
   readonly maxNegotiating?: number;
-  /** Addresses and CIDR ranges, or what has them: nobody else is let in. */
+  /** Addresses and CIDR ranges, or an object with `has(address)`: only these are accepted. */
   readonly allow?: readonly string[] | Addresses | undefined;
-  /** Addresses and CIDR ranges, or what has them, that are not let in, also if they are allowed. */
+  /** Addresses and CIDR ranges, or an object with `has(address)`, that are refused, even if `allow` contains them. */
   readonly deny?: readonly string[] | Addresses | undefined;
-  /** Counts the sessions in place of all of the above, e.g. together with other shells or processes. */
+  /** Counts the sessions instead of all of the above, e.g. together with other shells or processes. */
   readonly admission?: AdmissionControl;
   /** Longest time without input from the client, in milliseconds. */
   readonly idleTimeout?: number;
-  /** Longest time of a session, in milliseconds. */
+  /** Longest duration of a session, in milliseconds. */
   readonly sessionTimeout?: number;
 }
 
@@ -54,7 +57,7 @@ export const limitOptions = {
     'an object with a function admit(), such as SessionLimits',
     ({ admit }) => typeof admit === 'function',
   ),
-  // Longer ones than a timer takes are several.
+  // A time that exceeds the range of a timer is split, so these have no upper limit.
   idleTimeout: whole({ default: 0 }),
   sessionTimeout: whole({ default: 0 }),
 } satisfies OptionTable<LimitOptions>;
@@ -62,11 +65,12 @@ export const limitOptions = {
 type LimitSettings = OptionsOf<typeof limitOptions>;
 
 /**
- * Middleware that limits the sessions of a shell: `createServer({ shell, use: [limit({ maxSessions: 50 })] })`. A session over its time is asked to end (`'hangup'`), and told why once the
- * program's last output has been delivered.
+ * Middleware that limits the sessions of a shell: `createServer({ shell, use: [limit({ maxSessions: 50 })] })`. A
+ * session that exceeds a time limit is asked to end (`'hangup'`). It gets a message with the reason after the last
+ * output of the program.
  *
- * @throws `ERR_INVALID_ARGUMENT` for a limit that is not a number ≥ 0 (a whole one, but for `connectRate`), and for
- *   addresses that are none.
+ * @throws `ERR_INVALID_ARGUMENT` if a limit is not a number ≥ 0 (an integer, except for `connectRate`), or if an
+ *   address or range is malformed.
  */
 export function limit(
   options: LimitOptions,
@@ -100,9 +104,9 @@ function addresses(list: readonly string[] | Addresses | undefined): Addresses |
   return Array.isArray(list) ? AddressList.parse(list) : (list as Addresses | undefined);
 }
 
-/** Watches both times of one session with one timer. */
+/** Enforces both time limits of one session with one timer. */
 class SessionClock {
-  /** What ran out, in words, once something did. */
+  /** The message about the limit that was exceeded, if one was. */
   expired: string | undefined;
   readonly #session: Session;
   readonly #idleTimeout: number;
@@ -123,7 +127,7 @@ class SessionClock {
     clearImmediate(this.#turn);
   }
 
-  /** Rather than moving the timer at each key, it looks, when it is due, how long ago the last one was. */
+  /** When the timer fires, compares the time since the last input. Restarting the timer at each key would cost more. */
   #look(): void {
     const idleLeft = this.#idleTimeout - this.#session.idleTime;
     const sessionLeft = this.#sessionTimeout - this.#session.age;
@@ -131,10 +135,11 @@ class SessionClock {
     else if (sessionLeft <= 0) this.#expire('closed: the session time limit was reached', 'session-timeout');
     else {
       const left = Math.min(idleLeft, sessionLeft);
-      // A wait longer than a timer takes is made of several.
+      // A timeout that exceeds the range of a timer takes several timers.
       this.#timer = setTimeout(
         () => {
-          // After the sockets were read: to a process that was stopped for a while, timers come before what was typed meanwhile.
+          // After the sockets were read: if the process was stopped for a while, its timers fire before the input of
+          // that time is read.
           this.#turn = setImmediate(() => this.#look());
         },
         Math.min(left, LONGEST_TIMER),

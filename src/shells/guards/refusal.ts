@@ -1,10 +1,12 @@
 import type { Session } from '../../session/session.ts';
 import type { RefusalReason } from './session-limits.ts';
 
-/** Limit of rejected sessions that are being sent their reason, in this process. Each may take seconds to close its side. */
+/**
+ * Limit of rejected sessions of this process that are being sent their reason. Each may take seconds to close its side.
+ */
 const MOST_REJECTING = 64;
 
-/** Those at present. */
+/** The number of such sessions at present. */
 let rejecting = 0;
 
 /** Why a session was rejected: the result of a guard. */
@@ -24,8 +26,8 @@ const REFUSALS: Readonly<Record<RefusalReason, string>> = {
 };
 
 /**
- * Rejects a session: the client gets the reason in one sentence, and the shell returns the result, which ends the session. In a
- * flood of rejections the connection is closed at once.
+ * Rejects a session. The client gets the reason in one sentence, and the shell returns the result, which ends the
+ * session. In a flood of rejections the connection is closed at once.
  */
 export function reject(session: Session, reason: RefusalReason): Refused {
   if (rejecting >= MOST_REJECTING) session.destroy();

@@ -14,15 +14,15 @@ import { askPerson } from './robot-question.ts';
 /** Options of {@link robotCheck}. Times are in milliseconds. */
 export interface RobotCheckOptions {
   /**
-   * Whether terminals are asked, before people are. For that a client is told that we echo, so it is not for shells that
-   * want lines from clients that edit and echo them. Default true.
+   * Whether the terminal is asked before the user is. This requires WILL ECHO, so it is not for shells that want lines
+   * from clients that edit and echo them. Default true.
    */
   readonly askTerminal?: boolean;
-  /** Longest wait for a terminal's answer; default 2,000. */
+  /** Longest wait for the answer of a terminal; default 2,000. */
   readonly answerTimeout?: number;
-  /** The time a person has, for all attempts; default 60,000. */
+  /** Time limit for all attempts of the user; default 60,000. */
   readonly questionTimeout?: number;
-  /** Longest wait, from the session's beginning, until it is known what the terminal is; default 2,000. */
+  /** Longest wait for the terminal type, from the start of the session; default 2,000. */
   readonly negotiationTimeout?: number;
 }
 
@@ -35,22 +35,22 @@ export const robotCheckOptions = {
 
 type RobotCheckSettings = OptionsOf<typeof robotCheckOptions>;
 
-/** Input during the check, in bytes: far more than anybody types in the time. */
+/** Limit of input during the check, in bytes: far more than a user types in that time. */
 const MOST_INPUT = 4_096;
-/** Terminals that have no cursor to ask for. */
+/** Terminal types without cursor addressing, or that identify no terminal. */
 const NO_CURSOR = /^(?:dumb|unknown|network|unset|arpanet|emacs|teletype|tty\d)/i;
 
 /**
- * Middleware that only terminals and people get past: `createServer({ shell, use: [robotCheck()] })`.
+ * Middleware that only terminals and people pass: `createServer({ shell, use: [robotCheck()] })`.
  *
- * The terminal is asked where its cursor is, after output of which only a terminal knows the width, other for each session
- * (see cursor-probe.ts). If that is not answered, or not rightly, for there are terminals that cannot, nobody is turned
- * away yet: whoever is there is asked to type two words. What is typed before the question stays for the shell.
+ * The terminal is asked for the position of its cursor, after text whose width only a terminal can compute, different
+ * for each session (see cursor-probe.ts). Some terminals cannot answer. If there is no answer, or a wrong one, the user
+ * is asked to type two words. Input that arrives before the question is kept for the shell.
  *
- * Who does not answer reads one line, and the result is `{ refused: 'robot' }`. It is `undefined` if the session was asked
- * to end meanwhile.
+ * If the words are not typed either, the client gets one line of text, and the result of the shell is
+ * `{ refused: 'robot' }`. The result is `undefined` if the session was asked to end during the check.
  *
- * @throws `ERR_INVALID_ARGUMENT` for options that cannot be meant.
+ * @throws `ERR_INVALID_ARGUMENT` for invalid options.
  */
 export function robotCheck(
   options: RobotCheckOptions = {},
@@ -67,9 +67,9 @@ export function robotCheck(
 class RobotCheck {
   readonly #session: Session;
   readonly #settings: RobotCheckSettings;
-  /** Aborts when there is no more to be waited for: too much was sent, too late, or the session is over. */
+  /** Aborts the waits: there was too much input, the time limit was reached, or the session has ended. */
   readonly #end = new AbortController();
-  /** What was typed before the question. */
+  /** Input that arrived before the question. */
   #typedAhead: Buffer = Buffer.alloc(0);
 
   /** Whether the terminal was asked. */
@@ -118,18 +118,18 @@ class RobotCheck {
     const reader = await this.#read(probe.columns.length);
     this.#typedAhead = reader.input;
     const passed = isAnswered(probe, reader.answers, session.terminal.rows);
-    // The end of an answer may still come; a line that is read has no escape sequences in it.
+    // The rest of an answer may still arrive; readLine() drops escape sequences.
     if (passed) this.#typedAhead = Buffer.concat([reader.input, reader.unfinished]);
     else if (reader.unfinished.length > 0 && !session.readableEnded) session.unshift(reader.unfinished);
     return passed;
   }
 
-  /** Whether the client sends what its terminal does as it comes: an answer does not end in Return. */
+  /** Whether the client sends the bytes of its terminal immediately: an answer does not end in Return. */
   async #sendsKeys(): Promise<boolean> {
     const { telnet } = this.#session;
-    // (A MUD client was not asked.)
+    // MUD clients are not offered ECHO.
     const isAnswered = () => !telnet.isPending(Option.ECHO, 'local');
-    // One that has said nothing of Telnet until now does not begin with this.
+    // A client that has sent no Telnet commands until now does not start with this one.
     const speaks = telnet.isSettled(Option.NAWS, 'remote') || telnet.isSettled(Option.TTYPE, 'remote');
     if (!isAnswered() && speaks) {
       const { signal } = this.#end;
@@ -145,7 +145,7 @@ class RobotCheck {
     return wideEnough && machineOf(encoding) === undefined && !NO_CURSOR.test(terminal.type ?? '');
   }
 
-  /** Reads until there are so many answers, or none is to be expected any more. */
+  /** Reads until `count` answers have arrived, or no more are to be expected. */
   #read(count: number): Promise<AnswerReader> {
     const session = this.#session;
     const { signal } = this.#end;
@@ -172,7 +172,7 @@ class RobotCheck {
   async #personAnswers(): Promise<boolean> {
     const { signal } = this.#end;
     if (signal.aborted || !this.#session.writable) return false;
-    // What nobody has read was not meant as an answer either.
+    // Input that no code has read is not an answer either.
     if (!this.#asked) this.#typedAhead = take(this.#session);
     const timer = setTimeout(() => this.#end.abort(), this.#settings.questionTimeout);
     try {
@@ -183,7 +183,7 @@ class RobotCheck {
   }
 }
 
-/** What has arrived and was not read. */
+/** Returns the input that has arrived and was not read. */
 function take(session: Session): Buffer {
   const chunks: Buffer[] = [];
   for (let chunk = session.read() as Buffer | null; chunk !== null; chunk = session.read() as Buffer | null) {

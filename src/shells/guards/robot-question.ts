@@ -1,14 +1,14 @@
-/** What a person is asked whose terminal gives no answer. */
+/** The question to a user whose terminal gave no answer. */
 import { encoder } from '../../charset/index.ts';
 import type { Session } from '../../session/session.ts';
 import type { Chance } from './cursor-probe.ts';
 
-/** How often a person may mistype. */
+/** Limit of attempts. */
 const ATTEMPTS = 3;
-/** The most characters of an answer. */
+/** Limit of an answer, in characters. */
 const LONGEST = 80;
 
-/** Words that are spelt as they sound, also where a machine reads them out, and are not each other's beginning. */
+/** Words that are spelt as they sound, also if a screen reader reads them aloud. None is a prefix of another. */
 const WORDS = (
   'apple banana basket bridge butter button candle carpet castle cherry circle copper corner cotton dinner donkey dragon ' +
   'engine finger flower forest garden ginger guitar hammer harbor jacket jungle kitten ladder lemon lizard magnet marble ' +
@@ -17,16 +17,17 @@ const WORDS = (
 ).split(' ');
 
 /**
- * Asks for two words to be typed, in one line of plain text, less than 80 characters, so that it can be read out and needs no eye, no arithmetic, and
- * no screen. There are over 5,000 pairs. That they stand within the sentence keeps whoever sends back what he reads from giving the answer.
+ * Asks the user to type two words. The question is one line of plain text of less than 80 characters: a screen reader
+ * can read it aloud, and it needs no eyesight, no arithmetic and no screen. There are over 5,000 pairs. The words are
+ * inside the sentence, so a script that sends back what it reads does not give the answer.
  *
- * @param signal ends it.
+ * @param signal ends the wait for an answer.
  * @returns whether the words were typed.
  */
 export async function askPerson(session: Session, chance: Chance, signal: AbortSignal): Promise<boolean> {
   let greeting = 'To show you are a person,';
   const left = [...WORDS];
-  /** Each word once: the same one twice reads like a mistake, and an old pair like the same question. */
+  /** Uses each word once: the same word twice looks like a mistake, and the same pair like the same question. */
   const pick = (): string => left.splice(chance(0, left.length - 1), 1)[0]!;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const words = `${pick()} ${pick()}`;
@@ -39,7 +40,7 @@ export async function askPerson(session: Session, chance: Chance, signal: AbortS
   return false;
 }
 
-/** The next line that has anything in it; in small letters, and without what people put around words. */
+/** The next line that is not empty, in lower case and without the punctuation that users add. */
 async function readAnswer(session: Session, signal: AbortSignal): Promise<string | undefined> {
   for (;;) {
     const line = await session.readLine({ prompt: '> ', maxLength: LONGEST, signal });

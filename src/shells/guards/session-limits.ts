@@ -4,69 +4,75 @@ import type { UnwelcomeReason } from '../../transport/pre-session/stage.ts';
 import { addressKey } from './addresses.ts';
 import { ConnectRate } from './connection-rates.ts';
 
-/** Why a session is turned away. */
+/** Why a session is refused. */
 export type RefusalReason =
-  /** Its address is on the list of those that are denied, or not on that of those that are allowed. */
+  /** The deny list contains its address, or the allow list does not. */
   | 'denied'
-  /** More connections a second from its address than may be. */
+  /** Its address exceeds the limit of connections per second. */
   | 'connect-rate'
   | 'too-many-sessions'
   | 'too-many-from-address'
-  /** Too many others have connected and have no program yet. */
+  /** Too many other sessions have connected and have no program yet. */
   | 'too-many-negotiating'
-  /** All ids of `userRange` are taken: see `ptyShell`. */
+  /** All ids of `userRange` are in use: see `ptyShell`. */
   | 'no-user-id'
-  /** Neither its terminal nor anybody at it gave the answer that was asked for: see `robotCheck`. */
+  /** Neither the terminal nor the user gave the required answer: see `robotCheck`. */
   | 'robot';
 
-/** Permission to have a session, held until its end. */
+/** Permission to have a session, held until the session ends. */
 export interface Slot {
-  /** The program of the session runs, so that it no longer counts as negotiating. A second call does nothing. */
+  /**
+   * Reports that the program of the session runs, so the session no longer counts as negotiating. A second call does
+   * nothing.
+   */
   started?(): void;
   /** Releases the slot. A second call does nothing. */
   release(): void;
 }
 
-/** What is known of a connection that asks for a slot. A session is one. */
+/** The facts about a connection that requests a slot. A session is a candidate. */
 export interface Candidate {
-  /** The number of the session. */
+  /** The id of the session. */
   readonly id: number;
   readonly remoteAddress?: string | undefined;
-  /** What the address check of the listener returned: see {@link SessionLimits.ticket}. */
+  /** The result of the listener's address check: see {@link SessionLimits.ticket}. */
   readonly ticket?: object | undefined;
 }
 
-/** Decides which connections get a session; asked once for each. If several processes share a port, one of them decides for all. */
+/**
+ * Decides which connections get a session. It is called once for each. If several processes share a port, one of them
+ * decides for all.
+ */
 export interface AdmissionControl {
-  /** A slot, or the reason why there is none. */
+  /** A slot, or the reason for the refusal. */
   admit(candidate: Candidate): Slot | RefusalReason;
 }
 
 /**
- * Addresses: a list of ranges, a Set, or whatever else knows. It is asked at each connection, for IPv4 addresses without
- * `::ffff:` and for IPv6 addresses in their shortest form (RFC 5952).
+ * Addresses: a list of ranges, a Set, or any other object with `has()`. It is called for each connection, with IPv4
+ * addresses without `::ffff:` and IPv6 addresses in their shortest form (RFC 5952).
  */
 export interface Addresses {
-  /** Whether this address is one of them. */
+  /** Whether the address is one of them. */
   has(address: string): boolean;
 }
 
-/** Options of {@link SessionLimits}. 0 or left out is no limit. */
+/** Options of {@link SessionLimits}. A limit that is 0 or left out does not apply. */
 export interface SessionLimitsOptions {
-  /** Sessions at a time. */
+  /** Concurrent sessions. */
   readonly maxSessions?: number;
-  /** Sessions at a time for one address, or one IPv6 network of 64 bits. */
+  /** Concurrent sessions from one IPv4 address or one IPv6 network of 64 bits. */
   readonly maxPerAddress?: number;
   /**
-   * Sustained rate of connections per second from one address, or one IPv6 network of 64 bits; 1/60 is one a minute. A burst of
-   * one second (at least 5) is allowed. Connections that get no slot for another reason count as well.
+   * Sustained rate of connections per second from one address, or one IPv6 network of 64 bits; 1/60 is one per minute.
+   * A burst of one second (at least 5) is allowed. Connections that get no slot for another reason also count.
    */
   readonly connectRate?: number;
-  /** Sessions at a time that have not {@link Slot.started}. */
+  /** Concurrent sessions that have not {@link Slot.started}. */
   readonly maxNegotiating?: number;
-  /** If given, only these addresses get a slot. */
+  /** If set, only these addresses get a slot. */
   readonly allow?: Addresses | undefined;
-  /** Addresses that get none, also if they are allowed. */
+  /** Addresses that get no slot, even if `allow` contains them. */
   readonly deny?: Addresses | undefined;
 }
 
@@ -82,8 +88,8 @@ export const sessionLimitsOptions = {
 } satisfies OptionTable<SessionLimitsOptions>;
 
 /**
- * Counts sessions. `limit()` makes its own from numbers; several shells can share one as `admission`, and its address lists can
- * be changed at any time.
+ * Counts sessions. `limit()` creates one from its own options. Several shells can share one as `admission`, and its
+ * address lists can be changed at any time.
  */
 export class SessionLimits implements AdmissionControl {
   readonly #maxSessions: number;
@@ -94,10 +100,10 @@ export class SessionLimits implements AdmissionControl {
   #deny: Addresses | undefined;
   #taken = 0;
   #negotiating = 0;
-  /** Where that is limited: of each address that has any. */
+  /** Sessions of each address that has any. Unused without `maxPerAddress`. */
   readonly #perAddress = new Map<string, number>();
 
-  /** @throws `ERR_INVALID_ARGUMENT` for a limit that is not a whole number ≥ 0, or a rate that is no number ≥ 0. */
+  /** @throws `ERR_INVALID_ARGUMENT` if a limit is not an integer ≥ 0, or the rate is not a number ≥ 0. */
   constructor(options: SessionLimitsOptions) {
     const settings = readOptions('SessionLimits', sessionLimitsOptions, options);
     this.#maxSessions = settings.maxSessions || Number.POSITIVE_INFINITY;
@@ -113,7 +119,7 @@ export class SessionLimits implements AdmissionControl {
     return this.#taken;
   }
 
-  /** How many of them have no program yet. */
+  /** The number of slots in use whose session has no program yet. */
   get negotiating(): number {
     return this.#negotiating;
   }
@@ -126,7 +132,7 @@ export class SessionLimits implements AdmissionControl {
   }
 
   /**
-   * Takes a slot: that of the candidate's ticket if it has one of {@link ticket}, otherwise with a ticket made now.
+   * Takes a slot: with the ticket of the candidate, if {@link ticket} issued one, otherwise with a new ticket.
    */
   admit(candidate: Candidate): Slot | RefusalReason {
     const given = candidate.ticket;
@@ -135,11 +141,11 @@ export class SessionLimits implements AdmissionControl {
   }
 
   /**
-   * Checks the address of a connection and counts it for the connection rate. A listener can check addresses before it spends a TLS
-   * handshake: `server.listen({ tls, checkAddress: client => limits.ticket(client) })`. The session then has the ticket, so its
-   * shell, `limit({ admission: limits }, shell)`, does not count the connection again.
+   * Checks the address of a connection and counts it for the connection rate. A listener can check addresses before the
+   * cost of a TLS handshake: `server.listen({ tls, checkAddress: client => limits.ticket(client) })`. The session then
+   * has the ticket, so its shell, `limit({ admission: limits }, shell)`, does not count the connection again.
    *
-   * @returns a ticket, or why the connection is refused.
+   * @returns a ticket, or the reason why the connection is refused.
    */
   ticket({ remoteAddress }: Pick<Candidate, 'remoteAddress'>): Ticket | UnwelcomeReason {
     if (this.#isDenied(remoteAddress)) return 'denied';
@@ -150,13 +156,13 @@ export class SessionLimits implements AdmissionControl {
   }
 
   #isDenied(address: string | undefined): boolean {
-    // A connection that has none comes by no network: a pipe, a test's pair of streams.
+    // A connection without an address uses no network: a pipe, or the pair of streams of a test.
     if (address === undefined || (this.#allow === undefined && this.#deny === undefined)) return false;
     const normal = normalAddress(address);
     return this.#deny?.has(normal) === true || this.#allow?.has(normal) === false;
   }
 
-  /** @internal Takes a slot for an address. @returns why there is none. */
+  /** @internal Takes a slot for an address. @returns the reason of a refusal. */
   enter(key: string | undefined): RefusalReason | undefined {
     if (this.#taken >= this.#maxSessions) return 'too-many-sessions';
     const count = key === undefined ? 0 : (this.#perAddress.get(key) ?? 0);
@@ -185,12 +191,12 @@ export class SessionLimits implements AdmissionControl {
 }
 
 /**
- * A connection whose address was accepted, and, once it has entered, its slot. One object for both: two closures would take five
- * times as much memory for each session.
+ * A connection whose address was accepted, and, after `enter()`, its slot. It is one object for both: two closures
+ * would take five times as much memory for each session.
  */
 export class Ticket implements Slot {
   readonly #limits: SessionLimits;
-  /** The key under which sessions of its address are counted, if they are. */
+  /** The key under which the sessions of its address are counted, if they are counted. */
   readonly #key: string | undefined;
   #state: 'checked' | 'negotiating' | 'started' | 'released' = 'checked';
 
@@ -206,9 +212,10 @@ export class Ticket implements Slot {
   }
 
   /**
-   * Takes a slot. It may be called again after a refusal, and after {@link release}; neither counts the connection again.
+   * Takes a slot. It may be called again after a refusal, and after {@link release}; neither counts the connection
+   * again.
    *
-   * @returns why there is none; `undefined` if it has one now, or had one already.
+   * @returns the reason of a refusal; `undefined` if the ticket holds a slot now, also if it already did.
    */
   enter(): RefusalReason | undefined {
     if (this.#state === 'negotiating' || this.#state === 'started') return undefined;
@@ -223,7 +230,7 @@ export class Ticket implements Slot {
     this.#limits.started();
   }
 
-  /** Releases the slot. Without one it does nothing. */
+  /** Releases the slot. Does nothing if there is none. */
   release(): void {
     if (this.#state !== 'negotiating' && this.#state !== 'started') return;
     this.#limits.released(this.#key, this.#state === 'started');
