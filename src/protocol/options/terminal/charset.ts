@@ -19,16 +19,17 @@ import {
 //   IAC SB CHARSET TTABLE-IS … IAC SE              a translation table, always rejected here:
 //   IAC SB CHARSET TTABLE-REJECTED IAC SE
 //
-// The separator is any octet that is in no name. REQUEST is for the side that performs the option (WILL); peers that send
-// it from the other side exist and are answered too. Where REQUESTs cross, the server's stands: the server rejects the
-// client's, and the client answers the server's and takes its own for rejected, whatever the answer to it says.
+// The separator is any octet that does not occur in a name. REQUEST is reserved for the side that performs the option
+// (WILL), but some peers send it from the other side; they are answered, too. If two REQUESTs cross, the server's takes
+// precedence: the server rejects the client's, and the client answers the server's and regards its own as rejected,
+// whatever the server answers.
 
 /** A negotiation of the character set has ended (RFC 2066). */
 export interface CharsetEvent {
   readonly type: 'charset';
-  /** The name agreed on, as the REQUEST spelled it; `undefined` if none was. */
+  /** The agreed name, spelled as in the REQUEST; `undefined` if the ends did not agree on one. */
   readonly charset: string | undefined;
-  /** Whose REQUEST it was. */
+  /** Which end sent the REQUEST. */
   readonly by: 'us' | 'peer';
 }
 
@@ -47,13 +48,13 @@ const TTABLE_ACK = 6;
 const TTABLE_NAK = 7;
 const TABLE_ANSWERS: readonly number[] = [TTABLE_REJECTED, TTABLE_ACK, TTABLE_NAK];
 
-/** In what we send; it is in no IANA name. */
+/** The separator in our REQUESTs; it does not occur in any IANA name. */
 const SEPARATOR = ';';
 const SPACE = 32;
 const CLOSING_BRACKET = 93;
 const TTABLE = [...'[TTABLE'].map(letter => letter.charCodeAt(0));
 
-/** A message of CHARSET in words; names stand as they came, with their separators. */
+/** A message of CHARSET for logs. Names are unchanged, with their separators. */
 export function charsetWords(payload: Uint8Array): SubnegotiationWords {
   const [message] = payload;
   if (message === REQUEST) return ['REQUEST', payload.subarray(1)];
@@ -61,15 +62,19 @@ export function charsetWords(payload: Uint8Array): SubnegotiationWords {
   return message === REJECTED ? ['REJECTED'] : undefined;
 }
 
-/** What {@link charset} is made with. */
+/** Configuration of {@link charset}. */
 export interface CharsetConfig {
-  /** Which end of the connection this is: decides whose REQUEST stands where two cross (RFC 2066). */
+  /** Which end of the connection this is. It decides which REQUEST takes precedence if two cross (RFC 2066). */
   readonly role: 'server' | 'client';
-  /** The names we ask for, the preferred first, as soon as the local side is enabled; none: we do not ask by ourselves. */
+  /**
+   * The names to request when the local side is enabled, in order of preference. If absent, no REQUEST is sent
+   * automatically.
+   */
   readonly request?: readonly string[];
   /**
-   * Chooses from the names the peer asks for; `undefined` rejects them all. What it returns should be one of them, and is
-   * sent as the peer spelled it; another name is a rejection. Without it everything is rejected.
+   * Chooses one of the names that the peer requests; `undefined` rejects them all. The result should be one of the
+   * names; case is ignored, and the answer has the peer's spelling. Any other name rejects the request. Without
+   * `accept`, every request is rejected.
    */
   readonly accept?: (names: readonly string[]) => string | undefined;
   /** Default true. */
@@ -82,9 +87,9 @@ export interface CharsetConfig {
 export class Charset implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #config: CharsetConfig;
-  /** The names of our REQUEST that awaits its answer. */
+  /** The names of our outstanding REQUEST. */
   #asked: readonly string[] | undefined;
-  /** Answers still to come to REQUESTs of ours that the server's has overruled. */
+  /** Number of outstanding answers to our REQUESTs that were overruled by a REQUEST of the server. */
   #overruled = 0;
 
   constructor(telnet: OptionContext, config: CharsetConfig) {
@@ -93,10 +98,11 @@ export class Charset implements OptionHandler {
   }
 
   /**
-   * Asks the peer to use one of these character sets, the preferred first; the answer is a `charset` event by `'us'`.
+   * Requests that the peer use one of these character sets, in order of preference. The answer is a `charset` event by
+   * `'us'`.
    *
    * @throws TelptyError `ERR_OPTION` if the local side is not enabled; `ERR_INVALID_ARGUMENT` if a REQUEST of ours is
-   *   outstanding, or if there is no name, or one that is not 1 to 64 printable ASCII characters without `;`
+   *   outstanding, if the list is empty, or if a name is not 1 to 64 printable ASCII characters without `;`
    */
   ask(names: readonly string[]): void {
     checkNames(names);
@@ -202,9 +208,9 @@ export class Charset implements OptionHandler {
 }
 
 /**
- * The character set by name (RFC 2066), in both directions; each negotiation ends in a `charset` event.
+ * Negotiation of the character set (RFC 2066), in both directions. Each negotiation ends with a `charset` event.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` for a role or a name that cannot be meant
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for an invalid role or name
  */
 export function charset(config: CharsetConfig): OptionDefinition<Charset> {
   const { role, request, accept, local = true, remote = true } = config;
@@ -225,12 +231,14 @@ function checkNames(names: readonly string[]): void {
   }
 }
 
-/** The entry of the list that is this name; names of character sets know no case (RFC 2066). */
+/** The entry of the list with this name; names of character sets are case-insensitive (RFC 2066). */
 function spelledIn(names: readonly string[], wanted: string): string | undefined {
   return names.find(name => name.toLowerCase() === String(wanted).toLowerCase());
 }
 
-/** Where the list begins: after `[TTABLE ]` (some leave out the space) and the octet of its version, if they are there. */
+/**
+ * Offset of the list: after `[TTABLE ]` (some peers omit the space) and the octet of its version, if they are present.
+ */
 function afterTableVersion(body: Uint8Array): number {
   if (!TTABLE.every((letter, index) => body[index] === letter)) return 0;
   const bracket = body[TTABLE.length] === SPACE ? TTABLE.length + 1 : TTABLE.length;

@@ -6,20 +6,22 @@ import type { SubnegotiationWords } from '../option.ts';
 //
 //   IAC SB NEW-ENVIRON SEND { VAR | USERVAR <name> } IAC SE                             to the performer (WILL)
 //   IAC SB NEW-ENVIRON IS   { VAR | USERVAR <name> [ VALUE <value> ] } IAC SE           its answer
-//   IAC SB NEW-ENVIRON INFO { VAR | USERVAR <name> [ VALUE <value> ] } IAC SE           a change, unasked
+//   IAC SB NEW-ENVIRON INFO { VAR | USERVAR <name> [ VALUE <value> ] } IAC SE           a change, unsolicited
 //
-// A VAR without a name in a SEND asks for all variables of its kind, and a SEND of nothing for all of both. In an answer,
-// no VALUE means that the variable is not defined, an empty one that it is defined and empty. ESC takes its special
-// meaning from VAR, VALUE, ESC or USERVAR inside a name or value; 255 is doubled by the framing.
+// In a SEND, a VAR without a name requests all variables of its kind, and an empty SEND requests all variables of both
+// kinds. In an answer, a missing VALUE means that the variable is not defined; an empty VALUE means that it is defined
+// and empty. ESC removes the special meaning of VAR, VALUE, ESC or USERVAR inside a name or value; 255 is doubled by
+// the framing.
 //
-// BSD wrote ENVIRON with VAR and VALUE exchanged (RFC 1571), hence the `swapped` everywhere; NEW-ENVIRON has it settled.
+// BSD implemented ENVIRON with VAR and VALUE exchanged (RFC 1571), hence the parameters named `swapped`. NEW-ENVIRON
+// settled the question.
 
 /** One variable of RFC 1572. */
 export interface EnvironmentVariable {
-  /** `'var'`: one of the well-known names; `'uservar'`: any other. */
+  /** `'var'`: one of the well-known names; `'uservar'`: any other name. */
   readonly kind: 'var' | 'uservar';
   readonly name: string;
-  /** `''` is a variable that is defined and empty; `undefined` is one that is not defined. */
+  /** `''`: the variable is defined and empty; `undefined`: it is not defined. */
   readonly value: string | undefined;
 }
 
@@ -32,31 +34,31 @@ const VALUE = 1;
 const ESC = 2;
 const USERVAR = 3;
 
-/** The names that RFC 1572 defines: these are asked for and told as VAR, all others as USERVAR. */
+/** The names that RFC 1572 defines. They are requested and reported as VAR, all others as USERVAR. */
 export const WELL_KNOWN: ReadonlySet<string> = new Set(['USER', 'JOB', 'ACCT', 'PRINTER', 'SYSTEMTYPE', 'DISPLAY']);
 
-/** VAR, VALUE or USERVAR and the octets after it, ESC undone. */
+/** VAR, VALUE or USERVAR and the octets after it, without ESC. */
 interface Field {
   readonly type: number;
   readonly text: Uint8Array;
 }
 
-/** One thing that a SEND asks for; the empty name is all of the kind. */
+/** One item of a SEND; an empty name stands for all variables of the kind. */
 export interface Wanted {
   readonly kind: EnvironmentVariable['kind'];
   readonly name: string;
 }
 
-/** What a message held, and what of it had to be left out. */
+/** The content of a message, and what was omitted from it. */
 export interface Parsed<T> {
   readonly items: T[];
-  /** The message broke off, or began with something that belongs to no name. */
+  /** The message was truncated, or began with octets that do not belong to a name. */
   readonly malformed: boolean;
   readonly tooLong: number;
   readonly tooMany: boolean;
 }
 
-/** The fields of a message from its second octet on, as many as `most`. */
+/** The fields of a message from its second octet on, at most `most`. */
 function split(payload: Uint8Array, most: number): { fields: Field[]; malformed: boolean; tooMany: boolean } {
   const fields: Field[] = [];
   let malformed = false;
@@ -72,7 +74,7 @@ function split(payload: Uint8Array, most: number): { fields: Field[]; malformed:
       if (payload[at] === ESC) at++;
       text[size] = payload[at++]!;
     }
-    // An ESC with nothing after it: the message was cut.
+    // An ESC without an octet after it: the message was truncated.
     if (at < payload.length && payload[at] === ESC) {
       malformed = true;
       at++;
@@ -82,7 +84,7 @@ function split(payload: Uint8Array, most: number): { fields: Field[]; malformed:
   return { fields, malformed, tooMany: at < payload.length };
 }
 
-/** How many octets of text, ESC not counted, stand before the next type or the end. */
+/** Number of octets of text, without ESC, before the next type or the end. */
 function lengthOfText(payload: Uint8Array, from: number): number {
   let length = 0;
   for (let at = from; at < payload.length && !isType(payload[at]!); at++) {
@@ -100,8 +102,8 @@ const exchange = (field: Field): Field =>
   field.type === USERVAR ? field : { type: field.type === VAR ? VALUE : VAR, text: field.text };
 
 /**
- * Whether the sender of an IS or INFO has VAR and VALUE exchanged: the rules of RFC 1571, section 3, in their order. The
- * first that can decide does, and without a decision the sender is taken to follow RFC 1408.
+ * Whether the sender of an IS or INFO has exchanged VAR and VALUE: the rules of RFC 1571, section 3, in their order.
+ * The first rule that can decide does. If none can, the sender is assumed to follow RFC 1408.
  */
 function isSwapped(fields: readonly Field[]): boolean {
   const [first] = fields;
@@ -109,9 +111,9 @@ function isSwapped(fields: readonly Field[]): boolean {
   if (first.type !== USERVAR) return first.type === VALUE;
   for (const [index, field] of fields.entries()) {
     const before = fields[index - 1];
-    // A name may follow a name, but a value never a value.
+    // A name may follow a name, but a value must not follow a value.
     if (before?.type === field.type && field.type !== USERVAR) return field.type === VALUE;
-    // A value may be empty, but not a name.
+    // A value may be empty, but a name must not.
     if (field.text.length === 0 && field.type !== USERVAR) return field.type === VAR;
   }
   const count = (type: number) => fields.filter(field => field.type === type).length;
@@ -121,7 +123,7 @@ function isSwapped(fields: readonly Field[]): boolean {
   return !known(VAR) && known(VALUE);
 }
 
-/** Reads an IS or INFO. `guess`: VAR and VALUE may be exchanged, as in the old ENVIRON. Never throws. */
+/** Parses an IS or INFO. `guess`: VAR and VALUE may be exchanged, as in the old ENVIRON. Never throws. */
 export function parseVariables(payload: Uint8Array, limits: TelnetLimits, guess: boolean): Parsed<EnvironmentVariable> {
   const parts = split(payload, 2 * limits.variables);
   const fields = guess && isSwapped(parts.fields) ? parts.fields.map(exchange) : parts.fields;
@@ -131,13 +133,13 @@ export function parseVariables(payload: Uint8Array, limits: TelnetLimits, guess:
   for (let index = 0; index < fields.length; index++) {
     const { type, text } = fields[index]!;
     if (type === VALUE) {
-      malformed = true; // a value of no name
+      malformed = true; // a value without a name
       continue;
     }
     const next = fields[index + 1];
     const value = next?.type === VALUE ? next.text : undefined;
     if (value !== undefined) index++;
-    if (text.length === 0) continue; // what a peer without variables makes of a question for all of them
+    if (text.length === 0) continue; // the answer of a peer without variables to a request for all of them
     if (text.length > limits.variableNameBytes || (value?.length ?? 0) > limits.variableValueBytes) tooLong++;
     else if (items.length >= limits.variables) tooMany = true;
     else items.push({ kind: kindOf(type), name: decodeText(text), value: value && decodeText(value) });
@@ -145,7 +147,7 @@ export function parseVariables(payload: Uint8Array, limits: TelnetLimits, guess:
   return { items, malformed, tooLong, tooMany };
 }
 
-/** Reads a SEND. A VALUE in it can only be a VAR of someone who has them exchanged (RFC 1571, section 2). */
+/** Parses a SEND. A VALUE in it can only be the VAR of a peer that exchanges the two (RFC 1571, section 2). */
 export function parseWanted(
   payload: Uint8Array,
   limits: TelnetLimits,
@@ -168,10 +170,10 @@ function kindOf(type: number): EnvironmentVariable['kind'] {
   return type === VAR ? 'var' : 'uservar';
 }
 
-/** At most so many names and values are put into words. */
+/** Maximum number of names and values that are logged. */
 const MOST_FIELDS_IN_WORDS = 40;
 
-/** A message in words, as its sender wrote it: `IS VAR "USER" = "guest"`. VAR and VALUE are not exchanged. */
+/** A message for logs, as its sender wrote it: `IS VAR "USER" = "guest"`. VAR and VALUE are not exchanged. */
 export function environWords(payload: Uint8Array): SubnegotiationWords {
   const verb = ['IS', 'SEND', 'INFO'][payload[0] ?? -1];
   if (verb === undefined) return undefined;
@@ -184,7 +186,7 @@ export function environWords(payload: Uint8Array): SubnegotiationWords {
   return [verb, ...words, ...(tooMany ? ['…'] : [])];
 }
 
-/** VAR or USERVAR and a name, and VALUE and a value if there is one, as octets of a message. */
+/** VAR or USERVAR and the name, then VALUE and the value if it is defined, as octets of a message. */
 export function formatVariable(variable: EnvironmentVariable, swapped: boolean): number[] {
   const octets = [variable.kind === 'uservar' ? USERVAR : swapped ? VALUE : VAR, ...escaped(variable.name)];
   if (variable.value !== undefined) octets.push(swapped ? VAR : VALUE, ...escaped(variable.value));

@@ -17,15 +17,17 @@ import { TerminalType } from './terminal-type.ts';
 
 // NEW-ENVIRON, option 39, RFC 1572, and ENVIRON, option 36, RFC 1408 and 1571. Their wire layout: environ-format.ts.
 
-/** The peer told variables of its environment (RFC 1572, 1408). */
+/** The peer sent variables of its environment (RFC 1572, 1408). */
 export interface EnvironmentEvent {
   readonly type: 'environment';
   /** NEW-ENVIRON (39) or ENVIRON (36). */
   readonly option: number;
-  /** `'is'` answers a SEND of ours; `'info'` reports a change unasked. */
+  /** `'is'` answers a SEND of ours; `'info'` reports a change without a request. */
   readonly kind: 'is' | 'info';
   readonly variables: readonly EnvironmentVariable[];
-  /** How many of our SENDs have no answer yet, including one that is held back until the terminal type is known. */
+  /**
+   * Number of our SENDs that are not answered yet, including one that is held back until the terminal type is known.
+   */
   readonly pending: number;
 }
 
@@ -35,37 +37,40 @@ declare module '../../events.ts' {
   }
 }
 
-/** GNU telnet collects a subnegotiation in 256 octets and loses what is longer, so ours, IAC SB to IAC SE, are shorter. */
+/**
+ * GNU telnet collects a subnegotiation in 256 octets and loses the rest, so ours, from IAC SB to IAC SE, are shorter.
+ */
 const LONGEST_SEND = 250;
 /** IAC SB option SEND, IAC SE. */
 const AROUND_SEND = 6;
 
-/** What {@link newEnviron} and {@link environ} are made with. */
+/** Configuration of {@link newEnviron} and {@link environ}. */
 export interface EnvironConfig {
-  /** The names to ask the peer for as soon as it offers the option; `[]` asks for all it has. */
+  /** The names to request as soon as the peer offers the option; `[]` requests all variables. */
   readonly request?: readonly string[];
-  /** What we tell of our own environment, by name; nothing else is ever told. May be changed at any time. */
+  /** Our own environment, by name. No other variable is ever sent. May be changed at any time. */
   readonly offer?: ReadonlyMap<string, string>;
 }
 
 /**
  * The handler of {@link newEnviron} and {@link environ}.
  *
- * USER is never asked of Microsoft's client, which is thrown by it: its list of terminal types begins ANSI, VT100. So the
- * other names are asked for at once, and USER in a SEND of its own when the terminal types tell that it is someone else:
- * the first is not ANSI, or the second is not VT100, or the list ends before that, or TTYPE is refused. If, when the peer
- * offers its environment, TTYPE is neither enabled nor asked for, nothing will tell, and USER is asked for at once too.
- * To ask for everything is to ask for USER, and waits likewise.
+ * USER is never requested from Microsoft's client, which cannot handle the request. Its list of terminal types begins
+ * with ANSI, VT100. So the other names are requested at once, and USER in a separate SEND after the terminal types show
+ * that the peer is another client: the first type is not ANSI, or the second is not VT100, or the list ends before
+ * that, or TTYPE is refused. If TTYPE is neither enabled nor requested when the peer offers its environment, the
+ * terminal types cannot show it, and USER is requested at once, too. A request for all variables includes USER, and
+ * waits in the same manner.
  */
 export class Environ implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #code: number;
   readonly #config: EnvironConfig;
-  /** SENDs without an answer. */
+  /** Number of SENDs without an answer. */
   #unanswered = 0;
-  /** Names to be asked for once the terminal types tell that the peer is not Microsoft's. */
+  /** Names to request once the terminal types show that the peer is not Microsoft's client. */
   #heldBack: readonly string[] | undefined;
-  /** The peer has VAR and VALUE exchanged (RFC 1571). */
+  /** The peer exchanges VAR and VALUE (RFC 1571). */
   #swapped = false;
 
   constructor(telnet: OptionContext, code: number, config: EnvironConfig) {
@@ -74,16 +79,18 @@ export class Environ implements OptionHandler {
     this.#config = config;
   }
 
-  /** SENDs that have no answer yet, and the one that is held back. */
+  /** Number of SENDs that are not answered yet, including the one that is held back. */
   get pending(): number {
     return this.#unanswered + (this.#heldBack === undefined ? 0 : 1);
   }
 
   /**
-   * Asks the peer for variables, in as many SENDs as their names need; `[]` asks for all. The answers are `environment`
-   * events. Asks for USER like for any other name: whom to ask is then the caller's care.
+   * Requests variables from the peer, in as many SENDs as their names need; `[]` requests all variables. The answers
+   * are `environment` events. USER is requested like any other name: the caller must avoid it for clients that cannot
+   * handle it.
    *
-   * @throws TelptyError `ERR_OPTION` if the peer does not perform the option; `ERR_INVALID_ARGUMENT` for an empty or too long name
+   * @throws TelptyError `ERR_OPTION` if the peer does not perform the option; `ERR_INVALID_ARGUMENT` for an empty or
+   *   too long name
    */
   ask(names: readonly string[]): void {
     checkNames(names);
@@ -95,7 +102,7 @@ export class Environ implements OptionHandler {
   }
 
   /**
-   * Tells the peer of variables that have changed: INFO, with the values that `offer` has now, or as undefined.
+   * Reports variables that have changed: INFO, with the values that `offer` has now, or as undefined.
    *
    * @throws TelptyError `ERR_OPTION` if the local side is not enabled
    */
@@ -170,7 +177,7 @@ export class Environ implements OptionHandler {
     if (payload.length === 1) all.forEach(tell);
     for (const { kind, name } of wanted.items) {
       if (name === '') all.filter(variable => variable.kind === kind).forEach(tell);
-      // The asker's kind is repeated, so that it knows its question again.
+      // Repeats the kind of the request, so that the peer can match the answer to it.
       else tell({ ...this.#variable(name), kind });
     }
     this.#tell(IS, [...told.values()]);
@@ -193,7 +200,7 @@ export class Environ implements OptionHandler {
     if (!microsoft) this.ask(names);
   }
 
-  /** Whether the peer is Microsoft's client; `undefined` while the terminal types may still tell. */
+  /** Whether the peer is Microsoft's client; `undefined` while the terminal types may still show it. */
   #isMicrosoft(): boolean | undefined {
     const types = this.#telnet.find(Option.TTYPE);
     if (!(types instanceof TerminalType)) return false;
@@ -217,7 +224,9 @@ export class Environ implements OptionHandler {
   }
 }
 
-/** The payloads that ask for these names, each as long as a SEND may be. A SEND of nothing asks for everything. */
+/**
+ * The payloads that request these names, each within the maximum size of a SEND. An empty SEND requests all variables.
+ */
 function sends(names: readonly string[]): Uint8Array[] {
   const messages: number[][] = [];
   let room = 0;
@@ -248,7 +257,7 @@ function define(code: number, config: EnvironConfig, supersededBy?: number): Opt
   const { request, offer } = config;
   if (request !== undefined) {
     checkNames(request);
-    sends(request); // for its check of the lengths
+    sends(request); // checks the lengths
   }
   check(offer === undefined || typeof offer.get === 'function', 'offer must be a Map');
   const frozen: EnvironConfig = Object.freeze({
@@ -261,7 +270,8 @@ function define(code: number, config: EnvironConfig, supersededBy?: number): Opt
 }
 
 /**
- * The environment (RFC 1572). `request`: ask the peer, whose answers are `environment` events. `offer`: answer the peer.
+ * The environment (RFC 1572). `request`: variables to request from the peer; the answers are `environment` events.
+ * `offer`: variables to send when the peer requests them.
  *
  * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that is empty, or too long for one SEND of 250 bytes
  */
@@ -270,8 +280,9 @@ export function newEnviron(config: EnvironConfig): OptionDefinition<Environ> {
 }
 
 /**
- * The environment in its older form (RFC 1408), with VAR and VALUE either way round (RFC 1571); else {@link newEnviron}.
- * Where that is enabled this is refused: GNU telnetd asks for both, then asks only the newer one, and waits for both.
+ * The environment in its older form (RFC 1408), with VAR and VALUE in either order (RFC 1571); otherwise like {@link
+ * newEnviron}. If NEW-ENVIRON is enabled, ENVIRON is refused: GNU telnetd requests both options, then sends its SEND
+ * only for the newer one, but waits for both.
  */
 export function environ(config: EnvironConfig): OptionDefinition<Environ> {
   return define(Option.ENVIRON, config, Option.NEW_ENVIRON);

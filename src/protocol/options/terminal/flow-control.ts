@@ -8,16 +8,16 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //
 //   IAC SB LFLOW OFF | ON | RESTART-ANY | RESTART-XON IAC SE      to the side that performs it (WILL)
 //
-// It is about the performer's own terminal: whether ^S and ^Q stop and restart its output, or are typed like any other
-// character. It starts ON; what restarts the output is the performer's own business until it is told. Other commands are
-// ignored, as RFC 1080 asks, since more may come to be defined.
+// The option controls the performer's own terminal: whether ^S and ^Q stop and restart its output, or are ordinary
+// characters. Flow control is initially ON. The performer chooses what restarts the output, until it receives a RESTART
+// command. Unknown commands are ignored, as RFC 1080 asks, since more may be defined later.
 
-/** The peer wants our terminal's output stopped and restarted by XOFF and XON, or not (RFC 1372). */
+/** The peer has enabled or disabled XOFF and XON for the output of our terminal (RFC 1372). */
 export interface FlowControlEvent {
   readonly type: 'flow-control';
-  /** Whether XOFF and XON are acted on here. True from the moment the option is enabled, without an event. */
+  /** Whether XOFF and XON take effect on our terminal. True when the option is enabled, without an event. */
   readonly enabled: boolean;
-  /** What restarts the output: any character, or only XON; `undefined` while the peer has not said. */
+  /** What restarts the output: any character, or only XON; `undefined` until the peer has set it. */
   readonly restart: 'any' | 'xon' | undefined;
 }
 
@@ -38,9 +38,9 @@ const RESTARTS = new Map<number | undefined, 'any' | 'xon'>([
 
 /** How a terminal's output is stopped and restarted. */
 export interface FlowControlState {
-  /** Whether XOFF and XON are acted on. */
+  /** Whether XOFF and XON take effect. */
   readonly enabled: boolean;
-  /** What restarts the output: any character, or only XON; `undefined`: the performer's own choice. */
+  /** What restarts the output: any character, or only XON; `undefined`: the performer chooses. */
   readonly restart: 'any' | 'xon' | undefined;
 }
 
@@ -50,10 +50,10 @@ const INITIAL: FlowControlState = Object.freeze({ enabled: true, restart: undefi
 export class FlowControl implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #controls: boolean;
-  /** What our application wants of the peer's terminal, and what the peer was told. */
+  /** The state that our application requests for the peer's terminal, and the state that was sent. */
   #wanted: FlowControlState = INITIAL;
   #told: FlowControlState = INITIAL;
-  /** What the peer wants of our terminal. */
+  /** The state that the peer requests for our terminal. */
   #ours: FlowControlState = INITIAL;
 
   constructor(telnet: OptionContext, controls: boolean) {
@@ -61,17 +61,17 @@ export class FlowControl implements OptionHandler {
     this.#controls = controls;
   }
 
-  /** What the peer wants of our terminal; as it starts while the local side is not enabled. */
+  /** The state that the peer requests for our terminal; the initial state while the local side is not enabled. */
   get state(): FlowControlState {
     return this.#ours;
   }
 
   /**
-   * Tells the peer how its terminal shall treat XOFF and XON: what has changed, now if the remote side is enabled, otherwise
-   * as soon as it will be. What is left out stays as it is.
+   * Sets how the peer's terminal treats XOFF and XON. Changes are sent now if the remote side is enabled, otherwise as
+   * soon as it is. Omitted properties stay unchanged.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for values that cannot be meant; `ERR_OPTION` if the remote side is not in
-   *   the definition
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for an invalid value; `ERR_OPTION` if the remote side is not in the
+   *   definition
    */
   control(state: { readonly enabled?: boolean; readonly restart?: 'any' | 'xon' }): void {
     if (!this.#controls) throw new TelptyError('ERR_OPTION', 'LFLOW: the definition has no remote side');
@@ -134,7 +134,7 @@ export class FlowControl implements OptionHandler {
 
 /**
  * Whether ^S and ^Q stop and restart the output of a terminal (RFC 1372). Remote: the peer's terminal, by
- * `telnet.handler(definition).control({ enabled, restart })`. Local: ours, as `flow-control` events.
+ * `telnet.handler(definition).control({ enabled, restart })`. Local: our terminal, as `flow-control` events.
  */
 export function flowControl(sides: Sides): OptionDefinition<FlowControl> {
   const controls = sides.remote !== undefined && sides.remote !== false;

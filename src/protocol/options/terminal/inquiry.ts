@@ -3,37 +3,37 @@ import { optionName } from '../../constants.ts';
 import type { Side, TelnetEvent, WarningCode } from '../../events.ts';
 import type { OptionContext, OptionHandler, SubnegotiationWords } from '../option.ts';
 
-// What TERMINAL-SPEED (RFC 1079) and X-DISPLAY-LOCATION (RFC 1096) have in common, after the model of RFC 930:
+// The common part of TERMINAL-SPEED (RFC 1079) and X-DISPLAY-LOCATION (RFC 1096), on the model of RFC 930:
 //
 //   IAC SB option SEND IAC SE                  to the side that performs it (WILL)
-//   IAC SB option IS <text, ASCII> IAC SE      its answer, and never unasked
+//   IAC SB option IS <text, ASCII> IAC SE      its answer, never unsolicited
 
 const IS = 0;
 const SEND = 1;
 
-/** SENDs without an answer; beyond it the peer is not answering any, and no more are sent. */
+/** Maximum number of SENDs without an answer. Above it the peer answers none of them, and no more are sent. */
 const MOST_UNANSWERED = 255;
 
-/** A message of such an option in words; those of TERMINAL-TYPE (RFC 1091) have the same layout. */
+/** A message of such an option for logs. The messages of TERMINAL-TYPE (RFC 1091) have the same layout. */
 export function inquiryWords(payload: Uint8Array): SubnegotiationWords {
   if (payload[0] === IS) return ['IS', payload.subarray(1)];
   return payload[0] === SEND && payload.length === 1 ? ['SEND'] : undefined;
 }
 
-/** What makes one such option different from another. */
+/** The differences between such options. */
 export interface InquiryTerms {
   readonly code: number;
-  /** SEND is sent as soon as the peer offers the option. */
+  /** Whether SEND is sent as soon as the peer offers the option. */
   readonly asks: boolean;
-  /** Our answer to SEND, printable ASCII. */
+  /** Our answer to SEND: printable ASCII. */
   readonly answer: string;
-  /** The longest answer that is looked at, in bytes. */
+  /** Maximum length of an answer that is accepted, in bytes. */
   longest(limits: OptionContext['limits']): number;
-  /** The event that an answer makes, or `undefined` if it is not what the option's RFC says. */
+  /** The event for an answer, or `undefined` if the answer does not have the form that the option's RFC requires. */
   read(text: string): TelnetEvent | undefined;
 }
 
-/** A question and its answer; the handler of `terminalSpeed()` and `xDisplayLocation()`. */
+/** A request and its answer; the handler of `terminalSpeed()` and `xDisplayLocation()`. */
 export class Inquiry implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #terms: InquiryTerms;
@@ -45,7 +45,7 @@ export class Inquiry implements OptionHandler {
   }
 
   /**
-   * Asks the peer; the answer is an event.
+   * Sends a request to the peer; the answer is an event.
    *
    * @throws TelptyError `ERR_OPTION` if the peer does not perform the option
    */
@@ -97,12 +97,12 @@ export class Inquiry implements OptionHandler {
   }
 }
 
-/** Whether a text is one or more of the characters from space to tilde. */
+/** Whether a text has at least one character, and only characters from space to tilde. */
 export function isPrintable(text: Uint8Array): boolean {
   return text.length > 0 && text.every(octet => octet >= 0x20 && octet <= 0x7e);
 }
 
-/** Printable ASCII as a string, and back. */
+/** Converts printable ASCII to a string; `octetsOf` is the reverse. */
 export function textOf(text: Uint8Array): string {
   return Array.from(text, octet => String.fromCharCode(octet)).join('');
 }

@@ -4,7 +4,7 @@ import { check } from '../../check.ts';
 //
 //   IAC SB TTYPE IS "MTTS " <bits, decimal> IAC SE
 
-/** What a client can do, by the bits of MTTS. */
+/** The capabilities of a client, by the bits of MTTS. */
 export const MTTS_BITS = {
   ANSI: 1,
   VT100: 2,
@@ -20,15 +20,15 @@ export const MTTS_BITS = {
   SSL: 2048,
 } as const;
 
-/** The name of one bit, as MTTS spells it. */
+/** The name of one bit, in the spelling of MTTS. */
 export type MttsName = keyof typeof MTTS_BITS;
 
 const NAMES = Object.keys(MTTS_BITS) as MttsName[];
 
 /**
- * The names of the bits that are set; bits without a name are left out. For the `mtts` of a `terminal-type` event.
+ * The names of the bits that are set; bits without a name are omitted. For the `mtts` of a `terminal-type` event.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` if it is not a whole number from 0 to 2,147,483,647
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` if `bits` is not an integer from 0 to 2,147,483,647
  */
 export function decodeMtts(bits: number): MttsName[] {
   check(
@@ -39,7 +39,7 @@ export function decodeMtts(bits: number): MttsName[] {
 }
 
 /**
- * The bits with these names; as a terminal type it is `MTTS ${encodeMtts(names)}`.
+ * The bits with these names. The terminal type is then `MTTS ${encodeMtts(names)}`.
  *
  * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown name
  */

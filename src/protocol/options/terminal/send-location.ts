@@ -9,12 +9,13 @@ import { isPrintable, octetsOf, textOf } from './inquiry.ts';
 //
 //   IAC SB SNDLOC <text, printable ASCII> IAC SE          from the side that performs it (WILL)
 //
-// There is no question: who performs it tells where its user is once it is agreed on, and again after a change.
+// There is no request: the performer sends the location of its user once the option is enabled, and again after a
+// change.
 
-/** The peer told where its user is (RFC 779). */
+/** The peer sent the location of its user (RFC 779). */
 export interface LocationEvent {
   readonly type: 'location';
-  /** For people: printable ASCII, as it came. */
+  /** For display to people: printable ASCII, unchanged. */
   readonly location: string;
 }
 
@@ -30,9 +31,9 @@ const LOCATION = /^[ -~]{1,255}$/;
 export class SendLocation implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #reports: boolean;
-  /** What we told last, or shall tell. */
+  /** The location that we sent last, or will send. */
   #ours: string | undefined;
-  /** What the peer told last: the same again is no news. */
+  /** The location that the peer sent last; a repetition is ignored. */
   #theirs: string | undefined;
 
   constructor(telnet: OptionContext, reports: boolean, location: string | undefined) {
@@ -42,10 +43,10 @@ export class SendLocation implements OptionHandler {
   }
 
   /**
-   * Tells the peer where our user is: now if the local side is enabled, otherwise as soon as it will be.
+   * Sends the location of our user: now if the local side is enabled, otherwise as soon as it is.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` if it is not 1 to 255 printable ASCII characters; `ERR_OPTION` if it was
-   *   defined without `location`
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` if `location` is not 1 to 255 printable ASCII characters; `ERR_OPTION`
+   *   if the definition has no `location`
    */
   report(location: string): void {
     if (!this.#reports) throw new TelptyError('ERR_OPTION', 'SNDLOC: the definition has no location');
@@ -86,8 +87,8 @@ export class SendLocation implements OptionHandler {
 }
 
 /**
- * Where the user is, for people (RFC 779). `receive`: the peer tells us, as `location` events. `location`: we tell this
- * when the option is enabled; another one by `telnet.handler(definition).report(location)`.
+ * The location of the user, for people (RFC 779). `receive`: the peer sends its location, as `location` events.
+ * `location`: our location, sent when the option is enabled; `telnet.handler(definition).report(location)` changes it.
  *
  * @throws TelptyError `ERR_INVALID_ARGUMENT` for a location that is not 1 to 255 printable ASCII characters
  */

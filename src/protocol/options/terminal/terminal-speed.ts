@@ -7,12 +7,13 @@ import { Inquiry } from './inquiry.ts';
 //
 //   IAC SB TSPEED IS <transmit> , <receive> IAC SE
 //
-// Both in bits a second, decimal, without leading zeros and spaces. Leading zeros are read; nothing else is.
+// Both are decimal, in bits per second, without leading zeros or spaces. Leading zeros are accepted; other deviations
+// are not.
 
-/** The peer told its terminal's speed (RFC 1079). */
+/** The peer sent the speed of its terminal (RFC 1079). */
 export interface TerminalSpeedEvent {
   readonly type: 'terminal-speed';
-  /** Bits in a second, 0 to 4,294,967,295. */
+  /** Bits per second, 0 to 4,294,967,295. */
   readonly transmit: number;
   readonly receive: number;
 }
@@ -28,17 +29,18 @@ const SPEEDS = /^(\d{1,10}),(\d{1,10})$/;
 /** Two numbers of ten digits and a comma. */
 const LONGEST = 21;
 
-/** Two speeds, in bits a second, 0 to 4,294,967,295. */
+/** Two speeds, in bits per second, 0 to 4,294,967,295. */
 export interface Speed {
   readonly transmit: number;
   readonly receive: number;
 }
 
 /**
- * The speed of the terminal (RFC 1079). `ask`: when the peer offers it, ask for it; the answer is a `terminal-speed` event.
- * `speed`: what we answer. No program should pace its output by it; there is no line of such a speed any more.
+ * The speed of the terminal (RFC 1079). `ask`: request the speed when the peer offers the option; the answer is a
+ * `terminal-speed` event. `speed`: our answer. Programs should not pace their output by it: today no line has such a
+ * speed.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` for a speed that is no whole number, or out of range
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for a speed that is not an integer, or out of range
  */
 export function terminalSpeed(roles: { readonly ask?: boolean; readonly speed?: Speed }): OptionDefinition<Inquiry> {
   const { ask = false, speed } = roles;

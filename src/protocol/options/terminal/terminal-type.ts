@@ -9,20 +9,25 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //   IAC SB TTYPE SEND IAC SE                  to the side that performs it (WILL)
 //   IAC SB TTYPE IS <name, ASCII> IAC SE      its answer
 //
-// Each SEND moves the performer to the next type on its list, and it emulates the one it named last. The end of the list
-// shows by the last name given twice; the SEND after that begins again at the first. MUD clients put their own name
-// first, and `MTTS <bits>`, the capability bits of the MUD Terminal Type Standard, third.
+// Each SEND moves the performer to the next type on its list, and it emulates the type that it named last. The
+// performer marks the end of the list by repeating the last name; the next SEND starts again at the first. MUD clients
+// send their own name first, and `MTTS <bits>`, the capability bits of the MUD Terminal Type Standard, third.
 
 /** The peer named a terminal type (RFC 1091). */
 export interface TerminalTypeEvent {
   readonly type: 'terminal-type';
-  /** This answer as it came; it may be an `MTTS n`. `undefined` if the peer withdrew the option in the middle. */
+  /**
+   * This answer, unchanged; it may be an `MTTS n`. `undefined` if the peer disabled the option before the list was
+   * complete.
+   */
   readonly name: string | undefined;
   /** The distinct names so far in the order of the peer's preference, without `MTTS n`. */
   readonly names: readonly string[];
-  /** True when nothing more will be asked: the list repeated, 16 answers came, or the peer withdrew. */
+  /**
+   * Whether no more names will be requested: the list repeated, 16 answers arrived, or the peer disabled the option.
+   */
   readonly complete: boolean;
-  /** The capability bits of an `MTTS n` answer (MUD Terminal Type Standard), once one came. */
+  /** The capability bits of an `MTTS n` answer (MUD Terminal Type Standard), once one has arrived. */
   readonly mtts?: number;
 }
 
@@ -42,16 +47,16 @@ export class TerminalType implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #collects: boolean;
   readonly #offer: readonly Uint8Array[];
-  /** The place on our own list of the next answer. */
+  /** Index in our own list of the next answer. */
   #next = 0;
   /**
-   * The peer's answers as they came, each once. Lists are replaced, not changed: so they can be handed on, are no longer
-   * than they need to be, and as a rule one list is both.
+   * The peer's answers, unchanged and without duplicates. Lists are replaced, not modified. So they can be handed out,
+   * are not longer than necessary, and usually `#answers` and `#names` share one list.
    */
   #answers = NONE;
   #names = NONE;
   #mtts: number | undefined;
-  /** SENDs without an answer. */
+  /** Number of SENDs without an answer. */
   #asked = 0;
   #complete = false;
 
@@ -61,18 +66,19 @@ export class TerminalType implements OptionHandler {
     this.#offer = offer;
   }
 
-  /** The peer's distinct names so far, the preferred one first, without `MTTS n`. */
+  /** The peer's distinct names so far, in order of preference, without `MTTS n`. */
   get names(): readonly string[] {
     return this.#names;
   }
 
-  /** True when the peer's list has come to its end. */
+  /** Whether the peer's list is complete. */
   get complete(): boolean {
     return this.#complete;
   }
 
   /**
-   * Asks the peer for its next terminal type, which it then emulates (RFC 1091). Only needed beyond what `collect` does.
+   * Requests the next terminal type of the peer, which it then emulates (RFC 1091). Only needed in addition to the
+   * requests that `collect` makes.
    *
    * @throws TelptyError `ERR_OPTION` if the peer does not perform the option
    */
@@ -113,7 +119,7 @@ export class TerminalType implements OptionHandler {
   #is(bytes: Uint8Array): void {
     const { terminalTypes, terminalTypeBytes } = this.#telnet.limits;
     if (this.#asked === 0) {
-      // Only the performer that was asked may answer; what nobody asked for would let the peer rewrite its list for ever.
+      // Only a peer that was asked may answer. Otherwise it could rewrite its list forever.
       this.#warn('unexpected-subnegotiation', 'a terminal type without a request');
       return;
     }
@@ -128,11 +134,11 @@ export class TerminalType implements OptionHandler {
     if (!repeats && this.#answers.length < terminalTypes) this.#add(name);
     this.#complete ||= repeats || this.#answers.length >= terminalTypes;
     this.#emit(name);
-    // Pending: we have asked the peer to leave off, or the application has just now, on that event.
+    // Pending: we have requested DONT, or the application has just done so in its handler of that event.
     const goesOn = this.#telnet.isEnabled(Option.TTYPE, 'remote') && !this.#telnet.isPending(Option.TTYPE, 'remote');
     if (!this.#collects || wasComplete || !goesOn) return;
-    // At the end the peer emulates the last type of its list, so one more SEND takes it back to the first, which it
-    // prefers. BSD's telnetd does the same; without it, Microsoft's client is left in VTNT, which nothing understands.
+    // At the end of its list the peer emulates the last type, so one more SEND takes it back to the first, which it
+    // prefers. BSD's telnetd does the same; without it, Microsoft's client stays in VTNT, which no program understands.
     if (!this.#complete || (repeats && name !== this.#answers[0])) this.ask();
   }
 
@@ -155,7 +161,7 @@ export class TerminalType implements OptionHandler {
   }
 
   #answer(): void {
-    // Past the end the last name is repeated once, then the list begins again.
+    // After the end of the list the last name is repeated once, then the list starts again.
     const place = Math.min(this.#next, this.#offer.length - 1);
     const name = this.#offer[place] ?? new Uint8Array(0);
     this.#next = this.#next >= this.#offer.length ? 0 : this.#next + 1;
@@ -171,12 +177,12 @@ export class TerminalType implements OptionHandler {
 }
 
 /**
- * The type of terminal (RFC 1091). `collect`: when the peer offers it, ask until its list repeats, or for as many as
- * `TelnetLimits.terminalTypes` answers; each answer is a `terminal-type` event. `names`: what we answer, the preferred
- * name first.
+ * The type of terminal (RFC 1091). `collect`: when the peer offers the option, request names until its list repeats, or
+ * until `TelnetLimits.terminalTypes` answers have arrived; each answer is a `terminal-type` event. `names`: our
+ * answers, in order of preference.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` if `names` is empty or has a name that is empty, longer than 40 characters,
- *   or holds other than printable ASCII (RFC 1091)
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` if `names` is empty, or if a name is empty, is longer than 40 characters
+ *   or has characters other than printable ASCII (RFC 1091)
  */
 export function terminalType(roles: {
   readonly collect?: boolean;

@@ -14,17 +14,18 @@ import {
 //
 //   IAC SB NAWS <columns: 16 bits> <rows: 16 bits> IAC SE          from the side that performs it (WILL)
 //
-// In the field: one octet too many (255 doubled twice, a NUL behind); and a size that comes without WILL, or before it, as the answer
-// to our DO. Both are taken, where they can mean one size only.
+// Both are in network byte order; 0 means that this dimension is unspecified. A 255 in them is doubled by the framing,
+// as everywhere.
 //
-// Both in network order; 0 means that this size is not told. A 255 in them is doubled, by the framing as everywhere.
+// Some clients send one extra octet (255 doubled twice, or a trailing NUL), and some send a size without WILL, or
+// before WILL, as the answer to our DO. Both are accepted if only one size is possible.
 
-/** The peer told its window's size (RFC 1073). 0 means that the peer does not say. */
+/** The peer sent the size of its window (RFC 1073). 0 means unspecified. */
 export interface WindowSizeEvent {
   readonly type: 'window-size';
-  /** Characters, 0 to 65535. */
+  /** Number of characters per line, 0 to 65535. */
   readonly columns: number;
-  /** Lines, 0 to 65535. */
+  /** Number of lines, 0 to 65535. */
   readonly rows: number;
 }
 
@@ -35,14 +36,14 @@ declare module '../../events.ts' {
 }
 
 const LENGTH = 4;
-/** The largest size, in characters or lines, that is believed of a message with an octet too many. */
+/** The largest plausible size, in characters or lines, of a message with an extra octet. */
 const PLAUSIBLE = 4_096;
 
 /** The handler of {@link windowSize}. */
 export class WindowSize implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #reports: boolean;
-  /** Between our DO and its answer a size can only be that of the peer's window. */
+  /** Between our DO and its answer, a size can only be that of the peer's window. */
   readonly takesEarly = true;
   #size: Uint8Array | undefined;
 
@@ -52,11 +53,12 @@ export class WindowSize implements OptionHandler {
   }
 
   /**
-   * Tells the peer our size: now if the local side is enabled, otherwise as soon as it will be; the last size wins.
+   * Sends our size: now if the local side is enabled, otherwise as soon as it is. Only the last size counts.
    *
-   * @param columns characters, 0 to 65535; 0: not told
-   * @param rows lines, likewise
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` if they are out of range; `ERR_OPTION` if it was defined without `report`
+   * @param columns characters per line, 0 to 65535; 0: unspecified
+   * @param rows lines, 0 to 65535; 0: unspecified
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` if a value is out of range; `ERR_OPTION` if the definition has no
+   *   `report`
    */
   report(columns: number, rows: number): void {
     if (!this.#reports) throw new TelptyError('ERR_OPTION', 'NAWS: the definition has no report');
@@ -104,14 +106,14 @@ function readSize(payload: ArrayLike<number>): Size | undefined {
   return payload.length === LENGTH + 1 ? onlySize(Array.from(payload)) : undefined;
 }
 
-/** A message of NAWS in words. */
+/** A message of NAWS for logs. */
 export function windowSizeWords(payload: Uint8Array): SubnegotiationWords {
-  // With an octet too many, the log shows the message rather than a guess.
+  // If there is an extra octet, the log shows the bytes of the message rather than a guess.
   const size = payload.length === LENGTH ? readSize(payload) : undefined;
   return size && [`${size.columns}x${size.rows}`];
 }
 
-/** The size that is left when one octet is taken away, if only one such size is plausible. */
+/** The size that remains if one octet is removed, if exactly one such size is plausible. */
 function onlySize(octets: readonly number[]): Size | undefined {
   let found: Size | undefined;
   for (let extra = 0; extra < octets.length; extra++) {
@@ -125,7 +127,7 @@ function onlySize(octets: readonly number[]): Size | undefined {
 }
 
 /**
- * The size of the window (RFC 1073). `receive`: the peer tells us its size, as `window-size` events. `report`: we tell
+ * The size of the window (RFC 1073). `receive`: the peer sends its size, as `window-size` events. `report`: we send
  * ours, by `telnet.handler(definition).report(columns, rows)`.
  */
 export function windowSize(roles: {

@@ -7,12 +7,12 @@ import { Inquiry } from './inquiry.ts';
 //
 //   IAC SB XDISPLOC IS <host> : <display> { . <screen> } IAC SE
 //
-// What a display looks like is not checked further than its characters: the form is the X server's, and has grown since.
+// Only the characters of a display are checked: its form is defined by the X server, and has been extended since.
 
-/** The peer told where its X display is (RFC 1096). */
+/** The peer sent the location of its X display (RFC 1096). */
 export interface XDisplayLocationEvent {
   readonly type: 'x-display-location';
-  /** `host:display.screen`, as it came: printable ASCII without spaces, and no more is known of it. */
+  /** `host:display.screen`, unchanged: printable ASCII without spaces, not checked further. */
   readonly display: string;
 }
 
@@ -26,10 +26,11 @@ const DISPLAY = /^[!-~]+$/;
 const LONGEST_OF_OURS = 255;
 
 /**
- * Where the X display is (RFC 1096). `ask`: when the peer offers it, ask for it; the answer is an `x-display-location`
- * event. `display`: what we answer, as in the variable DISPLAY.
+ * The location of the X display (RFC 1096). `ask`: request it when the peer offers the option; the answer is an
+ * `x-display-location` event. `display`: our answer, in the form of the DISPLAY variable.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` for a display that is not 1 to 255 printable ASCII characters without spaces
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for a display that is not 1 to 255 printable ASCII characters without
+ *   spaces
  */
 export function xDisplayLocation(roles: {
   readonly ask?: boolean;
