@@ -10,12 +10,15 @@ import {
   SHORT_MASK,
 } from './wire-format.ts';
 
-/** At which characters the client sends what is typed so far, besides the ends of lines (RFC 1184, 2.3). */
+/** The characters at which the client sends the typed input, in addition to line endings (RFC 1184, 2.3). */
 export interface ForwardmaskEvent {
   readonly type: 'forwardmask';
-  /** In order, 0 to 255; without BINARY to 127. `undefined`: there is no mask in force (it was refused or withdrawn). */
+  /**
+   * In ascending order, 0 to 255, or 0 to 127 without BINARY. `undefined`: no mask is in force (it was refused or
+   * withdrawn).
+   */
   readonly characters: readonly number[] | undefined;
-  /** `'us'`: the client's answer to the mask we asked for; `'peer'`: the server asked us. */
+  /** `'us'`: the client's answer to the mask that we requested; `'peer'`: the server requested it. */
   readonly by: 'us' | 'peer';
 }
 
@@ -27,24 +30,30 @@ declare module '../../events.ts' {
 
 const { DO, DONT, WILL, WONT } = Command;
 
-/** The forwarding characters of LINEMODE (RFC 1184, 2.3): the server says DO and DONT, the client answers WILL and WONT. */
+/**
+ * The forwarding characters of LINEMODE (RFC 1184, 2.3): the server sends DO and DONT, the client answers WILL and
+ * WONT.
+ */
 export class Forwardmask {
   readonly #telnet: OptionContext;
   readonly #isServer: boolean;
   readonly #accepts: boolean;
-  /** Server: the characters that are wanted; client: those agreed to. */
+  /** Server: the requested characters. Client: the characters that it agreed to. */
   #characters: readonly number[] | undefined;
-  /** Server: the DO and DONT without an answer, in order. */
+  /** Server: the verbs (DO, DONT) that are not answered yet, in order. */
   #asked: number[] = [];
 
-  /** @param accepts for a client: whether it forwards at all */
+  /** @param accepts for a client: whether it agrees to masks */
   constructor(telnet: OptionContext, isServer: boolean, accepts: boolean) {
     this.#telnet = telnet;
     this.#isServer = isServer;
     this.#accepts = accepts;
   }
 
-  /** What the server's application wants; `tell`: LINEMODE is enabled, so that it can be asked for. */
+  /**
+   * Sets the characters that the server's application requests. `tell`: LINEMODE is enabled, so that a request can be
+   * sent.
+   */
   want(characters: readonly number[] | undefined, tell: boolean): void {
     const had = this.#characters !== undefined;
     this.#characters = characters;
@@ -62,12 +71,12 @@ export class Forwardmask {
     if (!this.#isServer) this.#characters = undefined;
   }
 
-  /** The client has begun or left off to send BINARY, which makes the mask longer or shorter. */
+  /** The client has started or stopped sending BINARY, which makes the mask longer or shorter. */
   binaryChanged(): void {
     if (this.#characters?.some(character => character >= 8 * SHORT_MASK)) this.enabled();
   }
 
-  /** The peer has said WILL, WONT, DO or DONT. */
+  /** The peer has sent WILL, WONT, DO or DONT. */
   said(verb: number, mask: Uint8Array): void {
     const isAnswer = verb === WILL || verb === WONT;
     if (isAnswer !== this.#isServer) {
@@ -86,7 +95,7 @@ export class Forwardmask {
     }
   }
 
-  /** WILL answers a DO. WONT answers a DO as well as a DONT, though not every client answers a DONT. */
+  /** WILL answers a DO. WONT answers a DO or a DONT, but not every client answers a DONT. */
   #answered(agrees: boolean): void {
     const place = agrees ? this.#asked.indexOf(DO) : Math.min(0, this.#asked.length - 1);
     if (place < 0) {
@@ -95,9 +104,9 @@ export class Forwardmask {
     }
     const answersDo = this.#asked[place] === DO;
     this.#asked.splice(0, place + 1);
-    // A client that has refused a mask has nothing to say to the DONT that follows.
+    // A client that has refused a mask does not answer the DONT that follows.
     if (answersDo && !agrees && this.#asked[0] === DONT) this.#asked.shift();
-    // The answer to the last DO counts, and only while it still is what we want.
+    // Only the answer to the last DO counts, and only if that DO is still what the application requests.
     if (!answersDo || this.#asked.includes(DO) || this.#characters === undefined) return;
     const characters = agrees ? readForwardmask(this.#mask(this.#characters), LONG_MASK) : undefined;
     this.#telnet.emit({ type: 'forwardmask', characters, by: 'us' });

@@ -33,28 +33,31 @@ import {
   SLC,
 } from './wire-format.ts';
 
-// LINEMODE, option 34, RFC 1184. Its wire layout: wire-format.ts; special characters: special-characters.ts;
-// forwarding characters: forward.ts.
+// LINEMODE, option 34, RFC 1184. Its wire layout: wire-format.ts; special characters: special-characters.ts; forwarding
+// characters: forward.ts.
 //
-// Modes. Both ends begin with the mode 0. Either proposes, and the other acknowledges; an acknowledgement is never
-// answered, and what is in use already is ignored, so a mode comes to rest after one answer. Where proposals cross, the
-// client ignores the acknowledgement of its own, which differs from what the server has told it meanwhile, and the server
-// switches to whatever the client acknowledges: both end at the server's. A client is bound to EDIT and TRAPSIG as the
-// server has them, and may leave the other two out; a server may add EDIT and TRAPSIG to what a client proposes, by a
-// proposal of its own, and makes none while one is unanswered, whatever the client insists on.
+// Modes. Both ends start in mode 0. Either end proposes a mode, and the other acknowledges it. An acknowledgement is
+// never answered, and a mode that is already in use is ignored, so an exchange ends after one answer. If proposals
+// cross, the client ignores the acknowledgement of its own proposal, because that mode differs from the server's later
+// proposal, and the server switches to the mode that the client acknowledges: both ends use the mode that the server
+// proposed. A client must take EDIT and TRAPSIG as the server proposes them, and may clear the other two. A server may
+// add EDIT and TRAPSIG to a mode that a client proposes, by a proposal of its own. It makes no such proposal while one
+// is unanswered, whatever the client insists on.
 
 /** A mode of LINEMODE is in force from this point of the peer's stream on (RFC 1184). */
 export interface LinemodeEvent {
   readonly type: 'linemode';
   readonly mode: LinemodeMode;
-  /** Whose proposal it was. The peer may have accepted less than we proposed, or (a client) something else. */
+  /**
+   * Which end proposed the mode. The peer may have accepted fewer bits than we proposed, or (a client) another mode.
+   */
   readonly by: 'us' | 'peer';
 }
 
 /** The peer has changed special characters (RFC 1184, 2.4). */
 export interface SpecialCharactersEvent {
   readonly type: 'special-characters';
-  /** Those that have changed, at most 30, as they are in force now. */
+  /** The characters that have changed, at most 30, with their new settings. */
   readonly changed: readonly SpecialCharacter[];
 }
 
@@ -65,28 +68,30 @@ declare module '../../events.ts' {
   }
 }
 
-/** What {@link linemode} is made with. */
+/** Configuration of {@link linemode}. */
 export interface LinemodeConfig {
-  /** The server says DO, the client WILL; the other way round is refused. */
+  /** The server sends DO, the client WILL; the opposite roles are refused. */
   readonly role: 'server' | 'client';
   /** Whether the option may be enabled, at the client's (remote) or this (local) side. Default true. */
   readonly consent?: Consent;
   /**
-   * Judges a mode that the peer proposes; without it every mode is agreed to. What RFC 1184 does not leave to this end is
-   * taken as proposed: either end may leave out softTab and litEcho, and a server may add edit and trapsig.
+   * Decides on a mode that the peer proposes; without it every mode is accepted. Bits that RFC 1184 does not leave to
+   * this end keep their proposed value: either end may clear softTab and litEcho, and a server may set edit and
+   * trapsig.
    */
   readonly accept?: (proposed: LinemodeMode) => LinemodeMode;
   /**
-   * Our own special characters. A server has no wish about those that are left out: the client uses what it likes. A client
-   * tells them when the option is enabled, and supports no other; without any it asks for the server's, and takes all.
+   * Our own special characters. For a server, an omitted function has no preferred character: the client uses the
+   * character that it likes. A client sends its characters when the option is enabled, and supports no other functions.
+   * A client without `characters` requests the server's, and accepts all of them.
    */
   readonly characters?: SpecialCharacterSettings;
   /**
-   * @internal For a server without a wish about some characters: what it has for them, for clients that ask (RFC 1184, 2.4). The
-   * client may change them.
+   * @internal For a server without a preference for some functions: the characters to report to clients that ask for
+   *   them (RFC 1184, 2.4). The client may change them.
    */
   readonly usual?: SpecialCharacterSettings;
-  /** For a client: whether masks of forwarding characters are agreed to. Default false. */
+  /** For a client: whether masks of forwarding characters are accepted. Default false. */
   readonly forwardmask?: boolean;
 }
 
@@ -101,16 +106,16 @@ export class Linemode implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #terms: Terms;
   readonly #isServer: boolean;
-  /** Made at first use: most clients refuse the option. */
+  /** Created at first use: most clients refuse the option. */
   #madeCharacters: SpecialCharacters | undefined;
   readonly #forwardmask: Forwardmask;
   /** The mode in force. */
   #mode = 0;
-  /** The mode we proposed or acknowledged last; for a server the "current" one of RFC 1184. */
+  /** The mode that we proposed or acknowledged last; for a server the "current" mode of RFC 1184. */
   #said = 0;
-  /** What the server's application proposed last, also before the option was enabled. */
+  /** The mode that the server's application proposed last, even if that was before the option was enabled. */
   #wish = 0;
-  /** Proposals of ours without an answer, in order. */
+  /** Our proposals without an answer, in order. */
   #unanswered: number[] = [];
 
   constructor(telnet: OptionContext, terms: Terms) {
@@ -126,24 +131,28 @@ export class Linemode implements OptionHandler {
     return this.#madeCharacters;
   }
 
-  /** The mode in force: what the client has acknowledged (server), what we work in (client). All off while not enabled. */
+  /**
+   * The mode in force: the mode that the client has acknowledged (server), or that we use (client). All false while not
+   * enabled.
+   */
   get mode(): LinemodeMode {
     return readMode(this.#mode);
   }
 
-  /** @internal Whether the peer has answered what was proposed last. */
+  /** @internal Whether the peer has answered our last proposal. */
   get isAcknowledged(): boolean {
     return this.#unanswered.length === 0;
   }
 
   /**
-   * Proposes a mode; what is left out is off. The outcome is a `linemode` event, unless it is what was said last; where
-   * several are on their way, each mode that the client passes through makes one. A server
-   * may call it before the option is enabled: the last mode is then proposed as soon as it is. A client works in the mode
-   * from the call on, since only so the server's acknowledgement finds it in force (RFC 1184, 2.2).
+   * Proposes a mode; omitted properties are false. The result is a `linemode` event, unless the mode is the one that
+   * was proposed or acknowledged last. If several proposals are in transit, each mode that the client passes through
+   * emits one event. A server may call this method before the option is enabled: the last mode is then proposed as soon
+   * as it is enabled. A client uses the mode from the call on, because only then does the server's acknowledgement
+   * match the mode in force (RFC 1184, 2.2).
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that is none of a mode's, or not boolean; `ERR_OPTION` if the
-   *   option is not enabled (client)
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown property, or a value that is not a boolean; `ERR_OPTION`
+   *   if the option is not enabled (client)
    */
   propose(mode: Partial<LinemodeMode>): void {
     check(typeof mode === 'object' && mode !== null, 'a mode must be an object');
@@ -162,7 +171,7 @@ export class Linemode implements OptionHandler {
   /**
    * A special character as it is in force.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` if there is no such function
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown function
    */
   character(name: SpecialFunctionName): SpecialCharacter {
     check(Object.hasOwn(SpecialFunction, name), `unknown special function ${name}`);
@@ -170,22 +179,22 @@ export class Linemode implements OptionHandler {
   }
 
   /**
-   * Changes our own special characters, and while the option is enabled tells the peer of those that are not in force
-   * already. The peer may disagree: then a `special-characters` event follows.
+   * Changes our own special characters. If the option is enabled, sends those that are not already in force to the
+   * peer. The peer may disagree: then a `special-characters` event follows.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` as {@link linemode}
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` as for {@link linemode}
    */
   setCharacters(settings: SpecialCharacterSettings): void {
     this.#send(SLC, this.#characters.set(readSettings(settings), this.#isEnabled()), false);
   }
 
-  /** @internal As `usual` of {@link linemode}, when it is known better. */
+  /** @internal Like `usual` of {@link linemode}, for characters that become known later. */
   setUsual(settings: SpecialCharacterSettings): void {
     this.#characters.setUsual(readSettings(settings));
   }
 
   /**
-   * For a client: tells the server all of our own special characters.
+   * For a client: sends all of our own special characters to the server.
    *
    * @throws TelptyError `ERR_OPTION` if not enabled
    */
@@ -196,7 +205,8 @@ export class Linemode implements OptionHandler {
   }
 
   /**
-   * For a client: asks for the server's special characters, those in force there or its defaults, to which it then returns.
+   * For a client: requests the server's special characters, either those in force there or its defaults. With
+   * `'default'`, the server also returns to its defaults.
    *
    * @throws TelptyError `ERR_OPTION` if not enabled
    */
@@ -208,11 +218,11 @@ export class Linemode implements OptionHandler {
   }
 
   /**
-   * For a server: asks the client to send what is typed at these characters, 0 to 255, too, or with `undefined` no longer
-   * to. The answer is a `forwardmask` event. Those from 128 on are asked for while the client sends BINARY. May be called
-   * before the option is enabled.
+   * For a server: requests that the client also forward its input at these characters, 0 to 255; `undefined` withdraws
+   * the request. The answer is a `forwardmask` event. Characters from 128 on are requested only while the client sends
+   * BINARY. May be called before the option is enabled.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for other than octets
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a value that is not an octet
    */
   forward(characters: readonly number[] | undefined): void {
     this.#only('server');
@@ -241,7 +251,7 @@ export class Linemode implements OptionHandler {
   }
 
   notice(event: TelnetEvent): void {
-    // The longer mask is for BINARY, which may be agreed on later than the mask.
+    // The longer mask is for BINARY, which may be negotiated later than the mask.
     if (event.type !== 'option' || event.option !== Option.BINARY || event.side !== 'remote') return;
     if (this.#isServer && this.#isEnabled()) this.#forwardmask.binaryChanged();
   }
@@ -260,22 +270,23 @@ export class Linemode implements OptionHandler {
     if (this.#isServer && (acknowledges || mask === this.#said)) this.#answered(mask);
     else if (mask === this.#said) this.#confirmed();
     else if (!acknowledges) this.#proposed(mask);
-    // What remains is a client that has been told something else since it proposed this.
+    // The remaining case: a client that has received another proposal since it proposed this mode ignores the
+    // acknowledgement.
   }
 
-  /** Where the client is now, and with that its answer to a proposal of ours. */
+  /** The mode that the client now uses, which is also its answer to a proposal of ours. */
   #answered(mask: number): void {
     const asked = this.#unanswered;
     const exact = asked.indexOf(mask);
     const place = exact >= 0 ? exact : asked.findIndex(proposal => isPartOf(mask, proposal));
-    // An answer to none of them is the client's own decision: the server switches (RFC 1184, 2.2).
+    // An answer that matches no proposal is the client's own decision: the server switches to it (RFC 1184, 2.2).
     const answers = asked.splice(0, place < 0 ? asked.length : place + 1).length > 0;
     const isLast = asked.length === 0;
     if (isLast) this.#said = mask;
     this.#enter(mask, 'us', answers && isLast);
   }
 
-  /** The server has agreed to the mode that we, a client, are in since we proposed it. */
+  /** The server has acknowledged the mode that we, a client, have used since we proposed it. */
   #confirmed(): void {
     if (this.#unanswered.length === 0) return;
     this.#unanswered = [];
@@ -284,10 +295,10 @@ export class Linemode implements OptionHandler {
 
   #proposed(mask: number): void {
     const judged = this.#judge(mask);
-    // A client's answer is what it agrees to. A server that agrees to something else has to propose that, because the
-    // client would ignore an acknowledgement of it.
+    // A client's answer is the mode that it agrees to. A server that agrees only to another mode must propose it,
+    // because the client would ignore an acknowledgement of it.
     if (this.#isServer && judged !== mask) {
-      // Once. A proposal that is on its way to the client takes it elsewhere in any case.
+      // Only one proposal at a time. One that is already in transit will change the client's mode in any case.
       if (this.#unanswered.length === 0) this.#propose(judged);
       return;
     }
@@ -312,7 +323,9 @@ export class Linemode implements OptionHandler {
     this.#send(MODE, [mask]);
   }
 
-  /** @param isAnswer a proposal of ours has come to its end by this: then our application hears of it in any case */
+  /**
+   * @param isAnswer this mode settles a proposal of ours, so the application is notified even if the mode is unchanged
+   */
   #enter(mask: number, by: 'us' | 'peer', isAnswer: boolean): void {
     if (mask === this.#mode && !isAnswer) return;
     this.#mode = mask;
@@ -329,7 +342,7 @@ export class Linemode implements OptionHandler {
   }
 
   #isEnabled(): boolean {
-    // Not while it is being switched off: the client is past it when it reads what is sent now.
+    // Not while it is being disabled: the client will have disabled it before it reads a message that is sent now.
     const { side } = this.#terms;
     return this.#telnet.isEnabled(Option.LINEMODE, side) && !this.#telnet.isPending(Option.LINEMODE, side);
   }
@@ -338,7 +351,7 @@ export class Linemode implements OptionHandler {
     if (this.#terms.role !== role) throw new TelptyError('ERR_OPTION', `LINEMODE: this call is for a ${role}`);
   }
 
-  /** Nothing to say is not said, where `evenEmpty` is false. */
+  /** @param evenEmpty whether a message with an empty body is sent, too */
   #send(message: number, body: ArrayLike<number>, evenEmpty = true): void {
     if (body.length === 0 && !evenEmpty) return;
     const payload = new Uint8Array(1 + body.length);
@@ -352,16 +365,18 @@ export class Linemode implements OptionHandler {
   }
 }
 
-/** Whether a client may answer a proposal by this mode: it has its EDIT and TRAPSIG, and nothing beyond it. */
+/**
+ * Whether a client may answer a proposal with this mode: it has the proposed EDIT and TRAPSIG, and no additional bit.
+ */
 function isPartOf(mask: number, proposal: number): boolean {
   return (mask & BINDING_BITS) === (proposal & BINDING_BITS) && (mask & ~proposal) === 0;
 }
 
 /**
- * Editing by the client (RFC 1184): modes as `linemode` events, special characters as `special-characters`, forwarding
- * characters as `forwardmask`.
+ * Local editing by the client (RFC 1184): modes as `linemode` events, special characters as `special-characters`,
+ * forwarding characters as `forwardmask`.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` for a role that is none, or a special character that does not exist
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for an invalid role or special character
  */
 export function linemode(config: LinemodeConfig): OptionDefinition<Linemode> {
   const { role, consent = true, accept, characters } = config;

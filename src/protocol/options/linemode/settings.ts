@@ -9,7 +9,8 @@ import {
   type SpecialFunctionName,
 } from './slc.ts';
 
-// Special characters in the numbers of the wire (RFC 1184, 2.4), from and to the names that applications use.
+// Special characters as numbers of the wire format (RFC 1184, 2.4), converted from and to the names that applications
+// use.
 
 /** The bits of the second octet of a triplet. */
 export const LEVEL_BITS = 3;
@@ -22,10 +23,10 @@ export const FLUSHIN = 64;
 export const FLUSHOUT = 32;
 export const FLUSH_BITS = FLUSHIN | FLUSHOUT;
 
-/** Place n names level n. */
+/** The name of level n is at index n. */
 export const LEVEL_NAMES: readonly SpecialCharacterLevel[] = ['NOSUPPORT', 'CANTCHANGE', 'VALUE', 'DEFAULT'];
 
-/** One setting in numbers: the level, the flush bits, and the octet, or `NONE`. */
+/** One setting in numbers: the level, the flush bits, and the octet or `NONE`. */
 export interface Setting {
   readonly level: number;
   readonly flush: number;
@@ -36,7 +37,9 @@ export const NONE = -1;
 export const UNSUPPORTED: Setting = Object.freeze({ level: NOSUPPORT, flush: 0, value: NONE });
 export const LEFT_TO_PEER: Setting = Object.freeze({ level: DEFAULT, flush: 0, value: NONE });
 
-/** What is flushed where the application does not say: as BSD has it, where an interrupt overtakes what was typed before. */
+/**
+ * The flush bits if the application does not specify them. As in BSD, an interrupt overtakes the input typed before it.
+ */
 const USUAL_FLUSH: Partial<Record<SpecialFunctionName, number>> = {
   IP: FLUSH_BITS,
   ABORT: FLUSH_BITS,
@@ -46,7 +49,7 @@ const USUAL_FLUSH: Partial<Record<SpecialFunctionName, number>> = {
 /**
  * The settings of an application in numbers, by function.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name, a level or an octet that does not exist
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown name or level, or a value that is not an octet
  */
 export function readSettings(settings: SpecialCharacterSettings): Map<number, Setting> {
   check(typeof settings === 'object' && settings !== null, 'special characters must be an object');

@@ -1,7 +1,7 @@
-// The special characters of LINEMODE by name (RFC 1184, 2.4), and which of a terminal's control characters does the same.
-// Plain data; its numbers on the wire are in settings.ts, how two ends agree in special-characters.ts.
+// The special characters of LINEMODE by name (RFC 1184, 2.4), and the control characters of a terminal with the same
+// functions. Plain data: its wire format is in settings.ts, the negotiation of the two ends in special-characters.ts.
 
-/** The functions a special character can have, under the names that RFC 1184 gives them (there with SLC_ before). */
+/** The functions of special characters. The names are those of RFC 1184 without the prefix SLC_. */
 export const SpecialFunction = {
   /** Synch. */
   SYNCH: 1,
@@ -35,9 +35,9 @@ export const SpecialFunction = {
   XON: 15,
   /** Stop output. */
   XOFF: 16,
-  /** Forwards what is typed so far. */
+  /** Forward the input typed so far. */
   FORW1: 17,
-  /** Forwards too; only where FORW1 is in use. */
+  /** Forward, too; used only together with FORW1. */
   FORW2: 18,
   /** Move the cursor one character left. */
   MCL: 19,
@@ -68,10 +68,10 @@ export const SpecialFunction = {
 /** The name of a function. */
 export type SpecialFunctionName = keyof typeof SpecialFunction;
 
-/** Functions are numbered from 1 to this. */
+/** Functions are numbered from 1 to this value. */
 export const LAST_FUNCTION = 30;
 
-/** Place n names function n; place 0 is none. */
+/** The name of function n is at index n; index 0 is unused. */
 export const FUNCTION_NAMES: readonly SpecialFunctionName[] = Object.keys(SpecialFunction).reduce<
   SpecialFunctionName[]
 >((names, name) => {
@@ -80,8 +80,8 @@ export const FUNCTION_NAMES: readonly SpecialFunctionName[] = Object.keys(Specia
 }, []);
 
 /**
- * How far a function is supported, in the order of RFC 1184, the lowest first: not at all; with a character that cannot be
- * changed; with one that can; by whatever the other end uses.
+ * How far a function is supported, in the order of RFC 1184 from low to high: not supported; with a fixed character;
+ * with a character that can be changed; with the character that the other end uses.
  */
 export type SpecialCharacterLevel = 'NOSUPPORT' | 'CANTCHANGE' | 'VALUE' | 'DEFAULT';
 
@@ -89,29 +89,29 @@ export type SpecialCharacterLevel = 'NOSUPPORT' | 'CANTCHANGE' | 'VALUE' | 'DEFA
 export interface SpecialCharacter {
   readonly name: SpecialFunctionName;
   readonly level: SpecialCharacterLevel;
-  /** The octet that is typed for it, 0 to 255; `null` if there is none (NOSUPPORT, DEFAULT). */
+  /** The octet that is typed for the function, 0 to 255; `null` if there is none (NOSUPPORT, DEFAULT). */
   readonly value: number | null;
-  /** Whoever sends this function also sends Synch, to have unread input discarded. Advice, not order. */
+  /** The sender of this function also sends Synch, so that unread input is discarded. Advisory. */
   readonly flushIn: boolean;
-  /** Whoever sends this function also discards output until a TIMING-MARK. Advice, not order. */
+  /** The sender of this function also discards output until a TIMING-MARK. Advisory. */
   readonly flushOut: boolean;
 }
 
 /**
- * What an application says about one function: an octet, which the peer may change; `null`, none at present, but the peer
- * may set one; or everything, where what is left out is as for an octet.
+ * An application's setting for one function: an octet, which the peer may change; `null` for no octet at present,
+ * although the peer may set one; or an object, whose omitted properties default to those of an octet.
  */
 export type SpecialCharacterSetting =
   | number
   | null
   | (Partial<Omit<SpecialCharacter, 'name'>> & Pick<SpecialCharacter, 'level'>);
 
-/** By name; what is not named is left as it is. */
+/** Settings by name; functions without an entry are unchanged. */
 export type SpecialCharacterSettings = { readonly [name in SpecialFunctionName]?: SpecialCharacterSetting | undefined };
 
 /**
- * The control character of a terminal, by its POSIX name in lower case, that does what a function says: termios has one for
- * most, as BSD's telnetd pairs them. SYNCH, BRK and EOR, and visual editing, have none.
+ * The control character of a terminal for each function, by its POSIX name in lower case. Most functions have one in
+ * termios; the pairs are those of BSD's telnetd. SYNCH, BRK, EOR and the functions of visual editing have none.
  */
 export const terminalControls = Object.freeze({
   IP: 'vintr',
@@ -134,12 +134,15 @@ export const terminalControls = Object.freeze({
 /** The names in {@link terminalControls}. */
 export type TerminalControl = (typeof terminalControls)[keyof typeof terminalControls];
 
-/** Control characters of a terminal by name: an octet, or `null` for a function that is switched off. */
+/** Control characters of a terminal by name: an octet, or `null` for a function that is disabled. */
 export type TerminalControls = { readonly [name in TerminalControl]?: number | null | undefined };
 
 const PAIRS = Object.entries(terminalControls) as [SpecialFunctionName, TerminalControl][];
 
-/** A terminal's control characters as special characters, all of them changeable. Those the terminal lacks are left out. */
+/**
+ * A terminal's control characters as special characters, all of them changeable. Those that the terminal lacks are
+ * omitted.
+ */
 export function specialCharactersOf(controls: TerminalControls): SpecialCharacterSettings {
   const settings: { [name in SpecialFunctionName]?: SpecialCharacterSetting } = {};
   for (const [name, control] of PAIRS) {
@@ -150,8 +153,8 @@ export function specialCharactersOf(controls: TerminalControls): SpecialCharacte
 }
 
 /**
- * Special characters as a terminal's control characters. Those that no terminal has are left out, and so are those at level
- * DEFAULT, which says nothing of a character.
+ * Special characters as a terminal's control characters. Functions that no terminal has are omitted. So are functions
+ * at level DEFAULT, which does not specify a character.
  */
 export function terminalControlsOf(characters: readonly SpecialCharacter[]): {
   [name in TerminalControl]?: number | null;

@@ -16,10 +16,11 @@ import { LAST_FUNCTION, type SpecialCharacter } from './slc.ts';
 
 // How the two ends of LINEMODE agree on their special characters (RFC 1184, 2.4, 5.5 and 5.9).
 //
-// Theory of operation. For each function there is our own setting, which says what we are able to do, and the one in
-// force, which is what was said last. A statement of the peer that is in force already is ignored, and one with the ACK
-// bit is never answered. Any other is answered once: with the same and ACK if we agree, else with what we can do, which is
-// always at a lower level, so that a dispute comes to an end. The table says which, by our level and the peer's:
+// Theory of operation. Each function has two settings: our own, which says what this end can do, and the one in force,
+// which is the one that was sent last. A statement of the peer that is already in force is ignored, and one with the
+// ACK bit is never answered. Any other statement is answered once: with the same setting and ACK if we agree, otherwise
+// with a setting that we can support. That is always at a lower level, so every dispute ends. The table shows the
+// answer, by our level and the peer's:
 //
 //                         the peer: NOSUPPORT   CANTCHANGE   VALUE    DEFAULT
 //      we: NOSUPPORT                agree       none         none     none
@@ -27,11 +28,11 @@ import { LAST_FUNCTION, type SpecialCharacter } from './slc.ts';
 //          VALUE                    agree       agree        agree    own
 //          DEFAULT                  agree       agree        agree    none
 //
-// "own" states our own setting, "none" states NOSUPPORT. At * we agree if the character is our own. DEFAULT as our own
-// level is to have no wish: any character is agreed to; two ends without a wish have no character.
+// "own" states our own setting, "none" states NOSUPPORT. At * we agree if the character equals ours. If our own level
+// is DEFAULT, we have no preference and agree to any character; two ends without a preference have no character.
 //
-// A peer that neither agrees nor steps down would keep this going for ever. So until it acknowledges, or states something
-// that we agree to, a further answer to it has to be at a lower level than the one before.
+// A peer that neither agrees nor lowers its level would continue forever. So until it acknowledges, or states a setting
+// that we agree to, each further answer must be at a lower level than the one before.
 
 type Answer = 'agree' | 'own' | 'none';
 
@@ -47,15 +48,15 @@ const UNDISPUTED = DEFAULT + 1;
 /** One triplet of the wire. */
 type Triplet = readonly [code: number, modifiers: number, value: number];
 
-/** What became of a message. */
+/** The result of a message. */
 export interface Received {
-  /** The triplets that answer it, at most 30; empty if there is nothing to say. */
+  /** The triplets of the answer, at most 30; empty if there is no answer. */
   readonly answer: Uint8Array;
-  /** The characters that are in force now and were not before. */
+  /** The characters whose settings in force have changed. */
   readonly changed: readonly SpecialCharacter[];
-  /** It asked for something that is not for this end to give, or asked for it in a wrong way. */
+  /** The message had a request that is not allowed to this end, or that is malformed. */
   readonly malformed: boolean;
-  /** It named more functions that do not exist than are answered. */
+  /** The message had more unknown functions than are answered. */
   readonly tooMany: boolean;
 }
 
@@ -63,15 +64,15 @@ export interface Received {
 export class SpecialCharacters {
   readonly #isServer: boolean;
   readonly #own: Setting[];
-  /** What is told of functions without a wish of ours to a peer that asks for our characters. */
+  /** The settings to report to a peer that asks for our characters, for functions without a preference of ours. */
   #usual: ReadonlyMap<number, Setting>;
   #current: Setting[] = [];
-  /** By function: the level of our last answer that the peer has not taken yet. */
+  /** By function: the level of our last answer that the peer has not accepted yet. */
   #disputed = new Uint8Array(0);
-  /** Anything was said since the option was enabled. */
+  /** Whether either end has sent a setting since the option was enabled. */
   #exchanged = false;
 
-  /** @param own by function, complete */
+  /** @param own by function number, with an entry for each function */
   constructor(isServer: boolean, own: readonly Setting[], usual: ReadonlyMap<number, Setting>) {
     this.#isServer = isServer;
     this.#usual = usual;
@@ -79,24 +80,24 @@ export class SpecialCharacters {
     this.reset();
   }
 
-  /** As it is when the option is enabled: no function has a character (RFC 1184, 3). */
+  /** The state when the option is enabled: no function has a character (RFC 1184, 3). */
   reset(): void {
     this.#current = Array<Setting>(LAST_FUNCTION + 1).fill(UNSUPPORTED);
     this.#disputed = new Uint8Array(LAST_FUNCTION + 1).fill(UNDISPUTED);
     this.#exchanged = false;
   }
 
-  /** Changes what is told to a peer that asks. */
+  /** Changes the settings that are reported to a peer that asks. */
   setUsual(usual: ReadonlyMap<number, Setting>): void {
     this.#usual = usual;
   }
 
-  /** What is in force for a function. */
+  /** The setting in force for a function. */
   get(code: number): SpecialCharacter {
     return describeSetting(code, this.#current[code]!);
   }
 
-  /** Changes our own settings; returns the triplets that tell the peer, if it has to be told. */
+  /** Changes our own settings. Returns the triplets to send to the peer if `tell` is set. */
   set(settings: ReadonlyMap<number, Setting>, tell: boolean): Uint8Array {
     const triplets: Triplet[] = [];
     for (const [code, setting] of settings) {
@@ -105,20 +106,20 @@ export class SpecialCharacters {
       const inForce =
         isSame(now, stated) || (now.value === stated.value && now.level === CANTCHANGE && stated.level === VALUE);
       if (tell && inForce) continue;
-      // What is switched off for now keeps its level: the peer may set a character again.
+      // A character that is disabled at present keeps its level: the peer may set a character again.
       if (setting.level !== NOSUPPORT || !tell) this.#own[code] = setting;
       if (tell) triplets.push(this.#say(code, stated));
     }
     return pack(triplets);
   }
 
-  /** All that this end has to say of its own settings, for a client at its start. */
+  /** All of our own settings except those at level NOSUPPORT, for a client when the option is enabled. */
   export(): Uint8Array {
     const told = [...this.#own.keys()].filter(code => code > 0 && this.#own[code]!.level !== NOSUPPORT);
     return pack(told.map(code => this.#say(code, state(this.#own[code]!))));
   }
 
-  /** Takes the triplets of a message of the peer. Octets after the last whole one are the caller's to complain about. */
+  /** Processes the triplets of a message of the peer. The caller warns about octets after the last whole triplet. */
   receive(triplets: Uint8Array): Received {
     const before = this.#current.slice();
     const known = new Map<number, Triplet>();
@@ -130,7 +131,7 @@ export class SpecialCharacters {
         const level = modifiers & LEVEL_BITS;
         if (!this.#isServer || level < VALUE || (modifiers & ACK) !== 0) malformed = true;
         else {
-          known.clear(); // the list says it all
+          known.clear(); // the list answers all functions
           for (const triplet of this.#list(level === DEFAULT)) known.set(triplet[0], triplet);
         }
       } else if (code > LAST_FUNCTION) {
@@ -140,7 +141,7 @@ export class SpecialCharacters {
         if (triplet !== undefined) known.set(code, triplet);
       }
     }
-    // There are no more than 30 functions; those that do not exist get what room is left.
+    // There are at most 30 functions; unknown ones get the remaining room.
     const answer = [...known.values(), ...unknown.values()];
     const changed = [...this.#current.keys()].filter(code => differs(before[code]!, this.#current[code]!));
     return {
@@ -151,7 +152,7 @@ export class SpecialCharacters {
     };
   }
 
-  /** One statement of the peer about a function that exists; returns our answer, if one is due. */
+  /** Processes one statement of the peer about a known function. Returns our answer, if one is due. */
   #take(code: number, modifiers: number, octet: number): Triplet | undefined {
     const level = modifiers & LEVEL_BITS;
     const stated = {
@@ -163,8 +164,9 @@ export class SpecialCharacters {
     this.#exchanged = true;
     if ((modifiers & ACK) !== 0) {
       this.#disputed[code] = UNDISPUTED;
-      // Both have changed the same character, and the requests have crossed: the client's value stands, which the server
-      // has acknowledged (RFC 1184, 5.5). Any other difference is of an earlier exchange, and a later message mends it.
+      // Both ends have changed the same character, and the requests have crossed: the client's value, which the server
+      // has acknowledged, takes precedence (RFC 1184, 5.5). Any other difference results from an earlier exchange, and
+      // a later message resolves it.
       if (!this.#isServer && level === VALUE && now.level === VALUE) this.#current[code] = stated;
       return undefined;
     }
@@ -186,16 +188,16 @@ export class SpecialCharacters {
     return this.#say(code, ours);
   }
 
-  /** The answer to function 0: everything that is in force, or (`restore`) our own settings, which are then in force. */
+  /** The answer to function 0: all settings in force, or (`restore`) our own settings, which are then in force. */
   #list(restore: boolean): Triplet[] {
-    // Before anything was said, what is in force here are our own settings, though the peer does not know of them.
+    // Before any setting was sent, our own settings are in force here, although the peer does not know them.
     const own = restore || !this.#exchanged;
     const triplets: Triplet[] = [];
     for (let code = 1; code <= LAST_FUNCTION; code++) {
       const setting = own ? state(this.#own[code]!) : this.#current[code]!;
       if (own) this.#disputed[code] = UNDISPUTED;
-      // A function that we have no wish for is left to the client, rather than switched off (RFC 1184, 2.4); unless we have a
-      // character for it all the same, for that is what the client asks for.
+      // A function without a preference of ours is left to the client, rather than disabled (RFC 1184, 2.4). If we have
+      // a character for it nevertheless, that character is sent, because the client asks for it.
       const isLeft = this.#own[code]!.level === DEFAULT && (setting.level === NOSUPPORT || setting.level === DEFAULT);
       if (isLeft) triplets.push(this.#say(code, state(this.#usual.get(code) ?? LEFT_TO_PEER)));
       else if (setting.level !== NOSUPPORT || this.#own[code]!.level !== NOSUPPORT)
@@ -205,7 +207,7 @@ export class SpecialCharacters {
     return triplets;
   }
 
-  /** Makes a setting the one in force, and returns the triplet that says so. */
+  /** Puts a setting in force, and returns the triplet that states it. */
   #say(code: number, setting: Setting): Triplet {
     this.#exchanged = true;
     this.#current[code] = setting;
@@ -213,7 +215,7 @@ export class SpecialCharacters {
   }
 }
 
-/** A setting as it is said: a function that has no character at present is not supported at present. */
+/** The setting to send: a function without a character at present is sent as not supported. */
 function state(setting: Setting): Setting {
   const isOff = setting.value === NONE && setting.level !== DEFAULT;
   return isOff ? UNSUPPORTED : setting;
@@ -223,7 +225,7 @@ function isSame(one: Setting, other: Setting): boolean {
   return one.level === other.level && one.value === other.value;
 }
 
-/** Whether the application has to know: not where the two have no character, for whatever reason. */
+/** Whether the application must be notified: not if neither setting has a character, for whatever reason. */
 function differs(one: Setting, other: Setting): boolean {
   if (one.value === NONE && other.value === NONE) return false;
   return !isSame(one, other) || one.flush !== other.flush;
