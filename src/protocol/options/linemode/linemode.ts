@@ -81,9 +81,9 @@ export interface LinemodeConfig {
    */
   readonly accept?: (proposed: LinemodeMode) => LinemodeMode;
   /**
-   * Our own special characters. For a server, an omitted function has no preferred character: the client uses the
-   * character that it likes. A client sends its characters when the option is enabled, and supports no other functions.
-   * A client without `characters` requests the server's, and accepts all of them.
+   * Our own special characters. For a server, an omitted function has no preferred character: the client chooses one. A
+   * client sends its characters when the option is enabled, and supports no other functions. A client without
+   * `characters` requests the server's, and accepts all of them.
    */
   readonly characters?: SpecialCharacterSettings;
   /**

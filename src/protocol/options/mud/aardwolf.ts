@@ -6,13 +6,13 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //
 //   IAC SB 102 <channel> <value> IAC SE      from either end, once the server's WILL is accepted
 //
-// A client switches what it wants to be told, or shown, with 1 (on) and 2 (off) as values; the server tells states, such
+// A client uses the values 1 (on) and 2 (off) to select what the server sends or shows; the server reports states, such
 // as channel 100.
 
-/** One message of Aardwolf's option came. */
+/** The peer sent one message of Aardwolf's option. */
 export interface AardwolfEvent {
   readonly type: 'aardwolf';
-  /** 0 to 255; what is told, such as 100 for the state of the player. */
+  /** 0 to 255; the subject of the message, such as 100 for the state of the player. */
   readonly channel: number;
   /** 0 to 255. */
   readonly value: number;
@@ -35,9 +35,9 @@ export class Aardwolf implements OptionHandler {
   }
 
   /**
-   * Sends one message; both numbers from 0 to 255.
+   * Sends one message; both numbers are from 0 to 255.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` if they are out of range; `ERR_OPTION` if the option is not enabled
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` if a number is out of range; `ERR_OPTION` if the option is not enabled
    */
   send(channel: number, value: number): void {
     checkOctet(channel, 'a channel');
@@ -55,8 +55,8 @@ export class Aardwolf implements OptionHandler {
 }
 
 /**
- * The option of the game Aardwolf: numbers that are not shown. The peer's are `aardwolf` events, ours go by
- * `telnet.handler(definition).send(channel, value)`.
+ * The option of the game Aardwolf: numbers that are not displayed. The peer's messages are `aardwolf` events; send ours
+ * with `telnet.handler(definition).send(channel, value)`.
  */
 export function aardwolf(sides: Sides): OptionDefinition<Aardwolf> {
   return defineOption(Option.AARDWOLF, sides, { create: telnet => new Aardwolf(telnet) });

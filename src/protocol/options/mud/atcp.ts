@@ -8,14 +8,15 @@ import { checkMessageName, splitMessage } from './gmcp.ts';
 //
 //   IAC SB ATCP <Module.Message> { " " <text> | LF <text> } IAC SE      from either end
 //
-// GMCP has taken its place. Iron Realms' servers ask by DO and the client performs it; other servers perform it themselves.
+// GMCP has replaced it. Iron Realms' servers send DO and the client performs the option; other servers perform it
+// themselves.
 
-/** A message of ATCP came. */
+/** The peer sent a message of ATCP. */
 export interface AtcpEvent {
   readonly type: 'atcp';
-  /** Such as `Room.Num` or `hello`. Never empty. */
+  /** For example `Room.Num` or `hello`. Never empty. */
   readonly name: string;
-  /** What followed the name; `''` if there was nothing. It may have several lines, ended by LF. */
+  /** The text after the name; `''` if there is none. It may have several lines, each terminated by LF. */
   readonly text: string;
 }
 
@@ -38,8 +39,8 @@ export class Atcp implements OptionHandler {
   /**
    * Sends a message: `send('hello', 'My client 1.0\nauth 1')`.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that is not printable ASCII without blanks, or text that is no
-   *   string; `ERR_OPTION` if the option is not enabled
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that is not printable ASCII without spaces, or text that is
+   *   not a string; `ERR_OPTION` if the option is not enabled
    */
   send(name: string, text = ''): void {
     checkMessageName(name);
@@ -58,7 +59,7 @@ export class Atcp implements OptionHandler {
 }
 
 /**
- * Messages of modules, with text (ATCP): the peer's are `atcp` events, ours go by
+ * Messages of modules, with text (ATCP). The peer's messages are `atcp` events; send ours with
  * `telnet.handler(definition).send(name, text)`.
  */
 export function atcp(sides: Sides): OptionDefinition<Atcp> {

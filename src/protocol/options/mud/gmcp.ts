@@ -8,17 +8,21 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //
 //   IAC SB GMCP <Package.Message> { " " <JSON> } IAC SE      from either end, once the server's WILL is accepted
 //
-// UTF-8. In practice: text that is no JSON (older servers leave out the quotes), other blanks than one space, or none: then the
-// name ends at the bracket or quote from which on all is JSON.
+// UTF-8. In practice, some peers send text that is not JSON (older servers omit the quotes), or separate the name by
+// other white space than one space. Some use no separator at all: then the name ends at the bracket or quote from which
+// on the rest is JSON.
 
-/** A message of GMCP came: `Package.Message`, and with it JSON, other text, or nothing. */
+/** The peer sent a message of GMCP: `Package.Message`, followed by JSON, other text, or nothing. */
 export interface GmcpEvent {
   readonly type: 'gmcp';
-  /** As it came, in the peer's capitals; most peers take names without regard to capitals. Never empty. */
+  /** The name, in the peer's upper and lower case; most peers ignore case in names. Never empty. */
   readonly name: string;
-  /** What followed the name, as it came; `''` if there was nothing. */
+  /** The text after the name, unchanged; `''` if there is none. */
   readonly text: string;
-  /** The value, where the text is JSON and not nested deeper than the limit; else `undefined`, which no JSON makes. */
+  /**
+   * The parsed value, if the text is JSON and not nested deeper than the limit; otherwise `undefined`, which no JSON
+   * text parses to.
+   */
   readonly data: unknown;
 }
 
@@ -29,11 +33,11 @@ declare module '../../events.ts' {
 }
 
 const BLANK = /[ \t\r\n]/;
-/** A name with the beginning of JSON directly behind it. */
+/** A name followed directly by the beginning of JSON. */
 const JOINED = /^[^ \t\r\n{["]+(?=[{["])/;
 const QUOTE = 34;
 const BACKSLASH = 92;
-/** What opens and closes arrays and objects, and by how much they change the depth. */
+/** The characters that open and close arrays and objects, and the change of depth for each. */
 const BRACKETS: ReadonlyMap<number, number> = new Map([
   [91, 1],
   [123, 1],
@@ -50,10 +54,10 @@ export class Gmcp implements OptionHandler {
   }
 
   /**
-   * Sends a message, with `data` as JSON or, where that is `undefined`, with none.
+   * Sends a message. `data` is sent as JSON; if it is `undefined`, only the name is sent.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that is empty or holds other than printable ASCII without
-   *   blanks, or for data that JSON cannot tell; `ERR_OPTION` if the option is not enabled
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a name that is empty or not printable ASCII without spaces, or for
+   *   data that is not serializable as JSON; `ERR_OPTION` if the option is not enabled
    */
   send(name: string, data?: unknown): void {
     checkMessageName(name);
@@ -61,9 +65,9 @@ export class Gmcp implements OptionHandler {
   }
 
   /**
-   * Sends a message with text as it is, for a peer that does not want JSON.
+   * Sends a message with text that is not changed, for a peer that does not accept JSON.
    *
-   * @throws TelptyError as {@link send}
+   * @throws TelptyError as for {@link send}
    */
   sendText(name: string, text: string): void {
     checkMessageName(name);
@@ -112,7 +116,7 @@ export class Gmcp implements OptionHandler {
   }
 }
 
-/** The name of a message of GMCP or ATCP, as a caller gives it. */
+/** Checks a caller's name for a message of GMCP or ATCP. */
 export function checkMessageName(name: string): void {
   check(
     typeof name === 'string' && /^[!-~]+$/.test(name),
@@ -120,7 +124,7 @@ export function checkMessageName(name: string): void {
   );
 }
 
-/** The name and the rest of a message, which the first match divides. */
+/** The name and the rest of a message, separated by the first match. */
 export function splitMessage(message: string, blank: RegExp): readonly [name: string, text: string] {
   const found = blank.exec(message);
   if (found === null) return [message, ''];
@@ -139,8 +143,9 @@ function toJson(data: unknown): string {
 }
 
 /**
- * Whether brackets are nested deeper than that, told before parsing: a value that is too deep ends in a full stack in
- * whoever walks through it. Brackets in strings do not count; in text that is no JSON the answer is of no matter.
+ * Whether brackets are nested deeper than `limit`. Checked before parsing, because a value that is nested too deep
+ * overflows the stack of code that traverses it. Brackets in strings do not count. The result does not matter for text
+ * that is not JSON.
  */
 function isDeeper(text: string, limit: number): boolean {
   let depth = 0;
@@ -156,9 +161,9 @@ function isDeeper(text: string, limit: number): boolean {
 }
 
 /**
- * Messages of packages, `Package.Message` and JSON (GMCP): the peer's are `gmcp` events, ours go by
- * `telnet.handler(definition).send(name, data)`. The server performs it: `{ local: true }` there, `{ remote: true }` at
- * the client.
+ * Messages of packages, `Package.Message` and JSON (GMCP). The peer's messages are `gmcp` events; send ours with
+ * `telnet.handler(definition).send(name, data)`. The server performs the option: use `{ local: true }` on the server,
+ * `{ remote: true }` on the client.
  */
 export function gmcp(sides: Sides): OptionDefinition<Gmcp> {
   return defineOption(Option.GMCP, sides, { create: telnet => new Gmcp(telnet) });

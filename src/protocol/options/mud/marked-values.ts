@@ -1,9 +1,9 @@
 import { check } from '../../check.ts';
 
-// What MSDP and MSSP have in common: text between octets that are marks. All marks are ASCII, so that a message may be
-// decoded whole, and then be taken apart as text: a UTF-8 sequence holds none of them.
+// The common part of MSDP and MSSP: text separated by marks, which are single octets. All marks are ASCII, and no UTF-8
+// sequence contains one. So a message can be decoded as a whole, and then be split as text.
 
-/** The octets that divide messages of MSDP; MSSP has the first two of them. */
+/** The octets that separate the parts of MSDP messages; MSSP has the first two of them. */
 export const Mark = {
   VAR: '\x01',
   VAL: '\x02',
@@ -13,10 +13,13 @@ export const Mark = {
   ARRAY_CLOSE: '\x06',
 } as const;
 
-/** A value as a caller gives it: numbers in decimal, `true` as 1 and `false` as 0, as both protocols want flags. */
+/**
+ * A value from a caller: numbers are sent in decimal, `true` as 1 and `false` as 0, which is the form of flags in both
+ * protocols.
+ */
 export type MudScalar = string | number | boolean;
 
-/** The text of a value. @throws TelptyError `ERR_INVALID_ARGUMENT` for what has none, or for text with NUL or marks */
+/** The text of a value. @throws TelptyError `ERR_INVALID_ARGUMENT` for another type, or for text with NUL or marks */
 export function scalarText(value: unknown): string {
   check(typeof value !== 'number' || Number.isFinite(value), 'a number must be finite');
   const text = typeof value === 'boolean' ? `${Number(value)}` : typeof value === 'number' ? `${value}` : value;
@@ -25,7 +28,7 @@ export function scalarText(value: unknown): string {
   return text;
 }
 
-/** @throws TelptyError `ERR_INVALID_ARGUMENT` for what is no name */
+/** @throws TelptyError `ERR_INVALID_ARGUMENT` if it is not a valid name */
 export function checkVariableName(name: unknown): asserts name is string {
   check(typeof name === 'string' && name !== '', 'the name of a variable must not be empty');
   checkMarks(name);

@@ -5,18 +5,18 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 
 // MCCP2, option 86, and MCCP3, option 87, https://tintin.mudhalla.net/protocols/mccp/.
 //
-//   IAC SB MCCP2 IAC SE      from the server, which performs it (WILL): all that it sends after this is a zlib stream
-//   IAC SB MCCP3 IAC SE      from the client (DO): all that it sends after this is a zlib stream
+//   IAC SB MCCP2 IAC SE      from the server, which performs it (WILL): its output after this is a zlib stream
+//   IAC SB MCCP3 IAC SE      from the client (DO): its output after this is a zlib stream
 //
-// The server performs both. A zlib stream ends itself, and what follows its end is plain again; DONT (MCCP2) and WONT
-// (MCCP3) ask the sender to end it. The engine knows no zlib: it tells where compression begins, and what it is given and
-// sends is plain on both sides of that.
+// The server performs both. A zlib stream marks its own end, and the bytes after the end are uncompressed again; DONT
+// (MCCP2) and WONT (MCCP3) ask the sender to end it. The engine does not implement zlib. It reports where compression
+// begins, and its own input and output are always uncompressed.
 
 /**
- * Compression begins exactly here (MCCP2, MCCP3). The engine compresses nothing itself.
- * `'received'`: what the peer sent behind this is a zlib stream. The handler takes what of it is in the chunk by
- * `Telnet.takeUnread()`, and from then on gives `Telnet.receive()` not what comes but what that inflates to.
- * `'sent'`: from now on all that `send` is given must be deflated first.
+ * Compression begins exactly here (MCCP2, MCCP3). The engine itself does not compress.
+ * `'received'`: the peer's bytes after this point are a zlib stream. The handler takes those in the current chunk by
+ * `Telnet.takeUnread()`, and from then on passes only inflated bytes to `Telnet.receive()`.
+ * `'sent'`: from now on all bytes passed to the `send` handler must be deflated.
  */
 export interface CompressionEvent {
   readonly type: 'compression';
@@ -31,7 +31,7 @@ declare module '../../events.ts' {
   }
 }
 
-/** The side whose performer sends the start marker, seen from the sender. */
+/** The side of the option that entitles this end to send the start marker. */
 const STARTED_BY: ReadonlyMap<number, Side> = new Map([
   [Option.MCCP2, 'local'],
   [Option.MCCP3, 'remote'],
@@ -39,7 +39,7 @@ const STARTED_BY: ReadonlyMap<number, Side> = new Map([
 
 /** The handler of {@link mccp2} and {@link mccp3}. */
 export class Compression implements OptionHandler {
-  /** What follows the mark is compressed, whatever was said meanwhile. */
+  /** The bytes after the marker are compressed, whatever was negotiated in the meantime. */
   readonly takesUnsettled = true;
   readonly #telnet: OptionContext;
   readonly #code: number;
@@ -50,11 +50,11 @@ export class Compression implements OptionHandler {
   }
 
   /**
-   * Sends the start marker: the last bytes that `send` is given plain. A `compression` event, `'sent'`, follows it before
-   * anything else is sent.
+   * Sends the start marker: the last uncompressed bytes that the `send` handler receives. A `compression` event,
+   * `'sent'`, follows it before anything else is sent.
    *
-   * @throws TelptyError `ERR_OPTION` if the option is not enabled on the side that lets us start: the local one of MCCP2,
-   *   the remote one of MCCP3
+   * @throws TelptyError `ERR_OPTION` if the option is not enabled on the side that entitles us to start: the local side
+   *   of MCCP2, the remote side of MCCP3
    */
   start(): void {
     checkEnabled(this.#telnet, this.#code, STARTED_BY.get(this.#code)!);
@@ -75,12 +75,16 @@ export class Compression implements OptionHandler {
   }
 }
 
-/** Compression of what the server sends (MCCP2): `{ local: true }` there, `{ remote: true }` at the client. */
+/**
+ * Compression of the server's output (MCCP2): use `{ local: true }` on the server, `{ remote: true }` on the client.
+ */
 export function mccp2(sides: Sides): OptionDefinition<Compression> {
   return defineOption(Option.MCCP2, sides, { create: telnet => new Compression(telnet, Option.MCCP2) });
 }
 
-/** Compression of what the client sends (MCCP3): `{ local: true }` at the server, `{ remote: true }` at the client. */
+/**
+ * Compression of the client's output (MCCP3): use `{ local: true }` on the server, `{ remote: true }` on the client.
+ */
 export function mccp3(sides: Sides): OptionDefinition<Compression> {
   return defineOption(Option.MCCP3, sides, { create: telnet => new Compression(telnet, Option.MCCP3) });
 }

@@ -8,23 +8,23 @@ import { checkVariableName, Mark, type MudScalar, scalarText } from './marked-va
 //   message := { VAR <name> { VAL value } }
 //   value   := <text> | TABLE_OPEN { VAR <name> VAL value } TABLE_CLOSE | ARRAY_OPEN { VAL value } ARRAY_CLOSE
 //
-// No text holds NUL or one of the marks. Several values for one name are an array. Peers leave out the VAL in front of a
-// TABLE_OPEN and the closing marks at the end of a message; both are understood, the latter with a warning.
+// Text does not contain NUL or a mark. Several values for one name are an array. Some peers omit the VAL before a
+// TABLE_OPEN, or the closing marks at the end of a message; both are accepted, the latter with a warning.
 
-/** A value of MSDP as JavaScript has it: text, an array, or a table (a plain object). MSDP has no numbers. */
+/** A value of MSDP in JavaScript: text, an array, or a table (a plain object). MSDP has no numbers. */
 export type MsdpValue = string | readonly MsdpValue[] | { readonly [name: string]: MsdpValue };
 
 /** One variable of MSDP. */
 export interface MsdpVariable {
   readonly name: string;
-  /** Several values for one name are an array, as ARRAY_OPEN and ARRAY_CLOSE around them would make it. */
+  /** Several values for one name are an array, as if ARRAY_OPEN and ARRAY_CLOSE enclosed them. */
   readonly value: MsdpValue;
 }
 
-/** What {@link formatMsdp} takes for a value: numbers and flags become text. */
+/** A value that {@link formatMsdp} accepts: numbers and flags are converted to text. */
 export type MsdpInput = MudScalar | readonly MsdpInput[] | { readonly [name: string]: MsdpInput };
 
-/** What a message holds, and what is wrong with it. */
+/** The content of a message, and its defects. */
 export interface ParsedMsdp {
   readonly variables: readonly MsdpVariable[];
   readonly malformed: boolean;
@@ -37,13 +37,13 @@ const TOKENS = /[\x01-\x06]|[^\x01-\x06]+/g;
 
 /** An array or table that is open, or the message itself, which is a table. */
 class Level {
-  /** The mark that ends it. */
+  /** The mark that closes it. */
   readonly close: string | undefined;
   readonly entries: { readonly name: string; values: MsdpValue[]; broken: boolean }[] = [];
 
   constructor(close: string | undefined) {
     this.close = close;
-    // An array is the values of one entry.
+    // An array is stored as the values of one entry.
     if (close === Mark.ARRAY_CLOSE) this.begin('');
   }
 
@@ -55,7 +55,7 @@ class Level {
     this.entries.push({ name, values: [], broken: false });
   }
 
-  /** Returns false if there is no name to give it to. */
+  /** Returns false if there is no name for the value. */
   add(value: MsdpValue): boolean {
     this.entries.at(-1)?.values.push(value);
     return this.entries.length > 0;
@@ -63,7 +63,7 @@ class Level {
 
   get value(): MsdpValue {
     if (!this.isTable) return this.entries[0]!.values;
-    // `fromEntries` makes a property of its own also of a name such as `__proto__`.
+    // `fromEntries` creates an own property even for a name such as `__proto__`.
     return Object.fromEntries(this.entries.map(entry => [entry.name, single(entry.values)]));
   }
 }
@@ -77,12 +77,12 @@ const CLOSES: ReadonlyMap<string, string> = new Map([
   [Mark.ARRAY_OPEN, Mark.ARRAY_CLOSE],
 ]);
 
-/** Reads one message, with a stack of its own, for the peer decides how deep it goes. */
+/** Parses one message. It uses an explicit stack, because the peer controls the depth of nesting. */
 class Reader {
   readonly #limits: TelnetLimits;
   readonly #root = new Level(undefined);
   readonly #open: Level[] = [this.#root];
-  /** Levels that are open beyond the limit; what is in them is skipped. */
+  /** Open levels beyond the limit; their content is skipped. */
   #skipped = 0;
   #count = 0;
   malformed = false;
@@ -94,12 +94,13 @@ class Reader {
   }
 
   read(text: string): readonly MsdpVariable[] {
-    /** A VAR or VAL whose text has not come yet. */
+    /** A VAR or VAL whose text has not been read yet. */
     let pending: string | undefined;
     for (const [token] of text.matchAll(TOKENS)) {
       if (this.tooMany) break;
       const opens = CLOSES.has(token);
-      // The text after a VAR or VAL is empty where another mark follows, but for a VAL in front of an opening one.
+      // The text after a VAR or VAL is empty if another mark follows. Exception: a VAL before an opening mark has no
+      // text.
       if (pending !== undefined) {
         const isText = !MARKS.has(token);
         if (!(opens && pending === Mark.VAL)) this.#text(pending, isText ? token : '');
@@ -123,7 +124,7 @@ class Reader {
     if (this.#skipped > 0) return;
     const level = this.#open.at(-1)!;
     if (!this.#counted()) {
-      // A new variable of the message leaves the one before it whole.
+      // If the limit is reached at a new variable of the message, the variable before it is still complete.
       if (mark === Mark.VAL || level !== this.#root) this.#break();
     } else if (mark === Mark.VAL) {
       if (!level.add(text)) this.malformed = true;
@@ -142,7 +143,7 @@ class Reader {
     else this.#break();
   }
 
-  /** Drops the variable that is being read, whole: half a value is worse than none. */
+  /** Drops the variable that is being read as a whole: half a value is worse than no value. */
   #break(): void {
     const entry = this.#root.entries.at(-1);
     if (entry !== undefined) entry.broken = true;
@@ -160,7 +161,7 @@ class Reader {
     if (!this.#open.at(-1)!.add(level.value)) this.malformed = true;
   }
 
-  /** Names without a value are an error, unless it is one that a limit has kept out. */
+  /** A name without a value is an error, unless a limit has excluded the value. */
   #finish(level: Level): void {
     if (this.tooDeep || this.tooMany || !level.isTable) return;
     if (level.entries.some(entry => entry.values.length === 0)) this.malformed = true;
@@ -172,7 +173,9 @@ class Reader {
   }
 }
 
-/** Reads a message of MSDP. Never throws; what is too deep or too much is left out, by whole variables. */
+/**
+ * Parses a message of MSDP. Never throws. Variables that exceed the limits of depth or number are omitted as a whole.
+ */
 export function parseMsdp(payload: Uint8Array, limits: TelnetLimits): ParsedMsdp {
   const reader = new Reader(limits);
   const variables = reader.read(decodeText(payload));
@@ -181,10 +184,10 @@ export function parseMsdp(payload: Uint8Array, limits: TelnetLimits): ParsedMsdp
 }
 
 /**
- * The payload that tells these variables, in their order.
+ * The payload with these variables, in their order.
  *
  * @throws TelptyError `ERR_INVALID_ARGUMENT` for an empty name, for names or values with NUL or the octets 1 to 6, for
- *   values that are neither text, numbers, flags, arrays nor plain objects, or nested deeper than `depth`
+ *   values that are not text, numbers, flags, arrays or plain objects, or for values nested deeper than `depth`
  */
 export function formatMsdp(variables: { readonly [name: string]: MsdpInput }, depth: number): Uint8Array {
   check(isTable(variables), 'variables must be an object');

@@ -5,13 +5,13 @@ import { formatMsdp, type MsdpInput, type MsdpVariable, parseMsdp } from './msdp
 
 // MSDP, option 69, https://tintin.mudhalla.net/protocols/msdp/. Its wire layout: msdp-format.ts.
 //
-// Once the server's WILL is accepted both ends send. A client's commands are variables too: REPORT with a list of names as
-// value, LIST with COMMANDS. What they do is the application's.
+// Once the server's WILL is accepted, both ends may send. A client's commands are variables, too: REPORT with a list of
+// names as value, LIST with COMMANDS. The application implements them.
 
-/** Variables or commands of MSDP came. */
+/** The peer sent variables or commands of MSDP. */
 export interface MsdpEvent {
   readonly type: 'msdp';
-  /** In the order of the message, in which a name may come more than once. */
+  /** In the order of the message; a name may occur more than once. */
   readonly variables: readonly MsdpVariable[];
 }
 
@@ -30,11 +30,11 @@ export class Msdp implements OptionHandler {
   }
 
   /**
-   * Sends variables, or commands, in one message: `send({ HEALTH: 10, EXITS: { n: 1204 } })`, `send({ REPORT: ['ROOM'] })`.
-   * Numbers and flags become text; tables are plain objects.
+   * Sends variables or commands in one message: `send({ HEALTH: 10, EXITS: { n: 1204 } })`, `send({ REPORT: ['ROOM']
+   * })`. Numbers and flags are converted to text; tables are plain objects.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for an empty name, for text with NUL or the octets 1 to 6, for values that
-   *   are none, or deeper than `TelnetLimits.mudDepth`; `ERR_OPTION` if the option is not enabled
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for an empty name, for text with NUL or the octets 1 to 6, for values of
+   *   another type, or nested deeper than `TelnetLimits.mudDepth`; `ERR_OPTION` if the option is not enabled
    */
   send(variables: { readonly [name: string]: MsdpInput }): void {
     this.#telnet.subnegotiate(Option.MSDP, formatMsdp(variables, this.#telnet.limits.mudDepth));
@@ -55,9 +55,9 @@ export class Msdp implements OptionHandler {
 }
 
 /**
- * Variables of a game, with arrays and tables (MSDP): the peer's are `msdp` events, ours go by
- * `telnet.handler(definition).send(variables)`. The server performs it: `{ local: true }` there, `{ remote: true }` at the
- * client.
+ * Variables of a game, with arrays and tables (MSDP). The peer's variables are `msdp` events; send ours with
+ * `telnet.handler(definition).send(variables)`. The server performs the option: use `{ local: true }` on the server, `{
+ * remote: true }` on the client.
  */
 export function msdp(sides: Sides): OptionDefinition<Msdp> {
   return defineOption(Option.MSDP, sides, { create: telnet => new Msdp(telnet) });

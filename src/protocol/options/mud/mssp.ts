@@ -15,13 +15,13 @@ import { checkVariableName, Mark, type MudScalar, scalarText } from './marked-va
 //
 //   IAC SB MSSP { VAR <name> VAL <value> { VAL <value> } } IAC SE       from the server (WILL), as the answer to DO
 //
-// VAR is 1, VAL is 2; no text holds them or NUL. Several values stand in the order of their relevance, the default last,
-// and a name that comes again adds to its values.
+// VAR is 1, VAL is 2; text contains neither of them, nor NUL. Several values are listed in the order of their
+// relevance, with the default last. If a name occurs again, its values are added.
 
-/** The peer told about its game (MSSP). */
+/** The peer sent information about its game (MSSP). */
 export interface MsspEvent {
   readonly type: 'mssp';
-  /** The values of each variable, the most relevant last; where one is wanted, take the last. */
+  /** The values of each variable, the most relevant last. To use a single value, take the last. */
   readonly variables: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -31,7 +31,7 @@ declare module '../../events.ts' {
   }
 }
 
-/** Variables by name; several values with the most relevant last. Flags are told as 1 and 0. */
+/** Variables by name; of several values the most relevant is last. Flags are sent as 1 and 0. */
 export type MsspVariables = { readonly [name: string]: MudScalar | readonly MudScalar[] };
 
 const FIELDS = /([\x01\x02])([^\x01\x02]*)/g;
@@ -47,10 +47,11 @@ export class Mssp implements OptionHandler {
   }
 
   /**
-   * Tells the peer these variables. Only needed beyond what `provide` does, which is to tell once, when the peer agrees.
+   * Sends these variables to the peer. Only needed in addition to `provide`, which is called once, when the peer
+   * agrees.
    *
    * @throws TelptyError `ERR_INVALID_ARGUMENT` for an empty name, for text with NUL or the octets 1 to 6, or for values
-   *   that are neither text, numbers nor flags; `ERR_OPTION` if the local side is not enabled
+   *   that are not text, numbers or flags; `ERR_OPTION` if the local side is not enabled
    */
   send(variables: MsspVariables): void {
     const payload = formatMssp(variables);
@@ -104,11 +105,11 @@ function formatMssp(variables: MsspVariables): Uint8Array {
 }
 
 /**
- * What a game tells about itself to those who list games (MSSP). `provide`, for a server: makes the variables, each time a
- * peer agrees to be told; what it throws, `receive()` throws. `remote: true`, for a client, as of the other options of
- * MUDs: the peer's are an `mssp` event; `receive` is the same.
+ * Information about a game for lists of games (MSSP). `provide`, for a server: returns the variables, each time a peer
+ * agrees to the option; if it throws, `receive()` throws the same. `remote: true`, for a client, as for the other MUD
+ * options: the peer's variables are an `mssp` event; `receive` is a synonym.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` if `provide` is no function
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` if `provide` is not a function
  */
 export function mssp(roles: {
   readonly provide?: () => MsspVariables;

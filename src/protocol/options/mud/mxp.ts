@@ -4,11 +4,11 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 
 // MXP, option 91, https://www.zuggsoft.com/zmud/mxp.htm and https://www.gammon.com.au/forum/?id=221.
 //
-//   IAC SB MXP IAC SE        from the side that performs it (WILL, the server): tags in its text count from here on
+//   IAC SB MXP IAC SE        from the side that performs it (WILL, the server): its text may have tags from here on
 //
-// Some servers leave it out, and begin when the client agrees. The tags themselves are data.
+// Some servers omit it, and start when the client agrees. The tags themselves are data.
 
-/** The peer uses MXP from here on: what it sends is to be read for tags. */
+/** The peer uses MXP from here on: its text may have tags. */
 export interface MxpEvent {
   readonly type: 'mxp';
 }
@@ -28,7 +28,7 @@ export class Mxp implements OptionHandler {
   }
 
   /**
-   * Tells the peer that our text has tags from here on.
+   * Notifies the peer that our text has tags from here on.
    *
    * @throws TelptyError `ERR_OPTION` if the local side is not enabled
    */
@@ -48,7 +48,7 @@ export class Mxp implements OptionHandler {
   }
 }
 
-/** Tags in the server's text (MXP). An `mxp` event tells that the peer begins with them; `start()` that we do. */
+/** Tags in the server's text (MXP). An `mxp` event reports that the peer starts using them; `start()` that we do. */
 export function mxp(sides: Sides): OptionDefinition<Mxp> {
   return defineOption(Option.MXP, sides, { create: telnet => new Mxp(telnet) });
 }

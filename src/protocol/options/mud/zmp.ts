@@ -8,12 +8,12 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //
 //   IAC SB ZMP <command> NUL { <argument> NUL } IAC SE       from either end, once the server's WILL is accepted
 //
-// An argument may be empty, the command may not. What the command `zmp.check` and its kin do is the application's.
+// An argument may be empty, the command must not. The application implements commands such as `zmp.check`.
 
-/** A command of ZMP came. */
+/** The peer sent a command of ZMP. */
 export interface ZmpEvent {
   readonly type: 'zmp';
-  /** Such as `zmp.check`. Never empty. */
+  /** For example `zmp.check`. Never empty. */
   readonly command: string;
   readonly args: readonly string[];
 }
@@ -37,8 +37,8 @@ export class Zmp implements OptionHandler {
   /**
    * Sends a command, such as `send('zmp.ident', 'My game', '1.0', 'A game')`.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a command that is not printable ASCII without blanks, or an argument
-   *   that is no string or holds NUL; `ERR_OPTION` if the option is not enabled
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for a command that is not printable ASCII without spaces, or an argument
+   *   that is not a string or contains NUL; `ERR_OPTION` if the option is not enabled
    */
   send(command: string, ...args: string[]): void {
     check(
@@ -54,7 +54,7 @@ export class Zmp implements OptionHandler {
     const { mudValues } = this.#telnet.limits;
     const text = decodeText(payload);
     const isEnded = text.endsWith(NUL);
-    // One more than the limit, to see that there are more.
+    // One more than the limit, to detect that there are more.
     const [command = '', ...args] = (isEnded ? text.slice(0, -1) : text).split(NUL, mudValues + 1);
     if (command === '') {
       this.#warn('malformed-subnegotiation', 'no command');
@@ -71,8 +71,9 @@ export class Zmp implements OptionHandler {
 }
 
 /**
- * Commands with arguments (ZMP): the peer's are `zmp` events, ours go by `telnet.handler(definition).send(command, …)`.
- * The server performs it: `{ local: true }` there, `{ remote: true }` at the client.
+ * Commands with arguments (ZMP). The peer's commands are `zmp` events; send ours with
+ * `telnet.handler(definition).send(command, …)`. The server performs the option: use `{ local: true }` on the server,
+ * `{ remote: true }` on the client.
  */
 export function zmp(sides: Sides): OptionDefinition<Zmp> {
   return defineOption(Option.ZMP, sides, { create: telnet => new Zmp(telnet) });
