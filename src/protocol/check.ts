@@ -3,13 +3,14 @@ import { optionName } from './constants.ts';
 import type { Side } from './events.ts';
 import { defaultLimits, type TelnetLimits } from './limits.ts';
 
-// The callers' mistakes. They throw `ERR_INVALID_ARGUMENT` where nothing else is said; none is applied to the peer's input.
+// Checks for errors of the caller. They throw `ERR_INVALID_ARGUMENT` unless documented otherwise, and are never applied
+// to the input from the peer.
 
 export function check(condition: boolean, message: string): asserts condition {
   if (!condition) throw new TelptyError('ERR_INVALID_ARGUMENT', message);
 }
 
-/** By its brand, not by `instanceof`: a Uint8Array from another realm (a worker's, jsdom's) is as good. */
+/** By its brand, not by `instanceof`: a Uint8Array from another realm (a worker's, jsdom's) is also accepted. */
 export function checkBytes(bytes: unknown): asserts bytes is Uint8Array {
   check(
     bytes instanceof Uint8Array || Object.prototype.toString.call(bytes) === '[object Uint8Array]',
@@ -24,16 +25,18 @@ export function checkOctet(code: unknown, what: string): asserts code is number 
   );
 }
 
-/** An option's own call needs its option to be enabled on one side: `ERR_OPTION`, before anything is remembered. */
+/**
+ * A method of an option requires that the option is enabled on one side. Throws `ERR_OPTION` before any state changes.
+ */
 export function checkEnabled(telnet: { isEnabled(code: number, side: Side): boolean }, code: number, side: Side): void {
   if (!telnet.isEnabled(code, side))
     throw new TelptyError('ERR_OPTION', `${optionName(code)} is not enabled (${side})`);
 }
 
-/** Tables of options that were found good and, being frozen, stay so. */
+/** Tables of options that were validated. Frozen tables stay valid. */
 const goodTables = new WeakSet<object>();
 
-/** @returns the table itself where it is frozen, so that any number of connections share it; else a copy. */
+/** @returns the table itself if it is frozen, so that any number of connections share it; else a copy */
 export function checkOptions<T extends { readonly code: number }>(options: readonly T[] | undefined): readonly T[] {
   check(Array.isArray(options), 'options must be a list of definitions');
   const table = (options ?? []) as readonly T[];

@@ -1,4 +1,4 @@
-/** The numbers of Telnet under the names that the RFCs give them. */
+/** The numbers of Telnet under their names in the RFCs. */
 
 /** Commands: the octet after IAC (RFC 854; EOR: RFC 885; EOF, SUSP, ABORT: RFC 1184). */
 export const Command = {
@@ -30,15 +30,15 @@ export const Command = {
   EL: 248,
   /** Go ahead. */
   GA: 249,
-  /** Subnegotiation of an option begins. */
+  /** Start of the subnegotiation of an option. */
   SB: 250,
   /** The sender will perform the option. */
   WILL: 251,
   /** The sender will not perform the option. */
   WONT: 252,
-  /** The receiver shall perform the option. */
+  /** The receiver is asked to perform the option. */
   DO: 253,
-  /** The receiver shall not perform the option. */
+  /** The receiver must not perform the option. */
   DONT: 254,
   /** Interpret as command. */
   IAC: 255,
@@ -47,7 +47,7 @@ export const Command = {
 /** The octets WILL, WONT, DO and DONT. */
 export type Verb = typeof Command.WILL | typeof Command.WONT | typeof Command.DO | typeof Command.DONT;
 
-/** Option codes of the IANA registry "Telnet Options", and those that MUDs use outside of it. */
+/** Option codes of the IANA registry "Telnet Options", and codes outside of it that MUDs use. */
 export const Option = {
   /** Binary transmission (RFC 856). */
   BINARY: 0,
@@ -124,12 +124,12 @@ function invert(names: Readonly<Record<string, number>>): ReadonlyMap<number, st
   return new Map(Object.entries(names).map(([name, code]) => [code, name.replace('_', '-')]));
 }
 
-/** The RFC's name of a command, for logs: `'WILL'`; of any other number: `'command 17'`. */
+/** The RFC's name of a command, for logs: `'WILL'`; for any other number: `'command 17'`. */
 export function commandName(code: number): string {
   return COMMAND_NAMES.get(code) ?? `command ${code}`;
 }
 
-/** The RFC's name of an option, for logs: `'TTYPE'`, `'NEW-ENVIRON'`; of any other number: `'option 99'`. */
+/** The RFC's name of an option, for logs: `'TTYPE'`, `'NEW-ENVIRON'`; for any other number: `'option 99'`. */
 export function optionName(code: number): string {
   return OPTION_NAMES.get(code) ?? `option ${code}`;
 }

@@ -1,15 +1,16 @@
 import type { Verb } from './constants.ts';
 
 /**
- * Who performs an option: `'local'` is this end (we send WILL and WONT), `'remote'` is the peer (we send DO and DONT).
+ * The end that performs an option: `'local'` is this end (we send WILL and WONT), `'remote'` is the peer (we send DO
+ * and DONT).
  */
 export type Side = 'local' | 'remote';
 
 /**
- * What the engine reports, by type. The file of an option declares the events of that option and adds them to this interface,
- * and so can an application with an option of its own: `declare module 'telpty/protocol' { interface TelnetEvents { … } }`.
+ * The events of the engine, by type. The file of an option declares its events and adds them to this interface. An
+ * application can do the same for its own options: `declare module 'telpty/protocol' { interface TelnetEvents { … } }`.
  */
-// Rejected: a union of all events here. It imports every option, and options import this file: a cycle.
+// Rejected: a union of all events here. It would import every option, and options import this file: a cycle.
 export interface TelnetEvents {
   readonly command: CommandEvent;
   readonly option: OptionEvent;
@@ -18,13 +19,13 @@ export interface TelnetEvents {
 }
 
 /**
- * One event of the engine. Names and values that come from the peer are decoded (as UTF-8 where they are valid UTF-8,
- * otherwise as ISO 8859-1) and bounded by `TelnetLimits`; they are **not** sanitised: control characters, shell syntax and
- * paths are the application's to judge.
+ * One event of the engine. Names and values from the peer are decoded (as UTF-8 if they are valid UTF-8, otherwise as
+ * ISO 8859-1) and bounded by `TelnetLimits`. They are **not** sanitised: the application must check them for control
+ * characters, shell syntax and paths.
  */
 export type TelnetEvent = TelnetEvents[keyof TelnetEvents];
 
-/** NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT came (RFC 854, 885, 1184). */
+/** The peer sent NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT (RFC 854, 885, 1184). */
 export interface CommandEvent {
   readonly type: 'command';
   /** One of {@link Command}. */
@@ -40,24 +41,24 @@ export interface OptionEvent {
   readonly enabled: boolean;
 }
 
-/** A subnegotiation of an option in the table that has no handler of its own for it. */
+/** A subnegotiation of an option in the table whose handler does not process subnegotiations. */
 export interface SubnegotiationEvent {
   readonly type: 'subnegotiation';
   /** The option's code. */
   readonly option: number;
-  /** What stood between the option's code and IAC SE, IAC IAC undone. A copy: it is the receiver's to keep. */
+  /** The octets between the option's code and IAC SE, with IAC IAC undone. A copy, owned by the receiver. */
   readonly payload: Uint8Array;
 }
 
-/** The stable names of the things a peer can do wrong. */
+/** The stable names of the protocol errors of a peer. */
 export type WarningCode =
-  /** IAC followed by an octet that is no command. */
+  /** IAC followed by an octet that is not a command. */
   | 'unknown-command'
   /** IAC SE without a subnegotiation. */
   | 'unexpected-se'
   /** IAC SB IAC SE: a subnegotiation without an option. */
   | 'empty-subnegotiation'
-  /** Inside a subnegotiation came IAC and something other than IAC and SE; the subnegotiation was dropped. */
+  /** IAC inside a subnegotiation, followed by neither IAC nor SE; the subnegotiation was dropped. */
   | 'unterminated-subnegotiation'
   /** A subnegotiation is longer than the limit and was dropped. */
   | 'subnegotiation-too-long'
@@ -65,9 +66,9 @@ export type WarningCode =
   | 'unexpected-subnegotiation'
   /** A subnegotiation that does not have the layout of its RFC. */
   | 'malformed-subnegotiation'
-  /** The peer answered DONT with WILL, or WONT with DO (RFC 1143 calls it an error). */
+  /** The peer answered DONT with WILL, or WONT with DO (an error in RFC 1143). */
   | 'contradictory-answer'
-  /** The peer switches one option on and off so often that answers are late. */
+  /** The peer enables and disables one option so often that answers are late. */
   | 'too-many-changes'
   /** A name or value is longer than the limit. */
   | 'value-too-long'
@@ -75,20 +76,20 @@ export type WarningCode =
   | 'too-many-values'
   /** Arrays or tables nested deeper than the limit. */
   | 'nested-too-deep'
-  /** The limit of warnings is reached; there will be no more. */
+  /** The limit of warnings is reached; no more warnings follow. */
   | 'too-many-warnings';
 
-/** The peer did something that it should not have; the engine went on. */
+/** The peer violated the protocol; the engine continued. */
 export interface WarningEvent {
   readonly type: 'warning';
   readonly code: WarningCode;
-  /** One line for people. It holds nothing that the peer sent but numbers. */
+  /** One line for people. It contains no peer data except numbers. */
   readonly message: string;
   /** The option concerned, if there is one. */
   readonly option?: number;
 }
 
-/** One command, negotiation or subnegotiation on the wire, for logs. */
+/** One sent or received command, negotiation or subnegotiation, for logs. */
 export type TraceRecord =
   | { readonly kind: 'command'; readonly command: number }
   | { readonly kind: 'negotiation'; readonly verb: Verb; readonly option: number }
@@ -100,32 +101,32 @@ export type TraceRecord =
     };
 
 /**
- * What a piece of output is, for a transport that takes back or marks some of it: data of {@link Telnet.write}, escaped;
- * `'control'`: anything else, which must not be lost; `'urgent'`: likewise, and its last byte, a DM, is to be sent as TCP
- * urgent data where there is such a thing (RFC 854, "Synch"). Whole pieces: no escape is cut.
+ * The kind of a piece of output, for a transport that discards or marks some output. `'data'`: escaped data of {@link
+ * Telnet.write}. `'control'`: anything else; it must not be lost. `'urgent'`: the same, and its last byte, a DM, is to
+ * be sent as TCP urgent data if the transport supports it (RFC 854, "Synch"). Pieces are complete: no escape is cut.
  */
 export type SendKind = 'data' | 'control' | 'urgent';
 
-/** Where the engine's results go. All calls are synchronous, from within a call of `Telnet`. */
+/** The callbacks for the engine's results. All calls are synchronous, during a call of a `Telnet` method. */
 export interface TelnetHandlers {
   /**
-   * Bytes for the wire, already escaped; not to be changed, since other connections may send the same. Where nothing had
-   * to be escaped this is the very buffer given to `Telnet.write()`, so that buffer must stay unchanged until the
-   * transport has taken it.
+   * Sends bytes, which are already escaped. They must not be changed, since other connections may send the same bytes.
+   * If no byte had to be escaped, this is the buffer that was passed to `Telnet.write()`, so that buffer must stay
+   * unchanged until the transport has sent it.
    */
   send(bytes: Uint8Array, kind: SendKind): void;
   /** Data of the peer, in order. The view is borrowed: valid during the call. */
   data(view: Uint8Array): void;
-  /** Everything that is not data, in order with it. */
+  /** All other input, in order with the data. */
   event(event: TelnetEvent): void;
   /**
-   * From now on answers to the peer's WILL, WONT, DO and DONT are late, since it had too many
-   * (`TelnetLimits.optionChanges`): they wait for `Telnet.sendDeferred()`, which may also be called at once. Without this
-   * handler 64 more answers are sent at once, and a late one at the end of `Telnet.receive()`, up to 16 times.
+   * From now on answers to the peer's WILL, WONT, DO and DONT are late, because it had too many
+   * (`TelnetLimits.optionChanges`). They wait for `Telnet.sendDeferred()`, which may also be called at once. Without
+   * this handler 64 more answers are sent at once, and late ones at the end of `Telnet.receive()`, up to 16 times.
    */
   deferred?(): void;
-  /** @internal Milliseconds of a clock that never goes back: the engine has none. */
+  /** @internal Milliseconds of a monotonic clock; the engine has none. */
   now?(): number;
-  /** Each command, negotiation and subnegotiation as it passes, for logs. */
+  /** Receives each command, negotiation and subnegotiation that is sent or received, for logs. */
   trace?(direction: 'sent' | 'received', what: TraceRecord): void;
 }

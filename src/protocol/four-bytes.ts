@@ -1,39 +1,40 @@
 /**
- * Four bytes at a time. JavaScript takes about two nanoseconds to look at a byte and to copy it, and not much more for an
- * integer of 32 bits. Data in which something has to change every hundred bytes is too dense for `indexOf` and block
- * copies, at 20 to 50 nanoseconds a call, and nearly all of its words can still be copied as they are.
+ * Processing of four bytes at a time. JavaScript takes about two nanoseconds to test and copy a byte, and not much more
+ * for a 32-bit integer. If a byte must be changed every hundred bytes, the data is too dense for `indexOf` and block
+ * copies, which take 20 to 50 nanoseconds per call, but nearly all of its words can still be copied unchanged.
  *
- * Words are read and written little-endian, whatever the machine: so the lowest bits are the first byte.
+ * Words are read and written little-endian on every machine, so the lowest bits are the first byte.
  */
 
 const ONES = 0x01010101;
 const HIGHS = 0x80808080;
 
-/** A word of four times `byte`. */
+/** A word with `byte` in each of its four bytes. */
 export function repeat(byte: number): number {
   return (byte * ONES) | 0;
 }
 
 /**
- * Looks for the byte of which `pattern` is a {@link repeat} in a word. 0 if it is not there; else the lowest bit that is
- * set belongs to the first place where it is. (Bits above may be set by mistake: the subtraction borrows.)
+ * Searches a word for a byte; `pattern` is the {@link repeat} of that byte. Returns 0 if the byte is not found;
+ * otherwise the lowest set bit is in the first byte that matches. (Higher bits may be set by mistake, because the
+ * subtraction borrows.)
  */
 export function find(word: number, pattern: number): number {
   const zero = word ^ pattern;
   return (zero - ONES) & ~zero & HIGHS;
 }
 
-/** The place, 0 to 3, of the first byte that was found. `found` is not 0; it may be the union of several searches. */
+/** The position, 0 to 3, of the first match. `found` must not be 0; it may be the union of several searches. */
 export function first(found: number): number {
   return (31 - Math.clz32(found & -found)) >> 3;
 }
 
 /**
- * Copies from `source` at `from` to `target` at `at`, by words, up to the first byte that either of two patterns (see
- * {@link repeat}) stands for, or until fewer than 8 bytes are left before `end`; these are not looked at. Up to 8 bytes
- * behind what was copied may be written as well, so `target` needs room for them.
+ * Copies from `source` at `from` to `target` at `at`, by words, up to the first byte that matches one of two patterns
+ * (see {@link repeat}), or until fewer than 8 bytes remain before `end`; these are not examined. Up to 8 bytes after
+ * the copied bytes may be written as well, so `target` needs room for them.
  *
- * @returns how many bytes were copied.
+ * @returns the number of bytes copied
  */
 export function copyPlain(
   source: DataView,

@@ -1,6 +1,7 @@
 /**
- * `telpty/protocol`: the Telnet language. Bytes in, data and events out, and back; no I/O, no clock, nothing of Node.
- * {@link Telnet} is what applications use; {@link Parser} and {@link transition} are its two halves, usable alone.
+ * `telpty/protocol`: the Telnet protocol. Bytes in, data and events out, and the reverse; no I/O, no clock, and no
+ * dependency on Node.js. Applications use {@link Telnet}; {@link Parser} and {@link transition} are its two halves,
+ * which can also be used alone.
  *
  * @module telpty/protocol
  */

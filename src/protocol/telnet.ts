@@ -25,41 +25,43 @@ const { SE, EOF, GA, WILL, WONT, DO, DONT } = Command;
 const HANDLERS = ['send', 'data', 'event'] as const;
 
 /**
- * Without `TelnetHandlers.deferred` the count of answers never begins anew. So a peer has more answers at once, and then this
- * number of late ones: an exchange in which it goes on at each answer ends.
+ * Without `TelnetHandlers.deferred` the counts of answers are never reset. So a peer gets more answers at once, and
+ * then this number of late ones; an exchange in which it reacts to each answer ends.
  */
 const MORE_WITHOUT_DRIVER = 64;
 const MOST_ROUNDS_WITHOUT_DRIVER = 16;
 
-/** What this end of the connection speaks. */
+/** Configuration of this end of the connection. */
 export interface TelnetConfig {
   /**
-   * What is agreed to, and on which side; all other options are refused. Frozen, it is shared by all connections that are
-   * made with it; else each takes a copy.
+   * The supported options, and the sides on which they may be enabled; all other options are refused. A frozen list is
+   * shared by all connections that are created with it; otherwise each connection copies it.
    */
   readonly options: readonly OptionDefinition[];
-  /** How the end of a line is delivered outside BINARY. Default `'key'`, which is a server's. */
+  /** How the end of a line is delivered outside BINARY. Default `'key'`, for a server. */
   readonly carriageReturn?: CarriageReturn;
   /**
-   * What becomes of a peer's request for what is on already: `'strict'`, the default, ignores it, as RFC 1143 has it;
-   * `'tolerant'` answers it where the peer visibly waits: the request comes some time after the last word about that side, or
-   * behind data or a command. (Without a clock, `TelnetHandlers.now`, only the second shows.)
+   * How a request of the peer for an option that is already on is treated. `'strict'`, the default, ignores it, as RFC
+   * 1143 requires. `'tolerant'` answers it if the peer visibly waits: the request comes some time after the last
+   * message about that side, or after data or a command. (Without a clock, `TelnetHandlers.now`, only the second case
+   * can be detected.)
    */
   readonly compatibility?: Compatibility;
-  /** @internal How long a word and the reaction to it take at least, in milliseconds; default 0. */
+  /** @internal Minimum time between a message and the reaction to it, in milliseconds; default 0. */
   readonly roundTripMs?: number;
 }
 
 /**
- * The Telnet protocol at one end of one connection (RFC 854, 855, 1143): bytes in, data and events out, and back.
+ * The Telnet protocol at one end of one connection (RFC 854, 855, 1143): bytes in, data and events out, and the
+ * reverse.
  *
- * It does no I/O, has no clock, and knows no role: a server and a client differ in their tables of options. It never
- * throws for what the peer sends; for what the caller does wrong it always throws a {@link TelptyError}.
+ * It does no I/O, has no clock, and has no role: a server and a client differ only in their option tables. It never
+ * throws because of peer input. It always throws a {@link TelptyError} for an error of the caller.
  *
- * All methods may be called from within the handlers. `receive()` from within a handler copies its bytes, and they are
- * processed, in order, before the outer call returns. If a handler throws, the call that led to it throws the same; its
- * event counts as delivered, and what `receive()` had not processed yet is kept and goes first in the next `receive()`
- * (`receive(new Uint8Array(0))` will do).
+ * All methods may be called from handlers. If a handler calls `receive()`, the bytes are copied, and are processed in
+ * order before the outer call returns. If a handler throws, the call that led to it throws the same. The handler's
+ * event counts as delivered. The input that `receive()` had not processed yet is kept, and the next `receive()`
+ * processes it first (`receive(new Uint8Array(0))` is sufficient).
  */
 export class Telnet implements OptionContext {
   readonly limits: TelnetLimits;
@@ -68,25 +70,25 @@ export class Telnet implements OptionContext {
   readonly #states: OptionStates;
   readonly #parser: Parser;
   readonly #out: Outbound;
-  /** For a tolerant end. */
+  /** For a tolerant engine. */
   readonly #repetitions: RepeatedRequests | undefined;
-  /** One for each definition, made at first use. */
+  /** One for each definition, created at first use. */
   readonly #made: (OptionHandler | undefined)[];
   #receiving = false;
   #warnings = 0;
-  /** Whether answers are late, or would be: the driver knows that it has to call {@link sendDeferred}. */
+  /** Whether answers are late, or would be: the driver has been notified to call {@link sendDeferred}. */
   #deferring = false;
   /** Whether an answer is late. */
   #isLate = false;
-  /** @internal The words of the peer whose answers are late; made at the first one. */
+  /** @internal The requests of the peer that are answered late; created at the first one. */
   lateWords: LateRequests | undefined;
-  /** How often in a row late answers were sent. */
+  /** Number of times that late answers were sent without a pause in between. */
   #lateRounds = 0;
-  /** Whether a side has changed of which the application does not know yet. */
+  /** Whether a side has changed and the application has not been notified yet. */
   #hasNews = false;
-  /** Made at the first request that is refused. */
+  /** Created at the first request that is refused. */
   #refusals: Refusals | undefined;
-  /** Refusals of options that are not in the table, which are late, as {@link sideOf}. */
+  /** Late refusals of options that are not in the table, as numbers of {@link sideOf}. */
   #lateRefusals: Set<number> | undefined;
 
   /**
@@ -112,9 +114,10 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Processes bytes from the wire, in any cut. They are borrowed: the caller may reuse them after the call.
+   * Processes input bytes, however the stream is cut into chunks. The bytes are borrowed: the caller may reuse them
+   * after the call.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` if `bytes` is no Uint8Array; or whatever a handler throws
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` if `bytes` is not a Uint8Array; any error that a handler throws
    */
   receive(bytes: Uint8Array): void {
     checkBytes(bytes);
@@ -137,9 +140,10 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Takes back the bytes that `receive()` was given and has not processed yet; it then returns without them. For the handler
-   * of a `compression` event: they begin exactly behind its mark, and are compressed. What they inflate to may be given to
-   * `receive()` at once. Elsewhere than in the handler of an event there is nothing to take, unless a handler threw.
+   * Takes back the bytes passed to `receive()` that have not been processed yet; `receive()` then returns without them.
+   * For the handler of a `compression` event: the bytes begin exactly after its marker, and are compressed. The
+   * inflated bytes may be passed to `receive()` at once. Outside of an event handler the result is empty, unless a
+   * handler threw.
    *
    * Borrowed like the chunk itself: valid during the handler's call.
    */
@@ -148,11 +152,11 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Sends data: 255 doubled, and outside BINARY a CR that no LF follows as CR NUL (RFC 854). Lines end in CR LF; a lone
-   * LF is sent as it is. A CR at the end goes out at once, its NUL with whatever is sent next, see {@link flush}. A peer that
-   * tells its terminal type, but refuses NAWS and SGA, gets IAC NOP behind the NUL: see nvt.ts.
+   * Sends data. 255 is doubled; outside BINARY, a CR without LF is sent as CR NUL (RFC 854). Lines end in CR LF; a lone
+   * LF is sent unchanged. A CR at the end is sent at once, its NUL before the next output; see {@link flush}. A peer
+   * that accepts TTYPE, but refuses NAWS and SGA, receives IAC NOP after the NUL: see nvt.ts.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` if `bytes` is no Uint8Array
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` if `bytes` is not a Uint8Array
    */
   write(bytes: Uint8Array): void {
     checkBytes(bytes);
@@ -161,8 +165,8 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Whether the peer looks like libtelnet's telnet-client, which prints nothing of what follows a NUL: it agrees to tell its
-   * terminal type, and to nothing else that a terminal is asked for. IAC NOP behind a NUL has it print the rest, and any
+   * Whether the peer looks like libtelnet's telnet-client, which does not print the bytes after a NUL: it accepts
+   * TTYPE, and refuses all other options that a terminal is asked for. With IAC NOP after a NUL it prints the rest. Any
    * other client that is mistaken for it ignores the command (RFC 854).
    */
   get #stopsAtNul(): boolean {
@@ -175,23 +179,24 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Whether bytes may go around this object for now: all but IAC, CR, LF and NUL would be data and the same on both sides,
-   * either way, and would leave nothing behind here.
+   * Whether bytes may bypass this object for now: all bytes except IAC, CR, LF and NUL are data that is identical on
+   * both sides, in either direction, and do not change the state of this object.
    */
   get allowsFastPath(): boolean {
     return !this.#receiving && this.#parser.allowsFastPath && this.#out.allowsFastPath;
   }
 
   /**
-   * Sends the NUL that is still owed to a CR at the end of the last `write()`, if there is one. For a caller that knows
-   * that no LF follows, such as a client that has sent the Return key to a server which holds a CR back.
+   * Sends the pending NUL of a CR at the end of the last `write()`, if there is one. For a caller that does not send an
+   * LF next, such as a client that has sent the Return key to a server which holds a CR back.
    */
   flush(): void {
     this.#out.flush(this.#stopsAtNul);
   }
 
   /**
-   * Sends IAC and a command: NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT. (DM goes out as `'urgent'`.)
+   * Sends IAC and a command: NOP, DM, BRK, IP, AO, AYT, EC, EL, GA, EOR, EOF, SUSP or ABORT. (DM is sent as
+   * `'urgent'`.)
    *
    * @throws TelptyError `ERR_INVALID_ARGUMENT` for any other code
    */
@@ -201,8 +206,8 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Sends the answers that are late, each as the options are now, and lets the peer have `TelnetLimits.optionChanges` more
-   * about each side at once. To be called some time after {@link TelnetHandlers.deferred}.
+   * Sends the late answers, each according to the current state of its option. After that, `TelnetLimits.optionChanges`
+   * more answers about each side are sent at once. Call this some time after {@link TelnetHandlers.deferred}.
    */
   sendDeferred(): void {
     this.#deferring = false;
@@ -212,10 +217,10 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Asks to enable (`on`) or disable one side of an option (RFC 1143). The outcome is an `option` event. To ask for what
-   * is so already does nothing; to ask while an answer is outstanding queues the change of mind.
+   * Requests that one side of an option be enabled (`on`) or disabled (RFC 1143). The result is an `option` event.
+   * Requesting the current state does nothing; a request while an answer is outstanding is queued.
    *
-   * @throws TelptyError `ERR_OPTION` if the option is not in the table, or not to be enabled on that side
+   * @throws TelptyError `ERR_OPTION` if the option is not in the table, or not allowed on that side
    */
   request(code: number, side: Side, on: boolean): void {
     const index = this.#require(code);
@@ -229,14 +234,14 @@ export class Telnet implements OptionContext {
     const handler = this.#handlerAt(index);
     const late = this.#states.late(index, side);
     if (handler?.requested !== undefined) handler.requested(side, on);
-    // The peer is about to get an answer: it would take this for that.
+    // The peer will soon receive a late answer, and would mistake this request for it.
     else if (late !== 0) this.#states.setLate(index, side, late | Late.ASKED);
     else this.#step(index, side, on ? 'ask-on' : 'ask-off');
   }
 
   /**
-   * Takes our last request about a side as agreed to, for peers that follow a request and do not answer it. An answer that comes later
-   * is like one that nobody has asked for: it changes nothing if it agrees.
+   * Treats our last request about a side as accepted, for peers that follow a request without answering it. A later
+   * answer is treated as unsolicited: it changes nothing if it agrees.
    *
    * @internal
    */
@@ -248,10 +253,10 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Says whether the peer may switch on one side of an option whose consent is `'request'`, without asking it to: what
-   * {@link request} implies.
+   * Sets whether the peer may enable one side of an option whose consent is `'request'`, without requesting it. {@link
+   * request} includes this.
    *
-   * @throws TelptyError `ERR_OPTION` if the option is not in the table, or not to be enabled on that side
+   * @throws TelptyError `ERR_OPTION` if the option is not in the table, or not allowed on that side
    */
   allow(code: number, side: Side, on: boolean): void {
     const index = this.#require(code);
@@ -273,15 +278,15 @@ export class Telnet implements OptionContext {
     if (!this.isEnabled(code, 'local') && !this.isEnabled(code, 'remote')) {
       throw new TelptyError('ERR_OPTION', `${optionName(code)} is not enabled`);
     }
-    // The peer may only take it once it knows that we have agreed.
+    // The peer may accept it only after it has received our late answer.
     if ((this.#states.late(index, 'remote') & (Late.ON | Late.CHANGED)) !== 0) this.#sendLateAnswer(index, 'remote');
     this.#out.subnegotiation(code, payload);
   }
 
   /**
-   * Whether a side performs the option now. A side that is being switched off counts as off from our WONT on (local), and
-   * as on until the peer's WONT (remote): that is where in each stream the change takes place. False for an option that
-   * is not in the table.
+   * Whether a side performs the option now. A side that is being disabled counts as off from our WONT on (local), and
+   * as on until the peer's WONT (remote), because the change takes place at that point of each stream. False for an
+   * option that is not in the table.
    */
   isEnabled(code: number, side: Side): boolean {
     const state = this.stateOf(code, side);
@@ -294,28 +299,31 @@ export class Telnet implements OptionContext {
     return index < 0 ? 'NO' : this.#states.get(index, side);
   }
 
-  /** Whether the peer has said something about this side, and owes us no answer: then `isEnabled()` is its decision. */
+  /**
+   * Whether the peer has sent a request or an answer about this side, and none is outstanding: `isEnabled()` is then
+   * its decision.
+   */
   isSettled(code: number, side: Side): boolean {
     const index = this.#indexOf(code);
     return index >= 0 && this.#states.heard(index, side) && !this.isPending(code, side);
   }
 
-  /** Whether a request of ours about this side has no answer yet. */
+  /** Whether a request of ours about this side is unanswered. */
   isPending(code: number, side: Side): boolean {
     const index = this.#indexOf(code);
     if (index < 0) return false;
     return this.#states.get(index, side).startsWith('WANT') || (this.#states.late(index, side) & Late.ASKED) !== 0;
   }
 
-  /** Whether this very definition is in the table of options. */
+  /** Whether this definition object is in the table of options. */
   has(definition: OptionDefinition): boolean {
     return this.#definitions.includes(definition);
   }
 
   /**
-   * The handler of an option: its own calls, such as `report()` of the window size.
+   * The handler of an option, with its additional methods, such as `report()` of the window size.
    *
-   * @throws TelptyError `ERR_OPTION` if this very definition is not in the table, or has no handler
+   * @throws TelptyError `ERR_OPTION` if this definition object is not in the table, or has no handler
    */
   handler<H extends OptionHandler>(definition: OptionDefinition<H>): H {
     const index = this.#definitions.indexOf(definition as OptionDefinition);
@@ -324,7 +332,7 @@ export class Telnet implements OptionContext {
     return handler as H;
   }
 
-  // What options are made of (OptionContext); applications have no need of it.
+  // Methods for options (OptionContext); applications do not need them.
 
   find(code: number): OptionHandler | undefined {
     const index = this.#indexOf(code);
@@ -359,7 +367,7 @@ export class Telnet implements OptionContext {
     else this.emit({ type: 'warning', code, message, ...(option === undefined ? undefined : { option }) });
   }
 
-  // What comes in.
+  // Input.
 
   #accept(token: Token): void {
     if (token.kind === 'data') {
@@ -383,7 +391,7 @@ export class Telnet implements OptionContext {
     const positive = verb === WILL || verb === DO;
     const index = this.#indexOf(code);
     if (index < 0) {
-      // No state to keep for an option that never leaves NO.
+      // An option that never leaves NO needs no state.
       if (positive) this.#refuse(code, side);
       else this.#countRefusals().switched();
       return;
@@ -418,14 +426,14 @@ export class Telnet implements OptionContext {
     return this.#refusals;
   }
 
-  /** The peer's word about a side, by the table; late if it had too many answers already. */
+  /** Answers the peer's request about a side according to the table, or late if it has had too many answers already. */
   #answer(index: number, side: Side, positive: boolean): void {
     const compatibility = this.#compatibilityFor(index, side, positive);
     const look = () => this.#transition(index, side, this.#inputOf(index, side, positive), compatibility);
     const { say, next } = look();
     const isAnswer = say !== undefined && !next.startsWith('WANT');
     const isRefusal = positive && say === false && next === 'NO';
-    // (Looked up once more, since the driver may send late answers, of which the application hears.)
+    // (Looked up again, since the driver may have sent late answers, which notify the application.)
     if (!isAnswer || this.#mayAnswer(index, side, isRefusal)) {
       this.#apply(index, side, look());
       return;
@@ -436,7 +444,7 @@ export class Telnet implements OptionContext {
     this.#follow(index, side, positive);
   }
 
-  /** Whether a repetition is answered now, and so by which table the peer's word goes. */
+  /** Which table applies to the peer's request: it depends on whether a repetition is answered now. */
   #compatibilityFor(index: number, side: Side, positive: boolean): Compatibility {
     if (this.#repetitions === undefined || !positive || this.#states.get(index, side) !== 'YES') return 'strict';
     const key = sideOf(this.#definitions[index]!.code, side);
@@ -446,7 +454,7 @@ export class Telnet implements OptionContext {
     return waits ? 'tolerant' : 'strict';
   }
 
-  /** Whether late answers are sent at the end of `receive()`, since nobody else sends them. */
+  /** Whether late answers are sent at the end of `receive()`, because no driver sends them. */
   get #mayFinish(): boolean {
     return this.#handlers.deferred === undefined && this.#lateRounds < MOST_ROUNDS_WITHOUT_DRIVER;
   }
@@ -455,13 +463,13 @@ export class Telnet implements OptionContext {
     const most = this.limits.optionChanges + (this.#handlers.deferred === undefined ? MORE_WITHOUT_DRIVER : 0);
     if (isRefusal && this.#countRefusals().isLate()) {
       this.#defer();
-      // The driver may have found that enough time has passed.
+      // The driver may have decided that enough time has passed.
       return !this.#deferring && this.#handlers.deferred !== undefined;
     }
     if (this.#states.countAnswer(index, side) <= most) return true;
     this.#defer();
     if (!this.#deferring) {
-      // The driver has found that enough time has passed.
+      // The driver has decided that enough time has passed.
       if (this.#states.countAnswer(index, side) <= most) return true;
       this.#defer();
     }
@@ -478,16 +486,16 @@ export class Telnet implements OptionContext {
     this.#handlers.deferred();
   }
 
-  /** The peer's word about a side of which an answer is late already. */
+  /** Processes a request of the peer about a side whose answer is already late. */
   #follow(index: number, side: Side, positive: boolean): void {
     this.#countLate(sideOf(this.#definitions[index]!.code, side));
     const late = this.#states.late(index, side);
     if (side === 'local') {
-      // Our stream changes where our answer stands in it, not before.
+      // Our stream changes at the position of our answer, not before.
       this.#states.setLate(index, side, positive ? late | Late.ON : (late & ~Late.ON) | Late.OFF);
       return;
     }
-    // The peer's stream changes where its word stands; to tell of it has time until the end of `receive()`.
+    // The peer's stream changes at the position of its request; the notification can wait until the end of `receive()`.
     const { next, effect } = this.#transition(index, side, this.#inputOf(index, side, positive));
     this.#states.set(index, side, next);
     if (effect === undefined) return;
@@ -500,7 +508,10 @@ export class Telnet implements OptionContext {
     for (let index = 0; index < this.#definitions.length; index++) this.#tellChange(index);
   }
 
-  /** Tells of the changes of a remote side of which an answer is late. That it is on its handler learns with the answer. */
+  /**
+   * Reports the changes of a remote side whose answer is late. The option's handler is notified that it is on with the
+   * answer.
+   */
   #tellChange(index: number): void {
     const late = this.#states.late(index, 'remote');
     if ((late & Late.CHANGED) === 0) return;
@@ -527,7 +538,7 @@ export class Telnet implements OptionContext {
       }
       isDone = true;
     } finally {
-      // A handler has thrown: the other answers are still owed.
+      // A handler has thrown: the other answers have not been sent yet.
       if (!isDone) {
         this.#isLate = true;
         this.#defer();
@@ -555,7 +566,7 @@ export class Telnet implements OptionContext {
     }
   }
 
-  /** The peer's words about our side, of which only the last is answered. */
+  /** The peer's requests about our side: only the last one is answered. */
   #sendLateLocal(index: number, late: number): void {
     const { code } = this.#definitions[index]!;
     const wasOn = this.#states.get(index, 'local') === 'YES';
@@ -565,7 +576,7 @@ export class Telnet implements OptionContext {
     const on = positive && this.#inputOf(index, 'local', true) === 'agreed';
     const isOn = on || (wasOn && !wentOff);
     if (on) {
-      // To its handler it goes off and on again, before and behind our WILL, as it does for the peer.
+      // For its handler the option is disabled and enabled again, before and after our WILL, as it is for the peer.
       if (wentOff) this.#tellEffect(index, 'local', 'disabled');
       this.#states.set(index, 'local', 'YES');
     }
@@ -578,12 +589,12 @@ export class Telnet implements OptionContext {
     return !positive ? 'negative' : this.#agrees(index, side) ? 'agreed' : 'unwanted';
   }
 
-  /** The policy on a peer's WILL or DO, which matters in state NO alone. */
+  /** The policy on a WILL or DO of the peer; only relevant in state NO. */
   #agrees(index: number, side: Side): boolean {
     const { code, exclusive, supersededBy, [side]: consent } = this.#definitions[index]!;
     const consents = consent === 'request' ? this.#states.wanted(index, side) : consent;
     if (!consents || this.#states.get(index, side) !== 'NO') return false;
-    // Also while the other side is only asked for: a mirror would otherwise get both sides enabled.
+    // Even if the other side is only requested: otherwise a mirror would get both sides enabled.
     if (exclusive && this.stateOf(code, side === 'local' ? 'remote' : 'local') !== 'NO') return false;
     return supersededBy === undefined || !this.isEnabled(supersededBy, side);
   }
@@ -600,7 +611,8 @@ export class Telnet implements OptionContext {
     const { code } = this.#definitions[index]!;
     this.#states.set(index, side, next);
     if (say !== undefined) this.announce(code, side, say);
-    // The peer has accepted our WILL BINARY: for it, all that came after that WILL is binary, and a NUL would be data.
+    // The peer has accepted our WILL BINARY: for the peer, all bytes after that WILL are binary, and a NUL would be
+    // data.
     else if (code === Option.BINARY && side === 'local' && effect === 'enabled') this.#out.settle();
     if (error)
       this.warn('contradictory-answer', `${optionName(code)}: the peer answered a refusal with an acceptance`, code);

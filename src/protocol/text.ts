@@ -1,9 +1,9 @@
 import { check } from './check.ts';
 
 /**
- * The part of the Encoding standard that is used here. Every JavaScript runtime has it, the language itself does not, and
- * this room is compiled without the types of Node and of the DOM. Nothing of this is exported, so that the published
- * declarations need none of them either.
+ * The part of the Encoding standard that is used here. Every JavaScript runtime has it, but the language itself does
+ * not, and this folder is compiled without the types of Node and of the DOM. These declarations are not exported, so
+ * that the published declarations do not need those types either.
  */
 interface Encoding {
   readonly TextDecoder: new (
@@ -17,11 +17,14 @@ const { TextDecoder, TextEncoder } = globalThis as unknown as Encoding;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Up to this many bytes a call of the decoder costs more than ASCII takes here. */
+/** Up to this many bytes, a call of the decoder costs more than converting ASCII here. */
 const SHORT_BYTES = 64;
 const isAscii = (byte: number): boolean => byte < 0x80;
 
-/** What a peer sent as a name or value: UTF-8 if it is valid UTF-8, otherwise ISO 8859-1, which any bytes are. */
+/**
+ * Decodes a name or value from the peer: as UTF-8 if it is valid UTF-8, otherwise as ISO 8859-1, in which any bytes are
+ * valid.
+ */
 export function decodeText(bytes: Uint8Array): string {
   if (bytes.length <= SHORT_BYTES && bytes.every(isAscii)) return String.fromCharCode(...bytes);
   try {
@@ -31,7 +34,7 @@ export function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** A name or value of our own, as UTF-8. */
+/** Encodes a name or value of this end as UTF-8. */
 export function encodeText(text: string, what: string): Uint8Array {
   check(typeof text === 'string', `${what} must be a string`);
   return encoder.encode(text);

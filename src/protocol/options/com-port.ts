@@ -10,18 +10,18 @@ import { type Consent, defineOption, type OptionContext, type OptionDefinition, 
 //   IAC SB COM-PORT-OPTION <command> <value> IAC SE       from the client, command 0 to 12
 //   IAC SB COM-PORT-OPTION <command + 100> <value> IAC SE from the access server
 //
-//   SIGNATURE             <text>     none: a question
-//   SET-BAUDRATE          <32 bits>  in network order; 0: a question
+//   SIGNATURE             <text>     none: a request
+//   SET-BAUDRATE          <32 bits>  in network byte order; 0: a request
 //   FLOWCONTROL-SUSPEND, FLOWCONTROL-RESUME
-//   all others            <8 bits>   the tables below: each name stands at the place of its number on the wire
+//   all others            <8 bits>   the tables below: the index of each name is its number on the wire
 //
-// A 255 in them is doubled, by the framing as everywhere. The client sends WILL, the access server DO; the names of the two
-// ends say who sends what, so it does not matter here on which side the option is enabled, and pySerial enables both.
-// Each SET of the client is answered by the server with the value that is in force now, whether or not it is the one asked
-// for. FLOWCONTROL has no answer (section 5): from the server it would suspend the client. It suspends commands as well as
-// data, which is for the application to do: the engine holds nothing back.
+// A 255 in them is doubled by the framing, as everywhere. The client sends WILL, the access server DO. The numbers of
+// the messages show which end sent them, so it does not matter here on which side the option is enabled; pySerial
+// enables both. The server answers each SET of the client with the value that is now in force, even if it is not the
+// requested one. FLOWCONTROL has no answer (section 5): an answer from the server would suspend the client. It suspends
+// commands as well as data. That is left to the application: the engine does not hold anything back.
 
-/** Section 2 to 5. A client sends the place in this list; an access server sends the place and 100. */
+/** Sections 2 to 5. A client sends the index in this list; an access server sends the index plus 100. */
 export const COM_PORT_COMMANDS = [
   'SIGNATURE',
   'SET-BAUDRATE',
@@ -38,7 +38,10 @@ export const COM_PORT_COMMANDS = [
   'PURGE-DATA',
 ] as const satisfies readonly ComPortCommand[];
 
-/** Section 2. In this table and the next two `undefined` is the question for the value in use, or a number without a name. */
+/**
+ * Section 2. In this table and the next two, `undefined` is the request for the value in use, or a number without a
+ * name.
+ */
 export const DATA_SIZES = [undefined, undefined, undefined, undefined, undefined, 5, 6, 7, 8] as const;
 
 /** Section 2. */
@@ -47,7 +50,7 @@ export const PARITIES = [undefined, 'NONE', 'ODD', 'EVEN', 'MARK', 'SPACE'] as c
 /** Section 2, in bits. */
 export const STOP_SIZES = [undefined, 1, 2, 1.5] as const;
 
-/** Section 3. FLOW is the flow control of the port's output, or of both directions where INBOUND-FLOW is not set. */
+/** Section 3. FLOW is the flow control of the port's output, or of both directions if INBOUND-FLOW is not set. */
 export const CONTROLS = [
   'FLOW-REQUEST',
   'FLOW-NONE',
@@ -71,7 +74,10 @@ export const CONTROLS = [
   'FLOW-DSR',
 ] as const;
 
-/** Section 3. RECEIVE is what the access server has read from the port, TRANSMIT what it still has to write to it. */
+/**
+ * Section 3. RECEIVE: data that the access server has read from the port. TRANSMIT: data that it still has to write to
+ * it.
+ */
 export const PURGES = [undefined, 'RECEIVE', 'TRANSMIT', 'BOTH'] as const;
 
 /** The bits of NOTIFY-LINESTATE and SET-LINESTATE-MASK (RFC 2217, sections 3 and 4). The mask is 0 until it is set. */
@@ -86,7 +92,9 @@ export const LineState = {
   TIME_OUT_ERROR: 128,
 } as const;
 
-/** The bits of NOTIFY-MODEMSTATE and SET-MODEMSTATE-MASK (RFC 2217, sections 3 and 4). The mask is 255 until it is set. */
+/**
+ * The bits of NOTIFY-MODEMSTATE and SET-MODEMSTATE-MASK (RFC 2217, sections 3 and 4). The mask is 255 until it is set.
+ */
 export const ModemState = {
   DELTA_CLEAR_TO_SEND: 1,
   DELTA_DATA_SET_READY: 2,
@@ -101,11 +109,11 @@ export const ModemState = {
 /** The name of a message of RFC 2217. */
 export type ComPortCommand = keyof ComPortValues;
 
-/** What each message carries. `undefined` asks for the value in use, where there is something to ask for. */
+/** The value of each message. `undefined` requests the value in use, if the message can request one. */
 export interface ComPortValues {
-  /** Text for people: who the sender is. */
+  /** Text for people that identifies the sender. */
   readonly SIGNATURE: string | undefined;
-  /** Bits a second, 1 to 4,294,967,295. */
+  /** Bits per second, 1 to 4,294,967,295. */
   readonly 'SET-BAUDRATE': number | undefined;
   /** Bits. */
   readonly 'SET-DATASIZE': (typeof DATA_SIZES)[number];
@@ -113,20 +121,26 @@ export interface ComPortValues {
   /** Bits. */
   readonly 'SET-STOPSIZE': (typeof STOP_SIZES)[number];
   readonly 'SET-CONTROL': (typeof CONTROLS)[number];
-  /** Bits of {@link LineState}, from the access server. `undefined`: a client asks for them, which the RFC does not have. */
+  /**
+   * Bits of {@link LineState}, from the access server. `undefined`: a request of a client, which RFC 2217 does not
+   * define.
+   */
   readonly 'NOTIFY-LINESTATE': number | undefined;
-  /** Bits of {@link ModemState}, from the access server. `undefined`: a client asks, as pySerial's does. */
+  /** Bits of {@link ModemState}, from the access server. `undefined`: a request of a client, as pySerial sends it. */
   readonly 'NOTIFY-MODEMSTATE': number | undefined;
   readonly 'FLOWCONTROL-SUSPEND': undefined;
   readonly 'FLOWCONTROL-RESUME': undefined;
-  /** Bits of {@link LineState} to be notified of. */
+  /** Bits of {@link LineState} that are reported to the client. */
   readonly 'SET-LINESTATE-MASK': number;
-  /** Bits of {@link ModemState} to be notified of. */
+  /** Bits of {@link ModemState} that are reported to the client. */
   readonly 'SET-MODEMSTATE-MASK': number;
   readonly 'PURGE-DATA': Exclude<(typeof PURGES)[number], undefined>;
 }
 
-/** A message about a serial port came (RFC 2217): from the client where we are the server, from the server where not. */
+/**
+ * The peer sent a message about a serial port (RFC 2217). The sender is the client if our role is server, else the
+ * server.
+ */
 export type ComPortEvent = {
   readonly [C in ComPortCommand]: { readonly type: 'com-port'; readonly command: C; readonly value: ComPortValues[C] };
 }[ComPortCommand];
@@ -140,7 +154,7 @@ declare module '../events.ts' {
 const SERVER = 100;
 const LARGEST_RATE = 0xffff_ffff;
 
-/** How the value of one message is read and written. What is malformed is read as `'malformed'`. */
+/** Conversion of the value of one message. `read` returns `'malformed'` for a malformed value. */
 interface Layout<T> {
   read(body: Uint8Array): { readonly value: T } | 'malformed';
   write(value: T): Uint8Array;
@@ -188,7 +202,7 @@ const notice: Layout<number | undefined> = {
   write: value => (value === undefined ? new Uint8Array(0) : bits.write(value)),
 };
 
-/** One octet that stands for an entry of a table. */
+/** One octet that represents an entry of a table. */
 function oneOf<const T extends Table>(table: T): Layout<Exclude<T[number], undefined>> {
   type Entry = Exclude<T[number], undefined>;
   return {
@@ -203,7 +217,7 @@ function oneOf<const T extends Table>(table: T): Layout<Exclude<T[number], undef
   };
 }
 
-/** The same where 0 is the question for the value in use. */
+/** The same for tables in which 0 is the request for the value in use. */
 function oneOfOrQuestion<const T extends Table>(table: T): Layout<T[number]> {
   const named = oneOf(table) as Layout<T[number]>;
   return {
@@ -228,11 +242,11 @@ const LAYOUTS: { readonly [C in ComPortCommand]: Layout<ComPortValues[C]> } = {
   'PURGE-DATA': oneOf(PURGES),
 };
 
-/** What {@link comPort} is made with. */
+/** Configuration of {@link comPort}. */
 export interface ComPortConfig {
-  /** `'server'`: the port is at this end (the RFC's access server); `'client'`: we use the peer's. */
+  /** `'server'`: the port is at this end (the RFC's access server); `'client'`: we use the port of the peer. */
   readonly role: 'server' | 'client';
-  /** The answer to the peer's SIGNATURE question. Without it the event is all there is. */
+  /** The answer to a SIGNATURE request of the peer. If absent, the request only emits an event. */
   readonly signature?: string;
   /** Default true. */
   readonly local?: Consent;
@@ -240,7 +254,7 @@ export interface ComPortConfig {
   readonly remote?: Consent;
 }
 
-/** Which notices of the access server a mask is for, and what it is until the client sets it (section 3). */
+/** The notification that each mask filters, and the initial mask until the client sets it (section 3). */
 const MASKS = new Map([
   ['SET-LINESTATE-MASK', { notice: 'NOTIFY-LINESTATE', initial: 0 }],
   ['SET-MODEMSTATE-MASK', { notice: 'NOTIFY-MODEMSTATE', initial: 255 }],
@@ -250,7 +264,7 @@ const MASKS = new Map([
 export class ComPort implements OptionHandler {
   readonly #telnet: OptionContext;
   readonly #config: ComPortConfig;
-  /** By the notice that each of them is for. */
+  /** By the notification that each mask filters. */
   readonly #masks = new Map<ComPortCommand, number>();
 
   constructor(telnet: OptionContext, config: ComPortConfig) {
@@ -260,12 +274,12 @@ export class ComPort implements OptionHandler {
   }
 
   /**
-   * As the access server, tells of a change what the client's mask lets through; sends nothing if that is nothing. A
-   * client that asks (see {@link ComPortValues}) is answered by {@link send}, which no mask is applied to.
+   * As the access server, reports a change, filtered by the client's mask. Sends nothing if no bit remains. To answer a
+   * client that requests the state (see {@link ComPortValues}), use {@link send}, which does not apply a mask.
    *
    * @param bits of {@link LineState} or {@link ModemState}
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for anything else, or where we are the client; `ERR_OPTION` if the option is
-   *   not enabled
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for any other message or value, or if our role is client; `ERR_OPTION`
+   *   if the option is not enabled
    */
   notify(notice: 'NOTIFY-LINESTATE' | 'NOTIFY-MODEMSTATE', bits: number): void {
     const mask = this.#masks.get(notice);
@@ -279,11 +293,11 @@ export class ComPort implements OptionHandler {
   }
 
   /**
-   * Sends one message: in the client's numbers or the access server's, as the role is. `undefined` asks for the value in
-   * use, and is what FLOWCONTROL-SUSPEND and -RESUME carry.
+   * Sends one message, with the numbers of the client or of the access server, according to the role. `undefined`
+   * requests the value in use; it is also the value of FLOWCONTROL-SUSPEND and -RESUME.
    *
-   * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown message or a value it cannot carry; `ERR_OPTION` if the
-   *   option is not enabled
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown message or an invalid value; `ERR_OPTION` if the option
+   *   is not enabled
    */
   send<C extends ComPortCommand>(command: C, value: ComPortValues[C]): void {
     const code = COM_PORT_COMMANDS.indexOf(command);
@@ -296,13 +310,14 @@ export class ComPort implements OptionHandler {
   }
 
   enabled(): void {
-    // A serial line carries all octets (section 3), and outside BINARY a CR would gain a NUL.
+    // A serial line transmits all octets (section 3), but outside BINARY a CR would be followed by a NUL.
     this.#telnet.requestIfKnown(Option.BINARY, 'local');
     this.#telnet.requestIfKnown(Option.BINARY, 'remote');
   }
 
   disabled(): void {
-    // Not when it is enabled: a client may set a mask between the one side and the other.
+    // Masks are not reset in `enabled()`: a client may set a mask after the first side is enabled and before the
+    // second.
     if (!isOn(this.#telnet)) this.#resetMasks();
   }
 
@@ -320,7 +335,7 @@ export class ComPort implements OptionHandler {
     let read: { readonly value: unknown } | 'malformed' = LAYOUTS[command].read(body);
     if (read === 'malformed') {
       this.#warn('malformed-subnegotiation', `${command} with ${body.length} bytes, which is a wrong length`);
-      // A setting that we cannot know is one that the port cannot have, and the answer to that is the setting in use.
+      // A setting that is unknown here is one that the port cannot have, and the answer to that is the setting in use.
       if (this.#config.role === 'client' || body.length !== 1 || !isSetting(command)) return;
       read = { value: undefined };
     }
@@ -333,7 +348,7 @@ export class ComPort implements OptionHandler {
     if (command === 'SIGNATURE' && read.value === undefined && signature !== undefined) this.#answer(signature);
   }
 
-  /** Unless the application has just switched the option off, on that event. */
+  /** Answers unless the application has just disabled the option in its handler of that event. */
   #answer(signature: string): void {
     if (isOn(this.#telnet)) this.send('SIGNATURE', signature);
   }
@@ -358,11 +373,11 @@ function isSetting(command: ComPortCommand): boolean {
 }
 
 /**
- * A serial port over Telnet (RFC 2217): each message of the peer is a `com-port` event, and ours go by
- * `telnet.handler(definition).send(command, value)`. To answer a SET with what is then in force is the part of the
- * server's application, also for the masks, which `notify(command, bits)` knows by then.
+ * A serial port over Telnet (RFC 2217). Each message of the peer is a `com-port` event; send ours with
+ * `telnet.handler(definition).send(command, value)`. The server's application must answer each SET with the value that
+ * is then in force. That includes the masks, which `notify(command, bits)` applies from the event on.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` for a role or signature that cannot be meant
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for an invalid role or signature
  */
 export function comPort(config: ComPortConfig): OptionDefinition<ComPort> {
   const { role, signature, local = true, remote = true } = config;

@@ -4,10 +4,10 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 
 // LOGOUT, option 18, RFC 727. No subnegotiation.
 //
-// DO LOGOUT asks the receiver to end the session, WILL LOGOUT agrees to end it or announces that. The engine says the
-// word; to close the connection, after what is on its way, is the application's.
+// DO LOGOUT asks the receiver to end the session; WILL LOGOUT agrees to end it, or announces the end. The engine only
+// negotiates. The application closes the connection after its pending output.
 
-/** Logging out was agreed on (RFC 727). */
+/** The ends have agreed on a logout (RFC 727). */
 export interface LogoutEvent {
   readonly type: 'logout';
   /** `'local'`: the peer asked us, and we agreed: the application closes. `'remote'`: the peer is about to close. */
@@ -32,7 +32,10 @@ class Logout implements OptionHandler {
   }
 }
 
-/** Ending the session by agreement (RFC 727): a `logout` event tells the application to close, or that the peer will. */
+/**
+ * Ends the session by agreement (RFC 727). A `logout` event means that the application must close, or that the peer
+ * will.
+ */
 export function logout(sides: Sides): OptionDefinition {
   return defineOption(Option.LOGOUT, sides, { create: telnet => new Logout(telnet) });
 }

@@ -13,15 +13,15 @@ import {
 // STATUS, option 5, RFC 859.
 //
 //   IAC SB STATUS SEND IAC SE                             to the side that performs it (WILL)
-//   IAC SB STATUS IS { <verb> <option> | SB … SE } IAC SE  its answer: how it sees the options
+//   IAC SB STATUS IS { <verb> <option> | SB … SE } IAC SE its answer: its view of the options
 //
-// WILL x in it: I perform x. DO x: you perform x. What is not in it is off. SB option … SE gives an option's parameters,
-// with a SE (240) among them doubled.
+// WILL x in the answer: I perform x. DO x: you perform x. Options that are not listed are off. SB option … SE gives the
+// parameters of an option, with each SE (240) among them doubled.
 
-/** The peer told how it sees the options (RFC 859). */
+/** The peer sent its view of the options (RFC 859). */
 export interface StatusEvent {
   readonly type: 'status';
-  /** Seen from here: the peer's WILL is side `'remote'`, its DO is side `'local'`. */
+  /** From our point of view: the peer's WILL is side `'remote'`, its DO is side `'local'`. */
   readonly options: readonly { readonly option: number; readonly side: Side; readonly enabled: boolean }[];
 }
 
@@ -35,7 +35,7 @@ const IS = 0;
 const SEND = 1;
 const { SB, SE, WILL, WONT, DO, DONT } = Command;
 
-/** What the peer's verbs say, seen from here. */
+/** The meaning of the peer's verbs from our point of view. */
 const SEEN_FROM_HERE: ReadonlyMap<number, { readonly side: Side; readonly enabled: boolean }> = new Map([
   [WILL, { side: 'remote', enabled: true }],
   [WONT, { side: 'remote', enabled: false }],
@@ -43,10 +43,10 @@ const SEEN_FROM_HERE: ReadonlyMap<number, { readonly side: Side; readonly enable
   [DONT, { side: 'local', enabled: false }],
 ]);
 
-/** There are 256 options with two sides; what is said twice in one message is not worth an event. */
+/** There are 256 options with two sides; further entries of a message can only be repetitions. */
 const MOST_ENTRIES = 512;
 
-/** A message of STATUS in words; the list of options is counted, not shown. */
+/** A message of STATUS for logs; the list of options is counted, not shown. */
 export function statusWords(payload: Uint8Array): SubnegotiationWords {
   if (payload[0] === SEND) return ['SEND'];
   return payload[0] === IS ? [`IS (${payload.length - 1} bytes)`] : undefined;
@@ -61,7 +61,7 @@ export class Status implements OptionHandler {
   }
 
   /**
-   * Asks the peer for its view of the options; the answer is a `status` event.
+   * Requests the peer's view of the options; the answer is a `status` event.
    *
    * @throws TelptyError `ERR_OPTION` if the peer does not perform the option
    */
@@ -112,7 +112,7 @@ export class Status implements OptionHandler {
   }
 }
 
-/** The place after the SE that is not doubled. */
+/** The position after the next SE that is not doubled. */
 function endOfParameters(payload: Uint8Array, from: number): number {
   let at = from;
   while (at < payload.length) {
@@ -123,7 +123,10 @@ function endOfParameters(payload: Uint8Array, from: number): number {
   return at;
 }
 
-/** How each end sees the options (RFC 859). Local: SEND is answered. Remote: `telnet.handler(definition).ask()` asks. */
+/**
+ * The view that each end has of the options (RFC 859). Local: SEND is answered. Remote:
+ * `telnet.handler(definition).ask()` requests the peer's view.
+ */
 export function status(sides: Sides): OptionDefinition<Status> {
   return defineOption(Option.STATUS, sides, { create: telnet => new Status(telnet) });
 }

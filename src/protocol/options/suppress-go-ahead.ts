@@ -3,7 +3,10 @@ import { defineOption, type OptionDefinition, type Sides } from './option.ts';
 
 // SUPPRESS-GO-AHEAD, option 3, RFC 858. No subnegotiation. A side that performs it sends no IAC GA.
 
-/** Leaving out GA, and with ECHO: a character at a time (RFC 858). Sending GA where it is not enabled is the application's. */
+/**
+ * Suppression of GA; together with ECHO, character-at-a-time mode (RFC 858). The application sends GA while this is
+ * disabled.
+ */
 export function suppressGoAhead(sides: Sides): OptionDefinition {
   return defineOption(Option.SGA, sides);
 }

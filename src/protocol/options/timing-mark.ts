@@ -5,19 +5,19 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 
 // TIMING-MARK, option 6, RFC 860. No subnegotiation.
 //
-//   IAC DO TIMING-MARK      put a mark into your stream where you have got to in mine
+//   IAC DO TIMING-MARK      insert a mark into your stream at the point that corresponds to this point of mine
 //   IAC WILL TIMING-MARK    this is the mark
-//   IAC WONT TIMING-MARK    I do not know marks; which is one all the same
+//   IAC WONT TIMING-MARK    I do not support marks; this serves as a mark nevertheless
 //
-// It is a question and an answer, not a state, so RFC 1143 does not apply: every DO is answered, and every DO of ours
-// awaits an answer of its own. A WILL or WONT that answers nothing is itself never answered.
+// It is a request and an answer, not a state, so RFC 1143 does not apply: every DO is answered, and every DO of ours
+// has its own answer. A WILL or WONT that is not an answer is itself never answered.
 
 /** A timing mark (RFC 860). */
 export interface TimingMarkEvent {
   readonly type: 'timing-mark';
-  /** `'us'`: the answer to our DO TIMING-MARK has come; `'peer'`: the peer asked, and WILL has been sent. */
+  /** `'us'`: our DO TIMING-MARK was answered; `'peer'`: the peer requested a mark, and WILL has been sent. */
   readonly by: 'us' | 'peer';
-  /** False if the peer answered WONT. What was sent before our DO has been seen by the peer all the same. */
+  /** False if the peer answered WONT. Even then it has processed everything sent before our DO. */
   readonly supported: boolean;
 }
 
@@ -27,13 +27,13 @@ declare module '../events.ts' {
   }
 }
 
-/** How many marks we await at most: beyond it further requests are dropped, for the peer is not answering any. */
+/** Maximum number of outstanding marks. Above it further requests are dropped, because the peer does not answer any. */
 const MOST_AWAITED = 255;
 
 /** The handler of {@link timingMark}. */
 export class TimingMark implements OptionHandler {
   readonly #telnet: OptionContext;
-  /** For each mark that is awaited, in the order of the requests, what is called in place of the event. */
+  /** For each outstanding mark, in the order of the requests: the callback that replaces the event. */
   readonly #awaited: (((supported: boolean) => void) | undefined)[] = [];
 
   constructor(telnet: OptionContext) {
@@ -41,9 +41,9 @@ export class TimingMark implements OptionHandler {
   }
 
   /**
-   * Asks the peer for a mark: a `timing-mark` event by `'us'` tells that it has seen everything sent before.
+   * Requests a mark: a `timing-mark` event by `'us'` means that the peer has processed everything sent before.
    *
-   * @param answered is called in place of the event, with its `supported`.
+   * @param answered called instead of the event, with its `supported`
    */
   ask(answered?: (supported: boolean) => void): void {
     if (this.#awaited.length >= MOST_AWAITED) return;
@@ -71,8 +71,8 @@ export class TimingMark implements OptionHandler {
 }
 
 /**
- * Marks in the stream (RFC 860). DO TIMING-MARK is answered each time, at its place in the stream of input; a mark of the
- * peer is asked for by `telnet.handler(definition).ask()`.
+ * Marks in the stream (RFC 860). Each DO TIMING-MARK is answered, at its position in the input stream;
+ * `telnet.handler(definition).ask()` requests a mark of the peer.
  */
 export function timingMark(): OptionDefinition<TimingMark> {
   const sides = { local: true, remote: 'request' } as const;
