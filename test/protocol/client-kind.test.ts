@@ -22,13 +22,13 @@ const CASES: readonly (readonly [ClientKind, readonly string[], number?])[] = [
   ['minimal', ['']],
 ];
 
-test('kinds of clients', () => {
+test('the kind of a client follows from its terminal types', () => {
   for (const [kind, names, mtts] of CASES) assert.equal(clientKind(names, mtts), kind, names.join(','));
 });
 
 const invalid = (call: () => unknown) => assert.throws(call, { code: 'ERR_INVALID_ARGUMENT' });
 
-test('MTTS: names and bits', () => {
+test('MTTS: names and bits are converted to each other', () => {
   assert.deepEqual(decodeMtts(0), []);
   assert.deepEqual(decodeMtts(2349), ['ANSI', 'UTF-8', '256 COLORS', 'OSC COLOR PALETTE', 'TRUECOLOR', 'SSL']);
   assert.deepEqual(decodeMtts(0x7fff_f001), ['ANSI'], 'bits without a name');

@@ -1,5 +1,5 @@
 /**
- * Whatever one end sends by an option, the other end reports. (Other options: terminal-options, com-port, mud,
+ * The values that one end sends by an option arrive at the other end. (Other options: terminal-options, com-port, mud,
  * linemode.)
  */
 import assert from 'node:assert/strict';
@@ -25,7 +25,7 @@ import { pair } from './support/pair.ts';
 const dimension = fc.integer({ min: 0, max: 0xffff });
 const printable = fc.stringMatching(/^[!-~]{1,40}$/);
 
-test('NAWS: every size, also those with 255 in them', () => {
+test('NAWS: every size, including those with 255 in them', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(dimension, dimension), { minLength: 1, maxLength: 5 }), sizes => {
       const reports = windowSize({ report: true });
@@ -41,7 +41,7 @@ test('NAWS: every size, also those with 255 in them', () => {
   );
 });
 
-test('TTYPE: every list of names, and MTTS', () => {
+test('TTYPE: every list of names arrives, and so does MTTS', () => {
   const bits = fc.subarray(Object.keys(MTTS_BITS) as MttsName[]);
   const name = printable.filter(text => !/^MTTS/i.test(text));
   const names = fc.uniqueArray(name, { minLength: 1, maxLength: 8, selector: text => text.toUpperCase() });
@@ -65,7 +65,7 @@ for (const [title, option, make] of [
   ['NEW-ENVIRON', Option.NEW_ENVIRON, newEnviron],
   ['ENVIRON', Option.ENVIRON, environ],
 ] as const) {
-  test(`${title}: every name and value, with all that has to be escaped`, () => {
+  test(`${title}: every name and value arrives, including bytes that need escapes`, () => {
     const text = fc
       .array(fc.integer({ min: 0, max: 255 }), { maxLength: 40 })
       .map(octets => String.fromCharCode(...octets));
@@ -86,7 +86,7 @@ for (const [title, option, make] of [
   });
 }
 
-test('CHARSET: of what one end proposes, the other takes what it knows, and both know which', () => {
+test('CHARSET: one end accepts a proposed name that it supports, and both ends report it', () => {
   const sets = fc.uniqueArray(fc.stringMatching(/^[A-Za-z][A-Za-z0-9_-]{0,20}$/), {
     minLength: 1,
     maxLength: 12,
@@ -106,7 +106,7 @@ test('CHARSET: of what one end proposes, the other takes what it knows, and both
   );
 });
 
-test('STATUS reports the options that are on at the other end', () => {
+test('STATUS: the options that are on at one end are reported to the other', () => {
   const both = { local: true, remote: true };
   const sides = fc.constantFrom('local' as const, 'remote' as const);
   const requests = fc.array(fc.tuple(fc.constantFrom(Option.BINARY, Option.SGA), sides, fc.boolean()), {

@@ -13,7 +13,7 @@ import {
 import { COM_PORT_COMMANDS, CONTROLS } from '../../src/protocol/options/com-port.ts';
 import { enabled, framed, pair } from './support/pair.ts';
 
-// The bytes themselves: test/vectors/options/com-port.txt.
+// The bytes on the wire are tested in test/vectors/options/com-port.txt.
 
 const question = fc.constant(undefined);
 const bits = fc.integer({ min: 0, max: 255 });
@@ -36,7 +36,7 @@ const message = fc
   .constantFrom(...COM_PORT_COMMANDS)
   .chain(command => fc.record({ command: fc.constant(command), value: VALUES[command] as fc.Arbitrary<never> }));
 
-test('every message arrives at the other end as it was sent, both ways', () => {
+test('every message arrives unchanged at the other end, in both directions', () => {
   const port = comPort({ role: 'server' });
   const user = comPort({ role: 'client' });
   const { server, client } = pair([port], [user]);
@@ -51,7 +51,7 @@ test('every message arrives at the other end as it was sent, both ways', () => {
   );
 });
 
-test('an access server that answers as the RFC says', () => {
+test('an access server answers as RFC 2217 requires', () => {
   const port = comPort({ role: 'server', signature: 'a port' });
   const user = comPort({ role: 'client' });
   const { server, client } = pair([port], [user]);
@@ -78,7 +78,7 @@ test('an access server that answers as the RFC says', () => {
   ]);
 });
 
-test('notices pass the masks of the client, which are reset with the option', () => {
+test('the client's masks filter notifications, and are reset when the option is enabled again', () => {
   const port = comPort({ role: 'server' });
   const user = comPort({ role: 'client' });
   const { server, client } = pair([port], [user]);
@@ -95,7 +95,7 @@ test('notices pass the masks of the client, which are reset with the option', ()
   client.telnet.handler(user).send('SET-MODEMSTATE-MASK', 255 - ModemState.CARRIER_DETECT);
   assert.deepEqual(change(), ['NOTIFY-LINESTATE 16']);
   client.telnet.request(Option.COM_PORT, 'remote', true);
-  assert.deepEqual(change(), ['NOTIFY-LINESTATE 16'], 'the other side too');
+  assert.deepEqual(change(), ['NOTIFY-LINESTATE 16'], 'the other side is enabled, too');
   client.telnet.request(Option.COM_PORT, 'remote', false);
   for (const on of [false, true]) client.telnet.request(Option.COM_PORT, 'local', on);
   assert.deepEqual(change(), ['NOTIFY-MODEMSTATE 128']);
@@ -106,7 +106,7 @@ test('notices pass the masks of the client, which are reset with the option', ()
   assert.throws(() => server.telnet.handler(port).notify('NOTIFY-LINESTATE', 1), { code: 'ERR_OPTION' });
 });
 
-test('any payload: nothing is thrown, and there is at most one event and one warning', () => {
+test('any payload: no error is thrown, and at most one event and one warning are emitted', () => {
   const payload = fc.oneof(
     fc.uint8Array({ maxLength: 8 }),
     fc.tuple(fc.integer({ min: 0, max: 113 }), fc.uint8Array({ maxLength: 5 })).map(([code, rest]) => [code, ...rest]),
@@ -122,7 +122,7 @@ test('any payload: nothing is thrown, and there is at most one event and one war
   );
 });
 
-test('misuse', () => {
+test('invalid arguments and calls are rejected', () => {
   const port = comPort({ role: 'server' });
   const { telnet } = enabled(port);
   const handler = telnet.handler(port);
@@ -144,7 +144,7 @@ test('misuse', () => {
   assert.throws(() => handler.send('SIGNATURE', undefined), { code: 'ERR_OPTION' });
 });
 
-test('the bits have their places', () => {
+test('the bits of the states have the values of RFC 2217', () => {
   assert.equal(LineState.BREAK_DETECT | LineState.FRAMING_ERROR, 0x18);
   assert.equal(ModemState.CARRIER_DETECT | ModemState.CLEAR_TO_SEND, 0x90);
   for (const names of [LineState, ModemState]) {

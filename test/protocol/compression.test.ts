@@ -6,12 +6,12 @@ import { mccp2, mccp3, Option, Telnet, type TelnetEvent } from '../../src/protoc
 import { cuts } from './support/recorder.ts';
 import { definitionOf } from './support/tables.ts';
 
-// Where compression begins, in the middle of a chunk: the engine returns the bytes that are no longer Telnet.
+// Compression begins in the middle of a chunk: the engine returns the bytes that are no longer Telnet.
 
 const START = [255, 250, Option.MCCP2, 255, 240];
 const WILL = [255, 251, Option.MCCP2];
 
-/** A client's engine, and what a session does about compression: everything after the mark is kept apart. */
+/** A client's engine, with a session's handling of compression: the bytes after the marker are collected separately. */
 class Receiver {
   readonly data: number[] = [];
   readonly compressed: number[] = [];
@@ -35,7 +35,7 @@ class Receiver {
   chunk(bytes: Uint8Array): void {
     if (this.#isCompressed) this.#take(bytes);
     else this.telnet.receive(bytes);
-    bytes.fill(0xee); // makes a kept view visible
+    bytes.fill(0xee); // reveals a view that is still in use
   }
 
   #take(bytes: Uint8Array): void {
@@ -44,7 +44,7 @@ class Receiver {
   }
 }
 
-test('in any cut: all bytes before the mark are Telnet, all after it are returned', () => {
+test('in any cut, the bytes before the marker are Telnet, and all bytes after it are returned', () => {
   const octets = fc.uint8Array({ maxLength: 60 });
   const plain = octets.map(bytes => Uint8Array.from(bytes, byte => (byte === 255 || byte === 13 ? 65 : byte)));
   const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 60 });
@@ -61,7 +61,7 @@ test('in any cut: all bytes before the mark are Telnet, all after it are returne
   );
 });
 
-test('a zlib stream that is inflated within the handler, and plain data after its end', () => {
+test('a zlib stream is inflated in the handler, and uncompressed data follows its end', () => {
   const inside = Uint8Array.from([...Buffer.from('inside '), 255, 255, 255, 250, 201, 65, 255, 240]);
   const stream = deflateSync(inside);
   const receiver = new Receiver();
@@ -69,11 +69,11 @@ test('a zlib stream that is inflated within the handler, and plain data after it
     receiver.telnet.receive(inflateSync(rest.subarray(0, stream.length)));
     receiver.telnet.receive(rest.subarray(stream.length));
   };
-  receiver.chunk(Uint8Array.from([...WILL, ...Buffer.from('before '), ...START, ...stream, ...Buffer.from('behind')]));
-  assert.equal(Buffer.from(receiver.data).toString('latin1'), 'before inside \xffbehind');
+  receiver.chunk(Uint8Array.from([...WILL, ...Buffer.from('before '), ...START, ...stream, ...Buffer.from(' after')]));
+  assert.equal(Buffer.from(receiver.data).toString('latin1'), 'before inside \xff after');
 });
 
-test('data received meanwhile within a handler is returned too, in order', () => {
+test('input received in a handler in the meantime is returned, too, in its order', () => {
   const taken: number[] = [];
   const telnet: Telnet = new Telnet(
     {
@@ -90,7 +90,7 @@ test('data received meanwhile within a handler is returned too, in order', () =>
   assert.equal(telnet.takeUnread().length, 0);
 });
 
-test('nothing is left to take between calls, but what a handler that threw left behind', () => {
+test('takeUnread() is empty between calls, except after a handler threw', () => {
   const seen: number[] = [];
   let throws = true;
   const handlers = {
@@ -110,7 +110,7 @@ test('nothing is left to take between calls, but what a handler that threw left 
   assert.deepEqual(seen, [65, 66, 67, 69]);
 });
 
-test('a mark that was sent before our WONT arrived still begins compression; one for what was never offered does not', () => {
+test('a marker sent before our WONT arrived still begins compression; one for an option that was never offered does not', () => {
   const mark = [255, 250, Option.MCCP3, 255, 240];
   const events: string[] = [];
   const telnet = new Telnet(

@@ -1,6 +1,7 @@
 /**
- * A peer that switches options too often has late answers, and never wrong ones: whatever it says and however that is
- * cut, it is followed, and in the end both ends agree. For every option of a server and of a client.
+ * A peer that switches options too often gets late answers, but never wrong ones. Whatever it sends and however the
+ * stream is cut, its changes are followed, and in the end both ends agree. Tested for every option of a server and of a
+ * client.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,14 +16,14 @@ const TABLES = { server: SERVER_WORDS.map(definitionOf), client: CLIENT_WORDS.ma
 const sides = fc.constantFrom<Side>('local', 'remote');
 const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 400 });
 
-/** The peer's word about a side of ours. */
+/** The peer's message about a side of ours. */
 const word = (side: Side, on: boolean, code: number) => [
   255,
   side === 'remote' ? (on ? WILL : WONT) : on ? DO : DONT,
   code,
 ];
 
-/** The words of ours about one side in what was sent, subnegotiations left out. */
+/** Our messages about one side in the output, without subnegotiations. */
 function answers(sent: Uint8Array, side: Side, code: number): boolean[] {
   const [yes, no] = side === 'remote' ? [DO, DONT] : [WILL, WONT];
   const found: boolean[] = [];
@@ -37,7 +38,7 @@ function answers(sent: Uint8Array, side: Side, code: number): boolean[] {
   return found;
 }
 
-/** What is on, as known to an application that only reads events. */
+/** The state of a side for an application that uses only events. */
 function known(events: readonly TelnetEvent[], side: Side, code: number): boolean {
   const last = events.filter(event => event.type === 'option' && event.option === code && event.side === side).at(-1);
   return last?.type === 'option' && last.enabled;
@@ -46,7 +47,7 @@ function known(events: readonly TelnetEvent[], side: Side, code: number): boolea
 for (const [end, table] of Object.entries(TABLES)) {
   for (const { code } of table) {
     if (code === TIMING_MARK) continue;
-    test(`${end}, ${optionName(code)}: both ends agree after any words, in any cut, with or without a driver`, () => {
+    test(`${end}, ${optionName(code)}: both ends agree after any messages, in any cut, with or without a driver`, () => {
       fc.assert(
         fc.property(
           fc.array(fc.tuple(sides, fc.boolean()), { minLength: 1, maxLength: 40 }),
@@ -74,7 +75,7 @@ for (const [end, table] of Object.entries(TABLES)) {
               const isOn = telnet.isEnabled(code, side);
               assert.equal(known(recorder.events(), side, code), isOn, 'the events agree');
               if (last === undefined) assert.deepEqual(said, []);
-              // The peer is on where it has said so and was agreed with; what we said last is how it is.
+              // A side is on if the peer requested it and we agreed; our last message is the current state.
               else assert.equal(isOn, last && said.at(-1) === true, `${side}: ${JSON.stringify(words)}`);
               if (last === false) assert.equal(isOn, false);
               if (said.length > 0 && last !== undefined) assert.equal(said.at(-1), isOn, 'the last answer is right');
@@ -86,7 +87,7 @@ for (const [end, table] of Object.entries(TABLES)) {
     });
   }
 
-  test(`${end}: a flood of switches of every option costs few answers, and the state follows at once`, () => {
+  test(`${end}: a flood of changes of every option causes few answers, and the state follows at once`, () => {
     const many = 20_000;
     const most = 64;
     for (const { code } of table.filter(option => option.code !== TIMING_MARK)) {
@@ -106,19 +107,19 @@ for (const [end, table] of Object.entries(TABLES)) {
           assert.ok(said.length <= most + 1);
           assert.equal(telnet.isEnabled(code, side), said.at(-1), optionName(code));
           assert.equal(said.at(-1), last && agrees(table, code, side));
-          assert.ok(recorder.entries.length < 20 * most, 'and few events');
+          assert.ok(recorder.entries.length < 20 * most, 'few events');
         }
       }
     }
   });
 }
 
-/** Whether an option may be on at that side. */
+/** Whether an option may be enabled on that side. */
 function agrees(table: readonly OptionDefinition[], code: number, side: Side): boolean {
   return table.find(option => option.code === code)?.[side] === true;
 }
 
-test('an option that is not in the table: each request is refused; those of a peer that switches it are refused late', () => {
+test('an option that is not in the table: each request is refused; a peer that switches it is refused late', () => {
   const recorder = new Recorder([], 'key', undefined, 'strict', () => {});
   const all = (on: boolean) =>
     Uint8Array.from(
@@ -141,7 +142,7 @@ test('an option that is not in the table: each request is refused; those of a pe
   assert.equal(late.length, 256 * 3);
 });
 
-test('a handler that throws in the middle of late answers: the others are still sent', () => {
+test('if a handler throws while late answers are sent, the others are still sent', () => {
   let isFirst = true;
   const sent: number[] = [];
   const engine = new Telnet(
@@ -151,7 +152,7 @@ test('a handler that throws in the middle of late answers: the others are still 
       event: event => {
         if (event.type !== 'option' || !isFirst) return;
         isFirst = false;
-        throw new Error('of the application');
+        throw new Error('application error');
       },
       deferred: () => {},
     },
@@ -160,7 +161,7 @@ test('a handler that throws in the middle of late answers: the others are still 
   );
   engine.receive(Uint8Array.from([...word('local', true, 0), ...word('local', true, 24), ...word('local', true, 31)]));
   assert.deepEqual(sent, []);
-  assert.throws(() => engine.sendDeferred(), /of the application/);
+  assert.throws(() => engine.sendDeferred(), /application error/);
   engine.sendDeferred();
   for (const code of [0, 24, 31]) assert.deepEqual(answers(Uint8Array.from(sent), 'local', code), [true]);
 });

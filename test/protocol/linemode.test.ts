@@ -33,7 +33,7 @@ const setting = fc.oneof(
 const settings: fc.Arbitrary<SpecialCharacterSettings> = fc.dictionary(fc.constantFrom(...names), setting);
 const mode = fc.integer({ min: 0, max: 31 }).map(mask => mask & ~4);
 
-/** Triplets in which functions, levels and flags that exist are frequent. */
+/** Triplets in which valid functions, levels and flags are frequent. */
 const triplet = fc.tuple(
   fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 0, max: 32 }) }, octet),
   fc
@@ -57,7 +57,7 @@ function sentTriplets(recorder: Recorder): number[][] {
   return found;
 }
 
-test('a mode and a forward mask: round trip', () => {
+test('modes and forward masks survive a round trip', () => {
   fc.assert(fc.property(mode, mask => assert.equal(formatMode(readMode(mask)), mask)));
   fc.assert(
     fc.property(fc.uniqueArray(octet), fc.constantFrom(16, 32), (characters, size) => {
@@ -75,14 +75,14 @@ test('a mode and a forward mask: round trip', () => {
   );
 });
 
-test('special characters and the control characters of a terminal', () => {
+test('special characters are converted to the control characters of a terminal and back', () => {
   const controls = fc.dictionary(fc.constantFrom(...Object.values(terminalControls)), fc.option(octet));
   fc.assert(
     fc.property(controls, given => {
       const server = linemode({ role: 'server', characters: specialCharactersOf(given) });
       const recorder = enabled(server);
       const handler = recorder.telnet.handler(server);
-      // Function 0 puts the server's own into force.
+      // Function 0 puts the server's own settings in force.
       recorder.telnet.receive(framed(Option.LINEMODE, [3, 0, 3, 0]));
       const read = terminalControlsOf(names.map(name => handler.character(name)));
       assert.deepEqual(
@@ -104,7 +104,7 @@ test('special characters and the control characters of a terminal', () => {
   assert.deepEqual(terminalControlsOf(characters), { verase: 8, vkill: null });
 });
 
-test('SLC: any triplets, at either end: at most 30 answers a message, one for each function, none to an ACK', () => {
+test('SLC, any triplets at either end: at most 30 answers per message, one per function, none to an ACK', () => {
   fc.assert(
     fc.property(
       settings,
@@ -132,7 +132,7 @@ test('SLC: any triplets, at either end: at most 30 answers a message, one for ea
   );
 });
 
-test('SLC: a peer that never acknowledges is answered less than four times about a function, unless we agree', () => {
+test('SLC: a peer that never acknowledges gets at most three objections per function until we agree', () => {
   const request = fc.tuple(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 0, max: 3 }), octet);
   fc.assert(
     fc.property(settings, fc.array(request, { maxLength: 200 }), (own, requests) => {
@@ -156,7 +156,7 @@ test('SLC: a peer that never acknowledges is answered less than four times about
   );
 });
 
-test('the other parts of the option: any payload, nothing is thrown, and nothing grows', () => {
+test('any payload of the option: no error is thrown, and the answers stay small', () => {
   const payload = fc.tuple(fc.constantFrom(1, 2, 3, 251, 252, 253, 254, 0), fc.uint8Array({ maxLength: 40 }));
   fc.assert(
     fc.property(fc.boolean(), fc.array(payload, { maxLength: 30 }), (isServer, payloads) => {
@@ -171,7 +171,7 @@ test('the other parts of the option: any payload, nothing is thrown, and nothing
   );
 });
 
-/** Messages of two ends to each other, delivered in pieces of any size. */
+/** An action of either end, and the number of bytes that are delivered after it. */
 const step = fc.record({
   byServer: fc.boolean(),
   act: fc.oneof(
@@ -184,7 +184,7 @@ const step = fc.record({
   toClient: fc.integer({ min: 0, max: 40 }),
 });
 
-test('two engines settle in the same mode, for any requests in any interleaving', () => {
+test('two engines settle in the same mode, whatever they request and however messages interleave', () => {
   fc.assert(
     fc.property(
       settings,
@@ -230,14 +230,14 @@ test('two engines settle in the same mode, for any requests in any interleaving'
         }
         assert.deepEqual(handlers.server.mode, handlers.client.mode);
         const warnings = [...server.events(), ...client.events()].filter(event => event.type === 'warning');
-        assert.deepEqual(warnings, [], 'neither finds fault with the other');
+        assert.deepEqual(warnings, [], 'neither warns about the other');
       },
     ),
     { numRuns: 1000 },
   );
 });
 
-test('two engines agree on every character once the client has sent its own', () => {
+test('two engines agree on every special character after the client has sent its own', () => {
   fc.assert(
     fc.property(settings, fc.option(settings, { nil: undefined }), settings, (theirs, ours, later) => {
       const definitions = {
@@ -263,7 +263,7 @@ test('two engines agree on every character once the client has sent its own', ()
   );
 });
 
-test('misuse', () => {
+test('invalid arguments and calls are rejected', () => {
   const throwsCode = (code: string, call: () => unknown) =>
     assert.throws(call, error => error instanceof TelptyError && error.code === code);
   const invalid = (call: () => unknown) => throwsCode('ERR_INVALID_ARGUMENT', call);

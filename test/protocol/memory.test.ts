@@ -6,7 +6,7 @@ import { Telnet } from '../../src/protocol/index.ts';
 import { cuts } from './support/recorder.ts';
 import { definitionOf } from './support/tables.ts';
 
-/** Stretches of one kind each, long enough that words of four bytes, whole slabs and the ends of both are met. */
+/** Sections of one kind each, long enough to include words of four bytes, whole slabs, and the ends of both. */
 const stretch = fc.oneof(
   fc.uint8Array({ maxLength: 300 }),
   fc
@@ -19,7 +19,7 @@ const stretch = fc.oneof(
     .tuple(fc.constantFrom(255, 13), fc.integer({ min: 3000, max: 9000 }))
     .map(([byte, n]) => [...Array<number>(n).fill(66), byte, 67]),
 );
-/** Bytes before the data in its memory, so that words are read at every alignment. */
+/** The bytes before the data in its memory, so that words are read at every alignment. */
 const data = fc
   .tuple(fc.integer({ min: 0, max: 9 }), fc.array(stretch, { maxLength: 8 }))
   .map(([before, parts]) =>
@@ -28,14 +28,14 @@ const data = fc
 
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
-/** The escaped form, once more and plainly. */
+/** The escaped form, in an independent and simple implementation. */
 function escaped(bytes: Uint8Array, isBinary: boolean): string {
   const doubled = latin1(bytes).replaceAll('\xff', '\xff\xff');
   return isBinary ? doubled : doubled.replace(/\r(?![\n])/g, '\r\0');
 }
 
 interface Held {
-  /** What was handed over, and what was in it then. */
+  /** The bytes that were handed over, and a copy of their content at that time. */
   readonly bytes: Uint8Array;
   readonly once: Uint8Array;
 }
@@ -46,12 +46,12 @@ function assertUnchanged(held: readonly Held[]): void {
   for (const { bytes, once } of held) assert.deepEqual(bytes, once);
 }
 
-test('long data, sparse and dense escapes, at any alignment: the output is right, and the input unchanged', () => {
+test('long data with sparse and dense escapes at any alignment: the output is correct, and is not overwritten later', () => {
   fc.assert(
     fc.property(fc.array(data, { minLength: 1, maxLength: 6 }), fc.boolean(), (writes, isBinary) => {
       const sent: Held[] = [];
       const handlers = { send: (bytes: Uint8Array) => hold(sent, bytes), data() {}, event() {} };
-      // Two connections, whose output shares memory.
+      // Two connections with shared output memory.
       const engines = [0, 1].map(() => new Telnet(handlers, { options: [definitionOf('binary')] }));
       for (const telnet of engines) if (isBinary) telnet.receive(Uint8Array.of(255, 253, 0));
       for (const bytes of writes) {
@@ -74,7 +74,7 @@ test('long data, sparse and dense escapes, at any alignment: the output is right
   );
 });
 
-test('long input, in any cut: what is delivered is right, and stays as it was while the chunks do', () => {
+test('long input in any cut: the data is correct, and stays unchanged as long as the chunks do', () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 5000 }), { maxLength: 12 });
   const ends = fc.constantFrom('key' as const, 'text' as const);
   fc.assert(
@@ -84,7 +84,7 @@ test('long input, in any cut: what is delivered is right, and stays as it was wh
       ends,
       fc.boolean(),
       (parts, pieces, end, isBinary) => {
-        // A command between the parts; a CR before it waits for what follows it.
+        // A command between the parts. A CR before it still waits for the next byte.
         const wire = Buffer.from(parts.map(part => escaped(part, isBinary)).join('\xff\xf1'), 'latin1');
         const whole = parts.map(latin1);
         const got: Held[] = [];
@@ -95,7 +95,7 @@ test('long input, in any cut: what is delivered is right, and stays as it was wh
           const from = got.length;
           const chunks = [...cuts(wire, cutSizes)];
           for (const chunk of chunks) telnet.receive(chunk);
-          assert.deepEqual(Buffer.concat(chunks), wire, 'the input is only read');
+          assert.deepEqual(Buffer.concat(chunks), wire, 'the input is not modified');
           const keeps = isBinary || end === 'text';
           const expected = whole.map(text => (keeps ? text : text.replaceAll('\r\n', '\r'))).join('');
           assert.equal(
@@ -113,7 +113,7 @@ test('long input, in any cut: what is delivered is right, and stays as it was wh
   );
 });
 
-test('short runs come together, in pieces that are bounded; long ones are views', () => {
+test('short runs are gathered into pieces of bounded size; long ones are views', () => {
   const runs = (chunk: Uint8Array, isBinary = false): Uint8Array[] => {
     const parser = new Parser('key', 100);
     parser.feed(chunk);
@@ -143,6 +143,6 @@ test('short runs come together, in pieces that are bounded; long ones are views'
   const one = Buffer.from('ls\r\n');
   assert(
     runs(one).every(view => view.buffer === one.buffer),
-    'no copy where nothing follows',
+    'no copy at the end of the chunk',
   );
 });

@@ -22,13 +22,13 @@ import {
 } from '../../src/protocol/index.ts';
 import { enabled, framed, pair } from './support/pair.ts';
 
-// The bytes themselves: test/vectors/options/mud/.
+// The bytes on the wire are tested in test/vectors/options/mud/.
 
 const local = { local: true };
 const remote = { remote: true };
 const invalid = (call: () => unknown) => assert.throws(call, { code: 'ERR_INVALID_ARGUMENT' });
 
-/** A server that performs the option and a client that has agreed to it; with the events of both. */
+/** A server that performs the option and a client that has agreed to it, with the events of both. */
 function talk<H extends OptionHandler>(atServer: OptionDefinition<H>, atClient: OptionDefinition<H>) {
   const { server, client } = pair([atServer], [atClient]);
   server.telnet.request(atServer.code, 'local', true);
@@ -42,7 +42,7 @@ function talk<H extends OptionHandler>(atServer: OptionDefinition<H>, atClient: 
 }
 
 const name = fc.stringMatching(/^[!-~]{1,20}$/);
-/** Text without NUL and the marks of MSDP, in any script. */
+/** Text without NUL and without the marks of MSDP, in any script. */
 const text = fc.string({ unit: 'grapheme' }).filter(value => !/[\x00-\x06]/.test(value));
 const label = fc.oneof(
   text.filter(value => value !== ''),
@@ -58,7 +58,7 @@ const { value: msdpValue } = fc.letrec<{ value: MsdpValue }>(tie => ({
 }));
 const table = fc.dictionary(label, msdpValue, { minKeys: 1, maxKeys: 5, noNullPrototype: true });
 
-test('GMCP: JSON and text arrive as they were sent, both ways', () => {
+test('GMCP: JSON and text arrive unchanged, in both directions', () => {
   const { told } = talk(gmcp(local), gmcp(remote));
   fc.assert(
     fc.property(name, fc.jsonValue({ maxDepth: 5 }), fc.boolean(), (message, data, fromServer) => {
@@ -78,7 +78,7 @@ test('GMCP: JSON and text arrive as they were sent, both ways', () => {
   );
 });
 
-test('GMCP: JSON as deep as a subnegotiation is long is neither parsed nor a danger', () => {
+test('GMCP: JSON nested as deep as a subnegotiation is long is not parsed, and does no harm', () => {
   const recorder = enabled(gmcp(remote));
   const deep = `a ${'['.repeat(30_000)}${']'.repeat(30_000)}`;
   recorder.telnet.receive(framed(Option.GMCP, Buffer.from(deep)));
@@ -89,7 +89,7 @@ test('GMCP: JSON as deep as a subnegotiation is long is neither parsed nor a dan
   );
 });
 
-test('MSDP: variables arrive as they were sent, both ways', () => {
+test('MSDP: variables arrive unchanged, in both directions', () => {
   const { told } = talk(msdp(local), msdp(remote));
   fc.assert(
     fc.property(table, fc.boolean(), (variables, fromServer) => {
@@ -115,7 +115,7 @@ function hasEmptyName(value: MsdpValue): boolean {
   return (!Array.isArray(value) && Object.hasOwn(value, '')) || Object.values(value).some(hasEmptyName);
 }
 
-test('MSDP: any octets make no more than the limits allow, and the result can be encoded again', () => {
+test('MSDP: the variables from any octets are within the limits, and can be sent again', () => {
   const octet = fc.oneof(
     { weight: 4, arbitrary: fc.integer({ min: 1, max: 7 }) },
     fc.constantFrom(65, 66, 195, 169, 255),
@@ -126,7 +126,7 @@ test('MSDP: any octets make no more than the limits allow, and the result can be
       const { variables } = parseMsdp(Uint8Array.from(octets), limits);
       for (const { name, value } of variables) {
         const { depth, count } = measure(value);
-        // Several values of one name are an array that has no marks, and so is one level more.
+        // Several values of one name are an array without marks, which is one level more.
         assert(depth <= 2 * limits.mudDepth + 1 && count <= 2 * limits.mudValues);
         if (name === '' || hasEmptyName(value)) continue;
         const again = parseMsdp(formatMsdp({ [name]: value }, depth), defaultLimits);
@@ -137,7 +137,7 @@ test('MSDP: any octets make no more than the limits allow, and the result can be
   );
 });
 
-test('MSDP: a message of nothing but marks, as long as can be, takes no time and no stack', () => {
+test('MSDP: a message of maximum length that has only marks is parsed quickly and without recursion', () => {
   const limits = { ...defaultLimits, mudValues: Number.MAX_SAFE_INTEGER, mudDepth: Number.MAX_SAFE_INTEGER };
   const opens = Uint8Array.from([1, 65, ...Array(65_000).fill(5)]);
   assert.equal(parseMsdp(opens, limits).variables.length, 1);
@@ -146,7 +146,7 @@ test('MSDP: a message of nothing but marks, as long as can be, takes no time and
   assert.equal(parseMsdp(Uint8Array.from(Array(65_000).fill(1)), defaultLimits).tooMany, true);
 });
 
-test('MSSP: what a server provides arrives, each time it is asked', () => {
+test('MSSP: the variables of a server arrive each time a client requests them', () => {
   let players = 0;
   const variables = () => ({ NAME: 'Test', PLAYERS: ++players, PORT: [80, '23'], ANSI: true });
   const { server, client } = pair([mssp({ provide: variables })], [mssp({ receive: true })]);
@@ -160,7 +160,7 @@ test('MSSP: what a server provides arrives, each time it is asked', () => {
   assert(server.telnet.isEnabled(Option.MSSP, 'local'));
 });
 
-test('ZMP, ATCP and Aardwolf: what is sent arrives', () => {
+test('ZMP, ATCP and Aardwolf: messages arrive unchanged', () => {
   const zenith = talk(zmp(local), zmp(remote));
   const arg = fc.string({ unit: 'grapheme' }).filter(value => !value.includes('\0'));
   fc.assert(
@@ -187,7 +187,7 @@ test('ZMP, ATCP and Aardwolf: what is sent arrives', () => {
   }
 });
 
-test('MXP, MCCP2 and MCCP3: one end starts, the other gets an event', () => {
+test('MXP, MCCP2 and MCCP3: only one end may start, and the other end is notified', () => {
   const tags = talk(mxp(local), mxp(remote));
   assert.deepEqual(
     tags.told(true, handler => handler.start()),
@@ -221,7 +221,7 @@ const RECEIVERS: readonly (() => OptionDefinition)[] = [
   () => mccp3(local),
 ];
 
-test('any payload, to each of them: nothing is thrown, and there is at most one event besides warnings', () => {
+test('any payload for any of the options: no error is thrown, and at most one event besides warnings is emitted', () => {
   const octet = fc.oneof(fc.integer({ min: 0, max: 6 }), fc.constantFrom(32, 34, 91, 123, 93, 125, 65), fc.nat(255));
   fc.assert(
     fc.property(fc.array(octet, { maxLength: 24 }), octets => {
@@ -237,7 +237,7 @@ test('any payload, to each of them: nothing is thrown, and there is at most one 
   );
 });
 
-test('misuse', () => {
+test('invalid arguments and calls are rejected', () => {
   const g = gmcp(remote);
   const json = enabled(g).telnet.handler(g);
   for (const bad of ['', 'a b', 'é', 'a\n', 1]) invalid(() => json.send(bad as string));
@@ -292,7 +292,7 @@ test('misuse', () => {
   invalid(() => enabled(w).telnet.handler(w).send(0, 1.5));
 });
 
-test('nothing is sent while the option is off', () => {
+test('send() fails while the option is off', () => {
   for (const definition of [gmcp(local), zmp(local), atcp(local)]) {
     const recorder = enabled(definition as OptionDefinition);
     const handler = recorder.telnet.handler<OptionHandler>(definition) as unknown as { send(name: string): void };

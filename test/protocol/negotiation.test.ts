@@ -5,8 +5,8 @@ import { defineOption, type NegotiationInput, type NegotiationState, transition 
 import { Recorder } from './support/recorder.ts';
 
 /**
- * RFC 1143, section 7, written down again from its prose, state by state and with its two variables apart: the state
- * and the bit of the queue. It shares nothing with the table under test.
+ * RFC 1143, section 7, implemented again from its prose, state by state, with its two variables kept separate: the
+ * state and the queue bit. It shares no code with the table under test.
  */
 type Basic = 'NO' | 'YES' | 'WANTNO' | 'WANTYES';
 interface Model {
@@ -20,7 +20,7 @@ interface Step {
 
 const nothing: Step = { say: undefined, error: false };
 
-/** "Upon receipt of WILL", with what we think of it. */
+/** "Upon receipt of WILL", with our decision on it. */
 function uponPositive(him: Model, agree: boolean): Step {
   if (him.state === 'NO') {
     if (!agree) return { say: 'negative', error: false };
@@ -99,7 +99,7 @@ const STATES: Readonly<Record<RfcState, Model>> = {
 
 const nameOf = ({ state, queue }: Model) => (queue === 'OPPOSITE' ? `${state}/OPPOSITE` : state);
 
-/** The event for an observer, from the two states alone. */
+/** The event for an observer, derived only from the two states. */
 function effectOf(from: NegotiationState, to: string, input: NegotiationInput): string | undefined {
   if (input === 'ask-on' || input === 'ask-off' || from === to) return undefined;
   if (to === 'YES') return 'enabled';
@@ -114,14 +114,15 @@ for (const from of Object.keys(STATES) as RfcState[]) {
       const { say, error } = MODEL[input](him);
       const actual = transition(from, input);
       assert.equal(actual.next, nameOf(him), 'next state');
-      assert.equal(actual.say, say === undefined ? undefined : say === 'positive', 'what is sent');
+      assert.equal(actual.say, say === undefined ? undefined : say === 'positive', 'message sent');
       assert.equal(actual.error ?? false, error, 'error');
       assert.equal(actual.effect, effectOf(from, nameOf(him), input), 'effect');
     });
   }
 }
 
-// The same table drives both sides of an engine; here each state is reached on the wire and each word of the peer sent.
+// The same table drives both sides of an engine. Here each state is reached by messages, and each message of the peer
+// is sent.
 
 const CODE = 200;
 const [WILL, WONT, DO, DONT] = [251, 252, 253, 254] as const;
@@ -150,7 +151,7 @@ const ACTIONS: Partial<Record<NegotiationInput, Action>> = {
 };
 
 for (const side of ['local', 'remote'] as const) {
-  test(`the ${side} side of an engine goes through all states`, () => {
+  test(`the ${side} side of an engine passes through all states`, () => {
     for (const [from, way] of Object.entries(WAYS) as [RfcState, Action[]][]) {
       for (const [input, action] of Object.entries(ACTIONS) as [NegotiationInput, Action][]) {
         const recorder = new Recorder([defineOption(CODE, { local: true, remote: true })]);
@@ -177,7 +178,7 @@ for (const side of ['local', 'remote'] as const) {
   });
 }
 
-test('a side is settled once the peer has spoken and no answer is outstanding', () => {
+test('a side is settled once the peer has sent a message about it and no answer is outstanding', () => {
   const { telnet } = new Recorder([defineOption(CODE, { local: true, remote: true })]);
   assert.equal(telnet.isSettled(CODE, 'remote'), false);
   telnet.request(CODE, 'remote', true);
@@ -192,7 +193,7 @@ test('a side is settled once the peer has spoken and no answer is outstanding', 
   assert.equal(telnet.isSettled(CODE, 'remote') && telnet.isEnabled(CODE, 'remote'), true);
 });
 
-test('tolerant differs from the RFC in one place: what asks for what is on is answered, where the peer waits', () => {
+test('tolerant differs from RFC 1143 in one place: a request for an option that is on is answered if the peer waits', () => {
   for (const from of Object.keys(STATES) as RfcState[]) {
     for (const input of Object.keys(MODEL) as NegotiationInput[]) {
       const isRepeat = from === 'YES' && (input === 'agreed' || input === 'unwanted');
@@ -202,7 +203,7 @@ test('tolerant differs from the RFC in one place: what asks for what is on is an
   }
 });
 
-test('tolerant: negotiation ends with every peer, also with mirrors and peers that answer every command', () => {
+test('tolerant: negotiation ends with any peer, even with mirrors and peers that answer every message', () => {
   const peers: Readonly<Record<string, (verb: number) => number>> = {
     mirror: verb => verb,
     // WILL and DO, WONT and DONT.
@@ -225,7 +226,7 @@ test('tolerant: negotiation ends with every peer, also with mirrors and peers th
           const verb = VERBS.get(step);
           if (verb !== undefined) recorder.telnet.receive(Uint8Array.of(255, verb, CODE));
           else recorder.telnet.request(CODE, step.endsWith('there') ? 'remote' : 'local', step.startsWith('on'));
-          // Every command is answered until no more commands are sent.
+          // Each message is answered until no more are sent.
           for (let rounds = 0; ; rounds++) {
             const said = [...recorder.sent()];
             recorder.take();

@@ -10,7 +10,7 @@ const CLIENT = CLIENT_WORDS.map(definitionOf);
 const MUD = [69, 70, 86, 87, 90, 91, 93, 102, 200, 201];
 const CODES = [0, 1, 3, 5, 6, 18, 23, 24, 25, 31, 32, 33, 34, 35, 36, 39, 42, 44, 85, ...MUD, 99, 255];
 
-/** Octets among which those with a meaning are frequent: plain random octets hardly ever make a subnegotiation. */
+/** Octets with a meaning are frequent: uniformly random octets hardly ever make a subnegotiation. */
 const telling = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(255, 13, 10, 0) },
   { weight: 3, arbitrary: fc.integer({ min: 240, max: 254 }) },
@@ -37,7 +37,7 @@ function feed(recorder: Recorder, bytes: Uint8Array, pieces: Iterable<number>): 
   return recorder.take();
 }
 
-test('any octets in any cut: the same events and the same output, and nothing is thrown', () => {
+test('any octets in any cut: the same events and the same output, and no error is thrown', () => {
   fc.assert(
     fc.property(tables, ends, stream, sizes, (table, end, bytes, pieces) => {
       const whole = feed(new Recorder(table, end, TIGHT), bytes, []);
@@ -48,7 +48,7 @@ test('any octets in any cut: the same events and the same output, and nothing is
   );
 });
 
-test('what is written arrives: any data, any cut, both ways to read the ends of lines, BINARY or not', () => {
+test('written data arrives: any data, any cut, both treatments of line endings, with and without BINARY', () => {
   const data = fc
     .uint8Array({ maxLength: 200 })
     .chain(random =>
@@ -72,7 +72,7 @@ test('what is written arrives: any data, any cut, both ways to read the ends of 
       if (!isBinary) {
         whole.telnet.write(bytes);
         whole.telnet.flush();
-        assert.deepEqual(whole.sent(), wire, 'the cut of the writes does not show on the wire');
+        assert.deepEqual(whole.sent(), wire, 'the output does not depend on the cut of the writes');
         const text = String.fromCharCode(...wire);
         assert.doesNotMatch(text, /\r(?![\n\0])/, 'CR is followed by LF or NUL');
       }
@@ -85,7 +85,7 @@ test('what is written arrives: any data, any cut, both ways to read the ends of 
   );
 });
 
-test('a client that shows nothing after a NUL: IAC follows each NUL of a CR, in any cut of the writes', () => {
+test('a client that prints nothing after a NUL: IAC NOP follows each NUL of a CR, in any cut of the writes', () => {
   const table = ['binary', 'sga', 'naws-receive', 'ttype-collect'].map(definitionOf);
   const open = (): Recorder => {
     const recorder = new Recorder(table);
@@ -105,7 +105,7 @@ test('a client that shows nothing after a NUL: IAC follows each NUL of a CR, in 
       const whole = open();
       whole.telnet.write(Uint8Array.from(data));
       whole.telnet.flush();
-      assert.deepEqual(whole.sent(), wire, 'the cut of the writes does not show on the wire');
+      assert.deepEqual(whole.sent(), wire, 'the output does not depend on the cut of the writes');
       assert.doesNotMatch(String.fromCharCode(...wire), /\0(?!\xff\xf1)/, 'IAC NOP follows each NUL');
       const receiver = new Recorder([], 'text');
       receiver.telnet.receive(wire);
@@ -115,7 +115,7 @@ test('a client that shows nothing after a NUL: IAC follows each NUL of a CR, in 
   );
 });
 
-test('what has nothing to escape is sent as the very buffer that was written', () => {
+test('data without escapes is sent as the same buffer that was written', () => {
   const sent: Uint8Array[] = [];
   const handlers = { send: (bytes: Uint8Array) => void sent.push(bytes), data() {}, event() {} };
   const telnet = new Telnet(handlers, { options: [] });
@@ -144,7 +144,7 @@ const request = fc.record({
   code: fc.constantFrom(...CODES),
   side: fc.constantFrom<Side>('local', 'remote'),
   on: fc.boolean(),
-  /** How many octets are delivered to each end after it. */
+  /** Number of octets that are delivered to each end after the request. */
   toServer: fc.integer({ min: 0, max: 12 }),
   toClient: fc.integer({ min: 0, max: 12 }),
 });
@@ -157,7 +157,7 @@ function ask(telnet: Telnet, code: number, side: Side, on: boolean): void {
   }
 }
 
-test('two engines settle and agree, for any requests in any interleaving', () => {
+test('two engines, any requests in any interleaving: the negotiation ends, and they agree', () => {
   fc.assert(
     fc.property(fc.array(request, { maxLength: 30 }), requests => {
       const [server, client] = [new Recorder(SERVER, 'key'), new Recorder(CLIENT, 'text')];
@@ -170,7 +170,7 @@ test('two engines settle and agree, for any requests in any interleaving', () =>
         client.telnet.receive(Uint8Array.from(toClient!.splice(0, step.toClient)));
       }
       for (let turns = 0; toServer!.length + toClient!.length > 0; turns++) {
-        assert(turns < 200, 'they do not settle');
+        assert(turns < 200, 'the negotiation does not end');
         server.telnet.receive(Uint8Array.from(toServer!.splice(0)));
         client.telnet.receive(Uint8Array.from(toClient!.splice(0)));
       }
@@ -187,20 +187,20 @@ test('two engines settle and agree, for any requests in any interleaving', () =>
       const warnings = [...server.events(), ...client.events()].filter(
         event => event.type === 'warning' && !['unexpected-subnegotiation', 'too-many-changes'].includes(event.code),
       );
-      assert.deepEqual(warnings, [], 'neither finds fault with the other');
+      assert.deepEqual(warnings, [], 'neither warns about the other');
     }),
     { numRuns: 1500 },
   );
 });
 
-test('two engines wired together synchronously, each within the calls of the other', () => {
+test('two engines that are connected synchronously, each called by the other, agree on their options', () => {
   const [server, client] = [new Recorder(SERVER, 'key'), new Recorder(CLIENT, 'text')];
   server.wire = bytes => client.telnet.receive(bytes);
   client.wire = bytes => server.telnet.receive(bytes);
   for (const code of [24, 31, 39, 36, 0, 42]) server.telnet.request(code, code === 42 ? 'local' : 'remote', true);
   for (const code of [0, 1, 3]) server.telnet.request(code, 'local', true);
   for (const code of [24, 31, 39, 0]) assert.equal(server.telnet.isEnabled(code, 'remote'), true);
-  assert.equal(server.telnet.isEnabled(36, 'remote'), false, 'the older form beside the newer one');
+  assert.equal(server.telnet.isEnabled(36, 'remote'), false, 'ENVIRON is refused next to NEW-ENVIRON');
   const events = server.events();
   assert(events.some(event => event.type === 'terminal-type' && event.complete));
   assert(events.some(event => event.type === 'charset' && event.charset === 'UTF-8'));
@@ -215,13 +215,13 @@ test('negotiation with a mirror ends, whatever is requested', () => {
         const recorder = new Recorder(table);
         const mirrored: number[] = [];
         recorder.wire = bytes => void mirrored.push(...bytes);
-        // To ask for echo at both ends is the application's own doing; a mirror must not get there by itself.
+        // Requesting echo at both ends is up to the application, but a mirror alone must not cause it.
         for (const { code, side, on } of requests) ask(recorder.telnet, code, code === 1 ? 'local' : side, on);
         let total = 0;
         while (mirrored.length > 0) {
           const bytes = Uint8Array.from(mirrored.splice(0));
           total += bytes.length;
-          assert(total < 20_000, 'negotiation with the mirror does not end');
+          assert(total < 20_000, 'the negotiation with the mirror does not end');
           recorder.telnet.receive(bytes);
         }
         assert(!(recorder.telnet.isEnabled(1, 'local') && recorder.telnet.isEnabled(1, 'remote')), 'echo at both ends');
@@ -231,9 +231,9 @@ test('negotiation with a mirror ends, whatever is requested', () => {
   }
 });
 
-test('negotiation never sends more than it receives, except for a constant', () => {
+test('negotiation never sends more bytes than it receives, except for a constant', () => {
   const words = fc.array(negotiation, { maxLength: 400 }).map(parts => Uint8Array.from(parts.flat()));
-  // What an option asks for when it is switched on, as often as the limit lets it be switched.
+  // The requests of an option when it is enabled, as often as the limit allows.
   const limits = { optionChanges: 2 };
   const constant = 2 * (2 * 250 + 4 * 64);
   fc.assert(
@@ -246,7 +246,7 @@ test('negotiation never sends more than it receives, except for a constant', () 
   );
 });
 
-test('100,000 times the same word, and 100,000 flips', () => {
+test('100,000 repetitions of one message, and 100,000 changes, cause few answers', () => {
   const flood = (verbs: number[], code: number) =>
     Uint8Array.from({ length: 300_000 }, (_, i) => [255, verbs[Math.floor(i / 3) % verbs.length]!, code][i % 3]!);
   const answers = (bytes: Uint8Array) => {
@@ -255,10 +255,10 @@ test('100,000 times the same word, and 100,000 flips', () => {
     return recorder;
   };
   assert.equal(answers(flood([251], 99)).sent().length, 300_000, 'an unknown option: one DONT for each WILL');
-  assert.equal(answers(flood([252], 99)).sent().length, 0, 'a WONT of what is off needs no answer');
+  assert.equal(answers(flood([252], 99)).sent().length, 0, 'a WONT for an option that is off needs no answer');
   assert.deepEqual([...answers(flood([251], 3)).sent()], [255, 253, 3], 'a wanted option: one DO');
   const flips = answers(flood([251, 252], 3));
-  assert.equal(flips.sent().length, (64 + 64 + 1) * 3, 'answers up to the limit, and one at the end');
-  assert.deepEqual([...flips.sent().subarray(-3)], [255, 254, 3], 'the answer to the last command');
+  assert.equal(flips.sent().length, (64 + 64 + 1) * 3, '128 answers at once, and one at the end');
+  assert.deepEqual([...flips.sent().subarray(-3)], [255, 254, 3], 'the answer to the last message');
   assert.equal(flips.events().filter(event => event.type === 'warning').length, 1);
 });

@@ -1,6 +1,7 @@
 /**
- * Peers that ask again for what is on. Those that visibly wait are answered by a tolerant end, each time; those that
- * react to each answer stop with any end, whatever their policy, and however slow they are.
+ * Peers that ask again for an option that is on. A tolerant engine answers peers that visibly wait, each time. With
+ * peers that react to each answer, the exchange ends at any engine, whatever the policy of the peer, and however slow
+ * it is.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,17 +12,17 @@ import { Recorder } from './support/recorder.ts';
 const CODE = 200;
 const [WILL, WONT, DO, DONT] = [251, 252, 253, 254] as const;
 const VERBS = [WILL, WONT, DO, DONT];
-/** More of our commands than any exchange may have. */
+/** More messages of ours than any exchange may have. */
 const MOST_WORDS = 1_000;
 
-/** All answers of up to two words. */
+/** All answers of up to two messages. */
 const ANSWERS = [[], ...VERBS.map(verb => [verb]), ...VERBS.flatMap(one => VERBS.map(other => [one, other]))];
 const answer = fc.constantFrom(...ANSWERS);
 const policy = fc.record({ [WILL]: answer, [WONT]: answer, [DO]: answer, [DONT]: answer });
 type Policy = Readonly<Record<number, readonly number[]>>;
 
 const sides = fc.constantFrom<Side>('local', 'remote');
-/** How an exchange begins: words of the peer, and requests of ours. */
+/** The start of an exchange: messages of the peer, and requests of ours. */
 const start = fc.array(
   fc.oneof(
     fc.constantFrom(...VERBS).map(verb => ({ verb })),
@@ -34,14 +35,14 @@ type Start = typeof start extends fc.Arbitrary<infer T> ? T : never;
 interface Conditions {
   readonly compatibility: 'strict' | 'tolerant';
   readonly isDriven: boolean;
-  /** How long the peer takes to react, in milliseconds. */
+  /** Reaction time of the peer, in milliseconds. */
   readonly lag: number;
-  /** Whether it prints something before each reaction. */
+  /** Whether it sends data before each reaction. */
   readonly isTalkative: boolean;
   readonly agrees: boolean;
 }
 
-/** Plays an exchange to its end, by a clock of its own. Returns the number of commands sent by this end. */
+/** Plays an exchange to its end, with a simulated clock. Returns the number of our messages. */
 function play(peer: Policy, steps: Start, conditions: Conditions): number {
   const { compatibility, isDriven, lag, isTalkative, agrees } = conditions;
   let now = 0;
@@ -89,11 +90,11 @@ function play(peer: Policy, steps: Start, conditions: Conditions): number {
 }
 
 /**
- * Whether a peer changes its mind at an answer, or asks again for what was refused: it has to be followed as long as it
- * goes on.
+ * Whether a peer changes its mind after an answer, or asks again after a refusal: it must be followed as long as it
+ * continues.
  */
 function changesItsMind(peer: Policy): boolean {
-  // A reaction may only agree with the command: to be on with DO and WILL, off with DONT and WONT.
+  // A reaction may only agree with our message: on with DO and WILL, off with DONT and WONT.
   return (
     [WILL, DO].some(verb => peer[verb]!.some(word => word === WONT || word === DONT)) ||
     [WONT, DONT].some(verb => peer[verb]!.some(word => word === WILL || word === DO))
@@ -101,7 +102,7 @@ function changesItsMind(peer: Policy): boolean {
 }
 
 for (const compatibility of ['strict', 'tolerant'] as const) {
-  test(`${compatibility}: the exchange with every peer with positive reactions of up to two commands ends`, () => {
+  test(`${compatibility}: the exchange ends with every peer that has positive reactions of up to two messages`, () => {
     const positive = ANSWERS.filter(words => words.every(word => word === WILL || word === DO));
     const negative = ANSWERS.filter(words => words.every(word => word === WONT || word === DONT));
     const begins: Start[] = [
@@ -128,10 +129,10 @@ for (const compatibility of ['strict', 'tolerant'] as const) {
         }
       }
     }
-    assert.ok(most <= 8, `${most} words`);
+    assert.ok(most <= 8, `${most} messages`);
   });
 
-  test(`${compatibility}: exchanges end with peers of any policy, also slow ones and those that send data in between`, () => {
+  test(`${compatibility}: the exchange ends with peers of any policy, including slow ones and those that send data in between`, () => {
     fc.assert(
       fc.property(
         policy.filter(peer => !changesItsMind(peer)),
@@ -148,7 +149,7 @@ for (const compatibility of ['strict', 'tolerant'] as const) {
     );
   });
 
-  test(`${compatibility}: without a driver the exchange with every policy of up to two commands ends`, () => {
+  test(`${compatibility}: without a driver, the exchange ends with every policy of up to two messages`, () => {
     fc.assert(
       fc.property(policy, start, fc.boolean(), fc.boolean(), (peer, steps, isTalkative, agrees) => {
         play(peer, steps, { compatibility, isDriven: false, lag: 1, isTalkative, agrees });
@@ -158,7 +159,7 @@ for (const compatibility of ['strict', 'tolerant'] as const) {
   });
 }
 
-/** A word of the peer that asks for a side. */
+/** A message of the peer that requests a side. */
 const asks = (side: Side) => Uint8Array.of(255, side === 'remote' ? WILL : DO, CODE);
 
 for (const side of ['local', 'remote'] as const) {
@@ -179,12 +180,12 @@ for (const side of ['local', 'remote'] as const) {
   const again = ({ telnet }: Recorder) => telnet.receive(asks(side));
   const yes = side === 'remote' ? DO : WILL;
 
-  test(`tolerant, ${side}: a peer that restarts is answered at every restart, after a while or after text`, () => {
-    for (const how of ['after a while', 'behind text', 'behind a command']) {
+  test(`tolerant, ${side}: a peer that restarts is answered at every restart, after a pause or after text`, () => {
+    for (const how of ['after a pause', 'after text', 'after a command']) {
       const { recorder, clock } = make('tolerant');
       for (let restart = 1; restart <= 15; restart++) {
-        if (how === 'after a while') clock.now += 40;
-        else if (how === 'behind text') recorder.telnet.receive(Uint8Array.of(65));
+        if (how === 'after a pause') clock.now += 40;
+        else if (how === 'after text') recorder.telnet.receive(Uint8Array.of(65));
         else recorder.telnet.receive(Uint8Array.of(255, 249));
         recorder.take();
         again(recorder);
@@ -193,7 +194,7 @@ for (const side of ['local', 'remote'] as const) {
     }
   });
 
-  test(`tolerant, ${side}: for days on end`, () => {
+  test(`tolerant, ${side}: a peer that restarts every minute is answered 1,000 times`, () => {
     const { recorder, clock } = make('tolerant');
     for (let restart = 1; restart <= 1_000; restart++) {
       clock.now += 60_000;
@@ -203,13 +204,13 @@ for (const side of ['local', 'remote'] as const) {
     }
   });
 
-  test(`tolerant, ${side}: a request that comes at once, directly after our answer, is not that of a waiting peer`, () => {
+  test(`tolerant, ${side}: a repetition directly after our answer is not from a peer that waits`, () => {
     const { recorder } = make('tolerant');
     for (let time = 0; time < 10; time++) again(recorder);
     assert.equal(recorder.sent().length, 0);
   });
 
-  test(`strict, ${side}: no repetition is answered, and no end answers one for an option that is off`, () => {
+  test(`strict, ${side}: no repetition is answered; neither policy answers a repetition for an option that is off`, () => {
     const { recorder, clock } = make('strict');
     clock.now += 60_000;
     again(recorder);

@@ -36,7 +36,7 @@ function throwsCode(code: string, call: () => unknown): void {
 const invalid = (call: () => unknown) => throwsCode('ERR_INVALID_ARGUMENT', call);
 const option = (call: () => unknown) => throwsCode('ERR_OPTION', call);
 
-test('names', () => {
+test('commands and options have names', () => {
   assert.equal(commandName(Command.WILL), 'WILL');
   assert.equal(commandName(7), 'command 7');
   assert.equal(optionName(Option.TTYPE), 'TTYPE');
@@ -44,7 +44,7 @@ test('names', () => {
   assert.equal(optionName(99), 'option 99');
 });
 
-test('misuse of the constructor', () => {
+test('invalid arguments of the constructor are rejected', () => {
   invalid(() => new Telnet(undefined as never, { options: [] }));
   invalid(() => new Telnet({ ...silent, send: undefined as never }, { options: [] }));
   invalid(() => new Telnet(silent, undefined as never));
@@ -56,7 +56,7 @@ test('misuse of the constructor', () => {
   invalid(() => new Telnet(silent, { options: [] }, { warnings: 1.5 }));
 });
 
-test('misuse of the calls', () => {
+test('invalid arguments of the methods are rejected', () => {
   const telnet = make([binary(both), echo({ local: true }), windowSize({ receive: true }), timingMark()]);
   invalid(() => telnet.receive('text' as never));
   invalid(() => telnet.receive([1, 2] as never));
@@ -76,13 +76,13 @@ test('misuse of the calls', () => {
   invalid(() => telnet.subnegotiate(256, new Uint8Array(4)));
   option(() => telnet.handler(windowSize({ receive: true })));
   option(() => telnet.handler(binary(both)));
-  // To ask for what the peer was never asked is not misuse.
+  // Asking for the state of an option that is not in the table is valid.
   assert.equal(telnet.isEnabled(99, 'local'), false);
   assert.equal(telnet.stateOf(99, 'local'), 'NO');
   assert.equal(telnet.isSettled(99, 'local'), false);
 });
 
-test('misuse of the options', () => {
+test('invalid arguments of the options are rejected', () => {
   invalid(() => defineOption(256, both));
   invalid(() => binary({ local: 'always' as never }));
   invalid(() => terminalType({ names: [] }));
@@ -113,7 +113,7 @@ test('misuse of the options', () => {
   option(() => make([view]).handler(view).ask());
 });
 
-test('a failed ask leaves nothing behind', () => {
+test('a failed ask() does not change the state', () => {
   const types = terminalType({ collect: true });
   const recorder = new Recorder([types]);
   assert.throws(() => recorder.telnet.handler(types).ask());
@@ -126,7 +126,7 @@ test('a failed ask leaves nothing behind', () => {
   assert.deepEqual(recorder.take(), ['= warning unexpected-subnegotiation TTYPE']);
 });
 
-test('definitions are frozen, and shared without sharing state', () => {
+test('definitions are frozen, and connections with the same definition do not share state', () => {
   const types = terminalType({ collect: true });
   assert(Object.isFrozen(types));
   const [one, two] = [new Recorder([types]), new Recorder([types])];
@@ -135,7 +135,7 @@ test('definitions are frozen, and shared without sharing state', () => {
   assert.deepEqual(two.telnet.handler(types).names, []);
 });
 
-test('a Uint8Array of another realm, and a Buffer, are as good', async () => {
+test('a Uint8Array of another realm, and a Buffer, are accepted', async () => {
   const { runInNewContext } = await import('node:vm');
   const recorder = new Recorder([]);
   recorder.telnet.receive(runInNewContext('Uint8Array.of(65, 255, 255)') as Uint8Array);
@@ -143,7 +143,7 @@ test('a Uint8Array of another realm, and a Buffer, are as good', async () => {
   assert.deepEqual(recorder.take(), ['= data "A\\u00ffb\\rc"']);
 });
 
-test('calls from within the handlers', () => {
+test('methods may be called in handlers', () => {
   const sent: number[] = [];
   const telnet: Telnet = new Telnet(
     {
@@ -161,7 +161,7 @@ test('calls from within the handlers', () => {
   assert.equal(telnet.stateOf(3, 'remote'), 'WANTNO');
 });
 
-test('receive() from within a handler keeps the order, and does not keep the bytes', () => {
+test('receive() in a handler keeps the order of the input, and copies the bytes', () => {
   const got: string[] = [];
   const telnet: Telnet = new Telnet(
     {
@@ -184,7 +184,7 @@ test('receive() from within a handler keeps the order, and does not keep the byt
   assert.deepEqual(got, ['a', 'command', 'b', 'c', 'command']);
 });
 
-test('a handler that throws: the call throws the same, and nothing is lost or done twice', () => {
+test('if a handler throws, the call throws the same, and no input is lost or processed twice', () => {
   const got: string[] = [];
   let fails = true;
   const telnet = new Telnet(
@@ -193,23 +193,23 @@ test('a handler that throws: the call throws the same, and nothing is lost or do
       data: view => void got.push(String.fromCharCode(...view)),
       event: () => {
         got.push('event');
-        if (fails) throw new Error('of the application');
+        if (fails) throw new Error('application error');
       },
     },
     { options: [] },
   );
   const chunk = Uint8Array.from([97, 255, 241, 98, 255, 241, 99]);
-  assert.throws(() => telnet.receive(chunk), /of the application/);
+  assert.throws(() => telnet.receive(chunk), /application error/);
   chunk.fill(0);
   assert.deepEqual(got, ['a', 'event']);
-  assert.throws(() => telnet.receive(Uint8Array.of(100)), /of the application/);
+  assert.throws(() => telnet.receive(Uint8Array.of(100)), /application error/);
   assert.deepEqual(got, ['a', 'event', 'b', 'event']);
   fails = false;
   telnet.receive(new Uint8Array(0));
   assert.deepEqual(got, ['a', 'event', 'b', 'event', 'c', 'd']);
 });
 
-test('trace reports all traffic in both directions', () => {
+test('trace reports sent and received commands and negotiation', () => {
   const seen: string[] = [];
   const telnet = new Telnet(
     {
@@ -237,7 +237,7 @@ test('trace reports all traffic in both directions', () => {
   ]);
 });
 
-test('a subnegotiation that never ends holds no more than the limit, and one that ended nothing', () => {
+test('a subnegotiation without an end uses no more memory than the limit, and none after its end', () => {
   const parser = new Parser('key', 65_536);
   const drain = () => {
     let tokens = 0;
@@ -247,7 +247,7 @@ test('a subnegotiation that never ends holds no more than the limit, and one tha
   const chunk = new Uint8Array(65_536).fill(120);
   parser.feed(Uint8Array.from([255, 250, 201, 120]));
   drain();
-  assert(parser.held < 1024, 'a small one holds little');
+  assert(parser.held < 1024, 'a small one uses little memory');
   let tokens = 0;
   let held = 0;
   const before = process.memoryUsage().arrayBuffers;
@@ -258,7 +258,7 @@ test('a subnegotiation that never ends holds no more than the limit, and one tha
   }
   assert.equal(tokens, 1, 'one warning for 64 MB');
   assert(held <= 65_536);
-  assert.equal(parser.held, 0, 'what is dropped is not kept');
+  assert.equal(parser.held, 0, 'a dropped payload is not kept');
   assert(process.memoryUsage().arrayBuffers - before < 8 * 1024 * 1024);
   parser.feed(Uint8Array.from([255, 240, 65]));
   assert.deepEqual(parser.next(false), { kind: 'data', view: Uint8Array.of(65) });
@@ -274,7 +274,7 @@ test('a subnegotiation that never ends holds no more than the limit, and one tha
   assert.equal(exact.held, 0);
 });
 
-test('the offer may change; the value at that moment is sent', () => {
+test('the offer may change; inform() sends its current values', () => {
   const offer = new Map([['LANG', 'C']]);
   const variables = newEnviron({ offer });
   const recorder = new Recorder([variables, logout(both), endOfRecord(both)]);
@@ -285,7 +285,7 @@ test('the offer may change; the value at that moment is sent', () => {
   assert.deepEqual(recorder.take(), [`< "\\u00ff\\u00fa'\\u0002\\u0003LANG\\u0001de\\u00ff\\u00f0"`]);
 });
 
-test('no SEND is longer than 250 octets, whatever the names', () => {
+test('no SEND is longer than 250 octets, whatever the names are', () => {
   const names = Array.from({ length: 60 }, (_, i) => `NAME_${'é'.repeat(i)}${String.fromCharCode(1)}_${i}`);
   const recorder = new Recorder([newEnviron({ request: names })]);
   let longest = 0;

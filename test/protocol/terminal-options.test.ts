@@ -17,7 +17,7 @@ const printable = fc
   .string({ unit: 'binary-ascii', minLength: 1, maxLength: 255 })
   .map(text => text.replace(/[^ -~]/g, ' '));
 
-test('what one end sends, the other reports', () => {
+test('the values that one end sends arrive at the other end', () => {
   fc.assert(
     fc.property(rate, rate, printable, printable, (transmit, receive, place, moved) => {
       const display = place.replaceAll(' ', '_');
@@ -43,7 +43,7 @@ test('what one end sends, the other reports', () => {
   );
 });
 
-test('flow control: two engines, whatever is wanted, before and after it is enabled', () => {
+test('flow control: the last state applies, whether it was set before or after the option was enabled', () => {
   const state = fc.record(
     { enabled: fc.boolean(), restart: fc.constantFrom('any' as const, 'xon' as const) },
     { requiredKeys: [] },
@@ -64,7 +64,7 @@ test('flow control: two engines, whatever is wanted, before and after it is enab
   );
 });
 
-test('any payload, to either end: nothing is thrown, events are printable and bounded, answers are few', () => {
+test('any payload to either end: no error is thrown, values are printable and bounded, and answers are few', () => {
   const definitions: OptionDefinition[] = [
     terminalSpeed({ ask: true }),
     terminalSpeed({ speed: { transmit: 1, receive: 2 } }),
@@ -95,7 +95,7 @@ test('any payload, to either end: nothing is thrown, events are printable and bo
   );
 });
 
-test('misuse', () => {
+test('invalid arguments and calls are rejected', () => {
   const throwsCode = (code: string, call: () => unknown) =>
     assert.throws(call, error => error instanceof TelptyError && error.code === code);
   const invalid = (call: () => unknown) => throwsCode('ERR_INVALID_ARGUMENT', call);

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { vectorFiles } from './support/vector-files.ts';
 import { parseVectors, runVector, WAYS } from './support/vectors.ts';
 
-// Runs test/vectors/*.txt (their notation: README.txt there). Each case runs with each input whole, byte by byte, and
-// cut at random places, and must come out the same.
+// Runs test/vectors/*.txt (their notation: test/vectors/README.txt). Each case runs with each input whole, byte by
+// byte, and cut at random positions, and must have the same result.
 
 for (const [file, source] of vectorFiles()) {
   for (const vector of parseVectors(source)) {

@@ -1,4 +1,4 @@
-/** The notation of test/vectors/README.txt: octets and events as people write them, and back. */
+/** The notation of test/vectors/README.txt: conversion of octets and events from and to text. */
 import {
   Command,
   commandName,
@@ -69,7 +69,7 @@ function octetsOf(token: string, before: string): number[] {
   return [found];
 }
 
-/** One line of text that octets make: readable, and the same for the same octets. */
+/** The octets as one line of text that is readable and unambiguous. */
 export function literal(bytes: Uint8Array): string {
   return JSON.stringify(Array.from(bytes, byte => String.fromCharCode(byte)).join('')).replace(
     /[\x7f-\xff]/g,
@@ -81,7 +81,7 @@ export function hex(bytes: Uint8Array): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0').toUpperCase()).join(' ');
 }
 
-/** How events are written that have a shorter form than JSON. */
+/** Formatters of events that have a shorter form than JSON. */
 type Formats = { [T in keyof TelnetEvents]?: (event: TelnetEvents[T]) => string };
 
 const text = (value: string | undefined) => (value === undefined ? 'none' : JSON.stringify(value));
@@ -146,7 +146,7 @@ const FORMATS: Formats = {
   warning: e => (e.option === undefined ? e.code : `${e.code} ${optionName(e.option)}`),
 };
 
-/** One line for one event, without the words of warnings. */
+/** One line for one event, without the message of a warning. */
 export function describe(event: TelnetEvent): string {
   const format = FORMATS[event.type] as ((event: TelnetEvent) => string) | undefined;
   const { type, ...fields } = event;

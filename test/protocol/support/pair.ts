@@ -1,7 +1,7 @@
 import type { OptionDefinition } from '../../../src/protocol/index.ts';
 import { Recorder } from './recorder.ts';
 
-/** Two engines that are wired to each other, each within the calls of the other. */
+/** Two engines that are connected to each other synchronously, each called by the other. */
 export function pair(
   server: readonly OptionDefinition[],
   client: readonly OptionDefinition[],
@@ -12,7 +12,7 @@ export function pair(
   return ends;
 }
 
-/** An engine with one option, which the peer has switched on at the side it is agreed to. */
+/** An engine with one option, which the peer has enabled on the side that is allowed. */
 export function enabled(definition: OptionDefinition): Recorder {
   const recorder = new Recorder([definition]);
   recorder.telnet.receive(Uint8Array.of(255, definition.remote ? 251 : 253, definition.code));

@@ -7,14 +7,17 @@ import {
 } from '../../../src/protocol/index.ts';
 import { describe, literal } from './notation.ts';
 
-/** What an engine did, in order; runs of data and of output are joined, so that the cut of the input does not show. */
+/**
+ * The actions of an engine, in order. Runs of data and of output are joined, so that they do not depend on the cut of
+ * the input.
+ */
 export type Entry = { kind: 'sent' | 'data'; bytes: number[] } | { kind: 'event'; event: TelnetEvent };
 
-/** An engine whose results are written down. */
+/** An engine whose results are recorded. */
 export class Recorder {
   readonly entries: Entry[] = [];
   readonly telnet: Telnet;
-  /** Called with what is sent, if another engine listens. */
+  /** Called with the output, to connect another engine. */
   wire: ((bytes: Uint8Array) => void) | undefined;
 
   constructor(
@@ -38,7 +41,7 @@ export class Recorder {
     this.telnet = new Telnet(handlers, { options, carriageReturn, compatibility }, limits);
   }
 
-  /** What was recorded since the last call: `< …` sent, `= data …`, `= <event>`. */
+  /** The entries recorded since the last call: `< …` sent, `= data …`, `= <event>`. */
   take(): string[] {
     return this.entries.splice(0).map(entry => {
       if (entry.kind === 'event') return `= ${describe(entry.event)}`;
@@ -69,7 +72,10 @@ export class Recorder {
   }
 }
 
-/** Cuts bytes at places that a seed decides; whole chunks are copied, so that a view that is kept too long shows. */
+/**
+ * Cuts bytes into pieces of the given sizes, and then the rest. Pieces are copies, so that a test can detect a view
+ * that is kept too long.
+ */
 export function* cuts(bytes: Uint8Array, sizes: Iterable<number>): Generator<Uint8Array> {
   let at = 0;
   for (const size of sizes) {

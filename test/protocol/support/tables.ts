@@ -1,6 +1,7 @@
 /**
- * The words of a vector's `with` line: what each puts into the table of options. Any function of telpty/protocol that
- * defines an option is one, with its argument as JSON: `sendLocation={"receive":true}`. The words below are shorter.
+ * The words of a vector's `with` line, and the option that each adds to the table. Any function of telpty/protocol that
+ * defines an option is such a word, with its argument as JSON: `sendLocation={"receive":true}`. The words below are
+ * shorter.
  */
 import * as protocol from '../../../src/protocol/index.ts';
 import {
@@ -82,11 +83,11 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   'timing-mark': () => timingMark(),
   'linemode-server': value => linemode({ role: 'server', characters: octetsByName(value) }),
   'linemode-usual': value => linemode({ role: 'server', usual: octetsByName(value) }),
-  // A server that never clears TRAPSIG, and never has LIT_ECHO.
+  // A server that always sets TRAPSIG, and never sets LIT_ECHO.
   'linemode-strict': () => linemode({ role: 'server', accept: mode => ({ ...mode, trapsig: true, litEcho: false }) }),
   'linemode-client': value => linemode({ role: 'client', characters: octetsByName(value) }),
   'linemode-import': () => linemode({ role: 'client' }),
-  // A client that cannot expand tabs, and would rather not trap signals, which is not for it to say.
+  // A client that cannot expand tabs, and prefers not to trap signals, which it is not allowed to decide.
   'linemode-poor': () =>
     linemode({ role: 'client', characters: {}, accept: mode => ({ ...mode, trapsig: false, softTab: false }) }),
   'linemode-forward': () => linemode({ role: 'client', characters: {}, forwardmask: true }),
@@ -118,7 +119,7 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   exopl: () => defineOption(Option.EXOPL, both),
 };
 
-/** The definition that a word such as `ttype-names=XTERM,VT100` means. */
+/** The definition for a word such as `ttype-names=XTERM,VT100`. */
 export function definitionOf(word: string): OptionDefinition {
   const [name = '', value = ''] = word.split(/=(.*)/s);
   const make = WORDS[name];
@@ -128,7 +129,7 @@ export function definitionOf(word: string): OptionDefinition {
   return define(...(value === '' ? [] : [JSON.parse(value)])) as OptionDefinition;
 }
 
-/** A server that knows every option. */
+/** A server that supports every option. */
 export const SERVER_WORDS: readonly string[] = [
   'binary',
   'echo',
@@ -161,7 +162,7 @@ export const SERVER_WORDS: readonly string[] = [
   'mccp3-server',
 ];
 
-/** And its client. */
+/** Its client. */
 export const CLIENT_WORDS: readonly string[] = [
   'binary',
   'echo-both',

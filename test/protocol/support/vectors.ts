@@ -1,5 +1,5 @@
 /**
- * Reads and runs test/vectors/*.txt (their notation: README.txt there). Nothing of Node is in here, since the vectors
+ * Parses and runs test/vectors/*.txt (their notation: README.txt there). This file does not use Node, since the vectors
  * also run in a browser (test/browser/).
  */
 import { Option, type Side, type TelnetLimits } from '../../../src/protocol/index.ts';
@@ -50,12 +50,12 @@ export function parseVectors(source: string): Vector[] {
   return cases;
 }
 
-/** All that the peer sends in a case. */
+/** All bytes that the peer sends in a case. */
 export function vectorInput({ steps }: Vector): Uint8Array {
   return Uint8Array.from(steps.flatMap(({ mark, text }) => (mark === '>' ? [...octets(text)] : [])));
 }
 
-/** What an `!` line makes the application do. */
+/** The action of the application for a `!` line. */
 const ACTIONS: Readonly<Record<string, (recorder: Recorder, words: string[], text: string) => void>> = {
   request: ({ telnet }, [name, side, on]) => telnet.request(code(name!), side as Side, on === 'on'),
   write: ({ telnet }, _words, text) => telnet.write(octets(text)),
@@ -88,7 +88,7 @@ const ACTIONS: Readonly<Record<string, (recorder: Recorder, words: string[], tex
   start: ({ telnet }, [name]) => ofOption(telnet.find(code(name!)), 'start')(),
 };
 
-/** A call of an option's handler, whichever it is. */
+/** A method of an option's handler, without its type. */
 function ofOption(handler: unknown, call: string): (...args: unknown[]) => void {
   const found = (handler as Record<string, (...args: unknown[]) => void> | undefined)?.[call];
   if (found === undefined) throw new Error(`the option has no ${call}`);
@@ -109,12 +109,12 @@ const ENGINE_WORDS: ReadonlySet<string> = new Set(['text', 'key', 'tolerant']);
 
 export type Cutter = (bytes: Uint8Array) => Iterable<Uint8Array>;
 
-/** What an engine does, and what the vector says that it does, line by line. */
+/** The actions of an engine, and the actions that the vector expects, line by line. */
 export function runVector(vector: Vector, cut: Cutter): { actual: string[]; expected: string[] } {
   const text = vector.words.includes('text');
   const isTolerant = vector.words.includes('tolerant');
   const definitions = vector.words.filter(word => !ENGINE_WORDS.has(word)).map(definitionOf);
-  // Late answers are sent by `! send-deferred` alone, so that the cut of the input does not show.
+  // Late answers are sent only by `! send-deferred`, so that the result does not depend on the cut of the input.
   const recorder = new Recorder(
     definitions,
     text ? 'text' : 'key',
@@ -130,7 +130,7 @@ export function runVector(vector: Vector, cut: Cutter): { actual: string[]; expe
     if (step.mark === '>') {
       for (const piece of cut(octets(step.text))) {
         recorder.telnet.receive(piece);
-        piece.fill(0xee); // makes a kept view visible
+        piece.fill(0xee); // reveals a view that is still in use
       }
     } else {
       const [name, ...words] = step.text.split(/\s+/);
@@ -143,7 +143,7 @@ export function runVector(vector: Vector, cut: Cutter): { actual: string[]; expe
   return { actual, expected };
 }
 
-/** A small generator (Park and Miller), so that a failure comes again. */
+/** A small generator (Park and Miller), so that failures can be reproduced. */
 function* sizes(seed: number): Generator<number> {
   for (let state = seed; ; ) {
     state = (state * 48_271) % 2_147_483_647;
@@ -151,7 +151,7 @@ function* sizes(seed: number): Generator<number> {
   }
 }
 
-/** The ways to cut each input; all must come out the same. */
+/** Variants of cutting each input; all must have the same result. */
 export const WAYS: Readonly<Record<string, Cutter>> = {
   whole: bytes => [bytes],
   'byte by byte': bytes => cuts(bytes, Array(bytes.length).fill(1)),
