@@ -101,9 +101,10 @@ export type TraceRecord =
     };
 
 /**
- * The kind of a piece of output, for a transport that discards or marks some output. `'data'`: escaped data of {@link
- * Telnet.write}. `'control'`: anything else; it must not be lost. `'urgent'`: the same, and its last byte, a DM, is to
- * be sent as TCP urgent data if the transport supports it (RFC 854, "Synch"). Pieces are complete: no escape is cut.
+ * The kind of a piece of output, for a transport that discards or marks some output. `'data'`: escaped data of
+ * {@link Telnet.write}. `'control'`: anything else; it must not be lost. `'urgent'`: the same, and its last byte, a DM,
+ * is to be sent as TCP urgent data if the transport supports it (RFC 854, "Synch"). Pieces are complete: no escape is
+ * cut.
  */
 export type SendKind = 'data' | 'control' | 'urgent';
 

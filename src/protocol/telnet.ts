@@ -253,8 +253,8 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Sets whether the peer may enable one side of an option whose consent is `'request'`, without requesting it. {@link
-   * request} includes this.
+   * Sets whether the peer may enable one side of an option whose consent is `'request'`, without requesting it.
+   * {@link request} includes this.
    *
    * @throws TelptyError `ERR_OPTION` if the option is not in the table, or not allowed on that side
    */
@@ -433,7 +433,7 @@ export class Telnet implements OptionContext {
     const { say, next } = look();
     const isAnswer = say !== undefined && !next.startsWith('WANT');
     const isRefusal = positive && say === false && next === 'NO';
-    // (Looked up again, since the driver may have sent late answers, which notify the application.)
+    // (Looked up again, since the driver may have sent late answers, and the application was notified of them.)
     if (!isAnswer || this.#mayAnswer(index, side, isRefusal)) {
       this.#apply(index, side, look());
       return;
@@ -509,8 +509,8 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Reports the changes of a remote side whose answer is late. The option's handler is notified that it is on with the
-   * answer.
+   * Reports the changes of a remote side whose answer is late. The option's handler is notified of an enabled side only
+   * when the answer is sent.
    */
   #tellChange(index: number): void {
     const late = this.#states.late(index, 'remote');

@@ -78,7 +78,7 @@ test('an access server answers as RFC 2217 requires', () => {
   ]);
 });
 
-test('the client's masks filter notifications, and are reset when the option is enabled again', () => {
+test('the masks of the client filter notifications, and are reset when the option is enabled again', () => {
   const port = comPort({ role: 'server' });
   const user = comPort({ role: 'client' });
   const { server, client } = pair([port], [user]);

@@ -1,6 +1,6 @@
 /**
- * A peer that switches options too often gets late answers, but never wrong ones. Whatever it sends and however the
- * stream is cut, its changes are followed, and in the end both ends agree. Tested for every option of a server and of a
+ * A peer that switches options too often gets late answers, but never wrong ones. For any messages and any cut of
+ * the stream, its changes are followed, and in the end both ends agree. Tested for every option of a server and of a
  * client.
  */
 import assert from 'node:assert/strict';

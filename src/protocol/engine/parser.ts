@@ -42,10 +42,10 @@ const State = {
  * undone (line endings, doubled 255), runs may be short. Short runs are gathered into one piece in separate memory,
  * because the work of a receiver per run costs far more than the copy.
  *
- * End of line, outside BINARY: a CR is delivered at once, and the next byte of data is swallowed or not (see {@link
- * CarriageReturn}), whether it is in the same chunk or a later one. Commands in between do not end the wait: in `CR IAC
- * NOP LF` the LF still belongs to the CR, since a command is not part of the data stream. A switch to BINARY ends the
- * wait with the first byte of data under BINARY, because that byte is sent unencoded.
+ * End of line, outside BINARY: a CR is delivered at once, and the next byte of data is swallowed or not (see
+ * {@link CarriageReturn}), whether it is in the same chunk or a later one. Commands in between do not end the wait: in
+ * `CR IAC NOP LF` the LF still belongs to the CR, since a command is not part of the data stream. A switch to BINARY
+ * ends the wait with the first byte of data under BINARY, because that byte is sent unencoded.
  */
 export class Parser {
   readonly #swallowsLineFeed: boolean;

@@ -30,8 +30,8 @@ export class Msdp implements OptionHandler {
   }
 
   /**
-   * Sends variables or commands in one message: `send({ HEALTH: 10, EXITS: { n: 1204 } })`, `send({ REPORT: ['ROOM']
-   * })`. Numbers and flags are converted to text; tables are plain objects.
+   * Sends variables or commands in one message: `send({ HEALTH: 10, EXITS: { n: 1204 } })`,
+   * `send({ REPORT: ['ROOM'] })`. Numbers and flags are converted to text; tables are plain objects.
    *
    * @throws TelptyError `ERR_INVALID_ARGUMENT` for an empty name, for text with NUL or the octets 1 to 6, for values of
    *   another type, or nested deeper than `TelnetLimits.mudDepth`; `ERR_OPTION` if the option is not enabled
@@ -56,8 +56,8 @@ export class Msdp implements OptionHandler {
 
 /**
  * Variables of a game, with arrays and tables (MSDP). The peer's variables are `msdp` events; send ours with
- * `telnet.handler(definition).send(variables)`. The server performs the option: use `{ local: true }` on the server, `{
- * remote: true }` on the client.
+ * `telnet.handler(definition).send(variables)`. The server performs the option: use `{ local: true }` on the server,
+ * `{ remote: true }` on the client.
  */
 export function msdp(sides: Sides): OptionDefinition<Msdp> {
   return defineOption(Option.MSDP, sides, { create: telnet => new Msdp(telnet) });

@@ -280,9 +280,9 @@ export function newEnviron(config: EnvironConfig): OptionDefinition<Environ> {
 }
 
 /**
- * The environment in its older form (RFC 1408), with VAR and VALUE in either order (RFC 1571); otherwise like {@link
- * newEnviron}. If NEW-ENVIRON is enabled, ENVIRON is refused: GNU telnetd requests both options, then sends its SEND
- * only for the newer one, but waits for both.
+ * The environment in its older form (RFC 1408), with VAR and VALUE in either order (RFC 1571); otherwise like
+ * {@link newEnviron}. If NEW-ENVIRON is enabled, ENVIRON is refused: GNU telnetd requests both options, then sends its
+ * SEND only for the newer one, but waits for both.
  */
 export function environ(config: EnvironConfig): OptionDefinition<Environ> {
   return define(Option.ENVIRON, config, Option.NEW_ENVIRON);
