@@ -140,7 +140,7 @@ const FORMATS: Formats = {
       )
       .join(' '),
   forwardmask: e => `${e.characters === undefined ? 'none' : e.characters.join(',') || 'empty'} by ${e.by}`,
-  'flow-control': e => `${e.enabled ? 'on' : 'off'} restart=${e.restart ?? 'unsaid'}`,
+  'flow-control': e => `${e.enabled ? 'on' : 'off'} restart=${e.restart ?? 'unset'}`,
   'terminal-speed': e => `${e.transmit},${e.receive}`,
   'x-display-location': e => e.display,
   warning: e => (e.option === undefined ? e.code : `${e.code} ${optionName(e.option)}`),
