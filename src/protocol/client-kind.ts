@@ -1,8 +1,11 @@
 /**
  * The kind of program at the other end, where it affects what is sent to it.
- * `'mud'`: treats WILL ECHO as a password prompt. `'microsoft'`: Windows' own telnet, which cannot handle a request for
- * USER. `'bbs'`: draws ANSI art in CP437. `'minimal'`: has practically no terminal. `'terminal'`: any other client with
- * a name.
+ *
+ * - `'mud'` treats WILL ECHO as a password prompt.
+ * - `'microsoft'` is Windows' own telnet, which cannot handle a request for USER.
+ * - `'bbs'` draws ANSI art in CP437.
+ * - `'minimal'` has practically no terminal.
+ * - `'terminal'` is any other client with a name.
  */
 export type ClientKind = 'mud' | 'microsoft' | 'bbs' | 'minimal' | 'terminal';
 

@@ -101,10 +101,13 @@ export type TraceRecord =
     };
 
 /**
- * The kind of a piece of output, for a transport that discards or marks some output. `'data'`: escaped data of
- * {@link Telnet.write}. `'control'`: anything else; it must not be lost. `'urgent'`: the same, and its last byte, a DM,
- * is to be sent as TCP urgent data if the transport supports it (RFC 854, "Synch"). Pieces are complete: no escape is
+ * The kind of a piece of output, for a transport that discards or marks some output. Pieces are complete: no escape is
  * cut.
+ *
+ * - `'data'`: escaped data of {@link Telnet.write}.
+ * - `'control'`: anything else; it must not be lost.
+ * - `'urgent'`: like `'control'`, and its last byte, a DM, is to be sent as TCP urgent data if the transport supports
+ *   it (RFC 854, "Synch").
  */
 export type SendKind = 'data' | 'control' | 'urgent';
 

@@ -179,8 +179,8 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Whether bytes may bypass this object for now: all bytes except IAC, CR, LF and NUL are data that is identical on
-   * both sides, in either direction, and do not change the state of this object.
+   * Whether bytes may bypass this object for now. If so, all bytes except IAC, CR, LF and NUL are data that is
+   * unchanged in either direction, and they do not affect the state of this object.
    */
   get allowsFastPath(): boolean {
     return !this.#receiving && this.#parser.allowsFastPath && this.#out.allowsFastPath;

@@ -51,14 +51,14 @@
  *   (c) A reaction that changes the state must be answered, and a peer that changes its mind after each answer is
  *       followed. If that takes more answers than `TelnetLimits.optionChanges` in 250 ms, they are late, too.
  *   (d) Late answers: if several messages wait, only the last one is answered. Every answer is sent in the end. But if
- *       the peer sends little and was silent until the answer came, as a peer that reacts to answers is, the time until
- *       the next answer is doubled (`LateAnswers`): 250 ms, 500 ms, … So within a time t such an exchange has at most a
+ *       the peer sends little, and was silent until the answer came, it may react to answers. Then the time until the
+ *       next answer is doubled (`LateAnswers`): 250 ms, 500 ms, … So within a time t such an exchange has at most a
  *       constant number of messages plus some for each doubling up to t. For any practical purpose it has ended, and
  *       still no answer is wrong or missing.
  *
- * Two exchanges can continue: with a peer that asks again for a refused option at most four times per second, which may
- * well be its purpose (some peers poll in this manner), and with a peer that really changes the state after each answer
- * at a moderate pace.
+ * Two exchanges can continue. In the first, a peer asks again for a refused option at most four times per second, which
+ * may well be its purpose: some peers poll in this manner. In the second, a peer really changes the state after each
+ * answer, at a moderate pace.
  *
  * Late answers do not change this table. They change when a step is made. A step of a remote side is made at once,
  * because the peer's stream changes at its WILL or WONT. A step of a local side is made with the answer, because our

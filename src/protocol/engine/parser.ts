@@ -16,8 +16,9 @@ const SHORT = 2 * 1024;
 
 /**
  * How the end of a line in NVT input is delivered (RFC 854; RFC 1123, 3.3.1).
- * `'key'`, for a server: CR LF and CR NUL are both the Return key, one CR.
- * `'text'`, for a client: CR LF stays CR LF, and CR NUL is a CR.
+ *
+ * - `'key'`, for a server: CR LF and CR NUL are both the Return key, one CR.
+ * - `'text'`, for a client: CR LF stays CR LF, and CR NUL is a CR.
  */
 export type CarriageReturn = 'key' | 'text';
 

@@ -3,9 +3,12 @@ import type { Side, TelnetEvent, WarningCode } from '../events.ts';
 import type { TelnetLimits } from '../limits.ts';
 
 /**
- * When one side of an option may become enabled:
- * `true`: whenever the peer requests it; `'request'`: after `Telnet.request()` has requested it or `Telnet.allow()` has
- * allowed it, until either revokes that, so a peer that disabled the option may enable it again; `false`: never.
+ * When one side of an option may become enabled.
+ *
+ * - `true`: whenever the peer requests it.
+ * - `'request'`: after `Telnet.request()` has requested it or `Telnet.allow()` has allowed it, until either revokes
+ *   that. So a peer that disabled the option may enable it again.
+ * - `false`: never.
  */
 export type Consent = boolean | 'request';
 

@@ -39,10 +39,10 @@ import {
 // Modes. Both ends start in mode 0. Either end proposes a mode, and the other acknowledges it. An acknowledgement is
 // never answered, and a mode that is already in use is ignored, so an exchange ends after one answer. If proposals
 // cross, the client ignores the acknowledgement of its proposal, because that mode differs from the server's later
-// proposal, and the server switches to the mode that the client acknowledges: both ends use the mode that the server
+// proposal. The server switches to the mode that the client acknowledges. So both ends use the mode that the server
 // proposed. A client must take EDIT and TRAPSIG as the server proposes them, and may clear the other two. A server may
-// add EDIT and TRAPSIG to a mode that a client proposes, by its own proposal. It makes no such proposal while one
-// is unanswered, whatever the client insists on.
+// add EDIT and TRAPSIG to a mode that a client proposes, by its own proposal. It makes no such proposal while one is
+// unanswered, whatever the client insists on.
 
 /** A mode of LINEMODE is in force from this point of the peer's stream on (RFC 1184). */
 export interface LinemodeEvent {

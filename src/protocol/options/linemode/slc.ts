@@ -80,8 +80,9 @@ export const FUNCTION_NAMES: readonly SpecialFunctionName[] = Object.keys(Specia
 }, []);
 
 /**
- * How far a function is supported, in the order of RFC 1184 from low to high: not supported; with a fixed character;
- * with a character that can be changed; with the character that the other end uses.
+ * How far a function is supported, in the order of RFC 1184, from low to high. NOSUPPORT: not supported. CANTCHANGE:
+ * with a fixed character. VALUE: with a character that can be changed. DEFAULT: with the character that the other end
+ * uses.
  */
 export type SpecialCharacterLevel = 'NOSUPPORT' | 'CANTCHANGE' | 'VALUE' | 'DEFAULT';
 
@@ -98,8 +99,8 @@ export interface SpecialCharacter {
 }
 
 /**
- * An application's setting for one function: an octet, which the peer may change; `null` for no octet at present,
- * although the peer may set one; or an object, whose omitted properties default to those of an octet.
+ * An application's setting for one function. An octet: the peer may change it. `null`: no octet at present, but the
+ * peer may set one. An object: omitted properties default to those of an octet.
  */
 export type SpecialCharacterSetting =
   | number

@@ -54,7 +54,7 @@ export interface Received {
   readonly answer: Uint8Array;
   /** The characters whose settings in force have changed. */
   readonly changed: readonly SpecialCharacter[];
-  /** The message had a request that is not allowed to this end, or that is malformed. */
+  /** The message had a malformed request, or one that this end does not serve. */
   readonly malformed: boolean;
   /** The message had more unknown functions than are answered. */
   readonly tooMany: boolean;

@@ -14,9 +14,10 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 
 /**
  * Compression begins exactly here (MCCP2, MCCP3). The engine itself does not compress.
- * `'received'`: the peer's bytes after this point are a zlib stream. The handler takes those in the current chunk by
- * `Telnet.takeUnread()`, and from then on passes only inflated bytes to `Telnet.receive()`.
- * `'sent'`: from now on all bytes passed to the `send` handler must be deflated.
+ *
+ * - `'received'`: the peer's bytes after this point are a zlib stream. The handler takes those in the current chunk by
+ *   `Telnet.takeUnread()`, and from then on passes only inflated bytes to `Telnet.receive()`.
+ * - `'sent'`: from now on all bytes passed to the `send` handler must be deflated.
  */
 export interface CompressionEvent {
   readonly type: 'compression';

@@ -17,7 +17,7 @@ export interface FlowControlEvent {
   readonly type: 'flow-control';
   /** Whether XOFF and XON take effect on our terminal. True when the option is enabled, without an event. */
   readonly enabled: boolean;
-  /** What restarts the output: any character, or only XON; `undefined` until the peer has set it. */
+  /** The characters that restart the output: any, or only XON; `undefined` until the peer has set it. */
   readonly restart: 'any' | 'xon' | undefined;
 }
 
@@ -40,7 +40,7 @@ const RESTARTS = new Map<number | undefined, 'any' | 'xon'>([
 export interface FlowControlState {
   /** Whether XOFF and XON take effect. */
   readonly enabled: boolean;
-  /** What restarts the output: any character, or only XON; `undefined`: the performer chooses. */
+  /** The characters that restart the output: any, or only XON; `undefined`: the performer chooses. */
   readonly restart: 'any' | 'xon' | undefined;
 }
 
