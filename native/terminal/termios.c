@@ -120,6 +120,70 @@ static const struct named characters[] = {
 #endif
     {NULL, 0}};
 
+/* Line speeds in bits per second; POSIX has those up to 38400. */
+static const struct named speeds[] = {
+    {"50", B50}, {"75", B75}, {"110", B110}, {"134", B134}, {"150", B150}, {"200", B200}, {"300", B300},
+    {"600", B600}, {"1200", B1200}, {"1800", B1800}, {"2400", B2400}, {"4800", B4800}, {"9600", B9600},
+    {"19200", B19200}, {"38400", B38400},
+#ifdef B7200
+    {"7200", B7200},
+#endif
+#ifdef B14400
+    {"14400", B14400},
+#endif
+#ifdef B28800
+    {"28800", B28800},
+#endif
+#ifdef B57600
+    {"57600", B57600},
+#endif
+#ifdef B76800
+    {"76800", B76800},
+#endif
+#ifdef B115200
+    {"115200", B115200},
+#endif
+#ifdef B230400
+    {"230400", B230400},
+#endif
+#ifdef B460800
+    {"460800", B460800},
+#endif
+#ifdef B500000
+    {"500000", B500000},
+#endif
+#ifdef B576000
+    {"576000", B576000},
+#endif
+#ifdef B921600
+    {"921600", B921600},
+#endif
+#ifdef B1000000
+    {"1000000", B1000000},
+#endif
+#ifdef B1152000
+    {"1152000", B1152000},
+#endif
+#ifdef B1500000
+    {"1500000", B1500000},
+#endif
+#ifdef B2000000
+    {"2000000", B2000000},
+#endif
+#ifdef B2500000
+    {"2500000", B2500000},
+#endif
+#ifdef B3000000
+    {"3000000", B3000000},
+#endif
+#ifdef B3500000
+    {"3500000", B3500000},
+#endif
+#ifdef B4000000
+    {"4000000", B4000000},
+#endif
+    {NULL, 0}};
+
 static const struct named resources[] = {
     {"core", RLIMIT_CORE},     {"cpu", RLIMIT_CPU},     {"data", RLIMIT_DATA},
     {"fsize", RLIMIT_FSIZE},   {"nofile", RLIMIT_NOFILE}, {"stack", RLIMIT_STACK},
@@ -367,7 +431,7 @@ void termios_exports(napi_env env, napi_value exports) {
   set_table(env, termios, "cc", characters);
   set_number(env, termios, "nccs", NCCS);
   set_number(env, termios, "vdisable", _POSIX_VDISABLE);
-  set_number(env, termios, "b38400", B38400);
+  set_table(env, termios, "speeds", speeds);
   set_number(env, termios, "csize", CSIZE);
   for (uint32_t i = 0; i < 4; i++) napi_set_element(env, cs, i, js_int(env, sizes[i]));
   napi_set_named_property(env, termios, "cs", cs);

@@ -132,7 +132,8 @@ export interface Addon {
     readonly nccs: number;
     /** The value of a disabled control character (_POSIX_VDISABLE). */
     readonly vdisable: number;
-    readonly b38400: number;
+    /** The codes of line speeds, by bits per second. */
+    readonly speeds: Readonly<Record<string, number>>;
     readonly csize: number;
     /** The values of CS5 … CS8. */
     readonly cs: readonly [number, number, number, number];

@@ -97,13 +97,18 @@ export type Modes = {
   vtime?: number | undefined;
   /** Bits in a character, 5–8. A pseudo-terminal of Linux has 8, and refuses others (EINVAL). */
   csize?: number | undefined;
+  /**
+   * The line speed in bits per second, one of those that the system has a constant for: 300, 9600, 38400 … Programs may
+   * reduce or pad their output at low speeds. The terminal itself transfers at full speed.
+   */
+  speed?: number | undefined;
 };
 
 /** What a terminal starts with: the settings of `stty sane` and of telnetd, with UTF-8 erasing, at 38400 baud. */
 export const saneModes: Readonly<Modes> = Object.freeze({
   ...{ brkint: true, icrnl: true, ixon: true, imaxbel: true, iutf8: true },
   ...{ opost: true, onlcr: true },
-  ...{ csize: 8, cread: true, hupcl: true },
+  ...{ csize: 8, cread: true, hupcl: true, speed: 38_400 },
   ...{ isig: true, icanon: true, iexten: true },
   ...{ echo: true, echoe: true, echok: true, echoctl: true, echoke: true },
   ...{ vintr: 0x03, vquit: 0x1c, verase: 0x7f, vkill: 0x15, veof: 0x04, veol: null, veol2: null, vswtc: null },
@@ -149,6 +154,9 @@ export function checkModes(modes: Modes): void {
       if (!isByte) throw invalid(name, '0–255', value);
     } else if (name === 'csize') {
       if (![5, 6, 7, 8].includes(value as number)) throw invalid(name, '5, 6, 7 or 8', value);
+    } else if (name === 'speed') {
+      if (typeof value !== 'number' || addon().termios.speeds[value] === undefined)
+        throw invalid(name, 'a speed that the system has, such as 9600 or 38400', value);
     } else {
       throw new TelptyError('ERR_INVALID_ARGUMENT', `unknown terminal mode '${name}'`);
     }
@@ -157,8 +165,8 @@ export function checkModes(modes: Modes): void {
 
 /** Modes in which nothing is set and no control character is decided. */
 export function blankModes(): RawModes {
-  const { nccs, b38400 } = addon().termios;
-  return { words: Uint32Array.of(0, 0, 0, 0, b38400), cc: new Int16Array(nccs).fill(-1) };
+  const { nccs, speeds } = addon().termios;
+  return { words: Uint32Array.of(0, 0, 0, 0, speeds[38_400]!), cc: new Int16Array(nccs).fill(-1) };
 }
 
 /**
@@ -177,6 +185,8 @@ export function applyModes(raw: RawModes, modes: Modes): void {
       if (index < 0) continue;
       const bit = flags[index]![name]!;
       raw.words[index]! = value ? raw.words[index]! | bit : raw.words[index]! & ~bit;
+    } else if (name === 'speed' && value !== undefined) {
+      raw.words[4] = termios.speeds[value as number]!;
     } else if (value !== undefined && name !== 'csize') {
       const index = termios.cc[name];
       if (index !== undefined) raw.cc[index] = value ?? termios.vdisable;
@@ -209,7 +219,26 @@ export function nameModes(raw: RawModes): Modes {
     if (index !== undefined) modes[name] = raw.cc[index]!;
   }
   modes.csize = 5 + termios.cs.indexOf((raw.words[2]! & termios.csize) >>> 0);
+  const speed = speedOf(raw);
+  if (speed !== undefined) modes.speed = speed;
   return modes as Modes;
+}
+
+/** The line speed in bits per second, or `undefined` if it is not a standard one. */
+export function speedOf(raw: RawModes): number | undefined {
+  const [bits] = Object.entries(addon().termios.speeds).find(([, code]) => code === raw.words[4]) ?? [];
+  return bits === undefined ? undefined : Number(bits);
+}
+
+/**
+ * The highest speed of the system that is not above `bits`, in bits per second; `undefined` below the lowest. Speed 0 would hang
+ * up the terminal (B0, POSIX termios.h).
+ */
+export function standardSpeed(bits: number): number | undefined {
+  return Object.keys(addon().termios.speeds)
+    .map(Number)
+    .filter(speed => speed <= bits)
+    .sort((a, b) => b - a)[0];
 }
 
 /** One of the values that {@link nameModes} names. */

@@ -33,7 +33,8 @@ export async function runConnect(settings: ConnectSettings): Promise<void> {
   // Nobody reads what is shown any more: there is nothing left to do, and nothing wrong.
   process.stdout.on('error', () => process.exit(0));
   const { isTTY } = process.stdin;
-  const options = isTTY ? terminalOptions(new LocalTerminal(process.stdin, process.stdin.fd)) : undefined;
+  const tty = isTTY ? new LocalTerminal(process.stdin, process.stdin.fd) : undefined;
+  const options = tty && terminalOptions(tty);
   const recording = new Recording(settings);
   const run = async (session: Session) => {
     const isTls = settings.tls ? () => false : watchForTls(session);
@@ -45,7 +46,7 @@ export async function runConnect(settings: ConnectSettings): Promise<void> {
     finish(session, settings, isTls(), hasLeft);
   };
   try {
-    const connecting = connectSettings(settings, local, options);
+    const connecting = connectSettings(settings, local, options, tty?.speed);
     if (settings.reconnect) await runAgainAndAgain(connecting, run, settings);
     else await run(await connect(connecting).catch(explained(settings)));
   } finally {
@@ -124,7 +125,12 @@ function terminalOptions(terminal: LocalTerminal): TerminalOptions {
 }
 
 /** What to connect with. */
-function connectSettings(settings: ConnectSettings, local: string, options?: TerminalOptions): ConnectOptions {
+function connectSettings(
+  settings: ConnectSettings,
+  local: string,
+  options?: TerminalOptions,
+  speed?: number,
+): ConnectOptions {
   const { host, port, tls, encoding, sendEnv, mode, compression, keepAlive, keepAliveTimeout, alwaysWill, alwaysDo } =
     settings;
   const { columns, rows, isTTY } = process.stdout;
@@ -140,7 +146,11 @@ function connectSettings(settings: ConnectSettings, local: string, options?: Ter
     port,
     timeout: 0,
     tls: tls && { ...(tls.caFile && { ca: readCa(tls.caFile) }), rejectUnauthorized: tls.verify },
-    terminal: { type: settings.term ?? terminalType(options !== undefined), ...(isTTY && { columns, rows }) },
+    terminal: {
+      type: settings.term ?? terminalType(options !== undefined),
+      ...(isTTY && { columns, rows }),
+      ...(speed !== undefined && { speed: { transmit: speed, receive: speed } }),
+    },
     environ: Object.fromEntries(told),
     encoding: encoding ?? local,
     compression,

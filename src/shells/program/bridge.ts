@@ -1,5 +1,5 @@
 import { LONGEST_TIMER } from '../../options.ts';
-import type { TelnetEvent } from '../../protocol/index.ts';
+import type { Speed, TelnetEvent } from '../../protocol/index.ts';
 import type { ExitStatus, Pty } from '../../pty/index.ts';
 import type { PtyUser } from '../../pty/master.ts';
 import type { HangupReason } from '../../session/ending.ts';
@@ -16,7 +16,7 @@ import type { Translation } from '../output/translation.ts';
 import { Commands, type TypedAhead } from './commands.ts';
 import { LOOKED_AT } from './early-death.ts';
 import { FinalOutput } from './final-output.ts';
-import type { ShellMode } from './modes.ts';
+import { type ShellMode, speedMode } from './modes.ts';
 import { onTerminal } from './on-terminal.ts';
 import type { PtyShellSettings } from './options.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
@@ -213,7 +213,12 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     const columns = dimension(session.terminal.columns, pty.columns);
     const rows = dimension(session.terminal.rows, pty.rows);
     if (columns !== pty.columns || rows !== pty.rows) this.#resized(columns, rows);
+    if (session.terminal.speed !== undefined) this.#setSpeed(session.terminal.speed);
     this.#editing.begin();
+  }
+
+  #setSpeed(speed: Speed): void {
+    onTerminal(() => this.#pty.setModes(speedMode(speed)));
   }
 
   /** @internal Input, on its way to the program. */
@@ -322,6 +327,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   }
 
   #negotiated(event: TelnetEvent): void {
+    if (event.type === 'terminal-speed') this.#setSpeed(event);
     if (event.type === 'charset' || event.type === 'environment') {
       this.#translated?.finish();
       this.#translation?.follow();

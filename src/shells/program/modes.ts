@@ -1,5 +1,6 @@
-import { Option, type Side } from '../../protocol/index.ts';
+import { Option, type Side, type Speed } from '../../protocol/index.ts';
 import type { Modes } from '../../pty/index.ts';
+import { standardSpeed } from '../../pty/modes.ts';
 
 /** How a program's terminal starts, and what is asked of the client to match it. */
 export interface ShellMode {
@@ -37,6 +38,15 @@ const CHARACTER_AT_A_TIME = [
   [Option.BINARY, 'remote'],
   [Option.BINARY, 'local'],
 ] as const;
+
+/**
+ * The line speed for a client that reports the speed of its terminal (TSPEED, RFC 1079), as a mode. The terminal's output arrives at
+ * the receive speed, and programs pad their output for it.
+ */
+export function speedMode(reported: Speed | undefined): { speed?: number } {
+  const speed = reported === undefined ? undefined : standardSpeed(reported.receive);
+  return speed === undefined ? {} : { speed };
+}
 
 /** What `--mode` chooses between. */
 export const SHELL_MODES: Readonly<Record<ModeName, ShellMode>> = {

@@ -30,7 +30,7 @@ import { Translation } from '../output/translation.ts';
 import { Bridge, type BridgeOptions, type StartedWith } from './bridge.ts';
 import { earlyDeath, earlyDeaths } from './early-death.ts';
 import { keyOf } from './interrupts.ts';
-import { type ModeName, SHELL_MODES } from './modes.ts';
+import { type ModeName, SHELL_MODES, speedMode } from './modes.ts';
 import { type PtyShellOptions, type PtyShellSettings, readPtyShellOptions } from './options.ts';
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
@@ -263,6 +263,7 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
       ...(mode.echoFollows ? { echo } : {}),
       verase: erase,
       iutf8: charset === 'UTF-8',
+      ...speedMode(terminal.speed),
       ...(program.bridge.lineMode ? clientControls(session) : {}),
     },
   });

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { clientPid, command, openClient } from '../../support/clients/connect.ts';
 import { Peer } from '../../support/clients/peer.ts';
-import { CMD, OPT } from '../../support/clients/test-client.ts';
+import { CMD, OPT, subnegotiation } from '../../support/clients/test-client.ts';
 import { Terminal } from '../../support/clients/tmux.ts';
 import { CLI, startServer } from '../../support/servers/server.ts';
 import { Telnetd } from '../../support/servers/telnetd.ts';
@@ -17,11 +17,12 @@ const TIMEOUT = { timeout: 60_000 };
 const { WILL, DO } = CMD;
 
 /** A shell without line editing of its own, which leaves the terminal's modes as it finds them, and the client in it. */
-async function openFromShell(port: number): Promise<Terminal> {
+/** @param first commands for the shell before the client. */
+async function openFromShell(port: number, first = ''): Promise<Terminal> {
   const term = await Terminal.start(['/bin/sh', '-i'], { env: { PS1: 'local> ' } });
   await term.waitFor(/^local>$/);
   await term.type('stty -g >"$HOME/before"\r');
-  await term.type(`${process.execPath} ${CLI} connect 127.0.0.1 ${port}\r`);
+  await term.type(`${first}${process.execPath} ${CLI} connect 127.0.0.1 ${port}\r`);
   return term;
 }
 
@@ -217,4 +218,16 @@ test('a server of telpty in line mode gets lines, echoed here', TIMEOUT, async (
   await term.type('o\r');
   const screen = await term.waitFor(/<two>\n\nConnection closed/);
   assert.match(screen, /\ntwo\n<two>\n/);
+});
+
+test('the speed of the terminal is reported to a server that requests it (TSPEED)', TIMEOUT, async () => {
+  await using peer = await Peer.listen();
+  await using term = await openFromShell(peer.port, 'stty 9600; ');
+  const wire = await peer.accept();
+  wire.negotiate(CMD.DO, OPT.TSPEED);
+  await wire.expectNegotiation(CMD.WILL, OPT.TSPEED);
+  wire.subnegotiate(OPT.TSPEED, [1]);
+  await wire.expect(subnegotiation(OPT.TSPEED, Buffer.from('\x009600,9600')));
+  wire.close();
+  await term.waitFor(/Connection closed by foreign host/);
 });

@@ -1,9 +1,11 @@
 /** While the program runs: modes, keys, sizes, prompts, frames, interrupts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ptyShell } from '../../../src/index.ts';
+import { connect, ptyShell } from '../../../src/index.ts';
+import { Option } from '../../../src/protocol/index.ts';
 import { Screen } from '../../support/clients/screen.ts';
 import { CMD, hex, OPT } from '../../support/clients/test-client.ts';
+import { untilTrue } from '../../support/leaks.ts';
 import { Host, hostScript, XTERM } from '../../support/servers/host.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
@@ -350,3 +352,29 @@ test('a terminal that is switched off by the client, LOGOUT, hangs the program u
   assert.deepEqual((await host.outcome()).result, { code: null, signal: 'SIGHUP' });
 });
 void DONT;
+
+test('the terminal has the line speed that the client reports (TSPEED), or the next lower standard speed', async () => {
+  for (const [receive, expected] of [
+    [2400, /\r\n2400\r\n/],
+    [100_000, /\r\n(?:76800|57600)\r\n/],
+    [0, /\r\n38400\r\n/],
+  ] as const) {
+    await using host = await hostScript('read _; stty speed');
+    const terminal = { type: 'xterm', columns: 80, rows: 24, speed: { transmit: 9600, receive } };
+    await using session = await connect({ port: host.port, terminal, negotiate: 'active' });
+    await untilTrue(() => [...host.server.sessions][0]?.terminal.speed?.receive === receive);
+    session.write('\r');
+    await session.readUntil(expected, { timeout: 10_000 });
+  }
+});
+
+test('a line speed that is reported after the start reaches the terminal', async () => {
+  await using host = await hostScript('echo ready; read _; stty speed');
+  const terminal = { type: 'xterm', columns: 80, rows: 24, speed: { transmit: 9600, receive: 1200 } };
+  await using session = await connect({ port: host.port, terminal });
+  await session.readUntil('ready\r\n', { timeout: 10_000 });
+  session.telnet.request(Option.TSPEED, 'local', true);
+  await untilTrue(() => [...host.server.sessions][0]?.terminal.speed !== undefined);
+  session.write('\r');
+  await session.readUntil(/\r\n1200\r\n/, { timeout: 10_000 });
+});

@@ -37,6 +37,11 @@ export class LocalTerminal {
     return Object.fromEntries(Object.values(terminalControls).map(name => [name, found[name]]));
   }
 
+  /** The line speed in bits per second, if it is known and a standard one. */
+  get speed(): number | undefined {
+    return this.#tty?.found.speed;
+  }
+
   /** Whether keys arrive only with the end of their line, where lines are edited: nothing can be set here. */
   get givesWholeLines(): boolean {
     return this.#tty === undefined;
