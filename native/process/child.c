@@ -92,8 +92,8 @@ static int drop_ambient_capabilities(void) {
 }
 
 /*
- * A change from root to another user drops all of them, except with some securebits (capabilities(7)), and except if
- * the server itself is not root and has CAP_SETUID: that would be left, and the change could be undone.
+ * A change from root to another user drops all capabilities, except with some securebits (capabilities(7)). If the
+ * server is not root but has CAP_SETUID, that would remain, too, and the program could undo the change.
  */
 static int drop_capabilities(void) {
   const struct {
@@ -255,8 +255,8 @@ static void check(int result, struct report *report, enum step step) {
 /*
  * Programs open their terminal by name (tmux, gpg, mesg), so its owner must be the user, as after a login. The owner is
  * set after the terminal became our controlling terminal: before, any process of that user could open it and make it
- * its own. If the server has no permission, or the id does not exist here, the change of identity fails as well, or the
- * server stays the owner.
+ * its controlling terminal. If the server has no permission, or the id does not exist here, the change of identity
+ * fails as well, or the server stays the owner.
  */
 static int give_terminal(const struct plan *plan, int slave) {
   if (!plan->identity || plan->uid == geteuid() || fchown(slave, plan->uid, (gid_t)-1) == 0) return 0;

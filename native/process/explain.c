@@ -1,6 +1,6 @@
 /*
- * Why a file could not be executed, where the error number is ambiguous: execve() returns ENOENT for a script without
- * its interpreter, EACCES for a directory, ELOOP for a script that interprets itself.
+ * Explains why a file could not be executed, if the error number is ambiguous. execve() returns ENOENT for a script
+ * whose interpreter is missing, EACCES for a directory, and ELOOP for a script that interprets itself.
  *
  * This runs in the child of a vfork (see child.c) as the user of the program, so that it reveals only what this user
  * may see, and within the time limit of the start. Only system calls are made.
@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #endif
 
-/* What the kernel reads of a script (BINPRM_BUF_SIZE). */
+/* The part of a script that the kernel reads (BINPRM_BUF_SIZE). */
 #define HEAD_SIZE 256
 
 struct text {

@@ -1,8 +1,9 @@
 /*
  * The end of programs, and signals to processes.
  *
- * Each program is watched by a pidfd in the loop's poll where the system has them (Linux 5.3), else by one SIGCHLD
- * watcher for all. waitpid() is called only for children of this addon, never for those of Node's child_process.
+ * Where the system has pidfds (Linux 5.3), each program is watched by one in the loop's poll. Elsewhere one SIGCHLD
+ * watcher serves all of them. waitpid() is called only for children of this addon, never for those of Node's
+ * child_process.
  */
 #include "telpty.h"
 
@@ -102,9 +103,9 @@ static void unwatch(struct pty *p) {
 }
 
 /*
- * The program has ended, and its session does not have this controlling terminal any more: until it is closed, any
- * process of the program's user could open it and make it its own. So the server becomes its owner again, if it has the
- * permission.
+ * The program has ended, so this is no longer the controlling terminal of its session. Until it is closed, any process
+ * of the program's user could open it and make it its controlling terminal. So the server becomes its owner again, if
+ * it has the permission.
  */
 static void take_back(struct pty *p) {
   if (p->slave >= 0) (void)!fchown(p->slave, geteuid(), (gid_t)-1);
@@ -149,8 +150,8 @@ static void update_reaper(struct state *s) {
 }
 
 /*
- * Whether waitpid() would not have to wait: the program has ended and its tracer, if any, has waited for it, or it is not
- * our child. `end` is how it ended, without a pid if that is unknown.
+ * Whether waitpid() would not block: the program has ended and its tracer, if any, has waited for it, or it is not our
+ * child. `end` is how it ended, without a pid if that is unknown.
  */
 static bool can_be_reaped(pid_t pid, siginfo_t *end) {
   *end = (siginfo_t){0};
@@ -311,7 +312,7 @@ static void some_child_ended(uv_signal_t *handle, int number) {
   }
 }
 
-/* Watches a program that was just started, and whose end may have come already. Always succeeds. */
+/* Watches a program that was just started, and which may already have ended. Always succeeds. */
 void process_watch(struct pty *p) {
   struct state *s = p->state;
   p->pidfd = s->use_pidfd ? pidfd_open(p->pid) : -1;
@@ -655,7 +656,7 @@ int process_state_init(struct state *s) {
   return 0;
 }
 
-/* How many programs no terminal waits for any more and are not reaped yet. */
+/* The number of programs that no terminal waits for any more and that are not reaped yet. */
 unsigned process_abandoned(const struct state *s) {
   unsigned count = 0;
   for (struct link *l = s->abandoned.next; l != &s->abandoned; l = l->next) count++;

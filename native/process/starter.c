@@ -1,9 +1,9 @@
 /*
- * Starts on threads of their own, with a time limit: they do not block the loop, and no user can block them for ever.
+ * Starts on separate threads, with a time limit: they do not block the loop, and no user can block them forever.
  *
  * vfork suspends the thread that calls it until the program begins, and a start makes about twenty other system calls:
- * a quarter of a millisecond in which the loop could serve others. So a start runs on a thread of its own. Rejected:
- * libuv's pool, where it would wait behind the application's work with files and DNS names.
+ * a quarter of a millisecond in which the loop could serve others. So a start runs on a separate thread. Rejected:
+ * libuv's pool, where it would wait for the application's work with files and DNS names.
  *
  * Between setuid() and exec() the child has the user of the program: any process of that user may stop it, and its
  * program or directory may be in a file system of that user that never answers. So the number of the child is known
@@ -479,15 +479,15 @@ bool starter_run(struct state *s, const struct plan *plan, napi_value request, s
   return job != NULL;
 }
 
-/* How many starts JavaScript has not got the result of. */
+/* The number of starts whose result JavaScript has not received. */
 unsigned starter_pending(const struct state *s) { return s->starter == NULL ? 0 : s->starter->pending; }
 
-/* How many starts were killed because they took too long. */
+/* The number of starts that were killed because they took too long. */
 unsigned starter_killed(const struct state *s) { return s->starter == NULL ? 0 : s->starter->killed; }
 
 /*
- * How many starts hang: for a second by now, or for ever. After a start was killed, at least 1 until another succeeds
- * or 10 s have passed.
+ * The number of starts that hang, for a second by now or forever. After a start was killed, at least 1 until another
+ * succeeds or 10 s have passed.
  */
 unsigned starter_stuck(const struct state *s) {
   struct starter *t = s->starter;

@@ -2,7 +2,7 @@
  * All processes of a user: whether any exist, and killing them.
  *
  * If a session has its own user id, this finds all its processes, whatever their session, parent or process group.
- * Rejected: to list the processes in /proc and signal each, because one that forks and exits in a loop is gone before
+ * Rejected: listing the processes in /proc and signalling each. A process that forks and exits in a loop is gone before
  * it is signalled, and its child is not in the list yet. kill(-1) by a process of that user signals all at once: a fork
  * cannot escape it.
  *
@@ -25,7 +25,7 @@
 #include <sys/syscall.h>
 
 #define KILLER_STACK (16 * 1024)
-/* How many processes try, and how long each may take; undisturbed, one takes 0.1 ms. */
+/* The number of processes that try, and the time limit of each; undisturbed, one takes 0.1 ms. */
 #define TRIES 20
 #define PATIENCE_MS 50
 

@@ -73,7 +73,7 @@ static void acceptor_close(struct acceptor *a) {
   a->callback = NULL;
 }
 
-/* The address as net.Socket.remoteAddress has it; empty for a UNIX socket. Returns the port. */
+/* The address in the form of net.Socket.remoteAddress; empty for a UNIX socket. Returns the port. */
 static int describe(const struct sockaddr_storage *peer, char *text) {
   text[0] = '\0';
   if (peer->ss_family == AF_INET) {
@@ -144,7 +144,7 @@ static int set_number(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
 }
 
-/* What Node sets on each socket that it accepts: no Nagle delay, and keep-alive after `seconds`. */
+/* Sets what Node sets on each socket that it accepts: no Nagle delay, and keep-alive after `seconds`. */
 static int prepare(int fd, int seconds) {
   int error = set_number(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   if (error == 0) error = set_number(fd, SOL_SOCKET, SO_KEEPALIVE, 1);

@@ -1,10 +1,10 @@
 /*
  * The fast path: a key and its echo without JavaScript.
  *
- * A server that sleeps between two keys runs cold code for each. What takes 15 us while keys come in a row takes 150 us
- * when one comes every few milliseconds; nearly all of that is cache misses in JavaScript and its callers. In C the
- * same path is about ten functions long. So between two calls of JavaScript a few plain bytes pass here, if JavaScript
- * has opened the fast path (src/session/fast-path.ts lists what blocks it).
+ * A server that sleeps between two keys runs cold code for each. A key that takes 15 us while keys come in a row takes
+ * 150 us when one comes every few milliseconds; nearly all of that is cache misses in JavaScript and its callers. In C
+ * the same path is about ten functions long. So between two calls of JavaScript a few plain bytes pass here, if
+ * JavaScript has opened the fast path (src/session/fast-path.ts lists what blocks it).
  *
  * JavaScript opens the fast path again at the end of each turn. Whatever it does next, and every call of it, closes the
  * fast path. So it needs to know the state at the end of its turn only. The bytes that passed are counted.

@@ -15,7 +15,7 @@
 
 /*
  * unwatchListener(fd, unwatched): takes the listening socket `fd`, which libuv watches, out of the loop's epoll set, or
- * puts it back as libuv had it. 0, or a negative errno.
+ * puts it back as libuv registered it. 0, or a negative errno.
  *
  * libuv is not affected: it registers a socket once, by its number and level-triggered, changes nothing while the same
  * events are wanted, and removes it before it closes it, whether it is registered or not.

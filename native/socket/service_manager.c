@@ -49,8 +49,8 @@ static napi_value js_notify(napi_env env, napi_callback_info info) {
 }
 
 /*
- * listenerAddress(fd): the address of a listening TCP socket, as text; of a UNIX stream socket "unix:" and its path, or "unix:@" and its
- * abstract name; 0 for other descriptors; or a negative errno.
+ * listenerAddress(fd): the address of a listening TCP socket as text; for a UNIX stream socket "unix:" and its path, or
+ * "unix:@" and its abstract name; 0 for other descriptors; or a negative errno.
  * Sets FD_CLOEXEC, so that programs do not inherit the socket.
  */
 static napi_value js_listener_address(napi_env env, napi_callback_info info) {

@@ -68,7 +68,7 @@ static napi_value js_send_urgent(napi_env env, napi_callback_info info) {
 }
 
 /*
- * peerState(fd): 0 connected; 1 the peer has closed its sending half, perhaps behind unread input; 2 the connection was
+ * peerState(fd): 0 connected; 1 the peer has closed its sending half, perhaps after unread input; 2 the connection was
  * reset, or both its directions are closed
  */
 static napi_value js_peer_state(napi_env env, napi_callback_info info) {

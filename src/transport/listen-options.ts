@@ -1,4 +1,4 @@
-/** The options of `listen()`: where to listen, and what a connection passes before it becomes a session. */
+/** The options of `listen()`: where to listen, and the checks that a connection passes before it becomes a session. */
 import {
   boolean,
   callback,
@@ -18,74 +18,81 @@ import type { PeerFields } from './peer.ts';
 import type { UnwelcomeReason } from './pre-session/stage.ts';
 import type { TlsOptions } from './tls/options.ts';
 
-/** Where to listen for TCP connections: on a port, or on a socket that listens already. */
+/** The address of a listener for TCP connections: a port, or a socket that already listens. */
 export interface TcpListenOptions {
   /** Address or host name; default `'127.0.0.1'`. */
   readonly host?: string;
-  /** 0 to 65535; 0 lets the system pick. Needed, unless there is `fd`. */
+  /** 0 to 65535; with 0 the system chooses the port. Required unless `fd` is given. */
   readonly port?: number;
-  /** Connections the kernel keeps waiting for us (default 1,024; the system may cap it). */
+  /** Length of the kernel's queue of connections that are not accepted yet (default 1,024; the system may cap it). */
   readonly backlog?: number;
   /**
-   * Let others listen on the same port, who say so too and are of the same user (SO_REUSEPORT): the kernel gives each
-   * connection to one of them. `'takeover'`: to the last one to come, so that one server can take the place of another
-   * and no client is refused; the one before waits a second before it closes its listener (Linux). Programs that the server
-   * hosts can do the same if they are of its user: give them another one (`user` of `ptyShell`). Default false.
+   * Lets other processes of the same user listen on the same port if they set this, too (SO_REUSEPORT). The kernel
+   * gives each connection to one of them. `'takeover'`: to the one that started to listen last, so that one server can
+   * replace another without a refused client; the previous one waits a second before it closes its listener (Linux).
+   * Programs that the server runs can do the same if they run as its user: give them another user (`user` of
+   * `ptyShell`). Default false.
    */
   readonly reusePort?: boolean | 'takeover';
-  /** In place of host and port: the descriptor of a TCP socket that listens, as by socket activation. It is closed at the end. */
+  /**
+   * Instead of host and port: the descriptor of a listening TCP socket, as from socket activation. It is closed at the
+   * end.
+   */
   readonly fd?: number;
 }
 
-/** Where to listen for connections of processes of this machine. */
+/** The address of a listener for connections of processes on this machine. */
 export interface LocalSocketOptions {
   /**
-   * The path of a UNIX socket. The file of a server that was killed is replaced, anything else at the path is not touched; it is
-   * removed when the server stops listening. On Linux `@name` is an abstract address, which has no file: every user can connect.
+   * The path of a UNIX socket. The file of a server that was killed is replaced; any other file at the path is left
+   * alone. The file is removed when the server stops listening. On Linux `@name` is an abstract address, which has no
+   * file: every user can connect.
    */
   readonly path: string;
   /**
-   * The descriptor of a UNIX socket that listens already, as by socket activation. `path` is only its name then. It is closed at the
-   * end, and the file stays.
+   * The descriptor of a UNIX socket that already listens, as from socket activation. `path` is then only its name. The
+   * descriptor is closed at the end; the file is kept.
    */
   readonly fd?: number | undefined;
-  /** Permissions of the file: who may write may connect. Default 0o600, the server's own user (and root). */
+  /**
+   * Permissions of the file: users with write permission can connect. Default 0o600, the server's own user (and root).
+   */
   readonly mode?: number | undefined;
-  /** Connections the kernel keeps waiting for us (default 1,024; the system may cap it). */
+  /** Length of the kernel's queue of connections that are not accepted yet (default 1,024; the system may cap it). */
   readonly backlog?: number | undefined;
 }
 
-/** Where to listen, and how those who come are received. */
+/** The options of a TCP listener: its address, and how new connections are checked. */
 export interface ListenOptions extends TcpListenOptions {
   /** Speak TLS. */
   readonly tls?: TlsOptions | undefined;
   /**
-   * Addresses and CIDR ranges of proxies: they must send a PROXY header (version 1 or 2) in front of everything else, TLS
-   * included, and the address in it is the client's. Nobody else may.
+   * Addresses and CIDR ranges of proxies. They must send a PROXY header (version 1 or 2) before anything else, TLS
+   * included; the address in it is the client's. A PROXY header from any other address is rejected.
    */
   readonly proxyProtocol?: readonly string[] | undefined;
   /**
-   * Called for each connection as soon as the address of the client is known, before a TLS handshake is spent on it. A connection that it
-   * refuses is closed without a message.
+   * Called for each connection as soon as the address of the client is known, before the cost of a TLS handshake. A
+   * connection that it refuses is closed without a message.
    */
   readonly checkAddress?: CheckAddress | undefined;
 }
 
 /**
- * Checks a client before it becomes a session. It returns the reason for refusing it; or the ticket of the session, such as that of
- * `SessionLimits.ticket()`; or undefined.
+ * Checks a client before it becomes a session. It returns the reason for refusing it; or the ticket of the session,
+ * such as that of `SessionLimits.ticket()`; or undefined.
  */
 export type CheckAddress = (client: PeerFields) => UnwelcomeReason | object | undefined;
 
-/** Listening on a UNIX socket, where neither TLS nor proxies are of use. */
+/** The options for listening on a UNIX socket, without TLS and proxies, which are of no use there. */
 export interface LocalListenOptions extends LocalSocketOptions {
   /** Called for each connection, with its user. A connection that it refuses is closed without a message. */
   readonly checkAddress?: CheckAddress | undefined;
 }
 
-/** And what is only for `telpty serve`. */
+/** The checks of a listener, including the one that only `telpty serve` has. */
 export interface PipelineOptions extends Pick<ListenOptions, 'tls' | 'proxyProtocol' | 'checkAddress'> {
-  /** Only processes of this machine with this user id are let in (on ports: Linux). */
+  /** Accepts only processes on this machine with this user id (on ports: Linux). */
   readonly localUser?: number | undefined;
 }
 
@@ -102,7 +109,8 @@ export const listenOptions = {
   backlog,
   reusePort: either(boolean(), oneOf(['takeover']), { default: false }),
   fd: whole(integer),
-  // What is in it is checked where it is loaded: Node's TLS is more than the rest of a server.
+  // Its properties are checked in tls/options.ts, which is loaded on demand: Node's TLS is larger than the rest of a
+  // server.
   tls: object(),
   proxyProtocol: list(text(), { default: [] }),
   ...reception,

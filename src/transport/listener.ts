@@ -1,6 +1,6 @@
 /**
- * What a server listens on. Two kinds accept sockets: ports (tcp.ts) and UNIX sockets (local.ts). The third takes streams that
- * somebody else has accepted.
+ * Listeners of a server. Two kinds accept sockets: ports (tcp.ts) and UNIX sockets (local.ts). The third kind takes
+ * streams that the application has accepted.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -14,40 +14,43 @@ import {
   type TakeDescriptor,
 } from './tcp/accepting.ts';
 
-/** Where a listener is: a port, or the path of a UNIX socket. */
+/** The address of a listener: an address and a port, or the path of a UNIX socket. */
 export type ListenerAddress = { readonly address: string; readonly port: number } | { readonly path: string };
 
-/** What a server listens on. */
+/** A source of connections for a server. */
 export interface Listener {
   /**
-   * Stops listening. Connections that were accepted stay.
+   * Stops listening. Connections that were already accepted stay open.
    *
-   * @returns what to wait for; undefined where it is closed already.
+   * @returns a promise to wait for; undefined if the listener is already closed.
    */
   close(): Promise<void> | undefined;
 }
 
-/** The calls of a listener. */
+/** The events of a listener. */
 export interface ListenerEvents {
   /** A connection was accepted; nothing has been read from it. */
   onConnection(socket: Socket): void;
-  /** The same for one that is not a socket of Node.js. With this function connections come to either of the two. */
+  /**
+   * The same for a connection without a socket of Node.js. If this function is given, a connection is passed to one of
+   * the two.
+   */
   onDescriptor?: TakeDescriptor | undefined;
-  /** Accepting has failed, or listening. */
+  /** Listening or accepting failed. */
   onError(error: Error): void;
-  /** It has stopped accepting for want of descriptors (true), or goes on (false). */
+  /** The listener stopped accepting because descriptors are exhausted (true), or accepts again (false). */
   onShortage?(isShort: boolean): void;
 }
 
-/** What a kind of listener adds. */
+/** The parts in which the kinds of {@link SocketListener} differ. */
 export interface ListenerKind {
-  /** Whether a connection is still there. One that is not is closed without a word. */
+  /** Whether a connection is still open. Otherwise it is closed without a message. */
   isAlive?(socket: Socket): boolean;
-  /** What is due before the socket closes. @returns what to wait for before that. */
+  /** Called before the socket is closed. @returns a promise to wait for before that. */
   beforeClose?(): Promise<void> | undefined;
 }
 
-/** A socket that listens. */
+/** A listening socket. */
 export class SocketListener implements Listener, Acceptor {
   readonly #server: Server;
   readonly #kind: ListenerKind;
@@ -61,7 +64,7 @@ export class SocketListener implements Listener, Acceptor {
 
   /**
    * @param place as for Node's `listen()`.
-   * @param prepare called when it listens; what it throws closes it again.
+   * @param prepare called when the server listens; if it throws, the server is closed again.
    * @throws (rejects) the system's own error.
    */
   static open(
@@ -78,7 +81,7 @@ export class SocketListener implements Listener, Acceptor {
       {
         allowHalfOpen: true,
         ...(isTcp ? { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs } : {}),
-        // The addon reads, where there is one, or another process does.
+        // The data is read by the addon, if it is available, or by another process.
         pauseOnConnect: true,
       },
       socket => {
@@ -120,7 +123,7 @@ export class SocketListener implements Listener, Acceptor {
     this.#direct = DirectAcceptor.open(this.#server, keepAliveMs, accepted, () => guard.failed());
   }
 
-  /** Where Node says that it listens; of a UNIX socket null or a path. */
+  /** The address that Node reports; null or a path for a UNIX socket. */
   get address(): ReturnType<Server['address']> {
     return this.#server.address();
   }
@@ -129,7 +132,7 @@ export class SocketListener implements Listener, Acceptor {
     return this.#server.listening;
   }
 
-  /** Outside Linux it does nothing. */
+  /** Does nothing outside Linux. */
   stopAccepting(reason: ClosedReason): void {
     const before = this.#reasons;
     this.#reasons = before | reason;
@@ -181,7 +184,7 @@ export class StreamListener implements Listener {
   async #run(onStream: (stream: Duplex) => void, onError: (error: Error) => void): Promise<void> {
     try {
       for (let next = await this.#streams.next(); !next.done; next = await this.#streams.next()) {
-        // It was asked for before the end.
+        // `next()` was called before `close()`.
         if (this.#isClosed) next.value.on('error', ignore).destroy();
         else take(next.value, onStream, onError);
       }
@@ -193,7 +196,7 @@ export class StreamListener implements Listener {
   close(): undefined {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // A generator that waits for its next stream ends when that comes; nothing waits for it.
+    // A suspended generator ends only when its next stream arrives; nothing waits for that.
     this.#streams.return?.().catch(() => {});
   }
 }

@@ -1,6 +1,6 @@
 /**
- * UNIX sockets. The kernel knows the user and the process at the other end, so neither addresses nor passwords are needed to
- * tell users of this machine apart. The file mode decides who may connect at all.
+ * UNIX sockets. The kernel knows the user and the process at the other end, so the users of this machine can be
+ * identified without addresses or passwords. The file mode decides which users can connect at all.
  */
 import { closeSync, lstatSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -11,15 +11,18 @@ import { systemFailure } from '../native/system-error.ts';
 import type { LocalListenSettings } from './listen-options.ts';
 import { type ListenerEvents, SocketListener } from './listener.ts';
 
-/** How long to wait for another process that is about to listen on the same path, and how often to look, in milliseconds. */
+/**
+ * How long to wait for another process that is about to listen on the same path, and how often to retry, in
+ * milliseconds.
+ */
 const LOCK_MS = 2_000;
 const LOCK_LOOK_MS = 10;
 
 /**
  * Accepts connections on a UNIX socket.
  *
- * @throws (rejects) the system's own error: `EADDRINUSE` if a server listens there, `ENOTSOCK` if the file is not a socket;
- *   TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` without the addon.
+ * @throws (rejects) the system's own error: `EADDRINUSE` if a server listens there, `ENOTSOCK` if the file is not a
+ *   socket; TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` without the addon.
  */
 export async function listenLocal(options: LocalListenSettings, events: ListenerEvents): Promise<SocketListener> {
   const { path, mode, backlog } = options;
@@ -28,7 +31,7 @@ export async function listenLocal(options: LocalListenSettings, events: Listener
   const file = isInherited || path.startsWith('@') ? undefined : SocketFile.at(path);
   try {
     return await SocketListener.open({ fd, backlog }, {}, events, () => ({
-      // Before the socket closes: until then no other server takes the file for stale and puts its own there.
+      // Before the socket closes: while it is open, no other server takes the file for stale and puts its own there.
       beforeClose: () => file?.remove(),
     }));
   } catch (error) {
@@ -36,7 +39,7 @@ export async function listenLocal(options: LocalListenSettings, events: Listener
     try {
       closeSync(fd);
     } catch {
-      // Node has closed it.
+      // Node has already closed it.
     }
     throw error;
   }
@@ -53,14 +56,14 @@ async function bind(path: string, mode: number, backlog: number): Promise<number
   }
 }
 
-/** Files that go when the process ends before the listener is closed. */
+/** Files to remove when the process exits before the listener is closed. */
 const files = new Set<SocketFile>();
 
 function removeAll(): void {
   for (const file of files) file.remove();
 }
 
-/** The file of a socket that listens here. While it listens the kernel gives its inode number to no other file. */
+/** The file of a socket that listens here. While it listens, the kernel gives its inode number to no other file. */
 class SocketFile {
   readonly #path: string;
   readonly #device: number;
@@ -72,7 +75,7 @@ class SocketFile {
     this.#inode = inode;
   }
 
-  /** @returns undefined if it was removed meanwhile. */
+  /** @returns undefined if the file was removed in the meantime. */
   static at(path: string): SocketFile | undefined {
     // The working directory may change.
     const absolute = resolve(path);
@@ -92,7 +95,7 @@ class SocketFile {
       const { dev, ino } = lstatSync(this.#path);
       if (dev === this.#device && ino === this.#inode) unlinkSync(this.#path);
     } catch {
-      // It is gone, or the directory is: the file of a closed socket does no harm.
+      // The file or its directory is gone; the file of a closed socket does no harm.
     }
   }
 }

@@ -11,33 +11,33 @@ export interface IpPeer {
   readonly port: number | undefined;
 }
 
-/** A process of this machine, which came by a UNIX socket. Both are as they were when it connected. */
+/** A process on this machine that connected to a UNIX socket. The ids are those at the time of the connection. */
 export interface LocalPeer {
   readonly kind: 'local';
-  /** `undefined` where the system does not say. */
+  /** `undefined` if the system does not report it. */
   readonly uid: number | undefined;
-  /** Likewise, and where the process is in another pid namespace. */
+  /** `undefined` if the system does not report it, or if the process is in another pid namespace. */
   readonly pid: number | undefined;
 }
 
 /** The other end of a connection. */
 export type Peer = IpPeer | LocalPeer;
 
-/** What is known of a peer, as sessions and refusals have it. */
+/** The fields that describe a peer in sessions and refusals. */
 export interface PeerFields {
   readonly peer: Peer;
-  /** Of an IP peer. */
+  /** Only for an IP peer. */
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
 }
 
-/** The peer of a connection that was accepted: the address as it is compared and logged. */
+/** The peer of an accepted connection, with its address in the form in which addresses are compared and logged. */
 export function peerOf(socket: Socket): Peer {
   const { remoteAddress, remotePort } = socket;
   return remoteAddress === undefined ? localPeer(descriptor(socket)) : ipPeer(remoteAddress, remotePort);
 }
 
-/** The same of a connection that is not a socket of Node.js. @param address `''` on a UNIX socket. */
+/** The same for a connection without a socket of Node.js. @param address `''` on a UNIX socket. */
 export function peerOfDescriptor(fd: number, address: string, port: number): Peer {
   return address === '' ? localPeer(fd) : ipPeer(address, port);
 }
@@ -51,7 +51,7 @@ function localPeer(fd: number | undefined): LocalPeer {
   return { kind: 'local', uid, pid };
 }
 
-/** The address of an IP peer. */
+/** The address of an IP peer; undefined for a local one. */
 export function addressOf(peer: Peer | undefined): string | undefined {
   return peer?.kind === 'ip' ? peer.address : undefined;
 }

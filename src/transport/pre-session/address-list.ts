@@ -1,15 +1,15 @@
-/** Lists of addresses and ranges of them, as peers are told apart by. */
+/** Lists of addresses and address ranges, to match peers. */
 import { BlockList, isIP, SocketAddress } from 'node:net';
 import { TelptyError } from '../../errors.ts';
 
-/** `::ffff:192.0.2.1`: how an IPv4 peer looks to a socket that takes both families. */
+/** `::ffff:192.0.2.1`: how an IPv4 peer appears on a socket that accepts both families. */
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/;
-/** Of a prefix's bits, those that make an IPv6 address a mapped IPv4 one. */
+/** The length of the prefix that makes an IPv6 address a mapped IPv4 one, in bits. */
 const MAPPED_BITS = 96;
 
 /**
- * An address in the one form in which addresses are compared and logged: IPv4 without `::ffff:` in front, IPv6 shortened
- * and in small letters (RFC 5952), without a zone (`%eth0`). Text that is no address is given back as it is.
+ * The normal form in which addresses are compared and logged: IPv4 without the prefix `::ffff:`, IPv6 compressed and in
+ * lower case (RFC 5952), without a zone (`%eth0`). Text that is not an address is returned unchanged.
  */
 export function normalAddress(address: string): string {
   if (isIP(address) !== 6) return address;
@@ -19,13 +19,13 @@ export function normalAddress(address: string): string {
 }
 
 /**
- * A list of addresses and CIDR ranges, of both families. An IPv4 address is found among IPv4 ranges only, however it is
- * written: `::/0` is all of IPv6.
+ * A list of addresses and CIDR ranges of both families. An IPv4 address, in either notation, matches IPv4 ranges only:
+ * `::/0` is all of IPv6.
  */
 export class AddressList {
-  /** How many entries it has. */
+  /** The number of entries. */
   readonly size: number;
-  // One for each family: a BlockList takes an IPv4 address for a mapped one and finds it in `::/0`.
+  // One for each family: a BlockList treats an IPv4 address as a mapped one and finds it in `::/0`.
   readonly #ipv4 = new BlockList();
   readonly #ipv6 = new BlockList();
 
@@ -35,15 +35,15 @@ export class AddressList {
   }
 
   /**
-   * @param entries each an address (`192.0.2.1`, `2001:db8::1`) or a range (`10.0.0.0/8`, `2001:db8::/32`). Bits behind a
-   *   range's prefix do not matter.
+   * @param entries each an address (`192.0.2.1`, `2001:db8::1`) or a range (`10.0.0.0/8`, `2001:db8::/32`). Bits after
+   *   the prefix of a range are ignored.
    * @throws TelptyError `ERR_INVALID_ARGUMENT` naming the first entry that is neither.
    */
   static parse(entries: readonly string[]): AddressList {
     return new AddressList(entries);
   }
 
-  /** Whether the address is one of these. What is no address is not. */
+  /** Whether the list contains the address. False for text that is not an address. */
   has(address: string | undefined): boolean {
     if (address === undefined) return false;
     const normal = normalAddress(address);

@@ -1,26 +1,27 @@
 /**
- * Clients that speak another protocol, told by the first bytes that they send. Every port of the internet hears them: web
- * crawlers, scanners, and people who have mistaken the port or forgotten the TLS.
+ * Detects clients that speak another protocol by the first bytes that they send. Every port on the internet is visited
+ * by them: web crawlers, scanners, and people who use the wrong port or forget TLS.
  */
 
 /**
- * A protocol that is not Telnet. `'request'`: a request line of any other one, such as ICAP; `'proxy'`: a PROXY header from
- * where none is expected.
+ * A protocol other than Telnet. `'request'`: the request line of any protocol without its own name here, such as ICAP;
+ * `'proxy'`: a PROXY header from an address where none is expected.
  */
 export type ForeignProtocol = 'tls' | 'http' | 'rtsp' | 'sip' | 'request' | 'ssh' | 'rdp' | 'smb' | 'proxy';
 
-/** The first byte of a TLS record that begins a handshake (RFC 8446, section 5.1): no key that a person would press first. */
+/** The first byte of a TLS handshake record (RFC 8446, section 5.1), a key that no person would press first. */
 export const TLS_HANDSHAKE = 0x16;
 
-/** Of a first chunk, so much is looked at, in bytes. */
+/** The part of the first data that is examined, in bytes. */
 const LOOK_BYTES = 4096;
 
-/** What a version 2 header begins with: chosen by its authors so that no other protocol does. */
+/** The start of a version 2 header: its authors chose it so that no other protocol starts like that. */
 export const PROXY_V2_SIGNATURE: Uint8Array = Uint8Array.of(13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10);
 
 /**
- * Methods of HTTP (the registry of IANA), UPnP, RTSP (RFC 7826), SIP (RFC 3261 and later) and ICAP (RFC 3507), and some that
- * servers add. They are upper case (RFC 9110, section 9.1); scanners, and web pages by `fetch()`, send lower case, too.
+ * Methods of HTTP (IANA registry), UPnP, RTSP (RFC 7826), SIP (RFC 3261 and later) and ICAP (RFC 3507), and some that
+ * servers add. They are upper case (RFC 9110, section 9.1); scanners, and web pages using `fetch()`, send lower case,
+ * too.
  */
 const KNOWN_METHODS = `
   ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL
@@ -34,35 +35,39 @@ const KNOWN_METHODS = `
   .split(/\s+/)
   .flatMap(method => [method, method.toLowerCase()]);
 const IS_KNOWN_METHOD: ReadonlySet<string> = new Set(KNOWN_METHODS);
-/** What those methods, and the lines below, can begin with. */
+/** The prefixes of those methods and of the lines below. */
 const BEGINNINGS: ReadonlySet<string> = new Set(
   [...KNOWN_METHODS, 'SSH-', 'PROXY'].flatMap(word => Array.from(word, (_, index) => word.slice(0, index + 1))),
 );
 
 /**
- * A request line: method, target, protocol and version, in HTTP (RFC 9112, section 3) and in what has its form: RTSP, SIP,
- * ICAP, and whatever comes next. The method is any token (RFC 9110, section 5.6.2): a web page can have a browser send any, in
- * any case (`fetch('/', { method: 'xGet' })`). The target is a path, `*`, or begins with a scheme; behind a known method of a
- * known protocol it may be anything. Nobody types such a line at a program: `LOOK AT HTTP/1.1` has no target.
+ * A request line: method, target, protocol and version, in HTTP (RFC 9112, section 3) and in protocols of the same
+ * form: RTSP, SIP, ICAP, and future ones. The method is any token (RFC 9110, section 5.6.2): a web page can make a
+ * browser send any, in any case (`fetch('/', { method: 'xGet' })`). The target is a path, `*`, or begins with a scheme;
+ * after a known method of a known protocol it can be anything. People do not type such a line at a program: `LOOK AT
+ * HTTP/1.1` has no target.
  */
 const METHOD = String.raw`[\w!#$%&'*+.^|~\x60-]{1,64}`;
 const KNOWN_METHOD = `(?:${KNOWN_METHODS.join('|')})`;
 const SCHEME = String.raw`[A-Za-z][\w+.-]{0,31}`;
 const METHOD_AND_TARGET = String.raw`${METHOD}[ \t]+(?:\/\S*|\*|${SCHEME}:\S*)`;
-/** With its end. A CR may be all of that: behind it the bytes may be cut, and to a terminal it is the Return key. */
+/**
+ * With the end of the line. A CR alone is enough: the data may be cut after it, and a terminal treats it as the Return
+ * key.
+ */
 const VERSION_AND_END = String.raw`\/\d{1,3}\.\d{1,3}[ \t]*(?:\r?\n|\r$)`;
 const REQUEST = new RegExp(String.raw`^${METHOD_AND_TARGET}[ \t]+([A-Za-z][\w+.-]{0,31})${VERSION_AND_END}`);
 const KNOWN_REQUEST = new RegExp(
   String.raw`^${KNOWN_METHOD}[ \t]+\S+[ \t]+(HTTP|http|RTSP|rtsp|SIP|sip|ICAP|icap)${VERSION_AND_END}`,
 );
 /**
- * The beginning of a longer one, as far as it is looked at. A web page may have a browser of somebody who can reach this port
- * ask for what it likes, however long; what stands behind it would be typed at the program.
+ * The start of a longer request line, within the examined part. A web page can make the browser of a person who can
+ * reach this port send any request of any length; the rest of it would be typed at the program.
  */
 const LONG_REQUEST = new RegExp(
   String.raw`^(?=${METHOD}[ \t]+\S{256})${METHOD_AND_TARGET}(?:[ \t]+[\w+./-]{0,40}[ \t]*\r?)?$`,
 );
-/** What may still become one, or one of the lines below, when more comes: behind the method. */
+/** Text after the method that may still become a request line, or one of the lines below, when more arrives. */
 const MAY_BECOME_REQUEST = new RegExp(
   String.raw`^(?:${METHOD}[ \t]+(?:${SCHEME})?|${METHOD_AND_TARGET}(?:[ \t]+(?:[A-Za-z][\w+.-]{0,31}(?:\/[\d.]{0,7}[ \t]*)?)?)?|${KNOWN_METHOD}[ \t]+\S+(?:[ \t]+(?:[A-Za-z]{1,4}(?:\/[\d.]{0,7}[ \t]*)?)?)?)$`,
 );
@@ -72,18 +77,19 @@ const MAY_BECOME_LINE =
 const SSH = /^SSH-\d\.\d+-[ -~]*\r?\n/;
 const PROXY_V1 = /^PROXY (?:TCP4 |TCP6 |UNKNOWN)[ -~]*\r\n/;
 
-/** Protocols that have a name of their own here. */
+/** Protocols that have their own name here. */
 const REQUEST_PROTOCOLS: Readonly<Record<string, ForeignProtocol>> = { HTTP: 'http', RTSP: 'rtsp', SIP: 'sip' };
 
 /**
- * What is spoken by someone whose first bytes these are, if it is not Telnet.
+ * The protocol of a client whose first bytes these are, if it is not Telnet.
  *
- * Text is recognized only by a whole line that no person types, the others only where they go on as they must: it is better to let
- * a robot in, who gets nothing from it, than to shut a person out.
+ * Text is recognized only by a whole line that no person types; the binary protocols only if the bytes after the
+ * signature fit, too. It is better to accept a robot, which gains nothing, than to reject a person.
  *
- * @param cut how many of them came before the others, if they came in pieces. Programs send a request line in one piece, and
- * a network cuts none in its first 500 bytes; a piece that ends in the method is a key that somebody has pressed. So it is a
- * known method then: `x`, and behind it `GET / HTTP/1.1`, are a person's.
+ * @param cut if the bytes arrived in several pieces: how many arrived before the last piece. Programs send a request
+ *   line in
+ * one piece, and no network splits its first 500 bytes; a piece that ends in the method is a key press of a person. So
+ * in that case the method must be a known one: `x`, followed by `GET / HTTP/1.1`, is typed by a person.
  */
 export function foreignProtocol(first: Uint8Array, cut = 0): ForeignProtocol | undefined {
   if (isClientHello(first)) return 'tls';
@@ -97,13 +103,14 @@ export function foreignProtocol(first: Uint8Array, cut = 0): ForeignProtocol | u
   if (isTyped(text, cut)) return undefined;
   const name = (REQUEST.exec(text) ?? KNOWN_REQUEST.exec(text))?.[1];
   if (name !== undefined) return REQUEST_PROTOCOLS[name.toUpperCase()] ?? 'request';
-  // Of a line so long the protocol may not be in sight; browsers send such.
+  // In such a long line the protocol may be beyond the examined part; browsers send such lines.
   return LONG_REQUEST.test(text) ? 'http' : undefined;
 }
 
 /**
- * Whether these first bytes, which are of no other protocol yet, may become a line of one when more comes. The network, or
- * whoever sends it, may cut it anywhere; so its end is what must not be passed on. `cut` is that of {@link foreignProtocol}.
+ * Whether these first bytes, which belong to no other protocol so far, may become a line of one when more arrives. The
+ * network or the sender may split it anywhere, so the data is held back until the end of the line. `cut` is that of
+ * {@link foreignProtocol}.
  */
 export function mayBecomeForeign(first: Uint8Array, cut = 0): boolean {
   if (first.length >= LOOK_BYTES || !beginsText(first)) return false;
@@ -112,7 +119,7 @@ export function mayBecomeForeign(first: Uint8Array, cut = 0): boolean {
   return MAY_BECOME_REQUEST.test(text) && !isTyped(text, cut);
 }
 
-/** Whether a first piece ends in the method, or with it, and that is not a known one. */
+/** Whether a first piece ends within or just after the method, and the method is not a known one. */
 function isTyped(text: string, cut: number): boolean {
   const end = text.search(/[ \t]/);
   return cut > 0 && cut <= end && !IS_KNOWN_METHOD.has(text.slice(0, end));
@@ -122,24 +129,27 @@ const IS_TOKEN = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(/[\w!#$%&'*+.^|~`-]/.test(String.fromCharCode(byte))),
 );
 
-/** All lines begin with a character of a method, and nearly all Telnet clients with IAC. */
+/** All recognized lines begin with a character of a method; nearly all Telnet clients begin with IAC. */
 function beginsText(first: Uint8Array): boolean {
   return IS_TOKEN[first[0] ?? 0] === 1;
 }
 
 const textOf = (first: Uint8Array) => String.fromCharCode(...first.subarray(0, LOOK_BYTES));
 
-/** A record of TLS or SSL 3 (RFC 8446, section 5.1) with a ClientHello in it. */
+/** A record of TLS or SSL 3 (RFC 8446, section 5.1) that contains a ClientHello. */
 function isClientHello(bytes: Uint8Array): boolean {
   return bytes.length >= 6 && bytes[0] === TLS_HANDSHAKE && bytes[1] === 3 && bytes[2]! <= 4 && bytes[5] === 1;
 }
 
-/** RDP begins with a connection request of X.224 (code 0xE0) in a packet of RFC 1006, whose length is its third and fourth byte. */
+/**
+ * RDP begins with an X.224 connection request (code 0xE0) in a packet of RFC 1006, whose length is its third and fourth
+ * byte.
+ */
 function isConnectionRequest(bytes: Uint8Array): boolean {
   return bytes[0] === 3 && bytes[1] === 0 && bytes[5] === 0xe0 && bytes[2]! * 256 + bytes[3]! === bytes.length;
 }
 
-/** SMB begins, behind four bytes of length, with 0xFF (version 1) or 0xFE and its name. */
+/** SMB begins with a length of four bytes, followed by 0xFF (version 1) or 0xFE and its name. */
 function isNegotiateRequest(bytes: Uint8Array): boolean {
   const marked = bytes[4] === 0xff || bytes[4] === 0xfe;
   return bytes[0] === 0 && marked && bytes[5] === 0x53 && bytes[6] === 0x4d && bytes[7] === 0x42;

@@ -16,7 +16,7 @@ import type { StageUser, UnwelcomeReason } from './stage.ts';
 export interface Arrival {
   readonly transport: Transport;
   readonly peer: Peer;
-  /** What the address check returned. */
+  /** The ticket that the address check returned. */
   readonly ticket: object | undefined;
 }
 
@@ -36,16 +36,19 @@ export class ListenerPipeline {
     this.#checkAddress = checkAddress;
   }
 
-  /** @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` for what needs the addon where there is none. */
+  /**
+   * @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT`; `ERR_PTY_UNSUPPORTED` if a stage needs the addon and it is
+   *   missing.
+   */
   static async open({ tls, proxyProtocol, checkAddress, localUser }: PipelineOptions): Promise<ListenerPipeline> {
     const proxies = proxyProtocol?.length ? new ProxyStage(AddressList.parse(proxyProtocol)) : undefined;
     const locals = localUser === undefined ? undefined : new LocalUserStage(localUser, { isQuiet: tls !== undefined });
-    // Loaded on demand: Node's TLS and OpenSSL are more than the rest of a server.
+    // Loaded on demand: Node's TLS and OpenSSL are larger than the rest of a server.
     const stage = tls && new (await import('../tls/stage.ts')).TlsStage(tls);
     return new ListenerPipeline(proxies ?? locals, stage, checkAddress);
   }
 
-  /** Takes a connection that was accepted. */
+  /** Takes an accepted connection. */
   enter(socket: Socket, user: StageUser<Arrival>): void {
     if (this.#first === undefined) this.receive(socket, peerOf(socket), user);
     else this.#first.enter(socket, { ...outcomes(user), passed: peer => this.receive(socket, peer, user) });
@@ -57,12 +60,12 @@ export class ListenerPipeline {
     this.tls?.close();
   }
 
-  /** Whether nothing here needs a socket of Node.js: then {@link enterDescriptor} may be called. */
+  /** Whether no stage needs a socket of Node.js: then {@link enterDescriptor} may be called. */
   get takesDescriptors(): boolean {
     return this.#first === undefined && this.tls === undefined;
   }
 
-  /** As {@link enter}, for a connection that is not a socket of Node.js. */
+  /** As {@link enter}, for a connection without a socket of Node.js. */
   enterDescriptor(fd: number, peer: Peer, user: StageUser<Arrival>): void {
     const ticket = this.#check(peer, user);
     if (typeof ticket === 'string') {
@@ -79,7 +82,7 @@ export class ListenerPipeline {
     user.passed({ transport, peer, ticket });
   }
 
-  /** @returns the ticket, if there is one, or the reason of a refusal, which has been reported. */
+  /** @returns the ticket, if there is one, or the reason of a refusal that has already been reported. */
   #check(peer: Peer, user: StageUser<Arrival>): object | UnwelcomeReason | undefined {
     const verdict = this.#checkAddress?.(peerFields(peer));
     if (typeof verdict === 'string') {
@@ -88,14 +91,14 @@ export class ListenerPipeline {
     return verdict;
   }
 
-  /** Takes a connection whose peer is known, as one that comes from another process. */
+  /** Takes a connection whose peer is known, such as one from another process. */
   receive(socket: Socket, peer: Peer, user: StageUser<Arrival>): void {
     const ticket = this.#check(peer, user);
     if (typeof ticket === 'string') {
       socket.destroy();
       return;
     }
-    // What stays on this machine is not encrypted.
+    // Traffic that stays on this machine is not encrypted.
     if (this.tls !== undefined && peer.kind === 'ip') {
       this.tls.enter(socket, peer, {
         ...outcomes(user),
@@ -114,7 +117,7 @@ export class ListenerPipeline {
   }
 }
 
-/** The results that a stage hands on unchanged. */
+/** The results that a stage passes on unchanged. */
 function outcomes(user: StageUser<Arrival>): Pick<StageUser<never>, 'refused' | 'failed'> {
   return { refused: refusal => user.refused(refusal), failed: error => user.failed(error) };
 }

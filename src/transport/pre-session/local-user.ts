@@ -1,13 +1,13 @@
 /**
- * Lets in the connections of one user of this machine. The kernel knows which user's socket the other end of a connection is:
- * of a UNIX socket by itself, of a TCP connection by its exact addresses and ports.
+ * Accepts the connections of one user of this machine. The kernel knows the owner of the socket at the other end: of a
+ * UNIX socket directly, of a TCP connection by its exact addresses and ports.
  *
- * Everything that is not a certain yes is a no: a client on another machine or in another network namespace has no socket in
- * our tables; a client that has closed, or reset, its connection has none any more, and its row, if it still has one, says
- * `uid 0 inode 0`; and a user without a number in our user namespace shows as the overflow user.
+ * Any uncertain answer rejects the client. A client on another machine or in another network namespace has no socket in
+ * our tables. A client that has closed or reset its connection has no socket any more; if its row still exists, it says
+ * `uid 0 inode 0`. A user that is not mapped into our user namespace appears as the overflow user.
  *
- * It is asked once, when a connection is accepted and before anything is read from it or sent on it. A process may pass its
- * connected socket on to another user's; it could as well pass on what it reads.
+ * The check is made once, when a connection is accepted and before anything is read from it or sent on it. A process
+ * may pass its connected socket on to a process of another user; it could as well pass on the data that it reads.
  */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -21,12 +21,15 @@ import { PendingConnection, PendingConnections, type StageUser } from './stage.t
 
 /** The notice to a rejected client. */
 const NOTICE = 'telpty: only the user that runs this server may connect to it (--local-user)\r\n';
-/** How long the kernel's tables may take, where they have to be read, in milliseconds. */
+/** Time limit for reading the kernel's tables, if they have to be read, in milliseconds. */
 const TABLES_MS = 3_000;
-/** What the kernel calls users that have no number in a user namespace, unless /proc/sys/kernel/overflowuid says otherwise. */
+/**
+ * The id by which the kernel shows users that are not mapped into a user namespace, unless /proc/sys/kernel/overflowuid
+ * differs.
+ */
 const OVERFLOW_USER = 65_534;
 
-/** Whose the other end is: a user id, or in words why that is not known. */
+/** The owner of the other end: a user id, or the reason why it is not known, as text. */
 type Owner = number | string;
 
 const UNKNOWN = 'the kernel does not report the user of the client';
@@ -38,7 +41,7 @@ interface Waiter {
   readonly user: StageUser<Peer>;
 }
 
-/** Lets in the connections of one user. */
+/** Accepts the connections of one user. */
 export class LocalUserStage {
   readonly #uid: number;
   readonly #notice: string | undefined;
@@ -58,7 +61,7 @@ export class LocalUserStage {
     this.#isAmbiguous = standsForOthers(uid);
   }
 
-  /** Takes a connection of which nothing has been read, and nothing is when it passes. */
+  /** Takes a connection of which nothing has been read; nothing is read until it passes, either. */
   enter(socket: Socket, user: StageUser<Peer>): void {
     const peer = peerOf(socket);
     const owner = peer.kind === 'local' ? (peer.uid ?? UNKNOWN) : ownerOf(socket);
@@ -83,7 +86,7 @@ export class LocalUserStage {
     this.#waiting.close();
   }
 
-  /** One reading at a time, for all who were there when it began. */
+  /** Reads the tables once at a time, for all connections that waited when the read began. */
   async #readTables(): Promise<void> {
     this.#isReading = true;
     while (this.#waiters.length > 0) {
@@ -112,7 +115,7 @@ export class LocalUserStage {
   }
 }
 
-/** `undefined` where the kernel has to be asked in another way. */
+/** `undefined` if the kernel's tables have to be read. */
 function ownerOf(socket: Socket): Owner | undefined {
   const fd = descriptor(socket);
   if (fd === undefined) return NONE;
@@ -120,7 +123,7 @@ function ownerOf(socket: Socket): Owner | undefined {
   return found === 'none' ? NONE : found;
 }
 
-/** In words if they cannot be read. */
+/** The tables; or, if they cannot be read, the reason as text. */
 async function readTables(): Promise<readonly string[] | string> {
   try {
     // Both: the other end of an IPv4 connection may be a socket of IPv6.
@@ -133,11 +136,11 @@ async function readTables(): Promise<readonly string[] | string> {
   }
 }
 
-/** Whose the other end is in tables that were read while the connection was open. */
+/** The owner of the other end according to tables that were read while the connection was open. */
 function ownerIn(tables: readonly string[], socket: Socket): Owner {
   const fd = descriptor(socket);
   const { localAddress, localPort, remoteAddress, remotePort } = socket;
-  // Were it closed, somebody else could have connected from the same port before the tables were read.
+  // If it is closed, another process could have connected from the same port before the tables were read.
   if (fd === undefined || peerState(fd) === 'gone' || localAddress === undefined || remoteAddress === undefined) {
     return NONE;
   }
@@ -148,7 +151,7 @@ function ownerIn(tables: readonly string[], socket: Socket): Owner {
     const local = tableEnd(prefix + theirs, remotePort!);
     const remote = tableEnd(prefix + ours, localPort!);
     for (const table of tables) {
-      // Most rows are not worth cutting into columns.
+      // A cheap test first: splitting every row into columns would cost more.
       if (!table.includes(` ${local} ${remote} `)) continue;
       for (const row of rowsOf(table)) {
         if (row.local === local && row.remote === remote && row.inode > 0) return row.uid;
@@ -158,7 +161,7 @@ function ownerIn(tables: readonly string[], socket: Socket): Owner {
   return NONE;
 }
 
-/** Whether a user id may be that of users who have no number here. Where all users have one, it is only its own. */
+/** Whether a user id may be shared by unmapped users. If all users are mapped, it belongs to one user only. */
 function standsForOthers(uid: number): boolean {
   const read = (file: string) => {
     try {

@@ -1,4 +1,7 @@
-/** A stage checks accepted connections before their sessions begin: what it has to know of them, and its time limits. */
+/**
+ * A stage checks accepted connections before their sessions begin. This file has what all stages share: pending
+ * connections and time limits.
+ */
 import type { Socket } from 'node:net';
 import { isAvailable } from '../../native/load.ts';
 import { descriptor } from '../../native/node-internals.ts';
@@ -13,31 +16,31 @@ const MOST_WAITING = 1024;
 const NOTICE_MS = 1_000;
 
 /**
- * Why a connection has become no session: `'tls'`, `'proxy'`: a handshake or header that is missing, wrong or late, or came where there
- * should be none; `'http'` and the like: that protocol; `'busy'`: too many connections are pending at the same stage, and this one was
- * the oldest; `'denied'`, `'connect-rate'`: the address check refused it; `'local-user'`: `telpty serve
- * --local-user same`, and the client is not a process of the server's own user; `'probe'`: it was closed before a byte came, as
- * by a health check.
+ * Why a connection did not become a session: `'tls'`, `'proxy'`: a handshake or header is missing, wrong or late, or
+ * was sent where none is expected; `'http'` and the like: that protocol; `'busy'`: too many connections are pending at
+ * the same stage, and this one was the oldest; `'denied'`, `'connect-rate'`: the address check refused it;
+ * `'local-user'`: `telpty serve --local-user same`, and the client is not a process of the server's own user;
+ * `'probe'`: it was closed before a byte was received, as by a health check.
  */
 export type RefusedConnection = ForeignProtocol | 'busy' | 'local-user' | 'probe' | UnwelcomeReason;
 
 /** Why an address check refuses a connection. */
 export type UnwelcomeReason = 'denied' | 'connect-rate';
 
-/** A connection that has become no session. */
+/** A connection that did not become a session. */
 export interface Refusal extends PeerFields {
   readonly reason: RefusedConnection;
-  /** In words. What comes from the peer in them is not escaped. */
+  /** In words. Text from the peer in it is not escaped. */
   readonly message: string;
 }
 
-/** The result of a stage for one connection: one of these is called, once; or none, if the stage closes. */
+/** The result of a stage for one connection: one of these is called once, or none if the stage closes. */
 export interface StageUser<Result> {
-  /** It has passed. */
+  /** The connection has passed. */
   passed(result: Result): void;
-  /** It was rejected, and is closed. */
+  /** The connection was rejected and is closed. */
   refused(refusal: Refusal): void;
-  /** The system failed, e.g. for want of descriptors, and it is closed. */
+  /** A system error, e.g. descriptors are exhausted; the connection is closed. */
   failed(error: Error): void;
 }
 
@@ -47,7 +50,7 @@ export class PendingConnections {
 
   add(pending: PendingConnection): void {
     if (this.#pending.size >= MOST_WAITING) {
-      // Honest clients pass quickly, so the oldest one is the most likely to be none.
+      // Legitimate clients pass quickly, so the oldest one is the least likely to be legitimate.
       const [first] = this.#pending;
       if (first?.gone) first.drop();
       else first?.reject('busy', 'too many connections are waiting');
@@ -59,7 +62,7 @@ export class PendingConnections {
     this.#pending.delete(pending);
   }
 
-  /** Closes the connections of all. */
+  /** Closes all of them. */
   close(): void {
     for (const pending of [...this.#pending]) pending.drop();
   }
@@ -74,7 +77,7 @@ export class PendingConnection {
   #timer: NodeJS.Timeout | undefined;
   #peek: Peek | undefined;
   #gone = false;
-  /** Descriptors that its session will need. */
+  /** The descriptors that its session will need. */
   readonly #expected = expectDescriptors(SESSION_DESCRIPTORS - 1);
 
   constructor(waiting: PendingConnections, socket: Socket, peer: Peer, user: Omit<StageUser<never>, 'passed'>) {
@@ -82,14 +85,14 @@ export class PendingConnection {
     this.socket = socket;
     this.peer = peer;
     this.#user = user;
-    // An error shows at the next peek, or TLS reports it.
+    // An error appears at the next peek, or TLS reports it.
     socket.on('error', ignore);
-    // A process that was handed the socket has it from Node with both directions tied.
+    // A process that received the socket from another one gets it from Node without half-open support.
     socket.allowHalfOpen = true;
     waiting.add(this);
   }
 
-  /** Whether it is pending no more. */
+  /** Whether it is no longer pending. */
   get gone(): boolean {
     return this.#gone;
   }
@@ -111,24 +114,24 @@ export class PendingConnection {
     return true;
   }
 
-  /** Reads the first bytes, which were peeked at. */
+  /** Reads the first bytes, which must have been peeked at. */
   take(count: number): void {
     this.#peek?.take(count);
   }
 
-  /** The socket may be read again. */
+  /** Ends the peek: the socket may be read again. */
   stopLooking(): void {
     this.#peek?.close();
     this.#peek = undefined;
   }
 
-  /** It passes: the socket belongs to the caller. */
+  /** The connection passes: the caller owns the socket. */
   leave(): void {
     this.#end();
     this.#waiting.delete(this);
   }
 
-  /** Closes the connection; with a `notice`, after the client has read that, or {@link NOTICE_MS}. */
+  /** Closes the connection; with a `notice`, only after the client has read it, or after {@link NOTICE_MS}. */
   reject(reason: RefusedConnection, message: string, notice?: string): void {
     if (this.#gone) return;
     this.#end();
@@ -137,7 +140,7 @@ export class PendingConnection {
       this.drop();
       return;
     }
-    // Its input is dropped meanwhile: a close with unread input resets the connection, and the notice may be lost.
+    // Its input is discarded meanwhile: a close with unread input resets the connection, and the notice may be lost.
     this.#timer = setTimeout(() => this.drop(), NOTICE_MS);
     this.socket.once('close', () => this.drop());
     this.socket.resume().end(notice);

@@ -1,9 +1,9 @@
 /** CRC-32C (Castagnoli; RFC 3720, appendix B.4). Not the CRC-32 of zlib, which has another polynomial. */
 
-/** The polynomial, its lowest power first. */
+/** The polynomial, with the lowest power first. */
 const POLYNOMIAL = 0x82f63b78;
 
-/** For few and short texts, so bit by bit: a table would take more room than it saves time. */
+/** Computed bit by bit, because the inputs are few and short: a table would take more space than it saves time. */
 export function crc32c(bytes: Uint8Array): number {
   let crc = ~0;
   for (const byte of bytes) {

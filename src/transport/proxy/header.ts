@@ -1,36 +1,40 @@
 /**
- * The PROXY protocol, versions 1 and 2, as a receiver has it (HAProxy's "The PROXY protocol", sections 2.1 and 2.2): a header in
- * front of a connection's own bytes, in which a proxy says whom it connects.
+ * The PROXY protocol, versions 1 and 2, receiving side (HAProxy's "The PROXY protocol", sections 2.1 and 2.2): a header
+ * before the data of a connection, in which a proxy states for which client it connects.
  *
- *     PROXY TCP4 192.0.2.1 198.51.100.1 56324 23 CR LF                                            (version 1, 107 bytes at most)
+ *     PROXY TCP4 192.0.2.1 198.51.100.1 56324 23 CR LF                                   (version 1, at most 107 bytes)
  *
- *     signature (12) | version and command | family and protocol | length (2) | addresses | TLVs  (version 2)
+ *     signature (12) | version, command | family, protocol | length (2) | addresses | TLVs  (version 2)
  *
- * Whoever may send one decides which address everything else sees, so nothing is guessed: what is not exactly as specified is
- * malformed. A parser of npm was not taken: those that are kept up take a whole string or buffer and are lenient about it.
+ * The sender of a header decides which address everything else sees, so the parser does not guess: a header that is not
+ * exactly as specified is malformed. Rejected: a parser from npm. The maintained ones take a whole string or buffer and
+ * parse leniently.
  */
 import { isIP } from 'node:net';
 import { normalAddress } from '../pre-session/address-list.ts';
 import { PROXY_V2_SIGNATURE } from '../pre-session/foreign-protocol.ts';
 import { crc32c } from './crc32c.ts';
 
-/** The longest header that is accepted, in bytes: addresses, and a client's certificate in a TLV. */
+/** The longest accepted header, in bytes: room for addresses, and for a client's certificate in a TLV. */
 export const LONGEST_PROXY_HEADER = 8 * 1024;
 
-/** What is known of a header by its first bytes. */
+/** The result of parsing the first bytes. */
 export type ProxyHeader =
-  /** It is whole, and `length` bytes long. Without an address (LOCAL, UNKNOWN, UNIX) the peer itself is the client. */
+  /**
+   * The header is complete and `length` bytes long. Without an address (LOCAL, UNKNOWN, UNIX) the peer itself is the
+   * client.
+   */
   | { readonly state: 'whole'; readonly length: number; readonly address?: string; readonly port?: number }
-  /** So far it is one. */
+  /** It is a valid header so far. */
   | { readonly state: 'partial' }
-  /** It is none, or a wrong one. */
+  /** It is not a header, or an invalid one. */
   | { readonly state: 'malformed'; readonly reason: string };
 
 const PARTIAL: ProxyHeader = { state: 'partial' };
 const malformed = (reason: string): ProxyHeader => ({ state: 'malformed', reason });
 
 const V1_START = Uint8Array.from('PROXY ', letter => letter.charCodeAt(0));
-/** With its CR LF. */
+/** Including CR LF. */
 const V1_LONGEST = 107;
 const CR = 13;
 const LF = 10;
@@ -44,21 +48,24 @@ const Protocol = { UNSPEC: 0, STREAM: 1 } as const;
 const V2_ADDRESSES = [0, 12, 36, 216] as const;
 const TLV_CRC32C = 3;
 
-/** Reads a header at the beginning of `bytes`, which may go on behind it. The same bytes cut anywhere are the same header. */
+/**
+ * Parses a header at the beginning of `bytes`, which may be longer. The result does not depend on how the bytes are
+ * split.
+ */
 export function parseProxyHeader(bytes: Uint8Array): ProxyHeader {
   if (matches(bytes, V1_START)) return bytes.length < V1_START.length ? PARTIAL : parseV1(bytes);
   if (!matches(bytes, PROXY_V2_SIGNATURE)) return malformed('no PROXY header');
   return bytes.length < PROXY_V2_SIGNATURE.length ? PARTIAL : parseV2(bytes);
 }
 
-/** Whether `bytes` begin with `start`, or are the beginning of it. */
+/** Whether `bytes` begin with `start`, or are a prefix of it. */
 function matches(bytes: Uint8Array, start: Uint8Array): boolean {
   return bytes.subarray(0, start.length).every((byte, index) => byte === start[index]);
 }
 
 function parseV1(bytes: Uint8Array): ProxyHeader {
   const line = bytes.subarray(0, V1_LONGEST);
-  // Whatever is no printable character ends it, and may only be CR LF.
+  // The first byte that is not a printable character ends the line, and must be the CR of CR LF.
   const end = line.findIndex(byte => byte < 0x20 || byte > 0x7e);
   if (end < 0 || (line[end] === CR && end + 1 === line.length)) {
     return line.length < V1_LONGEST ? PARTIAL : malformed('too long');
@@ -93,7 +100,7 @@ function parseV2(bytes: Uint8Array): ProxyHeader {
   const addresses = V2_ADDRESSES[(family >> 4) as 0 | 1 | 2 | 3];
   if (command === Command.PROXY && length < V2_FIXED + addresses) return malformed('too short');
   if (bytes.length < length) return PARTIAL;
-  // Of a LOCAL header everything behind the length is to be skipped, whatever it is; so is what has no family.
+  // In a LOCAL header everything after the length is skipped, whatever it is; so is an address without a family.
   if (command === Command.LOCAL || addresses === 0) return { state: 'whole', length };
   const header = bytes.subarray(0, length);
   const fault = faultOfTlvs(header, V2_FIXED + addresses);
@@ -101,7 +108,7 @@ function parseV2(bytes: Uint8Array): ProxyHeader {
   return { state: 'whole', length, ...sourceOf(header, family >> 4) };
 }
 
-/** A family of section 2.2, and what is carried is a stream, as this connection is. */
+/** Whether the family is one of section 2.2, and the transport is a stream, as this connection is. */
 function isKnownFamily(byte: number): boolean {
   const [family, protocol] = [byte >> 4, byte & 15];
   return family <= Family.UNIX && (protocol === Protocol.STREAM || byte === Protocol.UNSPEC);
@@ -116,7 +123,7 @@ function sourceOf(header: Uint8Array, family: number): { address?: string; port?
   return { address: normalAddress(groups.join(':')), port: view.getUint16(32) };
 }
 
-/** What is wrong with the TLVs from `at` to the end, if anything: they do not fill the header, or the checksum is another. */
+/** The error in the TLVs from `at` to the end, if any: they do not fill the header, or the checksum is wrong. */
 function faultOfTlvs(header: Uint8Array, at: number): string | undefined {
   const view = new DataView(header.buffer, header.byteOffset, header.length);
   let checked = false;
@@ -127,16 +134,16 @@ function faultOfTlvs(header: Uint8Array, at: number): string | undefined {
     place = value + size;
     if (place > header.length) return 'a truncated TLV';
     if (header[value - 3] !== TLV_CRC32C) continue;
-    // One is enough: a thousand of them would take a while.
+    // Only one checksum is accepted: verifying a thousand of them would take too long.
     if (checked || size !== 4 || view.getUint32(value) !== checksum(header, value)) return 'an invalid checksum';
     checked = true;
   }
   return undefined;
 }
 
-/** Of the whole header, in which the checksum itself counts as 0. */
+/** The checksum of the whole header, computed with 0 in the place of the checksum itself. */
 function checksum(header: Uint8Array, place: number): number {
-  // (Not slice(), which is a view where this is a Buffer.)
+  // Not slice(), because that returns a view if this is a Buffer.
   const copy = Uint8Array.from(header);
   copy.fill(0, place, place + 4);
   return crc32c(copy);

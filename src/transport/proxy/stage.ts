@@ -5,12 +5,12 @@ import type { AddressList } from '../pre-session/address-list.ts';
 import { PendingConnection, PendingConnections, type StageUser } from '../pre-session/stage.ts';
 import { LONGEST_PROXY_HEADER, parseProxyHeader } from './header.ts';
 
-/** How long a proxy may take to send its header, in milliseconds. It has it when it connects. */
+/** How long a proxy may take to send its header, in milliseconds. It knows the header when it connects. */
 const HEADER_MS = 3_000;
 
 /**
- * Reads the PROXY header of connections from proxies. A connection from another address passes at once, with its own address; a
- * header that it sends is recognized as a foreign protocol (foreign-protocol.ts).
+ * Reads the PROXY header of connections from proxies. A connection from any other address passes at once, with its own
+ * address; if it sends a header, foreign-protocol.ts recognizes it as a foreign protocol.
  */
 export class ProxyStage {
   readonly #proxies: AddressList;
@@ -22,7 +22,7 @@ export class ProxyStage {
     this.#proxies = proxies;
   }
 
-  /** Takes a connection of which nothing has been read; when it passes, only the header has been. */
+  /** Takes a connection of which nothing has been read; when it passes, only the header has been read. */
   enter(socket: Socket, user: StageUser<Peer>): void {
     const peer = peerOf(socket);
     if (!this.#proxies.has(addressOf(peer))) {
@@ -60,7 +60,7 @@ export class ProxyStage {
           ? pending.reject('proxy', 'closed before the end of its PROXY header')
           : pending.reject('probe', 'closed before any data'),
     });
-    // A socket that is closed already has no descriptor.
+    // A socket that is already closed has no descriptor.
     if (!looks) pending.drop();
   }
 

@@ -1,14 +1,17 @@
-/** What a compressed stream is, from how it begins. */
+/** Detects the format of a compressed stream from its first bytes. */
 
-/** `'zlib'` (RFC 1950), or whatever it shows to be: that, gzip (RFC 1952), or deflate without a frame (RFC 1951). */
+/**
+ * `'zlib'` (RFC 1950), or `'any'`: zlib, gzip (RFC 1952), or deflate without a frame (RFC 1951), detected by the first
+ * bytes.
+ */
 export type CompressedFormat = 'zlib' | 'any';
 
 export interface CompressedHeader {
-  /** Of what stands before the part that zlib is to read, in bytes. */
+  /** Length of what precedes the deflate or zlib data, in bytes. */
   readonly length: number;
-  /** Whether that part is without a frame. */
+  /** Whether the data has no frame (raw deflate). */
   readonly isRaw: boolean;
-  /** Of what stands behind it, in bytes: a sum and a length. */
+  /** Length of the trailer after the data, in bytes: a checksum and a length. */
   readonly trailer: number;
 }
 
@@ -19,8 +22,9 @@ const GZIP_TRAILER = 8;
 const DEFLATE = 8;
 
 /**
- * Finds out what begins with these bytes; undefined: they are too few to tell. Bare deflate never begins as the others do: as a
- * first byte, `x8` would be a stored block with padding that is not zero, and 1F is a kind of block that does not exist.
+ * The header of a stream that begins with these bytes; undefined if they are too few to decide. Raw deflate never
+ * begins like the others: as a first byte, `x8` would be a stored block with padding that is not zero, and 1F is a
+ * block type that does not exist.
  */
 export function headerOf(bytes: Uint8Array, format: CompressedFormat): CompressedHeader | undefined {
   if (format === 'zlib') return ZLIB;
@@ -37,7 +41,7 @@ export function headerOf(bytes: Uint8Array, format: CompressedFormat): Compresse
 
 const FLAGS = { HEADER_SUM: 2, EXTRA: 4, NAME: 8, COMMENT: 16 } as const;
 
-/** Fixed fields, then an extra field with its length in front, texts that end in NUL, and a sum of the header. */
+/** Fixed fields, then an extra field preceded by its length, texts that end in NUL, and a checksum of the header. */
 function gzipHeader(bytes: Uint8Array): CompressedHeader | undefined {
   const flags = bytes[3] ?? 0;
   let length = 10;

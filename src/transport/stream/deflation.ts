@@ -3,42 +3,43 @@ import type { SendKind } from '../../protocol/index.ts';
 import { UnsentQueue } from './unsent-queue.ts';
 
 /**
- * A window of 8 KiB and tables to match: 96 KiB for a session, where zlib's default takes 256 and shrinks text that scrolls by
- * hardly more.
+ * A window of 8 KiB and tables to match: 96 KiB per session. zlib's default takes 256 KiB and compresses scrolling text
+ * hardly better.
  */
 const SETTINGS = { windowBits: 13, memLevel: 7, chunkSize: 8 * 1024 } as const;
 
-/** A stream of zlib in which nothing is. */
+/** An empty zlib stream. */
 const EMPTY = Uint8Array.of(0x78, 0x9c, 3, 0, 0, 0, 0, 1);
 
-/** Who has something compressed. */
+/** The callbacks of a {@link Deflation}. */
 export interface DeflationUser {
   /** Bytes for the transport. */
   deflated(bytes: Uint8Array, kind: SendKind): void;
-  /** Whether the transport takes more: else what comes waits here, and not behind it. */
+  /** Whether the transport takes more; otherwise output is queued here, not in the transport. */
   mayDeflate(): boolean;
-  /** What was sent has been passed on. */
+  /** The output that was sent has been passed on. */
   settled(): void;
-  /** zlib failed, as for want of memory. */
+  /** zlib failed, e.g. because memory is exhausted. */
   failed(error: Error): void;
 }
 
-/** A part of the output that is compressed, or is not. */
+/** A part of the output that is either compressed or not. */
 interface Part {
   readonly compressed: boolean;
   readonly queue: UnsentQueue;
 }
 
 /**
- * Output that is compressed (MCCP2, MCCP3), from one point of it to another. Each batch ends in a flush, so that an echo does
- * not wait in the compressor; while zlib, which works in another thread, has one, what comes is collected for the next.
+ * Output that is compressed (MCCP2, MCCP3) from one point of it to another. Each batch ends in a flush, so that an echo
+ * does not wait in the compressor. While zlib works on one batch in another thread, new output is collected for the
+ * next.
  */
 export class Deflation {
   readonly #user: DeflationUser;
-  /** In order; what is sent goes to the last, or if there is none to the transport. */
+  /** In order. Output is added to the last one; if there is none, it goes to the transport. */
   readonly #parts: Part[] = [];
   #zlib: Deflate | undefined;
-  /** Bytes that zlib is at work on. */
+  /** Bytes that zlib is working on. */
   #working = 0;
   #finishing = false;
   #lastTaken = 0;
@@ -49,12 +50,12 @@ export class Deflation {
     this.#user = user;
   }
 
-  /** Bytes that were sent and not passed on yet, as they were before compression. */
+  /** Bytes that were sent and not passed on yet, counted before compression. */
   get unsent(): number {
     return this.#parts.reduce((sum, { queue }) => sum + queue.length, this.#working);
   }
 
-  /** From here on output is compressed, or is not. */
+  /** Output is compressed, or not, from here on. */
   compress(on: boolean): void {
     if ((this.#parts.at(-1)?.compressed ?? false) === on || this.#done !== undefined) return;
     this.#parts.push({ compressed: on, queue: new UnsentQueue() });
@@ -73,7 +74,7 @@ export class Deflation {
     this.#next();
   }
 
-  /** Takes back data that zlib does not have yet. Returns how many bytes. */
+  /** Discards data that zlib has not received yet. Returns how many bytes. */
   discardData(): number {
     let last = this.#lastTaken;
     return this.#parts.reduce((sum, { queue, compressed }) => {
@@ -88,7 +89,7 @@ export class Deflation {
     this.#next();
   }
 
-  /** Ends the compressed stream, if there is one, behind everything that was sent; then calls `done`. */
+  /** Ends the compressed stream, if there is one, after everything that was sent; then calls `done`. */
   end(done: () => void): void {
     this.#done = done;
     this.#next();
@@ -100,7 +101,7 @@ export class Deflation {
     this.#zlib = undefined;
   }
 
-  /** Does what is next, unless zlib is at work or the transport takes no more. */
+  /** Processes the next part, unless zlib is working or the transport takes no more. */
   #next(): void {
     let hasPassed = false;
     while (!this.#destroyed && this.#working === 0 && !this.#finishing && this.#user.mayDeflate()) {
@@ -115,7 +116,8 @@ export class Deflation {
       else if (isLast) break;
       else if (this.#zlib !== undefined) this.#finish(this.#zlib);
       else {
-        // The peer waits for a stream. One that asks for compression and withdraws that, over and over, costs none of zlib's.
+        // The peer expects a stream. Without zlib, a peer that requests and withdraws compression over and over costs
+        // little.
         this.#user.deflated(EMPTY, 'control');
         this.#parts.shift();
         hasPassed = true;
@@ -166,7 +168,7 @@ export class Deflation {
   }
 
   #create(): Deflate {
-    // Loaded by those who compress: it takes 2 ms of a server's start.
+    // Loaded when compression is used: loading takes 2 ms of a server's start.
     const { constants, createDeflate } = process.getBuiltinModule('node:zlib');
     return createDeflate({ ...SETTINGS, flush: constants.Z_SYNC_FLUSH })
       .on('data', (bytes: Buffer) => this.#user.deflated(bytes, 'control'))

@@ -1,28 +1,30 @@
 import type { Inflate, InflateRaw } from 'node:zlib';
 import { type CompressedFormat, headerOf } from './compressed-format.ts';
 
-/** What is inflated at a time, in bytes: no longer a turn than what a transport reads is. */
+/** Output of zlib at a time, in bytes: processing it takes no longer than what a transport reads in one turn. */
 const PIECE = 8 * 1024;
-/** So much may come of anything, in bytes; beyond it, only so many times what was received. Text shrinks to a tenth. */
+/**
+ * Output up to this many bytes is always allowed; beyond it, only `RATIO` times the input. Text compresses to a tenth.
+ */
 const FREE = 1024 * 1024;
 const RATIO = 100;
 
-/** What is wrong with compressed input: it is not such a stream, or it expands to too much. */
+/** An error in compressed input: it is not a valid stream, or it expands too much. */
 export type InflationError = 'corrupt-compressed-input' | 'compression-bomb';
 
-/** Who has something inflated. */
+/** The callbacks of an {@link Inflation}. */
 export interface InflationUser {
-  /** What a piece of the stream was before it was compressed. `stale`: as it was pushed. */
+  /** A piece of the decompressed stream. `stale`: as given to `push`. */
   inflated(bytes: Buffer, stale: boolean): void;
   /** Everything that was pushed has been inflated. */
   drained(): void;
-  /** The compressed stream has ended; `rest` stands behind it. */
+  /** The compressed stream has ended; `rest` is the input after it. */
   finished(rest: Buffer, stale: boolean): void;
-  /** Nothing more comes of the stream. */
+  /** Inflation failed; no further output follows. */
   failed(reason: InflationError): void;
 }
 
-/** The longest header of gzip that is read, with the name of its file, in bytes. */
+/** The longest gzip header that is accepted, including the name of the file, in bytes. */
 const LONGEST_HEADER = 64 * 1024;
 const CORRUPT: InflationError = 'corrupt-compressed-input';
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -32,25 +34,25 @@ interface Piece {
   stale: boolean;
 }
 
-/** Input that is compressed (MCCP2, MCCP3), from one point of it to the end of its zlib stream. */
+/** Input that is compressed (MCCP2, MCCP3) from one point of it to the end of its zlib stream. */
 export class Inflation {
   readonly #user: InflationUser;
-  /** Undefined while the beginning of the stream does not tell yet what it is. */
+  /** Undefined until the format is known from the beginning of the stream. */
   #zlib: Inflate | InflateRaw | undefined;
   readonly #format: CompressedFormat;
   #header: Buffer = NOTHING;
-  /** How much of the end of the stream is still to come that zlib does not know of, in bytes. */
+  /** Bytes of the trailer, which zlib does not read, that are not received yet. */
   #trailer = 0;
-  /** zlib's stream has ended, and only that is to come. */
+  /** zlib's stream has ended; only the trailer follows. */
   #isEnding = false;
   #queue: Piece[] = [];
-  /** How much is in the queue, in bytes. */
+  /** Length of the queue, in bytes. */
   #queued = 0;
-  /** What zlib, which works in another thread, is at, until all that came of it was given out. */
+  /** The piece that zlib works on in another thread, until all of its output has been passed on. */
   #current: Piece | undefined;
-  /** Whether zlib has done with that. */
+  /** Whether zlib has finished it. */
   #worked = false;
-  /** How much it had taken before that, in bytes. */
+  /** Input that zlib had taken before this piece, in bytes. */
   #takenBefore = 0;
   #produced = 0;
   #paused = false;
@@ -63,7 +65,7 @@ export class Inflation {
   }
 
   #create(isRaw: boolean): void {
-    // Loaded by those who compress: it takes 2 ms of a server's start.
+    // Loaded when compression is used: loading takes 2 ms of a server's start.
     const { constants, createInflate, createInflateRaw } = process.getBuiltinModule('node:zlib');
     const settings = { flush: constants.Z_SYNC_FLUSH, chunkSize: PIECE };
     this.#zlib = (isRaw ? createInflateRaw(settings) : createInflate(settings))
@@ -78,7 +80,7 @@ export class Inflation {
     return this.#queued + (this.#current?.bytes.length ?? 0);
   }
 
-  /** Takes a copy of what has arrived. */
+  /** Takes a copy of received bytes. */
   push(bytes: Uint8Array, stale: boolean): void {
     if (this.#over || bytes.length === 0) return;
     if (this.#isEnding) {
@@ -92,7 +94,7 @@ export class Inflation {
     this.#next();
   }
 
-  /** Gives what stands behind the header, once that is complete. */
+  /** Returns the bytes after the header, once the header is complete. */
   #readHeader(bytes: Uint8Array): Buffer | undefined {
     const read = Buffer.concat([this.#header, bytes]);
     const header = headerOf(read, this.#format);
@@ -115,13 +117,13 @@ export class Inflation {
     this.#user.finished(Buffer.from(bytes.subarray(skipped)), stale);
   }
 
-  /** All that was pushed stands before the mark of a Synch. */
+  /** Marks everything that was pushed as data before the mark of a Synch. */
   markStale(): void {
     for (const piece of this.#queue) piece.stale = true;
     if (this.#current !== undefined) this.#current.stale = true;
   }
 
-  /** Gives nothing out until {@link resume}. */
+  /** Stops the output until {@link resume}. */
   pause(): void {
     this.#paused = true;
     this.#zlib?.pause();
@@ -161,16 +163,16 @@ export class Inflation {
     });
   }
 
-  /** While paused, zlib's stream keeps what it has made: the piece is not over before that is taken. */
+  /** While paused, zlib's stream keeps its output: the piece is complete only when that has been taken. */
   #complete(): void {
     if (this.#current === undefined || !this.#worked || this.#zlib!.readableLength > 0) return;
-    // What zlib has left of the piece stands behind the end of its stream, which it is about to report.
+    // The part that zlib has not taken comes after the end of its stream, which it is about to report.
     if (this.#taken < this.#current.bytes.length) return;
     this.#current = undefined;
     this.#next();
   }
 
-  /** How much of the current piece zlib has taken, in bytes. */
+  /** The part of the current piece that zlib has taken, in bytes. */
   get #taken(): number {
     return this.#zlib!.bytesWritten - this.#takenBefore;
   }

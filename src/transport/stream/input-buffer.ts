@@ -1,31 +1,35 @@
 import type { Readable } from 'node:stream';
 import { ReceiveBlock, type ReceiveScheduler } from './receive-scheduler.ts';
 
-/** Input kept for a reader that does not read, in bytes: far enough to still see an interrupt behind it. */
+/** Input buffered for a reader that does not read, in bytes: large enough that an interrupt after it is still seen. */
 const LOOK_AHEAD = 128 * 1024;
-/** Reading goes on when so little of it is left, in bytes: not at every few bytes that are taken. */
+/** Reading resumes when the buffer has shrunk to this size, in bytes, and not each time that a few bytes are taken. */
 const LOOK_AHEAD_LEFT = LOOK_AHEAD / 2;
 
-/** Each allocation for input that waits, in bytes. */
+/** Size of each allocation for buffered input, in bytes. */
 const BLOCK = 4 * 1024;
 
 const NOTHING = Buffer.alloc(0);
 
-/** Takes input past the stream. */
+/** Receives input directly, without the stream. */
 export interface InputConsumer {
-  /** Takes input, which is lent. Returns whether it takes more at once; else {@link InputBuffer.more} has to be called. */
+  /**
+   * Takes input, which is lent. Returns whether it takes more at once; otherwise it must call {@link InputBuffer.more}
+   * later.
+   */
   input(bytes: Uint8Array): boolean;
 }
 
 /**
- * Input that waits for its reader, in as few and small pieces of memory as it needs.
+ * Input that waits for its reader, in as few and as small pieces of memory as possible.
  *
- * A run of data is a view of what the transport read, and to keep the view is to keep all of that: a peer that sends one
- * byte of data between two subnegotiations of 64 KiB would have us hold 64 KiB for it. So what has to wait is copied.
+ * A run of data is a view of what the transport read, and a kept view keeps all of that in memory. A peer that sends
+ * one byte of data between two subnegotiations of 64 KiB would make us hold 64 KiB for it. So input that has to wait is
+ * copied.
  */
 class WaitingInput {
   readonly #blocks: Buffer[] = [];
-  /** How much of the last block is in use. */
+  /** The used part of the last block, in bytes. */
   #used = 0;
   #length = 0;
 
@@ -52,7 +56,7 @@ class WaitingInput {
     this.#used = rest.length;
   }
 
-  /** The first bytes that wait, at least one; they are the caller's. `undefined` when nothing waits. */
+  /** The first waiting bytes, at least one; the caller owns them. `undefined` if nothing waits. */
   shift(): Buffer | undefined {
     const block = this.#blocks.shift();
     if (block === undefined) return undefined;
@@ -67,19 +71,19 @@ class WaitingInput {
   }
 }
 
-/** Input on its way to its reader: that of the session's stream, or a consumer. What is not taken yet waits here. */
+/** Queues input for its reader, the session's stream or a consumer, if that does not take it at once. */
 export class InputBuffer {
   readonly #stream: Readable;
   readonly #scheduler: ReceiveScheduler;
   /** Input that was not taken at once. */
   readonly #queue = new WaitingInput();
-  /** Whether the reader, or the consumer, asked for input and got none yet. */
+  /** Whether the reader or the consumer asked for input and has not received any yet. */
   #wanted = false;
   #consumer: InputConsumer | undefined;
   #ended = false;
-  /** Bytes that were put in so far. */
+  /** Bytes inserted so far. */
   #inserted = 0;
-  /** What was read of a stream that is over, and put back. */
+  /** Data that was read from a stream that has ended, and then put back. */
   #putBack: Buffer = NOTHING;
 
   constructor(stream: Readable, scheduler: ReceiveScheduler) {
@@ -87,33 +91,33 @@ export class InputBuffer {
     this.#scheduler = scheduler;
   }
 
-  /** Bytes that were not taken yet. */
+  /** Bytes not taken yet. */
   get length(): number {
     return this.#stream.readableLength + this.#queue.length + this.#putBack.length;
   }
 
-  /** Bytes that were taken so far; what a reader has put back was not. */
+  /** Bytes taken so far, without those that a reader has put back. */
   get position(): number {
     return this.#inserted - this.length;
   }
 
-  /** Bytes that have arrived so far. */
+  /** Bytes received so far. */
   get arrived(): number {
     return this.#inserted;
   }
 
-  /** Whether nothing waits and the next input would be taken at once. */
+  /** Whether nothing waits, and the next input would be taken at once. */
   get isIdle(): boolean {
     return this.#wanted && this.length === 0;
   }
 
-  /** Puts bytes, which are lent, behind all others. */
+  /** Appends bytes, which are lent. */
   insert(bytes: Uint8Array): void {
     this.#inserted += bytes.length;
     if (this.#consumer !== undefined && this.#wanted && this.#queue.length === 0) {
       this.#wanted = this.#consumer.input(bytes);
     } else if (this.#consumer === undefined && this.#stream.readableFlowing === true && this.length === 0) {
-      // A reader may keep what it is given.
+      // A reader may keep the chunk.
       this.#stream.push(Buffer.from(bytes));
     } else {
       this.#queue.append(bytes);
@@ -121,26 +125,26 @@ export class InputBuffer {
     }
   }
 
-  /** The reader, or the consumer, takes input again. */
+  /** The reader or the consumer asks for input again. */
   more(): void {
     this.#wanted = true;
     this.#feed();
   }
 
-  /** Of a stream that is over: what it has not given yet. */
+  /** The remaining data of a stream that has ended. */
   takeRest(): Buffer | null {
     const first = this.#putBack;
     this.#putBack = NOTHING;
     return first.length > 0 ? first : (this.#queue.shift() ?? null);
   }
 
-  /** Puts back what was read last. */
+  /** Puts back the bytes that were read last. */
   putBack(bytes: Buffer): void {
     if (this.#stream.destroyed || this.#stream.readableEnded) this.#putBack = Buffer.concat([bytes, this.#putBack]);
     else this.#stream.unshift(bytes);
   }
 
-  /** Drops what waits. */
+  /** Discards waiting input. */
   discard(): void {
     this.#putBack = NOTHING;
     this.#queue.clear();
@@ -148,7 +152,7 @@ export class InputBuffer {
     this.#scheduler.unblock(ReceiveBlock.FULL);
   }
 
-  /** Gives all input to `consumer`, or, if there is none, to the stream's reader. */
+  /** Passes all input to `consumer` or, if it is undefined, to the reader of the stream. */
   consume(consumer: InputConsumer | undefined): void {
     const before: Buffer[] = [];
     if (consumer !== undefined) {
@@ -156,18 +160,19 @@ export class InputBuffer {
     }
     this.#consumer = consumer;
     this.#wanted = true;
-    // It has arrived once. (All first: the position is that of the chunk that is being given.)
+    // These chunks were counted before. All are subtracted first, so that the position is right for the chunk being
+    // inserted.
     for (const chunk of before) this.#inserted -= chunk.length;
     for (const chunk of before) this.insert(chunk);
   }
 
-  /** No more will come. */
+  /** No more input follows. */
   end(): void {
     this.#ended = true;
     this.#feed();
   }
 
-  /** Gives the reader what it asked for, and reads on when there is room for more. */
+  /** Passes on input that was asked for, and resumes reading when there is room for more. */
   #feed(): void {
     while (this.#wanted && this.#queue.length > 0) {
       const bytes = this.#queue.shift()!;

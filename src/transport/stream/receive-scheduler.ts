@@ -2,50 +2,50 @@ import type { CompressedFormat } from './compressed-format.ts';
 import { Inflation, type InflationUser } from './inflation.ts';
 import type { Transport } from './transport.ts';
 
-/** A turn that has lasted longer than this ends; the rest waits until everybody else had theirs. In milliseconds. */
+/** A turn that lasts longer than this ends; the rest waits until all other connections had theirs. In milliseconds. */
 const TURN_MS = 2;
 /**
- * What is taken at once, in bytes: little at first and after a long turn, and never so much that it could be a long turn by
- * far if it were all commands, for the clock is looked at only in between.
+ * Bytes processed at once: few at first and after a long turn. The largest slice is small, too, because the clock is
+ * read only between slices, and a slice that consists only of commands must not make the turn far too long.
  */
 const SMALLEST_SLICE = 2 * 1024;
 const LARGEST_SLICE = 8 * 1024;
 
 /** Why nothing is read at the moment. */
 export const ReceiveBlock = {
-  /** The turn was long. */
+  /** The last turn was too long. */
   TURN: 1,
-  /** The reader of the input does not read. */
+  /** The input is not read. */
   FULL: 2,
-  /** The peer does not take the answers to what it asks. */
+  /** The peer does not take the answers to its requests. */
   ANSWERS: 4,
-  /** What has arrived is compressed, and is still being inflated. */
+  /** Received data is compressed, and is still being inflated. */
   INFLATING: 8,
-  /** Compression has begun very often. */
+  /** Compression was started too often. */
   RESTARTED: 16,
 } as const;
 
 const NOTHING = Buffer.alloc(0);
 
-/** Up to this many bytes are no long turn, whatever they are, and are not worth a look at the clock. */
+/** Up to this many bytes never make a long turn, so the clock is not read for them. */
 const SHORT_BYTES = 64;
 
-/** Compressed input that is read ahead of what has been inflated, in bytes. */
+/** Compressed input to read ahead of the inflated part, in bytes. */
 const INFLATE_AHEAD = 16 * 1024;
 /**
- * A peer may begin and end compression as it likes; each time takes a stream of zlib, 0.2 ms and 13 bytes of the peer. After so many
- * times in a session each further one waits, in milliseconds.
+ * A peer may begin and end compression at will; each start creates a zlib stream, which takes 0.2 ms, and costs the
+ * peer 13 bytes. After `FREE_STARTS` starts in a session each further one is delayed by `RESTART_MS` milliseconds.
  */
 const FREE_STARTS = 16;
 const RESTART_MS = 100;
 
-/** Takes what was read. */
+/** The callbacks of a {@link ReceiveScheduler}. */
 export interface ReceiveUser {
-  /** Is given what was read, in order. It is lent: valid until this returns. `stale`: see `TransportUser.arrived`. */
+  /** Receives what was read, in order. It is lent: valid until this returns. `stale`: see `TransportUser.arrived`. */
   receive(bytes: Buffer, stale: boolean): void;
-  /** Everything has been taken and no more will come. */
+  /** Everything has been taken and no more follows. */
   exhausted(): void;
-  /** What arrives is compressed, and cannot be inflated. Nothing more comes of it. */
+  /** The input is compressed and cannot be inflated. No further input follows. */
   spoiled(reason: string): void;
 }
 
@@ -55,26 +55,26 @@ export type ReceiveBlockReason = (typeof ReceiveBlock)[keyof typeof ReceiveBlock
 /**
  * Reads a transport, in turns, while no {@link ReceiveBlock} is set.
  *
- * Plain data costs next to nothing to pass on, but 64 KiB can also be 30,000 commands, each of which does something; and
- * libuv reads a busy socket up to 32 times before it looks at another. So a turn is measured: after a long one the
- * transport is paused, and queues up with all others of which the same is true. Together these get one turn in each round
- * of the loop; whoever costs nothing never queues.
+ * Plain data is cheap to pass on, but 64 KiB can also be 30,000 commands, each of which causes work; and libuv reads a
+ * busy socket up to 32 times before it polls the others. So each turn is measured: after a long one the transport is
+ * paused and added to a queue of such transports. Together these get one turn in each iteration of the event loop;
+ * cheap connections never queue.
  *
- * Input that is compressed is inflated on the way, a piece at a time.
+ * Compressed input is inflated first, a piece at a time.
  */
 export class ReceiveScheduler implements InflationUser {
-  /** Those whose last turn was long, in the order in which they get the next. */
+  /** The connections whose last turn was long, in the order of their next turns. */
   static readonly #waiting: ReceiveScheduler[] = [];
   static #scheduled = false;
 
-  /** Bytes that have arrived. */
+  /** Bytes received. */
   received = 0;
   readonly #transport: Transport;
   readonly #user: ReceiveUser;
   #blocks = 0;
   #slice = SMALLEST_SLICE;
   #rest: Buffer | undefined;
-  /** How much of what is not taken yet stands before the mark of a Synch. */
+  /** Bytes that are not taken yet and precede the mark of a Synch. */
   #stale = 0;
   #ended = false;
   #inflation: Inflation | undefined;
@@ -87,34 +87,34 @@ export class ReceiveScheduler implements InflationUser {
     this.#user = user;
   }
 
-  /** Whether nothing waits and nothing stands in the way. */
+  /** Whether nothing waits and nothing blocks reading. */
   get isIdle(): boolean {
     return this.#blocks === 0 && this.#rest === undefined && !this.#ended && this.#inflation === undefined;
   }
 
-  /** Whether nothing more arrives, though not all may have been taken. */
+  /** Whether nothing more will be received, though some of the input may not have been taken yet. */
   get hasEnded(): boolean {
     return this.#ended;
   }
 
-  /** Whether something has arrived that the reader was not given yet. */
+  /** Whether some received input has not been passed to the reader yet. */
   get hasRest(): boolean {
     return this.#rest !== undefined || (this.#inflation?.waiting ?? 0) > 0;
   }
 
-  /** Whether what arrives is compressed. */
+  /** Whether the input is compressed. */
   get isInflating(): boolean {
     return this.#inflation !== undefined;
   }
 
-  /** Stops reading for a reason, until that is released. What was read already is still taken. */
+  /** Stops reading for a reason, until {@link unblock}. Data that was read before is still passed on. */
   block(reason: ReceiveBlockReason): void {
     if (this.#blocks === 0) this.#transport.pause();
     this.#blocks |= reason;
     if (reason !== ReceiveBlock.INFLATING) this.#inflation?.pause();
   }
 
-  /** Goes on reading if this was the last reason not to. */
+  /** Reads again if this was the last reason not to. */
   unblock(reason: ReceiveBlockReason): void {
     if ((this.#blocks & reason) === 0) return;
     this.#blocks &= ~reason;
@@ -122,7 +122,7 @@ export class ReceiveScheduler implements InflationUser {
     if ((this.#blocks & ~ReceiveBlock.INFLATING) === 0) this.#inflation?.resume();
   }
 
-  /** The transport has read something. It is lent. */
+  /** The transport has read bytes, which are lent. */
   arrived(chunk: Buffer, stale = false): void {
     this.received += chunk.length;
     if (this.#inflation === undefined) this.#take(chunk, stale);
@@ -143,13 +143,13 @@ export class ReceiveScheduler implements InflationUser {
     }
   }
 
-  /** The mark of a Synch stands behind all that has arrived. */
+  /** The mark of a Synch comes after everything that was received. */
   urgent(): void {
     this.#stale = this.#rest?.length ?? 0;
     this.#inflation?.markStale();
   }
 
-  /** All that arrives behind what was taken so far is compressed: `unread`, which is lent, and what follows. */
+  /** All input after what was taken so far is compressed: `unread`, which is lent, and what follows. */
   inflate(unread: Uint8Array, format: CompressedFormat): void {
     this.#inflation = new Inflation(this, format);
     this.#starts++;
@@ -163,7 +163,7 @@ export class ReceiveScheduler implements InflationUser {
 
   #inflate(bytes: Uint8Array, stale: boolean): void {
     this.#inflation?.push(bytes, stale);
-    // Undefined after these bytes if they end the stream: the trailer of gzip came in a packet of its own.
+    // It is undefined here if these bytes end the stream: the trailer of gzip came in a separate packet.
     if (this.#inflation !== undefined && this.#inflation.waiting > INFLATE_AHEAD) this.block(ReceiveBlock.INFLATING);
   }
 
@@ -189,26 +189,26 @@ export class ReceiveScheduler implements InflationUser {
     this.#exhaust();
   }
 
-  /** Nobody takes anything any more. */
+  /** The session has ended: nothing takes input any more. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#restart);
     this.#inflation?.destroy();
   }
 
-  /** The transport will read no more. */
+  /** The transport reads no more. */
   ended(): void {
     this.#ended = true;
     this.#exhaust();
   }
 
-  /** Says so when all has been taken. After a long turn the next one, which is to come, sees to it. */
+  /** Reports the end when everything has been taken. After a long turn, the next turn does that. */
   #exhaust(): void {
     const isTaken = (this.#blocks & ReceiveBlock.TURN) === 0 && (this.#inflation?.waiting ?? 0) === 0;
     if (this.#ended && isTaken) this.#user.exhausted();
   }
 
-  /** Takes a chunk, slice by slice, until the turn has become a long one. What is left then is kept. */
+  /** Processes a chunk, slice by slice, until the turn becomes a long one. The rest is kept. */
   #work(chunk: Buffer): void {
     const { isInflating } = this;
     let rest = chunk;
@@ -238,7 +238,7 @@ export class ReceiveScheduler implements InflationUser {
     }
   }
 
-  /** Goes on with what was kept. */
+  /** Continues with the kept rest. */
   #resume(): void {
     const rest = this.#rest;
     this.#rest = undefined;
@@ -257,7 +257,10 @@ export class ReceiveScheduler implements InflationUser {
     setImmediate(ReceiveScheduler.#serveWaiting);
   }
 
-  /** One turn for all who wait; whoever is not done, or not reached, goes on in the next round of the loop. */
+  /**
+   * One turn for all queued connections; those that do not finish, or are not reached, continue in the next iteration
+   * of the loop.
+   */
   static #serveWaiting(this: void): void {
     ReceiveScheduler.#scheduled = false;
     const began = performance.now();

@@ -3,27 +3,27 @@ import { Deflation, type DeflationUser } from './deflation.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * Writes to a transport: what is sent in answer to one chunk leaves as one packet, a writer is called when it may go on, and a
- * peer that takes nothing of what it is owed can be given up.
+ * Writes to a transport. Everything sent in answer to one chunk is sent in one packet, a writer is notified when it can
+ * continue, and a peer that does not read its output can be detected and disconnected.
  */
 export class SendQueue implements DeflationUser {
-  /** Bytes handed to the transport so far. */
+  /** Bytes passed to the transport so far. */
   sent = 0;
   readonly #transport: Transport;
   readonly #onRoom: () => void;
-  /** Greater than 0 while what is sent is collected. */
+  /** Greater than 0 while output is collected. */
   #collecting = 0;
-  /** What was collected, to leave together and not as one packet for each of 20,000 answers. */
+  /** The collected output, to be sent together and not as one packet for each of 20,000 answers. */
   #collected: Uint8Array[] | undefined;
   /** Whether all of it is data. */
   #collectedData = true;
-  /** What goes on when the transport has room again. */
+  /** Called when the transport has room again. */
   #waiting: (() => void) | undefined;
   #watch: NodeJS.Timeout | undefined;
-  /** Made for those who compress, or did. */
+  /** Created when compression is used for the first time. */
   #deflation: Deflation | undefined;
 
-  /** @param onRoom is called when there may be room again though the transport does not say so. */
+  /** @param onRoom called when there may be room again although the transport does not report it. */
   constructor(transport: Transport, onRoom: () => void) {
     this.#transport = transport;
     this.#onRoom = onRoom;
@@ -39,7 +39,7 @@ export class SendQueue implements DeflationUser {
     return this.#transport.finished;
   }
 
-  /** Whether what is sent may be sent on: else the writer should wait, see {@link whenRoom}. */
+  /** Whether more can be sent; otherwise the writer should wait, see {@link whenRoom}. */
   get hasRoom(): boolean {
     return this.unsent < this.#transport.mark || this.#transport.destroyed;
   }
@@ -55,15 +55,15 @@ export class SendQueue implements DeflationUser {
   }
 
   /**
-   * Sends bytes, in order. They are lent, but for what is sent while others are collected: that must stay unchanged. Does
-   * nothing after the end.
+   * Sends bytes, in order. They are lent; bytes sent while output is collected must stay unchanged until it is sent.
+   * Does nothing after the end.
    */
   send(bytes: Uint8Array, kind: SendKind): void {
     if (this.#transport.finished) return;
     if (this.#collecting === 0) {
       this.#pass(bytes, kind);
     } else if (kind === 'urgent') {
-      // Its mark is at its end, so it goes by itself.
+      // The mark is its last byte, so it is sent by itself.
       this.#flush();
       this.#pass(bytes, kind);
     } else {
@@ -73,7 +73,7 @@ export class SendQueue implements DeflationUser {
     }
   }
 
-  /** Takes back data that has not gone out, as far as the transport can. Returns how many bytes. */
+  /** Discards data that has not been sent, as far as the transport can. Returns how many bytes. */
   discardData(): number {
     this.#flush();
     const count = this.#transport.discardData();
@@ -81,12 +81,12 @@ export class SendQueue implements DeflationUser {
     return count + (this.#deflation?.discardData() ?? 0);
   }
 
-  /** From now on what is sent is collected, until {@link sendCollected} was called as often as this. */
+  /** Collects output from now on, until {@link sendCollected} has been called as often as this. */
   collect(): void {
     this.#collecting++;
   }
 
-  /** Sends what was collected in one write, if this was the last call that is due. */
+  /** Sends the collected output in one write, if this call matches the first {@link collect}. */
   sendCollected(): void {
     if (--this.#collecting > 0 || this.#collected === undefined) return;
     this.#flush();
@@ -106,7 +106,7 @@ export class SendQueue implements DeflationUser {
     else this.#deflation.send(bytes, kind);
   }
 
-  /** From here on what is sent is compressed, or is not. */
+  /** Output is compressed, or not, from here on. */
   compress(on: boolean): void {
     if (!on && this.#deflation === undefined) return;
     this.#flush();
@@ -133,9 +133,9 @@ export class SendQueue implements DeflationUser {
   }
 
   /**
-   * Calls `proceed` now if there is room for more, else when there is. What the kernel took at once is gone: to ask for the
-   * length, and not for write()'s answer, spares a round of pause and resume for each chunk that is larger than the
-   * transport's mark but was not queued at all.
+   * Calls `proceed` now if there is room for more, otherwise as soon as there is. Bytes that the kernel took at once do
+   * not count. Checking the length instead of the result of write() avoids a cycle of pause and resume for each chunk
+   * that is larger than the transport's mark but was not queued at all.
    */
   whenRoom(proceed: () => void): void {
     if (this.hasRoom) proceed();
@@ -155,7 +155,10 @@ export class SendQueue implements DeflationUser {
     else this.#deflation.end(() => this.#transport.end(done));
   }
 
-  /** Calls `stalled` when something waits and nothing of it has gone out for `ms` milliseconds. Returns what ends this. */
+  /**
+   * Calls `stalled` if something waits and none of it was sent for `ms` milliseconds. Returns a function that ends the
+   * watch.
+   */
   watch(ms: number, stalled: () => void): () => void {
     clearInterval(this.#watch);
     let last = this.sent - this.#transport.unsent;
@@ -168,7 +171,7 @@ export class SendQueue implements DeflationUser {
     return () => clearInterval(watch);
   }
 
-  /** The transport is gone: ends all waits for it. */
+  /** The transport is closed: ends all waits for it. */
   stop(): void {
     clearInterval(this.#watch);
     this.#deflation?.destroy();

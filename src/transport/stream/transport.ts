@@ -2,76 +2,82 @@ import type { Duplex } from 'node:stream';
 import type { NativePty } from '../../native/addon.ts';
 import type { SendKind } from '../../protocol/index.ts';
 
-/** Whom a transport serves. All calls come from the event loop, never from within a call of the transport's own. */
+/**
+ * The callbacks of a transport. All calls come from the event loop, never from within a call of a method of the
+ * transport.
+ */
 export interface TransportUser {
   /**
-   * Bytes have arrived. They are lent: valid until this returns. `stale`: they stand before the mark of a Synch (RFC 854),
-   * so that commands in them count and data does not.
+   * Bytes were received. They are lent: valid until this returns. `stale`: they come before the mark of a Synch (RFC
+   * 854), so commands in them are obeyed and data is discarded.
    */
   arrived(bytes: Buffer, stale?: boolean): void;
-  /** The peer has sent urgent data, which is a Synch: told ahead of all that stands before its mark, also while paused. */
+  /**
+   * The peer has sent urgent data, which is a Synch: reported ahead of everything before its mark, and also while
+   * paused.
+   */
   urgent(): void;
-  /** No more will arrive. */
+  /** No more will be received. */
   ended(): void;
-  /** There is room again for what had to wait. */
+  /** There is room again for output that had to wait. */
   room(): void;
-  /** The peer has closed its sending half, though something from before may still be unread. */
+  /** The peer has closed its sending half, though data from before may still be unread. */
   finishing(): void;
-  /** It is over: the transport was destroyed, or broke, or both directions have ended. */
+  /** The transport is closed: it was destroyed, it failed, or both directions have ended. */
   closed(error?: Error): void;
 }
 
-/** What carries a session's bytes. */
+/** Carries the bytes of a session. */
 export interface Transport {
   /** Bytes that were sent and are still in this process. */
   readonly unsent: number;
-  /** Bytes that were sent and of which the peer has not said that it has them, as far as that can be known. */
+  /** Bytes that were sent and that the peer has not acknowledged yet, as far as that is known. */
   readonly undelivered: number;
-  /** With this much unsent, in bytes, a writer should wait for `room`; with less, none will be announced. */
+  /** With this many unsent bytes a writer should wait for `room`; with fewer, `room` is not called. */
   readonly mark: number;
   /** Whether nothing more can be sent. */
   readonly finished: boolean;
   readonly destroyed: boolean;
-  /** Whether what is sent is encrypted on its way, as by TLS. */
+  /** Whether the transport encrypts, as TLS does. */
   readonly encrypted: boolean;
-  /** Begins to read. Called once, before all others. */
+  /** Starts to read. Called once, before all other methods. */
   open(user: TransportUser): void;
-  /** Stops reading, but for what is on its way already. */
+  /** Stops reading; data that was read before may still arrive. */
   pause(): void;
-  /** Reads on. */
+  /** Reads again. */
   resume(): void;
-  /** Sends bytes, in order. They are lent: what cannot leave at once is copied. */
+  /** Sends bytes, in order. They are lent: what cannot be sent at once is copied. */
   send(bytes: Uint8Array, kind: SendKind): void;
-  /** Takes back data that is unsent, and nothing else. Returns how many bytes; 0 where it cannot be done. */
+  /** Discards unsent data, and nothing else. Returns how many bytes; 0 where this is not possible. */
   discardData(): number;
-  /** Ends the sending half behind everything that was sent. `done` is called when it has all been passed on. */
+  /** Ends the sending half after everything that was sent. `done` is called when all of it has been passed on. */
   end(done: () => void): void;
-  /** Ends both directions at once; what was not sent yet is lost. */
+  /** Ends both directions at once; unsent output is lost. */
   destroy(error?: Error): void;
   /** @internal Only transports of the addon have it: see src/session/fast-path.ts. */
   readonly fastPath?: FastPathPort;
 }
 
-/** The part of a transport by which bytes pass to and from a terminal without JavaScript. */
+/** The part of a transport that passes bytes to and from a terminal without JavaScript. */
 export interface FastPathPort {
-  /** Names the terminal that bytes may pass to and from; `undefined`: none any more. */
+  /** Sets the terminal that bytes may pass to and from; `undefined` removes it. */
   joinTerminal(terminal: NativePty | undefined): void;
   /** Opens the path until the next call to or from JavaScript about the connection or the terminal, or closes it. */
   openFastPath(on: boolean): void;
-  /** What has passed so far. */
+  /** The counts of bytes that have passed. */
   fastPathCounts(): FastPathCounts;
 }
 
-/** What has passed by a fast path. Nothing else shows it. */
+/** The bytes that have passed through the fast path. JavaScript sees them only in these counts. */
 export interface FastPathCounts {
   /** In bytes. */
   readonly toTerminal: number;
   readonly fromTerminal: number;
-  /** How long ago the last passed to the terminal, in milliseconds. */
+  /** Time since bytes last passed to the terminal, in milliseconds. */
   readonly age: number;
 }
 
-/** Any stream as a transport: a TLS socket, a WebSocket's stream, an ssh2 channel, a test's pair of streams. */
+/** Any stream as a transport: a TLS socket, the stream of a WebSocket, an ssh2 channel, a test's pair of streams. */
 export class StreamTransport implements Transport {
   readonly #stream: Duplex;
 
@@ -83,7 +89,7 @@ export class StreamTransport implements Transport {
     return this.#stream.writableLength;
   }
 
-  /** What lies behind a stream cannot be seen. */
+  /** Only what the stream itself holds is known. */
   get undelivered(): number {
     return this.unsent;
   }
@@ -101,7 +107,7 @@ export class StreamTransport implements Transport {
   }
 
   get encrypted(): boolean {
-    // What a TLSSocket calls itself.
+    // A property of TLSSocket.
     return (this.#stream as { encrypted?: unknown }).encrypted === true;
   }
 

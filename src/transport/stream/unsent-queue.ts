@@ -5,31 +5,31 @@ const LF = 10;
 const CR = 13;
 const IAC = 255;
 
-/** What the kernel has not taken of one `send()`. */
+/** The part of one `send()` that the kernel has not taken. */
 interface Entry {
   readonly bytes: Buffer;
   readonly kind: SendKind;
-  /** How much of `bytes` has been taken. */
+  /** The number of `bytes` that have been taken. */
   taken: number;
-  /** Whether `bytes` begins with the second half of a pair of IACs. */
+  /** Whether `bytes` begins with the second half of an IAC IAC pair. */
   readonly splitsPair: boolean;
 }
 
-/** In place of an entry that has gone out, for its memory to be freed. */
+/** Replaces an entry that was sent, so that its memory can be freed. */
 const SENT: Entry = { bytes: Buffer.alloc(0), kind: 'control', taken: 0, splitsPair: false };
 
 /**
- * Output that waits for the kernel, as copies, and in such a way that data can still be taken back (RFC 854, "Synch"):
- * commands, negotiations and subnegotiations stay, whole and in order, and so does the second half of what data has begun
- * with, be it IAC IAC or CR NUL.
+ * Output that waits for the kernel, as copies, from which data can still be removed (RFC 854, "Synch"): commands,
+ * negotiations and subnegotiations stay, whole and in order, and so does the second half of a pair that has begun to be
+ * sent: IAC IAC or CR NUL.
  */
 export class UnsentQueue {
-  /** Those before `#first` have gone out. To shift each off an array of 100,000 would move all others each time. */
+  /** Entries before `#first` were sent. Shifting each one off an array of 100,000 would move all others each time. */
   #entries: Entry[] = [];
   #first = 0;
   #length = 0;
 
-  /** Bytes that wait. */
+  /** Bytes waiting. */
   get length(): number {
     return this.#length;
   }
@@ -38,22 +38,22 @@ export class UnsentQueue {
     return this.#first === this.#entries.length;
   }
 
-  /** Takes a copy of what is left of `bytes` behind the `taken` first ones, which have gone out. */
+  /** Takes a copy of `bytes` without the first `taken` ones, which were already sent. */
   push(bytes: Uint8Array, taken: number, kind: SendKind): void {
     const splitsPair = kind === 'data' && pairSplitAt(bytes, taken);
-    // Of a mark it matters whether it has begun to go out.
+    // For a mark it matters whether it has begun to be sent.
     const from = kind === 'urgent' ? 0 : taken;
     this.#entries.push({ bytes: Buffer.from(bytes.subarray(from)), kind, taken: taken - from, splitsPair });
     this.#length += bytes.length - taken;
   }
 
-  /** What is to go next, and of what kind. Lent. */
+  /** The next bytes to send, and their kind. Lent. */
   next(): { readonly bytes: Uint8Array; readonly kind: SendKind } | undefined {
     const first = this.#entries[this.#first];
     return first && { bytes: first.bytes.subarray(first.taken), kind: first.kind };
   }
 
-  /** Of {@link next}, `count` bytes have gone out. */
+  /** The first `count` bytes of {@link next} were sent. */
   advance(count: number): void {
     const first = this.#entries[this.#first]!;
     first.taken += count;
@@ -66,10 +66,10 @@ export class UnsentQueue {
   }
 
   /**
-   * Takes back all data, and a mark that has not begun to go out: another follows.
+   * Discards all data, and a mark that has not begun to be sent, because another one follows.
    *
-   * @param lastSent the last byte that went out before all that waits.
-   * @returns how many bytes of data were taken back.
+   * @param lastSent the last byte that was sent before the queue.
+   * @returns how many bytes of data were discarded.
    */
   discardData(lastSent: number): number {
     const before = this.#length;
@@ -82,7 +82,7 @@ export class UnsentQueue {
         const half = pairSplitAt(bytes, taken, entry.splitsPair) || (last === CR && endsReturn(bytes[taken]!));
         if (half) kept.push({ bytes: Buffer.of(bytes[taken]!), kind: 'control', taken: 0, splitsPair: false });
       } else if (kind === 'control' || taken > 0) {
-        // (One that follows a CR has the NUL with it.)
+        // If a CR precedes this entry, the entry begins with its NUL.
         kept.push(entry);
       }
       last = NUL;
@@ -94,7 +94,9 @@ export class UnsentQueue {
   }
 }
 
-/** Whether the place `at` divides a pair of IACs, in data that begins with whole pairs, or with the second half of one. */
+/**
+ * Whether the offset `at` splits a pair of IACs, in data that begins with whole pairs, or with the second half of one.
+ */
 function pairSplitAt(bytes: Uint8Array, at: number, splitsFirst = false): boolean {
   let from = at;
   while (from > 0 && bytes[from - 1] === IAC) from--;
@@ -102,7 +104,7 @@ function pairSplitAt(bytes: Uint8Array, at: number, splitsFirst = false): boolea
   return from === 0 && splitsFirst ? !odd : odd;
 }
 
-/** What stands behind a CR that is no key of its own: LF or NUL (RFC 854). */
+/** Whether a byte after a CR belongs to it and is not a key of its own: LF or NUL (RFC 854). */
 function endsReturn(byte: number): boolean {
   return byte === LF || byte === NUL;
 }

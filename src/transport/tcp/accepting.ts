@@ -1,8 +1,8 @@
 /**
  * How connections are accepted.
  *
- * A server that has no descriptors left does not accept: clients wait in the kernel's queue, and are served as soon as there
- * are some.
+ * A server that has no descriptors left does not accept: clients wait in the kernel's queue, and are served as soon as
+ * descriptors are free again.
  */
 import type { Server } from 'node:net';
 import { loadAddon } from '../../native/load.ts';
@@ -10,32 +10,32 @@ import { descriptor } from '../../native/node-internals.ts';
 import { unwatchListener } from '../../native/sockets.ts';
 import { sessionsThatFit } from './descriptors.ts';
 
-/** How often it is looked whether there are descriptors again, in milliseconds. */
+/** How often to check whether descriptors are free again, in milliseconds. */
 const LOOK_MS = 100;
 
-/** Why a listener does not accept. */
+/** Why a listener does not accept connections. */
 export const Closed = {
-  /** There are too few descriptors left. */
+  /** Too few descriptors are left. */
   SHORTAGE: 1,
-  /** The owner of the listener wants it so. */
+  /** The owner of the listener has paused it. */
   OWNER: 2,
 } as const;
 export type ClosedReason = (typeof Closed)[keyof typeof Closed];
 
-/** A listener, as far as it can stop accepting. */
+/** A listener that can stop accepting. */
 export interface Acceptor {
   readonly isListening: boolean;
   /** Stops accepting for a reason, until {@link continueAccepting}. */
   stopAccepting(reason: ClosedReason): void;
-  /** Goes on accepting if this was the last reason not to. */
+  /** Accepts again if this was the last reason not to. */
   continueAccepting(reason: ClosedReason): void;
 }
 
 /**
- * Sees to it that a listener accepts only those for whom there are descriptors.
+ * Makes a listener accept only connections for which there are descriptors.
  *
- * To ask the system for each connection would be much. So it is asked how many fit, and again when so many have come,
- * wherever they have gone meanwhile.
+ * A query to the system for each connection would cost too much. So it asks how many sessions fit, and asks again after
+ * that many connections, even if some of them have closed since.
  */
 export class ShortageGuard {
   readonly #listener: Acceptor;
@@ -43,21 +43,21 @@ export class ShortageGuard {
   #fitting: number;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param onChange is told when the listener stops accepting (true), and when it goes on (false). */
+  /** @param onChange called when the listener stops accepting (true), and when it accepts again (false). */
   constructor(listener: Acceptor, onChange: (isShort: boolean) => void = () => {}) {
     this.#listener = listener;
     this.#onChange = onChange;
     this.#fitting = sessionsThatFit();
   }
 
-  /** A connection was accepted, and what it needs at once has been opened. */
+  /** A connection was accepted, and the descriptors that it needs at once are open. */
   accepted(): void {
     if (--this.#fitting >= 1) return;
     this.#fitting = sessionsThatFit();
     if (this.#fitting < 1) this.failed();
   }
 
-  /** The system had no descriptor, or no memory, for a connection, which waits. */
+  /** The system had no descriptor or memory for a connection; the connection waits in the queue. */
   failed(): void {
     if (this.#timer !== undefined || !this.#listener.isListening) return;
     this.#listener.stopAccepting(Closed.SHORTAGE);
@@ -85,17 +85,21 @@ export class ShortageGuard {
 }
 
 /**
- * Takes a connection that was accepted, by its descriptor, which belongs to the function. The address and the port are those of the
- * peer; `''` and 0 on a UNIX socket.
+ * Takes an accepted connection by its descriptor; the function owns the descriptor from then on. The address and the
+ * port are those of the peer; `''` and 0 on a UNIX socket.
  */
 export type TakeDescriptor = (fd: number, address: string, port: number) => void;
 
-/** Turns of the loop in which libuv begins to watch a listener: the next one, or the one after it. */
+/**
+ * Turns of the event loop to wait for libuv to begin polling a listener; it does so in the next turn or the one after
+ * it.
+ */
 const WATCH_TURNS = 16;
 
 /**
- * Accepts connections in place of Node.js, which makes a socket of each: as much work as all else until the first byte is
- * sent. What has to look at a connection before its session begins needs that socket, and must not use this.
+ * Accepts connections instead of Node.js, which makes a socket for each: as much work as everything else until the
+ * first byte is sent. Listeners whose stages inspect a connection before its session begins need that socket, and must
+ * not use this class.
  */
 export class DirectAcceptor {
   readonly #close: () => void;
@@ -107,10 +111,11 @@ export class DirectAcceptor {
   }
 
   /**
-   * @param server listens. Connections that Node.js accepts before its watch ends come to the server as ever.
+   * @param server listens. Connections that Node.js accepts before its polling ends are passed to the server as usual.
    * @param keepAliveMs as for Node's `createServer()`; `undefined` on a UNIX socket.
-   * @param failed the system has no descriptor, or no memory, for a connection.
-   * @returns `undefined` where it cannot be done: without the addon, outside Linux, and for a server without a descriptor.
+   * @param failed called when the system has no descriptor or memory for a connection.
+   * @returns `undefined` where this is not possible: without the addon, outside Linux, and for a server without a
+   *   descriptor.
    */
   static open(
     server: Server,
@@ -134,18 +139,21 @@ export class DirectAcceptor {
     );
   }
 
-  /** Whether connections wait in the kernel's queue. */
+  /** Pauses accepting: connections wait in the kernel's queue while `held` is true. */
   hold(held: boolean): void {
     this.#hold(held);
   }
 
-  /** To be called before the server is closed: the socket listens as long as this is open. */
+  /** Call this before the server is closed: the socket listens until this is closed. */
   close(): void {
     this.#close();
   }
 }
 
-/** Ends Node's watch for connections as soon as it has begun. Should it not begin in so many turns, both accept. */
+/**
+ * Ends Node's polling of the listener as soon as it has begun. If it does not begin within that many turns, both
+ * accept.
+ */
 function endWatch(server: Server, turns: number): void {
   setImmediate(() => {
     const fd = descriptor(server);

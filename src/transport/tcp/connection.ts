@@ -6,32 +6,36 @@ import type { SendKind } from '../../protocol/index.ts';
 import type { FastPathCounts, FastPathPort, Transport, TransportUser } from '../stream/transport.ts';
 import { UnsentQueue } from '../stream/unsent-queue.ts';
 
-/** What one read takes at most, in bytes. */
+/** The most that one read returns, in bytes. */
 const INBOX_BYTES = 64 * 1024;
-/** Up to this many bytes arrive as a view that was made before: what a person types. */
+/** Reads of up to this many bytes are passed as a view that was made in advance: typed input. */
 const SMALL_VIEWS = 16;
-/** More than this unsent, in bytes, and a writer should wait. The kernel has a queue of its own, which is larger. */
+/**
+ * With more unsent data than this, in bytes, a writer should wait. The kernel has a queue of its own, which is larger.
+ */
 const MARK = 16 * 1024;
-/** How often the connections that nobody reads from are looked at, in milliseconds. */
+/** How often paused connections are checked, in milliseconds. */
 const LOOK_MS = 500;
 
-/** Set by the class's static block, which alone can reach the private parts that the addon's callbacks need. */
+/**
+ * Set by the static block of the class, because only it can reach the private members that the addon's callbacks need.
+ */
 let setup: () => void;
 
 /**
  * A TCP connection without Node's streams: the addon receives and sends.
  *
- * What cannot be sent at once waits here, as copies, for the kernel to have room. There is no limit: a writer asks for
- * `unsent`.
+ * Data that cannot be sent at once is copied and queued here until the kernel has room. The queue has no limit: a
+ * writer checks `unsent`.
  */
 export class Connection implements Transport, FastPathPort {
   readonly mark = MARK;
   readonly encrypted = false;
   readonly #native: NativeConnection;
   #user: TransportUser | undefined;
-  /** What the kernel has not taken yet. */
+  /** Data that the kernel has not taken yet. */
   #waiting: UnsentQueue | undefined;
-  /** The last byte it has taken. */
+  /** The last byte that the kernel has taken. */
   #lastSent = 0;
   #ended = false;
   #shut = false;
@@ -41,8 +45,9 @@ export class Connection implements Transport, FastPathPort {
   #done: (() => void) | undefined;
 
   /**
-   * @param fd a connected socket's descriptor.
-   * @param isCopied whether it is copied, and stays the caller's; else it belongs to this object, or is closed if this throws.
+   * @param fd the descriptor of a connected socket.
+   * @param isCopied whether to duplicate it, so that the caller keeps its own; else this object owns it, and closes it
+   *   if the constructor throws.
    * @throws the system's error, e.g. `EMFILE`.
    */
   constructor(fd: number, isCopied = true) {
@@ -93,7 +98,7 @@ export class Connection implements Transport, FastPathPort {
     this.#waiting.push(bytes, taken, kind);
   }
 
-  /** Gives bytes to the kernel. Returns how many it took; after a failure none. */
+  /** Writes bytes to the kernel. Returns how many it took; 0 after a failure. */
   #offer(bytes: Uint8Array, kind: SendKind): number {
     const native = addon();
     const taken = kind === 'urgent' ? native.connSendUrgent(this.#native, bytes) : native.connSend(this.#native, bytes);
@@ -130,7 +135,7 @@ export class Connection implements Transport, FastPathPort {
 
   #shutDown(): void {
     this.#shut = true;
-    // What fails here fails because the peer is gone, which the next read tells.
+    // A failure here means that the peer is gone, which the next read reports.
     addon().connFinish(this.#native);
     this.#done?.();
     if (this.#inputOver) this.destroy();
@@ -143,7 +148,7 @@ export class Connection implements Transport, FastPathPort {
     unwatched.delete(this);
     if (unwatched.size === 0) stopLooking();
     addon().connClose(this.#native);
-    // Later, as with every stream: whoever sends or ends is not told of an end in the middle of it.
+    // In a later turn, as with every stream: a caller of `send` or `end` does not get the close event inside its call.
     setImmediate(() => this.#user?.closed(error));
   }
 
@@ -184,10 +189,11 @@ export class Connection implements Transport, FastPathPort {
   }
 
   /**
-   * While nothing is read (a program does not take what was typed) nothing is polled. A client that resets the connection
-   * would be noticed only when the program prints something, and one that closes it never, for its FIN stands behind what is
-   * not read. So those connections are looked at: one that was reset is destroyed; a FIN is announced by `finishing`, while
-   * `ended` still comes in its place. And urgent data that stands behind more than the kernel takes is found out.
+   * While input is paused (the program does not read what was typed) nothing is polled. A client that resets the
+   * connection would be noticed only when the program prints something, and one that closes it never, because its FIN
+   * comes after the unread data. So paused connections are checked periodically: one that was reset is destroyed; a FIN
+   * is announced by `finishing`, while `ended` still comes in order. The check also finds urgent data that comes after
+   * more than the kernel's receive buffer takes.
    */
   look(): void {
     const state = peerState(addon().connDescriptor(this.#native));
@@ -213,7 +219,7 @@ export class Connection implements Transport, FastPathPort {
   }
 }
 
-/** One for all: what has arrived is lent for the time of a call. */
+/** Shared by all connections: received data is lent for the duration of a call. */
 const inbox = Buffer.allocUnsafeSlow(INBOX_BYTES);
 const views = Array.from({ length: SMALL_VIEWS + 1 }, (_, length) => inbox.subarray(0, length));
 
@@ -227,7 +233,10 @@ function watch(connection: Connection): void {
   looking ??= setInterval(look, LOOK_MS);
 }
 
-/** Not when the last is read again, for it may be paused again in a moment; but nothing is to be left when all are gone. */
+/**
+ * Stops the timer here and not in `resume`, for the connection may be paused again soon; no timer remains after the
+ * last one.
+ */
 function look(): void {
   if (unwatched.size === 0) stopLooking();
   for (const connection of unwatched) connection.look();

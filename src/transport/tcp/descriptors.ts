@@ -1,21 +1,24 @@
-/** The file descriptors of this process: how many are left, and how many of these are spoken for. */
+/** The file descriptors of this process: how many are left, and how many of these are reserved. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { descriptorLimit } from '../../native/files.ts';
 
 /**
- * What is kept back, in descriptors: for a look at /proc when programs are hung up, for certificates and lists that are read
- * again, for a worker that is started anew.
+ * Descriptors kept in reserve: to read /proc when programs are hung up, to reload certificates and lists, and to
+ * restart a worker.
  */
 export const RESERVED_DESCRIPTORS = 16;
-/** What a session with a program takes: its connection, both sides of a terminal, and what tells of the program's end. */
+/**
+ * Descriptors of a session with a program: its connection, both sides of a terminal, and the one that signals the
+ * program's end.
+ */
 export const SESSION_DESCRIPTORS = 4;
 
 let expected = 0;
 
 /**
- * Says that so many descriptors will be opened soon, for connections that were let in already.
+ * Announces that `count` descriptors will soon be opened, for connections that were already accepted.
  *
- * @returns what says that they are open, or never will be; a second call does nothing.
+ * @returns a function to call when they are open, or will never be; a second call does nothing.
  */
 export function expectDescriptors(count: number): () => void {
   let counted = true;
@@ -27,8 +30,8 @@ export function expectDescriptors(count: number): () => void {
 }
 
 /**
- * For how many more sessions there are descriptors, 0 or more. It asks the system each time: half a millisecond with a
- * thousand descriptors. Infinity where that cannot be known.
+ * The number of further sessions for which there are descriptors, 0 or more. It queries the system each time: half a
+ * millisecond with a thousand descriptors. Infinity where the number cannot be determined.
  */
 export function sessionsThatFit(): number {
   const left = Math.min(freeHere(), freeInSystem()) - expected - RESERVED_DESCRIPTORS;
@@ -39,14 +42,14 @@ function freeHere(): number {
   const limit = descriptorLimit();
   if (limit === Number.POSITIVE_INFINITY) return limit;
   try {
-    // One is the directory's own.
+    // One descriptor is that of the directory itself.
     return limit - (readdirSync('/dev/fd').length - 1);
   } catch (error) {
     return isShortage(error) ? 0 : Number.POSITIVE_INFINITY;
   }
 }
 
-/** What all processes together may still open (fs.file-max); beyond it they get ENFILE. */
+/** The descriptors that all processes together can still open (fs.file-max); beyond it they get ENFILE. */
 function freeInSystem(): number {
   try {
     const [used, , most] = readFileSync('/proc/sys/fs/file-nr', 'latin1').split('\t').map(Number);
@@ -56,7 +59,7 @@ function freeInSystem(): number {
   }
 }
 
-/** Whether an error says that there are no more descriptors, here or in the whole system. */
+/** Whether an error means that descriptors are exhausted, in this process or in the whole system. */
 export function isShortage(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'EMFILE' || code === 'ENFILE';

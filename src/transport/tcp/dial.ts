@@ -1,4 +1,4 @@
-/** Connections that are made from here: TCP, and TLS on it. */
+/** Outgoing connections: TCP, and TLS over it. */
 import { connect, isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { TelptyError } from '../../errors.ts';
@@ -6,18 +6,18 @@ import { systemError } from '../../native/system-error.ts';
 import { explainTls, type TlsRemedy } from '../tls/failure.ts';
 import { KEEPALIVE_MS } from './tcp.ts';
 
-/** Where to connect to. */
+/** The destination of a connection. */
 export interface DialOptions {
-  /** Address or host name. With several addresses the next is tried while one does not answer (RFC 8305). */
+  /** Address or host name. If it has several addresses and one does not answer, the next is tried (RFC 8305). */
   readonly host: string;
   readonly port: number;
-  /** The address to connect from. */
+  /** The local address to connect from. */
   readonly localAddress?: string | undefined;
-  /** 4 or 6: addresses of this kind only. */
+  /** 4 or 6: use addresses of this family only. */
   readonly family?: 4 | 6 | undefined;
 }
 
-/** How long the server may say nothing in a handshake, in milliseconds. */
+/** How long the server may stay silent in a handshake, in milliseconds. */
 const HANDSHAKE_MS = 10_000;
 
 const roundTrips = new WeakMap<Socket, number>();
@@ -28,7 +28,7 @@ export function roundTripOf(socket: Socket): number {
 }
 
 /**
- * Connects, fit for Telnet as `listenTcp` accepts. Nothing is read yet: the socket is paused.
+ * Connects, with the socket options that `listenTcp` sets for Telnet. Nothing is read yet: the socket is paused.
  *
  * @throws (rejects) TelptyError `ERR_CONNECT`; the signal's reason.
  */
@@ -44,14 +44,14 @@ export function dialTcp(options: DialOptions, signal: AbortSignal): Promise<Sock
     ...(localAddress !== undefined && { localAddress }),
     ...(family !== undefined && { family }),
   });
-  // Who takes the connection reads it.
+  // The caller reads it later.
   socket.pause();
   let began = performance.now();
   socket.on('connectionAttempt', () => {
     began = performance.now();
   });
   socket.once('connect', () => {
-    // (On loopback this would be how busy the machine is.)
+    // On loopback this would measure how busy the machine is.
     const isLocal = /^(127\.|::1$|::ffff:127\.)/.test(socket.remoteAddress ?? '');
     roundTrips.set(socket, isLocal ? 0 : performance.now() - began);
   });
@@ -65,10 +65,10 @@ export function dialTcp(options: DialOptions, signal: AbortSignal): Promise<Sock
 }
 
 /**
- * Speaks TLS as a client on a connection, and verifies the server's certificate against `host` unless the options say
- * otherwise.
+ * Speaks TLS as a client on a connection, and verifies the server's certificate against `host` unless the options
+ * disable that.
  *
- * @throws (rejects) TelptyError `ERR_TLS`; the signal's reason. The connection is closed then.
+ * @throws (rejects) TelptyError `ERR_TLS`; the signal's reason. The connection is then closed.
  */
 export function secure(
   socket: Socket,
@@ -78,7 +78,7 @@ export function secure(
 ): Promise<TLSSocket> {
   const secured = connectTls({
     host,
-    // An address is no server name (RFC 6066); the certificate is still compared with it.
+    // An address is not a valid server name (RFC 6066); the certificate is still compared with it.
     ...(isIP(host) === 0 && { servername: host }),
     // The environment (NODE_TLS_REJECT_UNAUTHORIZED) does not decide this.
     rejectUnauthorized: true,
@@ -86,7 +86,7 @@ export function secure(
     socket,
   });
   secured.pause();
-  // A Telnet server that waits for its client takes a ClientHello for text, and says nothing.
+  // A Telnet server that waits for its client takes a ClientHello for text, and stays silent.
   const limit = setTimeout(() => {
     if (socket.bytesRead === 0) secured.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }));
   }, HANDSHAKE_MS);
@@ -111,7 +111,7 @@ const REMEDIES: Readonly<Record<TlsRemedy, string>> = {
   certificate: 'present one by tls.cert and tls.key',
 };
 
-/** Waits for a socket's event; what becomes of it otherwise, the socket is destroyed. */
+/** Waits for an event of a socket; if anything else happens first, the socket is destroyed. */
 function until<S extends Socket>(
   socket: S,
   event: 'connect' | 'secureConnect',
@@ -129,7 +129,7 @@ function until<S extends Socket>(
     };
     const drop = (error: unknown): void => {
       done();
-      // What it has to say from now on interests nobody.
+      // Later errors are of no interest.
       socket.on('error', () => {});
       socket.destroy();
       reject(error);
@@ -148,13 +148,13 @@ function where(host: string, port: number): string {
   return `${host} port ${port}`;
 }
 
-/** What resolvers say that has no number of the system. */
+/** Errors of resolvers that have no errno. */
 const RESOLVER: ReadonlyMap<string, string> = new Map([
   ['ENOTFOUND', 'unknown host'],
   ['EAI_AGAIN', 'the host name cannot be resolved at the moment'],
 ]);
 
-/** The first reason, where several addresses were tried. */
+/** The first reason, if several addresses were tried. */
 function reasonOf(error: Error): { systemCode: string; errno?: number; syscall?: string; text: string } {
   const first = error instanceof AggregateError && error.errors.length > 0 ? (error.errors[0] as Error) : error;
   const { code: systemCode = 'unknown', errno = 0, syscall, message } = first as NodeJS.ErrnoException;

@@ -1,14 +1,14 @@
-/** The kernel's tables of TCP sockets, /proc/net/tcp and tcp6 (proc(5)): how they write what is looked for. */
+/** The kernel's tables of TCP sockets, /proc/net/tcp and tcp6 (proc(5)), and their notation for addresses. */
 import { isIPv6 } from 'node:net';
 import { endianness } from 'node:os';
 
-/** The columns of a row, in order, as far as they are used here. */
+/** The columns of a row, in order, that are used here. */
 interface Row {
   readonly local: string;
   readonly remote: string;
   readonly state: string;
   readonly uid: number;
-  /** 0 for a socket that no process has any more; its `uid` then means nothing. */
+  /** 0 for a socket that no process has open any more; its `uid` is then meaningless. */
   readonly inode: number;
 }
 
@@ -21,16 +21,19 @@ export function* rowsOf(table: string): Generator<Row> {
   }
 }
 
-/** One end of a connection as a table has it: words of four octets, each printed as this machine's number, and the port. */
+/**
+ * One end of a connection in the notation of the tables: words of four octets, each printed as a number in host byte
+ * order, and the port.
+ */
 export function tableEnd(address: string, port: number): string {
   const octets = isIPv6(address) ? octetsOfIPv6(address) : Buffer.from(address.split('.').map(Number));
   if (endianness() === 'LE') octets.swap32();
   return `${octets.toString('hex').toUpperCase()}:${port.toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
-/** Of an address as the system prints it, so with one `::` at most. */
+/** The octets of an address as the system prints it, with at most one `::`. */
 function octetsOfIPv6(address: string): Buffer {
-  // The URL parser has the last four octets in hexadecimal, too; a zone is no part of what is looked for.
+  // The URL parser converts the last four octets to hexadecimal, too; a zone is not part of the tables' notation.
   const plain = new URL(`http://[${address.replace(/%.*/, '')}]`).hostname.slice(1, -1);
   const [head = '', tail] = plain.split('::');
   const groups = (text: string) => (text === '' ? [] : text.split(':'));

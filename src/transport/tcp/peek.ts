@@ -4,32 +4,34 @@ import { addon } from '../../native/load.ts';
 import { descriptor } from '../../native/node-internals.ts';
 import { systemFailure } from '../../native/system-error.ts';
 
-/** The most that is seen of a connection, in bytes. */
+/** How far into a connection the peek reaches, in bytes. */
 export const MOST_SEEN = 16 * 1024;
 
-/** Who looks. */
+/** The callbacks of a peek. */
 export interface PeekUser {
   /**
-   * What has come so far: lent, and never less than the last time.
+   * The data received so far: lent, and never less than the last time.
    *
-   * @returns whether to go on looking; it is called again when more has come.
+   * @returns whether to continue; it is called again when more has arrived.
    */
   seen(bytes: Uint8Array): boolean;
-  /** No more will be seen than the last time: the connection has ended, or broke, or goes on with urgent data. */
+  /** No more than the last time will be seen: the connection has ended, failed, or continues with urgent data. */
   over(): void;
 }
 
-/** Set by the class's static block, which alone can reach the private parts that the addon's callback needs. */
+/**
+ * Set by the static block of the class, because only it can reach the private members that the addon's callback needs.
+ */
 let setup: () => void;
 
-/** Looks at the first bytes of a connection, which stay in the kernel for whoever is to read them. */
+/** Peeks at the first bytes of a connection, which stay in the kernel for their later reader. */
 export class Peek {
   readonly #user: PeekUser;
   readonly #native: NativePeek;
   #seen = 0;
 
   /**
-   * @param socket a connection of which nothing has been read, and from which nobody reads until {@link close}.
+   * @param socket a connection of which nothing has been read, and which nothing reads until {@link close}.
    * @throws the system's own error, e.g. `EMFILE`; TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
    */
   constructor(socket: Socket, user: PeekUser) {
@@ -46,7 +48,7 @@ export class Peek {
     if (taken < 0) throw systemFailure('read', taken);
   }
 
-  /** Ends it. The socket is as it was. */
+  /** Ends the peek. The socket is unchanged. */
   close(): void {
     addon().peekClose(this.#native);
   }
@@ -71,5 +73,5 @@ export class Peek {
   }
 }
 
-/** One for all: what is seen is lent. */
+/** Shared by all peeks: the data is lent. */
 const buffer = Buffer.allocUnsafeSlow(MOST_SEEN);

@@ -1,14 +1,15 @@
 /**
- * How a server takes a port over from another without a client that is refused, where both listen on it (SO_REUSEPORT).
+ * How a server takes a port over from another one without refusing a client, while both listen on it (SO_REUSEPORT).
  *
- * By itself the kernel deals new clients out to all listeners, and those that the old one has not accepted when it closes
- * are reset. So the last one to come tells the kernel to give all of them to it (a filter that always gives the same answer:
- * socket(7), SO_ATTACH_REUSEPORT_CBPF). When the old one is told to stop, nobody has been given to it for long, and it
- * accepts for a while yet those whose handshake was under way. Should the new one fail, its listener is gone, the answer
- * means nobody, and the kernel deals out again, to those that are left.
+ * By default the kernel distributes new clients among all listeners, and the clients that the old one has not accepted
+ * when it closes are reset. So the newest listener makes the kernel give all of them to it (a filter that
+ * always returns the same index: socket(7), SO_ATTACH_REUSEPORT_CBPF). By the time the old server is stopped, it has
+ * received no new clients for a long time; it keeps accepting for a while those whose handshake was under way. If the
+ * new one fails, its listener is gone and the index is invalid, so the kernel distributes clients among the remaining
+ * listeners again.
  *
- * Rejected: to ask for net.ipv4.tcp_migrate_req, which moves waiting clients to another listener, but is off by default
- * and the whole system's.
+ * Rejected: requiring net.ipv4.tcp_migrate_req, which moves waiting clients to another listener, but is off by default
+ * and applies to the whole system.
  */
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, isIPv6 } from 'node:net';
@@ -16,23 +17,26 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { preferListener } from '../../native/sockets.ts';
 import { rowsOf, tableEnd } from './kernel-tables.ts';
 
-/** How long a handshake may take that was begun when the port was taken over, in milliseconds. */
+/** How long a handshake may take that began before the port was taken over, in milliseconds. */
 const HANDSHAKE_MS = 1_000;
 /** The state of a listener in the kernel's tables. */
 const LISTEN = '0A';
 
-/** Has all new clients of a port that is shared come to the listener there whose descriptor is `fd`, until there is another one. */
+/**
+ * Directs all new clients of a shared port to the listener with the descriptor `fd`, until another listener does the
+ * same.
+ */
 export function takePort(place: AddressInfo, fd: number): void {
   const listeners = listenersAt(place);
-  // They are numbered in the order in which they began to listen.
+  // The kernel numbers them in the order in which they began to listen.
   if (listeners > 1) preferListener(fd, listeners - 1);
 }
 
 /**
- * Waits for the last clients of a listener that is about to close, where another one has taken its port over: they may still
- * come to this one for a moment.
+ * Waits for the last clients of a listener that is about to close after another one has taken its port over: they may
+ * still arrive at this one for a moment.
  *
- * @returns undefined where there is nothing to wait for.
+ * @returns undefined if there is nothing to wait for.
  */
 export function lastClients(place: AddressInfo): Promise<void> | undefined {
   return listenersAt(place) > 1 ? handshakes() : undefined;
@@ -40,11 +44,11 @@ export function lastClients(place: AddressInfo): Promise<void> | undefined {
 
 async function handshakes(): Promise<void> {
   await sleep(HANDSHAKE_MS);
-  // The loop accepts before it comes here.
+  // The event loop accepts connections before it runs this.
   await nextTurn();
 }
 
-/** How many listen on exactly this address and port; 0 where the system does not tell. */
+/** The number of listeners on exactly this address and port; 0 if the system does not report it. */
 function listenersAt({ address, port }: AddressInfo): number {
   const place = tableEnd(address, port);
   try {

@@ -12,31 +12,32 @@ import { Connection } from './connection.ts';
 import { isShortage } from './descriptors.ts';
 import { lastClients, takePort } from './takeover.ts';
 
-/** How long a connection may be silent before the kernel asks whether the peer still lives, in milliseconds. */
+/** Idle time after which the kernel probes whether the peer is still reachable, in milliseconds. */
 export const KEEPALIVE_MS = 60_000;
 
 /**
- * Output that the system takes though the network does not, in bytes: enough for a fast one to be busy with while we make
- * more, and not the megabytes that it would take, behind which a prompt comes late for who cannot skip them (by a Synch).
+ * How much output the kernel queues beyond what the network takes, in bytes. It is enough to keep a fast network busy
+ * while we produce more. The kernel's default is megabytes, and clients that cannot skip them (by a Synch) would wait
+ * for the prompt after them.
  */
 const UNSENT_BYTES = 512 * 1024;
 
 /**
- * Makes a transport of a connection that was accepted and of which nothing has been read.
+ * Makes a transport from an accepted connection of which nothing has been read.
  *
- * @throws the system's own error; the connection is closed then.
+ * @throws the system's own error; the connection is then closed.
  */
 export function adoptTcp(socket: Socket): Transport {
-  // A process that was handed the socket has it from Node with both directions tied.
+  // A process that received the socket from another one gets it from Node without half-open support.
   socket.allowHalfOpen = true;
   keepUrgentDataInLine(socket);
   return takeOver(socket);
 }
 
 /**
- * Accepts TCP connections made fit for Telnet: no Nagle delay (a keystroke's echo must leave at once), keep-alive, the
- * two directions close separately, and urgent data in line. Nothing is read of them: {@link adoptTcp} makes a transport of one,
- * here or in another process.
+ * Accepts TCP connections and sets them up for Telnet: no Nagle delay (a keystroke's echo must be sent at once),
+ * keep-alive, the two directions close separately, and urgent data in line. Nothing is read from them: {@link adoptTcp}
+ * makes a transport of one, in this or another process.
  *
  * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; TelptyError `ERR_INVALID_ARGUMENT`.
  */
@@ -47,7 +48,7 @@ export async function listenTcp(
   const place = { ...(await placeOf(options)), backlog: options.backlog };
   const listener = await SocketListener.open(place, { keepAliveMs: KEEPALIVE_MS }, events, server => {
     const where = server.address();
-    // A UNIX socket has no such address, nor have its clients.
+    // A UNIX socket has no such address, and neither have its clients.
     if (!isTcpAddress(where)) {
       throw new TelptyError('ERR_INVALID_ARGUMENT', `descriptor ${options.fd} is not a TCP socket`);
     }
@@ -57,7 +58,7 @@ export async function listenTcp(
     const isShared = fd !== undefined && options.reusePort === 'takeover';
     if (isShared) takePort(where, fd);
     return {
-      // It was reset while it waited to be accepted. Nobody knows any more whose it was, so no guard could tell.
+      // It was reset before it was accepted. Its address is no longer known, so it could not be checked.
       isAlive: ({ remoteAddress }) => remoteAddress !== undefined,
       ...(isShared ? { beforeClose: () => lastClients(where) } : {}),
     };
@@ -70,7 +71,7 @@ function isTcpAddress(address: ReturnType<Server['address']> | undefined): addre
   return typeof address === 'object' && address !== null;
 }
 
-/** Where Node is to listen. */
+/** The arguments for Node's `listen()`. */
 async function placeOf(options: ListenSettings): Promise<{ host: string; port: number } | { fd: number }> {
   const { host, port, fd, reusePort } = options;
   if (fd !== undefined) return { fd };
@@ -82,8 +83,8 @@ async function placeOf(options: ListenSettings): Promise<{ host: string; port: n
 }
 
 /**
- * Takes the connection out of Node's socket, of which nothing has been read yet: see {@link Connection} for why. Where that
- * cannot be, the socket serves as it is.
+ * Takes the connection out of Node's socket, of which nothing has been read yet: see {@link Connection} for why. Where
+ * that is not possible, the socket is used as it is.
  */
 function takeOver(socket: Socket): Transport {
   const fd = descriptor(socket);
@@ -93,7 +94,7 @@ function takeOver(socket: Socket): Transport {
     socket.destroy();
     return connection;
   } catch (error) {
-    // Without a second descriptor it goes the slow way: at least there is somebody to be told.
+    // Without a second descriptor it uses the slower transport, so that the client can at least be informed.
     if (isShortage(error)) return new StreamTransport(socket);
     socket.destroy();
     throw error;
@@ -102,7 +103,7 @@ function takeOver(socket: Socket): Transport {
 
 /**
  * Sets SO_OOBINLINE. A BSD Synch is `IAC DM` with DM as TCP urgent data; without this option the kernel takes the
- * urgent byte out of the stream, so that a bare IAC remains and eats whatever byte comes next.
+ * urgent byte out of the stream, so that a bare IAC remains and swallows the next byte.
  *
  * It is set on the listening socket too: on Linux an accepted socket inherits it, so that even urgent data which
  * arrives before `accept` stays in line.

@@ -1,19 +1,22 @@
-/** Why a TLS connection to a server failed, in words, from what OpenSSL and Node.js say. */
+/** Explains why a TLS connection to a server failed, from the errors of OpenSSL and Node.js. */
 import { isIP } from 'node:net';
 
 /**
- * What the user can do: `'trust'` the certificate or its authority, `'accept'` any certificate, do without TLS (`'plain'`),
- * present a `'certificate'`.
+ * What the user can do: `'trust'` the certificate or its authority, `'accept'` any certificate, do without TLS
+ * (`'plain'`), present a `'certificate'`.
  */
 export type TlsRemedy = 'trust' | 'accept' | 'plain' | 'certificate';
 
 export interface TlsFailure {
-  /** One line, a sentence without its full stop. */
+  /** One line: a sentence without a full stop. */
   readonly problem: string;
   readonly remedy?: TlsRemedy;
 }
 
-/** Codes of X.509 verification, and of the alerts and errors of OpenSSL without `ERR_SSL_` and the version in front of an alert. */
+/**
+ * Codes of X.509 verification, and of OpenSSL's alerts and errors without `ERR_SSL_` and without the version before an
+ * alert.
+ */
 const FAILURES: ReadonlyMap<string, TlsFailure> = new Map<string, TlsFailure>([
   ['DEPTH_ZERO_SELF_SIGNED_CERT', { problem: 'the certificate is self-signed', remedy: 'trust' }],
   ...[
@@ -79,7 +82,7 @@ const FAILURES: ReadonlyMap<string, TlsFailure> = new Map<string, TlsFailure>([
   ),
 ]);
 
-/** A failure of OpenSSL, not of X.509 or the system. */
+/** The prefix of OpenSSL's own errors, which errors of X.509 and of the system do not have. */
 const OPENSSL = /^ERR_SSL_(?:(?:SSLV3|TLSV1|TLSV13)_(?=ALERT))?/;
 
 /** Explains an error of a client's TLSSocket. */
@@ -95,16 +98,16 @@ export function explainTls(error: Error, host: string): TlsFailure {
   return { problem: `the handshake failed: ${words}` };
 }
 
-/** Whether an error is one of TLS, not of the connection below. */
+/** Whether an error is one of TLS, not of the underlying connection. */
 export function isTlsError(error: Error): boolean {
   return String((error as NodeJS.ErrnoException).code).startsWith('ERR_SSL_');
 }
 
-/** How many names of a certificate are told, and how long each may be, in characters. */
+/** The number of certificate names in a message, and the longest of each, in characters. */
 const MOST_NAMES = 4;
 const LONGEST_NAME = 60;
 
-/** A certificate has any number of names, or none at all. */
+/** A certificate has any number of names, or none. */
 function wrongHost(error: Error, host: string): string {
   const { cert } = error as { cert?: { subjectaltname?: string; subject?: { CN?: string | string[] } } };
   const names = [...(cert?.subjectaltname ?? '').matchAll(/(?:DNS|IP Address):("(?:[^"\\]|\\.)*"|[^,]*)/g)].map(
@@ -121,18 +124,18 @@ function wrongHost(error: Error, host: string): string {
   return `the certificate names no ${kind}${about}, so it is not for ${oneLine(host, LONGEST_NAME)}`;
 }
 
-/** The longest reason, in characters: a certificate may have any number of names. */
+/** The longest reason, in characters: a certificate can have any number of names. */
 const LONGEST_REASON = 300;
 
-/** OpenSSL's own line has its file, line and numbers in it. */
+/** OpenSSL's `reason` is preferred: the message contains its source file, line and numbers. */
 function wordsOf(error: Error): string {
   const { reason } = error as { reason?: string };
   return reason ?? error.message;
 }
 
 /**
- * The names in a certificate are whatever the server likes, so nothing of them that would move a cursor, or turn a line around, is
- * kept.
+ * The server controls the names in a certificate, so characters that would move a cursor or change the direction of
+ * text are removed.
  */
 function oneLine(text: string, longest = LONGEST_REASON): string {
   const line = text.replace(/[\p{C}\p{Z}]+/gu, ' ').trim();

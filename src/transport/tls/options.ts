@@ -12,17 +12,22 @@ import {
   where,
 } from '../../options.ts';
 
-/** How TLS is spoken. */
+/** The options of TLS. */
 export interface TlsOptions {
-  /** The certificate and those that lead from it to a root, in PEM. */
+  /** The certificate, followed by the intermediate certificates up to a root, in PEM. */
   readonly cert: string | Buffer;
   /** Its private key, in PEM. */
   readonly key: string | Buffer;
-  /** Certificates in PEM: clients have to have one that was signed by one of these. Not with `auto`. Default: they need none. */
+  /**
+   * Certificates in PEM: clients must present a certificate signed by one of these. Not with `auto`. Default: no client
+   * certificate.
+   */
   readonly ca?: string | Buffer | undefined;
-  /** Whether clients without TLS are welcome, too. Default false. */
+  /** Whether to accept clients without TLS, too. Default false. */
   readonly auto?: boolean;
-  /** How long the handshake may take, in milliseconds; default 10,000. A client may be silent before it for 2 s at most. */
+  /**
+   * Time limit of the handshake, in milliseconds; default 10,000. Before it, a client may stay silent for 2 s at most.
+   */
   readonly handshakeTimeout?: number;
 }
 
@@ -36,21 +41,21 @@ export const tlsOptions = {
   handshakeTimeout: duration({ default: 10_000 }),
 } satisfies OptionTable<TlsOptions>;
 
-/** What is wrong about certificates and keys. */
+/** An error in certificates and keys. */
 export interface TlsFault {
   readonly part: 'cert' | 'key' | 'ca';
-  /** In words that go on behind the part's name. */
+  /** In words that continue a sentence after the name of the part. */
   readonly reason: string;
   readonly cause: unknown;
 }
 
 /**
- * @param auto whether clients without TLS are welcome already.
+ * @param auto whether clients without TLS are already accepted.
  * @throws TelptyError `ERR_INVALID_ARGUMENT`, also for certificates and keys that cannot be used.
  */
 export function readTlsOptions(options: TlsOptions, auto = false): OptionsOf<typeof tlsOptions> {
   const settings = readOptions('tls', tlsOptions, options, 'tls.');
-  // Else a client that leaves TLS out would need no certificate.
+  // Otherwise a client could avoid the certificate by not using TLS.
   check(
     !(auto || settings.auto) || settings.ca === undefined,
     'tls.ca and tls.auto exclude each other: clients without TLS have no certificate',
@@ -63,13 +68,13 @@ export function readTlsOptions(options: TlsOptions, auto = false): OptionsOf<typ
 
 const PEM_CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*(?:-----END [^\n]*)?/g;
 
-/** Each certificate of a text in PEM; the text itself, if there is none. */
+/** Each certificate of a PEM text; the text itself if it has none. */
 function certificatesIn(pem: string | Buffer): readonly string[] {
   const text = String(pem);
   return text.match(PEM_CERTIFICATE) ?? [text];
 }
 
-/** What is wrong about certificates and keys, if anything. */
+/** The first error in certificates and keys, if any. */
 export function faultOfTls({ cert, key, ca }: TlsOptions): TlsFault | undefined {
   let certificate: X509Certificate;
   let privateKey: KeyObject;
@@ -81,7 +86,7 @@ export function faultOfTls({ cert, key, ca }: TlsOptions): TlsFault | undefined 
   try {
     privateKey = createPrivateKey(key);
   } catch (cause) {
-    // (Node's errors about it differ from version to version.)
+    // Node's error messages about this differ between versions.
     const isEncrypted = /^(?:-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m.test(String(key));
     const reason = isEncrypted ? 'has a passphrase; remove it' : 'is not a PEM private key';
     return { part: 'key', reason, cause };
@@ -89,7 +94,7 @@ export function faultOfTls({ cert, key, ca }: TlsOptions): TlsFault | undefined 
   if (!certificate.checkPrivateKey(privateKey)) {
     return { part: 'key', reason: 'is not the key of the certificate', cause: undefined };
   }
-  // OpenSSL takes those in front of a broken one, and does not complain.
+  // OpenSSL takes the certificates before a malformed one without an error.
   for (const [index, one] of (ca === undefined ? [] : certificatesIn(ca)).entries()) {
     try {
       new X509Certificate(one);

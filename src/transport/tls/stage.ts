@@ -11,27 +11,30 @@ import { adoptTcp } from '../tcp/tcp.ts';
 import { readTlsOptions, type TlsOptions } from './options.ts';
 
 /**
- * Where only TLS is spoken: after so long, in milliseconds, a client that has sent nothing reads that. A TLS client speaks first, and at
- * once; a user of Telnet waits for a server that seems dead.
+ * If only TLS is accepted: how long a client may stay silent, in milliseconds, before it gets a notice. A TLS client
+ * sends first and at once; a Telnet user waits for a server that seems dead.
  */
 const PATIENCE_MS = 2_000;
-/** Where both are spoken: after so long, in milliseconds, who has said nothing is a Telnet client that waits for the server. */
+/**
+ * If both are accepted: a client that stays silent for this time, in milliseconds, is a Telnet client that waits for
+ * the server.
+ */
 const SILENCE_MS = 500;
 
 /** The beginning of notices to clients without TLS. */
 export const TLS_ONLY = 'This is a Telnet server that speaks TLS.';
-/** What a Telnet client without TLS reads. */
+/** The notice to a Telnet client without TLS. */
 const PLAIN_FAREWELL = `${TLS_ONLY} Connect with a TLS client.\r\n`;
 const HTTP_FAREWELL = httpAnswer('This is a Telnet server.\n');
 
 /**
- * Makes transports of connections that speak TLS; of others too, where both are welcome. Which it is, the first byte tells:
- * it is looked at and not read, so that a plain connection goes the way that it would have gone without TLS.
+ * Makes transports of TLS connections, and, if `auto` is set, of others. The first byte decides: it is peeked at and
+ * not read, so that a plain connection is treated exactly as without TLS.
  */
 export class TlsStage {
   readonly #auto: boolean;
   readonly #waiting = new PendingConnections();
-  /** The connections in a handshake, by the socket that Node's TLS has of them. */
+  /** The connections in a handshake, by the socket that was passed to Node's TLS server. */
   readonly #pending = new WeakMap<Socket, Handshake>();
   #handshakeTimeout!: number;
   #tls!: Server;
@@ -43,20 +46,20 @@ export class TlsStage {
     this.set(options);
   }
 
-  /** @throws TelptyError `ERR_INVALID_ARGUMENT` for what {@link set} would not take. */
+  /** @throws TelptyError `ERR_INVALID_ARGUMENT` for options that {@link set} would not accept. */
   check(options: TlsOptions): void {
     readTlsOptions(options, this.#auto);
   }
 
   /**
-   * From now on these are used. Handshakes that have begun finish with the former ones. `auto` is left as it is.
+   * Uses these options from now on. Handshakes that have begun finish with the former ones. `auto` is not changed.
    *
    * @throws TelptyError `ERR_INVALID_ARGUMENT`; then nothing has changed.
    */
   set(options: TlsOptions): void {
     const { cert, key, ca, handshakeTimeout } = readTlsOptions(options, this.#auto);
-    // It listens nowhere: connections are given to it. Made anew, and not told new certificates, since that would leave it
-    // asking for certificates of clients, or not, as before; and tickets of the former one are worth nothing to this one.
+    // It does not listen: connections are passed to it. A new server is made, because setSecureContext() does not
+    // change the request for client certificates; session tickets of the former server are not valid for this one.
     this.#tls = createServer({
       cert,
       key,
@@ -71,7 +74,7 @@ export class TlsStage {
 
   /** Takes a connection of which nothing has been read. */
   enter(socket: Socket, peer: Peer, user: StageUser<Transport>): void {
-    // Those that come from another process read already.
+    // Sockets from another process are already reading.
     stopReading(socket);
     const pending = new PendingConnection(this.#waiting, socket, peer, user);
     const handshake = { pending, user };
@@ -84,7 +87,7 @@ export class TlsStage {
       },
       over: () => pending.reject('probe', 'closed before any data'),
     });
-    // (Where nobody can look, TLS itself finds out.)
+    // If peeking is not possible, TLS itself detects the protocol.
     if (!looks) this.#begin(handshake);
   }
 
@@ -127,7 +130,8 @@ export class TlsStage {
     const { pending } = handshake;
     pending.stopLooking();
     this.#pending.set(pending.socket, handshake);
-    // Who closes one direction in the handshake has gone. Node asks the socket below, and only now.
+    // A client that closes one direction in the handshake has gone. Node reads this from the underlying socket, and
+    // only now.
     pending.socket.allowHalfOpen = false;
     this.#tls.emit('connection', pending.socket);
   }
@@ -161,9 +165,9 @@ interface Handshake {
 const words = (protocol: ForeignProtocol) =>
   protocol === 'request' ? 'a request line of another protocol' : protocol.toUpperCase();
 
-/** OpenSSL's own words without what stands around them. */
+/** OpenSSL's reason, without the rest of its message. */
 function wordsOf(error: Error & { code?: string; reason?: string }, socket: TLSSocket): string {
-  // The certificate was wrong; Node closes the connection then and says no more than that.
+  // The certificate was rejected; Node then closes the connection and reports only this.
   if (socket.authorizationError) return `the client's certificate: ${String(socket.authorizationError)}`;
   if (error.code === 'ECONNRESET') return 'closed in the handshake';
   return `the handshake failed: ${error.reason ?? error.code ?? error.message}`;
