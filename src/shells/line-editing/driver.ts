@@ -1,15 +1,17 @@
 /**
- * Has the program's terminal and the client follow what decision.ts decides, and types what the client sends accordingly.
+ * Applies the decisions of decision.ts to the program's terminal and to the client, and writes the client's input to
+ * the terminal accordingly.
  *
- * It looks at the terminal's modes when the system reports a change (packet mode with EXTPROC), with the output after a
- * change (`Pty.followModes`), and when somebody has typed. When it acts on what it sees depends on who waits for it:
+ * It reads the terminal's modes when the kernel reports a change (packet mode with EXTPROC), with the output after a
+ * change (`Pty.followModes`), and when the user has typed. The delay of the reaction depends on what waits for it:
  *
- *   at once       the end of EDIT, an ECHO that goes off (WILL ECHO), flow control
- *   after 2 ms    an ECHO that comes back (WONT ECHO)
- *   after 10 ms   the rest: EXTPROC, the bits of MODE, control characters
- *   line-wait.ts  the beginning of EDIT
+ *   immediately   the end of EDIT, an ECHO that is switched off (WILL ECHO), flow control
+ *   after 2 ms    an ECHO that is switched on again (WONT ECHO)
+ *   after 10 ms   all else: EXTPROC, the bits of MODE, control characters
+ *   line-wait.ts  the start of EDIT
  *
- * For a client that sends keys none of this runs: its terminal is looked at when the client's answer to WILL ECHO changes.
+ * For a client that sends keys none of this runs. Its terminal's modes are only read when the client's answer to WILL
+ * ECHO changes.
  */
 import { Command, Option, type TelnetEvent } from '../../protocol/index.ts';
 import type { Modes, Pty } from '../../pty/index.ts';
@@ -23,47 +25,56 @@ import { EraseKey } from './erase-key.ts';
 import { keysOfLines, LineInput } from './line-input.ts';
 import { LinemodeClient, performsLinemode } from './linemode-client.ts';
 
-/** A program that comes to ICANON without a word is looked for after that time, and twice as long each time, up to this. */
+/**
+ * If a program may return to ICANON without a report, its modes are read after the line wait, then at doubled intervals
+ * up to this one.
+ */
 const LAST_LOOK_MS = 3_200;
-/** Programs set modes several times in a row, or look whether they got what they wanted (`stty` does); and whoever sets one sets all. */
+/**
+ * Programs set modes several times in a row, or read back what they set (`stty` does). A program that sets one mode
+ * sets them all.
+ */
 const SETTLE_MS = 10;
-/** The next key waits for an echo that comes back: just long enough for a shell that has read a password to leave ICANON, too. */
+/**
+ * An echo that is switched on again delays the next key. This is just long enough for a shell that has read a password
+ * to leave ICANON, too.
+ */
 const ECHO_MS = 2;
 /**
- * TinTin++ follows WONT ECHO without an answer. Until there is one nothing more may be said (RFC 1143), so the next password would be shown.
- * A client for MUDs that has not answered after this time has agreed.
+ * TinTin++ obeys WONT ECHO without an answer. Before an answer no further request may be sent (RFC 1143), so the next
+ * password would be displayed. A MUD client that has not answered after this time counts as having agreed.
  */
 const UNANSWERED_MS = 300;
 
-/** What {@link Editing} begins with. */
+/** The options of {@link Editing}. */
 export interface EditingOptions {
   readonly mode: ShellMode;
   /** Whether clients that perform LINEMODE may edit. */
   readonly lineMode: boolean;
-  /** The erase character that the terminal was started with. */
+  /** The initial erase character of the terminal. */
   readonly erase: number;
-  /** Whether the terminal was started with an echo, where that follows the client. */
+  /** Whether the terminal initially echoes, if its echo follows the client. */
   readonly echo: boolean;
 }
 
-/** Who edits and who echoes what a client types. */
+/** Controls which side edits and echoes the input of a client. */
 export class Editing {
   readonly #session: Session;
   readonly #pty: Pty;
   readonly #mode: ShellMode;
   readonly #lineMode: boolean;
   #eraseKey: EraseKey | undefined;
-  /** `undefined` where clients do not follow the program. */
+  /** `undefined` if clients do not follow the program. */
   #client: Client | undefined;
   #linemode: LinemodeClient | undefined;
-  /** Made for the first client that may edit. */
+  /** Created for the first client that may edit. */
   #input: LineInput | undefined;
-  /** Whether we say that we echo, and whether the client has refused it. */
+  /** Whether we offer ECHO, and whether the client has refused it. */
   #echo = true;
   #refused = false;
-  /** Set while the terminal's ECHO is off because the client echoes: whether that was in ICANON. */
+  /** Set while the terminal's ECHO is off because the client echoes; its value is ICANON at the time of the change. */
   #echoTakenIn: boolean | undefined;
-  /** Whether the program was to be given lines when last looked. */
+  /** Whether the program was to receive lines at the last decision. */
   #givesLines = false;
   #rest: NodeJS.Timeout | undefined;
   #settle: NodeJS.Timeout | undefined;
@@ -79,7 +90,7 @@ export class Editing {
     this.#eraseKey = mode.learnErase ? new EraseKey(pty, erase) : undefined;
   }
 
-  /** Follows what was negotiated while the program was being started. */
+  /** Applies what was negotiated while the program was being started. */
   begin(): void {
     if (!this.#mode.echoFollows) return;
     this.#refused = refusesEcho(this.#session);
@@ -95,14 +106,14 @@ export class Editing {
     this.#input?.discard();
   }
 
-  /** Whether keys and their echo may pass without this. */
+  /** Whether keys and their echo may bypass this class. */
   get isIdle(): boolean {
     const linemode = this.#linemode;
     if (linemode === undefined) return this.#client !== 'line';
     return !linemode.toldEdit && !linemode.inEdit && !linemode.wait.isCanonical;
   }
 
-  /** Types input of the client, which is lent. Returns whether more may come at once. */
+  /** Writes input of the client, which is borrowed. Returns whether more is accepted immediately. */
   type(bytes: Uint8Array): boolean {
     const input =
       this.#mode.delErases && !this.#session.telnet.isEnabled(Option.BINARY, 'remote')
@@ -113,12 +124,12 @@ export class Editing {
     return onTerminal(() => this.#type(input)) ?? this.#pty.master.type(input);
   }
 
-  /** The terminal takes input again. Returns whether more may come. */
+  /** The terminal accepts input again. Returns whether more input is accepted. */
   drained(): boolean {
     return this.#input?.drained() !== false;
   }
 
-  /** Forgets what was typed and has not reached the terminal. */
+  /** Discards input that has not reached the terminal. */
   discard(): void {
     this.#input?.discard();
   }
@@ -128,7 +139,7 @@ export class Editing {
     if (this.#input !== undefined) onTerminal(() => this.#look());
   }
 
-  /** The client has something new to say. */
+  /** The client has negotiated something. */
   negotiated(event: TelnetEvent): void {
     if (!this.#mode.echoFollows) return;
     const linemode = this.#linemode;
@@ -138,14 +149,14 @@ export class Editing {
     else if (event.type === 'linemode' && linemode !== undefined)
       onTerminal(() => {
         linemode.entered(event.mode, event.by);
-        // At once, since from here on the client echoes, or does not; unless the program is just about to set modes.
+        // Immediately, since from here on the client echoes, or does not; unless the program is just setting modes.
         if ((linemode.inEdit && linemode.toldEdit) || this.#settle === undefined) this.#settled();
         else this.#look();
       });
     else if (event.type === 'special-characters') onTerminal(() => linemode?.charactersSet(event.changed));
   }
 
-  /** Finds out of which kind the client is: it may turn out late to be one for MUDs, or begin or end LINEMODE. */
+  /** Determines the kind of the client. A client may turn out to be a MUD client late, or start or end LINEMODE. */
   #identify(): void {
     const session = this.#session;
     const isLinemode = this.#lineMode && performsLinemode(session);
@@ -155,7 +166,7 @@ export class Editing {
   }
 
   #become(client: Client): void {
-    // (A client for MUDs was not asked.)
+    // MUD clients are not offered ECHO.
     if (this.#client === undefined) this.#echo = client !== 'line';
     this.#client = client;
     if (client === 'character' && this.#input === undefined) {
@@ -165,7 +176,7 @@ export class Editing {
     const pty = this.#pty;
     const former = this.#linemode;
     clearTimeout(this.#rest);
-    // A client that edits lines uses its erase key itself.
+    // A client that edits lines handles its erase key itself.
     this.#eraseKey = undefined;
     this.#input ??= new LineInput(pty, () => this.#session.link.resumeInput());
     this.#linemode = client === 'linemode' ? new LinemodeClient(this.#session, pty) : undefined;
@@ -175,7 +186,7 @@ export class Editing {
     this.#touch();
   }
 
-  /** The client has agreed to our ECHO, or refused it, or ended it. */
+  /** The client has agreed to our ECHO, refused it, or ended it. */
   #echoAnswered(): void {
     const { telnet } = this.#session;
     if (telnet.isPending(Option.ECHO, 'local')) return;
@@ -201,7 +212,7 @@ export class Editing {
     });
   }
 
-  /** Looks at the terminal's modes, which may have changed. */
+  /** Reads the terminal's modes and reacts to a change. */
   #look(): void {
     const modes = this.#see();
     const decision = this.#decide(modes);
@@ -210,17 +221,17 @@ export class Editing {
     if (wasEdit && !edit) this.#follow(decision, modes);
     else if (say !== false || this.#client === 'line') this.#sayEcho(say);
     else this.#show ??= setTimeout(() => onTerminal(() => this.#showAgain()), ECHO_MS);
-    // EXTPROC also where a program has put back modes that it had saved when that was otherwise.
+    // EXTPROC may also differ because the program has restored modes that it had saved before the change.
     if (wasEdit || modes.extproc !== decision.extproc) this.#settleLater();
   }
 
-  /** Reads the terminal's modes. The time until the client is told EDIT begins with ICANON. */
+  /** Reads the terminal's modes. The wait before EDIT is sent starts with ICANON. */
   #see(): Modes {
     const modes = this.#pty.modes();
     const linemode = this.#linemode;
     linemode?.tellFlow(modes);
     if (linemode?.wait.look(modes.icanon === true, this.#pty) === true && !linemode.toldEdit) {
-      // What was typed before was no line.
+      // The input before ICANON was not a line.
       linemode.wait.inLine = false;
       this.#touch();
     }
@@ -237,7 +248,7 @@ export class Editing {
     this.#settle ??= setTimeout(() => onTerminal(() => this.#settled()), SETTLE_MS);
   }
 
-  /** The program has done with its terminal, for now. */
+  /** The program does not change its terminal's modes any more, for now. */
   #settled(): void {
     clearTimeout(this.#settle);
     this.#settle = undefined;
@@ -247,11 +258,11 @@ export class Editing {
     this.#follow(decision, modes);
   }
 
-  /** Says and does what has been decided, as far as it was not. */
+  /** Sends and applies a decision, as far as it is not in effect yet. */
   #follow({ edit, say, ownEcho }: Decision, modes: Modes): void {
     const linemode = this.#linemode;
     this.#session.batch(() => {
-      // Before ECHO: so the client does not take the two for a password that is to be edited.
+      // Before ECHO: otherwise the client would treat the two together as a password that is to be edited.
       if (!edit) linemode?.setMode(false, modes);
       this.#sayEcho(say);
       linemode?.setBinary(!edit);
@@ -263,7 +274,7 @@ export class Editing {
     const hadLines = this.#givesLines;
     this.#givesLines = this.#client === 'line' ? modes.icanon === true : edit;
     if (!hadLines || this.#givesLines) return;
-    // The program is not to read by lines any more what it has not read yet.
+    // The program will read keys, not lines, so the unread lines are converted.
     const rest = this.#input!.take();
     if (rest.length === 0) return;
     this.#pty.master.type(keysOfLines(rest));
@@ -282,12 +293,12 @@ export class Editing {
     clearTimeout(this.#answer);
     this.#answer = setTimeout(() => {
       telnet.assumeAgreed(Option.ECHO, 'local');
-      // It may have been our last request but one.
+      // The request without an answer may have been the last but one.
       if (telnet.isPending(Option.ECHO, 'local')) this.#expectAnswer();
     }, UNANSWERED_MS);
   }
 
-  /** Switches the terminal's ECHO off, or on again: not where the program has changed to keys, or to lines, meanwhile. */
+  /** Switches the terminal's ECHO off or on again. Not if the program has changed ICANON since then. */
   #setEcho(own: boolean): void {
     if (own === (this.#echoTakenIn === undefined)) return;
     const { echo, icanon } = this.#pty.modes();
@@ -296,7 +307,7 @@ export class Editing {
     if (isOurs) this.#pty.setModes({ echo: own });
   }
 
-  /** Somebody has typed, or the terminal has come to ICANON: the client is not told EDIT for a while. */
+  /** The user has typed, or the terminal has entered ICANON: EDIT is not sent for a while. */
   #touch(): void {
     const linemode = this.#linemode;
     if (linemode !== undefined && !linemode.toldEdit && !linemode.declined) this.#restFor(linemode.wait.ms);
@@ -311,7 +322,7 @@ export class Editing {
     const { toldEdit, wait } = this.#linemode!;
     this.#rest = undefined;
     this.#look();
-    // A look that has found ICANON has begun the time anew.
+    // A look that has found ICANON has restarted the timer.
     if (this.#rest !== undefined || toldEdit) return;
     const modes = this.#pty.modes();
     if (wait.isCanonical && this.#pty.master.inputWaiting === 0) this.#follow(this.#decide(modes, true), modes);
@@ -325,7 +336,7 @@ export class Editing {
     const { inEdit } = linemode;
     const modes = this.#pty.modes();
     linemode.wait.typed(bytes, modes, inEdit);
-    // In EDIT the client has not heard yet that it is to send keys: as with these, somebody has typed.
+    // The client is still in EDIT but was sent MODE without it: as with keys, the user has typed.
     this.#touch();
     if (!inEdit) return this.#pty.master.type(bytes);
     if (!modes.icanon) return this.#pty.master.type(keysOfLines(bytes));
@@ -334,13 +345,14 @@ export class Editing {
   }
 
   /**
-   * From a client without LINEMODE, which sends signals as characters. With EXTPROC a terminal makes no signals of them. (Nor is it
-   * switched off for them: the kernel looks at a character some time after it was written, and by then it may be back.)
+   * Writes input of a client without LINEMODE, which sends signals as characters. A terminal with EXTPROC does not
+   * generate signals from them. EXTPROC is not switched off for them either: the kernel processes each one some time
+   * after it was written, and EXTPROC may be on again by then.
    */
   #typeLines(bytes: Uint8Array): boolean {
     const input = this.#input!;
     let rest = bytes;
-    // (A loop: a chunk may be nothing but signal keys.)
+    // A loop, because a chunk may consist of signal keys only.
     while (rest.length > 0) {
       const modes = this.#pty.modes();
       if (!modes.icanon || !modes.extproc) return this.#pty.master.type(rest);
@@ -355,10 +367,10 @@ export class Editing {
   }
 }
 
-/** The commands for keys that are signals. */
+/** The commands whose keys are signals. */
 const SIGNALS = [Command.IP, Command.ABORT, Command.SUSP] as const;
 
-/** The key of a signal that a character is to the terminal, if it is one. */
+/** The key that generates a signal from this character in the terminal, if there is one. */
 function signalKeyOf(character: number, modes: Modes): CommandKey | undefined {
   return SIGNALS.map(keyOf).find(key => key !== undefined && modes[key.name] === character);
 }

@@ -1,31 +1,34 @@
 /**
  * Which clients are sent WILL ECHO, and when (RFC 857).
  *
- * To nearly all clients WILL ECHO is what makes them send each key. MUD clients send lines, echo themselves, and take it for
- * the sign of a password prompt: they hide what is typed. Only their terminal types tell them from others, and so WILL ECHO
- * waits for these, or for the certainty that there are none.
+ * WILL ECHO makes nearly all clients send each key. MUD clients send lines, echo themselves, and interpret WILL ECHO as
+ * a password prompt: they hide the input. Only the terminal type distinguishes them from other clients, so WILL ECHO is
+ * delayed until the terminal types are known, or until it is certain that there are none.
  */
 import { clientKind, Option, type TelnetEvent } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
 import { isTerminalFamily } from '../../session/terminal.ts';
 
-/** A client of which nothing is known after this time, in milliseconds, has nothing to tell, or is far away. */
+/**
+ * If nothing is known about a client after this time, in milliseconds, it sends no terminal type, or its network is
+ * slow.
+ */
 const SILENCE_MS = 500;
 
-/** Whether a client takes WILL ECHO for a password prompt; `undefined` while that cannot be told. */
+/** Whether a client interprets WILL ECHO as a password prompt; `undefined` while that is unknown. */
 export function hidesOnEcho({ terminal, telnet }: Session): boolean | undefined {
   const { types, mtts } = terminal;
   if (clientKind(types, mtts) === 'mud') return true;
   const first = types[0];
   const second = types[1];
   if (first !== undefined && isTerminalFamily(first)) return false;
-  // None but MUD clients name themselves first and a terminal second (MTTS).
+  // Only MUD clients send their own name first and a terminal second (MTTS).
   if (second !== undefined && isTerminalFamily(second)) return true;
   const refused = telnet.isSettled(Option.TTYPE, 'remote') && !telnet.isEnabled(Option.TTYPE, 'remote');
   return terminal.typesComplete || refused ? false : undefined;
 }
 
-/** Whether a client has refused WILL ECHO, before anything else was said about it. */
+/** Whether a client has refused WILL ECHO, before any other negotiation about it. */
 export function refusesEcho(session: Session): boolean {
   const { telnet } = session;
   const isOff = telnet.isSettled(Option.ECHO, 'local') && !telnet.isEnabled(Option.ECHO, 'local');
@@ -33,15 +36,15 @@ export function refusesEcho(session: Session): boolean {
 }
 
 /**
- * Says WILL ECHO to a client as soon as it is known not to misunderstand it: in the turn in which its terminal type arrives or
- * is refused, in which a key arrives, or when nothing has for a while. A MUD client is sent no WILL ECHO, or WONT ECHO if it turns
- * out to be one too late; it is offered EOR instead, by which it knows prompts.
+ * Sends WILL ECHO to a client as soon as it is known not to misinterpret it: in the event loop turn in which its
+ * terminal type arrives or is refused, or a key arrives, or after a timeout. A MUD client is not sent WILL ECHO, or is
+ * sent WONT ECHO if it is recognized too late. It is offered EOR instead, by which it recognizes prompts.
  *
- * @returns what is to be called when the program is about to start: then it cannot wait any longer.
+ * @returns a function to call just before the program starts, which ends the delay.
  */
 export function offerEcho(session: Session): () => void {
   const { telnet } = session;
-  // A client that asks for it knows what it is; and PuTTY, once refused, would never agree to it again.
+  // A client that requests ECHO interprets it correctly. PuTTY, once refused, would never agree to it again.
   telnet.allow(Option.ECHO, 'local', true);
   let begun = false;
   const untap = session.tap({ input: begin });
@@ -67,7 +70,7 @@ export function offerEcho(session: Session): () => void {
       telnet.request(Option.ECHO, 'local', false);
       if (telnet.codes().includes(Option.EOR)) telnet.request(Option.EOR, 'local', true);
     }
-    // What looks like a terminal may still turn out to be a MUD client, by the last of its names.
+    // A client that looks like a terminal may turn out to be a MUD client by the last of its names.
     const { types, typesComplete } = session.terminal;
     if (hides || typesComplete || types.length === 0) stop();
   }

@@ -3,22 +3,22 @@ import type { Pty } from '../../pty/index.ts';
 const BACKSPACE = 0x08;
 const DELETE = 0x7f;
 
-/** More than this at once, in bytes, was not typed: pasted text or a file says nothing about a key. */
+/** Input of more bytes than this was not typed: pasted text or a file does not indicate a key. */
 const TYPED_BYTES = 32;
 
-/** Terminals whose erase key sends BS: old ones, and those that consoles of DOS descent claim to be. */
+/** Terminals whose erase key sends BS: old ones, and those that consoles derived from DOS report. */
 const SENDS_BACKSPACE = /^(ansi|pcansi|scoansi|vtnt|vt52|vt100|vt102|cons25|cygwin|syncterm)$/;
 
-/** The character that the erase key of a terminal of this type (lower case) sends, as far as the type tells. */
+/** The character that the erase key of a terminal of this type (lower case) sends, as far as the type indicates it. */
 export function eraseCharacter(terminalType: string): number {
   return SENDS_BACKSPACE.test(terminalType) ? BACKSPACE : DELETE;
 }
 
 /**
- * Finds out which of the two characters the erase key of a client's terminal sends, by waiting for it to be pressed,
- * and sets the terminal's erase character to it: terminal types only hint at it (PuTTY has a switch for it).
+ * Detects which of the two characters the erase key of a client's terminal sends, when it is first pressed, and sets it
+ * as the terminal's erase character. Terminal types are only a hint (PuTTY has a setting for it).
  *
- * Only where the program has left the erase character as we set it; one that chose its own means it.
+ * This only applies while the program has not changed the initial erase character: a program that sets one intends it.
  */
 export class EraseKey {
   readonly #pty: Pty;
@@ -30,23 +30,23 @@ export class EraseKey {
     this.#initial = initial;
   }
 
-  /** Whether input on its way to the program is to be shown to {@link observe}. */
+  /** Whether this input has to be passed to {@link observe} before it is written. */
   concerns(input: Uint8Array): boolean {
     return !this.#known && input.length <= TYPED_BYTES && firstErase(input) !== undefined;
   }
 
-  /** Looks at input before it is written to the program. */
+  /** Examines input before it is written to the program. */
   observe(input: Uint8Array): void {
     const pressed = firstErase(input);
     if (pressed === undefined) return;
-    // Without ICANON the program reads keys itself, and ^H may be a command of its own.
+    // Without ICANON the program reads keys itself, and ^H may be a separate command.
     if (!this.#pty.mode('icanon')) return;
     this.#known = true;
     if (pressed !== this.#initial && this.#pty.mode('verase') === this.#initial)
       this.#pty.setModes({ verase: pressed });
   }
 
-  /** @returns a copy of `input` with DEL read as BS, or `input` itself when it holds no DEL. */
+  /** @returns a copy of `input` with DEL replaced by BS, or `input` itself if it contains no DEL. */
   static deleteAsBackspace(input: Uint8Array): Uint8Array {
     if (!input.includes(DELETE)) return input;
     const translated = Buffer.from(input);

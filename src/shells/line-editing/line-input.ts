@@ -3,60 +3,64 @@ import type { Modes, Pty } from '../../pty/index.ts';
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** Between two looks whether a line was read, in milliseconds: soon at first, since most programs are waiting for it. */
+/**
+ * Interval between checks whether a line was read, in milliseconds: short at first, since most programs are waiting for
+ * the line.
+ */
 const FIRST_LOOK_MS = 1;
 const SLOWEST_LOOK_MS = 100;
 
 /**
- * Lines that a client has edited, on their way to a terminal with EXTPROC.
+ * Writes lines that a client has edited to a terminal with EXTPROC.
  *
- * Such a terminal takes input as it comes: it makes no lines of it. A program that reads would get two lines at once where
- * both have arrived, a shell a line that was meant for the command before it, and an end of file (VEOF) only if that is all
- * there is to be read: else the character itself. So lines, and ends of files, are typed one at a time, the next when the
- * program has read the last. Nothing signals the read, so we poll; but only input that was typed ahead waits.
+ * Such a terminal does not split its input into lines. If two lines have arrived, a program would get both with one
+ * read, and a shell would get a line that was meant for the command before it. An end of file (VEOF) only has an effect
+ * if it is all the unread input; otherwise the program reads the character itself. So lines and ends of files are
+ * written one at a time, each after the program has read the one before. Nothing signals the read, so we poll; but only
+ * input that was typed ahead waits.
  */
 export class LineInput {
   readonly #pty: Pty;
   readonly #done: () => void;
   #lines: Uint8Array[] = [];
-  /** The first of these that was not typed. (To shift a long array takes time that is linear in its length.) */
+  /** Index of the first line that was not written. Shifting a long array would take time linear in its length. */
   #next = 0;
   #timer: NodeJS.Timeout | undefined;
   #wait = FIRST_LOOK_MS;
-  /** Whether the terminal has not taken all that it was given. */
+  /** Whether the terminal has not accepted all that was written. */
   #full = false;
 
-  /** @param done is called when everything has been typed that could not be typed at once. */
+  /** @param done is called when all input has been written that could not be written immediately. */
   constructor(pty: Pty, done: () => void) {
     this.#pty = pty;
     this.#done = done;
   }
 
   /**
-   * Types input, which is lent.
+   * Writes input, which is borrowed.
    *
-   * @param modes those of the terminal, for what ends a line.
-   * @returns whether more may come at once.
+   * @param modes of the terminal, which define the ends of lines.
+   * @returns whether more is accepted immediately.
    */
   type(bytes: Uint8Array, modes: Modes): boolean {
     for (const piece of this.#split(convert(bytes, modes), modes)) this.#lines.push(piece);
     return this.#proceed();
   }
 
-  /** The terminal has taken what it was given. Returns whether more may come. */
+  /** The terminal has accepted what was written. Returns whether more is accepted. */
   drained(): boolean {
     this.#full = false;
     return this.#proceed();
   }
 
-  /** Forgets what was not typed yet. */
+  /** Discards input that was not written yet. */
   discard(): void {
     this.#lines = [];
     this.#next = 0;
     this.#stop();
   }
 
-  /** What was not typed yet, of which this then knows nothing. */
+  /** Removes and returns the input that was not written yet. */
   take(): Uint8Array {
     const rest = Buffer.concat(this.#lines.slice(this.#next));
     this.discard();
@@ -64,8 +68,9 @@ export class LineInput {
   }
 
   /**
-   * Lines with what ends them, and ends of files by themselves; also behind the beginning of a line. For the key that only
-   * has such a beginning read, clients send what was typed and no end of file.
+   * Splits input into lines with their terminators, and ends of files, each on its own, even after the start of a line.
+   * For VEOF at the end of a partial line, which only makes the program read that part, clients send the partial line
+   * and no VEOF.
    */
   #split(bytes: Uint8Array, { veof, veol, veol2 }: Modes): Uint8Array[] {
     const pieces: Uint8Array[] = [];
@@ -85,7 +90,7 @@ export class LineInput {
     return pieces;
   }
 
-  /** Whether everything has been typed, and more may come. */
+  /** Whether all input has been written, and more is accepted. */
   get isIdle(): boolean {
     return this.#lines.length === 0 && !this.#full;
   }
@@ -120,7 +125,7 @@ export class LineInput {
   }
 }
 
-/** What a terminal makes of CR and LF where it does it itself: a copy. */
+/** The conversion of CR and LF that a terminal without EXTPROC does itself. Returns a copy. */
 function convert(bytes: Uint8Array, { icrnl, igncr, inlcr }: Modes): Uint8Array {
   const converted = Buffer.from(bytes);
   for (let at = 0; at < converted.length; at++) {
@@ -130,14 +135,16 @@ function convert(bytes: Uint8Array, { icrnl, igncr, inlcr }: Modes): Uint8Array 
   return igncr ? converted.filter(byte => byte !== CR) : converted;
 }
 
-/** Input whose lines were edited by the client, for a program that reads keys: the Return key is CR. A copy. */
+/**
+ * Converts input that the client edited into keys, for a program that reads keys: the Return key is CR. Returns a copy.
+ */
 export function keysOfLines(bytes: Uint8Array): Uint8Array {
   const keys = Buffer.from(bytes);
   for (let at = keys.indexOf(LF); at >= 0; at = keys.indexOf(LF, at + 1)) keys[at] = CR;
   return keys;
 }
 
-/** Whether behind this input a new line begins, as far as keys tell. */
+/** Whether a new line starts after this input, as far as keys indicate it. */
 export function endsLine(bytes: Uint8Array, { veof, vkill, vintr, vquit, vsusp }: Modes): boolean {
   const last = bytes[bytes.length - 1];
   return last === CR || last === LF || [veof, vkill, vintr, vquit, vsusp].includes(last);

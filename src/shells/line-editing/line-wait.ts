@@ -1,34 +1,38 @@
 import type { Modes, Pty } from '../../pty/index.ts';
 import { endsLine } from './line-input.ts';
 
-/** How long, in milliseconds, ICANON has to last, with nothing typed or unread, before the program is taken to wait for a line. */
+/**
+ * How long ICANON has to last without typed or unread input, in milliseconds, before the program is assumed to wait for
+ * a line.
+ */
 const REST_MS = 100;
 /**
- * The same for a program that has left ICANON before, until a line has been typed: nearly always it is a shell with an editor
- * of its own, in which some command runs that reads nothing. Commands that took longer than this to no avail double it.
+ * The same for a program that has left ICANON before, until a line has been typed. Such a program is nearly always a
+ * shell with its own editor that runs a command which reads nothing. A command that runs longer than this and reads no
+ * line doubles the time.
  */
 const PATIENCE_MS = 1_000;
 const MOST_PATIENCE_MS = 3_600_000;
 
 /**
- * How long a program has to wait for a line before a client that sends keys is told to edit.
+ * How long a program has to wait for a line before a client that sends keys is switched to EDIT.
  *
- * A shell with an editor of its own (readline) leaves and enters ICANON around each command. Nothing tells whether that
- * command reads lines, and a switch of ECHO, BINARY and MODE to and fro for each that does not is of no use. So a program that
- * comes back to ICANON is waited for until it has read a line, which the terminal has edited, or for longer than its commands
- * took so far that were typed no line. A program that has not read what was typed ahead is not waiting for a line, however
- * long it takes.
+ * A shell with its own editor (readline) leaves and enters ICANON around each command. Nothing indicates whether that
+ * command reads lines, and switching ECHO, BINARY and MODE back and forth for each command that does not would be
+ * useless. So after a program has returned to ICANON, EDIT waits until the program has read a line that the terminal
+ * edited, or for longer than its previous commands without typed lines took. A program that has not read the input that
+ * was typed ahead is not waiting for a line, however long it takes.
  */
 export class LineWait {
-  /** Whether ICANON was on when last looked. */
+  /** Whether ICANON was on at the last look. */
   isCanonical = true;
-  /** A line was begun that the client does not edit. */
+  /** The user has started a line that the client does not edit. */
   inLine = false;
   /** Whether the program has ever left ICANON. */
   #leaves = false;
-  /** Whether a line was typed since the program came to ICANON. */
+  /** Whether a line was typed since the program entered ICANON. */
   #hasLine = false;
-  /** When it came to ICANON, by the monotonic clock. */
+  /** When it entered ICANON, by the monotonic clock. */
   #since = performance.now();
   #patience = PATIENCE_MS;
 
@@ -37,14 +41,14 @@ export class LineWait {
     return this.isCanonical && this.#leaves && !this.#hasLine ? this.#patience : REST_MS;
   }
 
-  /** Takes note of ICANON. Returns whether the program has come to it. */
+  /** Records ICANON. Returns whether the program has entered it. */
   look(isCanonical: boolean, pty: Pty): boolean {
     if (isCanonical === this.isCanonical) return false;
     this.isCanonical = isCanonical;
     if (!isCanonical) {
       this.#leaves = true;
       const lasted = performance.now() - this.#since;
-      // (What was typed ahead is for the shell.)
+      // Input that was typed ahead is for the shell.
       if (this.#hasLine && pty.master.inputWaiting === 0) this.#patience = PATIENCE_MS;
       else this.#patience = Math.min(Math.max(this.#patience, 2 * lasted), MOST_PATIENCE_MS);
     }
@@ -53,7 +57,7 @@ export class LineWait {
     return isCanonical;
   }
 
-  /** Takes note of input on its way to the terminal. */
+  /** Records input before it is written to the terminal. */
   typed(bytes: Uint8Array, modes: Modes, isEdited: boolean): void {
     const isWhole = endsLine(bytes, modes);
     if (isWhole && modes.icanon) this.#hasLine = true;

@@ -16,10 +16,12 @@ import { LineWait } from './line-wait.ts';
 
 const NO_EDIT: LinemodeMode = { edit: false, trapsig: false, softTab: false, litEcho: false };
 
-/** What a client that performs LINEMODE (RFC 1184) was told last, and has told; what has not changed is not said again. */
+/**
+ * State of a client that performs LINEMODE (RFC 1184): what each side has sent. Unchanged values are not sent again.
+ */
 export class LinemodeClient {
   readonly wait = new LineWait();
-  /** These are facts of decision.ts. */
+  /** Facts of decision.ts. */
   toldEdit = false;
   declined = false;
   proven: boolean;
@@ -27,9 +29,9 @@ export class LinemodeClient {
   readonly #pty: Pty;
   readonly #handler: Linemode;
   #mode = NO_EDIT;
-  /** In EDIT, whether our BINARY is to be restored behind it. */
+  /** Set in EDIT: whether our BINARY has to be restored after it. */
   #binary: boolean | undefined;
-  /** The terminal's control characters, as the client knows them. */
+  /** The terminal's control characters, as last sent to or received from the client. */
   #controls: TerminalControls;
 
   constructor(session: Session, pty: Pty) {
@@ -48,8 +50,8 @@ export class LinemodeClient {
   }
 
   /**
-   * Says MODE, unless that was said: also where the client has taken less of it, as it may (RFC 1184, 2.2), for it would do so
-   * again. Without EDIT the rest is the client's own.
+   * Sends MODE, unless the same was sent before. It is not sent again if the client has accepted only a part of it, as
+   * it may (RFC 1184, 2.2), because it would do the same again. Without EDIT the other bits are the client's choice.
    */
   setMode(edit: boolean, modes: Modes): void {
     const mode = edit ? editMode(modes) : NO_EDIT;
@@ -60,7 +62,7 @@ export class LinemodeClient {
     this.#handler.propose(mode);
   }
 
-  /** Our BINARY is off in EDIT: GNU telnet would print the echo of a line's end, which is its own then, without CR. */
+  /** Our BINARY is off in EDIT: GNU telnet, which then echoes the end of a line itself, would print it without CR. */
   setBinary(on: boolean): void {
     const { telnet } = this.#session;
     if (on === (this.#binary === undefined)) return;
@@ -69,7 +71,7 @@ export class LinemodeClient {
     if (wasOn) telnet.request(Option.BINARY, 'local', on);
   }
 
-  /** A mode is in force from here on in what the client sends. */
+  /** A mode applies to all data of the client from here on. */
   entered(mode: LinemodeMode, by: 'us' | 'peer'): void {
     this.proven = true;
     const hasChosen = by === 'peer' || (!mode.edit && this.#handler.isAcknowledged);
@@ -85,7 +87,7 @@ export class LinemodeClient {
     this.#controls = setControls(this.#pty, terminalControlsOf(changed));
   }
 
-  /** Tells the client which control characters the program has changed (SLC). */
+  /** Sends the control characters that the program has changed to the client (SLC). */
   tellControls(modes: Modes): void {
     const known = this.#controls;
     this.#controls = controlsOf(modes);
@@ -93,7 +95,7 @@ export class LinemodeClient {
     if (news.length > 0) this.#handler.setCharacters(specialCharactersOf(Object.fromEntries(news)));
   }
 
-  /** Tells the client what its ^S and ^Q are to do (RFC 1372). */
+  /** Sends the effect of ^S and ^Q to the client (RFC 1372). */
   tellFlow({ ixon, ixany }: Modes): void {
     const { telnet } = this.#session;
     if (!telnet.has(flowControlOption)) return;
@@ -106,7 +108,7 @@ export function performsLinemode({ telnet }: Session): boolean {
   return telnet.has(linemodeOption) && telnet.isEnabled(Option.LINEMODE, 'remote');
 }
 
-/** The control characters that the client of a session has told, for its program's terminal. */
+/** The control characters that the client of a session has sent, for the terminal of its program. */
 export function clientControls(session: Session): Modes {
   if (!performsLinemode(session)) return {};
   const handler = session.telnet.handler(linemodeOption);
@@ -114,12 +116,15 @@ export function clientControls(session: Session): Modes {
   return present(terminalControlsOf(names.map(name => handler.character(name))));
 }
 
-/** What a client has no key for stays as it is: the terminal may be typed at by others, or by a script. */
+/**
+ * Drops the functions for which the client has no key, so that the terminal keeps its characters: other users or a
+ * script may type them.
+ */
 function present(controls: TerminalControls): Modes {
   return Object.fromEntries(Object.entries(controls).filter(([, value]) => value));
 }
 
-/** Sets control characters of a terminal as the client has them. Returns all of the terminal's. */
+/** Sets the client's control characters on the terminal. Returns all control characters of the terminal. */
 function setControls(pty: Pty, controls: TerminalControls): TerminalControls {
   const modes = present(controls);
   if (Object.keys(modes).length > 0) pty.setModes(modes);

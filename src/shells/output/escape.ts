@@ -1,17 +1,18 @@
 /**
- * Text of strangers, made fit for a log line or a terminal.
+ * Untrusted text, escaped for a log line or a terminal.
  */
 
 /**
- * What is never shown as it is: controls (C0, DEL, C1), format characters (the bidirectional ones reorder a whole line,
- * the zero-width ones hide), lone surrogates, private and unassigned characters, line and paragraph separators.
+ * Characters that are never printed as they are: controls (C0, DEL, C1), format characters (the bidirectional ones
+ * reorder a whole line, the zero-width ones hide), lone surrogates, private and unassigned characters, line and
+ * paragraph separators.
  */
 const UNFIT = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 function escapeCharacter(character: string): string {
   // Doubled, so that `\x1b` in a log always means the character and never four typed ones.
   if (character === '\\') return '\\\\';
-  // Log lines quote what a stranger said.
+  // Log lines put untrusted text in quotes.
   if (character === '"') return '\\"';
   if (!UNFIT.test(character)) return character;
   const code = character.codePointAt(0) ?? 0;
@@ -19,13 +20,13 @@ function escapeCharacter(character: string): string {
 }
 
 /**
- * Makes any string safe to print on one line: what could move the cursor, break the line, reorder or hide text becomes
- * `\xNN` or `\u{…}`, and a backslash is doubled. What would be longer than `max` characters is cut, never inside an
- * escape, and ends in `…`.
+ * Makes any string safe to print on one line. Characters that could move the cursor, break the line, reorder or hide
+ * text become `\xNN` or `\u{…}`, and a backslash is doubled. A result longer than `max` characters is truncated, never
+ * inside an escape, and ends in `…`.
  */
 export function escapeText(text: string, max = 100): string {
   let escaped = '';
-  // Iterating stops at the cut, so a megabyte from a peer costs no more than a line.
+  // The loop stops at the limit, so a megabyte from a client costs as much as one line.
   for (const character of text) {
     const piece = escapeCharacter(character);
     if (escaped.length + piece.length > max) return `${escaped}…`;

@@ -4,29 +4,32 @@ import { hidesOnEcho } from '../line-editing/echo.ts';
 
 const LF = 0x0a;
 const NOTHING = Buffer.alloc(0);
-/** The beginning of a line that is longer, in bytes, or grows for so long, in milliseconds, is no prompt, and is shown. */
+/**
+ * Limits of a prompt, in bytes and in milliseconds. The start of a line that exceeds one of them is not a prompt and is
+ * sent.
+ */
 const LONGEST_PROMPT = 1024;
 const SLOWEST_PROMPT_MS = 500;
 
-/** Without output for so long, in milliseconds, a program is taken to wait for input. */
+/** A program without output for this time, in milliseconds, is assumed to wait for input. */
 const SILENCE_MS = 100;
 
 /**
- * Tells clients that ask for it when it is their turn: IAC GA (RFC 854), or IAC EOR where that was negotiated
- * (RFC 885). A real go-ahead would need to know that the program reads; silence after output is the nearest sign of it
- * that a terminal gives. Old half-duplex clients print nothing until they see it.
+ * Signals to clients that request it that they may send: IAC GA (RFC 854), or IAC EOR if that was negotiated (RFC 885).
+ * For a real go-ahead, the server would have to know that the program reads. Silence after output is the best
+ * indication that a terminal provides. Old half-duplex clients print nothing until they receive the mark.
  *
- * A MUD client takes what is behind the last line's end, when the mark comes, for the prompt. TinTin++ shows an empty prompt
- * instead of one whose mark comes in a later packet, and an empty line for a mark behind a whole line. So the beginning of a
- * line waits for the silence, and is sent together with its mark.
+ * A MUD client interprets the text between the end of the last line and the mark as the prompt. TinTin++ shows an empty
+ * prompt if the mark comes in a later packet than its prompt, and an empty line if the mark follows a whole line. So
+ * the start of a line is kept until the silence, and is sent together with its mark.
  */
 export class PromptMark {
   readonly #session: Session;
-  /** Whether a client that never spoke of SGA is sent GA too: true where SGA is not offered. */
+  /** Whether clients that have not negotiated SGA are sent GA, too: true if SGA is not offered. */
   readonly #unasked: boolean;
   #timer: NodeJS.Timeout | undefined;
   #due = false;
-  /** The beginning of a line, which waits for its mark. */
+  /** The start of a line, which is kept until its mark is sent. */
   #held: Uint8Array = NOTHING;
   #heldSince = 0;
 
@@ -35,7 +38,7 @@ export class PromptMark {
     this.#unasked = unasked;
   }
 
-  /** Output on its way, which is lent. Returns what is to be written now; the rest is kept for its mark. */
+  /** Filters output, which is borrowed. Returns the part to write now; the rest is kept until its mark is sent. */
   pass(bytes: Uint8Array): Uint8Array {
     const mayHold = this.#mark() === Command.EOR && hidesOnEcho(this.#session) === true;
     if (!mayHold && this.#held.length === 0) return bytes;
@@ -51,14 +54,14 @@ export class PromptMark {
     return output.subarray(0, begin);
   }
 
-  /** What was kept, of which this then knows nothing. */
+  /** Removes and returns the kept output. */
   take(): Uint8Array {
     const held = this.#held;
     this.#held = NOTHING;
     return held;
   }
 
-  /** Output has just been written: the silence begins anew. */
+  /** Output has been written: restarts the timer. */
   touch(): void {
     if (this.#mark() === undefined) return;
     this.#due = true;
@@ -66,12 +69,12 @@ export class PromptMark {
     else this.#timer.refresh();
   }
 
-  /** Whether output is to be told to this, by {@link touch}. */
+  /** Whether {@link touch} has to be called after output. */
   get isWanted(): boolean {
     return this.#mark() !== undefined;
   }
 
-  /** Stops the clock. */
+  /** Stops the timer. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#due = false;
@@ -81,7 +84,7 @@ export class PromptMark {
     const mark = this.#mark();
     if (!this.#due || this.#session.destroyed) return;
     this.#due = false;
-    // Output that still waits for a slow line is a stream that has not ended.
+    // Output that is still queued for a slow client is not followed by silence.
     if (mark !== undefined && this.#session.unsent > 0) {
       this.touch();
       return;

@@ -1,27 +1,27 @@
 import { Option } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
 
-/** Less than this on its way to the client, in bytes, is about a screen: not worth being skipped. */
+/** Less queued output than this, in bytes, is about one screen, which is not worth discarding. */
 const SCREEN_BYTES = 2 * 1024;
 
 /**
- * Behind the mark. Many clients (of MUDs, above all) do not ask for urgent data in line, so that the system takes DM away from
- * them and IAC would eat the first byte of the prompt. They see `IAC NUL`, which is no command; to all others a NUL is
- * nothing (RFC 854).
+ * Written after the mark. Many clients (especially of MUDs) do not set SO_OOBINLINE, so the kernel removes DM from the
+ * stream, and IAC would consume the first byte of the prompt. These clients receive `IAC NUL`, which is not a command.
+ * All others ignore a NUL (RFC 854).
  */
 const NUL = new Uint8Array(1);
 
 /**
- * Output that has lost its worth: the terminal has dropped what it held, since somebody pressed the interrupt key, and what is
- * still on its way to the client should not be shown either. So a Synch (RFC 854) is sent, which overtakes it.
+ * Output that is obsolete: the interrupt key was pressed, so the terminal has discarded its output, and the output that
+ * is queued for the client should not be displayed either. A Synch (RFC 854) is sent, which overtakes it.
  *
- * Not each time, as other servers do it: at a prompt there is nothing to overtake, and a client may lose what it was just
- * about to show. Nor again before there is something new to be skipped, however long the key is held down. And only to who
- * knows what it is: `nc` would print it.
+ * Unlike in other servers it is not sent each time: at a prompt there is nothing to overtake, and a client may lose
+ * output that it is about to display. It is not sent again until there is new output to discard, however long the key
+ * is held down. It is only sent to Telnet clients: `nc` would print it.
  */
 export class StaleOutput {
   readonly #session: Session;
-  /** What had been written when the last Synch was sent, in bytes. */
+  /** The value of `bytesWritten` when the last Synch was sent. */
   #last = 0;
 
   constructor(session: Session) {
@@ -29,8 +29,9 @@ export class StaleOutput {
   }
 
   /**
-   * The terminal has dropped its output. With `asked` a Synch is the answer to an AO, which is to have one (RFC 854).
-   * Returns whether one was sent: the client may not have shown what came before.
+   * The terminal has discarded its output. With `asked`, the Synch is the response to an AO, which requires one (RFC
+   * 854).
+   * @returns whether a Synch was sent: the client may not have displayed the output before it.
    */
   skip(asked: boolean): boolean {
     const session = this.#session;
@@ -44,7 +45,7 @@ export class StaleOutput {
   }
 }
 
-/** Whether the client has ever answered what every client is asked. */
+/** Whether the client has ever responded to the options that every client is asked for. */
 function knowsCommands({ telnet }: Session): boolean {
   return [Option.NAWS, Option.TTYPE].some(code => telnet.isSettled(code, 'remote'));
 }

@@ -1,19 +1,19 @@
 /**
  * Synchronized updates: DEC private mode 2026, as terminals and multiplexers implement it today.
  *
- * A program brackets one frame of its screen with `CSI ? 2026 h` and `CSI ? 2026 l`, so that a terminal which knows the
- * mode draws it at once. Over a network that only works if the frame also travels at once: the parts of a frame that
- * arrive one by one would be drawn one by one by every terminal that does not know the mode. So a frame leaves here in
- * one write. Everything outside a frame leaves unchanged and at once.
+ * A program brackets one frame of its screen with `CSI ? 2026 h` and `CSI ? 2026 l`, so that a terminal that supports
+ * the mode draws it at once. Over a network that only works if the frame also arrives at once: terminals without the
+ * mode would draw the parts of a frame one by one, as they arrive. So each frame is written in one piece. Everything
+ * outside a frame is passed on unchanged and immediately.
  *
- * The only bytes outside a frame that ever wait are the up to 7 that may be the beginning of `CSI ? 2026 h` cut in two
- * by a read; they wait for the next read, at most {@link SEAM_MS}.
+ * The only bytes outside a frame that are ever held are the up to 7 bytes that may be the start of a `CSI ? 2026 h`
+ * that was split between two reads. They are held until the next read, at most {@link SEAM_MS}.
  */
 
 const ESC = 0x1b;
 const OPEN_BRACKET = 0x5b;
 
-/** A control sequence, whole and without its `ESC [`. */
+/** A control sequence: complete, and without its `ESC [`. */
 interface Sequence {
   readonly whole: Buffer;
   readonly tail: Buffer;
@@ -28,17 +28,22 @@ function sequence(tail: string): Sequence {
   return { whole, tail: whole.subarray(2), length: whole.length };
 }
 
-/** How long the possible beginning of a cut sequence waits for its other half, in milliseconds. */
+/** How long the possible start of a split sequence is held, in milliseconds. */
 const SEAM_MS = 10;
-/** A frame larger than this, in bytes, is let go as it is: holding it any longer helps nobody. */
+/**
+ * A frame larger than this, in bytes, is written before its end: holding it longer has no benefit.
+ */
 const FRAME_BYTES = 256 * 1024;
-/** A frame older than this, in milliseconds, is let go: a program that stalls in a frame must still be seen. */
+/**
+ * A frame older than this, in milliseconds, is written before its end: the output of a program that stalls in a frame
+ * must be visible.
+ */
 const FRAME_MS = 1000;
 
-/** Splits a program's output into what may leave now and the frame that must wait for its end. */
+/** Splits a program's output into the part that can be written now and the frame that is held until its end. */
 export class SynchronizedOutput {
   readonly #sink: (bytes: Buffer) => void;
-  /** The open frame, or the possible beginning of one; empty when nothing waits. */
+  /** The open frame, or the possible start of one; empty if nothing is held. */
   #held: Buffer[] = [];
   #heldBytes = 0;
   #inFrame = false;
@@ -49,31 +54,31 @@ export class SynchronizedOutput {
     this.#sink = sink;
   }
 
-  /** Takes the next piece of output, cut anywhere. It is lent: what has to wait is copied. */
+  /** Accepts the next chunk of output, split at any byte. The chunk is borrowed: held bytes are copied. */
   push(chunk: Buffer): void {
     if (this.#inFrame) this.#continueFrame(chunk);
     else if (this.#heldBytes > 0) this.#pass(Buffer.concat([this.#take(), chunk]));
     else this.#pass(chunk);
   }
 
-  /** Whether nothing waits: then output without ESC would leave unchanged. */
+  /** Whether nothing is held. Then output without ESC passes unchanged. */
   get isEmpty(): boolean {
     return this.#heldBytes === 0;
   }
 
-  /** Lets everything go that is still held, e.g. when the program has ended. */
+  /** Writes everything that is held, e.g. when the program has ended. */
   flush(): void {
     if (this.#heldBytes > 0) this.#sink(this.#take());
   }
 
-  /** Forgets what is held and stops the clock: nobody is left to read it. */
+  /** Discards what is held and stops the timer, when the client is gone. */
   discard(): void {
     this.#take();
   }
 
-  /** Outside a frame: finds where, if anywhere, a frame opens that does not close in the same chunk. */
+  /** Outside a frame: searches for a frame that starts in this chunk and does not end in it. */
   #pass(chunk: Buffer): void {
-    // Most of what people type comes back without.
+    // Most echoes of typed text contain no ESC.
     if (!chunk.includes(ESC)) {
       this.#sink(chunk);
       return;
@@ -108,7 +113,7 @@ export class SynchronizedOutput {
     if (end < chunk.length) this.#pass(chunk.subarray(end));
   }
 
-  /** Where the frame ends in `chunk` (the offset behind END), or -1; END may begin in what is already held. */
+  /** The offset in `chunk` after the frame's END, or -1. END may start in the held bytes. */
   #endOfFrame(chunk: Buffer): number {
     const before = this.#lastHeld(END.length - 1);
     const seam = Buffer.concat([before, chunk.subarray(0, END.length - 1)]);
@@ -118,7 +123,7 @@ export class SynchronizedOutput {
     return inside < 0 ? -1 : inside + END.length;
   }
 
-  /** The last `count` bytes held, gathered over pieces that may be shorter than that. */
+  /** The last `count` held bytes, from several pieces if these are shorter. */
   #lastHeld(count: number): Buffer {
     const pieces: Buffer[] = [];
     let missing = count;
@@ -140,7 +145,7 @@ export class SynchronizedOutput {
     }
   }
 
-  /** Empties what is held and closes the frame; what follows is outside. */
+  /** Removes and returns the held bytes and ends the frame. */
   #take(): Buffer {
     clearTimeout(this.#timer);
     const taken = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
@@ -152,8 +157,8 @@ export class SynchronizedOutput {
 }
 
 /**
- * `chunk.indexOf(sequence, from)`, by looking for what stands behind `ESC [`: a short needle is searched for by its first
- * byte, and in coloured output there is an ESC every few bytes, but hardly ever a `?`.
+ * `chunk.indexOf(sequence, from)`, by searching for the text after `ESC [`. indexOf() searches for a short needle by
+ * its first byte, and in coloured output there is an ESC every few bytes, but hardly ever a `?`.
  */
 function find(chunk: Buffer, sequence: Sequence, from: number): number {
   for (let at = chunk.indexOf(sequence.tail, from + 2); at >= 0; at = chunk.indexOf(sequence.tail, at + 1)) {
@@ -162,7 +167,7 @@ function find(chunk: Buffer, sequence: Sequence, from: number): number {
   return -1;
 }
 
-/** How many bytes at the end of `chunk`, behind `from`, may be the beginning of a cut BEGIN. */
+/** How many bytes at the end of `chunk`, after `from`, may be the start of a split BEGIN. */
 function seamLength(chunk: Buffer, from: number): number {
   const earliest = Math.max(from, chunk.length - BEGIN.length + 1);
   const start = chunk.lastIndexOf(ESC);

@@ -1,19 +1,19 @@
 import type { Translation } from './translation.ts';
 
-/** So long, in milliseconds, output is converted in one go: then everybody else has a turn. */
+/** Limit of converting output without a break, in milliseconds; after that other sessions run. */
 const TURN_MS = 1;
 
-/** What becomes of converted output. */
+/** The receiver of converted output. */
 export interface OutputTaker {
-  /** Output for the client, which is lent. */
+  /** Output for the client, which is borrowed. */
   send(bytes: Uint8Array): void;
-  /** Output waits to be converted (`true`), so no more is to come, or does so no longer. */
+  /** Output waits to be converted (`true`), so reading has to pause, or no output waits any more. */
   behind(isBehind: boolean): void;
 }
 
 /**
- * Output on its way to a client of another character set, in turns: a home computer's screen is kept here, and what a flood
- * does to that takes its time.
+ * Converts output for a client with a different character set, in time slices: the server emulates the screen of a home
+ * computer, and applying a flood of output to it takes time.
  */
 export class TranslatedOutput {
   readonly #translation: Translation;
@@ -25,7 +25,7 @@ export class TranslatedOutput {
     this.#taker = taker;
   }
 
-  /** Takes output of the program, which is lent. */
+  /** Accepts output of the program, which is borrowed. */
   show(bytes: Uint8Array): void {
     const { way } = this.#translation;
     if (way === undefined) {
@@ -36,7 +36,7 @@ export class TranslatedOutput {
     if (this.#next === undefined) this.#turn();
   }
 
-  /** Converts all that waits, at once. */
+  /** Converts all output that waits, synchronously. */
   finish(): void {
     if (this.#next === undefined) return;
     clearImmediate(this.#next);
@@ -44,7 +44,7 @@ export class TranslatedOutput {
     this.#settled();
   }
 
-  /** Forgets what waits to be converted. */
+  /** Discards output that waits to be converted. */
   discard(): void {
     if (this.#next === undefined) return;
     clearImmediate(this.#next);
@@ -61,12 +61,12 @@ export class TranslatedOutput {
     const wasBehind = this.#next !== undefined;
     this.#next = undefined;
     const isBehind = !this.#convert(performance.now() + TURN_MS);
-    // Immediates come behind what the network and the terminals have.
+    // Immediates run after the I/O of sockets and terminals.
     if (isBehind) this.#next = setImmediate(() => this.#turn());
     if (isBehind !== wasBehind) this.#taker.behind(isBehind);
   }
 
-  /** Returns whether nothing waits any more. */
+  /** Returns whether all output has been converted. */
   #convert(until: number): boolean {
     const { way } = this.#translation;
     if (way === undefined) return true;

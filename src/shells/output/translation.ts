@@ -3,31 +3,35 @@ import type { Pty } from '../../pty/index.ts';
 import { areScreensLoaded, loadScreens, type Machine, MachineScreen, machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
 
-/** The way between a program and a client of one set. Bytes that are given are lent, and so are those returned. */
+/**
+ * The conversion between a program and a client with one character set. Bytes are borrowed, both arguments and results.
+ */
 interface Way {
-  /** From the client. */
+  /** Converts bytes from the client. */
   input(bytes: Uint8Array): Uint8Array;
-  /** What of the input has not come whole is forgotten. */
+  /** Discards an incomplete character of the input. */
   discardInput(): void;
-  /** From the program. */
+  /** Accepts bytes from the program. */
   take(bytes: Uint8Array): void;
-  /** What is to be sent for what was taken; some of that may wait for the next call after this time (performance.now()). */
+  /** Returns the bytes to send. After the time `until` (performance.now()), the rest is left for the next call. */
   output(until: number): Uint8Array;
-  /** Whether nothing that was taken waits. */
+  /** Whether no accepted bytes are left to convert. */
   readonly isDone: boolean;
-  /** What waits is forgotten. */
+  /** Discards the bytes that are left to convert. */
   discardOutput(): void;
-  /** The client may not have shown what it was sent. */
+  /** The client may not have displayed the output that it was sent. */
   outputLost(): void;
-  /** The program has ended, and nothing waits: what is left of a character that it did not finish. */
+  /**
+   * The program has ended and all its output is converted: returns the bytes for an incomplete character at its end.
+   */
   end(): Uint8Array;
-  /** What a client would have sent, had it typed this control character of the program's terminal. */
+  /** The byte that the client would have sent for this control character of the program's terminal. */
   keyOf(control: number): number;
 }
 
 /**
- * Stands between a program that runs in one character set and a client that speaks another, and converts both ways as the
- * bytes come. Where both are the same it does nothing.
+ * Converts between a program that runs in one character set and a client that uses another, in both directions and as
+ * the bytes arrive. If both are the same, it does nothing.
  */
 export class Translation {
   readonly #session: Session;
@@ -37,13 +41,13 @@ export class Translation {
   readonly #erase: number;
   #client = '';
   #way: Way | undefined;
-  /** The way of input: it may have arrived before the client changed to the set of this moment. */
+  /** The conversion of input, which may have arrived before the client changed to its present character set. */
   #typed: { readonly client: string; readonly way: Way | undefined } | undefined;
 
   /**
    * @param program the program's character set, canonical.
-   * @param fallback the client's, where it says none.
-   * @param erase what the program's terminal has for an erase character.
+   * @param fallback the client's, if it negotiates none.
+   * @param erase the erase character of the program's terminal.
    */
   constructor(session: Session, pty: Pty, program: string, fallback: string, erase: number) {
     this.#session = session;
@@ -54,12 +58,12 @@ export class Translation {
     this.follow();
   }
 
-  /** The way to go; `undefined` where there is nothing to be done to bytes. */
+  /** The conversion at present; `undefined` if the bytes are passed unchanged. */
   get way(): Way | undefined {
     return this.#way;
   }
 
-  /** The client may have agreed to another set by now. What was half converted in the one before is lost then. */
+  /** The client may have negotiated another character set. An incomplete character of the previous set is lost. */
   follow(): void {
     const client = this.#session.terminal.encoding(this.#fallback);
     if (client === this.#client) return;
@@ -75,8 +79,8 @@ export class Translation {
   }
 
   /**
-   * Converts what the session gives at this moment, in the set that was in force when it arrived: it may have waited for the program to
-   * start, or to read. The bytes are lent, and so are those returned.
+   * Converts the data that was read from the session, in the character set that was in force when it arrived: it may
+   * have waited until the program started, or read. Bytes are borrowed, both arguments and results.
    */
   input(received: Uint8Array): Uint8Array {
     const runs = this.#session.link.encodingRuns(received, this.#client, this.#fallback);
@@ -87,14 +91,14 @@ export class Translation {
 
   #convert(bytes: Uint8Array, client: string): Uint8Array {
     const isCurrent = client === this.#client;
-    // (The client may have changed to another set and back, which makes a way anew.)
+    // If the client has changed to another set and back, there is a new conversion.
     if (this.#typed?.client !== client || (isCurrent && this.#typed.way !== this.#way)) {
       this.#typed = { client, way: isCurrent ? this.#way : this.#wayOf(client) };
     }
     return this.#typed.way?.input(bytes) ?? bytes;
   }
 
-  /** What of the input has not come whole is forgotten. */
+  /** Discards an incomplete character of the input. */
   discardInput(): void {
     this.#typed?.way?.discardInput();
   }
@@ -102,7 +106,7 @@ export class Translation {
 
 const NOTHING = new Uint8Array();
 
-/** To a client whose set has ASCII and its control sequences, as nearly all have. */
+/** For clients whose character set contains ASCII and its control sequences, like nearly all. */
 class CharsetWay implements Way {
   readonly #client: string;
   readonly #program: string;
@@ -149,12 +153,13 @@ class CharsetWay implements Way {
   }
 }
 
-/** Answers of the terminal wait for a program that does not read them, up to so many bytes; more are not given. */
+/** Limit of terminal replies that a program has not read, in bytes; further ones are dropped. */
 const MAX_ANSWERS = 4_096;
 
 /**
- * To a home computer, which is no terminal: see {@link MachineScreen}. Before the first, what makes screens has to be loaded.
- * A session that begins with such a client waits for that. Where a client agrees to such a set later, its output waits.
+ * For home computers, which are not terminals: see {@link MachineScreen}. The modules for screens are loaded when first
+ * needed. A session that starts with such a client waits for them. If a client changes to such a set later, its output
+ * waits.
  */
 class MachineWay implements Way {
   readonly #machine: Machine;
@@ -163,9 +168,9 @@ class MachineWay implements Way {
   readonly #decoder: ReturnType<typeof decoder>;
   readonly #encoder: ReturnType<typeof encoder>;
   #screen: MachineScreen | undefined;
-  /** Whether screens could not be loaded: the package is incomplete. Nothing is shown then. */
+  /** Whether the modules could not be loaded because the package is incomplete. Then no output is shown. */
   #isBroken = false;
-  /** Output that is not on the screen yet, and how much of it is. */
+  /** Output that was not applied to the screen yet, and the offset up to which it was. */
   #waiting = '';
   #at = 0;
 
