@@ -3,18 +3,18 @@ import type { ReceiveScheduler } from '../transport/stream/receive-scheduler.ts'
 import type { SendQueue } from '../transport/stream/send-queue.ts';
 import type { Ending, ProtocolError } from './ending.ts';
 
-/** The sides on which the one who compresses learns that it may: a server's own MCCP2, and MCCP3 as a client sees it. */
+/** Options whose compressing end learns by negotiation that it may start: MCCP2 on a server, MCCP3 on a client. */
 const BEGUN_BY: readonly (readonly [code: number, side: Side])[] = [
   [Option.MCCP2, 'local'],
   [Option.MCCP3, 'remote'],
 ];
 
 /**
- * Compresses and inflates as was negotiated (MCCP2, MCCP3), at either end: begins to compress as soon as the peer agrees to it,
- * ends it when the peer withdraws, and inflates what the peer says is compressed.
+ * Compresses and inflates as negotiated (MCCP2, MCCP3), at either end. It starts to compress as soon as the peer
+ * agrees, stops when the peer withdraws, and inflates what the peer announces as compressed.
  *
- * @param encrypted whether what is sent is encrypted; then it is not compressed, for the length of what comes of secrets together
- *   with what an attacker chose gives them away.
+ * @param encrypted whether the output is encrypted. Encrypted output is not compressed: the length of compressed data
+ *   in which secrets are mixed with text chosen by an attacker discloses the secrets.
  */
 export function followCompression(
   event: TelnetEvent,
@@ -27,9 +27,9 @@ export function followCompression(
   if (event.type === 'compression' && event.direction === 'sent') {
     queue.compress(true);
   } else if (event.type === 'compression') {
-    // Inside of what is compressed: nobody would inflate it twice.
+    // Compression inside compressed data: it would have to be inflated twice.
     if (scheduler.isInflating) ending.hangup('nested-compression' satisfies ProtocolError);
-    // Of servers some have been met that send gzip, or deflate without a frame.
+    // Some servers send gzip, or deflate without a frame.
     else scheduler.inflate(telnet.takeUnread(), event.option === Option.MCCP2 ? 'any' : 'zlib');
   } else if (event.type === 'option' && BEGUN_BY.some(([code, side]) => event.option === code && event.side === side)) {
     if (!event.enabled) queue.compress(false);

@@ -1,33 +1,36 @@
-/** Changes of the character set that are remembered: a peer that makes more of them loses the first. */
+/** How many changes of the character set are kept. If a peer makes more, the first ones are dropped. */
 const MOST_CHANGES = 256;
 
 /** Bytes in one character set. */
 export interface EncodingRun<B extends Uint8Array = Buffer> {
   readonly bytes: B;
-  /** Canonical. */
+  /** The canonical name. */
   readonly encoding: string;
 }
 
 /**
- * Where in the input of a session the character set has changed. Input waits for its reader, so the set may be another one when
- * it is read than when it arrived.
+ * Positions in the input of a session at which the character set changed. Input waits for its reader, so the set may
+ * have changed between its arrival and its reading.
  */
 export class EncodingHistory {
-  /** The set that the peer had named before (or none), and up to which byte. */
+  /**
+   * The set that the peer had named before the change (`undefined` if it had not named any), and the byte up to which
+   * it applies.
+   */
   #changes: readonly { readonly named: string | undefined; readonly until: number }[] = [];
 
-  /** The input up to the byte `until` is in the set that the peer had `named`; what follows is in another. */
+  /** The input up to the byte `until` is in the set that the peer had `named`; the input after it is in another set. */
   add(named: string | undefined, until: number): void {
     if (until === (this.#changes.at(-1)?.until ?? 0)) return;
-    // (Those before the position of the reader stay, too: it may put back what it has read.)
+    // (Changes before the reader's position are kept, too: the reader may put back what it has read.)
     this.#changes = [...this.#changes, { named, until }].slice(-MOST_CHANGES);
   }
 
   /**
    * The parts of a chunk of the input, each with the character set that was in force when it arrived.
    *
-   * @param end where in the input the chunk ends. @param encoding the set at this moment. @param fallback the set where the
-   *   peer has named none.
+   * @param end position in the input at which the chunk ends. @param encoding the current set. @param fallback the set
+   *   if the peer has not named one.
    */
   runs<B extends Uint8Array>(chunk: B, end: number, encoding: string, fallback: string): readonly EncodingRun<B>[] {
     const start = end - chunk.length;

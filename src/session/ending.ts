@@ -7,29 +7,33 @@ export const HANGUP_REASONS = [
 ] as const;
 
 /**
- * One of {@link HANGUP_REASONS}. `'client-closed'`: the client closed its sending half, and the linger time is over.
+ * One of {@link HANGUP_REASONS}. `'client-closed'`: the client closed its sending half, and the linger time has ended.
  * `'keep-alive-timeout'`: the peer has not answered TIMING-MARK.
  */
 export type HangupReason = (typeof HANGUP_REASONS)[number];
 
-/** Input for which telpty ends a session: see {@link InflationError}; `'nested-compression'`: compressed input that begins compression. */
+/**
+ * Invalid input for which telpty ends a session: see {@link InflationError}; `'nested-compression'`: compressed input
+ * starts compression again.
+ */
 export type ProtocolError = InflationError | 'nested-compression';
 
 /**
- * What ended a session first. `'client-reset'`: the connection broke without a FIN of the client. `'protocol-error'`: what the
- * client sends cannot be read, e.g. corrupt compressed input. `'program'`: the program ended by itself.
+ * The first cause of the end of a session. `'client-reset'`: the connection broke without a FIN from the client.
+ * `'protocol-error'`: the client's input cannot be decoded, e.g. corrupt compressed input. `'program'`: the program
+ * ended by itself.
  */
 export type EndCause = HangupReason | 'client-reset' | 'protocol-error' | 'program';
 
-/** The cause that belongs to the reason of a hangup. Reasons other than {@link HANGUP_REASONS} are errors of the client's input. */
+/** The cause for the reason of a hangup. Reasons other than {@link HANGUP_REASONS} are errors in the client's input. */
 export function causeOf(reason: string): EndCause {
   return HANGUP_REASONS.find(known => known === reason) ?? 'protocol-error';
 }
 
-/** How long a session may last after a hangup for which there was no listener, in milliseconds. */
+/** How long a session may last after a hangup for which it had no listener, in milliseconds. */
 const HANGUP_MS = 5_000;
 
-/** How a session ends: the request to end, its signal, and what came first. */
+/** The end of a session: the request to end, its signal, and the first cause. */
 export class Ending {
   readonly #stream: Duplex;
   #abort: AbortController | undefined;
@@ -46,12 +50,12 @@ export class Ending {
     return this.#reason;
   }
 
-  /** What ended the session first; `undefined` while nothing has. */
+  /** The first cause of the end; `undefined` as long as the session has not begun to end. */
   get cause(): EndCause | undefined {
     return this.#cause;
   }
 
-  /** Records what ends the session, unless something else has ended it before. */
+  /** Records a cause of the end, unless an earlier one is recorded. */
   record(cause: EndCause): void {
     this.#cause ??= cause;
   }
@@ -65,7 +69,7 @@ export class Ending {
     return this.#abort.signal;
   }
 
-  /** The session, or its connection, is over. */
+  /** The session, or its connection, has ended. */
   abort(): void {
     this.#abort?.abort(this.#reason);
   }
@@ -79,25 +83,25 @@ export class Ending {
     this.#abort?.abort(reason);
     if (stream.emit('hangup', { reason })) return;
     stream.end();
-    // A client that does not close its side is not waited for, either.
+    // The timer covers a client that does not close its side.
     const timer = setTimeout(() => stream.destroy(), HANGUP_MS);
     stream.once('close', () => clearTimeout(timer));
   }
 }
 
-/** What is needed of a session to close it. */
+/** The parts of a session that are needed to close it. */
 interface Closable extends Duplex {
   readonly hasSentAll: boolean;
   destroyWhenStalled(ms: number): () => void;
 }
 
 /**
- * Ends a session without losing a byte: everything written goes out, then our FIN, and input is read and dropped until
- * the peer closes too (closing a socket with unread input makes the kernel send RST, which can destroy output that is
- * still on its way).
+ * Ends a session without losing a byte: sends all written output, then FIN, and reads and drops input until the peer
+ * closes its side, too. (Closing a socket with unread input makes the kernel send RST, which can destroy output in
+ * transit.)
  *
- * @param linger called when all is sent; returns how long the peer may take to close its side, in milliseconds.
- * @param stallMs how long a peer that is owed output may take none of it before it is given up, in milliseconds.
+ * @param linger called when everything is sent; returns how long the peer may take to close its side, in milliseconds.
+ * @param stallMs the session is destroyed if output waits and the peer accepts none for this many milliseconds.
  */
 export function closeSession(session: Closable, linger: () => number, stallMs: number): Promise<void> {
   if (session.closed) return Promise.resolve();
@@ -119,14 +123,14 @@ export function closeSession(session: Closable, linger: () => number, stallMs: n
   });
 }
 
-/** How long a peer may take to close its side after {@link disposeSession} has sent all, in milliseconds. */
+/** How long a peer may take to close its side after {@link disposeSession} has sent everything, in milliseconds. */
 const DISPOSE_CLOSE_MS = 3_000;
-/** How long it may take none of the output. */
+/** How long a peer may accept no output while some waits, in milliseconds. */
 const DISPOSE_STALL_MS = 2_000;
-/** How long {@link disposeSession} takes at most. */
+/** The maximum duration of {@link disposeSession}, in milliseconds. */
 const DISPOSE_MS = 10_000;
 
-/** Closes a session as {@link closeSession}, and destroys it after 10 s. */
+/** Closes a session as {@link closeSession} does, and destroys it after 10 s. */
 export async function disposeSession(session: Closable): Promise<void> {
   const timer = setTimeout(() => session.destroy(), DISPOSE_MS);
   await closeSession(session, () => DISPOSE_CLOSE_MS, DISPOSE_STALL_MS);

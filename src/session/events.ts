@@ -1,33 +1,35 @@
 import type { Readable } from 'node:stream';
 import type { TelnetEvent, TelnetEvents } from '../protocol/index.ts';
 
-/** What the protocol engine reports, each under its own name, so that `session.on('gmcp', …)` gets a `GmcpEvent`. */
+/** The reports of the protocol engine, each under its own name, so that `session.on('gmcp', …)` gets a `GmcpEvent`. */
 type ProtocolEvents = {
   [Type in keyof TelnetEvents]: [event: TelnetEvents[Type]];
 };
 
-/** The events of a session beside those of every Duplex. */
+/** The events of a session in addition to those of a Duplex. */
 export interface SessionEvents extends ProtocolEvents {
   /** The client's window has a new size, in characters; 0 means that the client does not know it (RFC 1073). */
   resize: [size: { readonly columns: number; readonly rows: number }];
   /**
-   * Everything the protocol engine reports, as it reports it; facts are already in `Session.terminal`. Each is an event
-   * under its own name as well: `'gmcp'`, `'option'`, `'command'`, `'warning'` …
+   * Every report of the protocol engine, unchanged. Facts about the client are already in `Session.terminal`. Each
+   * report is also an event under its own name: `'gmcp'`, `'option'`, `'command'`, `'warning'` …
    */
   telnet: [event: TelnetEvent];
   /**
-   * The client has sent a Synch (RFC 854): input that nobody has read is dropped, and so is what still comes before the
-   * Synch's mark. Commands are not: they follow.
+   * The client has sent a Synch (RFC 854): unread input is dropped, and so is input that arrives before the Data Mark
+   * of the Synch. Commands are not dropped: their events follow.
    */
   synch: [];
   /** The client has closed its sending half; `'end'` follows once everything before that has been read. */
   finishing: [];
   /**
-   * A program of `ptyShell` runs: negotiation, and what else came before, is over for this session. A shell without a
-   * program may say so itself; `limit` listens.
+   * A program of `ptyShell` runs: negotiation and everything else before the program is complete for this session. A
+   * shell without a program may emit this event itself; `limit` listens to it.
    */
   started: [];
-  /** The session was asked to end: by a limit, a shutdown, or LOGOUT of the client. The shell should finish and settle. */
+  /**
+   * The session was asked to end: by a limit, a shutdown, or LOGOUT of the client. The shell should finish and settle.
+   */
   hangup: [request: { readonly reason: string }];
 }
 
@@ -47,10 +49,13 @@ interface StreamEvents {
   unpipe: [source: Readable];
 }
 
-/** All events, by name, with what their listeners are given. */
+/** All events by name, with the arguments of their listeners. */
 export type AllEvents = SessionEvents & StreamEvents;
 
-/** A listener of an event of a session. It may want more than it is given, as the `resolve` of a promise does. */
+/**
+ * A listener of an event of a session. It may declare more parameters than the event has, as the `resolve` of a promise
+ * does.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: whatever that is
 export type Listener<Name extends keyof AllEvents> = (...args: [...AllEvents[Name], ...any[]]) => void;
 
@@ -59,5 +64,5 @@ export type SessionListeners<Self> = {
   readonly [Name in keyof AllEvents]?: (this: Self, ...args: AllEvents[Name]) => void;
 };
 
-/** What is no event of a session's own: these are whatever an application makes of them. */
+/** Names that are not events of a session: an application can emit these with any arguments. */
 export type OtherEvent<Name extends string | symbol> = Name extends keyof AllEvents ? never : Name;

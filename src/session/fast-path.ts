@@ -1,13 +1,15 @@
 /**
- * The fast path: a few plain bytes, such as a key and its echo, pass between the connection and the terminal of its program in the
- * addon (`native/socket/fast_path.c`), without JavaScript.
+ * The fast path: a few plain bytes, such as a key and its echo, pass between the connection and the terminal of its
+ * program in the addon (`native/socket/fast_path.c`), without JavaScript.
  *
- * It may be open only while no part of the session would do anything with those bytes. Each part has a name here, and tells in a
- * table whether it blocks the path at the moment. The tables are complete by their type: a new name without a condition does
- * not compile, and `test/session/fast-path.test.ts` has a case for each name. A new part that looks at bytes, or holds some back, needs a name.
+ * It may be open only while no part of the session would act on those bytes. Each such part has a name here, and a
+ * condition in a table that decides whether it blocks the path now. The types make the tables complete: a new name
+ * without a condition does not compile, and `test/session/fast-path.test.ts` has a case for each name. A new part that
+ * inspects or holds back bytes needs a name.
  *
- * Conditions are asked at the end of each turn, and not kept as state that parts set and reset: a part cannot forget
- * to unblock. In between nothing can change, as the addon closes the path whenever it calls JavaScript or is called by it.
+ * The conditions are evaluated at the end of each turn. They are not state that parts set and reset, so that a part
+ * cannot forget to unblock. Nothing can change between two turns: the addon closes the path whenever it calls
+ * JavaScript or is called by it.
  */
 import type { NativePty } from '../native/addon.ts';
 import type { FastPathCounts, FastPathPort } from '../transport/stream/transport.ts';
@@ -18,22 +20,22 @@ export type SessionBlock =
   | 'tap'
   /** A trace observes them. */
   | 'trace'
-  /** It is not known yet whether the peer speaks Telnet. */
+  /** It is not known yet whether the peer uses Telnet. */
   | 'recognition'
-  /** The engine is within a command, or owes the NUL of a CR. */
+  /** The engine is within a command, or has to send the NUL of a CR. */
   | 'engine'
-  /** Received bytes wait, reading is stopped, or they are compressed. */
+  /** Received bytes wait, reading is stopped, or the input is compressed. */
   | 'receiving'
   /** Input waits for the program. */
   | 'input'
-  /** Something was written to the stream and is not sent. */
+  /** The stream has written bytes that are not sent yet. */
   | 'stream'
-  /** Sent bytes wait, or are compressed. */
+  /** Output waits to be sent, or is compressed. */
   | 'sending'
-  /** Nothing more can be written. */
+  /** The stream can no longer be written. */
   | 'end';
 
-/** The parts of a hosted program that can block it. */
+/** The parts of a hosted program that can block the fast path. */
 export type ProgramBlock =
   /** Output is held back: a synchronized update (DEC mode 2026) is not complete. */
   | 'synchronized-update'
@@ -41,15 +43,17 @@ export type ProgramBlock =
   | 'command'
   /** Text is converted between two character sets. */
   | 'conversion'
-  /** telpty edits the line, or finds out whether the client does. */
+  /** telpty edits the line, or is detecting whether the client does. */
   | 'editing'
   /** A prompt mark (GA or EOR) follows the output. */
   | 'prompt-mark';
 
-/** Why the fast path is blocked. `'not-joined'`: no program, or a transport without it. */
+/** Why the fast path is blocked. `'not-joined'`: there is no program, or the transport has no fast path. */
 export type FastPathBlock = SessionBlock | ProgramBlock | 'not-joined';
 
-/** For each part, whether it blocks the path now. One table serves all sessions: there are many of them, and they should be small. */
+/**
+ * The condition of each part: whether it blocks the path now. All sessions share one table, to keep a session small.
+ */
 export class BlockTable<Name extends FastPathBlock, Owner> {
   readonly #entries: readonly (readonly [Name, (owner: never) => boolean])[];
 
@@ -68,7 +72,7 @@ export class BlockTable<Name extends FastPathBlock, Owner> {
   }
 }
 
-/** A table with whom it is asked about. */
+/** A table and the object that its conditions are evaluated for. */
 interface Parts {
   readonly table: BlockTable<FastPathBlock, unknown>;
   readonly owner: unknown;
@@ -85,25 +89,27 @@ export class FastPath {
   #program: Parts | undefined;
   #reported = '';
 
-  /** @param port that of the transport, if it has one. */
+  /** @param port the port of the transport, if it has one. */
   constructor(port: FastPathPort | undefined, session: Parts) {
     this.#port = port;
     this.#session = session;
   }
 
-  /** From now on keys may pass to this terminal, and its output to the connection. */
+  /** From now on, keys may pass to this terminal, and its output to the connection. */
   join(terminal: NativePty, program: Parts): void {
     this.#program = program;
     this.#port?.joinTerminal(terminal);
   }
 
-  /** From now on nothing passes. */
+  /** From now on, nothing passes. */
   part(): void {
     this.#program = undefined;
     this.#port?.joinTerminal(undefined);
   }
 
-  /** A turn is over: opens the path if no part blocks it. The addon closes it again at whatever JavaScript does next. */
+  /**
+   * Called at the end of a turn: opens the path if no part blocks it. The addon closes it again before JavaScript runs.
+   */
   offer(): void {
     if (this.onChange !== undefined) this.#report(this.onChange);
     if (this.#port === undefined || this.#program === undefined) return;
@@ -111,19 +117,19 @@ export class FastPath {
     if (!table.isBlocked(owner) && !this.#session.table.isBlocked(this.#session.owner)) this.#port.openFastPath(true);
   }
 
-  /** A part begins to look at the bytes. */
+  /** Called when a part begins to observe the bytes. */
   close(): void {
     this.#port?.openFastPath(false);
   }
 
-  /** What blocks the path now; nothing where it is open. */
+  /** The parts that block the path now; empty if it is open. */
   get blocks(): readonly FastPathBlock[] {
     if (this.#port === undefined || this.#program === undefined) return ['not-joined'];
     const { table, owner } = this.#program;
     return [...this.#session.table.blocks(this.#session.owner), ...table.blocks(owner)];
   }
 
-  /** What has passed so far. */
+  /** How many bytes have passed so far. */
   get counts(): FastPathCounts {
     return this.#port?.fastPathCounts() ?? NOTHING;
   }

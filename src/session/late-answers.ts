@@ -1,50 +1,54 @@
 import type { LateRequests } from '../protocol/engine/late-requests.ts';
 
 /**
- * From one time that late answers are sent to the next, in milliseconds, at first. Within it a peer has
- * `TelnetLimits.optionChanges` answers about each side of an option at once, and one late.
+ * The first interval between two times at which late answers are sent, in milliseconds. Within it, a peer gets up to
+ * `TelnetLimits.optionChanges` immediate answers about each side of an option, and one late answer.
  */
 const WINDOW_MS = 250;
 /** The longest window. */
 const MOST_WINDOW_MS = 3_600_000;
 /**
- * A peer that waits for each answer before it switches an option again needs a chunk for each: for that many chunks it may
- * have another `optionChanges` answers at once. It costs a round trip for each of its words, so the budget is larger.
+ * A peer that waits for each answer before it switches an option again sends each request in a chunk of its own. After
+ * this many chunks, it may get another `optionChanges` answers immediately. Each of its requests costs it a round trip,
+ * so it gets a larger budget.
  */
 const CHUNKS = 64;
-/** Such grants in a window. A peer that has used all of them has half as many in the next one, down to one: it may be a loop. */
+/**
+ * The number of such grants per window. A peer that uses all of them gets half as many in the next window, down to one:
+ * it may be in a loop.
+ */
 const MOST_GRANTS = 16;
 
 /**
- * Sends the engine's late answers to a peer that switches options too often: the engine itself has no clock. While an answer is
- * late, a peer that obeys RFC 1143 holds its next request back. That slows it down; so a server that hides hundreds of passwords a
- * second must not get here.
+ * Sends the engine's late answers to a peer that switches options too often, because the engine itself has no clock.
+ * While an answer is late, a peer that obeys RFC 1143 holds its next request back. That slows the peer down, so a
+ * server that hides hundreds of passwords per second must stay below this limit.
  *
- * Each answer is sent in the end, so a peer that reacts to each one would go on for ever. Such a peer sends few words that wait, about
- * sides that had late answers before, and is silent until the next answers arrive. Then the next window is twice as long, so
- * after a minute the exchange has nearly stopped. A peer that floods and does not wait gets its late answer every 250 ms, since the
- * last word of a flood must not wait long.
+ * Each answer is sent in the end, so a peer that reacts to each one would continue forever. Such a peer has few
+ * outstanding requests, about sides that had late answers before, and is silent until the next answers arrive. In this
+ * case the next window is twice as long, so that the exchange has nearly stopped after a minute. A peer that floods
+ * without waiting gets its late answer every 250 ms, because the last request of a flood must not wait long.
  */
 export class LateAnswers {
   readonly #send: () => void;
   readonly #received: () => number;
   readonly #words: () => LateRequests | undefined;
-  /** When late answers were sent last, by the monotonic clock. */
+  /** When late answers were last sent, by the monotonic clock. */
   #since: number;
   #windowMs = WINDOW_MS;
-  /** How many chunks had been received when answers were granted last. */
+  /** How many chunks had been received at the last grant. */
   #chunks = 0;
-  /** How often they were granted in this window. */
+  /** The number of grants in this window. */
   #grants = 0;
-  /** How often they may be in this window. */
+  /** The limit of grants in this window. */
   #most = MOST_GRANTS;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
   /**
    * @param send calls `Telnet.sendDeferred()`.
-   * @param received how many chunks the peer has sent so far.
-   * @param words its words whose answers are late.
+   * @param received returns how many chunks the peer has sent so far.
+   * @param words returns its requests whose answers are late.
    * @param since when the engine began to count, by the monotonic clock.
    */
   constructor(send: () => void, received: () => number, words: () => LateRequests | undefined, since: number) {
@@ -54,13 +58,13 @@ export class LateAnswers {
     this.#since = since;
   }
 
-  /** The peer has had too many answers: sends the next ones when it is time. */
+  /** Called when the peer has had too many answers: sends the next ones when they are due. */
   defer(): void {
     if (this.#isStopped || this.#timer !== undefined) return;
     const wait = this.#since + this.#windowMs - performance.now();
     const hasWaited = this.#received() - this.#chunks >= CHUNKS && this.#grants < this.#most;
     if (wait <= 0) {
-      // A whole window has passed in which no answer was late.
+      // No answer was late for a whole window.
       this.#windowMs = WINDOW_MS;
       this.#most = MOST_GRANTS;
       this.#words()?.pause();

@@ -1,9 +1,10 @@
 /**
- * The link of a session: a transport with the Telnet engine on it, and what waits on either side of them. The transport, the
- * receive scheduler and the engine call it; it serves the session's stream or, past the stream, one consumer.
+ * The link of a session: a transport with the Telnet engine on top, and the queues on either side of them. The
+ * transport, the receive scheduler and the engine call it; it serves the session's stream or, past the stream, one
+ * consumer.
  *
- * In: transport → `arrived` → receive scheduler → `receive` → engine → `data` → input buffer → the stream or the consumer.
- * Out: `write` (the consumer) or `writeChunk` (the stream) → engine → `send` → send queue → transport.
+ * In: transport → `arrived` → receive scheduler → `receive` → engine → `data` → input buffer → the stream or the
+ * consumer. Out: `write` (the consumer) or `writeChunk` (the stream) → engine → `send` → send queue → transport.
  */
 import type { Duplex } from 'node:stream';
 import {
@@ -30,54 +31,56 @@ import { AreYouThere, KeepAlive, type KeepAliveTimes } from './liveness.ts';
 import { Observers, type SessionTap, type SessionTrace } from './observers.ts';
 import { Terminal } from './terminal.ts';
 
-/** Output a writer may be ahead of the transport, in bytes: one whole drain of a terminal and some. */
+/** How far a writer may be ahead of the transport, in bytes: slightly more than one whole drain of a terminal. */
 export const OUTPUT_AHEAD = 128 * 1024;
 /**
- * Above this much unsent output, in bytes, nothing more is read. Program output alone cannot come this far, so what has
- * piled up are answers: the peer asks and asks and does not read.
+ * Reading stops above this much unsent output, in bytes. Program output alone cannot reach this limit, so answers have
+ * accumulated: the peer sends requests and does not read.
  */
 const UNSENT_ANSWERS = 4 * OUTPUT_AHEAD;
 
 const CR = 0x0d;
-/** What is written behind a CR in the same turn is collected up to this many bytes. */
+/** In one turn, writes after one that ends in a CR are collected up to this many bytes. */
 const RETURN_BYTES = 64 * 1024;
 /**
- * How long a session without a reader may last, in milliseconds, when it has nothing more to do: it has sent all, or the
- * connection is over. A stream ends only when it has been read, so without this limit such a session would never end.
+ * How long a session without a reader may last, in milliseconds, after it has sent everything or its connection has
+ * ended. A stream ends only when it has been read, so without this limit such a session would never end.
  */
 export const UNREAD_MS = 10_000;
 
-/** Commands that programs send to keep a connection alive: they do not count as input of a person. */
+/** Commands that clients send to keep a connection open: they do not count as input of a user. */
 const IDLE_COMMANDS: ReadonlySet<number> = new Set([Command.NOP, Command.AYT, Command.DM, Command.GA]);
-/** Commands that edit data; where that is dropped, there is nothing to edit (RFC 854, "Synch"). */
+/** Commands that edit data; if the data is dropped, there is nothing to edit (RFC 854, "Synch"). */
 const EDITING_COMMANDS: ReadonlySet<number> = new Set([Command.EC, Command.EL]);
 
-/** What a session is made of. */
+/** The parameters of a session. */
 export interface SessionOptions {
   /** A number for logs; unique within a server. */
   readonly id?: number;
-  /** The Telnet options this side knows and is willing to use. */
+  /** The Telnet options that this side supports and is willing to use. */
   readonly telnet: TelnetConfig;
-  /** The other end, where it is known. */
+  /** The other end, if it is known. */
   readonly peer?: Peer | undefined;
-  /** What the address check of the listener returned: see `SessionLimits.ticket()`. */
+  /** The result of the listener's address check: see `SessionLimits.ticket()`. */
   readonly ticket?: object | undefined;
-  /** When something is sent to keep the connection open; default never. */
+  /** When NOP or TIMING-MARK is sent to keep the connection open; default never. */
   readonly keepAlive?: KeepAliveTimes | undefined;
-  /** The character set of text where none is negotiated; default UTF-8. */
+  /** The character set of text if none is negotiated; default UTF-8. */
   readonly encoding?: string | undefined;
   /**
-   * Is shown the first bytes of the other end, which are lent, and again with those behind them while all may be the beginning
-   * of a line of another protocol; `cut` is how many bytes the first piece had then, else 0. When it knows the protocol for another than Telnet, the session ends at once.
+   * Called with the first bytes of the other end, which are borrowed. As long as all bytes together may be the
+   * beginning of a line of another protocol, it is called again with the bytes received since then included. `cut` is
+   * then the length of the first piece, else 0. If it returns a protocol, the peer does not use Telnet, and the session
+   * ends at once.
    */
   readonly recognize?: ((first: Uint8Array, cut: number) => ForeignProtocol | undefined) | undefined;
 }
 
-/** Takes the input of a session past its stream: see {@link Link.consume}. All bytes are lent. */
+/** Takes the input of a session past its stream: see {@link Link.consume}. All bytes are borrowed. */
 export interface SessionConsumer extends InputConsumer {
-  /** After `send()` returned false: there is room again. */
+  /** Called when there is room again, after `write()` returned false. */
   room(): void;
-  /** Everything that has arrived has been taken or put into the queue. */
+  /** Called when all input that has arrived has been taken or queued. */
   settled(): void;
 }
 
@@ -89,15 +92,15 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   readonly ending: Ending;
   readonly fastPath: FastPath;
   readonly isClient: boolean;
-  /** The character set of text where the peer has named none. */
+  /** The character set of text if the peer has not named one. */
   readonly defaultEncoding: string;
   /** Whether the peer has closed its sending half. */
   inputFinished = false;
-  /** The protocol that the peer speaks in place of Telnet. */
+  /** The protocol that the peer uses instead of Telnet. */
   foreign: ForeignProtocol | undefined;
-  /** Whether the peer has sent anything of Telnet: a command, or a word about an option. */
+  /** Whether the peer has sent a Telnet command or negotiated an option. */
   hasHeardTelnet = false;
-  /** Whether the session was ended, and all that was written has been passed to the transport's system. */
+  /** Whether the session was ended, and all its output has been passed to the transport's system. */
   hasSentAll = false;
 
   readonly #stream: Duplex;
@@ -106,37 +109,37 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   readonly #input: InputBuffer;
   readonly #output: SendQueue;
   readonly #observers = new Observers();
-  /** Times of the monotonic clock, which no change of the date disturbs. */
+  /** Times of the monotonic clock, so that changes of the date have no effect. */
   readonly #began = performance.now();
   #lastInput = this.#began;
   #delivered: number | undefined;
-  /** Until it is clear that the other end speaks Telnet. */
+  /** Set until it is certain that the other end uses Telnet. */
   #recognize: SessionOptions['recognize'];
-  /** What came so far, where that is the beginning of a line that another protocol may have. */
+  /** The bytes received so far, if they may be the beginning of a line of another protocol. */
   #opening: Buffer | undefined;
-  /** How many bytes the first piece of that had. */
+  /** The length of the first piece of those bytes. */
   #openingCut = 0;
   #consumer: SessionConsumer | undefined;
-  /** Whether `write()` returned false to the consumer, and its `room()` is due. */
+  /** Whether `write()` returned false to the consumer, so that its `room()` must be called. */
   #consumerWaits = false;
-  /** Whether the bytes being received stand before the mark of a Synch. */
+  /** Whether the bytes being received precede the Data Mark of a Synch. */
   #stale = false;
-  /** The length of the chunk that was written last, while the stream waits for room behind it. */
+  /** The length of the chunk that was written last, while the stream waits for room to write the next. */
   #writing = 0;
-  /** Of what the stream holds behind that, in bytes: what was dropped. */
+  /** How many of the bytes in the stream after that chunk were dropped. */
   #dropped = 0;
-  /** How many chunks were received. */
+  /** The number of chunks received. */
   #chunks = 0;
-  /** How many bytes wait for the end of this turn, since the last of them is a CR; see {@link #holdReturn}. */
+  /** How many bytes wait for the end of this turn, because the last of them is a CR; see {@link #holdReturn}. */
   #returning = 0;
-  /** The connection is over, but not all that came was read. */
+  /** Set when the connection has ended and received input is still unread. */
   #lost: { readonly error: Error | undefined } | undefined;
   #unreadTimer: NodeJS.Timeout | undefined;
-  /** Made at the first change of the character set. */
+  /** Created at the first change of the character set. */
   #encodings: EncodingHistory | undefined;
-  /** Made for peers that switch options too often. */
+  /** Created for peers that switch options too often. */
   #lateAnswers: LateAnswers | undefined;
-  /** Made at the first AYT. */
+  /** Created at the first AYT. */
   #areYouThere: AreYouThere | undefined;
   readonly #keepAlive: KeepAlive | undefined;
 
@@ -146,7 +149,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#recognize = options.recognize;
     this.defaultEncoding = options.encoding ?? 'UTF-8';
     this.isClient = options.telnet.carriageReturn === 'text';
-    // (Not by instanceof: there are streams of other makes.)
+    // (Not by instanceof: some streams are not instances of Node's classes.)
     this.#transport = 'discardData' in transport ? transport : new StreamTransport(transport);
     this.telnet = new Telnet(this, options.telnet);
     this.ending = new Ending(stream);
@@ -170,7 +173,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     end: link => !link.#stream.writable,
   });
 
-  // What is observed.
+  // State.
 
   /** As `Session.age`. */
   get age(): number {
@@ -202,7 +205,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     return this.#queued + this.#output.undelivered;
   }
 
-  /** What waits in the stream and was not dropped, in bytes. */
+  /** The bytes that wait in the stream and were not dropped. */
   get #queued(): number {
     return this.#stream.writableLength - this.#writing - this.#dropped;
   }
@@ -224,7 +227,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     return remove;
   }
 
-  // The input.
+  // Input.
 
   /** Input that has arrived and was not read yet, in bytes. */
   get inputLength(): number {
@@ -236,16 +239,16 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     return this.#input.position;
   }
 
-  /** The character set that text is in. */
+  /** The character set of text. */
   get encoding(): string {
     return this.terminal.encoding(this.defaultEncoding);
   }
 
   /**
-   * The parts of a chunk that was just read, or is just given to the consumer, each with the character set that was in force
-   * when it arrived. Input waits for its reader, so `encoding` may have changed since then.
+   * The parts of a chunk that was just read, or is just passed to the consumer, each with the character set that was in
+   * force when it arrived. Input waits for its reader, so `encoding` may have changed since then.
    *
-   * @param encoding the set at this moment. @param fallback the set where the peer has named none.
+   * @param encoding the current set. @param fallback the set if the peer has not named one.
    */
   encodingRuns<B extends Uint8Array>(
     chunk: B,
@@ -266,19 +269,19 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#input.insert(bytes);
   }
 
-  /** Puts back what was read last; also when the session is over. */
+  /** Puts back what was read last; also when the session has ended. */
   putBack(bytes: Buffer): void {
     this.#input.putBack(bytes);
   }
 
-  /** The reader of the stream, or the consumer, takes input again. */
+  /** Called when the reader of the stream, or the consumer, takes input again. */
   resumeInput(): void {
     this.#input.more();
   }
 
   /**
-   * Gives all input to `consumer`, past the stream, which must not be read meanwhile; `undefined` ends this. For a key and its
-   * echo, two streams would cost more than everything else.
+   * Passes all input to `consumer`, past the stream, which must not be read meanwhile; `undefined` ends this. For a key
+   * and its echo, two streams would cost more than all other work together.
    */
   consume(consumer: SessionConsumer | undefined): void {
     this.#consumer = consumer;
@@ -291,7 +294,10 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     return this.#consumer !== undefined || stream.listenerCount('data') > 0 || stream.listenerCount('readable') > 0;
   }
 
-  /** A reader of the stream got `chunk` from it. Returns what it gets: also what waits when the session is over. */
+  /**
+   * Called when a reader of the stream got `chunk` from it. Returns what the reader gets, including input that is left
+   * after the end of the session.
+   */
   read(chunk: Buffer | null): Buffer | null {
     const stream = this.#stream;
     const found = chunk ?? (stream.destroyed || stream.readableEnded ? this.#input.takeRest() : null);
@@ -299,16 +305,16 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     return found;
   }
 
-  // The output.
+  // Output.
 
   /**
-   * As `write()` of the stream, past it, for the consumer. The bytes are lent.
+   * Works as `write()` of the stream, but past it, for the consumer. The bytes are borrowed.
    *
-   * @returns whether more may be sent at once; else the consumer's `room()` will be called.
+   * @returns whether more may be written at once; else the consumer's `room()` will be called.
    */
   write(bytes: Uint8Array): boolean {
     if (this.#stream.writableLength > 0) {
-      // Something was written to the stream before.
+      // Keeps the order: something was written to the stream before.
       this.#consumerWaits = true;
       this.#stream.write(Buffer.from(bytes), () => this.#callForOutput());
       return false;
@@ -326,8 +332,8 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   }
 
   /**
-   * Shows bytes that end in a CR, with its NUL in the same packet: there are clients that print nothing of a packet that begins
-   * with NUL (libtelnet's telnet-client). No LF follows at once, for the addon has looked for it (read.c).
+   * Sends bytes that end in a CR, with its NUL in the same packet: some clients print nothing from a packet that begins
+   * with NUL (libtelnet's telnet-client). No LF follows at once, since the addon has looked for it (read.c).
    */
   #showReturn(bytes: Uint8Array): void {
     this.batch(() => {
@@ -337,8 +343,9 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   }
 
   /**
-   * The same for the stream, where a CR LF may be cut between two writes: CR NUL LF would be two keys to a server. So what ends
-   * in a CR waits until this turn of the program is over, with all that is sent behind it. Waiting for longer would be a guess.
+   * The same for the stream, where a CR LF may be cut between two writes: to a server, CR NUL LF would be two keys. So
+   * a chunk that ends in a CR waits until the end of this turn, with everything that is sent after it. Any longer wait
+   * would be a guess.
    */
   #holdReturn(chunk: Buffer): void {
     if (this.#returning === 0) {
@@ -346,11 +353,11 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
       process.nextTick(() => this.#sendReturn());
     }
     this.#returning += chunk.length;
-    // The writer may use its memory again before that.
+    // Copied, since the writer may reuse its memory before that.
     this.#show(Buffer.from(chunk));
   }
 
-  /** Sends what waits since it ended in a CR. */
+  /** Sends the bytes that wait because they ended in a CR. */
   #sendReturn(): void {
     if (this.#returning === 0) return;
     this.#returning = 0;
@@ -411,7 +418,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     });
   }
 
-  /** Ends the sending half behind all that was written. */
+  /** Ends the sending half after all that was written. */
   end(callback: () => void): void {
     this.#delivered = performance.now();
     this.#keepAlive?.stop();
@@ -436,13 +443,13 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#lateAnswers?.stop();
   }
 
-  // The end.
+  // End.
 
-  /** All that is left is input to be read: closes the session if it has no reader. The input can still be read then. */
+  /** Only unread input is left: closes the session if it has no reader. The input can still be read after that. */
   #closeWhenUnread(): void {
     const stream = this.#stream;
     if (stream.destroyed) return;
-    // It keeps no process alive: where the connection still is, that does.
+    // The timer does not keep the process alive: an open connection does.
     this.#unreadTimer ??= setInterval(() => {
       if (this.#isRead) return;
       if (stream.writableEnded || this.#lost !== undefined) stream.destroy(this.#lost?.error);
@@ -450,13 +457,13 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     }, UNREAD_MS).unref();
   }
 
-  /** The connection is over: so is the session, when all that came has been read. */
+  /** The connection has ended: ends the session when all input has been read. */
   #leaveWhenRead(): void {
     if (this.#lost === undefined || this.inputLength > 0 || this.#scheduler.hasRest) return;
     this.#stream.destroy(this.#lost.error);
   }
 
-  // The transport's calls.
+  // Calls by the transport.
 
   arrived(bytes: Buffer, stale?: boolean): void {
     if (this.#recognize !== undefined && this.#isForeign(bytes, this.#recognize)) return;
@@ -464,8 +471,8 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   }
 
   /**
-   * Whether these bytes show that the other end does not speak Telnet. The first that are read are looked at, and those behind
-   * them as long as all together may be the beginning of a line of another protocol.
+   * Whether these bytes show that the other end does not use Telnet. Checks the first bytes, and those after them as
+   * long as all together may be the beginning of a line of another protocol.
    */
   #isForeign(bytes: Buffer, recognize: NonNullable<SessionOptions['recognize']>): boolean {
     const opening = this.#opening === undefined ? bytes : Buffer.concat([this.#opening, bytes]);
@@ -483,7 +490,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     return true;
   }
 
-  /** The peer has sent a Synch, the mark of which is still to come. */
+  /** The peer has sent a Synch, the Data Mark of which has not arrived yet. */
   urgent(): void {
     this.#scheduler.urgent();
     this.discardInput();
@@ -509,7 +516,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
 
   closed(error?: Error): void {
     const stream = this.#stream;
-    // Both directions have ended well: the stream is destroyed by itself when the rest of the input has been read.
+    // Both directions have ended normally: the stream destroys itself when the rest of the input has been read.
     if (error === undefined && this.#scheduler.hasEnded && stream.writableFinished && !stream.readableEnded) {
       this.#closeWhenUnread();
       return;
@@ -525,7 +532,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#closeWhenUnread();
   }
 
-  // The receive scheduler's calls.
+  // Calls by the receive scheduler.
 
   receive(chunk: Buffer, stale: boolean): void {
     this.#observers.trace?.bytes?.('received', chunk);
@@ -552,7 +559,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.ending.hangup(reason);
   }
 
-  // The engine's calls.
+  // Calls by the engine.
 
   send(bytes: Uint8Array, kind: SendKind): void {
     this.#observers.trace?.bytes?.('sent', bytes);
@@ -573,7 +580,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     if (event.type === 'command' && !IDLE_COMMANDS.has(event.command)) this.#lastInput = performance.now();
     if (event.type === 'charset' || event.type === 'environment') this.#recordEncoding(event);
     else this.terminal.record(event);
-    // What a client answered would be typed.
+    // A client does not answer AYT: the server would take the answer as typed input.
     if (event.type === 'command' && event.command === Command.AYT && !this.isClient) {
       this.#areYouThere ??= new AreYouThere();
       this.#areYouThere.answer(this.telnet);
@@ -592,7 +599,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
 
   #emit(event: TelnetEvent): void {
     const stream = this.#stream;
-    // (Read before a listener runs, which may begin another chunk.)
+    // (Read before a listener runs: it may begin another chunk.)
     const isStale = this.#stale;
     stream.emit('telnet', event);
     if (isStale && event.type === 'command' && EDITING_COMMANDS.has(event.command)) return;

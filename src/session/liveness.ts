@@ -1,13 +1,16 @@
-/** Whether a connection still works: answers to a peer that asks, and bytes that keep it open. */
+/** Liveness of a connection: answers to AYT, and bytes that keep the connection open. */
 import { Command, type Telnet, type TimingMark } from '../protocol/index.ts';
 import { timingMarkOption } from './option-table.ts';
 
-/** "Are you there" is answered at most this often in {@link WINDOW_MS}; the rest were asked by a machine. */
+/** AYT is answered at most this often per {@link WINDOW_MS}; a user does not send more, only a program does. */
 const LIMIT = 3;
 const WINDOW_MS = 1000;
 const ANSWER = Buffer.from('\r\n[telpty: yes]\r\n', 'latin1');
 
-/** Answers AYT (RFC 854): with something a person can see, and not a machine as often as it asks. */
+/**
+ * Answers AYT (RFC 854) with text that a user can see. The rate of answers is limited, for peers that send it in a
+ * loop.
+ */
 export class AreYouThere {
   #count = 0;
   #since = 0;
@@ -28,31 +31,32 @@ interface KeptConnection {
   readonly bytesWritten: number;
   /** Bytes that wait to be sent. */
   readonly unsent: number;
-  /** Whether the peer has sent a command of Telnet. */
+  /** Whether the peer has sent a Telnet command. */
   readonly hasHeardTelnet: boolean;
   readonly telnet: Telnet;
   readonly ending: { hangup(reason: string): void };
   readonly fastPath: { offer(): void };
 }
 
-/** When a `KeepAlive` sends what. */
+/** The times of the keep-alive: when something is sent, and how long the peer may take to answer. */
 export interface KeepAliveTimes {
-  /** Milliseconds without output; what keeps the connection open is sent up to half as much later. */
+  /** Milliseconds without output after which NOP or DO TIMING-MARK is sent; it is sent up to half as much later. */
   readonly interval: number;
-  /** How long the peer may take for its answer to TIMING-MARK, in milliseconds; 0: NOP is sent, which has no answer. */
+  /** How long the peer may take to answer TIMING-MARK, in milliseconds; 0: NOP is sent, which has no answer. */
   readonly timeout: number;
 }
 
-/** How often within the interval of {@link KeepAlive} the output is looked at: the fast path only counts its bytes. */
+/** How often the output is checked within the interval of {@link KeepAlive}. The fast path only counts its bytes. */
 const LOOKS = 2;
 
 /**
- * Sends NOP or asks for TIMING-MARK when nothing was sent for some time, so that routers with address translation keep the
- * connection. The fast path is closed for it, as for all that is sent here, and opened again behind it.
+ * Sends NOP or asks for TIMING-MARK after some time without output, so that routers with address translation keep the
+ * connection. As for everything that is sent from JavaScript, the fast path is closed before and opened again after it.
  *
- * A peer that does not answer DO TIMING-MARK is lost, and the session ends. But some peers never answer it (telnetd of busybox), and others
- * answer it late, behind much output. So silence counts only after a first answer, and any byte that arrives counts as one.
- * The kernel's keep-alive probes cannot find this out: they are answered by the kernel of a peer whose program hangs, and by a proxy.
+ * If a peer does not answer DO TIMING-MARK, its connection is lost, and the session ends. But some peers never answer
+ * it (telnetd of busybox), and others answer it late, after much output. So silence counts only after a first answer,
+ * and any byte that arrives counts as an answer. The kernel's keep-alive probes cannot detect such a loss: the kernel
+ * of the peer answers them even if the program there hangs, and so does a proxy.
  */
 export class KeepAlive {
   readonly #link: KeptConnection;
@@ -62,7 +66,7 @@ export class KeepAlive {
   #quiet = 0;
   /** Whether the peer has answered a mark. */
   #answersMarks = false;
-  /** Runs while an answer is missing. */
+  /** Runs while an answer is outstanding. */
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(link: KeptConnection, times: KeepAliveTimes) {
@@ -75,7 +79,8 @@ export class KeepAlive {
     const { bytesWritten, unsent, hasHeardTelnet } = this.#link;
     this.#quiet = bytesWritten === this.#written ? this.#quiet + 1 : 0;
     this.#written = bytesWritten;
-    // Where output waits, the peer does not read, and what keeps the connection open waits behind it.
+    // If output waits, the peer does not read, and anything sent to keep the connection open would wait after that
+    // output.
     if (this.#quiet < LOOKS || unsent > 0 || !hasHeardTelnet) return;
     this.#send();
     this.#link.fastPath.offer();
@@ -85,12 +90,12 @@ export class KeepAlive {
 
   #send(): void {
     const { telnet } = this.#link;
-    // (The table of options may have another definition in place of it.)
+    // (An application may have replaced this definition in the table of options.)
     if (this.#times.timeout === 0 || !telnet.has(timingMarkOption)) {
       telnet.command(Command.NOP);
       return;
     }
-    // One mark at a time shows as much as many; a peer that answers none has NOP in between.
+    // One outstanding mark proves as much as several. A peer that does not answer it gets NOP in between.
     if (this.#deadline !== undefined) telnet.command(Command.NOP);
     else this.#askForMark(telnet.handler(timingMarkOption));
   }
@@ -106,7 +111,7 @@ export class KeepAlive {
       if (isSilent && this.#answersMarks) this.#link.ending.hangup('keep-alive-timeout');
       else this.#deadline.refresh();
     };
-    // Where this process was stopped for as long, the answer is there, but was not read yet.
+    // If this process was stopped for this long, the answer has arrived but has not been read yet.
     this.#deadline = setTimeout(() => setImmediate(missing), timeout).unref();
     marks.ask(() => {
       this.#answersMarks = true;

@@ -1,32 +1,37 @@
 import type { TraceRecord } from '../protocol/index.ts';
 
-/** An observer of the bytes of a session, after Telnet was taken off. What it is given is borrowed: copy it to keep it. */
+/**
+ * An observer of the bytes of a session, without Telnet. The bytes passed to it are borrowed: copy them to keep them.
+ */
 export interface SessionTap {
-  /** What came from the client. */
+  /** Receives input from the client. */
   input?(bytes: Uint8Array): void;
-  /** What goes to the client. */
+  /** Receives output to the client. */
   output?(bytes: Uint8Array): void;
 }
 
-/** What a log may see of a session; see `Session.trace`. */
+/** An observer for logs; see `Session.trace`. */
 export interface SessionTrace {
-  /** Raw bytes, Telnet included. Borrowed. */
+  /** Receives the raw bytes, Telnet included. The bytes are borrowed. */
   bytes?(direction: 'sent' | 'received', bytes: Uint8Array): void;
-  /** Commands, negotiations and subnegotiations. */
+  /** Receives commands, negotiations and subnegotiations. */
   telnet?(direction: 'sent' | 'received', record: TraceRecord): void;
 }
 
 const NO_TAPS: readonly SessionTap[] = Object.freeze([]);
 
-/** The taps and the trace of a session: what sees its bytes without changing them. */
+/** The taps and the trace of a session: they observe its bytes and do not change them. */
 export class Observers {
-  /** Sees all that Telnet carries, and the raw bytes. */
+  /** Observes all Telnet commands and the raw bytes. */
   trace: SessionTrace | undefined;
   #entries: Set<{ readonly tap: SessionTap }> | undefined;
-  /** The same, made at the first byte after a change: what a tap adds or ends counts from the next bytes on. */
+  /**
+   * The taps as an array, made at the first byte after a change: a change that a tap makes applies from the next bytes
+   * on.
+   */
   #taps: readonly SessionTap[] | undefined = NO_TAPS;
 
-  /** Those that observe the next bytes. */
+  /** The taps that observe the next bytes. */
   get taps(): readonly SessionTap[] {
     this.#taps ??= Array.from(this.#entries ?? [], ({ tap }) => tap);
     return this.#taps;

@@ -1,6 +1,7 @@
 /**
- * The table of Telnet options: what a server and a client of this library speak. docs/protocol.md shows it. A new option is a file
- * in protocol/options/, its exports in protocol/index.ts, a row here, vectors in test/vectors/options/, and a row in docs/protocol.md.
+ * The table of Telnet options that a server and a client of this library support. docs/protocol.md shows it. A new
+ * option needs a file in protocol/options/, exports in protocol/index.ts, a row here, vectors in test/vectors/options/,
+ * and a row in docs/protocol.md.
  */
 import {
   binary,
@@ -26,37 +27,40 @@ import {
   xDisplayLocation,
 } from '../protocol/index.ts';
 
-// Options of which one definition serves all sessions, so that a shell can reach its handler whichever server it is in:
-// `session.telnet.handler(linemodeOption)`. A server may have been made with another definition instead; ask
+// The definitions of these options are shared by all sessions, so that a shell finds its handler on any server:
+// `session.telnet.handler(linemodeOption)`. A server may have been created with another definition instead; check
 // `session.telnet.has(linemodeOption)` first.
 
-/** The control characters of a terminal that nobody has changed, for clients that ask before there is one. */
+/** The default control characters of a terminal, for clients that ask before there is a terminal. */
 const USUAL = specialCharactersOf({
   ...{ vintr: 3, vquit: 28, verase: 127, vkill: 21, veof: 4, vstart: 17, vstop: 19, vsusp: 26 },
   ...{ vreprint: 18, vdiscard: 15, vwerase: 23, vlnext: 22 },
 });
 
-/** Editing by the client (RFC 1184): off until a shell asks for it, since only a shell knows who echoes. */
+/** Editing by the client (RFC 1184): off until a shell requests it, since only a shell knows which end echoes. */
 export const linemodeOption = linemode({ role: 'server', consent: 'request', usual: USUAL });
 
-/** Whether the client's ^S and ^Q stop and restart its output (RFC 1372): off until a shell asks for it. */
+/** Whether the client's ^S and ^Q stop and restart its output (RFC 1372): off until a shell requests it. */
 export const flowControlOption = flowControl({ remote: 'request' });
 
-/** How each end sees the options (RFC 859), both ways. `session.telnet.handler(statusOption).ask()` asks the client. */
+/**
+ * The state of the options at each end (RFC 859), both ways. `session.telnet.handler(statusOption).ask()` asks the
+ * client.
+ */
 export const statusOption = status({ local: true, remote: true });
 
-/** Marks in the stream (RFC 860): a peer that answers one has read all that was sent before it. */
+/** Marks in the stream (RFC 860): a peer that answers one has read everything that was sent before it. */
 export const timingMarkOption = timingMark();
 
-/** What a server asks its clients for. */
+/** The settings of a server that decide which options it has. */
 export interface ServerFacts {
-  /** The names of environment variables. */
+  /** The names of the environment variables that clients are asked for. */
   readonly variables: readonly string[];
   readonly charset: OptionDefinition;
   readonly compression: boolean;
 }
 
-/** What a client can tell its server. Options without a value to tell are refused. */
+/** The values that a client can report to its server. Options without a value are refused. */
 export interface ClientFacts {
   readonly types: readonly string[];
   readonly hasSize: boolean;
@@ -76,9 +80,9 @@ interface Row {
 const both = { local: true, remote: true };
 
 /**
- * A server agrees to what a shell decides (ECHO, SGA, which together are the line discipline, and flow control) only once the shell
- * requests it: PuTTY asks for SGA wherever it connects, and does not edit lines where it gets it. Few programs use speed, X
- * display and location: a client that offers them is asked, and no other.
+ * ECHO, SGA and flow control are decided by a shell (ECHO and SGA together are the line discipline). A server agrees to
+ * them only once the shell requests them: PuTTY asks for SGA on every connection, and does not edit lines if it gets
+ * it. Few programs use the speed, the X display and the location, so only clients that offer them are asked for them.
  */
 const ROWS: readonly Row[] = [
   { server: () => binary(both), client: () => binary(both) },
@@ -119,7 +123,7 @@ const ROWS: readonly Row[] = [
     server: () => sendLocation({ receive: true }),
     client: ({ location }) => (location === undefined ? undefined : sendLocation({ location })),
   },
-  // MCCP2 is for what the server sends, MCCP3 for what the client sends.
+  // MCCP2 compresses the output of the server, MCCP3 that of the client.
   {
     server: ({ compression }) => (compression ? mccp2({ local: true }) : undefined),
     client: ({ compression }) => (compression ? mccp2({ remote: true }) : undefined),
@@ -130,7 +134,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** The options of a server. Those in `own` replace options of the same code. */
+/** The options of a server. Options in `own` replace those of the same code. */
 export function serverTable(facts: ServerFacts, own: readonly OptionDefinition[]): OptionDefinition[] {
   return combine(
     ROWS.map(({ server }) => server?.(facts)),
@@ -138,7 +142,7 @@ export function serverTable(facts: ServerFacts, own: readonly OptionDefinition[]
   );
 }
 
-/** The options of a client, likewise: it agrees to them when the server asks. */
+/** The options of a client, with the same replacement. A client agrees to them when the server asks. */
 export function clientTable(facts: ClientFacts, own: readonly OptionDefinition[]): OptionDefinition[] {
   return combine(
     ROWS.map(({ client }) => client?.(facts)),

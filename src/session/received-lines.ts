@@ -1,4 +1,4 @@
-/** Lines that a server sends, for programs that read them: logs, events, records with tabs. */
+/** Reads lines that a server sends, for programs that process them: logs, events, records with tabs. */
 import { TelptyError } from '../errors.ts';
 import { duration, type OptionTable, readOptions } from '../options.ts';
 import type { Conversation } from './conversation/conversation.ts';
@@ -6,7 +6,7 @@ import { type ReadOptions, readingOptions, readUntil } from './conversation/read
 
 /** How lines are read; see `Session.lines`. `maxLength` is the limit of one line, in bytes. */
 export interface LinesOptions extends ReadOptions {
-  /** How long to wait for each line, in milliseconds; default 0, for ever. */
+  /** How long to wait for each line, in milliseconds; default 0, forever. */
   readonly timeout?: number | undefined;
 }
 

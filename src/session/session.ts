@@ -21,9 +21,9 @@ import { type LinesOptions, lines } from './received-lines.ts';
 import type { Terminal } from './terminal.ts';
 import { type ReadLineOptions, readLine, readLines } from './typed-lines.ts';
 
-// An interface that is merged with its class is how the types of Node's streams do it, too.
-// biome-ignore-start lint/suspicious/noUnsafeDeclarationMerging: it has only what the class inherits, with closer types
-// biome-ignore-start lint/suspicious/noExplicitAny: as EventEmitter has it
+// The types of Node's streams also merge an interface with its class.
+// biome-ignore-start lint/suspicious/noUnsafeDeclarationMerging: only inherited members, with narrower types
+// biome-ignore-start lint/suspicious/noExplicitAny: the same types as in EventEmitter
 export interface Session {
   addListener<Name extends keyof AllEvents>(event: Name, listener: Listener<Name>): this;
   addListener<Name extends string | symbol>(event: OtherEvent<Name>, listener: (...args: any[]) => void): this;
@@ -45,30 +45,31 @@ export interface Session {
 // biome-ignore-end lint/suspicious/noExplicitAny: as above
 
 /**
- * One Telnet connection: a transport with the Telnet language on it. Reading gives what the user typed, writing shows
- * it to the user; everything else that Telnet carries is in properties and events.
+ * One Telnet connection: a transport with the Telnet protocol on top. Reading returns what the user typed, writing
+ * shows text to the user; everything else that Telnet carries is in properties and events.
  *
- * It is an ordinary Duplex, so it pipes, and backpressure works both ways. Other than a Duplex it closes, after 10 s, when it has
- * nothing more to do and has no reader; input that was not read can then still be read. While a program of `ptyShell` has it, its input
- * goes to the terminal past the stream: {@link Session.tap} sees it.
+ * A session is an ordinary Duplex: it can be piped, and backpressure works both ways. Unlike other Duplex streams, it
+ * closes after 10 s if it has no reader and either everything is sent or its connection has ended. Unread input can
+ * still be read after that. While a program of `ptyShell` uses the session, input goes to the terminal past the stream;
+ * {@link Session.tap} observes it.
  */
 export class Session extends Duplex {
   /** A number for logs. */
   readonly id: number;
-  /** The other end, where it is known: an address, or a user and a process of this machine. */
+  /** The other end, if it is known: an address, or a user and a process of this machine. */
   readonly peer: Peer | undefined;
-  /** @internal What the address check of the listener returned, for `limit`. */
+  /** @internal The result of the listener's address check, for `limit`. */
   readonly ticket: object | undefined;
   /** When the session began, in milliseconds since the epoch. */
   readonly startedAt = Date.now();
-  /** @internal The connection below the stream, for those who use it past the stream. */
+  /** @internal The connection below the stream, for code that uses it past the stream. */
   readonly link: Link;
-  /** Made at the first call that needs it. */
+  /** Created at the first call that needs it. */
   #conversation: Conversation | undefined;
 
   constructor(transport: Duplex | Transport, options: SessionOptions) {
-    // Half-open on purpose: `printf … | nc -N` closes its sending half and still wants the answer.
-    // What waits for the reader waits in the link, not here.
+    // Half-open on purpose: `printf … | nc -N` closes its sending half and still expects the answer.
+    // Input that waits for the reader is kept in the link, not here.
     super({ readableHighWaterMark: 1, writableHighWaterMark: OUTPUT_AHEAD, allowHalfOpen: true });
     this.id = options.id ?? 0;
     this.peer = options.peer;
@@ -86,12 +87,12 @@ export class Session extends Duplex {
     return this.link.terminal;
   }
 
-  /** Whether this is the client's end. Where these comments say client, the server is meant then. */
+  /** Whether this is the client's end. If so, "client" in these comments means the server. */
   get isClient(): boolean {
     return this.link.isClient;
   }
 
-  /** The address at the other end; `undefined` for a local process, and where it is unknown. */
+  /** The address at the other end; `undefined` for a local process, and if it is unknown. */
   get remoteAddress(): string | undefined {
     return addressOf(this.peer);
   }
@@ -100,40 +101,40 @@ export class Session extends Duplex {
     return this.peer?.kind === 'ip' ? this.peer.port : undefined;
   }
 
-  /** What the client calls its character set, by CHARSET; `undefined` where it agreed to none. */
+  /** The client's name of the character set agreed by CHARSET; `undefined` if no set was agreed. */
   get charset(): string | undefined {
     return this.terminal.charset;
   }
 
-  /** The character set of text: the one that the other end named, if it is known here, else the option `encoding`. */
+  /** The character set of text: the one that the other end named, if telpty supports it, else the option `encoding`. */
   get encoding(): string {
     return this.link.encoding;
   }
 
-  /** The environment the client sent, as it sent it. */
+  /** The environment variables from the client, unchanged. */
   get environ(): ReadonlyMap<string, string> {
     return this.terminal.environ;
   }
 
   /**
-   * Whether the client performs an option that is made of subnegotiations: TTYPE, NAWS or NEW-ENVIRON. One that agrees to
-   * all that is offered but performs none of these may not know what a subnegotiation is, and is better not sent any.
+   * Whether the client performs an option that consists of subnegotiations: TTYPE, NAWS or NEW-ENVIRON. A client that
+   * agrees to every option but performs none of these may not understand subnegotiations, and should not be sent any.
    */
   get speaksTelnet(): boolean {
     return [Option.NAWS, Option.TTYPE, Option.NEW_ENVIRON].some(code => this.telnet.isEnabled(code, 'remote'));
   }
 
-  /** What the client turned out to speak in place of Telnet. The session has ended at that. */
+  /** The protocol that the client uses instead of Telnet. The session ended when it was recognized. */
   get foreign(): ForeignProtocol | undefined {
     return this.link.foreign;
   }
 
-  /** @internal Whether the session was ended, and all that was written has been passed to the transport's system. */
+  /** @internal Whether the session was ended, and all its output has been passed to the transport's system. */
   get hasSentAll(): boolean {
     return this.link.hasSentAll;
   }
 
-  /** Whether the client has closed its sending half, though input from before may still be unread. */
+  /** Whether the client has closed its sending half; input from before may still be unread. */
   get inputFinished(): boolean {
     return this.link.inputFinished;
   }
@@ -148,24 +149,24 @@ export class Session extends Duplex {
     return this.link.idleTime;
   }
 
-  /** Bytes received from the transport so far, Telnet included, and as they came where they were compressed. */
+  /** Bytes received from the transport so far, Telnet included; compressed input counts in its compressed size. */
   get bytesRead(): number {
     return this.link.bytesRead;
   }
 
-  /** Bytes sent to the transport so far, Telnet included, and as they went where they were compressed. */
+  /** Bytes sent to the transport so far, Telnet included; compressed output counts in its compressed size. */
   get bytesWritten(): number {
     return this.link.bytesWritten;
   }
 
-  /** Bytes written that the transport has not taken yet. */
+  /** Bytes written that the transport has not accepted yet. */
   get unsent(): number {
     return this.link.unsent;
   }
 
   /**
-   * Output that the peer has not acknowledged, in bytes: {@link unsent} and, on TCP, what the kernel keeps. 0
-   * means that a {@link sendSynch} would find nothing to overtake.
+   * Output that the peer has not acknowledged, in bytes: {@link unsent} and, on TCP, what the kernel keeps. If it is 0,
+   * there is no output for {@link sendSynch} to overtake.
    */
   get undelivered(): number {
     return this.link.undelivered;
@@ -176,17 +177,21 @@ export class Session extends Duplex {
     return this.link.inputLength;
   }
 
-  /** Drops the input that has arrived and was not read yet: what an interrupt does to a terminal's queue. */
+  /** Drops the input that has arrived and was not read yet, as an interrupt flushes the input queue of a terminal. */
   discardInput(): void {
     this.link.discardInput();
   }
 
-  /** Puts bytes behind the input that has arrived, as if the client had sent them: what a command stands for. */
+  /**
+   * Adds bytes after the input that has arrived, as if the client had sent them: for a command that represents a key.
+   */
   insertInput(bytes: Uint8Array): void {
     this.link.insertInput(bytes);
   }
 
-  /** Leaves reading to whoever comes next: until then input waits, and the next `'data'` listener starts it again. */
+  /**
+   * Releases the stream for the next reader: until then input waits, and the next `'data'` listener starts it again.
+   */
   releaseReader(): void {
     if (this.listenerCount('data') > 0) return;
     pauseUntilListener(this);
@@ -194,13 +199,13 @@ export class Session extends Duplex {
 
   /**
    * Sends a Synch (RFC 854): output that is still in this process is dropped, and urgent data (on TCP) makes the client
-   * discard what is on its way, up to here. For output that is of no use any more, as after an interrupt.
+   * discard output in transit, up to this point. For output that has become useless, as after an interrupt.
    *
-   * Only data is dropped: negotiations, subnegotiations and commands arrive, whole and in order. What is dropped may be any
-   * part of the data, so half an escape sequence or character may be what the client saw last. On other transports
-   * than TCP, what their streams hold is not dropped; nor is what was compressed already.
+   * Only data is dropped: negotiations, subnegotiations and commands arrive, whole and in order. The dropped bytes may
+   * be any part of the data, so the client may have received half an escape sequence or character last. On other
+   * transports than TCP, data in their streams is not dropped; nor is data that was already compressed.
    *
-   * @returns how many bytes were dropped here.
+   * @returns how many bytes were dropped in this process.
    */
   sendSynch(): number {
     return this.link.sendSynch();
@@ -211,7 +216,7 @@ export class Session extends Duplex {
     return this.link.batch(block);
   }
 
-  /** Set to see every command, negotiation and subnegotiation both ways, and the raw bytes. For logs. */
+  /** Observes every command, negotiation and subnegotiation both ways, and the raw bytes. For logs. */
   get trace(): SessionTrace | undefined {
     return this.link.observer;
   }
@@ -220,15 +225,16 @@ export class Session extends Duplex {
     this.link.observer = trace;
   }
 
-  /** Observes the bytes of the session. Returns the function that ends it. */
+  /** Adds an observer of the bytes of the session. Returns the function that removes it. */
   tap(tap: SessionTap): () => void {
     return this.link.tap(tap);
   }
 
   /**
-   * For a client: tells the server the size of the window, now or as soon as it wants to know (NAWS, RFC 1073).
+   * For a client: reports the size of the window to the server, now or as soon as the server asks for it (NAWS, RFC
+   * 1073).
    *
-   * @param columns characters, 0 to 65535; 0: unknown. @param rows lines, likewise.
+   * @param columns characters, 0 to 65535; 0: unknown. @param rows lines, with the same range.
    * @throws TelptyError `ERR_INVALID_ARGUMENT` out of that range; `ERR_OPTION` if this end does not offer NAWS.
    */
   resize(columns: number, rows: number): void {
@@ -238,21 +244,24 @@ export class Session extends Duplex {
   }
 
   /**
-   * Waits until an option is in a state, `waitFor({ option: Option.ECHO, side: 'remote' })`, or anything else is true of
-   * the session, `waitFor(({ terminal }) => terminal.typesComplete)`: looked at now, and after everything that Telnet
-   * tells. That the other end refuses an option is no end of the waiting, for it may come to agree.
+   * Waits until an option is in a state, `waitFor({ option: Option.ECHO, side: 'remote' })`, or another condition of
+   * the session is true, `waitFor(({ terminal }) => terminal.typesComplete)`. The condition is checked now, and after
+   * each event of the protocol engine. A refusal of the option by the other end does not end the wait: it may agree
+   * later.
    *
-   * @throws (rejects) TelptyError `ERR_TIMEOUT`; `ERR_SESSION_CLOSED` when the session is closed first; the signal's reason.
+   * @throws (rejects) TelptyError `ERR_TIMEOUT`; `ERR_SESSION_CLOSED` when the session is closed first; the signal's
+   *   reason.
    */
   waitFor(wanted: OptionState | ((session: Session) => boolean), options?: WaitOptions): Promise<void> {
     return waitFor(this.#talk, typeof wanted === 'function' ? () => wanted(this) : wanted, options);
   }
 
   /**
-   * Reads text until a pattern matches what has come, each part in the {@link encoding} that was in force when it arrived. A
-   * regular expression is matched against all that this call has read so far: `^` is its beginning, `$` its end at that moment,
-   * which suits prompts; the flags `g` and `y` mean nothing. What stands behind the match is left for the next reader. When it
-   * fails, nothing is lost: the error's `text` is what has come, and it can be read again, also when the session is over.
+   * Reads text until a pattern matches the text read, each part of which is decoded in the {@link encoding} that was in
+   * force when it arrived. A regular expression is matched against all text that this call has read so far: `^` is its
+   * beginning, `$` its current end, which suits prompts; the flags `g` and `y` have no effect. Text after the match is
+   * left for the next reader. On failure, nothing is lost: the error's `text` is the text received, and it can be read
+   * again, even after the session has ended.
    *
    * @throws (rejects) TelptyError `ERR_TIMEOUT`; `ERR_TOO_LONG`; `ERR_SESSION_CLOSED` when the session ends first;
    *   `ERR_INVALID_ARGUMENT` while another call reads; the signal's reason.
@@ -262,13 +271,15 @@ export class Session extends Duplex {
   }
 
   /**
-   * Reads one line that the user types. Most clients edit a line, echo it themselves and send it whole. Where this end echoes
-   * (ECHO is enabled), they send each key, and it is echoed and edited here: the erase keys and ^U work. The line never contains
-   * control characters, escape sequences or characters that change the direction of writing, so it can be shown to others.
+   * Reads one line that the user types. Most clients edit a line, echo it themselves and send it whole. If this end
+   * echoes (ECHO is enabled), they send each key, and the line is echoed and edited here: the erase keys and ^U work.
+   * The line never contains control characters, escape sequences or characters that change the direction of writing, so
+   * it can be shown to other users.
    *
-   * Nothing is read beyond the line, so a program of `ptyShell` or another reader can have the session next.
+   * Nothing is read beyond the line, so a program of `ptyShell` or another reader can use the session next.
    *
-   * @returns the line without its end, or `undefined` if the session has ended or was asked to end: the shell should return.
+   * @returns the line without its end, or `undefined` if the session has ended or was asked to end: the shell should
+   *   return.
    * @throws (rejects) TelptyError `ERR_INVALID_ARGUMENT` for invalid options, and while another line is read.
    * @example
    * const name = await session.readLine({ prompt: 'Name: ', maxLength: 20 });
@@ -278,17 +289,20 @@ export class Session extends Duplex {
     return readLine(this, this.link, options);
   }
 
-  /** Reads lines that the user types, each as {@link readLine} does and with the same options, until the session ends. */
+  /**
+   * Reads lines that the user types, each as {@link readLine} does and with the same options, until the session ends.
+   */
   readLines(options?: ReadLineOptions): AsyncGenerator<string, void, void> {
     return readLines(this, this.link, options);
   }
 
   /**
-   * Reads received text line by line, until the session has ended: logs, events, records with tabs. A line ends in LF, with CRs
-   * before it (CR LF) or after it (LF CR, which many MUDs send). Everything else is kept: tabs, control sequences, a CR within a
-   * line. The text after the last line end is the last line. Each part is decoded in the character set in force when it arrived.
+   * Reads received text line by line, until the session has ended: logs, events, records with tabs. A line ends in LF,
+   * with CRs before it (CR LF) or after it (LF CR, which many MUDs send). Everything else is kept: tabs, control
+   * sequences, a CR within a line. The text after the last line end is the last line. Each part is decoded in the
+   * character set that was in force when it arrived.
    *
-   * Nothing is read beyond a line that was returned: after `break`, `exec()` and the like read what follows.
+   * Nothing is read beyond a line that was returned: after `break`, `exec()` and other calls read the text after it.
    *
    * @throws (rejects) TelptyError `ERR_TOO_LONG` for a line of more than `maxLength` bytes, which can be read again;
    *   `ERR_TIMEOUT`; `ERR_SESSION_CLOSED` after the last line, if the connection broke; the signal's reason.
@@ -298,7 +312,8 @@ export class Session extends Duplex {
   }
 
   /**
-   * Writes text and ends the line, as the Return key does, in {@link encoding}. A line end within the text is sent likewise.
+   * Writes text and ends the line, as the Return key does, in {@link encoding}. Line ends within the text are converted
+   * likewise.
    *
    * @returns as `write()`: whether more may be written at once.
    */
@@ -307,9 +322,9 @@ export class Session extends Duplex {
   }
 
   /**
-   * Sends a command as a line and reads until the prompt is there again. What has come before must have been read, up to the
-   * prompt that waits for the command; what was not is dropped. If a command before this one was given up, its output and
-   * prompt are waited for first, within `timeout`, and this one is not sent before.
+   * Sends a command as a line and reads until the prompt appears again. Earlier output must have been read, up to the
+   * prompt that waits for the command; unread text is dropped. If an earlier command was given up, its output and
+   * prompt are waited for first, within `timeout`, and this command is sent only after that.
    *
    * @returns the output, without the echo of the command and the prompt; lines end in LF.
    * @throws (rejects) as {@link readUntil}.
@@ -319,22 +334,23 @@ export class Session extends Duplex {
   }
 
   /**
-   * Answers the questions for a name and a password, in whatever order and number they come, until the prompt is there.
+   * Answers the questions for a name and a password, in any order and number, until the prompt appears.
    *
-   * @returns all that was received, the prompt included; lines end in LF.
-   * @throws (rejects) `ERR_LOGIN` when the other end refuses, or asks for a password and there is none; as {@link readUntil}.
+   * @returns all text received, the prompt included; lines end in LF.
+   * @throws (rejects) `ERR_LOGIN` if the other end refuses the login, or asks for a password and none is given; as
+   *   {@link readUntil}.
    */
   login(options: LoginOptions): Promise<string> {
     return login(this.#talk, options);
   }
 
   /**
-   * Logs in a second time: sends a command such as `enable` or `su -`, and answers the questions that follow until a prompt is
-   * there. If the password is refused, the session is brought back to the prompt before.
+   * Logs in a second time: sends a command such as `enable` or `su -`, and answers the questions that follow until a
+   * prompt appears. If the password is refused, the session is returned to the previous prompt.
    *
-   * @returns all that was said, the prompt included; lines end in LF.
-   * @throws (rejects) `ERR_LOGIN` when the other end refuses, shows the same prompt as before, or asks for what was not given; as
-   *   {@link readUntil}.
+   * @returns all text received, the prompt included; lines end in LF.
+   * @throws (rejects) `ERR_LOGIN` if the other end refuses, shows the same prompt as before, or asks for an answer that
+   *   is not given; as {@link readUntil}.
    * @example
    * await session.login({ username: 'ada', password });
    * await session.enable({ password: secret });
@@ -345,21 +361,21 @@ export class Session extends Duplex {
   }
 
   /**
-   * Learns the prompt: presses Return until the line that comes is the same twice. From then on {@link exec} knows it exactly. What
-   * had come before and was not read is dropped.
+   * Learns the prompt: presses Return until the same line comes twice. From then on {@link exec} knows the exact
+   * prompt. Unread text from before is dropped.
    *
-   * @returns the prompt as a person sees it, such as `router1>`.
-   * @throws (rejects) `ERR_LOGIN` where a name or a password is asked for; as {@link readUntil}.
+   * @returns the prompt as a user sees it, such as `router1>`.
+   * @throws (rejects) `ERR_LOGIN` if the other end asks for a name or a password; as {@link readUntil}.
    */
   findPrompt(options?: FindPromptOptions): Promise<string> {
     return findPrompt(this.#talk, options);
   }
 
   /**
-   * Brings the conversation back to a known state after an error, above all after `ERR_TIMEOUT`: sends `interrupt` if it is given,
-   * drops what comes until nothing comes any more, and finds the prompt as {@link findPrompt} does.
+   * Returns the conversation to a known state after an error, in particular after `ERR_TIMEOUT`. It sends `interrupt`
+   * if it is given, drops received text until no more arrives, and finds the prompt as {@link findPrompt} does.
    *
-   * @returns the prompt as a person sees it.
+   * @returns the prompt as a user sees it.
    * @throws (rejects) as {@link findPrompt}.
    */
   resync(options?: ResyncOptions): Promise<string> {
@@ -371,55 +387,60 @@ export class Session extends Duplex {
     return this.#conversation;
   }
 
-  /** Aborts when the session is asked to end ({@link hangup}) or is gone; its reason is the hang-up's. */
+  /** Aborts when the session is asked to end ({@link hangup}) or has ended; its reason is that of the hangup. */
   get signal(): AbortSignal {
     return this.link.ending.signal;
   }
 
-  /** Why the session was asked to end, once it was. */
+  /** The reason of the request to end the session; `undefined` before such a request. */
   get hangupReason(): string | undefined {
     return this.link.ending.reason;
   }
 
   /**
-   * Asks for an end: aborts {@link signal} and tells the shell by `'hangup'`. What was written is still delivered. A
-   * shell that does not listen is not waited for. Once the shell has settled this does nothing.
+   * Requests the end of the session: aborts {@link signal} and emits `'hangup'` for the shell. Output already written
+   * is still delivered. If the shell does not listen to the event, the session ends without waiting for it. After the
+   * shell has settled, this does nothing.
    */
   hangup(reason: string): void {
     this.link.ending.hangup(reason);
   }
 
   /**
-   * From now on the peer has to take what it is owed: when nothing of it has gone out for `ms` milliseconds while
-   * something waits, the session is destroyed. For the end of a session; before it, a reader may pause as it likes.
+   * From now on, the peer must accept output: if none has been sent for `ms` milliseconds while some waits, the session
+   * is destroyed. For the end of a session; before the end, a reader may pause for any time.
    *
-   * @returns a function that ends this.
+   * @returns a function that ends this check.
    */
   destroyWhenStalled(ms: number): () => void {
     return this.link.destroyWhenStalled(ms);
   }
 
-  /** As of every stream; and what had come before the session was closed, or was put back, can still be read. */
+  /**
+   * As `Duplex.read()`. Text that arrived before the session was closed, or was put back, can still be read after that.
+   */
   override read(size?: number): Buffer | null {
     return this.link.read(super.read(size) as Buffer | null);
   }
 
   /**
-   * As of every stream, but text without an encoding goes out in the session's {@link encoding}: what that lacks is replaced
-   * by something that looks like it. Bytes, and text with an encoding, are sent as they are.
+   * As `Duplex.write()`, but text without an encoding is sent in the session's {@link encoding}: characters that the
+   * set lacks are replaced by similar ones. Bytes, and text with an encoding, are sent unchanged.
    */
   override write(chunk: unknown, callback?: (error?: Error | null) => void): boolean;
-  /** As of every stream: text in the encoding that is given. */
+  /** As `Duplex.write()`: text is sent in the given encoding. */
   override write(chunk: unknown, encoding?: BufferEncoding, callback?: (error?: Error | null) => void): boolean;
   override write(chunk: unknown, ...rest: unknown[]): boolean {
     return super.write(this.#encoded(chunk, rest[0]), ...(rest as [BufferEncoding]));
   }
 
-  /** As of every stream. A server that takes nothing of what it is owed is given up after 10 s. */
+  /**
+   * As `Duplex.end()`. On a client, the session is destroyed if the server accepts no output for 10 s while some waits.
+   */
   override end(callback?: () => void): this;
-  /** As of every stream, behind a last chunk: text as with `write()`. */
+  /** As `Duplex.end()`, after a last chunk: text as with `write()`. */
   override end(chunk: unknown, callback?: () => void): this;
-  /** As of every stream, behind a last chunk in the encoding that is given. */
+  /** As `Duplex.end()`, after a last chunk in the given encoding. */
   override end(chunk: unknown, encoding?: BufferEncoding, callback?: () => void): this;
   override end(chunk?: unknown, ...rest: unknown[]): this {
     if (this.isClient && !this.writableEnded) this.destroyWhenStalled(UNREAD_MS);
@@ -427,9 +448,9 @@ export class Session extends Duplex {
   }
 
   /**
-   * Ends the session and waits until it is closed, for `await using`. What was written is delivered; input that was not read is
-   * dropped. A peer that takes none of the output for 2 s, or has not closed its side 3 s after the last byte, is cut off, and any
-   * peer after 10 s.
+   * Ends the session and waits until it is closed, for `await using`. Output already written is delivered; unread input
+   * is dropped. The session is destroyed if the peer accepts no output for 2 s, has not closed its side 3 s after the
+   * last byte, or the whole takes 10 s.
    */
   override [Symbol.asyncDispose](): Promise<void> {
     return disposeSession(this);

@@ -1,20 +1,20 @@
 import { canonicalCharset, charsetOfLocale } from '../charset/index.ts';
 import type { Speed, TelnetEvent } from '../protocol/index.ts';
 
-/** What is kept of one client's environment: it may send as much as it likes, we need not remember it. */
+/** Limits of the environment that is kept for one client: it may send any number of variables. */
 const MAX_VARIABLES = 256;
 const MAX_CHARACTERS = 32 * 1024;
 
 const NO_TYPES: readonly string[] = Object.freeze([]);
 const NO_VARIABLES: ReadonlyMap<string, string> = new Map();
 
-/** What a client is asked for unless told otherwise: the variables that say how things are to be shown. */
+/** The variables that a client is asked for by default: those that decide how text is displayed. */
 export const USUAL_VARIABLES: readonly string[] = [
   ...['LANG', 'LC_ALL', 'LC_CTYPE', 'LC_COLLATE', 'LC_MESSAGES', 'LC_MONETARY', 'LC_NUMERIC', 'LC_TIME'],
   ...['COLORTERM', 'DISPLAY', 'TZ'],
 ];
 
-/** The families of terminals that people use, by the beginnings of their names. */
+/** The families of terminals in use, by the beginnings of their names. */
 const FAMILIES = [
   'ansi|xterm|vt\\d|vtnt|linux|screen|tmux|rxvt|putty|konsole|gnome|kitty|alacritty|foot|ghostty|wezterm|iterm|st$|st-',
   'eterm|aixterm|dtterm|hpterm|nsterm|mlterm|cygwin|mintty|teraterm|syncterm|pcansi|scoansi|cons25|wsvt|sun|wyse|wy\\d',
@@ -22,36 +22,38 @@ const FAMILIES = [
 ];
 const FAMILY = new RegExp(`^(${FAMILIES.join('|')})`, 'i');
 
-/** Whether a name is a terminal's by the look of it: MUD clients give their own name first (MTTS). */
+/** Whether a name begins like that of a terminal: MUD clients send their own name first (MTTS). */
 export function isTerminalFamily(name: string): boolean {
   return FAMILY.test(name);
 }
 
 /**
- * What a client has told about itself: its terminal, its window, its environment, its character set. Each fact is
- * stored as it was said and only here; nothing is checked or made safe for a program yet (`shells/environment/environment.ts` does
- * that for programs, `shells/output/escape.ts` for logs).
+ * What a client has reported about itself: its terminal, its window, its environment, its character set. Each fact is
+ * stored as received, and only here. Nothing is validated or made safe for a program yet;
+ * `shells/environment/environment.ts` does that for programs, `shells/output/escape.ts` for logs.
  */
 export class Terminal {
-  /** The names the client gave by TTYPE, in its own order, without repeats and without MTTS (RFC 1091). */
+  /** The names the client sent by TTYPE, in its own order, without repeats and without MTTS (RFC 1091). */
   types = NO_TYPES;
-  /** Whether the client has no further name to give. */
+  /** Whether the client has sent all its names. */
   typesComplete = false;
-  /** The capability bits of a MUD client (MTTS), where it told them. */
+  /** The capability bits of a MUD client (MTTS), if it reported them. */
   mtts: number | undefined;
-  /** The window's width in characters; `undefined` until told, 0 where the client itself does not know (RFC 1073). */
+  /**
+   * The window's width in characters; `undefined` until reported, 0 if the client itself does not know it (RFC 1073).
+   */
   columns: number | undefined;
-  /** The window's height in lines, likewise. */
+  /** The window's height in lines, with the same special values. */
   rows: number | undefined;
   /** The character set agreed by CHARSET, under the name in which it was agreed (RFC 2066). */
   charset: string | undefined;
-  /** The speed of the client's terminal in bits a second, where it told one (RFC 1079). */
+  /** The speed of the client's terminal in bits per second, if reported (RFC 1079). */
   speed: Speed | undefined;
-  /** Where the client's X display is, `host:display.screen` as it said, where it told one (RFC 1096). */
+  /** The location of the client's X display, `host:display.screen` as received, if reported (RFC 1096). */
   display: string | undefined;
-  /** Where the user is, in words for people, where the client told it (RFC 779). */
+  /** The location of the user, as text for people, if reported (RFC 779). */
   location: string | undefined;
-  /** Made for those who send variables, which most clients do not. */
+  /** Created when the client sends variables, which most clients do not. */
   #environ: Map<string, string> | undefined;
   #characters = 0;
 
@@ -61,8 +63,8 @@ export class Terminal {
   }
 
   /**
-   * The name of the client's terminal: the first, which it likes best. Only MUD clients give the name of the client first
-   * and the terminal second; they show by speaking MTTS, or by the two names themselves.
+   * The name of the client's terminal: the first one, which is the one it prefers. Only MUD clients send the name of
+   * the client first and that of the terminal second. They are recognized by MTTS, or by the two names themselves.
    */
   get type(): string | undefined {
     const [first, second] = this.types;
@@ -72,18 +74,18 @@ export class Terminal {
   }
 
   /**
-   * The character set of the other end, canonical: what it agreed to by CHARSET (RFC 2066), else what its locale says, else
-   * `fallback`.
+   * The canonical name of the other end's character set: the one agreed by CHARSET (RFC 2066), else that of its locale,
+   * else `fallback`.
    */
   encoding(fallback: string): string {
     return this.namedEncoding ?? fallback;
   }
 
-  /** @internal The same; `undefined` where neither names one. */
+  /** @internal The same; `undefined` if neither names a set. */
   get namedEncoding(): string | undefined {
     const agreed = this.charset === undefined ? undefined : canonicalCharset(this.charset);
     if (agreed !== undefined) return agreed;
-    // The first that is set decides (POSIX, 8.2), also where it names no set.
+    // The first variable that is set decides (POSIX, 8.2), even if it does not name a set.
     const locale = ['LC_ALL', 'LC_CTYPE', 'LANG'].map(name => this.environ.get(name)).find(Boolean);
     return charsetOfLocale(locale ?? '');
   }
@@ -99,7 +101,7 @@ export class Terminal {
     this.#environ.set(name, value);
   }
 
-  /** Takes down the fact an event carries, if it carries one. Returns whether it did. */
+  /** Stores the fact that an event carries, if any. Returns whether it did. */
   record(event: TelnetEvent): boolean {
     switch (event.type) {
       case 'terminal-type':

@@ -1,4 +1,4 @@
-/** Lines that a person types: edited and echoed where the server echoes. */
+/** Reads lines that a user types: edits and echoes them if the server echoes. */
 import type { Duplex } from 'node:stream';
 import { decoder, encoder, type StreamDecoder } from '../charset/index.ts';
 import { columnsOfText, joinsCluster } from '../charset/width.ts';
@@ -11,24 +11,25 @@ import type { Link } from './link.ts';
 const LF = 10;
 const CR = 13;
 const BACKSPACE = '\b';
-/** ^U, as at a terminal. */
+/** ^U, as on a terminal. */
 const KILL = '\x15';
 const ESCAPE = '\x1b';
 const DELETE = '\x7f';
 
 /**
- * What is in no line: controls (C0, DEL, C1), which terminals obey; what reorders or splits the rest of a line that it is
- * shown in (embeddings, overrides, isolates and marks of writing direction, separators, annotations); and halves of characters.
+ * Characters that no line contains. Controls (C0, DEL, C1) are obeyed by terminals. Embeddings, overrides, isolates and
+ * marks of writing direction, separators and annotations reorder or split the rest of the line in which they are
+ * displayed. Surrogate halves are not characters.
  */
 const UNFIT = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb]/u;
 
 /** How a line is read; see `Session.readLine`. */
 export interface ReadLineOptions {
-  /** Written first; clients with which EOR is enabled are told that it is one (RFC 885). */
+  /** Written first, as a prompt: if EOR is enabled with the client, EOR follows it (RFC 885). */
   readonly prompt?: string | undefined;
-  /** The most characters of the line that are kept; what is typed beyond them is dropped. Default 1,000. */
+  /** The maximum length of the line in characters; further characters are dropped. Default 1,000. */
   readonly maxLength?: number | undefined;
-  /** For passwords: what is typed is not shown, neither by us nor by a client that obeys ECHO. */
+  /** For passwords: typed characters are not shown, neither by this end nor by a client that obeys ECHO. */
   readonly hidden?: boolean | undefined;
   /** Ends the reading, as the end of the session does. */
   readonly signal?: AbortSignal | undefined;
@@ -41,11 +42,11 @@ export const readLineOptions = {
   signal: instance(AbortSignal, 'an AbortSignal'),
 } satisfies OptionTable<ReadLineOptions>;
 
-/** Sessions of which a line is being read. */
+/** Sessions from which a line is being read. */
 const reading = new WeakSet<Link>();
 /**
- * Sessions whose last line ended in a CR, where the engine keeps the LF of a CR LF: under BINARY, and at a client, for which it is
- * text. An LF right after it belongs to the same line end.
+ * Sessions whose last line ended in a CR, if the engine keeps the LF of a CR LF: under BINARY, and on a client, for
+ * which it is text. An LF right after it belongs to the same line end.
  */
 const afterReturn = new WeakSet<Link>();
 
@@ -84,7 +85,7 @@ export async function* readLines(
   for (let line = await next(); line !== undefined; line = await next()) yield line;
 }
 
-/** Reads until the line ends or the input is at its end. */
+/** Reads until the line or the input ends. */
 function collect(
   stream: Duplex,
   link: Link,
@@ -114,7 +115,7 @@ function collect(
         return;
       }
     };
-    // Erase character and erase line by their commands (RFC 854), in their place among the keys.
+    // Erase character and erase line as Telnet commands (RFC 854), in their order among the keys.
     const erase = ({ command }: CommandEvent): void => {
       if (command === Command.EC) link.insertInput(Buffer.from(DELETE));
       if (command === Command.EL) link.insertInput(Buffer.from(KILL));
@@ -127,12 +128,15 @@ function collect(
     stream.on('readable', look).on('end', end).on('close', end).on('hangup', hangup).on('command', erase);
     forget = onAbort(signal, hangup);
     look();
-    // What had come before it was closed is the last line.
+    // Text that arrived before the session was closed is the last line.
     if (stream.readableEnded || stream.destroyed) end();
   });
 }
 
-/** Gives a line the parts of a chunk, each in its character set. Returns where in the chunk the line ends, if it does. */
+/**
+ * Passes the parts of a chunk to a line, each in its character set. Returns where in the chunk the line ends, if it
+ * does.
+ */
 function takeRuns(line: Line, runs: readonly EncodingRun[]): number | undefined {
   let before = 0;
   for (const { bytes, encoding } of runs) {
@@ -143,17 +147,17 @@ function takeRuns(line: Line, runs: readonly EncodingRun[]): number | undefined 
   return undefined;
 }
 
-/** Where in an escape sequence, which is dropped, the next character stands (ECMA-48, 5.4). */
+/** The position of the next character in an escape sequence, which is dropped (ECMA-48, 5.4). */
 type Escape = 'none' | 'begun' | 'control';
 
-/** A line as it is typed. */
+/** A line that is being typed. */
 class Line {
   readonly #maxLength: number;
   #decoder: StreamDecoder | undefined;
   #encoding = '';
-  /** What a person takes for one character each, and one press of the erase key erases. */
+  /** Grapheme clusters: what a user sees as one character, and one press of the erase key erases. */
   readonly #clusters: string[] = [];
-  /** In characters. */
+  /** The length in characters. */
   #length = 0;
   #echo = '';
   #escape: Escape = 'none';
@@ -170,9 +174,9 @@ class Line {
     return this.#clusters.length === 0;
   }
 
-  /** Takes bytes up to the end of the line. Returns where that is, if it is among them. */
+  /** Takes bytes up to the end of the line. Returns the position of that end if the bytes contain it. */
   take(bytes: Buffer, encoding: string): number | undefined {
-    // The set may be agreed on after the question was asked. A character that the change has cut is none.
+    // The set may be negotiated after the prompt was sent. An incomplete character at the change is invalid.
     if (this.#decoder === undefined || this.#encoding !== encoding) {
       for (const character of this.#decoder?.end() ?? '') this.#type(character);
       this.#decoder = decoder(encoding);
@@ -181,14 +185,14 @@ class Line {
     // No character set that terminals use has CR or LF within another character.
     const at = bytes.findIndex(byte => byte === CR || byte === LF);
     const text = this.#decoder.write(at < 0 ? bytes : bytes.subarray(0, at));
-    // Nor is one that the end of the line has cut.
+    // So is an incomplete character at the end of the line.
     for (const character of at < 0 ? text : text + this.#decoder.end()) this.#type(character);
     if (at < 0) return undefined;
     this.#echo += '\r\n';
     return at;
   }
 
-  /** What is to be echoed since the last call. */
+  /** The echo of what was typed since the last call. */
   echo(): string {
     const echo = this.#echo;
     this.#echo = '';
@@ -219,7 +223,7 @@ class Line {
     this.#echo += '\b'.repeat(columns) + ' '.repeat(columns) + '\b'.repeat(columns);
   }
 
-  /** Whether the character belongs to an escape sequence: a cursor key, for one. */
+  /** Whether the character belongs to an escape sequence, such as that of a cursor key. */
   #isEscaped(character: string): boolean {
     if (character === ESCAPE) this.#escape = 'begun';
     else if (this.#escape === 'begun') this.#escape = character === '[' || character === 'O' ? 'control' : 'none';
