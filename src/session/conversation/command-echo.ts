@@ -4,54 +4,57 @@ import type { GrowingText } from './growing-text.ts';
 import { isPromptLike, isSamePrompt, render } from './prompts.ts';
 import type { Pattern } from './search.ts';
 
-/** A row is wrapped at this column at least: a narrower window has nobody. */
+/** The minimum column at which a row is wrapped: windows are not narrower. */
 const NARROWEST = 20;
-/** So much text for each character of a command, and this much more, may be its echo: an editor shows each key as it likes. */
+/**
+ * The maximum length of an echo: this factor per character of the command, plus {@link LONGEST}. An editor may redraw
+ * each key.
+ */
 const LONGEST_FACTOR = 16;
 const LONGEST = 4_096;
 
 const ESCAPE = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])/y;
 
 /**
- * What changes nothing of the row that {@link render} draws and of what a {@link Follower} sees: control sequences that do not
- * move the cursor, and control characters but those that do.
+ * Text that changes neither the row that {@link render} draws nor what a {@link Follower} sees: control sequences that
+ * do not move the cursor, and control characters except those that do.
  */
 const HIDDEN =
   /\x1b(?:\[[0-?]*[ -/]*[ABEFH-OQ-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])|[\x00-\x07\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g;
-/** Control characters, but for those that end a line. (With DEL among them the search would take twice as long.) */
+/** Control characters except those that end a line. (With DEL in the class, the search would take twice as long.) */
 const CONTROL = /[\x00-\x09\x0b\x0c\x0e-\x1f]|\r(?![\r\n])/;
 const hasControl = (text: string) => CONTROL.test(text) || text.includes('\x7f');
 const CONTROLS = /[\x00-\x1f\x7f]/g;
 
-/** Where an echo stands in a text, its end of line included. */
+/** The position of an echo in a text, its line end included. */
 export interface Echo {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * Looks for the echo of a command: the first of what comes behind the command, or, behind what an earlier command still had
- * to say, what stands behind a prompt. A line that only ends like the command, or comes later, is output.
+ * Searches for the echo of a command. The echo is the first text after the command, or, if an earlier command still had
+ * output, the text after a prompt. A line that only ends like the command, or comes later, is output.
  */
 export class EchoFinder {
   readonly #lines: readonly string[];
   readonly #prompt: string | undefined;
   readonly #given: Pattern | undefined;
-  /** The line that is looked at begins here; or its end is looked for from here on. */
+  /** The start of the current line, or the position from which its end is searched. */
   #at = 0;
-  /** What is known of that line so far. */
+  /** The state of that line so far. */
   #line: Line | undefined;
   #skips = false;
   #isOver = false;
   readonly #filter: LineFilter;
-  /** Of the line that is looked at, the end is looked for from here on. */
+  /** The position from which the end of the current line is searched. */
   #searched = 0;
-  /** Up to here each line is looked at by itself. */
+  /** Up to this position, each line is checked separately. */
   #mixedUntil = 0;
 
   /**
-   * @param prompt what stood before the command, as it is seen.
-   * @param given what prompts are, where the caller said so.
+   * @param prompt the prompt before the command, as it is displayed.
+   * @param given the pattern of prompts, if the caller has given one.
    */
   constructor(command: string, prompt: string | undefined, given: Pattern | undefined) {
     this.#lines = command.split(/\r?\n/);
@@ -60,7 +63,7 @@ export class EchoFinder {
     this.#filter = new LineFilter(this.#lines[0]!.trimEnd(), prompt);
   }
 
-  /** Text before this is not needed any more, but for a line that is drawn once when it is complete. */
+  /** Text before this position is no longer needed, except for a line that is drawn once when it is complete. */
   get needed(): number {
     return this.#isOver ? Number.POSITIVE_INFINITY : (this.#line?.needed ?? this.#at);
   }
@@ -74,7 +77,7 @@ export class EchoFinder {
         if (lineFeed < 0) return undefined;
         this.#skips = false;
       }
-      // Of a long output each line would be followed and drawn.
+      // Otherwise each line of a long output would be followed and drawn.
       if (this.#at > 0 && this.#line === undefined && !this.#findCandidate(text)) return undefined;
       const start = this.#at;
       const end = this.#echoAt(text, start);
@@ -82,16 +85,16 @@ export class EchoFinder {
       if (end > 0) return { start, end };
       this.#line = undefined;
       this.#skips = true;
-      // Of a Return alone nothing is seen in later lines.
+      // A Return alone cannot be recognized in later lines.
       this.#isOver = this.#lines[0]!.trim() === '';
     }
     return undefined;
   }
 
   /**
-   * Goes on to the next line, behind the first one, that can be the echo. A line is looked at when all of it has come.
+   * Advances to the next line, after the first one, that can be the echo. A line is checked when it is complete.
    *
-   * @returns whether there is one; else more has to come.
+   * @returns whether there is one; if not, more text is needed.
    */
   #findCandidate(text: GrowingText): boolean {
     while (true) {
@@ -110,12 +113,12 @@ export class EchoFinder {
     }
   }
 
-  /** The most characters of a line of output that is drawn. */
+  /** The maximum length of a line of output that is drawn, in characters. */
   get #longest(): number {
     return LONGEST + this.#lines[0]!.length * LONGEST_FACTOR;
   }
 
-  /** @returns the end of the echo; 0 if there is none; undefined if more has to come. */
+  /** @returns the end of the echo; 0 if there is no echo; undefined if more text is needed. */
   #echoAt(text: GrowingText, start: number): number | undefined {
     const [command, ...more] = this.#lines as [string, ...string[]];
     const isFirst = start === 0;
@@ -132,7 +135,7 @@ export class EchoFinder {
     const longest = this.#longest;
     const lineFeed = line.findEnd(window, base);
     if (lineFeed === undefined) {
-      // An editor may still draw it.
+      // An editor may still draw the rest of it.
       return line.isPartial || text.length - start <= longest ? undefined : 0;
     }
     if (!line.isDrawn && lineFeed - start <= longest) {
@@ -148,21 +151,21 @@ export class EchoFinder {
     return this.#prompt === undefined ? isPromptLike(line) : isSamePrompt(line, this.#prompt);
   }
 
-  /** Whether a line, when all of it was drawn, shows the command. */
+  /** Whether a complete line, when it is drawn, shows the command. */
   #isShown(line: string, isFirst: boolean): boolean {
     const command = this.#lines[0]!.trimEnd();
     const row = render(line).text.trimEnd();
     const prompt = this.#prompt ?? '';
     if ((isFirst && row === command) || (prompt !== '' && row === prompt + command)) return true;
-    // Behind another line of output, unless the prompt is known: `cost in $ 5` is not the echo of `5`.
+    // After other output on the line, only if that output is a prompt: `cost in $ 5` is not the echo of `5`.
     const before = command !== '' && row.endsWith(command) ? row.slice(0, row.length - command.length) : '';
     if (before !== '' && this.#isPrompt(before)) return true;
-    // Where a terminal cannot wrap, the end of a long line is shown behind a mark: readline has "<", Cisco's IOS "$".
+    // If a terminal cannot wrap, the end of a long line is shown after a mark: "<" in readline, "$" in Cisco's IOS.
     const shown = row.slice(1);
     return isFirst && /^[<$]/.test(row) && shown.length >= NARROWEST / 2 && command.endsWith(shown);
   }
 
-  /** Further lines of the command that were echoed at once. */
+  /** Skips further lines of the command that were echoed immediately. */
   #rest(text: GrowingText, end: number, lines: readonly string[]): number {
     let at = end;
     for (const line of lines) {
@@ -175,29 +178,29 @@ export class EchoFinder {
 }
 
 /**
- * Tells fast that lines of output, none of them the first, do not show a command: of 16 MB of output a {@link Line} for each would
- * take 20 times as long as to read it.
+ * A fast check that lines of output, none of them the first, do not show a command. For 16 MB of output, a {@link Line}
+ * for each would take 20 times as long as reading the output.
  */
 class LineFilter {
-  /** What ends like the command, or begins like what an end of line may wrap. */
+  /** Match a line that ends like the command, or begins like a long command that the terminal may wrap. */
   readonly #patterns: readonly RegExp[];
-  /** The same for a line on which the cursor moves: each of the characters of one of these stands there. */
+  /** For a line on which the cursor moves: all characters of one of these sets must appear on the line. */
   readonly #sets: readonly (readonly string[])[];
 
-  /** @param prompt what stands before the command, if it is known. */
+  /** @param prompt the prompt before the command, if it is known. */
   constructor(command: string, prompt: string | undefined) {
     const expected = [command, `${prompt}${command}`].map(text => text.replace(CONTROLS, ''));
     const end = expected[0]!;
     const begin =
       prompt === undefined || expected[1]!.length < NARROWEST ? undefined : expected[1]!.slice(0, NARROWEST);
-    // (One expression with two alternatives would take twice as long as these.)
+    // (One expression with two alternatives would take twice as long as two expressions.)
     this.#patterns = [`${literally(end)}[^\\S\\n]*\\n`, ...(begin === undefined ? [] : [literally(begin)])].map(
       source => new RegExp(source),
     );
     this.#sets = [end, ...(begin === undefined ? [] : [begin])].map(text => [...new Set(text.replace(/\s/g, ''))]);
   }
 
-  /** Whether one of some whole lines may show the command. */
+  /** Whether one of these complete lines may show the command. */
   passes(lines: string): boolean {
     if (!hasControl(lines)) return this.#matches(lines);
     const shown = lines.replace(HIDDEN, '');
@@ -210,31 +213,34 @@ class LineFilter {
   }
 }
 
-/** The source of a regular expression for a text as it is. */
+/** The source of a regular expression that matches a text literally. */
 const literally = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 
-/** A line that may be the echo, as far as it has come. Each character is looked at once, however many packets it comes in. */
+/**
+ * The part received so far of a line that may be the echo. Each character is read once, in however many packets it
+ * comes.
+ */
 class Line {
   /** Whether it is complete and was drawn. */
   isDrawn = false;
   /** Whether it may still become the echo, character by character. */
   isPartial = true;
   readonly #followers: readonly Follower[];
-  /** The end of the line is looked for from here on. */
+  /** The position from which the end of the line is searched. */
   #searched: number;
 
-  /** @param expected what the echo is, one of these. */
+  /** @param expected possible echoes; the echo is one of these. */
   constructor(start: number, expected: readonly string[]) {
     this.#followers = expected.flatMap(one => [new Follower(start, one, true), new Follower(start, one, false)]);
     this.#searched = start;
   }
 
-  /** Where the text begins that the next call looks at. */
+  /** The start of the text that the next call reads. */
   get needed(): number {
     return this.#followers.reduce((least, one) => (one.isOver ? least : Math.min(least, one.at)), this.#searched);
   }
 
-  /** @param window the text from `base` on. @returns the place behind the echo; 0 if it is not seen. */
+  /** @param window the text from `base` on. @returns the position after the echo; 0 if it has not been found. */
   follow(window: string, base: number): number {
     this.isPartial = false;
     for (const follower of this.#followers) {
@@ -245,7 +251,7 @@ class Line {
     return 0;
   }
 
-  /** @returns where the line feed stands, if it has come. */
+  /** @returns the position of the line feed, if it has arrived. */
   findEnd(window: string, base: number): number | undefined {
     const lineFeed = window.indexOf('\n', this.#searched - base);
     this.#searched = base + (lineFeed < 0 ? window.length : lineFeed);
@@ -254,20 +260,20 @@ class Line {
 }
 
 /**
- * Follows an echo character by character, past colours, padding, and what wraps a row at the edge of a window: a blank and a
- * return, a return, or a line end.
+ * Follows an echo character by character, past colours, padding, and the characters that wrap a row at the edge of a
+ * window: a blank and a return, a return, or a line end.
  */
 class Follower {
-  /** How far it has come for good: what comes later changes nothing before this place. */
+  /** The position up to which the result is final: later text changes nothing before it. */
   at: number;
-  /** Whether this is not the echo, whatever comes. */
+  /** Whether this is certainly not the echo. */
   isOver = false;
   readonly #command: string;
   readonly #wrapsFirst: boolean;
   #column = 0;
   #matched = 0;
 
-  /** @param wrapsFirst how a blank before a return is taken, which may also be a character of the command. */
+  /** @param wrapsFirst whether a blank before a return is a wrap, even if it may also be a character of the command. */
   constructor(start: number, command: string, wrapsFirst: boolean) {
     this.at = start;
     this.#command = command;
@@ -276,8 +282,8 @@ class Follower {
 
   /**
    * @param text the text from `base` on.
-   * @returns the place behind its line end; 0 if this is not it, as far as it has come; undefined if the text ends before that
-   *   can be told.
+   * @returns the position after its line end; 0 if the text so far is not the echo; undefined if the text ends before
+   *   that is decided.
    */
   follow(text: string, base: number): number | undefined {
     if (this.isOver) return 0;
@@ -285,7 +291,7 @@ class Follower {
     let column = this.#column;
     let matched = this.#matched;
     for (let at = this.at - base; at < text.length; ) {
-      // What a character means may depend on the next two.
+      // The meaning of a character may depend on the next two.
       if (at + 2 < text.length) {
         this.at = base + at;
         this.#column = column;

@@ -1,9 +1,10 @@
 /**
- * What a session remembers from one call to the next, so that a command gets its own answer.
+ * State that a session keeps between calls, so that each command gets its own output.
  *
- * Telnet does not say where output ends; only the prompt does, and the next command may be sent only when it has come. A
- * command that was given up (too late, called off, too much output) still owes its prompt, and what comes up to there is its
- * output. So that is remembered, and with it how the prompt looks, for a line of output may look like any prompt.
+ * Telnet does not mark where output ends; only the prompt does, and the next command may be sent only after it has
+ * arrived. If a command was given up (timeout, abort, too much output), its prompt is still outstanding, and the text
+ * up to that prompt is its output. So the session records that a prompt is outstanding. It also records what the prompt
+ * looks like, since a line of output may look like a prompt.
  */
 import type { Duplex } from 'node:stream';
 import type { Link } from '../link.ts';
@@ -14,37 +15,37 @@ import type { Pattern } from './search.ts';
 
 /** Waits for a state of a session. */
 export interface Observer {
-  /** Something was negotiated. */
+  /** Called after a negotiation. */
   look(): void;
   closed(): void;
 }
 
-/** A command that was sent and of which the prompt has not come. */
+/** A command that was sent and whose prompt has not arrived. */
 interface Owed {
-  /** The pattern that the caller gave for its prompt. */
+  /** The pattern of its prompt, if the caller has given one. */
   readonly prompt: Pattern | undefined;
-  /** How much of the input had been read when it was given up, in bytes. */
+  /** The position in the input up to which it had been read when the command was given up, in bytes. */
   readonly position: number;
 }
 
-/** The part of a session by which one end talks to the other in text: its state, and who reads. */
+/** The text dialogue of a session with the other end: its state, and which call reads. */
 export class Conversation {
   /** The session. */
   readonly stream: Duplex;
   readonly link: Link;
-  /** Whether a call reads at the moment: two at once would each get a part. */
+  /** Whether a call is reading: two calls at once would each get a part of the text. */
   isReading = false;
   readonly #observers = new Set<Observer>();
-  /** The prompt that was seen last. */
+  /** The last prompt that was received. */
   prompt: LastLine | undefined;
-  /** Whether the other end echoes commands, as far as is known. */
+  /** Whether the other end echoes commands; `undefined` if it is not known. */
   echoes: boolean | undefined;
   owed: Owed | undefined;
-  /** Lines, commands and passwords that were sent, which errors do not repeat. */
+  /** Lines, commands and passwords that were sent. Errors do not repeat them. */
   readonly sent = new SentLines();
-  /** The line that has been read as far as it had come: the last one. */
+  /** The last line of the text read so far, which may be incomplete. */
   #line = '';
-  /** Where in the input, in bytes, that holds. */
+  /** The position in the input to which that line applies, in bytes. */
   #position = 0;
 
   constructor(stream: Duplex, link: Link) {
@@ -53,8 +54,8 @@ export class Conversation {
   }
 
   /**
-   * Calls an observer after everything that Telnet reports, and at the end. All observers share one listener: Node.js warns of
-   * many. Returns the function that ends this.
+   * Calls an observer after each event of the protocol engine, and at the end. All observers share one listener,
+   * because Node.js warns about many. Returns the function that removes the observer.
    */
   observe(observer: Observer): () => void {
     const observers = this.#observers;
@@ -74,7 +75,7 @@ export class Conversation {
     for (const observer of [...this.#observers]) observer.closed();
   };
 
-  /** Text was read, up to a place in it; the input is now read up to `position`, in bytes. */
+  /** Text was read up to the position `used`; the input has now been read up to `position`, in bytes. */
   read(text: GrowingText, used: number, position: number): void {
     const start = Math.max(0, used - END);
     const end = text.from(start).slice(0, used - start);
@@ -84,7 +85,7 @@ export class Conversation {
     this.#position = position;
   }
 
-  /** `Session.readUntil` has read this: it may be what a command that was given up still had to say. */
+  /** `Session.readUntil` has read this text: it may be outstanding output of a command that was given up. */
   readUntil(text: string): void {
     if (this.owed === undefined) return;
     const { prompt } = this.owed;
@@ -93,19 +94,22 @@ export class Conversation {
       this.owed = undefined;
   }
 
-  /** The line on which the reading has stopped, unless somebody has read past these functions since. */
+  /** The line on which reading has stopped; empty if other code has read the session since. */
   line(): string {
     return this.link.inputPosition === this.#position ? this.#line : '';
   }
 
-  /** Takes the line on which the reading has stopped for the prompt, if it is one. */
+  /** Learns the line on which reading has stopped as the prompt, if it looks like one. */
   learnLine(): void {
     const line = lastLineOf(this.line());
     const hasNoSpace = this.prompt === undefined || endsInMark(this.prompt.shown);
     if (isPromptLike(line.shown, hasNoSpace)) this.prompt = line;
   }
 
-  /** What ends a command has come: the prompt, or what the caller has named, which may be a question of that command. */
+  /**
+   * The end of a command's output has arrived: the prompt, or the caller's pattern, which may be a question of that
+   * command.
+   */
   answered(): void {
     this.owed = undefined;
     const line = lastLineOf(this.line());
@@ -115,7 +119,7 @@ export class Conversation {
   }
 }
 
-/** Whether a text ends in what matches a pattern. */
+/** Whether a text ends in a match of a pattern. */
 export function endsIn(text: string, pattern: Pattern): boolean {
   return [pattern].flat().some(one => {
     if (typeof one === 'string') return text.endsWith(one);

@@ -1,4 +1,4 @@
-/** What all calls that talk to the other end share: how lines are sent, and how long nothing may come before something counts. */
+/** The common parts of all calls that talk to the other end: sending lines, and the silence required after a prompt. */
 import { encoder } from '../../charset/index.ts';
 import { checkValue, type OptionTable, readOptions, secret, text as string } from '../../options.ts';
 import { Option } from '../../protocol/index.ts';
@@ -6,40 +6,43 @@ import type { Conversation } from './conversation.ts';
 import type { PromptAtEnd } from './prompts.ts';
 
 /**
- * What only looks like a prompt counts when nothing follows it for so long, in milliseconds. Output is cut into packets
- * anywhere, and one may end in `45% `.
+ * Text that only looks like a prompt counts if nothing follows it for this time, in milliseconds. Output is cut into
+ * packets at any position, and one may end in `45% `.
  */
 export const SETTLE_MS = 250;
-/** The same for what does not resemble the prompt that is known, in milliseconds. */
+/** The same for text that does not resemble the known prompt, in milliseconds. */
 export const UNLIKE_MS = 1_000;
 /**
- * The same for a known prompt that is a mark alone, in milliseconds: a line of output may begin with it, and a packet may end
- * behind it.
+ * The same for a known prompt that is only a mark, in milliseconds: a line of output may begin with it, and a packet
+ * may end after it.
  */
 const MARK_MS = 100;
-/** The same for a question in a login, in milliseconds: an answer to half a line of a banner does less harm than a wrong output. */
+/**
+ * The same for a question in a login, in milliseconds. It is shorter: answering half a line of a banner does less harm
+ * than a wrong output.
+ */
 const QUESTION_MS = 100;
 /**
- * How long to wait for a prompt that is owed, in milliseconds, when somebody has read or dropped input since then, so that it
- * may be among that.
+ * How long to wait for an outstanding prompt, in milliseconds, if other code has read or dropped input since then,
+ * which may have included the prompt.
  */
 const DOUBT_MS = 500;
 
-/** Of a time limit, the part that the times above may take. */
+/** The maximum part of a time limit that the times above may take. */
 const QUIET_SHARE = 1 / 4;
 
 /** How a line is sent. */
 export interface LineOptions {
   /**
-   * What ends the line. Default: what Telnet has for the Return key, which is CR LF, and under BINARY from a client, where
-   * bytes are what is typed, CR.
+   * The end of the line. Default: the Return key of Telnet, which is CR LF; or CR, if a client sends in BINARY, where
+   * bytes are sent as typed.
    */
   readonly eol?: string | undefined;
 }
 
 export const lineOptions = { eol: string() } satisfies OptionTable<LineOptions>;
 
-/** The longest `settle`, in milliseconds. */
+/** The maximum of `settle`, in milliseconds. */
 export const MAX_SETTLE_MS = 60_000;
 
 /** Lines and commands may hold passwords. */
@@ -59,12 +62,12 @@ export function send(conversation: Conversation, text: string, eol: string | und
   return conversation.stream.write(encoder(conversation.link.encoding).write(`${text}\n`.replace(/\r?\n/g, () => end)));
 }
 
-/** How long nothing may come before something counts, in milliseconds. */
+/** How long no text may follow before something counts, in milliseconds. */
 export type QuietTimes = Readonly<Record<PromptAtEnd['likeness'] | 'mark' | 'question' | 'doubtful', number>>;
 
 /**
- * @param timeout the time limit of all, in milliseconds.
- * @param settle what the caller says about prompts that were not learned, in milliseconds.
+ * @param timeout the total time limit, in milliseconds.
+ * @param settle the caller's time for prompts that were not learned, in milliseconds.
  */
 export function quietTimes(timeout: number | undefined, settle?: number): QuietTimes {
   const most = timeout ? timeout * QUIET_SHARE : Number.POSITIVE_INFINITY;
@@ -79,11 +82,11 @@ export function quietTimes(timeout: number | undefined, settle?: number): QuietT
   };
 }
 
-/** Lines that end in LF. (Each row of CRs is looked at once: a peer may send a megabyte of them.) */
+/** Converts the line ends of a text to LF. (Each run of CRs is scanned once: a peer may send a megabyte of them.) */
 export const withLineFeeds = (text: string) =>
   text.replace(text.includes('\r\r') ? /(?<!\r)\r+(?=\n)/g : /\r(?=\n)/g, '');
 
-/** Makes one time limit of several waits: gives what is left of it each time, and at least 1 ms. */
+/** Divides one time limit among several waits: returns the time left at each call, and at least 1 ms. */
 export function countdown(timeout: number | undefined): () => number | undefined {
   if (timeout === undefined || !(timeout > 0)) return () => timeout;
   const end = performance.now() + timeout;

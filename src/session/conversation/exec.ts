@@ -41,37 +41,37 @@ import { type Found, type Pattern, patternOption, Search } from './search.ts';
 /** How a command is run; see `Session.exec`. */
 export interface ExecOptions extends ReadOptions, LineOptions {
   /**
-   * What the other end shows when it is done; it counts at once. Default: the prompt that this session has shown before, when
-   * nothing follows it (for 100 ms, if it is only a mark, such as `$ `); or a line that ends in `$`, `#`, `%` or `>` and a
-   * space, when nothing follows it for 250 ms, and for 1 s if it does not resemble the prompt that is known. (These times are
-   * shorter where `timeout` is less than a second.) A prompt without the space, such as `Router>`, must have been shown before
-   * a command: at the end of what `login` or `readUntil` has read.
+   * The text by which the other end shows that it is done; a match counts at once. Default: the prompt that this
+   * session has shown before, if nothing follows it (for 100 ms, if it is only a mark, such as `$ `). Or a line that
+   * ends in `$`, `#`, `%` or `>` and a space, if nothing follows it for 250 ms (1 s, if it does not resemble the known
+   * prompt). These times are shorter if `timeout` is less than a second. A prompt without the space, such as `Router>`,
+   * must have appeared before a command: at the end of the text that `login` or `readUntil` has read.
    */
   readonly prompt?: Pattern | undefined;
-  /** Whether the command as the other end echoes it is taken out of the output; default true. */
+  /** Whether the other end's echo of the command is removed from the output; default true. */
   readonly stripEcho?: boolean | undefined;
   /**
-   * Whether a pager of the other end is answered: `true` knows what common devices show (`--More--`, `<--- More --->`,
-   * `Press any key to continue`); a regular expression is matched against the last line of the output, as a person sees it. The
-   * next page is asked for by a space (by Return where the pager asks for that), and what the pager shows is removed from the
-   * output. Default: the output of a pager is output.
+   * Whether a pager of the other end is answered. `true` recognizes the pagers of common devices, such as `--More--`,
+   * `<--- More --->` and `Press any key to continue`. A regular expression is matched against the last line of the
+   * output, as a user sees it. A space requests the next page (Return, if the pager asks for that), and the text of the
+   * pager is removed from the output. Default: the pager's text is part of the output.
    */
   readonly pager?: true | RegExp | undefined;
   /**
-   * Whether the output is returned as a person reads it: without control sequences, with backspaces and overwriting applied, and
-   * without what a prompt that was drawn several times leaves behind. Default false.
+   * Whether the output is returned as a user sees it: without control sequences, with backspaces and overwriting
+   * applied, and without the remains of a prompt that was drawn several times. Default false.
    */
   readonly clean?: boolean | undefined;
   /**
-   * How long nothing may follow what looks like a prompt but was not shown before, in milliseconds, up to 60,000.
-   * Left out: 250, and 1,000 for what does not resemble the known prompt. With `until: 'quiet'`: how long nothing may come at all; left
-   * out: 1,000.
+   * How long nothing may follow text that looks like a prompt but was not shown before, in milliseconds, up to 60,000.
+   * If omitted: 250, and 1,000 for text that does not resemble the known prompt. With `until: 'quiet'`: how long the
+   * other end must be silent; if omitted: 1,000.
    */
   readonly settle?: number | undefined;
   /**
-   * What ends the output; default `'prompt'`, see `prompt`. `'quiet'`: nothing came for `settle` milliseconds. `'go-ahead'` and
-   * `'end-of-record'`: the other end sent GA (RFC 854) or EOR (RFC 885), as MUDs do behind a prompt; the line that ends there is
-   * taken for the prompt.
+   * The end of the output; default `'prompt'`, see `prompt`. `'quiet'`: nothing arrived for `settle` milliseconds.
+   * `'go-ahead'` and `'end-of-record'`: the other end sent GA (RFC 854) or EOR (RFC 885), as MUDs do after a prompt;
+   * the line that ends there is used as the prompt.
    */
   readonly until?: 'prompt' | 'quiet' | 'go-ahead' | 'end-of-record' | undefined;
 }
@@ -87,9 +87,9 @@ export const execOptions = {
   until: oneOf(['prompt', 'quiet', 'go-ahead', 'end-of-record'], { default: 'prompt' }),
 } satisfies OptionTable<ExecOptions>;
 
-/** What is waited for, for errors. */
+/** Names of the awaited ends, for errors. */
 const ENDS = { prompt: 'prompt', quiet: 'pause in the output', 'go-ahead': 'GA', 'end-of-record': 'EOR' };
-/** What to try if it does not come, for errors. */
+/** Advice for errors, if the end does not come. */
 const ADVICE = {
   prompt: 'give prompt: /…/ or call findPrompt()',
   quiet: 'give a smaller settle',
@@ -97,7 +97,7 @@ const ADVICE = {
   'end-of-record': "leave out until: 'end-of-record'",
 };
 const GIVEN_ADVICE = 'compare prompt with what was received (text)';
-/** How long nothing may come where that ends the output, in milliseconds. */
+/** Default duration of the silence that ends the output, in milliseconds. */
 const QUIET_MS = 1_000;
 
 /** See `Session.exec`. */
@@ -131,14 +131,14 @@ export async function exec(conversation: Conversation, command: string, options:
   });
 }
 
-/** Where a prompt stands in a text. */
+/** The position of a prompt in a text. */
 interface PromptPlace {
   readonly start: number;
   readonly end: number;
   readonly likeness: PromptAtEnd['likeness'];
 }
 
-/** The output of a command, as it comes. */
+/** The output of a command, while it is received. */
 class Answer {
   readonly #conversation: Conversation;
   readonly #given: Search | undefined;
@@ -150,12 +150,12 @@ class Answer {
   readonly #sendKey: (key: string) => void;
   readonly #finder: EchoFinder;
   readonly #expectsEcho: boolean;
-  /** Of a Return alone no echo says that there is none. */
+  /** Whether the command is a Return alone: a missing echo of it is not evidence that the other end does not echo. */
   readonly #isEmpty: boolean;
-  /** Whether more than one prompt may come. */
+  /** Whether several prompts may come. */
   readonly #hasLines: boolean;
   #echo: ReturnType<EchoFinder['find']>;
-  /** The last prompt so far, where several may come. */
+  /** The last prompt so far, if several may come. */
   #last: Found | undefined;
 
   constructor(
@@ -176,7 +176,7 @@ class Answer {
     this.#settle = settle;
     this.#pager = pager === undefined ? undefined : new Pager(pager);
     this.#sendKey = key => conversation.stream.write(key === '\r' ? encoder(encoding).write('\r\n') : key);
-    // As the other end has it: a character that its set lacks is another one there.
+    // The command as the other end receives it: a character that its set lacks is replaced.
     const sent = decoder(encoding).write(encoder(encoding).write(command));
     this.#conversation = conversation;
     this.#given = prompt === undefined ? undefined : new Search(prompt);
@@ -190,7 +190,7 @@ class Answer {
   look(text: GrowingText, occasion: Occasion): Look<string> {
     if (this.#echo === undefined) {
       this.#echo = this.#finder.find(text);
-      // A pattern is not to be found in the command itself.
+      // The pattern must not match in the command itself.
       if (this.#echo !== undefined) {
         this.#given?.skipTo(this.#echo.end);
         if (this.#last !== undefined && this.#last.at < this.#echo.end) this.#last = undefined;
@@ -207,7 +207,7 @@ class Answer {
       );
       return {};
     }
-    // A prompt before the echo is that of an earlier command, unless nothing is echoed.
+    // A prompt before the echo is that of an earlier command, unless the other end does not echo.
     const isEarly = this.#echo === undefined && this.#expectsEcho;
     const isExact = prompt.likeness === 'exact' && !this.#hasLines;
     const isMark = this.#given === undefined && isExact && isMarkAlone(this.#conversation.prompt!);
@@ -216,7 +216,7 @@ class Answer {
     return this.#done(text, prompt.start, prompt.end);
   }
 
-  /** @param start where the prompt begins. @param used where it ends. */
+  /** @param start start of the prompt. @param used its end. */
   #done(text: GrowingText, start: number, used: number): Look<string> {
     if (this.#echo !== undefined) this.#conversation.echoes = true;
     else if (!this.#isEmpty) this.#conversation.echoes = false;
@@ -226,7 +226,7 @@ class Answer {
     return { used, value: withoutRedraws(output, lastLineOf(all.slice(start, used)).shown) };
   }
 
-  /** Where the output ends without a prompt that would be looked for. */
+  /** Checks for an end of the output other than a prompt. */
   #lookForEnd(text: GrowingText, { isQuiet, isLast, isMarked }: Occasion): Look<string> {
     if (this.#until === 'quiet') {
       if (isQuiet || isLast) return this.#done(text, text.length, text.length);
@@ -236,21 +236,21 @@ class Answer {
     return this.#done(text, text.length - lineAtEnd(text.end).length, text.length);
   }
 
-  /** Asks a pager for the next page. @returns what to do next, if a pager waits or may wait. */
+  /** Asks a pager for the next page. @returns the next step, if a pager waits or may wait. */
   #askForMore(pager: Pager, text: GrowingText, { isQuiet }: Occasion): Look<string> | undefined {
     const { end } = text;
     const start = Math.max(text.length - lineAtEnd(end).length, pager.answeredUntil, this.#echo?.end ?? 0);
     const line = end.slice(end.length - (text.length - start));
     const waiting = pager.keyFor(line);
     if (waiting === undefined) return undefined;
-    // A line of output may look like a pager; nothing follows a pager.
+    // A line of output may look like a pager's text, but nothing follows the text of a pager.
     if (!waiting.isKnown && !isQuiet) return { quiet: this.#quiet.mark };
     pager.answered(start, line);
     this.#sendKey(waiting.key);
     return {};
   }
 
-  /** Where a prompt stands, if there is one; a number: see {@link Search.in}. */
+  /** The position of the prompt, if there is one; a number: see {@link Search.in}. */
   #prompt(text: GrowingText, { isQuiet, isLast }: Occasion): PromptPlace | number | undefined {
     if (this.#given === undefined) {
       const found = promptAtEnd(text.end, this.#conversation.prompt);
@@ -259,7 +259,8 @@ class Answer {
       return { start, end: text.length, likeness: found.likeness };
     }
     let found = this.#given.in(text, isLast);
-    // Of the prompts of several lines, the last. Each search begins behind the one before, so all are one search.
+    // Of the prompts of several lines, the last counts. Each search begins after the previous match, so all are one
+    // search.
     while (this.#hasLines && typeof found === 'object' && found.match !== '') {
       this.#last = found;
       this.#given.skipTo(found.at + found.match.length);
@@ -267,18 +268,18 @@ class Answer {
     }
     if (typeof found === 'number') return found;
     found ??= this.#last;
-    // A pattern such as /\$ $/ may have matched where the text ended then.
+    // A pattern such as /\$ $/ may have matched only because the text ended there at that time.
     if (found === this.#last && isQuiet && found !== undefined && !this.#given.holds(found, text)) return undefined;
     return found && { start: found.at, end: found.at + found.match.length, likeness: 'exact' };
   }
 }
 
-/** The line on which a text ends, as it came. */
+/** The last line of a text, as received. */
 const lineAtEnd = (end: string) => end.slice(end.lastIndexOf('\n') + 1);
 
 /**
- * Returns what a terminal without a right edge would show of a text, line by line. Lines end in LF. Control sequences that move
- * within the line are applied; all others, colours above all, are dropped. Tabs are kept.
+ * Returns a text as a terminal without a right edge would show it, line by line. Lines end in LF. Control sequences
+ * that move within the line are applied; all others, in particular colours, are dropped. Tabs are kept.
  */
 export function cleanOutput(text: string): string {
   if (!/[\x00-\x08\x0b-\x1f\x7f]/.test(text)) return text;
@@ -292,6 +293,6 @@ export function cleanOutput(text: string): string {
 
 function cleanLine(line: string): string {
   if (!/[\x00-\x08\x0b-\x1f\x7f]/.test(line)) return line;
-  // What was erased leaves blanks, and a sequence that never came whole leaves its ESC.
+  // Erased characters leave blanks, and an incomplete sequence leaves its ESC.
   return render(line, true).text.replaceAll('\x1b', '').trimEnd();
 }

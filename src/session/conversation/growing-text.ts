@@ -1,27 +1,27 @@
 /**
- * Text that grows by small pieces. A string that is added to and looked at in turns is copied at each look; here what nobody
- * looks at any more is set aside, so that only the end is.
+ * Text that grows in small pieces. A string that is alternately appended to and read is copied at each read. Here, text
+ * that is no longer read is set aside, so that only the end is copied.
  */
 
-/** How much of the end {@link GrowingText.end} has, in characters. */
+/** The maximum length of {@link GrowingText.end}, in characters. */
 export const END = 1024;
-/** So much is set aside at a time, in characters. */
+/** The minimum that is set aside at a time, in characters. */
 const PIECE = 2 * 1024;
 
 export class GrowingText {
   readonly #aside: string[] = [];
-  /** Where the text begins that is still here. */
+  /** The start of the text that is still kept. */
   #begin = 0;
-  /** Where the tail begins. */
+  /** The start of the tail. */
   #tailAt = 0;
   #tail = '';
 
-  /** In characters, those that were forgotten included: places count from the beginning of it all. */
+  /** The length in characters, forgotten text included: positions count from the beginning of the whole text. */
   get length(): number {
     return this.#tailAt + this.#tail.length;
   }
 
-  /** The last characters, 1,024 at most. */
+  /** The last characters, at most 1,024. */
   get end(): string {
     return this.#tail.slice(-END);
   }
@@ -30,10 +30,10 @@ export class GrowingText {
     this.#tail += text;
   }
 
-  /** The text from a place on. Fast for what was not {@link release}d. */
+  /** The text from a position on. Fast for text that was not {@link release}d. */
   from(place: number): string {
     if (place < this.#tailAt && this.#tailAt > this.#begin) {
-      // (One string: what `+` makes would be copied once more when it is looked at.)
+      // (Joined to one flat string: the result of `+` would be copied once more when it is read.)
       this.#tail = [...this.#aside, this.#tail].join('');
       this.#aside.length = 0;
       this.#tailAt = this.#begin;
@@ -41,7 +41,7 @@ export class GrowingText {
     return this.#tail.slice(Math.max(0, place - this.#tailAt));
   }
 
-  /** {@link from} will not be called for a place before this, but at the end. */
+  /** {@link from} will not be called for a position before this, except at the end. */
   release(place: number): void {
     const count = Math.min(place - this.#tailAt, this.#tail.length - END);
     if (count < PIECE) return;
@@ -50,7 +50,7 @@ export class GrowingText {
     this.#tailAt += count;
   }
 
-  /** Drops all before a place. */
+  /** Drops all text before a position. */
   forget(place: number): void {
     this.#tail = this.from(place);
     this.#aside.length = 0;
@@ -58,7 +58,7 @@ export class GrowingText {
     this.#tailAt = this.#begin;
   }
 
-  /** All of it, but for what was forgotten. */
+  /** The whole text, except what was forgotten. */
   toString(): string {
     return this.from(this.#begin);
   }

@@ -1,14 +1,14 @@
-/** What an error shows of the text that was read: its last line. */
+/** The last line of received text, as errors show it. */
 
-/** The most characters of a line that an error shows. */
+/** The maximum length of a line in an error, in characters. */
 const SHOWN = 80;
-/** Lines that were sent and that are remembered, for they may be passwords and the other end may echo them. */
+/** The number of sent lines that are remembered: they may be passwords, and the other end may echo them. */
 const REMEMBERED = 8;
-/** Shorter lines are masked only as words of their own. */
+/** Lines shorter than this are masked only as separate words. */
 const SHORT = 4;
 const MASK = '***';
 
-/** The lines that were sent last, which errors do not repeat. */
+/** The most recently sent lines, which errors do not repeat. */
 export class SentLines {
   readonly #lines: string[] = [];
 
@@ -21,10 +21,13 @@ export class SentLines {
     }
   }
 
-  /** The last line of a text that is not blank, as an error says it: quoted, control characters escaped, long lines cut. */
+  /**
+   * The last line of a text that is not blank, formatted for an error: quoted, control characters escaped, long lines
+   * cut.
+   */
   describeLast(text: string): string {
     const longest = this.#lines.reduce((most, { length }) => Math.max(most, length), 0);
-    // More than is shown, so that what is cut off cannot be the beginning of a line to be masked.
+    // Longer than what is shown, so that the cut cannot remove the beginning of a line that must be masked.
     const line = text
       .trimEnd()
       .slice(-2 * (SHOWN + longest))
@@ -41,7 +44,7 @@ export class SentLines {
     let masked = line;
     for (const sent of [...this.#lines].sort((one, other) => other.length - one.length)) {
       masked = masked.replace(maskPattern(sent), MASK);
-      // An echo of which only the beginning has come.
+      // An echo of which only the beginning has arrived.
       for (let { length } = sent; length > 1; length--) {
         if (!masked.endsWith(sent.slice(0, length))) continue;
         masked = masked.slice(0, -length) + MASK;
@@ -62,7 +65,7 @@ function maskPattern(sent: string): RegExp {
 /** A line without blanks, control characters and control sequences. */
 const bare = (line: string) => line.replace(/\x1b\[[0-?]*[ -/]*[@-~]|[\s\p{C}]/gu, '');
 
-/** A text in quotes, with control characters, and what is not shown, escaped. */
+/** A text in quotes, with control characters and invisible characters escaped. */
 function quoted(text: string): string {
   return JSON.stringify(text).replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,

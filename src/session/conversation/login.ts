@@ -1,4 +1,4 @@
-/** Logins: questions for a name and a password, and what comes of the answers. */
+/** Logins: questions for a name and a password, and the responses to the answers. */
 
 import { TelptyError } from '../../errors.ts';
 import { type OptionTable, readOptions, secret, text } from '../../options.ts';
@@ -29,19 +29,22 @@ import { type Pattern, patternOption, Search } from './search.ts';
 
 /** How the questions of a login are answered. */
 export interface LoginAnswers extends ReadOptions, LineOptions {
-  /** Without it a question for a name is an error: some devices ask for a password alone. */
+  /** Without it, a question for a name is an error: some devices ask only for a password. */
   readonly username?: string | undefined;
-  /** Without it a question for a password is an error. */
+  /** Without it, a question for a password is an error. */
   readonly password?: string | undefined;
-  /** What asks for the name; the default suits the usual ones. What is given wins over the defaults wherever it matches. */
+  /**
+   * The question for the name; the default suits the usual ones. A given pattern takes precedence over the defaults
+   * wherever it matches.
+   */
   readonly loginPrompt?: Pattern | undefined;
-  /** What asks for the password; likewise. */
+  /** The question for the password, in the same way. */
   readonly passwordPrompt?: Pattern | undefined;
-  /** What says that it was wrong; likewise. */
+  /** The message that the name or the password was wrong, in the same way. */
   readonly failure?: Pattern | undefined;
   /**
-   * What shows that one is in; default as in {@link ExecOptions}, and after an answer also a prompt without a space, when
-   * nothing follows it for 1 s. A line that asks for a name or a password never is.
+   * The text that shows a successful login; default as in {@link ExecOptions}, and after an answer also a prompt
+   * without a space, if nothing follows it for 1 s. A line that asks for a name or a password is never a prompt.
    */
   readonly prompt?: Pattern | undefined;
 }
@@ -49,19 +52,22 @@ export interface LoginAnswers extends ReadOptions, LineOptions {
 /** How to log in; see `Session.login`. */
 export interface LoginOptions extends LoginAnswers {
   /**
-   * What to send when the other end is silent for 500 ms without having asked for anything, up to three times: `'\r'` wakes the
-   * console behind a terminal server, `' '` answers "Press any key to continue". Default: nothing.
+   * Sent when the other end is silent for 500 ms without having asked for anything, up to three times. `'\r'` wakes the
+   * console attached to a terminal server, `' '` answers "Press any key to continue". Default: nothing.
    */
   readonly wake?: string | undefined;
 }
 
 /** How to log in a second time; see `Session.enable`. */
 export interface EnableOptions extends LoginAnswers {
-  /** The command that asks for it; default `'enable'`. Others: `su -`, `sudo -s`, `super`, `admin`. */
+  /** The command that starts it; default `'enable'`. Others: `su -`, `sudo -s`, `super`, `admin`. */
   readonly command?: string | undefined;
 }
 
-/** What says that a name or a password was wrong. A count of earlier attempts, or a warning, does not ("3 invalid login attempts"). */
+/**
+ * Messages that a name or a password was wrong. A count of earlier attempts or a warning is not one ("3 invalid login
+ * attempts").
+ */
 const FAILURE = new RegExp(
   [
     /(?<!\blast )login (?:incorrect|failed|invalid)\b(?! attempts)/,
@@ -94,12 +100,12 @@ export const enableOptions = {
   command: text({ default: 'enable' }),
 } satisfies OptionTable<EnableOptions>;
 
-/** What to try if neither a question nor a prompt comes, for errors. */
+/** Advice for errors, if neither a question nor a prompt comes. */
 const ADVICE = "give loginPrompt, passwordPrompt or prompt, or wake: '\\r' for a console that is silent";
 
 /** Silence after which a login wakes the other end, in milliseconds. */
 const WAKE_MS = 500;
-/** How often at most. */
+/** The maximum number of times. */
 const WAKES = 3;
 
 /** See `Session.login`. */
@@ -130,7 +136,7 @@ export async function enable(conversation: Conversation, options: EnableOptions)
         throw refusal(conversation, 'the prompt is the same as before, so the password was refused', said);
       return withLineFeeds(said);
     } catch (error) {
-      // A question is still open. An empty answer ends it, and the session can be used on.
+      // A question is still open. An empty answer ends it, so that the session can still be used.
       if (error instanceof TelptyError && error.code === 'ERR_LOGIN')
         await leaveQuestion(conversation, left()).catch(() => {});
       throw error;
@@ -138,7 +144,7 @@ export async function enable(conversation: Conversation, options: EnableOptions)
   });
 }
 
-/** Answers questions until the prompt is there. */
+/** Answers questions until the prompt appears. */
 async function answerQuestions(
   conversation: Conversation,
   options: LoginOptions,
@@ -164,7 +170,7 @@ async function answerQuestions(
       conversation.answered();
       return { said, hasAnswered: answered.size > 0 };
     }
-    // Who asks the same again did not like the answer.
+    // If the same question comes again, the answer was refused.
     if (step === 'refused' || answered.has(step))
       throw refusal(conversation, 'the server refused the name or the password', said);
     const answer = step === 'name' ? username : password;
@@ -176,7 +182,7 @@ async function answerQuestions(
   }
 }
 
-/** Answers questions by an empty line until a prompt is there. */
+/** Answers questions with an empty line until a prompt appears. */
 async function leaveQuestion(conversation: Conversation, timeout: number | undefined): Promise<void> {
   const signs = new LoginSigns({}, quietTimes(timeout), conversation.prompt);
   const left = countdown(timeout);
@@ -193,21 +199,21 @@ async function leaveQuestion(conversation: Conversation, timeout: number | undef
   }
 }
 
-/** How often an empty answer is given. */
+/** The maximum number of empty answers. */
 const MOST_QUESTIONS = 6;
 
-/** Where in a login one is. */
+/** The state of a login. */
 type Step = 'in' | 'name' | 'password' | 'refused' | 'silent';
 
-/** By what one sees where in a login one is. */
+/** Recognizes the state of a login from the received text. */
 class LoginSigns {
-  /** What the caller has given. */
+  /** The patterns that the caller has given. */
   readonly #given: readonly { readonly step: Step; readonly pattern: string | RegExp }[];
   readonly #isGiven: ReadonlySet<Step>;
   readonly #quiet: QuietTimes;
   readonly #known: LastLine | undefined;
 
-  /** @param known the prompt before, of a second login. */
+  /** @param known the prompt before a second login. */
   constructor(
     { prompt, loginPrompt, passwordPrompt, failure }: LoginOptions,
     quiet: QuietTimes,
@@ -228,8 +234,9 @@ class LoginSigns {
   }
 
   /**
-   * @param mayBeRefused a refusal is said only after an answer; before one it may be any greeting.
-   * @param silence how long nothing may come that is known, in milliseconds, before `'silent'` is the result; never by default.
+   * @param mayBeRefused whether a refusal is possible: only after an answer. Before an answer, such text may be a
+   *   greeting.
+   * @param silence result `'silent'` if no known text arrives for this time, in milliseconds; by default never.
    */
   reader(
     mayBeRefused: boolean,
@@ -248,7 +255,7 @@ class LoginSigns {
       }
       if (typeof refused === 'object') {
         const used = refused.at + refused.match.length;
-        // What follows on the line may show that it is something else.
+        // The rest of the line may show that it is not a refusal.
         const isWhole = isQuiet || text.from(used).includes('\n');
         return isWhole ? said(used, 'refused') : { quiet: this.#quiet.question };
       }
@@ -267,7 +274,7 @@ class LoginSigns {
     };
   }
 
-  /** The question that was given and ends here: a pattern for prompts may match all of its line (`/^.*> $/m`). */
+  /** A given question that ends here: a pattern for prompts may match its whole line (`/^.*> $/m`). */
   #questionAt(text: GrowingText, at: number): Step | undefined {
     const before = text.from(Math.max(0, at - END)).slice(0, Math.min(at, END));
     const isQuestion = ({ step, pattern }: { step: Step; pattern: Pattern }) =>
@@ -275,7 +282,10 @@ class LoginSigns {
     return this.#given.find(isQuestion)?.step;
   }
 
-  /** What the last line of a text is, by the defaults. A greeting may end in `>`, so a prompt without a space comes after an answer. */
+  /**
+   * The step that the last line of a text shows, by the defaults. A greeting may end in `>`, so a prompt without a
+   * space counts only after an answer.
+   */
   #stepOf(shown: string, hasAnswered: boolean): Step | undefined {
     const step: Step | undefined =
       questionOf(shown) ?? (isPromptLike(shown, hasAnswered || this.#known !== undefined) ? 'in' : undefined);

@@ -1,14 +1,15 @@
 /**
- * Pagers of devices: they stop after each page, show what they wait for (`--More--`), and remove it again after a key.
+ * Pagers of devices: they stop after each page, show what they wait for (`--More--`), and remove that text after a key.
  *
- * Each device removes it in another way (backspaces and blanks, a return and blanks, cursor movements), so the removal is not
- * matched but followed: it ends where the row is again what it was before the pager's text was shown.
+ * Each device removes it differently: with backspaces and blanks, a return and blanks, or cursor movements. So the
+ * removal is not matched but followed: it ends when the row is the same again as before the pager's text was shown.
  */
 import { LINE_CONTROL, render } from './prompts.ts';
 
-/** What a pager shows, with what a person reads of it. */
+/** The text of pagers, as a user sees it. */
 const PAGERS = [
-  // IOS, VRP, Junos, ASA, Comware: ` --More-- `, `  ---- More ----`, `---(more 54%)---`, `<--- More --->`, `-- MORE --, next page: Space`
+  // IOS, VRP, Junos, ASA, Comware: ` --More-- `, `  ---- More ----`, `---(more 54%)---`, `<--- More --->`,
+  // `-- MORE --, next page: Space`
   /^\s*<?-{2,}\s*\(?\s*more\b.{0,120}$/i,
   // Cisco's Small Business switches, Dell: `More: <space>,  Quit: q, One line: <return>`
   /^\s*more: ?<space>.{0,120}$/i,
@@ -18,19 +19,19 @@ const PAGERS = [
   // D-Link
   /\bq quit space n next page\b/i,
 ];
-/** At the end of what it shows, less stops until it is quit. */
+/** At the end of its input, less shows this and stops until it is quit. */
 const END = /^(?:\(END\)|.{0,80}\(END\)) *$/;
-/** Pagers that want the Return key. */
+/** Pagers that expect the Return key. */
 const RETURN = /\b(?:press|type|hit) (?:the )?<?(?:return|enter|cr)\b/i;
 
-/** Finds the pager of one command. */
+/** Recognizes the pager of one command. */
 export class Pager {
   readonly #given: RegExp | undefined;
-  /** What it has shown, without its numbers. */
+  /** The texts it has shown, without their numbers. */
   #seen = new Set<string>();
   readonly #shown: { readonly start: number; readonly end: number }[] = [];
 
-  /** @param given what the pager shows; without it, that of many devices. */
+  /** @param given the text of the pager; `true` stands for the pagers of many devices. */
   constructor(given: true | RegExp) {
     this.#given = given === true ? undefined : new RegExp(given.source, given.flags.replace(/[gy]/g, ''));
   }
@@ -38,7 +39,7 @@ export class Pager {
   /**
    * Returns the key that shows the next page, if a pager waits at the end of a text.
    *
-   * @param line the last line, as it came.
+   * @param line the last line, as received.
    */
   keyFor(line: string): { readonly key: string; readonly isKnown: boolean } | undefined {
     const { text, cursor } = render(line);
@@ -51,18 +52,21 @@ export class Pager {
     return { key: RETURN.test(shown) ? '\r' : ' ', isKnown };
   }
 
-  /** Its key was sent. @param start where in the text its line begins. @param line that line, as it came. */
+  /** The key was sent. @param start position of the pager's line in the text. @param line that line, as received. */
   answered(start: number, line: string): void {
     this.#seen.add(withoutNumbers(render(line).text));
     this.#shown.push({ start, end: start + line.length });
   }
 
-  /** Where the text continues behind the last page that was asked for. */
+  /** The position in the text after the last page that was requested. */
   get answeredUntil(): number {
     return this.#shown.at(-1)?.end ?? 0;
   }
 
-  /** A text without what the pager has shown, and without what removes that. @param from where in all that came it begins. */
+  /**
+   * A text without that of the pager, and without the characters that remove it. @param from its position in all
+   * received text.
+   */
   remove(text: string, from: number): string {
     const kept: string[] = [];
     let at = 0;
@@ -80,15 +84,15 @@ export class Pager {
 
 const withoutNumbers = (text: string) => text.replace(/\d+/g, '0').trim();
 
-/** Nothing that removes a pager's line is longer, in characters. */
+/** The maximum length of the characters that remove a pager's line. */
 const LONGEST_REMOVAL = 1_024;
 
 /**
- * Returns how much of `rest` removes a line: up to where the row is blank again and the cursor at its beginning. If it never is, up
- * to the last control character before something is printed over the row.
+ * Returns the length of the part of `rest` that removes a line: up to where the row is blank again and the cursor at
+ * its beginning. If that never happens, up to the last control character before something is printed over the row.
  */
 export function removalLength(line: string, rest: string): number {
-  // A device that only starts a new line.
+  // Some devices only start a new line.
   const lineEnd = /^\r*\n/.exec(rest);
   if (lineEnd !== null) return lineEnd[0].length;
   let controlEnd = 0;
@@ -100,7 +104,7 @@ export function removalLength(line: string, rest: string): number {
     if (control !== undefined) controlEnd = at;
     const { text, cursor } = render(line + rest.slice(0, at));
     if (text.trim() === '' && cursor === 0) {
-      // `\x1b[K` may follow where nothing is left to erase.
+      // `\x1b[K` may follow even if nothing is left to erase.
       return at + (/^(?: \x08|\x1b\[\d*[Km])+/.exec(rest.slice(at))?.[0].length ?? 0);
     }
   }

@@ -1,30 +1,32 @@
 /**
- * How far a regular expression looks, from its source.
+ * The reach of a regular expression, computed from its source.
  *
- * A text that grows by packets is searched at each of them. To search all of it each time would take quadratic time, so a
- * search begins where a match that was not there before can begin. Whether a match begins at a place depends on a stretch of
- * text around it; places of which the whole stretch was there at the last search need no second look. The stretch is counted
- * in characters (`[a-z]{2}\$ ` looks at four) and in line feeds (`router.*# ` looks at any number of characters, but at no
- * line feed); the one that is nearer to the end decides. Upper bounds are enough, so everything that is rare is unbounded.
+ * A text that grows by packets is searched at each of them. Searching all of it each time would take quadratic time, so
+ * a search begins where a new match can begin. Whether a match begins at a position depends on a stretch of text around
+ * it; a position whose whole stretch was present at the last search need not be searched again. The stretch is measured
+ * in characters (`[a-z]{2}\$ ` reaches over four) and in line feeds (`router.*# ` reaches over any number of
+ * characters, but over no line feed). The one that is nearer to the end decides. Upper bounds are sufficient, so every
+ * rare construct counts as unbounded.
  *
- * A pattern that looks at all of the text (`begin.*end` with the flag `s`), and one that tries many ways to match (`(\w+ ?)*# `),
- * is still not searched for at each packet: where its last part, which is short, is not found in what is new, no new match ends.
+ * Some patterns reach over the whole text (`begin.*end` with the flag `s`), and some try many ways to match
+ * (`(\w+ ?)*# `). These are still not searched at each packet: if their last part, which is short, is not found in the
+ * new text, no new match ends there.
  */
 
-/** A length of text, as upper bounds. `Infinity`: there is none. */
+/** A length of text, as upper bounds. `Infinity`: unbounded. */
 interface Extent {
   readonly characters: number;
   /** Line feeds. */
   readonly lines: number;
 }
 
-/** See above. */
+/** See the top of this file. */
 export interface Reach {
-  /** From the beginning of a match onwards, what it looks ahead at included. */
+  /** From the beginning of a match forwards, lookaheads included. */
   readonly ahead: Extent;
   /** From the beginning of a match backwards. */
   readonly behind: Extent;
-  /** The pattern's last part, if it has one that looks at few characters: each match ends in a match of it. */
+  /** The pattern's last part, if that reaches over few characters: each match ends in a match of it. */
   readonly tail: Tail | undefined;
 }
 
@@ -37,20 +39,20 @@ export interface Tail {
 
 const NOTHING: Extent = { characters: 0, lines: 0 };
 const UNBOUNDED: Extent = { characters: Number.POSITIVE_INFINITY, lines: Number.POSITIVE_INFINITY };
-/** The character next to a place: `$`, `^` and `\b` look at it, and it may be a line feed. */
+/** The character next to a position: `$`, `^` and `\b` look at it, and it may be a line feed. */
 const NEIGHBOUR: Extent = { characters: 1, lines: 1 };
 
-/** The most that the last part of a pattern may look at, in characters. */
+/** The maximum reach of the last part of a pattern, in characters. */
 const LONGEST_TAIL = 64;
 
 const WHOLE: Reach = { ahead: UNBOUNDED, behind: UNBOUNDED, tail: undefined };
 
-/** How far `pattern` looks. */
+/** Computes the reach of `pattern`. */
 export function reachOf(pattern: RegExp): Reach {
   try {
     return new Analysis(pattern).result();
   } catch (error) {
-    // Syntax that is newer than this, or backreferences: what they match is not bounded by what stands in the pattern.
+    // Syntax newer than this code, or a backreference: the length of its match is not bounded by the pattern's source.
     if (error instanceof Unknown) return WHOLE;
     throw error;
   }
@@ -59,7 +61,7 @@ export function reachOf(pattern: RegExp): Reach {
 class Unknown extends Error {}
 
 const QUANTIFIER = /(?:([*+?])|\{(\d+)(,?)(\d*)\})\??/y;
-/** An escape that stands for one character. */
+/** An escape for one character. */
 const ESCAPED = /\\(?:u\{[0-9a-f]+\}|u[0-9a-f]{4}|x[0-9a-f]{2}|c[a-z]|[pP]\{[^}]*\}|[dDwWsSfnrtv0]|[^\w\s])/iy;
 
 const plus = (a: Extent, b: Extent): Extent => ({ characters: a.characters + b.characters, lines: a.lines + b.lines });
@@ -67,7 +69,7 @@ const max = (a: Extent, b: Extent): Extent => ({
   characters: Math.max(a.characters, b.characters),
   lines: Math.max(a.lines, b.lines),
 });
-/** (Zero times infinity is zero here: no number of what is not a line feed has a line feed.) */
+/** (Zero times infinity is zero here: any number of atoms without a line feed contains no line feed.) */
 const times = (extent: Extent, count: number): Extent => ({
   characters: extent.characters === 0 ? 0 : extent.characters * count,
   lines: extent.lines === 0 ? 0 : extent.lines * count,
@@ -79,12 +81,12 @@ class Analysis {
   #at = 0;
   #behind: Extent = NEIGHBOUR;
   #depth = 0;
-  /** The last parts of the alternatives, as source; undefined where one has none. */
+  /** The sources of the last parts of the alternatives; undefined if one has no such part. */
   #tails: string[] | undefined = [];
   #tailAhead: Extent = NOTHING;
 
   constructor({ source, flags }: RegExp) {
-    // In a class of the flag `v` there are strings.
+    // With the flag `v`, a class may contain strings.
     if (flags.includes('v')) throw new Unknown();
     this.#source = source;
     this.#flags = flags.replace(/[gyd]/g, '');
@@ -126,7 +128,7 @@ class Analysis {
     return max(widest, sequence);
   }
 
-  /** An alternative has ended here, of these terms. */
+  /** An alternative, which consists of these terms, ends here. */
   #addTail(terms: readonly { start: number; extent: Extent }[]): void {
     let ahead = NOTHING;
     let begin = this.#at;
@@ -171,13 +173,13 @@ class Analysis {
     this.#at += open.length;
     // Flags of a group, `(?i:`.
     if (open === '(' && this.#source[this.#at] === '?') throw new Unknown();
-    // What is new may stand where it looks, and the last part of the match before that.
+    // New text may be inside the lookahead only, and the last part of the match before it.
     if (open === '(?=' || open === '(?!') this.#tails = undefined;
     const extent = this.#alternatives();
     if (this.#source[this.#at++] !== ')') throw new Unknown();
     if (open === '(?<=' || open === '(?<!') {
       this.#behind = plus(this.#behind, extent);
-      // A lookahead within it may look past the place.
+      // A lookahead within it may reach past the position.
       return extent;
     }
     return extent;
@@ -205,13 +207,13 @@ class Analysis {
     const found = ESCAPED.exec(this.#source);
     if (found === null) throw new Unknown();
     this.#at = ESCAPED.lastIndex;
-    // Where the flag `u` is not set these stand for their letters, and what follows is literal.
+    // Without the flag `u`, these mean their letters, and the rest is literal.
     const isLetter = /^\\(?:u\{|p\{)/i.test(found[0]) && !this.#flags.includes('u');
     if (isLetter) throw new Unknown();
     return this.#one(found[0]);
   }
 
-  /** What matches one character, which with the flag `u` can be two units. */
+  /** An atom for one character, which with the flag `u` can be two code units. */
   #one(atom: string): Extent {
     const hasLineFeed = new RegExp(`^(?:${atom})$`, this.#flags).test('\n');
     return { characters: this.#flags.includes('u') ? 2 : 1, lines: hasLineFeed ? 1 : 0 };

@@ -1,11 +1,11 @@
-/** What prompts and questions look like, where nothing else was said. */
+/** The default patterns of prompts and questions. */
 
-/** The longest line that is a prompt or a question, in characters. */
+/** The maximum length of a prompt or a question, in characters. */
 const LONGEST = 200;
 
 const ESCAPE = /\x1b(?:\[([0-?]*)[ -/]*([@-~])|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])/y;
 
-/** What moves on a line, erases or colours it, at one place: a control sequence, a backspace, a return. */
+/** Moves on a line, erases or colours it, at one position: a control sequence, a backspace, a return. */
 export const LINE_CONTROL = new RegExp(`(?:${ESCAPE.source})|[\\b\\r\\0]`, 'y');
 
 const HIDDEN_END = new RegExp(`(?:${ESCAPE.source})*$`);
@@ -18,13 +18,13 @@ export interface Row {
 }
 
 /**
- * What a terminal without an edge shows of a line: colours do not count, backspaces and returns move the cursor, and what is
- * written over something replaces it.
+ * The line as a terminal without a right edge shows it: colours do not count, backspaces and returns move the cursor,
+ * and overwritten text is replaced.
  *
  * @param keepsTabs whether a tab is shown, as a character of one column.
  */
 export function render(line: string, keepsTabs = false): Row {
-  // Most lines.
+  // The fast case: most lines.
   if (!/[\x00-\x1f\x7f]/.test(line)) return { text: line, cursor: line.length };
   const row = new Editor(line.length);
   for (let at = 0; at < line.length; at++) {
@@ -32,7 +32,7 @@ export function render(line: string, keepsTabs = false): Row {
     if (character === '\x1b') {
       ESCAPE.lastIndex = at;
       const found = ESCAPE.exec(line);
-      // What has not come whole is not shown yet.
+      // An incomplete sequence is not applied yet.
       if (found === null) row.write(character);
       else {
         at = ESCAPE.lastIndex - 1;
@@ -45,19 +45,19 @@ export function render(line: string, keepsTabs = false): Row {
   return { text: row.toString(), cursor: row.cursor };
 }
 
-/** By so many columns a control sequence moves at most. */
+/** The maximum number of columns that a control sequence moves. */
 const LONGEST_MOVE = LONGEST * 10;
-/** For each character of a line so many cells are moved at most, by what inserts and deletes. */
+/** The maximum number of cells that insertions and deletions move, per character of the line. */
 const MOVES = 1_000;
 
-/** A row that is being drawn. A hostile line of many control sequences costs no more than its length allows. */
+/** A row that is being drawn. The cost of a hostile line with many control sequences is bounded by its length. */
 class Editor {
   cursor = 0;
   readonly #cells: string[] = [];
   readonly #widest: number;
   #moves: number;
 
-  /** @param length that of the line. */
+  /** @param length the length of the line. */
   constructor(length: number) {
     this.#widest = length + LONGEST_MOVE;
     this.#moves = MOVES * length;
@@ -67,7 +67,7 @@ class Editor {
     this.#cells[this.cursor++] = character;
   }
 
-  /** The control sequences by which lines are edited (ECMA-48). */
+  /** Applies the control sequences for line editing (ECMA-48). */
   control(final: string | undefined, parameter: number): void {
     const cells = this.#cells;
     const { cursor } = this;
@@ -93,21 +93,21 @@ class Editor {
   }
 }
 
-/** The line on which a text ends. */
+/** The last line of a text. */
 export interface LastLine {
-  /** As it came, from behind the last line feed, or a return that it begins again with. */
+  /** The line as received, from after the last line feed, or after a return if it starts again with one. */
   readonly raw: string;
-  /** What is seen of it, up to the cursor. */
+  /** The displayed text up to the cursor. */
   readonly shown: string;
 }
 
 /**
- * The cursor is put on the first column of a row (CUP and HVP, ECMA-48, 8.3.21 and 8.3.63): Microsoft's Telnet service and ProCurve
- * begin lines so.
+ * Moves the cursor to the first column of a row (CUP and HVP, ECMA-48, 8.3.21 and 8.3.63): Microsoft's Telnet service
+ * and ProCurve begin lines this way.
  */
 export const ROW_START = /\x1b\[\d*(?:;1?)?[Hf]/g;
 
-/** Of a line that was placed on several rows, the last row on which something is shown. */
+/** For a line that was placed on several rows: the last row that is not blank. */
 function lastRow(line: string): string {
   if (!line.includes('\x1b[')) return line;
   let start = 0;
@@ -118,7 +118,7 @@ function lastRow(line: string): string {
   return line.slice(start);
 }
 
-/** @param end the end of a text; a line of which it has not all is longer than prompts are. */
+/** @param end the end of a text; if it does not contain the whole last line, the line is too long for a prompt. */
 export function lastLineOf(end: string): LastLine {
   const line = lastRow(end.slice(end.lastIndexOf('\n') + 1));
   const again = line.slice(line.lastIndexOf('\r') + 1);
@@ -128,24 +128,27 @@ export function lastLineOf(end: string): LastLine {
   return { raw: line, shown: whole.text.slice(0, whole.cursor) };
 }
 
-/** What asks for a name: the word stands right before the mark, but for what explains it. */
+/** Questions for a name: the word is right before the mark, apart from an explanation. */
 const NAME =
   /(?:^|[^\p{L}])(?:log[io]n|user|account)(?:[ _-]?(?:name|id|as))?(?: (?:for|on|at) \S{1,80})?\s*(?:[([][^()[\]]{0,60}[)\]]\s*)?:\s*$/iu;
-/** With the mark of a prompt: the word stands alone, for machines have names, too (`ada@user> `). */
+/** With the mark of a prompt: the word must be separate, since machines also have names (`ada@user> `). */
 const NAME_PROMPT =
   /(?:^|\s)(?:log[io]n|user|account)(?:[ _-]?(?:name|id|as))?\s*(?:[([][^()[\]]{0,60}[)\]]\s*)?>\s*$/iu;
 const PASSWORD = /pass[ _-]?(?:word|phrase|code|wd)\b[^:\n]{0,80}:\s*$|passwd[^:\n]{0,80}:\s*$/i;
 const PASSWORD_PROMPT =
   /(?:^|[\s'’])(?:pass[ _-]?(?:word|phrase|code)|passwd)(?: for \S{1,80})?\s*(?:[([][^()[\]]{0,60}[)\]]\s*)?>\s*$/iu;
-/** Words that stand in output, too (`RX pin: 3`), so all of the line is the question. */
+/** Words that also appear in output (`RX pin: 3`), so the question must be the whole line. */
 const SHORT_PASSWORD =
   /^\s*(?:(?:please )?(?:enter|type) (?:your |the )?)?(?:pwd|pin(?:[ -]?(?:code|number))?)(?: for \S{1,80})?\s*(?:[([][^()[\]]{0,60}[)\]]\s*)?:\s*$/iu;
-/** What reports and does not ask, though it may be all of the line that has come: "Last login: …", "Your password expires: …". */
+/**
+ * Words of reports, not of questions, although the line received so far may look like one: "Last login: …", "Your
+ * password expires: …".
+ */
 const REPORT = /\b(?:last|previous|recent|failed|successful|unsuccessful|expire[sd]?|will|must|changed)\b/i;
-/** What does not belong to the question: sentences before it, and explanations ("Password (will not be shown): "). */
+/** Text that is not part of the question: sentences before it, and explanations ("Password (will not be shown): "). */
 const ASIDE = /^.*[.!;] (?=\s*\p{L})|[([][^()[\]]*[)\]]/gu;
 
-/** Returns what a line asks for, as far as the line shows it. */
+/** Returns what a line asks for, judging by the part received so far. */
 export function questionOf(shown: string): 'name' | 'password' | undefined {
   if (shown.length > LONGEST || REPORT.test(shown.replace(ASIDE, ''))) return undefined;
   if ([PASSWORD, PASSWORD_PROMPT, SHORT_PASSWORD].some(one => one.test(shown))) return 'password';
@@ -155,45 +158,45 @@ export function questionOf(shown: string): 'name' | 'password' | undefined {
 /**
  * Whether a line looks like the prompt of a shell or a device. A line that asks for a name or a password does not.
  *
- * @param hasNoSpace whether the mark may end the line, as in Cisco's `Router>`. Output ends in such characters more often, so
- *   this holds only where there is another sign of it.
+ * @param hasNoSpace whether the mark may end the line, as in Cisco's `Router>`. Output ends in such characters more
+ *   often, so this is set only if there is other evidence of a prompt.
  */
 export function isPromptLike(shown: string, hasNoSpace = false): boolean {
   const isMarked = /[$#%>] $/.test(shown) || (hasNoSpace && endsInMark(shown));
   return isMarked && shown.length <= LONGEST && questionOf(shown) === undefined;
 }
 
-/** Whether a line ends in the mark of a prompt, without the space that most have behind it. */
+/** Whether a line ends in the mark of a prompt, without the space that follows it in most prompts. */
 export function endsInMark(shown: string): boolean {
   return /[^\s$#%>][$#%>]$/.test(shown);
 }
 
-/** Whether a prompt is a mark alone: lines of output begin with it, too (`> a quoted line`). */
+/** Whether a prompt is only a mark: lines of output also begin with marks (`> a quoted line`). */
 export function isMarkAlone({ shown }: LastLine): boolean {
   return shown.trim().length <= 1;
 }
 
 /** A prompt at the end of a text. */
 export interface PromptAtEnd {
-  /** How many characters of the text's end it is. */
+  /** The length of the prompt, in characters from the end of the text. */
   readonly length: number;
   /**
-   * `'exact'`: it is the one that is known, and all of its line. Else it may be a part of the output: `'likely'` where it
-   * resembles the one that is known, or none is; `'unlike'` where it does not.
+   * `'exact'`: it is the known prompt, and its whole line. Otherwise it may be a part of the output: `'likely'` if it
+   * resembles the known prompt, or no prompt is known; `'unlike'` if it does not resemble it.
    */
   readonly likeness: 'exact' | 'likely' | 'unlike';
 }
 
-/** Looks for a prompt at the end of a text. @param known the one that this session has shown before. */
+/** Looks for a prompt at the end of a text. @param known the prompt that this session has shown before. */
 export function promptAtEnd(end: string, known: LastLine | undefined): PromptAtEnd | undefined {
   const line = lastLineOf(end);
   const { length } = line.raw;
   if (known !== undefined && isSamePrompt(line.shown, known.shown)) {
-    // What ends its colour is still to come, if a packet ends here.
+    // If a packet ends here, the sequence that ends its colour has not arrived yet.
     const isWhole = hiddenEnd(line.raw) === hiddenEnd(known.raw);
     return { length, likeness: isWhole ? 'exact' : 'likely' };
   }
-  // Output that does not end its last line.
+  // After output that does not end its last line.
   if (known !== undefined && known.raw !== '' && line.raw.endsWith(known.raw))
     return { length: known.raw.length, likeness: 'likely' };
   if (known !== undefined && isOtherView(line.shown, known.shown)) return { length, likeness: 'likely' };
@@ -202,9 +205,9 @@ export function promptAtEnd(end: string, known: LastLine | undefined): PromptAtE
 }
 
 /**
- * Returns an output without what a prompt that was drawn several times has left on its last line.
+ * Removes from an output the remains, on its last line, of a prompt that was drawn several times.
  *
- * @param output what came before the prompt.
+ * @param output the text before the prompt.
  */
 export function withoutRedraws(output: string, prompt: string): string {
   const start = output.lastIndexOf('\n') + 1;
@@ -222,7 +225,7 @@ function hiddenEnd(raw: string): string {
   return raw.slice(raw.search(HIDDEN_END));
 }
 
-/** Whether two prompts are the same but for numbers: a time, a count of commands. */
+/** Whether two prompts are the same except for numbers: a time, a count of commands. */
 export function isSamePrompt(one: string, other: string): boolean {
   return one === other || (one !== '' && one.replace(/\d+/g, '0') === other.replace(/\d+/g, '0'));
 }
@@ -235,10 +238,13 @@ function isOtherView(shown: string, known: string): boolean {
   return one !== undefined && one === other;
 }
 
-/** How many characters at their beginning make two prompts those of one machine. */
+/** The number of equal characters at the beginning from which two prompts are taken to be from one machine. */
 const SIMILAR_LENGTH = 3;
 
-/** Whether two prompts differ as those of one shell do: in the directory, the mode, the mark. A mark alone does not change. */
+/**
+ * Whether two prompts differ only as those of one shell do: in the directory, the mode, the mark. A mark alone does not
+ * change.
+ */
 function isSimilar(one: LastLine, known: LastLine): boolean {
   const [mark, other] = [one.shown.trimEnd().at(-1), known.shown.trimEnd().at(-1)];
   if (mark === other && !isMarkAlone(known)) return true;

@@ -1,4 +1,4 @@
-/** Reading a session as text, up to what one waits for. */
+/** Reads a session as text, up to an awaited pattern. */
 import { TelptyError } from '../../errors.ts';
 import { check, type OptionTable, readOptions, whole } from '../../options.ts';
 import type { CommandEvent } from '../../protocol/index.ts';
@@ -9,12 +9,12 @@ import { type PartialWaitOptions, type WaitOptions, waitOptions, within } from '
 
 export type { Pattern } from './search.ts';
 
-/** What is kept of text that nobody will be given, in bytes. */
+/** How much is kept of text that will not be returned, in bytes. */
 const KEPT_BYTES = 64 * 1024;
 
 /** How to read. */
 export interface ReadOptions extends WaitOptions {
-  /** The most to read for it, in bytes; default 1,048,576 (1 MiB). With more the call rejects with `ERR_TOO_LONG`. */
+  /** The maximum to read, in bytes; default 1,048,576 (1 MiB). Beyond it the call rejects with `ERR_TOO_LONG`. */
   readonly maxLength?: number | undefined;
 }
 
@@ -23,59 +23,59 @@ export const readingOptions = {
   maxLength: whole({ default: 1024 * 1024 }),
 } satisfies OptionTable<ReadOptions>;
 
-/** What was read. */
+/** The result of a read. */
 export interface ReadResult {
-  /** All that was read: up to the end of the match, and what stands behind it is left for the next reader. */
+  /** All text that was read, up to the end of the match; text after it is left for the next reader. */
   readonly text: string;
-  /** What stands before the match. */
+  /** The text before the match. */
   readonly before: string;
-  /** What matched. */
+  /** The text that matched. */
   readonly match: string;
-  /** What the groups of the regular expression have caught. */
+  /** The captures of the groups of the regular expression. */
   readonly groups: readonly (string | undefined)[];
-  /** Which pattern it was, where several were given. */
+  /** The index of the pattern that matched, if several were given. */
   readonly index: number;
 }
 
-/** What {@link readText} is to do next. */
+/** The next step of {@link readText}. */
 export type Look<T> =
-  /** It is done; the first `used` characters are used up, and what follows is left for the next reader. */
+  /** Done: the first `used` characters are consumed, and the rest is left for the next reader. */
   | { readonly used: number; readonly value: T }
   /**
-   * To read on. Look again, with `isQuiet`, when nothing comes for `quiet` milliseconds; and after `again` milliseconds,
-   * whatever comes.
+   * Read on. Look again, with `isQuiet`, when nothing arrives for `quiet` milliseconds; and after `again` milliseconds
+   * in any case.
    */
   | { readonly quiet?: number | undefined; readonly again?: number | undefined };
 
 /** Why {@link readText} looks. */
 export interface Occasion {
-  /** Nothing has come for as long as was asked for. */
+  /** Nothing has arrived for the requested time. */
   readonly isQuiet: boolean;
-  /** Nothing more will come, or be waited for. */
+  /** No more text will arrive or be waited for. */
   readonly isLast: boolean;
-  /** More has come, and was not read yet: what is there does not end here. Only with `isSliced`. */
+  /** More input has arrived but has not been read yet, so the text does not end here. Only with `isSliced`. */
   readonly isCut?: boolean;
-  /** The command `mark` has come right behind what is there. */
+  /** The command `mark` has arrived right after this text. */
   readonly isMarked?: boolean;
 }
 
-/** What is read first where the input is looked at in slices, in bytes; each slice is twice the one before. */
+/** The size of the first slice, if the input is read in slices, in bytes; each slice is twice the previous one. */
 const SLICE = 1024;
 
 /** How {@link readText} reads. */
 export interface ReadTextOptions extends ReadOptions, PartialWaitOptions {
-  /** What is read is dropped: it may be more than `maxLength`, and only the end of it is kept. */
+  /** The text is dropped: it may exceed `maxLength`, and only its end is kept. */
   readonly isDropped?: boolean;
   /**
-   * Whether to look at the beginning of what has come first. Else many calls, each of which takes little of it, would decode all
-   * of it each time.
+   * Whether to look at the beginning of the input first. Without this, each of many calls that take little of the input
+   * would decode all of it.
    */
   readonly isSliced?: boolean;
-  /** A command of Telnet that matters, GA or EOR: it is looked at what is there where it has come. */
+  /** A Telnet command, GA or EOR, after which the text received before it is checked. */
   readonly mark?: number | undefined;
-  /** What to try if it fails, for errors. */
+  /** Advice for errors. */
   readonly advice: string;
-  /** Look, with `isQuiet`, if nothing at all comes for so long, in milliseconds. */
+  /** Look, with `isQuiet`, if nothing at all arrives for this time, in milliseconds. */
   readonly silence?: number | undefined;
 }
 
@@ -85,7 +85,7 @@ export function checkReading(conversation: Conversation): void {
   check(!conversation.isReading, 'another call is reading this session');
 }
 
-/** Has the session for oneself: nobody else reads it until `block` has settled. Call {@link checkReading} before. */
+/** Makes `block` the only reader of the session until it has settled. Call {@link checkReading} first. */
 export async function asReader<T>(conversation: Conversation, block: () => Promise<T>): Promise<T> {
   conversation.isReading = true;
   try {
@@ -131,11 +131,11 @@ export async function readUntil(
 }
 
 /**
- * Reads as text until `look` has what it wants. It is called when something has come, with all that has.
+ * Reads text until `look` returns a result. `look` is called with all text received, each time some has arrived.
  *
- * When it fails, nothing is lost: whoever reads next reads it.
+ * On failure, nothing is lost: the next reader gets the text.
  *
- * @param what is waited for, for errors: a noun without an article.
+ * @param what what is awaited, for errors: a noun without an article.
  * @throws (rejects) as `Session.readUntil`.
  */
 export function readText<T>(
@@ -159,7 +159,7 @@ export function readText<T>(
     let quiet: NodeJS.Timeout | undefined;
     let again: NodeJS.Timeout | undefined;
     let isOver = false;
-    /** @returns whether it is done. */
+    /** @returns whether the read is done. */
     const decide = (occasion: Occasion): boolean => {
       let next: Look<T>;
       try {
@@ -177,7 +177,7 @@ export function readText<T>(
       if (next.again !== undefined) again ??= setTimeout(lookAgain, next.again);
       return false;
     };
-    // What is there already, but was not read since this process was busy, has come in time.
+    // Input that has arrived, but was not read because this process was busy, is in time.
     const whenQuiet = (): void => {
       const { length } = input;
       setImmediate(() => {
@@ -199,7 +199,7 @@ export function readText<T>(
       const message = `no ${what} before the session ended${why}; ${conversation.sent.describeLast(details.text)}`;
       waiter.reject(new TelptyError('ERR_SESSION_CLOSED', message, details));
     };
-    /** Where in the input the mark has come, in bytes; the first that was not read past. */
+    /** Positions of the marks in the input, in bytes; the first is one that was not read past. */
     const marks: number[] = [];
     const marked = ({ command }: CommandEvent): void => {
       if (command !== mark) return;
@@ -215,12 +215,12 @@ export function readText<T>(
       slice *= 2;
       return chunk;
     };
-    /** @returns whether it is done. */
+    /** @returns whether the read is done. */
     const atMark = (): boolean => {
       marks.shift();
       return decide({ isQuiet: false, isLast: false, isMarked: true });
     };
-    /** @returns whether it is done. */
+    /** @returns whether the read is done. */
     const read = (): boolean => {
       const { length } = input;
       for (let chunk = next(); chunk !== null; chunk = next()) {

@@ -1,38 +1,38 @@
-/** What was read of a session, as bytes and as text. */
+/** The text that was read from a session, with its bytes. */
 import { decoder, type StreamDecoder } from '../../charset/index.ts';
 import { GrowingText } from './growing-text.ts';
 
 const LF = 10;
 
-/** Smaller chunks are copied into blocks: the memory of a chunk is 4 KiB at least, and a packet may have one byte. */
+/** Chunks smaller than this are copied into blocks: a chunk occupies at least 4 KiB, and a packet may have one byte. */
 const SMALL = 2 * 1024;
-/** A block, in bytes. */
+/** The size of a block, in bytes. */
 const BLOCK = 16 * 1024;
 
 interface Chunk {
   bytes: Buffer;
   readonly encoding: string;
-  /** How much text there was before what it gave, in characters. */
+  /** The length of the text before that of this chunk, in characters. */
   readonly start: number;
 }
 
-/** What was read, as bytes and as text. */
+/** The text that was read, with its bytes. */
 export class Received {
   readonly text = new GrowingText();
-  /** In bytes. */
+  /** The length in bytes. */
   length = 0;
-  /** Characters that are used up. */
+  /** The number of consumed characters. */
   used = 0;
   readonly #chunks: Chunk[] = [];
   #kept = 0;
-  /** The block that the last chunk is in, if it is in one: at its beginning. */
+  /** The block that contains the last chunk, at its beginning; `undefined` if the chunk is not in a block. */
   #block: Buffer | undefined;
   #decoder: { readonly encoding: string; readonly decoder: StreamDecoder } | undefined;
 
   add(bytes: Buffer, encoding: string): void {
     if (bytes.length === 0) return;
     if (this.#decoder?.encoding !== encoding) {
-      // A character that the sets' change has cut is none.
+      // An incomplete character at the change of the sets is invalid.
       this.text.add(this.#decoder?.decoder.end() ?? '');
       this.#decoder = { encoding, decoder: decoder(encoding) };
     }
@@ -58,7 +58,10 @@ export class Received {
     last.bytes = this.#block.subarray(0, last.bytes.length + bytes.length);
   }
 
-  /** Drops all but the last bytes, about so many, and their text. What is left is for {@link unused}, if nothing is used up. */
+  /**
+   * Drops all but about the last `bytes` bytes, and their text. {@link unused} returns the rest, if nothing is
+   * consumed.
+   */
   keepLast(bytes: number): void {
     if (this.#kept < 2 * bytes) return;
     let count = 0;
@@ -68,20 +71,20 @@ export class Received {
     this.text.forget(this.#chunks[0]!.start);
   }
 
-  /** From now on the first characters are used up. */
+  /** Marks the first characters as consumed. */
   consume(characters: number): void {
     this.used = characters;
   }
 
   /**
-   * The bytes of what is not used up; may be called once. Where in a chunk a character ends only a decoder knows, and it does
-   * not say; so the chunk is decoded once more: half of what is missing at a time, since a byte can be two units of a string
-   * but never more.
+   * The bytes that are not consumed; may be called once. Only a decoder knows where in a chunk a character ends, and it
+   * does not report that. So the chunk is decoded again, half of what is missing at a time: a byte can be at most two
+   * code units of a string.
    */
   unused(): Buffer {
     if (this.used === 0) return Buffer.concat(this.#chunks.map(chunk => chunk.bytes));
     if (this.used === this.text.length && (this.#decoder?.decoder.end() ?? '') === '') return Buffer.alloc(0);
-    // The chunk that ended the last character which is used up. (Those behind may have given nothing yet.)
+    // The chunk that ended the last consumed character. (Later ones may not have completed a character yet.)
     let index = this.#chunks.length - 1;
     while (index > 0 && this.#chunks[index]!.start >= this.used) index--;
     const { bytes, encoding, start } = this.#chunks[index]!;
@@ -95,7 +98,7 @@ export class Received {
     return Buffer.concat([bytes.subarray(at), ...this.#chunks.slice(index + 1).map(chunk => chunk.bytes)]);
   }
 
-  /** A decoder as it was before a chunk. In no character set that a terminal can speak does a line feed leave anything undone. */
+  /** A decoder in its state before a chunk. In all character sets for terminals, a line feed resets the state. */
   #decoderBefore(index: number, encoding: string): StreamDecoder {
     const again = decoder(encoding);
     const before: Buffer[] = [];

@@ -1,5 +1,6 @@
 /**
- * A known state: the other end waits for a command, its prompt is known, and nothing of what came before is left to read.
+ * Returns a session to a known state: the other end waits for a command, its prompt is known, and no earlier text is
+ * left to read.
  */
 
 import { TelptyError } from '../../errors.ts';
@@ -26,9 +27,9 @@ export interface FindPromptOptions extends ReadOptions, LineOptions {
   readonly settle?: number | undefined;
 }
 
-/** How to come back to a known state; see `Session.resync`. */
+/** How to return to a known state; see `Session.resync`. */
 export interface ResyncOptions extends FindPromptOptions {
-  /** What is sent to end the command that is still running, e.g. `'\x03'` (^C) or `'q'`. Default: nothing. */
+  /** Sent to end the command that is still running, e.g. `'\x03'` (^C) or `'q'`. Default: nothing. */
   readonly interrupt?: string | undefined;
 }
 
@@ -40,7 +41,7 @@ export const findPromptOptions = {
 
 export const resyncOptions = { ...findPromptOptions, interrupt: text() } satisfies OptionTable<ResyncOptions>;
 
-/** What to try if it fails, for errors. */
+/** Advice for errors. */
 const ADVICE = 'give a larger timeout or a smaller settle, or prompt: /…/ to exec()';
 const CATCH_UP_ADVICE = 'call resync()';
 
@@ -62,7 +63,7 @@ async function reachPrompt(conversation: Conversation, options: ResyncOptions): 
   return asReader(conversation, async () => {
     const left = countdown(timeout);
     const quiet = quietTimes(timeout, settle).likely;
-    /** Drops what comes until nothing comes any more. */
+    /** Drops received text until no more arrives. */
     const lastLine = (): Promise<LastLine> =>
       readText(
         conversation,
@@ -92,10 +93,10 @@ async function reachPrompt(conversation: Conversation, options: ResyncOptions): 
 }
 
 /**
- * Reads and drops what has come before a command is sent, so that it does not become that command's output: if an earlier
- * command owes its prompt, up to there, and else until nothing comes any more.
+ * Reads and drops the text that arrived before a command is sent, so that it does not become that command's output. If
+ * the prompt of an earlier command is outstanding, this reads up to it, else until no more arrives.
  *
- * @param prompt what the prompt is, where the caller says so.
+ * @param prompt the pattern of the prompt, if the caller has given one.
  * @throws (rejects) as `Session.readUntil`; the command must not be sent then.
  */
 export async function catchUp(
@@ -111,14 +112,14 @@ export async function catchUp(
   conversation.learnLine();
   if (owed === undefined && conversation.link.inputLength === 0) return;
   const stopped = conversation.line();
-  // Without an echo the output of that command begins on the line of the prompt before it.
+  // Without an echo, the output of that command begins on the line of the previous prompt.
   const line = owed !== undefined && stopped === conversation.prompt?.raw ? '' : stopped;
   const patterns = [owed?.prompt, prompt].filter(one => one !== undefined);
   const known = conversation.prompt;
-  // It may be followed by what a console logs.
+  // Log messages of a console may follow it.
   const passed = known === undefined ? undefined : new Search(`\n${known.raw}`);
   const isDoubtful = owed !== undefined && conversation.link.inputPosition !== owed.position;
-  // That command was slow: what does not resemble its prompt is more likely a part of its output than another prompt.
+  // That command was slow: text that does not resemble its prompt is more likely output than another prompt.
   const unlike = Math.max(UNLIKE_MS, (options.limit || WAIT_MS) / 2);
   const quiet = { ...quietTimes(options.limit), ...(owed !== undefined && known !== undefined && { unlike }) };
   let wasPassed = false;

@@ -1,9 +1,12 @@
-/** Looking for patterns in a text that grows, in time that is linear in it. */
+/** Searches for patterns in a text that grows, in time linear in its length. */
 import { checkValue, where } from '../../options.ts';
 import type { GrowingText } from './growing-text.ts';
 import { type Reach, reachOf } from './pattern-reach.ts';
 
-/** What is looked for: a string as it is, or a regular expression in all that was read so far; of several the first to come. */
+/**
+ * A string to find literally, or a regular expression to match against all text read so far; of several, the first
+ * match counts.
+ */
 export type Pattern = string | RegExp | readonly (string | RegExp)[];
 
 const isPattern = (one: unknown) => (typeof one === 'string' && one !== '') || one instanceof RegExp;
@@ -11,35 +14,35 @@ export const patternOption = where<Pattern>('a string that is not empty, a RegEx
   Array.isArray(value) ? value.length > 0 && value.every(isPattern) : isPattern(value),
 );
 
-/** Where a pattern was found. */
+/** The position of a match. */
 export interface Found {
   /** In characters from the beginning of the text. */
   readonly at: number;
   readonly match: string;
   readonly groups: readonly (string | undefined)[];
-  /** Which pattern it was. */
+  /** The index of the pattern. */
   readonly index: number;
 }
 
-/** Where the next search for a pattern begins. */
+/** The start of the next search for a pattern. */
 interface Place {
-  /** No match begins before this. */
+  /** No match begins before this position. */
   start: number;
-  /** What a match that begins there may look back at begins here. */
+  /** The start of the text that a match beginning there may look back at. */
   context: number;
-  /** No last part of a match begins before this, unless it was found. */
+  /** Unless it was found, no last part of a match begins before this position. */
   tail: number;
 }
 
 /**
- * Of the time that passes, the share that searches may take. A pattern that looks at all of the text cannot be searched for at
- * each of ten thousand packets; over the share, searches wait and then look at several packets at once.
+ * The share of elapsed time that searches may take. A pattern that reaches over the whole text cannot be searched at
+ * each of ten thousand packets; above this share, searches wait and then process several packets at once.
  */
 const SHARE = 0.2;
-/** What may be saved up, in milliseconds: short texts are always searched at once. */
+/** The maximum credit that accumulates, in milliseconds: short texts are always searched at once. */
 const CREDIT_MS = 5;
 
-/** Looks for patterns in one text. */
+/** Searches for patterns in one text. */
 export class Search {
   readonly #patterns: readonly (string | RegExp)[];
   readonly #reaches: readonly (Reach | undefined)[];
@@ -54,19 +57,19 @@ export class Search {
     checkValue(name, patternOption, pattern);
     const patterns = Array.isArray(pattern) ? (pattern as readonly (string | RegExp)[]) : [pattern as string | RegExp];
     this.#patterns = patterns.map(one => {
-      // A copy: `lastIndex` of the caller's own is neither used nor changed, so `y` means nothing here.
+      // A copy: `lastIndex` of the caller's own expression is neither used nor changed, so `y` has no effect here.
       return one instanceof RegExp ? new RegExp(one.source, `${one.flags.replace(/[gy]/g, '')}g`) : one;
     });
     this.#reaches = this.#patterns.map(one => (typeof one === 'string' ? undefined : reachOf(one)));
     this.#places = this.#patterns.map(() => ({ start: 0, context: 0, tail: 0 }));
   }
 
-  /** Text before this is not needed any more, in characters. */
+  /** Text before this position is no longer needed, in characters. */
   get needed(): number {
     return Math.min(...this.#places.map(place => place.context));
   }
 
-  /** Whether text behind all that there is could not change what was found. */
+  /** Whether the result would be the same with any text after the present end. */
   isDecided({ at }: Found, text: GrowingText): boolean {
     const ahead = this.#patterns.map((one, index) =>
       typeof one === 'string' ? one.length : this.#reaches[index]!.ahead.characters,
@@ -74,13 +77,13 @@ export class Search {
     return at + Math.max(...ahead) < text.length;
   }
 
-  /** From now on matches that begin before `from` do not count. */
+  /** From now on, matches that begin before `from` do not count. */
   skipTo(from: number): void {
     for (const place of this.#places) if (place.start < from) place.start = from;
     this.#searched = 0;
   }
 
-  /** Whether a match is still one, now that more text has come. */
+  /** Whether a match still holds after more text has arrived. */
   holds({ at, match, index }: Found, text: GrowingText): boolean {
     const pattern = this.#patterns[index]!;
     if (typeof pattern === 'string') return true;
@@ -90,11 +93,12 @@ export class Search {
   }
 
   /**
-   * Searches what has come since the last call.
+   * Searches the text received since the last call.
    *
-   * @param text all of it, the same at each call.
-   * @param isLast whether to search now at any price.
-   * @returns the match that begins first; a number when the search was put off: the milliseconds after which to call again.
+   * @param text the whole text, the same object at each call.
+   * @param isLast whether to search now at any cost.
+   * @returns the match that begins first; if the search was deferred, the number of milliseconds after which to call
+   *   again.
    */
   in(text: GrowingText, isLast = false): Found | number | undefined {
     if (text.length === this.#searched && this.#searched > 0) return this.#found;
@@ -139,7 +143,9 @@ export class Search {
     return found === null ? undefined : { at: found.index, match: found[0], groups: found.slice(1) };
   }
 
-  /** Nothing was found: where to begin when there is more. `window` is the text from the place's context on. */
+  /**
+   * Nothing was found: computes where to begin when there is more. `window` is the text from the position's context on.
+   */
   #advance(place: Place, pattern: string | RegExp, reach: Reach | undefined, window: string): void {
     const { context } = place;
     if (typeof pattern === 'string') {
@@ -162,7 +168,10 @@ export class Search {
   }
 }
 
-/** The place so many characters before `at`, or behind the line feed that is one more than so many before it: the nearer. */
+/**
+ * The nearer of two positions before `at`: the one `characters` before it, and the one after the line feed that is
+ * `lines` + 1 before it.
+ */
 function back(text: string, at: number, characters: number, lines: number): number {
   const byCharacters = Math.max(0, at - characters);
   if (lines === Number.POSITIVE_INFINITY) return byCharacters;

@@ -1,4 +1,4 @@
-/** Waiting for what the other end does: never longer than was said, and with nothing left behind. */
+/** Waits for the other end: with a time limit, and without leaving timers or listeners. */
 import { TelptyError } from '../../errors.ts';
 import { boolean, duration, instance, type OptionTable, oneOf, readOptions, required, whole } from '../../options.ts';
 import { optionName, type Side } from '../../protocol/index.ts';
@@ -6,9 +6,9 @@ import type { Conversation } from './conversation.ts';
 
 /** How long to wait. */
 export interface WaitOptions {
-  /** In milliseconds, 0 for ever; default 30,000. After it the call rejects with `ERR_TIMEOUT`. */
+  /** In milliseconds, 0: forever; default 30,000. After this time the call rejects with `ERR_TIMEOUT`. */
   readonly timeout?: number | undefined;
-  /** Ends the waiting: the call rejects with the signal's reason. */
+  /** Ends the wait: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -17,35 +17,35 @@ export const waitOptions = {
   signal: instance(AbortSignal, 'an AbortSignal'),
 } satisfies OptionTable<WaitOptions>;
 
-/** How long a call waits that was not told, in milliseconds. */
+/** The default time limit of a wait, in milliseconds. */
 export const WAIT_MS = waitOptions.timeout.default;
 
-/** The same for one of several waits that have a time limit together. */
+/** The same for one of several waits that share a time limit. */
 export interface PartialWaitOptions extends WaitOptions {
-  /** Their time limit, of which `timeout` is what is left; for errors. */
+  /** The shared time limit, of which `timeout` is the remaining part; for errors. */
   readonly limit?: number | undefined;
 }
 
-/** What one who waits calls at the end. Only the first call counts. */
+/** Settles a wait. Only the first call counts. */
 export interface Waiter<T> {
   resolve(value: T): void;
   reject(error: unknown): void;
-  /** Called when the time is over, if it was set: whether that has settled it. */
+  /** If set, called when the time limit is reached; returns whether it has settled the wait. */
   atLast?: () => boolean;
 }
 
-/** What was read for something that did not come in time. */
+/** The text that was received before a timeout. */
 export interface Missed {
   readonly text: string;
-  /** What a person needs to know of it, and what to try. */
+  /** A summary of it for an error, and advice. */
   describe(): string;
 }
 
 const abortListeners = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls `listener` when `signal` aborts. A signal that is given to many sessions gets one listener, not one for each, of which
- * Node.js would warn. Returns the function that ends this.
+ * Calls `listener` when `signal` aborts. A signal that is given to many sessions gets one listener, since Node.js would
+ * warn about one for each. Returns the function that removes `listener`.
  */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
   if (signal === undefined) return () => {};
@@ -65,15 +65,15 @@ export function onAbort(signal: AbortSignal | undefined, listener: () => void): 
   };
 }
 
-/** What takes the one listener of a signal off again. */
+/** Functions that remove the one listener of a signal. */
 const removers = new WeakMap<Set<() => void>, () => void>();
 
 /**
- * Begins something, and ends it when it is settled, the time is over, or it is called off.
+ * Begins an operation, and ends it when it is settled, the time limit is reached, or the signal aborts.
  *
- * @param what is not done in time, for the error: a noun without an article.
- * @param begin begins it, and returns what ends it. That is called exactly once, before the promise settles; what it
- *   returns is the `text` of the error for too late, and the end of its message.
+ * @param what what is not done in time, for the error: a noun without an article.
+ * @param begin begins it, and returns a function that ends it. That function is called exactly once, before the promise
+ *   settles; its result provides the `text` of the timeout error and the end of its message.
  */
 export function within<T>(
   what: string,
@@ -113,7 +113,7 @@ export function within<T>(
       waiter.reject(error);
       return;
     }
-    // It was settled before it had returned what ends it.
+    // It was settled before `begin` returned.
     if (over) end();
   });
 }
@@ -139,7 +139,7 @@ export async function waitFor(
   const what = typeof wanted === 'function' ? 'true result of the condition' : describe(wanted);
   return within(what, options, ({ resolve, reject }) => {
     const look = (): void => {
-      // The caller's test may throw; it is the caller who should see that.
+      // The caller's test may throw; the caller gets that error.
       try {
         if (holds()) resolve();
       } catch (error) {
