@@ -46,7 +46,7 @@ test('options are offered and requested at once, and agreed to again after a ref
   session.destroy();
 });
 
-test('without them an option that is not implemented is refused', async () => {
+test('by default, an option that is not implemented is refused', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
   const wire = await peer.accept();
@@ -55,13 +55,13 @@ test('without them an option that is not implemented is refused', async () => {
   session.destroy();
 });
 
-/** Options that cannot be a mere agreement. */
+/** Options that need an implementation. */
 const EXCEPT: readonly number[] = [
   ...[Option.TIMING_MARK, Option.MCCP1, Option.MCCP2, Option.MCCP3, Option.START_TLS, Option.ENCRYPT],
 ];
 
-test('a server that agrees to every option, on both sides, meets a session that goes on', async () => {
-  // (By LOGOUT the server asks for the end.)
+test('a session continues with a server that agrees to every option, on both sides', async () => {
+  // (With LOGOUT the server requests the end.)
   const isTried = (code: number) => !EXCEPT.includes(code) && code !== Option.LOGOUT;
   const codes = Array.from({ length: 256 }, (_, code) => code).filter(isTried);
   const server = createServer({
@@ -88,7 +88,7 @@ test('a server that agrees to every option, on both sides, meets a session that 
   await server.close();
 });
 
-test('what cannot be a mere agreement is an error', async () => {
+test('an option that needs an implementation is an error', async () => {
   const port = 9;
   const invalid = (message: RegExp) => ({ code: 'ERR_INVALID_ARGUMENT', message });
   for (const code of EXCEPT) {
@@ -104,7 +104,7 @@ test('what cannot be a mere agreement is an error', async () => {
   await assert.rejects(clash, invalid(/definition of GMCP in telnetOptions does not allow the local side/));
 });
 
-test('a definition of the caller keeps its handler, and compression may be requested where it is agreed to', async () => {
+test('a definition of the caller keeps its handler, and compression may be requested if the client agrees to it', async () => {
   await using peer = await Peer.listen();
   const own = gmcp({ remote: true });
   const options = { telnetOptions: [own], alwaysDo: [Option.GMCP, Option.MCCP2], compression: true };

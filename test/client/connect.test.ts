@@ -1,4 +1,4 @@
-/** Making connections: what is said on them, what is not, and how they fail. */
+/** Making connections: what the client sends, what it does not send, and how connecting fails. */
 import assert from 'node:assert/strict';
 import { getEventListeners, once } from 'node:events';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
@@ -15,7 +15,7 @@ import { Host, hostScript } from '../support/servers/host.ts';
 
 const { IAC, WILL, WONT, DO, DONT, AYT } = CMD;
 
-/** A port on which nobody listens. */
+/** A port without a listener. */
 async function unusedPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -30,7 +30,7 @@ async function ended(session: Session): Promise<void> {
   if (!session.closed) await once(session, 'close');
 }
 
-test('a client meets a telpty server: size, type, character set, and the program', async () => {
+test('a client and a telpty server agree on size, type and character set, and the program gets them', async () => {
   await using host = await hostScript('read -r line; stty size; echo "$TERM $LANG got $line"');
   const session = await connect({ port: host.port, terminal: { type: 'vt220', columns: 97, rows: 31 } });
   await session.waitFor({ option: Option.ECHO, side: 'remote' });
@@ -43,7 +43,7 @@ test('a client meets a telpty server: size, type, character set, and the program
   await ended(session);
 });
 
-test('a passive client says nothing first, and an active one asks for what it knows', async () => {
+test('a passive client sends nothing first, and an active one requests the options that it supports', async () => {
   await using peer = await Peer.listen();
   const passive = await connect({ port: peer.port, terminal: { columns: 80, rows: 24 } });
   const one = await peer.accept();
@@ -64,14 +64,14 @@ test('a passive client says nothing first, and an active one asks for what it kn
   active.destroy();
 });
 
-test('a server learns nothing that was not given, whatever it asks', async () => {
+test('a server gets no value that was not given in the options, whatever it asks for', async () => {
   await using peer = await Peer.listen();
   process.env.TELPTY_TEST_SECRET = 'do not tell';
   const silent = await connect({ port: peer.port });
   const one = await peer.accept();
   for (let option = 0; option < 256; option++) one.negotiate(DO, option);
   one.negotiate(DO, OPT.TIMING_MARK);
-  // The last DO has been answered, so all have.
+  // The last DO has been answered, so all DOs have.
   const lastAnswer = () => one.events.filter(e => e.type === 'negotiate' && e.option === OPT.TIMING_MARK).length === 2;
   await one.until(lastAnswer);
   const agreed = one.events.flatMap(e => (e.type === 'negotiate' && e.command === WILL ? [e.option] : []));
@@ -82,7 +82,7 @@ test('a server learns nothing that was not given, whatever it asks', async () =>
   const telling = await connect({ port: peer.port, environ: { LANG: 'sv_SE.UTF-8' } });
   const two = await peer.accept();
   two.negotiate(DO, OPT.NEW_ENVIRON);
-  // SEND: everything; then by name, wanted names that nobody opted in.
+  // SEND: everything; then by name, with names that are not in the option environ.
   two.subnegotiate(OPT.NEW_ENVIRON, [1]);
   two.subnegotiate(OPT.NEW_ENVIRON, [1, 0, ...Buffer.from('USER'), 3, ...Buffer.from('TELPTY_TEST_SECRET')]);
   two.negotiate(DO, OPT.TIMING_MARK);
@@ -90,13 +90,13 @@ test('a server learns nothing that was not given, whatever it asks', async () =>
   const told = two.raw.bytes.toString('latin1');
   assert.match(told, /LANG\x01sv_SE\.UTF-8/);
   assert.doesNotMatch(told, /do not tell/);
-  // Asked by name, they are not defined: VAR USER, USERVAR SECRET, neither with a VALUE.
+  // When asked for by name, they are undefined: VAR USER, USERVAR SECRET, neither with a VALUE.
   assert.ok(told.includes('\x00USER\x03TELPTY_TEST_SECRET\xff\xf0'));
   delete process.env.TELPTY_TEST_SECRET;
   telling.destroy();
 });
 
-test('terminal types go in order, MTTS among them; the size, speed, display and place when asked', async () => {
+test('terminal types are sent in order, MTTS included; size, speed, display and location are sent on request', async () => {
   await using peer = await Peer.listen();
   const type = ['Gem', 'XTERM', 'MTTS 13'];
   const terminal = {
@@ -123,7 +123,7 @@ test('terminal types go in order, MTTS among them; the size, speed, display and 
   session.destroy();
 });
 
-test('options of the caller are added, and replace', async () => {
+test('options of the caller are added, and replace those with the same code', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port, telnetOptions: [gmcp({ remote: true })] });
   const wire = await peer.accept();
@@ -134,7 +134,7 @@ test('options of the caller are added, and replace', async () => {
   session.destroy();
 });
 
-test('"are you there" of a server is not answered into its own shell', async () => {
+test('AYT from a server is not answered: its shell would take the answer as input', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
   const wire = await peer.accept();
@@ -144,7 +144,7 @@ test('"are you there" of a server is not answered into its own shell', async () 
   session.destroy();
 });
 
-test('what a server sent before it closed can be read at leisure; then the session ends', async () => {
+test('text sent before the server closed can be read at any time; then the session ends', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
   const wire = await peer.accept();
@@ -158,7 +158,7 @@ test('what a server sent before it closed can be read at leisure; then the sessi
   assert.ok(session.destroyed);
 });
 
-test('a reset ends the session and not the process', async () => {
+test('a reset ends the session, not the process', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
   const wire = await peer.accept();
@@ -171,7 +171,7 @@ test('a reset ends the session and not the process', async () => {
   await assert.rejects(session.waitFor({ option: 1, side: 'remote' }), { code: 'ERR_SESSION_CLOSED' });
 });
 
-test('LOGOUT of the server ends the session', async () => {
+test('LOGOUT from the server ends the session', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
   const wire = await peer.accept();
@@ -183,7 +183,7 @@ test('LOGOUT of the server ends the session', async () => {
   assert.equal(session.hangupReason, 'logout');
 });
 
-test('a connection that cannot be made is one line with a code', async () => {
+test('a connection that cannot be made is reported in one line with a code', async () => {
   const port = await unusedPort();
   const refused = (error: TelptyError) => {
     assert.equal(error.code, 'ERR_CONNECT');
@@ -193,13 +193,13 @@ test('a connection that cannot be made is one line with a code', async () => {
     return true;
   };
   await assert.rejects(connect({ port }), refused);
-  // localhost may be two addresses; the first reason is told.
+  // localhost may have two addresses; the error is that of the first.
   await assert.rejects(connect({ host: 'localhost', port }), { code: 'ERR_CONNECT', systemCode: 'ECONNREFUSED' });
   await assert.rejects(connect({ host: 'no-such-host.invalid', port }), { code: 'ERR_CONNECT' });
 });
 
-test('connecting ends when its time is over or it is called off, and leaves no socket', async () => {
-  // It accepts, and never says a word of TLS.
+test('connecting ends at its timeout or when it is aborted, and leaves no socket open', async () => {
+  // The peer accepts, and never sends any TLS.
   await using peer = await Peer.listen();
   await assert.rejects(connect({ port: peer.port, tls: true, timeout: 50 }), { code: 'ERR_TIMEOUT' });
   await (await peer.accept()).untilEnd();
@@ -216,7 +216,7 @@ test('connecting ends when its time is over or it is called off, and leaves no s
   await assert.rejects(connect({ port: peer.port, signal: AbortSignal.abort(reason) }), error => error === reason);
 });
 
-test('values that cannot be meant are refused', async () => {
+test('invalid values are refused', async () => {
   const code = 'ERR_INVALID_ARGUMENT';
   for (const wrong of [
     { prot: 23 },
@@ -240,7 +240,7 @@ test('values that cannot be meant are refused', async () => {
   }
 });
 
-test('TLS: the certificate has to be right, in every respect', async () => {
+test('TLS: the certificate must be valid in every respect', async () => {
   using good = selfSigned('DNS:localhost,IP:127.0.0.1');
   using other = selfSigned('DNS:elsewhere.test');
   for (const { certificate, verifies } of [
@@ -259,7 +259,7 @@ test('TLS: the certificate has to be right, in every respect', async () => {
     const untrusted = { code: 'ERR_TLS', systemCode: 'DEPTH_ZERO_SELF_SIGNED_CERT' };
     await assert.rejects(connect({ port, tls: true }), untrusted);
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
-    await assert.rejects(connect({ port, tls: true }), untrusted, 'the environment does not decide');
+    await assert.rejects(connect({ port, tls: true }), untrusted, 'the environment has no effect');
     delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
     for (const host of ['127.0.0.1', 'localhost']) {
       const connecting = connect({ host, port, tls: { ca: certificate.cert } });
@@ -286,7 +286,7 @@ test('TLS: the certificate has to be right, in every respect', async () => {
     server.close();
     await once(server, 'close');
   }
-  // What speaks no TLS is told from what has a wrong certificate.
+  // A peer without TLS is distinguished from one with a wrong certificate.
   await using peer = await Peer.listen();
   const connecting = connect({ port: peer.port, tls: true });
   const wire = await peer.accept();
@@ -294,7 +294,7 @@ test('TLS: the certificate has to be right, in every respect', async () => {
   await assert.rejects(connecting, { code: 'ERR_TLS' });
 });
 
-test('compression both ways, where it was agreed to, and never under TLS', async () => {
+test('compression works both ways if it was agreed to, and is never used under TLS', async () => {
   const text = 'the same again and again\r\n'.repeat(2_000);
   await using host = await Host.start({
     compression: true,
@@ -327,7 +327,7 @@ test('compression both ways, where it was agreed to, and never under TLS', async
   await refused(await connect({ stream: encrypted, compression: true }), await peer.accept());
 });
 
-test('a stream that is connected already will do', async () => {
+test('a stream that is already connected can be used', async () => {
   await using host = await Host.start({
     shell: async session => {
       session.write('over a pair\r\n');
@@ -339,7 +339,7 @@ test('a stream that is connected already will do', async () => {
   await ended(session);
 });
 
-test('a server that switches options for ever is refused, and one that asks for ever is not read', async () => {
+test('a server that switches options forever is refused, and one that asks forever is no longer read', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
   session.resume();
@@ -354,7 +354,7 @@ test('a server that switches options for ever is refused, and one that asks for 
   assert.ok(agreed.length <= 64, `${agreed.length} times`);
   assert.ok(wire.events.some(e => e.type === 'negotiate' && e.command === DONT && e.option === OPT.ECHO));
 
-  // A flood of SENDs from one who does not read the answers: it is stopped, and memory is bounded.
+  // A flood of SENDs from a server that does not read the answers: reading stops, and memory is bounded.
   wire.negotiate(DO, OPT.TTYPE);
   await wire.expectNegotiation(WILL, OPT.TTYPE);
   wire.pause();
@@ -369,7 +369,7 @@ test('a server that switches options for ever is refused, and one that asks for 
   session.destroy();
 });
 
-test('connect() refuses a port that is text, a host with a port, and a family that the address is not of', async () => {
+test('connect() refuses a port as text, a host with a port, and a family that does not match the address', async () => {
   const refused = (options: object, message: RegExp) =>
     assert.rejects(connect(options), { code: 'ERR_INVALID_ARGUMENT', message });
   await refused({ port: '23' }, /port must be a whole number from 1 to 65535, not the text '23'; use Number\(\)/);
@@ -383,7 +383,7 @@ test('connect() refuses a port that is text, a host with a port, and a family th
   await refused({ host: '[::1]' }, /write host: '::1'$/);
 });
 
-test('listen() says that a port is text, alone or among options', async () => {
+test('listen() refuses a port as text, alone or in options', async () => {
   const server = createTelnetServer(() => {});
   for (const port of ['23', '', '0x17', 'telnet']) {
     const message = `port must be a whole number from 0 to 65535, not the text '${port}'; use Number()`;
@@ -394,7 +394,7 @@ test('listen() says that a port is text, alone or among options', async () => {
   await assert.rejects(server.listen({ port: 0, backlog: '5' } as never), backlog);
 });
 
-test('any number of calls of waitFor on one session get one listener, and none is left', async () => {
+test('any number of waitFor calls on one session share one listener, and none is left', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
   const wire = await peer.accept();
@@ -407,7 +407,7 @@ test('any number of calls of waitFor on one session get one listener, and none i
     const echo = Array.from({ length: 20 }, () => session.waitFor({ option: OPT.ECHO, side: 'remote' }, { signal }));
     const never = Promise.allSettled(Array.from({ length: 20 }, () => session.waitFor(() => false, { signal })));
     const ended = Promise.allSettled(Array.from({ length: 20 }, () => session.waitFor(() => false)));
-    // One that throws concerns nobody else.
+    // A call whose condition throws does not affect the others.
     let isWrong = false;
     const wrong = assert.rejects(
       session.waitFor(() => {
@@ -436,7 +436,7 @@ test('any number of calls of waitFor on one session get one listener, and none i
   }
 });
 
-test('one AbortSignal for many sessions gets one listener, and none is left', async () => {
+test('one AbortSignal for many sessions has one listener, and none is left', async () => {
   await using peer = await Peer.listen();
   const stop = new AbortController();
   const { signal } = stop;

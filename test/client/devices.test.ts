@@ -1,6 +1,6 @@
 /**
- * Jobs of people who automate devices, on scripted devices (lab/): what each command printed comes whole, and nothing else with it.
- * The last test does the same jobs by npm's telnet-client, for comparison.
+ * Typical automation jobs on scripted devices (lab/): the output of each command is returned, complete and without
+ * other text. The last test does the same jobs with npm's telnet-client, for comparison.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -45,20 +45,20 @@ test('Cisco IOS: a backup with enable and a pager; the banner and the output hav
     assert.equal(await session.exec('show clock'), lines('*00:07:13.021 UTC Mon Mar 1 1993'));
   }));
 
-test('Cisco IOS: enable says that the second password was wrong, and the session goes on', () =>
+test('Cisco IOS: enable reports that the second password was wrong, and the session continues', () =>
   operate(ios(), async session => {
     await session.login(ADA);
     await assert.rejects(session.enable({ password: 'wrong' }), { code: 'ERR_LOGIN', text: /Password/ });
     assert.equal(await session.exec('show clock'), lines('*00:07:13.021 UTC Mon Mar 1 1993'));
   }));
 
-test('Cisco IOS: a password alone is asked for', () =>
+test('Cisco IOS: only a password is asked for', () =>
   operate(ios({ asksForName: false }), async session => {
     await session.login({ password: 'secret' });
     assert.equal(await session.exec('show clock'), lines('*00:07:13.021 UTC Mon Mar 1 1993'));
   }));
 
-test('Huawei VRP: prompts in angle and square brackets, a pager that moves the cursor, a question of yes or no', () =>
+test('Huawei VRP: prompts in angle and square brackets, a pager that moves the cursor, a yes/no question', () =>
   operate(vrp(), async session => {
     await session.login(ADA);
     assert.equal(await session.exec('display interface brief', { pager: true }), lines(...VRP_INTERFACES));
@@ -81,7 +81,7 @@ test('Junos: a pager that counts, output that begins with the mark of the prompt
     assert.equal(await session.exec('show route'), lines(...JUNOS_ROUTES));
   }));
 
-test('MikroTik RouterOS: each word is coloured, the prompt is drawn again and again, the line is drawn at each key', () =>
+test('MikroTik RouterOS: each word is coloured, the prompt is drawn repeatedly, the line is redrawn at each key', () =>
   operate(routeros(), async session => {
     await session.login({ username: 'admin', password: '' });
     assert.equal(await session.findPrompt(), '[admin@MikroTik] > ');
@@ -92,7 +92,7 @@ test('MikroTik RouterOS: each word is coloured, the prompt is drawn again and ag
     );
   }));
 
-test('a terminal server: nothing comes before a key, line ends are LF CR, the echo is late', () =>
+test('a terminal server: nothing is sent before a key, line ends are LF CR, the echo is late', () =>
   operate(terminalServer(), async session => {
     assert.equal(await session.findPrompt(), 'OpenWrt:/$ ');
     assert.equal(
@@ -102,7 +102,7 @@ test('a terminal server: nothing comes before a key, line ends are LF CR, the ec
     assert.equal(await session.exec('cat table', { clean: true }), lines('name\tvalue', 'a\t1'));
   }));
 
-test('a MUD: the prompt is another each time, and GA marks it', () =>
+test('a MUD: the prompt differs each time, and GA marks it', () =>
   operate(mud(), async session => {
     await session.login({ username: 'Ada', password: 'secret', loginPrompt: 'known? ', prompt: /exits: [A-Z ]+$/ });
     assert.equal(
@@ -115,7 +115,7 @@ test('a MUD: the prompt is another each time, and GA marks it', () =>
     );
   }));
 
-test('BusyBox: the line editor asks for the cursor at each prompt, and output stops behind what looks like a prompt', () =>
+test('BusyBox: the line editor asks for the cursor at each prompt, and output pauses after text that looks like a prompt', () =>
   operate(busybox(), async session => {
     await session.login({ username: 'root', password: 'secret' });
     assert.match(await session.exec('df'), /^Filesystem .*\n\/dev\/root .* 100% \/\ntmpfs .*\/tmp\n$/);
@@ -129,7 +129,7 @@ test("Microsoft's Telnet service: output is painted on a screen", () =>
     assert.match(await session.exec('ver', { clean: true }), /Microsoft Windows \[Version 6\.1\.7601\]/);
   }));
 
-test('HP ProCurve: a key is wanted before the login, and the prompt is placed on the last row', () =>
+test('HP ProCurve: the login starts after a key, and the prompt is placed on the last row', () =>
   operate(procurve(), async session => {
     await session.login({ password: 'secret', wake: ' ' });
     assert.equal(await session.findPrompt(), 'sw2# ');

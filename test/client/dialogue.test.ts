@@ -26,13 +26,13 @@ async function pair(body: (session: Session, wire: Wire) => Promise<void>, encod
   }
 }
 
-test('readUntil: what matches first, and what stands behind it is left', () =>
+test('readUntil: the first match is returned, and text after it is left', () =>
   pair(async (session, wire) => {
     wire.send('one two three');
     const found = await session.readUntil(['three', /t(w)o/]);
     assert.deepEqual(found, { text: 'one two', before: 'one ', match: 'two', groups: ['w'], index: 1 });
     assert.equal((await session.readUntil('three')).text, ' three');
-    // Also across packets, and for a reader of another kind.
+    // Also across packets, and for a reader of the stream.
     const later = session.readUntil('needle');
     wire.send('nee');
     wire.send('dle, haystack');
@@ -41,7 +41,7 @@ test('readUntil: what matches first, and what stands behind it is left', () =>
     assert.equal(chunk.toString(), ', haystack');
   }));
 
-test('readUntil: a pattern that does not come loses nothing', () =>
+test('readUntil: if a pattern does not match, no text is lost', () =>
   pair(async (session, wire) => {
     wire.send('so far');
     while (session.bytesRead < 'so far'.length) await turn();
@@ -68,14 +68,14 @@ test('readUntil: a pattern that does not come loses nothing', () =>
     await assert.rejects(session.readUntil('never'), { code: 'ERR_SESSION_CLOSED', text: 'the end' });
   }));
 
-test('readUntil: what has come is searched as a whole, and small matches do not read all of it each time', () =>
+test('readUntil: the text received is searched as a whole, and small matches do not read all of it each time', () =>
   pair(async (session, wire) => {
     const line = 'abcdefgh\r\n';
     const count = 10_000;
     wire.send(line.repeat(count));
     while (session.inputLength < count * line.length) await turn();
     const whole = line.repeat(count);
-    // The end is that of all that has come, and of two patterns the first to begin is found, however long it is.
+    // `$` is the end of all text received, and of two patterns the one that begins first is found, however long it is.
     assert.equal((await session.readUntil(/\n$/)).text, whole);
     wire.send(`x${'y'.repeat(2_000)}z, ${whole}`);
     while (session.inputLength < whole.length + 2_004) await turn();
@@ -93,7 +93,7 @@ test('readUntil: what has come is searched as a whole, and small matches do not 
     assert.ok(bytes <= 5_000 * 2_048, `${bytes} bytes`);
   }));
 
-test('readUntil: a flood without a match ends at the limit', () =>
+test('readUntil: a flood without a match fails at the limit', () =>
   pair(async (session, wire) => {
     wire.send('x'.repeat(3 * 1024 * 1024));
     await assert.rejects(session.readUntil('never'), (error: TelptyError) => {
@@ -103,7 +103,7 @@ test('readUntil: a flood without a match ends at the limit', () =>
     });
   }));
 
-test('readUntil: in any character set and any cut, the rest begins where the match ends', async () => {
+test('readUntil: in any character set, cut anywhere, the rest begins where the match ends', async () => {
   for (const encoding of ['UTF-8', 'Shift_JIS', 'GB18030', 'KOI8-R', 'Big5', 'ISO-8859-1']) {
     const letters = encoding === 'ISO-8859-1' ? 'aé§ß' : encoding === 'KOI8-R' ? 'aжЯя' : 'a中日文';
     const extra = ['UTF-8', 'GB18030'].includes(encoding) ? '😀' : '';
@@ -126,7 +126,7 @@ test('readUntil: in any character set and any cut, the rest begins where the mat
   }
 });
 
-test('sendLine: CR LF, and CR for a key under BINARY; in the character set', () =>
+test('sendLine: ends in CR LF, or CR under BINARY, and is encoded in the character set', () =>
   pair(async (session, wire) => {
     session.sendLine('naïve\nlines');
     await wire.expect(Buffer.from('na\xefve\r\nlines\r\n', 'latin1'));
@@ -138,7 +138,7 @@ test('sendLine: CR LF, and CR for a key under BINARY; in the character set', () 
     await wire.expect(Buffer.from('y\xff\xff\r', 'latin1'));
   }, 'latin1'));
 
-test('waitFor: at once, later, too late, and a test that throws', () =>
+test('waitFor: immediate, later, timeout, and a condition that throws', () =>
   pair(async (session, wire) => {
     await session.waitFor({ option: Option.ECHO, side: 'remote', enabled: false });
     const waiting = session.waitFor({ option: Option.ECHO, side: 'remote' });
@@ -155,7 +155,7 @@ test('waitFor: at once, later, too late, and a test that throws', () =>
     await assert.rejects(session.waitFor({ option: 256, side: 'local' }), { code: 'ERR_INVALID_ARGUMENT' });
   }));
 
-test('exec: output of returns alone costs no more than other output', () =>
+test('exec: output of only returns costs no more than other output', () =>
   pair(async (session, wire) => {
     /** The CPU time of a command with this output, in microseconds. */
     const cost = async (text: string, shown: RegExp): Promise<number> => {
@@ -167,11 +167,11 @@ test('exec: output of returns alone costs no more than other output', () =>
     };
     const ordinary = await cost('x'.repeat(800_000), /^x*\nend\n$/);
     const returns = await cost('\r\0'.repeat(400_000), /^\r*\nend\n$/);
-    // To look at each row of them from each of its places took a thousand times as long.
+    // Scanning each run of returns from each of its positions took a thousand times as long.
     assert.ok(returns < 50 * ordinary, `${returns} us, ${ordinary} us for ordinary output`);
   }));
 
-test('login: names and passwords as they are asked for, and what says no', async () => {
+test('login: names and passwords are sent as they are asked for, and refusals are recognized', async () => {
   await pair(async (session, wire) => {
     const options = { username: 'ada', password: 'secret' };
     const inside = session.login(options);
@@ -183,7 +183,7 @@ test('login: names and passwords as they are asked for, and what says no', async
     wire.send('\r\nLast login: today\r\nada@host:~$ ');
     assert.match(await inside, /today\nada@host:~\$ $/);
     wire.send('login: ');
-    // After the first refusal the question is there again, for the second.
+    // After the first refusal, the question is repeated for the second.
     for (const no of ['Login incorrect\r\nlogin: ', 'host login: ']) {
       const outside = assert.rejects(session.login(options), (error: TelptyError) => {
         assert.equal(error.code, 'ERR_LOGIN');
@@ -204,10 +204,10 @@ test('login: names and passwords as they are asked for, and what says no', async
   });
 });
 
-/** What a device says to each command: pieces, with a pause before each but the first. */
+/** The output of a device for each command: pieces, with a pause before each except the first. */
 type Replies = Record<string, readonly string[]>;
 
-/** Plays a device that shows `prompt` and answers commands; returns when the connection is over. */
+/** Plays a device that shows `prompt` and answers commands; returns when the connection has ended. */
 async function device(wire: Wire, prompt: string, replies: Replies, { echoes = true, pause = 30 } = {}): Promise<void> {
   wire.send(prompt);
   for (;;) {
@@ -238,7 +238,7 @@ for (const { prompt, cut } of [
   { prompt: 'Router>', cut: '<html> ' },
   { prompt: 'Router(config)#', cut: '100% ' },
 ]) {
-  test(`exec: output cut behind ${JSON.stringify(cut)} is whole, at the prompt ${JSON.stringify(prompt)}`, () =>
+  test(`exec: output cut after ${JSON.stringify(cut)} is complete, at the prompt ${JSON.stringify(prompt)}`, () =>
     pair(async (session, wire) => {
       const playing = device(wire, prompt, { show: [cut, '/\r\nlast line\r\n'] });
       await session.readUntil(prompt);
@@ -251,10 +251,10 @@ for (const { prompt, cut } of [
     }));
 }
 
-test('exec: the first command, when no prompt is known, and a prompt that changes', () =>
+test('exec: the first command, before a prompt is known, and a prompt that changes', () =>
   pair(async (session, wire) => {
     const playing = device(wire, '~$ ', { 'cd /tmp': ['\r\n/tmp$ '], show: ['5% ', 'of all\r\n'] });
-    // Read past readUntil(): nothing is known of it.
+    // Read past readUntil(), so no prompt is known.
     while (session.inputLength === 0) await turn();
     session.read();
     assert.equal(await session.exec('show'), '5% of all\n');
@@ -263,7 +263,7 @@ test('exec: the first command, when no prompt is known, and a prompt that change
     await playing;
   }));
 
-test('exec: a prompt without a space, which becomes another one; a colour that ends behind a prompt', () =>
+test('exec: a prompt without a space that changes; a colour that ends after a prompt', () =>
   pair(async (session, wire) => {
     const playing = device(wire, 'Router>', { enable: ['Router#'], show: ['host#', 'x\r\n'] });
     await session.readUntil('>');
@@ -288,7 +288,7 @@ test('exec: a prompt without a space, which becomes another one; a colour that e
   ));
 
 for (const prompt of ['$ ', /\$ $/, /~\$ /]) {
-  test(`exec: several lines give what all of them print, with the prompt ${prompt}`, () =>
+  test(`exec: several lines return the output of all of them, with the prompt ${prompt}`, () =>
     pair(async (session, wire) => {
       const playing = device(wire, '~$ ', {});
       const output = await session.exec('one\ntwo\nthree', { prompt, timeout: 20_000 });
@@ -299,7 +299,7 @@ for (const prompt of ['$ ', /\$ $/, /~\$ /]) {
     }));
 }
 
-test('exec: what does not end its last line stands before the prompt that is known', () =>
+test('exec: output whose last line has no end is followed by the known prompt', () =>
   pair(async (session, wire) => {
     const playing = device(wire, 'ada@host:~$ ', { 'printf 100%': ['100%'] });
     await session.readUntil('$ ');
@@ -309,7 +309,7 @@ test('exec: what does not end its last line stands before the prompt that is kno
     await playing;
   }));
 
-/** What a command has printed when it is given up: nothing, lines, or what may be a prompt. */
+/** The output of a command before it is given up: nothing, lines, or text that may be a prompt. */
 const LINES = 'the first half\r\n';
 describe('exec: after a command that was given up', { concurrency: 8 }, () => {
   for (const { name, first = LINES, giveUp } of [
@@ -320,7 +320,7 @@ describe('exec: after a command that was given up', { concurrency: 8 }, () => {
       giveUp: (session: Session) => session.exec('slow', { timeout: 20 }),
     },
     {
-      name: 'a time-out at what looks like a prompt',
+      name: 'a time-out at text that looks like a prompt',
       first: `${LINES}50% `,
       giveUp: (session: Session) => session.exec('slow', { timeout: 20 }),
     },
@@ -330,22 +330,22 @@ describe('exec: after a command that was given up', { concurrency: 8 }, () => {
     },
     { name: 'too much output', giveUp: (session: Session) => session.exec('slow', { maxLength: 10 }) },
     {
-      name: 'a time-out with a pattern that does not come',
+      name: 'a time-out with a pattern that does not match',
       giveUp: (session: Session) => session.exec('slow', { prompt: 'never', timeout: 20 }),
     },
   ]) {
     for (const echoes of [true, false]) {
-      test(`${name}: no late output is the next one's, ${echoes ? 'with' : 'without'} echo`, () =>
+      test(`${name}: late output is not returned by the next one, ${echoes ? 'with' : 'without'} echo`, () =>
         pair(async (session, wire) => {
           const slow = [first, '\r\nthe second half\r\n'];
           const playing = device(wire, '$ ', { slow }, { echoes, pause: 400 });
           await session.readUntil('$ ');
           await assert.rejects(giveUp(session));
-          // Before the rest has come.
+          // Before the rest has arrived.
           assert.equal(await session.exec('one'), 'one is done\n');
           assert.equal(await session.exec('two'), 'two is done\n');
           await assert.rejects(giveUp(session));
-          // Behind it.
+          // After the rest has arrived.
           await session.waitFor(() => false, { timeout: 600 }).catch(() => {});
           assert.equal(await session.exec('three'), 'three is done\n');
           assert.equal(await session.exec('four'), 'four is done\n');
@@ -356,7 +356,7 @@ describe('exec: after a command that was given up', { concurrency: 8 }, () => {
   }
 });
 
-test('exec: a slow command that stops behind what resembles another prompt still owes its own', () =>
+test('exec: if a slow command pauses after text that resembles another prompt, its own prompt is still awaited', () =>
   pair(async (session, wire) => {
     const playing = device(wire, 'router# ', { copy: ['10% ', '20%\r\n'] }, { pause: 1_300, echoes: false });
     await session.readUntil('router# ');
@@ -366,7 +366,7 @@ test('exec: a slow command that stops behind what resembles another prompt still
     await playing;
   }));
 
-test('exec: a command is not sent while another one owes its prompt; who reads the prompt settles it', () =>
+test('exec: a command is not sent while the prompt of another is outstanding; any call that reads the prompt settles it', () =>
   pair(async (session, wire) => {
     wire.send('router# ');
     await session.readUntil('router# ');
@@ -396,7 +396,7 @@ test('exec: a command is not sent while another one owes its prompt; who reads t
     assert.equal(await date, 'Monday\n');
   }));
 
-test('exec: of input that nobody has read nothing is in the output', () =>
+test('exec: unread input is not part of the output', () =>
   pair(async (session, wire) => {
     const playing = device(wire, 'router# ', {});
     await session.readUntil('router# ');
@@ -410,7 +410,7 @@ test('exec: of input that nobody has read nothing is in the output', () =>
     await playing;
   }));
 
-test('exec: a prompt pattern that matches too early does not shift the answers that follow', () =>
+test('exec: a prompt pattern that matches too early does not shift later outputs', () =>
   pair(async (session, wire) => {
     const playing = device(wire, '> ', { 'cat page': ['<html> ', '<body>\r\n</html>\r\n'] });
     await session.readUntil('> ');
@@ -422,7 +422,7 @@ test('exec: a prompt pattern that matches too early does not shift the answers t
     await playing;
   }));
 
-test('exec: what cannot be run is not sent', () =>
+test('exec: a command that cannot be run is not sent', () =>
   pair(async (session, wire) => {
     wire.send('$ ');
     await session.readUntil('$ ');
@@ -444,13 +444,18 @@ test('exec: what cannot be run is not sent', () =>
 describe('exec: an echo', { concurrency: 5 }, () => {
   for (const { name, echo, output = 'a result\r\n', command = 'hostname' } of [
     { name: 'no echo: a line that ends like the command', echo: '', output: 'myhostname\r\nsecond\r\n' },
-    { name: 'no echo: a line that has the command in it', echo: '', output: 'x=get x\r\n', command: 'get x' },
+    { name: 'no echo: a line that contains the command', echo: '', output: 'x=get x\r\n', command: 'get x' },
     { name: 'no echo: a short command', echo: '', output: '41\r\nvalue\r\n', command: '1' },
-    { name: 'no echo: a later line that is the command', echo: '', output: 'Commands:\r\nhelp\r\n', command: 'help' },
-    { name: 'no echo: the letters in two lines', echo: '', output: 'a\r\nb\r\n', command: 'ab' },
+    {
+      name: 'no echo: a later line that equals the command',
+      echo: '',
+      output: 'Commands:\r\nhelp\r\n',
+      command: 'help',
+    },
+    { name: 'no echo: the letters on two lines', echo: '', output: 'a\r\nb\r\n', command: 'ab' },
     { name: 'no echo: the letters apart', echo: '', output: 'a b\r\n', command: 'ab' },
     {
-      name: 'no echo: a line that ends like the command behind a mark',
+      name: 'no echo: a line that ends like the command after a mark',
       echo: '',
       output: 'cost in $ 5\r\n',
       command: '5',
@@ -458,12 +463,12 @@ describe('exec: an echo', { concurrency: 5 }, () => {
     { name: 'no echo: a Return alone, and a line that looks like a prompt', echo: '', output: '45% \r\n', command: '' },
     { name: 'no echo: a Return alone', echo: '', output: 'menu\r\n1 exit\r\n', command: '' },
     { name: 'a plain echo', echo: 'hostname\r\n' },
-    { name: 'an echo, then a line that is the same', echo: 'hostname\r\n', output: 'hostname\r\n' },
+    { name: 'an echo, then an equal line', echo: 'hostname\r\n', output: 'hostname\r\n' },
     { name: 'CR CR LF', echo: 'hostname\r\r\n' },
     { name: 'CR CR LF among the output', echo: 'hostname\r\r\n', output: 'one\r\r\r\ntwo\r\nthree\r\r\n' },
     { name: 'colours', echo: '\x1b[1mhost\x1b[0mname\x1b[K\r\n' },
-    { name: 'keys that are drawn again', echo: 'h\bho\bos\bst\b\b\b\bhostname\r\n' },
-    { name: 'a prompt that is drawn again', echo: '\r$ hostname\x1b[K\r\n' },
+    { name: 'keys that are redrawn', echo: 'h\bho\bos\bst\b\b\b\bhostname\r\n' },
+    { name: 'a prompt that is redrawn', echo: '\r$ hostname\x1b[K\r\n' },
     { name: 'a return alone', echo: '\r\n', command: '' },
     {
       name: 'a row wrapped by a blank and a return',
@@ -481,13 +486,13 @@ describe('exec: an echo', { concurrency: 5 }, () => {
       echo: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbb\r\nbbbbb | wc -w\r\n',
     },
     {
-      name: 'the end of a long row behind a mark',
+      name: 'the end of a long row after a mark',
       command: 'echo aaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbb | wc -w',
       echo: '$ echo aaaaaaaaaaaaaaaaaaa\r<aaaaaaaaa bbbbbbbbbbbbb | wc -w\r\n',
     },
     { name: 'two lines at once', command: 'one\ntwo', echo: 'one\r\ntwo\r\n' },
   ]) {
-    test(`is taken from the output, and only that: ${name}`, () =>
+    test(`is removed from the output, and nothing else: ${name}`, () =>
       pair(async (session, wire) => {
         const prompt = '$ ';
         wire.send(prompt);
@@ -510,7 +515,7 @@ describe('exec: an echo', { concurrency: 5 }, () => {
   }
 });
 
-describe('login: what is a question', { concurrency: 10 }, () => {
+describe('login: questions', { concurrency: 10 }, () => {
   for (const question of [
     ...[
       'login: ',
@@ -574,7 +579,7 @@ describe('login: what is a question', { concurrency: 10 }, () => {
   }
 });
 
-test('login: reports of logins, banners and cut lines are no questions and no prompts', () =>
+test('login: reports of logins, banners and cut lines are neither questions nor prompts', () =>
   pair(async (session, wire) => {
     const inside = session.login({ username: 'ada', password: 'secret' });
     for (const piece of [
@@ -589,7 +594,7 @@ test('login: reports of logins, banners and cut lines are no questions and no pr
       'full\r\n',
     ]) {
       wire.send(piece);
-      // What asks for a name counts after 100 ms.
+      // A question for a name counts after 100 ms.
       await delay(piece.endsWith('login: ') ? 150 : 20);
     }
     wire.send('Authorized users only. Your account: ');
@@ -603,7 +608,7 @@ test('login: reports of logins, banners and cut lines are no questions and no pr
     assert.equal(wire.raw.bytes.toString('latin1'), 'ada\r\nsecret\r\n');
   }));
 
-describe('login: what is neither a report nor a refusal', { concurrency: 10 }, () => {
+describe('login: neither a report nor a refusal', { concurrency: 10 }, () => {
   for (const { name = 'login: ', secret = 'Password: ' } of [
     { name: 'Username (will time out in 60 s): ' },
     { name: 'Username (last used: bob)> ' },
@@ -611,7 +616,7 @@ describe('login: what is neither a report nor a refusal', { concurrency: 10 }, (
     { secret: 'Password (will not be shown): ' },
     { secret: 'Password must be typed blind. Password: ' },
   ]) {
-    test(`what explains a question is not a report: ${JSON.stringify([name, secret])}`, () =>
+    test(`the explanation of a question is not a report: ${JSON.stringify([name, secret])}`, () =>
       pair(async (session, wire) => {
         const inside = session.login({ username: 'ada', password: 'secret' });
         wire.send(name);
@@ -637,7 +642,7 @@ describe('login: what is neither a report nor a refusal', { concurrency: 10 }, (
         await wire.expect('ada\r\n');
         wire.send('\r\nPassword: ');
         await wire.expect('secret\r\n');
-        // Cut where it may still be a refusal.
+        // Cut at a position where it may still be a refusal.
         const cut = /(?:login|failed|denied|passwords)\b/.exec(greeting)!;
         const at = cut.index + cut[0].length;
         wire.send('\r\n', greeting.slice(0, at));
@@ -665,7 +670,7 @@ test('login: a prompt without a space, and a greeting that ends like one', () =>
     assert.equal(await shown, 'ports\n');
   }));
 
-test('login: a question that was given is not a prompt that was given', async () => {
+test('login: a given question is not a match of a given prompt', async () => {
   for (const prompt of [/[\w-]+> $/, /^.*> $/m, /> $/]) {
     await pair(async (session, wire) => {
       const questions = { loginPrompt: 'Username> ', passwordPrompt: /Password> ?$/ };
@@ -680,7 +685,7 @@ test('login: a question that was given is not a prompt that was given', async ()
   }
 });
 
-test('login: patterns that are given win over the defaults, wherever they match', async () => {
+test('login: given patterns take precedence over the defaults, wherever they match', async () => {
   const told = { username: 'ada', password: 'secret' };
   await pair(async (session, wire) => {
     const inside = session.login({ ...told, loginPrompt: 'Name> ', passwordPrompt: /Word> $/, prompt: /^go: /m });
@@ -700,7 +705,7 @@ test('login: patterns that are given win over the defaults, wherever they match'
   });
 });
 
-test('readUntil, exec, login: the set that is agreed meanwhile decodes what follows, from its byte on', async () => {
+test('readUntil, exec, login: a character set agreed meanwhile decodes the following text, from the exact byte', async () => {
   const agree = (wire: Wire, name: string): void => {
     wire.subnegotiate(OPT.CHARSET, Buffer.from(`\x01;${name}`, 'latin1'));
   };
@@ -712,7 +717,7 @@ test('readUntil, exec, login: the set that is agreed meanwhile decodes what foll
     agree(wire, 'GBK');
     wire.send(iconv.encode('欢迎 login: ', 'gbk'));
     assert.equal((await welcome).text, 'café 欢迎 login: ');
-    // Nobody reads while it changes, and changes again; what is left is read in the set of its bytes.
+    // It changes twice without a reader; the unread text is decoded in the set of its bytes.
     wire.send(iconv.encode('欢迎|欢', 'gbk'));
     agree(wire, 'KOI8-R');
     wire.send(iconv.encode('привет|', 'koi8-r'));
@@ -735,7 +740,7 @@ test('readUntil, exec, login: the set that is agreed meanwhile decodes what foll
     agree(wire, 'UTF-8');
     wire.send(Buffer.from('é\r\n$ '));
     assert.equal(await output, 'éé\n');
-    // By hand: what has not been read yet.
+    // A set that the application assigns applies to unread text.
     wire.send(iconv.encode('й?', 'koi8-r'));
     while (session.inputLength < 2) await turn();
     session.terminal.charset = 'KOI8-R';
@@ -763,7 +768,7 @@ for (const { name, start } of [
       assert.equal(await session.exec('true'), '');
       assert.equal(await session.exec(`echo ${'long '.repeat(40)}| wc -w`), '40\n');
       assert.equal(await session.exec('echo héé'), 'héé\n');
-      // Only when it asks: what is typed before may still be taken as keys, without an end of the line.
+      // Only after the question: text typed before it may still be taken as keys, without a line end.
       const prompt = /(?<=\n)answer: $/;
       assert.equal(await session.exec('printf "answer: "; read -r answer', { prompt }), '');
       assert.equal(await session.exec('mine', { stripEcho: true }), '');

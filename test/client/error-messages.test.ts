@@ -1,11 +1,11 @@
-/** What errors of conversations show: what was expected, the last line that was received, what to try; and no secrets. */
+/** Errors of conversations contain the expected text, the last line received and advice, and no secrets. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect, type TelptyError } from '../../src/index.ts';
 import { SentLines } from '../../src/session/conversation/last-line.ts';
 import { Peer } from '../support/clients/peer.ts';
 
-test('a time-out shows the last line, with control characters escaped, and of a long line its end', () => {
+test('a time-out shows the last line, with control characters escaped, and only the end of a long line', () => {
   const sent = new SentLines();
   assert.equal(sent.describeLast(''), 'nothing was received');
   assert.equal(sent.describeLast(' \r\n'), 'nothing was received');
@@ -19,7 +19,7 @@ test('a time-out shows the last line, with control characters escaped, and of a 
   assert.equal(sent.describeLast(`${'x'.repeat(9_999)}#`), `the last line received is "…${'x'.repeat(79)}#"`);
 });
 
-test('what was sent is masked: whole, cut, wrapped, coloured, behind other text', () => {
+test('sent text is masked: whole, cut, wrapped, coloured, after other text', () => {
   const sent = new SentLines();
   sent.add('hunter2 hunter3');
   sent.add('pw');
@@ -34,7 +34,7 @@ test('what was sent is masked: whole, cut, wrapped, coloured, behind other text'
   assert.equal(shown('pw: pw; pwd> '), '***: ***; pwd> ');
 });
 
-test('login, exec and findPrompt: what was expected, received, and what to try', async () => {
+test('login, exec and findPrompt: errors contain what was expected, what was received, and advice', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
   const wire = await peer.accept();

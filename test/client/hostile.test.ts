@@ -1,4 +1,4 @@
-/** Whatever bytes a server sends, a client neither crashes nor tells more than it was told to. */
+/** Whatever bytes a server sends, a client neither crashes nor discloses values that it was not given to send. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
@@ -24,7 +24,7 @@ class Line extends Duplex {
   }
 }
 
-// Weighted towards what means something: IAC, the verbs, options that are known, SB and SE, SEND and IS.
+// Weighted towards bytes with a meaning: IAC, the verbs, known options, SB and SE, SEND and IS.
 const byte = fc.oneof(
   { weight: 4, arbitrary: fc.constant(255) },
   { weight: 4, arbitrary: fc.constantFrom(240, 250, 251, 252, 253, 254) },
@@ -33,7 +33,7 @@ const byte = fc.oneof(
   { weight: 3, arbitrary: fc.nat(255) },
 );
 
-test('random bytes, in any cut: no error, and no variable that was not opted in', async () => {
+test('random bytes, cut anywhere: no error, and no variable is sent that was not given', async () => {
   process.env.TELPTY_TEST_SECRET = 'never to be told';
   await fc.assert(
     fc.asyncProperty(

@@ -19,7 +19,7 @@ function count(raw: Uint8Array, sequence: readonly number[]): number {
 
 const nops = (raw: Uint8Array) => count(raw, [CMD.IAC, Command.NOP]);
 
-test('a client sends NOP again and again to a server that speaks Telnet, and none to another', async () => {
+test('a client sends NOP repeatedly to a server that uses Telnet, and to no other', async () => {
   await using peer = await Peer.listen();
   const [session, plain] = [
     await connect({ port: peer.port, keepAlive: 10 }),
@@ -29,15 +29,15 @@ test('a client sends NOP again and again to a server that speaks Telnet, and non
   wire.negotiate(CMD.WILL, OPT.SGA);
   silent.send('a server of another kind');
   await wire.until(() => nops(wire.raw.bytes) >= 5);
-  assert.equal(silent.raw.length, 0, 'what has not spoken Telnet gets nothing');
+  assert.equal(silent.raw.length, 0, 'a server that has not used Telnet gets nothing');
   session.end();
   await wire.untilEnd();
-  assert.deepEqual([...wire.data.bytes], [], 'it is no data');
+  assert.deepEqual([...wire.data.bytes], [], 'NOP is not data');
   session.destroy();
   plain.destroy();
 });
 
-test('a server sends NOP, and does not take it for activity', async () => {
+test('a server sends NOP, which does not count as activity', async () => {
   const server = createServer({
     keepAlive: 10,
     shell: session => session.waitFor(() => false, { timeout: 0, signal: session.signal }).catch(() => {}),
@@ -52,13 +52,13 @@ test('a server sends NOP, and does not take it for activity', async () => {
       if (command === Command.NOP && ++received === 5) resolve();
     });
   });
-  // Since the words about options, which came before the first NOP, nothing was typed.
+  // Nothing was typed since the negotiation, which took place before the first NOP.
   assert.ok(session.idleTime >= session.age - 1, `idle for ${session.idleTime} of ${session.age} ms`);
   client.destroy();
   await server.close();
 });
 
-test('with keepAliveTimeout TIMING-MARK is asked for, and a peer that answers no more is lost', async () => {
+test('with keepAliveTimeout, DO TIMING-MARK is sent, and a peer that stops answering is lost', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port, keepAlive: 10, keepAliveTimeout: 40 });
   const marks: unknown[] = [];
@@ -79,7 +79,7 @@ test('with keepAliveTimeout TIMING-MARK is asked for, and a peer that answers no
   session.destroy();
 });
 
-test('a peer that never answers TIMING-MARK is not lost, nor is one that sends something else', async () => {
+test('a peer that never answers TIMING-MARK is not lost, nor is one that sends other data', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port, keepAlive: 4, keepAliveTimeout: 1 });
   const wire = await peer.accept();

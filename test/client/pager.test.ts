@@ -1,11 +1,11 @@
-/** What pagers show and how they remove it, and output as a person reads it. */
+/** The text of pagers and its removal, and output as a user reads it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { cleanOutput } from '../../src/session/conversation/exec.ts';
 import { Pager, removalLength } from '../../src/session/conversation/pager.ts';
 
-describe('what a pager shows', () => {
+describe('the text of a pager', () => {
   const known: readonly (readonly [line: string, key: string])[] = [
     [' --More-- ', ' '],
     ['--More--(23%)', ' '],
@@ -43,14 +43,14 @@ describe('what a pager shows', () => {
       assert.equal(new Pager(true).keyFor(line.split('\n').at(-1)!), undefined));
   }
 
-  it('is what the caller says, where it says something', () => {
+  it('is the pattern of the caller, if one is given', () => {
     const pager = new Pager(/^weiter\?$/g);
     assert.equal(pager.keyFor('weiter?')?.key, ' ');
     assert.equal(pager.keyFor('weiter?')?.key, ' ');
     assert.equal(pager.keyFor('--More--'), undefined);
   });
 
-  it('is known by the second page, whatever number it counts', () => {
+  it('is recognized at the second page, whatever number it shows', () => {
     const pager = new Pager(true);
     assert.equal(pager.keyFor('---(more 5%)---')?.isKnown, false);
     pager.answered(0, '---(more 5%)---');
@@ -59,7 +59,7 @@ describe('what a pager shows', () => {
   });
 });
 
-/** How devices remove what their pager shows, by its length. */
+/** How devices remove the text of their pager, by its length. */
 const REMOVALS: Readonly<Record<string, (length: number) => string>> = {
   'backspaces, blanks, backspaces': n => '\b'.repeat(n) + ' '.repeat(n) + '\b'.repeat(n),
   'each character by itself': n => '\b \b'.repeat(n),
@@ -70,10 +70,10 @@ const REMOVALS: Readonly<Record<string, (length: number) => string>> = {
   'NUL between': n => `\r\0${' '.repeat(n)}\0\r`,
 };
 
-describe('what removes it', () => {
+describe('its removal', () => {
   const line = fc.constantFrom('--More--', ' --More-- ', '  ---- More ----', '---(more 54%)---');
   for (const [name, removal] of Object.entries(REMOVALS)) {
-    it(`${name}: exactly that is removed, whatever follows (property)`, () => {
+    it(`${name}: exactly this is removed, whatever follows (property)`, () => {
       fc.assert(
         fc.property(line, fc.string({ unit: 'grapheme-ascii' }), (shown, text) => {
           const removed = removal(shown.length);
@@ -83,11 +83,11 @@ describe('what removes it', () => {
     });
   }
 
-  it('is the line end, where a device only starts a new line', () => {
+  it('is the line end, if a device only starts a new line', () => {
     assert.equal(removalLength('--More--', '\r\n  next'), 2);
   });
 
-  it('is what stands before text that is printed over it, blanks of the text not included', () => {
+  it('ends before text that is printed over it, leading blanks of the text not included', () => {
     assert.equal(removalLength('--More--', '\r   a line that is longer'), 1);
   });
 
@@ -118,7 +118,7 @@ describe('clean output', () => {
   ];
   for (const [name, text, clean] of cases) it(name, () => assert.equal(cleanOutput(text), clean));
 
-  it('holds no control characters but tabs and line feeds, and cleaning twice changes nothing (property)', () => {
+  it('contains no control characters except tabs and line feeds, and cleaning twice changes nothing (property)', () => {
     fc.assert(
       fc.property(
         fc.string({

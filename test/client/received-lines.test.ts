@@ -30,7 +30,7 @@ test('lines end in LF, CR LF or LF CR; tabs, control sequences and other CRs sta
     assert.deepEqual(await collect(session.lines()), [], 'nothing is read twice');
   }));
 
-test('after break the next reader has what follows', () =>
+test('after break, the next reader gets the text after the line', () =>
   pair(async (session, wire) => {
     wire.send('one\r\ntwo\r\nrouter1> ');
     for await (const line of session.lines()) if (line === 'two') break;
@@ -48,7 +48,7 @@ test('each line is in the character set that was in force when it arrived', () =
     assert.deepEqual(await collect(session.lines()), ['café', 'café']);
   }));
 
-test('a line that is too long, a time limit and a signal end the reading, and nothing is lost', () =>
+test('a line that is too long, a timeout and a signal end the reading, and nothing is lost', () =>
   pair(async (session, wire) => {
     wire.send(`${'x'.repeat(5_000)}\nshort\n`);
     await assert.rejects(collect(session.lines({ maxLength: 100 })), { code: 'ERR_TOO_LONG' });
@@ -62,7 +62,7 @@ test('a line that is too long, a time limit and a signal end the reading, and no
     await assert.rejects(stopped, { name: 'AbortError' });
   }));
 
-test('a broken connection is an error behind the last line', () =>
+test('a broken connection is an error after the last line', () =>
   pair(async (session, wire) => {
     wire.send('whole\r\npart');
     const reading = session.lines();

@@ -1,4 +1,4 @@
-/** A client that connects again, with a server that comes and goes. */
+/** A client that connects again, with a server that starts and stops. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -22,7 +22,7 @@ async function closed(server: Server): Promise<void> {
   await once(server, 'close');
 }
 
-test('a session for each time that the server is there; pauses grow up to the limit', async () => {
+test('there is one session for each run of the server; pauses grow up to the limit', async () => {
   let server = await listen(0, socket => socket.end('one'));
   const port = portOf(server);
   const retries: Retry[] = [];
@@ -33,7 +33,7 @@ test('a session for each time that the server is there; pauses grow up to the li
     retry: { min: 1, max: 8 },
     onRetry: retry => {
       retries.push(retry);
-      // It comes back after the sixth refusal.
+      // It starts again after the sixth refusal.
       if (retry.error !== undefined && retries.filter(({ error }) => error !== undefined).length === 6)
         restarted = listen(port, socket => socket.end('two')).then(again => {
           server = again;
@@ -53,7 +53,7 @@ test('a session for each time that the server is there; pauses grow up to the li
   assert.ok(failed.length >= 6, `${failed.length} refusals`);
   assert.ok(
     failed.every(({ error }) => error?.code === 'ERR_CONNECT'),
-    'each says why',
+    'each has its reason',
   );
   for (const { count, delay } of retries) {
     const longest = Math.min(8, 2 ** count);
@@ -96,7 +96,7 @@ test('break destroys the session, and the signal ends a session and a pause', as
   await assert.rejects(refused.next(), reason);
 });
 
-test('what cannot get better is thrown; so is the last error after the attempts', async () => {
+test('permanent errors are thrown; so is the last error after the attempts', async () => {
   const server = await listen(0, () => {});
   const port = portOf(server);
   await closed(server);
@@ -110,7 +110,7 @@ test('what cannot get better is thrown; so is the last error after the attempts'
   await assert.rejects(reconnect({ retry: { max: 0 } }).next(), wrong);
 });
 
-test('TLS that is broken off in the handshake is tried again, a certificate that is not trusted is not', async () => {
+test('TLS that is aborted in the handshake is tried again; an untrusted certificate is not', async () => {
   using certificate = selfSigned('IP:127.0.0.1');
   const { cert, key } = certificate;
   const breaks: ((socket: Socket) => unknown)[] = [socket => socket.resetAndDestroy(), socket => socket.end()];

@@ -1,4 +1,7 @@
-/** Servers that ask a client again for what is on: games that restart under their connections, and peers that know no end. */
+/**
+ * Servers that request options again that are already enabled: games that restart on existing connections, and peers
+ * that never stop.
+ */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +13,7 @@ import { assertNothingHeld } from '../support/leaks.ts';
 after(assertNothingHeld);
 
 const { WILL, WONT, DO, DONT } = CMD;
-/** The client's answer to it comes when all before has been read. */
+/** An unknown option: the client's answer to it shows that all before it has been read. */
 const QUESTION = 200;
 
 const count = (wire: Wire, command: number, option: number) =>
@@ -18,7 +21,7 @@ const count = (wire: Wire, command: number, option: number) =>
     .length;
 
 const RESTARTS: Readonly<Record<string, (wire: Wire) => Promise<void>>> = {
-  // What is tested is that time passes: no event would do.
+  // The test is about elapsed time, so it cannot wait for an event.
   'after a while': () => delay(60),
   'behind text': wire => wire.sent('The game is back.\r\n'),
 };
@@ -55,7 +58,7 @@ const POLICIES: Readonly<Record<string, Policy>> = {
 };
 
 for (const [name, policy] of Object.entries(POLICIES)) {
-  test(`a server with ${name} comes to an end`, async () => {
+  test(`a server with ${name} stops`, async () => {
     await using peer = await Peer.listen();
     const session = await connect({ port: peer.port });
     session.resume();
@@ -72,10 +75,10 @@ for (const [name, policy] of Object.entries(POLICIES)) {
     wire.socket.on('data', react);
     wire.negotiate(WILL, OPT.SGA);
     wire.negotiate(DO, OPT.SGA);
-    // At rest, when nothing has been said between two questions.
+    // It has stopped when no negotiation took place between two questions.
     for (let round = 1, before = -1; before !== said().length; round++) {
       before = said().length;
-      assert.ok(before < 100, `${before} and no end`);
+      assert.ok(before < 100, `${before} without an end`);
       wire.negotiate(DO, QUESTION);
       await wire.until(() => count(wire, WONT, QUESTION) >= round);
     }

@@ -1,4 +1,4 @@
-/** Looking for patterns in text that grows: the same result as to search all of it each time, at the cost of one search. */
+/** Searching growing text: the same result as searching the whole text each time, at the cost of one search. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -6,7 +6,7 @@ import { GrowingText } from '../../src/session/conversation/growing-text.ts';
 import { reachOf } from '../../src/session/conversation/pattern-reach.ts';
 import { type Pattern, Search } from '../../src/session/conversation/search.ts';
 
-/** Searches `text` as it comes, in pieces. */
+/** Searches `text` incrementally, in pieces. */
 function grow(pattern: Pattern, pieces: readonly string[]): { at: number; match: string; pieces: number } | undefined {
   const search = new Search(pattern);
   const text = new GrowingText();
@@ -19,7 +19,7 @@ function grow(pattern: Pattern, pieces: readonly string[]): { at: number; match:
   return undefined;
 }
 
-/** The same by a search of all that has come, at each piece. */
+/** The same by a search of the whole text so far, at each piece. */
 function plain(pattern: RegExp, pieces: readonly string[]): ReturnType<typeof grow> {
   const all = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''));
   let text = '';
@@ -31,7 +31,7 @@ function plain(pattern: RegExp, pieces: readonly string[]): ReturnType<typeof gr
   return undefined;
 }
 
-/** The compiler's target does not know it as a flag of a literal. */
+/** The compiler's target does not support it as a flag of a literal. */
 const SETS = 'v';
 
 const PATTERNS = [
@@ -91,7 +91,7 @@ const PATTERNS = [
   ],
 ];
 
-test('what is found in pieces is what a search of all finds, for every kind of pattern', () => {
+test('a search in pieces finds the same as a search of the whole text, for every kind of pattern', () => {
   const piece = fc.string({ unit: fc.constantFrom('a', 'b', '$', ' ', '\n', '\r', 'x'), maxLength: 5 });
   for (const pattern of PATTERNS) {
     fc.assert(
@@ -109,7 +109,7 @@ test('what is found in pieces is what a search of all finds, for every kind of p
   }
 });
 
-test('of several patterns the first to come, in long texts that are set aside in between', () => {
+test('of several patterns, the first match is found, also in long texts that are set aside meanwhile', () => {
   const filler = `${'lorem ipsum '.repeat(8)}\n`.repeat(1_000);
   const pieces = [...filler.match(/[\s\S]{1,80}/g)!, 'se', 'cond', ' first'];
   assert.deepEqual(grow(['first', /s[e]cond/], pieces), {
@@ -121,7 +121,10 @@ test('of several patterns the first to come, in long texts that are set aside in
   assert.deepEqual([whole?.at, whole?.match.length], [0, filler.length + 'second'.length]);
 });
 
-/** How many characters the searches of a text of `lines` lines look at, in pieces of 80: from where each begins to the end. */
+/**
+ * The number of characters, from the start of each search to the end, that are searched in a text of `lines` lines in
+ * pieces of 80.
+ */
 function work(pattern: RegExp, lines: number): number {
   const line = 'GigabitEthernet0/0/1 is up, line protocol is up, 5 minute rate 1000 bits/sec\r\n';
   const pieces = `${line.repeat(lines)}router# `.match(/[\s\S]{1,80}/g)!;
@@ -155,11 +158,11 @@ test('twice the text is twice the work, for every kind of pattern', () => {
   ]) {
     const once = work(pattern, 500);
     const twice = work(pattern, 1_000);
-    assert.ok(twice < 2.5 * once, `${pattern}: ${once} characters are searched, and ${twice} of twice as many`);
+    assert.ok(twice < 2.5 * once, `${pattern}: ${once} characters are searched, and ${twice} in twice the text`);
   }
 });
 
-test('a search that would take too large a share of the time is put off, and says until when', () => {
+test('a search that would take too large a share of the time is deferred, and returns for how long', () => {
   const text = new GrowingText();
   const search = new Search(/^x[\s\S]*never[\s\S]*/);
   let putOff = 0;
@@ -168,12 +171,12 @@ test('a search that would take too large a share of the time is put off, and say
     const next = search.in(text);
     if (typeof next === 'number') putOff++;
   }
-  assert.ok(putOff > 1_500, `${putOff} of 2,000 were put off`);
+  assert.ok(putOff > 1_500, `${putOff} of 2,000 were deferred`);
   text.add('never');
   assert.equal((search.in(text, true) as { at: number }).at, 0);
 });
 
-test('how far a pattern looks', () => {
+test('the reach of a pattern', () => {
   const infinite = Number.POSITIVE_INFINITY;
   assert.deepEqual(reachOf(/ab{2,3}/).ahead, { characters: 4, lines: 0 });
   assert.deepEqual(reachOf(/a.*b/).ahead, { characters: infinite, lines: 0 });

@@ -1,11 +1,11 @@
-/** In which encoding text is written to a session. */
+/** The encoding of text that is written to a session. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect } from '../../src/index.ts';
 import { Peer } from '../support/clients/peer.ts';
 import { CMD, OPT } from '../support/clients/test-client.ts';
 
-test('text is written in the encoding of the session, or in the one of Node.js that is given; bytes as they are', async () => {
+test('text is written in the encoding of the session, or in a given encoding of Node.js; bytes are written unchanged', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port, encoding: 'KOI8-R' });
   const wire = await peer.accept();
@@ -42,5 +42,5 @@ test('text is written in the encoding of the session, or in the one of Node.js t
     ...Buffer.from('<\xd6>', 'latin1'),
   ];
   assert.deepEqual([...wire.data.bytes], [...before, ...Buffer.from('ж5ж6ж7')]);
-  assert.ok(isCalled, 'the callback is called where it takes the place of the encoding');
+  assert.ok(isCalled, 'the callback is called if it is given in place of the encoding');
 });

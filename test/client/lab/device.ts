@@ -1,6 +1,7 @@
 /**
- * Devices that a person operates over Telnet, played by scripts: what they print, what they echo, and in which packets. They are
- * written without src/, from transcripts of the real ones, and each has the oddities of timing that break naive scripts.
+ * Devices that a person operates over Telnet, played by scripts: what they print, what they echo, and in which packets.
+ * They are written without src/, from transcripts of the real ones, and each has the oddities of timing that break
+ * naive scripts.
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';

@@ -40,8 +40,8 @@ export const IOS_CONFIGURATION = [
 const PAGER = { rows: 23, more: () => ' --More-- ', erase: '\b'.repeat(10) + ' '.repeat(10) + '\b'.repeat(10) };
 
 /**
- * A switch with Cisco IOS. Its banner has lines that end in `>` and `#`; its prompt has no space behind the mark and comes in two packets;
- * `enable` asks for a second password; a message of the log arrives behind a prompt.
+ * A switch with Cisco IOS. Its banner has lines that end in `>` and `#`; its prompt has no space behind the mark and
+ * comes in two packets; `enable` asks for a second password; a message of the log arrives behind a prompt.
  */
 export function ios(options: IosOptions = {}): Script {
   const { hostname = 'sw1', username = 'ada', password = 'secret', secret = 'enable-me', asksForName = true } = options;

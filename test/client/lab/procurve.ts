@@ -12,7 +12,10 @@ const PAGER = {
   erase: '\r\x1b[K',
 };
 
-/** A switch with HP ProCurve: a key is wanted before the login, and the prompt is placed on the last row, again and again. */
+/**
+ * A switch with HP ProCurve: a key is wanted before the login, and the prompt is placed on the last row, again and
+ * again.
+ */
 export function procurve({ password = 'secret' } = {}): Script {
   return async line => {
     line.command(251, OPTION.ECHO);

@@ -1,8 +1,8 @@
 import { OPTION, type Script } from './device.ts';
 
 /**
- * A router with MikroTik RouterOS. It asks the terminal where its cursor is, colours each word, draws the prompt several times, and draws
- * the line again at each key instead of echoing it.
+ * A router with MikroTik RouterOS. It asks the terminal where its cursor is, colours each word, draws the prompt
+ * several times, and draws the line again at each key instead of echoing it.
  */
 export function routeros({ username = 'admin', password = '' } = {}): Script {
   return async line => {

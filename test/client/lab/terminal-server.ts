@@ -1,8 +1,8 @@
 import { OPTION, type Script } from './device.ts';
 
 /**
- * A terminal server with a router on its serial port. It shows nothing until the Return key is pressed, its line ends are LF CR, and the
- * router behind it echoes late and at the speed of the line.
+ * A terminal server with a router on its serial port. It shows nothing until the Return key is pressed, its line ends
+ * are LF CR, and the router behind it echoes late and at the speed of the line.
  */
 export function terminalServer(): Script {
   return async line => {

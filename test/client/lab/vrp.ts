@@ -12,7 +12,10 @@ export const VRP_INTERFACES = [
 
 const PAGER = { rows: 21, more: () => '  ---- More ----', erase: `\x1b[42D${' '.repeat(42)}\x1b[42D` };
 
-/** A switch with Huawei VRP: prompts in angle and square brackets, a pager that moves the cursor, a question that wants `y` or `n`. */
+/**
+ * A switch with Huawei VRP: prompts in angle and square brackets, a pager that moves the cursor, a question that wants
+ * `y` or `n`.
+ */
 export function vrp({ username = 'ada', password = 'secret' } = {}): Script {
   return async line => {
     line.command(251, OPTION.ECHO);

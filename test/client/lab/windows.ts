@@ -1,6 +1,9 @@
 import { OPTION, type Script } from './device.ts';
 
-/** Microsoft's Telnet service: it paints a screen. What follows a command stands at a place of the screen, and line ends are missing. */
+/**
+ * Microsoft's Telnet service: it paints a screen. What follows a command stands at a place of the screen, and line ends
+ * are missing.
+ */
 export function windows({ username = 'ada', password = 'secret' } = {}): Script {
   return async line => {
     line.command(253, 37);
