@@ -14,16 +14,17 @@ const SIDES = [
   ['alwaysDo', 'remote'],
 ] as const;
 
-/** Options that cannot be agreed to without an implementation: the bytes behind them have another meaning. */
+/** Options that need an implementation: the bytes after their negotiation have another meaning. */
 const CHANGES_STREAM: ReadonlySet<number> = new Set([
   ...[Option.MCCP1, Option.MCCP2, Option.MCCP3, Option.START_TLS, Option.ENCRYPT],
 ]);
 
 /**
- * The table with each of the options allowed on its side. A definition that allows the side stays as it is. One that does not gets the
- * side in addition; an option without definition gets one that agrees and takes no part in subnegotiations.
+ * Returns the table with each of the options allowed on its side. A definition that allows the side is not changed. A
+ * definition that does not gets the side in addition. An option without a definition gets one that agrees and ignores
+ * subnegotiations.
  *
- * @param own definitions of the caller, who finds their handlers by them: they cannot be replaced.
+ * @param own definitions of the caller, which cannot be replaced: the caller uses them to find their handlers.
  * @throws TelptyError `ERR_INVALID_ARGUMENT`
  */
 export function allowAlways(
@@ -50,7 +51,7 @@ export function allowAlways(
   return allowed;
 }
 
-/** Requests the options. */
+/** Requests the options on their sides. */
 export function requestAlways(session: Session, always: AlwaysOptions): void {
   session.batch(() => {
     for (const [name, side] of SIDES) for (const code of always[name]) session.telnet.request(code, side, true);

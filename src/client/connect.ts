@@ -29,53 +29,62 @@ import { adoptTcp } from '../transport/tcp/tcp.ts';
 import { allowAlways, requestAlways } from './always.ts';
 import { type ClientTerminal, clientTable, clientTerminalOptions, hasSize, openNegotiation } from './options.ts';
 
-/** Where to connect to, how, and what to tell there. {@link WaitOptions} hold for the connecting, TLS included. */
+/**
+ * Where and how to connect, and what to report to the server. {@link WaitOptions} apply to connecting, TLS included.
+ */
 export interface ConnectOptions extends WaitOptions {
   /** Address or host name; default `'127.0.0.1'`. */
   readonly host?: string | undefined;
   /** 1 to 65535; default 23, with TLS 992. */
   readonly port?: number | undefined;
-  /** The address to connect from. */
+  /** The local address of the connection. */
   readonly localAddress?: string | undefined;
-  /** 4 or 6: addresses of this kind only; default both. */
+  /** 4 or 6: only addresses of this family; default both. */
   readonly family?: 4 | 6 | undefined;
   /**
-   * Speak TLS from the first byte (telnets): `true`, or options of Node's `tls.connect()`, such as `ca`. The certificate is
-   * verified, and compared with `host`, unless `rejectUnauthorized` is `false` in them.
+   * Use TLS from the first byte (telnets): `true`, or options of Node's `tls.connect()`, such as `ca`. The certificate
+   * is verified, and compared with `host`, unless the options set `rejectUnauthorized` to `false`.
    */
   readonly tls?: boolean | ConnectionOptions | undefined;
-  /** A connection that is there already, an ssh2 channel or a test's stream, instead of `host`; it is the session's from now on. */
+  /**
+   * An existing connection instead of `host`, e.g. an ssh2 channel or a stream of a test; the session owns it from now
+   * on.
+   */
   readonly stream?: Duplex | undefined;
   /**
-   * Whether to ask for options at once (`'active'`) or to wait until the server speaks of Telnet; default `'passive'`, since not
-   * everything that listens understands it. Options are agreed to either way.
+   * Whether to request options at once (`'active'`) or to wait until the server sends a Telnet command; default
+   * `'passive'`, since not every server understands Telnet. The client agrees to options in both cases.
    */
   readonly negotiate?: 'active' | 'passive' | undefined;
   readonly terminal?: ClientTerminal | undefined;
-  /** Environment variables to send to a server that requests them (RFC 1572, RFC 1408). No others are sent. Default: none. */
+  /**
+   * Environment variables to send to a server that requests them (RFC 1572, RFC 1408). No others are sent. Default:
+   * none.
+   */
   readonly environ?: Readonly<Record<string, string>> | undefined;
-  /** The character set that text is in unless the server negotiates another; default `'utf-8'`. */
+  /** The character set of text, unless the server negotiates another; default `'utf-8'`. */
   readonly encoding?: string | undefined;
-  /** Agree to compression, both ways (MCCP2, MCCP3), where the connection is not encrypted; default false. */
+  /** Agree to compression in both directions (MCCP2, MCCP3) if the connection is not encrypted; default false. */
   readonly compression?: boolean | undefined;
   /**
-   * After this time without output, in milliseconds, NOP is sent to a server that has spoken Telnet; up to half as much
-   * later. 0: never, as when it is left out.
+   * After this time without output, in milliseconds, NOP is sent to a server that has sent a Telnet command; it is sent
+   * up to half as much later. 0 or omitted: never.
    */
   readonly keepAlive?: number | undefined;
   /**
-   * In milliseconds; sends DO TIMING-MARK in place of NOP, and ends the session with `hangupReason` `'keep-alive-timeout'` if a
-   * server that has answered before neither answers nor sends anything else for this time. 0: NOP, as when it is left out.
+   * In milliseconds; DO TIMING-MARK is sent instead of NOP. If a server that has answered one neither answers nor sends
+   * anything else for this time, the session ends with `hangupReason` `'keep-alive-timeout'`. 0 or omitted: NOP.
    */
   readonly keepAliveTimeout?: number | undefined;
-  /** More Telnet options, e.g. `gmcp()`, or of your own; one with a code that is known replaces it. */
+  /** Additional Telnet options, e.g. `gmcp()` or your own; one with a known code replaces the existing option. */
   readonly telnetOptions?: readonly OptionDefinition[] | undefined;
   /**
-   * Codes of options to offer at once (WILL), and to agree to whenever the server requests them, e.g. `[Option.GMCP]`. An option that
-   * is not implemented here is only agreed to: its subnegotiations are `'subnegotiation'` events, and nothing answers them.
+   * Codes of options to offer at once (WILL), and to agree to whenever the server requests them, e.g. `[Option.GMCP]`.
+   * An option that is not implemented here is only agreed to: its subnegotiations are `'subnegotiation'` events, and
+   * are not answered.
    */
   readonly alwaysWill?: readonly number[] | undefined;
-  /** The same for options to request of the server (DO). */
+  /** The same for options to request from the server (DO). */
   readonly alwaysDo?: readonly number[] | undefined;
 }
 
@@ -108,9 +117,9 @@ const TELNET_PORT = 23;
 const TELNETS_PORT = 992;
 
 /**
- * Connects to a Telnet server. The session is the same class as on the server: a Duplex, read what is shown, write what is
- * typed. When the server closes its side and all has been read, the session ends too. A connection that breaks ends in
- * `'close'`, with the reason in `session.errored`, and needs no listener for `'error'`.
+ * Connects to a Telnet server. The session is the same class as on the server, a Duplex: read the server's output,
+ * write the user's input. When the server has closed its side and all output is read, the session ends, too. A broken
+ * connection emits `'close'`, with the reason in `session.errored`, and needs no listener for `'error'`.
  *
  *     const session = await connect({ host: 'localhost', port: 6023 });
  *     await session.login({ username: 'ada', password });
@@ -136,7 +145,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
       const stop = new AbortController();
       open(settings, stop.signal).then(resolve, reject);
       return () => {
-        // Nothing to whom it has been handed over by now.
+        // This does not affect a connection that has been handed over by now.
         stop.abort();
         return undefined;
       };
@@ -155,7 +164,7 @@ export async function connect(options: ConnectOptions): Promise<Session> {
   return session;
 }
 
-/** What the rules of single options do not see. */
+/** Checks that the rules of single options cannot express. */
 function checkTogether(options: ConnectOptions): void {
   const { host, family, tls, stream, keepAlive = 0, keepAliveTimeout = 0 } = options;
   const separate = separateHost(host ?? '');
@@ -198,7 +207,7 @@ async function open(options: ConnectSettings, signal: AbortSignal): Promise<Open
   const socket = await dialTcp({ host, port, localAddress, family }, signal);
   const { remoteAddress: address, remotePort } = socket;
   const secured = tls ? await secure(socket, { host, port }, tls === true ? {} : tls, signal) : undefined;
-  // Called off in the moment in which it was done.
+  // Aborted at the moment when it was done.
   if (signal.aborted) socket.destroy();
   const peer: { peer?: Peer } = address === undefined ? {} : { peer: { kind: 'ip', address, port: remotePort } };
   return { transport: secured ?? adoptTcp(socket), roundTripMs: roundTripOf(socket), ...peer };
@@ -206,7 +215,7 @@ async function open(options: ConnectSettings, signal: AbortSignal): Promise<Open
 
 function ignore(): void {}
 
-/** The server has closed its side, and all has been read. */
+/** The server has closed its side, and all output is read. */
 function leave(this: Session): void {
   this.end();
 }

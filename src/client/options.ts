@@ -1,4 +1,4 @@
-/** What a client speaks, and what it says first if it is told to. */
+/** The options of a client, and those that an active client requests first. */
 import { canonicalCharset } from '../charset/index.ts';
 import { either, list, nested, type OptionTable, required, text, whole } from '../options.ts';
 import { charset, Option, type OptionDefinition, type Speed } from '../protocol/index.ts';
@@ -6,22 +6,25 @@ import { machineOf } from '../screen/machines/index.ts';
 import { clientTable as tableOf } from '../session/option-table.ts';
 import type { Session } from '../session/session.ts';
 
-/** What the client tells about its terminal. What is left out is not told. */
+/** The terminal as the client reports it. Omitted values are not reported. */
 export interface ClientTerminal {
   /**
-   * The terminal type, or several, the preferred first (RFC 1091); default `'dumb'`, for which programs send plain text.
-   * A MUD client says its own name, its terminal, and what `encodeMtts()` of `telpty/protocol` makes: `['MyClient', 'XTERM', 'MTTS 13']`.
+   * The terminal type, or several, the preferred one first (RFC 1091); default `'dumb'`, for which programs send plain
+   * text. A MUD client reports its own name, its terminal, and the result of `encodeMtts()` of `telpty/protocol`:
+   * `['MyClient', 'XTERM', 'MTTS 13']`.
    */
   readonly type?: string | readonly string[] | undefined;
-  /** The width in characters, 0 to 65535, told together with `rows` (NAWS, RFC 1073); `session.resize()` tells another. */
+  /**
+   * The width in characters, 0 to 65535, reported together with `rows` (NAWS, RFC 1073); `session.resize()` changes it.
+   */
   readonly columns?: number | undefined;
-  /** The height in lines, likewise. */
+  /** The height in lines, with the same range. */
   readonly rows?: number | undefined;
-  /** In bits a second (RFC 1079). */
+  /** In bits per second (RFC 1079). */
   readonly speed?: Speed | undefined;
   /** The X display, as in the variable DISPLAY (RFC 1096). */
   readonly display?: string | undefined;
-  /** Where the user is, for people (RFC 779). */
+  /** The location of the user, as text for people (RFC 779). */
   readonly location?: string | undefined;
 }
 
@@ -37,18 +40,18 @@ export const clientTerminalOptions = {
   location: text(),
 } satisfies OptionTable<ClientTerminal>;
 
-/** What {@link clientTable} makes a table of. */
+/** The parameters of {@link clientTable}. */
 export interface ClientOptions {
   readonly terminal: ClientTerminal;
   readonly environ: ReadonlyMap<string, string>;
-  /** Canonical name. */
+  /** The canonical name. */
   readonly encoding: string;
   /** Whether compression is agreed to; default false. */
   readonly compression?: boolean;
   readonly own: readonly OptionDefinition[];
 }
 
-/** The options of a client: it agrees to what it has a value for when the server asks. */
+/** The options of a client. It agrees to options for which it has a value, when the server asks. */
 export function clientTable(options: ClientOptions): OptionDefinition[] {
   const { terminal, environ: variables, encoding, compression = false, own } = options;
   const { type = clientTerminalOptions.type.default, speed, display, location } = terminal;
@@ -62,12 +65,15 @@ export function clientTable(options: ClientOptions): OptionDefinition[] {
   );
 }
 
-/** Whether the size of the window is to be told. */
+/** Whether the size of the window is reported. */
 export function hasSize({ columns, rows }: ClientTerminal): boolean {
   return columns !== undefined || rows !== undefined;
 }
 
-/** Our own set under whatever name; else UTF-8; else the first that is known, but that of a home computer, which has other keys. */
+/**
+ * Chooses our own set under any of its names; else UTF-8; else the first supported set, except those of home computers,
+ * which have other keys.
+ */
 function choose(offered: readonly string[], encoding: string): string | undefined {
   const known = offered.filter(name => {
     const canonical = canonicalCharset(name);
@@ -77,7 +83,7 @@ function choose(offered: readonly string[], encoding: string): string | undefine
   return named(encoding) ?? named('UTF-8') ?? known[0];
 }
 
-/** What an active client asks for at once: what it would agree to if the server asked. */
+/** Options that an active client requests at once. A passive client agrees to the same options when the server asks. */
 const OPENING = [
   [Option.SGA, 'remote'],
   [Option.TTYPE, 'local'],
@@ -88,7 +94,7 @@ const OPENING = [
   [Option.STATUS, 'remote'],
 ] as const;
 
-/** Asks for {@link OPENING}, as far as the table has it. */
+/** Requests those of {@link OPENING} that the table allows. */
 export function openNegotiation(session: Session, table: readonly OptionDefinition[]): void {
   session.batch(() => {
     for (const [code, side] of OPENING) {

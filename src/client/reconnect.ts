@@ -1,4 +1,4 @@
-/** A connection that is made again when it has ended. */
+/** A connection that is made again after it has ended. */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TelptyError } from '../errors.ts';
@@ -9,11 +9,14 @@ import { type ConnectOptions, connect, connectOptions } from './connect.ts';
 
 /** When to connect again. */
 export interface RetryOptions {
-  /** The first pause, in milliseconds; default 1,000. Each further one is twice as long, less up to half of it at random. */
+  /**
+   * The first pause, in milliseconds; default 1,000. Each further pause is twice as long, minus a random part of up to
+   * half.
+   */
   readonly min?: number | undefined;
   /** The longest pause, in milliseconds; default 60,000. */
   readonly max?: number | undefined;
-  /** Failed attempts in a row after which the last error is thrown; default 0, which is no limit. */
+  /** Consecutive failed attempts after which the last error is thrown; default 0, no limit. */
   readonly attempts?: number | undefined;
 }
 
@@ -21,7 +24,10 @@ export interface RetryOptions {
 export interface Retry {
   /** Why no connection was made; `undefined` if a session has ended. */
   readonly error: TelptyError | undefined;
-  /** How many connections have failed, or ended too early, in a row; 0 after a session that lasted longer than its pause. */
+  /**
+   * How many consecutive connections have failed or ended too early; 0 after a session that lasted longer than its
+   * pause.
+   */
   readonly count: number;
   /** The pause, in milliseconds. */
   readonly delay: number;
@@ -49,18 +55,18 @@ export const reconnectOptions = {
 } satisfies OptionTable<ReconnectOptions>;
 
 /**
- * Connects, and again each time when the session has closed or no connection was made. The pauses before it grow from
- * `retry.min` to `retry.max`, with a random part, so that not all clients of a server that was restarted come at once; after a
- * session that lasted longer than its pause they begin again.
+ * Connects, and connects again each time the session has closed or no connection could be made. The pauses before it
+ * grow from `retry.min` to `retry.max`. They have a random part, so that the clients of a restarted server do not all
+ * connect at the same time. After a session that lasted longer than its pause, the pauses start from `retry.min` again.
  *
  *     for await (const session of reconnect({ host: 'mud.example.org', retry: { min: 500, max: 30_000 }, signal })) {
  *       for await (const line of session.lines()) console.log(line);
  *     }
  *
- * The next session comes when the one before has closed. After `break` and the like, and when `signal` aborts, the session that
- * is open is destroyed.
+ * The next session is made after the previous one has closed. When the loop ends, e.g. by `break`, and when `signal`
+ * aborts, the open session is destroyed.
  *
- * @throws TelptyError what cannot get better: `ERR_INVALID_ARGUMENT`, and `ERR_TLS` for a certificate; the last error after
+ * @throws TelptyError permanent errors: `ERR_INVALID_ARGUMENT`, and `ERR_TLS` for a certificate; the last error after
  *   `retry.attempts`; the signal's reason.
  */
 export async function* reconnect(options: ReconnectOptions): AsyncGenerator<Session, void, void> {
@@ -69,7 +75,7 @@ export async function* reconnect(options: ReconnectOptions): AsyncGenerator<Sess
   check(options.stream === undefined, 'reconnect: a stream cannot be connected again; give host and port');
   check(min <= max, `retry.min must not be more than retry.max, which is ${max}`);
   const { timeout } = rest;
-  /** Pauses in a row. */
+  /** The number of pauses in a row. */
   let count = 0;
   for (let failures = 0, pause = 0; ; ) {
     let error: TelptyError | undefined;
@@ -97,17 +103,17 @@ export async function* reconnect(options: ReconnectOptions): AsyncGenerator<Sess
   }
 }
 
-/** @param count pauses before this one. */
+/** @param count number of pauses before this one. */
 function pauseOf(count: number, min: number, max: number): number {
   const longest = Math.min(max, min * 2 ** Math.min(count, 30));
   return Math.max(min, Math.round(longest * (1 - Math.random() / 2)));
 }
 
-/** Whether the next attempt may do better. */
+/** Whether the next attempt may succeed. */
 function isTemporary(error: unknown): error is TelptyError {
   if (!(error instanceof TelptyError)) return false;
-  // A server that is being started, or the proxy before it, may break the connection within the handshake: by a reset, which has an
-  // errno, or by its end, which Node.js reports as ECONNRESET without one.
+  // A server that is starting, or the proxy in front of it, may close the connection within the handshake: by a reset,
+  // which has an errno, or by a FIN, which Node.js reports as ECONNRESET without one.
   const isBroken = error.code === 'ERR_TLS' && (error.errno !== undefined || error.systemCode === 'ECONNRESET');
   return error.code === 'ERR_CONNECT' || error.code === 'ERR_TIMEOUT' || isBroken;
 }
