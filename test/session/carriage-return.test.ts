@@ -1,4 +1,6 @@
-/** A CR and its NUL leave in one packet: libtelnet's telnet-client prints nothing of a packet that begins with NUL. */
+/**
+ * A CR and its NUL are sent in one packet: libtelnet's telnet-client prints nothing from a packet that begins with NUL.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +16,7 @@ import { OPT } from '../support/clients/test-client.ts';
 import { Host, XTERM } from '../support/servers/host.ts';
 import { requireTool } from '../support/system/tools.ts';
 
-/** A transport that keeps what is sent at a time; nothing is negotiated on it. */
+/** A transport that keeps each sent packet separately; nothing is negotiated on it. */
 class Packets extends Duplex {
   readonly sent: string[] = [];
   override _read(): void {}
@@ -24,7 +26,7 @@ class Packets extends Duplex {
   }
 }
 
-/** A session with the packets that it sends behind the questions at its beginning. */
+/** A session with the packets that it sends after its initial negotiation. */
 async function open(): Promise<{ session: Session; packets: Packets }> {
   const packets = new Packets();
   let end = (): void => {};
@@ -36,7 +38,7 @@ async function open(): Promise<{ session: Session; packets: Packets }> {
   return { session, packets };
 }
 
-test('a CR that ends a write leaves with its NUL in one packet', async () => {
+test('a CR that ends a write is sent with its NUL in one packet', async () => {
   const { session, packets } = await open();
   for (const text of ['\r', '50%\r', '\r\r', 'line\r\n', 'plain']) {
     session.write(text);
@@ -46,7 +48,7 @@ test('a CR that ends a write leaves with its NUL in one packet', async () => {
   session.destroy();
 });
 
-test('what is known to follow decides: an LF in the same turn is the other half of CR LF', async () => {
+test('bytes written in the same turn decide: an LF is the other half of CR LF', async () => {
   const { session, packets } = await open();
   session.write('one\r');
   session.write('\ntwo\r');
@@ -60,7 +62,7 @@ test('what is known to follow decides: an LF in the same turn is the other half 
   session.destroy();
 });
 
-test('commands, negotiation and the end stay behind a CR that was written before them', async () => {
+test('commands, negotiation and the end are sent after a CR that was written before them', async () => {
   const { session, packets } = await open();
   session.write('a\r');
   session.telnet.command(Command.NOP);
@@ -87,7 +89,7 @@ test('a session that is destroyed at once has sent its last CR', async () => {
   assert.deepEqual(packets.sent, ['last\r\0']);
 });
 
-test('a writer is stopped by a transport that takes nothing, though its writes end in a CR', async () => {
+test('a transport that accepts nothing stops the writer, even if its writes end in a CR', async () => {
   const { session, packets } = await open();
   packets._write = () => {};
   let writes = 0;
@@ -95,7 +97,7 @@ test('a writer is stopped by a transport that takes nothing, though its writes e
   session.destroy();
 });
 
-test('connect(): Return leaves with its NUL in one packet', async () => {
+test('connect(): Return is sent with its NUL in one packet', async () => {
   const server = createTcpServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -119,7 +121,7 @@ test('connect(): Return leaves with its NUL in one packet', async () => {
   server.close();
 });
 
-/** Prints the bytes of the file `$1` in pieces, cut and paced at random: single bytes, and more than a turn reads. */
+/** Prints the bytes of the file `$1` in pieces, cut and paced at random: single bytes, and more than one turn reads. */
 const PRINTER = `
   use Time::HiRes "usleep"; srand($ARGV[1]); $| = 1;
   open my $in, "<:raw", $ARGV[0]; local $/; my $text = <$in>; binmode STDOUT;
@@ -128,7 +130,7 @@ const PRINTER = `
     syswrite(STDOUT, substr($text, $at, $size)) or die; $at += $size; usleep(rand 1500) if rand() < 0.5;
   }`;
 
-test("a program's output in any cut: no packet begins with the NUL of a CR, and every byte arrives", async t => {
+test("a program's output, cut anywhere: no packet begins with the NUL of a CR, and every byte arrives", async t => {
   const perl = requireTool('perl');
   const directory = mkdtempSync(join(tmpdir(), 'telpty-return-'));
   t.after(() => rmSync(directory, { recursive: true }));
@@ -146,7 +148,7 @@ test("a program's output in any cut: no packet begins with the NUL of a CR, and 
     const script = `stty raw -echo; exec ${perl} -e "$1" "$2" "$3"`;
     const shell = ptyShell('/bin/sh', ['-c', script, 'sh', PRINTER, file, String(seed)], { env: { LC_ALL: 'C' } });
     await using host = await Host.start({ shell });
-    // One that does not agree to BINARY, under which a CR has no NUL.
+    // A client that does not agree to BINARY, under which a CR has no NUL.
     await using wire = await host.connect({ ...XTERM, refuse: [OPT.BINARY], allowHalfOpen: true });
     const first: number[] = [];
     wire.socket.on('data', chunk => first.push(chunk[0]!));
@@ -165,6 +167,6 @@ test('a flood of lines is never cut between CR and LF', async () => {
   await using wire = await host.connect({ ...XTERM, refuse: [OPT.BINARY], allowHalfOpen: true });
   await wire.untilEnd(60_000);
   assert.ok(wire.text().endsWith('\r\n1500000\r\n'));
-  // (Linux gives EAGAIN between the two now and then; see read.c, and test/pty/terminal/early-eagain.test.ts.)
+  // (Linux sometimes returns EAGAIN between the two; see read.c, and test/pty/terminal/early-eagain.test.ts.)
   assert.equal(wire.raw.bytes.indexOf('\r\0\n', 0, 'latin1'), -1);
 });

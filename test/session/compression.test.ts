@@ -31,7 +31,7 @@ const START3 = subnegotiation(OPT.MCCP3, []);
 
 after(assertNothingHeld);
 
-/** Two ends of a connection that delivers what is written in pieces of the given sizes, over and over. */
+/** Two ends of a connection that delivers written bytes in pieces of the given sizes, repeatedly. */
 function pair(sizes: readonly number[]): [Duplex, Duplex] {
   const ends: Duplex[] = [];
   let next = 0;
@@ -64,14 +64,14 @@ const CLIENT = {
   carriageReturn: 'text',
 } as const;
 
-/** All that a session reads, as it comes. */
+/** All bytes that a session has read so far. */
 function reading(session: SessionType): () => Buffer {
   const heard: Buffer[] = [];
   session.on('data', (chunk: Buffer) => heard.push(chunk)).on('error', () => {});
   return () => Buffer.concat(heard);
 }
 
-/** A client's side of a compressed connection to a real server, with zlib of its own. */
+/** The client's side of a compressed connection to a real server, with a separate zlib. */
 async function compressedWire(host: Host): Promise<{ wire: Wire; inflated: () => string }> {
   const wire = await host.connect({ silent: true });
   await wire.expectNegotiation(WILL, OPT.MCCP2);
@@ -87,7 +87,7 @@ async function compressedWire(host: Host): Promise<{ wire: Wire; inflated: () =>
   return { wire, inflated };
 }
 
-/** A host whose sessions return what they read. */
+/** A host whose sessions echo their input. */
 function echoHost(onSession?: (session: SessionType) => void): Promise<Host> {
   return Host.start({
     compression: true,
@@ -99,7 +99,7 @@ function echoHost(onSession?: (session: SessionType) => void): Promise<Host> {
   });
 }
 
-test('whatever is written, and however it is cut, arrives; both directions compressed, and switched off and on between', async () => {
+test('any text, cut anywhere, arrives; with both directions compressed, and switched off and on meanwhile', async () => {
   const piece = fc.uint8Array({ minLength: 1, maxLength: 3_000 });
   await fc.assert(
     fc.asyncProperty(
@@ -144,7 +144,7 @@ test('whatever is written, and however it is cut, arrives; both directions compr
   );
 });
 
-test('output is compressed from the marker on, each turn of it at once, and ends as a whole stream', async () => {
+test('output is compressed from the marker on, flushed after each turn, and ends as a complete stream', async () => {
   await using host = await echoHost();
   const { wire, inflated } = await compressedWire(host);
   await using _ = wire;
@@ -160,7 +160,7 @@ test('output is compressed from the marker on, each turn of it at once, and ends
   assert.match(inflateSync(stream).toString('latin1'), /onetwothree$/);
 });
 
-test('input is inflated from the marker on, in the same chunk and to the end of its stream, and is plain behind it', async () => {
+test('input is inflated from the marker on, in the same chunk and to the end of its stream, and is plain after it', async () => {
   let session: SessionType | undefined;
   await using host = await echoHost(given => {
     session = given;
@@ -172,15 +172,15 @@ test('input is inflated from the marker on, in the same chunk and to the end of 
   wire.send(sent);
   await wire.until(() => inflated().endsWith(' behind'));
   assert.match(inflated(), new RegExp(`before ${typed} behind$`));
-  // Counted as it came.
+  // Counted in its compressed size.
   assert.ok(session!.bytesRead < sent.length + 100);
-  // Compression may begin again, and again in pieces of one byte.
+  // Compression may begin again, this time in pieces of one byte.
   for (const byte of Buffer.concat([START3, deflateSync(Buffer.from('second')), Buffer.from('!')]))
     await wire.sent([byte]);
   await wire.until(() => inflated().endsWith('second!'));
 });
 
-test('a client that withdraws its DO reads plain text behind the end of the stream, and may agree again', async () => {
+test('a client that withdraws its DO reads plain text after the end of the stream, and may agree again', async () => {
   await using host = await echoHost();
   const { wire, inflated } = await compressedWire(host);
   await using _ = wire;
@@ -207,7 +207,7 @@ const attacks: Readonly<Record<string, { input: () => Buffer; reason: string | u
     input: () => deflateSync(Buffer.alloc(64 << 20, Buffer.from([IAC, CMD.NOP]))),
     reason: 'compression-bomb',
   },
-  'what is no zlib stream': { input: () => Buffer.from('hello there'), reason: 'corrupt-compressed-input' },
+  'text that is not a zlib stream': { input: () => Buffer.from('hello there'), reason: 'corrupt-compressed-input' },
   'a stream with an error in it': {
     input: () => {
       const stream = deflateSync(Buffer.from('abcdefgh'.repeat(10)));
@@ -216,11 +216,11 @@ const attacks: Readonly<Record<string, { input: () => Buffer; reason: string | u
     },
     reason: 'corrupt-compressed-input',
   },
-  'compression inside of compression': { input: () => deflateSync(START3), reason: 'nested-compression' },
+  'compression inside compression': { input: () => deflateSync(START3), reason: 'nested-compression' },
 };
 
 for (const [name, { input, reason }] of Object.entries(attacks)) {
-  test(`${name} ends the session, and says why`, { timeout: 60_000 }, async () => {
+  test(`${name} ends the session, and reports the reason`, { timeout: 60_000 }, async () => {
     let session: SessionType | undefined;
     let heard = 0;
     await using host = await Host.start({
@@ -242,7 +242,7 @@ for (const [name, { input, reason }] of Object.entries(attacks)) {
   });
 }
 
-test('a stream that is cut off is an end like any other', async () => {
+test('a truncated stream is an ordinary end of the input', async () => {
   let heard = '';
   await using host = await Host.start({
     compression: true,
@@ -265,7 +265,7 @@ test('a stream that is cut off is an end like any other', async () => {
   deflate.destroy();
 });
 
-test('a reader that does not read holds up what is inflated, too', async () => {
+test('a reader that does not read also stops inflation', async () => {
   let session: SessionType | undefined;
   await using host = await Host.start({
     compression: true,
@@ -288,7 +288,7 @@ test('a reader that does not read holds up what is inflated, too', async () => {
   await untilTrue(() => heard === text.length);
 });
 
-/** A session that reads nothing, while inflated input fills all that is read ahead, and zlib's stream with some more. */
+/** A session that reads nothing, while inflated input fills the look-ahead, and zlib's stream holds more. */
 async function heldUp(length: number, isAll: boolean) {
   let session: SessionType | undefined;
   const host = await Host.start({
@@ -306,7 +306,7 @@ async function heldUp(length: number, isAll: boolean) {
   return { host, wire, session: session!, deflate };
 }
 
-/** What a compressor makes of bytes, up to a flush. */
+/** Compresses bytes, up to a flush. */
 async function deflated(deflate: Deflate, bytes: Uint8Array): Promise<Buffer> {
   const pieces: Buffer[] = [];
   const collect = (piece: Buffer): unknown => pieces.push(piece);
@@ -317,7 +317,7 @@ async function deflated(deflate: Deflate, bytes: Uint8Array): Promise<Buffer> {
 }
 
 for (const beyond of [4, 12, 20]) {
-  test(`the end waits for the ${beyond} KiB that are inflated and nobody has read`, async () => {
+  test(`the end waits for the ${beyond} KiB that are inflated and unread`, async () => {
     const length = (128 + beyond) * 1024;
     const { host, wire, session, deflate } = await heldUp(length, true);
     await using _host = host;
@@ -334,7 +334,7 @@ for (const beyond of [4, 12, 20]) {
   });
 }
 
-test('a Synch drops what is inflated and not read', async () => {
+test('a Synch drops input that is inflated and unread', async () => {
   const { host, wire, session, deflate } = await heldUp(140 * 1024, false);
   await using _host = host;
   await using _wire = wire;
@@ -353,7 +353,7 @@ test('a Synch drops what is inflated and not read', async () => {
   assert.equal(heard, 'after');
 });
 
-test('a client that does not read holds up a writer that compresses; a Synch drops what is not compressed yet', async () => {
+test('a client that does not read stops a writer that compresses; a Synch drops output that is not compressed yet', async () => {
   let session: SessionType | undefined;
   await using host = await Host.start({
     compression: true,
@@ -366,7 +366,7 @@ test('a client that does not read holds up a writer that compresses; a Synch dro
   const { wire } = await compressedWire(host);
   await using _ = wire;
   wire.pause();
-  // Nothing that could be compressed.
+  // Data that cannot be compressed.
   const chunk = randomBytes(256 * 1024);
   let written = 0;
   const fill = (): void => {
@@ -392,13 +392,13 @@ test('a client that does not read holds up a writer that compresses; a Synch dro
   await wire.until(() => text().includes(Buffer.from([IAC, CMD.DM, ...Buffer.from('after')])), 30_000);
 });
 
-test('a program’s echo is compressed, key by key, beside floods', async () => {
+test('a program’s echo is compressed, key by key, along with floods', async () => {
   await using host = await hostScript('echo ready; read x; seq 1 20000; echo got "$x"', {}, { compression: true });
   const wire = await host.connect({ ...XTERM, accept: [OPT.MCCP2] });
   await using _ = wire;
   await wire.expect(START2);
   const start = wire.raw.bytes.indexOf(START2) + START2.length;
-  // The offer of MCCP3 may come between any two keys.
+  // The offer of MCCP3 may arrive between any two keys.
   const text = (): string =>
     inflateSync(wire.raw.bytes.subarray(start), { finishFlush: constants.Z_SYNC_FLUSH })
       .toString('latin1')
@@ -412,11 +412,11 @@ test('a program’s echo is compressed, key by key, beside floods', async () => 
   wire.type('\r');
   await wire.untilEnd();
   assert.match(text(), /hello\r\n1\r\n2\r\n(.*\r\n)*20000\r\ngot hello\r\n/);
-  // How much less depends on the sizes in which the output is read, and so on the load.
+  // The ratio depends on the sizes in which the output is read, and so on the load.
   assert.ok(wire.raw.length < text().length, `${wire.raw.length} bytes for ${text().length}`);
 });
 
-test('nothing is offered on an encrypted connection, nor by a server that was not told to', async () => {
+test('nothing is offered on an encrypted connection, nor by a server without the option `compression`', async () => {
   const offers = async (compression: boolean, encrypted: boolean, told: boolean): Promise<boolean> => {
     const server = createServer({ shell: session => once(session, 'end'), compression });
     const sent: Buffer[] = [];
@@ -444,7 +444,7 @@ test('nothing is offered on an encrypted connection, nor by a server that was no
   assert.equal(await offers(false, false, false), false);
 });
 
-test('a session of an encrypted transport never compresses, whatever its table says', async () => {
+test('a session of an encrypted transport never compresses, regardless of its table', async () => {
   const [near, far] = pair([100]);
   Object.assign(near, { encrypted: true });
   const session = new Session(near, { telnet: SERVER });
@@ -456,15 +456,15 @@ test('a session of an encrypted transport never compresses, whatever its table s
   session.destroy();
 });
 
-test('the offer of MCCP3 comes last and alone: a client that goes on in the clear to the end of what it has read', async () => {
-  // Programs need an echo, which is asked for in the same packet as all else.
+test('the offer of MCCP3 is the last and in its own packet: a client may go on in plain text to the end of its chunk', async () => {
+  // Programs need an echo, which is requested in the same packet as all other options.
   await using host = await echoHost(session => session.telnet.request(Option.ECHO, 'local', true));
   const wire = await host.connect({ silent: true });
   await using _ = wire;
   const { socket } = wire;
   let deflate: Deflate | undefined;
   const offered: string[] = [];
-  // Answers, and compresses (as telnetlib3 does) only when it is through with a chunk.
+  // Answers, and (like telnetlib3) compresses only after it has processed the whole chunk.
   let seen = 0;
   const look = () => {
     const answers: number[][] = [];
@@ -499,7 +499,7 @@ test('the offer of MCCP3 comes last and alone: a client that goes on in the clea
   deflate!.destroy();
 });
 
-/** gzip with all that its header may have. */
+/** gzip with all optional fields of its header. */
 function adornedGzip(data: Buffer): Buffer {
   const plain = gzipSync(data);
   const more = Buffer.from('\x05\x00extraname\0comment\0\x12\x34', 'latin1');
@@ -514,7 +514,7 @@ for (const [name, pack] of [
   ['gzip with all fields', adornedGzip],
   ['bare deflate', deflateRawSync],
 ] as const) {
-  test(`a client reads MCCP2 as ${name}, cut anywhere, and plain text behind its end`, async () => {
+  test(`a client reads MCCP2 as ${name}, cut anywhere, and plain text after its end`, async () => {
     const text = randomBytes(300).toString('hex');
     const packed = Buffer.concat([START2, pack(Buffer.from(text)), Buffer.from('plain again')]);
     for (const size of [1, 2, 3, 7, 1_000]) {
@@ -537,7 +537,7 @@ for (const [name, pack] of [
   ['gzip', gzipSync],
   ['bare deflate', deflateRawSync],
 ] as const) {
-  test(`nothing behind the end of ${name} is lost while what is inflated takes long turns`, async () => {
+  test(`nothing after the end of ${name} is lost while inflated data takes long turns`, async () => {
     const [near, far] = pair([10_000]);
     const client = new Session(far, { telnet: CLIENT });
     const read = reading(client);
@@ -558,7 +558,7 @@ for (const [name, pack] of [
   });
 }
 
-test('a read that waits says why the session was broken off', async () => {
+test('a waiting read reports why the session was ended', async () => {
   const [near, far] = pair([1_000]);
   const client = new Session(far, { telnet: CLIENT });
   near.resume().on('end', () => near.end());
@@ -589,7 +589,7 @@ test('a client reads the trailer of gzip in several packets', async () => {
       near.on('data', () => {});
       near.write(Buffer.concat([Buffer.of(IAC, WILL, OPT.MCCP2), START2, packed.subarray(0, -8)]));
       await untilTrue(() => read().toString() === 'hello');
-      // zlib's stream ends when it gets the first byte behind it.
+      // zlib's stream ends when it gets the first byte after its end.
       const end = once(stream!, 'end');
       near.write(packed.subarray(-8, packed.length - 8 + cut));
       await end;
@@ -603,7 +603,7 @@ test('a client reads the trailer of gzip in several packets', async () => {
   }
 });
 
-/** Counts the streams of zlib that are made until the end of the block. */
+/** Counts the zlib streams created until the end of the block. */
 function countStreams(name: 'createInflate' | 'createDeflate'): { readonly count: number } & Disposable {
   const zlib = process.getBuiltinModule('node:zlib');
   const create = zlib[name] as (options: object) => unknown;
@@ -621,7 +621,7 @@ function countStreams(name: 'createInflate' | 'createDeflate'): { readonly count
   };
 }
 
-/** Others are served meanwhile. */
+/** Shows that other clients are served meanwhile. */
 async function visits(host: Host, count: number): Promise<void> {
   for (let n = 0; n < count; n++) {
     await using other = await host.connect(XTERM);
@@ -630,7 +630,7 @@ async function visits(host: Host, count: number): Promise<void> {
   }
 }
 
-test('a client that asks for compression and withdraws that, over and over, costs few streams of zlib', async () => {
+test('a client that requests and withdraws compression repeatedly costs few zlib streams', async () => {
   let session: SessionType | undefined;
   await using host = await echoHost(given => {
     session ??= given;
@@ -643,18 +643,18 @@ test('a client that asks for compression and withdraws that, over and over, cost
   const pairs = Array<Uint8Array>(times).fill(Buffer.of(IAC, DONT, OPT.MCCP2, IAC, DO, OPT.MCCP2));
   await wire.sent(...pairs, 'done');
   await visits(host, 1);
-  // The echo stands behind all that was begun and ended.
+  // The echo arrives after all streams that were begun and ended.
   await heard;
   await untilTrue(() => session!.undelivered === 0);
   assert.ok(streams.count < times / 10, `${streams.count} streams`);
 });
 
-test('a client that begins and ends compression over and over is read more slowly', async t => {
+test('a client that begins and ends compression repeatedly is read more slowly', async t => {
   await using host = await echoHost();
   const { wire } = await compressedWire(host);
   await using _ = wire;
   using streams = countStreams('createInflate');
-  // The pause after each start beyond the free ones ends only when the test says so.
+  // The pause after each start beyond the free ones ends only when the test advances the timers.
   t.mock.timers.enable({ apis: ['setTimeout'] });
   await wire.sent(Buffer.concat(Array<Uint8Array>(500).fill(Buffer.concat([START3, deflateSync('')]))));
   while (streams.count < 17) await turn();

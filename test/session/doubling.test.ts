@@ -1,4 +1,4 @@
-/** Every reader and writer of a session: twice the text is twice the work, however small the pieces. */
+/** For every reader and writer of a session, twice the text is twice the work, however small the pieces. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,26 +16,26 @@ after(() => rmSync(directory, { recursive: true }));
 const LINE = `${'x'.repeat(79)}\n`;
 const ALL = { maxLength: 1 << 30 };
 
-/** Functions whose cost grows with what they are given, and how many bytes or characters that is. */
+/** Functions whose cost grows with their input, and the cost of a call in bytes or characters. */
 const COSTS: readonly [owner: object, name: string, cost: (self: never, args: never, result: never) => number][] = [
   [Buffer, 'concat', (_self, _args, result: Buffer) => result.length],
   [Buffer, 'from', (_self, _args, result: Buffer) => result.length],
   [Uint8Array.prototype, 'set', (_self, [source]: [ArrayLike<number>]) => source.length],
   [Array.prototype, 'join', (_self, _args, result: string) => result.length],
-  // A string that was put together is copied when it is looked at.
+  // A concatenated string is copied when it is read.
   [String.prototype, 'slice', (self: string) => self.length],
   [String.prototype, 'indexOf', (self: string, [, from = 0]: [string, number?]) => self.length - from],
   [RegExp.prototype, 'exec', (self: RegExp, [text]: [string]) => text.length - (self.global ? self.lastIndex : 0)],
 ];
 
 /**
- * A clock of its own, for searches take no more than a share of the time: it goes on with each turn of the event loop and with the
- * work that is done, and so is the same on every machine. Timers wait for it.
+ * A separate clock, since searches take only a share of the elapsed time. It advances with each turn of the event loop
+ * and with the work done, so it is the same on every machine. Timers use it, too.
  */
 const TURN_MS = 0.1;
 const WORK_PER_MS = 100_000;
 
-/** Counts what these functions are given while `block` runs, by that clock. */
+/** Counts the input of these functions while `block` runs, by that clock. */
 async function workOf(block: () => Promise<unknown>): Promise<number> {
   let work = 0;
   let turns = 0;
@@ -80,12 +80,12 @@ async function workOf(block: () => Promise<unknown>): Promise<number> {
   return work;
 }
 
-/** What a network brings at once at most, in bytes. */
+/** The maximum that a network delivers at once, in bytes. */
 const PIECE_BYTES = 65_536;
 
 /**
- * A connection in memory to a peer that is silent by itself. A network would cut the text elsewhere each time, and how often the
- * session looks at it is counted here.
+ * A connection in memory to a peer that sends nothing by itself. A network would cut the text at different positions
+ * each time, and the test counts how often the session reads it.
  */
 class Line extends Duplex {
   sent = '';
@@ -97,7 +97,7 @@ class Line extends Duplex {
     callback();
   }
 
-  /** Sends text to the session, in pieces as large as they may be. */
+  /** Sends text to the session, in pieces of the maximum size. */
   bring(text: string): void {
     for (let at = 0; at < text.length; at += PIECE_BYTES) this.push(text.slice(at, at + PIECE_BYTES), 'latin1');
   }
@@ -112,12 +112,12 @@ async function feed(line: Line, piece: string, count: number, end: string): Prom
   line.bring(end);
 }
 
-/** Waits until the peer has all that was written. */
+/** Waits until the peer has all written output. */
 async function untilSent(session: Session): Promise<void> {
   while (session.undelivered > 0) await turn();
 }
 
-/** Each moves `count` lines. */
+/** Each case transfers `count` lines. */
 const cases: Readonly<Record<string, (session: Session, line: Line, count: number) => Promise<unknown>>> = {
   'readUntil with a string': (session, line, count) =>
     Promise.all([session.readUntil('end#', ALL), feed(line, LINE, count, 'end#')]),

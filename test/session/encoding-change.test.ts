@@ -1,4 +1,4 @@
-/** Input that waits for its reader while the character set changes: each byte is in the set that was in force when it arrived. */
+/** Input that waits while the character set changes: each byte is decoded in the set in force when it arrived. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { Peer } from '../support/clients/peer.ts';
 import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
 import { Host } from '../support/servers/host.ts';
 
-/** The other end of `wire` is to use this set from here on. */
+/** Requests that the other end of `wire` uses this set from here on. */
 function change(wire: Wire, name: string): void {
   wire.subnegotiate(OPT.CHARSET, Buffer.from(`\x01;${name}`, 'latin1'));
 }
@@ -23,7 +23,7 @@ async function untilArrived(session: Session, bytes: number): Promise<void> {
 }
 
 const encode = (text: string, charset: string) => iconv.encode(text, charset);
-/** Two lines, each of which changes its set in the middle, and the end cuts a character. */
+/** Two lines, each of which changes its set in the middle. */
 const TEXT = 'да-é\nмир-ñ\n';
 
 /** Sends {@link TEXT} in three sets. */
@@ -37,7 +37,7 @@ function sendLines(wire: Wire, end: string): void {
   wire.send(`-ñ${end}`);
 }
 
-/** Both ends: `body` has the session of telpty, and what its peer writes to it. */
+/** Runs `body` at both ends, with the session of telpty and the wire of its peer. */
 async function atBothEnds(body: (session: Session, wire: Wire, end: string) => Promise<void>): Promise<void> {
   {
     await using peer = await Peer.listen();
@@ -68,7 +68,7 @@ async function atBothEnds(body: (session: Session, wire: Wire, end: string) => P
   await result;
 }
 
-test('readLine: each part of a line in the set of its bytes, read late or while it comes', () =>
+test('readLine: each part of a line is decoded in the set of its bytes, read late or on arrival', () =>
   atBothEnds(async (session, wire, end) => {
     if (!session.isClient) await session.waitFor(({ charset }) => charset !== undefined);
     sendLines(wire, end);
@@ -83,7 +83,7 @@ test('readLine: each part of a line in the set of its bytes, read late or while 
     assert.equal(await session.readLine(), 'мир-ñ');
   }));
 
-test('a recording is in the set of the bytes, from the byte on where it changes', () =>
+test('a recording uses the set of the bytes, from the exact byte where it changes', () =>
   atBothEnds(async (session, wire, end) => {
     if (!session.isClient) await session.waitFor(({ charset }) => charset !== undefined);
     const directory = mkdtempSync(join(tmpdir(), 'telpty-recording-'));
@@ -92,7 +92,7 @@ test('a recording is in the set of the bytes, from the byte on where it changes'
       const writer = new AsciicastWriter(file, { columns: 80, rows: 24, term: 'xterm' }, error => assert.fail(error));
       const untap = session.tap({ input: bytes => writer.output(bytes, session.encoding) });
       sendLines(wire, end);
-      // Half of a character, which the next change cuts.
+      // Half a character, which the next change cuts.
       wire.send(Buffer.from('é').subarray(0, 1));
       change(wire, 'ISO-8859-1');
       wire.send(encode('é.', 'latin1'));
@@ -107,7 +107,7 @@ test('a recording is in the set of the bytes, from the byte on where it changes'
     }
   }));
 
-test('telpty connect: what is shown late is in the set of its bytes', async () => {
+test('telpty connect: text that is shown late is decoded in the set of its bytes', async () => {
   for (const local of ['UTF-8', 'KOI8-R', 'ISO-8859-1']) {
     await using peer = await Peer.listen();
     const session = await connect({ port: peer.port, encoding: 'KOI8-R' });
@@ -130,18 +130,18 @@ test('telpty connect: what is shown late is in the set of its bytes', async () =
     screen.held = false;
     while (!shown.at(-1)?.includes('.')) await turn();
     const text = iconv.decode(Buffer.concat(shown), local).replaceAll('\r', '');
-    // (What a set lacks becomes something else.)
+    // (Characters that a set lacks are replaced.)
     const known = { 'UTF-8': `${TEXT}\ufffdé.`, 'KOI8-R': 'да-e\nмир-n\n?e.', 'ISO-8859-1': 'da-é\nmir-ñ\n?é.' }[local];
     assert.equal(text, known, local);
     session.destroy();
   }
 });
 
-/** Prints in hexadecimal what it reads, a line each. */
+/** Prints each line of its input in hexadecimal. */
 const READER =
   'echo ready; while read -r line; do printf "<%s>\\n" "$(printf %s "$line" | od -An -tx1 | tr -d " \\n")"; done';
 
-test('a program that is converted for: what was typed before it began is in the set of its bytes', async () => {
+test('a program with conversion: text typed before it started is decoded in the set of its bytes', async () => {
   for (const fallback of ['KOI8-R', 'ISO-8859-1']) {
     let connected = (_wire: Wire): void => {};
     const wireOf = new Promise<Wire>(resolve => {
@@ -153,7 +153,7 @@ test('a program that is converted for: what was typed before it began is in the 
       encoding: 'KOI8-R',
     });
     await using host = await Host.start({
-      // What the shell takes for the set of a client that names none counts there, and not the server's.
+      // For a client that does not name a set, the shell's default applies here, not the server's.
       encoding: fallback,
       shell: async session => {
         const wire = await wireOf;
@@ -164,7 +164,7 @@ test('a program that is converted for: what was typed before it began is in the 
         wire.send(encode('мир', 'koi8-r'));
         change(wire, 'ISO-8859-1');
         wire.send(encode('é', 'latin1'));
-        // Half of a character, which the change cuts.
+        // Half a character, which the change cuts.
         change(wire, 'Shift_JIS');
         wire.send(encode('日', 'shift_jis').subarray(0, 1));
         change(wire, 'ISO-8859-1');

@@ -1,4 +1,4 @@
-/** What closes the fast path. A name in src/session/fast-path.ts without a case here does not compile. */
+/** Conditions that close the fast path. A name in src/session/fast-path.ts without a case here does not compile. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { connect, type Session } from '../../src/index.ts';
@@ -9,11 +9,11 @@ import { Host, hostScript, XTERM } from '../support/servers/host.ts';
 
 after(assertNothingHeld);
 
-/** A raw terminal whose program returns what it reads. */
+/** A raw terminal whose program echoes its input. */
 const ECHO = 'stty raw -echo; printf ok; exec cat';
-/** One that never reads. */
+/** A program that never reads. */
 const DEAF = 'stty raw -echo; printf ok; exec sleep 1000';
-/** One that returns each line. */
+/** A program that echoes each line. */
 const LINES = 'echo ok; exec cat';
 
 interface Case {
@@ -21,7 +21,7 @@ interface Case {
   readonly client?: WireOptions;
   /** Makes the part block. */
   block(session: Session, wire: Wire): unknown;
-  /** Ends that, where it can end. */
+  /** Makes the part stop blocking, if it can. */
   unblock?(session: Session, wire: Wire): unknown;
 }
 
@@ -104,7 +104,7 @@ for (const [name, { script = ECHO, client = XTERM, block, unblock }] of Object.e
   });
 }
 
-test('nothing blocks it between keys, and they pass', async () => {
+test('nothing blocks the fast path between keys, and they pass', async () => {
   await using host = await hostScript(ECHO);
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
@@ -118,15 +118,15 @@ test('nothing blocks it between keys, and they pass', async () => {
   }
 });
 
-test('it is open again after the NOP of keepAlive', async () => {
+test('the fast path is open again after the NOP of keepAlive', async () => {
   await using host = await hostScript(ECHO, {}, { keepAlive: 20 });
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
   const [session] = host.server.sessions;
   const { fastPath } = session!.link;
   const nops = () => Buffer.from(wire.raw.bytes).toString('latin1').split('\xff\xf1').length;
-  // A key that JavaScript passes opens the path for the next one. So only one key is typed after each NOP; a second NOP may
-  // come in the moment of a key, but not each time.
+  // A key that passes through JavaScript opens the path for the next one. So only one key is typed after each NOP. A
+  // second NOP may be sent at the moment of a key, but not each time.
   for (let keys = 0, passed = 0; passed === 0; keys++) {
     assert.ok(keys < 50, `no key after a NOP has passed; blocked by ${fastPath.blocks}`);
     const before = nops();
@@ -153,7 +153,7 @@ test('changes are reported once each', async () => {
   assert.equal(reports.filter(report => report === 'trace').length, 1, `${reports}`);
 });
 
-test('without a program it is not joined, nor at a client', async () => {
+test('the fast path is not joined without a program, nor on a client', async () => {
   await using host = await Host.start({
     shell: async session => {
       session.write('ok');

@@ -15,7 +15,7 @@ after(assertNothingHeld);
 
 const { WILL, WONT, DO, DONT } = CMD;
 const FLIPS = 20_000;
-/** Sent behind everything else: the answer comes when all before has been read, and is never late. */
+/** Sent after everything else: its answer, which is never late, shows that all before it has been read. */
 const QUESTION = Option.TIMING_MARK;
 
 const OPTIONS = [
@@ -34,7 +34,7 @@ const OPTIONS = [
 
 const verbOf = (side: Side, on: boolean): number => (side === 'remote' ? (on ? WILL : WONT) : on ? DO : DONT);
 
-/** Our words about one side, as they arrived at the peer: whether each was positive. */
+/** The commands of telpty about one side, as received by the peer: whether each was positive. */
 function words(wire: Wire, side: Side, code: number): boolean[] {
   const yes = side === 'remote' ? DO : WILL;
   const no = side === 'remote' ? DONT : WONT;
@@ -45,7 +45,7 @@ function words(wire: Wire, side: Side, code: number): boolean[] {
   );
 }
 
-/** Waits until all that was sent before has been read. */
+/** Waits until all bytes sent before have been read. */
 async function isRead(wire: Wire): Promise<void> {
   const asked = wire.events.length;
   wire.negotiate(DO, QUESTION);
@@ -54,7 +54,7 @@ async function isRead(wire: Wire): Promise<void> {
   await wire.until(() => wire.events.slice(asked).some(isAnswer), 60_000);
 }
 
-/** Whether it agrees to switch a side on, which was off. */
+/** Whether telpty agrees to enable a side that was disabled. */
 async function agrees(wire: Wire, side: Side, code: number): Promise<boolean> {
   wire.negotiate(verbOf(side, false), code);
   await isRead(wire);
@@ -64,7 +64,7 @@ async function agrees(wire: Wire, side: Side, code: number): Promise<boolean> {
   return words(wire, side, code)[before]!;
 }
 
-/** Switches one side on and off, and leaves it on or off; waits for the last answer. */
+/** Enables and disables one side repeatedly, and leaves it in the state `last`; waits for the last answer. */
 async function flip(session: Session, wire: Wire, side: Side, code: number, last: boolean): Promise<void> {
   const isAgreed = await agrees(wire, side, code);
   const before = words(wire, side, code).length;
@@ -85,8 +85,8 @@ async function flipSides(session: Session, wire: Wire, code: number): Promise<vo
   assert.equal(session.destroyed, false);
 }
 
-// Late answers are waited for, so each option has a connection of its own, at the same time.
-test('at a server: every option, on and off 20,000 times', { timeout: 120_000 }, async () => {
+// The test waits for late answers, so each option has its own connection, at the same time.
+test('on a server: every option, on and off 20,000 times', { timeout: 120_000 }, async () => {
   const sessions = new Map<number | undefined, Session>();
   await using host = await Host.start({
     shell: async session => {
@@ -107,7 +107,7 @@ test('at a server: every option, on and off 20,000 times', { timeout: 120_000 },
   );
 });
 
-test('at a client: every option, on and off 20,000 times', { timeout: 120_000 }, async () => {
+test('on a client: every option, on and off 20,000 times', { timeout: 120_000 }, async () => {
   await using peer = await Peer.listen();
   const flips: Promise<void>[] = [];
   for (const code of OPTIONS) {
@@ -126,7 +126,7 @@ test('at a client: every option, on and off 20,000 times', { timeout: 120_000 },
   await Promise.all(flips);
 });
 
-test('at a client that agrees to compression: MCCP2 on and off 20,000 times', async () => {
+test('on a client that agrees to compression: MCCP2 on and off 20,000 times', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port, compression: true });
   session.resume();
@@ -135,7 +135,7 @@ test('at a client that agrees to compression: MCCP2 on and off 20,000 times', as
   session.destroy();
 });
 
-test('a client is hidden from at once while its answers are late', async () => {
+test('a hidden question to a client is hidden at once while answers to it are late', async () => {
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
   const wire = await peer.accept();
@@ -146,7 +146,7 @@ test('a client is hidden from at once while its answers are late', async () => {
     await session.readUntil(text.trimEnd());
     assert.equal(session.telnet.isEnabled(Option.ECHO, 'remote'), last);
   }
-  assert.ok(words(wire, 'remote', Option.ECHO).length < 300, 'and they are late');
+  assert.ok(words(wire, 'remote', Option.ECHO).length < 300, 'answers were late');
   session.destroy();
 });
 
@@ -174,7 +174,7 @@ test('hundreds of hidden questions in a row are all hidden', { timeout: 60_000 }
   session.destroy();
 });
 
-/** The pace alone, by a clock that the test moves. */
+/** Only the pace of the answers, by a clock that the test advances. */
 function paced(t: TestContext) {
   let now = 0;
   let chunks = 0;
@@ -200,7 +200,7 @@ function paced(t: TestContext) {
   return {
     late,
     pass,
-    /** How often answers are granted until the peer has to wait. */
+    /** The number of grants until the peer has to wait. */
     use: () => {
       const before = sent;
       for (let i = 0; i < 100; i++) {
@@ -212,7 +212,7 @@ function paced(t: TestContext) {
     },
     speak: (side = 0) => words.add(side),
     answers: () => sent,
-    /** How long it takes until the next late answer. */
+    /** The time until the next late answer. */
     next: () => {
       const before = sent;
       const began = now;
@@ -222,7 +222,7 @@ function paced(t: TestContext) {
   };
 }
 
-test('a peer that uses all its answers, again and again, has fewer; one that pauses has all of them again', t => {
+test('a peer that repeatedly uses all its answers gets fewer; after a pause it gets all of them again', t => {
   const { late, use, next, pass } = paced(t);
   const used = [use()];
   for (let i = 0; i < 5; i++) {
@@ -237,7 +237,7 @@ test('a peer that uses all its answers, again and again, has fewer; one that pau
   late.stop();
 });
 
-test('a peer that is silent until each late answer comes has the next one after twice the time; after a pause it begins anew', t => {
+test('a peer that is silent until each late answer gets the next one after twice the time; a pause resets that time', t => {
   const { late, next, pass, speak } = paced(t);
   const rounds = (count: number) =>
     Array.from({ length: count }, () => {
@@ -252,7 +252,7 @@ test('a peer that is silent until each late answer comes has the next one after 
   late.stop();
 });
 
-test('a peer that does not wait has a late answer every 250 ms', t => {
+test('a peer that does not wait gets a late answer every 250 ms', t => {
   const { late, pass, speak, answers } = paced(t);
   const before = answers();
   for (let time = 0; time < 5_000; time += 5) {

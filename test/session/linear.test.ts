@@ -1,4 +1,6 @@
-/** Eight times the input is about eight times the work, for what reads and writes a session. See also search.test.ts. */
+/**
+ * Eight times the input is about eight times the work, for readers and writers of a session. See also search.test.ts.
+ */
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
@@ -20,8 +22,8 @@ async function cost(run: (n: number) => Promise<void> | void, n: number): Promis
 }
 
 /**
- * A quadratic loop costs 64 times as much for 8 times the input, a linear one 8 times. Each size is measured three times, in turns,
- * and the least counts, for other work on the machine only adds to it.
+ * A quadratic loop costs 64 times as much for 8 times the input, a linear one 8 times. Each size is measured three
+ * times, alternately, and the minimum counts, since other work on the machine only adds to it.
  */
 async function assertLinear(run: (n: number) => Promise<void> | void, n: number): Promise<void> {
   let [once, eight] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
@@ -33,7 +35,7 @@ async function assertLinear(run: (n: number) => Promise<void> | void, n: number)
   assert.ok(eight < 24 * once, `${n} cost ${once} us, and 8 times as many ${eight} us`);
 }
 
-/** A transport that takes everything. */
+/** A transport that accepts everything. */
 class Wire extends Duplex {
   constructor() {
     super({ readableHighWaterMark: 1024 ** 3 });
@@ -57,7 +59,7 @@ async function withSession(block: (session: Session, wire: Wire) => Promise<void
   }
 }
 
-/** Sends text in packets. A server takes CR NUL for CR. */
+/** Sends text in packets. A server decodes CR NUL as CR. */
 async function send(wire: Wire, text: string, size: number): Promise<void> {
   const bytes = Buffer.from(text.replaceAll('\r\n', '\r\0\n'));
   for (let at = 0; at < bytes.length; at += size) {
@@ -128,7 +130,7 @@ async function sendOutput(wire: Wire, lines: number, size: number): Promise<void
 
 const PROMPT = 'ada@host:~$ ';
 
-test('exec: output without an echo costs about what a plain loop does', async () => {
+test('exec: output without an echo costs about as much as a plain loop', async () => {
   const [lines, size] = [25_000, 65_536];
   const plain = (): Promise<void> =>
     withSession(async (session, wire) => {
@@ -159,7 +161,7 @@ test('exec: output without an echo costs about what a plain loop does', async ()
   assert.ok(Math.max(...execs) < 4 * loop, `a plain loop cost ${loop} us, and exec ${execs}`);
 });
 
-test('exec: a control character within the echo of a later line is seen', () => {
+test('exec: an echo on a later line is found despite a control character in it', () => {
   const controls = [...Array(32).keys(), 0x7f].filter(code => !'\b\n\r\x1b'.includes(String.fromCharCode(code)));
   for (const code of controls) {
     const text = new GrowingText();
@@ -187,7 +189,7 @@ test('exec: output of any number of packets arms as many timers as one packet', 
   assert.equal(await armed(1_000), await armed(1));
 });
 
-test('exec: a line that moves its end to and fro is drawn in time that is linear in its length', async () => {
+test('exec: a line whose end is moved back and forth is drawn in time linear in its length', async () => {
   await assertLinear(n => void render('\x1b[2000@\x1b[G'.repeat(n)), 100);
   await assertLinear(n => void render(`${'x'.repeat(n)}\r${'\x1b[@'.repeat(n)}`), 4_000);
   await assertLinear(n => void render(`${'x'.repeat(n)}\r${'\x1b[P\x1b[@'.repeat(n)}`), 4_000);
@@ -222,7 +224,7 @@ test('compressed input that waits: many small pieces', async () => {
   await assertLinear(run, 4_000);
 });
 
-test('lines that a client has edited: many short ones', async () => {
+test('lines edited by a client: many short ones', async () => {
   const pty = { master: { inputWaiting: 0, type: () => true } };
   const input = new LineInput(pty as never, () => {});
   await assertLinear(n => void assert.equal(input.type(Buffer.alloc(n, '\n'), {}), true), 8_192);

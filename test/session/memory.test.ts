@@ -1,4 +1,4 @@
-/** What a session keeps, and that it keeps nothing after its end. */
+/** The memory of a session, and that none is kept after its end. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,7 +11,7 @@ import { Wire } from '../support/clients/test-client.ts';
 import { XTERM } from '../support/servers/host.ts';
 import type { MemoryReport } from '../support/servers/memory-host.ts';
 
-/** In bytes; they were 8,200 to 8,800 when this was written, and 13,000 before anybody had looked. */
+/** In bytes; it was 8,200 to 8,800 when this was written, and 13,000 before the first measurement. */
 const SESSION_BYTES = 11_000;
 
 async function ask(host: ChildProcess): Promise<MemoryReport> {
@@ -20,7 +20,7 @@ async function ask(host: ChildProcess): Promise<MemoryReport> {
   return ((await answer) as [MemoryReport])[0];
 }
 
-/** Sessions that have printed something, been typed at, and do nothing any more. */
+/** Opens sessions that have had output and input, and are idle since. */
 async function open(port: number, count: number): Promise<Wire[]> {
   const wires: Wire[] = [];
   for (let i = 0; i < count; i++) {
@@ -33,17 +33,17 @@ async function open(port: number, count: number): Promise<Wire[]> {
   return wires;
 }
 
-test('a session that does nothing keeps few bytes, and none after its end', async () => {
+test('an idle session keeps few bytes, and none after its end', async () => {
   const host = fork(fileURLToPath(new URL('../support/servers/memory-host.ts', import.meta.url)), { stdio: 'inherit' });
   const wires: Wire[] = [];
   try {
     const [{ port }] = (await once(host, 'message')) as [{ port: number }];
-    // The first sessions pay for code and feedback.
+    // The first sessions include the cost of code and feedback.
     wires.push(...(await open(port, 40)));
     let before = await ask(host);
     assert.equal(before.sessions, 40);
-    // The least of some hundreds: what each session keeps is in all of them, and what the compiler makes of code that has
-    // become hot, whenever it comes to that, is not.
+    // The minimum over several hundreds: the memory of each session is in all of them, and the code that the compiler
+    // generates at some time for hot functions is not.
     const costs = { heap: Number.POSITIVE_INFINITY, external: Number.POSITIVE_INFINITY };
     for (let hundred = 1; hundred <= 4 && (costs.heap >= SESSION_BYTES || costs.external >= 1_000); hundred++) {
       wires.push(...(await open(port, 100)));
@@ -53,13 +53,13 @@ test('a session that does nothing keeps few bytes, and none after its end', asyn
       costs.external = Math.min(costs.external, (after.external - before.external) / 100);
       before = after;
     }
-    assert.ok(costs.heap < SESSION_BYTES, `${costs.heap} bytes of heap a session`);
-    assert.ok(costs.external < 1_000, `${costs.external} bytes outside the heap a session`);
+    assert.ok(costs.heap < SESSION_BYTES, `${costs.heap} bytes of heap per session`);
+    assert.ok(costs.external < 1_000, `${costs.external} bytes outside the heap per session`);
 
     await Promise.all(wires.map(wire => wire.close()));
     const deadline = Date.now() + 20_000;
     let last = await ask(host);
-    // When the server has seen the ends of all programs is its own affair.
+    // The server may need some time until it has seen the ends of all programs.
     while (last.sessions > 0 && Date.now() < deadline) last = await ask(host);
     assert.equal(last.sessions, 0);
   } finally {
@@ -70,13 +70,13 @@ test('a session that does nothing keeps few bytes, and none after its end', asyn
   }
 });
 
-test('text that is read in packets of a byte keeps about as much memory as there is text', async () => {
+test('text that is read in packets of one byte keeps about as much memory as its length', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   collect();
   const before = process.memoryUsage().arrayBuffers;
   const received = new Received();
-  // As the queue of a session's input gives it: a view of a block of 4 KiB.
+  // As the input queue of a session returns it: a view of a block of 4 KiB.
   for (let count = 0; count < 20_000; count++)
     received.add(Buffer.allocUnsafeSlow(4096).fill('x').subarray(0, 1), 'UTF-8');
   // A thread frees the memory of buffers, some time after the collection.

@@ -1,7 +1,7 @@
 /**
- * Peers that react to each of our words with up to two of theirs, by a simulated clock: the engine and the pace of its late
- * answers together, as in a session. Whatever the policy, such an exchange practically stops, and no request stays
- * unanswered.
+ * Peers that react to each of our commands with up to two of theirs, by a simulated clock: the engine and the pace of
+ * its late answers together, as in a session. For any policy, such an exchange practically stops, and every request is
+ * answered.
  */
 import assert from 'node:assert/strict';
 import { after, type TestContext, test } from 'node:test';
@@ -42,7 +42,7 @@ class Clock {
     });
   }
 
-  /** Goes to the next timer and runs it; false if there is none until then. */
+  /** Advances to the next timer and runs it; returns false if there is none up to `until`. */
   step(until: number): boolean {
     const [first] = [...this.#timers].sort(([, a], [, b]) => a.at - b.at);
     if (first === undefined || first[1].at > until) return false;
@@ -58,11 +58,11 @@ interface Conditions {
   readonly compatibility: 'strict' | 'tolerant';
   /** How long the peer takes to react, in milliseconds. */
   readonly lag: number;
-  /** Whether it prints something before each reaction. */
+  /** Whether the peer sends data before each reaction. */
   readonly isTalkative: boolean;
 }
 
-/** An exchange of two hours. Returns how many words we said in each of them, and the words of both ends, in order. */
+/** An exchange of two hours. Returns the number of our commands in each hour, and the last commands of both ends. */
 function play(clock: Clock, peer: Policy, begin: number, { code, compatibility, lag, isTalkative }: Conditions) {
   let chunks = 0;
   const recorder: Recorder = new Recorder(
@@ -118,7 +118,7 @@ function play(clock: Clock, peer: Policy, begin: number, { code, compatibility, 
 for (const code of [KNOWN, REFUSED, UNKNOWN]) {
   for (const compatibility of ['strict', 'tolerant'] as const) {
     const name = { [KNOWN]: 'agreed', [REFUSED]: 'refused', [UNKNOWN]: 'unknown' }[code];
-    test(`${compatibility}, an option that is ${name}: an exchange with a peer that sends up to two words for each of ours stops`, t => {
+    test(`${compatibility}, an option that is ${name}: an exchange with a peer that sends up to two commands for each of ours stops`, t => {
       const clock = new Clock(t);
       fc.assert(
         fc.property(
@@ -130,14 +130,14 @@ for (const code of [KNOWN, REFUSED, UNKNOWN]) {
             const { counts, last, telnet } = play(clock, peer, begin, { code, compatibility, lag, isTalkative });
             const text = JSON.stringify({ peer, begin, lag, isTalkative, counts });
             // A burst at the start, and a little for each doubling of the time.
-            assert.ok(counts[0]! < 280_000, `words in the first hour: ${text}`);
-            assert.ok(counts[1]! <= 4 * 65, `words in the second hour: ${text}`);
+            assert.ok(counts[0]! < 280_000, `commands in the first hour: ${text}`);
+            assert.ok(counts[1]! <= 4 * 65, `commands in the second hour: ${text}`);
             if (counts[1]! > 0) return;
             for (const side of ['local', 'remote'] as const) {
               const { asked, said } = last.get(side)!;
               const isOn = telnet.isEnabled(code, side);
-              // After the end of an exchange both ends agree.
-              if (asked === true) assert.equal(said, isOn, `the last request has its answer: ${text}`);
+              // After the end of an exchange, both ends agree on the state.
+              if (asked === true) assert.equal(said, isOn, `the last request is answered: ${text}`);
               else if (asked === false) assert.equal(isOn, false, text);
             }
           },
@@ -148,7 +148,7 @@ for (const code of [KNOWN, REFUSED, UNKNOWN]) {
   }
 }
 
-test('a peer that asks again at each refusal of an unknown option is slowed down after some thousand words', t => {
+test('a peer that asks again at each refusal of an unknown option is slowed down after some thousand commands', t => {
   const clock = new Clock(t);
   const peer = { [WILL]: [], [WONT]: [DO], [DO]: [], [DONT]: [WILL] };
   const { counts } = play(clock, peer, WILL, { code: UNKNOWN, compatibility: 'strict', lag: 0.05, isTalkative: false });
@@ -156,7 +156,7 @@ test('a peer that asks again at each refusal of an unknown option is slowed down
   assert.ok(counts[1]! <= 2, `${counts}`);
 });
 
-test('a peer that polls an option which is refused, less often than four times a second, is refused each time at once', t => {
+test('a peer that polls a refused option less often than four times per second is refused immediately each time', t => {
   const clock = new Clock(t);
   for (const code of [REFUSED, UNKNOWN]) {
     const recorder: Recorder = new Recorder([defineOption(REFUSED, {})], 'key', undefined, 'strict', () =>
@@ -178,7 +178,7 @@ test('a peer that polls an option which is refused, less often than four times a
   }
 });
 
-/** Answers each refusal until there is none for longer than the first window of late answers. Returns how many there were. */
+/** Answers each refusal until none arrives for longer than the first window of late answers. Returns their number. */
 async function refusals(wire: Wire, code: number, reaction: readonly number[]): Promise<number> {
   let seen = wire.events.length;
   let count = 0;

@@ -1,4 +1,7 @@
-/** The options of a server's table beyond those that every session uses: who may ask for them, and where their facts go. */
+/**
+ * The options of a server's table that not every session uses: which end may request them, and where their facts are
+ * stored.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
@@ -27,7 +30,7 @@ async function hostOf(
   });
 }
 
-test('who offers to tell terminal speed, X display or location is asked; nobody else is', async () => {
+test('only a client that offers terminal speed, X display or location is asked for it', async () => {
   let session: Session | undefined;
   await using host = await hostOf(given => {
     session = given;
@@ -57,7 +60,7 @@ test('who offers to tell terminal speed, X display or location is asked; nobody 
   );
 });
 
-test('LINEMODE and LFLOW are refused until the shell asks for them; STATUS goes both ways', async () => {
+test('LINEMODE and LFLOW are refused until the shell requests them; STATUS works both ways', async () => {
   let session: Session | undefined;
   await using host = await hostOf(given => {
     session = given;
@@ -94,7 +97,7 @@ test('LINEMODE and LFLOW are refused until the shell asks for them; STATUS goes 
   assert.deepEqual((await told)[0].options, [{ option: OPT.LFLOW, side: 'remote', enabled: true }]);
 });
 
-test('a game talks GMCP and tells MSSP: options, requests in the first packet, messages and typed events', async () => {
+test('a game uses GMCP and MSSP: options, requests in the first packet, messages and typed events', async () => {
   const messages = gmcp({ local: true });
   const crawled: string[] = [];
   await using host = await hostOf(
@@ -128,7 +131,7 @@ test('a game talks GMCP and tells MSSP: options, requests in the first packet, m
 });
 
 test('listeners are typed by the name of the event', () => {
-  // Never called: what it shows, the compiler checks.
+  // Never called: the compiler checks it.
   const listen = (session: Session): void => {
     session.on('resize', ({ columns, rows }) => columns.toFixed(rows));
     session.once('gmcp', ({ name, data }) => [name.length, data]);

@@ -5,10 +5,10 @@ import { runInNewContext } from 'node:vm';
 import { SessionSet } from '../../src/server/session-set.ts';
 import type { Session } from '../../src/session/session.ts';
 
-/** As large as a session with what belongs to it. */
+/** As large as a session with its objects. */
 const made = (): Session => ({ fields: Array.from({ length: 1_000 }, (_, index) => index) }) as unknown as Session;
 
-test('sessions are in the order in which they were added, also while some are deleted', () => {
+test('sessions are iterated in the order in which they were added, also while some are deleted', () => {
   const [first, second, third] = [made(), made(), made()];
   const set = new SessionSet();
   for (const session of [first, second, third, first]) set.add(session);
@@ -33,10 +33,10 @@ const collect = runInNewContext('gc') as () => void;
 const oldBytes = (): number =>
   getHeapSpaceStatistics().find(space => space.space_name === 'old_space')!.space_used_size;
 
-/** By how much the old generation grows at most while many come and go, in bytes. */
+/** The maximum growth of the old generation while many sessions are added and deleted, in bytes. */
 function growth(set: { add(session: Session): unknown; delete(session: Session): unknown }): number {
   const present: Session[] = [];
-  // What there is becomes old, as the tables of a server are after its first full collection.
+  // Promotes existing objects, as the tables of a server are after its first full collection.
   collect();
   const before = oldBytes();
   let most = 0;
@@ -50,7 +50,7 @@ function growth(set: { add(session: Session): unknown; delete(session: Session):
   return most;
 }
 
-test('sessions that were deleted are collected by scavenges, where a Set keeps them', () => {
+test('deleted sessions are collected by scavenges, whereas a Set keeps them', () => {
   const [own, plain] = [growth(new SessionSet()), growth(new Set())];
   assert.ok(own < plain / 2, `it grew by ${own} bytes, with a Set by ${plain}`);
 });

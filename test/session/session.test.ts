@@ -15,7 +15,7 @@ import { requireTool } from '../support/system/tools.ts';
 
 const { WILL, WONT, DO, IAC } = CMD;
 
-/** A shell that talks until the client says "bye". */
+/** A shell that runs until the client sends "bye". */
 function talker(hello: string, onSession?: (session: Session) => void) {
   return async (session: Session): Promise<string> => {
     onSession?.(session);
@@ -33,7 +33,7 @@ function talker(hello: string, onSession?: (session: Session) => void) {
   };
 }
 
-test('a shell is a function: its session is a stream, its end is the end', async () => {
+test('a shell is a function; its session is a stream, and ends with the function', async () => {
   await using host = await Host.start({ shell: talker('hello\r\n') });
   await using wire = await host.connect(XTERM);
   await wire.expect('hello');
@@ -43,7 +43,7 @@ test('a shell is a function: its session is a stream, its end is the end', async
   assert.deepEqual(await host.outcome(), { result: 'good bye' });
 });
 
-test('a shell that throws closes its connection and no other', async () => {
+test('a shell that throws closes its own connection only', async () => {
   let first = true;
   await using host = await Host.start({
     shell: session => {
@@ -59,7 +59,7 @@ test('a shell that throws closes its connection and no other', async () => {
   await two.expect('hello');
 });
 
-test('facts about the client are on the session', async () => {
+test('facts about the client are properties of the session', async () => {
   let session: Session | undefined;
   await using host = await Host.start({
     shell: talker('hello', given => {
@@ -117,7 +117,7 @@ test('any Duplex can be a connection', async () => {
   await server.shutdown();
 });
 
-test('input that a reader holds on to stays as it was, also where the engine gathered it from short runs', async () => {
+test('input that a reader keeps does not change, even if the engine gathered it from short runs', async () => {
   const held: { bytes: Buffer; once: string }[] = [];
   const server = createServer({
     shell: async session => {
@@ -142,7 +142,7 @@ test('input that a reader holds on to stays as it was, also where the engine gat
   await server.shutdown();
 });
 
-test('a tap sees what passes both ways, without Telnet, until it is taken off', async () => {
+test('a tap observes both directions, without Telnet, until it is removed', async () => {
   const seen: string[] = [];
   let untap: (() => void) | undefined;
   await using host = await Host.start({
@@ -165,7 +165,7 @@ test('a tap sees what passes both ways, without Telnet, until it is taken off', 
   assert.equal(seen.length, 2);
 });
 
-test('signal aborts at a hang-up, and a shell that does not listen is not waited for', async () => {
+test('signal aborts at a hangup, and a session whose shell does not listen ends without waiting for it', async () => {
   let aborted: unknown;
   await using host = await Host.start({
     shell: session =>
@@ -187,9 +187,9 @@ test('signal aborts at a hang-up, and a shell that does not listen is not waited
   await host.outcome();
 });
 
-test('a client that asks a million times and reads nothing is not read until it reads', async () => {
+test('input of a client that asks a million times and reads nothing is not read until the client reads', async () => {
   await using host = await Host.start({ shell: talker('hello') });
-  // Not a socket: the kernel may hold 40 MB of answers. Each question is answered, whatever came before.
+  // Not a socket: the kernel may hold 40 MB of answers. Each question is answered, regardless of earlier ones.
   const questions = Buffer.alloc(3 * 1_000, Buffer.of(IAC, DO, OPT.TIMING_MARK));
   let asked = 0;
   let answered = 0;
@@ -216,11 +216,11 @@ test('a client that asks a million times and reads nothing is not read until it 
   await untilTrue(() => answered >= 1_000_000, 30_000);
   transport.push('bye');
   await host.outcome();
-  // A mark for each, and no more.
+  // Exactly one mark for each.
   assert.equal(answered, 1_000_000);
 });
 
-test('unknown options are refused once each; a mirror of our own bytes comes to rest', async () => {
+test('unknown options are refused once each; a mirror of our own bytes stops', async () => {
   await using host = await Host.start({ shell: talker('hello') });
   await using wire = await host.connect({ silent: true });
   await wire.expect('hello');
@@ -236,8 +236,8 @@ test('unknown options are refused once each; a mirror of our own bytes comes to 
   assert.ok(wire.raw.length < 400, `${wire.raw.length} bytes for a mirror`);
 });
 
-test('urgent data stays in line on accepted sockets, so that a Synch does not eat a byte', async () => {
-  // What the option is for: without it a bare IAC remains of `IAC DM`, and eats the next byte.
+test('urgent data stays inline on accepted sockets, so that a Synch does not consume a byte', async () => {
+  // The purpose of SO_OOBINLINE: without it, a bare IAC remains of `IAC DM` and consumes the next byte.
   const plain = createTcpServer();
   plain.listen(0, '127.0.0.1');
   await once(plain, 'listening');
@@ -252,11 +252,11 @@ s=socket.create_connection(('127.0.0.1',${host.port}))
 s.send(b'ab\\xff'); s.send(b'\\xf2',socket.MSG_OOB); s.send(b'cdbye')
 while s.recv(4096): pass`;
   await once(spawn(requireTool('python3'), ['-c', script], { stdio: 'inherit' }), 'exit');
-  // What stands before the mark may be dropped, if it was not read by then; what stands behind it may not.
+  // Data before the mark may be dropped, if it was unread by then; data after it may not.
   assert.match(String((await host.outcome()).result), /^(ab)?cdbye$/);
 });
 
-test('text decodes across packets, and what does not decode ends nothing', async () => {
+test('text is decoded across packets, and invalid bytes do not end the session', async () => {
   const heard: string[] = [];
   await using host = await Host.start({
     shell: async session => {
@@ -274,7 +274,7 @@ test('text decodes across packets, and what does not decode ends nothing', async
   assert.equal(heard.join(''), '漢\ufffdA');
 });
 
-test('a shell that ends its session from within its input loses nothing of what it wrote', async () => {
+test('a shell that ends its session in an input handler loses no output', async () => {
   await using host = await Host.start({
     shell: session =>
       new Promise<void>(resolve => {
@@ -292,7 +292,7 @@ test('a shell that ends its session from within its input loses nothing of what 
   assert.match(wire.text(), /^last words/);
 });
 
-test('many at once: 1,000 connections that come and go leave nothing behind', async () => {
+test('1,000 connections at once are opened and closed, and leave no resources', async () => {
   await using host = await Host.start({ shell: session => void session.write('hello') });
   for (let round = 0; round < 10; round++) {
     await Promise.all(
@@ -307,7 +307,7 @@ test('many at once: 1,000 connections that come and go leave nothing behind', as
   assert.equal(host.server.sessions.size, 0);
 });
 
-test('a CHARSET of one’s own replaces the server’s, and is left alone', async () => {
+test('a CHARSET definition of the caller replaces the server’s, and is not changed', async () => {
   const { charset } = await import('../../src/protocol/index.ts');
   const own = charset({ role: 'server', request: ['X-OWN'] });
   await using host = await Host.start({ shell: talker('hello'), telnetOptions: [own] });
@@ -320,7 +320,7 @@ test('a CHARSET of one’s own replaces the server’s, and is left alone', asyn
   await wire.untilEnd();
 });
 
-test('a shell alone makes a server, a number a port on loopback', async () => {
+test('createServer() accepts only a shell, and listen() a number as a port on loopback', async () => {
   const server = createServer(session => void session.write(`from ${session.remoteAddress}`));
   const { address, port } = await server.listen(0);
   assert.equal(address, '127.0.0.1');

@@ -20,14 +20,14 @@ function descriptor(socket: Socket): number {
   return (socket as unknown as { _handle: { fd: number } })._handle.fd;
 }
 
-/** The urgent half of a Synch, or as many bytes as are given, of which the last is the urgent one. */
+/** Sends the urgent half of a Synch, or the given bytes, of which the last is urgent. */
 async function urgent(wire: Wire, ...bytes: number[]): Promise<void> {
-  // It goes past Node's own queue.
+  // It bypasses Node's own queue.
   await wire.sent([]);
   await untilTrue(() => sendUrgent(descriptor(wire.socket), Uint8Array.from(bytes)) === bytes.length);
 }
 
-/** A host whose sessions read what they are given, or (`reads` is false) nothing. */
+/** A host whose sessions read all input, or (if `reads` is false) nothing. */
 async function listener(reads: boolean) {
   let session: Session | undefined;
   const heard: Buffer[] = [];
@@ -43,12 +43,12 @@ async function listener(reads: boolean) {
   return { host, wire, session: session!, heard: () => Buffer.concat(heard).toString('latin1') };
 }
 
-test('output that waits is dropped, negotiation is not, and a writer that waited goes on', async () => {
+test('waiting output is dropped, negotiation is not, and a waiting writer continues', async () => {
   const { host, wire, session } = await listener(true);
   await using _ = host;
   setOobInline(descriptor(wire.socket));
   wire.pause();
-  // More than the kernel takes, then a queue in the stream, with negotiations between.
+  // More than the kernel accepts, so that the rest is queued in the stream, with negotiations in between.
   const chunk = Buffer.alloc(64 * 1024, 'x');
   const written: Promise<void>[] = [];
   for (let i = 0; i < 200; i++) {
@@ -72,7 +72,7 @@ test('output that waits is dropped, negotiation is not, and a writer that waited
   await wire.close();
 });
 
-test('the mark is at the DM, which the client is told of before it reads up to it', async () => {
+test('the urgent mark is at the DM, and the client is notified before it reads up to it', async () => {
   await using host = await Host.start({
     shell: async session => {
       session.write('stale');
@@ -99,7 +99,7 @@ print(before[-6:].hex(), after.hex())`;
   assert.equal(stdout.trim(), `${Buffer.from('stale').toString('hex')}ff f2${Buffer.from('fresh').toString('hex')}`);
 });
 
-test('a Synch drops what was not read; what stands behind its mark is read, commands before it are obeyed', async () => {
+test('a Synch drops unread input; input after its mark is read, commands before it are obeyed', async () => {
   const { host, wire, session } = await listener(false);
   await using _ = host;
   const commands: number[] = [];
@@ -116,7 +116,7 @@ test('a Synch drops what was not read; what stands behind its mark is read, comm
   await untilTrue(() => session.inputLength > 0 && commands.includes(DM) && session.terminal.columns === 99);
   const [input] = (await once(session, 'data')) as [Buffer];
   assert.match(input.toString(), /^fresh$/);
-  // EC has nothing to erase any more, unless it was read before the mark was known of.
+  // EC has nothing to erase, unless it was read before the notification of the mark.
   assert.deepEqual(
     commands.filter(command => command !== EC),
     [NOP, DM],
@@ -136,7 +136,7 @@ test('DM without urgent data does nothing', async () => {
   await wire.close();
 });
 
-test('a program that reads nothing is interrupted behind a megabyte of input', { timeout: 60_000 }, async () => {
+test('a program that reads nothing is interrupted after a megabyte of input', { timeout: 60_000 }, async () => {
   await using host = await hostScript('trap "echo interrupted; exit 7" INT; echo ready; while :; do sleep 60; done');
   await using wire = await host.connect(XTERM);
   await wire.expect('ready');
@@ -148,7 +148,7 @@ test('a program that reads nothing is interrupted behind a megabyte of input', {
   assert.deepEqual(await host.outcome(), { result: { code: 7, signal: null } });
 });
 
-test('the same where the client has closed its sending half behind it', { timeout: 60_000 }, async () => {
+test('the same if the client has closed its sending half after that', { timeout: 60_000 }, async () => {
   await using host = await hostScript('trap "echo interrupted; exit 7" INT; echo ready; while :; do sleep 60; done', {
     linger: 0,
   });
@@ -161,7 +161,7 @@ test('the same where the client has closed its sending half behind it', { timeou
   assert.deepEqual(await host.outcome(), { result: { code: 7, signal: null } });
 });
 
-test('urgent data inside a subnegotiation, in the midst of anything, and in any number keeps the stream whole', async () => {
+test('urgent data inside subnegotiations, in any number, does not damage the stream', async () => {
   const { host, wire, session } = await listener(true);
   await using _ = host;
   let warnings = 0;
@@ -180,14 +180,15 @@ test('urgent data inside a subnegotiation, in the midst of anything, and in any 
   await wire.close();
 });
 
-test('a storm of urgent bytes costs no memory, does not spin, and ends with itself', async () => {
+test('a storm of urgent bytes costs no memory, does not spin, and has no effect after its end', async () => {
   const { host, wire, session } = await listener(false);
   await using _ = host;
   for (let i = 0; i < 3_000; i++) await urgent(wire, 'x'.charCodeAt(0));
-  // A mark that never comes within reach: the sender goes on behind it, but nobody may wait for it in a loop.
+  // A mark that is never reached: the sender continues after it, but the server must not poll for it in a loop.
   await untilTrue(() => session.inputLength <= 3_000);
-  // Turns of the loop, and not CPU time, of which a loaded machine gives a spinning process little. The quietest of some
-  // times: what is left of the storm, and the test runner, turn it in one or two.
+  // Turns of the loop are counted, not CPU time, of which a spinning process gets little on a loaded machine. The
+  // minimum of several intervals counts: the rest of the storm, and the test runner, turn the loop in one or two of
+  // them.
   const turns = () => performance.nodeTiming.uvMetricsInfo.loopCount;
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 10 && least >= 50; i++) {
@@ -195,7 +196,7 @@ test('a storm of urgent bytes costs no memory, does not spin, and ends with itse
     await new Promise(resolve => setTimeout(resolve, 300));
     least = Math.min(least, turns() - before);
   }
-  assert.ok(least < 50, `${least} turns of the loop in 300 ms of nothing`);
+  assert.ok(least < 50, `${least} turns of the loop in 300 ms without input`);
   wire.command(AYT);
   await wire.expect('[telpty: yes]');
   await wire.close();

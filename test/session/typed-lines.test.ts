@@ -6,7 +6,7 @@ import { Option } from '../../src/protocol/index.ts';
 import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
 import { Host } from '../support/servers/host.ts';
 
-/** A host that collects what `readLines` gives, and what becomes of the loop. */
+/** A host that collects the lines from `readLines`, and reports how the loop ends. */
 async function collect(options: ReadLineOptions = {}, before?: (session: Session) => void) {
   const lines: string[] = [];
   const host = await Host.start({
@@ -24,7 +24,7 @@ async function collect(options: ReadLineOptions = {}, before?: (session: Session
 
 const echo = (session: Session) => session.telnet.request(Option.ECHO, 'local', true);
 
-test('lines end by CR NUL, CR LF, CR and LF, and are cut in any way', async () => {
+test('lines end in CR NUL, CR LF, CR and LF, and may be cut anywhere', async () => {
   const typed = Buffer.from('one\r\0two\r\nthree\nfo\u00fcr\r\n\r\n\n\r\0six\r\n', 'utf8');
   const expected = ['one', 'two', 'three', 'foür', '', '', '', 'six'];
   const cuts = fc.uniqueArray(fc.integer({ min: 1, max: typed.length - 1 }));
@@ -59,7 +59,7 @@ test('under BINARY, too, CR LF ends one line', async () => {
   assert.deepEqual(lines, ['a', 'b', 'c', 'd']);
 });
 
-test('where we echo, what is typed is shown and edited', async () => {
+test('if the server echoes, typed text is shown and edited', async () => {
   const { host, lines } = await collect({ prompt: '> ' }, echo);
   await using _host = host;
   await using wire = await host.connect();
@@ -76,7 +76,7 @@ test('where we echo, what is typed is shown and edited', async () => {
   assert.deepEqual(lines, ['cd']);
 });
 
-test('the erase key takes one character of a person, and as many columns as it has', async () => {
+test('the erase key erases one grapheme cluster, and all its columns', async () => {
   const { host, lines } = await collect({}, echo);
   await using _host = host;
   await using wire = await host.connect();
@@ -110,7 +110,7 @@ test('the erase key takes one character of a person, and as many columns as it h
   assert.deepEqual(lines, ['x']);
 });
 
-test('nothing that reorders text is in a line, nor is it echoed', async () => {
+test('characters that reorder text are neither part of a line nor echoed', async () => {
   const { host, lines } = await collect({}, echo);
   await using _host = host;
   await using wire = await host.connect();
@@ -122,7 +122,7 @@ test('nothing that reorders text is in a line, nor is it echoed', async () => {
   assert.deepEqual(lines, ['ab\u200c\u200d\u05d0\u0627']);
 });
 
-test('text that is written to others is in their character set', async () => {
+test('text that is written to other users is in their character set', async () => {
   const sessions: Session[] = [];
   await using host = await Host.start({
     shell: async session => {
@@ -144,7 +144,7 @@ test('text that is written to others is in their character set', async () => {
   await utf8.expect(Buffer.from('<Пр>\r\n'));
 });
 
-test('bytes, and text that has an encoding, are written as they are; text at the end is not', async () => {
+test('bytes, and text with an encoding, are written unchanged; text passed to end() is converted', async () => {
   await using host = await Host.start({
     shell: async session => {
       await session.waitFor(({ charset }) => charset !== undefined);
@@ -160,7 +160,7 @@ test('bytes, and text that has an encoding, are written as they are; text at the
   assert.equal(Buffer.from(wire.data.bytes).toString('hex'), 'c0d18ec1c0d1c0');
 });
 
-test('what is typed and echoed is in the character set of the client', async () => {
+test('typed and echoed text is in the character set of the client', async () => {
   const { host, lines } = await collect({ prompt: 'Größe: ' }, echo);
   await using _host = host;
   await using wire = await host.connect({ charset: 'KOI8-R', ttype: ['XTERM'] });
@@ -171,7 +171,7 @@ test('what is typed and echoed is in the character set of the client', async () 
   assert.deepEqual(lines, ['РС']);
 });
 
-test('where the client echoes, nothing is echoed, but erase keys erase', async () => {
+test('if the client echoes, nothing is echoed, but erase keys work', async () => {
   const { host, lines } = await collect();
   await using _host = host;
   await using wire = await host.connect();
@@ -187,7 +187,7 @@ test('where the client echoes, nothing is echoed, but erase keys erase', async (
   assert.deepEqual(lines, ['ac', 'e']);
 });
 
-test('a line is cut at the longest', async () => {
+test('a line is cut at its maximum length', async () => {
   const { host, lines } = await collect({ maxLength: 5 });
   await using _host = host;
   await using wire = await host.connect();
@@ -196,7 +196,7 @@ test('a line is cut at the longest', async () => {
   assert.deepEqual(lines, ['xxxxx', 'ab']);
 });
 
-test('a password is shown by nobody, and afterwards the client echoes again', async () => {
+test('a password is shown at neither end, and afterwards the client echoes again', async () => {
   const asked = async (wire: Wire) => {
     await wire.expect('Password: ');
     await wire.until(() => wire.isEnabled(OPT.ECHO, 'theirs'));
@@ -215,7 +215,7 @@ test('a password is shown by nobody, and afterwards the client echoes again', as
   await asked(wire);
 });
 
-test('a client that knows EOR is told where the prompt ends', async () => {
+test('EOR is sent after the prompt to a client that agreed to it', async () => {
   const { host } = await collect({ prompt: '> ' }, session => session.telnet.request(Option.EOR, 'local', true));
   await using _host = host;
   await using wire = await host.connect({ accept: [OPT.EOR] });
@@ -224,7 +224,7 @@ test('a client that knows EOR is told where the prompt ends', async () => {
   await wire.expect(Buffer.from('> \xff\xef', 'latin1'));
 });
 
-test('what is typed ahead is left for the next reader', async () => {
+test('text typed ahead is left for the next reader', async () => {
   await using host = await Host.start({
     shell: async session => {
       const first = await session.readLine();
@@ -254,7 +254,7 @@ for (const [what, end] of [
   });
 }
 
-test('a last line without an end is a line', async () => {
+test('a last line without a line end is returned', async () => {
   const { host, lines } = await collect();
   await using _host = host;
   await using wire = await host.connect();
@@ -264,7 +264,7 @@ test('a last line without an end is a line', async () => {
   assert.deepEqual(lines, ['a', 'b']);
 });
 
-test('the loop ends at a hang-up, and may say good-bye', async () => {
+test('the loop ends at a hangup, and the shell can still write', async () => {
   await using host = await Host.start({
     shell: async session => {
       while ((await session.readLine()) !== undefined);
@@ -278,7 +278,7 @@ test('the loop ends at a hang-up, and may say good-bye', async () => {
   await wire.untilEnd();
 });
 
-test('property: whatever is typed, lines are bounded and hold nothing that a terminal would obey', async () => {
+test('property: for any input, lines are bounded and contain nothing that a terminal would obey', async () => {
   const bytes = fc.uint8Array({ maxLength: 200 }).map(octets => Buffer.from(octets));
   const keys = fc
     .constantFrom('\r\0', '\n', '\x7f', '\x15', '\x1b[', '\x1b', '\u009b', '界', 'é', 'a')
@@ -302,7 +302,7 @@ test('property: whatever is typed, lines are bounded and hold nothing that a ter
   );
 });
 
-test('two readers at once, and options that cannot be meant, are errors', async () => {
+test('two readers at once, and invalid options, are errors', async () => {
   const codes: unknown[] = [];
   await using host = await Host.start({
     shell: async session => {
@@ -329,7 +329,7 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   return { promise, resolve };
 }
 
-test("text is in the server's character set where the client tells none, by CHARSET or its locale", async () => {
+test("text is in the server's character set if the client names none by CHARSET or its locale", async () => {
   const shell = async (session: Session) => {
     await session.waitFor(({ terminal }) => terminal.environ.size > 0 || terminal.typesComplete);
     session.sendLine(`<${session.encoding}>`);

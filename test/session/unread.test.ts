@@ -1,4 +1,4 @@
-/** Sessions that nobody reads: they end all the same, and what had come before that is kept. */
+/** Sessions without a reader: they end nevertheless, and input that arrived before is kept. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
@@ -10,10 +10,10 @@ import { Wire } from '../support/clients/test-client.ts';
 import { selfSigned } from '../support/servers/certificates.ts';
 import { Host } from '../support/servers/host.ts';
 
-/** What a session is closed after that nobody reads, as the documentation says, in milliseconds. */
+/** The time after which a session without a reader is closed, according to the documentation, in milliseconds. */
 const LIMIT = 10_000;
 
-/** Lets the time pass until a session is closed. */
+/** Advances the time until a session is closed. */
 async function closedAfterLimit(t: TestContext, session: Session): Promise<void> {
   const closed = once(session, 'close');
   let isClosed = false;
@@ -27,7 +27,7 @@ async function closedAfterLimit(t: TestContext, session: Session): Promise<void>
   await closed;
 }
 
-test('what came before a reset is read by a reader that comes later', async () => {
+test('input from before a reset is read by a later reader', async () => {
   await using peer = await Peer.listen();
   for (const read of ['readUntil', 'data', 'for await', 'read()'] as const) {
     const session = await connect({ port: peer.port });
@@ -61,7 +61,7 @@ test('what came before a reset is read by a reader that comes later', async () =
   }
 });
 
-test('a server shell that comes late reads what was typed before a reset, line by line', async () => {
+test('a shell that starts late reads the input typed before a reset, line by line', async () => {
   const lines: (string | undefined)[] = [];
   await using host = await Host.start({
     shell: async session => {
@@ -79,7 +79,7 @@ test('a server shell that comes late reads what was typed before a reset, line b
 });
 
 for (const kind of ['TCP', 'TLS', 'a Duplex'] as const) {
-  test(`${kind}: end() closes within the limit when the peer does not close and nobody reads; the text is kept`, async t => {
+  test(`${kind}: end() closes within the limit if the peer does not close and there is no reader; the text is kept`, async t => {
     t.mock.timers.enable({ apis: ['setInterval'] });
     const { session, close } = await open(kind);
     t.after(close);
@@ -92,14 +92,14 @@ for (const kind of ['TCP', 'TLS', 'a Duplex'] as const) {
   });
 }
 
-test('end() closes when the peer takes nothing of what it is owed', async t => {
+test('end() closes if the peer accepts no output while some waits', async t => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
   (await peer.accept()).pause();
   session.resume();
   const closed = once(session, 'close');
-  // More than the kernel keeps for a peer.
+  // More than the kernel buffers for a peer.
   session.end(Buffer.alloc(32 * 1024 * 1024));
   let unsent = Number.POSITIVE_INFINITY;
   while (session.unsent < unsent) {
@@ -111,7 +111,7 @@ test('end() closes when the peer takes nothing of what it is owed', async t => {
   await closed;
 });
 
-/** A session with a peer that says "hello there", and nothing after it. */
+/** A session with a peer that sends "hello there", and nothing after it. */
 async function open(kind: 'TCP' | 'TLS' | 'a Duplex'): Promise<{ session: Session; close(): Promise<void> }> {
   if (kind === 'a Duplex') {
     const stream = new Duplex({ read() {}, write: (_chunk, _encoding, callback) => callback() });
@@ -129,7 +129,7 @@ async function open(kind: 'TCP' | 'TLS' | 'a Duplex'): Promise<{ session: Sessio
   return { session, close: () => server.shutdown({ timeout: 0 }) };
 }
 
-test('a peer that has closed ends the session within the limit though nobody reads; the text is kept', async t => {
+test('a session whose peer has closed ends within the limit without a reader; the text is kept', async t => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
@@ -141,7 +141,7 @@ test('a peer that has closed ends the session within the limit though nobody rea
   assert.equal((await session.readUntil('bye')).text, 'good-bye');
 });
 
-test('a reader that takes its time is not cut off', async t => {
+test('a slow reader is not cut off', async t => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   await using peer = await Peer.listen();
   const session = await connect({ port: peer.port });
