@@ -112,8 +112,8 @@ function pauseOf(count: number, min: number, max: number): number {
 /** Whether the next attempt may succeed. */
 function isTemporary(error: unknown): error is TelptyError {
   if (!(error instanceof TelptyError)) return false;
-  // A server that is starting, or the proxy in front of it, may close the connection within the handshake: by a reset,
-  // which has an errno, or by a FIN, which Node.js reports as ECONNRESET without one.
+  // A server that is starting, or the proxy in front of it, may close the connection within the handshake. A reset
+  // has an errno; a FIN is reported by Node.js as ECONNRESET without one.
   const isBroken = error.code === 'ERR_TLS' && (error.errno !== undefined || error.systemCode === 'ECONNRESET');
   return error.code === 'ERR_CONNECT' || error.code === 'ERR_TIMEOUT' || isBroken;
 }

@@ -329,7 +329,7 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   return { promise, resolve };
 }
 
-test("text is in the server's character set if the client names none by CHARSET or its locale", async () => {
+test("text is in the server's character set if the client does not name a set by CHARSET or its locale", async () => {
   const shell = async (session: Session) => {
     await session.waitFor(({ terminal }) => terminal.environ.size > 0 || terminal.typesComplete);
     session.sendLine(`<${session.encoding}>`);
