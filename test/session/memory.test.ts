@@ -42,8 +42,8 @@ test('an idle session keeps few bytes, and none after its end', async () => {
     wires.push(...(await open(port, 40)));
     let before = await ask(host);
     assert.equal(before.sessions, 40);
-    // The minimum over several hundreds counts. The memory of each session is in all of them; the code that the compiler
-    // generates at some time for hot functions is not.
+    // The minimum over several hundreds counts. The memory of each session is in all of them; the code that the
+    // compiler generates at some time for hot functions is not.
     const costs = { heap: Number.POSITIVE_INFINITY, external: Number.POSITIVE_INFINITY };
     for (let hundred = 1; hundred <= 4 && (costs.heap >= SESSION_BYTES || costs.external >= 1_000); hundred++) {
       wires.push(...(await open(port, 100)));

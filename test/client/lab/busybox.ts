@@ -1,6 +1,6 @@
 import { OPTION, type Script } from './device.ts';
 
-/** BusyBox: telnetd, login and ash, whose line editor asks the terminal for its cursor at every prompt. */
+/** BusyBox: telnetd, login and ash, whose line editor asks the terminal for the cursor position at every prompt. */
 export function busybox({ username = 'root', password = 'secret' } = {}): Script {
   return async line => {
     line.command(253, OPTION.ECHO);
@@ -33,7 +33,7 @@ export function busybox({ username = 'root', password = 'secret' } = {}): Script
       if (command === 'exit') return;
       if (command === 'df') {
         line.print('Filesystem           1K-blocks      Used Available Use% Mounted on\r\n');
-        // A program that stops for a while behind what looks like a prompt.
+        // A program that pauses after text that looks like a prompt.
         await line.printPieces('/dev/root                 6144      6144         0 100% ', '/\r\n');
         line.print('tmpfs                    61540       312     61228   1% /tmp\r\n');
       } else if (command === 'printf x') line.print('x');

@@ -1,7 +1,6 @@
 /**
- * Devices that a person operates over Telnet, played by scripts: what they print, what they echo, and in which packets.
- * They are written without src/, from transcripts of the real ones, and each has the oddities of timing that break
- * naive scripts.
+ * Simulated devices that are operated over Telnet: what they print, what they echo, and in which packets. They are
+ * written without src/, from transcripts of real devices, and each has the timing that breaks naive scripts.
  */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -18,7 +17,7 @@ export const OPTION = { ECHO: 1, SUPPRESS_GO_AHEAD: 3, TERMINAL_TYPE: 24, END_OF
 
 /** How a device reads a line. */
 export interface ReadLineOptions {
-  /** What is printed for each key; default the key itself. */
+  /** The echo of each key; default the key itself. */
   readonly echo?: ((key: string) => string) | 'off' | undefined;
 }
 
@@ -28,7 +27,7 @@ export class LineClosed extends Error {}
 /** The device's end of a connection. */
 export class Line {
   readonly socket: Socket;
-  /** Keys that have come and were not read. */
+  /** Keys that have arrived and are unread. */
   #keys = '';
   #command: number[] = [];
   #wasReturn = false;
@@ -51,7 +50,7 @@ export class Line {
     if (!this.socket.destroyed) this.socket.write(Buffer.from(doubled));
   }
 
-  /** Sends a command of Telnet: WILL ECHO is `251, 1`. */
+  /** Sends a Telnet command: WILL ECHO is `251, 1`. */
   command(...bytes: number[]): void {
     if (!this.socket.destroyed) this.socket.write(Buffer.from([IAC, ...bytes]));
   }
@@ -60,12 +59,12 @@ export class Line {
     this.command(GA);
   }
 
-  /** The device is busy for some milliseconds. What it prints next is in another packet. */
+  /** The device is busy for some milliseconds. Its next output is in another packet. */
   async busy(milliseconds = 5): Promise<void> {
     await delay(milliseconds);
   }
 
-  /** Prints texts in packets of their own. */
+  /** Prints each text in its own packet. */
   async printPieces(...pieces: readonly string[]): Promise<void> {
     for (const [index, piece] of pieces.entries()) {
       if (index > 0) await this.busy();
@@ -114,7 +113,7 @@ export class Line {
     this.#wake();
   }
 
-  /** Takes commands of Telnet out. CR, CR LF, CR NUL and LF are the Return key. */
+  /** Removes Telnet commands. CR, CR LF, CR NUL and LF are the Return key. */
   #received(bytes: Buffer): void {
     for (const byte of bytes) {
       if (this.#command.length > 0 || byte === IAC) {
@@ -138,7 +137,7 @@ function isWhole(command: readonly number[]): boolean {
   return code >= WILL && code <= DONT ? command.length === 3 : true;
 }
 
-/** What a device does from the connection to its end. It may return or be cut off by the end of the connection. */
+/** The behaviour of a device during one connection. It may return or be ended by the end of the connection. */
 export type Script = (line: Line) => Promise<void>;
 
 /** A device that listens on loopback: `await using device = await Device.start(ios())`. */
@@ -181,11 +180,11 @@ export class Device implements AsyncDisposable {
 
 /** How a device shows text that does not fit on its screen. */
 export interface Pager {
-  /** Lines of a page. */
+  /** The number of lines per page. */
   readonly rows: number;
-  /** What is shown below a page. */
+  /** The text that is shown below a page. */
   readonly more: (percent: number) => string;
-  /** What removes it again. */
+  /** The characters that remove it. */
   readonly erase: string;
 }
 

@@ -1,12 +1,12 @@
 import { type Line, OPTION, page, type Script } from './device.ts';
 
-/** What may differ between two switches. */
+/** Settings of a switch. */
 export interface IosOptions {
   readonly hostname?: string;
   readonly username?: string;
   readonly password?: string;
   readonly secret?: string;
-  /** Whether the switch asks for a name or for a password alone (`line vty … login`). */
+  /** Whether the switch asks for a name or only for a password (`line vty … login`). */
   readonly asksForName?: boolean;
 }
 
@@ -40,8 +40,8 @@ export const IOS_CONFIGURATION = [
 const PAGER = { rows: 23, more: () => ' --More-- ', erase: '\b'.repeat(10) + ' '.repeat(10) + '\b'.repeat(10) };
 
 /**
- * A switch with Cisco IOS. Its banner has lines that end in `>` and `#`; its prompt has no space behind the mark and
- * comes in two packets; `enable` asks for a second password; a message of the log arrives behind a prompt.
+ * A switch with Cisco IOS. Its banner has lines that end in `>` and `#`; its prompt has no space after the mark and
+ * is sent in two packets; `enable` asks for a second password; a log message is printed after a prompt.
  */
 export function ios(options: IosOptions = {}): Script {
   const { hostname = 'sw1', username = 'ada', password = 'secret', secret = 'enable-me', asksForName = true } = options;
@@ -82,7 +82,7 @@ export function ios(options: IosOptions = {}): Script {
       } else if (command.startsWith('interface ') && mode !== '') mode = '(config-if)';
       else if (command === 'end' && mode !== '') {
         mode = '';
-        // The log is written to the terminal behind the prompt, and the prompt is not shown again.
+        // The log message is written after the prompt, and the prompt is not shown again.
         await line.printPieces(
           `${hostname}${mark}`,
           '\r\n*Mar  1 00:07:21.113: %SYS-5-CONFIG_I: Configured from console\r\n',

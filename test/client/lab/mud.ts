@@ -1,6 +1,8 @@
 import { OPTION, type Script } from './device.ts';
 
-/** A MUD: its prompt changes with every command and is marked by GA alone, and a fight prints between commands. */
+/**
+ * A MUD: its prompt changes with every command and is marked only by GA, and a fight produces output between commands.
+ */
 export function mud({ name = 'Ada', password = 'secret' } = {}): Script {
   return async line => {
     line.print('\r\nWelcome to the realm of <Example>\r\n\r\nBy what name do you wish to be known? ');

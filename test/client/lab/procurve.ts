@@ -13,8 +13,7 @@ const PAGER = {
 };
 
 /**
- * A switch with HP ProCurve: a key is wanted before the login, and the prompt is placed on the last row, again and
- * again.
+ * A switch with HP ProCurve: the login starts after a key, and the prompt is repeatedly placed on the last row.
  */
 export function procurve({ password = 'secret' } = {}): Script {
   return async line => {

@@ -1,7 +1,7 @@
 import { OPTION, type Script } from './device.ts';
 
 /**
- * A router with MikroTik RouterOS. It asks the terminal where its cursor is, colours each word, draws the prompt
+ * A router with MikroTik RouterOS. It asks the terminal for the cursor position, colours each word, draws the prompt
  * several times, and draws the line again at each key instead of echoing it.
  */
 export function routeros({ username = 'admin', password = '' } = {}): Script {
@@ -28,7 +28,7 @@ export function routeros({ username = 'admin', password = '' } = {}): Script {
       let command = '';
       for (let key = await line.readKey(); key !== '\r'; key = await line.readKey()) {
         if (key === '\x1b') {
-          // The answer about the cursor.
+          // The terminal's answer with the cursor position.
           while (!/[A-Za-z]/.test(await line.readKey()));
           continue;
         }

@@ -2,7 +2,7 @@ import { OPTION, type Script } from './device.ts';
 
 /**
  * A terminal server with a router on its serial port. It shows nothing until the Return key is pressed, its line ends
- * are LF CR, and the router behind it echoes late and at the speed of the line.
+ * are LF CR, and the router at the serial line echoes late and at the speed of that line.
  */
 export function terminalServer(): Script {
   return async line => {
@@ -16,7 +16,7 @@ export function terminalServer(): Script {
       await line.printPieces('Open', 'Wrt', ':/$', ' ');
       let command = '';
       for (let key = await line.readKey(); key !== '\r'; key = await line.readKey()) command += key;
-      // The whole line is echoed at once, when the router has come to it.
+      // The whole line is echoed at once, when the router processes it.
       await line.busy(30);
       line.print(`${command}\n\r`);
       if (command === 'uptime') await line.printPieces(' 09:15:41 up', ' 3 days,', '  2:11, load average: 0.00\n\r');

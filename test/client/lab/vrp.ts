@@ -13,8 +13,8 @@ export const VRP_INTERFACES = [
 const PAGER = { rows: 21, more: () => '  ---- More ----', erase: `\x1b[42D${' '.repeat(42)}\x1b[42D` };
 
 /**
- * A switch with Huawei VRP: prompts in angle and square brackets, a pager that moves the cursor, a question that wants
- * `y` or `n`.
+ * A switch with Huawei VRP: prompts in angle and square brackets, a pager that moves the cursor, a question that
+ * expects `y` or `n`.
  */
 export function vrp({ username = 'ada', password = 'secret' } = {}): Script {
   return async line => {
@@ -42,7 +42,7 @@ export function vrp({ username = 'ada', password = 'secret' } = {}): Script {
       line.print(prompt);
       const command = await line.readLine();
       if (command === 'quit' && prompt === '<HUAWEI>') {
-        // The last byte and the end of the connection come together.
+        // The last byte and the end of the connection arrive together.
         line.print('Info: Configuration console exit, please retry to log on\r\n');
         return;
       }

@@ -1,8 +1,8 @@
 import { OPTION, type Script } from './device.ts';
 
 /**
- * Microsoft's Telnet service: it paints a screen. What follows a command stands at a place of the screen, and line ends
- * are missing.
+ * Microsoft's Telnet service: it paints a screen. The output of a command is placed at a position on the screen, and
+ * line ends are missing.
  */
 export function windows({ username = 'ada', password = 'secret' } = {}): Script {
   return async line => {
