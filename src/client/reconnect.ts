@@ -25,7 +25,7 @@ export interface Retry {
   /** Why no connection was made; `undefined` if a session has ended. */
   readonly error: TelptyError | undefined;
   /**
-   * How many consecutive connections have failed or ended too early; 0 after a session that lasted longer than its
+   * Number of consecutive connections that failed or ended too early; 0 after a session that lasted longer than its
    * pause.
    */
   readonly count: number;

@@ -1,4 +1,4 @@
-/** How many changes of the character set are kept. If a peer makes more, the first ones are dropped. */
+/** Maximum number of changes of the character set that are kept. If a peer makes more, the first ones are dropped. */
 const MOST_CHANGES = 256;
 
 /** Bytes in one character set. */

@@ -129,7 +129,7 @@ export class FastPath {
     return [...this.#session.table.blocks(this.#session.owner), ...table.blocks(owner)];
   }
 
-  /** How many bytes have passed so far. */
+  /** Number of bytes that have passed so far. */
   get counts(): FastPathCounts {
     return this.#port?.fastPathCounts() ?? NOTHING;
   }

@@ -8,7 +8,7 @@ const WINDOW_MS = 250;
 /** The longest window. */
 const MOST_WINDOW_MS = 3_600_000;
 /**
- * A peer that waits for each answer before it switches an option again sends each request in a chunk of its own. After
+ * A peer that waits for each answer before it switches an option again sends each request in its own chunk. After
  * this many chunks, it may get another `optionChanges` answers immediately. Each of its requests costs it a round trip,
  * so it gets a larger budget.
  */
@@ -36,7 +36,7 @@ export class LateAnswers {
   /** When late answers were last sent, by the monotonic clock. */
   #since: number;
   #windowMs = WINDOW_MS;
-  /** How many chunks had been received at the last grant. */
+  /** Number of chunks that had been received at the last grant. */
   #chunks = 0;
   /** The number of grants in this window. */
   #grants = 0;

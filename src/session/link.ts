@@ -87,7 +87,7 @@ export interface SessionConsumer extends InputConsumer {
 /** See the top of this file. */
 export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   readonly telnet: Telnet;
-  /** What the peer reported about its terminal and itself. */
+  /** The facts that the peer reported about its terminal and itself. */
   readonly terminal = new Terminal();
   readonly ending: Ending;
   readonly fastPath: FastPath;
@@ -126,11 +126,11 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   #stale = false;
   /** The length of the chunk that was written last, while the stream waits for room to write the next. */
   #writing = 0;
-  /** How many of the bytes in the stream after that chunk were dropped. */
+  /** Number of dropped bytes among those in the stream after that chunk. */
   #dropped = 0;
   /** The number of chunks received. */
   #chunks = 0;
-  /** How many bytes wait for the end of this turn, because the last of them is a CR; see {@link #holdReturn}. */
+  /** Number of bytes that wait for the end of this turn, because the last of them is a CR; see {@link #holdReturn}. */
   #returning = 0;
   /** Set when the connection has ended and received input is still unread. */
   #lost: { readonly error: Error | undefined } | undefined;
@@ -234,7 +234,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     return this.#input.length;
   }
 
-  /** How many bytes of the input have been read. */
+  /** Number of bytes of the input that have been read. */
   get inputPosition(): number {
     return this.#input.position;
   }

@@ -82,7 +82,7 @@ export class Session extends Duplex {
     return this.link.telnet;
   }
 
-  /** What the client reported about its terminal and itself. */
+  /** The facts that the client reported about its terminal and itself. */
   get terminal(): Terminal {
     return this.link.terminal;
   }
@@ -417,7 +417,8 @@ export class Session extends Duplex {
   }
 
   /**
-   * As `Duplex.read()`. Text that arrived before the session was closed, or was put back, can still be read after that.
+   * As `Duplex.read()`. Input that arrived before the session was closed, or was put back, can still be read after
+   * that.
    */
   override read(size?: number): Buffer | null {
     return this.link.read(super.read(size) as Buffer | null);

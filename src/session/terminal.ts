@@ -28,8 +28,8 @@ export function isTerminalFamily(name: string): boolean {
 }
 
 /**
- * What a client has reported about itself: its terminal, its window, its environment, its character set. Each fact is
- * stored as received, and only here. Nothing is validated or made safe for a program yet;
+ * The facts that a client has reported about itself: its terminal, its window, its environment, its character set. Each
+ * fact is stored as received, and only here. Nothing is validated or made safe for a program yet;
  * `shells/environment/environment.ts` does that for programs, `shells/output/escape.ts` for logs.
  */
 export class Terminal {

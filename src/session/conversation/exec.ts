@@ -89,7 +89,7 @@ export const execOptions = {
 
 /** Names of the awaited ends, for errors. */
 const ENDS = { prompt: 'prompt', quiet: 'pause in the output', 'go-ahead': 'GA', 'end-of-record': 'EOR' };
-/** Advice for errors, if the end does not come. */
+/** Advice for errors, if the end is not received. */
 const ADVICE = {
   prompt: 'give prompt: /…/ or call findPrompt()',
   quiet: 'give a smaller settle',

@@ -9,7 +9,7 @@ import { type PartialWaitOptions, type WaitOptions, waitOptions, within } from '
 
 export type { Pattern } from './search.ts';
 
-/** How much is kept of text that will not be returned, in bytes. */
+/** Amount of text that is kept if it will not be returned, in bytes. */
 const KEPT_BYTES = 64 * 1024;
 
 /** How to read. */

@@ -119,7 +119,7 @@ export async function catchUp(
   // Log messages of a console may follow it.
   const passed = known === undefined ? undefined : new Search(`\n${known.raw}`);
   const isDoubtful = owed !== undefined && conversation.link.inputPosition !== owed.position;
-  // That command was slow: text that does not resemble its prompt is more likely output than another prompt.
+  // The earlier command was slow, and text that does not resemble its prompt is more likely output than another prompt.
   const unlike = Math.max(UNLIKE_MS, (options.limit || WAIT_MS) / 2);
   const quiet = { ...quietTimes(options.limit), ...(owed !== undefined && known !== undefined && { unlike }) };
   let wasPassed = false;
