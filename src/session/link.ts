@@ -3,8 +3,8 @@
  * transport, the receive scheduler and the engine call it; it serves the session's stream or, past the stream, one
  * consumer.
  *
- * In: transport → `arrived` → receive scheduler → `receive` → engine → `data` → input buffer → the stream or the
- * consumer. Out: `write` (the consumer) or `writeChunk` (the stream) → engine → `send` → send queue → transport.
+ * - In: transport → `arrived` → receive scheduler → `receive` → engine → `data` → input buffer → stream or consumer.
+ * - Out: `write` (the consumer) or `writeChunk` (the stream) → engine → `send` → send queue → transport.
  */
 import type { Duplex } from 'node:stream';
 import {

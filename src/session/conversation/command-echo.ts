@@ -179,7 +179,7 @@ export class EchoFinder {
 
 /**
  * A fast check that lines of output, none of them the first, do not show a command. For 16 MB of output, a {@link Line}
- * for each would take 20 times as long as reading the output.
+ * for each line of it would take 20 times as long as reading it.
  */
 class LineFilter {
   /** Match a line that ends like the command, or begins like a long command that the terminal may wrap. */
