@@ -1,4 +1,4 @@
-/** The engine in a browser: the very bundle a page would have of `telpty/protocol`, in Chromium, on the vectors. */
+/** The engine in a browser: the bundle of `telpty/protocol` that a page would use, in Chromium, with all vectors. */
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -18,7 +18,7 @@ interface Report {
   readonly error?: string;
 }
 
-/** What npm's users have: bundled by its name, for browsers, from what is published. */
+/** A bundle of the published files for browsers, imported by the name of the package, as users of npm do. */
 async function bundleEngine(code: string): Promise<{ text: string; meta: Metafile }> {
   const result = await build({
     stdin: { contents: code, resolveDir: root },
@@ -28,11 +28,13 @@ async function bundleEngine(code: string): Promise<{ text: string; meta: Metafil
     minify: true,
     metafile: true,
     write: false,
+    // Without this, esbuild applies the paths of tsconfig.json, and bundles src/ instead of the published files.
+    tsconfigRaw: {},
   });
   return { text: result.outputFiles[0]!.text, meta: result.metafile };
 }
 
-/** The page's script, which has the engine from the server and not from src/. */
+/** The page's script, which imports the engine from the server and not from src/. */
 async function bundlePage(): Promise<string> {
   const engineOfServer: Plugin = {
     name: 'engine-of-server',
@@ -52,19 +54,19 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-test('the bundle of telpty/protocol holds nothing of Node, and nothing but the engine', async t => {
+test('the bundle of telpty/protocol does not use Node, and has only the files of the engine', async t => {
   const { text, meta } = await bundleEngine("export * from 'telpty/protocol'");
   for (const input of Object.keys(meta.inputs)) assert.match(input, /^(<stdin>|dist\/protocol\/.*|dist\/errors\.js)$/);
   const [output] = Object.values(meta.outputs);
   assert.deepEqual(output!.imports, []);
   assert.doesNotMatch(text, /\bimport\b|\brequire\b|node:|\bprocess\b|\bBuffer\b/);
-  // docs/library.md says how large it is.
+  // docs/library.md states the size.
   const kilobytes = text.length / 1000;
   t.diagnostic(`${kilobytes.toFixed(1)} kB minified, ${(gzipSync(text).length / 1000).toFixed(1)} kB compressed`);
   assert(kilobytes < 75, `${kilobytes} kB`);
 });
 
-test('what a page does not use of it is left out', async () => {
+test('parts that a page does not use are not in its bundle', async () => {
   const small = await bundleEngine(`
     import { echo, suppressGoAhead, Telnet, terminalType, windowSize } from 'telpty/protocol';
     const options = [echo({ remote: true }), suppressGoAhead({ remote: true }), terminalType({ names: ['XTERM'] })];
@@ -75,7 +77,7 @@ test('what a page does not use of it is left out', async () => {
   assert(small.text.length < text.length / 2, `${small.text.length} of ${text.length} bytes`);
 });
 
-test('in Chromium the engine does with every vector what it does in Node', async t => {
+test('the engine has the same results in Chromium as in Node, for every vector', async t => {
   const engine = await bundleEngine("export * from 'telpty/protocol'");
   const files = vectorFiles();
   const served: Readonly<Record<string, readonly [type: string, text: string]>> = {

@@ -1,7 +1,7 @@
-/** The vectors, run alike in Node and in the page of the browser test. */
+/** Runs the vectors, both in Node and in the page of the browser test. */
 import { parseVectors, runVector, WAYS } from '../protocol/support/vectors.ts';
 
-/** One case: what the engine did with its input, cut in each of the ways. */
+/** One case: the actions of the engine for its input, for each variant of cutting it. */
 export interface Outcome {
   readonly file: string;
   readonly line: number;

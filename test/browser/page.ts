@@ -1,10 +1,10 @@
 import { type Outcome, outcomes } from './outcomes.ts';
 
-// The page's script: what it has to tell goes back to the test.
+// The script of the page. It sends its results back to the test.
 
 async function run(): Promise<Outcome[]> {
-  // Nothing of Node may be had in here, or the test would show nothing.
-  if ('process' in globalThis || 'Buffer' in globalThis) throw new Error('this is no browser');
+  // The globals of Node must not be available, otherwise the test would prove nothing.
+  if ('process' in globalThis || 'Buffer' in globalThis) throw new Error('this is not a browser');
   const vectors = (await (await fetch('/vectors.json')).json()) as [string, string][];
   return outcomes(vectors);
 }
