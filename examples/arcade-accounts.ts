@@ -64,7 +64,9 @@ export class Accounts {
     return this.#choosePassword(session, user, () => undefined);
   }
 
-  /** Whether the user types the password of the account. Failures take longer each time, and the third ends the session. */
+  /**
+   * Whether the user types the password of the account. Failures take longer each time, and the third ends the session.
+   */
   async #verify(session: Session, name: string): Promise<boolean> {
     const account = this.#accounts.get(name);
     // An unknown name takes as long as a wrong password.

@@ -20,12 +20,15 @@ const accounts = new Accounts(join(data, 'accounts.json'), Number(process.env.AR
 
 const games = ['nethack', 'tetris-bsd', 'robots', 'worm'].filter(game => existsSync(join(ARCADE_GAMES, game)));
 /**
- * With nproc, fork() fails: a shell escape starts nothing. A game is still a program of the user that the arcade runs as:
- * one that its input may take over needs a sandbox (docs/sandbox.md).
+ * With nproc, fork() fails, so a shell escape starts nothing. But a game runs as the same user as the arcade, and can
+ * read and write accounts.json and the files of all users. On a public port run games that hostile input may take over
+ * in a sandbox without that directory (docs/sandbox.md).
  */
 const limits = { nproc: 1, core: 0, fsize: 16 << 20, as: 512 << 20, cpu: 3_600 };
 
-/** Ends what a game may have left on (modes, colours, alternate screen, mouse, hidden cursor), and clears the screen. */
+/**
+ * Ends what a game may have left on (modes, colours, alternate screen, mouse, hidden cursor), and clears the screen.
+ */
 const CLEAR = '\x1b[!p\x1b[m\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?25h\x1b[2J\x1b[H';
 
 /** The next of these keys. Cursor keys end in capital letters, which are never among them. */

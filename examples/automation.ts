@@ -1,5 +1,6 @@
 /**
- * Logs in to several machines at once, runs df there, and prints how full their disks are: `connect()`, `login()`, `exec()`.
+ * Logs in to several machines at once, runs df there, and prints how full their disks are: `connect()`, `login()`,
+ * `exec()`.
  *
  *     PASSWORD=… npx tsx examples/automation.ts ada@192.0.2.1 ada@192.0.2.2:2323
  */

@@ -1,5 +1,6 @@
 /**
- * Prints the configuration of a switch with a pager and an `enable` password, such as Cisco IOS: `enable()`, `exec()` with `pager`.
+ * Prints the configuration of a switch with a pager and an `enable` password, such as Cisco IOS: `enable()`, `exec()`
+ * with `pager`.
  *
  *     PASSWORD=… ENABLE=… npx tsx examples/backup.ts ada@192.0.2.10 > sw1.cfg
  */

@@ -1,6 +1,6 @@
 /**
- * A bulletin board: a menu, a wall to write on, and doors, which are programs of this machine. When a program ends, its caller
- * is back at the menu: `ptyShell()`, `limit()`.
+ * A bulletin board: a menu, a wall to write on, and doors, which are programs of this machine. When a program ends, its
+ * caller is back at the menu: `ptyShell()`, `limit()`.
  *
  *     npx tsx examples/bbs.ts
  *     telnet 127.0.0.1 6023           (or PuTTY, or SyncTERM)
@@ -13,8 +13,8 @@ interface Door {
 }
 
 /**
- * Doors by the key that starts them. Each program runs on its own pseudo-terminal, of the caller's type and size. Callers can do
- * whatever the program can: top gets `-s`, without which they could kill processes of the server.
+ * Doors by the key that starts them. Each program runs on its own pseudo-terminal, of the caller's type and size.
+ * Callers can do whatever the program can: top gets `-s`, without which they could kill processes of the server.
  */
 const doors: Readonly<Record<string, Door>> = {
   w: { name: 'Worm', shell: ptyShell('/usr/games/worm') },
@@ -45,7 +45,10 @@ function menu(session: Session): string {
   ].join('\r\n');
 }
 
-/** Runs the program of a door. Returns false if it failed: the caller should read its output before the menu clears the screen. */
+/**
+ * Runs the program of a door. Returns false if it failed: the caller should read its output before the menu clears the
+ * screen.
+ */
 async function open(door: Door, session: Session): Promise<boolean> {
   session.write(CLEAR);
   try {

@@ -1,5 +1,6 @@
 /**
- * A chat: what one user types, all others read. It needs no programs: `readLine()`, `readLines()`, and `unsent` for slow readers.
+ * A chat: what one user types, all others read. It needs no programs: `readLine()`, `readLines()`, and `unsent` for
+ * slow readers.
  *
  *     npx tsx examples/chat.ts
  *     telnet 127.0.0.1 6023           (from several windows)

@@ -88,6 +88,7 @@ const SLOW = [
     'cli/access/guards',
     'interop/tintin',
   ],
+  ...['package/documents', 'package/install', 'package/debian', 'package/container'],
   ...['cli/connect/piped', 'cli/connect/terminal', 'cli/access/tls', 'cli/connect/hostile', 'interop/leftovers'],
 ];
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startExample } from './support.ts';
 
@@ -21,6 +22,7 @@ test('people talk to each other', async () => {
   await bob.expect('ada: hello bob\r\n');
   bob.type('hello ada\r');
   await ada.expect('bob: hello ada\r\n');
+  assert.doesNotMatch(ada.text(), /ada: hello/, 'a speaker does not get the own line');
 
   bob.type('/quit\r');
   await bob.untilEnd();

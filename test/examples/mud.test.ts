@@ -54,5 +54,9 @@ test('a MUD client gets data, facts, colours and marks of prompts', async () => 
   bob.type('quit\r');
   await bob.untilEnd();
   await ada.expect('Bob fades away.');
+  const before = ada.text().length;
+  ada.type('look\r');
+  await ada.until(() => ada.text().slice(before).endsWith('> '));
+  assert.doesNotMatch(ada.text().slice(before), /Bob is here/);
   assert(!ada.isEnabled(OPT.ECHO, 'theirs'), 'a MUD client would take it for a password prompt');
 });
