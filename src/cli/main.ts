@@ -5,7 +5,7 @@ import { ownPackage } from '../package.ts';
 import { escapeText } from '../shells/output/escape.ts';
 import type { ServeSettings } from './serve/settings.ts';
 
-/** Whether an error nobody expected shows where it came from; the log level decides. */
+/** Whether an unexpected error is printed with its stack; the log level decides. */
 let showStacks = false;
 
 async function run(argv: readonly string[]): Promise<void> {
@@ -48,7 +48,7 @@ async function runServe(argv: readonly string[]): Promise<void> {
     return;
   }
   showStacks = settings.logLevel === 'debug' || settings.logLevel === 'trace';
-  // Loaded late, so that help and errors need no addon, no log and no time.
+  // Loaded late, so that help and errors do not wait for the addon and the log.
   const { serve } = await import('./serve/serve.ts');
   await serve(settings, () => parseServe(argv) as ServeSettings, doubts);
 }
@@ -83,7 +83,9 @@ async function runCompletion(argv: readonly string[]): Promise<void> {
   process.stdout.write(settings === 'help' ? await help(['completion']) : completionScript(settings.shell));
 }
 
-/** Loaded late: the tables of all options, and what checks their values, take most of the time of `--version`. */
+/**
+ * Loaded late: the tables of all options, and the code that checks their values, take most of the time of `--version`.
+ */
 async function help([name]: readonly string[]): Promise<string> {
   const [{ commandHelp, overview }, { commands }] = await Promise.all([
     import('./help/help.ts'),
@@ -95,7 +97,7 @@ async function help([name]: readonly string[]): Promise<string> {
   return commandHelp(command);
 }
 
-/** The error about a word that should be a command or one of the few options without a command. */
+/** The error about an unknown word in the place of a command, or of one of the few options without a command. */
 async function unknown(word: string): Promise<TelptyError> {
   const [{ commands }, { nearest }] = await Promise.all([
     import('./help/command-table.ts'),
@@ -112,7 +114,7 @@ async function usage(message: string): Promise<TelptyError> {
   return values.usage(message);
 }
 
-/** Says in one line what went wrong, and ends. */
+/** Prints the error in one line, and exits. */
 function fail(error: unknown): never {
   const expected = error instanceof TelptyError;
   const message = error instanceof Error ? error.message : String(error);
@@ -121,17 +123,18 @@ function fail(error: unknown): never {
   process.exit(expected && error.code === 'ERR_USAGE' ? 2 : 1);
 }
 
-/** What the client or the operator wrote is already escaped in it; this only keeps it one line. */
+/** Input of the client or the operator is already escaped; this only keeps the message on one line. */
 const escapeLine = (message: string) => message.replace(/[\x00-\x1f\x7f-\x9f]+/g, ' ');
 
-// `telpty help | head -1`: whoever read the output has gone, and nothing is wrong. A log nobody reads is no reason to end.
+// `telpty help | head -1`: a reader that has closed the pipe is not an error. A log without a reader does not end the
+// server.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 process.on('uncaughtException', fail);
 process.on('unhandledRejection', fail);
 
 try {
   await run(process.argv.slice(2));
-  // Whatever a program left behind (a timer, a descriptor) keeps nobody waiting.
+  // Do not wait for what a command has left open (a timer, a descriptor).
   process.exit(0);
 } catch (error) {
   fail(error);

@@ -1,7 +1,7 @@
 /**
- * A worker of `telpty serve --workers N`, the main file of its process: it serves the clients that the primary hands to
- * it, and reports when they leave. Signals of the terminal and of service managers reach it as well; it leaves them to the
- * primary. If the channel to the primary closes, the primary is gone: the worker ends its sessions and exits.
+ * A worker of `telpty serve --workers N`, the main file of its process: it serves the clients that the primary passes
+ * to it, and reports when they leave. Signals of the terminal and of service managers reach it as well; it leaves them
+ * to the primary. If the channel to the primary closes, the primary has ended: the worker ends its sessions and exits.
  */
 import type { SendHandle } from 'node:child_process';
 import { Socket } from 'node:net';
@@ -22,7 +22,9 @@ import { announceDrain } from './serve/shutdown-notice.ts';
 import { PrimaryUserIds } from './system/user-ids.ts';
 import type { Order, Report } from './workers/messages.ts';
 
-/** The primary's verdicts, which came with the clients. Reports to it each session that has released its slot. */
+/**
+ * The primary's verdicts, which came with the clients. Reports each session that has released its slot to the primary.
+ */
 class PrimaryVerdicts implements AdmissionControl {
   readonly #refused = new Map<number, RefusalReason>();
   readonly #taken = new Set<number>();
@@ -36,7 +38,7 @@ class PrimaryVerdicts implements AdmissionControl {
     return this.#refused.get(id) ?? { release: () => this.release(id) };
   }
 
-  /** Called once for each client, also if it was refused or never asked for a slot. */
+  /** Called once for each client, even if it was refused or never asked for a slot. */
   release(id: number): void {
     const refused = this.#refused.delete(id);
     if (this.#taken.delete(id) || refused) report({ type: 'left', id });
@@ -52,7 +54,7 @@ const userIds = new PrimaryUserIds(
 let host:
   | { server: Server; settings: ServeSettings; metrics: ServerMetrics | undefined; pipeline: ListenerPipeline }
   | undefined;
-/** Puts in place what was checked last. */
+/** Applies the settings that were checked last. */
 let apply: (() => void) | undefined;
 
 function obey(order: Order, handle: SendHandle): void {
@@ -85,14 +87,14 @@ function obey(order: Order, handle: SendHandle): void {
       void end(0);
       return;
     case 'abort':
-      // Programs are killed on the way out.
+      // Programs are killed when the process exits.
       process.exit(1);
   }
 }
 
 async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promise<void> {
   try {
-    // The primary has the last word on how a line looks.
+    // The primary formats the lines.
     const log = createLog({ level: settings.logLevel, format: 'json' });
     reloadables.add(reloadableLevel(log));
     let metrics: ServerMetrics | undefined;
@@ -107,11 +109,12 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
     });
     server.on('session-end', ({ id }, { error }) => {
       const { systemCode } = (error ?? {}) as { systemCode?: unknown };
-      // Before the slot is released: a worker that fails to serve ends sessions quickly, so it would get all further clients.
+      // Before the slot is released: a worker that fails to serve ends sessions quickly, so it would get all further
+      // clients.
       if (systemCode === 'EMFILE') report({ type: 'short' });
       verdicts.release(id);
     });
-    // Loaded only where it is wanted.
+    // Loaded only with `--metrics`.
     if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
     const pipeline = await ListenerPipeline.open({ tls });
     if (pipeline.tls !== undefined) {
@@ -129,7 +132,7 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
 function serve({ id, peer, refused }: Order & { type: 'client' }, handle: SendHandle): void {
   verdicts.decided(id, refused);
   if (host === undefined || !(handle instanceof Socket)) {
-    // A client may have gone on its way here.
+    // The client may have closed the connection in transit.
     verdicts.release(id);
     return;
   }

@@ -7,14 +7,14 @@ import { caret, escapeCharacter } from './options.ts';
 import type { InputMode } from './settings.ts';
 import type { Toggle } from './toggles.ts';
 
-/** What the commands work on. */
+/** The state and the actions that the commands use. */
 export interface Controls {
   readonly session: Session;
   mode: InputMode;
   escapeKey: number | undefined;
-  /** How keys are treated at the moment, in words. */
+  /** The current treatment of keys, as text. */
   readonly discipline: string;
-  /** What may be toggled, by name. */
+  /** The available toggles, by name. */
   readonly toggles: ReadonlyMap<string, Toggle>;
   /** Types the escape key itself. */
   typeEscape(): void;
@@ -28,11 +28,11 @@ export interface Controls {
 interface PromptCommand {
   readonly usage: string;
   readonly help: string;
-  /** Returns what is wrong with the words, if something is. */
+  /** Returns the problem with the arguments, if there is one. */
   run(controls: Controls, words: readonly string[]): string | undefined;
 }
 
-/** What `send` sends by name. */
+/** The commands that `send` sends, by name. */
 const SIGNALS: ReadonlyMap<string, number> = new Map([
   ['ayt', Command.AYT],
   ['ip', Command.IP],
@@ -65,7 +65,7 @@ const COMMANDS: Readonly<Record<string, PromptCommand>> = {
 /**
  * Runs a line of the prompt.
  *
- * @returns whether it was understood; else it has been said what is wrong.
+ * @returns whether the line was a valid command; else the problem has been printed.
  */
 export function runCommand(controls: Controls, line: string): boolean {
   const [given = '', ...words] = line.trim().split(/\s+/);
@@ -76,7 +76,7 @@ export function runCommand(controls: Controls, line: string): boolean {
   return wrong === undefined;
 }
 
-/** By its name, or by the beginning of it if no other begins so. */
+/** Finds a command by its name, or by a prefix that no other command has. */
 function find(given: string): PromptCommand | undefined {
   const name = given === '?' ? 'help' : given;
   if (Object.hasOwn(COMMANDS, name)) return COMMANDS[name];

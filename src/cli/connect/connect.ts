@@ -1,4 +1,4 @@
-/** `telpty connect`: settings in, a session on the user's terminal or on pipes. */
+/** `telpty connect`: runs a session on the user's terminal or on pipes, from complete settings. */
 import { readFileSync } from 'node:fs';
 import { charsetOfLocale } from '../../charset/index.ts';
 import { type ConnectOptions, connect } from '../../client/connect.ts';
@@ -20,17 +20,19 @@ import type { ConnectSettings } from './settings.ts';
 import { LocalTerminal } from './terminal/local-terminal.ts';
 import { watchForTls } from './tls-port.ts';
 
-/** Terminals of people who do not say which they have. */
+/** The character set of users whose locale does not name one. */
 const USUAL_LOCAL = 'UTF-8';
 
 /**
- * Connects, and returns when the connection has ended cleanly. With `--reconnect` it connects again after any other end that may be temporary.
+ * Connects, and returns when the connection has ended cleanly. With `--reconnect` it connects again after any other
+ * end that may be temporary.
  *
- * @throws TelptyError where it was not: `ERR_CONNECT`, `ERR_TLS`, `ERR_SESSION_CLOSED`; `ERR_RUNTIME` for a missing file.
+ * @throws TelptyError if the connection did not end cleanly: `ERR_CONNECT`, `ERR_TLS`, `ERR_SESSION_CLOSED`; if a file
+ *   is missing: `ERR_RUNTIME`.
  */
 export async function runConnect(settings: ConnectSettings): Promise<void> {
   const local = localCharset(process.env);
-  // Nobody reads what is shown any more: there is nothing left to do, and nothing wrong.
+  // The reader of standard output is gone: there is nothing left to do, and it is not an error.
   process.stdout.on('error', () => process.exit(0));
   const { isTTY } = process.stdin;
   const tty = isTTY ? new LocalTerminal(process.stdin, process.stdin.fd) : undefined;
@@ -52,11 +54,11 @@ export async function runConnect(settings: ConnectSettings): Promise<void> {
   } finally {
     recording.end();
   }
-  // What the reader of a pipe has not taken yet.
+  // Waits until the reader of a pipe has taken all output.
   await new Promise(resolve => process.stdout.write('', resolve));
 }
 
-/** Joins the user's terminal and a session until that is closed. Returns whether the user has ended it. */
+/** Connects the user's terminal to a session until the session is closed. Returns whether the user has ended it. */
 async function runInteractive(
   session: Session,
   options: TerminalOptions,
@@ -73,8 +75,8 @@ async function runInteractive(
 }
 
 /**
- * Runs a session each time that there is a connection, until one has not been lost. In the pauses the terminal is as it was found: ^C
- * ends this process, and the key for the end of a file ends the attempts.
+ * Runs a session each time a connection is made, until a session ends without having lost its connection. During the
+ * pauses the terminal has its original settings: ^C ends this process, and the end-of-file key ends the attempts.
  */
 async function runAgainAndAgain(
   connecting: ConnectOptions,
@@ -89,13 +91,13 @@ async function runAgainAndAgain(
   const onRetry = ({ error, delay }: Retry) => {
     if (error !== undefined) lost = isTlsCode(error) ? tlsError(error, settings) : error;
     stderr.write(`telpty: ${lost?.message}; connecting again in ${(delay / 1_000).toFixed(1)} s\n`);
-    // What is typed now would be typed into the next session.
+    // Input that is typed during the pause would otherwise be sent to the next session.
     if (stdin.isTTY) stdin.on('data', ignored).once('end', ended).resume();
   };
   try {
     for await (const session of reconnect({ ...connecting, onRetry, signal: stop.signal })) {
       stdin.off('data', ignored).off('end', ended).pause();
-      // (What the first connection was made with may be out of date.)
+      // (The size that the first connection was made with may be out of date.)
       if (stdout.isTTY) session.resize(stdout.columns, stdout.rows);
       try {
         await run(session);
@@ -112,7 +114,7 @@ async function runAgainAndAgain(
   }
 }
 
-/** What a client with a terminal can do beyond others. */
+/** The options that only a client with a terminal supports. */
 function terminalOptions(terminal: LocalTerminal): TerminalOptions {
   return {
     linemode: linemode({
@@ -124,7 +126,7 @@ function terminalOptions(terminal: LocalTerminal): TerminalOptions {
   };
 }
 
-/** What to connect with. */
+/** The options of `connect()` that the settings amount to. */
 function connectSettings(
   settings: ConnectSettings,
   local: string,
@@ -138,7 +140,7 @@ function connectSettings(
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  // Who asks for one of the two modes does not want to be told another by the server.
+  // A user who selects one of the two modes does not want the server to select another one.
   const { linemode, flowControl } = options ?? {};
   const own = [...(linemode && mode === 'auto' ? [linemode] : []), ...(flowControl ? [flowControl] : [])];
   return {
@@ -162,7 +164,9 @@ function connectSettings(
   };
 }
 
-/** The library's error, which names its own options, with those of the command. */
+/**
+ * Converts an error of the library, which names the library's options, to one that names the options of the command.
+ */
 function explain(error: TelptyError, settings: ConnectSettings): TelptyError {
   // (`connect()` names its options: alwaysWill.)
   if (error.code === 'ERR_INVALID_ARGUMENT')
@@ -179,7 +183,7 @@ function explained(settings: ConnectSettings): (error: TelptyError) => never {
   };
 }
 
-// (Errors of this file have their text already.)
+// (Errors of this file have their final text already.)
 function isTlsCode({ code, systemCode }: TelptyError): boolean {
   return code === 'ERR_TLS' && systemCode !== undefined;
 }
@@ -194,7 +198,7 @@ const REMEDIES: Readonly<Record<TlsRemedy, string | undefined>> = {
   trust: `trust it with --tls-ca FILE; ${ACCEPT}`,
   accept: ACCEPT,
   plain: 'connect without --tls',
-  // There is no option for one.
+  // No option of the command supplies a client certificate.
   certificate: undefined,
 };
 
@@ -205,7 +209,7 @@ function tlsError({ cause, systemCode = 'unknown' }: TelptyError, { host, port =
   return new TelptyError('ERR_TLS', text, { systemCode, cause });
 }
 
-/** The recording of all sessions, where one was asked for. */
+/** The recording of all sessions, if one was requested. */
 class Recording {
   readonly #settings: ConnectSettings;
   #writer: AsciicastWriter | undefined;
@@ -215,9 +219,9 @@ class Recording {
   }
 
   /**
-   * Records a session; the first one makes the file. Returns what ends this.
+   * Records a session; the first one creates the file. Returns a function that ends the recording of this session.
    *
-   * @throws TelptyError `ERR_RUNTIME` where the file cannot be made
+   * @throws TelptyError `ERR_RUNTIME` if the file cannot be created
    */
   follow(session: Session): () => void {
     const { record: file, term } = this.#settings;
@@ -247,7 +251,7 @@ class Recording {
   }
 }
 
-/** A program that reads pipes has no use for escape sequences. */
+/** A program that reads from a pipe has no use for escape sequences. */
 function terminalType(isInteractive: boolean): string {
   const { TERM = '' } = process.env;
   return isInteractive && process.stdout.isTTY && isTerminalName(TERM) ? TERM : 'dumb';
@@ -274,21 +278,21 @@ function readCa(file: string): string {
   throw new TelptyError('ERR_RUNTIME', `--tls-ca: ${file} contains no PEM certificate`, { file });
 }
 
-/** A connection that may be better the next time. */
+/** A lost connection; the next attempt may succeed. */
 class LostConnection extends TelptyError {}
 
-/** @throws TelptyError `ERR_SESSION_CLOSED` if the connection broke, or was broken off here. */
+/** @throws TelptyError `ERR_SESSION_CLOSED` if the connection broke, or was aborted here. */
 function finish({ errored, hangupReason }: Session, settings: ConnectSettings, isTls: boolean, hasLeft: boolean): void {
   const { host, port = 23 } = settings;
   if (isTls) throw new TelptyError('ERR_TLS', `${host} port ${port} speaks TLS; connect with --tls`);
-  // (By LOGOUT a server asks for the end.)
+  // (A server requests the end with LOGOUT.)
   if (hangupReason !== undefined && hangupReason !== 'logout') {
     const message = `the connection was closed: ${hangupReason.replaceAll('-', ' ')}`;
     if (hangupReason === 'keep-alive-timeout') throw new LostConnection('ERR_SESSION_CLOSED', message);
     throw new TelptyError('ERR_SESSION_CLOSED', message);
   }
   if (errored === null) return;
-  // A server may check certificates when the client is through the handshake already.
+  // A server may check the client's certificate after the client has completed the handshake.
   if (isTlsError(errored)) throw tlsError(new TelptyError('ERR_TLS', '', { cause: errored }), settings);
   const { errno = 0, message } = errored as NodeJS.ErrnoException;
   const text = errno < 0 ? systemError(-errno).text : message;

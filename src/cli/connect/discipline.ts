@@ -1,36 +1,36 @@
-/** Who edits and who echoes: what the server has negotiated, as settings of the user's terminal. */
+/** Which side edits lines and which side echoes: the negotiated options, as settings of the user's terminal. */
 import { type FlowControl, type Linemode, Option, type OptionDefinition, type Telnet } from '../../protocol/index.ts';
 import type { InputMode } from './settings.ts';
 
 /** How the user's terminal treats keys. */
 export interface Discipline {
-  /** Lines are edited here, and sent when they are complete. */
+  /** Lines are edited locally, and sent when they are complete. */
   readonly edit: boolean;
-  /** Keys are shown here. */
+  /** Keys are echoed locally. */
   readonly echo: boolean;
-  /** Keys such as ^C become commands of Telnet here. */
+  /** Keys such as ^C are sent as Telnet commands. */
   readonly signals: boolean;
-  /** ^S and ^Q stop and restart the output here. */
+  /** ^S and ^Q stop and restart the output locally. */
   readonly flow: boolean;
 }
 
-/** What editing at this end is: the user's own at the prompt, too. */
+/** Local editing: as in the user's own terminal, and at the prompt. */
 export const COOKED: Discipline = { edit: true, echo: true, signals: true, flow: true };
 
-/** While the terminal is given back: nothing that it says is shown, or a signal. */
+/** For the time in which the terminal is restored: its reports are not echoed and do not become signals. */
 export const SILENT: Discipline = { edit: false, echo: false, signals: false, flow: false };
 
-/** The options that only a client with a user's terminal has, as they are in the table. */
+/** The options that only a client with a user's terminal has, as their rows in the option table. */
 export interface TerminalOptions {
   readonly linemode: OptionDefinition<Linemode>;
   readonly flowControl: OptionDefinition<FlowControl>;
 }
 
 /**
- * With LINEMODE the server says (RFC 1184). Without it a server that echoes and leaves out GA wants each key at once
- * (RFC 857, RFC 858); every other expects lines, edited and echoed here, and one that only echoes (MUDs do, while a password
- * is typed) wants to have nothing of them shown. Flow control is the server's to switch off (RFC 1372), and without LFLOW
- * it has ^S and ^Q for itself where it has every key.
+ * With LINEMODE the server decides (RFC 1184). Without it, a server that echoes and suppresses GA expects each key at
+ * once (RFC 857, RFC 858). Every other server expects lines that are edited and echoed here, and if a server only
+ * echoes (MUDs do while a password is typed), nothing is shown. The server can switch flow control off (RFC 1372).
+ * Without LFLOW, a server that receives every key also receives ^S and ^Q.
  */
 export function disciplineOf(telnet: Telnet, mode: InputMode, options: TerminalOptions): Discipline {
   const echo = !telnet.isEnabled(Option.ECHO, 'remote');
@@ -45,7 +45,7 @@ export function disciplineOf(telnet: Telnet, mode: InputMode, options: TerminalO
   return !echo && telnet.isEnabled(Option.SGA, 'remote') ? atOnce : lines;
 }
 
-/** In words, for people. */
+/** Describes the discipline as text for users. */
 export function describeDiscipline({ edit, echo, signals }: Discipline): string {
   const words = edit ? ['lines are edited here'] : ['each is sent at once'];
   words.push(echo ? 'shown here' : 'shown by the server or not at all');

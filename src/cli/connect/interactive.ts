@@ -1,4 +1,4 @@
-/** A person at a terminal. */
+/** An interactive session: a person at a terminal. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Command, Option, type TelnetEvent, terminalControlsOf } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
@@ -23,15 +23,15 @@ import { openOutput, type TerminalOutput } from './terminal/output.ts';
 import { Screen } from './terminal/screen.ts';
 import { sessionToggles, type Toggle } from './toggles.ts';
 
-/** How long what the server sends is not shown after an interrupt that it does not acknowledge, in milliseconds. */
+/** How long output is discarded after an interrupt that the server does not acknowledge, in milliseconds. */
 const DROP_MS = 1_000;
-/** How long the server may take to close its side when the user has closed ours, in milliseconds. */
+/** How long the server may take to close its side after the user has closed this side, in milliseconds. */
 const LEAVE_MS = 1_000;
 
-/** What makes a server send each key's echo itself. */
+/** The options with which a server echoes each key itself. */
 const AT_ONCE = [Option.SGA, Option.ECHO] as const;
 
-/** What an interactive session is made of. */
+/** The parts of an interactive session. */
 export interface InteractiveOptions {
   readonly session: Session;
   readonly terminal: LocalTerminal;
@@ -40,11 +40,11 @@ export interface InteractiveOptions {
   readonly escapeKey: number | undefined;
   /** The character set of the user's terminal. */
   readonly local: string;
-  /** Whether TLS is spoken. */
+  /** Whether the connection uses TLS. */
   readonly isSecure: boolean;
 }
 
-/** Joins the user's terminal and a session until the session is over. */
+/** Connects the user's terminal to a session until the session ends. */
 export class Interactive implements Controls {
   readonly session: Session;
   readonly toggles: ReadonlyMap<string, Toggle>;
@@ -59,12 +59,12 @@ export class Interactive implements Controls {
   readonly #prompt: Prompt;
   #mode: InputMode;
   #escapeKey: number | undefined;
-  /** What the user wants whatever the server says. */
+  /** The user's choice of echo, which overrides the negotiated one. */
   #echo: boolean | undefined;
   #leaving = false;
-  /** Whether the terminal is being given to the user's shell, or has been. */
+  /** Whether the terminal is being restored for the user's shell, or has been. */
   #givesBack = false;
-  /** What keys do that are signals here. */
+  /** The actions of keys that are signals locally. */
   #isQuitting = false;
   readonly #signals = {
     SIGINT: () => this.#interrupt(),
@@ -106,7 +106,7 @@ export class Interactive implements Controls {
     this.toggles = new Map([...others, ['localecho', localecho]]);
   }
 
-  /** Resolves when the session is closed, and the terminal given back. */
+  /** Resolves when the session is closed and the terminal is restored. */
   async run(): Promise<void> {
     const { session } = this;
     const { stdin, stdout } = process;
@@ -116,13 +116,13 @@ export class Interactive implements Controls {
     };
     process.on('exit', restore);
     const continued = () => {
-      // Else this process has stopped itself, and goes on where it did.
+      // If the terminal is restored, this process has stopped itself, and continues in the code that stopped it.
       if (!this.#givesBack) void this.#untilForeground();
     };
     const forget = handleSignals({ ...this.#signals, SIGCONT: continued }, status => void this.#quit(status));
     const typed = this.#keys.read;
     const resized = () => this.#tellSize();
-    // The terminal is gone; or, where its modes cannot be set, the key for the end of a file was pressed.
+    // The terminal has hung up; or, if its modes cannot be set, the end-of-file key was pressed.
     const ended = () => {
       this.#keys.stop();
       this.leave();
@@ -151,7 +151,7 @@ export class Interactive implements Controls {
     return this.#leaving;
   }
 
-  // What the commands of the prompt use.
+  // Used by the commands of the prompt.
 
   get mode(): InputMode {
     return this.#mode;
@@ -203,8 +203,8 @@ export class Interactive implements Controls {
   }
 
   /**
-   * Goes on once the terminal is ours. A shell that ends a stopped job sends it SIGTERM and SIGCONT: then this process is in the
-   * background, and the handler of SIGTERM has to run before anything touches the terminal.
+   * Continues once this job is in the foreground. A shell that ends a stopped job sends it SIGTERM and SIGCONT: this
+   * process is then in the background, and the handler of SIGTERM must run before anything touches the terminal.
    */
   async #untilForeground(): Promise<void> {
     this.#givesBack = true;
@@ -221,9 +221,10 @@ export class Interactive implements Controls {
   }
 
   /**
-   * Gives the terminal back without what the server has set, and without answers that are on their way: they would be typed at
-   * the user's shell. Where there may be some, the terminal is asked what it is: terminals answer in turn, so all that is read
-   * before that answer is the session's. What the user types ahead meanwhile is lost with it where the session is over.
+   * Restores the terminal without what the server has set, and without pending answers, which the user's shell would
+   * receive as typed input. If answers may be pending, this asks the terminal to identify itself: terminals answer in
+   * order, so everything that is read before that answer belongs to the session. If the session has ended, input that
+   * the user types ahead during this time is lost with it.
    */
   async #giveBack(reset: () => void): Promise<void> {
     this.#givesBack = true;
@@ -236,7 +237,7 @@ export class Interactive implements Controls {
     await this.#keys.untilIdentity(this.#output.askIdentity());
   }
 
-  /** Ends the process at a signal; at a second one at once. */
+  /** Ends the process on a signal; a second signal ends it at once. */
   async #quit(status: number): Promise<void> {
     if (this.#isQuitting) process.exit(status);
     this.#isQuitting = true;
@@ -248,7 +249,7 @@ export class Interactive implements Controls {
   leave(): void {
     if (this.#leaving) return;
     this.#leaving = true;
-    // To read on is what lets the server close in peace.
+    // Reading must go on, so that the server can close cleanly.
     this.#screen.dropping = true;
     this.#screen.held = false;
     this.session.end();
@@ -259,7 +260,7 @@ export class Interactive implements Controls {
   }
 
   say(line: string): void {
-    // Where each key is sent at once, the terminal leaves output as it is.
+    // If each key is sent at once, the terminal does not process output (no LF to CR LF).
     const isPlain = process.stderr.isTTY && !this.#terminal.addsReturns;
     process.stderr.write(isPlain ? `${line.replace(/\n/g, '\r\n')}\r\n` : `${line}\n`);
   }
@@ -270,7 +271,7 @@ export class Interactive implements Controls {
       this.say('The server sent nothing. If this port speaks TLS, connect with --tls.');
   }
 
-  // How keys are treated.
+  // The treatment of keys.
 
   get #discipline(): Discipline {
     const wanted = disciplineOf(this.session.telnet, this.#mode, this.#options);
@@ -286,7 +287,7 @@ export class Interactive implements Controls {
     this.#screen.addsReturns = process.stdout.isTTY && this.#terminal.addsReturns;
   }
 
-  /** Whoever wants lines tells a server that would echo them. (One that only echoes hides a password.) */
+  /** In mode `line`, requests a server that would echo to stop. (A server that only echoes hides a password.) */
   #insist(): void {
     const { telnet } = this.session;
     const isOn = (code: number) => telnet.isEnabled(code, 'remote') && !telnet.isPending(code, 'remote');
@@ -310,11 +311,11 @@ export class Interactive implements Controls {
     this.session.resize(columns, rows);
   }
 
-  // What is typed.
+  // Typed input.
 
   #typed(chunk: Buffer): void {
     if (this.#givesBack) {
-      // Answers to the program that asked for them, if that is still there.
+      // Answers to the program that requested them, if the program still runs.
       if (!this.#isQuitting && !this.#leaving) this.#keyboard.keys(chunk);
       return;
     }
@@ -328,7 +329,7 @@ export class Interactive implements Controls {
       this.#type(at < 0 ? rest : rest.subarray(0, at));
       rest = at < 0 ? rest.subarray(rest.length) : rest.subarray(at + 1);
       if (at < 0) continue;
-      // The Return that was needed for the key to arrive is not the prompt's.
+      // The Return that was needed for the key to arrive is not input for the prompt.
       if (this.#terminal.givesWholeLines && this.#discipline.edit && rest[0] === LF) rest = rest.subarray(1);
       this.#prompt.open();
     }
@@ -355,16 +356,21 @@ export class Interactive implements Controls {
     else this.#send(Command.IP, 'SIGINT');
   }
 
-  /** A key that is a command here was pressed. Where keys are none, the signal came from outside, and means us. */
+  /**
+   * Handles a key that is a command. If keys are not signals in this mode, the signal came from another process and is
+   * meant for this process.
+   */
   #send(command: number, signal: 'SIGINT' | 'SIGQUIT'): void {
     if (!this.#discipline.signals) {
       void this.#quit(signal === 'SIGINT' ? 130 : 131);
       return;
     }
-    // The mark first: what the server said before it has read that is stale, and what the interrupt makes the program say
-    // is not, even where the urgent data of a Synch travels in a packet of its own.
-    // A Synch goes only to servers that know LINEMODE: others (Twisted's, most devices) may not read urgent data in line, so
-    // that the system takes DM away from them, and the IAC before it would eat the first byte that is typed next.
+    // The mark comes first: output that the server sent before it reads the mark is stale. Output that the interrupt
+    // causes is not, even if the urgent data of a Synch travels in its own packet.
+    //
+    // A Synch goes only to servers that support LINEMODE. Others (Twisted's, most devices) may not read urgent data in
+    // line: the system then takes the DM away from them, and the IAC before it would consume the first byte that is
+    // typed next.
     this.session.batch(() => {
       this.session.telnet.request(Option.TIMING_MARK, 'remote', true);
       this.session.telnet.command(command);
@@ -386,12 +392,12 @@ export class Interactive implements Controls {
     else this.suspend();
   }
 
-  /** We were stopped, and somebody else has had the terminal. */
+  /** Called when this process continues after a stop; another program may have used the terminal. */
   #continued(): void {
     if (this.#leaving || this.session.closed) return;
     this.#terminal.reapply();
     this.#adapt();
-    // Of a change meanwhile nobody has told us; Node looks when this comes.
+    // A change of the window size during the stop was not reported; Node checks the size on this signal.
     process.kill(process.pid, 'SIGWINCH');
     if (this.#prompt.isOpen) this.#prompt.show();
   }

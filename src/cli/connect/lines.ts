@@ -1,4 +1,4 @@
-/** Lines that the user's terminal has edited, on their way to the server. */
+/** Sends the lines that the user's terminal has edited to the server. */
 import { Command, Option } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
 import type { Keyboard } from './keys/keyboard.ts';
@@ -13,7 +13,7 @@ export class Lines {
   readonly #terminal: LocalTerminal;
   readonly #signal: (signal: KeySignal) => void;
 
-  /** @param signal does what a key does that is a signal here. */
+  /** @param signal is called for a key that is a signal in the local terminal. */
   constructor(session: Session, keyboard: Keyboard, terminal: LocalTerminal, signal: (signal: KeySignal) => void) {
     this.#session = session;
     this.#keyboard = keyboard;
@@ -22,20 +22,20 @@ export class Lines {
   }
 
   /**
-   * Types what was read from the terminal.
+   * Sends what was read from the terminal.
    *
-   * @param signals whether keys such as ^C are signals there.
+   * @param signals whether keys such as ^C are signals in the local terminal.
    */
   type(bytes: Buffer, signals: boolean): void {
-    // The terminal ends what it has edited by one of these.
+    // The terminal ends an edited line with one of these two.
     const isLine = bytes.at(-1) === LF || bytes.at(-1) === this.#terminal.endOfFile;
     if (isLine || !signals) this.#typeLines(bytes);
     else this.#typeKeys(bytes);
   }
 
   /**
-   * Keys that were pressed before lines came to be edited here, and are read after it: the terminal has made neither lines nor
-   * signals of them, and the server, which has been told of the change, does so no more.
+   * Handles keys that were pressed before local editing was switched on, and are read after it: the terminal has not
+   * turned them into lines or signals, and the server, which knows about the change, does not do so any more either.
    */
   #typeKeys(bytes: Buffer): void {
     let begin = 0;
@@ -50,7 +50,7 @@ export class Lines {
     this.#typeLines(bytes.subarray(begin));
   }
 
-  /** The key for the end of a file is none where it ends what was typed on a line. */
+  /** The end-of-file key only ends the input if the line is empty; else it sends the line without its end. */
   #typeLines(bytes: Buffer): void {
     const key = this.#terminal.endOfFile;
     let rest = bytes;

@@ -18,13 +18,13 @@ const networkOptions = {
     argument: 'T',
     parse: values.duration(),
     default: '0',
-    help: 'send IAC NOP to a server that speaks Telnet after so long without output; 0: never',
+    help: 'send IAC NOP to a server that speaks Telnet after this time without output; 0: never',
   },
   'keep-alive-timeout': {
     argument: 'T',
     parse: values.duration(),
     default: '0',
-    help: '`--keep-alive` asks for TIMING-MARK in place of NOP; a server that has answered one and then stays silent for so long is lost; 0: NOP',
+    help: '`--keep-alive` asks for TIMING-MARK in place of NOP; a server that has answered one and then stays silent for this time is lost; 0: NOP',
   },
   reconnect: {
     ...flag,

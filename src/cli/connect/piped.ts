@@ -1,4 +1,4 @@
-/** Standard input that is no terminal: a script, a file, another program. */
+/** Standard input that is not a terminal: a script, a file, another program. */
 import { openSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import type { Session } from '../../session/session.ts';
@@ -13,11 +13,11 @@ import { type Output, Screen } from './terminal/screen.ts';
 const CR = 0x0d;
 
 /**
- * Sends standard input and shows what the server sends until the server closes. The end of the input is not told: servers
- * take it for the end of the connection, and would cut off what the last command still prints.
+ * Sends standard input and shows the server's output until the server closes. The end of the input is not signalled:
+ * servers treat it as the end of the connection, and would discard what the last command has still to print.
  *
  * @param local the character set of this end
- * @param converts whether to convert from and to that; else bytes pass as they are.
+ * @param converts whether to convert from and to that set; else bytes pass unchanged.
  */
 export async function runPiped(session: Session, local: string, converts: boolean): Promise<void> {
   const charset = converts ? local : undefined;
@@ -28,7 +28,7 @@ export async function runPiped(session: Session, local: string, converts: boolea
   let waits: Buffer = Buffer.alloc(0);
   const typed = (chunk: Buffer) => {
     const bytes = waits.length === 0 ? chunk : Buffer.concat([waits, chunk]);
-    // Whether a CR at the end is that of a CR LF shows with what follows.
+    // Whether a CR at the end belongs to a CR LF depends on the next byte.
     waits = bytes.at(-1) === CR ? bytes.subarray(-1) : bytes.subarray(bytes.length);
     keyboard.text(bytes.subarray(0, bytes.length - waits.length));
     if (session.writableNeedDrain) process.stdin.pause();
@@ -45,7 +45,7 @@ export async function runPiped(session: Session, local: string, converts: boolea
   forget();
 }
 
-/** What is read by a program, or kept in a file, is left as it comes. */
+/** Output for a program or a file is not changed. */
 const PLAIN_OUTPUT: Output = {
   write: bytes => process.stdout.write(bytes),
   get needsDrain() {
@@ -57,7 +57,7 @@ const PLAIN_OUTPUT: Output = {
   },
 };
 
-/** Resets the terminal that is written to, however the process ends. Returns what ends this. */
+/** Resets the terminal that is written to, however the process ends. Returns a function that ends this. */
 function guard(output: TerminalOutput): () => void {
   const reset = () => output.reset();
   const suspended = () => {
@@ -75,7 +75,10 @@ function guard(output: TerminalOutput): () => void {
   };
 }
 
-/** Reads the answers that the terminal owes, which nobody has read, so that they are not typed at the user's shell. */
+/**
+ * Reads the terminal's pending answers and discards them, so that the user's shell does not receive them as typed
+ * input.
+ */
 async function dropAnswers(output: TerminalOutput): Promise<void> {
   if (!output.isAnswering || !isForeground()) {
     output.reset();

@@ -5,22 +5,25 @@ const PROMPT = 'telpty> ';
 /** The longest line, in bytes. */
 const LONGEST_LINE = 1_024;
 const LF = 0x0a;
-/** Return where the keys were pressed before the terminal came to edit lines. */
+/** The Return key, if it was pressed before the terminal was set to edit lines. */
 const CR = 0x0d;
-/** Reports of the terminal that were on their way when the prompt was opened: a key that is released, the mouse, answers. */
+/** Reports of the terminal that were in transit when the prompt was opened: a key release, mouse events, answers. */
 const SEQUENCES = /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[P\]_][^\x1b\x07]*(?:\x1b\\|\x07)|\x1bO.?/g;
 const NOTHING: Buffer = Buffer.alloc(0);
 
-/** Reads lines, which the terminal edits, and runs them, until one is understood, empty, or taken back. */
+/**
+ * Reads lines, which the terminal edits, and runs them, until a line is a valid command or empty, or the prompt is
+ * cancelled.
+ */
 export class Prompt {
   readonly #controls: Controls;
   readonly #endOfFile: () => number | null;
   readonly #escapeKey: () => number | undefined;
   readonly #changed: () => void;
-  /** What was typed so far; `undefined` while it is not open. */
+  /** The line typed so far; `undefined` while the prompt is closed. */
   #line: Buffer | undefined;
 
-  /** @param changed is called when it has been opened or closed. */
+  /** @param changed is called after the prompt was opened or closed. */
   constructor(
     controls: Controls,
     endOfFile: () => number | null,
@@ -44,12 +47,12 @@ export class Prompt {
     this.show();
   }
 
-  /** Shows the prompt, again where somebody else has had the terminal. */
+  /** Shows the prompt; shows it again after another program has used the terminal. */
   show(): void {
     process.stderr.write(PROMPT);
   }
 
-  /** Closes it; what was typed is forgotten. */
+  /** Closes the prompt and discards the line. */
   cancel(): void {
     this.#controls.say('');
     this.close();
@@ -60,7 +63,7 @@ export class Prompt {
     this.#changed();
   }
 
-  /** Takes what was typed. Returns what is not the prompt's any more, because it was closed before. */
+  /** Takes typed bytes. Returns the bytes after the one that closed the prompt. */
   type(chunk: Buffer): Buffer {
     let rest = chunk;
     while (this.#line !== undefined && rest.length > 0) {
@@ -73,11 +76,11 @@ export class Prompt {
       const key = rest[end];
       rest = rest.subarray(end + 1);
       if (key === escapeKey) {
-        // The key that leads here leads back.
+        // The key that opens the prompt also closes it.
         this.cancel();
         return rest;
       }
-      // Unlike Return, that key moves the cursor to no new line.
+      // Unlike Return, this key does not move the cursor to a new line.
       if (key !== LF) this.#controls.say('');
       this.#run(this.#line.toString('utf8').replace(SEQUENCES, ''));
     }

@@ -1,4 +1,4 @@
-/** What `telpty connect` was told: complete, checked, and typed. */
+/** The settings of `telpty connect`: complete, checked, and typed. */
 
 import { escapeText } from '../../shells/output/escape.ts';
 import { evaluate, splitArguments } from '../options/arguments.ts';
@@ -10,11 +10,11 @@ export type InputMode = 'auto' | 'character' | 'line';
 
 export interface ConnectSettings {
   readonly host: string;
-  /** Undefined: Telnet's, or with TLS that of telnets. */
+  /** Undefined: the port of Telnet, or with TLS that of telnets. */
   readonly port: number | undefined;
   /** Undefined: no TLS. */
   readonly tls: { readonly caFile: string | undefined; readonly verify: boolean } | undefined;
-  /** Canonical name. Undefined: what is negotiated, else that of the locale. */
+  /** The canonical name. Undefined: the negotiated character set, else that of the locale. */
   readonly encoding: string | undefined;
   readonly mode: InputMode;
   readonly term: string | undefined;
@@ -24,9 +24,9 @@ export interface ConnectSettings {
   readonly compression: boolean;
   /** In milliseconds; 0: never. */
   readonly keepAlive: number;
-  /** In milliseconds; 0: no answer is asked for. */
+  /** In milliseconds; 0: no answer is requested. */
   readonly keepAliveTimeout: number;
-  /** Whether to connect again when a connection was lost or not made. */
+  /** Whether to connect again if a connection was lost or could not be made. */
   readonly reconnect: boolean;
   /** Codes of Telnet options. */
   readonly alwaysWill: readonly number[];
@@ -36,7 +36,7 @@ export interface ConnectSettings {
 }
 
 /**
- * Reads the arguments of `telpty connect`. Gives `'help'` when help was asked for.
+ * Reads the arguments of `telpty connect`. Returns `'help'` if help was requested.
  *
  * @throws TelptyError `ERR_USAGE`.
  */
@@ -77,7 +77,7 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
   };
 }
 
-/** What is wrong with `HOST:PORT`, `[ADDR]:PORT` and URLs, which other programs take: here the port is a separate argument. */
+/** Explains `HOST:PORT`, `[ADDR]:PORT` and URLs, which other programs accept: here the port is a separate argument. */
 function explainJoined(name: string, tls: boolean): string | undefined {
   const [, scheme, rest = name] = /^([a-z][a-z0-9+.-]*):\/\/(?:[^@/]*@)?([^/?#]*).*$/is.exec(name) ?? [];
   const [, address, hostName, number = ''] =
@@ -100,7 +100,7 @@ function portOf(text: string): number {
   return number;
 }
 
-/** An error about an operand says which. */
+/** Puts the name of the operand in front of an error. */
 function named<T>(what: string, parse: () => T): T {
   try {
     return parse();

@@ -1,16 +1,16 @@
-/** Signals of a program that has changed its terminal. */
+/** Signal handling of a program that has changed the modes of its terminal. */
 import { readFileSync } from 'node:fs';
 
-/** What ends us, with its exit status. */
+/** Signals that end this process, with their exit statuses. */
 const LAST: readonly (readonly [NodeJS.Signals, number])[] = [
   ['SIGHUP', 129],
   ['SIGTERM', 143],
 ];
 
 /**
- * Handles the signals that are named, and those that end the process. Returns what ends this.
+ * Handles the given signals, and those that end the process. Returns a function that removes the handlers.
  *
- * @param quit ends the process, with this exit status.
+ * @param quit ends the process with this exit status.
  */
 export function handleSignals(
   handlers: Readonly<Partial<Record<NodeJS.Signals, () => void>>>,
@@ -25,11 +25,12 @@ export function handleSignals(
 }
 
 /**
- * Stops this process as ^Z would have, and with it those that started it and wait for it (npx). Returns when it goes on, or
- * at once where nobody could continue it, since the kernel then does not stop it.
+ * Stops this process as ^Z would have, and with it the processes that started it and wait for it (npx). Returns when
+ * it is continued, or at once if no process could continue it, because the kernel does not stop an orphaned process
+ * group.
  */
 export function stopSelf(): void {
-  // Only a signal that nobody handles stops.
+  // SIGTSTP stops the process only if it has no handler.
   const handlers = process.listeners('SIGTSTP');
   process.removeAllListeners('SIGTSTP');
   process.kill(0, 'SIGTSTP');
@@ -37,8 +38,9 @@ export function stopSelf(): void {
 }
 
 /**
- * Whether the terminal is this job's. One in the background must not set its modes: the kernel stops it then (SIGTTOU), and a
- * signal that was to end it is not handled any more. `undefined` where the system does not tell: only Linux does.
+ * Whether this job is in the foreground of the terminal. A background job must not set the modes of the terminal: the
+ * kernel stops it (SIGTTOU), and then a signal that was to end it is not handled any more. Returns `undefined` on
+ * systems other than Linux, which do not report this.
  */
 export function isForeground(): boolean | undefined {
   try {

@@ -1,4 +1,4 @@
-/** A port that speaks TLS, to which the user has connected without it. */
+/** Detects a TLS port to which the user has connected without TLS. */
 import type { Session } from '../../session/session.ts';
 import { TLS_ONLY } from '../../transport/tls/stage.ts';
 
@@ -6,10 +6,11 @@ const ALERT = 0x15;
 const HANDSHAKE = 0x16;
 
 /**
- * Finds out whether the server speaks TLS, by what it says first: the alert with which it answers what is typed, or the words of
- * a server of telpty. An alert is not shown, and ends the session.
+ * Detects whether the server speaks TLS, by the first bytes that it sends: the alert with which it answers the
+ * client's bytes, or the message of a telpty server that accepts only TLS. An alert is not shown, and it ends the
+ * session.
  *
- * @returns what tells
+ * @returns a function that returns whether TLS was detected
  */
 export function watchForTls(session: Session): () => boolean {
   let isTls = false;

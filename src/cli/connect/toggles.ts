@@ -1,4 +1,4 @@
-/** What may be toggled at the prompt. */
+/** The switches that the prompt can toggle. */
 import { Option } from '../../protocol/index.ts';
 import type { SessionTrace } from '../../session/observers.ts';
 import type { Session } from '../../session/session.ts';
@@ -12,7 +12,7 @@ export interface Toggle {
   set(on: boolean): void;
 }
 
-/** All but those about the user's own terminal. */
+/** All toggles except those of the user's own terminal. */
 export function sessionToggles(session: Session, screen: Screen, say: (line: string) => void): [string, Toggle][] {
   const trace: SessionTrace = { telnet: (direction, record) => say(`${direction} ${describeRecord(record)}`) };
   const { telnet } = session;
@@ -30,7 +30,7 @@ export function sessionToggles(session: Session, screen: Screen, say: (line: str
       screen.returnsAreLines = on;
     },
   };
-  // Both directions at once (RFC 856).
+  // BINARY is negotiated for each direction (RFC 856); the toggle sets both.
   const binary: Toggle = {
     help: 'send and receive eight bits without the rules for lines (BINARY)',
     get: () => telnet.isEnabled(Option.BINARY, 'local') || telnet.isEnabled(Option.BINARY, 'remote'),

@@ -1,4 +1,4 @@
-/** The commands of telpty. Their help is made from this. */
+/** The commands of telpty. Their help is generated from this table. */
 import { connectSections } from '../connect/options.ts';
 import { helpOnly, type OptionSection } from '../options/options.ts';
 import { serveSections } from '../options/serve/index.ts';
@@ -7,22 +7,22 @@ import { serveSections } from '../options/serve/index.ts';
 export interface Command {
   readonly summary: string;
   readonly usage: string;
-  /** What its operands are, for completion: a program with its arguments, a host, a file, or one of a few words. */
+  /** The kind of the operands, for completion: a program with its arguments, a host, a file, or one of a few words. */
   readonly operands: 'program' | 'host' | 'file' | readonly string[];
   /** Paragraphs. */
   readonly text: readonly string[];
   readonly sections: readonly OptionSection[];
-  /** Command lines, and what each does. */
+  /** Command lines, each with its effect. */
   readonly examples: readonly (readonly [line: string, does: string])[];
 }
 
-/** Those that `telpty completion` knows. */
+/** The shells that `telpty completion` supports. */
 export const shells = ['bash', 'zsh', 'fish'] as const;
 
 const EXIT_STATUS =
   'The exit status is 0 if the command succeeded, 1 if it failed at run time, 2 if it was used in a wrong way.';
 
-/** The commands by their names, in the order of the help. */
+/** The commands by name, in the order of the help. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   [
     'serve',
@@ -51,7 +51,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       operands: 'host',
       text: [
         'Connects the terminal to a Telnet server. The default port is 23, with TLS 992. The escape key opens a prompt; `help` lists its commands.',
-        'Input that is not a terminal is sent as it is, with its line ends as Telnet has them. After its end the client waits for the server to close.',
+        'Input that is not a terminal is sent unchanged, except that lines end in CR LF. After its end the client waits for the server to close.',
         'The exit status is 0 if the connection ended cleanly, 1 if it was refused, broke or failed verification, 2 if the command was used in a wrong way.',
       ],
       sections: connectSections,

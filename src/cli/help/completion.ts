@@ -1,4 +1,4 @@
-/** `telpty completion SHELL`: scripts that complete words of the command line, made from the tables of commands and options. */
+/** `telpty completion SHELL`: completion scripts, generated from the tables of commands and options. */
 
 import { escapeText } from '../../shells/output/escape.ts';
 import { nearest } from '../../suggestion.ts';
@@ -9,7 +9,7 @@ import { type Command, commands, shells } from './command-table.ts';
 
 type Shell = (typeof shells)[number];
 
-/** Reads the arguments of `telpty completion`. Gives `'help'` when help was asked for. */
+/** Reads the arguments of `telpty completion`. Returns `'help'` if help was requested. */
 export function parseCompletion(argv: readonly string[]): { readonly shell: Shell } | 'help' {
   const { operands, help } = splitArguments(helpOnly, argv);
   if (help) return 'help';
@@ -36,7 +36,7 @@ const names = SUMMARIES.map(([name]) => name);
 const optionsOf = ({ sections }: Command) => sections.flatMap(({ options }) => Object.entries<OptionSpec>(options));
 const takesValue = (command: Command) => optionsOf(command).filter(([, { argument }]) => argument !== undefined);
 
-/** What stands for the value of an option: a file, a directory, or something else. */
+/** The kind of an option's value: a file, a directory, or another value. */
 function kindOf({ argument }: OptionSpec): 'file' | 'directory' | undefined {
   if (argument === 'FILE') return 'file';
   return argument === 'DIR' || argument === 'PATH' ? 'directory' : undefined;
@@ -132,7 +132,7 @@ complete -F _telpty telpty
 `;
 }
 
-/** Text within single quotes, as all these shells have them; fish also takes a backslash there as an escape. */
+/** Text in single quotes, as all these shells support them; fish also treats a backslash in them as an escape. */
 const quote = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 const plain = (text: string) => text.replaceAll('`', '');
 
@@ -270,12 +270,12 @@ function __telpty_words
     echo "$command"
     echo $operands
 end
-# Whether an option or the first operand of a command can stand here; without an argument: a command.
+# Whether an option or the first operand of a command is allowed here; without an argument: a command.
 function __telpty_at
     set -l words (__telpty_words)
     test "$words[1]" = "$argv[1]" -a $words[2] = 0
 end
-# Whether a further operand of a command stands here.
+# Whether a further operand of a command is allowed here.
 function __telpty_after
     set -l words (__telpty_words)
     test "$words[1]" = "$argv[1]" -a $words[2] != 0

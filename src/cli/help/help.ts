@@ -1,4 +1,4 @@
-/** What `telpty help` and `--help` print, made from the tables of commands and options. */
+/** The output of `telpty help` and `--help`, generated from the tables of commands and options. */
 
 import type { OptionSection, OptionSpec } from '../options/options.ts';
 import { type Command, commands } from './command-table.ts';
@@ -7,7 +7,7 @@ import { type Command, commands } from './command-table.ts';
 const DESCRIPTION_COLUMN = 24;
 const WIDTH = 80;
 
-/** The help of all of telpty. */
+/** The help of telpty as a whole. */
 export function overview(): string {
   const summaries = [...commands].map(([name, { summary }]) => entry(`  ${name}`, summary, 14));
   summaries.push(entry('  help', 'print the help of telpty or of a command', 14));
@@ -46,7 +46,7 @@ export function optionHead(name: string, spec: OptionSpec): string {
   return `${short}--${name}${spec.argument === undefined ? '' : ` ${spec.argument}`}`;
 }
 
-/** The default of an option as people read it. */
+/** The default of an option, in the form for users. */
 export function defaultOf({ argument, default: value, defaultWords }: OptionSpec): string | undefined {
   return defaultWords ?? (argument === undefined ? undefined : value);
 }
@@ -58,14 +58,14 @@ function withNotes(spec: OptionSpec): string {
   return plain(shown === '' ? spec.help : `${spec.help} (${shown})`);
 }
 
-/** A terminal has no font for code. */
+/** Removes the backticks: a terminal has no font for code. */
 const plain = (text: string) => text.replaceAll('`', '');
 
 const example = (line: string, does: string) => `  ${line}\n      ${does}\n`;
 
 function entry(head: string, text: string, column = DESCRIPTION_COLUMN): string {
   const indent = ' '.repeat(column);
-  // A head too long for its column has the description below it.
+  // If the head is too long for its column, the description begins on the next line.
   const first = head.length + 2 > column ? `${head}\n${indent}` : head.padEnd(column);
   return `${first}${wrap(text, WIDTH - column).join(`\n${indent}`)}\n`;
 }

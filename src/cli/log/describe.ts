@@ -1,8 +1,9 @@
 /**
- * Telnet in words, for the log: `sent DO TTYPE`, `received SB NAWS 80x24`. What the peer sent is escaped and cut.
+ * Telnet commands as text for the log: `sent DO TTYPE`, `received SB NAWS 80x24`. Bytes of the peer are escaped and
+ * cut.
  *
- * Only what negotiates is spelled out. Subnegotiations of other options are counted, not shown: GMCP, for one, carries
- * passwords. The words of a subnegotiation come from the file of its option, which knows the layout.
+ * Only negotiation is shown in full. Subnegotiations of other options are counted, not shown: those of GMCP, for
+ * example, carry passwords. The text of a subnegotiation comes from the file of its option, which knows the layout.
  */
 import { commandName, Option, optionName, type TraceRecord } from '../../protocol/index.ts';
 import type { SubnegotiationWords } from '../../protocol/options/option.ts';
@@ -13,7 +14,7 @@ import { inquiryWords } from '../../protocol/options/terminal/inquiry.ts';
 import { windowSizeWords } from '../../protocol/options/terminal/window-size.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 
-/** One command, negotiation or subnegotiation in words. */
+/** Describes one command, negotiation or subnegotiation. */
 export function describeRecord(record: TraceRecord): string {
   switch (record.kind) {
     case 'command':
@@ -46,7 +47,7 @@ function describePayload(option: number, payload: Uint8Array): string {
   return words.map(word => (typeof word === 'string' ? word : quoted(word))).join(' ');
 }
 
-/** Bytes as lines of sixteen, in hexadecimal and as what prints of them. */
+/** Formats bytes as lines of sixteen, in hexadecimal and as printable characters. */
 export function* dumpLines(bytes: Uint8Array): Generator<string> {
   for (let offset = 0; offset < bytes.length; offset += 16) {
     const row = Buffer.from(bytes.subarray(offset, offset + 16));

@@ -1,11 +1,11 @@
-/** How a session ended: the names that the log, the metrics and docs/operations.md share. */
+/** The outcomes and reasons of ended sessions: the names that the log, the metrics and docs/operations.md share. */
 
 import type { SessionOutcome } from '../../server/server.ts';
 import type { EndCause } from '../../session/ending.ts';
 import type { Session } from '../../session/session.ts';
 import type { Refused } from '../../shells/guards/refusal.ts';
 
-/** The label `outcome` of `telpty_sessions_total`. Nothing that a client says becomes a label. */
+/** The label `outcome` of `telpty_sessions_total`. Data from a client never becomes a label. */
 export const OUTCOMES = [
   'exit_zero',
   'exit_nonzero',
@@ -44,7 +44,7 @@ export interface SessionEnd {
   readonly reason: EndReason;
 }
 
-/** What the outcome of a session whose shell has settled is called. */
+/** Returns the outcome of a session whose shell has settled. */
 export function endOf(session: Session, { error, result }: SessionOutcome): SessionEnd {
   if (error !== undefined) return { outcome: 'failed', reason: 'start-failed' };
   const { exit, signal } = exitFields(result);
@@ -58,10 +58,11 @@ export function endOf(session: Session, { error, result }: SessionOutcome): Sess
   return { outcome: exit === 0 ? 'exit_zero' : 'exit_nonzero', reason: 'program-exit' };
 }
 
-/** Whether the client has connected and closed without sending a byte, as health checks and port scanners do. */
+/** Whether the client connected and closed without sending a byte, as health checks and port scanners do. */
 function isProbe(session: Session, result: unknown): boolean {
   if (session.bytesRead > 0 || !hasLeft(session)) return false;
-  // The robot check asks and gets no answer. A client refused for another reason would be refused whatever it sent.
+  // The robot check asks such a client and gets no answer. A client refused for another reason is refused whatever it
+  // sends.
   return !isRefused(result) || result.refused === 'robot';
 }
 
@@ -75,7 +76,7 @@ function leftEarly(session: Session, cause: EndCause): SessionEnd {
   return { outcome: hasLeft(session) ? 'not_started' : 'hangup', reason: cause };
 }
 
-/** Whether the session was turned away: the result of `limit()`. */
+/** Whether the session was refused: the result of `limit()`. */
 export function isRefused(result: unknown): result is Refused {
   return typeof result === 'object' && result !== null && 'refused' in result;
 }

@@ -1,8 +1,8 @@
-/** Times and amounts as people read them in a log. */
+/** Formats times and amounts for log lines. */
 import { escapeText } from '../../shells/output/escape.ts';
 import type { Peer } from '../../transport/peer.ts';
 
-/** `850ms`, `12s`, `3m12s`, `2h05m`, `3d04h`: two units at most, since the rest is noise. */
+/** `850ms`, `12s`, `3m12s`, `2h05m`, `3d04h`: at most two units, because the rest is noise. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds < 1_000) return `${Math.round(milliseconds)}ms`;
   const seconds = Math.floor(milliseconds / 1_000);
@@ -14,12 +14,12 @@ export function formatDuration(milliseconds: number): string {
   return pair(Math.floor(seconds / 86_400), 'd', Math.floor(seconds / 3_600) % 24, 'h');
 }
 
-/** `980 B`, `1.2 kB`, `45 kB`, `3.4 MB`: two digits or more, units of 1000. */
+/** `980 B`, `1.2 kB`, `45 kB`, `3.4 MB`: at least two digits, units of 1000. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = bytes;
   let unit = 0;
-  // 999.5 rounds to 1000, which the next unit says better.
+  // 999.5 rounds to 1000, which is shorter in the next unit.
   while (value >= 999.5 && unit < units.length - 1) {
     value /= 1_000;
     unit++;
@@ -34,7 +34,7 @@ export function formatAddress(address: string | undefined, port: number | undefi
   return port === undefined ? host : `${host}:${port}`;
 }
 
-/** The other end of a connection, as log lines have it: `192.0.2.1:51234`, or `unix:uid=1000,pid=123`. */
+/** The other end of a connection, as log lines show it: `192.0.2.1:51234`, or `unix:uid=1000,pid=123`. */
 export function remoteOf(end: {
   readonly peer?: Peer | undefined;
   readonly remoteAddress?: string | undefined;

@@ -1,44 +1,44 @@
 /**
- * Where the lines of the log go: to standard error, at once, as long as it takes them. The log is worth much, but less than
- * the sessions: a pipe that nobody reads and a disk that is full stop nobody, and cost no more than a little memory.
+ * Writes log lines to standard error, at once, as long as they can be written. The log is valuable, but less than the
+ * sessions: a pipe without a reader or a full disk blocks no session, and costs only a little memory.
  */
 
 import { writeNonblocking } from '../../native/files.ts';
 import { systemError } from '../../native/system-error.ts';
 
-/** What waits for a reader, in bytes; beyond it lines are lost. */
+/** The limit of bytes that wait for the reader; further lines are lost. */
 const MOST_WAITING = 256 * 1024;
-/** How often it is tried again, in milliseconds. */
+/** The interval between two attempts to write, in milliseconds. */
 const RETRY_MS = 50;
 
 interface Entry {
-  /** What is left of it. */
+  /** The bytes not yet written. */
   bytes: Buffer;
-  /** How many lines of the log are lost if it is. */
+  /** The number of log lines that are lost with this entry. */
   readonly lines: number;
-  /** Whether a part of a line was written, by it or before it. */
+  /** Whether a part of a line has been written, by this entry or before it. */
   isTorn: boolean;
 }
 
-/** Writes lines to a descriptor, without ever waiting for it. */
+/** Writes lines to a descriptor, and never blocks. */
 export class LogSink {
   readonly #fd: number;
   readonly #lostLine: (count: number) => string;
   #queue: Entry[] = [];
   #queued = 0;
   #lost = 0;
-  /** Whether what was written last is a part of a line, and its rest is lost. */
+  /** Whether the last bytes written are the beginning of a line whose rest is lost. */
   #isTorn = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param lostLine makes the line, with its end, that says how many are missing at its place. */
+  /** @param lostLine returns the line, with its line end, that reports how many lines are missing at its place. */
   constructor(fd: number, lostLine: (count: number) => string) {
     this.#fd = fd;
     this.#lostLine = lostLine;
     process.on('exit', () => this.#flush());
   }
 
-  /** @param line with its end. */
+  /** @param line with its line end. */
   write(line: string): void {
     if (this.#queued > 0 && this.#queued + line.length > MOST_WAITING) {
       this.#lost++;
@@ -46,7 +46,7 @@ export class LogSink {
     }
     this.#tellLost();
     this.#push(line, 1);
-    // While some wait, the timer tries.
+    // While lines wait, the timer writes them.
     if (this.#timer === undefined) this.#flush();
   }
 
@@ -84,7 +84,7 @@ export class LogSink {
     this.#timer = undefined;
   }
 
-  /** The disk is full, or the reader has gone: the next line tries again. */
+  /** The disk is full, or the reader has closed the pipe: the next line tries again. */
   #giveUp({ isTorn }: Entry): void {
     this.#isTorn = isTorn;
     for (const { lines } of this.#queue) this.#lost += lines;

@@ -1,4 +1,4 @@
-/** Log lines about rejected clients: one for each, and sums when there are many. */
+/** Log lines about rejected clients: one line for each, and sums if there are many. */
 
 import type { RefusalReason } from '../../shells/guards/session-limits.ts';
 import { escapeText } from '../../shells/output/escape.ts';
@@ -6,12 +6,12 @@ import type { Refusal, RefusedConnection } from '../../transport/pre-session/sta
 import { remoteOf } from './format.ts';
 import type { Log } from './log.ts';
 
-/** A flood must not fill a disk: in so many milliseconds… */
+/** A flood must not fill a disk: within this time, in milliseconds, … */
 const WINDOW_MS = 10_000;
-/** … so many get a line of their own, and the others one line in all for each reason. */
+/** … this number of refusals get a line of their own, and the others one line for each reason. */
 const LINES = 20;
 
-/** One client that was turned away. All text is escaped already. */
+/** A client that was refused. All text is escaped already. */
 export interface RefusedClient {
   readonly session: number;
   readonly remote: string;
@@ -29,13 +29,13 @@ export class RefusalLog {
     this.#log = log;
   }
 
-  /** @param fields more for the record. */
+  /** @param fields further fields of the record. */
   refused(client: RefusedClient, fields: object = {}): void {
     const { session, remote, refused } = client;
     this.#write(refused, { ...client, ...fields }, `session ${session} refused: ${remote}, ${refused}`);
   }
 
-  /** A connection that has become no session. */
+  /** Logs a connection that did not become a session. */
   refusedConnection(refusal: Refusal): void {
     const { reason } = refusal;
     const remote = remoteOf(refusal);
@@ -59,7 +59,7 @@ export class RefusalLog {
     this.#more.set(refused, (this.#more.get(refused) ?? 0) + 1);
   }
 
-  /** Tells of those who got no line, and begins anew. */
+  /** Logs the number of refusals without a line of their own, and starts the next window. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

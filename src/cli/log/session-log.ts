@@ -1,4 +1,4 @@
-/** Log lines about sessions: one at the start, one at the end, and in between what the level asks for. */
+/** Log lines about sessions: one at the start, one at the end, and between them those of the log level. */
 import type { TelptyError } from '../../errors.ts';
 import type { SessionOutcome } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
@@ -13,17 +13,17 @@ import { formatBytes, formatDuration, remoteOf } from './format.ts';
 import type { Log } from './log.ts';
 import { RefusalLog } from './refusal-log.ts';
 
-/** At most so many of a client's refused variables are named in a line. */
+/** The maximum number of a client's refused variables that a line names. */
 const MAX_REJECTED = 8;
 
-/** Logs sessions. Every field and every word that comes from the client is escaped. */
+/** Logs sessions. All text that comes from the client is escaped. */
 export class SessionLog {
   readonly #log: Log;
   readonly #programName: string;
   readonly #refusals: RefusalLog;
   readonly #started = new WeakMap<Session, StartedProgram>();
 
-  /** @param programName what the lines call the program. */
+  /** @param programName the name of the program in log lines. */
   constructor(log: Log, programName: string) {
     this.#log = log;
     this.#refusals = new RefusalLog(log);
@@ -38,7 +38,7 @@ export class SessionLog {
     };
   }
 
-  /** A connection has come. */
+  /** Called for a new connection. */
   connected(session: Session): void {
     const log = this.#log;
     if (!log.isLevelEnabled('debug')) return;
@@ -52,17 +52,17 @@ export class SessionLog {
       debug(blocks.length === 0 ? 'fast path open' : `fast path blocked by ${blocks.join(', ')}`);
     session.trace = {
       telnet: (direction, record) => debug(`${direction} ${describeRecord(record)}`),
-      // Here is what people type, passwords included: at `trace` and nowhere else.
+      // These bytes include what people type, passwords too: they are logged at `trace` only.
       ...(log.isLevelEnabled('trace') ? { bytes: this.#dump(session) } : {}),
     };
   }
 
-  /** A connection has become no session. */
+  /** Called for a connection that did not become a session. */
   refused(refusal: Refusal): void {
     this.#refusals.refusedConnection(refusal);
   }
 
-  /** The shell of a session has settled. The client may still hold its side of the connection open. */
+  /** Called when the shell of a session has settled. The client may still keep its side of the connection open. */
   ended(session: Session, outcome: SessionOutcome): void {
     const { result } = outcome;
     const end = endOf(session, outcome);
@@ -131,13 +131,13 @@ export class SessionLog {
   }
 }
 
-/** TERM as the program has it, and the size as it is now. */
+/** The TERM of the program, and the current size. */
 function terminalOf(session: Session, program: StartedProgram): string {
   const { columns, rows } = session.terminal;
   return `${escapeText(program.term, 64)} ${columns || program.columns}x${rows || program.rows}`;
 }
 
-/** Whether the program has ended by itself. */
+/** Whether the program ended by itself. */
 function isProgramEnd({ reason }: SessionEnd): boolean {
   return reason === 'program-exit' || reason === 'program-signal';
 }
@@ -146,7 +146,7 @@ function wordsOf(session: Session, outcome: SessionOutcome, end: SessionEnd): st
   const { reason } = end;
   if (outcome.error !== undefined) {
     const { code, message, systemCode, cause } = outcome.error as Partial<TelptyError>;
-    // What is about the machine is not for the client, who reads the message.
+    // The client reads the message, so details about the machine are only in the cause.
     const more = code === 'ERR_PTY_SPAWN' && cause instanceof Error ? `: ${escapeText(cause.message, 200)}` : '';
     return `${escapeText(String(message ?? 'failed'), 200)}${more}${typeof systemCode === 'string' ? ` (${systemCode})` : ''}`;
   }
@@ -162,7 +162,7 @@ function wordsOf(session: Session, outcome: SessionOutcome, end: SessionEnd): st
   return why.length === 0 ? how : `${how} (${why.join('; ')})`;
 }
 
-/** That the kernel has killed the program, or others that it started. */
+/** Describes how many processes the kernel has killed for lack of memory: the program, or others that it started. */
 function outOfMemory({ signal, outOfMemory: killed }: ReturnType<typeof exitFields>): string | undefined {
   if (killed === undefined) return undefined;
   if (signal === 'SIGKILL') return 'out of memory: memory.max of its cgroup';

@@ -1,10 +1,11 @@
 /**
- * `--metrics`: a small HTTP server for those who watch this one: `/metrics`, `/healthz`, `/readyz`.
+ * `--metrics`: a small HTTP server for monitoring: `/metrics`, `/healthz`, `/readyz`.
  *
- * It is in the process that serves people, so whoever asks too much of it must not take from them: it has few connections, for
- * a short time, one request on each, and counts anew ten times a second at most. It answers only to addresses and to names of
- * this machine, wherever it listens: a web page may have a name of its own that leads here (DNS rebinding), and be read in a
- * browser that can reach us.
+ * It runs in the process that serves the sessions, so excessive requests must not slow them down. It accepts few
+ * connections, for a short time, one request on each, and collects the counts at most ten times per second.
+ *
+ * Wherever it listens, it answers only requests to addresses and to names of this machine. Otherwise a web page whose
+ * own name resolves to this machine (DNS rebinding) could read the metrics, in a browser that can reach it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, isIP } from 'node:net';
@@ -17,27 +18,27 @@ import { isLoopback } from '../serve/settings.ts';
 import type { MetricsReport } from './report.ts';
 import { expose } from './totals.ts';
 
-/** Connections at a time; more are closed. */
+/** The maximum number of connections; further ones are closed. */
 const MOST_CONNECTIONS = 16;
-/** How long a request may take to arrive, and its answer to leave, in milliseconds. */
+/** The time limit for a request to arrive, and for its answer to be sent, in milliseconds. */
 const PATIENCE_MS = 5_000;
-/** How often those are looked for that took longer, in milliseconds. */
+/** The interval of the checks for requests over the time limit, in milliseconds. */
 const CHECK_MS = 1_000;
 /** The longest headers of a request, in bytes. */
 const MOST_HEADERS = 4 * 1024;
-/** How long an answer holds, in milliseconds. */
+/** How long an answer is reused, in milliseconds. */
 const HOLDS_MS = 100;
 
-/** How often a port that is another server's is tried, in milliseconds. */
+/** The interval of attempts to listen on a port that another server uses, in milliseconds. */
 const RETRY_MS = 500;
 
 const UNKNOWN_NAME = 'the Host header is not a name of this server; use its address, or the name given to --metrics\n';
 
-/** What is watched. */
+/** The server that is monitored. */
 export interface Watched {
-  /** What every process of it tells, the latest. */
+  /** The latest metrics of every process. */
   report(): Promise<readonly MetricsReport[]>;
-  /** Why it would not serve a client that comes now, in words; `undefined` if it would. */
+  /** Why the server would not serve a new client, as text; `undefined` if it would. */
   unready(): string | undefined;
 }
 
@@ -46,20 +47,20 @@ export interface MetricsEndpoint {
   close(): Promise<void>;
 }
 
-/** Where it listens, and for whom. */
+/** The address of the endpoint, and how it listens. */
 export interface EndpointOptions {
   readonly host: string;
   readonly port: number;
-  /** Whether a port that is in use is waited for: that of the server which this one replaces. */
+  /** Whether to wait for a port that is in use: that of the server which this one replaces. */
   readonly patient: boolean;
-  /** Is told the URL once it listens. */
+  /** Called with the URL once it listens. */
   readonly onListening: (url: string) => void;
 }
 
 /**
- * Opens it.
+ * Opens the endpoint.
  *
- * @throws (rejects) TelptyError `ERR_RUNTIME` where it cannot listen.
+ * @throws (rejects) TelptyError `ERR_RUNTIME` if it cannot listen.
  */
 export async function openMetrics(options: EndpointOptions, watched: Watched, log: Log): Promise<MetricsEndpoint> {
   const { host, port } = options;
@@ -137,8 +138,8 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
 }
 
 /**
- * Whether the `Host` of a request is a name of loopback, of this machine, or the one that was listened on. HTTP/1.0 may have none.
- * An address is not a name that somebody else could have given us, but on loopback only its own ones are in use.
+ * Whether the `Host` of a request is a name of loopback, of this machine, or the name that was listened on. HTTP/1.0
+ * requests may have none. An address cannot come from DNS rebinding, but on loopback only loopback addresses are used.
  */
 function isOwnName(header: string, own: string, onLoopback: boolean): boolean {
   const [, name = ''] = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(header) ?? [];
@@ -157,15 +158,15 @@ function answer(response: ServerResponse, status: number, text: string, headers:
     'Content-Length': Buffer.byteLength(text),
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
-    // What a request has behind it is not read.
+    // Further requests on the connection are not read.
     Connection: 'close',
     ...headers,
   });
-  // (To HEAD, Node sends no body.)
+  // (For HEAD, Node sends no body.)
   response.end(text);
 }
 
-/** Whoever asks while others wait, or shortly after them, gets what they get. */
+/** Requests that arrive while another is answered, or shortly after it, get the same answer. */
 function latest<T>(make: () => Promise<T>): () => Promise<T> {
   let current: Promise<T> | undefined;
   return () => {

@@ -1,7 +1,7 @@
 import { Histogram, type MetricObjectWithValues, type MetricValueWithName, type Registry } from 'prom-client';
 import { addon } from '../../native/load.ts';
 
-/** In seconds: the kernel's own echo takes some 50 µs, what people notice begins at 50 ms. */
+/** In seconds: the kernel's own echo takes about 50 µs, and people notice delays from 50 ms. */
 const BOUNDS: readonly number[] = [
   ...[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05],
   ...[0.1, 0.25, 0.5, 1, 2.5, 5, 10],
@@ -10,8 +10,8 @@ const BOUNDS: readonly number[] = [
 const NAME = 'telpty_key_delay_seconds';
 
 /**
- * How long keys wait for the next output of their terminal. The addon counts, in memory that is ours, for most keys never
- * come to JavaScript; this is only how the counts are read.
+ * How long keys wait for the next output of their terminal. The addon counts, in memory of this class, because most
+ * keys never reach JavaScript; this class only reads the counts.
  */
 export class KeyDelay extends Histogram {
   readonly #counts = new Float64Array(BOUNDS.length + 2);

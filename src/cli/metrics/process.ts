@@ -1,6 +1,6 @@
 /**
- * What every process tells about itself, whatever it does. prom-client has a set of its own, under similar names; it looks at
- * the event loop a hundred times a second, and counts its own looking as delay.
+ * The metrics that every process reports about itself, whatever its task. The set of prom-client, which has similar
+ * names, was rejected: it samples the event loop a hundred times per second, and counts its own sampling as delay.
  */
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -8,10 +8,10 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { ownPackage } from '../../package.ts';
 
-/** How often the event loop is looked at, in milliseconds. Each look wakes the process. */
+/** The sampling interval of the event loop, in milliseconds. Each sample wakes the process. */
 const LOOK_MS = 20;
 
-/** The metrics of this process that are no count of anything it serves. */
+/** The metrics of this process that do not count what it serves. */
 export class ProcessMetrics {
   readonly #cpu: Counter<'mode'>;
   readonly #memory: Gauge;
@@ -76,7 +76,7 @@ export class ProcessMetrics {
     this.#loop.enable();
   }
 
-  /** Looks everything up. */
+  /** Updates all values. */
   async refresh(): Promise<void> {
     const { user, system } = process.cpuUsage();
     this.#cpu.reset();
@@ -86,7 +86,7 @@ export class ProcessMetrics {
     this.#memory.set(rss);
     this.#heap.set(heapUsed);
     const loop = this.#loop;
-    // What is recorded is the time between two looks.
+    // The recorded values are the times between two samples.
     const late = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - LOOK_MS / 1e3);
     const seen = loop.max > 0;
     this.#delay.set({ stat: 'p50' }, seen ? late(loop.percentile(50)) : 0);
@@ -99,7 +99,7 @@ export class ProcessMetrics {
 
 async function openDescriptors(): Promise<number> {
   try {
-    // Reading the directory takes one.
+    // Reading the directory takes one descriptor.
     return (await readdir('/dev/fd')).length - 1;
   } catch {
     return Number.NaN;

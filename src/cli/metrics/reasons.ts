@@ -1,9 +1,12 @@
 import { Counter, type Registry } from 'prom-client';
 
-/** Reasons are words of ours, and few. Should one ever not be, it shall not matter. */
+/** Reasons are fixed words of telpty, and few. This limit holds even if a reason were not. */
 const MOST_REASONS = 32;
 
-/** Counts something by its reason. Whoever could make new labels would fill the memory, so there are only so many. */
+/**
+ * Counts events by reason. The number of labels is limited, because clients that could create labels could fill the
+ * memory.
+ */
 export class ReasonCounter {
   readonly #counter: Counter<'reason'>;
   readonly #known = new Set<string>();
@@ -18,7 +21,7 @@ export class ReasonCounter {
   }
 }
 
-/** What every process that may turn somebody away counts. */
+/** The refusals, counted by every process that can refuse a client. */
 export function refusals(registry: Registry): ReasonCounter {
   return new ReasonCounter(registry, 'telpty_refused_total', 'Refused clients, by reason');
 }

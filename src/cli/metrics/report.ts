@@ -1,22 +1,22 @@
-/** What a process tells about itself, as plain data: a worker sends it to the primary. */
+/** The metrics of a process, as plain data: a worker sends them to the primary. */
 
 /** One number of a metric. */
 export interface ReportedValue {
   readonly value: number;
   readonly labels: Readonly<Record<string, string | number>>;
-  /** Of a histogram, which of its series this is of. */
+  /** The series of a histogram that this value belongs to. */
   readonly metricName?: string;
 }
 
-/** One metric, as prom-client has it in JSON. */
+/** One metric, in the JSON form of prom-client. */
 export interface ReportedMetric {
   readonly name: string;
   readonly help: string;
   readonly type: string;
-  /** How the values of several processes become one. */
+  /** How the values of several processes are combined. */
   readonly aggregator: string;
   readonly values: readonly ReportedValue[];
 }
 
-/** All that one process has counted and measured. */
+/** All metrics of one process. */
 export type MetricsReport = readonly ReportedMetric[];

@@ -1,4 +1,4 @@
-/** What a process that serves tells: counted from the events of its server, or looked up when it is asked for. */
+/** The metrics of a process that serves sessions: counted from the events of its server, or looked up on request. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { addon } from '../../native/load.ts';
 import { onAbandoned } from '../../pty/program.ts';
@@ -11,12 +11,12 @@ import { ProcessMetrics } from './process.ts';
 import { ReasonCounter, refusals } from './reasons.ts';
 import type { MetricsReport } from './report.ts';
 
-/** Counts what a server does. */
+/** Counts the events of a server. */
 export class ServerMetrics {
   readonly #registry = new Registry();
   readonly #process = new ProcessMetrics(this.#registry);
   readonly #server: Server;
-  /** Bytes of the sessions that are over. */
+  /** Bytes of the sessions that have ended. */
   #received = 0;
   #sent = 0;
 
@@ -71,7 +71,7 @@ export class ServerMetrics {
     server.on('session-end', session => this.#over(session));
   }
 
-  /** A program has started. */
+  /** Called when a program has started. */
   started({ negotiationTime, startTime }: StartedProgram): void {
     this.#negotiation.observe(negotiationTime / 1_000);
     this.#start.observe(startTime / 1_000);
@@ -134,7 +134,7 @@ export class ServerMetrics {
   }
 }
 
-/** A counter that is counted elsewhere. */
+/** Sets a counter whose count is kept elsewhere. */
 function set(counter: Counter, total: number): void {
   counter.reset();
   counter.inc(total);

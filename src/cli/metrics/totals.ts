@@ -1,17 +1,20 @@
-/** Many processes as one: their reports added up, each metric in its own way, and what is left of those that are gone. */
+/**
+ * Combines the reports of several processes: adds them up, each metric in its own way, and keeps the counts of ended
+ * processes.
+ */
 import { AggregatorRegistry } from 'prom-client';
 import type { MetricsReport, ReportedMetric, ReportedValue } from './report.ts';
 
-/** What grows and never shrinks, whatever becomes of the process that counted it. */
+/** Metrics that only grow, and that stay in the totals after the process that counted them has ended. */
 const LASTING = new Set(['counter', 'histogram']);
 
-/** The text that Prometheus reads. */
+/** The text for Prometheus. */
 export async function expose(reports: readonly MetricsReport[]): Promise<{ type: string; text: string }> {
   const registry = aggregate(reports);
   return { type: registry.contentType, text: await registry.metrics() };
 }
 
-/** Counts of processes that are gone, which have to stay in the totals. */
+/** The counts of ended processes, which must stay in the totals. */
 export class Past {
   readonly #counted = new Map<string, { metric: ReportedMetric; values: Map<string, ReportedValue> }>();
 
@@ -19,7 +22,7 @@ export class Past {
     return [...this.#counted.values()].map(({ metric, values }) => ({ ...metric, values: [...values.values()] }));
   }
 
-  /** Adds what a process has told last. */
+  /** Adds the last report of a process. */
   add(report: MetricsReport): void {
     for (const metric of report) if (LASTING.has(metric.type)) this.#add(metric);
   }
@@ -35,6 +38,6 @@ export class Past {
 }
 
 function aggregate(reports: readonly MetricsReport[]) {
-  // (Its types know nothing of labels.)
+  // (The types of prom-client have no labels here.)
   return AggregatorRegistry.aggregate(reports as unknown as object[]);
 }

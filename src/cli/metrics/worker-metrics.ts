@@ -12,7 +12,7 @@ import { Past } from './totals.ts';
 export class WorkerMetrics {
   readonly #registry = new Registry();
   readonly #process = new ProcessMetrics(this.#registry);
-  /** Those of now, by the number of their place. */
+  /** The current workers, by the number of their slot. */
   readonly #workers = new Map<number, WorkerHandle>();
   readonly #past = new Past();
   readonly #serving: Gauge;
@@ -35,7 +35,7 @@ export class WorkerMetrics {
       help: 'Workers that ended unexpectedly and were replaced',
       registers,
     });
-    // The same as in every worker, where this outcome is never seen.
+    // The same metric as in every worker, where this outcome never occurs.
     this.#lost = new Counter({
       name: 'telpty_sessions_total',
       help: 'Ended sessions, by outcome',
@@ -45,13 +45,13 @@ export class WorkerMetrics {
     this.#lost.inc({ outcome: 'lost' }, 0);
   }
 
-  /** A worker has begun. */
+  /** Called when a worker has started. */
   watch(number: number, worker: WorkerHandle): void {
     this.#workers.set(number, worker);
     void worker.ended.then(end => this.#gone(number, worker, end));
   }
 
-  /** A client was turned away here, and no worker knows of it. */
+  /** Called for a client that was refused here, without a worker. */
   refused(reason: RefusalReason | RefusedConnection): void {
     this.#refused.count(reason);
   }
@@ -63,7 +63,7 @@ export class WorkerMetrics {
     this.#sessions.reset();
     for (const [number, { sessions }] of this.#workers) this.#sessions.set({ worker: String(number) }, sessions);
     const own = (await this.#registry.getMetricsAsJSON()) as unknown as MetricsReport;
-    // In one go, so that one that ends is either here or in the past.
+    // Read in one synchronous step, so that a worker that ends is counted either here or in the past.
     const reports = [...this.#workers.values()].flatMap(({ metrics }) => (metrics === undefined ? [] : [metrics]));
     return [...reports, own, this.#past.report];
   }

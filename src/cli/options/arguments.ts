@@ -1,7 +1,7 @@
 /**
- * From words to values, by a table of options. `node:util`'s parseArgs cuts the words; it is used without its strict
- * mode because options have to end at the first word that is none (`telpty serve bash -l`: the -l is bash's), which it
- * does not offer.
+ * Turns arguments into values, by a table of options. parseArgs of `node:util` splits the arguments. Its strict mode
+ * is not used because options must end at the first argument that is not an option (`telpty serve bash -l`: the -l
+ * belongs to bash), and strict mode does not offer that.
  */
 import { parseArgs } from 'node:util';
 import { TelptyError } from '../../errors.ts';
@@ -10,15 +10,15 @@ import { nearest } from '../../suggestion.ts';
 import type { OptionTable, OptionValues } from './options.ts';
 import { usage } from './values.ts';
 
-/** An option that was given, not looked at yet. */
+/** An option as given, not yet parsed. */
 export interface Given {
   readonly name: string;
   readonly text: string;
-  /** How an error names it: `--port`, or the file and key. */
+  /** How an error message refers to it: `--port`, or the file and the key. */
   readonly where: string;
 }
 
-/** Cuts a command's words into its options and what follows them. */
+/** Splits the arguments of a command into its options and the operands after them. */
 export function splitArguments(
   table: OptionTable,
   argv: readonly string[],
@@ -46,21 +46,21 @@ export function splitArguments(
   return { given, operands: [], help: false };
 }
 
-/** The name of the option in its table: of `--help`, and of `-h`. */
+/** The name in the table of an option given by its long name or by its letter: `help` for `--help` and `-h`. */
 function nameOf(table: OptionTable, { name, rawName }: OptionToken): string | undefined {
   if (rawName.startsWith('--')) return Object.hasOwn(table, name) ? name : undefined;
   return Object.keys(table).find(key => table[key]?.short === name);
 }
 
 function unknownOption(table: OptionTable, { name, rawName }: OptionToken, word: string): TelptyError {
-  // parseArgs takes `-port` for -p, -o, -r and -t.
+  // parseArgs reads `-port` as -p, -o, -r and -t.
   const meant = rawName.startsWith('--') ? name : word.replace(/^-|=.*$/gs, '');
   const similar = nearest(meant, Object.keys(table));
   const advice = similar === undefined ? '--help lists the options' : `did you mean --${similar}?`;
   return usage(`unknown option ${escapeText(rawName, 60)} (${advice})`);
 }
 
-/** What parseArgs tells about one option; it does not export the type. */
+/** The fields of an option token of parseArgs, which does not export the type. */
 interface OptionToken {
   readonly name: string;
   readonly rawName: string;
@@ -70,17 +70,20 @@ interface OptionToken {
 
 function textOf(table: OptionTable, token: OptionToken): string {
   const { rawName, value } = token;
-  // `--size-env=false` is how the command line wins over a configuration file that switched a flag on.
+  // `--size-env=false` lets the command line override a configuration file that switched a flag on.
   if (table[token.name]?.argument === undefined) return value ?? 'true';
   if (value === undefined) throw usage(`${rawName}: needs a value`);
-  // `--user --port 0` is a forgotten value and not a user named "--port".
+  // In `--user --port 0` the value is missing; the user is not named "--port".
   if (!token.inlineValue && value.startsWith('-') && value !== '-') {
     throw usage(`${rawName}: needs a value (one that begins with '-' is written ${rawName}=${escapeText(value, 60)})`);
   }
   return value;
 }
 
-/** Makes values of what was given, in this order: of an option that is not repeatable the last one wins. */
+/**
+ * Parses the given options, in this order. If an option that is not repeatable is given more than once, the last one
+ * wins.
+ */
 export function evaluate<Table extends OptionTable>(table: Table, given: readonly Given[]): OptionValues<Table> {
   const values = new Map<string, unknown>();
   for (const [name, spec] of Object.entries(table)) {

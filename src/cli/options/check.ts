@@ -1,6 +1,7 @@
 /**
- * `telpty check FILE`: everything that `telpty serve --config FILE` checks before it listens. All problems of the text are
- * reported at once; if there are none, also what the file names and this machine does not have.
+ * `telpty check FILE` checks everything that `telpty serve --config FILE` checks before it listens. It reports all
+ * problems of the text at once. If the text has no problem, it also reports what the file names and this machine does
+ * not have.
  */
 import { readFileSync } from 'node:fs';
 import { TelptyError } from '../../errors.ts';
@@ -12,7 +13,7 @@ import { helpOnly } from './options.ts';
 import { serveOptions } from './serve/index.ts';
 import { usage } from './values.ts';
 
-/** Reads the arguments of `telpty check`: the file. Gives `'help'` when help was asked for. */
+/** Reads the arguments of `telpty check`: the file. Returns `'help'` if help was requested. */
 export function parseCheck(argv: readonly string[]): { readonly file: string } | 'help' {
   const { operands, help } = splitArguments(helpOnly, argv);
   if (help) return 'help';
@@ -22,10 +23,10 @@ export function parseCheck(argv: readonly string[]): { readonly file: string } |
   return { file };
 }
 
-/** What a check found: lines `FILE:LINE:COLUMN: what`, and the exit status. */
+/** The result of a check: lines `FILE:LINE:COLUMN: problem`, and the exit status. */
 export interface Report {
   readonly problems: readonly string[];
-  /** 0: valid; 1: names something that this machine does not have; 2: not a valid configuration. */
+  /** 0: valid; 1: names something that this machine does not have; 2: invalid configuration. */
   readonly status: 0 | 1 | 2;
 }
 
@@ -41,7 +42,7 @@ export async function check(file: string): Promise<Report> {
   };
 }
 
-/** Keys, values, and what excludes or needs each other. */
+/** Checks keys, values, and options that exclude or require each other. */
 export function checkText(text: string, name: string): readonly string[] {
   const config = inspectConfig(text, serveOptions, name);
   const problems = [...config.problems];
@@ -59,7 +60,7 @@ interface Missing {
   readonly isUsage: boolean;
 }
 
-/** Files, users and programs that the configuration names. */
+/** Checks the files, users and programs that the configuration names. */
 async function checkMachine(file: string, text: string): Promise<readonly Missing[]> {
   const settings = parseServe(['--config', file], { readFile: () => text }) as ServeSettings;
   const [{ findNamed }, { refuseRootProgram }, { readCertificates }, { readLists }] = await Promise.all([
@@ -86,13 +87,13 @@ async function checkMachine(file: string, text: string): Promise<readonly Missin
   return missing;
 }
 
-/** A message about `--option`, or about the program, with the place of that in the file. */
+/** Puts the position in the file in front of a message about `--option` or about the program. */
 function located(message: string, { placeOf }: { placeOf(key: string): string }): string {
   const [, option = 'program'] = /^--([a-z-]+)/.exec(message) ?? [];
   return `${placeOf(option)}: ${message}`;
 }
 
-/** By line and column. */
+/** Sorts by line and column. */
 function inOrder(problems: readonly string[], name: string): readonly string[] {
   const place = (problem: string) =>
     problem

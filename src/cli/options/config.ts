@@ -1,9 +1,9 @@
 /**
  * The configuration file: the options of `serve` by their long names, in YAML or JSON (which is YAML).
  *
- * It is read with YAML's failsafe schema, in which every scalar is the text as written. So each value goes through the
- * very parser that reads it on the command line, and nothing is lost on the way: `env: { VERSION: 1.10 }` stays 1.10,
- * and a port that is `0o17` is refused like `--port 0o17`.
+ * It is read with YAML's failsafe schema, in which every scalar is the text as written. Each value therefore goes
+ * through the same parser as on the command line, and no conversion loses information: `env: { VERSION: 1.10 }` stays
+ * 1.10, and a port that is `0o17` is rejected like `--port 0o17`.
  */
 import type { Document, Node, Pair } from 'yaml';
 import { TelptyError } from '../../errors.ts';
@@ -14,18 +14,18 @@ import type { Given } from './arguments.ts';
 import type { OptionSpec, OptionTable } from './options.ts';
 import { usage } from './values.ts';
 
-/** What a configuration file gives. */
+/** The contents of a configuration file. */
 export interface Config {
   readonly given: readonly Given[];
-  /** The program and its arguments, where the file has a `program`. */
+  /** The program and its arguments, if the file has a `program`. */
   readonly program: readonly string[] | undefined;
 }
 
-/** A {@link Config}, with all that is wrong with its file, and places for what is found later. */
+/** A {@link Config} with all problems of its file, and the positions for problems that are found later. */
 export interface Inspection extends Config {
-  /** Lines `FILE:LINE:COLUMN: what`, in the order of the file. */
+  /** Lines `FILE:LINE:COLUMN: problem`, in the order of the file. */
   readonly problems: readonly string[];
-  /** `FILE:LINE:COLUMN` of an option or of `program`; of the file's beginning if the file does not have it. */
+  /** `FILE:LINE:COLUMN` of an option or of `program`; the beginning of the file if the file does not have it. */
   placeOf(key: string): string;
 }
 
@@ -44,7 +44,7 @@ export function readConfigFile(file: string, readFile: (file: string) => string,
   }
 }
 
-/** Reads the text of a configuration file; `name` is how errors call the file. */
+/** Parses the text of a configuration file; `name` is how error messages refer to the file. */
 export function parseConfig(text: string, table: OptionTable, name: string): Config {
   const config = inspectConfig(text, table, name);
   const [problem] = config.problems;
@@ -52,9 +52,9 @@ export function parseConfig(text: string, table: OptionTable, name: string): Con
   return config;
 }
 
-/** Reads the text of a configuration file to its end, whatever is wrong with it. */
+/** Parses the text of a configuration file to its end and collects all problems. */
 export function inspectConfig(text: string, table: OptionTable, name: string): Inspection {
-  // Loaded only where there is a file to read: it costs 3 MB.
+  // Loaded only if there is a file to read: it costs 3 MB.
   const { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } = requireOwn('yaml') as typeof import('yaml');
   const lines = new LineCounter();
   const document: Document = parseDocument(text, {
@@ -72,7 +72,7 @@ export function inspectConfig(text: string, table: OptionTable, name: string): I
     const { line, col } = lines.linePos(offset);
     return `${name}:${Math.max(line, 1)}:${Math.max(col, 1)}`;
   };
-  /** The node that an alias stands for. */
+  /** The node that an alias refers to. */
   const resolved = (node: unknown) => (isAlias(node) ? node.resolve(document) : (node as Node | null | undefined));
   const scalar = (node: unknown, where: string): string => {
     const target = resolved(node);
@@ -81,7 +81,7 @@ export function inspectConfig(text: string, table: OptionTable, name: string): I
     if (isAlias(node) && target === undefined) throw usage(`${where}: *${escapeText(node.source, 60)} is not defined`);
     throw usage(`${where}: must contain plain values only`);
   };
-  /** The texts of one option: one, or as many as a list or a mapping has where the option is repeatable. */
+  /** The texts of one option: one, or for a repeatable option one for each entry of a list or a mapping. */
   const texts = (value: unknown, spec: OptionSpec, where: string): string[] => {
     const target = resolved(value);
     if (target === null || isScalar(target) || target === undefined) return [scalar(value, where)];
@@ -113,7 +113,7 @@ export function inspectConfig(text: string, table: OptionTable, name: string): I
   };
 
   for (const { code, message, pos } of document.errors) {
-    // The words of the package for this are for programmers.
+    // The message of the package is written for programmers.
     const what = code === 'MULTIPLE_DOCS' ? 'has two documents in it: take out the second ---' : message;
     problems.push(`${place(pos[0])}: ${escapeText(what, 200)}`);
   }
@@ -130,7 +130,7 @@ export function inspectConfig(text: string, table: OptionTable, name: string): I
   return { given, program, problems, placeOf: key => place(offsets.get(key)) };
 }
 
-/** Runs `attempt`; a usage error becomes one more problem. */
+/** Runs `attempt`; adds a usage error to the problems. */
 export function collect(problems: string[], attempt: () => void): void {
   try {
     attempt();

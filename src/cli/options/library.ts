@@ -1,19 +1,19 @@
 /**
- * Rows for options that set an option of the library. Range and default are those of the library's own row, which they name;
- * `optionsFor()` of `serve/settings.ts` hands their values to the library.
+ * Rows for options that set an option of the library. Range and default come from the library's own row, which each
+ * row names. `optionsFor()` of `serve/settings.ts` passes the values to the library.
  */
 import type { ChoiceRule, NumberRule, OptionRule } from '../../options.ts';
 import * as values from './values.ts';
 
-/** A row for an option of any kind. It has no default: the option is left out unless it is given. */
+/** A row for an option of any kind. It has no default: the option is omitted unless it is given. */
 export function sets<T>(rule: OptionRule<T>, parse: (text: string) => T) {
   return { library: rule, parse };
 }
 
 /**
- * The same for one with a default.
+ * The same for an option with a default.
  *
- * @param write writes a value as a user would.
+ * @param write writes a value as a user would write it.
  */
 export function setsWithDefault<T>(rule: OptionRule<T, T>, parse: (text: string) => T, write: (value: T) => string) {
   return { library: rule, parse, default: write(rule.default) };
@@ -41,7 +41,7 @@ export function flag(rule: OptionRule<boolean, boolean>) {
   return setsWithDefault(rule, values.boolean, String);
 }
 
-/** A flag that leaves it to the library what holds where it is not given. */
+/** A flag without a default of its own: if it is not given, the library decides. */
 export function optionalFlag(rule: OptionRule<boolean>) {
   return sets(rule, values.boolean);
 }

@@ -1,6 +1,6 @@
 /**
- * Values as they are written on the command line and in a configuration file. Every parser takes the text as written
- * and throws `ERR_USAGE` with what is wrong with it; who calls knows the option's name and puts it in front.
+ * Parsers of values, as written on the command line and in a configuration file. Every parser takes the text as
+ * written and throws `ERR_USAGE` with the problem; the caller knows the name of the option and puts it in front.
  */
 import { availableParallelism } from 'node:os';
 import { canonicalCharset } from '../../charset/index.ts';
@@ -18,15 +18,15 @@ import {
 import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
 
-/** The text as an error message shows it. */
+/** The text as error messages show it. */
 const shown = (text: string) => `'${escapeText(text, 60)}'`;
 
-/** An error about the command line or a configuration file. */
+/** Creates an error about the command line or a configuration file. */
 export function usage(message: string): TelptyError {
   return new TelptyError('ERR_USAGE', message);
 }
 
-/** Any text but the empty one and one that no system call takes. */
+/** Any text that is not empty and that system calls accept. */
 export function text(value: string): string {
   if (value === '') throw usage('is empty');
   if (value.includes('\0')) throw usage('contains a NUL character');
@@ -39,7 +39,7 @@ export function boolean(value: string): boolean {
   return value === 'true';
 }
 
-/** A whole number of a range. */
+/** An integer in a range. */
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (value: string) => number {
   return value => {
     const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
@@ -49,18 +49,18 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (value: str
   };
 }
 
-/** How often, in times a second: `10`, `0.5`. */
+/** A rate per second: `10`, `0.5`. */
 export function rate(value: string): number {
   if (/^\d{1,6}(?:\.\d{1,4})?$/.test(value)) return Number(value);
   throw usage(`${shown(value)} is not a rate per second (write 10, or 0.5 for one every two seconds)`);
 }
 
-/** `192.0.2.1,10.0.0.0/8`, or `@FILE`, the name of a file that has such entries in its lines. */
+/** `192.0.2.1,10.0.0.0/8`, or `@FILE`: the name of a file with such entries, one on each line. */
 export function addresses(value: string): readonly string[] {
   return value.startsWith('@') && value.length > 1 ? [text(value)] : ranges(value);
 }
 
-/** Addresses and CIDR ranges, with commas between them; or nothing. */
+/** Addresses and CIDR ranges, separated by commas; may be empty. */
 export function ranges(value: string): readonly string[] {
   if (value === '') return [];
   const entries = value.split(',').map(entry => entry.trim());
@@ -74,7 +74,7 @@ export function ranges(value: string): readonly string[] {
   return entries;
 }
 
-/** A TCP port; 0 lets the system pick one. */
+/** A TCP port; with 0 the system chooses one. */
 export function port(value: string): number {
   const number = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
   if (number <= 65535) return number;
@@ -97,12 +97,12 @@ export function socketPath(value: string): string {
   throw usage(`${shown(value)} is too long for a UNIX socket (at most ${LONGEST_SOCKET_PATH} bytes)`);
 }
 
-/** Addresses as {@link ranges} reads them. */
+/** Writes addresses as {@link ranges} reads them. */
 export function writtenRanges(entries: readonly string[]): string {
   return entries.join(',');
 }
 
-/** Permissions as {@link fileMode} reads them. */
+/** Writes permissions as {@link fileMode} reads them. */
 export function writtenMode(mode: number): string {
   return mode.toString(8).padStart(4, '0');
 }
@@ -113,10 +113,10 @@ export function fileMode(value: string): number {
   throw usage(`${shown(value)} is not a file mode (octal: 0600, 0660, 0666)`);
 }
 
-/** More processes than this have no CPU to run on. */
+/** A higher number of processes has no CPUs to run on. */
 const MOST_WORKERS = 256;
 
-/** A number of processes; `auto` is that of the CPUs this one may run on. */
+/** A number of processes; `auto` is the number of CPUs that this process may use. */
 export function workers(value: string): number {
   if (value === 'auto') return Math.min(availableParallelism(), MOST_WORKERS);
   const number = /^\d{1,4}$/.test(value) ? Number(value) : 0;
@@ -124,13 +124,13 @@ export function workers(value: string): number {
   throw usage(`${shown(value)} is neither a number of processes (1 to ${MOST_WORKERS}) nor auto`);
 }
 
-/** One of a few words. */
+/** A parser that accepts one of a few words. */
 export interface Choice<Word extends string> {
   (value: string): Word;
   readonly words: readonly Word[];
 }
 
-/** Parses one of a few words. */
+/** Creates a parser that accepts one of a few words. */
 export function choice<const Word extends string>(...words: Word[]): Choice<Word> {
   const parse = (value: string) => {
     const word = words.find(candidate => candidate === value);
@@ -147,7 +147,7 @@ const TIME_UNITS: ReadonlyMap<string, number> = new Map([
   ['h', 3_600_000],
 ]);
 
-/** `500ms`, `30s`, `10m`, `2h`, or `0`, in milliseconds. Without `max`: what a single timer can wait for. */
+/** `500ms`, `30s`, `10m`, `2h`, or `0`, in milliseconds. The default of `max` is the longest time of a single timer. */
 export function duration(max = LONGEST_TIMER): (value: string) => number {
   return value => {
     if (value === '0') return 0;
@@ -162,7 +162,7 @@ export function duration(max = LONGEST_TIMER): (value: string) => number {
   };
 }
 
-/** A time in milliseconds as {@link duration} reads it, in the largest unit in which it is whole. */
+/** Writes a time in milliseconds as {@link duration} reads it, in the largest unit that gives an integer. */
 export function writtenDuration(milliseconds: number): string {
   if (milliseconds === 0) return '0';
   const [unit, size] = [...TIME_UNITS].findLast(([, one]) => milliseconds % one === 0) ?? ['ms', 1];
@@ -171,7 +171,7 @@ export function writtenDuration(milliseconds: number): string {
 
 const SIZE_UNITS = ['', 'K', 'M', 'G', 'T'];
 
-/** `4096`, `64K`, `1M`: bytes, with the units of 1024. */
+/** `4096`, `64K`, `1M`: bytes, with units of 1024. */
 export function size(value: string): number {
   const match = /^(\d{1,16})([KMGT]?)$/i.exec(value);
   const bytes = match ? Number(match[1]) * 1024 ** SIZE_UNITS.indexOf((match[2] ?? '').toUpperCase()) : Number.NaN;
@@ -186,7 +186,10 @@ export function charset(value: string): string {
   return name;
 }
 
-/** A character set that a terminal can be a client in: the home computers have other codes for Return and for control sequences. */
+/**
+ * A character set that a terminal client can use: home computers have other codes for Return and for control
+ * sequences.
+ */
 export function serverEncoding(value: string): string {
   const name = charset(value);
   if (isProgramEncoding(name)) return name;
@@ -195,7 +198,7 @@ export function serverEncoding(value: string): string {
   );
 }
 
-/** `client`, or a character set that a program can be run in, under its canonical name. */
+/** `client`, or a character set that a program can run in, under its canonical name. */
 export function programEncoding(value: string): string {
   const name = value === 'client' ? value : charset(value);
   if (isProgramEncoding(name)) return name;
@@ -208,14 +211,14 @@ export function terminalName(value: string): string {
   throw usage(`${shown(value)} is not a terminal type (letters, digits and . _ + : @ -, at most 64)`);
 }
 
-/** An address or host name to listen on; the brackets of an IPv6 address in a URL are taken off. */
+/** An address or host name to listen on; the brackets that an IPv6 address has in a URL are removed. */
 export function host(value: string): string {
   const name = text(value).replace(/^\[(.+)\]$/, '$1');
   if (/^[A-Za-z0-9._:%-]+$/.test(name)) return name;
   throw usage(`${shown(value)} is not an address or a host name`);
 }
 
-/** `[ADDR:]PORT`: where to listen, on loopback unless told. The brackets of an IPv6 address are needed. */
+/** `[ADDR:]PORT`: where to listen; ADDR defaults to loopback. An IPv6 address needs its brackets. */
 export function endpoint(value: string): { host: string; port: number } {
   const [, address, number = ''] = /^(?:(\[[^\]]+\]|[^:]+):)?([^:]*)$/.exec(value) ?? [];
   if (/^\d/.test(number)) return { host: address === undefined ? '127.0.0.1' : host(address), port: port(number) };
@@ -228,7 +231,7 @@ export function envName(value: string): string {
   throw usage(`${shown(value)} is not the name of an environment variable`);
 }
 
-/** The name of a variable that may come from a client. */
+/** The name of a variable that a client may set. */
 export function acceptableEnvName(value: string): string {
   const name = envName(value);
   if (isForbiddenName(name)) {
@@ -237,7 +240,7 @@ export function acceptableEnvName(value: string): string {
   return name;
 }
 
-/** `NAME=VALUE`; the value may be empty and may have more equals signs in it. */
+/** `NAME=VALUE`; the value may be empty and may contain equals signs. */
 export function envAssignment(value: string): [name: string, value: string] {
   const equals = value.indexOf('=');
   if (equals < 0) throw usage(`${shown(value)} is not NAME=VALUE`);
@@ -246,7 +249,9 @@ export function envAssignment(value: string): [name: string, value: string] {
   return [envName(value.slice(0, equals)), content];
 }
 
-/** `70000-70999`: user ids, both included. What the system says of them is looked at when the server starts. */
+/**
+ * `70000-70999`: user ids, both ends included. Whether the system uses them already is checked when the server starts.
+ */
 export function userRange(value: string): UserIdRange {
   const [, from, to] = /^(\d{1,10})-(\d{1,10})$/.exec(value) ?? [];
   if (from === undefined) throw usage(`${shown(value)} is not FROM-TO, two user ids (example: 70000-70999)`);
@@ -262,7 +267,7 @@ export function umask(value: string): number {
   throw usage(`${shown(value)} is not a umask (octal: 077, 022, 0)`);
 }
 
-/** A whole number of a range, with a sign. */
+/** An integer in a range, with an optional sign. */
 export function signed(min: number, max: number): (value: string) => number {
   return value => {
     const number = /^[-+]?\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
@@ -280,7 +285,7 @@ const cgroupUnits: ReadonlyMap<string, (value: string) => number> = new Map([
   ['cpu', percent],
 ]);
 
-/** `NAME=VALUE`: one of four limits of a cgroup, or a file of a controller, whose text is the kernel's to judge. */
+/** `NAME=VALUE`: one of four limits of a cgroup, or a file of a controller, whose text only the kernel checks. */
 export function cgroupLimit(value: string): [name: string, limit: number | string] {
   const [, name = '', text = ''] = /^([^=]+)=(.+)$/s.exec(value) ?? [];
   if (name === '') throw usage(`${shown(value)} is not NAME=VALUE (examples: memory=256M, pids=64, cpu=50%)`);
@@ -314,8 +319,8 @@ const limitUnits: ReadonlyMap<string, (value: string) => number> = new Map<Limit
 ]);
 
 /**
- * `NAME=SOFT[:HARD]`. A soft limit alone is the hard one as well: a program could otherwise lift it again. 0 is the
- * number here (`core=0`: no core files); what lifts a limit is `unlimited`.
+ * `NAME=SOFT[:HARD]`. A soft limit alone sets the hard limit as well: otherwise a program could raise it again. 0 is
+ * the number 0 (`core=0`: no core files); `unlimited` removes a limit.
  */
 export function resourceLimit(value: string): [name: LimitName, limit: readonly [soft: number, hard: number]] {
   const [, name = '', soft = '', hard = soft] = /^([a-z]+)=([^:]+)(?::([^:]+))?$/.exec(value) ?? [];

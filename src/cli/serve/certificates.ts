@@ -1,4 +1,7 @@
-/** What `--tls-cert` and its like name: read, and checked, so that a wrong file is told at once and in one line. */
+/**
+ * Reads and checks the files of `--tls-cert`, `--tls-key` and `--tls-client-ca`, so that a wrong file is reported at
+ * once and in one line.
+ */
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -11,13 +14,13 @@ import type { ServeSettings } from './settings.ts';
 
 const OPTIONS = { cert: '--tls-cert', key: '--tls-key', ca: '--tls-client-ca' } as const;
 
-/** A certificate with its key, and whom else it concerns. */
+/** A certificate with its key, and the CA of client certificates. */
 export type Certificates = Omit<TlsOptions, 'auto'>;
 
 /**
  * @param settings with a certificate.
- * @param log is told when the certificate has expired.
- * @throws TelptyError `ERR_RUNTIME` where a file cannot be read or used.
+ * @param log receives a warning if the certificate has expired.
+ * @throws TelptyError `ERR_RUNTIME` if a file cannot be read or used.
  */
 export function readCertificates({ tlsCert, tlsKey, tlsClientCa }: ServeSettings, log?: Log): Certificates {
   if (tlsCert === undefined || tlsKey === undefined) {
@@ -40,10 +43,10 @@ export function readCertificates({ tlsCert, tlsKey, tlsClientCa }: ServeSettings
 }
 
 /**
- * What reads the same files again.
+ * The part of a reload that reads the same files again.
  *
- * @param put is called when all is well.
- * @param auto whether the listeners take clients without TLS, which a reload does not change.
+ * @param put is called with valid certificates.
+ * @param auto whether the listeners accept clients without TLS, which a reload does not change.
  */
 export function reloadableCertificates(
   put: (certificates: Certificates) => void,

@@ -1,4 +1,4 @@
-/** The server that the settings ask for, in whatever process it runs. */
+/** Creates the server from the settings, in the main process or in a worker. */
 import { boundYoungGeneration, compileEarly } from '../../native/node-internals.ts';
 import { Cgroups } from '../../pty/index.ts';
 import { onAbandoned } from '../../pty/program.ts';
@@ -21,23 +21,23 @@ import { optionsFor, type ServeSettings } from './settings.ts';
 import { shutdownNotice } from './shutdown-notice.ts';
 import type { StartupChecks } from './startup-checks.ts';
 
-/** After the programs were killed: how long clients may take to read what they are owed, in milliseconds. */
+/** After the programs were killed: how long clients may take to read the remaining output, in milliseconds. */
 export const FLUSH_MS = 5_000;
 
-/** What the process adds to the settings. */
+/** Additions of the process to the settings. */
 export interface HostOptions {
-  /** Where sessions are counted. */
+  /** Counts the sessions. */
   readonly admission: AdmissionControl;
   readonly onStart?: PtyShellOptions['onStart'];
-  /** Of `--user-range`. */
+  /** The source of user ids for `--user-range`. */
   readonly userIds: UserIdSource | undefined;
-  /** Called when starts of programs begin to hang, and when none does any more. */
+  /** Called when starts of programs begin to hang, and when they no longer do. */
   readonly onStartsHang?: (hang: boolean) => void;
-  /** Where what can take up new settings while it serves is added. */
+  /** Receives the parts of the server that a reload can change. */
   readonly reloadables?: Reloadables;
 }
 
-/** Makes the server; whoever calls brings the connections. */
+/** Creates the server; the caller supplies the connections. */
 export function createHost(settings: ServeSettings, found: StartupChecks, log: Log, options: HostOptions): Server {
   boundYoungGeneration();
   compileEarly();
@@ -46,7 +46,7 @@ export function createHost(settings: ServeSettings, found: StartupChecks, log: L
   const { hooks } = sessionLog;
   const shell = ptyShell(program.file, program.args, {
     ...optionsFor(ptyShellOptions, settings),
-    // What is made of several settings, or was looked up.
+    // Options that depend on several settings, or that were looked up.
     cwd: found.cwd,
     env: settings.env,
     user: found.user,
@@ -84,12 +84,12 @@ export function createHost(settings: ServeSettings, found: StartupChecks, log: L
   return server;
 }
 
-/** In mode line clients edit and echo, and send nothing of what a terminal answers. */
+/** In mode line clients edit and echo, and do not send the answers of their terminal. */
 function checkFor(settings: ServeSettings): Middleware {
   return robotCheck({ ...optionsFor(robotCheckOptions, settings), askTerminal: settings.mode !== 'line' });
 }
 
-/** Ends all sessions as politely as the settings' times allow. */
+/** Ends all sessions cleanly, as far as the time limits of the settings allow. */
 export function endHost(server: Server, settings: ServeSettings): Promise<void> {
   return server.shutdown({ timeout: settings.killTimeout + FLUSH_MS });
 }

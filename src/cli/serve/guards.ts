@@ -10,10 +10,10 @@ import type { Reloadables } from './reload.ts';
 import { optionsFor, type ServeSettings } from './settings.ts';
 
 /**
- * The limits of all sessions of this server.
+ * Creates the limits of all sessions of this server.
  *
- * @param reloadables gets the address lists, which a reload reads again. Existing sessions are not affected: an operator who bans
- *   their own address by mistake keeps the session in which they can see that.
+ * @param reloadables receives the address lists, which a reload reads again. Existing sessions are not affected: an
+ *   operator who bans their own address by mistake keeps the session in which they can see that.
  * @throws TelptyError `ERR_RUNTIME` if a list cannot be read, `ERR_USAGE` if an entry is not an address.
  */
 export function createSessionLimits(settings: ServeSettings, reloadables?: Reloadables): SessionLimits {
@@ -29,16 +29,16 @@ export function createSessionLimits(settings: ServeSettings, reloadables?: Reloa
   return sessionLimits;
 }
 
-/** @throws TelptyError `ERR_RUNTIME` where a list cannot be read, `ERR_USAGE` where something in it is not an address. */
+/** @throws TelptyError `ERR_RUNTIME` if a list cannot be read, `ERR_USAGE` if an entry is not an address. */
 export function readLists({ allow, deny }: ServeSettings): { allow?: Addresses; deny?: Addresses } {
   return {
-    // A list that is given and has nothing in it allows nobody; that it is given decides.
+    // A list that is given but empty allows no address: it decides by being given.
     ...(allow.length > 0 ? { allow: readList('--allow', allow.flat()) } : {}),
     ...(deny.length > 0 ? { deny: readList('--deny', deny.flat()) } : {}),
   };
 }
 
-/** @param entries addresses, ranges, and names of files behind an `@`. */
+/** @param entries addresses, ranges, and names of files after an `@`. */
 function readList(option: string, entries: readonly string[]): Addresses {
   const singles = new Set<string>();
   const ranges: string[] = [];
@@ -51,7 +51,7 @@ function readList(option: string, entries: readonly string[]): Addresses {
     else add(entry);
   }
   const list = AddressList.parse(ranges);
-  // Most of what is banned are single addresses, by the thousand, and a list of ranges is gone through from its beginning.
+  // Most banned entries are single addresses, thousands of them, and a list of ranges is searched linearly.
   return { has: address => singles.has(address) || list.has(address) };
 }
 

@@ -1,4 +1,6 @@
-/** Which program is served: found once, at start, so that a misspelt name is an error at once and not at each session. */
+/**
+ * Finds the program to serve once, at the start, so that a misspelt name is an error at once and not in each session.
+ */
 import { accessSync, constants, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { TelptyError } from '../../errors.ts';
@@ -15,17 +17,17 @@ export interface ServedProgram {
   readonly name: string;
 }
 
-/** Where to look for a program. */
+/** The places to search for a program. */
 export interface SearchOptions {
   /** The server's own PATH. */
   readonly path?: string | undefined;
-  /** The server's working directory: a relative name with a slash is one of the operator's, not of `--cwd`. */
+  /** The server's working directory: a relative name with a slash is relative to it, not to `--cwd`. */
   readonly cwd?: string;
 }
 
 /**
- * Finds a program as a shell does: a name with a slash is a path, any other is looked for in PATH, here the server's
- * own and then the one that programs get.
+ * Finds a program as a shell does: a name with a slash is a path, any other name is searched in PATH, first the
+ * server's own and then the default PATH of programs.
  *
  * @throws TelptyError `ERR_RUNTIME`.
  */
@@ -40,7 +42,7 @@ export function findProgram(name: string, args: readonly string[], options: Sear
     throw new TelptyError('ERR_RUNTIME', `cannot run the program '${label}': ${problem}`, { file });
   }
   const directories = [...(options.path ?? '').split(':'), ...defaultPath(process.geteuid?.() ?? 1).split(':')];
-  // Not the relative ones: which program they give would depend on where the server was started.
+  // Relative directories are skipped: the result would depend on where the server was started.
   for (const directory of directories.filter(isAbsolute)) {
     const file = join(directory, name);
     if (whyNotExecutable(file) === undefined) return { file, args, argv0: name, name };
@@ -48,7 +50,7 @@ export function findProgram(name: string, args: readonly string[], options: Sear
   throw notFound(label, name);
 }
 
-/** A user's login shell, told by its `argv[0]` that it is one. */
+/** The login shell of a user; its `argv[0]` begins with `-`, which makes it a login shell. */
 export function loginShell(shell: string | null): ServedProgram {
   const found = findProgram(shell || '/bin/sh', []);
   const name = found.file.slice(found.file.lastIndexOf('/') + 1);
@@ -59,7 +61,7 @@ function notFound(label: string, file: string): TelptyError {
   return new TelptyError('ERR_RUNTIME', `cannot find the program '${label}'`, { file, systemCode: 'ENOENT' });
 }
 
-/** What is said of errors of stat(2) and access(2) on the way to a program. */
+/** Explanations of errors of stat(2) and access(2) about the program. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied; make it executable (chmod +x)',
   ELOOP: 'its symbolic links form a loop',

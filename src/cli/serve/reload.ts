@@ -1,8 +1,9 @@
 /**
- * What SIGHUP does: the command line's sources are read again, and what can take up new settings while it serves does.
+ * Reloads on SIGHUP: reads the sources of the command line again, and applies the settings that can change while the
+ * server runs.
  *
- * It goes in two steps, so that a bad file leaves everything as it was: first all that can change reads and checks what
- * the settings name, in every process, and only then does any of it put it in place.
+ * A reload has two steps, so that a bad file changes nothing: first every part that can change reads and checks what
+ * the settings name, in every process, and only then do the parts apply it.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { TelptyError } from '../../errors.ts';
@@ -10,25 +11,26 @@ import { escapeText } from '../../shells/output/escape.ts';
 import type { Log } from '../log/log.ts';
 import type { ServeSettings } from './settings.ts';
 
-/** Something that can take up new settings while it serves: certificates, lists. */
+/** A part of the server that can apply new settings while it serves: certificates, lists. */
 export interface Reloadable {
-  /** What the log calls it: `certificates`. */
+  /** Its name in the log: `certificates`. */
   readonly name: string;
-  /** The settings it is made from. It looks at no others, and nobody else at these. */
+  /** The settings that it depends on. It reads no others, and no other part reads these. */
   readonly options: readonly (keyof ServeSettings)[];
   /**
-   * Reads and checks what the settings name, changes nothing yet, and returns what puts it in place, which must not fail.
-   * It is called at every reload, also when the settings are the same: the files they name may be others.
+   * Reads and checks what the settings name, without changing anything yet, and returns a function that applies it,
+   * which must not fail. It is called at every reload, even if the settings are the same: the contents of their files
+   * may have changed.
    *
-   * @throws (or rejects) TelptyError in one line, when things have to stay as they are.
+   * @throws (or rejects) TelptyError with a message of one line, if the old settings must stay in effect.
    */
   prepare(settings: ServeSettings): (() => void) | Promise<() => void>;
 }
 
-/** What is told about a {@link Reloadable}; plain data, for other processes. */
+/** The description of a {@link Reloadable}: plain data, for other processes. */
 export type ReloadableFacts = Pick<Reloadable, 'name' | 'options'>;
 
-/** All that can take up new settings in this process. Whoever makes such a thing adds it. */
+/** All parts of this process that can apply new settings. The code that creates such a part adds it. */
 export class Reloadables {
   readonly #all: Reloadable[] = [];
 
@@ -40,7 +42,7 @@ export class Reloadables {
     return this.#all.map(({ name, options }) => ({ name, options }));
   }
 
-  /** Prepares all. @returns what puts all in place; rejects with the first reason why that cannot be. */
+  /** Prepares all. @returns a function that applies all; rejects with the first error. */
   async prepare(settings: ServeSettings): Promise<() => void> {
     const steps = await Promise.all(this.#all.map(async one => one.prepare(settings)));
     return () => {
@@ -49,16 +51,16 @@ export class Reloadables {
   }
 }
 
-/** What can take up new settings whoever serves; in the process that leads. */
+/** The parts that can change in every kind of server; in the main process or the primary. */
 export function reloadableEverywhere(log: Log): readonly Reloadable[] {
   return [
     reloadableLevel(log),
-    // It is looked at when the server is told to stop.
+    // Read when the server receives the signal to stop.
     { name: 'drain timeout', options: ['drainTimeout', 'drainQuietly'], prepare: () => () => {} },
   ];
 }
 
-/** The level of a log can change. */
+/** The level of a log. */
 export function reloadableLevel(log: Log): Reloadable {
   return {
     name: 'log level',
@@ -71,25 +73,25 @@ export function reloadableLevel(log: Log): Reloadable {
   };
 }
 
-/** `settings`, but where `facts` can take them up, the `newer` ones. */
+/** Returns `settings`, with those of the `newer` ones that `facts` can apply. */
 export function taken(settings: ServeSettings, newer: ServeSettings, facts: readonly ReloadableFacts[]): ServeSettings {
   const options = facts.flatMap(one => one.options);
   return { ...settings, ...Object.fromEntries(options.map(name => [name, newer[name]])) };
 }
 
-/** Whom {@link Reloader} tells: what serves, in however many processes. */
+/** The target of a {@link Reloader}: the server, in one process or several. */
 export interface ReloadTarget {
   /**
-   * Takes up what it can of the settings, all or nothing.
+   * Applies the settings that it can change, all or none.
    *
-   * @returns what that is. Rejects with TelptyError, in one line, when things stay as they are.
+   * @returns what was applied. Rejects with TelptyError, with a message of one line, if nothing changed.
    */
   reload(settings: ServeSettings): Promise<readonly ReloadableFacts[]>;
 }
 
-/** Reloads, one after the other, and tells the log what came of it. */
+/** Reloads, one reload at a time, and logs the results. */
 export class Reloader {
-  /** What is in effect. */
+  /** The settings in effect. */
   #settings: ServeSettings;
   readonly #read: () => ServeSettings;
   readonly #target: ReloadTarget;
@@ -97,7 +99,7 @@ export class Reloader {
   #running: Promise<void> | undefined;
   #again = false;
 
-  /** @param read reads the settings anew, from where `settings` came. */
+  /** @param read reads the settings again, from the sources of `settings`. */
   constructor(settings: ServeSettings, read: () => ServeSettings, target: ReloadTarget, log: Log) {
     this.#settings = settings;
     this.#read = read;
@@ -110,7 +112,7 @@ export class Reloader {
     return this.#settings;
   }
 
-  /** Reloads; requests that come meanwhile are one more reload behind it. Never rejects. */
+  /** Reloads. Requests during a reload cause one further reload after it. Never rejects. */
   reload(): Promise<void> {
     if (this.#running !== undefined) this.#again = true;
     this.#running ??= this.#run().finally(() => {
@@ -143,7 +145,7 @@ export class Reloader {
   }
 }
 
-/** What differs, as the command line calls it. */
+/** The settings that differ, by the names of the command line. */
 function changed(settings: ServeSettings, newer: ServeSettings): string[] {
   const names = Object.keys(newer) as (keyof ServeSettings)[];
   return names.filter(name => !isDeepStrictEqual(settings[name], newer[name])).map(optionName);

@@ -7,15 +7,15 @@ import type { StartupChecks } from './startup-checks.ts';
 
 type Found = Pick<StartupChecks, 'user'>;
 
-/** What is asked about the process. */
+/** Facts about the server's process. */
 interface Own {
   /** Its effective user. */
   readonly uid: number | undefined;
 }
 
 /**
- * The option by which other machines can connect, as the beginning of an error; undefined if they cannot. A proxy brings them
- * to loopback, too.
+ * The option by which other machines can connect, as the beginning of an error message; undefined if they cannot. With
+ * a proxy they can connect to loopback, too.
  */
 function remoteAccess(host: string, { proxyProtocol }: ServeSettings): string | undefined {
   if (!isLoopback(host)) return `--host: ${host} is not loopback`;
@@ -23,8 +23,8 @@ function remoteAccess(host: string, { proxyProtocol }: ServeSettings): string | 
 }
 
 /**
- * Refuses to run programs as root for clients from the network, unless `--allow-root-program` is given. On loopback without
- * proxies programs may run as root.
+ * Refuses to run programs as root for clients from the network, unless `--allow-root-program` is given. On loopback
+ * without proxies programs may run as root.
  *
  * @param host the address to listen on.
  * @throws TelptyError `ERR_USAGE`
@@ -39,7 +39,7 @@ export function refuseRootProgram(host: string, settings: ServeSettings, found: 
   );
 }
 
-/** Logs what is risky in the settings, in one line for each kind of risk. */
+/** Logs the risks of the settings, in one line for each kind of risk. */
 export function logSecurityWarnings(settings: ServeSettings, found: Found, log: Pick<Log, 'warn'>): void {
   warnOfMissingGuards(settings.host, settings, found, log);
   warnOfSharedShell(settings.host, settings, log);

@@ -1,4 +1,4 @@
-/** `telpty serve`: settings in, a running server out. */
+/** `telpty serve`: runs a server from complete settings. */
 import { TelptyError } from '../../errors.ts';
 import { systemError } from '../../native/system-error.ts';
 import type { Session } from '../../session/session.ts';
@@ -23,20 +23,20 @@ import { onSignals } from './signals.ts';
 import { type Inherited, inheritedSockets, listeningOn, refuseForwarders } from './socket-activation.ts';
 import { runStartupChecks, type StartupChecks } from './startup-checks.ts';
 
-/** Where a server is in its life. */
+/** The phases of a server. */
 type Phase =
   /** Not listening yet. */
   | 'starting'
   | 'serving'
-  /** It takes no new clients, and waits for its sessions to end by themselves. */
+  /** It accepts no new clients, and waits for its sessions to end by themselves. */
   | 'draining'
-  /** It hangs up those that have not. */
+  /** It hangs up the sessions that have not ended. */
   | 'stopping';
 
-/** How much longer than its own time limits the end may take, in milliseconds. */
+/** How much longer than its own time limits the shutdown may take, in milliseconds. */
 const STOP_MS = 15_000;
 
-/** What serves: this process, or worker processes. */
+/** The processes that serve: this process, or worker processes. */
 interface Deployment extends ReloadTarget {
   /** The number of sessions. */
   readonly sessions: number;
@@ -48,21 +48,24 @@ interface Deployment extends ReloadTarget {
   listen(where: ListenerOptions): Promise<ListenerAddress>;
   /** Resolves when all processes run. */
   start(): Promise<void>;
-  /** Stops listening, announces the end to sessions unless `quietly`, and waits until there are none, for `timeout` ms at most. */
+  /**
+   * Stops listening, announces the end to sessions unless `quietly`, and waits until they have ended, for at most
+   * `timeout` ms.
+   */
   drain(timeout: number, quietly: boolean): Promise<void>;
-  /** Ends all sessions politely. */
+  /** Ends all sessions cleanly. */
   shutdown(): Promise<void>;
-  /** Ends all at once. Everything else ends with the process. */
+  /** Ends all sessions at once. Everything else ends with the process. */
   abort(): Promise<void>;
 }
 
 /**
- * Serves until a signal asks it to stop.
+ * Serves until a signal stops the server.
  *
- * @param given the settings. @param read reads the settings again, from where they came, for a reload.
+ * @param given the settings. @param read reads the settings again from their sources, for a reload.
  * @param doubts warnings about the settings, one line each.
- * @returns once everything is over.
- * @throws TelptyError when it cannot start: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`.
+ * @returns when everything has ended.
+ * @throws TelptyError if it cannot start: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`.
  */
 export async function serve(
   given: ServeSettings,
@@ -98,7 +101,7 @@ export async function serve(
         resolve(signal);
       },
       reload() {
-        // While it starts, the settings have just been read.
+        // During the start, the settings have just been read.
         if (stopping || phase !== 'serving') return;
         manager?.reloading();
         void reloader.reload().then(() => stopping || manager?.ready());
@@ -141,7 +144,7 @@ async function end(
   await host.shutdown();
 }
 
-// Each is loaded where it is needed: a primary process needs no server.
+// Each module is loaded where it is needed: a primary process needs no server.
 async function singleProcess(settings: ServeSettings, found: StartupChecks, log: Log): Promise<Deployment> {
   const { createHost, endHost } = await import('./configured-server.ts');
   const { announceDrain } = await import('./shutdown-notice.ts');
@@ -194,7 +197,7 @@ async function singleProcess(settings: ServeSettings, found: StartupChecks, log:
       await drained;
     },
     shutdown: () => endHost(server, settings),
-    // Programs are killed on the way out.
+    // Programs are killed when the process exits.
     abort: async () => {},
   };
 }
@@ -259,7 +262,7 @@ async function listen(
   }
 }
 
-/** How clients are received, wherever they come. */
+/** How clients are received, independent of where the server listens. */
 type Reception = Pick<PipelineOptions, 'tls' | 'proxyProtocol' | 'localUser'>;
 
 /** One line for each listener. */
@@ -281,7 +284,7 @@ async function listenAt(
   }
 }
 
-/** What stays on this machine needs neither TLS nor proxies. */
+/** Connections of this machine need neither TLS nor proxies. */
 async function listenOnSocket(
   { socket: path, socketMode: mode }: ServeSettings,
   localUser: number | undefined,
@@ -309,7 +312,7 @@ function listenOn(
   );
 }
 
-/** The command that reaches the listener; one on all addresses is reached by any, so by loopback too. */
+/** The command that reaches the listener; a listener on all addresses can be reached through loopback. */
 function connectHint(place: ListenerAddress, tls: TlsOptions | undefined): string {
   if ('path' in place) {
     const path = escapeText(place.path);
@@ -334,7 +337,7 @@ function socketError(error: unknown, path: string): unknown {
     EWOULDBLOCK: `another process has the lock ${path}.lock (is it starting a server there?)`,
     EAGAIN: `another process has the lock ${path}.lock (is it starting a server there?)`,
     ENOENT: `the directory of ${path} does not exist`,
-    EACCES: `no permission to create ${path} or ${path}.lock, or to connect to what is there`,
+    EACCES: `no permission to create ${path} or ${path}.lock, or to connect to the existing socket`,
   };
   const message = reasons[code ?? ''] ?? `cannot listen on ${path}: ${systemError(-errno).text}`;
   return new TelptyError('ERR_RUNTIME', `--socket: ${message}`, { cause: error, systemCode: code ?? '' });
@@ -351,7 +354,7 @@ function listenError(error: unknown, endpoint: string, host: string): unknown {
     EAFNOSUPPORT: `--host: this machine does not speak the protocol of ${host}`,
     EINVAL: `--host: cannot listen on ${endpoint}`,
   };
-  // Node's own words have an IPv6 address and a port without a boundary between them (`:::6023`).
+  // Node's own message joins an IPv6 address and a port without a delimiter (`:::6023`).
   const other =
     typeof errno === 'number' ? `--host: cannot listen on ${endpoint}: ${systemError(-errno).text}` : undefined;
   const message = code === undefined ? undefined : (reasons[code] ?? other);

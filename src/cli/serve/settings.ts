@@ -1,4 +1,4 @@
-/** What `telpty serve` was told, from its command line and configuration file: complete, checked, and typed. */
+/** The settings of `telpty serve`, from its command line and configuration file: complete, checked, and typed. */
 import { readFileSync } from 'node:fs';
 import type { AnyTable, OptionsOf } from '../../options.ts';
 import type { CgroupLimits, Limits } from '../../pty/index.ts';
@@ -8,32 +8,35 @@ import type { OptionSpec, OptionValues } from '../options/options.ts';
 import { serveOptions } from '../options/serve/index.ts';
 import { usage } from '../options/values.ts';
 
-/** How much is logged. */
+/** The level of the log. */
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-/** `idle-timeout`: `idleTimeout`. */
+/** `idle-timeout` becomes `idleTimeout`. */
 type Camel<Name extends string> = Name extends `${infer Head}-${infer Tail}`
   ? `${Head}${Capitalize<Camel<Tail>>}`
   : Name;
 
 type Values = OptionValues<typeof serveOptions>;
 
-/** Options that become something other than a setting of their name. */
+/** Options that do not become a setting of the same name. */
 type Special = 'config' | 'help' | 'env' | 'pass-env' | 'rlimit' | 'cgroup-limit';
 
-/** The settings of `telpty serve`: its options' values. Times are in milliseconds; 0 is "off" where the option says so. */
+/**
+ * The settings of `telpty serve`: the values of its options. Times are in milliseconds; 0 means "off" for the options
+ * that say so.
+ */
 export type ServeSettings = { readonly [Name in Exclude<keyof Values, Special> as Camel<Name>]: Values[Name] } & {
-  /** Of `--env` and `--pass-env`, the former over the latter. */
+  /** From `--env` and `--pass-env`; `--env` takes precedence. */
   readonly env: Readonly<Record<string, string>>;
-  /** Of `--rlimit`. */
+  /** From `--rlimit`. */
   readonly limits: Limits;
-  /** Of `--cgroup-limit`. */
+  /** From `--cgroup-limit`. */
   readonly cgroupLimits: CgroupLimits;
-  /** The program as it was named, and its arguments. Undefined: the login shell. */
+  /** The program as given, and its arguments. Undefined: the login shell. */
   readonly program: { readonly name: string; readonly args: readonly string[] } | undefined;
 };
 
-/** The options of a function of the library, by the rows that set one of them. */
+/** The options of a function of the library, from the rows that set one of them. */
 export function optionsFor<Table extends AnyTable>(table: Table, settings: ServeSettings): Partial<OptionsOf<Table>> {
   const values: Readonly<Record<string, unknown>> = settings;
   const rows = Object.entries<OptionSpec>(serveOptions);
@@ -43,19 +46,19 @@ export function optionsFor<Table extends AnyTable>(table: Table, settings: Serve
   return Object.fromEntries(options) as Partial<OptionsOf<Table>>;
 }
 
-/** What the settings are read from, beside the arguments. */
+/** The sources of the settings other than the arguments. */
 export interface SettingsSources {
   readonly readFile?: (file: string) => string;
   /** The server's own environment, for `--pass-env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Is told, in a line each, what is no error and yet may not be meant. */
+  /** Called with one line for each setting that is valid but probably a mistake. */
   readonly onDoubt?: (line: string) => void;
 }
 
 /**
- * Reads the arguments of `telpty serve`. Gives `'help'` when help was asked for.
+ * Reads the arguments of `telpty serve`. Returns `'help'` if help was requested.
  *
- * @throws TelptyError `ERR_USAGE`, or `ERR_RUNTIME` when the configuration file cannot be read.
+ * @throws TelptyError `ERR_USAGE`, or `ERR_RUNTIME` if the configuration file cannot be read.
  */
 export function parseServe(argv: readonly string[], sources: SettingsSources = {}): ServeSettings | 'help' {
   const { given, operands, help } = splitArguments(serveOptions, argv);
@@ -97,12 +100,12 @@ export function programOf([name, ...args]: readonly string[]): ServeSettings['pr
 
 export const LOOPBACK = '127.0.0.1';
 
-/** Without a port there is no address that others could reach. */
+/** Without a port, no other machine can connect. */
 function onSocketAlone(values: Values): Values {
   return values.port === 'none' ? { ...values, host: LOOPBACK } : values;
 }
 
-/** Without a port there are no options of ports. */
+/** Without a port, the options of ports are conflicts. */
 function* conflictsOfSocket(values: Values): Generator<string> {
   if (values.port !== 'none') return;
   if (values.socket === undefined) yield '--port: none needs --socket';
@@ -113,11 +116,11 @@ function* conflictsOfSocket(values: Values): Generator<string> {
     'reuse-port': values['reuse-port'],
   };
   for (const [option, given] of Object.entries(isGiven)) {
-    if (given) yield `--${option}: needs a port, it does not apply to a UNIX socket (--port is none)`;
+    if (given) yield `--${option}: needs a port; it does not apply to UNIX sockets (--port none)`;
   }
 }
 
-/** What cannot be meant together; each begins with the option, as on the command line. */
+/** The conflicts between options; each message begins with the option, as on the command line. */
 export function* conflictsOf(values: Values, program: ServeSettings['program']): Generator<string> {
   yield* conflictsOfSocket(values);
   const isOwn = isForOwnUser({ localUser: values['local-user'], program });
@@ -147,16 +150,19 @@ export function* conflictsOf(values: Values, program: ServeSettings['program']):
   if (values['cgroup-limit'].length > 0 && values.cgroup === undefined) yield '--cgroup-limit: needs --cgroup';
 }
 
-/** How an error goes on about a login shell that more than its own user could reach. */
+/** The end of an error message about a login shell that other users than its own could reach. */
 export const NAME_THE_PROGRAM = 'name a PROGRAM, or use --local-user any to serve your login shell to everyone';
 
-/** How an error goes on where `--local-user same` cannot be held, for a reason, in a server with or without a PROGRAM. */
+/**
+ * An error message about `--local-user same` that cannot be enforced, for a reason, in a server with or without a
+ * PROGRAM.
+ */
 export function noSameUser(reason: string, { program }: Pick<ServeSettings, 'program'>): string {
   if (program !== undefined) return `${reason}, so --local-user same cannot be checked: leave one of them out`;
   return `${reason}, and your login shell is only for your own user: ${NAME_THE_PROGRAM}`;
 }
 
-/** Whether only connections of the server's own user are taken. */
+/** Whether only connections of the server's own user are accepted. */
 export function isForOwnUser({ localUser, program }: Pick<ServeSettings, 'localUser' | 'program'>): boolean {
   return (localUser ?? (program === undefined ? 'same' : 'any')) === 'same';
 }
@@ -165,7 +171,7 @@ const camel = (option: string) => option.replace(/-([a-z])/g, (_, letter: string
 
 const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::';
 
-/** Whether only this machine can reach what listens on this address. */
+/** Whether only this machine can reach a listener on this address. */
 export function isLoopback(host: string): boolean {
   return /^(?:localhost|::1|(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/i.test(host);
 }

@@ -5,8 +5,9 @@ import type { Session } from '../../session/session.ts';
 import { formatDuration } from '../log/format.ts';
 
 /**
- * Writes to all sessions that the server stops. It overwrites part of what the program shows, as wall(1) does: programs
- * cannot be asked, and the user can save their work. Servers of full-screen programs can suppress it (`--drain-quietly`).
+ * Writes to all sessions that the server stops. This overwrites part of the program's screen, as wall(1) does:
+ * programs cannot be asked, and the user can save their work. Servers of full-screen programs can suppress it
+ * (`--drain-quietly`).
  *
  * @param timeout how long the sessions may continue, in milliseconds.
  */
@@ -25,7 +26,9 @@ const TEXTS: ReadonlyMap<string, string> = new Map<HangupReason | ProtocolError,
   ['nested-compression', 'your client started compression (MCCP3) inside compressed input'],
 ]);
 
-/** Middleware that writes why the session was hung up, if the client cannot know, behind the last output of the program. */
+/**
+ * Middleware that writes why the session was hung up, if the client cannot know, after the last output of the program.
+ */
 export function shutdownNotice<T>(shell: (session: Session) => T | Promise<T>): (session: Session) => Promise<T> {
   return async session => {
     try {

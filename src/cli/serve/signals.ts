@@ -1,23 +1,23 @@
 /**
- * What signals mean: SIGTERM and SIGINT stop the server, SIGHUP reloads.
+ * Handles signals: SIGTERM and SIGINT stop the server, SIGHUP reloads.
  *
- * SIGHUP is also what the kernel and the shell send when a terminal is closed, and then a server that was started in it by
- * hand shall end. The two are told apart by whether there still is a terminal: the kernel takes it away before it sends
- * the signal. A server that has no descriptor on the terminal, as `nohup` sees to, was meant to outlive it; whether SIGHUP
- * was ignored at the start cannot be asked, for Node.js resets that.
+ * The kernel and the shell also send SIGHUP when a terminal is closed, and then a server that was started in it by
+ * hand must end. The two cases are distinguished by whether the terminal still exists: the kernel takes it away before
+ * it sends the signal. A server without a descriptor on the terminal, as `nohup` arranges, was meant to outlive it.
+ * Whether SIGHUP was ignored at the start cannot be determined, because Node.js resets that.
  */
 import { closeSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { addon } from '../../native/load.ts';
 
-/** What signals do. */
+/** The actions of the signals. */
 export interface SignalActions {
-  /** SIGTERM, SIGINT, or SIGHUP because the terminal is gone, which the name then says; each time. */
+  /** Called for each SIGTERM, each SIGINT, and each SIGHUP after the terminal is gone, which `signal` then says. */
   stop(signal: string): void;
   reload(): void;
 }
 
-/** From now on signals do this. There must be the addon. */
+/** Installs the handlers. The addon must be available. */
 export function onSignals(actions: SignalActions): void {
   const onTerminal = [0, 1, 2].filter(fd => isatty(fd));
   const attended = onTerminal.length > 0 && hasTerminal();
@@ -28,7 +28,7 @@ export function onSignals(actions: SignalActions): void {
       actions.reload();
       return;
     }
-    // At its end Node.js sets the modes that it found, and where that is no longer possible, it aborts.
+    // When it exits, Node.js restores the modes that it found; it aborts if that is no longer possible.
     for (const fd of onTerminal) addon().replaceDescriptor(fd, '/dev/null');
     actions.stop(`${signal}, the terminal is gone`);
   });

@@ -1,7 +1,7 @@
 /**
- * Sockets that a service manager has opened for us (sd_listen_fds(3)): descriptors from 3 on, as many as LISTEN_FDS says,
- * meant for the process that LISTEN_PID names. The manager keeps them while a server is replaced by another, so that no
- * client finds the port closed.
+ * Sockets that a service manager has opened for this process (sd_listen_fds(3)): LISTEN_FDS descriptors from 3 on, for
+ * the process with the pid LISTEN_PID. The manager keeps them open while one server replaces another, so that clients
+ * never find the port closed.
  */
 import { TelptyError } from '../../errors.ts';
 import { addon } from '../../native/load.ts';
@@ -10,10 +10,10 @@ import { usage } from '../options/values.ts';
 import { isForOwnUser, isLoopback, LOOPBACK, NAME_THE_PROGRAM, noSameUser, type ServeSettings } from './settings.ts';
 
 const FIRST = 3;
-/** More than anybody hands over; a number beyond is a mistake. */
+/** More sockets than any manager passes; a greater number is a mistake. */
 const MOST = 256;
 
-/** A listening socket that was handed over, with the address that it listens on, or the path of a UNIX socket. */
+/** An inherited listening socket, with the address that it listens on, or the path of a UNIX socket. */
 export type Inherited =
   | { readonly fd: number; readonly address: string }
   | { readonly fd: number; readonly path: string };
@@ -21,10 +21,11 @@ export type Inherited =
 const UNIX = 'unix:';
 
 /**
- * The sockets that were handed to this process, each of which must be a listening TCP or UNIX stream socket. The variables are taken out
- * of `environment`: they are meant for nobody else, and no descriptor stays open in a program.
+ * The sockets that were passed to this process, each of which must be a listening TCP or UNIX stream socket. The
+ * variables are removed from `environment`: they are meant for this process only, and programs do not inherit the
+ * descriptors.
  *
- * @throws TelptyError `ERR_RUNTIME` for what is no such socket, and for what makes no sense.
+ * @throws TelptyError `ERR_RUNTIME` for any other descriptor, and for invalid variables.
  */
 export function inheritedSockets(environment: NodeJS.ProcessEnv = process.env, pid = process.pid): Inherited[] {
   const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES = '' } = environment;
@@ -47,8 +48,8 @@ export function inheritedSockets(environment: NodeJS.ProcessEnv = process.env, p
 }
 
 /**
- * The settings where sockets were handed over: they listen where those do, in the place that most can reach, and so may not
- * be allowed to do what is allowed on loopback.
+ * Adjusts the settings to inherited sockets: the server listens where those do. If any of them is not on loopback, the
+ * rules for other addresses apply, not those for loopback.
  *
  * @throws TelptyError `ERR_USAGE` as for `--host`.
  */
@@ -74,8 +75,8 @@ export function listeningOn(inherited: readonly Inherited[], settings: ServeSett
 }
 
 /**
- * Refuses sockets that were handed over where only the server's own user may connect: what connects to those is often a
- * forwarder (systemd-socket-proxyd, ssh), and has one user whoever stands behind it.
+ * Refuses inherited sockets if only the server's own user may connect: connections to such sockets often come from a
+ * forwarder (systemd-socket-proxyd, ssh), and then belong to the user of the forwarder instead of the actual user.
  *
  * @throws TelptyError `ERR_USAGE`
  */

@@ -1,4 +1,4 @@
-/** Checks before the server starts, so that an error shows at once and not at each session. */
+/** Checks before the server starts, so that errors appear at once and not in each session. */
 import { statSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
@@ -25,11 +25,11 @@ export interface StartupChecks {
   readonly user: User | undefined;
   /** Absolute. */
   readonly cwd: string | undefined;
-  /** Absolute, and good for sharing out among programs. */
+  /** Absolute; cgroups of programs can be created in it. */
   readonly cgroup: string | undefined;
 }
 
-/** @throws TelptyError for what is missing: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`. */
+/** @throws TelptyError if something is missing: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`. */
 export function runStartupChecks(settings: ServeSettings, log: Log): StartupChecks {
   const found = findNamed(settings);
   // Without the addon every session would fail.
@@ -40,7 +40,7 @@ export function runStartupChecks(settings: ServeSettings, log: Log): StartupChec
   return { ...found, cgroup };
 }
 
-/** Looks up what the settings name, and changes nothing. @throws TelptyError for what is missing: `ERR_RUNTIME`. */
+/** Looks up what the settings name, and changes nothing. @throws TelptyError if something is missing: `ERR_RUNTIME`. */
 export function findNamed(settings: ServeSettings): Pick<StartupChecks, 'program' | 'user' | 'cwd'> {
   const user = settings.user === undefined ? undefined : findUser(settings.user);
   checkPrivileges(settings);
@@ -76,7 +76,7 @@ function checkUserRange(range: UserIdRange): void {
   }
 }
 
-/** What would else fail at each start. */
+/** Checks privileges whose lack would make each start of a program fail. */
 function checkPrivileges({ nice, noNewPrivs }: ServeSettings): void {
   if (noNewPrivs && process.platform !== 'linux') {
     throw new TelptyError('ERR_RUNTIME', '--no-new-privs: supported on Linux only');
@@ -84,7 +84,8 @@ function checkPrivileges({ nice, noNewPrivs }: ServeSettings): void {
   const own = getPriority();
   if (nice === undefined || nice >= own) return;
   try {
-    // Whether one may is a matter of user, capabilities and limits; so it is tried. The way back is always open.
+    // Permission depends on user, capabilities and limits, so this tries it. Lowering the priority again is always
+    // permitted.
     setPriority(nice);
     setPriority(own);
   } catch (error) {
@@ -94,13 +95,13 @@ function checkPrivileges({ nice, noNewPrivs }: ServeSettings): void {
 }
 
 function checkLocalUser(settings: ServeSettings): void {
-  // Of a UNIX socket every system says it.
+  // Every system reports the user of a connection to a UNIX socket.
   if (!isForOwnUser(settings) || process.platform === 'linux' || settings.port === 'none') return;
   const words = 'this system does not report the user of a connection';
   throw usage(`--local-user same: ${noSameUser(words, settings)}`);
 }
 
-/** And what servers that were killed have left in it goes. */
+/** Prepares the cgroup, and removes the cgroups that killed servers have left in it. */
 function findCgroup(name: string, { cgroupLimits }: ServeSettings): string {
   try {
     const path = prepareCgroup(name, cgroupLimits);
@@ -114,7 +115,7 @@ function findCgroup(name: string, { cgroupLimits }: ServeSettings): string {
 
 function servedProgram(settings: ServeSettings, user: User | undefined): ServedProgram {
   if (settings.program === undefined) {
-    // A user of a range has none of its own.
+    // A user id of a range has no shell of its own.
     return loginShell(settings.userRange === undefined ? (user ?? ownUser()).shell : null);
   }
   return findProgram(settings.program.name, settings.program.args, { path: process.env.PATH });
@@ -134,11 +135,11 @@ function findDirectory(name: string): string {
   throw fail('there is no directory');
 }
 
-/** Programs that find no locale for the set of most clients show a question mark for every ä. */
+/** Without a locale for the character set of most clients, programs show a question mark for every ä. */
 function warnOfLocale({ env, encoding, programEncoding }: ServeSettings, log: Log): void {
   if (Object.hasOwn(env, 'LANG') || Object.hasOwn(env, 'LC_ALL')) return;
   const charset = firstCharset(programEncoding === 'client' ? encoding : programEncoding);
-  // A set without a locale, or one for which C is right.
+  // A set without a locale, or one that the C locale covers.
   if (charset === 'US-ASCII' || localeCodeset(charset) === undefined) return;
   if (installedLocale(charset, new InstalledLocales(env.LOCPATH)) !== C_LOCALE) return;
   log.warn(`no locale in ${charset} is installed, so programs use C: install one, or set --env LANG=NAME`);

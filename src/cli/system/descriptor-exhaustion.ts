@@ -1,10 +1,16 @@
-/** Log lines about the exhaustion of descriptors: a warning at the start, one when it begins, one when it is over. */
+/**
+ * Log lines about the exhaustion of descriptors: a warning at the start, one line when it begins, one when it has
+ * ended.
+ */
 import { descriptorLimit } from '../../native/files.ts';
 import { sessionsThatFit } from '../../transport/tcp/descriptors.ts';
 import type { Log } from '../log/log.ts';
 import type { ServeSettings } from '../serve/settings.ts';
 
-/** At the limit each session that ends lets one in, which ends the shortage for a moment. It is over after this time without one, in milliseconds. */
+/**
+ * At the limit each ended session admits one client, which interrupts the shortage for a moment. The shortage counts
+ * as ended after this time without one, in milliseconds.
+ */
 const CALM_MS = 10_000;
 const REMEDY = 'raise the limit (LimitNOFILE= of systemd, ulimit -n)';
 
@@ -19,7 +25,7 @@ export function warnOfDescriptors({ maxSessions, workers }: ServeSettings, log: 
   );
 }
 
-/** Two lines for a shortage, however often it comes and goes. */
+/** Logs two lines for a shortage, however often it is interrupted. */
 export class DescriptorExhaustionLog {
   readonly #log: Log;
   #began: number | undefined;
@@ -29,7 +35,7 @@ export class DescriptorExhaustionLog {
     this.#log = log;
   }
 
-  /** A listener has stopped accepting for want of descriptors, or goes on. */
+  /** Called when a listener has stopped accepting because no descriptors are left, or continues. */
   changed(isShort: boolean): void {
     clearTimeout(this.#calm);
     if (!isShort) this.#calm = setTimeout(() => this.#over(), CALM_MS).unref();

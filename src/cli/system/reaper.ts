@@ -1,15 +1,17 @@
 /**
- * What the first process of a container owes the others (pid 1): orphans become its children, and stay zombies until it reaps
- * them. A `waitpid(-1)` would take the exit statuses of sessions and of Node's child_process, so the zombies are listed, and the
- * addon reaps those that nobody waits for.
+ * The duty of the first process of a container (pid 1): orphans become its children, and stay zombies until it reaps
+ * them. A `waitpid(-1)` would take the exit statuses of sessions and of Node's child_process, so this lists the
+ * zombies, and the addon reaps those that no other code waits for.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { addon } from '../../native/load.ts';
 
-/** SIGCHLD does not come once for each child, and several come together; between two looks, in milliseconds. */
+/**
+ * The interval between two scans, in milliseconds. (SIGCHLD is not sent once for each child: pending ones are merged.)
+ */
 const PAUSE_MS = 1_000;
 
-/** Reaps orphans from now on if this process is the first one; else it does nothing. */
+/** Reaps orphans from now on if this process has pid 1; else does nothing. */
 export function reapOrphansAsInit(): void {
   if (process.pid !== 1 || process.platform !== 'linux') return;
   let looking = false;
@@ -22,7 +24,7 @@ export function reapOrphansAsInit(): void {
   setInterval(() => void look(), PAUSE_MS).unref();
 }
 
-/** Our children that have ended. */
+/** The children of this process that have ended. */
 async function zombies(): Promise<number[]> {
   const found: number[] = [];
   const names = await readdir('/proc').catch(() => []);

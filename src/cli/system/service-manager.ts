@@ -1,15 +1,16 @@
 /**
- * Notifications to the service manager that started this process (sd_notify(3)): that it serves, reloads and stops, a status
- * text, and, if it has a watchdog, that the event loop still runs. Datagrams to the socket that NOTIFY_SOCKET names.
+ * Notifications to the service manager that started this process (sd_notify(3)): that it serves, reloads and stops, a
+ * status text, and, if it has a watchdog, that the event loop still runs. Datagrams to the socket that NOTIFY_SOCKET
+ * names.
  */
 import { addon } from '../../native/load.ts';
 import { systemError } from '../../native/system-error.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import type { Log } from '../log/log.ts';
 
-/** How often the words about our state are looked at, in milliseconds. */
+/** The interval between two checks of the status text, in milliseconds. */
 const STATUS_MS = 10_000;
-/** When to try again where the manager's queue is full, in milliseconds, and how often. */
+/** The interval between two attempts while the manager's queue is full, in milliseconds, and the number of attempts. */
 const RETRY_MS = 100;
 const MOST_RETRIES = 50;
 
@@ -23,7 +24,7 @@ export class ServiceManager {
   #complained = false;
 
   /**
-   * Finds the manager in `environment`, whose variables about it are taken out of it.
+   * Finds the manager in `environment`, and removes its variables.
    *
    * @param status returns the status text.
    * @returns undefined if no service manager expects notifications.
@@ -36,7 +37,7 @@ export class ServiceManager {
   ): ServiceManager | undefined {
     const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = environment;
     for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name];
-    // A path or an abstract name; there are also sockets of virtual machines, which only a manager in one has.
+    // A path or an abstract name. There are also sockets of virtual machines, which only a manager inside one has.
     if (NOTIFY_SOCKET === undefined || !/^[/@]./s.test(NOTIFY_SOCKET)) return undefined;
     const isOurs = WATCHDOG_PID === undefined || WATCHDOG_PID === String(pid);
     const patience = isOurs && /^\d{1,15}$/.test(WATCHDOG_USEC ?? '') ? Number(WATCHDOG_USEC) / 1_000 : 0;
@@ -48,22 +49,23 @@ export class ServiceManager {
     this.#status = status;
     this.#log = log;
     this.#every(STATUS_MS, () => this.#tellStatus());
-    // From the loop that accepts clients: when it is blocked, no notification is sent. Twice as often as needed.
+    // Sent from the event loop that accepts clients: if it is blocked, no notification is sent. Twice as often as
+    // needed.
     if (patience > 0) this.#every(Math.max(patience / 2, 1), () => this.#send('WATCHDOG=1'));
   }
 
-  /** We serve; for the first time, or again after a reload. */
+  /** The server is ready: for the first time, or again after a reload. */
   ready(): void {
     this.#notify('READY=1');
   }
 
-  /** We reload; {@link ready} follows. */
+  /** A reload begins; {@link ready} follows. */
   reloading(): void {
     // The time distinguishes this notification from one about an earlier reload.
     this.#notify('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1_000n}`);
   }
 
-  /** We stop, which may take so many milliseconds: longer, perhaps, than the manager waits by itself. */
+  /** The server stops, which may take this number of milliseconds, longer perhaps than the manager's own timeout. */
   stopping(atMost: number): void {
     this.#notify('STOPPING=1', `EXTEND_TIMEOUT_USEC=${Math.ceil(atMost * 1_000)}`);
   }

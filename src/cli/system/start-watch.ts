@@ -1,8 +1,8 @@
-/** Notices starts of programs that hang: the log gets a line when it begins and one when it is over. */
+/** Detects starts of programs that hang: logs a line when this begins, and one when it has ended. */
 import { addon } from '../../native/load.ts';
 import type { Log } from '../log/log.ts';
 
-/** Between two looks, in milliseconds. Nothing signals that time has passed, so we poll. */
+/** The interval between two checks, in milliseconds. Nothing signals that time has passed, so we poll. */
 const LOOK_MS = 1_000;
 
 /** Why the server is not ready, for `/readyz`. */
@@ -13,7 +13,7 @@ export function startsHang(): boolean {
   return addon().starts().stuck > 0;
 }
 
-/** @param onChange is called when starts begin to hang, and when none does any more. */
+/** @param onChange is called when starts begin to hang, and when they no longer do. */
 export function watchStarts(log: Log, onChange?: (hang: boolean) => void): void {
   let began: number | undefined;
   const look = () => {

@@ -1,12 +1,15 @@
-/** The user ids of `--user-range`: one process hands them out, those that serve ask it. */
+/** The user ids of `--user-range`: one process allocates them, and the processes that serve request them from it. */
 import { type UserIdSource, UserIds } from '../../pty/user-range.ts';
 import type { Log } from '../log/log.ts';
 import type { ServeSettings } from '../serve/settings.ts';
 
-/** So many are named in a line. */
+/** The maximum number of ids that a log line names. */
 const MOST_NAMED = 8;
 
-/** Opens the range, if there is one, and warns where it has too few ids for the sessions. It was checked before. */
+/**
+ * Opens the range, if there is one, and warns if it has fewer ids than sessions are allowed. The range was checked
+ * before.
+ */
 export function openUserIds({ userRange, maxSessions }: ServeSettings, log: Log): UserIdSource | undefined {
   if (userRange === undefined) return undefined;
   const size = userRange.to - userRange.from + 1;
@@ -40,7 +43,7 @@ export function openUserIds({ userRange, maxSessions }: ServeSettings, log: Log)
   };
 }
 
-/** In a worker: the primary hands them out. */
+/** In a worker: requests the ids from the primary. */
 export class PrimaryUserIds implements UserIdSource {
   readonly #ask: (request: number) => void;
   readonly #giveBack: (uid: number, isFree: boolean) => void;
@@ -67,14 +70,14 @@ export class PrimaryUserIds implements UserIdSource {
     this.#giveBack(uid, isFree);
   }
 
-  /** The answer to a request. */
+  /** Called with the answer to a request. */
   given(request: number, uid: number | undefined): void {
     const resolve = this.#waiting.get(request);
     this.#waiting.delete(request);
     resolve?.(uid);
   }
 
-  /** The primary is gone: there are none any more. */
+  /** The primary has ended: no more ids are available. */
   close(): void {
     this.#isClosed = true;
     for (const request of [...this.#waiting.keys()]) this.given(request, undefined);

@@ -1,10 +1,11 @@
 /**
- * `--workers N`: the primary process. It accepts the clients, counts and numbers them, and hands each to the worker that
- * has the fewest sessions. It serves none itself, so it loads little: no session, no shell.
+ * `--workers N`: the primary process. It accepts the clients, counts and numbers them, and passes each to the worker
+ * with the fewest sessions. It serves no sessions itself, so it loads little code: no session, no shell.
  *
- * Rejected: one listening socket in all workers, and a socket each with SO_REUSEPORT. Both save the way through here, but
- * then the kernel decides who gets a client, by who happens to wait or by a hash, and sessions that last for hours stay
- * where they came; and limits would have to be asked for with a message each, which costs what the handing over costs.
+ * Rejected: one listening socket in all workers, and one socket per worker with SO_REUSEPORT. Both avoid the transfer
+ * through the primary, but then the kernel chooses the worker, by which one happens to wait or by a hash, and sessions
+ * that last for hours stay where they came. Limits would need a message for each client, which costs as much as the
+ * transfer.
  */
 import type { Socket } from 'node:net';
 import type { RefusalReason, SessionLimits } from '../../shells/guards/session-limits.ts';
@@ -40,8 +41,8 @@ const RETRY_MS = 250;
 /** Limit of clients that wait while no worker runs. */
 const MOST_WAITING = 1_024;
 /**
- * Limit of clients that are being rejected with a message. More is a flood, and handing each to a worker would multiply its
- * cost: they are closed here.
+ * Limit of clients that are being rejected with a message. More is a flood, and handing each to a worker would multiply
+ * its cost: they are closed here.
  */
 const MOST_REFUSED = 64;
 /** How much longer than its own time limits a worker may take to end, in milliseconds. */
@@ -59,33 +60,33 @@ function stageOf(where: ListenerOptions): Stage | undefined {
   return localUser === undefined ? undefined : new LocalUserStage(localUser, { isQuiet });
 }
 
-/** The workers and what comes to them. */
+/** The workers and their queue of clients. */
 export class WorkerPool {
   readonly #log: Log;
   readonly #limits: SessionLimits;
   readonly #refusals: RefusalLog;
   readonly #metrics: WorkerMetrics | undefined;
   readonly #supervisor: Supervisor;
-  /** Clients without a worker yet, the first in front. */
+  /** Clients without a worker yet, in the order of their arrival. */
   #waiting: Client[] = [];
   #looking = false;
   readonly #listeners: SocketListener[] = [];
-  /** Whether no worker has descriptors for one more. */
+  /** Whether no worker has descriptors for another client. */
   #isFull = false;
   #again: NodeJS.Timeout | undefined;
   readonly #shortage: DescriptorExhaustionLog;
-  /** What connections pass before a worker gets them; of each listener its own. */
+  /** The stages that connections pass before a worker receives them; each listener has its own. */
   readonly #stages: Stage[] = [];
   #nextId = 1;
-  /** Whether no more clients are taken. */
+  /** Whether no more clients are accepted. */
   #closing = false;
-  /** While it drains: ends that. */
+  /** During a drain: ends it. */
   #drained: (() => void) | undefined;
-  /** What can take up new settings here. */
+  /** The parts of this process that can apply new settings. */
   readonly #reloadables = new Reloadables();
 
   /**
-   * @param write takes lines of the log, as JSON, into the same stream as `log`.
+   * @param write receives JSON lines of the log, for the same stream as `log`.
    * @param metrics watches every worker.
    * @param heartbeat when a worker that does not answer counts as hanging.
    */
@@ -117,21 +118,21 @@ export class WorkerPool {
     });
   }
 
-  /** Sessions of this moment. */
+  /** The current number of sessions. */
   get sessions(): number {
     return this.#limits.taken;
   }
 
-  /** Why a client would have to wait; `undefined` if it would not. */
+  /** Why a new client would have to wait; `undefined` if it would not. */
   get unready(): string | undefined {
     if (this.#supervisor.leastLoaded !== undefined) return this.#supervisor.startsHang ? STUCK : undefined;
     return this.#supervisor.serves ? 'out of descriptors' : 'no worker serves';
   }
 
   /**
-   * Listens, at any number of places. Clients wait until there are workers.
+   * Listens; may be called several times. Clients wait until there are workers.
    *
-   * @throws (rejects) the system's own error where it cannot listen.
+   * @throws (rejects) the system's own error if it cannot listen.
    */
   async listen(where: ListenerOptions): Promise<ListenerAddress> {
     const settings = readListenOptions(where);
@@ -152,13 +153,13 @@ export class WorkerPool {
     return { address, port };
   }
 
-  /** Starts the workers. Rejects with TelptyError where one cannot be started. */
+  /** Starts the workers. Rejects with TelptyError if one cannot be started. */
   async start(): Promise<void> {
     await this.#supervisor.start();
     this.#serve();
   }
 
-  /** The workers speak TLS. A worker that replaces another begins with the certificates in effect. */
+  /** Makes the workers use TLS. A worker that replaces another begins with the certificates in effect. */
   async #useTls(tls: TlsOptions): Promise<void> {
     const { reloadableCertificates } = await import('../serve/certificates.ts');
     this.#supervisor.tls = tls;
@@ -179,7 +180,7 @@ export class WorkerPool {
     return facts;
   }
 
-  /** What the primary and the workers have counted. */
+  /** The metrics of the primary and of the workers. */
   async report(): Promise<readonly MetricsReport[]> {
     return (await this.#metrics?.report()) ?? [];
   }
@@ -208,20 +209,23 @@ export class WorkerPool {
     if (this.#waiting.length > 0) this.#serve();
   }
 
-  /** Stops listening, ends all sessions politely, then the workers. */
+  /** Stops listening, ends all sessions cleanly, then the workers. */
   async shutdown(): Promise<void> {
     await this.#stopListening();
     await this.#supervisor.end(worker => worker.stop(), this.#supervisor.settings.killTimeout + GRACE_MS);
   }
 
-  /** Ends all at once. */
+  /** Ends all sessions at once. */
   async abort(): Promise<void> {
     for (const listener of this.#listeners.splice(0)) listener.close();
     this.#closing = true;
     await this.#supervisor.end(worker => worker.abort(), ABORT_GRACE_MS);
   }
 
-  /** Takes no more clients. If another server takes the port over, those that still reached this one have been accepted. */
+  /**
+   * Stops accepting clients. If another server takes the port over, the clients that still reached this one have been
+   * accepted.
+   */
   async #stopListening(): Promise<void> {
     await Promise.all(this.#listeners.splice(0).map(listener => listener.close()));
     this.#closing = true;
@@ -230,7 +234,7 @@ export class WorkerPool {
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
   }
 
-  /** A worker had no descriptor for it. */
+  /** Called for a client for which the worker had no descriptor. */
   #returned(client: Client): void {
     if (this.#closing) client.socket.destroy();
     else {
@@ -240,7 +244,7 @@ export class WorkerPool {
   }
 
   #came(socket: Socket, stage: Stage | undefined): void {
-    // Nothing reads it here, but a write of its handle may fail.
+    // The primary does not read from the socket, but a write of its handle may fail.
     socket.on('error', () => {});
     if (stage === undefined) this.#await(socket, peerOf(socket));
     else {
@@ -255,7 +259,7 @@ export class WorkerPool {
     }
   }
 
-  /** Until there is a worker. */
+  /** Queues the client until there is a worker. */
   #await(socket: Socket, peer: Peer): void {
     if (this.#closing || this.#waiting.length >= MOST_WAITING) socket.destroy();
     else {
@@ -265,10 +269,10 @@ export class WorkerPool {
   }
 
   /**
-   * Hands the waiting clients to workers.
+   * Passes the waiting clients to workers.
    *
-   * A refusal by a limit is checked twice: the message that releases a slot may stand, in this round of the event loop, behind
-   * the next connection of the same client. After the round everything that was sent before has been read.
+   * A refusal by a limit is checked twice: in this round of the event loop, the message that releases a slot may
+   * follow the next connection of the same client. After the round, everything that was sent before has been read.
    */
   #serve(sure = false): void {
     for (let client = this.#waiting[0]; client !== undefined; client = this.#waiting[0]) {
@@ -293,7 +297,10 @@ export class WorkerPool {
     this.#waitNoMore();
   }
 
-  /** No worker has descriptors for one more client: new ones wait in the queue of the kernel. (If no worker runs, they wait here.) */
+  /**
+   * No worker has descriptors for another client: new ones wait in the kernel's queue. (If no worker runs, they wait
+   * here.)
+   */
   #wait(): void {
     if (!this.#supervisor.serves) return;
     clearTimeout(this.#again);
@@ -313,12 +320,15 @@ export class WorkerPool {
     this.#shortage.changed(false);
   }
 
-  /** Whether a refused client gets no message: in a flood, and if its address is refused, for which no TLS handshake is spent. */
+  /**
+   * Whether a refused client gets no message: in a flood, and, with TLS, if its address is refused, to save the
+   * handshake.
+   */
   #isSilent(isRefusedByLimit: boolean): boolean {
     return this.#supervisor.refused >= MOST_REFUSED || (this.#supervisor.tls !== undefined && !isRefusedByLimit);
   }
 
-  /** Closes a connection without a word. */
+  /** Closes a connection without a message. */
   #dismiss(session: number, { socket, peer }: Client, refused: RefusalReason): void {
     this.#refusals.refused({ session, remote: remoteOf(peerFields(peer)), refused });
     this.#metrics?.refused(refused);

@@ -1,9 +1,9 @@
 /**
- * Checks that the event loops of the workers run. A worker whose loop is blocked serves no clients, but would still get
- * new ones as long as it has few sessions.
+ * Checks that the event loops of the workers run. A worker whose loop is blocked serves no clients, but would still
+ * get new ones as long as it has few sessions.
  *
- * Counted are pings without an answer, not seconds: if this process itself was stopped for a while, the answers have
- * arrived but were not read yet.
+ * It counts unanswered pings, not seconds: if this process itself was stopped for a while, the answers have arrived
+ * but have not been read yet.
  */
 
 /** The part of a worker that {@link Heartbeat} uses. */
@@ -14,7 +14,10 @@ export interface Pinged {
   ping(): boolean;
 }
 
-/** The interval of pings, in milliseconds, and the number of pings in a row without an answer after which a worker hangs. */
+/**
+ * The interval of pings, in milliseconds, and the number of pings in a row without an answer after which a worker
+ * hangs.
+ */
 export interface HeartbeatOptions {
   readonly interval: number;
   readonly most: number;
@@ -30,8 +33,8 @@ export class Heartbeat<Worker extends Pinged> {
 
   /**
    * @param workers the present workers.
-   * @param onSilence called for a worker that has not answered for this time: after the first ping without an answer, and
-   *   after the last one, when the worker counts as hanging.
+   * @param onSilence called for a worker that has not answered for this time: after the first ping without an answer,
+   *   and after the last one, when the worker counts as hanging.
    */
   constructor(
     workers: () => Iterable<Worker>,

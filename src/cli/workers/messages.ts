@@ -17,11 +17,11 @@ export type Order =
       readonly found: StartupChecks;
       readonly tls: TlsOptions | undefined;
     }
-  /** A client; its socket comes with it, and nothing has been read of that but a PROXY header. */
+  /** A client; its socket comes with the message, and nothing but a PROXY header has been read from it. */
   | { readonly type: 'client'; readonly id: number; readonly peer: Peer; readonly refused?: RefusalReason }
-  /** Check new settings, all that can take them up; change nothing yet, and answer `checked`. */
+  /** Check new settings in all parts that can apply them; change nothing yet, and answer `checked`. */
   | { readonly type: 'reload'; readonly settings: ServeSettings }
-  /** Put in place what was checked. */
+  /** Apply what was checked. */
   | { readonly type: 'apply' }
   /** Answer `pong`. */
   | { readonly type: 'ping' }
@@ -31,30 +31,30 @@ export type Order =
   | { readonly type: 'announce'; readonly timeout: number }
   /** The answer to `takeUser`: a user id for a session, or none. */
   | { readonly type: 'user'; readonly request: number; readonly uid: number | undefined }
-  /** End all sessions politely, then yourself. */
+  /** End all sessions cleanly, then exit. */
   | { readonly type: 'stop' }
   /** End at once. */
   | { readonly type: 'abort' };
 
 /** From a worker to the primary. */
 export type Report =
-  /** It can serve; with for how many sessions it has descriptors, and what can take up new settings meanwhile. */
+  /** It can serve: the number of sessions for which it has descriptors, and its parts that can apply new settings. */
   | { readonly type: 'ready'; readonly room: number; readonly reloadables: readonly ReloadableFacts[] }
   /** The answer to `ping`: its event loop runs. */
   | { readonly type: 'pong' }
   /** It had no descriptors for a program. */
   | { readonly type: 'short' }
-  /** Starts of programs begin to hang there, or none does any more. */
+  /** Starts of programs begin to hang in the worker, or no longer do. */
   | { readonly type: 'stuck'; readonly stuck: boolean }
   /** It cannot serve, with the error's code and message. */
   | { readonly type: 'failed'; readonly code: TelptyErrorCode; readonly message: string }
-  /** What came of the order to reload: nothing stands against it, or this. */
+  /** The answer to `reload`: the settings are valid, or this error. */
   | { readonly type: 'checked'; readonly error?: { readonly code: TelptyErrorCode; readonly message: string } }
   /** A session's program runs; its process id is the number of its (POSIX) session. */
   | { readonly type: 'started'; readonly id: number; readonly pid: number }
   /** With `--user-range`: a session needs a user id. */
   | { readonly type: 'takeUser'; readonly request: number }
-  /** A session does not need its user id any more; whether no process has it. */
+  /** A session does not need its user id any more; `isFree`: whether no process has it. */
   | { readonly type: 'leaveUser'; readonly uid: number; readonly isFree: boolean }
   /** A session has released its slot. Sent before the client can notice its end. */
   | { readonly type: 'left'; readonly id: number }

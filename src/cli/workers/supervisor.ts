@@ -15,45 +15,48 @@ import type { StartupChecks } from '../serve/startup-checks.ts';
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.ts';
 import { type Client, type WorkerEnd, WorkerHandle } from './worker-handle.ts';
 
-/** How long before a worker that ended is replaced, in milliseconds: at first, and at most. It doubles each time. */
+/** The pause before a worker that ended is replaced, in milliseconds: at first, and at most. It doubles each time. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
-/** After this time the end of a worker is not blamed on its start, and the pause begins anew. In milliseconds. */
+/**
+ * If a worker has run for this time, its end is not attributed to its start, and the pause begins at its minimum
+ * again. In milliseconds.
+ */
 const STEADY_MS = 60_000;
 
-/** The position of one worker and those that replace it. */
+/** The position of one worker and of those that replace it. */
 interface WorkerSlot {
   readonly number: number;
   worker: WorkerHandle;
   pause: number;
 }
 
-/** What the workers serve, and the callbacks for what happens to them. */
+/** The settings of the workers, and the callbacks for their events. */
 export interface SupervisorOptions {
   readonly settings: ServeSettings;
   readonly found: StartupChecks;
   readonly log: Log;
-  /** Takes lines of the log, as JSON, into the same stream as `log`. */
+  /** Receives JSON lines of the log, for the same stream as `log`. */
   readonly write: (line: string) => void;
   /** Watches every worker. */
   readonly metrics: WorkerMetrics | undefined;
   /** When a worker that does not answer counts as hanging. */
   readonly heartbeat: HeartbeatOptions | undefined;
-  /** Of `--user-range`. */
+  /** The source of user ids for `--user-range`. */
   readonly userIds: UserIdSource | undefined;
   /** A session has released its slot, or a worker has ended with all of its sessions. */
   readonly onLeft: () => void;
   /** One more worker serves. */
   readonly onReady: () => void;
-  /** A client could not be handed over and is returned to the caller. */
+  /** A client could not be passed to a worker and is returned. */
   readonly onReturned: (client: Client) => void;
 }
 
 /** The workers of a server. */
 export class Supervisor {
-  /** What is in effect; the next worker begins with it. */
+  /** The settings in effect; the next worker begins with them. */
   settings: ServeSettings;
-  /** Likewise. */
+  /** The certificates in effect; the next worker begins with them. */
   tls: TlsOptions | undefined;
   readonly #options: SupervisorOptions;
   readonly #log: Log;
@@ -62,11 +65,11 @@ export class Supervisor {
   #closing = false;
   /** Whether the workers are being ended. */
   #ending = false;
-  /** Ends the wait before what dead workers left behind is killed. */
+  /** Aborts the wait before the processes that dead workers left are killed. */
   readonly #setDeadline = new AbortController();
   readonly #heartbeat: Heartbeat<WorkerHandle>;
   readonly #cleaning = new Set<Promise<void>>();
-  /** What in the workers can take up new settings. */
+  /** The parts of the workers that can apply new settings. */
   reloadables: readonly ReloadableFacts[] = [];
 
   constructor(options: SupervisorOptions) {
@@ -99,7 +102,7 @@ export class Supervisor {
     return this.#slots.reduce((sum, { worker }) => sum + worker.refused, 0);
   }
 
-  /** The worker for the next client, if any has descriptors for one. */
+  /** The worker for the next client, if any worker has descriptors for it. */
   get leastLoaded(): WorkerHandle | undefined {
     let least: WorkerHandle | undefined;
     for (const { worker } of this.#slots) {
@@ -109,7 +112,7 @@ export class Supervisor {
     return least;
   }
 
-  /** Starts the workers. Rejects with TelptyError where one cannot be started. */
+  /** Starts the workers. Rejects with TelptyError if one cannot be started. */
   async start(): Promise<void> {
     for (let number = 1; number <= this.settings.workers; number++) {
       this.#slots.push({ number, worker: this.#fork(), pause: FIRST_PAUSE_MS });
@@ -119,7 +122,9 @@ export class Supervisor {
     for (const slot of this.#slots) this.#watch(slot);
   }
 
-  /** Has all check new settings. @returns what has them put these in place; rejects with the first reason against them. */
+  /**
+   * Has all workers check new settings. @returns a function that makes them apply these; rejects with the first error.
+   */
   async check(newer: ServeSettings): Promise<() => void> {
     const checked = new Set<WorkerHandle>();
     // A worker that was started in the meantime has begun with the old settings.
@@ -149,7 +154,7 @@ export class Supervisor {
   /**
    * Ends all workers.
    *
-   * @param order asks one to end. @param timeout milliseconds after which one that still runs is killed.
+   * @param order requests the end of one. @param timeout milliseconds after which a worker that still runs is killed.
    */
   async end(order: (worker: WorkerHandle) => void, timeout: number): Promise<void> {
     this.#closing = true;
@@ -244,7 +249,7 @@ export class Supervisor {
     } else this.#log.warn({ worker: number, pid }, `${words}; it gets no new clients until it answers`);
   }
 
-  /** Programs of a dead worker: they have received SIGHUP from the kernel, and get the usual time to end. */
+  /** Kills the programs of a dead worker: the kernel has sent them SIGHUP, and they get the usual time to end. */
   #clean(left: WorkerEnd): void {
     if (left.leaders.length + left.users.length === 0 && this.#options.found.cgroup === undefined) return;
     const cleaning = sleep(this.settings.killTimeout, undefined, { signal: this.#setDeadline.signal })
@@ -254,7 +259,10 @@ export class Supervisor {
     this.#cleaning.add(cleaning);
   }
 
-  /** What is left of dead workers: these programs, whatever these users run, and whatever is in their cgroups. */
+  /**
+   * Kills what dead workers have left: these programs, all processes of these users, and all processes in their
+   * cgroups.
+   */
   async #kill({ leaders, users }: WorkerEnd): Promise<void> {
     await killOrphans(leaders);
     await Promise.all(users.map(async uid => this.#options.userIds?.leave(uid, await endUser(uid))));
@@ -263,7 +271,7 @@ export class Supervisor {
   }
 }
 
-/** Whether a client is rather given to `one`: the one that answers, else the one with fewer sessions. */
+/** Whether `one` is preferred for the next client: the worker that answers, else the one with fewer sessions. */
 function isBetter(one: WorkerHandle, other: WorkerHandle): boolean {
   return one.silent === other.silent ? one.sessions < other.sessions : other.silent;
 }

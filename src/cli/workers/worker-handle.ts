@@ -1,4 +1,4 @@
-/** One worker as the primary sees it: a process, the sessions it has, and what it writes. */
+/** One worker, from the primary's side: its process, its sessions, and its output. */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -14,8 +14,9 @@ import type { ReloadableFacts } from '../serve/reload.ts';
 import type { ServeSettings } from '../serve/settings.ts';
 import type { Order, Report } from './messages.ts';
 
-/** `.ts` while telpty is developed, otherwise `.js`. */
-// A bundle of the command holds this file in the folder of its entry points, beside worker.js; as TypeScript it runs from here.
+/** `.ts` in the source tree, otherwise `.js`. */
+// A bundle of the command contains this file in the folder of its entry points, next to worker.js; as TypeScript it
+// runs from here.
 const MAIN_FILE = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../worker.ts' : './worker.js', import.meta.url),
 );
@@ -29,10 +30,10 @@ const SHORT_PAUSE_MS = 1_000;
 /** How long to wait for the last log lines of a worker that has ended, in milliseconds. */
 const CLOSE_MS = 2_000;
 
-/** A session in a worker. */
+/** A session of a worker. */
 interface Held {
   readonly slot: Slot;
-  /** Once its program has started. */
+  /** Set once its program has started. */
   leader?: Leader;
 }
 
@@ -40,57 +41,60 @@ interface Held {
 export interface Client {
   readonly socket: Socket;
   readonly peer: Peer;
-  /** Once its address was checked: its ticket, or why it is refused. It is checked and counted once, also if a worker returns it. */
+  /**
+   * Once its address was checked: its ticket, or why it is refused. It is checked and counted once, even if a worker
+   * returns it.
+   */
   ticket?: Ticket | UnwelcomeReason;
 }
 
 /** How a worker ended. */
 export interface WorkerEnd {
-  /** In words. */
+  /** As text. */
   readonly how: string;
-  /** Sessions it still had, by number. */
+  /** Sessions that it still had, by number. */
   readonly lost: readonly number[];
-  /** Programs of theirs, which may have outlived it. */
+  /** The programs of these sessions, which may have outlived the worker. */
   readonly leaders: readonly Leader[];
-  /** User ids that its sessions had, of `--user-range`. */
+  /** The user ids of its sessions, from `--user-range`. */
   readonly users: readonly number[];
 }
 
-/** A worker process. Construction starts it. */
+/** A worker process. The constructor starts it. */
 export class WorkerHandle {
   /** Resolves when it can serve. Rejects with the error that it reports, or with `ERR_RUNTIME` if it ends before. */
   readonly ready: Promise<void>;
   readonly ended: Promise<WorkerEnd>;
-  /** Whether it takes clients. */
+  /** Whether it accepts clients. */
   serving = false;
   /** The last metrics that it has sent. */
   metrics: MetricsReport | undefined;
-  /** Whether a `collect` has no answer yet. */
+  /** Whether a `collect` has not been answered yet. */
   #isCollecting = false;
-  /** Callbacks of those that wait for the answer. */
+  /** Callbacks that wait for the answer. */
   readonly #reportWaiters = new Set<() => void>();
   readonly #process: ChildProcess;
   readonly #sessions = new Map<number, Held>();
   /** Clients handed to it to be rejected with a message. */
   readonly #refused = new Set<number>();
-  /** Clients on their way, in order. */
+  /** Clients in transit, in the order of transmission. */
   readonly #underway = new Map<number, Client>();
-  /** For how many sessions it has descriptors. */
+  /** The number of sessions for which it has descriptors. */
   #room = 0;
   /** Until when it gets no clients, by `performance.now()`. */
   #shortUntil = 0;
-  /** Whether starts of programs hang there. */
+  /** Whether starts of programs hang in it. */
   stuck = false;
-  /** Takes back a client for which the worker had no descriptor after all. */
+  /** Called with a client for which the worker had no descriptor after all. */
   onReturned: (client: Client) => void = ({ socket }) => socket.destroy();
-  /** Where its sessions' user ids come from, with `--user-range`. */
+  /** The source of user ids for its sessions, with `--user-range`. */
   userIds: UserIdSource | undefined;
-  /** Those that it has. */
+  /** The user ids that it has. */
   readonly #users = new Set<number>();
   #isOver = false;
-  /** What in it can take up new settings; known once it is ready. */
+  /** Its parts that can apply new settings; known once it is ready. */
   reloadables: readonly ReloadableFacts[] = [];
-  /** Settles the check of new settings that is under way. */
+  /** Settles the current check of new settings. */
   #checked: ((error?: TelptyError) => void) | undefined;
   readonly #left: () => void;
   /** Whether the last ping has no answer, and no other message was received since. */
@@ -100,21 +104,21 @@ export class WorkerHandle {
 
   /**
    * @param work the first order.
-   * @param write takes each whole line that the worker writes.
-   * @param left called when a session has released its slot; not for those that end with the worker.
+   * @param write receives each whole line that the worker writes.
+   * @param left is called when a session has released its slot; not for sessions that end with the worker.
    */
   constructor(work: Order & { type: 'begin' }, write: (line: string) => void, left: () => void) {
     this.#left = left;
-    // 'advanced' carries an infinite limit, which JSON does not.
+    // 'advanced' serializes an infinite limit, which JSON cannot represent.
     const child = fork(MAIN_FILE, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     this.#process = child;
     this.ended = new Promise(resolve => {
-      // 'close', not 'exit': its last log lines and reports have been read then. And not 'disconnect', which
-      // never comes if a socket was on its way.
+      // 'close', not 'exit': at 'close' its last log lines and reports have been read. And not 'disconnect', which is
+      // never emitted if a socket was in transit.
       child.once('close', () => resolve(this.#end(endInWords(child))));
-      // A child of a start that cannot be killed keeps a copy of the pipe open.
+      // A child of a start that cannot be killed keeps a copy of the pipe open, so that 'close' may never be emitted.
       child.once('exit', () => setTimeout(() => resolve(this.#end(endInWords(child))), CLOSE_MS).unref());
-      // Where no process could be started there is none.
+      // If the process could not be started, it has no pid.
       child.on('error', error => child.pid === undefined && resolve(this.#end(error.message)));
     });
     this.ready = new Promise((resolve, reject) => {
@@ -164,22 +168,22 @@ export class WorkerHandle {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
-  /** Sessions it has now. */
+  /** The number of its current sessions. */
   get sessions(): number {
     return this.#sessions.size;
   }
 
-  /** Whether it has descriptors for one more. */
+  /** Whether it has descriptors for another session. */
   get hasRoom(): boolean {
     return this.sessions < this.#room && performance.now() >= this.#shortUntil;
   }
 
-  /** Clients that it turns away now. */
+  /** The number of clients that it refuses at the moment. */
   get refused(): number {
     return this.#refused.size;
   }
 
-  /** Hands a client over. */
+  /** Passes a client to the worker. */
   give(id: number, client: Client, verdict: Slot | RefusalReason): void {
     const { socket, peer } = client;
     const refused = typeof verdict === 'string';
@@ -190,8 +194,8 @@ export class WorkerHandle {
   }
 
   /**
-   * Has it check new settings; {@link apply} puts them in place. Rejects with what stands against them. A worker that ends
-   * meanwhile has nothing against them.
+   * Makes the worker check new settings; {@link apply} applies them. Rejects with the worker's error. Resolves if the
+   * worker ends before it has answered.
    */
   check(settings: ServeSettings): Promise<void> {
     const checked = new Promise<void>((resolve, reject) => {
@@ -209,15 +213,15 @@ export class WorkerHandle {
   ping(): boolean {
     this.silent = !this.#hasReceived;
     this.#hasReceived = false;
-    // Messages that it does not read would pile up.
+    // Messages that it does not read would accumulate.
     if (!this.silent) this.#send({ type: 'ping' });
     return !this.silent;
   }
 
-  /** Updates {@link metrics}. If it does not answer in time, they stay as they are. */
+  /** Updates {@link metrics}. If the worker does not answer in time, they are unchanged. */
   report(): Promise<void> {
     if (!this.serving) return Promise.resolve();
-    // A worker that hangs gets no second request: messages that it does not read pile up here.
+    // A worker that hangs gets no second request: messages that it does not read accumulate here.
     if (!this.#isCollecting) this.#send({ type: 'collect' });
     this.#isCollecting = true;
     return new Promise(resolve => {
@@ -235,7 +239,7 @@ export class WorkerHandle {
     for (const done of [...this.#reportWaiters]) done();
   }
 
-  /** Has it announce to its sessions that they are hung up after this number of milliseconds. */
+  /** Makes it announce to its sessions that they are hung up after this number of milliseconds. */
   announce(timeout: number): void {
     this.#send({ type: 'announce', timeout });
   }
@@ -253,9 +257,9 @@ export class WorkerHandle {
   }
 
   #send(order: Order, socket?: Socket): void {
-    // It may be gone. Its end is handled elsewhere.
+    // The process may have ended; its end is handled elsewhere.
     if (!this.#process.connected) return;
-    // Kept open, here and not by Node, which would keep it for ever if the worker dies.
+    // The socket is kept open here and not by Node, which would keep it forever if the worker dies.
     this.#process.send(order, socket, { keepOpen: true }, () => {});
   }
 
@@ -263,7 +267,7 @@ export class WorkerHandle {
     this.#shortUntil = performance.now() + SHORT_PAUSE_MS;
   }
 
-  /** What became of the socket that has been under way for longest. */
+  /** The result for the socket that has been in transit for the longest time. */
   #arrived(wasTaken: boolean): void {
     const [first] = this.#underway;
     if (first === undefined) return;
@@ -308,7 +312,7 @@ export class WorkerHandle {
     if (this.#users.delete(uid)) this.userIds?.leave(uid, isFree);
   }
 
-  /** One whose socket was closed before it was sent has not come with one, so that there is no answer to it. */
+  /** If the socket was closed before it was sent, the message came without one, and there is no answer to it. */
   #leftUnderway(id: number): void {
     this.#underway.get(id)?.socket.destroy();
     this.#underway.delete(id);
@@ -328,7 +332,7 @@ export class WorkerHandle {
     return { how, lost, leaders, users: [...this.#users] };
   }
 
-  /** Cuts what it writes into lines, so that lines of several workers do not mix. */
+  /** Splits the worker's output into lines, so that lines of several workers do not mix. */
   #cut(text: string, write: (line: string) => void): void {
     const lines = (this.#line + text).split('\n');
     this.#line = lines.pop() ?? '';

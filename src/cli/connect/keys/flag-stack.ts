@@ -1,18 +1,21 @@
-/** The flags of the keyboard protocol of kitty, of which each of a terminal's screens has a stack. */
+/** The flags of kitty's keyboard protocol. Each screen of a terminal has a stack of them. */
 
-/** How many entries are known; of those below only how many there are, up to what any terminal keeps (alacritty: 4,096). */
+/**
+ * How many entries are stored; of the entries below them only the number, up to the maximum of any terminal
+ * (alacritty: 4,096).
+ */
 const KNOWN = 64;
 const MOST = 9_999;
 const ALL_FLAGS = 31;
 
 export class FlagStack {
-  /** What is in force where nothing was pushed. */
+  /** The flags while the stack is empty. */
   #base = 0;
   #entries: number[] = [];
-  /** How many entries were pushed below those. */
+  /** The number of entries that were pushed below the stored ones. */
   #below = 0;
 
-  /** What is in force. An entry that is not known any more counts as one of all flags. */
+  /** The current flags. An entry that is no longer stored counts as one with all flags. */
   get flags(): number {
     return this.#entries.at(-1) ?? (this.#below > 0 ? ALL_FLAGS : this.#base);
   }
@@ -36,7 +39,7 @@ export class FlagStack {
     this.#below = Math.min(this.#below + 1, MOST);
   }
 
-  /** To pop more than there is resets the flags. */
+  /** Popping more entries than there are resets the flags. */
   pop(count: number): void {
     if (count > this.#depth) this.#base = 0;
     const below = Math.max(count - this.#entries.length, 0);
@@ -44,14 +47,14 @@ export class FlagStack {
     this.#below = Math.max(this.#below - below, 0);
   }
 
-  /** @param how 2: sets those flags as well, 3: resets them, else sets no others. */
+  /** @param how 2: adds these flags, 3: removes them, any other: replaces all flags. */
   set(flags: number, how: number): void {
     const next = how === 2 ? this.flags | flags : how === 3 ? this.flags & ~flags : flags;
     if (this.#entries.length > 0) this.#entries[this.#entries.length - 1] = next;
     else this.#base = next;
   }
 
-  /** The control functions that make another stack of this one. */
+  /** The control functions that turn this stack into the target. */
   leadTo(target: FlagStack): string {
     const [from, to] = [this.#entries, target.#entries];
     const hasSameRoot = this.#base === target.#base && this.#below === target.#below;

@@ -1,13 +1,13 @@
 /**
- * The forms in which terminals send keys that have a byte of their own: `CSI 93 ; 5 u` (the keyboard protocol of kitty, and
- * modifyOtherKeys of xterm with formatOtherKeys), `CSI 27 ; 5 ; 93 ~` (modifyOtherKeys), `CSI … _` (win32-input-mode). A program
- * at the other end switches them on; the escape key has to be found whichever is in force.
+ * The forms in which terminals send keys that have a byte of their own: `CSI 93 ; 5 u` (kitty's keyboard protocol, and
+ * xterm's modifyOtherKeys with formatOtherKeys), `CSI 27 ; 5 ; 93 ~` (modifyOtherKeys), `CSI … _` (win32-input-mode).
+ * A program at the other end switches them on; the escape key must be found whichever is active.
  *
- * A key is the escape key if a terminal at rest would send the byte of the escape key for it. So all forms, modifiers such as
- * Num Lock, and layouts come down to one rule.
+ * A key is the escape key if a terminal in its initial state would send the byte of the escape key for it. This one
+ * rule covers all forms, modifiers such as Num Lock, and layouts.
  */
 
-/** What a key is. A repetition or a release of the escape key is neither the server's nor the prompt's. */
+/** The meaning of a key. A repetition or a release of the escape key goes neither to the server nor to the prompt. */
 export type KeyMeaning = 'escape' | 'dropped' | 'other';
 
 const SHIFT = 1;
@@ -18,10 +18,13 @@ const NUM_LOCK = 128;
 const RELEASE = 3;
 const REPEAT = 2;
 
-/** Keys with a byte of their own, whatever the layout. */
+/** Keys with a byte of their own in every layout. */
 const [TAB, ENTER, ESCAPE, SPACE, BACKSPACE] = [9, 13, 27, 32, 127] as const;
 
-/** What keys with Ctrl are to terminals at rest; others are the character's lower five bits. */
+/**
+ * The bytes of keys with Ctrl in a terminal in its initial state; other keys send the lower five bits of the
+ * character.
+ */
 const WITH_CTRL: ReadonlyMap<number, number> = new Map([
   ...([...'/2345678?~'].map((key, at) => [key.charCodeAt(0), [31, 0, 27, 28, 29, 30, 31, 127, 127, 30][at]!]) as [
     number,
@@ -34,15 +37,15 @@ const WITH_CTRL: ReadonlyMap<number, number> = new Map([
   [BACKSPACE, 8],
 ]);
 
-/** Characters of the keys with Shift where the terminal does not say, as on most keyboards. */
+/** Characters of the keys with Shift, as on most keyboards, for terminals that do not report them. */
 const SHIFTED: ReadonlyMap<string, string> = new Map(
   [..."`1234567890-=[]\\;',./"].map((key, at) => [key, '~!@#$%^&*()_+{}|:"<>?'[at]!]),
 );
 
 /**
- * Finds out whether a control sequence is the escape key.
+ * Determines whether a control sequence is the escape key.
  *
- * @param parameters what stands between CSI and the final character
+ * @param parameters the text between CSI and the final character
  * @param final `u`, `~` or `_`
  */
 export function meaningOf(parameters: string, final: string, escapeKey: number): KeyMeaning {
@@ -62,10 +65,10 @@ export function meaningOf(parameters: string, final: string, escapeKey: number):
   return event === RELEASE || event === REPEAT ? 'dropped' : 'escape';
 }
 
-/** Other modifiers beside Ctrl change nothing. */
+/** Modifiers other than Ctrl and Shift change nothing. */
 function withCtrl(code: number, shifted: number, base: number, held: number): (number | undefined)[] {
   const keys = [code, shifted];
-  // The key at the place where a keyboard of the USA has it, where the layout has no such letter at all.
+  // The key at this position on a US keyboard, if the layout has no such letter at all.
   if (code > 0x7f) keys.push(base);
   if (held & SHIFT) keys.push(withShift(code), code > 0x7f ? withShift(base) : 0);
   return keys.filter(key => key !== 0).map(controlOf);

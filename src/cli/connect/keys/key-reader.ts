@@ -1,19 +1,19 @@
-/** What comes from the user's terminal: keys, and the terminal's own answers. */
+/** Reads the input from the user's terminal: keys, and the terminal's own answers. */
 import { meaningOf } from './key-forms.ts';
 
 /** How long the rest of a sequence may take, in milliseconds. */
 const REST_MS = 50;
-/** How long the terminal may take for one answer, and for all that it owes, in milliseconds. */
+/** How long the terminal may take for one answer, and for all pending answers, in milliseconds. */
 const ANSWER_MS = 1_000;
 const ANSWERS_MS = 4_000;
 
 /**
- * CSI in its three forms (0x9b alone; in UTF-8; ESC [), a key or the answer to DA1. Of 0x9b after another byte that is no ASCII
- * nobody can tell that it is not the middle of a character.
+ * CSI in its three forms (0x9b alone; in UTF-8; ESC [), of a key or of the answer to DA1. A 0x9b after another
+ * non-ASCII byte is not matched, because it could be the middle of a character.
  */
 const CSI = '(?:\\x1b\\[|\\xc2\\x9b|(?<![\\x80-\\xff])\\x9b)';
 const SEQUENCE = new RegExp(`${CSI}(?:([0-9:;]*)([u~_])|(\\?[0-9;]*c))`, 'g');
-/** A key that may be cut here. */
+/** The beginning of a key at the end of the input. */
 const BEGUN = new RegExp(`${CSI}[0-9:;?]{0,64}$`);
 
 const NOTHING: Buffer = Buffer.alloc(0);
@@ -23,7 +23,7 @@ export interface KeyReaderOptions {
   readonly escapeKey: () => number | undefined;
   /** Whether the terminal sends keys as sequences, so that ESC alone is not a key. */
   readonly hasKeyboardProtocol: () => boolean;
-  /** Gets what was read, with the byte of the escape key in place of its other forms. */
+  /** Receives what was read, with the byte of the escape key in place of its other forms. */
   readonly deliver: (bytes: Buffer) => void;
 }
 
@@ -31,7 +31,7 @@ export class KeyReader {
   readonly #options: KeyReaderOptions;
   #begun: Buffer = NOTHING;
   #timer: NodeJS.Timeout | undefined;
-  /** How many answers to DA1 have come. */
+  /** The number of answers to DA1 that have arrived. */
   #identities = 0;
   /** The answer to wait for, which is not delivered. */
   #fence: { number: number; reached: () => void } | undefined;
@@ -57,8 +57,8 @@ export class KeyReader {
   };
 
   /**
-   * Waits for the terminal's answer to its `number`th DA1. A terminal that does not answer is waited for until nothing has come
-   * for a second.
+   * Waits for the terminal's answer to its `number`th DA1. If the terminal does not answer, the wait ends when no
+   * input has arrived for a second.
    */
   untilIdentity(number: number): Promise<void> {
     if (this.#identities >= number) return Promise.resolve();
@@ -68,7 +68,7 @@ export class KeyReader {
         clearTimeout(limit);
         this.#fence = undefined;
         this.#heard = () => {};
-        // What was asked before and not answered yet never is.
+        // Earlier requests without an answer will not be answered.
         this.#identities = number;
         resolve();
       };
@@ -79,7 +79,7 @@ export class KeyReader {
     });
   }
 
-  /** Nothing more is read. */
+  /** Stops reading. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#begun = NOTHING;
@@ -92,7 +92,7 @@ export class KeyReader {
     this.#options.deliver(bytes);
   }
 
-  /** Where a sequence begins of which the rest may be still to come. */
+  /** The position of a sequence at the end of the text whose rest may not have arrived yet. */
   #cutOf(text: string): number {
     const begun = BEGUN.exec(text);
     const hasProtocol = this.#options.hasKeyboardProtocol() || this.#fence !== undefined;

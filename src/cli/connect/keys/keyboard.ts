@@ -1,4 +1,4 @@
-/** What the user types, on its way to the server. */
+/** Sends what the user types to the server. */
 import { Converter } from '../../../charset/index.ts';
 import { Option } from '../../../protocol/index.ts';
 import type { Session } from '../../../session/session.ts';
@@ -8,27 +8,28 @@ const LF = 0x0a;
 const RETURN = Buffer.of(CR);
 const NEW_LINE = Buffer.of(CR, LF);
 
-/** Types into a session, in its character set. */
+/** Writes typed input to a session, in the character set of the session. */
 export class Keyboard {
   readonly #session: Session;
   readonly #local: string | undefined;
   #converter: { to: string; converter: Converter } | undefined;
 
-  /** @param local the character set of what is typed; without it nothing is converted. */
+  /** @param local the character set of the input; without it nothing is converted. */
   constructor(session: Session, local: string | undefined) {
     this.#session = session;
     this.#local = local;
   }
 
-  /** Types keys as a terminal gives them one by one: Return is CR. */
+  /** Sends keys as a terminal delivers them one by one: Return is CR. */
   keys(bytes: Uint8Array): void {
     const converted = this.#convert(bytes);
     if (bytes[bytes.length - 1] !== CR) {
       this.#write(converted);
       return;
     }
-    // A Return is to arrive when it is pressed, so no LF follows it: the server need not wait for what does (RFC 854). And
-    // in one packet with its NUL: a server that ends at a Return leaves a later one unread, and that makes its end a reset.
+    // A Return must take effect when it is pressed, so it is not followed by LF: the server need not wait for the next
+    // byte (RFC 854). It is sent in one packet with its NUL: a server that ends at a Return would leave a later NUL
+    // unread, and closing a socket with unread data sends a reset.
     const flush = () => this.#session.telnet.flush();
     this.#session.batch(() => {
       this.#write(converted, flush);
@@ -36,12 +37,18 @@ export class Keyboard {
     });
   }
 
-  /** Types lines that were edited here. They end in Telnet's end of a line, which is CR LF; under BINARY a key, CR (RFC 856). */
+  /**
+   * Sends lines that were edited here. They end in Telnet's end of line, CR LF; under BINARY in the Return key, CR
+   * (RFC 856).
+   */
   lines(bytes: Uint8Array): void {
     this.#writeLines(bytes, this.#isBinary ? RETURN : NEW_LINE);
   }
 
-  /** Sends text as it is: under BINARY every byte, else with its lines ended, be it by LF or CR LF, as {@link lines} (RFC 854). */
+  /**
+   * Sends text unchanged under BINARY; else its lines, which end in LF or CR LF, are sent as {@link lines} does (RFC
+   * 854).
+   */
   text(bytes: Uint8Array): void {
     if (this.#isBinary) this.#write(this.#convert(bytes));
     else this.#writeLines(bytes, NEW_LINE);
@@ -63,7 +70,7 @@ export class Keyboard {
     this.#write(Buffer.concat(parts));
   }
 
-  /** What is typed when the connection is being closed, because the server asked for that, goes nowhere. */
+  /** Input typed while the connection is closing, because the server requested that, is discarded. */
   #write(bytes: Uint8Array, done?: () => void): void {
     if (this.#session.writable) this.#session.write(bytes, done);
   }

@@ -1,26 +1,31 @@
 /**
- * Finds the control functions in bytes on their way to a terminal (ECMA-48, DEC's and xterm's private ones), cut anywhere.
+ * Finds the control functions (ECMA-48, and the private ones of DEC and xterm) in the bytes that are sent to a
+ * terminal. The bytes may be split anywhere.
  *
- * The states are those of a VT500, which xterm and most others share: ESC, CAN and SUB end whatever was begun, control characters inside
- * of a sequence are executed. Terminals differ in the rest: some take C1 controls (U+009B as CSI) for control functions,
- * others show or drop them; screen(1) goes on with a string after an ESC. So each function is reported with whether every
- * terminal sees it: {@link ControlHandler} takes what is doubtful as set, never as reset.
+ * The states are those of a VT500, which xterm and most others share: ESC, CAN and SUB abort an unfinished function,
+ * and control characters inside a sequence are executed. Terminals differ in the rest: some treat C1 controls (U+009B
+ * as CSI) as control functions, others show or drop them; screen(1) continues a string after an ESC. Each function is
+ * therefore reported with a flag that says whether every terminal recognizes it: {@link ControlHandler} applies a
+ * doubtful function if it sets something, never if it resets something.
  *
- * What is kept between two calls is bounded by {@link LONGEST}.
+ * The memory between two calls is bounded by {@link LONGEST}.
  */
 
 export interface ControlHandler {
   /** SO, SI, ENQ. */
   control(code: number, isSure: boolean): void;
-  /** What follows ESC: intermediate characters, if any, and a final one. C1 controls come as their 7-bit form. */
+  /**
+   * The bytes after ESC: intermediate characters, if any, and a final one. C1 controls are reported in their 7-bit
+   * form.
+   */
   escape(text: string, isSure: boolean): void;
-  /** `CSI`, a private mark or `''`, parameters as they were written, intermediate characters, a final one. */
+  /** `CSI`, a private mark or `''`, the parameters as written, intermediate characters, a final character. */
   sequence(mark: string, parameters: string, intermediates: string, final: string, isSure: boolean): void;
-  /** A string: `P` DCS, `]` OSC, `_` APC, `^` PM, `X` SOS. `isWhole` is false where its end was cut off or dropped. */
+  /** A string: `P` DCS, `]` OSC, `_` APC, `^` PM, `X` SOS. `isWhole` is false if its end was cut off or dropped. */
   string(kind: string, text: string, isWhole: boolean, isSure: boolean): void;
 }
 
-/** How much of a string or of parameters is looked at, in bytes. */
+/** The maximum number of bytes of a string or of parameters that are kept. */
 const LONGEST = 1_024;
 const LONGEST_INTERMEDIATES = 4;
 
@@ -36,10 +41,10 @@ const ESC = 0x1b;
 const BACKSLASH = 0x5c;
 const DEL = 0x7f;
 const STRINGS = 'PX^_]';
-/** linux(4): `ESC ] P nrrggbb` sets a colour, `ESC ] R` resets all; neither has an end. */
+/** linux(4): `ESC ] P nrrggbb` sets a colour, `ESC ] R` resets all; neither has a terminator. */
 const LINUX_COLOUR_LENGTH = 8;
 
-/** Bytes that are no part of a control function unless one has begun. */
+/** Bytes that are not part of a control function unless one has begun. */
 const IS_PLAIN = Uint8Array.from({ length: 256 }, (_, byte) =>
   Number(byte < 0x80 && ![ESC, SO, SI, ENQ].includes(byte)),
 );
@@ -54,17 +59,20 @@ export class ControlParser {
   #mark = '';
   #intermediates = '';
   #isSure = true;
-  /** UTF-8: the continuation bytes that are still to come, and whether the one to come is the second half of C1. */
+  /**
+   * UTF-8: the number of continuation bytes still expected, and whether the next one is the second half of a C1
+   * control.
+   */
   #expected = 0;
   #afterC2 = false;
 
-  /** @param isUtf8 whether the terminal takes UTF-8; else bytes from 0x80 to 0x9f are C1 controls. */
+  /** @param isUtf8 whether the terminal uses UTF-8; else bytes from 0x80 to 0x9f are C1 controls. */
   constructor(handler: ControlHandler, isUtf8: boolean) {
     this.#handler = handler;
     this.#isUtf8 = isUtf8;
   }
 
-  /** Whether nothing was begun that the next bytes belong to. */
+  /** Whether no control function is unfinished. */
   get isIdle(): boolean {
     return this.#state === 'ground';
   }
@@ -88,7 +96,7 @@ export class ControlParser {
     }
   }
 
-  /** Nothing follows: a string that was begun may have taken effect. */
+  /** Ends the input: an unfinished string may have taken effect. */
   abandon(): void {
     if (this.#state === 'string' || this.#state === 'string-escape') this.#endString(false);
     this.#state = 'ground';
@@ -110,12 +118,12 @@ export class ControlParser {
         return;
       }
     }
-    // A byte that is not UTF-8: a terminal that was switched out of it (ESC % @) takes it for C1.
+    // Not UTF-8: a terminal that was switched out of UTF-8 (ESC % @) treats the byte as C1.
     if (byte < 0xa0) this.#second(byte);
     else this.#printed();
   }
 
-  /** A character that means nothing: part of a string, or the end of what cannot contain it. */
+  /** A character without a function: part of a string, or the end of a function that cannot contain it. */
   #printed(): void {
     if (this.#state === 'string') this.#collect('\ufffd');
     else if (this.#state === 'string-escape') {
@@ -124,7 +132,7 @@ export class ControlParser {
     } else this.#state = 'ground';
   }
 
-  /** C1: the same as ESC and a character of the upper case. */
+  /** C1: the same as ESC and an upper-case character. */
   #second(byte: number): void {
     const wasString = this.#state === 'string' || this.#state === 'string-escape';
     if (wasString) this.#endString(byte === 0x9c);

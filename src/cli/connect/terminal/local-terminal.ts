@@ -1,28 +1,31 @@
-/** The user's own terminal: set as the session needs it, and given back as it was, whatever happens. */
+/** The user's own terminal: set as the session needs it, and always restored. */
 import type { ReadStream } from 'node:tty';
 import { type TerminalControl, type TerminalControls, terminalControls } from '../../../protocol/index.ts';
 import { Tty } from '../../../pty/tty.ts';
 import type { Discipline } from '../discipline.ts';
 import { isForeground } from '../signals.ts';
 
-/** What a terminal without modes to read has at these keys. */
+/** The end-of-file key of a terminal whose modes cannot be read. */
 const END_OF_FILE = 0x04;
 
-/** Keys that are needed here for something else: they end a line at once, see {@link LocalTerminal.apply}. */
+/** Keys with another function here: they end a line at once, see {@link LocalTerminal.apply}. */
 const TAKEN: ReadonlySet<TerminalControl> = new Set(['veof', 'veol', 'veol2']);
 
-/** What keys are where keys are signals. */
+/** The signals that keys can be. */
 export type KeySignal = 'SIGINT' | 'SIGQUIT' | 'SIGTSTP';
 
 export class LocalTerminal {
   readonly #stdin: ReadStream;
-  /** Undefined without the addon: then Node's raw mode has to do, and in lines the escape key works at their end. */
+  /**
+   * Undefined without the addon: then Node's raw mode is used, and in lines the escape key works only at the end of a
+   * line.
+   */
   readonly #tty: Tty | undefined;
-  /** What has been set last. */
+  /** The settings that were applied last. */
   #last: { discipline: Discipline; escapeKey: number | undefined; isOurs: boolean } | undefined;
-  /** Whether somebody else may have the terminal now. */
+  /** Whether another program may have the terminal now. */
   #isGiven = false;
-  /** Keys that the server has named (SLC), which are used instead of the user's own. */
+  /** Keys that the server has set (SLC), which are used instead of the user's own. */
   #keys: TerminalControls = {};
 
   /** @param fd the terminal's descriptor. */
@@ -31,7 +34,7 @@ export class LocalTerminal {
     this.#tty = Tty.open(fd);
   }
 
-  /** The user's own control characters, for the server. */
+  /** The user's own control characters, which are sent to the server. */
   get controls(): TerminalControls {
     const found = this.#tty?.found ?? {};
     return Object.fromEntries(Object.values(terminalControls).map(name => [name, found[name]]));
@@ -42,12 +45,12 @@ export class LocalTerminal {
     return this.#tty?.found.speed;
   }
 
-  /** Whether keys arrive only with the end of their line, where lines are edited: nothing can be set here. */
+  /** Whether keys arrive only with the end of their line while lines are edited, because no modes can be set. */
   get givesWholeLines(): boolean {
     return this.#tty === undefined;
   }
 
-  /** Whether the terminal shows LF as CR LF. (Node's raw mode has it do so, too.) */
+  /** Whether the terminal shows LF as CR LF. (Node's raw mode keeps that on.) */
   get addsReturns(): boolean {
     if (this.#tty === undefined) return true;
     const { opost, onlcr } = this.#tty.found;
@@ -56,12 +59,12 @@ export class LocalTerminal {
     return onlcr !== false && (edit ? opost !== false : echo);
   }
 
-  /** The key that means the end of a file; `null` if there is none. */
+  /** The end-of-file key; `null` if there is none. */
   get endOfFile(): number | null {
     return (this.#last?.isOurs ? undefined : this.#keys.veof) ?? this.#tty?.found.veof ?? END_OF_FILE;
   }
 
-  /** The signal that a key is where keys are signals, if any. */
+  /** The signal of a key, if it has one where keys are signals. */
   signalOf(key: number): KeySignal | undefined {
     const { vintr, vquit, vsusp } = { ...this.controls, ...this.#keys };
     if (key === vintr) return 'SIGINT';
@@ -69,17 +72,17 @@ export class LocalTerminal {
     return key === vsusp ? 'SIGTSTP' : undefined;
   }
 
-  /** Takes over keys that the server has named. */
+  /** Uses the keys that the server has set. */
   useKeys(keys: TerminalControls): void {
     this.#keys = { ...this.#keys, ...keys };
     this.#applyLast();
   }
 
   /**
-   * Sets the terminal. The escape key has to arrive when it is pressed, also in the middle of a line, and the key for the
-   * end of a file as a byte, not as the end of standard input, which could not be read again: so both are made keys that end
-   * a line. Whatever the server has named: it can neither take the escape key away nor, where what is typed `isOurs`, the
-   * letters of the command that ends the connection.
+   * Sets the terminal. The escape key must arrive when it is pressed, even in the middle of a line. The end-of-file
+   * key must arrive as a byte, not as the end of standard input, which could not be read again. Both are therefore set
+   * as keys that end a line, whatever the server has set: the server cannot take the escape key away, nor, if the
+   * input `isOurs`, the letters of the command that ends the connection.
    */
   apply(discipline: Discipline, escapeKey: number | undefined, isOurs = false): void {
     this.#last = { discipline, escapeKey, isOurs };
@@ -97,15 +100,15 @@ export class LocalTerminal {
       const line = { veol: escapeKey ?? null, veol2: this.endOfFile, veof: null };
       this.#tty.set({ ...keys, icanon: true, iexten: true, icrnl: true, echo, isig: signals, ixon: flow, ...line });
     } else {
-      // With an echo here, Return is to be shown as a new line.
+      // With local echo, Return must be shown as a new line.
       const plain = { icanon: false, iexten: false, istrip: false, inlcr: false, igncr: false, vmin: 1, vtime: 0 };
       this.#tty.set({ ...keys, ...plain, icrnl: echo, opost: echo, echo, isig: signals, ixon: flow });
     }
   }
 
-  /** Sets again what was set last, after the user's shell has had the terminal. */
+  /** Applies the last settings again, after the user's shell has used the terminal. */
   reapply(): void {
-    // Not where it was not given back: then these would be our own modes.
+    // Only if the terminal was restored: otherwise these would be our own modes.
     if (this.#isGiven) this.#tty?.look();
     this.#applyLast();
   }
@@ -114,11 +117,11 @@ export class LocalTerminal {
     if (this.#last !== undefined) this.apply(this.#last.discipline, this.#last.escapeKey, this.#last.isOurs);
   }
 
-  /** Gives the terminal back as it was. */
+  /** Restores the terminal. */
   restore(): void {
     if (this.#last === undefined || this.#isGiven) return;
     this.#isGiven = true;
-    // Stopped from outside and continued in the background: the shell has set its own modes.
+    // Stopped by another process and continued in the background: the shell has set its own modes.
     if (isForeground() === false) return;
     if (this.#tty === undefined) this.#stdin.setRawMode(false);
     else this.#tty.restore();

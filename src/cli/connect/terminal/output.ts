@@ -1,23 +1,23 @@
-/** What is shown on the user's terminal, and the state that leaves it in. */
+/** The output on the user's terminal, and the state in which it leaves the terminal. */
 import type { Writable } from 'node:stream';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../../shells/program/resize.ts';
 import { ControlParser } from './control-functions.ts';
 import { type Size, TerminalState } from './state.ts';
 
 /**
- * For whom the terminal is set: for the program at the other end; for that program, but with keys that the user's own terminal
- * can edit a line with; for the prompt of telpty; or for the user's shell.
+ * For whom the terminal is set: for the program at the other end; for that program, but with keys that the local
+ * terminal can edit a line with; for the prompt of telpty; or for the user's shell.
  */
 export type Audience = 'program' | 'line' | 'prompt' | 'shell';
 
 /** How long a terminal may take for an answer, in milliseconds. */
 const ANSWER_MS = 2_000;
 
-/** Ends whatever was begun: CAN for terminals that follow DEC, ST for screen(1). */
+/** Ends an unfinished control function: CAN for terminals that follow DEC, ST for screen(1). */
 const END = '\x18\x1b\\';
 
 /**
- * Standard output.
+ * Creates the output to standard output.
  *
  * @param local the character set of the user's terminal.
  */
@@ -30,9 +30,9 @@ export function openOutput(local: string): TerminalOutput {
 export class TerminalOutput {
   readonly #stdout: Writable;
   readonly #parser: ControlParser;
-  /** As the program has set it. */
+  /** The state that the program has set. */
   readonly #wanted: TerminalState;
-  /** As it is; the same object where that is as the program has set it. */
+  /** The actual state; the same object while that is the state that the program has set. */
   #actual: TerminalState;
   #audience: Audience = 'program';
   #requests = 0;
@@ -58,7 +58,7 @@ export class TerminalOutput {
     );
   }
 
-  /** Shows what the server sends. Returns whether more may come, as `write` of a stream does. */
+  /** Shows the server's output. Returns whether more may be written, as `write` of a stream does. */
   write(bytes: Uint8Array): boolean {
     this.#parser.write(bytes);
     if (this.#wanted.requests !== this.#requests) {
@@ -66,7 +66,7 @@ export class TerminalOutput {
       this.#lastRequest = performance.now();
     }
     const isFree = this.#stdout.write(bytes);
-    // A sequence that is cut here goes on with the next bytes.
+    // A sequence that is split here continues with the next bytes.
     if (this.#audience === 'line' && this.#parser.isIdle) this.#lead();
     return isFree;
   }
@@ -80,30 +80,33 @@ export class TerminalOutput {
     return () => void this.#stdout.off('drain', listener);
   }
 
-  /** Sets the terminal for somebody else. */
+  /** Sets the terminal for another audience. */
   set audience(audience: Audience) {
     if (audience === this.#audience) return;
     this.#audience = audience;
     if (audience !== 'line' || this.#parser.isIdle) this.#lead();
   }
 
-  /** Resets what was set, for good. */
+  /** Resets what was set, at the end of the session. */
   reset(): void {
     this.#audience = 'shell';
     this.#lead(this.#wanted.atRest().withoutTitles());
   }
 
-  /** Whether keys come in another form than from a terminal at rest. */
+  /** Whether the terminal sends keys in another form than in its initial state. */
   get hasKeyboardProtocol(): boolean {
     return this.#actual.hasKeyboardProtocol;
   }
 
-  /** Whether the terminal may still have something to say. */
+  /** Whether the terminal may still send answers or reports. */
   get isAnswering(): boolean {
     return this.#wanted.isReporting || performance.now() - this.#lastRequest < ANSWER_MS;
   }
 
-  /** Asks the terminal what it is: its answer comes behind all others. Returns how often it was asked, by the server or here. */
+  /**
+   * Asks the terminal to identify itself: its answer follows all others. Returns how many such requests were sent, by
+   * the server or here.
+   */
   askIdentity(): number {
     this.#stdout.write('\x1b[c');
     return ++this.#wanted.identityRequests;

@@ -1,41 +1,41 @@
-/** What the server sends, on its way to standard output. */
+/** Passes the server's output to standard output. */
 import { Converter } from '../../../charset/index.ts';
 import type { Session } from '../../../session/session.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
 const RETURN = Buffer.of(CR);
-/** Boards colour the two halves of a character of Big5 differently, by a sequence between them. */
+/** Bulletin boards colour the two halves of a Big5 character differently, by a sequence between them. */
 const HALVES = { halvesMayBeApart: true } as const;
-/** How long the LF of a CR LF may take, in milliseconds. */
+/** How long to wait after a CR for the LF of a CR LF, in milliseconds. */
 const RETURN_MS = 20;
 
-/** Where it is shown. */
+/** The destination of the output. */
 export interface Output {
-  /** Returns whether more may come, as `write` of a stream does. */
+  /** Returns whether more may be written, as `write` of a stream does. */
   write(bytes: Uint8Array): boolean;
   readonly needsDrain: boolean;
-  /** Returns what ends this. */
+  /** Returns a function that removes the listener. */
   onDrain(listener: () => void): () => void;
 }
 
-/** Shows a session's output; it can be held, and what is on its way can be dropped. */
+/** Shows the output of a session; the output can be paused, and pending output can be dropped. */
 export class Screen {
-  /** Whether a CR that nothing follows is shown as a new line. */
+  /** Whether a CR without a following LF is shown as a new line. */
   returnsAreLines = false;
   readonly #session: Session;
   readonly #output: Output;
-  /** Undefined: bytes are shown as they come. */
+  /** Undefined: bytes are shown unchanged. */
   readonly #local: string | undefined;
   #converter: { from: string; converter: Converter } | undefined;
   #held = false;
   #dropping = false;
   #afterReturn = false;
   #addsReturns = false;
-  /** A CR that waits for what follows. */
+  /** The timer of a CR that waits for the next byte. */
   #waits: NodeJS.Timeout | undefined;
 
-  /** @param local the character set to show; without it nothing is converted. */
+  /** @param local the character set of the output; without it nothing is converted. */
   constructor(session: Session, output: Output, local: string | undefined) {
     this.#session = session;
     this.#output = output;
@@ -46,25 +46,25 @@ export class Screen {
     session.once('close', forget);
   }
 
-  /** Whether output waits: then the server has to wait, too, once what can be read ahead is full. */
+  /** Whether output is paused: the server must then wait, too, once the receive buffers are full. */
   set held(held: boolean) {
     this.#held = held;
     if (held) this.#session.pause();
     else this.#flow();
   }
 
-  /** Whether what comes is not shown: after an interrupt, until the server has seen it. */
+  /** Whether output is discarded: after an interrupt, until the server has processed it. */
   set dropping(dropping: boolean) {
     this.#dropping = dropping;
   }
 
-  /** Whether the terminal shows LF as CR LF: then of the server's CR LF it is to get LF. */
+  /** Whether the terminal shows LF as CR LF: the CR of the server's CR LF is then omitted. */
   set addsReturns(addsReturns: boolean) {
     this.#addsReturns = addsReturns;
     if (!addsReturns) this.flush();
   }
 
-  /** Shows what waits. */
+  /** Shows a CR that waits. */
   flush(): void {
     if (this.#waits === undefined) return;
     clearTimeout(this.#waits);
@@ -84,7 +84,7 @@ export class Screen {
     if (!this.#output.write(shown)) this.#session.pause();
   }
 
-  /** A character that did not come whole, and a CR that waits, are all there is of them. */
+  /** At the end of the session, shows an incomplete character and a CR that waits. */
   #end(): void {
     if (this.#dropping) return;
     this.flush();
@@ -92,7 +92,7 @@ export class Screen {
     if (rest !== undefined && rest.length > 0) this.#output.write(rest);
   }
 
-  /** What is shown late may have come before the server changed to the set of this moment. */
+  /** Output that is shown late may have arrived before the server changed to the current character set. */
   #convert(chunk: Buffer): Uint8Array {
     const local = this.#local;
     if (local === undefined) return chunk;
@@ -105,7 +105,7 @@ export class Screen {
     const before = this.#converter;
     if (from === before?.from) return [before.converter.write(bytes)];
     this.#converter = from === local ? undefined : { from, converter: new Converter(from, local, HALVES) };
-    // A character that the change has cut is shown as what it is, none.
+    // A character that was cut by the change is shown as invalid.
     const cut = before?.converter.end();
     const converted = this.#converter?.converter.write(bytes) ?? bytes;
     return cut === undefined || cut.length === 0 ? [converted] : [cut, converted];

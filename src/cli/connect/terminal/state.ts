@@ -1,20 +1,21 @@
 /**
- * What a server's output has set in the user's terminal, and the control functions that lead from one such state to another:
- * to the one in which the terminal was found, and back.
+ * The state that a server's output has set in the user's terminal, and the control functions that change one such
+ * state into another: into the initial state, and back.
  *
- * The alternative was a fixed string that resets everything. It was rejected: terminals differ in what such a string does
- * (`CSI ? 1049 l` moves the cursor where nothing was saved, `CSI r` moves it home, the console of Linux prints what it does not
- * know), and a session that sets nothing shall print nothing. A terminal that has taken `CSI ? 1000 h` knows `CSI ? 1000 l`.
+ * A fixed string that resets everything was rejected, for two reasons. Terminals differ in what such a string does
+ * (`CSI ? 1049 l` moves the cursor if nothing was saved, `CSI r` moves it home, the Linux console prints what it does
+ * not know). And a session that sets nothing must print nothing. A terminal that has accepted `CSI ? 1000 h` knows
+ * `CSI ? 1000 l`.
  *
- * Where terminals disagree the state is the worse one: a reset that was not needed does no harm.
+ * If terminals disagree, the worse state is assumed: an unnecessary reset does no harm.
  */
 
 import { FlagStack } from '../keys/flag-stack.ts';
 import type { ControlHandler } from './control-functions.ts';
 
 /**
- * DEC private modes that are off in a terminal at rest, and the few that are on. Modes that users configure (1007, 1010, 1034 …)
- * are left out: nobody knows what to reset them to. 2: on means ANSI, off means VT52.
+ * DEC private modes that are off in a terminal in its initial state, and the few that are on. Modes that users
+ * configure (1007, 1010, 1034 …) are omitted: their initial values are not known. 2: on means ANSI, off means VT52.
  */
 const MODES_OFF: ReadonlySet<number> = new Set([
   ...[1, 3, 4, 5, 6, 9, 12, 34, 38, 40, 45, 66, 67, 69, 80],
@@ -26,15 +27,15 @@ const MODES_OFF: ReadonlySet<number> = new Set([
 const MODES_ON: ReadonlySet<number> = new Set([2, 7, 8, 25, 1046]);
 const ALTERNATE: ReadonlySet<number> = new Set([47, 1047, 1049]);
 
-/** Modes of ECMA-48: KAM, CRM (linux), IRM, LNM are off; SRM is on, which means that the terminal echoes nothing. */
+/** Modes of ECMA-48: KAM, CRM (linux), IRM, LNM are off; SRM is on, which means that the terminal does not echo. */
 const ANSI_OFF: ReadonlySet<number> = new Set([2, 3, 4, 20]);
 const ANSI_ON: ReadonlySet<number> = new Set([12]);
 
-/** In which the terminal reports something without having been asked. */
+/** Modes in which the terminal sends reports without a request. */
 const REPORTING: readonly string[] = [9, 1000, 1001, 1002, 1003, 1004, 2003, 2031, 2048, 9001]
   .map(mode => `?${mode}`)
   .concat('locator');
-/** What hides keys from a line that is edited here. */
+/** Settings that hide keys from a line that is edited locally. */
 const KEYBOARD: ReadonlySet<string> = new Set([
   'ansi 2',
   '?7727',
@@ -42,7 +43,7 @@ const KEYBOARD: ReadonlySet<string> = new Set([
   '?9001',
   ...[0, 1, 2, 3, 4, 6, 7].flatMap(n => [`>${n}`, `f${n}`]),
 ]);
-/** What the prompt of telpty cannot be used with: these, reports, pastes in brackets, and what hides what it prints. */
+/** Settings that break the prompt of telpty: those, reports, bracketed paste, and settings that hide printed text. */
 const PROMPT: ReadonlySet<string> = new Set([
   ...KEYBOARD,
   ...REPORTING,
@@ -50,22 +51,22 @@ const PROMPT: ReadonlySet<string> = new Set([
   ...['keypad', 'printer', 'status', 'vt52', 'GL', 'G0', 'sgr hidden'],
 ]);
 
-/** Kept by DECSC with the cursor, and restored by DECRC. */
+/** Whether DECSC saves the slot with the cursor, and DECRC restores it. */
 const isSaved = (slot: string): boolean =>
   slot.startsWith('sgr ') || slot.startsWith('G') || slot === '?6' || slot === '?7';
 
-/** Colours of one session that are restored after it was suspended; all are reset. */
+/** The maximum number of colours that are restored after a session was suspended; all are reset. */
 const MOST_COLOURS = 300;
 const LONGEST_VALUE = 300;
 /** xterm keeps ten titles. */
 const MOST_TITLES = 10;
 
-/** What moves the cursor, or clears the screen, where it is reset. */
+/** Slots whose reset moves the cursor or clears the screen. */
 const MOVING: ReadonlySet<string> = new Set(['?3', '?6', 'tabs', 'region', 'alternate region']);
 
 const MAIN = 0;
 const ALTERNATE_SCREEN = 1;
-/** Scroll regions: in some terminals (xterm.js) each screen has one, in others they share it. */
+/** Scroll regions: in some terminals (xterm.js) each screen has its own, in others the screens share one. */
 const REGIONS = ['region', 'alternate region'] as const;
 
 export interface Size {
@@ -74,21 +75,21 @@ export interface Size {
 }
 
 export class TerminalState implements ControlHandler {
-  /** What differs from a terminal at rest: a name, and the function that sets it (`''`: it cannot be set again). */
+  /** The differences from the initial state: a name, and the function that sets it (`''`: it cannot be set again). */
   #slots = new Map<string, string>();
-  /** Which mode has the terminal show its alternate screen, if it does. */
+  /** The mode with which the terminal shows its alternate screen, if it does. */
   #alternate: number | undefined;
   #stacks: [main: FlagStack, alternate: FlagStack] = [new FlagStack(), new FlagStack()];
   #cursors: [main: ReadonlyMap<string, string>, alternate: ReadonlyMap<string, string>] = [new Map(), new Map()];
   #savedModes = new Map<string, string>();
   #pushedRendition: ReadonlyMap<string, string> = new Map();
   #titles = 0;
-  /** How often the terminal was asked what it is (DA1), which all terminals answer. */
+  /** How often the terminal was asked to identify itself (DA1), which all terminals answer. */
   identityRequests = 0;
-  /** How often it was asked anything. */
+  /** The number of requests that the terminal received. */
   requests = 0;
   readonly #size: () => Size;
-  /** What designates the coding system that the terminal has at rest. */
+  /** Designates the initial coding system of the terminal. */
   readonly #ownCharset: string;
 
   constructor(size: () => Size, isUtf8: boolean) {
@@ -96,14 +97,14 @@ export class TerminalState implements ControlHandler {
     this.#ownCharset = isUtf8 ? '\x1b%G' : '\x1b%@';
   }
 
-  /** A terminal at rest; the titles that were pushed are still there. */
+  /** The initial state, with the pushed titles of this one. */
   atRest(): TerminalState {
     const rest = new TerminalState(this.#size, this.#ownCharset === '\x1b%G');
     rest.#titles = this.#titles;
     return rest;
   }
 
-  /** The same without pushed titles. */
+  /** Removes the pushed titles. */
   withoutTitles(): TerminalState {
     this.#titles = 0;
     return this;
@@ -120,12 +121,12 @@ export class TerminalState implements ControlHandler {
     return copy;
   }
 
-  /** The same with keys as a terminal at rest sends them. */
+  /** A copy with keys as a terminal sends them in its initial state. */
   withPlainKeys(): TerminalState {
     return this.#without(KEYBOARD);
   }
 
-  /** The same, fit for a line of telpty's own. */
+  /** A copy that suits a line of telpty's own. */
   forPrompt(): TerminalState {
     return this.#without(PROMPT);
   }
@@ -138,14 +139,14 @@ export class TerminalState implements ControlHandler {
     return copy;
   }
 
-  /** Whether keys come in another form than from a terminal at rest. */
+  /** Whether the terminal sends keys in another form than in its initial state. */
   get hasKeyboardProtocol(): boolean {
     if (this.#stacks[this.#screen].flags !== 0) return true;
     for (const slot of this.#slots.keys()) if (KEYBOARD.has(slot)) return true;
     return false;
   }
 
-  /** Whether the terminal may have something to tell though nobody asks. */
+  /** Whether the terminal may send reports without a request. */
   get isReporting(): boolean {
     return this.#stacks[this.#screen].flags !== 0 || REPORTING.some(slot => this.#slots.has(slot));
   }
@@ -154,7 +155,7 @@ export class TerminalState implements ControlHandler {
     return this.#alternate === undefined ? MAIN : ALTERNATE_SCREEN;
   }
 
-  // What the output sets.
+  // Control functions in the output.
 
   control(code: number, isSure: boolean): void {
     if (code === 0x0e) this.#set('GL', '\x0e');
@@ -226,7 +227,7 @@ export class TerminalState implements ControlHandler {
         this.#set('8-bit', set);
         break;
       default:
-        // A set of two bytes a character (ISO 2022), in G0 if no register is named.
+        // A set with two bytes per character (ISO 2022), in G0 if no register is named.
         if (text[0] === '$') this.#set(DESIGNATED[text[1]!] ?? 'G0', set);
         if (text[0] === '%') this.#setUnless(set === this.#ownCharset, 'charset', set, isSure);
     }
@@ -234,7 +235,7 @@ export class TerminalState implements ControlHandler {
 
   sequence(mark: string, parameters: string, intermediates: string, final: string, isSure: boolean): void {
     if (mark === '' && intermediates === '') {
-      // Most of what programs print.
+      // Most sequences that programs print.
       if (final === 'm') this.#rendition(parameters, isSure);
       if (!CHANGING.includes(final)) return;
     }
@@ -361,7 +362,7 @@ export class TerminalState implements ControlHandler {
     if (isSure) this.identityRequests++;
   }
 
-  /** Reports that are asked for by CSI: the final characters that ask, by mark and intermediates. */
+  /** Counts a request for a report by CSI, by its final character, mark and intermediates. */
   #countRequest(mark: string, intermediates: string, final: string): void {
     const asked = REQUESTS.get(`${mark}${intermediates}`);
     if (asked?.includes(final)) this.requests++;
@@ -389,7 +390,7 @@ export class TerminalState implements ControlHandler {
     } else if (mode === 2) this.#setUnless(isOn, 'vt52', set, isSure);
     else if (MODES_OFF.has(mode)) {
       this.#setUnless(!isOn, `?${mode}`, set, isSure);
-      // These are answered by a first report.
+      // The terminal answers these with a first report.
       if (isOn && (mode === 2048 || mode === 1004)) this.requests++;
     } else if (MODES_ON.has(mode)) this.#setUnless(isOn, `?${mode}`, set, isSure);
   }
@@ -410,7 +411,7 @@ export class TerminalState implements ControlHandler {
     this.#setUnless(isOn === ANSI_ON.has(mode), `ansi ${mode}`, `\x1b[${mode}${isOn ? 'h' : 'l'}`, isSure);
   }
 
-  /** XTSAVE, XTRESTORE; what was set and is restored may as well be as it was, on a terminal that does not know them. */
+  /** XTSAVE, XTRESTORE. On a terminal that does not know them, a saved and restored mode may have kept its value. */
   #saveMode(slot: string): void {
     const value = this.#slots.get(slot);
     if (value === undefined) this.#savedModes.delete(slot);
@@ -435,7 +436,8 @@ export class TerminalState implements ControlHandler {
   }
 
   #resetAll(): void {
-    // Not every terminal resets all of it (xterm.js leaves the cursor hidden): what does no harm is reset again, but not set again.
+    // Not every terminal resets everything (xterm.js leaves the cursor hidden): slots whose reset does no harm are
+    // reset again, but not set again.
     const kept = [...this.#slots.keys()].filter(slot => !MOVING.has(slot) && !KEYBOARD.has(slot));
     this.#slots = new Map(kept.map(slot => [slot, '']));
     this.#alternate = undefined;
@@ -445,7 +447,7 @@ export class TerminalState implements ControlHandler {
     this.#titles = 0;
   }
 
-  /** SGR. Each group of attributes that exclude each other has a slot. */
+  /** SGR. Each group of mutually exclusive attributes has a slot. */
   #rendition(parameters: string, isSure: boolean): void {
     if (this.#slots.size === 0 && (parameters === '' || parameters === '0')) return;
     const fields = parameters.split(';');
@@ -461,7 +463,7 @@ export class TerminalState implements ControlHandler {
       } else if (field === '4:0') number = 24;
       if (number === 0) {
         for (const slot of [...this.#slots.keys()]) {
-          // A font, which on Linux is a mapping, outlives 0 there.
+          // 0 does not reset a font, which on Linux is a mapping.
           if (slot.startsWith('sgr ') && slot !== 'sgr font') this.#reset(slot, isSure);
         }
       } else this.#attribute(number, field, isSure);
@@ -478,13 +480,13 @@ export class TerminalState implements ControlHandler {
     if (group !== undefined) this.#set(`sgr ${group}`, field);
   }
 
-  /** DECSTBM: over all rows of the screen is the same as none. */
+  /** DECSTBM: margins over all rows of the screen are the same as no margins. */
   #margins([top = 0, bottom = 0]: readonly number[], isSure: boolean): void {
     const isAll = top <= 1 && (bottom === 0 || bottom >= this.#size().rows);
     this.#setUnless(isAll, REGIONS[this.#screen], `\x1b[${top};${bottom}r`, isSure);
   }
 
-  /** XTMODKEYS, XTFMTKEYS: without a value the resource is as it was configured. */
+  /** XTMODKEYS, XTFMTKEYS: without a value the resource has its configured value. */
   #keyFormat(name: string, parameters: string, numbers: readonly number[], set: string, isSure: boolean): void {
     if (parameters === '') for (let n = 0; n < 8; n++) this.#reset(`${name}${n}`, isSure);
     else {
@@ -493,7 +495,7 @@ export class TerminalState implements ControlHandler {
     }
   }
 
-  /** MC: 5 sends what comes to the printer, and not to the screen. */
+  /** MC: 5 sends output to the printer, and not to the screen. */
   #print(slot: string, numbers: readonly number[], set: string, isSure: boolean): void {
     if (numbers[0] === 5) this.#set(slot, set);
     else if (numbers[0] === 4) this.#reset(slot, isSure);
@@ -533,7 +535,7 @@ export class TerminalState implements ControlHandler {
   #colours(number: number, list: string): void {
     for (const [, index, value] of list.matchAll(/(\d{1,3});([^;]*)/g)) {
       if (value === '?') continue;
-      // However many there are, this one has all of them reset.
+      // Resets all colours, however many were set.
       this.#set(`colour ${number}`, '');
       const slot = `colour ${number};${index}`;
       if (this.#slots.size < MOST_COLOURS || this.#slots.has(slot)) {
@@ -577,13 +579,14 @@ export class TerminalState implements ControlHandler {
   }
 
   /**
-   * What leads a terminal from this state to another. The cursor stays, but after origin mode, which moves it home: then it goes
-   * to the last row.
+   * The control functions that change the terminal from this state to the target. The cursor keeps its position,
+   * except after origin mode, whose reset moves it home: then it goes to the last row.
    */
   leadTo(target: TerminalState): string {
     const now = new Map(this.#slots);
     let text = '';
-    // xterm's Tektronix window takes no other control function. Elsewhere CAN ends what is no sequence.
+    // xterm's Tektronix window accepts no other control function. Elsewhere CAN aborts the sequence that ESC ETX would
+    // begin.
     if (now.has('?38') && !target.#slots.has('?38')) text += '\x1b\x03\x18';
     if (now.has('vt52') && !target.#slots.has('vt52')) {
       text += '\x1b<';
@@ -592,7 +595,7 @@ export class TerminalState implements ControlHandler {
     }
     text += this.#leadScreens(target, now);
     const gone = [...now.keys()].filter(slot => !target.#slots.has(slot));
-    // These reset others, or need one that is reset here.
+    // These reset others, or depend on one that is reset here.
     gone.sort((a, b) => Number(FIRST.includes(b)) - Number(FIRST.includes(a)));
     const hasAttributes = gone.some(slot => slot.startsWith('sgr '));
     if (gone.includes('linux rendition')) text += '\x1b[22;24;25;27;37;40m\x1b[8]';
@@ -615,7 +618,7 @@ export class TerminalState implements ControlHandler {
     return titles > 0 ? text + '\x1b[23;0t'.repeat(titles) : text;
   }
 
-  /** Screens, and the stack of flags that each has. `now` gets what comes back with the cursor. */
+  /** Changes the screens, and the stack of flags of each. Adds to `now` what is restored with the cursor. */
   #leadScreens(target: TerminalState, now: Map<string, string>): string {
     const here = this.#screen;
     const there = here === MAIN ? ALTERNATE_SCREEN : MAIN;
@@ -634,11 +637,14 @@ export class TerminalState implements ControlHandler {
 }
 
 const LINUX_COLOUR = 8;
-/** The final characters of control sequences without mark and intermediates that change more than what is shown, or ask. */
+/**
+ * The final characters of control sequences without mark and intermediates that change more than the visible text, or
+ * request a report.
+ */
 const CHANGING = 'hlrsuictgnxq]';
 const FIRST: readonly string[] = ['conformance', '?3'];
 
-/** Reports that are asked for by CSI: mark and intermediates, and the final characters. */
+/** Requests for reports by CSI: mark and intermediates, and the final characters. */
 const REQUESTS: ReadonlyMap<string, string> = new Map([
   ['', 'nx'],
   ['?', 'nuSmxg'],
@@ -657,7 +663,7 @@ const REQUESTS: ReadonlyMap<string, string> = new Map([
 /** XTWINOPS that report. */
 const WINDOW_REPORTS: ReadonlySet<number> = new Set([11, 13, 14, 15, 16, 18, 19, 20, 21]);
 
-/** SGR: from, to, the group that one attribute of is in force. */
+/** SGR: from, to, and the group in which one attribute is active. */
 const ATTRIBUTES: readonly (readonly [from: number, to: number, group: string])[] = [
   [1, 1, 'bold'],
   [2, 2, 'dim'],
@@ -700,7 +706,7 @@ const ATTRIBUTES_OFF: ReadonlyMap<number, readonly string[]> = new Map([
   [75, ['script']],
 ]);
 
-/** What resets a slot; `''` where that is done with others. */
+/** The function that resets a slot; `''` if it is reset together with others. */
 function resetOf(slot: string): string {
   const mode = /^(\?|ansi )(\d+)$/.exec(slot);
   if (mode !== null) {
@@ -751,7 +757,7 @@ const RESETS: ReadonlyMap<string, string> = new Map([
   ['udk', '\x1bP0;1|\x1b\\'],
 ]);
 
-/** Tab stops at every eighth column, by means that every terminal has. */
+/** Sets tab stops at every eighth column, with functions that every terminal has. */
 function tabStops(columns: number): string {
   return `\r\x1b[3g${'\x1b[8C\x1bH'.repeat(Math.floor((columns - 1) / 8))}\r`;
 }
@@ -766,7 +772,7 @@ const DESIGNATED: Readonly<Record<string, string>> = {
   '/': 'G3',
 };
 
-/** Numbers; what is left out is 0. */
+/** Parses the parameters as numbers; an omitted one is 0. */
 function numbersOf(parameters: string): number[] {
   return parameters.split(';').map(field => Number.parseInt(field, 10) || 0);
 }

@@ -1,7 +1,7 @@
 /**
- * The options of `telpty serve`, in the order of its help. A setting is named like its option (`--idle-timeout`:
- * `settings.idleTimeout`), so an option needs its row here and the code that uses it. A row that names an option of the library
- * (`library`) needs no more: `optionsFor()` hands its value to the library.
+ * The options of `telpty serve`, in the order of its help. A setting has the name of its option (`--idle-timeout`:
+ * `settings.idleTimeout`), so a new option needs a row here and the code that uses it. A row that names an option of
+ * the library (`library`) needs no other code: `optionsFor()` passes its value to the library.
  */
 import type { OptionSection, OptionTable } from '../options.ts';
 import { limitOptions } from './limits.ts';

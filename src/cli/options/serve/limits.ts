@@ -21,7 +21,7 @@ export const limitOptions = {
     argument: 'same|any',
     parse: values.choice('same', 'any'),
     defaultWords: 'same without PROGRAM, else any',
-    help: 'local users that may connect; `same`: only the user that the server runs as, and nobody from other machines (Linux)',
+    help: 'local users that may connect; `same`: only the user that the server runs as can connect, and no other machine can (Linux)',
   },
   'max-sessions': {
     ...library.count(limits.maxSessions),

@@ -1,4 +1,4 @@
-/** Where and how the server listens. */
+/** The listeners of the server. */
 import { listenOptions as listen, localListenOptions as local } from '../../../transport/listen-options.ts';
 import * as library from '../library.ts';
 import { flag, type OptionTable } from '../options.ts';

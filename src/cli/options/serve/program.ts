@@ -1,4 +1,4 @@
-/** The program: as whom it runs, with which environment and limits, and how it ends. */
+/** The program: the user that it runs as, its environment and limits, and how it ends. */
 import { ptyShellOptions } from '../../../shells/program/options.ts';
 import * as library from '../library.ts';
 import { flag, type OptionTable } from '../options.ts';

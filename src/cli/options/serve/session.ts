@@ -27,7 +27,7 @@ export const sessionOptions = {
   term: {
     argument: 'NAME',
     ...library.text(ptyShellOptions.term, values.terminalName),
-    help: 'terminal type if this host knows none that the client names',
+    help: 'terminal type if this host knows none of the types that the client sends',
   },
   'negotiation-timeout': {
     ...library.duration(ptyShellOptions.negotiationTimeout),
@@ -40,11 +40,11 @@ export const sessionOptions = {
   },
   'keep-alive': {
     ...library.duration(serverOptions.keepAlive),
-    help: 'send IAC NOP to a client that speaks Telnet after so long without output; 0: never',
+    help: 'send IAC NOP to a client that speaks Telnet after this time without output; 0: never',
   },
   'keep-alive-timeout': {
     ...library.duration(serverOptions.keepAliveTimeout),
-    help: '`--keep-alive` asks for TIMING-MARK in place of NOP; a client that has answered one and then stays silent for so long is lost; 0: NOP',
+    help: '`--keep-alive` asks for TIMING-MARK in place of NOP; a client that has answered one and then stays silent for this time is lost; 0: NOP',
   },
   compression: {
     ...library.flag(serverOptions.compression),

@@ -20,7 +20,7 @@ export const operationOptions = {
     argument: 'LEVEL',
     parse: values.choice('trace', 'debug', 'info', 'warn', 'error', 'silent'),
     default: 'info',
-    help: '`trace`, `debug`, `info`, `warn`, `error` or `silent`; `debug` logs negotiation in words, `trace` logs every byte',
+    help: '`trace`, `debug`, `info`, `warn`, `error` or `silent`; `debug` logs negotiation as text, `trace` logs every byte',
   },
   'log-format': {
     argument: 'pretty|json',
