@@ -1,4 +1,4 @@
-/** Reads recordings in asciicast v2. Other programs write them, too, so nothing in them is trusted. */
+/** Reads recordings in asciicast v2. Other programs write them too, so their contents are not trusted. */
 import { TelptyError } from '../errors.ts';
 
 export interface RecordingEvent {
@@ -17,7 +17,7 @@ export interface Recording {
 
 /**
  * @param name of the file, for the error.
- * @throws TelptyError `ERR_RUNTIME` with the number of the line that is wrong
+ * @throws TelptyError `ERR_RUNTIME` with the number of the invalid line
  */
 export function parseAsciicast(text: string, name: string): Recording {
   const [header = '', ...lines] = text.split('\n');
@@ -33,7 +33,7 @@ export function parseAsciicast(text: string, name: string): Recording {
     if (line === '') continue;
     const event = parsed(line);
     if (!isEvent(event)) {
-      // A process that was killed while it wrote leaves a line without an end.
+      // A process that was killed during a write leaves an incomplete last line.
       if (index === lines.length - 1) break;
       throw fail(index + 2, 'not an event [seconds, type, data]');
     }

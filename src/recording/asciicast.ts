@@ -1,9 +1,9 @@
-/** Recordings in asciicast v2, the format of asciinema: a header, and a line of JSON an event. */
+/** Recordings in asciicast v2, the format of asciinema: a header, and a line of JSON for each event. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { decoder, type StreamDecoder } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
 
-/** Where a recording begins. */
+/** The state at the beginning of a recording. */
 export interface RecordingStart {
   /** The window's size in characters, 1 to 65535. */
   readonly columns: number;
@@ -13,23 +13,23 @@ export interface RecordingStart {
 }
 
 /**
- * Writes what a terminal is shown to a new file, which only its owner can read: passwords are not in it where nobody shows
- * them, but much else that is private may be.
+ * Writes the output on a terminal to a new file that only its owner can read. Passwords that are not echoed are not in
+ * it, but other private data may be.
  *
- * Each event is written at once, and waited for: nothing is lost however the process ends, and nothing piles up. So this is
- * for a client, not for a server.
+ * Each event is written synchronously: nothing is lost however the process ends, and no events accumulate in memory.
+ * So this is suitable for a client, not for a server.
  */
 export class AsciicastWriter {
   readonly #file: string;
   readonly #began = performance.now();
   readonly #failed: (error: TelptyError) => void;
   #decoder: { encoding: string; decoder: StreamDecoder } | undefined;
-  /** Undefined once it is over. */
+  /** Undefined after the end. */
   #fd: number | undefined;
 
   /**
    * @param failed is called at most once, when no more can be written; the recording ends there.
-   * @throws TelptyError `ERR_RUNTIME` if the file exists, or cannot be made
+   * @throws TelptyError `ERR_RUNTIME` if the file exists, or cannot be created
    */
   constructor(file: string, { columns, rows, term }: RecordingStart, failed: (error: TelptyError) => void) {
     this.#file = file;
@@ -50,15 +50,15 @@ export class AsciicastWriter {
   }
 
   /**
-   * Something was shown.
+   * Records output.
    *
    * @param bytes lent.
-   * @param encoding their character set; a character may be cut between two calls.
+   * @param encoding their character set; a character may be split between two calls.
    */
   output(bytes: Uint8Array, encoding: string): void {
     let text = '';
     if (this.#decoder?.encoding !== encoding) {
-      // A character that the change has cut is none.
+      // A character that is cut by the change is recorded as invalid.
       text = this.#decoder?.decoder.end() ?? '';
       this.#decoder = { encoding, decoder: decoder(encoding) };
     }
@@ -66,12 +66,12 @@ export class AsciicastWriter {
     if (text !== '') this.#event('o', text);
   }
 
-  /** The window has a new size, in characters. */
+  /** Records a new size of the window, in characters. */
   resize(columns: number, rows: number): void {
     this.#event('r', `${columns}x${rows}`);
   }
 
-  /** The end. After it nothing is written. */
+  /** Ends the recording. Nothing is written after it. */
   end(): void {
     const cut = this.#decoder?.decoder.end() ?? '';
     this.#decoder = undefined;
@@ -98,10 +98,10 @@ export class AsciicastWriter {
   }
 }
 
-/** Controls that JSON leaves as they are (DEL and C1), and what cannot be seen or turns a line around. */
+/** Controls that JSON does not escape (DEL and C1), and characters that are invisible or reverse the text direction. */
 const UNQUOTED = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** JSON of one line in which no control is left: who looks at a recording with `cat` or `grep` sees it and does not play it. */
+/** JSON on one line without control characters: `cat` and `grep` show a recording instead of playing it. */
 function quotedJson(value: unknown): string {
   return JSON.stringify(value).replace(UNQUOTED, character => {
     const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));

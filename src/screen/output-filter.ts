@@ -1,40 +1,41 @@
 /**
- * Bounds what a program's output can cost on a screen. xterm.js expects output that its only user has asked for. Here a
+ * Limits the cost of a program's output on a screen. xterm.js expects output that its only user has asked for. Here a
  * process serves many sessions, and output may come from anywhere:
  *
  * | output | xterm.js 6.0 | here |
  * |---|---|---|
- * | `CSI 999999999 L`, and other counts | does it so many times, or allocates so much | no more than the screen has lines or columns |
- * | control strings (OSC, DCS, APC, PM, SOS) | keeps up to 10 MB of each, and an object for each hyperlink | removed; a title is kept, in part |
- * | combining marks | keeps all of them in one cell | a few for a character |
+ * | `CSI 999999999 L`, and other counts | repeats or allocates that often | limited to the screen's size |
+ * | control strings (OSC, DCS, APC, PM, SOS) | keeps up to 10 MB of each | removed, except part of a title |
+ * | combining marks | keeps all of them in one cell | a few per character |
+ * | hyperlinks (OSC 8) | keeps an object for each | removed |
  * | ED 1 in the last cell of the alternate screen | throws a TypeError | {@link OutputSink.intercept} |
  *
- * A sequence is passed on when it is complete, so xterm.js is never in the middle of one between two calls. What is kept
- * between two calls is bounded.
+ * A sequence is passed on when it is complete, so xterm.js is never in the middle of one between two calls. The state
+ * that is kept between two calls is bounded.
  */
 import { columnsOf } from '../charset/width.ts';
 
-/** What takes the output. */
+/** Receives the output. */
 export interface OutputSink {
-  /** The size of the screen, which bounds counts. */
+  /** The size of the screen, which limits counts. */
   readonly columns: number;
   readonly rows: number;
   /** Text, control characters and complete sequences. */
   put(text: string): void;
   /**
-   * A sequence whose answer or effect is not left to xterm.js: DA (`c`), DSR (`n`) or ED (`J`). Everything before it was
-   * put. Returns whether the sequence is done.
+   * A sequence whose answer or effect is not left to xterm.js: DA (`c`), DSR (`n`) or ED (`J`). All output before it
+   * has been put. Returns whether the sequence has been handled.
    */
   intercept(parameters: string, final: string): boolean;
-  /** RIS. Everything before it was put. */
+  /** RIS. All output before it has been put. */
   reset(): void;
-  /** The title of the window (OSC 0, OSC 2). Everything before it was put. */
+  /** The title of the window (OSC 0, OSC 2). All output before it has been put. */
   title(title: string): void;
 }
 
 /** The longest control sequence: parameters and intermediate characters. Longer ones are removed. */
 const MAX_SEQUENCE = 256;
-/** So much of a title is kept. */
+/** The number of characters of a title that are kept. */
 const MAX_TITLE = 256;
 /** The largest parameter that is not a count: the numbers of all modes are less. */
 const MAX_NUMBER = 9_999;
@@ -42,7 +43,7 @@ const MAX_NUMBER = 9_999;
 const GROUND = 0;
 const ESCAPE = 1;
 const SEQUENCE = 2;
-/** A sequence that is too long, up to its end. */
+/** A sequence that is too long, until its end. */
 const OVERLONG = 3;
 const STRING = 4;
 
@@ -53,7 +54,7 @@ const ESC = 0x1b;
 const DEL = 0x7f;
 const ST = 0x9c;
 
-/** Final characters of sequences whose number is a count of lines, or of columns. */
+/** Final characters of sequences whose parameter is a count of lines, or of columns. */
 const LINE_COUNTS = 'LMST';
 const COLUMN_COUNTS = '@PXbIZ';
 const INTERCEPTED = 'cnJ';
@@ -62,22 +63,22 @@ export class OutputFilter {
   readonly #sink: OutputSink;
   readonly #maxMarks: number;
   #state = GROUND;
-  /** What was received of a sequence or a title, without ESC and `[`. */
+  /** The received part of a sequence or a title, without ESC and `[`. */
   #held = '';
-  /** Whether the control string is an OSC, which may hold a title. */
+  /** Whether the control string is an OSC, which may contain a title. */
   #isCommand = false;
-  /** So many combining marks may follow. */
+  /** The number of combining marks that may still follow. */
   #marks = 0;
-  /** What is passed on at the end of the call, or before something that the sink has to see at its place. */
+  /** Output to pass on at the end of the call, or before something that the sink must receive in order. */
   #passed = '';
 
-  /** @param maxMarks how many combining marks a character keeps. */
+  /** @param maxMarks the number of combining marks that a character keeps. */
   constructor(sink: OutputSink, maxMarks: number) {
     this.#sink = sink;
     this.#maxMarks = maxMarks;
   }
 
-  /** Takes output, which may be cut between any two characters. */
+  /** Takes output, which may be split between any two characters. */
   write(text: string): void {
     let at = 0;
     while (at < text.length) at = this.#state === GROUND ? this.#text(text, at) : this.#control(text, at);
@@ -90,7 +91,9 @@ export class OutputFilter {
     if (text !== '') this.#sink.put(text);
   }
 
-  /** Passes text and control characters on, up to the beginning of a sequence. Returns where it stopped. */
+  /**
+   * Passes text and control characters on, up to the beginning of a sequence. Returns the position where it stopped.
+   */
   #text(text: string, start: number): number {
     let from = start;
     let at = start;
@@ -115,7 +118,7 @@ export class OutputFilter {
     return at < text.length ? this.#begin(text, at) : at;
   }
 
-  /** At ESC, or at a C1 control, which is ESC and the letter 0x40 below. */
+  /** At ESC, or at a C1 control, which is the same as ESC and the character with a code lower by 0x40. */
   #begin(text: string, at: number): number {
     const code = text.charCodeAt(at);
     this.#state = ESCAPE;
@@ -125,10 +128,10 @@ export class OutputFilter {
     return at + 1;
   }
 
-  /** One character inside of a sequence or string. Returns where the next is. */
+  /** Processes one character inside a sequence or string. Returns the position of the next. */
   #control(text: string, at: number): number {
     const code = text.charCodeAt(at);
-    // A terminator of strings is a C1 control as well.
+    // ST, which ends strings, is also a C1 control.
     if (this.#state === STRING && (code === BEL || code === ST)) this.#endString(true);
     else if (code === ESC || (code >= 0x80 && code < 0xa0)) {
       if (this.#state === STRING) this.#endString(code === ESC);

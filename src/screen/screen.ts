@@ -1,18 +1,21 @@
 /**
- * The state of a terminal's screen, as a program with TERM=xterm sees it: what is in which cell, where the cursor is, which
- * modes are set. It is xterm.js without a display, behind bounds ({@link OutputFilter}). It knows neither sessions nor Telnet.
+ * The state of a terminal's screen, as a program with TERM=xterm sees it: the contents of the cells, the position of
+ * the cursor, the modes. It is xterm.js without a display, with its input bounded by {@link OutputFilter}. It does not
+ * depend on sessions or Telnet.
  *
- * **Writing is synchronous.** xterm.js parses what is written in a timer of its own, except directly after input of a person:
- * the echo of a key should show at once. So each write here follows an empty input. That is public API, and the callback of
- * the write says whether it worked: {@link Screen.write} throws if not, and tests fail with a version that changes it.
- * Rejected: the timer (a millisecond for each piece of output, and an exception in it ends the process instead of resetting
- * one screen); `writeSync` (private and deprecated).
+ * **Writing is synchronous.** xterm.js parses written output in a timer, except directly after user input, because the
+ * echo of a key should appear at once. So each write here follows an empty input. That is public API, and the callback
+ * of the write shows whether it worked: if not, {@link Screen.write} throws, so tests fail with a version that changes
+ * this. Rejected: the timer (a millisecond for each piece of output, and an exception in it ends the process instead
+ * of resetting one screen); `writeSync` (private and deprecated).
  *
- * **Lines that scroll off.** xterm.js says that something has scrolled, and not what. A marker on the line above the screen
- * says how many lines have followed it. Those are read from the scrollback, which is always full: it is filled with empty
- * lines at the beginning, since in a scrollback that grows, a saved cursor moves with the text.
+ * **Lines that scroll off.** xterm.js reports that something has scrolled, but not what. The position of a marker on
+ * the line above the screen shows how many lines have followed it. Those are read from the scrollback, which is always
+ * full: it is filled with empty lines at the beginning, because in a scrollback that grows, a saved cursor moves with
+ * the text.
  *
- * Questions of the program to its terminal are answered for DA and DSR alone. What xterm.js would answer is not read.
+ * Of the requests that a program sends to its terminal, only DA and DSR are answered. The answers of xterm.js are
+ * discarded.
  */
 
 import { StringDecoder } from 'node:string_decoder';
@@ -22,24 +25,24 @@ import { OutputFilter } from './output-filter.ts';
 import { snapshot } from './snapshot.ts';
 import { terminalClass } from './xterm.ts';
 
-/** A character, its width, colours and attributes. Lent until the next is read. */
+/** A character, its width, colours and attributes. Valid until the next cell is read. */
 export type ScreenCell = IBufferCell;
-/** Lent until the next write. It may have cells beyond the screen, if that was wider before. */
+/** Valid until the next write. It may have cells beyond the screen, if the screen was wider before. */
 export type ScreenLine = IBufferLine;
 
 export interface ScreenOptions {
-  /** So many lines that have scrolled off are kept. Default: 0. */
+  /** The number of lines that have scrolled off to keep. Default: 0. */
   readonly scrollback?: number | undefined;
-  /** So many combining marks are kept on a character. Default: 4. */
+  /** The number of combining marks to keep on a character. Default: 4. */
   readonly marks?: number | undefined;
-  /** Takes the answers to DA and DSR. Default: there are none. */
+  /** Receives the answers to DA and DSR. Default: no answers. */
   readonly onAnswer?: ((text: string) => void) | undefined;
   readonly onBell?: (() => void) | undefined;
 }
 
 export const MAX_COLUMNS = 1_000;
 export const MAX_ROWS = 400;
-/** What xterm.js has at least. */
+/** The minimum of xterm.js. */
 const MIN_COLUMNS = 2;
 
 const TABULATOR = 8;
@@ -54,13 +57,13 @@ export class Screen {
   readonly #filter: OutputFilter;
   #decoder: StringDecoder | undefined;
   #terminal: Terminal;
-  /** On the line above the screen, as of the last call of {@link takeScrolled}. */
+  /** The marker on the line above the screen, as of the last call of {@link takeScrolled}. */
   #marker: IMarker | undefined;
   #wasAlternate = false;
   #title = '';
   #isDisposed = false;
 
-  /** The size is brought between 2x1 and 1000x400. */
+  /** The size is limited to 2x1 to 1000x400. */
   constructor(columns: number, rows: number, options: ScreenOptions = {}) {
     this.#options = options;
     this.#scrollback = options.scrollback ?? 0;
@@ -94,18 +97,21 @@ export class Screen {
     return this.#terminal.rows;
   }
 
-  /** Where the next character goes. In the last column, that may be the next line: then the column is the last one. */
+  /**
+   * The position of the next character. After a character in the last column, the column is the last one, although the
+   * next character may go to the next line.
+   */
   get cursor(): { readonly row: number; readonly column: number } {
     const { cursorX, cursorY } = this.#terminal.buffer.active;
     return { row: cursorY, column: Math.min(cursorX, this.columns - 1) };
   }
 
-  /** What the program has called its window; at most 256 characters. */
+  /** The title that the program has set for its window; at most 256 characters. */
   get title(): string {
     return this.#title;
   }
 
-  /** Whether the program has a screen of its own, to which nothing scrolls off. */
+  /** Whether the alternate screen is shown, from which no lines scroll off. */
   get isAlternate(): boolean {
     return this.#terminal.buffer.active.type === 'alternate';
   }
@@ -124,9 +130,9 @@ export class Screen {
   }
 
   /**
-   * Takes output of a program: text, or bytes in UTF-8. Afterwards the screen is as the output has left it. Output may be
-   * cut between any two bytes, or any two characters of a text. It costs at most what the size of the screen allows for each
-   * sequence, so somebody who has to share the thread writes a flood in pieces.
+   * Writes output of a program: text, or bytes in UTF-8. When it returns, the screen shows the output. Output may be
+   * split between any two bytes, or any two characters of a text. The cost of each sequence is limited by the size of
+   * the screen; a caller that shares the thread should write a flood in pieces.
    */
   write(output: string | Uint8Array): void {
     if (this.#isDisposed) return;
@@ -137,7 +143,7 @@ export class Screen {
     }
   }
 
-  /** Brings the size between 2x1 and 1000x400. */
+  /** Sets the size, limited to 2x1 to 1000x400. */
   resize(toColumns: number, toRows: number): void {
     const columns = bounded(toColumns, MIN_COLUMNS, MAX_COLUMNS);
     const rows = bounded(toRows, 1, MAX_ROWS);
@@ -147,11 +153,12 @@ export class Screen {
   }
 
   /**
-   * A line of the screen, from 0. Negative: one that has scrolled off, -1 being the last. `undefined` if there is none.
+   * A line of the screen, from 0. Negative: a line that has scrolled off, -1 being the last. `undefined` if there is
+   * none.
    */
   line(row: number): ScreenLine | undefined {
     const { active } = this.#terminal.buffer;
-    // xterm.js counts on from the other end of its list.
+    // For a negative index, xterm.js would continue from the other end of its list.
     return row < -active.baseY || row >= this.rows ? undefined : active.getLine(active.baseY + row);
   }
 
@@ -160,7 +167,7 @@ export class Screen {
     return this.#terminal.buffer.active.getNullCell();
   }
 
-  /** How many lines have scrolled off since {@link takeScrolled}: at most as many as are kept. */
+  /** The number of lines that have scrolled off since {@link takeScrolled}: at most the number of lines kept. */
   get scrolled(): number {
     if (this.isAlternate || this.#wasAlternate) return 0;
     const { baseY } = this.#terminal.buffer.normal;
@@ -168,14 +175,14 @@ export class Screen {
     return this.#marker?.isDisposed ? this.#scrollback : Math.min(scrolled, this.#scrollback);
   }
 
-  /** Returns {@link scrolled}, and counts anew. */
+  /** Returns {@link scrolled}, and restarts the count. */
   takeScrolled(): number {
     const { scrolled } = this;
     if (scrolled > 0 || this.isAlternate !== this.#wasAlternate) this.#mark();
     return scrolled;
   }
 
-  /** Control sequences that make another terminal of this size show the same: see src/screen/snapshot.ts. */
+  /** Control sequences that make another terminal of this size show the same screen: see src/screen/snapshot.ts. */
   snapshot(): string {
     const [, first, last] = /^\x1bP1\$r(\d+);(\d+)r/.exec(this.#ask('\x1bP$qr\x1b\\')) ?? [];
     return snapshot({
@@ -186,7 +193,7 @@ export class Screen {
     });
   }
 
-  /** Frees the memory. The screen takes nothing more. */
+  /** Frees the memory. Later writes are ignored. */
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
@@ -198,10 +205,10 @@ export class Screen {
       cols: columns,
       rows,
       scrollback: this.#scrollback,
-      // What is on the screen stays as it is when the size changes; programs draw it anew. Else xterm.js moves the ends of
-      // long lines to other lines, and in 6.0 that leaves screens with a line too few, where it then throws.
+      // Keep the contents of the screen when the size changes; programs redraw it. Otherwise xterm.js moves the ends
+      // of long lines to other lines, and in 6.0 that leaves screens with one line too few, in which it then throws.
       windowsPty: { backend: 'winpty', buildNumber: 1 },
-      // xterm.js calls what is needed here proposed: buffer, parser, unicode, markers.
+      // xterm.js calls the API that is needed here proposed: buffer, parser, unicode, markers.
       allowProposedApi: true,
       logLevel: 'off',
     });
@@ -223,8 +230,8 @@ export class Screen {
   }
 
   /**
-   * An error of xterm.js costs the screen: what it has kept is not to be relied on any more, so there is a new one, empty and
-   * of this size. Returns whether there was none.
+   * If xterm.js throws, its state is not reliable any more, so the terminal is replaced by a new, empty one of this
+   * size. Returns whether there was no error.
    */
   #guarded(columns: number, rows: number, action: () => void): boolean {
     try {
@@ -238,7 +245,7 @@ export class Screen {
     }
   }
 
-  /** What xterm.js answers: DECRQSS and DECRQM say what its interface does not. */
+  /** Returns the answer of xterm.js: DECRQSS and DECRQM report state that its API does not. */
   #ask(question: string): string {
     let answer = '';
     const listening = this.#terminal.onData(data => {
@@ -256,7 +263,7 @@ export class Screen {
     if (final === 'J') {
       // 3 clears the scrollback, which must stay full.
       if (number === 3) return true;
-      // 1 in the last cell clears the whole screen. xterm.js 6.0 then looks at the line below, which need not exist.
+      // 1 in the last cell clears the whole screen. xterm.js 6.0 then accesses the line below, which need not exist.
       if (number !== 1 || row < this.rows - 1 || column < this.columns - 1) return false;
       this.#put(`\x1b[${prefix}2J`);
     } else if (prefix === '') {
@@ -268,8 +275,8 @@ export class Screen {
   }
 
   /**
-   * RIS, by sequences that do the same. At RIS itself, xterm.js makes all lines anew, and the scrollback would have to be
-   * filled once more: half a millisecond for two bytes.
+   * RIS, by equivalent sequences. For RIS itself, xterm.js recreates all lines, and the scrollback would have to be
+   * filled again: half a millisecond for two bytes.
    */
   #reset(): void {
     const stops = Array.from(
@@ -280,7 +287,7 @@ export class Screen {
     this.#title = '';
   }
 
-  /** On an empty screen, with the cursor in the corner. */
+  /** The screen must be empty, with the cursor in the upper left corner. */
   #fillScrollback(): void {
     if (this.#scrollback > 0) this.#put(`${'\n'.repeat(this.rows - 1 + this.#scrollback)}\x1b[H`);
     this.#mark();
@@ -290,7 +297,7 @@ export class Screen {
     this.#marker?.dispose();
     this.#wasAlternate = this.isAlternate;
     const { baseY, cursorY } = this.#terminal.buffer.normal;
-    // On the line above: lines of the screen lose their markers when they are erased.
+    // On the line above the screen, because lines of the screen lose their markers when they are erased.
     this.#marker = this.#wasAlternate || baseY === 0 ? undefined : this.#terminal.registerMarker(-cursorY - 1);
   }
 }
@@ -298,12 +305,15 @@ export class Screen {
 const bounded = (size: number, least: number, most: number): number =>
   Math.max(least, Math.min(Math.trunc(size) || least, most));
 
-/** In what xterm.js calls the properties of a character: whether it joins the one before, and the width of what comes of it. */
+/**
+ * The bits of what xterm.js calls character properties: whether the character joins the one before, and the width of
+ * the result.
+ */
 const JOINS = 1;
 const WIDTH_SHIFT = 1;
 const WIDTH = 3 << WIDTH_SHIFT;
 
-/** The width of characters is that of src/charset/width.ts, not the one of Unicode 6 that xterm.js brings. */
+/** The width of characters comes from src/charset/width.ts, not from the Unicode 6 tables of xterm.js. */
 const widths: IUnicodeVersionProvider = {
   version: 'telpty',
   wcwidth: columnsOf,

@@ -1,9 +1,9 @@
 /**
- * What is on a screen, as control sequences: written to another terminal of the same size, they make it show the same. For
- * somebody who begins to watch a program, or comes back to it.
+ * The contents of a screen as control sequences: written to another terminal of the same size, they make it show the
+ * same. Used when a viewer begins to watch a program or reconnects to it.
  *
- * Lines that have scrolled off are not part of it, and neither is what xterm.js does not say: the saved cursor, tab stops,
- * line drawing, and the colours that the next character gets. Programs set these before they use them.
+ * Lines that have scrolled off are not included, and neither is state that xterm.js does not report: the saved cursor,
+ * tab stops, line drawing, and the colours of the next character. Programs set these before they use them.
  *
  * Rejected: `@xterm/addon-serialize`, which reads private parts of xterm.js.
  */
@@ -11,7 +11,7 @@ import type { IBuffer, Terminal } from '@xterm/headless';
 
 type Modes = Terminal['modes'];
 
-/** Modes, by their numbers, that are off in a terminal that was reset. */
+/** Modes, by number, that are off in a terminal after a reset. */
 const MODES: readonly (readonly [number: string, isOn: (modes: Modes) => boolean])[] = [
   ['?1', modes => modes.applicationCursorKeysMode],
   ['?6', modes => modes.originMode],
@@ -28,7 +28,7 @@ const MODES: readonly (readonly [number: string, isOn: (modes: Modes) => boolean
 
 export interface SnapshotParts {
   readonly terminal: Terminal;
-  /** The lines that scroll, from 1. */
+  /** The scroll region, from 1. */
   readonly margins: readonly [first: number, last: number];
   readonly isCursorHidden: boolean;
   readonly title: string;
@@ -39,7 +39,7 @@ export function snapshot({ terminal, margins: [first, last], isCursorHidden, tit
   const isAlternate = buffer.active.type === 'alternate';
   const set = MODES.filter(([, isOn]) => isOn(modes)).map(([number]) => modeSet(number));
   const { cursorX, cursorY } = buffer.active;
-  // Where the margins are the origin, rows count from there. Behind the last column there is no place to go to.
+  // In origin mode, rows are counted from the top margin. A position after the last column cannot be addressed.
   const row = modes.originMode ? cursorY - (first - 1) : cursorY;
   return [
     '\x1b[?47l\x1b[!p\x1b[m\x1b[2J',
@@ -58,7 +58,7 @@ export function snapshot({ terminal, margins: [first, last], isCursorHidden, tit
 const modeSet = (number: string): string => `\x1b[${number}h`;
 const place = (row: number, column: number): string => `\x1b[${row + 1};${column + 1}H`;
 
-/** The cells that are not empty, on a screen that is. */
+/** Writes the cells that are not empty to a screen that is empty. */
 function contents(buffer: IBuffer, { cols, rows }: Terminal): string {
   const cell = buffer.getNullCell();
   let text = '';
@@ -96,7 +96,7 @@ const ATTRIBUTES: readonly (readonly [number: number, has: (cell: Cell) => numbe
   [53, cell => cell.isOverline()],
 ];
 
-/** The parameters of SGR behind a 0; empty for a cell without colours and attributes. */
+/** The parameters of SGR after a 0; empty for a cell without colours and attributes. */
 function styleOf(cell: Cell): string {
   if (cell.isAttributeDefault()) return '';
   let style = '';
@@ -106,7 +106,7 @@ function styleOf(cell: Cell): string {
   return style;
 }
 
-/** @param first the parameter for the first colour: 30 for characters, 40 for what is behind them. */
+/** @param first the parameter for the first colour: 30 for the foreground, 40 for the background. */
 function colour(first: number, number: number, isRgb: boolean): string {
   if (isRgb) return `;${first + 8};2;${number >> 16};${(number >> 8) & 0xff};${number & 0xff}`;
   if (number < 8) return `;${first + number}`;

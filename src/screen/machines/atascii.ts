@@ -7,28 +7,28 @@ const CLEAR = 0x7d;
 const DELETE = 126;
 const INVERSE = 0x80;
 
-/** Keys that are no characters (Atari Operating System User's Manual, "E: display handler"). */
+/** Keys that are not characters (Atari Operating System User's Manual, "E: display handler"). */
 const KEYS: Readonly<Record<number, string | ((keys: KeyModes) => string)>> = {
   155: '\r',
   28: keys => cursorKey('A', keys),
   29: keys => cursorKey('B', keys),
   30: keys => cursorKey('D', keys),
   31: keys => cursorKey('C', keys),
-  // Clearing the screen: programs draw theirs anew at this. Deleting a line: Ctrl and U.
+  // Clear screen: programs redraw their screen for this key. Delete line: Ctrl-U.
   125: '\f',
   156: '\x15',
   [DELETE]: ({ erase }) => String.fromCharCode(erase),
   127: '\t',
   254: '\x1b[3~',
   255: '\x1b[2~',
-  // The other functions of the editor: insert a line, set and clear a tabulator, the buzzer.
+  // The other functions of the editor: insert a line, set and clear a tab stop, the buzzer.
   157: '',
   158: '',
   159: '',
   253: '',
 };
 
-/** The Atari 8-bit computers, as their screen editor takes it. */
+/** The Atari 8-bit computers, with the codes of their screen editor. */
 export const atari8bit: Machine = {
   charset: 'ATASCII',
   columns: 40,
@@ -41,8 +41,8 @@ export const atari8bit: Machine = {
   key(code, keys) {
     const key = KEYS[code];
     if (key !== undefined) return typeof key === 'string' ? key : key(keys);
-    // What is typed in inverse video is the same character, and Ctrl with a key is what it is elsewhere, not a graphic:
-    // so `` ` `` and `{` can be typed too, which no key of an Atari has.
+    // A character typed in inverse video is the same character, and Ctrl with a key is a control character, not a
+    // graphic. So `` ` `` and `{`, for which an Atari has no keys, can be typed too.
     return String.fromCharCode(code & ~INVERSE);
   },
 };

@@ -1,4 +1,4 @@
-/** Colours and attributes of a terminal's cell, as far as a machine with one background can show them. */
+/** Maps the colours and attributes of a terminal's cell to a machine with a single background colour. */
 import type { ScreenCell } from '../screen.ts';
 
 const BLACK = 0;
@@ -30,8 +30,9 @@ const PALETTE: readonly (readonly [number, number, number])[] = [
 ];
 
 /**
- * One character has one colour: on another background than the screen's, which is dark, it is in reverse video and of the
- * colour of that background. `undefined` is the colour of a terminal that was told none.
+ * A character has one colour on such a machine. On a background other than that of the screen, which is dark, it is in
+ * reverse video and has the colour of that background. `undefined` is the colour of a cell for which the program has
+ * set none.
  */
 export function appearance(cell: ScreenCell): { readonly reverse: boolean; readonly colour: number | undefined } {
   let ink = cell.isFgDefault() ? undefined : ofSixteen(cell.getFgColor(), cell.isFgRGB());
@@ -40,11 +41,11 @@ export function appearance(cell: ScreenCell): { readonly reverse: boolean; reado
   if (paper === BLACK) paper = undefined;
   if (!cell.isInverse())
     return paper === undefined ? { reverse: false, colour: ink } : { reverse: true, colour: paper };
-  // Black in reverse is a background like that of the screen.
+  // Black in reverse video is a background like that of the screen.
   return ink === BLACK ? { reverse: false, colour: paper } : { reverse: true, colour: ink };
 }
 
-/** The nearest of the sixteen to a colour of the 256, or to 0xRRGGBB. */
+/** The nearest of the sixteen colours to one of the 256, or to 0xRRGGBB. */
 function ofSixteen(colour: number, isRgb: boolean): number {
   if (isRgb) return nearest(colour >> 16, (colour >> 8) & 0xff, colour & 0xff);
   if (colour < 16) return colour;

@@ -1,7 +1,7 @@
 /**
- * A home computer as a terminal. It has no control sequences, only codes: for the cursor, for clearing, for reverse video,
- * some for colours. What a program writes for a terminal of today is therefore put on a screen in memory
- * ({@link MachineScreen}), and the machine gets the codes that make its own screen look the same.
+ * A home computer as a terminal. It has no control sequences, only codes: for the cursor, for clearing, for reverse
+ * video, and some for colours. The output of a program for a modern terminal is therefore written to a screen in
+ * memory ({@link MachineScreen}), and the machine receives the codes that make its own screen look the same.
  */
 
 import { codesOf } from '../../charset/tables.ts';
@@ -9,53 +9,53 @@ import { codesOf } from '../../charset/tables.ts';
 /** A character as a machine shows it: its code, and {@link REVERSE} if it is in reverse video. */
 export type Look = number;
 
-/** In a {@link Look}. */
+/** Flag in a {@link Look}. */
 export const REVERSE = 0x100;
 
-/** The colours of a terminal, 0 to 15 as in ECMA-48 and its bright ones. */
+/** The number of colours of a terminal: 0 to 15, as in ECMA-48 and its bright ones. */
 export const COLOURS = 16;
 
-/** What a machine is, as far as a terminal goes. */
+/** The properties of a machine that matter for a terminal. */
 export interface Machine {
   /** The name of its character set. */
   readonly charset: string;
-  /** Its screen, in characters. */
+  /** The size of its screen, in characters. */
   readonly columns: number;
   readonly rows: number;
-  /** What brings it into a state that is known: its set of lower case, an empty screen, the cursor in the corner. */
+  /** The codes that bring it into a known state: lower case, an empty screen, the cursor in the upper left corner. */
   readonly start: readonly number[];
   readonly codes: {
-    /** Empties the screen and goes into the corner. */
+    /** Clears the screen and moves to the upper left corner. */
     readonly clear: number;
-    /** Goes into the corner. */
+    /** Moves to the upper left corner. */
     readonly home?: number;
     readonly up: number;
     readonly down: number;
     readonly left: number;
     readonly right: number;
-    /** Goes to the beginning of the next line; on the last, everything moves up. */
+    /** Moves to the beginning of the next line; on the last line, the screen scrolls. */
     readonly newline: number;
     readonly bell: number;
-    /** From here on in reverse video, and no more. Where there are none, reverse characters have codes of their own. */
+    /** Switch reverse video on and off. Undefined for a machine whose reverse characters have their own codes. */
     readonly reverse?: readonly [on: number, off: number];
-    /** From here on in this colour; the last is the one where the program does not say. */
+    /** Select a colour for the next characters; the last one is used if the program has set none. */
     readonly colours?: readonly number[];
   };
   /** The look of a character, or `undefined` if the machine does not have it. */
   look(codePoint: number): Look | undefined;
-  /** The code of a look where reverse characters have their own. */
+  /** The code of a look on a machine whose reverse characters have their own codes. */
   reversed(code: number): number;
   /** The code of its erase key. */
   readonly eraseKey: number;
-  /** What a program with a terminal of today gets for the code of a key. */
+  /** The input of a program with a modern terminal for the code of a key. */
   key(code: number, keys: KeyModes): string;
 }
 
-/** How keys are told to the program. */
+/** How keys are reported to the program. */
 export interface KeyModes {
-  /** Whether the program asked for the other sequences of cursor keys (DECCKM). */
+  /** Whether the program has requested the application sequences of cursor keys (DECCKM). */
   readonly application: boolean;
-  /** What the erase key sends. */
+  /** The code that the erase key sends to the program. */
   readonly erase: number;
 }
 
@@ -67,7 +67,10 @@ export function cursorKey(letter: string, { application }: KeyModes): string {
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
-/** The looks of a table of 256 characters, and of those that are others in reverse (`of` and `is` by turns). */
+/**
+ * The looks of a table of 256 characters, and of the characters that have another form in reverse video (pairs of that
+ * form and its original).
+ */
 export function looksOf(table: string, reversed: string): Map<number, Look> {
   const looks: Map<number, Look> = codesOf(table);
   for (const control of [CARRIAGE_RETURN, LINE_FEED]) looks.delete(control);

@@ -1,14 +1,14 @@
 /**
- * Makes a machine's own screen look like a {@link Screen}, with as few codes as are easily found.
+ * Makes a machine's own screen look like a {@link Screen}, with as few codes as can be found easily.
  *
- * It knows where the machine's cursor is, and so must not let it do what differs between them. Behind the last column of
- * its screen a machine goes to the next line by itself, and a C64 and an Atari then take both for one long line, which
- * later scrolls by two; so a screen is better told one column less than it has. The corner at the bottom is not written
- * where that would scroll.
+ * The painter tracks the machine's cursor, so it must avoid behaviour in which machines differ. After the last column
+ * of its screen a machine moves to the next line by itself, and a C64 and an Atari then treat both as one long line,
+ * which later scrolls by two. Clients should therefore report one column less than the machine has. The lower right
+ * corner is not written if that would scroll.
  *
- * Lines that scroll off at the top are sent one by one, as they would pass on any terminal ({@link Screen.takeScrolled}).
- * What moves up otherwise (a line deleted, `CSI S`, all that happens on the alternate screen) is recognised by its
- * contents: xterm.js has no event for it, and programs that draw everything anew are recognised as well.
+ * Lines that scroll off at the top are sent one by one, as on any terminal ({@link Screen.takeScrolled}). Other
+ * scrolling (a deleted line, `CSI S`, everything on the alternate screen) is recognised by its contents: xterm.js has
+ * no event for it, and this also recognises programs that redraw everything.
  */
 import { lookAlike } from '../../charset/look-alikes.ts';
 import { columnsOf } from '../../charset/width.ts';
@@ -16,11 +16,14 @@ import type { Screen, ScreenCell } from '../screen.ts';
 import { appearance } from './colours.ts';
 import { type Look, type Machine, REVERSE } from './machine.ts';
 
-/** What is in a place: a code, {@link REVERSE}, and above that the number of a colour and one; 0 is "no colour was said". */
+/**
+ * The contents of a cell: a code, {@link REVERSE}, and above that the number of a colour plus one; 0 means that no
+ * colour was set.
+ */
 type Cell = number;
 
 const COLOUR_SHIFT = 9;
-/** The empty place; one without ink has no colour either. */
+/** An empty cell; a cell without ink has no colour either. */
 const BLANK: Cell = 0x20;
 
 const cellOf = (look: number, colour: number | undefined): Cell =>
@@ -30,19 +33,20 @@ const colourOf = (cell: Cell): number | undefined => {
   return colour === 0 ? undefined : colour - 1;
 };
 
-/** No colour: another one than any that is wanted. */
+/** A colour that differs from every wanted one. */
 const UNKNOWN = -1;
 
-/** So many rows must differ before it is considered to begin with an empty screen, or to move everything up. */
+/** The number of rows that must differ before clearing or scrolling the whole screen is considered. */
 const CLEARING_ROWS = 4;
 
 /**
- * More than this for one piece of output, in bytes, is not sent: a few bytes that fill the screen and move it up, over and
- * over, would become a thousand times as many. What moved up meanwhile is then not seen; an ordinary text never comes near.
+ * The maximum number of bytes to send for one piece of output: a few bytes that fill the screen and scroll it, again
+ * and again, would become a thousand times as many. Beyond it, lines that scroll off are not shown; ordinary text
+ * never reaches it.
  */
 const MAX_BYTES = 256 * 1024;
 
-/** Of so many characters the looks are kept: ASCII and a few more are all that most programs show. */
+/** The number of characters whose looks are cached: most programs show ASCII and a few others. */
 const MAX_LOOKS = 1_024;
 
 export class Painter {
@@ -51,15 +55,15 @@ export class Painter {
   readonly #looks = new Map<number, readonly Look[]>();
   readonly #cell: ScreenCell;
   #bytes: number[] = [];
-  /** What the machine shows. */
+  /** The contents of the machine's screen. */
   #shown!: Uint16Array;
-  /** What it is to show. */
+  /** The contents that it should have. */
   #wanted!: Uint16Array;
   #row = 0;
   #column = 0;
   #reverse = false;
   #colour: number | undefined;
-  /** Whether the machine shows something else by now: too much would have had to be sent, or what was got lost. */
+  /** Whether the machine's screen is out of date: too many bytes would have been needed, or sent bytes were lost. */
   isBehind = false;
 
   constructor(machine: Machine, screen: Screen) {
@@ -69,7 +73,7 @@ export class Painter {
     this.restart();
   }
 
-  /** Begins with an empty screen: at the start, and when the size has changed. */
+  /** Begins with an empty screen: at the start, and after a change of the size. */
   restart(): void {
     const { columns, rows } = this.#screen;
     this.#bytes.push(...this.#machine.start);
@@ -84,7 +88,7 @@ export class Painter {
     this.#bytes.push(this.#machine.codes.bell);
   }
 
-  /** What is to be sent since the last time. */
+  /** Returns the bytes to send since the last call. */
   take(): Buffer {
     const bytes = Buffer.from(this.#bytes);
     this.#bytes = [];
@@ -103,9 +107,9 @@ export class Painter {
   }
 
   /**
-   * Sends the lines that have scrolled off, with what of them was not shown yet. A screen that is larger than what the
-   * program was told moves only at its own last line: then nothing is shown before the end of the piece, for what has gone
-   * by then would be drawn in vain.
+   * Sends the lines that have scrolled off, including their parts that were not shown yet. A screen that is larger
+   * than the size that the program sees scrolls only at its own last line: then nothing is shown before the end of the
+   * piece, because drawing lines that have gone by then would be useless.
    */
   scroll(): void {
     const { rows } = this.#screen;
@@ -124,14 +128,14 @@ export class Painter {
     }
   }
 
-  /** Reads a row of the screen into one of what is wanted. */
+  /** Reads a row of the screen into a row of the wanted contents. */
   #read(from: number, row: number): void {
     const { columns } = this.#screen;
     const line = this.#screen.line(from);
     const wanted = this.#wanted;
     const cell = this.#cell;
     const start = row * columns;
-    /** Of a character of two columns, what the second shows. */
+    /** The second half of a character of two columns. */
     let second: Look = BLANK;
     for (let column = 0; column < columns; column++) {
       let look = BLANK;
@@ -184,12 +188,14 @@ export class Painter {
     }
   }
 
-  /** Whether the machine's screen ends where the program's does. */
+  /** Whether the machine's screen ends at the last column of the program's screen. */
   get #wraps(): boolean {
     return this.#screen.columns >= this.#machine.columns;
   }
 
-  /** Where many rows differ, moving everything up, or an empty screen and what is on it, may be less than all of it. */
+  /**
+   * If many rows differ, scrolling everything, or clearing the screen and drawing its contents, may need fewer codes.
+   */
   #moveUpOrClear(): void {
     const { columns } = this.#screen;
     const wanted = this.#wanted;
@@ -213,7 +219,7 @@ export class Painter {
     else if (remaining < differing) this.#moveUp(moved);
   }
 
-  /** By how many rows to move everything up so that the most rows with ink are right; 0: none would be. */
+  /** The number of rows by which to scroll so that the most rows with ink are correct; 0: none would be. */
   #findMove(): number {
     const { columns, rows } = this.#screen;
     if (rows < this.#machine.rows) return 0;
@@ -230,7 +236,7 @@ export class Painter {
     return best;
   }
 
-  /** Whether a row with ink is shown further down already. */
+  /** Whether a row with ink is already shown further down. */
   #isRight(start: number, distance: number): boolean {
     const { columns } = this.#screen;
     let hasInk = false;
@@ -261,7 +267,7 @@ export class Painter {
 
   #beginAnew(): void {
     this.isBehind = false;
-    // Neither is it known in which colour it writes now, nor whether in reverse video.
+    // The current colour and reverse video of the machine are not known either.
     this.#reverse = true;
     this.#colour = UNKNOWN;
     this.#setReverse(false);
@@ -307,13 +313,16 @@ export class Painter {
 
   #newline(): void {
     this.#bytes.push(this.#machine.codes.newline);
-    // A C64 leaves reverse video at the end of a line; where there is no such mode this is false anyway.
+    // A C64 leaves reverse video at the end of a line; on a machine without that mode this is false anyway.
     this.#reverse = false;
     this.#row++;
     this.#column = 0;
   }
 
-  /** The shortest of three ways: from where it is, from the corner, from the beginning of the next line. */
+  /**
+   * Moves on the shortest of three paths: from the current position, from the corner, from the beginning of the next
+   * line.
+   */
   #goTo(row: number, column: number): void {
     const { home, up, down, left, right } = this.#machine.codes;
     const direct = Math.abs(row - this.#row) + Math.abs(column - this.#column);

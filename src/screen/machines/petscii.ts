@@ -9,17 +9,17 @@ const CLEAR = 147;
 const DELETE = 20;
 
 /**
- * The colours of a terminal on a C64, whose screen is dark: black would not be seen, so it is dark grey, and dark blue is
- * light. A Commodore 64 Programmer's Reference Guide, appendix C.
+ * The colours of a terminal on a C64, whose screen is dark: black would be invisible, so it becomes dark grey, and
+ * dark blue becomes light blue. A Commodore 64 Programmer's Reference Guide, appendix C.
  */
 const COLOUR_CODES = [
   ...[151, 28, 30, 129, 154, 156, 159, 155],
   ...[152, 150, 153, 158, 154, 156, 159, 5],
-  // Where the program does not say.
+  // If the program has set no colour.
   155,
 ];
 
-/** Keys that are no characters. Those of the colours, of the case and of reverse video say nothing to a program. */
+/** Keys that are not characters. Those of the colours, of the case and of reverse video mean nothing to a program. */
 const KEYS: Readonly<Record<number, string | ((keys: KeyModes) => string)>> = {
   13: '\r',
   141: '\r',
@@ -28,7 +28,7 @@ const KEYS: Readonly<Record<number, string | ((keys: KeyModes) => string)>> = {
   29: keys => cursorKey('C', keys),
   157: keys => cursorKey('D', keys),
   19: keys => cursorKey('H', keys),
-  // CLR, the other half of the HOME key: programs draw their screen anew at this.
+  // CLR, the shifted HOME key: programs redraw their screen for this key.
   147: '\f',
   [DELETE]: ({ erase }) => String.fromCharCode(erase),
   148: '\x1b[2~',
@@ -43,10 +43,13 @@ const KEYS: Readonly<Record<number, string | ((keys: KeyModes) => string)>> = {
   160: ' ',
   224: ' ',
 };
-/** Ctrl and a letter, and ESC (Ctrl and the colon): the same as elsewhere, where they are not one of the keys above. */
+/**
+ * Ctrl with a letter, and ESC (Ctrl with the colon): the same as on other computers, unless it is one of the keys
+ * above.
+ */
 const LAST_CONTROL = 27;
 
-/** The Commodore 64 with its lower case, as its KERNAL's screen editor takes it. */
+/** The Commodore 64 in lower case, with the codes of the screen editor of its KERNAL. */
 export const commodore64: Machine = {
   charset: 'PETSCII',
   columns: 40,
@@ -77,8 +80,8 @@ export const commodore64: Machine = {
 };
 
 /**
- * A C64 has no keys for \ ^ _ ` { | } and ~, but it has keys whose codes stand in their places: £ ↑ ← and the graphics of
- * * + - and ↑. They type what ASCII has there, since programs need it more than those.
+ * A C64 has no keys for \ ^ _ ` { | } and ~, but it has keys with the same codes: £ ↑ ← and the graphics of * + - and
+ * ↑. They type the ASCII characters, because programs need those more.
  */
 function asciiKey(code: number): string | undefined {
   const place = code >= 0xc0 && code < 0xe0 ? code - 0x60 : code === 0xff ? 0x7e : code;

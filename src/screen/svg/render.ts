@@ -57,7 +57,7 @@ export function renderSvg(screen: Screen, options: SvgOptions = {}): string {
       (fill, index) => `<circle cx="${20 + index * 20}" cy="17.5" r="6" fill="${fill}"/>`,
     ),
     `<text class="m" x="${outerWidth / 2}" y="22" fill="${theme.title}">${escapeXml(title)}</text>`,
-    // An inner svg clips what a font draws beyond the screen.
+    // An inner svg element clips glyphs that extend beyond the screen.
     `<svg x="${PADDING}" y="${BAR + PADDING}" width="${width}" height="${height}">`,
     drawing.toString(),
     '</svg>',
@@ -74,11 +74,11 @@ interface Style extends CellColours {
 /** Collects backgrounds, shapes and text, which are drawn in this order. */
 class Drawing {
   readonly #theme: Theme;
-  /** The data of paths that have a colour in common. */
+  /** The path data for each colour. */
   readonly #backgrounds = new Map<string, string>();
   readonly #shapes = new Map<string, string>();
   #texts = '';
-  /** The run that is being gathered. */
+  /** The current run of characters. */
   #run: { text: string; row: number; column: number; columns: number; style: Style } | undefined;
 
   constructor(theme: Theme) {
@@ -124,7 +124,7 @@ class Drawing {
     this.endRun();
     const paths = (all: ReadonlyMap<string, string>) =>
       [...all].map(([attributes, path]) => `<path ${attributes} d="${path}"/>\n`).join('');
-    // Antialiased edges of backgrounds that touch would show a line between them. Thin lines could vanish without.
+    // With antialiasing, a line would show between adjacent backgrounds. Without it, thin lines could vanish.
     return `<g shape-rendering="crispEdges">\n${paths(this.#backgrounds)}</g>\n${paths(this.#shapes)}${this.#texts.trimEnd()}`;
   }
 }
@@ -143,7 +143,7 @@ function drawScreen(screen: Screen, showsCursor: boolean, drawing: Drawing, them
   const { cursor } = screen;
   for (let row = 0; row < screen.rows; row++) {
     const line = screen.line(row);
-    /** The background that is being gathered: neighbours of one colour are one rectangle. */
+    /** The current background: neighbouring cells of one colour become one rectangle. */
     let gathered: { color: string | undefined; from: number } = { color: undefined, from: 0 };
     for (let column = 0; column < screen.columns && line?.getCell(column, cell) !== undefined; column++) {
       const columns = cell.getWidth();
@@ -162,7 +162,7 @@ function drawScreen(screen: Screen, showsCursor: boolean, drawing: Drawing, them
   }
 }
 
-/** A block in the colour of the text, with the character in that of the background. */
+/** A block in the colour of the text, with the character in the colour of the background. */
 function withCursor({ foreground, background }: CellColours, hasCursor: boolean, theme: Theme): CellColours {
   if (!hasCursor) return { foreground, background };
   return { foreground: background ?? theme.background, background: foreground };

@@ -6,7 +6,7 @@
  * heavy (2) or double (3).
  */
 
-/** In pixels: the cell that is drawn to. */
+/** The cell to draw to, in pixels. */
 export interface Cell {
   readonly x: number;
   readonly y: number;
@@ -36,7 +36,7 @@ const LINES = `
   .trim()
   .split(/\s+/);
 
-/** Into how many dashes a line is broken. */
+/** The number of dashes of a line. */
 const DASHES: ReadonlyMap<number, number> = new Map([
   ...[0x2504, 0x2505, 0x2506, 0x2507].map(code => [code, 3] as const),
   ...[0x2508, 0x2509, 0x250a, 0x250b].map(code => [code, 4] as const),
@@ -70,12 +70,12 @@ const round = (value: number): number => Math.round(value * 100) / 100;
 const LIGHT = 1;
 const HEAVY = 3;
 const DOUBLE = 3;
-/** How far the lines of a double one are from its middle. */
+/** The distance of the two lines of a double line from its middle. */
 const APART = 2;
 
 const thickness = (weight: number): number => (weight === 2 ? HEAVY : LIGHT);
 
-/** The middle of a cell, on half a pixel: lines of an odd thickness then cover whole ones. */
+/** The middle of a cell, on half a pixel: lines of an odd thickness then cover whole pixels. */
 function middle({ x, y, width, height }: Cell): readonly [x: number, y: number] {
   return [x + Math.floor(width / 2) + 0.5, y + Math.floor(height / 2) + 0.5];
 }
