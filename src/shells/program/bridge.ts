@@ -21,41 +21,43 @@ import { onTerminal } from './on-terminal.ts';
 import type { PtyShellSettings } from './options.ts';
 import { dimension, ResizeThrottle } from './resize.ts';
 
-/** The last output of a program waits for a client that takes none of it at most this long, in milliseconds. */
+/** Limit of the wait for a client that accepts none of the last output of a program, in milliseconds. */
 const STALL_MS = 30_000;
 
-/** How a {@link Bridge} behaves; the same for all sessions of a shell. */
+/** The settings of a {@link Bridge}, which are the same for all sessions of a shell. */
 export interface BridgeOptions extends Omit<PtyShellSettings, 'mode'> {
   readonly mode: ShellMode;
   /** Whether the client may edit: see line-editing/decision.ts. */
   readonly lineMode: boolean;
 }
 
-/** What the terminal was started with. */
+/** The initial state of the terminal. */
 export interface StartedWith {
   /** The erase character. */
   readonly erase: number;
-  /** Whether it echoes, where that follows the client. */
+  /** Whether it echoes, if its echo follows the client. */
   readonly echo: boolean;
-  /** Where the program runs in a character set of its own. */
+  /** Set if the program runs in a character set independent of the client's. */
   readonly translation: Translation | undefined;
 }
 
 /**
- * Which bridge a session belongs to. An entry is deleted at the end of the bridge: V8's scavenger takes the values of an old
- * WeakMap as alive, whatever their keys are, and would keep each session with all that belongs to it.
+ * The bridge of each session. An entry is deleted at the end of the bridge: V8's scavenger treats the values of a
+ * WeakMap in the old generation as live, whatever their keys are, and would retain each session and everything it
+ * references.
  */
 const bridges = new WeakMap<Session, Bridge>();
 const bridgeOf = (session: Session): Bridge => bridges.get(session)!;
 
 /**
- * Joins one session to one program until both are done.
+ * Connects one session to one program until both have ended.
  *
- * Either way the bytes pass as they come, without a copy and past the streams, and a side that cannot take more stops the other at its
- * source: what the client types waits in the session's bounded look-ahead, what the program prints in the kernel.
+ * In both directions the bytes are passed on as they arrive, without a copy and without the streams. If a side cannot
+ * accept more, the source is paused: input waits in the session's bounded read-ahead, output in the kernel.
  *
- * Every end is the same end: the program is gone and all it printed has been read. It comes by itself, or because the
- * program was hung up: the client vanished, closed its sending half for longer than `linger`, or somebody asked.
+ * There is one end, whatever its cause: the program has ended and all its output has been read. It ends by itself, or
+ * it was hung up, for one of these reasons: the connection was lost, the client closed its sending half for longer than
+ * `linger`, or the session was asked to end.
  */
 export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker {
   readonly #session: Session;
@@ -66,27 +68,27 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   readonly #editing: Editing;
   readonly #translation: Translation | undefined;
   readonly #translated: TranslatedOutput | undefined;
-  /** The beginning of what the program has printed. */
+  /** The start of the program's output. */
   firstOutput: string | undefined;
-  /** Output is being converted, and no more can be taken meanwhile. */
+  /** Output is being converted, and no more is accepted meanwhile. */
   #isBehind = false;
-  /** The client takes no output. */
+  /** The client accepts no output. */
   #isFull = false;
-  /** Nobody reads output any more: it is read from the terminal and dropped. */
+  /** Output has no reader any more: it is read from the terminal and dropped. */
   #isDropping = false;
-  /** From the hangup on: how long output waits for the client. */
+  /** Set by a hangup: limits how long output waits for the client. */
   #final: FinalOutput | undefined;
   #resize: ResizeThrottle | undefined;
-  /** Made at the first command. */
+  /** Created at the first command. */
   #commands: Commands | undefined;
   #resolve!: (status: Promise<ExitStatus>) => void;
   #exited = false;
   #outputEnded = false;
   #isFinishing = false;
-  /** Ends the watch over what is left to show. */
+  /** Ends the watch over the remaining output. */
   #unwatch: (() => void) | undefined;
   #linger: NodeJS.Timeout | undefined;
-  /** Made at the first flush. */
+  /** Created at the first flush. */
   #stale: StaleOutput | undefined;
 
   constructor(session: Session, pty: Pty, options: BridgeOptions, { erase, echo, translation }: StartedWith) {
@@ -103,11 +105,11 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   }
 
   /**
-   * Runs until the program has ended and all its output is written to the session. Then the session is as it was before:
-   * another program may have it next. Never rejects.
+   * Runs until the program has ended and all its output is written to the session. Then the session is in its previous
+   * state and can run another program. Never rejects.
    */
   run(): Promise<ExitStatus> {
-    // Not an async function: what that keeps while it waits is more than all of this.
+    // Not an async function: its state during the wait would take more memory than all of this.
     return new Promise(resolve => {
       this.#resolve = resolve;
       this.#listen();
@@ -122,12 +124,15 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     else if (this.#isFull) this.#watchClient();
   }
 
-  /** What is left to show has to be taken: once the program has ended, a client that reads nothing holds up the end. */
+  /**
+   * Once the program has ended, a client that reads nothing would delay the end, so the remaining output has a time
+   * limit.
+   */
   #watchClient(): void {
     this.#unwatch ??= this.#session.destroyWhenStalled(STALL_MS);
   }
 
-  /** @internal The terminal gives no more output. */
+  /** @internal The terminal has no more output. */
   ended(): void {
     this.#outputEnded = true;
     if (this.#exited) this.#programGone();
@@ -171,12 +176,12 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     if (session.destroyed) this.#clientGone();
     else if (session.hangupReason !== undefined) this.#hangup();
     else if (session.inputFinished) this.#clientFinished();
-    // Last, because it starts the flow of what was typed before the program ran.
+    // Last, because it starts the flow of input that arrived before the program ran.
     session.link.consume(this);
     session.link.fastPath.join(pty.master.native, { table: Bridge.#blocks, owner: this });
   }
 
-  // Listeners are the same functions for all bridges: a closure for each would be most of what a bridge keeps.
+  // All bridges share these listeners: closures would be most of the memory of a bridge.
 
   static readonly #sessionListeners = Object.entries({
     resize(this: Session, { columns, rows }): void {
@@ -199,14 +204,14 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     },
   } satisfies SessionListeners<Session>);
 
-  /** 0 is a dimension that the client does not know: it stays as it is. */
+  /** 0 is a dimension that the client does not know: it is not changed. */
   #resized(columns: number, rows: number): void {
     const pty = this.#pty;
     this.#resize ??= new ResizeThrottle((width, height) => onTerminal(() => pty.resize(width, height)));
     this.#resize.push(dimension(columns, pty.columns), dimension(rows, pty.rows));
   }
 
-  /** What the client told while the program was being started has come too late for its terminal. */
+  /** Applies changes that the client sent too late for the start of the terminal. */
   #catchUp(): void {
     const session = this.#session;
     const pty = this.#pty;
@@ -221,14 +226,14 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     onTerminal(() => this.#pty.setModes(speedMode(speed)));
   }
 
-  /** @internal Input, on its way to the program. */
+  /** @internal Input for the program. */
   input(received: Uint8Array): boolean {
     this.#commands?.keyTyped();
     const bytes = this.#translation?.input(received) ?? received;
     return bytes.length === 0 || this.#editing.type(bytes);
   }
 
-  /** @internal The program's terminal takes input again. */
+  /** @internal The program's terminal accepts input again. */
   drained(): void {
     if (this.#editing.drained() && !this.#commands?.isDiscarding) this.#session.link.resumeInput();
   }
@@ -241,7 +246,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     this.settled();
   }
 
-  /** @internal The terminal has dropped its output. */
+  /** @internal The terminal has discarded its output. */
   flushed(): void {
     this.#output.discard();
     this.#translated?.discard();
@@ -265,25 +270,25 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     'prompt-mark': bridge => bridge.#prompt?.isWanted === true,
   });
 
-  /** @internal A turn is over. */
+  /** @internal An event loop turn has ended. */
   settled(): void {
     this.#session.link.fastPath.offer();
   }
 
-  /** Output, on its way to the client. */
+  /** Output for the client, before conversion. */
   #show(bytes: Buffer): void {
     if (this.#translated === undefined) this.send(bytes);
     else this.#translated.show(bytes);
   }
 
-  /** @internal Output that has to be converted holds up what comes behind it. */
+  /** @internal Output that has to be converted delays the output after it. */
   behind(isBehind: boolean): void {
     this.#isBehind = isBehind;
     if (!isBehind && this.#exited && this.#outputEnded) this.#programGone();
     else this.#regulate();
   }
 
-  /** Stops output while it has to wait, and lets it go on. */
+  /** Pauses the program's output while it has to wait, and resumes it. */
   #regulate(): void {
     const isBlocked = this.#isFull && !this.#isDropping && (this.#final?.mustWait() ?? true);
     if (this.#isBehind || isBlocked) this.#pty.master.pauseOutput();
@@ -293,7 +298,8 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   /** @internal Output in the client's character set. */
   send(bytes: Uint8Array | undefined): void {
     if (bytes === undefined || bytes.length === 0 || !this.#session.writable) return;
-    // What is not taken at once waits in the kernel, in one piece, and not here, in as many as the program makes.
+    // Output that is not accepted immediately waits in the kernel, in one piece, and not here, in one piece for each
+    // write of the program.
     const ready = this.#prompt?.pass(bytes) ?? bytes;
     if (ready.length > 0 && !this.#session.link.write(ready)) {
       this.#isFull = true;
@@ -303,7 +309,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     this.#prompt?.touch();
   }
 
-  /** @internal The client takes output again. */
+  /** @internal The client accepts output again. */
   room(): void {
     this.#isFull = false;
     this.#final?.stop();
@@ -347,13 +353,13 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     this.#regulate();
   }
 
-  /** The connection is broken or closed: nobody reads what the program still prints. */
+  /** The connection was lost or closed: further output of the program has no reader. */
   #clientGone(): void {
     this.#dropOutput();
     this.#hangup();
   }
 
-  /** The program must not wait for a client that takes nothing: what it prints from here on is dropped. */
+  /** The program must not wait for a client that reads nothing: all further output is dropped. */
   #dropOutput(): void {
     this.#isDropping = true;
     this.#final?.end();
@@ -364,8 +370,9 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   }
 
   /**
-   * The client has sent all it ever will. The program may go on for a while, since `printf … | nc -N` wants its answer; but
-   * one that waits for input would wait for ever. As long as it still takes input that is queued, the time begins anew.
+   * The client has closed its sending half. The program may continue for a while, since `printf … | nc -N` expects an
+   * answer; but a program that waits for input would wait forever. While it still reads queued input, the timer is
+   * restarted.
    */
   #clientFinished(): void {
     const { linger } = this.#options;
@@ -378,7 +385,9 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     }, linger);
   }
 
-  /** Grows as input goes to the terminal: what has come from the client, less what waits for the program. In bytes. */
+  /**
+   * Increases as the terminal accepts input: the bytes received from the client minus those that wait for the program.
+   */
   #inputTaken(): number {
     return this.#session.bytesRead - this.#session.inputLength - this.#pty.unwritten;
   }

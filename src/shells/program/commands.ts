@@ -4,23 +4,23 @@ import type { Session } from '../../session/session.ts';
 import { interrupt, keyOf } from './interrupts.ts';
 import { onTerminal } from './on-terminal.ts';
 
-/** The same signal again, within this time and with no input in between, is the same press of the key. In ms. */
+/** The same signal again within this time and without input in between is the same key press. In milliseconds. */
 const SAME_SIGNAL_MS = 10;
 
-/** What was typed and has not reached the terminal. */
+/** Input that has not reached the terminal. */
 export interface TypedAhead {
-  /** What a client would have to type for a control character of the program's terminal. */
+  /** The character that a client would type for a control character of the program's terminal. */
   keyFor(character: number): number;
-  /** Forgets it. */
+  /** Discards the input. */
   forget(): void;
 }
 
-/** Does to a program what a client's commands say: IP, BRK, ABORT, SUSP, EOF, EC, EL and AO (RFC 854, RFC 1184). */
+/** Applies a client's commands to a program: IP, BRK, ABORT, SUSP, EOF, EC, EL and AO (RFC 854, RFC 1184). */
 export class Commands {
   readonly #session: Session;
   readonly #pty: Pty;
   readonly #typedAhead: TypedAhead;
-  /** The last signal that a command was, and when, if no input came since. */
+  /** The signal of the last command; reset by input. */
   #lastSignal: NodeJS.Signals | undefined;
   #lastSignalAt = 0;
   #isDiscarding = false;
@@ -32,32 +32,33 @@ export class Commands {
     this.#typedAhead = typedAhead;
   }
 
-  /** Whether the next key is to be told here, by {@link keyTyped}. */
+  /** Whether {@link keyTyped} has to be called for the next input. */
   get waitsForKey(): boolean {
     return this.#lastSignal !== undefined;
   }
 
-  /** True while what was typed is thrown away: nothing more of it is to be taken then. */
+  /** True while input is being discarded: no more input may be accepted then. */
   get isDiscarding(): boolean {
     return this.#isDiscarding;
   }
 
-  /** Something was typed. */
+  /** The user has typed. */
   keyTyped(): void {
     this.#lastSignal = undefined;
   }
 
-  /** The terminal has dropped its output. Returns whether the client had asked for that. */
+  /** The terminal has discarded its output. Returns whether the client had requested that. */
   flushed(): boolean {
     const asked = this.#isAborting;
     this.#isAborting = false;
     return asked;
   }
 
-  /** Does what a command says; those that mean nothing to a terminal are none. */
+  /** Applies a command. Commands without a meaning for a terminal are ignored. */
   take(command: number): void {
     if (command === Command.AO) {
-      // What the terminal drops, and what was read of it, is stale only once it says so.
+      // The output that the terminal discards, and the output already read from it, is stale only once the terminal
+      // reports the flush.
       this.#isAborting = this.#pty.flushOutput();
       return;
     }
@@ -72,7 +73,7 @@ export class Commands {
     }
     this.#lastSignal = key.signal;
     this.#lastSignalAt = performance.now();
-    // As a terminal does at its interrupt key: what was typed ahead of it is forgotten.
+    // Like a terminal at its interrupt key: the input typed before it is discarded.
     if (typed === 'flushed and signalled') {
       this.#typedAhead.forget();
       this.#session.discardInput();
@@ -80,7 +81,7 @@ export class Commands {
     this.#session.link.resumeInput();
   }
 
-  /** Held down, a key repeats; a machine repeats faster, and means no more by it. */
+  /** A key that is held down repeats. A program that sends the same command faster means one press. */
   #isRepeated(signal: NodeJS.Signals): boolean {
     return (
       signal === this.#lastSignal &&

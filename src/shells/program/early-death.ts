@@ -1,10 +1,13 @@
 import type { ExitStatus, Limits } from '../../pty/index.ts';
 import type { Session } from '../../session/session.ts';
 
-/** A program that is killed by a limit as soon as it starts has not lived longer than this, in milliseconds. */
+/** A program that is killed by a limit at its start runs for less than this, in milliseconds. */
 const EARLY_MS = 1_000;
 
-/** Which limits the kernel enforces by each signal; by SIGKILL, SIGSEGV and SIGBUS also what leaves `execve` no memory. */
+/**
+ * The limits that the kernel enforces by each signal. SIGKILL, SIGSEGV and SIGBUS also occur if `execve` has too little
+ * memory.
+ */
 const LIMITS_OF_SIGNALS: Readonly<Record<string, readonly (keyof Limits)[]>> = {
   SIGKILL: ['as', 'cpu', 'data', 'stack'],
   SIGSEGV: ['as', 'data', 'stack'],
@@ -14,43 +17,43 @@ const LIMITS_OF_SIGNALS: Readonly<Record<string, readonly (keyof Limits)[]>> = {
   SIGXFSZ: ['fsize'],
 };
 
-/** Only a limit sends these, however long the program has run. */
+/** Signals that only a limit sends, however long the program has run. */
 const SENT_BY_LIMITS: ReadonlySet<string> = new Set(['SIGXCPU', 'SIGXFSZ']);
 
 /**
- * At the hard limit of CPU time the kernel sends SIGKILL, and at once where the soft limit is the same. Others send SIGKILL, too, so
- * the limit is named only if the program has used this part of it. The part is less than 1: for the limit Linux counts timer ticks,
- * each whole, but it reports the time that the scheduler measured. On a busy virtual machine 0.80 to 0.87 s were reported of programs
- * that a limit of 1 s had killed.
+ * At the hard limit of CPU time the kernel sends SIGKILL, immediately if the soft limit is the same. SIGKILL has other
+ * causes, too, so the limit is only named if the program has used this part of it. The part is less than 1: for the
+ * limit Linux counts timer ticks, each as a whole, but it reports the time that the scheduler measured. On a busy
+ * virtual machine 0.80 to 0.87 s were reported for programs that a limit of 1 s had killed.
  */
 const CPU_PART = 0.5;
 
 /**
- * A dynamic loader that cannot map or open a library prints one of these and exits with 127. A shell that does not find a
- * command exits with 127, too, but prints something else.
+ * A dynamic loader that cannot map or open a library prints one of these and exits with 127. A shell that does not find
+ * a command also exits with 127, but prints a different message.
  */
 const LOADER_STATUS = 127;
 const LIMITS_OF_LOADER: readonly (keyof Limits)[] = ['as', 'data', 'nofile'];
 const LOADER_ERROR =
   /error while loading shared libraries|cannot allocate TLS data structures|Error loading shared library/;
 
-/** How much of a program's output {@link earlyDeath} looks at, in bytes. */
+/** How much of a program's output {@link earlyDeath} examines, in bytes. */
 export const LOOKED_AT = 512;
 
-/** What is known of the end of a program. */
+/** The facts about the end of a program. */
 export interface EarlyEnd extends ExitStatus {
   /** How long the program has run, in milliseconds. */
   readonly age: number;
-  /** After SIGKILL: the CPU time of the program, without that of its children, in milliseconds; `undefined` if it is not known. */
+  /** After SIGKILL: the CPU time of the program without its children, in milliseconds; `undefined` if it is unknown. */
   readonly cpuTimeMs?: number | undefined;
-  /** What it printed first. */
+  /** The start of its output. */
   readonly output: string;
 }
 
-/** What {@link earlyDeath} has found out about the program of a session. */
+/** The result of {@link earlyDeath} for the program of a session. */
 export const earlyDeaths = new WeakMap<Session, string>();
 
-/** Says which limits may have ended a program, in words that follow "was"; `undefined` where none can. */
+/** Returns which limits may have ended a program, as a text that follows "was"; `undefined` if no limit can have. */
 export function earlyDeath({ code, signal, age, cpuTimeMs, output }: EarlyEnd, limits: Limits): string | undefined {
   const isEarly = age < EARLY_MS;
   if (code === LOADER_STATUS && isEarly && LOADER_ERROR.test(output)) {

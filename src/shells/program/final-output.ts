@@ -1,34 +1,39 @@
 import type { Session } from '../../session/session.ts';
 
 /**
- * Output that a session may still queue for its client after a hangup, in bytes. It is more than a terminal and the reader of a
- * flood hold, so what was printed before the hangup is delivered if the client ever reads, and so are some last words.
+ * Output that a session may still queue for its client after a hangup, in bytes. It exceeds the buffers of a terminal
+ * and of a reader, so the output from before the hangup is delivered if the client ever reads, and so is some final
+ * output.
  */
 const QUEUE_BYTES = 256 * 1024;
 /**
- * Of that, what may be queued before the program has its SIGHUP, which comes a moment later where it was blocked. A program that
- * floods would else fill the queue meanwhile, and its last words would be dropped. It suffices to end the write that was blocked.
+ * The part of this that may be queued before the program has its SIGHUP, which is slightly delayed if the program was
+ * blocked. Otherwise a program that floods would fill the queue in that time, and its final output would be dropped.
+ * The part is sufficient to complete the write that was blocked.
  */
 const BEFORE_SIGNAL_BYTES = 64 * 1024;
-/** When the program has its SIGHUP for certain: in milliseconds, and at most this part of its time. */
+/**
+ * When the program certainly has its SIGHUP: after this time in milliseconds, at most this part of the kill timeout.
+ */
 const SIGNALLED_MS = 100;
 const SIGNALLED_PART = 0.2;
-/** If the client takes nothing for so long after that, in milliseconds, the rest is dropped. */
+/** If the client accepts nothing for this time after that, in milliseconds, the rest is dropped. */
 const LONGEST_STALL_MS = 250;
 
 /**
- * The output of a program that is hung up, for a client that takes it slowly or not at all.
+ * The output of a program after a hangup, for a client that reads slowly or not at all.
  *
- * Before a hangup a client that reads nothing blocks the program, as a slow terminal does. After it the program has only the
- * kill timeout to save what it has to save, and bash, vim and others print first. So the output is queued, then it waits for as
- * long as the client takes any of it, and then it is dropped: the program is never blocked until its SIGKILL.
+ * Before a hangup, a client that reads nothing blocks the program, as a slow terminal does. After it, the program has
+ * only the kill timeout to save its data, and bash, vim and others print first. So the output is first queued, then it
+ * waits as long as the client accepts any of it, and then it is dropped. The program is never blocked until its
+ * SIGKILL.
  */
 export class FinalOutput {
   readonly #session: Session;
   readonly #stallMs: number;
   readonly #drop: () => void;
   #timer: NodeJS.Timeout | undefined;
-  /** What may be unsent, in bytes. */
+  /** Limit of unsent bytes. */
   #most: number;
   readonly #signalled: NodeJS.Timeout;
   /** Bytes that had left the process when the timer was started. */
@@ -36,12 +41,12 @@ export class FinalOutput {
 
   /**
    * @param killTimeout milliseconds between SIGHUP and SIGKILL.
-   * @param drop is called once, when no more output is to be queued.
-   * @param more is called when more may be queued than before.
+   * @param drop is called once, when no more output may be queued.
+   * @param more is called when the limit has increased.
    */
   constructor(session: Session, killTimeout: number, drop: () => void, more: () => void) {
     this.#session = session;
-    // The program needs most of its time for itself.
+    // The program needs most of the time for itself.
     this.#stallMs = Math.min(killTimeout / 4, LONGEST_STALL_MS);
     this.#drop = drop;
     this.#most = session.unsent + BEFORE_SIGNAL_BYTES;
@@ -53,7 +58,7 @@ export class FinalOutput {
     }, signalledMs);
   }
 
-  /** The session has no room for more. @returns whether the program has to wait for it. */
+  /** The session cannot accept more. @returns whether the program has to wait. */
   mustWait(): boolean {
     if (this.#session.unsent < this.#most) return false;
     if (this.#timer === undefined) this.#watch();
@@ -73,13 +78,13 @@ export class FinalOutput {
     return this.#session.bytesWritten - this.#session.unsent;
   }
 
-  /** Output ends. */
+  /** There is no more output. */
   end(): void {
     clearTimeout(this.#signalled);
     this.stop();
   }
 
-  /** The session has room again: stops the clock. */
+  /** The session accepts output again: stops the timer. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,20 +1,23 @@
 import { Command } from '../../protocol/index.ts';
 import type { Pty } from '../../pty/index.ts';
 
-/** A key of the terminal that a Telnet command stands for. */
+/** A key of the terminal that corresponds to a Telnet command. */
 export interface CommandKey {
-  /** The control character whose key it is. */
+  /** The control character that the key types. */
   readonly name: 'vintr' | 'vquit' | 'vsusp' | 'veof' | 'verase' | 'vkill';
-  /** The character that the key types where the program has disabled its function. */
+  /** The character to type if the program has disabled the function of the key. */
   readonly usual: number;
-  /** The signal it makes, unless the program has switched signals off (ISIG). */
+  /** The signal that the key generates, unless the program has switched signals off (ISIG). */
   readonly signal?: NodeJS.Signals;
 }
 
-/** What the commands of RFC 854 and RFC 1184 stand for: they do to the program what the terminal's own key would. */
+/**
+ * The keys for the commands of RFC 854 and RFC 1184: a command has the same effect on the program as the terminal's own
+ * key.
+ */
 const KEYS: Readonly<Record<number, CommandKey>> = {
   [Command.IP]: { name: 'vintr', usual: 0x03, signal: 'SIGINT' },
-  // A break on a serial line is SIGINT too, with the terminal settings programs start with (BRKINT).
+  // A break on a serial line is SIGINT, too, with the initial modes of a terminal (BRKINT).
   [Command.BRK]: { name: 'vintr', usual: 0x03, signal: 'SIGINT' },
   [Command.ABORT]: { name: 'vquit', usual: 0x1c, signal: 'SIGQUIT' },
   [Command.SUSP]: { name: 'vsusp', usual: 0x1a, signal: 'SIGTSTP' },
@@ -23,23 +26,23 @@ const KEYS: Readonly<Record<number, CommandKey>> = {
   [Command.EL]: { name: 'vkill', usual: 0x15 },
 };
 
-/** The key that a command stands for; `undefined` for commands that mean nothing to a terminal. */
+/** The key that corresponds to a command; `undefined` for commands without a meaning for a terminal. */
 export function keyOf(command: number): CommandKey | undefined {
   return KEYS[command];
 }
 
 /**
- * Presses a key. One that makes a signal does so at once, past everything that is unread, and empties the terminal's queues
- * of input and output, as the terminal itself would (unless the program has set NOFLSH).
+ * Applies a key. If it generates a signal, the signal is sent immediately, ahead of all unread input, and the
+ * terminal's input and output queues are flushed, as the terminal itself would do (unless the program has set NOFLSH).
  *
- * @returns what was done, or the character that is to be typed, behind the input that waits.
+ * @returns what was done, or the character to type after the queued input.
  */
 export function interrupt(pty: Pty, key: CommandKey): 'signalled' | 'flushed and signalled' | number {
   if (key.signal === undefined || !pty.mode('isig')) return pty.mode(key.name) ?? key.usual;
   const flushes = !pty.mode('noflsh');
   if (flushes) {
     pty.flushInput();
-    // Before the signal: what the program prints at it has to be seen.
+    // Before the signal: the output of the program's signal handler has to be displayed.
     pty.flushOutput();
   }
   pty.signalForeground(key.signal);

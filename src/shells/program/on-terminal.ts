@@ -1,8 +1,9 @@
 import { TelptyError } from '../../errors.ts';
 
 /**
- * Does something to a program's terminal that somebody else wishes. The program may end at any time and its terminal with it;
- * the end is then already on its way here, and the wish has become void.
+ * Runs an action on a program's terminal that something other than the program requested. The program may end at any
+ * time, and its terminal with it. Then the event for the end is already pending, and the action has no purpose any
+ * more.
  */
 export function onTerminal<T>(action: () => T): T | undefined {
   try {

@@ -18,74 +18,75 @@ import type { Session } from '../../session/session.ts';
 import { type EnvironmentPolicy, environmentOptions, type RejectedVariable } from '../environment/environment.ts';
 import { type ModeName, SHELL_MODES } from './modes.ts';
 
-/** What {@link PtyShellOptions.onStart} is told. */
+/** The argument of {@link PtyShellOptions.onStart}. */
 export interface StartedProgram {
   readonly pid: number;
   readonly file: string;
   readonly args: readonly string[];
-  /** TERM as the program has it. */
+  /** TERM in the environment of the program. */
   readonly term: string;
   readonly columns: number;
   readonly rows: number;
-  /** With `userRange`: the user id that the session has. */
+  /** With `userRange`: the user id of the session. */
   readonly uid?: number;
   /** From the connection until the program was started, in milliseconds. */
   readonly negotiationTime: number;
-  /** What the start took from there, in milliseconds: until the program was executed. */
+  /** Duration of the start after that, in milliseconds: until the program was executed. */
   readonly startTime: number;
 }
 
 /**
- * Options of `ptyShell`. All times are in milliseconds; 0 is for ever. `acceptEnv` takes what a client sends; clients
- * send what they are asked for, so name it in `requestEnviron` of `createServer()`, too.
+ * Options of `ptyShell`. All times are in milliseconds; 0 means without limit. `acceptEnv` accepts variables from
+ * clients. Clients send the variables that they are asked for, so name them in `requestEnviron` of `createServer()`,
+ * too.
  */
 export interface PtyShellOptions extends EnvironmentPolicy {
-  /** How the terminal starts and what is asked of the client; default `'character'`. */
+  /** The initial modes of the terminal and the matching negotiation with the client; default `'character'`. */
   readonly mode?: ModeName;
   /**
-   * In mode `'character'`: whether clients that can (LINEMODE, RFC 1184) edit lines themselves while the program wants lines,
-   * or `'never'`; default `'auto'`.
+   * In mode `'character'`: whether clients that support LINEMODE (RFC 1184) edit lines themselves while the program
+   * reads lines, or `'never'`; default `'auto'`.
    */
   readonly linemode?: 'auto' | 'never';
   /** Longest wait for terminal type and window size before the program starts; default 2,000. */
   readonly negotiationTimeout?: number;
-  /** Never send IAC GA, not even to clients that refuse to do without. */
+  /** Never send IAC GA, not even to clients that refuse SGA. */
   readonly neverSendGa?: boolean;
-  /** The program's working directory; default the server's. */
+  /** Working directory of the program; default the server's. */
   readonly cwd?: string | undefined;
   /** Run the program as this user (needs root): `lookupUser(name)` of `telpty/pty`. Default: the server's own. */
   readonly user?: User | undefined;
   /**
-   * Run each session's program as a user id of its own (needs root, Linux): `openUserRange(from, to)` of `telpty/pty`. At the
-   * end of the session all processes of that user are killed, daemons too. When all ids are taken, the client reads that in one
-   * line, and the result is `{ refused: 'no-user-id' }`. Excludes `user`.
+   * Run each session's program as a separate user id (needs root, Linux): `openUserRange(from, to)` of `telpty/pty`. At
+   * the end of the session all processes of that user are killed, including daemons. If all ids are in use, the client
+   * gets one line of text, and the result is `{ refused: 'no-user-id' }`. Excludes `user`.
    */
   readonly userRange?: UserRange | undefined;
   /** Limits on the program's use of resources. */
   readonly limits?: Limits;
-  /** The permissions that files of the program are made without, 0–0o777; default the server's. */
+  /** File mode creation mask (umask) of the program, 0–0o777; default the server's. */
   readonly umask?: number | undefined;
-  /** Niceness, -20 to 19; less than the server's own needs a privilege. Default the server's. */
+  /** Niceness of the program, -20 (highest priority) to 19; raising the priority needs root. Default the server's. */
   readonly nice?: number | undefined;
   /**
-   * Whether set-user-ID programs and file capabilities give the program nothing (`no_new_privs`, Linux). Default: with `user`
-   * or `userRange`, on Linux. People who log in want it off, for `su`, `sudo` and `passwd`.
+   * Whether set-user-ID programs and file capabilities give the program no privileges (`no_new_privs`, Linux). Default:
+   * with `user` or `userRange`, on Linux. Users who log in need it off, for `su`, `sudo` and `passwd`.
    */
   readonly noNewPrivs?: boolean | undefined;
   /**
-   * Each program gets a cgroup of its own below this one (Linux): `openCgroups(path, limits)` of `telpty/pty`. At the end of
-   * the session all that is in it is killed, daemons too.
+   * Each program gets its own cgroup below this one (Linux): `openCgroups(path, limits)` of `telpty/pty`. At the end of
+   * the session all processes in it are killed, including daemons.
    */
   readonly cgroup?: Cgroups | undefined;
-  /** What the program finds in `argv[0]`; `-bash` makes a login shell. */
+  /** `argv[0]` of the program; `-bash` makes a login shell. */
   readonly argv0?: string | undefined;
-  /** Between SIGHUP and SIGKILL; default 1,000. */
+  /** Time between SIGHUP and SIGKILL; default 1,000. */
   readonly killTimeout?: number;
-  /** How long the program may go on once the client closed its sending half; default 500. */
+  /** How long the program may continue after the client closed its sending half; default 500. */
   readonly linger?: number;
   /** Called when a program has started. */
   readonly onStart?: (session: Session, program: StartedProgram) => void;
-  /** Called with the variables of the client's environment that were not passed on, safe to print; once a session. */
+  /** Called with the variables of the client's environment that were not passed on, safe to print; once per session. */
   readonly onReject?: (session: Session, rejected: readonly RejectedVariable[]) => void;
 }
 
@@ -118,7 +119,7 @@ export function readPtyShellOptions(options: PtyShellOptions): PtyShellSettings 
   const settings = readOptions('ptyShell', ptyShellOptions, options);
   const { user, userRange } = settings;
   check(userRange === undefined || user === undefined, "'userRange' excludes 'user'");
-  // Some only Linux has.
+  // Some are available on Linux only.
   programAttributes(settings);
   return settings;
 }

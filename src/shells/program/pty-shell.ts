@@ -35,30 +35,30 @@ import { type PtyShellOptions, type PtyShellSettings, readPtyShellOptions } from
 import { readyToStart } from './readiness.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
 
-/** What became of a session's program: its exit code or the signal that ended it; neither if it never started. */
+/** The result of a session's program: its exit code or the signal that ended it; neither if it never started. */
 export interface PtyResult extends ExitStatus {
-  /** With `cgroup`, where it happened: how many processes the kernel killed because the cgroup had no memory left. */
+  /** With `cgroup`, if any: how many processes the kernel killed because the cgroup ran out of memory. */
   readonly outOfMemory?: number;
-  /** With `userRange`, where there was no user id left: then there was no program. */
+  /** With `userRange`, if all user ids were in use: no program was started. */
   readonly refused?: 'no-user-id';
 }
 
 /**
- * A shell that gives each session its own program on a pseudo-terminal, with what the client negotiated: terminal type,
- * window size and its changes, character set, language.
+ * A shell that runs a program for each session on its own pseudo-terminal, with the values negotiated with the client:
+ * terminal type, window size and its changes, character set, language.
  *
- * The program is looked up in the PATH of *its* environment, as `execvp` does. Where it cannot be started, the client
- * reads one line, and the shell rejects with `ERR_PTY_SPAWN`.
+ * The program is looked up in the PATH of *its* environment, like `execvp` does. If it cannot be started, the client
+ * gets one line of text, and the shell rejects with `ERR_PTY_SPAWN`.
  *
- * @throws `ERR_INVALID_ARGUMENT` for invalid options; `ERR_PTY_UNSUPPORTED` if pseudo-terminals are not available here, so that a
- *   server fails when it is set up and not at its first client.
+ * @throws `ERR_INVALID_ARGUMENT` for invalid options; `ERR_PTY_UNSUPPORTED` if pseudo-terminals are not available here,
+ *   so that a server fails at its start and not at its first client.
  */
 export function ptyShell(
   file: string,
   args: readonly string[] = [],
   options: PtyShellOptions = {},
 ): (session: Session) => Promise<PtyResult> {
-  // What is wrong with them shows here, once, and not when the first client comes, or goes.
+  // Invalid arguments are reported here, once, and not when the first client connects or disconnects.
   check(typeof file === 'string' && file !== '', 'file must be the name of a program');
   check(Array.isArray(args) && args.every(arg => typeof arg === 'string'), 'args must be an array of strings');
   const settings = readPtyShellOptions(options);
@@ -68,7 +68,7 @@ export function ptyShell(
   const own = programEncoding === 'client' ? undefined : canonicalCharset(programEncoding);
   const bridge: BridgeOptions = { ...settings, mode, lineMode: mode.mayEdit && settings.linemode !== 'never' };
   preparePty();
-  // In a range each session's program has another one; these have no home.
+  // With a range, each session's program has a different user; these have no home directory.
   const user = settings.user ?? (settings.userRange === undefined ? ownUser() : { ...ownUser(), home: '/' });
   const terminfo = env.TERM === undefined ? new Terminfo({ HOME: user.home, ...env }, cwd) : undefined;
   const locales = new InstalledLocales(env.LOCPATH);
@@ -76,10 +76,10 @@ export function ptyShell(
   return session => serve(session, program);
 }
 
-/** How long the first client's program waits for the terminfo directories, which may be on a slow file system. */
+/** Limit of the first program's wait for the terminfo directories, which may be on a slow file system. */
 const TERMINFO_LIMIT_MS = 1_000;
 
-/** Everything about a program that is the same for all sessions. */
+/** Everything about a program that all sessions share. */
 interface Program {
   readonly file: string;
   readonly args: readonly string[];
@@ -87,11 +87,11 @@ interface Program {
   readonly mode: (typeof SHELL_MODES)[ModeName];
   readonly bridge: BridgeOptions;
   readonly encoding: string;
-  /** The character set that the program runs in whatever the client's. */
+  /** The character set of the program, if it is independent of the client's. */
   readonly own: string | undefined;
-  /** Where no `userRange` has another one for each session. */
+  /** Unless `userRange` provides a user for each session. */
   readonly user: EnvironmentUser;
-  /** The terminals that the program knows. Undefined where the operator has decided what TERM is. */
+  /** The terminals that the program knows. Undefined if the operator has set TERM. */
   readonly terminfo: Terminfo | undefined;
   readonly locales: InstalledLocales;
 }
@@ -106,8 +106,8 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   const echoNow = mode.echo === 'unless misunderstood' ? offerEcho(session) : nothing;
   if (program.bridge.lineMode && session.telnet.has(linemodeOption))
     session.telnet.request(Option.LINEMODE, 'remote', true);
-  // Nothing reads the session yet, so what is typed meanwhile stays in its look-ahead, in order: keys typed by a command,
-  // too. One that is a signal has nobody to reach yet.
+  // Nothing reads the session yet, so input stays in its read-ahead, in order, including keys that arrive as commands.
+  // Keys that are signals are ignored: there is no process to signal yet.
   const typeKey = ({ command }: CommandEvent): void => {
     const key = keyOf(command);
     if (key !== undefined && key.signal === undefined)
@@ -116,7 +116,7 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
   session.on('command', typeKey);
   const { terminfo } = program;
   await readyToStart(session, options.negotiationTimeout, type => isUsable(type, terminfo));
-  // So it is but for clients that come while the server starts.
+  // Not listed only if clients connect while the server starts.
   if (terminfo?.isListed === false) await terminfo.listed(TERMINFO_LIMIT_MS);
   echoNow();
   if (session.destroyed || session.hangupReason !== undefined) {
@@ -124,7 +124,8 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
     opened();
     return { code: null, signal: null };
   }
-  // Whoever asks for an end meanwhile is heard: the bridge looks for it once there is a program to be hung up.
+  // A request to end the session during the start is not lost: the bridge checks for it once there is a program to hang
+  // up.
   session.on('hangup', nothing);
   try {
     const started = await startAsUser(session, program).finally(opened);
@@ -146,7 +147,7 @@ async function serve(session: Session, program: Program): Promise<PtyResult> {
 
 function nothing(): void {}
 
-/** Tells the client, and the log, of a limit that has ended the program. */
+/** Reports the limit that has ended the program to the client, and to the log. */
 function explainEarlyDeath(
   session: Session,
   pty: Pty,
@@ -167,7 +168,7 @@ function explainEarlyDeath(
   });
 }
 
-/** Whether the program can have this terminal type of the client's. What cannot be looked up is judged by its look. */
+/** Whether the program can use this terminal type of the client. If it cannot be looked up, its form decides. */
 function isUsable(type: string, terminfo: Terminfo | undefined): boolean {
   if (terminfo === undefined) return true;
   const isKnown = firstKnownTerminal([type], name => terminfo.has(name)) !== undefined;
@@ -181,7 +182,7 @@ interface Started extends StartedWith {
   readonly own?: RangeUser;
 }
 
-/** Starts the program; `undefined` where there is no user left for it. */
+/** Starts the program; `undefined` if no user id is free. */
 async function startAsUser(session: Session, program: Program): Promise<Started | undefined> {
   const { userRange } = program.options;
   if (userRange === undefined) return startInCgroup(session, program);
@@ -207,7 +208,7 @@ async function startInCgroup(session: Session, program: Program, user?: User): P
   }
 }
 
-/** Whatever the program has left behind ends with it. */
+/** Ends all processes that the program has left. */
 async function endAll({ cgroup, own }: Started, running: Promise<ExitStatus>): Promise<PtyResult> {
   const status = await running;
   const [end] = await Promise.all([cgroup?.end(), own?.end()]);
@@ -219,14 +220,14 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
   const { terminal } = session;
   const machine = machineOf(terminal.encoding(program.encoding));
   if (machine !== undefined && program.own !== undefined) await loadScreens();
-  // The last column of a machine's screen is better not written (screen/machines/painter.ts).
+  // The last column of a home computer's screen is better not used (screen/machines/painter.ts).
   const spare = program.own === undefined ? 0 : 1;
   const columns = dimension(terminal.columns, machine === undefined ? DEFAULT_COLUMNS : machine.columns - spare);
   const rows = dimension(terminal.rows, machine?.rows ?? DEFAULT_ROWS);
   const { env, rejected } = programEnvironment(
     {
       user: user ?? program.user,
-      // A machine is made into a terminal here, and its own name is none that a program would know.
+      // A home computer is presented as a terminal here; programs would not know its own name.
       ...(machine !== undefined && program.own !== undefined ? {} : namesOf(terminal, program.terminfo)),
       columns,
       rows,
@@ -257,7 +258,8 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
     nice: options.nice,
     noNewPrivs: options.noNewPrivs,
     cgroup,
-    // IUTF8 makes the erase key take a whole character; in any other set than the one the program is told, it would eat the wrong number of bytes.
+    // With IUTF8 the erase key deletes a whole character. In a character set other than the program's it would delete
+    // the wrong number of bytes.
     modes: {
       ...mode.terminal,
       ...(mode.echoFollows ? { echo } : {}),
@@ -277,26 +279,26 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
   return { pty, erase, echo, translation };
 }
 
-/** The name of the user at the other end of a UNIX socket; the number where it has none. */
+/** The name of the user at the other end of a UNIX socket; its number if it has no name. */
 function remoteUser({ peer }: Session): string | undefined {
   return peer?.kind === 'local' && peer.uid !== undefined ? userName(peer.uid) : undefined;
 }
 
-/** Of the variables that can name a character set, the one that does (POSIX, 8.2). */
+/** The variable that determines the character set (POSIX, 8.2). */
 const decisive = ({ LC_ALL, LC_CTYPE, LANG }: NodeJS.ProcessEnv): string => LC_ALL || LC_CTYPE || LANG || '';
 
-/** The character set in which a client types whose program got the locale C, for want of one in that set. */
+/** The character set of a client whose program got the locale C because none is installed in that set. */
 function terminalCharset({ environ, charset }: Session['terminal'], encoding: string): string | undefined {
   return charsetOfLocale(decisive(Object.fromEntries(environ))) ?? canonicalCharset(charset ?? encoding);
 }
 
-/** What the client calls its terminal, and which of that the program knows. */
+/** The names of the client's terminal, and which of them the program knows. */
 function namesOf({ type, types }: Session['terminal'], terminfo: Terminfo | undefined) {
   const knowsTerminal = terminfo === undefined ? undefined : (name: string) => terminfo.has(name);
   return { terminalType: type, terminalTypes: types, knowsTerminal };
 }
 
-/** Tells the client in one line if there will be no program, and why. */
+/** If no program can be started, sends the reason to the client in one line. */
 async function told<T>(session: Session, starting: Promise<T>): Promise<T> {
   try {
     return await starting;

@@ -3,27 +3,30 @@ import type { Session } from '../../session/session.ts';
 import { isTerminalFamily } from '../../session/terminal.ts';
 
 /**
- * When a program may start: as soon as the client's terminal type and window size are known or refused.
+ * Decides when a program may start: as soon as the client's terminal type and window size are known or refused.
  *
- * The facts that cannot be had later (the environment and the character set, which a program reads once) are waited for
- * as well, but only where the client has already agreed to tell them. A terminal type that the host does not know is waited
- * behind for the next, until the client has named all it has: MUD clients give their own name first, and new terminals one
- * that few hosts have. Each wait is short: a client that answered one question answers the next after one more round
- * trip, and how long that takes we have just seen.
+ * Facts that a program reads only once (the environment and the character set) are also waited for, but only if the
+ * client has already agreed to send them. If the host does not know a terminal type, the wait continues for the next
+ * one, until the client has sent all its types. MUD clients send their own name first, and new terminals a name that
+ * few hosts have. Each wait is short: a client that has answered one request answers the next after one more round
+ * trip, whose duration has just been measured.
  */
 
-/** A further answer is waited for at least this long, in milliseconds… */
+/** Shortest wait for a further answer, in milliseconds… */
 const GRACE_MS = 250;
-/** … or for this many round trips, where the client is far away. */
+/** … or this many round trips, if these take longer. */
 const GRACE_ROUND_TRIPS = 3;
-/** A client that has closed its sending half without a word has so long to answer by a reset, in milliseconds. */
+/**
+ * How long a client that has closed its sending half, and sent nothing before, may take to respond with a reset, in
+ * milliseconds.
+ */
 const RESET_MS = 250;
 
 /**
- * Resolves when the program may start: at the latest when the session is `timeout` milliseconds old (0: never), for it was
- * asked at its beginning, or at the session's end.
+ * Resolves when the program may start. That is at the latest when the session is `timeout` milliseconds old (0: no
+ * limit), because the requests were sent at its start, or when the session ends.
  *
- * @param isKnown whether a terminal type that the client gave can be used.
+ * @param isKnown whether a terminal type of the client can be used.
  */
 export function readyToStart(
   session: Session,
@@ -66,9 +69,9 @@ export function readyToStart(
     }
 
     /**
-     * A client that has closed its sending half has no answer left to give. If it never said anything, it may be a health check
-     * that has closed both directions: then what it is sent is answered by a reset, and no program is to be started. What it was
-     * sent before it may have read, so it is sent a command that means nothing, a few times.
+     * A client that has closed its sending half cannot answer any more. If it has never sent anything, it may be a
+     * health check that has closed both directions. Then its kernel responds with a reset to data, and no program
+     * should be started. Data sent before the close may have been read, so a NOP is sent a few times.
      */
     function finished() {
       if (session.bytesRead > 0 || !session.writable) {
@@ -85,7 +88,7 @@ export function readyToStart(
       if (event?.type === 'charset') charsetKnown = true;
       if (event?.type === 'option') roundTrip ??= performance.now() - asked;
       if (!essential()) return;
-      // Each name of a terminal was one more round trip.
+      // Each terminal type takes one more round trip.
       if (event?.type === 'terminal-type') {
         clearTimeout(grace);
         clearInterval(probe);

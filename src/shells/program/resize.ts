@@ -1,28 +1,29 @@
 /**
- * Window sizes as they come from a client, made fit for a terminal: bounded, and few.
+ * Converts window sizes from a client for a terminal: limits their values and their rate.
  */
 
-/** What a client that says no size has. */
+/** The size for a client that does not send one. */
 export const DEFAULT_COLUMNS = 80;
 export const DEFAULT_ROWS = 24;
 
 /**
- * The largest size passed on, in cells. A curses program keeps several bytes for every cell, so that the 65535 × 65535
- * that NAWS can say would make it ask for tens of gigabytes; no real screen comes near this.
+ * The largest size passed on, in cells. A curses program keeps several bytes for every cell, so the largest size in
+ * NAWS, 65535 × 65535, would make it allocate tens of gigabytes. No real screen comes near this limit.
  */
 export const MAX_CELLS = 4096;
 
-/** How long a size must be at rest before the next change counts as the first again, in milliseconds. */
+/** How long a size must not change before the next change is applied immediately again, in milliseconds. */
 const QUIET_MS = 100;
 
-/** A dimension as NAWS says it (0 means unknown, RFC 1073) as the terminal gets it. */
+/** Converts a dimension of NAWS (0 means unknown, RFC 1073) to that of the terminal. */
 export function dimension(said: number | undefined, fallback: number): number {
   return said === undefined || said === 0 ? fallback : Math.min(said, MAX_CELLS);
 }
 
 /**
- * Thins a storm of sizes, as dragging a window's edge makes it: the first change after quiet is applied at once, then
- * one in {@link QUIET_MS}, and the last always. Every applied size costs the program a SIGWINCH and a full redraw.
+ * Limits the rate of size changes, e.g. while the edge of a window is dragged. The first change after a pause is
+ * applied immediately, then one per {@link QUIET_MS}, and always the last. Every applied size costs the program a
+ * SIGWINCH and a full redraw.
  */
 export class ResizeThrottle {
   readonly #apply: (columns: number, rows: number) => void;
@@ -33,7 +34,7 @@ export class ResizeThrottle {
     this.#apply = apply;
   }
 
-  /** Takes a new size, in cells. */
+  /** Accepts a new size, in cells. */
   push(columns: number, rows: number): void {
     if (this.#timer !== undefined) {
       this.#pending = { columns, rows };
@@ -43,7 +44,7 @@ export class ResizeThrottle {
     this.#timer = setTimeout(() => this.#rest(), QUIET_MS);
   }
 
-  /** Stops the clock; a size still waiting is forgotten. */
+  /** Stops the timer; a pending size is discarded. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
