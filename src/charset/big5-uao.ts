@@ -1,17 +1,17 @@
 /**
- * Big5 as Taiwanese bulletin boards write it: with the "Unicode At On" extensions of 2.50 (lead bytes 81 to FE), whose
+ * Big5 as used by Taiwanese bulletin boards: with the "Unicode At On" extensions of 2.50 (lead bytes 81 to FE), whose
  * table is in the package uao-js.
  *
  * Their pictures colour the two halves of a character differently, by a control sequence between its two bytes. Unicode
- * cannot express that; the character then comes before the sequence, in its first colour.
+ * cannot express that; so the character precedes the sequence, in its first colour.
  */
 import { requireOwn } from '../package.ts';
 import { maySeparate, separates } from './halves.ts';
 
-/** The tables' keys and values are bytes, written as characters of Latin-1. */
+/** The tables' keys and values are bytes, represented as characters of Latin-1. */
 type Table = Readonly<Record<string, string>>;
 
-// Half a megabyte, so it is read when it is first needed.
+// Half a megabyte, so it is loaded when it is first needed.
 let decodeTable: ReadonlyMap<number, string> | undefined;
 let encodeTable: ReadonlyMap<number, readonly [lead: number, trail: number]> | undefined;
 
@@ -25,7 +25,7 @@ function loadEncodeTable(): ReadonlyMap<number, readonly [lead: number, trail: n
   decodeTable ??= loadDecodeTable();
   const pairs = new Map<number, readonly [number, number]>();
   for (const [text, pair] of Object.entries(table)) {
-    // It also has characters that are only like the one they become; those are found elsewhere, by width.
+    // The table also maps characters that are only similar to the result; those are found elsewhere, by width.
     if (pair.length !== 2 || decodeTable.get(codeOf(pair)) !== text) continue;
     pairs.set(text.codePointAt(0)!, [pair.charCodeAt(0), pair.charCodeAt(1)]);
   }
@@ -34,7 +34,7 @@ function loadEncodeTable(): ReadonlyMap<number, readonly [lead: number, trail: n
 
 const codeOf = (pair: string): number => pair.charCodeAt(0) * 256 + pair.charCodeAt(1);
 
-/** The bytes of a character, or `undefined` where the set lacks it. */
+/** The bytes of a character, or `undefined` if the set lacks it. */
 export function big5UaoBytes(codePoint: number): readonly number[] | undefined {
   if (codePoint < 0x80) return [codePoint];
   encodeTable ??= loadEncodeTable();
@@ -91,7 +91,7 @@ export class Big5UaoDecoder {
     return this.#giveUp() + this.#first(byte);
   }
 
-  /** The half without its second half, and the bytes that waited after it. */
+  /** The half without its second half, and the waiting bytes after it. */
   #giveUp(): string {
     const text = REPLACEMENT + this.#between;
     this.#lead = 0;

@@ -1,6 +1,6 @@
 /**
- * One character set, ready to convert: which characters it has, and its streaming decoder. The data of a set is made
- * once, when it is first needed, and shared by all sessions.
+ * One character set: the characters that it has, and its streaming decoder. The data of a set is created when it is
+ * first needed, and shared by all sessions.
  */
 import { isAscii } from 'node:buffer';
 import iconv from 'iconv-lite';
@@ -13,7 +13,7 @@ import { ATARI_ST, ATASCII, codesOf, PETSCII } from './tables.ts';
 
 /** A character set. */
 export interface Codec {
-  /** Canonical. */
+  /** The canonical name. */
   readonly name: string;
   /** Whether its bytes below 80, by themselves, are ASCII. */
   readonly isAsciiSuperset: boolean;
@@ -22,11 +22,11 @@ export interface Codec {
   createDecoder(options: DecoderOptions): StreamDecoder;
 }
 
-/** How bytes are read. */
+/** How bytes are decoded. */
 export interface DecoderOptions {
   /**
-   * Whether a control sequence may stand between the two bytes of a character, as the programs of Taiwanese BBSs colour
-   * the halves of one differently. Only the sets of Chinese look at this.
+   * Whether to accept a control sequence between the two bytes of a character: programs of Taiwanese BBSs colour the
+   * halves of one differently. Only the sets of Chinese use this.
    */
   readonly halvesMayBeApart?: boolean;
 }
@@ -37,9 +37,9 @@ const QUESTION_MARK = 0x3f;
 const codecs = new Map<string, Codec>();
 
 /**
- * The character set of any of its names.
+ * The character set with this name, which may be any of its names.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` if there is none.
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown name.
  */
 export function codecOf(charset: string): Codec {
   const name = canonicalCharset(charset);
@@ -75,11 +75,11 @@ const utf8: Codec = {
   encode: codePoint => Buffer.from(String.fromCodePoint(codePoint)),
   createDecoder() {
     const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    /** Whether a part of a character may wait in the decoder. */
+    /** Whether part of a character may wait in the decoder. */
     let mayWait = false;
     return {
       write(bytes) {
-        // Takes a tenth of the decoder's time, and makes strings of half the size.
+        // Takes a tenth of the decoder's time, and halves the size of the strings.
         if (!mayWait && isAscii(bytes))
           return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
         if (bytes.length > 0) mayWait = bytes[bytes.length - 1]! >= 0x80;
@@ -121,10 +121,10 @@ function big5Uao(name: string): Codec {
   };
 }
 
-/** Other sets than Big5-UAO of boards that colour the halves of characters. */
+/** Sets other than Big5-UAO that are used by boards which colour the halves of characters. */
 const WITH_HALVES = new Set(['Big5', 'Big5-HKSCS', 'CP950', 'GB2312', 'GBK', 'GB18030']);
 
-/** A set of iconv-lite's. */
+/** A set of iconv-lite. */
 function iconvCodec(name: string, codec: string): Codec {
   const encode = (codePoint: number): Buffer | undefined => {
     const character = String.fromCodePoint(codePoint);
@@ -153,8 +153,8 @@ interface Waiting {
 }
 
 /**
- * A streaming decoder of iconv-lite's. It has room for as many characters as the chunk has bytes, and so loses one if
- * waiting bytes turn out to be invalid. Here these are put in front of the chunk.
+ * A streaming decoder of iconv-lite. Its buffer has room for as many characters as the chunk has bytes, so it loses one
+ * if waiting bytes turn out to be invalid. To avoid that, the waiting bytes are prepended to the chunk.
  */
 class IconvDecoder implements StreamDecoder {
   readonly #codec: string;

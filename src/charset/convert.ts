@@ -3,9 +3,9 @@ import { type Codec, codecOf, type DecoderOptions } from './codec.ts';
 import { lookAlike } from './look-alikes.ts';
 import type { StreamDecoder } from './stream-decoder.ts';
 
-/** The most bytes of a character: GB18030 has four for some, other sets have fewer. */
+/** The longest character, in bytes: GB18030 has some of four, other sets have shorter ones. */
 const LONGEST = 4;
-/** A page of the table has this many characters. */
+/** The number of characters in a page of the table. */
 const PAGE = 256;
 
 /** The encoded characters: their bytes, the first one in the lowest byte, and their number. */
@@ -14,7 +14,7 @@ interface Page {
   readonly lengths: Uint8Array;
 }
 
-/** The length of an entry that was not looked up yet. */
+/** The length of an entry that has not been looked up yet. */
 const UNKNOWN = 0xff;
 
 /** Text to bytes. Stateless, so all users of a set share one. */
@@ -50,7 +50,7 @@ export function decoder(charset: string, options: DecoderOptions = {}): StreamDe
   return codecOf(charset).createDecoder(options);
 }
 
-/** Each character is looked up once for all sessions. A page costs 1.3 KB; all possible pages are 6 MB. */
+/** Each character is looked up once for all sessions. A page costs 1.3 KB; all possible pages together 6 MB. */
 class TableEncoder implements Encoder {
   readonly #codec: Codec;
   readonly #pages: (Page | undefined)[] = [];
@@ -96,7 +96,7 @@ class TableEncoder implements Encoder {
   #convert(codePoint: number): number[] {
     const exact = this.#codec.encode(codePoint);
     if (exact !== undefined) return [...Buffer.from(exact)];
-    // A control character of the second kind is the same as ESC and a letter (ECMA-48, 5.3).
+    // A C1 control character is the same as ESC and a letter (ECMA-48, 5.3).
     if (codePoint >= 0x80 && codePoint < 0xa0) return [0x1b, codePoint - 0x40];
     const composed = this.#compose(codePoint);
     if (composed !== undefined) return composed;
@@ -104,7 +104,7 @@ class TableEncoder implements Encoder {
     return [...text].flatMap(character => [...Buffer.from(this.#codec.encode(character.codePointAt(0)!)!)]);
   }
 
-  /** Vietnamese letters, where a set has a letter and a mark for them (windows-1258). */
+  /** Vietnamese letters, if a set has them as a letter and a mark (windows-1258). */
   #compose(codePoint: number): number[] | undefined {
     const [base, first, second, ...more] = String.fromCodePoint(codePoint).normalize('NFD');
     if (base === undefined || first === undefined || more.length > 0) return undefined;
@@ -125,21 +125,21 @@ class TableEncoder implements Encoder {
 }
 
 /**
- * The lowest last byte of an unfinished character: in GB18030 a digit is the second of one, and in Big5-UAO there may
- * be a control sequence within one, which begins with ESC and may have anything from the blank on.
+ * The lowest last byte of an unfinished character. In GB18030 a digit is the second byte of a character. In Big5-UAO a
+ * control sequence may be within one; it begins with ESC and may contain any character from the space on.
  */
 const LOWEST_WITHIN = 0x1b;
 
 /**
- * Bytes of one set to bytes of another. The result does not depend on where the input is cut, except that the bytes of
- * a character may wait for its last byte. Never throws.
+ * Converts bytes of one set to bytes of another. The result does not depend on where the input is cut, except that the
+ * bytes of a character may wait for its last byte. Never throws.
  */
 export class Converter {
   readonly #decoder: StreamDecoder;
   readonly #encoder: Encoder;
   /** Whether ASCII is the same in both sets. */
   readonly #sharesAscii: boolean;
-  /** Whether a part of a character may wait in the decoder. */
+  /** Whether part of a character may wait in the decoder. */
   #mayWait = false;
 
   /** @throws TelptyError `ERR_INVALID_ARGUMENT` for an unknown set. */

@@ -6,7 +6,7 @@ import type { StreamDecoder } from './stream-decoder.ts';
 
 const ESC = 0x1b;
 /**
- * The most characters between two halves: one or two sequences for colours. Longer text is not treated as part of a
+ * The most characters between two halves: one or two sequences for colours. A longer text is not treated as part of a
  * character.
  */
 const MAX_BETWEEN = 64;
@@ -77,7 +77,7 @@ export class HalvesDecoder implements StreamDecoder {
     else joined.push(byte);
   }
 
-  /** The bytes that waited, unchanged. */
+  /** The waiting bytes, unchanged. */
   #giveUp(joined: number[]): void {
     if (this.#lead !== 0) joined.push(this.#lead);
     for (let at = 0; at < this.#between.length; at++) joined.push(this.#between.charCodeAt(at));

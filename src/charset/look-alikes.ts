@@ -1,11 +1,11 @@
 /**
  * Substitutes for characters that a set lacks: the most similar text that has as many columns as the character. The
- * width matters more than similarity: a program that draws a screen counts columns, and one column too many moves the
+ * width matters more than similarity: a program that draws a screen counts columns, and one column too many shifts the
  * rest of the line.
  */
 import { columnsOf, columnsOfText } from './width.ts';
 
-/** For a character its substitutes, the most similar one first. A wider one is not used; a narrower one is padded. */
+/** The substitutes of a character, the most similar one first. A wider one is not used; a narrower one is padded. */
 const table = new Map<number, readonly string[]>();
 
 /** Rows of `characters candidate candidate …`: each of the characters has all the candidates. */
@@ -123,9 +123,9 @@ add(`
   ⏎↵ <
 `);
 table.set(0xad, ['-']);
-// The private signs with which prompts are decorated (Powerline).
+// The private-use symbols that decorate prompts (Powerline).
 pair('\ue0a0\ue0b0\ue0b1\ue0b2\ue0b3', 'Y>><<');
-// Of ASCII, for the sets that do not have all of it.
+// Characters of ASCII, for the sets that do not have all of them.
 add(String.raw`
   \ ╲ ▚ /
   ^ ↑ '
@@ -162,7 +162,7 @@ pair('АБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯІЇЄҐ
 pair('αβγδεζηθικλνξοπρςστυφχψω', 'abgdezhqiklnxoprsstufcyw');
 pair('ΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ', 'ABGDEZHQIKLMNXOPRSTUFCYW');
 
-/** Box drawing, U+2500 to U+257F: the light line for each, and for how many characters in a row. */
+/** Box drawing, U+2500 to U+257F: the light line for each, and the number of characters in a row that it applies to. */
 const BOX_RUNS = '─2│2─2│2─2│2┌4┐4└4┘4├8┤8┬8┴8┼16─2│2─1│1┌3┐3└3┘3├3┤3┬3┴3┼3┌1┐1┘1└1╱1╲1╳1─1│1─1│1─1│1─1│1─1│1─1│1';
 const BOX_FIRST = 0x2500;
 let box = BOX_FIRST;

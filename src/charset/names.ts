@@ -2,20 +2,20 @@
  * The names of character sets. One set has many: IANA registers one and its aliases ("ISO_8859-1:1987", "latin1",
  * "IBM819"), a locale writes its own after the dot ("CP1251"), Windows counts code pages (28591).
  *
- * Canonical here is the name IANA marks as preferred for MIME, else the one it registers ("IBM437", not "cp437"), in
- * IANA's spelling; a code page that IANA never registered is "CP" and its number, as the C library calls it.
+ * The canonical name is the one that IANA marks as preferred for MIME, else the one that it registers ("IBM437", not
+ * "cp437"), in IANA's spelling. A code page that IANA never registered is "CP" and its number, as in the C library.
  *
- * Only sets that a terminal can speak have a name: UTF-16 and UTF-32 are full of NUL, which Telnet and terminals take
- * for padding, and UTF-7 shifts state with printable characters.
+ * Only sets that a terminal can use have a name: UTF-16 and UTF-32 are full of NUL, which Telnet and terminals treat as
+ * padding, and UTF-7 shifts state with printable characters.
  */
 import iconv from 'iconv-lite';
 
 interface Row {
   /** The canonical name. */
   readonly name: string;
-  /** What a locale has after its dot, where that is not the canonical name; `''` where no system has such a locale. */
+  /** The part of a locale after its dot, if that is not the canonical name; `''` if no system has such a locale. */
   readonly locale?: string;
-  /** What iconv-lite calls it, where it knows neither its canonical name nor that of the locale. */
+  /** The name of iconv-lite, if it knows neither the canonical name nor that of the locale. */
   readonly codec?: string;
   /** Other names, already reduced to lower-case letters and digits; those of the table's patterns are not repeated. */
   readonly aliases?: string;
@@ -70,7 +70,7 @@ const ROWS: readonly Row[] = [
   { name: 'Big5', locale: 'BIG5', aliases: 'cnbig5 xxbig5' },
   { name: 'Big5-HKSCS', locale: 'BIG5-HKSCS' },
   { name: 'CP950', aliases: 'ms950' },
-  // Not of iconv-lite: see tables.ts and big5-uao.ts.
+  // Not in iconv-lite: see tables.ts and big5-uao.ts.
   { name: 'Big5-UAO', locale: '', aliases: 'uao uao250 big5bbs big5ptt' },
   { name: 'ATARI-ST', locale: '', aliases: 'atari tos' },
   { name: 'PETSCII', locale: '', aliases: 'petsciishifted petsciilower cbm commodore c64 c128' },
@@ -126,7 +126,7 @@ function rowOf(name: string): Row | undefined {
 
 function rowOfSpelling(name: string): Row | undefined {
   if (name.length === 0 || name.length > MAX_NAME_LENGTH) return undefined;
-  // Names of sets are ASCII; without this, dropping what is not would make "Latin❤1" a set.
+  // Names of sets are ASCII. Without this check, dropping other characters would make "Latin❤1" a set.
   if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(name)) return undefined;
   // The unchanged name first: the year is a part of some names (GB_2312-80, KS_C_5601-1987), and the zeros of IBM00858.
   const plain = withoutZeros(name);
@@ -175,7 +175,7 @@ export function localeCodeset(charset: string): string | undefined {
   return row && ((row.locale ?? row.name) || undefined);
 }
 
-/** What iconv-lite calls a character set, given by its canonical name. */
+/** The name in iconv-lite of a character set, given by its canonical name. */
 export function codecName(canonical: string): string {
   const row = rowOf(canonical);
   return (
@@ -184,8 +184,8 @@ export function codecName(canonical: string): string {
 }
 
 /**
- * The canonical character set that a locale names: `de_DE.ISO-8859-1@euro` → `ISO-8859-1`. Undefined where the locale
- * names none (`C`, `ja_JP`: what these mean depends on the system) or one that is not known.
+ * The canonical character set that a locale names: `de_DE.ISO-8859-1@euro` → `ISO-8859-1`. Undefined if the locale does
+ * not name a set (`C`, `ja_JP`: what these mean depends on the system), or names an unknown one.
  */
 export function charsetOfLocale(locale: string): string | undefined {
   const codeset = /^[^.@]{0,64}\.([^@]{1,64})(?:@|$)/.exec(locale)?.[1];

@@ -1,6 +1,6 @@
 /**
- * The sets of three home computers, which no library for conversion has, as Unicode maps them (proposal L2/19-025,
- * "Symbols for Legacy Computing", where there is more than one way to).
+ * The sets of three home computers, which no conversion library has. They are mapped as Unicode does it (proposal
+ * L2/19-025, "Symbols for Legacy Computing", where there are several possibilities).
  */
 
 const range = (first: number, last: number): string =>
@@ -23,8 +23,8 @@ const PETSCII_UPPER = '─ABCDEFGHIJKLMNOPQRSTUVWXYZ┼🮌│🮖🮘';
 const PETSCII_GRAPHICS = '\u00a0▌▄▔▁▏▒▕🮏🮙🮇├▗└┐▂┌┴┬┤▎▍🮈🮂🮃▃✓▖▝┘▘▚';
 
 /**
- * PETSCII of the Commodore 64 with its second ("shifted", lower case) character set. Codes 60 to 7F and E0 to FE are
- * the same characters once more as C0 to DF and A0 to BE, and FF is DE. All controls are left out but RETURN.
+ * PETSCII of the Commodore 64 with its second ("shifted", lower case) character set. Codes 60 to 7F and E0 to FE repeat
+ * the characters of C0 to DF and A0 to BE, and FF is DE. All controls except RETURN are left out.
  */
 export const PETSCII =
   none(13) +
@@ -39,26 +39,26 @@ export const PETSCII =
   [...PETSCII_GRAPHICS].slice(0, 31).join('') +
   '🮖';
 
-/** The characters that a C64 shows as others in reverse: each with the one it is the reverse of. */
+/** The characters that a C64 displays as another one in reverse, each with that other one. */
 export const PETSCII_REVERSED = '█ ▀▄▐▌▛▗▜▖▙▝▟▘▞▚▇▔▆🮂▅🮃▉▕▊🮇▋🮈🮅▂🮆▁🮄▃';
 
 const ATASCII_GRAPHICS = '♥├⎹┘┤┐╱╲◢▗◣▝▘⎺⎽▖♣┌─┼•▄⎸┬┴▌└';
 
 /**
  * ATASCII of the Atari 8-bit computers, with its first character set. The upper half is the lower in reverse video. All
- * controls are left out but the end of line, 9B.
+ * controls except the end of line, 9B, are left out.
  */
 const ATASCII_LOWER = `${ATASCII_GRAPHICS}${none(5)}${range(0x20, 0x5f)}♦${range(0x61, 0x7a)}♠|${none(3)}`;
 
 /** Without the characters that exist in reverse video only: see {@link ATASCII_REVERSED}. */
 export const ATASCII = `${ATASCII_LOWER}${none(27)}\n${none(100)}`;
 
-/** The characters that an Atari shows as others in reverse: each with the one it is the reverse of. */
+/** The characters that an Atari displays as another one in reverse, each with that other one. */
 export const ATASCII_REVERSED = '█ ◤◢▛▗◥◣▙▝▟▘▜▖◘•▀▄▐▌';
 
 /**
- * The codes of a table's characters. Characters that PETSCII has twice get the code of the C64's keyboard: in C0 to DF,
- * otherwise the lower code.
+ * The codes of a table's characters. A character that PETSCII has twice gets the code of the C64's keyboard: in C0 to
+ * DF, otherwise the lower code.
  */
 export function codesOf(table: string): Map<number, number> {
   const characters = [...table];

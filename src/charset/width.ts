@@ -1,12 +1,12 @@
 /**
  * The columns that text takes on a terminal.
  *
- * Terminals agree on single characters: what Unicode's East Asian Width calls wide (W, F) takes two columns, marks and
- * format characters none, all else one. That is wcwidth(3), by which programs count. Ambiguous ones (A) take one.
+ * Terminals agree on single characters: those that Unicode's East Asian Width calls wide (W, F) take two columns, marks
+ * and format characters none, all others one. That is wcwidth(3), by which programs count. Ambiguous ones (A) take one.
  *
  * Terminals do not agree on emoji that are made of several characters. Older ones (xterm, VTE, PuTTY, the Linux
  * console) add up the characters; newer ones (kitty, Ghostty, WezTerm, foot, iTerm2, Windows Terminal, all with mode
- * 2027) show one emoji of two columns, as UTS 51 wants it. {@link columnsOfText} does the latter, because such emoji
+ * 2027) show one emoji of two columns, as UTS 51 requires. {@link columnsOfText} does the latter, because such emoji
  * are typed on those terminals. All other clusters take the sum of their characters on both kinds.
  */
 import { eastAsianWidth } from 'get-east-asian-width';
@@ -23,11 +23,11 @@ const NO_WIDTH =
  */
 const SHOWN = /^[\u00ad\u115f\u3164\uffa0\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}]$/u;
 
-/** How many columns of a terminal a code point takes: 0 for controls and combining marks, 1, or 2. */
+/** The columns of a terminal that a code point takes: 0 for controls and combining marks, 1, or 2. */
 export function columnsOf(codePoint: number): 0 | 1 | 2 {
   if (codePoint >= 0x20 && codePoint < 0x7f) return 1;
   if (codePoint < 0xa0) return 0;
-  // Up to the combining marks; lines, blocks and shapes but for the last two, which are emoji.
+  // Up to the combining marks; and lines, blocks and shapes except the last two, which are emoji.
   if (codePoint < 0x300 || (codePoint >= 0x2500 && codePoint < 0x25fd)) return 1;
   const character = String.fromCodePoint(codePoint);
   if (NO_WIDTH.test(character) && !SHOWN.test(character)) return 0;

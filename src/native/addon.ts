@@ -77,7 +77,7 @@ export interface NativeConnection {
   readonly nativeConnection: unique symbol;
 }
 
-/** A look at the first bytes of a connection. Opaque. */
+/** A peek at the first bytes of a connection. Opaque. */
 export interface NativePeek {
   readonly nativePeek: unique symbol;
 }
@@ -210,7 +210,7 @@ export interface Addon {
   signalGroups(pty: NativePty, signal: number): number;
   /** Sends SIGKILL to every program of this thread and its foreground group. No `start` completes after it. */
   killAll(): void;
-  /** From now on an ended program is kept as a zombie, which reserves its session's number, until `reap`. */
+  /** From now on an ended program stays a zombie, which reserves its session's number, until `reap`. */
   deferReap(pty: NativePty): void;
   reap(pty: NativePty): void;
   /**
@@ -288,7 +288,7 @@ export interface Addon {
    * itself.
    */
   peekOpen(owner: object, fd: number): NativePeek | number;
-  /** `peeked` is called once more: when there are more bytes than `seen`, or with `seen` if no more will come. */
+  /** `peeked` is called once more: when there are more bytes than `seen`, or with `seen` if no more will arrive. */
   peekMore(peek: NativePeek, seen: number): number;
   /** Reads bytes that were seen. Returns how many. */
   peekTake(peek: NativePeek, count: number): number;
@@ -337,7 +337,10 @@ export interface Addon {
    * number.
    */
   notify(address: Uint8Array, message: Uint8Array): number;
-  /** The address of a listening TCP socket, `unix:` and the path of a UNIX one (`@name`: abstract), 0 for anything else, or a negative error number. Sets FD_CLOEXEC. */
+  /**
+   * The address of a listening TCP socket; `unix:` and the path of a UNIX one (`@name`: abstract); 0 for any other
+   * descriptor; or a negative error number. Sets FD_CLOEXEC.
+   */
   listenerAddress(fd: number): string | number;
   /** Gives all clients of a shared port to the listener with this index. 0, or a negative error number. */
   preferListener(fd: number, index: number): number;
@@ -355,9 +358,9 @@ export interface Addon {
    */
   measureDelays(bounds: Float64Array, counts: Float64Array): void;
   /**
-   * How many terminals, connections, peeks, programs and unfinished starts this thread has; `abandoned`: programs that
-   * it does not wait for any more and has not reaped; `floods`: terminals that the flood reader reads; `unwritten`:
-   * bytes that `write` kept for all of them.
+   * The number of terminals, connections, peeks, programs and unfinished starts of this thread; `abandoned`: programs
+   * that it does not wait for any more and has not reaped; `floods`: terminals that the flood reader reads;
+   * `unwritten`: bytes that `write` kept for all of them.
    */
   counts(): {
     terminals: number;
@@ -371,7 +374,7 @@ export interface Addon {
   };
   /**
    * `killed`: starts that took too long and were killed, in total. `stuck`: starts that hang, for a second by now or
-   * for ever; after a start was killed, at least 1 until another start succeeds or 10 s have passed.
+   * forever; after a start was killed, at least 1 until another start succeeds or 10 s have passed.
    */
   starts(): { killed: number; stuck: number };
 }

@@ -1,7 +1,7 @@
 /** Calls on file descriptors of any kind. */
 import { addon, loadAddon } from './load.ts';
 
-/** How many descriptors this process may have: RLIMIT_NOFILE. Infinity without the addon. */
+/** The descriptors that this process may have: RLIMIT_NOFILE. Infinity without the addon. */
 export function descriptorLimit(): number {
   return loadAddon()?.descriptorLimit() ?? Number.POSITIVE_INFINITY;
 }

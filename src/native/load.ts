@@ -21,9 +21,9 @@ import type { Addon } from './addon.ts';
 const PREBUILT = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 
 /**
- * Where the addon may be, best first. A local build comes before a prebuild: someone built it to have it used. A bundle
- * finds `prebuilds/` beside itself, or in the package installed in a `node_modules` above it. The working directory is
- * not searched, because other users may be able to put a file there.
+ * The possible locations of the addon, best first. A local build precedes a prebuild, because it was built in order to
+ * be used. A bundle finds `prebuilds/` next to itself, or in the package installed in a `node_modules` above it. The
+ * working directory is not searched, because other users may be able to put a file there.
  */
 function* addonFiles(): Generator<string> {
   const prebuilt = join('prebuilds', `${process.platform}-${process.arch}`, 'telpty.node');
@@ -41,7 +41,7 @@ function foreignRuntime(): string | undefined {
   return process.versions.bun !== undefined ? 'Bun' : process.versions.deno !== undefined ? 'Deno' : undefined;
 }
 
-/** Why the addon is missing, and what to do. */
+/** The error if the addon is missing: why, and what to do. */
 function unsupported(): TelptyError {
   const runtime = foreignRuntime();
   if (runtime !== undefined) {

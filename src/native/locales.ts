@@ -6,8 +6,8 @@ import { loadAddon } from './load.ts';
  * not have the locale, so that programs could not set it. With musl every name is a locale, in UTF-8. Without the addon
  * it is unknown: `''`.
  *
- * The library looks up a name in files and never forgets it: ask for a bounded number of names, and for none with a
- * `/`.
+ * The library looks up a name in files and never forgets it: ask only for a bounded number of names, and only for names
+ * without a `/`.
  */
 export function localeCodeset(name: string): string | undefined {
   const library = loadAddon();

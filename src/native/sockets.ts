@@ -68,8 +68,8 @@ const NO_PEER: ReadonlySet<number> = new Set([-constants.errno.ENOENT, -constant
 /**
  * The user of the other end of the TCP connection `fd`, if that is on this machine.
  *
- * @returns the user id; `'none'` if no process of this machine has that end, or no longer; `undefined` if the kernel
- *   does not answer, and without the addon.
+ * @returns the user id; `'none'` if no process on this machine has that end, or no longer has it; `undefined` if the
+ *   kernel does not answer, and without the addon.
  */
 export function peerUser(fd: number): number | 'none' | undefined {
   const result = loadAddon()?.peerUser(fd) ?? -1;

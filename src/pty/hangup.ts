@@ -16,8 +16,8 @@ import { addon } from '../native/load.ts';
 const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
 
 /**
- * How long killed processes may take to end, in ms. Only a process that is stuck in the kernel, or traced, takes
- * longer. It is not waited for: its session would keep its slot, and the server would not exit, for ever.
+ * Time limit for killed processes to end, in ms. Only a process that is stuck in the kernel, or traced, takes longer.
+ * It is not waited for: otherwise its session would keep its slot forever, and the server would not exit.
  */
 const PATIENCE_MS = 2000;
 
@@ -36,13 +36,13 @@ const AGAIN_AFTER_MS = 1000;
 const AGAIN_AFTER_PART = 0.4;
 
 /**
- * How many processes are listed, or signalled, in one turn of the event loop. Finding the session of a process takes
- * less than a microsecond, signalling one about 5. So a turn takes less than a millisecond, whatever a session leaves
- * behind.
+ * The number of processes to list, or to signal, in one turn of the event loop. Finding the session of a process takes
+ * less than a microsecond, signalling one about 5. So a turn takes less than a millisecond, even if a session leaves
+ * many processes.
  */
 const LISTED_IN_ONE_TURN = 1024;
 const SIGNALLED_IN_ONE_TURN = 64;
-/** A thread of the pool needs about 5 ms for these; other work of the pool comes in between. */
+/** A thread of the pool needs about 5 ms for these; other work of the pool runs in between. */
 const READ_AT_ONCE = 256;
 
 /** Process ids by session. */
@@ -72,8 +72,8 @@ let running: Promise<Sessions> | undefined;
 let next: Promise<Sessions> | undefined;
 
 /**
- * A list that was begun after the call. Callers share the next list while one is being made: ten thousand sessions that
- * are hung up together cost a few lists, not ten thousand.
+ * A list of the sessions that was begun after the call. While one list is being made, callers share the next one: ten
+ * thousand sessions that are hung up together cost a few lists, not ten thousand.
  */
 function sessions(): Promise<Sessions> {
   if (running === undefined) {
@@ -143,7 +143,7 @@ export class Hangup {
   #killed = false;
   /** Whether the leader has ended (and is kept as a zombie). */
   #left = false;
-  /** The leader is not kept as a zombie any more: the session's number may be reused. */
+  /** The leader is no longer kept as a zombie: the session's number may be reused. */
   #isOver = false;
 
   /**
@@ -163,7 +163,7 @@ export class Hangup {
     if (!wasBlocked) this.#hangUp();
   }
 
-  /** SIGKILL in `timeout` ms from now, unless an earlier time was set. Resolves when nothing is left of the session. */
+  /** Sends SIGKILL in `timeout` ms, unless an earlier time was set. Resolves when no process of the session is left. */
   within(timeout: number): Promise<void> {
     const deadline = performance.now() + timeout;
     if (!this.#killed && deadline < this.#deadline) {

@@ -1,6 +1,6 @@
 /// <reference types="node" preserve="true" />
 /**
- * `telpty/pty`: a program on a pseudo-terminal. Knows no Telnet.
+ * `telpty/pty`: a program on a pseudo-terminal, without Telnet.
  *
  * @module telpty/pty
  */

@@ -1,11 +1,11 @@
 /**
  * The master side of a pseudo-terminal: its bytes, size and modes.
  *
- * The work is the addon's. On the way out it drains the terminal into a slab that all terminals of the thread share and
- * makes one call a drain. What the stream is given are views of the slab: nothing is copied here, and no place is used twice,
- * unless the view was only lent to a {@link PtyUser}. When the reader stops, the addon stops polling and the program blocks, as
- * on a slow real terminal. On the way in there is one `write(2)`; what the terminal does not take waits in the addon, and the
- * stream is busy until it is gone.
+ * The addon does the work. For output, it drains the terminal into a slab that all terminals of the thread share, with
+ * one call per drain. The stream gets views of the slab: nothing is copied here, and no part of the slab is used twice,
+ * unless the view was only lent to a {@link PtyUser}. When the reader stops, the addon stops polling and the program
+ * blocks, as on a slow real terminal. For input, there is one `write(2)`; the part that the terminal does not take
+ * waits in the addon, and the stream is busy until it is written.
  */
 import type { Duplex } from 'node:stream';
 import { markAsUntransferable } from 'node:worker_threads';
@@ -28,31 +28,31 @@ import { checkSize } from './options.ts';
 import { Program } from './program.ts';
 
 /**
- * Big enough that a slab lasts for several full drains, small enough that a slow reader, whose view keeps a whole slab
- * alive, does not keep much.
+ * Large enough that a slab lasts for several full drains. Small enough for slow readers: a view that waits for its
+ * reader keeps the whole slab in memory.
  */
 const SLAB_BYTES = 256 * 1024;
 
-/** Up to this many bytes a copy is cheaper than what it saves. */
+/** Up to this size, in bytes, copying a piece costs less than it saves. */
 const SMALL_PIECE_BYTES = 2 * 1024;
 
-/** Takes the output of a terminal past its stream, and what else the terminal reports: see {@link Master.attach}. */
+/** Takes the output of a terminal without its stream, and its other events: see {@link Master.attach}. */
 export interface PtyUser {
   /** The program's output. It is lent: valid until this returns. */
   output(bytes: Buffer): void;
   /** After `type()` returned false: the terminal has taken everything. */
   drained(): void;
   /**
-   * The terminal has dropped its unread output, as it does at its interrupt key; what was read before is stale
-   * as well. Called before whatever is printed next, also while output is paused.
+   * The terminal has discarded its unread output, as its interrupt key does; output that was read before is stale as
+   * well. Called before the next output, and also while output is paused.
    */
   flushed(): void;
   /**
-   * The terminal's modes were set, while EXTPROC was on before or after; or ^S and ^Q have become, or ceased to be, what
-   * stops and restarts its output. Called also while output is paused.
+   * The terminal's modes were set while EXTPROC was on, before or after; or ^S and ^Q now stop and restart its output,
+   * or no longer do. Called also while output is paused.
    */
   modesSet(): void;
-  /** There is no more output: it was all read, or the terminal was closed. */
+  /** No more output follows: all of it was read, or the terminal was closed. */
   ended(): void;
 }
 
@@ -75,20 +75,20 @@ export class Master {
   /** Whether the terminal is closed. */
   isClosed = false;
   readonly #stream: Duplex;
-  /** Whether the addon does not read. */
+  /** Whether the addon has stopped reading. */
   #paused = false;
-  /** Waits for the end of the start. */
+  /** Called at the end of the start. */
   #onStarted: StartedListener | undefined;
-  /** Is called when the addon has no rest of a write any more. */
+  /** Called when the addon has written the rest of a write. */
   #writing: WriteCallback | undefined;
   #writingLength = 0;
-  /** Bytes in the stream's queue that `flushInput` has condemned. */
+  /** Bytes in the stream's queue that `flushInput` discards. */
   #condemned = 0;
   #user: PtyUser | undefined;
 
   /**
    * @param stream gets the output while there is no {@link PtyUser}.
-   * @param start begins the program on behalf of this object.
+   * @param start starts the program for this object.
    * @param onStarted for a start by a thread of the addon.
    */
   constructor(
@@ -144,19 +144,19 @@ export class Master {
   }
 
   /**
-   * Whether the user's `modesSet()` is called when, at a time of output, the terminal's flags differ from those that {@link modes}
-   * or {@link mode} returned last: where EXTPROC is off, the system does not report it.
+   * Whether to call the user's `modesSet()` if the terminal's flags, when output is read, differ from those that
+   * {@link modes} or {@link mode} returned last. While EXTPROC is off, the system does not report changes.
    */
   followModes(on: boolean): void {
     if (!this.isClosed) addon().followModes(this.native, on);
   }
 
-  /** Sets or clears EXTPROC alone: the client does what the terminal does with input, or it does not. */
+  /** Sets or clears EXTPROC only: whether the client, instead of the terminal, processes input. */
   setExternalProcessing(on: boolean): void {
     if (!this.isClosed) addon().setExtproc(this.native, on);
   }
 
-  /** Input that the program has not read, in bytes. Without ICANON, or with EXTPROC; else of whole lines. */
+  /** Input that the program has not read, in bytes. Counts only whole lines with ICANON, unless EXTPROC is on. */
   get inputWaiting(): number {
     return this.isClosed ? 0 : addon().inputWaiting(this.native);
   }
@@ -180,8 +180,8 @@ export class Master {
   }
 
   /**
-   * Restarts output that was stopped by ^S: a program that is hung up would block in its first write, and be killed before it
-   * has saved anything.
+   * Restarts output that was stopped by ^S. Otherwise a program that is hung up would block in its first write, and
+   * would be killed before it has saved anything.
    *
    * @returns whether the program may have been waiting to write.
    */
@@ -190,12 +190,12 @@ export class Master {
   }
 
   /**
-   * Gives all output to `user`, past the stream, of which only `'end'` may be used meanwhile; `undefined` ends this. For a key
-   * and its echo, the streams would cost more than everything else.
+   * Passes all output to `user` and not to the stream, of which only `'end'` may be used meanwhile; `undefined` ends
+   * this. For a key and its echo, the streams would cost more than everything else.
    */
   attach(user: PtyUser | undefined): void {
     this.#user = user;
-    // Where there is no packet mode (not all systems have it), there are no notices.
+    // Systems without packet mode do not send notices.
     if (!this.isClosed) addon().setPacketMode(this.native, user !== undefined);
     if (user !== undefined) this.#stream.resume();
   }
@@ -215,9 +215,9 @@ export class Master {
   }
 
   /**
-   * Writes to the terminal past the stream, for the user. The bytes are lent.
+   * Writes to the terminal directly, for the user. The bytes are lent.
    *
-   * @returns whether the terminal has taken everything; else the user's `drained()` will be called.
+   * @returns whether the terminal has taken everything; otherwise the user's `drained()` will be called.
    */
   type(bytes: Uint8Array): boolean {
     if (this.program.isGone || this.isClosed) return true;
@@ -231,7 +231,7 @@ export class Master {
     return false;
   }
 
-  /** The stream's reader takes output again. */
+  /** The reader of the stream takes output again. */
   read(): void {
     if (this.#user === undefined) this.resumeOutput();
   }
@@ -241,7 +241,7 @@ export class Master {
     if (this.#condemned > 0) {
       this.#condemned -= chunk.length;
     } else if (this.#writing !== undefined) {
-      // Behind what was typed past the stream.
+      // After the input that was written with type().
       const typed = this.#writing;
       this.#writing = () => {
         this.write(chunk, callback);
@@ -249,7 +249,7 @@ export class Master {
       };
       return;
     } else if (!this.program.isGone && !this.isClosed) {
-      // A negative number is a terminal that takes nothing any more; its program is about to be seen ending.
+      // A negative number means that the terminal takes no more input; the end of its program is about to be reported.
       const taken = addon().write(this.native, chunk);
       if (taken >= 0 && taken < chunk.length) {
         this.#writing = callback;
@@ -260,7 +260,7 @@ export class Master {
     callback();
   }
 
-  /** Closes the terminal at once, whatever is unread. */
+  /** Closes the terminal at once, even with unread output. */
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
@@ -279,20 +279,20 @@ export class Master {
   static #slab: Buffer | undefined;
 
   static #newSlab(): Buffer {
-    // Not from the pool and not zeroed: every byte handed on has been written by the kernel first.
+    // Not from the pool and not zeroed: the kernel has written every byte before it is passed on.
     const slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-    // A reader that transfers a chunk to a worker would take the memory away from under everybody else's.
+    // A reader that transferred a chunk to a worker would detach the memory of all other views of the slab.
     markAsUntransferable(slab.buffer);
     addon().useSlab(slab);
     return slab;
   }
 
-  /** Sets the addon's callbacks, once for each thread: see `preparePty`. */
+  /** Sets the addon's callbacks, once per thread: see `preparePty`. */
   static prepare(): void {
     if (Master.#slab !== undefined) return;
     const { drainLimit, notices } = addon();
-    // process.exit() and an uncaught error end the process at once. Programs that ignore the SIGHUP of the kernel must be
-    // killed before: no program outlives its server.
+    // process.exit() and an uncaught error end the process at once. Programs that ignore the kernel's SIGHUP must be
+    // killed first: no program outlives its server.
     process.once('exit', () => addon().killAll());
     addon().setup<Master>({
       started(master, result, step) {
@@ -304,14 +304,14 @@ export class Master {
       read(master, offset, length) {
         const view = Master.#slab!.subarray(offset, offset + length);
         if (master.#user !== undefined) {
-          // The view stays good when there is a new slab.
+          // The view stays valid when there is a new slab.
           if (offset + length >= SLAB_BYTES - drainLimit) Master.#slab = Master.#newSlab();
           master.#user.output(view);
           return true;
         }
-        // A small piece is copied: it may wait for a slow client, and would keep the whole slab for a few bytes.
+        // A small piece is copied: while it waits for a slow client, it would keep the whole slab in memory.
         const piece = length <= SMALL_PIECE_BYTES ? Buffer.from(view) : view;
-        // Before the push: what it sets off may make the addon read again.
+        // Before the push, because the push may make the addon read again.
         if (offset + length >= SLAB_BYTES - drainLimit) Master.#slab = Master.#newSlab();
         if (!master.#stream.push(piece)) master.pauseOutput();
         return false;

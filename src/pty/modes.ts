@@ -2,7 +2,7 @@
  * Terminal modes and control characters by their POSIX names in lower case, as `stty` prints them:
  * `{ echo: false, icanon: true, verase: 0x08, vintr: null }`.
  *
- * The numbers behind the names differ from system to system; the addon exports them as tables, and everything here is
+ * The numeric values of the names differ between systems; the addon exports them as tables, and everything here is
  * derived from these. A name that this system does not know (`iuclc` on a BSD) is accepted and has no effect.
  */
 import { TelptyError } from '../errors.ts';
@@ -65,8 +65,8 @@ const CHARACTERS = [
   'vstatus',
 ] as const;
 /**
- * Numbers in the array of control characters: without ICANON the minimum of bytes and the tenths of seconds that a
- * read waits for.
+ * Numbers in the array of control characters. Without ICANON they are the minimum number of bytes, and the time in
+ * tenths of a second, that a read waits for.
  */
 const COUNTS = ['vmin', 'vtime'] as const;
 
@@ -88,14 +88,14 @@ export type Modes = {
   /** A flag: on or off. */
   [name in ModeFlag]?: boolean | undefined;
 } & {
-  /** A control character as its byte 0–255, or `null`: none, the function is disabled (_POSIX_VDISABLE). */
+  /** A control character as its byte 0–255, or `null`: the function is disabled (_POSIX_VDISABLE). */
   [name in ControlCharacter]?: number | null | undefined;
 } & {
-  /** Without ICANON: the fewest bytes a read returns, 0–255. */
+  /** Without ICANON: the minimum number of bytes that a read returns, 0–255. */
   vmin?: number | undefined;
   /** Without ICANON: how long a read waits, in tenths of a second, 0–255. */
   vtime?: number | undefined;
-  /** Bits in a character, 5–8. A pseudo-terminal of Linux has 8, and refuses others (EINVAL). */
+  /** Bits in a character, 5–8. A pseudo-terminal of Linux has 8, and refuses other values (EINVAL). */
   csize?: number | undefined;
   /**
    * The line speed in bits per second, one of those that the system has a constant for: 300, 9600, 38400 … Programs may
@@ -104,7 +104,7 @@ export type Modes = {
   speed?: number | undefined;
 };
 
-/** What a terminal starts with: the settings of `stty sane` and of telnetd, with UTF-8 erasing, at 38400 baud. */
+/** The initial modes of a terminal: the settings of `stty sane` and of telnetd, with UTF-8 erasing, at 38400 baud. */
 export const saneModes: Readonly<Modes> = Object.freeze({
   ...{ brkint: true, icrnl: true, ixon: true, imaxbel: true, iutf8: true },
   ...{ opost: true, onlcr: true },
@@ -116,11 +116,11 @@ export const saneModes: Readonly<Modes> = Object.freeze({
   ...{ vdsusp: null, vstatus: null, vmin: 1, vtime: 0 },
 } satisfies Modes);
 
-/** Modes in the system's numbers. */
+/** Modes as the system's numbers. */
 export interface RawModes {
   /** c_iflag, c_oflag, c_cflag, c_lflag, speed. */
   readonly words: Uint32Array;
-  /** The control characters by index; -1 (only on the way in): as it is. */
+  /** The control characters by index; -1, only when modes are set, leaves the character unchanged. */
   readonly cc: Int16Array;
 }
 
@@ -163,16 +163,16 @@ export function checkModes(modes: Modes): void {
   }
 }
 
-/** Modes in which nothing is set and no control character is decided. */
+/** Modes with no flag set and all control characters unchanged. */
 export function blankModes(): RawModes {
   const { nccs, speeds } = addon().termios;
   return { words: Uint32Array.of(0, 0, 0, 0, speeds[38_400]!), cc: new Int16Array(nccs).fill(-1) };
 }
 
 /**
- * Changes `raw` in place: applies `modes`, leaves what they do not name.
+ * Changes `raw` in place: applies `modes` and leaves all others.
  *
- * @throws TelptyError `ERR_INVALID_ARGUMENT` as {@link checkModes}; `raw` is then untouched.
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` as {@link checkModes}; `raw` is then unchanged.
  */
 export function applyModes(raw: RawModes, modes: Modes): void {
   checkModes(modes);
@@ -197,7 +197,7 @@ export function applyModes(raw: RawModes, modes: Modes): void {
   }
 }
 
-/** The names and values of `raw`; every name this system has is present. */
+/** The names and values of `raw`, with every name that this system has. */
 export function nameModes(raw: RawModes): Modes {
   const { termios } = addon();
   const flags = tables(termios);
@@ -231,8 +231,8 @@ export function speedOf(raw: RawModes): number | undefined {
 }
 
 /**
- * The highest speed of the system that is not above `bits`, in bits per second; `undefined` below the lowest. Speed 0 would hang
- * up the terminal (B0, POSIX termios.h).
+ * The highest speed of the system that is not above `bits`, in bits per second; `undefined` below the lowest. Speed 0
+ * would hang up the terminal (B0, POSIX termios.h).
  */
 export function standardSpeed(bits: number): number | undefined {
   return Object.keys(addon().termios.speeds)
@@ -241,7 +241,7 @@ export function standardSpeed(bits: number): number | undefined {
     .sort((a, b) => b - a)[0];
 }
 
-/** One of the values that {@link nameModes} names. */
+/** One of the values of {@link nameModes}. */
 export function nameMode(raw: RawModes, name: ModeFlag | ControlCharacter): boolean | number | null | undefined {
   const { termios } = addon();
   const index = termios.cc[name];

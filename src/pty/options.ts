@@ -2,7 +2,7 @@
  * The options of `spawnPty`, and their conversion to the request of the addon. All invalid values are found here,
  * before a terminal is opened.
  *
- * `spawnPty` and `startPty` check them by the table. `ptyShell` has checked its own when it was made.
+ * `spawnPty` and `startPty` check them by the table. `ptyShell` checks its own options when it is created.
  */
 import { TelptyError } from '../errors.ts';
 import type { SpawnRequest } from '../native/addon.ts';
@@ -11,7 +11,7 @@ import { boolean, checkValue, list, nested, type OptionTable, object, record, te
 import { applyModes, blankModes, type Modes, type RawModes, saneModes } from './modes.ts';
 import { lookupUser, type User } from './users.ts';
 
-/** A limit of a resource: one number for both, or the soft and the hard limit. `Infinity`: none. */
+/** A limit of a resource: one number for both, or the soft and the hard limit. `Infinity`: unlimited. */
 export type Limit = number | readonly [soft: number, hard: number];
 
 /** Limits by the names of `setrlimit(2)`, in its units: bytes, seconds of processor time, counts. */
@@ -52,7 +52,7 @@ export interface PtyOptions {
   readonly argv0?: string | undefined;
   /**
    * Run as this user: sets `uid`, `gid` and `groups` together. A name (or number) is looked up in the user database,
-   * which can mean a file or a network; a server looks up once, with `lookupUser`, and passes the result.
+   * which may access files or the network. A server should look it up once, with `lookupUser`, and pass the result.
    */
   readonly user?: string | number | User | undefined;
   /** Run with this user id. Without `gid` the primary and supplementary groups come from the user database. */
@@ -62,8 +62,8 @@ export interface PtyOptions {
   /** The supplementary groups. Default where `gid` is given: only `gid`. */
   readonly groups?: readonly number[] | undefined;
   /**
-   * Limits of resources, set before the identity changes. Without `nofile` the soft limit is at most 1,024: Node.js
-   * raises its own to the hard limit, and programs that use `select()` crash with that.
+   * Resource limits, set before the identity changes. Without `nofile` the soft limit is at most 1,024: Node.js raises
+   * its own soft limit to the hard limit, and programs that use `select()` crash with such a limit.
    */
   readonly limits?: Limits | undefined;
   /** File mode creation mask (umask) of the program, 0–0o777. Default: the server's. */
@@ -75,7 +75,8 @@ export interface PtyOptions {
   readonly nice?: number | undefined;
   /**
    * Whether set-user-ID programs and file capabilities have no effect for the program and its children (`no_new_privs`,
-   * Linux): `sudo` and `su` do not work, on some systems `ping`. Default: if the options name a user, on Linux.
+   * Linux): `sudo` and `su` do not work, and on some systems neither does `ping`. Default: if the options name a user,
+   * on Linux.
    */
   readonly noNewPrivs?: boolean | undefined;
   /** The directory of the program's cgroup (version 2, Linux). Default: the server's cgroup. */
@@ -85,7 +86,7 @@ export interface PtyOptions {
 /** The highest value means "no change" to set*id: accepted, it would leave the program with the server's identity. */
 const id = whole({ max: 0xffff_fffe });
 const isId = (value: unknown) => id.problem(value, '') === undefined;
-/** A user that was looked up. */
+/** The result of a lookup. */
 export const resolvedUser = object<User>(
   "what lookupUser() of 'telpty/pty' returns",
   ({ uid, gid, groups }) => isId(uid) && isId(gid) && (groups === undefined || Array.isArray(groups)),
@@ -137,7 +138,7 @@ export function recycleDetail({ detail }: SpawnRequest): void {
   if (details.length < MOST_DETAILS && detail[0] === 0) details.push(detail);
 }
 
-/** The PATH of `execvp` if there is none (confstr(_CS_PATH) of glibc). */
+/** The PATH that `execvp` uses if there is none (confstr(_CS_PATH) of glibc). */
 const DEFAULT_PATH = '/bin:/usr/bin';
 
 function invalid(message: string): TelptyError {

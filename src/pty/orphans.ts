@@ -1,9 +1,9 @@
 /**
- * Programs of a server that was killed. The kernel hangs up its terminals, but a program that ignores SIGHUP goes on
- * without one. Another process can kill these if it has a list of all starts.
+ * Programs of a server that was killed. The kernel hangs up their terminals, but a program that ignores SIGHUP
+ * continues without one. Another process that has a list of all starts can kill these.
  *
  * The numbers of these sessions may have been reused, so each is checked first. The kernel reuses a number only after
- * the whole session is gone, so the new process began after the program in the list.
+ * the whole session has ended, so the new process began after the program in the list.
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,13 +21,13 @@ export interface Leader {
 const TICKS = 100;
 /** Differences between the clocks, and the time that Node.js took to start ours, in seconds. */
 const SLACK = 1;
-/** How long killed processes may take to end, and the interval between two checks, in milliseconds. */
+/** Time limit for killed processes to end, and the interval between two checks, in milliseconds. */
 const PATIENCE = 2_000;
 const PAUSE = 20;
 
 /**
  * Kills all processes of these sessions, repeatedly, because a process may fork between list and signal. On systems
- * without `/proc` it does nothing: there is only the kernel's SIGHUP.
+ * without `/proc` it does nothing: there only the kernel's SIGHUP ends programs.
  */
 export async function killOrphans(leaders: readonly Leader[]): Promise<void> {
   let left = await trustworthy(leaders);
@@ -42,7 +42,7 @@ export async function killOrphans(leaders: readonly Leader[]): Promise<void> {
   }
 }
 
-/** The numbers that were not reused since. */
+/** The numbers that have not been reused since. */
 async function trustworthy(leaders: readonly Leader[]): Promise<number[]> {
   if (leaders.length === 0) return [];
   const ours = (await startOf('self')) ?? 0;
@@ -56,9 +56,9 @@ async function trustworthy(leaders: readonly Leader[]): Promise<number[]> {
   return pids;
 }
 
-/** When a process began, in ticks since the boot; undefined if it does not exist. */
+/** The start time of a process, in ticks since the boot; undefined if it does not exist. */
 async function startOf(pid: number | 'self'): Promise<number | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined);
-  // What follows the name in parentheses begins with field 3; the start is field 22.
+  // The text after the name in parentheses begins with field 3; the start time is field 22.
   return stat === undefined ? undefined : Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
 }

@@ -5,24 +5,24 @@ import { addon } from '../native/load.ts';
 import { Hangup } from './hangup.ts';
 import { signalName, signalNumber } from './signal-names.ts';
 
-/** How a program ended: exactly one of the two is set (neither if another part of the process reaped it). */
+/** How a program ended: exactly one of the two is set, or neither if another part of the process reaped it. */
 export interface ExitStatus {
-  /** The exit code 0–255, `null` when a signal ended the program. */
+  /** The exit code 0–255; `null` if a signal ended the program. */
   readonly code: number | null;
-  /** The name of the signal that ended the program (`'SIGKILL'`), `null` when it exited. */
+  /** The name of the signal that ended the program (`'SIGKILL'`); `null` if it exited. */
   readonly signal: string | null;
 }
 
 const LONGEST_TIMEOUT_MS = 0x7fff_ffff;
 
-/** Called with the process id of a program that is not waited for any more. */
+/** Called with the process id of a program that is no longer waited for. */
 export type AbandonedListener = (pid: number) => void;
 
 const abandonedListeners = new Set<AbandonedListener>();
 
 /**
- * From now on calls `listener` for each program of this thread that is not waited for any more: it was killed and did
- * not die, or it ended and cannot be reaped. Causes: a file system that does not answer, or another process of the
+ * Calls `listener` from now on for each program of this thread that is no longer waited for: it was killed and did not
+ * die, or it ended and cannot be reaped. Causes: a file system that does not answer, or another process of the
  * program's user that traces it (ptrace).
  */
 export function onAbandoned(listener: AbandonedListener): void {
@@ -32,12 +32,12 @@ export function onAbandoned(listener: AbandonedListener): void {
 /** The part of a {@link Pty} that is its program. */
 export class Program {
   readonly exited: Promise<ExitStatus>;
-  /** 0 until a program that a thread of the addon starts runs. */
+  /** 0 until a program that is started by a thread of the addon runs. */
   pid: number;
   /** Whether the program has ended. */
   isGone = false;
   /**
-   * CPU time of a program that was killed by SIGKILL, without that of its children; `undefined` where it is not known.
+   * CPU time of a program that was killed by SIGKILL, without that of its children; `undefined` if it is not known.
    */
   cpuTimeMs: number | undefined;
   readonly #native: NativePty;
@@ -92,7 +92,7 @@ export class Program {
     this.#hangup!.left();
   }
 
-  /** The program was reaped, or is not waited for any more; as `AddonCallbacks.exit`. */
+  /** The program was reaped, or is no longer waited for; as `AddonCallbacks.exit`. */
   onExit(code: number, signal: number, isAbandoned: boolean, cpuTimeMs: number): void {
     this.isGone = true;
     if (cpuTimeMs >= 0) this.cpuTimeMs = cpuTimeMs;

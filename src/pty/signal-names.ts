@@ -1,4 +1,4 @@
-/** Signals by name and by number, as this system has them. */
+/** The signals of this system, by name and by number. */
 import { constants } from 'node:os';
 import { TelptyError } from '../errors.ts';
 

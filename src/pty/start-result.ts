@@ -6,7 +6,7 @@ import { addon } from '../native/load.ts';
 import { systemError } from '../native/system-error.ts';
 import type { PtyOptions } from './options.ts';
 
-/** Is called without an error once the program runs. */
+/** Called when the start has ended, without an error if the program runs. */
 export type StartCallback = (error: TelptyError | undefined) => void;
 
 /** Details of a failure besides its number. */
@@ -148,8 +148,8 @@ function denied({ kind, path, name }: Failure): string | undefined {
 }
 
 /**
- * How many terminals exist. The kernel counts them for the whole system, so the numbers are not part of the message,
- * which a client may read.
+ * The number of terminals that exist. The kernel counts them for the whole system, so the numbers are not part of the
+ * message, which a client may read.
  */
 function terminalsInUse(): Error | undefined {
   const [used, max] = ['nr', 'max'].map(name => {
@@ -162,7 +162,7 @@ function terminalsInUse(): Error | undefined {
   return Number.isNaN(used) || Number.isNaN(max) ? undefined : new Error(`${used} of ${max} terminals are in use`);
 }
 
-/** Names of files come from a script's first line, or a program's head. */
+/** The names of files come from the first line of a script or the header of a program. */
 function printable(text: string): string {
   const escaped = text.replace(/[\x00-\x1f\x7f-\x9f]/g, character =>
     character === '\r' ? '\\r' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
@@ -170,7 +170,7 @@ function printable(text: string): string {
   return escaped;
 }
 
-/** The error for the step of a start that failed: `error` is its errno, `stepIndex` stands for its name. */
+/** The error for the step of a start that failed: `error` is its errno, `stepIndex` the index of the step. */
 export function startError(
   file: string,
   options: PtyOptions,

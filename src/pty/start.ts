@@ -5,44 +5,45 @@ import { type PtyOptions, ptyOptions } from './options.ts';
 import { Pty } from './pty.ts';
 
 /**
- * Makes what all terminals of this thread share (the addon, its memory, a thread), which else the first of them makes:
- * so that a server holds after its first session what it held before. Does nothing the second time.
+ * Creates the resources that all terminals of this thread share (the addon, its memory, a thread), which otherwise the
+ * first terminal creates: so a server has the same resources before and after its first session. A second call does
+ * nothing.
  *
- * @throws TelptyError `ERR_PTY_UNSUPPORTED` without an addon.
+ * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
  */
 export function preparePty(): void {
   Master.prepare();
 }
 
 /**
- * Starts a program on a new pseudo-terminal: as the leader of its own session, with the terminal as its standard input,
- * output and error and nothing else open, all signals at their defaults and none blocked.
+ * Starts a program on a new pseudo-terminal. It is the leader of its own session, has the terminal as its standard
+ * input, output and error and no other open descriptors; all signals are unblocked and at their defaults.
  *
- * Returns when the program's first instruction is due: what can fail has failed by then. This blocks the event loop for
- * the time of the start, a quarter of a millisecond as a rule, at most about 6 s; {@link startPty} does not.
+ * Returns just before the program's first instruction, so every error of the start is thrown. This blocks the event
+ * loop during the start: usually a quarter of a millisecond, at most about 6 s. {@link startPty} does not block.
  *
- * A start that takes longer than 5 s (the file system does not answer), or that another process of the program's user
- * stops again and again, is killed and fails with `ETIMEDOUT`.
+ * A start is killed and fails with `ETIMEDOUT` if it takes longer than 5 s (the file system does not answer), or if
+ * another process of the program's user stops it again and again.
  *
- * @param file the program: a path if it contains a slash, else looked for in the PATH of `options.env`.
+ * @param file the program: a path if it contains a slash, otherwise looked up in the PATH of `options.env`.
  * @param args its arguments, without `argv[0]`.
  * @throws TelptyError `ERR_PTY_SPAWN` with `step` (open, winsize, termios, fork, cgroup, setsid, ctty, rlimit, nice,
  *   keyring, setgroups, setgid, setuid, capabilities, no_new_privs, chdir, exec), `systemCode` and `file`;
- *   `ERR_INVALID_ARGUMENT`; `ERR_UNKNOWN_USER`; `ERR_PTY_UNSUPPORTED` without an addon.
+ *   `ERR_INVALID_ARGUMENT`; `ERR_UNKNOWN_USER`; `ERR_PTY_UNSUPPORTED` without the addon.
  */
 export function spawnPty(file: string, args: readonly string[] = [], options: PtyOptions = {}): Pty {
   return new Pty(file, args, readOptions('spawnPty', ptyOptions, options));
 }
 
 /**
- * The same without blocking the event loop: a thread of the addon makes the start. For servers, where others would
- * wait.
+ * The same without blocking the event loop: a thread of the addon starts the program. For servers, whose other clients
+ * would have to wait.
  *
- * A start cannot be cancelled; destroy the {@link Pty} when the promise has resolved. One that is under way when the
- * process or the worker ends leaves nothing behind.
+ * A start cannot be cancelled; destroy the {@link Pty} after the promise has resolved. A start that is in progress when
+ * the process or the worker ends leaves neither a program nor a terminal.
  *
- * @returns a promise of the terminal, from the moment its program runs. Its output may be read from then on, and none
- *   is lost before.
+ * @returns a promise of the terminal, which resolves when its program runs. Its output can be read from then on;
+ *   earlier output is not lost.
  * @throws (rejects) as {@link spawnPty} throws.
  */
 export function startPty(file: string, args: readonly string[] = [], options: PtyOptions = {}): Promise<Pty> {

@@ -1,4 +1,4 @@
-/** The terminal that this process was started on: the user's own, on which a client runs. */
+/** The terminal on which this process was started: the user's own terminal, on which a client runs. */
 import { addon, isAvailable } from '../native/load.ts';
 import { applyModes, blankModes, type Modes, nameModes, type RawModes } from './modes.ts';
 
@@ -24,7 +24,7 @@ export class Tty {
     return nameModes(this.#found);
   }
 
-  /** Sets the modes that are named; all others are as they were found. */
+  /** Sets the given modes; all others are as they were found. */
   set(modes: Modes): void {
     const raw = { words: this.#found.words.slice(), cc: this.#found.cc.slice() };
     applyModes(raw, modes);
@@ -37,7 +37,7 @@ export class Tty {
   }
 
   /**
-   * Reads the modes again, which {@link restore} sets from now on: another program has used the terminal meanwhile.
+   * Reads the modes again, because another program has used the terminal meanwhile; {@link restore} then sets these.
    */
   look(): void {
     this.#found = read(this.#fd) ?? this.#found;

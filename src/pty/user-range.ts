@@ -1,11 +1,11 @@
 /**
- * A user id of its own for each session, from a range that has no other use: so that programs of different sessions can
- * neither signal nor trace each other, nor open each other's terminals, and the kernel's limits for a user are a
- * session's.
+ * A separate user id for each session, from a range that is not used otherwise. Programs of different sessions can then
+ * neither signal nor trace each other, nor open each other's terminals, and the kernel's limits per user apply to one
+ * session.
  *
- * An id is given to one session at a time. When that is over, all processes of the id are killed (see
- * native/process/user_kill.c), and it is given away again once there is none. Ids that have processes of unknown
- * origin, of a server that was killed for example, are left alone.
+ * An id is assigned to one session at a time. When the session has ended, all processes of the id are killed (see
+ * native/process/user_kill.c), and the id is assigned again only when none is left. Ids that have processes of unknown
+ * origin, of a server that was killed for example, are not assigned.
  */
 import { readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -14,18 +14,18 @@ import { TelptyError } from '../errors.ts';
 import type { User } from '../native/addon.ts';
 import { addon } from '../native/load.ts';
 
-/** How long killed processes may take to end, in ms; only one stuck in the kernel takes longer. */
+/** Time limit for killed processes to end, in ms; only one that is stuck in the kernel takes longer. */
 const PATIENCE = 2_000;
 /** Intervals between two checks, in ms: short at first, since most processes end at once. */
 const FIRST_LOOK = 2;
 const SLOWEST_LOOK = 100;
-/** After this time, in ms, zombies are told apart from running processes. */
+/** After this time, in ms, zombies are distinguished from running processes. */
 const USUAL = 50;
-/** Ids that had processes are looked at again no sooner than after this, in ms. */
+/** Interval, in ms, after which ids that had processes are checked again. */
 const RECHECK = 1_000;
 /** More ids than any server has sessions. */
 const MOST_IDS = 65_536;
-/** root, the user nobody (also the id of what has no id here), and -1 in 16 and 32 bits. */
+/** root, the user `nobody` (also the id of unmapped users), and -1 in 16 and 32 bits. */
 const NEVER = [0, 65_534, 65_535, 0xffff_ffff];
 
 /** User ids from `from` to `to`, both included. */
@@ -66,7 +66,7 @@ export function checkRange(range: UserIdRange): void {
   if (process.platform !== 'linux') throw fail('user ids for sessions are supported on Linux only');
   const own = process.geteuid!();
   if (own !== 0) throw fail('only root can run programs as other users');
-  // Group ids have the same numbers.
+  // The same numbers are used as group ids.
   const named = addon().namedId(from, to);
   if (named !== undefined)
     throw fail(`it contains ${named.id}, the ${named.kind} ${named.name}; choose ids without a name`, named.name);
@@ -94,25 +94,24 @@ function readText(file: string): string {
   }
 }
 
-/** Where ids come from: a {@link UserIds} of this process, or of another. */
+/** The source of ids: a {@link UserIds} of this process, or of another. */
 export interface UserIdSource {
   /** An id that has no process; `undefined` if all are taken. */
   take(): Promise<number | undefined>;
-  /** Gives it back. @param isFree whether it has no process any more. */
+  /** Returns it to the source. @param isFree whether it has no process any more. */
   leave(uid: number, isFree: boolean): void;
 }
 
-/** Hands out the ids of a range, each to one at a time. */
+/** Assigns the ids of a range, each to one session at a time. */
 export class UserIds implements UserIdSource {
   readonly #range: UserIdRange;
   readonly #taken = new Set<number>();
   /** Ids with processes of unknown origin, or processes that cannot be killed. */
   readonly #avoided = new Set<number>();
-  /** When they were checked last. */
+  /** The time of their last check. */
   #looked = Number.NEGATIVE_INFINITY;
   /**
-   * The one that is tried next. Files that a session leaves behind have its id, so the id that was used last comes
-   * last.
+   * The next id to try. Files that a session leaves behind have its id, so the id that was used last is tried last.
    */
   #at: number;
 
@@ -125,7 +124,7 @@ export class UserIds implements UserIdSource {
     return this.#range.to - this.#range.from + 1;
   }
 
-  /** Ids that have a process now, and are therefore not given away. */
+  /** Ids that have a process now, and are therefore not assigned. */
   findBusy(): number[] {
     for (let uid = this.#range.from; uid <= this.#range.to; uid++) {
       if (!this.#taken.has(uid) && addon().isUserBusy(uid)) this.#avoided.add(uid);
@@ -200,7 +199,7 @@ type UsersAlive = ReadonlyMap<number, boolean>;
 let running: Promise<UsersAlive> | undefined;
 let following: Promise<UsersAlive> | undefined;
 
-/** A list that was begun after the call. Callers share the next list while one is being made. */
+/** A list that was begun after the call. While one list is being made, callers share the next one. */
 function usersAlive(): Promise<UsersAlive> {
   if (running === undefined) {
     running = listUsers().finally(() => {
@@ -230,7 +229,7 @@ async function listUsers(): Promise<UsersAlive> {
   return users;
 }
 
-/** The ids that are in use in this process. */
+/** The ids in use by this process. */
 const open = new Set<number>();
 let atExit = false;
 
@@ -252,15 +251,15 @@ export class RangeUser {
 
   /** @internal See {@link UserRange.take}. */
   constructor(uid: number, leave: (uid: number, isFree: boolean) => void) {
-    // No database has it; as in `ownUser`.
+    // No database has this user; the values are those of `ownUser`.
     this.user = { name: String(uid), uid, gid: uid, home: '/', shell: '/bin/sh', groups: [] };
     this.#leave = leave;
     open.add(uid);
   }
 
   /**
-   * Kills all processes of the user, whatever session they are in, and gives the id back. Never rejects: an id whose
-   * processes cannot be killed, because one is stuck in the kernel, is not given away before they are gone.
+   * Kills all processes of the user, in any session, and releases the id. Never rejects: an id whose processes cannot
+   * be killed, because one is stuck in the kernel, is not assigned again before they have ended.
    */
   end(): Promise<void> {
     this.#end ??= this.#kill();
@@ -275,7 +274,7 @@ export class RangeUser {
   }
 }
 
-/** A range of user ids, one for each program: what `userRange` of `ptyShell` takes. */
+/** A range of user ids, one for each program: the value of `userRange` of `ptyShell`. */
 export class UserRange {
   readonly #source: UserIdSource;
 
@@ -285,7 +284,7 @@ export class UserRange {
     killAtExit();
   }
 
-  /** A user that no other session has; `undefined` if all are taken. */
+  /** A user that no other session has; `undefined` if all are in use. */
   async take(): Promise<RangeUser | undefined> {
     const uid = await this.#source.take();
     return uid === undefined ? undefined : new RangeUser(uid, (id, isFree) => this.#source.leave(id, isFree));
@@ -293,10 +292,10 @@ export class UserRange {
 }
 
 /**
- * Checks a range of user ids, and that programs may be run as them (Linux, root). Group ids of the same numbers go with
- * them.
+ * Opens a range of user ids, after checking it and that programs can be run as these users (Linux, root). The same
+ * numbers are used as group ids.
  *
- * @param from the first. @param to the last, 65,535 above it at most. None may be 0, 65534, 65535, 4294967295, or
+ * @param from the first id. @param to the last id, at most 65,535 above it. None may be 0, 65534, 65535, 4294967295, or
  *   belong to a user, to a group or to subordinate ids.
  * @throws TelptyError `ERR_USER_RANGE`.
  */

@@ -8,12 +8,12 @@ import { systemError } from '../native/system-error.ts';
 export type { User };
 
 /**
- * Looks a user up in the system's database. This blocks, for as long as the database takes: do it once, when a server
- * starts, not for every session.
+ * Looks a user up in the system's database. This blocks until the database answers: do it once, when a server starts,
+ * not for every session.
  *
  * @param name a login name, or a user id as a number.
- * @returns the user; `groups` holds all groups, the primary one among them.
- * @throws TelptyError `ERR_UNKNOWN_USER` when there is none, `ERR_INVALID_ARGUMENT` for a name that cannot be one.
+ * @returns the user; `groups` holds all groups, including the primary one.
+ * @throws TelptyError `ERR_UNKNOWN_USER` if the user does not exist, `ERR_INVALID_ARGUMENT` for an invalid name.
  */
 export function lookupUser(name: string | number): User {
   const ok =
@@ -32,11 +32,11 @@ export function lookupUser(name: string | number): User {
   });
 }
 
-/** Names that were looked up; a lookup may take long, and the users of a machine are few. */
+/** Names that were looked up: a lookup may take long, and a machine has few users. */
 const names = new Map<number, string>();
 const MOST_NAMES = 1_000;
 
-/** A user's login name; the number where the database has none, or does not answer. */
+/** A user's login name; the number if the database does not have the user, or does not answer. */
 export function userName(uid: number): string {
   let name = names.get(uid);
   if (name === undefined) {
@@ -56,7 +56,9 @@ export interface OwnUser {
   readonly uid: number;
 }
 
-/** The user this process runs as. In containers a process may have a user id that no database has: its home is `/`. */
+/**
+ * The user that this process runs as. In a container the user id may be missing in the database: then the home is `/`.
+ */
 export function ownUser(): OwnUser {
   try {
     const { username, homedir, shell, uid } = userInfo();

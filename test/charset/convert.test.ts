@@ -1,4 +1,6 @@
-/** Conversion between character sets: exact where it can be, alike where it cannot, the same however it is cut. */
+/**
+ * Conversion between character sets: exact where possible, similar otherwise, and independent of how the input is cut.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -16,7 +18,7 @@ const withoutOwnAscii = ['PETSCII', 'ATASCII', 'VISCII', 'TCVN5712-1', 'ARMSCII-
 withoutOwnAscii.push('JIS_C6220-1969-ro');
 
 const bytes = fc.uint8Array({ maxLength: 64 });
-/** Bytes as they are in real text: many letters of the set, some of ASCII. */
+/** Bytes as in real text: many letters of the set, some of ASCII. */
 const text = fc.string({ unit: 'grapheme', maxLength: 32 });
 const cuts = fc.array(fc.nat({ max: 64 }), { maxLength: 8 });
 
@@ -32,7 +34,7 @@ const convert = (from: string, to: string, whole: Uint8Array, places: readonly n
 };
 
 describe('the decoder of UTF-8', () => {
-  it('gives what TextDecoder does, however the input is cut and with ASCII between (property)', () => {
+  it('returns the same as TextDecoder, however the input is cut and with ASCII between (property)', () => {
     const parts = fc.array(
       fc.oneof(
         bytes,
@@ -53,7 +55,7 @@ describe('the decoder of UTF-8', () => {
     );
   });
 
-  it('does not give ASCII to TextDecoder, unless a part of a character waits', context => {
+  it('does not pass ASCII to TextDecoder, unless part of a character waits', context => {
     const { mock } = context.mock.method(TextDecoder.prototype, 'decode');
     const utf8 = decoder('UTF-8');
     const write = (...parts: (string | number[])[]) => parts.map(part => utf8.write(Buffer.from(part as string)));
@@ -72,7 +74,7 @@ describe('the decoder of UTF-8', () => {
 });
 
 describe('Converter', () => {
-  it('gives the same however the input is cut, whatever it is (property)', () => {
+  it('returns the same for any input, however it is cut (property)', () => {
     const mixed = fc.oneof(
       bytes,
       text.map(letters => Buffer.from(letters)),
@@ -85,7 +87,7 @@ describe('Converter', () => {
     );
   });
 
-  it('gives the same where control sequences stand within characters, however they are cut (property)', () => {
+  it('returns the same if control sequences are within characters, however they are cut (property)', () => {
     const parts = fc.constantFrom('\xa4', '\x40', '\xa4\x40', '\x1b', '[', '[31m', '\x1b[1;31 m', ' ', '/', 'a', '\n');
     const coloured = fc.array(parts, { maxLength: 12 }).map(all => Buffer.from(all.join(''), 'latin1'));
     fc.assert(
@@ -96,12 +98,12 @@ describe('Converter', () => {
     );
   });
 
-  it('brings back what a set can say (property)', () => {
+  it('restores all characters that a set has (property)', () => {
     fc.assert(
       fc.property(anyCharset, bytes, (charset, whole) => {
         const said = decoder(charset);
         const letters = (said.write(whole) + said.end()).replaceAll('\ufffd', '');
-        // There are sets in which several bytes say the same; once written, it stays.
+        // In some sets several bytes stand for one character; the text is stable after it was encoded once.
         const written = encoder(charset).write(letters);
         const again = decoder(charset);
         assert.equal(
@@ -120,7 +122,7 @@ describe('Converter', () => {
     );
   });
 
-  it('passes ASCII with its control sequences through all sets that have it', () => {
+  it('passes ASCII with its control sequences unchanged through all sets that contain it', () => {
     const ascii = Buffer.from(Array.from({ length: 128 }, (_, code) => code));
     for (const charset of charsets.filter(name => !withoutOwnAscii.includes(name))) {
       assert.deepEqual(convert('UTF-8', charset, ascii), ascii, charset);
@@ -128,7 +130,7 @@ describe('Converter', () => {
     }
   });
 
-  it('returns the very bytes it was given where there is nothing to do', () => {
+  it('returns the same buffer if nothing changes', () => {
     const plain = Buffer.from('\x1b[1mplain\x1b[m\r\n');
     assert.equal(new Converter('UTF-8', 'KOI8-R').write(plain), plain);
   });
@@ -145,7 +147,7 @@ describe('Converter', () => {
     );
   });
 
-  it('leaves nothing waiting but the beginning of a character', () => {
+  it('holds back only the beginning of a character', () => {
     const utf8 = new Converter('UTF-8', 'ISO-8859-1');
     assert.equal(utf8.write(Buffer.of(0xc3)).length, 0);
     assert.deepEqual([...utf8.write(Buffer.of(0xa9))], [0xe9]);
@@ -160,7 +162,7 @@ describe('Converter', () => {
     assert.equal(Buffer.from(sjis.write(Buffer.of(0xfa))).toString(), '日');
   });
 
-  it('refuses a set that is none', () => {
+  it('refuses an unknown set', () => {
     for (const make of [() => encoder('klingon'), () => decoder(''), () => new Converter('UTF-8', 'utf-16')])
       assert.throws(make, { code: 'ERR_INVALID_ARGUMENT' });
   });

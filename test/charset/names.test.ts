@@ -53,7 +53,7 @@ describe('canonicalCharset', () => {
     });
   }
 
-  it('does not mind zeros in front of a number, wherever it stands, and blanks', () => {
+  it('ignores zeros before a number anywhere in the name, and spaces', () => {
     const spelled: [canonical: string, ...names: string[]][] = [
       ['ISO-8859-2', 'iso-8859-02', 'iso 8859-02', 'ISO_8859-02:1987', 'iso885902', 'iso8859-002', 'csISO885902'],
       ['ISO-8859-1', 'iso-8859-01', 'latin01', 'ISO 8859 1', 'iso-08859-01'],
@@ -70,7 +70,7 @@ describe('canonicalCharset', () => {
     }
   });
 
-  it('finds every set under its name with zeros in front of any of its numbers', () => {
+  it('finds every set by its name with zeros before any of its numbers', () => {
     const names = codecNames()
       .map(canonicalCharset)
       .filter(name => name !== undefined);
@@ -84,7 +84,7 @@ describe('canonicalCharset', () => {
     );
   });
 
-  it('knows no set that is none, or that no terminal can speak', () => {
+  it('returns undefined for unknown sets, and for sets that a terminal cannot use', () => {
     const none = [
       'klingon',
       '',
@@ -115,17 +115,17 @@ describe('canonicalCharset', () => {
     for (const name of none) assert.equal(canonicalCharset(name), undefined, JSON.stringify(name));
   });
 
-  it('resolves every name of iconv-lite, but for what is listed here', () => {
+  it('resolves every name of iconv-lite except those listed here', () => {
     const unfit = /^(_.*|ascii8bit|binary|base64|hex|ucs.*|utf16.*|utf32.*|utf7.*|unicode11utf7|cesu8|mac.+|100\d\d)$/;
     const lost = codecNames().filter(name => canonicalCharset(name) === undefined && !unfit.test(name));
     assert.deepEqual(lost, []);
   });
 
-  it('gives only names that iconv-lite can convert, are stable, and have a locale name', () => {
+  it('returns only stable names that iconv-lite can convert and that have a locale name', () => {
     for (const name of codecNames()) {
       const canonical = canonicalCharset(name);
       if (canonical === undefined) continue;
-      // Two names of IANA are unknown there; their aliases convert.
+      // iconv-lite does not know two names of IANA, but it knows their aliases.
       const alias = {
         'KZ-1048': 'rk1048',
         PTCP154: 'pt154',
@@ -140,7 +140,7 @@ describe('canonicalCharset', () => {
     }
   });
 
-  it('takes only the year of a standard for a year', () => {
+  it('treats only the year of a standard as a year', () => {
     assert.equal(canonicalCharset('ISO_8859-1:1987'), canonicalCharset('ISO-8859-1'));
     assert.equal(canonicalCharset('cp2:8606'), canonicalCharset('cp28606'));
     assert.equal(canonicalCharset('cp:1129'), canonicalCharset('cp1129'));
@@ -158,7 +158,7 @@ describe('canonicalCharset', () => {
     );
   });
 
-  it('never throws, and what it gives is fit for a locale (property)', () => {
+  it('never throws, and its result is valid in a locale (property)', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...codecNames())), name => {
         const codeset = localeCodeset(name);
@@ -181,7 +181,7 @@ describe('localeCodeset', () => {
     Big5: 'BIG5',
     'US-ASCII': 'US-ASCII',
     klingon: undefined,
-    // No system has a locale in these.
+    // No system has a locale for these.
     PETSCII: undefined,
     ATASCII: undefined,
     'ATARI-ST': undefined,

@@ -1,4 +1,4 @@
-/** The columns that text takes, against Unicode's data as three others have it: Python, V8, and a package with its table. */
+/** The columns of text, compared with Unicode's data in Python, in V8, and in a package with its table. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
@@ -9,11 +9,11 @@ import { requireTool } from '../support/system/tools.ts';
 const LAST = 0x10ffff;
 const isSurrogate = (codePoint: number) => codePoint >= 0xd800 && codePoint < 0xe000;
 
-/** Planes 4 to 13, which have no characters: one code point in 256 stands for the others. */
+/** Planes 4 to 13, which have no characters: one code point in 256 represents the others. */
 const isSkipped = (codePoint: number) =>
   codePoint >= 0x40000 && codePoint < 0xe0000 && (codePoint & 0xff) !== codePoint >> 16;
 
-/** Code points for which `isWrong` holds, in hexadecimal. */
+/** The code points for which `isWrong` returns true, in hexadecimal. */
 function wrong(isWrong: (codePoint: number, character: string) => boolean): string[] {
   const found: string[] = [];
   for (let codePoint = 0; codePoint <= LAST; codePoint++) {
@@ -25,7 +25,7 @@ function wrong(isWrong: (codePoint: number, character: string) => boolean): stri
 }
 
 describe('the columns of a code point', () => {
-  test('that is wide or full-width are two, unless it joins another', () => {
+  test('that is wide or full-width are two, unless it joins another one', () => {
     const differing = wrong((codePoint, character) => {
       const isWide = ['wide', 'fullwidth'].includes(eastAsianWidthType(codePoint));
       const joins = /[\p{M}\p{Cf}]/u.test(character);
@@ -34,8 +34,9 @@ describe('the columns of a code point', () => {
     assert.deepEqual(differing, []);
   });
 
-  test('are as Python has them for East Asian Width and categories', () => {
-    // Python has an older Unicode: what it does not know, and what has become wide since (Unicode 16), is left out.
+  test("match Python's East Asian Width and categories", () => {
+    // Python has an older Unicode: characters that it does not know, and those that became wide in Unicode 16, are left
+    // out.
     const script = `
 import unicodedata, sys
 for c in range(0x110000):
@@ -63,7 +64,7 @@ for c in range(0x110000):
     assert.deepEqual(differing, []);
   });
 
-  test('are two for every emoji that is shown as one by itself', () => {
+  test('are two for every emoji that is displayed as one by itself', () => {
     const emoji = wrong((codePoint, character) => {
       const isFlagLetter = /\p{Regional_Indicator}/u.test(character);
       return /\p{Emoji_Presentation}/u.test(character) && columnsOf(codePoint) !== (isFlagLetter ? 1 : 2);
@@ -71,7 +72,7 @@ for c in range(0x110000):
     assert.deepEqual(emoji, []);
   });
 
-  test('are none for marks, controls and what is never shown', () => {
+  test('are zero for marks, controls and characters that are never displayed', () => {
     const shown = wrong(
       (codePoint, character) => /[\p{Cc}\p{Mn}\p{Me}]/u.test(character) && columnsOf(codePoint) !== 0,
     );
@@ -93,7 +94,7 @@ describe('the columns of a text', () => {
     ['e\u0301', 1],
     ['한글', 4],
     ['\u1112\u1161\u11ab', 2],
-    // Two consonants and a vowel with a place of its own.
+    // Two consonants and a vowel with its own column.
     ['क्षि', 3],
     ['❤', 1],
     ['❤\ufe0f', 2],
@@ -110,7 +111,7 @@ describe('the columns of a text', () => {
     ['🇩🇪', 2],
     ['🇩🇪🇫🇷', 4],
     ['🇩', 1],
-    // These join nothing that is shown as one.
+    // These do not join anything that is displayed as one.
     ['a🏽', 3],
     ['a\u200db', 2],
     ['a\ufe0f', 1],
@@ -121,7 +122,7 @@ describe('the columns of a text', () => {
     test(`${JSON.stringify(text)}: ${columns}`, () => assert.equal(columnsOfText(text), columns));
   }
 
-  test('of an emoji that is put together are two, with or without a skin tone', () => {
+  test('of an emoji of several characters are two, with or without a skin tone', () => {
     const rests = ['\u200d♀\ufe0f', '\u200d⚕\ufe0f', '\u200d🚀', '\u200d🤝\u200d🧑🏻', '\u200d❤\ufe0f\u200d👨', ''];
     for (const person of ['👩', '🧑', '👮', '🤷', '🏃']) {
       for (const tone of ['', '🏻', '🏿']) {
@@ -131,7 +132,7 @@ describe('the columns of a text', () => {
   });
 });
 
-test('a cluster of marks by the thousand is cut', () => {
+test('a cluster of thousands of marks is split', () => {
   assert.ok(joinsCluster('e', '\u0301'));
   assert.ok(joinsCluster('👨', '\u200d') && joinsCluster('👨\u200d', '👩') && joinsCluster('🇩', '🇪'));
   assert.ok(!joinsCluster('🇩🇪', '🇫') && !joinsCluster('a', 'b') && !joinsCluster('界', '面'));

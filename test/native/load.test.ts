@@ -6,10 +6,10 @@ import { localeAvailable } from '../../src/native/locales.ts';
 import { isOobInline, sendUrgent, setOobInline } from '../../src/native/sockets.ts';
 import { inNode } from '../pty/support.ts';
 
-/** Node has no public way to a socket's descriptor. */
+/** Node has no public access to a socket's descriptor. */
 const fdOf = (socket: Socket) => (socket as unknown as { _handle: { fd: number } })._handle.fd;
 
-test('a BSD Synch: the urgent byte stays in the stream where it is asked for', async () => {
+test('the urgent byte of a BSD Synch stays in the stream if that is requested', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const client = connect((server.address() as { port: number }).port);
@@ -27,13 +27,13 @@ test('a BSD Synch: the urgent byte stays in the stream where it is asked for', a
   server.close();
 });
 
-test('descriptors that are none', () => {
+test('invalid descriptors are refused', () => {
   assert.equal(setOobInline(-1), false);
   assert.equal(isOobInline(-1), false);
   assert.equal(sendUrgent(-1, Buffer.from('x')), 0);
 });
 
-test('locales', () => {
+test('localeAvailable() knows the locales of the C library', () => {
   assert.equal(localeAvailable('C'), true);
   assert.equal(localeAvailable('xx_YY.no-such-charset'), false);
   assert.equal(localeAvailable('x'.repeat(1000)), false);
@@ -43,7 +43,7 @@ const addonFiles = ['shells/program/pty-shell', 'native/sockets', 'native/locale
   name => new URL(`../../src/${name}.ts`, import.meta.url).href,
 );
 
-test('without the addon the import works, starting says why not, and the rest does nothing', async () => {
+test('without the addon the import works, a start fails with the reason, and the other calls do nothing', async () => {
   const { output } = await inNode(
     '',
     `const [{ ptyShell }, sockets, locales] = await Promise.all(${JSON.stringify(addonFiles)}.map(file => import(file)));

@@ -1,6 +1,7 @@
 /**
- * Probes of the private parts of Node.js, V8 and libuv in src/native/node-internals.ts: one fails where a version of Node.js changes
- * what telpty depends on. Where it can, a probe also shows that it sees the difference, without the part.
+ * Probes of the private parts of Node.js, V8 and libuv in src/native/node-internals.ts: a probe fails if a version of
+ * Node.js changes what telpty depends on. If possible, a probe also runs without the private part, to show that it
+ * detects the difference.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -57,7 +58,7 @@ async function pair(onAccepted: (socket: Socket) => void = () => {}) {
   };
 }
 
-test('_handle.fd is the descriptor of a listener and of a connection, and gone after the close', async () => {
+test('_handle.fd is the descriptor of a listener and of a connection, and is gone after the close', async () => {
   const { server, port } = await listening();
   const client = connect({ port, host: '127.0.0.1' });
   const [socket] = (await once(server, 'connection')) as [Socket];
@@ -73,12 +74,12 @@ test('_handle.fd is the descriptor of a listener and of a connection, and gone a
 
 for (const stops of [true, false]) {
   test(`a socket that has begun to read ${stops ? 'stops by _handle.readStop()' : 'reads, as the probe can see'}`, async () => {
-    // Not paused on connect: as a socket from another process.
+    // Not paused on connect: like a socket from another process.
     await using both = await pair(socket => stops && stopReading(socket));
     const { client, socket } = both;
     client.end('input');
     await untilTrue(() => peerState(descriptor(socket)!) === 'finished');
-    // What libuv watches, it has read by then.
+    // A socket that libuv polls has been read by then.
     for (let turn = 0; turn < 3; turn++) await nextTurn();
     assert.equal(socket.bytesRead, stops ? 0 : 5);
   });
@@ -165,7 +166,7 @@ for (const [what, wasReceived, code] of [
         if (results.length === 2) resolve();
       }),
     );
-    // Two: an answer comes to each, in order.
+    // Two sockets: each is answered, in order.
     child.send('first', both.client, { keepOpen: true });
     child.send('second', both.client, { keepOpen: true });
     const ended = exited.then(() => assert.fail('the child ended'));
@@ -177,7 +178,7 @@ for (const [what, wasReceived, code] of [
   });
 }
 
-/** The number that `code` prints in a Node.js of its own, where `setUp()` calls `name` of src/native/node-internals.ts. */
+/** The number that `code` prints in another Node.js, where `setUp()` calls `name` of src/native/node-internals.ts. */
 async function inNode(name: string, flags: readonly string[], code: string): Promise<number> {
   const script = `import { ${name} } from '${internals}'; const setUp = () => ${name}(); ${code}`;
   const argv = ['--import', LOADER, ...flags, '--input-type=module', '-e', script];
@@ -202,13 +203,13 @@ test('--semi-space-growth-factor, set while V8 runs, keeps the young generation 
       console.log(most);`,
     );
   const [bounded, free] = await Promise.all([sizeOfSurvivors(true), sizeOfSurvivors(false)]);
-  // V8 13 and 14 (Node.js 24 and 26) size it by other rules: the flag does less there.
+  // V8 13 and 14 (Node.js 24 and 26) size it by other rules: the flag has less effect there.
   const version = Number.parseInt(process.versions.v8, 10);
   const times = version >= 14 ? 1 : version === 13 ? 2 : 4;
   assert.ok(bounded * times < free, `${bounded} bytes with the flag, ${free} without`);
 });
 
-test('--interrupt-budget, set while V8 runs, has functions compiled earlier, up to V8 11', async () => {
+test('--interrupt-budget, set while V8 runs, makes V8 compile functions earlier, up to V8 11', async () => {
   const callsUntilCompiled = (set: boolean) =>
     inNode(
       'compileEarly',
@@ -228,7 +229,7 @@ test('--interrupt-budget, set while V8 runs, has functions compiled earlier, up 
   else assert.ok(early * 3 <= late, `${early} calls with the flag, ${late} without`);
 });
 
-test('libuv accepts nothing while its listener is out of its epoll set, and again when it is back', {
+test('libuv accepts nothing while its listener is not in its epoll set, and accepts again afterwards', {
   skip: process.platform !== 'linux' && 'Linux only',
 }, async () => {
   const held = await listening();
@@ -242,21 +243,21 @@ test('libuv accepts nothing while its listener is out of its epoll set, and agai
     });
     other.server.on('connection', socket => sockets.push(socket));
     const dial = (port: number) => sockets.push(connect({ port, host: '127.0.0.1' }));
-    // libuv watches it by then.
+    // libuv polls it by then.
     dial(held.port);
     await untilTrue(() => accepted === 1);
     assert.equal(unwatchListener(descriptor(held.server)!, true), true);
     const waiting = connect({ port: held.port, host: '127.0.0.1' });
     sockets.push(waiting);
     await once(waiting, 'connect');
-    // A later one of another listener is accepted: libuv has looked.
+    // A later connection of another listener is accepted, so libuv has polled both.
     dial(other.port);
     await once(other.server, 'connection');
     await nextTurn();
     assert.equal(accepted, 1);
     assert.equal(unwatchListener(descriptor(held.server)!, false), true);
     await untilTrue(() => accepted === 2);
-    // Out of the set again: libuv closes it all the same.
+    // Out of the set again: libuv closes it nevertheless.
     assert.equal(unwatchListener(descriptor(held.server)!, true), true);
   } finally {
     for (const socket of sockets) socket.destroy();
@@ -264,10 +265,10 @@ test('libuv accepts nothing while its listener is out of its epoll set, and agai
   }
 });
 
-test('uv_walk() finds the child processes that Node.js waits for: their exit status is left alone', async () => {
+test('uv_walk() finds the child processes that Node.js waits for, and their exit status is left to Node.js', async () => {
   const child = spawn('true', { stdio: 'ignore' });
   const exited = once(child, 'exit');
-  // No turn of the loop, in which Node.js would reap it.
+  // No turn of the event loop, in which Node.js would reap it.
   while (processInfo(child.pid!)?.state !== 'Z');
   assert.equal(addon().reapOrphans(Int32Array.of(child.pid!)), 0);
   assert.deepEqual(await exited, [0, null]);

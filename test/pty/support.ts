@@ -1,4 +1,4 @@
-/** Help for the tests of pseudo-terminals: reading to a point, and looking at processes from outside. */
+/** Helpers for the tests of pseudo-terminals: reading up to a pattern, and inspecting processes from outside. */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
@@ -7,21 +7,23 @@ import { LOADER } from '../support/typescript.ts';
 
 export const isRoot = process.getuid!() === 0;
 
-/** Everything until the end of the output. */
+/** All output up to its end. */
 export async function readAll(pty: Pty): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of pty) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 
-/** Runs a shell script to its end: its output, with newlines as the script printed them, and its exit. */
+/**
+ * Runs a shell script to its end. Returns its output, with newlines as the script printed them, and its exit status.
+ */
 export async function run(script: string, options: PtyOptions = {}) {
   const pty = spawnPty('sh', ['-c', script], options);
   const output = (await readAll(pty)).toString().replaceAll('\r\n', '\n');
   return { output, ...(await pty.exited) };
 }
 
-/** Reads on until the text matches, and leaves the stream flowing into nothing; fails at the end of the output. */
+/** Reads until the text matches, and leaves the stream flowing without a listener; fails at the end of the output. */
 export function until(pty: Pty, pattern: RegExp): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let text = '';
@@ -48,7 +50,7 @@ export function closed(pty: Pty): Promise<void> {
   return pty.closed ? Promise.resolve() : new Promise(resolve => pty.once('close', resolve));
 }
 
-/** The fields of /proc/PID/stat from the state on, or undefined when there is no such process. */
+/** The fields of /proc/PID/stat from the state on, or undefined if the process does not exist. */
 function stat(pid: number | string): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
@@ -58,7 +60,7 @@ function stat(pid: number | string): string[] | undefined {
   }
 }
 
-/** Whether a process is there and not a zombie. */
+/** Whether a process exists and is not a zombie. */
 export function isAlive(pid: number): boolean {
   const state = stat(pid)?.[0];
   return state !== undefined && state !== 'Z' && state !== 'X';
@@ -72,7 +74,7 @@ export function zombies(): string[] {
   });
 }
 
-/** What this process holds: descriptors and threads. */
+/** The descriptors and threads of this process. */
 export function held() {
   return { fds: readdirSync('/proc/self/fd').length, threads: readdirSync('/proc/self/task').length };
 }
@@ -83,12 +85,12 @@ function moduleText(body: string): string {
   return `import * as pty from ${JSON.stringify(entry)};\n${body}`;
 }
 
-/** What a Node of its own needs beside PATH to load an addon that scripts/sanitize.mjs has built. */
+/** The variables besides PATH that another Node needs to load an addon built by scripts/sanitize.mjs. */
 const sanitizer = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => /^(LD_PRELOAD|(A|T|UB)SAN_OPTIONS)$/.test(name)),
 );
 
-/** The arguments with which Node runs an ES module in which `pty` is `telpty/pty`. */
+/** The arguments for Node to run an ES module in which `pty` is `telpty/pty`. */
 export function nodeArguments(body: string): string[] {
   return ['--import', LOADER, '--input-type=module', '-e', moduleText(body)];
 }
@@ -99,13 +101,13 @@ export function startWorker(body: string): Worker {
   import { parentPort } from 'node:worker_threads';
   import { spawnPty, startPty } from ${JSON.stringify(entry)};
   ${body}`;
-  // A worker begins without the loader; it comes with the module it is given.
+  // A worker starts without the loader, so it imports the loader before the module.
   const code = `await import(${JSON.stringify(LOADER)}); await import('data:text/javascript,' + encodeURIComponent(${JSON.stringify(text)}));`;
   return new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
 }
 
 /**
- * Runs an ES module, in which `pty` is `telpty/pty`, in a Node of its own on a terminal; `prefix` is put before its command
+ * Runs an ES module, in which `pty` is `telpty/pty`, in another Node on a terminal. `prefix` is put before its command
  * line and `redirections` after it.
  */
 export function inNode(prefix: string, body: string, redirections = '') {
@@ -114,8 +116,8 @@ export function inNode(prefix: string, body: string, redirections = '') {
 }
 
 /**
- * Runs an ES module, in which `pty` is `telpty/pty`, in a Node of its own, as the user nobody when we are root. Returns its
- * output; a non-zero exit throws.
+ * Runs an ES module, in which `pty` is `telpty/pty`, in another Node, as the user `nobody` if we are root. Returns its
+ * output; throws if the exit code is not 0.
  */
 export function asNobody(body: string): string {
   const { error, status, stdout, stderr } = spawnSync(process.execPath, nodeArguments(body), {

@@ -1,4 +1,4 @@
-/** Connections that are accepted without a socket of Node.js. */
+/** Accepting connections without a socket of Node.js. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
@@ -16,7 +16,7 @@ const OPTIONS = { skip: !isLinux && 'Linux only' };
 
 after(assertNothingHeld);
 
-/** What was accepted, and the clients; all are closed at the end. */
+/** The accepted connections and the clients; all are closed at the end. */
 class Accepted implements ListenerEvents, AsyncDisposable {
   readonly descriptors: { fd: number; address: string; port: number }[] = [];
   readonly sockets: Socket[] = [];
@@ -46,7 +46,7 @@ class Accepted implements ListenerEvents, AsyncDisposable {
     return client;
   }
 
-  /** Until Node.js has ended its watch. */
+  /** Waits until Node.js has stopped polling the listener. */
   async untilDirect(port: number): Promise<void> {
     while (this.descriptors.length === 0) await this.dial(port);
   }
@@ -59,7 +59,7 @@ class Accepted implements ListenerEvents, AsyncDisposable {
   }
 }
 
-test('no socket of Node.js is made of a connection, and its peer is known', OPTIONS, async () => {
+test('Node.js creates no socket for an accepted connection, and the peer is known', OPTIONS, async () => {
   await using accepted = new Accepted();
   const { listener, port } = await listenTcp(readListenOptions({ port: 0, host: '::' }), accepted);
   await accepted.untilDirect(port);
@@ -75,20 +75,24 @@ test('no socket of Node.js is made of a connection, and its peer is known', OPTI
   await assertPortFree(port);
 });
 
-test('it has the options that Node.js gives its own sockets, and urgent data in line', OPTIONS, async () => {
-  requireTool('perl');
-  await using accepted = new Accepted();
-  const { listener, port } = await listenTcp(readListenOptions({ port: 0 }), accepted);
-  await accepted.untilDirect(port);
-  // TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, SO_OOBINLINE of Linux.
-  const names = '[6, 1], [1, 9], [6, 4], [6, 5], [6, 6], [1, 10]';
-  const script = `print join ' ', map { unpack 'i', getsockopt(STDIN, $_->[0], $_->[1]) } ${names}`;
-  const { stdout } = spawnSync('perl', ['-e', script], { stdio: [accepted.descriptors[0]!.fd, 'pipe', 'inherit'] });
-  assert.equal(String(stdout), '1 1 60 1 10 1');
-  listener.close();
-});
+test(
+  'an accepted connection has the options that Node.js sets on its own sockets, and urgent data in line',
+  OPTIONS,
+  async () => {
+    requireTool('perl');
+    await using accepted = new Accepted();
+    const { listener, port } = await listenTcp(readListenOptions({ port: 0 }), accepted);
+    await accepted.untilDirect(port);
+    // TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, SO_OOBINLINE of Linux.
+    const names = '[6, 1], [1, 9], [6, 4], [6, 5], [6, 6], [1, 10]';
+    const script = `print join ' ', map { unpack 'i', getsockopt(STDIN, $_->[0], $_->[1]) } ${names}`;
+    const { stdout } = spawnSync('perl', ['-e', script], { stdio: [accepted.descriptors[0]!.fd, 'pipe', 'inherit'] });
+    assert.equal(String(stdout), '1 1 60 1 10 1');
+    listener.close();
+  },
+);
 
-test('a listener that is held leaves connections to the kernel', OPTIONS, async () => {
+test("a paused listener leaves connections in the kernel's queue", OPTIONS, async () => {
   await using accepted = new Accepted();
   await using other = new Accepted();
   const { listener, port } = await listenTcp(readListenOptions({ port: 0 }), accepted);
@@ -99,7 +103,7 @@ test('a listener that is held leaves connections to the kernel', OPTIONS, async 
   const waiting = connect({ port, host: '127.0.0.1' });
   accepted.clients.push(waiting);
   await untilTrue(() => !waiting.connecting);
-  // A later connection of another listener is accepted: the loop has looked.
+  // A later connection of another listener is accepted, so the event loop has polled both.
   await other.dial(beside.port);
   assert.equal(accepted.count, before);
   listener.continueAccepting(Closed.OWNER);

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { TelptyError } from '../../src/errors.ts';
 import { AddressList, normalAddress } from '../../src/transport/pre-session/address-list.ts';
 
-test('an address has one form', () => {
+test('normalAddress() returns the same form for all notations of an address', () => {
   assert.equal(normalAddress('192.0.2.1'), '192.0.2.1');
   assert.equal(normalAddress('::ffff:192.0.2.1'), '192.0.2.1');
   assert.equal(normalAddress('::FFFF:c000:201'), '192.0.2.1');
@@ -14,7 +14,7 @@ test('an address has one form', () => {
   assert.equal(normalAddress('not an address'), 'not an address');
 });
 
-test('a list has what its entries cover, and nothing else', () => {
+test('a list contains the addresses that its entries cover, and no others', () => {
   const list = AddressList.parse(['10.0.0.0/8', '192.0.2.7', '2001:db8::/32', '::1']);
   assert.equal(list.size, 4);
   for (const inside of ['10.0.0.0', '10.255.255.255', '192.0.2.7', '2001:db8:ffff::1', '::1', '::ffff:10.1.2.3']) {
@@ -27,7 +27,7 @@ test('a list has what its entries cover, and nothing else', () => {
   assert.equal(AddressList.parse([]).has('10.0.0.1'), false);
 });
 
-test('each family has its own ranges, however an IPv4 address is written', () => {
+test('each family has its own ranges, in whichever notation an IPv4 address is written', () => {
   const ipv6 = AddressList.parse(['::/0']);
   assert.deepEqual(
     ['::1', '10.0.0.1', '::ffff:10.0.0.1'].map(address => ipv6.has(address)),
@@ -45,13 +45,13 @@ test('each family has its own ranges, however an IPv4 address is written', () =>
   );
 });
 
-test('bits behind the prefix do not matter', () => {
+test('bits after the prefix are ignored', () => {
   assert.equal(AddressList.parse(['10.1.2.3/8']).has('10.200.0.1'), true);
   assert.equal(AddressList.parse(['2001:db8:ffff::1/33']).has('2001:db8:8000::'), true);
   assert.equal(AddressList.parse(['2001:db8:ffff::1/33']).has('2001:db8:7fff::'), false);
 });
 
-test('an entry that is no address is named', () => {
+test('the error names an entry that is not an address', () => {
   for (const bad of [
     '',
     '10.0.0.0/33',
@@ -72,7 +72,7 @@ test('an entry that is no address is named', () => {
   }
 });
 
-test('a range has exactly the addresses that share its prefix', () => {
+test('a range contains exactly the addresses that share its prefix', () => {
   const bytes = fc.uint8Array({ minLength: 4, maxLength: 4 });
   fc.assert(
     fc.property(bytes, bytes, fc.integer({ min: 0, max: 32 }), (one, other, bits) => {
@@ -82,7 +82,7 @@ test('a range has exactly the addresses that share its prefix', () => {
   );
 });
 
-test('no text is taken for an address that the system does not take for one', () => {
+test('only texts that the system accepts as an address are accepted', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.ipV4Extended(), fc.ipV6()), text => {
       try {

@@ -11,7 +11,7 @@ import { proxyV2 } from '../support/format/proxy-header.ts';
 const ascii = (text: string) => Buffer.from(text, 'latin1');
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 
-test('what strangers begin with', () => {
+test('the first bytes of other protocols are recognized', () => {
   const beginnings: [ForeignProtocol, Buffer][] = [
     ['tls', hex('16 0301 0200 01 0001fc 0303')],
     ['tls', hex('16 0300 0031 01')],
@@ -35,7 +35,7 @@ test('what strangers begin with', () => {
   for (const [protocol, bytes] of beginnings) assert.equal(foreignProtocol(bytes), protocol, bytes.toString('latin1'));
 });
 
-/** Methods that are known, targets and protocols of many kinds. */
+/** Known methods, with many kinds of targets and protocols. */
 const REQUESTS: [ForeignProtocol, string][] = [
   ['rtsp', 'OPTIONS rtsp://127.0.0.1:6023/ RTSP/1.0'],
   ['rtsp', 'DESCRIBE rtsp://camera/1 RTSP/2.0'],
@@ -58,7 +58,7 @@ const REQUESTS: [ForeignProtocol, string][] = [
   ['http', 'get / http/1.1'],
   ['rtsp', 'describe rtsp://camera/1 rtsp/1.0'],
   ['sip', 'options sip:nm SIP/2.0'],
-  // Targets that are none.
+  // Invalid targets.
   ['http', 'GET foo HTTP/1.1'],
   ['http', 'GET index.html HTTP/1.0'],
   ['http', 'GET ../../etc/passwd HTTP/1.0'],
@@ -73,7 +73,7 @@ const REQUESTS: [ForeignProtocol, string][] = [
   ['request', 'OPTIONS x ICAP/1.0'],
 ];
 
-/** Methods that a web page may have a browser send. */
+/** Methods that a web page can make a browser send. */
 const REQUESTS_WITH_ANY_METHOD: [ForeignProtocol, string][] = [
   ['request', 'Z q:x Y/1.0'],
   ['http', 'Custom!#$%&*+.^_`|~1 /x HTTP/1.1'],
@@ -83,12 +83,13 @@ const REQUESTS_WITH_ANY_METHOD: [ForeignProtocol, string][] = [
   ['http', '!1 http://h/ HTTP/1.0'],
 ];
 
-test('request lines of any protocol, with any method, whole or cut anywhere', () => {
+test('request lines of any protocol are recognized with any method, whole or split anywhere', () => {
   for (const [protocol, line] of [...REQUESTS, ...REQUESTS_WITH_ANY_METHOD]) {
     for (const end of ['\r\n', '\n', '\r', '\r\nHost: x\r\n\r\n']) {
       assert.equal(foreignProtocol(ascii(line + end)), protocol, JSON.stringify(line + end));
     }
-    // No program cuts a line in its method, or behind it, but who knows; so methods that are not known are a person's then.
+    // Programs are not known to split a line in or just after its method. So in that case only known methods are
+    // recognized.
     const first = REQUESTS.some(request => request[1] === line) ? 1 : line.indexOf(' ') + 1;
     for (let at = first; at <= line.length; at++) {
       const beginning = ascii(line.slice(0, at));
@@ -117,7 +118,7 @@ test('request lines of any protocol, with any method, whole or cut anywhere', ()
   }
 });
 
-test('property: a request line behind something that was typed is a person, unless both make a known method', () => {
+test('property: a request line after typed text is not a request, unless both form a known method', () => {
   const typed = fc.stringMatching(/^[\w!#$%&'*+.^|~`-]{1,20}$/);
   const line = fc.constantFrom(...REQUESTS, ...REQUESTS_WITH_ANY_METHOD).map(([, text]) => `${text}\r\n`);
   const known = new Set(REQUESTS.map(([, text]) => text.split(' ')[0]));
@@ -135,7 +136,7 @@ test('property: a request line behind something that was typed is a person, unle
   }
 });
 
-test('property: keys that are pressed one by one are a request only where they make a known method', () => {
+test('property: keys that are typed one by one are a request only if they form a known method', () => {
   const words = fc.array(fc.constantFrom('ada', 'root', 'GET', 'look', '/bin/ls', '-l', 'HTTP/1.1', 'x', 'http://h/'), {
     minLength: 1,
     maxLength: 4,
@@ -145,7 +146,7 @@ test('property: keys that are pressed one by one are a request only where they m
       const line = ascii(`${list.join(' ')}\r`);
       const isRequest = list.length === 3 && list[0] === 'GET' && list[2] === 'HTTP/1.1';
       let isForeign = false;
-      // As a session looks at them: on, as long as what came may become a request.
+      // As in a session: continue as long as the received bytes may become a request.
       for (let at = 1; at <= line.length; at++) {
         isForeign = foreignProtocol(line.subarray(0, at), at === 1 ? 0 : 1) !== undefined;
         if (isForeign || !mayBecomeForeign(line.subarray(0, at), at === 1 ? 0 : 1)) break;
@@ -155,7 +156,7 @@ test('property: keys that are pressed one by one are a request only where they m
   );
 });
 
-test('what people type is clear after a word or two', () => {
+test('typed text is ruled out as a request after a word or two', () => {
   for (const text of [
     'Look at',
     'LOOK AT ',
@@ -187,7 +188,7 @@ test('what people type is clear after a word or two', () => {
   }
 });
 
-test('what people and Telnet clients begin with', () => {
+test('the first bytes of people and Telnet clients are not recognized as another protocol', () => {
   for (const text of [
     '',
     'G',
@@ -222,7 +223,7 @@ test('what people and Telnet clients begin with', () => {
   }
 });
 
-test('whoever begins with a command or a key is nobody else', () => {
+test('input that begins with a Telnet command or a control key is not another protocol', () => {
   const keys = fc.constantFrom(...' \r\n\x1b\x04\x7f\xff"(),/:;<=>?@[]{}');
   fc.assert(
     fc.property(
@@ -233,7 +234,7 @@ test('whoever begins with a command or a key is nobody else', () => {
   );
 });
 
-test('no bytes are too many or too odd', () => {
+test('input of any length and content is accepted', () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 2000, size: 'max' }), bytes => void foreignProtocol(bytes)));
   assert.equal(foreignProtocol(Buffer.alloc(65_536, 'GET ')), undefined);
 });

@@ -1,4 +1,4 @@
-/** What `server.listen()` returns: each listener closes by itself. */
+/** The result of `server.listen()`: each listener can be closed separately. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -18,7 +18,7 @@ const echoServer = () =>
   });
 
 describe('a listener', () => {
-  it('stops listening when it is closed, while its sessions and another listener go on', async () => {
+  it('stops listening when it is closed, and its sessions and other listeners continue', async () => {
     const server = echoServer();
     const [one, two] = [await server.listen(0), await server.listen(0)];
     assert.equal(one.address, '127.0.0.1');
@@ -118,7 +118,7 @@ describe('a server', () => {
     assert.deepEqual(order, ['session', 'close']);
   });
 
-  it('refuses a listener that was being opened when it was closed', async () => {
+  it('refuses a listener that was being opened when the server was closed', async () => {
     const server = echoServer();
     const opening = server.listen(0);
     server.close();
@@ -138,7 +138,7 @@ describe('a server', () => {
 });
 
 describe('a session', () => {
-  it('delivers all that was written and is closed at the end of its block with await using', async () => {
+  it('delivers all written data and is closed at the end of its block with await using', async () => {
     const text = 'x'.repeat(3_000_000);
     let length = 0;
     const server = createServer(async session => {
@@ -158,7 +158,7 @@ describe('a session', () => {
     await server.shutdown();
   });
 
-  it('with a peer that never reads is cut off at the end of its block', async () => {
+  it('with a peer that never reads is closed at the end of its block', async () => {
     const peer = createTcpServer({ allowHalfOpen: true, pauseOnConnect: true });
     await once(peer.listen(0, '127.0.0.1'), 'listening');
     const accepted = once(peer, 'connection') as Promise<[Socket]>;

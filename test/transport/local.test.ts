@@ -38,7 +38,7 @@ after(() => {
 let count = 0;
 const newPath = () => join(directory, `socket-${count++}`);
 
-/** Whatever a test does, its servers end. */
+/** Servers to stop at the end of a test. */
 const servers: Server[] = [];
 afterEach(async () => {
   await Promise.all(servers.splice(0).map(server => server.shutdown({ timeout: 0 })));
@@ -49,14 +49,14 @@ function opened(shell: Shell): Server {
   return server;
 }
 
-/** Greets, and repeats what it reads. */
+/** Greets, and repeats its input. */
 const greeter = (name = 'hello') =>
   opened(async session => {
     session.write(`${name}\r\n`);
     for await (const text of session.setEncoding('utf8')) session.write(`<${text}>`);
   });
 
-/** Leaves the file of a socket on which nothing listens, as a server that was killed does. */
+/** Leaves the file of a socket on which nothing listens, like a server that was killed. */
 async function leaveStale(path: string): Promise<void> {
   const server = createNetServer().listen(path);
   await once(server, 'listening');
@@ -75,7 +75,7 @@ with socket.socket(socket.AF_UNIX) as client:
 `;
 
 describe('a UNIX socket', LIMIT, () => {
-  it('serves; the session knows the user and the process at the other end', async () => {
+  it('serves sessions, which know the user and the process at the other end', async () => {
     const path = newPath();
     const server = greeter();
     const sessions: Session[] = [];
@@ -113,7 +113,7 @@ describe('a UNIX socket', LIMIT, () => {
     await server.shutdown();
   });
 
-  it('has its mode from the instant in which the file appears, whatever the umask is', async () => {
+  it('has its mode from the moment at which the file appears, with any umask', async () => {
     for (const [mode, expected] of [
       [undefined, 0o600],
       [0o660, 0o660],
@@ -127,19 +127,19 @@ describe('a UNIX socket', LIMIT, () => {
         const server = greeter();
         try {
           await server.listen({ path, ...(mode === undefined ? {} : { mode }) });
-          assert.equal(process.umask(umask), umask, 'the umask of the process is as it was');
+          assert.equal(process.umask(umask), umask, 'the umask of the process is unchanged');
         } finally {
           process.umask(before);
         }
         assert.equal(lstatSync(path).mode & 0o777, expected);
-        // Behind the event of this file all events before it have come.
+        // All earlier events have arrived before the event of this file.
         writeFileSync(`${path}.end`, '');
         const name = path.slice(directory.length + 1);
         while (!changes.some(change => change.endsWith(` ${name}.end`))) await once(watcher, 'change');
         watcher.close();
         rmSync(`${path}.end`);
         const own = changes.filter(change => change.endsWith(` ${name}`));
-        // A chmod() would be a `change`.
+        // A chmod() would cause a `change` event.
         assert.deepEqual(own, [`rename ${name}`]);
         await server.shutdown();
       }
@@ -157,7 +157,7 @@ describe('a UNIX socket', LIMIT, () => {
     assert.equal(existsSync(path), false);
   });
 
-  it('does not take the place of a server that listens, nor of a file that is not a socket', async () => {
+  it('does not replace a server that listens, or a file that is not a socket', async () => {
     const path = newPath();
     const first = greeter('first');
     await first.listen({ path });
@@ -171,7 +171,7 @@ describe('a UNIX socket', LIMIT, () => {
     await assert.rejects(second.listen({ path }), { code: 'ENOTSOCK' });
     assert.equal(readFileSync(path, 'utf8'), 'precious');
     rmSync(path);
-    // A lock file that has something in it is somebody's.
+    // A lock file that is not empty belongs to the user.
     writeFileSync(`${path}.lock`, 'precious');
     await second.listen({ path });
     await second.shutdown();
@@ -181,7 +181,7 @@ describe('a UNIX socket', LIMIT, () => {
     await assert.rejects(greeter().listen({ path: `/tmp/${'x'.repeat(200)}` }), { code: 'ENAMETOOLONG' });
   });
 
-  it('removes no file at the end but its own', async () => {
+  it('removes only its own file at the end', async () => {
     const path = newPath();
     const server = greeter('old');
     await server.listen({ path });
@@ -215,7 +215,7 @@ describe('a UNIX socket', LIMIT, () => {
     for (let round = 0; round < 200; round++) {
       const answers = await Promise.all(racers.map(({ ask }) => ask(`listen ${path}`)));
       assert.deepEqual(answers.sort(), ['EADDRINUSE', 'EADDRINUSE', 'EADDRINUSE', 'listening'], `round ${round}`);
-      assert.ok(statSync(path).isSocket(), 'the file is there');
+      assert.ok(statSync(path).isSocket(), 'the socket file exists');
       await Promise.all(racers.map(({ ask }) => ask('abandon')));
     }
     await Promise.all(
@@ -233,7 +233,7 @@ describe('a UNIX socket', LIMIT, () => {
     const server = greeter();
     assert.equal((await server.listen({ path })).path, path);
     await assert.rejects(greeter().listen({ path }), { code: 'EADDRINUSE' });
-    // Node.js 20 cannot connect to one: it pads the name.
+    // Node.js 20 cannot connect to an abstract address: it pads the name.
     const python = requireTool('python3');
     const visit = () => promisify(execFile)(python, ['-c', VISIT, path.slice(1)]);
     assert.match((await visit()).stdout, /hello/);
@@ -259,7 +259,7 @@ describe('a UNIX socket', LIMIT, () => {
     await server.shutdown();
   });
 
-  it('drains: new clients are refused, sessions go on', async () => {
+  it('drains: new clients are refused, and sessions continue', async () => {
     const path = newPath();
     const server = greeter();
     await server.listen({ path });
@@ -274,7 +274,7 @@ describe('a UNIX socket', LIMIT, () => {
     await server.shutdown();
   });
 
-  it('takes no options of ports', async () => {
+  it('does not accept options of ports', async () => {
     const path = newPath();
     const server = greeter();
     for (const more of [{ port: 0 }, { tls: {} }, { proxyProtocol: ['::1'] }, { reusePort: true }, { mode: 0o1777 }]) {

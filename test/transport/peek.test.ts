@@ -1,4 +1,4 @@
-/** A look at the first bytes of a connection leaves them, and the socket, as they were; and it waits without spinning. */
+/** A peek at the first bytes of a connection leaves them and the socket unchanged, and waits without a busy loop. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
@@ -35,7 +35,7 @@ async function read(socket: Socket): Promise<string> {
   return chunk.toString();
 }
 
-/** Everything that a peek tells, in order: what was seen as text, `over` as undefined. */
+/** The calls of a peek, in order: the data seen as text, and undefined for `over`. */
 function peekAt(socket: Socket, isEnough: (text: string) => boolean) {
   const told: (string | undefined)[] = [];
   let wake = () => {};
@@ -57,7 +57,7 @@ function peekAt(socket: Socket, isEnough: (text: string) => boolean) {
   return { peek, told, next };
 }
 
-test('what was seen is still there, and what was taken is not', async () => {
+test('data that was seen can still be read, and data that was taken cannot', async () => {
   const { client, socket } = await pair();
   const { peek, told, next } = peekAt(socket, () => true);
   client.write('header, and more');
@@ -70,7 +70,7 @@ test('what was seen is still there, and what was taken is not', async () => {
   socket.destroy();
 });
 
-test('it is called again when more has come, and only then', async () => {
+test('the callback is called again only when more data has arrived', async () => {
   const { client, socket } = await pair();
   const { peek, told, next } = peekAt(socket, text => text.length === 5);
   for (let count = 1; count <= 5; count++) {
@@ -78,12 +78,12 @@ test('it is called again when more has come, and only then', async () => {
     await next(count);
     assert.equal(told.length, count);
     assert.equal(told.at(-1), 'x'.repeat(count));
-    // Turns of the loop in which a socket that is polled as readable would be told of again.
+    // Turns of the loop in which a socket that is polled as readable would be reported again.
     for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve));
     assert.equal(told.length, count);
   }
   peek.close();
-  // Reading is as it was: one byte is enough for it.
+  // The low-water mark is restored: a read returns for a single byte.
   assert.equal(await read(socket), 'xxxxx');
   client.write('y');
   assert.equal(await read(socket), 'y');
@@ -91,7 +91,7 @@ test('it is called again when more has come, and only then', async () => {
   socket.destroy();
 });
 
-test('the end of the input is told once: at once, and behind something', async () => {
+test('the end of the input is reported once: at once, and after data', async () => {
   for (const text of ['', 'GET']) {
     const { client, socket } = await pair();
     const { peek, told, next } = peekAt(socket, () => false);
@@ -106,7 +106,7 @@ test('the end of the input is told once: at once, and behind something', async (
   }
 });
 
-test('a reset is told', async () => {
+test('a reset is reported', async () => {
   const { client, socket } = await pair();
   const { peek, told, next } = peekAt(socket, () => false);
   client.resetAndDestroy();
@@ -116,22 +116,22 @@ test('a reset is told', async () => {
   socket.destroy();
 });
 
-test('urgent data behind what was seen does not make it spin', async () => {
+test('urgent data after the seen data does not cause a busy loop', async () => {
   const { client, socket } = await pair();
   const { peek, told, next } = peekAt(socket, () => false);
   client.write('PROXY');
   await next(1);
   sendUrgent(descriptor(client)!, Buffer.from('!'));
   client.write('more');
-  // The urgent byte stands out of line, as on a socket that Node made; what is behind it is out of reach.
+  // The urgent byte is out of line, as on a socket that Node created; the bytes after it cannot be seen.
   for (let turn = 0; turn < 200; turn++) await new Promise(resolve => setImmediate(resolve));
-  assert.ok(told.length <= 3, `told ${told.length} times`);
+  assert.ok(told.length <= 3, `called ${told.length} times`);
   peek.close();
   client.destroy();
   socket.destroy();
 });
 
-test('a socket that has begun to read can be stopped before it has read anything', async () => {
+test('a socket that has started to read can be stopped before it has read anything', async () => {
   const { client, socket } = await pair();
   socket.resume();
   socket.read(0);

@@ -1,4 +1,4 @@
-/** The header of the PROXY protocol: the specification's examples, and what a receiver must not take. */
+/** The header of the PROXY protocol: the specification's examples, and headers that a receiver must reject. */
 import assert from 'node:assert/strict';
 import { isIP, SocketAddress } from 'node:net';
 import { test } from 'node:test';
@@ -16,7 +16,7 @@ const LONG_IPV6 = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff';
 
 test("version 1: the specification's examples", () => {
   const examples: [string, ReturnType<typeof whole>][] = [
-    // Section 2.1: the worst cases, with their lengths, and what a proxy in front of a web server sends.
+    // Section 2.1: the worst cases with their lengths, and the header that a proxy before a web server sends.
     ['PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n', whole(56, '255.255.255.255', 65_535)],
     [`PROXY TCP6 ${LONG_IPV6} ${LONG_IPV6} 65535 65535\r\n`, whole(104, LONG_IPV6, 65_535)],
     ['PROXY UNKNOWN\r\n', whole(15)],
@@ -34,7 +34,7 @@ test('version 1: one source address, in its normal form', () => {
   assert.deepEqual(parseProxyHeader(ascii('PROXY TCP6 ::ffff:192.0.2.1 ::1 0 0\r\n')), whole(37, '192.0.2.1', 0));
 });
 
-test('version 1: what is not exactly as specified is malformed', () => {
+test('version 1: a header that is not exactly as specified is malformed', () => {
   for (const text of [
     'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n',
     'PROXY TCP4 192.0.2.1 192.0.2.2 1 2\rx',
@@ -83,10 +83,10 @@ test('version 2: TCP over IPv4 and IPv6', () => {
   );
 });
 
-test('version 2: who has no address of the internet is the peer itself', () => {
+test('version 2: without an internet address the peer itself is the client', () => {
   assert.deepEqual(parseProxyHeader(proxyV2({ family: 0x31, addresses: Buffer.alloc(216, 'x') })), whole(232));
   assert.deepEqual(parseProxyHeader(proxyV2({ family: 0x00, addresses: Buffer.alloc(0) })), whole(16));
-  // LOCAL: a health check. Everything behind the length is skipped unseen.
+  // LOCAL: a health check. All bytes covered by the length are skipped unread.
   assert.deepEqual(parseProxyHeader(proxyV2({ command: 0x20, family: 0x00, addresses: Buffer.alloc(0) })), whole(16));
   assert.deepEqual(parseProxyHeader(proxyV2({ command: 0x20, family: 0x11 })), whole(28));
   assert.deepEqual(
@@ -104,7 +104,7 @@ test('version 2: TLVs are skipped, and a checksum is verified', () => {
   assert.deepEqual(parseProxyHeader(proxyV2({ tlvs })), whole(28 + 10 + 6 + 303, '192.0.2.1', 56_324));
   const good = proxyV2({ tlvs, checksum: true });
   assert.deepEqual(parseProxyHeader(good), whole(good.length, '192.0.2.1', 56_324));
-  // Addresses, the values of the TLVs, the checksum itself.
+  // In addresses, in the values of the TLVs, and in the checksum itself.
   const places = [...[...good.keys()].slice(16, 28), 31, 37, 41, 50, good.length - 4, good.length - 1];
   for (const place of places) {
     const bad = Buffer.from(good);
@@ -122,7 +122,7 @@ test('CRC-32C of the test vectors of RFC 3720', () => {
   assert.equal(crc32c(ascii('123456789')), 0xe3069283);
 });
 
-test('version 2: what is not exactly as specified is malformed', () => {
+test('version 2: a header that is not exactly as specified is malformed', () => {
   const bad: Record<string, Buffer> = {
     'version 1 in it': proxyV2({ command: 0x11 }),
     'version 3': proxyV2({ command: 0x31 }),
@@ -166,7 +166,7 @@ const headers = fc.oneof(
     }),
 );
 
-test('a header is partial until its last byte, and what follows is not its', () => {
+test('a header is partial until its last byte, and bytes after it are not part of it', () => {
   fc.assert(
     fc.property(headers, fc.uint8Array({ maxLength: 20 }), (header, rest) => {
       const result = parseProxyHeader(header);
@@ -185,7 +185,7 @@ test('a header is partial until its last byte, and what follows is not its', () 
   );
 });
 
-test('version 2 says the same address as the system does', () => {
+test('version 2 yields the same text for an address as the system', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), bytes => {
       const header = parseProxyHeader(proxyV2({ family: 0x21, addresses: ipv6Addresses(bytes) }));
@@ -196,7 +196,7 @@ test('version 2 says the same address as the system does', () => {
   );
 });
 
-test('whatever bytes come, there is an answer, and more bytes change only a partial one', () => {
+test('property: any bytes yield a result, and further bytes change only a partial one', () => {
   const noise = fc.oneof(
     fc.uint8Array({ maxLength: 300 }),
     fc.tuple(headers, fc.nat(), fc.nat(255)).map(([header, at, byte]) => {

@@ -1,4 +1,4 @@
-/** PROXY headers in front of sessions: who must send one, who may not, and that exactly it is taken. */
+/** PROXY headers before sessions: which addresses must send one, which may not, and that exactly the header is read. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -19,7 +19,7 @@ after(() => certificate[Symbol.dispose]());
 const SILENT: WireOptions = { silent: true };
 const V1 = 'PROXY TCP4 192.0.2.1 198.51.100.1 56324 23\r\n';
 
-/** Says who it takes the client for, and repeats its input in hexadecimal. */
+/** Prints the address of the client, and repeats its input in hexadecimal. */
 async function echo(session: Session): Promise<void> {
   session.write(`${session.remoteAddress}:${session.remotePort}\r\n`);
   session.on('data', (bytes: Buffer) => void session.write(`<${bytes.toString('hex')}>`));
@@ -33,13 +33,13 @@ async function start(more: ListenOptions = {}) {
   return { host, port: host.port, refused, [Symbol.asyncDispose]: () => host[Symbol.asyncDispose]() };
 }
 
-/** A proxy is at 127.0.0.1; of 127.0.0.0/8, which is all this machine, others are not. */
+/** The proxy is 127.0.0.1; other addresses of 127.0.0.0/8, which are all on this machine, are not proxies. */
 function dial(port: number, localAddress = '127.0.0.1'): Socket {
   return connect({ port, host: '127.0.0.1', localAddress, noDelay: true });
 }
 
 describe('PROXY headers', { timeout: 60_000 }, () => {
-  it('say who the client is, in both versions', async () => {
+  it('carry the address of the client, in both versions', async () => {
     await using proxied = await start();
     const ipv6 = ipv6Addresses(Buffer.from('20010db8000000000000000000000005', 'hex'), 4000);
     const headers: [Buffer | string, string][] = [
@@ -58,7 +58,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
     assert.deepEqual(proxied.refused, []);
   });
 
-  it('may say that the client is the proxy itself', async () => {
+  it('may declare the proxy itself as the client', async () => {
     await using proxied = await start();
     const headers = ['PROXY UNKNOWN\r\n', proxyV2({ command: 0x20, family: 0, addresses: Buffer.alloc(0) })];
     for (const header of [...headers, proxyV2({ family: 0x31, addresses: Buffer.alloc(216) })]) {
@@ -68,14 +68,14 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
     }
   });
 
-  it('are taken to the byte, wherever they are cut', async () => {
+  it('are read to the exact byte, wherever they are split', async () => {
     await using proxied = await start();
     const headers = [
       Buffer.from('PROXY TCP4 192.0.2.1 192.0.2.2 7 8\r\n'),
       proxyV2({ addresses: ipv4Addresses(undefined, 7), checksum: true }),
     ];
     for (const header of headers) {
-      // Behind it, in the same packet, what looks like a header, or like nothing.
+      // After it, in the same packet, bytes that look like a header or like an invalid one.
       const rest = Buffer.from('PROX\xff\xff\x16', 'latin1');
       const whole = Buffer.concat([header, rest]);
       await Promise.all(
@@ -95,7 +95,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
     assert.deepEqual(proxied.refused, []);
   });
 
-  it('are required of proxies: another beginning, half of one, or none in time is no session', async () => {
+  it('are required from proxies: invalid data, half a header, or no header in time is not a session', async () => {
     await using proxied = await start();
     const attempts: [Buffer | string, boolean, RegExp][] = [
       ['hello\r\n', false, /^no PROXY header$/],
@@ -129,10 +129,10 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
     assert.deepEqual(proxied.host.outcomes, []);
   });
 
-  it('are refused from everybody else, who is served without', async () => {
+  it('are refused from any other address, whose clients are served without one', async () => {
     await using proxied = await start();
     await using wire = await Wire.connect(proxied.port, { ...SILENT, localAddress: '127.0.0.9' });
-    // At once: nobody waits for a header of theirs.
+    // At once: the server does not wait for a header from them.
     await wire.expect(`127.0.0.9:${wire.socket.localPort}\r\n`);
     for (const [index, header] of [V1, proxyV2()].entries()) {
       await using liar = await Wire.connect(proxied.port, { ...SILENT, localAddress: '127.0.0.9' });
@@ -142,7 +142,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
     }
   });
 
-  it('stand in front of TLS, and of plain clients beside it', async () => {
+  it('come before TLS, and before plain Telnet on the same port', async () => {
     const tls = { cert: certificate.cert, key: certificate.key, auto: true };
     await using proxied = await start({ tls });
     await using secure = await connectSecurely(proxied.port, { ...SILENT, before: V1 });
@@ -151,7 +151,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
     plain.send(V1, 'x');
     await plain.expect('192.0.2.1:56324\r\n');
     await plain.expect('<78>');
-    // A refusal behind the header names the client, and not the proxy.
+    // A refusal after the header reports the address of the client, not of the proxy.
     const socket = dial(proxied.port);
     const closed = readToClose(socket);
     socket.write(`${V1}GET / HTTP/1.1\r\n\r\n`);
@@ -160,7 +160,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
     assert.deepEqual({ reason, remoteAddress }, { reason: 'http', remoteAddress: '192.0.2.1' });
   });
 
-  it('are what a program sees, and a second one is no header', async () => {
+  it('set the address that a program sees, and a second header is not accepted', async () => {
     const shell = ptyShell('/bin/sh', ['-c', 'echo "from $TELPTY_REMOTE_ADDRESS"; cat']);
     await using host = await Host.start({ shell }, { proxyProtocol: ['127.0.0.1'] });
     await using wire = await Wire.connect(host.port, { ttype: ['XTERM'], size: [80, 24] });
@@ -171,7 +171,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
     assert.deepEqual(await host.outcome(), { result: { refused: 'proxy' } });
   });
 
-  it('of clients who wait are dropped when the server shuts down', async () => {
+  it('of pending clients are dropped when the server shuts down', async () => {
     const proxied = await start();
     const socket = dial(proxied.port);
     const closed = readToClose(socket);
@@ -182,7 +182,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
     assert.deepEqual(proxied.refused, []);
   });
 
-  it('with urgent data in them are no headers, and nothing spins', async () => {
+  it('are refused if they contain urgent data, without a busy loop', async () => {
     await using proxied = await start();
     const { sendUrgent } = await import('../../src/native/sockets.ts');
     const socket = dial(proxied.port);
@@ -197,7 +197,7 @@ describe('PROXY headers', { timeout: 60_000 }, () => {
   });
 });
 
-it('an entry that is no address is refused at once', async () => {
+it('an entry that is not an address is refused at once', async () => {
   await assert.rejects(Host.start({ shell: echo }, { proxyProtocol: ['10.0.0.0/8', 'here'] }), {
     code: 'ERR_INVALID_ARGUMENT',
     message: /^'here' is neither/,

@@ -1,4 +1,4 @@
-/** `server.listen({ accept })`: streams that something else has accepted. */
+/** `server.listen({ accept })`: streams that the application has accepted. */
 import assert from 'node:assert/strict';
 import { on, once } from 'node:events';
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
@@ -35,7 +35,7 @@ async function read(stream: Duplex, pattern: RegExp): Promise<void> {
 }
 
 describe('streams of an iterable', { timeout: 60_000 }, () => {
-  it('become sessions, and the end of the iterable ends none', async () => {
+  it('become sessions, and the end of the iterable does not end them', async () => {
     const pairs = [pair(), pair()];
     const server = greeter();
     async function* streams(): AsyncGenerator<Duplex> {
@@ -71,7 +71,7 @@ describe('streams of an iterable', { timeout: 60_000 }, () => {
     await server.shutdown({ timeout: 0 });
   });
 
-  it("report an error of the iterable, and what is not a stream, as the server's 'error'", async () => {
+  it("report an error of the iterable, and a value that is not a stream, as the server's 'error'", async () => {
     const server = greeter();
     const errors: Error[] = [];
     server.on('error', error => errors.push(error));
@@ -110,7 +110,7 @@ describe('streams of an iterable', { timeout: 60_000 }, () => {
       await server.listen({ accept });
       await server[end]();
       assert.equal(returned, 1);
-      // Nothing listens to its errors any more.
+      // Its errors are ignored from here on.
       const late = new Duplex({ read() {}, destroy: (_error, done) => done(new Error('reset')) });
       give({ done: false, value: late });
       while (!late.destroyed) await turn();

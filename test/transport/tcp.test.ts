@@ -11,7 +11,7 @@ import { requireTool } from '../support/system/tools.ts';
 
 after(assertNothingHeld);
 
-/** Says its name to whoever comes, and goes. */
+/** Sends its name to each client and closes the session. */
 const named = (name: string): Server =>
   createServer(session => {
     session.write(name);
@@ -35,7 +35,7 @@ test('two servers share a port, and each gets connections', async () => {
   const heard = await Promise.all(Array.from({ length: 64 }, () => read(port)));
   const count = (name: string) => heard.filter(text => text.includes(name)).length;
   assert.equal(count('first') + count('second'), 64);
-  // By a hash of the client's port: that all 64 fall to one side does not happen.
+  // The kernel uses a hash of the client's port: it is practically impossible that all 64 go to one server.
   assert.ok(count('first') > 0 && count('second') > 0);
   await servers[0].shutdown();
   assert.match(await read(port), /second/);
@@ -43,7 +43,7 @@ test('two servers share a port, and each gets connections', async () => {
   await assertPortFree(port);
 });
 
-test('a server that takes the port over gets all connections, and gives them back when it goes', async () => {
+test('a server that takes over a port gets all connections, and the previous one gets them again when it stops', async () => {
   const servers = [named('first'), named('second')] as const;
   const { port } = await servers[0].listen({ port: 0, reusePort: 'takeover' });
   await servers[1].listen({ port, reusePort: 'takeover' });
@@ -56,7 +56,7 @@ test('a server that takes the port over gets all connections, and gives them bac
   await assertPortFree(port);
 });
 
-test('a port is shared only with those who say so', async () => {
+test('a port is shared only among servers that set the option', async () => {
   const [one, other] = [named('one'), named('other')];
   const { port } = await one.listen({ port: 0, reusePort: true });
   await assert.rejects(other.listen({ port }), { code: 'EADDRINUSE' });
@@ -72,7 +72,7 @@ test('a port is shared only with those who say so', async () => {
   await other.shutdown();
 });
 
-test('a shared port of all addresses takes both families', async () => {
+test('a shared port on all addresses accepts both families', async () => {
   const server = named('both');
   const { port, address } = await server.listen({ host: '::', port: 0, reusePort: true });
   assert.equal(address, '::');
@@ -81,13 +81,13 @@ test('a shared port of all addresses takes both families', async () => {
   await server.shutdown();
 });
 
-test('a host that does not exist is an error there, too', async () => {
+test('an unknown host is an error of a shared port, too', async () => {
   await assert.rejects(named('x').listen({ host: 'no.such.host.invalid', port: 0, reusePort: true }), {
     syscall: 'getaddrinfo',
   });
 });
 
-/** Listens on the sockets that it was started with, and tells on standard output where, until its standard input ends. */
+/** Listens on the inherited sockets, and prints its addresses to standard output until its standard input ends. */
 const INHERITOR = `
 import { createServer } from '${new URL('../../src/index.ts', import.meta.url)}';
 const server = createServer(session => { session.write('inherited'); });
@@ -110,7 +110,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 import { LOADER } from '../support/typescript.ts';
 
-test('sockets that listen already are taken, one after the other, but for what is no TCP socket', async () => {
+test('inherited listening sockets are used one after the other, and one that is not a TCP socket is refused', async () => {
   const node = [process.execPath, '--import', LOADER, '--input-type=module', '-e', INHERITOR];
   const child = spawn(requireTool('python3'), ['-c', ACTIVATOR, ...node], { stdio: ['pipe', 'pipe', 'inherit'] });
   const forget = atExit(() => child.kill('SIGKILL'));
@@ -128,7 +128,7 @@ test('sockets that listen already are taken, one after the other, but for what i
   for (const { port } of places) await assertPortFree(port);
 });
 
-test('what cannot be meant is refused', async () => {
+test('invalid options are refused', async () => {
   const server = named('x');
   const invalid = { code: 'ERR_INVALID_ARGUMENT' };
   await assert.rejects(server.listen({}), invalid);

@@ -1,4 +1,4 @@
-/** TLS in front of sessions, alone and with plain clients on the same port. */
+/** TLS before sessions, alone and with plain clients on the same port. */
 import assert from 'node:assert/strict';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
@@ -33,7 +33,7 @@ const { cert, key } = certificate;
 const XTERM: WireOptions = { ttype: ['XTERM'], size: [90, 33] };
 const shell = ptyShell('/bin/sh', ['-c', 'stty size; stty -echo; exec cat']);
 
-/** A host that speaks TLS, and what it refuses. */
+/** A server with TLS, and its refusals. */
 async function start(tls: Partial<TlsOptions> = {}, more: ListenOptions = {}, options: Partial<ServerOptions> = {}) {
   const host = await Host.start({ shell, ...options }, { tls: { cert, key, ...tls }, ...more });
   const refused: Refusal[] = [];
@@ -53,7 +53,7 @@ async function start(tls: Partial<TlsOptions> = {}, more: ListenOptions = {}, op
 const dial = (port: number): Socket => connect({ port, host: '127.0.0.1' });
 
 describe('TLS', { timeout: 60_000 }, () => {
-  it('carries a session, and the program sees nothing of it', async () => {
+  it('carries a session, and the program does not notice it', async () => {
     await using tls = await start();
     await using wire = await connectSecurely(tls.host.port, XTERM);
     assert.equal(tlsOf(wire).getProtocol(), 'TLSv1.3');
@@ -66,7 +66,7 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.deepEqual(tls.refused, []);
   });
 
-  it('takes a megabyte each way whole', async () => {
+  it('carries a megabyte in each direction completely', async () => {
     await using tls = await start(
       {},
       {},
@@ -79,7 +79,7 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.equal(Buffer.from(wire.data.bytes).toString(), text);
   });
 
-  it('speaks 1.2 and 1.3, and nothing older', async () => {
+  it('accepts versions 1.2 and 1.3, and no older ones', async () => {
     await using tls = await start();
     for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
       await using wire = await connectSecurely(tls.host.port, {
@@ -104,12 +104,12 @@ describe('TLS', { timeout: 60_000 }, () => {
     });
     assert.match((error as { code?: string }).code ?? '', /NO_RENEGOTIATION/);
     await wire.close();
-    // Nobody else notices.
+    // Other sessions are not affected.
     await using next = await connectSecurely(tls.host.port, XTERM);
     await next.expect('33 90\r\n');
   });
 
-  it('is not compressed, by TLS or by Telnet, though compression is offered to plain clients', async () => {
+  it('is not compressed, by TLS or by Telnet, although compression is offered to plain clients', async () => {
     await using tls = await start({ auto: true }, {}, { compression: true });
     await using plain = await Wire.connect(tls.host.port, { ...XTERM });
     await plain.expect(Buffer.of(255, 251, 86));
@@ -119,7 +119,7 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.ok(!secure.raw.bytes.includes(Buffer.of(255, 251, 87)));
   });
 
-  it('tells a client without TLS so, in plain text, and HTTP in its own words', async () => {
+  it('sends a notice to a client without TLS, in plain text, or as HTTP to an HTTP client', async () => {
     await using tls = await start();
     const plain = dial(tls.host.port);
     plain.write('\xff\xfb\x18', 'latin1');
@@ -139,13 +139,13 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.equal(tls.refused.length, 3);
   });
 
-  it('tells a client that waits for the server to speak, long before a handshake is too slow', async () => {
+  it('sends a notice to a client that waits for the server, long before the handshake times out', async () => {
     await using tls = await start();
     assert.match(await readToClose(dial(tls.host.port)), /speaks TLS/);
     assert.equal((await tls.refusal()).message, 'no TLS handshake within 2s');
   });
 
-  it('gives up those who say nothing, or half a hello, or go', async () => {
+  it('rejects clients that send nothing or half a hello, or that disconnect', async () => {
     await using tls = await start({ handshakeTimeout: 300 });
     const silent = dial(tls.host.port);
     assert.match(await readToClose(silent), /speaks TLS/);
@@ -161,13 +161,13 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.equal((await tls.refusal(3)).reason, 'probe');
     const reset = dial(tls.host.port);
     reset.write(Buffer.from('160301', 'hex'), () => reset.resetAndDestroy());
-    // When Node has not begun to read by then, it takes no notice, and the time limit has to.
+    // If Node has not begun to read by then, it does not notice the close, and the time limit applies.
     assert.match((await tls.refusal(4)).message, /^closed|^no TLS handshake/);
     const closing = dial(tls.host.port);
     closing.write(Buffer.from('160301', 'hex'));
     closing.end();
     assert.equal(await readToClose(closing), '');
-    // It may be seen at once, or end the handshake that has begun; in no case does it take the whole time.
+    // It is noticed at once, or it ends a handshake that has begun; in either case before the time limit.
     assert.match((await tls.refusal(5)).message, /^closed/);
     const wrong = dial(tls.host.port);
     wrong.write(Buffer.concat([Buffer.from('16030100050100000102', 'hex'), Buffer.alloc(100)]));
@@ -179,9 +179,9 @@ describe('TLS', { timeout: 60_000 }, () => {
     );
   });
 
-  it('gives up at once those who go in the handshake, by FIN or by reset', async () => {
+  it('rejects clients at once that disconnect in the handshake, by FIN or by reset', async () => {
     await using tls = await start({ handshakeTimeout: 3_600_000 });
-    // The beginning of a hello that goes on for 512 octets; and a whole handshake that the client does not wait to end.
+    // The beginning of a hello of 512 octets; and a whole handshake whose end the client does not wait for.
     const hello = Buffer.from('1603010200010001fc0303', 'hex');
     for (const go of ['end', 'resetAndDestroy'] as const) {
       const count = tls.refused.length;
@@ -198,7 +198,7 @@ describe('TLS', { timeout: 60_000 }, () => {
       secure.destroy();
       socket.destroy();
     }
-    // (Some were a session, for a moment.)
+    // Some of them were a session for a moment.
     await untilTrue(() => tls.host.outcomes.length + tls.refused.length === 22);
   });
 
@@ -219,7 +219,7 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.match(await readToClose(socket), /QUIET$/);
   });
 
-  it('finds HTTP inside of TLS as a session that ends at once', async () => {
+  it('treats HTTP inside TLS as a session that ends at once', async () => {
     await using tls = await start();
     await using wire = await connectSecurely(tls.host.port, { silent: true });
     wire.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
@@ -227,7 +227,7 @@ describe('TLS', { timeout: 60_000 }, () => {
     await wire.untilEnd();
   });
 
-  it('wants certificates of clients where there is an authority for them', async () => {
+  it('requires client certificates if an authority is set for them', async () => {
     using authority = selfSigned('DNS:authority.test');
     using good = signedBy(authority, 'client.test');
     await using tls = await start({ ca: authority.cert });
@@ -240,20 +240,20 @@ describe('TLS', { timeout: 60_000 }, () => {
     const stranger = { rejectUnauthorized: false, cert: other.cert, key: other.key };
     assert.equal(await readToClose(connectTls({ port: tls.host.port, host: '127.0.0.1', ...stranger })), '');
     assert.match((await tls.refusal(2)).message, /^the client's certificate: /);
-    // Not even with a session of TLS 1.2, in which the server has the last word.
+    // Nor with a resumed session of TLS 1.2, in which the server sends the last message of the handshake.
     const older = { ...stranger, maxVersion: 'TLSv1.2' } as const;
     assert.equal(await readToClose(connectTls({ port: tls.host.port, host: '127.0.0.1', ...older })), '');
     assert.equal((await tls.refusal(3)).reason, 'tls');
     assert.equal(tls.host.server.sessions.size, 1);
   });
 
-  it('does not want them of some clients only', async () => {
+  it('does not allow client certificates together with plain clients', async () => {
     const pair = {
       code: 'ERR_INVALID_ARGUMENT',
       message: /^tls\.ca and tls\.auto exclude each other/,
     };
     await assert.rejects(start({ ca: other.cert, auto: true }), pair);
-    // Nor from a later moment on; with two listeners neither changes.
+    // Nor with a later change; with two listeners, neither is changed.
     await using tls = await start();
     const { server } = tls.host;
     const both = await server.listen({ port: 0, tls: { cert, key, auto: true } });
@@ -265,7 +265,7 @@ describe('TLS', { timeout: 60_000 }, () => {
     }
   });
 
-  it('changes its certificate for those who come, and nobody who is there notices', async () => {
+  it('changes its certificate for new clients without affecting existing sessions', async () => {
     await using tls = await start();
     const fingerprint = (wire: Wire) => tlsOf(wire).getPeerCertificate().fingerprint256;
     await using before = await connectSecurely(tls.host.port, XTERM);
@@ -279,7 +279,7 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.notEqual(fingerprint(before), fingerprint(next));
     before.type('still here\r');
     await before.expect('still here\r\n');
-    // What cannot be used changes nothing.
+    // Invalid certificates change nothing.
     assert.throws(() => tls.host.server.setTls({ cert, key: other.key }), {
       code: 'ERR_INVALID_ARGUMENT',
       message: 'tls.key is not the key of the certificate',
@@ -291,7 +291,7 @@ describe('TLS', { timeout: 60_000 }, () => {
     secure.destroy();
   });
 
-  it('takes sessions up again by ticket, but not from before a change', async () => {
+  it('resumes sessions by ticket, except tickets from before a change', async () => {
     await using tls = await start();
     const resume = async (session?: Buffer) => {
       await using wire = await connectSecurely(tls.host.port, { ...XTERM, tls: session ? { session } : {} });
@@ -299,7 +299,7 @@ describe('TLS', { timeout: 60_000 }, () => {
       tlsOf(wire).on('session', bytes => {
         ticket = bytes;
       });
-      // It stands in front of all that the server says.
+      // The ticket arrives before all output of the server.
       await wire.expect('33 90\r\n');
       return { reused: tlsOf(wire).isSessionReused(), ticket };
     };
@@ -317,17 +317,17 @@ describe('TLS', { timeout: 60_000 }, () => {
     await wire.expect('you said all of it');
   });
 
-  it('takes notice at once of those who go when the handshake is over', async () => {
+  it('notices at once if a client disconnects when the handshake has ended', async () => {
     await using tls = await start({ handshakeTimeout: 60_000 });
     for (let round = 0; round < 20; round++) {
       const wire = await connectSecurely(tls.host.port, { silent: true });
       wire.socket.destroy();
     }
-    // As a session that has hardly begun, or as none.
+    // As a session that has hardly begun, or as a refused connection.
     await untilTrue(() => tls.host.outcomes.length + tls.refused.length === 20);
   });
 
-  it('closes who is in the handshake when the server shuts down', async () => {
+  it('closes clients in the handshake when the server shuts down', async () => {
     const tls = await start();
     const half = dial(tls.host.port);
     half.write(Buffer.from('160301', 'hex'));
@@ -339,7 +339,7 @@ describe('TLS', { timeout: 60_000 }, () => {
     assert.deepEqual(tls.refused, []);
   });
 
-  it('lets the one go who has waited longest when too many wait', async () => {
+  it('rejects the client that has waited longest when too many wait', async () => {
     await using tls = await start();
     const first = dial(tls.host.port);
     await untilTrue(() => addon().counts().peeks === 1);
@@ -347,14 +347,14 @@ describe('TLS', { timeout: 60_000 }, () => {
     const others = Array.from({ length: 1024 }, () => dial(tls.host.port).on('error', () => {}));
     await closed;
     assert.equal((await tls.refusal()).reason, 'busy');
-    // Among so many a good client is served.
+    // A legitimate client is served among them.
     await using wire = await connectSecurely(tls.host.port, XTERM);
     await wire.expect('33 90\r\n');
     for (const one of others) one.destroy();
     await untilTrue(() => addon().counts().peeks === 0);
   });
 
-  it('says what is wrong about certificates', async () => {
+  it('reports what is wrong with certificates', async () => {
     const locked = (type: 'pkcs8' | 'sec1') =>
       String(createPrivateKey(key).export({ type, format: 'pem', cipher: 'aes-128-cbc', passphrase: 'x' }));
     const bad: [Partial<TlsOptions>, string][] = [
@@ -373,7 +373,7 @@ describe('TLS', { timeout: 60_000 }, () => {
 });
 
 describe('TLS and plain Telnet on one port', { timeout: 60_000 }, () => {
-  it('takes both, and plain connections by the addon', async () => {
+  it('accepts both, and plain connections use the addon', async () => {
     await using tls = await start({ auto: true });
     await using secure = await connectSecurely(tls.host.port, XTERM);
     await secure.expect('33 90\r\n');
@@ -386,18 +386,18 @@ describe('TLS and plain Telnet on one port', { timeout: 60_000 }, () => {
     await plain.expect('key\r\n');
   });
 
-  it('speaks first to a plain client that says nothing, after half a second', async () => {
+  it('sends first to a plain client that stays silent for half a second', async () => {
     await using tls = await start({ auto: true });
     const began = performance.now();
     await using plain = await Wire.connect(tls.host.port, XTERM);
     await plain.expect(Buffer.of(255, 253));
     const waited = performance.now() - began;
-    // Not earlier; later is the machine's doing.
+    // Not earlier; later depends on the load of the machine.
     assert.ok(waited >= 495, `${waited} ms`);
     await plain.expect('33 90\r\n');
   });
 
-  it('takes a hello that comes later for what it is: not TLS any more', async () => {
+  it('treats a later hello as part of a plain session, not as TLS', async () => {
     await using tls = await start({ auto: true });
     await using plain = await Wire.connect(tls.host.port, { silent: true });
     await plain.expect(Buffer.of(255, 253));
@@ -406,7 +406,7 @@ describe('TLS and plain Telnet on one port', { timeout: 60_000 }, () => {
     assert.deepEqual(await tls.host.outcome(), { result: { refused: 'tls' } });
   });
 
-  it('answers HTTP properly there, since nothing was sent before', async () => {
+  it('answers HTTP correctly, since nothing was sent before', async () => {
     await using tls = await start({ auto: true });
     const http = dial(tls.host.port);
     http.write('HEAD / HTTP/1.0\r\n\r\n');
@@ -414,7 +414,7 @@ describe('TLS and plain Telnet on one port', { timeout: 60_000 }, () => {
     assert.equal((await tls.refusal()).reason, 'http');
   });
 
-  it('survives whoever goes meanwhile', async () => {
+  it('handles clients that disconnect in the meantime', async () => {
     await using tls = await start({ auto: true });
     const gone = dial(tls.host.port);
     await once(gone, 'connect');
@@ -425,7 +425,7 @@ describe('TLS and plain Telnet on one port', { timeout: 60_000 }, () => {
   });
 });
 
-/** Answers when the client has said everything. */
+/** Answers when the client has sent everything. */
 async function finished(session: Session): Promise<void> {
   let text = '';
   session.on('data', chunk => {

@@ -1,4 +1,4 @@
-/** What waits for the kernel, and what can be taken back of it. */
+/** The queue of output that waits for the kernel, and discarding data from it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -16,7 +16,7 @@ import { UnsentQueue } from '../../src/transport/stream/unsent-queue.ts';
 
 const { IAC, DM, WILL } = Command;
 
-/** Data made of what is hard: doubled 255, CR LF, CR NUL, cut anywhere between writes. */
+/** Data made of the difficult cases: doubled 255, CR LF, CR NUL, split anywhere between writes. */
 const data = fc
   .array(fc.constantFrom(255, 13, 10, 0, 97, 98), { minLength: 1, maxLength: 12 })
   .map(bytes => ({ kind: 'data' as const, bytes: Uint8Array.from(bytes) }));
@@ -32,7 +32,7 @@ interface Run {
   readonly telnet: Telnet;
 }
 
-/** An engine that has said all that, and what it gave to its transport. */
+/** An engine that has sent all of these, and its calls of the transport. */
 function run(
   steps: readonly { kind: string; bytes?: Uint8Array }[],
   sink: (bytes: Uint8Array, kind: SendKind) => void,
@@ -61,7 +61,7 @@ function run(
   return { sent, telnet };
 }
 
-/** What a client makes of a stream; its data as it came, but for IAC IAC, and how much of that stands before a DM. */
+/** A stream as a client parses it: its data as received except for IAC IAC, and how much of that precedes a DM. */
 function read(stream: Uint8Array): { text: string; events: string[]; warnings: number; untilMark: number } {
   const parts: Uint8Array[] = [];
   let untilMark = 0;
@@ -96,7 +96,7 @@ function read(stream: Uint8Array): { text: string; events: string[]; warnings: n
   return { text: Buffer.concat(parts).toString('latin1'), events, warnings, untilMark };
 }
 
-test('whatever waits, and wherever the kernel stopped: what is left after data was taken back is whole', () => {
+test('property: after data was discarded the rest is whole, with any queue and wherever the kernel stopped', () => {
   fc.assert(
     fc.property(
       fc.array(step, { maxLength: 30 }),
@@ -115,7 +115,7 @@ test('whatever waits, and wherever the kernel stopped: what is left after data w
           if (taken < bytes.length) queue.push(bytes, taken, kind);
         };
         const { telnet } = run(before, sink, isBinary);
-        // A little more goes out from the queue, as at a later turn.
+        // Some more is sent from the queue, as in a later turn.
         left = queue.isEmpty ? 0 : room % 7;
         while (left > 0 && !queue.isEmpty) {
           const { bytes } = queue.next()!;
@@ -143,13 +143,13 @@ test('whatever waits, and wherever the kernel stopped: what is left after data w
         run([...before, { kind: 'mark' }], bytes => whole.push(...bytes), isBinary);
         const all = read(Uint8Array.from(whole));
         assert.equal(got.warnings, 0);
-        // (A NUL may be one that a dropped CR was owed.)
+        // A NUL may be the one that completes a CR of discarded data.
         const shown = got.text.slice(0, got.untilMark).replaceAll('\0', '');
         assert.equal(shown, all.text.replaceAll('\0', '').slice(0, shown.length));
         if (!isBinary) assert.doesNotMatch(got.text, /\r[^\n\0]/);
         const mark = got.events.indexOf(String(DM));
         assert.deepEqual(got.events.slice(0, mark), all.events.slice(0, mark));
-        // Every command from before, then the mark, then those from after.
+        // Every command from before, then the mark, then those from after it.
         assert.equal(mark, before.filter(({ kind }) => kind !== 'data').length + (isBinary ? 1 : 0) + 1);
       },
     ),
@@ -157,7 +157,7 @@ test('whatever waits, and wherever the kernel stopped: what is left after data w
   );
 });
 
-test('data with IAC NOP behind the NUL of a CR, wherever the kernel stopped: no half of a command is left', () => {
+test('with IAC NOP after the NUL of a CR, no half of a command is left wherever the kernel stopped', () => {
   const { NOP } = Command;
   const bytes = Uint8Array.of(97, 13, 0, IAC, NOP, IAC, IAC, 13, 0, IAC, NOP, IAC, IAC, IAC, IAC, 98);
   const all = read(bytes);
@@ -173,7 +173,7 @@ test('data with IAC NOP behind the NUL of a CR, wherever the kernel stopped: no 
   }
 });
 
-test('a mark that waits is replaced by the next, so that any number of them costs no more than one', () => {
+test('a waiting mark is replaced by the next, so that any number of marks takes no more memory than one', () => {
   const queue = new UnsentQueue();
   queue.push(Buffer.from('text'), 0, 'data');
   for (let i = 0; i < 1000; i++) {
@@ -187,7 +187,7 @@ test('a mark that waits is replaced by the next, so that any number of them cost
   assert.deepEqual([...queue.next()!.bytes], [DM]);
 });
 
-test('a mark of which the kernel has taken the first byte is finished', () => {
+test('a mark of which the kernel has taken the first byte is sent to its end', () => {
   const queue = new UnsentQueue();
   queue.push(Uint8Array.of(IAC, DM), 1, 'urgent');
   queue.push(Buffer.from('text'), 0, 'data');

@@ -14,7 +14,7 @@ import { prepareCgroup, reason } from './place.ts';
 
 /** The result of a cgroup's end. */
 export interface CgroupEnd {
-  /** Processes that the kernel killed because there was no memory left for the cgroup. */
+  /** Processes that the kernel killed because the cgroup had no memory left. */
   readonly outOfMemory: number;
 }
 
@@ -43,7 +43,7 @@ function killAtExit(): void {
 
 /** The cgroup of one program. */
 export class Cgroup {
-  /** Where it is, absolute: `cgroup` of {@link PtyOptions}. */
+  /** The absolute path: `cgroup` of {@link PtyOptions}. */
   readonly path: string;
   #end: Promise<CgroupEnd> | undefined;
 
@@ -54,7 +54,7 @@ export class Cgroup {
   }
 
   /**
-   * Kills all that is in it and removes it. Never rejects: a cgroup that cannot be removed now, because a process is
+   * Kills all processes in it and removes it. Never rejects: a cgroup that cannot be removed now, because a process is
    * stuck in the kernel, is removed by the next {@link Cgroups.create}, or at the next start of a server.
    */
   end(): Promise<CgroupEnd> {
@@ -76,11 +76,11 @@ const stuck = new Set<string>();
 
 /** A cgroup in which each program gets its own: the value of `cgroup` of `ptyShell`. */
 export class Cgroups {
-  /** Absolute. */
+  /** The absolute path. */
   readonly path: string;
   readonly #files: readonly (readonly [file: string, text: string])[];
 
-  /** @param path what `prepareCgroup` has returned, in this process or another. */
+  /** @param path the result of `prepareCgroup`, in this process or another. */
   constructor(path: string, limits: CgroupLimits = {}) {
     this.path = path;
     this.#files = limitFiles(limits);
@@ -89,9 +89,9 @@ export class Cgroups {
   }
 
   /**
-   * Makes a cgroup with the limits.
+   * Creates a cgroup with the limits.
    *
-   * @param session part of its name; a number is added if the name is taken.
+   * @param session part of its name; a number is added if the name exists.
    * @throws (rejects) TelptyError `ERR_CGROUP`.
    */
   async create(session: string | number): Promise<Cgroup> {
@@ -128,14 +128,14 @@ export class Cgroups {
 }
 
 /**
- * Finds or creates a cgroup, prepares it for cgroups of programs, and removes those that servers have left in it that
- * do not run any more, with all their processes.
+ * Finds or creates a cgroup and prepares it for cgroups of programs. Cgroups that servers left in it when they ended
+ * are removed, with all their processes.
  *
- * @param path relative to where cgroups are mounted, or absolute; `self` is the server's own. Several servers may share
- *   it; nothing else may use it.
- * @param limits of each program's.
- * @throws TelptyError `ERR_CGROUP`: no cgroups here, none that may be shared out, a controller that is missing; the
- *   message says what to do. `ERR_INVALID_ARGUMENT` for invalid limits.
+ * @param path relative to the mount point of cgroups, or absolute; `self` is the server's own. Several servers may
+ *   share it, but nothing else may use it.
+ * @param limits the limits of each program.
+ * @throws TelptyError `ERR_CGROUP`: cgroups are not available here or cannot be delegated, or a controller is missing;
+ *   the message says what to do. `ERR_INVALID_ARGUMENT` for invalid limits.
  */
 export function openCgroups(path: string, limits: CgroupLimits = {}): Cgroups {
   const cgroups = new Cgroups(prepareCgroup(path, limits), limits);
@@ -143,7 +143,7 @@ export function openCgroups(path: string, limits: CgroupLimits = {}): Cgroups {
   return cgroups;
 }
 
-/** Kills and removes what servers that do not run any more have left in a cgroup. Never rejects. */
+/** Kills and removes the cgroups that servers left in `path` when they ended. Never rejects. */
 export async function removeOrphans(path: string): Promise<void> {
   const names = await readdir(path).catch(() => []);
   await Promise.all(
@@ -156,7 +156,9 @@ export async function removeOrphans(path: string): Promise<void> {
   );
 }
 
-/** Removes a cgroup and what is below it (a program of the server's own user can make some). Whether it is gone. */
+/**
+ * Removes a cgroup and those below it, which a program of the server's own user can create. Returns whether it is gone.
+ */
 async function remove(path: string): Promise<boolean> {
   const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) if (entry.isDirectory()) await remove(join(path, entry.name));

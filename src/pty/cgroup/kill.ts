@@ -4,16 +4,16 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** How long killed processes may take to end, in ms; only one stuck in the kernel takes longer. */
+/** Time limit for killed processes to end, in ms; only one that is stuck in the kernel takes longer. */
 const PATIENCE = 2_000;
 /** Interval between two checks, in ms, if one round is not enough, and if the system has no watcher left. */
 const LOOK = 20;
-/** How many processes are signalled in one turn of the event loop, in less than a millisecond. */
+/** The number of processes to signal in one turn of the event loop, in less than a millisecond. */
 const KILLED_IN_ONE_TURN = 256;
 
 /**
- * Creates the descriptor that all watchers of a process share, and that otherwise the first one creates: so a server
- * has as many descriptors after its first session as before.
+ * Creates the descriptor that all watchers of a process share, and that otherwise the first watcher creates: so a
+ * server has as many descriptors after its first session as before.
  */
 export function prepareWatch(path: string): void {
   try {
@@ -44,7 +44,7 @@ async function isPopulated(path: string): Promise<boolean> {
   return /^populated 1$/m.test(events);
 }
 
-/** Waits until it has no process, at most `patience` ms. The kernel reports it; this does not poll. */
+/** Waits until it has no process, at most `patience` ms. The kernel reports it, so this does not poll. */
 function whenEmpty(path: string, patience: number): Promise<void> {
   return new Promise(resolve => {
     let watcher: FSWatcher | undefined;
@@ -70,7 +70,7 @@ function whenEmpty(path: string, patience: number): Promise<void> {
   });
 }
 
-/** The kernel kills all, also processes that fork meanwhile. False where it cannot (before Linux 5.14). */
+/** Makes the kernel kill all, including processes that fork meanwhile. False if it cannot (before Linux 5.14). */
 function killWhole(path: string): Promise<boolean> {
   return writeFile(join(path, 'cgroup.kill'), '1', { flag: 'r+' }).then(
     () => true,
@@ -79,10 +79,10 @@ function killWhole(path: string): Promise<boolean> {
 }
 
 /**
- * Kills one process after the other. The cgroup is frozen meanwhile, so that none forks (from Linux 5.2); frozen
- * processes die of SIGKILL all the same.
+ * Kills one process after the other. The cgroup is frozen meanwhile, so that none forks (from Linux 5.2); SIGKILL also
+ * ends frozen processes.
  *
- * @internal Exported for tests: where there is a `cgroup.kill` this is not needed.
+ * @internal Exported for tests: with `cgroup.kill` this is not needed.
  */
 export async function killEach(path: string): Promise<void> {
   await writeFile(join(path, 'cgroup.freeze'), '1', { flag: 'r+' }).catch(() => {});

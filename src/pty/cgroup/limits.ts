@@ -2,11 +2,11 @@
 import { TelptyError } from '../../errors.ts';
 
 /**
- * Limits of a cgroup. Each needs its controller; besides the four with names, any file of a controller by its name:
- * `{ 'memory.high': '200M', 'io.weight': '50' }`.
+ * Limits of a cgroup. Each needs its controller. Besides the four named limits, any file of a controller can be set by
+ * its name: `{ 'memory.high': '200M', 'io.weight': '50' }`.
  */
 export interface CgroupLimits {
-  /** Memory, bytes (`memory.max`): beyond it the kernel kills. `Infinity`: none. */
+  /** Memory, bytes (`memory.max`): beyond it the kernel kills processes. `Infinity`: unlimited. */
   readonly memory?: number | undefined;
   /** Swap, bytes (`memory.swap.max`). Without it, memory above `memory` can be swapped out. */
   readonly swap?: number | undefined;

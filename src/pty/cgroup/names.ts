@@ -1,19 +1,19 @@
 /**
  * The names of sessions' cgroups: `telpty-PID.START.NAMESPACE-SESSION`. A process id alone is not enough: it is reused
- * (in a container the server always has the same), and in another pid namespace it is another process. START is when
- * the server's process began, in the kernel's ticks; NAMESPACE is the inode of its pid namespace. Containers can share
- * the directory of their cgroups, so only a name of our own namespace can be looked up in our `/proc`.
+ * (in a container the server always has the same), and in another pid namespace it is another process. START is the
+ * start time of the server's process, in the kernel's ticks; NAMESPACE is the inode of its pid namespace. Containers
+ * can share the directory of their cgroups, so only a name of our own namespace can be looked up in our `/proc`.
  *
  * It is unknown whether a server in another namespace runs. When a namespace ends, the kernel kills its processes, so
- * the cgroups of such a server are empty. An empty cgroup is removed if it is old enough to have got its program. The
- * same goes for names without a namespace, of older versions.
+ * the cgroups of such a server are empty. An empty cgroup is removed if it is old enough that its program must have
+ * been started. The same applies to names without a namespace, which older versions used.
  */
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const CGROUP_NAME = /^telpty-(\d+)\.(\d+)(?:\.(\d+))?-/;
 
-/** A cgroup of this age without a process has lost its program, and does not wait for it; in milliseconds. */
+/** A cgroup of this age without a process has lost its program, and does not wait for it any more; in milliseconds. */
 const SETTLED_MS = 60_000;
 
 function startOf(pid: number | string): string | undefined {

@@ -2,8 +2,8 @@
  * The cgroup (version 2) in which the cgroups of sessions are created. It is checked once, when a server starts, so
  * that errors are reported then, with what to do, and not to each client.
  *
- * The rules behind it are those of cgroups(7): a controller works in a cgroup only where the one above passes it on
- * (`cgroup.subtree_control`), and a cgroup that passes controllers on may not have processes itself.
+ * The rules are those of cgroups(7): a controller works in a cgroup only if the one above enables it
+ * (`cgroup.subtree_control`), and a cgroup that enables controllers for its children may not have processes itself.
  */
 import {
   accessSync,
@@ -41,7 +41,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EAGAIN: 'the number of cgroups is limited (cgroup.max.descendants)',
 };
 
-/** Why something about a cgroup failed, in words. */
+/** The reason for a failed operation on a cgroup, as text. */
 export function reason(error: unknown): string {
   const { code = 'unknown error' } = error as NodeJS.ErrnoException;
   return REASONS[code] ?? code;
@@ -49,7 +49,7 @@ export function reason(error: unknown): string {
 
 const DELEGATE_HINT = 'in a systemd unit set Delegate=yes and use --cgroup self';
 
-/** The mount point of version 2, by `/proc/self/mountinfo`. */
+/** The mount point of version 2, according to `/proc/self/mountinfo`. */
 export function mountOf(mountinfo: string): string | undefined {
   const mounts = mountinfo
     .split('\n')
@@ -64,7 +64,7 @@ export function mountOf(mountinfo: string): string | undefined {
 function ownCgroup(mount: string): string | undefined {
   const path = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
   if (path === undefined || path.startsWith('/..')) return undefined;
-  // It was moved by makeWay() before.
+  // makeWay() has moved the server before.
   return resolve(mount, `.${basename(path) === SERVER ? dirname(path) : path}`);
 }
 
@@ -88,8 +88,8 @@ function words(directory: string, name: string): string[] {
 /**
  * Prepares the cgroup `directory` for cgroups of sessions with these limits.
  *
- * @param path relative to where cgroups are mounted, or absolute; made if it is missing. `self`: the server's own; if
- *   necessary, the server then moves to a cgroup below it.
+ * @param path relative to the mount point of cgroups, or absolute; created if it is missing. `self`: the server's own;
+ *   if necessary, the server then moves to a cgroup below it.
  * @returns its absolute path.
  * @throws TelptyError `ERR_CGROUP`, with what to do, in one line; `ERR_INVALID_ARGUMENT` for invalid limits.
  */
@@ -122,7 +122,7 @@ function find(directory: string, mount: string): void {
   }
 }
 
-/** Makes `directory` pass the controllers on. Exported for tests. */
+/** Makes `directory` enable the controllers for its children. Exported for tests. */
 export function enable(directory: string, needed: readonly string[], mount: string, own: string | undefined): void {
   const has = words(directory, 'cgroup.controllers');
   const missing = needed.filter(name => !has.includes(name));
@@ -153,9 +153,9 @@ export function enable(directory: string, needed: readonly string[], mount: stri
 }
 
 /**
- * Moves this server out of the cgroup if it is in it, and fails if other processes are. With processes the kernel
- * refuses some controllers, and with others it allows cgroups that no process can enter. The root cgroup is exempt, and
- * has no type.
+ * Moves this server out of the cgroup if it is in it, and fails if other processes are in it. If a cgroup has
+ * processes, the kernel refuses to enable some controllers; for others it succeeds, but no process can then enter the
+ * cgroups below. The root cgroup is exempt, and has no type.
  */
 function makeWay(directory: string, own: string | undefined): void {
   if (!existsSync(join(directory, 'cgroup.type'))) return;
@@ -178,7 +178,7 @@ function makeWay(directory: string, own: string | undefined): void {
   }
 }
 
-/** Creates a cgroup as sessions will have them, as a test. */
+/** Creates a cgroup like those of sessions, as a test. */
 function tryLeaf(directory: string, files: readonly (readonly [string, string])[]): void {
   const leaf = join(directory, `${leafName('0')}.try`);
   try {

@@ -1,6 +1,6 @@
 /**
- * Cgroups for programs. Where the system lets nobody make one (most containers), what is said then is tested instead. For
- * what memory, pids and cpu do, see limits.test.ts, which brings a kernel of its own.
+ * Cgroups for programs. On systems that do not allow creating one (most containers), the error messages are tested
+ * instead. For the effects of memory, pids and cpu see limits.test.ts, which runs its own kernel.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -32,7 +32,7 @@ import { asNobody, isRoot, readAll, run, until } from '../support.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'telpty-cgroup-'));
 after(() => rmSync(scratch, { recursive: true }));
 
-/** Daemons of three kinds, which print their process ids: of another session, an orphan, one in another cgroup below. */
+/** Daemons of three kinds, which print their process ids: in another session, orphaned, in another cgroup below. */
 const daemons = `
   setsid sleep 1000 & echo pid $!
   (setsid sh -c 'echo pid $$; exec sleep 1000' &)
@@ -41,11 +41,11 @@ const daemons = `
 const pidsIn = (text: string) => [...text.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
 
 if (!canMake) {
-  test('where no cgroup can be made, one line says so', () => {
+  test('if no cgroup can be created, the error is one line', () => {
     assert.throws(() => openCgroups('telpty-test'), { code: 'ERR_CGROUP', message: /^[^\n]{20,}$/ });
   });
 } else {
-  test('a program is in its cgroup from its first instruction, and all it leaves behind ends with that', async () => {
+  test('a program is in its cgroup from its first instruction, and all its processes end with the cgroup', async () => {
     using parent = new TestCgroup();
     const cgroups = openCgroups(parent.path);
     const cgroup = await cgroups.create(7);
@@ -66,7 +66,7 @@ if (!canMake) {
     assert.deepEqual(parent.leaves, []);
   });
 
-  test('what a program that ended left behind is killed, too; nothing left is nothing to do', async () => {
+  test('processes left by an ended program are killed, too, and an empty cgroup is only removed', async () => {
     using parent = new TestCgroup();
     const cgroups = openCgroups(parent.path);
     const cgroup = await cgroups.create('x');
@@ -82,7 +82,7 @@ if (!canMake) {
     assert.deepEqual(parent.leaves, []);
   });
 
-  test('fork bombs end, also without cgroup.kill; and cgroups below', async () => {
+  test('fork bombs are ended, also without cgroup.kill, and so are cgroups below', async () => {
     using parent = new TestCgroup();
     const cgroups = openCgroups(parent.path);
     const bomb = 'f() { sleep 1000 & sleep 0.01; f & }; for i in 1 2 3 4 5; do f & done; echo ready; wait; sleep 1000';
@@ -104,7 +104,7 @@ if (!canMake) {
     }
   });
 
-  test('a name that is taken is counted on', async () => {
+  test('a number is added to a name that exists', async () => {
     using parent = new TestCgroup();
     const cgroups = openCgroups(parent.path);
     const three = await Promise.all([cgroups.create(1), cgroups.create(1), cgroups.create(1)]);
@@ -112,9 +112,9 @@ if (!canMake) {
     for (const cgroup of three) await cgroup.end();
   });
 
-  test('what a server that is no more has left is removed, and of one that lives nothing', async () => {
+  test('cgroups left by an ended server are removed, and those of a running server are kept', async () => {
     using parent = new TestCgroup();
-    // A number that is taken, by a process that began at another time; one that is not; and names of others.
+    // The number of a process that began at another time, an unused number, and names of other programs.
     const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))![0];
     const dead = [
       `telpty-${process.pid}.1.${namespace}-3`,
@@ -133,7 +133,7 @@ if (!canMake) {
     for (const name of others) rmdirSync(join(parent.path, name));
   });
 
-  test('a server of another container that shares the cgroup is left alone, and so are its programs', async () => {
+  test('a server in another container that shares the cgroup keeps its cgroups and programs', async () => {
     using parent = new TestCgroup();
     const index = JSON.stringify(new URL('../../../src/pty/index.ts', import.meta.url).href);
     const body = `
@@ -152,7 +152,7 @@ if (!canMake) {
     const exit = once(container, 'exit');
     assert.equal(String((await once(container.stdout!, 'data'))[0]), 'started\n');
     const [leaf] = parent.leaves;
-    // A name of an older version, which does not say whose it is.
+    // A name of an older version, without a namespace.
     const old = join(parent.path, 'telpty-999999999.5-1');
     mkdirSync(old);
     openCgroups(parent.path);
@@ -161,14 +161,14 @@ if (!canMake) {
     assert.ok(parent.leaves.includes('telpty-999999999.5-1'));
     const output = once(container.stdout!, 'data');
     container.stdin!.end('end');
-    // By the hangup, and by nothing before it.
+    // It was ended by the hangup, and not earlier.
     assert.equal(String((await output)[0]), '{"code":null,"signal":"SIGHUP"}\n');
     assert.deepEqual(await exit, [0, null]);
     rmdirSync(old);
     assert.deepEqual(parent.leaves, []);
   });
 
-  test('an end by process.exit() kills at once', async () => {
+  test('process.exit() kills at once', async () => {
     using parent = new TestCgroup();
     const { output } = await run(`exec '${process.execPath}' --import '${LOADER}' --input-type=module -e "$MODULE"`, {
       cwd: process.cwd(),
@@ -186,7 +186,7 @@ if (!canMake) {
     assert.deepEqual(parent.leaves, []);
   });
 
-  test('a cgroup that is gone, or not ours: no program, and the step says so', async () => {
+  test('if a cgroup is gone or belongs to another user, no program starts and the error names the step', async () => {
     using parent = new TestCgroup();
     const cgroups = openCgroups(parent.path);
     const cgroup = await cgroups.create(1);
@@ -207,7 +207,7 @@ if (!canMake) {
     await assert.rejects(gone.create(1), { code: 'ERR_CGROUP', systemCode: 'ENOENT' });
   });
 
-  test('limits are set before the program is in it; one that is not there, or refused, is told at once', async () => {
+  test('limits are set before the program is started, and a missing or refused limit is reported at once', async () => {
     using parent = new TestCgroup();
     const cgroups = openCgroups(parent.path, { pids: undefined });
     await (await cgroups.create(1)).end();
@@ -224,7 +224,7 @@ if (!canMake) {
     });
   });
 
-  test('a cgroup that is missing is made, by its name below the mount, too', () => {
+  test('a missing cgroup is created, also by its name relative to the mount point', () => {
     using parent = new TestCgroup();
     const name = parent.path.slice(mount!.length + 1);
     assert.equal(prepareCgroup(name, {}), parent.path);
@@ -235,13 +235,13 @@ if (!canMake) {
   });
 }
 
-test('a place that is no cgroup', () => {
+test('a directory that is not a cgroup is refused', () => {
   for (const path of [scratch, `${scratch}/new`, '/proc', '/sys/fs/cgroup/telpty/no/where']) {
     assert.throws(() => openCgroups(path), { code: 'ERR_CGROUP', message: /^[^\n]{20,}$/ });
   }
 });
 
-test('where version 2 is mounted', () => {
+test('the mount point of version 2 is found', () => {
   const line = (place: string, type = 'cgroup2') => `33 24 0:28 / ${place} rw,nosuid shared:9 - ${type} cgroup2 rw\n`;
   assert.equal(mountOf(''), undefined);
   assert.equal(mountOf(line('/sys/fs/cgroup', 'cgroup')), undefined);
@@ -250,7 +250,7 @@ test('where version 2 is mounted', () => {
   assert.equal(mountOf(line('/x') + line('/sys/fs/cgroup/unified') + line('/sys/fs/cgroup')), '/sys/fs/cgroup');
 });
 
-test('limits in the words of the kernel', () => {
+test('limits are converted to the format of the kernel', () => {
   assert.deepEqual(
     limitFiles({ memory: 1 << 28, swap: 0, pids: 64, cpu: 0.5, 'memory.high': '200M', 'io.max': '8:0 rbps=1' }),
     [
@@ -279,8 +279,8 @@ test('limits in the words of the kernel', () => {
   }
 });
 
-/** Plain files in the place of the kernel's: what is said of each state of things. */
-test('what is missing is told with what to do', () => {
+/** Plain files instead of the kernel's: the messages for each state. */
+test('the error says what is missing and what to do', () => {
   const [top, below] = [join(scratch, 'top'), join(scratch, 'top/below')];
   mkdirSync(below, { recursive: true });
   const state = (all: string, has: string, passed: string) => {
@@ -305,13 +305,13 @@ test('what is missing is told with what to do', () => {
   assert.equal(readFileSync(join(below, 'cgroup.subtree_control'), 'utf8'), 'pids memory\n');
 });
 
-test('what cannot be meant is refused', () => {
+test('an invalid cgroup is refused', () => {
   for (const cgroup of ['relative', 'a\0b', '/a\0b', 1]) {
     assert.throws(() => spawnPty('true', [], { cgroup: cgroup as string }), { code: 'ERR_INVALID_ARGUMENT' });
   }
 });
 
-test('without a cgroup a program is in that of the server', async () => {
+test("without a cgroup a program is in the server's", async () => {
   const pty = spawnPty('cat', ['/proc/self/cgroup']);
   assert.equal((await readAll(pty)).toString().replaceAll('\r', ''), readFileSync('/proc/self/cgroup', 'utf8'));
 });

@@ -1,6 +1,6 @@
 /**
- * What memory, pids and cpu do, and to whom a cgroup can be delegated: in a machine of its own, a User Mode Linux, since the
- * system that the tests run on may have given these controllers to version 1, or to nobody.
+ * The effects of memory, pids and cpu, and delegation to users. This runs in a separate machine, a User Mode Linux,
+ * since the system under test may have assigned these controllers to version 1, or not at all.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -16,7 +16,7 @@ import { requireTool } from '../../support/system/tools.ts';
 const directory = mkdtempSync(join(tmpdir(), 'telpty-uml-'));
 after(() => rmSync(directory, { recursive: true }));
 
-test('limits and delegation, by a kernel that has all of it', async () => {
+test('limits and delegation work on a kernel that has all controllers', async () => {
   const init = fileURLToPath(new URL('machine/init.sh', import.meta.url));
   const preload = join(directory, 'ptrace.so');
   const shim = fileURLToPath(new URL('machine/ptrace.c', import.meta.url));

@@ -21,10 +21,10 @@ function assertGone(pids: number[]): void {
   assert.deepEqual(pids.filter(isAlive), []);
 }
 
-/** An eternity: tests whose end needs SIGKILL would not end in time. */
+/** Very long: tests that end only by SIGKILL would not end in time. */
 const never = 1_000_000;
 
-test('an ordinary program goes at the SIGHUP, at once', async () => {
+test('an ordinary program ends at once by SIGHUP', async () => {
   const { pty, pids } = await start('echo pids:; exec cat');
   await pty.hangup({ timeout: never });
   assert.deepEqual(await pty.exited, { code: null, signal: 'SIGHUP' });
@@ -32,7 +32,7 @@ test('an ordinary program goes at the SIGHUP, at once', async () => {
   await closed(pty);
 });
 
-test('a program has time to tidy up, and its last words arrive', async () => {
+test('a program has time to clean up, and its last output is received', async () => {
   const { pty } = await start('trap "sleep 0.2; echo last words; exit 7" HUP; echo pids:; while :; do read x; done');
   const words = until(pty, /last words/);
   await pty.hangup({ timeout: never });
@@ -40,14 +40,14 @@ test('a program has time to tidy up, and its last words arrive', async () => {
   assert.deepEqual(await pty.exited, { code: 7, signal: null });
 });
 
-test('a program that ignores SIGHUP dies too', async () => {
+test('a program that ignores SIGHUP is killed', async () => {
   const { pty, pids } = await start('trap "" HUP; echo pids:; while :; do sleep 0.1; done');
   await pty.hangup({ timeout: 50 });
   assert.deepEqual(await pty.exited, { code: null, signal: 'SIGKILL' });
   assertGone(pids);
 });
 
-test('a foreground child in its own group, also one that ignores SIGHUP', async () => {
+test('a foreground child in its own group is killed, even if it ignores SIGHUP', async () => {
   const gentle = await start('set -m; bash -c "echo pids: \\$\\$; exec sleep 1000"; true');
   await gentle.pty.hangup({ timeout: never });
   assertGone(gentle.pids);
@@ -56,7 +56,7 @@ test('a foreground child in its own group, also one that ignores SIGHUP', async 
   assertGone(stubborn.pids);
 });
 
-test('a process whose first thread has ended, which looks like a zombie, while others go on', async () => {
+test('a process whose first thread has ended, and which looks like a zombie while others run, is killed', async () => {
   const threads =
     'import ctypes, os, signal, threading, time; signal.signal(signal.SIGHUP, signal.SIG_IGN); ' +
     'threading.Thread(target=time.sleep, args=(1000,)).start(); print("pids:", os.getpid(), flush=True); ' +
@@ -68,8 +68,8 @@ test('a process whose first thread has ended, which looks like a zombie, while o
   await untilTrue(() => !existsSync(task) || readdirSync(task).length <= 1);
 });
 
-test('a foreground group whose leader has ended', async () => {
-  // The pipeline's group is that of its first process, which is gone; the last one is told all the same.
+test('the members of a foreground group whose leader has ended are signalled', async () => {
+  // The pipeline's group has the id of its first process, which is gone; the last one gets the signal nevertheless.
   const { pty, pids } = await start(
     `trap : HUP; set -m; true | bash -c 'trap "echo told; exit" HUP; sleep 0.1; echo pids: $$; while :; do sleep 0.05; done'; sleep 1000`,
   );
@@ -80,7 +80,7 @@ test('a foreground group whose leader has ended', async () => {
   assertGone(pids);
 });
 
-test('a stopped program', async () => {
+test('a stopped program handles SIGHUP', async () => {
   const { pty, pids } = await start('echo pids:; kill -STOP $$; sleep 1000');
   while (!readFileSync(`/proc/${pty.pid}/stat`, 'latin1').includes(') T ')) await new Promise(setImmediate);
   await pty.hangup({ timeout: never });
@@ -88,7 +88,7 @@ test('a stopped program', async () => {
   assertGone(pids);
 });
 
-test('background processes that forked twice and ignore SIGHUP', async () => {
+test('background processes that forked twice and ignore SIGHUP are killed', async () => {
   const { pty, pids } = await start(
     `set -m; f=$(mktemp); ( (trap "" HUP; bash -c 'echo $$ > '$f'; while :; do sleep 0.1; done' &) ); while ! [ -s $f ]; do sleep 0.01; done; p=$(cat $f); rm $f; echo pids: $p; exec cat`,
   );
@@ -97,13 +97,13 @@ test('background processes that forked twice and ignore SIGHUP', async () => {
   assertGone(pids);
 });
 
-test('background processes that heed SIGHUP are not made to wait for the timeout', async () => {
+test('background processes that handle SIGHUP do not have to wait for the timeout', async () => {
   const { pty, pids } = await start('sleep 1000 & a=$!; (sleep 1000 & echo pids: $a $!; exec sleep 1000) & exec cat');
   await pty.hangup({ timeout: never });
   assertGone(pids);
 });
 
-test('while the session is hung up its number stays reserved', async () => {
+test('while the session is hung up, its number stays reserved', async () => {
   const { pty, pids } = await start(`(trap "" HUP; while :; do sleep 0.1; done) & echo pids: $!; exec cat`);
   let exited = false;
   void pty.exited.then(() => {
@@ -111,14 +111,14 @@ test('while the session is hung up its number stays reserved', async () => {
   });
   const over = pty.hangup({ timeout: 2_000 });
   while (isAlive(pty.pid)) await new Promise(setImmediate);
-  // The leader has ended, a member has not: the leader is kept as a zombie, and no stranger can get its number.
+  // The leader has ended and a member has not: the leader is kept as a zombie, so no other process can get its number.
   assert.equal(exited, false);
   assert.deepEqual(zombies(), [String(pty.pid)]);
   await over;
   assertGone(pids);
 });
 
-test('a member is signalled only while it is one', async () => {
+test('a process is signalled only while it is a member', async () => {
   const { pty, pids } = await start('sleep 1000 & echo pids: $!; exec cat');
   const { pty: other } = await start('echo pids:; exec cat');
   const member = pids[1]!;
@@ -131,7 +131,7 @@ test('a member is signalled only while it is one', async () => {
   assertGone(pids);
 });
 
-test('repeated, after the end, and with an earlier time', async () => {
+test('hangup() can be repeated, called after the end, and called with an earlier time', async () => {
   const { pty } = await start('trap "" HUP; echo pids:; while :; do sleep 0.1; done');
   const first = pty.hangup({ timeout: never });
   assert.equal(pty.hangup({ timeout: never }), first);
@@ -142,7 +142,7 @@ test('repeated, after the end, and with an earlier time', async () => {
     assert.throws(() => pty.hangup({ timeout }), { code: 'ERR_INVALID_ARGUMENT' });
 });
 
-test('nobody reads: the end does not depend on it', async () => {
+test('the end does not depend on a reader of the output', async () => {
   const pty = spawnPty('sh', ['-c', 'trap "" HUP; yes']);
   await once(pty, 'readable');
   await pty.hangup({ timeout: 50 });
@@ -176,7 +176,7 @@ while True: os.write(1, b"tick\\n")
 `;
 
 for (const how of ['^S', 'vhangup', 'tcoff']) {
-  test(`output that was stopped is restarted, so that the program need not be killed: ${how}`, async () => {
+  test(`stopped output is restarted, so that the program need not be killed: ${how}`, async () => {
     const stopped = once(process, 'SIGUSR2');
     const pty = spawnPty(requireTool('python3'), ['-c', SAVE, how]);
     if (how === 'tcoff') {
@@ -193,7 +193,7 @@ for (const how of ['^S', 'vhangup', 'tcoff']) {
   });
 }
 
-test('destroy() closes at once and leaves no program behind', async () => {
+test('destroy() closes at once, and the programs end', async () => {
   const gentle = spawnPty('cat');
   const { pty: stubborn } = await start('trap "" HUP; echo pids:; while :; do sleep 0.1; done');
   gentle.destroy();
@@ -204,14 +204,14 @@ test('destroy() closes at once and leaves no program behind', async () => {
   assertGone([gentle.pid, stubborn.pid]);
 });
 
-test('two hundred at once', async () => {
+test('two hundred sessions can be hung up at once', async () => {
   const ptys = Array.from({ length: 200 }, () => spawnPty('sh', ['-c', 'trap "" HUP; sleep 1000']));
   await Promise.all(ptys.map(pty => pty.resume().hangup({ timeout: 20 })));
   assertGone(ptys.map(pty => pty.pid));
   assert.equal(addon().counts().children, 0);
 });
 
-/** Counts what calls of addon functions do in one turn of the event loop, and keeps the most of each. */
+/** Counts calls of addon functions in each turn of the event loop, and keeps the maximum of each. */
 function countInTurns(t: TestContext, names: readonly ('signalMember' | 'sessionsOf' | 'keepLiving')[]) {
   const most = new Map<string, number>();
   const now = new Map<string, number>();
@@ -228,7 +228,7 @@ function countInTurns(t: TestContext, names: readonly ('signalMember' | 'session
   return most;
 }
 
-test('the members of a session are signalled a few in each turn of the event loop, however many there are', async t => {
+test('in each turn of the event loop only a few members of a session are signalled, however many it has', async t => {
   const children = 1000;
   const { pty } = await start(
     `set -m; trap "" HUP; for ((i = 0; i < ${children}; i++)); do sleep 1000 & done 2>/dev/null; echo pids:; exec cat`,

@@ -4,7 +4,10 @@ import { lookupUser, type PtyOptions, spawnPty } from '../../../src/pty/index.ts
 import { requireRoot } from '../../support/system/tools.ts';
 import { asNobody, isRoot, readAll, run } from '../support.ts';
 
-/** What `id` and the kernel say of a program started so; the error's step and errno when it could not be. */
+/**
+ * The output of `id` and the kernel for a program with these options; the step and errno of the error if it cannot
+ * start.
+ */
 async function identityOf(options: PtyOptions): Promise<string> {
   try {
     const pty = spawnPty('sh', ['-c', 'grep -E "^(Uid|Gid|Groups)" /proc/self/status'], options);
@@ -23,7 +26,7 @@ const dropped = `Uid: ${`${nobody.uid} `.repeat(4)}Gid: ${`${nobody.gid} `.repea
   .replace(' Gid', ';Gid')
   .trimEnd();
 
-test('a program runs as another user: all four ids, and only its groups', async () => {
+test('a program runs as another user, with all four ids and only the groups of that user', async () => {
   const cases: [PtyOptions, number[]][] = [
     [{ user: 'nobody' }, nobody.groups],
     [{ user: nobody.uid }, nobody.groups],
@@ -64,7 +67,7 @@ test('an unprivileged server may name its own user', () => {
   assert.equal(output, 'true\ntrue\ntrue\n');
 });
 
-test('lookupUser', () => {
+test('lookupUser() finds users by name and by id', () => {
   const root = lookupUser('root');
   assert.deepEqual([root.name, root.uid, root.gid, root.home], ['root', 0, 0, '/root']);
   assert.ok(root.shell.startsWith('/'));
@@ -79,11 +82,11 @@ test('lookupUser', () => {
   }
 });
 
-test('limits, soft and hard, and none', async () => {
+test('limits can be soft and hard, and unlimited', async () => {
   const show = 'for l in "-n" "-t" "-v" "-c"; do echo $(ulimit -S $l) $(ulimit -H $l); done';
   const limits = { nofile: [100, 200], cpu: 60, as: 1024 * 1024 * 1024, core: 0 } as const;
   assert.equal((await run(show, { limits })).output, '100 200\n60 60\n1048576 1048576\n0 0\n');
-  // As small as these, a start still works.
+  // A start works even with limits as small as these.
   assert.equal(
     (await run('echo ok', { limits: { stack: 256 * 1024, memlock: 0, nofile: 8, fsize: 0 } })).output,
     'ok\n',

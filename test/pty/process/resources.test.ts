@@ -9,19 +9,19 @@ import { type Pty, spawnPty } from '../../../src/pty/index.ts';
 import { assertNothingHeld } from '../../support/leaks.ts';
 import { closed, held, inNode, isAlive, readAll, run, startWorker, until, zombies } from '../support.ts';
 
-/** What our descriptors are open on. */
+/** The targets of our descriptors. */
 function openFiles(): string[] {
   return readdirSync('/proc/self/fd').flatMap(fd => {
     try {
       return [readlinkSync(`/proc/self/fd/${fd}`)];
     } catch {
-      // That of the directory itself, which is closed again.
+      // The descriptor of the directory itself, which is closed again.
       return [];
     }
   });
 }
 
-/** What is held when nothing is on its way: the thread pool may have a file of /proc open. */
+/** The resources held while nothing is in progress: the thread pool may have a file of /proc open. */
 async function heldAtRest(): Promise<ReturnType<typeof held>> {
   while (openFiles().some(path => path.startsWith('/proc/'))) await turn();
   return held();
@@ -38,7 +38,7 @@ async function spawnMany(count: number): Promise<void> {
 }
 
 test('200 programs leave no descriptor, thread or zombie', async () => {
-  // What the first one brings (the pool that reads /proc for a hangup, among others) is not theirs.
+  // Resources that the first program creates (for example the pool that reads /proc for a hangup) do not count.
   await spawnMany(2);
   const first = spawnPty('cat').resume();
   await Promise.all([first.hangup(), closed(first)]);
@@ -57,7 +57,7 @@ test('a session holds three descriptors and no thread', async () => {
   await Promise.all(ptys.map(pty => closed(pty.resume())));
 });
 
-test('without pidfds the ends of programs are noticed just so', async () => {
+test('without pidfds the ends of programs are noticed as well', async () => {
   addon().usePidfd(false);
   try {
     const ended: Promise<unknown>[] = [];
@@ -87,25 +87,25 @@ test('without pidfds the ends of programs are noticed just so', async () => {
   }
 });
 
-test('the loop lives as long as a program, and not a moment longer', async () => {
+test('a program keeps the event loop alive exactly until its end', async () => {
   const { output, code } = await inNode(
     '',
     `const p = pty.spawnPty('sh', ['-c', 'sleep 0.2; echo done']); p.on('data', d => process.stdout.write(d));`,
   );
   assert.equal(output.trim(), 'done');
   assert.equal(code, 0);
-  // Nobody reads, so the terminal is not polled; the program keeps the loop all the same.
+  // The terminal is not polled without a reader, but the program keeps the loop alive.
   assert.equal(
     (await inNode('', `pty.spawnPty('sleep', ['0.2']).exited.then(e => console.log(e.code))`)).output,
     '0\n',
   );
-  // A write that had to wait, and a failed start, leave nothing running either.
+  // Neither a write that had to wait nor a failed start keeps it alive.
   const late = `const p = pty.spawnPty('sh', ['-c', 'sleep 0.1; head -c 100000 >/dev/null'], { modes: { icanon: false } }); p.resume(); p.write(Buffer.alloc(100000), () => console.log('written'));
     try { pty.spawnPty('none') } catch {}`;
   assert.equal((await inNode('', late)).output, 'written\n');
 });
 
-test('a server that exits takes its programs with it', async () => {
+test('a server that exits ends its programs', async () => {
   const { output } = await inNode(
     '',
     `const p = pty.spawnPty('cat'); console.log(p.pid); setTimeout(() => process.exit(3), 50)`,
@@ -115,7 +115,7 @@ test('a server that exits takes its programs with it', async () => {
   while (isAlive(pid)) await new Promise(setImmediate);
 });
 
-test('several threads at once', async () => {
+test('several threads can be used at once', async () => {
   const body = `
     let out = '';
     for (let i = 0; i < 20; i++) {
@@ -131,7 +131,7 @@ test('several threads at once', async () => {
   await Promise.all(workers.map(worker => worker.terminate()));
 });
 
-test('a worker that is terminated with programs in every state', async () => {
+test('a worker can be terminated with programs in every state', async () => {
   const before = held().fds;
   for (let round = 0; round < 5; round++) {
     const worker = startWorker(`
@@ -154,7 +154,7 @@ test('a worker that is terminated with programs in every state', async () => {
     const [pids] = (await once(worker, 'message')) as [number[]];
     await worker.terminate();
     assert.deepEqual(pids.filter(isAlive), []);
-    // Only ours are asked for: the loader's compiler, a child of the worker, is left behind by Node itself.
+    // Only our children are counted: Node itself leaves a child of the worker, the loader's compiler.
     assert.deepEqual(
       zombies().filter(pid => pids.includes(Number(pid))),
       [],

@@ -21,7 +21,7 @@ function script(name: string, text: string, mode = 0o755): string {
   return path;
 }
 
-test('size, modes and control characters are in force before the first instruction', async () => {
+test('size, modes and control characters are set before the first instruction', async () => {
   const pty = spawnPty('stty', ['-a'], {
     columns: 132,
     rows: 43,
@@ -42,13 +42,13 @@ test('size, modes and control characters are in force before the first instructi
   }
 });
 
-test('the defaults are 80×24 and what stty sane sets, with UTF-8', async () => {
+test('the defaults are 80×24 and the modes of stty sane, with UTF-8', async () => {
   const sane = 'before=$(stty -g); stty sane; test "$before" = "$(stty -g)" && stty size';
   assert.equal((await run(sane, { modes: { iutf8: false } })).output, '24 80\n');
   assert.match((await run('stty -a')).output, / iutf8\n/);
 });
 
-test('the program leads a session of its own, with the terminal as its controlling terminal', async () => {
+test('the program leads its own session, with the terminal as its controlling terminal', async () => {
   const pty = spawnPty('sh', ['-c', 'cut -d" " -f1,5,6,8 /proc/$$/stat; tty; ps -o tty= -p $$ | cut -c1-3']);
   const [numbers, tty, ps] = (await readAll(pty)).toString().split('\r\n');
   const { pid } = pty;
@@ -58,11 +58,11 @@ test('the program leads a session of its own, with the terminal as its controlli
   assert.equal(ps, 'pts');
 });
 
-test('signals ignored or blocked in the server are at their defaults in the program', async () => {
+test('signals that are ignored or blocked in the server are at their defaults in the program', async () => {
   const none = 'SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n';
   // Node ignores SIGPIPE.
   assert.equal((await run('grep -E "^Sig(Blk|Ign)" /proc/self/status')).output, none);
-  // A server that was itself started with others ignored and blocked.
+  // A server that was itself started with other signals ignored and blocked.
   const { output } = await inNode(
     'env --block-signal=USR1,RTMIN --ignore-signal=HUP,USR2,RTMIN,RTMAX',
     `pty.spawnPty('grep', ['-E', '^Sig(Blk|Ign)', '/proc/self/status']).pipe(process.stdout)`,
@@ -70,8 +70,8 @@ test('signals ignored or blocked in the server are at their defaults in the prog
   assert.equal(output.replaceAll('\r', ''), none);
 });
 
-test('nothing is inherited beyond 0, 1 and 2', async () => {
-  // Node's own descriptors are close-on-exec; 7 and 9 are not, and Node does not know of them.
+test('no descriptor except 0, 1 and 2 is inherited', async () => {
+  // Node's own descriptors are close-on-exec; 7 and 9 are not, and Node does not have them.
   const look = 'n=0; while [ $n -lt 256 ]; do [ -e /proc/$$/fd/$n ] && echo $n; n=$((n+1)); done';
   const { output } = await inNode(
     '',
@@ -81,7 +81,7 @@ test('nothing is inherited beyond 0, 1 and 2', async () => {
   assert.deepEqual(output.split(/\s+/), ['0', '1', '2', '']);
 });
 
-test('works in a server whose own standard descriptors are closed', async () => {
+test('a start works in a server whose own standard descriptors are closed', async () => {
   const { output, code } = await inNode(
     '',
     `import { closeSync, writeSync } from 'node:fs';
@@ -93,21 +93,21 @@ test('works in a server whose own standard descriptors are closed', async () => 
   assert.equal(code, 0);
 });
 
-test('the environment is exactly what was given', async () => {
+test('the environment is exactly the given one', async () => {
   assert.equal((await readAll(spawnPty('env'))).toString(), '');
   const env = { TERM: 'vt220', EMPTY: '', UTF: 'grüße', GONE: undefined };
   assert.equal((await readAll(spawnPty('env', [], { env }))).toString(), 'TERM=vt220\r\nEMPTY=\r\nUTF=grüße\r\n');
 });
 
-test('the program is looked for in its own PATH, as execvp does', async () => {
+test('the program is looked up in its own PATH, as by execvp', async () => {
   script('tool', '#!/bin/sh\necho found "$@"\n');
   const path = `/nonexistent:/etc/passwd:${directory}:/bin`;
   assert.equal((await readAll(spawnPty('tool', ['a b', ''], { env: { PATH: path } }))).toString(), 'found a b \r\n');
   const missing = { code: 'ERR_PTY_SPAWN', systemCode: 'ENOENT', errno: -constants.errno.ENOENT };
   assert.throws(() => spawnPty('tool'), missing);
-  // An empty entry is the program's working directory.
+  // An empty entry means the program's working directory.
   assert.equal((await readAll(spawnPty('tool', [], { env: { PATH: '' }, cwd: directory }))).toString(), 'found\r\n');
-  // A file that is there but must not be executed is told from one that is missing, and does not end the search.
+  // A file that is not executable is distinguished from a missing one, and does not end the search.
   script('locked', '#!/bin/sh\n', 0o644);
   assert.throws(() => spawnPty('locked', [], { env: { PATH: path } }), { systemCode: 'EACCES' });
   assert.throws(() => spawnPty('locked', [], { env: { PATH: `${directory}:/nonexistent` } }), { systemCode: 'EACCES' });
@@ -118,14 +118,14 @@ test('a script without an interpreter line is run by the shell', async () => {
   assert.equal((await readAll(spawnPty(path, ['x'], { argv0: '-other' }))).toString(), `${path} x\r\n`);
 });
 
-test('argv0', async () => {
+test('argv0 sets the name of the program', async () => {
   assert.equal(
     (await readAll(spawnPty('sh', ['-c', 'tr "\\0" " " < /proc/$$/cmdline'], { argv0: '-sh' }))).toString().slice(0, 7),
     '-sh -c ',
   );
 });
 
-test('each step that fails is named, with its errno and the file', () => {
+test('the error names the step that failed, its errno and the file', () => {
   const cases: [() => unknown, object][] = [
     [
       () => spawnPty('does-not-exist'),
@@ -166,7 +166,7 @@ test('each step that fails is named, with its errno and the file', () => {
   }
 });
 
-test('without privileges, steps that need them fail by name', () => {
+test('the error names the step for which the server has no privileges', () => {
   const output = asNobody(`
     for (const options of [{ uid: 1, gid: 1 }, { gid: 0 }, { groups: [0] }, { user: 'root' }, { limits: { nofile: [10, Infinity] } }]) {
       try { pty.spawnPty('true', [], options); console.log('started'); }
@@ -180,13 +180,13 @@ test('without privileges, steps that need them fail by name', () => {
   );
 });
 
-test('running out of descriptors fails at the opening and leaves nothing behind', () => {
+test('without free descriptors a start fails in the step open, and leaves nothing behind', () => {
   const output = asNobody(`
     import { openSync, closeSync, readdirSync } from 'node:fs';
     pty.spawnPty('true').destroy(); // the addon itself is loaded from a file
     const taken = [];
     try { for (;;) taken.push(openSync('/dev/null')); } catch {}
-    // With every number of free descriptors, from none to enough.
+    // With any number of free descriptors, from none to enough.
     const steps = [];
     for (let free = 0; free < 6; free++) {
       try { const p = pty.spawnPty('true'); p.resume(); p.destroy(); steps.push('started'); break; }
@@ -197,7 +197,7 @@ test('running out of descriptors fails at the opening and leaves nothing behind'
   assert.equal(output, ['open EMFILE', 'open EMFILE', 'started', ''].join('\n'));
 });
 
-test('arguments that cannot be meant are refused before anything is opened', () => {
+test('invalid arguments are refused before anything is opened', () => {
   const bad: [string, readonly string[], object][] = [
     ['', [], {}],
     ['sh\0', [], {}],
@@ -238,7 +238,7 @@ test('arguments that cannot be meant are refused before anything is opened', () 
   }
 });
 
-test('the exit code and the signal', async () => {
+test('the exit code and the signal are reported', async () => {
   assert.deepEqual(await run('exit 0'), { output: '', code: 0, signal: null });
   assert.deepEqual(await run('exit 255'), { output: '', code: 255, signal: null });
   assert.deepEqual(await run('kill -SEGV $$'), { output: '', code: null, signal: 'SIGSEGV' });
@@ -250,7 +250,7 @@ test('the exit code and the signal', async () => {
   assert.throws(() => pty.kill('SIGNONE' as NodeJS.Signals), { code: 'ERR_INVALID_ARGUMENT' });
 });
 
-test('a descriptor number freed in between is not mistaken for a terminal', async () => {
+test('a descriptor number that was freed meanwhile is not mistaken for a terminal', async () => {
   const pty = spawnPty('sh', ['-c', 'sleep 1000']);
   pty.destroy();
   const fds = Array.from({ length: 8 }, () => openSync('/dev/null', 'r'));
@@ -262,11 +262,11 @@ test('a descriptor number freed in between is not mistaken for a terminal', asyn
   for (const fd of fds) closeSync(fd);
 });
 
-test('children that somebody waits for are not reaped as orphans', async () => {
+test('children that are waited for are not reaped as orphans', async () => {
   const pty = spawnPty('sh', ['-c', 'exit 7']);
   const child = spawn('sh', ['-c', 'exit 5']);
   const exit = once(child, 'exit');
-  // The event loop has no turn in which it could notice the ends.
+  // There is no turn of the event loop in which their ends could be noticed.
   while ([pty.pid, child.pid!].some(pid => processInfo(pid)?.state !== 'Z'));
   assert.equal(addon().reapOrphans(Int32Array.of(pty.pid, child.pid!)), 0);
   pty.resume();

@@ -1,4 +1,4 @@
-/** What a start that fails says: what is missing or wrong with the file, and what to do. */
+/** The messages of failed starts: what is missing or wrong with the file, and what to do. */
 import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,13 +18,13 @@ function script(name: string, text: string | Uint8Array): string {
   return path;
 }
 
-/** A copy of a program of this machine whose loader has another name, of the same length. */
+/** A copy of a program of this machine whose loader has another name of the same length. */
 function withoutLoader(): string {
   const path = join(directory, 'elf');
   copyFileSync('/bin/true', path);
   const bytes = readFileSync(path);
   const at = bytes.indexOf('/ld-');
-  assert.ok(at > 0, 'it asks for a loader');
+  assert.ok(at > 0, 'the program has a loader');
   bytes.write('/xx-', at, 'latin1');
   return script('elf', bytes);
 }
@@ -75,12 +75,12 @@ const rows: [name: string, file: string, errno: string, message: RegExp][] = [
 ];
 
 for (const [name, file, errno, message] of rows) {
-  test(`a start says what is wrong: ${name}`, () => {
+  test(`the error of a start explains the cause: ${name}`, () => {
     assert.throws(() => spawnPty(file), { code: 'ERR_PTY_SPAWN', step: 'exec', systemCode: errno, message });
   });
 }
 
-test('a start says that /dev/ptmx is missing', async () => {
+test('the error of a start says that /dev/ptmx is missing', async () => {
   requireRoot();
   const body = `try { pty.spawnPty('true'); } catch ({ step, systemCode: errno, message }) { console.log(step, errno, message); }`;
   const script = 'mount -t tmpfs none /dev && exec "$@"';

@@ -1,4 +1,4 @@
-/** Starts that are made by a thread of the addon: as good as the others, and nothing waits for them. */
+/** Starts on a thread of the addon: the results are the same, and nothing waits for them. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +22,7 @@ test('the program, its terminal and its output are those of spawnPty', async () 
   assert.deepEqual(await pty.exited, { code: 3, signal: null });
 });
 
-test('what fails, fails as with spawnPty', async () => {
+test('the errors are those of spawnPty', async () => {
   const cases: Parameters<typeof spawnPty>[] = [
     ['does-not-exist'],
     ['/etc/passwd'],
@@ -51,7 +51,7 @@ test('what fails, fails as with spawnPty', async () => {
   assertNothingHeld();
 });
 
-test('a hundred at once, some of which cannot be started', async () => {
+test('a hundred starts at once succeed or fail as expected', async () => {
   const before = holdings(process.pid);
   const starts = Array.from({ length: 100 }, async (_, i) => {
     if (i % 10 === 9) {
@@ -70,7 +70,7 @@ test('a hundred at once, some of which cannot be started', async () => {
   await assertNoLeaks(process.pid, before);
 });
 
-test('the loop goes on while a program is being started, and so do other starts', async () => {
+test('the event loop and other starts continue while a program is being started', async () => {
   await using held = await HeldProgram.create('echo begun; exit 4');
   const reached = held.reached();
   let isThere = false;
@@ -78,7 +78,7 @@ test('the loop goes on while a program is being started, and so do other starts'
     isThere = true;
     return pty;
   });
-  // That the holder can be heard here is the proof: the start cannot end before it lets go.
+  // The messages of the holder are the proof: the start cannot end before the holder releases it.
   await reached;
   const other = await startPty('sh', ['-c', 'echo other']);
   assert.equal((await readAll(other)).toString(), 'other\r\n');
@@ -89,7 +89,7 @@ test('the loop goes on while a program is being started, and so do other starts'
   assert.equal((await pty.exited).code, 4);
 });
 
-test('the loop lives as long as a start, and not a moment longer', async () => {
+test('a start keeps the event loop alive exactly until its end', async () => {
   const { output, code } = await inNode(
     '',
     `pty.startPty('sh', ['-c', 'echo done; exit 3']).then(p => p.pipe(process.stdout));`,
@@ -99,7 +99,7 @@ test('the loop lives as long as a start, and not a moment longer', async () => {
   assert.deepEqual([failed.output.trim(), failed.code], ['ENOENT', 0]);
 });
 
-/** The processes that run the script `path`: its shell, and what that forks. */
+/** The processes that run the script `path`: its shell and the children of that. */
 function startedFrom(path: string): number[] {
   return processes()
     .map(({ pid }) => pid)
@@ -113,8 +113,8 @@ function startedFrom(path: string): number[] {
 }
 
 /**
- * Waits until no process runs the script. The addon reaps the shell, but not what the shell has forked and what has not yet
- * become `sleep`: it is killed too, and disappears when the kernel next runs it.
+ * Waits until no process runs the script. The addon reaps the shell, but not the children of the shell that have not
+ * yet become `sleep`: they are killed, too, and disappear when the kernel runs them next.
  */
 const untilNothingRuns = (path: string) =>
   untilTrue(
@@ -124,11 +124,11 @@ const untilNothingRuns = (path: string) =>
   );
 
 const STUBBORN = 'trap "" HUP; while :; do sleep 1; done';
-/** Begins the held start, and more than there are threads, which wait for their turn. */
+/** Begins the held start, and more starts than there are threads, which wait in the queue. */
 const manyStarts = (path: string) =>
   `for (const file of [${JSON.stringify(path)}, ...Array(20).fill('/bin/cat')]) void startPty(file);`;
 
-test('a process that exits during a start takes the program with it', async () => {
+test('a process that exits during a start ends the program, too', async () => {
   await using held = await HeldProgram.create(STUBBORN);
   const reached = held.reached();
   const node = spawn(
@@ -136,7 +136,7 @@ test('a process that exits during a start takes the program with it', async () =
     nodeArguments(`
       import { writeSync } from 'node:fs';
       const { startPty } = pty;
-      // Runs before the one of the addon, which then waits for the start.
+      // Runs before the handler of the addon, which then waits for the start.
       process.on('exit', () => writeSync(1, 'leaving'));
       process.stdin.once('data', () => process.exit(5));
       ${manyStarts(held.path)}`),
@@ -151,7 +151,7 @@ test('a process that exits during a start takes the program with it', async () =
   await untilNothingRuns(held.path);
 });
 
-test('a worker that is terminated during a start takes the program with it', async () => {
+test('a worker that is terminated during a start ends the program, too', async () => {
   await using held = await HeldProgram.create(STUBBORN);
   const before = holdings(process.pid);
   const reached = held.reached();
@@ -161,12 +161,12 @@ test('a worker that is terminated during a start takes the program with it', asy
   await held.release();
   await terminated;
   await untilNothingRuns(held.path);
-  // The loader's compiler, a child of the worker, is left behind by Node itself: only terminals are looked for.
+  // Node itself leaves a child of the worker, the loader's compiler, so only terminals are counted.
   const terminals = (fds: Map<number, string>) => [...fds.values()].filter(name => /pts|ptmx/.test(name)).length;
   assert.equal(terminals(holdings(process.pid).fds), terminals(before.fds));
 });
 
-test('several threads of JavaScript at once', async () => {
+test('several threads of JavaScript can start programs at once', async () => {
   const body = `
     const texts = await Promise.all(Array.from({ length: 20 }, async () => {
       const p = await startPty('sh', ['-c', 'echo $((6 * 7)); exit 5']);
@@ -181,7 +181,7 @@ test('several threads of JavaScript at once', async () => {
   await Promise.all(workers.map(worker => worker.terminate()));
 });
 
-test('destroyed as soon as it is there: nothing is left', async () => {
+test('a terminal that is destroyed as soon as it is returned leaves nothing behind', async () => {
   const before = holdings(process.pid);
   const ptys = await Promise.all(Array.from({ length: 20 }, () => startPty('sleep', ['1000'])));
   for (const pty of ptys) pty.destroy();
@@ -191,7 +191,7 @@ test('destroyed as soon as it is there: nothing is left', async () => {
   await assertNoLeaks(process.pid, before);
 });
 
-/** How many descriptors there is room for in the table of a program, and which it has. */
+/** The size of a program's descriptor table, and its open descriptors. */
 async function tableOfProgram(): Promise<string[]> {
   const pty = await startPty('sh', [
     '-c',
@@ -200,7 +200,10 @@ async function tableOfProgram(): Promise<string[]> {
   return (await readAll(pty)).toString().trim().split(/\s+/);
 }
 
-/** Opens files behind which no small table ends, but first starts a program: the first one takes low descriptors for all. */
+/**
+ * Opens more files than fit in a small table, but starts a program first: the first start takes low descriptors for
+ * all.
+ */
 async function openFiles(): Promise<AsyncDisposable> {
   await readAll(await startPty('true'));
   const files = await Promise.all(Array.from({ length: 300 }, () => open('/dev/null')));
@@ -211,15 +214,15 @@ async function openFiles(): Promise<AsyncDisposable> {
   };
 }
 
-// (A kernel before 5.9 cannot leave the table without a copy of all of it.)
+// A kernel before 5.9 always copies the whole table.
 const SMALL_TABLE = ['64', '0', '1', '2'];
 
-test('a program has a small table of descriptors, however many the server has open', async () => {
+test('the descriptor table of a program is small, however many descriptors the server has open', async () => {
   await using _ = await openFiles();
   assert.deepEqual(await tableOfProgram(), SMALL_TABLE);
 });
 
-test('it has one after a start that took long, too, whichever thread starts it', async () => {
+test('the descriptor table is also small after a start that took long, on any thread', async () => {
   await using _ = await openFiles();
   {
     await using held = await HeldProgram.create('');
@@ -227,7 +230,7 @@ test('it has one after a start that took long, too, whichever thread starts it',
     const threads = readdirSync('/proc/self/task').length;
     const starting = startPty(held.path);
     await reached;
-    // One more thread takes the place of the one that is detained.
+    // Another thread replaces the one that is blocked.
     while (readdirSync('/proc/self/task').length <= threads)
       await Promise.all(Array.from({ length: 10 }, async () => readAll(await startPty('true'))));
     await held.release();

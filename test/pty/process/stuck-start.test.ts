@@ -1,6 +1,7 @@
 /**
- * Starts that another process of the program's user, or a file system, holds up: they end within a limit, say so, and nobody
- * else waits for them. Between setuid() and exec() a child belongs to that user, who may stop it.
+ * Starts that are blocked by another process of the program's user, or by a file system. They end within a limit, with
+ * an error, and no other start waits for them. Between setuid() and exec() a child belongs to that user, who may stop
+ * it.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -18,7 +19,7 @@ import { nodeArguments, readAll } from '../support.ts';
 
 const nobody = lookupUser('nobody');
 
-/** As the user nobody: stops the children of a process (but those named) as soon as they are its own; prints "stopped" once. */
+/** As the user `nobody`: stops new children of a process as soon as they run as that user; prints "stopped" once. */
 const STOPPER = `
 import os, signal, sys, time
 parent, once, known = int(sys.argv[1]), sys.argv[2] == "once", set(sys.argv[3:])
@@ -46,7 +47,7 @@ class Stopper implements AsyncDisposable {
   readonly #forget: () => void;
   readonly stopped: Promise<unknown>;
 
-  /** @param parent whose children are stopped, but not those that it has now. */
+  /** @param parent the process whose children are stopped, except those that it has now. */
   constructor(parent: number, how: 'once' | 'always') {
     const known = childrenOf(parent).map(({ pid }) => String(pid));
     this.#process = spawn(requireTool('python3'), ['-c', STOPPER, String(parent), how, ...known], {
@@ -67,8 +68,8 @@ class Stopper implements AsyncDisposable {
 
 const held = (script: string) => HeldProgram.create(script);
 
-test('a child that is stopped again and again is killed; others start meanwhile', async () => {
-  // What the first start makes stays.
+test('a child that is stopped again and again is killed, and others start meanwhile', async () => {
+  // The resources that the first start creates stay.
   await readAll(await startPty('true'));
   const before = holdings(process.pid);
   {
@@ -81,7 +82,7 @@ test('a child that is stopped again and again is killed; others start meanwhile'
     const starts = programs.map(({ path }) => startPty(path, [], { user: nobody }));
     const results = Promise.allSettled(starts);
     await stopper.stopped;
-    // As another user than the stopper's.
+    // As a user other than that of the stopper.
     const other = await startPty('sh', ['-c', 'echo served']);
     assert.equal((await readAll(other)).toString(), 'served\r\n');
     for (const [index, result] of (await results).entries()) {
@@ -99,7 +100,7 @@ test('a child that is stopped again and again is killed; others start meanwhile'
   await assertNoLeaks(process.pid, before);
 });
 
-test('a child that was stopped once goes on by itself', async () => {
+test('a child that was stopped once is continued', async () => {
   await using program = await held('echo begun');
   await using stopper = new Stopper(process.pid, 'once');
   const reached = program.reached();
@@ -110,7 +111,7 @@ test('a child that was stopped once goes on by itself', async () => {
   assert.equal((await readAll(await starting)).toString(), 'begun\r\n');
 });
 
-test('a program whose file system does not answer: an error, more such starts than threads, and others start', async () => {
+test('starts that wait for a file system fail, even if they are more than the threads, and others start', async () => {
   const before = holdings(process.pid);
   {
     await using silent = await SilentFileSystem.mount();
@@ -128,14 +129,14 @@ test('a program whose file system does not answer: an error, more such starts th
       assert.equal(result.reason.systemCode, 'ETIMEDOUT');
       assert.match(result.reason.message, /it did not start within 5 s and was killed/);
     }
-    // They cannot be killed, but nobody waits for them any more.
+    // They cannot be killed, but nothing waits for them any more.
     assert.deepEqual([addon().counts().starting, addon().starts().stuck], [0, 5]);
     assert.equal((await readAll(await startPty('sh', ['-c', 'echo served']))).toString(), 'served\r\n');
   }
   await assertNoLeaks(process.pid, before);
 });
 
-/** Runs an ES module in a Node of its own; what it prints comes as it is printed. */
+/** Runs an ES module in another Node, whose output is passed on as it is printed. */
 function node(body: string): ChildProcess {
   const child = spawn(process.execPath, nodeArguments(body), { stdio: ['pipe', 'pipe', 'inherit'] });
   const forget = atExit(() => child.kill('SIGKILL'));
@@ -149,7 +150,7 @@ async function outputOf(child: ChildProcess): Promise<string> {
   return text;
 }
 
-test('spawnPty comes back with an error: stopped, or without an answer', async () => {
+test('spawnPty throws if the child is stopped, or if the file system does not answer', async () => {
   await using silent = await SilentFileSystem.mount();
   await using program = await held('');
   const body = `
@@ -159,7 +160,7 @@ test('spawnPty comes back with an error: stopped, or without an answer', async (
     process.stdin.once('data', () => {
       report(${JSON.stringify(program.path)}, [], { uid: ${nobody.uid}, gid: ${nobody.gid} });
       report(${JSON.stringify(silent.path)} + '/program');
-      // The loop goes on.
+      // The event loop continues.
       pty.startPty('true').then(p => p.exited).then(({ code }) => { console.log('then', code); process.exit(3); });
     });
     console.log('ready');`;
@@ -182,7 +183,7 @@ for (const [name, end] of [
   ['process.exit()', 'process.exit(4)'],
   ['an uncaught error', 'process.on("uncaughtException", () => process.exit(4)); throw new Error("x")'],
 ] as const) {
-  test(`a process ends by ${name} while starts hang that cannot be killed`, async () => {
+  test(`a process can end by ${name} while starts hang that cannot be killed`, async () => {
     await using silent = await SilentFileSystem.mount();
     const asked = silent.asked();
     const child = node(`
@@ -191,12 +192,12 @@ for (const [name, end] of [
     const exit = once(child, 'exit');
     await asked;
     child.stdin!.end('go');
-    // Before the file system lets go.
+    // Before the file system is released.
     assert.deepEqual(await exit, [4, null]);
   });
 }
 
-test('a worker is terminated while a start hangs that cannot be killed', async () => {
+test('a worker can be terminated while a start hangs that cannot be killed', async () => {
   await using silent = await SilentFileSystem.mount();
   const asked = silent.asked();
   const child = node(`
@@ -212,7 +213,7 @@ test('a worker is terminated while a start hangs that cannot be killed', async (
   const said = once(child.stdout!, 'data');
   child.stdin!.write('go');
   assert.equal(String((await said)[0]).trim(), 'terminated');
-  // Its thread comes back where its environment is gone.
+  // Its thread returns when its environment is gone.
   await silent.end();
   child.stdin!.end();
   assert.deepEqual(await exit, [0, null]);

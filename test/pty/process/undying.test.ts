@@ -1,6 +1,7 @@
 /**
- * Programs that do not die of SIGKILL, or that end and cannot be reaped: another process of the same user traces them, or a
- * file system does not answer. They hold neither a session, nor the event loop, nor the end of the process.
+ * Programs that do not die of SIGKILL, or that end and cannot be reaped, because another process of the same user
+ * traces them, or a file system does not answer. They delay neither the session, nor the event loop, nor the end of the
+ * process.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -17,7 +18,7 @@ import { TRACER, Tracer } from '../../support/system/tracer.ts';
 import { LOADER } from '../../support/typescript.ts';
 import { closed, nodeArguments, until, zombies } from '../support.ts';
 
-// Programs that cannot die must not be started where nothing lets go of them.
+// Programs that cannot die must not be started if the test cannot release them.
 requireTool('python3');
 
 afterEach(() => assert.deepEqual(zombies(), []));
@@ -33,13 +34,13 @@ async function startStuck(silent: SilentFileSystem): Promise<Pty> {
   return pty;
 }
 
-/** Waits until what was abandoned has been reaped. */
+/** Waits until abandoned programs have been reaped. */
 const reaped = () => untilTrue(() => addon().counts().abandoned === 0);
 
 for (const pidfd of [true, false]) {
   const way = pidfd ? 'pidfd' : 'SIGCHLD';
 
-  test(`a program that waits for a file system is not waited for, and reaped later: ${way}`, async () => {
+  test(`a program that waits for a file system is not waited for, and is reaped later: ${way}`, async () => {
     addon().usePidfd(pidfd);
     let pid: number;
     {
@@ -58,7 +59,7 @@ for (const pidfd of [true, false]) {
     assert.equal(processInfo(pid), undefined);
   });
 
-  test(`a program that another process keeps from its end is not waited for, and reaped later: ${way}`, async () => {
+  test(`a program whose end is delayed by another process is not waited for, and is reaped later: ${way}`, async () => {
     addon().usePidfd(pidfd);
     const pty = spawnPty('sh', ['-c', 'trap "" HUP; echo ready; while :; do read x; done']);
     addon().usePidfd(true);
@@ -75,7 +76,7 @@ for (const pidfd of [true, false]) {
   });
 }
 
-test('a program that has ended and that its tracer does not wait for: its exit code, and an event loop that rests', async () => {
+test('if its tracer does not wait for an ended program, its exit code is known and the event loop is idle', async () => {
   const pty = spawnPty('sh', ['-c', 'echo ready; read x; exit 7']);
   await until(pty, /ready/);
   {
@@ -90,7 +91,7 @@ test('a program that has ended and that its tracer does not wait for: its exit c
   await reaped();
 });
 
-test('a program that is killed and that its tracer does not wait for', async () => {
+test('a program that is killed, and that its tracer does not wait for, is abandoned', async () => {
   const pty = spawnPty('sh', ['-c', 'echo ready; read x']);
   await until(pty, /ready/);
   {
@@ -102,7 +103,7 @@ test('a program that is killed and that its tracer does not wait for', async () 
   await reaped();
 });
 
-/** Runs an ES module in a Node of its own. */
+/** Runs an ES module in another Node. */
 function node(body: string): ChildProcess {
   const child = spawn(process.execPath, nodeArguments(body), { stdio: ['pipe', 'pipe', 'inherit'] });
   const forget = atExit(() => child.kill('SIGKILL'));
@@ -114,7 +115,7 @@ for (const [name, end] of [
   ['process.exit()', 'process.exit(3)'],
   ['its last event', 'process.exitCode = 3; program.hangup({ timeout: 10 }); process.stdin.destroy()'],
 ]) {
-  test(`a process ends by ${name} while its program cannot die`, async () => {
+  test(`a process can end by ${name} while its program cannot die`, async () => {
     await using silent = await SilentFileSystem.mount();
     const asked = silent.asked();
     const child = node(`
@@ -125,14 +126,14 @@ for (const [name, end] of [
     const [pid] = await once(child.stdout!, 'data');
     await asked;
     child.stdin!.end('go');
-    // Before the file system lets go.
+    // Before the file system is released.
     assert.deepEqual(await exit, [3, null]);
     await silent.end();
     await assertGone(Number(String(pid)));
   });
 }
 
-test('a process ends while a program that it has just started is traced and cannot die', {
+test('a process can end while a program that it has just started is traced and cannot die', {
   timeout: 60_000,
 }, async () => {
   const python = requireTool('python3');
@@ -142,7 +143,7 @@ test('a process ends while a program that it has just started is traced and cann
     const read = path => { try { return readFileSync(path, 'latin1'); } catch { return ''; } };
     const children = () => readdirSync('/proc/self/task').flatMap(id => read('/proc/self/task/' + id + '/children').match(/\\d+/g) ?? []);
     void pty.startPty('sleep', ['1000']);
-    // The event loop does not turn, so the program is not a terminal's yet.
+    // The event loop does not run, so the program does not have its terminal object yet.
     let pid;
     while ((pid = children().find(id => read('/proc/' + id + '/comm') === 'sleep\\n')) === undefined);
     spawn(${JSON.stringify(python)}, [${JSON.stringify(TRACER)}, pid, 'exit'], { stdio: ['pipe', 'ignore', 'inherit'] });
@@ -155,7 +156,7 @@ test('a process ends while a program that it has just started is traced and cann
   await assertGone(Number(String(pid)));
 });
 
-test('a worker is terminated while its program cannot die; the program is reaped when it does', async () => {
+test('a worker can be terminated while its program cannot die, and the program is reaped when it dies', async () => {
   await using silent = await SilentFileSystem.mount();
   const asked = silent.asked();
   const child = node(`
@@ -175,7 +176,7 @@ test('a worker is terminated while its program cannot die; the program is reaped
   child.stdin!.write('go');
   assert.equal(String((await said)[0]).trim(), 'terminated');
   await silent.end();
-  // While its parent goes on.
+  // While its parent continues.
   await assertGone(Number(String(pid)));
   child.stdin!.end();
   assert.deepEqual(await exit, [0, null]);

@@ -38,7 +38,7 @@ async function processOf(uid: number, script: string) {
 
 const WAITING = 'import time; print("up", flush=True); time.sleep(1000)';
 
-test('a range that cannot be', () => {
+test('an invalid range is refused', () => {
   for (const [from, to] of [
     [0, 5],
     [5, 1],
@@ -55,7 +55,7 @@ test('a range that cannot be', () => {
   }
   if (!isRoot) return assert.throws(() => checkRange({ from: 70_000, to: 70_009 }), /only root/);
   assert.throws(() => openUserRange(1, 1), /contains 1, the user daemon; /);
-  // A group without a user of its number.
+  // A group with a number that no user has.
   assert.throws(() => openUserRange(27, 27), /contains 27, the group sudo; /);
 });
 
@@ -70,7 +70,7 @@ test('subordinate ids belong to their owner', () => {
   assert.equal(owner(231_072, 400_000), '1000');
 });
 
-asRoot('spawnPty as a user of a range, and the end of all that this user has', async () => {
+asRoot('spawnPty runs a program as a user of a range, and end() ends all processes of this user', async () => {
   const range = openUserRange(FIRST, FIRST);
   const one = await range.take();
   assert.ok(one);
@@ -87,7 +87,7 @@ asRoot('spawnPty as a user of a range, and the end of all that this user has', a
   await again?.end();
 });
 
-asRoot('ids come in turn, one to each, and again when they were given back', async () => {
+asRoot('each id is assigned in turn to one session, and again after it was released', async () => {
   const ids = new UserIds({ from: FIRST, to: FIRST + 3 });
   const taken = await Promise.all(Array.from({ length: 6 }, () => ids.take()));
   assert.deepEqual(taken.slice(4), [undefined, undefined]);
@@ -99,11 +99,11 @@ asRoot('ids come in turn, one to each, and again when they were given back', asy
   assert.equal(await ids.take(), undefined);
   ids.leave(first!, true);
   ids.leave(second!, true);
-  // The one that was in use last comes last.
+  // The id that was in use last is assigned last.
   assert.equal(await ids.take(), first);
 });
 
-asRoot('an id whose processes could not be killed is not given away', async () => {
+asRoot('an id whose processes could not be killed is not assigned again', async () => {
   const ids = new UserIds({ from: FIRST, to: FIRST });
   assert.equal(await ids.take(), FIRST);
   await using _ = await processOf(FIRST, WAITING);
@@ -111,8 +111,8 @@ asRoot('an id whose processes could not be killed is not given away', async () =
   assert.equal(await ids.take(), undefined);
 });
 
-asRoot('a process whose first thread has ended is one, and killed', async () => {
-  // It looks like a zombie; its other thread runs on.
+asRoot('a process whose first thread has ended counts, and is killed', async () => {
+  // It looks like a zombie, but its other thread runs.
   const script = `
 import ctypes, threading, time
 threading.Thread(target=time.sleep, args=(1000,)).start()
@@ -124,7 +124,7 @@ ctypes.CDLL(None).pthread_exit(None)`;
   await other.closed;
 });
 
-test('ptyShell refuses what is not a range, and a range beside a user', () => {
+test('ptyShell refuses a value that is not a range, and a range together with a user', () => {
   const userRange = new UserRange({ take: async () => undefined, leave() {} });
   const user = { name: 'x', uid: FIRST, gid: FIRST, groups: [], home: '/', shell: '/bin/sh' };
   assert.throws(() => ptyShell('cat', [], { userRange, user }), { code: 'ERR_INVALID_ARGUMENT' });
@@ -133,7 +133,7 @@ test('ptyShell refuses what is not a range, and a range beside a user', () => {
   });
 });
 
-test('where no id is left, a client reads that and there is no program', async () => {
+test('if all ids are in use, the client gets a notice and no program is started', async () => {
   const userRange = new UserRange({ take: async () => undefined, leave() {} });
   await using host = await hostScript('echo never', { userRange });
   const wire = await host.connect(XTERM);

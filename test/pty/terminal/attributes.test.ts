@@ -1,4 +1,4 @@
-/** What a program starts with beside its identity: umask, niceness, no_new_privs, the usual number of descriptors. */
+/** The attributes of a program besides its identity: umask, niceness, no_new_privs, the usual number of descriptors. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { getPriority } from 'node:os';
@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { type PtyOptions, spawnPty } from '../../../src/pty/index.ts';
 import { asNobody, inNode, isRoot, run } from '../support.ts';
 
-test('umask', async () => {
+test('the umask is set for the program only', async () => {
   const own = process.umask();
   for (const umask of [0, 0o27, 0o77, 0o777]) {
     assert.equal((await run('umask', { umask })).output, `${umask.toString(8).padStart(4, '0')}\n`);
@@ -15,7 +15,7 @@ test('umask', async () => {
   assert.equal(process.umask(), own);
 });
 
-test('niceness, of the program and of the group that the kernel makes of its session', async () => {
+test('the niceness is set for the program, and for the group that the kernel creates for its session', async () => {
   const own = getPriority();
   const show = 'nice; cat /proc/$$/autogroup 2>/dev/null';
   const grouped = readFileSync('/proc/self/autogroup', { encoding: 'utf8', flag: 'r' });
@@ -28,7 +28,7 @@ test('niceness, of the program and of the group that the kernel makes of its ses
   assert.equal(getPriority(), own);
 });
 
-test('less than the own niceness needs a privilege, and without it there is no program', () => {
+test("a priority above the server's needs a privilege, and without it no program is started", () => {
   const output = asNobody(`
     import { setPriority } from 'node:os';
     setPriority(5);
@@ -39,7 +39,7 @@ test('less than the own niceness needs a privilege, and without it there is no p
   assert.equal(output, '5\n6\nnice EACCES\n');
 });
 
-test('no_new_privs: where a user is named, unless it is wanted otherwise', async () => {
+test('no_new_privs is set if a user is named, unless the options say otherwise', async () => {
   const me = process.getuid!();
   const cases: [PtyOptions, string][] = [
     [{}, '0'],
@@ -60,7 +60,7 @@ test('the soft limit of descriptors is not the one that Node.js has raised', asy
   const hard = (await run('ulimit -Hn')).output.trim();
   const usual = Number(hard) > 1024 ? '1024' : hard;
   assert.equal((await run(show)).output, `${usual} ${hard}\n`);
-  // Where there are fewer, all of them; and what is asked for wins.
+  // If the hard limit is lower, all of it; and an explicit limit takes precedence.
   const { output } = await inNode(
     'sh -c \'ulimit -n 300; exec "$@"\' sh',
     `
@@ -75,7 +75,7 @@ test('the soft limit of descriptors is not the one that Node.js has raised', asy
   assert.equal((await run(show, { limits: { nofile: [2000, 3000] } })).output, '2000 3000\n');
 });
 
-test('what cannot be meant is refused', () => {
+test('invalid attributes are refused', () => {
   const bad: PtyOptions[] = [
     ...[-1, 0o1000, 1.5, Number.NaN, '77'].map(umask => ({ umask: umask as number })),
     ...[-21, 20, 0.5, Number.NaN, '1'].map(nice => ({ nice: nice as number })),

@@ -1,4 +1,4 @@
-/** How long keys wait for output: what the addon counts. */
+/** The delay between keys and output, as counted by the addon. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -21,11 +21,11 @@ function measure() {
   return { counts, keys };
 }
 
-/** Answers each key after 30 ms at least. */
+/** Answers each key after at least 30 ms. */
 const SLOW =
   'stty raw -echo; echo ready; while c=$(dd bs=1 count=1 2>/dev/null) && [ "$c" ]; do sleep 0.03; echo "[$c]"; done';
 
-/** A program on a terminal, which the test does not leave behind when it fails: the program would wait for a key for ever. */
+/** A program on a terminal. It is ended even if the test fails: otherwise it would wait for a key forever. */
 function startProgram(context: TestContext, script: string) {
   const pty = spawnPty('sh', ['-c', script]);
   context.after(async () => {
@@ -35,25 +35,25 @@ function startProgram(context: TestContext, script: string) {
   return pty;
 }
 
-test('keys written to a terminal, until its output is passed on', async context => {
+test('the delay is measured from a key written to a terminal until its output is passed on', async context => {
   const { counts, keys } = measure();
   const pty = startProgram(context, SLOW);
   await until(pty, /ready/);
   for (const key of 'abc') {
     pty.write(key);
-    // The whole line: what is left of it would answer the next key.
+    // The whole line: the rest of it would count as the answer to the next key.
     await until(pty, new RegExp(`\\[${key}\\]\n`));
   }
   assert.equal(await keys(), 3);
-  assert.equal(counts[0], 0, 'none was answered sooner than it can have been');
+  assert.equal(counts[0], 0, 'no key was answered before its answer was printed');
   assert.ok(counts[3]! >= 0.09, `three keys were answered in ${counts[3]} s`);
-  // What is pasted is not measured.
+  // Pasted text is not measured.
   pty.write('d'.repeat(65));
   await until(pty, /\[d\]/);
   assert.equal(await keys(), 3);
 });
 
-test('output that follows no key is not measured, nor is a key without output', async context => {
+test('neither output that does not follow a key nor a key without output is measured', async context => {
   const { keys } = measure();
   const pty = startProgram(context, 'stty raw -echo; echo ready; dd bs=1 count=1 2>/dev/null >/dev/null');
   await until(pty, /ready/);
@@ -63,7 +63,7 @@ test('output that follows no key is not measured, nor is a key without output', 
 });
 
 for (const way of ['by the fast path', 'by JavaScript'] as const) {
-  test(`keys of a session, ${way}, one each`, async () => {
+  test(`each key of a session is measured once, ${way}`, async () => {
     let session: Session | undefined;
     const shell = ptyShell('/bin/sh', ['-c', 'stty raw -echo; echo ready; exec cat']);
     await using host = await Host.start({ shell });
@@ -86,7 +86,7 @@ for (const way of ['by the fast path', 'by JavaScript'] as const) {
   });
 }
 
-test('arrays that do not fit are refused, and what was counted before stays', () => {
+test('arrays of the wrong size are refused, and the previous counts are kept', () => {
   const { counts } = measure();
   for (const length of [0, 2, 3, 5])
     assert.throws(() => addon().measureDelays(Float64Array.of(1, 2), new Float64Array(length)), /two more counts/);

@@ -1,7 +1,7 @@
 /*
- * Preloaded into a server. Linux may give EAGAIN once for a master whose next output is in the kernel: behind a read that has
- * emptied the full buffer of the line discipline (4095 bytes). That takes a race of its worker with the reader, and is rare. Here
- * it comes behind every such read.
+ * Preloaded into a server. Linux may return EAGAIN once for a master whose next output is in the kernel: after a read
+ * that has emptied the full buffer of the line discipline (4095 bytes). That takes a race between its worker and the
+ * reader, and is rare. Here it happens after every such read.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

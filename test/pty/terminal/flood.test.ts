@@ -1,4 +1,4 @@
-/** Output in bulk, which on Linux another thread reads: whole, bounded, and handed back. */
+/** Floods of output, which another thread reads on Linux: complete, bounded, and returned to the event loop. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { closed, readAll, until } from '../support.ts';
 
 const countFloods = () => addon().counts().floods;
 
-/** What `seq` prints on a terminal. */
+/** The output of `seq` on a terminal. */
 const numbers = (last: number) => Array.from({ length: last }, (_, n) => `${n + 1}\r\n`).join('');
 
 async function quiet(): Promise<void> {
@@ -20,8 +20,9 @@ async function quiet(): Promise<void> {
 }
 
 /**
- * Stops reading a flood, which `read` is given so far, when the thread has it and the program is held up. A program that is
- * not let run for some milliseconds is quiet, and its terminal the loop's again: then it is read on.
+ * Stops reading a flood when the thread reads it and the program is blocked; `read` gets the part that was read before.
+ * If the kernel does not run the program for some milliseconds, it is quiet, and its terminal is returned to the loop;
+ * in that case reading continues.
  */
 async function stopInFlood(pty: Pty, read: (piece: Buffer) => void = () => {}): Promise<void> {
   const program = () => readFileSync(`/proc/${pty.pid}/status`, 'latin1');
@@ -35,7 +36,7 @@ async function stopInFlood(pty: Pty, read: (piece: Buffer) => void = () => {}): 
       };
       pty.on('data', look).resume();
     });
-    // It sleeps, and has not run between two looks.
+    // It sleeps, and has not run between two checks.
     let now = '';
     await untilTrue(() => {
       const before = now;
@@ -45,7 +46,7 @@ async function stopInFlood(pty: Pty, read: (piece: Buffer) => void = () => {}): 
   } while (countFloods() === 0);
 }
 
-test('a flood is read by the thread, and by the loop again when it is over', async () => {
+test('a flood is read by the thread, and by the event loop again when it has ended', async () => {
   const pty = spawnPty('sh', ['-c', 'seq 200000; read line; echo "[$line]"; seq 200000; echo done; read line']);
   let seen = 0;
   pty.on('data', () => {
@@ -54,7 +55,7 @@ test('a flood is read by the thread, and by the loop again when it is over', asy
   await until(pty, /\n200000\r\n/);
   assert.equal(seen, 1);
   await quiet();
-  // And once more, so nothing of the first time was left behind.
+  // Once more, to show that the first flood left nothing behind.
   seen = 0;
   pty.write('again\n');
   await until(pty, /\[again\]\r\n/);
@@ -64,7 +65,7 @@ test('a flood is read by the thread, and by the loop again when it is over', asy
   await pty.hangup({ timeout: 0 });
 });
 
-test('what a person asks for, a screen or two, is not handed over', async () => {
+test('a screen or two of output is not passed to the thread', async () => {
   const pty = spawnPty('sh', ['-c', 'while read n; do seq $n; echo end; done'], { modes: { echo: false } });
   for (let i = 0; i < 50; i++) {
     const answer = until(pty, /end\r\n/);
@@ -75,10 +76,10 @@ test('what a person asks for, a screen or two, is not handed over', async () => 
   await pty.hangup({ timeout: 0 });
 });
 
-test('property: whoever stops and goes on whenever, nothing is lost, added or reordered', async () => {
+test('property: nothing is lost, added or reordered, whenever readers stop and continue', async () => {
   const expected = numbers(60_000);
   const consumer = fc.record({
-    /** After which chunks the consumer stops, and for how many turns of the loop. */
+    /** The chunks after which the consumer stops, and for how many turns of the event loop. */
     stops: fc.array(fc.tuple(fc.nat({ max: 12 }), fc.nat({ max: 6 })), { maxLength: 10 }),
   });
   await fc.assert(
@@ -104,13 +105,13 @@ test('property: whoever stops and goes on whenever, nothing is lost, added or re
   await quiet();
 });
 
-test('a reader that stops in a flood: what is read ahead is bounded, and all of it arrives', async () => {
+test('if a reader stops in a flood, a bounded amount is read ahead, and all of it is received', async () => {
   const pty = spawnPty('seq', ['400000']);
   let text = '';
   await stopInFlood(pty, piece => {
     text += piece;
   });
-  // A second flood comes and goes; for the first, which nobody reads, nothing happens.
+  // A second flood starts and ends; for the first one, which is not read, nothing happens.
   await readAll(spawnPty('seq', ['200000']));
   const kept = pty.readableLength;
   await readAll(spawnPty('seq', ['200000']));
@@ -118,7 +119,7 @@ test('a reader that stops in a flood: what is read ahead is bounded, and all of 
   assert.ok(kept <= addon().drainLimit + pty.readableHighWaterMark, `${kept} bytes`);
   assert.ok(pty.readable);
   assert.equal(countFloods(), 1);
-  // The program still runs: it is blocked and not done, since not even a tenth of its output has been taken.
+  // The program still runs: it is blocked, because not even a tenth of its output has been taken.
   assert.equal(pty.kill('SIGCONT'), true);
   for await (const piece of pty) text += piece;
   assert.ok(text === numbers(400_000));
@@ -132,7 +133,7 @@ test('while the output of the floods is paused, the thread sleeps', async () => 
   const thread = tasks.find(task => readFileSync(`${task}/comm`, 'latin1') === 'telpty-flood\n');
   assert.ok(thread);
   const wakings = () => /^voluntary_ctxt_switches:.*$/m.exec(readFileSync(`${thread}/status`, 'latin1'))![0];
-  // A thread that looks around every few milliseconds is never found as it was.
+  // The count of a thread that polls every few milliseconds would never be unchanged.
   let now = '';
   await untilTrue(() => {
     const before = now;
@@ -145,7 +146,7 @@ test('while the output of the floods is paused, the thread sleeps', async () => 
   await quiet();
 });
 
-test('an echo in the middle of its own flood, and an interrupt of it', async () => {
+test('an echo in the middle of its own flood, and an interrupt of it, work', async () => {
   const pty = spawnPty('sh', ['-c', 'trap "echo caught; exit 3" INT; yes & wait']);
   await until(pty, /y\r\n/);
   // One key at a time: the terminal may put output between the echoes of two.
@@ -160,7 +161,7 @@ test('an echo in the middle of its own flood, and an interrupt of it', async () 
   await closed(pty);
 });
 
-test('64 floods: each gets on, all can be closed at any moment, and the thread keeps no terminal', async () => {
+test('64 floods make progress, can be closed at any time, and the thread keeps no terminal', async () => {
   const floods = Array.from({ length: 64 }, () => spawnPty('yes'));
   await Promise.all(floods.map(pty => once(pty, 'data').then(() => pty.resume())));
   await Promise.all(floods.map(pty => until(pty, /y\r\n/)));

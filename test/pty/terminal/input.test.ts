@@ -15,14 +15,14 @@ const raw = {
   opost: false,
 } as const;
 
-/** Writes all of `bytes` in pieces, as a stream should be written to. */
+/** Writes all of `bytes` in pieces, respecting the stream's backpressure. */
 async function type(pty: Pty, bytes: Buffer, piece: number): Promise<void> {
   for (let at = 0; at < bytes.length; at += piece) {
     if (!pty.write(bytes.subarray(at, at + piece))) await once(pty, 'drain');
   }
 }
 
-/** Types `bytes` into a program that prints what it reads; fails unless they come back as they were. */
+/** Types `bytes` into a program that prints its input; fails unless they return unchanged. */
 async function roundTrip(bytes: Buffer, piece: number, program: string): Promise<void> {
   const pty = spawnPty('sh', ['-c', program], { modes: raw });
   const hash = createHash('sha1');
@@ -41,10 +41,10 @@ async function roundTrip(bytes: Buffer, piece: number, program: string): Promise
   await pty.hangup({ timeout: 0 });
 }
 
-test('16 MB through a raw cat come back byte for byte', () => roundTrip(randomBytes(16 << 20), 65536, 'exec cat'));
+test('16 MB through a raw cat are returned byte for byte', () => roundTrip(randomBytes(16 << 20), 65536, 'exec cat'));
 
 test('no wakeup is lost with readers and pieces of many sizes, eight at a time', async () => {
-  // Each on its own too, where nothing else would wake the loop.
+  // Each one alone, too, where no other event would wake the loop.
   for (const program of [
     'exec cat',
     'exec dd bs=7 2>/dev/null',
@@ -58,7 +58,7 @@ test('no wakeup is lost with readers and pieces of many sizes, eight at a time',
   await Promise.all(Array.from({ length: 8 }, (_, n) => roundTrip(bytes, 500 * 3 ** n, 'exec cat')));
 });
 
-test('a program that begins to read after a second gets everything', async () => {
+test('a program that begins to read after a second gets all input', async () => {
   const bytes = randomBytes(256 * 1024);
   const pty = spawnPty('sh', ['-c', `sleep 1; head -c ${bytes.length} | sha1sum`], { modes: raw });
   const [, sum] = await Promise.all([type(pty, bytes, 10_000), until(pty, /[0-9a-f]{40}/)]);
@@ -66,7 +66,7 @@ test('a program that begins to read after a second gets everything', async () =>
   await closed(pty);
 });
 
-test('a cooked program gets every line', async () => {
+test('a program in canonical mode gets every line', async () => {
   const lines = Array.from({ length: 20_000 }, (_, n) => `line ${n}\n`).join('');
   const pty = spawnPty('sh', ['-c', 'sha1sum'], { modes: { echo: false } });
   const sum = until(pty, /[0-9a-f]{40}/);
@@ -74,12 +74,12 @@ test('a cooked program gets every line', async () => {
   assert.equal((await sum)[0], createHash('sha1').update(lines).digest('hex'));
 });
 
-test('into a program that never reads goes little, and other sessions feel nothing', async () => {
+test('a program that never reads gets only little input, and other sessions are not affected', async () => {
   const deaf = spawnPty('sleep', ['1000'], { modes: raw });
   const piece = Buffer.alloc(65536, 'x');
   let taken = 0;
   let written = 0;
-  // A polite writer is stopped by write() returning false; this one is not polite.
+  // A correct writer stops when write() returns false; this one does not.
   for (let i = 0; i < 16; i++) {
     taken += piece.length;
     deaf.write(piece, () => {
@@ -103,7 +103,7 @@ test('into a program that never reads goes little, and other sessions feel nothi
   assert.equal(deaf.errored, null);
 });
 
-test('what is written after the end of the program is discarded without an error', async () => {
+test('data written after the end of the program is discarded without an error', async () => {
   const pty = spawnPty('true');
   await pty.exited;
   let done = 0;
@@ -120,13 +120,13 @@ test('end() of the input leaves the program running', async () => {
   assert.equal((await readAll(pty)).toString(), 'got all\r\n');
 });
 
-test('flushInput() drops what the program has not read, wherever it waits', async () => {
+test('flushInput() discards the input that the program has not read, in every queue', async () => {
   const script =
     'trap go=on USR1; read x; echo ready; until [ "$go" ]; do sleep 0.02; done; echo again; head -c 4; echo .';
   const pty = spawnPty('sh', ['-c', script], { modes: { ...raw, icanon: true, opost: true } });
   pty.write('go\n');
   await until(pty, /ready/);
-  // More than the terminal holds, so some waits in the addon and some in the stream.
+  // More than the terminal holds, so part of it waits in the addon and part in the stream.
   let done = 0;
   for (let i = 0; i < 8; i++) pty.write('junk\n'.repeat(4000), () => done++);
   pty.flushInput();

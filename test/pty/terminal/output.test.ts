@@ -21,7 +21,7 @@ function printer(length: number) {
 
 const digest = (bytes: Buffer) => createHash('sha1').update(bytes).digest('hex');
 
-/** Runs `count` times what `once` does, four at a time. */
+/** Runs `once` `count` times, four at a time. */
 async function often(count: number, once: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async () => {
@@ -30,7 +30,7 @@ async function often(count: number, once: (index: number) => Promise<void>): Pro
   await Promise.all([lane(), lane(), lane(), lane()]);
 }
 
-test('1 MB and exit, 200 times: the last byte always arrives', async () => {
+test('the last byte of 1 MB before an exit always arrives, 200 times', async () => {
   const { bytes, start } = printer(1 << 20);
   const expected = digest(bytes);
   await often(200, async index => {
@@ -43,7 +43,7 @@ test('1 MB and exit, 200 times: the last byte always arrives', async () => {
     pty.on('data', (chunk: Buffer) => {
       hash.update(chunk);
       length += chunk.length;
-      // Every other one is read by a consumer that keeps stopping.
+      // Every other one is read by a consumer that repeatedly stops.
       if (index % 2 === 1) {
         pty.pause();
         setImmediate(() => pty.resume());
@@ -56,32 +56,32 @@ test('1 MB and exit, 200 times: the last byte always arrives', async () => {
   });
 });
 
-test('a program that exited before anybody read loses nothing either, 200 times', async () => {
+test('a program that exited before its output was read loses nothing either, 200 times', async () => {
   const { bytes, start } = printer(8000);
   await often(200, async () => {
     const pty = start();
-    // Nobody reads yet; what the stream took in advance is little.
+    // Nothing is read yet; the stream takes only little in advance.
     assert.deepEqual(await pty.exited, { code: 0, signal: null });
     assert.equal(digest(await readAll(pty)), digest(bytes));
   });
 });
 
-test('a consumer that stops makes the program wait, and nothing piles up', async () => {
+test('a consumer that stops makes the program wait, and memory stays bounded', async () => {
   const pty = spawnPty('yes', ['0123456789']);
   await until(pty, /0123456789\r\n/);
   pty.pause();
-  // Another program's life passes meanwhile.
+  // Another program runs to its end meanwhile.
   await readAll(spawnPty('sh', ['-c', 'sleep 0.2']));
   const kept = pty.readableLength;
   await readAll(spawnPty('sh', ['-c', 'sleep 0.2']));
   assert.equal(pty.readableLength, kept);
   assert.ok(kept <= addon().drainLimit + pty.readableHighWaterMark, `${kept} bytes kept`);
-  // And goes on where it stopped.
+  // The output continues where it stopped.
   await until(pty, /0123456789\r\n/);
   await pty.hangup({ timeout: 0 });
 });
 
-test('one call a drain, and views of memory that is used once', async () => {
+test('each drain makes one call, and no part of the memory is used for two views', async () => {
   const pty = spawnPty('sh', ['-c', 'i=0; while [ $i -lt 40000 ]; do echo $i; i=$((i+1)); done'], {
     modes: { onlcr: false },
   });
@@ -90,11 +90,11 @@ test('one call a drain, and views of memory that is used once', async () => {
     assert.ok((chunk as Buffer).length <= addon().drainLimit);
     views.push(chunk as Buffer);
   }
-  // Looked at only now: had a later drain been put where an earlier one was, it would show.
+  // Checked only now, so that a drain which overwrote an earlier one would be noticed.
   assert.equal(Buffer.concat(views).toString(), Array.from({ length: 40000 }, (_, n) => `${n}\n`).join(''));
 });
 
-test('output that is only lent leaves its place to the next', async () => {
+test('the memory of lent output is reused by the next output', async () => {
   const pty = spawnPty('seq', ['200000'], { modes: { onlcr: false } });
   const places = new Set<number>();
   let text = '';
@@ -115,12 +115,12 @@ test('output that is only lent leaves its place to the next', async () => {
   });
   await closed(pty);
   assert.equal(text, Array.from({ length: 200_000 }, (_, n) => `${n + 1}\n`).join(''));
-  assert.deepEqual(ends, [text.length], 'the end is signalled once, behind all output');
-  // One, or another one first, if the tests before left no room behind it.
+  assert.deepEqual(ends, [text.length], 'the end is signalled once, after all output');
+  // One place, or two if earlier tests left too little room after the first one.
   assert.ok(places.size <= 2 && drains > 10, `${places.size} places, ${drains} drains`);
 });
 
-test('floods leave a session beside them usable, and get on together', async () => {
+test('a session stays usable during floods in others, and all of them make progress', async () => {
   const counts = new Map<Pty, number>();
   for (let i = 0; i < 8; i++) {
     const flood = spawnPty('yes');
@@ -137,7 +137,7 @@ test('floods leave a session beside them usable, and get on together', async () 
   await Promise.all([echo, ...counts.keys()].map(pty => pty.hangup({ timeout: 0 })));
 });
 
-test('a background process that goes on writing does not keep the session', async () => {
+test('a background process that continues to write does not keep the session open', async () => {
   const pty = spawnPty('sh', ['-c', '(trap "" HUP; exec yes) & echo $!; sleep 0.1']);
   const [, pid] = await until(pty, /(\d+)\r\n/);
   let afterwards = Number.NaN;
@@ -150,27 +150,27 @@ test('a background process that goes on writing does not keep the session', asyn
   await closed(pty);
   assert.equal((await pty.exited).code, 0);
   assert.ok(afterwards <= (1 << 20) + addon().drainLimit, `${afterwards} bytes after the end`);
-  // It was not killed by us: its terminal is gone, and it has ended for that.
+  // We did not kill it: it ended because its terminal is gone.
   while (isAlive(Number(pid))) await new Promise(resolve => setImmediate(resolve));
 });
 
-test('a background process that keeps the terminal open silently does not delay the end', async () => {
+test('a background process that silently keeps the terminal open does not delay the end', async () => {
   const pty = spawnPty('sh', ['-c', '(trap "" HUP; exec sleep 1000) & echo pid $!; sleep 0.1']);
   const output = (await readAll(pty)).toString();
   const pid = Number(/pid (\d+)/.exec(output)![1]);
-  // Left alone, like a nohup'd job, also by a hangup that comes too late.
+  // It is not signalled, like a job started by nohup, even by a hangup after the end.
   await pty.hangup();
   assert.ok(isAlive(pid));
   process.kill(pid, 'SIGKILL');
 });
 
-test('a program that closes its terminal and lives on', async () => {
+test('a program can close its terminal and continue to run', async () => {
   const pty = spawnPty('sh', ['-c', 'echo bye; exec <&- >&- 2>&-; sleep 0.3; exit 4']);
   assert.equal((await readAll(pty)).toString(), 'bye\r\n');
   assert.deepEqual(await pty.exited, { code: 4, signal: null });
 });
 
-test('destroy() in the middle of a flood, from within its own data', async () => {
+test("destroy() works in the middle of a flood, within the 'data' event", async () => {
   const pty = spawnPty('yes');
   let after = 0;
   pty.on('data', () => {
@@ -182,7 +182,7 @@ test('destroy() in the middle of a flood, from within its own data', async () =>
   assert.equal(after, 0);
 });
 
-test('an exception in a consumer is uncaught, once, and the addon goes on', async () => {
+test('an exception in a consumer is uncaught, once, and the addon continues', async () => {
   const { output, code } = await inNode(
     '',
     `let caught = 0;

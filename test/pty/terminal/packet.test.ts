@@ -1,4 +1,4 @@
-/** Packet mode: notices of the terminal among its output, and not one byte of the output more or less for them. */
+/** Packet mode: notices of the terminal are received among its output, which they do not change by a single byte. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -8,13 +8,13 @@ import { type Pty, type PtyOptions, spawnPty } from '../../../src/pty/index.ts';
 import { requireTool } from '../../support/system/tools.ts';
 import { closed } from '../support.ts';
 
-/** What a user of the terminal was given, in order: notices as text, output as it came. */
+/** The calls of a terminal's user, in order: notices as text, output unchanged. */
 type Given = ('flushed' | 'modes' | Buffer)[];
 
 interface Attached {
   readonly pty: Pty;
   readonly given: Given;
-  /** Waits until what was given is as wanted. */
+  /** Waits until the calls are as expected. */
   until(holds: () => boolean): Promise<void>;
   output(): string;
 }
@@ -65,7 +65,9 @@ function attach(file: string, args: string[], options: PtyOptions = {}, look: ()
 
 const noticesOf = (given: Given) => given.filter(piece => typeof piece === 'string');
 
-/** Perl, in which `flush()` has the terminal drop its output, `ixon(0|1)` switches ^S and ^Q, and `say` is unbuffered. */
+/**
+ * Perl, where `flush()` makes the terminal discard its output, `ixon(0|1)` switches ^S and ^Q, and `say` is unbuffered.
+ */
 function perl(script: string): [string, string[]] {
   const help = `
     use POSIX; $| = 1; my $t = POSIX::Termios->new;
@@ -78,7 +80,7 @@ function perl(script: string): [string, string[]] {
 
 const RAW = { modes: { opost: false, echo: false } };
 
-test('a notice comes before the output that was printed after it', async () => {
+test('a notice is received before the output that was printed after it', async () => {
   const script = 'print "before\\n"; <STDIN>; ixon(0); print "after\\n"; <STDIN>; ixon(1); print "last\\n"; <STDIN>';
   const { pty, given, until, output } = attach(...perl(script), RAW);
   await until(() => output() === 'before\n');
@@ -105,7 +107,7 @@ test('a typed interrupt is noticed, and so is a flush of the output by us', asyn
   await pty.hangup({ timeout: 0 });
 });
 
-test('changes of the modes are noticed while EXTPROC is on, and when it is taken away', async () => {
+test('changes of the modes are noticed while EXTPROC is on, and when it is cleared', async () => {
   const { pty, given, until, output } = attach('sh', ['-c', 'echo ok; read x; stty -echo; read x; stty sane; read x']);
   await until(() => output() === 'ok\r\n');
   pty.setModes({ extproc: true });
@@ -120,14 +122,14 @@ test('changes of the modes are noticed while EXTPROC is on, and when it is taken
   await pty.hangup({ timeout: 0 });
 });
 
-test('while output is held back a flush is still noticed, and what was read ahead is dropped', async () => {
+test('while output is paused a flush is still noticed, and data that was read ahead is discarded', async () => {
   const script = '$SIG{INT} = sub { $over = 1 }; syswrite(STDOUT, "0123456\n") until $over; print "caught\n"; <STDIN>';
   for (const ahead of [false, true]) {
     let holding = !ahead;
     const { pty, given, until, output } = attach(...perl(script), RAW, () => {
       if (holding) pty.master.pauseOutput();
     });
-    // In a flood the thread reads on into its own buffers.
+    // In a flood the thread continues to read into its own buffers.
     await until(() => given.length > 0 && (!ahead || addon().counts().floods > 0));
     holding = true;
     pty.master.pauseOutput();
@@ -138,7 +140,7 @@ test('while output is held back a flush is still noticed, and what was read ahea
     const length = output().length;
     pty.master.resumeOutput();
     await until(() => output().indexOf('caught\n', length) >= 0);
-    // What the kernel had for us, and what the program printed before it heard of the interrupt.
+    // The rest of the kernel's buffer, and the output of the program before it received the interrupt.
     assert.ok(output().length - length < 16 * 1024, `${output().length - length} bytes after the flush`);
     await pty.hangup({ timeout: 0 });
     pty.destroy();
@@ -146,7 +148,7 @@ test('while output is held back a flush is still noticed, and what was read ahea
   }
 });
 
-/** The numbers in an output of records, from which flushes may have cut a piece anywhere. Returns the number of cuts. */
+/** The numbers in an output of records, from which flushes may have cut pieces. Returns the number of cuts. */
 function checkRecords(output: string, last: number): number {
   let expected = 0;
   let cuts = 0;
@@ -164,7 +166,7 @@ function checkRecords(output: string, last: number): number {
   return cuts;
 }
 
-test('property: in a flood with notices nothing is lost but by a flush, and no notice is in the output', async () => {
+test('property: in a flood with notices only a flush loses data, and the output contains no notice', async () => {
   const step = fc.oneof(
     fc.record({ type: fc.constant('record' as const), count: fc.integer({ min: 1, max: 500 }) }),
     fc.record({ type: fc.constant('ixon' as const), count: fc.integer({ min: 0, max: 1 }) }),
@@ -174,7 +176,7 @@ test('property: in a flood with notices nothing is lost but by a flush, and no n
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), stops, async (steps, pauses) => {
       const flushes = steps.filter(({ type }) => type === 'flush').length;
-      // Not before there is packet mode.
+      // Not before packet mode is set.
       const script = `<STDIN>; for my $round (1 .. 5) { ${steps.map(({ type, count }) => `${type}(${count});`).join(' ')} } print "end\\n"; <STDIN>`;
       let pieces = 0;
       const look = async () => {
@@ -209,7 +211,7 @@ test('property: in a flood with notices nothing is lost but by a flush, and no n
   );
 });
 
-test('a flood of 256 MiB with a notice now and then is whole', async () => {
+test('a flood of 256 MiB with occasional notices is complete', async () => {
   const size = 256 * 2 ** 20;
   const script = `my $a = "a" x 65536; for (1 .. ${size / 65536}) { ixon($_ & 1) if $_ % 16 == 0; syswrite(STDOUT, $a) == 65536 or die }`;
   let length = 0;
@@ -236,7 +238,7 @@ test('a flood of 256 MiB with a notice now and then is whole', async () => {
   assert.ok(notices > 0);
 });
 
-test('a program that flushes without end keeps nobody else from their turn', async () => {
+test('a program that flushes without end does not block other sessions', async () => {
   const { pty, given, until } = attach(...perl('print "ok\\n"; flush() while 1'), RAW);
   await until(() => given.length > 10);
   const echo = attach('cat', [], { modes: { icanon: false, echo: false } });
@@ -247,7 +249,7 @@ test('a program that flushes without end keeps nobody else from their turn', asy
   await Promise.all([pty.hangup({ timeout: 0 }), echo.pty.hangup({ timeout: 0 })]);
 });
 
-test('without a user there is no packet mode, and nothing of it in the stream', async () => {
+test('without a user there is no packet mode, and none of its bytes are in the stream', async () => {
   const { pty, until, output } = attach(...perl('print "one\\n"; <STDIN>; ixon(0); print "two\\n"'), RAW);
   await until(() => output() === 'one\n');
   pty.master.attach(undefined);

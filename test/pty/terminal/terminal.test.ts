@@ -17,7 +17,7 @@ test('resize sets the size, and the program gets SIGWINCH', async () => {
       modes: { echo: false },
     },
   );
-  // (Not `trap "stty size"`: bash loses a signal that comes while it runs the trap for the one before.)
+  // Not `trap "stty size"`: bash loses a signal that arrives while it runs the trap for the previous one.
   assert.deepEqual([pty.columns, pty.rows], [80, 24]);
   await until(pty, /ready/);
   for (const [cols, rows] of [
@@ -44,7 +44,7 @@ test('resize sets the size, and the program gets SIGWINCH', async () => {
   pty.resize(10, 10);
 });
 
-test('modes() shows what the program has set, setModes() changes only what it names', async () => {
+test('modes() returns the modes that the program has set, and setModes() changes only the given ones', async () => {
   const pty = spawnPty('sh', ['-c', 'stty -echo -icanon erase ^H min 3; echo one; read x; stty -a; echo two; read x'], {
     modes: { opost: false },
   });
@@ -68,7 +68,7 @@ test('modes() shows what the program has set, setModes() changes only what it na
   assert.throws(() => pty.modes(), { code: 'ERR_PTY_IO' });
 });
 
-test('every name goes to the system and comes back', () => {
+test('every name can be set in the system and read again', () => {
   const { iflag, oflag, cflag, lflag, cc, vdisable } = addon().termios;
   const flags = Object.keys({ ...iflag, ...oflag, ...cflag, ...lflag });
   const counts = ['vmin', 'vtime'];
@@ -97,14 +97,14 @@ test('every name goes to the system and comes back', () => {
   );
 });
 
-test('names that only other systems have are accepted and do nothing', () => {
+test('names that only other systems have are accepted and have no effect', () => {
   const raw = blankModes();
   applyModes(raw, { vdsusp: 25, vstatus: 20, echo: undefined, vintr: undefined });
   const blank = blankModes();
   assert.deepEqual(raw, blank);
 });
 
-test('a signal to the foreground group goes ahead of unread input, whatever its key', async () => {
+test('a signal to the foreground group precedes unread input, whatever its key', async () => {
   const pty = spawnPty(
     'bash',
     [
@@ -123,7 +123,7 @@ test('a signal to the foreground group goes ahead of unread input, whatever its 
   await closed(pty.resume());
 });
 
-test('what was typed before EXTPROC is what it was typed as', async () => {
+test('input typed before EXTPROC is set keeps its meaning', async () => {
   const script = 'trap "echo caught" INT; echo ok; while :; do sleep 0.01; done';
   const pty = spawnPty('sh', ['-c', script], { modes: { echo: false } });
   await until(pty, /ok\r\n/);
@@ -137,7 +137,7 @@ test('what was typed before EXTPROC is what it was typed as', async () => {
   await pty.hangup({ timeout: 0 });
 });
 
-test('signals that the terminal itself cannot send go to the group all the same', async () => {
+test('signals that the terminal itself cannot send are sent to the group as well', async () => {
   const pty = spawnPty('bash', [
     '-c',
     'set -m; sh -c "trap \'echo usr1; exit\' USR1; echo ready; while :; do sleep 0.05; done"',

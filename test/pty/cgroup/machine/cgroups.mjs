@@ -1,4 +1,4 @@
-// What runs in the machine of limits.test.ts, as root. It prints a line for each of its tests.
+// Runs in the machine of limits.test.ts, as root. It prints a line for each of its tests.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,7 +24,7 @@ async function test(name, run) {
   }
 }
 
-/** Runs a program in a cgroup of its own, until both are gone. */
+/** Runs a program in its own cgroup, until both have ended. */
 async function run(cgroups, file, args, look = () => {}) {
   const cgroup = await cgroups.create(1);
   const pty = spawnPty(file, args, { env, cgroup: cgroup.path });
@@ -33,7 +33,7 @@ async function run(cgroups, file, args, look = () => {}) {
   return { output, ...(await pty.exited), ...(await cgroup.end()) };
 }
 
-/** Runs code in a process of its own, as uid and in the cgroup. */
+/** Runs code in a separate process, as uid and in the cgroup. */
 function elsewhere(cgroup, uid, code) {
   const script = `echo $$ > ${top}/${cgroup}/cgroup.procs; exec setpriv --reuid ${uid} --regid ${uid} --clear-groups node --input-type=module -e "$CODE"`;
   const CODE = `import { openCgroups, spawnPty } from '${dist}pty/index.js'; import { text } from 'node:stream/consumers'; ${code}`;
@@ -41,7 +41,7 @@ function elsewhere(cgroup, uid, code) {
   return stdout + stderr;
 }
 
-await test('a controller that is not passed on is told with what to do, and that helps', () => {
+await test('the error for a controller that is not enabled says what to do, and that helps', () => {
   assert.throws(() => openCgroups('telpty', { memory: 1 << 26, pids: 10 }), {
     code: 'ERR_CGROUP',
     message: `${top}/telpty has no controller for memory and pids: echo +memory +pids > ${top}/cgroup.subtree_control (in a systemd unit set Delegate=yes and use --cgroup self)`,
@@ -51,7 +51,7 @@ await test('a controller that is not passed on is told with what to do, and that
   assert.deepEqual(read('telpty/cgroup.subtree_control').trim().split(' ').sort(), ['cpu', 'memory', 'pids']);
 });
 
-await test('memory: what takes more is killed, and that is told', async () => {
+await test('memory: a program that takes more is killed, and that is reported', async () => {
   const cgroups = openCgroups('telpty', { memory: 1 << 25, 'memory.oom.group': '0' });
   assert.deepEqual(await run(cgroups, 'tail', ['/dev/zero']), {
     ...{ output: '', code: null },
@@ -76,13 +76,13 @@ await test('pids: a fork bomb stays small', async () => {
   assert.ok(most > 0 && most < 8, `${most} were left`);
 });
 
-await test('cpu: a loop is held back', async () => {
+await test('cpu: a loop is throttled', async () => {
   const cgroups = openCgroups('telpty', { cpu: 0.1 });
   const look = name => assert.match(read(name, 'cpu.stat'), /^nr_throttled [1-9]/m);
   await run(cgroups, 'timeout', ['1', 'sh', '-c', 'while :; do :; done'], look);
 });
 
-await test('a file that takes no such value', () => {
+await test('an invalid value for a file is refused', () => {
   assert.throws(() => openCgroups('telpty', { 'memory.high': 'much' }), {
     message: 'cannot set memory.high to much: the kernel rejected the value',
   });
@@ -92,7 +92,7 @@ await test('a file that takes no such value', () => {
   );
 });
 
-await test('self: the server makes way for its programs', () => {
+await test('self: the server moves to a cgroup below', () => {
   mkdirSync(`${top}/service`);
   const limits = '{ memory: 1 << 26 }';
   const out = elsewhere(
@@ -109,7 +109,7 @@ await test('self: the server makes way for its programs', () => {
   rmdirSync(`${top}/service`);
 });
 
-await test('a place with processes of its own', async () => {
+await test('a cgroup with processes is refused', async () => {
   mkdirSync(`${top}/busy`);
   const sleeper = spawn('sleep', ['1000']);
   writeFileSync(`${top}/busy/cgroup.procs`, String(sleeper.pid));
@@ -121,7 +121,7 @@ await test('a place with processes of its own', async () => {
   await once(sleeper, 'exit');
 });
 
-await test('delegated to a user without privileges', () => {
+await test('a cgroup can be delegated to a user without privileges', () => {
   mkdirSync(`${top}/delegated`);
   for (const name of ['', 'cgroup.procs', 'cgroup.subtree_control', 'cgroup.threads']) {
     chownSync(join(top, 'delegated', name), 65534, 65534);
@@ -134,14 +134,14 @@ await test('delegated to a user without privileges', () => {
       console.log((await text(pty)).trim(), await cgroup.end());
     } catch (e) { console.log(e.message); }`;
   assert.match(elsewhere('delegated', 65534, code('self')), /^20\r\nmax \{ outOfMemory: 0 \}\n$/);
-  // Its own, but it comes from elsewhere.
+  // The cgroup belongs to the user, but the process starts in another one.
   assert.match(
     elsewhere('', 65534, code('delegated')),
     /^cannot move programs from \/sys\/fs\/cgroup to \/sys\/fs\/cgroup\/delegated: \/sys\/fs\/cgroup\/cgroup.procs: permission denied \(.*\)\n$/,
   );
 });
 
-await test('telpty serve logs what the kernel has killed', async () => {
+await test('telpty serve logs that the kernel has killed a program', async () => {
   const limits = ['--cgroup', 'telpty', '--cgroup-limit', 'memory=32M', '--cgroup-limit', 'pids=10'];
   const words = [
     `${dist}cli/main.js`,

@@ -1,7 +1,7 @@
 /*
- * Preloaded into User Mode Linux. Its kernel gives PTRACE_SETREGSET the part of the processor's extended state that it
- * knows (2,696 bytes). Where the processor has AMX, the host wants all of the state and refuses less with EFAULT, at which
- * the machine panics. So the part is laid over the whole.
+ * Preloaded into User Mode Linux. Its kernel passes PTRACE_SETREGSET the part of the processor's extended state that it
+ * knows (2,696 bytes). If the processor has AMX, the host requires all of the state and refuses less with EFAULT, at
+ * which the machine panics. So the part is copied over the complete state.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
