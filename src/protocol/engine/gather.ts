@@ -8,7 +8,7 @@ const LF = 10;
 const CR = 13;
 const IACS = repeat(IAC);
 const CRS = repeat(CR);
-/** Most input bytes that one piece of data is made from: as many as a session takes in one call. */
+/** Maximum number of input bytes for one piece of data: as many as a session takes in one call. */
 const LONGEST = 8 * 1024 - 8;
 
 /** The bytes that are removed from the data after a CR; see parser.ts. Under BINARY no byte is removed. */

@@ -17,7 +17,7 @@ import { LAST_FUNCTION, type SpecialCharacter } from './slc.ts';
 // How the two ends of LINEMODE agree on their special characters (RFC 1184, 2.4, 5.5 and 5.9).
 //
 // Theory of operation. Each function has two settings: our own, which says what this end can do, and the one in force,
-// which is the one that was sent last. A statement of the peer that is already in force is ignored, and one with the
+// which is the one that was stated last. A statement of the peer that is already in force is ignored, and one with the
 // ACK bit is never answered. Any other statement is answered once: with the same setting and ACK if we agree, otherwise
 // with a setting that we can support. That is always at a lower level, so every dispute ends. The table shows the
 // answer, by our level and the peer's:

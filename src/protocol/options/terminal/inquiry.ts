@@ -11,7 +11,7 @@ import type { OptionContext, OptionHandler, SubnegotiationWords } from '../optio
 const IS = 0;
 const SEND = 1;
 
-/** Maximum number of SENDs without an answer. Above it the peer answers none of them, and no more are sent. */
+/** Maximum number of SENDs without an answer. At this number no more are sent, because the peer does not answer. */
 const MOST_UNANSWERED = 255;
 
 /** A message of such an option for logs. The messages of TERMINAL-TYPE (RFC 1091) have the same layout. */

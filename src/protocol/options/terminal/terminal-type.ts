@@ -24,7 +24,8 @@ export interface TerminalTypeEvent {
   /** The distinct names so far in the order of the peer's preference, without `MTTS n`. */
   readonly names: readonly string[];
   /**
-   * Whether no more names will be requested: the list repeated, 16 answers arrived, or the peer disabled the option.
+   * Whether no more names will be requested: the list repeated, the limit of answers was reached, or the peer disabled
+   * the option.
    */
   readonly complete: boolean;
   /** The capability bits of an `MTTS n` answer (MUD Terminal Type Standard), once one has arrived. */
