@@ -60,6 +60,8 @@ test('login, exec and findPrompt: errors contain what was expected, what was rec
   await wire.expect('hunter2\r\n');
   wire.send('\r\nLogin incorrect\r\n');
   await refused;
+  // Otherwise exec() would first wait until no more input follows, within the same 50 ms.
+  await session.readUntil('\r\n');
   await assert.rejects(
     session.exec('x', { timeout: 50, prompt: /r1>$/ }),
     message(/^no \/r1>\$\/ within 50 ms; nothing was received; compare prompt with/),
