@@ -14,7 +14,7 @@ import { escapeText } from '../../../src/shells/output/escape.ts';
 
 const alice = { name: 'alice', home: '/home/alice', shell: '/bin/zsh', uid: 1000 };
 
-/** The environment for a client that sent these variables. */
+/** The environment of a program whose client sent these variables. */
 function build(
   environ: Record<string, string> = {},
   policy: EnvironmentPolicy = {},
@@ -43,7 +43,7 @@ describe('programEnvironment', () => {
     assert.deepEqual(rejected, []);
   });
 
-  it("has root's PATH for root, and a shell for who has none", () => {
+  it("has root's PATH for root, and a shell for a user without one", () => {
     const { env } = build({}, {}, { user: { name: 'root', home: '/root', shell: '', uid: 0 } });
     assert.equal(env.PATH, '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/games:/usr/games');
     assert.equal(env.SHELL, '/bin/sh');
@@ -56,10 +56,10 @@ describe('programEnvironment', () => {
     const { env, rejected } = build({}, {}, { display: '/tmp/evil:0' });
     assert.ok(!('DISPLAY' in env), 'a path is refused');
     assert.deepEqual(rejected, [{ name: 'DISPLAY', value: '/tmp/evil:0', reason: 'is not host:display.screen' }]);
-    assert.ok(!('DISPLAY' in build({}, {}, { display: '' }).env), 'nothing is not a display');
+    assert.ok(!('DISPLAY' in build({}, {}, { display: '' }).env), 'an empty value is not a display');
   });
 
-  it('tells the address of the client, if it is one', () => {
+  it('contains the address of the client, if it is valid', () => {
     for (const address of ['192.0.2.1', '2001:db8::1']) {
       assert.equal(build({}, {}, { remoteAddress: address }).env.TELPTY_REMOTE_ADDRESS, address);
     }
@@ -68,7 +68,7 @@ describe('programEnvironment', () => {
     }
   });
 
-  it('exports LINES and COLUMNS only when told', () => {
+  it('exports LINES and COLUMNS only with sizeEnv', () => {
     const size = { columns: 132, rows: 50 };
     assert.ok(!('LINES' in build({}, {}, size).env));
     assert.ok(!('COLUMNS' in build({}, {}, size).env));
@@ -76,13 +76,13 @@ describe('programEnvironment', () => {
     assert.deepEqual([env.COLUMNS, env.LINES], ['132', '50']);
   });
 
-  it('lets the operator win over everything', () => {
+  it("contains the operator's variables instead of all others", () => {
     const own = { PATH: '/opt/bin', TERM: 'linux', LANG: 'C', TZ: 'UTC', LD_LIBRARY_PATH: '/opt/lib', EMPTY: '' };
     const { env } = build({ TZ: 'Europe/Berlin', LANG: 'de_DE.UTF-8' }, { env: own }, { terminalType: 'vt220' });
     for (const [name, value] of Object.entries(own)) assert.equal(env[name], value);
   });
 
-  it('is not confused by names of Object.prototype', () => {
+  it('treats the names of Object.prototype like any others', () => {
     const names = ['__proto__', 'constructor', 'toString'];
     const environ = new Map(names.map(name => [name, 'x']));
     const closed = programEnvironment({ user: alice, environ });
@@ -138,8 +138,8 @@ describe('TERM', () => {
     });
   }
 
-  it("leaves the operator's default as it is", () => assert.equal(termOf('', { term: 'VT100' }), 'VT100'));
-  it('does not come by the environment', () => {
+  it("does not change the operator's default", () => assert.equal(termOf('', { term: 'VT100' }), 'VT100'));
+  it('is not accepted as a variable of the client', () => {
     assert.equal(build({ TERM: 'evil' }, { acceptEnv: ['TERM'] }).env.TERM, 'xterm');
   });
 });
@@ -155,7 +155,7 @@ describe('the locale', () => {
     assert.deepEqual(locale({ LANG: 'de_DE.ISO-8859-1' }, {}, 'UTF-8'), both('de_DE.ISO-8859-1'));
     assert.deepEqual(locale({ LANG: 'C' }), both('C'));
   });
-  it('else en_US in the negotiated set, else in the default one', () => {
+  it('is otherwise en_US in the negotiated set, or in the default one', () => {
     assert.deepEqual(locale({}, { encoding: 'latin1' }, 'KOI8-R'), both('en_US.KOI8-R'));
     assert.deepEqual(locale({}, { encoding: 'latin1' }), both('en_US.ISO-8859-1'));
     assert.deepEqual(locale({}, { encoding: 'cp437' }, 'klingon'), both('en_US.CP437'));
@@ -164,7 +164,7 @@ describe('the locale', () => {
     assert.equal(defaultLocale('us-ascii'), 'C');
     assert.equal(defaultLocale('petscii'), 'C');
   });
-  it("is in the program's own set, where it has one, with the client's language", () => {
+  it("is in the program's own character set, if it has one, with the client's language", () => {
     const own = (environ: Record<string, string>, programEncoding = 'utf8', more: EnvironmentPolicy = {}) =>
       locale(environ, { programEncoding, encoding: 'latin1', ...more }, 'KOI8-R');
     assert.deepEqual(own({}), both('en_US.UTF-8'));
@@ -177,14 +177,14 @@ describe('the locale', () => {
     assert.deepEqual(own({ LANG: 'zh_TW.UTF-8' }, 'client'), both('zh_TW.UTF-8'));
     assert.deepEqual(own({ LANG: 'de_DE' }, 'utf8', { env: { LANG: 'fr_FR' } }), { LANG: 'fr_FR' });
   });
-  it("lets the client's own LC_ALL win over the derived one", () => {
+  it("contains the client's own LC_ALL instead of the derived one", () => {
     assert.deepEqual(locale({ LC_ALL: 'C' }), { LANG: 'en_US.UTF-8', LC_ALL: 'C' });
     assert.deepEqual(locale({ LANG: 'de_DE', LC_ALL: 'C' }), { LANG: 'de_DE', LC_ALL: 'C' });
   });
   it('derives no LC_ALL that would hide a category of the client', () => {
     assert.deepEqual(locale({ LANG: 'de_DE.UTF-8', LC_TIME: 'C' }), { LANG: 'de_DE.UTF-8', LC_TIME: 'C' });
   });
-  it("derives and takes nothing that would override the operator's", () => {
+  it("neither derives nor accepts a value that would override the operator's", () => {
     assert.deepEqual(locale({ LANG: 'de_DE', LC_ALL: 'de_DE', LC_TIME: 'C' }, { env: { LANG: 'fr_FR' } }), {
       LANG: 'fr_FR',
     });
@@ -205,7 +205,7 @@ describe('the locale', () => {
   }
 });
 
-describe('what else is taken from the client', () => {
+describe('other variables of the client', () => {
   const good: Record<string, string[]> = {
     COLORTERM: ['truecolor', '24bit', 'gnome-terminal'],
     DISPLAY: [':0', ':0.1', 'localhost:10.0', 'unix:0', '192.0.2.1:0.0', 'host-1.example:99'],
@@ -244,10 +244,10 @@ describe('what else is taken from the client', () => {
     }
   }
 
-  it('takes an empty variable as none, without a word', () => {
+  it('ignores an empty variable, without a report', () => {
     assert.deepEqual(build({ LANG: '', TZ: '', DISPLAY: '' }), build());
   });
-  it('takes no other variable, unless listed, and then checked', () => {
+  it('accepts no other variable unless it is listed, and checks it then', () => {
     const { rejected } = build({ USER: 'bob', FOO: 'x' });
     assert.deepEqual(
       rejected.map(({ name }) => name),
@@ -260,7 +260,7 @@ describe('what else is taken from the client', () => {
       assert.equal(rejected.length, 1);
     }
   });
-  it('reports what was refused once, escaped and short', () => {
+  it('reports a refused variable once, escaped and truncated', () => {
     const { rejected } = build({ 'A\x1b[2J\n': `\r\n\0\u202e${'x'.repeat(1000)}` });
     assert.equal(rejected.length, 1);
     const [{ name, value, reason } = assert.fail()] = rejected;
@@ -268,7 +268,7 @@ describe('what else is taken from the client', () => {
     assert.match(value, /^\\x0d\\x0a\\x00\\u\{202e\}x+…$/);
     assert.equal(reason, 'not a name of a variable');
   });
-  it('asks for what it takes', () => {
+  it('requests the names that it accepts', () => {
     assert.deepEqual(requestedNames({ acceptEnv: ['FOO', 'LANG', 'LD_PRELOAD', 'a b'] }), [
       ...['LANG', 'LC_ALL', 'LC_CTYPE', 'LC_COLLATE', 'LC_MESSAGES', 'LC_MONETARY', 'LC_NUMERIC', 'LC_TIME'],
       ...['COLORTERM', 'DISPLAY', 'TZ', 'FOO'],
@@ -276,7 +276,7 @@ describe('what else is taken from the client', () => {
   });
 });
 
-// What attackers sent from 1999 (CVE-1999-0073) to 2026 (CVE-2026-28372), and what sudo and glibc remove.
+// Names that attackers sent from 1999 (CVE-1999-0073) to 2026 (CVE-2026-28372), and names that sudo and glibc remove.
 const attacks = [
   'LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT LD_DEBUG_OUTPUT LD_ANYTHING DYLD_INSERT_LIBRARIES _RLD_LIST _RLDN32_LIST LIBPATH',
   'SHLIB_PATH GCONV_PATH LOCPATH NLSPATH PATH_LOCALE GETCONF_DIR GLIBC_TUNABLES MALLOC_TRACE MALLOC_CHECK_ TZDIR NIS_PATH',
@@ -291,9 +291,9 @@ const attacks = [
   'OPENSSL_CONF SSL_CERT_FILE http_proxy HTTPS_PROXY all_proxy VIMINIT EXINIT AUTHSTATE VAR_ACE LISTEN_FDS NOTIFY_SOCKET',
 ].flatMap(line => line.split(' '));
 
-describe('names that steer', () => {
+describe('names that control programs', () => {
   for (const name of attacks) {
-    it(`${name} is never taken, even if listed`, () => {
+    it(`${name} is never accepted, even if listed`, () => {
       assert.ok(isForbiddenName(name));
       for (const spelled of [name, name.toLowerCase()]) {
         const base = build();
@@ -303,13 +303,13 @@ describe('names that steer', () => {
       }
     });
   }
-  it('leaves ordinary names alone', () => {
+  it('does not forbid ordinary names', () => {
     const names =
       'USER LANG LC_ALL TZ DISPLAY COLORTERM FOO NETHACKOPTIONS CHARACTER MUD_NAME LANGUAGE NO_COLOR TERM_PROGRAM';
     for (const name of names.split(' ')) assert.ok(!isForbiddenName(name), name);
   });
 
-  it('no value that is accepted has a forbidden character, and no name is forbidden (property)', () => {
+  it('no accepted value has a forbidden character, and no accepted name is forbidden (property)', () => {
     const name = fc.oneof(
       fc.constantFrom(...attacks, 'LANG', 'LC_ALL', 'LC_TIME', 'TZ', 'DISPLAY', 'COLORTERM', 'USER', 'TERM'),
       fc.string(),
@@ -354,7 +354,7 @@ describe('names that steer', () => {
         }
         for (const entry of rejected)
           assert.match(entry.name + entry.value + entry.reason, /^[^\p{Cc}\p{Cf}\p{Cs}]*$/u);
-        // Everything is either taken, reported, or empty.
+        // Every variable is either accepted, reported, or empty.
         for (const [key, content] of environ) {
           const reported = rejected.some(entry => entry.name === escapeText(key, 64));
           assert.ok(content === '' || reported || env[key] === content, key);
@@ -376,7 +376,7 @@ describe('escapeText', () => {
   ];
   for (const [text, escaped] of cases) it(escaped, () => assert.equal(escapeText(text), escaped));
 
-  it('cuts, but never inside an escape', () => {
+  it('truncates, but never inside an escape', () => {
     assert.equal(escapeText('abcdef', 6), 'abcdef');
     assert.equal(escapeText('abcdefg', 6), 'abcdef…');
     assert.equal(escapeText('abcd\x1b', 6), 'abcd…');

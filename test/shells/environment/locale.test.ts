@@ -1,4 +1,4 @@
-/** LANG and LC_*: what clients name, what character set they have, and what the host has installed. */
+/** LANG and LC_*: the locales that clients name, their character sets, and the locales that the host has installed. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { canonicalCharset, charsetOfLocale } from '../../../src/charset/index.ts';
@@ -11,7 +11,7 @@ import { startServer } from '../../support/servers/server.ts';
 import { compileLocales } from '../../support/system/locales.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
-/** A host with these locales; each name says its set. */
+/** A host with these locales, whose names contain their character sets. */
 class FakeHost implements HostLocales {
   readonly own: string | undefined;
   readonly asked: string[] = [];
@@ -35,7 +35,7 @@ class FakeHost implements HostLocales {
 
 const user = { name: 'alice', home: '/', shell: '', uid: 1000 };
 
-/** LANG and the rest for a client, as `NAME=value`. */
+/** LANG and LC_* of the program of a client, as `NAME=value`. */
 function given(
   locales: HostLocales,
   environ: Record<string, string>,
@@ -44,7 +44,7 @@ function given(
 ): string {
   const { env } = programEnvironment({ user, environ: new Map(Object.entries(environ)), charset, locales }, policy);
   const names = Object.keys(env).filter(name => name === 'LANG' || name.startsWith('LC_'));
-  // LC_ALL repeats LANG where nothing else is said.
+  // LC_ALL repeats LANG if nothing else was set.
   return names
     .filter(name => name !== 'LC_ALL' || env.LC_ALL !== env.LANG)
     .map(name => `${name}=${env[name]}`)
@@ -64,25 +64,25 @@ describe('the locale of a program', () => {
     charset: string | undefined,
     is: string,
   ][] = [
-    ['nothing is said: the own one of the server', german, {}, undefined, 'LANG=de_DE.UTF-8'],
-    ['it is in another set', new FakeHost('C.UTF-8 de_DE', 'de_DE'), {}, undefined, 'LANG=C.UTF-8'],
-    ['it is not installed', new FakeHost('C.UTF-8', 'fr_FR.UTF-8'), {}, undefined, 'LANG=C.UTF-8'],
-    ['the server has none', new FakeHost('C.UTF-8 en_US.UTF-8'), {}, undefined, 'LANG=C.UTF-8'],
+    ["without a request, the server's own", german, {}, undefined, 'LANG=de_DE.UTF-8'],
+    ["the server's own is in another set", new FakeHost('C.UTF-8 de_DE', 'de_DE'), {}, undefined, 'LANG=C.UTF-8'],
+    ["the server's own is not installed", new FakeHost('C.UTF-8', 'fr_FR.UTF-8'), {}, undefined, 'LANG=C.UTF-8'],
+    ['the server has no locale', new FakeHost('C.UTF-8 en_US.UTF-8'), {}, undefined, 'LANG=C.UTF-8'],
     ['without C.UTF-8', new FakeHost('en_US.UTF-8'), {}, undefined, 'LANG=en_US.UTF-8'],
-    ['without any', none, {}, undefined, 'LANG=C'],
-    ['a set that is agreed: the own language in it', german, {}, 'latin1', 'LANG=de_DE.ISO-8859-1'],
-    ['another language that is written in it', many, {}, 'KOI8-R', 'LANG=ru_RU.KOI8-R'],
-    ['by another name of the set', many, {}, 'Shift_JIS', 'LANG=ja_JP.SJIS'],
+    ['without any locale', none, {}, undefined, 'LANG=C'],
+    ["a negotiated set, in the server's own language", german, {}, 'latin1', 'LANG=de_DE.ISO-8859-1'],
+    ['a negotiated set, in another language', many, {}, 'KOI8-R', 'LANG=ru_RU.KOI8-R'],
+    ['a negotiated set, under another name', many, {}, 'Shift_JIS', 'LANG=ja_JP.SJIS'],
     ['a code page', many, {}, 'cp866', 'LANG=ru_RU.CP866'],
-    ['a set that no locale is in', bare, {}, 'KOI8-R', 'LANG=C'],
+    ['a set without a locale', bare, {}, 'KOI8-R', 'LANG=C'],
     ['ASCII', german, {}, 'us-ascii', 'LANG=C'],
     ["the client's, installed", german, { LANG: 'de_DE.ISO-8859-1' }, 'UTF-8', 'LANG=de_DE.ISO-8859-1'],
     ["the client's, not installed", german, { LANG: 'fr_FR.UTF-8' }, undefined, 'LANG=de_DE.UTF-8'],
-    ['with another spelling', german, { LANG: 'de_DE.utf8' }, undefined, 'LANG=de_DE.UTF-8'],
-    ['in a set that one is in', many, { LANG: 'uk_UA.KOI8-R' }, undefined, 'LANG=ru_RU.KOI8-R'],
-    ['in a set that none is in', bare, { LANG: 'ja_JP.eucJP' }, undefined, 'LANG=C'],
-    ['without a set', german, { LANG: 'fr_FR' }, undefined, 'LANG=de_DE.UTF-8'],
-    ['of no language', german, { LANG: 'C' }, undefined, 'LANG=C'],
+    ["the client's, in another spelling", german, { LANG: 'de_DE.utf8' }, undefined, 'LANG=de_DE.UTF-8'],
+    ["the client's set, in another language", many, { LANG: 'uk_UA.KOI8-R' }, undefined, 'LANG=ru_RU.KOI8-R'],
+    ["the client's set, without a locale", bare, { LANG: 'ja_JP.eucJP' }, undefined, 'LANG=C'],
+    ['a name without a set', german, { LANG: 'fr_FR' }, undefined, 'LANG=de_DE.UTF-8'],
+    ['a name without a language', german, { LANG: 'C' }, undefined, 'LANG=C'],
     ['LC_ALL', bare, { LC_ALL: 'de_DE.UTF-8' }, undefined, 'LANG=C.UTF-8'],
     ['a category', bare, { LC_TIME: 'de_DE.UTF-8', LC_CTYPE: 'C' }, undefined, 'LC_CTYPE=C LANG=C.UTF-8'],
     ['LC_CTYPE', bare, { LC_CTYPE: 'de_DE.UTF-8' }, undefined, 'LC_CTYPE=C.UTF-8 LANG=C.UTF-8'],
@@ -94,7 +94,7 @@ describe('the locale of a program', () => {
     });
   }
 
-  test("in the program's own set", () => {
+  test("is in the program's own character set", () => {
     assert.equal(
       given(german, { LANG: 'de_DE.ISO-8859-1' }, 'latin1', { programEncoding: 'utf8' }),
       'LANG=de_DE.UTF-8',
@@ -104,14 +104,14 @@ describe('the locale of a program', () => {
     assert.equal(given(bare, { LANG: 'de_DE.UTF-8' }, 'UTF-8', { programEncoding: 'koi8-r' }), 'LANG=C');
   });
 
-  test('is left to an operator who has set one', () => {
+  test("is the operator's, if set", () => {
     const policy = { env: { LANG: 'xx_XX.klingon' } };
     assert.equal(given(bare, { LANG: 'de_DE.UTF-8', LC_TIME: 'x' }, 'latin1', policy), 'LANG=xx_XX.klingon');
     assert.equal(given(german, {}, undefined, { locale: 'en_US.UTF-8' }), 'LANG=en_US.UTF-8');
     assert.equal(given(bare, {}, undefined, { locale: 'fr_FR.UTF-8' }), 'LANG=C.UTF-8');
   });
 
-  test('what of the client was not taken is reported', () => {
+  test('a locale of the client that was not accepted is reported', () => {
     const environ = new Map([
       ['LANG', 'de_DE.UTF-8'],
       ['LC_TIME', 'C'],
@@ -123,13 +123,13 @@ describe('the locale of a program', () => {
 });
 
 describe('the C library', () => {
-  test('knows the sets of its locales', () => {
+  test('knows the character sets of its locales', () => {
     const locales = new InstalledLocales(undefined);
     assert.equal(locales.charsetOf('C'), 'US-ASCII');
     assert.equal(locales.charsetOf('xx_YY.UTF-8'), undefined);
   });
 
-  test('is never asked for a path', () => {
+  test('is never passed a path', () => {
     const locales = new InstalledLocales(undefined);
     for (const name of ['/usr/lib/locale/C.utf8', '../C.UTF-8', 'C/../C', 'C\0', '', '-C', '.', '..', 'x'.repeat(65)]) {
       assert.equal(locales.charsetOf(name), undefined, name);
@@ -138,7 +138,7 @@ describe('the C library', () => {
 });
 
 describe('a program under installed locales', () => {
-  // The first two by names that no system has.
+  // The first two have names that no system has.
   const directory = compileLocales(
     ['xa_XA.UTF-8', 'de_DE', 'UTF-8'],
     ['xa_XA.ISO-8859-1', 'de_DE', 'ISO-8859-1'],
@@ -146,11 +146,11 @@ describe('a program under installed locales', () => {
     ['ru_RU.CP866', 'ru_RU', 'IBM866'],
   );
 
-  // What complains about a locale that is not there does so on its standard error.
+  // Programs report a missing locale on their standard error.
   const look = () =>
     `locale charmap; ${requireTool('perl')} -e 1; bash -c "echo LANG=$LANG LC_ALL=$LC_ALL"; locale >/dev/null; echo done`;
 
-  test('has one of the set that was agreed, and nothing complains', async () => {
+  test('has one in the negotiated character set, and no program complains', async () => {
     await using host = await hostScript(look(), { env: { LOCPATH: directory } });
     for (const [charset, locale] of [
       ['KOI8-R', 'ru_RU.KOI8-R'],
@@ -163,7 +163,7 @@ describe('a program under installed locales', () => {
     }
   });
 
-  test("has the client's, where that is installed, and else another; nothing complains either way", async () => {
+  test("has the client's, if that is installed, and otherwise another; no program complains in either case", async () => {
     await using host = await hostScript(look(), { env: { LOCPATH: directory } });
     for (const [locale, seen] of [
       ['xa_XA.ISO-8859-1', /^ISO-8859-1\r\nLANG=xa_XA.ISO-8859-1 LC_ALL=xa_XA.ISO-8859-1\r\ndone\r\n$/],
@@ -200,14 +200,14 @@ describe('a program under installed locales', () => {
     }
   });
 
-  test('keeps what the operator says', async () => {
+  test("has the operator's", async () => {
     const said = await tell('C', ['--env', 'LANG=xx_XX.klingon'], ['sh', '-c', 'echo "<$LANG|$LC_ALL>"; echo done']);
     assert.match(said, /^<xx_XX.klingon\|>\r\n/);
   });
 });
 
-// The last: it uses up what clients may ask for in this process.
-test('the C library is asked for a bounded number of names by clients, and of ours is none lost by that', () => {
+// The last test, because it uses up the lookups for clients in this process.
+test('the number of lookups for clients is bounded, and lookups for the server still succeed after that', () => {
   const locales = new InstalledLocales('/no/such/directory');
   const start = process.memoryUsage.rss();
   for (let i = 0; i < 100_000; i++) assert.equal(locales.charsetOf(`aa_BB.set${i}`, true), undefined);

@@ -1,4 +1,4 @@
-/** TERM: the names that a client gives by TTYPE, and those that the host's terminfo has. */
+/** TERM: the names that a client sends by TTYPE, and those in the host's terminfo. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ after(() => {
   done();
 });
 
-/** Compiles entries of these names into a directory, as tic(1) lays it out. */
+/** Compiles entries of these names into a directory, in the layout of tic(1). */
 function compile(path: string, ...names: string[]): string {
   mkdirSync(path, { recursive: true });
   execFileSync('tic', ['-x', '-o', path, '-'], {
@@ -76,7 +76,7 @@ describe('the name that a program gets', () => {
     });
   }
 
-  test('names that could be paths are never looked up', () => {
+  test('does not depend on names that could be paths: these are never looked up', () => {
     const asked: string[] = [];
     const bad = [
       '.',
@@ -103,7 +103,7 @@ describe('the name that a program gets', () => {
     }
   });
 
-  test('where nothing says what the host has, the name is passed on', () => {
+  test("is the client's, if it is unknown which names the host has", () => {
     const facts = { user: { name: 'a', home: '/', shell: '', uid: 1 }, environ: new Map<string, string>() };
     const knowsTerminal = () => undefined;
     for (const [name, term] of [
@@ -125,7 +125,7 @@ describe('the terminals that the host knows', () => {
     return terminfo;
   };
 
-  test('are those that ncurses finds, by either layout and in every place', async () => {
+  test('are those that ncurses finds, in either layout and in every directory', async () => {
     const hexadecimal = join(directory, 'hexadecimal');
     mkdirSync(hexadecimal);
     renameSync(join(compile(join(directory, 'letters'), 'telpty-hex'), 't'), join(hexadecimal, '74'));
@@ -145,7 +145,7 @@ describe('the terminals that the host knows', () => {
     assert.equal((await listed({ TERMINFO: entries })).has('telpty-capital'), false);
   });
 
-  test('are files of their own name only', async () => {
+  test('are only files whose names match their directory', async () => {
     const odd = join(directory, 'odd');
     mkdirSync(join(odd, 't', 'telpty-directory'), { recursive: true });
     mkdirSync(join(odd, 'x'));
@@ -157,7 +157,7 @@ describe('the terminals that the host knows', () => {
     assert.deepEqual(['directory', 'elsewhere', 'nowhere', 'link'].map(has), [false, false, false, true]);
   });
 
-  test('cannot all be said where one source is a hashed file', async () => {
+  test('are not all known if one source is a hashed file', async () => {
     const hashed = join(directory, 'hashed');
     writeFileSync(`${hashed}.db`, 'Berkeley');
     const terminfo = await listed({ TERMINFO: hashed, TERMINFO_DIRS: entries });
@@ -175,7 +175,7 @@ describe('the terminals that the host knows', () => {
 
 const TELL = 'echo "TERM=[$TERM] $(tput longname)"';
 
-test('the program gets the first name of the cycle that it knows itself, else the default', async () => {
+test('the program gets the first name of the cycle that it knows, otherwise the default', async () => {
   await using host = await hostScript(TELL, { term: 'telpty-b', env: { TERMINFO: entries } });
   for (const [ttype, term] of [
     [['TELPTY-NEW', 'TELPTY-A', 'XTERM'], 'telpty-a'],
@@ -191,13 +191,13 @@ test('the program gets the first name of the cycle that it knows itself, else th
   }
 });
 
-test('what the host knows and the program does not, by its TERMINFO, is not taken', async () => {
+test('a name that the host knows, but not the program with its TERMINFO, is not used', async () => {
   await using without = await hostScript(TELL);
   await using wire = await without.connect({ ttype: ['TELPTY-A', 'XTERM'], size: [80, 24] });
   await wire.expect('TERM=[xterm] ');
 });
 
-test('TERM of the operator stands, and nothing is waited for', async () => {
+test('TERM of the operator is used, and the program starts without a wait', async () => {
   await using host = await hostScript('echo "TERM=[$TERM]"', { env: { TERM: 'vt220' }, negotiationTimeout: 0 });
   await using wire = await host.connect({ silent: true });
   for (const [verb, option] of [
@@ -229,7 +229,7 @@ describe('a client whose first name the host does not know', () => {
   };
   const name = (text: string) => subnegotiation(OPT.TTYPE, [0, ...Buffer.from(text)]);
 
-  test('is asked on until one is known, and the program starts with it', async () => {
+  test('is asked for further names until one is known, and the program starts with that one', async () => {
     await using host = await hostScript(TELL, { env: { TERMINFO: entries }, negotiationTimeout: 60_000 });
     await using wire = await begin(host);
     for (const text of ['TELPTY-1', 'TELPTY-2', 'TELPTY-3', 'TELPTY-4']) {
@@ -242,7 +242,7 @@ describe('a client whose first name the host does not know', () => {
     await wire.expect('TERM=[telpty-a]');
   });
 
-  test('and that has no other gets the default, at once when it says so, soon when it does not', async () => {
+  test('gets the default if it has no other: at once if it repeats the name, soon if it does not answer', async () => {
     await using host = await hostScript(TELL, { env: { TERMINFO: entries }, negotiationTimeout: 0 });
     for (const repeats of [true, false]) {
       await using wire = await begin(host);

@@ -5,13 +5,13 @@ import fc from 'fast-check';
 import { addressKey } from '../../../src/shells/guards/addresses.ts';
 import { ConnectRate } from '../../../src/shells/guards/connection-rates.ts';
 
-/** A clock that a test moves. */
+/** A clock that the test advances. */
 class Clock {
   time = 0;
   readonly now = () => this.time;
 }
 
-test('a rate: a burst at first, then as often as it says', () => {
+test('a rate: allows a burst first, then connections at the rate', () => {
   const clock = new Clock();
   const rate = new ConnectRate(2, clock.now);
   for (let count = 0; count < 5; count++) assert.equal(rate.take('a'), true);
@@ -21,20 +21,20 @@ test('a rate: a burst at first, then as often as it says', () => {
   clock.time += 1;
   assert.equal(rate.take('a'), true);
   assert.equal(rate.take('a'), false);
-  assert.equal(rate.take('b'), true, 'each address for itself');
+  assert.equal(rate.take('b'), true, 'each address has its own bucket');
   clock.time += 1_000_000;
   for (let count = 0; count < 5; count++) assert.equal(rate.take('a'), true);
-  assert.equal(rate.take('a'), false, 'a bucket holds no more than the burst, however long it fills');
+  assert.equal(rate.take('a'), false, 'a bucket contains at most the burst, however long it is refilled');
 });
 
-test('a rate: the burst is that of a second where that is more', () => {
+test('a rate: the burst is the connections of one second, if these are more', () => {
   const rate = new ConnectRate(20.5, new Clock().now);
   let through = 0;
   while (rate.take('a')) through++;
   assert.equal(through, 21);
 });
 
-test('a rate: in no time do more come through than burst and rate say, and a patient client is never refused', () => {
+test('a rate: in any period at most burst plus rate are allowed, and a client below the rate is never refused', () => {
   const steps = fc.array(fc.record({ wait: fc.nat(3_000), address: fc.constantFrom('a', 'b') }), { maxLength: 200 });
   fc.assert(
     fc.property(fc.double({ min: 0.01, max: 50, noNaN: true }), steps, (perSecond, list) => {
@@ -58,12 +58,12 @@ test('a rate: in no time do more come through than burst and rate say, and a pat
   );
 });
 
-test('a rate: a hundred thousand addresses take no more memory than some thousands', () => {
+test('a rate: the memory for a hundred thousand addresses is bounded', () => {
   const clock = new Clock();
   const rate = new ConnectRate(1, clock.now);
   for (let count = 0; count < 5; count++) rate.take('victim');
   for (let address = 0; address < 100_000; address++) {
-    // Who is active is remembered: a flood of others does not give it a new bucket.
+    // An active address is remembered: a flood of others does not give it a new bucket.
     if (address % 1_000 === 0) assert.equal(rate.take('victim'), false);
     assert.equal(rate.take(`2001:db8:${address >> 16}:${address & 0xffff}::/64`), true);
     assert.ok(rate.size <= 16_384);
@@ -71,7 +71,7 @@ test('a rate: a hundred thousand addresses take no more memory than some thousan
   assert.equal(rate.size, 16_384);
   clock.time += 10_000;
   for (let count = 0; count < 10_000; count++) rate.take('a');
-  assert.ok(rate.size <= 2, 'what a flood left goes with those that come after it');
+  assert.ok(rate.size <= 2, 'the entries of a flood are removed by later connections');
 });
 
 test('a rate is a number above 0', () => {
@@ -80,7 +80,7 @@ test('a rate is a number above 0', () => {
   }
 });
 
-test('addresses: what counts as one', () => {
+test('addresses: the key of an address', () => {
   const cases = [
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
@@ -101,13 +101,13 @@ test('addresses: what counts as one', () => {
   for (const [address, key] of cases) assert.equal(addressKey(address), key, address);
 });
 
-test('addresses: any two of one network are one, and none of another', () => {
+test('addresses: two of one network have the same key, two of different networks do not', () => {
   const words = fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 4, maxLength: 4 });
   const written = (groups: number[]) => groups.map(group => group.toString(16)).join(':');
   fc.assert(
     fc.property(words, words, words, words, (net, other, one, two) => {
       const key = addressKey(`${written(net)}:${written(one)}`);
-      // ::ffff:a.b.c.d is another family.
+      // ::ffff:a.b.c.d is an IPv4 address.
       fc.pre(key?.endsWith('/64') === true && isIPv6(`${written(net)}:${written(two)}`));
       fc.pre(net.some(group => group !== 0));
       assert.equal(addressKey(`${written(net)}:${written(two)}`), key);

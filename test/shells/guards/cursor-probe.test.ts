@@ -12,12 +12,12 @@ import {
 } from '../../../src/shells/guards/cursor-probe.ts';
 import { Screen } from '../../support/clients/screen.ts';
 
-/** Any sequence of choices. */
+/** An arbitrary sequence of random numbers. */
 const chances = fc.infiniteStream(fc.nat()).map((stream): Chance => {
   return (min, max) => min + (stream.next().value! % (max - min + 1));
 });
 
-/** What a terminal answers. */
+/** Feeds a text to a terminal and returns its answers. */
 async function answersOf(text: string, screen: Screen): Promise<AnswerReader> {
   const reader = new AnswerReader();
   const { dispose } = screen.terminal.onData(data => reader.take(Buffer.from(data)));
@@ -50,22 +50,22 @@ test('a terminal gives the right answers, and its line is empty afterwards', asy
 
 const random: Chance = (min, max) => min + Math.floor(Math.random() * (max - min + 1));
 
-/** What a script would answer that measures the text before each question in some way. */
+/** The answers of a script that measures the text before each question. */
 function guess(probe: Probe, measure: (part: string) => number): CursorPosition[] {
   const parts = probe.text.split('\x1b[6n').slice(0, -1);
   return parts.map(part => ({ row: 1, column: 1 + measure(part.replace(/\r|\x1b\[K/g, '')) }));
 }
 
-test('bytes are not columns, nor are characters: right once in thousands', () => {
+test('neither bytes nor characters equal columns: a count of them is right once in thousands', () => {
   const probes = Array.from({ length: 20_000 }, () => makeProbe(true, random));
   const right = (measure: (part: string) => number) =>
     probes.filter(probe => isAnswered(probe, guess(probe, measure), 24)).length;
-  // (About five.)
+  // The expected number is about five.
   assert.ok(right(part => Buffer.byteLength(part)) < 40);
   assert.ok(right(part => part.length) < 40);
 });
 
-test('where wide characters are taken for others, all three answers are wrong', async () => {
+test('if a terminal misinterprets wide characters, all three answers are wrong', async () => {
   await fc.assert(
     fc.asyncProperty(chances, async chance => {
       const probe = makeProbe(true, chance);
@@ -78,7 +78,7 @@ test('where wide characters are taken for others, all three answers are wrong', 
   );
 });
 
-test('one answer is not the next', () => {
+test('the answers to one probe are wrong for another', () => {
   fc.assert(
     fc.property(chances, chances, (one, two) => {
       const probe = makeProbe(true, one);
@@ -90,14 +90,14 @@ test('one answer is not the next', () => {
   );
 });
 
-test('chance has thousands of answers', () => {
+test('random probes have thousands of different answers', () => {
   for (const wide of [true, false]) {
     const seen = new Set(Array.from({ length: 4_000 }, () => makeProbe(wide, random).columns.join()));
     assert.ok(seen.size > 2_000, `${seen.size} of 4,000`);
   }
 });
 
-test('answers: too few, too many, in other rows, outside the window', () => {
+test('rejects too few answers, too many, in different rows, outside the window', () => {
   const probe = makeProbe(true, min => min);
   const right = probe.columns.map(column => ({ row: 24, column }));
   assert.equal(isAnswered(probe, right, 24), true);
@@ -116,7 +116,7 @@ test('answers: too few, too many, in other rows, outside the window', () => {
   );
 });
 
-test('what is no answer is input, in its order, however it is cut', () => {
+test('data that is not an answer is input, in its order, at any split', () => {
   const piece = fc.oneof(
     fc.record({ row: fc.nat(65_535), column: fc.nat(65_535) }),
     fc.constantFrom(

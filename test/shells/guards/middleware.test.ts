@@ -31,7 +31,7 @@ describe('use', () => {
     await server.shutdown();
   });
 
-  it('keeps clients that the first refuses from the second', async () => {
+  it('does not pass clients that the first refuses to the second', async () => {
     let calls = 0;
     const count: Middleware = shell => session => {
       calls++;
@@ -46,7 +46,7 @@ describe('use', () => {
     await server.shutdown();
   });
 
-  it('takes functions only', () => {
+  it('accepts functions only', () => {
     assert.throws(() => createServer({ shell: () => {}, use: [{}] as never }), { code: 'ERR_INVALID_ARGUMENT' });
   });
 });

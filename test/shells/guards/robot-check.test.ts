@@ -18,23 +18,23 @@ const LIMIT = { timeout: 60_000 };
 const SORRY = 'telpty: this server is for people; no valid answer was received\r\n';
 const QUESTION = /type the words ([a-z]+ [a-z]+) and press Enter\.\r\n> $/i;
 
-/** A host that gives `shell` to those who pass. */
+/** A host that runs `shell` for clients that pass. */
 const hosted = (options: RobotCheckOptions = {}, shell = greet) => Host.start({ shell: robotCheck(options)(shell) });
 
-/** Says that one is in, and repeats the first line. */
+/** A shell that reports that the check was passed, and returns the first line. */
 async function greet(session: Session): Promise<string | undefined> {
   session.write('in\r\n');
   return session.readLine();
 }
 
-/** Puts a terminal at the client's end. */
+/** Attaches a terminal to the client. */
 function attach(wire: Wire, screen = new Screen(100, 30)): Screen {
   wire.onData(bytes => screen.terminal.write(Buffer.from(bytes)));
   screen.terminal.onData(data => wire.type(data));
   return screen;
 }
 
-/** The words that are asked for. */
+/** The words in the question. */
 async function words(wire: Wire): Promise<string> {
   const text = await wire.expect(QUESTION);
   return QUESTION.exec(text)![1]!;
@@ -45,7 +45,7 @@ async function isRefused(host: Host, count = 1): Promise<void> {
 }
 
 describe('robotCheck: terminals', LIMIT, () => {
-  it('one that answers gets the shell at once, on an empty line', async () => {
+  it('a terminal that answers gets the shell at once, on an empty line', async () => {
     await using host = await hosted();
     await using wire = await host.connect(XTERM);
     const screen = attach(wire);
@@ -55,7 +55,7 @@ describe('robotCheck: terminals', LIMIT, () => {
     assert.match(await screen.waitFor(/hello/), /^in\nhello$/);
   });
 
-  it('the client is told that we echo before its terminal is asked, else the answer would wait for Return', async () => {
+  it('WILL ECHO is sent before the question, otherwise the answer would wait for Return', async () => {
     await using host = await hosted();
     await using wire = await host.connect(XTERM);
     attach(wire);
@@ -64,7 +64,7 @@ describe('robotCheck: terminals', LIMIT, () => {
     assert.ok(will >= 0 && will < wire.raw.bytes.indexOf('\x1b[6n'));
   });
 
-  it('one that is told to speak another set is not sent what is wide', async () => {
+  it('a client with another character set is not sent wide characters', async () => {
     await using host = await hosted();
     await using wire = await host.connect({ ...XTERM, charset: 'ISO-8859-1' });
     attach(wire);
@@ -72,7 +72,7 @@ describe('robotCheck: terminals', LIMIT, () => {
     assert.ok(wire.data.bytes.every(byte => byte < 0x80));
   });
 
-  it('keys that were typed meanwhile are for the shell, in order, and so are those of an unfinished answer', async () => {
+  it('keys that were typed during the check are passed to the shell, in order, also an unfinished answer', async () => {
     await using host = await hosted();
     await using wire = await host.connect(XTERM);
     wire.type('one ');
@@ -87,7 +87,7 @@ describe('robotCheck: terminals', LIMIT, () => {
     assert.equal((await host.outcome()).result, 'one 123 two');
   });
 
-  it('a program gets what was typed ahead, and the window as it is', async () => {
+  it('a program gets the input that was typed ahead, and the window size', async () => {
     const shell = async (session: Session) => robotCheck()(program)(session);
     const program = ptyShell('/bin/sh', ['-c', 'stty size; read line; echo "<$line>"']);
     await using host = await Host.start({ shell });
@@ -98,11 +98,11 @@ describe('robotCheck: terminals', LIMIT, () => {
     await wire.expect('<typed early>');
   });
 
-  it('one whose wide characters are not wide is not turned away: its person is asked', async () => {
+  it('if wide characters are not displayed as wide, the user is asked', async () => {
     await using host = await hosted();
     await using wire = await host.connect({ ...XTERM, charset: 'refuse' });
     const screen = new Screen(100, 30);
-    // A terminal that takes each byte for a character.
+    // A terminal that treats each byte as a character.
     wire.onData(bytes => screen.terminal.write(Buffer.from(bytes).toString('latin1')));
     screen.terminal.onData(data => wire.type(data));
     wire.type(`${await words(wire)}\r`);
@@ -113,7 +113,7 @@ describe('robotCheck: terminals', LIMIT, () => {
     ['dumb', { ttype: ['dumb'], size: [80, 24] }],
     ['too narrow', { ttype: ['xterm'], size: [39, 24] }],
   ] as [string, WireOptions][]) {
-    it(`one that is ${what} is not asked, but its person`, async () => {
+    it(`a terminal that is ${what} is not asked, but the user is`, async () => {
       await using host = await hosted();
       await using wire = await host.connect(options);
       await words(wire);
@@ -121,10 +121,10 @@ describe('robotCheck: terminals', LIMIT, () => {
     });
   }
 
-  it('a home computer has none: its person is asked, in its own letters', async () => {
+  it('a home computer has no cursor to ask for: the user is asked, in its own character set', async () => {
     await using host = await Host.start({ shell: robotCheck()(greet), encoding: 'PETSCII' });
     await using wire = await host.connect({ ttype: ['xterm'], size: [80, 24] });
-    // Its small letters are where ASCII has the large ones.
+    // Its lower-case letters have the codes of upper-case letters in ASCII.
     const asked = /TYPE THE WORDS ([A-Z]+ [A-Z]+) AND/;
     await wire.until(() => asked.test(wire.text()));
     assert.equal(wire.data.bytes.indexOf('\x1b'), -1);
@@ -136,7 +136,7 @@ describe('robotCheck: terminals', LIMIT, () => {
 describe('robotCheck: people', LIMIT, () => {
   const patient: RobotCheckOptions = { answerTimeout: 50, negotiationTimeout: 50 };
 
-  it('who has no terminal at all types two words', async () => {
+  it('a user without a terminal types two words', async () => {
     await using host = await hosted(patient);
     await using wire = await host.connect({ silent: true });
     wire.send(`${await words(wire)}\n`);
@@ -145,7 +145,7 @@ describe('robotCheck: people', LIMIT, () => {
     assert.equal((await host.outcome()).result, 'a line');
   });
 
-  it('may mistype twice, erase, write large, and put quotes around', async () => {
+  it('the user may mistype twice, erase, use capitals, and add quotes', async () => {
     await using host = await hosted(patient);
     await using wire = await host.connect(XTERM);
     wire.type(`not ${await words(wire)}\r`);
@@ -157,7 +157,7 @@ describe('robotCheck: people', LIMIT, () => {
     await wire.expect('in\r\n');
   });
 
-  it('is never asked for the same word twice, whatever chance picks', async () => {
+  it('the same word is never used twice, whatever the random numbers are', async () => {
     for (const chance of [(min: number) => min, (_min: number, max: number) => max]) {
       const shell = (session: Session) => askPerson(session, chance, session.signal);
       await using host = await Host.start({ shell });
@@ -185,7 +185,7 @@ describe('robotCheck: people', LIMIT, () => {
     await isRefused(host);
   });
 
-  it('what was typed before the question is no answer, and is there for the shell', async () => {
+  it('input before the question is not an answer, and is passed to the shell', async () => {
     await using host = await hosted(patient);
     await using wire = await host.connect({ silent: true });
     wire.send('early\n');
@@ -194,7 +194,7 @@ describe('robotCheck: people', LIMIT, () => {
     assert.equal((await host.outcome()).result, 'early');
   });
 
-  it('an answer of the terminal that comes too late is no part of the words', async () => {
+  it('an answer of the terminal that arrives too late is not part of the words', async () => {
     await using host = await hosted(patient);
     await using wire = await host.connect(XTERM);
     const asked = await words(wire);
@@ -202,7 +202,7 @@ describe('robotCheck: people', LIMIT, () => {
     await wire.expect('in\r\n');
   });
 
-  it('with askTerminal: false only people are asked, and nothing is negotiated for it', async () => {
+  it('with askTerminal: false only the user is asked, and nothing is negotiated for the check', async () => {
     await using host = await hosted({ askTerminal: false });
     await using wire = await host.connect(XTERM);
     const asked = await words(wire);
@@ -212,7 +212,7 @@ describe('robotCheck: people', LIMIT, () => {
     await wire.expect('in\r\n');
   });
 
-  it('a MUD client keeps its line', async () => {
+  it('a MUD client keeps its line mode', async () => {
     await using host = await hosted();
     await using wire = await host.connect({ ttype: ['Mudlet', 'ANSI-TRUECOLOR', 'MTTS 2349'], size: [80, 24] });
     wire.type(`${await words(wire)}\r\n`);
@@ -229,36 +229,36 @@ describe('robotCheck: people', LIMIT, () => {
   });
 });
 
-/** Scripts. Each gets what came, whole, and the wire. */
+/** Scripts. Each gets all received data, and the wire. */
 const robots: Readonly<Record<string, (wire: Wire, bytes: Buffer) => void>> = {
-  'one that is silent': () => {},
-  'one that sends back what it reads': (wire, bytes) => wire.type(bytes),
-  'one that sends back what it reads, by lines': (wire, bytes) => wire.type(`${bytes.toString().trim()}\r\n`),
-  'one that gives the same answer to each question': (wire, bytes) => {
+  'a silent robot': () => {},
+  'a robot that sends back what it reads': (wire, bytes) => wire.type(bytes),
+  'a robot that sends back what it reads, by lines': (wire, bytes) => wire.type(`${bytes.toString().trim()}\r\n`),
+  'a robot that gives the same answer to each question': (wire, bytes) => {
     for (const _ of bytes.toString().matchAll(/\x1b\[6n/g)) wire.type('\x1b[1;3R');
     if (bytes.includes('> ')) wire.type('root\r\n');
   },
-  'one that counts bytes': (wire, bytes) => {
+  'a robot that counts bytes': (wire, bytes) => {
     for (const part of bytes.toString().split('\x1b[6n').slice(0, -1))
       wire.type(`\x1b[1;${Buffer.byteLength(part) + 1}R`);
     if (bytes.includes('> ')) wire.type('yes\r\n');
   },
-  'one that counts characters': (wire, bytes) => {
+  'a robot that counts characters': (wire, bytes) => {
     for (const part of bytes.toString().split('\x1b[6n').slice(0, -1)) wire.type(`\x1b[1;${part.length + 1}R`);
     if (bytes.includes('> ')) wire.type('yes\r\n');
   },
-  'one that guesses': (wire, bytes) => {
+  'a robot that guesses': (wire, bytes) => {
     for (const _ of bytes.toString().matchAll(/\x1b\[6n/g)) wire.type('\x1b[1;99R\x1b[1;98R');
     if (bytes.includes('> ')) wire.type('maple river\r\n');
   },
-  'one that tries names and passwords': wire => wire.type('root\r\nroot\r\nadmin\r\nadmin\r\nsh\r\n'),
-  'one that floods': wire => wire.type(Buffer.alloc(32 * 1024, 'A')),
+  'a robot that tries names and passwords': wire => wire.type('root\r\nroot\r\nadmin\r\nadmin\r\nsh\r\n'),
+  'a robot that floods': wire => wire.type(Buffer.alloc(32 * 1024, 'A')),
 };
 
 describe('robotCheck: robots', LIMIT, () => {
   for (const [what, answer] of Object.entries(robots)) {
     for (const options of [XTERM, { silent: true }] satisfies WireOptions[]) {
-      it(`${what} reads one line, and the shell is never called${options === XTERM ? ', well as it negotiates' : ''}`, async () => {
+      it(`${what} reads one line, and the shell is never called${options === XTERM ? ', although it negotiates' : ''}`, async () => {
         let called = false;
         const times = { answerTimeout: 200, negotiationTimeout: 100, questionTimeout: 500 };
         await using host = await hosted(times, async () => {
@@ -276,7 +276,7 @@ describe('robotCheck: robots', LIMIT, () => {
     }
   }
 
-  it('one that dribbles has no more time than others', async () => {
+  it('a robot that sends a byte at a time has no more time than others', async () => {
     await using host = await hosted({ answerTimeout: 200, questionTimeout: 300 });
     await using wire = await host.connect(XTERM);
     const dribble = setInterval(() => wire.send('x'), 20);
@@ -285,7 +285,7 @@ describe('robotCheck: robots', LIMIT, () => {
     await isRefused(host);
   });
 
-  it('one that goes away, at any point, leaves nothing', async () => {
+  it('a robot that disconnects, at any point, leaves nothing', async () => {
     await using host = await hosted({ answerTimeout: 100 });
     const ends: ((wire: Wire) => unknown)[] = [
       wire => wire.reset(),
@@ -303,7 +303,7 @@ describe('robotCheck: robots', LIMIT, () => {
     for (let count = 1; count <= ends.length; count++) await isRefused(host, count);
   });
 
-  it('asked to end meanwhile, it is no robot', async () => {
+  it('a session that is asked to end during the check is not refused as a robot', async () => {
     await using host = await hosted();
     for (const [count, sign] of ['\x1b[6n', 'words'].entries()) {
       await using wire = await host.connect(XTERM);
@@ -316,7 +316,7 @@ describe('robotCheck: robots', LIMIT, () => {
   });
 });
 
-it('robotCheck counts as negotiating, and is over when a program runs', LIMIT, async () => {
+it('a session counts as negotiating during robotCheck, until a program runs', LIMIT, async () => {
   const admission = new SessionLimits({ maxNegotiating: 1 });
   const shell = limit({ admission })(robotCheck({ answerTimeout: 50 })(ptyShell('/bin/cat')));
   await using host = await Host.start({ shell });
@@ -330,28 +330,32 @@ it('robotCheck counts as negotiating, and is over when a program runs', LIMIT, a
   assert.deepEqual([admission.negotiating, admission.taken], [0, 1]);
 });
 
-it('robotCheck: options that cannot be meant', () => {
+it('robotCheck: invalid options', () => {
   const wrong = [{ answerTimeout: -1 }, { questionTimeout: 1.5 }, { askTerminal: 'yes' }, { timeout: 1 }];
   for (const options of wrong as RobotCheckOptions[]) {
     assert.throws(() => robotCheck(options), { code: 'ERR_INVALID_ARGUMENT' });
   }
 });
 
-it('a wait for the client ends when the session is old enough, not anew for each program', LIMIT, async () => {
-  const program = ptyShell('/bin/echo', ['started'], { negotiationTimeout: 1_000 });
-  const durations: number[] = [];
-  const shell = async (session: Session) => {
-    for (let turn = 0; turn < 10; turn++) {
-      const began = performance.now();
-      await program(session);
-      durations.push(performance.now() - began);
-    }
-  };
-  await using host = await Host.start({ shell });
-  await using wire = await host.connect({ silent: true });
-  await wire.untilEnd();
-  assert.equal(wire.text(), 'started\r\n'.repeat(10));
-  // If each waited, not even the fastest would be faster.
-  const fastest = Math.min(...durations.slice(1));
-  assert.ok(durations[0]! >= 995 && fastest < 1_000, `${durations} ms`);
-});
+it(
+  'the wait for the client is limited by the age of the session, not by the start of each program',
+  LIMIT,
+  async () => {
+    const program = ptyShell('/bin/echo', ['started'], { negotiationTimeout: 1_000 });
+    const durations: number[] = [];
+    const shell = async (session: Session) => {
+      for (let turn = 0; turn < 10; turn++) {
+        const began = performance.now();
+        await program(session);
+        durations.push(performance.now() - began);
+      }
+    };
+    await using host = await Host.start({ shell });
+    await using wire = await host.connect({ silent: true });
+    await wire.untilEnd();
+    assert.equal(wire.text(), 'started\r\n'.repeat(10));
+    // If each program waited, even the fastest would take as long.
+    const fastest = Math.min(...durations.slice(1));
+    assert.ok(durations[0]! >= 995 && fastest < 1_000, `${durations} ms`);
+  },
+);

@@ -23,19 +23,19 @@ test('session limits: no more than maxSessions, and each slot is released once',
   assert.equal(limits.admit({ id: 5 }), 'too-many-sessions');
 });
 
-test('session limits: 0 is no limit', () => {
+test('session limits: 0 does not limit', () => {
   const limits = new SessionLimits({ maxSessions: 0 });
   for (let id = 1; id <= 5_000; id++) assert.equal(typeof limits.admit({ id }), 'object');
   assert.throws(() => new SessionLimits({ maxSessions: -1 }), { code: 'ERR_INVALID_ARGUMENT' });
 });
 
-/** The slot, or the test fails. */
+/** The slot; fails if there is none. */
 function slotOf(verdict: Slot | RefusalReason): Slot {
   assert.ok(typeof verdict === 'object', String(verdict));
   return verdict;
 }
 
-test('session limits: no more than maxPerAddress for one address, one IPv4 address however it is written, one IPv6 network', () => {
+test('session limits: no more than maxPerAddress for one IPv4 address, in any notation, and one IPv6 network', () => {
   const limits = new SessionLimits({ maxPerAddress: 2 });
   const admit = (remoteAddress: string | undefined) => limits.admit({ id: 1, remoteAddress });
   const one = slotOf(admit('192.0.2.1'));
@@ -91,7 +91,7 @@ test('session limits: allowed addresses, and denied ones even if they are allowe
   assert.equal(limits.taken, 4);
 });
 
-test('session limits: after any sequence of arrivals and ends the numbers are those of the present sessions', () => {
+test('session limits: after any sequence of starts and ends the numbers equal those of the present sessions', () => {
   const action = fc.record({ does: fc.constantFrom('come', 'start', 'leave'), who: fc.nat(7) });
   fc.assert(
     fc.property(fc.array(action, { maxLength: 200 }), actions => {
@@ -161,7 +161,7 @@ test('session limits: a ticket takes one slot at a time, and may enter again aft
   assert.deepEqual([limits.taken, limits.negotiating], [1, 1]);
 });
 
-test('session limits: a ticket in use, and one of other limits, are not used for another slot', () => {
+test('session limits: a ticket in use, or of different limits, is not used for another slot', () => {
   const limits = new SessionLimits({ maxSessions: 2 });
   const ticket = limits.ticket({});
   assert.ok(typeof ticket === 'object', String(ticket));
@@ -173,7 +173,7 @@ test('session limits: a ticket in use, and one of other limits, are not used for
   slotOf(new SessionLimits({ maxSessions: 1 }).admit({ id: 1, ticket }));
 });
 
-test('session limits: a connection that the listener has checked is counted once, and gets its slot by the ticket', async () => {
+test('session limits: a connection that the listener has checked is counted once, and its ticket becomes the slot', async () => {
   const limits = new SessionLimits({ connectRate: 1 / 1_000_000 });
   const shell = limit({ admission: limits })(session => void session.write(`${limits.taken} taken`));
   await using host = await Host.start({ shell }, { checkAddress: client => limits.ticket(client) });

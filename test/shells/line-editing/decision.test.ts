@@ -1,4 +1,6 @@
-/** Who edits and who echoes, from every combination of facts, and with each kind of client that follows what is decided. */
+/**
+ * Which side edits and echoes, for every combination of facts, and with each kind of client that follows the decisions.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Client, type Decision, decide, type Facts } from '../../../src/shells/line-editing/decision.ts';
@@ -17,7 +19,7 @@ function* combinations(): Generator<Facts> {
 
 const show = (value: object): string => JSON.stringify(value);
 
-test('every combination of facts has a decision that is possible', () => {
+test('every combination of facts has a possible decision', () => {
   let count = 0;
   for (const facts of combinations()) {
     count++;
@@ -28,7 +30,7 @@ test('every combination of facts has a decision that is possible', () => {
     assert.ok(echoer !== 'kernel' || (facts.echo && ownEcho), why);
     assert.ok(!extproc || facts.icanon, why);
     assert.ok(!edit || (facts.client === 'linemode' && facts.icanon && !facts.declined), why);
-    // To switch the terminal's ECHO off is for clients that echo.
+    // The terminal's ECHO is only switched off for clients that echo.
     assert.ok(ownEcho || echoer === 'client', why);
     assert.ok(say !== false || echoer === 'client', why);
     if (facts.icanon && !facts.echo) assert.ok(echoer === 'nobody' || facts.refused, why);
@@ -37,11 +39,13 @@ test('every combination of facts has a decision that is possible', () => {
   assert.equal(count, CLIENTS.length << FLAGS.length);
 });
 
-/** How a client that is asked behaves. */
+/** How a client responds to requests. */
 interface Manner {
   readonly client: Client;
   readonly refusesEcho: boolean;
-  /** What it does with MODE EDIT: takes it, takes a mode without it, or knows no LINEMODE and answers nothing. */
+  /**
+   * Its response to MODE EDIT: acknowledges it, acknowledges a mode without it, or, without LINEMODE, does not answer.
+   */
   readonly edit: 'takes' | 'declines' | 'ignores';
 }
 
@@ -53,24 +57,24 @@ const MANNERS: readonly Manner[] = [
   ]),
 ];
 
-/** A client with a driver that has no timers: what was said, and what both know. */
+/** A client and a driver without timers: the requests, and the facts that both know. */
 class Simulation {
   readonly manner: Manner;
   facts: Facts;
-  /** What was said of ECHO last, and what was said altogether. */
+  /** The last request for ECHO, and all requests. */
   echo: boolean;
   readonly said: string[] = [];
 
   constructor(manner: Manner) {
     this.manner = manner;
     const nothing = Object.fromEntries(FLAGS.map(flag => [flag, false]));
-    // WILL ECHO has been said to all but MUD clients.
+    // WILL ECHO was sent to all except MUD clients.
     this.echo = manner.client !== 'line';
     const refused = this.echo && manner.refusesEcho;
     this.facts = { ...(nothing as unknown as Facts), client: manner.client, refused };
   }
 
-  /** Follows a change of the terminal until nothing is said any more. */
+  /** Follows a change of the terminal until no more requests are sent. */
   follow(changes: Partial<Facts>): Decision {
     this.facts = { ...this.facts, ...changes };
     for (let round = 0; round < 5; round++) {
@@ -79,7 +83,7 @@ class Simulation {
       this.#say(decision);
       if (this.said.length === before) return decision;
     }
-    assert.fail(`no end of it: ${show(this.facts)}: ${this.said.join()}`);
+    assert.fail(`does not terminate: ${show(this.facts)}: ${this.said.join()}`);
   }
 
   #say({ edit, say }: Decision): void {
@@ -107,7 +111,7 @@ class Simulation {
     const performsEcho = this.echo && !this.manner.refusesEcho;
     const clientEdits = facts.client === 'line' || facts.inEdit;
     const kernelEdits = facts.icanon && !decision.extproc;
-    // Of a character client, our ECHO is what makes it send keys and show nothing.
+    // Our ECHO makes a character client send keys and display nothing itself.
     const clientEchoes = !performsEcho;
     const kernelEchoes = facts.echo && decision.ownEcho && !decision.extproc;
     assert.ok(!(clientEdits && kernelEdits), `two editors: ${why}`);
@@ -116,12 +120,12 @@ class Simulation {
     assert.equal(decision.editor, clientEdits ? 'client' : kernelEdits ? 'kernel' : 'program', why);
     assert.equal(decision.echoer, clientEchoes ? 'client' : kernelEchoes ? 'kernel' : 'nobody', why);
     if (!facts.icanon || facts.echo) return;
-    assert.equal(kernelEchoes, false, `a password is shown: ${why}`);
-    assert.ok(!clientEchoes || this.manner.refusesEcho, `a password is shown: ${why}`);
+    assert.equal(kernelEchoes, false, `the kernel echoes a password: ${why}`);
+    assert.ok(!clientEchoes || this.manner.refusesEcho, `the client echoes a password: ${why}`);
   }
 }
 
-/** Every sequence of that many changes of a terminal's ICANON and ECHO, with the program waiting for a line or not. */
+/** Every sequence of `length` changes of a terminal's ICANON and ECHO, with the program waiting for a line or not. */
 function* sequences(length: number): Generator<Partial<Facts>[]> {
   const changes = [0, 1, 2, 3, 4, 5, 6, 7].map(bits => ({
     ...{ icanon: (bits & 1) !== 0, echo: (bits & 2) !== 0, rested: (bits & 4) !== 0 },
@@ -133,7 +137,7 @@ function* sequences(length: number): Generator<Partial<Facts>[]> {
 for (const manner of MANNERS) {
   const { client, refusesEcho, edit } = manner;
   const how = `${client}${refusesEcho ? ', refuses ECHO' : ''}${client === 'linemode' ? `, ${edit} EDIT` : ''}`;
-  test(`${how}: one editor, one echo, no password shown, nothing asked in vain`, () => {
+  test(`${how}: one editor, one echo, no password echoed, no useless request`, () => {
     for (const sequence of sequences(3)) {
       const simulation = new Simulation(manner);
       for (const change of sequence) {
@@ -144,11 +148,11 @@ for (const manner of MANNERS) {
         const news = simulation.said.slice(length);
         const { icanon, echo } = simulation.facts;
         const isPassword = icanon && !echo;
-        if (wasRefused) assert.ok(!news.includes('WILL') || isPassword, `asked again: ${news}`);
+        if (wasRefused) assert.ok(!news.includes('WILL') || isPassword, `requested again: ${news}`);
         if (wasEdit && icanon && !declined)
-          assert.ok(!news.includes('MODE 0'), 'EDIT ends though the program wants lines');
-        assert.ok(new Set(news).size === news.length, `said twice: ${news}`);
-        // To apply it once more says nothing.
+          assert.ok(!news.includes('MODE 0'), 'EDIT ends although the program reads lines');
+        assert.ok(new Set(news).size === news.length, `requested twice: ${news}`);
+        // A second application sends nothing.
         assert.deepEqual(simulation.follow({}), decision);
         assert.equal(simulation.said.length, length + news.length);
       }

@@ -1,4 +1,4 @@
-/** Who is sent WILL ECHO, and when: MUD clients take it for a password prompt. */
+/** Which clients are sent WILL ECHO, and when: MUD clients interpret it as a password prompt. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CMD, OPT, subnegotiation, type Wire } from '../../support/clients/test-client.ts';
@@ -7,12 +7,12 @@ import { hostScript, XTERM } from '../../support/servers/host.ts';
 const { WILL, WONT, DO, DONT } = CMD;
 const SCRIPT = 'echo ok; while read -r line; do echo "got <$line>"; done';
 
-/** What was said about an option, in order. */
+/** The commands for an option, in order. */
 function said(wire: Wire, option: number): number[] {
   return wire.events.flatMap(event => (event.type === 'negotiate' && event.option === option ? [event.command] : []));
 }
 
-/** Answers a question for the terminal type, once it was asked for the `count`th time. */
+/** Answers a request for the terminal type, once there were `count` requests. */
 async function name(wire: Wire, count: number, type: string): Promise<void> {
   await wire.until(
     () => wire.events.filter(event => event.type === 'subnegotiation' && event.option === OPT.TTYPE).length >= count,
@@ -20,7 +20,7 @@ async function name(wire: Wire, count: number, type: string): Promise<void> {
   wire.send(subnegotiation(OPT.TTYPE, [0, ...Buffer.from(type)]));
 }
 
-test('the first packet has no WILL ECHO; the name of a terminal brings it, with what is asked next', async () => {
+test('the first packet does not contain WILL ECHO; it is sent with the next requests after the terminal type', async () => {
   await using host = await hostScript(SCRIPT);
   await using wire = await host.connect({ silent: true });
   await wire.expectNegotiation(WILL, OPT.SGA);
@@ -35,8 +35,8 @@ test('the first packet has no WILL ECHO; the name of a terminal brings it, with 
 
 const signs: Readonly<Record<string, (wire: Wire) => void>> = {
   'a client without terminal types': wire => wire.negotiate(WONT, OPT.TTYPE),
-  'a client from which a key comes first': wire => wire.send('x'),
-  'a client that says nothing': () => {},
+  'a client that first sends a key': wire => wire.send('x'),
+  'a silent client': () => {},
 };
 
 for (const [what, sign] of Object.entries(signs)) {
@@ -50,7 +50,7 @@ for (const [what, sign] of Object.entries(signs)) {
   });
 }
 
-test('a client of which no kind is known when its program starts is sent WILL ECHO then', async () => {
+test('a client whose kind is unknown when its program starts is sent WILL ECHO then', async () => {
   await using host = await hostScript(SCRIPT);
   await using wire = await host.connect({ silent: true });
   wire.negotiate(WONT, OPT.NAWS);
@@ -65,12 +65,12 @@ for (const types of [
   ['TINTIN++', 'XTERM', 'MTTS 137'],
   ['SOME-MUD-CLIENT', 'XTERM-256COLOR', 'MTTS 9'],
 ]) {
-  test(`${types[0]} is not told of ECHO, is not echoed to, and is offered EOR for its prompts`, async () => {
+  test(`${types[0]} is sent neither WILL ECHO nor an echo, and is offered EOR for its prompts`, async () => {
     await using host = await hostScript(`${SCRIPT.replace('read', "printf '> '; read")}; printf bye`);
     await using wire = await host.connect({ ttype: types, size: [80, 24], accept: [OPT.EOR], refuse: [OPT.BINARY] });
     await wire.expect('ok\r\n');
     await wire.expectNegotiation(WILL, OPT.EOR);
-    // In one packet: TinTin++ shows an empty prompt where the mark comes later.
+    // In one packet: TinTin++ shows an empty prompt if the mark comes later.
     await wire.until(() => wire.text().includes('> '));
     assert.ok(wire.raw.bytes.subarray(-4).equals(Buffer.from('> \xff\xef', 'latin1')));
     wire.type('one\r\n');
@@ -83,7 +83,7 @@ for (const types of [
   });
 }
 
-test('a MUD client that names a terminal first is told otherwise as soon as it is known', async () => {
+test('a MUD client that sends a terminal first is sent WONT ECHO as soon as it is recognized', async () => {
   await using host = await hostScript(SCRIPT);
   await using wire = await host.connect({ ttype: ['ANSI', 'MTTS 5'], size: [80, 24] });
   await wire.expect('ok\r\n');
@@ -96,7 +96,7 @@ test('a MUD client that names a terminal first is told otherwise as soon as it i
   assert.ok(!wire.text().includes('one\r\n'));
 });
 
-test('in mode raw, where programs echo, and in mode line, where nobody does, it is as before', async () => {
+test('the modes raw, where programs echo, and line, where the client echoes, do not depend on the kind of the client', async () => {
   await using raw = await hostScript(SCRIPT, { mode: 'raw' });
   await using toRaw = await raw.connect({ ttype: ['TINTIN++'], size: [80, 24] });
   await toRaw.expectNegotiation(WILL, OPT.ECHO);
@@ -106,7 +106,7 @@ test('in mode raw, where programs echo, and in mode line, where nobody does, it 
   assert.deepEqual(said(toLine, OPT.ECHO), []);
 });
 
-test('a client that asks for ECHO itself has it at once, and may refuse it later', async () => {
+test('a client that requests ECHO itself gets it at once, and may refuse it later', async () => {
   await using host = await hostScript(SCRIPT);
   await using wire = await host.connect({ silent: true });
   wire.negotiate(DO, OPT.ECHO);
@@ -123,7 +123,7 @@ test('a client that asks for ECHO itself has it at once, and may refuse it later
   assert.deepEqual(said(wire, OPT.ECHO), [WILL, WONT]);
 });
 
-test('an echo that the program has switched off stays off when the client wants ours again', async () => {
+test('an echo that the program has switched off stays off when the client accepts ours again', async () => {
   for (const off of ['-echo', '-icanon -echo']) {
     await using host = await hostScript(
       `stty ${off}; echo ok; head -c 2 > /dev/null; stty -a | grep -ow -- '-*echo'; echo end`,

@@ -1,4 +1,7 @@
-/** Real line mode (RFC 1184): what the server says as the program changes its terminal, and what arrives of what is typed. */
+/**
+ * LINEMODE (RFC 1184): the requests of the server when the program changes its terminal, and the input that the program
+ * gets.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { addon } from '../../../src/native/load.ts';
@@ -13,7 +16,7 @@ const [MODE, SLC] = [1, 3];
 const [EDIT, TRAPSIG, ACK, SOFT_TAB, LIT_ECHO] = [1, 2, 4, 8, 16];
 const [VALUE, EC, IP] = [2, 10, 3];
 
-/** Runs every line that it reads as a command. `modes` tells whether a mode of its terminal is on. */
+/** Runs every line that it reads as a command. `modes` prints whether a mode of its terminal is on. */
 const COMMANDS = `
 modes() { for name; do case " $(stty -a) " in *" -$name"[\\ \\;]*) echo "$name off" ;; *" $name"[\\ \\;]*) echo "$name on" ;; esac; done; }
 echo ok
@@ -23,13 +26,13 @@ echo end
 
 interface Typist {
   readonly wire: Wire;
-  /** What the server has said of line mode since the last call, in words; waits until it is `count` things. */
+  /** The requests of the server about line mode since the last call, as text; waits until there are `count`. */
   said(count: number): Promise<string[]>;
-  /** Takes the mode that was proposed last. */
+  /** Acknowledges the mode that was proposed last. */
   acknowledge(): void;
 }
 
-/** A client that performs LINEMODE and tells these special characters; it acknowledges no mode by itself. */
+/** A client that performs LINEMODE and sends these special characters; it acknowledges no mode by itself. */
 async function connect(host: Host, characters: number[] = [IP, VALUE, 3]): Promise<Typist> {
   const wire = await host.connect({ ...XTERM, accept: [LINEMODE, LFLOW] });
   await wire.expectNegotiation(CMD.DO, LINEMODE);
@@ -65,7 +68,7 @@ async function connect(host: Host, characters: number[] = [IP, VALUE, 3]): Promi
   return typist;
 }
 
-/** The same, when the program is ready and the client edits. */
+/** The same, but returns when the program is ready and the client edits. */
 async function editing(host: Host, characters?: number[]): Promise<Typist> {
   const typist = await connect(host, characters);
   await typist.wire.expect('ok\r\n');
@@ -74,7 +77,7 @@ async function editing(host: Host, characters?: number[]): Promise<Typist> {
   return typist;
 }
 
-test('a program that wants lines gets them from a client that edits and echoes', async () => {
+test('a program that reads lines gets them from a client that edits and echoes', async () => {
   await using host = await hostScript(COMMANDS);
   const { wire } = await editing(host);
   await using _ = wire;
@@ -87,7 +90,7 @@ test('a program that wants lines gets them from a client that edits and echoes',
   await wire.expect('end');
 });
 
-test('echo off is WILL ECHO, at once; raw is MODE 0; and back', async () => {
+test('switching ECHO off sends WILL ECHO at once, raw mode sends MODE 0, and both are reversed', async () => {
   await using host = await hostScript(COMMANDS);
   const typist = await editing(host);
   const { wire, said, acknowledge } = typist;
@@ -107,7 +110,7 @@ test('echo off is WILL ECHO, at once; raw is MODE 0; and back', async () => {
     assert.deepEqual(await said(3), ['MODE 0', 'WILL ECHO', 'WILL BINARY']);
     acknowledge();
     await wire.expect('now raw\n');
-    // A key at a time, and the terminal soon has its modes to itself.
+    // One key at a time, and the terminal's own modes soon apply.
     for (let answer = ''; !answer.startsWith('extproc off'); ) {
       for (const key of 'modes extproc echo\n') wire.send(key);
       answer = await wire.expect(/extproc o(n|ff)\necho off\n/);
@@ -121,12 +124,12 @@ test('echo off is WILL ECHO, at once; raw is MODE 0; and back', async () => {
   }
 });
 
-test('a program that leaves and enters ICANON around something short is let alone', async () => {
+test('no mode is switched while a program leaves and enters ICANON around short commands', async () => {
   await using host = await hostScript(`stty raw -echo; ${COMMANDS}`);
   const { wire, said } = await connect(host);
   await using _ = wire;
   await wire.expect('ok\n');
-  // All of it ahead of the program: as long as it has not read the last line it is not waiting for one, be it ever so slow.
+  // All input is typed ahead: until the program has read the last line it is not waiting for one, however slow it is.
   for (let round = 0; round < 20; round++) wire.send('stty sane; echo between; stty raw -echo; echo again\n');
   wire.send('stty sane; echo sane\n');
   for (let round = 0; round < 20; round++) await wire.expect('again\n');
@@ -134,11 +137,11 @@ test('a program that leaves and enters ICANON around something short is let alon
   assert.deepEqual(await said(3), ['WONT ECHO', 'WONT BINARY', `MODE ${EDIT | TRAPSIG}`]);
 });
 
-/** As a shell with an editor of its own: reads keys, and runs each line with the terminal in ICANON. */
+/** Like a shell with its own editor: reads keys, and runs each line with the terminal in ICANON. */
 const EDITS_ITSELF =
   'stty raw -echo; echo ok; while read -r line; do stty sane; eval "$line"; stty raw -echo; echo done; done';
 
-test('a shell that edits by itself: slow commands switch nothing, one that reads lines is found by its first', async () => {
+test('a shell that edits by itself: slow commands switch no mode, a command that reads lines is detected by its first line', async () => {
   await using host = await hostScript(EDITS_ITSELF);
   const { wire, said, acknowledge } = await connect(host);
   await using _ = wire;
@@ -151,7 +154,7 @@ test('a shell that edits by itself: slow commands switch nothing, one that reads
     'read -t 0.2 x',
     'sleep 0.2',
   ].entries()) {
-    // Somebody types ahead, too.
+    // Some input is typed ahead, too.
     wire.send(`${command}\n`, round === 1 ? 'true\n' : '');
     await wire.expect('done\n');
     if (round === 1) await wire.expect('done\n');
@@ -162,7 +165,7 @@ test('a shell that edits by itself: slow commands switch nothing, one that reads
   const switches = wire.events.filter(
     event => event.type === 'negotiate' && (event.option === OPT.ECHO || event.option === OPT.BINARY),
   );
-  assert.ok(!switches.some(event => event.type === 'negotiate' && event.command === CMD.WONT), 'nothing was switched');
+  assert.ok(!switches.some(event => event.type === 'negotiate' && event.command === CMD.WONT), 'no mode was switched');
   wire.send('while read -r x; do echo "<$x>"; [ "$x" = two ] && break; done\n');
   await untilTrue(() => host.server.sessions.size === 1);
   wire.send('one\n');
@@ -175,7 +178,7 @@ test('a shell that edits by itself: slow commands switch nothing, one that reads
   await wire.expect('done\n');
 });
 
-test('commands that read nothing, however long they take, switch ever more seldom', async () => {
+test('commands that read nothing, however long they take, switch modes less and less often', async () => {
   await using host = await hostScript(EDITS_ITSELF);
   const { wire } = await connect(host);
   await using _ = wire;
@@ -190,7 +193,7 @@ test('commands that read nothing, however long they take, switch ever more seldo
   assert.ok(edits.length <= 1, `${edits.length} times`);
 });
 
-test('a program that enters ICANON without a word is found out', async () => {
+test('a program that enters ICANON without a report is detected', async () => {
   await using host = await hostScript(
     'stty raw -echo; echo ok; read -r x; sleep 0.3; stty sane; read -r x; echo "<$x>"',
   );
@@ -204,7 +207,7 @@ test('a program that enters ICANON without a word is found out', async () => {
   await wire.expect('<line>');
 });
 
-test('a program that is back in ICANON when its leaving it is settled is followed, too', async () => {
+test('a program that is back in ICANON when the server handles that it left is followed, too', async () => {
   const script = `
     use POSIX; $| = 1; my $t = POSIX::Termios->new; print "ok\\n"; my $n = 0;
     sub raw { $t->getattr(0); $t->setlflag($_[0] ? $t->getlflag & ~ICANON : $t->getlflag | ICANON); $t->setattr(0, TCSANOW) }
@@ -219,9 +222,9 @@ test('a program that is back in ICANON when its leaving it is settled is followe
   for (let n = 0; n < 3; n++) {
     const before = modes(0);
     wire.send('line\n');
-    // (A server that looks too late has not seen it leave.)
+    // A server that looks too late does not notice that the program left ICANON.
     await wire.until(() => modes(0) > before || wire.text().includes(`<${n}>`));
-    // A busy server: the time is over before it hears that the program is back.
+    // Simulates a busy server: its timer expires before it gets the report that the program is back.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
     await wire.expect(`<${n}>`);
     await wire.until(() => modes(EDIT | TRAPSIG) === modes(0) + 1);
@@ -229,19 +232,19 @@ test('a program that is back in ICANON when its leaving it is settled is followe
   }
 });
 
-test('EXTPROC that a program takes away comes back, and what it has put back later goes', async () => {
+test('EXTPROC is set again after a program clears it, and is cleared after a program restores it at the wrong time', async () => {
   await using host = await hostScript(COMMANDS);
   const { wire, said, acknowledge } = await editing(host);
   await using _ = wire;
   const on = async (expected: 'on' | 'off') => {
-    // Not at once: programs look whether they got what they wanted.
+    // Not immediately: programs read back what they set.
     for (let answer = ''; answer !== `extproc ${expected}`; ) {
       wire.send('modes extproc\n');
       answer = await wire.expect(/extproc (on|off)/);
     }
   };
   for (let i = 0; i < 3; i++) {
-    // It looks whether it got what it wanted, which it may be so late in doing that EXTPROC has come back.
+    // stty reads back what it set. It may do so only after EXTPROC was set again.
     wire.send('until stty sane 2>/dev/null; do :; done; echo "no complaint"\n');
     await wire.expect('no complaint');
     await on('on');
@@ -256,7 +259,7 @@ test('EXTPROC that a program takes away comes back, and what it has put back lat
   await on('off');
 });
 
-test('special characters: the client’s in the first instant of the program, and whoever changes them tells the other', async () => {
+test('special characters: the program starts with the client’s, and each side reports its changes to the other', async () => {
   await using host = await hostScript(`stty -a | grep -o "intr = [^;]*"; ${COMMANDS}`);
   const typist = await connect(host, [IP, VALUE, 0x18, EC, VALUE, 0x08]);
   const { wire, said, acknowledge } = typist;
@@ -279,7 +282,7 @@ test('special characters: the client’s in the first instant of the program, an
   );
 });
 
-test('special characters: a client that asks for ours is told those of the terminal', async () => {
+test('special characters: a client that requests ours is sent those of the terminal', async () => {
   await using host = await hostScript(COMMANDS);
   const typist = await editing(host);
   const { wire } = typist;
@@ -292,7 +295,7 @@ test('special characters: a client that asks for ours is told those of the termi
     return triplets.some(([code, level, value]) => code === octets[0] && (level! & 3) === VALUE && value === octets[1]);
   };
   wire.subnegotiate(LINEMODE, [SLC, 0, 3, 0]);
-  // EL and XOFF as terminals have them; those that the client has told are its own.
+  // EL and XOFF are the terminal's defaults; those that the client has sent are the client's.
   const answer = await wire.expectEvent(told([11, 21]));
   for (const character of [
     [IP, 3],
@@ -308,14 +311,14 @@ test('special characters: a client that asks for ours is told those of the termi
   await wire.until(() => wire.events.slice(length).some(event => told([11, 2])(event) && told([8, 4])(event)));
 });
 
-test('one line, or one end of file, at a time, however they come', async () => {
+test('one line, or one end of file, at a time, however they arrive', async () => {
   const reads =
     '$| = 1; print "ok\\n"; while (1) { my $n = sysread(STDIN, $b, 4096); select undef, undef, undef, 0.01; $b =~ s/\\n/;/g; print "[$b]" }';
   await using host = await hostScript(`exec ${requireTool('perl')} -e '${reads}'`);
   const { wire } = await editing(host);
   await using _ = wire;
   wire.send('one\ntwo\n\nthree', [CMD.IAC, CMD.EOF], '\n', [CMD.IAC, CMD.EOF, CMD.IAC, CMD.EOF], 'four\n');
-  // Also behind half a line, which clients send where its user has pressed the key once: the command is the second time.
+  // Also after half a line: a client sends that when the user presses the key once, and the command at the second time.
   await wire.expect('[one;][two;][;][three][][;][][][four;]');
   const lines = Array.from({ length: 50 }, (_, n) => `line ${n}`);
   wire.send(`${lines.join('\n')}\n`);
@@ -323,7 +326,7 @@ test('one line, or one end of file, at a time, however they come', async () => {
   assert.equal(wire.data.bytes.includes(4), false);
 });
 
-test('signals are commands: they reach the program ahead of the lines before them, which are forgotten', async () => {
+test('signals are commands: they reach the program ahead of the lines before them, which are discarded', async () => {
   const script =
     'trap "echo caught" INT; echo ok; i=0; while [ $i -lt 2 ]; do sh -c "trap - INT; echo started; exec sleep 100"; i=$((i+1)); echo go; done; while read -r x; do echo "<$x>"; done';
   await using host = await hostScript(script);
@@ -343,7 +346,7 @@ test('signals are commands: they reach the program ahead of the lines before the
   assert.ok(!wire.text().includes('<one>') && !wire.text().includes('<three>'));
 });
 
-test('a client that agrees to anything, and knows no LINEMODE, is served as if it had refused', async () => {
+test('a client that agrees to everything, and does not support LINEMODE, is served as if it had refused', async () => {
   await using host = await hostScript(COMMANDS);
   const { wire, said } = await connect(host, []);
   await using _ = wire;
@@ -374,10 +377,10 @@ test('a client that leaves line mode, or EDIT, gets a terminal that echoes', asy
 });
 
 for (const [what, taken] of [
-  ['does not take EDIT', 0],
-  ['takes no more of a mode than EDIT', EDIT],
+  ['does not accept EDIT', 0],
+  ['accepts only EDIT of a mode', EDIT],
 ] as const) {
-  test(`a client that ${what} is not told the same mode again`, async () => {
+  test(`a client that ${what} is not sent the same mode again`, async () => {
     await using host = await hostScript(`stty tab3; ${COMMANDS}`);
     const { wire, said } = await connect(host);
     await using _ = wire;
@@ -385,7 +388,7 @@ for (const [what, taken] of [
     const [, , mode] = await said(3);
     assert.equal(mode, `MODE ${EDIT | TRAPSIG | SOFT_TAB}`);
     wire.subnegotiate(LINEMODE, [MODE, taken | ACK]);
-    // Each of these would bring one more proposal.
+    // Each of these would cause one more proposal.
     for (let round = 0; round < 3; round++) {
       wire.type(`stty ${round % 2 === 0 ? '-echo' : 'echo'}; echo ${round}\r`);
       await wire.expect(`${round}\r\n`);
@@ -397,12 +400,12 @@ for (const [what, taken] of [
       event => event.type === 'subnegotiation' && event.option === LINEMODE && event.payload[0] === MODE,
     );
     assert.equal(proposals.length, 1);
-    // A client that has refused EDIT is echoed to, as any that sends keys.
+    // A client that has refused EDIT gets an echo, like any client that sends keys.
     if (taken === 0) assert.equal(wire.isEnabled(OPT.ECHO, 'theirs'), true);
   });
 }
 
-test('a client that has refused our ECHO, and sends keys, is not echoed to', async () => {
+test('a client that has refused our ECHO, and sends keys, gets no echo', async () => {
   await using host = await hostScript(`
     stty -icanon min 1; echo ok
     while key=$(dd bs=1 count=1 2>/dev/null) && [ "$key" ]; do printf '[%s %s]' "$key" "$(stty -a | grep -o -- '-*echo\\>')"; done`);
@@ -428,7 +431,7 @@ test('a client that has refused our ECHO, and sends keys, is not echoed to', asy
   await wire.expect('z[z echo]');
 });
 
-test('flow control is told as the program has it', async () => {
+test('the client is sent the flow control settings of the terminal', async () => {
   await using host = await hostScript(COMMANDS);
   const { wire } = await editing(host);
   await using _ = wire;
@@ -443,7 +446,7 @@ test('flow control is told as the program has it', async () => {
   assert.deepEqual(told(), [3, 0, 1, 2]);
 });
 
-test('linemode never: nobody is asked, and nothing else is different', async () => {
+test('linemode never: LINEMODE is not requested, and nothing else differs', async () => {
   const first: Buffer[] = [];
   for (const linemode of ['auto', 'never'] as const) {
     await using host = await hostScript('echo ok; read x; echo "<$x>"', { linemode });
@@ -460,7 +463,7 @@ test('linemode never: nobody is asked, and nothing else is different', async () 
   assert.deepEqual(Buffer.concat([first[0]!.subarray(0, at), first[0]!.subarray(at + request.length)]), first[1]);
 });
 
-test('whatever the program switches, and whenever: no line is lost, doubled or torn', async () => {
+test('whatever the program switches, and whenever, no line is lost, duplicated or split', async () => {
   const script = `
     use POSIX; $| = 1; my $t = POSIX::Termios->new; my ($buffer, $n) = ("", 0); print "ok\\n";
     sub raw { $t->getattr(0); $t->setlflag($_[0] ? $t->getlflag & ~(ICANON | ECHO) : $t->getlflag | ICANON | ECHO);
@@ -474,7 +477,7 @@ test('whatever the program switches, and whenever: no line is lost, doubled or t
   const { wire } = await connect(host);
   await using _ = wire;
   await wire.expect('ok\r\n');
-  // Takes every mode as it comes, and types as that has it.
+  // Acknowledges every mode when it arrives, and types accordingly.
   let seen = 0;
   let edits = false;
   const keepUp = () => {
@@ -492,9 +495,9 @@ test('whatever the program switches, and whenever: no line is lost, doubled or t
     const line = `line ${n}`;
     if (edits) wire.send(`${line}\n`);
     else for (const key of `${line}\r`) await wire.sent(key);
-    // Now and then without waiting for the answer.
+    // Sometimes without waiting for the answer.
     if (n % 3 !== 0) await wire.expect(`{line ${n}}`);
-    // And now and then waiting until nothing is left to be read, in ICANON: so it comes to editing.
+    // Sometimes waiting in ICANON until all input was read, so that the server sends EDIT.
     if (n % 35 === 5) await untilTrue(() => edits);
     if (edits !== last) switches++;
     last = edits;
@@ -508,7 +511,7 @@ test('whatever the program switches, and whenever: no line is lost, doubled or t
   assert.ok(switches >= 4, `${switches} switches`);
 });
 
-test('a session that ends in the middle of a line mode’s timers leaves nothing', async () => {
+test('a session that ends while timers of line mode are pending leaves nothing', async () => {
   await using host = await hostScript(COMMANDS);
   for (let i = 0; i < 10; i++) {
     const { wire } = i % 2 === 0 ? await editing(host) : await connect(host);

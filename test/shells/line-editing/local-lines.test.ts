@@ -1,4 +1,4 @@
-/** MUD clients: they edit and echo by themselves, and take WILL ECHO for the sign of a password prompt. */
+/** MUD clients: they edit and echo by themselves, and interpret WILL ECHO as a password prompt. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Modes } from '../../../src/pty/index.ts';
@@ -13,11 +13,11 @@ const MUD_CLIENT = {
   refuse: [OPT.BINARY],
 };
 
-/** What was said of ECHO so far. */
+/** The commands for ECHO so far. */
 const echoes = (wire: Wire): number[] =>
   wire.events.flatMap(event => (event.type === 'negotiate' && event.option === OPT.ECHO ? [event.command] : []));
 
-test('WILL ECHO is said while the program has switched its echo off, and only then', async () => {
+test('WILL ECHO is in effect while the program has switched its echo off, and only then', async () => {
   await using host = await hostScript(`
     stty -a | grep -o -e '-*echo\\>'; echo ok
     read -r name; echo "name <$name>"
@@ -42,7 +42,7 @@ test('WILL ECHO is said while the program has switched its echo off, and only th
   }
 });
 
-test('lines that are typed ahead go to those who read them, and a key of a signal is one', async () => {
+test('each program gets the line that it reads, also if lines were typed ahead, and signal keys work', async () => {
   await using host = await hostScript(`
     trap 'echo interrupted' INT; echo ok; read -r first; echo "<$first>"; sh -c 'read -r second; echo "<<$second>>"'
     while :; do read -r last && echo "<<<$last>>>"; done`);
@@ -56,13 +56,13 @@ test('lines that are typed ahead go to those who read them, and a key of a signa
     wire.type('\x03');
     await wire.expect('interrupted');
   }
-  // Also in the midst of lines: those before it that nobody has read yet are forgotten, as a terminal does it.
+  // Also between lines: unread lines before it are discarded, as in a terminal.
   wire.type('\x03four\r\n');
   await wire.expect('interrupted');
   await wire.expect('<<<four>>>');
 });
 
-test('a chunk may be nothing but keys of signals', () => {
+test('a chunk may consist of signal keys only', () => {
   const modes: Modes = { icanon: true, extproc: true, isig: true, vintr: 0x03, vquit: 0x1c };
   let signals = 0;
   const pty = {
@@ -101,7 +101,7 @@ test('a program that reads keys gets the characters of the line', async () => {
   );
 });
 
-test('a client that turns out to be for MUDs by its last name has WILL ECHO taken back', async () => {
+test('a client whose last name identifies it as a MUD client is sent WONT ECHO', async () => {
   await using host = await hostScript('echo ok; while read -r line; do echo "<$line>"; done');
   await using wire = await host.connect({ ...MUD_CLIENT, ttype: ['XTERM', 'VT100', 'MTTS 137'] });
   await wire.expect('ok\r\n');
@@ -112,7 +112,7 @@ test('a client that turns out to be for MUDs by its last name has WILL ECHO take
   assert.deepEqual(echoes(wire), [CMD.WILL, CMD.WONT]);
 });
 
-test('lines that a program has not read are typed as keys when it begins to read keys', async () => {
+test('lines that a program has not read are converted to keys when it starts to read keys', async () => {
   await using host = await hostScript(`
     echo ok; read -r first; echo "<$first>"; sleep 0.1; stty raw -echo; sleep 0.5; dd bs=1 count=8 2>/dev/null | od -An -tx1
     stty sane; echo again; read -r last; echo "<$last>"`);

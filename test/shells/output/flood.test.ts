@@ -1,4 +1,4 @@
-/** Output in bulk, by whichever way it goes: the fast path for what nobody has to look at, JavaScript for the rest. */
+/** Large output on both code paths: the fast path for output that needs no processing, JavaScript for the rest. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,18 +11,20 @@ import { hostScript, XTERM } from '../../support/servers/host.ts';
 const directory = mkdtempSync(join(tmpdir(), 'telpty-'));
 after(() => rmSync(directory, { recursive: true }));
 
-/** Under BINARY a CR would need no NUL. */
+/** With BINARY, a CR would not be followed by NUL. */
 const NVT = { ...XTERM, refuse: [OPT.BINARY] };
 
 const END = '[that was all]';
 
-/** What means something to somebody on the way, and what only looks like it. */
+/** Sequences that the server processes, and sequences that only resemble them. */
 const pieces = [
   ...['\r', '\r\n', '\r\0', '\n', '\xff', '\xff\xff', '\x1b', '\x1b[', '\x1b[?', '\x1b[?25l', '\x1b[?20', '?', '??'],
   ...['\x1b[?2026h', '\x1b[?2026l', '\x1b[?2026hin a frame\x1b[?2026l', '\x1b[31mred\x1b[m', 'x', '2026h', '[?2026h'],
 ];
 
-/** Runs a program that prints `text`, and gives what a client got of it, CR NUL and doubled 255 undone. */
+/**
+ * Runs a program that prints `text`, and returns the data that a client received, with CR NUL and doubled 255 decoded.
+ */
 async function shown(text: string): Promise<string> {
   const file = join(directory, 'text');
   writeFileSync(file, text + END, 'latin1');
@@ -34,10 +36,10 @@ async function shown(text: string): Promise<string> {
   return got.slice(0, got.lastIndexOf(END));
 }
 
-test('property: floods full of what has to be escaped or held back arrive as they are', async () => {
+test('property: floods full of bytes that are escaped or held arrive unchanged', async () => {
   const piece = fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom(...pieces) },
-    // So that most of what is read at once is plain, and its end may be anywhere.
+    // Most of each read is then plain text, and its end may be anywhere.
     {
       weight: 1,
       arbitrary: fc.integer({ min: 1, max: 70_000 }).map(length => 'plain text, '.repeat(length).slice(0, length)),
@@ -53,8 +55,8 @@ test('property: floods full of what has to be escaped or held back arrive as the
   );
 });
 
-test('the end of what is read cuts every piece everywhere', async () => {
-  // Reads end at 4095 bytes, drains at the sum of some: the pieces shift along these by one each time.
+test('every sequence is split at each of its bytes by the end of a read', async () => {
+  // Reads end at multiples of 4095 bytes: each repetition moves the sequence by one byte relative to these.
   let text = '';
   for (const piece of pieces) text += `${'-'.repeat(4095 * 3)}${piece}`.repeat(40);
   assert.ok((await shown(text)) === text);
@@ -71,7 +73,7 @@ test('a client that stops reading in the middle gets the rest in order', async (
     await wire.until(() => wire.data.length > enough);
     wire.pause();
     pauses++;
-    // The way to the client is full when the program waits.
+    // All buffers up to the client are full when the program waits.
     const [session] = host.server.sessions;
     let written: number;
     do {
@@ -87,7 +89,7 @@ test('a client that stops reading in the middle gets the rest in order', async (
   assert.ok(pauses > 3);
 });
 
-test('a CR at the end of what is printed has its NUL with it, and the keys behind it still pass', async () => {
+test('a CR at the end of the output is sent together with its NUL, and the keys after it still arrive', async () => {
   await using host = await hostScript(
     "stty raw -echo; printf ready; while dd bs=1 count=1 2>/dev/null; do printf 'a\\r'; done",
   );

@@ -1,4 +1,4 @@
-/** What a hostile client can make the server hold, and for how long it can keep it from others. */
+/** How much memory a hostile client can make the server use, and how long it can delay other clients. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ function memory(): number {
   return (heapUsed + external) / 2 ** 20;
 }
 
-/** Fails unless no more than `limit` MB above `before` stay in use: memory outside the heap is let go a little later. */
+/** Fails if more than `limit` MB above `before` remain in use: memory outside the heap is freed a little later. */
 async function assertMemory(before: number, limit: number): Promise<void> {
   let more = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 50 && more > limit; i++) {
@@ -28,13 +28,13 @@ async function assertMemory(before: number, limit: number): Promise<void> {
   assert.ok(more <= limit, `${more} MB more`);
 }
 
-/** Waits until the server has read this many bytes of a session, or reads no more because what waits is enough. */
+/** Waits until the server has read this many bytes of a session, or has paused because enough input is queued. */
 async function read(session: Session, bytes: number): Promise<void> {
   while (session.bytesRead < bytes && session.inputLength < 128 * 1024)
     await new Promise(resolve => setImmediate(resolve));
 }
 
-/** What a program runs in that neither reads nor prints. */
+/** A program that neither reads nor prints. */
 const STUCK = 'stty raw -echo -isig; echo ok; exec sleep 1000';
 
 for (const [name, command] of [
@@ -43,7 +43,7 @@ for (const [name, command] of [
   ['EOF', CMD.EOF],
   ['IP where signals are off', CMD.IP],
 ] as const) {
-  test(`a flood of ${name} to a program that does not read costs no more than data`, async () => {
+  test(`a flood of ${name} to a program that does not read uses no more memory than data`, async () => {
     await using host = await hostScript(STUCK);
     await using wire = await host.connect(XTERM);
     await wire.expect('ok');
@@ -52,7 +52,7 @@ for (const [name, command] of [
     wire.send(Buffer.alloc(4 << 20, Buffer.from([CMD.IAC, command])));
     await read(session, 4 << 20);
     assert.ok(session.inputLength < 512 * 1024, `${session.inputLength} bytes wait`);
-    // The client's own copy of what it sends is in here, too.
+    // This includes the client's own copy of the data.
     await assertMemory(before, 24);
   });
 }
@@ -74,7 +74,7 @@ test('one byte of data between subnegotiations keeps one byte, not all of them',
   await assertMemory(before, 12);
 });
 
-test('the same once a program runs that does not read', async () => {
+test('the same while a program runs that does not read', async () => {
   await using host = await hostScript(STUCK);
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
@@ -92,7 +92,7 @@ test('the same once a program runs that does not read', async () => {
   await assertMemory(before, 16);
 });
 
-test('what a stalled client is owed waits in the kernel, not in as many pieces as the program wrote', async () => {
+test('output for a stalled client waits in the kernel, not in one piece for each write of the program', async () => {
   const script = 'stty raw -echo; printf ok; head -c 8000000 /dev/zero; while :; do printf x; done';
   await using host = await hostScript(script);
   await using wire = await host.connect(XTERM);
@@ -102,7 +102,7 @@ test('what a stalled client is owed waits in the kernel, not in as many pieces a
   while (session!.unsent === 0) await new Promise(resolve => setImmediate(resolve));
   const held = session!.unsent;
   const before = memory();
-  // The program goes on writing until the terminal takes no more; the server must not take it instead.
+  // The program continues to write until the terminal's queue is full; the server must not read from it.
   for (let i = 0; i < 2_000; i++) await new Promise(resolve => setImmediate(resolve));
   assert.ok(session!.unsent <= held + 128 * 1024, `${session!.unsent} bytes are unsent`);
   await assertMemory(before, 8);
@@ -116,7 +116,7 @@ test('while one client floods with commands, another is served', async () => {
     await using other = await host.connect(XTERM);
     await other.expect('ok');
     const [session] = host.server.sessions;
-    // As much as takes some time: what is only skipped takes none.
+    // Large enough to take some time: ignored commands take almost none.
     const flood = Buffer.alloc(command === CMD.NOP ? 2 << 20 : 512 << 10, Buffer.from([0x61, CMD.IAC, command]));
     flooding.send(flood);
     let served = 0;
@@ -139,21 +139,21 @@ test('NOP keeps a connection alive for routers, not for the idle timeout', async
   assert.match(wire.text(), /no input for too long/);
 });
 
-test('a chunk of output cannot be transferred away with everybody else’s memory', async () => {
+test('transferring the ArrayBuffer of an output chunk does not detach the memory that all sessions share', async () => {
   await using host = await hostScript('head -c 100000 /dev/zero; read x');
   await using wire = await host.connect(XTERM);
   const { spawnPty } = await import('../../../src/pty/index.ts');
   const pty = spawnPty('/bin/sh', ['-c', 'head -c 20000 /dev/zero']);
   const [chunk] = (await once(pty, 'data')) as [Buffer];
   const { buffer, length } = chunk;
-  assert.ok(buffer.byteLength > length, 'it is a part of something larger');
+  assert.ok(buffer.byteLength > length, 'the chunk is a part of a larger buffer');
   try {
     structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
   } catch (error) {
-    // Newer versions of Node.js say so; older ones copy it.
+    // Newer versions of Node.js throw; older ones copy it.
     assert.equal((error as Error).name, 'DataCloneError');
   }
-  assert.equal(chunk.length, length, 'it is still there');
+  assert.equal(chunk.length, length, 'the chunk is still attached');
   pty.resume();
   await once(pty, 'close');
   await wire.untilData(90_000);

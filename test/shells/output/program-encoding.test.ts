@@ -1,4 +1,4 @@
-/** Programs that run in a character set of their own, and clients that speak another. */
+/** Programs that run in a character set other than that of their clients. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import iconv from 'iconv-lite';
@@ -10,12 +10,12 @@ import { Host, hostScript, XTERM } from '../../support/servers/host.ts';
 import { compileLocales } from '../../support/system/locales.ts';
 
 const UTF8 = { programEncoding: 'utf-8', locale: 'C.UTF-8' } as const;
-/** Prints in hexadecimal what it reads, a line each, and says when it reads. */
+/** Prints each line that it reads in hexadecimal, and prints `ready` when it starts to read. */
 const READER =
   'echo ready; while read -r line; do printf "<%s>\\n" "$(printf %s "$line" | od -An -tx1 | tr -d " \\n")"; done';
 
 const host = (script: string, options: PtyShellOptions = {}) => hostScript(script, { ...UTF8, ...options });
-/** A client that has this set and does not speak of it. */
+/** A client that uses this character set and does not negotiate it. */
 const QUIET: WireOptions = { ttype: ['XTERM'], size: [100, 30] };
 
 async function dataUntil(wire: Wire, end: string): Promise<Buffer> {
@@ -23,18 +23,18 @@ async function dataUntil(wire: Wire, end: string): Promise<Buffer> {
   return Buffer.from(wire.data.bytes);
 }
 
-test('both ways, in the set agreed by CHARSET', async () => {
+test('converts in both directions, in the set negotiated by CHARSET', async () => {
   await using server = await host(`printf 'Привет ─│ “ё”\\n'; ${READER}`);
   await using wire = await server.connect({ ...XTERM, charset: 'KOI8-R' });
   const shown = iconv.decode(await dataUntil(wire, 'ready'), 'koi8-r');
   assert.match(shown, /^Привет ─│ "ё"\r\nready/);
   wire.type(iconv.encode('да\r', 'koi8-r'));
   await wire.expect('<d0b4d0b0>');
-  // The terminal's echo went the same way back.
+  // The terminal's echo was converted back.
   assert.match(iconv.decode(Buffer.from(wire.data.bytes), 'koi8-r'), /ready\r\nда\r\n/);
 });
 
-test('in the set of the client’s locale, in that order of its variables', async () => {
+test('converts in the set of the client’s locale, with this precedence of its variables', async () => {
   for (const [environ, shown] of [
     [{ LANG: 'ja_JP.SJIS' }, iconv.encode('日本', 'shift_jis')],
     [{ LANG: 'ja_JP.eucJP' }, iconv.encode('日本', 'euc-jp')],
@@ -49,7 +49,7 @@ test('in the set of the client’s locale, in that order of its variables', asyn
   }
 });
 
-test('else in that of --encoding', async () => {
+test('converts in the set of --encoding otherwise', async () => {
   await using server = await host(`printf '┏━┓ é\\n'; ${READER}`, { encoding: 'cp437' });
   await using wire = await server.connect(QUIET);
   assert.deepEqual((await dataUntil(wire, 'ready')).subarray(0, 7), iconv.encode('┌─┐ é\r\n', 'cp437').subarray(0, 7));
@@ -66,7 +66,7 @@ const LOCPATH = compileLocales(
   ['en_US.CP437', 'en_US', 'IBM437'],
 );
 
-test('programs are told their own set, with the client’s language', async () => {
+test('the locale of a program has the program’s character set and the client’s language', async () => {
   const script = 'echo "[$LANG|$LC_ALL|$LC_TIME]"; stty -a | tr " ;" "\\n\\n" | grep iutf8; read x';
   for (const [environ, options, told] of [
     [{ LANG: 'de_DE.ISO-8859-1' }, {}, '[de_DE.UTF-8|de_DE.UTF-8|]'],
@@ -85,7 +85,7 @@ test('programs are told their own set, with the client’s language', async () =
   await wire.expect('[ru_RU.KOI8-R|ru_RU.KOI8-R|]\r\n-iutf8');
 });
 
-test('a program of another set than UTF-8 is converted as well', async () => {
+test('a program in a set other than UTF-8 is converted as well', async () => {
   await using server = await host(`printf '\\360\\322\\311\\n'; ${READER}`, { programEncoding: 'koi8-r' });
   await using wire = await server.connect(XTERM);
   await wire.expect('При\r\nready');
@@ -93,13 +93,13 @@ test('a program of another set than UTF-8 is converted as well', async () => {
   await wire.expect('<c4c1>');
 });
 
-test('a client of the same set gets every byte as it is, whatever it is', async () => {
+test('a client with the same set gets every byte unchanged, valid or not', async () => {
   await using server = await host("stty -opost; printf 'a\\377\\200\\303z'; read x");
   await using wire = await server.connect(XTERM);
   await wire.expect(hex('61 ff ff 80 c3 7a'));
 });
 
-test('what the client cannot be shown, or cannot mean, becomes something', async () => {
+test('characters that the other side’s set does not contain are replaced', async () => {
   await using server = await host(`printf '\\377\\303(日本)\\n'; ${READER}`, { encoding: 'us-ascii' });
   await using wire = await server.connect(QUIET);
   await wire.expect('??(????)\r\nready');
@@ -107,7 +107,7 @@ test('what the client cannot be shown, or cannot mean, becomes something', async
   await wire.expect('<efbfbd61>');
 });
 
-test('a character that comes in two pieces is one, either way', async () => {
+test('a character that is split in two is converted as one, in both directions', async () => {
   await using server = await host(
     "stty -echo; printf 'x\\303'; read a; printf '\\251y'; echo \"$a\" | od -An -tx1; read x",
     {
@@ -122,7 +122,7 @@ test('a character that comes in two pieces is one, either way', async () => {
   await wire.expect('e6 97 a5');
 });
 
-test('an interrupt also forgets half a character', async () => {
+test('an interrupt also discards half a character', async () => {
   await using server = await host(`trap 'echo INT' INT; ${READER}; ${READER}`, { encoding: 'shift_jis' });
   await using wire = await server.connect(QUIET);
   await wire.expect('ready');
@@ -132,7 +132,7 @@ test('an interrupt also forgets half a character', async () => {
   await wire.expect('<61>');
 });
 
-test('a client that agrees to another set later is followed', async () => {
+test('the conversion changes when a client negotiates another set later', async () => {
   await using server = await host('while read -r line; do echo "<$line é>"; done', { mode: 'line' });
   await using wire = await server.connect({ ...XTERM, charset: 'UTF-8' });
   await wire.expectEvent(event => event.type === 'subnegotiation' && event.option === OPT.CHARSET);
@@ -149,7 +149,7 @@ test('a client that agrees to another set later is followed', async () => {
   }
 });
 
-test('in line mode, too', async () => {
+test('converts in line mode, too', async () => {
   await using server = await host(READER, { mode: 'line', encoding: 'iso-8859-1' });
   await using wire = await server.connect({ ...QUIET, charset: 'refuse' });
   await wire.expect('ready');
@@ -157,7 +157,7 @@ test('in line mode, too', async () => {
   await wire.expect('<c3a9>');
 });
 
-test('a frame leaves in one piece, converted', async () => {
+test('a frame is sent in one piece, converted', async () => {
   const script =
     "stty -echo; printf ready; read x; printf '\\033[?2026h\\303'; read x; printf '\\251\\033[?2026l'; read x";
   await using server = await host(script, { encoding: 'iso-8859-1' });
@@ -174,7 +174,7 @@ test('a frame leaves in one piece, converted', async () => {
   );
 });
 
-test('no byte of a flood is lost with a client that reads slowly, though it becomes more', async () => {
+test('no byte of a flood is lost with a slow client, although the conversion makes it longer', async () => {
   const lines = 60_000;
   await using server = await host(`stty -opost; yes 'Съешь ещё этих мягких 😀' | head -n ${lines}`, {
     encoding: 'gb18030',
@@ -192,14 +192,14 @@ test('no byte of a flood is lost with a client that reads slowly, though it beco
   assert.ok(Buffer.from(wire.data.bytes).equals(Buffer.concat(Array.from({ length: lines }, () => line))));
 });
 
-test('what a program leaves unfinished at its end is shown', async () => {
+test('an incomplete character at the end of a program is shown', async () => {
   await using server = await host("printf 'end\\303'", { encoding: 'iso-8859-1' });
   await using wire = await server.connect(QUIET);
   await wire.expect('end?');
   await wire.untilEnd();
 });
 
-test('without a set of its own a program is told the client’s, and bytes pass', async () => {
+test('without programEncoding a program gets the client’s set, and bytes are not changed', async () => {
   const script = 'echo "[$LANG]"; printf "\\202\\n"; stty size; read x';
   for (const [options, client, told] of [
     [{}, { environ: { LANG: 'ja_JP.EUC-JP' } }, '[ja_JP.EUC-JP]'],
@@ -215,14 +215,14 @@ test('without a set of its own a program is told the client’s, and bytes pass'
   }
 });
 
-test('what no program can run in is refused when it is said', () => {
+test('a character set in which no program can run is an invalid argument', () => {
   for (const programEncoding of ['klingon', '', 'petscii', 'atascii', 'utf-16'])
     assert.throws(() => ptyShell('true', [], { programEncoding }), { code: 'ERR_INVALID_ARGUMENT' });
   for (const programEncoding of ['client', 'latin1', 'big5-uao', undefined])
     ptyShell('true', [], programEncoding === undefined ? {} : { programEncoding });
 });
 
-test('several sessions with several sets at a time', async () => {
+test('several sessions with different sets at the same time', async () => {
   await using server = await Host.start({
     shell: ptyShell('/bin/sh', ['-c', `printf 'é…\\n'; ${READER}`], UTF8),
   });
@@ -237,7 +237,7 @@ test('several sessions with several sets at a time', async () => {
   for (const wire of clients) await wire.close();
 });
 
-test('a home computer: commands stand for keys, and the program’s questions to its terminal are answered', async () => {
+test('a home computer: commands act as keys, and the program’s queries to its terminal are answered', async () => {
   const ask = "stty -icanon -echo; printf 'ab\\033[6n'; dd bs=1 count=6 2>/dev/null | od -An -tx1; stty icanon echo";
   await using server = await host(`${ask}; ${READER}`, { encoding: 'petscii' });
   await using wire = await server.connect({ ttype: ['C64'] });
@@ -255,8 +255,8 @@ test('a home computer: commands stand for keys, and the program’s questions to
   await computer.waitFor(/<5c>$/);
 });
 
-test('a home computer’s flood leaves others their turns, and all of it is on the screen in the end', async () => {
-  // A line feed on a screen that has just been cleared takes longest.
+test('a flood to a home computer does not block other sessions, and the final screen is complete', async () => {
+  // A line feed on a screen that has just been cleared takes the longest time.
   const flood = `i=0; while [ $i -lt 400 ]; do printf '${String.raw`\033[2Jx\n`.repeat(250)}'; i=$((i+1)); done; printf 'the end'`;
   const script = `stty -echo; read -r what; case $what in flood) ${flood} ;; *) stty raw; printf ok; exec cat ;; esac`;
   await using server = await host(script, { encoding: 'petscii' });
@@ -277,12 +277,12 @@ test('a home computer’s flood leaves others their turns, and all of it is on t
     await other.expect(`ping${served};`);
   }
   await over;
-  // It was at most one or two in each chunk of 64 KiB.
+  // Without time slices, there were at most one or two answers for each chunk of 64 KiB.
   assert.ok(served >= 40, `${served} answers during a flood`);
   assert.match(computer.text(), /the end$/);
 });
 
-test('a home computer’s flood is gone at an interrupt, with what of it was not converted', async () => {
+test('an interrupt discards a flood to a home computer, including the unconverted part', async () => {
   const script = 'trap : INT; stty -echo; echo ok; yes "a line of a flood"; echo "the prompt"; read -r x; echo "<$x>"';
   await using server = await host(script, { encoding: 'petscii' });
   const computer = new Commodore64();

@@ -1,4 +1,4 @@
-/** xterm.js is loaded for clients that need a screen here, and for no others. */
+/** xterm.js is loaded only for clients whose screen the server emulates. */
 import assert from 'node:assert/strict';
 import { Session as Inspector } from 'node:inspector';
 import { before, test } from 'node:test';
@@ -7,10 +7,10 @@ import { CMD, OPT } from '../../support/clients/test-client.ts';
 import { hostScript, XTERM } from '../../support/servers/host.ts';
 
 const UTF8 = { programEncoding: 'utf-8', locale: 'C.UTF-8' } as const;
-/** A C64 goes to its lower case, and clears its screen. */
+/** Switches a C64 to lower case and clears its screen. */
 const START = Uint8Array.of(14, 147);
 
-/** The files of xterm.js that this process has run. */
+/** The files of xterm.js that this process has loaded. */
 const loaded: string[] = [];
 
 before(() => {
@@ -32,7 +32,7 @@ test('sessions of other clients do not load it, whatever their character set', a
   assert.equal(areScreensLoaded(), false);
 });
 
-test('a client that agrees to the set of a home computer later loads it, and gets all output', async () => {
+test('a client that negotiates the set of a home computer later causes the load, and gets all output', async () => {
   await using server = await hostScript('stty -echo; echo ready; while read -r x; do echo "<$x>"; done', UTF8);
   await using wire = await server.connect({ ...XTERM, charset: 'UTF-8' });
   await wire.expect('ready');

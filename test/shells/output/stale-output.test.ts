@@ -1,26 +1,26 @@
-/** After an interrupt, output that is still on its way is skipped: by those who can, and only where it is worth it. */
+/** After an interrupt, clients that support it discard the output in transit, if it is more than a screen. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CMD, type Wire } from '../../support/clients/test-client.ts';
 import { type Host, hostScript, XTERM } from '../../support/servers/host.ts';
 
-/** A flood, and what is to be seen after its interrupt. */
+/** A flood, and the output after its interrupt. */
 const FLOOD = 'trap : INT; echo ok; yes; echo "the prompt"; while :; do read -r x && echo "<$x>"; done';
 
 const turn = () => new Promise(resolve => setImmediate(resolve));
 const marks = (wire: Wire) => wire.events.filter(event => event.type === 'command' && event.command === CMD.DM);
 
-/** Reads no more, until the server cannot send any more either. */
+/** Stops reading, and waits until the server cannot send any more. */
 async function stall(host: Host, wire: Wire): Promise<void> {
   await wire.expect('ok\r\ny');
   wire.pause();
   const [session] = host.server.sessions;
   while (session!.unsent === 0) await turn();
-  // What the terminal can have read ahead has been read ahead.
+  // By then the server has read ahead as much as it does.
   for (let i = 0; i < 100; i++) await turn();
 }
 
-/** Waits until the server has sent a mark: who reads before that has nothing on its way any more. */
+/** Waits until the server has sent a mark: if the client read before that, no output would be in transit any more. */
 function marked(host: Host, interrupt: () => void): Promise<void> {
   const [session] = host.server.sessions;
   return new Promise(resolve => {
@@ -37,7 +37,7 @@ for (const [name, interrupt] of [
   ['typed', [0x03]],
   ['sent as IP', [CMD.IAC, CMD.IP]],
 ] as const) {
-  test(`a flood that the client is slow to read is skipped at an interrupt that is ${name}`, async () => {
+  test(`a flood to a slow client is discarded at an interrupt that is ${name}`, async () => {
     await using host = await hostScript(FLOOD);
     await using wire = await host.connect(XTERM);
     await stall(host, wire);
@@ -49,14 +49,14 @@ for (const [name, interrupt] of [
     wire.resume();
     await wire.expect('the prompt');
     assert.equal(marks(wire).length, 1);
-    // A terminal of Linux keeps up to 4 KiB on our side, and nobody can tell whether they are stale.
+    // A Linux terminal holds up to 4 KiB on our side, and it is unknown whether these are stale.
     assert.ok(between < 16 * 1024, `${between} bytes between the mark and the prompt`);
     wire.type('typed\r');
     await wire.expect('<typed>');
   });
 }
 
-test('a client whose system takes urgent data away loses nothing of what comes behind it', async () => {
+test('a client whose kernel removes urgent data from the stream loses none of the data after it', async () => {
   await using host = await hostScript(FLOOD);
   await using wire = await host.connect({ ...XTERM, oobInline: false });
   await stall(host, wire);
@@ -67,16 +67,16 @@ test('a client whose system takes urgent data away loses nothing of what comes b
   assert.match(wire.text(), /[y\r\n](\^C)?the prompt/);
 });
 
-test('little of a flood waits in the system for a client that does not read: not all can skip it', async () => {
+test('little of a flood is queued in the kernel for a client that does not read: not all clients can discard it', async () => {
   await using host = await hostScript(FLOOD);
   await using wire = await host.connect(XTERM);
   await stall(host, wire);
   const [session] = host.server.sessions;
-  // What was sent and waits at the client counts, too.
+  // This includes data in the receive buffer of the client.
   assert.ok(session!.undelivered < 2 * 2 ** 20, `${session!.undelivered} bytes`);
 });
 
-test('a client that has never spoken Telnet is sent no mark', async () => {
+test('a client that has sent no Telnet commands is not sent a mark', async () => {
   await using host = await hostScript(FLOOD, { negotiationTimeout: 1 });
   await using wire = await host.connect({ silent: true });
   await stall(host, wire);
@@ -86,7 +86,7 @@ test('a client that has never spoken Telnet is sent no mark', async () => {
   assert.deepEqual(marks(wire), []);
 });
 
-test('an interrupt at a prompt is nothing to be skipped for', async () => {
+test('an interrupt at a prompt sends no mark', async () => {
   await using host = await hostScript('trap "echo caught" INT; echo ok; while :; do read -r x; done');
   await using wire = await host.connect(XTERM);
   await wire.expect('ok\r\n');
@@ -97,7 +97,7 @@ test('an interrupt at a prompt is nothing to be skipped for', async () => {
   assert.deepEqual(marks(wire), []);
 });
 
-test('an interrupt key that is held down makes no more marks than there is to be skipped', async () => {
+test('an interrupt key that is held down causes no more marks than there is output to discard', async () => {
   await using host = await hostScript('trap : INT; echo ok; yes; while :; do echo interrupted; read -r x; done');
   await using wire = await host.connect(XTERM);
   await stall(host, wire);
@@ -110,11 +110,11 @@ test('an interrupt key that is held down makes no more marks than there is to be
   }
   wire.resume();
   await wire.expect('interrupted');
-  // The second is for what the terminal had kept of the flood.
+  // The second is for the part of the flood that the terminal had held.
   assert.ok(marks(wire).length >= 1 && marks(wire).length <= 2, `${marks(wire).length} marks`);
 });
 
-test('what an open frame holds is stale as well', async () => {
+test('the output in an open frame is stale as well', async () => {
   const script = 'trap "printf caught" INT; printf "ok\\033[?2026hstale"; while :; do read -r x; done';
   await using host = await hostScript(script);
   await using wire = await host.connect(XTERM);
@@ -124,18 +124,18 @@ test('what an open frame holds is stale as well', async () => {
   assert.ok(!wire.text().includes('stale'));
 });
 
-test('AO throws the output away, and is answered by a mark: one for many', async () => {
+test('AO discards the output and is answered by a mark: one for several AOs', async () => {
   await using host = await hostScript('echo ok; yes | head -c 3000000; echo "the prompt"; read x');
   await using wire = await host.connect(XTERM);
   await stall(host, wire);
   for (let i = 0; i < 20; i++) wire.command(CMD.AO);
   wire.resume();
   await wire.expect('the prompt');
-  // The program goes on, unlike after an interrupt, and its output is shown again.
+  // Unlike after an interrupt the program continues, and its output is shown again.
   assert.ok(marks(wire).length >= 1 && marks(wire).length <= 3, `${marks(wire).length} marks`);
 });
 
-test('a program that keeps its queues at an interrupt (NOFLSH) does so at IP, too', async () => {
+test('a program that keeps its terminal’s queues at an interrupt (NOFLSH) also keeps them at IP', async () => {
   const script =
     'stty noflsh -echo; trap "echo caught" INT; echo ok; sleep 0.1; while :; do read -r x && echo "<$x>"; done';
   await using host = await hostScript(script);

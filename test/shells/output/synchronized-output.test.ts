@@ -12,7 +12,7 @@ function collector() {
   return { writes, push: (text: string) => output.push(Buffer.from(text, 'latin1')), output };
 }
 
-test('output without frames leaves at once, as the very buffer that came', () => {
+test('output without frames is passed on immediately, as the same buffer', () => {
   const seen: Buffer[] = [];
   const output = new SynchronizedOutput(bytes => seen.push(bytes));
   const chunk = Buffer.from('plain \x1b[1mbold\x1b[0m text');
@@ -21,7 +21,7 @@ test('output without frames leaves at once, as the very buffer that came', () =>
   assert.equal(seen[0], chunk);
 });
 
-test('a frame cut anywhere leaves in one write', () => {
+test('a frame that is split anywhere is written at once', () => {
   const text = `${BEGIN}line one\r\nline two${END}`;
   for (let a = 1; a < text.length; a++) {
     for (let b = a + 1; b < text.length; b += 3) {
@@ -34,7 +34,7 @@ test('a frame cut anywhere leaves in one write', () => {
   }
 });
 
-test('what stands before a frame leaves before it, what stands behind it with or after it', () => {
+test('output before a frame is written before it, output after a frame with it or after it', () => {
   const { writes, push } = collector();
   push(`before${BEGIN}half`);
   assert.deepEqual(writes, ['before']);
@@ -43,14 +43,14 @@ test('what stands before a frame leaves before it, what stands behind it with or
   assert.ok(writes.includes(`${BEGIN}halfother half${END}`));
 });
 
-test('frames that are whole in one chunk do not split it', () => {
+test('complete frames in one chunk do not split the chunk', () => {
   const { writes, push } = collector();
   const text = `a${BEGIN}1${END}b${BEGIN}2${END}c`;
   push(text);
   assert.deepEqual(writes, [text]);
 });
 
-test('a frame is let go above 256 KiB, and the stream goes on', () => {
+test('a frame is written when it exceeds 256 KiB, and the stream continues', () => {
   const { writes, push } = collector();
   push(BEGIN);
   const piece = 'x'.repeat(64 * 1024);
@@ -62,7 +62,7 @@ test('a frame is let go above 256 KiB, and the stream goes on', () => {
   assert.deepEqual(writes.slice(1), ['more', END]);
 });
 
-test('a frame is let go one second after its beginning, however much comes meanwhile', () => {
+test('a frame is written one second after its start, whatever arrives in that time', () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   try {
     const { writes, push } = collector();
@@ -79,7 +79,7 @@ test('a frame is let go one second after its beginning, however much comes meanw
   }
 });
 
-test('what may be the beginning of a cut sequence does not wait for long', () => {
+test('the possible start of a split sequence is not held for long', () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   try {
     const { writes, push } = collector();
@@ -92,7 +92,7 @@ test('what may be the beginning of a cut sequence does not wait for long', () =>
   }
 });
 
-test('flush lets everything go, discard nothing', () => {
+test('flush writes everything that is held, discard nothing', () => {
   const kept = collector();
   kept.push(`${BEGIN}rest`);
   kept.output.flush();

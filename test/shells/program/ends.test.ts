@@ -1,4 +1,4 @@
-/** Every way in which a session ends: nothing is lost, nothing is left. */
+/** Every kind of end of a session: nothing is lost, nothing is left. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limit, ptyShell } from '../../../src/index.ts';
@@ -48,7 +48,7 @@ test('a client that types while the program ends still gets the last output', as
     const typing = setInterval(() => wire.type('more and more'), 1);
     await wire.untilEnd();
     clearInterval(typing);
-    // The terminal also echoes what is typed, before and after the end.
+    // The terminal also echoes the input, before and after the end.
     const text = wire.text();
     assert.equal(text.split('y').length - 1, 300_000, `run ${i}`);
     assert.match(text, /END/, `run ${i}`);
@@ -56,7 +56,7 @@ test('a client that types while the program ends still gets the last output', as
   }
 });
 
-test('half-closed: the input is delivered, the output comes until the program ends', async () => {
+test('half-closed: the input is delivered, and output is sent until the program ends', async () => {
   await using host = await Host.start({
     shell: ptyShell('/bin/sh', ['-i'], { env: { PS1: '' }, linger: 5_000, negotiationTimeout: 50 }),
   });
@@ -90,7 +90,7 @@ test('the client resets: the program is hung up at once, and nothing is left', a
   assert.ok(!isAlive(pid));
 });
 
-test('the client resets while its input is stuck and the program is silent: noticed all the same', async () => {
+test('a reset is detected even while the input is blocked and the program is silent', async () => {
   await using host = await hostScript('stty raw -echo; echo ok; sleep 100');
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
@@ -104,8 +104,8 @@ test('the client resets while its input is stuck and the program is silent: noti
   await host.outcome();
 });
 
-test('the client closes behind input that the program does not read: hung up after the linger time', async () => {
-  // (Of more than the socket's window holds, the FIN has not even been sent.)
+test('the client closes after input that the program does not read: hung up after the linger time', async () => {
+  // If the input exceeds the window of the socket, the FIN has not even been sent.
   for (const length of [100, 20_000, 150_000]) {
     await using host = await hostScript('stty raw -echo; echo ok; exec sleep 1000', { linger: 200 });
     await using wire = await host.connect({ ...XTERM, allowHalfOpen: true });
@@ -117,10 +117,10 @@ test('the client closes behind input that the program does not read: hung up aft
   }
 });
 
-test('the client closes behind input that the program reads slowly: all of it is delivered first', async () => {
+test('the client closes after input that the program reads slowly: all of it is delivered first', async () => {
   const script =
     'stty raw -echo; echo ok; i=0; while [ $i -lt 75 ]; do dd bs=4000 count=1 iflag=fullblock 2>/dev/null; sleep 0.04; i=$((i+1)); done | wc -c';
-  // Half of the time it takes, and more than it takes for what fits into the terminal.
+  // Half of the time of the whole input, and more than the time of the input that fits into the terminal.
   await using host = await hostScript(script, { linger: 1_500 });
   await using wire = await host.connect({ ...XTERM, allowHalfOpen: true });
   await wire.expect('ok');
@@ -145,7 +145,7 @@ test('a program that ignores SIGHUP is killed after the kill timeout, its childr
   assert.ok(!isAlive(pid) && !isAlive(child));
 });
 
-test('limits: idle and session time end the program and say so; more than enough sessions are told so', async () => {
+test('limits: idle and session timeouts end the program with a message; sessions above the maximum get a message', async () => {
   await using idle = await Host.start({ shell: limit({ idleTimeout: 300 })(ptyShell('/bin/cat')) });
   await using one = await idle.connect(XTERM);
   await one.untilEnd();
@@ -173,7 +173,7 @@ test('limits: idle and session time end the program and say so; more than enough
   assert.ok(!third.text().includes('too many'));
 });
 
-test('shutdown hangs the programs up, delivers what is owed and closes every connection', async () => {
+test('shutdown hangs up the programs, delivers pending output and closes every connection', async () => {
   await using host = await hostScript('trap "echo goodbye; exit 0" HUP; echo ok; while :; do sleep 0.02; done');
   const wires = await Promise.all(Array.from({ length: 5 }, () => host.connect(XTERM)));
   await Promise.all(wires.map(wire => wire.expect('ok')));
@@ -185,13 +185,13 @@ test('shutdown hangs the programs up, delivers what is owed and closes every con
   await assert.rejects(host.server.listen({ port: 0 }), { code: 'ERR_SERVER_STATE' });
 });
 
-test('a client that does not read is cut off when the shutdown’s time is over', async () => {
+test('a client that does not read is disconnected after the shutdown timeout', async () => {
   const start = async (): Promise<[Host, Wire]> => {
     const host = await hostScript('yes');
     const wire = await host.connect(XTERM);
     await wire.expect('y');
     wire.pause();
-    // Until nothing moves: an end whose output the kernel still takes waits for nobody.
+    // Until no more is sent: while the kernel still accepts the output, the end does not depend on the client.
     const [session] = host.server.sessions;
     let written = -1;
     let looks = 0;
@@ -207,7 +207,7 @@ test('a client that does not read is cut off when the shutdown’s time is over'
   await using _ = longHost;
   await using __ = shortHost;
   const ends: string[] = [];
-  // The long one begins first, and would end first if the time did not count.
+  // The one with the long timeout starts first, and would end first if the timeout had no effect.
   await Promise.all([
     longHost.server.shutdown({ timeout: 3_000 }).then(() => ends.push('long')),
     shortHost.server.shutdown({ timeout: 300 }).then(() => ends.push('short')),
@@ -216,7 +216,7 @@ test('a client that does not read is cut off when the shutdown’s time is over'
   await Promise.all([longWire.close(), shortWire.close()]);
 });
 
-test('a program that never reads costs nothing and nobody: memory stays flat, others are served', async () => {
+test('a program that never reads: memory does not grow, and other sessions are served', async () => {
   await using host = await hostScript('echo ok; sleep 100');
   await using stuck = await host.connect(XTERM);
   await stuck.expect('ok');
@@ -232,14 +232,14 @@ test('a program that never reads costs nothing and nobody: memory stays flat, ot
   }
 });
 
-test('of clients that do not close their side only so many are waited for, and nobody loses a byte', async () => {
+test('the number of clients that the server waits for to close their side is bounded, and no client loses a byte', async () => {
   await using host = await Host.start({ shell: session => void session.write('all of it') });
   const wires = await Promise.all(
     Array.from({ length: 70 }, () => host.connect({ silent: true, allowHalfOpen: true })),
   );
   await Promise.all(wires.map(wire => wire.untilEnd()));
   for (const wire of wires) assert.equal(wire.text(), 'all of it');
-  // Less than each would be waited for by itself.
+  // Shorter than the wait for each client.
   await host.outcome(6, 4_000);
   assert.equal(host.server.sessions.size, 64);
   await Promise.all(wires.map(wire => wire.close()));

@@ -1,4 +1,4 @@
-/** What a program can still do when it is hung up while it cannot print: it saves, and is not killed. */
+/** A program that is hung up while its output is blocked can save its data and is not killed. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -18,13 +18,13 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 let files = 0;
 const newFile = () => join(directory, `saved-${files++}`);
 
-/** Prints without end; at SIGHUP it prints `words` times four kilobytes, saves to the file `$1`, prints a word and exits. */
+/** Prints endlessly; at SIGHUP it prints `words` blocks of 4 KiB, writes the file `$1`, prints a line and exits. */
 function flood(words: number): string {
   const farewell = `head -c ${words * 4096} /dev/zero | tr "\\0" f`;
   return `trap '${farewell}; echo saved >"$1"; echo goodbye; exit 3' HUP; echo ready; while :; do echo tick; done`;
 }
 
-/** Enough for SIGKILL to come after the time limit of the test. */
+/** SIGKILL would only be sent after the time limit of the test. */
 const NEVER: PtyShellOptions = { killTimeout: 600_000 };
 
 const program = () => childrenOf(process.pid).find(({ name }) => /^(sh|dash|bash|vim)/.test(name));
@@ -38,16 +38,16 @@ const ends: Record<string, (wire: Wire, host: Host) => unknown> = {
   'the client closes': wire => wire.close(),
   'the client resets': wire => wire.reset(),
   'the client closes its sending half': wire => wire.halfClose(),
-  'the client asks for the end by LOGOUT': wire => wire.negotiate(253, OPT.LOGOUT),
+  'LOGOUT of the client': wire => wire.negotiate(253, OPT.LOGOUT),
   'the idle timeout': () => {},
   'the session timeout': () => {},
   'the shutdown of the server': (_wire, host) => void host.server.shutdown({ timeout: 60_000 }),
 };
 
 for (const [how, block] of Object.entries(blocks)) {
-  describe(`a program that cannot print since ${how}`, LIMIT, () => {
+  describe(`a program that cannot print because ${how}`, LIMIT, () => {
     for (const [why, end] of Object.entries(ends)) {
-      it(`saves when it is hung up by ${why}`, async () => {
+      it(`saves its data when it is hung up by ${why}`, async () => {
         const limits = {
           idleTimeout: why === 'the idle timeout' ? 1_500 : 0,
           sessionTimeout: why === 'the session timeout' ? 1_500 : 0,
@@ -74,7 +74,7 @@ for (const [how, block] of Object.entries(blocks)) {
 }
 
 describe('a program that is hung up while its client reads nothing', LIMIT, () => {
-  it('saves although it has megabytes to say first', async () => {
+  it('saves its data although it prints megabytes first', async () => {
     const file = newFile();
     await using host = await Host.start({ shell: ptyShell('/bin/sh', ['-c', flood(2_000), 'sh', file], NEVER) });
     await using wire = await host.connect(XTERM);
@@ -87,7 +87,7 @@ describe('a program that is hung up while its client reads nothing', LIMIT, () =
     assert.equal(readFileSync(file, 'utf8'), 'saved\n');
   });
 
-  it('is still heard by a client that reads again: nothing is missing and its last words arrive', async () => {
+  it('delivers everything to a client that reads again, including its final output', async () => {
     const file = newFile();
     await using host = await Host.start({ shell: ptyShell('/bin/sh', ['-c', flood(2), 'sh', file], NEVER) });
     await using wire = await host.connect(XTERM);
@@ -102,7 +102,7 @@ describe('a program that is hung up while its client reads nothing', LIMIT, () =
     assert.match(wire.text(), /^ready\r\n(tick\r\n)*(tick\r?)?f{8192}goodbye\r\n$/);
   });
 
-  it('gives its place back, and its connection is closed soon after', async () => {
+  it('releases its slot, and its connection is closed soon after', async () => {
     const script = 'trap "" HUP; echo ready; while :; do echo tick; done';
     const shell = limit({ maxSessions: 1 })(ptyShell('/bin/sh', ['-c', script], { killTimeout: 300 }));
     await using host = await Host.start({ shell });
@@ -119,16 +119,16 @@ describe('a program that is hung up while its client reads nothing', LIMIT, () =
       isRefused = next.text().includes('too many');
     }
     await untilTrue(() => !host.server.sessions.has(session!), 25_000);
-    // An ordinary end waits 30 s for a client that takes nothing.
+    // An ordinary end waits 30 s for a client that reads nothing.
     assert.ok(performance.now() - before < 25_000);
   });
 });
 
-describe('what people run', LIMIT, () => {
+describe('common programs', LIMIT, () => {
   const PROMPT = 'ready$ ';
   const env = { PS1: PROMPT, INPUTRC: '/dev/null', HOME: directory };
 
-  it('bash keeps its history after ^S, whether the client closes, resets or the server stops', async () => {
+  it('bash saves its history after ^S, whether the client closes, resets or the server stops', async () => {
     const histories = mkdtempSync(join(directory, 'bash-'));
     const script = `HISTFILE=${histories}/$$ exec bash --norc --noprofile -i`;
     for (const [round, end] of [ends['the client closes'], ends['the client resets'], undefined].entries()) {
@@ -154,7 +154,7 @@ describe('what people run', LIMIT, () => {
     }
   });
 
-  it('vim keeps the text of a buffer that was never written', async () => {
+  it('vim preserves the text of a buffer that was never written', async () => {
     const vim = requireTool('vim');
     const file = newFile();
     const args = ['-u', 'NONE', '-i', 'NONE', '--cmd', 'set swapfile updatecount=0 directory=.', file];
@@ -163,7 +163,7 @@ describe('what people run', LIMIT, () => {
     await wire.until(() => wire.text().includes('[New'));
     wire.type('iunsaved text\x1b');
     await wire.expect('unsaved text');
-    // Draws without end.
+    // Draws endlessly.
     wire.type(':set updatecount=200 | while 1 | redraw! | endwhile\r');
     wire.pause();
     await untilBlocked(program);

@@ -1,4 +1,4 @@
-/** What the time from a key to its echo rests on. No time is measured here: `npm run bench` does that. */
+/** Conditions for a short time from a key to its echo. No time is measured here: `npm run bench` does that. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,10 +17,10 @@ import { type Host, hostScript, XTERM } from '../../support/servers/host.ts';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-/** A raw terminal whose program returns what it reads. */
+/** A raw terminal whose program prints what it reads. */
 const ECHO = 'stty raw -echo; printf ok; exec cat';
 
-/** The session of the only client, and a count of the turns in which it was given input. */
+/** The session of the only client, and a count of the event loop turns in which it got input. */
 function onlySession(host: Host): { session: Session; turns: () => number } {
   const [session] = host.server.sessions;
   let turns = 0;
@@ -40,7 +40,7 @@ async function key(wire: Wire, byte: string | number): Promise<void> {
   await wire.until(() => wire.data.length > before);
 }
 
-/** A client that types the next key when the last has come back. */
+/** A client that types the next key when the echo of the last one has arrived. */
 async function typist(port: number, keys: number): Promise<Socket> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   const text = Buffer.from('the quick brown fox jumps over the lazy dog ');
@@ -60,10 +60,10 @@ async function typist(port: number, keys: number): Promise<Socket> {
 }
 
 for (const way of ['the fast path', 'JavaScript'] as const) {
-  test(`50,000 keys by way of ${way} leave nothing behind`, async () => {
+  test(`50,000 keys on the code path ${way} leave no memory in use`, async () => {
     await using host = await hostScript(ECHO, { negotiationTimeout: 1 });
     if (way === 'JavaScript') host.server.on('session', session => session.tap({}));
-    // The first sessions and keys make the compiler's code, and the heap as large as it has to be.
+    // The first sessions and keys cause compilation, and the growth of the heap to its usual size.
     const CLIENTS = 10;
     const round = async (keys: number): Promise<void> => {
       const sockets = await Promise.all(Array.from({ length: CLIENTS }, () => typist(host.port, keys)));
@@ -72,7 +72,7 @@ for (const way of ['the fast path', 'JavaScript'] as const) {
       await over;
     };
     await round(500);
-    // The least of some rounds: what keys leave behind is in all of them, what the compiler makes, whenever it does, is not.
+    // The minimum of several rounds: memory that keys leave is in all of them, memory of the compiler is not.
     let more = Number.POSITIVE_INFINITY;
     for (let i = 0; i < 4 && more >= 128 * 1024; i++) {
       const before = heap();
@@ -89,7 +89,7 @@ function heap(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** The least of some looks: what is let go a little later is no growth. */
+/** The minimum of several samples: memory that is freed a little later is not growth. */
 async function settled(look: () => number): Promise<number> {
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 20; i++) {
@@ -99,7 +99,7 @@ async function settled(look: () => number): Promise<number> {
   return least;
 }
 
-test('keys need no thread of the pool', async () => {
+test('keys need no thread of the libuv pool', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'telpty-'));
   const fifo = join(directory, 'fifo');
   execFileSync('mkfifo', [fifo]);
@@ -135,7 +135,7 @@ test('keys need no thread of the pool', async () => {
   }
 });
 
-test('a plain key and its echo pass without JavaScript, and are counted', async () => {
+test('a plain key and its echo take the fast path without JavaScript, and are counted', async () => {
   await using host = await hostScript(ECHO);
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
@@ -148,7 +148,7 @@ test('a plain key and its echo pass without JavaScript, and are counted', async 
   assert.equal(session.bytesRead, bytesRead + 5);
   assert.equal(session.bytesWritten, bytesWritten + 5);
 
-  // What means something to Telnet, or to somebody here, does not.
+  // Bytes with a meaning for Telnet, or for the server, do not.
   for (const byte of ['\r', '\n', '\0', '\b', '\x7f', 0xff]) {
     await key(wire, 'a');
     const before = turns();
@@ -157,7 +157,7 @@ test('a plain key and its echo pass without JavaScript, and are counted', async 
   }
 });
 
-test('a frame is held back whichever way its parts come', async () => {
+test('a frame is held whichever code path its parts take', async () => {
   await using host = await hostScript(ECHO);
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
@@ -170,7 +170,7 @@ test('a frame is held back whichever way its parts come', async () => {
   const parts: string[] = [];
   wire.onData(bytes => parts.push(Buffer.from(bytes).toString('latin1')));
   for (let round = 0; round < 20; round++) {
-    // An arrow key is no frame.
+    // An arrow key is not a frame.
     await key(wire, 'a');
     const before = turns();
     await key(wire, '\x1b[A');
@@ -179,12 +179,12 @@ test('a frame is held back whichever way its parts come', async () => {
     const begun = performance.now();
     for (const piece of ['\x1b[?2026h', 'in', 'side', '\x1b[?202', '6l']) await type(piece);
     await wire.expect('\x1b[?2026l');
-    // It is let go after a second.
+    // It is released after a second.
     if (performance.now() - begun < 900) assert.deepEqual(parts, ['\x1b[?2026hinside\x1b[?2026l']);
   }
 });
 
-test('from the moment that somebody looks, everything is seen', async () => {
+test('as soon as a tap or trace is set, it receives everything', async () => {
   await using host = await hostScript(ECHO);
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
@@ -209,7 +209,7 @@ test('from the moment that somebody looks, everything is seen', async () => {
   assert.equal(wire.data.length, 'ok'.length + 8);
 });
 
-test('keys, commands and ends of lines stay in order, whichever way they go', async () => {
+test('keys, commands and ends of lines stay in order, whichever code path they take', async () => {
   await using host = await hostScript(ECHO);
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
@@ -250,7 +250,7 @@ test('keys, commands and ends of lines stay in order, whichever way they go', as
   assert.equal(wire.data.bytes.toString('latin1'), `ok${expected}`);
 });
 
-test('keys that find the terminal full wait, in order, and nothing of them is lost', async () => {
+test('keys that arrive while the terminal is full wait, in order, and none is lost', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'telpty-'));
   const fifo = join(directory, 'fifo');
   execFileSync('mkfifo', [fifo]);
@@ -279,7 +279,7 @@ test('keys that find the terminal full wait, in order, and nothing of them is lo
   }
 });
 
-test('a client that goes away in the middle of its keys takes its program with it', async () => {
+test('the program ends when its client disconnects in the middle of input', async () => {
   await using host = await hostScript(ECHO);
   const wire = await host.connect(XTERM);
   await wire.expect('ok');

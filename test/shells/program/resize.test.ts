@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { dimension, MAX_CELLS, ResizeThrottle } from '../../../src/shells/program/resize.ts';
 
-test('a dimension that the client does not know is the one there is, and none is absurd', () => {
+test('a dimension that the client does not know is not changed, and all dimensions are bounded', () => {
   assert.equal(dimension(undefined, 80), 80);
   assert.equal(dimension(0, 24), 24);
   assert.equal(dimension(132, 80), 132);
   assert.equal(dimension(65_535, 80), MAX_CELLS);
 });
 
-test('a storm of sizes: the first at once, few between, the last always', () => {
+test('a series of sizes: the first is applied at once, few in between, and always the last', () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   try {
     const applied: string[] = [];
@@ -24,7 +24,7 @@ test('a storm of sizes: the first at once, few between, the last always', () => 
     assert.equal(applied.at(-1), '149x30');
     assert.ok(applied.length <= 5, `${applied.length} sizes applied`);
     throttle.push(90, 25);
-    assert.equal(applied.at(-1), '90x25', 'the first change after quiet is immediate');
+    assert.equal(applied.at(-1), '90x25', 'the first change after a pause is immediate');
     throttle.push(91, 25);
     throttle.stop();
     mock.timers.tick(500);

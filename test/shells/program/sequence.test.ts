@@ -1,4 +1,4 @@
-/** Shells one after the other on one session, and what is typed in between. */
+/** Several shells in sequence on one session, and the input between them. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { CMD, OPT, subnegotiation } from '../../support/clients/test-client.ts';
 import { Host, hostScript, XTERM } from '../../support/servers/host.ts';
 import { compileLocales } from '../../support/system/locales.ts';
 
-test('a menu: programs with keys read in between, as often as one likes', async () => {
+test('a menu: any number of programs, with keys read in between', async () => {
   const program = ptyShell('/bin/sh', ['-c', 'echo go; read line; echo "program got <$line>"']);
   const menu = async (session: Session): Promise<string> => {
     for (let i = 0; i < 12; i++) {
@@ -37,7 +37,7 @@ test('a menu: programs with keys read in between, as often as one likes', async 
   assert.ok(left <= listeners + 2, `${left} listeners, ${listeners} at the beginning`);
 });
 
-test('after a program the idle timeout still ends a session in which nobody listens', async () => {
+test('after a program the idle timeout still ends a session without listeners', async () => {
   const program = ptyShell('/bin/sh', ['-c', 'echo done']);
   const shell = limit({ idleTimeout: 300 })(async (session: Session) => {
     await program(session);
@@ -49,7 +49,7 @@ test('after a program the idle timeout still ends a session in which nobody list
   await wire.untilEnd();
 });
 
-test('EOF and EC stay behind the input that was typed before them', async () => {
+test('EOF and EC keep their position after the input that was typed before them', async () => {
   await using host = await hostScript('stty -echo; echo ok; sleep 0.3; cat | wc -c');
   await using wire = await host.connect(XTERM);
   await wire.expect('ok\r\n');
@@ -66,7 +66,7 @@ test('EOF typed before the program starts reaches it', async () => {
   await wire.expect('END');
 });
 
-test('a client that has closed its sending half is not waited for', async () => {
+test('the program does not wait for a client that has closed its sending half', async () => {
   await using host = await hostScript('cat', { negotiationTimeout: 60_000, linger: 200 });
   await using wire = await host.connect({ silent: true, allowHalfOpen: true });
   wire.send('hi there\n');
@@ -75,7 +75,7 @@ test('a client that has closed its sending half is not waited for', async () => 
   await wire.untilEnd();
 });
 
-test('a client that agrees to CHARSET but speaks no subnegotiation is not sent any', async () => {
+test('a client that agrees to CHARSET but does not support subnegotiation is not sent one', async () => {
   await using host = await hostScript('echo started; read x');
   await using wire = await host.connect({ refuse: [OPT.TTYPE, OPT.NAWS, OPT.NEW_ENVIRON], charset: 'UTF-8' });
   await wire.expect('started');
@@ -84,7 +84,7 @@ test('a client that agrees to CHARSET but speaks no subnegotiation is not sent a
   await wire.expectEvent(event => event.type === 'subnegotiation' && event.option === OPT.CHARSET);
 });
 
-test('a client may propose its own character set, and the program is told', async () => {
+test('a client may propose its own character set, and the program gets it', async () => {
   const LOCPATH = compileLocales(['en_US.KOI8-R', 'en_US', 'KOI8-R']);
   await using host = await hostScript('read x; echo "$LANG"', { negotiationTimeout: 30_000, env: { LOCPATH } });
   await using wire = await host.connect({ silent: true });
@@ -108,7 +108,7 @@ test('shutdown does not wait for a shell that never settles', async () => {
   await wire.untilEnd();
 });
 
-test('what cannot be meant is refused when it is said', () => {
+test('invalid options throw when they are passed', () => {
   const wrong = { code: 'ERR_INVALID_ARGUMENT' };
   const shell = () => {};
   for (const options of [

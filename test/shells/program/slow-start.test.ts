@@ -1,4 +1,4 @@
-/** What happens to a session while its program is being started. */
+/** Events of a session while its program is being started. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ptyShell, type Session, type TelptyError } from '../../../src/index.ts';
@@ -18,12 +18,12 @@ function onlySession(host: Host): Session {
   return session!;
 }
 
-/** Lets the loop go round until a session has taken notice. */
+/** Runs the event loop until the condition holds. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(setImmediate);
 }
 
-test('what the client says meanwhile reaches the program, in order', async () => {
+test('input and negotiation during the start reach the program, in order', async () => {
   await using held = await HeldProgram.create('read line; stty size; stty -a | grep -o -e -echo\\ ; echo "got $line"');
   await using host = await hostHeld(held);
   const reached = held.reached();
@@ -43,14 +43,14 @@ test('what the client says meanwhile reaches the program, in order', async () =>
   assert.deepEqual((await host.outcome()).result, { code: 0, signal: null });
 });
 
-test('a session that is destroyed: its program is hung up as soon as there is one', async () => {
+test('a session that is destroyed: its program is hung up as soon as it is started', async () => {
   await using held = await HeldProgram.create('exec sleep 1000');
   await using host = await hostHeld(held);
   const reached = held.reached();
   await using wire = await host.connect(XTERM);
   await reached;
-  // Not by the client: in this process the child that is to become the program has the client's socket, too, and the
-  // kernel resets a connection only when the last who has it closes it.
+  // Not by the client: the child of this process that will become the program also has the client's socket, and the
+  // kernel only resets a connection when its last descriptor is closed.
   onlySession(host).destroy();
   await new Promise(setImmediate);
   assert.deepEqual([host.outcomes.length, addon().counts().starting], [0, 1]);
@@ -60,7 +60,7 @@ test('a session that is destroyed: its program is hung up as soon as there is on
   assertNothingHeld();
 });
 
-test('a shutdown: the same, and it waits for it', async () => {
+test('a shutdown hangs the program up as soon as it is started, and waits for its end', async () => {
   await using held = await HeldProgram.create('exec sleep 1000');
   await using host = await hostHeld(held);
   const reached = held.reached();
@@ -68,7 +68,7 @@ test('a shutdown: the same, and it waits for it', async () => {
   await reached;
   const shutdown = host.server.shutdown();
   assert.equal(onlySession(host).hangupReason, 'shutdown');
-  // The session stays whole: a program that has something to say at its end can still say it.
+  // The session remains usable: the program can still print its final output.
   assert.equal(onlySession(host).writableEnded, false);
   await held.release();
   await wire.untilEnd();
@@ -77,7 +77,7 @@ test('a shutdown: the same, and it waits for it', async () => {
   assertNothingHeld();
 });
 
-test('a start that fails in the end: one line for the client, and an error that has all the fields', async () => {
+test('a start that fails late: one line for the client, and an error with all fields', async () => {
   await using held = await HeldProgram.create('');
   await using host = await Host.start({ shell: ptyShell(held.path, ['x'.repeat(200_000)]) });
   const reached = held.reached();

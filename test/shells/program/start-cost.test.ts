@@ -1,10 +1,13 @@
-/** What the start of a session costs, as counts: CPU time depends on the machine, and its growth is not noticed. */
+/**
+ * The cost of the start of a session, as counts: CPU time depends on the machine, so a test would not detect its
+ * growth.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { hostScript, XTERM } from '../../support/servers/host.ts';
 
-/** The functions of src/ that armed a timer meanwhile, each as its stack trace has it. */
+/** The functions of src/ that armed a timer during the block, as lines of stack traces. */
 async function timersOf(block: () => Promise<void>): Promise<string[]> {
   const armed: string[] = [];
   const { setTimeout, setInterval } = globalThis;
@@ -35,8 +38,8 @@ test('a session arms four timers from its start to its end', async () => {
     await ended;
   };
   await session();
-  // The waits for answers, before WILL ECHO, for the client to close its side, and for a reader of what it still sends.
-  // An answer that comes in pieces takes one more, so the best of some sessions counts.
+  // The waits for answers, before WILL ECHO, for the client to close its side, and for a reader of the remaining input.
+  // An answer that arrives in pieces takes one more, so the minimum of several sessions counts.
   let least = await timersOf(session);
   for (let count = 0; count < 10 && least.length > 4; count++) least = await timersOf(session);
   assert.ok(least.length <= 4, `${least.length} timers:\n${least.join('\n')}`);

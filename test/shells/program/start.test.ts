@@ -1,4 +1,4 @@
-/** From the connection to the program's first instruction: what is negotiated, waited for, and handed on. */
+/** From the connection to the program's first instruction: negotiation, waits, and the values that are passed on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ptyShell } from '../../../src/index.ts';
@@ -17,7 +17,7 @@ test('terminal type, window size, language and character set reach the program',
   await wire.untilEnd();
 });
 
-test('the X display that a client names by XDISPLOC reaches the program as DISPLAY', async () => {
+test('the X display that a client sends by XDISPLOC reaches the program as DISPLAY', async () => {
   await using host = await hostScript('echo "DISPLAY=$DISPLAY"', { negotiationTimeout: 60_000 });
   await using wire = await host.connect({ silent: true });
   wire.negotiate(WILL, OPT.XDISPLOC);
@@ -28,7 +28,7 @@ test('the X display that a client names by XDISPLOC reaches the program as DISPL
   await wire.expect('DISPLAY=ada.example:0.0\r\n');
 });
 
-test('a client that refuses everything has 80x24 and xterm, and does not wait', async () => {
+test('a client that refuses everything gets 80x24 and xterm, without a wait', async () => {
   await using host = await hostScript(FACTS, { negotiationTimeout: 60_000 });
   await using wire = await host.connect();
   await wire.expect('24 80');
@@ -44,7 +44,7 @@ test('a client that answers nothing gets its program after the negotiation timeo
   assert.ok(waited >= 395, `it started after ${waited} ms`);
 });
 
-test('a size of 0 is unknown, an absurd one is bounded, a 255 in it survives', async () => {
+test('a size of 0 is unknown, a huge one is bounded, and a byte 255 in it is preserved', async () => {
   for (const [size, expected] of [
     [[0, 0], '24 80'],
     [[0, 50], '50 80'],
@@ -57,7 +57,7 @@ test('a size of 0 is unknown, an absurd one is bounded, a 255 in it survives', a
   }
 });
 
-test('TERM: padded entries become ansi, an unknown terminal the default, names are as terminfo has them', async () => {
+test('TERM: entries with padding become ansi, an unknown terminal the default, and names have the form of terminfo', async () => {
   for (const [names, expected] of [
     [['VT100'], 'ansi'],
     [['VTNT'], 'ansi'],
@@ -76,7 +76,7 @@ test('TERM: padded entries become ansi, an unknown terminal the default, names a
   }
 });
 
-test('a client that gives one name of a terminal and then no more does not delay its program', async () => {
+test('a client that sends one terminal type and then no more does not delay its program', async () => {
   await using host = await hostScript('echo started', { negotiationTimeout: 60_000 });
   await using wire = await host.connect({ silent: true });
   for (const [verb, option] of [
@@ -92,7 +92,7 @@ test('a client that gives one name of a terminal and then no more does not delay
   await wire.expect('started');
 });
 
-test('an agreement to tell the environment is waited for, but not for long', async () => {
+test('the wait for the environment after an agreement to send it is short', async () => {
   await using host = await hostScript('echo "LANG=$LANG"', { negotiationTimeout: 30_000 });
   await using wire = await host.connect({ silent: true });
   wire.negotiate(WILL, OPT.NEW_ENVIRON);
@@ -101,7 +101,7 @@ test('an agreement to tell the environment is waited for, but not for long', asy
   await wire.expect(/LANG=\S+\.UTF-8\r\n/);
 });
 
-test('what is typed before the program starts is kept, in order', async () => {
+test('input before the program starts is kept, in order', async () => {
   await using host = await hostScript('read a; read b; echo "<$a|$b>"', { negotiationTimeout: 300 });
   await using wire = await host.connect({ silent: true });
   wire.send('first\r\n');
@@ -109,7 +109,7 @@ test('what is typed before the program starts is kept, in order', async () => {
   await wire.expect('<first|second>');
 });
 
-test('what arrives after the start is applied: size and terminal type', async () => {
+test('changes after the start are applied: size and terminal type', async () => {
   await using host = await hostScript('trap "stty size" WINCH; echo started; while :; do read x; done', {
     negotiationTimeout: 50,
   });
@@ -127,7 +127,7 @@ test('what arrives after the start is applied: size and terminal type', async ()
   assert.equal(session?.terminal.type, 'VT220');
 });
 
-test('all that is asked at the beginning is one packet', async () => {
+test('all requests at the start are sent in one packet', async () => {
   await using host = await hostScript('echo x', { negotiationTimeout: 500 });
   await using wire = await host.connect({ silent: true });
   await wire.expect(hex('ff fb 03'));
@@ -145,7 +145,7 @@ test('all that is asked at the beginning is one packet', async () => {
   }
 });
 
-test('a program that cannot be started: one plain line for the client, the server lives, the error tells the errno', async () => {
+test('a program that cannot be started: one line for the client, the server continues, the error has the errno', async () => {
   await using host = await Host.start({ shell: ptyShell('/no/such/program') });
   for (let i = 1; i <= 2; i++) {
     await using wire = await host.connect(XTERM);
@@ -157,14 +157,14 @@ test('a program that cannot be started: one plain line for the client, the serve
   }
 });
 
-test('a directory that does not exist is told, too', async () => {
+test('a directory that does not exist is reported, too', async () => {
   await using host = await hostScript('true', { cwd: '/no/such/directory' });
   await using wire = await host.connect(XTERM);
   await wire.expect(/telpty: cannot start '\/bin\/sh': .*\/no\/such\/directory.*no such file or directory\r\n/);
   await wire.untilEnd();
 });
 
-test('options that cannot be meant are refused when the shell is made', () => {
+test('invalid options throw when the shell is created', () => {
   assert.throws(() => ptyShell('sh', [], { encoding: 'klingon' }), { code: 'ERR_INVALID_ARGUMENT' });
   assert.throws(() => ptyShell('sh', [], { mode: 'half' as 'raw' }), { code: 'ERR_INVALID_ARGUMENT' });
 });

@@ -1,4 +1,4 @@
-/** While the program runs: modes, keys, sizes, prompts, frames, interrupts. */
+/** The terminal while the program runs: modes, keys, sizes, prompts, frames, interrupts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect, ptyShell } from '../../../src/index.ts';
@@ -13,7 +13,7 @@ const { WILL, WONT, DO, DONT } = CMD;
 const FLAGS =
   'stty -a | tr " ;" "\\n\\n" | grep -x -e "-\\?icanon" -e "-\\?echo" -e "-\\?isig" -e "-\\?iutf8"; stty -a | tr ";" "\\n" | grep erase';
 
-test('character: cooked with echo, and we echo as far as the client is concerned', async () => {
+test('character: cooked with echo, and the client gets WILL ECHO', async () => {
   await using host = await hostScript(`${FLAGS}; echo ok; read line; echo "got <$line>"`);
   await using wire = await host.connect(XTERM);
   await wire.expect(/\r\nok\r\n/);
@@ -25,7 +25,7 @@ test('character: cooked with echo, and we echo as far as the client is concerned
   await wire.expect('abc\r\ngot <abc>');
 });
 
-test('the erase key takes whole characters of the set the program is told, by whomever', async () => {
+test('the erase key deletes whole characters of the program’s character set, whatever determines the set', async () => {
   for (const [options, expected] of [
     [XTERM, 'iutf8'],
     [{ ...XTERM, environ: { LANG: 'de_DE.ISO-8859-1' } }, '-iutf8'],
@@ -38,7 +38,7 @@ test('the erase key takes whole characters of the set the program is told, by wh
   }
 });
 
-test('raw: the program gets every byte as it comes, and nothing is echoed', async () => {
+test('raw: the program gets every byte immediately, and nothing is echoed', async () => {
   await using host = await hostScript(`${FLAGS}; echo ok; dd bs=1 count=3 2>/dev/null | od -An -tx1`, { mode: 'raw' });
   await using wire = await host.connect(XTERM);
   await wire.expect(/\r\nok\r\n/);
@@ -48,7 +48,7 @@ test('raw: the program gets every byte as it comes, and nothing is echoed', asyn
   assert.ok(!wire.text().includes('a\x7f'), 'no echo');
 });
 
-test('line: the client edits and echoes; DEL is read as ^H, which erases', async () => {
+test('line: the client edits and echoes; DEL is converted to ^H, which erases', async () => {
   await using host = await hostScript(
     `${FLAGS}; echo ok; read line; echo "got <$line>"; read line; echo "got <$line>"`,
     { mode: 'line' },
@@ -64,7 +64,7 @@ test('line: the client edits and echoes; DEL is read as ^H, which erases', async
   await wire.expect('got <xz>');
 });
 
-test('line: a client that asks for SGA, as PuTTY does of everybody, is refused: else it would not edit', async () => {
+test('line: a client that requests SGA, as PuTTY always does, is refused: otherwise it would not edit', async () => {
   await using host = await hostScript('echo ok; read line', { mode: 'line' });
   await using wire = await host.connect(XTERM);
   await wire.expect(/ok\r\n/);
@@ -72,7 +72,7 @@ test('line: a client that asks for SGA, as PuTTY does of everybody, is refused: 
   await wire.expectNegotiation(WONT, OPT.SGA);
 });
 
-test('line: under BINARY DEL is the program’s own', async () => {
+test('line: with BINARY, DEL is passed to the program', async () => {
   await using host = await hostScript('echo ok; read line; printf %s "$line" | od -An -tx1', { mode: 'line' });
   await using wire = await host.connect({ ...XTERM });
   await wire.expect('ok');
@@ -82,7 +82,7 @@ test('line: under BINARY DEL is the program’s own', async () => {
   await wire.expect('61 7f');
 });
 
-test('line: a client that asks for echo is refused', async () => {
+test('line: a client that requests ECHO is refused', async () => {
   await using host = await hostScript('echo ok; read line', { mode: 'line' });
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
@@ -90,7 +90,7 @@ test('line: a client that asks for echo is refused', async () => {
   await wire.expectNegotiation(WONT, OPT.ECHO);
 });
 
-test('the erase key is what the terminal sends: by its type, then by what is typed', async () => {
+test('the erase character is what the terminal sends: by its type, then by the keys that are typed', async () => {
   for (const [type, key, shown] of [
     ['xterm', '\x7f', '^?'],
     ['ansi', '\x08', '^H'],
@@ -106,7 +106,7 @@ test('the erase key is what the terminal sends: by its type, then by what is typ
   }
 });
 
-test('echo follows what is agreed with the client', async () => {
+test('the terminal’s echo follows the negotiation with the client', async () => {
   await using host = await hostScript('echo ok; while read line; do echo "got <$line>"; done');
   await using wire = await host.connect({ silent: true });
   wire.negotiate(WONT, OPT.TTYPE);
@@ -116,17 +116,17 @@ test('echo follows what is agreed with the client', async () => {
   await wire.expect('ok\r\n');
   wire.type('one\r');
   await wire.expect('got <one>');
-  assert.ok(!wire.text().includes('one\r\n'), 'a client that echoes itself does not see it twice');
+  assert.ok(!wire.text().includes('one\r\n'), 'a client that echoes itself does not get an echo');
   const offers = wire.events.filter(
     said => said.type === 'negotiate' && said.command === CMD.WILL && said.option === OPT.ECHO,
   );
-  assert.equal(offers.length, 1, 'who has refused is not asked again');
+  assert.equal(offers.length, 1, 'a client that has refused is not asked again');
   wire.negotiate(DO, OPT.ECHO);
   wire.type('two\r');
   await wire.expect('two\r\ngot <two>');
 });
 
-test('a storm of 50 sizes: few signals, the last size wins', async () => {
+test('a series of 50 sizes: few signals, and the last size applies', async () => {
   await using host = await hostScript('trap \'echo "size $(stty size)"\' WINCH; echo ok; while :; do read x; done');
   await using wire = await host.connect(XTERM);
   await wire.expect('ok\r\n');
@@ -171,7 +171,7 @@ curses.wrapper(main)`;
     wire.onData(bytes => screen.feed(bytes));
     await screen.waitFor(() => screen.row(0).includes('getmaxyx 30x100, 0 typed.'));
     wire.resize(120, 40);
-    // A key after the signal: whatever the program makes of its new size is soon on the screen when this one is.
+    // A key after the signal: once its effect is on the screen, that of the new size soon is, too.
     wire.type('x');
     await screen.waitFor(() => screen.row(0).includes(`getmaxyx ${after}, 1 typed.`));
     wire.type('q');
@@ -179,17 +179,17 @@ curses.wrapper(main)`;
   }
 });
 
-test('a synchronized update leaves in one piece, however the program writes it', async () => {
+test('a synchronized update is sent in one piece, however the program writes it', async () => {
   const begin = '\x1b[?2026h';
   const end = '\x1b[?2026l';
-  // The frame is written in four parts that the client's answers keep apart in time.
+  // The frame is written in four parts, each of which waits for an answer of the client.
   const script = `stty -echo; while :; do printf 'ready'; read x; printf '\\033[?20'; printf '26hone'; read x; printf 'two'; read x; printf '\\033[?2026'; printf 'lafter'; read x; done`;
   await using host = await hostScript(script);
   await using wire = await host.connect(XTERM);
   const pieces: string[] = [];
   wire.onData(bytes => pieces.push(Buffer.from(bytes).toString('latin1')));
   const isWhole = () => pieces.some(piece => piece.includes(`${begin}onetwo${end}`));
-  // More than once where the program is not let run for 10 ms in the middle of a sequence, which is then let go.
+  // More than once if the program is not scheduled for 10 ms in the middle of a sequence, which is then released.
   for (let round = 0; round < 20 && !isWhole(); round++) {
     await wire.expect('ready');
     wire.type('\r');
@@ -201,7 +201,7 @@ test('a synchronized update leaves in one piece, however the program writes it',
   assert.ok(isWhole(), JSON.stringify(pieces));
 });
 
-test('GA: only where SGA was refused, after silence, once, and not where it is switched off', async () => {
+test('GA: only if SGA was refused, after silence, once, and not if it is switched off', async () => {
   const ga = hex('ff f9');
   const script =
     'printf "prompt> "; read x; i=0; while [ $i -lt 40 ]; do printf .; i=$((i+1)); sleep 0.01; done; printf "end"; read x; printf bye';
@@ -209,7 +209,7 @@ test('GA: only where SGA was refused, after silence, once, and not where it is s
   await using asks = await host.connect({ ...XTERM, refuse: [OPT.SGA] });
   await asks.expect('prompt> ');
   await asks.expect(ga);
-  // A program that is not let run is silent, too.
+  // A program that is not scheduled is silent, too.
   let last = performance.now();
   let silences = 0;
   const [session] = host.server.sessions;
@@ -243,7 +243,7 @@ test('GA: only where SGA was refused, after silence, once, and not where it is s
   }
 });
 
-test('GA in line mode, EOR where it was agreed on', async () => {
+test('GA in line mode, EOR if it was negotiated', async () => {
   await using host = await hostScript('printf "prompt> "; read x', { mode: 'line' });
   await using ga = await host.connect(XTERM);
   await ga.expect(hex('ff f9'));
@@ -252,7 +252,7 @@ test('GA in line mode, EOR where it was agreed on', async () => {
   assert.ok(!eor.events.some(event => event.type === 'command' && event.command === CMD.GA));
 });
 
-test('IP, BRK, ABORT and SUSP do what the keys would', async () => {
+test('IP, BRK, ABORT and SUSP have the effect of the keys', async () => {
   for (const [command, signal] of [
     [CMD.IP, 'INT'],
     [CMD.BRK, 'INT'],
@@ -271,14 +271,14 @@ test('IP, BRK, ABORT and SUSP do what the keys would', async () => {
   }
 });
 
-test('an interrupt passes input that the program does not read, and discards it', async () => {
+test('an interrupt overtakes input that the program does not read, and discards it', async () => {
   const script = `trap hit=1 INT; stty raw -echo isig; echo ok
     while [ -z "$hit" ]; do sleep 0.02; done
     stty cooked; echo caught; read line; echo "<$line>"`;
   await using host = await hostScript(script);
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
-  // More than the terminal takes; the rest waits in the session, and the interrupt behind it.
+  // More than the terminal accepts; the rest waits in the session, and the interrupt after it.
   wire.send(Buffer.alloc(150_000, 'x'));
   wire.command(CMD.IP);
   await wire.expect('caught');
@@ -286,7 +286,7 @@ test('an interrupt passes input that the program does not read, and discards it'
   await wire.expect('<after>');
 });
 
-test('EC, EL and EOF are the terminal’s own characters; where signals are off, IP is its character', async () => {
+test('EC, EL and EOF are the terminal’s own characters; while signals are off, IP is its character', async () => {
   await using host = await hostScript(
     'echo ok; read a; read b; echo "<$a|$b>"; cat; echo eof; stty -icanon -isig -echo; echo raw; dd bs=1 count=1 2>/dev/null | od -An -tx1',
   );
@@ -306,7 +306,7 @@ test('EC, EL and EOF are the terminal’s own characters; where signals are off,
   await wire.expect('03');
 });
 
-test('AYT is answered so that a person sees it, and a flood of them is not', async () => {
+test('AYT is answered with visible text, and a flood of AYT gets few answers', async () => {
   await using host = await hostScript('echo ok; read x; echo bye');
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
@@ -318,7 +318,7 @@ test('AYT is answered so that a person sees it, and a flood of them is not', asy
   assert.ok(answers >= 1 && answers <= 6, `${answers} answers`);
 });
 
-test('every byte passes both ways, decodable or not', async () => {
+test('every byte passes in both directions, decodable or not', async () => {
   const all = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
   await using host = await hostScript('stty raw -echo; printf ok; exec cat');
   await using wire = await host.connect(XTERM);
@@ -332,7 +332,7 @@ test('every byte passes both ways, decodable or not', async () => {
   assert.deepEqual(Buffer.from(wire.data.bytes.subarray(from + 256)), Buffer.from([0xc3, 0x28, 0xff, 0xfe, 0x80]));
 });
 
-test('the Return key is one CR, also cut in two packets', async () => {
+test('the Return key is one CR, also if it is split into two packets', async () => {
   await using host = await hostScript('stty raw -echo; printf ok; dd bs=1 count=6 2>/dev/null | od -An -tx1');
   await using wire = await host.connect({ ...XTERM, refuse: [OPT.BINARY] });
   await wire.expect('ok');
@@ -342,7 +342,7 @@ test('the Return key is one CR, also cut in two packets', async () => {
   await wire.expect('61 0d 62 0d 63 0d');
 });
 
-test('a terminal that is switched off by the client, LOGOUT, hangs the program up', async () => {
+test('LOGOUT of the client hangs up the program', async () => {
   await using host = await hostScript('echo ok; read x');
   await using wire = await host.connect(XTERM);
   await wire.expect('ok');
