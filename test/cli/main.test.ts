@@ -48,7 +48,7 @@ describe('telpty', () => {
     assert.deepEqual(telpty('serve', '--port', '0', '--help'), { status: 0, stdout: help, stderr: '' });
     assert.deepEqual(telpty('serve', '-h'), { status: 0, stdout: help, stderr: '' });
   });
-  it('has no complaint when nobody reads its help', async () => {
+  it('prints no error when the reader of its help closes the pipe', async () => {
     const child = spawn('sh', ['-c', `"$@" | true`, 'sh', ...command, 'help', 'serve'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -85,7 +85,7 @@ describe('telpty', () => {
     it(`telpty ${args.join(' ')}: exit 2`, () => fails(args, 2, line));
   }
 
-  it('what is missing at run time: exit 1', () => {
+  it('something missing at run time: exit 1', () => {
     fails(['serve', '--config', '/nowhere.yaml'], 1, 'telpty: --config: cannot read /nowhere.yaml: ENOENT\n');
     fails(['serve', '--port', '0', 'no-such-program'], 1, "telpty: cannot find the program 'no-such-program'\n");
     fails(['serve', '--port', '0', './no/such'], 1, "telpty: cannot find the program './no/such'\n");
@@ -187,7 +187,7 @@ describe('telpty serve', { timeout: 180_000 }, () => {
   const portOf = (ready: string) => Number(/:(\d+)\n$/.exec(ready)?.[1]);
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    it(`says that it listens, in one line, and ends on ${signal} with 0`, async () => {
+    it(`prints that it listens, in one line, and ends on ${signal} with 0`, async () => {
       const { child, output } = await start('cat');
       assert.deepEqual(await end(child, signal), [0, null]);
       assert.match(output.stdout, /^listening telnet:\/\/127\.0\.0\.1:\d+\n$/);
@@ -204,7 +204,7 @@ describe('telpty serve', { timeout: 180_000 }, () => {
     await end(child, 'SIGTERM');
     assert.match(output.stdout, /^listening telnet:\/\/\[::1\]:\d+\n$/);
   });
-  it('logs the start and the end of a session, and at debug not a key', async () => {
+  it('logs the start and the end of a session, and no typed key even at debug', async () => {
     const { child, output } = await start(
       '--log-level',
       'debug',
@@ -231,7 +231,7 @@ describe('telpty serve', { timeout: 180_000 }, () => {
     );
     assert.doesNotMatch(output.stderr, /sec""ret|secret|echo/);
   });
-  it('hangs up what runs when told to stop, and does not wait at the second signal', async () => {
+  it('hangs up its sessions on the first signal, and does not wait after the second', async () => {
     const { child, output } = await start(
       '--log-format',
       'json',
@@ -255,7 +255,7 @@ describe('telpty serve', { timeout: 180_000 }, () => {
     await untilTrue(() => !isAlive(pid));
     socket.destroy();
   });
-  it('is silent when told', async () => {
+  it('is silent with --log-level silent', async () => {
     const { child, output } = await start('--log-level', 'silent', 'cat');
     await end(child, 'SIGTERM');
     assert.equal(output.stderr, '');
@@ -263,7 +263,7 @@ describe('telpty serve', { timeout: 180_000 }, () => {
 });
 
 describe('the served program', () => {
-  it('is found in PATH, then where programs look', () => {
+  it('is found in PATH, then in the default PATH of programs', () => {
     const file = join(directory, 'mine');
     writeFileSync(file, '#!/bin/sh\n');
     chmodSync(file, 0o755);
@@ -279,7 +279,7 @@ describe('the served program', () => {
     assert.throws(() => findProgram('mine', [], { path: '.', cwd: directory }), TelptyError);
     assert.throws(() => findProgram('./', [], { cwd: directory }), /it is not a file/);
   });
-  it('is a login shell where none is named', () => {
+  it('is the login shell if none is named', () => {
     assert.deepEqual(loginShell('/bin/sh'), { file: '/bin/sh', args: [], argv0: '-sh', name: 'sh' });
     assert.equal(loginShell(null).file, '/bin/sh');
   });

@@ -1,4 +1,4 @@
-/** Home computers as terminals: what they show is what a terminal shows. */
+/** Home computers as terminals: they show what a terminal shows. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -22,14 +22,17 @@ function screenOf(machine: Machine, rows = machine.rows): { screen: MachineScree
   return { screen: new MachineScreen(machine, COLUMNS, rows, text => answers.push(text)), answers };
 }
 
-/** What a C64 shows for a program's output. */
+/** The screen of a C64 for a program's output. */
 function shownOn(text: string): Commodore64 {
   const computer = new Commodore64();
   computer.feed(screenOf(c64).screen.write(text));
   return computer;
 }
 
-/** What curses and people write, of what all know: text, controls, and the sequences of xterm's terminfo entry. */
+/**
+ * Output of curses programs and people that all terminals support: text, controls, and the sequences of xterm's
+ * terminfo entry.
+ */
 const small = fc.integer({ min: 0, max: 30 });
 const number = fc.oneof(fc.constant(''), small.map(String), fc.constant('9999'));
 const words = fc
@@ -38,10 +41,10 @@ const words = fc
 const controls = fc.constantFrom('\r', '\n', '\r\n', '\b', '\x1bD', '\x1bM', '\x1bE', '\x1b7', '\x1b8');
 const counted = fc.tuple(number, fc.constantFrom(...'ABCDEFGXPLMSTdae`@')).map(([n, letter]) => `\x1b[${n}${letter}`);
 const erased = fc.constantFrom('\x1b[J', '\x1b[0J', '\x1b[2J', '\x1b[K', '\x1b[0K', '\x1b[1K', '\x1b[2K');
-// (xterm.js falls over a 1J on the last line.)
+// (xterm.js throws for 1J on the last line.)
 const erasedAbove = small.map(row => `\x1b[${Math.min(row, 20)};5H\x1b[1J`);
 const placed = fc.tuple(number, number).map(([row, column]) => `\x1b[${row};${column}H`);
-// Behind the last column xterm and xterm.js are of two minds about these.
+// After the last column, xterm and xterm.js differ for these.
 const atPlace = (sequences: fc.Arbitrary<string>) => fc.tuple(placed, sequences).map(parts => parts.join(''));
 const margins = fc.tuple(small, small).map(([top, bottom]) => `\x1b[${top};${bottom}r`);
 const styled = fc.constantFrom('\x1b[7m', '\x1b[27m', '\x1b[m', '\x1b[0;7m', '\x1b[1m', '\x1b[?7l', '\x1b[?7h');
@@ -76,11 +79,11 @@ const output = fc.array(
 
 for (const { machine, rows, create } of kinds) {
   describe(machine.charset, () => {
-    it('shows what a terminal shows, and has its cursor there (property)', async () => {
+    it('shows what a terminal shows, with the cursor at the same position (property)', async () => {
       await fc.assert(
         fc.asyncProperty(output, async pieces => {
           const terminal = new Screen(COLUMNS, rows);
-          // With one, xterm.js has a saved cursor scroll with the text.
+          // With one, a saved cursor of xterm.js scrolls with the text.
           terminal.terminal.options.scrollback = 0;
           const computer = create();
           const { screen } = screenOf(machine);
@@ -108,7 +111,7 @@ for (const { machine, rows, create } of kinds) {
       );
     });
 
-    it('shows the same however the output is cut, and nothing is too strange for it (property)', () => {
+    it('shows the same however the output is cut, and accepts any output (property)', () => {
       fc.assert(
         fc.property(
           fc.oneof(
@@ -130,7 +133,7 @@ for (const { machine, rows, create } of kinds) {
       );
     });
 
-    it('fills a screen that is told all of its columns, but for the corner that would scroll', () => {
+    it('fills a screen whose full width was reported, except for the corner that would scroll', () => {
       const computer = create();
       const screen = new MachineScreen(machine, 40, rows, () => {});
       computer.feed(screen.write(`${'x'.repeat(40 * rows)}\x1b[H`));
@@ -138,11 +141,11 @@ for (const { machine, rows, create } of kinds) {
       assert.deepEqual([computer.row, computer.column], [0, 0]);
     });
 
-    it('types all of ASCII', () => {
+    it('can type all of ASCII', () => {
       const typed = new Set<string>();
       const keys = { application: false, erase: 0x7f };
       for (let code = 0; code < 256; code++) typed.add(machine.key(code, keys));
-      // A C64 has no Ctrl and these; 19, 17, 20, 29 and 18 are its other keys. An Atari's ~ is its erase key.
+      // A C64 has no Ctrl with these; 19, 17, 20, 29 and 18 are its other keys. An Atari's ~ is its erase key.
       const missing = machine === c64 ? [17, 19, 20, 28, 29, 30, 31] : [28, 29, 30, 31, 125, 126];
       for (let code = 1; code < 128; code++)
         assert.equal(typed.has(String.fromCharCode(code)), !missing.includes(code), String(code));
@@ -156,7 +159,7 @@ describe('a C64', () => {
     assert.deepEqual([...screen.write('aB\r\n')], [14, 147, 0x41, 0xc2, 13]);
   });
 
-  it('shows lines, blocks and what is nearest to them', () => {
+  it('shows lines, blocks and the nearest characters', () => {
     const computer = shownOn('┌─┬─┐ ╔═╗ █▀▐\r\n└─┴─┘ “é” … {x} a\\b');
     assert.equal(computer.line(0), '┌─┬─┐ ┌─┐  ▄▌');
     assert.deepEqual(
@@ -166,7 +169,7 @@ describe('a C64', () => {
     assert.equal(computer.line(1), '└─┴─┘ "e" . (x) a▚b');
   });
 
-  it('takes two columns for a character of two', () => {
+  it('uses two columns for a character of width two', () => {
     assert.equal(shownOn('日本|😀|e\u0301|ﬃ').line(0), '????│??│e│f');
   });
 
@@ -174,7 +177,7 @@ describe('a C64', () => {
     assert.equal(shownOn('\x1b(0lqk\x1b(Bq\x1b)0\x0ex\x0fx').line(0), '┌─┐q│x');
   });
 
-  it('has one colour for a character: that of its background, in reverse, where it has one', () => {
+  it('has one colour for a character: that of its background, in reverse video, if it has one', () => {
     const computer = shownOn(
       'a\x1b[31mb\x1b[1mc\x1b[0;30;47md\x1b[37;44;7me\x1b[0;38;5;196mf\x1b[38;2;0;250;5mg\x1b[39mh',
     );
@@ -185,13 +188,13 @@ describe('a C64', () => {
     assert.deepEqual(looks, ['a 0', 'b 28', 'c 150', 'd reverse 155', 'e reverse 155', 'f 150', 'g 153', 'h 155']);
   });
 
-  it('answers for the terminal that it is', () => {
+  it('answers requests as a terminal', () => {
     const { screen, answers } = screenOf(c64);
     screen.write('\x1b[3;5H\x1b[6n\x1b[5n\x1b[c');
     assert.deepEqual(answers, ['\x1b[3;5R', '\x1b[0n', '\x1b[?6c']);
   });
 
-  it('gives back the screen that was there before a program took all of it', () => {
+  it('restores the screen from before the alternate screen', () => {
     const { screen } = screenOf(c64);
     const computer = new Commodore64();
     computer.feed(screen.write('before\r\n\x1b[?1049h\x1b[2Jinside'));
@@ -217,7 +220,7 @@ describe('a C64', () => {
       assert.deepEqual(seen, lines);
     });
 
-  it('is sent what has moved up as a move, however the program did that', () => {
+  it('scrolls by codes if lines have moved up, however the program did that', () => {
     const full = Array.from({ length: 25 }, (_, row) => `line ${row} ${'abcdefgh'.repeat(3)}`);
     const drawn = full.map((line, row) => `\x1b[${row + 1};1H${line}`).join('');
     for (const move of ['\x1b[25;1H\n', '\x1b[S', '\x1b[1;1H\x1b[M', '\x1b[1;25r\x1b[25;1H\x1bD', '\x1b[3S']) {
@@ -234,7 +237,7 @@ describe('a C64', () => {
     }
   });
 
-  it('is sent no more than it can need, however often everything changes', () => {
+  it('is sent a bounded number of bytes, however often everything changes', () => {
     const { screen } = screenOf(c64);
     const computer = new Commodore64();
     const bytes = screen.write(`${'\x1b[41m\x1b[2J\n'.repeat(8_000)}\x1b[m\x1b[2J\x1b[Hthe end`);
@@ -245,12 +248,12 @@ describe('a C64', () => {
     assert.equal(computer.text(), 'the end\nnext');
   });
 
-  it('is sent everything once more when something was lost', () => {
+  it('is sent everything again after bytes were lost', () => {
     const { screen } = screenOf(c64);
     screen.write('one\r\n\x1b[7mtwo');
     screen.beginAnew();
     const computer = new Commodore64();
-    // What came of it: reverse video, and another colour.
+    // The result of the loss: reverse video, and another colour.
     computer.feed(Uint8Array.of(18, 28));
     computer.feed(screen.write('!'));
     assert.equal(computer.text(), 'one\ntwo!');
@@ -258,7 +261,7 @@ describe('a C64', () => {
     assert.equal(computer.places[1]![0]!.reverse, true);
   });
 
-  it('takes little time for all that a few bytes can ask for, on any screen that it is told', () => {
+  it('spends little time on anything that a few bytes can request, at any reported size', () => {
     const asked = [
       '\n',
       'y\r\n',
@@ -277,13 +280,13 @@ describe('a C64', () => {
       for (const sequence of asked) {
         const screen = new MachineScreen(c64, columns, rows, () => {});
         screen.write('x');
-        // Work for each place of the screen, each time, would be hours.
+        // Work for each cell of the screen, each time, would take hours.
         screen.write(sequence.repeat(8_000 / sequence.length));
       }
     }
   });
 
-  it('takes output in pieces, which are short on a large screen and do not cut a character', () => {
+  it('processes output in pieces, which are short on a large screen and do not cut a character', () => {
     const text = '😀'.repeat(100);
     for (const [columns, rows, longest] of [
       [39, 25, 32],
@@ -300,7 +303,7 @@ describe('a C64', () => {
     }
   });
 
-  it('begins anew when the size has changed', () => {
+  it('starts again with an empty screen when the size has changed', () => {
     const { screen } = screenOf(c64);
     const computer = new Commodore64();
     computer.feed(screen.write('one\r\ntwo\r\nthree'));
@@ -311,7 +314,7 @@ describe('a C64', () => {
     assert.deepEqual([...screen.write('')], []);
   });
 
-  it('keeps to the margins and their origin', () => {
+  it('respects the margins and origin mode', () => {
     assert.equal(shownOn('\x1b[5;7r\x1b[?6h\x1b[1;3Hx\x1b[9;1Hlow\x1b[?6l\x1b[Htop').text(), 'top\n\n\n\n  x\n\nlow');
   });
 
@@ -329,7 +332,7 @@ describe('a C64', () => {
 });
 
 describe('an Atari', () => {
-  it('types what its keys mean to a program', () => {
+  it('sends the input that its keys mean to a program', () => {
     const keys = { application: false, erase: 8 };
     const type = (...codes: number[]) => codes.map(code => atari.key(code, keys)).join('');
     assert.equal(type(0x68, 0xe9, 0x9b), 'hi\r');
@@ -337,7 +340,7 @@ describe('an Atari', () => {
     assert.equal(type(3, 4, 0x60, 0x7b), '\x03\x04`{');
   });
 
-  it('shows reverse video by codes of its own', () => {
+  it('shows reverse video with its own codes', () => {
     const { screen } = screenOf(atari);
     assert.deepEqual([...screen.write('a\x1b[7mb\x1b[m█▀')], [125, 0x61, 0xe2, 0xa0, 0x95]);
   });

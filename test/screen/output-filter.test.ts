@@ -1,10 +1,10 @@
-/** What a program's output may cost is bounded before it comes to xterm.js. */
+/** The cost of a program's output is bounded before it reaches xterm.js. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { OutputFilter } from '../../src/screen/output-filter.ts';
 
-/** What a filter of a screen of 80x24 makes of output: what it passes on, and `<…>` for what it calls. */
+/** The result of a filter for a screen of 80x24: the text that it passes on, and `<…>` for its calls. */
 function filtered(...pieces: readonly string[]): string {
   let passed = '';
   const filter = new OutputFilter(
@@ -31,7 +31,7 @@ function filtered(...pieces: readonly string[]): string {
   return passed;
 }
 
-describe('a filter of output', () => {
+describe('the output filter', () => {
   for (const [what, output, passed] of [
     ['passes text and control characters', 'a\tß日😀\r\n\x07', 'a\tß日😀\r\n\x07'],
     [
@@ -63,7 +63,7 @@ describe('a filter of output', () => {
     ['passes no mark that has no character before it', '\u0301a\x1b[m\u0301b\r\u0301', 'a\x1b[mb\r'],
   ] as const) {
     it(what, () => {
-      // The end of a string is a sequence of its own, which does nothing.
+      // The end of a string is a separate sequence, which does nothing.
       assert.equal(filtered(output).replaceAll('\x1b\\', ''), passed);
     });
   }
@@ -94,7 +94,7 @@ describe('a filter of output', () => {
     );
   });
 
-  it('passes nothing of a control string without an end, and keeps nothing of it', () => {
+  it('passes and keeps nothing of a control string without an end', () => {
     let passed = 0;
     const sink = {
       columns: 80,

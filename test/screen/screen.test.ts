@@ -14,12 +14,12 @@ function screenWith(output: string, options: ScreenOptions = {}): Screen {
   return screen;
 }
 
-/** The rows without blanks at their ends. */
+/** The rows without trailing blanks. */
 function rowsOf(screen: Screen): string[] {
   return Array.from({ length: screen.rows }, (_, row) => screen.line(row)!.translateToString().trimEnd());
 }
 
-/** All that can be seen: characters, widths, colours and attributes of all cells, the cursor, the modes. */
+/** Everything visible: characters, widths, colours and attributes of all cells, the cursor, the modes. */
 function stateOf(screen: Screen): unknown {
   const cell = screen.emptyCell();
   const rows = Array.from({ length: screen.rows }, (_, row) =>
@@ -93,7 +93,7 @@ describe('a screen', () => {
     assert.equal(screen.line(1)!.getCell(2)!.getWidth(), 2);
   });
 
-  it('has from 2x1 to 1000x400 cells, whatever it is told', () => {
+  it('has from 2x1 to 1000x400 cells, whatever size is requested', () => {
     for (const [columns, rows, cells] of [
       [65_535, 65_535, [MAX_COLUMNS, MAX_ROWS]],
       [1, 1, [2, 1]],
@@ -112,7 +112,7 @@ describe('a screen', () => {
     assert.deepEqual([MAX_COLUMNS, MAX_ROWS], [1_000, 400]);
   });
 
-  it('is the same however its bytes are cut (property)', () => {
+  it('is the same however its input is cut (property)', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -134,7 +134,7 @@ describe('a screen', () => {
   it('is what xterm.js shows of harmless output, with a scrollback and without (property)', async () => {
     await fc.assert(
       fc.asyncProperty(outputs, fc.constantFrom(0, 5), async (pieces, scrollback) => {
-        // Widths and RIS differ by intent; a scrollback has xterm.js move a saved cursor.
+        // Widths and RIS differ intentionally; with a scrollback, xterm.js moves a saved cursor.
         const text = pieces.join('').replaceAll(/[^\x00-\x7f]|\x1bc|\x1b\[1?J/g, '');
         const terminal = new headless.Terminal({ cols: 20, rows: 5, scrollback: 0, allowProposedApi: true });
         await new Promise<void>(resolve => terminal.write(text, resolve));
@@ -151,12 +151,12 @@ describe('a screen', () => {
     );
   });
 
-  it('keeps a saved cursor in its place while text scrolls', () => {
+  it('keeps the position of a saved cursor while text scrolls', () => {
     const screen = screenWith('\x1b[3;4H\x1b7\x1b[5;1H\n\n\n\x1b8x', { scrollback: 10 });
     assert.deepEqual(screen.cursor, { row: 2, column: 4 });
   });
 
-  it('says how many lines have scrolled off, and has them', () => {
+  it('reports how many lines have scrolled off, and keeps them', () => {
     const screen = screenWith('1\r\n2\r\n3\r\n4\r\n5', { scrollback: 10 });
     assert.equal(screen.takeScrolled(), 0);
     screen.write('\x1b[2J\x1b[Ha\r\nb\r\nc\r\nd\r\ne\r\nf\r\ng');
@@ -198,18 +198,18 @@ describe('a screen', () => {
     assert.equal(bells, 2);
   });
 
-  it('does not repeat a sequence as often as it says', { timeout: 60_000 }, () => {
+  it('limits the repetition count of a sequence', { timeout: 60_000 }, () => {
     const screen = new Screen(1_000, 400);
     for (const final of 'LMSTbIZ@PXABCDEFGHJKdrqtug') screen.write(`x\x1b[2147483647${final}`);
     assert.equal(screen.columns, 1_000);
   });
 
-  it('keeps a few combining marks in a cell, by a flood of them', () => {
+  it('keeps a few combining marks in a cell, of a flood of them', () => {
     const screen = screenWith(`e${'\u0301'.repeat(100_000)}f`);
     assert.deepEqual([screen.line(0)!.getCell(0)!.getChars(), screen.cursor.column], ['e\u0301\u0301\u0301\u0301', 2]);
   });
 
-  it('is erased from its last cell on, on the alternate screen as well', () => {
+  it('can be erased up to its last cell, on the alternate screen as well', () => {
     for (const start of ['', '\x1b[?1049h', '\x1b[2;3r\x1b[?47h']) {
       for (const erase of ['\x1b[1J', '\x1b[?1J', '\x1b[1;5J', '\x1b[01J']) {
         const screen = screenWith(`${start}abc\x1b[999;999H${erase}\x1b[41mx`);
@@ -218,7 +218,7 @@ describe('a screen', () => {
     }
   });
 
-  it('is empty after an error of xterm.js, and goes on', () => {
+  it('is empty after an error of xterm.js, and continues', () => {
     const screen = screenWith('before', { scrollback: 4 });
     const once = mock.method(
       headless.Terminal.prototype,
@@ -234,14 +234,14 @@ describe('a screen', () => {
     assert.deepEqual(rowsOf(screen), ['after', '', '', '', '']);
   });
 
-  it('throws with a version of xterm.js that does not parse at once', () => {
+  it('throws with a version of xterm.js that does not parse synchronously', () => {
     const screen = screenWith('');
     const later = mock.method(headless.Terminal.prototype, 'write', () => {}, { times: 1 });
     assert.throws(() => screen.write('x'), /has not parsed at once/);
     assert.equal(later.mock.callCount(), 1);
   });
 
-  it('takes nothing when it is disposed', () => {
+  it('ignores output after it was disposed', () => {
     const screen = screenWith('x');
     assert.equal(screen.disposed, false);
     screen.dispose();
@@ -251,14 +251,14 @@ describe('a screen', () => {
     assert.equal(screen.disposed, true);
   });
 
-  it('gives a snapshot from which another becomes the same (property)', () => {
+  it('returns a snapshot that makes another screen the same (property)', () => {
     fc.assert(
       fc.property(outputs, pieces => {
         const screen = screenWith(pieces.join(''), { scrollback: 3 });
         const other = screenWith('\x1b[?1049h\x1b[31mleftovers', {});
         other.write(screen.snapshot());
         assert.deepEqual(stateOf(other), stateOf(screen));
-        // The margins, too, and what was on the screen before the program took all of it.
+        // Also the margins, and the screen from before the alternate screen.
         for (const each of [screen, other]) each.write('\x1b[m\x1b(B\x1b[4l\r\n\n\n\n\nend\x1b[?1049l');
         assert.deepEqual(rowsOf(other), rowsOf(screen));
       }),

@@ -1,4 +1,4 @@
-/** Screens as SVG images: what is drawn where, and that nothing of a program's output is markup. */
+/** Screens as SVG images: what is drawn where, and that no output of a program becomes markup. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -26,7 +26,7 @@ interface DrawnText {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** The texts on the screen: not the one in the title bar. */
+/** The texts on the screen, without the one in the title bar. */
 function textsOf(svg: string): DrawnText[] {
   return [...svg.slice(svg.indexOf('<g ')).matchAll(/<text ([^>]*)>([^<]*)<\/text>/g)].map(
     ([, list = '', text = '']) => ({
@@ -76,12 +76,12 @@ describe('the SVG image of a screen', () => {
     assert.deepEqual([second?.text, second?.attributes.x], ['ef', `${10 * WIDTH}`]);
   });
 
-  it('has rows at the distance of a line', () => {
+  it('has rows at the height of a line', () => {
     const [first, second] = textsOf(draw('a\r\nb'));
     assert.equal(Number(second?.attributes.y) - Number(first?.attributes.y), HEIGHT);
   });
 
-  it('places characters that are not in every font by themselves, in the middle of their columns', () => {
+  it('places characters that are not in every font separately, in the middle of their columns', () => {
     const drawn = textsOf(draw('a日b→e\u0301'));
     assert.deepEqual(
       drawn.map(({ text, attributes }) => [text, attributes.class, attributes.x]),
@@ -104,7 +104,7 @@ describe('the SVG image of a screen', () => {
     ]);
   });
 
-  it('draws bold, italic and dim text, and bold text of the first eight colours in the bright ones', () => {
+  it('draws bold, italic and dim text, and bold text in the first eight colours as bright', () => {
     const [bold, italic, dim, bright] = textsOf(draw('\x1b[1ma\x1b[0;3mb\x1b[0;2mc\x1b[0;1;32md'));
     assert.equal(bold?.attributes.class, 'b');
     assert.equal(italic?.attributes.class, 'i');
@@ -157,7 +157,7 @@ describe('the SVG image of a screen', () => {
     assert.deepEqual([under?.text, under?.attributes.fill], ['b', DARK.background]);
   });
 
-  it('has the title of the program, or another, and a description', () => {
+  it('has the title of the program, or a given one, and a description', () => {
     assert.match(draw('\x1b]2;vim\x07'), /<title>vim<\/title>[\s\S]*>vim<\/text>/);
     assert.match(draw('\x1b]2;vim\x07', { title: 'x', description: 'y' }), /<title>y<\/title>[\s\S]*>x<\/text>/);
     assert.match(draw(''), /<title>terminal<\/title>/);
@@ -178,7 +178,7 @@ describe('hostile output in an SVG image', () => {
     assert.match(svg, /&lt;\/text&gt;&lt;script&gt;alert\(&#39;1&#39;\)&lt;\/script&gt;\]\]&gt;&amp;amp;/);
   });
 
-  it('has no control, format or forbidden character in the image', () => {
+  it('leaves no control, format or forbidden character in the image', () => {
     const characters = '\x00\x01\x08\x0b\x7f\x85\x9b\u202e\u2066\u2028\ufeff\ufffe\uffff\ud800x\udc00\u{e0041}';
     elementsOf(draw(`a${characters}b`, { title: `a${characters}b`, description: characters }));
     elementsOf(draw(`\x1b]2;a${characters}b\x07`));

@@ -1,4 +1,4 @@
-/** Who is let in by `telpty serve`, in one process and with workers. */
+/** Which clients `telpty serve` accepts, in one process and with workers. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -23,7 +23,7 @@ const NEGOTIATING = 'telpty: too many connections are being opened, try again la
 const from = (server: TestServer, localAddress: string, more: WireOptions = XTERM) =>
   Wire.connect(server.port, { ...more, localAddress });
 
-/** A directory for one test. */
+/** Creates a directory for one test. */
 function directory(): string {
   const name = mkdtempSync(join(tmpdir(), 'telpty-guards-'));
   directories.push(name);
@@ -34,14 +34,14 @@ after(() => {
   for (const name of directories) rmSync(name, { recursive: true });
 });
 
-/** What `telpty serve` says where it does not begin to. */
+/** The error message of a `telpty serve` that does not start. */
 function fails(...args: string[]) {
   const argv = [CLI, 'serve', '--port', '0', '--log-level', 'silent', ...args];
   const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 20_000 });
   return { status, stderr };
 }
 
-/** What a client reads until it is let in, or turned away. */
+/** The text that a client reads until it is accepted or refused. */
 async function verdict(wire: Wire): Promise<string> {
   await wire.until(() => wire.text() === 'up\r\n' || wire.ended);
   return wire.text();
@@ -55,7 +55,7 @@ for (const [how, workers] of [
     startServer([...workers, ...args], { program: ['/bin/sh', '-c', 'echo up; exec cat'] });
 
   describe(`guards ${how}`, LIMIT, () => {
-    it('--max-per-ip: one address is full, another is not, and a place that is given up is free', async () => {
+    it('--max-per-ip: one address is full, another is not, and a released slot is free', async () => {
       await using server = await start('--max-per-ip', '2');
       const wires = await Promise.all([1, 2, 3, 4, 5].map(() => from(server, '127.0.0.2')));
       const read = await Promise.all(wires.map(verdict));
@@ -71,7 +71,7 @@ for (const [how, workers] of [
       await Promise.all([...wires, other, next].map(wire => wire.close()));
     });
 
-    it('--max-per-ip: the addresses of an IPv6 network are one', async () => {
+    it('--max-per-ip: the addresses of an IPv6 network count as one', async () => {
       await using server = await start('--host', '::1', '--max-per-ip', '1');
       await using one = await Wire.connect(server.port, { ...XTERM, host: '::1' });
       assert.equal(await verdict(one), 'up\r\n');
@@ -79,7 +79,7 @@ for (const [how, workers] of [
       assert.equal(await verdict(two), PER_ADDRESS);
     });
 
-    it('--connect-rate: five at once, then no more from there, but from elsewhere', async () => {
+    it('--connect-rate: five at once, then no more from this address, but from others', async () => {
       await using server = await start('--connect-rate', '0.001');
       const wires = await Promise.all([1, 2, 3, 4, 5, 6, 7].map(() => from(server, '127.0.0.4')));
       const read = await Promise.all(wires.map(verdict));
@@ -90,7 +90,7 @@ for (const [how, workers] of [
       await Promise.all([...wires, other].map(wire => wire.close()));
     });
 
-    it('--connect-rate counts each connection once, also those that are refused for another reason', async () => {
+    it('--connect-rate counts each connection once, even those that are refused for another reason', async () => {
       await using server = await start('--connect-rate', '0.001', '--max-sessions', '1');
       const read = [];
       const wires = [];
@@ -104,7 +104,7 @@ for (const [how, workers] of [
       await Promise.all(wires.map(wire => wire.close()));
     });
 
-    it('connections that were reset before they were accepted take no slot, and none is logged without its address', async () => {
+    it('connections reset before accept(2) take no slot, and every logged connection has its address', async () => {
       await using server = await start('--deny', '127.0.0.2', '--connect-rate', '0.001', '--max-negotiating', '1');
       server.process.kill('SIGSTOP');
       for (let count = 0; count < 20; count++) {
@@ -120,11 +120,11 @@ for (const [how, workers] of [
       assert.doesNotMatch(server.stderr, /unknown/);
     });
 
-    it('under TLS, an address that is denied or comes too often is closed before the handshake', async () => {
+    it('under TLS, connections of a denied address, or above the rate limit, are closed before the handshake', async () => {
       using certificate = selfSigned('IP:127.0.0.1');
       const files = ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
       await using server = await start(...files, '--deny', '127.0.0.2', '--connect-rate', '0.001');
-      /** Whether TLS is spoken with one that comes from there. */
+      /** Whether the server answers the TLS handshake of a client with this address. */
       const shakes = async (localAddress: string) => {
         const { port } = server;
         const plain = connectSocket({ port, host: '127.0.0.1', localAddress });
@@ -143,7 +143,7 @@ for (const [how, workers] of [
       assert.equal(await shakes('127.0.0.4'), true);
     });
 
-    it('--max-negotiating: those whose program runs do not count, those who are silent do, until they are gone', async () => {
+    it('--max-negotiating: clients whose program runs do not count, silent clients do, until they disconnect', async () => {
       await using server = await start('--max-negotiating', '2', '--negotiation-timeout', '0');
       const inside = [];
       for (let count = 0; count < 4; count++) {
@@ -152,12 +152,12 @@ for (const [how, workers] of [
         inside.push(wire);
       }
       const silent = await Promise.all([1, 2].map(() => from(server, '127.0.0.1', { silent: true })));
-      // Both have come as far as a session when each has heard from the server.
+      // When each has received bytes from the server, both connections are sessions.
       await Promise.all(silent.map(wire => wire.until(() => wire.raw.length > 0)));
       const refused = await from(server, '127.0.0.1');
       assert.equal(await verdict(refused), NEGOTIATING);
       await silent[0]!.close();
-      // A visit without a byte is logged at debug only, so the free place shows when it is taken.
+      // A connection without a byte is logged at debug only, so the free slot is visible only when it is taken.
       let next = await from(server, '127.0.0.1');
       while ((await verdict(next)) === NEGOTIATING) {
         await next.close();
@@ -187,7 +187,7 @@ for (const [how, workers] of [
       assert.equal(await verdict(wire), 'up\r\n');
     });
 
-    it('SIGHUP reads the lists again: who is in stays, a bad list leaves the one before', async () => {
+    it('SIGHUP reads the lists again: existing sessions stay, an invalid list changes nothing', async () => {
       const file = join(directory(), 'banned');
       writeFileSync(file, '127.0.0.7\n');
       await using server = await start('--deny', `@${file}`);
@@ -215,7 +215,7 @@ for (const [how, workers] of [
       assert.deepEqual([await admitted('127.0.0.7'), await admitted('127.0.0.8')], [true, false]);
     });
 
-    it('a list that cannot be read, or has something else in it, is no list', () => {
+    it('a list that cannot be read, or has an invalid entry, is an error', () => {
       const file = join(directory(), 'banned');
       const missing = fails(...workers, '--deny', `@${file}`, 'cat');
       assert.deepEqual(missing, { status: 1, stderr: `telpty: --deny: cannot read '${file}' (ENOENT)\n` });
@@ -224,11 +224,11 @@ for (const [how, workers] of [
       assert.deepEqual(fails(...workers, '--allow', `@${file}`, 'cat'), { status: 2, stderr: message });
     });
 
-    it('a flood of those who are refused is cut short, in words, in descriptors and in the log', async () => {
+    it('a flood of refused clients is limited in messages, in descriptors and in the log', async () => {
       await using server = await start('--max-sessions', '1', '--log-format', 'json');
       const inside = await from(server, '127.0.0.1');
       assert.equal(await verdict(inside), 'up\r\n');
-      // They read, and never close their side.
+      // These clients read, and never close their side.
       const sockets = Array.from({ length: 300 }, () =>
         connectSocket({ port: server.port, host: '127.0.0.1', allowHalfOpen: true }),
       );
@@ -248,7 +248,7 @@ for (const [how, workers] of [
         socket.on('end', end).on('close', end);
       }
       await untilTrue(() => over === 300);
-      assert.ok(words <= 64 * 1.5, `${words} were told`);
+      assert.ok(words <= 64 * 1.5, `${words} clients received the message`);
       assert.ok(words > 0);
       inside.type('still here\r');
       await inside.expect('still here');

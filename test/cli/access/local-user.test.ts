@@ -1,4 +1,4 @@
-/** `telpty serve --local-user`: a login shell is for its own user, and for no other one of the same machine. */
+/** `telpty serve --local-user`: a login shell is only for its own user, not for other users of the machine. */
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ const run = promisify(execFile);
 const LIMIT = { timeout: 120_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const NOBODY = 65_534;
-/** Nobody else is this user. */
+/** A user id that no other test uses. */
 const OTHER = 100_000 + process.pid;
 const directory = mkdtempSync(join(tmpdir(), 'telpty-local-user-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -31,7 +31,7 @@ const DEBUG = ['--log-format', 'json', '--log-level', 'debug'];
 
 type How = 'stay' | 'close' | 'reset' | 'finish';
 
-/** Visits the server as a user of this machine. @returns what the client has read. */
+/** Connects to the server as a user of this machine. @returns what the client has read. */
 async function visit(
   server: TestServer,
   uid: number,
@@ -46,7 +46,7 @@ async function visit(
   return stdout;
 }
 
-/** Not the file: another user may not be able to read it. */
+/** The text instead of the file, which another user may not be able to read. */
 const SCRIPT = readFileSync(support('clients/visitor.py'), 'utf8');
 
 async function isServed(server: TestServer, options: WireOptions = {}): Promise<void> {
@@ -57,7 +57,7 @@ async function isServed(server: TestServer, options: WireOptions = {}): Promise<
   await wire.untilClose();
 }
 
-/** Nothing of `text` may have run when this is over: what the server does, it does in order. */
+/** Fails if any of `text` has run when this resolves: the server handles connections in order. */
 async function isRefused(server: TestServer, uid: number, host: string, words: string | RegExp = ''): Promise<void> {
   const mark = join(directory, `ran-${server.port}`);
   const command = `touch ${mark}\n`;
@@ -65,16 +65,16 @@ async function isRefused(server: TestServer, uid: number, host: string, words: s
     assert.equal(await visit(server, uid, how, command, host), NOTICE);
   }
   for (const how of ['close', 'reset'] as const) await visit(server, uid, how, command, host, 5);
-  // These have closed for certain before the server looks.
+  // These have certainly closed before the server checks them.
   server.process.kill('SIGSTOP');
   for (const how of ['close', 'reset'] as const) await visit(server, uid, how, command, host, 5);
   server.process.kill('SIGCONT');
-  // And this one comes behind them.
+  // And this connection follows them.
   assert.equal(await visit(server, uid, 'stay', '', host), NOTICE);
   await server.waitForLog(
     new RegExp(`refused: \\S+:\\d+, local-user: ${typeof words === 'string' ? words : words.source}`),
   );
-  // At the level of debugging. A program would start later.
+  // Logged at debug. A program would start later.
   assert.doesNotMatch(server.stderr, /session \d+: connection from/);
   assert.equal(existsSync(mark), false);
 }
@@ -85,7 +85,7 @@ describe('a login shell', LIMIT, () => {
     ['2', ['127.0.0.1']],
   ] as const) {
     for (const host of hosts) {
-      it(`is for the server's own user alone: ${host}, workers: ${workers}`, async () => {
+      it(`is only for the server's own user: ${host}, workers: ${workers}`, async () => {
         const args = ['--host', host, '--workers', workers, ...DEBUG];
         await using server = await startServer(args);
         await isRefused(server, OTHER, host, `a connection of user ${OTHER}; the server is user ${process.getuid!()}`);
@@ -97,7 +97,7 @@ describe('a login shell', LIMIT, () => {
     }
   }
 
-  it('is so without netlink, where the tables in /proc are read', async () => {
+  it('works without netlink, by the tables in /proc', async () => {
     for (const host of ['127.0.0.1', '::1', '::ffff:127.0.0.1']) {
       const wrapper = [requireTool('python3'), support('system/no-netlink.py')];
       await using server = await startServer(['--host', host, ...DEBUG], { wrapper });
@@ -106,7 +106,7 @@ describe('a login shell', LIMIT, () => {
     }
   });
 
-  it('and where the kernel says nothing at all, for nobody', async () => {
+  it('is refused to everyone if the kernel reports no user at all', async () => {
     const script = 'mount -t proc -o subset=pid proc /proc && exec "$@"';
     const wrapper = [
       'unshare',
@@ -123,7 +123,7 @@ describe('a login shell', LIMIT, () => {
     await server.waitForLog(/local-user: the kernel does not report the user of the client .*ENOENT/);
   });
 
-  it('is not for users without a number in its user namespace, whatever its own number is', async () => {
+  it('is not for users without an id in its user namespace, whatever its own id is', async () => {
     for (const [uid, served] of [
       [0, true],
       [NOBODY, false],
@@ -133,13 +133,13 @@ describe('a login shell', LIMIT, () => {
       for (const stranger of [NOBODY, OTHER]) {
         assert.equal(await visit(server, stranger, 'stay', 'true\n'), NOTICE);
       }
-      // The test's own user is mapped to the server's.
+      // The test's own user is mapped to the server's user.
       await using own = await Wire.connect(server.port, XTERM);
       await own.expect(served ? /[$#] $/ : NOTICE);
     }
   });
 
-  it('is for user 65534 where every user has a number, and root is another user', async () => {
+  it('is for user 65534 if every user has an id, and root is another user', async () => {
     const program = ['/bin/sh', '-c', 'echo "I am $(id -u)"'];
     const options = { program, wrapper: as(NOBODY), cwd: '/' };
     await using server = await startServer(['--local-user', 'same', '--log-format', 'json'], options);
@@ -158,14 +158,14 @@ describe('a login shell', LIMIT, () => {
     await wire.expect(/[$#] $/);
   });
 
-  it('does not mind a thousand connections of others, nor they each other', async () => {
+  it('is not affected by a thousand connections of other users, nor are they by each other', async () => {
     await using server = await startServer(['--log-format', 'json', '--max-sessions', '1']);
     await Promise.all(Array.from({ length: 4 }, () => visit(server, OTHER, 'close', 'true\n', '127.0.0.1', 250)));
     await isServed(server);
     await server.waitForLog(/"refused":"local-user"/);
   });
 
-  it('--local-user any: is for everybody, and a warning says so', async () => {
+  it('--local-user any: is for all users, and a warning is logged', async () => {
     await using server = await startServer(['--local-user', 'any', '--log-format', 'json']);
     await server.waitForLog(
       /"level":40,.*the login shell is served to every user of this machine \(--local-user any\)/,
@@ -180,13 +180,13 @@ describe('a login shell', LIMIT, () => {
 describe('a PROGRAM', LIMIT, () => {
   const program = ['/bin/sh', '-c', 'echo welcome'];
 
-  it('is for every user', async () => {
+  it('is for every user by default', async () => {
     await using server = await startServer(['--log-format', 'json'], { program });
     assert.match(await visit(server, OTHER, 'finish', ''), /welcome\r\n/);
     assert.doesNotMatch(server.stderr, /login shell/);
   });
 
-  it('--local-user same: is for the own user, and SIGHUP says that a change needs a restart', async () => {
+  it('--local-user same: is only for the user of the server, and SIGHUP logs that a change needs a restart', async () => {
     const config = join(directory, 'telpty.yaml');
     writeFileSync(config, 'local-user: same\n');
     await using server = await startServer(['--config', config, '--log-format', 'json'], { program });
@@ -200,7 +200,7 @@ describe('a PROGRAM', LIMIT, () => {
   });
 });
 
-describe('--local-user same where the client may be a forwarder', LIMIT, () => {
+describe('--local-user same if the client may be a forwarder', LIMIT, () => {
   const start = (args: string[], stdio: number[] = []) => {
     const handed = stdio.length > 0 ? ['-c', 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', 'sh'] : ['-c', 'exec "$@"', 'sh'];
     const words = [...handed, process.execPath, CLI, 'serve', '--port', '0', ...args];
@@ -229,7 +229,7 @@ describe('--local-user same where the client may be a forwarder', LIMIT, () => {
     });
   }
 
-  it('an inherited socket: exit 2, but for --local-user any and for a PROGRAM', async () => {
+  it('an inherited socket: exit 2, except with --local-user any or a PROGRAM', async () => {
     using socket = await OpenSocket.open();
     for (const args of [[], ['--local-user', 'same', 'cat']]) {
       const { status, stdout, stderr } = start(args, [socket.fd]);
@@ -246,7 +246,7 @@ describe('--local-user same where the client may be a forwarder', LIMIT, () => {
     }
   });
 
-  it('with --local-user any a proxy and other addresses are taken', async () => {
+  it('with --local-user any a proxy and other addresses are accepted', async () => {
     for (const args of [
       ['--proxy-protocol', '127.0.0.1'],
       ['--host', '0.0.0.0'],
@@ -258,7 +258,7 @@ describe('--local-user same where the client may be a forwarder', LIMIT, () => {
   });
 });
 
-it('--local-user same on a system that does not say whose a connection is: exit 2', () => {
+it('--local-user same on a system that does not report the user of a connection: exit 2', () => {
   const elsewhere = [
     '--import',
     "data:text/javascript,Object.defineProperty(process, 'platform', { value: 'freebsd' })",

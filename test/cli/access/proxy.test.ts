@@ -1,4 +1,4 @@
-/** `telpty serve --proxy-protocol`, with one process and with several, and what else is no Telnet. */
+/** `telpty serve --proxy-protocol`, with one process and with several, and clients of other protocols. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Wire } from '../../support/clients/test-client.ts';
@@ -9,13 +9,13 @@ import { startServer } from '../../support/servers/server.ts';
 
 const PROGRAM = { program: ['/bin/sh', '-c', 'echo "from $TELPTY_REMOTE_ADDRESS"; exec cat'] };
 const XTERM = { ttype: ['xterm'], size: [80, 24] } as const;
-/** Proxies bring others than this machine, and the tests may run as root. */
+/** Clients of proxies are not of this machine, and the tests may run as root. */
 const ROOT = '--allow-root-program';
 const v1 = (address: string) => `PROXY TCP4 ${address} 198.51.100.1 56324 23\r\n`;
 
 describe('telpty serve --proxy-protocol', { timeout: 180_000 }, () => {
   for (const workers of [1, 2]) {
-    it(`has the client's address for programs, logs and limits (workers: ${workers})`, async () => {
+    it(`uses the client's address for programs, logs and limits (workers: ${workers})`, async () => {
       const limits = ['--max-per-ip', '1', '--deny', '192.0.2.66'];
       const args = [
         '--proxy-protocol',
@@ -37,7 +37,7 @@ describe('telpty serve --proxy-protocol', { timeout: 180_000 }, () => {
         proxyV2({ family: 0x21, addresses: ipv6Addresses(Buffer.from('20010db8000000000000000000000005', 'hex')) }),
       );
       await ipv6.expect('from 2001:db8::5\r\n');
-      // The same client again, by the same proxy; and one that is not welcome.
+      // The same client again, through the same proxy; and one that is denied.
       await using twice = await Wire.connect(server.port, { silent: true });
       twice.send(v1('192.0.2.1'));
       await twice.untilEnd();
@@ -46,7 +46,7 @@ describe('telpty serve --proxy-protocol', { timeout: 180_000 }, () => {
       denied.send(v1('192.0.2.66'));
       await denied.untilEnd();
       await server.waitForLog(/refused: 192\.0\.2\.66:56324, denied/);
-      // No header where there should be one, and one where there should be none.
+      // A missing header, and an unexpected one.
       await using none = await Wire.connect(server.port, { silent: true });
       none.send('hello\r\n');
       await none.untilEnd();
@@ -58,7 +58,7 @@ describe('telpty serve --proxy-protocol', { timeout: 180_000 }, () => {
     });
   }
 
-  it('stands in front of TLS, with workers, too', async () => {
+  it('precedes TLS, with workers, too', async () => {
     using certificate = selfSigned('DNS:localhost');
     const tls = ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
     const args = ['--proxy-protocol', '127.0.0.0/8', ROOT, '--workers', '2', '--log-format', 'json', ...tls];
@@ -76,9 +76,9 @@ describe('telpty serve --proxy-protocol', { timeout: 180_000 }, () => {
   });
 });
 
-describe('clients that speak something else', { timeout: 180_000 }, () => {
+describe('clients of other protocols', { timeout: 180_000 }, () => {
   for (const workers of [1, 2]) {
-    it(`are told apart, closed, and logged once, before their program starts or after (workers: ${workers})`, async () => {
+    it(`are recognised, closed, and logged once, before their program starts or after (workers: ${workers})`, async () => {
       const start = (patience: string) => {
         const args = ['--workers', String(workers), '--log-format', 'json', '--negotiation-timeout', patience];
         return startServer(args, PROGRAM);
@@ -110,7 +110,7 @@ describe('clients that speak something else', { timeout: 180_000 }, () => {
       await late.untilEnd();
       await server.waitForLog(new RegExp(`refused: 127\\.0\\.0\\.1:${localPort}, http`));
       await server.assertNoLeaks();
-      // Who has typed before is a person, and so is who has answered.
+      // A client that has sent input before, or has answered negotiation, is a Telnet client.
       for (const first of ['x', '\xff\xfc\x18\xff\xfc\x1f', '\r\n']) {
         await using person = await Wire.connect(server.port, { silent: true });
         await person.expect('from 127.0.0.1\r\n');

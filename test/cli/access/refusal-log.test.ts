@@ -4,7 +4,7 @@ import { createLog } from '../../../src/cli/log/log.ts';
 import { RefusalLog } from '../../../src/cli/log/refusal-log.ts';
 import type { RefusalReason } from '../../../src/shells/guards/session-limits.ts';
 
-/** A log, and what it has written. */
+/** A log, and its output. */
 function logged() {
   const lines: { msg: string; refused?: string; count?: number }[] = [];
   const log = createLog({ level: 'info' }, line => void lines.push(JSON.parse(line)));
@@ -15,7 +15,7 @@ function logged() {
   return { lines, refusals, refuse, messages: () => lines.splice(0).map(({ msg }) => msg) };
 }
 
-test('refusals: a line each, then a sum for each reason, then anew', context => {
+test('refusals: one line each, then a sum for each reason, then single lines again', context => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const { refuse, messages, lines } = logged();
   refuse(3, 'denied');
@@ -43,7 +43,7 @@ test('refusals: a line each, then a sum for each reason, then anew', context => 
   assert.equal(messages().length, 1);
 });
 
-test('refusals: what was counted is told when the process ends, and once', context => {
+test('refusals: the sums are logged when the process ends, once', context => {
   context.mock.timers.enable({ apis: ['setTimeout'] });
   const { refuse, messages } = logged();
   const before = process.listenerCount('exit');

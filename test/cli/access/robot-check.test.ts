@@ -1,4 +1,4 @@
-/** `telpty serve --robot-check` with the clients that people have: a terminal gets its program, and a person without one, too. */
+/** `telpty serve --robot-check` with real clients: a terminal gets its program, and so does a person without one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Wire } from '../../support/clients/test-client.ts';
@@ -13,7 +13,7 @@ const start = (...args: string[]) =>
     program: SHELL,
   });
 
-/** The words that a person is asked for. */
+/** The words that a person is asked to type. */
 async function words(term: Terminal): Promise<string> {
   const screen = await term.waitFor(/words [a-z]+ [a-z]+ and press/);
   return /words ([a-z]+ [a-z]+) and/.exec(screen)![1]!;
@@ -28,12 +28,12 @@ const clients: Readonly<Record<string, (port: number) => string[]>> = {
 
 describe('--robot-check', LIMIT, () => {
   for (const [client, command] of Object.entries(clients)) {
-    it(`${client}: its terminal answers, and nobody is asked anything`, async () => {
+    it(`${client}: its terminal answers, and the user is not asked`, async () => {
       await using server = await start();
       await using term = await Terminal.start(command(server.port));
       const screen = await term.waitFor(/^ready\$$/m);
       assert.doesNotMatch(screen, /words|\[\d+;\d+R|[水山天女米竹馬空海]/);
-      // Those that can are told to edit lines now. PuTTY's terminal stays as it is.
+      // Clients that can are asked to edit lines. The settings of PuTTY's terminal do not change.
       if (client !== 'PuTTY') await term.untilModes('icanon');
       await term.type('stty size\r');
       await term.waitFor(/ready\$ stty size\n24 80\nready\$$/);
@@ -41,13 +41,13 @@ describe('--robot-check', LIMIT, () => {
     });
   }
 
-  it('a terminal without UTF-8 is asked something else, or its person', async () => {
+  it('a terminal without UTF-8 gets another request, or its user is asked', async () => {
     await using server = await start('--encoding', 'latin1');
     await using term = await Terminal.start(clients['GNU telnet']!(server.port), { env: { LANG: 'C', LC_ALL: 'C' } });
     await term.waitFor(/^ready\$$/m);
   });
 
-  it('nc, which is no Telnet client: a person types two words', async () => {
+  it('nc, which is not a Telnet client: a person types two words', async () => {
     await using server = await start('--negotiation-timeout', '100ms');
     await using term = await Terminal.start([requireTool('nc'), '127.0.0.1', String(server.port)]);
     await term.type(`${(await words(term)).toUpperCase()}\r`);

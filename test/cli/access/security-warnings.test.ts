@@ -17,7 +17,7 @@ function settings(...args: string[]): ServeSettings {
   return parsed;
 }
 
-/** What is warned of. */
+/** The warnings. */
 function missing(host: string, args: string[], found: typeof NOBODY | typeof OWN, own: typeof ROOT): string[] {
   const lines: string[][] = [];
   const log = { warn: (fields: { missing: string[] }) => void lines.push(fields.missing) };
@@ -26,10 +26,10 @@ function missing(host: string, args: string[], found: typeof NOBODY | typeof OWN
   return (lines[0] ?? []).map(words => /\((.*)\)/.exec(words)![1]!);
 }
 
-describe('a port that others can reach', () => {
+describe('a port that other machines can reach', () => {
   const robots = '--max-per-ip, --connect-rate, --robot-check, --allow';
 
-  it('is warned of: no TLS, no guard, root', () => {
+  it('is logged with warnings: no TLS, no guard, root', () => {
     assert.deepEqual(missing('0.0.0.0', [], OWN, ROOT), ['--tls-cert', robots, '--user']);
     assert.deepEqual(missing('::', [], OWN, OTHER), ['--tls-cert', robots]);
     assert.deepEqual(missing('192.0.2.1', [], NOBODY, ROOT), ['--tls-cert', robots]);
@@ -37,21 +37,21 @@ describe('a port that others can reach', () => {
     for (const guard of guards) assert.deepEqual(missing('::', guard, NOBODY, ROOT), ['--tls-cert']);
   });
 
-  it('knows that programs with a user id for each session do not run as root', () => {
+  it('is not warned about as root if each session has its own user id', () => {
     const range = ['--user-range', '70000-70009'];
     assert.deepEqual(missing('0.0.0.0', range, OWN, ROOT), ['--tls-cert', robots]);
     refuseRootProgram('0.0.0.0', settings(...range), OWN, ROOT);
     refuseRootProgram('127.0.0.1', settings(...range, '--proxy-protocol', '::1'), OWN, ROOT);
   });
 
-  it('is no matter on loopback', () => {
+  it('gets no warning on loopback', () => {
     for (const host of ['127.0.0.1', '::1', 'localhost']) {
       assert.deepEqual(missing(host, [], OWN, ROOT), []);
       refuseRootProgram(host, settings(), OWN, ROOT);
     }
   });
 
-  it('gets no program that runs as root, unless that is asked for', () => {
+  it('gets no program that runs as root, unless that is requested', () => {
     const error = {
       code: 'ERR_USAGE',
       message: /clients would get a program that runs as root: name its user/,
@@ -79,7 +79,7 @@ describe('a port that others can reach', () => {
     }
   });
 
-  it('that is shared is warned of where the programs could listen on it', () => {
+  it('that is shared is warned about if the programs could listen on it', () => {
     const warned = (args: string[], found: typeof NOBODY | typeof OWN, own: typeof ROOT) => {
       const lines: unknown[] = [];
       warnOfSharedPort(settings(...args), found, { warn: (line: unknown) => void lines.push(line) } as never, own);
@@ -93,7 +93,7 @@ describe('a port that others can reach', () => {
     assert.equal(warned([], OWN, ROOT), 0);
   });
 
-  it('in earnest: one line, exit 2, nothing is listening; else one warning', { timeout: 60_000 }, async () => {
+  it('end to end: one line, exit 2, nothing listens; else one warning', { timeout: 60_000 }, async () => {
     const isRoot = process.geteuid?.() === 0;
     if (isRoot) {
       const argv = [CLI, 'serve', '--port', '0', '--host', '0.0.0.0', '--log-level', 'silent', 'cat'];

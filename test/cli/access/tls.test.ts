@@ -1,4 +1,4 @@
-/** `telpty serve` with TLS, as clients of others see it: openssl, socat, telnet-ssl, Python, telpty connect. */
+/** `telpty serve` with TLS, with other clients: openssl, socat, telnet-ssl, Python, telpty connect. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const TLS = ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
 const ASK = { program: ['/bin/sh', '-c', 'echo "from $TELPTY_REMOTE_ADDRESS"; read -r x; echo "you said $x"'] };
 
-/** What a program prints that is given `input` and has `until` on its output before the input ends. */
+/** The output of a program that gets `input`, whose end follows `until` in the output. */
 function talk(tool: Tool, args: readonly string[], input: string, until: RegExp): Promise<string> {
   const child = spawn(requireTool(tool), args, { stdio: ['pipe', 'pipe', 'pipe'] });
   const kill = atExit(() => child.kill('SIGKILL'));
@@ -64,7 +64,7 @@ function failing(args: readonly string[]): Promise<{ status: unknown; stderr: st
 const fingerprintOf = (wire: Wire) => tlsOf(wire).getPeerCertificate().fingerprint256;
 
 describe('telpty serve --tls-cert', { timeout: 120_000 }, () => {
-  it('says so in its one line, and serves real clients', async () => {
+  it('prints a telnets URL, and serves real clients', async () => {
     await using server = await startServer([...TLS, '--log-format', 'json'], ASK);
     assert.equal(server.stdout, `listening telnets://127.0.0.1:${server.port}\n`);
     const at = `127.0.0.1:${server.port}`;
@@ -104,7 +104,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
     await ours.waitFor(/you said telpty/);
   });
 
-  it('tells curl what it is, and logs one line for each who is no client of it', async () => {
+  it('answers curl with an explanation, and logs one line for each client of another protocol', async () => {
     await using server = await startServer([...TLS, '--log-format', 'json'], ASK);
     assert.equal(
       await talk('curl', ['-s', `http://127.0.0.1:${server.port}/`], '', /^$/),
@@ -120,7 +120,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
   });
 
   for (const workers of [1, 2]) {
-    it(`reads its files again at SIGHUP, and drops nobody (workers: ${workers})`, async () => {
+    it(`reads its files again at SIGHUP, and closes no session (workers: ${workers})`, async () => {
       const cert = join(directory, 'cert.pem');
       const key = join(directory, 'key.pem');
       const put = (from: typeof certificate) => {
@@ -148,7 +148,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
       await using last = await connectSecurely(server.port, XTERM);
       assert.equal(fingerprintOf(last), changed);
       if (workers === 1) return;
-      // A worker that replaces another has what was in effect, whatever is in the files.
+      // A worker that replaces another has the certificates in effect, whatever the files contain.
       for (const { pid } of childrenOf(server.pid)) process.kill(pid, 'SIGKILL');
       await server.waitForLog(/worker 1 is back/);
       await server.waitForLog(/worker 2 is back/);
@@ -159,7 +159,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
     });
   }
 
-  it('hands TLS to its workers, plain clients too, and counts the places of those who fail', async () => {
+  it('passes TLS and plain clients to its workers, and frees the slots of failed handshakes', async () => {
     const args = [...TLS, '--tls-auto', '--workers', '2', '--max-sessions', '1', '--log-format', 'json'];
     await using server = await startServer(args, { program: ['/bin/cat'] });
     for (let round = 0; round < 3; round++) {
@@ -181,7 +181,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
     assert.equal(server.stderr.match(/tls: the handshake failed/g)?.length, 3);
   });
 
-  it('wants certificates of clients with --tls-client-ca', async () => {
+  it('requires client certificates with --tls-client-ca', async () => {
     await using server = await startServer([...TLS, '--tls-client-ca', other.certFile, '--log-format', 'json'], ASK);
     const at = ['s_client', '-connect', `127.0.0.1:${server.port}`, '-quiet'];
     const known = [...at, '-cert', other.certFile, '-key', other.keyFile];
@@ -193,7 +193,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
     await server.waitForLog(/tls: the client's certificate: /);
   });
 
-  it('does not take --tls-client-ca and --tls-auto together, nor one after the other by SIGHUP', async () => {
+  it('rejects --tls-client-ca with --tls-auto, also after a SIGHUP', async () => {
     const pair = await failing([...TLS, '--tls-client-ca', other.certFile, '--tls-auto']);
     assert.deepEqual([pair.status, pair.stdout], [2, '']);
     assert.match(pair.stderr, /^telpty: --tls-client-ca and --tls-auto exclude each other: .*\n$/);
@@ -217,7 +217,7 @@ with context.wrap_socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])
     }
   });
 
-  it('does not start without files that it can use, and says which it is', async () => {
+  it('does not start without usable files, and names the file', async () => {
     const text = join(directory, 'text.pem');
     writeFileSync(text, 'hello');
     const cases: [string[], RegExp][] = [

@@ -5,7 +5,7 @@ import { runConnect } from '../../support/clients/connect.ts';
 import { Peer } from '../../support/clients/peer.ts';
 import { CMD } from '../../support/clients/test-client.ts';
 
-test('options are offered and requested before anything else is said', async () => {
+test('options are offered and requested before anything else is sent', async () => {
   await using peer = await Peer.listen();
   const client = runConnect(['--always-will', 'gmcp,91', '--always-do=77', '127.0.0.1', peer.port]);
   const wire = await peer.accept();
@@ -15,7 +15,7 @@ test('options are offered and requested before anything else is said', async () 
   assert.equal((await client.done).status, 0);
 });
 
-test('one that cannot be a mere agreement is a wrong use', async () => {
+test('an option that needs an implementation is wrong usage', async () => {
   const { status, stderr } = await runConnect(['--always-do', 'mccp2', '127.0.0.1', 9]).done;
   assert.equal(status, 2);
   assert.match(stderr, /^telpty: --always-do: without MCCP2 itself, what follows it cannot be read\n$/);

@@ -1,4 +1,4 @@
-/** Servers that mean no good: whatever they send, `telpty connect` ends when they do, cleanly. */
+/** Hostile servers: whatever they send, `telpty connect` ends when they do, cleanly. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import fc from 'fast-check';
@@ -10,7 +10,7 @@ import { CLI } from '../../support/servers/server.ts';
 
 after(assertNothingHeld);
 
-/** A client on a terminal of its own. */
+/** A client on its own terminal. */
 function open(port: number): Pty {
   const env = { PATH: process.env.PATH ?? '', TERM: 'xterm', LANG: 'C.UTF-8', SECRET: 'never to be told' };
   const pty = spawnPty(process.execPath, [CLI, 'connect', '127.0.0.1', String(port)], { env });
@@ -18,7 +18,7 @@ function open(port: number): Pty {
   return pty;
 }
 
-// Weighted towards what means something: IAC, verbs, SB and SE, the options of a client with a terminal.
+// Weighted towards bytes with a meaning: IAC, verbs, SB and SE, the options of a client with a terminal.
 const byte = fc.oneof(
   { weight: 4, arbitrary: fc.constant(255) },
   { weight: 4, arbitrary: fc.constantFrom(236, 239, 240, 242, 244, 246, 250, 251, 252, 253, 254) },
@@ -27,13 +27,13 @@ const byte = fc.oneof(
   { weight: 3, arbitrary: fc.nat(255) },
 );
 
-test('random bytes, while somebody types', { timeout: 120_000 }, async () => {
+test('random bytes, while a user types', { timeout: 120_000 }, async () => {
   await using peer = await Peer.listen();
   await fc.assert(
     fc.asyncProperty(fc.array(byte, { minLength: 500, maxLength: 4_000 }), async bytes => {
       const pty = open(peer.port);
       const wire = await peer.accept();
-      // LINEMODE first, so that modes and keys of the terminal are the server's to change.
+      // LINEMODE first, so that the server can change modes and keys of the terminal.
       wire.send([255, 253, 34, 255, 253, 33], bytes.slice(0, 250));
       pty.write('abc\r\x04\x16\x1a');
       await wire.sent(bytes.slice(250));
@@ -47,7 +47,7 @@ test('random bytes, while somebody types', { timeout: 120_000 }, async () => {
   );
 });
 
-test('modes and keys that change for ever', { timeout: 60_000 }, async () => {
+test('modes and keys that change all the time', { timeout: 60_000 }, async () => {
   await using peer = await Peer.listen();
   const pty = open(peer.port);
   const wire = await peer.accept();
@@ -64,7 +64,7 @@ test('modes and keys that change for ever', { timeout: 60_000 }, async () => {
   await closed(pty);
 });
 
-test('a server that switches its echo for ever: what is typed at a password is never shown', async () => {
+test('a server that toggles its echo all the time: a typed password is never shown', async () => {
   await using peer = await Peer.listen();
   const pty = open(peer.port);
   const wire = await peer.accept();
@@ -73,13 +73,13 @@ test('a server that switches its echo for ever: what is typed at a password is n
     const sent = Buffer.concat([
       Buffer.alloc(500 * flips.length, Buffer.from(flips)),
       Buffer.of(255, hides ? 251 : 252, 1),
-      // The answer comes once all before has been followed.
+      // The answer follows the processing of everything before it.
       Buffer.of(255, 253, 200),
     ]);
     wire.send(sent);
     await wire.until(() => wire.events.filter(e => e.type === 'negotiate' && e.option === 200).length > round);
     await untilTrue(() => pty.modes().echo === !hides);
-    // And so it stays when the late answer has gone.
+    // It stays so after the late answer.
     const answer = hides ? 253 : 254;
     await wire.until(() => {
       const last = wire.events.findLast(e => e.type === 'negotiate' && e.option === 1);

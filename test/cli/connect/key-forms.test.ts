@@ -45,7 +45,7 @@ test('which sequences are which escape key', () => {
   }
 });
 
-test('keys cut anywhere, among others; what is no escape key passes as it is', async () => {
+test('the escape key is found wherever the input is cut; other input passes unchanged', async () => {
   const typed = 'a\x1b[A\x1b[93;5ub\x1b[97;5u\x1b[93;5:3uc\x1b[27;5;93~\xc2\x9b93;5u\x9b93;5u\u00c4\x9b93;5u\x1b[1;5A';
   const meant = 'a\x1b[A\x1db\x1b[97;5uc\x1d\x1d\x1d\u00c4\x9b93;5u\x1b[1;5A';
   for (let cut = 0; cut <= typed.length; cut++) {
@@ -59,11 +59,11 @@ test('keys cut anywhere, among others; what is no escape key passes as it is', a
     });
     reader.read(Buffer.from(typed.slice(0, cut), 'latin1'));
     reader.read(Buffer.from(typed.slice(cut), 'latin1'));
-    // (A cut between the halves of a character of UTF-8 hides that it is one.)
+    // (A cut between the bytes of a UTF-8 character hides that it is one.)
     if (typed[cut] !== '\x9b' || typed[cut - 1] !== '\u00c4') assert.equal(read, meant, `cut at ${cut}`);
     reader.stop();
   }
-  // What does not go on was a key: ESC, or Alt and [.
+  // A sequence that does not continue was a key: ESC, or Alt-[.
   const read = await new Promise<string>(resolve => {
     const reader = new KeyReader({
       escapeKey: () => 0x1d,
@@ -94,7 +94,7 @@ for (const [name, character, key] of [
   ['kitty, another key', '^A', '\x1b[97;69u'],
   ['kitty, a printable key', '~', '\x1b[96:126;2u'],
 ] as const) {
-  test(`the prompt opens by its key in the form of ${name}`, TIMEOUT, () =>
+  test(`the escape key opens the prompt in the form of ${name}`, TIMEOUT, () =>
     withPeer(
       async (term, wire) => {
         wire.negotiate(WILL, OPT.ECHO);

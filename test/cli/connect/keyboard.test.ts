@@ -1,11 +1,11 @@
-/** What the keys of `telpty connect` are on the wire, packet by packet. */
+/** The packets that `telpty connect` sends for keys. */
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { Keyboard } from '../../../src/cli/connect/keys/keyboard.ts';
 import { Session } from '../../../src/session/session.ts';
 
-test('Return is one packet with its NUL: a server that ends at it would reset the connection over the rest', async () => {
+test('Return is sent in one packet with its NUL: a server that ends at it would reset the connection because of unread input', async () => {
   const packets: string[] = [];
   const wire = new Duplex({
     read() {},

@@ -1,4 +1,4 @@
-/** What `telpty connect` makes of keys, and of what a scripted server wants of them, in a real terminal. */
+/** How `telpty connect` handles keys, and the requests of a scripted server about them, in a real terminal. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { spawnPty } from '../../../src/pty/index.ts';
@@ -11,7 +11,7 @@ import { CLI } from '../../support/servers/server.ts';
 const TIMEOUT = { timeout: 60_000 };
 const { IAC, IP, DM, WILL, WONT, DO, DONT, EOF, ABORT, SUSP, AYT } = CMD;
 
-test('a server that says nothing of Telnet gets lines, edited and echoed here', TIMEOUT, () =>
+test('a server that does not speak Telnet gets lines, edited and echoed locally', TIMEOUT, () =>
   withPeer(async (term, wire) => {
     await term.type('hellp');
     await term.keys('BSpace');
@@ -19,13 +19,13 @@ test('a server that says nothing of Telnet gets lines, edited and echoed here', 
     await wire.expect(Buffer.from('hello\r\n'));
     assert.equal(wire.raw.bytes.toString(), 'hello\r\n');
     await term.waitFor(/\nhello$/);
-    // The end of a file is a key for the program there.
+    // The end-of-file key is a key for the remote program.
     await term.type('part');
     await term.keys('C-d');
     await wire.expect(Buffer.from('part'));
     await term.keys('C-d');
     await wire.expect(Buffer.of(4));
-    // A line of output that ends in a bare LF begins at the left all the same.
+    // A line of output that ends in a bare LF still begins in the first column.
     wire.send('one\ntwo\r\nthree');
     await term.waitFor(/one\ntwo\nthree$/);
     wire.halfClose();
@@ -33,7 +33,7 @@ test('a server that says nothing of Telnet gets lines, edited and echoed here', 
   }),
 );
 
-test('keys of the line become commands, and what an interrupt makes stale is not shown', TIMEOUT, () =>
+test('editing keys become commands, and output made stale by an interrupt is not shown', TIMEOUT, () =>
   withPeer(async (term, wire) => {
     wire.negotiate(DO, OPT.NAWS);
     await wire.expect(Buffer.from(naws(80, 24)));
@@ -48,14 +48,14 @@ test('keys of the line become commands, and what an interrupt makes stale is not
     await term.keys('C-\\');
     await wire.expect(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, ABORT));
     wire.negotiate(WONT, OPT.TIMING_MARK);
-    // What was on the line is gone, here and there.
+    // The line has been discarded on both sides.
     await term.type('x\r');
     await wire.expect(Buffer.from('x\r\n'));
     assert.ok(!wire.raw.bytes.includes('thrown'));
   }),
 );
 
-test('with the interrupt goes a Synch where the server knows LINEMODE', TIMEOUT, () =>
+test('an interrupt is sent with a Synch if the server supports LINEMODE', TIMEOUT, () =>
   withPeer(async (term, wire) => {
     wire.negotiate(DO, OPT.LINEMODE);
     await wire.expectNegotiation(WILL, OPT.LINEMODE);
@@ -68,7 +68,7 @@ test('with the interrupt goes a Synch where the server knows LINEMODE', TIMEOUT,
   }),
 );
 
-test('a server that echoes and leaves out GA gets each key; one that only echoes, a hidden line', TIMEOUT, () =>
+test('a server that echoes and suppresses GA gets each key; one that only echoes gets a hidden line', TIMEOUT, () =>
   withPeer(async (term, wire) => {
     wire.negotiate(WILL, OPT.ECHO);
     await wire.expectNegotiation(DO, OPT.ECHO);
@@ -82,7 +82,7 @@ test('a server that echoes and leaves out GA gets each key; one that only echoes
     await wire.expect(Buffer.from('k'));
     await term.keys('C-c', 'C-d', 'C-z', 'Enter', 'Up');
     await wire.expect(Buffer.from('\x03\x04\x1a\r\0\x1b[A', 'latin1'));
-    // Output is left alone now: a bare LF moves down and no more.
+    // Output is unchanged now: a bare LF only moves down.
     wire.send('\x1b[2J\x1b[Hab\ncd');
     await term.waitFor(/^ab\n {2}cd$/);
     wire.negotiate(WONT, OPT.ECHO);
@@ -95,7 +95,7 @@ test('a server that echoes and leaves out GA gets each key; one that only echoes
   }),
 );
 
-test('LINEMODE: the server says who edits, which keys are special, and gets commands', TIMEOUT, () =>
+test('LINEMODE: the server decides which side edits and which keys are special, and gets commands', TIMEOUT, () =>
   withPeer(async (term, wire) => {
     wire.negotiate(DO, OPT.LINEMODE);
     await wire.expectNegotiation(WILL, OPT.LINEMODE);
@@ -119,7 +119,7 @@ test('LINEMODE: the server says who edits, which keys are special, and gets comm
     await wire.expectEvent(e => e.type === 'subnegotiation' && [...e.payload].join() === '3,10,130,35');
     await term.type('cY#d\r');
     await wire.expect(Buffer.from('cd\r\n'));
-    // No EDIT: each key, and ^C is a key like others.
+    // No EDIT: each key is sent, and ^C is a key like others.
     wire.subnegotiate(OPT.LINEMODE, [1, 0]);
     await wire.expect(Buffer.of(IAC, CMD.SB, OPT.LINEMODE, 1, 4, IAC, CMD.SE));
     await term.untilModes('-icanon', '-isig');
@@ -130,44 +130,40 @@ test('LINEMODE: the server says who edits, which keys are special, and gets comm
   }),
 );
 
-test(
-  'LINEMODE: keys that were pressed before lines are edited here are what they were meant to be',
-  TIMEOUT,
-  async () => {
-    await using peer = await Peer.listen();
-    const env = { PATH: process.env.PATH ?? '', TERM: 'xterm', LANG: 'C.UTF-8' };
-    const pty = spawnPty(process.execPath, [CLI, 'connect', '127.0.0.1', String(peer.port)], { env }).resume();
-    const wire = await peer.accept();
-    wire.negotiate(WILL, OPT.ECHO);
-    wire.negotiate(WILL, OPT.SGA);
-    wire.negotiate(DO, OPT.LINEMODE);
-    await wire.expectNegotiation(WILL, OPT.LINEMODE);
-    const mode = (flags: number) => subnegotiation(OPT.LINEMODE, [1, flags]);
-    const [edit, trapsig, ack] = [1, 2, 4];
-    for (let isEarly = true; isEarly; ) {
-      wire.send(mode(0), [IAC, DO, OPT.TIMING_MARK]);
-      await wire.expect(Buffer.of(IAC, WILL, OPT.TIMING_MARK));
-      await untilTrue(() => pty.modes().icanon === false);
-      // It finds both when it goes on: most often the mode first, which was there first.
-      pty.kill('SIGSTOP');
-      await untilTrue(() => processInfo(pty.pid)?.state === 'T');
-      await wire.sent(mode(edit | trapsig));
-      pty.master.type(Buffer.from('ls\rx\x1a\x03y'));
-      await untilTrue(() => pty.master.inputWaiting === 7);
-      pty.kill('SIGCONT');
-      await wire.expect(Buffer.from('y'));
-      const said = readable(wire.raw.bytes);
-      isEarly = said.endsWith(readable(Buffer.from('ls\r\0x\x1a\x03y')));
-      const commands = [mode(edit | trapsig | ack), Buffer.from('ls\r\nx'), Buffer.of(IAC, SUSP)];
-      commands.push(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, IP, IAC, DM), Buffer.from('y'));
-      const expected = readable(Buffer.concat(commands));
-      if (!isEarly) assert.equal(said.slice(-expected.length), expected);
-    }
-    await pty.hangup({ timeout: 0 });
-  },
-);
+test('LINEMODE: keys pressed before local editing begins keep their meaning', TIMEOUT, async () => {
+  await using peer = await Peer.listen();
+  const env = { PATH: process.env.PATH ?? '', TERM: 'xterm', LANG: 'C.UTF-8' };
+  const pty = spawnPty(process.execPath, [CLI, 'connect', '127.0.0.1', String(peer.port)], { env }).resume();
+  const wire = await peer.accept();
+  wire.negotiate(WILL, OPT.ECHO);
+  wire.negotiate(WILL, OPT.SGA);
+  wire.negotiate(DO, OPT.LINEMODE);
+  await wire.expectNegotiation(WILL, OPT.LINEMODE);
+  const mode = (flags: number) => subnegotiation(OPT.LINEMODE, [1, flags]);
+  const [edit, trapsig, ack] = [1, 2, 4];
+  for (let isEarly = true; isEarly; ) {
+    wire.send(mode(0), [IAC, DO, OPT.TIMING_MARK]);
+    await wire.expect(Buffer.of(IAC, WILL, OPT.TIMING_MARK));
+    await untilTrue(() => pty.modes().icanon === false);
+    // It finds both when it continues: usually the mode first, which arrived first.
+    pty.kill('SIGSTOP');
+    await untilTrue(() => processInfo(pty.pid)?.state === 'T');
+    await wire.sent(mode(edit | trapsig));
+    pty.master.type(Buffer.from('ls\rx\x1a\x03y'));
+    await untilTrue(() => pty.master.inputWaiting === 7);
+    pty.kill('SIGCONT');
+    await wire.expect(Buffer.from('y'));
+    const said = readable(wire.raw.bytes);
+    isEarly = said.endsWith(readable(Buffer.from('ls\r\0x\x1a\x03y')));
+    const commands = [mode(edit | trapsig | ack), Buffer.from('ls\r\nx'), Buffer.of(IAC, SUSP)];
+    commands.push(Buffer.of(IAC, DO, OPT.TIMING_MARK, IAC, IP, IAC, DM), Buffer.from('y'));
+    const expected = readable(Buffer.concat(commands));
+    if (!isEarly) assert.equal(said.slice(-expected.length), expected);
+  }
+  await pty.hangup({ timeout: 0 });
+});
 
-test('LINEMODE: a server that names the keys of the prompt does not keep the user', TIMEOUT, () =>
+test('LINEMODE: a server that redefines the keys of the prompt cannot stop the user from leaving', TIMEOUT, () =>
   withPeer(async (term, wire) => {
     wire.negotiate(DO, OPT.LINEMODE);
     await wire.expectNegotiation(WILL, OPT.LINEMODE);
@@ -190,7 +186,7 @@ test('LINEMODE: a server that names the keys of the prompt does not keep the use
   }),
 );
 
-test('the prompt: its commands, what it refuses, and the output that waits meanwhile', TIMEOUT, () =>
+test('the prompt: its commands, invalid input, and the output that waits meanwhile', TIMEOUT, () =>
   withPeer(async (term, wire) => {
     wire.negotiate(WILL, OPT.ECHO);
     wire.negotiate(WILL, OPT.SGA);
@@ -218,7 +214,7 @@ test('the prompt: its commands, what it refuses, and the output that waits meanw
     await command(term, 'set escape ^A');
     await term.waitFor(/Escape character is '\^A'/);
     await openPrompt(term, 'C-a');
-    // ^C, an empty line and ^D lead back.
+    // ^C, an empty line and ^D close the prompt.
     await term.keys('C-c');
     await term.type('1');
     await wire.expect('1');
@@ -230,7 +226,7 @@ test('the prompt: its commands, what it refuses, and the output that waits meanw
     await term.keys('Enter');
     await term.type('3');
     await wire.expect('3');
-    // So does the key that opened it, whatever was typed; and what is typed in one go is what it was meant for.
+    // So does the escape key, whatever was typed before; and keys typed in one read go to the right side.
     await openPrompt(term, 'C-a');
     await term.type('close');
     await term.keys('C-a');

@@ -1,4 +1,4 @@
-/** `telpty connect` in scripts: input and output that are no terminal, TLS, and the exit status. */
+/** `telpty connect` in scripts: input and output that are not a terminal, TLS, and the exit status. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,7 +39,7 @@ for (const { name, type, start } of [
   test(`a script through a pipe, and all of its output, with ${name}`, async () => {
     await using server = await start();
     const { stdin, done } = telpty(['127.0.0.1', server.port]);
-    // (GNU telnetd loses what is printed just before the end.)
+    // (GNU telnetd loses output that is printed just before the end.)
     stdin.end('echo a"b"c; sleep 0.2\nseq 20000 | tail -1; echo "$TERM"; sleep 1\nexit 3\n');
     const { status, stdout, stderr } = await done;
     assert.match(stdout, /abc\r\n/);
@@ -49,7 +49,7 @@ for (const { name, type, start } of [
   });
 }
 
-test('lines end as Telnet has them, and bytes pass under BINARY', () =>
+test('lines end in CR LF, and under BINARY bytes pass unchanged', () =>
   withPeer([], async ({ stdin, done }, wire) => {
     stdin.write('one\ntwo\r');
     await wire.expect(Buffer.from('one\r\ntwo'));
@@ -68,7 +68,7 @@ test('lines end as Telnet has them, and bytes pass under BINARY', () =>
     assert.equal(status, 0);
   }));
 
-test('a character set that was asked for is converted both ways', async () => {
+test('a requested character set is converted in both directions', async () => {
   await withPeer(['--encoding', 'cp437'], async ({ stdin, done }, wire) => {
     stdin.end('é\n');
     await wire.expect(Buffer.from('\x82\r\n', 'latin1'));
@@ -76,7 +76,7 @@ test('a character set that was asked for is converted both ways', async () => {
     wire.halfClose();
     assert.equal(Buffer.from((await done).stdout, 'latin1').toString('utf8'), 'éß');
   });
-  // Otherwise everything is sent as it is, whatever it is.
+  // Otherwise all bytes are sent unchanged.
   await withPeer([], async ({ stdin, done }, wire) => {
     stdin.end(Buffer.of(0x82, 0xff, 0xfe));
     await wire.expect(Buffer.of(0x82, 0xff, 0xff, 0xfe));
@@ -85,7 +85,7 @@ test('a character set that was asked for is converted both ways', async () => {
   });
 });
 
-test('a character of Big5-UAO that is cut by a colour is put together, wherever it is cut', async () => {
+test('a Big5-UAO character that is split by a colour sequence is joined, wherever it is split', async () => {
   const bytes = Buffer.from('\xa4\x1b[1;31m\xa4\xa4\x1b[m\x1b[44m\xe50\xa4\x1b[0m', 'latin1');
   for (let cut = 1; cut < bytes.length; cut += 2) {
     await withPeer(['--encoding', 'big5-uao'], async ({ done }, wire) => {
@@ -93,20 +93,20 @@ test('a character of Big5-UAO that is cut by a colour is put together, wherever 
       await wire.sent(bytes.subarray(cut));
       wire.halfClose();
       const text = Buffer.from((await done).stdout, 'latin1').toString('utf8');
-      // The last has no second half.
+      // The last one has no second half.
       assert.equal(text, '中\x1b[1;31m文\x1b[m\x1b[44m0\ufffd\x1b[0m');
     });
   }
 });
 
-test('the sets of home computers are refused, whatever their name', async () => {
+test('the character sets of home computers are refused, under all names', async () => {
   for (const name of ['atascii', 'petscii', 'ATASCII', 'PETSCII-shifted']) {
     const { status, stdout, stderr } = await telpty(['--encoding', name, '127.0.0.1', 1]).done;
     assert.equal(status, 2, stderr);
     assert.equal(stdout, '');
     assert.match(stderr, /^telpty: --encoding: [^\n]*\n$/);
   }
-  // Nor does a server get one by asking.
+  // A server that requests one does not get it either.
   await withPeer([], async ({ done }, wire) => {
     wire.negotiate(WILL, OPT.CHARSET);
     await wire.expectNegotiation(DO, OPT.CHARSET);
@@ -117,7 +117,7 @@ test('the sets of home computers are refused, whatever their name', async () => 
   });
 });
 
-test('variables are told only by --send-env', async () => {
+test('variables are sent only with --send-env', async () => {
   await using peer = await Peer.listen();
   const { done } = telpty(['--send-env', 'GIVEN', '--send-env', 'MISSING', '127.0.0.1', peer.port], {
     GIVEN: 'yes',
@@ -135,7 +135,7 @@ test('variables are told only by --send-env', async () => {
   assert.equal((await done).status, 0);
 });
 
-test('what fails is one line, and status 1', async () => {
+test('an error is one line, and status 1', async () => {
   const unused = createServer().listen(0, '127.0.0.1');
   await once(unused, 'listening');
   const { port } = unused.address() as AddressInfo;
@@ -170,7 +170,7 @@ test('what fails is one line, and status 1', async () => {
   });
 });
 
-test('what cannot be meant is one line, and status 2', async () => {
+test('wrong usage is one line, and status 2', async () => {
   const nowhere = {
     status: 2,
     signal: null,
@@ -183,7 +183,7 @@ test('what cannot be meant is one line, and status 2', async () => {
   assert.match(stdout, /^Usage: telpty connect /);
 });
 
-test('compression is agreed to where it was asked for, and what is corrupt is an end with a reason', async () => {
+test('compression is accepted if it was requested, and corrupt data ends the session with a reason', async () => {
   await using server = await startServer(['--compression', '--log-level', 'debug'], { program: ['seq', '20000'] });
   const { status, stdout } = await telpty(['--compression', '127.0.0.1', server.port]).done;
   assert.equal(status, 0);
@@ -208,7 +208,7 @@ test('compression is agreed to where it was asked for, and what is corrupt is an
   });
 });
 
-test('a reader that goes ends the client, quietly', async () => {
+test('a reader that closes the pipe ends the client, without an error', async () => {
   await using server = await startServer([], { program: ['yes'] });
   const command = [process.execPath, CLI, 'connect', '127.0.0.1', String(server.port)];
   const child = spawn('sh', ['-c', '"$@" | head -2', 'sh', ...command], { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -225,7 +225,7 @@ test('a reader that goes ends the client, quietly', async () => {
   assert.equal(stderr, '');
 });
 
-test('TLS is verified, unless told not to', async () => {
+test('TLS is verified, except with --tls-no-verify', async () => {
   using good = selfSigned('DNS:localhost,IP:127.0.0.1');
   using other = selfSigned('DNS:elsewhere.test');
   for (const certificate of [good, other]) {
@@ -258,7 +258,7 @@ test('TLS is verified, unless told not to', async () => {
   }
 });
 
-test('a recording has what the server sent, in time, and is for its owner; a file that exists stays as it is', async () => {
+test('a recording has the output of the server with its times, and is readable by its owner only; an existing file is not changed', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'telpty-record-'));
   const file = join(directory, 'session.cast');
   try {

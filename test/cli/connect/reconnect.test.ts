@@ -1,4 +1,4 @@
-/** `telpty connect --reconnect`: with a server that breaks connections, goes, and comes back. */
+/** `telpty connect --reconnect`: with a server that breaks connections, ends, and starts again. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -28,7 +28,7 @@ async function close(server: Server): Promise<void> {
 }
 
 test(
-  'a terminal: after a reset and a refusal the next session works, and a clean end is the end',
+  'a terminal: after a reset and a refusal the next session works, and a clean end ends the client',
   TIMEOUT,
   async () => {
     const first = await listen('the first');
@@ -41,7 +41,7 @@ test(
     await term.waitFor(
       /telpty: cannot connect to 127\.0\.0\.1 port \d+: connection refused; connecting again in \d\.\d s/,
     );
-    // What is typed in a pause is not for the next session.
+    // Input typed during a pause is not sent to the next session.
     await term.type('dropped\r');
     await term.waitFor(/dropped/);
     const second = await listen('the second', port);
@@ -92,7 +92,7 @@ test('pipes: the output of all sessions, in one recording', TIMEOUT, async () =>
   const client = runConnect(['--reconnect', '--record', file, '127.0.0.1', port]);
   client.stdin.end();
   await once(server, 'connection');
-  // What was received before a reset may be lost with it, so that has to be shown first.
+  // Received bytes may be lost with a reset, so wait until they are shown.
   await client.shown('hello\r\n');
   sockets[0]!.resetAndDestroy();
   await once(server, 'connection');
@@ -106,7 +106,7 @@ test('pipes: the output of all sessions, in one recording', TIMEOUT, async () =>
   await close(server);
 });
 
-test('what another attempt cannot change is not tried again', TIMEOUT, async () => {
+test('a permanent error is not tried again', TIMEOUT, async () => {
   const { server, port, sockets } = await listen('220 not TLS');
   const { status, stderr } = await runConnect(['--reconnect', '--tls', '127.0.0.1', port]).done;
   assert.equal(status, 1);

@@ -1,4 +1,4 @@
-/** What `telpty connect` leaves of what a server has set in the user's terminal: nothing, however the session ends. */
+/** `telpty connect` resets everything that a server has set in the user's terminal, however the session ends. */
 import assert from 'node:assert/strict';
 import { Writable } from 'node:stream';
 import { after, test } from 'node:test';
@@ -21,7 +21,7 @@ const TIMEOUT = { timeout: 60_000 };
 const SIZE = { columns: 80, rows: 24 };
 const { WILL, DO } = CMD;
 
-/** Standard output that only keeps what was written. */
+/** Standard output that only records what was written. */
 class Sink extends Writable {
   text = '';
   override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
@@ -35,7 +35,7 @@ function openOutput(isUtf8 = true): { output: TerminalOutput; sink: Sink } {
   return { sink, output: new TerminalOutput(sink, () => SIZE, isUtf8) };
 }
 
-/** What is printed at the end of a session in which this was printed. */
+/** The bytes printed at the end of a session with this output. */
 function resetAfter(printed: string, isUtf8 = true): string {
   const { output, sink } = openOutput(isUtf8);
   output.write(Buffer.from(printed, 'latin1'));
@@ -65,14 +65,14 @@ test('a session that has set nothing, or has reset all of it, prints nothing', (
   }
 });
 
-test('what is set is reset, each in its own way', () => {
+test('everything that was set is reset, each mode in its own way', () => {
   const rows: readonly (readonly [printed: string, reset: string])[] = [
     ['\x1b[>1u', '\x1b[<1u'],
     ['\x1b[>1u\x1b[>3u\x1b[>u\x1b[<1u', '\x1b[<2u'],
     ['\x1b[=31;1u', '\x1b[=0;1u'],
     ['\x1b[>1u\x1b[=9;2u', '\x1b[<1u'],
     ['\x1b[?1049h\x1b[>1u', '\x1b[<1u\x1b[?1049l'],
-    // Each screen has a stack of its own.
+    // Each screen has its own stack.
     ['\x1b[>5u\x1b[?1049h\x1b[>1u', '\x1b[<1u\x1b[?1049l\x1b[<1u'],
     ['\x1b[?1049h\x1b[>1u\x1b[?1049l', '\x1b[?1049h\x1b[<1u\x1b[?1049l'],
     ['\x1b[>1u'.repeat(100), '\x1b[<100u'],
@@ -128,20 +128,20 @@ test('what is set is reset, each in its own way', () => {
     ['\x1b[?38h', '\x1b\x03\x18\x1b[?38l'],
     ['\x1b[?1046l', '\x1b[?1046h'],
     ['\x1b[?80h', '\x1b[?80l'],
-    // Kept with the cursor, and restored with it.
+    // Saved and restored with the cursor.
     ['\x1b(0\x1b7\x1b(B\x1b8', '\x1b(B'],
     ['\x1b[31m\x1b[?1049h\x1b[m', '\x1b[?1049l\x1b[m'],
     ['\x1b[?1000h\x1b[?1000s\x1b[?1000l\x1b[?1000r', '\x1b[?1000l'],
-    // A string that an ESC ends; C1, in UTF-8 and alone; and what only some terminals see is not taken for a reset.
+    // A string that an ESC ends; C1, in UTF-8 and alone; a sequence that only some terminals recognise is not a reset.
     ['\x1b]0;title\x1b[?1000h', '\x1b[?1000l'],
     ['\xc2\x9b?1000h', '\x1b[?1000l'],
     ['\x9b?1000h', '\x1b[?1000l'],
     ['\x1b[?1000h\xc2\x9b?1000l', '\x1b[?1000l'],
     ['\x1b[?1000h\x1b]0;title\x1b[?1000l\x07', '\x1b[?1000l'],
-    // Control characters in the middle of a sequence are executed; CAN ends it.
+    // Control characters in the middle of a sequence are executed; CAN aborts it.
     ['\x1b[?10\x0e00\rh', '\x0f\x1b[?1000l'],
     ['\x1b[?1000\x18h', ''],
-    // What was begun is ended, so that the terminal does not take what follows for the rest.
+    // An unfinished sequence is ended, so that the next output does not become its rest.
     ['\x1b[?100', '\x18\x1b\\'],
     ['\x1b]0;title', '\x18\x1b\\'],
     ['\x1bPq#0', '\x18\x1b\\'],
@@ -154,13 +154,13 @@ test('what is set is reset, each in its own way', () => {
   assert.equal(resetAfter('\x1b%G', false), '\x1b%@');
 });
 
-/** What a person and a program can see of a terminal's state. */
+/** The part of a terminal's state that a person or a program can observe. */
 async function stateOf(screen: Screen): Promise<unknown> {
   const { terminal } = screen;
   const { buffer, modes } = terminal;
   const core = (terminal as unknown as { _core: { coreService: { isCursorHidden: boolean } } })._core;
   const before = { ...modes };
-  // How text looks, whether it is inserted, in which rows it scrolls, and where tab stops are.
+  // The attributes of text, insert mode, the scroll region, and the tab stops.
   await screen.feed('\r\n\x1b[2Klqk~');
   const line = buffer.active.getLine(buffer.active.baseY + buffer.active.cursorY)!;
   const cell = line.getCell(0)!;
@@ -263,7 +263,7 @@ const escapeSequence = fc.oneof(
   fc.constantFrom('text', '\r\n', 'ž', '—', '漢', '\t', ';', '?', '1000', 'h', 'l'),
 );
 
-test('random output, cut anywhere: a terminal is as a new one afterwards', { timeout: 120_000 }, async () => {
+test('random output, cut anywhere: the terminal is like a new one afterwards', { timeout: 120_000 }, async () => {
   const fresh = new Screen(SIZE.columns, SIZE.rows);
   const expected = JSON.stringify(await stateOf(fresh));
   fresh.dispose();
@@ -288,7 +288,7 @@ test('random output, cut anywhere: a terminal is as a new one afterwards', { tim
   );
 });
 
-test('what a program has set comes back after the shell or the prompt has had the terminal', () => {
+test('what a program has set is restored after the shell or the prompt has used the terminal', () => {
   const { output, sink } = openOutput();
   const shown = (audience: TerminalOutput['audience']) => {
     sink.text = '';
@@ -310,21 +310,21 @@ test('what a program has set comes back after the shell or the prompt has had th
   );
   assert.equal(JSON.stringify(shown('prompt')), JSON.stringify('\x1b[>0u\x1b[?1002l\x1b[?25h'));
   assert.equal(JSON.stringify(shown('program')), JSON.stringify('\x1b[<1u\x1b[?1002h\x1b[?25l'));
-  // Where lines are edited here, keys have to be those that the line discipline of the terminal knows.
+  // While lines are edited locally, keys must be those that the terminal's line discipline knows.
   assert.equal(JSON.stringify(shown('line')), JSON.stringify('\x1b[>0u'));
   sink.text = '';
   output.write(Buffer.from('\x1b[>7u'));
   assert.equal(JSON.stringify(sink.text), JSON.stringify('\x1b[>7u\x1b[<2u\x1b[>7u\x1b[>0u'));
 });
 
-/** All that a crashed full-screen program leaves behind. */
+/** Everything that a crashed full-screen program leaves set. */
 const CRASHED =
   '\x1b[22;0t\x1b]0;theirs\x07\x1b[?1049h\x1b[>1u\x1b[>4;2m\x1b[?1003h\x1b[?1006h\x1b[?1004h\x1b[?2004h\x1b[?1h\x1b=' +
   '\x1b[?25l\x1b[?7l\x1b[4h\x1b[2;5r\x1b[?5h\x1b(0\x1b)0\x0e\x1b[1;7;31m\x1b[5 q\x1b]10;red\x07text';
-/** What a terminal is asked, and answers. */
+/** Requests to a terminal, and their answers. */
 const QUERIES = '\x1b[c\x1b[>c\x1b[6n\x1b[5n\x1b[?2026$p\x1bP$qm\x1b\\\x1b]10;?\x07';
 
-/** The client on a terminal of its own that is drawn, and answers as terminals do, `delay` late. */
+/** The client on its own emulated terminal, which answers as terminals do, after `delay`. */
 class Drawn implements AsyncDisposable {
   readonly pty: Pty;
   readonly screen = new Screen();
@@ -361,7 +361,7 @@ class Drawn implements AsyncDisposable {
   }
 }
 
-/** A client whose server has it send each key, and has printed something. */
+/** A client whose server receives each key, and has printed something. */
 async function drawn(peer: Peer, printed: string): Promise<{ client: Drawn; wire: Wire }> {
   const client = new Drawn(peer.port);
   const wire = await peer.accept();
@@ -372,7 +372,7 @@ async function drawn(peer: Peer, printed: string): Promise<{ client: Drawn; wire
   return { client, wire };
 }
 
-test('however the session ends, the terminal is as it was, and says nothing to the shell', {
+test('however the session ends, the terminal is restored, and sends no answers to the shell', {
   timeout: 120_000,
 }, async () => {
   await using peer = await Peer.listen();
@@ -397,7 +397,7 @@ test('however the session ends, the terminal is as it was, and says nothing to t
   for (const [status, end] of ends) {
     const { client, wire } = await drawn(peer, CRASHED);
     await using _ = client;
-    // (A pty has no other way to say that something was printed.)
+    // (A pty has no other signal that output was printed.)
     await untilTrue(() => client.output.includes('text'));
     // (A reset could overtake them.)
     if (status !== 1) await wire.sent(QUERIES);
@@ -411,7 +411,7 @@ test('however the session ends, the terminal is as it was, and says nothing to t
   }
 });
 
-test('a session that sets nothing shows what the server sends and no more', TIMEOUT, async () => {
+test('a session that sets nothing prints only what the server sends', TIMEOUT, async () => {
   await using peer = await Peer.listen();
   const { client, wire } = await drawn(peer, 'plain \x1b[1mtext\x1b[m\r\n');
   await using _ = client;
@@ -424,7 +424,7 @@ test('a session that sets nothing shows what the server sends and no more', TIME
   );
 });
 
-test('a script whose output is a terminal leaves that as it was, too', TIMEOUT, async () => {
+test('a script whose output is a terminal restores that, too', TIMEOUT, async () => {
   await using peer = await Peer.listen();
   await using term = await Terminal.start(['/bin/sh', '-i'], { env: { PS1: 'local> ' } });
   await term.waitFor(/^local>$/);
@@ -439,7 +439,10 @@ test('a script whose output is a terminal leaves that as it was, too', TIMEOUT, 
   assert.equal(await flagsOf(term), RESTED);
 });
 
-/** A terminal of tmux's at rest: alternate screen, cursor shown, mouse, keys, insert, wrap, origin, scroll region. */
+/**
+ * A tmux terminal in its initial state: alternate screen, cursor shown, mouse, keys, insert, wrap, origin, scroll
+ * region.
+ */
 const RESTED = '0 1 0 0 0 0 1 0 0 23';
 const FLAGS = [
   ...['alternate_on', 'cursor_flag', 'mouse_any_flag', 'keypad_cursor_flag', 'keypad_flag', 'insert_flag', 'wrap_flag'],
@@ -448,7 +451,7 @@ const FLAGS = [
 
 const flagsOf = (term: Terminal) => term.flags(...FLAGS);
 
-/** tmux says nothing when it has drawn: this looks until it has. */
+/** tmux does not signal that it has drawn, so this polls. */
 async function untilFlags(term: Terminal, wanted: string): Promise<void> {
   const deadline = Date.now() + 15_000;
   for (let flags = ''; flags !== wanted; flags = await flagsOf(term)) {
@@ -457,7 +460,7 @@ async function untilFlags(term: Terminal, wanted: string): Promise<void> {
   }
 }
 
-/** A shell without line editing of its own, and the client in it. */
+/** A shell without line editing, and the client in it. */
 async function openFromShell(peer: Peer): Promise<{ term: Terminal; wire: Wire }> {
   const term = await Terminal.start(['/bin/sh', '-i'], { env: { PS1: 'local> ' } });
   await term.waitFor(/^local>$/);
@@ -469,7 +472,7 @@ async function openFromShell(peer: Peer): Promise<{ term: Terminal; wire: Wire }
   return { term, wire };
 }
 
-test('tmux: the shell that comes next finds nothing set and nothing typed', TIMEOUT, async () => {
+test('tmux: the next shell finds no modes set and no input', TIMEOUT, async () => {
   await using peer = await Peer.listen();
   const { term, wire } = await openFromShell(peer);
   await using _ = term;
@@ -482,7 +485,7 @@ test('tmux: the shell that comes next finds nothing set and nothing typed', TIME
 });
 
 test(
-  'tmux: a suspended session gives the terminal back, and gets it again as the program had set it',
+  'tmux: a suspended session restores the terminal, and sets it again for the program when it continues',
   TIMEOUT,
   async () => {
     await using peer = await Peer.listen();
@@ -492,7 +495,7 @@ test(
     const set = '1 0 1 1 1 1 1 0 1 4';
     await untilFlags(term, set);
     for (const stop of [() => command(term, 'z'), async () => void process.kill(await clientPid(term), 'SIGTSTP')]) {
-      // Answers that come while it is being stopped are the program's.
+      // Answers that arrive while it is being stopped are for the program.
       wire.send('\x1b[5n');
       await wire.expect(Buffer.from('\x1b[0n'));
       await stop();
@@ -508,7 +511,7 @@ test(
 );
 
 test(
-  'tmux: a suspended session ends by SIGTERM, in the background and without a touch on the terminal',
+  'tmux: a suspended session ends on SIGTERM, in the background and without changing the terminal',
   TIMEOUT,
   async () => {
     await using peer = await Peer.listen();
@@ -523,7 +526,7 @@ test(
       await untilFlags(term, '1 0 1 1 1 1 0 0 1 4');
       await stop(term);
       await term.waitFor(/Stopped/);
-      // As the shell's `kill %1` does.
+      // The same as the shell's `kill %1`.
       const pid = await clientPid(term);
       process.kill(pid, 'SIGTERM');
       process.kill(pid, 'SIGCONT');
@@ -535,7 +538,7 @@ test(
 );
 
 test(
-  'where lines are edited here, CR LF of the server is CR LF on the terminal, wherever it is cut',
+  'while lines are edited locally, CR LF of the server is CR LF on the terminal, wherever it is cut',
   TIMEOUT,
   async () => {
     await using peer = await Peer.listen();

@@ -46,7 +46,7 @@ describe('telpty connect: settings', () => {
   for (const [args, settings] of read) {
     it(args, () => assert.deepEqual(parseConnect(args.split(' ')), { ...defaults, ...settings }));
   }
-  it('knows --help', () => assert.equal(parseConnect(['--help']), 'help'));
+  it('accepts --help', () => assert.equal(parseConnect(['--help']), 'help'));
 
   const refused: [args: string, message: RegExp][] = [
     ['', /^connect: no HOST given/],
@@ -85,7 +85,7 @@ describe('telpty connect: settings', () => {
       );
     });
   }
-  it('knows keys as stty writes them', () => {
+  it('accepts keys in the notation of stty', () => {
     for (const [text, byte] of [
       ['^]', 0x1d],
       ['^?', 0x7f],

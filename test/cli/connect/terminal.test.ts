@@ -1,4 +1,4 @@
-/** `telpty connect` for a person: in a real terminal, with real servers, and what it leaves behind. */
+/** `telpty connect` for a person: in a real terminal, with real servers, and the state of the terminal afterwards. */
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { AT_PROMPT, INTERRUPTIBLE, startBashServer } from '../../support/system/
 const TIMEOUT = { timeout: 60_000 };
 const { WILL, DO } = CMD;
 
-/** A shell without line editing of its own, which leaves the terminal's modes as it finds them, and the client in it. */
+/** A shell without line editing, which does not change the terminal's modes, and the client in it. */
 /** @param first commands for the shell before the client. */
 async function openFromShell(port: number, first = ''): Promise<Terminal> {
   const term = await Terminal.start(['/bin/sh', '-i'], { env: { PS1: 'local> ' } });
@@ -26,7 +26,7 @@ async function openFromShell(port: number, first = ''): Promise<Terminal> {
   return term;
 }
 
-/** Fails unless the shell has the terminal back as it gave it. */
+/** Fails unless the terminal has been restored for the shell. */
 async function assertRestored(term: Terminal, status: number): Promise<void> {
   await term.waitFor(/local>$/);
   await term.type('echo "left with $?"; stty -g >"$HOME/after"; echo compared\r');
@@ -51,7 +51,7 @@ test('a shell: size, resize, interrupt, job control, a password, an editor', TIM
   await term.untilModes('icanon');
   await term.keys('C-c');
   await term.waitFor(/\^C\nready\$$/);
-  // It says when it goes on: before that the terminal is still as the shell's editor wants it.
+  // The client prints when it continues: before that the terminal still has the modes of the shell's editor.
   await term.type(`clear; perl -e '$|=1; $SIG{CONT}=sub {print "back\\n"}; print "reading\\n"; print while <STDIN>'\r`);
   await term.waitFor(/reading$/);
   await term.untilModes('icanon');
@@ -95,7 +95,7 @@ for (const [name, which, command] of [
     await term.type('PS1="at prompt: "; clear\r');
     await term.waitFor(/^at prompt:$/);
     await term.type('stty size; echo "$TERM"\r');
-    // Busybox never asks for the type.
+    // Busybox never requests the terminal type.
     await term.waitFor(/24 80\n\S*\nat prompt:$/);
     await term.type('clear; printf "secret: "; stty -echo; read -r word; stty echo; clear; echo "<$word>"\r');
     await term.waitFor(/secret:$/);
@@ -121,7 +121,7 @@ for (const [name, which, command] of [
   });
 }
 
-test('the terminal is given back as it was, however the session ends', { timeout: 120_000 }, async () => {
+test('the terminal is restored, however the session ends', { timeout: 120_000 }, async () => {
   await using server = await startBashServer();
   const ways: [way: (term: Terminal) => Promise<unknown>, status: number][] = [
     [term => term.type('exit\r'), 0],
@@ -136,11 +136,12 @@ test('the terminal is given back as it was, however the session ends', { timeout
     await way(term);
     await assertRestored(term, status);
   }
-  // A server that is killed, one that resets, and one that was never there.
+  // A server that is killed, one that resets, and one that does not exist.
   await using telnetd = await Telnetd.start('/bin/sh -i');
   await using killed = await openFromShell(telnetd.port);
   await killed.waitFor(/[#$]$/);
-  // Once this is answered everything sent before has been read: one killed with unread input would reset the connection.
+  // Once this is answered, everything sent before has been read: a server killed with unread input would reset the
+  // connection.
   await killed.type('echo settled\r');
   await killed.waitFor(/\nsettled\n/);
   process.kill(telnetd.pids[0]!, 'SIGKILL');
@@ -156,7 +157,7 @@ test('the terminal is given back as it was, however the session ends', { timeout
   await assertRestored(reset, 1);
 });
 
-test('it can be suspended: by the prompt, and from outside; and goes on with the size of then', TIMEOUT, async () => {
+test('it can be suspended, by the prompt and by a signal, and continues with the current size', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await openFromShell(server.port);
   await term.waitFor(AT_PROMPT);
@@ -170,7 +171,7 @@ test('it can be suspended: by the prompt, and from outside; and goes on with the
     await term.resize(95, 25);
     await term.type('clear; fg\r');
     await term.waitFor(/connect 127/);
-    // Servers may wait until a size is at rest.
+    // Servers may wait until the size has settled.
     await term.type('until [ "$(stty size)" = "25 95" ]; do sleep 0.05; done; clear; echo sized\r');
     await term.waitFor(/^sized\nready\$$/);
     await term.resize(80, 24);
@@ -179,7 +180,7 @@ test('it can be suspended: by the prompt, and from outside; and goes on with the
   await assertRestored(term, 0);
 });
 
-test('without the addon: the same, but that in lines the escape key works at their end', TIMEOUT, async () => {
+test('without the addon: the same, except that in lines the escape key works at their end', TIMEOUT, async () => {
   const root = fileURLToPath(new URL('../../..', import.meta.url));
   const directory = mkdtempSync(join(tmpdir(), 'telpty-bare-'));
   try {
@@ -209,7 +210,7 @@ test('without the addon: the same, but that in lines the escape key works at the
   }
 });
 
-test('a server of telpty in line mode gets lines, echoed here', TIMEOUT, async () => {
+test('a server of telpty in line mode gets lines, echoed locally', TIMEOUT, async () => {
   await using server = await startServer(['--mode', 'line'], { program: ['/bin/sh', '-c', 'read -r a; echo "<$a>"'] });
   await using term = await openClient(server.port);
   await term.waitFor(/Escape character is/);

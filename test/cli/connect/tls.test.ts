@@ -1,4 +1,4 @@
-/** What `telpty connect` and `connect()` say where TLS fails, and what they say on a port that speaks TLS without it. */
+/** The errors of `telpty connect` and `connect()` if TLS fails, or if a port speaks TLS and the client does not. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,7 +39,7 @@ interface Files {
   readonly key: string;
 }
 
-/** A certificate that signs itself, without names of hosts, or of another time. */
+/** A self-signed certificate, without host names, or outside its validity period. */
 function odd(name: string, from = '', to = ''): Files {
   const [certFile, keyFile, request, config] = ['cert', 'key', 'csr', 'cnf'].map(kind =>
     join(directory, `${name}.${kind}`),
@@ -77,7 +77,7 @@ function odd(name: string, from = '', to = ''): Files {
   return { certFile: certFile!, cert: readFileSync(certFile!, 'utf8'), key: readFileSync(keyFile!, 'utf8') };
 }
 
-/** A server, until the body is through. */
+/** A server that runs until the body has ended. */
 async function serving(server: Server, body: (port: number) => Promise<void>): Promise<void> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -96,7 +96,7 @@ function tlsServer(options: TlsOptions): Server {
   return server.on('tlsClientError', () => {});
 }
 
-/** Fails unless both the command and the library fail with these words, and each with what it has to offer. */
+/** Fails unless both the command and the library fail with this message, each with its own advice. */
 async function assertFails(
   server: Server,
   { host = '127.0.0.1', ca }: { host?: string; ca?: Files },
@@ -115,7 +115,7 @@ async function assertFails(
     assert.doesNotMatch(stderr, /wrong version|altnames|routines|: *\n$|: *;/);
     const connecting = connect({ host, port, tls: ca === undefined ? true : { ca: ca.cert }, timeout: 20_000 });
     const error = await connecting.then(
-      // Only when the client is through the handshake does TLS 1.3 ask for its certificate.
+      // In TLS 1.3 the server checks the client's certificate after the client has completed the handshake.
       session => new Promise<Error>(resolve => session.once('close', () => resolve(session.errored!)).resume()),
       (reason: TelptyError) => reason,
     );
@@ -128,7 +128,7 @@ const TRUST = [/--tls-ca FILE.*--tls-no-verify/, /tls\.ca.*tls\.rejectUnauthoriz
 const ACCEPT = [/--tls-no-verify/, /tls\.rejectUnauthorized/] as const;
 const PLAIN = [/connect without --tls$/m, /connect without tls$/] as const;
 
-test('a certificate that is not trusted, or not for this host, or of another time', TIMEOUT, async () => {
+test('a certificate that is not trusted, not for this host, or outside its validity period', TIMEOUT, async () => {
   await assertFails(tlsServer(good), {}, /the certificate is self-signed/, TRUST);
   await assertFails(tlsServer(signed), { host: 'localhost' }, /is signed by an unknown authority/, TRUST);
   await assertFails(tlsServer(good), { ca: elsewhere }, /the certificate is self-signed/, TRUST);
@@ -157,7 +157,7 @@ test('a certificate that is not trusted, or not for this host, or of another tim
   await assertFails(tlsServer(future), { ca: future }, /the certificate is not valid yet/, ACCEPT);
 });
 
-test('a port without TLS, one that closes, and one that speaks only what is older', TIMEOUT, async () => {
+test('a port without TLS, one that closes, and one that speaks only older versions', TIMEOUT, async () => {
   const speaking = createServer(
     socket =>
       void socket
@@ -201,7 +201,7 @@ test('a server that requires a certificate of the client', TIMEOUT, async () => 
   await assertFails(tlsServer(former), { ca: good }, /requires a client certificate/, [/./, /tls\.cert/]);
 });
 
-test('a file for --tls-ca that is not there, or has no certificate', TIMEOUT, async () => {
+test('a file for --tls-ca that does not exist, or has no certificate', TIMEOUT, async () => {
   const missing = await runConnect(['--tls', '--tls-ca', '/nowhere.pem', '127.0.0.1']).done;
   assert.equal(missing.stderr, 'telpty: --tls-ca: cannot read /nowhere.pem: no such file or directory\n');
   const file = join(directory, 'empty.pem');
@@ -211,7 +211,7 @@ test('a file for --tls-ca that is not there, or has no certificate', TIMEOUT, as
 });
 
 test(
-  'without --tls on a port that speaks TLS: a server of telpty says so soon, others when something is sent',
+  'without --tls on a port that speaks TLS: a telpty server reports it soon, other servers after some input',
   TIMEOUT,
   async () => {
     await using server = await startServer(['--tls-cert', good.certFile, '--tls-key', good.keyFile]);
@@ -219,7 +219,7 @@ test(
     assert.equal(stdout, 'This is a Telnet server that speaks TLS. Connect with a TLS client.\r\n');
     assert.equal(stderr, `telpty: 127.0.0.1 port ${server.port} speaks TLS; connect with --tls\n`);
     assert.equal(status, 1);
-    // What OpenSSL answers to what is no record: the alert unexpected_message, or protocol_version.
+    // OpenSSL's answer to bytes that are not a record: the alert unexpected_message, or protocol_version.
     for (const alert of ['\x15\x03\x01\x00\x02\x02\x0a', '\x15\x03\x03\x00\x02\x02\x46']) {
       const other = createServer(socket => {
         socket.on('error', () => {}).once('data', () => socket.end(alert, 'latin1'));
@@ -235,7 +235,7 @@ test(
   },
 );
 
-test('a server that closes without a word may speak TLS', TIMEOUT, async () => {
+test('a server that closes without sending anything may speak TLS', TIMEOUT, async () => {
   await using peer = await Peer.listen();
   await using term = await openClient(peer.port);
   const wire = await peer.accept();
@@ -245,7 +245,7 @@ test('a server that closes without a word may speak TLS', TIMEOUT, async () => {
   assert.match(await term.capture(), /closed by foreign host\.\nThe server sent nothing\. .*--tls/);
 });
 
-test('a host and a port in one word, and a URL, are explained', TIMEOUT, async () => {
+test('a host and a port in one argument, and a URL, are explained', TIMEOUT, async () => {
   await using peer = await Peer.listen();
   const rows: readonly (readonly [args: readonly (string | number)[], command: string])[] = [
     [[`127.0.0.1:${peer.port}`], `telpty connect 127.0.0.1 ${peer.port}`],

@@ -1,4 +1,4 @@
-/** The log of a real server: whose lines they are, what is not in them, and that each is one line. */
+/** The log of a real server: the sessions they belong to, what they must not contain, and that each is one line. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { OPT, subnegotiation, Wire, type WireOptions } from '../../support/clients/test-client.ts';
@@ -22,7 +22,7 @@ const linesOf = (server: TestServer) =>
 
 describe('the log of a server', { timeout: 180_000 }, () => {
   for (const workers of ['1', '2'])
-    it(`has the number of the session in all lines about it, the refused one too (workers: ${workers})`, async () => {
+    it(`has the number of the session in all lines about it, also for a refused one (workers: ${workers})`, async () => {
       const args = ['--log-level', 'debug', '--log-format', 'json', '--max-sessions', '1', '--workers', workers];
       await using server = await startServer(args, { program: ['/bin/cat'] });
       const first = await Wire.connect(server.port, XTERM);
@@ -42,12 +42,12 @@ describe('the log of a server', { timeout: 180_000 }, () => {
         assert.ok(about.length > 4);
         for (const msg of words) assert.match(msg, new RegExp(`^session ${id}[: ]`));
         assert.equal(words[0], `session ${id}: connection from ${remote}`);
-        // It is logged when it happens; what is still negotiated meanwhile may follow.
+        // The end is logged at once; lines about negotiation may follow.
         const end = id === 1 ? /^session 1 ended: / : /^session 2 refused: /;
         assert.equal(words.filter(msg => end.test(msg)).length, 1, words.join('\n'));
         assert.ok(remotes.includes(remote ?? ''), `${remote} is one of ${remotes}`);
       }
-      // And a line with such words is about such a session.
+      // And a line with this text is about this session.
       for (const { msg, session } of linesOf(server)) {
         const [, id] = /^session (\d+)/.exec(msg) ?? [];
         assert.equal(session, id === undefined ? undefined : Number(id), msg);
@@ -56,7 +56,7 @@ describe('the log of a server', { timeout: 180_000 }, () => {
 
   for (const level of ['info', 'debug'] as const)
     for (const format of ['json', 'pretty'] as const)
-      it(`at ${level}, as ${format}, has nothing that was typed or printed`, async () => {
+      it(`at ${level}, as ${format}, does not contain what was typed or printed`, async () => {
         const script =
           'printf "name: "; read -r name; stty -echo; printf "password: "; read -r password; stty echo; echo; ' +
           'echo "printed-OUTPUT"; stty raw -echo; printf "key: "; dd bs=1 count=1 2>/dev/null >/dev/null; echo over';
@@ -72,7 +72,7 @@ describe('the log of a server', { timeout: 180_000 }, () => {
           wire.type('typed-PASSWORD\r');
           await wire.expect('printed-OUTPUT');
           await wire.expect('key: ');
-          // Data in subnegotiations, which may be passwords as well.
+          // Data in subnegotiations, which may also be passwords.
           wire.send(subnegotiation(OPT.GMCP, Buffer.from('Char.Login {"password":"typed-GMCP"}')));
           wire.type('typed-KEY');
           await wire.expect('over');
@@ -82,10 +82,10 @@ describe('the log of a server', { timeout: 180_000 }, () => {
         await server.waitForLog(/session 2 ended/);
         const text = server.stdout + server.stderr;
         assert.doesNotMatch(text, /typed-|printed-|PASSWORD|OUTPUT|74 79 70 65|NAME"?$/);
-        assert.equal(/sent DO TTYPE/.test(text), level === 'debug', 'negotiation is told at debug');
+        assert.equal(/sent DO TTYPE/.test(text), level === 'debug', 'negotiation is logged at debug');
       });
 
-  it('has one line for each record, and no control characters, whatever a client says', async () => {
+  it('has one line for each record, and no control characters, whatever a client sends', async () => {
     const nasty = 'A\r\n\x1b]0;x\x07{"level":60}\n[12:00] FAKE\x00\x7f\x85\u202e\u2028\u2066é';
     for (const format of ['json', 'pretty']) {
       const args = ['--log-level', 'debug', '--log-format', format, '--accept-env', 'WHO'];

@@ -43,7 +43,7 @@ describe('formats', () => {
   });
 });
 
-describe('negotiation in words', () => {
+describe('negotiation as text', () => {
   const sb = (option: number, ...payload: (number | string)[]) =>
     describeRecord({ kind: 'subnegotiation', option, payload: bytes(...payload) });
   const bytes = (...parts: (number | string)[]) =>
@@ -76,7 +76,7 @@ describe('negotiation in words', () => {
       sb(Option.NEW_ENVIRON, 0, ...Array.from({ length: 999 }, () => [3, 'A'.repeat(99)]).flat()).length < 5_000,
     );
   });
-  it('does not show what it does not know, or what does not fit', () => {
+  it('does not show unknown options, or text that does not fit', () => {
     assert.equal(sb(Option.GMCP, 'Char.Login {"password":"secret"}'), 'SB GMCP (32 bytes)');
     assert.equal(sb(Option.NAWS, 0, 80), 'SB NAWS (2 bytes)');
     for (const option of Object.values(Option)) for (const byte of [0, 1, 2, 3, 9]) assert.ok(sb(option, byte));
@@ -91,7 +91,7 @@ describe('negotiation in words', () => {
   });
 });
 
-/** As much of a session as the log looks at. */
+/** The part of a session that the log reads. */
 function fakeSession(facts: Partial<Session> = {}, cause?: EndCause): Session & { trace: SessionTrace | undefined } {
   return Object.assign(new EventEmitter(), {
     id: 12,
@@ -122,11 +122,11 @@ const program = {
   negotiationTime: 3,
   startTime: 1,
 };
-/** A pretty line without its time, which is that of the machine. */
+/** A pretty line without its time. */
 const untimed = (line: string | undefined) => line?.replace(/^\[[-\d]+ [:.\d]+\] /, '');
 
 describe('the lines of a session', () => {
-  it('tell its start and its end', () => {
+  it('report its start and its end', () => {
     const { lines, sessionLog } = logAt('info');
     const session = fakeSession();
     sessionLog.hooks.onStart(session, program);
@@ -136,7 +136,7 @@ describe('the lines of a session', () => {
       'INFO: session 12 ended: 127.0.0.1:51234 bash, xterm-256color 100x30, 3m12s, in 1.2 kB, out 45 kB, exit 0\n',
     ]);
   });
-  it('tell how it ended', () => {
+  it('report how it ended', () => {
     const { lines, sessionLog } = logAt('info');
     const session = fakeSession({ hangupReason: 'idle-timeout' }, 'idle-timeout');
     sessionLog.hooks.onStart(session, program);
@@ -149,7 +149,7 @@ describe('the lines of a session', () => {
     assert.match(lines[3] ?? '', /ERROR: .*, cannot start 'x': no such file\\x0d\\x0a\n$/);
     assert.match(lines[4] ?? '', /session 12 refused: 127\.0\.0\.1:51234, too-many-sessions\n$/);
   });
-  it('are fields in JSON', () => {
+  it('have fields in JSON', () => {
     const { lines, sessionLog } = logAt('info', 'json');
     const session = fakeSession();
     sessionLog.hooks.onStart(session, program);
@@ -167,13 +167,13 @@ describe('the lines of a session', () => {
     };
     assert.deepEqual(fields, { ...expected, exit: 3, outcome: 'exit_nonzero', reason: 'program-exit' });
   });
-  it('name what was not taken from the client, but not without end', () => {
+  it('name rejected variables of the client, up to a limit', () => {
     const { lines, sessionLog } = logAt('info');
     const rejected = Array.from({ length: 100 }, (_, i) => ({ name: `N${i}`, value: 'v', reason: 'not asked for' }));
     sessionLog.hooks.onReject(fakeSession(), rejected);
     assert.match(lines[0] ?? '', /: N0="v" \(not asked for\), N1=.*, and 92 more\n$/);
   });
-  it('tell negotiation at debug, and bytes only at trace', () => {
+  it('report negotiation at debug, and bytes only at trace', () => {
     const record = { kind: 'negotiation', verb: Command.DO, option: Option.TTYPE } as const;
     const typed = Buffer.from('secret');
     for (const level of ['info', 'debug', 'trace'] as const) {

@@ -1,4 +1,4 @@
-/** `telpty check FILE`: every problem, where it is, and the exit status. */
+/** `telpty check FILE`: every problem, its position, and the exit status. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -66,13 +66,13 @@ describe('the check of a configuration', () => {
       );
     });
   }
-  it('has the problem that serve --config ends with', () => {
+  it('reports the problem with which serve --config fails', () => {
     for (const [text, problems] of cases) {
       if (problems.length === 0) continue;
       const file = fileOf(text);
       const { status, stderr } = telpty('serve', '--config', file);
       assert.equal(status, 2, stderr);
-      // An error about a combination begins with the option, which may as well be from the command line.
+      // An error about a combination begins with the option, which may also come from the command line.
       const said = stderr
         .replace(/^telpty: /, '')
         .replace(/ at line \d+.*$/, '')
@@ -88,12 +88,12 @@ describe('telpty check', () => {
     const file = fileOf('port: 0\nprogram: [cat]\n');
     assert.deepEqual(telpty('check', file), { status: 0, stdout: `${file}: valid\n`, stderr: '' });
   });
-  it('accepts the configuration of the package, as far as the machine has its program', () => {
+  it('accepts the configuration of the package, if the machine has its program', () => {
     const { status, stderr } = telpty('check', 'packaging/telpty.yaml');
     if (status === 1) assert.match(stderr, /^packaging\/telpty\.yaml:6:1: cannot find the program/);
     else assert.equal(status, 0, stderr);
   });
-  it('prints every problem in a line with its place: exit 2', () => {
+  it('prints every problem in a line with its position: exit 2', () => {
     const file = fileOf('prot: 1\nport: x\n');
     assert.deepEqual(telpty('check', file), {
       status: 2,
@@ -101,7 +101,7 @@ describe('telpty check', () => {
       stderr: `${file}:1:1: prot: unknown option (did you mean port?)\n${file}:2:1: port: x is not a port (0 to 65535)\n`,
     });
   });
-  it('prints what the machine does not have: exit 1', () => {
+  it('prints what the machine lacks: exit 1', () => {
     const file = fileOf(
       'allow: [10.0.0.0/8, "@/no/such"]\nprogram: no-such-program\ntls-cert: /no/c\ntls-key: /no/k\n',
     );
@@ -121,7 +121,7 @@ describe('telpty check', () => {
       stderr: 'telpty: cannot read /nowhere.yaml: ENOENT\n',
     });
   });
-  it('takes one file: exit 2', () => {
+  it('requires exactly one file: exit 2', () => {
     for (const args of [[], ['a', 'b'], ['']]) assert.equal(telpty('check', ...args).status, 2, args.join(' '));
   });
   it('-h', () => assert.match(telpty('check', '-h').stdout, /^Usage: telpty check FILE\n/));

@@ -1,4 +1,4 @@
-/** The scripts of `telpty completion`, in the shells they are for. */
+/** The scripts of `telpty completion`, in their shells. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ after(() => rmSync(directory, { recursive: true }));
 mkdirSync(join(directory, 'a directory'));
 writeFileSync(join(directory, 'a file'), '');
 
-/** What is typed, up to the cursor: what can stand there. */
+/** The words up to the cursor, and the expected completions. */
 const cases: [words: string[], completions: string[]][] = [
   [['ser'], ['serve']],
   [[''], [...commands.keys(), 'help']],
@@ -73,7 +73,7 @@ describe('completion in bash', () => {
   for (const [words, expected] of cases) {
     it(`of telpty ${words.join(' ')}`, () => assert.deepEqual(bare(complete(words)), expected.toSorted()));
   }
-  it('of a value behind an equals sign, which readline cuts off', () => {
+  it('of a value after an equals sign, which readline splits off', () => {
     assert.deepEqual(complete(['serve', '--mode', '=', 'ra']), ['raw']);
     assert.deepEqual(complete(['serve', '--mode', '=']), ['character', 'raw', 'line']);
     assert.deepEqual(complete(['serve', '--size-env', '=', 'false', '--mo']), ['--mode']);
@@ -125,7 +125,7 @@ describe('completion in zsh', { timeout: 120_000 }, () => {
   });
 });
 
-test('telpty completion prints the script, and names the shells it knows', () => {
+test('telpty completion prints the script, and names the supported shells', () => {
   const telpty = (...args: string[]) => spawnSync(process.execPath, [CLI, 'completion', ...args], { encoding: 'utf8' });
   for (const shell of ['bash', 'zsh', 'fish'] as const) assert.equal(telpty(shell).stdout, completionScript(shell));
   assert.match(telpty('-h').stdout, /^Usage: telpty completion bash\|zsh\|fish\n/);

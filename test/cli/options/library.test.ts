@@ -1,4 +1,7 @@
-/** Options of telpty serve that set options of the library: their ranges and defaults are the library's, and their values reach it. */
+/**
+ * Options of telpty serve that set options of the library: their ranges and defaults are those of the library, and
+ * their values reach it.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { OptionSpec } from '../../../src/cli/options/options.ts';
@@ -12,9 +15,9 @@ import { sessionLimitsOptions } from '../../../src/shells/guards/session-limits.
 import { ptyShellOptions } from '../../../src/shells/program/options.ts';
 import { listenOptions, localListenOptions } from '../../../src/transport/listen-options.ts';
 
-/** Those of which a server that strangers reach has another default than the library. */
+/** Options whose default for a server on a network differs from the library's. */
 const OWN_DEFAULT = ['max-sessions', 'max-negotiating'];
-/** Set by the command from several settings, or from what it has looked up; or not at all. */
+/** Options that the command sets from several settings or from lookups, or does not set. */
 const NO_ROW = ['cwd', 'env', 'user', 'userRange', 'limits', 'cgroup', 'argv0', 'locale', 'onStart', 'onReject'];
 
 const tables: Readonly<Record<string, AnyTable>> = {
@@ -25,7 +28,7 @@ const rows = Object.entries<OptionSpec>(serveOptions).flatMap(([name, spec]) =>
   spec.library === undefined ? [] : [{ name, spec, rule: spec.library }],
 );
 
-/** Texts of many kinds, some of which each option takes. */
+/** Texts of many kinds; each option accepts some of them. */
 const TEXTS = [
   ...['', 'x', 'true', '0', '1', '-1', '-20', '-21', '19', '20', '07', '0777', '777', '1777', '65536', '0.25', '1/60'],
   ...['9007199254740991', '9007199254740992', '2147483647ms', '2147483648ms', '9007199254ms', '3000000h', '5s', '-5s'],
@@ -41,11 +44,11 @@ function parsed({ parse }: OptionSpec, text: string): unknown {
   }
 }
 
-/** The value as the library has it. */
+/** The value in the library's form. */
 const problemOf = (rule: AnyRule, { repeatable }: OptionSpec, value: unknown) =>
   rule.problem(repeatable ? [value] : value, 'value');
 
-describe('an option that sets one of the library has its default:', () => {
+describe('an option that sets a library option has its default:', () => {
   for (const { name, spec, rule } of rows) {
     it(name, () => {
       const value = spec.repeatable ? [] : spec.default === undefined ? undefined : spec.parse(spec.default);
@@ -58,7 +61,7 @@ describe('an option that sets one of the library has its default:', () => {
   }
 });
 
-describe('an option that sets one of the library has its range:', () => {
+describe('an option that sets a library option has its range:', () => {
   for (const { name, spec, rule } of rows) {
     it(name, () => {
       const values = TEXTS.map(text => [text, parsed(spec, text)] as const).filter(([, value]) => value !== undefined);
@@ -84,7 +87,7 @@ describe('an option that sets one of the library has its range:', () => {
   }
 });
 
-it('a row of the library that an option names is one option of each function', () => {
+it('a library row that an option names is one option of each function', () => {
   for (const { name, rule } of rows) {
     const found = Object.entries(tables).flatMap(([table, options]) =>
       Object.keys(options)
@@ -96,7 +99,7 @@ it('a row of the library that an option names is one option of each function', (
   }
 });
 
-it('each option of ptyShell is set by one option, or known to have none', () => {
+it('each option of ptyShell is set by one option, or listed as not set', () => {
   const set = Object.keys(optionsFor(ptyShellOptions, settings([])));
   assert.deepEqual([...set, ...NO_ROW].sort(), Object.keys(ptyShellOptions).sort());
 });
@@ -107,7 +110,7 @@ function settings(argv: readonly string[]) {
   return read;
 }
 
-it('what is given on the command line reaches the library', () => {
+it('values of the command line reach the library', () => {
   const given = settings([
     ...['--mode=line', '--linemode=never', '--encoding=cp437', '--program-encoding=utf-8', '--term=vt220'],
     ...['--negotiation-timeout=3s', '--never-send-ga', '--accept-env=SITE', '--size-env', '--umask=077', '--nice=5'],
@@ -131,7 +134,7 @@ it('what is given on the command line reaches the library', () => {
     },
   });
   const numbers = { maxSessions: 7, maxPerAddress: 8, connectRate: 0.5, maxNegotiating: 9 };
-  // Lists of addresses may be files, which are read for them.
+  // Lists of addresses may be files, which are read before.
   assert.deepEqual(optionsFor(sessionLimitsOptions, given), numbers);
   assert.deepEqual(optionsFor(limitOptions, given), { ...numbers, idleTimeout: 600_000, sessionTimeout: 7_200_000 });
   assert.deepEqual(optionsFor(robotCheckOptions, given), { negotiationTimeout: 3_000 });

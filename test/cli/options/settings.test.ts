@@ -87,7 +87,7 @@ const defaults: ServeSettings = {
 describe('the command line of serve', () => {
   it('has the defaults of the contract', () => assert.deepEqual(settings([]), defaults));
 
-  it('takes a range of user ids, on the command line and from a file', () => {
+  it('accepts a range of user ids, on the command line and from a file', () => {
     const range = { from: 70_000, to: 70_999 };
     assert.deepEqual(settings(['--user-range', '70000-70999']).userRange, range);
     const read = (text: string) => settings(['--config', 'c.yaml'], { readFile: () => text });
@@ -111,7 +111,7 @@ describe('the command line of serve', () => {
     }
   });
 
-  it('takes every option', () => {
+  it('accepts every option', () => {
     const argv = [
       ...['--host', '::1', '--port=0', '--mode', 'raw', '--encoding', 'latin1', '--term', 'linux', '--cwd', '/tmp'],
       ...['--program-encoding', 'utf8'],
@@ -254,7 +254,7 @@ describe('the command line of serve', () => {
 
   it('lets the last of a repeated option win', () => assert.equal(settings(['--port', '1', '--port', '2']).port, 2));
   it('switches a flag off again', () => assert.equal(settings(['--size-env', '--size-env=false']).sizeEnv, false));
-  it('knows --help anywhere before the program', () => {
+  it('accepts --help anywhere before the program', () => {
     assert.equal(parseServe(['--port', '0', '--help', '--nonsense']), 'help');
     assert.notEqual(parseServe(['bash', '--help']), 'help');
   });
@@ -308,7 +308,7 @@ describe('the command line of serve', () => {
       refuses(() => settings([`--${name}`, 'x']), new RegExp(`^unknown option --${name} `)));
   }
 
-  it('says which variables of --pass-env are not set', () => {
+  it('reports which variables of --pass-env are not set', () => {
     const doubts: string[] = [];
     const argv = [
       '--pass-env',
@@ -329,7 +329,7 @@ describe('the command line of serve', () => {
 
   it('serves a named program on any address', () =>
     assert.equal(settings(['--host', '0.0.0.0', 'cat']).host, '0.0.0.0'));
-  it('tells loopback from everything else', () => {
+  it('distinguishes loopback from other addresses', () => {
     for (const host of ['localhost', '127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1']) assert.ok(isLoopback(host));
     for (const host of ['0.0.0.0', '::', '10.0.0.1', '127.example.com', 'localhost.example.com'])
       assert.ok(!isLoopback(host));
@@ -390,7 +390,7 @@ describe('--config', () => {
     });
   });
 
-  it('gives way to the command line', () => {
+  it('is overridden by the command line', () => {
     const text = 'port: 1\nsize-env: true\nenv: {A: file, B: file}\naccept-env: USER\nprogram: [cat, -v]';
     const result = fromFile(text, [
       '--port',

@@ -216,9 +216,9 @@ const tables: Record<string, Table> = {
 
 for (const [name, { parse, good, bad }] of Object.entries(tables)) {
   describe(name, () => {
-    for (const [text, value] of good) it(`takes '${text}'`, () => assert.deepEqual(parse(text), value));
+    for (const [text, value] of good) it(`accepts '${text}'`, () => assert.deepEqual(parse(text), value));
     for (const text of bad) it(`refuses ${JSON.stringify(text)}`, () => assert.throws(() => parse(text), isOneLine));
-    it('gives a value or one line of ERR_USAGE, whatever the text (property)', () => {
+    it('returns a value or throws one line of ERR_USAGE, whatever the text (property)', () => {
       fc.assert(
         fc.property(fc.string({ unit: 'binary' }), text => {
           try {

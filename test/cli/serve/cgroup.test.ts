@@ -1,4 +1,4 @@
-/** `telpty serve --cgroup`, where the system lets anybody make a cgroup; else, what it says then. */
+/** `telpty serve --cgroup`, if the system lets the user create cgroups; else its error message. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ function failing(...args: string[]): { status: number | null; stderr: string } {
   return spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 20_000 });
 }
 
-/** Prints the process ids of a daemon in a session of its own and of one that nobody is the parent of; both ignore SIGHUP. */
+/** Prints the process ids of a daemon in its own session and of an orphan; both ignore SIGHUP. */
 const daemons = `trap '' HUP; setsid sleep 1000 & echo pid $!; echo pid $(setsid sh -c 'echo $$; exec sleep 1000 >/dev/null' &);`;
 
 const connect = (port: number) => Wire.connect(port, XTERM);
@@ -24,20 +24,20 @@ async function daemonsOf(wire: Wire): Promise<number[]> {
   return [...wire.text().matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
 }
 
-test('a cgroup that cannot be: one line, and exit 1', () => {
+test('an invalid cgroup: one line, and exit 1', () => {
   const { status, stderr } = failing('--cgroup', '/tmp');
   assert.match(stderr, /^telpty: --cgroup: [^\n]+\n$/);
   assert.equal(status, 1);
 });
 
 if (!canMake) {
-  test('where nobody can make a cgroup: one line, and exit 1', () => {
+  test('no permission to create a cgroup: one line, and exit 1', () => {
     const { status, stderr } = failing('--cgroup', 'telpty-test');
     assert.match(stderr, /^telpty: --cgroup: [^\n]+\n$/);
     assert.equal(status, 1);
   });
 } else {
-  test('a limit that the kernel does not take: one line, and exit 1', () => {
+  test('a limit that the kernel rejects: one line, and exit 1', () => {
     using parent = new TestCgroup();
     const { status, stderr } = failing('--cgroup', parent.path, '--cgroup-limit', 'nonsense.max=1');
     assert.equal(
@@ -81,7 +81,7 @@ if (!canMake) {
     });
   }
 
-  test('a worker that dies takes the daemons of its sessions with it; the others go on', async () => {
+  test('the daemons of the sessions of a dead worker are killed; the other sessions continue', async () => {
     using parent = new TestCgroup();
     await using server = await startServer(['--cgroup', parent.path, '--workers', '2', '--kill-timeout', '100ms'], {
       program: ['sh', '-c', `${daemons} echo ready; read line`],
@@ -103,7 +103,7 @@ if (!canMake) {
     for (const wire of wires) await wire.close();
   });
 
-  test('what a server that was killed has left, the next one removes', async () => {
+  test('the next server removes what a killed one has left', async () => {
     using parent = new TestCgroup();
     const options = { program: ['sh', '-c', `${daemons} echo ready; read line`] };
     const killed = await startServer(['--cgroup', parent.path], options);

@@ -1,4 +1,4 @@
-/** SIGTERM: sessions may end by themselves for a time, are told so, and are hung up behind it. */
+/** SIGTERM: sessions get a notice and time to end by themselves, and are hung up after it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
@@ -12,7 +12,7 @@ const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const POLITE = ['/bin/sh', '-c', 'trap "echo so long; exit 5" HUP; echo up; while :; do sleep 0.02; done'];
 const STUBBORN = ['/bin/sh', '-c', 'trap "" HUP; echo "up $$"; while :; do sleep 1 || exit; done'];
 const STOPPED = '\r\ntelpty: closed: the server is shutting down\r\n';
-/** Without what the shell says about its `sleep`. */
+/** Without the shell's messages about its `sleep`. */
 const heard = (wire: Wire) => wire.text().replace('Hangup\r\n', '');
 const over = { code: 0, signal: null };
 
@@ -21,7 +21,7 @@ for (const workers of [1, 2]) {
     const start = (args: string[], program: string[] = ['/bin/cat']) =>
       startServer(['--workers', String(workers), '--log-format', 'json', ...args], { program });
 
-    it('nobody new comes in, who is there goes on, and the last one to leave ends the server', async () => {
+    it('no new client is accepted, sessions continue, and the end of the last one ends the server', async () => {
       const server = await start(['--drain-timeout', '1h']);
       const wires = await Promise.all([Wire.connect(server.port, XTERM), Wire.connect(server.port, XTERM)]);
       for (const id of [1, 2]) await server.waitForLog(new RegExp(`session ${id} started`));
@@ -30,7 +30,7 @@ for (const workers of [1, 2]) {
         await wire.expect('\r\ntelpty: the server is shutting down; this session ends in 1h00m\r\n');
       await assertPortFree(server.port);
       await server.waitForLog(/"msg":"draining: SIGTERM, 2 sessions, for 1h00m at most"/);
-      // One after the other; neither ends with the other.
+      // One after the other; neither end affects the other.
       for (const wire of wires) {
         wire.type('still here\r');
         await wire.expect('still here\r\nstill here\r\n');
@@ -48,7 +48,7 @@ for (const workers of [1, 2]) {
       await server.stop();
     });
 
-    it('whoever stays longer is hung up, and reads why', async () => {
+    it('a session that stays longer is hung up, and its client reads why', async () => {
       const server = await start(['--drain-timeout', '100ms'], POLITE);
       const wire = await Wire.connect(server.port, XTERM);
       await wire.expect('up');
@@ -63,7 +63,7 @@ for (const workers of [1, 2]) {
       assert.match(server.stderr, /exit 5 \(shutdown\)/);
     });
 
-    it('quietly, where that is wanted', async () => {
+    it('without a notice, with --drain-quietly', async () => {
       const server = await start(['--drain-timeout', '100ms', '--drain-quietly'], POLITE);
       const wire = await Wire.connect(server.port, XTERM);
       await wire.expect('up');
@@ -101,7 +101,7 @@ for (const workers of [1, 2]) {
 }
 
 describe('a worker that is killed while it drains', LIMIT, () => {
-  it('takes its sessions with it, which are not waited for, and no program stays', async () => {
+  it('ends its sessions, which are not waited for, and no program is left', async () => {
     const args = ['--workers', '2', '--log-format', 'json', '--drain-timeout', '1h', '--kill-timeout', '50ms'];
     const server = await startServer(args, { program: STUBBORN });
     const wires = await Promise.all([Wire.connect(server.port, XTERM), Wire.connect(server.port, XTERM)]);
@@ -118,7 +118,7 @@ describe('a worker that is killed while it drains', LIMIT, () => {
 });
 
 describe('Server.drain and shutdown({ drain })', LIMIT, () => {
-  it('resolves with whether all have gone, and takes nobody any more', async () => {
+  it('resolves with whether all sessions have ended, and accepts no new client', async () => {
     await using host = await Host.start({ shell: session => once(session.resume(), 'end') });
     const [one, two] = [await host.connect(), await host.connect()];
     assert.equal(await host.server.drain({ timeout: 1 }), false);
@@ -131,7 +131,7 @@ describe('Server.drain and shutdown({ drain })', LIMIT, () => {
     assert.equal(host.server.sessions.size, 0);
   });
 
-  it('a shutdown ends what a drain waits for', async () => {
+  it('a shutdown ends the sessions that a drain waits for', async () => {
     await using host = await Host.start({ shell: session => once(session, 'hangup') });
     const wire = await host.connect();
     const first = host.server.shutdown({ drain: 3_600_000 });

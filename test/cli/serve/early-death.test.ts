@@ -1,4 +1,4 @@
-/** A program that a limit ends: the log and the client say which limit. */
+/** A program that a resource limit ends: the log and the client name the limit. */
 import { describe, it } from 'node:test';
 import { Wire } from '../../support/clients/test-client.ts';
 import { startServer } from '../../support/servers/server.ts';
@@ -13,7 +13,7 @@ describe('telpty serve with an --rlimit that is too small', { timeout: 180_000 }
       ['sh', '-c', 'f=$(mktemp -u); trap "" HUP; exec sh -c "echo x > $f"'],
       /killed by SIGXFSZ within 1 s of its start; --rlimit fsize=0 may be too small/,
     ],
-    // The kernel starts the program, and its loader finds out.
+    // The kernel starts the program, and its loader fails.
     [
       'as=1M',
       ['/bin/cat'],
@@ -24,7 +24,7 @@ describe('telpty serve with an --rlimit that is too small', { timeout: 180_000 }
       ['/bin/cat'],
       /stopped by its loader \(exit 127\) for lack of memory or files; --rlimit nofile=3 may be too small/,
     ],
-    // Where both limits are the same, the kernel sends no SIGXCPU.
+    // If both limits are the same, the kernel sends no SIGXCPU.
     [
       'cpu=1',
       ['sh', '-c', 'while :; do :; done'],
@@ -36,7 +36,7 @@ describe('telpty serve with an --rlimit that is too small', { timeout: 180_000 }
       /killed by SIGXCPU(?: within 1 s of its start)?; --rlimit cpu=1:9 /,
     ],
   ] as const) {
-    it(`says so in the log and to the client: ${limit}`, async () => {
+    it(`is reported in the log and to the client: ${limit}`, async () => {
       await using server = await startServer(['--rlimit', limit], { program });
       await using wire = await Wire.connect(server.port, XTERM);
       await wire.expect(new RegExp(`telpty: the program was ${words.source}`));
@@ -44,7 +44,7 @@ describe('telpty serve with an --rlimit that is too small', { timeout: 180_000 }
     });
   }
 
-  it('does not name the limit of CPU time after a SIGKILL of another cause', async () => {
+  it('does not blame the CPU time limit for a SIGKILL of another cause', async () => {
     // The limit kills the child; the program itself has used no time.
     const script = 'sh -c "while :; do :; done"; kill -9 $$';
     await using server = await startServer(['--rlimit', 'cpu=2'], { program: ['sh', '-c', script] });
@@ -53,7 +53,7 @@ describe('telpty serve with an --rlimit that is too small', { timeout: 180_000 }
     await server.waitForLog(/session 1 ended: .* SIGKILL"}/);
   });
 
-  it('does not take the exit code of a shell for that of a loader', async () => {
+  it('does not confuse the exit code of a shell with that of a loader', async () => {
     await using server = await startServer(['--rlimit', 'as=4G'], { program: ['sh', '-c', 'no-such-command'] });
     await using wire = await Wire.connect(server.port, XTERM);
     await wire.untilClose();

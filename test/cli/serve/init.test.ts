@@ -1,4 +1,7 @@
-/** The server as the first process of a container: it reaps the orphans of its programs, and nothing that others wait for. */
+/**
+ * The server as the first process of a container: it reaps the orphans of its programs, and no child that other code
+ * waits for.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Wire } from '../../support/clients/test-client.ts';

@@ -14,7 +14,7 @@ const LIMIT = { timeout: 180_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 
 describe('--metrics', LIMIT, () => {
-  it('counts clients, how they ended, and every byte', async () => {
+  it('counts clients, their outcomes, and every byte', async () => {
     const program = ['/bin/sh', '-c', 'echo ready; read -r how; case $how in k) kill -KILL $$;; *) exit $how;; esac'];
     const args = ['--metrics', '0', '--max-sessions', '2', '--log-level', 'warn'];
     await using server = await startServer([...args, '--session-timeout', '1h'], { program });
@@ -34,7 +34,7 @@ describe('--metrics', LIMIT, () => {
     const turnedAway = await Wire.connect(server.port, XTERM);
     await turnedAway.untilEnd();
     await turnedAway.close();
-    // One asks to be logged out.
+    // One client requests LOGOUT.
     held[0]!.negotiate(253, 18);
     await held[0]!.untilEnd();
     await held[0]!.close();
@@ -71,7 +71,7 @@ describe('--metrics', LIMIT, () => {
     assert.ok(Math.abs(series.get('telpty_process_start_time_seconds')! - Date.now() / 1_000) < 3_600);
   });
 
-  it('a client that vanishes before it has told who it is, and a program that cannot be started', async () => {
+  it('a client that disconnects during negotiation, and a program that cannot be started', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'telpty-metrics-'));
     const file = join(directory, 'program');
     copyFileSync('/bin/true', file);
@@ -91,7 +91,7 @@ describe('--metrics', LIMIT, () => {
   });
 
   for (const workers of ['1', '2'])
-    it(`counts and logs who became no session, by address and reason (workers: ${workers})`, async () => {
+    it(`counts and logs connections that did not become sessions, by address and reason (workers: ${workers})`, async () => {
       const proxies = ['--proxy-protocol', '127.0.0.1/32', '--allow-root-program'];
       const args = ['--metrics', '0', ...proxies, '--log-format', 'json', '--workers', workers];
       await using server = await startServer(args, { program: ['/bin/cat'] });
@@ -107,7 +107,7 @@ describe('--metrics', LIMIT, () => {
       await untilCounted(server, { [`telpty_refused_total{reason="${refused}"}`]: 1, telpty_connections_total: 0 });
     });
 
-  it('measures how long keys wait for their output, by the fast path and past it', async () => {
+  it('measures how long keys wait for their output, with and without the fast path', async () => {
     const loop = 'while c=$(dd bs=1 count=1 2>/dev/null) && [ "$c" ]; do sleep 0.05; echo "[$c]"; done';
     const program = ['/bin/sh', '-c', `stty raw -echo; echo ready; ${loop}`];
     for (const more of [[], ['--log-level', 'trace']]) {
@@ -119,21 +119,21 @@ describe('--metrics', LIMIT, () => {
         await wire.expect(`[${key}]`);
       }
       const { series } = await untilCounted(server, { telpty_key_delay_seconds_count: 5 });
-      // The program sleeps so long, and a sleep is never shorter.
+      // The program sleeps for this time, and a sleep is never shorter.
       assert.equal(series.get('telpty_key_delay_seconds_bucket{le="0.05"}'), 0);
       assert.ok(series.get('telpty_key_delay_seconds_sum')! >= 0.25);
       assert.equal(series.get('telpty_key_delay_seconds_bucket{le="+Inf"}'), 5);
-      // A paste is no key, and output that nobody asked for answers none.
+      // A paste does not count as a key, and unrequested output does not answer one.
       wire.type('x'.repeat(100));
       await wire.expect('[x]');
       await untilCounted(server, { telpty_key_delay_seconds_count: 5 });
       await wire.close();
-      // What the paste has left to say is said to nobody.
+      // The remaining output for the paste is discarded.
       await untilCounted(server, { telpty_sessions: 0 });
     }
   });
 
-  it('what waits: for a client that does not read, for a program that does not', async () => {
+  it('counts queued bytes: for a client that does not read, for a program that does not', async () => {
     const program = ['/bin/sh', '-c', 'stty raw -echo; echo ready; read -r go; yes | head -c 4000000; sleep 1000'];
     await using server = await startServer(['--metrics', '0'], { program });
     await using wire = await Wire.connect(server.port, XTERM);
@@ -170,7 +170,7 @@ describe('--metrics', LIMIT, () => {
 });
 
 describe('--metrics without a descriptor left for more', LIMIT, () => {
-  it('is answered, and not ready until one is free', async () => {
+  it('answers, and is not ready until one is free', async () => {
     await using server = await startServer(['--metrics', '0'], { program: ['/bin/cat'], descriptors: 100 });
     // More than there are descriptors for: the others wait.
     const wires = await Promise.all(Array.from({ length: 30 }, () => Wire.connect(server.port, XTERM)));
@@ -189,7 +189,7 @@ describe('--metrics without a descriptor left for more', LIMIT, () => {
 describe('the HTTP of --metrics', LIMIT, () => {
   const start = (...args: string[]) => startServer(['--metrics', ...args], { program: ['/bin/cat'] });
 
-  it('knows three pages, GET and HEAD', async () => {
+  it('has three pages, for GET and HEAD', async () => {
     await using server = await start('0');
     assert.match(metricsUrl(server), /^http:\/\/127\.0\.0\.1:\d+\/$/);
     const metrics = await ask(server, '/metrics?name=x');
@@ -205,7 +205,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
     assert.doesNotMatch(server.stderr, /error/);
   });
 
-  it('on loopback, answers only to names that lead there', async () => {
+  it('on loopback, answers only to names of loopback', async () => {
     await using server = await start('localhost:0');
     const good = ['localhost', 'LOCALHOST:9100', '127.0.0.1', '127.0.0.1:80', '127.9.9.9', '[::1]', '[::1]:9100'];
     for (const host of good) assert.equal((await ask(server, '/healthz', { headers: { host } })).status, 200, host);
@@ -221,7 +221,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
       for (const host of bad) assert.equal((await ask(server, path, { headers: { host } })).status, 403, host);
   });
 
-  it('listens on other addresses only where told', async () => {
+  it('listens on other addresses only if they are given', async () => {
     await using six = await start('[::1]:0');
     assert.match(metricsUrl(six), /^http:\/\/\[::1\]:\d+\/$/);
     assert.equal((await ask(six, '/healthz')).status, 200);
@@ -229,7 +229,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
     assert.match(metricsUrl(all), /^http:\/\/0\.0\.0\.0:\d+\/$/);
   });
 
-  it('there, too, answers to no name that anybody could have given it', async () => {
+  it('on other addresses, does not answer to names that DNS rebinding could use', async () => {
     for (const where of ['0.0.0.0:0', '[::]:0']) {
       await using server = await start(where);
       const addresses = ['192.0.2.7', '192.0.2.7:9100', '[2001:db8::1]:9100', '127.0.0.1', '[::1]'];
@@ -247,7 +247,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
     }
   });
 
-  it('is not exhausted: many connections, endless requests and nonsense take nothing from sessions', async () => {
+  it('cannot be exhausted: many connections, endless requests and garbage do not affect sessions', async () => {
     await using server = await start('0');
     const port = Number(new URL(metricsUrl(server)).port);
     const sockets = await Promise.all(
@@ -264,14 +264,14 @@ describe('the HTTP of --metrics', LIMIT, () => {
     await using wire = await Wire.connect(server.port, XTERM);
     wire.type('still here\r');
     await wire.expect('still here');
-    // Each is closed by the server: at once, or when it has had its time.
+    // Each is closed by the server: at once, or after the time limit.
     await Promise.all(sockets.map(socket => socket.closed || new Promise(resolve => socket.once('close', resolve))));
     assert.equal((await ask(server, '/metrics')).status, 200);
     await wire.close();
     assert.doesNotMatch(server.stderr, /at .*:\d+:\d+/);
   });
 
-  it('what is behind a request on the same connection is not answered', async () => {
+  it('a second request on the same connection is not answered', async () => {
     await using server = await start('0');
     const one = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n';
     const socket = await open(Number(new URL(metricsUrl(server)).port), one.repeat(100));
@@ -289,7 +289,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
       timeout: 20_000,
     });
 
-  it('says in one line why it cannot listen', async () => {
+  it('reports in one line why it cannot listen', async () => {
     await using server = await start('0');
     const port = new URL(metricsUrl(server)).port;
     const cases: [value: string, status: number, line: RegExp][] = [
@@ -307,7 +307,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
     }
   });
 
-  it('with --reuse-port, begins when the server before it has ended', async () => {
+  it('with --reuse-port, starts when the previous server has ended', async () => {
     const old = await start('0', '--reuse-port');
     const port = new URL(metricsUrl(old)).port;
     await using next = await start(port, '--reuse-port');
@@ -319,7 +319,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
     await untilTrue(() => next.stdout.includes('listening http:'));
     assert.equal(metricsUrl(next), metricsUrl(old));
     assert.notEqual(await begun(), before);
-    // It holds more than at its beginning: a listener.
+    // It has one descriptor more than at its beginning: a listener.
     await next.stop();
   });
 });
@@ -330,7 +330,7 @@ describe('--metrics with --workers', LIMIT, () => {
     startServer(['--metrics', '0', '--workers', '2', '--kill-timeout', '50ms', ...args], { program });
   const workerOf = async (wire: Wire) => Number((await wire.expect(/up \d+\r\n/)).match(/\d+/)![0]);
 
-  it('adds up, and what was counted stays when a worker dies', async () => {
+  it('are added up, and the counts of a worker stay after its death', async () => {
     await using server = await start();
     await untilCounted(server, { telpty_workers: 2, telpty_sessions: 0, telpty_worker_ends_total: 0 });
     for (let visits = 0; visits < 4; visits++) {
@@ -362,17 +362,17 @@ describe('--metrics with --workers', LIMIT, () => {
       const of = [...before.series].filter(([key]) => key.startsWith(name));
       for (const [key, value] of of) assert.ok(after.series.get(key)! >= value, `${key} went back`);
     }
-    // Those that came after it are counted on top.
+    // Later ones are added.
     await using last = await Wire.connect(server.port, XTERM);
     await last.expect('up ');
     await untilCounted(server, { telpty_connections_total: 9, telpty_program_start_seconds_count: 9 });
     await Promise.all([last, ...wires].map(wire => wire.close()));
     await untilCounted(server, { telpty_sessions: 0 });
-    // (The replaced worker is a child that the server had not at the beginning.)
+    // (The replaced worker is a child that the server did not have at the beginning.)
     await server.stop();
   });
 
-  it('a worker that hangs does not hold up the scrape, and is counted as it was', async () => {
+  it('a worker that hangs does not delay the scrape, and keeps its last counts', async () => {
     await using server = await start();
     const wires = await Promise.all([1, 2].map(() => Wire.connect(server.port, XTERM)));
     const workers = await Promise.all(wires.map(workerOf));
@@ -403,7 +403,7 @@ describe('--metrics with --workers', LIMIT, () => {
         assert.equal(text, 'no worker serves\n');
         break;
       }
-      // It may have been replaced before anybody asked.
+      // It may have been replaced before the request.
       for (const [, pid] of server.stderr.matchAll(/is back, pid (\d+)/g))
         if (isAlive(Number(pid))) process.kill(Number(pid), 'SIGKILL');
     }
@@ -414,7 +414,7 @@ describe('--metrics with --workers', LIMIT, () => {
   });
 });
 
-/** A connection on which `text` has been sent; what becomes of it is for the caller to see. */
+/** A connection on which `text` has been sent; the caller checks what happens to it. */
 function open(port: number, text: string): Promise<Socket> {
   return new Promise(resolve => {
     const socket = connect(port, '127.0.0.1', () => {

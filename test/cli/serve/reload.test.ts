@@ -1,4 +1,4 @@
-/** SIGHUP: what can take up new settings does, and nothing else changes. */
+/** SIGHUP: the settings that can change at run time are applied, and nothing else changes. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +22,7 @@ after(() => rmSync(directory, { recursive: true }));
 
 let files = 0;
 
-/** A server with a configuration file, and what writes that anew and sends SIGHUP. */
+/** A server with a configuration file, and a function that rewrites it and sends SIGHUP. */
 async function configured(
   text: string,
   args: readonly string[] = [],
@@ -47,7 +47,7 @@ for (const workers of [1, 3]) {
   describe(`SIGHUP, workers: ${workers}`, LIMIT, () => {
     const args = ['--workers', String(workers)];
 
-    it('reads the configuration again, and drops nobody', async () => {
+    it('reads the configuration again, and closes no session', async () => {
       const { server, reload } = await configured('program: [cat]\nlog-level: info\n', args);
       await using wire = await Wire.connect(server.port, { ttype: ['xterm'], size: [80, 24] });
       wire.type('before\r');
@@ -62,7 +62,7 @@ for (const workers of [1, 3]) {
       assert.doesNotMatch(server.stderr, /session 1: connection from/);
     });
 
-    it('says in one line what needs a restart, each time', async () => {
+    it('logs in one line what needs a restart, each time', async () => {
       const { server, reload } = await configured('program: [cat]\n', args);
       const line = /; changed but needs a restart: --never-send-ga, --idle-timeout, --env, --rlimit, PROGRAM"/;
       const newer = 'program: [sh]\nidle-timeout: 1h\nnever-send-ga: true\nenv: {A: b}\nrlimit: [cpu=60]\n';
@@ -72,7 +72,7 @@ for (const workers of [1, 3]) {
       await server.stop();
     });
 
-    it('a file that is bad or gone changes nothing, and is told in one line', async () => {
+    it('an invalid or missing file changes nothing, and is logged in one line', async () => {
       const { server, reload } = await configured('program: [cat]\nlog-level: debug\n', args);
       const bad =
         /"level":50.*"msg":"not reloaded, nothing was changed: \/\S+\.yaml:\d+:\d+: lgo-level: unknown option \(did you mean log-level\?\)"/;
@@ -86,10 +86,10 @@ for (const workers of [1, 3]) {
   });
 }
 
-describe('what reloads', LIMIT, () => {
+describe('Reloadables', LIMIT, () => {
   const settings = {} as ServeSettings;
 
-  it('is put in place once all of it has been checked, or not at all', async () => {
+  it('are applied once all of them have been checked, or not at all', async () => {
     const steps: string[] = [];
     const reloadables = new Reloadables();
     let refuses = true;
@@ -119,7 +119,7 @@ describe('what reloads', LIMIT, () => {
 describe('SIGHUP and a terminal', LIMIT, () => {
   const script = fileURLToPath(new URL('../../support/clients/terminal.py', import.meta.url));
 
-  /** Runs a command line in a terminal of its own until telpty listens. `$TELPTY` in it is `telpty serve` of cat. */
+  /** Runs a command line in its own terminal until telpty listens. `$TELPTY` in it is `telpty serve` with cat. */
   async function inTerminal(line: string) {
     const log = join(directory, `${++files}.log`);
     const telpty = `"$0" "$1" serve --port 0 --log-format json cat`;
@@ -138,7 +138,7 @@ describe('SIGHUP and a terminal', LIMIT, () => {
     return { terminal, pid, logged, screen: () => screen };
   }
 
-  it('reloads while the terminal is there, and stops when it is closed', async () => {
+  it('reloads while the terminal exists, and stops when it is closed', async () => {
     const { terminal, pid, logged, screen } = await inTerminal('exec TELPTY 2>LOG');
     process.kill(pid, 'SIGHUP');
     await untilTrue(() => logged().includes('"reloaded: '));
@@ -148,14 +148,14 @@ describe('SIGHUP and a terminal', LIMIT, () => {
     assert.match(screen(), /status 0/);
   });
 
-  it('stops also when all it says goes to the terminal', async () => {
+  it('also stops if all its output goes to the terminal', async () => {
     const { terminal, screen } = await inTerminal('exec TELPTY');
     terminal.stdin.end();
     await once(terminal, 'close');
     assert.match(screen(), /status 0/);
   });
 
-  it('one that has no descriptor on the terminal outlives it, as with nohup', async () => {
+  it('a server without a descriptor on the terminal outlives it, as with nohup', async () => {
     const { terminal, pid, logged } = await inTerminal('exec nohup TELPTY </dev/null >LOG 2>&1');
     terminal.stdin.end();
     await untilTrue(() => logged().includes('"reloaded: '));

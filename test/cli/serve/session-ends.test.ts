@@ -1,4 +1,4 @@
-/** What the log and the metrics say of the end of a session: the same names, at the right moment. */
+/** The end of a session in the log and the metrics: the same names, at the right moment. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -25,7 +25,7 @@ interface EndLine {
   readonly exit?: number;
 }
 
-/** The lines about ends so far. */
+/** The lines about ended sessions so far. */
 function endsIn(server: TestServer): EndLine[] {
   const lines = server.stderr.split('\n').filter(line => line.startsWith('{'));
   return lines.map(line => JSON.parse(line) as EndLine).filter(({ msg }) => / ended: /.test(msg));
@@ -36,7 +36,7 @@ const start = (args: string[], script: string) =>
 
 const CAT = 'echo ready; exec cat';
 
-/** What ends a session, how, and what that is called. */
+/** What ends a session, how, and the names of the end. */
 const ends: readonly [
   name: string,
   how: { args?: string[]; script?: string; end: (wire: Wire) => unknown },
@@ -105,13 +105,13 @@ describe('the end of a session', LIMIT, () => {
       await using wire = await Wire.connect(server.port, XTERM);
       await wire.untilEnd();
       await server.waitForLog(/session 1 ended: .*, exit 7/);
-      // Not yet given up by the server, which waits 5 s for the client's FIN.
+      // The server still waits for the client's FIN, for 5 s.
       assert.equal(wire.closed, false);
       assert.equal((await scrape(server)).series.get('telpty_sessions'), 1);
     });
   }
 
-  it('is logged at once where the program cannot be started', async () => {
+  it('is logged at once if the program cannot be started', async () => {
     const missing = join(directory, 'missing');
     writeFileSync(missing, '#!/no/such/interpreter\n', { mode: 0o755 });
     await using server = await startServer(['--log-format', 'json'], { program: [missing] });
@@ -132,7 +132,7 @@ describe('the end of a session', LIMIT, () => {
   });
 });
 
-/** How a health check comes and goes without a byte. */
+/** The ways in which a health check connects and closes without a byte. */
 const probes: Record<string, (socket: Socket) => void> = {
   'connects and closes': socket => socket.destroy(),
   'closes when it was sent something': socket => socket.once('data', () => socket.destroy()),
@@ -152,7 +152,7 @@ function visit(port: number, probe: (socket: Socket) => void): Promise<void> {
 
 describe('a health check', LIMIT, () => {
   let files = 0;
-  /** A server whose program leaves a mark in a file. */
+  /** A server whose program creates a file. */
   const startMarked = async (args: string[]) => {
     const mark = join(directory, `mark-${files++}`);
     const server = await start(args, `echo started >>${mark}; ${CAT}`);
@@ -213,7 +213,7 @@ describe('a health check', LIMIT, () => {
     assert.ok(!existsSync(mark));
   });
 
-  it('is not what only reads: it is served', async () => {
+  it('is not a client that only reads: it is served', async () => {
     const { server, mark } = await startMarked(['--negotiation-timeout', '1h']);
     await using _ = server;
     await using wire = await Wire.connect(server.port, { silent: true, allowHalfOpen: true });

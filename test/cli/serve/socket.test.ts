@@ -1,4 +1,4 @@
-/** `telpty serve --socket`: a UNIX socket beside the port, or alone. */
+/** `telpty serve --socket`: a UNIX socket next to the port, or alone. */
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,10 +16,10 @@ import { requireRoot, requireTool } from '../../support/system/tools.ts';
 const run = promisify(execFile);
 const LIMIT = { timeout: 180_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
-/** Nobody else is this user, and it has no name. */
+/** A user id without a name that no other test uses. */
 const OTHER = 100_000 + process.pid;
 const directory = mkdtempSync(join(tmpdir(), 'telpty-socket-'));
-// Other users reach what is in it.
+// Other users must be able to enter it.
 chmodSync(directory, 0o755);
 after(() => rmSync(directory, { recursive: true }));
 let count = 0;
@@ -37,7 +37,7 @@ with socket.socket(socket.AF_UNIX) as client:
         sys.stdout.buffer.write(received)
 `;
 
-/** Visits the server as another user. @returns what the client has read. */
+/** Connects to the server as another user. @returns what the client has read. */
 async function visit(path: string, uid: number): Promise<string> {
   const words = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--', requireTool('python3'), '-c', VISIT, path];
   const { stdout } = await run('setpriv', words, { cwd: '/', encoding: 'latin1', timeout: 60_000 });
@@ -70,7 +70,7 @@ describe('telpty serve --socket', LIMIT, () => {
       assert.match(server.stdout, /^listening telnet:\/\/127\.0\.0\.1:\d+\nlistening unix:\S+\n$/);
       assert.ok(server.stdout.endsWith(`listening unix:${path}\n`), server.stdout);
       assert.equal(lstatSync(path).mode & 0o777, 0o600);
-      // Guards against addresses are not about users of this machine.
+      // Guards by address do not apply to users of this machine.
       const wires = await Promise.all(Array.from({ length: 8 }, () => Wire.connectTo(path, XTERM)));
       for (const wire of wires) {
         await wire.expect(`from ${OWN_NAME}, address <>.\r\n`);
@@ -87,7 +87,7 @@ describe('telpty serve --socket', LIMIT, () => {
       assert.equal(existsSync(path), false, 'the file is removed');
     });
 
-    it(`lets in whom the mode and --local-user let in, root like any other user (workers: ${workers})`, async () => {
+    it(`accepts the users that the mode and --local-user permit, root like any other user (workers: ${workers})`, async () => {
       requireRoot();
       const path = newPath();
       const args = ['--port', 'none', '--socket', path, '--socket-mode', '0666', '--workers', workers];
@@ -124,7 +124,7 @@ describe('telpty serve --socket', LIMIT, () => {
       await server.assertNoLeaks();
     });
 
-    it(`stays without TLS where the port has it (workers: ${workers})`, async () => {
+    it(`does not use TLS if the port does (workers: ${workers})`, async () => {
       const path = newPath();
       using certificate = selfSigned('DNS:localhost');
       const tls = ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile, '--log-format', 'json'];
@@ -156,7 +156,7 @@ describe('telpty serve --socket', LIMIT, () => {
     });
   }
 
-  it('lets clients wait while it has no descriptors', async () => {
+  it('makes clients wait while it has no descriptors', async () => {
     const path = newPath();
     const args = ['--port', 'none', '--socket', path, '--log-format', 'json'];
     await using server = await startServer(args, { program: WHO, descriptors: 100 });
@@ -171,7 +171,7 @@ describe('telpty serve --socket', LIMIT, () => {
     );
   });
 
-  it('says why it cannot listen', async () => {
+  it('reports why it cannot listen', async () => {
     const path = newPath();
     const program = ['--', '/bin/true'];
     const alone = ['--port', 'none', '--socket', path];
@@ -219,7 +219,7 @@ describe('telpty serve --socket', LIMIT, () => {
     await wire.untilClose();
   });
 
-  it('warns where --local-user any serves the login shell to others', async () => {
+  it('warns if --local-user any serves the login shell to others', async () => {
     const args = ['--port', 'none', '--socket', newPath(), '--local-user', 'any', '--log-format', 'json'];
     await using server = await startServer(args);
     await server.waitForLog(/the login shell is served to every user who can connect to its UNIX socket/);

@@ -15,8 +15,9 @@ import { requireTool } from '../../support/system/tools.ts';
 const SESSIONS = 20;
 
 /**
- * The most that a session may make of each. Calls that depend on how packets arrive are not here (recvfrom, epoll_pwait, futex).
- * Of `epoll_ctl`, libuv makes two per descriptor to find out whether it can be polled, and one before each start.
+ * The most that a session may make of each. Calls that depend on how packets arrive are not here (recvfrom,
+ * epoll_pwait, futex). Of `epoll_ctl`, libuv makes two per descriptor to find out whether it can be polled, and one
+ * before each start.
  */
 const MOST: Readonly<Record<string, number>> = {
   accept4: 1,
@@ -25,13 +26,13 @@ const MOST: Readonly<Record<string, number>> = {
   ioctl: 4,
   pidfd_open: 1,
   wait4: 1,
-  // It tells that the program has ended, and whether by SIGKILL: then its CPU time is read before it is reaped.
+  // Detects the end of the program, and whether SIGKILL caused it: then its CPU time is read before it is reaped.
   waitid: 1,
   fchown: 1,
   geteuid: 1,
   shutdown: 1,
 };
-/** Whatever a session does beside this, it does without. */
+/** All other calls are not needed. */
 const NONE = ['setsockopt', 'getsockopt', 'getpeername', 'getsockname', 'fcntl', 'openat', 'mmap', 'readlink', 'statx'];
 
 async function sessions(server: TestServer, count: number): Promise<void> {
@@ -42,7 +43,7 @@ async function sessions(server: TestServer, count: number): Promise<void> {
   }
 }
 
-test('a session makes no more system calls on the main thread than are known to be needed', async () => {
+test('a session makes no more system calls on the main thread than necessary', async () => {
   const strace = requireTool('strace');
   const directory = mkdtempSync(join(tmpdir(), 'telpty-strace-'));
   const file = join(directory, 'calls');
@@ -72,7 +73,7 @@ test('a session makes no more system calls on the main thread than are known to 
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
     assert.equal(counts.get('accept4'), SESSIONS);
-    // What the collector and timers of the server do in between is less than one call per session.
+    // The garbage collector and timers make less than one call per session.
     const tooMany = [...counts].filter(([name, count]) => count >= SESSIONS * ((MOST[name] ?? 0) + 1));
     assert.deepEqual(tooMany, [], `of ${SESSIONS} sessions`);
   } finally {

@@ -1,10 +1,10 @@
-/** What the command loads before it does its work: each module costs time, above all on a small machine. */
+/** The modules that the command loads before it does its work: each costs time, especially on a small machine. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { CLI } from '../../support/servers/server.ts';
 
-/** A loader that prints what is imported. */
+/** A loader that prints each import. */
 const HOOKS = `
 export async function load(url, context, next) {
   process._rawDebug('loaded ' + url);
@@ -27,7 +27,7 @@ async function loadedBy(args: readonly string[]): Promise<string[]> {
   return [...errors.matchAll(/^loaded (.*)$/gm)].map(([, url]) => url!);
 }
 
-test('--version loads no package and none of what sessions need', async () => {
+test('--version loads no package and no code of sessions', async () => {
   const loaded = await loadedBy(['--version']);
   const files = loaded.filter(url => url.startsWith('file:'));
   assert.ok(files.length > 0 && files.length < 6, files.join('\n'));
@@ -40,7 +40,7 @@ test('serve loads its own code from a few bundles', async () => {
   assert.ok(own.length > 0 && own.length < 40, own.join('\n'));
 });
 
-test('what serves metrics is loaded with --metrics only', async () => {
+test('the code of the metrics is loaded with --metrics only', async () => {
   const isForMetrics = (url: string) => url.includes('/prom-client/') || url === 'node:http';
   const serve = ['serve', '--port', '0', '--', 'true'];
   const without = await loadedBy(serve);

@@ -1,4 +1,7 @@
-/** A server whose programs cannot be started, because their directory does not answer: it says so, serves on, and can be stopped. */
+/**
+ * A server whose programs cannot be started, because their directory hangs: it reports this, still serves, and can be
+ * stopped.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +19,7 @@ describe('telpty serve while starts of programs hang', { timeout: 180_000 }, () 
     it(`is not ready, logs and counts it, and stops at SIGTERM; ${workers.join(' ') || 'one process'}`, async () => {
       const home = mkdtempSync(join(tmpdir(), 'telpty-home-'));
       await using server = await startServer(['--metrics', '0', '--cwd', home, ...workers], { program: ['/bin/cat'] });
-      // Not before the server has looked at its directory.
+      // Not before the server has checked the directory.
       await using silent = await SilentFileSystem.mount(home);
       const asked = silent.asked();
       await using wire = await Wire.connect(server.port, XTERM);

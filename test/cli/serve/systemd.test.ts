@@ -1,4 +1,4 @@
-/** What a service manager and telpty have to do with each other: sockets, word of how it goes, and the unit files. */
+/** telpty under a service manager: inherited sockets, notifications, and the unit files. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,7 +32,7 @@ describe('NOTIFY_SOCKET', LIMIT, () => {
     ['an abstract name', `@telpty-test-${process.pid}`],
   ] as const) {
     for (const workers of ['1', '2']) {
-      it(`${kind}, workers: ${workers}: is told of the start, of reloads and of the end`, async () => {
+      it(`${kind}, workers: ${workers}: is notified of the start, of reloads and of the end`, async () => {
         using socket = await NotifySocket.open(address);
         const args = ['--workers', workers, '--log-format', 'json', '--drain-timeout', '1h', '--kill-timeout', '1s'];
         const server = await startServer(args, { program: ['/bin/cat'], env: { NOTIFY_SOCKET: address } });
@@ -59,7 +59,7 @@ describe('NOTIFY_SOCKET', LIMIT, () => {
     }
   }
 
-  it('is told twice in WATCHDOG_USEC that the loop turns', async () => {
+  it('is notified twice in WATCHDOG_USEC that the event loop runs', async () => {
     const address = `@telpty-watchdog-${process.pid}`;
     using socket = await NotifySocket.open(address);
     const env = { NOTIFY_SOCKET: address, WATCHDOG_USEC: '100000' };
@@ -68,7 +68,7 @@ describe('NOTIFY_SOCKET', LIMIT, () => {
     await server.stop();
   });
 
-  it('where nobody is there, one line says so, and all goes on', async () => {
+  it('if no manager listens, one line is logged, and the server continues', async () => {
     const address = join(directory, 'nobody\n');
     const server = await startServer(['--log-format', 'json'], {
       program: ['/bin/cat'],
@@ -79,7 +79,7 @@ describe('NOTIFY_SOCKET', LIMIT, () => {
     assert.equal(server.stderr.match(/cannot notify/g)?.length, 1);
   });
 
-  it('waits for a manager that is slow to read, and takes only addresses that it knows', async () => {
+  it('waits for a manager that is slow to read, and accepts only known forms of addresses', async () => {
     const log = createLog({ level: 'silent' });
     const address = `@telpty-slow-${process.pid}`;
     using socket = await NotifySocket.open(address);
@@ -103,7 +103,7 @@ describe('NOTIFY_SOCKET', LIMIT, () => {
 
 describe('LISTEN_FDS', LIMIT, () => {
   for (const workers of ['1', '2']) {
-    it(`workers: ${workers}: all sockets are served, and no program has them`, async t => {
+    it(`workers: ${workers}: all sockets are served, and no program inherits them`, async t => {
       using one = await OpenSocket.open();
       using two = await OpenSocket.open('::1');
       const server = await startServer(['--workers', workers], {
@@ -112,7 +112,7 @@ describe('LISTEN_FDS', LIMIT, () => {
       });
       t.after(() => server.process.kill('SIGKILL'));
       await server.waitForLog(/serving .*telnet ::1 \d+/);
-      // The log comes through another pipe.
+      // The log arrives through another pipe.
       await untilTrue(() => server.stdout.includes('[::1]'));
       assert.equal(server.stdout, `listening telnet://127.0.0.1:${one.port}\nlistening telnet://[::1]:${two.port}\n`);
       await server.waitForLog(/listening on 2 sockets passed by the service manager .*--host and --port are ignored/);
@@ -130,7 +130,7 @@ describe('LISTEN_FDS', LIMIT, () => {
   }
 
   for (const workers of ['1', '2']) {
-    it(`workers: ${workers}: UNIX sockets are served beside ports, their users are known, and their files stay`, async t => {
+    it(`workers: ${workers}: UNIX sockets are served with ports, their users are known, and their files stay`, async t => {
       const directory = mkdtempSync(join(tmpdir(), 'telpty-activation-'));
       t.after(() => rmSync(directory, { recursive: true }));
       const path = join(directory, 'socket');
@@ -159,7 +159,7 @@ describe('LISTEN_FDS', LIMIT, () => {
     });
   }
 
-  it('of UNIX sockets alone: options of ports are refused, and no address is reachable', async () => {
+  it('of UNIX sockets only: options of ports are refused, and no address is reachable', async () => {
     const sockets = [{ fd: 3, path: '/run/x' }];
     const settings = listeningOn(sockets, parseServe(['cat']) as ServeSettings);
     assert.deepEqual([settings.port, settings.host], ['none', '127.0.0.1']);
@@ -169,7 +169,7 @@ describe('LISTEN_FDS', LIMIT, () => {
     });
   });
 
-  it('meant for another process, it does not count', async () => {
+  it('is ignored if it is meant for another process', async () => {
     const env = { LISTEN_FDS: '1', LISTEN_PID: '1', LISTEN_FDNAMES: 'x' };
     const server = await startServer([], { program: ['/bin/cat'], env });
     await server.stop();
@@ -211,7 +211,7 @@ describe('LISTEN_FDS', LIMIT, () => {
     });
   }
 
-  it('without a PROGRAM only loopback will do, wherever the socket comes from', () => {
+  it('without a PROGRAM only loopback is accepted, whatever the source of the socket', () => {
     const settings = parseServe([]) as ServeSettings;
     const sockets = [
       { fd: 3, address: '127.0.0.1' },
@@ -244,7 +244,7 @@ describe('LISTEN_FDS', LIMIT, () => {
       });
     });
     await listens;
-    // It starts telpty for the first client, who waits.
+    // It starts telpty for the first client, which waits.
     const wire = await Wire.connect(port, XTERM);
     wire.type('hello\r');
     await wire.expect('hello\r\nhello\r\n');
@@ -278,16 +278,16 @@ describe('packaging/', LIMIT, () => {
     assert.equal(setting('Delegate'), 'yes');
   });
 
-  it('its program works with what the service gives it: a user without rights, and hardly a place to write to', async () => {
+  it('its program works under the restrictions of the service: an unprivileged user, and almost no writable files', async () => {
     assert.deepEqual([setting('ProtectSystem'), setting('NoNewPrivileges')], ['strict', 'yes']);
     assert.equal(setting('CapabilityBoundingSet'), '');
     const state = join(directory, 'state');
     const games = join(directory, 'games');
-    // Somebody with an entry among the users, as `telpty` has.
+    // A user with an entry in the user database, as `telpty` has.
     const { uid: user } = lookupUser('nobody');
     mkdirSync(state);
     chownSync(state, user, user);
-    // What it writes to is a copy.
+    // It writes to a copy.
     const writable = setting('ReadWritePaths')!.replace(/^-/, '');
     cpSync(writable, games, { recursive: true });
     const group = spawnSync('stat', ['-c', '%g', `${writable}/nethack`], { encoding: 'utf8' }).stdout.trim();
@@ -308,7 +308,7 @@ describe('packaging/', LIMIT, () => {
     const args = ['--config', join(packaging, 'telpty.yaml'), '--metrics', '0'];
     const server = await startServer(args, { wrapper, env: { HOME: '/var/lib/telpty' } });
     const wire = await Wire.connect(server.port, XTERM);
-    // It has opened its files and has begun a game when it asks this.
+    // It has opened its files and has begun a game when it prints this question.
     await wire.expect(/Shall I pick|Who are you/);
     if (wire.text().includes('Who are you')) {
       wire.type('Ada\r');
@@ -316,7 +316,7 @@ describe('packaging/', LIMIT, () => {
     }
     assert.doesNotMatch(wire.text(), /[Cc]annot|[Ww]arning/);
     await wire.close();
-    // bwrap is between, and passes no signal on.
+    // bwrap is in between, and does not forward signals.
     for (const { pid } of childrenOf(server.pid)) process.kill(pid, 'SIGTERM');
     await server.exited;
   });

@@ -1,4 +1,7 @@
-/** A server is replaced by another one while clients keep coming: none is refused, reset, or left without an answer. */
+/**
+ * A server is replaced by another one while clients keep coming: no client is refused, reset, or left without an
+ * answer.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type StartOptions, startServer } from '../../support/servers/server.ts';
@@ -6,18 +9,20 @@ import { OpenSocket } from '../../support/servers/service-manager.ts';
 import { Load } from '../../support/system/load.ts';
 
 const LIMIT = { timeout: 120_000 };
-/** Clients at a time, and how many come and go between one step and the next. */
+/** The number of concurrent clients, and of those that connect and leave between two steps. */
 const CLIENTS = 12;
 const SOME = 30;
 
-/** Starts a server whose programs say its name. */
+/** Starts a server whose programs print its name. */
 function start(name: string, args: readonly string[], options: StartOptions = {}) {
   const program = ['/bin/echo', `I am ${name}`];
   const always = ['--drain-timeout', '1h', '--negotiation-timeout', '1ms', '--log-level', 'error'];
   return startServer([...always, ...args], { program, ...options });
 }
 
-/** Everybody was answered, once; by whom, in the order in which they left. */
+/**
+ * Checks that each client was answered once. Returns the servers that answered, in the order in which the clients left.
+ */
 function answers(load: Load): string[] {
   for (const { heard, error } of load.visits) {
     assert.equal(error, undefined);
@@ -36,7 +41,7 @@ for (const workers of ['1', '2']) {
       await load.more(SOME);
       for (const name of ['one', 'two']) {
         const next = await start(name, [...args, '--port', String(port)]);
-        // Those whom the old one had accepted leave, and all the others have come to the new one.
+        // The clients that the old server had accepted leave, and all others have reached the new one.
         await load.renewed();
         const at = load.visits.length;
         await load.more(SOME);
@@ -54,7 +59,7 @@ for (const workers of ['1', '2']) {
   });
 
   describe(`a socket of the service manager's, workers: ${workers}`, LIMIT, () => {
-    it('is served by one server after the other; in between clients wait', async () => {
+    it('is served by one server after the other; clients wait in between', async () => {
       using socket = await OpenSocket.open();
       const load = new Load(socket.port, CLIENTS);
       for (const name of ['one', 'two']) {
@@ -75,7 +80,7 @@ for (const workers of ['1', '2']) {
 }
 
 describe('--reuse-port', LIMIT, () => {
-  it('when the server that has taken over fails, the one before has the port again', async () => {
+  it('if the server that has taken over fails, the previous one gets the port again', async () => {
     const one = await start('one', ['--reuse-port']);
     const two = await start('two', ['--reuse-port', '--port', String(one.port)]);
     two.process.kill('SIGKILL');

@@ -1,4 +1,7 @@
-/** A server whose programs do not die of SIGKILL: their sessions end, their places are free again, and SIGTERM ends the server. */
+/**
+ * A server whose programs do not die of SIGKILL: their sessions end, their slots become free, and SIGTERM ends the
+ * server.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Wire } from '../../support/clients/test-client.ts';
@@ -10,12 +13,12 @@ import { SilentFileSystem } from '../../support/system/silent-file-system.ts';
 const XTERM = { ttype: ['xterm'], size: [80, 24] } as const;
 const PROGRAM = ['sh', '-c', 'echo ready; read file; exec cat "$file"'];
 
-/** How many processes of a server are waiting for the file system. */
+/** The number of a server's processes that wait for the file system. */
 const stuck = (pid: number) => descendantsOf(pid).filter(({ state, name }) => name === 'cat' && state !== 'R').length;
 
 describe('telpty serve with programs that cannot be killed', { timeout: 180_000 }, () => {
   for (const workers of [[], ['--workers', '2']]) {
-    it(`gives their places to others, logs and counts them, and stops; ${workers.join(' ') || 'one process'}`, async () => {
+    it(`reuses their slots, logs and counts them, and stops; ${workers.join(' ') || 'one process'}`, async () => {
       await using silent = await SilentFileSystem.mount();
       const options = ['--metrics', '0', '--max-sessions', '1', '--kill-timeout', '100ms', ...workers];
       await using server = await startServer(options, { program: PROGRAM });

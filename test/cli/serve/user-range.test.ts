@@ -1,4 +1,4 @@
-/** `--user-range`: a user id of its own for each session, and nothing of it left afterwards. */
+/** `--user-range`: each session has its own user id, and no process of it is left afterwards. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -12,11 +12,11 @@ import { CLI, startServer, type TestServer } from '../../support/servers/server.
 import { hermeticBash, PROMPT } from '../../support/system/programs.ts';
 import { requireRoot, requireTool } from '../../support/system/tools.ts';
 
-/** Another for each process: what runs with a user id that is in use has to wait, perhaps for ever. */
+/** Different for each test process: a test with a user id that is in use would have to wait, perhaps forever. */
 const FIRST = 71_000 + (process.pid % 1_000) * 10;
 const rangeOf = (size: number) => ['--user-range', `${FIRST}-${FIRST + size - 1}`];
 
-/** Only root can have a range; what anybody else reads is tested below. */
+/** Only root can use a range; the error for other users is tested below. */
 const asRoot = (name: string, body: () => Promise<void>) =>
   it(name, { timeout: 60_000 }, async () => {
     requireRoot();
@@ -38,7 +38,7 @@ function processesOf(uid: number, withZombies = false): number[] {
   });
 }
 
-/** A session in a shell. */
+/** A session with a shell. */
 class Visit {
   readonly wire: Wire;
   #asked = 0;
@@ -53,10 +53,10 @@ class Visit {
     return new Visit(wire);
   }
 
-  /** What a command prints. */
+  /** The output of a command. */
   async ask(command: string): Promise<string> {
     const number = ++this.#asked;
-    // The quotes tell what is printed from the echo of what is typed.
+    // The quotes distinguish the output from the echo of the input.
     this.wire.type(`echo '<'${number}; ${command}; echo ${number}'>'\r`);
     await this.wire.expect(`${number}>\r\n`);
     const text = this.wire.text();
@@ -113,7 +113,7 @@ describe('telpty serve --user-range', () => {
     for (const command of closed) {
       assert.match(await one.ask(`(${command}) 2>&1`), /ermission denied|not permitted/, command);
     }
-    // A kill that names nobody ends those of its own user alone.
+    // kill -1 only reaches its own user's processes.
     await one.ask('kill -CONT -1');
     assert.equal(await two.ask('echo there'), 'there');
     await one.wire.close();
@@ -134,7 +134,7 @@ describe('telpty serve --user-range', () => {
     assert.match((await ask(server, '/metrics')).text, /^telpty_refused_total\{reason="no-user-id"\} 1$/m);
     assert.equal(await one.ask('echo still here'), 'still here');
     one.wire.type('exit 3\r');
-    // The client sees the end when nothing is left.
+    // The client sees the end when no process is left.
     await one.wire.untilEnd();
     assert.deepEqual(processesOf(uid), []);
     await server.waitForLog(/session 1 ended: .*exit 3/);
@@ -190,7 +190,7 @@ while True:
       assert.ok(isAlive(other.pid!));
       other.kill('SIGKILL');
       await untilTrue(() => !isAlive(other.pid!));
-      // It is looked at again, though not at once.
+      // It is checked again, though not at once.
       for (;;) {
         const wire = await Wire.connect(server.port, XTERM);
         await wire.expect(/no user id is free|ready\$ /);
@@ -245,7 +245,7 @@ while True:
 
   asRoot('a server that is told twice to stop leaves nothing of a session either', async () => {
     for (const workers of ['1', '2']) {
-      // It may be that init has not reaped yet what the test before has left.
+      // Init may not have reaped the processes of the previous test yet.
       await untilTrue(() => processesOf(FIRST, true).length === 0);
       const server = await start(1, '--workers', workers, '--kill-timeout', '60s');
       const visit = await Visit.begin(server);
@@ -261,8 +261,8 @@ while True:
   });
 });
 
-describe('a --user-range that cannot be', () => {
-  /** The exit status and what is said, in one line. */
+describe('an invalid --user-range', () => {
+  /** The exit status and the message, which is one line. */
   function refusal(args: readonly string[], wrapper: readonly string[] = []): [number | null, string] {
     const words = [...wrapper, process.execPath, CLI, 'serve', '--port', '0', '--log-level', 'error', ...args, 'cat'];
     const { status, stdout, stderr } = spawnSync(words[0]!, words.slice(1), { encoding: 'utf8', timeout: 20_000 });
@@ -294,7 +294,7 @@ describe('a --user-range that cannot be', () => {
     assert.deepEqual(both, [2, '--user-range: excludes --user; name one of them']);
   });
 
-  it('is refused at the start where it has names, or where there is no right to it', () => {
+  it('is refused at the start if its ids have names, or if the server lacks the privilege', () => {
     if (isRoot) {
       assert.match(refusal(['--user-range', '1-3'])[1], /^--user-range: 1-3: it contains \d, the user \w+; /);
       const unprivileged = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];

@@ -25,7 +25,7 @@ import { CLI, type StartOptions, startServer, type TestServer } from '../../supp
 const LIMIT = { timeout: 180_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const TOO_MANY = 'telpty: too many sessions, try again later\r\n';
-/** A program that says who runs it, and takes no SIGHUP. */
+/** A program that prints its parent, and ignores SIGHUP. */
 const STUBBORN = ['/bin/sh', '-c', 'trap "" HUP; echo "up $PPID $$"; while :; do sleep 1 || exit; done'];
 
 const start = (count: number, args: string[] = [], options: StartOptions = { program: ['/bin/cat'] }) =>
@@ -33,7 +33,7 @@ const start = (count: number, args: string[] = [], options: StartOptions = { pro
 const workersOf = (server: TestServer) => childrenOf(server.pid).map(({ pid }) => pid);
 const connect = (server: TestServer) => Wire.connect(server.port, XTERM);
 
-/** Whose child a session's program is, and which process it is. */
+/** The parent of a session's program, and the program's process id. */
 async function runner(wire: Wire): Promise<{ worker: number; program: number }> {
   const [worker, program] = (await wire.expect(/up \d+ \d+\r\n/)).match(/\d+/g)!.slice(-2).map(Number);
   return { worker: worker!, program: program! };
@@ -45,7 +45,7 @@ interface Line {
   readonly lost?: number[];
 }
 
-/** Every line of the log, each of which must be a record of its own. */
+/** Every line of the log, each of which must be one record. */
 const linesOf = (server: TestServer) =>
   server.stderr
     .trimEnd()
@@ -53,13 +53,13 @@ const linesOf = (server: TestServer) =>
     .map(line => JSON.parse(line) as Line);
 
 describe('telpty serve --workers', LIMIT, () => {
-  it('spreads sessions evenly, numbers them in one row, logs in whole lines, and says once that it listens', async () => {
+  it('distributes sessions evenly, numbers them in one sequence, logs whole lines, and prints once that it listens', async () => {
     await using server = await start(3, ['--log-level', 'trace'], { program: STUBBORN });
     assert.equal(server.stdout, `listening ${server.url}\n`);
     const workers = workersOf(server);
     assert.equal(workers.length, 3);
     const before = workers.map(holdings);
-    // At the same time: who accepts decides, and not who happens to be idle.
+    // At the same time: the primary decides, not which worker happens to be idle.
     const wires = await Promise.all(Array.from({ length: 12 }, () => connect(server)));
     const runners = await Promise.all(wires.map(runner));
     for (const pid of workers) assert.equal(runners.filter(({ worker }) => worker === pid).length, 4);
@@ -75,7 +75,7 @@ describe('telpty serve --workers', LIMIT, () => {
     assert.match(server.stderr, /serving \/bin\/sh with 3 workers; connect with: telnet 127\.0\.0\.1 \d+/);
   });
 
-  it('evens out what ended sessions have left uneven', async () => {
+  it('balances the workers after sessions have ended', async () => {
     await using server = await start(2, ['--kill-timeout', '1ms'], { program: STUBBORN });
     const wires = await Promise.all(Array.from({ length: 8 }, () => connect(server)));
     const at = await Promise.all(wires.map(runner));
@@ -83,7 +83,7 @@ describe('telpty serve --workers', LIMIT, () => {
     const gone = wires.filter((_, index) => at[index]!.worker === first);
     await Promise.all(gone.map(wire => wire.close()));
     await untilTrue(() => childrenOf(first).length === 0);
-    // The place of a session is free a little after its program is gone.
+    // The slot of a session becomes free shortly after its program has ended.
     for (let ended = 0; ended < 4; ended++)
       await server.waitForLog(new RegExp(`(ended: .*\\n[\\s\\S]*){${ended + 1}}`));
     const more = await Promise.all(Array.from({ length: 4 }, () => connect(server)));
@@ -109,7 +109,7 @@ describe('telpty serve --workers', LIMIT, () => {
     await server.waitForLog(/session 4 ended: .*exit 3/);
   });
 
-  it('--max-sessions holds over all workers, and not one too few', async () => {
+  it('--max-sessions applies to all workers together, exactly', async () => {
     await using server = await start(3, ['--max-sessions', '7'], { program: STUBBORN });
     const wires = await Promise.all(Array.from({ length: 25 }, () => connect(server)));
     await Promise.all(wires.map(wire => wire.until(() => /up|telpty: /.test(wire.text()))));
@@ -121,7 +121,7 @@ describe('telpty serve --workers', LIMIT, () => {
     await Promise.all(wires.map(wire => wire.close()));
   });
 
-  it('a place is free for whoever comes when its session has ended', async () => {
+  it('a slot is free for the next client when its session has ended', async () => {
     await using server = await start(2, ['--max-sessions', '1'], { program: ['/bin/echo', 'hello'] });
     for (let turn = 0; turn < 60; turn++) {
       const wire = await connect(server);
@@ -131,7 +131,7 @@ describe('telpty serve --workers', LIMIT, () => {
     }
   });
 
-  it('a worker that is killed: its programs die, others go on, another takes its place, later and later', async () => {
+  it('a worker that is killed: its programs die, others continue, and it is replaced, after growing pauses', async () => {
     await using server = await start(2, ['--max-sessions', '2', '--kill-timeout', '50ms'], { program: STUBBORN });
     const [one, two] = [await connect(server), await connect(server)];
     const [lost, kept] = [await runner(one), await runner(two)];
@@ -144,7 +144,7 @@ describe('telpty serve --workers', LIMIT, () => {
     assert.deepEqual(linesOf(server).find(({ msg }) => msg.includes(' lost;'))?.lost, [1]);
     const [, again] = await server.waitForLog(/worker \d is back, pid (\d+)/);
     const three = await connect(server);
-    assert.equal((await runner(three)).worker, Number(again), 'the lost session gave its place up');
+    assert.equal((await runner(three)).worker, Number(again), 'the lost session released its slot');
     assert.ok(isAlive(kept.program) && !two.ended);
     process.kill(Number(again), 'SIGKILL');
     await server.waitForLog(new RegExp(`1 session lost; the next one in ${2 * Number(pause)}ms`));
@@ -166,7 +166,7 @@ describe('telpty serve --workers', LIMIT, () => {
     await server.stop();
   });
 
-  it('clients that come while workers are killed are served or see the end, and nothing of them stays', async () => {
+  it('clients that connect while workers are killed are served or closed, and leave no processes', async () => {
     await using server = await start(2);
     const visit = async () => {
       const socket = connectSocket(server.port, '127.0.0.1');
@@ -186,11 +186,11 @@ describe('telpty serve --workers', LIMIT, () => {
     await server.stop();
   });
 
-  it('what Node.js itself writes becomes lines of the log', async () => {
+  it('output of Node.js itself becomes log lines', async () => {
     const server = await start(2, [], { program: ['/bin/cat'], env: { NODE_OPTIONS: '--trace-exit' } });
     for (const pid of workersOf(server)) process.kill(pid, 'SIGTERM');
     await server.stop();
-    // The primary, too, tells of its exit, after everything else.
+    // The primary also reports its exit, after everything else.
     const log = server.stderr.split('\n').filter(line => line.includes('"msg":"worker: '));
     for (const line of log) JSON.parse(line);
     assert.match(log.join(''), /worker: \(node:\d+\) WARNING: Exited the environment with code 0/);
@@ -199,7 +199,7 @@ describe('telpty serve --workers', LIMIT, () => {
 
 describe('the end of telpty serve --workers', LIMIT, () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    it(`${signal}, to workers as well: programs are hung up, clients get what is owed, exit 0`, async () => {
+    it(`${signal}, to workers as well: programs are hung up, clients get the pending output, exit 0`, async () => {
       const server = await start(2, [], {
         program: ['/bin/sh', '-c', 'trap "echo so long; exit 5" HUP; echo up; while :; do sleep 0.02; done'],
       });
@@ -207,7 +207,7 @@ describe('the end of telpty serve --workers', LIMIT, () => {
       const wires = await Promise.all([connect(server), connect(server)]);
       await Promise.all(wires.map(wire => wire.expect('up')));
       const programs = workers.flatMap(childrenOf).map(({ pid }) => pid);
-      // As ^C in a terminal, or a service manager, would.
+      // The same as ^C in a terminal, or a service manager.
       for (const pid of [...workers, server.pid]) process.kill(pid, signal);
       for (const wire of wires) await wire.expect('so long');
       assert.deepEqual(await server.exited, { code: 0, signal: null });
@@ -270,7 +270,7 @@ describe('the end of telpty serve --workers', LIMIT, () => {
     for (const { worker, program } of runners) await untilTrue(() => !isAlive(worker) && !isAlive(program));
   });
 
-  it('a worker that is killed while all is being shut down leaves no program', async () => {
+  it('a worker that is killed during the shutdown leaves no program', async () => {
     const server = await start(2, ['--kill-timeout', '1h'], { program: STUBBORN });
     const wires = await Promise.all([connect(server), connect(server)]);
     const runners = await Promise.all(wires.map(runner));
@@ -296,7 +296,7 @@ describe('telpty serve --workers that cannot start', LIMIT, () => {
     });
   }
 
-  it('says what one process says', async () => {
+  it('prints the same error as a single process', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
@@ -319,9 +319,9 @@ describe('telpty serve --workers that cannot start', LIMIT, () => {
 });
 
 describe('killOrphans', () => {
-  it('leaves a number alone that has been given to somebody else', async () => {
+  it('does not kill a process that has reused the process id', async () => {
     const server = await start(2);
-    // Led by a process that began long after it is said to have been seen: so it is not the one that was meant.
+    // This process started long after the given time, so it is not the recorded one.
     await killOrphans([{ pid: server.pid, seen: -1e9 }]);
     assert.ok(isAlive(server.pid));
     await server.stop();
