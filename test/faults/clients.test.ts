@@ -1,4 +1,7 @@
-/** Clients that stop, vanish or break off anywhere: what they began is cleared away, and nobody else notices. */
+/**
+ * Clients that stop reading, vanish or disconnect at any byte: their sessions are cleaned up, other sessions
+ * unaffected.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CMD, naws, OPT, subnegotiation, Wire } from '../support/clients/test-client.ts';
@@ -7,37 +10,42 @@ import { Bystander, startObedient, told } from './support.ts';
 
 const LIMIT = { timeout: 120_000 };
 const STALLED = 200;
-/** What a client that reads nothing may cost, in bytes: buffers of its session, and what V8 does not give back at once. */
+/**
+ * Memory limit for a client that reads nothing, in bytes: the buffers of its session and memory that V8 frees later.
+ */
 const COST = 512 * 1024;
 
-/** How long it takes until 64 KiB of a bystander have come back, in ms. */
+/** Measures the time until 64 KiB of a bystander have been echoed, in ms. */
 async function time(bystander: Bystander): Promise<number> {
   const began = performance.now();
   await bystander.progress(64 * 1024);
   return performance.now() - began;
 }
 
-describe('clients that stop reading, by the hundred', LIMIT, () => {
-  it('cost a bounded memory, and nobody else anything', async () => {
+describe('hundreds of clients that stop reading', LIMIT, () => {
+  it('use bounded memory and do not slow down other clients', async () => {
     await using server = await startObedient([]);
     await using bystander = await Bystander.start(server);
     const alone = Math.max(await time(bystander), await time(bystander), await time(bystander));
     const wires = await Promise.all(Array.from({ length: STALLED }, () => told(server, 'exec yes 0123456789')));
     const before = residentBytes(server.pid);
     for (const wire of wires) wire.pause();
-    // All of them are stuck: what nobody takes is not made.
+    // All of them are blocked: a program does not run while its output is not read.
     await untilTrue(() => !childrenOf(server.pid).some(({ name, state }) => name === 'yes' && state === 'R'), 60_000);
     const now = Math.min(await time(bystander), await time(bystander), await time(bystander));
-    assert(now < 5 * alone, `others are served as if they were alone: ${now} ms, and ${alone} ms alone`);
+    assert(now < 5 * alone, `others must be served as before: ${now} ms, ${alone} ms without them`);
     const grown = residentBytes(server.pid) - before;
-    assert(grown < STALLED * COST, `${Math.round(grown / STALLED)} bytes for each that stopped`);
+    assert(grown < STALLED * COST, `${Math.round(grown / STALLED)} bytes per stopped client`);
     for (const wire of wires) wire.reset();
     await untilTrue(() => childrenOf(server.pid).length === 1);
     await bystander.leave();
   });
 });
 
-/** What a client says in a whole session: negotiation, a window, its environment, a command cut in parts, keys, a line, an end. */
+/**
+ * A whole session of a client: negotiation, window size, environment, a command in several pieces, keys, a line, the
+ * end.
+ */
 const SCRIPT = Buffer.concat([
   Buffer.of(CMD.IAC, CMD.WILL, OPT.TTYPE, CMD.IAC, CMD.WILL, OPT.NAWS, CMD.IAC, CMD.WILL, OPT.NEW_ENVIRON),
   subnegotiation(OPT.TTYPE, [0, ...Buffer.from('xterm')]),
@@ -49,13 +57,13 @@ const SCRIPT = Buffer.concat([
   Buffer.of(CMD.IAC, CMD.AYT, CMD.IAC, CMD.IAC),
   Buffer.from('a line\r\nexit\r\0'),
 ]);
-/** Sessions at a time. */
+/** Concurrent sessions. */
 const AT_ONCE = 12;
 
-describe('a scripted session that breaks off behind every byte', LIMIT, () => {
+describe('a scripted session that disconnects after every byte', LIMIT, () => {
   for (const how of ['reset', 'FIN', 'half-close'] as const) {
     it(`by ${how}`, async () => {
-      // What a program does with the end of its input is its own affair: it is hung up.
+      // The program may ignore the end of its input, so it must be hung up.
       await using server = await startObedient(['--linger', '20ms', '--kill-timeout', '100ms']);
       await using bystander = await Bystander.start(server);
       const cuts = Array.from({ length: SCRIPT.length + 1 }, (_, at) => at);
@@ -71,7 +79,7 @@ describe('a scripted session that breaks off behind every byte', LIMIT, () => {
 
   async function breakOff(port: number, cut: number, how: 'reset' | 'FIN' | 'half-close'): Promise<void> {
     const wire = await Wire.connect(port, { silent: true, allowHalfOpen: how === 'half-close' });
-    // The server has accepted it.
+    // The server has accepted the connection.
     await wire.until(() => wire.raw.length > 0);
     if (cut > 0) await wire.sent(SCRIPT.subarray(0, cut));
     if (how === 'reset') wire.reset();
@@ -79,7 +87,7 @@ describe('a scripted session that breaks off behind every byte', LIMIT, () => {
     else {
       wire.halfClose();
       await wire.untilEnd();
-      assert.equal(wire.error, undefined, `behind byte ${cut}`);
+      assert.equal(wire.error, undefined, `after byte ${cut}`);
       wire.socket.destroy();
     }
     await wire.untilClose();
@@ -87,7 +95,7 @@ describe('a scripted session that breaks off behind every byte', LIMIT, () => {
 });
 
 describe('a client that half-closes', LIMIT, () => {
-  it('is given all that its program has to say, while others go on', async () => {
+  it('receives all output of its program, and others continue', async () => {
     await using server = await startObedient(['--linger', '2s']);
     await using bystander = await Bystander.start(server);
     const open = () => told(server, 'head -c 10 >/dev/null; seq 1 5000', { allowHalfOpen: true });

@@ -1,4 +1,4 @@
-/** A server without descriptors: nobody is turned away, nobody who has a session notices, and no CPU is burnt. */
+/** A server without free descriptors: it refuses no client, existing sessions continue, and it does not busy-loop. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
@@ -8,12 +8,12 @@ import type { TestServer } from '../support/servers/server.ts';
 import { Bystander, shareOfSpinning, startObedient, told, XTERM } from './support.ts';
 
 const LIMIT = { timeout: 180_000 };
-/** Room for Node.js itself and for some sessions. */
+/** Enough for Node.js itself and for some sessions. */
 const DESCRIPTORS = 100;
-/** More than can be served. */
+/** More clients than the server can serve at once. */
 const CLIENTS = 60;
 
-/** Each gets its program in the end, and leaves room for the next. */
+/** Waits until each client gets its program, and ends it to make room for the next. */
 async function serveAll(wires: readonly Wire[]): Promise<void> {
   await Promise.all(
     wires.map(async wire => {
@@ -26,33 +26,33 @@ async function serveAll(wires: readonly Wire[]): Promise<void> {
 }
 
 describe('out of descriptors', LIMIT, () => {
-  it('clients wait, are all served in the end, and others go on', async () => {
+  it('clients wait, are all served later, and others continue', async () => {
     await using server = await startObedient(['--log-format', 'json'], { descriptors: DESCRIPTORS });
     await using bystander = await Bystander.start(server);
     const wires = await Promise.all(Array.from({ length: CLIENTS }, () => Wire.connect(server.port, XTERM)));
     await server.waitForLog(/out of descriptors: clients wait/);
     const isServed = (wire: Wire): boolean => wire.data.bytes.includes('ready');
     const served = (): number => wires.filter(isServed).length;
-    // Those who were let in get their programs.
+    // The accepted clients get their programs.
     await untilTrue(() => served() > 3 && wires.every(wire => isServed(wire) === wire.raw.length > 0));
     assert(served() < CLIENTS / 2, `${served()} are served`);
-    assert(openFds(server.pid).size < DESCRIPTORS, 'something is kept back');
+    assert(openFds(server.pid).size < DESCRIPTORS, 'some descriptors must stay in reserve');
     await bystander.progress();
 
-    // While clients wait and nobody says anything, next to no CPU is used.
+    // While clients wait and no client sends anything, the server uses almost no CPU time.
     await bystander.pause();
     const share = await shareOfSpinning(server.pid);
-    assert(share < 0.4, `it uses ${share} of the CPU that a process that spins has beside it`);
+    assert(share < 0.4, `it uses ${share} of the CPU time of a process that spins at the same time`);
     bystander.resume();
 
-    // As each leaves, the next comes in.
+    // When a session ends, the next client is accepted.
     await serveAll(wires);
     await bystander.leave();
     await untilAllEnded(server);
-    assert.equal(server.stderr.match(/out of descriptors/g)?.length, 1, 'and one line was enough');
+    assert.equal(server.stderr.match(/out of descriptors/g)?.length, 1, 'the message must be logged once');
   });
 
-  it('a limit that is lowered meanwhile: who has a connection is told, who has none waits', async () => {
+  it('if the limit is lowered, an accepted client gets a message and a new one waits', async () => {
     await using server = await startObedient(['--negotiation-timeout', '1h']);
     await using bystander = await Bystander.start(server);
     const early = await Wire.connect(server.port, { silent: true });
@@ -70,7 +70,7 @@ describe('out of descriptors', LIMIT, () => {
     await bystander.leave();
   });
 
-  it('a client for which there is no descriptor when it comes waits, and costs no CPU time', async () => {
+  it('a client that connects when no descriptor is free waits without CPU use', async () => {
     await using server = await startObedient();
     await using bystander = await Bystander.start(server);
     limitDescriptors(server.pid, 3);
@@ -79,14 +79,14 @@ describe('out of descriptors', LIMIT, () => {
     await bystander.progress();
     await bystander.pause();
     const share = await shareOfSpinning(server.pid);
-    assert(share < 0.4, `it uses ${share} of the CPU that a process that spins has beside it`);
+    assert(share < 0.4, `it uses ${share} of the CPU time of a process that spins at the same time`);
     bystander.resume();
     limitDescriptors(server.pid, 1_000);
     await serveAll([wire]);
     await bystander.leave();
   });
 
-  it('with workers: none is given more than it can take, and clients wait for whoever can', async () => {
+  it('no worker gets more clients than it can serve, and clients wait for a free worker', async () => {
     await using server = await startObedient(['--workers', '2'], { descriptors: DESCRIPTORS });
     await using bystander = await Bystander.start(server);
     const wires = await Promise.all(Array.from({ length: CLIENTS }, () => Wire.connect(server.port, XTERM)));
@@ -98,15 +98,15 @@ describe('out of descriptors', LIMIT, () => {
     assert.equal(server.stderr.match(/out of descriptors/g)?.length, 1);
   });
 
-  it('a worker that has not even one for a client gives it back, and another serves it', async () => {
+  it('a worker without a free descriptor returns a client, and another worker serves it', async () => {
     await using server = await startObedient(['--workers', '2', '--max-sessions', '6']);
     const [short] = childrenOf(server.pid);
     const bystanders = await Promise.all([Bystander.start(server), Bystander.start(server)]);
     limitDescriptors(short!.pid, 3);
     const wires = await Promise.all(Array.from({ length: 4 }, () => told(server, 'exec cat')));
-    assert.equal(childrenOf(short!.pid).length, 1, 'it has only its first');
+    assert.equal(childrenOf(short!.pid).length, 1, 'the worker must have only its first program');
     for (const bystander of bystanders) await bystander.progress();
-    // No place is lost by what went to and fro.
+    // Returned clients must not use up session slots.
     const refused = await Wire.connect(server.port, XTERM);
     await refused.expect('too many sessions');
     await refused.untilClose();
@@ -114,14 +114,14 @@ describe('out of descriptors', LIMIT, () => {
     const leaving = wires.pop()!;
     const { localPort } = leaving.socket;
     await leaving.close();
-    // Its program has been reaped before that, but its slot is free only now.
+    // The program was reaped earlier, but its slot is free only now.
     await server.waitForLog(new RegExp(`session \\d+ ended: 127\\.0\\.0\\.1:${localPort} `));
     const more = await told(server, 'exec cat');
     for (const wire of [...wires, more]) await wire.close();
     for (const bystander of bystanders) await bystander.leave();
   });
 
-  it('is foreseen at the start, in one line that says what to do', async () => {
+  it('the server warns at startup in one line that names the remedy', async () => {
     await using server = await startObedient(['--max-sessions', '500'], { descriptors: DESCRIPTORS });
     const [line] = await server.waitForLog(/.*descriptors are enough for .*/);
     assert.match(
@@ -133,7 +133,7 @@ describe('out of descriptors', LIMIT, () => {
   });
 });
 
-/** Waits until the log has the end of every client's program. */
+/** Waits until the log contains the end of every client's program. */
 async function untilAllEnded(server: TestServer): Promise<void> {
   const ended = () => server.stderr.match(/"exit":7/g)?.length ?? 0;
   await untilTrue(

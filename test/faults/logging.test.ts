@@ -1,4 +1,4 @@
-/** A log that cannot be written stops nobody; what is lost of it is counted, and what follows is whole. */
+/** A log that cannot be written stops no session; lost lines are counted, and later lines are complete. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,7 +14,7 @@ import { Bystander, OBEY, told } from './support.ts';
 
 const LIMIT = { timeout: 180_000 };
 
-/** A server whose standard error is a descriptor of the test's, as in `telpty serve … 2>log`. */
+/** A server whose standard error is a descriptor of the test, as in `telpty serve … 2>log`. */
 async function startLogging(stderr: number, args: readonly string[] = []) {
   const words = [CLI, 'serve', '--port', '0', '--log-format', 'json', ...args, '--', ...OBEY];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', stderr] });
@@ -35,7 +35,7 @@ async function startLogging(stderr: number, args: readonly string[] = []) {
   };
 }
 
-/** So many sessions come and go, one after the other, each of which is worth two lines. */
+/** Runs this many sessions in sequence; each logs two lines. */
 async function visits(server: { port: number }, count: number): Promise<void> {
   for (let visit = 0; visit < count; visit++) {
     const wire = await told(server, 'exit');
@@ -43,7 +43,7 @@ async function visits(server: { port: number }, count: number): Promise<void> {
   }
 }
 
-/** Its lines, each of which must be a whole record. */
+/** Parses the lines; each must be a complete record. */
 const recordsOf = (text: string): { msg: string; lines?: number }[] =>
   text
     .trimEnd()
@@ -51,16 +51,16 @@ const recordsOf = (text: string): { msg: string; lines?: number }[] =>
     .map(line => JSON.parse(line));
 
 describe('the log', LIMIT, () => {
-  it('is a pipe that nobody reads: nobody waits, and what was lost is told to who reads at last', async () => {
+  it('is a pipe without a reader: no session waits, and the lost lines are reported later', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'telpty-log-'));
     const pipe = join(directory, 'pipe');
     assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
-    // Open both ways, it is there without a reader and does not end.
+    // Open for reading and writing, the pipe works without a reader and has no end of file.
     const fd = openSync(pipe, 'r+');
     try {
       await using server = await startLogging(fd, ['--log-level', 'trace']);
       await using bystander = await Bystander.start(server);
-      // At this level every byte that anybody types makes four.
+      // At this level every typed byte logs four.
       await bystander.progress(256 * 1024);
       await visits(server, 3);
       await bystander.leave();
@@ -86,7 +86,7 @@ describe('the log', LIMIT, () => {
     }
   });
 
-  it('is a pipe whose reader has gone: nobody notices', async () => {
+  it('is a pipe whose reader has exited: sessions continue', async () => {
     const reader = spawn('head', ['-n', '1'], { stdio: ['pipe', 'ignore', 'inherit'] });
     const { fd } = (reader.stdin as Socket & { _handle: { fd: number } })._handle;
     await using server = await startLogging(fd);
@@ -97,7 +97,7 @@ describe('the log', LIMIT, () => {
     await bystander.leave();
   });
 
-  it('is on a full disk: nobody notices, and it goes on where there is room again', async () => {
+  it('is on a full disk: sessions continue, and logging resumes when space is free', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'telpty-disk-'));
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory], { encoding: 'utf8' });
     assert.equal(mounted.status, 0, mounted.stderr);
@@ -110,14 +110,14 @@ describe('the log', LIMIT, () => {
       await visits(server, 1);
       const before = recordsOf(readFileSync(log, 'utf8')).length;
       spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=4k'], { stdio: 'ignore' });
-      // Beyond the rest of the last page.
+      // More than the free part of the last page.
       await visits(server, 20);
       await bystander.progress();
       unlinkSync(ballast);
       await visits(server, 2);
       await bystander.leave();
       const lines = (): string[] => readFileSync(log, 'utf8').split('\n');
-      // One may be torn: where the disk became full.
+      // One line may be incomplete: the one at which the disk became full.
       const records = () =>
         recordsOf(
           lines()
@@ -126,7 +126,7 @@ describe('the log', LIMIT, () => {
         );
       const missing = () => records().reduce((sum, record) => sum + (record.lines ?? 0), 0);
       const told = () => records().filter(({ msg }) => /^session \d+ (started|ended)/.test(msg)).length;
-      // Every session has a line at its start and one at its end, but for those that are said to be missing.
+      // Every session has a line at its start and one at its end, except those that are counted as lost.
       await untilTrue(() => missing() > 0 && told() + missing() === 2 * (1 + 1 + 20 + 2));
       assert(lines().filter(line => line !== '').length <= records().length + 1);
       const at = records().findIndex(({ msg }) => msg.includes('lost here'));
@@ -139,7 +139,7 @@ describe('the log', LIMIT, () => {
     }
   });
 
-  it('is /dev/full: it serves all the same', async () => {
+  it('is /dev/full: sessions continue', async () => {
     const fd = openSync('/dev/full', 'w');
     try {
       await using server = await startLogging(fd, ['--workers', '2']);

@@ -1,4 +1,6 @@
-/** What test/faults/network.test.ts runs within its network: a server on ADDRESS, and clients that reach it by NEIGHBOUR. */
+/**
+ * Run by test/faults/network.test.ts in its network: a server on ADDRESS, and clients that connect through NEIGHBOUR.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Wire } from '../support/clients/test-client.ts';
@@ -18,8 +20,8 @@ async function visit(number: number): Promise<void> {
   wire.type(`seq ${number} ${LINES}; echo done; exec cat\r`);
   await wire.expect('done\n', 60_000);
   const expected = Array.from({ length: LINES - number + 1 }, (_, at) => `${number + at}\n`).join('');
-  assert.ok(wire.text().endsWith(`${expected}done\n`), 'output is whole and in order');
-  // And the other way: all that is typed comes back, in pieces of one byte and in long ones.
+  assert.ok(wire.text().endsWith(`${expected}done\n`), 'the output must be complete and in order');
+  // The other direction: all typed input is echoed, in pieces of one byte and in long ones.
   const from = wire.data.length;
   const typed = Buffer.concat(
     Array.from({ length: TYPED / 64 }, (_, at) => createHash('sha512').update(`${number}/${at}`).digest()),
@@ -27,7 +29,7 @@ async function visit(number: number): Promise<void> {
   for (let at = 0; at < 64; at++) await wire.sent(Buffer.of(typed[at]! === 255 ? 254 : typed[at]!));
   wire.type(typed.subarray(64));
   await wire.untilData(from + typed.length, 60_000);
-  assert.ok(wire.data.bytes.subarray(from + 64).equals(typed.subarray(64)), 'what was typed came back');
+  assert.ok(wire.data.bytes.subarray(from + 64).equals(typed.subarray(64)), 'the typed input must be echoed');
 }
 
 await Promise.all(Array.from({ length: CLIENTS }, (_, number) => visit(number + 1)));

@@ -1,9 +1,10 @@
 """
-A network that loses, delays, doubles and reorders packets: lossy.py IP ADDRESS COMMAND...
+A network that loses, delays, duplicates and reorders packets: lossy.py IP ADDRESS COMMAND...
 
-Runs COMMAND in this network namespace, where ADDRESS (a /24) is on a TUN device; IP is ip(8). What is sent to any other
-address of that network comes back as if its receiver had sent it to ADDRESS: who connects to the neighbour reaches a server
-on ADDRESS, with every packet of either way having passed here. (To swap two addresses changes no checksum.)
+Runs COMMAND in this network namespace, where ADDRESS (a /24) is on a TUN device; IP is ip(8). Packets to any
+other address of that network come back as if their receiver had sent them to ADDRESS: a connection to the neighbour
+reaches a server on ADDRESS, and all its packets in both directions pass through here. (Swapping two addresses does not
+change a checksum.)
 """
 
 import fcntl, heapq, os, random, select, struct, subprocess, sys, time

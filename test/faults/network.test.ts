@@ -1,4 +1,4 @@
-/** Networks as they are: packets get lost, come late, twice, and in another order; bytes come one at a time. */
+/** Real networks: packets are lost, delayed, duplicated and reordered; bytes arrive one at a time. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,11 +13,11 @@ const LIMIT = { timeout: 120_000 };
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 describe('the network', LIMIT, () => {
-  it('loses, delays, doubles and reorders packets: sessions are exact all the same', async () => {
-    // In a namespace of its own: a kernel may lack netem, but every one has TUN devices.
+  it('loses, delays, duplicates and reorders packets: sessions are still exact', async () => {
+    // In a separate namespace with a TUN device: a kernel may lack netem, but TUN is always present.
     const [address, neighbour] = ['10.99.0.1', '10.99.0.2'];
     const visit = [process.execPath, '--import', 'tsx', here('./lossy-visit.ts'), address, neighbour];
-    // All that runs in it ends with the one who made it.
+    // All processes of the namespace end with the process that created it.
     const alone = ['--net', '--pid', '--mount-proc', '--fork', '--kill-child'];
     const words = [...alone, requireTool('python3'), here('./lossy.py'), requireTool('ip'), address, ...visit];
     const child = spawn('unshare', words, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -31,7 +31,7 @@ describe('the network', LIMIT, () => {
     assert.equal(code, 0, output);
   });
 
-  it('delivers one byte at a time: so are they, and others do not wait', async () => {
+  it('delivers one byte at a time: sessions are exact, and others do not wait', async () => {
     await using server = await startObedient();
     await using bystander = await Bystander.start(server);
     await using slow = await OneByOne.start(server.port);
@@ -45,7 +45,9 @@ describe('the network', LIMIT, () => {
   });
 });
 
-/** Passes a connection on, each way one byte in a packet, and the next when that one has left. */
+/**
+ * Forwards a connection, one byte per packet in each direction; the next byte follows when the last one was written.
+ */
 class OneByOne implements AsyncDisposable {
   readonly port: number;
   readonly #close: () => Promise<unknown>;
@@ -80,7 +82,7 @@ async function pass(from: Socket, to: Socket): Promise<void> {
     }
     to.end();
   } catch {
-    // One end has closed both its directions.
+    // One end has closed both directions.
     to.destroy();
   }
 }

@@ -1,4 +1,4 @@
-/** Programs that are killed, and programs that cannot be started: one client is told, and the others go on. */
+/** Programs that are killed or cannot be started: their client gets a message, and the others continue. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
@@ -11,10 +11,10 @@ const LIMIT = { timeout: 180_000 };
 
 describe('a program that is killed', LIMIT, () => {
   for (const signal of ['KILL', 'SEGV', 'ABRT', 'PIPE']) {
-    it(`by SIG${signal}: what it printed last arrives, its end is told, and others go on`, async () => {
+    it(`by SIG${signal}: its last output arrives, its end is logged, and others continue`, async () => {
       await using server = await startObedient(['--log-format', 'json']);
       await using bystander = await Bystander.start(server);
-      // More than is on its way at a time, so that some of it is in the terminal when the program is gone.
+      // More than the socket buffers hold, so that some of it is still in the terminal when the program ends.
       const wire = await told(server, `seq 1 20000; echo last words; kill -${signal} $$`);
       await wire.expect('20000\n');
       await wire.expect('last words\n');
@@ -25,14 +25,14 @@ describe('a program that is killed', LIMIT, () => {
     });
   }
 
-  it('while its output waits for a client that does not read: the client gets all of it', async () => {
+  it('while its output waits for a client that does not read: the client gets all of it later', async () => {
     await using server = await startObedient();
     await using bystander = await Bystander.start(server);
     const wire = await told(server, 'echo "pid $$"; exec yes 0123456789');
     const [, pid] = /pid (\d+)/.exec(await wire.expect(/pid \d+\n/))!;
     await wire.expect('0123456789\n');
     wire.pause();
-    // It blocks when the network and the terminal are full.
+    // The program blocks when the network and the terminal are full.
     await untilBlocked(() => childrenOf(server.pid).find(child => child.pid === Number(pid)));
     await bystander.progress();
     process.kill(Number(pid), 'SIGKILL');
@@ -44,13 +44,13 @@ describe('a program that is killed', LIMIT, () => {
     const lines = wire.text().slice(wire.text().indexOf('0123456789')).split('\n');
     assert(
       lines.slice(0, -1).every(line => line === '0123456789'),
-      'every line is whole',
+      'every line must be complete',
     );
     assert(lines.length > 10_000);
     await bystander.leave();
   });
 
-  it('by the hundred at once', async () => {
+  it('a hundred at once', async () => {
     await using server = await startObedient();
     await using bystander = await Bystander.start(server);
     const wires = await Promise.all(Array.from({ length: 100 }, () => told(server, 'echo up; exec sleep 1000')));
@@ -65,8 +65,8 @@ describe('a program that is killed', LIMIT, () => {
 });
 
 describe('a program that cannot be started', LIMIT, () => {
-  it('since no pseudo-terminal is left: its client reads why, and the next has one when there is one', async () => {
-    // A /dev/pts of its own with room for three.
+  it('because no pseudo-terminal is left: its client gets the reason, and a later client is served', async () => {
+    // A separate /dev/pts with three terminals.
     const script =
       'd=$(mktemp -d); mount -t devpts -o newinstance,ptmxmode=0666,max=3 devpts $d && mount --bind $d /dev/pts && ' +
       'mount --bind $d/ptmx /dev/ptmx && umount $d && rmdir $d && exec "$@"';
@@ -75,7 +75,7 @@ describe('a program that cannot be started', LIMIT, () => {
     const wires = [await told(server, 'exec cat'), await told(server, 'exec cat')];
     for (let more = 0; more < 3; more++) {
       const refused = await Wire.connect(server.port, XTERM);
-      // How many the host has in use is for the log.
+      // The number of terminals in use is only logged.
       await refused.expect("cannot start '/bin/sh': open: no pseudo-terminal is left (kernel.pty.max); end programs");
       await refused.untilClose();
       assert.equal(refused.error, undefined);
@@ -88,8 +88,8 @@ describe('a program that cannot be started', LIMIT, () => {
     await bystander.leave();
   });
 
-  it('since no more processes are allowed: the same', async () => {
-    // A user whom nobody else is, so that nobody else's processes count.
+  it('because no more processes are allowed: the same', async () => {
+    // A uid that no other process uses, so that other processes do not count.
     const user = 100_000 + process.pid;
     const wrapper = ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--'];
     const limit = (to: string) =>
@@ -108,7 +108,7 @@ describe('a program that cannot be started', LIMIT, () => {
     await server.waitForLog(/no program.*\(EAGAIN\)/);
     await first.close();
     await untilTrue(() => childrenOf(server.pid).length === 1);
-    // One may be started again, but none by it: the shell says so.
+    // The server may start the shell, but the shell may not start a process, and reports that.
     const next = await Wire.connect(server.port, XTERM);
     await next.expect('Cannot fork');
     await next.untilClose();
@@ -116,7 +116,7 @@ describe('a program that cannot be started', LIMIT, () => {
   });
 });
 
-/** Processes and threads of a user, which is what nproc counts. */
+/** Number of processes and threads of a user, which nproc limits. */
 function tasksOf(user: number): number {
   return processes()
     .filter(({ pid }) => statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid === user)

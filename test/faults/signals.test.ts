@@ -1,4 +1,6 @@
-/** A server that is stopped for a while, sent signals that mean nothing to it, or whose clock is set: nobody is disconnected. */
+/**
+ * A server that is stopped for a while, receives irrelevant signals, or whose clock is set: no client is disconnected.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,14 +28,15 @@ describe('signals', LIMIT, () => {
       await bystander.leave();
     });
 
-    it(`SIGSTOP and SIGCONT, ${whom}: what was said meanwhile is heard, and no time limit has run out by it`, async () => {
-      // Longer than these limits, as a minute would be longer than those of real life.
+    it(`SIGSTOP and SIGCONT, ${whom}: input that arrived meanwhile is processed, and no time limit expires`, async () => {
+      // Longer than these limits, as a minute would exceed usual limits.
       await using server = await startObedient([...args, '--idle-timeout', '2s', '--negotiation-timeout', '500ms']);
       await using bystander = await Bystander.start(server);
       const pids = [server.pid, ...(args.length === 0 ? [] : childrenOf(server.pid).map(({ pid }) => pid))];
       for (const pid of pids) process.kill(pid, 'SIGSTOP');
       await untilTrue(() => pids.every(pid => processInfo(pid)?.state === 'T'));
-      // The kernel accepts, and keeps what is typed. What was typed before may be with the program already, and the session idle.
+      // The kernel accepts connections and queues input. Earlier input may have reached the program, so a session may
+      // be idle.
       bystander.sendMore();
       const late = await Wire.connect(server.port, XTERM);
       await sleep(2_500);
@@ -46,7 +49,7 @@ describe('signals', LIMIT, () => {
 });
 
 describe('a clock that jumps', LIMIT, () => {
-  it('days ahead and back: no limit of time runs out, and no timer waits for the day', async () => {
+  it('days ahead and back: no time limit expires, and no timer is delayed', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'telpty-clock-'));
     const file = join(directory, 'time');
     const set = (offset: string) => writeFileSync(file, `${offset}\n`);
@@ -55,7 +58,7 @@ describe('a clock that jumps', LIMIT, () => {
     const library = spawnSync('sh', ['-c', 'ls /usr/lib/*/faketime/libfaketime.so.1'], {
       encoding: 'utf8',
     }).stdout.trim();
-    // What Linux does when the date is set: only the clock of the day changes.
+    // As in Linux when the date is set: only the real-time clock changes.
     const env = {
       LD_PRELOAD: library,
       FAKETIME_TIMESTAMP_FILE: file,
@@ -79,7 +82,7 @@ describe('a clock that jumps', LIMIT, () => {
       for (const offset of ['+3d', '-400d', '+10y', '+0']) {
         set(offset);
         await bystander.progress();
-        // The program takes no SIGHUP, so that its end takes a timer.
+        // The program ignores SIGHUP, so that a timer ends it.
         const wire = await told(server, 'trap "" HUP; echo up; while :; do sleep 1; done');
         await wire.expect('up');
         await wire.close();
@@ -91,7 +94,7 @@ describe('a clock that jumps', LIMIT, () => {
       await untilTrue(() => (server.stderr.match(/session \d+ ended/g) ?? []).length === 6);
       const ended = server.stderr.split('\n').filter(line => / ended:/.test(line));
       const years = new Set(ended.map(line => JSON.parse(line).time.slice(0, 4)));
-      assert(years.size >= 3, `the clock was set: ${[...years]}`);
+      assert(years.size >= 3, `the clock must have changed: ${[...years]}`);
       for (const line of ended) {
         const { duration } = JSON.parse(line);
         assert(duration >= 0 && duration < 60_000, `a session of ${duration} ms`);

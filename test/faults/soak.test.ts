@@ -1,4 +1,7 @@
-/** A short soak: clients of all kinds, in rounds; after each the server holds no more than before. `npm run soak` takes longer. */
+/**
+ * A short soak: clients of all kinds, in rounds; after each the server holds no more than before. `npm run soak` is
+ * longer.
+ */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,6 +23,6 @@ it('a short soak', { timeout: 180_000 }, async () => {
   assert.equal(code, 0, output);
   assert.match(output, /no resource has grown\n$/);
   for (const kind of ['short', 'flood', 'paste', 'resize', 'garbage', 'stall', 'reset']) {
-    assert.match(output, new RegExp(`[1-9]\\d* ${kind}\\b`), `every kind has come: ${output}`);
+    assert.match(output, new RegExp(`[1-9]\\d* ${kind}\\b`), `every kind of client must run: ${output}`);
   }
 });

@@ -11,8 +11,8 @@ import { type StartOptions, startServer, type TestServer } from '../support/serv
 export const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 
 /**
- * The program of every session: it does what its first line says, so that one server can have sessions of all kinds. The
- * terminal is raw, and echoes nothing by itself.
+ * The program of every session: it executes its first line, so that sessions of one server can differ. The terminal is
+ * raw and does not echo.
  */
 export const OBEY = [
   '/bin/sh',
@@ -20,11 +20,11 @@ export const OBEY = [
   'stty raw -echo icrnl icanon; echo ready; read -r what; stty raw -echo; eval "$what"',
 ];
 
-/** A server of sessions that do what they are told: see {@link told}. */
+/** Starts a server whose sessions run the command they receive: see {@link told}. */
 export const startObedient = (args: readonly string[] = [], options: StartOptions = {}): Promise<TestServer> =>
   startServer(args, { program: OBEY, ...options });
 
-/** A session that runs `command`, once it does. */
+/** Opens a session and runs `command` in it. */
 export async function told(
   server: { port: number },
   command: string,
@@ -43,12 +43,12 @@ export async function told(
   return wire;
 }
 
-/** So much is on its way, in bytes; less than a terminal takes without a reader. */
+/** Bytes in transit; less than a terminal buffers without a reader. */
 const WINDOW = 2_048;
 
 /**
- * Another client, who is in the middle of something when the fault comes: what it types comes back, and it checks every
- * byte. Nothing is lost for it, and it is not disconnected.
+ * Another client that is active when the fault occurs: its input is echoed, and it checks every byte. It must lose
+ * nothing and must not be disconnected.
  */
 export class Bystander implements AsyncDisposable {
   readonly wire: Wire;
@@ -62,7 +62,7 @@ export class Bystander implements AsyncDisposable {
   private constructor(wire: Wire) {
     this.wire = wire;
     const start = wire.data.length;
-    // Called before whoever waits is woken.
+    // Called before waiting callers resume.
     wire.onData(() => this.#check(start));
     this.#send();
   }
@@ -71,19 +71,19 @@ export class Bystander implements AsyncDisposable {
     return new Bystander(await told(server, 'exec cat'));
   }
 
-  /** Bytes that came back so far. */
+  /** Bytes echoed so far. */
   get echoed(): number {
     return this.#checked;
   }
 
-  /** Waits until so many more have come back: the server is serving others. */
+  /** Waits until this many more bytes are echoed, which shows that the server serves others. */
   async progress(bytes = 4 * WINDOW, timeout = 20_000): Promise<void> {
     const goal = this.#checked + bytes;
     await this.wire.until(() => this.#checked >= goal || this.#failure !== undefined, timeout);
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Sends no more, waits for what is on its way, and leaves. */
+  /** Stops sending, waits for the bytes in transit, and closes. */
   async leave(): Promise<void> {
     await this.progress();
     await this.pause();
@@ -91,7 +91,7 @@ export class Bystander implements AsyncDisposable {
     await this.wire.close();
   }
 
-  /** Sends no more for now, and waits for what is on its way. */
+  /** Pauses sending, and waits for the bytes in transit. */
   async pause(): Promise<void> {
     this.#over = true;
     await this.wire.until(() => this.#checked === this.#sent || this.#failure !== undefined);
@@ -103,12 +103,12 @@ export class Bystander implements AsyncDisposable {
     this.#send();
   }
 
-  /** Where the test has failed before: so that it is its failure that is told. */
+  /** After a failure in the test body, so that the first failure is the reported one. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.wire.close();
   }
 
-  /** Sends some more, although nothing has come back. */
+  /** Sends more, although nothing has been echoed. */
   sendMore(): void {
     this.#sendBelow(WINDOW + 1);
   }
@@ -119,7 +119,7 @@ export class Bystander implements AsyncDisposable {
 
   #sendBelow(window: number): void {
     while (!this.#over && this.#sent - this.#checked < window) {
-      // All values but CR and LF: what a CR is, Telnet tells by the byte behind it.
+      // All values except CR and LF: in Telnet the meaning of a CR depends on the byte after it.
       const block = createHash('sha512')
         .update(`${this.#block++}`)
         .digest()
@@ -136,7 +136,7 @@ export class Bystander implements AsyncDisposable {
     const wanted = this.#expected.subarray(this.#checked - first, back.length - first);
     if (!back.subarray(this.#checked).equals(wanted)) {
       const got = back.subarray(this.#checked, this.#checked + 200).toString('latin1');
-      this.#failure ??= new Error(`the bystander got something else at byte ${this.#checked}: ${JSON.stringify(got)}`);
+      this.#failure ??= new Error(`the bystander received a wrong byte at ${this.#checked}: ${JSON.stringify(got)}`);
     }
     this.#checked = back.length;
     this.#send();
@@ -144,8 +144,8 @@ export class Bystander implements AsyncDisposable {
 }
 
 /**
- * The CPU time of a process as a share of what another has in the same time that does nothing but spin: a loaded machine gives
- * less to both.
+ * Measures the CPU time of a process as a share of that of a process that only spins in the same period: a loaded
+ * machine gives less to both.
  */
 export async function shareOfSpinning(pid: number): Promise<number> {
   const spinning = spawn('sh', ['-c', 'while :; do :; done'], { stdio: 'ignore' });
@@ -162,10 +162,10 @@ export async function shareOfSpinning(pid: number): Promise<number> {
   }
 }
 
-/** What a process has used of the CPU since it began, in seconds. */
+/** CPU time that a process has used since its start, in seconds. */
 function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // Fields 14 and 15 of proc(5), in ticks of a hundredth.
+  // Fields 14 and 15 of proc(5), in ticks of 10 ms.
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }

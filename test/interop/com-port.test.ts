@@ -7,7 +7,7 @@ import { comPort, ModemState } from '../../src/protocol/index.ts';
 import { Host } from '../support/servers/host.ts';
 import { requireTool } from '../support/system/tools.ts';
 
-// COM-PORT-OPTION (RFC 2217) with pySerial, the client that most scripts use. ser2net, the server, is in the matrix.
+// COM-PORT-OPTION (RFC 2217) with pySerial, the client that most scripts use. The server ser2net is in the matrix.
 
 const run = promisify(execFile);
 
@@ -31,24 +31,24 @@ port.close()
 print('fine')
 `;
 
-test('pySerial sets up a port, sees its lines and exchanges all bytes', { timeout: 60_000 }, async () => {
+test('pySerial sets up a port, reads its modem lines and exchanges all bytes', { timeout: 60_000 }, async () => {
   const asked: string[] = [];
   const option = comPort({ role: 'server' });
   const shell = async (session: Session): Promise<void> => {
     session.on('telnet', event => {
       const port = session.telnet.handler(option);
-      // pySerial sets no mask and asks nothing: it waits to be told.
+      // pySerial sets no mask and sends no request: it waits for notifications.
       if (event.type === 'option' && event.option === option.code && event.side === 'remote') {
         port.notify('NOTIFY-MODEMSTATE', ModemState.CLEAR_TO_SEND | ModemState.DATA_SET_READY);
       }
       if (event.type !== 'com-port') return;
       asked.push(`${event.command} ${event.value ?? ''}`.trim());
-      // What the RFC wants: each SET is answered by the value in force.
+      // RFC 2217 requires that each SET is answered with the value in force.
       if (event.command.startsWith('SET-') || event.command === 'PURGE-DATA') {
         port.send(event.command as 'SET-BAUDRATE', event.value as number);
       }
     });
-    // BINARY comes with the option.
+    // BINARY is negotiated with the option.
     for await (const bytes of session) session.write(bytes);
   };
   await using host = await Host.start({ shell, telnetOptions: [option] });

@@ -1,6 +1,7 @@
 /**
- * The jobs of test/client/devices.test.ts with npm's telnet-client, for comparison: what a program that moves from it to telpty gains.
- * Each job has the options that its README gives for such a device. A job that starts to give the whole output is moved to the others.
+ * The jobs of test/client/devices.test.ts with npm's telnet-client, to compare: they show what a program gains by
+ * moving to telpty. Each job has the options that the README of telnet-client gives for such a device. A job that
+ * starts to return the whole output is marked with `isSame`.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,11 +22,11 @@ interface Job {
   readonly command: string;
   /** The lines that the command prints. */
   readonly output: readonly string[];
-  /** Whether telnet-client gives the whole output and nothing else. */
+  /** Whether telnet-client returns the whole output and nothing else. */
   readonly isSame?: true;
 }
 
-/** The longest wait for telnet-client, in milliseconds: it fails only when that is over. */
+/** The timeout of telnet-client, in milliseconds; it fails only after this time. */
 const TIMEOUT = 2_000;
 
 const ADA = {
@@ -41,7 +42,7 @@ const JOBS: Readonly<Record<string, Job>> = {
     command: 'show clock',
     output: ['*00:07:13.021 UTC Mon Mar 1 1993'],
   },
-  'output that holds lines like the prompt, on IOS': {
+  'output that contains lines like the prompt, on IOS': {
     script: ios(),
     options: { ...ADA, shellPrompt: /[>#]$/ },
     command: 'show mail',
@@ -72,7 +73,7 @@ const JOBS: Readonly<Record<string, Job>> = {
     command: '/system identity print',
     output: ['  name: MikroTik'],
   },
-  'a disk that is full, on BusyBox': {
+  'a full disk, on BusyBox': {
     script: busybox(),
     options: { ...ADA, username: 'root', shellPrompt: /[#%] (?:\x1b\[6n)?$/ },
     command: 'df',
@@ -96,7 +97,7 @@ const JOBS: Readonly<Record<string, Job>> = {
   },
 };
 
-/** What the job gives with telnet-client: the output without blanks around it, or the error. */
+/** Runs a job with telnet-client. Returns the output without surrounding whitespace, or the error. */
 async function withTelnetClient({ options, command }: Job, port: number): Promise<string> {
   const client = new Telnet();
   client.on('error', () => {});
@@ -111,7 +112,7 @@ async function withTelnetClient({ options, command }: Job, port: number): Promis
   }
 }
 
-/** The same with telpty, which needs no pattern for any of them. */
+/** The same with telpty, which needs no patterns. */
 async function withTelpty({ options, command }: Job, port: number): Promise<string> {
   const session = await connect({ host: '127.0.0.1', port });
   try {

@@ -1,4 +1,4 @@
-/** Home computers play UTF-8 programs: real programs, a real server, and the screen that the person would see. */
+/** Home computers use UTF-8 programs: real programs, a real server, and the screen that the user would see. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Atari800, Commodore64 } from '../support/clients/home-computer.ts';
@@ -17,7 +17,7 @@ const RIGHT = 29;
 const DELETE = 20;
 const RETURN = 13;
 
-/** Text as it is typed on a C64. */
+/** Encodes text as a C64 types it. */
 function keys(text: string): number[] {
   return [...Buffer.from(text)].map(code => {
     if (code >= 0x61 && code <= 0x7a) return code - 0x20;
@@ -25,7 +25,7 @@ function keys(text: string): number[] {
   });
 }
 
-/** A modem that knows nothing of Telnet but how to say no, with a computer behind it. */
+/** A modem that refuses all Telnet options, and the computer connected to it. */
 async function connect(port: number, computer: Commodore64 | Atari800): Promise<Wire> {
   const wire = await Wire.connect(port);
   wire.onData(bytes => computer.feed(bytes));
@@ -100,7 +100,7 @@ test('a Commodore 64 plays a curses program', async () => {
   await wire.untilEnd();
 });
 
-test('a Commodore 64 types at bash, and takes back what it typed', async () => {
+test('a Commodore 64 edits a command line in bash', async () => {
   const bash = hermeticBash();
   await using server = await startServer([...bash.args, ...C64], { program: bash.program });
   const computer = new Commodore64();
@@ -117,7 +117,7 @@ test('a Commodore 64 types at bash, and takes back what it typed', async () => {
   await computer.waitFor(/\nstarted$/);
   wire.send([3]);
   await computer.waitFor(/\nstarted\n(↑C)?\n?ready\$$/);
-  // A screen full and more: the end of it is there, and no line was joined.
+  // More than a screen: its end is shown, and no lines were joined.
   wire.send([...keys('seq 1 300; echo done'), RETURN]);
   await computer.waitFor(/298\n299\n300\ndone\nready\$$/);
   assert.ok(!computer.joinedLines);
@@ -137,7 +137,7 @@ test('a Commodore 64 plays worm', async () => {
   assert.ok(!computer.joinedLines);
 });
 
-test('an Atari 800 sees and types as well', async () => {
+test('an Atari 800 uses a curses program', async () => {
   const atari = [...UTF8, '--encoding', 'atascii'];
   await using server = await startServer(atari, { program: [requireTool('python3'), '-c', GAME] });
   const computer = new Atari800();
@@ -154,7 +154,7 @@ test('an Atari 800 sees and types as well', async () => {
   await wire.untilEnd();
 });
 
-test('on the command line: a DOS terminal, a Russian one, a set that is none', async () => {
+test('--encoding: a DOS terminal, a Russian terminal, an unknown character set', async () => {
   const program = ['/bin/sh', '-c', 'printf \'╔═╗ é ё\\n\'; read -r x; printf %s "$x" | od -An -tx1; read x'];
   for (const [encoding, shown, typed, read] of [
     ['cp437', [0xc9, 0xcd, 0xbb, 0x20, 0x82, 0x20, 0x65], [0x82], 'c3 a9'],

@@ -11,19 +11,19 @@ import { startServer } from '../support/servers/server.ts';
 import { AT_PROMPT, startBashServer } from '../support/system/programs.ts';
 import { requireTool } from '../support/system/tools.ts';
 
-// However a client leaves, nothing of its session stays: no process, no zombie, no descriptor.
+// However a client disconnects, nothing of its session remains: no process, no zombie, no descriptor.
 
 const TIMEOUT = { timeout: 60_000 };
 const run = promisify(execFile);
 
-test('a client killed with -9 while vim runs: vim and its shell are gone', TIMEOUT, async () => {
+test('a client killed with -9 while vim runs: vim and its shell are ended', TIMEOUT, async () => {
   requireTool('vim');
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port);
   await term.type('vim -u NONE -i NONE -N -n --cmd "set laststatus=2" unsaved.txt\r');
   await term.waitFor(screen => screen.split('\n')[22]?.startsWith('unsaved.txt') ?? false);
   const pids = descendantsOf(server.pid).map(one => one.pid);
-  assert.equal(pids.length, 2, 'bash and vim');
+  assert.equal(pids.length, 2, 'bash and vim must run');
   process.kill(term.pid, 'SIGKILL');
   await assertGone(pids);
   await server.assertNoLeaks();
@@ -46,15 +46,15 @@ test('a client that stops reading, then vanishes', TIMEOUT, async () => {
   await wire.untilData(100_000);
   wire.pause();
   const pids = descendantsOf(server.pid).map(one => one.pid);
-  // The program is held up by the full terminal: it sleeps, whatever it wants to write.
+  // The full terminal blocks the program: it sleeps in write().
   await untilTrue(() => descendantsOf(server.pid).every(one => one.state === 'S'));
   wire.reset();
   await assertGone(pids);
   await server.assertNoLeaks();
 });
 
-test('a client that closes behind 64 KiB of input that nobody reads', TIMEOUT, async () => {
-  // The end of the connection stands behind the input: the server must notice it without having read that far.
+test('a client that closes after 64 KiB of unread input', TIMEOUT, async () => {
+  // The FIN follows the input: the server must detect it without reading that far.
   await using server = await startServer(['--mode', 'raw'], {
     program: ['/bin/sh', '-c', 'echo ready; exec sleep 1000'],
   });
@@ -79,7 +79,7 @@ test('a program that ignores SIGHUP and SIGTERM is killed after --kill-timeout',
   await server.assertNoLeaks();
 });
 
-test('background jobs of the shell get the hang-up too', TIMEOUT, async () => {
+test('background jobs of the shell are hung up too', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port);
   await term.type('sleep 1000 & sleep 1001 & cat\r');
@@ -90,7 +90,7 @@ test('background jobs of the shell get the hang-up too', TIMEOUT, async () => {
   await server.assertNoLeaks();
 });
 
-test('SIGTERM to the server with sessions open: clients are told by the end, programs are gone', TIMEOUT, async () => {
+test('SIGTERM to the server with open sessions: connections are closed, programs are ended', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using one = await telnetAtPrompt(server.port);
   await using two = await telnetAtPrompt(server.port);
@@ -105,7 +105,7 @@ test('SIGTERM to the server with sessions open: clients are told by the end, pro
   }
 });
 
-test('every kind of client at once, each leaving in its own way: back to the baseline', TIMEOUT, async () => {
+test('every kind of client at once, each disconnecting differently: back to the baseline', TIMEOUT, async () => {
   await using server = await startBashServer(['--negotiation-timeout', '500ms']);
   const port = String(server.port);
   const leave: (() => Promise<unknown>)[] = [
@@ -157,14 +157,14 @@ test('every kind of client at once, each leaving in its own way: back to the bas
       wire.reset();
     },
     async () => {
-      // Gone before anything was said.
+      // Disconnected before it sent anything.
       const wire = await Wire.connect(server.port, { silent: true });
       wire.reset();
     },
   ];
   await Promise.all(leave.map(way => way()));
   await server.assertNoLeaks();
-  // And the server is as good as before.
+  // The server works as before.
   await using term = await telnetAtPrompt(server.port);
   await term.type('echo alive\r');
   await term.waitFor(/\nalive\nready\$$/);

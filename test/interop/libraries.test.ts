@@ -7,12 +7,12 @@ import { startServer } from '../support/servers/server.ts';
 import { hermeticBash, INTERRUPTIBLE, PROMPT, startBashServer } from '../support/system/programs.ts';
 import { requireTool } from '../support/system/tools.ts';
 
-// Telnet libraries that scripts are written with.
+// Telnet libraries that are used in scripts.
 
 const TIMEOUT = { timeout: 60_000 };
 const run = promisify(execFile);
 
-/** Asks for a name and a password as a device does, then gives a shell. */
+/** Asks for a name and a password like a device, then starts a shell. */
 function loginProgram(): { args: string[]; program: string[] } {
   const { args, program } = hermeticBash();
   const script =
@@ -101,7 +101,7 @@ test('npm telnet-client: login, exec and the end', TIMEOUT, async () => {
     timeout: 15_000,
     execTimeout: 15_000,
   });
-  // What readline says to terminals about pasting stays in the answers.
+  // The sequences with which readline switches bracketed paste remain in the answers.
   const exec = async (command: string): Promise<string> =>
     (await client.exec(command)).replaceAll(/\x1b\[\?2004[hl]\r?\0?/g, '').trim();
   try {
@@ -117,7 +117,7 @@ test('npm telnet-client: login, exec and the end', TIMEOUT, async () => {
   }
 });
 
-test('npm telnet-client: a wrong password is seen as one', TIMEOUT, async () => {
+test('npm telnet-client: a wrong password is reported', TIMEOUT, async () => {
   const { args, program } = loginProgram();
   await using server = await startServer(args, { program });
   const client = new Telnet();

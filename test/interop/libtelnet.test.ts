@@ -5,15 +5,15 @@ import { startServer } from '../support/servers/server.ts';
 import { hermeticBash } from '../support/system/programs.ts';
 import { requireTool } from '../support/system/tools.ts';
 
-// The example client of libtelnet, as Debian has it. It refuses BINARY, and prints data only as far as a NUL: the rest of
-// what it has read, up to the next IAC, is lost.
+// The example client of libtelnet, as packaged by Debian. It refuses BINARY, and prints data only up to a NUL: the rest
+// of the data that it has read, up to the next IAC, is lost.
 
-test("libtelnet's telnet-client shows what commands of a login shell print", { timeout: 60_000 }, async () => {
+test("libtelnet's telnet-client shows the output of commands of a login shell", { timeout: 60_000 }, async () => {
   const { args, program } = hermeticBash();
   await using server = await startServer(args, { program: [...program, '-l'] });
   await using term = await Terminal.start([requireTool('telnet-client'), '127.0.0.1', String(server.port)]);
   await term.waitFor(/ready\$$/);
-  // (The next lines come later than the CR behind which readline leaves the terminal.)
+  // The output must come later than the CR after which readline leaves the terminal.
   for (const [at, command] of ['sleep 0.1; echo one', '(sleep 0.1; seq 2 3)', 'sleep 0.1; echo four'].entries()) {
     await term.type(`${command}\r`);
     await term.waitFor(screen => (screen.match(/ready\$/g)?.length ?? 0) === at + 2);
@@ -22,7 +22,7 @@ test("libtelnet's telnet-client shows what commands of a login shell print", { t
   assert.deepEqual(shown, ['one', '2', '3', 'four']);
 });
 
-test("libtelnet's telnet-client shows what shell builtins print at once", { timeout: 120_000 }, async () => {
+test("libtelnet's telnet-client shows the immediate output of shell builtins", { timeout: 120_000 }, async () => {
   const { args, program } = hermeticBash();
   await using server = await startServer(args, { program: [...program, '-l'] });
   const client = [requireTool('telnet-client'), '127.0.0.1', String(server.port)];

@@ -7,11 +7,11 @@ import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
 import { startServer } from '../support/servers/server.ts';
 
 const SESSIONS = 200;
-/** Bytes that each session sends and must get back. */
+/** Bytes that each session sends and must receive back. */
 const BYTES = 64 * 1024;
 
 /**
- * Bytes that no other session sends: hashes of the session's number. All values but LF, because CR LF is one key in
+ * Bytes that no other session sends: hashes of the session's number. All values except LF, because CR LF is one key in
  * Telnet.
  */
 function pattern(session: number): Buffer {
@@ -20,7 +20,7 @@ function pattern(session: number): Buffer {
   return Buffer.concat(blocks).map(byte => (byte === 10 ? 11 : byte)) as Buffer;
 }
 
-/** Sends the pattern in uneven pieces, some in one packet, some with the next turn of the event loop. */
+/** Sends the pattern in uneven pieces, some in one packet, some in the next turn of the event loop. */
 async function sendInPieces(wire: Wire, session: number): Promise<void> {
   const bytes = pattern(session);
   let seed = session + 1;

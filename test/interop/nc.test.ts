@@ -6,11 +6,11 @@ import { startServer } from '../support/servers/server.ts';
 import { startBashServer } from '../support/system/programs.ts';
 import { requireTool } from '../support/system/tools.ts';
 
-// nc answers no negotiation, shows it as garbage, and sends LF. It is still served.
+// nc does not answer negotiation, shows it as garbage, and sends LF. It is still served.
 
 const TIMEOUT = { timeout: 60_000 };
 
-/** Runs nc with `input` on its standard input and gives what it printed. */
+/** Runs nc with `input` on its standard input. Returns its output. */
 function netcat(args: readonly string[], input: string): Promise<{ code: number | null; output: Buffer }> {
   return new Promise((resolve, reject) => {
     const child = spawn(requireTool('nc'), args, { stdio: ['pipe', 'pipe', 'inherit'], timeout: 30_000 });
@@ -34,10 +34,10 @@ test('nc -N: all of a long output arrives after the end of input', TIMEOUT, asyn
   const { output } = await netcat(['-N', '127.0.0.1', String(server.port)], 'seq 1 30000; exit\n');
   const text = output.toString('latin1').replaceAll(/[\r\0]/g, '');
   const numbers = `${Array.from({ length: 30000 }, (_, at) => at + 1).join('\n')}\n`;
-  assert.ok(text.includes(numbers), `the end of what came: ${JSON.stringify(text.slice(-200))}`);
+  assert.ok(text.includes(numbers), `the end of the output: ${JSON.stringify(text.slice(-200))}`);
 });
 
-test('nc -N: a program that does not end by itself is hung up after --linger', TIMEOUT, async () => {
+test('nc -N: a program that does not end is hung up after --linger', TIMEOUT, async () => {
   await using server = await startServer(['--negotiation-timeout', '100ms', '--linger', '3s'], {
     program: ['/bin/sh', '-c', 'echo ready; exec sleep 1000'],
   });
@@ -46,7 +46,7 @@ test('nc -N: a program that does not end by itself is hung up after --linger', T
   await server.assertNoLeaks();
 });
 
-test('nc in a terminal: a conversation by lines', TIMEOUT, async () => {
+test('nc in a terminal: a dialogue by lines', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await Terminal.start([requireTool('nc'), '127.0.0.1', String(server.port)]);
   await term.waitFor(/ready\$$/);
@@ -56,7 +56,7 @@ test('nc in a terminal: a conversation by lines', TIMEOUT, async () => {
   await term.waitFor(/\n24 80\nxterm\nready\$$/);
   await term.type('exit\r');
   await term.waitFor(/\nexit\n+exit$/);
-  // nc goes on waiting for its own input; that must not keep the connection on the server.
+  // nc continues to wait for its own input; that must not keep the connection open on the server.
   await server.assertNoLeaks();
   await term.type('\r\r');
   await term.exitStatus();

@@ -14,7 +14,7 @@ function openPlink(port: number, options?: TerminalOptions): Promise<Terminal> {
   return Terminal.start([requireTool('plink'), '-telnet', '-P', String(port), '127.0.0.1'], options);
 }
 
-test('plink: size and terminal type are right from the first instant', TIMEOUT, async () => {
+test('plink: size and terminal type are correct at the start of the program', TIMEOUT, async () => {
   const look = 'stty size; echo "$(tput cols) $(tput lines) $TERM"; exec cat';
   await using server = await startServer([], { program: ['/bin/sh', '-c', look] });
   await using term = await openPlink(server.port, { cols: 101, rows: 31 });
@@ -63,8 +63,8 @@ test('plink: vim follows a resize', TIMEOUT, async () => {
 });
 
 test('plink: all output arrives when the program ends at once', TIMEOUT, async () => {
-  // No more than plink can print at once: with more it may crash when the connection closes (with any server). How long
-  // output ends is shown with nc.
+  // No more than plink can print at once: with more it may crash when the connection closes (with any server). The end
+  // of long output is tested with nc.
   const program = ['/bin/sh', '-c', 'seq 1 200; echo the very last line; exit 7'];
   await using server = await startServer([], { program });
   await using term = await openPlink(server.port);

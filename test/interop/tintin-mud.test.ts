@@ -6,7 +6,7 @@ import { Host } from '../support/servers/host.ts';
 import { requireTool } from '../support/system/tools.ts';
 import { Desk } from './matrix/desk.ts';
 
-// The options of MUDs with TinTin++, which shows each of them to its scripts as an event.
+// The MUD options with TinTin++, which passes each of them to its scripts as an event.
 
 test('TinTin++: MTTS, GMCP both ways, MSSP', { timeout: 60_000 }, async () => {
   const [packages, status] = [gmcp({ local: true }), mssp({ provide: () => ({ NAME: 'Telpty', PLAYERS: 3 }) })];
@@ -30,7 +30,7 @@ test('TinTin++: MTTS, GMCP both ways, MSSP', { timeout: 60_000 }, async () => {
   };
   await using host = await Host.start({ shell, telnetOptions: [packages, status] });
   await using desk = Desk.open([requireTool('tt++'), '-G']);
-  // DO, which it says only where it is told to.
+  // DO, which it sends only if a script does so.
   desk.enter('#event {IAC WILL GMCP} {#send {\\xFF\\xFD\\xC9\\}}');
   desk.enter('#event {IAC WILL MSSP} {#send {\\xFF\\xFD\\x46\\}}');
   desk.enter('#event {IAC SB GMCP Char.Vitals IAC SE} {#show VITALS %0}');

@@ -4,7 +4,7 @@ import { Terminal, type TerminalOptions } from '../support/clients/tmux.ts';
 import { startBashServer } from '../support/system/programs.ts';
 import { requireTool } from '../support/system/tools.ts';
 
-// TinTin++, a MUD client: it draws the server's text itself and sends what is typed by lines.
+// TinTin++, a MUD client: it draws the server's text itself and sends input by lines.
 
 const TIMEOUT = { timeout: 60_000 };
 
@@ -13,7 +13,7 @@ async function openTinTin(port: number, options: TerminalOptions = {}): Promise<
   await term.untilModes('-icanon');
   await term.type(`#session t 127.0.0.1 ${port}\r`);
   await term.waitFor(/#SESSION 't' CONNECTED(.*\n)*ready\$$/);
-  // Lines are for the server: semicolons and backslashes are not TinTin++'s.
+  // Lines are for the server: TinTin++ must not interpret semicolons and backslashes.
   await term.type('#config verbatim on\r');
   await term.waitFor(/VERBATIM\} HAS BEEN SET TO \{ON\}(.*\n)*.*$/);
   return term;
@@ -52,7 +52,7 @@ test('TinTin++: the session ends with the program', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await openTinTin(server.port);
   await term.type('exit\r');
-  // Where the end comes in a later packet than the program's last line, TinTin++ leaves that line's end out.
+  // If the end arrives in a later packet than the program's last line, TinTin++ does not show the end of that line.
   await term.waitFor(/\nexit\n*#SESSION 't' DIED\./);
   await server.assertNoLeaks();
 });
@@ -75,7 +75,7 @@ test('TinTin++: hides each password, though it does not answer WONT ECHO', TIMEO
   }
 });
 
-test('TinTin++: compressed both ways (MCCP2, MCCP3)', TIMEOUT, async () => {
+test('TinTin++: compression in both directions (MCCP2, MCCP3)', TIMEOUT, async () => {
   await using server = await startBashServer(['--compression', '--log-level', 'debug']);
   await using term = await openTinTin(server.port, { cols: 90, rows: 30 });
   await server.waitForLog(/received DO MCCP2(.*\n)*.*sent SB MCCP2/);
@@ -89,7 +89,7 @@ test('TinTin++: compressed both ways (MCCP2, MCCP3)', TIMEOUT, async () => {
   await term.resize(101, 37);
   await server.waitForLog(/received SB NAWS 101x37/);
   await term.type('stty size\r');
-  // The shell draws its prompt again at a new size, which TinTin++ takes for another.
+  // The shell draws its prompt again at a new size, and TinTin++ shows it as a second one.
   await term.waitFor(/\n37 101\n(ready\$ ?)+$/);
   await term.type('exit\r');
   await term.waitFor(/\nexit\n*#SESSION 't' DIED\./);

@@ -1,6 +1,6 @@
 /**
- * Servers that mean harm, against `telpty connect` and `connect()`: what servers have taken from clients' machines, and how
- * they have made clients write behind their buffers.
+ * Malicious servers against `telpty connect` and `connect()`: data that servers have taken from clients' machines, and
+ * messages with which they made clients write past the ends of their buffers.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -24,7 +24,7 @@ import { bytes } from './support.ts';
 
 after(assertNothingHeld);
 
-/** What the user has in the environment, and the server wants. */
+/** Variables in the user's environment that the server asks for. */
 const TREASURES = {
   USER: 'treasure-user',
   LOGNAME: 'treasure-logname',
@@ -38,12 +38,14 @@ const TREASURES = {
   JOB: 'treasure-job',
 };
 
-/** `telpty connect` with the above and nothing else of the environment. */
+/** Runs `telpty connect` with the variables above and no others. */
 function telpty(args: readonly (string | number)[], env: NodeJS.ProcessEnv = {}): PipedClient {
   return runConnect(args, { PATH: process.env.PATH ?? '', LANG: 'C.UTF-8', ...TREASURES, ...env });
 }
 
-/** Sends an attack to a client, in pieces of `size`, and closes once all of it was answered. Gives what the client said. */
+/**
+ * Sends an attack to a client in pieces of `size`, and closes after the client has read it. Returns the client's bytes.
+ */
 async function attackClient(
   attack: Uint8Array,
   { args = [], env = {}, size = attack.length }: { args?: string[]; env?: Record<string, string>; size?: number } = {},
@@ -59,7 +61,7 @@ async function attackClient(
   return { said: wire.raw.bytes, events: wire.events, stdout };
 }
 
-/** Waits until the client has read all that was sent: it refuses an option that nobody knows. */
+/** Waits until the client has read everything sent so far: it then refuses an option that it does not support. */
 async function heard(wire: Wire): Promise<void> {
   wire.send(bytes('FF F0 FF FD C9'));
   await wire.expectNegotiation(252, 201, 20_000);
@@ -69,37 +71,37 @@ async function heard(wire: Wire): Promise<void> {
 const HARVEST: readonly (readonly [id: string, wentWrong: string, notation: string])[] = [
   [
     'CVE-2005-0488',
-    'clients of BSD told every variable by name',
+    'BSD clients sent any variable that was requested by name',
     'FF FD 27  FF FA 27 01 00 "USER" 00 "HOME" 03 "SSH_AUTH_SOCK" 03 "AWS_SECRET_ACCESS_KEY" FF F0',
   ],
   [
     'CVE-2005-1205',
-    'the same in the client of Windows',
+    'the same in the Windows client',
     'FF FD 24  FF FA 24 01 00 "USER" 03 "AWS_SECRET_ACCESS_KEY" FF F0  FF FA 24 01 01 "USER" FF F0',
   ],
   [
     'CVE-2026-32772',
-    'the same again in that of inetutils, by USERVAR',
+    'the same in the inetutils client, by USERVAR',
     'FF FD 27  FF FA 27 01 03 "AWS_SECRET_ACCESS_KEY" 03 "HOME" 03 FF F0',
   ],
   [
-    'harvest of everything',
+    'request for all variables',
     'SEND of nothing asks for all',
     'FF FD 27 FF FD 24  FF FA 27 01 FF F0  FF FA 27 01 00 03 FF F0  FF FA 24 01 FF F0  FF FA 24 01 00 03 01 FF F0',
   ],
   [
-    'harvest without asking',
+    'request without negotiation',
     'SEND without DO, and after WONT',
     'FF FA 27 01 FF F0  FF FA 24 01 FF F0  FF FB 27 FF FA 27 01 00 "USER" FF F0',
   ],
   [
-    'harvest of secrets by other options',
+    'request for secrets by other options',
     'location, speed, display, account',
     `${['17', '1A', '1C', '20', '23', '2F', '31'].map(code => `FF FD ${code} FF FA ${code} 01 FF F0`).join(' ')}`,
   ],
 ];
 
-describe('what a server may learn', { concurrency: 4 }, () => {
+describe('data that a server can get from a client', { concurrency: 4 }, () => {
   for (const [id, wentWrong, notation] of HARVEST) {
     it(`${id}: ${wentWrong}`, async () => {
       const attack = bytes(notation);
@@ -112,12 +114,12 @@ describe('what a server may learn', { concurrency: 4 }, () => {
     });
   }
 
-  it('what was named is told, so that the above means something', async () => {
+  it('a variable of --send-env is sent (the control of the tests above)', async () => {
     const { said } = await attackClient(bytes(HARVEST[0]![2]), { args: ['--send-env', 'USER'] });
     assert.ok(said.includes(bytes('FF FA 27 00 00 "USER" 01 "treasure-user"')));
   });
 
-  it('the same by connect() of the library', async () => {
+  it('connect() of the library sends no other variable', async () => {
     Object.assign(process.env, { TELPTY_TREASURE: 'treasure' });
     await using peer = await Peer.listen();
     const session = await connect({ host: '127.0.0.1', port: peer.port, environ: { LANG: 'C' } });
@@ -132,8 +134,8 @@ describe('what a server may learn', { concurrency: 4 }, () => {
     assert.doesNotMatch(wire.raw.bytes.toString('latin1'), /treasure|\/usr\/bin|function|\[object/);
   });
 
-  it('CVE-2000-0834: no logon is begun for a server that asks (NTLM), nor encryption, nor anything else unknown', async () => {
-    // (Of all but LOGOUT, at which a client leaves.)
+  it('CVE-2000-0834: the client starts no NTLM logon, no encryption and no unknown option', async () => {
+    // All options except LOGOUT, at which a client closes the connection.
     const codes = Array.from({ length: 255 }, (_, code) => code).filter(code => code !== 18);
     const all = codes.map(code => Buffer.of(255, 253, code, 255, 251, code));
     const questions = bytes('FF FA 25 01 0F 00 FF F0  FF FA 26 01 01 FF F0  FF FA 26 05 FF F0');
@@ -154,17 +156,17 @@ describe('what a server may learn', { concurrency: 4 }, () => {
     );
   });
 
-  it('CVE-2003-0069: questions to the terminal (answerback, title, cursor, attributes) are not answered on its behalf', async () => {
+  it('CVE-2003-0069: the client does not answer terminal queries (answerback, title, cursor, attributes)', async () => {
     const attack = bytes('05 1B "[21t" 1B "[c" 1B "[6n" 1B "]2;id" 07 1B "P$q" 1B "\\\\" 1B "[5n" 1B "Z"');
     const { said, stdout } = await attackClient(attack);
     assert.deepEqual(said, bytes('FF FC C9'));
-    // Who pipes the output somewhere gets it as it is.
+    // Output to a pipe is not filtered.
     assert.equal(stdout, attack.toString('latin1'));
   });
 });
 
-describe('what overflowed in clients', { concurrency: 4 }, () => {
-  it('CVE-2005-0468: names full of octets that are escaped in the answer (env_opt_add)', async () => {
+describe('buffer overflows of clients', { concurrency: 4 }, () => {
+  it('CVE-2005-0468: names full of octets that need escapes in the reply (env_opt_add)', async () => {
     const attack = bytes(
       `FF FD 27  FF FA 27 01 ${'03 02 02 02 03 02 00 02 01 '.repeat(4_000)} FF F0  FF FA 27 01 03 ${'FF FF '.repeat(20_000)} FF F0`,
     );
@@ -174,7 +176,7 @@ describe('what overflowed in clients', { concurrency: 4 }, () => {
     }
   });
 
-  it('CVE-2019-0053: variables of the user that are longer than any buffer (FreeBSD-SA-19:12)', async () => {
+  it('CVE-2019-0053: user variables that are longer than any buffer (FreeBSD-SA-19:12)', async () => {
     const env = { DISPLAY: `${'A'.repeat(60_000)}:0`, LONG: '\x01\x02\x03é'.repeat(12_000), TERM: 'x'.repeat(3_000) };
     const args = ['--send-env', 'LONG', '--send-env', 'DISPLAY'];
     const { events } = await attackClient(bytes('FF FD 27 FF FD 18 FF FD 23  FF FA 27 01 FF F0  FF FA 18 01 FF F0'), {
@@ -183,7 +185,7 @@ describe('what overflowed in clients', { concurrency: 4 }, () => {
     });
     const told = events.filter(e => e.type === 'subnegotiation' && e.option === 39);
     assert.equal(told.length, 1);
-    // Whole, and quoted as it should be: three of five octets have an ESC before them.
+    // Complete and quoted correctly: three of five octets have an ESC before them.
     assert.ok((told[0] as { payload: Buffer }).payload.length > 12_000 * 8 + 60_000);
     const types = events.filter(e => e.type === 'subnegotiation' && e.option === 24);
     assert.deepEqual(
@@ -192,7 +194,7 @@ describe('what overflowed in clients', { concurrency: 4 }, () => {
     );
   });
 
-  it('CVE-2005-0469: 10,000 SLC triplets, and functions that do not exist (slc_add_reply)', async () => {
+  it('CVE-2005-0469: 10,000 SLC triplets and undefined functions (slc_add_reply)', async () => {
     await using peer = await Peer.listen();
     const pty = spawnPty(process.execPath, [CLI, 'connect', '127.0.0.1', String(peer.port)], {
       env: { PATH: process.env.PATH ?? '', TERM: 'xterm', LANG: 'C.UTF-8', ...TREASURES },
@@ -216,25 +218,25 @@ describe('what overflowed in clients', { concurrency: 4 }, () => {
     await closed(pty);
   });
 
-  it('CVE-2019-7629: megabytes of VT102 codes without an end of a line (TinTin++ took them out of a buffer)', async () => {
+  it('CVE-2019-7629: megabytes of VT102 codes without a line end (TinTin++ removed them from a buffer)', async () => {
     const attack = Buffer.alloc(4 << 20, Buffer.from('\x1b[\x1b[1;2;3\x1b]0;\x1bP\x9b31mA\x1b', 'latin1'));
     const { stdout } = await attackClient(attack);
     assert.equal(stdout.length, attack.length);
   });
 
-  it('storms of DO, WILL, AYT and Synch, and a gigabyte that begins like a subnegotiation: answers have a bound', async () => {
+  it('the answers to storms of DO, WILL, AYT and Synch and to a huge subnegotiation are bounded', async () => {
     const storm = Buffer.alloc(2 << 20, bytes('FF FD 18 FF FE 18 FF FA 18 01 FF F0 FF FB 01 FF FC 01 FF F6 FF F2'));
     const { said } = await attackClient(storm);
-    // DO and WILL are refused in the end, each time; the other twenty octets have no answer by then.
+    // DO and WILL are finally refused, each time; by then the other twenty octets get no answer.
     assert.ok(said.length < (storm.length / 22) * 6 + 30_000, `${said.length} bytes`);
     const long = Buffer.concat([bytes('FF FD 27 FF FA 27 01 03'), Buffer.alloc(64 << 20, 'A')]);
     assert.ok((await attackClient(long)).said.length < 100);
   });
 });
 
-describe('ends', { concurrency: 4 }, () => {
+describe('the end of the connection', { concurrency: 4 }, () => {
   for (const how of ['a FIN', 'a FIN in half a command', 'a reset', 'a FIN in half a subnegotiation'] as const) {
-    it(`CVE-2021-38387: a server that is gone, by ${how}, ends the client (Contiki's read on for ever)`, async () => {
+    it(`CVE-2021-38387: a server that closes by ${how} ends the client (Contiki's client kept reading)`, async () => {
       await using peer = await Peer.listen();
       const run = telpty(['127.0.0.1', peer.port]);
       const wire = await peer.accept();
@@ -251,7 +253,7 @@ describe('ends', { concurrency: 4 }, () => {
     });
   }
 
-  it('CVE-2004-0473: an address that begins like an option is none (telnet://-nfile wrote that file)', async () => {
+  it('CVE-2004-0473: an address that starts like an option is refused (telnet://-nfile wrote that file)', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'telpty-security-'));
     const file = join(directory, 'written');
     try {
@@ -267,8 +269,8 @@ describe('ends', { concurrency: 4 }, () => {
   });
 });
 
-describe('what the client itself prints', () => {
-  it('the name in a certificate cannot write to the terminal, nor turn the line around', async () => {
+describe('messages of the client', () => {
+  it('the name in a certificate cannot contain control or bidirectional characters', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'telpty-security-'));
     const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
     const name = 'e\x1b]0;owned\x07\x9b31m\u202egro\u2066\r\nx';
@@ -293,7 +295,7 @@ describe('what the client itself prints', () => {
     }
   });
 
-  it('negotiation in words (toggle options) shows what a server says with its controls escaped', async () => {
+  it('the log of `toggle options` escapes control characters of the server', async () => {
     await withPeer(async (term, wire) => {
       await command(term, 'toggle options');
       await term.waitFor(/options is on/);

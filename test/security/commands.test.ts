@@ -1,6 +1,6 @@
 /**
- * Commands and negotiation: storms of them, and clients that ask and do not read. Every question has its answer or is not
- * read, answers never pile up, and who sits beside the attacker notices nothing.
+ * Commands and negotiation: storms of them, and clients that send requests and do not read. Each request is either
+ * answered or left unread, answers do not accumulate, and other clients are not affected.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -20,7 +20,7 @@ let target: Target;
 let lenient: Target;
 
 before(async () => {
-  // The keys of signals do nothing to this one, so that a storm of them has somebody to storm against.
+  // This program ignores the signals of the keys, so that it survives a storm of them.
   target = await Target.start([], { program: ['/bin/sh', '-c', 'trap "" INT QUIT TSTP HUP; exec cat'] });
   lenient = await Target.start(['--compatibility', 'tolerant']);
   await target.servesStill();
@@ -30,14 +30,14 @@ after(async () => {
   await lenient[Symbol.asyncDispose]();
 });
 
-/** A client whose program runs. */
+/** Returns a client whose program runs. */
 async function started(): Promise<Wire> {
   const wire = await target.attack(START_NOW);
   await target.program(wire);
   return wire;
 }
 
-/** Sends a piece of an attack again and again without reading anything, until the server takes no more of it. */
+/** Sends a piece of an attack repeatedly without reading anything, until the server stops reading. */
 async function untilRefused(wire: Wire, piece: Uint8Array): Promise<void> {
   wire.pause();
   for (let sent = 0; sent < 64 * MEBI; sent += piece.length) wire.send(piece);
@@ -49,22 +49,22 @@ async function untilRefused(wire: Wire, piece: Uint8Array): Promise<void> {
     before = waiting;
     return same;
   });
-  assert.ok(wire.socket.writableLength > 16 * MEBI, 'the server reads on, though nobody takes its answers');
+  assert.ok(wire.socket.writableLength > 16 * MEBI, 'the server must stop reading while its answers are not read');
 }
 
 describe('the first bytes of a connection', () => {
   const first: readonly (readonly [id: string, wentWrong: string, notation: string])[] = [
     ['CVE-2022-39028', 'EC before there was a terminal: telnetd followed a null pointer', 'FF F7'],
-    ['CVE-2022-39028, EL', 'the same with EL', 'FF F8'],
+    ['CVE-2022-39028, EL', 'same with EL', 'FF F8'],
     ['CVE-2001-0348', 'Windows 2000 fell over a logon of backspaces', `${'08 7F FF F7 '.repeat(5_000)} 0D 00`],
     [
       'CVE-2004-1464',
-      'what was sent before the login stopped Cisco IOS',
+      'data before the login stopped Cisco IOS',
       'FF FF FF FA FF FF FF F0 FF F0 FF FC FF FC FF FE FF FE',
     ],
     [
-      'every command there is',
-      'and those that are none',
+      'every command',
+      'and undefined ones',
       Array.from({ length: 250 }, (_, at) => `FF ${at.toString(16).padStart(2, '0')}`).join(' '),
     ],
     ['nothing but IAC', 'CVE-2010-4221: ProFTPD counted them past the end of its buffer', `${'FF '.repeat(65_535)}`],
@@ -74,11 +74,11 @@ describe('the first bytes of a connection', () => {
       const attack = Buffer.from(notation.replaceAll(/[^0-9A-F]/g, ''), 'hex');
       for (const size of attack.length > 1_000 ? [attack.length, 4_093] : [attack.length, 1]) {
         await using wire = await target.attack(attack, size);
-        // (NOP, for an IAC that is left over.)
+        // The NOP completes a trailing IAC.
         wire.send(bytes('F1'), START_NOW);
         await target.program(wire);
         await target.answers(wire);
-        // The same, with a program.
+        // The same while the program runs.
         for (let at = 0; at < attack.length; at += size) await wire.sent(attack.subarray(at, at + size));
         wire.send(bytes('F1'));
         await target.answers(wire);
@@ -86,7 +86,7 @@ describe('the first bytes of a connection', () => {
     });
   }
 
-  it('CVE-2010-4221: runs of IAC around the ends of buffers', async () => {
+  it('CVE-2010-4221: runs of IAC with lengths near buffer sizes', async () => {
     await Promise.all(
       [4_095, 4_096, 4_097, 8_191, 16_383, 65_533, 65_534, 65_535, 65_536, 65_537, 131_071].map(async length => {
         await using wire = await target.attack(Buffer.concat([START_NOW, Buffer.alloc(length, 255), bytes('F1')]));
@@ -98,7 +98,7 @@ describe('the first bytes of a connection', () => {
 });
 
 describe('storms', () => {
-  it('CVE-2001-0554: a million AYTs from who reads: a few answers', async () => {
+  it('CVE-2001-0554: a million AYTs from a client that reads get few answers', async () => {
     await using wire = await started();
     const began = performance.now();
     for (let n = 0; n < 10; n++) await wire.sent(Buffer.alloc(200_000, bytes('FF F6')));
@@ -108,13 +108,13 @@ describe('storms', () => {
     assert.ok(wire.raw.length < 200 + 3 * 17 * (seconds + 1), `${wire.raw.length} bytes in ${seconds} s`);
   });
 
-  it('CVE-2004-0911: AYTs between negotiations, from who does not read: netkit freed what it still had to send', async () => {
+  it('CVE-2004-0911: AYTs between negotiations from a client that does not read (netkit freed unsent data)', async () => {
     await using wire = await started();
     const piece = Buffer.alloc(MEBI, bytes('FF F6 FF FD 05 FF FB C8 FF FA 05 01 FF F0 FF FE 05'));
     assert.ok((await target.growth(() => untilRefused(wire, piece))) < NOISE);
   });
 
-  it('CVE-2021-40523: 100,000 DO and WILL of what is not known: each is refused, and nothing else is said', async () => {
+  it('CVE-2021-40523: each of 100,000 DO and WILL of unknown options is refused, without further messages', async () => {
     await using wire = await started();
     const options = [2, 4, 7, 49, 99, 200, 249, 254];
     const asked = Buffer.concat(options.flatMap(code => [Buffer.of(255, 253, code), Buffer.of(255, 251, code)]));
@@ -131,13 +131,13 @@ describe('storms', () => {
     assert.deepEqual([...tally].sort(), expected.toSorted());
   });
 
-  it('CVE-2021-40523: the same from who does not read: it is not read either', async () => {
+  it('CVE-2021-40523: the server stops reading requests of a client that does not read', async () => {
     await using wire = await started();
     const piece = Buffer.alloc(MEBI, bytes('FF FD C8 FF FB C8'));
     assert.ok((await target.growth(() => untilRefused(wire, piece))) < NOISE);
   });
 
-  it('options switched on and off for ever: few answers, and they are late', async () => {
+  it('options that are switched on and off repeatedly get few, delayed answers', async () => {
     await using wire = await started();
     const on = Array.from({ length: 50 }, (_, code) => (code === 18 ? [] : [255, 251, code, 255, 253, code])).flat();
     const off = Array.from({ length: 50 }, (_, code) => [255, 252, code, 255, 254, code]).flat();
@@ -148,14 +148,14 @@ describe('storms', () => {
     assert.ok(agreed.length < 50 * 2 * 66, `${agreed.length} times agreed`);
   });
 
-  it('interrupts, breaks, suspends and aborts, 20,000 of each', async () => {
+  it('20,000 interrupts, breaks, suspends and aborts each', async () => {
     await using wire = await started();
     for (let n = 0; n < 20; n++) await wire.sent(Buffer.alloc(10_000, bytes('FF F4 FF F3 FF ED FF EE FF F5')));
     await target.servesStill();
     await target.answers(wire);
   });
 
-  it('ends of lines and of records: CR NUL, CR LF, EOR, GA, NOP', async () => {
+  it('line ends and record ends: CR NUL, CR LF, EOR, GA, NOP', async () => {
     await using wire = await started();
     await wire.sent(Buffer.alloc(MEBI, bytes('0D 00 0D 0A FF EF FF F9 FF F1 0D FF F1 0A')));
     wire.socket.resume();
@@ -163,20 +163,22 @@ describe('storms', () => {
   });
 });
 
-/** Peers that answer every negotiation, and every answer, in a way of their own. */
+/** Peers that answer every negotiation, and every answer, each by a different rule. */
 const loops: Readonly<Record<string, (event: WireEvent & { type: 'negotiate' }) => number[][]>> = {
   'a mirror': ({ command, option }) => [[command, option]],
-  'agrees to all, always': ({ command, option }) => [[command < 253 ? 253 : 251, option]],
-  'refuses all, always': ({ command, option }) => [[command < 253 ? 254 : 252, option]],
-  'says the opposite': ({ command, option }) => [[{ 251: 254, 252: 253, 253: 252, 254: 251 }[command]!, option]],
-  'means the next option': ({ command, option }) => [
+  'always agrees': ({ command, option }) => [[command < 253 ? 253 : 251, option]],
+  'always refuses': ({ command, option }) => [[command < 253 ? 254 : 252, option]],
+  'answers with the opposite': ({ command, option }) => [
+    [{ 251: 254, 252: 253, 253: 252, 254: 251 }[command]!, option],
+  ],
+  'answers for the next option': ({ command, option }) => [
     [command, (option + 1) % 250],
     [command ^ 6, option],
   ],
 };
 
-describe('negotiation that never ends comes to rest', { concurrency: true }, () => {
-  // DO, of an option that is not known, and that no peer here speaks of: the answer comes when all before has been said.
+describe('negotiation with a peer that always answers ends', { concurrency: true }, () => {
+  // DO of an unknown option that these peers never use: its answer arrives after all earlier messages.
   const QUESTION = 201;
   for (const [name, answer] of Object.entries(loops)) {
     for (const tolerant of [false, true]) {
@@ -208,7 +210,7 @@ describe('negotiation that never ends comes to rest', { concurrency: true }, () 
     }
   }
 
-  it('who cannot decide has one answer for each question, and no more', async () => {
+  it('a client that changes its mind gets one answer per request', async () => {
     await using wire = await started();
     const before = wire.events.length;
     let asked = 0;
@@ -221,8 +223,8 @@ describe('negotiation that never ends comes to rest', { concurrency: true }, () 
   });
 });
 
-// A window of 2 KiB, set before the connection; urgent data between the halves of subnegotiations. Python, for SO_RCVBUF. It
-// writes down all that it reads, from the storm on.
+// Sets a receive window of 2 KiB before it connects, and sends urgent data between the halves of subnegotiations.
+// Python is used for SO_RCVBUF. From the start of the storm it writes everything that it reads to a file.
 const NARROW = `
 import socket, sys, time
 s = socket.socket()
@@ -252,7 +254,7 @@ sys.stdout.write(got.hex())
 `;
 
 describe('CVE-2020-10188: urgent data between the halves of subnegotiations', () => {
-  it('with a window of 2 KiB, while a program floods: what is sent stays whole', async () => {
+  it('with a window of 2 KiB and a flooding program, the output of the server stays intact', async () => {
     const flood = 'trap "" INT; while :; do printf "\\377%0200d\\r\\n" 7; read -t 0 x && exit; done';
     const ordinary = async (wire: Wire) => {
       await wire.expect('007\r');
@@ -291,7 +293,7 @@ describe('CVE-2020-10188: urgent data between the halves of subnegotiations', ()
     assert.equal(status.length, 60 * 40);
   });
 
-  it('a storm of it: others are served, and who made it still is', async () => {
+  it('after a storm of it, other clients and the attacker are served', async () => {
     await using wire = await started();
     const fd = descriptorOf(wire.socket);
     for (let n = 0; n < 3_000; n++) {

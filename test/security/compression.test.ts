@@ -1,6 +1,6 @@
 /**
- * Compressed streams of strangers: bombs, broken ones, ones inside of others, and ones that nobody agreed to. Such a session
- * ends, and the log says why; nobody else is any slower, and memory stays what it was.
+ * Hostile compressed streams: bombs, corrupt streams, nested streams and streams that were not negotiated. Such a
+ * session ends and the log contains the reason; other sessions are not slower, and memory use stays the same.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -15,7 +15,7 @@ import { bytes, START_NOW, Target } from './support.ts';
 
 const MEBI = 1 << 20;
 const NOISE = 64 * MEBI;
-/** IAC SB MCCP3 IAC SE: what stands behind it is compressed. */
+/** IAC SB MCCP3 IAC SE: the bytes that follow are compressed. */
 const START3 = bytes('FF FA 57 FF F0');
 const CORRUPT = 'corrupt-compressed-input';
 const BOMB = 'compression-bomb';
@@ -28,7 +28,7 @@ before(async () => {
 });
 after(() => target[Symbol.asyncDispose]());
 
-/** A client with a program that has agreed to send compressed input. */
+/** Returns a client with a program; both sides have agreed to compressed input. */
 async function agreed(): Promise<Wire> {
   const wire = await target.attack(Buffer.concat([bytes('FF FD 57'), START_NOW]));
   await wire.expectNegotiation(CMD.WILL, OPT.MCCP3);
@@ -36,7 +36,7 @@ async function agreed(): Promise<Wire> {
   return wire;
 }
 
-/** Sends input that must end the session, for this reason. */
+/** Sends input that must end the session with this reason. */
 async function ends(input: Uint8Array, reason: string): Promise<void> {
   await using wire = await agreed();
   wire.send(START3, input);
@@ -50,11 +50,11 @@ const whole = deflateSync(line);
 describe('bombs', () => {
   const bombs: Readonly<Record<string, () => Buffer>> = {
     'CVE-2003-1564, one of zeros': () => deflateSync(Buffer.alloc(128 * MEBI)),
-    'one of commands': () => deflateSync(Buffer.alloc(16 * MEBI, bytes('FF F6'))),
-    'one of subnegotiations': () => deflateSync(Buffer.alloc(16 * MEBI, bytes('FF FA 18 00 41 FF F0'))),
-    'one of a subnegotiation without an end': () =>
+    'of commands': () => deflateSync(Buffer.alloc(16 * MEBI, bytes('FF F6'))),
+    'of subnegotiations': () => deflateSync(Buffer.alloc(16 * MEBI, bytes('FF FA 18 00 41 FF F0'))),
+    'of an unterminated subnegotiation': () =>
       deflateSync(Buffer.concat([bytes('FF FA 27 00'), Buffer.alloc(16 * MEBI)])),
-    'one of lines': () => deflateSync(Buffer.alloc(16 * MEBI, '\r\n')),
+    'of lines': () => deflateSync(Buffer.alloc(16 * MEBI, '\r\n')),
   };
   for (const [name, bomb] of Object.entries(bombs)) {
     it(name, async () => {
@@ -64,37 +64,37 @@ describe('bombs', () => {
     });
   }
 
-  it('twenty at once', async () => {
+  it('twenty at the same time', async () => {
     const bomb = deflateSync(Buffer.alloc(16 * MEBI));
     const growth = await target.growth(() => Promise.all(Array.from({ length: 20 }, () => ends(bomb, BOMB))));
     assert.ok(growth < NOISE + 20 * MEBI, `${growth} bytes`);
   });
 });
 
-/** Streams of RFC 1951 that decoders have to refuse, behind the two octets of RFC 1950. */
+/** Streams of RFC 1951 that decoders must refuse, after the two octets of RFC 1950. */
 const broken: Readonly<Record<string, string>> = {
-  'a wrong header': '78 9D 03 00',
-  'a method that is none': '79 9C 03 00',
+  'an invalid header': '78 9D 03 00',
+  'an undefined method': '79 9C 03 00',
   'a window of 64 KiB': '88 1C 03 00',
-  'a dictionary that nobody has': '78 BB 01 02 03 04 03 00',
+  'an unknown dictionary': '78 BB 01 02 03 04 03 00',
   'a stored block whose lengths differ': '78 9C 00 00 00 00 00',
-  'a type of block that is none': '78 9C 06',
+  'an undefined block type': '78 9C 06',
   'too many symbols': '78 9C FC 00 00',
   'CVE-2005-2096, an incomplete set of code lengths': '78 9C 04 00 FE FF',
-  'a repeat of nothing': '78 9C 04 00 24 49 00',
+  'a repeat without a previous length': '78 9C 04 00 24 49 00',
   'a repeat beyond the end': '78 9C 04 00 24 E9 FF FF',
   'no end of the block': '78 9C 04 00 24 E9 FF 6D',
   'CVE-2005-1849, an oversubscribed set of literals': '78 9C 04 80 49 92 24 49 92 24 71 FF FF 93 11 00',
-  'a bad set of distances': '78 9C 04 80 49 92 24 49 92 24 0F B4 FF FF C3 84',
-  'a code that is none': '78 9C 04 C0 81 08 00 00 00 00 20 7F EB 0B 00 00',
-  'a distance that is none': '78 9C 02 7E FF FF',
+  'an invalid set of distances': '78 9C 04 80 49 92 24 49 92 24 0F B4 FF FF C3 84',
+  'an undefined code': '78 9C 04 C0 81 08 00 00 00 00 20 7F EB 0B 00 00',
+  'an undefined distance': '78 9C 02 7E FF FF',
   'CVE-2002-0059, a distance from before the beginning': '78 9C 0C C0 81 00 00 00 00 00 90 FF 6B 04 00',
-  'a wrong sum at the end': '78 9C 03 00 00 00 00 00',
+  'a wrong checksum at the end': '78 9C 03 00 00 00 00 00',
   'plain Telnet': 'FF FB 18 FF FA 18 00 "xterm" FF F0 "hello" 0D 00',
   HTTP: '"GET / HTTP/1.1" 0D 0A 0D 0A',
 };
 
-describe('broken streams', { concurrency: 8 }, () => {
+describe('corrupt streams', { concurrency: 8 }, () => {
   for (const [name, notation] of Object.entries(broken)) {
     it(name, () => ends(bytes(notation), CORRUPT));
   }
@@ -103,7 +103,7 @@ describe('broken streams', { concurrency: 8 }, () => {
     await ends(bytes('1F 8B 08 04 00 00 00 00 00 03 FF FF "A" x70'), CORRUPT);
     await ends(Buffer.concat([deflateRawSync(randomBytes(100))]), CORRUPT);
   });
-  it('a stream with each of its octets changed: it ends, or what comes of it is only input', async () => {
+  it('a stream with any octet changed ends the session or yields only input', async () => {
     await Promise.all(
       Array.from(whole, async (octet, at) => {
         for (const mask of [1, 0x80, 0xff]) {
@@ -118,7 +118,7 @@ describe('broken streams', { concurrency: 8 }, () => {
       }),
     );
   });
-  it('a stream that ends after each of its octets, by FIN and by reset', async () => {
+  it('a stream may end after any of its octets, by FIN and by reset', async () => {
     await Promise.all(
       Array.from({ length: whole.length + 1 }, async (_, length) => {
         for (const how of ['FIN', 'reset']) {
@@ -134,11 +134,11 @@ describe('broken streams', { concurrency: 8 }, () => {
   });
 });
 
-describe('compression where nobody expects it', () => {
-  it('inside of compression: the session ends', () =>
+describe('unexpected compression', () => {
+  it('a compressed stream inside a compressed stream ends the session', () =>
     ends(deflateSync(Buffer.concat([START3, whole])), 'nested-compression'));
 
-  it('without having been agreed to, or of the other direction: it is not compression', async () => {
+  it('compression that was not agreed, or of the other direction, is not started', async () => {
     for (const start of [
       'FF FE 57 FF FA 57 FF F0',
       'FF FA 56 FF F0',
@@ -152,7 +152,7 @@ describe('compression where nobody expects it', () => {
     }
   });
 
-  it('switched on and off for ever: streams do not pile up', async () => {
+  it('compression that is switched on and off repeatedly leaves no streams in memory', async () => {
     await using wire = await agreed();
     const growth = await target.growth(async () => {
       for (let n = 0; n < 200; n++) {
@@ -163,7 +163,7 @@ describe('compression where nobody expects it', () => {
     assert.ok(growth < NOISE, `${growth} bytes`);
   });
 
-  it('a flood to clients who do not read, compressed', async () => {
+  it('a compressed flood to clients that do not read', async () => {
     const script = 'head -c 3000000000 /dev/urandom';
     await using flooding = await Target.start(['--compression'], {
       program: ['/bin/sh', '-c', `stty raw -echo; read -r how; [ "$how" = flood ] && exec ${script}`],
@@ -192,10 +192,10 @@ describe('compression where nobody expects it', () => {
 });
 
 describe('clients', () => {
-  it('that agreed to compression: a bomb or a broken stream of the server ends the session, with the reason', async () => {
+  it('a bomb or corrupt stream of the server ends the session of a client that agreed to compression', async () => {
     for (const [input, reason] of [
       [deflateSync(Buffer.alloc(64 * MEBI)), BOMB],
-      [bytes(broken['a distance that is none']!), CORRUPT],
+      [bytes(broken['an undefined distance']!), CORRUPT],
       [deflateSync(bytes('FF FA 56 FF F0')), 'nested-compression'],
     ] as const) {
       await using peer = await Peer.listen();
@@ -213,7 +213,7 @@ describe('clients', () => {
     }
   });
 
-  it('that did not: it is not inflated', async () => {
+  it('a client that did not agree to compression does not inflate', async () => {
     await using peer = await Peer.listen();
     const session = await connect({ host: '127.0.0.1', port: peer.port });
     let heard = 0;

@@ -1,6 +1,6 @@
 /**
- * Variables from the network: what telnet daemons have passed on to login(1), to shells and to loaders since 1999. However
- * they are sent, the program's environment is that of an innocent client, and its arguments are the operator's.
+ * Variables from the network that telnet daemons since 1999 have passed to login(1), shells and loaders. However they
+ * are sent, the program has the environment of an ordinary client and the arguments that the operator configured.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { subnegotiation } from '../support/clients/test-client.ts';
 import { CLI } from '../support/servers/server.ts';
 import { bytes, PROGRAM, START_NOW, Target } from './support.ts';
 
-/** What the server itself has in its environment, and no program may see. */
+/** Variables of the server's own environment; programs must not see them. */
 const SERVER_SECRETS = {
   AWS_SECRET_ACCESS_KEY: 'server-secret',
   CREDENTIALS_DIRECTORY: '/run/credentials/server-secret',
@@ -34,7 +34,7 @@ before(async () => {
 });
 after(() => target[Symbol.asyncDispose]());
 
-/** Fails unless the program that follows an attack has what it has after none. */
+/** Fails unless the program has the same environment, arguments and descriptors as without an attack. */
 async function assertInnocent(attack: Uint8Array, size?: number): Promise<void> {
   const program = await target.programAfter(Buffer.concat([attack, START_NOW]), size);
   assert.deepEqual(program.environ, innocent);
@@ -43,9 +43,9 @@ async function assertInnocent(attack: Uint8Array, size?: number): Promise<void> 
   assert.equal(program.cwd, process.cwd());
 }
 
-// In front: WILL NEW-ENVIRON, or WILL ENVIRON. Then 27 is NEW-ENVIRON, 24 is ENVIRON; IS is 00, VAR 00, VALUE 01, USERVAR 03.
+// Each attack starts with WILL NEW-ENVIRON (27) or WILL ENVIRON (24). IS is 00, VAR 00, VALUE 01, USERVAR 03.
 const attacks: readonly (readonly [id: string, wentWrong: string, notation: string])[] = [
-  ['CVE-1999-0073', 'telnetd passed LD_* on to login', 'FF FB 24  FF FA 24 00 00 "LD_PRELOAD" 01 "/tmp/evil.so" FF F0'],
+  ['CVE-1999-0073', 'telnetd passed LD_* to login', 'FF FB 24  FF FA 24 00 00 "LD_PRELOAD" 01 "/tmp/evil.so" FF F0'],
   [
     'CVE-1999-0192',
     'tgetent() copied a long TERMCAP onto the stack of telnetd',
@@ -69,12 +69,12 @@ const attacks: readonly (readonly [id: string, wentWrong: string, notation: stri
   ],
   [
     'CVE-2001-0170',
-    'glibc read the file of RESOLV_HOST_CONF in programs with privileges',
+    'glibc read the file named by RESOLV_HOST_CONF in privileged programs',
     'FF FB 27  FF FA 27 00 03 "RESOLV_HOST_CONF" 01 "/etc/shadow" 03 "HOSTALIASES" 01 "/etc/shadow" FF F0',
   ],
   [
     'CVE-2001-0797',
-    'login of System V kept variables in an array too small for them; in.telnetd took TTYPROMPT',
+    'System V login kept variables in a fixed array; in.telnetd accepted TTYPROMPT',
     'FF FB 27  FF FA 27 00 00 "TTYPROMPT" 01 "abcdef" 00 "USER" 01 "bin" " c" x64 FF F0',
   ],
   ['CVE-2007-0882', 'Solaris telnetd: login -fbin', 'FF FB 27  FF FA 27 00 00 "USER" 01 "-fbin" FF F0'],
@@ -96,12 +96,12 @@ const attacks: readonly (readonly [id: string, wentWrong: string, notation: stri
   ],
   [
     'CVE-2014-6271',
-    'bash executed what stands behind a function in a variable (Shellshock)',
+    'bash executed the text after a function in a variable (Shellshock)',
     'FF FB 27  FF FA 27 00 03 "LANG" 01 "() { :;}; /bin/id" 03 "LC_ALL" 01 "() { :;}; /bin/id" 03 "TZ" 01 "() { :;}; /bin/id" FF F0',
   ],
   [
     'CVE-2014-9680',
-    'sudo passed on TZ, whose file the C library opens and reads',
+    'sudo passed TZ, whose file the C library opens and reads',
     'FF FB 27  FF FA 27 00 03 "TZ" 01 ":/dev/tty" FF F0  FF FA 27 02 03 "TZ" 01 "../../../etc/shadow" FF F0',
   ],
   [
@@ -111,7 +111,7 @@ const attacks: readonly (readonly [id: string, wentWrong: string, notation: stri
   ],
   [
     'CVE-2023-4911',
-    'the loader overflowed on GLIBC_TUNABLES',
+    'GLIBC_TUNABLES overflowed a buffer of the loader',
     'FF FB 27  FF FA 27 00 03 "GLIBC_TUNABLES" 01 "glibc.malloc.mxfast=glibc.malloc.mxfast=A" FF F0',
   ],
   [
@@ -131,12 +131,12 @@ const attacks: readonly (readonly [id: string, wentWrong: string, notation: stri
   ],
   [
     'FreeBSD-SA-00:69',
-    'telnetd had any file read as a database of terminals (CVE-2000-1184)',
+    'telnetd read any file as a terminal database (CVE-2000-1184)',
     'FF FB 27  FF FA 27 00 00 "TERMCAP" 01 "/boot/kernel/kernel" 00 "TERMPATH" 01 "/dev/zero" 00 "TERMINFO" 01 "/" FF F0',
   ],
 ];
 
-describe('holes of the past', { concurrency: 8 }, () => {
+describe('historical vulnerabilities', { concurrency: 8 }, () => {
   for (const [id, wentWrong, notation] of attacks) {
     it(`${id}: ${wentWrong}`, async () => {
       const attack = bytes(notation);
@@ -145,7 +145,7 @@ describe('holes of the past', { concurrency: 8 }, () => {
   }
 });
 
-// What the issue of such variables has named since: steering names of loaders, libraries, shells and runtimes.
+// Variables of such vulnerabilities: they control loaders, libraries, shells and runtimes.
 const STEERING = [
   'LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT LD_DEBUG_OUTPUT LD_PROFILE GCONV_PATH BASH_ENV ENV IFS PATH NODE_OPTIONS NODE_PATH',
   'PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONINSPECT TERMINFO TERMINFO_DIRS TERMCAP LOCPATH NLSPATH PROMPT_COMMAND',
@@ -156,7 +156,7 @@ const STEERING = [
   'TELPTY_REMOTE_ADDRESS TELPTY_SESSION LISTEN_FDS NOTIFY_SOCKET SUDO_COMMAND',
 ].flatMap(line => line.split(' '));
 
-/** The names, and members of the families, that src/shells/environment/forbidden-variables.ts has. */
+/** The names, and members of the families, in src/shells/environment/forbidden-variables.ts. */
 const FORBIDDEN = (() => {
   const source = readFileSync('src/shells/environment/forbidden-variables.ts', 'utf8').replace(/^ *\/\/.*$/gm, '');
   const list = (start: string, end: string) => {
@@ -168,7 +168,10 @@ const FORBIDDEN = (() => {
   const prefixes = list('const FORBIDDEN_PREFIXES', '].flat');
   const suffixes = list('const FORBIDDEN_SUFFIXES', ';\n');
   const names = list('const FORBIDDEN_NAMES', '].flat');
-  assert.ok(prefixes.length > 150 && suffixes.length >= 7 && names.length > 50, 'cannot read the lists');
+  assert.ok(
+    prefixes.length > 150 && suffixes.length >= 7 && names.length > 50,
+    'the lists of forbidden-variables.ts must be readable',
+  );
   return [...names, ...prefixes.map(name => `${name}X`), ...suffixes.map(name => `X${name}`)];
 })();
 
@@ -192,11 +195,11 @@ interface Way {
   readonly verb?: number;
   readonly kind: number;
   readonly value?: number;
-  /** Every octet behind an ESC, which RFC 1572 allows. */
+  /** Every octet after an ESC, as RFC 1572 allows. */
   readonly escaped?: boolean;
 }
 
-/** Messages of 200 variables each, as many as the names need, in front of them WILL unless `unasked`. */
+/** Returns messages of 200 variables each for all names; WILL comes first unless `unasked`. */
 function messages(names: readonly string[], way: Way, unasked = false): Buffer {
   const { option, verb = IS, kind, value = VALUE, escaped = false } = way;
   const text = (word: string) => [...Buffer.from(word)].flatMap(octet => (escaped ? [ESC, octet] : [octet]));
@@ -224,10 +227,11 @@ const ways: Readonly<Record<string, Way>> = {
   'ENVIRON of BSD, INFO': { option: OLD_ENVIRON, verb: INFO, kind: VALUE, value: VAR },
 };
 
-describe(`${EVERY_NAME.length} names that steer, never in the environment`, { concurrency: 8 }, () => {
+describe(`${EVERY_NAME.length} dangerous names never reach the environment`, { concurrency: 8 }, () => {
   for (const [name, way] of Object.entries(ways)) {
-    it(`as ${name}, whole, split, and without WILL`, async () => {
-      // What is harmless does come this way; but for a NEW-ENVIRON with its codes exchanged, which has no names in it.
+    it(`as ${name}, in one packet, split, and without WILL`, async () => {
+      // A harmless variable does arrive by the same encoding, except by NEW-ENVIRON with its codes exchanged: it has no
+      // names.
       const { environ } = await target.programAfter(Buffer.concat([messages(['COLORTERM'], way), START_NOW]));
       assert.equal(environ.COLORTERM, way.option === NEW_ENVIRON && way.kind === VALUE ? undefined : 'evil');
       await Promise.all([
@@ -249,7 +253,7 @@ describe(`${EVERY_NAME.length} names that steer, never in the environment`, { co
     await wire.expect('x');
     assert.doesNotMatch(readFileSync(`/proc/${pid}/environ`, 'latin1'), /evil/);
   });
-  it('not even where an operator wants one of them', () => {
+  it('an operator cannot allow them', () => {
     for (const name of EVERY_NAME.filter(isForbiddenName)) {
       assert.throws(() => parseServe(['--accept-env', name, 'cat']), /--accept-env/, name);
     }
@@ -258,12 +262,12 @@ describe(`${EVERY_NAME.length} names that steer, never in the environment`, { co
   });
 });
 
-// In the place of <name> of a VAR and a USERVAR: what setenv(), a shell or a parser of KEY=VALUE might take for another.
+// Values for <name> of a VAR and a USERVAR that setenv(), a shell or a KEY=VALUE parser might read as another name.
 const names = [
-  '""', // none
+  '""', // empty
   '"="',
   '"=LD_PRELOAD"',
-  '"LANG=C" 00', // (an empty name follows)
+  '"LANG=C" 00', // an empty name follows
   '"X=/tmp/evil" 0A "LD_PRELOAD"',
   '"LD_PRELOAD=/tmp/evil"',
   '"LD_PRELOAD" 02 00 "X"', // NUL, escaped
@@ -273,10 +277,10 @@ const names = [
   '"LD_PRELOAD" 0D 0A "X"',
   '"LD" 02 02 "_PRELOAD"', // ESC ESC
   'EF BC AC "D_PRELOAD"', // a full-width L
-  'C5 BF "HELL"', // U+017F, which upper case makes an S
-  '"L" C4 B1 "BPATH"', // U+0131, which upper case makes an I
+  'C5 BF "HELL"', // U+017F, upper case: S
+  '"L" C4 B1 "BPATH"', // U+0131, upper case: I
   'EF BB BF "PATH"', // a byte order mark
-  'E2 80 AE "HTAP"', // right to left
+  'E2 80 AE "HTAP"', // right-to-left override
   'C0 AF "PATH"', // overlong
   'ED A0 80 "PATH"', // a surrogate
   'FF FF "PATH"', // 255, doubled
@@ -290,7 +294,7 @@ const names = [
   '"%n%n%n"',
 ];
 
-// Values of the variables that are taken from clients, which none of these may become.
+// Invalid values of the variables that are accepted from clients.
 const values: Readonly<Record<string, readonly string[]>> = {
   LANG: [
     '"/etc/passwd"',
@@ -328,8 +332,8 @@ const values: Readonly<Record<string, readonly string[]>> = {
   COLORTERM: ['"/x"', '"../x"', '"-x"', '"a b"', '"true" 0A "color"', '"x" x129'],
 };
 
-describe('odd names and values', { concurrency: 8 }, () => {
-  it('names with =, NUL, ends of lines, other alphabets, and none at all', async () => {
+describe('unusual names and values', { concurrency: 8 }, () => {
+  it('names with =, NUL, line ends and other alphabets, and empty names', async () => {
     const all = names.map(name => `00 ${name} 01 "/tmp/evil"  03 ${name} 01 "/tmp/evil"`).join(' ');
     await assertInnocent(bytes(`FF FB 27  FF FA 27 00 ${all} FF F0`));
     await assertInnocent(bytes(`FF FB 24  FF FA 24 00 ${all} FF F0`));
@@ -346,13 +350,13 @@ describe('odd names and values', { concurrency: 8 }, () => {
       );
     });
   }
-  it('a duplicate does not bring back what was refused, nor a refused one what was good', async () => {
+  it('a duplicate does not restore a refused value, and a refused duplicate not a valid one', async () => {
     const hostile = '03 "LANG" 01 "/tmp/x"';
     const good = '03 "LANG" 01 "C"';
     await assertInnocent(bytes(`FF FB 27  FF FA 27 00 ${hostile} ${good} ${hostile} FF F0`));
     await assertInnocent(bytes(`FF FB 27  FF FA 27 00 ${good} FF F0  FF FA 27 02 ${hostile} FF F0`));
   });
-  it('terminal types with paths, controls, and of 100 KB', async () => {
+  it('terminal types with paths, control characters, and of 100 KB', async () => {
     const types = [
       '"../../../tmp/evil"',
       '"/dev/zero"',
@@ -376,10 +380,10 @@ describe('odd names and values', { concurrency: 8 }, () => {
       }),
     );
   });
-  it('the speed and the place where the user is reach no program', async () => {
+  it('terminal speed and location are not passed to the program', async () => {
     await assertInnocent(bytes('FF FB 20 FF FA 20 00 "38400,38400;id" FF F0  FF FB 17 FF FA 17 "$(id)" FF F0'));
   });
-  it('the X display of XDISPLOC passes the checks of DISPLAY, or reaches no program', async () => {
+  it('the X display of XDISPLOC passes the checks of DISPLAY or is dropped', async () => {
     const odd = [...values.DISPLAY!, '"$(id):0"', '"A" x9000', '""', '"evil:0" 00 "x"'];
     await Promise.all(odd.map(value => assertInnocent(bytes(`FF FB 23 FF FA 23 00 ${value} FF F0`))));
     const display = bytes('FF FB 23 FF FA 23 00 "ws1.example:0" FF F0');
@@ -402,7 +406,7 @@ describe('--accept-env USER', () => {
     return program.environ;
   };
 
-  it('takes a plain one, and no other variable', async () => {
+  it('accepts a plain name, and no other variable', async () => {
     const plain = await open.programAfter(START_NOW);
     const environ = await told(
       '00 "USER" 01 "bob"',
@@ -438,7 +442,7 @@ describe('--accept-env USER', () => {
     ...['"../x"', '"`id`"', '"$(id)"', '"$USER"', '";id"', '"a|id"', '"a&"', '"*"', '"~"', '"!!"', '"%n%n"', 'C3 A9'],
     ...['"A" x257', '"A" x8192', '"A" x60000', '"() { :;}; id"', 'FF FF', '"root" 02 01 "x"'],
   ];
-  it(`refuses ${refused.length} other values: options, blanks, controls, what a shell reads, and what is too long`, async () => {
+  it(`refuses ${refused.length} other values: options, blanks, control characters, shell syntax, and long names`, async () => {
     const { USER } = (await open.programAfter(START_NOW)).environ;
     await Promise.all(
       refused.map(async value => {
@@ -447,7 +451,7 @@ describe('--accept-env USER', () => {
       }),
     );
   });
-  it('the last one of several counts, and is checked', async () => {
+  it('the last of several values is used, and is checked', async () => {
     const { USER } = (await open.programAfter(START_NOW)).environ;
     assert.equal((await told('00 "USER" 01 "bob"', '03 "USER" 01 "-froot"')).USER, USER);
     assert.equal((await told('00 "USER" 01 "-froot"', '03 "USER" 01 "bob"')).USER, 'bob');
@@ -455,13 +459,13 @@ describe('--accept-env USER', () => {
 });
 
 describe("the server's own environment", () => {
-  it('is not in that of a program', () => {
+  it('is not passed to a program', () => {
     assert.doesNotMatch(JSON.stringify(innocent), /server-secret/);
     for (const name of Object.keys(SERVER_SECRETS)) assert.ok(!(name in innocent), name);
     const kept = ['HOME', 'LANG', 'LC_ALL', 'LOGNAME', 'PATH', 'SHELL', 'TELPTY_REMOTE_ADDRESS', 'TERM', 'USER'];
     assert.deepEqual(Object.keys(innocent).sort(), kept);
   });
-  it('is not what the program itself sees, either', async () => {
+  it('is not visible to the program itself', async () => {
     await using shown = await Target.start([], {
       program: ['/usr/bin/env', '-0'],
       env: SERVER_SECRETS,

@@ -1,6 +1,6 @@
 /**
- * What a program may do that strangers type into: the identity that it was promised, or none at all. Each refusal here is the
- * kernel's own.
+ * Privileges of a program that receives hostile input: it runs with the promised identity or not at all. Each refusal
+ * here is the kernel's own.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -18,14 +18,14 @@ import { startServer } from '../support/servers/server.ts';
 import { requireTool } from '../support/system/tools.ts';
 
 const nobody = lookupUser('nobody');
-/** A user of no other process. */
+/** A user that owns no other process. */
 const LONER = 64_321;
 
 const scratch = mkdtempSync(join(tmpdir(), 'telpty-privileges-'));
 chmodSync(scratch, 0o777);
 after(() => rmSync(scratch, { recursive: true }));
 
-/** Without root there is no identity to change, and the kernel refuses at the first step. */
+/** Without root the identity cannot change, and the kernel refuses the first step. */
 const asRoot = (name: string, body: () => Promise<void> | void) =>
   it(name, async () => {
     if (isRoot) await body();
@@ -34,7 +34,7 @@ const asRoot = (name: string, body: () => Promise<void> | void) =>
 
 const NODE_ENV = { PATH: process.env.PATH };
 
-/** Runs an ES module, in which `pty` is `telpty/pty`, in a Node of its own behind a wrapper. */
+/** Runs an ES module, in which `pty` is `telpty/pty`, in a separate Node process started by a wrapper. */
 function inWrapper(wrapper: readonly string[], body: string): string {
   const [file, ...args] = [...wrapper, process.execPath, ...nodeArguments(body)];
   const { stdout, stderr, status } = spawnSync(file!, args, { encoding: 'utf8', cwd: '/', env: NODE_ENV });
@@ -42,7 +42,7 @@ function inWrapper(wrapper: readonly string[], body: string): string {
   return stdout;
 }
 
-/** A program that leaves a mark when it runs, started with these options; prints the step that failed. */
+/** A program, started with these options, that creates a file when it runs; prints the step that failed. */
 const marking = (mark: string, options: object) => `
   try {
     const p = pty.spawnPty('sh', ['-c', ': > ${mark}'], ${JSON.stringify(options)});
@@ -53,7 +53,7 @@ const marking = (mark: string, options: object) => `
 let marks = 0;
 const newMark = () => join(scratch, `mark-${++marks}`);
 
-/** Python that tries every way back, and says which succeeded. */
+/** Python that tries every way to regain privileges, and prints those that succeeded. */
 const UNDO = `
 import os, ctypes
 libc = ctypes.CDLL(None)
@@ -83,7 +83,7 @@ const undoing = (options: object) => `
   for await (const chunk of p) text += chunk;
   console.log(text.trim());`;
 
-describe('a step that fails (CVE-2023-40303, CVE-2006-3083): there is no program', () => {
+describe('no program starts after a failed step (CVE-2023-40303, CVE-2006-3083)', () => {
   const options = { user: nobody };
 
   for (const [capability, step] of [
@@ -98,7 +98,7 @@ describe('a step that fails (CVE-2023-40303, CVE-2006-3083): there is no program
     });
   }
 
-  /** In a user namespace where no id but 0 exists, and groups may be set. */
+  /** In a user namespace where only id 0 exists and setgroups is allowed. */
   for (const [step, ids] of [
     ['setgroups', { uid: 0, gid: 0, groups: [5] }],
     ['setgid', { uid: 0, gid: 5, groups: [0] }],
@@ -118,7 +118,7 @@ describe('a step that fails (CVE-2023-40303, CVE-2006-3083): there is no program
       const child = spawn('unshare', words, { stdio: ['pipe', 'pipe', 'inherit'], cwd: '/', env: NODE_ENV });
       const output = text(child.stdout);
       await once(child, 'spawn');
-      // The shell is there, in its namespace, when it takes the first byte; what follows is the line that it waits for.
+      // The shell runs in its namespace before it reads; it waits for the line that is written after the mapping.
       await mapRoot(child.pid!);
       child.stdin.end('go\n');
       assert.equal(await output, `ERR_PTY_SPAWN ${step} EINVAL\n`);
@@ -130,7 +130,7 @@ describe('a step that fails (CVE-2023-40303, CVE-2006-3083): there is no program
     const identity = { uid: LONER, gid: LONER };
     const first = spawnPty('sleep', ['1000'], { ...identity, env: { PATH: '/usr/bin:/bin' } });
     const mark = newMark();
-    // The call that changes the user leaves it to exec to refuse (Linux 3.1).
+    // setuid() itself succeeds over the process limit; execve() then fails (Linux 3.1).
     assert.throws(() => spawnPty('sh', ['-c', `: > ${mark}`], { ...identity, limits: { nproc: 0 } }), {
       code: 'ERR_PTY_SPAWN',
       systemCode: 'EAGAIN',
@@ -140,7 +140,7 @@ describe('a step that fails (CVE-2023-40303, CVE-2006-3083): there is no program
     await first.exited;
   });
 
-  asRoot('the client reads one line, and the next one too', async () => {
+  asRoot('each client gets a one-line message', async () => {
     const mark = newMark();
     await using server = await startServer(['--user', 'nobody'], {
       wrapper: ['setpriv', '--bounding-set', '-setuid'],
@@ -159,7 +159,7 @@ describe('a step that fails (CVE-2023-40303, CVE-2006-3083): there is no program
   });
 });
 
-/** Gives a process that is about to be in a user namespace of its own the id 0 there. */
+/** Maps id 0 of the new user namespace of a process. Waits for the namespace. */
 async function mapRoot(pid: number): Promise<void> {
   const outside = spawnSync('readlink', ['/proc/self/ns/user'], { encoding: 'utf8' }).stdout;
   for (;;) {
@@ -172,18 +172,18 @@ async function mapRoot(pid: number): Promise<void> {
 describe('--user cannot be undone', () => {
   const options = { user: { ...nobody, groups: [nobody.gid] } };
 
-  asRoot('by a program of a server that is root, in all its groups', () => {
+  asRoot('by a program of a server that runs as root with supplementary groups', () => {
     const wrapper = ['setpriv', '--groups', '0,4,6,27'];
     assert.equal(inWrapper(wrapper, undoing(options)), `${nothingUndone(nobody)}\n`);
     assert.equal(inWrapper(wrapper, undoing({ ...options, noNewPrivs: false })), `${nothingUndone(nobody)}\n`);
   });
 
-  asRoot('where a change of the user leaves capabilities alone (securebits)', () => {
+  asRoot('when securebits keep capabilities across setuid()', () => {
     const wrapper = ['setpriv', '--securebits', '+no_setuid_fixup'];
     assert.equal(inWrapper(wrapper, undoing({ ...options, noNewPrivs: false })), `${nothingUndone(nobody)}\n`);
   });
 
-  asRoot('where the server is no root, but may change users', () => {
+  asRoot('when the server is not root, but may change users', () => {
     const may = '+setuid,+setgid,+dac_override,+net_bind_service,+kill,+sys_nice';
     const wrapper = [
       'setpriv',
@@ -198,12 +198,12 @@ describe('--user cannot be undone', () => {
       may,
     ];
     assert.equal(inWrapper(wrapper, undoing({ ...options, noNewPrivs: false })), `${nothingUndone(nobody)}\n`);
-    // What the server was given, to open its port for example, is not its programs', either.
+    // A capability that the server has, for its port for example, is not passed to its programs.
     const same = inWrapper(wrapper, undoing({}));
     assert.equal(same, `${nothingUndone({ uid: 1, gid: 1 }).replace('[1]', '[]')}\n`);
   });
 
-  asRoot('by a set-user-ID program, of which sudo and su are two', async () => {
+  asRoot('by a set-user-ID program such as sudo or su', async () => {
     const suid = join(scratch, 'suid-id');
     copyFileSync('/usr/bin/id', suid);
     chmodSync(suid, 0o4755);
@@ -216,9 +216,10 @@ describe('--user cannot be undone', () => {
     assert.notEqual(code, 0);
   });
 
-  asRoot("nor are the server's keys there", () => {
+  asRoot("the server's kernel keys are not available", () => {
     const calls = process.arch === 'arm64' ? { add: 217, ctl: 219 } : { add: 248, ctl: 250 };
-    // Session keyring -3; KEYCTL_JOIN_SESSION_KEYRING 1, KEYCTL_SEARCH 10, KEYCTL_READ 11; 0x3f: all to who possesses it.
+    // Session keyring -3; KEYCTL_JOIN_SESSION_KEYRING 1, KEYCTL_SEARCH 10, KEYCTL_READ 11; 0x3f: all rights to the
+    // possessor.
     const withKey = `
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -243,7 +244,7 @@ print(buffer.value.decode() if key > 0 else 'no key')`;
   });
 });
 
-describe('what a program of telpty serve --user has', () => {
+describe('the privileges of a program of telpty serve --user', () => {
   const show = [
     'grep -E "^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Amb)|NoNewPrivs)" /proc/self/status; umask; nice; ulimit -Sn',
     'for fd in /proc/$$/fd/*; do basename $fd; done; ls -l /proc/self/fd | grep -c shadow; echo end',
@@ -264,12 +265,12 @@ describe('what a program of telpty serve --user has', () => {
     const none = '0000000000000000';
     const identity = `Uid: ${four(nobody.uid)}\nGid: ${four(nobody.gid)}\nGroups: ${nobody.groups.join(' ')} \n`;
     const privileges = `CapInh: ${none}\nCapPrm: ${none}\nCapEff: ${none}\nCapAmb: ${none}\nNoNewPrivs: 1\n`;
-    // 3 is the directory while it is read.
+    // Descriptor 3 is the directory while it is read.
     assert.ok(output.includes(`${identity}${privileges}0077\n3\n1024\n0\n1\n2\n3\n0\n`), output);
     await wire.close();
   });
 
-  it('and where it is turned off, a way to more is left open', async () => {
+  it('--no-new-privs=false leaves the flag off', async () => {
     await using server = await startServer(['--no-new-privs=false'], {
       program: ['sh', '-c', 'grep NoNewPrivs /proc/self/status; echo end'],
     });
@@ -279,7 +280,7 @@ describe('what a program of telpty serve --user has', () => {
     await wire.close();
   });
 
-  it('on request without a user of its own', async () => {
+  it('noNewPrivs works without a change of the user', async () => {
     const pty = spawnPty('grep', ['NoNewPrivs', '/proc/self/status'], { noNewPrivs: true });
     assert.equal((await readAll(pty)).toString(), 'NoNewPrivs:\t1\r\n');
   });

@@ -1,6 +1,6 @@
 /**
- * Clients that want to use up what a server has: connections, memory, programs, time. What each costs has a bound, who is
- * gone costs nothing, and others are served beside them.
+ * Clients that try to exhaust the server: connections, memory, programs, time. The cost of each client is bounded,
+ * closed connections cost nothing, and other clients are served.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -19,7 +19,7 @@ before(async () => {
 });
 after(() => target[Symbol.asyncDispose]());
 
-/** Opens connections, a hundred at a time; each says one of the given things. */
+/** Opens connections, a hundred at a time; each sends one of the given messages. */
 async function open(count: number, says: readonly Uint8Array[]): Promise<Wire[]> {
   const wires: Wire[] = [];
   while (wires.length < count) {
@@ -33,13 +33,13 @@ async function open(count: number, says: readonly Uint8Array[]): Promise<Wire[]>
   return wires;
 }
 
-/** Waits until a server holds no socket of a client, and no program. */
+/** Waits until a server holds no client socket and has no program. */
 async function untilAlone({ server } = target): Promise<void> {
   const { pid, baseline } = server;
   await untilTrue(() => openFds(pid).size <= baseline!.fds.size && childrenOf(pid).length === 0, 20_000);
 }
 
-// Where a conversation can be left: in the middle of everything that has a middle.
+// Openings that stop in the middle of every protocol element.
 const halves = [
   'FF FA 18 00 "xte"',
   'FF',
@@ -53,8 +53,8 @@ const halves = [
   'FF FB 2A FF FA 2A 01 FF',
 ];
 
-describe('half a conversation', { concurrency: true }, () => {
-  it('1,000 that have begun and wait, then say one octet at a time: little for each, and no program', async () => {
+describe('an unfinished opening', { concurrency: true }, () => {
+  it('1,000 unfinished openings that continue octet by octet use little memory and start no program', async () => {
     let wires: Wire[] = [];
     const growth = await target.growth(async () => {
       wires = await open(1_000, halves.map(bytes));
@@ -71,8 +71,8 @@ describe('half a conversation', { concurrency: true }, () => {
     await untilAlone();
   });
 
-  it('a client that was told goodbye, does not hang up, and goes on talking: it is hung up on', async () => {
-    // (Of its own, since it takes seconds until the server has had enough.)
+  it('a client that keeps sending after the end of its session is disconnected', async () => {
+    // A separate server, since it takes seconds until the server closes these connections.
     await using own = await Target.start();
     const talking = { silent: true, allowHalfOpen: true };
     const wires = await Promise.all(Array.from({ length: 20 }, () => own.connect(talking)));
@@ -92,12 +92,12 @@ describe('half a conversation', { concurrency: true }, () => {
   });
 });
 
-describe('connections that come and go', () => {
+describe('short connections', () => {
   for (const [how, leave] of [
     ['FIN', (wire: Wire) => wire.socket.destroy()],
     ['reset', (wire: Wire) => wire.reset()],
   ] as const) {
-    it(`2,000, each gone at once by ${how}: nothing is left of them`, async () => {
+    it(`2,000 connections that close immediately by ${how} leave nothing behind`, async () => {
       const growth = await target.growth(async () => {
         for (let n = 0; n < 40; n++) {
           const wires = await Promise.all(Array.from({ length: 50 }, () => target.connect()));
@@ -112,7 +112,7 @@ describe('connections that come and go', () => {
     });
   }
 
-  it('CVE-2001-0346: 200 that leave while their program starts (Windows 2000 kept a handle of each)', async () => {
+  it('CVE-2001-0346: 200 clients that close while their program starts (Windows 2000 leaked a handle of each)', async () => {
     for (let n = 0; n < 4; n++) {
       const wires = await Promise.all(Array.from({ length: 50 }, () => target.attack(START_NOW)));
       wires.forEach((wire, at) => {
@@ -124,8 +124,8 @@ describe('connections that come and go', () => {
   });
 });
 
-describe('a flood from many at once', () => {
-  it('forty who send as fast as they can, each something else: an ordinary client has its turns', async () => {
+describe('a flood from many clients', () => {
+  it('an ordinary client is served while forty clients flood with different input', async () => {
     const floods = [
       '61',
       'FF F6',
@@ -155,22 +155,22 @@ describe('a flood from many at once', () => {
     going = false;
     for (const wire of wires) wire.reset();
     await untilAlone();
-    // 128 KiB of input and 128 KiB of output may wait for each, and what the kernel was given back.
+    // Each may have 128 KiB of input and 128 KiB of output queued; memory that the server returned earlier adds to it.
     assert.ok(growth < NOISE + 40 * MEBI, `${growth} bytes`);
   });
 });
 
-// WONT TTYPE, WONT NAWS, WILL LINEMODE, and its MODE acknowledged; or TTYPE of a MUD client. Both edit lines by themselves.
+// WONT TTYPE, WONT NAWS, WILL LINEMODE with its MODE acknowledged; or TTYPE of a MUD client. Both edit lines locally.
 const editors: Readonly<Record<string, string>> = {
   'in line mode (RFC 1184)': 'FF FC 18 FF FC 1F  FF FB 22 FF FA 22 01 07 FF F0',
   'of MUDs (MTTS)':
     'FF FC 1F FF FB 18  FF FA 18 00 "TINTIN++" FF F0  FF FA 18 00 "xterm" FF F0  FF FA 18 00 "MTTS 13" FF F0  FF FA 18 00 "MTTS 13" FF F0',
-  'that send each key': 'FF FC 18 FF FC 1F',
+  'in character mode': 'FF FC 18 FF FC 1F',
 };
 
-describe('input that nobody reads, from clients', () => {
+describe('input that the program does not read, from clients', () => {
   for (const [name, opening] of Object.entries(editors)) {
-    it(`${name}: it waits with the client, whatever it is made of`, async () => {
+    it(`${name}: any kind of input stays queued in the client`, async () => {
       await using sleeping = await Target.start([], {
         program: ['/bin/sh', '-c', 'read -r how; [ "$how" = sleep ] && exec sleep 1000'],
         ordinary: async (wire, own) => {
@@ -192,7 +192,7 @@ describe('input that nobody reads, from clients', () => {
         );
         await sleeping.servesStill();
         await sleeping.servesStill();
-        // (A FIN would stand behind all that is not read, and wait with it.)
+        // A FIN would be queued after all the unread input.
         for (const wire of wires) wire.reset();
       });
       assert.ok(growth < NOISE, `${growth} bytes`);

@@ -1,6 +1,7 @@
 /**
- * What stands between IAC SB and IAC SE: where telnet daemons have most often written behind a buffer. Whatever is sent, and
- * however much of it, the connection goes on, the answers are few, and memory stays what it was.
+ * The payload between IAC SB and IAC SE, where telnet daemons have most often written past the end of a buffer.
+ * The connection continues after any payload of any length, the answers are few, and memory use stays the
+ * same.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -9,7 +10,7 @@ import { untilTrue } from '../support/leaks.ts';
 import { bytes, PROGRAM, START_NOW, Target } from './support.ts';
 
 const MEBI = 1 << 20;
-/** What a server may grow by for reasons of its own: compiled code, the heap between two collections. */
+/** Memory growth of a server for its own reasons: compiled code, the heap between two collections. */
 const NOISE = 48 * MEBI;
 
 let target: Target;
@@ -20,7 +21,7 @@ before(async () => {
 });
 after(() => target[Symbol.asyncDispose]());
 
-/** Sends an attack in pieces of several sizes; each connection must still have its program, and be answered. */
+/** Sends an attack in pieces of several sizes; after that each connection must have its program and get answers. */
 async function survives(attack: Uint8Array, mostAnswer: number, sizes = [attack.length, 1021]): Promise<void> {
   for (const size of sizes) {
     await using wire = await target.attack(Buffer.concat([START_NOW, attack]), size);
@@ -31,12 +32,12 @@ async function survives(attack: Uint8Array, mostAnswer: number, sizes = [attack.
   }
 }
 
-// 22 is LINEMODE (34), 03 there SLC; then triplets: function, level and flags, character.
+// 22 is LINEMODE (34), 03 is SLC; then triplets: function, level and flags, character.
 const SLC: readonly (readonly [id: string, wentWrong: string, notation: string, mostAnswer: number])[] = [
   ['CVE-2026-32746', 'inetutils answered into 108 bytes', `FF FA 22 03 ${'13 02 00 '.repeat(10_000)} FF F0`, 2_000],
   [
     'CVE-2026-32746, all functions',
-    'each answered only where there is one',
+    'undefined functions',
     `FF FA 22 03 ${Array.from({ length: 10_000 }, (_, at) => `${hexOf(at % 255)} 02 41 `).join('')} FF F0`,
     2_000,
   ],
@@ -48,25 +49,25 @@ const SLC: readonly (readonly [id: string, wentWrong: string, notation: string, 
   ],
   [
     'CVE-2005-0469, one message each',
-    'the answers of many messages in one buffer',
+    'the answers to many messages in one buffer',
     'FF FA 22 03 '.concat('05 02 FF FF ').concat('FF F0 FF FA 22 03 1F 02 00 FF F0 ').repeat(5_000),
     90_000,
   ],
   [
     'SLC cut in the middle',
-    'a triplet read behind the end',
+    'a triplet read past the end',
     'FF FA 22 03 03 FF F0  FF FA 22 03 03 02 FF F0  FF FA 22 03 FF F0',
     2_000,
   ],
   [
     'FORWARDMASK of any length',
-    'a mask of 32 octets copied by the length sent',
+    'a mask of 32 octets copied by the received length',
     `FF FA 22 FD 02 ${'FF FF '.repeat(400)} FF F0  FF FA 22 FB 02 FF F0`,
     2_000,
   ],
   [
     'MODE that is wrong',
-    'a mode answered for ever',
+    'a mode answered endlessly',
     'FF FA 22 01 FF FF FF F0  FF FA 22 01 FF F0  FF FA 22 01 04 FF F0 '.repeat(2_000),
     40_000,
   ],
@@ -100,7 +101,7 @@ const refused: readonly (readonly [id: string, wentWrong: string, notation: stri
   ],
   [
     'AUTHENTICATION',
-    'the name of a user before any authentication',
+    'a user name before authentication',
     'FF FB 25  FF FA 25 03 "root" FF F0  FF FA 25 00 02 00 00 "A" x4000 FF F0',
   ],
   [
@@ -110,7 +111,7 @@ const refused: readonly (readonly [id: string, wentWrong: string, notation: stri
   ],
 ];
 
-describe('options that are never agreed to', () => {
+describe('options that the server never agrees to', () => {
   for (const [id, wentWrong, notation] of refused) {
     it(`${id}: ${wentWrong}`, async () => {
       await survives(bytes(notation), 400, [1 << 20, 1]);
@@ -127,7 +128,7 @@ const framing: Readonly<Record<string, string>> = {
   'SE without SB': `${'FF F0 '.repeat(20_000)}`,
   'SB of no option': 'FF FA FF F0  FF FA FF FF FF F0  FF FA FF FB 18 FF F0',
   'SB of option 255': 'FF FA FF FF 00 01 02 FF F0',
-  'nothing in it': `${Array.from({ length: 255 }, (_, code) => `FF FA ${hexOf(code)} FF F0`).join(' ')}`,
+  'empty ones of every option': `${Array.from({ length: 255 }, (_, code) => `FF FA ${hexOf(code)} FF F0`).join(' ')}`,
   'a thousand empty ones': 'FF FA 18 FF F0 '.repeat(1_000),
   'doubled 255 at every end': `FF FA 18 00 ${'FF FF '.repeat(30_000)} FF F0  FF FA 18 00 FF FF FF FF FF F0`,
   'the first MCCP, which ends without IAC':
@@ -139,7 +140,7 @@ describe('framing', () => {
     it(name, () => survives(bytes(notation), 30_000, notation.length < 10_000 ? [1 << 20, 1, 3] : [1 << 20, 1021]));
   }
 
-  it('a gigabyte without an end: memory is flat, and behind it the connection goes on', async () => {
+  it('a gigabyte without IAC SE uses constant memory, and the connection continues after it', async () => {
     await using wire = await target.attack(Buffer.concat([START_NOW, bytes('FF FB 27  FF FA 27 00 03 "A" 01')]));
     await target.program(wire);
     const piece = Buffer.alloc(4 * MEBI, 'A');
@@ -151,7 +152,7 @@ describe('framing', () => {
     assert.ok(growth < NOISE, `${growth} bytes`);
   });
 
-  it('a hundred that have no end, and wait: 64 KiB each', async () => {
+  it('a hundred unterminated ones use 64 KiB each', async () => {
     const attack = Buffer.concat([START_NOW, bytes('FF FB 27  FF FA 27 00 03 "A" 01'), Buffer.alloc(MEBI, 'A')]);
     const growth = await target.growth(async () => {
       const wires = await Promise.all(Array.from({ length: 100 }, () => target.attack(attack)));
@@ -173,9 +174,9 @@ describe('every option', () => {
   ];
   const codes = Array.from({ length: 256 }, (_, code) => code);
 
-  it('256 options, subcommands 0 to 5, their payloads cut at every length', async () => {
+  it('256 options, subcommands 0 to 5, with payloads cut at several lengths', async () => {
     const attackOf = (code: number, content: Uint8Array): Uint8Array[] => {
-      // DO LOGOUT is to be obeyed, which would be the end.
+      // DO LOGOUT is left out: it ends the session.
       const verbs = code === LOGOUT ? [251] : [251, 253];
       const parts: Uint8Array[] = verbs.map(verb => Buffer.of(255, verb, code));
       for (let sub = 0; sub < 6; sub++) {
@@ -199,7 +200,7 @@ describe('every option', () => {
     );
   });
 
-  it('256 options, as long as a payload may be, and one longer', async () => {
+  it('256 options with a payload of the maximum length and one octet more', async () => {
     await using wire = await target.attack(START_NOW);
     await target.program(wire);
     const growth = await target.growth(async () => {
@@ -214,8 +215,8 @@ describe('every option', () => {
     assert.ok(growth < NOISE, `${growth} bytes`);
   });
 
-  it('questions without end from a client that does not read: they are not read either', async () => {
-    // STATUS SEND has an answer ten times as long as the question.
+  it('the server stops reading endless requests of a client that does not read', async () => {
+    // The answer to STATUS SEND is ten times as long as the request.
     const questions = Buffer.concat(Array.from({ length: 20_000 }, () => bytes('FF FA 05 01 FF F0')));
     await using wire = await target.attack(Buffer.concat([START_NOW, bytes('FF FD 05  FF FB 22  FF FB 18')]));
     await target.program(wire);
@@ -223,14 +224,14 @@ describe('every option', () => {
     const growth = await target.growth(async () => {
       for (let n = 0; n < 100; n++) wire.send(questions);
       await target.servesStill();
-      // Until the kernel's buffers are full both ways, and the rest waits with the attacker.
+      // Until the kernel's buffers are full in both directions, and the rest is queued in the attacker.
       await untilTrue(() => wire.socket.writableLength > questions.length);
       await target.servesStill();
     });
     assert.ok(growth < NOISE, `${growth} bytes`);
   });
 
-  it('an environment that is sent again and again under new names: what is kept has a bound', async () => {
+  it('an environment that is sent repeatedly with new names is kept up to a bound', async () => {
     await using wire = await target.attack(Buffer.concat([START_NOW, bytes('FF FB 27')]));
     await target.program(wire);
     const growth = await target.growth(async () => {

@@ -1,6 +1,7 @@
 /**
- * What the tests of this directory share: a real `telpty serve` under attack, and what must hold of it afterwards. Attacks
- * are written in the notation of test/vectors/README.txt, here in hexadecimal and "text": `FF FA 27 00 00 "USER" 01 "x" FF F0`.
+ * Shared by the tests of this directory: a real `telpty serve` under attack, and the conditions that must hold after
+ * it. Attacks are written in the notation of test/vectors/README.txt, in hexadecimal and "text": `FF FA 27 00 00 "USER"
+ * 01 "x" FF F0`.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, readlinkSync } from 'node:fs';
@@ -10,13 +11,13 @@ import { Wire, type WireOptions } from '../support/clients/test-client.ts';
 import { openFds, residentBytes, untilReading, untilTrue } from '../support/leaks.ts';
 import { type StartOptions, startServer, type TestServer } from '../support/servers/server.ts';
 
-/** Bytes of an attack, from the notation. */
+/** Converts an attack from the notation to bytes. */
 export const bytes = (notation: string): Buffer => Buffer.from(octets(notation));
 
-/** IAC WONT TTYPE, IAC WONT NAWS: nothing more to wait for, the program starts at once. */
+/** IAC WONT TTYPE, IAC WONT NAWS: nothing is left to wait for, so the program starts immediately. */
 export const START_NOW = bytes('FF FC 18  FF FC 1F');
 
-/** What a client is given: it returns each line, and begins without a delay. */
+/** The program of each client: it repeats each line, and starts without a delay. */
 export const PROGRAM = ['/bin/cat'];
 
 /** One line of the log. */
@@ -26,7 +27,7 @@ export interface LogRecord {
   readonly [field: string]: unknown;
 }
 
-/** A session's program as the kernel tells it. */
+/** A session's program, read from /proc. */
 export interface Program {
   readonly pid: number;
   readonly environ: Readonly<Record<string, string>>;
@@ -37,31 +38,31 @@ export interface Program {
 
 const WARN = 40;
 
-/** What an ordinary client does, up to where its program ends. */
+/** The actions of an ordinary client, up to the end of its program. */
 export type Ordinary = (wire: Wire, target: Target) => unknown;
 
-/** With `cat`: types a line, reads it twice (the echo, and what `cat` prints), and types the end of the file. */
+/** With `cat`: types a line, reads it twice (the echo, and the output of `cat`), and types the EOF character. */
 async function typesLine(wire: Wire, target: Target): Promise<void> {
-  // Who types before the program runs reads another echo, the kernel's.
+  // Input before the program runs would be echoed by the kernel at another time.
   await target.program(wire);
   wire.type('still here\r');
   await wire.expect('still here\r\nstill here\r\n');
   wire.type('\x04');
 }
 
-/** Descriptor of a socket, for what Node has no call for. */
+/** Descriptor of a socket, for system calls that Node does not offer. */
 export const descriptorOf = (socket: Socket): number => (socket as unknown as { _handle: { fd: number } })._handle.fd;
 
 /**
- * A server under attack. At the end of its block it must serve an ordinary client as before, hold nothing more than when
- * it began, have logged nothing that is a warning or an error, end with 0 and give its port back.
+ * A server under attack. At the end of its block it must serve an ordinary client as before, hold no more resources
+ * than at the start, have logged no warning and no error, exit with 0 and release its port.
  */
 export class Target implements AsyncDisposable {
   readonly server: TestServer;
-  /** Whether the C library has the locale is not the attacker's doing. */
+  /** Whether the C library has the locale does not depend on the attacker. */
   readonly #expected: RegExp[] = [/^no locale in \S+ is installed/];
 
-  /** Of a client: its port, and how long the log was when it came. */
+  /** The port of a client, and the length of the log when it connected. */
   readonly #clients = new WeakMap<Wire, { readonly port: number | undefined; readonly from: number }>();
 
   readonly #ordinary: Ordinary;
@@ -73,7 +74,9 @@ export class Target implements AsyncDisposable {
     this.#exit = exit;
   }
 
-  /** Starts a server; `ordinary` is what an ordinary client does with its program, and `exit` what that then ends with. */
+  /**
+   * Starts a server; `ordinary` is the dialogue of an ordinary client, `exit` the exit code of its program after that.
+   */
   static async start(
     args: readonly string[] = [],
     options: StartOptions & { readonly ordinary?: Ordinary; readonly exit?: number } = {},
@@ -82,19 +85,19 @@ export class Target implements AsyncDisposable {
     return new Target(await startServer(args, { program: PROGRAM, ...others }), ordinary, exit);
   }
 
-  /** Lets warnings and errors pass whose message matches. */
+  /** Allows warnings and errors whose message matches. */
   expectLog(message: RegExp): void {
     this.#expected.push(message);
   }
 
-  /** The log so far. Fails unless every line is one whole record. */
+  /** The log so far. Fails unless every line is one complete record. */
   get log(): LogRecord[] {
     const lines = this.server.stderr.slice(0, this.server.stderr.lastIndexOf('\n') + 1).split('\n');
     lines.pop();
     return lines.map(line => JSON.parse(line) as LogRecord);
   }
 
-  /** A client that says nothing but what it is told to. */
+  /** Connects a client that sends only what the test sends. */
   async connect(options: WireOptions = { silent: true }): Promise<Wire> {
     const { length } = this.server.stderr;
     const wire = await Wire.connect(this.server.port, options);
@@ -102,7 +105,9 @@ export class Target implements AsyncDisposable {
     return wire;
   }
 
-  /** Waits for a line of a client's session that matches. Ports come again soon, so older lines are of others. */
+  /**
+   * Waits for a matching log line of a client's session. Ports are reused soon, so older lines belong to other clients.
+   */
   async logOf(wire: Wire, pattern: RegExp): Promise<RegExpExecArray> {
     const { port, from } = this.#clients.get(wire)!;
     const line = new RegExp(`"remote":"127\\.0\\.0\\.1:${port}".*${pattern.source}`);
@@ -118,19 +123,19 @@ export class Target implements AsyncDisposable {
     return found!;
   }
 
-  /** Connects, and sends an attack: as one packet, or cut into pieces of `size` bytes that are sent one by one. */
+  /** Connects and sends an attack, as one packet or in pieces of `size` bytes. */
   async attack(attack: Uint8Array, size = attack.length): Promise<Wire> {
     const wire = await this.connect();
     for (let at = 0; at < attack.length; at += size) await wire.sent(attack.subarray(at, at + size));
     return wire;
   }
 
-  /** Waits until the program of a client has started; its process id. */
+  /** Waits until the program of a client has started. Returns its process id. */
   async started(wire: Wire): Promise<number> {
     return Number((await this.logOf(wire, /"program":"[^"]*","pid":(\d+)/))[1]);
   }
 
-  /** The program of a client, when it reads its terminal: one that does not needs `started`. */
+  /** Returns the program of a client, once it reads its terminal. For a program that does not read, use `started`. */
   async program(wire: Wire): Promise<Program> {
     const pid = await this.started(wire);
     await untilReading(pid);
@@ -147,13 +152,13 @@ export class Target implements AsyncDisposable {
     };
   }
 
-  /** What the program of an attacker is, once the attack has been sent; the connection is closed. */
+  /** Sends an attack, returns the attacker's program and closes the connection. */
   async programAfter(attack: Uint8Array, size?: number): Promise<Program> {
     await using wire = await this.attack(attack, size);
     return await this.program(wire);
   }
 
-  /** How much the server's resident memory grows at most while `attack` goes on, in bytes. */
+  /** Returns the largest growth of the server's resident memory during `attack`, in bytes. */
   async growth(attack: () => Promise<unknown>): Promise<number> {
     const before = residentBytes(this.server.pid);
     let most = before;
@@ -170,14 +175,14 @@ export class Target implements AsyncDisposable {
     return most - before;
   }
 
-  /** Fails unless a client that is connected, and may have said whatever it liked, is answered when it asks. */
+  /** Fails unless a connected client, whatever it has sent before, gets an answer to AYT. */
   async answers(wire: Wire): Promise<void> {
     const { length } = wire.raw;
     wire.send(bytes('FF F6'));
     await wire.until(() => wire.raw.bytes.subarray(length).includes('[telpty: yes]'));
   }
 
-  /** Fails unless an ordinary client gets its program, and has from it what it should. */
+  /** Fails unless an ordinary client gets its program and the expected output. */
   async servesStill(): Promise<void> {
     await using wire = await this.connect({ ttype: ['xterm'], size: [80, 24], environ: { LANG: 'C' } });
     await this.#ordinary(wire, this);
@@ -185,7 +190,7 @@ export class Target implements AsyncDisposable {
     await this.logOf(wire, new RegExp(`"exit":${this.#exit}[,}]`));
   }
 
-  /** Fails for a line in the log that is no record, or a warning that nobody expected. */
+  /** Fails for a log line that is not a record, and for an unexpected warning. */
   assertCleanLog(): void {
     const complaints = this.log.filter(
       ({ level, msg }) => level >= WARN && !this.#expected.some(pattern => pattern.test(msg)),

@@ -1,6 +1,7 @@
 /**
- * Terminals among programs of one user: between its creation and its session nobody else can take one, and after its session
- * nobody can open it. The hostile programs here run as the user of the programs under attack, as sessions of one `--user` do.
+ * Terminals of programs that run as one user: another process cannot take a terminal between its creation and its
+ * session, and cannot open it after its session. The hostile programs here run as the user of the attacked programs, as
+ * sessions of one `--user` do.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -15,26 +16,26 @@ import { nodeArguments, readAll, until } from '../pty/support.ts';
 import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
 import { requireRoot, requireTool } from '../support/system/tools.ts';
 
-/** A user of no other process. */
+/** A user that owns no other process. */
 const LONER = 64_322;
 const identity = { uid: LONER, gid: LONER, groups: [] as number[], env: { PATH: '/usr/bin:/bin' } };
 
-/** Without root the programs are those of the server's own user, against whom no terminal is safe. */
+/** Without root the programs run as the server's own user, and no terminal is safe from that user. */
 const asRoot = (name: string, body: () => Promise<void>) =>
   it(name, async () => {
     requireRoot();
     await body();
   });
 
-/** Terminals of the machine. */
+/** All terminals of the machine. */
 const terminals = () => readdirSync('/dev/pts').filter(name => /^\d+$/.test(name));
 
-/** Those that this process holds. */
+/** The terminals that this process has open. */
 const ownTerminals = () => [
   ...new Set([...openFds(process.pid).values()].flatMap(file => /^\/dev\/pts\/(\d+)$/.exec(file)?.[1] ?? [])),
 ];
 
-/** Tries once to open each terminal of the machine, and to make it its controlling one. */
+/** Tries once to open each named terminal and to make it the controlling terminal. */
 const TAKE_EACH = `
 import os, fcntl, termios, sys
 os.setsid()
@@ -48,7 +49,7 @@ for name in sys.argv[1:]:
 print('done', flush=True)
 sys.stdin.read()`;
 
-/** The same in a loop, as fast as it can. */
+/** The same in a loop, as fast as possible. */
 const TAKE_ALWAYS = `
 import os, fcntl, termios, signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -66,7 +67,7 @@ while True:
   if first: print('running', flush=True)
   first = False`;
 
-/** A program of the user, outside of every terminal, that has printed its first line of this. */
+/** Runs a script as the user, without a terminal, until it prints the line `last`. Collects the lines before it. */
 async function hostile(script: string, args: readonly string[], last: string) {
   const child = spawn(requireTool('python3'), ['-c', script, ...args], {
     uid: LONER,
@@ -87,7 +88,7 @@ async function hostile(script: string, args: readonly string[], last: string) {
   return { lines, [Symbol.asyncDispose]: end };
 }
 
-/** Ends a program with the test. */
+/** Ends a program at the end of the test. */
 function ending(pty: Pty) {
   return {
     async [Symbol.asyncDispose]() {
@@ -105,10 +106,10 @@ asRoot('a terminal cannot be taken before it is the controlling terminal of its 
   await once(made, 'close');
   const before = new Set(ownTerminals());
   const children = new Set(childrenOf(process.pid).map(({ pid }) => pid));
-  // The child joins its cgroup before anything else: here that is a pipe, at which it waits until there is a reader.
+  // The child first joins its cgroup: here the file is a FIFO, and the child blocks in open() until there is a reader.
   const starting = startPty('cat', [], { ...identity, cgroup: directory });
   let reader: number | undefined;
-  /** Lets it go on. */
+  /** Lets the child continue. */
   const goOn = (): void => {
     reader ??= openSync(procs, constants.O_RDONLY | constants.O_NONBLOCK);
   };
@@ -129,8 +130,8 @@ asRoot('a terminal cannot be taken before it is the controlling terminal of its 
   }
 });
 
-asRoot('a program that takes every terminal it can get stops no start of the same user', async () => {
-  // The system gives the lowest number that is free.
+asRoot('a program that takes every terminal it can get does not prevent starts of the same user', async () => {
+  // The system assigns the lowest free number.
   const taken = new Set(terminals());
   const names = Array.from({ length: 100 }, (_, number) => String(number)).filter(name => !taken.has(name));
   await using _ = await hostile(TAKE_ALWAYS, names.slice(0, 4), 'running');
@@ -140,7 +141,7 @@ asRoot('a program that takes every terminal it can get stops no start of the sam
   }
 });
 
-asRoot('a terminal whose program has ended belongs to the server again, while its output is read', async () => {
+asRoot('after the end of its program a terminal belongs to the server, while output is read', async () => {
   const before = new Set(ownTerminals());
   const pty = spawnPty('sh', ['-c', 'echo ready; read line; head -c 24000 /dev/zero | tr "\\0" x'], identity);
   await using _ = ending(pty);
@@ -155,7 +156,7 @@ asRoot('a terminal whose program has ended belongs to the server again, while it
   assert.deepEqual(other.lines, []);
 });
 
-asRoot('it does so too while others of its session are still there', async () => {
+asRoot('the same holds while other processes of its session run', async () => {
   const before = new Set(ownTerminals());
   const pty = spawnPty('sh', ['-c', "trap '' HUP; (sleep 1000 &) ; echo ready; read line"], identity);
   await using _ = ending(pty);
@@ -168,9 +169,9 @@ asRoot('it does so too while others of its session are still there', async () =>
   assert.deepEqual(other.lines, []);
 });
 
-/** How most systems mount it, with the group of write(1); and how one should not. */
+/** The mount options of most systems, with the group of write(1), and unsafe ones. */
 for (const options of ['gid=5,mode=620', 'mode=666']) {
-  asRoot(`only its owner may read and write a terminal, until that one allows more (${options})`, async () => {
+  asRoot(`only the owner of a terminal may read and write it, unless the owner allows more (${options})`, async () => {
     const show = 'stat -c "%u %a" $(tty); mesg y; stat -c "%u %a" $(tty)';
     const body = `
       const p = pty.spawnPty('sh', ['-c', ${JSON.stringify(show)}], ${JSON.stringify(identity)});

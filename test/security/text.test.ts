@@ -1,6 +1,6 @@
 /**
- * Text of strangers where people read it: the log, at every level and in both formats, and recordings. One record is one line,
- * and nothing in it moves a cursor, names a window, hides or turns around what stands beside it.
+ * Hostile text in the places where people read it: the log, at every level and in both formats, and recordings. One
+ * record is one line, and its text cannot move the cursor, set a title, or hide or reorder the text around it.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -17,15 +17,15 @@ import { CMD, Wire } from '../support/clients/test-client.ts';
 import { CLI, startServer } from '../support/servers/server.ts';
 import { bytes, descriptorOf, START_NOW, Target } from './support.ts';
 
-/** What no line of a log has in it. A line's end is not looked at. */
+/** Characters that must not appear in a log line. The line end is not checked. */
 const UNFIT = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u;
 
-/** Pieces of text, in the notation, and what each did to other logs. */
+/** Pieces of text in the notation, and their effect on other logs. */
 const texts: readonly (readonly [id: string, wentWrong: string, notation: string])[] = [
   ['CVE-2003-0020', 'Apache wrote ESC into its log of errors', '"a" 1B "[2J" 1B "[31mred" 1B "[0m"'],
   [
     'CVE-2003-0063',
-    'a window is named, and its name asked for: the shell reads it',
+    'sets and queries the window title: the shell reads it',
     '1B "]2;;id;" 07 1B "[21t" 1B "P$q" 9C 05',
   ],
   ['CVE-2025-55754', 'Tomcat logged OSC 52, which fills the clipboard', '1B "]52;c;Y3VybCB4fHNo" 07'],
@@ -39,30 +39,26 @@ const texts: readonly (readonly [id: string, wentWrong: string, notation: string
     'tracing-subscriber let ANSI sequences of strangers through',
     'C2 9B "31m" C2 9D "0;x" C2 9C 9B "2J" 9D "0;x" 9C',
   ],
-  ['CVE-2021-44228', 'a log that looks up what it logs', '"$" "{jndi:ldap://127.0.0.1/x}" "%n%s" "{{7*7}}" "$(id)"'],
+  ['CVE-2021-44228', 'a log that interprets its messages', '"$" "{jndi:ldap://127.0.0.1/x}" "%n%s" "{{7*7}}" "$(id)"'],
   [
     'a forged record',
-    'a line of its own',
+    'a separate line',
     '0D 0A "{\\"level\\":60,\\"msg\\":\\"forged\\"}" 0A "2026-01-01 00:00:00.000 FATAL: forged" 0D 0A',
   ],
-  ['other ends of lines', 'for some readers these are', '"a" 0B "b" 0C "c" C2 85 "d" E2 80 A8 "e" E2 80 A9 "f" 1D 1E'],
+  ['other line ends', 'line ends for some readers', '"a" 0B "b" 0C "c" C2 85 "d" E2 80 A8 "e" E2 80 A9 "f" 1D 1E'],
   [
-    'what is not seen',
+    'invisible characters',
     'zero width, tags, byte order marks',
     '"r" E2 80 8B "oot" EF BB BF C2 AD F3 A0 81 81 E2 80 8D E1 85 9F',
   ],
-  [
-    'what is no UTF-8',
-    'and what two decoders read in two ways',
-    'C3 28 C0 AF ED A0 80 F4 90 80 80 FE FF FF F0 28 8C 28 80',
-  ],
-  ['quotes', 'the end of a string, and of a word', '"x\\" y=\\"z\\\\" 5C "x1b[2J" 5C 5C "n" "\'"'],
+  ['invalid UTF-8', 'decoded differently by two decoders', 'C3 28 C0 AF ED A0 80 F4 90 80 80 FE FF FF F0 28 8C 28 80'],
+  ['quotes', 'the end of a string and of a word', '"x\\" y=\\"z\\\\" 5C "x1b[2J" 5C 5C "n" "\'"'],
   ['NUL', 'the end of a string in C', '"visible" 02 00 "hidden" 7F 08 08 08'],
 ];
 
-// In each of these something of a client's stands, for `@`; some have no option behind them, and are counted only.
+// Messages with client text at `@`; some belong to no option and are only counted.
 const carriers = [
-  'FF FB 18  FF FA 18 00 @ FF F0  FF FA 18 00 "MTTS " @ FF F0', // the terminal's type
+  'FF FB 18  FF FA 18 00 @ FF F0  FF FA 18 00 "MTTS " @ FF F0', // terminal type
   'FF FB 27  FF FA 27 00 00 "USER" 01 @ 03 "FOO" 01 @ FF F0', // variables: values
   'FF FA 27 02 00 @ 01 "x" 03 @ 01 @ FF F0', // … and names
   'FF FB 24  FF FA 24 00 00 @ 01 @ FF F0', // the old ENVIRON
@@ -75,11 +71,11 @@ const carriers = [
   'FF FA 45 01 @ 02 @ FF F0  FF FA 46 01 @ FF F0  FF FA 5D @ 00 @ 00 FF F0', // MSDP, MSSP, ZMP
   'FF FD 05  FF FA 05 00 @ FF F0', // STATUS
   'FF FB 22  FF FA 22 03 @ FF F0  FF FA 22 FB @ FF F0', // LINEMODE
-  'FF FB 1F  FF FA 1F @ FF F0', // a window's size
-  '@ 0D 00', // what is typed
+  'FF FB 1F  FF FA 1F @ FF F0', // window size
+  '@ 0D 00', // typed input
 ];
 
-/** The attack of one text: by all carriers. 255 is doubled where the text has one already. */
+/** The attack of one text, by all messages. 255 is doubled where the text contains it. */
 const attackOf = (text: string): Buffer => bytes(carriers.join(' ').replaceAll('@', text));
 
 const levels = ['info', 'debug', 'trace'] as const;
@@ -105,7 +101,7 @@ describe('the log', { concurrency: 4 }, () => {
         assert.equal(lines.pop(), '');
         for (const line of lines) {
           assert.doesNotMatch(line, UNFIT);
-          // The names of everything that is escaped stand in it as text, but no record is of the attacker's making.
+          // Escaped text appears in the records, but the attacker cannot create a record.
           if (format === 'json') assert.notEqual(JSON.parse(line).msg, 'forged');
           else
             assert.match(
@@ -121,7 +117,7 @@ describe('the log', { concurrency: 4 }, () => {
   }
 });
 
-describe('each text, in the records of a session told in words', { concurrency: 4 }, () => {
+describe('each text in the log records of a session', { concurrency: 4 }, () => {
   let target: Target;
   before(async () => {
     target = await Target.start(['--log-level', 'debug']);
@@ -140,21 +136,21 @@ describe('each text, in the records of a session told in words', { concurrency: 
       assert.ok(target.server.stderr.length > from + 1_000);
       for (const record of target.log) {
         assert.match(record.msg, /^(session \d|serving|the locale)/);
-        // What a reader of the record gets, too: fields are escaped beyond what JSON asks for.
+        // This is what a reader of the record gets: fields are escaped beyond what JSON requires.
         for (const value of textsIn(record)) assert.doesNotMatch(value, UNFIT);
       }
     });
   }
 });
 
-/** All that is text in a record, in its lists and objects, too. */
+/** Returns all strings in a record, including those in lists and objects. */
 function textsIn(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return typeof value === 'object' && value !== null ? Object.entries(value).flat().flatMap(textsIn) : [];
 }
 
 describe('metrics', () => {
-  it('have no text of a client in them, and no more lines after a hundred clients than after one', async () => {
+  it('contain no client text, and no more lines after a hundred clients than after one', async () => {
     await using server = await startServer(['--metrics', '0', '--log-level', 'error'], { program: ['/bin/cat'] });
     const [, url] = /^listening (http:\S+)$/m.exec(server.stdout)!;
     const visit = async (text: string) => {
@@ -163,7 +159,7 @@ describe('metrics', () => {
       wire.negotiate(CMD.DO, 200);
       await wire.expectNegotiation(CMD.WONT, 200);
     };
-    // What is counted shows ten times a second.
+    // The counters are published ten times per second.
     const scrapeAfter = async (count: number): Promise<string[]> => {
       for (;;) {
         const response = await fetch(`${url!.replace(/\/$/, '')}/metrics`, { headers: { connection: 'close' } });
@@ -177,7 +173,7 @@ describe('metrics', () => {
     for (let n = 0; n < 8; n++) await Promise.all(texts.map(([, , text]) => visit(text.replace('"', `"${n}`))));
     await server.assertNoLeaks();
     const last = await scrapeAfter(9 * texts.length);
-    // (A session may have ended in a way in which none had before.)
+    // A session may have ended for a reason that had not occurred before.
     assert.ok(last.length <= first.length + 4, `${first.length} lines, then ${last.length}`);
     for (const line of last) {
       assert.doesNotMatch(line, UNFIT);
@@ -187,7 +183,7 @@ describe('metrics', () => {
 });
 
 describe('a recording', () => {
-  it('RUSTSEC-2025-0055: of a hostile server: its header is the operator’s, and no byte of the file is a control', async () => {
+  it('RUSTSEC-2025-0055: of a hostile server has the operator’s header and no control characters', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'telpty-security-'));
     const file = join(directory, 'session.cast');
     try {
@@ -213,7 +209,7 @@ describe('a recording', () => {
         .join('');
       assert.ok(
         shown.includes('\x1b]52;c;Y3VybCB4fHNo\x07') && shown.includes('user\u202enimda'),
-        'what was shown is in it',
+        'the recording must contain the output',
       );
     } finally {
       rmSync(directory, { recursive: true });
@@ -222,7 +218,7 @@ describe('a recording', () => {
 });
 
 describe('an error', () => {
-  it('of the command line has what was given escaped, in one line', async () => {
+  it('of the command line is one line with the argument escaped', async () => {
     for (const word of [
       '--\x1b]2;x\x07\n',
       '--port=\x9b31m\u202e1',

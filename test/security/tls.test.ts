@@ -1,6 +1,7 @@
 /**
- * TLS, and who says something else where it is spoken: records that have broken TLS libraries or let a client ask for work
- * without end, and web pages that have a browser talk to a Telnet port. (What a good handshake gives is tested elsewhere.)
+ * TLS, and clients that send something else to a TLS port: records that have broken TLS libraries or let a client
+ * request unlimited work, and web pages that make a browser send to a Telnet port. (Successful handshakes are tested
+ * elsewhere.)
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
@@ -15,11 +16,11 @@ const MEBI = 1 << 20;
 const NOISE = 64 * MEBI;
 
 let certificate: Certificate;
-/** Plain clients come to the same port. */
+/** TLS and plain Telnet on one port. */
 let target: Target;
-/** There is no TLS here. */
+/** Without TLS. */
 let plain: Target;
-/** No plain client comes here. */
+/** TLS only. */
 let strict: TestServer;
 
 before(async () => {
@@ -38,9 +39,9 @@ after(async () => {
   certificate[Symbol.dispose]();
 });
 
-/** The beginning of a ClientHello of TLS 1.2: version, random, no session; then two suites, no compression, extensions. */
+/** The start of a TLS 1.2 ClientHello: version, random, no session; then two suites, no compression, extensions. */
 const HELLO = '03 03 AA x32 00 00 04 C0 2B C0 2F 01 00';
-/** Sends an attack that gets an alert, or a sentence, and the end of the connection; no program is started for it. */
+/** Sends an attack that must get an alert or a message and the end of the connection, without a program. */
 async function ends(attack: Uint8Array, against = target): Promise<Wire> {
   await using wire = await against.attack(attack);
   const { localPort } = wire.socket;
@@ -53,7 +54,8 @@ async function ends(attack: Uint8Array, against = target): Promise<Wire> {
   return wire;
 }
 
-// 16 is a handshake, then version and length; 01 in it ClientHello and its length. 15 is an alert, 17 data, 18 a heartbeat.
+// 16 is a handshake, followed by version and length; 01 in it is ClientHello with its length. 15 is an alert, 17 data,
+// 18 a heartbeat.
 const attacks: readonly (readonly [id: string, wentWrong: string, notation: string])[] = [
   [
     'CVE-2014-0160',
@@ -68,31 +70,31 @@ const attacks: readonly (readonly [id: string, wentWrong: string, notation: stri
   ],
   [
     'CVE-2016-8610',
-    'warnings by the hundred thousand before the hello cost OpenSSL its time',
+    '100,000 warnings before the hello used up the time of OpenSSL',
     `16 03 01 00 04 01 00 00 38 ${'15 03 01 00 02 01 00 '.repeat(20_000)}`,
   ],
   ['CVE-2014-0224', 'ChangeCipherSpec before its time', `16 03 01 00 37 01 00 00 33 ${HELLO} 00 00  14 03 03 00 01 01`],
   ['CVE-2014-0195', 'a fragment longer than its message', '16 03 01 00 0C 01 00 00 02 00 00 00 00 FF FF 03 03'],
-  ['a record of 65,535 octets', 'longer than TLS has any', '16 03 01 FF FF 01 00 FF FB 03 03 AA x65528'],
+  ['a record of 65,535 octets', 'longer than TLS allows', '16 03 01 FF FF 01 00 FF FB 03 03 AA x65528'],
   [
     'a hello of 16 MB',
-    'in records as long as may be',
+    'in records of the maximum length',
     `16 03 01 40 00 01 FF FF FF 03 03 AA x16378 ${'16 03 01 40 00 AA x16384 '.repeat(12)}`,
   ],
-  ['records of nothing', 'without end', '16 03 01 00 00 '.repeat(50_000)],
+  ['empty records', 'endless', '16 03 01 00 00 '.repeat(50_000)],
   [
     'a hello in pieces of one octet',
-    'a record each',
+    'one per record',
     `${[...'01000064'.matchAll(/../g)].map(([octet]) => `16 03 01 00 01 ${octet}`).join(' ')} ${'16 03 01 00 01 AA '.repeat(100)}`,
   ],
-  ['data before the handshake', 'as if there had been one', '16 03 01 00 04 01 00 00 38 17 03 03 00 04 "id" 0D 0A'],
+  ['data before the handshake', 'without one', '16 03 01 00 04 01 00 00 38 17 03 03 00 04 "id" 0D 0A'],
 ];
 
-describe('records that are no handshake', { concurrency: 4 }, () => {
+describe('records other than a handshake', { concurrency: 4 }, () => {
   for (const [id, wentWrong, notation] of attacks) {
     it(`${id}: ${wentWrong}`, async () => {
       const attack = bytes(notation);
-      // Here a plain client is welcome, too, and what does not even begin like TLS is one.
+      // This port accepts plain clients, too, and treats input that does not start like TLS as plain Telnet.
       if (attack[0] === 0x16 && attack[5] === 1) await ends(attack);
       else await (await target.attack(Buffer.concat([attack, START_NOW]))).close();
       const wire = await Wire.connect(strict.port, { silent: true });
@@ -102,7 +104,7 @@ describe('records that are no handshake', { concurrency: 4 }, () => {
       assert.ok(wire.raw.length < 200, `${wire.raw.length} bytes`);
     });
   }
-  it('a hundred hellos that never end: little for each', async () => {
+  it('a hundred unfinished hellos use little memory each', async () => {
     const hello = bytes('16 03 01 40 00 01 00 FF FF 03 03 AA x16378  16 03 01 40 00 AA x8000');
     const growth = await target.growth(async () => {
       const wires = await Promise.all(Array.from({ length: 100 }, () => target.attack(hello)));
@@ -114,8 +116,8 @@ describe('records that are no handshake', { concurrency: 4 }, () => {
   });
 });
 
-describe('inside of TLS', () => {
-  it('the attacks on plain Telnet are what they are outside: variables and SLC, and an honest session goes on', async () => {
+describe('inside TLS', () => {
+  it('attacks with variables and SLC have no more effect than on plain Telnet', async () => {
     const socket = connectTls({ host: '127.0.0.1', port: target.server.port, ca: certificate.cert });
     let heard = '';
     socket.setEncoding('latin1').on('data', text => {
@@ -137,12 +139,12 @@ describe('CVE-2021-3618: ALPACA, a web page whose browser talks to another proto
     'a form (POST)':
       '"POST / HTTP/1.1" 0D 0A "Host: 127.0.0.1:6023" 0D 0A "Content-Type: text/plain" 0D 0A 0D 0A "id > /tmp/x" 0D 0A',
     'a page (GET)': '"GET /%0d%0aid HTTP/1.1" 0D 0A "Host: x" 0D 0A 0D 0A',
-    'a question of CORS (OPTIONS)': '"OPTIONS / HTTP/1.1" 0D 0A "Origin: http://evil.example" 0D 0A 0D 0A',
+    'a CORS preflight (OPTIONS)': '"OPTIONS / HTTP/1.1" 0D 0A "Origin: http://evil.example" 0D 0A 0D 0A',
     'HTTP/2': '"PRI * HTTP/2.0" 0D 0A 0D 0A "SM" 0D 0A 0D 0A',
     'a WebSocket': '"GET / HTTP/1.1" 0D 0A "Upgrade: websocket" 0D 0A "Sec-WebSocket-Key: x" 0D 0A 0D 0A FF FB 18',
   };
   for (const [name, notation] of Object.entries(requests)) {
-    it(`${name}: no program is started, nothing of it is typed`, async () => {
+    it(`${name}: no program is started or gets input`, async () => {
       for (const against of [target, plain]) {
         const wire = await ends(bytes(notation), against);
         assert.doesNotMatch(wire.text(), /id >|evil\.example/);
@@ -150,7 +152,7 @@ describe('CVE-2021-3618: ALPACA, a web page whose browser talks to another proto
     });
   }
 
-  it('a request line of another protocol, or with another method, cut anywhere: its end is not typed', async () => {
+  it('a request line of another protocol or method, split anywhere, is not passed whole to the program', async () => {
     const lines = [
       'OPTIONS rtsp://127.0.0.1/x RTSP/1.0',
       'INVITE sip:id@127.0.0.1 SIP/2.0',
@@ -163,8 +165,9 @@ describe('CVE-2021-3618: ALPACA, a web page whose browser talks to another proto
         ['\r\n', '\n'].map(async end => {
           const attack = Buffer.from(`${line}${end}echo typed by a web page${end}`);
           for (const against of [target, plain]) assert.doesNotMatch((await ends(attack, against)).text(), /typed by/);
-          // Where the program runs already, it may be given the beginning; `cat` returns a line when it is whole.
-          // (No browser cuts a line in its method. Keys that make no known one are a person's.)
+          // If the program already runs, it may get the start of the line; `cat` returns a line only when it is
+          // complete. Browsers do not split a line in its method, and bytes that do not start a known method are
+          // treated as keys.
           const method = line.indexOf(' ') + 1;
           const cuts = [[line.length], [line.length + 1], [method], [method, method + 2, line.length - 1]];
           if (!line.startsWith('Any-')) cuts.push([3], [1, method - 1, line.length - 1]);
@@ -174,14 +177,18 @@ describe('CVE-2021-3618: ALPACA, a web page whose browser talks to another proto
             for (const [index, from] of [0, ...cut].entries()) {
               const piece = attack.subarray(from, [...cut, attack.length][index]);
               await wire.sent(piece);
-              // The pieces are not to arrive as one. With the end of the line it is over.
+              // The pieces must arrive separately. The line end closes the connection.
               if (/[\r\n]/.test(piece.toString())) break;
               await wire.until(() => wire.raw.bytes.includes(piece));
             }
             await wire.untilEnd();
             const text = wire.text();
             assert.doesNotMatch(text, /typed by/);
-            assert.equal(text.split(line).length, text.includes(line) ? 2 : 1, 'echoed once at most, and not returned');
+            assert.equal(
+              text.split(line).length,
+              text.includes(line) ? 2 : 1,
+              'the line must be echoed at most once, and not returned',
+            );
             await untilTrue(() => processInfo(pid) === undefined);
           }
         }),
@@ -189,8 +196,8 @@ describe('CVE-2021-3618: ALPACA, a web page whose browser talks to another proto
     );
   });
 
-  it('the request line longer than what is looked at, or than what comes at once', async () => {
-    // 4,096 octets are looked at, 65,536 are read at once; the line may also end in the middle of its last word there.
+  it('a request line longer than the inspected part, or than one read', async () => {
+    // 4,096 octets are inspected, 65,536 are read at once; the line may also end inside its last field there.
     const lengths = [
       300,
       1_400,
@@ -212,7 +219,7 @@ describe('CVE-2021-3618: ALPACA, a web page whose browser talks to another proto
     );
   });
 
-  it('on a connection that the browser has opened long before: the program that is there reads nothing of it', async () => {
+  it('on a connection that the browser opened earlier, the running program reads nothing of the request', async () => {
     await using wire = await target.connect();
     const { pid } = await target.program(wire);
     wire.send(`POST /${'A'.repeat(5_000)} HTTP/1.1\r\nHost: x\r\n\r\necho typed\r\n`);

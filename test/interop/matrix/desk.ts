@@ -14,13 +14,13 @@ export interface DeskOptions {
   env?: Readonly<Record<string, string>>;
 }
 
-/** How long anything on the screen may take. Machines that run tests are busy; nothing is decided by this time. */
+/** Timeout for any change on the screen. Test machines are busy; no result depends on this time. */
 const PATIENCE_MS = 20_000;
 
 /**
- * A person's desk: a client on a pseudo-terminal, and the screen it draws, in memory. What the client makes of the
- * connection is judged by the screen, or by the bytes that were drawn. Cheaper than a terminal in tmux, which has to be
- * asked again and again, and there are hundreds of these.
+ * A client on a pseudo-terminal, and the screen that it draws, in memory. The tests judge a client by this screen or by
+ * the drawn bytes. This is cheaper than a terminal in tmux, which would have to be polled, and there are hundreds of
+ * these.
  *
  *     await using desk = Desk.open([requireTool('telnet'), '127.0.0.1', String(port)]);
  *     await desk.waitFor(/ready>$/);
@@ -29,9 +29,9 @@ const PATIENCE_MS = 20_000;
 export class Desk implements AsyncDisposable {
   readonly pty: Pty;
   readonly screen: Screen;
-  /** All that the client has drawn. */
+  /** All bytes that the client has drawn. */
   readonly drawn = new ByteLog();
-  /** The client's HOME, and nobody else's. */
+  /** The client's private HOME. */
   readonly home: string;
   readonly #forget: () => void;
 
@@ -47,7 +47,7 @@ export class Desk implements AsyncDisposable {
       ...options.env,
     };
     this.screen = new Screen(cols, rows);
-    // It would complain of some of 256 different bytes.
+    // It would log warnings about some of the 256 different bytes.
     this.screen.terminal.options.logLevel = 'off';
     this.pty = spawnPty(command[0]!, command.slice(1), { columns: cols, rows, env, cwd: this.home });
     this.#forget = atExit(() => {
@@ -59,16 +59,16 @@ export class Desk implements AsyncDisposable {
       this.drawn.append(bytes);
       void this.screen.feed(bytes);
     });
-    // A terminal answers what it is asked.
+    // A terminal answers queries.
     this.screen.terminal.onData(answer => this.pty.write(answer));
   }
 
-  /** Starts a client, 80×24 unless told otherwise. */
+  /** Starts a client, by default in a window of 80×24. */
   static open(command: readonly string[], options: DeskOptions = {}): Desk {
     return new Desk(command, options);
   }
 
-  /** Types text or bytes as they are; `\r` is the Enter key, `\x03` is ^C. */
+  /** Types text or bytes unchanged; `\r` is the Enter key, `\x03` is ^C. */
   type(keys: string | Uint8Array): void {
     this.pty.write(keys);
   }
@@ -78,32 +78,32 @@ export class Desk implements AsyncDisposable {
     this.type(`${line}\r`);
   }
 
-  /** Waits until the screen matches, or holds the string (with a line's end after it, where the string has one). */
+  /** Waits until the screen matches, or contains the string (followed by a line end if the string has one). */
   waitFor(wanted: RegExp | string): Promise<string> {
     const literal = (text: string) => new RegExp(text.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&'));
     return this.screen.waitFor(typeof wanted === 'string' ? literal(wanted) : wanted, PATIENCE_MS);
   }
 
-  /** Waits until what the client has drawn holds these bytes, drawn in one piece. */
+  /** Waits until the client has drawn these bytes, contiguously. */
   async waitForBytes(wanted: Buffer): Promise<void> {
     await this.screen.waitFor(() => this.drawn.bytes.includes(wanted), PATIENCE_MS);
   }
 
   /**
-   * Waits until the client has its terminal as wanted. One that is told who edits does as it is told some time later, and
-   * nothing on the screen tells; what is typed in between is neither a line nor a key.
+   * Waits for terminal modes of the client. A client that is asked to edit or echo switches its modes some time later,
+   * and the screen does not show it; input in between would be treated as neither a line nor a key.
    */
   untilModes(wanted: (modes: Modes) => boolean): Promise<void> {
     return untilTrue(() => wanted(this.pty.modes()), PATIENCE_MS);
   }
 
-  /** Gives the window another size. */
+  /** Changes the size of the window. */
   resize(cols: number, rows: number): void {
     this.screen.resize(cols, rows);
     this.pty.resize(cols, rows);
   }
 
-  /** Waits until the client has ended, and gives its exit status. */
+  /** Waits until the client has ended. Returns its exit status. */
   async exitStatus(): Promise<number | null> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -117,7 +117,7 @@ export class Desk implements AsyncDisposable {
     }
   }
 
-  /** Closes the window: the client is hung up, and its HOME removed. */
+  /** Closes the window: hangs up the client and removes its HOME. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.pty.hangup({ timeout: 1_000 });
     this.pty.destroy();

@@ -1,4 +1,4 @@
-/** What can be visited: started when the first visitor comes, shared by all of a file, and stopped at its end. */
+/** Servers of the matrix: started for the first visitor, shared by all tests of a file, and stopped at its end. */
 import { after } from 'node:test';
 import { preparePty } from '../../../src/pty/index.ts';
 import { assertNoLeaks, holdings } from '../../support/leaks.ts';
@@ -11,7 +11,7 @@ preparePty();
 const before = holdings(process.pid);
 const grounds = new Map<string, Promise<Ground>>();
 after(async () => {
-  // What is wrong with one must not keep the others.
+  // An error of one must not leave the others running.
   const ends = await Promise.allSettled(
     [...grounds.values()].map(async ground => (await ground)[Symbol.asyncDispose]()),
   );

@@ -3,13 +3,13 @@ import { describe, test } from 'node:test';
 import type { Peer, Row } from './rows.ts';
 import { committedPart, type Result, renderTable, replacePart, resultKey } from './table.ts';
 
-/** Clients are small and mostly wait for each other: more at a time than a machine has processors. */
+/** Clients are small and mostly idle: more at a time than a machine has processors. */
 const AT_A_TIME = 4;
 const TIMEOUT = 60_000;
 
 /**
- * Declares the tests of one half of the matrix, one a cell, and a last one that compares docs/interop.md with what came of
- * them, or, with TELPTY_INTEROP_TABLE=write in the environment, puts it there.
+ * Declares the tests of one half of the matrix, one per cell. A last test compares docs/interop.md with the results, or
+ * writes them there if TELPTY_INTEROP_TABLE=write is in the environment.
  */
 export function testMatrix(half: string, peers: readonly Peer[]): void {
   const results = new Map<string, Result>();
@@ -29,10 +29,10 @@ export function testMatrix(half: string, peers: readonly Peer[]): void {
     }
   });
 
-  test(`${half}: docs/interop.md says what came of it`, () => {
+  test(`${half}: docs/interop.md has the results`, () => {
     const table = renderTable(peers, results);
     if (process.env.TELPTY_INTEROP_TABLE === 'write') replacePart(half, table);
     // Not `equal`, which would print both.
-    assert.ok(committedPart(half) === table, 'docs/interop.md is not what came of the tests: npm run interop:table');
+    assert.ok(committedPart(half) === table, 'docs/interop.md differs from the results; run npm run interop:table');
   });
 }

@@ -1,4 +1,4 @@
-/** Our servers, which the clients of the matrix visit. */
+/** telpty's servers, which the clients of the matrix visit. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
@@ -10,14 +10,14 @@ import { type Ground, shared } from './grounds.ts';
 
 export const VISIT = fileURLToPath(new URL('fixtures/visit.sh', import.meta.url));
 
-/** USER and CLIENT_NAME are what some clients can tell of their environment and nothing else. */
+/** Some clients can send only USER or only CLIENT_NAME. */
 const ACCEPT = ['--accept-env', 'USER', '--accept-env', 'CLIENT_NAME'];
 
 export interface TlsGround extends Ground {
   readonly certificate: Certificate;
 }
 
-/** `telpty serve` as it is without options. */
+/** `telpty serve` without options. */
 export function characterServer(): Promise<Ground> {
   return shared('character', () => startServer(ACCEPT, { program: ['/bin/sh', VISIT] }));
 }
@@ -27,12 +27,12 @@ export function lineServer(): Promise<Ground> {
   return shared('line', () => startServer(['--mode', 'line'], { program: ['/bin/sh', VISIT] }));
 }
 
-/** A program that asks for a name and a password first. */
+/** A program that first asks for a name and a password. */
 export function loginServer(): Promise<Ground> {
   return shared('login', () => startServer(ACCEPT, { program: ['/bin/sh', VISIT, 'login'] }));
 }
 
-/** The library behind a TLS server of Node's. */
+/** The library with a TLS server of Node. */
 export function tlsServer(): Promise<TlsGround> {
   return shared('tls', async () => {
     const certificate = selfSigned('DNS:localhost,IP:127.0.0.1');
@@ -40,7 +40,7 @@ export function tlsServer(): Promise<TlsGround> {
     const listener = createTlsServer({ key: certificate.key, cert: certificate.cert }, socket => {
       server.handle(socket, { remoteAddress: socket.remoteAddress });
     });
-    // A client that looks at the port without speaking TLS.
+    // A client that scans the port without TLS.
     listener.on('tlsClientError', () => {});
     listener.listen(0, '127.0.0.1');
     await once(listener, 'listening');

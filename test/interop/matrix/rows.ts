@@ -1,4 +1,4 @@
-/** What is asked of every peer. The order is that of the table. */
+/** The features that are tested with every peer, in the order of the table. */
 export const ROWS = {
   connects: 'connects, detects the end',
   types: 'input',
@@ -16,13 +16,13 @@ export const ROWS = {
 
 export type Row = keyof typeof ROWS;
 
-/** What one peer makes of one row. */
+/** The result of one row for one peer. */
 export type Cell =
-  /** It works, which `check` shows; `note` says what has to be known about it. */
+  /** It works, as `check` shows; `note` is a condition for that. */
   | { readonly kind: 'yes'; readonly check: () => Promise<void>; readonly note?: string }
-  /** The peer cannot do it, for the reason in `note`; `check`, if there is one, shows what happens instead. */
+  /** The peer does not support it, for the reason in `note`; an optional `check` shows what happens instead. */
   | { readonly kind: 'no'; readonly check?: () => Promise<void>; readonly note: string }
-  /** It makes no sense to ask, for the reason in `note`. */
+  /** Does not apply, for the reason in `note`. */
   | { readonly kind: 'n/a'; readonly note: string };
 
 export function yes(check: () => Promise<void>, note?: string): Cell {
@@ -37,10 +37,10 @@ export function notApplicable(note: string): Cell {
   return { kind: 'n/a', note };
 }
 
-/** A program at the other end, and what it makes of every row. */
+/** A program at the other end, with its result in every row. */
 export interface Peer {
   readonly name: string;
-  /** Where it comes from, for the table: a Debian package, an npm package. */
+  /** Its origin, for the table: a Debian package, an npm package. */
   readonly source: string;
   readonly cells: Readonly<Record<Row, Cell>>;
 }

@@ -3,10 +3,10 @@ import { type Peer, ROWS, type Row } from './rows.ts';
 
 const FILE = new URL('../../../docs/interop.md', import.meta.url);
 
-/** What came of a cell's test. */
+/** The result of a cell's test. */
 export type Result = 'passed' | 'failed';
 
-/** The results of one half of the matrix: `peer name/row` → what came of it. Cells without a test have none. */
+/** The results of one half of the matrix, with keys `peer name/row`. Cells without a test have no entry. */
 export type Results = ReadonlyMap<string, Result>;
 
 export function resultKey(peer: Peer, row: Row): string {
@@ -36,7 +36,7 @@ export function renderTable(peers: readonly Peer[], results: Results): string {
   return lines.join('\n');
 }
 
-/** A cell whose test did not pass says so, whatever was hoped for. */
+/** A cell whose test failed shows that, whatever was expected. */
 function outcome(kind: 'yes' | 'no' | 'n/a', result: Result | undefined): string {
   if (result === 'failed') return '**fails**';
   if (kind === 'yes') return result === 'passed' ? 'yes' : '**untested**';
@@ -49,7 +49,7 @@ export function committedPart(half: string): string {
   return text.slice(begin, end);
 }
 
-/** Puts what the tests found where docs/interop.md has the part. */
+/** Writes the results into the part of docs/interop.md. */
 export function replacePart(half: string, table: string): void {
   const [begin, end, text] = find(half);
   writeFileSync(FILE, `${text.slice(0, begin)}${table}${text.slice(end)}`);

@@ -1,4 +1,4 @@
-/** Other people's servers, which our client visits. */
+/** Other servers, which telpty's client visits. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ export function gnuTelnetd(): Promise<Ground> {
   return shared('telnetd', () => Inetd.start([requireTool('telnetd'), '-h', ...accept, '-E', VISIT]));
 }
 
-/** The same, asking for lines. */
+/** The same, requesting line mode. */
 export function gnuTelnetdLines(): Promise<Ground> {
   return shared('telnetd -l', () => Inetd.start([requireTool('telnetd'), '-h', '-l', '-E', VISIT]));
 }
@@ -31,7 +31,7 @@ export interface TlsInetd extends Ground {
   readonly certificate: Certificate;
 }
 
-/** Netkit's telnetd knows no keys but RSA. */
+/** Netkit's telnetd supports only RSA keys. */
 async function netkit(...options: readonly string[]): Promise<TlsInetd> {
   const certificate = selfSigned(NAMES, 'rsa');
   const files = ['-z', `cert=${certificate.certFile}`, '-z', `key=${certificate.keyFile}`];
@@ -54,7 +54,7 @@ export function telnetdTls(): Promise<TlsInetd> {
   return shared('in.telnetd in TLS', () => netkit('-z', 'ssl', '-z', 'secure'));
 }
 
-/** It asks for no terminal type; the program gets its own TERM. */
+/** It does not request the terminal type; the program gets the TERM of the server. */
 export function busyboxTelnetd(): Promise<Ground> {
   const command = [requireTool('busybox'), 'telnetd', '-i', '-K', '-f', '/dev/null', '-l', VISIT];
   return shared('busybox telnetd', () => Inetd.start(command));
@@ -69,7 +69,7 @@ export function twisted(): Promise<Ground> {
   });
 }
 
-/** libtelnet's example of a server. It does not survive every end of a connection, so each visitor gets one. */
+/** The example server of libtelnet. It does not survive every end of a connection, so each visitor gets its own. */
 export async function chatd(): Promise<Ground> {
   const port = await freePort();
   const child = new Child(requireTool('telnet-chatd'), [String(port)]);
@@ -83,8 +83,8 @@ export interface SerialGround extends Ground {
 }
 
 /**
- * ser2net, which opens one end of a serial line when somebody comes; until then the line keeps what the program at the
- * other end says. One visitor at a time, so each gets one.
+ * ser2net, which opens one end of a serial line when a client connects; until then the line buffers the output of the
+ * program at the other end. It serves one visitor at a time, so each gets its own.
  */
 export async function ser2net(certificate?: Certificate): Promise<SerialGround> {
   const directory = mkdtempSync(join(tmpdir(), 'telpty-serial-'));
@@ -113,7 +113,7 @@ export async function ser2net(certificate?: Certificate): Promise<SerialGround> 
   };
 }
 
-/** A server that is a process of its own. */
+/** A server that runs as a separate process. */
 class Child implements AsyncDisposable {
   readonly process: ChildProcess;
   readonly #forget: () => void;
@@ -131,7 +131,7 @@ class Child implements AsyncDisposable {
   }
 }
 
-/** For servers that cannot pick a port themselves. */
+/** For servers that cannot choose a port themselves. */
 async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
@@ -142,7 +142,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Asked of the kernel, not of the server: some do not bear a visitor who only knocks. */
+/** Asks the kernel, not the server: some servers fail after a connection that sends nothing. */
 function isListening(port: number): boolean {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A `;
   return readFileSync('/proc/net/tcp', 'latin1').includes(local);

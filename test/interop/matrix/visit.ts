@@ -1,4 +1,4 @@
-/** What a person at a screen does with the program of `fixtures/visit.sh`, and has to see: one function a row. */
+/** The dialogues with the program of `fixtures/visit.sh`, and the screens that must result: one function per row. */
 import assert from 'node:assert/strict';
 import { Desk, type DeskOptions } from './desk.ts';
 import type { Ground } from './grounds.ts';
@@ -8,14 +8,14 @@ export const ALL_BYTES = Buffer.from(Array.from({ length: 256 }, (_, value) => v
 
 /** A client that is used at a screen. */
 export interface Visitor {
-  /** The command that visits a port of 127.0.0.1. */
+  /** The command that connects to a port of 127.0.0.1. */
   command(port: number): readonly string[];
-  /** To be typed once the client has started, for those that connect by a command of their own. */
+  /** Input after the start of the client, for clients that connect by a command of their own. */
   readonly first?: (port: number) => string;
   readonly options?: DeskOptions;
-  /** It performs LINEMODE: where the program wants lines, it comes to edit them, some time after the prompt. */
+  /** It performs LINEMODE: where the program reads lines, it starts to edit them some time after the prompt. */
   readonly edits?: boolean;
-  /** Where it goes: to our server as it is without options, unless told. */
+  /** The server to visit; default: telpty's server without options. */
   readonly ground?: () => Promise<Ground>;
 }
 
@@ -36,7 +36,7 @@ export async function arrive(visitor: Visitor, options: DeskOptions = {}): Promi
   return desk;
 }
 
-/** The program ends, and the client notices: it ends too, or says so. */
+/** The program ends, and the client detects it: it exits or prints a message. */
 export async function connects(visitor: Visitor, end: number | RegExp = 0): Promise<void> {
   await using desk = await arrive(visitor);
   desk.enter('quit');
@@ -44,7 +44,7 @@ export async function connects(visitor: Visitor, end: number | RegExp = 0): Prom
   else await desk.waitFor(end);
 }
 
-/** A line with a mistake in it that is mended. */
+/** A line with a corrected mistake. */
 export async function types(visitor: Visitor): Promise<void> {
   await using desk = await arrive(visitor);
   desk.type('say helo');
@@ -55,7 +55,7 @@ export async function types(visitor: Visitor): Promise<void> {
   await desk.waitFor(/\nheard <hello>\n/);
 }
 
-/** The program sees the size of the window from the beginning. */
+/** The program gets the size of the window at its start. */
 export async function size(visitor: Visitor, seen = '31 101'): Promise<void> {
   await using desk = await arrive(visitor, { cols: 101, rows: 31 });
   desk.enter('size');
@@ -74,7 +74,7 @@ export async function environment(visitor: Visitor, name: string, value: string)
   await desk.waitFor(`\n${name} <${value}>\n`);
 }
 
-/** A password is typed unseen, and what is typed after it is seen again. */
+/** A password is typed without echo, and the input after it is echoed again. */
 export async function password(visitor: Visitor): Promise<void> {
   await using desk = await arrive(visitor);
   desk.enter('secret');
@@ -82,7 +82,8 @@ export async function password(visitor: Visitor): Promise<void> {
   desk.enter('sesame');
   await desk.waitFor(/\n6 letters\nready>$/);
   assert.ok(!desk.drawn.bytes.includes('sesame'));
-  // A client that edits shows nothing until it hears that it may, behind the prompt; a person takes longer to read that.
+  // A client that edits shows nothing until it may, which it learns after the prompt; a user takes longer to read the
+  // prompt.
   await desk.untilModes(({ icanon, echo }) => !icanon || echo === true);
   desk.type('say open');
   await desk.waitFor(/\bsay open$/);
@@ -96,7 +97,7 @@ export async function resize(visitor: Visitor, seen = '33 90'): Promise<void> {
   await desk.waitFor(`\nresized ${seen}\n`);
 }
 
-/** The window gets another size, and the client does not tell. */
+/** The window is resized, and the client does not report it. */
 export async function sizeStays(visitor: Visitor, seen = '24 80'): Promise<void> {
   await using desk = await arrive(visitor);
   desk.resize(90, 33);
@@ -121,7 +122,7 @@ export async function interrupt(visitor: Visitor, keys = '\x03'): Promise<void> 
   await desk.waitFor(/interrupted\n+ready>$/);
 }
 
-/** The client edits and echoes by itself, and sends whole lines. */
+/** The client edits and echoes locally, and sends whole lines. */
 export async function line(visitor: Visitor): Promise<void> {
   await using desk = await arrive({ ground: lineServer, ...visitor });
   desk.type('say helo');
@@ -132,21 +133,21 @@ export async function line(visitor: Visitor): Promise<void> {
   await desk.waitFor(/ready> say hello\nheard <hello>\nready>$/);
 }
 
-/** The client echoes by itself, sends at once, and leaves the editing to the server's terminal. */
+/** The client echoes locally, sends at once, and leaves the editing to the server's terminal. */
 export async function lineUnedited(visitor: Visitor): Promise<void> {
   await using desk = await arrive({ ground: lineServer, ...visitor });
   desk.enter('say helo\x08lo');
   await desk.waitFor(/\nheard <hello>\nready>$/);
 }
 
-/** The same, and who echoes is not settled when the first line is typed. */
+/** The same, if echo is not yet negotiated at the first line. */
 export async function lineUnseen(visitor: Visitor): Promise<void> {
   await using desk = await arrive({ ground: lineServer, ...visitor });
   desk.enter('say helo\x7flo');
   await desk.waitFor(/heard <hello>\nready>$/);
 }
 
-/** What is no ASCII is drawn as it was typed, and the program gets it as UTF-8. */
+/** Non-ASCII input is drawn as typed, and the program gets it as UTF-8. */
 export async function charset(visitor: Visitor): Promise<void> {
   await using desk = await arrive(visitor);
   desk.type('hex é漢');

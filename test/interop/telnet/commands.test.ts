@@ -6,11 +6,11 @@ import { telnetAtPrompt, telnetCommand } from '../../support/clients/clients.ts'
 import { untilTrue } from '../../support/leaks.ts';
 import { AT_PROMPT, INTERRUPTIBLE, startBashServer } from '../../support/system/programs.ts';
 
-// GNU telnet's own command prompt: what a person sends with ^] while a program runs.
+// GNU telnet's command prompt: commands that a user sends with ^] while a program runs.
 
 const TIMEOUT = { timeout: 60_000 };
 
-test('GNU telnet: send ayt is answered on the screen, and the shell goes on', TIMEOUT, async () => {
+test('GNU telnet: send ayt is answered on the screen, and the shell continues', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port);
   await telnetCommand(term, 'send ayt');
@@ -35,7 +35,7 @@ for (const command of ['ip', 'brk'] as const) {
 test('GNU telnet: send ip reaches a program that reads no input', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port);
-  // Raw: ^C would be a plain character for it. IP must still not be lost in what was typed before it.
+  // Raw mode: ^C would be a plain character. IP must not be lost among earlier input.
   await term.type(
     'bash -c \'trap "stty sane; echo interrupted; exit 3" INT; stty -icanon -echo; echo started; while :; do sleep 0.05; done\'\r',
   );
@@ -45,7 +45,7 @@ test('GNU telnet: send ip reaches a program that reads no input', TIMEOUT, async
   await term.waitFor(/\ninterrupted\n/);
 });
 
-test('GNU telnet: send synch keeps the stream in step', TIMEOUT, async () => {
+test('GNU telnet: the stream is intact after send synch', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port);
   await telnetCommand(term, 'send synch');
@@ -60,7 +60,7 @@ test('GNU telnet: send synch keeps the stream in step', TIMEOUT, async () => {
   }
 });
 
-test('GNU telnet: send ip with synch, as an impatient client does, interrupts', TIMEOUT, async () => {
+test('GNU telnet: send ip synch interrupts', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port);
   await term.type(`${INTERRUPTIBLE}\r`);
@@ -71,7 +71,7 @@ test('GNU telnet: send ip with synch, as an impatient client does, interrupts', 
   await term.waitFor(/\nafter\nready\$$/);
 });
 
-test('GNU telnet: send nop, ga, ao, ec and el do no harm', TIMEOUT, async () => {
+test('GNU telnet: send nop, ga, ao, ec and el have no side effects', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port);
   for (const command of ['nop', 'ga', 'ao']) {
@@ -93,15 +93,15 @@ test('GNU telnet: send nop, ga, ao, ec and el do no harm', TIMEOUT, async () => 
   assert.doesNotMatch(await term.capture(), /\nnot this\n/);
 });
 
-test('GNU telnet: toggle options shows a negotiation that comes to an end', TIMEOUT, async () => {
-  // Else, where `clear` takes its time, the client is told to edit meanwhile, which it shows as well.
+test('GNU telnet: toggle options shows a negotiation that ends', TIMEOUT, async () => {
+  // Otherwise, if `clear` is slow, the client is asked to edit in the meantime, and shows that as well.
   await using server = await startBashServer(['--linemode', 'never']);
   await using term = await telnetAtPrompt(server.port, { rows: 50 });
   await telnetCommand(term, 'toggle options');
   await term.waitFor(/Will show option processing\./);
   await term.type('\r');
   await term.waitFor(AT_PROMPT);
-  // Whatever was in force: from here on it is off both ways.
+  // Whatever was in force: from here on it is off in both directions.
   await telnetCommand(term, 'unset binary');
   await term.type('\rclear\r');
   await term.waitFor(/^ready\$$/);
@@ -117,13 +117,13 @@ test('GNU telnet: toggle options shows a negotiation that comes to an end', TIME
     await term.type('\r');
     await term.waitFor(AT_PROMPT);
   }
-  // One request, one answer: four of each and not one more.
+  // One request, one answer: exactly four of each.
   const screen = await term.capture();
   assert.equal(screen.match(/SENT .* BINARY/g)?.length, 4);
   assert.equal(screen.match(/RCVD .* BINARY/g)?.length, 4);
 });
 
-test('GNU telnet: toggle binary both ways; text and Enter still work', TIMEOUT, async () => {
+test('GNU telnet: toggle binary in both directions; text and Enter still work', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port);
   for (let round = 1; round <= 4; round++) {
@@ -138,7 +138,7 @@ test('GNU telnet: toggle binary both ways; text and Enter still work', TIMEOUT, 
 
 for (const command of ['close', 'quit']) {
   test(`GNU telnet: ${command} ends the connection, and the program is hung up`, TIMEOUT, async () => {
-    // Not bash at its prompt: there it takes the end of input for its end and runs no trap.
+    // Not bash at its prompt: bash would treat the end of input as its end and run no trap.
     const program = "trap 'echo hung up >hup.txt; exit' HUP; echo waiting; while :; do sleep 0.05; done";
     await using server = await startBashServer();
     await using term = await telnetAtPrompt(server.port);

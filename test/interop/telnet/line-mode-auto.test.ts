@@ -6,15 +6,15 @@ import { untilTrue } from '../../support/leaks.ts';
 import { startServer, type TestServer } from '../../support/servers/server.ts';
 import { AT_PROMPT, INTERRUPTIBLE, startBashServer } from '../../support/system/programs.ts';
 
-// GNU telnet and real line mode (RFC 1184), which is what it gets where the program wants lines.
+// GNU telnet in line mode (RFC 1184), which is used while the program reads lines.
 
 const TIMEOUT = { timeout: 60_000 };
 const TRACE = ['--log-level', 'trace', '--log-format', 'json'];
 
-/** A shell without an editor of its own: its terminal is always in ICANON. */
+/** A shell without a line editor: its terminal is always in ICANON mode. */
 const DASH = { program: ['/bin/dash', '-i'], env: { PS1: 'ready$ ', ENV: undefined } };
 
-/** What the client has sent in each packet so far: text, or a command's name. */
+/** The contents of the packets that the client has sent so far: text and commands. */
 function packets(server: TestServer): string[] {
   const found: string[] = [];
   for (const line of server.stderr.split('\n')) {
@@ -29,7 +29,7 @@ function packets(server: TestServer): string[] {
   return found;
 }
 
-/** The same without negotiation, answers to which come in packets of their own, or not. */
+/** The same without negotiation; answers to it may come in separate packets. */
 function typed(server: TestServer): string[] {
   const commands = /\xff(?:\xfa[^\xff]*(?:\xff\xff[^\xff]*)*\xff\xf0|[\xfb-\xfe].|[\xec-\xf9])/gs;
   return packets(server)
@@ -37,7 +37,7 @@ function typed(server: TestServer): string[] {
     .filter(text => text !== '');
 }
 
-/** Waits until the client edits: nothing on the screen tells. */
+/** Waits until the client edits: the screen does not show it. */
 async function editing(server: TestServer, times = 1): Promise<void> {
   const sent = () => packets(server).join('').split('\xff\xfa\x22\x01\x07\xff\xf0').length - 1;
   await untilTrue(() => sent() >= times);
@@ -51,7 +51,7 @@ async function dash(): Promise<{ server: TestServer; term: Terminal }> {
   return { server, term };
 }
 
-test('GNU telnet: a line that is typed and edited leaves in one packet, and is shown once', TIMEOUT, async () => {
+test('GNU telnet: an edited line is sent in one packet, and shown once', TIMEOUT, async () => {
   const { server, term } = await dash();
   await using _server = server;
   await using _term = term;
@@ -67,7 +67,7 @@ test('GNU telnet: a line that is typed and edited leaves in one packet, and is s
   assert.deepEqual(typed(server).slice(before), ['echo hello world\n']);
 });
 
-test('GNU telnet: lines in a row, typed ahead of the program, go each to who reads it', TIMEOUT, async () => {
+test('GNU telnet: lines that are typed ahead each reach the program that reads them', TIMEOUT, async () => {
   const { server, term } = await dash();
   await using _server = server;
   await using _term = term;
@@ -79,7 +79,7 @@ test('GNU telnet: lines in a row, typed ahead of the program, go each to who rea
   await term.waitFor(/\n<21>\nready\$$/);
 });
 
-test('GNU telnet: what is typed while echo is off is not shown, and comes back on', TIMEOUT, async () => {
+test('GNU telnet: input while echo is off is not shown, and echo comes back', TIMEOUT, async () => {
   const { server, term } = await dash();
   await using _server = server;
   await using _term = term;
@@ -94,7 +94,7 @@ test('GNU telnet: what is typed while echo is off is not shown, and comes back o
   await term.waitFor(/ready\$ echo shown\nshown\nready\$$/);
 });
 
-test('GNU telnet: getpass of a real program', TIMEOUT, async () => {
+test('GNU telnet: getpass() of a real program', TIMEOUT, async () => {
   const { server, term } = await dash();
   await using _server = server;
   await using _term = term;
@@ -149,7 +149,7 @@ test('GNU telnet: ^C, ^Z and ^D are commands', TIMEOUT, async () => {
   assert.equal(await term.exitStatus(), 0);
 });
 
-test('GNU telnet: a shell that edits itself is not disturbed, however fast one types', TIMEOUT, async () => {
+test('GNU telnet: fast input to a shell with a line editor does not switch modes', TIMEOUT, async () => {
   await using server = await startBashServer(TRACE);
   await using term = await telnetAtPrompt(server.port);
   const commands = Array.from({ length: 30 }, (_, n) => `echo number $((${n} + 100))\r`);
@@ -160,7 +160,7 @@ test('GNU telnet: a shell that edits itself is not disturbed, however fast one t
     numbers,
     Array.from({ length: 30 }, (_, n) => n + 100),
   );
-  // And none of them has switched the client.
+  // No command has switched the client.
   assert.ok(!packets(server).join('').includes('\xff\xfa\x22\x01'));
   await term.type('clear\r');
   await term.waitFor(/^ready\$$/);

@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import { openTelnet } from '../../support/clients/clients.ts';
 import { startServer } from '../../support/servers/server.ts';
 
-// `serve --mode line`: the client edits and echoes, the program gets finished lines.
+// `serve --mode line`: the client edits and echoes, the program gets complete lines.
 
 const TIMEOUT = { timeout: 60_000 };
 
-/** Looks at its own terminal, then answers each line. */
+/** Checks its own terminal, then answers each line. */
 const ANSWER = `
 case "$(stty -a)" in
   *" -echo "*) echo "say something" ;;
@@ -26,7 +26,7 @@ test('GNU telnet, line mode: the client echoes each line once and the program an
   await term.waitFor(/\nsay something\nhello\n<hello>\ntwo words\n<two words>$/);
 });
 
-test('GNU telnet, line mode: what is typed shows before Enter and is erased by the client', TIMEOUT, async () => {
+test('GNU telnet, line mode: input is shown before Enter and erased by the client', TIMEOUT, async () => {
   await using server = await startServer(['--mode', 'line'], { program: PROGRAM });
   await using term = await openTelnet(server.port);
   await term.waitFor(/\nsay something$/);
@@ -51,7 +51,7 @@ test('GNU telnet, line mode: ^C interrupts, and the connection closes with the p
   assert.match(await term.capture(), /interrupted\nConnection closed by foreign host\.$/);
 });
 
-test('GNU telnet, line mode: UTF-8 lines arrive whole', TIMEOUT, async () => {
+test('GNU telnet, line mode: UTF-8 lines arrive unchanged', TIMEOUT, async () => {
   await using server = await startServer(['--mode', 'line'], { program: PROGRAM });
   await using term = await openTelnet(server.port);
   await term.waitFor(/\nsay something$/);

@@ -7,7 +7,7 @@ import { telnetAtPrompt } from '../../support/clients/clients.ts';
 import { AT_PROMPT, startBashServer } from '../../support/system/programs.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
-// GNU telnet and full-screen programs: judged by what stands on the screen, before and after a resize.
+// GNU telnet and full-screen programs: the screen is checked before and after a resize.
 
 const TIMEOUT = { timeout: 60_000 };
 
@@ -88,7 +88,7 @@ test('GNU telnet: htop draws its meters and its keys in the last row, and follow
   await term.waitFor(complete(30));
   await term.resize(110, 36);
   await term.waitFor(complete(36));
-  // Function keys arrive whole.
+  // Function keys arrive as one sequence.
   await term.keys('F1');
   await term.waitFor(/Press any key to return/);
   await term.type('x');
@@ -100,7 +100,7 @@ test('GNU telnet: htop draws its meters and its keys in the last row, and follow
 test('GNU telnet: tmux inside, with two panes, follows a resize', TIMEOUT, async () => {
   await using server = await startBashServer();
   const env = { PATH: process.env.PATH, TMUX_TMPDIR: server.directory };
-  // tmux's server leaves the session it was started from, so it is ended from here, whatever happens.
+  // tmux's server leaves its session, so it is ended from here in any case.
   server.onStopped(() => {
     try {
       execFileSync(requireTool('tmux'), ['-L', 'inner', 'kill-server'], { env, stdio: 'ignore' });
@@ -132,13 +132,13 @@ test('GNU telnet: a game from Debian is played (nethack)', TIMEOUT, async () => 
   const options = '!autopickup,!legacy,!splash_screen,!news,time';
   await using server = await startBashServer(['--env', `NETHACKOPTIONS=${options}`]);
   await using term = await telnetAtPrompt(server.port);
-  // A name of its own: a game that is cut off leaves a saved one behind.
+  // A unique name: a game that is cut off leaves a saved one.
   await term.type(`${nethack} -u t${process.pid} -p Valkyrie -r human -@; echo "left with $?"\r`);
   await term.waitFor(/^Velkommen t\d+,/);
-  // It also has something to say of the moon, and of Fridays.
+  // It may also print messages about the moon phase and Friday 13th.
   while ((await term.waitFor(/--More--| T:1$/)).includes('--More--')) await term.type('\r');
   await term.type('s');
-  // The dice may have something to say first, or in between.
+  // Random events may print a message first, or in between.
   for (let turn = ''; !/ T:[2-9]$/.test(turn) || turn.includes('--More--'); ) {
     turn = await term.waitFor(screen => screen !== turn && /--More--| T:[2-9]$/.test(screen));
     if (turn.includes('--More--')) await term.type('\rs');
@@ -155,11 +155,11 @@ test('GNU telnet: a game from Debian is played (nethack)', TIMEOUT, async () => 
   await term.waitFor(/\nleft with 0\nready\$$/);
 });
 
-test('GNU telnet: a game that moves by itself is played (worm)', TIMEOUT, async () => {
+test('GNU telnet: a game that moves without input is played (worm)', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port);
   await term.type(`${requireTool('worm')}\r`);
-  /** Where the worm's head is. */
+  /** The position of the worm's head. */
   const head = (text: string): readonly [x: number, y: number] => {
     const rows = text.split('\n');
     const y = rows.findIndex(row => row.includes('@'));

@@ -7,11 +7,11 @@ import { openTelnet, telnetAtPrompt } from '../../support/clients/clients.ts';
 import { startServer } from '../../support/servers/server.ts';
 import { AT_PROMPT, INTERRUPTIBLE, STOPPABLE, startBashServer } from '../../support/system/programs.ts';
 
-// GNU telnet and a shell: what a person does all day.
+// GNU telnet and a shell: everyday use.
 
 const TIMEOUT = { timeout: 60_000 };
 
-test('GNU telnet: the size and the terminal type are right in the first instant of the program', TIMEOUT, async () => {
+test('GNU telnet: the size and the terminal type are correct at the start of the program', TIMEOUT, async () => {
   const look = 'stty size; echo "$(tput cols) $(tput lines) $TERM"; exec cat';
   await using server = await startServer([], { program: ['/bin/sh', '-c', look] });
   await using term = await openTelnet(server.port, { cols: 113, rows: 37 });
@@ -19,7 +19,7 @@ test('GNU telnet: the size and the terminal type are right in the first instant 
   assert.match(screen, /113 37 tmux-256color$/);
 });
 
-test('GNU telnet: TERM of the client becomes TERM of the program, lower-cased', TIMEOUT, async () => {
+test('GNU telnet: the program gets the TERM of the client in lower case', TIMEOUT, async () => {
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port, { env: { TERM: 'xterm' } });
   // tmux sets TERM for its windows; the client is started again with another one.
@@ -92,13 +92,13 @@ test('GNU telnet: UTF-8 is typed, edited and shown', TIMEOUT, async () => {
   await term.type('文\r');
   await term.waitFor(/\nready\$ echo é漢文字ß|\né文字ß\nready\$$/);
   await term.waitFor(/\né文字ß\nready\$$/);
-  // What arrived is UTF-8, not something that only looks like it.
+  // The input arrived as UTF-8, not only as something that looks the same.
   await term.type("printf 'é漢' | od -An -tx1\r");
   await term.waitFor(/\n c3 a9 e6 bc a2\nready\$$/);
 });
 
-test('GNU telnet: every resize of the window reaches the program, the last one for good', TIMEOUT, async () => {
-  // (Not bash: it takes an interrupt that comes when a command has just ended by itself for one that this has dealt with.)
+test('GNU telnet: every resize of the window reaches the program, and the last one remains', TIMEOUT, async () => {
+  // Not bash: if a signal arrives when a command has just ended by itself, bash treats it as handled by that command.
   const loop = 'trap "stty size" WINCH; stty size; while :; do sleep 0.05; done';
   await using server = await startBashServer();
   await using term = await telnetAtPrompt(server.port);
@@ -154,8 +154,8 @@ test('GNU telnet: ^C, ^Z with fg and bg, ^D', TIMEOUT, async () => {
 });
 
 test('GNU telnet: the connection closes when the program ends, with all of its output', TIMEOUT, async () => {
-  // No more than GNU telnet can hold: with more it loses the end itself when the connection closes (with any server, in
-  // one of ten runs). How long output ends is shown with nc.
+  // No more than GNU telnet can hold: with more it loses the end when the connection closes (with any server, in one of
+  // ten runs). The end of long output is tested with nc.
   const program = ['/bin/sh', '-c', 'seq 1 200; echo the very last line; exit 7'];
   await using server = await startServer([], { program });
   await using term = await openTelnet(server.port);
@@ -165,26 +165,30 @@ test('GNU telnet: the connection closes when the program ends, with all of its o
   assert.deepEqual((await term.history()).split('\n').slice(-202), end);
 });
 
-test('GNU telnet: a program that cannot start is told in one line, and the next one can', TIMEOUT, async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'telpty-program-'));
-  const program = join(directory, 'program');
-  try {
-    symlinkSync('/bin/echo', program);
-    await using server = await startServer([], { program: [program, 'it runs'] });
-    rmSync(program);
-    await using term = await openTelnet(server.port, { cols: 200 });
-    assert.equal(await term.exitStatus(), 0);
-    const message = `telpty: cannot start '${program}': no such file or directory`;
-    assert.ok(
-      (await term.capture()).endsWith(`\n${message}\nConnection closed by foreign host.`),
-      await term.capture(),
-    );
-    await server.waitForLog(/ENOENT/);
-    symlinkSync('/bin/echo', program);
-    await using again = await openTelnet(server.port);
-    assert.equal(await again.exitStatus(), 0);
-    assert.match(await again.capture(), /\nit runs\nConnection closed by foreign host\.$/);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-});
+test(
+  'GNU telnet: a program that cannot start gives a one-line message, and the next one can start',
+  TIMEOUT,
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'telpty-program-'));
+    const program = join(directory, 'program');
+    try {
+      symlinkSync('/bin/echo', program);
+      await using server = await startServer([], { program: [program, 'it runs'] });
+      rmSync(program);
+      await using term = await openTelnet(server.port, { cols: 200 });
+      assert.equal(await term.exitStatus(), 0);
+      const message = `telpty: cannot start '${program}': no such file or directory`;
+      assert.ok(
+        (await term.capture()).endsWith(`\n${message}\nConnection closed by foreign host.`),
+        await term.capture(),
+      );
+      await server.waitForLog(/ENOENT/);
+      symlinkSync('/bin/echo', program);
+      await using again = await openTelnet(server.port);
+      assert.equal(await again.exitStatus(), 0);
+      assert.match(await again.capture(), /\nit runs\nConnection closed by foreign host\.$/);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  },
+);

@@ -9,7 +9,7 @@ const KERMIT: Visitor = {
   options: { env: { DISPLAY: 'desk:7.1' } },
 };
 
-/** `-Y`: without anybody's settings. */
+/** `-Y`: without the user's settings. */
 function commands(...lines: readonly string[]): string[] {
   return [requireTool('kermit'), '-Y', '-C', lines.join(', ')];
 }

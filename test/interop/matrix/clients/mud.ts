@@ -1,4 +1,4 @@
-/** MUD clients: they draw the text by lines, and have a line of their own to type in. */
+/** MUD clients: they draw the text line by line, and have a separate input line. */
 import { requireTool } from '../../../support/system/tools.ts';
 import { no, type Peer, yes } from '../rows.ts';
 import type { Visitor } from '../visit.ts';
@@ -32,7 +32,7 @@ export const tintin: Peer = {
   },
 };
 
-// Without -v it divides the screen, and shows what was typed and prompts in another part than answers.
+// Without -v it splits the screen, and shows input and prompts in another part than output.
 const TF: Visitor = { command: port => [requireTool('tf5'), '-f/dev/null', '-v', '127.0.0.1', String(port)] };
 const TF_TLS: Visitor = {
   command: port => [requireTool('tf5'), '-f/dev/null', '-v', '-n', `-c/connect -x localhost ${port}`],
@@ -45,7 +45,7 @@ export const tinyfugue: Peer = {
     connects: yes(() => visit.connects(TF, /closed by foreign host/)),
     types: yes(() => visit.types(TF)),
     size: yes(() => visit.size(TF, '31 100'), 'it reserves the last column'),
-    // It says ANSI-ATTR first, which terminfo does not have.
+    // It first sends ANSI-ATTR, which is not in terminfo.
     terminal: yes(() => visit.terminal(TF, 'ansi')),
     environment: no('it does not know the option', () => visit.environment(TF, 'CLIENT_NAME', '')),
     password: yes(() => visit.password(TF)),

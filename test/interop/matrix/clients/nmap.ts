@@ -1,4 +1,4 @@
-/** nmap, which only looks at servers. */
+/** nmap, which only scans servers. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ async function nmap(ground: Ground, ...args: string[]): Promise<string> {
   return (await run(requireTool('nmap'), words, { timeout: 50_000 })).stdout;
 }
 
-/** What the scripts say of the server: it is one, it negotiates, it neither encrypts nor tells of a Windows domain. */
+/** The scripts report that the server speaks Telnet, negotiates, and offers neither encryption nor a Windows domain. */
 async function scripts(): Promise<void> {
   const told = await nmap(await characterServer(), '--script', '+telnet-encryption,+telnet-ntlm-info,+banner');
   assert.match(told, /\/tcp\s+open\s/);
@@ -26,7 +26,7 @@ async function scripts(): Promise<void> {
   assert.doesNotMatch(told, /ERROR|telnet-ntlm-info/);
 }
 
-/** telnet-brute is a robot that logs in: it finds the prompts, and tells the right password from wrong ones. */
+/** telnet-brute logs in automatically: it finds the prompts, and distinguishes the right password from wrong ones. */
 async function brute(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'telpty-nmap-'));
   try {

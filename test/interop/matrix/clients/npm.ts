@@ -73,8 +73,9 @@ async function tls(): Promise<void> {
   });
 }
 
-// `terminalWidth` makes it tell a size, and agree to tell its terminal type. To the question for that it sends back the
-// first three bytes, IAC SB TERMINAL-TYPE, so that all it says later is inside a message without an end, to any server.
+// With `terminalWidth` it sends a size and agrees to send its terminal type. Its reply to the request for the type is
+// the first three bytes of the request, IAC SB TERMINAL-TYPE, so that everything it sends later is inside an
+// unterminated subnegotiation. It does that with any server.
 const UNENDED = 'if configured to send it, it also starts an answer about its terminal type and never ends it';
 const REFUSES = 'it refuses the option';
 

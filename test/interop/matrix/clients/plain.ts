@@ -1,4 +1,4 @@
-/** Clients with little Telnet: curl and the example of libtelnet. */
+/** Clients with minimal Telnet support: curl and the example of libtelnet. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ const NO_TLS = 'it does not support TLS';
 
 const LIBTELNET: Visitor = { command: port => [requireTool('telnet-client'), '127.0.0.1', String(port)] };
 
-/** It prints what it gets as C strings, and sends LF as CR LF. */
+/** It prints data as C strings, and sends LF as CR LF. */
 async function libtelnetBytes(): Promise<void> {
   await using desk = await visit.arrive(LIBTELNET);
   desk.enter('bytes');
@@ -46,8 +46,8 @@ export const libtelnetClient: Peer = {
 };
 
 /**
- * curl in a terminal, with which it does nothing: the kernel edits and echoes, beside whatever the server does. Between two
- * looks at the network curl waits for a line of input, so answers may need another line to show.
+ * curl in a terminal, whose modes it does not change: the kernel edits and echoes, whatever the server does. Between
+ * two reads from the network curl waits for a line of input, so an answer may appear only after another line.
  */
 async function curlSays(
   port: number,
@@ -95,7 +95,7 @@ async function curlLine(): Promise<void> {
   await using _desk = await curlSays((await lineServer()).port, [], ['say helo\x7flo'], /heard <hello>/);
 }
 
-/** Through pipes: in a terminal the kernel would keep some of the bytes for itself. */
+/** Through pipes: a terminal would interpret some of the bytes. */
 async function curlBytes(): Promise<void> {
   const url = `telnet://127.0.0.1:${(await characterServer()).port}`;
   const child = spawn(requireTool('curl'), ['-sN', url], { stdio: ['pipe', 'pipe', 'inherit'] });

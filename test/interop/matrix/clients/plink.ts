@@ -6,7 +6,7 @@ import * as visit from '../visit.ts';
 
 const PLINK: Visitor = { command: port => [requireTool('plink'), '-telnet', '-P', String(port), '127.0.0.1'] };
 
-/** A saved session, as PuTTY's window makes it: the only way to give it an environment. */
+/** A saved session, as written by PuTTY's window: the only way to configure environment variables. */
 const SAVED: Visitor = {
   command: port => [
     '/bin/sh',

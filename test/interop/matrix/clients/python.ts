@@ -1,4 +1,4 @@
-/** Python's telnetlib, which knows no option but leaves all to its user. */
+/** Python's telnetlib, which implements no option but leaves all to the application. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { requireTool } from '../../../support/system/tools.ts';

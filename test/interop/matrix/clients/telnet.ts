@@ -1,4 +1,4 @@
-/** The Telnet clients that people start by that name: GNU's, Netkit's with TLS, busybox's. */
+/** The Telnet clients named `telnet`: GNU's, Netkit's with TLS, and busybox's. */
 import { requireTool } from '../../../support/system/tools.ts';
 import { no, type Peer, yes } from '../rows.ts';
 import type { Visitor } from '../visit.ts';
@@ -43,7 +43,7 @@ const NETKIT_BINARY: Visitor = {
   edits: true,
 };
 
-/** To a question for names it answers with an empty list, whatever it has. */
+/** It answers a request for named variables with an empty list, whatever it has. */
 const netkitTellsNothing = () => visit.environment(NETKIT, 'DISPLAY', '');
 
 export const telnetSsl: Peer = {
@@ -82,7 +82,7 @@ const BUSYBOX: Visitor = {
   command: port => [requireTool('busybox'), 'telnet', '-l', 'ada', '127.0.0.1', String(port)],
 };
 
-/** ^] opens a menu of its own, wherever it comes from. */
+/** ^] opens a menu wherever it appears in the input. */
 async function busyboxEscape(): Promise<void> {
   await using desk = await visit.arrive(BUSYBOX);
   desk.enter('bytes');

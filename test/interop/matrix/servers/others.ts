@@ -1,4 +1,4 @@
-/** Servers that give no program on a terminal: a serial line, a chat, and what is made with Twisted. */
+/** Servers that do not run a program on a terminal: a serial line, a chat, and a server made with Twisted. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { connect } from '../../../../src/index.ts';
@@ -11,7 +11,7 @@ import type { Visitor } from '../visit.ts';
 import * as visit from '../visit.ts';
 import { telptyConnect } from './visitor.ts';
 
-/** Each visit has a line of its own. */
+/** Each visit has a separate serial line. */
 async function serial(visits: (visitor: Visitor) => Promise<void>, ...options: string[]): Promise<void> {
   await using ground = await ser2net();
   await visits(telptyConnect(async () => ground, ...options));
@@ -24,7 +24,7 @@ async function serialTls(): Promise<void> {
   await visit.types(telptyConnect(async () => ground, ...options));
 }
 
-/** RFC 2217 by the library: the settings of the real device change, and its server says so. */
+/** RFC 2217 with the library: the settings of the real device change, and its server reports them. */
 async function serialPort(): Promise<void> {
   await using ground = await ser2net();
   const option = comPort({ role: 'client' });
@@ -92,7 +92,7 @@ export const twistedServer: Peer = {
   },
 };
 
-/** Two people in a chat: each sees what the other says. */
+/** Two users in a chat: each sees the messages of the other. */
 async function chat(): Promise<void> {
   await using ground = await chatd();
   const command = telptyConnect(async () => ground).command(ground.port);

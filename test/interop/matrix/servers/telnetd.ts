@@ -1,4 +1,4 @@
-/** The servers called telnetd: GNU's, Netkit's with TLS, busybox's. */
+/** The servers named telnetd: GNU's, Netkit's with TLS, and busybox's. */
 import assert from 'node:assert/strict';
 import { connect } from '../../../../src/index.ts';
 import type { Ground } from '../grounds.ts';
@@ -9,7 +9,7 @@ import { DISPLAY, telptyConnect } from './visitor.ts';
 
 const NO_TLS = 'it does not support TLS';
 
-/** By the library: a session is the bytes, with no terminal in between. */
+/** With the library: a session transfers bytes, without a terminal in between. */
 async function sessionBytes(ground: () => Promise<Ground>): Promise<void> {
   const session = await connect({ port: (await ground()).port, encoding: 'ISO-8859-1', timeout: 20_000 });
   try {
@@ -28,7 +28,7 @@ async function sessionBytes(ground: () => Promise<Ground>): Promise<void> {
 const GNU = telptyConnect(gnuTelnetd);
 const GNU_LINES = telptyConnect(gnuTelnetdLines);
 
-/** What is typed is edited and shown here until Enter. */
+/** Input is edited and shown locally until Enter. */
 async function gnuLine(): Promise<void> {
   await using desk = await visit.arrive(GNU_LINES);
   desk.type('say helo');
@@ -94,7 +94,7 @@ export const busybox: Peer = {
   name: 'busybox telnetd',
   source: 'busybox-static',
   cells: {
-    // It does not read on until our end, so that the connection may be reset.
+    // It does not read up to the client's FIN, so the connection may be reset.
     connects: yes(() => visit.connects(BUSYBOX, /closed by foreign host|reset/)),
     types: yes(() => visit.types(BUSYBOX)),
     size: yes(() => visit.size(BUSYBOX)),

@@ -1,4 +1,4 @@
-/** `telpty connect` as a person uses it. */
+/** `telpty connect` in a terminal. */
 import { CLI } from '../../../support/servers/server.ts';
 import type { Ground } from '../grounds.ts';
 import type { Visitor } from '../visit.ts';
