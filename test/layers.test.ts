@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** What the check says of a tree made of these files. */
+/** The result of the check for a tree of these files. */
 function check(files: Readonly<Record<string, string>>): { status: number | null; output: string } {
   const directory = mkdtempSync(join(tmpdir(), 'telpty-layers-'));
   try {
@@ -42,7 +42,11 @@ for (const [what, rule, files] of [
   ['pty/ in transport/', 'layer-\\d', { 'src/transport/a.ts': "import '../pty/b.ts';", 'src/pty/b.ts': '' }],
   ['transport/ in pty/', 'layer-\\d', { 'src/pty/a.ts': "import '../transport/b.ts';", 'src/transport/b.ts': '' }],
   ['screen/ in transport/', 'layer-\\d', { 'src/transport/a.ts': "import '../screen/b.ts';", 'src/screen/b.ts': '' }],
-  ['an import beside', 'layer-\\d', { 'src/native/a.ts': "import '../protocol/b.ts';", 'src/protocol/b.ts': '' }],
+  [
+    'an import of a folder of the same layer',
+    'layer-\\d',
+    { 'src/native/a.ts': "import '../protocol/b.ts';", 'src/protocol/b.ts': '' },
+  ],
   ['a cycle', 'no-cycles', { 'src/cli/a.ts': "import './b.ts';", 'src/cli/b.ts': "import './a.ts';" }],
   ['Node in the engine', 'protocol-is-pure', { 'src/protocol/a.ts': "import 'node:fs';" }],
   ['a library in the engine', 'protocol-is-pure', { 'src/protocol/a.ts': "import 'pino';" }],

@@ -1,4 +1,4 @@
-/** The options of the library are checked by their tables; each function uses the table of its own. */
+/** The options of the library are checked by their tables; each function uses its own table. */
 import assert from 'node:assert/strict';
 import { Duplex } from 'node:stream';
 import { describe, it } from 'node:test';
@@ -46,11 +46,11 @@ import { tlsOptions } from '../src/transport/tls/options.ts';
 /** A function with options. */
 interface Taker {
   readonly table: AnyTable;
-  /** Options that it takes. */
+  /** Valid options for it. */
   readonly good?: object;
-  /** What errors put in front of a name. */
+  /** The prefix of names in its errors. */
   readonly prefix?: string;
-  /** Calls it; throws or rejects as it does. */
+  /** Calls it; throws or rejects like the function. */
   readonly call: (options: never) => unknown;
 }
 
@@ -127,7 +127,7 @@ describe('wrong values of each option are refused in one line with its name, by'
         const wrong = wrongFor(rule);
         assert.ok(wrong.length >= 4, `${option}: only ${wrong.length} of the samples are wrong`);
         for (const value of wrong) {
-          // A path, or streams, are what tells the three kinds of listeners apart.
+          // Only the path or the streams distinguish the three kinds of listeners.
           const options = { ...good, [option]: value };
           const { code, message } = await errorOf(() => call(options as never));
           assert.equal(code, 'ERR_INVALID_ARGUMENT', `${option}: ${String(value)}: ${message}`);
@@ -139,7 +139,7 @@ describe('wrong values of each option are refused in one line with its name, by'
   }
 });
 
-describe('an unknown option is refused with the nearest known one, by', () => {
+describe('an unknown option is refused with the most similar known one, by', () => {
   for (const [name, { table, good = {}, call }] of Object.entries(takers)) {
     it(name, async () => {
       for (const option of Object.keys(table)) {
@@ -157,7 +157,7 @@ describe('an unknown option is refused with the nearest known one, by', () => {
 it('a required option that is left out is refused', async () => {
   for (const [name, { table, good = {}, call }] of Object.entries(takers)) {
     for (const [option, { isRequired }] of Object.entries(table)) {
-      // Without them it is another kind of listener.
+      // Without these options it is another kind of listener.
       if (!isRequired || ['path', 'accept'].includes(option)) continue;
       const { code, message } = await errorOf(() => call({ ...good, [option]: undefined } as never));
       assert.equal(code, 'ERR_INVALID_ARGUMENT', name);
@@ -187,7 +187,7 @@ const lampOptions = {
   isBright: boolean(),
 } satisfies OptionTable<LampOptions>;
 
-it('options have their defaults; undefined is the same as left out', () => {
+it('options have their defaults; undefined is the same as omitted', () => {
   const read = (options: LampOptions) => readOptions('lamp', lampOptions, options);
   assert.deepEqual(read({ colour: 'red' }), { colour: 'red', time: 1_000, isBright: undefined });
   assert.deepEqual(read({ colour: 'red', time: 0, isBright: false }), { colour: 'red', time: 0, isBright: false });
@@ -196,7 +196,7 @@ it('options have their defaults; undefined is the same as left out', () => {
   assert.equal(time, 1_000);
 });
 
-it('errors say what is allowed and what was given', () => {
+it('errors name the allowed and the given value', () => {
   const error = (options: object) => {
     try {
       readOptions('lamp', lampOptions, options);
@@ -217,13 +217,13 @@ it('errors say what is allowed and what was given', () => {
   assert.equal(error({ color: 'red' }), "the options of lamp have no option 'color'; did you mean 'colour'?");
 });
 
-it('a password is in no error', async () => {
+it('no error contains a password', async () => {
   const wrong = { username: 'ada', password: 1_234 } as never;
   const { message } = await errorOf(() => onSession(one => one.login(wrong))());
   assert.equal(message, 'password must be a string');
 });
 
-// What follows is checked by the compiler: a table that does not fit its interface is a type error.
+// The compiler checks the rest: a table that does not fit its interface is a type error.
 ({
   colour: required(oneOf(['red', 'green'])),
   time: duration(),
@@ -231,7 +231,7 @@ it('a password is in no error', async () => {
 }) satisfies OptionTable<LampOptions>;
 ({
   ...lampOptions,
-  // @ts-expect-error a row is left over
+  // @ts-expect-error there is an extra row
   hue: text(),
 }) satisfies OptionTable<LampOptions>;
 ({
@@ -241,17 +241,17 @@ it('a password is in no error', async () => {
 }) satisfies OptionTable<LampOptions>;
 ({
   ...lampOptions,
-  // @ts-expect-error a word is missing
+  // @ts-expect-error a value is missing
   colour: required(oneOf(['red'])),
 }) satisfies OptionTable<LampOptions>;
 ({
   ...lampOptions,
-  // @ts-expect-error a word is left over
+  // @ts-expect-error there is an extra value
   colour: required(oneOf(['red', 'green', 'blue'])),
 }) satisfies OptionTable<LampOptions>;
 ({
   ...lampOptions,
-  // @ts-expect-error it cannot be left out
+  // @ts-expect-error it must not be omitted
   colour: oneOf(['red', 'green']),
 }) satisfies OptionTable<LampOptions>;
 ({

@@ -1,4 +1,7 @@
-/** What is said to the programs of docs/library.md, docs/migration.md and README.md that are run, by their names, and what they must answer. */
+/**
+ * The dialogues of the programs of docs/library.md, docs/migration.md and README.md, by name, with the expected
+ * answers.
+ */
 import assert from 'node:assert/strict';
 import { ptyShell } from '../../src/index.ts';
 import { Device, type Script } from '../client/lab/device.ts';
@@ -11,7 +14,7 @@ export const PASSWORD = 'lovelace';
 
 const shell = ptyShell('/bin/sh', ['-i'], { env: { PS1: '$ ' } });
 
-/** What the clients connect to. */
+/** The server to which the clients connect. */
 export function loginServer(): Promise<Host> {
   return Host.start({
     shell: async session => {
@@ -23,7 +26,7 @@ export function loginServer(): Promise<Host> {
   });
 }
 
-/** Whoever is silent is asked after two seconds; three wrong answers, and the address is banned. */
+/** A silent client gets a question after 2 s; after three wrong answers its address is banned. */
 export async function isRobot(port: number, localAddress = '127.0.0.1'): Promise<void> {
   await using robot = await Wire.connect(port, { silent: true, localAddress });
   for (let attempt = 0; attempt < 3; attempt++) {
@@ -33,7 +36,7 @@ export async function isRobot(port: number, localAddress = '127.0.0.1'): Promise
   await robot.untilEnd();
 }
 
-/** What the README's client connects to: a switch with a login and one command. */
+/** The server for the client of README.md: a switch with a login and one command. */
 export function switchServer(): Promise<Host> {
   return Host.start({
     shell: async session => {
@@ -46,14 +49,14 @@ export function switchServer(): Promise<Host> {
   });
 }
 
-/** A program that uses node:test: its only test has passed. */
+/** For a program that uses node:test: its only test must pass. */
 async function passes(program: Running): Promise<void> {
   const output = await program.output();
   assert.match(output, /^\S+ pass 1$/m);
   assert.match(output, /^\S+ fail 0$/m);
 }
 
-/** For each program that serves, or needs nothing. */
+/** For each program that is a server or needs no peer. */
 export const talks: Readonly<Record<string, (program: Running, connect: typeof Wire.connect) => Promise<void>>> = {
   'first-server': async (program, connect) => {
     const port = await program.port();
@@ -133,7 +136,7 @@ export const talks: Readonly<Record<string, (program: Running, connect: typeof W
 /** Reports two events, with different line ends, and closes. */
 const reporter: Script = async line => line.print('09:15\tup\n\r10:00\tdown\r\n');
 
-/** What a program connects to, if not to {@link loginServer}. */
+/** The peer of a program, if it is not {@link loginServer}. */
 export const peers: Readonly<Record<string, () => Promise<AsyncDisposable & { readonly port: number }>>> = {
   'received-lines': () => Device.start(reporter),
   'connecting-again': () => Device.start(reporter),
@@ -141,7 +144,7 @@ export const peers: Readonly<Record<string, () => Promise<AsyncDisposable & { re
   devices: () => Device.start(ios({ username: 'ada', password: PASSWORD, secret: 'byron' })),
 };
 
-/** For each program that connects: judges what it has printed. */
+/** For each program that connects: checks its output. */
 export const clientTalks: Readonly<Record<string, (output: string) => void>> = {
   client: output => assert.equal(output, '42\n\n'),
   'received-lines': output => assert.equal(output, '09:15 up\n10:00 down\n'),

@@ -1,4 +1,4 @@
-// Loaded in front of each program of docs/library.md that is run: tells the test where its server listens.
+// Loaded before each program of docs/library.md that is run: sends the port of its server to the test.
 import { Server } from 'telpty';
 
 const { listen } = Server.prototype;

@@ -1,4 +1,7 @@
-/** docs/library.md, docs/migration.md (and README.md): their programs compile as those of a user do, and do what they say. */
+/**
+ * docs/library.md, docs/migration.md (and README.md): their programs compile like those of a user, and do what the
+ * pages say.
+ */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Wire } from '../support/clients/test-client.ts';
@@ -18,7 +21,7 @@ for (const [name, talk] of Object.entries(talks)) {
   });
 }
 
-test('program guarded: the list of the banned has an end, and the oldest one leaves it', async () => {
+test('program guarded: the list of banned addresses is bounded, and the oldest one is removed first', async () => {
   const edit = (code: string) => {
     const edited = code.replace('MOST_BANNED = 10_000', 'MOST_BANNED = 2');
     assert.notEqual(edited, code);
@@ -45,24 +48,24 @@ for (const [name, judge] of Object.entries(clientTalks)) {
   });
 }
 
-test('every program that the pages say to be run is run', () => {
+test('every named program of the pages is run', () => {
   // test/package/documents.test.ts runs 'tls', with the files that it reads.
   const named = programs.flatMap(({ name }) => name ?? []).filter(name => name !== 'tls');
   assert.deepEqual(named.toSorted(), [...Object.keys(talks), ...Object.keys(clientTalks)].toSorted());
 });
 
-/** The names in the first column of a table; several in a cell stand in backticks of their own. */
+/** The names in the first column of a table; several in a cell are each in backticks. */
 function namesIn(heading: string, after = ''): string[] {
   const rows = table(text.slice(text.indexOf(after)), heading);
   return rows.flatMap(([cell = '']) => [...cell.matchAll(/\w+(?:-\w+)*/g)].map(([name]) => name)).sort();
 }
 
-test('the table of server events has all', () => {
+test('the table of server events is complete', () => {
   const events = table(text, 'server event').map(([cell = '']) => cell.replaceAll("'", ''));
   assert.deepEqual(events.sort(), membersOf('src/server/server.ts', 'ServerEvents'));
 });
 
-test("the table of events has all that are a session's own", () => {
+test('the table of events has all events that a session defines', () => {
   const streams = new Set(['data', 'end', 'close']);
   assert.deepEqual(
     namesIn('event').filter(name => !streams.has(name)),
@@ -70,7 +73,7 @@ test("the table of events has all that are a session's own", () => {
   );
 });
 
-test('the table of errors has all codes', () => {
+test('the table of errors is complete', () => {
   const source = document('src/errors.ts');
   const codes = [...source.matchAll(/^ {2}\| '(ERR_\w+)'/gm)].map(([, code]) => code);
   assert.deepEqual(
@@ -79,7 +82,7 @@ test('the table of errors has all codes', () => {
   );
 });
 
-test('the links of the documents lead somewhere', () => {
+test('the links of the documents resolve', () => {
   for (const name of [
     'README.md',
     'docs/library.md',

@@ -1,6 +1,6 @@
 /**
- * docs/login.md: its command, with the system's login. Everything that a login changes, and the users themselves, are in a mount
- * namespace of the server: nothing of it is left on the system.
+ * docs/login.md: its command, with the system's login. The users and all files that a login changes are in a mount
+ * namespace of the server: nothing remains on the system.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ import { commandOf, document } from './markdown.ts';
 const scratch = mkdtempSync(join(tmpdir(), 'telpty-login-'));
 after(() => rmSync(scratch, { recursive: true }));
 
-/** Two accounts with passwords, which exist for the server alone. A wrong password costs no time. */
+/** Two accounts with passwords that exist for the server only. A wrong password causes no delay. */
 const PREPARE = `
 set -e
 cp -a /etc ${scratch}/etc-$$
@@ -32,7 +32,7 @@ printf 'visitor:let-me-in\\nroot:be-root\\n' | chpasswd
 eval "$EXTRA"
 exec "$@"`;
 
-/** Starts what the document says; `extra` is done to the server's `/etc` before. */
+/** Starts the command of the document; `extra` runs before it and changes the server's `/etc`. */
 function startLogin(options: readonly string[] = [], extra = ''): Promise<TestServer> {
   const command = commandOf(document('docs/login.md'), 'login');
   const { stdout } = spawnSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' });
@@ -53,7 +53,7 @@ async function logIn(wire: Wire, name: string, password: string): Promise<void> 
   wire.type(`${password}\r`);
 }
 
-/** The words with which the program of the server's latest session was started. */
+/** The arguments of the program of a session. */
 async function argvOf(server: TestServer, session: number): Promise<string> {
   const [, pid] = await server.waitForLog(new RegExp(`session ${session} started: .*pid (\\d+)`));
   return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
@@ -62,7 +62,7 @@ async function argvOf(server: TestServer, session: number): Promise<string> {
 const ARGV = 'login -p -h 127.0.0.1';
 
 if (!isRoot) {
-  test('login works for root alone', () => {
+  test('login works only for root', () => {
     const { status } = spawnSync('login', ['-p', '-h', '127.0.0.1'], { encoding: 'utf8', input: '' });
     assert.notEqual(status, 0);
   });
@@ -74,7 +74,7 @@ if (!isRoot) {
     await wire.expect('Login incorrect');
     assert.equal(await argvOf(server, 1), ARGV);
     await logIn(wire, 'visitor', 'let-me-in');
-    // Not before: login throws away what was typed ahead.
+    // Not earlier: login discards input that is typed ahead.
     await wire.expect(/\$ $/);
     wire.type(
       'echo "<$(id -un) $(stty size) $TERM $REMOTEHOST $TELPTY_REMOTE_ADDRESS $(grep -c "NoNewPrivs:.0" /proc/self/status)>"\r',
@@ -86,7 +86,7 @@ if (!isRoot) {
   });
 
   const names = ['-froot', '-f root', 'root', '-f', '--', '-h'];
-  test('CVE-2007-0882, CVE-2026-24061: whatever the client says of a user, login asks, and was told nothing', async () => {
+  test('CVE-2007-0882, CVE-2026-24061: login asks for the name and gets no arguments, whatever user the client sends', async () => {
     await using server = await startLogin(['--accept-env', 'USER', '--max-per-ip', '0']);
     for (const [index, name] of names.entries()) {
       const options: WireOptions = { ...XTERM, environ: { USER: name, LOGNAME: name, CREDENTIALS_DIRECTORY: '/tmp' } };
@@ -96,13 +96,13 @@ if (!isRoot) {
     }
   });
 
-  test('an option that is typed as a name is a name', async () => {
+  test('an option that is typed as a name is treated as a name', async () => {
     await using server = await startLogin();
     await using wire = await Wire.connect(server.port, XTERM);
     for (const name of ['-froot', '-f root']) {
       await wire.expect(/login: $/);
       wire.type(`${name}\r`);
-      // As a name that does not exist: some ask for its password, all refuse it.
+      // As a name that does not exist: some versions ask for its password, all refuse it.
       const answer = await wire.expect(/Password: $|incorrect|[Ii]nvalid|login: $/);
       if (answer.includes('Password')) {
         wire.type('x\r');
@@ -124,7 +124,7 @@ if (!isRoot) {
     await using wire = await Wire.connect(server.port, XTERM);
     await wire.expect(/login: $/);
     wire.type('root\r');
-    // It is not even asked for a password.
+    // login refuses it without asking for a password.
     await wire.expect(/root\r\n\r\nLogin incorrect\r\n/);
     await logIn(wire, 'visitor', 'let-me-in');
     await wire.expect(/\$ $/);

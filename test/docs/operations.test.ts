@@ -1,4 +1,4 @@
-/** docs/operations.md and packaging/: what they say of metrics, alerts and options is what there is. */
+/** docs/operations.md and packaging/: they describe the metrics, alerts and options that exist. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parse } from 'yaml';
@@ -16,7 +16,7 @@ const documented = table(text, 'metric').map(([name = '', type = '', labels = ''
   meaning,
 }));
 
-/** A scrape of a server to which everything has happened once that makes a label. */
+/** A scrape of a server after one of each event that creates a label. */
 async function scrapeOf(...args: string[]): Promise<Scrape> {
   await using server = await startServer(['--metrics', '0', '--max-sessions', '1', ...args], { program: ['/bin/cat'] });
   const wire = await Wire.connect(server.port, { ttype: ['xterm'], size: [80, 24] });
@@ -25,7 +25,7 @@ async function scrapeOf(...args: string[]): Promise<Scrape> {
   const refused = await Wire.connect(server.port);
   await refused.untilEnd();
   await refused.close();
-  // Asks to be logged out.
+  // Requests LOGOUT.
   wire.negotiate(253, 18);
   await wire.untilEnd();
   await wire.close();
@@ -54,13 +54,13 @@ describe('docs/operations.md', { timeout: 60_000 }, () => {
     }
   });
 
-  it('names only options that there are', () => {
+  it('names only existing options', () => {
     for (const [, option = ''] of text.matchAll(/`--([a-z-]+)/g))
       assert.ok(Object.hasOwn(serveOptions, option), option);
   });
 
   const known = new Set(documented.map(({ name }) => name));
-  /** Metrics and labels of a query of Prometheus. */
+  /** Checks the metrics and labels of a Prometheus query. */
   function checkQuery(query: string): void {
     const names = [...query.matchAll(/telpty_[a-z_]+/g)].map(([name]) => name);
     assert.ok(names.length > 0 || query.startsWith('up{'), query);
@@ -71,18 +71,19 @@ describe('docs/operations.md', { timeout: 60_000 }, () => {
       for (const label of list.split(', ')) assert.ok(labels.has(label), `${label} in ${query}`);
   }
 
-  it('the dashboard asks for metrics that there are', () => {
+  it('the dashboard uses existing metrics', () => {
     const { panels, templating } = JSON.parse(document('packaging/grafana/telpty.json'));
     const queries: string[] = panels.flatMap((panel: { targets: { expr: string }[] }) =>
       panel.targets.map(t => t.expr),
     );
     for (const query of queries) checkQuery(query);
     const shown = queries.join('\n');
-    for (const name of known) assert.ok(shown.includes(name) || /build_info|start_time/.test(name), `${name} is shown`);
+    for (const name of known)
+      assert.ok(shown.includes(name) || /build_info|start_time/.test(name), `${name} must be shown`);
     assert.match(templating.list[1].query.query, /^label_values\(telpty_build_info, instance\)$/);
   });
 
-  it('the alerts ask for metrics that there are, and are explained', () => {
+  it('the alerts use existing metrics and are explained', () => {
     const { groups } = parse(document('packaging/prometheus/telpty.rules.yml'));
     const rules: { alert: string; expr: string; annotations: { summary: string }; labels: { severity: string } }[] =
       groups.flatMap((group: { rules: unknown[] }) => group.rules);

@@ -13,16 +13,16 @@ import { commentsOf, document, table } from './markdown.ts';
 
 const text = document('docs/library.md');
 
-/** How documents write a default. Empty where they need not write any. */
+/** The form of a default in documents. Empty if it need not be written. */
 function written(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`;
   if (typeof value === 'number' && value > 0) return value.toLocaleString('en-US');
   return value === true ? 'true' : '';
 }
 
-/** What a cell may say where {@link written} has nothing. */
+/** Allowed cells for defaults for which {@link written} returns an empty string. */
 const UNWRITTEN = ['', 'off', 'none'];
-/** Defaults that take words. */
+/** Defaults that are described as text. */
 const IN_WORDS: ReadonlyMap<string, string> = new Map([
   ['requestEnviron', 'LANG, LC_\\*, COLORTERM, DISPLAY, TZ'],
   ['mode', '0o600'],
@@ -30,7 +30,7 @@ const IN_WORDS: ReadonlyMap<string, string> = new Map([
   ['terminal', "type `'dumb'`"],
 ]);
 
-/** Only `telpty serve` uses it. */
+/** Used only by `telpty serve`. */
 const INTERNAL = ['localUser'];
 
 describe('docs/library.md has the options, and their defaults, of', () => {
@@ -53,7 +53,7 @@ describe('docs/library.md has the options, and their defaults, of', () => {
       for (const { name, cell } of rows) {
         const value = written(options[name]!.default);
         const expected = cell === IN_WORDS.get(name) || (value === '' ? UNWRITTEN.includes(cell) : cell === value);
-        // The table above has it.
+        // It is in the table above.
         const isAbove = heading.includes('path') && name === 'backlog';
         assert.ok(expected || isAbove, `${name}: '${cell}' is not its default, ${value}`);
       }

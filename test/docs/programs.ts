@@ -10,13 +10,13 @@ import { assertGone, descendantsOf } from '../support/leaks.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Is loaded in front of a program, and sends the test the port of its server. It imports telpty from where it lies. */
+/** Loaded before a program; sends the port of its server to the test. It imports telpty from its own location. */
 export const HOOK = fileURLToPath(new URL('hook.mjs', import.meta.url));
 
-/** The port that the programs of a document name. */
+/** The port in the programs of a document. */
 export const PORT = '6023';
 
-/** A program in a document: a block of TypeScript. Those that are run have a name, as in "ts run name". */
+/** A program in a document: a block of TypeScript. Programs that are run have a name, as in "ts run name". */
 export interface Program {
   readonly name: string | undefined;
   readonly code: string;
@@ -43,8 +43,8 @@ const TSCONFIG = {
 };
 
 /**
- * A directory outside of the repository that has `telpty` installed, and in it the programs, compiled. Fails where the
- * compiler does.
+ * A directory outside the repository that has `telpty` installed, with the compiled programs. Fails if they do not
+ * compile.
  */
 export class Workspace implements Disposable {
   readonly #directory = mkdtempSync(join(tmpdir(), 'telpty-docs-'));
@@ -66,9 +66,9 @@ export class Workspace implements Disposable {
   }
 
   /**
-   * Starts a program. Its port is a free one, or, for a program that connects, the one that is given.
+   * Starts a program on a free port, or, for a program that connects, with the given port.
    *
-   * @param edit changes the program before, such as a number in it.
+   * @param edit changes the program first, for example a number in it.
    */
   start(name: string, port = 0, edit = (code: string): string => code): Running {
     const code = readFileSync(join(this.#directory, 'out', `${name}.js`), 'utf8');
@@ -85,7 +85,7 @@ export class Workspace implements Disposable {
 
 /** Starts a compiled program in its own directory, with HOOK or a copy of it. */
 export function startProgram(file: string, hook: string, env: Readonly<Record<string, string>> = {}): Running {
-  // With it, a program that uses node:test would report in a binary format to this test's runner.
+  // With this variable, a program that uses node:test would report in a binary format to the test runner of this test.
   const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
   const child = spawn(process.execPath, ['--import', pathToFileURL(hook).href, file], {
     cwd: dirname(file),
@@ -95,7 +95,7 @@ export function startProgram(file: string, hook: string, env: Readonly<Record<st
   return new Running(child);
 }
 
-/** A program that runs; `await using` stops it and what it has started. */
+/** A running program; `await using` stops it and its child processes. */
 export class Running implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #over: Promise<unknown[]>;
@@ -128,7 +128,7 @@ export class Running implements AsyncDisposable {
     return port as number;
   }
 
-  /** Waits for its end, which must be a good one. Returns what it printed. */
+  /** Waits until it ends successfully. Returns its output. */
   async output(): Promise<string> {
     const [code] = await this.#over;
     assert.equal(code, 0, this.stderr);

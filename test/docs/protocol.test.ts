@@ -1,4 +1,4 @@
-/** docs/protocol.md and the code say the same. */
+/** docs/protocol.md and the code agree. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clientTable } from '../../src/client/options.ts';
@@ -21,7 +21,7 @@ const text = document('docs/protocol.md');
 const rows = [...table(text, 'code')];
 const commandRows = table(text.slice(text.indexOf('## Commands')), 'code');
 
-/** A cell: what is agreed to, and how. `asked` and `more` say of which sides the signs hold. */
+/** A cell: the sides that are agreed to, and how. `asked` and `more` are the sides with the marks `!` and `+`. */
 function cell(definition: OptionDefinition | undefined, asked: readonly string[], more = false): string {
   if (definition === undefined) return '–';
   const side = (verb: string, consent: Consent) =>
@@ -31,7 +31,7 @@ function cell(definition: OptionDefinition | undefined, asked: readonly string[]
   return [...side('WILL', definition.local), ...side('DO', definition.remote)].join(' ');
 }
 
-/** What a server asks for unasked, by option: the verbs. */
+/** The verbs that a server sends at the start of a connection, by option. */
 async function askedAtOnce(): Promise<Map<number, string[]>> {
   await using host = await Host.start({ shell: () => {}, compression: true });
   await using wire = await host.connect({ silent: true });
@@ -45,7 +45,7 @@ async function askedAtOnce(): Promise<Map<number, string[]>> {
   return asked;
 }
 
-test('the table of options has all options, and what each end does with them', async () => {
+test('the table of options has all options, and the behaviour of both ends', async () => {
   const asked = await askedAtOnce();
   const plain = optionTable();
   const server = optionTable(undefined, [], true);
@@ -67,7 +67,7 @@ test('the table of options has all options, and what each end does with them', a
   );
 });
 
-test('the table of options names the RFCs that the code names', () => {
+test('the table of options has the same RFCs as the code', () => {
   const source = document('src/protocol/constants.ts');
   for (const [code, name, rfc] of rows) {
     const comment = new RegExp(`/\\*\\* ([^\\n]*) \\*/\\n  \\w+: ${code},`).exec(
@@ -79,7 +79,7 @@ test('the table of options names the RFCs that the code names', () => {
   }
 });
 
-test('the functions that the table names make those options', () => {
+test('the functions in the table create those options', () => {
   const made = new Map<string, unknown>(Object.entries(protocol));
   const refused = new Set<number>([
     Option.AUTHENTICATION,
@@ -93,21 +93,21 @@ test('the functions that the table names make those options', () => {
     if (engine === 'refused') continue;
     const make = made.get(engine);
     assert.equal(typeof make, 'function', engine);
-    // Whatever such a function takes: role, sides and roles have names of their own.
+    // All arguments of such functions: the names for role, sides and roles differ.
     const roles = { role: 'server', local: true, collect: true, receive: true, ask: true, request: ['A'] };
     const definition = (make as (roles: object) => OptionDefinition)(roles);
     assert.equal(definition.code, Number(code), name);
   }
 });
 
-test('the table of commands has all of them', () => {
+test('the table of commands is complete', () => {
   assert.deepEqual(
     commandRows.map(([code, name]) => [code, name]),
     Object.values(Command).map(code => [String(code), commandName(code)]),
   );
 });
 
-test('the table of limits has all of them, and their defaults', () => {
+test('the table of limits is complete, with the defaults', () => {
   assert.deepEqual(
     table(text, 'limit').map(([name, value]) => [name, Number(value!.replaceAll(',', ''))]),
     Object.entries(defaultLimits),

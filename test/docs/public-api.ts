@@ -1,9 +1,10 @@
 /**
  * The signatures of the published types. Nothing runs this file: `npm run check:types` compiles it against src/, and
- * published-types.test.ts against dist/. An error here is a change that users of the package see, so it needs a line in CHANGELOG.md.
+ * published-types.test.ts against dist/. An error here is a change for users of the package, so it needs a line in
+ * CHANGELOG.md.
  *
- * {@link same} compares two types exactly: an optional field, a `readonly` or an `any` more or less is an error. A line after
- * `@ts-expect-error` must not compile.
+ * {@link same} compares two types exactly: a difference in an optional field, a `readonly` or an `any` is an error. A
+ * line after `@ts-expect-error` must not compile.
  */
 import type { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -119,19 +120,21 @@ import {
   type User,
 } from 'telpty/pty';
 
-/** Whether two types are identical. Assignability in both directions would accept `any`, and would ignore `readonly`. */
+/**
+ * True if two types are identical. Assignability in both directions would accept `any`, and would ignore `readonly`.
+ */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-/** Does not compile, unless the two types are identical. */
+/** Compiles only if the two types are identical. */
 declare function same<A, B>(...differs: Same<A, B> extends true ? [] : [never]): void;
 
 // biome-ignore lint/suspicious/noExplicitAny: listeners of unknown events get what their emitter passes.
 type Any = any;
 
-/** The names of the fields that must be given. */
+/** The names of the required fields. */
 type RequiredKeys<T> = { [K in keyof T]-?: object extends Pick<T, K> ? never : K }[keyof T];
 
-// The comparison itself tells types apart.
+// The comparison itself distinguishes types.
 // @ts-expect-error
 same<{ a: number }, { readonly a: number }>();
 // @ts-expect-error
@@ -603,5 +606,5 @@ defineOption(150, { local: 'request', remote: true }, { create: () => ({ subnego
 defineOption(150, { local: 'always' });
 // @ts-expect-error
 session.telnet.request(Option.GMCP, 'server', true);
-// @ts-expect-error: what a handler is given cannot be changed.
+// @ts-expect-error: the arguments of a handler cannot be changed.
 session.on('gmcp', event => (event.name = ''));

@@ -1,4 +1,7 @@
-/** The types of the package, in dist/: they compile, have the signatures of public-api.ts, and the names of docs/library.md. */
+/**
+ * The types of the package, in dist/: they compile, have the signatures of public-api.ts and the names of
+ * docs/library.md.
+ */
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { Duplex } from 'node:stream';
@@ -11,7 +14,10 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DIST = `${ROOT}dist/`;
 const ENTRY_POINTS = { telpty: 'index', 'telpty/protocol': 'protocol/index', 'telpty/pty': 'pty/index' };
 
-/** Imports the package by its name, so that the compiler finds the types as for a user: by `exports` of package.json. */
+/**
+ * Imports the package by its name, so that the compiler finds the types like that of a user: by `exports` of
+ * package.json.
+ */
 const SIGNATURES = `${ROOT}test/docs/public-api.ts`;
 
 const text = document('docs/library.md');
@@ -32,7 +38,7 @@ function exportsOf(entryPoint: keyof typeof ENTRY_POINTS): ts.Symbol[] {
   return checker.getExportsOfModule(checker.getSymbolAtLocation(file)!);
 }
 
-/** The members that a class declares, other than those that Node.js documents. */
+/** The members that a class declares, except those that Node.js documents. */
 function membersOf(entryPoint: keyof typeof ENTRY_POINTS, className: string, base: object): string[] {
   const symbol = exportsOf(entryPoint).find(({ name }) => name === className)!;
   const resolved = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
@@ -45,7 +51,7 @@ function membersOf(entryPoint: keyof typeof ENTRY_POINTS, className: string, bas
     .sort();
 }
 
-/** The names in a column of a table. Each stands in backticks, with its parameters. */
+/** The names in a column of a table. Each is in backticks, with its parameters. */
 function namesIn(heading: string, column = 0): string[] {
   return table(text, heading)
     .flatMap(row => (row[column] ?? '').split(/`, `/))
@@ -53,7 +59,7 @@ function namesIn(heading: string, column = 0): string[] {
     .sort();
 }
 
-/** What the compiler reports about files. */
+/** The diagnostics of the compiler for files. */
 function problemsIn(files: readonly ts.SourceFile[]): string {
   const problems = files.flatMap(file => [
     ...program.getSyntacticDiagnostics(file),
@@ -72,7 +78,7 @@ it('the published types have the signatures of public-api.ts', () => {
   assert.equal(problemsIn([file]), '');
 });
 
-it('the published types hold nothing that is marked internal', () => {
+it('the published types have no declarations that are marked internal', () => {
   const marked = published.filter(file => file.text.includes('@internal')).map(({ fileName }) => fileName);
   assert.deepEqual(marked, []);
 });

@@ -32,7 +32,7 @@ describe('README.md', () => {
     ]);
   });
 
-  it('says what telpty is in three lines, before the picture', () => {
+  it('explains telpty in three lines, before the picture', () => {
     const [, introduction = ''] = /^# telpty\n\n(.*?)\n\n!\[[^\]]+\]\(docs\/picture\.svg\)$/ms.exec(text) ?? [];
     assert.equal(introduction.split('\n').length, 3, introduction);
   });
@@ -64,7 +64,7 @@ describe('the picture of the README', () => {
   });
 });
 
-/** The names by which GitHub links to the headings of a document. */
+/** The names with which GitHub links to the headings of a document. */
 function anchorsOf(markdown: string): string[] {
   const outside = markdown.replaceAll(/^```.*?^```$/gms, '');
   return [...outside.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
@@ -100,7 +100,7 @@ test('the layers in CONTRIBUTING.md are the folders of src/', () => {
   assert.deepEqual(folders.toSorted(), readdirSync(new URL('../../src/', import.meta.url)).sort());
 });
 
-test('the command for a game that is open to the public runs as it is written, but for its port', {
+test('the command for a public game runs unchanged except for its port', {
   timeout: 60_000,
 }, async () => {
   const commandLine = document('docs/cli.md');

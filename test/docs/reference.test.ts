@@ -1,4 +1,4 @@
-/** What is made from the tables of options: up to date, and well-formed. */
+/** The files that are generated from the tables of options: up to date and well-formed. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const files = generatedFiles();
 const pages = [...files.keys()].filter(path => path.startsWith('man/'));
 
-describe('a file that is made from the tables of options', () => {
+describe('a file that is generated from the tables of options', () => {
   for (const [path, text] of files) {
     it(`is up to date: ${path}`, () => {
       assert.ok(read(path) === text, `${path} is stale; run: npm run reference`);
@@ -39,7 +39,7 @@ describe('docs/options.md', () => {
 
 describe('a manual page', () => {
   for (const path of pages) {
-    it(`has no warning of mandoc: ${path}`, () => {
+    it(`has no warnings in mandoc: ${path}`, () => {
       const { stdout, stderr } = spawnSync(requireTool('mandoc'), ['-T', 'lint', '-W', 'warning', path], {
         cwd: root,
         encoding: 'utf8',
@@ -47,7 +47,7 @@ describe('a manual page', () => {
       assert.equal(stdout + stderr, '');
     });
   }
-  it('of telpty serve reads as the help', () => {
+  it('of telpty serve has the text of the help', () => {
     const { stdout } = spawnSync(requireTool('mandoc'), ['-T', 'ascii', '-O', 'width=200', 'man/telpty-serve.1'], {
       cwd: root,
       encoding: 'utf8',
@@ -70,7 +70,7 @@ describe('a manual page', () => {
   });
 });
 
-test('the schema has the keys of a configuration, and the configuration of the package has no other', () => {
+test('the schema has the keys of a configuration, and the configuration in packaging/ has no others', () => {
   const { properties } = JSON.parse(read('telpty.schema.json')) as { properties: Record<string, unknown> };
   const keys = Object.keys(serveOptions).filter(name => name !== 'config' && name !== 'help');
   assert.deepEqual(Object.keys(properties).toSorted(), ['program', ...keys].toSorted());

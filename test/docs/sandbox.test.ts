@@ -1,4 +1,4 @@
-/** docs/sandbox.md: its command runs, and does what is said of it. */
+/** docs/sandbox.md: its command runs and has the documented effects. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { commandOf, document } from './markdown.ts';
 const secrets = mkdtempSync(join(tmpdir(), 'telpty-sandbox-'));
 after(() => rmSync(secrets, { recursive: true }));
 
-/** The words of the command, without `telpty serve`, up to the program and from it. */
+/** The arguments of the command, without `telpty serve`: the options and the program. */
 function recipe(user: readonly string[] | undefined): { options: string[]; program: string[] } {
   const command = commandOf(document('docs/sandbox.md'), 'sandbox');
   const words = execFileSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
@@ -26,7 +26,7 @@ function recipe(user: readonly string[] | undefined): { options: string[]; progr
   assert.deepEqual(words.slice(0, 2), ['telpty', 'serve']);
   const end = words.indexOf('--');
   const options = words.slice(2, end);
-  // Only root may say as whom; anybody may run the sandbox.
+  // Only root may change the user; any user may run the sandbox.
   const whom = isRoot ? user : [];
   if (whom !== undefined) options.splice(options.indexOf('--user'), 2, ...whom);
   return { options, program: words.slice(end + 1) };
@@ -36,7 +36,7 @@ for (const [name, user] of [
   ['the recipe', undefined],
   ['the recipe with a user id for each session', ['--user-range', '72000-72009', '--max-sessions', '10']],
 ] as const) {
-  test(`${name}: a system to look at, a place to write, and nobody else`, () => recipeHolds(user));
+  test(`${name}: a read-only system, a writable home, and no other processes`, () => recipeHolds(user));
 }
 
 async function recipeHolds(user: readonly string[] | undefined): Promise<void> {
@@ -51,10 +51,10 @@ async function recipeHolds(user: readonly string[] | undefined): Promise<void> {
   await wire.expect('sandbox> ');
 
   let asked = 0;
-  /** What a command prints. */
+  /** Returns the output of a command. */
   const ask = async (command: string): Promise<string> => {
     const number = ++asked;
-    // The quotes tell what is printed from the echo of what is typed.
+    // The quotes distinguish the output from the echo of the input.
     wire.type(`echo '<'${number}; ${command}; echo ${number}'>'\r`);
     await wire.expect(`${number}>\r\n`);
     const text = wire.text();
@@ -81,7 +81,7 @@ async function recipeHolds(user: readonly string[] | undefined): Promise<void> {
     assert.match(await ask(`head -c 20M /dev/zero > ${place}/big; rm ${place}/big`), /No space left/, place);
   }
   assert.match(await ask('touch /dev/x'), /Read-only/);
-  // Whatever else is writable in memory would be as large as half of the machine's.
+  // Any other writable tmpfs would be as large as half of the machine's memory.
   assert.equal(await ask("grep ' tmpfs rw' /proc/mounts | grep -vc size=16384k"), '0');
   assert.equal(await ask('stty size'), '30 100');
   wire.resize(90, 20);
@@ -89,11 +89,11 @@ async function recipeHolds(user: readonly string[] | undefined): Promise<void> {
   await wire.expect('started\r\n');
   wire.type('\x1a');
   await wire.expect(/Stopped +sh -c/);
-  // The shell reports the end of the job before a prompt of its choice: here it is waited for.
+  // The shell may report the end of the job before any later prompt; wait for it here.
   assert.match(await ask('jobs; kill %1; wait %1'), /Stopped/);
   await ask('until [ "$(stty size)" = "20 90" ]; do sleep 0.02; done');
 
-  // It is in another session, ignores what hangs a terminal up, and has no parent.
+  // The process is in another session, ignores SIGHUP, and has no parent.
   const marked = () => processes().filter(({ name }) => name === 'telpty-daemon');
   assert.equal(
     await ask(

@@ -1,4 +1,4 @@
-/** docs/security-history.md: its table is that of test/security/. */
+/** docs/security-history.md: its table matches test/security/. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { document, table } from './markdown.ts';
 const ID = /\b(?:CVE-\d{4}-\d{4,}|RUSTSEC-\d{4}-\d{4}|FreeBSD-SA-\d\d:\d\d)\b/g;
 const directory = new URL('../security/', import.meta.url);
 
-/** Rows `id file` of all tests: the ids in what is no comment. */
+/** Rows `id file` of all tests: the ids outside comments. */
 function tested(): string[] {
   const rows = readdirSync(directory).flatMap(name => {
     if (!name.endsWith('.test.ts')) return [];

@@ -21,14 +21,14 @@ import { requireTool } from '../support/system/tools.ts';
 import { type Example, startExample } from './support.ts';
 
 const perl = requireTool('perl');
-// Started by root, the arcade becomes the user `games`, for whom the directories that mkdtemp() makes are closed.
+// The arcade, started by root, becomes the user `games`, which cannot enter directories of mkdtemp().
 const root = mkdtempSync(join(tmpdir(), 'telpty-arcade-'));
 chmodSync(root, 0o755);
 after(() => rmSync(root, { recursive: true }));
 const games = join(root, 'games');
 mkdirSync(games);
 
-// In place of worm. It shows its terminal, tries to start a process, and saves at SIGHUP as NetHack does.
+// Replaces worm. It prints its terminal, tries to start a process, and saves at SIGHUP like NetHack.
 const GAME = `#!${perl}
 use Cwd; $| = 1;
 sub size {
@@ -83,7 +83,7 @@ async function login(wire: Wire, name: string, password: string): Promise<void> 
   await answer(wire, 'Password', password);
 }
 
-/** The names in the file of accounts. Fails if it is not whole. */
+/** The names in the file of accounts. Fails if the file is incomplete. */
 function namesIn(data: string): string[] {
   const accounts: { name: string; salt: string; hash: string }[] = JSON.parse(
     readFileSync(join(data, 'accounts.json'), 'utf8'),
@@ -92,7 +92,7 @@ function namesIn(data: string): string[] {
   return accounts.map(({ name }) => name).sort();
 }
 
-test('a user registers, plays in a directory of their own with the size of the terminal, and changes the password', async () => {
+test('a user registers, plays in a private directory with the size of the terminal, and changes the password', async () => {
   const data = newData();
   await using arcade = await start(data);
   await using wire = await arcade.connect(XTERM);
@@ -167,7 +167,7 @@ test('a game that the same user starts again ends the first one, which saves', a
   await first.untilEnd();
 });
 
-test('a game is watched from its last cleared screen on, and its player does not notice', async () => {
+test('a game can be watched from its last cleared screen on, without effect on its player', async () => {
   await using arcade = await start(newData());
   await using ada = await arcade.connect(XTERM);
   await register(ada, 'ada', 'lovelace');
@@ -193,7 +193,7 @@ test('a game is watched from its last cleared screen on, and its player does not
   screen.dispose();
 });
 
-test('a wrong password is refused late, as is an unknown name, and the third ends the session', async () => {
+test('wrong passwords and unknown names are refused after a delay, and the third ends the session', async () => {
   const data = newData();
   await using arcade = await start(data);
   await using ada = await arcade.connect(XTERM);
@@ -207,14 +207,14 @@ test('a wrong password is refused late, as is an unknown name, and the third end
   await wire.expect('Wrong name or password.');
   await login(wire, 'ada', '');
   await wire.untilEnd();
-  // A lower bound: load makes it longer only. 1 s, 2 s and 3 s.
+  // A lower bound: load only makes it longer. 1 s, 2 s and 3 s.
   const took = performance.now() - began;
   assert.ok(took > 5_900, `three failures took ${took} ms`);
   assert.doesNotMatch(wire.text(), /Logged in/);
   assert.equal(arcade.output.match(/^login failed: 127\.0\.0\.1$/gm)?.length, 3);
 });
 
-test('hostile names make no account and no directory', async () => {
+test('hostile names create no account and no directory', async () => {
   const data = newData();
   await using arcade = await start(data);
   await using wire = await arcade.connect(XTERM);
@@ -248,7 +248,7 @@ test('hostile names make no account and no directory', async () => {
   assert.deepEqual(readdirSync(data), []);
 });
 
-test('registrations at the same time leave a whole file, and a name has one owner', async () => {
+test('concurrent registrations leave a complete file, and a name has one owner', async () => {
   const data = newData();
   {
     await using arcade = await start(data, { ARCADE_ACCOUNTS: '2' });
@@ -267,7 +267,7 @@ test('registrations at the same time leave a whole file, and a name has one owne
       await answer(wire, 'New password', password);
       await wire.expect('Once more: ');
     }
-    // All three are past the check of the name.
+    // All three have passed the check of the name.
     for (const [wire, , password] of sessions) wire.type(`${password}\r`);
     await bob.expect('Logged in as bob.');
     const results = await Promise.all([ada, other].map(wire => wire.expect(/Logged in as ada\.|This name is taken\./)));

@@ -11,10 +11,10 @@ import { Host } from '../support/servers/host.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Runs the example as its first lines say. */
+/** Runs the example with the command in its first lines. */
 const run = (...targets: string[]) => runWith([], ...targets);
 
-/** Its intervals are a hundredth: what takes 10 s takes 100 ms. */
+/** Divides its intervals by 100: 10 s become 100 ms. */
 const HASTY = [
   '--import',
   'data:text/javascript,const { setInterval } = globalThis;' +
@@ -36,8 +36,8 @@ function runWith(
   });
 }
 
-// Its own df: that of the system asks all file systems for their sizes. On a FUSE mount whose server does not answer it sleeps in
-// statfs() until SIGKILL, and stuck-start.test.ts, which may run beside this file, makes such mounts.
+// A separate df: the system's df asks all file systems for their sizes. It sleeps in statfs() until SIGKILL on a FUSE
+// mount whose server does not answer. stuck-start.test.ts makes such mounts, and may run at the same time as this file.
 const programs = mkdtempSync(join(tmpdir(), 'telpty-df-'));
 after(() => rmSync(programs, { recursive: true }));
 const TABLE = ['Filesystem Size Used Avail Use% Mounted on', '/dev/sda1 20G 9.0G 11G 45% /'];
@@ -46,7 +46,7 @@ writeFileSync(join(programs, 'df'), `#!/bin/sh\nprintf '%s\\n' ${TABLE.map(line 
 });
 const shell = ptyShell('/bin/sh', ['-i'], { env: { PS1: 'device$ ', PATH: `${programs}:/usr/bin:/bin` } });
 
-/** What a device does: asks who it is, and gives a shell. */
+/** A device: asks for a login, and starts a shell. */
 async function device(session: Session): Promise<unknown> {
   session.write('Frobozz switch 1.0\r\n\r\n');
   for (;;) {

@@ -7,7 +7,7 @@ import { IOS_CONFIGURATION, ios } from '../client/lab/ios.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Runs the example as its first lines say. */
+/** Runs the example with the command in its first lines. */
 function run(target: string, secrets: NodeJS.ProcessEnv): Promise<{ code: unknown; stdout: string; stderr: string }> {
   const options = { cwd: root, env: { ...process.env, ...secrets }, timeout: 60_000 };
   return new Promise(resolve => {
@@ -36,7 +36,7 @@ test('a refused password is one line, and the exit status is 1', async () => {
   assert.equal(code, 1);
 });
 
-test('without a target it says how it is used', async () => {
+test('without a target it prints its usage', async () => {
   const { code, stderr } = await run('', {});
   assert.equal(stderr, 'usage: backup.ts USER@HOST[:PORT]\n');
   assert.equal(code, 2);

@@ -22,7 +22,7 @@ test('a caller writes on the wall, plays, and is back at the menu', async () => 
   wire.type('\x03');
   await screen.waitFor(/THE SILENT MODEM.*Your choice:$/s);
 
-  // From now on the client sends each key, and it is the menu that echoes.
+  // From now on the client sends each key, and the menu echoes it.
   wire.type('L');
   await screen.waitFor(/Your choice: L$/);
   wire.type('\r');

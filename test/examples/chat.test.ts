@@ -22,7 +22,7 @@ test('people talk to each other', async () => {
   await bob.expect('ada: hello bob\r\n');
   bob.type('hello ada\r');
   await ada.expect('bob: hello ada\r\n');
-  assert.doesNotMatch(ada.text(), /ada: hello/, 'a speaker does not get the own line');
+  assert.doesNotMatch(ada.text(), /ada: hello/, 'a speaker must not receive their own line');
 
   bob.type('/quit\r');
   await bob.untilEnd();
@@ -30,7 +30,7 @@ test('people talk to each other', async () => {
   await using _nobody = await example.connect();
 });
 
-test('a client that does not read is disconnected, and the others go on', async () => {
+test('a client that does not read is disconnected, and the others continue', async () => {
   await using example = await startExample('chat');
   await using deaf = await example.connect();
   deaf.type('deaf\r');

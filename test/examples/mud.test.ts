@@ -29,7 +29,7 @@ test('a MUD client gets data, facts, colours and marks of prompts', async () => 
   await ada.until(() => messages(ada).length === 2);
   assert.deepEqual(messages(ada), ['Char.Name {"name":"Ada"}', `Room.Info ${room}`]);
 
-  // A client that knows none of this.
+  // A client without these options.
   await using bob = await example.connect();
   await bob.expect('Your name? ');
   bob.type('Bob\r');
@@ -58,5 +58,5 @@ test('a MUD client gets data, facts, colours and marks of prompts', async () => 
   ada.type('look\r');
   await ada.until(() => ada.text().slice(before).endsWith('> '));
   assert.doesNotMatch(ada.text().slice(before), /Bob is here/);
-  assert(!ada.isEnabled(OPT.ECHO, 'theirs'), 'a MUD client would take it for a password prompt');
+  assert(!ada.isEnabled(OPT.ECHO, 'theirs'), 'a MUD client would treat it as a password prompt');
 });

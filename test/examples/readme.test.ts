@@ -14,7 +14,7 @@ test('the table of examples has each of them once', () => {
   for (const [row, text, target] of rows) assert.equal(text, target, row);
 });
 
-test('each example says first how it is started, and has a test', () => {
+test('each example starts with its command, and has a test', () => {
   const tests = readdirSync(new URL('.', import.meta.url));
   for (const name of examples) {
     const [comment = ''] = /^\/\*\*\n.*?\*\//s.exec(read(name)) ?? [];

@@ -7,7 +7,10 @@ import { assertGone, assertPortFree, descendantsOf } from '../support/leaks.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Starts a file of examples/ as its first lines say, but on a free port, and waits until it says where it listens. */
+/**
+ * Starts a file of examples/ with the command in its first lines, but on a free port, and waits until it prints the
+ * port.
+ */
 export async function startExample(name: string, env: NodeJS.ProcessEnv = {}): Promise<Example> {
   const child = spawn(process.execPath, ['--import', 'tsx', `examples/${name}.ts`], {
     cwd: ROOT,
@@ -19,7 +22,7 @@ export async function startExample(name: string, env: NodeJS.ProcessEnv = {}): P
   return example;
 }
 
-/** A running example; `await using` stops it by SIGTERM, and fails if it leaves anything or has complained. */
+/** A running example; `await using` stops it by SIGTERM, and fails if it leaves processes or has printed errors. */
 export class Example implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #over: Promise<unknown[]>;

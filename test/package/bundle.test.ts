@@ -18,7 +18,7 @@ const { match } = await session.readUntil(/got .*/);
 console.log(match.trim());
 session.resume();
 session.end();
-// A client that is shown what a screen in memory shows, which is loaded for it alone.
+// A client of the screen emulation, whose code is loaded only for such clients.
 const machine = createServer(ptyShell('/bin/echo', ['A screen'], { programEncoding: 'utf-8', encoding: 'petscii' }));
 const commodore = await connect({ port: (await machine.listen(0)).port, encoding: 'petscii' });
 await commodore.readUntil('A screen');
@@ -27,7 +27,7 @@ await server.shutdown();
 await machine.shutdown();
 `;
 
-// Top-level await is for ESM alone.
+// Top-level await exists only in ESM.
 const IN_COMMONJS = `${PROGRAM.replace(/^const server/m, 'async function main() {\nconst server')}}\nmain();`;
 
 const project = installedProject();
@@ -38,7 +38,7 @@ describe('a bundle', () => {
     const extension = format === 'esm' ? 'mjs' : 'cjs';
     const outfile = join(project.directory, 'out', `server.${extension}`);
 
-    it(`as ${format} finds the addon of the installed package, in whichever directory it is started`, async () => {
+    it(`as ${format} finds the addon of the installed package, in any working directory`, async () => {
       project.write('server.ts', format === 'esm' ? PROGRAM : IN_COMMONJS);
       await build({
         entryPoints: [join(project.directory, 'server.ts')],
@@ -46,7 +46,7 @@ describe('a bundle', () => {
         platform: 'node',
         format,
         outfile,
-        // Packages in CommonJS call require(), which an ESM bundle has to be given.
+        // Packages in CommonJS call require(), which an ESM bundle must define.
         ...(format === 'esm'
           ? {
               banner: {
@@ -61,7 +61,7 @@ describe('a bundle', () => {
       assert.match(await elsewhere.run([process.execPath, outfile]), /^got a line\na screen$/m);
     });
 
-    it(`as ${format} finds prebuilds/ beside it where no package is installed`, async () => {
+    it(`as ${format} finds prebuilds/ next to it if no package is installed`, async () => {
       using alone = new Project();
       cpSync(outfile, join(alone.directory, `server.${extension}`));
       cpSync(join(project.directory, 'node_modules/telpty/prebuilds'), join(alone.directory, 'prebuilds'), {

@@ -1,6 +1,6 @@
 /**
- * packaging/container/Containerfile, built by buildah from a base image that is made here, and run as a container
- * engine would: in namespaces of its own, with the user, the environment and the command that the image names.
+ * packaging/container/Containerfile, built by buildah from a base image that is made here. It runs like in a container
+ * engine: in separate namespaces, with the user, the environment and the command in the image.
  */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -23,7 +23,7 @@ interface ImageConfig {
   readonly Healthcheck: { readonly Test: readonly string[] };
 }
 
-/** What the kernel and an engine give a container: its own /proc and terminals, and a loopback interface. */
+/** The setup of a container by kernel and engine: its own /proc and terminals, and a loopback interface. */
 const SETUP = `set -e
 root=$1 user=$2
 shift 2
@@ -56,7 +56,7 @@ describe('the container image', { timeout: 240_000 }, () => {
   const build = (...words: string[]) =>
     buildah('build', '--isolation', 'chroot', '--layers=false', '--pull=never', '--format', 'docker', ...words);
 
-  /** In place of node:24-trixie-slim: Node.js with its libraries, npm, a shell, and the user `node`. */
+  /** Replaces node:24-trixie-slim: Node.js with its libraries, npm, a shell, and the user `node`. */
   const makeBase = async () => {
     const root = join(project.directory, 'base');
     const put = (from: string, to: string) => {
@@ -76,7 +76,7 @@ describe('the container image', { timeout: 240_000 }, () => {
     symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(root, 'usr/local/bin/npm'));
     for (const name of ['tmp', 'proc', 'dev', 'root', 'home/node']) mkdirSync(join(root, name), { recursive: true });
     project.write('base/etc/passwd', 'root:x:0:0::/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh\n');
-    // The build has npm's cache, filled when the package was installed for this tier, and needs no network.
+    // The build uses npm's cache, filled when the package was installed for this tier, and needs no network.
     project.write('base/root/.npmrc', 'offline=true\n');
     project.write('Base', 'FROM scratch\nCOPY base /\n');
     await build('--file', 'Base', '--tag', 'localhost/node', '.');
@@ -105,7 +105,7 @@ describe('the container image', { timeout: 240_000 }, () => {
     root = await buildah('mount', await buildah('from', '--pull=never', 'localhost/telpty'));
   });
 
-  /** Starts the image's entry point with arguments, in place of its CMD. */
+  /** Starts the image's entry point with arguments instead of its CMD. */
   const start = async (...args: string[]) => {
     const namespaces = ['--mount', '--propagation', 'private', '--pid', '--net', '--fork', '--kill-child'];
     const words = [...namespaces, 'sh', '-c', SETUP, 'sh', root, config.User, ...config.Entrypoint, ...args];
@@ -126,7 +126,7 @@ describe('the container image', { timeout: 240_000 }, () => {
     assert.deepEqual(Object.keys(config.ExposedPorts), ['6023/tcp']);
   });
 
-  it('without a program it exits, and says what to do', async () => {
+  it('without a program it exits with a message that names the remedy', async () => {
     const { exited, log } = await start(...(config.Cmd ?? []));
     assert.deepEqual(await exited, [2, null], log());
     assert.match(log(), /PROGRAM/);
@@ -169,7 +169,7 @@ describe('the container image', { timeout: 240_000 }, () => {
     await untilTrue(() => processes().every(({ ppid, name }) => ppid !== pid || name !== 'sleep'));
     process.kill(pid, 'SIGTERM');
     assert.deepEqual(await exited, [0, null], log());
-    // nc sends until its input ends, also after the server has closed.
+    // nc sends until its input ends, even after the server has closed.
     client.stdin.end();
     await clientEnded;
     assert.match(log(), /"session":1/);

@@ -1,4 +1,4 @@
-/** What is in the packed package. */
+/** The contents of the packed package. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -18,14 +18,14 @@ function files(): string[] {
 }
 
 describe('the packed package', () => {
-  it('has no script that npm runs at an installation', () => {
+  it('has no script that npm runs at installation', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;
     };
-    // npm counts `prepare` among them where the package is a tarball or a git dependency.
+    // npm also runs `prepare` if the package is a tarball or a git dependency.
     for (const name of ['preinstall', 'install', 'postinstall', 'prepare'])
       assert.equal(scripts[name], undefined, name);
-    // npm builds a package with this file even without a script.
+    // npm builds a package that contains this file even without a script.
     assert.ok(!files().includes('binding.gyp'));
   });
 
@@ -44,7 +44,7 @@ describe('the packed package', () => {
     );
   });
 
-  it('has no module whose source is gone', () => {
+  it('has no module whose source no longer exists', () => {
     const modules = files().filter(name => /^dist\/(?!cli\/).*\.js$/.test(name));
     const sources = modules.map(name => join(ROOT, name.replace('dist/', 'src/').replace(/\.js$/, '.ts')));
     assert.ok(sources.length > 100, `${sources.length} modules`);
@@ -54,7 +54,7 @@ describe('the packed package', () => {
     );
   });
 
-  it('has everything that its documents link to', () => {
+  it('contains all files to which its documents link', () => {
     const dead: string[] = [];
     for (const file of files().filter(name => name.endsWith('.md'))) {
       const text = readFileSync(join(root, file), 'utf8').replaceAll(/^```.*?^```/gms, '');

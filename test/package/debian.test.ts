@@ -15,14 +15,14 @@ import { requireTool } from '../support/system/tools.ts';
 import { Project, ROOT, TARBALL } from './support.ts';
 
 const BUILD = join(ROOT, 'packaging/debian/build.mjs');
-/** Of lintian: a package that is not uploaded to Debian closes no bug there, and its maintainer has no address. */
+/** For lintian: a package that is not uploaded to Debian closes no bug there, and its maintainer has no address. */
 const NOT_FOR_UPLOAD = 'bogus-mail-host,bogus-mail-host-in-debian-changelog,initial-upload-closes-no-bugs';
 /**
- * Databases, logs and locks of dpkg, of man-db, of systemd's tools and of the user database, and what the program
- * itself keeps.
+ * Databases, logs and locks of dpkg, of man-db, of systemd's tools and of the user database, and files of the program
+ * itself.
  */
 const BOOKKEEPING = /^\/(?:var\/(?:lib\/dpkg|log|cache\/man|games)\/|etc\/\.pwd\.lock$|run\/systemd\/)/;
-/** The user stays, as for other packages of Debian. */
+/** The user remains, as for other packages of Debian. */
 const USER = ['group', 'group-', 'gshadow', 'gshadow-', 'passwd', 'passwd-', 'shadow', 'shadow-'].map(
   name => `/etc/${name}`,
 );
@@ -34,7 +34,7 @@ describe('the Debian package', { timeout: 240_000 }, () => {
   after(() => project[Symbol.dispose]());
   after(() => root?.[Symbol.asyncDispose]());
 
-  /** Enters a version of the package `nodejs` as installed: Debian 12 has 18, and other systems one from elsewhere. */
+  /** Registers a version of the package `nodejs` as installed: Debian 12 has 18, other systems use another source. */
   const setNodeVersion = (version: string) => {
     const database = root.path('/var/lib/dpkg/status');
     const others = readFileSync(database, 'utf8').replace(/^Package: nodejs\n(?:.+\n)+\n/m, '');
@@ -49,7 +49,7 @@ describe('the Debian package', { timeout: 240_000 }, () => {
     cpSync(file, root.path('/root/telpty.deb'));
   });
 
-  it('has the addon of its architecture alone, and passes lintian', async () => {
+  it('has only the addon of its architecture, and passes lintian', async () => {
     const listed = await project.run(['dpkg-deb', '--contents', file]);
     assert.deepEqual(listed.match(/(?<=prebuilds\/)[^/]+(?=\/telpty\.node$)/gm), [
       `${process.platform}-${process.arch}`,
@@ -58,7 +58,7 @@ describe('the Debian package', { timeout: 240_000 }, () => {
     await project.run([requireTool('lintian'), '--allow-root', ...options, file]);
   });
 
-  it('is not configured with an older Node.js than 20.19', async () => {
+  it('is not configured with a Node.js older than 20.19', async () => {
     setNodeVersion('18.20.4');
     await assert.rejects(root.run('dpkg', '--install', '/root/telpty.deb'), /nodejs \(>= 20\.19\)/);
     await root.run('dpkg', '--purge', 'telpty');
@@ -83,13 +83,13 @@ describe('the Debian package', { timeout: 240_000 }, () => {
     await root.run(requireTool('fish'), '--no-execute', `${share}/fish/vendor_completions.d/telpty.fish`);
     assert.equal(await root.run('systemd-analyze', 'verify', ...UNITS), '');
     const enabled = root.changes().filter(name => /\.wants\/telpty/.test(name));
-    assert.deepEqual(enabled, [], 'enabled before a program is set');
+    assert.deepEqual(enabled, [], 'no unit may be enabled before a program is configured');
   });
 
   it('serves its program as the unit starts it, on the socket of a service manager', async () => {
     const unit = readFileSync(root.path('/usr/lib/systemd/system/telpty.service'), 'utf8');
     const [, line = ''] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
-    // Nothing has delegated a control group here.
+    // No control group is delegated here.
     const words = line.replace(/ --cgroup.*/, '').split(' ');
     assert.deepEqual(words, ['telpty', 'serve', '--config', '/etc/telpty/telpty.yaml']);
     using free = await OpenSocket.open();
@@ -118,15 +118,15 @@ describe('the Debian package', { timeout: 240_000 }, () => {
     const wire = await Wire.connect(port, { ttype: ['xterm'], size: [80, 24] });
     await wire.expect(/Shall I pick|Who are you/);
     const exited = once(server, 'exit');
-    // nsenter does not pass signals on. The server waits for its sessions (drain-timeout).
+    // nsenter does not forward signals. The server waits for its sessions (drain-timeout).
     process.kill(childrenOf(server.pid!)[0]!.pid, 'SIGTERM');
     await wire.close();
     assert.deepEqual(await exited, [0, null], log);
     forget();
   });
 
-  it('keeps its configuration when it is removed, and leaves nothing but its user when it is purged', async () => {
-    // As the administrator and systemd do.
+  it('keeps its configuration when it is removed, and leaves only its user when it is purged', async () => {
+    // These are actions of the administrator and of systemd.
     await root.run('systemctl', 'enable', ...UNITS);
     await root.run('sh', '-c', 'mkdir -p /var/lib/telpty && echo state >/var/lib/telpty/state');
     await root.run('dpkg', '--remove', 'telpty');

@@ -1,6 +1,6 @@
 /**
- * The programs of README.md, docs/library.md and docs/migration.md, pasted into a project after `npm init -y` and `tsc --init`: those without types
- * run as JavaScript, all of them compile as TypeScript and run.
+ * The programs of README.md, docs/library.md and docs/migration.md, pasted into a project after `npm init -y` and
+ * `tsc --init`. Those without types run as JavaScript; all of them compile as TypeScript and run.
  */
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { connectSecurely } from '../support/clients/tls-client.ts';
 import { selfSigned } from '../support/servers/certificates.ts';
 import { installedProject } from './support.ts';
 
-/** Programs with types in them. */
+/** Programs that contain types. */
 const TYPESCRIPT_ONLY = new Set(['guarded', 'composition', 'engine', 'own-option']);
 
 const programs = ['README.md', 'docs/library.md', 'docs/migration.md'].flatMap(name => programsOf(document(name)));
@@ -34,7 +34,7 @@ before(async () => {
   copyFileSync(HOOK, join(project.directory, 'hook.mjs'));
 });
 
-/** Starts a program on a port, or with the port that it connects to, after changes to its text. */
+/** Starts a program with a port to listen on or to connect to, after changes to its text. */
 function start(
   language: string,
   name: string,
@@ -51,10 +51,10 @@ function start(
   return startProgram(file, join(project.directory, 'hook.mjs'), { PASSWORD });
 }
 
-/** In place of a game. */
+/** Replaces a game. */
 const ECHO = ["ptyShell('nethack')", "ptyShell('echo', ['It is dark.'])"] as const;
 
-/** How each program is run that test/docs does not run. */
+/** For the programs that test/docs does not run. */
 const furtherTalks: Readonly<Record<string, (language: string) => Promise<void>>> = {
   welcome: async language => {
     await using program = start(language, 'welcome', 0, ECHO);

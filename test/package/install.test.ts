@@ -11,7 +11,7 @@ import { Project, ROOT, type RunOptions, TARBALL } from './support.ts';
 
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error'];
 
-/** Starts the installed command, connects as `nc` would, and returns what the program printed. */
+/** Starts the installed command, connects like `nc`, and returns the output of the program. */
 async function session(
   node: string,
   project: Project,
@@ -54,9 +54,9 @@ async function npmCli(version: string): Promise<string> {
   return join(await tool(`npm@${version}`), 'bin', 'npm-cli.js');
 }
 
-// They wait for the network most of the time.
+// They mostly wait for the network.
 describe('the packed package, installed into an empty project, serves a session', { concurrency: 3 }, () => {
-  it('npm as it comes with this Node.js', async () => {
+  it('the npm of this Node.js', async () => {
     using project = new Project();
     await project.run(['npm', 'install', ...QUIET, TARBALL]);
     assert.match(await session(process.execPath, project), /it works\r\n/);
@@ -78,7 +78,7 @@ describe('the packed package, installed into an empty project, serves a session'
     });
   }
 
-  it('npm with --engine-strict on the oldest Node.js that package.json names', async () => {
+  it('npm with --engine-strict on the oldest Node.js in package.json', async () => {
     using project = new Project();
     const [, oldest] = /"node": ">=([\d.]+)"/.exec(readFileSync(join(ROOT, 'package.json'), 'utf8'))!;
     const bin = await nodeBin(`${oldest}.0`);
@@ -122,7 +122,7 @@ describe('the packed package, installed into an empty project, serves a session'
     assert.match(await session(process.execPath, project, { command: [yarn, 'run', 'telpty'] }), /it works\r\n/);
   });
 
-  it('where PATH has no compiler', async () => {
+  it('with no compiler in PATH', async () => {
     using project = new Project();
     const bin = join(project.directory, 'bin');
     mkdirSync(bin);
@@ -133,7 +133,7 @@ describe('the packed package, installed into an empty project, serves a session'
     assert.match(await session(process.execPath, project, { env }), /it works\r\n/);
   });
 
-  it('as a user who is not root', async () => {
+  it('as a user other than root', async () => {
     requireRoot();
     using project = new Project();
     const NOBODY = 65534;
@@ -155,16 +155,16 @@ it('a git dependency, which npm builds in a clone, is packed with the addon of t
   for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'native', 'dist']) {
     cpSync(join(ROOT, name), join(clone.directory, name), { recursive: true, preserveTimestamps: true });
   }
-  // A copy would be newer than dist/, which would then be built.
+  // A copy would be newer than dist/, and would cause a build of it.
   symlinkSync(join(ROOT, 'src'), join(clone.directory, 'src'));
-  // As npm does before it packs the clone: `postprepare`, with this variable.
+  // The same call as npm's before it packs the clone: `postprepare`, with this variable.
   await clone.run(['npm', 'run', 'postprepare'], { env: { _PACOTE_NO_PREPARE_: 'git+file:///clone' } });
   const listed = await clone.run(['npm', 'pack', '--dry-run', '--ignore-scripts']);
   assert.match(listed, new RegExp(`prebuilds/${process.platform}-${process.arch}/telpty\\.node`));
   assert.match(listed, /dist\/cli\/main\.js/);
 });
 
-it('without an addon, the error names the platform, what is supported, and the command that builds it', async () => {
+it('without an addon, the error names the platform, the supported ones, and the command that builds it', async () => {
   using project = new Project();
   await project.run(['npm', 'install', ...QUIET, TARBALL]);
   const installed = join(project.directory, 'node_modules', 'telpty');

@@ -1,6 +1,6 @@
 /**
- * The prebuilt addon where this machine's Node.js does not run: arm64, in an emulator of the processor, and musl, whose
- * loader resolves every symbol of it.
+ * The prebuilt addon on platforms on which this machine's Node.js does not run: arm64, in a processor emulator, and
+ * musl, whose loader resolves all its symbols.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -43,7 +43,7 @@ test('linux-x64: the loader of musl finds every symbol', async () => {
   using project = new Project();
   await project.run(['tar', '-xzf', TARBALL]);
   const addon = join(project.directory, 'package/prebuilds/linux-x64/telpty.node');
-  // What Node.js would bring, as empty functions of the program that loads the addon.
+  // The symbols that Node.js would define, as empty functions of the program that loads the addon.
   const fromNode = [...readBinary(readFileSync(addon)).imports].filter(name => /^(napi|node_api|uv)_/.test(name));
   project.write(
     'load.c',

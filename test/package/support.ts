@@ -1,6 +1,6 @@
 /**
- * The packed package as its users get it: installed into an empty project, with the Node.js, the package manager and the
- * PATH that a test chooses. `scripts/test.mjs` packs it before the tier begins, and installs it into a project to copy.
+ * The packed package, installed into an empty project with the Node.js, the package manager and the PATH that a test
+ * chooses. `scripts/test.mjs` packs it before the tier starts, and installs it into a project that tests copy.
  */
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** The packed package. */
 export const TARBALL = process.env.TELPTY_TARBALL ?? join(ROOT, '.cache', 'package', 'telpty.tgz');
 
-/** An empty directory with files in it, removed at the end of the block. */
+/** A temporary directory with files, removed at the end of the block. */
 export class Project implements Disposable {
   readonly directory: string;
   readonly #forget: () => void;
@@ -35,7 +35,7 @@ export class Project implements Disposable {
     writeFileSync(path, text);
   }
 
-  /** Runs a command in the project; rejects with its output unless it exits with 0. */
+  /** Runs a command in the project; rejects with its output if it does not exit with 0. */
   async run(command: readonly string[], options: RunOptions = {}): Promise<string> {
     return runIn(this.directory, command, options);
   }
@@ -46,7 +46,7 @@ export class Project implements Disposable {
   }
 }
 
-/** A project that has the package installed: a copy of the one that `scripts/test.mjs` has made. */
+/** A project with the package installed: a copy of the one that `scripts/test.mjs` has made. */
 export function installedProject(files?: Readonly<Record<string, string>>): Project {
   const made = new Project(files);
   const installed = join(ROOT, '.cache', 'package', 'project', 'node_modules');
@@ -55,13 +55,15 @@ export function installedProject(files?: Readonly<Record<string, string>>): Proj
 }
 
 export interface RunOptions {
-  /** Added to the environment; undefined takes a name out. */
+  /** Added to the environment; undefined removes a name. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly uid?: number;
   readonly gid?: number;
 }
 
-/** As `Project.run`, in any directory. What npm hands to the scripts of the tests themselves is not passed on. */
+/**
+ * Like `Project.run`, in any directory. Variables that npm sets for the scripts of the tests themselves are removed.
+ */
 export async function runIn(
   cwd: string,
   [file, ...args]: readonly string[],

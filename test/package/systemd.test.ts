@@ -8,12 +8,12 @@ import { OverlayRoot } from '../support/system/overlay-root.ts';
 import { requireTool } from '../support/system/tools.ts';
 import { TARBALL } from './support.ts';
 
-/** The exposure that `systemd-analyze security` may find at most, in tenths: 0 is the best, 100 the worst. */
+/** The highest exposure that `systemd-analyze security` may report, in tenths: 0 is the best, 100 the worst. */
 const MAX_EXPOSURE = '20';
 const UNITS = ['telpty.service', 'telpty.socket', 'telpty-unix.socket'];
 
 const text = document('packaging/README.md');
-/** A fenced block of an item of a list, without its indentation. */
+/** A fenced block in a list item, without its indentation. */
 const block = (language: string, name: string) => {
   const plain = text.replace(/^ {3}(?=\S)/gm, '');
   return language === 'sh' ? commandOf(plain, name) : commandOf(plain.replaceAll('```ini ', '```sh '), name);
@@ -28,7 +28,7 @@ describe('the systemd units', { timeout: 180_000 }, () => {
   });
   after(() => root?.[Symbol.asyncDispose]());
 
-  /** Where systemd reads the drop-ins that `systemctl edit` writes. */
+  /** Writes a drop-in where `systemctl edit` would write it. */
   const edit = (unit: string, content: string) => {
     const file = root.path(`/etc/systemd/system/${unit}.d/override.conf`);
     mkdirSync(dirname(file), { recursive: true });
@@ -37,7 +37,7 @@ describe('the systemd units', { timeout: 180_000 }, () => {
   const verify = () => root.run('systemd-analyze', 'verify', ...UNITS);
 
   it('are installed by the commands of README.md, and enabled', async () => {
-    // The packages are there already, and telpty is the packed one.
+    // The packages are already installed, and telpty is the packed one.
     const install = block('sh', 'install')
       .replace(/^apt-get install .*\n/m, '')
       .replace(/(?<=^npm install --global )telpty$/m, '--no-audit --no-fund --prefer-offline /root/telpty.tgz');
@@ -45,7 +45,7 @@ describe('the systemd units', { timeout: 180_000 }, () => {
     await root.run('sh', '-euc', install);
     assert.match(await root.run('getent', 'passwd', 'telpty'), /:\/var\/lib\/telpty:\/usr\/sbin\/nologin\n$/);
     await root.run('telpty', 'check', '/etc/telpty/telpty.yaml');
-    // Nothing runs here, so that nothing can be started now.
+    // systemd does not run here, so units cannot be started.
     await root.run('sh', '-euc', block('sh', 'start').replaceAll('--now ', ''));
     const wanted = ['multi-user.target.wants/telpty.service', 'sockets.target.wants/telpty.socket'];
     const links = root.changes().filter(name => name.includes('.wants/telpty'));
@@ -81,7 +81,7 @@ describe('the systemd units', { timeout: 180_000 }, () => {
     const dropIn = block('ini', 'prefix');
     assert.ok(
       dropIn.includes(`ExecStart=${prefix}/bin/telpty ${options}\n`),
-      'other options than those of the service',
+      'the options must be those of the service',
     );
     edit('telpty.service', dropIn);
     await assert.rejects(verify(), /\/opt\/node\/bin\/telpty is not executable/);

@@ -1,4 +1,4 @@
-/** The types of the packed package compile in projects as `tsc --init` makes them. */
+/** The types of the packed package compile in projects made by `tsc --init`. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -14,7 +14,7 @@ export const greet = (session: Session): boolean => session.write(Buffer.from('h
 export const all = [connect, spawnPty, Telnet];
 `;
 
-/** The same in a CommonJS module whose imports are not rewritten, as `tsc --init` has it. */
+/** The same in a CommonJS module whose imports are not rewritten, as after `tsc --init`. */
 const CLIENT_IN_COMMONJS = `
 import telpty = require('telpty');
 import pty = require('telpty/pty');
@@ -40,7 +40,7 @@ for (const version of ['5.9', '6']) {
           made.write('client.ts', name === 'NodeNext' && type === 'commonjs' ? CLIENT_IN_COMMONJS : CLIENT);
           const flags = Object.entries(resolution).flatMap(([key, value]) => [`--${key}`, value]);
           const config = readFileSync(join(made.directory, 'tsconfig.json'), 'utf8');
-          // skipLibCheck hides what is wrong in our own types.
+          // skipLibCheck hides errors in the types of telpty.
           made.write('tsconfig.json', config.replace(/"skipLibCheck": true/, '"skipLibCheck": false'));
           await made.run([process.execPath, tsc, '-p', '.', '--noEmit', ...flags]);
         });
