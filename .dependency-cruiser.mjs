@@ -1,5 +1,5 @@
-// The layers of src/. A folder imports only itself and folders of lower layers: no higher layer, no other folder of its
-// own layer, no cycle.
+// The layers of src/. A folder imports only itself and folders of lower layers: no higher layer, no other folder of the
+// same layer, no cycle.
 const layers = [
   ['^src/errors\\.ts$'],
   ['^src/suggestion\\.ts$', '^src/package\\.ts$'],

@@ -54,8 +54,8 @@ async function typesLine(wire: Wire, target: Target): Promise<void> {
 export const descriptorOf = (socket: Socket): number => (socket as unknown as { _handle: { fd: number } })._handle.fd;
 
 /**
- * A server under attack. At the end of its block it must serve an ordinary client as before, hold no more resources
- * than at the start, have logged no warning and no error, exit with 0 and release its port.
+ * A server under attack. At the end of its block it must serve an ordinary client as before, and hold no more
+ * resources than at the start. Its log must have no warning and no error. It must exit with 0 and release its port.
  */
 export class Target implements AsyncDisposable {
   readonly server: TestServer;

@@ -1,7 +1,7 @@
 /**
- * Terminals of programs that run as one user: another process cannot take a terminal between its creation and its
- * session, and cannot open it after its session. The hostile programs here run as the user of the attacked programs, as
- * sessions of one `--user` do.
+ * Terminals of programs that run as one user. Another process cannot take a terminal between its creation and its
+ * session, and cannot open it after its session. The hostile programs here run as the user of the attacked programs,
+ * as sessions of one `--user` do.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
