@@ -10,7 +10,7 @@
  * read without poll until the kernel reports that it is empty. On Linux a non-blocking read waits for the worker that
  * carries bytes from the slave before it gives EAGAIN (n_tty_read calls tty_buffer_flush_work). One EAGAIN can still be
  * early: if a read empties the full buffer of the line discipline while the worker is in n_tty_receive_buf_common(),
- * the worker queues itself anew, and the next read waits only for the run that ends. The read after that waits for the
+ * the worker queues itself again, and the next read waits only for the run that ends. The read after that waits for the
  * new run. So after the end of the program, two EAGAINs in a row mean that every byte has been read. For this the
  * server keeps the slave open: no last close discards output, and EIO does not come in between.
  *

@@ -8,8 +8,8 @@
  * Why there is a timer besides poll: Linux wakes a writer when the program reads (n_tty_check_unthrottle). The writer
  * then asks for room (pty_write_room), which counts the buffers between the two ends. A worker frees these a little
  * later and wakes no writer, so the wakeup may come too early. On Linux 6.18 this was not seen (nothing stalled without
- * the timer), but on another kernel a paste could stop for ever. The timer checks only terminals with unwritten input,
- * at growing intervals.
+ * the timer), but on another kernel a paste could stop indefinitely. The timer checks only terminals with unwritten
+ * input, at growing intervals.
  */
 #include "telpty.h"
 

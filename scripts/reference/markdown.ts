@@ -1,4 +1,6 @@
-/** Tables of options in a document of docs/, each between `<!-- options of COMMAND -->` and `<!-- end of options -->`. */
+/**
+ * Tables of options in a document of docs/, each between `<!-- options of COMMAND -->` and `<!-- end of options -->`.
+ */
 import type { Command } from '../../src/cli/help/command-table.ts';
 import type { OptionSection, OptionSpec } from '../../src/cli/options/options.ts';
 

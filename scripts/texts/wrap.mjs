@@ -54,7 +54,7 @@ function wrapText(texts, prefix) {
       end++;
     const lines = texts.slice(index, end);
     if (lines.some(line => prefix.length + line.length > LIMIT)) {
-      // A link or a code span is one word. (`\S*?` is what stands directly before it, such as a parenthesis.)
+      // A link or a code span is one word. (`\S*?` is text directly before it, such as a parenthesis.)
       const words = lines.join(' ').match(/\S*?(?:\{@link [^}]*\}|`[^`]*`)\S*|\S+/g) ?? [];
       result.push(...fill(words, prefix, prefix + hanging));
     } else result.push(...lines.map(line => prefix + line));

@@ -17,7 +17,7 @@ test('a long line comment, a long one-line block and a long paragraph are wrappe
   assert.match(wrapped, /^ {3}\* short\n {3}\*\n {3}\* word/m);
 });
 
-test('lists, tags, code blocks, directives, strings and comments behind code stay as they are', () => {
+test('lists, tags, code blocks, directives, strings and comments after code stay as they are', () => {
   const kept = [
     `// biome-ignore lint/x: ${LONG}`,
     `const x = 1; // ${LONG}`,
