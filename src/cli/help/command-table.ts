@@ -52,7 +52,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       text: [
         'Connects the terminal to a Telnet server. The default port is 23, with TLS 992. The escape key opens a prompt; `help` lists its commands.',
         'Input that is not a terminal is sent unchanged, except that lines end in CR LF. After its end the client waits for the server to close.',
-        'The exit status is 0 if the connection ended cleanly, 1 if it was refused, broke or failed verification, 2 if the command was used in a wrong way.',
+        'The exit status is 0 if the connection ended cleanly, 1 if it could not be made, broke or failed verification, 2 if the command was used in a wrong way.',
       ],
       sections: connectSections,
       examples: [

@@ -151,7 +151,8 @@ export function* conflictsOf(values: Values, program: ServeSettings['program']):
 }
 
 /** The end of an error message about a login shell that other users than its own could reach. */
-export const NAME_THE_PROGRAM = 'name a PROGRAM, or use --local-user any to serve your login shell to everyone';
+export const NAME_THE_PROGRAM =
+  'name a PROGRAM, or use --local-user any to serve your login shell to everyone without a password';
 
 /**
  * An error message about `--local-user same` that cannot be enforced, for a reason, in a server with or without a
