@@ -63,7 +63,7 @@ test('TinTin++: hides each password, though it does not answer WONT ECHO', TIMEO
   for (const [n, secret] of ['opensesame', 'hocuspocus', 'abracadabra'].entries()) {
     await term.type(`read -s -p "Secret: " x && echo && echo "got <$x>"\r`);
     await term.waitFor(/\nSecret:$/);
-    await server.waitForLog(new RegExp(`(sent WILL ECHO[^]*){${n + 1}}`));
+    await server.waitForLog(new RegExp(`(sent WILL ECHO[^]*received DO ECHO[^]*){${n + 1}}`));
     await term.type(secret);
     await term.type('\r');
     await term.waitFor(new RegExp(`\\ngot <${secret}>\\nready\\$$`));
