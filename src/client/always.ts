@@ -35,11 +35,14 @@ export function allowAlways(
   const allowed = [...table];
   for (const [name, side] of SIDES) {
     for (const code of always[name]) {
-      check(code !== Option.TIMING_MARK, `${name}: TIMING-MARK is a question, not a state that can be enabled`);
+      check(code !== Option.TIMING_MARK, `${name}: TIMING-MARK has no state and cannot be enabled`);
       const index = allowed.findIndex(definition => definition.code === code);
       const known = allowed[index];
       if (known?.[side]) continue;
-      check(!CHANGES_STREAM.has(code), `${name}: without ${optionName(code)} itself, what follows it cannot be read`);
+      check(
+        !CHANGES_STREAM.has(code),
+        `${name}: ${optionName(code)} changes the encoding of the bytes that follow it, and is not in use here`,
+      );
       check(
         known === undefined || !own.includes(known),
         `${name}: the definition of ${optionName(code)} in telnetOptions does not allow the ${side} side`,

@@ -225,7 +225,7 @@ export function nameModes(raw: RawModes): Modes {
 }
 
 /** The line speed in bits per second, or `undefined` if it is not a standard one. */
-export function speedOf(raw: RawModes): number | undefined {
+function speedOf(raw: RawModes): number | undefined {
   const [bits] = Object.entries(addon().termios.speeds).find(([, code]) => code === raw.words[4]) ?? [];
   return bits === undefined ? undefined : Number(bits);
 }
