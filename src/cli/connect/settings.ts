@@ -41,7 +41,7 @@ export interface ConnectSettings {
  * @throws TelptyError `ERR_USAGE`.
  */
 export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' {
-  const { given, operands, help } = splitArguments(connectOptions, argv);
+  const { given, operands, misplaced, help } = splitArguments(connectOptions, argv);
   if (help) return 'help';
   const values = evaluate(connectOptions, given);
   const [name, number, ...more] = operands;
@@ -49,6 +49,10 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
   if (name === undefined) throw usage('connect: no HOST given (telpty connect [options] HOST [PORT])');
   const joined = explainJoined(name, tls);
   if (joined !== undefined) throw usage(`HOST: ${joined}`);
+  if (misplaced.length > 0) {
+    const what = `${misplaced.join(', ')} after HOST: options come first`;
+    throw usage(`connect: ${what} (telpty connect [options] HOST [PORT])`);
+  }
   if (more.length > 0 || number?.startsWith('-')) {
     throw usage('connect: too many arguments (telpty connect [options] HOST [PORT]; options come first)');
   }

@@ -18,11 +18,17 @@ export interface Given {
   readonly where: string;
 }
 
+/** The arguments of a command. */
+export interface Arguments {
+  readonly given: readonly Given[];
+  readonly operands: readonly string[];
+  /** The options of the command that were written after the first operand, without `--` before it. */
+  readonly misplaced: readonly string[];
+  readonly help: boolean;
+}
+
 /** Splits the arguments of a command into its options and the operands after them. */
-export function splitArguments(
-  table: OptionTable,
-  argv: readonly string[],
-): { given: Given[]; operands: string[]; help: boolean } {
+export function splitArguments(table: OptionTable, argv: readonly string[]): Arguments {
   const options = Object.entries(table).map(([name, spec]) => {
     const type: 'string' | 'boolean' = spec.argument === undefined ? 'boolean' : 'string';
     return [name, { type, multiple: true }] as const;
@@ -35,15 +41,29 @@ export function splitArguments(
     tokens: true,
   });
   const given: Given[] = [];
+  const rest = { given, operands: [], misplaced: [], help: false };
   for (const token of tokens) {
-    if (token.kind === 'positional') return { given, operands: argv.slice(token.index), help: false };
-    if (token.kind === 'option-terminator') return { given, operands: argv.slice(token.index + 1), help: false };
+    if (token.kind === 'positional') {
+      const operands = argv.slice(token.index);
+      return { ...rest, operands, misplaced: misplacedIn(table, operands) };
+    }
+    if (token.kind === 'option-terminator') return { ...rest, operands: argv.slice(token.index + 1) };
     const name = nameOf(table, token);
     if (name === undefined) throw unknownOption(table, token, argv[token.index] ?? '');
-    if (name === 'help') return { given, operands: [], help: true };
+    if (name === 'help') return { ...rest, help: true };
     given.push({ name, text: textOf(table, token), where: token.rawName });
   }
-  return { given, operands: [], help: false };
+  return rest;
+}
+
+/** A user who writes `--` among the operands knows what it does, so the words after it are not examined. */
+function misplacedIn(table: OptionTable, operands: readonly string[]): readonly string[] {
+  const end = operands.indexOf('--');
+  const names = operands
+    .slice(0, end === -1 ? undefined : end)
+    .flatMap(word => /^--([a-z0-9-]+)(?:=|$)/.exec(word)?.[1] ?? [])
+    .filter(name => Object.hasOwn(table, name));
+  return [...new Set(names)].map(name => `--${name}`);
 }
 
 /** The name in the table of an option given by its long name or by its letter: `help` for `--help` and `-h`. */

@@ -43,6 +43,7 @@ export function refuseRootProgram(host: string, settings: ServeSettings, found: 
 export function logSecurityWarnings(settings: ServeSettings, found: Found, log: Pick<Log, 'warn'>): void {
   warnOfMissingGuards(settings.host, settings, found, log);
   warnOfSharedShell(settings.host, settings, log);
+  warnOfLocalRootProgram(settings.host, settings, found, log);
   warnOfSharedPort(settings, found, log);
 }
 
@@ -88,6 +89,34 @@ export function warnOfSharedShell(host: string, settings: ServeSettings, log: Pi
         ? 'every user of this machine'
         : 'everyone who can reach it';
   log.warn({ host }, `the login shell is served to ${who} (--local-user any)`);
+}
+
+/**
+ * Warns if every local user gets a program that runs as root. In a container with no other user this is harmless, but
+ * that cannot be determined: a container can share the network of its host, and with it the loopback addresses.
+ * `--allow-root-program` confirms it.
+ */
+export function warnOfLocalRootProgram(
+  host: string,
+  settings: ServeSettings,
+  found: Found,
+  log: Pick<Log, 'warn'>,
+  own?: Own,
+): void {
+  const { program, allowRootProgram, port } = settings;
+  if (program === undefined || allowRootProgram || isForOwnUser(settings)) return;
+  if (!runsAsRoot(settings, found, own) || (port === 'none' && !isOpenSocket(settings))) return;
+  // That is refused, or is one of the missing guards.
+  if (remoteAccess(host, settings) !== undefined) return;
+  const who = port === 'none' ? 'every user who can connect to the UNIX socket' : 'every user of this machine';
+  const todo = 'name its user (--user), admit only root (--local-user same), or confirm it (--allow-root-program)';
+  log.warn({ host }, `${who} gets a program that runs as root: ${todo}`);
+}
+
+/** Whether other users than the server's own and root may be able to connect to the UNIX socket. */
+function isOpenSocket({ socket, socketMode }: ServeSettings): boolean {
+  // The mode of an inherited socket is that of the service manager, and an abstract socket has none.
+  return socket === undefined || socket.startsWith('@') || (socketMode & 0o022) !== 0;
 }
 
 function runsAsRoot({ userRange }: ServeSettings, { user }: Found, own: Own = { uid: process.geteuid?.() }): boolean {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { AnyTable, OptionsOf } from '../../options.ts';
 import type { CgroupLimits, Limits } from '../../pty/index.ts';
+import { escapeText } from '../../shells/output/escape.ts';
 import { evaluate, splitArguments } from '../options/arguments.ts';
 import { readConfig } from '../options/config.ts';
 import type { OptionSpec, OptionValues } from '../options/options.ts';
@@ -61,7 +62,7 @@ export interface SettingsSources {
  * @throws TelptyError `ERR_USAGE`, or `ERR_RUNTIME` if the configuration file cannot be read.
  */
 export function parseServe(argv: readonly string[], sources: SettingsSources = {}): ServeSettings | 'help' {
-  const { given, operands, help } = splitArguments(serveOptions, argv);
+  const { given, operands, misplaced, help } = splitArguments(serveOptions, argv);
   if (help) return 'help';
   const file = given.findLast(({ name }) => name === 'config')?.text;
   const readFile = sources.readFile ?? (name => readFileSync(name, 'utf8'));
@@ -69,7 +70,10 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
   const values = onSocketAlone(evaluate(serveOptions, [...(config?.given ?? []), ...given]));
   const program = programOf(operands.length > 0 ? operands : (config?.program ?? []));
   const [conflict] = conflictsOf(values, program);
-  if (conflict !== undefined) throw usage(conflict);
+  const doubt = program === undefined || misplaced.length === 0 ? undefined : passedTo(program.name, misplaced);
+  // The error may be about an option that is missing only because it was misplaced.
+  if (conflict !== undefined) throw usage(doubt === undefined ? conflict : `${conflict} (${doubt})`);
+  if (doubt !== undefined) sources.onDoubt?.(doubt);
   const environment = sources.environment ?? process.env;
   const passed = values['pass-env'].flatMap(variable => {
     const value = environment[variable];
@@ -90,6 +94,13 @@ export function parseServe(argv: readonly string[], sources: SettingsSources = {
     cgroupLimits: Object.fromEntries(parts) as CgroupLimits,
     program,
   };
+}
+
+/** A warning about options of `telpty serve` that were written after PROGRAM. */
+function passedTo(program: string, options: readonly string[]): string {
+  const [is, it] = options.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  const what = `${options.join(', ')} after PROGRAM ${is} passed to ${escapeText(program, 60)}`;
+  return `${what}; put ${it} before PROGRAM, or write -- before PROGRAM if that is meant`;
 }
 
 /** @throws TelptyError `ERR_USAGE` */

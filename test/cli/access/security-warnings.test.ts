@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { refuseRootProgram, warnOfMissingGuards, warnOfSharedPort } from '../../../src/cli/serve/security-warnings.ts';
+import {
+  refuseRootProgram,
+  warnOfLocalRootProgram,
+  warnOfMissingGuards,
+  warnOfSharedPort,
+} from '../../../src/cli/serve/security-warnings.ts';
 import { parseServe, type ServeSettings } from '../../../src/cli/serve/settings.ts';
 import type { User } from '../../../src/pty/users.ts';
 import { CLI, startServer } from '../../support/servers/server.ts';
@@ -115,5 +120,62 @@ describe('a port that other machines can reach', () => {
     await using proxied = await startServer(proxies, { program: ['/bin/cat'] });
     await proxied.waitForLog(/other machines can connect through the proxies 127\.0\.0\.1: no encryption:/);
     await proxied.waitForLog(/--reuse-port: the programs run as the server's own user/);
+  });
+});
+
+describe('a program that runs as root on loopback', () => {
+  const warnings = (args: string[], found: typeof NOBODY | typeof OWN, own: typeof ROOT, program = ['cat']) => {
+    const lines: string[] = [];
+    const parsed = parseServe([...args, ...program]);
+    assert.ok(parsed !== 'help');
+    const log = { warn: (_fields: unknown, line: string) => void lines.push(line) };
+    warnOfLocalRootProgram(parsed.host, parsed, found, log as never, own);
+    return lines;
+  };
+  const todo = 'name its user (--user), admit only root (--local-user same), or confirm it (--allow-root-program)';
+
+  it('is logged with a warning: every local user gets it', () => {
+    const everyone = [`every user of this machine gets a program that runs as root: ${todo}`];
+    assert.deepEqual(warnings([], OWN, ROOT), everyone);
+    assert.deepEqual(warnings(['--host', '::1'], { user: { uid: 0 } as User }, ROOT), everyone);
+    assert.deepEqual(warnings(['--socket', '/run/x.sock'], OWN, ROOT), everyone);
+    const socket = [`every user who can connect to the UNIX socket gets a program that runs as root: ${todo}`];
+    for (const open of [
+      ['--socket', '/run/x.sock', '--socket-mode', '0660'],
+      ['--socket', '/run/x.sock', '--socket-mode', '0602'],
+      ['--socket', '@x'],
+    ]) {
+      assert.deepEqual(warnings(['--port', 'none', ...open], OWN, ROOT), socket);
+    }
+  });
+
+  it('is not warned about if its user is different, if only root can connect, or if that is confirmed', () => {
+    assert.deepEqual(warnings([], OWN, OTHER), []);
+    assert.deepEqual(warnings([], NOBODY, ROOT), []);
+    assert.deepEqual(warnings(['--user-range', '70000-70009'], OWN, ROOT), []);
+    assert.deepEqual(warnings(['--local-user', 'same'], OWN, ROOT), []);
+    assert.deepEqual(warnings(['--allow-root-program'], OWN, ROOT), []);
+    assert.deepEqual(warnings(['--port', 'none', '--socket', '/run/x.sock'], OWN, ROOT), []);
+  });
+
+  it('is not warned about twice', () => {
+    // The login shell has a warning of its own.
+    assert.deepEqual(warnings(['--local-user', 'any'], OWN, ROOT, []), []);
+    // Other machines are more than other users.
+    assert.deepEqual(warnings(['--host', '0.0.0.0'], OWN, ROOT), []);
+    assert.deepEqual(warnings(['--proxy-protocol', '127.0.0.1'], OWN, ROOT), []);
+  });
+
+  it('end to end: one line, which --allow-root-program omits', { timeout: 60_000 }, async () => {
+    const line = /"level":40[^\n]*every user of this machine gets a program that runs as root/g;
+    for (const [args, expected] of [
+      [[], process.geteuid?.() === 0 ? 1 : 0],
+      [['--workers', '2'], process.geteuid?.() === 0 ? 1 : 0],
+      [['--allow-root-program'], 0],
+    ] as const) {
+      await using server = await startServer([...args, '--log-format', 'json'], { program: ['/bin/cat'] });
+      await server.waitForLog(/connect with: telnet/);
+      assert.equal([...server.stderr.matchAll(line)].length, expected, server.stderr);
+    }
   });
 });

@@ -53,7 +53,9 @@ describe('telpty connect: settings', () => {
     ['a b c', /^PORT: |^connect: too many arguments/],
     ['example.test 70000', /^PORT: 70000 is not a port/],
     ['example.test 0', /^PORT: 0 is not a port to connect to/],
-    ['example.test --tls', /^connect: too many arguments .* options come first/],
+    ['example.test --tls', /^connect: --tls after HOST: options come first \(telpty connect \[options\] HOST/],
+    ['example.test 992 --tls --tls-ca=c.pem', /^connect: --tls, --tls-ca after HOST: options come first/],
+    ['example.test -x', /^connect: too many arguments .* options come first/],
     ['ex/ample', /^HOST: /],
     ['example.test:6023', /^HOST: the port is a separate argument: write `telpty connect example\.test 6023`$/],
     [

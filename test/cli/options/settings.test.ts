@@ -327,6 +327,34 @@ describe('the command line of serve', () => {
     assert.deepEqual(doubts, ["--pass-env: MISSING is not set in the server's environment, so programs do not get it"]);
   });
 
+  it('reports options of its own that follow the program, unless -- was written', () => {
+    const doubtsOf = (argv: string) => {
+      const doubts: string[] = [];
+      settings(argv.split(' '), { onDoubt: line => void doubts.push(line) });
+      return doubts;
+    };
+    assert.deepEqual(doubtsOf('nethack --port 23'), [
+      '--port after PROGRAM is passed to nethack; put it before PROGRAM, or write -- before PROGRAM if that is meant',
+    ]);
+    assert.deepEqual(doubtsOf('--port 0 nethack -u me --tls-cert=c.pem --robot-check --tls-cert=d.pem'), [
+      '--tls-cert, --robot-check after PROGRAM are passed to nethack; put them before PROGRAM, or write -- before PROGRAM if that is meant',
+    ]);
+    const meant = [
+      '-- nethack --port 23',
+      'ssh host -- --port 23',
+      'nethack --ports --portal=1 -port port --PORT ---port',
+    ];
+    for (const argv of meant) assert.deepEqual(doubtsOf(argv), []);
+  });
+
+  it('says in an error that a missing option follows the program', () => {
+    refuses(
+      () => settings('--tls-cert c.pem nethack --tls-key k.pem'.split(' ')),
+      /^--tls-cert needs --tls-key \(--tls-key after PROGRAM is passed to nethack; put it before PROGRAM, or write -- [^()]*\)$/,
+    );
+    refuses(() => settings('--tls-cert c.pem -- nethack --tls-key k.pem'.split(' ')), /^--tls-cert needs --tls-key$/);
+  });
+
   it('serves a named program on any address', () =>
     assert.equal(settings(['--host', '0.0.0.0', 'cat']).host, '0.0.0.0'));
   it('distinguishes loopback from other addresses', () => {

@@ -41,7 +41,7 @@ export const programOptions = {
   },
   'allow-root-program': {
     ...flag,
-    help: 'run programs as root even if other machines can connect; `login` needs it',
+    help: 'run programs as root even if other machines can connect, and without a warning on loopback; `login` needs it',
   },
   'size-env': {
     ...library.flag(ptyShellOptions.sizeEnv),
