@@ -198,6 +198,7 @@ const REMEDIES: Readonly<Record<TlsRemedy, string | undefined>> = {
   trust: `trust it with --tls-ca FILE; ${ACCEPT}`,
   accept: ACCEPT,
   plain: 'connect without --tls',
+  'plain-or-admitted': 'connect without --tls, or try again later or ask its operator',
   // No option of the command supplies a client certificate.
   certificate: undefined,
 };

@@ -268,7 +268,7 @@ export class Interactive implements Controls {
   #sayClosed(): void {
     this.say('\nConnection closed by foreign host.');
     if (this.session.bytesRead === 0 && !this.#isSecure)
-      this.say('The server sent nothing. If this port speaks TLS, connect with --tls.');
+      this.say('The server sent nothing: it may speak TLS (--tls), or refuse your address.');
   }
 
   // The treatment of keys.

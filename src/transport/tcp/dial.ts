@@ -108,6 +108,7 @@ const REMEDIES: Readonly<Record<TlsRemedy, string>> = {
   trust: `trust it with tls.ca; ${ACCEPT}`,
   accept: ACCEPT,
   plain: 'connect without tls',
+  'plain-or-admitted': 'connect without tls, or try again later or ask its operator',
   certificate: 'present one by tls.cert and tls.key',
 };
 

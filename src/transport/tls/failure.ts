@@ -3,9 +3,9 @@ import { isIP } from 'node:net';
 
 /**
  * What the user can do: `'trust'` the certificate or its authority, `'accept'` any certificate, do without TLS
- * (`'plain'`), present a `'certificate'`.
+ * (`'plain'`), do without TLS or get their address accepted (`'plain-or-admitted'`), present a `'certificate'`.
  */
-export type TlsRemedy = 'trust' | 'accept' | 'plain' | 'certificate';
+export type TlsRemedy = 'trust' | 'accept' | 'plain' | 'plain-or-admitted' | 'certificate';
 
 export interface TlsFailure {
   /** One line: a sentence without a full stop. */
@@ -73,11 +73,15 @@ const FAILURES: ReadonlyMap<string, TlsFailure> = new Map<string, TlsFailure>([
   ['UNRECOGNIZED_NAME', { problem: 'the server does not serve this host name' }],
   ['DH_KEY_TOO_SMALL', { problem: "the server's Diffie-Hellman key is too short" }],
   ['ETIMEDOUT', { problem: 'the server does not answer the handshake; it may not speak TLS', remedy: 'plain' }],
+  // A server that limits addresses closes such a connection without a handshake, as telpty's own does.
   ...['ECONNRESET', 'EPIPE', 'UNEXPECTED_EOF_WHILE_READING'].map(
     code =>
       [
         code,
-        { problem: 'the server closed the connection in the handshake; it may not speak TLS', remedy: 'plain' },
+        {
+          problem: 'the server closed the connection before TLS began: it may not speak TLS, or refuses your address',
+          remedy: 'plain-or-admitted',
+        },
       ] as const,
   ),
 ]);

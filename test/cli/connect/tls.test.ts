@@ -126,6 +126,11 @@ async function assertFails(
 
 const TRUST = [/--tls-ca FILE.*--tls-no-verify/, /tls\.ca.*tls\.rejectUnauthorized/] as const;
 const ACCEPT = [/--tls-no-verify/, /tls\.rejectUnauthorized/] as const;
+const CLOSED = /: the server closed the connection before TLS began: it may not speak TLS, or refuses your address; /;
+const PLAIN_OR_ADMITTED = [
+  /; connect without --tls, or try again later or ask its operator$/m,
+  /; connect without tls, or try again later or ask its operator$/,
+] as const;
 const PLAIN = [/connect without --tls$/m, /connect without tls$/] as const;
 
 test('a certificate that is not trusted, not for this host, or outside its validity period', TIMEOUT, async () => {
@@ -174,10 +179,19 @@ test('a port without TLS, one that closes, and one that speaks only older versio
     const closing = createServer(socket => {
       socket.on('error', () => {}).once('data', () => socket[close]());
     });
-    await assertFails(closing, {}, /closed the connection in the handshake; it may not speak TLS/, PLAIN);
+    await assertFails(closing, {}, CLOSED, PLAIN_OR_ADMITTED);
   }
   const old = tlsServer({ ...good, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' });
   await assertFails(old, { ca: good }, /does not speak TLS 1\.2 or 1\.3/, [/./, /./]);
+});
+
+test('a server that refuses the address before the handshake', TIMEOUT, async () => {
+  const tls = ['--tls-cert', good.certFile, '--tls-key', good.keyFile];
+  await using server = await startServer([...tls, '--deny', '127.0.0.1']);
+  const { status, stderr } = await runConnect(['--tls', '--tls-ca', good.certFile, '127.0.0.1', server.port]).done;
+  assert.match(stderr, CLOSED);
+  assert.match(stderr, PLAIN_OR_ADMITTED[0]);
+  assert.equal(status, 1);
 });
 
 test('a server that does not answer the handshake', TIMEOUT, async t => {
@@ -235,14 +249,14 @@ test(
   },
 );
 
-test('a server that closes without sending anything may speak TLS', TIMEOUT, async () => {
+test('a server that closes without sending anything may speak TLS, or refuse the address', TIMEOUT, async () => {
   await using peer = await Peer.listen();
   await using term = await openClient(peer.port);
   const wire = await peer.accept();
   await term.waitFor(/Escape character is/);
   wire.halfClose();
   assert.equal(await term.exitStatus(), 0);
-  assert.match(await term.capture(), /closed by foreign host\.\nThe server sent nothing\. .*--tls/);
+  assert.match(await term.capture(), /closed by foreign host\.\nThe server sent nothing: .*--tls.*refuse your address/);
 });
 
 test('a host and a port in one argument, and a URL, are explained', TIMEOUT, async () => {
