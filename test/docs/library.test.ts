@@ -23,7 +23,7 @@ for (const [name, talk] of Object.entries(talks)) {
 
 test('program guarded: the list of banned addresses is bounded, and the oldest one is removed first', async () => {
   const edit = (code: string) => {
-    const edited = code.replace('MOST_BANNED = 10_000', 'MOST_BANNED = 2');
+    const edited = code.replace('MAX_BANNED = 10_000', 'MAX_BANNED = 2');
     assert.notEqual(edited, code);
     return edited;
   };
