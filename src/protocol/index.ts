@@ -15,7 +15,14 @@ export {
   type Transition,
   transition,
 } from './engine/negotiation.ts';
-export { escapeBinary, escapeNvt, frameCommand, frameNegotiation, frameSubnegotiation, owesNul } from './engine/nvt.ts';
+export {
+  escapeBinary,
+  escapeNvt,
+  frameCommand,
+  frameNegotiation,
+  frameSubnegotiation,
+  needsNul,
+} from './engine/nvt.ts';
 export { type CarriageReturn, Parser } from './engine/parser.ts';
 export type { Token } from './engine/token.ts';
 export type * from './events.ts';

@@ -81,11 +81,11 @@ export class Telnet implements OptionContext {
   /** Whether an answer is late. */
   #isLate = false;
   /** @internal The requests of the peer that are answered late; created at the first one. */
-  lateWords: LateRequests | undefined;
+  lateRequests: LateRequests | undefined;
   /** Number of times that late answers were sent without a pause in between. */
   #lateRounds = 0;
   /** Whether a side has changed and the application has not been notified yet. */
-  #hasNews = false;
+  #hasChanges = false;
   /** Created at the first request that is refused. */
   #refusals: Refusals | undefined;
   /** Late refusals of options that are not in the table, as numbers of {@link sideOf}. */
@@ -129,7 +129,7 @@ export class Telnet implements OptionContext {
       for (;;) {
         const token = this.#parser.next(this.isEnabled(Option.BINARY, 'remote'));
         if (token !== undefined) this.#accept(token);
-        else if (this.#hasNews) this.#tellNews();
+        else if (this.#hasChanges) this.#notifyChanges();
         else if (this.#isLate && this.#mayFinish) this.#sendLate();
         else return;
       }
@@ -305,7 +305,7 @@ export class Telnet implements OptionContext {
    */
   isSettled(code: number, side: Side): boolean {
     const index = this.#indexOf(code);
-    return index >= 0 && this.#states.heard(index, side) && !this.isPending(code, side);
+    return index >= 0 && this.#states.hasReceived(index, side) && !this.isPending(code, side);
   }
 
   /** Whether a request of ours about this side is unanswered. */
@@ -350,7 +350,7 @@ export class Telnet implements OptionContext {
 
   announce(code: number, side: Side, positive: boolean): void {
     const [yes, no] = side === 'local' ? ([WILL, WONT] as const) : ([DO, DONT] as const);
-    this.#repetitions?.said(sideOf(code, side), positive);
+    this.#repetitions?.sent(sideOf(code, side), positive);
     this.#out.negotiation(positive ? yes : no, code);
   }
 
@@ -371,7 +371,7 @@ export class Telnet implements OptionContext {
 
   #accept(token: Token): void {
     if (token.kind === 'data') {
-      this.#repetitions?.other();
+      this.#repetitions?.otherInput();
       this.#handlers.data(token.view);
       return;
     }
@@ -380,7 +380,7 @@ export class Telnet implements OptionContext {
       return;
     }
     this.#handlers.trace?.('received', token);
-    if (token.kind === 'command') this.#repetitions?.other();
+    if (token.kind === 'command') this.#repetitions?.otherInput();
     if (token.kind === 'command') this.emit({ type: 'command', command: token.command });
     else if (token.kind === 'negotiation') this.#negotiated(token.verb, token.option);
     else this.#subnegotiated(token.option, token.payload);
@@ -396,7 +396,7 @@ export class Telnet implements OptionContext {
       else this.#countRefusals().switched();
       return;
     }
-    this.#states.hear(index, side);
+    this.#states.setReceived(index, side);
     const handler = this.#handlerAt(index);
     if (handler?.negotiated !== undefined) handler.negotiated(side, positive);
     else if (this.#states.late(index, side) !== 0) this.#follow(index, side, positive);
@@ -417,8 +417,8 @@ export class Telnet implements OptionContext {
   }
 
   #countLate(side: number): void {
-    this.lateWords ??= new LateRequests();
-    this.lateWords.add(side);
+    this.lateRequests ??= new LateRequests();
+    this.lateRequests.add(side);
   }
 
   #countRefusals(): Refusals {
@@ -430,9 +430,9 @@ export class Telnet implements OptionContext {
   #answer(index: number, side: Side, positive: boolean): void {
     const compatibility = this.#compatibilityFor(index, side, positive);
     const look = () => this.#transition(index, side, this.#inputOf(index, side, positive), compatibility);
-    const { say, next } = look();
-    const isAnswer = say !== undefined && !next.startsWith('WANT');
-    const isRefusal = positive && say === false && next === 'NO';
+    const { send, next } = look();
+    const isAnswer = send !== undefined && !next.startsWith('WANT');
+    const isRefusal = positive && send === false && next === 'NO';
     // (Looked up again, since the driver may have sent late answers, and the application was notified of them.)
     if (!isAnswer || this.#mayAnswer(index, side, isRefusal)) {
       this.#apply(index, side, look());
@@ -440,7 +440,7 @@ export class Telnet implements OptionContext {
     }
     this.#isLate = true;
     const isOn = side === 'remote' && this.#states.get(index, side) !== 'NO';
-    this.#states.setLate(index, side, Late.OWED | (isOn ? Late.KNOWN_ON : 0));
+    this.#states.setLate(index, side, Late.UNANSWERED | (isOn ? Late.KNOWN_ON : 0));
     this.#follow(index, side, positive);
   }
 
@@ -499,27 +499,27 @@ export class Telnet implements OptionContext {
     const { next, effect } = this.#transition(index, side, this.#inputOf(index, side, positive));
     this.#states.set(index, side, next);
     if (effect === undefined) return;
-    this.#hasNews = true;
+    this.#hasChanges = true;
     this.#states.setLate(index, side, late | Late.CHANGED);
   }
 
-  #tellNews(): void {
-    this.#hasNews = false;
-    for (let index = 0; index < this.#definitions.length; index++) this.#tellChange(index);
+  #notifyChanges(): void {
+    this.#hasChanges = false;
+    for (let index = 0; index < this.#definitions.length; index++) this.#notifyChange(index);
   }
 
   /**
    * Reports the changes of a remote side whose answer is late. The option's handler is notified of an enabled side only
    * when the answer is sent.
    */
-  #tellChange(index: number): void {
+  #notifyChange(index: number): void {
     const late = this.#states.late(index, 'remote');
     if ((late & Late.CHANGED) === 0) return;
     const isOn = this.#states.get(index, 'remote') !== 'NO';
-    const kept = late & (Late.OWED | Late.ASKED);
+    const kept = late & (Late.UNANSWERED | Late.ASKED);
     this.#states.setLate(index, 'remote', isOn ? kept | Late.ON | Late.KNOWN_ON : kept);
     if ((late & Late.KNOWN_ON) !== 0) {
-      if ((late & Late.ON) === 0) this.#tellHandler(index, 'remote', 'disabled');
+      if ((late & Late.ON) === 0) this.#notifyHandler(index, 'remote', 'disabled');
       this.#emitEffect(index, 'remote', 'disabled');
     }
     if (isOn) this.#emitEffect(index, 'remote', 'enabled');
@@ -529,7 +529,7 @@ export class Telnet implements OptionContext {
     if (!this.#isLate) return;
     this.#isLate = false;
     this.#lateRounds++;
-    this.lateWords?.answered();
+    this.lateRequests?.answered();
     let isDone = false;
     try {
       for (let index = 0; index < this.#definitions.length; index++) {
@@ -550,14 +550,14 @@ export class Telnet implements OptionContext {
   }
 
   #sendLateAnswer(index: number, side: Side): void {
-    if (side === 'remote') this.#tellChange(index);
+    if (side === 'remote') this.#notifyChange(index);
     const late = this.#states.late(index, side);
     if (late === 0) return;
     this.#states.setLate(index, side, 0);
     const { code } = this.#definitions[index]!;
     if (side === 'remote') {
       this.announce(code, side, this.#states.get(index, side) !== 'NO');
-      if ((late & Late.ON) !== 0) this.#tellHandler(index, side, 'enabled');
+      if ((late & Late.ON) !== 0) this.#notifyHandler(index, side, 'enabled');
     } else {
       this.#sendLateLocal(index, late);
     }
@@ -577,12 +577,12 @@ export class Telnet implements OptionContext {
     const isOn = on || (wasOn && !wentOff);
     if (on) {
       // For its handler the option is disabled and enabled again, before and after our WILL, as it is for the peer.
-      if (wentOff) this.#tellEffect(index, 'local', 'disabled');
+      if (wentOff) this.#notifyEffect(index, 'local', 'disabled');
       this.#states.set(index, 'local', 'YES');
     }
     this.announce(code, 'local', isOn);
-    if (on) this.#tellEffect(index, 'local', 'enabled');
-    else if (wentOff) this.#tellEffect(index, 'local', 'disabled');
+    if (on) this.#notifyEffect(index, 'local', 'enabled');
+    else if (wentOff) this.#notifyEffect(index, 'local', 'disabled');
   }
 
   #inputOf(index: number, side: Side, positive: boolean): NegotiationInput {
@@ -607,24 +607,24 @@ export class Telnet implements OptionContext {
     this.#apply(index, side, this.#transition(index, side, input));
   }
 
-  #apply(index: number, side: Side, { next, say, effect, error }: Transition): void {
+  #apply(index: number, side: Side, { next, send, effect, error }: Transition): void {
     const { code } = this.#definitions[index]!;
     this.#states.set(index, side, next);
-    if (say !== undefined) this.announce(code, side, say);
+    if (send !== undefined) this.announce(code, side, send);
     // The peer has accepted our WILL BINARY: for the peer, all bytes after that WILL are binary, and a NUL would be
     // data.
     else if (code === Option.BINARY && side === 'local' && effect === 'enabled') this.#out.settle();
     if (error)
       this.warn('contradictory-answer', `${optionName(code)}: the peer answered a refusal with an acceptance`, code);
-    this.#tellEffect(index, side, effect);
+    this.#notifyEffect(index, side, effect);
   }
 
-  #tellEffect(index: number, side: Side, effect: Transition['effect']): void {
-    this.#tellHandler(index, side, effect);
+  #notifyEffect(index: number, side: Side, effect: Transition['effect']): void {
+    this.#notifyHandler(index, side, effect);
     this.#emitEffect(index, side, effect);
   }
 
-  #tellHandler(index: number, side: Side, effect: Transition['effect']): void {
+  #notifyHandler(index: number, side: Side, effect: Transition['effect']): void {
     if (effect === undefined) return;
     const handler = this.#handlerAt(index);
     if (effect === 'enabled') handler?.enabled?.(side);

@@ -19,7 +19,7 @@ const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
  * Time limit for killed processes to end, in ms. Only a process that is stuck in the kernel, or traced, takes longer.
  * It is not waited for: otherwise its session would keep its slot forever, and the server would not exit.
  */
-const PATIENCE_MS = 2000;
+const MAX_WAIT_MS = 2000;
 
 /** Intervals between two checks of a session, in ms: short at first, since most processes end at once. */
 const FIRST_LOOK_MS = 5;
@@ -227,7 +227,7 @@ export class Hangup {
   async #kill(): Promise<void> {
     this.#killed = true;
     for (const timer of this.#later) clearTimeout(timer);
-    const end = performance.now() + PATIENCE_MS;
+    const end = performance.now() + MAX_WAIT_MS;
     for (let pause = FIRST_LOOK_MS; performance.now() < end; pause = Math.min(pause * 2, SLOWEST_LOOK_MS)) {
       // Repeated, because a process may fork between the list and the signal.
       if (!this.#left) this.#signalGroups(SIGKILL);

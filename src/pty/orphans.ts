@@ -22,7 +22,7 @@ const TICKS = 100;
 /** Differences between the clocks, and the time that Node.js took to start ours, in seconds. */
 const SLACK = 1;
 /** Time limit for killed processes to end, and the interval between two checks, in milliseconds. */
-const PATIENCE = 2_000;
+const MAX_WAIT_MS = 2_000;
 const PAUSE = 20;
 
 /**
@@ -31,7 +31,7 @@ const PAUSE = 20;
  */
 export async function killOrphans(leaders: readonly Leader[]): Promise<void> {
   let left = await trustworthy(leaders);
-  const end = performance.now() + PATIENCE;
+  const end = performance.now() + MAX_WAIT_MS;
   while (left.length > 0 && performance.now() < end) {
     const sessions = await listSessions();
     const found = await Promise.all(left.map(pid => living(sessions.get(pid) ?? [])));

@@ -15,7 +15,7 @@ import type { User } from '../native/addon.ts';
 import { addon } from '../native/load.ts';
 
 /** Time limit for killed processes to end, in ms; only one that is stuck in the kernel takes longer. */
-const PATIENCE = 2_000;
+const MAX_WAIT_MS = 2_000;
 /** Intervals between two checks, in ms: short at first, since most processes end at once. */
 const FIRST_LOOK = 2;
 const SLOWEST_LOOK = 100;
@@ -181,7 +181,7 @@ export async function endUser(uid: number): Promise<boolean> {
     const time = performance.now() - begin;
     // isUserBusy() counts zombies, which their parent must reap, not the server.
     if (time > USUAL && (await hasOnlyZombies(uid))) return true;
-    if (time > PATIENCE) return false;
+    if (time > MAX_WAIT_MS) return false;
     await addon().killUser(uid);
     if (!addon().isUserBusy(uid)) return true;
     await sleep(pause);

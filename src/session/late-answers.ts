@@ -6,7 +6,7 @@ import type { LateRequests } from '../protocol/engine/late-requests.ts';
  */
 const WINDOW_MS = 250;
 /** The longest window. */
-const MOST_WINDOW_MS = 3_600_000;
+const MAX_WINDOW_MS = 3_600_000;
 /**
  * A peer that waits for each answer before it switches an option again sends each request in its own chunk. After
  * this many chunks, it may get another `optionChanges` answers immediately. Each of its requests costs it a round trip,
@@ -17,7 +17,7 @@ const CHUNKS = 64;
  * The number of such grants per window. A peer that uses all of them gets half as many in the next window, down to one:
  * it may be in a loop.
  */
-const MOST_GRANTS = 16;
+const MAX_GRANTS = 16;
 
 /**
  * Sends the engine's late answers to a peer that switches options too often, because the engine itself has no clock.
@@ -32,7 +32,7 @@ const MOST_GRANTS = 16;
 export class LateAnswers {
   readonly #send: () => void;
   readonly #received: () => number;
-  readonly #words: () => LateRequests | undefined;
+  readonly #requests: () => LateRequests | undefined;
   /** When late answers were last sent, by the monotonic clock. */
   #since: number;
   #windowMs = WINDOW_MS;
@@ -41,20 +41,20 @@ export class LateAnswers {
   /** The number of grants in this window. */
   #grants = 0;
   /** The limit of grants in this window. */
-  #most = MOST_GRANTS;
+  #most = MAX_GRANTS;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
   /**
    * @param send calls `Telnet.sendDeferred()`.
    * @param received returns how many chunks the peer has sent so far.
-   * @param words returns its requests whose answers are late.
+   * @param requests returns its requests whose answers are late.
    * @param since when the engine began to count, by the monotonic clock.
    */
-  constructor(send: () => void, received: () => number, words: () => LateRequests | undefined, since: number) {
+  constructor(send: () => void, received: () => number, requests: () => LateRequests | undefined, since: number) {
     this.#send = send;
     this.#received = received;
-    this.#words = words;
+    this.#requests = requests;
     this.#since = since;
   }
 
@@ -66,18 +66,18 @@ export class LateAnswers {
     if (wait <= 0) {
       // No answer was late for a whole window.
       this.#windowMs = WINDOW_MS;
-      this.#most = MOST_GRANTS;
-      this.#words()?.pause();
+      this.#most = MAX_GRANTS;
+      this.#requests()?.pause();
       this.#begin();
     } else if (hasWaited) {
       this.#grant();
     } else {
       this.#wait(wait / 2, half => {
-        const count = this.#words()?.count;
+        const count = this.#requests()?.count;
         this.#wait(half, () => {
-          const words = this.#words();
-          const isReaction = words?.count === count && words?.mayBeReaction === true;
-          this.#windowMs = isReaction ? Math.min(2 * this.#windowMs, MOST_WINDOW_MS) : WINDOW_MS;
+          const requests = this.#requests();
+          const isReaction = requests?.count === count && requests?.mayBeReaction === true;
+          this.#windowMs = isReaction ? Math.min(2 * this.#windowMs, MAX_WINDOW_MS) : WINDOW_MS;
           if (isReaction || this.#grants >= this.#most) this.#most = Math.max(1, this.#most >> 1);
           this.#begin();
         });

@@ -617,7 +617,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#lateAnswers ??= new LateAnswers(
       () => this.batch(() => this.telnet.sendDeferred()),
       () => this.#chunks,
-      () => this.telnet.lateWords,
+      () => this.telnet.lateRequests,
       this.#began,
     );
     this.#lateAnswers.defer();

@@ -14,24 +14,24 @@ interface Model {
   queue: 'EMPTY' | 'OPPOSITE';
 }
 interface Step {
-  say: 'positive' | 'negative' | undefined;
+  send: 'positive' | 'negative' | undefined;
   error: boolean;
 }
 
-const nothing: Step = { say: undefined, error: false };
+const nothing: Step = { send: undefined, error: false };
 
 /** "Upon receipt of WILL", with our decision on it. */
 function uponPositive(him: Model, agree: boolean): Step {
   if (him.state === 'NO') {
-    if (!agree) return { say: 'negative', error: false };
+    if (!agree) return { send: 'negative', error: false };
     him.state = 'YES';
-    return { say: 'positive', error: false };
+    return { send: 'positive', error: false };
   }
   if (him.state === 'WANTNO') {
     // "Error: DONT answered by WILL."
     him.state = him.queue === 'EMPTY' ? 'NO' : 'YES';
     him.queue = 'EMPTY';
-    return { say: undefined, error: true };
+    return { send: undefined, error: true };
   }
   if (him.state === 'WANTYES') {
     if (him.queue === 'EMPTY') {
@@ -40,7 +40,7 @@ function uponPositive(him: Model, agree: boolean): Step {
     }
     him.state = 'WANTNO';
     him.queue = 'EMPTY';
-    return { say: 'negative', error: false };
+    return { send: 'negative', error: false };
   }
   return nothing;
 }
@@ -49,12 +49,12 @@ function uponPositive(him: Model, agree: boolean): Step {
 function uponNegative(him: Model): Step {
   if (him.state === 'YES') {
     him.state = 'NO';
-    return { say: 'negative', error: false };
+    return { send: 'negative', error: false };
   }
   if (him.state === 'WANTNO' && him.queue === 'OPPOSITE') {
     him.state = 'WANTYES';
     him.queue = 'EMPTY';
-    return { say: 'positive', error: false };
+    return { send: 'positive', error: false };
   }
   him.state = 'NO';
   him.queue = 'EMPTY';
@@ -70,7 +70,7 @@ function uponAsk(him: Model, on: boolean): Step {
   if (him.state === back) {
     him.state = here!;
     him.queue = 'EMPTY';
-    return { say: on ? 'positive' : 'negative', error: false };
+    return { send: on ? 'positive' : 'negative', error: false };
   }
   if (him.state === away) him.queue = 'OPPOSITE';
   else him.queue = 'EMPTY';
@@ -111,10 +111,10 @@ for (const from of Object.keys(STATES) as RfcState[]) {
   for (const input of Object.keys(MODEL) as NegotiationInput[]) {
     test(`${from}: ${input}`, () => {
       const him = { ...STATES[from] };
-      const { say, error } = MODEL[input](him);
+      const { send, error } = MODEL[input](him);
       const actual = transition(from, input);
       assert.equal(actual.next, nameOf(him), 'next state');
-      assert.equal(actual.say, say === undefined ? undefined : say === 'positive', 'message sent');
+      assert.equal(actual.send, send === undefined ? undefined : send === 'positive', 'message sent');
       assert.equal(actual.error ?? false, error, 'error');
       assert.equal(actual.effect, effectOf(from, nameOf(him), input), 'effect');
     });
@@ -164,8 +164,8 @@ for (const side of ['local', 'remote'] as const) {
         const expected = transition(from, input);
         assert.equal(telnet.stateOf(CODE, side), expected.next, `${from}: ${input}`);
         assert.equal(telnet.stateOf(CODE, side === 'local' ? 'remote' : 'local'), 'NO');
-        const verb = side === 'local' ? (expected.say ? WILL : WONT) : expected.say ? DO : DONT;
-        assert.deepEqual([...recorder.sent()], expected.say === undefined ? [] : [255, verb, CODE]);
+        const verb = side === 'local' ? (expected.send ? WILL : WONT) : expected.send ? DO : DONT;
+        assert.deepEqual([...recorder.sent()], expected.send === undefined ? [] : [255, verb, CODE]);
         const events = recorder.events().filter(event => event.type === 'option');
         const enabled = expected.effect === 'enabled';
         assert.deepEqual(
@@ -197,7 +197,7 @@ test('tolerant differs from RFC 1143 in one place: a request for an option that 
   for (const from of Object.keys(STATES) as RfcState[]) {
     for (const input of Object.keys(MODEL) as NegotiationInput[]) {
       const isRepeat = from === 'YES' && (input === 'agreed' || input === 'unwanted');
-      const expected = isRepeat ? { next: 'YES', say: true } : transition(from, input);
+      const expected = isRepeat ? { next: 'YES', send: true } : transition(from, input);
       assert.deepEqual(transition(from, input, 'tolerant'), expected, `${from}: ${input}`);
     }
   }

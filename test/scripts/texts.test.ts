@@ -1,4 +1,6 @@
-/** The check of wording, scripts/texts: what it reads of a file, and that each rule finds its example and nothing else. */
+/**
+ * The check of wording, scripts/texts: what it reads of a file, and that each rule finds its example and nothing else.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

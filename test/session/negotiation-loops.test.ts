@@ -76,7 +76,7 @@ function play(clock: Clock, peer: Policy, begin: number, { code, compatibility, 
   const late = new LateAnswers(
     () => recorder.telnet.sendDeferred(),
     () => chunks,
-    () => recorder.telnet.lateWords,
+    () => recorder.telnet.lateRequests,
     clock.now,
   );
   const started = clock.now;
@@ -165,7 +165,7 @@ test('a peer that polls a refused option less often than four times per second i
     const late = new LateAnswers(
       () => recorder.telnet.sendDeferred(),
       () => 0,
-      () => recorder.telnet.lateWords,
+      () => recorder.telnet.lateRequests,
       clock.now,
     );
     for (let poll = 0; poll < 5_000; poll++) {

@@ -44,13 +44,13 @@ export class LogSink {
       this.#lost++;
       return;
     }
-    this.#tellLost();
+    this.#reportLost();
     this.#push(line, 1);
     // While lines wait, the timer writes them.
     if (this.#timer === undefined) this.#flush();
   }
 
-  #tellLost(): void {
+  #reportLost(): void {
     if (this.#lost === 0) return;
     this.#push(this.#lostLine(this.#lost), this.#lost);
     this.#lost = 0;
@@ -78,7 +78,7 @@ export class LogSink {
         return;
       }
       this.#queue.shift();
-      if (this.#queue.length === 0) this.#tellLost();
+      if (this.#queue.length === 0) this.#reportLost();
     }
     clearInterval(this.#timer);
     this.#timer = undefined;

@@ -21,7 +21,7 @@ import { expose } from './totals.ts';
 /** The maximum number of connections; further ones are closed. */
 const MOST_CONNECTIONS = 16;
 /** The time limit for a request to arrive, and for its answer to be sent, in milliseconds. */
-const PATIENCE_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 /** The interval of the checks for requests over the time limit, in milliseconds. */
 const CHECK_MS = 1_000;
 /** The longest headers of a request, in bytes. */
@@ -69,8 +69,8 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
   const server = createServer(
     {
       maxHeaderSize: MOST_HEADERS,
-      headersTimeout: PATIENCE_MS,
-      requestTimeout: PATIENCE_MS,
+      headersTimeout: TIMEOUT_MS,
+      requestTimeout: TIMEOUT_MS,
       connectionsCheckingInterval: CHECK_MS,
     },
     (request, response) => {
@@ -82,7 +82,7 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
     },
   );
   server.maxConnections = MOST_CONNECTIONS;
-  server.setTimeout(PATIENCE_MS, socket => socket.destroy());
+  server.setTimeout(TIMEOUT_MS, socket => socket.destroy());
 
   async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, url = '', headers } = request;

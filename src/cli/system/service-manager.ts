@@ -40,18 +40,18 @@ export class ServiceManager {
     // A path or an abstract name. There are also sockets of virtual machines, which only a manager inside one has.
     if (NOTIFY_SOCKET === undefined || !/^[/@]./s.test(NOTIFY_SOCKET)) return undefined;
     const isOurs = WATCHDOG_PID === undefined || WATCHDOG_PID === String(pid);
-    const patience = isOurs && /^\d{1,15}$/.test(WATCHDOG_USEC ?? '') ? Number(WATCHDOG_USEC) / 1_000 : 0;
-    return new ServiceManager(NOTIFY_SOCKET, patience, status, log);
+    const watchdogMs = isOurs && /^\d{1,15}$/.test(WATCHDOG_USEC ?? '') ? Number(WATCHDOG_USEC) / 1_000 : 0;
+    return new ServiceManager(NOTIFY_SOCKET, watchdogMs, status, log);
   }
 
-  private constructor(address: string, patience: number, status: () => string, log: Log) {
+  private constructor(address: string, watchdogMs: number, status: () => string, log: Log) {
     this.#address = Buffer.from(address);
     this.#status = status;
     this.#log = log;
-    this.#every(STATUS_MS, () => this.#tellStatus());
+    this.#every(STATUS_MS, () => this.#sendStatus());
     // Sent from the event loop that accepts clients: if it is blocked, no notification is sent. Twice as often as
     // needed.
-    if (patience > 0) this.#every(Math.max(patience / 2, 1), () => this.#send('WATCHDOG=1'));
+    if (watchdogMs > 0) this.#every(Math.max(watchdogMs / 2, 1), () => this.#send('WATCHDOG=1'));
   }
 
   /** The server is ready: for the first time, or again after a reload. */
@@ -79,7 +79,7 @@ export class ServiceManager {
     this.#timers.push(setInterval(action, milliseconds).unref());
   }
 
-  #tellStatus(): void {
+  #sendStatus(): void {
     if (this.#status() !== this.#lastStatus) this.#notify();
   }
 

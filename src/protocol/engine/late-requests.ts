@@ -12,13 +12,13 @@ export class LateRequests {
   /** Number of requests so far. */
   count = 0;
   /** Requests about each side since the last late answers were sent. */
-  readonly #now = new Map<number, number>();
+  readonly #waiting = new Map<number, number>();
   /** Sides that were answered late since the last pause. */
-  readonly #before = new Set<number>();
+  readonly #answeredLate = new Set<number>();
 
   add(side: number): void {
     this.count++;
-    this.#now.set(side, (this.#now.get(side) ?? 0) + 1);
+    this.#waiting.set(side, (this.#waiting.get(side) ?? 0) + 1);
   }
 
   /**
@@ -26,18 +26,18 @@ export class LateRequests {
    * answer.
    */
   get mayBeReaction(): boolean {
-    for (const [side, words] of this.#now) if (words < FLOOD && this.#before.has(side)) return true;
+    for (const [side, requests] of this.#waiting) if (requests < FLOOD && this.#answeredLate.has(side)) return true;
     return false;
   }
 
   /** The late answers have been sent. */
   answered(): void {
-    for (const side of this.#now.keys()) this.#before.add(side);
-    this.#now.clear();
+    for (const side of this.#waiting.keys()) this.#answeredLate.add(side);
+    this.#waiting.clear();
   }
 
   /** No answer was late for some time. */
   pause(): void {
-    this.#before.clear();
+    this.#answeredLate.clear();
   }
 }

@@ -85,7 +85,7 @@ export type NegotiationInput =
 export interface Transition {
   readonly next: NegotiationState;
   /** Send WILL or DO (true), WONT or DONT (false), or nothing (absent). */
-  readonly say?: boolean;
+  readonly send?: boolean;
   /** The result that is now certain: the side is on, it is off, or it stays off because the peer refused. */
   readonly effect?: 'enabled' | 'disabled' | 'refused';
   /** The peer answered with the opposite of the answers that RFC 854 allows. */
@@ -99,17 +99,17 @@ type Row = Readonly<Record<NegotiationInput, Transition>>;
 const YES: Row = {
   agreed: stay('YES'),
   unwanted: stay('YES'),
-  negative: { next: 'NO', say: false, effect: 'disabled' },
+  negative: { next: 'NO', send: false, effect: 'disabled' },
   'ask-on': stay('YES'),
-  'ask-off': { next: 'WANTNO', say: false },
+  'ask-off': { next: 'WANTNO', send: false },
 };
 
 const STRICT: Readonly<Record<NegotiationState, Row>> = {
   NO: {
-    agreed: { next: 'YES', say: true, effect: 'enabled' },
-    unwanted: { next: 'NO', say: false },
+    agreed: { next: 'YES', send: true, effect: 'enabled' },
+    unwanted: { next: 'NO', send: false },
     negative: stay('NO'),
-    'ask-on': { next: 'WANTYES', say: true },
+    'ask-on': { next: 'WANTYES', send: true },
     'ask-off': stay('NO'),
   },
   YES,
@@ -123,7 +123,7 @@ const STRICT: Readonly<Record<NegotiationState, Row>> = {
   'WANTNO/OPPOSITE': {
     agreed: { next: 'YES', effect: 'enabled', error: true },
     unwanted: { next: 'YES', effect: 'enabled', error: true },
-    negative: { next: 'WANTYES', say: true, effect: 'disabled' },
+    negative: { next: 'WANTYES', send: true, effect: 'disabled' },
     'ask-on': stay('WANTNO/OPPOSITE'),
     'ask-off': stay('WANTNO'),
   },
@@ -135,15 +135,15 @@ const STRICT: Readonly<Record<NegotiationState, Row>> = {
     'ask-off': stay('WANTYES/OPPOSITE'),
   },
   'WANTYES/OPPOSITE': {
-    agreed: { next: 'WANTNO', say: false },
-    unwanted: { next: 'WANTNO', say: false },
+    agreed: { next: 'WANTNO', send: false },
+    unwanted: { next: 'WANTNO', send: false },
     negative: { next: 'NO', effect: 'refused' },
     'ask-on': stay('WANTYES'),
     'ask-off': stay('WANTYES/OPPOSITE'),
   },
 };
 
-const ANSWERED: Transition = { next: 'YES', say: true };
+const ANSWERED: Transition = { next: 'YES', send: true };
 
 /**
  * How a request for an option that is already on is treated: ignored (RFC 1143), or answered if the peer visibly waits.

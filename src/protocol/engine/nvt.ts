@@ -54,7 +54,7 @@ export function escapeBinary(data: Uint8Array): Uint8Array {
 }
 
 /** Whether a NUL is pending after `data` was sent without BINARY. An empty write changes nothing. */
-export function owesNul(data: Uint8Array, nulPending: boolean): boolean {
+export function needsNul(data: Uint8Array, nulPending: boolean): boolean {
   return data.length === 0 ? nulPending : data[data.length - 1] === CR;
 }
 

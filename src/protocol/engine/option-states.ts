@@ -10,7 +10,7 @@ const STATES: readonly NegotiationState[] = [
 const REMOTE_SHIFT = 12;
 const SIDE_BITS = 0xfff;
 /** Set in a side after the peer has sent any request or answer about that side. */
-const HEARD = 0x80;
+const RECEIVED = 0x80;
 /** Set in a side if the application's last request about that side was to enable it. */
 const WANTED = 0x40;
 /** The bits of a side that hold its state; the other bits are flags. */
@@ -19,7 +19,7 @@ const STATE_BITS = 0x07;
 /** Flags of a side whose answer is late: see negotiation.ts. */
 export const Late = {
   /** The peer waits for an answer. */
-  OWED: 0x08,
+  UNANSWERED: 0x08,
   /** Remote: the handler of the option has not been notified yet that the side is on. Local: the peer sent DO last. */
   ON: 0x10,
   /** Local: the peer has sent DONT in the meantime. */
@@ -61,12 +61,12 @@ export class OptionStates {
   }
 
   /** Whether the peer has ever sent a WILL or WONT (remote side), a DO or DONT (local side). */
-  heard(index: number, side: Side): boolean {
-    return (this.#bits(index, side) & HEARD) !== 0;
+  hasReceived(index: number, side: Side): boolean {
+    return (this.#bits(index, side) & RECEIVED) !== 0;
   }
 
-  hear(index: number, side: Side): void {
-    this.#change(index, side, HEARD, HEARD);
+  setReceived(index: number, side: Side): void {
+    this.#change(index, side, RECEIVED, RECEIVED);
   }
 
   /** Whether the application's last request about that side was to enable it. */

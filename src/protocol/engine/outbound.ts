@@ -6,7 +6,7 @@ import {
   frameCommand,
   frameNegotiation,
   frameSubnegotiation,
-  owesNul,
+  needsNul,
   returnEnd,
 } from './nvt.ts';
 
@@ -32,7 +32,7 @@ function negotiationFrame(verb: Verb, option: number): Uint8Array {
  */
 export class Outbound {
   readonly #handlers: Pick<TelnetHandlers, 'send' | 'trace'>;
-  #owesNul = false;
+  #isNulPending = false;
 
   constructor(handlers: Pick<TelnetHandlers, 'send' | 'trace'>) {
     this.#handlers = handlers;
@@ -40,15 +40,15 @@ export class Outbound {
 
   /** Whether the next byte is sent unchanged, unless it is IAC or CR itself. */
   get allowsFastPath(): boolean {
-    return !this.#owesNul;
+    return !this.#isNulPending;
   }
 
   /** @param separated whether IAC NOP follows the NUL of a CR: see nvt.ts. */
   data(bytes: Uint8Array, binary: boolean, separated: boolean): void {
     if (bytes.length === 0) return;
-    const owed = this.settle();
-    if (!binary) this.#owesNul = owesNul(bytes, owed);
-    this.#handlers.send(binary ? escapeBinary(bytes) : escapeNvt(bytes, owed, separated), 'data');
+    const isNulPending = this.settle();
+    if (!binary) this.#isNulPending = needsNul(bytes, isNulPending);
+    this.#handlers.send(binary ? escapeBinary(bytes) : escapeNvt(bytes, isNulPending, separated), 'data');
   }
 
   /** Sends the pending NUL, if there is one. @param separated as for {@link data} */
@@ -79,8 +79,8 @@ export class Outbound {
    * Clears the pending NUL: the caller sends it, or it must not be sent any more. Returns whether a NUL was pending.
    */
   settle(): boolean {
-    const owed = this.#owesNul;
-    this.#owesNul = false;
-    return owed;
+    const isNulPending = this.#isNulPending;
+    this.#isNulPending = false;
+    return isNulPending;
   }
 }

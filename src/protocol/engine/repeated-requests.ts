@@ -1,7 +1,7 @@
 /** A repetition that comes sooner than this after the last message about its side is a reaction to that message. */
 const REACTION_MS = 20;
 /** Repetitions of one side that are answered until the side has been quiet for {@link FORGET_MS}. */
-const MOST = 20;
+const MAX_ANSWERED = 20;
 const FORGET_MS = 10_000;
 
 interface SideFacts {
@@ -31,12 +31,12 @@ export class RepeatedRequests {
   }
 
   /** The peer has sent something other than negotiation. */
-  other(): void {
+  otherInput(): void {
     this.#others++;
   }
 
   /** We have sent a request or an answer about a side. */
-  said(side: number, positive: boolean): void {
+  sent(side: number, positive: boolean): void {
     const facts = this.#touch(side);
     if (!positive) facts.answered = 0;
   }
@@ -47,7 +47,7 @@ export class RepeatedRequests {
     if (facts === undefined) return true;
     const quiet = this.#now() - facts.time;
     if (quiet >= FORGET_MS) facts.answered = 0;
-    return facts.answered < MOST && (quiet >= this.#reactionMs || facts.others !== this.#others);
+    return facts.answered < MAX_ANSWERED && (quiet >= this.#reactionMs || facts.others !== this.#others);
   }
 
   answered(side: number): void {

@@ -328,10 +328,10 @@ export class ComPort implements OptionHandler {
     if (command === undefined) this.#warn('malformed-subnegotiation', 'an unknown message');
     else if (fromServer === (this.#config.role === 'server')) {
       this.#warn('unexpected-subnegotiation', `${command} from a peer with the same role`);
-    } else this.#told(command, payload.subarray(1));
+    } else this.#received(command, payload.subarray(1));
   }
 
-  #told(command: ComPortCommand, body: Uint8Array): void {
+  #received(command: ComPortCommand, body: Uint8Array): void {
     let read: { readonly value: unknown } | 'malformed' = LAYOUTS[command].read(body);
     if (read === 'malformed') {
       this.#warn('malformed-subnegotiation', `${command} with ${body.length} bytes, which is a wrong length`);

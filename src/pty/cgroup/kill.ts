@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** Time limit for killed processes to end, in ms; only one that is stuck in the kernel takes longer. */
-const PATIENCE = 2_000;
+const MAX_WAIT_MS = 2_000;
 /** Interval between two checks, in ms, if one round is not enough, and if the system has no watcher left. */
 const LOOK = 20;
 /** The number of processes to signal in one turn of the event loop, in less than a millisecond. */
@@ -28,8 +28,8 @@ export function prepareWatch(path: string): void {
  * rejects.
  */
 export async function emptyCgroup(path: string): Promise<void> {
-  const end = performance.now() + PATIENCE;
-  for (let left = PATIENCE; left > 0 && (await isPopulated(path)); left = end - performance.now()) {
+  const end = performance.now() + MAX_WAIT_MS;
+  for (let left = MAX_WAIT_MS; left > 0 && (await isPopulated(path)); left = end - performance.now()) {
     if (await killWhole(path)) await whenEmpty(path, left);
     else {
       await killEach(path);
@@ -44,8 +44,8 @@ async function isPopulated(path: string): Promise<boolean> {
   return /^populated 1$/m.test(events);
 }
 
-/** Waits until it has no process, at most `patience` ms. The kernel reports it, so this does not poll. */
-function whenEmpty(path: string, patience: number): Promise<void> {
+/** Waits until it has no process, at most `timeoutMs` ms. The kernel reports it, so this does not poll. */
+function whenEmpty(path: string, timeoutMs: number): Promise<void> {
   return new Promise(resolve => {
     let watcher: FSWatcher | undefined;
     let looks: NodeJS.Timeout | undefined;
@@ -56,7 +56,7 @@ function whenEmpty(path: string, patience: number): Promise<void> {
       resolve();
     };
     const look = () => void isPopulated(path).then(populated => populated || done());
-    const timer = setTimeout(done, patience);
+    const timer = setTimeout(done, timeoutMs);
     const poll = () => {
       looks ??= setInterval(look, LOOK);
     };

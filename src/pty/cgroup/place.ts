@@ -23,7 +23,7 @@ import { leafName } from './names.ts';
 /** The type of `statfs` for version 2. */
 const CGROUP2_MAGIC = 0x63677270;
 
-/** The cgroup that a server moves to if it must not be in `directory` itself: see {@link makeWay}. */
+/** The cgroup that a server moves to if it must not be in `directory` itself: see {@link moveServerOut}. */
 const SERVER = 'telpty-server';
 
 function fail(message: string, file: string, cause?: unknown): TelptyError {
@@ -64,7 +64,7 @@ export function mountOf(mountinfo: string): string | undefined {
 function ownCgroup(mount: string): string | undefined {
   const path = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1];
   if (path === undefined || path.startsWith('/..')) return undefined;
-  // makeWay() has moved the server before.
+  // moveServerOut() has moved the server before.
   return resolve(mount, `.${basename(path) === SERVER ? dirname(path) : path}`);
 }
 
@@ -136,7 +136,7 @@ export function enable(directory: string, needed: readonly string[], mount: stri
       directory,
     );
   }
-  makeWay(directory, own);
+  moveServerOut(directory, own);
   const on = words(directory, 'cgroup.subtree_control');
   const change = needed
     .filter(name => !on.includes(name))
@@ -157,7 +157,7 @@ export function enable(directory: string, needed: readonly string[], mount: stri
  * processes, the kernel refuses to enable some controllers; for others it succeeds, but no process can then enter the
  * cgroups below. The root cgroup is exempt, and has no type.
  */
-function makeWay(directory: string, own: string | undefined): void {
+function moveServerOut(directory: string, own: string | undefined): void {
   if (!existsSync(join(directory, 'cgroup.type'))) return;
   if (own === directory) {
     // systemd starts a service in the cgroup that it delegates to it.

@@ -21,7 +21,7 @@ export interface Observer {
 }
 
 /** A command that was sent and whose prompt has not arrived. */
-interface Owed {
+interface PendingPrompt {
   /** The pattern of its prompt, if the caller has given one. */
   readonly prompt: Pattern | undefined;
   /** The position in the input up to which it had been read when the command was given up, in bytes. */
@@ -40,7 +40,7 @@ export class Conversation {
   prompt: LastLine | undefined;
   /** Whether the other end echoes commands; `undefined` if it is not known. */
   echoes: boolean | undefined;
-  owed: Owed | undefined;
+  pendingPrompt: PendingPrompt | undefined;
   /** Lines, commands and passwords that were sent. Errors do not repeat them. */
   readonly sent = new SentLines();
   /** The last line of the text read so far, which may be incomplete. */
@@ -87,11 +87,11 @@ export class Conversation {
 
   /** `Session.readUntil` has read this text: it may be outstanding output of a command that was given up. */
   readUntil(text: string): void {
-    if (this.owed === undefined) return;
-    const { prompt } = this.owed;
+    if (this.pendingPrompt === undefined) return;
+    const { prompt } = this.pendingPrompt;
     const end = text.slice(-END);
     if (promptAtEnd(end, this.prompt) !== undefined || (prompt !== undefined && endsIn(end, prompt)))
-      this.owed = undefined;
+      this.pendingPrompt = undefined;
   }
 
   /** The line on which reading has stopped; empty if other code has read the session since. */
@@ -111,7 +111,7 @@ export class Conversation {
    * command.
    */
   answered(): void {
-    this.owed = undefined;
+    this.pendingPrompt = undefined;
     const line = lastLineOf(this.line());
     if (line.shown.trim() === '') return;
     const isQuestion = this.prompt !== undefined && promptAtEnd(line.raw, this.prompt) === undefined;

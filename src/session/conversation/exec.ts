@@ -125,7 +125,7 @@ export async function exec(conversation: Conversation, command: string, options:
       conversation.answered();
       return clean ? cleanOutput(output) : withLineFeeds(output);
     } catch (error) {
-      conversation.owed = { prompt, position: conversation.link.inputPosition };
+      conversation.pendingPrompt = { prompt, position: conversation.link.inputPosition };
       throw error;
     }
   });

@@ -113,8 +113,8 @@ export async function login(conversation: Conversation, options: LoginOptions): 
   readOptions('login', loginOptions, options);
   checkReading(conversation);
   return asReader(conversation, async () => {
-    const { said } = await answerQuestions(conversation, options, countdown(options.timeout));
-    return withLineFeeds(said);
+    const { received } = await answerQuestions(conversation, options, countdown(options.timeout));
+    return withLineFeeds(received);
   });
 }
 
@@ -129,12 +129,12 @@ export async function enable(conversation: Conversation, options: EnableOptions)
     const before = conversation.prompt;
     send(conversation, command, eol);
     try {
-      const { said, hasAnswered } = await answerQuestions(conversation, options, left);
+      const { received, hasAnswered } = await answerQuestions(conversation, options, left);
       const isSame =
         before !== undefined && conversation.prompt !== undefined && before.shown === conversation.prompt.shown;
       if (hasAnswered && isSame && prompt === undefined)
-        throw refusal(conversation, 'the prompt is the same as before, so the password was refused', said);
-      return withLineFeeds(said);
+        throw refusal(conversation, 'the prompt is the same as before, so the password was refused', received);
+      return withLineFeeds(received);
     } catch (error) {
       // A question is still open. An empty answer ends it, so that the session can still be used.
       if (error instanceof TelptyError && error.code === 'ERR_LOGIN')
@@ -149,18 +149,18 @@ async function answerQuestions(
   conversation: Conversation,
   options: LoginOptions,
   left: () => number | undefined,
-): Promise<{ said: string; hasAnswered: boolean }> {
+): Promise<{ received: string; hasAnswered: boolean }> {
   const { username, password, eol, timeout, signal, maxLength, wake } = options;
   const signs = new LoginSigns(options, quietTimes(timeout), conversation.prompt);
   const answered = new Set<Step>();
-  let said = '';
+  let received = '';
   let wakes = wake === undefined ? WAKES : 0;
   for (;;) {
     const silence = wakes < WAKES && answered.size === 0 ? WAKE_MS : undefined;
     const look = signs.reader(answered.size > 0, silence);
     const read = { timeout: left(), limit: timeout, signal, maxLength, silence, advice: ADVICE };
     const { step, text } = await readText(conversation, `${signs}`, read, look);
-    said += text;
+    received += text;
     if (step === 'silent') {
       wakes++;
       conversation.stream.write(wake!);
@@ -168,14 +168,18 @@ async function answerQuestions(
     }
     if (step === 'in') {
       conversation.answered();
-      return { said, hasAnswered: answered.size > 0 };
+      return { received, hasAnswered: answered.size > 0 };
     }
     // If the same question comes again, the answer was refused.
     if (step === 'refused' || answered.has(step))
-      throw refusal(conversation, 'the server refused the name or the password', said);
+      throw refusal(conversation, 'the server refused the name or the password', received);
     const answer = step === 'name' ? username : password;
     if (answer === undefined)
-      throw refusal(conversation, `the server asks for a ${step}; give ${step === 'name' ? 'username' : step}`, said);
+      throw refusal(
+        conversation,
+        `the server asks for a ${step}; give ${step === 'name' ? 'username' : step}`,
+        received,
+      );
     answered.add(step);
     if (step === 'password') conversation.sent.add(answer);
     send(conversation, answer, eol);
@@ -248,26 +252,26 @@ class LoginSigns {
     return (text, { isQuiet, isLast }) => {
       const found = search?.in(text, isLast);
       const refused = typeof found === 'object' ? undefined : failure?.in(text, isLast);
-      const said = (used: number, step: Step) => ({ used, value: { step, text: text.toString().slice(0, used) } });
+      const received = (used: number, step: Step) => ({ used, value: { step, text: text.toString().slice(0, used) } });
       if (typeof found === 'object') {
         const used = found.at + found.match.length;
-        return said(used, this.#questionAt(text, used) ?? given[found.index]!.step);
+        return received(used, this.#questionAt(text, used) ?? given[found.index]!.step);
       }
       if (typeof refused === 'object') {
         const used = refused.at + refused.match.length;
         // The rest of the line may show that it is not a refusal.
         const isWhole = isQuiet || text.from(used).includes('\n');
-        return isWhole ? said(used, 'refused') : { quiet: this.#quiet.question };
+        return isWhole ? received(used, 'refused') : { quiet: this.#quiet.question };
       }
       text.release(Math.min(search?.needed ?? text.length, failure?.needed ?? text.length));
       const again = [found, refused].find(one => one !== undefined);
       const { shown } = lastLineOf(text.end);
       const step = this.#stepOf(shown, mayBeRefused);
       if (step === undefined || again !== undefined) {
-        if (silence !== undefined && isQuiet) return said(text.length, 'silent');
+        if (silence !== undefined && isQuiet) return received(text.length, 'silent');
         return { again, quiet: silence };
       }
-      if (isQuiet) return said(text.length, step);
+      if (isQuiet) return received(text.length, step);
       if (step !== 'in') return { quiet: this.#quiet.question };
       const likeness = this.#known === undefined ? undefined : promptAtEnd(text.end, this.#known)?.likeness;
       return { quiet: this.#quiet[likeness ?? (endsInMark(shown) ? 'unlike' : 'likely')] };

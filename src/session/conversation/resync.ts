@@ -84,7 +84,7 @@ async function reachPrompt(conversation: Conversation, options: ResyncOptions): 
       if (line.shown.trim() === '') continue;
       if (before !== undefined && isSamePrompt(line.shown, before)) {
         conversation.prompt = line;
-        conversation.owed = undefined;
+        conversation.pendingPrompt = undefined;
         return line.shown;
       }
       before = line.shown;
@@ -104,24 +104,24 @@ export async function catchUp(
   prompt: Pattern | undefined,
   options: PartialWaitOptions,
 ): Promise<void> {
-  const { owed } = conversation;
+  const { pendingPrompt } = conversation;
   const what = 'prompt of the command before, so this one was not sent,';
   if (options.signal?.aborted) throw options.signal.reason;
   if (conversation.stream.readableEnded || conversation.stream.destroyed || conversation.stream.writableEnded)
     throw new TelptyError('ERR_SESSION_CLOSED', 'the session ended before the command was sent');
   conversation.learnLine();
-  if (owed === undefined && conversation.link.inputLength === 0) return;
+  if (pendingPrompt === undefined && conversation.link.inputLength === 0) return;
   const stopped = conversation.line();
   // Without an echo, the output of that command begins on the line of the previous prompt.
-  const line = owed !== undefined && stopped === conversation.prompt?.raw ? '' : stopped;
-  const patterns = [owed?.prompt, prompt].filter(one => one !== undefined);
+  const line = pendingPrompt !== undefined && stopped === conversation.prompt?.raw ? '' : stopped;
+  const patterns = [pendingPrompt?.prompt, prompt].filter(one => one !== undefined);
   const known = conversation.prompt;
   // Log messages of a console may follow it.
   const passed = known === undefined ? undefined : new Search(`\n${known.raw}`);
-  const isDoubtful = owed !== undefined && conversation.link.inputPosition !== owed.position;
+  const isDoubtful = pendingPrompt !== undefined && conversation.link.inputPosition !== pendingPrompt.position;
   // The earlier command was slow, and text that does not resemble its prompt is more likely output than another prompt.
   const unlike = Math.max(UNLIKE_MS, (options.limit || WAIT_MS) / 2);
-  const quiet = { ...quietTimes(options.limit), ...(owed !== undefined && known !== undefined && { unlike }) };
+  const quiet = { ...quietTimes(options.limit), ...(pendingPrompt !== undefined && known !== undefined && { unlike }) };
   let wasPassed = false;
   await readText<void>(
     conversation,
@@ -133,13 +133,13 @@ export async function catchUp(
       wasPassed ||= typeof passed?.in(text, true) === 'object';
       const isPrompt = atEnd !== undefined || wasPassed || patterns.some(one => endsIn(end, one));
       const isSure = atEnd?.likeness === 'exact' && !isMarkAlone(known!);
-      const isDone = isSure || (isQuiet && (isPrompt || (!isLast && (owed === undefined || isDoubtful))));
+      const isDone = isSure || (isQuiet && (isPrompt || (!isLast && (pendingPrompt === undefined || isDoubtful))));
       if (isDone) return { used: text.length, value: undefined };
       if (atEnd !== undefined) return { quiet: quiet[atEnd.likeness === 'exact' ? 'mark' : atEnd.likeness] };
-      if (isPrompt || owed === undefined) return { quiet: quiet.likely };
+      if (isPrompt || pendingPrompt === undefined) return { quiet: quiet.likely };
       return isDoubtful ? { quiet: quiet.doubtful } : {};
     },
   );
-  conversation.owed = undefined;
+  conversation.pendingPrompt = undefined;
   conversation.learnLine();
 }

@@ -226,12 +226,12 @@ function terminalType(facts: EnvironmentFacts, policy: EnvironmentPolicy, reject
   const known = firstKnownTerminal(terminalTypes, knows);
   if (known !== undefined) return known;
   const [first] = terminalTypes;
-  const [said] = [preferred, first].filter(name => name && !isUnspecific(name));
-  if (!said) return fallback;
-  const refusal = terminalNameRefusal(said);
-  const likely = likelyTerminfoName(said);
+  const [reported] = [preferred, first].filter(name => name && !isUnspecific(name));
+  if (!reported) return fallback;
+  const refusal = terminalNameRefusal(reported);
+  const likely = likelyTerminfoName(reported);
   if (refusal === undefined && knows(likely) === undefined) return likely;
-  reject('TERM', said, refusal ?? `no terminfo entry on this host: ${fallback} is used`);
+  reject('TERM', reported, refusal ?? `no terminfo entry on this host: ${fallback} is used`);
   return fallback;
 }
 

@@ -30,7 +30,7 @@
  *     acknowledgement in the stream was not edited.
  *
  * Termination. A request that equals the last one is not repeated. A decision depends on only two facts about earlier
- * requests: `toldEdit` keeps a client in EDIT, and `refused` prevents every WILL except that for a password. So a
+ * requests: `editProposed` keeps a client in EDIT, and `refused` prevents every WILL except that for a password. So a
  * second decision from the same facts sends nothing. The test tries every combination of facts, and each kind of client
  * with each of its possible answers.
  */
@@ -50,7 +50,7 @@ export interface Facts {
   /** The client has refused our ECHO. */
   readonly refused: boolean;
   /** EDIT was sent to the client, or the client has proposed it. */
-  readonly toldEdit: boolean;
+  readonly editProposed: boolean;
   /** The client has acknowledged EDIT: the data that arrives was edited. */
   readonly inEdit: boolean;
   /** The client has left or not accepted EDIT, and has not proposed it since. */
@@ -70,7 +70,7 @@ export interface Decision {
   /** MODE with EDIT (true) or without. */
   readonly edit: boolean;
   /** Send WILL ECHO (true), WONT ECHO (false), or nothing. */
-  readonly say: boolean | undefined;
+  readonly willEcho: boolean | undefined;
   /** Whether the terminal's ECHO has the program's value; otherwise it is off. */
   readonly ownEcho: boolean;
   readonly extproc: boolean;
@@ -78,19 +78,19 @@ export interface Decision {
 
 /** The first row that matches decides. A row matches any value of a fact that it does not contain. */
 // biome-ignore format: it is a table
-const ECHOES: readonly (readonly [Partial<Facts> & { sends?: 'keys' | 'lines' }, Pick<Decision, 'echoer' | 'say' | 'ownEcho'>])[] = [
-  [{ sends: 'keys',                               refused: true }, { echoer: 'client', say: undefined, ownEcho: false }],
-  [{ sends: 'keys',                echo: true                   }, { echoer: 'kernel', say: true,      ownEcho: true }],
-  [{ sends: 'keys',                echo: false                  }, { echoer: 'nobody', say: true,      ownEcho: true }],
-  [{ sends: 'lines', icanon: true, echo: false,   refused: true }, { echoer: 'client', say: true,      ownEcho: true }],
-  [{ sends: 'lines', icanon: true, echo: false                  }, { echoer: 'nobody', say: true,      ownEcho: true }],
-  [{ sends: 'lines'                                             }, { echoer: 'client', say: false,     ownEcho: true }],
+const ECHOES: readonly (readonly [Partial<Facts> & { sends?: 'keys' | 'lines' }, Pick<Decision, 'echoer' | 'willEcho' | 'ownEcho'>])[] = [
+  [{ sends: 'keys',                               refused: true }, { echoer: 'client', willEcho: undefined, ownEcho: false }],
+  [{ sends: 'keys',                echo: true                   }, { echoer: 'kernel', willEcho: true,      ownEcho: true }],
+  [{ sends: 'keys',                echo: false                  }, { echoer: 'nobody', willEcho: true,      ownEcho: true }],
+  [{ sends: 'lines', icanon: true, echo: false,   refused: true }, { echoer: 'client', willEcho: true,      ownEcho: true }],
+  [{ sends: 'lines', icanon: true, echo: false                  }, { echoer: 'nobody', willEcho: true,      ownEcho: true }],
+  [{ sends: 'lines'                                             }, { echoer: 'client', willEcho: false,     ownEcho: true }],
 ];
 
 /** Decides by the rules above. A pure function: the caller records what was sent. */
 export function decide(facts: Facts): Decision {
-  const { client, icanon, toldEdit, inEdit, declined, proven, rested, inLine } = facts;
-  const edit = client === 'linemode' && icanon && !declined && (toldEdit || (rested && !inLine));
+  const { client, icanon, editProposed, inEdit, declined, proven, rested, inLine } = facts;
+  const edit = client === 'linemode' && icanon && !declined && (editProposed || (rested && !inLine));
   const sends = client === 'line' || (edit && proven) ? 'lines' : 'keys';
   return {
     editor: sends === 'lines' ? 'client' : icanon ? 'kernel' : 'program',

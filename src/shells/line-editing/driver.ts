@@ -110,7 +110,7 @@ export class Editing {
   get isIdle(): boolean {
     const linemode = this.#linemode;
     if (linemode === undefined) return this.#client !== 'line';
-    return !linemode.toldEdit && !linemode.inEdit && !linemode.wait.isCanonical;
+    return !linemode.editProposed && !linemode.inEdit && !linemode.wait.isCanonical;
   }
 
   /** Writes input of the client, which is borrowed. Returns whether more is accepted immediately. */
@@ -150,7 +150,7 @@ export class Editing {
       onTerminal(() => {
         linemode.entered(event.mode, event.by);
         // Immediately, since from here on the client echoes, or does not; unless the program is just setting modes.
-        if ((linemode.inEdit && linemode.toldEdit) || this.#settle === undefined) this.#settled();
+        if ((linemode.inEdit && linemode.editProposed) || this.#settle === undefined) this.#settled();
         else this.#look();
       });
     else if (event.type === 'special-characters') onTerminal(() => linemode?.charactersSet(event.changed));
@@ -203,7 +203,7 @@ export class Editing {
       icanon: icanon === true,
       echo: echo === true || this.#echoTakenIn === icanon,
       refused: this.#refused,
-      toldEdit: linemode?.toldEdit === true,
+      editProposed: linemode?.editProposed === true,
       inEdit: linemode?.inEdit === true,
       declined: linemode?.declined === true,
       proven: linemode?.proven === true,
@@ -216,10 +216,10 @@ export class Editing {
   #look(): void {
     const modes = this.#see();
     const decision = this.#decide(modes);
-    const { edit, say } = decision;
-    const wasEdit = this.#linemode?.toldEdit === true;
+    const { edit, willEcho } = decision;
+    const wasEdit = this.#linemode?.editProposed === true;
     if (wasEdit && !edit) this.#follow(decision, modes);
-    else if (say !== false || this.#client === 'line') this.#sayEcho(say);
+    else if (willEcho !== false || this.#client === 'line') this.#sendEcho(willEcho);
     else this.#show ??= setTimeout(() => onTerminal(() => this.#showAgain()), ECHO_MS);
     // EXTPROC may also differ because the program has restored modes that it had saved before the change.
     if (wasEdit || modes.extproc !== decision.extproc) this.#settleLater();
@@ -229,8 +229,8 @@ export class Editing {
   #see(): Modes {
     const modes = this.#pty.modes();
     const linemode = this.#linemode;
-    linemode?.tellFlow(modes);
-    if (linemode?.wait.look(modes.icanon === true, this.#pty) === true && !linemode.toldEdit) {
+    linemode?.sendFlowControl(modes);
+    if (linemode?.wait.look(modes.icanon === true, this.#pty) === true && !linemode.editProposed) {
       // The input before ICANON was not a line.
       linemode.wait.inLine = false;
       this.#touch();
@@ -240,8 +240,8 @@ export class Editing {
 
   #showAgain(): void {
     this.#show = undefined;
-    const { edit, say } = this.#decide(this.#pty.modes());
-    if (edit) this.#sayEcho(say);
+    const { edit, willEcho } = this.#decide(this.#pty.modes());
+    if (edit) this.#sendEcho(willEcho);
   }
 
   #settleLater(): void {
@@ -259,15 +259,15 @@ export class Editing {
   }
 
   /** Sends and applies a decision, as far as it is not in effect yet. */
-  #follow({ edit, say, ownEcho }: Decision, modes: Modes): void {
+  #follow({ edit, willEcho, ownEcho }: Decision, modes: Modes): void {
     const linemode = this.#linemode;
     this.#session.batch(() => {
       // Before ECHO: otherwise the client would treat the two together as a password that is to be edited.
       if (!edit) linemode?.setMode(false, modes);
-      this.#sayEcho(say);
+      this.#sendEcho(willEcho);
       linemode?.setBinary(!edit);
       if (!edit) return;
-      linemode?.tellControls(modes);
+      linemode?.sendCharacters(modes);
       linemode?.setMode(true, modes);
     });
     this.#setEcho(ownEcho);
@@ -281,7 +281,7 @@ export class Editing {
     this.#session.link.resumeInput();
   }
 
-  #sayEcho(on: boolean | undefined): void {
+  #sendEcho(on: boolean | undefined): void {
     if (on === undefined || on === this.#echo) return;
     this.#echo = on;
     this.#session.telnet.request(Option.ECHO, 'local', on);
@@ -310,7 +310,7 @@ export class Editing {
   /** The user has typed, or the terminal has entered ICANON: EDIT is not sent for a while. */
   #touch(): void {
     const linemode = this.#linemode;
-    if (linemode !== undefined && !linemode.toldEdit && !linemode.declined) this.#restFor(linemode.wait.ms);
+    if (linemode !== undefined && !linemode.editProposed && !linemode.declined) this.#restFor(linemode.wait.ms);
   }
 
   #restFor(ms: number): void {
@@ -319,11 +319,11 @@ export class Editing {
   }
 
   #rested(ms: number): void {
-    const { toldEdit, wait } = this.#linemode!;
+    const { editProposed, wait } = this.#linemode!;
     this.#rest = undefined;
     this.#look();
     // A look that has found ICANON has restarted the timer.
-    if (this.#rest !== undefined || toldEdit) return;
+    if (this.#rest !== undefined || editProposed) return;
     const modes = this.#pty.modes();
     if (wait.isCanonical && this.#pty.master.inputWaiting === 0) this.#follow(this.#decide(modes, true), modes);
     else if (wait.isCanonical) this.#restFor(ms);

@@ -11,8 +11,8 @@ const REST_MS = 100;
  * shell with its own editor that runs a command which reads nothing. A command that runs longer than this and reads no
  * line doubles the time.
  */
-const PATIENCE_MS = 1_000;
-const MOST_PATIENCE_MS = 3_600_000;
+const COMMAND_WAIT_MS = 1_000;
+const MAX_WAIT_MS = 3_600_000;
 
 /**
  * How long a program has to wait for a line before a client that sends keys is switched to EDIT.
@@ -34,11 +34,11 @@ export class LineWait {
   #hasLine = false;
   /** When it entered ICANON, by the monotonic clock. */
   #since = performance.now();
-  #patience = PATIENCE_MS;
+  #commandWaitMs = COMMAND_WAIT_MS;
 
   /** How long the program has to wait from now on, in milliseconds. */
   get ms(): number {
-    return this.isCanonical && this.#leaves && !this.#hasLine ? this.#patience : REST_MS;
+    return this.isCanonical && this.#leaves && !this.#hasLine ? this.#commandWaitMs : REST_MS;
   }
 
   /** Records ICANON. Returns whether the program has entered it. */
@@ -49,8 +49,8 @@ export class LineWait {
       this.#leaves = true;
       const lasted = performance.now() - this.#since;
       // Input that was typed ahead is for the shell.
-      if (this.#hasLine && pty.master.inputWaiting === 0) this.#patience = PATIENCE_MS;
-      else this.#patience = Math.min(Math.max(this.#patience, 2 * lasted), MOST_PATIENCE_MS);
+      if (this.#hasLine && pty.master.inputWaiting === 0) this.#commandWaitMs = COMMAND_WAIT_MS;
+      else this.#commandWaitMs = Math.min(Math.max(this.#commandWaitMs, 2 * lasted), MAX_WAIT_MS);
     }
     this.#since = performance.now();
     this.#hasLine = false;

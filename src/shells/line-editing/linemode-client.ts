@@ -22,7 +22,7 @@ const NO_EDIT: LinemodeMode = { edit: false, trapsig: false, softTab: false, lit
 export class LinemodeClient {
   readonly wait = new LineWait();
   /** Facts of decision.ts. */
-  toldEdit = false;
+  editProposed = false;
   declined = false;
   proven: boolean;
   readonly #session: Session;
@@ -56,7 +56,7 @@ export class LinemodeClient {
   setMode(edit: boolean, modes: Modes): void {
     const mode = edit ? editMode(modes) : NO_EDIT;
     const bits = Object.keys(mode) as (keyof LinemodeMode)[];
-    this.toldEdit = edit;
+    this.editProposed = edit;
     if (edit ? bits.every(bit => mode[bit] === this.#mode[bit]) : !this.#mode.edit) return;
     this.#mode = mode;
     this.#handler.propose(mode);
@@ -75,10 +75,10 @@ export class LinemodeClient {
   entered(mode: LinemodeMode, by: 'us' | 'peer'): void {
     this.proven = true;
     const hasChosen = by === 'peer' || (!mode.edit && this.#handler.isAcknowledged);
-    if (hasChosen && mode.edit !== this.toldEdit) this.declined = !mode.edit;
+    if (hasChosen && mode.edit !== this.editProposed) this.declined = !mode.edit;
     if (by === 'us') return;
     this.#mode = mode;
-    this.toldEdit ||= mode.edit;
+    this.editProposed ||= mode.edit;
   }
 
   /** The client has changed some of its special characters. */
@@ -88,15 +88,17 @@ export class LinemodeClient {
   }
 
   /** Sends the control characters that the program has changed to the client (SLC). */
-  tellControls(modes: Modes): void {
+  sendCharacters(modes: Modes): void {
     const known = this.#controls;
     this.#controls = controlsOf(modes);
-    const news = Object.entries(this.#controls).filter(([name, value]) => value !== known[name as keyof typeof known]);
-    if (news.length > 0) this.#handler.setCharacters(specialCharactersOf(Object.fromEntries(news)));
+    const changed = Object.entries(this.#controls).filter(
+      ([name, value]) => value !== known[name as keyof typeof known],
+    );
+    if (changed.length > 0) this.#handler.setCharacters(specialCharactersOf(Object.fromEntries(changed)));
   }
 
   /** Sends the effect of ^S and ^Q to the client (RFC 1372). */
-  tellFlow({ ixon, ixany }: Modes): void {
+  sendFlowControl({ ixon, ixany }: Modes): void {
     const { telnet } = this.#session;
     if (!telnet.has(flowControlOption)) return;
     telnet.handler(flowControlOption).control({ enabled: ixon === true, restart: ixany ? 'any' : 'xon' });

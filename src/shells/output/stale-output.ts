@@ -36,8 +36,8 @@ export class StaleOutput {
   skip(asked: boolean): boolean {
     const session = this.#session;
     if (!session.writable || !knowsCommands(session)) return false;
-    const news = session.bytesWritten - this.#last;
-    if (asked ? news === 0 : news < SCREEN_BYTES || session.undelivered < SCREEN_BYTES) return false;
+    const sent = session.bytesWritten - this.#last;
+    if (asked ? sent === 0 : sent < SCREEN_BYTES || session.undelivered < SCREEN_BYTES) return false;
     session.sendSynch();
     session.link.write(NUL);
     this.#last = session.bytesWritten;

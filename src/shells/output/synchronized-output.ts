@@ -135,13 +135,13 @@ export class SynchronizedOutput {
     return Buffer.concat(pieces);
   }
 
-  #hold(piece: Buffer, patience: number | undefined): void {
+  #hold(piece: Buffer, timeoutMs: number | undefined): void {
     this.#held.push(Buffer.from(piece));
     this.#heldBytes += piece.length;
     if (this.#heldBytes > FRAME_BYTES) {
       this.flush();
-    } else if (patience !== undefined) {
-      this.#timer = setTimeout(() => this.flush(), patience);
+    } else if (timeoutMs !== undefined) {
+      this.#timer = setTimeout(() => this.flush(), timeoutMs);
     }
   }
 

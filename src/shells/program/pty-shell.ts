@@ -199,7 +199,7 @@ async function startAsUser(session: Session, program: Program): Promise<Started 
 async function startInCgroup(session: Session, program: Program, user?: User): Promise<Started> {
   const { cgroup: cgroups } = program.options;
   if (cgroups === undefined) return start(session, program, user);
-  const cgroup = await told(session, cgroups.create(session.id));
+  const cgroup = await reportingFailure(session, cgroups.create(session.id));
   try {
     return { ...(await start(session, program, user, cgroup.path)), cgroup };
   } catch (error) {
@@ -269,7 +269,7 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
       ...(program.bridge.lineMode ? clientControls(session) : {}),
     },
   });
-  const pty = await told(session, starting);
+  const pty = await reportingFailure(session, starting);
   session.emit('started');
   const own = user === undefined ? {} : { uid: user.uid };
   const times = { negotiationTime, startTime: session.age - negotiationTime };
@@ -299,7 +299,7 @@ function namesOf({ type, types }: Session['terminal'], terminfo: Terminfo | unde
 }
 
 /** If no program can be started, sends the reason to the client in one line. */
-async function told<T>(session: Session, starting: Promise<T>): Promise<T> {
+async function reportingFailure<T>(session: Session, starting: Promise<T>): Promise<T> {
   try {
     return await starting;
   } catch (error) {

@@ -16,8 +16,8 @@ export const MAX_CELLS = 4096;
 const QUIET_MS = 100;
 
 /** Converts a dimension of NAWS (0 means unknown, RFC 1073) to that of the terminal. */
-export function dimension(said: number | undefined, fallback: number): number {
-  return said === undefined || said === 0 ? fallback : Math.min(said, MAX_CELLS);
+export function dimension(reported: number | undefined, fallback: number): number {
+  return reported === undefined || reported === 0 ? fallback : Math.min(reported, MAX_CELLS);
 }
 
 /**

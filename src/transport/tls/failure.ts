@@ -118,9 +118,9 @@ function wrongHost(error: Error, host: string): string {
     ([, name = '']) => oneLine(name, LONGEST_NAME),
   );
   if (names.length > 0) {
-    const told = names.slice(0, MOST_NAMES).join(', ');
+    const shown = names.slice(0, MOST_NAMES).join(', ');
     const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
-    return `the certificate is for ${told}${more}, not for ${oneLine(host, LONGEST_NAME)}`;
+    return `the certificate is for ${shown}${more}, not for ${oneLine(host, LONGEST_NAME)}`;
   }
   const common = [cert?.subject?.CN ?? []].flat().map(name => oneLine(name, LONGEST_NAME))[0];
   const about = common ? ` (its subject is ${common})` : '';

@@ -14,7 +14,7 @@ import { readTlsOptions, type TlsOptions } from './options.ts';
  * If only TLS is accepted: how long a client may stay silent, in milliseconds, before it gets a notice. A TLS client
  * sends first and at once; a Telnet user waits for a server that seems dead.
  */
-const PATIENCE_MS = 2_000;
+const NOTICE_DELAY_MS = 2_000;
 /**
  * If both are accepted: a client that stays silent for this time, in milliseconds, is a Telnet client that waits for
  * the server.
@@ -24,8 +24,8 @@ const SILENCE_MS = 500;
 /** The beginning of notices to clients without TLS. */
 export const TLS_ONLY = 'This is a Telnet server that speaks TLS.';
 /** The notice to a Telnet client without TLS. */
-const PLAIN_FAREWELL = `${TLS_ONLY} Connect with a TLS client.\r\n`;
-const HTTP_FAREWELL = httpAnswer('This is a Telnet server.\n');
+const PLAIN_NOTICE = `${TLS_ONLY} Connect with a TLS client.\r\n`;
+const HTTP_RESPONSE = httpAnswer('This is a Telnet server.\n');
 
 /**
  * Makes transports of TLS connections, and, if `auto` is set, of others. The first byte decides: it is peeked at and
@@ -79,7 +79,7 @@ export class TlsStage {
     const pending = new PendingConnection(this.#waiting, socket, peer, user);
     const handshake = { pending, user };
     if (this.#auto) pending.setDeadline(SILENCE_MS, () => this.#plain(handshake));
-    else this.#setDeadline(pending, Math.min(PATIENCE_MS, this.#handshakeTimeout), PLAIN_FAREWELL);
+    else this.#setDeadline(pending, Math.min(NOTICE_DELAY_MS, this.#handshakeTimeout), PLAIN_NOTICE);
     const looks = pending.look({
       seen: bytes => {
         this.#judge(bytes, handshake);
@@ -108,10 +108,10 @@ export class TlsStage {
       return;
     }
     const protocol = foreignProtocol(bytes);
-    if (protocol === 'http') pending.reject('http', 'an HTTP request', HTTP_FAREWELL);
+    if (protocol === 'http') pending.reject('http', 'an HTTP request', HTTP_RESPONSE);
     else if (protocol !== undefined) pending.reject(protocol, `${words(protocol)}, and not Telnet`);
     else if (this.#auto) this.#plain(handshake);
-    else pending.reject('tls', 'no TLS', PLAIN_FAREWELL);
+    else pending.reject('tls', 'no TLS', PLAIN_NOTICE);
   }
 
   #plain({ pending, user }: Handshake): void {

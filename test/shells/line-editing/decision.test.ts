@@ -5,7 +5,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Client, type Decision, decide, type Facts } from '../../../src/shells/line-editing/decision.ts';
 
-const FLAGS = ['icanon', 'echo', 'refused', 'toldEdit', 'inEdit', 'declined', 'proven', 'rested', 'inLine'] as const;
+const FLAGS = [
+  'icanon',
+  'echo',
+  'refused',
+  'editProposed',
+  'inEdit',
+  'declined',
+  'proven',
+  'rested',
+  'inLine',
+] as const;
 const CLIENTS: readonly Client[] = ['character', 'linemode', 'line'];
 
 function* combinations(): Generator<Facts> {
@@ -24,7 +34,7 @@ test('every combination of facts has a possible decision', () => {
   for (const facts of combinations()) {
     count++;
     const decision = decide(facts);
-    const { editor, echoer, edit, say, extproc, ownEcho } = decision;
+    const { editor, echoer, edit, willEcho, extproc, ownEcho } = decision;
     const why = show({ facts, decision });
     assert.equal(editor === 'program', editor !== 'client' && !facts.icanon, why);
     assert.ok(echoer !== 'kernel' || (facts.echo && ownEcho), why);
@@ -32,9 +42,9 @@ test('every combination of facts has a possible decision', () => {
     assert.ok(!edit || (facts.client === 'linemode' && facts.icanon && !facts.declined), why);
     // The terminal's ECHO is only switched off for clients that echo.
     assert.ok(ownEcho || echoer === 'client', why);
-    assert.ok(say !== false || echoer === 'client', why);
+    assert.ok(willEcho !== false || echoer === 'client', why);
     if (facts.icanon && !facts.echo) assert.ok(echoer === 'nobody' || facts.refused, why);
-    if (facts.inLine && !facts.toldEdit) assert.equal(edit, false, why);
+    if (facts.inLine && !facts.editProposed) assert.equal(edit, false, why);
   }
   assert.equal(count, CLIENTS.length << FLAGS.length);
 });
@@ -80,29 +90,29 @@ class Simulation {
     for (let round = 0; round < 5; round++) {
       const decision = decide(this.facts);
       const before = this.said.length;
-      this.#say(decision);
+      this.#willEcho(decision);
       if (this.said.length === before) return decision;
     }
     assert.fail(`does not terminate: ${show(this.facts)}: ${this.said.join()}`);
   }
 
-  #say({ edit, say }: Decision): void {
+  #willEcho({ edit, willEcho }: Decision): void {
     const { manner } = this;
-    if (edit !== this.facts.toldEdit) {
+    if (edit !== this.facts.editProposed) {
       this.said.push(edit ? 'EDIT' : 'MODE 0');
       const answers = manner.edit !== 'ignores';
       const inEdit = edit && manner.edit === 'takes';
       const { proven, declined } = this.facts;
       this.facts = {
         ...this.facts,
-        ...{ toldEdit: edit, inEdit },
+        ...{ editProposed: edit, inEdit },
         ...{ proven: proven || answers, declined: declined || (edit && manner.edit === 'declines') },
       };
     }
-    if (say === undefined || say === this.echo) return;
-    this.echo = say;
-    this.said.push(say ? 'WILL' : 'WONT');
-    if (say) this.facts = { ...this.facts, refused: manner.refusesEcho };
+    if (willEcho === undefined || willEcho === this.echo) return;
+    this.echo = willEcho;
+    this.said.push(willEcho ? 'WILL' : 'WONT');
+    if (willEcho) this.facts = { ...this.facts, refused: manner.refusesEcho };
   }
 
   check(decision: Decision): void {
@@ -142,7 +152,7 @@ for (const manner of MANNERS) {
       const simulation = new Simulation(manner);
       for (const change of sequence) {
         const { length } = simulation.said;
-        const { refused: wasRefused, toldEdit: wasEdit, declined } = simulation.facts;
+        const { refused: wasRefused, editProposed: wasEdit, declined } = simulation.facts;
         const decision = simulation.follow(change);
         simulation.check(decision);
         const news = simulation.said.slice(length);

@@ -51,13 +51,13 @@ export class Forwardmask {
   }
 
   /**
-   * Sets the characters that the server's application requests. `tell`: LINEMODE is enabled, so that a request can be
-   * sent.
+   * Sets the characters that the server's application requests. `isEnabled`: LINEMODE is enabled, so that a request can
+   * be sent.
    */
-  want(characters: readonly number[] | undefined, tell: boolean): void {
+  want(characters: readonly number[] | undefined, isEnabled: boolean): void {
     const had = this.#characters !== undefined;
     this.#characters = characters;
-    if (!tell) return;
+    if (!isEnabled) return;
     if (characters !== undefined) this.#ask(DO, this.#mask(characters));
     else if (had) this.#ask(DONT);
   }
@@ -77,7 +77,7 @@ export class Forwardmask {
   }
 
   /** The peer has sent WILL, WONT, DO or DONT. */
-  said(verb: number, mask: Uint8Array): void {
+  received(verb: number, mask: Uint8Array): void {
     const isAnswer = verb === WILL || verb === WONT;
     if (isAnswer !== this.#isServer) {
       this.#warn(

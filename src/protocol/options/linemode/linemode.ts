@@ -112,7 +112,7 @@ export class Linemode implements OptionHandler {
   /** The mode in force. */
   #mode = 0;
   /** The mode that we proposed or acknowledged last; for a server the "current" mode of RFC 1184. */
-  #said = 0;
+  #sentMode = 0;
   /** The mode that the server's application proposed last, even if that was before the option was enabled. */
   #wish = 0;
   /** Our proposals without an answer, in order. */
@@ -165,7 +165,7 @@ export class Linemode implements OptionHandler {
     const mask = formatMode(mode);
     if (!this.#isServer) checkEnabled(this.#telnet, Option.LINEMODE, 'local');
     this.#wish = mask;
-    if (this.#isEnabled() && mask !== this.#said) this.#propose(mask);
+    if (this.#isEnabled() && mask !== this.#sentMode) this.#propose(mask);
   }
 
   /**
@@ -244,7 +244,7 @@ export class Linemode implements OptionHandler {
 
   disabled(): void {
     this.#mode = 0;
-    this.#said = 0;
+    this.#sentMode = 0;
     this.#unanswered = [];
     this.#forwardmask.disabled();
     this.#madeCharacters?.reset();
@@ -262,13 +262,13 @@ export class Linemode implements OptionHandler {
     if (message === MODE && body.length === 1) this.#modeSaid(body[0]! & MODE_BITS, (body[0]! & MODE_ACK) !== 0);
     else if (message === SLC) this.#charactersSaid(body);
     else if (message !== undefined && message >= Command.WILL && body[0] === FORWARDMASK) {
-      this.#forwardmask.said(message, body.subarray(1));
+      this.#forwardmask.received(message, body.subarray(1));
     } else this.#warn('malformed-subnegotiation', 'neither MODE nor SLC nor FORWARDMASK');
   }
 
   #modeSaid(mask: number, acknowledges: boolean): void {
-    if (this.#isServer && (acknowledges || mask === this.#said)) this.#answered(mask);
-    else if (mask === this.#said) this.#confirmed();
+    if (this.#isServer && (acknowledges || mask === this.#sentMode)) this.#answered(mask);
+    else if (mask === this.#sentMode) this.#confirmed();
     else if (!acknowledges) this.#proposed(mask);
     // The remaining case: a client that has received another proposal since it proposed this mode ignores the
     // acknowledgement.
@@ -282,7 +282,7 @@ export class Linemode implements OptionHandler {
     // An answer that matches no proposal is the client's own decision: the server switches to it (RFC 1184, 2.2).
     const answers = asked.splice(0, place < 0 ? asked.length : place + 1).length > 0;
     const isLast = asked.length === 0;
-    if (isLast) this.#said = mask;
+    if (isLast) this.#sentMode = mask;
     this.#enter(mask, 'us', answers && isLast);
   }
 
@@ -303,7 +303,7 @@ export class Linemode implements OptionHandler {
       return;
     }
     const wasAsked = this.#unanswered.length > 0;
-    this.#said = judged;
+    this.#sentMode = judged;
     this.#unanswered = [];
     this.#send(MODE, [judged | MODE_ACK]);
     this.#enter(judged, 'peer', wasAsked);
@@ -316,7 +316,7 @@ export class Linemode implements OptionHandler {
   }
 
   #propose(mask: number): void {
-    this.#said = mask;
+    this.#sentMode = mask;
     this.#unanswered.push(mask);
     if (this.#unanswered.length > MOST_UNANSWERED) this.#unanswered.shift();
     if (!this.#isServer) this.#mode = mask;

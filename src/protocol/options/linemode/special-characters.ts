@@ -97,26 +97,26 @@ export class SpecialCharacters {
     return describeSetting(code, this.#current[code]!);
   }
 
-  /** Changes our own settings. Returns the triplets to send to the peer if `tell` is set. */
-  set(settings: ReadonlyMap<number, Setting>, tell: boolean): Uint8Array {
+  /** Changes our own settings. Returns the triplets to send to the peer if `isEnabled` is set. */
+  set(settings: ReadonlyMap<number, Setting>, isEnabled: boolean): Uint8Array {
     const triplets: Triplet[] = [];
     for (const [code, setting] of settings) {
       const now = this.#current[code]!;
       const stated = state(setting);
       const inForce =
         isSame(now, stated) || (now.value === stated.value && now.level === CANTCHANGE && stated.level === VALUE);
-      if (tell && inForce) continue;
+      if (isEnabled && inForce) continue;
       // A character that is disabled at present keeps its level: the peer may set a character again.
-      if (setting.level !== NOSUPPORT || !tell) this.#own[code] = setting;
-      if (tell) triplets.push(this.#say(code, stated));
+      if (setting.level !== NOSUPPORT || !isEnabled) this.#own[code] = setting;
+      if (isEnabled) triplets.push(this.#putInForce(code, stated));
     }
     return pack(triplets);
   }
 
   /** All of our own settings except those at level NOSUPPORT, for a client when the option is enabled. */
   export(): Uint8Array {
-    const told = [...this.#own.keys()].filter(code => code > 0 && this.#own[code]!.level !== NOSUPPORT);
-    return pack(told.map(code => this.#say(code, state(this.#own[code]!))));
+    const codes = [...this.#own.keys()].filter(code => code > 0 && this.#own[code]!.level !== NOSUPPORT);
+    return pack(codes.map(code => this.#putInForce(code, state(this.#own[code]!))));
   }
 
   /** Processes the triplets of a message of the peer. The caller warns about octets after the last whole triplet. */
@@ -185,7 +185,7 @@ export class SpecialCharacters {
     const ours = answer === 'own' ? state(own) : UNSUPPORTED;
     if (ours.level >= this.#disputed[code]!) return undefined;
     this.#disputed[code] = ours.level;
-    return this.#say(code, ours);
+    return this.#putInForce(code, ours);
   }
 
   /** The answer to function 0: all settings in force, or (`restore`) our own settings, which are then in force. */
@@ -199,16 +199,16 @@ export class SpecialCharacters {
       // A function without a preference of ours is left to the client, rather than disabled (RFC 1184, 2.4). If we have
       // a character for it nevertheless, that character is sent, because the client asks for it.
       const isLeft = this.#own[code]!.level === DEFAULT && (setting.level === NOSUPPORT || setting.level === DEFAULT);
-      if (isLeft) triplets.push(this.#say(code, state(this.#usual.get(code) ?? LEFT_TO_PEER)));
+      if (isLeft) triplets.push(this.#putInForce(code, state(this.#usual.get(code) ?? LEFT_TO_PEER)));
       else if (setting.level !== NOSUPPORT || this.#own[code]!.level !== NOSUPPORT)
-        triplets.push(this.#say(code, setting));
+        triplets.push(this.#putInForce(code, setting));
       else this.#current[code] = UNSUPPORTED;
     }
     return triplets;
   }
 
   /** Puts a setting in force, and returns the triplet that states it. */
-  #say(code: number, setting: Setting): Triplet {
+  #putInForce(code: number, setting: Setting): Triplet {
     this.#exchanged = true;
     this.#current[code] = setting;
     return [code, setting.level | setting.flush, setting.value === NONE ? 0 : setting.value];

@@ -109,7 +109,7 @@ export class Environ implements OptionHandler {
   inform(names: readonly string[]): void {
     checkNames(names);
     checkEnabled(this.#telnet, this.#code, 'local');
-    this.#tell(
+    this.#send(
       INFO,
       names.map(name => this.#variable(name)),
     );
@@ -150,11 +150,11 @@ export class Environ implements OptionHandler {
     } else if (command === SEND) {
       this.#answer(payload);
     } else {
-      this.#told(payload, command === IS);
+      this.#received(payload, command === IS);
     }
   }
 
-  #told(payload: Uint8Array, answers: boolean): void {
+  #received(payload: Uint8Array, answers: boolean): void {
     const parsed = parseVariables(payload, this.#telnet.limits, this.#code === Option.ENVIRON);
     this.#complain(parsed);
     if (answers && this.#unanswered > 0) this.#unanswered--;
@@ -171,19 +171,19 @@ export class Environ implements OptionHandler {
     const wanted = parseWanted(payload, this.#telnet.limits, this.#code === Option.ENVIRON);
     this.#complain(wanted);
     this.#swapped ||= wanted.swapped;
-    const told = new Map<string, EnvironmentVariable>();
-    const tell = (variable: EnvironmentVariable) => told.set(variable.name, variable);
+    const answer = new Map<string, EnvironmentVariable>();
+    const add = (variable: EnvironmentVariable) => answer.set(variable.name, variable);
     const all = [...(this.#config.offer?.keys() ?? [])].map(name => this.#variable(name));
-    if (payload.length === 1) all.forEach(tell);
+    if (payload.length === 1) all.forEach(add);
     for (const { kind, name } of wanted.items) {
-      if (name === '') all.filter(variable => variable.kind === kind).forEach(tell);
+      if (name === '') all.filter(variable => variable.kind === kind).forEach(add);
       // Repeats the kind of the request, so that the peer can match the answer to it.
-      else tell({ ...this.#variable(name), kind });
+      else add({ ...this.#variable(name), kind });
     }
-    this.#tell(IS, [...told.values()]);
+    this.#send(IS, [...answer.values()]);
   }
 
-  #tell(command: number, variables: readonly EnvironmentVariable[]): void {
+  #send(command: number, variables: readonly EnvironmentVariable[]): void {
     const octets = variables.flatMap(variable => formatVariable(variable, this.#swapped));
     this.#telnet.subnegotiate(this.#code, Uint8Array.from([command, ...octets]));
   }

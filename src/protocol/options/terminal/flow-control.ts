@@ -52,7 +52,7 @@ export class FlowControl implements OptionHandler {
   readonly #controls: boolean;
   /** The state that our application requests for the peer's terminal, and the state that was sent. */
   #wanted: FlowControlState = INITIAL;
-  #told: FlowControlState = INITIAL;
+  #sent: FlowControlState = INITIAL;
   /** The state that the peer requests for our terminal. */
   #ours: FlowControlState = INITIAL;
 
@@ -79,7 +79,7 @@ export class FlowControl implements OptionHandler {
     check(typeof enabled === 'boolean', 'enabled must be a boolean');
     check(restart === undefined || restart === 'any' || restart === 'xon', "restart must be 'any' or 'xon'");
     this.#wanted = { enabled, restart };
-    this.#tell();
+    this.#sendChanges();
   }
 
   enabled(side: Side): void {
@@ -87,8 +87,8 @@ export class FlowControl implements OptionHandler {
       this.#ours = INITIAL;
       return;
     }
-    this.#told = INITIAL;
-    this.#tell();
+    this.#sent = INITIAL;
+    this.#sendChanges();
   }
 
   disabled(side: Side): void {
@@ -114,13 +114,13 @@ export class FlowControl implements OptionHandler {
     this.#telnet.emit({ type: 'flow-control', ...state });
   }
 
-  #tell(): void {
+  #sendChanges(): void {
     if (!this.#telnet.isEnabled(Option.LFLOW, 'remote') || this.#telnet.isPending(Option.LFLOW, 'remote')) return;
     const { enabled, restart } = this.#wanted;
-    const told = this.#told;
-    this.#told = this.#wanted;
-    if (enabled !== told.enabled) this.#send(enabled ? ON : OFF);
-    if (restart !== undefined && restart !== told.restart) this.#send(restart === 'any' ? RESTART_ANY : RESTART_XON);
+    const sent = this.#sent;
+    this.#sent = this.#wanted;
+    if (enabled !== sent.enabled) this.#send(enabled ? ON : OFF);
+    if (restart !== undefined && restart !== sent.restart) this.#send(restart === 'any' ? RESTART_ANY : RESTART_XON);
   }
 
   #send(command: number): void {

@@ -73,11 +73,11 @@ export class Inquiry implements OptionHandler {
     } else if (command === SEND) {
       this.#telnet.subnegotiate(this.#terms.code, Uint8Array.of(IS, ...octetsOf(this.#terms.answer)));
     } else {
-      this.#told(payload.subarray(1));
+      this.#received(payload.subarray(1));
     }
   }
 
-  #told(text: Uint8Array): void {
+  #received(text: Uint8Array): void {
     if (this.#unanswered === 0) {
       this.#warn('unexpected-subnegotiation', 'an answer without a request');
       return;
