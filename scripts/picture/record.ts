@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnPty } from '../../src/pty/index.ts';
-import { AsciicastWriter } from '../../src/recording/asciicast.ts';
+import { AsciicastWriter } from '../../src/recording/asciicast-writer.ts';
 import { Screen } from '../../src/screen/screen.ts';
 import { loadScreens } from '../../src/screen/xterm.ts';
 

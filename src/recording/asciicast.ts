@@ -1,100 +1,76 @@
-/** Recordings in asciicast v2, the format of asciinema: a header, and a line of JSON for each event. */
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { decoder, type StreamDecoder } from '../charset/index.ts';
-import { TelptyError } from '../errors.ts';
+/**
+ * The formats of asciinema: a header, and a line of JSON for each event. Version 2 has the time since the beginning,
+ * version 3 the time since the event before.
+ *
+ * Source: https://docs.asciinema.org/manual/asciicast/v3/ and v2.
+ */
+import { StringDecoder } from 'node:string_decoder';
+import {
+  type FormatProblem,
+  isSize,
+  microseconds,
+  type RecordingDecoder,
+  type RecordingEncoder,
+  type RecordingEvent,
+  type RecordingHeader,
+} from './recording.ts';
 
-/** The state at the beginning of a recording. */
-export interface RecordingStart {
-  /** The window's size in characters, 1 to 65535. */
-  readonly columns: number;
-  readonly rows: number;
-  /** The terminal's type, for `TERM`. */
-  readonly term: string;
+export type AsciicastVersion = 2 | 3;
+
+/** The longest line that is read, in characters. asciinema writes an event for each read of at most 128 KiB. */
+const MAX_LINE = 16 * 2 ** 20;
+
+/** The longest time that is read: what a ttyrec file can express, too. */
+const MAX_SECONDS = 2 ** 32;
+
+const NOTHING = new Uint8Array();
+
+export class AsciicastEncoder implements RecordingEncoder {
+  readonly #version: AsciicastVersion;
+  /** The time of the last event, in microseconds. */
+  #last = 0;
+
+  constructor(version: AsciicastVersion) {
+    this.#version = version;
+  }
+
+  begin({ columns, rows, term, started, command, title, encoding }: RecordingHeader): Uint8Array {
+    const timestamp = started === undefined ? undefined : Math.floor(started.getTime() / 1000);
+    const facts = { timestamp, command, title, encoding };
+    // JSON.stringify leaves out what is undefined.
+    return this.#version === 2
+      ? line({
+          version: 2,
+          width: columns,
+          height: rows,
+          ...facts,
+          env: term === undefined ? undefined : { TERM: term },
+        })
+      : line({ version: 3, term: { cols: columns, rows, type: term }, ...facts });
+  }
+
+  event(event: RecordingEvent): Uint8Array {
+    const code = CODES[event.type];
+    if (code === 'x' && this.#version === 2) return NOTHING;
+    const now = Math.max(this.#last, microseconds(event.time));
+    const time = this.#version === 2 ? now : now - this.#last;
+    this.#last = now;
+    return line([time / 1e6, code, dataOf(event)]);
+  }
 }
 
-/**
- * Writes the output on a terminal to a new file that only its owner can read. Passwords that are not echoed are not in
- * it, but other private data may be.
- *
- * Each event is written synchronously: nothing is lost however the process ends, and no events accumulate in memory.
- * So this is suitable for a client, not for a server.
- */
-export class AsciicastWriter {
-  readonly #file: string;
-  readonly #began = performance.now();
-  readonly #failed: (error: TelptyError) => void;
-  #decoder: { encoding: string; decoder: StreamDecoder } | undefined;
-  /** Undefined after the end. */
-  #fd: number | undefined;
+const CODES = { output: 'o', input: 'i', resize: 'r', mark: 'm', exit: 'x' } as const;
 
-  /**
-   * @param failed is called at most once, when no more can be written; the recording ends there.
-   * @throws TelptyError `ERR_RUNTIME` if the file exists, or cannot be created
-   */
-  constructor(file: string, { columns, rows, term }: RecordingStart, failed: (error: TelptyError) => void) {
-    this.#file = file;
-    this.#failed = failed;
-    try {
-      this.#fd = openSync(file, 'wx', 0o600);
-    } catch (error) {
-      const { code = 'unknown' } = error as NodeJS.ErrnoException;
-      const why = code === 'EEXIST' ? 'it exists; name another file, or remove it' : code;
-      throw new TelptyError('ERR_RUNTIME', `cannot record to ${file}: ${why}`, {
-        file,
-        systemCode: code,
-        cause: error,
-      });
-    }
-    const timestamp = Math.floor(Date.now() / 1000);
-    this.#line({ version: 2, width: columns, height: rows, timestamp, env: { TERM: term } });
-  }
-
-  /**
-   * Records output.
-   *
-   * @param bytes lent.
-   * @param encoding their character set; a character may be split between two calls.
-   */
-  output(bytes: Uint8Array, encoding: string): void {
-    let text = '';
-    if (this.#decoder?.encoding !== encoding) {
-      // A character that is cut by the change is recorded as invalid.
-      text = this.#decoder?.decoder.end() ?? '';
-      this.#decoder = { encoding, decoder: decoder(encoding) };
-    }
-    text += this.#decoder.decoder.write(bytes);
-    if (text !== '') this.#event('o', text);
-  }
-
-  /** Records a new size of the window, in characters. */
-  resize(columns: number, rows: number): void {
-    this.#event('r', `${columns}x${rows}`);
-  }
-
-  /** Ends the recording. Nothing is written after it. */
-  end(): void {
-    const cut = this.#decoder?.decoder.end() ?? '';
-    this.#decoder = undefined;
-    if (cut !== '') this.#event('o', cut);
-    if (this.#fd !== undefined) closeSync(this.#fd);
-    this.#fd = undefined;
-  }
-
-  #event(type: 'o' | 'r', data: string): void {
-    const seconds = Math.round((performance.now() - this.#began) * 1000) / 1e6;
-    this.#line([seconds, type, data]);
-  }
-
-  #line(value: unknown): void {
-    if (this.#fd === undefined) return;
-    try {
-      writeSync(this.#fd, `${quotedJson(value)}\n`);
-    } catch (error) {
-      const { code = 'unknown' } = error as NodeJS.ErrnoException;
-      this.end();
-      const message = `the recording to ${this.#file} ends here: ${code}`;
-      this.#failed(new TelptyError('ERR_RUNTIME', message, { file: this.#file, systemCode: code, cause: error }));
-    }
+function dataOf(event: RecordingEvent): string {
+  switch (event.type) {
+    case 'resize':
+      return `${event.columns}x${event.rows}`;
+    case 'mark':
+      return event.label;
+    case 'exit':
+      return String(event.status);
+    default:
+      return event.data;
   }
 }
 
@@ -102,9 +78,156 @@ export class AsciicastWriter {
 const UNQUOTED = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** JSON on one line without control characters: `cat` and `grep` show a recording instead of playing it. */
-function quotedJson(value: unknown): string {
-  return JSON.stringify(value).replace(UNQUOTED, character => {
+function line(value: unknown): Uint8Array {
+  const json = JSON.stringify(value).replace(UNQUOTED, character => {
     const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
     return units.map(unit => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
   });
+  return Buffer.from(`${json}\n`);
+}
+
+export class AsciicastDecoder implements RecordingDecoder {
+  header: RecordingHeader | undefined;
+  problem: FormatProblem | undefined;
+  readonly #decoder = new StringDecoder('utf8');
+  #version: AsciicastVersion = 3;
+  /** The beginning of a line whose end has not come. */
+  #rest = '';
+  #number = 0;
+  /** The time of the last event, in microseconds. */
+  #last = 0;
+
+  push(piece: Uint8Array): RecordingEvent[] {
+    return this.#lines(this.#decoder.write(piece as Buffer));
+  }
+
+  end(): RecordingEvent[] {
+    const events = this.#lines(this.#decoder.end());
+    const last = this.#rest;
+    this.#rest = '';
+    if (this.problem !== undefined) return events;
+    // A whole event may lack its line feed; one that is cut is left out.
+    if (this.header === undefined) this.#line(last);
+    else {
+      const event = this.#event(parsed(last));
+      if (event !== undefined) events.push(event);
+    }
+    return events;
+  }
+
+  #lines(text: string): RecordingEvent[] {
+    const events: RecordingEvent[] = [];
+    const lines = text.split('\n');
+    for (const [index, part] of lines.entries()) {
+      if (this.problem !== undefined) break;
+      this.#rest += part;
+      if (this.#rest.length > MAX_LINE) this.#fail(`a line of more than ${MAX_LINE} characters`, this.#number + 1);
+      if (index === lines.length - 1) break;
+      const whole = this.#rest;
+      this.#rest = '';
+      const event = this.#line(whole);
+      if (event !== undefined) events.push(event);
+    }
+    if (this.problem !== undefined) this.#rest = '';
+    return events;
+  }
+
+  /** A whole line. */
+  #line(text: string): RecordingEvent | undefined {
+    this.#number++;
+    if (this.header === undefined) {
+      this.#header(parsed(text));
+      return undefined;
+    }
+    if (text.trim() === '' || text.startsWith('#')) return undefined;
+    const value = parsed(text);
+    if (!isEvent(value)) {
+      this.#fail('not an event [seconds, type, data]');
+      return undefined;
+    }
+    return this.#event(value);
+  }
+
+  #header(value: unknown): void {
+    const header = isObject(value) ? value : {};
+    const { version } = header;
+    if (version !== 2 && version !== 3) {
+      this.#fail('not a header with "version": 3 or 2');
+      return;
+    }
+    this.#version = version;
+    const inner = isObject(header.term) ? header.term : {};
+    const [columns, rows] = version === 2 ? [header.width, header.height] : [inner.cols, inner.rows];
+    if (!isSize(columns) || !isSize(rows)) {
+      const names = version === 2 ? '"width" and "height"' : '"cols" and "rows" of "term"';
+      this.#fail(`${names} must be whole numbers from 1 to 65535`);
+      return;
+    }
+    const term = version === 2 ? (isObject(header.env) ? header.env.TERM : undefined) : inner.type;
+    const { timestamp } = header;
+    this.header = {
+      columns,
+      rows,
+      term: text(term),
+      started: typeof timestamp === 'number' && timestamp >= 0 ? new Date(timestamp * 1000) : undefined,
+      command: text(header.command),
+      title: text(header.title),
+      encoding: text(header.encoding),
+    };
+  }
+
+  /** An event, or nothing for a type that has no meaning here. */
+  #event(value: unknown): RecordingEvent | undefined {
+    if (!isEvent(value)) return undefined;
+    const [seconds, code, data] = value;
+    const given = microseconds(seconds);
+    // Some recorders write times that go back by a little.
+    this.#last = Math.max(this.#last, this.#version === 2 ? given : this.#last + given);
+    const time = this.#last / 1e6;
+    switch (code) {
+      case 'o':
+        return { time, type: 'output', data };
+      case 'i':
+        return { time, type: 'input', data };
+      case 'm':
+        return { time, type: 'mark', label: data };
+      case 'x':
+        return /^-?\d{1,9}$/.test(data) ? { time, type: 'exit', status: Number(data) } : undefined;
+      case 'r': {
+        const [, columns, rows] = /^(\d{1,5})x(\d{1,5})$/.exec(data) ?? [];
+        const size = { columns: Number(columns), rows: Number(rows) };
+        return isSize(size.columns) && isSize(size.rows) ? { time, type: 'resize', ...size } : undefined;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #fail(problem: string, number = this.#number): void {
+    this.problem ??= { problem, place: String(number) };
+  }
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+
+function isEvent(value: unknown): value is [number, string, string] {
+  if (!Array.isArray(value)) return false;
+  const [seconds, code, data] = value as readonly unknown[];
+  return (
+    typeof seconds === 'number' &&
+    Math.abs(seconds) < MAX_SECONDS &&
+    typeof code === 'string' &&
+    typeof data === 'string'
+  );
 }

@@ -14,12 +14,15 @@
  * that is kept between two calls is bounded.
  */
 import { columnsOf } from '../charset/width.ts';
+import { Rendition } from './rendition.ts';
 
 /** Receives the output. */
 export interface OutputSink {
   /** The size of the screen, which limits counts. */
   readonly columns: number;
   readonly rows: number;
+  /** Whether the alternate screen is shown. All output before has been put when it is read. */
+  readonly isAlternate: boolean;
   /** Text, control characters and complete sequences. */
   put(text: string): void;
   /**
@@ -48,6 +51,8 @@ const OVERLONG = 3;
 const STRING = 4;
 
 const BEL = 0x07;
+const SO = 0x0e;
+const SI = 0x0f;
 const CAN = 0x18;
 const SUB = 0x1a;
 const ESC = 0x1b;
@@ -58,8 +63,12 @@ const ST = 0x9c;
 const LINE_COUNTS = 'LMST';
 const COLUMN_COUNTS = '@PXbIZ';
 const INTERCEPTED = 'cnJ';
+/** Modes that save the cursor when they are set, and restore it when they are reset. */
+const SAVES_CURSOR = /^\?(?:.*;)?104[89](?:;|$)/;
 
 export class OutputFilter {
+  /** How the next characters are drawn. */
+  readonly rendition = new Rendition();
   readonly #sink: OutputSink;
   readonly #maxMarks: number;
   #state = GROUND;
@@ -101,8 +110,10 @@ export class OutputFilter {
       const code = text.charCodeAt(at);
       if (code >= 0x20 && code < DEL) this.#marks = this.#maxMarks;
       else if (code === ESC || (code >= 0x80 && code < 0xa0)) break;
-      else if (code < 0xa0) this.#marks = 0;
-      else {
+      else if (code < 0xa0) {
+        this.#marks = 0;
+        if (code === SO || code === SI) this.rendition.shift(code);
+      } else {
         const codePoint = text.codePointAt(at)!;
         const units = codePoint > 0xffff ? 2 : 1;
         if (columnsOf(codePoint) > 0) this.#marks = this.#maxMarks;
@@ -162,7 +173,13 @@ export class OutputFilter {
       if (this.#held === '' && letter === 'c') {
         this.#flush();
         this.#sink.reset();
-      } else this.#passed += `\x1b${this.#held}${letter}`;
+        this.rendition.reset();
+        return;
+      }
+      if (this.#held === '' && letter === '7') this.#save();
+      else if (this.#held === '' && letter === '8') this.#restore();
+      else if (this.#held !== '') this.rendition.designate(this.#held, letter);
+      this.#passed += `\x1b${this.#held}${letter}`;
     }
   }
 
@@ -181,7 +198,27 @@ export class OutputFilter {
       this.#flush();
       if (this.#sink.intercept(parameters, letter)) return;
     }
+    this.#trackRendition(parameters, letter);
     this.#passed += `\x1b[${parameters}${letter}`;
+  }
+
+  /** Follows the sequences that change how characters are drawn. */
+  #trackRendition(parameters: string, final: string): void {
+    if (final === 'm' && /^[\d;:]*$/.test(parameters)) this.rendition.select(parameters);
+    else if (final === 'p' && parameters === '!') this.rendition.reset();
+    else if ((final === 's' && parameters === '') || (final === 'h' && SAVES_CURSOR.test(parameters))) this.#save();
+    else if (final === 'u' && parameters === '') this.#restore();
+    else if (final === 'l' && SAVES_CURSOR.test(parameters)) this.rendition.restore('normal');
+  }
+
+  #save(): void {
+    this.#flush();
+    this.rendition.save(this.#sink.isAlternate ? 'alternate' : 'normal');
+  }
+
+  #restore(): void {
+    this.#flush();
+    this.rendition.restore(this.#sink.isAlternate ? 'alternate' : 'normal');
   }
 
   #bounded(final: string): string {

@@ -77,6 +77,9 @@ export class Screen {
         get rows() {
           return screen.rows;
         },
+        get isAlternate() {
+          return screen.isAlternate;
+        },
         put: text => this.#put(text),
         intercept: (parameters, final) => this.#intercept(parameters, final),
         reset: () => this.#reset(),
@@ -190,6 +193,7 @@ export class Screen {
       margins: [Number(first ?? 1), Number(last ?? this.rows)],
       isCursorHidden: this.isCursorHidden,
       title: this.#title,
+      rendition: this.#filter.rendition.sequences,
     });
   }
 

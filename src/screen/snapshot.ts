@@ -2,8 +2,8 @@
  * The contents of a screen as control sequences: written to another terminal of the same size, they make it show the
  * same. Used when a viewer begins to watch a program or reconnects to it.
  *
- * Lines that have scrolled off are not included, and neither is state that xterm.js does not report: the saved cursor,
- * tab stops, line drawing, and the colours of the next character. Programs set these before they use them.
+ * Lines that have scrolled off are not included, and neither is state that xterm.js does not report: the saved cursor
+ * and tab stops. Programs set these before they use them. `rendition.ts` follows how the next character is drawn.
  *
  * Rejected: `@xterm/addon-serialize`, which reads private parts of xterm.js.
  */
@@ -32,14 +32,22 @@ export interface SnapshotParts {
   readonly margins: readonly [first: number, last: number];
   readonly isCursorHidden: boolean;
   readonly title: string;
+  /** Sequences that set how the next characters are drawn. */
+  readonly rendition: string;
 }
 
-export function snapshot({ terminal, margins: [first, last], isCursorHidden, title }: SnapshotParts): string {
+export function snapshot({
+  terminal,
+  margins: [first, last],
+  isCursorHidden,
+  title,
+  rendition,
+}: SnapshotParts): string {
   const { modes, buffer } = terminal;
   const isAlternate = buffer.active.type === 'alternate';
   const set = MODES.filter(([, isOn]) => isOn(modes)).map(([number]) => modeSet(number));
   const { cursorX, cursorY } = buffer.active;
-  // In origin mode, rows are counted from the top margin. A position after the last column cannot be addressed.
+  // In origin mode, rows are counted from the top margin.
   const row = modes.originMode ? cursorY - (first - 1) : cursorY;
   return [
     '\x1b[?47l\x1b[!p\x1b[m\x1b[2J',
@@ -49,9 +57,11 @@ export function snapshot({ terminal, margins: [first, last], isCursorHidden, tit
     first === 1 && last === terminal.rows ? '' : `\x1b[${first};${last}r`,
     ...set,
     place(row, Math.min(cursorX, terminal.cols - 1)),
+    cursorX < terminal.cols ? '' : lastCharacter(buffer.active, terminal, row),
     modes.wraparoundMode ? '' : '\x1b[?7l',
     isCursorHidden ? '\x1b[?25l' : '',
     title === '' ? '' : `\x1b]2;${title}\x1b\\`,
+    rendition,
   ].join('');
 }
 
@@ -80,6 +90,16 @@ function contents(buffer: IBuffer, { cols, rows }: Terminal): string {
     }
   }
   return style === '' ? text : `${text}\x1b[m`;
+}
+
+/** The position after the last column cannot be addressed: the character before it is printed again. */
+function lastCharacter(buffer: IBuffer, terminal: Terminal, row: number): string {
+  const line = buffer.getLine(buffer.baseY + buffer.cursorY);
+  const last = line?.getCell(terminal.cols - 1);
+  const isSecondHalf = last?.getWidth() === 0;
+  const cell = isSecondHalf ? line?.getCell(terminal.cols - 2) : last;
+  if (cell === undefined) return '';
+  return `${place(row, terminal.cols - (isSecondHalf ? 2 : 1))}\x1b[0${styleOf(cell)}m${cell.getChars() || ' '}\x1b[m`;
 }
 
 type Cell = ReturnType<IBuffer['getNullCell']>;

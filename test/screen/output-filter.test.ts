@@ -11,6 +11,7 @@ function filtered(...pieces: readonly string[]): string {
     {
       columns: 80,
       rows: 24,
+      isAlternate: false,
       put: text => {
         passed += text;
       },
@@ -99,6 +100,7 @@ describe('the output filter', () => {
     const sink = {
       columns: 80,
       rows: 24,
+      isAlternate: false,
       put(text: string) {
         passed += text.length;
       },

@@ -60,6 +60,15 @@ const outputs = fc.array(
       '\x1bM',
       '\x1b(0',
       '\x1b(B',
+      '\x1b)0',
+      '\x0e',
+      '\x0f',
+      '\x1b[!p',
+      '\x1b[s',
+      '\x1b[u',
+      '\x1b[22;23;24;39m',
+      '\x1b[95;104m',
+      '\x1b[38:2::9:8:7m',
       '\x1b[m',
     ),
     fc.tuple(small, fc.constantFrom(...'ABCDGHdPLM@XKJS')).map(([n, final]) => `\x1b[${n}${final}`),
@@ -257,6 +266,9 @@ describe('a screen', () => {
         const screen = screenWith(pieces.join(''), { scrollback: 3 });
         const other = screenWith('\x1b[?1049h\x1b[31mleftovers', {});
         other.write(screen.snapshot());
+        assert.deepEqual(stateOf(other), stateOf(screen));
+        // What is drawn next has the same colours and characters.
+        for (const each of [screen, other]) each.write('jkZ');
         assert.deepEqual(stateOf(other), stateOf(screen));
         // Also the margins, and the screen from before the alternate screen.
         for (const each of [screen, other]) each.write('\x1b[m\x1b(B\x1b[4l\r\n\n\n\n\nend\x1b[?1049l');

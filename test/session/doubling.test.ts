@@ -8,7 +8,7 @@ import { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { connect, type Session } from '../../src/index.ts';
-import { AsciicastWriter } from '../../src/recording/asciicast.ts';
+import { AsciicastWriter } from '../../src/recording/asciicast-writer.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-doubling-'));
 after(() => rmSync(directory, { recursive: true }));

@@ -6,7 +6,7 @@ import { type Retry, reconnect } from '../../client/reconnect.ts';
 import { TelptyError } from '../../errors.ts';
 import { systemError } from '../../native/system-error.ts';
 import { flowControl, linemode, specialCharactersOf } from '../../protocol/index.ts';
-import { AsciicastWriter } from '../../recording/asciicast.ts';
+import { AsciicastWriter } from '../../recording/asciicast-writer.ts';
 import type { Session } from '../../session/session.ts';
 import { isTerminalName } from '../../shells/environment/environment.ts';
 import { escapeText } from '../../shells/output/escape.ts';

@@ -1,0 +1,164 @@
+/** Reads recordings from files, of any format, plain or compressed with gzip. The files are not trusted. */
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { TelptyError } from '../errors.ts';
+import { AsciicastDecoder } from './asciicast.ts';
+import type { RecordingDecoder, RecordingEvent, RecordingHeader } from './recording.ts';
+import { type RecordedScreen, recordedScreen, ScreenIndex } from './screen-index.ts';
+import { TtyrecDecoder } from './ttyrec.ts';
+
+export interface OpenRecordingOptions {
+  /** The character set of a ttyrec file, such as `'cp437'` for some NetHack servers. Default: `'utf-8'`. */
+  readonly encoding?: string | undefined;
+}
+
+/** The first bytes of a gzip file (RFC 1952, section 2.3.1). */
+const GZIP = [0x1f, 0x8b] as const;
+const OPENING_BRACE = 0x7b;
+
+const PIECE = 64 * 1024;
+
+/**
+ * A recording in a file: its header, and its events. Nothing is open between two calls; each iteration reads the file
+ * from its beginning.
+ */
+export class Recording implements AsyncIterable<RecordingEvent>, RecordingHeader {
+  readonly file: string;
+  readonly columns: number;
+  readonly rows: number;
+  readonly term: string | undefined;
+  readonly started: Date | undefined;
+  readonly command: string | undefined;
+  readonly title: string | undefined;
+  readonly encoding: string | undefined;
+  readonly #batches: () => AsyncGenerator<RecordingEvent[]>;
+  #index: ScreenIndex | undefined;
+
+  /** @internal */
+  constructor(file: string, header: RecordingHeader, batches: () => AsyncGenerator<RecordingEvent[]>) {
+    this.file = file;
+    this.columns = header.columns;
+    this.rows = header.rows;
+    this.term = header.term;
+    this.started = header.started;
+    this.command = header.command;
+    this.title = header.title;
+    this.encoding = header.encoding;
+    this.#batches = batches;
+  }
+
+  /**
+   * The events in the order of their time.
+   *
+   * @throws TelptyError `ERR_RUNTIME` at the place where the file is broken, after the events before it.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<RecordingEvent> {
+    for await (const batch of this.#batches()) yield* batch;
+  }
+
+  /** The screens of the recording. They share one index. */
+  get screens(): ScreenIndex {
+    this.#index ??= new ScreenIndex(this, this.#batches);
+    return this.#index;
+  }
+
+  /**
+   * The screen at a time: after all events up to and including it. Sizes are limited to 2x1 to 1000x400.
+   *
+   * @param seconds since the beginning; after the end, the last screen.
+   * @throws TelptyError `ERR_RUNTIME` if the file is broken before that time.
+   */
+  async screenAt(seconds: number): Promise<RecordedScreen> {
+    const { screen, rest } = await this.screens.seek(seconds);
+    try {
+      return recordedScreen(screen);
+    } finally {
+      screen.dispose();
+      await rest.return(undefined);
+    }
+  }
+}
+
+/**
+ * Opens a recording: asciicast v2 or v3, or ttyrec, plain or compressed with gzip. The contents decide, not the name.
+ *
+ * @throws TelptyError `ERR_RUNTIME` if the file cannot be read, or does not begin as a recording.
+ *
+ * @example
+ *   const recording = await openRecording('session.cast');
+ *   for await (const event of recording) if (event.type === 'output') process.stdout.write(event.data);
+ *   console.log((await recording.screenAt(5)).text);
+ */
+export async function openRecording(file: string, options: OpenRecordingOptions = {}): Promise<Recording> {
+  const { isCompressed, isText } = await kindOf(file);
+  const start = () => {
+    const decoder = isText ? new AsciicastDecoder() : new TtyrecDecoder(options.encoding);
+    return { decoder, batches: batchesOf(file, isCompressed, decoder) };
+  };
+  const { decoder, batches } = start();
+  await batches.next();
+  await batches.return(undefined);
+  return new Recording(file, decoder.header!, () => start().batches);
+}
+
+/** Yields what each piece of the file contains; the first time when the header has been read. */
+async function* batchesOf(
+  file: string,
+  isCompressed: boolean,
+  decoder: RecordingDecoder,
+): AsyncGenerator<RecordingEvent[]> {
+  const stream = readStream(file, isCompressed);
+  try {
+    for await (const piece of stream) {
+      const events = decoder.push(piece as Uint8Array);
+      if (events.length > 0 || (decoder.header !== undefined && decoder.problem === undefined)) yield events;
+      if (decoder.problem !== undefined) break;
+    }
+    const last = decoder.problem === undefined ? decoder.end() : [];
+    if (decoder.problem === undefined) yield last;
+  } catch (error) {
+    throw unreadable(file, error);
+  } finally {
+    stream.destroy();
+  }
+  if (decoder.problem === undefined) return;
+  const { problem, place } = decoder.problem;
+  throw new TelptyError('ERR_RUNTIME', `${basename(file)}:${place}: ${problem}`, { file });
+}
+
+function readStream(file: string, isCompressed: boolean): Readable {
+  const stream = createReadStream(file, { highWaterMark: PIECE });
+  // Errors arrive in the loop that reads the stream.
+  return isCompressed ? pipeline(stream, createGunzip(), () => {}) : stream;
+}
+
+async function kindOf(file: string): Promise<{ isCompressed: boolean; isText: boolean }> {
+  try {
+    const handle = await open(file);
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+      const isCompressed = bytesRead === 2 && buffer[0] === GZIP[0] && buffer[1] === GZIP[1];
+      if (!isCompressed) return { isCompressed, isText: buffer[0] === OPENING_BRACE || bytesRead === 0 };
+    } finally {
+      await handle.close();
+    }
+    const stream = readStream(file, true);
+    for await (const piece of stream) return { isCompressed: true, isText: (piece as Uint8Array)[0] === OPENING_BRACE };
+    return { isCompressed: true, isText: true };
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, error: unknown): TelptyError {
+  const { code = 'unknown', message } = error as NodeJS.ErrnoException;
+  const isCorrupt = code.startsWith('Z_');
+  return new TelptyError('ERR_RUNTIME', `cannot read ${file}: ${isCorrupt ? `damaged gzip data (${message})` : code}`, {
+    file,
+    systemCode: code,
+    cause: error,
+  });
+}

@@ -1,0 +1,133 @@
+/**
+ * ttyrec, the format of dgamelaunch and of most NetHack servers: for each piece of output 12 bytes (seconds and
+ * microseconds of the time of day, and the length; 32 bits each, little-endian), then the bytes.
+ *
+ * It has no header. Like termrec, telpty writes the size as `CSI 8 ; rows ; columns t`, which a terminal emulator may
+ * obey and other players pass on. Without it the size is 80x24, the size of the terminals of these servers.
+ *
+ * Source: the documentation of ttyrec, https://0xcc.net/ttyrec/
+ */
+import { Buffer } from 'node:buffer';
+import { decoder, type StreamDecoder } from '../charset/index.ts';
+import {
+  type FormatProblem,
+  isSize,
+  microseconds,
+  type RecordingDecoder,
+  type RecordingEncoder,
+  type RecordingEvent,
+  type RecordingHeader,
+} from './recording.ts';
+
+const FRAME_HEADER = 12;
+const MICROSECONDS = 1_000_000;
+/** The longest frame that is read. ttyrec writes at most 1 KiB, others at most some 100 KiB. */
+const MAX_FRAME = 16 * 2 ** 20;
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
+
+const NOTHING = new Uint8Array();
+
+export class TtyrecEncoder implements RecordingEncoder {
+  /** The time of day of the beginning, in microseconds. */
+  #began = 0;
+
+  begin({ columns, rows, started = new Date() }: RecordingHeader): Uint8Array {
+    this.#began = started.getTime() * 1000;
+    return this.#frame(0, sizeSequence(columns, rows));
+  }
+
+  event(event: RecordingEvent): Uint8Array {
+    if (event.type === 'output') return this.#frame(event.time, event.data);
+    if (event.type === 'resize') return this.#frame(event.time, sizeSequence(event.columns, event.rows));
+    return NOTHING;
+  }
+
+  #frame(seconds: number, text: string): Uint8Array {
+    const time = this.#began + microseconds(seconds);
+    const frame = Buffer.alloc(FRAME_HEADER + Buffer.byteLength(text));
+    frame.writeUInt32LE(Math.floor(time / MICROSECONDS) % 2 ** 32, 0);
+    frame.writeUInt32LE(time % MICROSECONDS, 4);
+    frame.writeUInt32LE(frame.length - FRAME_HEADER, 8);
+    frame.write(text, FRAME_HEADER);
+    return frame;
+  }
+}
+
+const sizeSequence = (columns: number, rows: number): string => `\x1b[8;${rows};${columns}t`;
+
+export class TtyrecDecoder implements RecordingDecoder {
+  header: RecordingHeader | undefined;
+  problem: FormatProblem | undefined;
+  readonly #decoder: StreamDecoder;
+  #rest: Buffer = Buffer.alloc(0);
+  #offset = 0;
+  /** The times of day of the first and of the last frame, in microseconds. */
+  #began: number | undefined;
+  #last = 0;
+
+  /** @param encoding the character set of the bytes; NetHack servers also have `'cp437'`. */
+  constructor(encoding = 'utf-8') {
+    this.#decoder = decoder(encoding);
+  }
+
+  push(piece: Uint8Array): RecordingEvent[] {
+    if (this.problem !== undefined) return [];
+    this.#rest = this.#rest.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#rest, piece]);
+    const events: RecordingEvent[] = [];
+    let at = 0;
+    while (this.#rest.length - at >= FRAME_HEADER) {
+      const length = this.#rest.readUInt32LE(at + 8);
+      const fraction = this.#rest.readUInt32LE(at + 4);
+      if (fraction >= MICROSECONDS || length > MAX_FRAME) {
+        this.problem = { problem: 'not a frame of ttyrec', place: `byte ${this.#offset + at}` };
+        this.#rest = Buffer.alloc(0);
+        return events;
+      }
+      const from = at + FRAME_HEADER;
+      if (this.#rest.length - from < length) break;
+      this.#frame(
+        this.#rest.readUInt32LE(at) * MICROSECONDS + fraction,
+        this.#rest.subarray(from, from + length),
+        events,
+      );
+      at = from + length;
+    }
+    this.#offset += at;
+    this.#rest = this.#rest.subarray(at);
+    return events;
+  }
+
+  end(): RecordingEvent[] {
+    this.#rest = Buffer.alloc(0);
+    if (this.header === undefined) this.problem ??= { problem: 'not a frame of ttyrec', place: 'byte 0' };
+    const data = this.#decoder.end();
+    return data === '' ? [] : [{ time: this.#seconds, type: 'output', data }];
+  }
+
+  #frame(time: number, bytes: Uint8Array, events: RecordingEvent[]): void {
+    this.#began ??= time;
+    // The clock of the recorder may have been set back.
+    this.#last = Math.max(this.#last, time);
+    const data = this.#decoder.write(bytes);
+    const size = sizeIn(data);
+    this.header ??= {
+      columns: size?.columns ?? DEFAULT_COLUMNS,
+      rows: size?.rows ?? DEFAULT_ROWS,
+      started: new Date(this.#began / 1000),
+    };
+    if (size !== undefined) events.push({ time: this.#seconds, type: 'resize', ...size });
+    if (data !== '') events.push({ time: this.#seconds, type: 'output', data });
+  }
+
+  get #seconds(): number {
+    return (this.#last - (this.#began ?? 0)) / MICROSECONDS;
+  }
+}
+
+/** The last size that the output sets. A sequence that is cut between two frames is not seen. */
+function sizeIn(text: string): { columns: number; rows: number } | undefined {
+  const [, rows, columns] = [...text.matchAll(/\x1b\[8;(\d{1,5});(\d{1,5})t/g)].at(-1) ?? [];
+  const size = { columns: Number(columns), rows: Number(rows) };
+  return isSize(size.columns) && isSize(size.rows) ? size : undefined;
+}

@@ -1,0 +1,232 @@
+/** The formats of recordings: what is written is read, however the file is cut. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { AsciicastDecoder, AsciicastEncoder } from '../../src/recording/asciicast.ts';
+import type {
+  RecordingDecoder,
+  RecordingEncoder,
+  RecordingEvent,
+  RecordingHeader,
+} from '../../src/recording/recording.ts';
+import { TtyrecDecoder, TtyrecEncoder } from '../../src/recording/ttyrec.ts';
+
+const HEADER: RecordingHeader = {
+  columns: 100,
+  rows: 30,
+  term: 'xterm-256color',
+  started: new Date(1_750_000_000_000),
+  command: 'nethack -u "a b"',
+  title: 'a \u202e title',
+  encoding: 'ISO-8859-1',
+};
+
+/** A format, and what it can express. */
+interface Format {
+  readonly name: string;
+  readonly encoder: () => RecordingEncoder;
+  readonly decoder: () => RecordingDecoder;
+  readonly types: ReadonlySet<RecordingEvent['type']>;
+}
+
+const FORMATS: readonly Format[] = [
+  {
+    name: 'asciicast v3',
+    encoder: () => new AsciicastEncoder(3),
+    decoder: () => new AsciicastDecoder(),
+    types: new Set(['output', 'input', 'resize', 'mark', 'exit']),
+  },
+  {
+    name: 'asciicast v2',
+    encoder: () => new AsciicastEncoder(2),
+    decoder: () => new AsciicastDecoder(),
+    types: new Set(['output', 'input', 'resize', 'mark']),
+  },
+  {
+    name: 'ttyrec',
+    encoder: () => new TtyrecEncoder(),
+    decoder: () => new TtyrecDecoder(),
+    types: new Set(['output', 'resize']),
+  },
+];
+
+// Half a character cannot be encoded, and ESC could form the sequence that sets a size in ttyrec.
+const text = fc.string({ unit: 'grapheme', minLength: 1 }).map(value => value.replaceAll('\x1b', '^'));
+const size = fc.integer({ min: 1, max: 65_535 });
+const event = fc.oneof(
+  fc.record({ type: fc.constantFrom('output', 'input'), data: text }),
+  fc.record({ type: fc.constant('resize'), columns: size, rows: size }),
+  fc.record({ type: fc.constant('mark'), label: text }),
+  fc.record({ type: fc.constant('exit'), status: fc.integer({ min: -255, max: 255 }) }),
+);
+/** Events whose times, in whole microseconds, do not decrease. */
+const events = fc.array(fc.tuple(fc.integer({ min: 0, max: 10_000_000 }), event), { maxLength: 20 }).map(parts => {
+  let time = 0;
+  return parts.map(([pause, what]) => {
+    time += pause;
+    return { time: time / 1e6, ...what } as RecordingEvent;
+  });
+});
+
+function encode({ encoder }: Format, what: readonly RecordingEvent[], header = HEADER): Buffer {
+  const one = encoder();
+  return Buffer.concat([one.begin(header), ...what.map(item => one.event(item))]);
+}
+
+/** Decodes pieces of these lengths, again and again. */
+function decode(decoder: RecordingDecoder, bytes: Uint8Array, lengths: readonly number[] = [bytes.length]) {
+  const found: RecordingEvent[] = [];
+  let at = 0;
+  for (let turn = 0; at < bytes.length; turn++) {
+    const length = Math.max(1, lengths[turn % lengths.length]!);
+    found.push(...decoder.push(bytes.subarray(at, at + length)));
+    at += length;
+  }
+  found.push(...decoder.end());
+  return found;
+}
+
+/** What a reader of ttyrec sees in addition: the sequences that set the size, as output. */
+function withoutSizes(found: readonly RecordingEvent[]): RecordingEvent[] {
+  return found.filter(
+    ({ type, ...rest }) => !(type === 'output' && /^\x1b\[8;\d+;\d+t$/.test((rest as { data: string }).data)),
+  );
+}
+
+for (const format of FORMATS) {
+  describe(format.name, () => {
+    const isTtyrec = format.name === 'ttyrec';
+
+    it('is read as it was written, in pieces of any length', () => {
+      fc.assert(
+        fc.property(
+          events,
+          fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 }),
+          (what, lengths) => {
+            const bytes = encode(format, what);
+            const decoder = format.decoder();
+            const found = decode(decoder, bytes, lengths);
+            assert.equal(decoder.problem, undefined);
+            const expected = what.filter(({ type }) => format.types.has(type));
+            if (isTtyrec) expected.unshift({ time: 0, type: 'resize', columns: HEADER.columns, rows: HEADER.rows });
+            assert.deepEqual(isTtyrec ? withoutSizes(found) : found, expected);
+            assert.equal(decoder.header?.columns, HEADER.columns);
+            assert.equal(decoder.header.rows, HEADER.rows);
+            assert.deepEqual(decoder.header.started, HEADER.started);
+            if (!isTtyrec) assert.deepEqual(decoder.header, HEADER);
+          },
+        ),
+      );
+    });
+
+    it('is read up to the last whole event, wherever it is cut', () => {
+      const what: RecordingEvent[] = [
+        { time: 0.5, type: 'output', data: 'Grüße 🙂\r\n' },
+        { time: 1, type: 'resize', columns: 90, rows: 20 },
+        { time: 2, type: 'output', data: 'second' },
+      ];
+      const bytes = encode(format, what);
+      const whole = decode(format.decoder(), bytes);
+      const first = encode(format, []).length;
+      for (let length = first; length < bytes.length; length++) {
+        const decoder = format.decoder();
+        const found = decode(decoder, bytes.subarray(0, length));
+        assert.equal(decoder.problem, undefined, `cut at ${length}`);
+        assert.deepEqual(found, whole.slice(0, found.length), `cut at ${length}`);
+      }
+    });
+
+    it('cannot make its reader fail, whatever the bytes', () => {
+      fc.assert(
+        fc.property(fc.uint8Array({ maxLength: 200 }), events, (noise, what) => {
+          const decoder = format.decoder();
+          const found = decode(decoder, Buffer.concat([encode(format, what), noise]), [7, 64]);
+          assert.ok(found.every(({ time }) => Number.isFinite(time)));
+        }),
+      );
+    });
+
+    if (!isTtyrec) {
+      it('has no control characters besides the line feed, so that a terminal shows it', () => {
+        fc.assert(
+          fc.property(events, what =>
+            assert.doesNotMatch(encode(format, what).toString(), /[\x00-\x09\x0b-\x1f\x7f-\x9f]/),
+          ),
+        );
+      });
+    }
+  });
+}
+
+describe('asciicast of others', () => {
+  const V3 = '{"version":3,"term":{"cols":80,"rows":24}}';
+  const V2 = '{"version":2,"width":20,"height":5}';
+
+  it('may have comments, empty lines, and events of unknown types', () => {
+    const file = `${V3}\n# a comment\n\n[0.5,"o","a"]\n[1,"z","?"]\n[0.25,"o","b"]\n`;
+    assert.deepEqual(decode(new AsciicastDecoder(), Buffer.from(file)), [
+      { time: 0.5, type: 'output', data: 'a' },
+      { time: 1.75, type: 'output', data: 'b' },
+    ]);
+  });
+
+  it('may have times that go back, which become the time of the event before', () => {
+    const times = decode(new AsciicastDecoder(), Buffer.from(`${V2}\n[1,"o","a"]\n[0.9,"o","b"]\n`));
+    assert.deepEqual(
+      times.map(({ time }) => time),
+      [1, 1],
+    );
+  });
+
+  for (const [file, problem, place] of [
+    ['', /^not a header with "version": 3 or 2/, '1'],
+    ['{"version":1,"width":80,"height":24,"stdout":[]}', /^not a header/, '1'],
+    ['null', /^not a header/, '1'],
+    ['{"version":2,"width":0,"height":24}', /^"width" and "height"/, '1'],
+    ['{"version":3,"width":80,"height":24}', /^"cols" and "rows"/, '1'],
+    [`${V2}\n[0,"o","a"]\n[0,"o"]\n[0,"o","a"]\n`, /^not an event/, '3'],
+    [`${V2}\n["0","o","a"]\n\n`, /^not an event/, '2'],
+  ] as const) {
+    it(`has a problem with a place: ${JSON.stringify(file).slice(0, 60)}`, () => {
+      const decoder = new AsciicastDecoder();
+      decode(decoder, Buffer.from(file), [11]);
+      assert.match(decoder.problem?.problem ?? 'none', problem);
+      assert.equal(decoder.problem?.place, place);
+    });
+  }
+});
+
+describe('ttyrec of others', () => {
+  const frame = (seconds: number, bytes: Uint8Array | string) => {
+    const data = Buffer.from(bytes as string);
+    const head = Buffer.alloc(12);
+    head.writeUInt32LE(seconds, 0);
+    head.writeUInt32LE(data.length, 8);
+    return Buffer.concat([head, data]);
+  };
+
+  it('is 80x24 where it sets no size', () => {
+    const decoder = new TtyrecDecoder();
+    assert.deepEqual(decode(decoder, Buffer.concat([frame(100, 'a'), frame(103, 'b')])), [
+      { time: 0, type: 'output', data: 'a' },
+      { time: 3, type: 'output', data: 'b' },
+    ]);
+    assert.deepEqual([decoder.header?.columns, decoder.header?.rows], [80, 24]);
+  });
+
+  it('may be in another character set, and have characters that are cut between two frames', () => {
+    assert.deepEqual(decode(new TtyrecDecoder('cp437'), frame(1, Buffer.of(0xb0, 0xdb))), [
+      { time: 0, type: 'output', data: '░█' },
+    ]);
+    const cut = Buffer.from('é');
+    const found = decode(new TtyrecDecoder(), Buffer.concat([frame(1, cut.subarray(0, 1)), frame(2, cut.subarray(1))]));
+    assert.deepEqual(found, [{ time: 1, type: 'output', data: 'é' }]);
+  });
+
+  it('has a problem with the offset of the frame that is wrong', () => {
+    const decoder = new TtyrecDecoder();
+    const bad = Buffer.concat([frame(1, 'abc'), Buffer.alloc(12, 0xff), Buffer.from('x')]);
+    assert.deepEqual(decode(decoder, bad, [5]), [{ time: 0, type: 'output', data: 'abc' }]);
+    assert.deepEqual(decoder.problem, { problem: 'not a frame of ttyrec', place: 'byte 15' });
+  });
+});

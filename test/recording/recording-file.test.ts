@@ -1,0 +1,145 @@
+/** Recordings in files: read in any format, plain or compressed, and their screens. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { AsciicastEncoder } from '../../src/recording/asciicast.ts';
+import type { RecordingEncoder, RecordingEvent } from '../../src/recording/recording.ts';
+import { openRecording } from '../../src/recording/recording-file.ts';
+import { TtyrecEncoder } from '../../src/recording/ttyrec.ts';
+import { Screen } from '../../src/screen/screen.ts';
+import { loadScreens } from '../../src/screen/xterm.ts';
+
+let directory: string;
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), 'telpty-recording-'));
+});
+after(() => rmSync(directory, { recursive: true }));
+
+function file(name: string, contents: string | Uint8Array): string {
+  const path = join(directory, name);
+  writeFileSync(path, contents);
+  return path;
+}
+
+const EVENTS: readonly RecordingEvent[] = [
+  { time: 0.5, type: 'output', data: 'first' },
+  { time: 1, type: 'resize', columns: 30, rows: 6 },
+  { time: 1.5, type: 'output', data: '\r\nsecond' },
+];
+
+function encoded(encoder: RecordingEncoder, events: readonly RecordingEvent[] = EVENTS): Buffer {
+  return Buffer.concat([encoder.begin({ columns: 20, rows: 5 }), ...events.map(event => encoder.event(event))]);
+}
+
+const outputs = async (path: string) => {
+  const found: string[] = [];
+  for await (const event of await openRecording(path)) if (event.type === 'output') found.push(event.data);
+  return found.join('');
+};
+
+describe('openRecording', () => {
+  for (const [name, contents] of [
+    ['v3.cast', encoded(new AsciicastEncoder(3))],
+    ['v2.txt', encoded(new AsciicastEncoder(2))],
+    ['ttyrec', encoded(new TtyrecEncoder())],
+  ] as const) {
+    it(`reads ${name}, plain and compressed, whatever the name`, async () => {
+      const plain = await openRecording(file(name, contents));
+      assert.deepEqual([plain.columns, plain.rows], [20, 5]);
+      assert.match(await outputs(plain.file), /first\r?\n?.*\r\nsecond$/s);
+      assert.equal(await outputs(file(`${name}.gz`, gzipSync(contents))), await outputs(plain.file));
+    });
+
+    it(`gives the screens of ${name}`, async () => {
+      const recording = await openRecording(file(name, contents));
+      assert.equal((await recording.screenAt(0.4)).text, '');
+      assert.equal((await recording.screenAt(0.5)).text, 'first');
+      const last = await recording.screenAt(Number.POSITIVE_INFINITY);
+      assert.deepEqual([last.columns, last.rows, last.text, last.lines.length], [30, 6, 'first\nsecond', 6]);
+      assert.deepEqual(last.cursor, { row: 1, column: 6 });
+    });
+  }
+
+  it('gives what is before the place where a file is broken, then the place', async () => {
+    const path = file('broken.cast', `${encoded(new AsciicastEncoder(3))}nonsense\n[1,"o","later"]\n`);
+    const recording = await openRecording(path);
+    const found: RecordingEvent[] = [];
+    await assert.rejects(
+      async () => {
+        for await (const event of recording) found.push(event);
+      },
+      { code: 'ERR_RUNTIME', message: 'broken.cast:5: not an event [seconds, type, data]', file: path },
+    );
+    assert.deepEqual(found, EVENTS);
+  });
+
+  it('reads a compressed file that is cut up to that place', async () => {
+    const noise = Array.from({ length: 200 }, (_, index): RecordingEvent => {
+      return { time: index, type: 'output', data: randomBytes(600).toString('hex') };
+    });
+    const whole = gzipSync(encoded(new AsciicastEncoder(3), noise));
+    const recording = await openRecording(file('cut.gz', whole.subarray(0, whole.length / 2)));
+    let count = 0;
+    await assert.rejects(
+      async () => {
+        for await (const _ of recording) count++;
+      },
+      { code: 'ERR_RUNTIME', message: /^cannot read .*cut\.gz: damaged gzip data/ },
+    );
+    assert.ok(count > 10, `${count} events`);
+  });
+
+  for (const [name, contents, message] of [
+    ['empty', '', /^empty:1: not a header/],
+    ['text', 'hello, this is a text and no recording\n', /^text:byte 0: not a frame of ttyrec/],
+    ['other.json', '{"version":1}\n', /^other\.json:1: not a header/],
+  ] as const) {
+    it(`refuses what is not a recording: ${name}`, async () => {
+      await assert.rejects(openRecording(file(name, contents)), { code: 'ERR_RUNTIME', message });
+    });
+  }
+
+  it('names a file that cannot be read', async () => {
+    const missing = join(directory, 'missing');
+    await assert.rejects(openRecording(missing), { message: `cannot read ${missing}: ENOENT`, systemCode: 'ENOENT' });
+    await assert.rejects(openRecording(directory), { systemCode: 'EISDIR' });
+  });
+});
+
+describe('the screens of a long recording', () => {
+  it('are the same from snapshots, in any order, as from the beginning', async () => {
+    await loadScreens();
+    const events: RecordingEvent[] = [];
+    for (let time = 0; time < 200; time++) {
+      const colour = `\x1b[${30 + (time % 8)};1m`;
+      const data = `\x1b[${(time % 20) + 1};${(time % 60) + 1}H${colour}line ${time} ${'x'.repeat(8_000)}\x1b(0lqk`;
+      events.push({ time, type: 'output', data });
+      if (time % 37 === 0) events.push({ time, type: 'resize', columns: 60 + (time % 40), rows: 20 + (time % 9) });
+    }
+    const recording = await openRecording(file('long.cast', encoded(new AsciicastEncoder(3), events)));
+    const expected = (until: number) => {
+      const screen = new Screen(20, 5);
+      for (const event of events) {
+        if (event.time > until) break;
+        if (event.type === 'output') screen.write(event.data);
+        else if (event.type === 'resize') screen.resize(event.columns, event.rows);
+      }
+      const shown = screen.snapshot();
+      screen.dispose();
+      return shown;
+    };
+    for (const time of [199, 3, 120.5, 60, 198, 100, 0, 40]) {
+      const { screen, rest } = await recording.screens.seek(time);
+      assert.equal(screen.snapshot(), expected(time), `at ${time}`);
+      const next = await rest.next();
+      assert.equal(next.done ? 199 : next.value.time, Math.min(199, Math.floor(time) + 1));
+      screen.dispose();
+      await rest.return(undefined);
+    }
+    assert.ok(recording.screens.size >= 4, `${recording.screens.size} snapshots`);
+  });
+});
