@@ -1,7 +1,7 @@
 /**
- * The screens of a recording. To draw a screen, all output before it has to be interpreted, at some MB a second. So
- * snapshots are kept on the way, and the next call continues from the last one before its time. What is between the
- * snapshots is bounded in output, not in time: that is what costs.
+ * The screens of a recording. A screen is the result of all output before it, and output is interpreted at some MB per
+ * second. So snapshots are kept during a search, and the next search continues from the last snapshot before its time.
+ * The amount of output between two snapshots is bounded, not the time, because output is the cost.
  */
 import { Screen } from '../screen/screen.ts';
 import { loadScreens } from '../screen/xterm.ts';

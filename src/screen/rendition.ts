@@ -87,7 +87,7 @@ export class Rendition {
     this.#state = { ...this.#state, style };
   }
 
-  /** SCS: the intermediate character tells which of G0 to G3 gets the set. */
+  /** SCS: the intermediate character selects one of G0 to G3. */
   designate(intermediate: string, final: string): void {
     const index = '()*+'.indexOf(intermediate);
     if (index < 0) return;

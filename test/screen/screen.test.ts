@@ -267,7 +267,7 @@ describe('a screen', () => {
         const other = screenWith('\x1b[?1049h\x1b[31mleftovers', {});
         other.write(screen.snapshot());
         assert.deepEqual(stateOf(other), stateOf(screen));
-        // What is drawn next has the same colours and characters.
+        // The next characters have the same colours and the same character set.
         for (const each of [screen, other]) each.write('jkZ');
         assert.deepEqual(stateOf(other), stateOf(screen));
         // Also the margins, and the screen from before the alternate screen.
