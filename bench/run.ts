@@ -8,13 +8,13 @@ import { type Arguments, parseArguments, usage } from './lib/arguments.ts';
 import { type Curve, curves } from './lib/curves.ts';
 import { command, Failure } from './lib/failure.ts';
 import { limits, makeRoom } from './lib/limits.ts';
-import { describe, doubts, examine } from './lib/machine.ts';
+import { describe, doubts, examine, restrict } from './lib/machine.ts';
 import { measure } from './lib/measure.ts';
 import { build, root } from './lib/paths.ts';
 import { prepare } from './lib/prepare.ts';
 import { installCleanup } from './lib/processes.ts';
 import { curveReport, report, type TestResult, toJson } from './lib/report.ts';
-import { kinds, type ServerKind } from './lib/servers.ts';
+import { kinds, pathMissing, type ServerKind } from './lib/servers.ts';
 import { figure } from './lib/statistics.ts';
 import { fullSizes, quickSizes, type Test, tests } from './lib/tests.ts';
 
@@ -36,6 +36,7 @@ async function main(): Promise<void> {
     return;
   }
   installCleanup();
+  if (args.cores !== undefined) restrict(args.cores);
   const began = Date.now();
   const sizes = args.quick ? quickSizes : fullSizes;
   const curve = curves.find(({ name }) => name === args.curve);
@@ -63,7 +64,16 @@ async function main(): Promise<void> {
     const plan = { rounds: Math.min(rounds, test.rounds), warm: test.warm && !args.quick, failures, sizes };
     // A variant is in the tests it was made for, or where it is requested.
     const asked = args.servers !== undefined || curve !== undefined;
-    const servers = present.filter(kind => asked || (kind.tests?.includes(test.name) ?? true));
+    const servers = present.filter(
+      kind =>
+        (asked || (kind.tests?.includes(test.name) ?? true)) &&
+        (test.path === undefined || (kind.paths?.includes(test.path) ?? false)),
+    );
+    const why = pathMissing(test.path ?? 'plain');
+    if (why !== undefined) {
+      say(`without ${test.name}: ${why}`);
+      continue;
+    }
     results.push(await measure(test, servers, plan));
   }
 

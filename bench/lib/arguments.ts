@@ -1,4 +1,5 @@
 /** The command line of `npm run bench`. */
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Failure } from './failure.ts';
 
@@ -11,6 +12,8 @@ export interface Arguments {
   readonly at: readonly number[] | undefined;
   /** If undefined, chosen by how many servers there are. */
   readonly rounds: number | undefined;
+  /** If undefined, all processors are used. */
+  readonly cores: number | undefined;
   readonly quick: boolean;
   readonly json: string | undefined;
   readonly help: boolean;
@@ -23,6 +26,7 @@ export const usage = `Usage: npm run bench [-- OPTIONS]
   --curve NAME    one kind of work against a number, instead of the tests
   --at N,N        at which numbers
   --rounds N      default 5, or 3 with more than four servers; 2 with --quick
+  --cores N       everything on the first N processors
   --quick         less of everything: a minute, and numbers for orientation only
   --json FILE     where the runs go (default bench/build/bench.json, or NAME.json of a curve)
 `;
@@ -35,6 +39,10 @@ export function parseArguments(
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds >= 1 && rounds <= 1000)) {
     throw new Failure(`--rounds: '${values.rounds}' is not a number from 1 to 1000`, 2);
+  }
+  const cores = values.cores === undefined ? undefined : Number(values.cores);
+  if (cores !== undefined && !(Number.isInteger(cores) && cores >= 1 && cores <= availableParallelism())) {
+    throw new Failure(`--cores: '${values.cores}' is not a number from 1 to ${availableParallelism()}`, 2);
   }
   const { curve } = values;
   if (curve !== undefined) {
@@ -50,6 +58,7 @@ export function parseArguments(
     curve,
     at: numbers('--at', values.at),
     rounds,
+    cores,
     quick: values.quick ?? false,
     json: values.json,
     help: values.help ?? false,
@@ -66,6 +75,7 @@ function parse(argv: readonly string[]) {
         curve: { type: 'string' },
         at: { type: 'string' },
         rounds: { type: 'string' },
+        cores: { type: 'string' },
         quick: { type: 'boolean' },
         json: { type: 'string' },
         help: { type: 'boolean', short: 'h' },

@@ -21,7 +21,8 @@ export async function load(
   options: Readonly<Record<string, string | number>>,
   onEvent: (name: string) => void | Promise<void> = () => {},
 ): Promise<Sample> {
-  const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const all = server.path === 'proxy' ? { ...options, 'proxy-header': 1 } : options;
+  const words = Object.entries(all).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const client = [binary('load'), mode, '--port', String(server.port), '--protocol', server.kind.protocol, ...words];
   const command = [...onCore(server.core), ...client];
   const child = start(command, { stdio: ['pipe', 'pipe', 'inherit'] });

@@ -1,7 +1,9 @@
 /** Facts about the machine, and whether it is quiet enough to measure on. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Failure } from './failure.ts';
 
 /** Of a machine; no names, so that results can be shown. */
 export interface Machine {
@@ -57,6 +59,21 @@ export async function settledKernelMemory(): Promise<number> {
     last = next;
   }
   return last;
+}
+
+/** Restricts this process, and all that it starts from now on, to the first processors that it may use. */
+export function restrict(cores: number): void {
+  const mine = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '';
+  const all = mine.split(',').flatMap(range => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+  const list = all.slice(0, cores).join();
+  const { error, status, stderr } = spawnSync('taskset', ['-a', '-p', '-c', list, String(process.pid)], {
+    encoding: 'utf8',
+  });
+  if (error) throw new Failure('--cores: needs taskset (Debian: apt-get install util-linux)', 1);
+  if (status !== 0) throw new Failure(`--cores: ${stderr.trim().split('\n')[0]}`, 1);
 }
 
 export async function examine(): Promise<Machine> {

@@ -1,4 +1,5 @@
 /** One test: its servers, started and stopped, and its rounds. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sample } from './load.ts';
 import { stealSince, ticks } from './machine.ts';
 import type { TestResult } from './report.ts';
@@ -30,7 +31,8 @@ async function startGroup(kind: ServerKind, test: Test, sizes: Sizes): Promise<G
   try {
     for (let i = 0; i < (test.copies ?? 1); i++) {
       const core = test.copies === undefined ? undefined : i;
-      group.push(await startServer(kind, test.program(sizes), test.binary ?? false, core));
+      const purpose = { program: test.program(sizes), binary: test.binary ?? false, path: test.path ?? 'plain' };
+      group.push(await startServer(kind, purpose, core));
     }
   } catch (error) {
     await stopAll(group);
@@ -62,6 +64,7 @@ export async function measure(test: Test, present: readonly ServerKind[], plan: 
         if (test.fresh) await start(kind);
         const group = running.get(kind);
         if (group === undefined) continue;
+        await sleep((test.uptime ?? 0) * 1000);
         const sample = await runGroup(test, group, sizes);
         // A failure while warming up is kept for its remark; round 0 is in no median.
         if (round > 0 || isFailure(sample)) samples.push({ ...sample, round });

@@ -10,5 +10,7 @@ export const logs = join(build, 'log');
 export const native = (file: string): string => join(root, 'bench/native', file);
 export const binary = (name: string): string => join(build, 'bin', name);
 export const data = (name: string): string => join(build, 'data', name);
+/** Certificate and key of the servers with TLS. */
+export const certificate = join(build, 'tls.pem');
 export const peer = (name: string): string => join(root, 'bench/peers', name);
 export const telpty = join(root, 'dist/cli/main.js');

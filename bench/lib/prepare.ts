@@ -1,9 +1,19 @@
 /** Builds the C programs and the data files, where they are missing or older than their source. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Failure } from './failure.ts';
-import { binary, build, data, logs, native, telpty } from './paths.ts';
+import { binary, build, certificate, data, logs, native, telpty } from './paths.ts';
 
 const programs: Readonly<Record<string, readonly string[]>> = {
   leash: ['leash.c'],
@@ -36,12 +46,36 @@ export function prepare(megabytes: number): void {
   for (const directory of ['bin', 'data', 'log']) mkdirSync(join(build, directory), { recursive: true });
   for (const [name, sources] of Object.entries(programs)) compile(name, sources);
   if (process.arch === 'x64' || process.arch === 'arm64') compile('tiny', ['tiny.c'], small);
+  if (!existsSync(certificate)) makeCertificate();
   for (const kind of ['ascii', 'ansi', 'bin']) generate(kind, megabytes);
   const hosted = ['h-echo', 'h-flood', 'h-multi', 'h-hello', 'h-tail'];
   const cats = ['cat-ascii', 'cat-ansi', 'catraw-bin'].map(kind => `h-${kind}${megabytes}`);
   for (const name of [...hosted, ...cats]) link(name, 'hosted');
   link('h-tiny', existsSync(binary('tiny')) ? 'tiny' : 'hosted');
   for (const name of readdirSync(logs)) rmSync(join(logs, name));
+}
+
+/** For the rows with TLS; without openssl they are left out. */
+function makeCertificate(): void {
+  const file = `${certificate}.new`;
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const args = [
+    'req',
+    '-x509',
+    ...key,
+    '-subj',
+    '/CN=localhost',
+    '-days',
+    '3650',
+    '-keyout',
+    file,
+    '-out',
+    `${file}.crt`,
+  ];
+  if (spawnSync('openssl', args, { stdio: 'ignore' }).status !== 0) return;
+  appendFileSync(file, readFileSync(`${file}.crt`));
+  rmSync(`${file}.crt`);
+  renameSync(file, certificate);
 }
 
 function link(name: string, target: string): void {

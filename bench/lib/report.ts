@@ -1,7 +1,7 @@
 /** From samples to the table. */
 import type { Curve } from './curves.ts';
 import type { Sample } from './load.ts';
-import { figure, markdownTable, median } from './statistics.ts';
+import { figure, markdownTable, median, medianInterval } from './statistics.ts';
 import { type Row, remark, type Test } from './tests.ts';
 
 /** The result of one test: the samples of each server, one per round. */
@@ -41,6 +41,8 @@ export interface Cell {
   /** The median of the rounds' ratios to the floor, and the smallest and greatest of them. */
   readonly ratio?: number;
   readonly ratios?: readonly [number, number];
+  /** The 95 % interval of the median ratio; absent with less than six rounds. */
+  readonly interval?: readonly [number, number] | undefined;
   readonly rounds: number;
 }
 
@@ -51,7 +53,13 @@ export function cell(result: TestResult, server: string, row: Row): Cell | undef
   if (values.length === 0) return undefined;
   const found = { median: median(values), rounds: values.length };
   const all = row.ratio ? ratios(result, server, row.key) : [];
-  return all.length === 0 ? found : { ...found, ratio: median(all), ratios: [Math.min(...all), Math.max(...all)] };
+  if (all.length === 0) return found;
+  return {
+    ...found,
+    ratio: median(all),
+    ratios: [Math.min(...all), Math.max(...all)],
+    interval: medianInterval(all),
+  };
 }
 
 function show(result: TestResult, server: string, row: Row, marks: ReadonlyMap<string, number>): string {
@@ -65,10 +73,12 @@ function show(result: TestResult, server: string, row: Row, marks: ReadonlyMap<s
   return `${figure(found.median)}${ratio}${note}`;
 }
 
-/** How far telpty's ratio went from round to round: the noise of the row. */
-function spread(result: TestResult, row: Row): string {
-  const ours = cell(result, 'telpty', row)?.ratios;
-  return ours === undefined ? '' : `${figure(ours[0])}–${figure(ours[1])}×`;
+/** How sure telpty's ratio is: its 95 % interval, or with too few rounds for one the range of all of them. */
+function interval(result: TestResult, row: Row): string {
+  const ours = cell(result, 'telpty', row);
+  const [low, high] = ours?.interval ?? ours?.ratios ?? [];
+  if (low === undefined || high === undefined) return '';
+  return `${figure(low)}–${figure(high)}×${ours?.interval === undefined ? ' (range)' : ''}`;
 }
 
 /** Remarks on runs: a mark for each test and server, and what the marks mean. */
@@ -96,12 +106,12 @@ const withNotes = (lines: readonly (readonly string[])[], notes: readonly string
 /** The table and, under it, what its marks mean. */
 export function report(results: readonly TestResult[], servers: readonly string[]): string {
   const { marks, notes } = remarks(results);
-  const withSpread = servers.includes('telpty') && servers.includes(FLOOR);
-  const lines = [['work', ...servers, ...(withSpread ? ['telpty, rounds'] : [])]];
+  const withInterval = servers.includes('telpty') && servers.includes(FLOOR);
+  const lines = [['work', ...servers, ...(withInterval ? ['telpty, 95 % interval'] : [])]];
   for (const result of results) {
     for (const row of result.test.rows) {
       const cells = servers.map(server => show(result, server, row, marks));
-      lines.push([row.label, ...cells, ...(withSpread ? [spread(result, row)] : [])]);
+      lines.push([row.label, ...cells, ...(withInterval ? [interval(result, row)] : [])]);
     }
   }
   return withNotes(lines, notes);

@@ -5,6 +5,26 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
+/**
+ * The 95 % interval of the median, from the order of the values alone: the narrowest pair of values, equally far from
+ * both ends, that encloses the median of the distribution with that probability. Undefined with less than six values:
+ * not even the smallest and the greatest enclose it so surely.
+ */
+export function medianInterval(values: readonly number[]): readonly [number, number] | undefined {
+  const sorted = [...values].sort((a, b) => a - b);
+  const count = sorted.length;
+  // The probability that at most k of the values are below the median: a binomial distribution with p = 1/2.
+  let chance = 0.5 ** count;
+  let below = chance;
+  let index = -1;
+  for (let k = 0; k < count / 2 && below <= 0.025; k++) {
+    index = k;
+    chance *= (count - k) / (k + 1);
+    below += chance;
+  }
+  return index < 0 ? undefined : [sorted[index]!, sorted[count - 1 - index]!];
+}
+
 /** A number as it is shown: three digits that count. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return '–';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { load, type Sample } from './load.ts';
 import { data } from './paths.ts';
 import { cpuTime, proportionalMemory } from './processes.ts';
-import type { RunningServer } from './servers.ts';
+import type { Path, RunningServer } from './servers.ts';
 
 /** How much of everything. */
 export interface Sizes {
@@ -14,6 +14,8 @@ export interface Sizes {
   readonly pasteMegabytes: number;
   readonly tails: number;
   readonly stallSeconds: number;
+  /** Sessions before those whose memory is measured, and those. */
+  readonly idleBefore: number;
   readonly idleSessions: number;
 }
 
@@ -25,6 +27,7 @@ export const fullSizes: Sizes = {
   pasteMegabytes: 16,
   tails: 40,
   stallSeconds: 2,
+  idleBefore: 400,
   idleSessions: 200,
 };
 
@@ -36,6 +39,7 @@ export const quickSizes: Sizes = {
   pasteMegabytes: 16,
   tails: 16,
   stallSeconds: 1,
+  idleBefore: 100,
   idleSessions: 100,
 };
 
@@ -59,6 +63,10 @@ export interface Test {
   readonly warm: boolean;
   /** Whether every run has a server of its own. */
   readonly fresh?: boolean;
+  /** How long such a server has been up when the run begins, in seconds. */
+  readonly uptime?: number;
+  /** How the client comes to the server; `plain` if undefined. */
+  readonly path?: Path;
   /** Number of servers at once, each on its own core; the result is the sum. */
   readonly copies?: number;
   /** The hosted program; see native/hosted.c. */
@@ -125,6 +133,24 @@ const firstByte: Test = {
   run: (server, sizes) => load(server, 'connect', { total: sizes.startsAlone, 'at-once': 1, limit: 5 }),
 };
 
+/** The same with a server that has had no session yet: code that is compiled at run time is not compiled. */
+const fresh = (test: Test, label: string): Test => ({
+  ...test,
+  name: `${test.name}-fresh`,
+  rows: test.rows.map(of => ({ ...of, label })),
+  warm: false,
+  fresh: true,
+  uptime: 3,
+});
+
+/** The same on another path. */
+const onPath = (path: Path, name: string, test: Test): Test => ({
+  ...test,
+  name: `${path}-${test.name}`,
+  rows: test.rows.map(of => ({ ...of, label: `${name}: ${of.label}` })),
+  path,
+});
+
 const paste: Test = {
   name: 'paste',
   rows: [row('mb_s', 'paste of 16 MB to a raw echo, MB/s'), plain('lost', 'bytes of it lost')],
@@ -168,13 +194,12 @@ const slow: Test = {
 
 const idle: Test = {
   name: 'idle',
-  rows: [plain('kb_per_session', 'memory for an idle session (PSS), KB')],
+  rows: [plain('kb_per_session', 'memory of one more idle session (PSS), KB')],
   rounds: 3,
   warm: false,
   program: () => 'h-echo',
-  async run(server, { idleSessions }) {
+  async run(server, { idleBefore: warm, idleSessions }) {
     // The first sessions also pay for what all have in common; the difference of two states is what one more costs.
-    const warm = idleSessions / 4;
     const seen: number[] = [proportionalMemory(server.processes())];
     const sample = await load(server, 'idle', { conns: idleSessions, warm, hold: 20 }, async () => {
       await sleep(500);
@@ -191,19 +216,28 @@ const idle: Test = {
   },
 };
 
+const text = throughput('ascii', 'text flood');
+const echo = latency(0, 'latency', 'keystroke to echo');
+
 export const tests: readonly Test[] = [
-  throughput('ascii', 'text flood'),
+  text,
   throughput('ansi', 'ANSI and UTF-8 flood'),
   throughput('bin', 'random binary flood'),
-  latency(0, 'latency', 'keystroke to echo'),
+  echo,
   latency(1, 'latency-1', 'keystroke to echo beside 1 flood'),
   latency(8, 'latency-8', 'keystroke to echo beside 8 floods'),
   starts,
   firstByte,
+  fresh(starts, 'the first sessions of a server, 8 at a time, a second'),
+  fresh(firstByte, 'its first sessions one at a time, to the first byte, p50, ms'),
   paste,
   tail,
   slow,
   idle,
+  onPath('tls', 'TLS', text),
+  onPath('tls', 'TLS', echo),
+  onPath('tls', 'TLS', starts),
+  onPath('proxy', 'PROXY', starts),
 ];
 
 /** What has to be known about a run beside its numbers, or nothing. */

@@ -1,9 +1,9 @@
 /*
- * floor PORT PROGRAM [ARGS...]: the line that every server is measured against, a pump with nothing to it.
+ * floor [-p] PORT PROGRAM [ARGS...]: the line that every server is measured against, a pump with nothing to it.
  *
- * accept, forkpty and exec, then one epoll loop with big buffers and backpressure both ways. No Telnet at all. A drain
- * of the terminal goes on to 64 KiB as long as no other session waits: every read of a busy terminal may sleep in the
- * kernel.
+ * accept, forkpty and exec, then one epoll loop with big buffers and backpressure both ways. No Telnet at all. With
+ * -p the first line of a connection is dropped: a PROXY header. A drain of the terminal goes on to 64 KiB as long as no
+ * other session waits: every read of a busy terminal may sleep in the kernel.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -44,12 +44,14 @@ struct session {
   bool dead;
   bool finished; /* the terminal is closed, `out` is not yet sent */
   bool hungup;   /* the terminal hung up while the socket was full */
+  bool in_header; /* the first line is not complete */
   struct session *next_dead;
 };
 
 static int epoll;
 static char buffer[BATCH];
 static struct session *dead;
+static bool drops_first_line;
 
 static void watch(struct end *end, uint32_t events) {
   if (end->events == events) return;
@@ -169,9 +171,18 @@ static void socket_readable(struct session *s) {
     return;
   }
   if (n < 0 || s->terminal.fd < 0) return;
-  ssize_t taken = write(s->terminal.fd, buffer, (size_t)n);
+  const char *bytes = buffer;
+  if (s->in_header) {
+    const char *lf = memchr(buffer, '\n', (size_t)n);
+    if (lf == NULL) return;
+    s->in_header = false;
+    n -= lf + 1 - buffer;
+    bytes = lf + 1;
+    if (n == 0) return;
+  }
+  ssize_t taken = write(s->terminal.fd, bytes, (size_t)n);
   if (taken < 0) taken = 0;
-  if (taken < n) keep(&s->in, buffer + taken, (size_t)(n - taken));
+  if (taken < n) keep(&s->in, bytes + taken, (size_t)(n - taken));
 }
 
 static void start(int fd, char **program) {
@@ -194,6 +205,7 @@ static void start(int fd, char **program) {
   struct session *s = calloc(1, sizeof *s);
   s->socket = (struct end){SOCKET, s, fd, -1};
   s->terminal = (struct end){TERMINAL, s, master, -1};
+  s->in_header = drops_first_line;
   update(s);
 }
 
@@ -236,11 +248,17 @@ static int listen_on(int port) {
 }
 
 int main(int argc, char **argv) {
-  if (argc < 3) return 2;
+  for (int option; (option = getopt(argc, argv, "+p")) != -1;) {
+    if (option != 'p') return 2;
+    drops_first_line = true;
+  }
+  argc -= optind;
+  argv += optind;
+  if (argc < 2) return 2;
   signal(SIGPIPE, SIG_IGN);
   signal(SIGCHLD, SIG_IGN); /* programs are reaped by the kernel */
   epoll = epoll_create1(EPOLL_CLOEXEC);
-  struct end listener = {LISTENER, NULL, listen_on(atoi(argv[1])), -1};
+  struct end listener = {LISTENER, NULL, listen_on(atoi(argv[0])), -1};
   watch(&listener, EPOLLIN);
   for (;;) {
     struct epoll_event events[256];
@@ -248,7 +266,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < n; i++) {
       struct end *end = events[i].data.ptr;
       if (end->kind == LISTENER)
-        accept_some(end->fd, argv + 2);
+        accept_some(end->fd, argv + 1);
       else if (!end->session->dead)
         session_event(end, events[i].events);
     }

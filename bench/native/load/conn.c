@@ -91,6 +91,8 @@ void conn_start(struct conn *c) {
     return;
   }
   watch(c);
+  static const char proxy_header[] = "PROXY TCP4 192.0.2.1 192.0.2.2 50000 23\r\n";
+  if (options.proxy_header) conn_put(c, proxy_header, sizeof proxy_header - 1);
   if (options.protocol == WEBSOCKET) websocket_open(c);
 }
 

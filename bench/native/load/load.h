@@ -28,6 +28,7 @@ enum protocol { TELNET, RAW, WEBSOCKET };
 struct options {
   int port;
   enum protocol protocol;
+  bool proxy_header;  /* a PROXY header goes before everything */
   double limit;       /* seconds after which a mode gives up */
   int conns, warm;    /* idle: so many connections, after so many that do not count */
   int total, at_once; /* connect; scale */

@@ -79,6 +79,7 @@ static void option(const char *name, const char *value) {
   struct options *o = &options;
   if (!strcmp(name, "--port")) o->port = atoi(value);
   else if (!strcmp(name, "--protocol")) o->protocol = protocol(value);
+  else if (!strcmp(name, "--proxy-header")) o->proxy_header = atoi(value) != 0;
   else if (!strcmp(name, "--limit")) o->limit = atof(value);
   else if (!strcmp(name, "--conns")) o->conns = atoi(value);
   else if (!strcmp(name, "--warm")) o->warm = atoi(value);
