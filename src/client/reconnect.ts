@@ -82,12 +82,12 @@ export async function* reconnect(options: ReconnectOptions): AsyncGenerator<Sess
     try {
       const session = await connect({ ...rest, timeout, signal });
       failures = 0;
-      const forget = onAbort(signal, () => session.destroy());
+      const unsubscribe = onAbort(signal, () => session.destroy());
       try {
         yield session;
         if (!session.closed) await once(session, 'close');
       } finally {
-        forget();
+        unsubscribe();
         session.destroy();
       }
       if (session.age > pause) count = 0;

@@ -90,7 +90,7 @@ export class Terminal {
     return charsetOfLocale(locale ?? '');
   }
 
-  #remember(name: string, value: string | undefined): void {
+  #setVariable(name: string, value: string | undefined): void {
     this.#environ ??= new Map();
     const known = this.#environ.get(name);
     if (known !== undefined) this.#characters -= name.length + known.length;
@@ -127,7 +127,7 @@ export class Terminal {
         return true;
       case 'environment':
         for (const { name, value } of event.variables) {
-          this.#remember(name, value);
+          this.#setVariable(name, value);
         }
         return true;
       default:

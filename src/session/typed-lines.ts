@@ -94,10 +94,10 @@ function collect(
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   return new Promise(resolve => {
-    let forget = () => {};
+    let unsubscribe = () => {};
     const settle = (text: string | undefined): void => {
       stream.off('readable', look).off('end', end).off('close', end).off('hangup', hangup).off('command', erase);
-      forget();
+      unsubscribe();
       resolve(text);
     };
     const end = (): void => settle(line.isEmpty ? undefined : line.text);
@@ -126,7 +126,7 @@ function collect(
       return;
     }
     stream.on('readable', look).on('end', end).on('close', end).on('hangup', hangup).on('command', erase);
-    forget = onAbort(signal, hangup);
+    unsubscribe = onAbort(signal, hangup);
     look();
     // Text that arrived before the session was closed is the last line.
     if (stream.readableEnded || stream.destroyed) end();

@@ -93,10 +93,10 @@ export class ServiceManager {
     if (result === 0) return;
     const { name, text } = systemError(-result);
     if (name === 'EAGAIN' && retries > 0) setTimeout(() => this.#send(message, retries - 1), RETRY_MS).unref();
-    else this.#complain(text);
+    else this.#logFailure(text);
   }
 
-  #complain(reason: string): void {
+  #logFailure(reason: string): void {
     if (this.#complained) return;
     this.#complained = true;
     this.#log.warn(`cannot notify the service manager at ${escapeText(this.#address.toString(), 120)}: ${reason}`);

@@ -96,7 +96,7 @@ export function within<T>(
       if (over) return;
       over = true;
       clearTimeout(timer);
-      forget();
+      unsubscribe();
       then(end?.());
     };
     const abort = (): void => settle(() => reject(signal?.reason));
@@ -106,7 +106,7 @@ export function within<T>(
       reject(new TelptyError('ERR_TIMEOUT', `no ${what} within ${limit} ms${rest}`, details));
     };
     const timer = timeout === 0 ? undefined : setTimeout(() => waiter.atLast?.() || settle(late), timeout);
-    const forget = onAbort(signal, abort);
+    const unsubscribe = onAbort(signal, abort);
     try {
       end = begin(waiter);
     } catch (error) {
@@ -147,11 +147,11 @@ export async function waitFor(
       }
     };
     const closed = (): void => reject(new TelptyError('ERR_SESSION_CLOSED', `no ${what} before the session closed`));
-    const forget = conversation.observe({ look, closed });
+    const unsubscribe = conversation.observe({ look, closed });
     look();
     if (conversation.stream.closed) closed();
     return () => {
-      forget();
+      unsubscribe();
       return undefined;
     };
   });

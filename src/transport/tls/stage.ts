@@ -82,7 +82,7 @@ export class TlsStage {
     else this.#setDeadline(pending, Math.min(NOTICE_DELAY_MS, this.#handshakeTimeout), PLAIN_NOTICE);
     const looks = pending.look({
       seen: bytes => {
-        this.#judge(bytes, handshake);
+        this.#classify(bytes, handshake);
         return false;
       },
       over: () => pending.reject('probe', 'closed before any data'),
@@ -100,7 +100,7 @@ export class TlsStage {
     pending.setDeadline(ms, () => pending.reject('tls', `no TLS handshake within ${ms / 1_000}s`, notice));
   }
 
-  #judge(bytes: Uint8Array, handshake: Handshake): void {
+  #classify(bytes: Uint8Array, handshake: Handshake): void {
     const { pending } = handshake;
     if (bytes[0] === TLS_HANDSHAKE) {
       this.#setDeadline(pending, this.#handshakeTimeout);

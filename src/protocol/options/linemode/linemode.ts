@@ -114,7 +114,7 @@ export class Linemode implements OptionHandler {
   /** The mode that we proposed or acknowledged last; for a server the "current" mode of RFC 1184. */
   #sentMode = 0;
   /** The mode that the server's application proposed last, even if that was before the option was enabled. */
-  #wish = 0;
+  #requestedMode = 0;
   /** Our proposals without an answer, in order. */
   #unanswered: number[] = [];
 
@@ -164,7 +164,7 @@ export class Linemode implements OptionHandler {
     }
     const mask = formatMode(mode);
     if (!this.#isServer) checkEnabled(this.#telnet, Option.LINEMODE, 'local');
-    this.#wish = mask;
+    this.#requestedMode = mask;
     if (this.#isEnabled() && mask !== this.#sentMode) this.#propose(mask);
   }
 
@@ -233,7 +233,7 @@ export class Linemode implements OptionHandler {
 
   enabled(): void {
     if (this.#isServer) {
-      if (this.#wish !== 0) this.#propose(this.#wish);
+      if (this.#requestedMode !== 0) this.#propose(this.#requestedMode);
       this.#forwardmask.enabled();
     } else if (this.#terms.characters === undefined) {
       this.importCharacters('default');
@@ -294,22 +294,22 @@ export class Linemode implements OptionHandler {
   }
 
   #proposed(mask: number): void {
-    const judged = this.#judge(mask);
+    const accepted = this.#acceptableMode(mask);
     // A client's answer is the mode that it agrees to. A server that agrees only to another mode must propose it,
     // because the client would ignore an acknowledgement of it.
-    if (this.#isServer && judged !== mask) {
+    if (this.#isServer && accepted !== mask) {
       // Only one proposal at a time. One that is already in transit will change the client's mode in any case.
-      if (this.#unanswered.length === 0) this.#propose(judged);
+      if (this.#unanswered.length === 0) this.#propose(accepted);
       return;
     }
     const wasAsked = this.#unanswered.length > 0;
-    this.#sentMode = judged;
+    this.#sentMode = accepted;
     this.#unanswered = [];
-    this.#send(MODE, [judged | MODE_ACK]);
-    this.#enter(judged, 'peer', wasAsked);
+    this.#send(MODE, [accepted | MODE_ACK]);
+    this.#enter(accepted, 'peer', wasAsked);
   }
 
-  #judge(mask: number): number {
+  #acceptableMode(mask: number): number {
     if (this.#terms.accept === undefined) return mask;
     const wanted = formatMode(this.#terms.accept(readMode(mask)));
     return (this.#isServer ? (mask | wanted) & BINDING_BITS : mask & BINDING_BITS) | (mask & wanted & ~BINDING_BITS);

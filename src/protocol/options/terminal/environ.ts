@@ -69,7 +69,7 @@ export class Environ implements OptionHandler {
   /** Number of SENDs without an answer. */
   #unanswered = 0;
   /** Names to request once the terminal types show that the peer is not Microsoft's client. */
-  #heldBack: readonly string[] | undefined;
+  #deferredNames: readonly string[] | undefined;
   /** The peer exchanges VAR and VALUE (RFC 1571). */
   #swapped = false;
 
@@ -81,7 +81,7 @@ export class Environ implements OptionHandler {
 
   /** Number of SENDs that are not answered yet, including the one that is held back. */
   get pending(): number {
-    return this.#unanswered + (this.#heldBack === undefined ? 0 : 1);
+    return this.#unanswered + (this.#deferredNames === undefined ? 0 : 1);
   }
 
   /**
@@ -118,24 +118,24 @@ export class Environ implements OptionHandler {
   enabled(side: Side): void {
     if (side === 'local') return;
     this.#unanswered = 0;
-    this.#heldBack = undefined;
+    this.#deferredNames = undefined;
     const { request } = this.#config;
     if (request === undefined) return;
     const others = request.filter(name => name !== 'USER');
     if (others.length > 0) this.ask(others);
-    if (others.length < request.length) this.#heldBack = ['USER'];
-    else if (request.length === 0) this.#heldBack = [];
+    if (others.length < request.length) this.#deferredNames = ['USER'];
+    else if (request.length === 0) this.#deferredNames = [];
     this.#considerUser();
   }
 
   disabled(side: Side): void {
     if (side === 'local') return;
     this.#unanswered = 0;
-    this.#heldBack = undefined;
+    this.#deferredNames = undefined;
   }
 
   notice(event: TelnetEvent): void {
-    if (this.#heldBack === undefined) return;
+    if (this.#deferredNames === undefined) return;
     if (event.type === 'terminal-type' || (event.type === 'option' && event.option === Option.TTYPE))
       this.#considerUser();
   }
@@ -156,7 +156,7 @@ export class Environ implements OptionHandler {
 
   #received(payload: Uint8Array, answers: boolean): void {
     const parsed = parseVariables(payload, this.#telnet.limits, this.#code === Option.ENVIRON);
-    this.#complain(parsed);
+    this.#warnAbout(parsed);
     if (answers && this.#unanswered > 0) this.#unanswered--;
     this.#telnet.emit({
       type: 'environment',
@@ -169,7 +169,7 @@ export class Environ implements OptionHandler {
 
   #answer(payload: Uint8Array): void {
     const wanted = parseWanted(payload, this.#telnet.limits, this.#code === Option.ENVIRON);
-    this.#complain(wanted);
+    this.#warnAbout(wanted);
     this.#swapped ||= wanted.swapped;
     const answer = new Map<string, EnvironmentVariable>();
     const add = (variable: EnvironmentVariable) => answer.set(variable.name, variable);
@@ -193,10 +193,10 @@ export class Environ implements OptionHandler {
   }
 
   #considerUser(): void {
-    const names = this.#heldBack;
+    const names = this.#deferredNames;
     const microsoft = this.#isMicrosoft();
     if (names === undefined || microsoft === undefined) return;
-    this.#heldBack = undefined;
+    this.#deferredNames = undefined;
     if (!microsoft) this.ask(names);
   }
 
@@ -213,7 +213,7 @@ export class Environ implements OptionHandler {
     return first.toUpperCase() === 'ANSI' && second.toUpperCase() === 'VT100';
   }
 
-  #complain({ malformed, tooLong, tooMany }: Parsed<unknown>): void {
+  #warnAbout({ malformed, tooLong, tooMany }: Parsed<unknown>): void {
     if (malformed) this.#warn('malformed-subnegotiation', 'not a list of names and values');
     if (tooLong > 0) this.#warn('value-too-long', `${tooLong} variables left out`);
     if (tooMany) this.#warn('too-many-values', `more than ${this.#telnet.limits.variables} variables`);
