@@ -15,6 +15,7 @@ import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import { reapOrphansAsInit } from '../system/reaper.ts';
 import { ServiceManager } from '../system/service-manager.ts';
 import { openUserIds } from '../system/user-ids.ts';
+import { connectHint } from './connect-hint.ts';
 import { createSessionLimits } from './guards.ts';
 import { Reloadables, Reloader, type ReloadTarget, reloadableEverywhere } from './reload.ts';
 import { logSecurityWarnings, refuseRootProgram } from './security-warnings.ts';
@@ -247,6 +248,7 @@ async function listen(
   await server.start();
   logSecurityWarnings(settings, found, log);
   const { file } = found.program;
+  const hint = tls && (await (await import('./certificate-trust.ts')).tlsHint(tls, settings));
   const workers = settings.workers > 1 ? ` with ${settings.workers} workers` : '';
   for (const place of bound) {
     process.stdout.write(`listening ${urlOf(place, tls)}\n`);
@@ -257,7 +259,7 @@ async function listen(
         ...(workers ? { workers: settings.workers } : {}),
         ...(tls && 'port' in place ? { tls: spoken(tls) } : {}),
       },
-      `serving ${escapeText(file)}${workers}; connect with: ${connectHint(place, tls)}`,
+      `serving ${escapeText(file)}${workers}; connect with: ${connectHint(place, hint)}`,
     );
   }
 }
@@ -310,20 +312,6 @@ function listenOn(
   return Promise.all(
     inherited.map(socket => server.listen('path' in socket ? { ...socket, localUser } : { fd: socket.fd, ...how })),
   );
-}
-
-/** The command that reaches the listener; a listener on all addresses can be reached through loopback. */
-function connectHint(place: ListenerAddress, tls: TlsOptions | undefined): string {
-  if ('path' in place) {
-    const path = escapeText(place.path);
-    return `socat - ${path.startsWith('@') ? `ABSTRACT-CONNECT:${path.slice(1)}` : `UNIX-CONNECT:${path}`}`;
-  }
-  const { address, port } = place;
-  const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
-  const plain = `telnet ${host} ${port}`;
-  if (tls === undefined) return plain;
-  const secure = `telpty connect --tls ${host} ${port}`;
-  return tls.auto ? `${secure}, or without TLS: ${plain}` : secure;
 }
 
 const spoken = ({ auto }: TlsOptions) => (auto ? 'auto' : 'always');
