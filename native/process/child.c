@@ -1,10 +1,10 @@
 /*
  * The child between fork and exec.
  *
- * On Linux this is the child of a vfork: it shares the parent's memory, while the parent's other threads (of V8 and
- * libuv) go on running. So only system calls are made here, raw where the C library's wrapper does more than the call:
- * its set*id functions would signal all threads of the *parent* to do the same. Nothing is allocated, no lock is taken,
- * and only this stack, plan->script, plan->detail and the report are written. It never returns.
+ * On Linux this is the child of a vfork. It shares the parent's memory, while the other threads of the parent (V8,
+ * libuv) go on running. So only system calls are made here. They are raw where the C library's wrapper does more than
+ * the call: its set*id functions would signal all threads of the *parent*. Nothing is allocated, no lock is taken, and
+ * only this stack, plan->script, plan->detail and the report are written. It never returns.
  *
  * For an overview of the pitfalls see `child_exec` of CPython's _posixsubprocess.c and `__spawni_child` of glibc.
  */
@@ -55,9 +55,9 @@ static int join_cgroup(const char *procs) {
 }
 
 /*
- * Where the kernel groups processes by session (autogroup in sched(7), in most kernels), only the niceness of the group
- * has an effect on other sessions, and each program here has its own group. Errors are ignored: not every kernel has
- * it, and an unprivileged server may set it ten times per second only. The niceness of the process is set in any case.
+ * Most kernels group processes by session (autogroup in sched(7)). There only the niceness of the group has an effect
+ * on other sessions, and each program here has its own group. Errors are ignored: not every kernel has it, and an
+ * unprivileged server may set it ten times per second only. The niceness of the process is set in any case.
  */
 static void set_group_nice(int nice) {
   int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
@@ -107,9 +107,9 @@ static int drop_capabilities(void) {
 static int set_no_new_privs(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 /*
- * Sets all dispositions to the default. exec resets caught signals, but not ignored ones (Node ignores SIGPIPE), and no
- * handler may run here after signals are unblocked. The raw call also sets the two signals that the C library reserves
- * for itself. A zeroed struct sigaction is SIG_DFL in the layout of every architecture.
+ * Sets all dispositions to the default. An exec resets caught signals, but not ignored ones (Node ignores SIGPIPE).
+ * Also, no handler may run here after signals are unblocked. The raw call also sets the two signals that the C library
+ * reserves for itself. A zeroed struct sigaction is SIG_DFL in the layout of every architecture.
  */
 static void reset_dispositions(void) {
   enum { SIGNALS = 64 };
@@ -254,9 +254,9 @@ static void check(int result, struct report *report, enum step step) {
 
 /*
  * Programs open their terminal by name (tmux, gpg, mesg), so its owner must be the user, as after a login. The owner is
- * set after the terminal became our controlling terminal: before, any process of that user could open it and make it
+ * set after the terminal became our controlling terminal. Before, any process of that user could open it and make it
  * its controlling terminal. If the server has no permission, or the id does not exist here, the change of identity
- * fails as well, or the server stays the owner.
+ * fails as well. Otherwise the server stays the owner.
  */
 static int give_terminal(const struct plan *plan, int slave) {
   if (!plan->identity || plan->uid == geteuid() || fchown(slave, plan->uid, (gid_t)-1) == 0) return 0;
@@ -273,7 +273,7 @@ static int give_terminal(const struct plan *plan, int slave) {
  * the right to set the one before. Then the remaining privileges are dropped. The directory comes last, so that it is
  * entered as the user.
  *
- * A change of the user makes the memory, which the child shares with the server until exec, undumpable: so the kernel
+ * A change of the user makes the memory, which the child shares with the server until exec, undumpable. So the kernel
  * keeps processes of that user from tracing the child. The server stays undumpable, because resetting it would remove
  * that protection from a start on another thread.
  */

@@ -1,9 +1,9 @@
 /*
- * Explains why a file could not be executed, if the error number is ambiguous. execve() returns ENOENT for a script
- * whose interpreter is missing, EACCES for a directory, and ELOOP for a script that interprets itself.
+ * Explains why a file could not be executed, if the error number is ambiguous. For example, execve() returns ENOENT for
+ * a script whose interpreter is missing, EACCES for a directory, and ELOOP for a script that interprets itself.
  *
- * This runs in the child of a vfork (see child.c) as the user of the program, so that it reveals only what this user
- * may see, and within the time limit of the start. Only system calls are made.
+ * This runs in the child of a vfork (see child.c). It runs as the user of the program, so that it reveals only what
+ * this user may see. The time limit of the start applies to it. Only system calls are made.
  */
 #include "telpty.h"
 
@@ -95,7 +95,7 @@ static int kind_of(const char *path, mode_t *kind) {
 }
 
 /*
- * fstatat(). glibc exports it and its variants only from 2.33 on; earlier versions link them statically, so a prebuilt
+ * fstatat(). glibc exports it and its variants only from 2.33 on. Earlier versions link them statically, so a prebuilt
  * addon that needs them would not load there. On these two architectures struct stat is the structure of the system
  * call.
  */
@@ -116,8 +116,8 @@ int descriptor_status(int fd, struct stat *file) {
 }
 
 /*
- * Whether a file with ENOEXEC is a program for another processor or system, and not a script without a #! line, which
- * execvp() passes to the shell. A program has a NUL in its first line. bash uses the same test.
+ * Whether a file with ENOEXEC is a program for another processor or system, and not a script without a #! line. The
+ * shell gets such a script from execvp(). A program has a NUL in its first line. bash uses the same test.
  */
 bool is_foreign_program(const char *path) {
   char head[HEAD_SIZE];

@@ -112,7 +112,7 @@ static void take_back(struct pty *p) {
 }
 
 /*
- * Programs that no terminal waits for any more. A program that was killed may not die: it waits in the kernel for a
+ * Programs that no terminal waits for any more. A program that was killed may not die. It waits in the kernel for a
  * file system that does not answer, or another process of its user traces it (PTRACE_O_TRACEEXIT). One that has ended
  * cannot be reaped before its tracer has waited for it; its pidfd is readable all that time. Such a program keeps
  * neither its session nor the loop: an unreferenced timer reaps it when that is possible. Until then its number is not
@@ -391,7 +391,7 @@ static bool is_in_background(pid_t pid) {
 
 /*
  * Reaps a child that has exited or was sent SIGKILL. If a process of its user traces it, it cannot be reaped before the
- * tracer has waited for it; or it waits in the kernel for a file system. So after REAP_LIMIT_MS a background thread
+ * tracer has waited for it. Or it waits in the kernel for a file system. So after REAP_LIMIT_MS a background thread
  * takes it over.
  */
 void process_reap_killed(pid_t pid) {
@@ -574,8 +574,8 @@ static napi_value js_keep_living(napi_env env, napi_callback_info info) {
 }
 
 /*
- * signalMember(session, group, pid, signal). The pidfd is opened before the membership is checked: if the process is a
- * member, the descriptor refers to it, or to a process that has ended since, for which a signal has no effect. The
+ * signalMember(session, group, pid, signal). The pidfd is opened before the membership is checked. If the process is a
+ * member, the descriptor refers to it, or to a process that has ended since. A signal to the latter has no effect. The
  * caller makes sure that the number `session` was not reused.
  */
 static napi_value js_signal_member(napi_env env, napi_callback_info info) {

@@ -29,8 +29,8 @@ static int set_flags(int fd) {
 
 /*
  * Opens the master of a new pseudo-terminal: close-on-exec, non-blocking, not a controlling terminal. Returns the
- * descriptor, or -1 and errno. posix_openpt() gets the flags where it takes them (POSIX.1-2024, Linux), so that a child
- * of another thread cannot inherit it.
+ * descriptor, or -1 and errno. On systems where posix_openpt() takes the flags (POSIX.1-2024, Linux), it gets them, so
+ * that a child of another thread cannot inherit it.
  */
 static int open_master(void) {
 #ifdef __linux__
@@ -140,7 +140,7 @@ static int open_pipe(int ends[2]) {
 }
 
 /*
- * Starts a child that shares no memory, and waits until it has executed the program or has reported a failure. exec
+ * Starts a child that shares no memory, and waits until it has executed the program or has reported a failure. An exec
  * closes its end of the pipe.
  */
 static pid_t start_with_pipe(const struct plan *plan, int slave, struct birth *birth, struct report *report) {
@@ -172,9 +172,9 @@ static pid_t start_with_pipe(const struct plan *plan, int slave, struct birth *b
  * Starts the child and waits until it has executed the program, or has set a failure in `report`.
  *
  * A child has a copy of its parent's descriptor table, as large as the table ever was. If a server has thousands of
- * descriptors, that is most of the work of a start, and most of the memory that the kernel keeps for the program. So
- * the terminal gets a low number, if there is one, during the start, and the child shares the table until it copies the
- * part up to that number.
+ * descriptors, that is most of the work of a start. It is also most of the memory that the kernel keeps for the
+ * program. So the terminal gets a low number during the start, if there is one. The child shares the table until it
+ * copies the part up to that number.
  */
 static pid_t start_and_wait(const struct plan *plan, int slave, struct low *low, struct birth *birth,
                             struct report *report) {

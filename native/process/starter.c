@@ -1,11 +1,11 @@
 /*
  * Starts on separate threads, with a time limit: they do not block the loop, and no user can block them forever.
  *
- * vfork suspends the thread that calls it until the program begins, and a start makes about twenty other system calls:
- * a quarter of a millisecond in which the loop could serve others. So a start runs on a separate thread. Rejected:
- * libuv's pool, where it would wait for the application's work with files and DNS names.
+ * vfork suspends the thread that calls it until the program begins, and a start makes about twenty other system calls.
+ * The loop could serve others in this quarter of a millisecond. So a start runs on a separate thread. Rejected: libuv's
+ * pool, where it would wait for the application's work with files and DNS names.
  *
- * Between setuid() and exec() the child has the user of the program: any process of that user may stop it, and its
+ * Between setuid() and exec() the child has the user of the program. Any process of that user may stop it, and its
  * program or directory may be in a file system of that user that never answers. So the number of the child is known
  * while its thread sleeps (CLONE_PARENT_SETTID), and the loop checks starts that take long:
  *
@@ -130,8 +130,8 @@ static void kill_child(const struct job *job) {
 static bool is_surplus(const struct starter *t) { return t->threads - t->slow > NORMAL_THREADS; }
 
 /*
- * For one job. A thread does not keep its pair: after a slow start the thread without a pair may be the one that stays,
- * and all its starts would copy the whole descriptor table.
+ * For one job. A thread does not keep its pair. After a slow start the thread without a pair may be the one that stays.
+ * Then all its starts would copy the whole descriptor table.
  */
 static struct low *take_low(struct starter *t) {
   for (unsigned i = 0; i < NORMAL_THREADS; i++) {
@@ -519,9 +519,9 @@ bool starter_has(const struct state *s, pid_t pid) {
 }
 
 /*
- * For an environment or a process that ends: begins no more starts, kills those that are running, and leaves neither a
- * program nor a terminal behind. JavaScript does not get their results. A child that does not die in time keeps its
- * thread; if the process ends, both end with it.
+ * For an environment or a process that ends: begins no more starts, and kills those that are running. No program and no
+ * terminal is left. JavaScript does not get their results. A child that does not die in time keeps its thread; if the
+ * process ends, both end with it.
  */
 void starter_stop(struct state *s) {
   struct starter *t = s->starter;

@@ -3,8 +3,8 @@
  *
  * If a session has its own user id, this finds all its processes, whatever their session, parent or process group.
  * Rejected: listing the processes in /proc and signalling each. A process that forks and exits in a loop is gone before
- * it is signalled, and its child is not in the list yet. kill(-1) by a process of that user signals all at once: a fork
- * cannot escape it.
+ * it is signalled, and its child is not in the list yet. With kill(-1), a process of that user signals all at once: a
+ * fork cannot escape it.
  *
  * Other processes of the user can signal the one that calls kill(-1), so it may be stopped or killed before it does. It
  * has that identity for a few system calls only; if it does not end in time, it is killed, and another one tries.

@@ -1,10 +1,10 @@
 /*
  * TCP connections, read and written directly.
  *
- * Node's sockets are streams: for one key and its echo they allocate 64 KiB to read into and a write request, and call
+ * Node's sockets are streams. For one key and its echo they allocate 64 KiB to read into and a write request, and call
  * dozens of functions. On a busy server this does not matter. On a server that sleeps between two keys it takes most of
  * the time, because the code has left the CPU's caches. Here there is one recv() and one call, one call and one send(),
- * and no memory except one buffer for all connections of the thread: received bytes are lent to JavaScript during the
+ * and no memory except one buffer for all connections of the thread. Received bytes are lent to JavaScript during the
  * call.
  *
  * The connection is accepted by acceptor.c, or by Node. In the second case its descriptor is duplicated, and each side

@@ -1,6 +1,6 @@
 /*
  * For a server that runs out of descriptors: their limit, and a call that stops accepting without closing the listening
- * socket, so that new connections wait in the kernel's queue. Node has no such call. If libuv has no descriptor for a
+ * socket. New connections then wait in the kernel's queue. Node has no such call. If libuv has no descriptor for a
  * connection, it closes a spare one, accepts all waiting connections and closes them at once, without an event.
  */
 #include "telpty.h"
@@ -17,8 +17,8 @@
  * unwatchListener(fd, unwatched): takes the listening socket `fd`, which libuv watches, out of the loop's epoll set, or
  * puts it back as libuv registered it. 0, or a negative errno.
  *
- * libuv is not affected: it registers a socket once, by its number and level-triggered, changes nothing while the same
- * events are wanted, and removes it before it closes it, whether it is registered or not.
+ * This does not affect libuv: it registers a socket once, by its number and level-triggered, and changes nothing while
+ * the same events are wanted. It removes the socket before it closes it, whether it is registered or not.
  */
 static napi_value js_unwatch(napi_env env, napi_callback_info info) {
   napi_value args[2];

@@ -1,14 +1,14 @@
 /*
  * UNIX sockets: listening on a path, and the user and process at the other end.
  *
- * Node can listen on a path, but not with permissions that hold from the first instant, and it neither removes the
- * socket file of a server that was killed nor recognizes one that is still served.
+ * Node can listen on a path, but not with permissions that hold from the first instant. It does not remove the socket
+ * file of a server that was killed, and does not recognize one that is still served.
  *
  * A socket file outlives its server. The only test for a stale one is connect(): ECONNREFUSED. Two servers that start
  * at the same time could both find the file stale, and the second would remove the file of the first. So everything
- * from the test to listen() happens under a lock on PATH.lock: flock(), because the kernel releases it when the process
- * dies. listen() belongs to it, because a socket that is bound and does not listen yet refuses connections like a stale
- * one.
+ * from the test to listen() happens under a lock on PATH.lock. It is a flock(), because the kernel releases it when the
+ * process dies. The call of listen() belongs to it, because a socket that is bound and does not listen yet refuses
+ * connections like a stale one.
  */
 #include "telpty.h"
 
@@ -118,8 +118,8 @@ static int bind_and_listen(int fd, const struct sockaddr_un *address, socklen_t 
 
 /*
  * listenLocal(path, mode, backlog): the descriptor of a listening UNIX socket, which the caller owns; or a negative
- * errno: -EADDRINUSE if a server listens there, -ENOTSOCK if the file is not a socket, -EWOULDBLOCK if another process
- * is about to listen there. `@name` is an abstract address (Linux), which has no file and no mode.
+ * errno. It is -EADDRINUSE if a server listens there, -ENOTSOCK if the file is not a socket, -EWOULDBLOCK if another
+ * process is about to listen there. `@name` is an abstract address (Linux), which has no file and no mode.
  */
 static napi_value js_listen_local(napi_env env, napi_callback_info info) {
   napi_value args[3];

@@ -1,11 +1,11 @@
 /*
- * The user of the other end of a connection, if that end is on this machine: the owner of the socket that has our
+ * The user of the other end of a connection, if that end is on this machine. It is the owner of the socket that has our
  * address as its remote one. The kernel is asked for exactly these addresses and ports (sock_diag(7)): one lookup in
  * its hash table, no list.
  *
  * Not trusted: a socket without an inode. After its process has closed it, a connection stays in the kernel while it
- * has something to send, and its row (FIN_WAIT, TIME_WAIT) has user 0. Nor is a row for other addresses: without a
- * matching connection the kernel looks for a listener with that address, of any user.
+ * has something to send. Its row (FIN_WAIT, TIME_WAIT) has user 0. Nor is a row for other addresses: without a matching
+ * connection the kernel looks for a listener with that address, of any user.
  */
 #include "telpty.h"
 
@@ -72,8 +72,8 @@ static bool is_row_of(const struct inet_diag_msg *row, const struct end *source,
 }
 
 /*
- * The user id of the process that has the socket with these two ends; -ENOENT if there is none, or none that a process
- * has; or another negative errno.
+ * The user id of the process that has the socket with these two ends. On failure a negative errno: -ENOENT if there is
+ * none, or none that a process has.
  */
 static int64_t look_up(int netlink, const struct end *source, const struct end *destination) {
   struct {
@@ -144,9 +144,9 @@ static int64_t peer_user(int fd) {
 #endif
 
 /*
- * peerUser(fd): the user id of the process at the other end of a TCP connection, if that end is on this machine;
- * -ENOENT if there is none, or no process has it any more; -ENOTCONN if the connection was reset; another negative
- * errno, -ENOTSUP for one, where the kernel does not answer.
+ * peerUser(fd): the user id of the process at the other end of a TCP connection, if that end is on this machine. On
+ * failure a negative errno: -ENOENT if there is none, or no process has it any more; -ENOTCONN if the connection was
+ * reset. Others, such as -ENOTSUP, if the kernel does not answer.
  */
 static napi_value js_peer_user(napi_env env, napi_callback_info info) {
   napi_value args[1];

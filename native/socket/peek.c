@@ -7,7 +7,7 @@
  *
  * A socket whose bytes are not read is readable all the time. SO_RCVLOWAT makes the kernel report only when there is
  * more; it reports the end of the input, and errors, in any case. If it reports and there are no more bytes, the input
- * has ended, or urgent data begins here, which recv() does not pass; then no more will be seen.
+ * has ended, or urgent data begins here, which recv() does not pass. Then no more will be seen.
  */
 #include "telpty.h"
 

@@ -1,6 +1,6 @@
 /*
- * Calls that a service needs and Node lacks: notifications to the service manager, which receives datagrams at a UNIX
- * socket; the addresses of inherited sockets; and redirection of standard streams.
+ * Calls that a service needs and Node lacks: the addresses of inherited sockets, redirection of standard streams, and
+ * notifications to the service manager. The manager receives datagrams at a UNIX socket.
  */
 #include "telpty.h"
 
@@ -49,7 +49,7 @@ static napi_value js_notify(napi_env env, napi_callback_info info) {
 }
 
 /*
- * listenerAddress(fd): the address of a listening TCP socket as text; for a UNIX stream socket "unix:" and its path, or
+ * listenerAddress(fd): the address of a listening TCP socket as text. For a UNIX stream socket "unix:" and its path, or
  * "unix:@" and its abstract name; 0 for other descriptors; or a negative errno.
  * Sets FD_CLOEXEC, so that programs do not inherit the socket.
  */

@@ -1,6 +1,6 @@
 /*
- * Calls on TCP sockets that Node lacks: urgent data, which makes a Telnet Synch; whether a socket that is not read at
- * the moment is still connected; and listening of several processes on one port.
+ * Calls on TCP sockets that Node lacks: urgent data, which makes a Telnet Synch; and listening of several processes on
+ * one port. Also whether a socket that is not read at the moment is still connected.
  */
 #include "telpty.h"
 
@@ -99,7 +99,7 @@ static int bind_shared(const struct sockaddr *address, socklen_t length) {
 
 /*
  * bindShared(address, port): the descriptor of a TCP socket bound with SO_REUSEPORT, so that other sockets bound in
- * this way share the port; or a negative errno. The caller owns it. It does not listen yet.
+ * this way share the port. A negative errno on failure. The caller owns it. It does not listen yet.
  */
 static napi_value js_bind_shared(napi_env env, napi_callback_info info) {
   napi_value args[2];

@@ -5,7 +5,7 @@
  * Three facts of the kernel are used. One recv() never reaches across the mark, so that its bytes are all before it or
  * all after it, and SIOCATMARK returns which. POLLPRI is reported until the mark was passed, so it is not polled for
  * while a mark is known. On Linux POLLPRI is reported only when the urgent byte itself has arrived, which may never
- * happen: it comes after the bytes sent before, and the window is closed while we do not read. By then the kernel has
+ * happen. It comes after the bytes sent before, and the window is closed while we do not read. By then the kernel has
  * registered the mark: a recv() of the byte out of line fails with EAGAIN and not with EINVAL, see hidden_mark().
  */
 #include "telpty.h"

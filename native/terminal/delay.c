@@ -6,10 +6,10 @@
  * clock. The arrays belong to JavaScript, which reads them at any time.
  *
  * The time of a key is read before the write. The write wakes the program, and on a busy machine the scheduler may run
- * it, and others, before write(2) returns to us: a time read afterwards was up to the program's whole answer too late.
+ * it, and others, before write(2) returns to us. A time read afterwards was up to the program's whole answer too late.
  *
  * The first key without output after it is measured. If it has waited for LOST_NS when the next key is typed, it had no
- * answer (a password has none), and the next key is measured instead. A terminal that floods prints without being
+ * answer (a password has none). Then the next key is measured instead. A terminal that floods prints without being
  * asked, so keys of a terminal that the thread of flood_thread.c reads are not measured.
  */
 #include "telpty.h"
@@ -44,8 +44,8 @@ void delay_count(struct state *s, uint64_t key_at) {
 }
 
 /*
- * measureDelays(bounds, counts): from now on the delays are counted: `counts` has a number for each of `bounds` (the
- * most seconds that count there, ascending), one for what is longer, and the sum in seconds. Both are kept.
+ * measureDelays(bounds, counts): from now on the delays are counted. `counts` has a number for each of `bounds` (the
+ * most seconds that count there, ascending), one for longer delays, and the sum in seconds. Both are kept.
  */
 static napi_value js_measure(napi_env env, napi_callback_info info) {
   struct state *s = state_of(env);

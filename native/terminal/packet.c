@@ -3,7 +3,7 @@
  *
  * Each read of a master in packet mode begins with a status byte. If it is 0, output follows. Otherwise it has the bits
  * of the events since the last read (notices), and nothing follows. Notices overtake up to 4 KiB of output that the
- * kernel holds on our side of the terminal; it is unknown which part of that was printed before the event.
+ * kernel holds on our side of the terminal. It is unknown which part of that was printed before the event.
  *
  * The status byte is read to the byte before the output, which is restored afterwards. So consecutive reads still make
  * one piece of output, and nothing is copied. Rejected: readv(), which before Linux 5.11 makes two reads, each with a
@@ -46,7 +46,7 @@ unsigned packet_notices(int master) {
 }
 
 /*
- * After a flush: drops the output printed before it from the `length` bytes at `bytes`, of which the last read gave
+ * After a flush, drops the output printed before it from the `length` bytes at `bytes`, of which the last read gave
  * `last`, and returns the length of the rest. A read checks for notices at its beginning and may then wait for output.
  * So the last read before the notice may contain output printed after the flush; earlier reads cannot. Callers must
  * check for notices after their last read before they pass the output on, because the next notice applies to that read.

@@ -203,7 +203,7 @@ static napi_value js_start(napi_env env, napi_callback_info info) { return begin
 
 /*
  * As if the signal's key were typed, but at once. TIOCSIG makes the kernel find the group, without a race. It takes
- * three signals only. For the others the group is given by its number and must be in our session: after all its
+ * three signals only. For the others the group is given by its number and must be in our session. After all its
  * processes have ended, the group's number stays the terminal's foreground group, and another session may have it by
  * now. Returns 0 or a negative errno.
  */

@@ -1,25 +1,26 @@
 /*
  * From the terminal to JavaScript.
  *
- * A read of a master gives at most 4 KiB (the line discipline's buffer), so a drain makes many reads, directly into the
- * slab, and one call. A read of a flooding terminal takes 50 to 100 us, because it waits for the kernel's worker to
- * move the next bytes. So the loop reads a screen or two at once. A terminal that has more output after its turn is
+ * A read of a master gives at most 4 KiB (the line discipline's buffer). So a drain makes many reads, directly into the
+ * slab, and then one call. A read of a flooding terminal takes 50 to 100 us, because it waits for the kernel's worker
+ * to move the next bytes. So the loop reads a screen or two at once. A terminal that has more output after its turn is
  * read by another thread (flood.h), so that keystrokes of other sessions do not wait.
  *
  * The end. process.c notices the end of a program, perhaps before its last output is read. From then on the terminal is
  * read without poll until the kernel reports that it is empty. On Linux a non-blocking read waits for the worker that
  * carries bytes from the slave before it gives EAGAIN (n_tty_read calls tty_buffer_flush_work). One EAGAIN can still be
- * early: if a read empties the full buffer of the line discipline while the worker is in n_tty_receive_buf_common(),
- * the worker queues itself again, and the next read waits only for the run that ends. The read after that waits for the
- * new run. So after the end of the program, two EAGAINs in a row mean that every byte has been read. For this the
+ * early. If a read empties the full buffer of the line discipline while the worker is in n_tty_receive_buf_common(),
+ * the worker queues itself again. The next read then waits only for the run that ends. The read after that waits for
+ * the new run. So after the end of the program, two EAGAINs in a row mean that every byte has been read. For this the
  * server keeps the slave open: no last close discards output, and EIO does not come in between.
  *
  * CR LF. For every LF that a program prints (ONLCR) the line discipline puts both into its buffer of 4095 bytes. The
- * buffer may be full between them. Then, and while the program's next write queues the worker (it is marked as queued
- * before it is in the queue, and nothing waits for it in between), EAGAIN comes although LF is in the kernel: after one
- * of 40,000 full buffers on a busy machine, nearly always once, seldom twice. The client would get CR NUL LF. So after
- * a CR one more read is made before the CR is passed on. In a flood, where buffers are full, the CR also waits up to a
- * millisecond. A CR that the program prints alone, or in another write than its LF, is sent as CR NUL.
+ * buffer may be full between them. Then EAGAIN comes although LF is in the kernel. The same happens while the program's
+ * next write queues the worker. It is marked as queued before it is in the queue, and nothing waits for it in between.
+ * It came after one of 40,000 full buffers on a busy machine, nearly always once, seldom twice. The client would get CR
+ * NUL LF. So after a CR one more read is made before the CR is passed on. In a flood, where buffers are full, the CR
+ * also waits up to a millisecond. A CR that the program prints alone, or in another write than its LF, is sent as CR
+ * NUL.
  */
 #include "telpty.h"
 
@@ -78,8 +79,8 @@ static void pass_notices(struct pty *p, unsigned notices) {
 }
 
 /*
- * One drain and its calls. packet_read() writes the byte before the output, so that byte is in no piece that JavaScript
- * has: another thread may be reading such a piece.
+ * One drain and its calls. The function packet_read() writes the byte before the output, so that byte is in no piece
+ * that JavaScript has. Another thread may be reading such a piece.
  */
 static enum turn_end drain(struct pty *p) {
   struct state *s = p->state;

@@ -14,7 +14,7 @@ static bool member(napi_env env, napi_value object, const char *name, size_t ele
 }
 
 /*
- * An array of the strings in `block`, each of which ends with a NUL; NULL is at its end, and `spare` free entries at
+ * An array of the strings in `block`, each of which ends with a NUL. NULL is at its end, and `spare` free entries at
  * its front. The caller frees the array; the strings stay in `block`. NULL without memory.
  */
 static char **split(const char *block, size_t length, size_t spare) {

@@ -1,6 +1,6 @@
 /*
  * Terminal modes: the constants of this system by their POSIX names in lower case, and reading and setting all modes at
- * once. src/pty/modes.ts decides which modes are set.
+ * once. The file src/pty/modes.ts decides which modes are set.
  */
 #include "telpty.h"
 
@@ -229,7 +229,7 @@ static bool arguments(napi_env env, napi_callback_info info, struct pty **p, uin
 
 /*
  * The descriptor for reading and setting modes. On Linux the master works for its slave, also after a program called
- * vhangup() (as login programs do), which makes our descriptor of the slave useless. Not every system accepts the
+ * vhangup(), as login programs do. That call makes our descriptor of the slave useless. Not every system accepts the
  * master.
  */
 static int modes_fd(const struct pty *p) {
@@ -269,10 +269,10 @@ static napi_value js_follow_modes(napi_env env, napi_callback_info info) {
 }
 
 /*
- * setExtproc(pty, on): sets EXTPROC, the one flag that belongs to the server and not to the program. tcsetattr() sets
- * all flags, to the values that were read before; only BSD has a call for this flag alone (TIOCEXT). So the time
- * between reading and setting is kept as short as possible, and nothing is set if the flag is right already. 0, or a
- * negative errno.
+ * setExtproc(pty, on): sets EXTPROC, the one flag that belongs to the server and not to the program. With tcsetattr()
+ * all flags are set, to the values that were read before. Only BSD has a call for this flag alone (TIOCEXT). So the
+ * time between reading and setting is kept as short as possible, and nothing is set if the flag is right already. 0, or
+ * a negative errno.
  */
 static napi_value js_set_extproc(napi_env env, napi_callback_info info) {
   napi_value args[2];
@@ -313,8 +313,9 @@ static napi_value js_input_waiting(napi_env env, napi_callback_info info) {
 }
 
 /*
- * Restarts output that was stopped. Returns 1 if the program may have been blocked in a write: output was stopped, was
- * not read, or a write waited already (n_tty_poll checks all three); else 0, or a negative errno.
+ * Restarts output that was stopped. Returns 1 if the program may have been blocked in a write, else 0, or a negative
+ * errno. It may have been if output was stopped or not read, or if a write waited already (n_tty_poll checks all
+ * three).
  *
  * On Linux TCOON undoes only a TCOOFF, not a ^S (n_tty_ioctl_helper, tco_stopped): so the output is stopped that way
  * first.

@@ -67,7 +67,7 @@ export interface ConnectOptions extends WaitOptions {
   /** Agree to compression in both directions (MCCP2, MCCP3) if the connection is not encrypted; default false. */
   readonly compression?: boolean | undefined;
   /**
-   * After this time without output, in milliseconds, NOP is sent to a server that has sent a Telnet command; it is sent
+   * After this time without output, in milliseconds, NOP is sent to a server that has sent a Telnet command. It is sent
    * up to half as much later. 0 or omitted: never.
    */
   readonly keepAlive?: number | undefined;

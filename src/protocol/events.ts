@@ -115,8 +115,8 @@ export type SendKind = 'data' | 'control' | 'urgent';
 export interface TelnetHandlers {
   /**
    * Sends bytes, which are already escaped. They must not be changed, since other connections may send the same bytes.
-   * If no byte had to be escaped, this is the buffer that was passed to `Telnet.write()`, so that buffer must stay
-   * unchanged until the transport has sent it.
+   * If no byte had to be escaped, this is the buffer passed to `Telnet.write()`, and must stay unchanged until the
+   * transport has sent it.
    */
   send(bytes: Uint8Array, kind: SendKind): void;
   /** Data of the peer, in order. The view is borrowed: valid during the call. */

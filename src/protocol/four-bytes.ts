@@ -1,7 +1,7 @@
 /**
  * Processing of four bytes at a time. JavaScript takes about two nanoseconds to test and copy a byte, and not much more
- * for a 32-bit integer. If one byte in a hundred must be changed, the data is too dense for `indexOf` and block copies,
- * which take 20 to 50 nanoseconds per call. But nearly all of its words can still be copied unchanged.
+ * for a 32-bit integer. If one byte in a hundred must be changed, changes are too frequent for `indexOf` and block
+ * copies. These take 20 to 50 nanoseconds per call. But nearly all of its words can still be copied unchanged.
  *
  * Words are read and written little-endian on every machine, so the lowest bits are the first byte.
  */
@@ -31,7 +31,7 @@ export function first(found: number): number {
 
 /**
  * Copies from `source` at `from` to `target` at `at`, by words. The copy ends before the first byte that matches one of
- * two patterns (see {@link repeat}), or when fewer than 8 bytes remain before `end`; these are not examined. Up to 8
+ * two patterns (see {@link repeat}), or when fewer than 8 bytes remain before `end`. These are not examined. Up to 8
  * bytes after the copied bytes may be written as well, so `target` needs room for them.
  *
  * @returns the number of bytes copied

@@ -23,7 +23,7 @@ export interface TelnetLimits {
   /** Location of an X display or of a user, in bytes; longer ones are dropped. Default 255. */
   readonly locationBytes: number;
   /**
-   * Number of answers to the peer's WILL, WONT, DO and DONT about one side of one option that are sent at once; further
+   * Number of answers to the peer's WILL, WONT, DO and DONT about one side of one option that are sent at once. Further
    * answers are late, see `TelnetHandlers.deferred`. A session resets the count every 250 ms. Default 64.
    */
   readonly optionChanges: number;

@@ -42,7 +42,7 @@ export interface TelnetConfig {
   readonly carriageReturn?: CarriageReturn;
   /**
    * How a request of the peer for an option that is already on is treated. `'strict'`, the default, ignores it, as RFC
-   * 1143 requires. `'tolerant'` answers it if the peer visibly waits: the request comes some time after the last
+   * 1143 requires. `'tolerant'` answers it if the peer visibly waits. Then the request comes some time after the last
    * message about that side, or after data or a command. (Without a clock, `TelnetHandlers.now`, only the second case
    * can be detected.)
    */
@@ -165,7 +165,7 @@ export class Telnet implements OptionContext {
   }
 
   /**
-   * Whether the peer looks like libtelnet's telnet-client, which does not print the bytes after a NUL: it accepts
+   * Whether the peer looks like libtelnet's telnet-client, which does not print the bytes after a NUL. It accepts
    * TTYPE, and refuses all other options that a terminal is asked for. With IAC NOP after a NUL it prints the rest. Any
    * other client that is mistaken for it ignores the command (RFC 854).
    */
@@ -180,7 +180,7 @@ export class Telnet implements OptionContext {
 
   /**
    * Whether bytes may bypass this object for now. If so, all bytes except IAC, CR, LF and NUL are data that is
-   * unchanged in either direction, and they do not affect the state of this object.
+   * unchanged in either direction. They do not affect the state of this object.
    */
   get allowsFastPath(): boolean {
     return !this.#receiving && this.#parser.allowsFastPath && this.#out.allowsFastPath;
@@ -188,7 +188,7 @@ export class Telnet implements OptionContext {
 
   /**
    * Sends the pending NUL of a CR at the end of the last `write()`, if there is one. For a caller that does not send an
-   * LF next, such as a client that has sent the Return key to a server which holds a CR back.
+   * LF next. An example is a client that has sent the Return key to a server which holds a CR back.
    */
   flush(): void {
     this.#out.flush(this.#stopsAtNul);
@@ -285,8 +285,8 @@ export class Telnet implements OptionContext {
 
   /**
    * Whether a side performs the option now. A side that is being disabled counts as off from our WONT on (local), and
-   * as on until the peer's WONT (remote), because the change takes place at that point of each stream. False for an
-   * option that is not in the table.
+   * as on until the peer's WONT (remote). The change takes place at that point of each stream. False for an option that
+   * is not in the table.
    */
   isEnabled(code: number, side: Side): boolean {
     const state = this.stateOf(code, side);

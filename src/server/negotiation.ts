@@ -62,9 +62,9 @@ export function offerCompression(session: Session): void {
 }
 
 /**
- * The requests of every server. The environment and the character set come first. Clients answer in order, so they have
- * agreed to send both before the terminal type and the window size, for which the start of a program waits, are
- * complete.
+ * The requests of every server. The environment and the character set come first. Clients answer in order. So they have
+ * agreed to send both before the terminal type and the window size are complete, for which the start of a program
+ * waits.
  */
 export function openNegotiation(session: Session, proposeCharsets: ((this: Session) => void) | undefined): void {
   if (proposeCharsets !== undefined) session.on('telnet', proposeCharsets);

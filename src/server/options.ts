@@ -45,12 +45,12 @@ export interface ServerOptions {
    */
   readonly compatibility?: Compatibility;
   /**
-   * After this time without output, in milliseconds, NOP (RFC 854) is sent to a client that has spoken Telnet, so that
-   * routers keep the connection open; up to half this time later. 0: never, as when it is left out.
+   * After this time without output, in milliseconds, NOP (RFC 854) is sent to a client that has spoken Telnet. So
+   * routers keep the connection open. It may be up to half this time later. 0: never, as when it is left out.
    */
   readonly keepAlive?: number;
   /**
-   * In milliseconds; sends DO TIMING-MARK (RFC 860) in place of NOP, and ends the session with `hangupReason`
+   * In milliseconds. Sends DO TIMING-MARK (RFC 860) in place of NOP. Ends the session with `hangupReason`
    * `'keep-alive-timeout'` if a client that has answered before neither answers nor sends anything else for this time.
    * 0: NOP, as when it is left out.
    */

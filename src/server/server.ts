@@ -39,7 +39,7 @@ const MOST_CLOSING = 64;
 const STALL_MS = 30_000;
 /**
  * The same two times for a session that was hung up. Together they are the 5 s in which such a session ends after its
- * program: a peer that reads nothing was often the reason for the hangup.
+ * program. A peer that reads nothing was often the reason for the hangup.
  */
 const HANGUP_STALL_MS = 2_000;
 const HANGUP_CLOSE_MS = 3_000;
@@ -83,7 +83,7 @@ export interface ServerEvents {
   /** A session has ended, and its connection is closed. */
   'session-end': [session: Session, outcome: SessionOutcome];
   /**
-   * A connection did not become a session: its TLS handshake or PROXY header was invalid, late or missing, or its first
+   * A connection did not become a session. Its TLS handshake or PROXY header was invalid, late or missing, or its first
    * bytes were HTTP or another protocol. (If that is recognized later, it is the outcome of the session.)
    */
   refused: [refusal: Refusal];

@@ -1,6 +1,6 @@
 /**
- * The fast path: a few plain bytes, such as a key and its echo, pass between the connection and the terminal of its
- * program in the addon (`native/socket/fast_path.c`), without JavaScript.
+ * The fast path: a few plain bytes, such as a key and its echo, pass between a connection and a terminal without
+ * JavaScript. The addon passes them (`native/socket/fast_path.c`).
  *
  * It may be open only while no part of the session would act on those bytes. Each such part has a name here, and a
  * condition in a table that decides whether it blocks the path now. The types make the tables complete: a new name

@@ -68,10 +68,10 @@ export interface SessionOptions {
   /** The character set of text if none is negotiated; default UTF-8. */
   readonly encoding?: string | undefined;
   /**
-   * Called with the first bytes of the other end, which are borrowed. As long as all bytes together may be the
-   * beginning of a line of another protocol, it is called again with the bytes received since then included. `cut` is
-   * then the length of the first piece, else 0. If it returns a protocol, the peer does not use Telnet, and the session
-   * ends at once.
+   * Called with the first bytes of the other end, which are borrowed. All bytes together may be the beginning of a line
+   * of another protocol. As long as this is so, it is called again, with the bytes received since then included. `cut`
+   * is then the length of the first piece, else 0. If it returns a protocol, the peer does not use Telnet, and the
+   * session ends at once.
    */
   readonly recognize?: ((first: Uint8Array, cut: number) => ForeignProtocol | undefined) | undefined;
 }
@@ -245,7 +245,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   }
 
   /**
-   * The parts of a chunk that was just read, or is just passed to the consumer, each with the character set that was in
+   * The parts of a chunk that was just read, or is just passed to the consumer. Each has the character set that was in
    * force when it arrived. Input waits for its reader, so `encoding` may have changed since then.
    *
    * @param encoding the current set. @param fallback the set if the peer has not named one.
@@ -332,7 +332,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   }
 
   /**
-   * Sends bytes that end in a CR, with its NUL in the same packet: some clients print nothing from a packet that begins
+   * Sends bytes that end in a CR, with its NUL in the same packet. Some clients print nothing from a packet that begins
    * with NUL (libtelnet's telnet-client). No LF follows at once, since the addon has looked for it (read.c).
    */
   #showReturn(bytes: Uint8Array): void {

@@ -55,7 +55,7 @@ const LOOKS = 2;
  *
  * If a peer does not answer DO TIMING-MARK, its connection is lost, and the session ends. But some peers never answer
  * it (telnetd of busybox), and others answer it late, after much output. So silence counts only after a first answer,
- * and any byte that arrives counts as an answer. The kernel's keep-alive probes cannot detect such a loss: the kernel
+ * and any byte that arrives counts as an answer. The kernel's keep-alive probes cannot detect such a loss. The kernel
  * of the peer answers them even if the program there hangs, and so does a proxy.
  */
 export class KeepAlive {

@@ -81,7 +81,7 @@ const both = { local: true, remote: true };
 
 /**
  * ECHO, SGA and flow control are decided by a shell (ECHO and SGA together are the line discipline). A server agrees to
- * them only once the shell requests them: PuTTY asks for SGA on every connection, and does not edit lines if it gets
+ * them only once the shell requests them. PuTTY asks for SGA on every connection, and does not edit lines if it gets
  * it. Few programs use the speed, the X display and the location, so only clients that offer them are asked for them.
  */
 const ROWS: readonly Row[] = [

@@ -198,7 +198,7 @@ export class Session extends Duplex {
   }
 
   /**
-   * Sends a Synch (RFC 854): output that is still in this process is dropped, and urgent data (on TCP) makes the client
+   * Sends a Synch (RFC 854): output that is still in this process is dropped. Urgent data (on TCP) makes the client
    * discard output in transit, up to this point. For output that has become useless, as after an interrupt.
    *
    * Only data is dropped: negotiations, subnegotiations and commands arrive, whole and in order. The dropped bytes may
@@ -258,8 +258,8 @@ export class Session extends Duplex {
 
   /**
    * Reads text until a pattern matches the text read, each part of which is decoded in the {@link encoding} that was in
-   * force when it arrived. A regular expression is matched against all text that this call has read so far: `^` is its
-   * beginning, `$` its current end, which suits prompts; the flags `g` and `y` have no effect. Text after the match is
+   * force when it arrived. A regular expression is matched against all text that this call has read so far. `^` is its
+   * beginning, `$` its current end, which suits prompts. The flags `g` and `y` have no effect. Text after the match is
    * left for the next reader. On failure, nothing is lost: the error's `text` is the text received, and it can be read
    * again, even after the session has ended.
    *
@@ -304,7 +304,7 @@ export class Session extends Duplex {
    *
    * Nothing is read beyond a line that was returned: after `break`, `exec()` and other calls read the text after it.
    *
-   * @throws (rejects) TelptyError `ERR_TOO_LONG` for a line of more than `maxLength` bytes, which can be read again;
+   * @throws (rejects) TelptyError `ERR_TOO_LONG` for a line of more than `maxLength` bytes, which can be read again.
    *   `ERR_TIMEOUT`; `ERR_SESSION_CLOSED` after the last line, if the connection broke; the signal's reason.
    */
   lines(options?: LinesOptions): AsyncGenerator<string, void, void> {
@@ -450,8 +450,8 @@ export class Session extends Duplex {
 
   /**
    * Ends the session and waits until it is closed, for `await using`. Output already written is delivered; unread input
-   * is dropped. The session is destroyed if the peer accepts no output for 2 s, has not closed its side 3 s after the
-   * last byte, or the whole takes 10 s.
+   * is dropped. The session is destroyed if the peer accepts no output for 2 s, or has not closed its side 3 s after
+   * the last byte. It is also destroyed if the whole takes 10 s.
    */
   override [Symbol.asyncDispose](): Promise<void> {
     return disposeSession(this);

@@ -45,8 +45,8 @@ export const readLineOptions = {
 /** Sessions from which a line is being read. */
 const reading = new WeakSet<Link>();
 /**
- * Sessions whose last line ended in a CR, if the engine keeps the LF of a CR LF: under BINARY, and on a client, for
- * which it is text. An LF right after it belongs to the same line end.
+ * Sessions whose last line ended in a CR, if the engine keeps the LF of a CR LF. It does so under BINARY, and on a
+ * client, for which the LF is text. An LF right after it belongs to the same line end.
  */
 const afterReturn = new WeakSet<Link>();
 

@@ -29,7 +29,7 @@ export interface TcpListenOptions {
   /**
    * Lets other processes of the same user listen on the same port if they set this, too (SO_REUSEPORT). The kernel
    * gives each connection to one of them. `'takeover'`: to the one that started to listen last, so that one server can
-   * replace another without a refused client; the previous one waits a second before it closes its listener (Linux).
+   * replace another without a refused client (Linux). The previous one waits a second before it closes its listener.
    * Programs that the server runs can do the same if they run as its user: give them another user (`user` of
    * `ptyShell`). Default false.
    */

@@ -1,7 +1,7 @@
 /**
- * Turns arguments into values, by a table of options. parseArgs of `node:util` splits the arguments. Its strict mode
- * is not used because options must end at the first argument that is not an option (`telpty serve bash -l`: the -l
- * belongs to bash), and strict mode does not offer that.
+ * Turns arguments into values, by a table of options. parseArgs of `node:util` splits the arguments. Its strict mode is
+ * not used. Options must end at the first argument that is not an option (`telpty serve bash -l`: the -l belongs to
+ * bash). Strict mode does not offer that.
  */
 import { parseArgs } from 'node:util';
 import { TelptyError } from '../../errors.ts';

@@ -2,8 +2,8 @@
  * The configuration file: the options of `serve` by their long names, in YAML or JSON (which is YAML).
  *
  * It is read with YAML's failsafe schema, in which every scalar is the text as written. Each value therefore goes
- * through the same parser as on the command line, and no conversion loses information: `env: { VERSION: 1.10 }` stays
- * 1.10, and a port that is `0o17` is rejected like `--port 0o17`.
+ * through the same parser as on the command line. No conversion loses information: `env: { VERSION: 1.10 }` stays 1.10,
+ * and a port that is `0o17` is rejected like `--port 0o17`.
  */
 import type { Document, Node, Pair } from 'yaml';
 import { TelptyError } from '../../errors.ts';

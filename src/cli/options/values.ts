@@ -1,6 +1,6 @@
 /**
  * Parsers of values, as written on the command line and in a configuration file. Every parser takes the text as
- * written and throws `ERR_USAGE` with the problem; the caller knows the name of the option and puts it in front.
+ * written and throws `ERR_USAGE` with the problem. The caller knows the name of the option and puts it in front.
  */
 import { availableParallelism } from 'node:os';
 import { canonicalCharset } from '../../charset/index.ts';

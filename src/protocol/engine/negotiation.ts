@@ -2,13 +2,13 @@
  * Option negotiation: the Q method of RFC 1143, as one table.
  *
  * Theory of operation. An option has two sides, which are independent. If we perform the option, we send WILL and WONT,
- * and the peer sends DO and DONT; if the peer performs it, the roles are exchanged. Both sides obey the same rules. So
+ * and the peer sends DO and DONT. If the peer performs it, the roles are exchanged. Both sides obey the same rules. So
  * there is one table for one side of one option, with "positive" for WILL or DO and "negative" for WONT or DONT. RFC
  * 854's rules can loop because a request and its answer look the same. So a side stores whether it waits for an answer
- * (WANTYES, WANTNO), and a queue of one bit: whether the application has changed its mind in the meantime (OPPOSITE).
- * While an answer is outstanding, nothing more is sent. Hence at most one of our requests is in transit, and the first
- * message that arrives is its answer. An answer is never answered, which ends every loop, even with a mirror at the
- * other end.
+ * (WANTYES, WANTNO), and a queue of one bit. The bit says whether the application has changed its mind in the meantime
+ * (OPPOSITE). While an answer is outstanding, nothing more is sent. Hence at most one of our requests is in transit,
+ * and the first message that arrives is its answer. An answer is never answered, which ends every loop, even with a
+ * mirror at the other end.
  *
  *                          positive            positive        negative           ask on             ask off
  *                          (we agree)          (we refuse)
@@ -23,9 +23,9 @@
  * a negative in NO need no answer (RFC 854 rule b). An error is an answer that contradicts the request (DONT answered
  * by WILL); RFC 1143 ends the wait in that case, too.
  *
- * `'tolerant'` differs in one cell: a positive in YES. RFC 1143 ignores it. But games that restart while their
- * connections stay open (copyover), and devices that have lost track, ask again for an option that is on, and wait for
- * the answer. Such a repetition is answered if the peer visibly waits:
+ * `'tolerant'` differs in one cell: a positive in YES. RFC 1143 ignores it. But some peers ask again for an option that
+ * is on, and wait for the answer. Games do so that restart while their connections stay open (copyover), and devices
+ * that have lost track. Such a repetition is answered if the peer visibly waits:
  *
  *      YES, peer waits     YES, send +
  *      YES, else           nothing
@@ -33,30 +33,30 @@
  * The difficulty is that other peers react to each answer with one more positive, or with two, and would do so forever.
  * Such a reaction comes soon, and the peer sends nothing in between. So a peer visibly waits if
  *
- *   1. neither end has sent a request or an answer about this side for 20 ms or two round trips, whichever is longer,
- *      or the peer has sent data or a command since then; and
+ *   1. neither end has sent a message about this side for 20 ms or two round trips (the longer of both), or the peer
+ *      has sent data or a command since then; and
  *   2. fewer than 20 repetitions of this side were answered since it was off, or quiet for 10 s.
  *
- * Answering every second repetition was rejected: every second restart would not be answered, and a peer that sends two
+ * Answering every second repetition was rejected. Every second restart would not be answered, and a peer that sends two
  * positives for each answer would still loop.
  *
  * Termination. Let a peer react to each of our messages with up to some fixed number of messages.
  *
- *   (a) A reaction that does not change the state gets no answer, except a request in NO that we refuse, and the
- *       repetitions of the cell above. By 1, repetitions within the reaction time get no answer, so an exchange ends
- *       after one answer for each side. By 2, it ends after 20 answers, however slow the peer is and whatever data is
- *       in between.
+ *   (a) A reaction that does not change the state gets no answer. The exceptions are a request in NO that we refuse,
+ *       and the repetitions of the cell above. By 1, repetitions within the reaction time get no answer, so an exchange
+ *       ends after one answer for each side. By 2, it ends after 20 answers, whatever the speed of the peer and the
+ *       data in between.
  *   (b) A request that we refuse is answered each time, as RFC 854 requires. The number of chunks that the requests
  *       come in shows whether a peer asks again after each refusal (`Refusals`). Then refusals are late.
  *   (c) A reaction that changes the state must be answered, and a peer that changes its mind after each answer is
  *       followed. If that takes more answers than `TelnetLimits.optionChanges` in 250 ms, they are late, too.
  *   (d) Late answers: if several messages wait, only the last one is answered. Every answer is sent in the end. But if
  *       the peer sends little, and was silent until the answer came, it may react to answers. Then the time until the
- *       next answer is doubled (`LateAnswers`): 250 ms, 500 ms, … So within a time t such an exchange has at most a
- *       constant number of messages plus some for each doubling up to t. For any practical purpose it has ended, and
- *       still no answer is wrong or missing.
+ *       next answer is doubled (`LateAnswers`): 250 ms, 500 ms and so on. So within a time t such an exchange has at
+ *       most a constant number of messages, plus some for each doubling up to t. For any practical purpose it has
+ *       ended, and still no answer is wrong or missing.
  *
- * Two exchanges can continue. In the first, a peer asks again for a refused option at most four times per second, which
+ * Two exchanges can continue. In the first, a peer asks again for a refused option at most four times per second. This
  * may well be its purpose: some peers poll in this manner. In the second, a peer really changes the state after each
  * answer, at a moderate pace.
  *

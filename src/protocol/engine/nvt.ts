@@ -12,7 +12,7 @@ const NUL_ALONE = Uint8Array.of(NUL);
 const NUL_NOP = Uint8Array.of(NUL, IAC, NOP);
 
 /**
- * Output. Data is sent in the form of the network virtual terminal (RFC 854, "The NVT printer and keyboard"): 255 is
+ * Output. Data is sent in the form of the network virtual terminal (RFC 854, "The NVT printer and keyboard"). 255 is
  * doubled, and a CR is followed by LF or NUL. Under BINARY (RFC 856) only the doubling remains.
  *
  * A CR at the end of a write is the difficult case: only the next write shows whether NUL has to follow. Holding the CR

@@ -37,15 +37,15 @@ const State = {
  * callbacks, and the caller may stop, throw or feed more bytes at any point: after each token the state is consistent.
  * If the input is cut elsewhere, the only difference is where runs of data are cut.
  *
- * A run of data is a view of the caller's chunk, up to the next byte that needs attention, found by `indexOf` (which is
- * `memchr` if the chunk is a Node Buffer). Plain data is not processed byte by byte in JavaScript, and positions that
- * were found are kept, so that all searches of one chunk together take linear time. If bytes between runs have to be
- * undone (line endings, doubled 255), runs may be short. Short runs are gathered into one piece in separate memory,
- * because the work of a receiver per run costs far more than the copy.
+ * A run of data is a view of the caller's chunk, up to the next byte that needs attention. That byte is found by
+ * `indexOf` (which is `memchr` if the chunk is a Node Buffer). Plain data is not processed byte by byte in JavaScript.
+ * Positions that were found are kept, so that all searches of one chunk together take linear time. If bytes between
+ * runs have to be undone (line endings, doubled 255), runs may be short. Short runs are gathered into one piece in
+ * separate memory, because the work of a receiver per run costs far more than the copy.
  *
- * End of line, outside BINARY: a CR is delivered at once, and the next byte of data is swallowed or not (see
+ * End of line, outside BINARY: a CR is delivered at once. The next byte of data is swallowed or not (see
  * {@link CarriageReturn}), whether it is in the same chunk or a later one. Commands in between do not end the wait: in
- * `CR IAC NOP LF` the LF still belongs to the CR, since a command is not part of the data stream. A switch to BINARY
+ * `CR IAC NOP LF` the LF still belongs to the CR. A command is not part of the data stream. A switch to BINARY
  * ends the wait with the first byte of data under BINARY, because that byte is sent unencoded.
  */
 export class Parser {
@@ -70,7 +70,7 @@ export class Parser {
   readonly #subnegotiation: Subnegotiation;
 
   /**
-   * @param limit maximum length of the payload of a subnegotiation, in bytes after undoing IAC IAC; a longer payload is
+   * @param limit maximum length of the payload of a subnegotiation, in bytes after undoing IAC IAC. A longer payload is
    *   dropped as a whole, because half a value is worse than no value
    */
   constructor(carriageReturn: CarriageReturn, limit: number) {

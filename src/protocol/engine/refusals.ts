@@ -6,14 +6,14 @@ const CREDIT = 262_144;
  */
 const CHUNK = 64;
 /**
- * Cost of a WONT or DONT for an option that is already off: one half of switching back and forth, which no peer has a
- * use for.
+ * Cost of a WONT or DONT for an option that is already off. It is one half of switching back and forth, which no peer
+ * has a use for.
  */
 const SWITCH = 512;
 
 /**
  * Decides which requests for an option that stays off are refused at once. RFC 854 requires an answer to each request,
- * and a peer may send many requests before it reads an answer: a burst of 200,000 gets as many refusals. But a peer may
+ * and a peer may send many requests before it reads an answer. A burst of 200,000 gets as many refusals. But a peer may
  * also ask again because it was refused, and that never ends. The number of chunks distinguishes the two: such a peer
  * waits for our refusal before it sends the next chunk.
  *

@@ -16,10 +16,10 @@ import { type Consent, defineOption, type OptionContext, type OptionDefinition, 
 //   all others            <8 bits>   the tables below: the index of each name is its number on the wire
 //
 // A 255 in them is doubled by the framing, as everywhere. The client sends WILL, the access server DO. The numbers of
-// the messages show which end sent them, so it does not matter here on which side the option is enabled; pySerial
-// enables both. The server answers each SET of the client with the value that is now in force, even if it is not the
-// requested one. FLOWCONTROL has no answer (section 5): an answer from the server would suspend the client. It suspends
-// commands as well as data. That is left to the application: the engine does not hold anything back.
+// the messages show which end sent them, so it does not matter here on which side the option is enabled. For example,
+// pySerial enables both. The server answers each SET of the client with the value that is now in force, even if it is
+// not the requested one. FLOWCONTROL has no answer (section 5): an answer from the server would suspend the client. It
+// suspends commands as well as data. That is left to the application: the engine does not hold anything back.
 
 /** Sections 2 to 5. A client sends the index in this list; an access server sends the index plus 100. */
 export const COM_PORT_COMMANDS = [

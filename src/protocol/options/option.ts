@@ -51,7 +51,7 @@ export interface OptionHandler {
   /** A subnegotiation arrived while at least one side was enabled. The payload is borrowed: valid during the call. */
   subnegotiation?(payload: Uint8Array): void;
   /**
-   * Whether a subnegotiation is also accepted while an answer of the peer is outstanding, such as after our WONT: the
+   * Whether a subnegotiation is also accepted while an answer of the peer is outstanding, such as after our WONT. The
    * peer sent it before it received our request.
    */
   readonly takesUnsettled?: boolean;

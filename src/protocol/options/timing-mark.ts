@@ -9,7 +9,7 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //   IAC WILL TIMING-MARK    this is the mark
 //   IAC WONT TIMING-MARK    I do not support marks; this serves as a mark nevertheless
 //
-// It is a request and an answer, not a state, so RFC 1143 does not apply: every DO is answered, and every DO of ours
+// It is a request and an answer, not a state, so RFC 1143 does not apply. Every DO is answered, and every DO of ours
 // has its own answer. A WILL or WONT that is not an answer is itself never answered.
 
 /** A timing mark (RFC 860). */

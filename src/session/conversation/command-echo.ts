@@ -16,8 +16,8 @@ const LONGEST = 4_096;
 const ESCAPE = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])/y;
 
 /**
- * Text that changes neither the row that {@link render} draws nor what a {@link Follower} sees: control sequences that
- * do not move the cursor, and control characters except those that do.
+ * Text that changes neither the row that {@link render} draws nor what a {@link Follower} sees: control sequences and
+ * control characters that do not move the cursor.
  */
 const HIDDEN =
   /\x1b(?:\[[0-?]*[ -/]*[ABEFH-OQ-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])|[\x00-\x07\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]/g;
@@ -261,7 +261,7 @@ class Line {
 
 /**
  * Follows an echo character by character, past colours, padding, and the characters that wrap a row at the edge of a
- * window: a blank and a return, a return, or a line end.
+ * window. These are a blank and a return, a return, or a line end.
  */
 class Follower {
   /** The position up to which the result is final: later text changes nothing before it. */
@@ -282,8 +282,8 @@ class Follower {
 
   /**
    * @param text the text from `base` on.
-   * @returns the position after its line end; 0 if the text so far is not the echo; undefined if the text ends before
-   *   that is decided.
+   * @returns the position after its line end; 0 if the text is not the echo; undefined if it ends before that is
+   *   decided.
    */
   follow(text: string, base: number): number | undefined {
     if (this.isOver) return 0;

@@ -2,9 +2,9 @@
  * State that a session keeps between calls, so that each command gets its own output.
  *
  * Telnet does not mark where output ends; only the prompt does, and the next command may be sent only after it has
- * arrived. If a command was given up (timeout, abort, too much output), its prompt is still outstanding, and the text
- * up to that prompt is its output. So the session records that a prompt is outstanding. It also records what the prompt
- * looks like, since a line of output may look like a prompt.
+ * arrived. If a command was given up (timeout, abort, too much output), its prompt is still outstanding. The text up to
+ * that prompt is its output. So the session records that a prompt is outstanding. It also records what the prompt looks
+ * like, since a line of output may look like a prompt.
  */
 import type { Duplex } from 'node:stream';
 import type { Link } from '../link.ts';

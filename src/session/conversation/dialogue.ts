@@ -13,7 +13,7 @@ export const SETTLE_MS = 250;
 /** The same for text that does not resemble the known prompt, in milliseconds. */
 export const UNLIKE_MS = 1_000;
 /**
- * The same for a known prompt that is only a mark, in milliseconds: a line of output may begin with it, and a packet
+ * The same for a known prompt that is only a mark, in milliseconds. A line of output may begin with it, and a packet
  * may end after it.
  */
 const MARK_MS = 100;
@@ -23,8 +23,8 @@ const MARK_MS = 100;
  */
 const QUESTION_MS = 100;
 /**
- * How long to wait for an outstanding prompt, in milliseconds, if other code has read or dropped input since then,
- * which may have included the prompt.
+ * How long to wait for an outstanding prompt, in milliseconds, if other code has read or dropped input since then. That
+ * input may have included the prompt.
  */
 const DOUBT_MS = 500;
 

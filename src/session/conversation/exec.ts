@@ -43,7 +43,7 @@ export interface ExecOptions extends ReadOptions, LineOptions {
   /**
    * The text by which the other end shows that it is done; a match counts at once. Default: the prompt that this
    * session has shown before, if nothing follows it (for 100 ms, if it is only a mark, such as `$ `). Or a line that
-   * ends in `$`, `#`, `%` or `>` and a space, if nothing follows it for 250 ms (1 s, if it does not resemble the known
+   * ends in `$`, `#`, `%` or `>` and a space. Nothing may follow it for 250 ms (1 s, if it does not resemble the known
    * prompt). These times are shorter if `timeout` is less than a second. A prompt without the space, such as `Router>`,
    * must have appeared before a command: at the end of the text that `login` or `readUntil` has read.
    */
@@ -59,7 +59,7 @@ export interface ExecOptions extends ReadOptions, LineOptions {
   readonly pager?: true | RegExp | undefined;
   /**
    * Whether the output is returned as a user sees it: without control sequences, with backspaces and overwriting
-   * applied, and without the remains of a prompt that was drawn several times. Default false.
+   * applied. The remains of a prompt that was drawn several times are removed. Default false.
    */
   readonly clean?: boolean | undefined;
   /**
@@ -70,8 +70,8 @@ export interface ExecOptions extends ReadOptions, LineOptions {
   readonly settle?: number | undefined;
   /**
    * The end of the output; default `'prompt'`, see `prompt`. `'quiet'`: nothing arrived for `settle` milliseconds.
-   * `'go-ahead'` and `'end-of-record'`: the other end sent GA (RFC 854) or EOR (RFC 885), as MUDs do after a prompt;
-   * the line that ends there is used as the prompt.
+   * `'go-ahead'` and `'end-of-record'`: the other end sent GA (RFC 854) or EOR (RFC 885), as MUDs do after a prompt.
+   * The line that ends there is used as the prompt.
    */
   readonly until?: 'prompt' | 'quiet' | 'go-ahead' | 'end-of-record' | undefined;
 }

@@ -43,7 +43,7 @@ export interface LoginAnswers extends ReadOptions, LineOptions {
   /** The message that the name or the password was wrong, in the same way. */
   readonly failure?: Pattern | undefined;
   /**
-   * The text that shows a successful login; default as in {@link ExecOptions}, and after an answer also a prompt
+   * The text that shows a successful login; default as in {@link ExecOptions}. After an answer, this is also a prompt
    * without a space, if nothing follows it for 1 s. A line that asks for a name or a password is never a prompt.
    */
   readonly prompt?: Pattern | undefined;

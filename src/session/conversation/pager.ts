@@ -88,8 +88,8 @@ const withoutNumbers = (text: string) => text.replace(/\d+/g, '0').trim();
 const LONGEST_REMOVAL = 1_024;
 
 /**
- * Returns the length of the part of `rest` that removes a line: up to where the row is blank again and the cursor at
- * its beginning. If that never happens, up to the last control character before something is printed over the row.
+ * Returns the length of the part of `rest` that removes a line. It ends where the row is blank again and the cursor is
+ * at its beginning. If that never happens, up to the last control character before something is printed over the row.
  */
 export function removalLength(line: string, rest: string): number {
   // Some devices only start a new line.

@@ -3,13 +3,13 @@
  *
  * A text that grows by packets is searched at each of them. Searching all of it each time would take quadratic time, so
  * a search begins where a new match can begin. Whether a match begins at a position depends on a stretch of text around
- * it; a position whose whole stretch was present at the last search need not be searched again. The stretch is measured
- * in characters (`[a-z]{2}\$ ` reaches over four) and in line feeds (`router.*# ` reaches over any number of
- * characters, but over no line feed). The one that is nearer to the end decides. Upper bounds are sufficient, so every
- * rare construct counts as unbounded.
+ * it. If the whole stretch was present at the last search, the position need not be searched again. The stretch is
+ * measured in characters and in line feeds. `[a-z]{2}\$ ` reaches over four characters. `router.*# ` reaches over any
+ * number of characters, but over no line feed. The one that is nearer to the end decides. Upper bounds are sufficient,
+ * so every rare construct counts as unbounded.
  *
  * Some patterns reach over the whole text (`begin.*end` with the flag `s`), and some try many ways to match
- * (`(\w+ ?)*# `). These are still not searched at each packet: if their last part, which is short, is not found in the
+ * (`(\w+ ?)*# `). These are still not searched at each packet. If their last part, which is short, is not found in the
  * new text, no new match ends there.
  */
 

@@ -18,7 +18,7 @@ export interface Row {
 }
 
 /**
- * The line as a terminal without a right edge shows it: colours do not count, backspaces and returns move the cursor,
+ * The line as a terminal without a right edge shows it. Colours do not count, backspaces and returns move the cursor,
  * and overwritten text is replaced.
  *
  * @param keepsTabs whether a tab is shown, as a character of one column.
@@ -102,7 +102,7 @@ export interface LastLine {
 }
 
 /**
- * Moves the cursor to the first column of a row (CUP and HVP, ECMA-48, 8.3.21 and 8.3.63): Microsoft's Telnet service
+ * Moves the cursor to the first column of a row (CUP and HVP, ECMA-48, 8.3.21 and 8.3.63). Microsoft's Telnet service
  * and ProCurve begin lines this way.
  */
 export const ROW_START = /\x1b\[\d*(?:;1?)?[Hf]/g;
@@ -182,7 +182,7 @@ export interface PromptAtEnd {
   readonly length: number;
   /**
    * `'exact'`: it is the known prompt, and its whole line. Otherwise it may be a part of the output: `'likely'` if it
-   * resembles the known prompt, or no prompt is known; `'unlike'` if it does not resemble it.
+   * resembles the known prompt, or no prompt is known. `'unlike'` if it does not resemble it.
    */
   readonly likeness: 'exact' | 'likely' | 'unlike';
 }

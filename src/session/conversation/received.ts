@@ -78,7 +78,7 @@ export class Received {
 
   /**
    * The bytes that are not consumed; may be called once. Only a decoder knows where in a chunk a character ends, and it
-   * does not report that. So the chunk is decoded again, half of what is missing at a time: a byte can be at most two
+   * does not report that. So the chunk is decoded again, half of what is missing at a time. A byte can be at most two
    * code units of a string.
    */
   unused(): Buffer {

@@ -1,5 +1,5 @@
 /**
- * Returns a session to a known state: the other end waits for a command, its prompt is known, and no earlier text is
+ * Returns a session to a known state. The other end waits for a command, its prompt is known, and no earlier text is
  * left to read.
  */
 

@@ -36,7 +36,7 @@ interface Place {
 
 /**
  * The share of elapsed time that searches may take. A pattern that reaches over the whole text cannot be searched at
- * each of ten thousand packets; above this share, searches wait and then process several packets at once.
+ * each of ten thousand packets. Above this share, searches wait and then process several packets at once.
  */
 const SHARE = 0.2;
 /** The maximum credit that accumulates, in milliseconds: short texts are always searched at once. */

@@ -2,8 +2,8 @@
  * The environment of a program whose client is not trusted: pure policy, no I/O.
  *
  * It starts empty. The server's own environment does not leak into it, and a client's variable is only accepted by its
- * own check below. There are three sources, each of which overrides the one before: the facts about the session and the
- * user that the program runs as; the client; the operator.
+ * own check below. There are three sources, and each overrides the one before. The first has facts about the session
+ * and the user that the program runs as, the second is the client, the third the operator.
  */
 import { isIP } from 'node:net';
 import { canonicalCharset, charsetOfLocale } from '../../charset/index.ts';
@@ -217,7 +217,7 @@ export function defaultPath(uid: number): string {
 
 /**
  * TERM: the first of the client's names that the host knows. A client sends its own name first and more common ones
- * after it (`XTERM-GHOSTTY`, `XTERM-256COLOR`), and programs refuse to run on a terminal that they do not know.
+ * after it (`XTERM-GHOSTTY`, `XTERM-256COLOR`), because programs refuse to run on an unknown terminal.
  */
 function terminalType(facts: EnvironmentFacts, policy: EnvironmentPolicy, reject: Reject): string {
   const fallback = policy.term ?? environmentOptions.term.default;
@@ -270,7 +270,7 @@ const isLocale = (name: string) => name === 'LANG' || name.startsWith('LC_');
  * locale variables, so it is only derived if neither the client nor the operator set one that it would hide. If the
  * operator sets LANG or LC_ALL, that decides the whole locale.
  *
- * A locale that is not installed is not an error for the C library, but every ä becomes a question mark, and bash, perl
+ * A locale that is not installed is not an error for the C library. But every ä becomes a question mark, and bash, perl
  * and others print warnings at each start. So only names of installed locales are used.
  */
 function locale(

@@ -2,11 +2,11 @@
  * Names of environment variables that are never accepted from a client, even if the operator lists them.
  *
  * In 1999 (CVE-1999-0073) and again in 2026 (CVE-2026-28372) a telnet daemon passed a variable from the network to a
- * program in which a loader, shell or runtime obeys it. A list of bad names is never complete, so it is not the
- * protection: a client's variable is only accepted if it is on the short list of `environment.ts` or the operator named
- * it. This list prevents the operator from naming one that gives control of the program to the client. It is the union
- * of the variables that sudo removes (env.c), those that glibc removes for setuid programs (unsecvars.h), and similar
- * variables of shells, runtimes, editors and toolkits.
+ * program. There a loader, shell or runtime obeyed it. A list of bad names is never complete, so it is not the
+ * protection. A client's variable is only accepted if it is on the short list of `environment.ts` or the operator named
+ * it. This list prevents the operator from naming one that gives control of the program to the client. It has the
+ * variables that sudo removes (env.c), and those that glibc removes for setuid programs (unsecvars.h). It also has
+ * similar variables of shells, runtimes, editors and toolkits.
  */
 
 /** Prefixes of names. A family is forbidden as a whole: its next member is as dangerous. */
@@ -33,8 +33,8 @@ const FORBIDDEN_PREFIXES = [
 ].flatMap(line => line.split(' '));
 
 /**
- * Suffixes of names: search paths like PATH; programs that are started to edit or show a text; and proxies, because
- * every HTTP client sends its traffic to the address in `http_proxy`.
+ * Suffixes of names: search paths like PATH, programs that are started to edit or show a text, and proxies. Every HTTP
+ * client sends its traffic to the address in `http_proxy`.
  */
 const FORBIDDEN_SUFFIXES = ['PATH', 'PRELOAD', 'EDITOR', 'PAGER', 'BROWSER', '_ASKPASS', '_PROXY'];
 

@@ -6,7 +6,7 @@ export interface HostLocales {
   /** The locale that the server itself runs in, from its environment. */
   readonly own: string | undefined;
   /**
-   * The canonical character set of an installed locale, or the C library's name of the set if it has no canonical one;
+   * The canonical character set of an installed locale, or the C library's name of the set if it has no canonical one.
    * `undefined` if the locale is not installed. `isForeign`: the name comes from a client.
    */
   charsetOf(name: string, isForeign?: boolean): string | undefined;
@@ -146,8 +146,8 @@ const placeOf = (locale: string): string => /^[^.@]*/.exec(locale)![0];
 const isLanguage = (place: string): boolean => place !== '' && place !== 'C' && place !== 'POSIX';
 
 /**
- * The locale of a program for a locale that a client named: that one, if it is installed in the set that its name
- * implies; otherwise the same language in that set, under the usual name; otherwise `undefined`.
+ * The locale of a program for a locale that a client named. It is that one, if it is installed in the set that its name
+ * implies. Otherwise it is the same language in that set, under the usual name; otherwise `undefined`.
  *
  * @param charset the client's, if its locale does not name a character set.
  */

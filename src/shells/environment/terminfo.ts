@@ -3,11 +3,11 @@
  *
  * A client's name is never made into a path. The directories are listed, and names are looked up in the lists. So a
  * client that sends a different name each time causes no disk access, and the size of the lists does not depend on
- * clients. Listing is asynchronous: one of the directories is in the home directory of the user that programs run as,
- * which may be on a file system that does not respond.
+ * clients. Listing is asynchronous. One of the directories is in the home directory of the user that programs run as.
+ * It may be on a file system that does not respond.
  *
- * ncurses has two layouts of a directory: `x/xterm` by the first letter, and `78/xterm` by its code in hexadecimal
- * (macOS, for file systems that ignore case). Its third format, one hashed file (`terminfo.db`, `terminfo.cdb` of
+ * ncurses has two layouts of a directory: `x/xterm` by the first letter; `78/xterm` by its code in hexadecimal (macOS).
+ * The latter is for file systems that ignore case. Its third format, one hashed file (`terminfo.db`, `terminfo.cdb` of
  * NetBSD), cannot be listed.
  */
 import type { Dirent } from 'node:fs';

@@ -3,7 +3,7 @@ import { normalAddress } from '../../transport/pre-session/address-list.ts';
 
 /**
  * The key by which limits distinguish clients. For IPv4 it is the address, also if it was received as
- * `::ffff:192.0.2.1`. For IPv6 it is the network, the first 64 bits of the address: a client with one IPv6 address can
+ * `::ffff:192.0.2.1`. For IPv6 it is the network, the first 64 bits of the address. A client with one IPv6 address can
  * use 2⁶⁴ of them (RFC 4291, 2.5.1), so a count per address would limit nothing.
  *
  * @returns `undefined` for a connection without an address, which uses a transport other than TCP.

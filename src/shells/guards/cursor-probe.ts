@@ -1,13 +1,14 @@
 /**
  * A question that only a terminal can answer. It consists of text that moves the cursor, whose effects the client has
- * to know, and a request for the column of the cursor (DSR 6, ECMA-48 8.3.35; the answer is CPR, 8.3.14).
+ * to know. Then follows a request for the column of the cursor (DSR 6, ECMA-48 8.3.35; the answer is CPR, 8.3.14).
  *
  * A script could record a constant column once and send it forever, so the text is random for each session. There are
  * three requests, so that only one guess in thousands is right. The text contains what is hardest for a script to
- * compute: tabs, and characters that are two columns wide, so that the column equals neither the number of bytes nor
- * that of characters. It contains only what terminals agree on: no combining characters (each took a column on the
- * Linux console for a long time), no characters of ambiguous width (Unicode's UAX 11 does not define it), no emoji
- * (whose width depends on the version of Unicode), and no movement outside one line, which is erased at the end.
+ * compute: tabs, and characters that are two columns wide. So the column equals neither the number of bytes nor that of
+ * characters. It contains only what terminals agree on. There are no combining characters (each took a column on the
+ * Linux console for a long time), and no movement outside one line. The line is erased at the end. There are no
+ * characters of ambiguous width (Unicode's UAX 11 does not define it), and no emoji (whose width depends on the version
+ * of Unicode).
  */
 
 /** The width that a window needs, in columns. */

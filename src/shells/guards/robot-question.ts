@@ -17,8 +17,8 @@ const WORDS = (
 ).split(' ');
 
 /**
- * Asks the user to type two words. The question is one line of plain text of less than 80 characters: a screen reader
- * can read it aloud, and it needs no eyesight, no arithmetic and no screen. There are over 5,000 pairs. The words are
+ * Asks the user to type two words. The question is one line of plain text of less than 80 characters. A screen reader
+ * can read it aloud. It needs no eyesight, no arithmetic and no screen. There are over 5,000 pairs. The words are
  * inside the sentence, so a script that sends back what it reads does not give the answer.
  *
  * @param signal ends the wait for an answer.

@@ -12,7 +12,7 @@
  *
  * In the shell modes `raw` and `line` clients do not follow the program, and none of this applies.
  *
- * EDIT starts when the program has waited for a line for long enough (line-wait.ts), and only at the start of a line: a
+ * EDIT starts when the program has waited for a line for long enough (line-wait.ts), and only at the start of a line. A
  * switch in the middle of a line would leave half of it on each side. It ends with ICANON, or when the user of the
  * client leaves it. A client that has sent nothing about LINEMODE except WILL may be one that agrees to every offer. It
  * is sent EDIT, but is treated as a client that sends keys until it acknowledges EDIT.
@@ -24,13 +24,13 @@
  *   - A client that has refused our ECHO echoes (RFC 857), so the terminal must not. The client is not asked again,
  *     except for passwords, once for each: some clients may hide the input whatever they answer.
  *   - While a client edits, the terminal's ECHO is not switched off. The program would interpret that as its own
- *     setting, and lose it when it restores saved modes. EXTPROC is on instead: a terminal with EXTPROC neither edits
- *     nor echoes, although the program sees that ECHO is on, and the kernel reports each change of modes.
- *   - EXTPROC follows the mode that the client has acknowledged, not the one that it was sent: the data before the
+ *     setting, and lose it when it restores saved modes. EXTPROC is on instead. A terminal with EXTPROC neither edits
+ *     nor echoes, although the program sees that ECHO is on. The kernel reports each change of modes.
+ *   - EXTPROC follows the mode that the client has acknowledged, not the one that it was sent. The data before the
  *     acknowledgement in the stream was not edited.
  *
  * Termination. A request that equals the last one is not repeated. A decision depends on only two facts about earlier
- * requests: `editProposed` keeps a client in EDIT, and `refused` prevents every WILL except that for a password. So a
+ * requests. `editProposed` keeps a client in EDIT, and `refused` prevents every WILL except that for a password. So a
  * second decision from the same facts sends nothing. The test tries every combination of facts, and each kind of client
  * with each of its possible answers.
  */

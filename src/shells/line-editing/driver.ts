@@ -2,8 +2,9 @@
  * Applies the decisions of decision.ts to the program's terminal and to the client, and writes the client's input to
  * the terminal accordingly.
  *
- * It reads the terminal's modes when the kernel reports a change (packet mode with EXTPROC), with the output after a
- * change (`Pty.followModes`), and when the user has typed. The delay of the reaction depends on what waits for it:
+ * It reads the terminal's modes when the kernel reports a change (packet mode with EXTPROC). It also reads them with
+ * the output after a change (`Pty.followModes`), and when the user has typed. The delay of the reaction depends on what
+ * waits for it:
  *
  *   immediately   the end of EDIT, an ECHO that is switched off (WILL ECHO), flow control
  *   after 2 ms    an ECHO that is switched on again (WONT ECHO)
@@ -26,8 +27,8 @@ import { keysOfLines, LineInput } from './line-input.ts';
 import { LinemodeClient, performsLinemode } from './linemode-client.ts';
 
 /**
- * If a program may return to ICANON without a report, its modes are read after the line wait, then at doubled intervals
- * up to this one.
+ * A program may return to ICANON without a report. Then its modes are read after the line wait, and at doubled
+ * intervals up to this one.
  */
 const LAST_LOOK_MS = 3_200;
 /**
@@ -346,7 +347,7 @@ export class Editing {
 
   /**
    * Writes input of a client without LINEMODE, which sends signals as characters. A terminal with EXTPROC does not
-   * generate signals from them. EXTPROC is not switched off for them either: the kernel processes each one some time
+   * generate signals from them. EXTPROC is not switched off for them either. The kernel processes each one some time
    * after it was written, and EXTPROC may be on again by then.
    */
   #typeLines(bytes: Uint8Array): boolean {

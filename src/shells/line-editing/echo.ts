@@ -3,7 +3,7 @@
  *
  * WILL ECHO makes nearly all clients send each key. MUD clients send lines, echo themselves, and interpret WILL ECHO as
  * a password prompt: they hide the input. Only the terminal type distinguishes them from other clients, so WILL ECHO is
- * delayed until the terminal types are known, or until it is certain that there are none.
+ * delayed. It is sent when the terminal types are known, or when it is certain that there are none.
  */
 import { clientKind, Option, type TelnetEvent } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
@@ -36,9 +36,9 @@ export function refusesEcho(session: Session): boolean {
 }
 
 /**
- * Sends WILL ECHO to a client as soon as it is known not to misinterpret it: in the event loop turn in which its
- * terminal type arrives or is refused, or a key arrives, or after a timeout. A MUD client is not sent WILL ECHO, or is
- * sent WONT ECHO if it is recognized too late. It is offered EOR instead, by which it recognizes prompts.
+ * Sends WILL ECHO to a client as soon as it is known not to misinterpret it. That is in the event loop turn in which
+ * its terminal type arrives or is refused, or a key arrives, or after a timeout. A MUD client is not sent WILL ECHO, or
+ * is sent WONT ECHO if it is recognized too late. It is offered EOR instead, by which it recognizes prompts.
  *
  * @returns a function to call just before the program starts, which ends the delay.
  */

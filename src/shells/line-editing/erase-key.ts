@@ -15,8 +15,8 @@ export function eraseCharacter(terminalType: string): number {
 }
 
 /**
- * Detects which of the two characters the erase key of a client's terminal sends, when it is first pressed, and sets it
- * as the terminal's erase character. Terminal types are only a hint (PuTTY has a setting for it).
+ * When the erase key of a client's terminal is first pressed, detects which of the two characters it sends. Sets it as
+ * the terminal's erase character. Terminal types are only a hint (PuTTY has a setting for it).
  *
  * This only applies while the program has not changed the initial erase character: a program that sets one intends it.
  */

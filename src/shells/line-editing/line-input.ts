@@ -14,10 +14,10 @@ const SLOWEST_LOOK_MS = 100;
  * Writes lines that a client has edited to a terminal with EXTPROC.
  *
  * Such a terminal does not split its input into lines. If two lines have arrived, a program would get both with one
- * read, and a shell would get a line that was meant for the command before it. An end of file (VEOF) only has an effect
- * if it is all the unread input; otherwise the program reads the character itself. So lines and ends of files are
- * written one at a time, each after the program has read the one before. Nothing signals the read, so we poll; but only
- * input that was typed ahead waits.
+ * read. A shell would get a line that was meant for the command before it. An end of file (VEOF) only has an effect if
+ * it is all the unread input; otherwise the program reads the character itself. So lines and ends of files are written
+ * one at a time, each after the program has read the one before. Nothing signals the read, so we poll; but only input
+ * that was typed ahead waits.
  */
 export class LineInput {
   readonly #pty: Pty;

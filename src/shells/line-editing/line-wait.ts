@@ -20,8 +20,8 @@ const MAX_WAIT_MS = 3_600_000;
  * A shell with its own editor (readline) leaves and enters ICANON around each command. Nothing indicates whether that
  * command reads lines, and switching ECHO, BINARY and MODE back and forth for each command that does not would be
  * useless. So after a program has returned to ICANON, EDIT waits until the program has read a line that the terminal
- * edited, or for longer than its previous commands without typed lines took. A program that has not read the input that
- * was typed ahead is not waiting for a line, however long it takes.
+ * edited. Or it waits for longer than its previous commands without typed lines took. A program that has not read the
+ * input that was typed ahead is not waiting for a line, however long it takes.
  */
 export class LineWait {
   /** Whether ICANON was on at the last look. */

@@ -51,7 +51,7 @@ export class LinemodeClient {
 
   /**
    * Sends MODE, unless the same was sent before. It is not sent again if the client has accepted only a part of it, as
-   * it may (RFC 1184, 2.2), because it would do the same again. Without EDIT the other bits are the client's choice.
+   * it may (RFC 1184, 2.2). The client would do the same again. Without EDIT the other bits are the client's choice.
    */
   setMode(edit: boolean, modes: Modes): void {
     const mode = edit ? editMode(modes) : NO_EDIT;

@@ -3,9 +3,9 @@
  */
 
 /**
- * Characters that are never printed as they are: controls (C0, DEL, C1), format characters (the bidirectional ones
- * reorder a whole line, the zero-width ones hide), lone surrogates, private and unassigned characters, line and
- * paragraph separators.
+ * Characters that are never printed as they are: controls (C0, DEL, C1), lone surrogates, private and unassigned
+ * characters, line and paragraph separators, and format characters. Of these, the bidirectional ones reorder a whole
+ * line, and the zero-width ones hide.
  */
 const UNFIT = /[\p{C}\p{Zl}\p{Zp}]/u;
 

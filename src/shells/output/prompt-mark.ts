@@ -20,8 +20,8 @@ const SILENCE_MS = 100;
  * indication that a terminal provides. Old half-duplex clients print nothing until they receive the mark.
  *
  * A MUD client interprets the text between the end of the last line and the mark as the prompt. TinTin++ shows an empty
- * prompt if the mark comes in a later packet than its prompt, and an empty line if the mark follows a whole line. So
- * the start of a line is kept until the silence, and is sent together with its mark.
+ * prompt if the mark comes in a later packet than its prompt. It shows an empty line if the mark follows a whole line.
+ * So the start of a line is kept until the silence, and is sent together with its mark.
  */
 export class PromptMark {
   readonly #session: Session;

@@ -6,16 +6,16 @@ const SCREEN_BYTES = 2 * 1024;
 
 /**
  * Written after the mark. Many clients (especially of MUDs) do not set SO_OOBINLINE, so the kernel removes DM from the
- * stream, and IAC would consume the first byte of the prompt. These clients receive `IAC NUL`, which is not a command.
- * All others ignore a NUL (RFC 854).
+ * stream. IAC would consume the first byte of the prompt. These clients receive `IAC NUL`, which is not a command. All
+ * others ignore a NUL (RFC 854).
  */
 const NUL = new Uint8Array(1);
 
 /**
- * Output that is obsolete: the interrupt key was pressed, so the terminal has discarded its output, and the output that
- * is queued for the client should not be displayed either. A Synch (RFC 854) is sent, which overtakes it.
+ * Output that is obsolete. The interrupt key was pressed, so the terminal has discarded its output. The output that is
+ * queued for the client should not be displayed either. A Synch (RFC 854) is sent, which overtakes it.
  *
- * Unlike in other servers it is not sent each time: at a prompt there is nothing to overtake, and a client may lose
+ * Unlike in other servers it is not sent each time. At a prompt there is nothing to overtake, and a client may lose
  * output that it is about to display. It is not sent again until there is new output to discard, however long the key
  * is held down. It is only sent to Telnet clients: `nc` would print it.
  */

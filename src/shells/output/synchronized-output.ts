@@ -2,11 +2,11 @@
  * Synchronized updates: DEC private mode 2026, as terminals and multiplexers implement it today.
  *
  * A program brackets one frame of its screen with `CSI ? 2026 h` and `CSI ? 2026 l`, so that a terminal that supports
- * the mode draws it at once. Over a network that only works if the frame also arrives at once: terminals without the
+ * the mode draws it at once. Over a network that only works if the frame also arrives at once. Terminals without the
  * mode would draw the parts of a frame one by one, as they arrive. So each frame is written in one piece. Everything
  * outside a frame is passed on unchanged and immediately.
  *
- * The only bytes outside a frame that are ever held are the up to 7 bytes that may be the start of a `CSI ? 2026 h`
+ * Outside a frame, at most 7 bytes are ever held: those that may be the start of a `CSI ? 2026 h`
  * that was split between two reads. They are held until the next read, at most {@link SEAM_MS}.
  */
 
@@ -157,8 +157,8 @@ export class SynchronizedOutput {
 }
 
 /**
- * `chunk.indexOf(sequence, from)`, by searching for the text after `ESC [`. indexOf() searches for a short needle by
- * its first byte, and in coloured output there is an ESC every few bytes, but hardly ever a `?`.
+ * `chunk.indexOf(sequence, from)`, by searching for the text after `ESC [`. A search by indexOf() for a short needle
+ * looks for its first byte. In coloured output there is an ESC every few bytes, but hardly ever a `?`.
  */
 function find(chunk: Buffer, sequence: Sequence, from: number): number {
   for (let at = chunk.indexOf(sequence.tail, from + 2); at >= 0; at = chunk.indexOf(sequence.tail, at + 1)) {

@@ -12,7 +12,7 @@ export interface OutputTaker {
 }
 
 /**
- * Converts output for a client with a different character set, in time slices: the server emulates the screen of a home
+ * Converts output for a client with a different character set, in time slices. The server emulates the screen of a home
  * computer, and applying a flood of output to it takes time.
  */
 export class TranslatedOutput {

@@ -79,7 +79,7 @@ export class Translation {
   }
 
   /**
-   * Converts the data that was read from the session, in the character set that was in force when it arrived: it may
+   * Converts the data that was read from the session, in the character set that was in force when it arrived. It may
    * have waited until the program started, or read. Bytes are borrowed, both arguments and results.
    */
   input(received: Uint8Array): Uint8Array {

@@ -42,8 +42,8 @@ export interface StartedWith {
 }
 
 /**
- * The bridge of each session. An entry is deleted at the end of the bridge: V8's scavenger treats the values of a
- * WeakMap in the old generation as live, whatever their keys are, and would retain each session and everything it
+ * The bridge of each session. An entry is deleted at the end of the bridge. V8's scavenger treats the values of a
+ * WeakMap in the old generation as live, whatever their keys are. It would retain each session and everything it
  * references.
  */
 const bridges = new WeakMap<Session, Bridge>();
@@ -56,8 +56,8 @@ const bridgeOf = (session: Session): Bridge => bridges.get(session)!;
  * accept more, the source is paused: input waits in the session's bounded read-ahead, output in the kernel.
  *
  * There is one end, whatever its cause: the program has ended and all its output has been read. It ends by itself, or
- * it was hung up, for one of these reasons: the connection was lost, the client closed its sending half for longer than
- * `linger`, or the session was asked to end.
+ * it was hung up. There are three reasons for a hangup. The connection was lost, the client closed its sending half for
+ * longer than `linger`, or the session was asked to end.
  */
 export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker {
   readonly #session: Session;

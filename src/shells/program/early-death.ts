@@ -22,7 +22,7 @@ const SENT_BY_LIMITS: ReadonlySet<string> = new Set(['SIGXCPU', 'SIGXFSZ']);
 
 /**
  * At the hard limit of CPU time the kernel sends SIGKILL, immediately if the soft limit is the same. SIGKILL has other
- * causes, too, so the limit is only named if the program has used this part of it. The part is less than 1: for the
+ * causes, too, so the limit is only named if the program has used this part of it. The part is less than 1. For the
  * limit Linux counts timer ticks, each as a whole, but it reports the time that the scheduler measured. On a busy
  * virtual machine 0.80 to 0.87 s were reported for programs that a limit of 1 s had killed.
  */

@@ -2,8 +2,8 @@ import type { Session } from '../../session/session.ts';
 
 /**
  * Output that a session may still queue for its client after a hangup, in bytes. It exceeds the buffers of a terminal
- * and of a reader, so the output from before the hangup is delivered if the client ever reads, and so is some final
- * output.
+ * and of a reader. So the output from before the hangup is delivered if the client ever reads, and some final output as
+ * well.
  */
 const QUEUE_BYTES = 256 * 1024;
 /**

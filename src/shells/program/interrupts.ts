@@ -32,8 +32,8 @@ export function keyOf(command: number): CommandKey | undefined {
 }
 
 /**
- * Applies a key. If it generates a signal, the signal is sent immediately, ahead of all unread input, and the
- * terminal's input and output queues are flushed, as the terminal itself would do (unless the program has set NOFLSH).
+ * Applies a key. If it generates a signal, the signal is sent immediately, ahead of all unread input. The terminal's
+ * input and output queues are flushed, as the terminal itself would do (unless the program has set NOFLSH).
  *
  * @returns what was done, or the character to type after the queued input.
  */

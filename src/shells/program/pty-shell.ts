@@ -44,8 +44,8 @@ export interface PtyResult extends ExitStatus {
 }
 
 /**
- * A shell that runs a program for each session on its own pseudo-terminal, with the values negotiated with the client:
- * terminal type, window size and its changes, character set, language.
+ * A shell that runs a program for each session on its own pseudo-terminal. The program gets the values negotiated with
+ * the client: terminal type, window size and its changes, character set, language.
  *
  * The program is looked up in the PATH of *its* environment, like `execvp` does. If it cannot be started, the client
  * gets one line of text, and the shell rejects with `ERR_PTY_SPAWN`.

@@ -5,10 +5,10 @@ import { isTerminalFamily } from '../../session/terminal.ts';
 /**
  * Decides when a program may start: as soon as the client's terminal type and window size are known or refused.
  *
- * Facts that a program reads only once (the environment and the character set) are also waited for, but only if the
- * client has already agreed to send them. If the host does not know a terminal type, the wait continues for the next
- * one, until the client has sent all its types. MUD clients send their own name first, and new terminals a name that
- * few hosts have. Each wait is short: a client that has answered one request answers the next after one more round
+ * Facts that a program reads only once (the environment and the character set) are also waited for. This applies only
+ * if the client has already agreed to send them. If the host does not know a terminal type, the wait continues for the
+ * next one, until the client has sent all its types. MUD clients send their own name first, and new terminals a name
+ * that few hosts have. Each wait is short: a client that has answered one request answers the next after one more round
  * trip, whose duration has just been measured.
  */
 
@@ -24,7 +24,7 @@ const RESET_MS = 250;
 
 /**
  * Resolves when the program may start. That is at the latest when the session is `timeout` milliseconds old (0: no
- * limit), because the requests were sent at its start, or when the session ends.
+ * limit), or when the session ends. The requests were sent at its start.
  *
  * @param isKnown whether a terminal type of the client can be used.
  */

@@ -8,7 +8,7 @@ const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/;
 const MAPPED_BITS = 96;
 
 /**
- * The normal form in which addresses are compared and logged: IPv4 without the prefix `::ffff:`, IPv6 compressed and in
+ * The normal form in which addresses are compared and logged. IPv4 without the prefix `::ffff:`, IPv6 compressed and in
  * lower case (RFC 5952), without a zone (`%eth0`). Text that is not an address is returned unchanged.
  */
 export function normalAddress(address: string): string {

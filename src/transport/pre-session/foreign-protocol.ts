@@ -4,7 +4,7 @@
  */
 
 /**
- * A protocol other than Telnet. `'request'`: the request line of any protocol without its own name here, such as ICAP;
+ * A protocol other than Telnet. `'request'`: the request line of any protocol without its own name here, such as ICAP.
  * `'proxy'`: a PROXY header from an address where none is expected.
  */
 export type ForeignProtocol = 'tls' | 'http' | 'rtsp' | 'sip' | 'request' | 'ssh' | 'rdp' | 'smb' | 'proxy';
@@ -41,11 +41,11 @@ const BEGINNINGS: ReadonlySet<string> = new Set(
 );
 
 /**
- * A request line: method, target, protocol and version, in HTTP (RFC 9112, section 3) and in protocols of the same
- * form: RTSP, SIP, ICAP, and future ones. The method is any token (RFC 9110, section 5.6.2): a web page can make a
- * browser send any, in any case (`fetch('/', { method: 'xGet' })`). The target is a path, `*`, or begins with a scheme;
- * after a known method of a known protocol it can be anything. People do not type such a line at a program: `LOOK AT
- * HTTP/1.1` has no target.
+ * A request line: method, target, protocol and version, in HTTP (RFC 9112, section 3). RTSP, SIP, ICAP and future
+ * protocols have the same form. The method is any token (RFC 9110, section 5.6.2): a web page can make a browser send
+ * any, in any case (`fetch('/', { method: 'xGet' })`). The target is a path, `*`, or begins with a scheme; after a
+ * known method of a known protocol it can be anything. People do not type such a line at a program: `LOOK AT HTTP/1.1`
+ * has no target.
  */
 const METHOD = String.raw`[\w!#$%&'*+.^|~\x60-]{1,64}`;
 const KNOWN_METHOD = `(?:${KNOWN_METHODS.join('|')})`;
@@ -61,8 +61,8 @@ const KNOWN_REQUEST = new RegExp(
   String.raw`^${KNOWN_METHOD}[ \t]+\S+[ \t]+(HTTP|http|RTSP|rtsp|SIP|sip|ICAP|icap)${VERSION_AND_END}`,
 );
 /**
- * The start of a longer request line, within the examined part. A web page can make the browser of a person who can
- * reach this port send any request of any length; the rest of it would be typed at the program.
+ * The start of a longer request line, within the examined part. A web page can make a browser that can reach this port
+ * send any request of any length. The rest of it would be input of the program.
  */
 const LONG_REQUEST = new RegExp(
   String.raw`^(?=${METHOD}[ \t]+\S{256})${METHOD_AND_TARGET}(?:[ \t]+[\w+./-]{0,40}[ \t]*\r?)?$`,
@@ -88,7 +88,7 @@ const REQUEST_PROTOCOLS: Readonly<Record<string, ForeignProtocol>> = { HTTP: 'ht
  *
  * @param cut if the bytes arrived in several pieces: how many arrived before the last piece. Programs send a request
  *   line in
- * one piece, and no network splits its first 500 bytes; a piece that ends in the method is a key press of a person. So
+ * one piece, and no network splits its first 500 bytes. A piece that ends in the method is a key press of a person. So
  * in that case the method must be a known one: `x`, followed by `GET / HTTP/1.1`, is typed by a person.
  */
 export function foreignProtocol(first: Uint8Array, cut = 0): ForeignProtocol | undefined {

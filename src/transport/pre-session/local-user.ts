@@ -1,6 +1,6 @@
 /**
- * Accepts the connections of one user of this machine. The kernel knows the owner of the socket at the other end: of a
- * UNIX socket directly, of a TCP connection by its exact addresses and ports.
+ * Accepts the connections of one user of this machine. The kernel knows the owner of the socket at the other end. It
+ * reports that of a UNIX socket directly, and that of a TCP connection by its exact addresses and ports.
  *
  * Any uncertain answer rejects the client. A client on another machine or in another network namespace has no socket in
  * our tables. A client that has closed or reset its connection has no socket any more; if its row still exists, it says

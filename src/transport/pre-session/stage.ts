@@ -16,11 +16,14 @@ const MOST_WAITING = 1024;
 const NOTICE_MS = 1_000;
 
 /**
- * Why a connection did not become a session: `'tls'`, `'proxy'`: a handshake or header is missing, wrong or late, or
- * was sent where none is expected; `'http'` and the like: that protocol; `'busy'`: too many connections are pending at
- * the same stage, and this one was the oldest; `'denied'`, `'connect-rate'`: the address check refused it;
- * `'local-user'`: `telpty serve --local-user same`, and the client is not a process of the server's own user;
- * `'probe'`: it was closed before a byte was received, as by a health check.
+ * Why a connection did not become a session:
+ *
+ * - `'tls'`, `'proxy'`: a handshake or header is missing, wrong or late, or was sent where none is expected;
+ * - `'http'` and the like: the client sent that protocol;
+ * - `'busy'`: too many connections are pending at the same stage, and this one was the oldest;
+ * - `'denied'`, `'connect-rate'`: the address check refused it;
+ * - `'local-user'`: `telpty serve --local-user same`, and the client is not a process of the server's own user;
+ * - `'probe'`: it was closed before a byte was received, as by a health check.
  */
 export type RefusedConnection = ForeignProtocol | 'busy' | 'local-user' | 'probe' | UnwelcomeReason;
 

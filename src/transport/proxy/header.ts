@@ -1,12 +1,12 @@
 /**
- * The PROXY protocol, versions 1 and 2, receiving side (HAProxy's "The PROXY protocol", sections 2.1 and 2.2): a header
- * before the data of a connection, in which a proxy states for which client it connects.
+ * The PROXY protocol, versions 1 and 2, receiving side (HAProxy's "The PROXY protocol", sections 2.1 and 2.2). It is a
+ * header before the data of a connection, in which a proxy states for which client it connects.
  *
  *     PROXY TCP4 192.0.2.1 198.51.100.1 56324 23 CR LF                                   (version 1, at most 107 bytes)
  *
  *     signature (12) | version, command | family, protocol | length (2) | addresses | TLVs  (version 2)
  *
- * The sender of a header decides which address everything else sees, so the parser does not guess: a header that is not
+ * The sender of a header decides which address everything else sees, so the parser does not guess. A header that is not
  * exactly as specified is malformed. Rejected: a parser from npm. The maintained ones take a whole string or buffer and
  * parse leniently.
  */

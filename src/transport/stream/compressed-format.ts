@@ -23,8 +23,8 @@ const DEFLATE = 8;
 
 /**
  * The header of a stream that begins with these bytes; undefined if they are too few to decide. Raw deflate never
- * begins like the others: as a first byte, `x8` would be a stored block with padding that is not zero, and 1F is a
- * block type that does not exist.
+ * begins like the others. As a first byte, `x8` would be a stored block with padding that is not zero. 1F is a block
+ * type that does not exist.
  */
 export function headerOf(bytes: Uint8Array, format: CompressedFormat): CompressedHeader | undefined {
   if (format === 'zlib') return ZLIB;

@@ -6,7 +6,7 @@ import type { Transport } from './transport.ts';
 const TURN_MS = 2;
 /**
  * Bytes processed at once: few at first and after a long turn. The largest slice is small, too, because the clock is
- * read only between slices, and a slice that consists only of commands must not make the turn far too long.
+ * read only between slices. A slice that consists only of commands must not make the turn far too long.
  */
 const SMALLEST_SLICE = 2 * 1024;
 const LARGEST_SLICE = 8 * 1024;
@@ -55,10 +55,10 @@ export type ReceiveBlockReason = (typeof ReceiveBlock)[keyof typeof ReceiveBlock
 /**
  * Reads a transport, in turns, while no {@link ReceiveBlock} is set.
  *
- * Plain data is cheap to pass on, but 64 KiB can also be 30,000 commands, each of which causes work; and libuv reads a
- * busy socket up to 32 times before it polls the others. So each turn is measured: after a long one the transport is
- * paused and added to a queue of such transports. Together these get one turn in each iteration of the event loop;
- * cheap connections never queue.
+ * Plain data is cheap to pass on, but 64 KiB can also be 30,000 commands, and each of them causes work. Also, libuv
+ * reads a busy socket up to 32 times before it polls the others. So each turn is measured: after a long one the
+ * transport is paused and added to a queue of such transports. Together these get one turn in each iteration of the
+ * event loop; cheap connections never queue.
  *
  * Compressed input is inflated first, a piece at a time.
  */

@@ -3,8 +3,8 @@ import { Deflation, type DeflationUser } from './deflation.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * Writes to a transport. Everything sent in answer to one chunk is sent in one packet, a writer is notified when it can
- * continue, and a peer that does not read its output can be detected and disconnected.
+ * Writes to a transport. Everything sent in answer to one chunk is sent in one packet. A writer is notified when it can
+ * continue. A peer that does not read its output can be detected and disconnected.
  */
 export class SendQueue implements DeflationUser {
   /** Bytes passed to the transport so far. */
@@ -134,8 +134,8 @@ export class SendQueue implements DeflationUser {
 
   /**
    * Calls `proceed` now if there is room for more, otherwise as soon as there is. Bytes that the kernel took at once do
-   * not count. Checking the length instead of the result of write() avoids a cycle of pause and resume for each chunk
-   * that is larger than the transport's mark but was not queued at all.
+   * not count. Checking the length instead of the result of write() avoids a cycle of pause and resume for some chunks.
+   * These are larger than the transport's mark, but were not queued at all.
    */
   whenRoom(proceed: () => void): void {
     if (this.hasRoom) proceed();

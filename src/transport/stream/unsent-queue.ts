@@ -19,8 +19,8 @@ interface Entry {
 const SENT: Entry = { bytes: Buffer.alloc(0), kind: 'control', taken: 0, splitsPair: false };
 
 /**
- * Output that waits for the kernel, as copies, from which data can still be removed (RFC 854, "Synch"): commands,
- * negotiations and subnegotiations stay, whole and in order, and so does the second half of a pair that has begun to be
+ * Output that waits for the kernel, as copies, from which data can still be removed (RFC 854, "Synch"). Commands,
+ * negotiations and subnegotiations stay, whole and in order. So does the second half of a pair that has begun to be
  * sent: IAC IAC or CR NUL.
  */
 export class UnsentQueue {

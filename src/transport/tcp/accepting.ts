@@ -1,7 +1,7 @@
 /**
  * How connections are accepted.
  *
- * A server that has no descriptors left does not accept: clients wait in the kernel's queue, and are served as soon as
+ * A server that has no descriptors left does not accept. Clients wait in the kernel's queue, and are served as soon as
  * descriptors are free again.
  */
 import type { Server } from 'node:net';
@@ -91,7 +91,7 @@ export class ShortageGuard {
 export type TakeDescriptor = (fd: number, address: string, port: number) => void;
 
 /**
- * Turns of the event loop to wait for libuv to begin polling a listener; it does so in the next turn or the one after
+ * Turns of the event loop to wait for libuv to begin polling a listener. It does so in the next turn or the one after
  * it.
  */
 const WATCH_TURNS = 16;

@@ -190,10 +190,10 @@ export class Connection implements Transport, FastPathPort {
 
   /**
    * While input is paused (the program does not read what was typed) nothing is polled. A client that resets the
-   * connection would be noticed only when the program prints something, and one that closes it never, because its FIN
-   * comes after the unread data. So paused connections are checked periodically: one that was reset is destroyed; a FIN
-   * is announced by `finishing`, while `ended` still comes in order. The check also finds urgent data that comes after
-   * more than the kernel's receive buffer takes.
+   * connection would be noticed only when the program prints something. One that closes it would never be noticed,
+   * because its FIN comes after the unread data. So paused connections are checked periodically: one that was reset is
+   * destroyed; a FIN is announced by `finishing`, while `ended` still comes in order. The check also finds urgent data
+   * that comes after more than the kernel's receive buffer takes.
    */
   look(): void {
     const state = peerState(addon().connDescriptor(this.#native));

@@ -22,8 +22,8 @@ export function* rowsOf(table: string): Generator<Row> {
 }
 
 /**
- * One end of a connection in the notation of the tables: words of four octets, each printed as a number in host byte
- * order, and the port.
+ * One end of a connection in the notation of the tables. It has words of four octets, each printed as a number in host
+ * byte order, and the port.
  */
 export function tableEnd(address: string, port: number): string {
   const octets = isIPv6(address) ? octetsOfIPv6(address) : Buffer.from(address.split('.').map(Number));

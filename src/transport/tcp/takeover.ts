@@ -2,11 +2,11 @@
  * How a server takes a port over from another one without refusing a client, while both listen on it (SO_REUSEPORT).
  *
  * By default the kernel distributes new clients among all listeners, and the clients that the old one has not accepted
- * when it closes are reset. So the newest listener makes the kernel give all of them to it (a filter that
- * always returns the same index: socket(7), SO_ATTACH_REUSEPORT_CBPF). By the time the old server is stopped, it has
- * received no new clients for a long time; it keeps accepting for a while those whose handshake was under way. If the
- * new one fails, its listener is gone and the index is invalid, so the kernel distributes clients among the remaining
- * listeners again.
+ * when it closes are reset. So the newest listener makes the kernel give all of them to it (a filter that always
+ * returns the same index: socket(7), SO_ATTACH_REUSEPORT_CBPF). By the time the old server is stopped, it has received
+ * no new clients for a long time. For a while it still accepts those whose handshake was under way. If the new one
+ * fails, its listener is gone and the index is invalid, so the kernel distributes clients among the remaining listeners
+ * again.
  *
  * Rejected: requiring net.ipv4.tcp_migrate_req, which moves waiting clients to another listener, but is off by default
  * and applies to the whole system.
@@ -33,7 +33,7 @@ export function takePort(place: AddressInfo, fd: number): void {
 }
 
 /**
- * Waits for the last clients of a listener that is about to close after another one has taken its port over: they may
+ * Waits for the last clients of a listener that is about to close after another one has taken its port over. They may
  * still arrive at this one for a moment.
  *
  * @returns undefined if there is nothing to wait for.

@@ -35,9 +35,9 @@ export function adoptTcp(socket: Socket): Transport {
 }
 
 /**
- * Accepts TCP connections and sets them up for Telnet: no Nagle delay (a keystroke's echo must be sent at once),
- * keep-alive, the two directions close separately, and urgent data in line. Nothing is read from them: {@link adoptTcp}
- * makes a transport of one, in this or another process.
+ * Accepts TCP connections and sets them up for Telnet. They have no Nagle delay (a keystroke's echo must be sent at
+ * once), keep-alive, and urgent data in line. The two directions close separately. Nothing is read from them:
+ * {@link adoptTcp} makes a transport of one, in this or another process.
  *
  * @throws (rejects) the system's own error, e.g. `EADDRINUSE`; TelptyError `ERR_INVALID_ARGUMENT`.
  */
@@ -102,10 +102,10 @@ function takeOver(socket: Socket): Transport {
 }
 
 /**
- * Sets SO_OOBINLINE. A BSD Synch is `IAC DM` with DM as TCP urgent data; without this option the kernel takes the
- * urgent byte out of the stream, so that a bare IAC remains and swallows the next byte.
+ * Sets SO_OOBINLINE. A BSD Synch is `IAC DM` with DM as TCP urgent data. Without this option the kernel takes the
+ * urgent byte out of the stream. A bare IAC remains and consumes the next byte.
  *
- * It is set on the listening socket too: on Linux an accepted socket inherits it, so that even urgent data which
+ * It is set on the listening socket too. On Linux an accepted socket inherits it, so that even urgent data which
  * arrives before `accept` stays in line.
  */
 function keepUrgentDataInLine(endpoint: Server | Socket): void {

@@ -59,7 +59,7 @@ export class TlsStage {
   set(options: TlsOptions): void {
     const { cert, key, ca, handshakeTimeout } = readTlsOptions(options, this.#auto);
     // It does not listen: connections are passed to it. A new server is made, because setSecureContext() does not
-    // change the request for client certificates; session tickets of the former server are not valid for this one.
+    // change the request for client certificates. Session tickets of the former server are not valid for this one.
     this.#tls = createServer({
       cert,
       key,

@@ -76,7 +76,7 @@ export interface LinemodeConfig {
   readonly consent?: Consent;
   /**
    * Decides on a mode that the peer proposes; without it every mode is accepted. Bits that RFC 1184 does not leave to
-   * this end keep their proposed value: either end may clear softTab and litEcho, and a server may set edit and
+   * this end keep their proposed value. Either end may clear softTab and litEcho, and a server may set edit and
    * trapsig.
    */
   readonly accept?: (proposed: LinemodeMode) => LinemodeMode;

@@ -16,11 +16,11 @@ import { LAST_FUNCTION, type SpecialCharacter } from './slc.ts';
 
 // How the two ends of LINEMODE agree on their special characters (RFC 1184, 2.4, 5.5 and 5.9).
 //
-// Theory of operation. Each function has two settings: our own, which says what this end can do, and the one in force,
-// which is the one that was stated last. A statement of the peer that is already in force is ignored, and one with the
-// ACK bit is never answered. Any other statement is answered once: with the same setting and ACK if we agree, otherwise
-// with a setting that we can support. That is always at a lower level, so every dispute ends. The table shows the
-// answer, by our level and the peer's:
+// Theory of operation. Each function has two settings. Our own says what this end can do. The one in force is the one
+// that was stated last. A statement of the peer that is already in force is ignored, and one with the ACK bit is never
+// answered. Any other statement is answered once: with the same setting and ACK if we agree, otherwise with a setting
+// that we can support. That is always at a lower level, so every dispute ends. The table shows the answer, by our level
+// and the peer's:
 //
 //                         the peer: NOSUPPORT   CANTCHANGE   VALUE    DEFAULT
 //      we: NOSUPPORT                agree       none         none     none

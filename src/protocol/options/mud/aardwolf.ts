@@ -6,7 +6,7 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //
 //   IAC SB 102 <channel> <value> IAC SE      from either end, once the server's WILL is accepted
 //
-// A client uses the values 1 (on) and 2 (off) to select what the server sends or shows; the server reports states, such
+// A client uses the values 1 (on) and 2 (off) to select what the server sends or shows. The server reports states, such
 // as channel 100.
 
 /** The peer sent one message of Aardwolf's option. */

@@ -8,7 +8,7 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //
 //   IAC SB GMCP <Package.Message> { " " <JSON> } IAC SE      from either end, once the server's WILL is accepted
 //
-// UTF-8. In practice, some peers send text that is not JSON (older servers omit the quotes), or separate the name by
+// UTF-8. In practice, some peers send text that is not JSON: older servers omit the quotes. Some separate the name by
 // other white space than one space. Some use no separator at all: then the name ends at the bracket or quote from which
 // on the rest is JSON.
 

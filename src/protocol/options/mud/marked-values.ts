@@ -14,7 +14,7 @@ export const Mark = {
 } as const;
 
 /**
- * A value from a caller: numbers are sent in decimal, `true` as 1 and `false` as 0, which is the form of flags in both
+ * A value from a caller: numbers are sent in decimal, `true` as 1 and `false` as 0. This is the form of flags in both
  * protocols.
  */
 export type MudScalar = string | number | boolean;

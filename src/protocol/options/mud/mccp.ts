@@ -8,7 +8,7 @@ import { defineOption, type OptionContext, type OptionDefinition, type OptionHan
 //   IAC SB MCCP2 IAC SE      from the server, which performs it (WILL): its output after this is a zlib stream
 //   IAC SB MCCP3 IAC SE      from the client (DO): its output after this is a zlib stream
 //
-// The server performs both. A zlib stream marks its own end, and the bytes after the end are uncompressed again; DONT
+// The server performs both. A zlib stream marks its own end, and the bytes after the end are uncompressed again. DONT
 // (MCCP2) and WONT (MCCP3) ask the sender to end it. The engine does not implement zlib. It reports where compression
 // begins, and its own input and output are always uncompressed.
 

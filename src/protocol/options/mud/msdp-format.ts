@@ -9,7 +9,7 @@ import { checkVariableName, Mark, type MudScalar, scalarText } from './marked-va
 //   value   := <text> | TABLE_OPEN { VAR <name> VAL value } TABLE_CLOSE | ARRAY_OPEN { VAL value } ARRAY_CLOSE
 //
 // Text does not contain NUL or a mark. Several values for one name are an array. Some peers omit the VAL before a
-// TABLE_OPEN, or the closing marks at the end of a message; both are accepted, the latter with a warning.
+// TABLE_OPEN, or the closing marks at the end of a message. Both are accepted, the latter with a warning.
 
 /** A value of MSDP in JavaScript: text, an array, or a table (a plain object). MSDP has no numbers. */
 export type MsdpValue = string | readonly MsdpValue[] | { readonly [name: string]: MsdpValue };

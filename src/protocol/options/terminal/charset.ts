@@ -21,7 +21,7 @@ import {
 //
 // The separator is any octet that does not occur in a name. REQUEST is reserved for the side that performs the option
 // (WILL), but some peers send it from the other side; they are answered, too. If two REQUESTs cross, the server's takes
-// precedence: the server rejects the client's, and the client answers the server's and regards its own as rejected,
+// precedence. The server rejects the client's. The client answers the server's, and regards its own as rejected,
 // whatever the server answers.
 
 /** A negotiation of the character set has ended (RFC 2066). */

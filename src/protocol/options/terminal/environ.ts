@@ -57,10 +57,10 @@ export interface EnvironConfig {
  *
  * USER is never requested from Microsoft's client, which cannot handle the request. Its list of terminal types begins
  * with ANSI, VT100. So the other names are requested at once, and USER in a separate SEND after the terminal types show
- * that the peer is another client. They show it if the first type is not ANSI, or the second is not VT100, or the list
- * ends before that, or TTYPE is refused. If TTYPE is neither enabled nor requested when the peer offers its
- * environment, the terminal types cannot show it, and USER is requested at once, too. A request for all variables
- * includes USER, and waits in the same manner.
+ * that the peer is another client. They show it if the first type is not ANSI, or the second is not VT100. They also
+ * show it if the list ends before that, or if TTYPE is refused. If TTYPE is neither enabled nor requested when the peer
+ * offers its environment, the terminal types cannot show it. Then USER is requested at once, too. A request for all
+ * variables includes USER, and waits in the same manner.
  */
 export class Environ implements OptionHandler {
   readonly #telnet: OptionContext;

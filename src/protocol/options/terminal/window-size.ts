@@ -17,8 +17,8 @@ import {
 // Both are in network byte order; 0 means that this dimension is unspecified. A 255 in them is doubled by the framing,
 // as everywhere.
 //
-// Some clients send one extra octet (255 doubled twice, or a trailing NUL), and some send a size without WILL, or
-// before WILL, as the answer to our DO. Both are accepted if only one size is possible.
+// Some clients send one extra octet (255 doubled twice, or a trailing NUL). Some send a size without WILL, or before
+// WILL, as the answer to our DO. Both are accepted if only one size is possible.
 
 /** The peer sent the size of its window (RFC 1073). 0 means unspecified. */
 export interface WindowSizeEvent {
