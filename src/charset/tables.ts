@@ -39,6 +39,17 @@ export const PETSCII =
   [...PETSCII_GRAPHICS].slice(0, 31).join('') +
   '🮖';
 
+/**
+ * The characters that differ in the first ("unshifted", upper case) character set of the C64, by their codes: what
+ * 41 to 5A, C0 to DF, A9 and BA display after the code 8E. Only a screen needs them: see `screen/machines/petscii.ts`.
+ */
+export const PETSCII_UPPER_CASE: ReadonlyMap<number, string> = new Map([
+  ...[...range(0x41, 0x5a)].map((letter, at) => [0x41 + at, letter] as const),
+  ...[...'─♠🭲🭸🭷🭶🭺🭱🭴╮╰╯🭼╲╱🭽🭾●🭻♥🭰╭╳○♣🭵♦┼🮌│π◥'].map((character, at) => [0xc0 + at, character] as const),
+  [0xa9, '◤'],
+  [0xba, '🭿'],
+]);
+
 /** The characters that a C64 displays as another one in reverse, each with that other one. */
 export const PETSCII_REVERSED = '█ ▀▄▐▌▛▗▜▖▙▝▟▘▞▚▇▔▆🮂▅🮃▉▕▊🮇▋🮈🮅▂🮆▁🮄▃';
 
@@ -52,6 +63,12 @@ const ATASCII_LOWER = `${ATASCII_GRAPHICS}${none(5)}${range(0x20, 0x5f)}♦${ran
 
 /** Without the characters that exist in reverse video only: see {@link ATASCII_REVERSED}. */
 export const ATASCII = `${ATASCII_LOWER}${none(27)}\n${none(100)}`;
+
+/** The characters of the codes that control an Atari's screen. It displays them after ESC. */
+export const ATASCII_CONTROLS: ReadonlyMap<number, string> = new Map([
+  ...[...'␛↑↓←→'].map((character, at) => [0x1b + at, character] as const),
+  ...[...'↰◀▶'].map((character, at) => [0x7d + at, character] as const),
+]);
 
 /** The characters that an Atari displays as another one in reverse, each with that other one. */
 export const ATASCII_REVERSED = '█ ◤◢▛▗◥◣▙▝▟▘▜▖◘•▀▄▐▌';

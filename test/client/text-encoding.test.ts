@@ -44,3 +44,25 @@ test('text is written in the encoding of the session, or in a given encoding of 
   assert.deepEqual([...wire.data.bytes], [...before, ...Buffer.from('ж5ж6ж7')]);
   assert.ok(isCalled, 'the callback is called if it is given in place of the encoding');
 });
+
+test('text for home computers ends its lines in the Return of the machine, also under BINARY', async () => {
+  for (const { encoding, lines } of [
+    { encoding: 'petscii', lines: { plain: [0xc8, 0x49, 13, 0], binary: [0xc8, 0x49, 13] } },
+    { encoding: 'atascii', lines: { plain: [0x48, 0x69, 0x9b], binary: [0x48, 0x69, 0x9b] } },
+  ]) {
+    await using peer = await Peer.listen();
+    const session = await connect({ port: peer.port, encoding });
+    const wire = await peer.accept();
+    session.write('Hi\r\n');
+    session.sendLine('Hi');
+    session.write(Buffer.of(0x91));
+    const { plain, binary } = lines;
+    await wire.expect(Uint8Array.from([...plain, ...plain, 0x91]));
+    wire.negotiate(CMD.DO, OPT.BINARY);
+    await wire.expectNegotiation(CMD.WILL, OPT.BINARY);
+    session.sendLine('Hi');
+    session.end('.');
+    await wire.expect(Uint8Array.from([...binary, 0x2e]));
+    await wire.untilEnd();
+  }
+});

@@ -254,7 +254,7 @@ describe('a C64', () => {
     screen.beginAnew();
     const computer = new Commodore64();
     // The result of the loss: reverse video, and another colour.
-    computer.feed(Uint8Array.of(18, 28));
+    computer.feed(Uint8Array.of(14, 18, 28));
     computer.feed(screen.write('!'));
     assert.equal(computer.text(), 'one\ntwo!');
     assert.deepEqual(computer.places[0]![0], { character: 'o', reverse: false, colour: 155 });

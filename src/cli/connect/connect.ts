@@ -7,6 +7,7 @@ import { TelptyError } from '../../errors.ts';
 import { systemError } from '../../native/system-error.ts';
 import { flowControl, linemode, specialCharactersOf } from '../../protocol/index.ts';
 import { AsciicastWriter } from '../../recording/asciicast-writer.ts';
+import { displaySize, type Machine, MachineDisplay, machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
 import { isTerminalName } from '../../shells/environment/environment.ts';
 import { escapeText } from '../../shells/output/escape.ts';
@@ -63,11 +64,11 @@ async function runInteractive(
   session: Session,
   options: TerminalOptions,
   local: string,
-  { mode, escapeKey, host, tls }: ConnectSettings,
+  { mode, escapeKey, ansiKeys, host, tls }: ConnectSettings,
 ): Promise<boolean> {
   const terminal = new LocalTerminal(process.stdin, process.stdin.fd);
   const isSecure = tls !== undefined;
-  const interactive = new Interactive({ session, terminal, options, mode, escapeKey, local, isSecure });
+  const interactive = new Interactive({ session, terminal, options, mode, escapeKey, local, ansiKeys, isSecure });
   interactive.say(`Connected to ${escapeText(host)}.`);
   if (escapeKey !== undefined) interactive.say(`Escape character is '${caret(escapeKey)}'.`);
   await interactive.run();
@@ -98,7 +99,10 @@ async function runAgainAndAgain(
     for await (const session of reconnect({ ...connecting, onRetry, signal: stop.signal })) {
       stdin.off('data', ignored).off('end', ended).pause();
       // (The size that the first connection was made with may be out of date.)
-      if (stdout.isTTY) session.resize(stdout.columns, stdout.rows);
+      if (stdout.isTTY) {
+        const { columns, rows } = sizeFor(machineOf(session.encoding));
+        session.resize(columns, rows);
+      }
       try {
         await run(session);
         return;
@@ -135,22 +139,25 @@ function connectSettings(
 ): ConnectOptions {
   const { host, port, tls, encoding, sendEnv, mode, compression, keepAlive, keepAliveTimeout, alwaysWill, alwaysDo } =
     settings;
-  const { columns, rows, isTTY } = process.stdout;
+  const { isTTY } = process.stdout;
+  const machine = machineOf(encoding ?? local);
   const told = sendEnv.flatMap(name => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
   // A user who selects one of the two modes does not want the server to select another one.
   const { linemode, flowControl } = options ?? {};
-  const own = [...(linemode && mode === 'auto' ? [linemode] : []), ...(flowControl ? [flowControl] : [])];
+  // A home computer does not edit lines either.
+  const editsLines = mode === 'auto' && machine === undefined;
+  const own = [...(linemode && editsLines ? [linemode] : []), ...(flowControl ? [flowControl] : [])];
   return {
     host,
     port,
     timeout: 0,
     tls: tls && { ...(tls.caFile && { ca: readCa(tls.caFile) }), rejectUnauthorized: tls.verify },
     terminal: {
-      type: settings.term ?? terminalType(options !== undefined),
-      ...(isTTY && { columns, rows }),
+      type: settings.term ?? machine?.charset ?? terminalType(options !== undefined),
+      ...(isTTY && sizeFor(machine)),
       ...(speed !== undefined && { speed: { transmit: speed, receive: speed } }),
     },
     environ: Object.fromEntries(told),
@@ -210,10 +217,18 @@ function tlsError({ cause, systemCode = 'unknown' }: TelptyError, { host, port =
   return new TelptyError('ERR_TLS', text, { systemCode, cause });
 }
 
+/** The size to report: that of the terminal, or the part of it on which the screen of a home computer is displayed. */
+function sizeFor(machine: Machine | undefined): { columns: number; rows: number } {
+  const { columns, rows } = process.stdout;
+  return machine === undefined ? { columns, rows } : displaySize(machine, columns, rows);
+}
+
 /** The recording of all sessions, if one was requested. */
 class Recording {
   readonly #settings: ConnectSettings;
   #writer: AsciicastWriter | undefined;
+  /** Output for a home computer is recorded as that for a terminal. */
+  #display: MachineDisplay | undefined;
 
   constructor(settings: ConnectSettings) {
     this.#settings = settings;
@@ -228,7 +243,11 @@ class Recording {
     const { record: file, term } = this.#settings;
     if (file === undefined) return () => {};
     const { stdout, stdin } = process;
-    const size = () => [stdout.columns || DEFAULT_COLUMNS, stdout.rows || DEFAULT_ROWS] as const;
+    const size = (): readonly [columns: number, rows: number] => {
+      const machine = machineOf(session.encoding);
+      if (machine !== undefined) return [machine.columns, machine.rows];
+      return [stdout.columns || DEFAULT_COLUMNS, stdout.rows || DEFAULT_ROWS];
+    };
     try {
       const [columns, rows] = size();
       const start = { columns, rows, term: term ?? terminalType(stdin.isTTY) };
@@ -238,7 +257,16 @@ class Recording {
       throw error;
     }
     const writer = this.#writer;
-    const untap = session.tap({ input: bytes => writer.output(bytes, session.encoding) });
+    const output = (bytes: Uint8Array) => {
+      const machine = machineOf(session.encoding);
+      if (machine === undefined) {
+        writer.output(bytes, session.encoding);
+        return;
+      }
+      this.#display ??= new MachineDisplay(machine, machine.columns, machine.rows);
+      writer.output(Buffer.from(this.#display.write(bytes)), 'UTF-8');
+    };
+    const untap = session.tap({ input: output });
     const resized = () => writer.resize(...size());
     stdout.on('resize', resized);
     return () => {

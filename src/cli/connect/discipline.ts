@@ -26,6 +26,23 @@ export interface TerminalOptions {
   readonly flowControl: OptionDefinition<FlowControl>;
 }
 
+/** As a home computer does: its keys are sent, and nothing is done here. */
+const KEYS_ONLY: Discipline = { edit: false, echo: false, signals: false, flow: false };
+
+/**
+ * The treatment of keys for a server of home computers. Their terminal programs neither edit nor echo, and few of
+ * these servers speak Telnet. If one does, it has the same means as others to request lines.
+ */
+export function disciplineOfMachine(
+  telnet: Telnet,
+  mode: InputMode,
+  options: TerminalOptions,
+  speaksTelnet: boolean,
+): Discipline {
+  const isKeysOnly = mode === 'character' || (mode === 'auto' && !speaksTelnet);
+  return isKeysOnly ? KEYS_ONLY : disciplineOf(telnet, mode, options);
+}
+
 /**
  * With LINEMODE the server decides (RFC 1184). Without it, a server that echoes and suppresses GA expects each key at
  * once (RFC 857, RFC 858). Every other server expects lines that are edited and echoed here, and if a server only

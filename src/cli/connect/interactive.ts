@@ -1,6 +1,7 @@
 /** An interactive session: a person at a terminal. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Command, Option, type TelnetEvent, terminalControlsOf } from '../../protocol/index.ts';
+import { displaySize, machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
 import type { Controls } from './commands.ts';
 import {
@@ -8,6 +9,7 @@ import {
   type Discipline,
   describeDiscipline,
   disciplineOf,
+  disciplineOfMachine,
   SILENT,
   type TerminalOptions,
 } from './discipline.ts';
@@ -19,7 +21,7 @@ import { Prompt } from './prompt.ts';
 import type { InputMode } from './settings.ts';
 import { handleSignals, isForeground, stopSelf } from './signals.ts';
 import type { LocalTerminal } from './terminal/local-terminal.ts';
-import { openOutput, type TerminalOutput } from './terminal/output.ts';
+import { openOutput, type TerminalOutput, terminalSize } from './terminal/output.ts';
 import { Screen } from './terminal/screen.ts';
 import { sessionToggles, type Toggle } from './toggles.ts';
 
@@ -40,6 +42,8 @@ export interface InteractiveOptions {
   readonly escapeKey: number | undefined;
   /** The character set of the user's terminal. */
   readonly local: string;
+  /** Whether home computers are sent the sequences of cursor and function keys. */
+  readonly ansiKeys: boolean;
   /** Whether the connection uses TLS. */
   readonly isSecure: boolean;
 }
@@ -73,7 +77,7 @@ export class Interactive implements Controls {
   };
   #dropTimer: NodeJS.Timeout | undefined;
 
-  constructor({ session, terminal, options, mode, escapeKey, local, isSecure }: InteractiveOptions) {
+  constructor({ session, terminal, options, mode, escapeKey, local, ansiKeys, isSecure }: InteractiveOptions) {
     this.session = session;
     this.#terminal = terminal;
     this.#options = options;
@@ -81,13 +85,13 @@ export class Interactive implements Controls {
     this.#mode = mode;
     this.#escapeKey = escapeKey;
     this.#output = openOutput(local);
-    this.#screen = new Screen(session, this.#output, local);
+    this.#screen = new Screen(session, this.#output, local, terminalSize);
     this.#keys = new KeyReader({
       escapeKey: () => this.#escapeKey,
       hasKeyboardProtocol: () => this.#output.hasKeyboardProtocol,
       deliver: bytes => this.#typed(bytes),
     });
-    this.#keyboard = new Keyboard(session, local);
+    this.#keyboard = new Keyboard(session, local, ansiKeys);
     this.#lines = new Lines(session, this.#keyboard, terminal, signal => this.#signals[signal]());
     this.#prompt = new Prompt(
       this,
@@ -217,7 +221,9 @@ export class Interactive implements Controls {
     }
     this.#givesBack = false;
     this.#continued();
-    this.#screen.held = this.#prompt.isOpen;
+    const { isOpen } = this.#prompt;
+    this.#screen.held = isOpen;
+    if (!isOpen && !this.#leaving) this.#screen.resume();
   }
 
   /**
@@ -274,14 +280,28 @@ export class Interactive implements Controls {
   // The treatment of keys.
 
   get #discipline(): Discipline {
-    const wanted = disciplineOf(this.session.telnet, this.#mode, this.#options);
+    const { telnet, link } = this.session;
+    const wanted = this.#isForMachine
+      ? disciplineOfMachine(telnet, this.#mode, this.#options, link.hasHeardTelnet)
+      : disciplineOf(telnet, this.#mode, this.#options);
     return this.#echo === undefined ? wanted : { ...wanted, echo: this.#echo };
+  }
+
+  /** Whether the server is one for home computers. */
+  get #isForMachine(): boolean {
+    return machineOf(this.session.encoding) !== undefined;
+  }
+
+  /** Whether echo is done by {@link Screen.echo}, not by the terminal: it would not show keys as the machine does. */
+  #echoesCodes({ edit, echo }: Discipline): boolean {
+    return echo && !edit && this.#isForMachine;
   }
 
   #adapt(): void {
     if (this.#givesBack || this.#leaving) return;
     const isOurs = this.#prompt.isOpen;
-    const discipline = isOurs ? COOKED : this.#discipline;
+    const wanted = this.#discipline;
+    const discipline = isOurs ? COOKED : this.#echoesCodes(wanted) ? { ...wanted, echo: false } : wanted;
     this.#terminal.apply(discipline, this.#escapeKey, isOurs);
     this.#output.audience = isOurs ? 'prompt' : discipline.edit ? 'line' : 'program';
     this.#screen.addsReturns = process.stdout.isTTY && this.#terminal.addsReturns;
@@ -298,7 +318,11 @@ export class Interactive implements Controls {
 
   #heard(event: TelnetEvent): void {
     if (event.type === 'special-characters') this.#terminal.useKeys(terminalControlsOf(event.changed));
-    else if (event.type === 'timing-mark' && event.by === 'us') this.#stopDropping();
+    else if (event.type === 'charset') {
+      // The size to report may have changed: that of the terminal, or that of a home computer.
+      if (process.stdout.isTTY) this.#tellSize();
+      this.#adapt();
+    } else if (event.type === 'timing-mark' && event.by === 'us') this.#stopDropping();
     else if (event.type === 'option' || event.type === 'linemode' || event.type === 'flow-control') {
       if (event.type === 'option') this.#insist();
       this.#adapt();
@@ -308,7 +332,9 @@ export class Interactive implements Controls {
   #tellSize(): void {
     if (this.session.destroyed) return;
     const { columns, rows } = process.stdout;
-    this.session.resize(columns, rows);
+    const machine = machineOf(this.session.encoding);
+    const size = machine === undefined ? { columns, rows } : displaySize(machine, columns, rows);
+    this.session.resize(size.columns, size.rows);
   }
 
   // Typed input.
@@ -338,15 +364,21 @@ export class Interactive implements Controls {
 
   #type(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    const { edit, echo, signals } = this.#discipline;
-    if (edit) this.#lines.type(bytes, signals);
+    const discipline = this.#discipline;
+    const { edit, echo, signals } = discipline;
+    if (edit) {
+      this.#lines.type(bytes, signals);
+      if (echo && bytes.at(-1) === LF) this.#screen.lineTyped();
+    } else if (this.#echoesCodes(discipline)) this.#screen.echo(this.#keyboard.keys(bytes));
     else if (echo) this.#keyboard.lines(bytes);
     else this.#keyboard.keys(bytes);
   }
 
   #promptChanged(): void {
-    this.#screen.held = this.#prompt.isOpen;
+    const { isOpen } = this.#prompt;
+    this.#screen.held = isOpen;
     this.#adapt();
+    if (!isOpen && !this.#givesBack && !this.#leaving) this.#screen.resume();
   }
 
   // Signals.

@@ -48,9 +48,13 @@ const networkOptions = {
 const terminalOptions = {
   encoding: {
     argument: 'NAME',
-    parse: values.serverEncoding,
+    parse: values.charset,
     defaultWords: 'what is negotiated',
-    help: 'character set of the server, converted to and from that of your locale',
+    help: 'character set of the server, converted to and from that of your locale; with `petscii` and `atascii` also its keys and control codes',
+  },
+  'ansi-keys': {
+    ...flag,
+    help: 'with `--encoding petscii` or `atascii`: send the sequences of cursor and function keys, not the codes of that machine',
   },
   mode: {
     argument: 'auto|character|line',
@@ -61,7 +65,7 @@ const terminalOptions = {
   term: {
     argument: 'NAME',
     parse: values.terminalName,
-    defaultWords: 'TERM; dumb if input or output is not a terminal',
+    defaultWords: 'TERM; dumb if input or output is not a terminal; PETSCII or ATASCII with that encoding',
     help: 'terminal type to report to the server',
   },
   escape: {

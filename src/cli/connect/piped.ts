@@ -7,7 +7,7 @@ import { KeyReader } from './keys/key-reader.ts';
 import { Keyboard } from './keys/keyboard.ts';
 import { handleSignals, isForeground, stopSelf } from './signals.ts';
 import { LocalTerminal } from './terminal/local-terminal.ts';
-import { openOutput, type TerminalOutput } from './terminal/output.ts';
+import { openOutput, type TerminalOutput, terminalSize } from './terminal/output.ts';
 import { type Output, Screen } from './terminal/screen.ts';
 
 const CR = 0x0d;
@@ -22,7 +22,7 @@ const CR = 0x0d;
 export async function runPiped(session: Session, local: string, converts: boolean): Promise<void> {
   const charset = converts ? local : undefined;
   const output = process.stdout.isTTY ? openOutput(local) : undefined;
-  new Screen(session, output ?? PLAIN_OUTPUT, charset);
+  new Screen(session, output ?? PLAIN_OUTPUT, charset, output && terminalSize);
   const forget = output === undefined ? () => {} : guard(output);
   const keyboard = new Keyboard(session, charset);
   let waits: Buffer = Buffer.alloc(0);

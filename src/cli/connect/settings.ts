@@ -1,5 +1,6 @@
 /** The settings of `telpty connect`: complete, checked, and typed. */
 
+import { machineOf } from '../../screen/machines/index.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { evaluate, splitArguments } from '../options/arguments.ts';
 import { host, port, usage } from '../options/values.ts';
@@ -16,6 +17,8 @@ export interface ConnectSettings {
   readonly tls: { readonly caFile: string | undefined; readonly verify: boolean } | undefined;
   /** The canonical name. Undefined: the negotiated character set, else that of the locale. */
   readonly encoding: string | undefined;
+  /** Whether cursor and function keys are sent as sequences to a server for home computers. */
+  readonly ansiKeys: boolean;
   readonly mode: InputMode;
   readonly term: string | undefined;
   /** The byte of the key. Undefined: none. */
@@ -62,11 +65,15 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
   if (values['keep-alive-timeout'] !== 0 && values['keep-alive'] === 0) {
     throw usage('--keep-alive-timeout: needs --keep-alive');
   }
+  if (values['ansi-keys'] && machineOf(values.encoding ?? '') === undefined) {
+    throw usage('--ansi-keys: needs --encoding petscii or atascii; other servers get these sequences without it');
+  }
   return {
     host: named('HOST', () => host(name)),
     port: number === undefined ? undefined : named('PORT', () => portOf(number)),
     tls: tls ? { caFile, verify: !careless } : undefined,
     encoding: values.encoding,
+    ansiKeys: values['ansi-keys'],
     mode: values.mode,
     term: values.term,
     escapeKey: values.escape,

@@ -186,18 +186,6 @@ export function charset(value: string): string {
   return name;
 }
 
-/**
- * A character set that a terminal client can use: home computers have other codes for Return and for control
- * sequences.
- */
-export function serverEncoding(value: string): string {
-  const name = charset(value);
-  if (isProgramEncoding(name)) return name;
-  throw usage(
-    `${name} is the character set of a home computer; telpty connect cannot send its Return and DEL keys; leave it out`,
-  );
-}
-
 /** `client`, or a character set that a program can run in, under its canonical name. */
 export function programEncoding(value: string): string {
   const name = value === 'client' ? value : charset(value);

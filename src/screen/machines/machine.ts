@@ -2,6 +2,8 @@
  * A home computer as a terminal. It has no control sequences, only codes: for the cursor, for clearing, for reverse
  * video, and some for colours. The output of a program for a modern terminal is therefore written to a screen in
  * memory ({@link MachineScreen}), and the machine receives the codes that make its own screen look the same.
+ *
+ * The other direction, output for such a machine on a modern terminal, is in {@link MachineDisplay}.
  */
 
 import { codesOf } from '../../charset/tables.ts';
@@ -14,6 +16,23 @@ export const REVERSE = 0x100;
 
 /** The number of colours of a terminal: 0 to 15, as in ECMA-48 and its bright ones. */
 export const COLOURS = 16;
+
+/** What a code does on the machine's own screen, if it is not a character. */
+export type Effect =
+  | Movement
+  | ('clear' | 'bell' | 'reverse-on' | 'reverse-off' | 'lower-case' | 'upper-case')
+  /** Remove the character before the cursor: the rest of the line moves up, or a space takes its place. */
+  | ('delete-before' | 'erase-before')
+  | ('delete' | 'insert' | 'delete-line' | 'insert-line')
+  | ('tab' | 'set-tab' | 'clear-tab')
+  /** The next code is displayed, whatever it is. */
+  | 'literal'
+  | 'nothing'
+  /** The colour of the next characters, as that of a terminal; `undefined` is that of the terminal's default. */
+  | { readonly colour: number | undefined };
+
+/** Effects that only move the cursor. */
+export type Movement = 'home' | 'up' | 'down' | 'left' | 'right' | 'newline';
 
 /** The properties of a machine that matter for a terminal. */
 export interface Machine {
@@ -45,11 +64,31 @@ export interface Machine {
   look(codePoint: number): Look | undefined;
   /** The code of a look on a machine whose reverse characters have their own codes. */
   reversed(code: number): number;
+  /** What a code does; `undefined` if it displays a character. */
+  effect(code: number): Effect | undefined;
+  /** The look of the character that a code displays; the other direction is {@link look}. */
+  shown(code: number): Look;
+  /** The character of a look, which is reversed elsewhere. `isUpper` selects the character set with capitals only. */
+  glyph(code: number, isUpper: boolean): string;
+  /**
+   * Whether the cursor goes from the end of a line to the next one, and scrolls at the end of the screen. Otherwise it
+   * stays in its line or column, and goes from one end to the other.
+   */
+  readonly cursorFlows: boolean;
+  /** The columns with a tab stop. */
+  readonly tabStops: readonly number[];
   /** The code of its erase key. */
   readonly eraseKey: number;
+  /** The codes of keys that are not characters, and the input of a program for each: see {@link key}. */
+  readonly keys: KeyTable;
+  /** Codes that its keyboard sends for characters which have other codes, too. */
+  readonly preferredKeys: readonly number[];
   /** The input of a program with a modern terminal for the code of a key. */
   key(code: number, keys: KeyModes): string;
 }
+
+/** The input of a program for the codes of keys; it may depend on the modes of the terminal. */
+export type KeyTable = Readonly<Record<number, string | ((keys: KeyModes) => string)>>;
 
 /** How keys are reported to the program. */
 export interface KeyModes {

@@ -1,12 +1,22 @@
-import { PETSCII, PETSCII_REVERSED } from '../../charset/tables.ts';
-import { cursorKey, type KeyModes, looksOf, type Machine } from './machine.ts';
+import { PETSCII, PETSCII_REVERSED, PETSCII_UPPER_CASE } from '../../charset/tables.ts';
+import { cursorKey, type Effect, type KeyTable, looksOf, type Machine } from './machine.ts';
 
 const looks = looksOf(PETSCII, PETSCII_REVERSED);
 const characters = [...PETSCII];
 
 const LOWER_CASE = 14;
+const UPPER_CASE = 142;
 const CLEAR = 147;
 const DELETE = 20;
+const INSERT = 148;
+const HOME = 19;
+const UP = 145;
+const DOWN = 17;
+const LEFT = 157;
+const RIGHT = 29;
+const RETURN = 13;
+const BELL = 7;
+const [REVERSE_ON, REVERSE_OFF] = [18, 146];
 
 /**
  * The colours of a terminal on a C64, whose screen is dark: black would be invisible, so it becomes dark grey, and
@@ -19,19 +29,66 @@ const COLOUR_CODES = [
   155,
 ];
 
+/**
+ * The colours of a C64 on a terminal, in the order of the machine. A terminal has neither orange nor brown; light grey
+ * is what most machines show first, and what a program without colours gets.
+ */
+const COLOURS: ReadonlyMap<number, number | undefined> = new Map([
+  ...([
+    [144, 0],
+    [5, 15],
+    [28, 1],
+    [159, 6],
+    [156, 5],
+    [30, 2],
+    [31, 4],
+    [158, 11],
+  ] as const),
+  ...([
+    [129, 3],
+    [149, 3],
+    [150, 9],
+    [151, 8],
+    [152, 7],
+    [153, 10],
+    [154, 12],
+    [155, undefined],
+  ] as const),
+]);
+
+/** The codes that its screen obeys; a code without a character has no effect. */
+const EFFECTS: ReadonlyMap<number, Effect> = new Map<number, Effect>([
+  [BELL, 'bell'],
+  [RETURN, 'newline'],
+  [RETURN | 0x80, 'newline'],
+  [LOWER_CASE, 'lower-case'],
+  [UPPER_CASE, 'upper-case'],
+  [UP, 'up'],
+  [DOWN, 'down'],
+  [LEFT, 'left'],
+  [RIGHT, 'right'],
+  [REVERSE_ON, 'reverse-on'],
+  [REVERSE_OFF, 'reverse-off'],
+  [HOME, 'home'],
+  [CLEAR, 'clear'],
+  [DELETE, 'delete-before'],
+  [INSERT, 'insert'],
+  ...[...COLOURS].map(([code, colour]) => [code, { colour }] as const),
+]);
+
 /** Keys that are not characters. Those of the colours, of the case and of reverse video mean nothing to a program. */
-const KEYS: Readonly<Record<number, string | ((keys: KeyModes) => string)>> = {
-  13: '\r',
+const KEYS: KeyTable = {
+  [RETURN]: '\r',
   141: '\r',
-  17: keys => cursorKey('B', keys),
-  145: keys => cursorKey('A', keys),
-  29: keys => cursorKey('C', keys),
-  157: keys => cursorKey('D', keys),
-  19: keys => cursorKey('H', keys),
+  [DOWN]: keys => cursorKey('B', keys),
+  [UP]: keys => cursorKey('A', keys),
+  [RIGHT]: keys => cursorKey('C', keys),
+  [LEFT]: keys => cursorKey('D', keys),
+  [HOME]: keys => cursorKey('H', keys),
   // CLR, the shifted HOME key: programs redraw their screen for this key.
-  147: '\f',
+  [CLEAR]: '\f',
   [DELETE]: ({ erase }) => String.fromCharCode(erase),
-  148: '\x1b[2~',
+  [INSERT]: '\x1b[2~',
   133: '\x1bOP',
   137: '\x1bOQ',
   134: '\x1bOR',
@@ -57,27 +114,44 @@ export const commodore64: Machine = {
   start: [LOWER_CASE, CLEAR],
   codes: {
     clear: CLEAR,
-    home: 19,
-    up: 145,
-    down: 17,
-    left: 157,
-    right: 29,
-    newline: 13,
-    bell: 7,
-    reverse: [18, 146],
+    home: HOME,
+    up: UP,
+    down: DOWN,
+    left: LEFT,
+    right: RIGHT,
+    newline: RETURN,
+    bell: BELL,
+    reverse: [REVERSE_ON, REVERSE_OFF],
     colours: COLOUR_CODES,
   },
   look: codePoint => looks.get(codePoint),
   reversed: code => code,
+  effect: code => EFFECTS.get(code) ?? (isControl(code) ? 'nothing' : undefined),
+  shown: code => code,
+  glyph: (code, isUpper) => (isUpper ? PETSCII_UPPER_CASE.get(upperCode(code)) : undefined) ?? characters[code]!,
+  cursorFlows: true,
+  tabStops: [],
   eraseKey: DELETE,
+  keys: KEYS,
+  // Shift with the keys from 40 to 5F.
+  preferredKeys: Array.from({ length: 32 }, (_, at) => 0xc0 + at),
   key(code, keys) {
     const key = KEYS[code];
     if (key !== undefined) return typeof key === 'string' ? key : key(keys);
     if (code <= LAST_CONTROL) return String.fromCharCode(code);
-    if (code < 0x20 || (code >= 0x80 && code < 0xa0)) return '';
+    if (isControl(code)) return '';
     return asciiKey(code) ?? characters[code]!;
   },
 };
+
+const isControl = (code: number): boolean => (code & 0x7f) < 0x20;
+
+/** The codes 60 to 7F, E0 to FE and FF repeat others; see {@link PETSCII}. */
+function upperCode(code: number): number {
+  if (code === 0xff) return 0xde;
+  if (code >= 0xe0) return code - 0x40;
+  return code >= 0x60 && code < 0x80 ? code + 0x60 : code;
+}
 
 /**
  * A C64 has no keys for \ ^ _ ` { | } and ~, but it has keys with the same codes: £ ↑ ← and the graphics of * + - and

@@ -2,6 +2,7 @@
 import { encoder } from '../../charset/index.ts';
 import { checkValue, type OptionTable, readOptions, secret, text as string } from '../../options.ts';
 import { Option } from '../../protocol/index.ts';
+import { machineOf } from '../../screen/machines/index.ts';
 import type { Conversation } from './conversation.ts';
 import type { PromptAtEnd } from './prompts.ts';
 
@@ -58,8 +59,10 @@ export function sendLine(conversation: Conversation, text: string, options: Line
 
 export function send(conversation: Conversation, text: string, eol: string | undefined): boolean {
   const isBinary = conversation.link.isClient && conversation.link.telnet.isEnabled(Option.BINARY, 'local');
-  const end = eol ?? (isBinary ? '\r' : '\r\n');
-  return conversation.stream.write(encoder(conversation.link.encoding).write(`${text}\n`.replace(/\r?\n/g, () => end)));
+  const { encoding } = conversation.link;
+  // (A home computer has one code for both; that of an Atari is the one of LF.)
+  const end = eol ?? (isBinary && machineOf(encoding) === undefined ? '\r' : '\r\n');
+  return conversation.stream.write(encoder(encoding).write(`${text}\n`.replace(/\r?\n/g, () => end)));
 }
 
 /** How long no text may follow before something counts, in milliseconds. */

@@ -99,22 +99,73 @@ test('a Big5-UAO character that is split by a colour sequence is joined, whereve
   }
 });
 
-test('the character sets of home computers are refused, under all names', async () => {
-  for (const name of ['atascii', 'petscii', 'ATASCII', 'PETSCII-shifted']) {
-    const { status, stdout, stderr } = await telpty(['--encoding', name, '127.0.0.1', 1]).done;
-    assert.equal(status, 2, stderr);
-    assert.equal(stdout, '');
-    assert.match(stderr, /^telpty: --encoding: [^\n]*\n$/);
+test('a script gets the output of a server for home computers as text, and its lines end in their Return', async () => {
+  for (const { name, output, typed } of [
+    {
+      name: 'petscii',
+      output: [147, 14, 28, 0xc8, 0x49, 29, 18, 0x61, 13, 10, 0xc0, 13],
+      typed: [0xc1, 0x42, 13, 0, 0x43],
+    },
+    { name: 'atascii', output: [125, 0x48, 0x69, 31, 0xc1, 0x9b, 0x12, 0x9b], typed: [0x41, 0x62, 0x9b, 0x63] },
+  ]) {
+    await withPeer(['--encoding', name], async ({ stdin, done, shown }, wire) => {
+      wire.send(output.slice(0, 5));
+      stdin.write('Ab\r');
+      stdin.end('\nc');
+      await wire.expect(Uint8Array.from(typed));
+      wire.send(output.slice(5));
+      await shown('\n');
+      wire.halfClose();
+      const { status, stdout } = await done;
+      assert.equal(Buffer.from(stdout, 'latin1').toString('utf8'), 'Hi A\n─\n');
+      assert.equal(status, 0);
+    });
   }
-  // A server that requests one does not get it either.
-  await withPeer([], async ({ done }, wire) => {
+});
+
+test('lines for home computers end in their Return under BINARY, too', () =>
+  withPeer(['--encoding', 'atascii'], async ({ stdin, done }, wire) => {
+    wire.negotiate(DO, OPT.BINARY);
+    await wire.expectNegotiation(WILL, OPT.BINARY);
+    stdin.end('Ab\n');
+    await wire.expect(Buffer.from('Ab\x9b', 'latin1'));
+    wire.halfClose();
+    assert.equal((await done).status, 0);
+  }));
+
+test('the terminal type for a home computer is the name of its character set, unless --term names another one', async () => {
+  for (const [args, type] of [
+    [['--encoding', 'petscii'], 'PETSCII'],
+    [['--encoding', 'atascii', '--term', 'atari-xe'], 'atari-xe'],
+  ] as const) {
+    await withPeer(args, async ({ done }, wire) => {
+      wire.negotiate(DO, OPT.TTYPE);
+      await wire.expectNegotiation(WILL, OPT.TTYPE);
+      wire.subnegotiate(OPT.TTYPE, [1]);
+      await wire.expect(Buffer.from(`\0${type}`, 'latin1'));
+      wire.halfClose();
+      await done;
+    });
+  }
+});
+
+test('a server cannot select the character set of a home computer', () =>
+  withPeer([], async ({ done }, wire) => {
     wire.negotiate(WILL, OPT.CHARSET);
     await wire.expectNegotiation(DO, OPT.CHARSET);
     wire.subnegotiate(OPT.CHARSET, Buffer.from('\x01;PETSCII;ATASCII', 'latin1'));
     await wire.expect(Buffer.of(CMD.IAC, CMD.SB, OPT.CHARSET, 3, CMD.IAC, CMD.SE));
     wire.halfClose();
     await done;
-  });
+  }));
+
+test('--ansi-keys without such a server is an error', async () => {
+  for (const args of [[], ['--encoding', 'cp437']]) {
+    const { status, stdout, stderr } = await telpty([...args, '--ansi-keys', '127.0.0.1', 1]).done;
+    assert.equal(status, 2, stderr);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^telpty: --ansi-keys: needs --encoding petscii or atascii[^\n]*\n$/);
+  }
 });
 
 test('variables are sent only with --send-env', async () => {

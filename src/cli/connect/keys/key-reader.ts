@@ -2,7 +2,7 @@
 import { meaningOf } from './key-forms.ts';
 
 /** How long the rest of a sequence may take, in milliseconds. */
-const REST_MS = 50;
+export const REST_MS = 50;
 /** How long the terminal may take for one answer, and for all pending answers, in milliseconds. */
 const ANSWER_MS = 1_000;
 const ANSWERS_MS = 4_000;

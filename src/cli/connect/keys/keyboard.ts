@@ -1,7 +1,10 @@
 /** Sends what the user types to the server. */
 import { Converter } from '../../../charset/index.ts';
 import { Option } from '../../../protocol/index.ts';
+import { type Machine, machineOf } from '../../../screen/machines/index.ts';
 import type { Session } from '../../../session/session.ts';
+import { REST_MS } from './key-reader.ts';
+import { MachineKeys } from './machine-keys.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -12,20 +15,29 @@ const NEW_LINE = Buffer.of(CR, LF);
 export class Keyboard {
   readonly #session: Session;
   readonly #local: string | undefined;
-  #converter: { to: string; converter: Converter } | undefined;
+  readonly #sendsSequences: boolean;
+  #converter: { to: string; converter: Converter | MachineKeys } | undefined;
+  /** The timer of a key whose sequence is not complete. */
+  #waits: NodeJS.Timeout | undefined;
 
-  /** @param local the character set of the input; without it nothing is converted. */
-  constructor(session: Session, local: string | undefined) {
+  /**
+   * @param local the character set of the input; without it nothing is converted.
+   * @param sendsSequences whether home computers are sent the sequences of cursor and function keys.
+   */
+  constructor(session: Session, local: string | undefined, sendsSequences = false) {
     this.#session = session;
     this.#local = local;
+    this.#sendsSequences = sendsSequences;
+    session.once('close', () => clearTimeout(this.#waits));
   }
 
-  /** Sends keys as a terminal delivers them one by one: Return is CR. */
-  keys(bytes: Uint8Array): void {
+  /** Sends keys as a terminal delivers them one by one: Return is CR. Returns what was sent. */
+  keys(bytes: Uint8Array): Uint8Array {
     const converted = this.#convert(bytes);
-    if (bytes[bytes.length - 1] !== CR) {
+    this.#awaitRest();
+    if (converted[converted.length - 1] !== CR) {
       this.#write(converted);
-      return;
+      return converted;
     }
     // A Return must take effect when it is pressed, so it is not followed by LF: the server need not wait for the next
     // byte (RFC 854). It is sent in one packet with its NUL: a server that ends at a Return would leave a later NUL
@@ -35,23 +47,42 @@ export class Keyboard {
       this.#write(converted, flush);
       flush();
     });
+    return converted;
   }
 
   /**
    * Sends lines that were edited here. They end in Telnet's end of line, CR LF; under BINARY in the Return key, CR
-   * (RFC 856).
+   * (RFC 856). A home computer has its own code for that.
    */
   lines(bytes: Uint8Array): void {
-    this.#writeLines(bytes, this.#isBinary ? RETURN : NEW_LINE);
+    this.#writeLines(bytes, this.#returnOfMachine ?? (this.#isBinary ? RETURN : NEW_LINE));
   }
 
   /**
-   * Sends text unchanged under BINARY; else its lines, which end in LF or CR LF, are sent as {@link lines} does (RFC
-   * 854).
+   * Sends text unchanged under BINARY; else, and to home computers, its lines, which end in LF or CR LF, are sent as
+   * {@link lines} does (RFC 854).
    */
   text(bytes: Uint8Array): void {
-    if (this.#isBinary) this.#write(this.#convert(bytes));
-    else this.#writeLines(bytes, NEW_LINE);
+    const end = this.#returnOfMachine;
+    if (this.#isBinary && end === undefined) this.#write(this.#convert(bytes));
+    else this.#writeLines(bytes, end ?? NEW_LINE);
+  }
+
+  get #machine(): Machine | undefined {
+    return this.#local === undefined ? undefined : machineOf(this.#session.encoding);
+  }
+
+  get #returnOfMachine(): Uint8Array | undefined {
+    const machine = this.#machine;
+    return machine && Uint8Array.of(machine.codes.newline);
+  }
+
+  /** The rest of a sequence arrives at once, unless the ESC was a key. */
+  #awaitRest(): void {
+    clearTimeout(this.#waits);
+    const keys = this.#converter?.converter;
+    if (keys instanceof MachineKeys && keys.isWaiting)
+      this.#waits = setTimeout(() => this.#write(keys.flush()), REST_MS);
   }
 
   get #isBinary(): boolean {
@@ -78,7 +109,14 @@ export class Keyboard {
   #convert(bytes: Uint8Array): Uint8Array {
     const to = this.#session.encoding;
     if (this.#local === undefined || to === this.#local) return bytes;
-    if (this.#converter?.to !== to) this.#converter = { to, converter: new Converter(this.#local, to) };
+    if (this.#converter?.to !== to) {
+      const machine = machineOf(to);
+      const converter =
+        machine === undefined
+          ? new Converter(this.#local, to)
+          : new MachineKeys(machine, this.#local, this.#sendsSequences);
+      this.#converter = { to, converter };
+    }
     return this.#converter.converter.write(bytes);
   }
 }

@@ -22,9 +22,13 @@ const END = '\x18\x1b\\';
  * @param local the character set of the user's terminal.
  */
 export function openOutput(local: string): TerminalOutput {
-  const { stdout } = process;
-  const size = () => ({ columns: stdout.columns || DEFAULT_COLUMNS, rows: stdout.rows || DEFAULT_ROWS });
-  return new TerminalOutput(stdout, size, local === 'UTF-8');
+  return new TerminalOutput(process.stdout, terminalSize, local === 'UTF-8');
+}
+
+/** The size of the terminal that standard output is. */
+export function terminalSize(): Size {
+  const { columns, rows } = process.stdout;
+  return { columns: columns || DEFAULT_COLUMNS, rows: rows || DEFAULT_ROWS };
 }
 
 export class TerminalOutput {

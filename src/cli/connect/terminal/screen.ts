@@ -1,6 +1,9 @@
 /** Passes the server's output to standard output. */
 import { Converter } from '../../../charset/index.ts';
+import { machineOf } from '../../../screen/machines/index.ts';
 import type { Session } from '../../../session/session.ts';
+import { MachineOutput } from './machine-output.ts';
+import type { Size } from './state.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -27,7 +30,8 @@ export class Screen {
   readonly #output: Output;
   /** Undefined: bytes are shown unchanged. */
   readonly #local: string | undefined;
-  #converter: { from: string; converter: Converter } | undefined;
+  readonly #size: (() => Size) | undefined;
+  #converter: { from: string; converter: Converter | MachineOutput } | undefined;
   #held = false;
   #dropping = false;
   #afterReturn = false;
@@ -35,8 +39,12 @@ export class Screen {
   /** The timer of a CR that waits for the next byte. */
   #waits: NodeJS.Timeout | undefined;
 
-  /** @param local the character set of the output; without it nothing is converted. */
-  constructor(session: Session, output: Output, local: string | undefined) {
+  /**
+   * @param local the character set of the output; without it nothing is converted.
+   * @param size the size of the terminal that shows the output, if it is one.
+   */
+  constructor(session: Session, output: Output, local: string | undefined, size?: () => Size) {
+    this.#size = size;
     this.#session = session;
     this.#output = output;
     this.#local = local;
@@ -72,6 +80,29 @@ export class Screen {
     this.#output.write(RETURN);
   }
 
+  /** Called when the cursor is in an empty line after other output, before the server's output continues. */
+  resume(): void {
+    const bytes = this.#machine?.resume();
+    if (bytes !== undefined && bytes.length > 0) this.#output.write(bytes);
+  }
+
+  /** Called when the terminal has echoed the end of a line. */
+  lineTyped(): void {
+    this.#machine?.lineTyped();
+  }
+
+  /** Shows keys that were sent to a server for home computers, as such a machine shows them. */
+  echo(codes: Uint8Array): void {
+    const bytes = this.#machine?.write(codes);
+    if (bytes !== undefined && bytes.length > 0) this.#output.write(bytes);
+  }
+
+  get #machine(): MachineOutput | undefined {
+    this.#follow(this.#session.encoding);
+    const converter = this.#converter?.converter;
+    return converter instanceof MachineOutput ? converter : undefined;
+  }
+
   #flow(): void {
     if (!this.#held && !this.#output.needsDrain) this.#session.resume();
   }
@@ -79,7 +110,8 @@ export class Screen {
   #show(chunk: Buffer): void {
     if (this.#dropping) return;
     const converted = this.#convert(chunk);
-    const lines = this.returnsAreLines ? this.#withLines(converted) : converted;
+    const isOfMachine = this.#converter?.converter instanceof MachineOutput;
+    const lines = this.returnsAreLines && !isOfMachine ? this.#withLines(converted) : converted;
     const shown = this.#addsReturns ? this.#withoutReturns(lines) : lines;
     if (!this.#output.write(shown)) this.#session.pause();
   }
@@ -94,21 +126,28 @@ export class Screen {
 
   /** Output that is shown late may have arrived before the server changed to the current character set. */
   #convert(chunk: Buffer): Uint8Array {
-    const local = this.#local;
-    if (local === undefined) return chunk;
+    if (this.#local === undefined) return chunk;
     const runs = this.#session.link.encodingRuns(chunk);
-    const parts = runs.flatMap(({ bytes, encoding }) => this.#convertRun(bytes, encoding, local));
+    const parts = runs.flatMap(({ bytes, encoding }) => this.#convertRun(bytes, encoding));
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   }
 
-  #convertRun(bytes: Buffer, from: string, local: string): Uint8Array[] {
-    const before = this.#converter;
-    if (from === before?.from) return [before.converter.write(bytes)];
-    this.#converter = from === local ? undefined : { from, converter: new Converter(from, local, HALVES) };
-    // A character that was cut by the change is shown as invalid.
-    const cut = before?.converter.end();
+  #convertRun(bytes: Buffer, from: string): Uint8Array[] {
+    const cut = this.#follow(from);
     const converted = this.#converter?.converter.write(bytes) ?? bytes;
     return cut === undefined || cut.length === 0 ? [converted] : [cut, converted];
+  }
+
+  /** Converts from this character set. Returns what is left of the one before: a cut character, shown as invalid. */
+  #follow(from: string): Uint8Array | undefined {
+    const before = this.#converter;
+    const local = this.#local;
+    if (local === undefined || from === (before?.from ?? local)) return undefined;
+    const machine = machineOf(from);
+    if (from === local) this.#converter = undefined;
+    else if (machine === undefined) this.#converter = { from, converter: new Converter(from, local, HALVES) };
+    else this.#converter = { from, converter: new MachineOutput(machine, local, this.#size) };
+    return before?.converter.end();
   }
 
   #withoutReturns(bytes: Uint8Array): Uint8Array {
