@@ -96,6 +96,23 @@ for (const kind of kinds) {
           await screen.feed(display.write(Uint8Array.from(codes)));
           computer.feed(Uint8Array.from(codes));
           assertSame(screen, computer);
+          // What is in memory is the same, too: everything is drawn again for another character set.
+          if (computer instanceof Commodore64) {
+            const codes = Uint8Array.of(computer.lowerCase ? 142 : 14);
+            await screen.feed(display.write(codes));
+            computer.feed(codes);
+            assertSame(screen, computer);
+          }
+          await screen.feed(`\r\n${display.resume()}`);
+          const { baseY } = screen.terminal.buffer.active;
+          const [x, y] = screen.cursor;
+          assert.equal(x, computer.column);
+          const line = screen.terminal.buffer.active.getLine(baseY + y)!;
+          for (const [column, place] of computer.places[computer.row]!.slice(0, x).entries()) {
+            const cell = line.getCell(column)!;
+            assert.equal(cell.getChars() || ' ', place.character.replace('\u00a0', ' '));
+            assert.equal(cell.isInverse() !== 0, place.reverse);
+          }
           screen.dispose();
         },
       );
