@@ -96,7 +96,7 @@ for (const kind of kinds) {
           await screen.feed(display.write(Uint8Array.from(codes)));
           computer.feed(Uint8Array.from(codes));
           assertSame(screen, computer);
-          // What is in memory is the same, too: everything is drawn again for another character set.
+          // The memory of the screen is the same, too: another character set redraws everything.
           if (computer instanceof Commodore64) {
             const codes = Uint8Array.of(computer.lowerCase ? 142 : 14);
             await screen.feed(display.write(codes));
