@@ -341,12 +341,20 @@ describe('TLS', { timeout: 60_000 }, () => {
 
   it('rejects the client that has waited longest when too many wait', async () => {
     await using tls = await start();
-    const first = dial(tls.host.port);
-    await untilTrue(() => addon().counts().peeks === 1);
-    const closed = readToClose(first);
-    const others = Array.from({ length: 1024 }, () => dial(tls.host.port).on('error', () => {}));
-    await closed;
-    assert.equal((await tls.refusal()).reason, 'busy');
+    let others: Socket[] = [];
+    // A silent client is refused after 2 s. On a loaded machine that can be before the others have connected.
+    for (let reason = 'tls'; reason === 'tls'; ) {
+      for (const one of others) one.destroy();
+      await untilTrue(() => addon().counts().peeks === 0, 60_000);
+      tls.refused.length = 0;
+      const first = dial(tls.host.port);
+      await untilTrue(() => addon().counts().peeks === 1, 60_000);
+      const closed = readToClose(first);
+      others = Array.from({ length: 1024 }, () => dial(tls.host.port).on('error', () => {}));
+      await closed;
+      ({ reason } = await tls.refusal());
+      if (reason !== 'tls') assert.equal(reason, 'busy');
+    }
     // A legitimate client is served among them.
     await using wire = await connectSecurely(tls.host.port, XTERM);
     await wire.expect('33 90\r\n');
