@@ -18,6 +18,8 @@ export interface OpenRecordingOptions {
 /** The first bytes of a gzip file (RFC 1952, section 2.3.1). */
 const GZIP = [0x1f, 0x8b] as const;
 const OPENING_BRACE = 0x7b;
+/** The length of the header of a frame of ttyrec. Its microseconds are less than 2^20, so its eighth byte is 0. */
+const FRAME_HEADER = 12;
 
 const PIECE = 64 * 1024;
 
@@ -135,18 +137,22 @@ function readStream(file: string, isCompressed: boolean): Readable {
   return isCompressed ? pipeline(stream, createGunzip(), () => {}) : stream;
 }
 
+/** Whether a file begins as JSON. The first byte alone is not enough: it is also a part of the time of a ttyrec file. */
+const isText = (start: Uint8Array): boolean =>
+  start.length === 0 || (start[0] === OPENING_BRACE && !start.subarray(0, FRAME_HEADER).includes(0));
+
 async function kindOf(file: string): Promise<{ isCompressed: boolean; isText: boolean }> {
   try {
     const handle = await open(file);
     try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-      const isCompressed = bytesRead === 2 && buffer[0] === GZIP[0] && buffer[1] === GZIP[1];
-      if (!isCompressed) return { isCompressed, isText: buffer[0] === OPENING_BRACE || bytesRead === 0 };
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(FRAME_HEADER), 0, FRAME_HEADER, 0);
+      const isCompressed = bytesRead >= 2 && buffer[0] === GZIP[0] && buffer[1] === GZIP[1];
+      if (!isCompressed) return { isCompressed, isText: isText(buffer.subarray(0, bytesRead)) };
     } finally {
       await handle.close();
     }
     const stream = readStream(file, true);
-    for await (const piece of stream) return { isCompressed: true, isText: (piece as Uint8Array)[0] === OPENING_BRACE };
+    for await (const piece of stream) return { isCompressed: true, isText: isText(piece as Uint8Array) };
     return { isCompressed: true, isText: true };
   } catch (error) {
     throw unreadable(file, error);

@@ -64,6 +64,21 @@ describe('openRecording', () => {
     });
   }
 
+  it('takes no ttyrec file for JSON, whatever its time is', async () => {
+    // 0x7b, the first byte of the time, is also an opening brace.
+    const started = new Date(0x6a22227b * 1000);
+    const ttyrec = new TtyrecEncoder();
+    const bytes = [ttyrec.begin({ columns: 20, rows: 5, started }), ttyrec.event(EVENTS[0]!)];
+    assert.equal(String.fromCharCode(bytes[0]![0]!), '{');
+    for (const [name, contents] of [
+      ['brace', Buffer.concat(bytes)],
+      ['brace.gz', gzipSync(Buffer.concat(bytes))],
+    ] as const) {
+      const recording = await openRecording(file(name, contents));
+      assert.deepEqual(recording.started, started);
+    }
+  });
+
   it('gives what is before the place where a file is broken, then the place', async () => {
     const path = file('broken.cast', `${encoded(new AsciicastEncoder(3))}nonsense\n[1,"o","later"]\n`);
     const recording = await openRecording(path);
