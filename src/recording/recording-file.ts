@@ -137,7 +137,7 @@ function readStream(file: string, isCompressed: boolean): Readable {
   return isCompressed ? pipeline(stream, createGunzip(), () => {}) : stream;
 }
 
-/** Whether a file begins as JSON. The first byte alone is not enough: it is also a part of the time of a ttyrec file. */
+/** Whether a file begins as JSON. The first byte is not enough: it is also a part of the time of a ttyrec file. */
 const isText = (start: Uint8Array): boolean =>
   start.length === 0 || (start[0] === OPENING_BRACE && !start.subarray(0, FRAME_HEADER).includes(0));
 
