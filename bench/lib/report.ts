@@ -41,7 +41,7 @@ export interface Cell {
   /** The median of the rounds' ratios to the floor, and the smallest and greatest of them. */
   readonly ratio?: number;
   readonly ratios?: readonly [number, number];
-  /** The 95 % interval of the median ratio; absent with less than six rounds. */
+  /** The 95 % interval of the median ratio; absent with fewer than six rounds. */
   readonly interval?: readonly [number, number] | undefined;
   readonly rounds: number;
 }

@@ -7,7 +7,7 @@ export function median(values: readonly number[]): number {
 
 /**
  * The 95 % interval of the median, from the order of the values alone: the narrowest pair of values, equally far from
- * both ends, that encloses the median of the distribution with that probability. Undefined with less than six values:
+ * both ends, that encloses the median of the distribution with that probability. Undefined with fewer than six values:
  * not even the smallest and the greatest enclose it so surely.
  */
 export function medianInterval(values: readonly number[]): readonly [number, number] | undefined {

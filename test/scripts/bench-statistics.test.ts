@@ -21,7 +21,7 @@ test('the interval has the ranks of the tables of the sign test', () => {
   }
 });
 
-test('with less than six values there is no such interval', () => {
+test('with fewer than six values there is no such interval', () => {
   for (let count = 0; count < 6; count++) assert.equal(medianInterval(ranks(count)), undefined);
 });
 
