@@ -198,7 +198,12 @@ static void *work(void *data) {
   return NULL;
 }
 
-/* Creates a thread with all signals blocked. The lock is held. Returns 0 or an error number. */
+/*
+ * Creates a thread with all signals blocked but SIGCHLD. The lock is held. Returns 0 or an error number.
+ *
+ * The kernel sends SIGCHLD to the thread that started the child. It discards the signal at once if no handler is
+ * installed and that thread does not block it. Otherwise it wakes another thread, for nothing.
+ */
 static int create_thread(struct starter *t) {
   pthread_attr_t attributes;
   pthread_t id;
@@ -208,6 +213,7 @@ static int create_thread(struct starter *t) {
   pthread_attr_setstacksize(&attributes, STACK_SIZE);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   sigfillset(&all);
+  sigdelset(&all, SIGCHLD);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   error = pthread_create(&id, &attributes, work, t);
   pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -418,9 +424,7 @@ int starter_add(struct pty *p, const struct plan *plan, napi_ref request) {
   list_add(&t->waiting, &job->link);
   t->queued++;
   int error = want_thread(t);
-  if (error == 0)
-    uv_cond_signal(&t->work);
-  else {
+  if (error != 0) {
     list_remove(&job->link);
     t->queued--;
   }
@@ -429,6 +433,8 @@ int starter_add(struct pty *p, const struct plan *plan, napi_ref request) {
     free(job);
     return error;
   }
+  /* After the unlock: otherwise the thread wakes only to sleep again, until the lock is free. */
+  uv_cond_signal(&t->work);
   if (t->pending++ == 0) {
     uv_ref((uv_handle_t *)&t->finished);
     uv_timer_start(&t->tick, ticked, TICK_MS, TICK_MS);

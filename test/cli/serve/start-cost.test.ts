@@ -68,8 +68,11 @@ test('a session makes no more system calls on the main thread than necessary', a
     await sessions(server, SESSIONS);
     tracer.kill('SIGINT');
     await once(tracer, 'close');
+    const calls = readFileSync(file, 'latin1');
+    // It interrupts the thread only if the program ends before the thread that started it accepts signals again.
+    assert.ok(calls.split('--- SIGCHLD').length - 1 < SESSIONS / 2, 'most programs interrupt the main thread');
     const counts = new Map<string, number>();
-    for (const [, name = ''] of readFileSync(file, 'latin1').matchAll(/^(\w+)\(/gm)) {
+    for (const [, name = ''] of calls.matchAll(/^(\w+)\(/gm)) {
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
     assert.equal(counts.get('accept4'), SESSIONS);
