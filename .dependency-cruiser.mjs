@@ -9,6 +9,7 @@ const layers = [
   ['^src/session/'],
   ['^src/server/', '^src/client/', '^src/shells/', '^src/recording/'],
   ['^src/index\\.ts$'],
+  ['^src/web/'],
   ['^src/cli/'],
 ];
 

@@ -31,6 +31,7 @@ const TIERS = {
     'transport',
     'client',
     'shells',
+    'web',
     'support',
     'scripts',
     'options.test.ts',

@@ -6,6 +6,7 @@
 import type { SendHandle } from 'node:child_process';
 import { Socket } from 'node:net';
 import { TelptyError } from '../errors.ts';
+import { stopReading } from '../native/node-internals.ts';
 import type { Server } from '../server/server.ts';
 import type { Session } from '../session/session.ts';
 import type { AdmissionControl, Candidate, RefusalReason, Slot } from '../shells/guards/session-limits.ts';
@@ -13,13 +14,16 @@ import { escapeText } from '../shells/output/escape.ts';
 import type { StartedProgram } from '../shells/program/options.ts';
 import { ListenerPipeline } from '../transport/pre-session/listener-pipeline.ts';
 import { sessionsThatFit } from '../transport/tcp/descriptors.ts';
-import { createLog } from './log/log.ts';
+import type { TlsOptions } from '../transport/tls/options.ts';
+import { createLog, type Log } from './log/log.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { createHost, endHost } from './serve/configured-server.ts';
 import { Reloadables, reloadableLevel } from './serve/reload.ts';
 import type { ServeSettings } from './serve/settings.ts';
 import { announceDrain } from './serve/shutdown-notice.ts';
+import type { StartupChecks } from './serve/startup-checks.ts';
 import { PrimaryUserIds } from './system/user-ids.ts';
+import type { WebHost } from './web/host.ts';
 import type { Order, Report } from './workers/messages.ts';
 
 /**
@@ -52,8 +56,19 @@ const userIds = new PrimaryUserIds(
   (uid, isFree) => report({ type: 'leaveUser', uid, isFree }),
 );
 let host:
-  | { server: Server; settings: ServeSettings; metrics: ServerMetrics | undefined; pipeline: ListenerPipeline }
+  | {
+      server: Server;
+      settings: ServeSettings;
+      metrics: ServerMetrics | undefined;
+      pipeline: ListenerPipeline;
+      web: WebHost | undefined;
+    }
   | undefined;
+/** Requests for sessions that the primary has not answered. */
+const requests = new Map<number, (session: AdmittedSession) => void>();
+let lastRequest = 0;
+
+type AdmittedSession = (Order & { type: 'admitted' })['session'];
 /** Applies the settings that were checked last. */
 let apply: (() => void) | undefined;
 
@@ -64,6 +79,13 @@ function obey(order: Order, handle: SendHandle): void {
       return;
     case 'client':
       serve(order, handle);
+      return;
+    case 'web':
+      serveWeb(order, handle);
+      return;
+    case 'admitted':
+      requests.get(order.request)?.(order.session);
+      requests.delete(order.request);
       return;
     case 'reload':
       void reload(order.settings);
@@ -92,7 +114,7 @@ function obey(order: Order, handle: SendHandle): void {
   }
 }
 
-async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promise<void> {
+async function begin({ settings, found, tls, loginKey }: Order & { type: 'begin' }): Promise<void> {
   try {
     // The primary formats the lines.
     const log = createLog({ level: settings.logLevel, format: 'json' });
@@ -117,11 +139,16 @@ async function begin({ settings, found, tls }: Order & { type: 'begin' }): Promi
     // Loaded only with `--metrics`.
     if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
     const pipeline = await ListenerPipeline.open({ tls });
+    const web = loginKey === undefined ? undefined : await createWeb(loginKey, { settings, found, server, log, tls });
     if (pipeline.tls !== undefined) {
       const { reloadableCertificates } = await import('./serve/certificates.ts');
-      reloadables.add(reloadableCertificates(certificates => pipeline.tls?.set(certificates), tls?.auto));
+      const put = (certificates: TlsOptions) => {
+        pipeline.tls?.set(certificates);
+        web?.setTls(certificates);
+      };
+      reloadables.add(reloadableCertificates(put, tls?.auto));
     }
-    host = { server, settings, metrics, pipeline };
+    host = { server, settings, metrics, pipeline, web };
     report({ type: 'ready', room: sessionsThatFit(), reloadables: reloadables.facts });
   } catch (error) {
     if (!(error instanceof TelptyError)) throw error;
@@ -150,6 +177,45 @@ function serve({ id, peer, refused }: Order & { type: 'client' }, handle: SendHa
   });
 }
 
+interface WebParts {
+  readonly settings: ServeSettings;
+  readonly found: StartupChecks;
+  readonly server: Server;
+  readonly log: Log;
+  readonly tls: TlsOptions | undefined;
+}
+
+async function createWeb(loginKey: string, { settings, found, server, log, tls }: WebParts): Promise<WebHost> {
+  const { WebHost } = await import('./web/host.ts');
+  const web = new WebHost(settings, found, server, log, {
+    tls,
+    loginKey: Buffer.from(loginKey, 'base64'),
+    admit: async peer => {
+      const session = await new Promise<AdmittedSession>(resolve => {
+        const request = ++lastRequest;
+        requests.set(request, resolve);
+        report({ type: 'admit', request, peer });
+      });
+      if (session === undefined) return undefined;
+      const { id, refused } = session;
+      verdicts.decided(id, refused);
+      return { info: { id }, abandon: () => verdicts.release(id) };
+    },
+  });
+  if (settings.webPassword !== undefined) reloadables.add(web.reloadablePasswords);
+  return web;
+}
+
+function serveWeb({ id, peer }: Order & { type: 'web' }, handle: SendHandle): void {
+  // The client may have closed the connection in transit.
+  if (!(handle instanceof Socket)) report({ type: 'left', id });
+  else if (host?.web === undefined) handle.destroy();
+  else {
+    stopReading(handle);
+    host.web.take(handle, peer);
+  }
+}
+
 async function reload(settings: ServeSettings): Promise<void> {
   try {
     apply = await reloadables.prepare(settings);
@@ -162,6 +228,7 @@ async function reload(settings: ServeSettings): Promise<void> {
 
 async function end(status: number): Promise<void> {
   host?.pipeline.close();
+  host?.web?.close();
   if (host !== undefined) await endHost(host.server, host.settings);
   process.exit(status);
 }

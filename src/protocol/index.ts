@@ -113,5 +113,5 @@ export { type Speed, type TerminalSpeedEvent, terminalSpeed } from './options/te
 export { type TerminalType, type TerminalTypeEvent, terminalType } from './options/terminal/terminal-type.ts';
 export { WindowSize, type WindowSizeEvent, windowSize } from './options/terminal/window-size.ts';
 export { type XDisplayLocationEvent, xDisplayLocation } from './options/terminal/x-display-location.ts';
-export { type TimingMark, type TimingMarkEvent, timingMark } from './options/timing-mark.ts';
+export { type TimingMark, type TimingMarkEvent, type TimingMarkOptions, timingMark } from './options/timing-mark.ts';
 export { Telnet, type TelnetConfig } from './telnet.ts';

@@ -247,6 +247,11 @@ export class Server extends EventEmitter<ServerEvents> {
     };
   }
 
+  /** @internal Whether it has stopped listening, or is about to: no more connections become sessions. */
+  get isStopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+
   /** Whether a listener is open. */
   get listening(): boolean {
     return this.#listeners.size > 0;

@@ -19,6 +19,7 @@ import {
 import type { Peer } from '../transport/peer.ts';
 import { type ForeignProtocol, mayBecomeForeign } from '../transport/pre-session/foreign-protocol.ts';
 import { InputBuffer, type InputConsumer } from '../transport/stream/input-buffer.ts';
+import { Pacing } from '../transport/stream/pacing.ts';
 import { ReceiveBlock, ReceiveScheduler, type ReceiveUser } from '../transport/stream/receive-scheduler.ts';
 import { SendQueue } from '../transport/stream/send-queue.ts';
 import { StreamTransport, type Transport, type TransportUser } from '../transport/stream/transport.ts';
@@ -29,6 +30,7 @@ import { BlockTable, FastPath, type SessionBlock } from './fast-path.ts';
 import { LateAnswers } from './late-answers.ts';
 import { AreYouThere, KeepAlive, type KeepAliveTimes } from './liveness.ts';
 import { Observers, type SessionTap, type SessionTrace } from './observers.ts';
+import { timingMarkOption } from './option-table.ts';
 import { Terminal } from './terminal.ts';
 
 /** How far a writer may be ahead of the transport, in bytes: slightly more than one whole drain of a terminal. */
@@ -142,6 +144,8 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   /** Created at the first AYT. */
   #areYouThere: AreYouThere | undefined;
   readonly #keepAlive: KeepAlive | undefined;
+  /** Only if the transport needs it. */
+  readonly #pacing: Pacing | undefined;
 
   /** @param stream the session: events are emitted on it, and it is destroyed with the connection. */
   constructor(stream: Duplex, transport: Duplex | Transport, options: SessionOptions) {
@@ -157,6 +161,15 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#input = new InputBuffer(stream, this.#scheduler);
     this.#output = new SendQueue(this.#transport, () => this.room());
     this.fastPath = new FastPath(this.#transport.fastPath, { table: Link.#blocks, owner: this });
+    // (An application may have replaced this definition in the table of options.)
+    if (this.#transport.needsPacing && this.telnet.has(timingMarkOption)) {
+      const marks = this.telnet.handler(timingMarkOption);
+      this.#pacing = new Pacing(
+        answered => marks.ask(answered),
+        () => this.room(),
+      );
+      this.#output.gate = this.#pacing;
+    }
     if (options.keepAlive?.interval) this.#keepAlive = new KeepAlive(this, options.keepAlive);
     this.#transport.open(this);
   }
@@ -198,6 +211,11 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   /** As `Session.unsent`. */
   get unsent(): number {
     return this.#stream.writableLength + this.#output.unsent;
+  }
+
+  /** Output that the client has not processed, as far as that is known, in bytes. */
+  get unprocessed(): number {
+    return this.unsent + (this.#pacing?.unanswered ?? 0);
   }
 
   /** As `Session.undelivered`. */
@@ -322,6 +340,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#sendReturn();
     if (bytes[bytes.length - 1] === CR) this.#showReturn(bytes);
     else this.#show(bytes);
+    this.#pacing?.mark();
     this.#consumerWaits = !this.#output.hasRoom;
     return !this.#consumerWaits;
   }
@@ -329,6 +348,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   #show(bytes: Uint8Array): void {
     for (const tap of this.#observers.taps) tap.output?.(bytes);
     this.telnet.write(bytes);
+    this.#pacing?.wrote(bytes.length);
   }
 
   /**
@@ -411,6 +431,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     } else {
       this.#show(chunk);
       this.#sendReturn();
+      this.#pacing?.mark();
     }
     this.#output.whenRoom(() => {
       this.#writing = 0;
@@ -503,9 +524,9 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
 
   room(): void {
     this.#output.room();
-    if (!this.#output.hasRoom) return;
-    this.#scheduler.unblock(ReceiveBlock.ANSWERS);
-    this.#callForOutput();
+    // Answers of the client, which open the gate, are among the input.
+    if (this.#output.transportHasRoom) this.#scheduler.unblock(ReceiveBlock.ANSWERS);
+    if (this.#output.hasRoom) this.#callForOutput();
   }
 
   finishing(): void {

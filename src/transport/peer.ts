@@ -9,6 +9,8 @@ export interface IpPeer {
   readonly kind: 'ip';
   readonly address: string;
   readonly port: number | undefined;
+  /** The name of the user, if the gateway that accepted the connection has checked it: see `telpty/web`. */
+  readonly user?: string | undefined;
 }
 
 /** A process on this machine that connected to a UNIX socket. The ids are those at the time of the connection. */

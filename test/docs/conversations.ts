@@ -7,6 +7,8 @@ import { ptyShell } from '../../src/index.ts';
 import { Device, type Script } from '../client/lab/device.ts';
 import { IOS_CONFIGURATION, ios } from '../client/lab/ios.ts';
 import { CMD, OPT, subnegotiation, Wire } from '../support/clients/test-client.ts';
+import { ask, connectWeb } from '../support/clients/web-client.ts';
+import { untilTrue } from '../support/leaks.ts';
 import { Host } from '../support/servers/host.ts';
 import type { Running } from './programs.ts';
 
@@ -75,6 +77,15 @@ export const talks: Readonly<Record<string, (program: Running, connect: typeof W
   'wait-for-type': async (program, connect) => {
     await using wire = await connect(await program.port(), { ttype: ['VT220'] });
     await wire.expect('Your terminal is VT220.');
+  },
+  browsers: async program => {
+    await untilTrue(() => /port: \d+/.test(program.stdout));
+    const port = Number(/port: (\d+)/.exec(program.stdout)![1]);
+    assert.equal((await ask(port, '/')).text, 'Play at /play/.\n');
+    assert.equal(JSON.parse((await ask(port, '/play/config.json')).text).title, 'NetHack');
+    await using wire = await connectWeb(port, { path: '/play/ws' });
+    await wire.untilEnd();
+    assert.equal(wire.end?.code, 1000);
   },
   lines: async (program, connect) => {
     await using wire = await connect(await program.port());

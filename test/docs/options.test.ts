@@ -8,6 +8,7 @@ import { limitOptions } from '../../src/shells/guards/limit.ts';
 import { robotCheckOptions } from '../../src/shells/guards/robot-check.ts';
 import { ptyShellOptions } from '../../src/shells/program/options.ts';
 import { listenOptions, localListenOptions } from '../../src/transport/listen-options.ts';
+import { webGatewayOptions } from '../../src/web/options.ts';
 import { declaredOptions } from '../support/option-tables.ts';
 import { commentsOf, document, table } from './markdown.ts';
 
@@ -26,6 +27,7 @@ const UNWRITTEN = ['', 'off', 'none'];
 const IN_WORDS: ReadonlyMap<string, string> = new Map([
   ['requestEnviron', 'LANG, LC_\\*, COLORTERM, DISPLAY, TZ'],
   ['mode', '0o600'],
+  ['page', 'the page of telpty'],
   ['port', '23, with TLS 992'],
   ['terminal', "type `'dumb'`"],
 ]);
@@ -42,6 +44,7 @@ describe('docs/library.md has the options, and their defaults, of', () => {
     ['option of `limit()`', limitOptions],
     ['option of `robotCheck()`', robotCheckOptions],
     ['option of `connect()`', connectOptions],
+    ['option of `createWebGateway()`', webGatewayOptions],
   ];
   for (const [heading, options] of tables) {
     it(heading.replace(/^option$/, 'createServer()').replace(/^option of /, ''), () => {

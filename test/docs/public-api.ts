@@ -271,7 +271,7 @@ same<
   SessionOutcome,
   { readonly result: unknown; readonly error?: undefined } | { readonly error: unknown; readonly result?: undefined }
 >();
-same<RefusedConnection, ForeignProtocol | 'busy' | 'local-user' | 'probe' | UnwelcomeReason>();
+same<RefusedConnection, ForeignProtocol | 'busy' | 'local-user' | 'probe' | 'web' | UnwelcomeReason>();
 
 // --- telpty: sessions ---
 
@@ -282,7 +282,12 @@ same<Session['startedAt'], number>();
 same<Session['peer'], Peer | undefined>();
 same<
   Peer,
-  | { readonly kind: 'ip'; readonly address: string; readonly port: number | undefined }
+  | {
+      readonly kind: 'ip';
+      readonly address: string;
+      readonly port: number | undefined;
+      readonly user?: string | undefined;
+    }
   | { readonly kind: 'local'; readonly uid: number | undefined; readonly pid: number | undefined }
 >();
 same<Session['remoteAddress'], string | undefined>();

@@ -12,7 +12,9 @@ import { document, table } from './markdown.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DIST = `${ROOT}dist/`;
-const ENTRY_POINTS = { telpty: 'index', 'telpty/protocol': 'protocol/index', 'telpty/pty': 'pty/index' };
+const ENTRY_POINTS = {
+  ...{ telpty: 'index', 'telpty/protocol': 'protocol/index', 'telpty/pty': 'pty/index', 'telpty/web': 'web/index' },
+};
 
 /**
  * Imports the package by its name, so that the compiler finds the types like that of a user: by `exports` of
@@ -89,6 +91,10 @@ describe('docs/library.md names the members of', () => {
   });
   it('a server', () => {
     assert.deepEqual(namesIn('member of a server'), membersOf('telpty', 'Server', EventEmitter.prototype));
+  });
+  it('a gateway', () => {
+    const named = namesIn('member of a gateway').map(name => (name.startsWith('[') ? '[Symbol.asyncDispose]()' : name));
+    assert.deepEqual(named.sort(), membersOf('telpty/web', 'WebGateway', Object.prototype));
   });
   it('a pseudo-terminal', () => {
     assert.deepEqual(namesIn('member of a pseudo-terminal'), membersOf('telpty/pty', 'Pty', Duplex.prototype));

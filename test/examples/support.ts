@@ -49,7 +49,7 @@ export class Example implements AsyncDisposable {
     });
     failed.catch(() => {});
     while (!this.output.includes('\n')) await Promise.race([once(this.#process.stdout!, 'data'), failed]);
-    const [, port] = /^telnet 127\.0\.0\.1 (\d+)\n/.exec(this.output) ?? [];
+    const [, port] = /^(?:telnet 127\.0\.0\.1 |http:\/\/127\.0\.0\.1:)(\d+)\/?\n/.exec(this.output) ?? [];
     if (port === undefined) throw new Error(`the example does not say where it listens: ${this.output}`);
     this.port = Number(port);
   }

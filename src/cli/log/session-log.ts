@@ -72,7 +72,10 @@ export class SessionLog {
     if (!isLogged && !isRefused(result)) return;
     const { id, bytesRead, bytesWritten } = session;
     const duration = Math.round(session.age);
-    const fields = { session: id, remote: remoteOf(session), duration, bytesIn: bytesRead, bytesOut: bytesWritten };
+    const fields = {
+      ...{ session: id, remote: remoteOf(session), ...webUser(session) },
+      ...{ duration, bytesIn: bytesRead, bytesOut: bytesWritten },
+    };
     if (end.outcome === 'probe') {
       this.#log.debug({ ...fields, ...end }, `session ${id} ended: ${fields.remote} no program, probe`);
       return;
@@ -108,7 +111,10 @@ export class SessionLog {
     const user = uid === undefined ? '' : `, user id ${uid}`;
     const remote = remoteOf(session);
     this.#log.info(
-      { session: session.id, remote, program: program.file, pid, ...(user && { uid }), term, columns, rows },
+      {
+        ...{ session: session.id, remote, ...webUser(session) },
+        ...{ program: program.file, pid, ...(user && { uid }), term, columns, rows },
+      },
       `session ${session.id} started: ${remote} ${this.#programName}, ${terminalOf(session, program)}, pid ${pid}${user}`,
     );
   }
@@ -129,6 +135,11 @@ export class SessionLog {
       }
     };
   }
+}
+
+/** The user who has logged in at the web gateway. */
+function webUser({ peer }: Session): { user?: string } {
+  return peer?.kind === 'ip' && peer.user !== undefined ? { user: peer.user } : {};
 }
 
 /** The TERM of the program, and the current size. */

@@ -17,6 +17,7 @@ import {
 } from '../../shells/environment/environment.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
+import { isBase, isOrigin } from '../../web/options.ts';
 
 /** The text as error messages show it. */
 const shown = (text: string) => `'${escapeText(text, 60)}'`;
@@ -211,6 +212,29 @@ export function endpoint(value: string): { host: string; port: number } {
   const [, address, number = ''] = /^(?:(\[[^\]]+\]|[^:]+):)?([^:]*)$/.exec(value) ?? [];
   if (/^\d/.test(number)) return { host: address === undefined ? '127.0.0.1' : host(address), port: port(number) };
   throw usage(`${shown(value)} is not [ADDR:]PORT (9100, 192.0.2.1:9100, [::1]:9100)`);
+}
+
+/** The path of the page for browsers; the slash at its end may be left out. */
+export function webBase(value: string): string {
+  const path = value.endsWith('/') ? value : `${value}/`;
+  if (isBase(path)) return path;
+  throw usage(`${shown(value)} is not the path of a page (/, /terminal; letters, digits and . _ ~ -)`);
+}
+
+/** Origins as browsers write them, separated by commas; may be empty. */
+export function origins(value: string): readonly string[] {
+  if (value === '') return [];
+  return value.split(',').map(entry => {
+    const origin = entry.trim().replace(/\/$/, '').toLowerCase();
+    if (isOrigin(origin)) return origin;
+    throw usage(`${shown(entry)} is not an origin (https://play.example.org, http://192.0.2.1:8080)`);
+  });
+}
+
+/** The name of an HTTP header. */
+export function headerName(value: string): string {
+  if (/^[A-Za-z0-9-]{1,64}$/.test(value)) return value;
+  throw usage(`${shown(value)} is not the name of a header (X-Remote-User)`);
 }
 
 /** The name of an environment variable. */

@@ -13,13 +13,40 @@ interface Own {
   readonly uid: number | undefined;
 }
 
-/**
- * The option by which other machines can connect, as the beginning of an error message; undefined if they cannot. With
- * a proxy they can connect to loopback, too.
- */
-function remoteAccess(host: string, { proxyProtocol }: ServeSettings): string | undefined {
-  if (!isLoopback(host)) return `--host: ${host} is not loopback`;
-  return proxyProtocol.length > 0 ? '--proxy-protocol: the clients of the proxies are not of this machine' : undefined;
+/** A listener that other machines can reach. */
+interface Exposure {
+  /** The option that makes it so, as the beginning of an error message. */
+  readonly reason: string;
+  readonly host: string;
+  /** How they reach it, as the end of a sentence. */
+  readonly how: string;
+  readonly isProxied: boolean;
+  readonly isWeb: boolean;
+}
+
+/** The listeners that other machines can reach. With a proxy they can reach loopback, too. */
+function exposuresOf(host: string, { proxyProtocol, web, webTrust }: ServeSettings): Exposure[] {
+  const exposures: Exposure[] = [];
+  const add = (option: '--host' | '--web', where: string, proxies: readonly string[]) => {
+    const isWeb = option === '--web';
+    const trust = isWeb ? '--web-trust' : '--proxy-protocol';
+    const browser = isWeb ? ' with a browser' : '';
+    if (!isLoopback(where)) {
+      const how = `to ${formatAddress(where, undefined)}${browser}`;
+      exposures.push({
+        ...{ host: where, how, isWeb },
+        reason: `${option}: ${where} is not loopback`,
+        isProxied: proxies.length > 0,
+      });
+    } else if (proxies.length > 0) {
+      const how = `through the proxies ${proxies.join(', ')}${browser}`;
+      const reason = `${trust}: the clients of the proxies are not of this machine`;
+      exposures.push({ host: where, how, isWeb, reason, isProxied: true });
+    }
+  };
+  add('--host', host, proxyProtocol);
+  if (web !== undefined) add('--web', web.host, webTrust);
+  return exposures;
 }
 
 /**
@@ -30,7 +57,7 @@ function remoteAccess(host: string, { proxyProtocol }: ServeSettings): string | 
  * @throws TelptyError `ERR_USAGE`
  */
 export function refuseRootProgram(host: string, settings: ServeSettings, found: Found, own?: Own): void {
-  const way = remoteAccess(host, settings);
+  const way = exposuresOf(host, settings)[0]?.reason;
   if (way === undefined || settings.allowRootProgram || !runsAsRoot(settings, found, own)) return;
   const what = `${way}, and clients would get a program that runs as root`;
   throw new TelptyError(
@@ -55,15 +82,13 @@ export function warnOfMissingGuards(
   log: Pick<Log, 'warn'>,
   own?: Own,
 ): void {
-  if (remoteAccess(host, settings) === undefined) return;
-  const missing = missingGuards(settings);
-  if (runsAsRoot(settings, found, own)) missing.push('programs run as root (--user)');
-  if (missing.length > 0)
-    log.warn({ host, missing }, `other machines can connect ${pathOf(host, settings)}: ${missing.join('; ')}`);
-}
-
-function pathOf(host: string, { proxyProtocol }: ServeSettings): string {
-  return isLoopback(host) ? `through the proxies ${proxyProtocol.join(', ')}` : `to ${formatAddress(host, undefined)}`;
+  for (const exposure of exposuresOf(host, settings)) {
+    const missing = missingGuards(settings, exposure);
+    if (runsAsRoot(settings, found, own)) missing.push('programs run as root (--user)');
+    if (missing.length > 0) {
+      log.warn({ host: exposure.host, missing }, `other machines can connect ${exposure.how}: ${missing.join('; ')}`);
+    }
+  }
 }
 
 /** Warns if a hosted program can take the port over: processes of one user can share it (SO_REUSEPORT). */
@@ -83,9 +108,9 @@ export function warnOfSharedPort(
 export function warnOfSharedShell(host: string, settings: ServeSettings, log: Pick<Log, 'warn'>): void {
   if (settings.program !== undefined || isForOwnUser(settings)) return;
   const who =
-    settings.port === 'none'
+    settings.port === 'none' && settings.web === undefined
       ? 'every user who can connect to its UNIX socket'
-      : remoteAccess(host, settings) === undefined
+      : exposuresOf(host, settings).length === 0
         ? 'every user of this machine'
         : 'everyone who can reach it';
   log.warn({ host }, `the login shell is served to ${who} (--local-user any)`);
@@ -107,7 +132,7 @@ export function warnOfLocalRootProgram(
   if (program === undefined || allowRootProgram || isForOwnUser(settings)) return;
   if (!runsAsRoot(settings, found, own) || (port === 'none' && !isOpenSocket(settings))) return;
   // That is refused, or is one of the missing guards.
-  if (remoteAccess(host, settings) !== undefined) return;
+  if (exposuresOf(host, settings).length > 0) return;
   const who = port === 'none' ? 'every user who can connect to the UNIX socket' : 'every user of this machine';
   const todo = 'name its user (--user), admit only root (--local-user same), or confirm it (--allow-root-program)';
   log.warn({ host }, `${who} gets a program that runs as root: ${todo}`);
@@ -123,10 +148,11 @@ function runsAsRoot({ userRange }: ServeSettings, { user }: Found, own: Own = { 
   return userRange === undefined && (user?.uid ?? own.uid) === 0;
 }
 
-function missingGuards(settings: ServeSettings): string[] {
-  const { allow, maxPerIp, connectRate, robotCheck, proxyProtocol } = settings;
-  const unless = proxyProtocol.length > 0 ? ', unless the proxies speak TLS' : '';
-  const guarded = allow.length > 0 || maxPerIp > 0 || connectRate > 0 || robotCheck;
+function missingGuards(settings: ServeSettings, { isProxied, isWeb }: Exposure): string[] {
+  const { allow, maxPerIp, connectRate, robotCheck, webPassword, webUserHeader } = settings;
+  const unless = isProxied ? ', unless the proxies speak TLS' : '';
+  const hasUsers = isWeb && (webPassword !== undefined || webUserHeader !== undefined);
+  const guarded = allow.length > 0 || maxPerIp > 0 || connectRate > 0 || robotCheck || hasUsers;
   return [
     ...(settings.tlsCert === undefined
       ? [`no encryption: input and output can be read on the network${unless} (--tls-cert)`]

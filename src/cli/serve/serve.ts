@@ -15,6 +15,8 @@ import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import { reapOrphansAsInit } from '../system/reaper.ts';
 import { ServiceManager } from '../system/service-manager.ts';
 import { openUserIds } from '../system/user-ids.ts';
+import type { WebHost } from '../web/host.ts';
+import type { WebListenOptions } from '../web/listener.ts';
 import { connectHint } from './connect-hint.ts';
 import { createSessionLimits } from './guards.ts';
 import { Reloadables, Reloader, type ReloadTarget, reloadableEverywhere } from './reload.ts';
@@ -47,6 +49,8 @@ interface Deployment extends ReloadTarget {
   report(): Promise<readonly MetricsReport[]>;
   /** Listens; may be called often. */
   listen(where: ListenerOptions): Promise<ListenerAddress>;
+  /** Listens for browsers. */
+  listenWeb(where: WebListenOptions, tls: TlsOptions | undefined): Promise<{ address: string; port: number }>;
   /** Resolves when all processes run. */
   start(): Promise<void>;
   /**
@@ -165,10 +169,20 @@ async function singleProcess(settings: ServeSettings, found: StartupChecks, log:
   server.on('shortage', ({ isShort }) => {
     short = isShort;
   });
+  let web: WebHost | undefined;
   if (settings.tlsCert !== undefined) {
     const { reloadableCertificates } = await import('./certificates.ts');
-    reloadables.add(reloadableCertificates(tls => server.setTls(tls), settings.tlsAuto, log));
+    const put = (newer: TlsOptions) => {
+      server.setTls(newer);
+      web?.setTls(newer);
+    };
+    reloadables.add(reloadableCertificates(put, settings.tlsAuto, log));
   }
+  let webListener: { close(): Promise<void> | undefined } | undefined;
+  const closeWeb = async () => {
+    await webListener?.close();
+    web?.close();
+  };
   return {
     get unready() {
       if (short) return 'out of descriptors';
@@ -186,6 +200,23 @@ async function singleProcess(settings: ServeSettings, found: StartupChecks, log:
       const { address, port } = await server.listen({ ...where, checkAddress });
       return { address, port };
     },
+    async listenWeb(where, tls) {
+      const [{ WebHost }, { openWebListener }] = await Promise.all([
+        import('../web/host.ts'),
+        import('../web/listener.ts'),
+      ]);
+      const host = new WebHost(settings, found, server, log, { tls });
+      if (settings.webPassword !== undefined) reloadables.add(host.reloadablePasswords);
+      web = host;
+      const opened = await openWebListener(where, settings, admission, {
+        passed: (socket, peer) => host.take(socket, peer),
+        refused: refusal => server.emit('refused', refusal),
+        failed: error => server.emit('error', error),
+        onShortage: isShort => server.emit('shortage', { isShort }),
+      });
+      webListener = opened;
+      return opened;
+    },
     start: async () => {},
     async reload(newer) {
       const apply = await reloadables.prepare(newer);
@@ -193,11 +224,15 @@ async function singleProcess(settings: ServeSettings, found: StartupChecks, log:
       return reloadables.facts;
     },
     async drain(timeout, quietly) {
+      await closeWeb();
       const drained = server.drain({ timeout });
       if (!quietly) announceDrain(server, timeout);
       await drained;
     },
-    shutdown: () => endHost(server, settings),
+    async shutdown() {
+      await closeWeb();
+      await endHost(server, settings);
+    },
     // Programs are killed when the process exits.
     abort: async () => {},
   };
@@ -245,6 +280,7 @@ async function listen(
     ...(await (inherited.length > 0 ? listenOn(inherited, how, server, log) : listenAt(settings, how, server))),
     ...(await listenOnSocket(settings, localUser, server)),
   ];
+  const page = await listenForBrowsers(settings, { tls, localUser }, server);
   await server.start();
   logSecurityWarnings(settings, found, log);
   const { file } = found.program;
@@ -261,6 +297,25 @@ async function listen(
       },
       `serving ${escapeText(file)}${workers}; connect with: ${connectHint(place, hint)}`,
     );
+  }
+  if (page === undefined) return;
+  process.stdout.write(`listening ${page.url}\n`);
+  log.info({ program: file, url: page.url }, `serving ${escapeText(file)} to browsers at ${page.url}`);
+}
+
+async function listenForBrowsers(
+  settings: ServeSettings,
+  { tls, localUser }: Reception,
+  server: Deployment,
+): Promise<{ url: string } | undefined> {
+  const { web, reusePort } = settings;
+  if (web === undefined) return undefined;
+  const { webListenError, webUrl } = await import('../web/listener.ts');
+  try {
+    const place = await server.listenWeb({ ...web, localUser, reusePort: reusePort && 'takeover' }, tls);
+    return { url: webUrl(place, settings) };
+  } catch (error) {
+    throw webListenError(error, web);
   }
 }
 

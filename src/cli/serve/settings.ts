@@ -119,15 +119,51 @@ function onSocketAlone(values: Values): Values {
 /** Without a port, the options of ports are conflicts. */
 function* conflictsOfSocket(values: Values): Generator<string> {
   if (values.port !== 'none') return;
-  if (values.socket === undefined) yield '--port: none needs --socket';
+  if (values.socket === undefined && values.web === undefined) yield '--port: none needs --socket or --web';
   const isGiven: Readonly<Record<string, boolean>> = {
-    'tls-cert': values['tls-cert'] !== undefined,
-    'tls-key': values['tls-key'] !== undefined,
+    'tls-cert': values['tls-cert'] !== undefined && values.web === undefined,
+    'tls-key': values['tls-key'] !== undefined && values.web === undefined,
     'proxy-protocol': values['proxy-protocol'].length > 0,
     'reuse-port': values['reuse-port'],
   };
   for (const [option, given] of Object.entries(isGiven)) {
     if (given) yield `--${option}: needs a port; it does not apply to UNIX sockets (--port none)`;
+  }
+}
+
+/** The conflicts of the gateway for browsers. */
+function* conflictsOfWeb(values: Values, program: ServeSettings['program'], isOwn: boolean): Generator<string> {
+  const { web, host, port, metrics } = values;
+  const options = ['web-origin', 'web-trust', 'web-password', 'web-user-header'] as const;
+  if (web === undefined) {
+    const [given] = options.filter(option => values[option] !== undefined && values[option].length > 0);
+    if (given !== undefined) yield `--${given}: needs --web`;
+    if (values['web-base'] !== '/') yield '--web-base: needs --web';
+    return;
+  }
+  if (program === undefined && isOwn) {
+    yield `--web: pages of other sites run in the same browser, and your login shell is only for your own user: ${NAME_THE_PROGRAM}`;
+  }
+  if (isOwn && values['web-trust'].length > 0) {
+    yield `--web-trust: ${noSameUser('connections belong to the user of the proxy', { program })}`;
+  }
+  if (values['web-user-header'] !== undefined && values['web-password'] !== undefined) {
+    yield '--web-user-header: excludes --web-password; name one of them';
+  }
+  if (values['web-user-header'] !== undefined && values['web-trust'].length === 0) {
+    yield '--web-user-header: needs --web-trust: anyone else could send the header';
+  }
+  if (values['web-password'] !== undefined && !isLoopback(web.host)) {
+    if (values['tls-cert'] === undefined && values['web-trust'].length === 0) {
+      yield `--web-password: ${web.host} is not loopback, and passwords need TLS: use --tls-cert, or a proxy that speaks TLS (--web-trust)`;
+    }
+  }
+  if (web.port === 0) return;
+  if (web.port === port && (web.host === host || isEverywhere(host) || isEverywhere(web.host))) {
+    yield `--web: ${web.port} is the port of Telnet clients (choose another one)`;
+  }
+  if (metrics?.port === web.port && (metrics.host === web.host || isEverywhere(web.host))) {
+    yield `--metrics: ${web.port} is the port of --web (choose another one)`;
   }
 }
 
@@ -141,6 +177,7 @@ export function* conflictsOf(values: Values, program: ServeSettings['program']):
   if (isOwn && values['proxy-protocol'].length > 0) {
     yield `--proxy-protocol: ${noSameUser('connections belong to the user of the proxy', { program })}`;
   }
+  yield* conflictsOfWeb(values, program, isOwn);
   if (values['tls-cert'] !== undefined && values['tls-key'] === undefined) yield '--tls-cert needs --tls-key';
   if (values['tls-key'] !== undefined && values['tls-cert'] === undefined) yield '--tls-key needs --tls-cert';
   for (const option of ['tls-client-ca', 'tls-auto'] as const) {

@@ -16,6 +16,7 @@ import { escapeText } from '../../shells/output/escape.ts';
 import type { Log } from '../log/log.ts';
 import { usage } from '../options/values.ts';
 import { warnOfDescriptors } from '../system/descriptor-exhaustion.ts';
+import { checkWebPasswords } from '../web/passwords.ts';
 import { findProgram, loginShell, type ServedProgram } from './program.ts';
 import { isForOwnUser, noSameUser, type ServeSettings } from './settings.ts';
 
@@ -46,6 +47,7 @@ export function findNamed(settings: ServeSettings): Pick<StartupChecks, 'program
   checkPrivileges(settings);
   checkLocalUser(settings);
   if (settings.userRange !== undefined) checkUserRange(settings.userRange);
+  checkWebPasswords(settings);
   const program = servedProgram(settings, user);
   const cwd = settings.cwd === undefined ? undefined : findDirectory(settings.cwd);
   return { program, user, cwd };

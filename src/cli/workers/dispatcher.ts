@@ -16,6 +16,7 @@ import { listenLocal } from '../../transport/local.ts';
 import { addressOf, type Peer, peerFields, peerOf } from '../../transport/peer.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
 import { LocalUserStage } from '../../transport/pre-session/local-user.ts';
+import type { Refusal } from '../../transport/pre-session/stage.ts';
 import { ProxyStage } from '../../transport/proxy/stage.ts';
 import { Closed } from '../../transport/tcp/accepting.ts';
 import { listenTcp } from '../../transport/tcp/tcp.ts';
@@ -32,9 +33,10 @@ import type { StartupChecks } from '../serve/startup-checks.ts';
 import { DescriptorExhaustionLog } from '../system/descriptor-exhaustion.ts';
 import { STUCK } from '../system/start-watch.ts';
 import { openUserIds } from '../system/user-ids.ts';
+import type { WebListenOptions } from '../web/listener.ts';
 import type { HeartbeatOptions } from './heartbeat.ts';
 import { Supervisor } from './supervisor.ts';
-import type { Client } from './worker-handle.ts';
+import type { Admission, Client, WorkerHandle } from './worker-handle.ts';
 
 /** How often to look for a worker with descriptors while clients wait for one, in milliseconds. */
 const RETRY_MS = 250;
@@ -76,7 +78,7 @@ export class WorkerPool {
   #again: NodeJS.Timeout | undefined;
   readonly #shortage: DescriptorExhaustionLog;
   /** The stages that connections pass before a worker receives them; each listener has its own. */
-  readonly #stages: Stage[] = [];
+  readonly #stages: { close(): unknown }[] = [];
   #nextId = 1;
   /** Whether no more clients are accepted. */
   #closing = false;
@@ -115,6 +117,7 @@ export class WorkerPool {
       onLeft: () => this.#left(),
       onReady: () => this.#serve(),
       onReturned: client => this.#returned(client),
+      onAdmit: (peer, worker) => this.#admit(peer, worker),
     });
   }
 
@@ -151,6 +154,26 @@ export class WorkerPool {
     const { listener, address, port } = await listenTcp(settings, events);
     this.#listeners.push(listener);
     return { address, port };
+  }
+
+  /** Listens for browsers: each connection goes to a worker, which asks for a session once there is a WebSocket. */
+  async listenWeb(where: WebListenOptions, tls?: TlsOptions): Promise<{ address: string; port: number }> {
+    if (tls !== undefined && this.#supervisor.tls === undefined) await this.#useTls(tls);
+    const { settings } = this.#supervisor;
+    const { openWebListener } = await import('../web/listener.ts');
+    const opened = await openWebListener(where, settings, this.#limits, {
+      passed: (socket, peer) => {
+        // The primary does not read from the socket, but a write of its handle may fail.
+        socket.on('error', () => {});
+        this.#await({ socket, peer, isWeb: true });
+      },
+      refused: refusal => this.#refusedConnection(refusal),
+      failed: error => this.#log.error(`listener: ${escapeText(error.message, 200)}`),
+      onShortage: isShort => this.#shortage.changed(isShort),
+    });
+    this.#listeners.push(opened.listener);
+    this.#stages.push(opened);
+    return opened;
   }
 
   /** Starts the workers. Rejects with TelptyError if one cannot be started. */
@@ -230,7 +253,7 @@ export class WorkerPool {
     await Promise.all(this.#listeners.splice(0).map(listener => listener.close()));
     this.#closing = true;
     this.#supervisor.close();
-    for (const stage of this.#stages) stage.close();
+    for (const stage of this.#stages) void stage.close();
     for (const { socket } of this.#waiting.splice(0)) socket.destroy();
   }
 
@@ -246,24 +269,26 @@ export class WorkerPool {
   #came(socket: Socket, stage: Stage | undefined): void {
     // The primary does not read from the socket, but a write of its handle may fail.
     socket.on('error', () => {});
-    if (stage === undefined) this.#await(socket, peerOf(socket));
+    if (stage === undefined) this.#await({ socket, peer: peerOf(socket) });
     else {
       stage.enter(socket, {
-        passed: peer => this.#await(socket, peer),
-        refused: refusal => {
-          this.#refusals.refusedConnection(refusal);
-          this.#metrics?.refused(refusal.reason);
-        },
+        passed: peer => this.#await({ socket, peer }),
+        refused: refusal => this.#refusedConnection(refusal),
         failed: error => this.#log.error(`listener: ${escapeText(error.message, 200)}`),
       });
     }
   }
 
+  #refusedConnection(refusal: Refusal): void {
+    this.#refusals.refusedConnection(refusal);
+    this.#metrics?.refused(refusal.reason);
+  }
+
   /** Queues the client until there is a worker. */
-  #await(socket: Socket, peer: Peer): void {
-    if (this.#closing || this.#waiting.length >= MOST_WAITING) socket.destroy();
+  #await(client: Client): void {
+    if (this.#closing || this.#waiting.length >= MOST_WAITING) client.socket.destroy();
     else {
-      this.#waiting.push({ socket, peer });
+      this.#waiting.push(client);
       if (this.#waiting.length === 1) this.#serve();
     }
   }
@@ -280,6 +305,11 @@ export class WorkerPool {
       if (worker === undefined) {
         this.#wait();
         return;
+      }
+      if (client.isWeb) {
+        this.#waiting.shift();
+        worker.giveWeb(client);
+        continue;
       }
       client.ticket ??= this.#limits.ticket({ remoteAddress: addressOf(client.peer) });
       const { ticket } = client;
@@ -330,9 +360,29 @@ export class WorkerPool {
 
   /** Closes a connection without a message. */
   #dismiss(session: number, { socket, peer }: Client, refused: RefusalReason): void {
+    this.#countDismissed(session, peer, refused);
+    socket.destroy();
+  }
+
+  #countDismissed(session: number, peer: Peer, refused: RefusalReason): void {
     this.#refusals.refused({ session, remote: remoteOf(peerFields(peer)), refused });
     this.#metrics?.refused(refused);
-    socket.destroy();
+  }
+
+  /** Decides for a WebSocket of a worker, as {@link #serve} does for other clients. */
+  async #admit(peer: Peer, worker: WorkerHandle): Promise<Admission | undefined> {
+    if (this.#closing) return undefined;
+    const ticket = this.#limits.ticket({ remoteAddress: addressOf(peer) });
+    let verdict = typeof ticket === 'string' ? ticket : (ticket.enter() ?? ticket);
+    if (verdict !== ticket && typeof ticket !== 'string') {
+      // The message that releases a slot may be read in this round of the event loop.
+      await new Promise(setImmediate);
+      verdict = ticket.enter() ?? ticket;
+    }
+    const id = this.#nextId++;
+    if (typeof verdict !== 'string' || worker.refused < MOST_REFUSED) return { id, verdict };
+    this.#countDismissed(id, peer, verdict);
+    return undefined;
   }
 
   #lookAgain(): void {

@@ -16,9 +16,22 @@ export type Order =
       readonly settings: ServeSettings;
       readonly found: StartupChecks;
       readonly tls: TlsOptions | undefined;
+      /** With `--web`: the key of logins, which all workers share. */
+      readonly loginKey: string | undefined;
     }
   /** A client; its socket comes with the message, and nothing but a PROXY header has been read from it. */
   | { readonly type: 'client'; readonly id: number; readonly peer: Peer; readonly refused?: RefusalReason }
+  /**
+   * A connection of a browser, which is not a session yet; its socket comes with the message, and nothing but a PROXY
+   * header has been read from it.
+   */
+  | { readonly type: 'web'; readonly id: number; readonly peer: Peer }
+  /** The answer to `admit`: the number of the session, and why it is refused; or nothing, if it is to be closed. */
+  | {
+      readonly type: 'admitted';
+      readonly request: number;
+      readonly session: { readonly id: number; readonly refused?: RefusalReason } | undefined;
+    }
   /** Check new settings in all parts that can apply them; change nothing yet, and answer `checked`. */
   | { readonly type: 'reload'; readonly settings: ServeSettings }
   /** Apply what was checked. */
@@ -56,6 +69,8 @@ export type Report =
   | { readonly type: 'takeUser'; readonly request: number }
   /** A session does not need its user id any more; `isFree`: whether no process has it. */
   | { readonly type: 'leaveUser'; readonly uid: number; readonly isFree: boolean }
+  /** A WebSocket of this client asks for a session. */
+  | { readonly type: 'admit'; readonly request: number; readonly peer: Peer }
   /** A session has released its slot. Sent before the client can notice its end. */
   | { readonly type: 'left'; readonly id: number }
   /** The answer to `collect`. */

@@ -1,4 +1,5 @@
 /** Supervises the worker processes: starts and replaces them, and kills what dead ones have left behind. */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LONGEST_TIMER } from '../../options.ts';
 import { removeOrphans } from '../../pty/cgroup/cgroup.ts';
@@ -50,6 +51,8 @@ export interface SupervisorOptions {
   readonly onReady: () => void;
   /** A client could not be passed to a worker and is returned. */
   readonly onReturned: (client: Client) => void;
+  /** See {@link WorkerHandle.onAdmit}. */
+  readonly onAdmit: WorkerHandle['onAdmit'];
 }
 
 /** The workers of a server. */
@@ -61,6 +64,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #log: Log;
   readonly #slots: WorkerSlot[] = [];
+  /** With `--web`: a login is valid in each worker, also in one that replaces another. */
+  #loginKey: string | undefined;
   /** Whether no more workers are started. */
   #closing = false;
   /** Whether the workers are being ended. */
@@ -74,6 +79,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.settings = options.settings;
+    if (options.settings.web !== undefined) this.#loginKey = randomBytes(32).toString('base64');
     this.#options = options;
     this.#log = options.log;
     this.#heartbeat = new Heartbeat(
@@ -172,9 +178,9 @@ export class Supervisor {
   }
 
   #fork(): WorkerHandle {
-    const { found, write, onLeft, onReturned, userIds } = this.#options;
+    const { found, write, onLeft, onReturned, onAdmit, userIds } = this.#options;
     const worker = new WorkerHandle(
-      { type: 'begin', settings: this.settings, found, tls: this.tls },
+      { type: 'begin', settings: this.settings, found, tls: this.tls, loginKey: this.#loginKey },
       line => {
         // Output that is not a log line is a crash report, such as that of Node.js for an exhausted heap.
         if (line.startsWith('{')) write(`${line}\n`);
@@ -183,6 +189,7 @@ export class Supervisor {
       onLeft,
     );
     worker.onReturned = onReturned;
+    worker.onAdmit = onAdmit;
     worker.userIds = userIds;
     return worker;
   }

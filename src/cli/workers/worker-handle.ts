@@ -46,6 +46,14 @@ export interface Client {
    * returns it.
    */
   ticket?: Ticket | UnwelcomeReason;
+  /** Whether it is a browser: it gets no session yet. */
+  readonly isWeb?: boolean;
+}
+
+/** A session for a WebSocket of a worker. */
+export interface Admission {
+  readonly id: number;
+  readonly verdict: Slot | RefusalReason;
 }
 
 /** How a worker ended. */
@@ -87,6 +95,10 @@ export class WorkerHandle {
   stuck = false;
   /** Called with a client for which the worker had no descriptor after all. */
   onReturned: (client: Client) => void = ({ socket }) => socket.destroy();
+  /** Decides whether a client of the worker gets a session; undefined: it is closed without a message. */
+  onAdmit: (peer: Peer, worker: WorkerHandle) => Promise<Admission | undefined> = async () => undefined;
+  /** The number of the last connection of a browser in transit. Negative: those of sessions are positive. */
+  #lastWeb = 0;
   /** The source of user ids for its sessions, with `--user-range`. */
   userIds: UserIdSource | undefined;
   /** The user ids that it has. */
@@ -142,6 +154,7 @@ export class WorkerHandle {
           this.#isCollecting = false;
           this.#resolveReports();
         } else if (report.type === 'takeUser') void this.#giveUser(report.request);
+        else if (report.type === 'admit') void this.#admit(report);
         else if (report.type === 'leaveUser') this.#takeUserBack(report.uid, report.isFree);
         else if (report.type !== 'pong') this.#note(report);
       });
@@ -191,6 +204,30 @@ export class WorkerHandle {
     else this.#sessions.set(id, { slot: verdict });
     this.#underway.set(id, client);
     this.#send({ type: 'client', id, peer, ...(refused ? { refused: verdict } : {}) }, socket);
+  }
+
+  /** Passes the connection of a browser to the worker. */
+  giveWeb(client: Client): void {
+    const id = --this.#lastWeb;
+    this.#underway.set(id, client);
+    this.#send({ type: 'web', id, peer: client.peer }, client.socket);
+  }
+
+  async #admit({ request, peer }: Report & { type: 'admit' }): Promise<void> {
+    const admission = await this.onAdmit(peer, this);
+    if (admission === undefined) {
+      this.#send({ type: 'admitted', request, session: undefined });
+      return;
+    }
+    const { id, verdict } = admission;
+    const isRefused = typeof verdict === 'string';
+    if (this.#isOver) {
+      if (!isRefused) verdict.release();
+      return;
+    }
+    if (isRefused) this.#refused.add(id);
+    else this.#sessions.set(id, { slot: verdict });
+    this.#send({ type: 'admitted', request, session: { id, ...(isRefused ? { refused: verdict } : {}) } });
   }
 
   /**

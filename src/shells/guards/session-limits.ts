@@ -148,14 +148,15 @@ export class SessionLimits implements AdmissionControl {
    * @returns a ticket, or the reason why the connection is refused.
    */
   ticket({ remoteAddress }: Pick<Candidate, 'remoteAddress'>): Ticket | UnwelcomeReason {
-    if (this.#isDenied(remoteAddress)) return 'denied';
+    if (this.isDenied(remoteAddress)) return 'denied';
     const isPerAddress = this.#maxPerAddress < Number.POSITIVE_INFINITY;
     const key = this.#rate !== undefined || isPerAddress ? addressKey(remoteAddress) : undefined;
     if (key !== undefined && this.#rate?.take(key) === false) return 'connect-rate';
     return new Ticket(this, isPerAddress ? key : undefined);
   }
 
-  #isDenied(address: string | undefined): boolean {
+  /** @internal Whether the address lists refuse a connection. It is not counted. */
+  isDenied(address: string | undefined): boolean {
     // A connection without an address uses no network: a pipe, or the pair of streams of a test.
     if (address === undefined || (this.#allow === undefined && this.#deny === undefined)) return false;
     const normal = normalAddress(address);

@@ -33,7 +33,7 @@ export class FinalOutput {
   readonly #stallMs: number;
   readonly #drop: () => void;
   #timer: NodeJS.Timeout | undefined;
-  /** Limit of unsent bytes. */
+  /** Limit of bytes that the client has not processed. */
   #most: number;
   readonly #signalled: NodeJS.Timeout;
   /** Bytes that had left the process when the timer was started. */
@@ -49,18 +49,18 @@ export class FinalOutput {
     // The program needs most of the time for itself.
     this.#stallMs = Math.min(killTimeout / 4, LONGEST_STALL_MS);
     this.#drop = drop;
-    this.#most = session.unsent + BEFORE_SIGNAL_BYTES;
+    this.#most = session.link.unprocessed + BEFORE_SIGNAL_BYTES;
     const signalledMs = Math.min(SIGNALLED_MS, killTimeout * SIGNALLED_PART);
     this.#signalled = setTimeout(() => {
       this.stop();
-      this.#most = Math.max(session.unsent, this.#most) + QUEUE_BYTES - BEFORE_SIGNAL_BYTES;
+      this.#most = Math.max(session.link.unprocessed, this.#most) + QUEUE_BYTES - BEFORE_SIGNAL_BYTES;
       more();
     }, signalledMs);
   }
 
   /** The session cannot accept more. @returns whether the program has to wait. */
   mustWait(): boolean {
-    if (this.#session.unsent < this.#most) return false;
+    if (this.#session.link.unprocessed < this.#most) return false;
     if (this.#timer === undefined) this.#watch();
     return true;
   }
@@ -75,7 +75,7 @@ export class FinalOutput {
   }
 
   #takenByClient(): number {
-    return this.#session.bytesWritten - this.#session.unsent;
+    return this.#session.bytesWritten - this.#session.link.unprocessed;
   }
 
   /** There is no more output. */

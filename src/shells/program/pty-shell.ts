@@ -279,8 +279,12 @@ async function start(session: Session, program: Program, user?: User, cgroup?: s
   return { pty, erase, echo, translation };
 }
 
-/** The name of the user at the other end of a UNIX socket; its number if it has no name. */
+/**
+ * The name of the user at the other end: of a UNIX socket, its number if it has no name; of the web gateway, the name
+ * that it has checked.
+ */
 function remoteUser({ peer }: Session): string | undefined {
+  if (peer?.kind === 'ip') return peer.user;
   return peer?.kind === 'local' && peer.uid !== undefined ? userName(peer.uid) : undefined;
 }
 

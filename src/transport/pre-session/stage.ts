@@ -23,9 +23,10 @@ const NOTICE_MS = 1_000;
  * - `'busy'`: too many connections are pending at the same stage, and this one was the oldest;
  * - `'denied'`, `'connect-rate'`: the address check refused it;
  * - `'local-user'`: `telpty serve --local-user same`, and the client is not a process of the server's own user;
- * - `'probe'`: it was closed before a byte was received, as by a health check.
+ * - `'probe'`: it was closed before a byte was received, as by a health check;
+ * - `'web'`: the web gateway does not accept the Host, Origin, login or subprotocol of a WebSocket.
  */
-export type RefusedConnection = ForeignProtocol | 'busy' | 'local-user' | 'probe' | UnwelcomeReason;
+export type RefusedConnection = ForeignProtocol | 'busy' | 'local-user' | 'probe' | 'web' | UnwelcomeReason;
 
 /** Why an address check refuses a connection. */
 export type UnwelcomeReason = 'denied' | 'connect-rate';

@@ -14,12 +14,18 @@ const HEADER_MS = 3_000;
  */
 export class ProxyStage {
   readonly #proxies: AddressList;
+  readonly #isOptional: boolean;
   readonly #waiting = new PendingConnections();
 
-  /** @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon. */
-  constructor(proxies: AddressList) {
+  /**
+   * @param options.isOptional whether proxies may send no header: these connections pass with the address of the proxy,
+   *   once they have sent anything. Default false.
+   * @throws TelptyError `ERR_PTY_UNSUPPORTED` without the addon.
+   */
+  constructor(proxies: AddressList, { isOptional = false }: { readonly isOptional?: boolean } = {}) {
     addon();
     this.#proxies = proxies;
+    this.#isOptional = isOptional;
   }
 
   /** Takes a connection of which nothing has been read; when it passes, only the header has been read. */
@@ -31,12 +37,18 @@ export class ProxyStage {
     }
     const pending = new PendingConnection(this.#waiting, socket, peer, user);
     pending.setDeadline(HEADER_MS, () => pending.reject('proxy', `no PROXY header within ${HEADER_MS / 1_000}s`));
+    const isOptional = this.#isOptional;
     let hasSpoken = false;
     const looks = pending.look({
       seen(bytes) {
         hasSpoken = true;
         const header = parseProxyHeader(bytes);
         if (header.state === 'partial') return bytes.length < LONGEST_PROXY_HEADER;
+        if (header.state === 'malformed' && header.reason === 'no PROXY header' && isOptional) {
+          pending.leave();
+          user.passed(peer);
+          return false;
+        }
         if (header.state === 'malformed') {
           pending.reject(
             'proxy',

@@ -2,6 +2,14 @@ import type { SendKind } from '../../protocol/index.ts';
 import { Deflation, type DeflationUser } from './deflation.ts';
 import type { Transport } from './transport.ts';
 
+/** Decides, besides the transport, whether more output may be sent. */
+export interface OutputGate {
+  /** Whether a writer should wait although the transport has room. */
+  readonly isClosed: boolean;
+  /** The output that the peer has confirmed, in bytes. */
+  readonly answered: number;
+}
+
 /**
  * Writes to a transport. Everything sent in answer to one chunk is sent in one packet. A writer is notified when it can
  * continue. A peer that does not read its output can be detected and disconnected.
@@ -22,6 +30,8 @@ export class SendQueue implements DeflationUser {
   #watch: NodeJS.Timeout | undefined;
   /** Created when compression is used for the first time. */
   #deflation: Deflation | undefined;
+  /** Set once, if there is one. */
+  gate: OutputGate | undefined;
 
   /** @param onRoom called when there may be room again although the transport does not report it. */
   constructor(transport: Transport, onRoom: () => void) {
@@ -41,6 +51,11 @@ export class SendQueue implements DeflationUser {
 
   /** Whether more can be sent; otherwise the writer should wait, see {@link whenRoom}. */
   get hasRoom(): boolean {
+    return (this.transportHasRoom && this.gate?.isClosed !== true) || this.#transport.destroyed;
+  }
+
+  /** Whether the transport accepts more, whatever the gate says. */
+  get transportHasRoom(): boolean {
     return this.unsent < this.#transport.mark || this.#transport.destroyed;
   }
 
@@ -161,10 +176,11 @@ export class SendQueue implements DeflationUser {
    */
   watch(ms: number, stalled: () => void): () => void {
     clearInterval(this.#watch);
-    let last = this.sent - this.#transport.unsent;
+    const progress = () => this.sent - this.#transport.unsent + (this.gate?.answered ?? 0);
+    let last = progress();
     const watch = setInterval(() => {
-      const passed = this.sent - this.#transport.unsent;
-      if (this.unsent > 0 && passed === last) stalled();
+      const passed = progress();
+      if ((this.unsent > 0 || this.gate?.isClosed) && passed === last) stalled();
       last = passed;
     }, ms);
     this.#watch = watch;

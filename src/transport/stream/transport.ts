@@ -54,6 +54,11 @@ export interface Transport {
   end(done: () => void): void;
   /** Ends both directions at once; unsent output is lost. */
   destroy(error?: Error): void;
+  /**
+   * Whether the transport accepts output faster than the peer processes it, as a WebSocket to a browser does. The
+   * session then limits its output by TIMING-MARK (RFC 860). Default false.
+   */
+  readonly needsPacing?: boolean;
   /** @internal Only transports of the addon have it: see src/session/fast-path.ts. */
   readonly fastPath?: FastPathPort;
 }

@@ -1,5 +1,5 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
+import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createSecureContext, type TlsOptions as NodeTlsOptions } from 'node:tls';
 import { TelptyError } from '../../errors.ts';
 import {
   boolean,
@@ -64,6 +64,21 @@ export function readTlsOptions(options: TlsOptions, auto = false): OptionsOf<typ
   if (fault === undefined) return settings;
   const { part, reason, cause } = fault;
   throw new TelptyError('ERR_INVALID_ARGUMENT', `tls.${part} ${reason}`, { cause });
+}
+
+/**
+ * The options of a server of `node:tls` or `node:https`.
+ *
+ * @param options as {@link readTlsOptions} returns them.
+ */
+export function secureServerOptions({ cert, key, ca }: Pick<TlsOptions, 'cert' | 'key' | 'ca'>): NodeTlsOptions {
+  return {
+    cert,
+    key,
+    ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true }),
+    minVersion: 'TLSv1.2',
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  };
 }
 
 const PEM_CERTIFICATE = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*(?:-----END [^\n]*)?/g;

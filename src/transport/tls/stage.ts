@@ -1,4 +1,3 @@
-import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { addon } from '../../native/load.ts';
@@ -8,7 +7,7 @@ import { type ForeignProtocol, foreignProtocol, TLS_HANDSHAKE } from '../pre-ses
 import { PendingConnection, PendingConnections, type StageUser } from '../pre-session/stage.ts';
 import { StreamTransport, type Transport } from '../stream/transport.ts';
 import { adoptTcp } from '../tcp/tcp.ts';
-import { readTlsOptions, type TlsOptions } from './options.ts';
+import { readTlsOptions, secureServerOptions, type TlsOptions } from './options.ts';
 
 /**
  * If only TLS is accepted: how long a client may stay silent, in milliseconds, before it gets a notice. A TLS client
@@ -60,13 +59,7 @@ export class TlsStage {
     const { cert, key, ca, handshakeTimeout } = readTlsOptions(options, this.#auto);
     // It does not listen: connections are passed to it. A new server is made, because setSecureContext() does not
     // change the request for client certificates. Session tickets of the former server are not valid for this one.
-    this.#tls = createServer({
-      cert,
-      key,
-      ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true }),
-      minVersion: 'TLSv1.2',
-      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
-    });
+    this.#tls = createServer(secureServerOptions({ cert, key, ca }));
     this.#handshakeTimeout = handshakeTimeout;
     this.#tls.on('secureConnection', socket => this.#secure(socket));
     this.#tls.on('tlsClientError', (error, socket) => this.#failed(error, socket));

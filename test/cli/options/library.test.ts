@@ -14,6 +14,7 @@ import { robotCheckOptions } from '../../../src/shells/guards/robot-check.ts';
 import { sessionLimitsOptions } from '../../../src/shells/guards/session-limits.ts';
 import { ptyShellOptions } from '../../../src/shells/program/options.ts';
 import { listenOptions, localListenOptions } from '../../../src/transport/listen-options.ts';
+import { webGatewayOptions } from '../../../src/web/options.ts';
 
 /** Options whose default for a server on a network differs from the library's. */
 const OWN_DEFAULT = ['max-sessions', 'max-negotiating'];
@@ -22,7 +23,7 @@ const NO_ROW = ['cwd', 'env', 'user', 'userRange', 'limits', 'cgroup', 'argv0', 
 
 const tables: Readonly<Record<string, AnyTable>> = {
   ...{ ptyShellOptions, serverOptions, limitOptions, sessionLimitsOptions, robotCheckOptions },
-  ...{ listenOptions, localListenOptions },
+  ...{ listenOptions, localListenOptions, webGatewayOptions },
 };
 const rows = Object.entries<OptionSpec>(serveOptions).flatMap(([name, spec]) =>
   spec.library === undefined ? [] : [{ name, spec, rule: spec.library }],
@@ -34,6 +35,7 @@ const TEXTS = [
   ...['9007199254740991', '9007199254740992', '2147483647ms', '2147483648ms', '9007199254ms', '3000000h', '5s', '-5s'],
   ...['client', 'latin1', 'cp437', 'petscii', 'klingon', 'vt220', '../x', 'half', 'line', 'never', 'tolerant'],
   ...['SITE', 'LD_PRELOAD', 'a b', '192.0.2.1', '10.0.0.0/8,::1', 'localhost'],
+  ...['/', '/term', 'https://play.example.org'],
 ];
 
 function parsed({ parse }: OptionSpec, text: string): unknown {

@@ -81,6 +81,12 @@ const defaults: ServeSettings = {
   logLevel: 'info',
   logFormat: undefined,
   localUser: undefined,
+  web: undefined,
+  webBase: '/',
+  webOrigin: [],
+  webTrust: [],
+  webPassword: undefined,
+  webUserHeader: undefined,
   program: undefined,
 };
 
@@ -142,6 +148,8 @@ describe('the command line of serve', () => {
       ...['--allow', '10.0.0.0/8, ::1', '--allow', '@good', '--deny', '192.0.2.1'],
       ...['--max-per-ip', '4', '--connect-rate', '0.5', '--max-negotiating', '0', '--robot-check'],
       ...['--local-user', 'any'],
+      ...['--web', '8080', '--web-base', '/term', '--web-origin', 'https://play.example.org/, HTTP://10.0.0.1:8080'],
+      ...['--web-trust', '10.0.0.0/8', '--web-user-header', 'X-User'],
       ...[
         '--session-timeout',
         '1000h',
@@ -215,6 +223,12 @@ describe('the command line of serve', () => {
       metrics: { host: '::1', port: 9100 },
       logLevel: 'trace',
       logFormat: 'json',
+      web: { host: '127.0.0.1', port: 8080 },
+      webBase: '/term/',
+      webOrigin: ['https://play.example.org', 'http://10.0.0.1:8080'],
+      webTrust: ['10.0.0.0/8'],
+      webPassword: undefined,
+      webUserHeader: 'X-User',
       localUser: 'any',
       program: { name: 'nethack', args: ['-u', 'x'] },
     });
@@ -302,7 +316,7 @@ describe('the command line of serve', () => {
   ];
   for (const [argv, message] of bad) it(`refuses ${argv.join(' ')}`, () => refuses(() => settings(argv), message));
 
-  const later = 'web record record-format program version';
+  const later = 'dashboard record record-format program version';
   for (const name of later.split(' ')) {
     it(`does not know --${name} yet`, () =>
       refuses(() => settings([`--${name}`, 'x']), new RegExp(`^unknown option --${name} `)));
@@ -443,7 +457,7 @@ describe('--config', () => {
 
   const bad: [text: string, message: RegExp | string][] = [
     ['prot: 1', 'telpty.yaml:1:1: prot: unknown option (did you mean port?)'],
-    ['web: 80', 'telpty.yaml:1:1: web: unknown option'],
+    ['dashboard: 80', 'telpty.yaml:1:1: dashboard: unknown option'],
     ['neverSendGa: true', 'telpty.yaml:1:1: neverSendGa: unknown option (did you mean never-send-ga?)'],
     ['__proto__: x', 'telpty.yaml:1:1: __proto__: unknown option'],
     ['{"constructor": 1}', 'telpty.yaml:1:2: constructor: unknown option'],

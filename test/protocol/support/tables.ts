@@ -59,6 +59,9 @@ const octetsByName = (value: string): SpecialCharacterSettings =>
 const accept = (known: string[]) => (names: readonly string[]) =>
   names.find(name => known.some(k => k.toLowerCase() === name.toLowerCase()));
 
+/** The answers to the marks that `timing-mark-later` was asked for, in the order of the requests. */
+export const markAnswers: (() => void)[] = [];
+
 const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   binary: () => binary(both),
   echo: () => echo({ local: true }),
@@ -81,6 +84,11 @@ const WORDS: Readonly<Record<string, (value: string) => OptionDefinition>> = {
   'charset-nothing': () => charset({ role: 'client' }),
   status: () => status(both),
   'timing-mark': () => timingMark(),
+  // The answers are sent by `! answer <number of the request>`.
+  'timing-mark-later': () => {
+    markAnswers.length = 0;
+    return timingMark({ onRequest: answer => markAnswers.push(answer) });
+  },
   'linemode-server': value => linemode({ role: 'server', characters: octetsByName(value) }),
   'linemode-usual': value => linemode({ role: 'server', usual: octetsByName(value) }),
   // A server that always sets TRAPSIG, and never sets LIT_ECHO.

@@ -5,7 +5,7 @@
 import { Option, type Side, type TelnetLimits } from '../../../src/protocol/index.ts';
 import { literal, octets } from './notation.ts';
 import { cuts, Recorder } from './recorder.ts';
-import { definitionOf } from './tables.ts';
+import { definitionOf, markAnswers } from './tables.ts';
 
 /** One case of a file of vectors. */
 export interface Vector {
@@ -85,6 +85,7 @@ const ACTIONS: Readonly<Record<string, (recorder: Recorder, words: string[], tex
   'ask-charset': ({ telnet }, names) => ofOption(telnet.find(Option.CHARSET), 'ask')(names),
   send: ({ telnet }, [name, ...rest]) => ofOption(telnet.find(code(name!)), 'send')(...values(rest)),
   call: ({ telnet }, [name, method, ...rest]) => ofOption(telnet.find(code(name!)), method!)(...values(rest)),
+  answer: (_recorder, [number]) => markAnswers[Number(number) - 1]!(),
   start: ({ telnet }, [name]) => ofOption(telnet.find(code(name!)), 'start')(),
 };
 

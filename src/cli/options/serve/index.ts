@@ -9,10 +9,12 @@ import { listenOptions, tlsOptions } from './listen.ts';
 import { endOptions, programOptions, resourceOptions } from './program.ts';
 import { sessionOptions } from './session.ts';
 import { operationOptions } from './watch.ts';
+import { webOptions } from './web.ts';
 
 export const serveSections: readonly OptionSection[] = [
   { title: 'Listening', options: listenOptions },
   { title: 'TLS', options: tlsOptions },
+  { title: 'Browsers', options: webOptions },
   { title: 'Telnet', options: sessionOptions },
   { title: 'Program', options: programOptions },
   { title: 'Resources of the program', options: resourceOptions },
@@ -24,6 +26,7 @@ export const serveSections: readonly OptionSection[] = [
 export const serveOptions = {
   ...listenOptions,
   ...tlsOptions,
+  ...webOptions,
   ...sessionOptions,
   ...programOptions,
   ...resourceOptions,

@@ -1,0 +1,409 @@
+/**
+ * The web gateway: a page with a terminal, and a WebSocket over which the page speaks Telnet. Each WebSocket becomes a
+ * session of the server, as a TCP connection does, so limits, logs and shells treat them alike.
+ */
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { TelptyError } from '../errors.ts';
+import { requireOwn } from '../package.ts';
+import type { ConnectionInfo, Server } from '../server/server.ts';
+import { escapeText } from '../shells/output/escape.ts';
+import { type IpPeer, peerFields } from '../transport/peer.ts';
+import { type AddressList, normalAddress } from '../transport/pre-session/address-list.ts';
+import { clientOf, valuesOf, type WebClient } from './client.ts';
+import { Login, type LoginOptions, type LoginRequest } from './login/login.ts';
+import { readPasswordFile } from './login/password-file.ts';
+import { readGatewayOptions, USER_NAME, type WebGatewayOptions } from './options.ts';
+import { ownPage, PageFiles } from './page-files.ts';
+import { answer, answerJson, type Headers, refuseUpgrade, securityHeaders } from './responses.ts';
+import { Site } from './site.ts';
+import { WebSocketTransport } from './websocket-transport.ts';
+
+/** Registered with IANA; frames carry Telnet. */
+const TELNET_PROTOCOL = 'telnet.mudstandards.org';
+/** The subprotocol of websockify's clients, which carries whatever the server speaks. */
+const BINARY_PROTOCOL = 'binary';
+/** The token of a login, in place of a subprotocol: see login/tickets.ts. */
+const TOKEN_PREFIX = 'telpty.token.';
+/** More subprotocols than any client offers. */
+const MOST_PROTOCOLS = 16;
+
+/** The longest message from a client, in bytes, and the most fragments of one. */
+const MOST_PAYLOAD = 64 * 1024;
+const MOST_FRAGMENTS = 64;
+/** Pieces of the network that wait for the end of one frame. A frame may come byte by byte, at a cost. */
+const MOST_CHUNKS = 1024;
+/** How long a client may take to close its connection after both close frames, in milliseconds. */
+const CLOSE_MS = 2_000;
+/** The interval of pings, in milliseconds: shorter than the time limits of usual proxies, 60 s. */
+const PING_MS = 30_000;
+
+const WRONG_HOST = 'the Host header is not a name of this server; use its address, or configure its public origin';
+const WRONG_ORIGIN = 'the page that connects does not belong to this server; configure its origin to allow it';
+
+/** @internal What `telpty serve` adds to the options. */
+export interface GatewayHooks {
+  /** The key of logins: the same in all processes of a server. */
+  readonly loginKey?: Buffer | undefined;
+  readonly onLogin?: LoginOptions['onAttempt'];
+  /**
+   * Asks another process for a session. It returns facts about the connection for the server, and a function to call
+   * if the client has gone meanwhile; or undefined, if there is none for it.
+   */
+  readonly admit?: (peer: IpPeer) => Promise<{ readonly info: ConnectionInfo; abandon(): void } | undefined>;
+  /** The other end of the connection below a request, if it is not what the socket says. */
+  readonly peerOf?: (socket: Socket) => IpPeer | undefined;
+}
+
+/** A request for the gateway that has passed the checks of its names. */
+interface Asked extends LoginRequest {
+  readonly path: string;
+}
+
+/** The part of a WebSocket server of `ws` that is used. */
+type WebSocketServer = import('ws').WebSocketServer;
+
+/** Serves the page, and makes sessions of WebSockets. See {@link createWebGateway}. */
+export class WebGateway implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #base: string;
+  readonly #title: string;
+  readonly #proxies: AddressList;
+  readonly #site: Site;
+  readonly #page: PageFiles | undefined;
+  readonly #userHeader: string | undefined;
+  readonly #authenticate: WebGatewayOptions['authenticate'];
+  readonly #frameAncestors: readonly string[];
+  readonly #login: Login | undefined;
+  readonly #hooks: GatewayHooks;
+  readonly #webSockets: WebSocketServer;
+  readonly #open = new Set<WebSocketTransport>();
+  readonly #attached = new Map<HttpServer, (request: IncomingMessage, socket: Duplex, head: Buffer) => void>();
+  #pings: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  /** @internal Use {@link createWebGateway}. */
+  constructor(options: WebGatewayOptions, hooks: GatewayHooks = {}) {
+    const settings = readGatewayOptions(options);
+    this.#server = settings.server;
+    this.#base = settings.base;
+    this.#title = settings.title;
+    this.#proxies = settings.trustedProxies;
+    this.#site = new Site(settings.origins, settings.hosts);
+    this.#page = pageOf(settings.page);
+    this.#userHeader = settings.userHeader?.toLowerCase();
+    this.#authenticate = settings.authenticate;
+    this.#frameAncestors = settings.frameAncestors;
+    const { passwordFile } = settings;
+    this.#login =
+      passwordFile === undefined
+        ? undefined
+        : new Login({ passwordFile, base: this.#base, key: hooks.loginKey, onAttempt: hooks.onLogin ?? (() => {}) });
+    this.#hooks = hooks;
+    // Loaded with the first gateway only.
+    const { WebSocketServer: Sockets } = requireOwn('ws') as typeof import('ws');
+    this.#webSockets = new Sockets({
+      noServer: true,
+      // Without a limit: see WebSocketTransport.
+      autoPong: false,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: MOST_PAYLOAD,
+      maxFragments: MOST_FRAGMENTS,
+      maxBufferedChunks: MOST_CHUNKS,
+      closeTimeout: CLOSE_MS,
+      skipUTF8Validation: true,
+      handleProtocols: offered => chosenProtocol([...offered]) ?? false,
+    } as ConstructorParameters<typeof Sockets>[0]);
+  }
+
+  /** The path of the page. */
+  get base(): string {
+    return this.#base;
+  }
+
+  /** The number of open WebSockets. */
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Answers a request, if its path is that of the gateway or below it.
+   *
+   * @returns whether it did; else the request is for other code.
+   */
+  handleRequest(request: IncomingMessage, response: ServerResponse): boolean {
+    const path = this.#pathIn(request);
+    if (path === undefined) return false;
+    void this.#respond(path, request, response).catch(error => {
+      this.#server.emit('error', error as Error);
+      answer(response, 500, 'internal error\n', {});
+    });
+    return true;
+  }
+
+  /**
+   * Takes a request for a WebSocket, if its path is `ws` below the base.
+   *
+   * @param head as in the event `'upgrade'` of a server of `node:http`.
+   * @returns whether it did; else the socket is for other code.
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    if (this.#pathIn(request) !== 'ws') return false;
+    socket.on('error', ignore);
+    void this.#upgrade(request, socket, head).catch(error => {
+      this.#server.emit('error', error as Error);
+      refuseUpgrade(socket, 500, 'internal error');
+    });
+    return true;
+  }
+
+  /**
+   * Takes the requests for WebSockets of a server of `node:http` or `node:https`. Other requests for upgrades are left
+   * to other listeners; if there is none, they get 404. Pages need {@link handleRequest}.
+   */
+  attach(server: HttpServer): void {
+    if (this.#attached.has(server)) return;
+    const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (this.handleUpgrade(request, socket, head) || server.listenerCount('upgrade') > 1) return;
+      socket.on('error', ignore);
+      refuseUpgrade(socket, 404, 'not found');
+    };
+    this.#attached.set(server, upgrade);
+    server.on('upgrade', upgrade);
+  }
+
+  /** @internal Reads the file of passwords again. @returns a function that applies it. */
+  readPasswords(file: string): () => void {
+    const passwords = readPasswordFile(file);
+    return () => {
+      if (this.#login !== undefined) this.#login.passwords = passwords;
+    };
+  }
+
+  /** Accepts no more WebSockets. Sessions go on; they are ended by their server. */
+  close(): void {
+    this.#isClosed = true;
+    for (const [server, upgrade] of this.#attached) server.off('upgrade', upgrade);
+    this.#attached.clear();
+    this.#login?.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  /** The path below the base; `'..'`, which no file has, for the base without its slash. */
+  #pathIn({ url = '' }: IncomingMessage): string | undefined {
+    const [path = ''] = url.split('?', 1);
+    if (path.startsWith(this.#base)) return path.slice(this.#base.length);
+    return `${path}/` === this.#base ? '..' : undefined;
+  }
+
+  #headers(host: string | undefined): Headers {
+    return securityHeaders(host, this.#frameAncestors);
+  }
+
+  /** The client of a request; undefined if the Host header is not a name of this server. */
+  #check(path: string, request: IncomingMessage): Asked | undefined {
+    const host = this.#site.hostOf(request);
+    if (host === undefined) return undefined;
+    return { path, request, host, client: clientOf(request, this.#connected(request), this.#proxies) };
+  }
+
+  #connected({ socket }: IncomingMessage): IpPeer {
+    const { remoteAddress = '', remotePort } = socket;
+    return this.#hooks.peerOf?.(socket) ?? { kind: 'ip', address: normalAddress(remoteAddress), port: remotePort };
+  }
+
+  async #respond(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const asked = this.#check(path, request);
+    const headers = this.#headers(asked?.host);
+    if (asked === undefined) answer(response, 403, `${WRONG_HOST}\n`, headers);
+    else if (path === '..') answer(response, 308, '', { ...headers, Location: this.#base });
+    else if (path === 'login' || path === 'logout') await this.#logInOrOut(asked, response, headers);
+    else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      answer(response, 405, 'method not allowed; use GET or HEAD\n', { ...headers, Allow: 'GET, HEAD' });
+    } else if (path === 'config.json') answerJson(response, 200, await this.#config(asked), headers);
+    else if (path === 'ws') answer(response, 426, 'connect with a WebSocket\n', { ...headers, Upgrade: 'websocket' });
+    else {
+      const file = this.#page?.find(path);
+      if (file !== undefined) await file.send(request, response, headers);
+      else if (path === '') answer(response, 503, 'this installation has no page for browsers\n', headers);
+      else answer(response, 404, 'not found\n', headers);
+    }
+  }
+
+  async #config(asked: Asked): Promise<object> {
+    const user = await this.#userOf(asked, undefined, false);
+    const needsUser = this.#login !== undefined || this.#userHeader !== undefined || this.#authenticate !== undefined;
+    const login = this.#login === undefined ? 'none' : user === undefined ? 'required' : 'done';
+    return {
+      version: 1,
+      title: this.#title,
+      login,
+      isAllowed: !needsUser || user !== undefined,
+      user: user || null,
+      recordings: false,
+      closeText: null,
+    };
+  }
+
+  async #logInOrOut(asked: Asked, response: ServerResponse, headers: Headers): Promise<void> {
+    const login = this.#login;
+    if (login === undefined) answer(response, 404, 'not found\n', headers);
+    else if (asked.request.method !== 'POST') {
+      answer(response, 405, 'method not allowed; use POST\n', { ...headers, Allow: 'POST' });
+    } else if (!this.#isSameSite(asked)) answerJson(response, 403, { error: WRONG_ORIGIN }, headers);
+    else if (asked.path === 'login') await login.logIn(asked, response, headers);
+    else login.logOut(asked, response, headers);
+  }
+
+  #isSameSite({ request, host, client }: Asked): boolean {
+    return this.#site.allowsOrigin(request, host, client.isSecure);
+  }
+
+  /**
+   * The user of a request: `''` if no user is needed, or the user has no name; undefined if the request is refused.
+   *
+   * @param token of a WebSocket.
+   */
+  async #userOf(asked: Asked, token: string | undefined, isSocket: boolean): Promise<string | undefined> {
+    const { request, client } = asked;
+    if (this.#login !== undefined) {
+      return isSocket ? this.#login.userOfSocket(asked, token) : this.#login.userOf(asked);
+    }
+    if (this.#authenticate !== undefined) {
+      const user = await this.#authenticate(request);
+      return user === undefined || user === '' || USER_NAME.test(user) ? user : undefined;
+    }
+    if (this.#userHeader === undefined) return '';
+    // A repeated header may be that of the client, and ours.
+    const [user, ...more] = valuesOf(request, this.#userHeader);
+    if (!client.isProxied || user === undefined || more.length > 0) return undefined;
+    return USER_NAME.test(user) ? user : undefined;
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const asked = this.#check('ws', request);
+    const refuse = (status: number, words: string) => {
+      this.#refused(asked?.client, request, words);
+      refuseUpgrade(socket, status, words, this.#headers(asked?.host));
+    };
+    if (this.#isStopped) {
+      refuseUpgrade(socket, 503, 'the server is stopping');
+      return;
+    }
+    if (asked === undefined) {
+      refuse(403, WRONG_HOST);
+      return;
+    }
+    if (!this.#isSameSite(asked)) {
+      refuse(403, WRONG_ORIGIN);
+      return;
+    }
+    const offered = offeredProtocols(request);
+    if (offered === undefined || (offered.some(isNoToken) && chosenProtocol(offered) === undefined)) {
+      refuse(400, `unsupported subprotocol; use ${TELNET_PROTOCOL}`);
+      return;
+    }
+    const token = offered.find(name => !isNoToken(name))?.slice(TOKEN_PREFIX.length);
+    const user = await this.#userOf(asked, token, true);
+    if (user === undefined) {
+      refuse(401, 'log in first');
+      return;
+    }
+    const { peer: address, isSecure } = asked.client;
+    const peer = user === '' ? address : { ...address, user };
+    const admitted = this.#hooks.admit === undefined ? { info: {}, abandon() {} } : await this.#hooks.admit(peer);
+    if (admitted === undefined) {
+      refuseUpgrade(socket, 503, 'too many connections; try again later');
+      return;
+    }
+    if (this.#isStopped || socket.destroyed) {
+      admitted.abandon();
+      refuseUpgrade(socket, 503, 'the server is stopping');
+      return;
+    }
+    let isOpen = false;
+    this.#webSockets.handleUpgrade(request, socket, head, webSocket => {
+      isOpen = true;
+      this.#begin(new WebSocketTransport(webSocket, socket, isSecure), { ...admitted.info, peer, encrypted: isSecure });
+    });
+    // The handshake was invalid, and was answered.
+    if (!isOpen) admitted.abandon();
+  }
+
+  get #isStopped(): boolean {
+    return this.#isClosed || this.#server.isStopped;
+  }
+
+  #begin(transport: WebSocketTransport, info: ConnectionInfo): void {
+    this.#open.add(transport);
+    this.#pings ??= setInterval(() => this.#ping(), PING_MS).unref();
+    const session = this.#server.handle(transport, info);
+    transport.endReason = () => session.hangupReason;
+    session.once('close', () => this.#open.delete(transport));
+  }
+
+  #ping(): void {
+    for (const transport of this.#open) transport.ping();
+    if (this.#open.size > 0) return;
+    clearInterval(this.#pings);
+    this.#pings = undefined;
+  }
+
+  #refused(client: WebClient | undefined, request: IncomingMessage, words: string): void {
+    const peer = client?.peer ?? this.#connected(request);
+    const { origin = 'none', host = 'none' } = request.headers;
+    const message = `${words} (Host ${escapeText(host, 100)}, Origin ${escapeText(origin, 100)})`;
+    this.#server.emit('refused', { ...peerFields(peer), reason: 'web', message });
+  }
+}
+
+/**
+ * Makes a gateway for browsers: `createWebGateway({ server })`. It has no port of its own: mount it in a server of
+ * `node:http`, or of a framework that is built on it.
+ *
+ * @example
+ * const gateway = createWebGateway({ server });
+ * const http = createHttpServer((request, response) => {
+ *   if (!gateway.handleRequest(request, response)) response.writeHead(404).end();
+ * });
+ * gateway.attach(http);
+ * http.listen(8080, '127.0.0.1');
+ * @throws TelptyError `ERR_INVALID_ARGUMENT`; `ERR_RUNTIME` if the password file or the page cannot be read.
+ */
+export function createWebGateway(options: WebGatewayOptions): WebGateway {
+  return new WebGateway(options);
+}
+
+function pageOf(folder: string | false | undefined): PageFiles | undefined {
+  if (folder === false) return undefined;
+  if (folder !== undefined) return new PageFiles(folder);
+  try {
+    return new PageFiles(ownPage());
+  } catch (error) {
+    // A build of the sources without the page; a request for the page says so.
+    if (error instanceof TelptyError) return undefined;
+    throw error;
+  }
+}
+
+/** The subprotocols that a client offers; undefined if there are too many. */
+function offeredProtocols(request: IncomingMessage): string[] | undefined {
+  const names = valuesOf(request, 'sec-websocket-protocol')
+    .flatMap(header => header.split(','))
+    .map(name => name.trim())
+    .filter(name => name !== '');
+  return names.length > MOST_PROTOCOLS ? undefined : names;
+}
+
+const isNoToken = (name: string) => !name.startsWith(TOKEN_PREFIX);
+
+function chosenProtocol(offered: readonly string[]): string | undefined {
+  return [TELNET_PROTOCOL, BINARY_PROTOCOL].find(known => offered.includes(known));
+}
+
+function ignore(): void {}

@@ -1,0 +1,175 @@
+/** Logins with a password: the requests `login` and `logout`, and the users of later requests. */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { headerOf, valuesOf, type WebClient } from '../client.ts';
+import { answer, answerJson, bodyOf, type Headers } from '../responses.ts';
+import { isLoopback } from '../site.ts';
+import { LoginFailures } from './failures.ts';
+import { type Passwords, readPasswordFile } from './password-file.ts';
+import { LOGIN_MS, LoginTickets } from './tickets.ts';
+import { PasswordVerifier } from './verifier.ts';
+
+/** The longest body of a login, in bytes. bcrypt uses 72 bytes of a password. */
+const MOST_BODY = 2_048;
+/** The answer to a failed login is delayed by this time, in milliseconds. */
+const DELAY_MS = 500;
+/** Answers that are being delayed. Above it, attempts are refused. */
+const MOST_DELAYED = 256;
+
+/** A request, and its facts. */
+export interface LoginRequest {
+  readonly request: IncomingMessage;
+  readonly client: WebClient;
+  /** The Host header, which was checked. */
+  readonly host: string;
+}
+
+/** The options of a {@link Login}. */
+export interface LoginOptions {
+  readonly passwordFile: string;
+  readonly base: string;
+  /** See {@link LoginTickets}. */
+  readonly key?: Buffer | undefined;
+  /** Called for each attempt. */
+  readonly onAttempt?: (client: WebClient, user: string, outcome: 'ok' | 'failed' | 'locked') => void;
+}
+
+export class Login {
+  readonly #base: string;
+  readonly #tickets: LoginTickets;
+  readonly #onAttempt: NonNullable<LoginOptions['onAttempt']>;
+  readonly #verifier = new PasswordVerifier();
+  readonly #failures = new LoginFailures();
+  #passwords: Passwords;
+  #delayed = 0;
+
+  /** @throws TelptyError `ERR_RUNTIME` if the file cannot be used. */
+  constructor({ passwordFile, base, key, onAttempt }: LoginOptions) {
+    this.#passwords = readPasswordFile(passwordFile);
+    this.#base = base;
+    this.#tickets = new LoginTickets(key);
+    this.#onAttempt = onAttempt ?? (() => {});
+  }
+
+  /** Replaces the users. Logins of removed users, and of users with another password, are no longer valid. */
+  set passwords(passwords: Passwords) {
+    this.#passwords = passwords;
+  }
+
+  /** The user whose cookie the request has. */
+  userOf(asked: LoginRequest): string | undefined {
+    return this.#tickets.userOf(this.#cookieOf(asked), this.#passwords);
+  }
+
+  /** The same for a WebSocket, which also needs the token of the page. */
+  userOfSocket(asked: LoginRequest, token: string | undefined): string | undefined {
+    const cookie = this.#cookieOf(asked);
+    const user = this.#tickets.userOf(cookie, this.#passwords);
+    if (cookie === undefined || user === undefined || token === undefined) return undefined;
+    return this.#tickets.belongs(token, cookie, user, this.#passwords) ? user : undefined;
+  }
+
+  /** Answers a login. The Origin of the request was checked. */
+  async logIn(asked: LoginRequest, response: ServerResponse, headers: Headers): Promise<void> {
+    const { request, client } = asked;
+    const { address } = client.peer;
+    const refuse = (status: number, error: string, more: Headers = {}) =>
+      answerJson(response, status, { error }, { ...headers, ...more });
+    if (!mayLogIn(asked)) {
+      refuse(403, 'passwords are only accepted over HTTPS');
+      return;
+    }
+    if (
+      headerOf(request, 'content-type')?.split(';')[0]?.trim().toLowerCase() !== 'application/x-www-form-urlencoded'
+    ) {
+      refuse(415, 'send name and password as application/x-www-form-urlencoded');
+      return;
+    }
+    const body = await bodyOf(request, MOST_BODY);
+    if (body === undefined) {
+      refuse(413, 'the request is too long', { Connection: 'close' });
+      return;
+    }
+    const form = new URLSearchParams(body);
+    const name = form.get('name') ?? '';
+    const wait = this.#failures.wait(address);
+    if (wait > 0) {
+      this.#onAttempt(client, name, 'locked');
+      const retryAfter = Math.ceil(wait / 1_000);
+      const error = `too many failed logins; try again in ${retryAfter} s`;
+      answerJson(response, 429, { error, retryAfter }, { ...headers, 'Retry-After': String(retryAfter) });
+      return;
+    }
+    if (this.#verifier.isBusy || this.#delayed >= MOST_DELAYED) {
+      refuse(503, 'too many logins at once; try again', { 'Retry-After': '5' });
+      return;
+    }
+    // Counted before the check: otherwise many attempts at once would count as one.
+    this.#failures.failed(address);
+    const hash = this.#passwords.get(name);
+    // The check of an unknown user takes as long as that of a known one.
+    const [anyHash = ''] = this.#passwords.values();
+    const matches = await this.#verifier.verify(form.get('password') ?? '', hash ?? anyHash);
+    // The users may have been replaced meanwhile.
+    if (!matches || hash === undefined || this.#passwords.get(name) !== hash) {
+      this.#onAttempt(client, name, 'failed');
+      await this.#delay();
+      refuse(401, 'the name or the password is wrong');
+      return;
+    }
+    this.#failures.succeeded(address);
+    this.#onAttempt(client, name, 'ok');
+    const { cookie, token } = this.#tickets.issue(name, this.#passwords);
+    answerJson(
+      response,
+      200,
+      { user: name, token },
+      { ...headers, 'Set-Cookie': this.#setCookie(asked, cookie, LOGIN_MS) },
+    );
+  }
+
+  /** Answers a logout. The Origin of the request was checked. */
+  logOut(asked: LoginRequest, response: ServerResponse, headers: Headers): void {
+    answer(response, 204, '', { ...headers, 'Set-Cookie': this.#setCookie(asked, '', 0) });
+  }
+
+  async #delay(): Promise<void> {
+    this.#delayed++;
+    await sleep(DELAY_MS);
+    this.#delayed--;
+  }
+
+  /**
+   * The name of the cookie depends on the address of the page, so that two gateways on one host do not replace the
+   * cookies of each other.
+   */
+  #nameFor({ client, host }: LoginRequest): string {
+    const place = createHash('sha256').update(`${host}${this.#base}`).digest('hex').slice(0, 8);
+    return `${client.isSecure ? '__Host-' : ''}telpty-${place}`;
+  }
+
+  #setCookie(asked: LoginRequest, value: string, maxAgeMs: number): string {
+    const { isSecure } = asked.client;
+    const path = isSecure ? '/' : this.#base;
+    const parts = [`${this.#nameFor(asked)}=${value}`, `Path=${path}`, 'HttpOnly', 'SameSite=Strict'];
+    return [...parts, `Max-Age=${maxAgeMs / 1_000}`, ...(isSecure ? ['Secure'] : [])].join('; ');
+  }
+
+  #cookieOf(asked: LoginRequest): string | undefined {
+    const name = this.#nameFor(asked);
+    const pairs = valuesOf(asked.request, 'cookie').flatMap(header => header.split(/;\s*/));
+    const values = pairs.filter(pair => pair.startsWith(`${name}=`));
+    // Two cookies of one name: one of them was set by another server of this host.
+    return values.length === 1 ? values[0]!.slice(name.length + 1) : undefined;
+  }
+
+  close(): void {
+    this.#verifier.close();
+  }
+}
+
+/** Passwords and cookies cross a network only encrypted. */
+function mayLogIn({ client, request }: LoginRequest): boolean {
+  return client.isSecure || (!client.isProxied && isLoopback(request.socket.remoteAddress ?? ''));
+}

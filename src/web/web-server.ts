@@ -1,0 +1,146 @@
+/**
+ * An HTTP server for a gateway, without a port of its own: it is given connections that were accepted and checked
+ * elsewhere, also by another process.
+ *
+ * A connection that has not become a WebSocket costs nothing but its descriptor, and only for a short time: there are
+ * at most {@link MOST_CONNECTIONS} of them, and each request, each answer and each pause between two of them has a time
+ * limit. Node's own time limits work only in servers that listen.
+ */
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { connectionBelow } from '../native/node-internals.ts';
+import type { IpPeer } from '../transport/peer.ts';
+import { secureServerOptions, type TlsOptions } from '../transport/tls/options.ts';
+
+/** Connections that are not WebSockets. For one more, the oldest is closed. */
+const MOST_CONNECTIONS = 512;
+/** The longest headers of a request, in bytes. */
+const MOST_HEADER_BYTES = 8 * 1024;
+const MOST_HEADERS = 64;
+/**
+ * The time limits in milliseconds: for a TLS handshake and the headers of a request, which is also the longest pause
+ * between two requests; and for the rest of the request and its answer.
+ */
+const HEADERS_MS = 10_000;
+const ANSWER_MS = 30_000;
+/** How often the limits are checked, in milliseconds. */
+const CHECK_MS = 1_000;
+
+/** The requests go to it. */
+interface Handler {
+  handleRequest(request: IncomingMessage, response: ServerResponse): boolean;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+}
+
+/** A connection that is not a WebSocket. */
+interface Pending {
+  readonly peer: IpPeer;
+  /** When its current time limit began. */
+  since: number;
+  /** Whether a request is being answered. */
+  isAnswering: boolean;
+}
+
+export class WebServer {
+  readonly #handler: Handler;
+  /** By the TCP socket, in the order of their arrival. */
+  readonly #pending = new Map<Socket, Pending>();
+  readonly #check: NodeJS.Timeout;
+  readonly #isSecure: boolean;
+  #server: HttpServer;
+  #isClosed = false;
+
+  /** @param tls with it, all connections use HTTPS. @throws TelptyError `ERR_INVALID_ARGUMENT` */
+  constructor(handler: (peerOf: (socket: Socket) => IpPeer | undefined) => Handler, tls: TlsOptions | undefined) {
+    this.#handler = handler(socket => this.#pending.get(below(socket))?.peer);
+    this.#isSecure = tls !== undefined;
+    this.#server = this.#create(tls);
+    this.#check = setInterval(() => this.#closeLate(), CHECK_MS).unref();
+  }
+
+  /** Uses these certificates for new connections. @throws TelptyError `ERR_INVALID_ARGUMENT` */
+  setTls(tls: TlsOptions): void {
+    // A new server: setSecureContext() would not change the request for client certificates.
+    this.#server = this.#create(tls);
+  }
+
+  #create(tls: TlsOptions | undefined): HttpServer {
+    const options = { maxHeaderSize: MOST_HEADER_BYTES, keepAliveTimeout: HEADERS_MS, noDelay: true };
+    const server =
+      tls === undefined ? createServer(options) : createSecureServer({ ...options, ...secureServerOptions(tls) });
+    server.maxHeadersCount = MOST_HEADERS;
+    server.on('request', (request, response) => this.#request(request, response));
+    server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    server.on('clientError', (_error, socket) => socket.destroy());
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    return server;
+  }
+
+  /** Takes a connection of which nothing has been read, or only a PROXY header. */
+  take(socket: Socket, peer: IpPeer): void {
+    socket.on('error', ignore);
+    if (this.#isClosed) {
+      socket.destroy();
+      return;
+    }
+    if (this.#pending.size >= MOST_CONNECTIONS) this.#closeOldest();
+    this.#pending.set(socket, { peer, since: performance.now(), isAnswering: false });
+    socket.once('close', () => this.#pending.delete(socket));
+    // As Node's own listeners set it. A process that received the socket from another one gets it without.
+    socket.allowHalfOpen = !this.#isSecure;
+    this.#server.emit('connection', socket);
+    // Its listener paused it.
+    socket.resume();
+  }
+
+  #closeOldest(): void {
+    const [oldest] = this.#pending.keys();
+    if (oldest === undefined) return;
+    this.#pending.delete(oldest);
+    oldest.destroy();
+  }
+
+  #request(request: IncomingMessage, response: ServerResponse): void {
+    const pending = this.#pending.get(below(request.socket));
+    const restart = (isAnswering: boolean) => {
+      if (pending === undefined) return;
+      pending.isAnswering = isAnswering;
+      pending.since = performance.now();
+    };
+    restart(true);
+    response.once('close', () => restart(false));
+    if (this.#handler.handleRequest(request, response)) return;
+    response.writeHead(404, { 'Content-Length': 0 }).end();
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const isTaken = this.#handler.handleUpgrade(request, socket, head);
+    // From here on, its session has its own time limits.
+    this.#pending.delete(below(socket as Socket));
+    if (!isTaken) socket.destroy();
+  }
+
+  #closeLate(): void {
+    const now = performance.now();
+    for (const [socket, { since, isAnswering }] of this.#pending) {
+      if (now - since > (isAnswering ? ANSWER_MS : HEADERS_MS)) socket.destroy();
+    }
+  }
+
+  /** Closes the connections that are not WebSockets. */
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#check);
+    for (const socket of this.#pending.keys()) socket.destroy();
+  }
+}
+
+/** The TCP socket of a connection. */
+function below(socket: Socket): Socket {
+  return (socket as Partial<TLSSocket>).encrypted === true ? (connectionBelow(socket as TLSSocket) ?? socket) : socket;
+}
+
+function ignore(): void {}

@@ -1,0 +1,176 @@
+/** Logins with a password, and users that a proxy reports. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import bcrypt from 'bcryptjs';
+import { createServer, ptyShell, TelptyError } from '../../src/index.ts';
+import { createWebGateway } from '../../src/web/index.ts';
+import { LoginFailures } from '../../src/web/login/failures.ts';
+import { LOGIN_MS, LoginTickets } from '../../src/web/login/tickets.ts';
+import { ask, connectWeb, statusOf, TELNET } from '../support/clients/web-client.ts';
+import { startWeb, type WebHost } from './support.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'telpty-login-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+const passwordFile = join(directory, 'passwords');
+const line = (user: string, password: string) => `${user}:${bcrypt.hashSync(password, 4).replace('$2b$', '$2y$')}\n`;
+writeFileSync(passwordFile, `# people\n${line('ada', 'secret')}\n${line('bob', 'hidden')}`);
+
+const PROGRAM = { shell: ptyShell('/bin/sh', ['-c', 'echo user=$REMOTE_USER.; read x']) };
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+
+async function logIn(host: WebHost, name: string, password: string, headers: Record<string, string> = {}) {
+  const body = new URLSearchParams({ name, password }).toString();
+  const answer = await ask(host.port, '/login', { method: 'POST', headers: { ...FORM, ...headers }, body });
+  const [cookie = ''] = answer.headers['set-cookie'] ?? [];
+  return { ...answer, cookie: cookie.split(';')[0]!, attributes: cookie, json: JSON.parse(answer.text) };
+}
+
+describe('a login', { timeout: 60_000 }, () => {
+  it('gives a cookie and a token, and a WebSocket with both gets the user', async () => {
+    await using host = await startWeb(PROGRAM, { passwordFile });
+    assert.equal(await statusOf(host.port), 401);
+    const { status, json, cookie, attributes } = await logIn(host, 'ada', 'secret');
+    assert.deepEqual([status, json.user], [200, 'ada']);
+    assert.match(attributes, /; HttpOnly; SameSite=Strict; Max-Age=43200$/);
+    const protocols = [TELNET, `telpty.token.${json.token}`];
+    await using wire = await connectWeb(host.port, { headers: { cookie }, protocols });
+    assert.equal(wire.webSocket.protocol, TELNET);
+    await wire.expect('user=ada.');
+    const config = JSON.parse((await ask(host.port, '/config.json', { headers: { cookie } })).text);
+    assert.deepEqual([config.login, config.user], ['done', 'ada']);
+  });
+
+  it('does not help a server on another port of the host, which gets the cookie and not the token', async () => {
+    await using host = await startWeb(PROGRAM, { passwordFile });
+    const { cookie, json } = await logIn(host, 'ada', 'secret');
+    const other = await logIn(host, 'bob', 'hidden');
+    const tries = [[TELNET], [TELNET, 'telpty.token.'], [TELNET, `telpty.token.${other.json.token}`]];
+    for (const protocols of tries) {
+      // (An empty token is not a valid subprotocol for the client library.)
+      if (protocols[1] === 'telpty.token.') continue;
+      assert.equal(await statusOf(host.port, { headers: { cookie }, protocols }), 401);
+    }
+    assert.equal(await statusOf(host.port, { protocols: [TELNET, `telpty.token.${json.token}`] }), 401);
+    const twice = { cookie: `${cookie}; ${other.cookie}` };
+    assert.equal(await statusOf(host.port, { headers: twice, protocols: [TELNET, `telpty.token.${json.token}`] }), 401);
+  });
+
+  it('fails with a wrong name or password, with one answer for both', async () => {
+    await using host = await startWeb(PROGRAM, { passwordFile });
+    const wrong = [await logIn(host, 'ada', 'hidden'), await logIn(host, 'eve', 'secret'), await logIn(host, '', '')];
+    for (const { status, text, attributes } of wrong)
+      assert.deepEqual([status, text, attributes], [401, wrong[0]!.text, '']);
+  });
+
+  it('is locked after some failures of an address, for a time that grows', async () => {
+    await using host = await startWeb(PROGRAM, { passwordFile });
+    const failed = await Promise.all([1, 2, 3, 4].map(() => logIn(host, 'ada', 'x')));
+    assert.deepEqual(
+      failed.map(({ status }) => status),
+      [401, 401, 401, 401],
+    );
+    const { status, json, headers } = await logIn(host, 'ada', 'secret');
+    assert.deepEqual([status, json.retryAfter], [429, Number(headers['retry-after'])]);
+    const failures = new LoginFailures();
+    for (let n = 0; n < 4; n++) failures.failed('2001:db8::1', 0);
+    assert.equal(failures.wait('2001:db8::ffff', 0), 2_000);
+    failures.failed('2001:db8::1', 0);
+    assert.equal(failures.wait('2001:db8::1', 0), 4_000);
+    for (let n = 0; n < 100; n++) failures.failed('2001:db8::1', 0);
+    assert.equal(failures.wait('2001:db8::1', 0), 15 * 60_000);
+    assert.equal(failures.wait('2001:db8:1::1', 0), 0);
+    failures.succeeded('2001:db8::1');
+    assert.equal(failures.wait('2001:db8::1', 0), 0);
+  });
+
+  it('does not take forms of other sites, other types, or long ones', async () => {
+    await using host = await startWeb(PROGRAM, { passwordFile });
+    assert.equal((await logIn(host, 'ada', 'secret', { origin: 'https://evil.example' })).status, 403);
+    assert.equal((await logIn(host, 'ada', 'secret', { origin: 'null' })).status, 403);
+    assert.equal((await logIn(host, 'ada', 'secret', { 'content-type': 'application/json' })).status, 415);
+    assert.equal((await logIn(host, 'ada', 'x'.repeat(3_000))).status, 413);
+    assert.equal((await ask(host.port, '/login')).status, 405);
+  });
+
+  it('ends with the password, with its time, and in the browser with a logout', async () => {
+    const passwords = new Map([['ada', 'hash']]);
+    const tickets = new LoginTickets();
+    const { cookie, token } = tickets.issue('ada', passwords, 0);
+    assert.equal(tickets.userOf(cookie, passwords, LOGIN_MS - 1), 'ada');
+    assert.ok(tickets.belongs(token, cookie, 'ada', passwords));
+    assert.equal(tickets.userOf(cookie, passwords, LOGIN_MS), undefined);
+    assert.equal(tickets.userOf(cookie, new Map([['ada', 'another']]), 1), undefined);
+    assert.equal(tickets.userOf(cookie, new Map(), 1), undefined);
+    assert.equal(new LoginTickets().userOf(cookie, passwords, 1), undefined);
+    for (const wrong of [
+      undefined,
+      '',
+      '.',
+      'x.y',
+      `${cookie}.z`,
+      `${cookie.split('.')[0]}.`,
+      `x${cookie}`,
+      `${cookie}x`,
+    ]) {
+      assert.equal(tickets.userOf(wrong, passwords, 1), undefined, String(wrong));
+    }
+    await using host = await startWeb(PROGRAM, { passwordFile });
+    const out = await ask(host.port, '/logout', { method: 'POST' });
+    assert.equal(out.status, 204);
+    assert.match(out.headers['set-cookie']![0]!, /=; .*Max-Age=0/);
+  });
+
+  it('needs HTTPS off loopback, and its cookie then belongs to the host alone', async () => {
+    await using host = await startWeb(PROGRAM, { passwordFile, trustedProxies: ['127.0.0.1'] });
+    const client = { 'x-forwarded-for': '192.0.2.1' };
+    assert.equal((await logIn(host, 'ada', 'secret', { ...client, 'x-forwarded-proto': 'http' })).status, 403);
+    const { attributes } = await logIn(host, 'ada', 'secret', { ...client, 'x-forwarded-proto': 'https' });
+    assert.match(attributes, /^__Host-telpty-[0-9a-f]{8}=.*; Path=\/; .*; Secure$/);
+  });
+
+  it('needs a file with bcrypt, and each mistake in it is named', () => {
+    const server = createServer(PROGRAM);
+    const fails = (text: string, words: RegExp) => {
+      const file = join(directory, 'wrong');
+      writeFileSync(file, text);
+      assert.throws(
+        () => createWebGateway({ server, passwordFile: file, page: false }),
+        (error: unknown) => error instanceof TelptyError && error.code === 'ERR_RUNTIME' && words.test(error.message),
+      );
+    };
+    fails('', /names no user/);
+    fails('ada\n', /line 1: is not NAME:HASH/);
+    fails(`#\n\nada:$apr1$x$y\n`, /line 3: the password of 'ada' is not in bcrypt/);
+    fails(`a b:${'x'}\n`, /line 1: 'a b' is not a user name/);
+    fails(line('ada', 'x') + line('ada', 'y'), /line 2: 'ada' is named twice/);
+    fails(`ada:$2y$31$${'a'.repeat(53)}\n`, /cost 31/);
+  });
+});
+
+describe('the user of a proxy', { timeout: 60_000 }, () => {
+  const web = { userHeader: 'X-Remote-User', trustedProxies: ['127.0.0.1'] };
+
+  it('comes from one header of a trusted proxy, and odd names are refused', async () => {
+    await using host = await startWeb(PROGRAM, web);
+    await using wire = await connectWeb(host.port, {
+      headers: { 'x-remote-user': 'ada', 'x-forwarded-for': '192.0.2.7' },
+    });
+    await wire.expect('user=ada.');
+    const [session] = host.server.sessions;
+    assert.equal(session!.remoteAddress, '192.0.2.7');
+    const wrong: (string | string[])[] = [['ada', 'ada'], '', 'a b', '-ada', 'ada;x', 'x'.repeat(65), 'ada,bob'];
+    for (const value of wrong) {
+      const headers = { 'x-remote-user': value } as Record<string, string>;
+      assert.equal(await statusOf(host.port, { headers }), 401, String(value));
+    }
+    assert.equal(await statusOf(host.port), 401);
+  });
+
+  it('is not taken from anyone else', async () => {
+    await using host = await startWeb(PROGRAM, { ...web, trustedProxies: ['192.0.2.1'] });
+    assert.equal(await statusOf(host.port, { headers: { 'x-remote-user': 'ada' } }), 401);
+  });
+});
