@@ -151,6 +151,7 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, result, "peeks", js_int(env, peeks));
   napi_set_named_property(env, result, "starting", js_int(env, starter_pending(s)));
   napi_set_named_property(env, result, "abandoned", js_int(env, process_abandoned(s)));
+  napi_set_named_property(env, result, "sentByThread", js_int(env, (int64_t)flood_reader_sent(s)));
   napi_set_named_property(env, result, "unwritten", js_int(env, unwritten));
   return result;
 }

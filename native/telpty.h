@@ -122,6 +122,7 @@ struct pty {
   int polled;       /* the events that master_poll waits for */
   bool paused;      /* JavaScript wants no output */
   bool packet;      /* the master is in packet mode: see packet.c */
+  bool in_hand;     /* the loop has taken output that it has not passed on */
   bool following;   /* a notice is made when the flags differ from those that getModes() returned last */
   tcflag_t seen[3]; /* c_iflag, c_oflag, c_lflag */
   bool hungup;      /* the master reports EIO: no output will follow */
@@ -157,7 +158,9 @@ struct conn {
 
   /* see fast_path.c */
   struct pty *pty;   /* to which it is joined, or NULL */
-  bool open;         /* only while it is joined */
+  bool open;         /* only while it is joined; false is set by fast_path_close() alone */
+  bool lf_pending;      /* the LF of a CR that was sent comes before everything else */
+  bool finish;       /* FIN is sent after that LF */
   uint64_t typed, shown; /* bytes that passed */
   uint64_t typed_at;     /* by uv_hrtime(); 0: never */
 };
@@ -317,6 +320,9 @@ void flood_reader_add(struct pty *p);
 void flood_reader_release(struct pty *p);
 void flood_reader_remove(struct pty *p);
 void flood_reader_pause(struct pty *p, bool paused);
+void flood_reader_open_path(struct pty *p, bool open);
+void flood_reader_count(struct pty *p);
+uint64_t flood_reader_sent(const struct state *s);
 size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *notices);
 unsigned flood_reader_notices(struct pty *p);
 int flood_reader_set_packet_mode(struct pty *p, bool on);
@@ -327,6 +333,9 @@ static inline void flood_reader_add(struct pty *p) { (void)p; }
 static inline void flood_reader_release(struct pty *p) { (void)p; }
 static inline void flood_reader_remove(struct pty *p) { (void)p; }
 static inline void flood_reader_pause(struct pty *p, bool paused) { (void)p, (void)paused; }
+static inline void flood_reader_open_path(struct pty *p, bool open) { (void)p, (void)open; }
+static inline void flood_reader_count(struct pty *p) { (void)p; }
+static inline uint64_t flood_reader_sent(const struct state *s) { return (void)s, 0; }
 static inline size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *notices) {
   return (void)p, (void)room, (void)shown, (void)notices, 0;
 }
@@ -351,6 +360,11 @@ void write_state_init(struct state *s);
 void write_exports(napi_env env, napi_value exports);
 
 /* fast_path.c */
+size_t fast_path_tail(const char *bytes, size_t length);
+size_t fast_path_plain(const char *bytes, size_t length);
+size_t fast_path_send(int fd, const char *bytes, size_t length, bool *lf_pending);
+void fast_path_send_lf(struct conn *c);
+void fast_path_close(struct conn *c);
 void fast_path_part(struct conn *c);
 size_t fast_path_type(struct conn *c, const char *bytes, size_t length);
 size_t fast_path_show(struct pty *p, const char *bytes, size_t length);
@@ -366,6 +380,7 @@ void delay_exports(napi_env env, napi_value exports);
 
 /* connection.c */
 struct conn *conn_from_js(napi_env env, napi_value value);
+void conn_poll(struct conn *c);
 void conn_state_close(struct state *s);
 void conn_exports(napi_env env, napi_value exports);
 

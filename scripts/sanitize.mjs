@@ -21,16 +21,24 @@ const SANITIZERS = {
     env: { ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1', UBSAN_OPTIONS: 'print_stacktrace=1' },
     // Everything that calls the addon, but what starts a Node.js of its own without the sanitizer's library.
     tests: readdirSync(join(root, 'test', 'pty'), { recursive: true, encoding: 'utf8' })
-      .filter(name => name.endsWith('.test.ts') && !/^(cgroup|process\/start|terminal\/early-eagain)/.test(name))
+      .filter(
+        name =>
+          name.endsWith('.test.ts') && !/^(cgroup|process\/start|terminal\/(early-eagain|flood-schedules))/.test(name),
+      )
       .map(name => `test/pty/${name}`)
-      .concat(['test/transport/peek.test.ts', 'test/session/synch.test.ts', 'test/shells/output/flood.test.ts']),
+      .concat([
+        'test/transport/peek.test.ts',
+        'test/session/synch.test.ts',
+        'test/shells/output/flood.test.ts',
+        'test/shells/output/flood-path.test.ts',
+      ]),
   },
   thread: {
     flags: ['-fsanitize=thread', '-g'],
     plainParts: /^(spawn|child|starter)\.o$/,
     library: 'libtsan.so',
     env: {},
-    tests: ['test/pty/terminal/flood.test.ts'],
+    tests: ['test/pty/terminal/flood.test.ts', 'test/shells/output/flood-path.test.ts'],
   },
 };
 

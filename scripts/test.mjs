@@ -57,6 +57,8 @@ const SLOW = [
     'pty/process/undying',
   ],
   ...[
+    'pty/terminal/flood-schedules',
+    'shells/output/flood-path',
     'pty/process/stuck-start',
     'client/dialogue',
     'shells/output/floods',

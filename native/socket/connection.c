@@ -50,6 +50,7 @@ static void poll_closed(uv_handle_t *handle) {
 static void conn_close(struct conn *c) {
   if (c->fd < 0) return;
   fast_path_part(c);
+  fast_path_send_lf(c);
   uv_close((uv_handle_t *)&c->poll, poll_closed);
   close(c->fd);
   c->fd = -1;
@@ -78,9 +79,16 @@ static void receive(struct conn *c) {
     /* a reset can still arrive, when our output reaches a client that has closed both directions */
     c->watching = n == 0;
   }
-  c->open = false;
+  fast_path_close(c);
   const int32_t result[2] = {n < 0 ? -errno : (int32_t)n, stale};
   call_owner(s, c->owner, ON_INPUT, stale ? 2 : 1, result);
+}
+
+/* Sends FIN, after a pending LF. Returns 0 or an error number. */
+static int finish(struct conn *c) {
+  fast_path_send_lf(c);
+  c->finish = c->lf_pending;
+  return !c->finish && shutdown(c->fd, SHUT_WR) < 0 ? errno : 0;
 }
 
 static void conn_ready(uv_poll_t *handle, int status, int events);
@@ -88,14 +96,14 @@ static void conn_ready(uv_poll_t *handle, int status, int events);
 /* The events that this connection waits for. */
 static int interests(const struct conn *c) {
   const bool urgent = (c->reading || c->watching) && !c->marked;
-  return (c->reading ? UV_READABLE : 0) | (urgent ? UV_PRIORITIZED : 0) | (c->waiting ? UV_WRITABLE : 0);
+  return (c->reading ? UV_READABLE : 0) | (urgent ? UV_PRIORITIZED : 0) | (c->waiting || c->lf_pending ? UV_WRITABLE : 0);
 }
 
 /*
  * uv_poll_start() fails only if another handle of the loop watches the same descriptor. Here, in peek.c and in pty.c
  * the descriptor is a copy, or a terminal, that nothing else watches.
  */
-static void conn_poll(struct conn *c) {
+void conn_poll(struct conn *c) {
   if (c->fd < 0) return;
   const int wanted = interests(c);
   if (wanted == c->polled) return;
@@ -114,9 +122,13 @@ static void conn_ready(uv_poll_t *handle, int status, int events) {
     c->polled = 0;
     events = interests(c);
   }
-  if ((events & UV_WRITABLE) != 0 && c->waiting) {
+  if ((events & UV_WRITABLE) != 0) {
+    fast_path_send_lf(c);
+    if (!c->lf_pending && c->finish) finish(c);
+  }
+  if ((events & UV_WRITABLE) != 0 && !c->lf_pending && c->waiting) {
     c->waiting = false;
-    c->open = false;
+    fast_path_close(c);
     call_owner(c->state, c->owner, ON_WRITABLE, 0, NULL);
   }
   if ((events & UV_PRIORITIZED) != 0 && c->fd >= 0) urgent_ready(c);
@@ -183,14 +195,17 @@ static napi_value send_bytes(napi_env env, napi_callback_info info, int flags) {
       !get_bytes(env, args[1], 1, &data, &length))
     return NULL;
   if (c->fd < 0) return js_int(env, -EPIPE);
-  c->open = false;
+  fast_path_close(c);
   /* On a UNIX socket MSG_OOB does not mark a position in the stream. */
   if (flags != 0 && is_local_socket(c->fd)) flags = 0;
-  ssize_t n;
-  do n = send(c->fd, data, length, MSG_NOSIGNAL | flags);
-  while (n < 0 && errno == EINTR);
-  if (n < 0 && errno != EAGAIN) return js_int(env, -errno);
-  if (n < 0) n = 0;
+  fast_path_send_lf(c);
+  ssize_t n = 0;
+  if (!c->lf_pending) {
+    do n = send(c->fd, data, length, MSG_NOSIGNAL | flags);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EAGAIN) return js_int(env, -errno);
+    if (n < 0) n = 0;
+  }
   if ((size_t)n < length) {
     c->waiting = true;
     conn_poll(c);
@@ -211,8 +226,9 @@ static napi_value js_finish(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct conn *c;
   if (!get_args(env, info, 1, args) || (c = conn_from_js(env, args[0])) == NULL) return NULL;
-  c->open = false;
-  return js_int(env, c->fd >= 0 && shutdown(c->fd, SHUT_WR) < 0 ? -errno : 0);
+  if (c->fd < 0) return js_int(env, 0);
+  fast_path_close(c);
+  return js_int(env, -finish(c));
 }
 
 static napi_value js_close(napi_env env, napi_callback_info info) {

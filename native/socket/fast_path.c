@@ -7,10 +7,13 @@
  * JavaScript has opened the fast path (src/session/fast-path.ts lists what blocks it).
  *
  * JavaScript opens the fast path again at the end of each turn. Whatever it does next, and every call of it, closes the
- * fast path. So it needs to know the state at the end of its turn only. The bytes that passed are counted.
+ * fast path (fast_path_close). So it needs to know the state at the end of its turn only. A thread can pass a flood
+ * (terminal/flood_send.c): then output may also pass during a turn of JavaScript, until its first such call.
+ * The bytes that passed are counted.
  */
 #include "telpty.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,15 +41,26 @@ static bool plain_input(const unsigned char *bytes, size_t length) {
 static const char FRAME[] = "\033[?2026h";
 enum { FRAME_LENGTH = sizeof FRAME - 1 };
 
-/* Whether a frame begins in `bytes`, or the sequence is cut at their end. */
+/* Whether the sequence that begins a frame is in `bytes`. */
 static bool opens_frame(const char *bytes, size_t length) {
   const char *const end = bytes + length;
   for (const char *at = bytes; (at = memchr(at, FRAME[2], (size_t)(end - at))) != NULL; at++)
     if (at - bytes >= 2 && at[-1] == FRAME[1] && at[-2] == FRAME[0]) {
-      const size_t rest = (size_t)(end - at) < FRAME_LENGTH - 2 ? (size_t)(end - at) : FRAME_LENGTH - 2;
-      if (memcmp(at, FRAME + 2, rest) == 0) return true;
+      if (end - at >= FRAME_LENGTH - 2 && memcmp(at, FRAME + 2, FRAME_LENGTH - 2) == 0) return true;
     }
-  return end[-1] == FRAME[0] || (length > 1 && end[-1] == FRAME[1] && end[-2] == FRAME[0]);
+  return false;
+}
+
+/*
+ * How many bytes at the end of the output can only be judged when the next byte is known: a CR, whose LF may follow, or
+ * the beginning of a frame's sequence.
+ */
+size_t fast_path_tail(const char *bytes, size_t length) {
+  if (length == 0) return 0;
+  if (bytes[length - 1] == CR) return 1;
+  for (size_t tail = length < FRAME_LENGTH - 1 ? length : FRAME_LENGTH - 1; tail > 0; tail--)
+    if (bytes[length - tail] == FRAME[0] && memcmp(bytes + length - tail, FRAME, tail) == 0) return tail;
+  return 0;
 }
 
 /* Whether a CR is followed by another byte than LF, or is the last byte. */
@@ -57,15 +71,56 @@ static bool has_bare_cr(const char *bytes, size_t length) {
   return false;
 }
 
-/* Nothing to escape, nothing to hold back. */
-static bool plain_output(const char *bytes, size_t length) {
-  return memchr(bytes, IAC, length) == NULL && !has_bare_cr(bytes, length) && !opens_frame(bytes, length);
+/* The length of the output without its tail, if it has nothing to escape and nothing to hold back; else 0. */
+size_t fast_path_plain(const char *bytes, size_t length) {
+  const size_t plain = length - fast_path_tail(bytes, length);
+  return memchr(bytes, IAC, plain) == NULL && !has_bare_cr(bytes, plain) && !opens_frame(bytes, plain) ? plain : 0;
+}
+
+/*
+ * Sends plain output and returns how many bytes. If the kernel takes a CR and has no room for its LF, the LF counts as
+ * sent, and `lf_pending` is set: the connection then sends it before everything else. Otherwise a flush or a command
+ * could separate the two. Any thread.
+ */
+size_t fast_path_send(int fd, const char *bytes, size_t length, bool *lf_pending) {
+  ssize_t n;
+  do n = send(fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  if (n <= 0) return 0;
+  if ((size_t)n == length || bytes[n - 1] != CR) return (size_t)n;
+  *lf_pending = true;
+  return (size_t)n + 1;
+}
+
+/* Sends the LF that is pending. If there is no room for it, the connection is polled. */
+void fast_path_send_lf(struct conn *c) {
+  ssize_t n;
+  if (c == NULL || !c->lf_pending) return;
+  do n = send(c->fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  /* after an error nothing can be sent any more */
+  c->lf_pending = n < 0 && errno == EAGAIN;
+  if (c->lf_pending)
+    conn_poll(c);
+  else if (c->open)
+    flood_reader_open_path(c->pty, true);
+}
+
+/*
+ * The only function that closes the fast path, before JavaScript is called or when it has called. After that no thread
+ * uses the connection.
+ */
+void fast_path_close(struct conn *c) {
+  if (c == NULL || !c->open) return;
+  c->open = false;
+  flood_reader_open_path(c->pty, false);
+  fast_path_send_lf(c);
 }
 
 void fast_path_part(struct conn *c) {
   struct pty *p = c->pty;
   if (p == NULL) return;
-  c->open = false;
+  fast_path_close(c);
   c->pty = NULL;
   p->conn = NULL;
   pty_unref(p);
@@ -89,11 +144,12 @@ size_t fast_path_type(struct conn *c, const char *bytes, size_t length) {
 /* Sends output, from one echo to 64 KiB of a flood. Returns how many bytes. */
 size_t fast_path_show(struct pty *p, const char *bytes, size_t length) {
   struct conn *c = p->conn;
-  if (c == NULL || !c->open || p->reaped || c->waiting || !plain_output(bytes, length)) return 0;
-  ssize_t n = send(c->fd, bytes, length, MSG_NOSIGNAL);
-  if (n <= 0) return 0;
-  c->shown += (size_t)n;
-  return (size_t)n;
+  if (c == NULL || !c->open || p->reaped || c->waiting || c->lf_pending || fast_path_plain(bytes, length) != length)
+    return 0;
+  const size_t n = fast_path_send(c->fd, bytes, length, &c->lf_pending);
+  c->shown += n;
+  fast_path_send_lf(c);
+  return n;
 }
 
 /* connJoin(conn, pty): the two can have a fast path until either is closed or joined to another */
@@ -128,7 +184,12 @@ static napi_value js_open_fast_path(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 2, args) || (c = conn_from_js(env, args[0])) == NULL ||
       napi_get_value_bool(env, args[1], &on) != napi_ok)
     return NULL;
-  c->open = on && c->pty != NULL;
+  if (!on) {
+    fast_path_close(c);
+  } else if (c->pty != NULL) {
+    c->open = true;
+    flood_reader_open_path(c->pty, true);
+  }
   return NULL;
 }
 
@@ -143,6 +204,7 @@ static napi_value js_fast_path_counts(napi_env env, napi_callback_info info) {
   if (!get_args(env, info, 2, args) || (c = conn_from_js(env, args[0])) == NULL ||
       !get_bytes(env, args[1], 8, &data, &length) || length < 3)
     return NULL;
+  if (c->pty != NULL) flood_reader_count(c->pty);
   double *result = data;
   result[0] = (double)c->typed;
   result[1] = (double)c->shown;

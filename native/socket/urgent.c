@@ -63,7 +63,7 @@ void urgent_ready(struct conn *c) {
   c->watching = false;
   if (!c->marked) c->marked = has_mark(c->fd);
   if (!c->marked && !watched) return;
-  c->open = false;
+  fast_path_close(c);
   const int32_t marked = c->marked;
   call_owner(c->state, c->owner, ON_URGENT, 1, &marked);
 }

@@ -128,6 +128,7 @@ void flood_reader_add(struct pty *p) {
   }
   flood->last = uv_hrtime();
   p->flood = flood;
+  if (p->conn != NULL && p->conn->open) flood_send_open(flood, p->conn);
   /* first out of the loop's poll, so that only the thread reads */
   pty_poll(p);
   uv_mutex_lock(&reader->mutex);
@@ -149,6 +150,8 @@ static void release_flood(struct flood_reader *reader, struct flood *flood) {
   flood->released = true;
   flood_thread_poll(reader, flood, false);
   recall(reader, flood);
+  flood_send_stop(flood);
+  if (flood->pty->conn != NULL) flood_send_collect(flood, flood->pty->conn);
   list_remove(&flood->member);
   list_remove(&flood->waiting);
 }
@@ -170,6 +173,7 @@ void flood_reader_release(struct pty *p) {
   uv_mutex_lock(&reader->mutex);
   release_flood(reader, p->flood);
   uv_mutex_unlock(&reader->mutex);
+  fast_path_send_lf(p->conn);
 }
 
 /* The same, and drops the output. */
@@ -179,6 +183,42 @@ void flood_reader_remove(struct pty *p) {
   uv_mutex_lock(&reader->mutex);
   remove_flood(reader, p);
   uv_mutex_unlock(&reader->mutex);
+  fast_path_send_lf(p->conn);
+}
+
+/* The fast path of the terminal is open, or closed: then the thread does not send when this returns. */
+void flood_reader_open_path(struct pty *p, bool open) {
+  struct flood *flood = p->flood;
+  if (flood == NULL) return;
+  struct flood_reader *reader = p->state->flood_reader;
+  uv_mutex_lock(&reader->mutex);
+  if (open) {
+    flood_send_open(flood, p->conn);
+  } else {
+    flood_send_recall(reader, flood);
+    flood_send_collect(flood, p->conn);
+  }
+  uv_mutex_unlock(&reader->mutex);
+}
+
+/* Adds what the thread has sent to the counts of the connection. */
+void flood_reader_count(struct pty *p) {
+  if (p->flood == NULL) return;
+  struct flood_reader *reader = p->state->flood_reader;
+  uv_mutex_lock(&reader->mutex);
+  p->conn->shown += p->flood->sent;
+  p->flood->sent = 0;
+  uv_mutex_unlock(&reader->mutex);
+}
+
+/* The bytes that the thread has sent, for counts(). */
+uint64_t flood_reader_sent(const struct state *s) {
+  struct flood_reader *reader = s->flood_reader;
+  if (reader == NULL) return 0;
+  uv_mutex_lock(&reader->mutex);
+  const uint64_t sent = reader->sent;
+  uv_mutex_unlock(&reader->mutex);
+  return sent;
 }
 
 /* A buffer is free, or JavaScript wants output again. The mutex is locked. */
@@ -201,6 +241,7 @@ void flood_reader_pause(struct pty *p, bool paused) {
 /* The notices that were not passed to the loop yet. The mutex is locked. */
 static unsigned take_notices(struct flood *flood) {
   const unsigned notices = flood->notices;
+  if (notices != 0) flood_send_stop(flood);
   flood->notices = 0;
   if (flood->stale) flood->ready.length = 0;
   flood->stale = false;
@@ -214,9 +255,7 @@ unsigned flood_reader_notices(struct pty *p) {
   uv_mutex_lock(&reader->mutex);
   /* It is paused: after this the thread reads nothing. */
   recall(reader, flood);
-  const unsigned notices = packet_notices(flood->fd);
-  if ((notices & NOTICE_FLUSHED) != 0) flood_thread_flushed(flood, 0);
-  flood->notices |= notices;
+  flood_thread_check(flood);
   const unsigned all = take_notices(flood);
   uv_mutex_unlock(&reader->mutex);
   return all;
@@ -228,6 +267,8 @@ int flood_reader_set_packet_mode(struct pty *p, bool on) {
   int value = on;
   uv_mutex_lock(&reader->mutex);
   recall(reader, p->flood);
+  /* while notices can be read */
+  if (p->flood->unverified > 0) flood_thread_check(p->flood);
   const int error = ioctl(p->master, TIOCPKT, &value) < 0 ? errno : 0;
   if (error == 0) p->packet = p->flood->packet = on;
   uv_mutex_unlock(&reader->mutex);
@@ -236,7 +277,8 @@ int flood_reader_set_packet_mode(struct pty *p, bool on) {
 
 /*
  * Takes output and returns its length. The first `shown` bytes went the fast path; the rest is copied to the same
- * offset of `room`, which has DRAIN_LIMIT bytes. Notices come before the output that is taken. When the flood is empty,
+ * offset of `room`, which has DRAIN_LIMIT bytes. Until the caller clears p->in_hand, the thread sends nothing if there
+ * are such bytes or notices. Notices come before the output that is taken. When the flood is empty,
  * and quiet or released, the loop reads the terminal again and p->flood is NULL. If the output ends in a CR, this
  * happens at once, because the loop has to read its LF.
  */
@@ -244,6 +286,13 @@ size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *not
   struct flood_reader *reader = p->state->flood_reader;
   struct flood *flood = p->flood;
   uv_mutex_lock(&reader->mutex);
+  if (flood->lf_pending) {
+    flood_send_collect(flood, p->conn);
+    uv_mutex_unlock(&reader->mutex);
+    fast_path_send_lf(p->conn);
+    uv_mutex_lock(&reader->mutex);
+  }
+  if (!flood->reading && flood->unverified > 0) flood_thread_check(flood);
   *notices = take_notices(flood);
   if (!flood->reading) flood_thread_swap_if_free(flood);
   size_t length = flood->ready.length;
@@ -259,6 +308,7 @@ size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *not
     const bool ends_in_return = flood->ready.data[length - 1] == '\r';
     uv_mutex_lock(&reader->mutex);
     flood->ready.length = 0;
+    if (*shown < length || (p->conn != NULL && p->conn->lf_pending)) flood_send_stop(flood);
     flood->stale = false; /* too late: the notice comes with the next output */
     if (ends_in_return && !flood->reading && flood->fill.length == 0 && flood->notices == 0 && !flood->hungup &&
         (flood->quiet || flood->released))
@@ -266,7 +316,9 @@ size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *not
     else if (!flood->released)
       go_on(reader, flood);
   }
+  p->in_hand = length > *shown || *notices != 0;
   uv_mutex_unlock(&reader->mutex);
+  fast_path_send_lf(p->conn);
   return length;
 }
 

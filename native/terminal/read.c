@@ -73,7 +73,7 @@ static enum turn_end turn(struct pty *p, char *room, size_t *length, unsigned *n
 }
 
 static void pass_notices(struct pty *p, unsigned notices) {
-  if (p->conn != NULL) p->conn->open = false;
+  fast_path_close(p->conn);
   const int32_t bits = (int32_t)notices;
   call_js(p, ON_NOTICE, 1, &bits);
 }
@@ -108,9 +108,12 @@ static enum turn_end drain(struct pty *p) {
   }
   const size_t end = s->slab_used = place + got;
   bool lent = true;
+  /* The call for the notices may open the fast path. The thread must not overtake this output. */
+  p->in_hand = got > shown;
   if (notices != 0) pass_notices(p, notices);
+  p->in_hand = false;
   if (got > shown && p->master >= 0) {
-    if (p->conn != NULL) p->conn->open = false;
+    fast_path_close(p->conn);
     if (p->reaped) p->afterlife += got;
     const int32_t piece[2] = {(int32_t)(place + shown), (int32_t)(got - shown)};
     lent = call_js(p, ON_READ, 2, piece);
@@ -191,6 +194,7 @@ static napi_value js_pause_output(napi_env env, napi_callback_info info) {
   napi_value args[1];
   struct pty *p;
   if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
+  fast_path_close(p->conn);
   p->paused = true;
   flood_reader_pause(p, true);
   list_remove(&p->finish);

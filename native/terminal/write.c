@@ -102,7 +102,7 @@ static napi_value js_write(napi_env env, napi_callback_info info) {
       !get_bytes(env, args[1], 1, &data, &length))
     return NULL;
   if (p->master < 0 || p->reaped) return js_int(env, -EIO);
-  if (p->conn != NULL) p->conn->open = false;
+  fast_path_close(p->conn);
   if (p->pending.memory != NULL) return js_int(env, -EBUSY);
   if (length == 0) return js_int(env, 0);
   const uint64_t typed_at = length <= TYPED_BYTES ? delay_before(p) : 0;
@@ -135,7 +135,7 @@ static napi_value js_flush_input(napi_env env, napi_callback_info info) {
   struct pty *p;
   if (!get_args(env, info, 1, args) || (p = pty_from_js(env, args[0])) == NULL) return NULL;
   if (p->master < 0) return js_int(env, -EIO);
-  if (p->conn != NULL) p->conn->open = false;
+  fast_path_close(p->conn);
   write_drop(p);
   /* first the queue from the master to the terminal, then the terminal's own */
   tcflush(p->master, TCOFLUSH);

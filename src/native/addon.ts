@@ -360,7 +360,7 @@ export interface Addon {
   /**
    * The number of terminals, connections, peeks, programs and unfinished starts of this thread; `abandoned`: programs
    * that it does not wait for any more and has not reaped; `floods`: terminals that the flood reader reads;
-   * `unwritten`: bytes that `write` kept for all of them.
+   * `sentByThread`: bytes that it has sent; `unwritten`: bytes that `write` kept for all of them.
    */
   counts(): {
     terminals: number;
@@ -370,6 +370,7 @@ export interface Addon {
     floods: number;
     starting: number;
     abandoned: number;
+    sentByThread: number;
     unwritten: number;
   };
   /**

@@ -9,7 +9,8 @@
  *
  * The conditions are evaluated at the end of each turn. They are not state that parts set and reset, so that a part
  * cannot forget to unblock. Nothing can change between two turns: the addon closes the path whenever it calls
- * JavaScript or is called by it.
+ * JavaScript, or is called by it about the connection or the terminal. Until such a call, a thread of the addon may
+ * also pass output of a flood during a turn.
  */
 import type { NativePty } from '../native/addon.ts';
 import type { FastPathCounts, FastPathPort } from '../transport/stream/transport.ts';

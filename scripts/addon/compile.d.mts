@@ -1,0 +1,2 @@
+/** Directory with `node_api.h` and `uv.h`. */
+export function findHeaders(): string;

@@ -1,0 +1,67 @@
+/**
+ * The flood reader (`native/terminal/flood.h`) under every schedule: its C files, compiled with a model of the kernel
+ * and with small buffers, run as two contexts whose interleavings are explored. See flood-schedules.c.
+ *
+ * `PREEMPTIONS=2` explores more, in some minutes.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { findHeaders } from '../../../scripts/addon/compile.mjs';
+
+const directory = mkdtempSync(join(tmpdir(), 'telpty-schedules-'));
+after(() => rmSync(directory, { recursive: true }));
+
+const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
+const native = (name: string) => here(`../../../native/${name}`);
+
+const SOURCES = [
+  ...['flood_thread', 'flood_send', 'flood_reader', 'read', 'packet'].map(name => `terminal/${name}.c`),
+  ...['fast_path', 'connection'].map(name => `socket/${name}.c`),
+];
+
+/** Copies a file of the addon, and replaces a constant. */
+function copy(name: string, [from, to]: readonly [string, string] = ['', '']): string {
+  const text = readFileSync(native(name), 'utf8');
+  assert.ok(text.includes(from), `${name} has no ${from}`);
+  const path = join(directory, basename(name));
+  writeFileSync(path, text.replace(from, to));
+  return path;
+}
+
+// The model's contexts are those of glibc.
+const { glibcVersionRuntime } = (process.report.getReport() as unknown as { header: Record<string, unknown> }).header;
+
+test('under no schedule a byte is lost, doubled or moved, and JavaScript never runs beside a send of the thread', {
+  skip: process.platform !== 'linux' || glibcVersionRuntime === undefined,
+}, () => {
+  copy('telpty.h', ['#define DRAIN_LIMIT (64 * 1024)', '#define DRAIN_LIMIT 8']);
+  copy('terminal/flood.h');
+  const flags = ['-D_GNU_SOURCE', '-O2', '-g', `-I${findHeaders()}`, `-I${directory}`, '-c'];
+  const objects = SOURCES.map(name => {
+    const source = copy(
+      name,
+      name === 'terminal/read.c' ? ['#define TURN_BYTES (8 * 1024)', '#define TURN_BYTES 4'] : undefined,
+    );
+    execFileSync('cc', [...flags, '-include', here('flood-schedules.h'), '-o', `${source}.o`, source]);
+    return `${source}.o`;
+  });
+  const model = join(directory, 'model.o');
+  const preemptions = `-DPREEMPTIONS=${process.env.PREEMPTIONS ?? 1}`;
+  execFileSync('cc', [...flags, preemptions, '-o', model, here('flood-schedules.c')]);
+  const program = join(directory, 'schedules');
+  // The files refer to functions of the addon, Node-API and libuv that are never called here.
+  execFileSync('cc', ['-no-pie', '-Wl,--unresolved-symbols=ignore-all', '-o', program, ...objects, model]);
+  const report = execFileSync(program, { encoding: 'utf8' });
+  const lines = report.trim().split('\n');
+  assert.match(lines.pop()!, /^\d+ schedules$/);
+  for (const line of lines) {
+    // Otherwise nothing is explored.
+    const [, schedules, percent] = /: (\d+) schedules, (\d+)% sent by the thread$/.exec(line) ?? [];
+    assert.ok(Number(schedules) > 500 && Number(percent) > 2, line);
+  }
+});
