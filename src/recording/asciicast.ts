@@ -4,8 +4,9 @@
  *
  * Source: https://docs.asciinema.org/manual/asciicast/v3/ and v2.
  */
-import { StringDecoder } from 'node:string_decoder';
+import { Buffer } from 'node:buffer';
 import {
+  type Checkpoint,
   type FormatProblem,
   isSize,
   microseconds,
@@ -86,55 +87,86 @@ function line(value: unknown): Uint8Array {
   return Buffer.from(`${json}\n`);
 }
 
+const LF = 0x0a;
+
 export class AsciicastDecoder implements RecordingDecoder {
   header: RecordingHeader | undefined;
   problem: FormatProblem | undefined;
-  readonly #decoder = new StringDecoder('utf8');
   #version: AsciicastVersion = 3;
   /** The beginning of a line whose end has not come. */
-  #rest = '';
+  #rest: Uint8Array[] = [];
+  #restLength = 0;
+  /** The number of bytes before that line, and of lines. */
+  #offset = 0;
   #number = 0;
   /** The time of the last event, in microseconds. */
   #last = 0;
 
   push(piece: Uint8Array): RecordingEvent[] {
-    return this.#lines(this.#decoder.write(piece as Buffer));
+    if (this.problem !== undefined) return [];
+    const end = piece.lastIndexOf(LF) + 1;
+    const events = end === 0 ? [] : this.#lines(this.#take(piece.subarray(0, end)));
+    if (this.problem !== undefined) return events;
+    // The piece is lent.
+    this.#rest.push(Buffer.from(piece.subarray(end)));
+    this.#restLength += piece.length - end;
+    if (this.#restLength > MAX_LINE) this.#failAtLength(this.#number + 1);
+    return events;
   }
 
   end(): RecordingEvent[] {
-    const events = this.#lines(this.#decoder.end());
-    const last = this.#rest;
-    this.#rest = '';
-    if (this.problem !== undefined) return events;
+    if (this.problem !== undefined) return [];
+    const last = this.#take(new Uint8Array());
     // A whole event may lack its line feed; one that is cut is left out.
     if (this.header === undefined) this.#line(last);
-    else {
-      const event = this.#event(parsed(last));
-      if (event !== undefined) events.push(event);
-    }
-    return events;
+    const event = this.header === undefined ? undefined : this.#event(parsed(last));
+    return event === undefined ? [] : [event];
+  }
+
+  checkpoint(): Checkpoint['resume'] {
+    const [offset, number, last, version, header] = [
+      this.#offset,
+      this.#number,
+      this.#last,
+      this.#version,
+      this.header,
+    ];
+    const decoder = () => {
+      const copy = new AsciicastDecoder();
+      [copy.#offset, copy.#number, copy.#last, copy.#version, copy.header] = [offset, number, last, version, header];
+      return copy;
+    };
+    return { offset, decoder };
+  }
+
+  /** The text of the whole lines that end with these bytes. */
+  #take(end: Uint8Array): string {
+    const bytes = Buffer.concat([...this.#rest, end]);
+    this.#rest = [];
+    this.#restLength = 0;
+    this.#offset += bytes.length;
+    return bytes.toString('utf8');
   }
 
   #lines(text: string): RecordingEvent[] {
     const events: RecordingEvent[] = [];
-    const lines = text.split('\n');
-    for (const [index, part] of lines.entries()) {
-      if (this.problem !== undefined) break;
-      this.#rest += part;
-      if (this.#rest.length > MAX_LINE) this.#fail(`a line of more than ${MAX_LINE} characters`, this.#number + 1);
-      if (index === lines.length - 1) break;
-      const whole = this.#rest;
-      this.#rest = '';
-      const event = this.#line(whole);
+    let from = 0;
+    while (from < text.length && this.problem === undefined) {
+      const to = text.indexOf('\n', from);
+      const event = this.#line(text.slice(from, to));
       if (event !== undefined) events.push(event);
+      from = to + 1;
     }
-    if (this.problem !== undefined) this.#rest = '';
     return events;
   }
 
   /** A whole line. */
   #line(text: string): RecordingEvent | undefined {
     this.#number++;
+    if (text.length > MAX_LINE) {
+      this.#failAtLength(this.#number);
+      return undefined;
+    }
     if (this.header === undefined) {
       this.#header(parsed(text));
       return undefined;
@@ -201,6 +233,10 @@ export class AsciicastDecoder implements RecordingDecoder {
       default:
         return undefined;
     }
+  }
+
+  #failAtLength(number: number): void {
+    this.#fail(`a line of more than ${MAX_LINE} characters`, number);
   }
 
   #fail(problem: string, number = this.#number): void {

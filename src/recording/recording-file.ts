@@ -2,12 +2,12 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { TelptyError } from '../errors.ts';
 import { AsciicastDecoder } from './asciicast.ts';
-import type { RecordingDecoder, RecordingEvent, RecordingHeader } from './recording.ts';
-import { type RecordedScreen, recordedScreen, ScreenIndex } from './screen-index.ts';
+import type { Checkpoint, RecordingDecoder, RecordingEvent, RecordingHeader } from './recording.ts';
+import { type Reader, type RecordedScreen, recordedScreen, ScreenIndex, type Source } from './screen-index.ts';
 import { TtyrecDecoder } from './ttyrec.ts';
 
 export interface OpenRecordingOptions {
@@ -23,6 +23,15 @@ const FRAME_HEADER = 12;
 
 const PIECE = 64 * 1024;
 
+/** What is known after a recording has been read once, without its screens. */
+export interface RecordingFacts {
+  /** The time of the last event, in seconds. */
+  readonly duration: number;
+  readonly marks: readonly { readonly time: number; readonly label: string }[];
+  /** Where the file is broken, if it is. */
+  readonly problem: TelptyError | undefined;
+}
+
 /**
  * A recording in a file: its header, and its events. Nothing is open between two calls; each iteration reads the file
  * from its beginning.
@@ -36,11 +45,11 @@ export class Recording implements AsyncIterable<RecordingEvent>, RecordingHeader
   readonly command: string | undefined;
   readonly title: string | undefined;
   readonly encoding: string | undefined;
-  readonly #batches: () => AsyncGenerator<RecordingEvent[]>;
+  readonly #source: Source;
   #index: ScreenIndex | undefined;
 
   /** @internal */
-  constructor(file: string, header: RecordingHeader, batches: () => AsyncGenerator<RecordingEvent[]>) {
+  constructor(file: string, header: RecordingHeader, source: Source) {
     this.file = file;
     this.columns = header.columns;
     this.rows = header.rows;
@@ -49,7 +58,7 @@ export class Recording implements AsyncIterable<RecordingEvent>, RecordingHeader
     this.command = header.command;
     this.title = header.title;
     this.encoding = header.encoding;
-    this.#batches = batches;
+    this.#source = source;
   }
 
   /**
@@ -58,13 +67,32 @@ export class Recording implements AsyncIterable<RecordingEvent>, RecordingHeader
    * @throws TelptyError `ERR_RUNTIME` at the place where the file is broken, after the events before it.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<RecordingEvent> {
-    for await (const batch of this.#batches()) yield* batch;
+    for await (const batch of this.#source().batches()) yield* batch;
   }
 
   /** The screens of the recording. They share one index. */
   get screens(): ScreenIndex {
-    this.#index ??= new ScreenIndex(this, this.#batches);
+    this.#index ??= new ScreenIndex(this, this.#source);
     return this.#index;
+  }
+
+  /** Reads the whole file, at about 100 MB per second. */
+  async scan(signal?: AbortSignal): Promise<RecordingFacts> {
+    let duration = 0;
+    const marks: { time: number; label: string }[] = [];
+    let problem: TelptyError | undefined;
+    try {
+      for await (const batch of this.#source().batches()) {
+        signal?.throwIfAborted();
+        for (const event of batch) if (event.type === 'mark') marks.push({ time: event.time, label: event.label });
+        duration = batch.at(-1)?.time ?? duration;
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof TelptyError)) throw error;
+      problem = error;
+    }
+    return { duration, marks, problem };
   }
 
   /**
@@ -96,45 +124,85 @@ export class Recording implements AsyncIterable<RecordingEvent>, RecordingHeader
  */
 export async function openRecording(file: string, options: OpenRecordingOptions = {}): Promise<Recording> {
   const { isCompressed, isText } = await kindOf(file);
-  const start = () => {
-    const decoder = isText ? new AsciicastDecoder() : new TtyrecDecoder(options.encoding);
-    return { decoder, batches: batchesOf(file, isCompressed, decoder) };
+  const source = (from?: Checkpoint) => {
+    const decoder = from?.resume?.decoder() ?? (isText ? new AsciicastDecoder() : new TtyrecDecoder(options.encoding));
+    return new FileReader(file, isCompressed, decoder, from);
   };
-  const { decoder, batches } = start();
+  const first = source();
+  const batches = first.batches();
   await batches.next();
   await batches.return(undefined);
-  return new Recording(file, decoder.header!, () => start().batches);
+  return new Recording(file, first.decoder.header!, source);
 }
 
-/** Yields what each piece of the file contains; the first time when the header has been read. */
-async function* batchesOf(
-  file: string,
-  isCompressed: boolean,
-  decoder: RecordingDecoder,
-): AsyncGenerator<RecordingEvent[]> {
-  const stream = readStream(file, isCompressed);
-  try {
-    for await (const piece of stream) {
-      const events = decoder.push(piece as Uint8Array);
-      if (events.length > 0 || (decoder.header !== undefined && decoder.problem === undefined)) yield events;
-      if (decoder.problem !== undefined) break;
-    }
-    const last = decoder.problem === undefined ? decoder.end() : [];
-    if (decoder.problem === undefined) yield last;
-  } catch (error) {
-    throw unreadable(file, error);
-  } finally {
-    stream.destroy();
+class FileReader implements Reader {
+  readonly decoder: RecordingDecoder;
+  readonly #file: string;
+  readonly #isCompressed: boolean;
+  readonly #offset: number;
+  /** The number of events that are still to be skipped, and of those before the next batch. */
+  #skip: number;
+  #events: number;
+
+  constructor(file: string, isCompressed: boolean, decoder: RecordingDecoder, from: Checkpoint | undefined) {
+    this.#file = file;
+    this.#isCompressed = isCompressed;
+    this.decoder = decoder;
+    this.#offset = from?.resume?.offset ?? 0;
+    this.#skip = from === undefined || from.resume !== undefined ? 0 : from.events;
+    this.#events = (from?.events ?? 0) - this.#skip;
   }
-  if (decoder.problem === undefined) return;
-  const { problem, place } = decoder.problem;
-  throw new TelptyError('ERR_RUNTIME', `${basename(file)}:${place}: ${problem}`, { file });
+
+  checkpoint(): Checkpoint {
+    return { events: this.#events, resume: this.decoder.checkpoint() };
+  }
+
+  /** Yields what each piece of the file contains; the first time when the header has been read. */
+  async *batches(): AsyncGenerator<RecordingEvent[]> {
+    const { decoder } = this;
+    const stream = readStream(this.#file, this.#isCompressed, this.#offset);
+    try {
+      for await (const piece of stream) {
+        const events = this.#counted(decoder.push(piece as Uint8Array));
+        if (events.length > 0 || (decoder.header !== undefined && decoder.problem === undefined)) yield events;
+        if (decoder.problem !== undefined) break;
+      }
+      const last = decoder.problem === undefined ? this.#counted(decoder.end()) : [];
+      if (decoder.problem === undefined) yield last;
+    } catch (error) {
+      throw unreadable(this.#file, error);
+    } finally {
+      stream.destroy();
+    }
+    if (decoder.problem === undefined) return;
+    const { problem, place } = decoder.problem;
+    throw new TelptyError('ERR_RUNTIME', `${basename(this.#file)}:${place}: ${problem}`, { file: this.#file });
+  }
+
+  #counted(events: RecordingEvent[]): RecordingEvent[] {
+    this.#events += events.length;
+    if (this.#skip === 0) return events;
+    const skipped = Math.min(this.#skip, events.length);
+    this.#skip -= skipped;
+    return events.slice(skipped);
+  }
 }
 
-function readStream(file: string, isCompressed: boolean): Readable {
-  const stream = createReadStream(file, { highWaterMark: PIECE });
+/** @param offset bytes to leave out, of the contents if they are compressed. */
+function readStream(file: string, isCompressed: boolean, offset = 0): Readable {
+  const stream = createReadStream(file, { highWaterMark: PIECE, start: isCompressed ? 0 : offset });
+  if (!isCompressed) return stream;
   // Errors arrive in the loop that reads the stream.
-  return isCompressed ? pipeline(stream, createGunzip(), () => {}) : stream;
+  const contents = pipeline(stream, createGunzip({ chunkSize: PIECE }), () => {});
+  return offset === 0 ? contents : Readable.from(withoutFirst(contents, offset));
+}
+
+async function* withoutFirst(pieces: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
+  let left = bytes;
+  for await (const piece of pieces) {
+    if (left < piece.length) yield left === 0 ? piece : piece.subarray(left);
+    left = Math.max(0, left - piece.length);
+  }
 }
 
 /** Whether a file begins as JSON. The first byte is not enough: it is also a part of the time of a ttyrec file. */

@@ -50,6 +50,20 @@ export interface FormatProblem {
   readonly place: string;
 }
 
+/** A position in a file between two events, from which it can be read again. */
+export interface Checkpoint {
+  /** The number of events before it. */
+  readonly events: number;
+  /** Undefined if a decoder can only begin at the beginning of the file: then those events are skipped. */
+  readonly resume:
+    | {
+        /** Bytes, of the file without its compression. */
+        readonly offset: number;
+        readonly decoder: () => RecordingDecoder;
+      }
+    | undefined;
+}
+
 /** Reads one format, from pieces that may be cut anywhere. */
 export interface RecordingDecoder {
   /** Complete after the first call of {@link push} that returned events or set {@link problem}, and after `end()`. */
@@ -60,6 +74,8 @@ export interface RecordingDecoder {
   push(piece: Uint8Array): RecordingEvent[];
   /** The end of the file. An event that is cut there is not an error: the process that wrote it was killed. */
   end(): RecordingEvent[];
+  /** The position after the events that {@link push} has returned. */
+  checkpoint(): Checkpoint['resume'];
 }
 
 /** Writes one format. */

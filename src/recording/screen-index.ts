@@ -1,20 +1,34 @@
 /**
  * The screens of a recording. A screen is the result of all output before it, and output is interpreted at some MB per
- * second. So snapshots are kept during a search, and the next search continues from the last snapshot before its time.
- * The amount of output between two snapshots is bounded, not the time, because output is the cost.
+ * second. So snapshots are kept during a search, and the next search continues from the last snapshot before its time,
+ * also in the file. The amount of output between two snapshots is bounded, not the time, because output is the cost.
+ *
+ * A player calls {@link ScreenIndex.build}, which takes snapshots ahead of a search. It works in pieces of some
+ * milliseconds, and the event loop handles keys between them. Rejected: a thread of its own. Worker threads would need
+ * a file of their own in bundles, and twice the memory for xterm.js.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Screen } from '../screen/screen.ts';
 import { loadScreens } from '../screen/xterm.ts';
-import type { RecordingEvent, RecordingHeader } from './recording.ts';
+import type { Checkpoint, RecordingEvent, RecordingHeader } from './recording.ts';
 
 /** Characters of output between two snapshots, at first. */
 const SPACING = 256 * 1024;
 /** At this number of snapshots every second one is dropped, and the spacing doubles. */
 const MAX_SNAPSHOTS = 256;
 
+/** Reads the events of a file once. */
+export interface Reader {
+  batches(): AsyncGenerator<RecordingEvent[]>;
+  /** The position after the last batch. */
+  checkpoint(): Checkpoint;
+}
+
+/** Begins to read a file, at its beginning or at a checkpoint. */
+export type Source = (from?: Checkpoint) => Reader;
+
 interface Snapshot {
-  /** The number of events before it. */
-  readonly events: number;
+  readonly checkpoint: Checkpoint;
   readonly time: number;
   readonly columns: number;
   readonly rows: number;
@@ -44,15 +58,28 @@ export interface RecordingPosition {
   readonly rest: AsyncGenerator<RecordingEvent>;
 }
 
+export interface SeekOptions {
+  /** Ends the search; it then rejects with the reason of the signal. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * If the file is broken before that time: whether the search gives the last screen before that place, and `rest`
+   * throws. Default: the search throws.
+   */
+  readonly isLenient?: boolean | undefined;
+}
+
 export class ScreenIndex {
   readonly #header: RecordingHeader;
-  readonly #batches: () => AsyncGenerator<RecordingEvent[]>;
+  readonly #source: Source;
   #snapshots: Snapshot[] = [];
   #spacing = SPACING;
+  /** How far {@link build} has read, in seconds; undefined unless it runs. */
+  #builtUntil: number | undefined;
+  #waiting: { readonly seconds: number; readonly proceed: () => void }[] = [];
 
-  constructor(header: RecordingHeader, batches: () => AsyncGenerator<RecordingEvent[]>) {
+  constructor(header: RecordingHeader, source: Source) {
     this.#header = header;
-    this.#batches = batches;
+    this.#source = source;
   }
 
   /** The number of snapshots that are kept. */
@@ -60,46 +87,97 @@ export class ScreenIndex {
     return this.#snapshots.length;
   }
 
+  /** Takes snapshots of the whole recording, up to its end or to the place where it is broken. */
+  async build(signal?: AbortSignal): Promise<void> {
+    this.#builtUntil ??= Number.NEGATIVE_INFINITY;
+    try {
+      const onProgress = async (seconds: number) => {
+        this.#builtUntil = seconds;
+        this.#proceed(seconds);
+        await nextTurn();
+      };
+      const { screen, rest } = await this.#search(Number.POSITIVE_INFINITY, { signal, isLenient: true }, onProgress);
+      screen.dispose();
+      await rest.return(undefined);
+    } finally {
+      this.#builtUntil = undefined;
+      this.#proceed(Number.POSITIVE_INFINITY);
+    }
+  }
+
   /**
    * @param seconds the screen has all events up to and including this time.
    * @throws TelptyError `ERR_RUNTIME` if the file is broken before that time.
    */
-  async seek(seconds: number): Promise<RecordingPosition> {
+  async seek(seconds: number, options: SeekOptions = {}): Promise<RecordingPosition> {
+    // Two searches through the same output would take twice the time.
+    if (this.#builtUntil !== undefined && this.#builtUntil < seconds) await this.#built(seconds, options.signal);
+    return this.#search(seconds, options);
+  }
+
+  #built(seconds: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stop = () => reject(signal?.reason);
+      if (signal?.aborted) {
+        stop();
+        return;
+      }
+      signal?.addEventListener('abort', stop, { once: true });
+      const proceed = () => {
+        signal?.removeEventListener('abort', stop);
+        resolve();
+      };
+      this.#waiting.push({ seconds, proceed });
+    });
+  }
+
+  #proceed(until: number): void {
+    const ready = this.#waiting.filter(({ seconds }) => seconds < until || until === Number.POSITIVE_INFINITY);
+    this.#waiting = this.#waiting.filter(waiting => !ready.includes(waiting));
+    for (const { proceed } of ready) proceed();
+  }
+
+  async #search(
+    seconds: number,
+    { signal, isLenient = false }: SeekOptions,
+    onProgress?: (seconds: number) => Promise<void>,
+  ): Promise<RecordingPosition> {
     await loadScreens();
     const from = this.#snapshots.findLast(({ time }) => time <= seconds);
     const screen = new Screen(from?.columns ?? this.#header.columns, from?.rows ?? this.#header.rows);
     screen.write(from?.sequences ?? '');
-    const batches = this.#batches();
-    let count = 0;
+    const reader = this.#source(from?.checkpoint);
+    const batches = reader.batches();
     let written = 0;
     try {
       for (;;) {
+        signal?.throwIfAborted();
         const { value: batch, done } = await batches.next();
         if (done) return { screen, rest: follow([], batches) };
-        for (const [index, event] of batch.entries()) {
-          if (event.time > seconds) return { screen, rest: follow(batch.slice(index), batches) };
-          count++;
-          if (count <= (from?.events ?? 0)) continue;
-          apply(screen, event);
-          if (event.type !== 'output') continue;
-          written += event.data.length;
-          if (written < this.#spacing) continue;
+        const end = batch.findIndex(event => event.time > seconds);
+        written += applyAll(screen, end < 0 ? batch : batch.slice(0, end));
+        if (end >= 0) return { screen, rest: follow(batch.slice(end), batches) };
+        const last = batch.at(-1)?.time;
+        if (last === undefined) continue;
+        if (written >= this.#spacing && screen.isIdle) {
           written = 0;
-          this.#keep(screen, event.time, count);
+          this.#keep(screen, last, reader.checkpoint());
         }
+        await onProgress?.(last);
       }
     } catch (error) {
-      screen.dispose();
       await batches.return(undefined);
+      if (isLenient && !signal?.aborted) return { screen, rest: failing(error) };
+      screen.dispose();
       throw error;
     }
   }
 
-  #keep(screen: Screen, time: number, events: number): void {
+  #keep(screen: Screen, time: number, checkpoint: Checkpoint): void {
     const last = this.#snapshots.at(-1);
-    if (last !== undefined && last.events >= events) return;
+    if (last !== undefined && last.checkpoint.events >= checkpoint.events) return;
     const { columns, rows } = screen;
-    this.#snapshots.push({ events, time, columns, rows, sequences: screen.snapshot() });
+    this.#snapshots.push({ checkpoint, time, columns, rows, sequences: screen.snapshot() });
     if (this.#snapshots.length < MAX_SNAPSHOTS) return;
     this.#snapshots = this.#snapshots.filter((_, index) => index % 2 === 1);
     this.#spacing *= 2;
@@ -116,6 +194,29 @@ async function* follow(
   } finally {
     await batches.return(undefined);
   }
+}
+
+// biome-ignore lint/correctness/useYield: it only throws
+async function* failing(error: unknown): AsyncGenerator<RecordingEvent> {
+  throw error;
+}
+
+/** Applies events to a screen. Returns the number of characters of output. */
+function applyAll(screen: Screen, events: readonly RecordingEvent[]): number {
+  let output = '';
+  let written = 0;
+  for (const event of events) {
+    // One large write costs less than many small ones.
+    if (event.type === 'output') output += event.data;
+    else if (event.type === 'resize') {
+      screen.write(output);
+      written += output.length;
+      output = '';
+      apply(screen, event);
+    }
+  }
+  screen.write(output);
+  return written + output.length;
 }
 
 /** Applies an event to a screen. */

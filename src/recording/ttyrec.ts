@@ -105,6 +105,11 @@ export class TtyrecDecoder implements RecordingDecoder {
     return data === '' ? [] : [{ time: this.#seconds, type: 'output', data }];
   }
 
+  /** A decoder of characters cannot be copied, and skipping frames is fast. */
+  checkpoint(): undefined {
+    return undefined;
+  }
+
   #frame(time: number, bytes: Uint8Array, events: RecordingEvent[]): void {
     this.#began ??= time;
     // The clock of the recorder may have been set back.

@@ -87,6 +87,11 @@ export class OutputFilter {
     this.#maxMarks = maxMarks;
   }
 
+  /** Whether the output so far does not end in the middle of a sequence. */
+  get isIdle(): boolean {
+    return this.#state === GROUND;
+  }
+
   /** Takes output, which may be split between any two characters. */
   write(text: string): void {
     let at = 0;

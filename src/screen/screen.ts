@@ -128,6 +128,11 @@ export class Screen {
     return this.#terminal.modes;
   }
 
+  /** Whether the output so far does not end in the middle of a sequence, which a snapshot would lose. */
+  get isIdle(): boolean {
+    return this.#filter.isIdle;
+  }
+
   get disposed(): boolean {
     return this.#isDisposed;
   }
