@@ -28,6 +28,12 @@ async function run(argv: readonly string[]): Promise<void> {
     case 'connect':
       await runConnect(rest);
       return;
+    case 'play':
+      await runPlay(rest);
+      return;
+    case 'render':
+      await runRender(rest);
+      return;
     case 'check':
       await runCheck(rest);
       return;
@@ -61,6 +67,28 @@ async function runConnect(argv: readonly string[]): Promise<void> {
     return;
   }
   const { runConnect: run } = await import('./connect/connect.ts');
+  await run(settings);
+}
+
+async function runPlay(argv: readonly string[]): Promise<void> {
+  const { parsePlay } = await import('./play/settings.ts');
+  const settings = parsePlay(argv);
+  if (settings === 'help') {
+    process.stdout.write(await help(['play']));
+    return;
+  }
+  const { runPlay: run } = await import('./play/play.ts');
+  await run(settings);
+}
+
+async function runRender(argv: readonly string[]): Promise<void> {
+  const { parseRender } = await import('./render/settings.ts');
+  const settings = parseRender(argv);
+  if (settings === 'help') {
+    process.stdout.write(await help(['render']));
+    return;
+  }
+  const { runRender: run } = await import('./render/render.ts');
   await run(settings);
 }
 

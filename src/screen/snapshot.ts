@@ -8,6 +8,7 @@
  * Rejected: `@xterm/addon-serialize`, which reads private parts of xterm.js.
  */
 import type { IBuffer, Terminal } from '@xterm/headless';
+import { styleOf } from './style.ts';
 
 type Modes = Terminal['modes'];
 
@@ -100,35 +101,4 @@ function lastCharacter(buffer: IBuffer, terminal: Terminal, row: number): string
   const cell = isSecondHalf ? line?.getCell(terminal.cols - 2) : last;
   if (cell === undefined) return '';
   return `${place(row, terminal.cols - (isSecondHalf ? 2 : 1))}\x1b[0${styleOf(cell)}m${cell.getChars() || ' '}\x1b[m`;
-}
-
-type Cell = ReturnType<IBuffer['getNullCell']>;
-
-const ATTRIBUTES: readonly (readonly [number: number, has: (cell: Cell) => number])[] = [
-  [1, cell => cell.isBold()],
-  [2, cell => cell.isDim()],
-  [3, cell => cell.isItalic()],
-  [4, cell => cell.isUnderline()],
-  [5, cell => cell.isBlink()],
-  [7, cell => cell.isInverse()],
-  [8, cell => cell.isInvisible()],
-  [9, cell => cell.isStrikethrough()],
-  [53, cell => cell.isOverline()],
-];
-
-/** The parameters of SGR after a 0; empty for a cell without colours and attributes. */
-function styleOf(cell: Cell): string {
-  if (cell.isAttributeDefault()) return '';
-  let style = '';
-  for (const [number, has] of ATTRIBUTES) if (has(cell) !== 0) style += `;${number}`;
-  if (!cell.isFgDefault()) style += colour(30, cell.getFgColor(), cell.isFgRGB());
-  if (!cell.isBgDefault()) style += colour(40, cell.getBgColor(), cell.isBgRGB());
-  return style;
-}
-
-/** @param first the parameter for the first colour: 30 for the foreground, 40 for the background. */
-function colour(first: number, number: number, isRgb: boolean): string {
-  if (isRgb) return `;${first + 8};2;${number >> 16};${(number >> 8) & 0xff};${number & 0xff}`;
-  if (number < 8) return `;${first + number}`;
-  return number < 16 ? `;${first + 60 + number - 8}` : `;${first + 8};5;${number}`;
 }

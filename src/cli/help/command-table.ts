@@ -2,6 +2,7 @@
 import { connectSections } from '../connect/options.ts';
 import { helpOnly, type OptionSection } from '../options/options.ts';
 import { serveSections } from '../options/serve/index.ts';
+import { playSections, renderSections } from '../play/options.ts';
 
 /** One command. */
 export interface Command {
@@ -58,6 +59,44 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       examples: [
         ['telpty connect --tls bbs.example.org', 'an interactive session over TLS'],
         ["printf 'date\\nexit\\n' | telpty connect 192.0.2.1 6023", 'commands from a script'],
+      ],
+    },
+  ],
+  [
+    'play',
+    {
+      summary: 'play a recording on the terminal',
+      usage: 'telpty play [options] FILE|DIR',
+      operands: 'file',
+      text: [
+        'Plays a recording: asciicast v2 or v3 (asciinema), or ttyrec, plain or compressed with gzip. For a directory it lists the recordings, the newest first, and plays the one that you pick; without a terminal it prints the list.',
+        'Keys: space pauses, `.` goes on by one event, `+` and `-` change the speed, `[` and `]` go to the previous and the next mark or by 10 s, the cursor keys go by 5 s, 0 to 9 go to that tenth of the recording, q and ^C quit.',
+        'Only text, colours and attributes reach the terminal; all other sequences of the recording stay in the player. A smaller terminal shows the part of the screen with the cursor. Standard output must be a terminal.',
+        'The exit status is 0 at the end of the recording or if you quit, 1 if the file cannot be read or is broken, after it was played up to there, 2 if the command was used in a wrong way.',
+      ],
+      sections: playSections,
+      examples: [
+        ['telpty play --idle-limit 2s session.cast', 'without long pauses'],
+        ['telpty play /var/lib/telpty/recordings', 'a list to pick from'],
+        ['telpty serve -- telpty play demo.cast', 'plays it for every connection'],
+      ],
+    },
+  ],
+  [
+    'render',
+    {
+      summary: 'make an SVG image of a recording',
+      usage: 'telpty render [options] FILE',
+      operands: 'file',
+      text: [
+        'Draws a recording as an SVG image that browsers show: an animation that repeats, or with `--at` one screen. It contains text to search and copy, and no scripts, links or other files.',
+        'An animation is at most 4 MiB. Frames of a longer recording are left out, and a line on standard error says so.',
+        EXIT_STATUS,
+      ],
+      sections: renderSections,
+      examples: [
+        ['telpty render --at 1:30 --output screen.svg session.cast', 'the screen after 90 s'],
+        ['telpty render --from 10s --to 30s --idle-limit 1s session.cast > demo.svg', 'an animation'],
       ],
     },
   ],

@@ -27,7 +27,7 @@ export interface SvgOptions {
 }
 
 const WIDTH = 9;
-const HEIGHT = 18;
+export const HEIGHT = 18;
 /** Most monospaced fonts have an advance of 0.6 em: 9 pixels. */
 const FONT_SIZE = 15;
 const BASELINE = 14;
@@ -43,10 +43,24 @@ const MAX_GAP = 2;
 export function renderSvg(screen: Screen, options: SvgOptions = {}): string {
   const theme = options.theme ?? DARK;
   const title = options.title ?? screen.title;
-  const [width, height] = [screen.columns * WIDTH, screen.rows * HEIGHT];
-  const [outerWidth, outerHeight] = [width + 2 * PADDING, height + BAR + 2 * PADDING];
   const drawing = new Drawing(theme);
-  drawScreen(screen, options.showsCursor ?? !screen.isCursorHidden, drawing, theme);
+  const showsCursor = options.showsCursor ?? !screen.isCursorHidden;
+  for (let row = 0; row < screen.rows; row++) drawRow(screen, row, row, showsCursor, drawing, theme);
+  return inWindow(drawing.toString(), screen.columns, screen.rows, { ...options, title });
+}
+
+/** A row of a screen, drawn as the first one; empty if nothing is to be seen. */
+export function renderRow(screen: Screen, row: number, showsCursor: boolean, theme = DARK): string {
+  const drawing = new Drawing(theme);
+  drawRow(screen, row, 0, showsCursor, drawing, theme);
+  return drawing.isEmpty ? '' : drawing.toString();
+}
+
+/** Draws a window around the contents of a screen. */
+export function inWindow(contents: string, columns: number, rows: number, options: SvgOptions): string {
+  const { theme = DARK, title = '' } = options;
+  const [width, height] = [columns * WIDTH, rows * HEIGHT];
+  const [outerWidth, outerHeight] = [width + 2 * PADDING, height + BAR + 2 * PADDING];
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${outerWidth}" height="${outerHeight}" viewBox="0 0 ${outerWidth} ${outerHeight}" role="img" xml:space="preserve">`,
     `<title>${escapeXml(options.description ?? title) || 'terminal'}</title>`,
@@ -59,7 +73,7 @@ export function renderSvg(screen: Screen, options: SvgOptions = {}): string {
     `<text class="m" x="${outerWidth / 2}" y="22" fill="${theme.title}">${escapeXml(title)}</text>`,
     // An inner svg element clips glyphs that extend beyond the screen.
     `<svg x="${PADDING}" y="${BAR + PADDING}" width="${width}" height="${height}">`,
-    drawing.toString(),
+    contents,
     '</svg>',
     '</svg>',
     '',
@@ -120,6 +134,11 @@ class Drawing {
     this.#texts += `<text${attribute} x="${column * WIDTH}" y="${row * HEIGHT + BASELINE}" textLength="${columns * WIDTH}" lengthAdjust="spacingAndGlyphs" fill="${style.foreground}">${escapeXml(text)}</text>\n`;
   }
 
+  get isEmpty(): boolean {
+    this.endRun();
+    return this.#backgrounds.size + this.#shapes.size === 0 && this.#texts === '';
+  }
+
   toString(): string {
     this.endRun();
     const paths = (all: ReadonlyMap<string, string>) =>
@@ -138,28 +157,26 @@ const isSame = (a: Style, b: Style): boolean =>
 
 const classOf = ({ isBold, isItalic }: Style): string => `${isBold ? ' b' : ''}${isItalic ? ' i' : ''}`;
 
-function drawScreen(screen: Screen, showsCursor: boolean, drawing: Drawing, theme: Theme): void {
+/** @param at the row of the drawing. */
+function drawRow(screen: Screen, row: number, at: number, showsCursor: boolean, drawing: Drawing, theme: Theme): void {
   const cell = screen.emptyCell();
   const { cursor } = screen;
-  for (let row = 0; row < screen.rows; row++) {
-    const line = screen.line(row);
-    /** The current background: neighbouring cells of one colour become one rectangle. */
-    let gathered: { color: string | undefined; from: number } = { color: undefined, from: 0 };
-    for (let column = 0; column < screen.columns && line?.getCell(column, cell) !== undefined; column++) {
-      const columns = cell.getWidth();
-      if (columns === 0) continue;
-      const hasCursor =
-        showsCursor && row === cursor.row && column <= cursor.column && cursor.column < column + columns;
-      const colours = withCursor(coloursOf(cell, theme), hasCursor, theme);
-      if (colours.background !== gathered.color) {
-        drawing.background(gathered.color, gathered.from * WIDTH, row * HEIGHT, column * WIDTH, (row + 1) * HEIGHT);
-        gathered = { color: colours.background, from: column };
-      }
-      drawCell(cell, row, column, columns, colours, drawing);
+  const line = screen.line(row);
+  const [top, bottom] = [at * HEIGHT, (at + 1) * HEIGHT];
+  /** The current background: neighbouring cells of one colour become one rectangle. */
+  let gathered: { color: string | undefined; from: number } = { color: undefined, from: 0 };
+  for (let column = 0; column < screen.columns && line?.getCell(column, cell) !== undefined; column++) {
+    const columns = cell.getWidth();
+    if (columns === 0) continue;
+    const hasCursor = showsCursor && row === cursor.row && column <= cursor.column && cursor.column < column + columns;
+    const colours = withCursor(coloursOf(cell, theme), hasCursor, theme);
+    if (colours.background !== gathered.color) {
+      drawing.background(gathered.color, gathered.from * WIDTH, top, column * WIDTH, bottom);
+      gathered = { color: colours.background, from: column };
     }
-    const right = screen.columns * WIDTH;
-    drawing.background(gathered.color, gathered.from * WIDTH, row * HEIGHT, right, (row + 1) * HEIGHT);
+    drawCell(cell, at, column, columns, colours, drawing);
   }
+  drawing.background(gathered.color, gathered.from * WIDTH, top, screen.columns * WIDTH, bottom);
 }
 
 /** A block in the colour of the text, with the character in the colour of the background. */

@@ -1,0 +1,40 @@
+/** `telpty render`: draws a recording as an SVG image. */
+import { writeFile } from 'node:fs/promises';
+import { TelptyError } from '../../errors.ts';
+import { openRecording } from '../../recording/recording-file.ts';
+import { renderAnimation, renderStill } from '../../recording/render-svg.ts';
+import { escapeText } from '../../shells/output/escape.ts';
+import type { RenderSettings } from './settings.ts';
+
+/** @throws TelptyError `ERR_RUNTIME` if a file cannot be read or written; a broken file is drawn up to there first. */
+export async function runRender(settings: RenderSettings): Promise<void> {
+  const { file, encoding, at, from, to, title, speed, idleLimit } = settings;
+  const recording = await openRecording(file, { encoding });
+  if (at !== undefined) {
+    await write(await renderStill(recording, { at, title }), settings);
+    return;
+  }
+  const { svg, interval, isThinned, problem } = await renderAnimation(recording, { from, to, title, speed, idleLimit });
+  await write(svg, settings);
+  if (isThinned) {
+    const seconds = Number(interval.toPrecision(2));
+    process.stderr.write(`telpty: render: frames are at least ${seconds} s apart, to bound the size of the image\n`);
+  }
+  if (problem !== undefined) throw problem;
+}
+
+async function write(svg: string, { output }: RenderSettings): Promise<void> {
+  if (output === undefined) {
+    await new Promise<void>(resolve => process.stdout.write(svg, () => resolve()));
+    return;
+  }
+  try {
+    await writeFile(output, svg);
+  } catch (error) {
+    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    throw new TelptyError('ERR_RUNTIME', `--output: cannot write ${escapeText(output)}: ${code}`, {
+      systemCode: code,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,41 @@
+/** The settings of `telpty render`: complete, checked, and typed. */
+import { evaluate, splitArguments } from '../options/arguments.ts';
+import { usage } from '../options/values.ts';
+import { renderOptions } from '../play/options.ts';
+import { onlyOperand } from '../play/settings.ts';
+
+export interface RenderSettings {
+  readonly file: string;
+  /** Undefined: standard output. */
+  readonly output: string | undefined;
+  /** Times in seconds. Undefined: an animation. */
+  readonly at: number | undefined;
+  readonly from: number;
+  /** Undefined: the end. */
+  readonly to: number | undefined;
+  readonly title: string | undefined;
+  readonly speed: number;
+  /** In seconds; 0: no limit. */
+  readonly idleLimit: number;
+  readonly encoding: string;
+}
+
+/**
+ * Reads the arguments of `telpty render`. Returns `'help'` if help was requested.
+ *
+ * @throws TelptyError `ERR_USAGE`.
+ */
+export function parseRender(argv: readonly string[]): RenderSettings | 'help' {
+  const { given, help } = splitArguments(renderOptions, argv);
+  if (help) return 'help';
+  const { 'idle-limit': idleLimit, ...values } = evaluate(renderOptions, given);
+  const { at, from, to } = values;
+  const animated = given.find(({ name }) => ['from', 'to', 'speed', 'idle-limit'].includes(name));
+  if (at !== undefined && animated !== undefined) {
+    throw usage(`--at: makes a still image, and --${animated.name} is for an animation; leave one of them out`);
+  }
+  if (to !== undefined && to <= from) throw usage('--to: must be later than --from');
+  const file = onlyOperand(renderOptions, argv, 'render', 'FILE');
+  const { output, title, speed, encoding } = values;
+  return { file, output, at, from, to, title, speed, idleLimit: idleLimit / 1000, encoding };
+}
