@@ -348,7 +348,8 @@ export class Player {
     this.#search = search;
     this.#paint();
     try {
-      await untilAborted(facts, signal);
+      // A part of a duration that is not known yet.
+      if ('part' in target) await untilAborted(facts, signal);
       const duration = this.#facts?.duration ?? Number.POSITIVE_INFINITY;
       const wanted = 'seconds' in target ? target.seconds : target.part * (this.#facts?.duration ?? 0);
       const seconds = Math.min(wanted, duration);
@@ -420,7 +421,7 @@ export class Player {
     if (this.#announced !== '') parts.push(`${this.#announced}, follows the cursor`);
     if (this.#mark !== undefined && this.#mark !== '') parts.push(`[${this.#mark}]`);
     const text = parts.join('  ');
-    const keys = 'space pause  . step  + - speed  [ ] marks  0-9 jump  q quit ';
+    const keys = 'space pause  . step  +/- speed  [/] mark  q quit ';
     // The keys are at the right edge if there is room for them.
     return text.length + keys.length + 2 > columns ? text : text.padEnd(columns - keys.length) + keys;
   }

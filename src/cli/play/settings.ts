@@ -1,5 +1,5 @@
 /** The settings of `telpty play`: complete, checked, and typed. */
-import { evaluate, splitArguments } from '../options/arguments.ts';
+import { type Arguments, evaluate, splitArguments } from '../options/arguments.ts';
 import type { OptionTable } from '../options/options.ts';
 import { usage } from '../options/values.ts';
 import { playOptions } from './options.ts';
@@ -22,20 +22,26 @@ export interface PlaySettings {
  * @throws TelptyError `ERR_USAGE`.
  */
 export function parsePlay(argv: readonly string[]): PlaySettings | 'help' {
-  const split = splitArguments(playOptions, argv);
-  if (split.help) return 'help';
-  const { 'idle-limit': idleLimit, loop: loops, ...rest } = evaluate(playOptions, split.given);
-  const path = onlyOperand(playOptions, argv, 'play', 'FILE or directory');
-  return { path, idleLimit: idleLimit / 1000, loops, speed: rest.speed, at: rest.at, encoding: rest.encoding };
+  const { given, operands, help } = splitAll(playOptions, argv);
+  if (help) return 'help';
+  const { 'idle-limit': idleLimit, loop: loops, speed, at, encoding } = evaluate(playOptions, given);
+  const path = onlyOperand(operands, 'telpty play [options] FILE|DIR');
+  return { path, idleLimit: idleLimit / 1000, loops, speed, at, encoding };
+}
+
+/** Splits arguments whose options may also follow the operand, because no operand is a command with its own options. */
+export function splitAll(table: OptionTable, argv: readonly string[]): Omit<Arguments, 'misplaced'> {
+  const { given, operands, help } = splitArguments(table, argv);
+  const [first, ...more] = operands;
+  if (first === undefined || help || argv[argv.length - operands.length - 1] === '--') return { given, operands, help };
+  const after = splitAll(table, more);
+  return { given: [...given, ...after.given], operands: [first, ...after.operands], help: after.help };
 }
 
 /** The one operand of a command. */
-export function onlyOperand(table: OptionTable, argv: readonly string[], command: string, what: string): string {
-  const { operands, misplaced } = splitArguments(table, argv);
-  const [path, ...more] = operands;
-  const form = `telpty ${command} [options] FILE`;
-  if (path === undefined || path === '') throw usage(`${command}: no ${what} given (${form})`);
-  if (misplaced.length > 0) throw usage(`${command}: ${misplaced.join(', ')} after FILE: options come first (${form})`);
-  if (more.length > 0) throw usage(`${command}: too many arguments (${form}; options come first)`);
+export function onlyOperand([path, ...more]: readonly string[], form: string): string {
+  const [, command] = form.split(' ');
+  if (path === undefined || path === '') throw usage(`${command}: no FILE given (${form})`);
+  if (more.length > 0) throw usage(`${command}: too many arguments (${form})`);
   return path;
 }

@@ -1,8 +1,8 @@
 /** The settings of `telpty render`: complete, checked, and typed. */
-import { evaluate, splitArguments } from '../options/arguments.ts';
+import { evaluate } from '../options/arguments.ts';
 import { usage } from '../options/values.ts';
 import { renderOptions } from '../play/options.ts';
-import { onlyOperand } from '../play/settings.ts';
+import { onlyOperand, splitAll } from '../play/settings.ts';
 
 export interface RenderSettings {
   readonly file: string;
@@ -26,7 +26,7 @@ export interface RenderSettings {
  * @throws TelptyError `ERR_USAGE`.
  */
 export function parseRender(argv: readonly string[]): RenderSettings | 'help' {
-  const { given, help } = splitArguments(renderOptions, argv);
+  const { given, operands, help } = splitAll(renderOptions, argv);
   if (help) return 'help';
   const { 'idle-limit': idleLimit, ...values } = evaluate(renderOptions, given);
   const { at, from, to } = values;
@@ -35,7 +35,7 @@ export function parseRender(argv: readonly string[]): RenderSettings | 'help' {
     throw usage(`--at: makes a still image, and --${animated.name} is for an animation; leave one of them out`);
   }
   if (to !== undefined && to <= from) throw usage('--to: must be later than --from');
-  const file = onlyOperand(renderOptions, argv, 'render', 'FILE');
+  const file = onlyOperand(operands, 'telpty render [options] FILE');
   const { output, title, speed, encoding } = values;
   return { file, output, at, from, to, title, speed, idleLimit: idleLimit / 1000, encoding };
 }
