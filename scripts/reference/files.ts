@@ -15,6 +15,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ['man/telpty.1', mainPage()],
     ['man/telpty-serve.1', commandPage('serve')],
     ['man/telpty-connect.1', commandPage('connect')],
+    ['man/telpty-play.1', commandPage('play')],
+    ['man/telpty-render.1', commandPage('render')],
     ['man/telpty.yaml.5', configPage()],
     ['telpty.schema.json', `${JSON.stringify(schema(), null, 2)}\n`],
     ['docs/options.md', withTables(read('docs/options.md'), commands)],

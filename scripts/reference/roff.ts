@@ -6,6 +6,9 @@ import { serveSections } from '../../src/cli/options/serve/index.ts';
 
 const DATE = '2026-12-01';
 
+/** The commands with a page of their own. */
+const PAGES = ['serve', 'connect', 'play', 'render'];
+
 export function mainPage(): string {
   const list = [...commands.values()].map(({ usage, text }) => item(bold(usage), text));
   return page('telpty', 1, 'programs on pseudo-terminals for Telnet connections', [
@@ -29,14 +32,14 @@ export function mainPage(): string {
       'EXIT STATUS',
       paragraph('0 if the command succeeded, 1 if it failed at run time, 2 if it was used in a wrong way.'),
     ),
-    seeAlso('telpty-serve(1)', 'telpty-connect(1)', 'telpty.yaml(5)', 'telnet(1)'),
+    seeAlso(...PAGES.map(name => `telpty-${name}(1)`), 'telpty.yaml(5)', 'telnet(1)'),
   ]);
 }
 
 export function commandPage(name: string): string {
   const command = commands.get(name);
   if (command === undefined) throw new Error(`there is no command ${name}`);
-  const others = [...commands.keys()].filter(other => other !== name && ['serve', 'connect'].includes(other));
+  const others = PAGES.filter(other => other !== name);
   return page(`telpty-${name}`, 1, command.summary, [
     section('SYNOPSIS', `${bold(command.usage)}\n`),
     section('DESCRIPTION', command.text.map(paragraph).join('')),

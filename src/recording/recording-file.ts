@@ -23,7 +23,7 @@ const FRAME_HEADER = 12;
 
 const PIECE = 64 * 1024;
 
-/** What is known after a recording has been read once, without its screens. */
+/** The facts about a recording that need all of the file, but no screens. */
 export interface RecordingFacts {
   /** The time of the last event, in seconds. */
   readonly duration: number;

@@ -34,23 +34,18 @@ export interface AnimatedImage {
   readonly svg: string;
   /** The shortest time between two frames, in seconds. */
   readonly interval: number;
-  /** Whether frames that differ are further apart than an eye sees, to bound the size. */
+  /** Whether frames were left out to bound the size. */
   readonly isThinned: boolean;
   /** Where the file is broken, if it is before the end of the animation, which then ends there. */
   readonly problem: TelptyError | undefined;
 }
-
-/** The most frames that are drawn: each takes some milliseconds. */
-const MAX_FRAMES = 3_000;
-const INTERVAL = 0.04;
 
 /** Draws a part of a recording as an animation. */
 export async function renderAnimation(recording: Recording, options: AnimatedOptions = {}): Promise<AnimatedImage> {
   const { from = 0, speed = 1, idleLimit = 0 } = options;
   const { duration, problem } = await recording.scan();
   const to = Math.min(options.to ?? Number.POSITIVE_INFINITY, duration);
-  const interval = options.interval ?? Math.max(INTERVAL, (to - from) / speed / MAX_FRAMES);
-  const animation = new Animation({ ...options, interval });
+  const animation = new Animation(options);
   const { screen, rest } = await recording.screens.seek(Math.min(from, duration), { isLenient: true });
   /** The time in the animation, and of the last event in the recording. */
   let now = 0;
@@ -68,7 +63,7 @@ export async function renderAnimation(recording: Recording, options: AnimatedOpt
       }
       const time = now + pause(event.time - last, idleLimit) / speed;
       // A frame shows the state before an event that comes later.
-      if (isChanged && time - lastFrame >= interval && time > now) {
+      if (isChanged && time - lastFrame >= animation.interval && time > now) {
         animation.add(now, screen);
         lastFrame = now;
         isChanged = false;
@@ -79,12 +74,11 @@ export async function renderAnimation(recording: Recording, options: AnimatedOpt
       isChanged ||= event.type === 'output' || event.type === 'resize';
     }
     if (isChanged) animation.add(now, screen);
-    const isThinned = animation.isThinned || (options.interval === undefined && interval > INTERVAL);
     const isBroken = problem !== undefined && to === duration;
     return {
       svg: animation.toString(now),
       interval: animation.interval,
-      isThinned,
+      isThinned: animation.isThinned,
       problem: isBroken ? problem : undefined,
     };
   } finally {

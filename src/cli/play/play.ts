@@ -9,7 +9,9 @@ import { type Clock, type Outcome, Player } from './player.ts';
 import type { PlaySettings } from './settings.ts';
 import { Stage } from './terminal/stage.ts';
 
-/** @throws TelptyError `ERR_RUNTIME` if a file cannot be read; at the place where it is broken, after what is before. */
+/**
+ * @throws TelptyError `ERR_RUNTIME` if a file cannot be read; at the place where it is broken, after what is before.
+ */
 export async function runPlay(settings: PlaySettings): Promise<void> {
   const isDirectory = await stat(settings.path).then(
     found => found.isDirectory(),

@@ -149,6 +149,11 @@ export class Player {
     this.#wake();
   }
 
+  /** In seconds; undefined until the file has been read once. */
+  get duration(): number | undefined {
+    return this.#facts?.duration;
+  }
+
   get position(): number {
     if (this.#target !== undefined && 'seconds' in this.#target) return this.#target.seconds;
     const gap = this.#next === undefined ? 0 : this.#next.time - this.#last;
@@ -226,7 +231,7 @@ export class Player {
   }
 
   async #wait(ms: number): Promise<void> {
-    // What woke this wait has not been looked at yet.
+    // A key before this wait ends it at once.
     if (!this.#waiting.signal.aborted) await this.#clock.wait(ms, this.#waiting.signal);
     this.#waiting = new AbortController();
   }

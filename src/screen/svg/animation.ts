@@ -20,6 +20,8 @@ export interface AnimationOptions extends SvgOptions {
 
 const DEFAULT_INTERVAL = 0.04;
 const DEFAULT_MAX_SIZE = 4 * 2 ** 20;
+/** More frames would be slow to draw, here and in a browser. */
+const MAX_FRAMES = 3_000;
 /** How long the last frame is shown before the animation begins again, in seconds. */
 const HOLD = 2;
 /** The size of one change of a row: a name in `values`, a time in `keyTimes`. */
@@ -57,7 +59,7 @@ export class Animation {
     return this.#interval;
   }
 
-  /** Whether frames were left out to bound the size. */
+  /** Whether frames were left out to bound the size, besides those within the first interval. */
   get isThinned(): boolean {
     return this.#isThinned;
   }
@@ -75,7 +77,7 @@ export class Animation {
     if (last !== undefined && time - last.time < this.#interval && this.#frames.length > 1) this.#frames.pop();
     this.#size += changesBetween(this.#frames.at(-1)?.rows ?? [], rows) * CHANGE_SIZE;
     this.#frames.push({ time: last === undefined || this.#frames.at(-1) === last ? time : last.time, rows });
-    while (this.#size > this.#maxSize && this.#frames.length > 2) this.#thin();
+    while ((this.#size > this.#maxSize && this.#frames.length > 2) || this.#frames.length > MAX_FRAMES) this.#thin();
   }
 
   /** @param end the time of the end, in seconds. */

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 /** The programs the tests drive, and the Debian package that brings each. */
 export const PACKAGES = {
+  asciinema: 'asciinema',
   bash: 'bash',
   buildah: 'buildah',
   bwrap: 'bubblewrap',
@@ -38,6 +39,7 @@ export const PACKAGES = {
   tf5: 'tf5',
   tmux: 'tmux',
   'tt++': 'tintin++',
+  ttyrec: 'ttyrec',
   vim: 'vim',
   worm: 'bsdgames',
   zsh: 'zsh',

@@ -1,5 +1,5 @@
 /**
- * What the terminal shows, cell by cell, and how a recorded screen is shown in a window of another size. A frame holds
+ * Frames: the cells that the terminal shows, and the part of a recorded screen that fits into a window. A frame holds
  * only printable characters and attributes, so nothing else of a recording can reach the terminal.
  */
 import { columnsOf } from '../../../charset/width.ts';
@@ -31,8 +31,11 @@ export interface Viewport {
   readonly column: number;
 }
 
-/** Controls, format characters (which reorder or hide text; joiners of emoji are kept) and separators. */
-const UNFIT = /(?![\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/gu;
+/**
+ * Controls, format characters (which reorder or hide text; joiners of emoji are kept), halves of surrogate pairs, and
+ * separators.
+ */
+const UNFIT = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 export const emptyRow = (columns: number): FrameRow => ({
   texts: new Array<string>(columns).fill(' '),
@@ -70,12 +73,19 @@ export function frameOf(
     const row = emptyRow(size.columns);
     const line = top + index < screen.rows ? screen.line(top + index) : undefined;
     if (line === undefined) return row;
+    let isSecondHalf = false;
     for (let column = 0; column < columns && line.getCell(left + column, cell) !== undefined; column++) {
       const width = cell.getWidth();
       row.styles[column] = styleOf(cell, depth);
+      if (width === 0) {
+        if (isSecondHalf) row.texts[column] = '';
+        isSecondHalf = false;
+        continue;
+      }
       // Half a wide character at an edge is a blank.
-      if (width === 0) row.texts[column] = column === 0 ? ' ' : '';
-      else if (width === 1 || column + 1 < columns) row.texts[column] = printable(cell.getChars(), width);
+      const text = width === 1 || column + 1 < columns ? printable(cell.getChars()) : ' ';
+      row.texts[column] = text;
+      isSecondHalf = width === 2 && text !== ' ';
     }
     return row;
   });
@@ -85,11 +95,12 @@ export function frameOf(
   return { columns: size.columns, rows, cursor: isShown ? { row, column } : undefined };
 }
 
-function printable(characters: string, width: number): string {
-  if (characters === '' || characters === ' ') return ' ';
-  if (characters.length === 1 && characters >= '!' && characters <= '~') return characters;
+function printable(characters: string): string {
+  if (characters === '') return ' ';
+  if (characters.length === 1 && characters >= ' ' && characters <= '~') return characters;
   const text = characters.replace(UNFIT, '');
-  return text === '' ? ' '.repeat(width) : text;
+  // A mark without its character would join the one before it.
+  return text === '' || columnsOf(text.codePointAt(0)!) === 0 ? ' ' : text;
 }
 
 /** Writes text into a row, cut at its end. Returns the column after it. */

@@ -14,7 +14,7 @@ const SUSPEND: Key = 'suspend';
 /** The part of a command that draws at present. */
 export interface Actor {
   handleKey(key: Key): void;
-  /** What is shown is lost, the window has another size, or the terminal is ready again. */
+  /** Called if the terminal was cleared, has another size, or is ready again. */
   handleRedraw(): void;
 }
 
