@@ -23,7 +23,7 @@ describe('a file that is generated from the tables of options', () => {
 });
 
 describe('docs/options.md', () => {
-  for (const name of ['serve', 'connect']) {
+  for (const name of ['serve', 'connect', 'play', 'render']) {
     it(`has every option of telpty ${name}`, () => {
       const [, part = ''] =
         new RegExp(`<!-- options of ${name}.*?-->(.*?)<!-- end of options -->`, 's').exec(read('docs/options.md')) ??

@@ -74,7 +74,7 @@ describe('the Debian package', { timeout: 240_000 }, () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
     assert.equal(await root.run('telpty', '--version'), `${version}\n`);
     assert.match(await root.run('getent', 'passwd', 'telpty'), /:\/var\/lib\/telpty:\/usr\/sbin\/nologin\n$/);
-    for (const page of ['telpty', 'telpty-serve', 'telpty-connect', 'telpty.yaml']) {
+    for (const page of ['telpty', 'telpty-serve', 'telpty-connect', 'telpty-play', 'telpty-render', 'telpty.yaml']) {
       assert.match(await root.run('man', '--where', page), new RegExp(`/${page}\\.\\d\\.gz\n$`));
     }
     const share = '/usr/share';
