@@ -44,6 +44,13 @@ export default {
       to: { pathNot: '^src/(protocol/|errors\\.ts$)' },
     },
     {
+      name: 'page-has-the-engine-only',
+      comment: 'the page of web/ runs in browsers: of src/ it can have only the engine',
+      severity: 'error',
+      from: { path: '^web/' },
+      to: { path: '^src/', pathNot: '^src/protocol/' },
+    },
+    {
       name: 'one-addon-loader',
       comment: 'only src/native/load.ts knows how the addon is found',
       severity: 'error',

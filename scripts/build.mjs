@@ -1,11 +1,23 @@
 /**
- * Builds what is out of date: the addon, then dist/. `node scripts/build.mjs [--source-maps]`
+ * Builds what is out of date: the addon, dist/, and the page of the web gateway: `node scripts/build.mjs
+ * [--source-maps]`.
  *
  * npm runs it after `npm install` in a clone, as `postprepare`. As `prepare` it would do the same, but npm treats that
  * as an install script of an unpacked tarball or a git dependency, and warns about it.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,20 +33,83 @@ function run(script, ...args) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Whether a source is newer than dist/. Removed sources count: the directory that held them is newer then. */
+/** Whether a source is newer than dist/. */
 function isStale() {
   if (!existsSync(stamp) || !existsSync(join(root, 'dist', 'cli', 'main.js'))) return true;
-  const built = statSync(stamp).mtimeMs;
-  const files = ['src', ...readdirSync(join(root, 'src'), { recursive: true }).map(name => join('src', String(name)))];
-  return [...files, 'tsconfig.json', 'tsconfig.build.json'].some(file => statSync(join(root, file)).mtimeMs > built);
+  return isNewer([...below('src'), 'tsconfig.json', 'tsconfig.build.json'], statSync(stamp).mtimeMs);
 }
+
+/** The page as it is served; its index.html, written last, says when it was built. */
+const page = join(root, 'dist', 'web', 'page');
+
+/** Whether a source of the page is newer than it: its own, those of the engine, or a library. */
+function isPageStale() {
+  const index = join(page, 'index.html');
+  if (!existsSync(index)) return true;
+  const sources = [...below('web'), ...below(join('src', 'protocol')), join('src', 'errors.ts'), 'package-lock.json'];
+  return isNewer(sources, statSync(index).mtimeMs);
+}
+
+/**
+ * Bundles the page of web/ with its libraries, so that it needs nothing else, neither from npm nor from other servers.
+ * The names of the bundles have their hash, so that browsers can keep them indefinitely; index.html names them.
+ */
+async function bundlePage() {
+  const { build } = await import('esbuild');
+  const started = new Date();
+  rmSync(page, { recursive: true, force: true });
+  const { metafile } = await build({
+    entryPoints: { page: join(root, 'web', 'src', 'main.ts'), style: join(root, 'web', 'page', 'page.css') },
+    absWorkingDir: root,
+    outdir: page,
+    entryNames: '[name]-[hash]',
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    platform: 'browser',
+    // Popovers, dialogs and lookbehind: the browsers of the last two years.
+    target: ['chrome114', 'firefox125', 'safari17'],
+    // The licenses of the libraries want to be passed on.
+    legalComments: 'linked',
+    metafile: true,
+    logLevel: 'warning',
+  });
+  const names = Object.keys(metafile.outputs).map(path => path.slice(path.lastIndexOf('/') + 1));
+  const named = extension => names.find(name => name.endsWith(extension));
+  copyFileSync(join(root, 'web', 'page', 'icon.svg'), join(page, 'icon.svg'));
+  const html = readFileSync(join(root, 'web', 'page', 'index.html'), 'utf8');
+  const temporary = join(page, 'index.html.new');
+  writeFileSync(temporary, html.replace('page.css', named('.css')).replace('page.js', named('.js')));
+  // Changes made meanwhile are built the next time.
+  utimesSync(temporary, started, started);
+  renameSync(temporary, join(page, 'index.html'));
+}
+
+/** The path of a module of a development dependency; without it nothing can be built. */
+function developmentModule(name, what) {
+  try {
+    return createRequire(import.meta.url).resolve(name);
+  } catch {
+    process.stderr.write(`telpty: cannot build dist/: ${what} is not installed; run: npm install\n`);
+    process.exit(1);
+  }
+}
+
+/** Paths from the root: a folder, and everything in it. A removed file counts, because its folder is newer then. */
+function below(folder) {
+  return [folder, ...readdirSync(join(root, folder), { recursive: true }).map(name => join(folder, String(name)))];
+}
+
+/** Whether a source is newer than `time`, in milliseconds. */
+const isNewer = (sources, time) => sources.some(source => statSync(join(root, source)).mtimeMs > time);
 
 /** Removes what the compiler did not write now: modules whose source was moved or removed, which would be packed. */
 function removeOlder(directory, time) {
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath ?? entry.path, entry.name);
     // Times of files may be whole seconds.
-    if (entry.isFile() && path !== stamp && statSync(path).mtimeMs < time.getTime() - 1_000) rmSync(path);
+    const isOurs = path === stamp || path.startsWith(page);
+    if (entry.isFile() && !isOurs && statSync(path).mtimeMs < time.getTime() - 1_000) rmSync(path);
   }
 }
 
@@ -76,13 +151,7 @@ run(join(root, 'scripts', 'addon', 'build.mjs'));
 // Set by npm (pacote) while it installs a clone of a git dependency; no documented variable says the same.
 if (process.env._PACOTE_NO_PREPARE_ !== undefined && process.platform !== 'win32') addPrebuild();
 if (withSourceMaps || isStale()) {
-  let compiler;
-  try {
-    compiler = createRequire(import.meta.url).resolve('typescript/bin/tsc');
-  } catch {
-    process.stderr.write('telpty: cannot build dist/: TypeScript is not installed; run: npm install\n');
-    process.exit(1);
-  }
+  const compiler = developmentModule('typescript/bin/tsc', 'TypeScript');
   const started = new Date();
   run(compiler, '-p', 'tsconfig.build.json', ...(withSourceMaps ? ['--sourceMap', '--inlineSources'] : []));
   removeOlder(join(root, 'dist'), started);
@@ -92,4 +161,8 @@ if (withSourceMaps || isStale()) {
   // build.
   const built = withSourceMaps ? new Date(0) : started;
   utimesSync(stamp, built, built);
+}
+if (isPageStale()) {
+  developmentModule('@xterm/xterm', 'xterm.js');
+  await bundlePage();
 }

@@ -7,7 +7,7 @@
 import { execFileSync } from 'node:child_process';
 
 const LIMIT = 15;
-const ROOTS = ['src', 'native', 'test', 'scripts', 'bench', 'fuzz'];
+const ROOTS = ['src', 'native', 'test', 'scripts', 'bench', 'fuzz', 'web'];
 
 const paths = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', ...ROOTS], {
   encoding: 'utf8',

@@ -75,6 +75,8 @@ const SLOW = [
     'pty/process/resources',
   ],
   ...[
+    'browser/web/terminal',
+    'browser/web/tools',
     'interop/nc',
     'docs/library',
     'cli/serve/metrics',

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { tool } from '../../scripts/lib/tools.mjs';
 import { Project, ROOT, TARBALL } from './support.ts';
 
@@ -45,11 +46,32 @@ describe('the packed package', () => {
   });
 
   it('has no module whose source no longer exists', () => {
-    const modules = files().filter(name => /^dist\/(?!cli\/).*\.js$/.test(name));
+    const modules = files().filter(name => /^dist\/(?!cli\/|web\/page\/).*\.js$/.test(name));
     const sources = modules.map(name => join(ROOT, name.replace('dist/', 'src/').replace(/\.js$/, '.ts')));
     assert.ok(sources.length > 100, `${sources.length} modules`);
     assert.deepEqual(
       sources.filter(source => !existsSync(source)),
+      [],
+    );
+  });
+
+  it('has the page for browsers, whose libraries are bundled and small', () => {
+    const page = join(root, 'dist/web/page');
+    const html = readFileSync(join(page, 'index.html'), 'utf8');
+    const linked = [...html.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, name]) => name!);
+    assert.ok(linked.length >= 3, html);
+    for (const name of linked) assert.ok(existsSync(join(page, name)), name);
+    // docs/web.md states the size.
+    const sizes = readdirSync(page).map(name => gzipSync(readFileSync(join(page, name))).length);
+    const size = sizes.reduce((sum, each) => sum + each, 0);
+    assert.ok(size < 200_000, `${size} bytes`);
+    const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    const terminals = Object.keys(dependencies).filter(name => name.startsWith('@xterm/'));
+    assert.deepEqual(terminals, ['@xterm/headless']);
+    assert.deepEqual(
+      files().filter(name => name.startsWith('web/')),
       [],
     );
   });

@@ -1,0 +1,199 @@
+/** The terminal: xterm.js with its addons, as the settings want it. */
+import { FitAddon } from '@xterm/addon-fit';
+import { SearchAddon } from '@xterm/addon-search';
+import { UnicodeGraphemesAddon } from '@xterm/addon-unicode-graphemes';
+import { WebLinksAddon } from '@xterm/addon-web-links';
+import { WebglAddon } from '@xterm/addon-webgl';
+import { Terminal as Xterm } from '@xterm/xterm';
+import type { Settings, SettingsStore } from '../settings.ts';
+import { followSystem, THEMES, themeOf } from './themes.ts';
+
+/** xterm.js parses a piece without a pause, so a longer one would delay keys. */
+const PIECE_BYTES = 16 * 1024;
+
+const FONTS =
+  "ui-monospace, 'SF Mono', Menlo, 'Cascadia Mono', Consolas, 'DejaVu Sans Mono', 'Liberation Mono', 'Noto Sans Mono', monospace";
+
+/** Leaves the alternate screen. On the normal screen it would move the cursor. */
+const LEAVE_ALTERNATE = '\x1b[?1049l';
+
+/**
+ * Resets the modes that an ended program cannot reset any more: mouse, keys, paste, scrolling margins, character sets,
+ * colours. The text stays, which RIS would remove.
+ */
+const RESTORE = [
+  ...['\x1b[!p', '\x1b[?9l', '\x1b[?1000l', '\x1b[?1002l', '\x1b[?1003l', '\x1b[?1004l', '\x1b[?1006l'],
+  ...['\x1b[?2004l', '\x1b[?2026l', '\x1b[?1l', '\x1b>', '\x1b[?7h', '\x1b[?25h', '\x1b[0m', '\x1b(B', '\x0f'],
+].join('');
+
+/** The terminal in the page. */
+export class Terminal {
+  readonly xterm: Xterm;
+  readonly search = new SearchAddon({ highlightLimit: 1_000 });
+  readonly #fit = new FitAddon();
+  readonly #settings: SettingsStore;
+  readonly #element: HTMLElement;
+  #webgl: WebglAddon | undefined;
+  #isEmulated = false;
+
+  /** @param showLink shows the address of the link under the pointer; undefined when there is none */
+  constructor(element: HTMLElement, settings: SettingsStore, showLink: (address: string | undefined) => void) {
+    this.#element = element;
+    this.#settings = settings;
+    const links = {
+      hover: (_event: MouseEvent, address: string) => showLink(address),
+      leave: () => showLink(undefined),
+    };
+    this.xterm = new Xterm({
+      ...optionsOf(settings.current),
+      // Addons for graphemes and for matches of the search use it.
+      allowProposedApi: true,
+      linkHandler: { activate: (event, address) => openLink(event, address), ...links },
+    });
+    this.xterm.loadAddon(this.#fit);
+    this.xterm.loadAddon(this.search);
+    this.xterm.loadAddon(new UnicodeGraphemesAddon());
+    this.xterm.loadAddon(new WebLinksAddon((event, address) => openLink(event, address), links));
+    this.xterm.open(element);
+    settings.follow(current => this.#apply(current));
+    followSystem(() => this.#apply(settings.current));
+    new ResizeObserver(() => this.fit()).observe(element);
+    this.#observePixels();
+    this.fit();
+  }
+
+  /** Shows output. The bytes must stay unchanged until then. */
+  write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) this.xterm.write(bytes.subarray(at, at + PIECE_BYTES));
+  }
+
+  /** Calls `done` when everything written so far is processed. */
+  afterWrites(done: () => void): void {
+    this.xterm.write('', done);
+  }
+
+  /** Shows a line of the page itself below what the last program has shown. */
+  note(line: string): void {
+    this.afterWrites(() => {
+      const { type, cursorX } = this.xterm.buffer.active;
+      const leave = type === 'alternate' ? LEAVE_ALTERNATE : '';
+      const newLine = type === 'normal' && cursorX === 0 ? '' : '\r\n';
+      this.xterm.write(`${leave}${RESTORE}${newLine}\x1b[2m${line}\x1b[0m\r\n`);
+    });
+  }
+
+  /** Adapts the size to the window. */
+  fit(): void {
+    // Without layout there is no size: the page is hidden, or not shown yet.
+    if (this.#element.clientHeight > 0) this.#fit.fit();
+  }
+
+  #apply(settings: Settings): void {
+    Object.assign(this.xterm.options, optionsOf(settings));
+    const theme = themeOf(settings.theme);
+    document.documentElement.dataset.theme = theme;
+    document.querySelector('meta[name=theme-color]')?.setAttribute('content', THEMES[theme].colors.background ?? '');
+    this.#chooseRenderer();
+  }
+
+  /**
+   * Compares the two measures that a browser has of its pixels. While developer tools emulate another screen they
+   * disagree, and the WebGL addon, which uses both, would draw outside its canvas. Safari has only one of them.
+   */
+  #observePixels(): void {
+    const observer = new ResizeObserver(([entry]) => {
+      const [size] = entry?.devicePixelContentBoxSize ?? [];
+      if (entry === undefined || size === undefined || entry.contentRect.width === 0) return;
+      const ratio = size.inlineSize / entry.contentRect.width;
+      this.#isEmulated = Math.abs(ratio / devicePixelRatio - 1) > 0.1;
+      this.#chooseRenderer();
+    });
+    try {
+      observer.observe(this.#element, { box: 'device-pixel-content-box' });
+    } catch {
+      // The measure is unknown here.
+    }
+  }
+
+  #chooseRenderer(): void {
+    if (this.#settings.current.gpu && !this.#isEmulated) this.#useWebgl();
+    else this.#leaveWebgl();
+    // The two ways to draw have cells of different widths.
+    this.fit();
+  }
+
+  #useWebgl(): void {
+    if (this.#webgl !== undefined) return;
+    try {
+      const addon = new WebglAddon();
+      // A browser takes the context away from old tabs, and after a failure of the driver.
+      addon.onContextLoss(() => {
+        this.#leaveWebgl();
+        this.fit();
+      });
+      this.xterm.loadAddon(addon);
+      this.#webgl = addon;
+    } catch {
+      // No WebGL here: xterm.js draws with DOM elements.
+    }
+  }
+
+  #leaveWebgl(): void {
+    this.#webgl?.dispose();
+    this.#webgl = undefined;
+  }
+
+  /** The options that mark the matches of a search. */
+  get matchColors() {
+    const { all, active } = THEMES[themeOf(this.#settings.current.theme)].match;
+    return {
+      ...{ matchBackground: all, activeMatchBackground: active },
+      ...{ matchOverviewRuler: all, activeMatchColorOverviewRuler: active },
+    };
+  }
+
+  /** Everything that was shown and is still kept, as text. */
+  get text(): string {
+    const buffer = this.xterm.buffer.normal;
+    const lines: string[] = [];
+    for (let row = 0; row < buffer.length; row++) {
+      const line = buffer.getLine(row)!;
+      const text = line.translateToString(!buffer.getLine(row + 1)?.isWrapped);
+      if (line.isWrapped && lines.length > 0) lines[lines.length - 1] += text;
+      else lines.push(text);
+    }
+    const isAlternate = this.xterm.buffer.active.type === 'alternate';
+    return `${[...lines, ...(isAlternate ? [this.screenText] : [])].join('\n').trimEnd()}\n`;
+  }
+
+  /** The text of the screen. */
+  get screenText(): string {
+    const buffer = this.xterm.buffer.active;
+    const row = (at: number) => buffer.getLine(buffer.viewportY + at)?.translateToString(true) ?? '';
+    return Array.from({ length: this.xterm.rows }, (_, at) => row(at))
+      .join('\n')
+      .trimEnd();
+  }
+}
+
+function optionsOf(settings: Settings) {
+  const theme = THEMES[themeOf(settings.theme)];
+  return {
+    theme: theme.colors,
+    minimumContrastRatio: theme.minimumContrastRatio,
+    fontSize: settings.fontSize,
+    fontFamily: settings.fontFamily === '' ? FONTS : `'${settings.fontFamily.replace(/['\\]/g, '')}', ${FONTS}`,
+    cursorBlink: settings.cursorBlink,
+    scrollback: settings.scrollback,
+    screenReaderMode: settings.screenReader,
+    macOptionIsMeta: settings.optionIsMeta,
+    macOptionClickForcesSelection: true,
+  };
+}
+
+/** A mouse needs Ctrl or Cmd, as in other terminals; a finger does not. */
+function openLink(event: MouseEvent, address: string): void {
+  const isTouch = event instanceof PointerEvent && event.pointerType === 'touch';
+  if (!isTouch && !event.ctrlKey && !event.metaKey) return;
+  if (/^https?:\/\//i.test(address)) window.open(address, '_blank', 'noopener,noreferrer');
+}
