@@ -157,4 +157,53 @@ describe('the screens of a long recording', () => {
     }
     assert.ok(recording.screens.size >= 4, `${recording.screens.size} snapshots`);
   });
+
+  it('are found while snapshots are taken ahead, and the search can be ended', async () => {
+    const events = Array.from({ length: 300 }, (_, time): RecordingEvent => {
+      return { time, type: 'output', data: `\x1b[2J\x1b[Hline ${time}${'\x1b[m'.repeat(2_000)}` };
+    });
+    for (const [name, contents] of [
+      ['ahead.cast', encoded(new AsciicastEncoder(2), events)],
+      ['ahead.cast.gz', gzipSync(encoded(new AsciicastEncoder(3), events))],
+      ['ahead.ttyrec', encoded(new TtyrecEncoder(), events)],
+    ] as const) {
+      const recording = await openRecording(file(name, contents));
+      const stop = new AbortController();
+      const built = recording.screens.build(stop.signal);
+      const ended = recording.screens.seek(299, { signal: AbortSignal.abort(new Error('ended')) });
+      await assert.rejects(ended, { message: 'ended' });
+      for (const time of [250, 20, 299]) assert.equal((await recording.screenAt(time)).text, `line ${time}`, name);
+      await built;
+      assert.ok(recording.screens.size > 4, `${recording.screens.size} snapshots of ${name}`);
+      for (const time of [298, 0, 150]) assert.equal((await recording.screenAt(time)).text, `line ${time}`, name);
+      stop.abort(new Error('stopped'));
+      await assert.rejects(recording.screens.build(stop.signal), { message: 'stopped' });
+    }
+  });
+});
+
+describe('the facts about a recording', () => {
+  it('are its duration, its marks, and the place where it is broken', async () => {
+    const lines = ['[1,"m","one"]', '[2,"o","x"]', '[3,"m","two"]', 'nonsense\n'];
+    const recording = await openRecording(
+      file('facts.cast', ['{"version":2,"width":20,"height":5}', ...lines].join('\n')),
+    );
+    const { duration, marks, problem } = await recording.scan();
+    assert.deepEqual(
+      [duration, marks.map(({ time, label }) => [time, label])],
+      [
+        3,
+        [
+          [1, 'one'],
+          [3, 'two'],
+        ],
+      ],
+    );
+    assert.equal(problem?.message, 'facts.cast:5: not an event [seconds, type, data]');
+    await assert.rejects(recording.screens.seek(5), problem);
+    const { screen, rest } = await recording.screens.seek(5, { isLenient: true });
+    assert.equal(screen.line(0)?.translateToString(true), 'x');
+    await assert.rejects(rest.next(), { message: problem?.message });
+    screen.dispose();
+  });
 });
