@@ -84,8 +84,7 @@ export const talks: Readonly<Record<string, (program: Running, connect: typeof W
     assert.equal((await ask(port, '/')).text, 'Play at /play/.\n');
     assert.equal(JSON.parse((await ask(port, '/play/config.json')).text).title, 'NetHack');
     await using wire = await connectWeb(port, { path: '/play/ws' });
-    await wire.untilEnd();
-    assert.equal(wire.end?.code, 1000);
+    await wire.expectNegotiation(CMD.DO, OPT.TTYPE);
   },
   lines: async (program, connect) => {
     await using wire = await connect(await program.port());
