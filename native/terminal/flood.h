@@ -17,7 +17,7 @@
  * Notices of packet mode. A read reports the notices from before its beginning, and a flush drops the output that was
  * printed before it. So the output of a read may be passed on after the next read, whatever that one returns. The
  * output of the last read of a turn is `unverified`: the thread keeps it until its next turn, or looks for notices
- * before it hands the buffer over.
+ * before it hands the buffer over, or if that read has filled the buffer.
  *
  * `mutex` protects everything that both threads use, except the bytes: those of `fill` while the thread reads, and
  * those of `ready` once it has a length. The thread does not allocate, does not call JavaScript, and does not read a

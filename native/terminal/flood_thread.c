@@ -109,16 +109,22 @@ static void keep_tail(struct flood_reader *reader, struct flood *flood) {
   reader->has_waiting_tail = true;
 }
 
+/* Looks for notices without the mutex. In the thread, while `reading` is set. */
+static void verify(struct flood_reader *reader, struct flood *flood) {
+  if (!flood->packet || flood->unverified == 0) return;
+  uv_mutex_unlock(&reader->mutex);
+  const unsigned news = packet_notices(flood->fd);
+  uv_mutex_lock(&reader->mutex);
+  add_notices(flood, news);
+  flood->unverified = 0;
+}
+
 /* The end of a turn: sends the output, or hands it over. */
 static void pass_on(struct flood_reader *reader, struct flood *flood) {
+  /* One read can fill the buffer. Then there is no room for the read that would verify it. */
+  if (flood->unverified == DRAIN_LIMIT) verify(reader, flood);
   const bool is_sent = flood_send(reader, flood);
-  if (!is_sent && flood->packet && flood->unverified > 0) {
-    uv_mutex_unlock(&reader->mutex);
-    const unsigned news = packet_notices(flood->fd);
-    uv_mutex_lock(&reader->mutex);
-    add_notices(flood, news);
-    flood->unverified = 0;
-  }
+  if (!is_sent) verify(reader, flood);
   flood->reading = false;
   flood->last = uv_hrtime();
   if (flood->hungup) flood_thread_poll(reader, flood, false);

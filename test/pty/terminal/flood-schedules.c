@@ -60,6 +60,7 @@ static bool next_schedule(void) {
 struct scenario {
   const char *name, *output, *actions;
   int shorts;
+  size_t reads;        /* the longest read; 0: READ_MOST */
 };
 static const struct scenario *scenario;
 static const char *printed;  /* the rest of the output */
@@ -233,7 +234,8 @@ static ssize_t read_master(char *bytes, size_t size) {
   }
   if (*printed == 'H') return errno = EIO, -1;
   const bool is_late = is_noticed && n > 0;
-  while (n < size && n < READ_MOST + packet_mode && *printed != '\0' && strchr("EHF", *printed) == NULL) bytes[n++] = *printed++;
+  const size_t most = scenario->reads > 0 ? scenario->reads : READ_MOST;
+  while (n < size && n < most + packet_mode && *printed != '\0' && strchr("EHF", *printed) == NULL) bytes[n++] = *printed++;
   if (n > (size_t)packet_mode) return trace_bytes(is_late ? "late-read" : "read", bytes + packet_mode, n - packet_mode), (ssize_t)n;
   if (*printed == 'E') printed++;
   return errno = EAGAIN, -1;
@@ -714,6 +716,8 @@ static void run(void) {
 static const struct scenario scenarios[] = {
     {"plain output", "abc\r\ndefgh\r\nijklmn", "", 1},
     {"plain output, twice no room", "abc\r\nde", "", 2},
+    {"reads that fill the buffer", "abc\r\ndefghijklmnop\r\nqr", "", 2, 8},
+    {"reads that fill the buffer, and an answer", "abcdefghijklmnopqrs", "!", 1, 8},
     {"pauses of the program", "abcdEefg\r\nEhi", "", 1},
     {"a CR at the end of each read", "ab\r\ncd\r\n\r\nE\r\nf\r\n", "", 1},
     {"a CR that waits", "ab\rE\nEcd", "t", 1},
