@@ -69,7 +69,7 @@ describe('telpty', () => {
     [['help', 'sreve'], 'telpty: unknown command sreve (did you mean serve?)\n'],
     [['connect', '--encodnig', 'x', 'host'], 'telpty: unknown option --encodnig (did you mean --encoding?)\n'],
     [['serve', '--port', '70000'], 'telpty: --port: 70000 is not a port (0 to 65535)\n'],
-    [['serve', '--web', '80'], /^telpty: unknown option --web /],
+    [['serve', '--spectators', '80'], /^telpty: unknown option --spectators /],
     [['serve', '--tls-cert', 'x'], 'telpty: --tls-cert needs --tls-key\n'],
     [['serve', '--tls-key', 'x'], 'telpty: --tls-key needs --tls-cert\n'],
     [['serve', '--tls-auto'], 'telpty: --tls-auto needs --tls-cert and --tls-key\n'],
