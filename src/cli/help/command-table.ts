@@ -78,7 +78,6 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
       examples: [
         ['telpty play --idle-limit 2s session.cast', 'without long pauses'],
         ['telpty play /var/lib/telpty/recordings', 'a list to pick from'],
-        ['telpty serve -- telpty play demo.cast', 'plays it for every connection'],
       ],
     },
   ],
