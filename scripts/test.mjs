@@ -38,6 +38,8 @@ const TIERS = {
   ],
   // The command, and real clients, servers, programs and browsers.
   interop: ['cli', 'interop', 'browser', 'docs', 'examples', 'layers.test.ts'],
+  // The page of the gateway in Chromium, which needs both processors: beside other tests it slows them down.
+  page: ['page'],
   // Faults, attacks, and a short form of the campaigns.
   faults: ['faults', 'security', 'fuzz'],
   // The packed package in empty projects.
@@ -75,8 +77,8 @@ const SLOW = [
     'pty/process/resources',
   ],
   ...[
-    'browser/web/terminal',
-    'browser/web/tools',
+    'page/terminal',
+    'page/tools',
     'interop/nc',
     'docs/library',
     'cli/serve/metrics',

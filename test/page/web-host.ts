@@ -6,11 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { after, before } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { createServer, type PtyShellOptions, ptyShell, type Server, type Session } from '../../../src/index.ts';
-import { preparePty } from '../../../src/pty/index.ts';
-import { createWebGateway, type WebGateway, type WebGatewayOptions } from '../../../src/web/index.ts';
-import { assertNoLeaks, holdings } from '../../support/leaks.ts';
-import { requireTool } from '../../support/system/tools.ts';
+import { createServer, type PtyShellOptions, ptyShell, type Server, type Session } from '../../src/index.ts';
+import { preparePty } from '../../src/pty/index.ts';
+import { createWebGateway, type WebGateway, type WebGatewayOptions } from '../../src/web/index.ts';
+import { assertNoLeaks, holdings } from '../support/leaks.ts';
+import { requireTool } from '../support/system/tools.ts';
 
 /** What a session runs. */
 export interface Program {

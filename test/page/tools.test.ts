@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { untilTrue } from '../../support/leaks.ts';
+import { untilTrue } from '../support/leaks.ts';
 import { eventually, script, useBrowser, type VisitOptions } from './web-host.ts';
 
 const visitors = useBrowser();

@@ -5,8 +5,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { untilTrue } from '../../support/leaks.ts';
-import { requireTool } from '../../support/system/tools.ts';
+import { untilTrue } from '../support/leaks.ts';
+import { requireTool } from '../support/system/tools.ts';
 import { bash, eventually, script, useBrowser, Visit, WebHost } from './web-host.ts';
 
 const visitors = useBrowser();
