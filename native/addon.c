@@ -131,7 +131,7 @@ static napi_value setup(napi_env env, napi_callback_info info) {
 static napi_value counts(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
-  int terminals = 0, children = 0, floods = 0, connections = 0, peeks = 0;
+  int terminals = 0, children = 0, floods = 0, connections = 0, tees = 0, peeks = 0;
   int64_t unwritten = 0;
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
     struct pty *p = ENTRY(l, struct pty, all);
@@ -140,7 +140,10 @@ static napi_value counts(napi_env env, napi_callback_info info) {
     floods += p->flood != NULL;
     unwritten += p->pending.memory == NULL ? 0 : (int64_t)p->pending.length;
   }
-  for (struct link *l = s->conns.next; l != &s->conns; l = l->next) connections++;
+  for (struct link *l = s->conns.next; l != &s->conns; l = l->next) {
+    connections++;
+    tees += ENTRY(l, struct conn, all)->tee != NULL;
+  }
   for (struct link *l = s->peeks.next; l != &s->peeks; l = l->next) peeks++;
   napi_value result;
   if (napi_create_object(env, &result) != napi_ok) return NULL;
@@ -148,6 +151,7 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, result, "children", js_int(env, children));
   napi_set_named_property(env, result, "floods", js_int(env, floods));
   napi_set_named_property(env, result, "connections", js_int(env, connections));
+  napi_set_named_property(env, result, "tees", js_int(env, tees));
   napi_set_named_property(env, result, "peeks", js_int(env, peeks));
   napi_set_named_property(env, result, "starting", js_int(env, starter_pending(s)));
   napi_set_named_property(env, result, "abandoned", js_int(env, process_abandoned(s)));
@@ -198,6 +202,7 @@ static void cleanup(napi_async_cleanup_hook_handle handle, void *data) {
   flood_reader_stop(s);
   acceptor_state_close(s);
   conn_state_close(s);
+  tee_state_close(s);
   delay_state_close(s);
   peek_state_close(s);
   for (int i = 0; i < CALLBACKS; i++)
@@ -251,6 +256,7 @@ NAPI_MODULE_INIT() {
   peek_exports(env, exports);
   urgent_exports(env, exports);
   fast_path_exports(env, exports);
+  tee_exports(env, exports);
   delay_exports(env, exports);
   write_exports(env, exports);
   termios_exports(env, exports);

@@ -33,7 +33,7 @@
  */
 enum callback {
   ON_STARTED, ON_READ, ON_NOTICE, ON_WRITTEN, ON_LEFT, ON_EXIT, ON_END, PTY_CALLBACKS,
-  ON_INPUT = PTY_CALLBACKS, ON_WRITABLE, ON_URGENT, CONN_CALLBACKS,
+  ON_INPUT = PTY_CALLBACKS, ON_WRITABLE, ON_URGENT, ON_PASSED, CONN_CALLBACKS,
   ON_PEEKED = CONN_CALLBACKS, CALLBACKS
 };
 
@@ -53,6 +53,17 @@ struct delays {
   size_t bounds;
   const double *bound;
   double *counts; /* NULL: not measured */
+};
+
+/* The tees of one environment: see tee.c. */
+struct tees {
+  uv_mutex_t lock;       /* of the list and `urgent` */
+  struct link waiting;   /* those for which JavaScript has to be called */
+  bool urgent;           /* one of them is half full */
+  uv_timer_t timer;      /* runs while the list has entries */
+  uv_async_t wake_loop;  /* for other threads */
+  uv_thread_t thread;    /* the loop's */
+  unsigned handles;      /* that are not closed yet */
 };
 
 /* All state of one environment. */
@@ -86,6 +97,7 @@ struct state {
 
   struct flood_reader *flood_reader; /* see flood.h; NULL where there is none */
   struct delays delays;
+  struct tees tees;
 
   uv_idle_t finisher; /* runs while `finishing` has entries */
   uv_timer_t retry;   /* runs while `writing` has entries; see write.c */
@@ -163,6 +175,7 @@ struct conn {
   bool finish;       /* FIN is sent after that LF */
   uint64_t typed, shown; /* bytes that passed */
   uint64_t typed_at;     /* by uv_hrtime(); 0: never */
+  struct tee *tee;       /* copies what passes, for observers; or NULL: see tee.c */
 };
 
 /* The steps of a start, in order; their names are in spawn.c. */
@@ -369,6 +382,18 @@ void fast_path_part(struct conn *c);
 size_t fast_path_type(struct conn *c, const char *bytes, size_t length);
 size_t fast_path_show(struct pty *p, const char *bytes, size_t length);
 void fast_path_exports(napi_env env, napi_value exports);
+
+/* tee.c */
+/* The values are those of `Direction` in src/transport/stream/passed-bytes.ts. */
+enum direction { INPUT = 1, OUTPUT = 2 };
+struct tee;
+bool tee_begin(struct tee *tee, enum direction direction, size_t length);
+void tee_end(struct tee *tee, enum direction direction, const char *bytes, size_t length);
+void tee_close(struct tee *tee);
+void tee_free(struct tee *tee);
+int tee_state_init(struct state *s);
+void tee_state_close(struct state *s);
+void tee_exports(napi_env env, napi_value exports);
 
 /* delay.c */
 uint64_t delay_before(const struct pty *p);

@@ -26,12 +26,11 @@ const SANITIZERS = {
           name.endsWith('.test.ts') && !/^(cgroup|process\/start|terminal\/(early-eagain|flood-schedules))/.test(name),
       )
       .map(name => `test/pty/${name}`)
-      .concat([
-        'test/transport/peek.test.ts',
-        'test/session/synch.test.ts',
-        'test/shells/output/flood.test.ts',
-        'test/shells/output/flood-path.test.ts',
-      ]),
+      .concat(
+        ['peek', 'tee'].map(name => `test/transport/${name}.test.ts`),
+        ['test/session/synch.test.ts'],
+        ['flood', 'flood-path', 'observers', 'observer-torture'].map(name => `test/shells/output/${name}.test.ts`),
+      ),
   },
   thread: {
     flags: ['-fsanitize=thread', '-g'],

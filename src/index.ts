@@ -20,7 +20,8 @@ export type { OptionState, WaitOptions } from './session/conversation/waiting.ts
 export type { SessionEvents } from './session/events.ts';
 export type { SessionOptions } from './session/link.ts';
 export type { KeepAliveTimes } from './session/liveness.ts';
-export type { SessionTap, SessionTrace } from './session/observers.ts';
+export type { SessionTap, SessionTrace } from './session/observing/observers.ts';
+export type { ObservedEvent, ObservedEvents, ObserveOptions } from './session/observing/session-reader.ts';
 export type { LinesOptions } from './session/received-lines.ts';
 export { Session } from './session/session.ts';
 export type { Terminal } from './session/terminal.ts';

@@ -24,7 +24,9 @@
 #endif
 
 static void conn_unref(struct conn *c) {
-  if (--c->refs == 0) free(c);
+  if (--c->refs > 0) return;
+  tee_free(c->tee);
+  free(c);
 }
 
 static void finalize(napi_env env, void *data, void *hint) {
@@ -51,6 +53,7 @@ static void conn_close(struct conn *c) {
   if (c->fd < 0) return;
   fast_path_part(c);
   fast_path_send_lf(c);
+  tee_close(c->tee);
   uv_close((uv_handle_t *)&c->poll, poll_closed);
   close(c->fd);
   c->fd = -1;
@@ -247,10 +250,12 @@ static napi_value js_descriptor(napi_env env, napi_callback_info info) {
   return js_int(env, c->fd);
 }
 
-/* connSetup({ input, writable, urgent }, inbox): once a thread; input is put into `inbox`, from its beginning. */
+/*
+ * connSetup({ input, writable, urgent, passed }, inbox): once a thread; input is put into `inbox`, from its beginning.
+ */
 static napi_value js_setup(napi_env env, napi_callback_info info) {
   struct state *s = state_of(env);
-  static const char *const names[] = {"input", "writable", "urgent"};
+  static const char *const names[] = {"input", "writable", "urgent", "passed"};
   napi_value args[2], function;
   void *data;
   if (!get_args(env, info, 2, args) || !get_bytes(env, args[1], 1, &data, &s->inbox_size)) return NULL;
@@ -258,7 +263,7 @@ static napi_value js_setup(napi_env env, napi_callback_info info) {
   for (int i = 0; ready && i < CONN_CALLBACKS - ON_INPUT; i++)
     ready = napi_get_named_property(env, args[0], names[i], &function) == napi_ok &&
             napi_create_reference(env, function, 1, &s->callbacks[ON_INPUT + i]) == napi_ok;
-  if (!ready || napi_create_reference(env, args[1], 1, &s->inbox) != napi_ok) {
+  if (!ready || tee_state_init(s) < 0 || napi_create_reference(env, args[1], 1, &s->inbox) != napi_ok) {
     napi_throw_error(env, NULL, "telpty addon: connSetup() failed, or was called twice");
     return NULL;
   }

@@ -9,7 +9,7 @@
  * JavaScript opens the fast path again at the end of each turn. Whatever it does next, and every call of it, closes the
  * fast path (fast_path_close). So it needs to know the state at the end of its turn only. A thread can pass a flood
  * (terminal/flood_send.c): then output may also pass during a turn of JavaScript, until its first such call.
- * The bytes that passed are counted.
+ * The bytes that passed are counted, and copied for observers (tee.c).
  */
 #include "telpty.h"
 
@@ -132,8 +132,10 @@ size_t fast_path_type(struct conn *c, const char *bytes, size_t length) {
   if (!c->open || length > TYPED_BYTES || p->master < 0 || p->reaped || p->pending.memory != NULL ||
       !plain_input((const unsigned char *)bytes, length))
     return 0;
+  if (!tee_begin(c->tee, INPUT, length)) return 0;
   const uint64_t now = uv_hrtime(); /* before the write: see delay.c */
   ssize_t n = write(p->master, bytes, length);
+  tee_end(c->tee, INPUT, bytes, n > 0 ? (size_t)n : 0);
   if (n <= 0) return 0;
   c->typed += (size_t)n;
   c->typed_at = now;
@@ -144,9 +146,11 @@ size_t fast_path_type(struct conn *c, const char *bytes, size_t length) {
 /* Sends output, from one echo to 64 KiB of a flood. Returns how many bytes. */
 size_t fast_path_show(struct pty *p, const char *bytes, size_t length) {
   struct conn *c = p->conn;
-  if (c == NULL || !c->open || p->reaped || c->waiting || c->lf_pending || fast_path_plain(bytes, length) != length)
+  if (c == NULL || !c->open || p->reaped || c->waiting || c->lf_pending || fast_path_plain(bytes, length) != length ||
+      !tee_begin(c->tee, OUTPUT, length))
     return 0;
   const size_t n = fast_path_send(c->fd, bytes, length, &c->lf_pending);
+  tee_end(c->tee, OUTPUT, bytes, n);
   c->shown += n;
   fast_path_send_lf(c);
   return n;

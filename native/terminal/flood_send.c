@@ -20,8 +20,8 @@
  * - The thread begins only if nothing waits for the loop: no buffer, no notice, no LF. So the order is kept.
  * - It sends without the mutex and without waiting. The loop, which closes the fast path before it calls JavaScript, or
  *   as soon as JavaScript calls it, waits at most for one such call.
- * - The thread does not use the connection. The loop collects the number of bytes sent, and whether an LF is
- *   pending.
+ * - The thread does not use the connection, but its socket and its tee (socket/tee.c), which change only while the fast
+ *   path is closed. The loop collects the number of bytes sent, and whether an LF is pending.
  */
 #include "flood.h"
 
@@ -32,6 +32,7 @@
 void flood_send_open(struct flood *flood, const struct conn *conn) {
   if (flood->sender != LOOP_SENDS || flood->lf_pending || flood->pty->in_hand || conn->lf_pending) return;
   flood->socket = conn->fd;
+  flood->tee = conn->tee;
   flood->sender = THREAD_SENDS;
 }
 
@@ -69,7 +70,11 @@ bool flood_send(struct flood_reader *reader, struct flood *flood) {
   flood->sender = SENDING;
   uv_mutex_unlock(&reader->mutex);
   const size_t plain = fast_path_plain(fill->data, fill->length - flood->unverified);
-  const size_t sent = plain == 0 ? 0 : fast_path_send(flood->socket, fill->data, plain, &lf_pending);
+  size_t sent = 0;
+  if (plain > 0 && tee_begin(flood->tee, OUTPUT, plain)) {
+    sent = fast_path_send(flood->socket, fill->data, plain, &lf_pending);
+    tee_end(flood->tee, OUTPUT, fill->data, sent);
+  }
   memmove(fill->data, fill->data + sent, fill->length - sent);
   uv_mutex_lock(&reader->mutex);
   const bool is_recalled = flood->sender == RECALLED;

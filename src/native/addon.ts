@@ -96,6 +96,8 @@ export interface ConnectionCallbacks<Owner> {
    * is not read, also for another event of the connection (0).
    */
   readonly urgent: (owner: Owner, marked: number) => void;
+  /** Copies that `connTee` requested wait. */
+  readonly passed: (owner: Owner) => void;
 }
 
 /** A user of the system's database: the identity of a program, and the source of its environment. */
@@ -260,6 +262,19 @@ export interface Addon {
   connOpenFastPath(connection: NativeConnection, on: boolean): void;
   /** Fills in the bytes that took the fast path to the terminal and from it, and the ms since the last one to it. */
   connFastPathCounts(connection: NativeConnection, result: Float64Array): void;
+  /**
+   * From now on bytes that take the fast path in these directions (bits of `Direction`) are also copied, and `passed`
+   * is called 10 ms after the first of them, or earlier. With 0 copies that wait are dropped. Closes the fast path.
+   * Returns whether there was memory for it.
+   */
+  connTee(connection: NativeConnection, directions: number): boolean;
+  /**
+   * Moves the copies that wait into `memory`, of `teeBytes`, and returns their length; `age` is set to the ms since the
+   * first. The layout is in native/socket/tee.c. Also for a connection that is closed.
+   */
+  connTakeTee(connection: NativeConnection, memory: Buffer, age: Float64Array): number;
+  /** The most bytes that `connTakeTee` moves. */
+  readonly teeBytes: number;
   connDescriptor(connection: NativeConnection): number;
 
   /**
@@ -358,14 +373,15 @@ export interface Addon {
    */
   measureDelays(bounds: Float64Array, counts: Float64Array): void;
   /**
-   * The number of terminals, connections, peeks, programs and unfinished starts of this thread; `abandoned`: programs
-   * that it does not wait for any more and has not reaped; `floods`: terminals that the flood reader reads;
-   * `sentByThread`: bytes that it has sent; `unwritten`: bytes that `write` kept for all of them.
+   * The number of terminals, connections (`tees`: those with observers), peeks, programs and unfinished starts of this
+   * thread; `abandoned`: programs that it does not wait for any more and has not reaped; `floods`: terminals that the
+   * flood reader reads; `sentByThread`: bytes that it has sent; `unwritten`: bytes that `write` kept for all of them.
    */
   counts(): {
     terminals: number;
     children: number;
     connections: number;
+    tees: number;
     peeks: number;
     floods: number;
     starting: number;

@@ -17,9 +17,9 @@ import type { FastPathCounts, FastPathPort } from '../transport/stream/transport
 
 /** The parts of a session that can block the fast path. */
 export type SessionBlock =
-  /** A tap observes the bytes. */
-  | 'tap'
-  /** A trace observes them. */
+  /** An observer that must not miss anything is full, or there is no memory for the copies that observers get. */
+  | 'observer'
+  /** A trace observes the bytes. */
   | 'trace'
   /** It is not known yet whether the peer uses Telnet. */
   | 'recognition'

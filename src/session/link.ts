@@ -29,7 +29,8 @@ import { Ending } from './ending.ts';
 import { BlockTable, FastPath, type SessionBlock } from './fast-path.ts';
 import { LateAnswers } from './late-answers.ts';
 import { AreYouThere, KeepAlive, type KeepAliveTimes } from './liveness.ts';
-import { Observers, type SessionTap, type SessionTrace } from './observers.ts';
+import { Observers, type ObserversUser, type SessionTap, type SessionTrace } from './observing/observers.ts';
+import { type ObserveOptions, SessionReader } from './observing/session-reader.ts';
 import { timingMarkOption } from './option-table.ts';
 import { Terminal } from './terminal.ts';
 
@@ -87,7 +88,7 @@ export interface SessionConsumer extends InputConsumer {
 }
 
 /** See the top of this file. */
-export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
+export class Link implements TelnetHandlers, TransportUser, ReceiveUser, ObserversUser {
   readonly telnet: Telnet;
   /** The facts that the peer reported about its terminal and itself. */
   readonly terminal = new Terminal();
@@ -110,7 +111,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   readonly #scheduler: ReceiveScheduler;
   readonly #input: InputBuffer;
   readonly #output: SendQueue;
-  readonly #observers = new Observers();
+  readonly #observers: Observers;
   /** Times of the monotonic clock, so that changes of the date have no effect. */
   readonly #began = performance.now();
   #lastInput = this.#began;
@@ -124,6 +125,8 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   #consumer: SessionConsumer | undefined;
   /** Whether `write()` returned false to the consumer, so that its `room()` must be called. */
   #consumerWaits = false;
+  /** Continues the stream's write that waits for an observer. */
+  #writeOn: (() => void) | undefined;
   /** Whether the bytes being received precede the Data Mark of a Synch. */
   #stale = false;
   /** The length of the chunk that was written last, while the stream waits for room to write the next. */
@@ -160,6 +163,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#scheduler = new ReceiveScheduler(this.#transport, this);
     this.#input = new InputBuffer(stream, this.#scheduler);
     this.#output = new SendQueue(this.#transport, () => this.room());
+    this.#observers = new Observers(this.#transport.fastPath, this);
     this.fastPath = new FastPath(this.#transport.fastPath, { table: Link.#blocks, owner: this });
     // (An application may have replaced this definition in the table of options.)
     if (this.#transport.needsPacing && this.telnet.has(timingMarkOption)) {
@@ -175,7 +179,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   }
 
   static readonly #blocks: BlockTable<SessionBlock, Link> = new BlockTable({
-    tap: link => link.#observers.hasTap,
+    observer: link => link.#observers.blockFastPath,
     trace: link => link.#observers.trace !== undefined,
     recognition: link => link.#recognize !== undefined,
     engine: link => !link.telnet.allowsFastPath,
@@ -240,9 +244,34 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
 
   /** As `Session.tap`. */
   tap(tap: SessionTap): () => void {
-    const remove = this.#observers.add(tap);
-    this.fastPath.close();
-    return remove;
+    return this.#observers.tap(tap);
+  }
+
+  /** As `Session.observe`. */
+  observe(options: ObserveOptions): SessionReader {
+    const reader = new SessionReader(this.#observers, this.#began, options);
+    if (this.#stream.destroyed) reader.ended();
+    return reader;
+  }
+
+  /** Observers have seen what has passed. They may have closed the fast path. */
+  observed(): void {
+    if (this.#observers.blockFastPath) this.fastPath.close();
+    else this.fastPath.offer();
+  }
+
+  /** An observer holds the session back, or no longer. */
+  observersChanged(): void {
+    if (this.#observers.isInputHeld) this.#scheduler.block(ReceiveBlock.OBSERVER);
+    else this.#scheduler.unblock(ReceiveBlock.OBSERVER);
+    if (this.#observers.isHeld) {
+      this.fastPath.close();
+      return;
+    }
+    const writeOn = this.#writeOn;
+    this.#writeOn = undefined;
+    writeOn?.();
+    this.#callForOutput();
   }
 
   // Input.
@@ -341,14 +370,27 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     if (bytes[bytes.length - 1] === CR) this.#showReturn(bytes);
     else this.#show(bytes);
     this.#pacing?.mark();
-    this.#consumerWaits = !this.#output.hasRoom;
+    this.#consumerWaits = !this.#hasRoom;
     return !this.#consumerWaits;
   }
 
   #show(bytes: Uint8Array): void {
-    for (const tap of this.#observers.taps) tap.output?.(bytes);
+    this.#observers.output(bytes);
     this.telnet.write(bytes);
     this.#pacing?.wrote(bytes.length);
+  }
+
+  /** Whether more output is accepted. */
+  get #hasRoom(): boolean {
+    return this.#output.hasRoom && !this.#observers.isHeld;
+  }
+
+  /** Calls `proceed` when there is room for more output. */
+  #whenRoom(proceed: () => void): void {
+    this.#output.whenRoom(() => {
+      if (this.#observers.isHeld) this.#writeOn = () => this.#whenRoom(proceed);
+      else proceed();
+    });
   }
 
   /**
@@ -386,7 +428,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   }
 
   #callForOutput(): void {
-    if (!this.#consumerWaits || this.#stream.writableLength > 0 || !this.#output.hasRoom) return;
+    if (!this.#consumerWaits || this.#stream.writableLength > 0 || !this.#hasRoom) return;
     this.#consumerWaits = false;
     this.#consumer?.room();
   }
@@ -433,7 +475,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
       this.#sendReturn();
       this.#pacing?.mark();
     }
-    this.#output.whenRoom(() => {
+    this.#whenRoom(() => {
       this.#writing = 0;
       callback();
     });
@@ -443,6 +485,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   end(callback: () => void): void {
     this.#delivered = performance.now();
     this.#keepAlive?.stop();
+    this.#observers.flush();
     this.telnet.flush();
     this.#output.end(() => {
       this.hasSentAll = true;
@@ -458,6 +501,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     this.#keepAlive?.stop();
     this.#delivered ??= performance.now();
     this.#sendReturn();
+    this.#observers.end();
     this.#transport.destroy();
     this.#output.stop();
     this.#scheduler.stop();
@@ -513,12 +557,14 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
 
   /** The peer has sent a Synch, the Data Mark of which has not arrived yet. */
   urgent(): void {
+    this.#observers.flush();
     this.#scheduler.urgent();
     this.discardInput();
     this.#stream.emit('synch');
   }
 
   ended(): void {
+    this.#observers.flush();
     this.#scheduler.ended();
   }
 
@@ -531,11 +577,13 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
 
   finishing(): void {
     if (this.inputFinished) return;
+    this.#observers.flush();
     this.inputFinished = true;
     this.#stream.emit('finishing');
   }
 
   closed(error?: Error): void {
+    this.#observers.flush();
     const stream = this.#stream;
     // Both directions have ended normally: the stream destroys itself when the rest of the input has been read.
     if (error === undefined && this.#scheduler.hasEnded && stream.writableFinished && !stream.readableEnded) {
@@ -556,6 +604,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   // Calls by the receive scheduler.
 
   receive(chunk: Buffer, stale: boolean): void {
+    this.#observers.flush();
     this.#observers.trace?.bytes?.('received', chunk);
     this.#output.collect();
     this.#stale = stale;
@@ -590,7 +639,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
   data(view: Uint8Array): void {
     this.#lastInput = performance.now();
     if (this.#stale) return;
-    for (const tap of this.#observers.taps) tap.input?.(view);
+    this.#observers.input(view);
     this.#input.insert(view);
   }
 
@@ -625,8 +674,10 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser {
     stream.emit('telnet', event);
     if (isStale && event.type === 'command' && EDITING_COMMANDS.has(event.command)) return;
     stream.emit(event.type, event);
-    if (event.type === 'window-size') stream.emit('resize', { columns: event.columns, rows: event.rows });
-    else if (event.type === 'logout') this.ending.hangup('logout');
+    if (event.type === 'window-size') {
+      this.#observers.resized(event.columns, event.rows);
+      stream.emit('resize', { columns: event.columns, rows: event.rows });
+    } else if (event.type === 'logout') this.ending.hangup('logout');
   }
 
   now(): number {

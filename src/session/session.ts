@@ -16,7 +16,8 @@ import { type OptionState, type WaitOptions, waitFor } from './conversation/wait
 import { disposeSession } from './ending.ts';
 import type { AllEvents, Listener, OtherEvent } from './events.ts';
 import { Link, OUTPUT_AHEAD, type SessionOptions, UNREAD_MS } from './link.ts';
-import type { SessionTap, SessionTrace } from './observers.ts';
+import type { SessionTap, SessionTrace } from './observing/observers.ts';
+import type { ObservedEvents, ObserveOptions } from './observing/session-reader.ts';
 import { type LinesOptions, lines } from './received-lines.ts';
 import type { Terminal } from './terminal.ts';
 import { type ReadLineOptions, readLine, readLines } from './typed-lines.ts';
@@ -225,9 +226,31 @@ export class Session extends Duplex {
     this.link.observer = trace;
   }
 
-  /** Adds an observer of the bytes of the session. Returns the function that removes it. */
+  /**
+   * Adds an observer of the bytes of the session. It sees exactly the bytes from now on, until it is removed, in order
+   * with everything else that happens in the session. Keys and output that pass without JavaScript are delivered in
+   * batches: after at most 10 ms, unless the event loop is busy; and before JavaScript writes output or gets input or
+   * an event of this session. Output that an observer writes is delivered when the batch is complete.
+   *
+   * @returns the function that removes it. That may call the tap a last time.
+   */
   tap(tap: SessionTap): () => void {
     return this.link.tap(tap);
+  }
+
+  /**
+   * Observes the session as a stream of events, for a reader that takes events when it can: a recording, a
+   * worker, a network. It begins now, and ends when the session has ended. If the reader is too slow, the program waits
+   * or data is dropped, see {@link ObserveOptions.whenFull}. To stop before, leave the loop or call `destroy()`.
+   *
+   * @throws TelptyError `ERR_INVALID_ARGUMENT` for invalid options.
+   * @example
+   * for await (const event of session.observe({ whenFull: 'drop' })) {
+   *   if (event.type === 'output') await file.write(event.data);
+   * }
+   */
+  observe(options: ObserveOptions = {}): ObservedEvents {
+    return this.link.observe(options);
   }
 
   /**

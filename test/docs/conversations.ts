@@ -94,6 +94,16 @@ export const talks: Readonly<Record<string, (program: Running, connect: typeof W
     wire.type('hello\r');
     await wire.expect('You say: hello\r\n> ');
   },
+  observe: async (program, connect) => {
+    const port = await program.port();
+    await using wire = await connect(port, { ttype: ['XTERM'], size: [100, 30] });
+    await wire.expect('30 100');
+    await wire.untilEnd();
+    await untilTrue(() => program.stdout.endsWith('\nend\n'));
+    const lines = program.stdout.trimEnd().split('\n');
+    const text = lines.slice(0, -1).map(line => JSON.parse(line.replace(/^\d+ ms: /, '')));
+    assert.equal(text.join(''), '30 100\r\ngood-bye\r\n');
+  },
   guarded: async (program, connect) => {
     const port = await program.port();
     await isRobot(port);

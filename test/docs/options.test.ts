@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { connectOptions } from '../../src/client/connect.ts';
 import type { AnyTable } from '../../src/options.ts';
 import { serverOptions } from '../../src/server/options.ts';
+import { observeOptions } from '../../src/session/observing/session-reader.ts';
 import { limitOptions } from '../../src/shells/guards/limit.ts';
 import { robotCheckOptions } from '../../src/shells/guards/robot-check.ts';
 import { ptyShellOptions } from '../../src/shells/program/options.ts';
@@ -45,6 +46,7 @@ describe('docs/library.md has the options, and their defaults, of', () => {
     ['option of `robotCheck()`', robotCheckOptions],
     ['option of `connect()`', connectOptions],
     ['option of `createWebGateway()`', webGatewayOptions],
+    ['option of `observe()`', observeOptions],
   ];
   for (const [heading, options] of tables) {
     it(heading.replace(/^option$/, 'createServer()').replace(/^option of /, ''), () => {

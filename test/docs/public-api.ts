@@ -32,6 +32,9 @@ import {
   type LoginOptions,
   limit,
   type Middleware,
+  type ObservedEvent,
+  type ObservedEvents,
+  type ObserveOptions,
   type OptionState,
   type Pattern,
   type Peer,
@@ -311,6 +314,22 @@ same<Session['insertInput'], (bytes: Uint8Array) => void>();
 same<Session['releaseReader'], () => void>();
 same<Session['sendSynch'], () => number>();
 same<Session['tap'], (tap: SessionTap) => () => void>();
+same<Session['observe'], (options?: ObserveOptions) => ObservedEvents>();
+same<
+  ObserveOptions,
+  {
+    readonly input?: boolean | undefined;
+    readonly highWaterMark?: number | undefined;
+    readonly whenFull?: 'pause' | 'drop' | undefined;
+  }
+>();
+same<
+  ObservedEvent,
+  | { readonly type: 'input' | 'output'; readonly time: number; readonly data: Buffer }
+  | { readonly type: 'resize'; readonly time: number; readonly columns: number; readonly rows: number }
+  | { readonly type: 'dropped'; readonly time: number; readonly bytes: number }
+>();
+same<ReturnType<ObservedEvents['read']>, ObservedEvent | null>();
 same<Session['batch'], <T>(block: () => T) => T>();
 same<Session['destroyWhenStalled'], (ms: number) => () => void>();
 same<Session['resize'], (columns: number, rows: number) => void>();

@@ -1,5 +1,6 @@
 /** Conditions that close the fast path. A name in src/session/fast-path.ts without a case here does not compile. */
 import assert from 'node:assert/strict';
+import type { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { connect, type Session } from '../../src/index.ts';
 import type { FastPathBlock } from '../../src/session/fast-path.ts';
@@ -26,14 +27,15 @@ interface Case {
 }
 
 const MANY = Buffer.alloc(4 * 1024 * 1024, 'x');
-let untap: () => void;
+let reader: Readable;
 
 const CASES: Readonly<Record<Exclude<FastPathBlock, 'not-joined'>, Case>> = {
-  tap: {
-    block: session => {
-      untap = session.tap({});
+  observer: {
+    block: (session, wire) => {
+      reader = session.observe({ highWaterMark: 1024 });
+      wire.send('x'.repeat(2_048));
     },
-    unblock: () => untap(),
+    unblock: () => reader.resume(),
   },
   trace: {
     block: session => {

@@ -10,6 +10,7 @@ import { enableOptions, loginOptions } from '../../src/session/conversation/logi
 import { readingOptions } from '../../src/session/conversation/reading.ts';
 import { findPromptOptions, resyncOptions } from '../../src/session/conversation/resync.ts';
 import { waitOptions } from '../../src/session/conversation/waiting.ts';
+import { observeOptions } from '../../src/session/observing/session-reader.ts';
 import { readLineOptions } from '../../src/session/typed-lines.ts';
 import { environmentOptions } from '../../src/shells/environment/environment.ts';
 import { limitOptions } from '../../src/shells/guards/limit.ts';
@@ -43,6 +44,7 @@ export const declaredOptions: readonly DeclaredOptions[] = [
   declared(sessionLimitsOptions, 'shells/guards/session-limits.ts', 'SessionLimitsOptions'),
   declared(limitOptions, 'shells/guards/limit.ts', 'LimitOptions'),
   declared(robotCheckOptions, 'shells/guards/robot-check.ts', 'RobotCheckOptions'),
+  declared(observeOptions, 'session/observing/session-reader.ts', 'ObserveOptions'),
   declared(waitOptions, 'session/conversation/waiting.ts', 'WaitOptions'),
   declared(readingOptions, 'session/conversation/reading.ts', 'WaitOptions', 'ReadOptions'),
   declared(lineOptions, 'session/conversation/dialogue.ts', 'LineOptions'),

@@ -1,6 +1,6 @@
 /** The switches that the prompt can toggle. */
 import { Option } from '../../protocol/index.ts';
-import type { SessionTrace } from '../../session/observers.ts';
+import type { SessionTrace } from '../../session/observing/observers.ts';
 import type { Session } from '../../session/session.ts';
 import { describeRecord } from '../log/describe.ts';
 import type { Screen } from './terminal/screen.ts';

@@ -23,6 +23,8 @@ export const ReceiveBlock = {
   INFLATING: 8,
   /** Compression was started too often. */
   RESTARTED: 16,
+  /** An observer that must not miss anything is full. */
+  OBSERVER: 32,
 } as const;
 
 const NOTHING = Buffer.alloc(0);

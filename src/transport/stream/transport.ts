@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { NativePty } from '../../native/addon.ts';
 import type { SendKind } from '../../protocol/index.ts';
+import type { PassedBatch } from './passed-bytes.ts';
 
 /**
  * The callbacks of a transport. All calls come from the event loop, never from within a call of a method of the
@@ -71,6 +72,19 @@ export interface FastPathPort {
   openFastPath(on: boolean): void;
   /** The counts of bytes that have passed. */
   fastPathCounts(): FastPathCounts;
+  /**
+   * From now on, bytes that pass in these directions (bits of `Direction`) are copied; 0: none, and copies that wait
+   * are dropped. Closes the path. `onPassed` is called from the event loop, soon after copies begin to wait.
+   *
+   * @returns whether there was memory for it.
+   */
+  copyPassed(directions: number, onPassed: () => void): boolean;
+  /**
+   * Takes the copies that wait, also after the transport was destroyed; `undefined` if there are none. A batch that was
+   * read to its end should be returned by `returnBatch`.
+   */
+  takePassed(): PassedBatch | undefined;
+  returnBatch(batch: PassedBatch): void;
 }
 
 /** The bytes that have passed through the fast path. JavaScript sees them only in these counts. */

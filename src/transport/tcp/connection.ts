@@ -3,6 +3,7 @@ import { addon } from '../../native/load.ts';
 import { peerState } from '../../native/sockets.ts';
 import { systemFailure } from '../../native/system-error.ts';
 import type { SendKind } from '../../protocol/index.ts';
+import { PassedBatch } from '../stream/passed-bytes.ts';
 import type { FastPathCounts, FastPathPort, Transport, TransportUser } from '../stream/transport.ts';
 import { UnsentQueue } from '../stream/unsent-queue.ts';
 
@@ -42,6 +43,8 @@ export class Connection implements Transport, FastPathPort {
   #inputOver = false;
   #destroyed = false;
   #joined = false;
+  /** Set while bytes that pass are copied. */
+  #onPassed: (() => void) | undefined;
   #done: (() => void) | undefined;
 
   /**
@@ -171,6 +174,26 @@ export class Connection implements Transport, FastPathPort {
     return { toTerminal: counts[0]!, fromTerminal: counts[1]!, age: counts[2]! };
   }
 
+  copyPassed(directions: number, onPassed: () => void): boolean {
+    const isCopied = addon().connTee(this.#native, directions);
+    this.#onPassed = isCopied && directions !== 0 ? onPassed : undefined;
+    return isCopied;
+  }
+
+  takePassed(): PassedBatch | undefined {
+    if (this.#onPassed === undefined) return undefined;
+    const batch = spareBatch ?? new PassedBatch(addon().teeBytes);
+    const length = addon().connTakeTee(this.#native, batch.memory, age);
+    spareBatch = length > 0 ? undefined : batch;
+    if (length === 0) return undefined;
+    batch.begin(length, performance.now() - age[0]!);
+    return batch;
+  }
+
+  returnBatch(batch: PassedBatch): void {
+    spareBatch = batch;
+  }
+
   #fail(action: string, result: number): void {
     this.destroy(systemFailure(action, result));
   }
@@ -212,6 +235,7 @@ export class Connection implements Transport, FastPathPort {
           input: (connection, result, stale) => connection.#input(result, stale === 1),
           writable: connection => connection.#flush(),
           urgent: (connection, marked) => (marked === 1 ? connection.#user?.urgent() : connection.look()),
+          passed: connection => connection.#onPassed?.(),
         },
         inbox,
       );
@@ -224,6 +248,11 @@ const inbox = Buffer.allocUnsafeSlow(INBOX_BYTES);
 const views = Array.from({ length: SMALL_VIEWS + 1 }, (_, length) => inbox.subarray(0, length));
 
 const counts = new Float64Array(3);
+
+/** The time since the first record of a batch, in milliseconds. */
+const age = new Float64Array(1);
+/** A batch that no observer is reading: usually one is enough for all connections. */
+let spareBatch: PassedBatch | undefined;
 
 const unwatched = new Set<Connection>();
 let looking: NodeJS.Timeout | undefined;

@@ -8,7 +8,7 @@ import { SessionLog } from '../../../src/cli/log/session-log.ts';
 import type { LogLevel } from '../../../src/cli/serve/settings.ts';
 import { Command, Option, type Verb } from '../../../src/protocol/constants.ts';
 import type { EndCause } from '../../../src/session/ending.ts';
-import type { SessionTrace } from '../../../src/session/observers.ts';
+import type { SessionTrace } from '../../../src/session/observing/observers.ts';
 import type { Session } from '../../../src/session/session.ts';
 
 describe('formats', () => {

@@ -69,7 +69,7 @@ for (const way of ['by the fast path', 'by JavaScript'] as const) {
     await using host = await Host.start({ shell });
     host.server.on('session', begun => {
       session = begun;
-      if (way === 'by JavaScript') begun.tap({});
+      if (way === 'by JavaScript') begun.trace = {};
     });
     await using wire = await host.connect(XTERM);
     await wire.expect('ready');

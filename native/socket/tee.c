@@ -1,0 +1,292 @@
+/*
+ * Copies of what takes the fast path, for the observers of a session.
+ *
+ * Taps and recordings are JavaScript, and JavaScript between a key and its echo is what the fast path avoids. So the
+ * code that passes bytes to a terminal or a connection also copies them to the tee of the connection: a queue of
+ * records in memory, each with its direction and its time. JavaScript takes all of it at once.
+ *
+ * - `passed` is called TEE_WAIT_MS after the first record, so that an echo, which comes much earlier, does not wait for
+ *   it; and at once when the tee is half full. One timer serves all connections of the thread.
+ * - Whatever JavaScript itself sends to the connection, or receives from it, comes after the records that wait. So it
+ *   takes these first, and an observer sees everything in the order in which it happened.
+ *
+ * Nothing is dropped here. Bytes for which there is no room do not pass: they go to JavaScript, which takes the records
+ * before it handles them. If an observer is too slow, JavaScript decides between waiting and dropping.
+ *
+ * The memory grows from nothing to TEE_BYTES, and most of it is freed after a flood. An array that is emptied at
+ * once needs no wrapping as a ring would, and after keys only the first page of it is in use.
+ *
+ * Any thread that passes bytes may use a tee. The lock is held during the system call that passes them: otherwise an
+ * echo could be recorded before its key, by another thread.
+ */
+#include "telpty.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Precedes the bytes of a record: their length with the direction, and the us since the first record. */
+#define HEADER_BYTES 8
+
+/* The most that waits, headers included: two full buffers of a flood are taken while two more pass. */
+#define TEE_BYTES (256 * 1024)
+
+/* How long records wait: not noticeable to a person who watches, and longer than most programs need for an echo. */
+#define TEE_WAIT_MS 10
+
+/* The size of the first allocation, and how much of it is kept by a tee that is not in use. */
+#define FIRST_BYTES 512
+#define KEPT_BYTES (4 * 1024)
+
+#define OUTPUT_BIT (UINT32_C(1) << 31)
+
+struct tee {
+  struct conn *conn;
+  unsigned directions; /* enum direction; changed only while nothing passes */
+  struct link waiting; /* in state->tees.waiting while JavaScript has to be called */
+  uv_mutex_t lock;     /* of the rest */
+  char *memory;        /* NULL: none */
+  size_t capacity, length;
+  uint64_t began; /* the time of the first record, by uv_hrtime() */
+};
+
+/* Numbers in records are little-endian on every machine. */
+static void put_number(char *at, uint32_t number) {
+  for (int i = 0; i < 4; i++) at[i] = (char)(number >> (8 * i));
+}
+
+static bool make_room(struct tee *tee, size_t length) {
+  const size_t needed = tee->length + HEADER_BYTES + length;
+  if (needed > TEE_BYTES) return false;
+  if (needed <= tee->capacity) return true;
+  size_t capacity = tee->capacity > 0 ? tee->capacity : FIRST_BYTES;
+  while (capacity < needed) capacity *= 2;
+  char *memory = realloc(tee->memory, capacity);
+  if (memory == NULL) return false;
+  tee->memory = memory;
+  tee->capacity = capacity;
+  return true;
+}
+
+/*
+ * Before `length` bytes or fewer pass. If it returns true, tee_end() must follow, in the same thread. If it returns
+ * false, the bytes must not pass now. Without a tee, or an observer of the direction, it returns true.
+ */
+bool tee_begin(struct tee *tee, enum direction direction, size_t length) {
+  if (tee == NULL || (tee->directions & direction) == 0) return true;
+  uv_mutex_lock(&tee->lock);
+  if (make_room(tee, length)) return true;
+  uv_mutex_unlock(&tee->lock);
+  return false;
+}
+
+static void deliver(uv_timer_t *timer);
+
+/* Sets the timer. The caller has the lock of the list, and is the loop's thread. */
+static void set_timer(struct tees *tees) {
+  if (tees->urgent)
+    uv_timer_start(&tees->timer, deliver, 0, 0);
+  else if (!uv_is_active((uv_handle_t *)&tees->timer))
+    uv_timer_start(&tees->timer, deliver, TEE_WAIT_MS, 0);
+}
+
+/* Another thread has added to the list. */
+static void wake_up(uv_async_t *handle) {
+  struct tees *tees = &((struct state *)handle->data)->tees;
+  uv_mutex_lock(&tees->lock);
+  if (!list_empty(&tees->waiting)) set_timer(tees);
+  uv_mutex_unlock(&tees->lock);
+}
+
+/* JavaScript has to be called: soon, or at once if the tee is half full. */
+static void notify(struct tee *tee, size_t before) {
+  const bool urgent = tee->length >= TEE_BYTES / 2;
+  if (before > 0 && (!urgent || before >= TEE_BYTES / 2)) return;
+  struct tees *tees = &tee->conn->state->tees;
+  const uv_thread_t self = uv_thread_self();
+  uv_mutex_lock(&tees->lock);
+  list_add(&tees->waiting, &tee->waiting);
+  tees->urgent |= urgent;
+  if (uv_thread_equal(&self, &tees->thread))
+    set_timer(tees);
+  else
+    uv_async_send(&tees->wake_loop);
+  uv_mutex_unlock(&tees->lock);
+}
+
+/* `length` bytes have passed. */
+void tee_end(struct tee *tee, enum direction direction, const char *bytes, size_t length) {
+  if (tee == NULL || (tee->directions & direction) == 0) return;
+  const size_t before = tee->length;
+  if (length > 0) {
+    const uint64_t now = uv_hrtime();
+    if (before == 0) tee->began = now;
+    const uint64_t us = (now - tee->began) / 1000;
+    char *at = tee->memory + before;
+    put_number(at, (uint32_t)length | (direction == OUTPUT ? OUTPUT_BIT : 0));
+    put_number(at + 4, us < UINT32_MAX ? (uint32_t)us : UINT32_MAX);
+    memcpy(at + HEADER_BYTES, bytes, length);
+    tee->length = before + HEADER_BYTES + length;
+    notify(tee, before);
+  }
+  uv_mutex_unlock(&tee->lock);
+}
+
+static struct tee *next_waiting(struct tees *tees, struct link *list) {
+  struct tee *tee = NULL;
+  uv_mutex_lock(&tees->lock);
+  if (!list_empty(list)) {
+    tee = ENTRY(list->next, struct tee, waiting);
+    list_remove(&tee->waiting);
+  }
+  uv_mutex_unlock(&tees->lock);
+  return tee;
+}
+
+/* Calls JavaScript once for each tee that waits; for those that begin to wait meanwhile, the next time. */
+static void deliver(uv_timer_t *timer) {
+  struct state *s = timer->data;
+  struct tees *tees = &s->tees;
+  struct link round;
+  list_init(&round);
+  uv_mutex_lock(&tees->lock);
+  tees->urgent = false;
+  while (!list_empty(&tees->waiting)) {
+    struct link *first = tees->waiting.next;
+    list_remove(first);
+    list_add(&round, first);
+  }
+  uv_mutex_unlock(&tees->lock);
+  for (struct tee *tee; (tee = next_waiting(tees, &round)) != NULL;)
+    call_owner(s, tee->conn->owner, ON_PASSED, 0, NULL);
+}
+
+static void remove_waiting(struct tee *tee) {
+  struct tees *tees = &tee->conn->state->tees;
+  uv_mutex_lock(&tees->lock);
+  list_remove(&tee->waiting);
+  if (list_empty(&tees->waiting)) {
+    uv_timer_stop(&tees->timer);
+    tees->urgent = false;
+  }
+  uv_mutex_unlock(&tees->lock);
+}
+
+/* The connection is closed: nothing more passes. Records that wait can still be taken. */
+void tee_close(struct tee *tee) {
+  if (tee != NULL) remove_waiting(tee);
+}
+
+void tee_free(struct tee *tee) {
+  if (tee == NULL) return;
+  uv_mutex_destroy(&tee->lock);
+  free(tee->memory);
+  free(tee);
+}
+
+static struct tee *tee_new(struct conn *c) {
+  struct tee *tee = calloc(1, sizeof *tee);
+  if (tee == NULL) return NULL;
+  if (uv_mutex_init(&tee->lock) < 0) {
+    free(tee);
+    return NULL;
+  }
+  tee->conn = c;
+  return tee;
+}
+
+/*
+ * connTee(conn, directions): what is copied from now on; with 0 nothing, and copies that wait are dropped. Returns
+ * false if there is no memory for it.
+ */
+static napi_value js_tee(napi_env env, napi_callback_info info) {
+  napi_value args[2], result = NULL;
+  struct conn *c;
+  uint32_t directions;
+  if (!get_args(env, info, 2, args) || (c = conn_from_js(env, args[0])) == NULL ||
+      napi_get_value_uint32(env, args[1], &directions) != napi_ok)
+    return NULL;
+  fast_path_close(c);
+  if (directions == 0 && c->tee != NULL) {
+    remove_waiting(c->tee);
+    tee_free(c->tee);
+    c->tee = NULL;
+  } else if (directions != 0) {
+    if (c->tee == NULL) c->tee = tee_new(c);
+    if (c->tee != NULL) c->tee->directions = directions;
+  }
+  napi_get_boolean(env, directions == 0 || c->tee != NULL, &result);
+  return result;
+}
+
+/*
+ * connTakeTee(conn, memory, age): moves what waits into `memory`, which has TEE_BYTES, and returns its length; `age` is
+ * set to the ms since the first record.
+ */
+static napi_value js_take_tee(napi_env env, napi_callback_info info) {
+  napi_value args[3];
+  struct conn *c;
+  void *memory, *age;
+  size_t room, ages;
+  if (!get_args(env, info, 3, args) || (c = conn_from_js(env, args[0])) == NULL ||
+      !get_bytes(env, args[1], 1, &memory, &room) || !get_bytes(env, args[2], 8, &age, &ages))
+    return NULL;
+  struct tee *tee = c->tee;
+  if (tee == NULL || room < TEE_BYTES || ages < 1) return js_int(env, 0);
+  uv_mutex_lock(&tee->lock);
+  const size_t length = tee->length;
+  if (length > 0) {
+    memcpy(memory, tee->memory, length);
+    *(double *)age = (double)(uv_hrtime() - tee->began) / 1e6;
+    tee->length = 0;
+    if (tee->capacity > KEPT_BYTES && length < tee->capacity / 4) {
+      free(tee->memory);
+      tee->memory = NULL;
+      tee->capacity = 0;
+    }
+    remove_waiting(tee);
+  }
+  uv_mutex_unlock(&tee->lock);
+  return js_int(env, (int64_t)length);
+}
+
+static void handle_closed(uv_handle_t *handle) {
+  struct state *s = handle->data;
+  if (--s->tees.handles == 0) uv_mutex_destroy(&s->tees.lock);
+  state_unref(s);
+}
+
+/* The environment ends. */
+void tee_state_close(struct state *s) {
+  if (s->tees.handles == 0) return;
+  uv_close((uv_handle_t *)&s->tees.timer, handle_closed);
+  uv_close((uv_handle_t *)&s->tees.wake_loop, handle_closed);
+}
+
+/* Once a thread, from connSetup(). Returns 0, or a negative error number. */
+int tee_state_init(struct state *s) {
+  struct tees *tees = &s->tees;
+  list_init(&tees->waiting);
+  tees->thread = uv_thread_self();
+  int error = uv_mutex_init(&tees->lock);
+  if (error < 0) return error;
+  error = uv_async_init(s->loop, &tees->wake_loop, wake_up);
+  if (error < 0) {
+    uv_mutex_destroy(&tees->lock);
+    return error;
+  }
+  uv_timer_init(s->loop, &tees->timer);
+  tees->wake_loop.data = tees->timer.data = s;
+  tees->handles = 2;
+  state_ref(s);
+  state_ref(s);
+  /* The connections keep the loop alive, not these. */
+  uv_unref((uv_handle_t *)&tees->wake_loop);
+  uv_unref((uv_handle_t *)&tees->timer);
+  return 0;
+}
+
+void tee_exports(napi_env env, napi_value exports) {
+  napi_set_named_property(env, exports, "teeBytes", js_int(env, TEE_BYTES));
+  export_function(env, exports, "connTee", js_tee);
+  export_function(env, exports, "connTakeTee", js_take_tee);
+}

@@ -1,0 +1,270 @@
+/**
+ * The observers of a session: taps, readers of `Session.observe()`, and the trace. They see its bytes and do not change
+ * them.
+ *
+ * Bytes that JavaScript handles are passed to {@link Observers.input} and {@link Observers.output}. Bytes that take the
+ * fast path are copied by the addon, in both directions and with their times, and are delivered here in batches: soon
+ * after they have passed, and before anything that JavaScript does with the session. The link calls
+ * {@link Observers.flush} where that begins. So observers see everything in the order in which it happened, and a key
+ * and its echo do not wait for them.
+ *
+ * An observer may itself write to the session, or add and remove observers. Its output is delivered after the batch
+ * that is being delivered, since it is sent after that, and not from within the call: a batch can have thousands of
+ * records, and each might be answered.
+ */
+import type { TraceRecord } from '../../protocol/index.ts';
+import { Direction, type DirectionBit, type PassedBatch } from '../../transport/stream/passed-bytes.ts';
+import type { FastPathPort } from '../../transport/stream/transport.ts';
+
+/**
+ * An observer of the bytes of a session, without Telnet. The bytes passed to it are borrowed: copy them to keep them.
+ *
+ * It is called soon after the bytes have passed, in order with everything else that happens in the session. The members
+ * are looked up when the tap is added.
+ */
+export interface SessionTap {
+  /** Receives input from the client. */
+  input?(bytes: Uint8Array): void;
+  /** Receives output to the client. */
+  output?(bytes: Uint8Array): void;
+}
+
+/** An observer for logs; see `Session.trace`. */
+export interface SessionTrace {
+  /** Receives the raw bytes, Telnet included. The bytes are borrowed. */
+  bytes?(direction: 'sent' | 'received', bytes: Uint8Array): void;
+  /** Receives commands, negotiations and subnegotiations. */
+  telnet?(direction: 'sent' | 'received', record: TraceRecord): void;
+}
+
+/** What {@link Observers} calls. */
+export interface ByteObserver {
+  /** The directions that it observes, as bits. */
+  readonly directions: number;
+  /** Bytes have passed, at a time of `performance.now()`. They are lent. */
+  passed(direction: DirectionBit, bytes: Uint8Array, time: number): void;
+  /** The size of the client's window has changed. */
+  resized?(columns: number, rows: number, time: number): void;
+  /** The session has ended. */
+  ended?(): void;
+}
+
+/** The callbacks of {@link Observers}. */
+export interface ObserversUser {
+  /** Copies were delivered that the addon had collected. */
+  observed(): void;
+  /** An observer has begun or ceased to hold the session back; see {@link Observers.hold}. */
+  observersChanged(): void;
+}
+
+/** An item of the queue: bytes that JavaScript has passed on. It is read as a {@link PassedBatch} is. */
+class Passing {
+  readonly direction: DirectionBit;
+  readonly bytes: Uint8Array;
+  readonly time = performance.now();
+  #isNext = true;
+
+  constructor(direction: DirectionBit, bytes: Uint8Array) {
+    this.direction = direction;
+    this.bytes = bytes;
+  }
+
+  next(): boolean {
+    const isNext = this.#isNext;
+    this.#isNext = false;
+    return isNext;
+  }
+}
+
+/** The observers of bytes, and what is delivered to them. Created with the first one of a session. */
+class Delivery {
+  /** Directions as bits; 0 if the addon copies nothing. */
+  directions = 0;
+  /** Observers that hold the session back. */
+  readonly holding = new Set<ByteObserver>();
+  /** Whether the addon has no memory for copies, so that no bytes may pass without JavaScript. */
+  isWithoutCopies = false;
+  readonly #port: FastPathPort | undefined;
+  readonly #user: ObserversUser;
+  readonly #observers = new Set<ByteObserver>();
+  /**
+   * The observers as an array, made at the first record after a change: a change that an observer makes applies from
+   * the next record on.
+   */
+  #audience: readonly ByteObserver[] | undefined;
+  /** What has passed and is not delivered yet, in order. */
+  readonly #queue: (PassedBatch | Passing)[] = [];
+  #isDelivering = false;
+
+  constructor(port: FastPathPort | undefined, user: ObserversUser) {
+    this.#port = port;
+    this.#user = user;
+  }
+
+  get audience(): readonly ByteObserver[] {
+    this.#audience ??= [...this.#observers];
+    return this.#audience;
+  }
+
+  has(observer: ByteObserver): boolean {
+    return this.#observers.has(observer);
+  }
+
+  add(observer: ByteObserver): void {
+    this.flush();
+    this.#observers.add(observer);
+    this.#changed();
+  }
+
+  remove(observer: ByteObserver): void {
+    this.#observers.delete(observer);
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#audience = undefined;
+    let directions = 0;
+    for (const observer of this.#observers) directions |= observer.directions;
+    if (directions === this.directions) return;
+    this.directions = directions;
+    this.isWithoutCopies = this.#port?.copyPassed(directions, () => this.#copied()) === false;
+  }
+
+  /** Copies wait in the addon. The fast path stays open: what passes meanwhile comes after them. */
+  #copied(): void {
+    this.#take();
+    this.#deliver();
+    this.#user.observed();
+  }
+
+  /** Delivers what has passed until now. Closes the fast path. */
+  flush(): void {
+    if (this.directions === 0) return;
+    this.#port?.openFastPath(false);
+    this.#take();
+    this.#deliver();
+  }
+
+  /** Bytes that JavaScript passes on. They are lent. */
+  pass(direction: DirectionBit, bytes: Uint8Array): void {
+    if ((this.directions & direction) === 0) return;
+    this.flush();
+    this.#queue.push(new Passing(direction, this.#isDelivering ? Buffer.from(bytes) : bytes));
+    this.#deliver();
+  }
+
+  #take(): void {
+    const batch = this.#port?.takePassed();
+    if (batch !== undefined) this.#queue.push(batch);
+  }
+
+  #deliver(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    try {
+      // If an observer throws, the rest is delivered the next time.
+      for (let item = this.#queue[0]; item !== undefined; item = this.#queue[0]) {
+        while (item.next()) {
+          for (const observer of this.audience) observer.passed(item.direction, item.bytes, item.time);
+        }
+        this.#queue.shift();
+        if (!(item instanceof Passing)) this.#port!.returnBatch(item);
+      }
+    } finally {
+      this.#isDelivering = false;
+    }
+  }
+}
+
+/** See the top of this file. */
+export class Observers {
+  /** Observes all Telnet commands and the raw bytes. */
+  trace: SessionTrace | undefined;
+  readonly #port: FastPathPort | undefined;
+  readonly #user: ObserversUser;
+  #delivery: Delivery | undefined;
+
+  constructor(port: FastPathPort | undefined, user: ObserversUser) {
+    this.#port = port;
+    this.#user = user;
+  }
+
+  /** Whether bytes must not take the fast path. */
+  get blockFastPath(): boolean {
+    return this.isHeld || this.#delivery?.isWithoutCopies === true;
+  }
+
+  /** Whether an observer holds the session back: no more output is to be accepted. */
+  get isHeld(): boolean {
+    return (this.#delivery?.holding.size ?? 0) > 0;
+  }
+
+  /** Whether such an observer also observes input, so that no input is to be read. */
+  get isInputHeld(): boolean {
+    for (const { directions } of this.#delivery?.holding ?? []) if ((directions & Direction.INPUT) !== 0) return true;
+    return false;
+  }
+
+  /** Adds a tap. Returns the function that removes it. */
+  tap(tap: SessionTap): () => void {
+    const input = tap.input === undefined ? 0 : Direction.INPUT;
+    const output = tap.output === undefined ? 0 : Direction.OUTPUT;
+    return this.add({
+      directions: input | output,
+      passed: (direction, bytes) => (direction === Direction.INPUT ? tap.input?.(bytes) : tap.output?.(bytes)),
+    });
+  }
+
+  /** Adds an observer. Returns the function that removes it, after it has seen what has passed until then. */
+  add(observer: ByteObserver): () => void {
+    this.#delivery ??= new Delivery(this.#port, this.#user);
+    const delivery = this.#delivery;
+    delivery.add(observer);
+    return () => {
+      if (!delivery.has(observer)) return;
+      delivery.flush();
+      delivery.remove(observer);
+      this.hold(observer, false);
+    };
+  }
+
+  /** The session has to wait for this observer, or no longer. */
+  hold(observer: ByteObserver, isHeld: boolean): void {
+    const holding = this.#delivery?.holding;
+    if (holding === undefined || holding.has(observer) === isHeld) return;
+    if (isHeld) holding.add(observer);
+    else holding.delete(observer);
+    this.#user.observersChanged();
+  }
+
+  /** Input that JavaScript passes on; lent. */
+  input(bytes: Uint8Array): void {
+    this.#delivery?.pass(Direction.INPUT, bytes);
+  }
+
+  /** Output that JavaScript sends next; lent. */
+  output(bytes: Uint8Array): void {
+    this.#delivery?.pass(Direction.OUTPUT, bytes);
+  }
+
+  /** Delivers what has passed without JavaScript, before JavaScript acts. */
+  flush(): void {
+    this.#delivery?.flush();
+  }
+
+  resized(columns: number, rows: number): void {
+    for (const observer of this.#delivery?.audience ?? []) observer.resized?.(columns, rows, performance.now());
+  }
+
+  /** The session has ended: nothing more is observed. */
+  end(): void {
+    const delivery = this.#delivery;
+    if (delivery === undefined) return;
+    delivery.flush();
+    for (const observer of delivery.audience) {
+      delivery.remove(observer);
+      this.hold(observer, false);
+      observer.ended?.();
+    }
+  }
+}
