@@ -59,8 +59,9 @@ struct delays {
 struct tees {
   uv_mutex_t lock;       /* of the list and `urgent` */
   struct link waiting;   /* those for which JavaScript has to be called */
-  bool urgent;           /* one of them is half full */
-  uv_timer_t timer;      /* runs while the list has entries */
+  bool urgent;           /* for one of them at once */
+  uv_timer_t timer;      /* this or `idle` runs while the list has entries */
+  uv_idle_t idle;        /* runs while `urgent` */
   uv_async_t wake_loop;  /* for other threads */
   uv_thread_t thread;    /* the loop's */
   unsigned handles;      /* that are not closed yet */

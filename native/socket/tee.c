@@ -30,6 +30,9 @@
 /* The most that waits, headers included: two full buffers of a flood are taken while two more pass. */
 #define TEE_BYTES (256 * 1024)
 
+/* With this much JavaScript is called at once. Calls for each buffer of a flood would take more of the CPU. */
+#define URGENT_BYTES (TEE_BYTES / 2)
+
 /* How long records wait: not noticeable to a person who watches, and longer than most programs need for an echo. */
 #define TEE_WAIT_MS 10
 
@@ -79,35 +82,47 @@ bool tee_begin(struct tee *tee, enum direction direction, size_t length) {
   return false;
 }
 
-static void deliver(uv_timer_t *timer);
+static void deliver_in_time(uv_timer_t *timer);
+static void deliver_now(uv_idle_t *idle);
 
-/* Sets the timer. The caller has the lock of the list, and is the loop's thread. */
-static void set_timer(struct tees *tees) {
-  if (tees->urgent)
-    uv_timer_start(&tees->timer, deliver, 0, 0);
-  else if (!uv_is_active((uv_handle_t *)&tees->timer))
-    uv_timer_start(&tees->timer, deliver, TEE_WAIT_MS, 0);
+/*
+ * Makes the loop call deliver(). The caller has the lock of the list, and is the loop's thread. In a virtual machine,
+ * each poll with a timeout may take tens of us to set the timer of the CPU. So a flood does not use the timer.
+ */
+static void schedule(struct tees *tees) {
+  if (tees->urgent) {
+    uv_timer_stop(&tees->timer);
+    uv_idle_start(&tees->idle, deliver_now);
+  } else if (!uv_is_active((uv_handle_t *)&tees->timer)) {
+    uv_timer_start(&tees->timer, deliver_in_time, TEE_WAIT_MS, 0);
+  }
+}
+
+static void unschedule(struct tees *tees) {
+  uv_timer_stop(&tees->timer);
+  uv_idle_stop(&tees->idle);
+  tees->urgent = false;
 }
 
 /* Another thread has added to the list. */
 static void wake_up(uv_async_t *handle) {
   struct tees *tees = &((struct state *)handle->data)->tees;
   uv_mutex_lock(&tees->lock);
-  if (!list_empty(&tees->waiting)) set_timer(tees);
+  if (!list_empty(&tees->waiting)) schedule(tees);
   uv_mutex_unlock(&tees->lock);
 }
 
 /* JavaScript has to be called: soon, or at once if the tee is half full. */
 static void notify(struct tee *tee, size_t before) {
-  const bool urgent = tee->length >= TEE_BYTES / 2;
-  if (before > 0 && (!urgent || before >= TEE_BYTES / 2)) return;
+  const bool urgent = tee->length >= URGENT_BYTES;
+  if (before > 0 && (!urgent || before >= URGENT_BYTES)) return;
   struct tees *tees = &tee->conn->state->tees;
   const uv_thread_t self = uv_thread_self();
   uv_mutex_lock(&tees->lock);
   list_add(&tees->waiting, &tee->waiting);
   tees->urgent |= urgent;
   if (uv_thread_equal(&self, &tees->thread))
-    set_timer(tees);
+    schedule(tees);
   else
     uv_async_send(&tees->wake_loop);
   uv_mutex_unlock(&tees->lock);
@@ -143,13 +158,12 @@ static struct tee *next_waiting(struct tees *tees, struct link *list) {
 }
 
 /* Calls JavaScript once for each tee that waits; for those that begin to wait meanwhile, the next time. */
-static void deliver(uv_timer_t *timer) {
-  struct state *s = timer->data;
+static void deliver(struct state *s) {
   struct tees *tees = &s->tees;
   struct link round;
   list_init(&round);
   uv_mutex_lock(&tees->lock);
-  tees->urgent = false;
+  unschedule(tees);
   while (!list_empty(&tees->waiting)) {
     struct link *first = tees->waiting.next;
     list_remove(first);
@@ -160,14 +174,15 @@ static void deliver(uv_timer_t *timer) {
     call_owner(s, tee->conn->owner, ON_PASSED, 0, NULL);
 }
 
+static void deliver_in_time(uv_timer_t *timer) { deliver(timer->data); }
+
+static void deliver_now(uv_idle_t *idle) { deliver(idle->data); }
+
 static void remove_waiting(struct tee *tee) {
   struct tees *tees = &tee->conn->state->tees;
   uv_mutex_lock(&tees->lock);
   list_remove(&tee->waiting);
-  if (list_empty(&tees->waiting)) {
-    uv_timer_stop(&tees->timer);
-    tees->urgent = false;
-  }
+  if (list_empty(&tees->waiting)) unschedule(tees);
   uv_mutex_unlock(&tees->lock);
 }
 
@@ -238,7 +253,7 @@ static napi_value js_take_tee(napi_env env, napi_callback_info info) {
     memcpy(memory, tee->memory, length);
     *(double *)age = (double)(uv_hrtime() - tee->began) / 1e6;
     tee->length = 0;
-    if (tee->capacity > KEPT_BYTES && length < tee->capacity / 4) {
+    if (tee->capacity > KEPT_BYTES && length < TEE_BYTES / 8) {
       free(tee->memory);
       tee->memory = NULL;
       tee->capacity = 0;
@@ -259,6 +274,7 @@ static void handle_closed(uv_handle_t *handle) {
 void tee_state_close(struct state *s) {
   if (s->tees.handles == 0) return;
   uv_close((uv_handle_t *)&s->tees.timer, handle_closed);
+  uv_close((uv_handle_t *)&s->tees.idle, handle_closed);
   uv_close((uv_handle_t *)&s->tees.wake_loop, handle_closed);
 }
 
@@ -275,13 +291,14 @@ int tee_state_init(struct state *s) {
     return error;
   }
   uv_timer_init(s->loop, &tees->timer);
-  tees->wake_loop.data = tees->timer.data = s;
-  tees->handles = 2;
-  state_ref(s);
-  state_ref(s);
+  uv_idle_init(s->loop, &tees->idle);
+  tees->wake_loop.data = tees->timer.data = tees->idle.data = s;
+  tees->handles = 3;
+  for (unsigned i = 0; i < tees->handles; i++) state_ref(s);
   /* The connections keep the loop alive, not these. */
   uv_unref((uv_handle_t *)&tees->wake_loop);
   uv_unref((uv_handle_t *)&tees->timer);
+  uv_unref((uv_handle_t *)&tees->idle);
   return 0;
 }
 

@@ -87,6 +87,9 @@ class Delivery {
   readonly #port: FastPathPort | undefined;
   readonly #user: ObserversUser;
   readonly #observers = new Set<ByteObserver>();
+  /** The numbers of observers of input and of output. */
+  #inputs = 0;
+  #outputs = 0;
   /**
    * The observers as an array, made at the first record after a change: a change that an observer makes applies from
    * the next record on.
@@ -113,18 +116,18 @@ class Delivery {
   add(observer: ByteObserver): void {
     this.flush();
     this.#observers.add(observer);
-    this.#changed();
+    this.#changed(observer.directions, 1);
   }
 
   remove(observer: ByteObserver): void {
-    this.#observers.delete(observer);
-    this.#changed();
+    if (this.#observers.delete(observer)) this.#changed(observer.directions, -1);
   }
 
-  #changed(): void {
+  #changed(changed: number, by: 1 | -1): void {
     this.#audience = undefined;
-    let directions = 0;
-    for (const observer of this.#observers) directions |= observer.directions;
+    if ((changed & Direction.INPUT) !== 0) this.#inputs += by;
+    if ((changed & Direction.OUTPUT) !== 0) this.#outputs += by;
+    const directions = (this.#inputs > 0 ? Direction.INPUT : 0) | (this.#outputs > 0 ? Direction.OUTPUT : 0);
     if (directions === this.directions) return;
     this.directions = directions;
     this.isWithoutCopies = this.#port?.copyPassed(directions, () => this.#copied()) === false;
