@@ -83,7 +83,6 @@ export class SessionReader extends Readable implements ByteObserver {
     this.#remove = observers.add(this);
   }
 
-  /** @internal */
   passed(direction: DirectionBit, bytes: Uint8Array, now: number): void {
     const time = now - this.#began;
     const room = this.#drops ? Math.max(this.#highWaterMark - this.#size - EVENT_BYTES, 0) : bytes.length;
@@ -97,7 +96,6 @@ export class SessionReader extends Readable implements ByteObserver {
     this.#feed();
   }
 
-  /** @internal */
   resized(columns: number, rows: number, now: number): void {
     // A client may send any number of sizes, also while nothing is read.
     const resize: ObservedEvent = { type: 'resize', time: now - this.#began, columns, rows };
@@ -109,7 +107,6 @@ export class SessionReader extends Readable implements ByteObserver {
     this.#add(resize);
   }
 
-  /** @internal */
   ended(): void {
     this.#isOver = true;
     this.#endDrop();
