@@ -20,8 +20,8 @@
  * before it hands the buffer over, or if that read has filled the buffer.
  *
  * `mutex` protects everything that both threads use, except the bytes: those of `fill` while the thread reads, and
- * those of `ready` once it has a length. The thread does not allocate (but for a tee), does not call JavaScript, and does not read a
- * descriptor after flood_reader_release() has returned.
+ * those of `ready` once it has a length. The thread allocates only for a tee. It does not call JavaScript, and does not
+ * read a descriptor after flood_reader_release() has returned.
  *
  * Linux only. On other systems the loop reads all output, in turns.
  */
@@ -53,7 +53,7 @@ struct flood {
   uint64_t again;  /* the round in which a turn kept output although there may be no event for it; 0: none */
   enum sender sender;
   int socket;      /* of the connection, unless the loop sends */
-  struct tee *tee; /* the same; NULL: nobody observes */
+  struct tee *tee; /* the same; NULL: there are no observers */
   uint64_t sent;   /* bytes that the thread has sent and the loop has not counted */
   bool lf_pending;    /* the thread has sent a CR whose LF had no room: see fast_path_send() */
   unsigned notices; /* not yet passed to the loop */
