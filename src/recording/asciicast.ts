@@ -78,13 +78,24 @@ function dataOf(event: RecordingEvent): string {
 /** Controls that JSON does not escape (DEL and C1), and characters that are invisible or reverse the text direction. */
 const UNQUOTED = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;
 
+/**
+ * A range around all of these, without letters of Europe and line drawing characters. Output seldom has any of them,
+ * and a search for properties of Unicode would cost more than everything else.
+ */
+const MAY_NEED_QUOTES =
+  /[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u08e2\u180e\u200b-\u206f\ud800-\udfff\ufeff-\uffff]/;
+
 /** JSON on one line without control characters: `cat` and `grep` show a recording instead of playing it. */
 function line(value: unknown): Uint8Array {
-  const json = JSON.stringify(value).replace(UNQUOTED, character => {
+  const json = JSON.stringify(value);
+  return Buffer.from(`${MAY_NEED_QUOTES.test(json) ? quoted(json) : json}\n`);
+}
+
+function quoted(json: string): string {
+  return json.replace(UNQUOTED, character => {
     const units = Array.from({ length: character.length }, (_, at) => character.charCodeAt(at));
     return units.map(unit => `\\u${unit.toString(16).padStart(4, '0')}`).join('');
   });
-  return Buffer.from(`${json}\n`);
 }
 
 const LF = 0x0a;

@@ -141,6 +141,7 @@ export const talks: Readonly<Record<string, (program: Running, connect: typeof W
   'test-cli': passes,
   'test-repl': passes,
   'test-screen': passes,
+  'test-recording': passes,
   'from-telnetlib3': async (program, connect) => {
     await using wire = await connect(await program.port(), { ttype: ['XTERM'] });
     await wire.expect('Your name? ');

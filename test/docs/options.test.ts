@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { connectOptions } from '../../src/client/connect.ts';
 import type { AnyTable } from '../../src/options.ts';
+import { recordOptions } from '../../src/recording/record.ts';
 import { serverOptions } from '../../src/server/options.ts';
 import { observeOptions } from '../../src/session/observing/session-reader.ts';
 import { limitOptions } from '../../src/shells/guards/limit.ts';
@@ -47,6 +48,7 @@ describe('docs/library.md has the options, and their defaults, of', () => {
     ['option of `connect()`', connectOptions],
     ['option of `createWebGateway()`', webGatewayOptions],
     ['option of `observe()`', observeOptions],
+    ['option of `record()`', recordOptions],
   ];
   for (const [heading, options] of tables) {
     it(heading.replace(/^option$/, 'createServer()').replace(/^option of /, ''), () => {

@@ -35,7 +35,9 @@ import {
   type ObservedEvent,
   type ObservedEvents,
   type ObserveOptions,
+  type OpenRecordingOptions,
   type OptionState,
+  type openRecording,
   type Pattern,
   type Peer,
   type PeerFields,
@@ -46,6 +48,11 @@ import {
   type ReadOptions,
   type ReadResult,
   type ReconnectOptions,
+  type Recording,
+  type RecordingEnd,
+  type RecordingEvent,
+  type RecordingFormat,
+  type RecordOptions,
   type Refusal,
   type RefusalReason,
   type Refused,
@@ -55,6 +62,7 @@ import {
   type RetryOptions,
   type RobotCheckOptions,
   type reconnect,
+  record,
   robotCheck,
   type Server,
   type ServerEvents,
@@ -490,6 +498,16 @@ const own: Middleware = shell => async one => {
 same<ReturnType<typeof own>, Shell>();
 const asMiddleware: readonly Middleware[] = [limit({}), robotCheck(), own];
 void asMiddleware;
+same<RecordOptions['format'], RecordingFormat | undefined>();
+same<RecordingFormat, 'asciicast' | 'asciicast-v2' | 'ttyrec'>();
+same<
+  RecordingEnd,
+  { readonly file: string | undefined; readonly size: number; readonly error: TelptyError | undefined }
+>();
+same<typeof openRecording, (file: string, options?: OpenRecordingOptions) => Promise<Recording>>();
+export const recordedSteps = (one: Recording): AsyncIterator<RecordingEvent> => one[Symbol.asyncIterator]();
+const recorder: Middleware = record({ directory: 'recordings', onEnd: (_session, { file }) => void file });
+void recorder;
 same<RequiredKeys<LimitOptions>, never>();
 same<RequiredKeys<RobotCheckOptions>, never>();
 same<LimitOptions['deny'], readonly string[] | Addresses | undefined>();

@@ -8,7 +8,7 @@ import { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { connect, type Session } from '../../src/index.ts';
-import { AsciicastWriter } from '../../src/recording/asciicast-writer.ts';
+import { createRecording } from '../../src/recording/recording-writer.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-doubling-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -170,8 +170,11 @@ const cases: Readonly<Record<string, (session: Session, line: Line, count: numbe
     assert.ok(seen >= count * LINE.length, `${seen} bytes were seen`);
   },
   recording: async (_session, _line, count) => {
-    const writer = new AsciicastWriter(join(directory, `${count}`), { columns: 80, rows: 24, term: 'x' }, assert.fail);
-    for (let written = 0; written < count; written++) writer.output(Buffer.from(LINE), 'UTF-8');
+    const writer = createRecording(join(directory, `${count}`), 'asciicast', { columns: 80, rows: 24 }, assert.fail);
+    for (let written = 0; written < count; written++) {
+      writer.data('output', Buffer.from(LINE), 'UTF-8', written);
+      writer.flush();
+    }
     writer.end();
   },
 };

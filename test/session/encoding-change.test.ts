@@ -8,7 +8,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import iconv from 'iconv-lite';
 import { type Output, Screen } from '../../src/cli/connect/terminal/screen.ts';
 import { connect, ptyShell, type Session } from '../../src/index.ts';
-import { AsciicastWriter } from '../../src/recording/asciicast-writer.ts';
+import { createRecording } from '../../src/recording/recording-writer.ts';
 import { Peer } from '../support/clients/peer.ts';
 import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
 import { Host } from '../support/servers/host.ts';
@@ -89,8 +89,8 @@ test('a recording uses the set of the bytes, from the exact byte where it change
     const directory = mkdtempSync(join(tmpdir(), 'telpty-recording-'));
     try {
       const file = join(directory, 'session.cast');
-      const writer = new AsciicastWriter(file, { columns: 80, rows: 24, term: 'xterm' }, error => assert.fail(error));
-      const untap = session.tap({ input: bytes => writer.output(bytes, session.encoding) });
+      const writer = createRecording(file, 'asciicast', { columns: 80, rows: 24 }, error => assert.fail(error));
+      const untap = session.tap({ input: bytes => writer.data('output', bytes, session.encoding, 0) });
       sendLines(wire, end);
       // Half a character, which the next change cuts.
       wire.send(Buffer.from('é').subarray(0, 1));

@@ -3,6 +3,7 @@ import { connectOptions } from '../../src/client/connect.ts';
 import { clientTerminalOptions } from '../../src/client/options.ts';
 import type { AnyTable } from '../../src/options.ts';
 import { ptyOptions } from '../../src/pty/options.ts';
+import { recordOptions } from '../../src/recording/record.ts';
 import { acceptOptions, serverOptions } from '../../src/server/options.ts';
 import { lineOptions } from '../../src/session/conversation/dialogue.ts';
 import { execOptions } from '../../src/session/conversation/exec.ts';
@@ -45,6 +46,7 @@ export const declaredOptions: readonly DeclaredOptions[] = [
   declared(limitOptions, 'shells/guards/limit.ts', 'LimitOptions'),
   declared(robotCheckOptions, 'shells/guards/robot-check.ts', 'RobotCheckOptions'),
   declared(observeOptions, 'session/observing/session-reader.ts', 'ObserveOptions'),
+  declared(recordOptions, 'recording/record.ts', 'RecordOptions'),
   declared(waitOptions, 'session/conversation/waiting.ts', 'WaitOptions'),
   declared(readingOptions, 'session/conversation/reading.ts', 'WaitOptions', 'ReadOptions'),
   declared(lineOptions, 'session/conversation/dialogue.ts', 'LineOptions'),

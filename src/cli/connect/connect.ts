@@ -6,8 +6,8 @@ import { type Retry, reconnect } from '../../client/reconnect.ts';
 import { TelptyError } from '../../errors.ts';
 import { systemError } from '../../native/system-error.ts';
 import { flowControl, linemode, specialCharactersOf } from '../../protocol/index.ts';
-import { AsciicastWriter } from '../../recording/asciicast-writer.ts';
-import { displaySize, type Machine, MachineDisplay, machineOf } from '../../screen/machines/index.ts';
+import { createRecording, type RecordingWriter, reasonOf } from '../../recording/recording-writer.ts';
+import { displaySize, type Machine, machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
 import { isTerminalName } from '../../shells/environment/environment.ts';
 import { escapeText } from '../../shells/output/escape.ts';
@@ -223,12 +223,14 @@ function sizeFor(machine: Machine | undefined): { columns: number; rows: number 
   return machine === undefined ? { columns, rows } : displaySize(machine, columns, rows);
 }
 
-/** The recording of all sessions, if one was requested. */
+/**
+ * The recording of all sessions, if one was requested. Each event is written at once: nothing is lost however the
+ * process ends. Passwords that are not echoed are not in it, but other private data may be.
+ */
 class Recording {
   readonly #settings: ConnectSettings;
-  #writer: AsciicastWriter | undefined;
-  /** Output for a home computer is recorded as that for a terminal. */
-  #display: MachineDisplay | undefined;
+  readonly #began = performance.now();
+  #writer: RecordingWriter | undefined;
 
   constructor(settings: ConnectSettings) {
     this.#settings = settings;
@@ -240,34 +242,34 @@ class Recording {
    * @throws TelptyError `ERR_RUNTIME` if the file cannot be created
    */
   follow(session: Session): () => void {
-    const { record: file, term } = this.#settings;
+    const { record: file, recordFormat, term } = this.#settings;
     if (file === undefined) return () => {};
     const { stdout, stdin } = process;
-    const size = (): readonly [columns: number, rows: number] => {
-      const machine = machineOf(session.encoding);
-      if (machine !== undefined) return [machine.columns, machine.rows];
-      return [stdout.columns || DEFAULT_COLUMNS, stdout.rows || DEFAULT_ROWS];
+    const size = () => {
+      const { columns = stdout.columns || DEFAULT_COLUMNS, rows = stdout.rows || DEFAULT_ROWS } =
+        machineOf(session.encoding) ?? {};
+      return { columns, rows };
     };
     try {
-      const [columns, rows] = size();
-      const start = { columns, rows, term: term ?? terminalType(stdin.isTTY) };
-      this.#writer ??= new AsciicastWriter(file, start, ({ message }) => process.stderr.write(`telpty: ${message}\n`));
+      const header = { ...size(), term: term ?? terminalType(stdin.isTTY), started: new Date() };
+      this.#writer ??= createRecording(file, recordFormat, header, error => {
+        process.stderr.write(`telpty: the recording to ${file} ends here: ${reasonOf(error)}\n`);
+      });
     } catch (error) {
       session.destroy();
       throw error;
     }
     const writer = this.#writer;
-    const output = (bytes: Uint8Array) => {
-      const machine = machineOf(session.encoding);
-      if (machine === undefined) {
-        writer.output(bytes, session.encoding);
-        return;
-      }
-      this.#display ??= new MachineDisplay(machine, machine.columns, machine.rows);
-      writer.output(Buffer.from(this.#display.write(bytes)), 'UTF-8');
+    const untap = session.tap({
+      input: bytes => {
+        writer.data('output', bytes, session.encoding, this.#seconds);
+        writer.flush();
+      },
+    });
+    const resized = () => {
+      writer.event({ type: 'resize', ...size(), time: this.#seconds });
+      writer.flush();
     };
-    const untap = session.tap({ input: output });
-    const resized = () => writer.resize(...size());
     stdout.on('resize', resized);
     return () => {
       untap();
@@ -277,6 +279,10 @@ class Recording {
 
   end(): void {
     this.#writer?.end();
+  }
+
+  get #seconds(): number {
+    return (performance.now() - this.#began) / 1000;
   }
 }
 

@@ -1,6 +1,7 @@
 /** The options of `telpty connect`. */
 
 import { Option, optionName } from '../../protocol/index.ts';
+import { RECORDING_FORMATS } from '../../recording/recording.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { nearest } from '../../suggestion.ts';
 import { flag, helpOption, type OptionSection, type OptionTable } from '../options/options.ts';
@@ -86,7 +87,13 @@ const generalOptions = {
   record: {
     argument: 'FILE',
     parse: values.text,
-    help: 'record the output of the server in asciicast v2 (asciinema), in a new file that only you can read',
+    help: 'record the output of the server, in a new file that only you can read',
+  },
+  'record-format': {
+    argument: RECORDING_FORMATS.join('|'),
+    parse: values.choice(...RECORDING_FORMATS),
+    defaultWords: 'asciicast',
+    help: '`asciicast`: version 3 (asciinema 3); `asciicast-v2`: version 2, for older players; `ttyrec`',
   },
   help: helpOption,
 } as const satisfies OptionTable;

@@ -1,5 +1,6 @@
 /** The settings of `telpty connect`: complete, checked, and typed. */
 
+import type { RecordingFormat } from '../../recording/recording.ts';
 import { machineOf } from '../../screen/machines/index.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { evaluate, splitArguments } from '../options/arguments.ts';
@@ -36,6 +37,7 @@ export interface ConnectSettings {
   readonly alwaysDo: readonly number[];
   /** The file. Undefined: no recording. */
   readonly record: string | undefined;
+  readonly recordFormat: RecordingFormat;
 }
 
 /**
@@ -68,6 +70,9 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
   if (values['ansi-keys'] && machineOf(values.encoding ?? '') === undefined) {
     throw usage('--ansi-keys: needs --encoding petscii or atascii; other servers get these sequences without it');
   }
+  if (values['record-format'] !== undefined && values.record === undefined) {
+    throw usage('--record-format: needs --record');
+  }
   return {
     host: named('HOST', () => host(name)),
     port: number === undefined ? undefined : named('PORT', () => portOf(number)),
@@ -85,6 +90,7 @@ export function parseConnect(argv: readonly string[]): ConnectSettings | 'help' 
     alwaysWill: values['always-will'].flat(),
     alwaysDo: values['always-do'].flat(),
     record: values.record,
+    recordFormat: values['record-format'] ?? 'asciicast',
   };
 }
 

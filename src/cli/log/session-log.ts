@@ -1,5 +1,8 @@
 /** Log lines about sessions: one at the start, one at the end, and between them those of the log level. */
+import { basename } from 'node:path';
 import type { TelptyError } from '../../errors.ts';
+import type { RecordingEnd } from '../../recording/record.ts';
+import { finalName } from '../../recording/recording-directory.ts';
 import type { SessionOutcome } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
 import type { RejectedVariable } from '../../shells/environment/environment.ts';
@@ -16,12 +19,17 @@ import { RefusalLog } from './refusal-log.ts';
 /** The maximum number of a client's refused variables that a line names. */
 const MAX_REJECTED = 8;
 
+/** The most files that one line names. */
+const MAX_NAMED = 8;
+
 /** Logs sessions. All text that comes from the client is escaped. */
 export class SessionLog {
   readonly #log: Log;
   readonly #programName: string;
   readonly #refusals: RefusalLog;
   readonly #started = new WeakMap<Session, StartedProgram>();
+  /** The names of the files, without the directory. */
+  readonly #recordings = new WeakMap<Session, string>();
 
   /** @param programName the name of the program in log lines. */
   constructor(log: Log, programName: string) {
@@ -62,6 +70,30 @@ export class SessionLog {
     this.#refusals.refusedConnection(refusal);
   }
 
+  /** Called when the recording of a session has begun. */
+  recorded(session: Session, file: string): void {
+    this.#recordings.set(session, finalName(file));
+  }
+
+  /** Called when the recording of a session is complete, or an error has ended it. */
+  recordingEnded({ id }: Session, { file, size, error }: RecordingEnd): void {
+    const fields = { session: id, recording: file && basename(file), size };
+    if (error === undefined) {
+      this.#log.debug(fields, `session ${id}: recorded, ${formatBytes(size)}`);
+      return;
+    }
+    const { systemCode: errno } = error;
+    this.#log.warn({ ...fields, errno }, `session ${id}: ${error.message}; the session continues`);
+  }
+
+  /** Called with recordings that were repaired or deleted. */
+  recordingsTidied(what: 'repaired' | 'deleted', files: readonly string[]): void {
+    const names = files.map(file => basename(file));
+    const words = `${what} ${names.length} recording${names.length === 1 ? '' : 's'}`;
+    const why = what === 'repaired' ? ', which a server that was killed has left' : ' (--record-keep, --record-max)';
+    this.#log.info({ recordings: names.slice(0, MAX_NAMED) }, words + why);
+  }
+
   /** Called when the shell of a session has settled. The client may still keep its side of the connection open. */
   ended(session: Session, outcome: SessionOutcome): void {
     const { result } = outcome;
@@ -92,8 +124,10 @@ export class SessionLog {
       `out ${formatBytes(bytesWritten)}`,
       (isProgramEnd(end) && earlyDeaths.get(session)) || wordsOf(session, outcome, end),
     ].join(', ');
+    const recording = this.#recordings.get(session);
     const more = {
       ...fields,
+      ...(recording && { recording }),
       ...exitFields(result),
       ...end,
     };

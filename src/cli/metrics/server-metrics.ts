@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { addon } from '../../native/load.ts';
 import { onAbandoned } from '../../pty/program.ts';
+import { recordingCounts } from '../../recording/recorder.ts';
 import type { Server, SessionOutcome } from '../../server/server.ts';
 import type { Session } from '../../session/session.ts';
 import type { StartedProgram } from '../../shells/program/options.ts';
@@ -48,6 +49,9 @@ export class ServerMetrics {
     ['by'],
   );
   readonly #queued = this.#gauge('telpty_queued_bytes', 'Bytes queued in the process, by direction', ['to']);
+  readonly #recordings = this.#gauge('telpty_recordings', 'Recordings that are being written');
+  readonly #recordedTotal = this.#counter('telpty_recorded_bytes_total', 'Size of the recordings that have ended');
+  readonly #recordingsFailed = this.#counter('telpty_recordings_failed_total', 'Recordings that an error has ended');
   readonly #negotiation = this.#histogram(
     'telpty_negotiation_seconds',
     'Time from the connection to the start of its program',
@@ -110,6 +114,10 @@ export class ServerMetrics {
     }
     set(this.#receivedTotal, totals.received);
     set(this.#sentTotal, totals.sent);
+    const recordings = recordingCounts();
+    this.#recordings.set(recordings.active);
+    set(this.#recordedTotal, recordings.bytes);
+    set(this.#recordingsFailed, recordings.failed);
     const { children, terminals, unwritten } = addon().counts();
     const { killed, stuck } = addon().starts();
     set(this.#killedStarts, killed);

@@ -163,6 +163,19 @@ export function duration(max = LONGEST_TIMER): (value: string) => number {
   };
 }
 
+const DAY_MS = 86_400_000;
+
+/** The age of a file: a duration, or days (`30d`), in milliseconds. */
+export function age(value: string): number {
+  const [, days] = /^(\d{1,6})d$/.exec(value) ?? [];
+  if (days !== undefined) return Number(days) * DAY_MS;
+  try {
+    return duration(Number.MAX_SAFE_INTEGER)(value);
+  } catch {
+    throw usage(`${shown(value)} is not an age (write 30d, 12h, or 0)`);
+  }
+}
+
 /** Writes a time in milliseconds as {@link duration} reads it, in the largest unit that gives an integer. */
 export function writtenDuration(milliseconds: number): string {
   if (milliseconds === 0) return '0';

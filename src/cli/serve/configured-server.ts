@@ -3,6 +3,7 @@ import { boundYoungGeneration, compileEarly } from '../../native/node-internals.
 import { Cgroups } from '../../pty/index.ts';
 import { onAbandoned } from '../../pty/program.ts';
 import { type UserIdSource, UserRange } from '../../pty/user-range.ts';
+import { record, recordOptions } from '../../recording/record.ts';
 import { type Middleware, serverOptions } from '../../server/options.ts';
 import { createServer, type Server } from '../../server/server.ts';
 import { requestedNames } from '../../shells/environment/environment.ts';
@@ -64,7 +65,12 @@ export function createHost(settings: ServeSettings, found: StartupChecks, log: L
   const server = createServer({
     ...optionsFor(serverOptions, settings),
     shell,
-    use: [shutdownNotice, limit(limits), ...(settings.robotCheck ? [checkFor(settings)] : [])],
+    use: [
+      shutdownNotice,
+      limit(limits),
+      ...(settings.robotCheck ? [checkFor(settings)] : []),
+      ...(found.recordings === undefined ? [] : [recorderFor(found.recordings, settings, found, sessionLog)]),
+    ],
     requestEnviron: requestedNames(settings),
   });
   server.on('session', session => sessionLog.connected(session));
@@ -83,6 +89,21 @@ export function createHost(settings: ServeSettings, found: StartupChecks, log: L
   server.on('error', error => log.error(`listener: ${escapeText(error.message, 200)}`));
   return server;
 }
+
+function recorderFor(directory: string, settings: ServeSettings, found: StartupChecks, log: SessionLog): Middleware {
+  const { argv0, args } = found.program;
+  return record({
+    ...optionsFor(recordOptions, settings),
+    directory,
+    command: [argv0, ...args].map(quoted).join(' '),
+    onStart: (session, file) => log.recorded(session, file),
+    onEnd: (session, end) => log.recordingEnded(session, end),
+    onTidy: (what, files) => log.recordingsTidied(what, files),
+  });
+}
+
+/** An argument as a shell would need it. */
+const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 /** In mode line clients edit and echo, and do not send the answers of their terminal. */
 function checkFor(settings: ServeSettings): Middleware {

@@ -72,6 +72,7 @@ export function logSecurityWarnings(settings: ServeSettings, found: Found, log: 
   warnOfSharedShell(settings.host, settings, log);
   warnOfLocalRootProgram(settings.host, settings, found, log);
   warnOfSharedPort(settings, found, log);
+  warnOfRecordings(settings, found, log);
 }
 
 /** Warns if other machines can connect and guards are missing. */
@@ -102,6 +103,20 @@ export function warnOfSharedPort(
   const words =
     "the programs run as the server's own user, so any of them, or a process it leaves running, can listen on the port";
   log.warn(`--reuse-port: ${words} and take over its clients; run them as another user (--user)`);
+}
+
+/** Warns if programs can read the recordings, and if these contain passwords. */
+export function warnOfRecordings(
+  { record, recordInput, userRange }: ServeSettings,
+  { user }: Found,
+  log: Pick<Log, 'warn'>,
+  { uid }: Own = { uid: process.geteuid?.() },
+): void {
+  if (record === undefined) return;
+  if (recordInput) log.warn('--record-input: recordings contain everything that users type, passwords too');
+  if (userRange !== undefined || (user?.uid ?? uid) !== uid) return;
+  const words = "the programs run as the server's own user, so they can read, change and delete all recordings";
+  log.warn(`--record: ${words}; run them as another user (--user)`);
 }
 
 /** Warns if the login shell is served to other users than its own. */

@@ -195,6 +195,16 @@ export function* conflictsOf(values: Values, program: ServeSettings['program']):
   }
   if (values['keep-alive-timeout'] !== 0 && values['keep-alive'] === 0)
     yield '--keep-alive-timeout: needs --keep-alive';
+  const { record } = values;
+  if (record === undefined) {
+    const isGiven: Readonly<Record<string, boolean>> = {
+      'record-input': values['record-input'],
+      'record-quietly': values['record-quietly'],
+      'record-keep': values['record-keep'] !== 0,
+      'record-format': values['record-format'] !== 'asciicast',
+    };
+    for (const [option, given] of Object.entries(isGiven)) if (given) yield `--${option}: needs --record`;
+  }
   if (values['cgroup-limit'].length > 0 && values.cgroup === undefined) yield '--cgroup-limit: needs --cgroup';
 }
 

@@ -10,6 +10,7 @@ import { removeOrphans } from '../../pty/cgroup/cgroup.ts';
 import { prepareCgroup } from '../../pty/cgroup/place.ts';
 import { checkRange, type UserIdRange } from '../../pty/user-range.ts';
 import { lookupUser, ownUser, type User } from '../../pty/users.ts';
+import { prepareDirectory } from '../../recording/recording-directory.ts';
 import { C_LOCALE, firstCharset, installedLocale } from '../../shells/environment/locale-names.ts';
 import { InstalledLocales } from '../../shells/environment/locales.ts';
 import { escapeText } from '../../shells/output/escape.ts';
@@ -28,6 +29,8 @@ export interface StartupChecks {
   readonly cwd: string | undefined;
   /** Absolute; cgroups of programs can be created in it. */
   readonly cgroup: string | undefined;
+  /** Absolute; only the user of this process can use it. */
+  readonly recordings: string | undefined;
 }
 
 /** @throws TelptyError if something is missing: `ERR_RUNTIME`, `ERR_PTY_UNSUPPORTED`. */
@@ -38,7 +41,8 @@ export function runStartupChecks(settings: ServeSettings, log: Log): StartupChec
   warnOfDescriptors(settings, log);
   const cgroup = settings.cgroup === undefined ? undefined : findCgroup(settings.cgroup, settings);
   warnOfLocale(settings, log);
-  return { ...found, cgroup };
+  const recordings = settings.record === undefined ? undefined : findRecordings(settings.record);
+  return { ...found, cgroup, recordings };
 }
 
 /** Looks up what the settings name, and changes nothing. @throws TelptyError if something is missing: `ERR_RUNTIME`. */
@@ -101,6 +105,15 @@ function checkLocalUser(settings: ServeSettings): void {
   if (!isForOwnUser(settings) || process.platform === 'linux' || settings.port === 'none') return;
   const words = 'this system does not report the user of a connection';
   throw usage(`--local-user same: ${noSameUser(words, settings)}`);
+}
+
+function findRecordings(name: string): string {
+  try {
+    return prepareDirectory(name);
+  } catch (error) {
+    if (!(error instanceof TelptyError)) throw error;
+    throw new TelptyError('ERR_RUNTIME', `--record: ${error.message}`, { cause: error });
+  }
 }
 
 /** Prepares the cgroup, and removes the cgroups that killed servers have left in it. */

@@ -328,12 +328,8 @@ test('a recording has the output of the server with its times, and is readable b
       .map(line => JSON.parse(line));
     const { timestamp, ...rest } = header;
     assert.ok(Math.abs(timestamp - Date.now() / 1000) < 3600);
-    assert.deepEqual(rest, { version: 2, width: 80, height: 24, env: { TERM: 'vt220' } });
-    const times = events.map(([time]) => time);
-    assert.deepEqual(
-      times,
-      times.toSorted((one: number, other: number) => one - other),
-    );
+    assert.deepEqual(rest, { version: 3, term: { cols: 80, rows: 24, type: 'vt220' } });
+    assert.ok(events.every(([time]) => time >= 0));
     assert.ok(events.every(([, type]) => type === 'o'));
     assert.equal(events.map(([, , text]) => text).join(''), 'gr\u00fc\u00dfe\x1b[1m\r\n');
     const before = readFileSync(file);

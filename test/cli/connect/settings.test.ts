@@ -21,6 +21,7 @@ const defaults: ConnectSettings = {
   alwaysWill: [],
   alwaysDo: [],
   record: undefined,
+  recordFormat: 'asciicast',
 };
 
 describe('telpty connect: settings', () => {
@@ -38,6 +39,7 @@ describe('telpty connect: settings', () => {
     ['--keep-alive 30s example.test', { keepAlive: 30_000 }],
     ['--keep-alive 30s --keep-alive-timeout 20s example.test', { keepAlive: 30_000, keepAliveTimeout: 20_000 }],
     ['--record x.cast example.test', { record: 'x.cast' }],
+    ['--record x --record-format ttyrec example.test', { record: 'x', recordFormat: 'ttyrec' }],
     ['--escape ~ --send-env LANG --send-env USER example.test', { escapeKey: 0x7e, sendEnv: ['LANG', 'USER'] }],
     [
       '--always-will gmcp,New_Environ,91 --always-do 0 --always-will=naws h',

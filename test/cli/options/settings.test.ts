@@ -77,6 +77,12 @@ const defaults: ServeSettings = {
   tlsAuto: false,
   proxyProtocol: [],
   workers: 1,
+  record: undefined,
+  recordFormat: 'asciicast',
+  recordInput: false,
+  recordKeep: 0,
+  recordMax: 10 * 2 ** 30,
+  recordQuietly: false,
   metrics: undefined,
   logLevel: 'info',
   logFormat: undefined,
@@ -119,6 +125,8 @@ describe('the command line of serve', () => {
 
   it('accepts every option', () => {
     const argv = [
+      ...['--record', 'recordings', '--record-format', 'ttyrec', '--record-input', '--record-keep', '30d'],
+      ...['--record-max', '2G', '--record-quietly'],
       ...['--host', '::1', '--port=0', '--mode', 'raw', '--encoding', 'latin1', '--term', 'linux', '--cwd', '/tmp'],
       ...['--program-encoding', 'utf8'],
       ...['--linemode', 'never'],
@@ -219,6 +227,12 @@ describe('the command line of serve', () => {
       compression: true,
       keepAlive: 90_000,
       keepAliveTimeout: 20_000,
+      record: 'recordings',
+      recordFormat: 'ttyrec',
+      recordInput: true,
+      recordKeep: 30 * 86_400_000,
+      recordMax: 2 * 2 ** 30,
+      recordQuietly: true,
       workers: 4,
       metrics: { host: '::1', port: 9100 },
       logLevel: 'trace',
@@ -316,7 +330,7 @@ describe('the command line of serve', () => {
   ];
   for (const [argv, message] of bad) it(`refuses ${argv.join(' ')}`, () => refuses(() => settings(argv), message));
 
-  const later = 'dashboard record record-format program version';
+  const later = 'dashboard program version';
   for (const name of later.split(' ')) {
     it(`does not know --${name} yet`, () =>
       refuses(() => settings([`--${name}`, 'x']), new RegExp(`^unknown option --${name} `)));

@@ -7,6 +7,7 @@ import type { OptionSection, OptionTable } from '../options.ts';
 import { limitOptions } from './limits.ts';
 import { listenOptions, tlsOptions } from './listen.ts';
 import { endOptions, programOptions, resourceOptions } from './program.ts';
+import { recordingOptions } from './record.ts';
 import { sessionOptions } from './session.ts';
 import { operationOptions } from './watch.ts';
 import { webOptions } from './web.ts';
@@ -20,6 +21,7 @@ export const serveSections: readonly OptionSection[] = [
   { title: 'Resources of the program', options: resourceOptions },
   { title: 'End of sessions', options: endOptions },
   { title: 'Limits', options: limitOptions },
+  { title: 'Recordings', options: recordingOptions },
   { title: 'Operation', options: operationOptions },
 ];
 
@@ -32,5 +34,6 @@ export const serveOptions = {
   ...resourceOptions,
   ...endOptions,
   ...limitOptions,
+  ...recordingOptions,
   ...operationOptions,
 } as const satisfies OptionTable;

@@ -1,0 +1,16 @@
+/**
+ * Decodes the data of a session for a recording. Players are terminals, so output for a home computer becomes output
+ * that draws its screen on one.
+ */
+import { decoder, type StreamDecoder } from '../charset/index.ts';
+import { MachineDisplay, machineOf } from '../screen/machines/index.ts';
+
+export type TextDecoder = StreamDecoder;
+
+/** A decoder of a character set for recordings. */
+export function textDecoder(encoding: string): TextDecoder {
+  const machine = machineOf(encoding);
+  if (machine === undefined) return decoder(encoding);
+  const display = new MachineDisplay(machine, machine.columns, machine.rows);
+  return { write: bytes => display.write(bytes), end: () => '' };
+}

@@ -1,0 +1,305 @@
+/** Records the sessions of a server, each in a file of its own. */
+import { constants } from 'node:os';
+import { encoder } from '../charset/index.ts';
+import { TelptyError } from '../errors.ts';
+import {
+  boolean,
+  callback,
+  type OptionsOf,
+  type OptionTable,
+  oneOf,
+  readOptions,
+  required,
+  text,
+  whole,
+} from '../options.ts';
+import { machineOf } from '../screen/machines/index.ts';
+import type { ObservedEvent, ObservedEvents } from '../session/observing/session-reader.ts';
+import type { Session } from '../session/session.ts';
+import { type FileEnd, type LiveRecording, type RecorderThread, recorderThread } from './recorder.ts';
+import { isSize, RECORDING_FORMATS, type RecordingFormat } from './recording.ts';
+import { prepareDirectory } from './recording-directory.ts';
+
+/** Options of {@link record}. */
+export interface RecordOptions {
+  /**
+   * The directory of the files. It is created, for its owner only. An existing one must belong to the user of this
+   * process, and other users must have no permission for it.
+   */
+  readonly directory: string;
+  /** The format of the files; default `'asciicast'`, which is version 3. */
+  readonly format?: RecordingFormat | undefined;
+  /** Whether input is recorded, too. It contains passwords. Default false. */
+  readonly input?: boolean | undefined;
+  /** The program, for the header of the file. */
+  readonly command?: string | undefined;
+  /** The age after which a recording is deleted, in milliseconds. 0: never, as when it is left out. */
+  readonly keep?: number | undefined;
+  /**
+   * The size of all recordings in the directory, in bytes; default 10,737,418,240 (10 GiB); 0: no limit. The oldest
+   * ones are deleted, and if that is not enough, current ones end.
+   */
+  readonly maxSize?: number | undefined;
+  /** Whether the line is left out that informs users. Default false. */
+  readonly quietly?: boolean | undefined;
+  /** Called when the file of a session has been created. */
+  readonly onStart?: ((session: Session, file: string) => void) | undefined;
+  /** Called when a recording is complete, or an error has ended it. */
+  readonly onEnd?: ((session: Session, end: RecordingEnd) => void) | undefined;
+  /** Called with recordings of earlier processes that were repaired, and with those that were deleted. */
+  readonly onTidy?: ((what: 'repaired' | 'deleted', files: readonly string[]) => void) | undefined;
+}
+
+/** How a recording has ended. */
+export interface RecordingEnd {
+  /** Undefined if it could not be created, or is not known. */
+  readonly file: string | undefined;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** `ERR_RUNTIME` if an error has ended the recording. The session has continued. */
+  readonly error: TelptyError | undefined;
+}
+
+export const recordOptions = {
+  directory: required(text()),
+  format: oneOf(RECORDING_FORMATS, { default: 'asciicast' }),
+  input: boolean({ default: false }),
+  command: text(),
+  keep: whole({ default: 0 }),
+  maxSize: whole({ default: 10 * 2 ** 30 }),
+  quietly: boolean({ default: false }),
+  onStart: callback(),
+  onEnd: callback(),
+  onTidy: callback(),
+} satisfies OptionTable<RecordOptions>;
+
+type RecordSettings = OptionsOf<typeof recordOptions>;
+
+/** The size of a window that the client does not report. */
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
+
+/** Terminal types are short. Others are not recorded. */
+const TERM = /^[\w.+:@-]{1,64}$/;
+
+/**
+ * Middleware that records each session in a file: `createServer({ shell, use: [record({ directory })] })`. Put it last
+ * in the list: then it records only sessions that the others have let pass.
+ *
+ * A file contains the output in UTF-8, changes of the window's size and the exit status, and input only if that is
+ * requested. Only its owner can read it. The files are written by a thread; a disk that is full, or slow, ends the
+ * recording and not the session. Everything is written when the process ends; after a crash, all but the last moment.
+ *
+ * @throws TelptyError `ERR_INVALID_ARGUMENT` for invalid options; `ERR_RUNTIME` if the directory cannot be created, or
+ *   other users can use it.
+ */
+export function record(
+  options: RecordOptions,
+): <T>(shell: (session: Session) => T | Promise<T>) => (session: Session) => Promise<T> {
+  const given = readOptions('record', recordOptions, options);
+  const settings = { ...given, directory: prepareDirectory(given.directory) };
+  const thread = recorderThread();
+  const { directory, keep, maxSize } = settings;
+  thread.use(directory, { keep, maxSize }, (what, files) => settings.onTidy?.(what, files));
+  return shell => async session => {
+    const recorder = new SessionRecorder(session, settings, thread);
+    try {
+      const result = await shell(session);
+      recorder.settled(result);
+      return result;
+    } catch (error) {
+      recorder.settled(undefined);
+      throw error;
+    }
+  };
+}
+
+/** Something that happened before the recording has begun. */
+type Early = { readonly type: 'output' | 'input'; readonly bytes: Uint8Array; readonly encoding: string };
+
+/**
+ * Records one session. The file is created when the program starts, or at the first output: then the size and the
+ * terminal's type are known, and a client that leaves before leaves no file.
+ */
+class SessionRecorder {
+  readonly #session: Session;
+  readonly #settings: RecordSettings;
+  readonly #thread: RecorderThread;
+  readonly #source: SessionSource;
+  #isOver = false;
+  #recording: LiveRecording | undefined;
+  #early: Early[] | undefined = [];
+  /** The part of the output that is not the shell's, in bytes. */
+  #notice = 0;
+  /** When the recording began, as `Session.age`. */
+  #began = 0;
+  #isSettled = false;
+  #hasEnded = false;
+  #file: string | undefined;
+  #exit: { readonly status: number; readonly time: number } | undefined;
+
+  constructor(session: Session, settings: RecordSettings, thread: RecorderThread) {
+    this.#session = session;
+    this.#settings = settings;
+    this.#thread = thread;
+    this.#source = new SessionSource(session, settings.input, {
+      data: (type, bytes, time) => this.#data(type, bytes, time),
+      resized: (columns, rows, time) => this.#recording?.resize(columns, rows, this.#seconds(time)),
+      ended: () => this.#over(),
+    });
+    session.once('started', () => this.#begin());
+    if (!settings.quietly) this.#notify();
+  }
+
+  /** The shell has settled. Its last output may not have been observed yet. */
+  settled(result: unknown): void {
+    this.#isSettled = true;
+    const status = exitStatus(result);
+    if (status !== undefined) this.#exit = { status, time: this.#session.age };
+    if (this.#hasEnded) this.#end();
+  }
+
+  #notify(): void {
+    const what = this.#settings.input
+      ? 'this session and everything you type are recorded'
+      : 'this session is recorded';
+    const bytes = encoder(this.#session.encoding).write(`telpty: ${what}\r\n`);
+    this.#notice = bytes.length;
+    this.#session.write(bytes);
+  }
+
+  #data(type: 'output' | 'input', bytes: Uint8Array, time: number): void {
+    const { encoding } = this.#session;
+    if (this.#recording !== undefined) {
+      if (!this.#recording.data(type, bytes, encoding, this.#seconds(time))) this.#source.pause();
+      return;
+    }
+    if (this.#early === undefined) return;
+    this.#early.push({ type, bytes: Buffer.from(bytes), encoding });
+    if (type === 'input') return;
+    this.#notice -= bytes.length;
+    if (this.#notice < 0) this.#begin();
+  }
+
+  #seconds(time: number): number {
+    return Math.max(time - this.#began, 0) / 1000;
+  }
+
+  #begin(): void {
+    const early = this.#early;
+    if (early === undefined) return;
+    this.#early = undefined;
+    const session = this.#session;
+    const { directory, format, command } = this.#settings;
+    const { terminal, encoding } = session;
+    const machine = machineOf(encoding);
+    const { type } = terminal;
+    this.#began = session.age;
+    const header = {
+      columns: machine?.columns ?? (isSize(terminal.columns) ? terminal.columns : DEFAULT_COLUMNS),
+      rows: machine?.rows ?? (isSize(terminal.rows) ? terminal.rows : DEFAULT_ROWS),
+      term: type !== undefined && TERM.test(type) ? type.toLowerCase() : undefined,
+      started: new Date(),
+      command,
+      encoding,
+    };
+    this.#recording = this.#thread.begin(
+      { directory, format, session: session.id, header },
+      {
+        begun: file => {
+          this.#file = file;
+          this.#settings.onStart?.(session, file);
+        },
+        room: () => this.#source.resume(),
+        ended: end => this.#written(end),
+        exiting: () => {
+          this.#source.drain();
+          this.#end();
+        },
+      },
+    );
+    for (const { type, bytes, encoding } of early) this.#recording.data(type, bytes, encoding, 0);
+  }
+
+  /** The session has ended: nothing more is recorded but the exit status of a program that has not ended yet. */
+  #over(): void {
+    this.#hasEnded = true;
+    if (this.#isSettled) this.#end();
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#early = undefined;
+    if (this.#exit !== undefined) this.#recording?.exit(this.#exit.status, this.#seconds(this.#exit.time));
+    this.#recording?.end();
+  }
+
+  #written({ file = this.#file, size, problem }: FileEnd): void {
+    this.#source.stop();
+    const error = problem && errorOf(problem, file ?? this.#settings.directory);
+    this.#settings.onEnd?.(this.#session, { file, size, error });
+  }
+}
+
+function errorOf({ reason, code }: { reason: string; code: string }, file: string): TelptyError {
+  return new TelptyError('ERR_RUNTIME', `the recording ends here: ${reason}`, { file, systemCode: code });
+}
+
+/** The exit status of a program. For a signal it is that of shells: 128 and the number of the signal. */
+function exitStatus(result: unknown): number | undefined {
+  if (typeof result !== 'object' || result === null) return undefined;
+  const { code, signal } = result as { code?: unknown; signal?: unknown };
+  if (typeof code === 'number') return code;
+  if (typeof signal !== 'string') return undefined;
+  return 128 + ((constants.signals as Readonly<Record<string, number>>)[signal] ?? 0);
+}
+
+/** What {@link SessionSource} calls. Times are those of `Session.age`. */
+interface SourceUser {
+  /** @param bytes lent. */
+  data(type: 'output' | 'input', bytes: Uint8Array, time: number): void;
+  resized(columns: number, rows: number, time: number): void;
+  ended(): void;
+}
+
+/** Observes a session, until it has ended. It can be paused: then the session waits, and nothing is lost. */
+class SessionSource {
+  readonly #events: ObservedEvents;
+  readonly #user: SourceUser;
+  readonly #input: boolean;
+
+  constructor(session: Session, input: boolean, user: SourceUser) {
+    this.#user = user;
+    this.#input = input;
+    this.#events = session.observe({ input, whenFull: 'pause' });
+    this.#events.on('data', (event: ObservedEvent) => this.#observed(event));
+    this.#events.once('end', () => user.ended());
+  }
+
+  #observed(event: ObservedEvent): void {
+    // Other observers of the session may want input.
+    if (event.type === 'input' && !this.#input) return;
+    if ('data' in event) this.#user.data(event.type, event.data, event.time);
+    else if (event.type === 'resize') this.#user.resized(event.columns, event.rows, event.time);
+  }
+
+  /** Reads all that has been observed. */
+  drain(): void {
+    this.#events.removeAllListeners('data').pause();
+    for (let event = this.#events.read(); event !== null; event = this.#events.read()) this.#observed(event);
+  }
+
+  pause(): void {
+    this.#events.pause();
+  }
+
+  resume(): void {
+    this.#events.resume();
+  }
+
+  /** Nothing more is observed. */
+  stop(): void {
+    this.#events.destroy();
+  }
+}

@@ -1,0 +1,287 @@
+/** Recordings of sessions: what is in them, and what becomes of the sessions and the files. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { openRecording, ptyShell, type RecordingEnd, type RecordOptions, record } from '../../src/index.ts';
+import { textDecoder } from '../../src/recording/machine-text.ts';
+import type { RecordingEvent } from '../../src/recording/recording.ts';
+import {
+  createPart,
+  deleteRecordings,
+  finalName,
+  publishPart,
+  repairRecordings,
+} from '../../src/recording/recording-directory.ts';
+import { RecordingWriter } from '../../src/recording/recording-writer.ts';
+import '../support/recorder.ts';
+import type { WireOptions } from '../support/clients/test-client.ts';
+import { Host, XTERM } from '../support/servers/host.ts';
+
+const LIMIT = { timeout: 60_000 };
+const root = mkdtempSync(join(tmpdir(), 'telpty-record-'));
+after(() => rmSync(root, { recursive: true }));
+
+function endOfRecording() {
+  let resolve!: (end: RecordingEnd) => void;
+  const promise = new Promise<RecordingEnd>(done => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+let directories = 0;
+/** A directory that does not exist yet. */
+const directory = (): string => join(root, `${directories++}`);
+
+const NOTICE = 'telpty: this session is recorded\r\n';
+
+/** Runs one session of a script, and returns its recording. */
+async function recorded(
+  script: string,
+  options: Partial<RecordOptions> = {},
+  wireOptions: WireOptions = XTERM,
+  visit: (wire: Awaited<ReturnType<Host['connect']>>) => Promise<void> = async () => {},
+  encoding = 'utf-8',
+) {
+  const path = options.directory ?? directory();
+  const ended = endOfRecording();
+  const use = [record({ ...options, directory: path, onEnd: (_session, end) => ended.resolve(end) })];
+  await using host = await Host.start({ shell: ptyShell('/bin/sh', ['-c', script], { encoding }), use, encoding });
+  const wire = await host.connect(wireOptions);
+  await visit(wire);
+  await wire.untilClose();
+  const { file, error } = await ended.promise;
+  assert.equal(error, undefined);
+  const recording = await openRecording(file!);
+  const events: RecordingEvent[] = [];
+  for await (const event of recording) events.push(event);
+  const textOf = (type: 'output' | 'input') => events.map(event => (event.type === type ? event.data : '')).join('');
+  return { file: file!, path, recording, events, output: textOf('output'), input: textOf('input'), text: wire.text };
+}
+
+test(
+  'a recording has the output that the client was sent, and the exit status; only its owner can read it',
+  LIMIT,
+  async () => {
+    const { file, path, recording, events, output } = await recorded('echo hello; exit 3', { command: 'sh -c x' });
+    assert.equal(output, `${NOTICE}hello\r\n`);
+    assert.deepEqual(
+      events.filter(({ type }) => type === 'exit').map(event => 'status' in event && event.status),
+      [3],
+    );
+    assert.match(file.slice(path.length + 1), /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-session-1\.cast$/);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.equal(statSync(path).mode & 0o777, 0o700);
+    assert.deepEqual(readdirSync(path).length, 1);
+    const { columns, rows, term, command, encoding } = recording;
+    assert.deepEqual([columns, rows, term, command, encoding], [100, 30, 'xterm-256color', 'sh -c x', 'UTF-8']);
+  },
+);
+
+test('changes of the size of the window are in the recording, and input is not', LIMIT, async () => {
+  const { events, input } = await recorded('read a; read b', { quietly: true }, XTERM, async wire => {
+    wire.type('secret\r');
+    await wire.expect('secret');
+    wire.resize(70, 20);
+    wire.type('more\r');
+  });
+  const sizes = events.flatMap(event => (event.type === 'resize' ? [[event.columns, event.rows]] : []));
+  assert.deepEqual(sizes, [[70, 20]]);
+  assert.equal(input, '');
+});
+
+test('input is recorded if it is requested, and a line says so', LIMIT, async () => {
+  const { input, output } = await recorded('stty -echo; echo ready; read a', { input: true }, XTERM, async wire => {
+    await wire.expect('ready');
+    wire.type('secret\r');
+  });
+  assert.equal(input, 'secret\r');
+  assert.ok(output.startsWith('telpty: this session and everything you type are recorded\r\n'));
+});
+
+test('the line for users can be left out', LIMIT, async () => {
+  const { output } = await recorded('echo hello', { quietly: true });
+  assert.equal(output, 'hello\r\n');
+});
+
+for (const format of ['asciicast-v2', 'ttyrec'] as const) {
+  test(`the format ${format} is written`, LIMIT, async () => {
+    const { recording, output } = await recorded('echo hello', { format });
+    assert.deepEqual([recording.columns, recording.rows], [100, 30]);
+    assert.ok(output.endsWith(`${NOTICE}hello\r\n`));
+  });
+}
+
+test('the recording of a session in another character set is in UTF-8', LIMIT, async () => {
+  const script = "printf '\\201\\304\\n'";
+  const { output, recording } = await recorded(script, {}, { ttype: ['ansi'] }, undefined, 'cp437');
+  assert.equal(recording.encoding, 'IBM437');
+  assert.equal(output, `${NOTICE}ü─\r\n`);
+});
+
+test('output for a home computer becomes output for a terminal', () => {
+  const text = textDecoder('PETSCII').write(Buffer.from([0x0e, 0x93, 0x48, 0x49, 0x0d, 0xc1]));
+  assert.match(text, /^\x1b\[.*hi.*A/s);
+});
+
+test('what a client sends as its terminal type cannot change the file', LIMIT, async () => {
+  const { recording, file } = await recorded('echo hello', {}, { ...XTERM, ttype: ['x"\n[0,"o","forged"]\n'] });
+  assert.equal(recording.term, undefined);
+  assert.doesNotMatch(readFileSync(file, 'utf8'), /forged/);
+});
+
+test('a client that leaves before the program starts leaves no file', LIMIT, async () => {
+  const path = directory();
+  const use = [record({ directory: path })];
+  await using host = await Host.start({ shell: ptyShell('/bin/cat'), use });
+  const wire = await host.connect();
+  await wire.expect(NOTICE.trim());
+  wire.close();
+  await host.outcome();
+  assert.deepEqual(readdirSync(path), []);
+});
+
+test('a flood is recorded completely, and the fast path stays open', LIMIT, async () => {
+  const { output } = await recorded('head -c 20000000 /dev/zero | tr "\\0" x; echo end', { quietly: true });
+  assert.equal(output.length, 20_000_000 + 'end\r\n'.length);
+});
+
+test('a directory that other users may use is refused, and one is created for its owner only', () => {
+  const path = directory();
+  mkdirSync(path);
+  for (const mode of [0o755, 0o750, 0o722]) {
+    chmodSync(path, mode);
+    assert.throws(() => record({ directory: path }), /other users may use it/);
+  }
+  chmodSync(path, 0o700);
+  record({ directory: path });
+  writeFileSync(join(path, 'file'), '');
+  assert.throws(() => record({ directory: join(path, 'file') }), /it is not a directory/);
+});
+
+const HEADER = { columns: 80, rows: 24, started: new Date('2026-12-01T20:15:03Z') };
+
+/** Writes a recording as a server does, up to some step. */
+function writeRecording(path: string, format: 'asciicast' | 'ttyrec', text = 'hello') {
+  const { fd, part } = createPart(path, format, HEADER.started, 17);
+  const writer = new RecordingWriter(fd, format, HEADER, assert.fail);
+  writer.event({ time: 1, type: 'output', data: text });
+  writer.flush();
+  return { writer, part };
+}
+
+test('recordings of the same session and second get different names, and no file is replaced', () => {
+  const path = directory();
+  mkdirSync(path);
+  const names = [1, 2].map(() => {
+    const { writer, part } = writeRecording(path, 'asciicast');
+    writer.end();
+    return finalName(publishPart(part));
+  });
+  assert.deepEqual(names, ['2026-12-01T20-15-03Z-session-17.cast', '2026-12-01T20-15-03Z-session-17-2.cast']);
+});
+
+for (const format of ['asciicast', 'ttyrec'] as const) {
+  test(`${format}: a recording whose process was killed is repaired; that of a running one is left alone`, async () => {
+    const path = directory();
+    mkdirSync(path);
+    const { writer, part } = writeRecording(path, format);
+    const whole = readFileSync(part);
+    assert.deepEqual(repairRecordings(path), []);
+    writer.end();
+    // No process has this id.
+    const dead = part.replace(/\.\d+-\d+\.part$/, '.4194305-1.part');
+    writeFileSync(dead, Buffer.concat([whole, whole.subarray(whole.length - 9, whole.length - 1)]));
+    rmSync(part);
+    const [repaired] = repairRecordings(path);
+    assert.equal(finalName(dead), finalName(repaired!));
+    assert.deepEqual(readdirSync(path), [finalName(dead)]);
+    const recording = await openRecording(repaired!);
+    const events: RecordingEvent[] = [];
+    for await (const event of recording) if (event.type !== 'resize') events.push(event);
+    const last = events.at(-1)!;
+    assert.equal(last.time, 1);
+    if (format === 'ttyrec') assert.equal(readFileSync(repaired!).length, whole.length);
+    else assert.deepEqual(last, { time: 1, type: 'mark', label: 'interrupted' });
+    assert.deepEqual(repairRecordings(path), []);
+  });
+}
+
+test('only recordings are repaired: no other file, no link and no FIFO', () => {
+  const path = directory();
+  mkdirSync(path);
+  const other = join(path, 'notes');
+  writeFileSync(other, 'mine');
+  const name = (session: number) => join(path, `2026-12-01T20-15-03Z-session-${session}.cast.4194305-1.part`);
+  writeFileSync(name(1), '{"version":3,"term":{"cols":80,"rows":24},"timestamp":1}\n[0,"o"');
+  spawnSync('ln', ['-s', other, name(2)]);
+  spawnSync('mkfifo', [name(3)]);
+  const before = readdirSync(path);
+  assert.deepEqual(repairRecordings(path), []);
+  deleteRecordings(path, { keep: 1, maxSize: 1 }, Date.now() + 1e12);
+  assert.deepEqual(readdirSync(path), before);
+  assert.equal(readFileSync(other, 'utf8'), 'mine');
+});
+
+test('the oldest recordings are deleted first, by age and by size, and no other file is', () => {
+  const path = directory();
+  mkdirSync(path);
+  const files = [1, 2, 3].map(day => {
+    const started = new Date(`2026-12-0${day}T20:15:03Z`);
+    const { fd, part } = createPart(path, 'asciicast', started, 17);
+    const writer = new RecordingWriter(fd, 'asciicast', { ...HEADER, started }, assert.fail);
+    writer.event({ time: 0, type: 'output', data: 'x'.repeat(10_000) });
+    writer.end();
+    const file = publishPart(part);
+    utimesSync(file, started, started);
+    return file;
+  });
+  const others = ['notes', '2026-11-01T20-15-03Z-session-1.cast'];
+  for (const name of others) writeFileSync(join(path, name), '{"version":3,"term":{"cols":80,"rows":24}}\n');
+  const now = Date.parse('2026-12-04T20:15:03Z');
+  assert.deepEqual(deleteRecordings(path, { keep: 2.5 * 86_400_000, maxSize: 0 }, now).deleted, [files[0]]);
+  assert.deepEqual(deleteRecordings(path, { keep: 0, maxSize: 15_000 }, now), { deleted: [files[1]], excess: 0 });
+  assert.ok(existsSync(files[2]!));
+  for (const name of others) assert.ok(existsSync(join(path, name)));
+});
+
+test('a disk on which nothing can be written ends the recording, and not the session', LIMIT, async () => {
+  const path = directory();
+  const ended = endOfRecording();
+  const use = [record({ directory: path, onEnd: (_session, end) => ended.resolve(end) })];
+  await using host = await Host.start({ shell: ptyShell('/bin/cat'), use });
+  rmSync(path, { recursive: true });
+  const wire = await host.connect(XTERM);
+  wire.type('hello\r');
+  const { error, file } = await ended.promise;
+  assert.equal(error?.message, 'the recording ends here: the directory does not exist');
+  assert.equal(file, undefined);
+  wire.type('again\r');
+  await wire.expect('again\r\nagain\r\n');
+});
+
+test('a recording without a character is closed once', () => {
+  const path = directory();
+  mkdirSync(path);
+  const fd = openSync(join(path, 'empty'), 'wx');
+  const writer = new RecordingWriter(fd, 'asciicast', HEADER, assert.fail);
+  writer.end();
+  writer.end();
+  assert.throws(() => closeSync(fd), { code: 'EBADF' });
+});
