@@ -102,7 +102,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
   /** The protocol that the peer uses instead of Telnet. */
   foreign: ForeignProtocol | undefined;
   /** Whether the peer has sent a Telnet command or negotiated an option. */
-  hasHeardTelnet = false;
+  hasReceivedTelnet = false;
   /** Whether the session was ended, and all its output has been passed to the transport's system. */
   hasSentAll = false;
 
@@ -644,7 +644,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
   }
 
   event(event: TelnetEvent): void {
-    if (event.type !== 'warning') this.hasHeardTelnet = true;
+    if (event.type !== 'warning') this.hasReceivedTelnet = true;
     if (event.type === 'compression' || event.type === 'option')
       followCompression(event, this.telnet, this.ending, this.#scheduler, this.#output, this.#transport.encrypted);
     if (event.type === 'command' && !IDLE_COMMANDS.has(event.command)) this.#lastInput = performance.now();

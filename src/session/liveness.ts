@@ -32,7 +32,7 @@ interface KeptConnection {
   /** Bytes that wait to be sent. */
   readonly unsent: number;
   /** Whether the peer has sent a Telnet command. */
-  readonly hasHeardTelnet: boolean;
+  readonly hasReceivedTelnet: boolean;
   readonly telnet: Telnet;
   readonly ending: { hangup(reason: string): void };
   readonly fastPath: { offer(): void };
@@ -76,12 +76,12 @@ export class KeepAlive {
   }
 
   #look(): void {
-    const { bytesWritten, unsent, hasHeardTelnet } = this.#link;
+    const { bytesWritten, unsent, hasReceivedTelnet } = this.#link;
     this.#quiet = bytesWritten === this.#written ? this.#quiet + 1 : 0;
     this.#written = bytesWritten;
     // If output waits, the peer does not read, and anything sent to keep the connection open would wait after that
     // output.
-    if (this.#quiet < LOOKS || unsent > 0 || !hasHeardTelnet) return;
+    if (this.#quiet < LOOKS || unsent > 0 || !hasReceivedTelnet) return;
     this.#send();
     this.#link.fastPath.offer();
     this.#written = this.#link.bytesWritten;

@@ -22,7 +22,7 @@ export interface Controls {
   suspend(): void;
   leave(): void;
   /** Prints one line. */
-  say(line: string): void;
+  print(line: string): void;
 }
 
 interface PromptCommand {
@@ -53,7 +53,7 @@ const MODES: readonly InputMode[] = ['auto', 'character', 'line'];
 const COMMANDS: Readonly<Record<string, PromptCommand>> = {
   close: { usage: 'close', help: 'end the connection', run: controls => void controls.leave() },
   quit: { usage: 'quit', help: 'the same', run: controls => void controls.leave() },
-  status: { usage: 'status', help: 'show the state of the connection', run: tellStatus },
+  status: { usage: 'status', help: 'show the state of the connection', run: printStatus },
   send: { usage: `send ${[...SIGNALS.keys(), 'synch', 'escape'].join('|')}`, help: 'send a command', run: send },
   mode: { usage: `mode ${MODES.join('|')}`, help: 'select how keys are sent', run: changeMode },
   toggle: { usage: 'toggle NAME', help: 'turn something on or off', run: toggle },
@@ -72,7 +72,7 @@ export function runCommand(controls: Controls, line: string): boolean {
   const command = find(given);
   const wrong =
     command === undefined ? `unknown command ${shown(given)} (help lists the commands)` : command.run(controls, words);
-  if (wrong !== undefined) controls.say(wrong);
+  if (wrong !== undefined) controls.print(wrong);
   return wrong === undefined;
 }
 
@@ -112,13 +112,13 @@ function toggle(controls: Controls, [name]: readonly string[]): string | undefin
   const found = controls.toggles.get(name ?? '');
   if (found === undefined) {
     for (const [each, one] of controls.toggles) {
-      controls.say(`  ${each.padEnd(10)} ${one.get() ? 'on ' : 'off'} ${one.help}`);
+      controls.print(`  ${each.padEnd(10)} ${one.get() ? 'on ' : 'off'} ${one.help}`);
     }
     return name === undefined ? undefined : `unknown name to toggle: ${shown(name)}`;
   }
   const on = !found.get();
   found.set(on);
-  controls.say(`${name} is ${on ? 'on' : 'off'}`);
+  controls.print(`${name} is ${on ? 'on' : 'off'}`);
   return undefined;
 }
 
@@ -132,7 +132,7 @@ function set(controls: Controls, [what, value = '']: readonly string[]): string 
   return undefined;
 }
 
-function tellStatus(controls: Controls): undefined {
+function printStatus(controls: Controls): undefined {
   const { session, discipline, escapeKey } = controls;
   const enabled = (side: Side) =>
     session.telnet
@@ -140,21 +140,23 @@ function tellStatus(controls: Controls): undefined {
       .filter(code => session.telnet.isEnabled(code, side))
       .map(optionName)
       .join(', ') || 'none';
-  controls.say(
+  controls.print(
     `Connected to ${formatAddress(session.remoteAddress, session.remotePort)} for ${formatDuration(session.age)}.`,
   );
-  controls.say(`Keys: ${discipline}. Escape character: ${escapeKey === undefined ? 'none' : `'${caret(escapeKey)}'`}.`);
-  controls.say(`Options here: ${enabled('local')}; there: ${enabled('remote')}.`);
-  controls.say(`Character set: ${session.encoding}${session.charset === undefined ? '' : ' (negotiated)'}.`);
-  controls.say(`Received ${formatBytes(session.bytesRead)}, sent ${formatBytes(session.bytesWritten)}.`);
+  controls.print(
+    `Keys: ${discipline}. Escape character: ${escapeKey === undefined ? 'none' : `'${caret(escapeKey)}'`}.`,
+  );
+  controls.print(`Options here: ${enabled('local')}; there: ${enabled('remote')}.`);
+  controls.print(`Character set: ${session.encoding}${session.charset === undefined ? '' : ' (negotiated)'}.`);
+  controls.print(`Received ${formatBytes(session.bytesRead)}, sent ${formatBytes(session.bytesWritten)}.`);
 }
 
 function help(controls: Controls): undefined {
   for (const { usage, help: text } of Object.values(COMMANDS)) {
     if (usage.length > 14) {
-      controls.say(`  ${usage}`);
-      controls.say(`  ${''.padEnd(14)} ${text}`);
-    } else controls.say(`  ${usage.padEnd(14)} ${text}`);
+      controls.print(`  ${usage}`);
+      controls.print(`  ${''.padEnd(14)} ${text}`);
+    } else controls.print(`  ${usage.padEnd(14)} ${text}`);
   }
-  controls.say(`  names to toggle: ${[...controls.toggles.keys()].join(', ')}`);
+  controls.print(`  names to toggle: ${[...controls.toggles.keys()].join(', ')}`);
 }

@@ -69,8 +69,8 @@ async function runInteractive(
   const terminal = new LocalTerminal(process.stdin, process.stdin.fd);
   const isSecure = tls !== undefined;
   const interactive = new Interactive({ session, terminal, options, mode, escapeKey, local, ansiKeys, isSecure });
-  interactive.say(`Connected to ${escapeText(host)}.`);
-  if (escapeKey !== undefined) interactive.say(`Escape character is '${caret(escapeKey)}'.`);
+  interactive.print(`Connected to ${escapeText(host)}.`);
+  if (escapeKey !== undefined) interactive.print(`Escape character is '${caret(escapeKey)}'.`);
   await interactive.run();
   return interactive.hasLeft;
 }
@@ -141,7 +141,7 @@ function connectSettings(
     settings;
   const { isTTY } = process.stdout;
   const machine = machineOf(encoding ?? local);
-  const told = sendEnv.flatMap(name => {
+  const environ = sendEnv.flatMap(name => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
@@ -160,7 +160,7 @@ function connectSettings(
       ...(isTTY && sizeFor(machine)),
       ...(speed !== undefined && { speed: { transmit: speed, receive: speed } }),
     },
-    environ: Object.fromEntries(told),
+    environ: Object.fromEntries(environ),
     encoding: encoding ?? local,
     compression,
     keepAlive,

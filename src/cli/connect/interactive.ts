@@ -106,7 +106,7 @@ export class Interactive implements Controls {
         this.#echo = on;
       },
     };
-    const others = sessionToggles(session, this.#screen, line => this.say(line));
+    const others = sessionToggles(session, this.#screen, line => this.print(line));
     this.toggles = new Map([...others, ['localecho', localecho]]);
   }
 
@@ -125,13 +125,13 @@ export class Interactive implements Controls {
     };
     const forget = handleSignals({ ...this.#signals, SIGCONT: continued }, status => void this.#quit(status));
     const typed = this.#keys.read;
-    const resized = () => this.#tellSize();
+    const resized = () => this.#sendSize();
     // The terminal has hung up; or, if its modes cannot be set, the end-of-file key was pressed.
     const ended = () => {
       this.#keys.stop();
       this.leave();
     };
-    session.on('telnet', event => this.#heard(event)).on('drain', () => void stdin.resume());
+    session.on('telnet', event => this.#handleTelnetEvent(event)).on('drain', () => void stdin.resume());
     stdout.on('resize', resized);
     this.#adapt();
     stdin.on('data', typed).once('end', ended).once('error', ended).resume();
@@ -147,7 +147,7 @@ export class Interactive implements Controls {
       process.off('exit', restore);
       restore();
     }
-    if (!this.#leaving && session.errored === null) this.#sayClosed();
+    if (!this.#leaving && session.errored === null) this.#printClosed();
   }
 
   /** Whether the user has ended the session. */
@@ -174,7 +174,7 @@ export class Interactive implements Controls {
 
   set escapeKey(key: number | undefined) {
     this.#escapeKey = key;
-    this.say(key === undefined ? 'There is no escape character.' : `Escape character is '${caret(key)}'.`);
+    this.print(key === undefined ? 'There is no escape character.' : `Escape character is '${caret(key)}'.`);
   }
 
   get discipline(): string {
@@ -197,7 +197,7 @@ export class Interactive implements Controls {
     this.#givesBack = true;
     this.#output.audience = 'shell';
     if (this.#prompt.isOpen) this.#prompt.close();
-    else this.say('');
+    else this.print('');
     this.#screen.held = true;
     await this.#giveBack(() => {});
     if (this.session.closed) return;
@@ -262,19 +262,19 @@ export class Interactive implements Controls {
     const timer = setTimeout(() => this.session.destroy(), LEAVE_MS);
     this.session.once('close', () => clearTimeout(timer));
     this.#output.reset();
-    this.say('Connection closed.');
+    this.print('Connection closed.');
   }
 
-  say(line: string): void {
+  print(line: string): void {
     // If each key is sent at once, the terminal does not process output (no LF to CR LF).
     const isPlain = process.stderr.isTTY && !this.#terminal.addsReturns;
     process.stderr.write(isPlain ? `${line.replace(/\n/g, '\r\n')}\r\n` : `${line}\n`);
   }
 
-  #sayClosed(): void {
-    this.say('\nConnection closed by foreign host.');
+  #printClosed(): void {
+    this.print('\nConnection closed by foreign host.');
     if (this.session.bytesRead === 0 && !this.#isSecure)
-      this.say('The server sent nothing: it may speak TLS (--tls), or refuse your address.');
+      this.print('The server sent nothing: it may speak TLS (--tls), or refuse your address.');
   }
 
   // The treatment of keys.
@@ -282,7 +282,7 @@ export class Interactive implements Controls {
   get #discipline(): Discipline {
     const { telnet, link } = this.session;
     const wanted = this.#isForMachine
-      ? disciplineOfMachine(telnet, this.#mode, this.#options, link.hasHeardTelnet)
+      ? disciplineOfMachine(telnet, this.#mode, this.#options, link.hasReceivedTelnet)
       : disciplineOf(telnet, this.#mode, this.#options);
     return this.#echo === undefined ? wanted : { ...wanted, echo: this.#echo };
   }
@@ -316,11 +316,11 @@ export class Interactive implements Controls {
     }
   }
 
-  #heard(event: TelnetEvent): void {
+  #handleTelnetEvent(event: TelnetEvent): void {
     if (event.type === 'special-characters') this.#terminal.useKeys(terminalControlsOf(event.changed));
     else if (event.type === 'charset') {
       // The size to report may have changed: that of the terminal, or that of a home computer.
-      if (process.stdout.isTTY) this.#tellSize();
+      if (process.stdout.isTTY) this.#sendSize();
       this.#adapt();
     } else if (event.type === 'timing-mark' && event.by === 'us') this.#stopDropping();
     else if (event.type === 'option' || event.type === 'linemode' || event.type === 'flow-control') {
@@ -329,7 +329,7 @@ export class Interactive implements Controls {
     }
   }
 
-  #tellSize(): void {
+  #sendSize(): void {
     if (this.session.destroyed) return;
     const { columns, rows } = process.stdout;
     const machine = machineOf(this.session.encoding);

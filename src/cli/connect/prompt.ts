@@ -43,7 +43,7 @@ export class Prompt {
   open(): void {
     this.#line = NOTHING;
     this.#changed();
-    this.#controls.say('');
+    this.#controls.print('');
     this.show();
   }
 
@@ -54,7 +54,7 @@ export class Prompt {
 
   /** Closes the prompt and discards the line. */
   cancel(): void {
-    this.#controls.say('');
+    this.#controls.print('');
     this.close();
   }
 
@@ -81,7 +81,7 @@ export class Prompt {
         return rest;
       }
       // Unlike Return, this key does not move the cursor to a new line.
-      if (key !== LF) this.#controls.say('');
+      if (key !== LF) this.#controls.print('');
       this.#run(this.#line.toString('utf8').replace(SEQUENCES, ''));
     }
     return rest;

@@ -13,8 +13,8 @@ export interface Toggle {
 }
 
 /** All toggles except those of the user's own terminal. */
-export function sessionToggles(session: Session, screen: Screen, say: (line: string) => void): [string, Toggle][] {
-  const trace: SessionTrace = { telnet: (direction, record) => say(`${direction} ${describeRecord(record)}`) };
+export function sessionToggles(session: Session, screen: Screen, print: (line: string) => void): [string, Toggle][] {
+  const trace: SessionTrace = { telnet: (direction, record) => print(`${direction} ${describeRecord(record)}`) };
   const { telnet } = session;
   const options: Toggle = {
     help: 'show negotiation',

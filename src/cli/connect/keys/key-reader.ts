@@ -35,14 +35,14 @@ export class KeyReader {
   #identities = 0;
   /** The answer to wait for, which is not delivered. */
   #fence: { number: number; reached: () => void } | undefined;
-  #heard: () => void = () => {};
+  #inputArrived: () => void = () => {};
 
   constructor(options: KeyReaderOptions) {
     this.#options = options;
   }
 
   readonly read = (chunk: Buffer): void => {
-    this.#heard();
+    this.#inputArrived();
     const bytes = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
     clearTimeout(this.#timer);
     this.#begun = NOTHING;
@@ -67,14 +67,14 @@ export class KeyReader {
         clearTimeout(quiet);
         clearTimeout(limit);
         this.#fence = undefined;
-        this.#heard = () => {};
+        this.#inputArrived = () => {};
         // Earlier requests without an answer will not be answered.
         this.#identities = number;
         resolve();
       };
       const quiet = setTimeout(finish, ANSWER_MS);
       const limit = setTimeout(finish, ANSWERS_MS);
-      this.#heard = () => void quiet.refresh();
+      this.#inputArrived = () => void quiet.refresh();
       this.#fence = { number, reached: finish };
     });
   }
