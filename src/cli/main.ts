@@ -99,7 +99,7 @@ async function runCheck(argv: readonly string[]): Promise<void> {
     process.stdout.write(await help(['check']));
     return;
   }
-  const { problems, status } = await check(settings.file);
+  const { problems, status } = check(settings.file);
   for (const problem of problems) process.stderr.write(`${escapeLine(problem)}\n`);
   if (status !== 0) process.exit(status);
   process.stdout.write(`${escapeLine(escapeText(settings.file))}: valid\n`);

@@ -6,7 +6,11 @@
 import { readFileSync } from 'node:fs';
 import { TelptyError } from '../../errors.ts';
 import { escapeText } from '../../shells/output/escape.ts';
+import { readCertificates } from '../serve/certificates.ts';
+import { readLists } from '../serve/guards.ts';
+import { refuseRootProgram } from '../serve/security-warnings.ts';
 import { conflictsOf, parseServe, programOf, type ServeSettings } from '../serve/settings.ts';
+import { findNamed } from '../serve/startup-checks.ts';
 import { evaluate, splitArguments } from './arguments.ts';
 import { collect, inspectConfig, readConfigFile } from './config.ts';
 import { helpOnly } from './options.ts';
@@ -31,11 +35,11 @@ export interface Report {
 }
 
 /** @throws TelptyError `ERR_RUNTIME` if the file cannot be read. */
-export async function check(file: string): Promise<Report> {
+export function check(file: string): Report {
   const text = readConfigFile(file, name => readFileSync(name, 'utf8'), '');
   const wrong = checkText(text, escapeText(file));
   if (wrong.length > 0) return { problems: wrong, status: 2 };
-  const missing = await checkMachine(file, text);
+  const missing = checkMachine(file, text);
   return {
     problems: missing.map(({ line }) => line),
     status: missing.some(({ isUsage }) => isUsage) ? 2 : missing.length > 0 ? 1 : 0,
@@ -61,14 +65,8 @@ interface Missing {
 }
 
 /** Checks the files, users and programs that the configuration names. */
-async function checkMachine(file: string, text: string): Promise<readonly Missing[]> {
+function checkMachine(file: string, text: string): readonly Missing[] {
   const settings = parseServe(['--config', file], { readFile: () => text }) as ServeSettings;
-  const [{ findNamed }, { refuseRootProgram }, { readCertificates }, { readLists }] = await Promise.all([
-    import('../serve/startup-checks.ts'),
-    import('../serve/security-warnings.ts'),
-    import('../serve/certificates.ts'),
-    import('../serve/guards.ts'),
-  ]);
   const config = inspectConfig(text, serveOptions, escapeText(file));
   const missing: Missing[] = [];
   const attempts = [

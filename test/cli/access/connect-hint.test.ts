@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { promisify } from 'node:util';
-import { connectHint, type TlsHint } from '../../../src/cli/serve/connect-hint.ts';
+import { connectHint, type TlsHint } from '../../../src/cli/serve/listening/connect-hint.ts';
 import { atExit } from '../../support/cleanup.ts';
 import { type Certificate, selfSigned, signedBy } from '../../support/servers/certificates.ts';
 import { CLI, startServer } from '../../support/servers/server.ts';

@@ -3,10 +3,10 @@ import { X509Certificate } from 'node:crypto';
 import { resolve } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { checkServerIdentity, connect, createSecureContext, TLSSocket } from 'node:tls';
-import { escapeText } from '../../shells/output/escape.ts';
-import type { TlsOptions } from '../../transport/tls/options.ts';
+import { escapeText } from '../../../shells/output/escape.ts';
+import type { TlsOptions } from '../../../transport/tls/options.ts';
+import type { ServeSettings } from '../settings.ts';
 import type { TlsHint } from './connect-hint.ts';
-import type { ServeSettings } from './settings.ts';
 
 /** Finds out how a client verifies the server. */
 export async function tlsHint(tls: TlsOptions, { tlsCert = '' }: ServeSettings): Promise<TlsHint> {

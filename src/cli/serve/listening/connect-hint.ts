@@ -1,9 +1,9 @@
 /** The commands with which clients reach a listener, as the log shows them at the start. */
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { escapeText } from '../../shells/output/escape.ts';
-import type { ListenerAddress } from '../../transport/listener.ts';
-import { isLoopback } from './settings.ts';
+import { escapeText } from '../../../shells/output/escape.ts';
+import type { ListenerAddress } from '../../../transport/listener.ts';
+import { isLoopback } from '../settings.ts';
 
 /** The options of `telpty connect` with which a client can verify a server, depending on the host that it names. */
 export interface TlsHint {

@@ -3,11 +3,11 @@
  * the process with the pid LISTEN_PID. The manager keeps them open while one server replaces another, so that clients
  * never find the port closed.
  */
-import { TelptyError } from '../../errors.ts';
-import { addon } from '../../native/load.ts';
-import { escapeText } from '../../shells/output/escape.ts';
-import { usage } from '../options/values.ts';
-import { isForOwnUser, isLoopback, LOOPBACK, NAME_THE_PROGRAM, noSameUser, type ServeSettings } from './settings.ts';
+import { TelptyError } from '../../../errors.ts';
+import { addon } from '../../../native/load.ts';
+import { escapeText } from '../../../shells/output/escape.ts';
+import { usage } from '../../options/values.ts';
+import { isForOwnUser, isLoopback, LOOPBACK, NAME_THE_PROGRAM, noSameUser, type ServeSettings } from '../settings.ts';
 
 const FIRST = 3;
 /** More sockets than any manager passes; a greater number is a mistake. */
