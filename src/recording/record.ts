@@ -267,19 +267,15 @@ interface SourceUser {
 class SessionSource {
   readonly #events: ObservedEvents;
   readonly #user: SourceUser;
-  readonly #input: boolean;
 
   constructor(session: Session, input: boolean, user: SourceUser) {
     this.#user = user;
-    this.#input = input;
     this.#events = session.observe({ input, whenFull: 'pause' });
     this.#events.on('data', (event: ObservedEvent) => this.#observed(event));
     this.#events.once('end', () => user.ended());
   }
 
   #observed(event: ObservedEvent): void {
-    // Other observers of the session may want input.
-    if (event.type === 'input' && !this.#input) return;
     if ('data' in event) this.#user.data(event.type, event.data, event.time);
     else if (event.type === 'resize') this.#user.resized(event.columns, event.rows, event.time);
   }

@@ -91,13 +91,15 @@ class Delivery {
   #inputs = 0;
   #outputs = 0;
   /**
-   * The observers as an array, made at the first record after a change: a change that an observer makes applies from
-   * the next record on.
+   * The observers as an array, made at the first record after a change: an observer that another one adds is called
+   * from the next record on.
    */
   #audience: readonly ByteObserver[] | undefined;
   /** What has passed and is not delivered yet, in order. */
   readonly #queue: (PassedBatch | Passing)[] = [];
   #isDelivering = false;
+  /** Whether the session has ended. */
+  #isOver = false;
 
   constructor(port: FastPathPort | undefined, user: ObserversUser) {
     this.#port = port;
@@ -120,7 +122,17 @@ class Delivery {
   }
 
   remove(observer: ByteObserver): void {
-    if (this.#observers.delete(observer)) this.#changed(observer.directions, -1);
+    if (!this.#observers.delete(observer)) return;
+    this.#changed(observer.directions, -1);
+    this.hold(observer, false);
+  }
+
+  /** See {@link Observers.hold}. */
+  hold(observer: ByteObserver, isHeld: boolean): void {
+    if (this.holding.has(observer) === isHeld) return;
+    if (isHeld) this.holding.add(observer);
+    else this.holding.delete(observer);
+    this.#user.observersChanged();
   }
 
   #changed(changed: number, by: 1 | -1): void {
@@ -167,14 +179,34 @@ class Delivery {
     try {
       // If an observer throws, the rest is delivered the next time.
       for (let item = this.#queue[0]; item !== undefined; item = this.#queue[0]) {
-        while (item.next()) {
-          for (const observer of this.audience) observer.passed(item.direction, item.bytes, item.time);
-        }
+        while (item.next()) this.#show(item);
         this.#queue.shift();
         if (!(item instanceof Passing)) this.#port!.returnBatch(item);
       }
     } finally {
       this.#isDelivering = false;
+      if (this.#isOver) this.#end();
+    }
+  }
+
+  /** Shows the current record to those who observe its direction. One of them may remove another. */
+  #show({ direction, bytes, time }: PassedBatch | Passing): void {
+    for (const observer of this.audience) {
+      if ((observer.directions & direction) !== 0 && this.has(observer)) observer.passed(direction, bytes, time);
+    }
+  }
+
+  /** The session has ended. If an observer has ended it, the others first see the rest of what has passed. */
+  end(): void {
+    this.#isOver = true;
+    this.flush();
+    if (!this.#isDelivering) this.#end();
+  }
+
+  #end(): void {
+    for (const observer of this.audience) {
+      this.remove(observer);
+      observer.ended?.();
     }
   }
 }
@@ -227,17 +259,12 @@ export class Observers {
       if (!delivery.has(observer)) return;
       delivery.flush();
       delivery.remove(observer);
-      this.hold(observer, false);
     };
   }
 
   /** The session has to wait for this observer, or no longer. */
   hold(observer: ByteObserver, isHeld: boolean): void {
-    const holding = this.#delivery?.holding;
-    if (holding === undefined || holding.has(observer) === isHeld) return;
-    if (isHeld) holding.add(observer);
-    else holding.delete(observer);
-    this.#user.observersChanged();
+    this.#delivery?.hold(observer, isHeld);
   }
 
   /** Input that JavaScript passes on; lent. */
@@ -261,13 +288,6 @@ export class Observers {
 
   /** The session has ended: nothing more is observed. */
   end(): void {
-    const delivery = this.#delivery;
-    if (delivery === undefined) return;
-    delivery.flush();
-    for (const observer of delivery.audience) {
-      delivery.remove(observer);
-      this.hold(observer, false);
-      observer.ended?.();
-    }
+    this.#delivery?.end();
   }
 }
