@@ -168,8 +168,8 @@ test('a recording has what was shown', TIMEOUT, async () => {
     assert.equal(await term.exitStatus(), 0);
     const lines = readFileSync(file, 'utf8').trim().split('\n');
     const [header, ...events] = lines.map(line => JSON.parse(line));
-    assert.deepEqual([header.width, header.height], [40, 25]);
-    const text = events.map(([, , data]) => data).join('');
+    assert.deepEqual([header.term.cols, header.term.rows], [40, 25]);
+    const text = events.map(([, type, data]) => (type === 'o' ? data : '')).join('');
     assert.equal(text, '\x1b[H\x1b[2J\x1b[0;31mHi\x1b[0;7;31ma\r\n\x1b[0;31mb');
   } finally {
     rmSync(directory, { recursive: true });

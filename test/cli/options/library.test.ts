@@ -8,6 +8,7 @@ import type { OptionSpec } from '../../../src/cli/options/options.ts';
 import { serveOptions } from '../../../src/cli/options/serve/index.ts';
 import { optionsFor, parseServe } from '../../../src/cli/serve/settings.ts';
 import type { AnyRule, AnyTable } from '../../../src/options.ts';
+import { recordOptions } from '../../../src/recording/record.ts';
 import { serverOptions } from '../../../src/server/options.ts';
 import { limitOptions } from '../../../src/shells/guards/limit.ts';
 import { robotCheckOptions } from '../../../src/shells/guards/robot-check.ts';
@@ -23,7 +24,7 @@ const NO_ROW = ['cwd', 'env', 'user', 'userRange', 'limits', 'cgroup', 'argv0', 
 
 const tables: Readonly<Record<string, AnyTable>> = {
   ...{ ptyShellOptions, serverOptions, limitOptions, sessionLimitsOptions, robotCheckOptions },
-  ...{ listenOptions, localListenOptions, webGatewayOptions },
+  ...{ listenOptions, localListenOptions, recordOptions, webGatewayOptions },
 };
 const rows = Object.entries<OptionSpec>(serveOptions).flatMap(([name, spec]) =>
   spec.library === undefined ? [] : [{ name, spec, rule: spec.library }],
@@ -35,7 +36,7 @@ const TEXTS = [
   ...['9007199254740991', '9007199254740992', '2147483647ms', '2147483648ms', '9007199254ms', '3000000h', '5s', '-5s'],
   ...['client', 'latin1', 'cp437', 'petscii', 'klingon', 'vt220', '../x', 'half', 'line', 'never', 'tolerant'],
   ...['SITE', 'LD_PRELOAD', 'a b', '192.0.2.1', '10.0.0.0/8,::1', 'localhost'],
-  ...['/', '/term', 'https://play.example.org'],
+  ...['/', '/term', 'https://play.example.org', 'asciicast', 'ttyrec'],
 ];
 
 function parsed({ parse }: OptionSpec, text: string): unknown {
