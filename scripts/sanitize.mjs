@@ -95,7 +95,7 @@ async function runTests(name, sanitizer) {
     './scripts/lib/typescript.mjs',
     '--test',
     '--test-concurrency=2',
-    '--test-timeout=240000',
+    '--test-timeout=900000',
   ];
   const logs = join(copy, 'reports');
   mkdirSync(logs);

@@ -99,6 +99,12 @@ const SLOW = [
   ...['cli/connect/piped', 'cli/connect/terminal', 'cli/access/tls', 'cli/connect/hostile', 'interop/leftovers'],
 ];
 
+/**
+ * How long a file may take, in milliseconds, before it counts as hanging: six times as long as the slowest one. Waits
+ * in tests end sooner (test/support/patience.ts), and so do tests (10 min).
+ */
+const FILE_LIMIT_MS = 900_000;
+
 let options;
 try {
   options = parseArgs({
@@ -186,10 +192,9 @@ function install(tarball) {
 
 /** Runs files and prints what happens, until all of them have ended. */
 async function runFiles(files) {
-  // Tests wait more than they compute: three files per processor keep it busy. The time limit is for a test that hangs,
-  // and so holds for whole files too: no file comes near it.
+  // Tests wait more than they compute: three files per processor keep it busy.
   const concurrency = Math.max(4, 3 * availableParallelism());
-  const events = run({ files, concurrency, timeout: 240_000 });
+  const events = run({ files, concurrency, timeout: FILE_LIMIT_MS });
   const output = events.pipe(judge()).compose(spec);
   for await (const text of output) process.stdout.write(text);
 }

@@ -18,7 +18,7 @@ const command = [process.execPath, CLI] as const;
 function telpty(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(command[0], [...command.slice(1), ...args], {
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 300_000,
   });
   return { status, stdout, stderr };
 }
@@ -158,7 +158,7 @@ describe('telpty', () => {
 /** Whether a line is the warning about a locale that this machine lacks. */
 const isWarning = (line: string) => line.startsWith('{"level":40');
 
-describe('telpty serve', { timeout: 180_000 }, () => {
+describe('telpty serve', { timeout: 600_000 }, () => {
   const children: ChildProcess[] = [];
   after(() => {
     for (const child of children) child.kill('SIGKILL');

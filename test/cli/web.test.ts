@@ -34,7 +34,7 @@ const WORKERS = [[], ['--workers', '2']] as const;
 
 for (const workers of WORKERS) {
   const how = workers.length === 0 ? 'in one process' : 'with workers';
-  describe(`telpty serve --web ${how}`, { timeout: 120_000 }, () => {
+  describe(`telpty serve --web ${how}`, { timeout: 600_000 }, () => {
     it('gives a browser a session, which is logged and counted as any other', async () => {
       const { server, port } = await startWeb([...workers, '--max-per-ip', '1']);
       await using _server = server;
@@ -171,7 +171,7 @@ for (const workers of WORKERS) {
   });
 }
 
-describe('the options of --web', { timeout: 60_000 }, () => {
+describe('the options of --web', { timeout: 600_000 }, () => {
   it('are refused if the login shell could be reached, or if they have no effect', () => {
     const refused = (args: readonly string[], words: RegExp) => {
       const { status, stderr } = spawnSync(process.execPath, [CLI, 'serve', ...args], { encoding: 'utf8' });

@@ -213,7 +213,7 @@ async function device(wire: Wire, prompt: string, replies: Replies, { echoes = t
   for (;;) {
     let line: string;
     try {
-      line = (await wire.expect(/[^\n]*\r\n/, 30_000)).trimEnd();
+      line = (await wire.expect(/[^\n]*\r\n/, 240_000)).trimEnd();
     } catch {
       return;
     }
@@ -291,7 +291,7 @@ for (const prompt of ['$ ', /\$ $/, /~\$ /]) {
   test(`exec: several lines return the output of all of them, with the prompt ${prompt}`, () =>
     pair(async (session, wire) => {
       const playing = device(wire, '~$ ', {});
-      const output = await session.exec('one\ntwo\nthree', { prompt, timeout: 20_000 });
+      const output = await session.exec('one\ntwo\nthree', { prompt, timeout: 300_000 });
       assert.deepEqual(output.match(/\w+ is done/g), ['one is done', 'two is done', 'three is done']);
       assert.equal((await session.exec('four', { prompt })).match(/\w+ is done/g)?.join(), 'four is done');
       session.destroy();
@@ -361,7 +361,7 @@ test('exec: if a slow command pauses after text that resembles another prompt, i
     const playing = device(wire, 'router# ', { copy: ['10% ', '20%\r\n'] }, { pause: 1_300, echoes: false });
     await session.readUntil('router# ');
     await assert.rejects(session.exec('copy', { timeout: 20 }), { code: 'ERR_TIMEOUT' });
-    assert.equal(await session.exec('date', { timeout: 10_000 }), 'date is done\n');
+    assert.equal(await session.exec('date', { timeout: 300_000 }), 'date is done\n');
     session.destroy();
     await playing;
   }));

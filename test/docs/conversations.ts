@@ -79,7 +79,7 @@ export const talks: Readonly<Record<string, (program: Running, connect: typeof W
     await wire.expect('Your terminal is VT220.');
   },
   browsers: async program => {
-    await untilTrue(() => /port: \d+/.test(program.stdout), 60_000);
+    await untilTrue(() => /port: \d+/.test(program.stdout), 240_000);
     const port = Number(/port: (\d+)/.exec(program.stdout)![1]);
     assert.equal((await ask(port, '/')).text, 'Play at /play/.\n');
     assert.equal(JSON.parse((await ask(port, '/play/config.json')).text).title, 'NetHack');

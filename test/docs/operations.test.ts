@@ -32,7 +32,7 @@ async function scrapeOf(...args: string[]): Promise<Scrape> {
   return await untilCounted(server, { telpty_sessions: 0, 'telpty_hangups_total{reason="logout"}': 1 });
 }
 
-describe('docs/operations.md', { timeout: 60_000 }, () => {
+describe('docs/operations.md', { timeout: 600_000 }, () => {
   it('has all metrics, their types and labels, and no others', async () => {
     const [alone, workers] = await Promise.all([scrapeOf(), scrapeOf('--workers', '2')]);
     const onlyWorkers = documented.filter(({ meaning }) => meaning.startsWith('only with `--workers`'));

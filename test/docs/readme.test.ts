@@ -101,7 +101,7 @@ test('the layers in CONTRIBUTING.md are the folders of src/', () => {
 });
 
 test('the command for a public game runs unchanged except for its port', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const commandLine = document('docs/cli.md');
   const section = commandLine.slice(commandLine.indexOf('## Open to the public'));

@@ -25,7 +25,7 @@ function runWith(
   flags: readonly string[],
   ...targets: string[]
 ): Promise<{ code: unknown; stdout: string; stderr: string }> {
-  const options = { cwd: root, env: { ...process.env, PASSWORD: 'lovelace' }, timeout: 60_000 };
+  const options = { cwd: root, env: { ...process.env, PASSWORD: 'lovelace' }, timeout: 300_000 };
   return new Promise(resolve => {
     execFile(
       process.execPath,

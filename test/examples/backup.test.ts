@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Runs the example with the command in its first lines. */
 function run(target: string, secrets: NodeJS.ProcessEnv): Promise<{ code: unknown; stdout: string; stderr: string }> {
-  const options = { cwd: root, env: { ...process.env, ...secrets }, timeout: 60_000 };
+  const options = { cwd: root, env: { ...process.env, ...secrets }, timeout: 300_000 };
   return new Promise(resolve => {
     execFile(process.execPath, ['--import', 'tsx', 'examples/backup.ts', target], options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : (error.code ?? error.signal), stdout, stderr }),

@@ -4,10 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { CMD, OPT, Wire } from '../support/clients/test-client.ts';
 import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import type { TestServer } from '../support/servers/server.ts';
 import { Bystander, shareOfSpinning, startObedient, told, XTERM } from './support.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 /** Enough for Node.js itself and for some sessions. */
 const DESCRIPTORS = 100;
 /** More clients than the server can serve at once. */
@@ -17,7 +18,7 @@ const CLIENTS = 60;
 async function serveAll(wires: readonly Wire[]): Promise<void> {
   await Promise.all(
     wires.map(async wire => {
-      await wire.expect('ready', 40_000);
+      await wire.expect('ready', 240_000);
       wire.type('exit 7\r');
       await wire.untilClose();
       assert.equal(wire.error, undefined);
@@ -138,7 +139,7 @@ async function untilAllEnded(server: TestServer): Promise<void> {
   const ended = () => server.stderr.match(/"exit":7/g)?.length ?? 0;
   await untilTrue(
     () => ended() >= CLIENTS,
-    10_000,
+    PATIENCE_MS,
     () => `${ended()} of ${CLIENTS} had their program`,
   );
   assert.equal(ended(), CLIENTS);

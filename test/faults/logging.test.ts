@@ -12,7 +12,7 @@ import { untilTrue } from '../support/leaks.ts';
 import { CLI } from '../support/servers/server.ts';
 import { Bystander, OBEY, told } from './support.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 
 /** A server whose standard error is a descriptor of the test, as in `telpty serve … 2>log`. */
 async function startLogging(stderr: number, args: readonly string[] = []) {

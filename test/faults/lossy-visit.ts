@@ -16,9 +16,9 @@ const host = { ...XTERM, host: neighbour! };
 
 async function visit(number: number): Promise<void> {
   await using wire = await Wire.connect(server.port, host);
-  await wire.expect('ready', 60_000);
+  await wire.expect('ready', 240_000);
   wire.type(`seq ${number} ${LINES}; echo done; exec cat\r`);
-  await wire.expect('done\n', 60_000);
+  await wire.expect('done\n', 240_000);
   const expected = Array.from({ length: LINES - number + 1 }, (_, at) => `${number + at}\n`).join('');
   assert.ok(wire.text().endsWith(`${expected}done\n`), 'the output must be complete and in order');
   // The other direction: all typed input is echoed, in pieces of one byte and in long ones.
@@ -28,7 +28,7 @@ async function visit(number: number): Promise<void> {
   ).map(byte => (byte === 10 || byte === 13 ? 11 : byte)) as Buffer;
   for (let at = 0; at < 64; at++) await wire.sent(Buffer.of(typed[at]! === 255 ? 254 : typed[at]!));
   wire.type(typed.subarray(64));
-  await wire.untilData(from + typed.length, 60_000);
+  await wire.untilData(from + typed.length, 240_000);
   assert.ok(wire.data.bytes.subarray(from + 64).equals(typed.subarray(64)), 'the typed input must be echoed');
 }
 

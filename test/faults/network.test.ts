@@ -9,7 +9,7 @@ import { atExit } from '../support/cleanup.ts';
 import { requireTool } from '../support/system/tools.ts';
 import { Bystander, startObedient, told } from './support.ts';
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 describe('the network', LIMIT, () => {

@@ -7,7 +7,7 @@ import { Wire } from '../support/clients/test-client.ts';
 import { childrenOf, processes, untilBlocked, untilTrue } from '../support/leaks.ts';
 import { Bystander, startObedient, told, XTERM } from './support.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 
 describe('a program that is killed', LIMIT, () => {
   for (const signal of ['KILL', 'SEGV', 'ABRT', 'PIPE']) {

@@ -13,7 +13,7 @@ import { childrenOf, processInfo, untilTrue } from '../support/leaks.ts';
 import { requireTool } from '../support/system/tools.ts';
 import { Bystander, startObedient, told, XTERM } from './support.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 
 describe('signals', LIMIT, () => {
   for (const args of [[], ['--workers', '2']]) {

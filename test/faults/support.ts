@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { atExit } from '../support/cleanup.ts';
 import { Wire, type WireOptions } from '../support/clients/test-client.ts';
 import { untilTrue } from '../support/leaks.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { type StartOptions, startServer, type TestServer } from '../support/servers/server.ts';
 
 export const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
@@ -77,7 +78,7 @@ export class Bystander implements AsyncDisposable {
   }
 
   /** Waits until this many more bytes are echoed, which shows that the server serves others. */
-  async progress(bytes = 4 * WINDOW, timeout = 20_000): Promise<void> {
+  async progress(bytes = 4 * WINDOW, timeout = PATIENCE_MS): Promise<void> {
     const goal = this.#checked + bytes;
     await this.wire.until(() => this.#checked >= goal || this.#failure !== undefined, timeout);
     if (this.#failure !== undefined) throw this.#failure;
@@ -154,7 +155,7 @@ export async function shareOfSpinning(pid: number): Promise<number> {
     await once(spinning, 'spawn');
     const spun = () => cpuSeconds(spinning.pid!);
     const [before, begun] = [cpuSeconds(pid), spun()];
-    await untilTrue(() => spun() - begun >= 0.5, 60_000);
+    await untilTrue(() => spun() - begun >= 0.5, 240_000);
     return (cpuSeconds(pid) - before) / (spun() - begun);
   } finally {
     spinning.kill('SIGKILL');

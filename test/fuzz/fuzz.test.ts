@@ -8,7 +8,7 @@ import type { Target } from '../../fuzz/lib/target.ts';
 
 /** The seeds included; a second or two each. */
 const RUNS = { engine: 1_200, session: 500, text: 5_000 } as const;
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 
 describe('the fuzzer', LIMIT, () => {
   for (const target of TARGETS) {

@@ -13,7 +13,7 @@ const run = promisify(execFile);
 
 const PYTHON = `
 import serial, sys
-port = serial.serial_for_url('rfc2217://127.0.0.1:' + sys.argv[1], timeout=20)
+port = serial.serial_for_url('rfc2217://127.0.0.1:' + sys.argv[1], timeout=240)
 port.baudrate = 19200
 port.bytesize = 7
 port.parity = serial.PARITY_EVEN
@@ -31,7 +31,7 @@ port.close()
 print('fine')
 `;
 
-test('pySerial sets up a port, reads its modem lines and exchanges all bytes', { timeout: 60_000 }, async () => {
+test('pySerial sets up a port, reads its modem lines and exchanges all bytes', { timeout: 600_000 }, async () => {
   const asked: string[] = [];
   const option = comPort({ role: 'server' });
   const shell = async (session: Session): Promise<void> => {
@@ -52,7 +52,7 @@ test('pySerial sets up a port, reads its modem lines and exchanges all bytes', {
     for await (const bytes of session) session.write(bytes);
   };
   await using host = await Host.start({ shell, telnetOptions: [option] });
-  const { stdout } = await run(requireTool('python3'), ['-c', PYTHON, String(host.port)], { timeout: 50_000 });
+  const { stdout } = await run(requireTool('python3'), ['-c', PYTHON, String(host.port)], { timeout: 300_000 });
   assert.equal(stdout, 'fine\n');
   for (const wanted of ['SET-BAUDRATE 19200', 'SET-DATASIZE 7', 'SET-PARITY EVEN', 'SET-STOPSIZE 2']) {
     assert.ok(asked.includes(wanted), `${wanted}: ${asked}`);

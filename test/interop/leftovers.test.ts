@@ -13,7 +13,7 @@ import { requireTool } from '../support/system/tools.ts';
 
 // However a client disconnects, nothing of its session remains: no process, no zombie, no descriptor.
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 const run = promisify(execFile);
 
 test('a client killed with -9 while vim runs: vim and its shell are ended', TIMEOUT, async () => {
@@ -148,7 +148,7 @@ test('every kind of client at once, each disconnecting differently: back to the 
       run(requireTool('perl'), ['-MIO::Socket::INET', '-e', `IO::Socket::INET->new("127.0.0.1:${port}") or die $!`]),
     async () => {
       const client = new Telnet();
-      await client.connect({ host: '127.0.0.1', port: server.port, shellPrompt: /ready\$ $/, timeout: 20_000 });
+      await client.connect({ host: '127.0.0.1', port: server.port, shellPrompt: /ready\$ $/, timeout: 300_000 });
       await client.destroy();
     },
     async () => {

@@ -9,7 +9,7 @@ import { requireTool } from '../support/system/tools.ts';
 
 // Telnet libraries that are used in scripts.
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 const run = promisify(execFile);
 
 /** Asks for a name and a password like a device, then starts a shell. */
@@ -51,7 +51,7 @@ test("Python's telnetlib: login, commands, UTF-8, the end", TIMEOUT, async () =>
   const { args, program } = loginProgram();
   await using server = await startServer(args, { program });
   const { stdout } = await run(requireTool('python3'), ['-W', 'ignore', '-c', PYTHON, String(server.port)], {
-    timeout: 40_000,
+    timeout: 300_000,
   });
   assert.equal(stdout, 'fine\n');
 });
@@ -81,7 +81,7 @@ test('Perl Net::Telnet: login, commands, break, the end', TIMEOUT, async () => {
   const { args, program } = loginProgram();
   await using server = await startServer(args, { program });
   const { stdout } = await run(requireTool('perl'), ['-e', PERL, String(server.port), INTERRUPTIBLE], {
-    timeout: 40_000,
+    timeout: 300_000,
   });
   assert.equal(stdout, 'fine\n');
 });
@@ -98,8 +98,8 @@ test('npm telnet-client: login, exec and the end', TIMEOUT, async () => {
     passwordPrompt: /Password: $/,
     username: 'ada',
     password: 's3cret',
-    timeout: 15_000,
-    execTimeout: 15_000,
+    timeout: 300_000,
+    execTimeout: 300_000,
   });
   // The sequences with which readline switches bracketed paste remain in the answers.
   const exec = async (command: string): Promise<string> =>
@@ -132,7 +132,7 @@ test('npm telnet-client: a wrong password is reported', TIMEOUT, async () => {
         failedLoginMatch: 'Login incorrect',
         username: 'ada',
         password: 'wrong',
-        timeout: 15_000,
+        timeout: 300_000,
       }),
       /Failed login/,
     );
@@ -144,7 +144,7 @@ test('npm telnet-client: a wrong password is reported', TIMEOUT, async () => {
 test("npm telnet-client's shell stream", TIMEOUT, async () => {
   await using server = await startBashServer();
   const client = new Telnet();
-  await client.connect({ host: '127.0.0.1', port: server.port, negotiationMandatory: false, timeout: 15_000 });
+  await client.connect({ host: '127.0.0.1', port: server.port, negotiationMandatory: false, timeout: 300_000 });
   try {
     const stream = await client.shell();
     let text = '';

@@ -8,7 +8,7 @@ import { requireTool } from '../support/system/tools.ts';
 // The example client of libtelnet, as packaged by Debian. It refuses BINARY, and prints data only up to a NUL: the rest
 // of the data that it has read, up to the next IAC, is lost.
 
-test("libtelnet's telnet-client shows the output of commands of a login shell", { timeout: 60_000 }, async () => {
+test("libtelnet's telnet-client shows the output of commands of a login shell", { timeout: 600_000 }, async () => {
   const { args, program } = hermeticBash();
   await using server = await startServer(args, { program: [...program, '-l'] });
   await using term = await Terminal.start([requireTool('telnet-client'), '127.0.0.1', String(server.port)]);
@@ -22,7 +22,7 @@ test("libtelnet's telnet-client shows the output of commands of a login shell", 
   assert.deepEqual(shown, ['one', '2', '3', 'four']);
 });
 
-test("libtelnet's telnet-client shows the immediate output of shell builtins", { timeout: 120_000 }, async () => {
+test("libtelnet's telnet-client shows the immediate output of shell builtins", { timeout: 600_000 }, async () => {
   const { args, program } = hermeticBash();
   await using server = await startServer(args, { program: [...program, '-l'] });
   const client = [requireTool('telnet-client'), '127.0.0.1', String(server.port)];
@@ -40,7 +40,7 @@ test("libtelnet's telnet-client shows the immediate output of shell builtins", {
   );
 });
 
-test("libtelnet's telnet-client shows a progress bar", { timeout: 60_000 }, async () => {
+test("libtelnet's telnet-client shows a progress bar", { timeout: 600_000 }, async () => {
   const { args, program } = hermeticBash();
   await using server = await startServer(args, { program: [...program, '-l'] });
   await using term = await Terminal.start([requireTool('telnet-client'), '127.0.0.1', String(server.port)]);

@@ -35,13 +35,13 @@ async function sendInPieces(wire: Wire, session: number): Promise<void> {
 
 for (const binary of [false, true]) {
   const how = binary ? 'over BINARY' : 'as NVT text';
-  test(`${SESSIONS} sessions at once each get their own bytes back, ${how}`, { timeout: 120_000 }, async () => {
+  test(`${SESSIONS} sessions at once each get their own bytes back, ${how}`, { timeout: 600_000 }, async () => {
     const program = ['/bin/sh', '-c', 'stty raw -echo; echo ready; exec cat'];
     await using server = await startServer(['--mode', 'raw'], { program });
     const script = { ttype: ['xterm'], size: [80, 24] as const, ...(binary ? {} : { refuse: [OPT.BINARY] }) };
     const wires = await Promise.all(Array.from({ length: SESSIONS }, () => Wire.connect(server.port, script)));
     try {
-      await Promise.all(wires.map(wire => wire.expect('ready\n', 60_000)));
+      await Promise.all(wires.map(wire => wire.expect('ready\n', 240_000)));
       if (binary) {
         for (const wire of wires) {
           wire.propose('WILL', OPT.BINARY);
@@ -56,7 +56,7 @@ for (const binary of [false, true]) {
       assert.equal(childrenOf(server.pid).length, SESSIONS);
       const starts = wires.map(wire => wire.data.length);
       await Promise.all(wires.map(sendInPieces));
-      await Promise.all(wires.map((wire, at) => wire.untilData(starts[at]! + BYTES, 90_000)));
+      await Promise.all(wires.map((wire, at) => wire.untilData(starts[at]! + BYTES, 240_000)));
       wires.forEach((wire, at) => {
         const back = wire.data.bytes.subarray(starts[at]!);
         assert.ok(back.equals(pattern(at)), `session ${at} got something else (${back.length} bytes)`);

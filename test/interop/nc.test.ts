@@ -8,12 +8,12 @@ import { requireTool } from '../support/system/tools.ts';
 
 // nc does not answer negotiation, shows it as garbage, and sends LF. It is still served.
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 /** Runs nc with `input` on its standard input. Returns its output. */
 function netcat(args: readonly string[], input: string): Promise<{ code: number | null; output: Buffer }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(requireTool('nc'), args, { stdio: ['pipe', 'pipe', 'inherit'], timeout: 30_000 });
+    const child = spawn(requireTool('nc'), args, { stdio: ['pipe', 'pipe', 'inherit'], timeout: 300_000 });
     const chunks: Buffer[] = [];
     child.stdout.on('data', chunk => chunks.push(chunk));
     child.once('error', reject);

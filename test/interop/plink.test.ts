@@ -8,7 +8,7 @@ import { requireTool } from '../support/system/tools.ts';
 
 // PuTTY's engine without its window.
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 function openPlink(port: number, options?: TerminalOptions): Promise<Terminal> {
   return Terminal.start([requireTool('plink'), '-telnet', '-P', String(port), '127.0.0.1'], options);
@@ -77,7 +77,7 @@ test('plink -batch: commands from a pipe, output to a pipe, exit status 0', TIME
   await using server = await startBashServer();
   const args = ['-batch', '-telnet', '-P', String(server.port), '127.0.0.1'];
   const output = await new Promise<string>((resolve, reject) => {
-    const child = execFile(requireTool('plink'), args, { timeout: 30_000 }, (error, stdout) => {
+    const child = execFile(requireTool('plink'), args, { timeout: 300_000 }, (error, stdout) => {
       if (error) reject(error);
       else resolve(stdout);
     });

@@ -8,7 +8,7 @@ import { Desk } from './matrix/desk.ts';
 
 // The MUD options with TinTin++, which passes each of them to its scripts as an event.
 
-test('TinTin++: MTTS, GMCP both ways, MSSP', { timeout: 60_000 }, async () => {
+test('TinTin++: MTTS, GMCP both ways, MSSP', { timeout: 600_000 }, async () => {
   const [packages, status] = [gmcp({ local: true }), mssp({ provide: () => ({ NAME: 'Telpty', PLAYERS: 3 }) })];
   let told = '';
   const shell = async (session: Session): Promise<void> => {

@@ -6,7 +6,7 @@ import { requireTool } from '../support/system/tools.ts';
 
 // TinTin++, a MUD client: it draws the server's text itself and sends input by lines.
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 async function openTinTin(port: number, options: TerminalOptions = {}): Promise<Terminal> {
   const term = await Terminal.start([requireTool('tt++'), '-G'], options);

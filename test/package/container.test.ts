@@ -39,7 +39,7 @@ done
 mount -t proc proc "$root/proc"
 exec env -i "$IMAGE_ENV" chroot --userspec="$user" "$root" "$@"`;
 
-describe('the container image', { timeout: 240_000 }, () => {
+describe('the container image', { timeout: 600_000 }, () => {
   const project = new Project({});
   after(() => project[Symbol.dispose]());
   const buildah = async (...words: string[]) => {

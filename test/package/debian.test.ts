@@ -28,7 +28,7 @@ const USER = ['group', 'group-', 'gshadow', 'gshadow-', 'passwd', 'passwd-', 'sh
 );
 const UNITS = ['telpty.service', 'telpty.socket', 'telpty-unix.socket'];
 
-describe('the Debian package', { timeout: 240_000 }, () => {
+describe('the Debian package', { timeout: 600_000 }, () => {
   let root: OverlayRoot;
   const project = new Project({});
   after(() => project[Symbol.dispose]());

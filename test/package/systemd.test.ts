@@ -19,7 +19,7 @@ const block = (language: string, name: string) => {
   return language === 'sh' ? commandOf(plain, name) : commandOf(plain.replaceAll('```ini ', '```sh '), name);
 };
 
-describe('the systemd units', { timeout: 180_000 }, () => {
+describe('the systemd units', { timeout: 600_000 }, () => {
   let root: OverlayRoot;
   before(async () => {
     requireTool('systemd-analyze');

@@ -172,7 +172,7 @@ describe('a paste', () => {
     await using user = await visit(script(`stty raw -echo; printf now; head -c ${bytes} | sha256sum`));
     await user.expect('now');
     await user.paste(text);
-    await user.expect(createHash('sha256').update(text).digest('hex'), 60_000);
+    await user.expect(createHash('sha256').update(text).digest('hex'), 240_000);
   });
 
   it('of several lines needs an answer, unless the program brackets pastes', async () => {
@@ -208,7 +208,7 @@ describe('a flood', () => {
     await user.page.evaluate('new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))');
     const before = user.received;
     await user.press('Control+C');
-    await user.expect(/\^C\s*ready\$\s*$/, 30_000);
+    await user.expect(/\^C\s*ready\$\s*$/, 240_000);
     // What was under way, and no more: the server waits for the terminal, not for the network.
     assert(user.received - before < 1_000_000, `${user.received - before} bytes after ^C`);
     await user.run('echo $((40+2))');

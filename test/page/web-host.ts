@@ -10,6 +10,7 @@ import { createServer, type PtyShellOptions, ptyShell, type Server, type Session
 import { preparePty } from '../../src/pty/index.ts';
 import { createWebGateway, type WebGateway, type WebGatewayOptions } from '../../src/web/index.ts';
 import { assertNoLeaks, holdings } from '../support/leaks.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { requireTool } from '../support/system/tools.ts';
 
 /** What a session runs. */
@@ -97,7 +98,7 @@ export class WebHost implements AsyncDisposable {
 }
 
 /** Waits until `holds` returns true. */
-export async function eventually(holds: () => Promise<boolean>, timeout = 20_000): Promise<void> {
+export async function eventually(holds: () => Promise<boolean>, timeout = PATIENCE_MS): Promise<void> {
   const end = performance.now() + timeout;
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`not true within ${timeout} ms: ${holds}`);

@@ -33,7 +33,7 @@ import '../support/recorder.ts';
 import type { WireOptions } from '../support/clients/test-client.ts';
 import { Host, XTERM } from '../support/servers/host.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 600_000 };
 const root = mkdtempSync(join(tmpdir(), 'telpty-record-'));
 after(() => rmSync(root, { recursive: true }));
 

@@ -64,7 +64,7 @@ async function attackClient(
 /** Waits until the client has read everything sent so far: it then refuses an option that it does not support. */
 async function heard(wire: Wire): Promise<void> {
   wire.send(bytes('FF F0 FF FD C9'));
-  await wire.expectNegotiation(252, 201, 20_000);
+  await wire.expectNegotiation(252, 201, 240_000);
 }
 
 // 27 is NEW-ENVIRON (39), 24 ENVIRON (36); SEND is 01, VAR 00, VALUE 01, ESC 02, USERVAR 03.

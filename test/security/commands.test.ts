@@ -244,7 +244,7 @@ for n in range(int(sys.argv[2])):
     s.sendall(bytes.fromhex('fff0 fff4'))           # IP
 s.sendall(bytes.fromhex('fff2 0d00'))
 s.sendall(bytes.fromhex('fffd06'))
-s.settimeout(20)
+s.settimeout(240)
 got = b''
 while bytes.fromhex('fffb06') not in got:   # (a 255 of the program is doubled)
     piece = s.recv(700)

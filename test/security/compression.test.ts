@@ -40,7 +40,7 @@ async function agreed(): Promise<Wire> {
 async function ends(input: Uint8Array, reason: string): Promise<void> {
   await using wire = await agreed();
   wire.send(START3, input);
-  await wire.untilEnd(20_000);
+  await wire.untilEnd(240_000);
   await target.logOf(wire, new RegExp(`\\(protocol-error: ${reason}\\)`));
 }
 

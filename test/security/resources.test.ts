@@ -36,7 +36,7 @@ async function open(count: number, says: readonly Uint8Array[]): Promise<Wire[]>
 /** Waits until a server holds no client socket and has no program. */
 async function untilAlone({ server } = target): Promise<void> {
   const { pid, baseline } = server;
-  await untilTrue(() => openFds(pid).size <= baseline!.fds.size && childrenOf(pid).length === 0, 20_000);
+  await untilTrue(() => openFds(pid).size <= baseline!.fds.size && childrenOf(pid).length === 0, 240_000);
 }
 
 // Openings that stop in the middle of every protocol element.

@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { octets } from '../protocol/support/notation.ts';
 import { Wire, type WireOptions } from '../support/clients/test-client.ts';
 import { openFds, residentBytes, untilReading, untilTrue } from '../support/leaks.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { type StartOptions, startServer, type TestServer } from '../support/servers/server.ts';
 
 /** Converts an attack from the notation to bytes. */
@@ -117,7 +118,7 @@ export class Target implements AsyncDisposable {
         found = line.exec(this.server.stderr.slice(from));
         return found !== null;
       },
-      10_000,
+      PATIENCE_MS,
       () => `no ${line} in the log:\n${this.server.stderr.slice(from).slice(-2_000)}`,
     );
     return found!;

@@ -162,7 +162,7 @@ asRoot('the same holds while other processes of its session run', async () => {
   await using _ = ending(pty);
   await until(pty, /ready/);
   const [name = ''] = ownTerminals().filter(terminal => !before.has(terminal));
-  void pty.hangup({ timeout: 60_000 });
+  void pty.hangup({ timeout: 300_000 });
   pty.write('\r');
   await untilTrue(() => statSync(`/dev/pts/${name}`).uid === process.geteuid!());
   await using other = await hostile(TAKE_EACH, [name], 'done');

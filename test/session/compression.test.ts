@@ -220,7 +220,7 @@ const attacks: Readonly<Record<string, { input: () => Buffer; reason: string | u
 };
 
 for (const [name, { input, reason }] of Object.entries(attacks)) {
-  test(`${name} ends the session, and reports the reason`, { timeout: 60_000 }, async () => {
+  test(`${name} ends the session, and reports the reason`, { timeout: 600_000 }, async () => {
     let session: SessionType | undefined;
     let heard = 0;
     await using host = await Host.start({
@@ -236,7 +236,7 @@ for (const [name, { input, reason }] of Object.entries(attacks)) {
     const { wire } = await compressedWire(host);
     await using _ = wire;
     wire.send(START3, input());
-    await wire.untilEnd(30_000);
+    await wire.untilEnd(240_000);
     assert.equal(session!.hangupReason, reason);
     assert.ok(heard <= 2 << 20, `${heard} bytes`);
   });
@@ -389,7 +389,7 @@ test('a client that does not read stops a writer that compresses; a Synch drops 
   wire.resume();
   const start = wire.raw.bytes.indexOf(START2) + START2.length;
   const text = (): Buffer => inflateSync(wire.raw.bytes.subarray(start), { finishFlush: constants.Z_SYNC_FLUSH });
-  await wire.until(() => text().includes(Buffer.from([IAC, CMD.DM, ...Buffer.from('after')])), 30_000);
+  await wire.until(() => text().includes(Buffer.from([IAC, CMD.DM, ...Buffer.from('after')])), 240_000);
 });
 
 test('a program’s echo is compressed, key by key, along with floods', async () => {

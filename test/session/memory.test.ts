@@ -8,6 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Received } from '../../src/session/conversation/received.ts';
 import { Wire } from '../support/clients/test-client.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { XTERM } from '../support/servers/host.ts';
 import type { MemoryReport } from '../support/servers/memory-host.ts';
 
@@ -57,7 +58,7 @@ test('an idle session keeps few bytes, and none after its end', async () => {
     assert.ok(costs.external < 1_000, `${costs.external} bytes outside the heap per session`);
 
     await Promise.all(wires.map(wire => wire.close()));
-    const deadline = Date.now() + 20_000;
+    const deadline = Date.now() + PATIENCE_MS;
     let last = await ask(host);
     // The server may need some time until it has seen the ends of all programs.
     while (last.sessions > 0 && Date.now() < deadline) last = await ask(host);

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { addon } from '../../src/native/load.ts';
+import { PATIENCE_MS } from './patience.ts';
 
 /** One process, as read from /proc. */
 export interface ProcessInfo {
@@ -134,7 +135,7 @@ export function leaked(before: Holdings, now: Holdings): string[] {
  * Waits until process `pid` holds no more than `before`: what closing takes is up to the server, so this is a poll of
  * the kernel's tables. Fails with a list of what is left.
  */
-export async function assertNoLeaks(pid: number, before: Holdings, timeout = 10_000): Promise<void> {
+export async function assertNoLeaks(pid: number, before: Holdings, timeout = PATIENCE_MS): Promise<void> {
   const deadline = Date.now() + timeout;
   for (;;) {
     const lines = leaked(before, holdings(pid));
@@ -146,7 +147,7 @@ export async function assertNoLeaks(pid: number, before: Holdings, timeout = 10_
 }
 
 /** Waits until none of `pids` exists, not even as a zombie. */
-export async function assertGone(pids: number | readonly number[], timeout = 10_000): Promise<void> {
+export async function assertGone(pids: number | readonly number[], timeout = PATIENCE_MS): Promise<void> {
   const list = typeof pids === 'number' ? [pids] : pids;
   await untilTrue(
     () => list.every(pid => processInfo(pid) === undefined),
@@ -168,7 +169,11 @@ export function assertPortFree(port: number): Promise<void> {
 }
 
 /** Polls something outside this process (where no event can be had) every 20 ms until it is true. */
-export async function untilTrue(condition: () => boolean, timeout = 10_000, describe?: () => string): Promise<void> {
+export async function untilTrue(
+  condition: () => boolean,
+  timeout = PATIENCE_MS,
+  describe?: () => string,
+): Promise<void> {
   const deadline = Date.now() + timeout;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`${timeout} ms passed: ${describe ? describe() : condition}`);
@@ -186,7 +191,7 @@ export async function untilBlocked(find: () => ProcessInfo | undefined, isOver =
     if (isOver()) return true;
     asleep = find()?.state === 'S' ? asleep + 1 : 0;
     return asleep === 10;
-  }, 100_000);
+  }, 4 * PATIENCE_MS);
 }
 
 /** The number of the system call read(2). */
@@ -211,7 +216,7 @@ export async function untilReading(pid: number): Promise<void> {
         return true;
       }
     },
-    30_000,
+    PATIENCE_MS,
     () => `process ${pid} does not read its input: ${JSON.stringify(processInfo(pid))}`,
   );
 }

@@ -28,7 +28,7 @@ import { assertNothingHeld } from '../support/leaks.ts';
 import { requireTool } from '../support/system/tools.ts';
 import { LOADER } from '../support/typescript.ts';
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 const directory = mkdtempSync(join(tmpdir(), 'telpty-local-'));
 after(() => {
   assertNothingHeld();

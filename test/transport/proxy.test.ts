@@ -38,7 +38,7 @@ function dial(port: number, localAddress = '127.0.0.1'): Socket {
   return connect({ port, host: '127.0.0.1', localAddress, noDelay: true });
 }
 
-describe('PROXY headers', { timeout: 60_000 }, () => {
+describe('PROXY headers', { timeout: 600_000 }, () => {
   it('carry the address of the client, in both versions', async () => {
     await using proxied = await start();
     const ipv6 = ipv6Addresses(Buffer.from('20010db8000000000000000000000005', 'hex'), 4000);

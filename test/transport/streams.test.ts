@@ -34,7 +34,7 @@ async function read(stream: Duplex, pattern: RegExp): Promise<void> {
   }
 }
 
-describe('streams of an iterable', { timeout: 60_000 }, () => {
+describe('streams of an iterable', { timeout: 600_000 }, () => {
   it('become sessions, and the end of the iterable does not end them', async () => {
     const pairs = [pair(), pair()];
     const server = greeter();

@@ -52,7 +52,7 @@ async function start(tls: Partial<TlsOptions> = {}, more: ListenOptions = {}, op
 
 const dial = (port: number): Socket => connect({ port, host: '127.0.0.1' });
 
-describe('TLS', { timeout: 60_000 }, () => {
+describe('TLS', { timeout: 600_000 }, () => {
   it('carries a session, and the program does not notice it', async () => {
     await using tls = await start();
     await using wire = await connectSecurely(tls.host.port, XTERM);
@@ -345,10 +345,10 @@ describe('TLS', { timeout: 60_000 }, () => {
     // A silent client is refused after 2 s. On a loaded machine that can be before the others have connected.
     for (let reason = 'tls'; reason === 'tls'; ) {
       for (const one of others) one.destroy();
-      await untilTrue(() => addon().counts().peeks === 0, 60_000);
+      await untilTrue(() => addon().counts().peeks === 0, 240_000);
       tls.refused.length = 0;
       const first = dial(tls.host.port);
-      await untilTrue(() => addon().counts().peeks === 1, 60_000);
+      await untilTrue(() => addon().counts().peeks === 1, 240_000);
       const closed = readToClose(first);
       others = Array.from({ length: 1024 }, () => dial(tls.host.port).on('error', () => {}));
       await closed;
@@ -380,7 +380,7 @@ describe('TLS', { timeout: 60_000 }, () => {
   });
 });
 
-describe('TLS and plain Telnet on one port', { timeout: 60_000 }, () => {
+describe('TLS and plain Telnet on one port', { timeout: 600_000 }, () => {
   it('accepts both, and plain connections use the addon', async () => {
     await using tls = await start({ auto: true });
     await using secure = await connectSecurely(tls.host.port, XTERM);

@@ -15,7 +15,7 @@ const [BINARY, CONTINUATION, TEXT, PING] = [0x82, 0x80, 0x81, 0x89] as const;
 /** The close code in the last frame that the server sent. */
 const closeCode = (received: Buffer) => received.readUInt16BE(received.lastIndexOf(0x88) + 2);
 
-describe('a page of another site', { timeout: 60_000 }, () => {
+describe('a page of another site', { timeout: 600_000 }, () => {
   it('cannot connect: Origin must be that of the server, or one that is configured', async () => {
     await using host = await startWeb(CAT, { origins: ['https://play.example.org'] });
     const own = `http://127.0.0.1:${host.port}`;
@@ -99,7 +99,7 @@ describe('a page of another site', { timeout: 60_000 }, () => {
   });
 });
 
-describe('frames', { timeout: 60_000 }, () => {
+describe('frames', { timeout: 600_000 }, () => {
   const cases: readonly (readonly [name: string, bytes: Buffer, code: number])[] = [
     ['without a mask', frame(BINARY, Buffer.from('x'), { isMasked: false }), 1002],
     ['that announce 1 GiB', frame(BINARY, Buffer.alloc(10), { length: 2 ** 30 }), 1009],
@@ -156,7 +156,7 @@ describe('frames', { timeout: 60_000 }, () => {
     socket.pause();
     const pings = Buffer.concat(Array.from({ length: 10_000 }, () => frame(PING, Buffer.alloc(100))));
     for (let n = 0; n < 100; n++) socket.write(pings);
-    await untilTrue(() => socket.writableLength === 0, 60_000);
+    await untilTrue(() => socket.writableLength === 0, 240_000);
     const [session] = host.server.sessions;
     assert.equal(socket.destroyed, false);
     assert.ok(session!.unsent < 256 * 1024, `${session!.unsent} bytes are queued`);
@@ -165,7 +165,7 @@ describe('frames', { timeout: 60_000 }, () => {
   });
 });
 
-describe('many connections', { timeout: 120_000 }, () => {
+describe('many connections', { timeout: 600_000 }, () => {
   it('that send nothing, or their headers slowly, are closed when there are too many', async () => {
     await using host = await startWeb(CAT);
     const sockets = Array.from({ length: 600 }, () => connect(host.port, '127.0.0.1'));

@@ -26,7 +26,7 @@ symlinkSync('/etc/passwd', join(page, 'link.txt'));
 const SHELL = { shell: ptyShell('/bin/sh', ['-i']) };
 const script = (text: string) => ({ shell: ptyShell('/bin/sh', ['-c', text]) });
 
-describe('a session over a WebSocket', { timeout: 60_000 }, () => {
+describe('a session over a WebSocket', { timeout: 600_000 }, () => {
   it('is an ordinary session: keys, size, terminal type, character set', async () => {
     await using host = await startWeb(SHELL);
     await using wire = await connectWeb(host.port, { ttype: ['xterm-256color'], size: [101, 37], charset: 'UTF-8' });
@@ -113,7 +113,7 @@ describe('a session over a WebSocket', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the page', { timeout: 60_000 }, () => {
+describe('the page', { timeout: 600_000 }, () => {
   it('is served from the files of its folder, and nothing else is', async () => {
     await using host = await startWeb(SHELL, { page, base: '/term/' });
     const { status, headers, text } = await ask(host.port, '/term/');
@@ -178,7 +178,7 @@ describe('the page', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a gateway in the HTTP server of an application', { timeout: 60_000 }, () => {
+describe('a gateway in the HTTP server of an application', { timeout: 600_000 }, () => {
   it('takes its own paths and leaves the others', async () => {
     const server = createServer(SHELL);
     await using gateway = createWebGateway({ server, base: '/term/', page });

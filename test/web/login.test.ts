@@ -28,7 +28,7 @@ async function logIn(host: WebHost, name: string, password: string, headers: Rec
   return { ...answer, cookie: cookie.split(';')[0]!, attributes: cookie, json: JSON.parse(answer.text) };
 }
 
-describe('a login', { timeout: 60_000 }, () => {
+describe('a login', { timeout: 600_000 }, () => {
   it('gives a cookie and a token, and a WebSocket with both gets the user', async () => {
     await using host = await startWeb(PROGRAM, { passwordFile });
     assert.equal(await statusOf(host.port), 401);
@@ -150,7 +150,7 @@ describe('a login', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the user of a proxy', { timeout: 60_000 }, () => {
+describe('the user of a proxy', { timeout: 600_000 }, () => {
   const web = { userHeader: 'X-Remote-User', trustedProxies: ['127.0.0.1'] };
 
   it('comes from one header of a trusted proxy, and odd names are refused', async () => {

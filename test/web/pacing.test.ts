@@ -29,7 +29,7 @@ async function untilQuiet(session: Session): Promise<void> {
   });
 }
 
-describe('the output of a session over a WebSocket', { timeout: 120_000 }, () => {
+describe('the output of a session over a WebSocket', { timeout: 600_000 }, () => {
   it('is marked after the first output and then after each 64 KiB', async () => {
     await using host = await startWeb(flood(MEGABYTE));
     await using wire = await connectWeb(host.port, { silent: true });
@@ -95,7 +95,7 @@ describe('the output of a session over a WebSocket', { timeout: 120_000 }, () =>
     await wire.untilData(500 * 1024);
     await untilQuiet(session!);
     session!.hangup('idle-timeout');
-    await wire.untilClose(30_000);
+    await wire.untilClose(240_000);
     assert.equal(wire.end?.code, 1000);
     assert.equal(wire.end?.reason, 'idle-timeout');
   });

@@ -35,12 +35,12 @@ async function follow(certificate: Pick<Certificate, 'certFile' | 'keyFile'>, ..
   const [, hint = ''] = /connect with: (.*)$/.exec((JSON.parse(line) as { msg: string }).msg)!;
   const command = hint.replace(/ \(.*\)$/, '').split(', or without TLS: ')[0]!;
   const script = `telpty() { "${process.execPath}" "${CLI}" "$@"; }; ${command} </dev/null`;
-  const { stdout } = await run('/bin/sh', ['-c', script], { cwd: '/', timeout: 60_000 });
+  const { stdout } = await run('/bin/sh', ['-c', script], { cwd: '/', timeout: 300_000 });
   assert.match(stdout, /welcome \S+\r?\n/, hint);
   return hint.replaceAll(String(server.port), 'PORT').replaceAll(directory, 'DIR');
 }
 
-describe('the command to connect with TLS', { timeout: 120_000 }, () => {
+describe('the command to connect with TLS', { timeout: 600_000 }, () => {
   it('trusts a self-signed certificate, by the name or address in it', async () => {
     const address = made(selfSigned('DNS:game.test,IP:127.0.0.1'));
     const trust = `telpty connect --tls --tls-ca ${address.certFile}`;
@@ -102,7 +102,7 @@ describe('the command to connect with TLS', { timeout: 120_000 }, () => {
       /connect with: (openssl s_client .*) \(with a client certificate\)/,
     );
     const filled = command.replace('CERT', own.certFile).replace('KEY', own.keyFile);
-    const { stdout } = await run('/bin/sh', ['-c', `${filled} 2>/dev/null </dev/null; true`], { timeout: 60_000 });
+    const { stdout } = await run('/bin/sh', ['-c', `${filled} 2>/dev/null </dev/null; true`], { timeout: 300_000 });
     assert.match(stdout, /welcome/);
   });
 });

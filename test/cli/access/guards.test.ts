@@ -13,7 +13,7 @@ import { untilTrue } from '../../support/leaks.ts';
 import { selfSigned } from '../../support/servers/certificates.ts';
 import { CLI, startServer, type TestServer } from '../../support/servers/server.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const PER_ADDRESS = 'telpty: too many sessions from your address\r\n';
 const DENIED = 'telpty: connections from your address are not accepted\r\n';
@@ -37,7 +37,7 @@ after(() => {
 /** The error message of a `telpty serve` that does not start. */
 function fails(...args: string[]) {
   const argv = [CLI, 'serve', '--port', '0', '--log-level', 'silent', ...args];
-  const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 20_000 });
+  const { status, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8', timeout: 300_000 });
   return { status, stderr };
 }
 

@@ -15,7 +15,7 @@ import { OpenSocket } from '../../support/servers/service-manager.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
 const run = promisify(execFile);
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const NOBODY = 65_534;
 /** A user id that no other test uses. */
@@ -42,7 +42,7 @@ async function visit(
 ): Promise<string> {
   const where = [host, String(server.port)];
   const words = [...as(uid), requireTool('python3'), '-c', SCRIPT, ...where, how, text, String(times)];
-  const { stdout } = await run(words[0]!, words.slice(1), { cwd: '/', encoding: 'latin1', timeout: 60_000 });
+  const { stdout } = await run(words[0]!, words.slice(1), { cwd: '/', encoding: 'latin1', timeout: 300_000 });
   return stdout;
 }
 
@@ -207,7 +207,7 @@ describe('--local-user same if the client may be a forwarder', LIMIT, () => {
     const { status, stdout, stderr } = spawnSync('/bin/sh', words, {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe', ...stdio],
-      timeout: 30_000,
+      timeout: 300_000,
     });
     return { status, stdout, stderr };
   };
@@ -265,7 +265,7 @@ it('--local-user same on a system that does not report the user of a connection:
   ];
   for (const args of [[], ['--local-user', 'same', 'cat']]) {
     const words = [...elsewhere, CLI, 'serve', '--port', '0', ...args];
-    const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 30_000 });
+    const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 300_000 });
     assert.deepEqual([status, stdout], [2, '']);
     assert.match(stderr, /^telpty: --local-user same: this system does not report the user of a connection, .*\n$/);
   }

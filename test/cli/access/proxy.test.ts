@@ -13,7 +13,7 @@ const XTERM = { ttype: ['xterm'], size: [80, 24] } as const;
 const ROOT = '--allow-root-program';
 const v1 = (address: string) => `PROXY TCP4 ${address} 198.51.100.1 56324 23\r\n`;
 
-describe('telpty serve --proxy-protocol', { timeout: 180_000 }, () => {
+describe('telpty serve --proxy-protocol', { timeout: 600_000 }, () => {
   for (const workers of [1, 2]) {
     it(`uses the client's address for programs, logs and limits (workers: ${workers})`, async () => {
       const limits = ['--max-per-ip', '1', '--deny', '192.0.2.66'];
@@ -76,7 +76,7 @@ describe('telpty serve --proxy-protocol', { timeout: 180_000 }, () => {
   });
 });
 
-describe('clients of other protocols', { timeout: 180_000 }, () => {
+describe('clients of other protocols', { timeout: 600_000 }, () => {
   for (const workers of [1, 2]) {
     it(`are recognised, closed, and logged once, before their program starts or after (workers: ${workers})`, async () => {
       const start = (patience: string) => {

@@ -6,7 +6,7 @@ import { Terminal } from '../../support/clients/tmux.ts';
 import { startServer } from '../../support/servers/server.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 const SHELL = ['/bin/sh', '-i'];
 const start = (...args: string[]) =>
   startServer(['--robot-check', '--env', 'PS1=ready$ ', '--env', 'ENV=', '--log-format', 'json', ...args], {

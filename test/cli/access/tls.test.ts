@@ -63,7 +63,7 @@ function failing(args: readonly string[]): Promise<{ status: unknown; stderr: st
 
 const fingerprintOf = (wire: Wire) => tlsOf(wire).getPeerCertificate().fingerprint256;
 
-describe('telpty serve --tls-cert', { timeout: 120_000 }, () => {
+describe('telpty serve --tls-cert', { timeout: 600_000 }, () => {
   it('prints a telnets URL, and serves real clients', async () => {
     await using server = await startServer([...TLS, '--log-format', 'json'], ASK);
     assert.equal(server.stdout, `listening telnets://127.0.0.1:${server.port}\n`);

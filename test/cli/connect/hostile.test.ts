@@ -27,7 +27,7 @@ const byte = fc.oneof(
   { weight: 3, arbitrary: fc.nat(255) },
 );
 
-test('random bytes, while a user types', { timeout: 120_000 }, async () => {
+test('random bytes, while a user types', { timeout: 600_000 }, async () => {
   await using peer = await Peer.listen();
   await fc.assert(
     fc.asyncProperty(fc.array(byte, { minLength: 500, maxLength: 4_000 }), async bytes => {
@@ -47,7 +47,7 @@ test('random bytes, while a user types', { timeout: 120_000 }, async () => {
   );
 });
 
-test('modes and keys that change all the time', { timeout: 60_000 }, async () => {
+test('modes and keys that change all the time', { timeout: 600_000 }, async () => {
   await using peer = await Peer.listen();
   const pty = open(peer.port);
   const wire = await peer.accept();
@@ -58,7 +58,7 @@ test('modes and keys that change all the time', { timeout: 60_000 }, async () =>
     wire.subnegotiate(34, [3, 1 + (n % 30), 2 | (n & 96), n & 255]);
   }
   wire.negotiate(253, 6);
-  await wire.expectNegotiation(251, 6, 30_000);
+  await wire.expectNegotiation(251, 6, 240_000);
   wire.halfClose();
   assert.deepEqual(await pty.exited, { code: 0, signal: null });
   await closed(pty);

@@ -7,7 +7,7 @@ import { escapeCharacter } from '../../../src/cli/connect/options.ts';
 import { openPrompt, withPeer } from '../../support/clients/connect.ts';
 import { CMD, OPT } from '../../support/clients/test-client.ts';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 const { WILL, DO } = CMD;
 
 test('which sequences are which escape key', () => {

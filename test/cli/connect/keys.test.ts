@@ -8,7 +8,7 @@ import { CMD, naws, OPT, readable, subnegotiation } from '../../support/clients/
 import { processInfo, untilTrue } from '../../support/leaks.ts';
 import { CLI } from '../../support/servers/server.ts';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 const { IAC, IP, DM, WILL, WONT, DO, DONT, EOF, ABORT, SUSP, AYT } = CMD;
 
 test('a server that does not speak Telnet gets lines, edited and echoed locally', TIMEOUT, () =>

@@ -9,7 +9,7 @@ import { CMD, naws, OPT } from '../../support/clients/test-client.ts';
 import { startServer } from '../../support/servers/server.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 const { WILL, DO } = CMD;
 
 const PROGRAM = `

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { openClient, openPrompt, runConnect } from '../../support/clients/connect.ts';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 /** A server that greets each client; its connections are in `sockets`. */
 async function listen(greeting: string, port = 0): Promise<{ server: Server; port: number; sockets: Socket[] }> {

@@ -13,11 +13,12 @@ import { Screen } from '../../support/clients/screen.ts';
 import { CMD, OPT, type Wire } from '../../support/clients/test-client.ts';
 import { Terminal } from '../../support/clients/tmux.ts';
 import { assertNothingHeld, childrenOf, processInfo, untilTrue } from '../../support/leaks.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { CLI } from '../../support/servers/server.ts';
 
 after(assertNothingHeld);
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 const SIZE = { columns: 80, rows: 24 };
 const { WILL, DO } = CMD;
 
@@ -263,7 +264,7 @@ const escapeSequence = fc.oneof(
   fc.constantFrom('text', '\r\n', 'ž', '—', '漢', '\t', ';', '?', '1000', 'h', 'l'),
 );
 
-test('random output, cut anywhere: the terminal is like a new one afterwards', { timeout: 120_000 }, async () => {
+test('random output, cut anywhere: the terminal is like a new one afterwards', { timeout: 600_000 }, async () => {
   const fresh = new Screen(SIZE.columns, SIZE.rows);
   const expected = JSON.stringify(await stateOf(fresh));
   fresh.dispose();
@@ -373,7 +374,7 @@ async function drawn(peer: Peer, printed: string): Promise<{ client: Drawn; wire
 }
 
 test('however the session ends, the terminal is restored, and sends no answers to the shell', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using peer = await Peer.listen();
   const ends: readonly (readonly [status: number, end: (client: Drawn, wire: Wire) => void | Promise<void>])[] = [
@@ -453,7 +454,7 @@ const flagsOf = (term: Terminal) => term.flags(...FLAGS);
 
 /** tmux does not signal that it has drawn, so this polls. */
 async function untilFlags(term: Terminal, wanted: string): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + PATIENCE_MS;
   for (let flags = ''; flags !== wanted; flags = await flagsOf(term)) {
     if (Date.now() > deadline) assert.equal(flags, wanted);
     await delay(25);

@@ -13,7 +13,7 @@ import { CLI, startServer } from '../../support/servers/server.ts';
 import { Telnetd } from '../../support/servers/telnetd.ts';
 import { AT_PROMPT, INTERRUPTIBLE, startBashServer } from '../../support/system/programs.ts';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 const { WILL, DO } = CMD;
 
 /** A shell without line editing, which does not change the terminal's modes, and the client in it. */
@@ -121,7 +121,7 @@ for (const [name, which, command] of [
   });
 }
 
-test('the terminal is restored, however the session ends', { timeout: 120_000 }, async () => {
+test('the terminal is restored, however the session ends', { timeout: 600_000 }, async () => {
   await using server = await startBashServer();
   const ways: [way: (term: Terminal) => Promise<unknown>, status: number][] = [
     [term => term.type('exit\r'), 0],

@@ -17,7 +17,7 @@ import { selfSigned, signedBy } from '../../support/servers/certificates.ts';
 import { startServer } from '../../support/servers/server.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 const openssl = requireTool('openssl');
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-connect-tls-'));
@@ -113,7 +113,7 @@ async function assertFails(
     assert.match(stderr, problem);
     assert.match(stderr, option);
     assert.doesNotMatch(stderr, /wrong version|altnames|routines|: *\n$|: *;/);
-    const connecting = connect({ host, port, tls: ca === undefined ? true : { ca: ca.cert }, timeout: 20_000 });
+    const connecting = connect({ host, port, tls: ca === undefined ? true : { ca: ca.cert }, timeout: 300_000 });
     const error = await connecting.then(
       // In TLS 1.3 the server checks the client's certificate after the client has completed the handshake.
       session => new Promise<Error>(resolve => session.once('close', () => resolve(session.errored!)).resume()),

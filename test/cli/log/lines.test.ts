@@ -20,7 +20,7 @@ const linesOf = (server: TestServer) =>
     .split('\n')
     .map(line => JSON.parse(line) as Line);
 
-describe('the log of a server', { timeout: 180_000 }, () => {
+describe('the log of a server', { timeout: 600_000 }, () => {
   for (const workers of ['1', '2'])
     it(`has the number of the session in all lines about it, also for a refused one (workers: ${workers})`, async () => {
       const args = ['--log-level', 'debug', '--log-format', 'json', '--max-sessions', '1', '--workers', workers];

@@ -12,7 +12,10 @@ const directory = mkdtempSync(join(tmpdir(), 'telpty-check-'));
 after(() => rmSync(directory, { recursive: true }));
 
 function telpty(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8', timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], {
+    encoding: 'utf8',
+    timeout: 300_000,
+  });
   return { status, stdout, stderr };
 }
 

@@ -96,7 +96,7 @@ describe('completion in fish', () => {
   }
 });
 
-describe('completion in zsh', { timeout: 120_000 }, () => {
+describe('completion in zsh', { timeout: 600_000 }, () => {
   const typed: [line: string, screen: RegExp][] = [
     ['telpty serve --tls-cl', /% telpty serve --tls-client-ca/],
     ['telpty con', /% telpty connect/],

@@ -12,7 +12,7 @@ import { assertNothingHeld } from '../../support/leaks.ts';
 import { CLI, startServer } from '../../support/servers/server.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 let directory: string;
 before(() => {

@@ -11,7 +11,7 @@ import { assertDead, canMake, mount, TestCgroup } from '../../support/system/cgr
 /** Runs a server that cannot start. */
 function failing(...args: string[]): { status: number | null; stderr: string } {
   const words = [CLI, 'serve', '--port', '0', '--log-level', 'error', ...args, '--', 'true'];
-  return spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 20_000 });
+  return spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 300_000 });
 }
 
 /** Prints the process ids of a daemon in its own session and of an orphan; both ignore SIGHUP. */

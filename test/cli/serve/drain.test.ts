@@ -7,7 +7,7 @@ import { assertPortFree, childrenOf, descendantsOf, isAlive, untilBlocked, until
 import { Host } from '../../support/servers/host.ts';
 import { startServer } from '../../support/servers/server.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const POLITE = ['/bin/sh', '-c', 'trap "echo so long; exit 5" HUP; echo up; while :; do sleep 0.02; done'];
 const STUBBORN = ['/bin/sh', '-c', 'trap "" HUP; echo "up $$"; while :; do sleep 1 || exit; done'];

@@ -5,7 +5,7 @@ import { startServer } from '../../support/servers/server.ts';
 
 const XTERM = { ttype: ['xterm'], size: [80, 24] } as const;
 
-describe('telpty serve with an --rlimit that is too small', { timeout: 180_000 }, () => {
+describe('telpty serve with an --rlimit that is too small', { timeout: 600_000 }, () => {
   for (const [limit, program, words] of [
     ['as=100K', ['/bin/cat'], /killed by SIG(KILL|SEGV) within 1 s of its start; --rlimit as=102400 may be too small/],
     [

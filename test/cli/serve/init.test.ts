@@ -8,7 +8,7 @@ import { Wire } from '../../support/clients/test-client.ts';
 import { processes, untilTrue } from '../../support/leaks.ts';
 import { startServer } from '../../support/servers/server.ts';
 
-describe('telpty serve as pid 1', { timeout: 180_000 }, () => {
+describe('telpty serve as pid 1', { timeout: 600_000 }, () => {
   for (const workers of [[], ['--workers', '2']]) {
     it(`reaps orphans and reports the exit of its programs; ${workers.join(' ') || 'one process'}`, async () => {
       const script = 'for i in 1 2 3; do (setsid sh -c "exec sleep 0.1" &) ; done; echo begun; read -r line; exit 7';

@@ -10,7 +10,7 @@ import { isAlive, untilTrue } from '../../support/leaks.ts';
 import { ask, metricsUrl, scrape, untilCounted } from '../../support/servers/metrics.ts';
 import { CLI, startServer } from '../../support/servers/server.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 
 describe('--metrics', LIMIT, () => {
@@ -286,7 +286,7 @@ describe('the HTTP of --metrics', LIMIT, () => {
   const telpty = (...args: string[]) =>
     spawnSync(process.execPath, [CLI, 'serve', '--port', '0', ...args, '--', '/bin/cat'], {
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 300_000,
     });
 
   it('reports in one line why it cannot listen', async () => {

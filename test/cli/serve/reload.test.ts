@@ -16,7 +16,7 @@ import { isAlive, untilTrue } from '../../support/leaks.ts';
 import { CLI, startServer, type TestServer } from '../../support/servers/server.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 const directory = mkdtempSync(join(tmpdir(), 'telpty-reload-'));
 after(() => rmSync(directory, { recursive: true }));
 

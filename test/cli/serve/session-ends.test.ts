@@ -12,7 +12,7 @@ import { selfSigned } from '../../support/servers/certificates.ts';
 import { scrape, untilCounted } from '../../support/servers/metrics.ts';
 import { startServer, type TestServer } from '../../support/servers/server.ts';
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24], allowHalfOpen: true };
 const directory = mkdtempSync(join(tmpdir(), 'telpty-ends-'));
 after(() => rmSync(directory, { recursive: true, force: true }));

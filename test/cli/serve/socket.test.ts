@@ -14,7 +14,7 @@ import { CLI, startServer } from '../../support/servers/server.ts';
 import { requireRoot, requireTool } from '../../support/system/tools.ts';
 
 const run = promisify(execFile);
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 /** A user id without a name that no other test uses. */
 const OTHER = 100_000 + process.pid;
@@ -40,7 +40,7 @@ with socket.socket(socket.AF_UNIX) as client:
 /** Connects to the server as another user. @returns what the client has read. */
 async function visit(path: string, uid: number): Promise<string> {
   const words = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--', requireTool('python3'), '-c', VISIT, path];
-  const { stdout } = await run('setpriv', words, { cwd: '/', encoding: 'latin1', timeout: 60_000 });
+  const { stdout } = await run('setpriv', words, { cwd: '/', encoding: 'latin1', timeout: 300_000 });
   return stdout;
 }
 
@@ -164,9 +164,9 @@ describe('telpty serve --socket', LIMIT, () => {
     await server.waitForLog(/out of descriptors: clients wait/);
     await Promise.all(
       wires.map(async wire => {
-        await wire.expect('from ', { timeout: 60_000 });
+        await wire.expect('from ', { timeout: 300_000 });
         wire.type('x\r');
-        await wire.untilClose(60_000);
+        await wire.untilClose(240_000);
       }),
     );
   });

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Wire } from '../../support/clients/test-client.ts';
 import { untilTrue } from '../../support/leaks.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { XTERM } from '../../support/servers/host.ts';
 import { startServer, type TestServer } from '../../support/servers/server.ts';
 import { requireTool } from '../../support/system/tools.ts';
@@ -62,7 +63,7 @@ test('a session makes no more system calls on the main thread than necessary', a
     });
     await untilTrue(
       () => said.includes('attached'),
-      10_000,
+      PATIENCE_MS,
       () => said,
     );
     await sessions(server, SESSIONS);

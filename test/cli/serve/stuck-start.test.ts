@@ -14,7 +14,7 @@ import { SilentFileSystem } from '../../support/system/silent-file-system.ts';
 
 const XTERM = { ttype: ['xterm'], size: [80, 24] } as const;
 
-describe('telpty serve while starts of programs hang', { timeout: 180_000 }, () => {
+describe('telpty serve while starts of programs hang', { timeout: 600_000 }, () => {
   for (const workers of [[], ['--workers', '2']]) {
     it(`is not ready, logs and counts it, and stops at SIGTERM; ${workers.join(' ') || 'one process'}`, async () => {
       const home = mkdtempSync(join(tmpdir(), 'telpty-home-'));

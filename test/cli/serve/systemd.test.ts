@@ -19,7 +19,7 @@ import { CLI, startServer } from '../../support/servers/server.ts';
 import { NotifySocket, OpenSocket } from '../../support/servers/service-manager.ts';
 import { requireTool } from '../../support/system/tools.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const directory = mkdtempSync(join(tmpdir(), 'telpty-systemd-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -181,7 +181,7 @@ describe('LISTEN_FDS', LIMIT, () => {
       env: { ...process.env, ...environment },
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe', ...stdio],
-      timeout: 30_000,
+      timeout: 300_000,
     });
     return {
       status,

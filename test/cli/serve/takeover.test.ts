@@ -8,7 +8,7 @@ import { type StartOptions, startServer } from '../../support/servers/server.ts'
 import { OpenSocket } from '../../support/servers/service-manager.ts';
 import { Load } from '../../support/system/load.ts';
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 /** The number of concurrent clients, and of those that connect and leave between two steps. */
 const CLIENTS = 12;
 const SOME = 30;

@@ -16,7 +16,7 @@ const PROGRAM = ['sh', '-c', 'echo ready; read file; exec cat "$file"'];
 /** The number of a server's processes that wait for the file system. */
 const stuck = (pid: number) => descendantsOf(pid).filter(({ state, name }) => name === 'cat' && state !== 'R').length;
 
-describe('telpty serve with programs that cannot be killed', { timeout: 180_000 }, () => {
+describe('telpty serve with programs that cannot be killed', { timeout: 600_000 }, () => {
   for (const workers of [[], ['--workers', '2']]) {
     it(`reuses their slots, logs and counts them, and stops; ${workers.join(' ') || 'one process'}`, async () => {
       await using silent = await SilentFileSystem.mount();

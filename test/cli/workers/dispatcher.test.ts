@@ -22,7 +22,7 @@ import {
 } from '../../support/leaks.ts';
 import { CLI, type StartOptions, startServer, type TestServer } from '../../support/servers/server.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 const XTERM: WireOptions = { ttype: ['xterm'], size: [80, 24] };
 const TOO_MANY = 'telpty: too many sessions, try again later\r\n';
 /** A program that prints its parent, and ignores SIGHUP. */
@@ -284,7 +284,7 @@ describe('the end of telpty serve --workers', LIMIT, () => {
 
 describe('telpty serve --workers that cannot start', LIMIT, () => {
   const telpty = (...args: string[]) => {
-    const result = spawnSync(process.execPath, [CLI, 'serve', ...args], { encoding: 'utf8', timeout: 30_000 });
+    const result = spawnSync(process.execPath, [CLI, 'serve', ...args], { encoding: 'utf8', timeout: 300_000 });
     const errors = result.stderr.split('\n').filter(line => !line.startsWith('{"level":40'));
     return { status: result.status, stdout: result.stdout, stderr: errors.join('\n') };
   };

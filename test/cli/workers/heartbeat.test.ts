@@ -11,7 +11,7 @@ import { atExit } from '../../support/cleanup.ts';
 import { Wire } from '../../support/clients/test-client.ts';
 import { childrenOf, isAlive, untilTrue } from '../../support/leaks.ts';
 
-const LIMIT = { timeout: 180_000 };
+const LIMIT = { timeout: 600_000 };
 const STUBBORN = 'trap "" HUP; echo "up $PPID $$"; while :; do sleep 1 || exit; done';
 
 describe('a worker that hangs', LIMIT, () => {

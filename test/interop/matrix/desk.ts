@@ -6,6 +6,7 @@ import { atExit } from '../../support/cleanup.ts';
 import { framed, Screen } from '../../support/clients/screen.ts';
 import { ByteLog } from '../../support/format/byte-log.ts';
 import { untilTrue } from '../../support/leaks.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 
 export interface DeskOptions {
   cols?: number;
@@ -13,9 +14,6 @@ export interface DeskOptions {
   /** Added to a small fixed environment. */
   env?: Readonly<Record<string, string>>;
 }
-
-/** Timeout for any change on the screen. Test machines are busy; no result depends on this time. */
-const PATIENCE_MS = 20_000;
 
 /**
  * A client on a pseudo-terminal, and the screen that it draws, in memory. The tests judge a client by this screen or by

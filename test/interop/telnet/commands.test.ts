@@ -8,7 +8,7 @@ import { AT_PROMPT, INTERRUPTIBLE, startBashServer } from '../../support/system/
 
 // GNU telnet's command prompt: commands that a user sends with ^] while a program runs.
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 test('GNU telnet: send ayt is answered on the screen, and the shell continues', TIMEOUT, async () => {
   await using server = await startBashServer();

@@ -8,7 +8,7 @@ import { AT_PROMPT, INTERRUPTIBLE, startBashServer } from '../../support/system/
 
 // GNU telnet in line mode (RFC 1184), which is used while the program reads lines.
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 const TRACE = ['--log-level', 'trace', '--log-format', 'json'];
 
 /** A shell without a line editor: its terminal is always in ICANON mode. */

@@ -5,7 +5,7 @@ import { startServer } from '../../support/servers/server.ts';
 
 // `serve --mode line`: the client edits and echoes, the program gets complete lines.
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 /** Checks its own terminal, then answers each line. */
 const ANSWER = `

@@ -9,7 +9,7 @@ import { requireTool } from '../../support/system/tools.ts';
 
 // GNU telnet and full-screen programs: the screen is checked before and after a resize.
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 /** The rows of a screen, as many as the window has. */
 function rowsOf(screen: string, rows: number): string[] {

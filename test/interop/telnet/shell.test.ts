@@ -9,7 +9,7 @@ import { AT_PROMPT, INTERRUPTIBLE, STOPPABLE, startBashServer } from '../../supp
 
 // GNU telnet and a shell: everyday use.
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 test('GNU telnet: the size and the terminal type are correct at the start of the program', TIMEOUT, async () => {
   const look = 'stty size; echo "$(tput cols) $(tput lines) $TERM"; exec cat';

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { addon } from '../../../src/native/load.ts';
 import { spawnPty, startPty } from '../../../src/pty/index.ts';
 import { assertNoLeaks, assertNothingHeld, holdings, processes, untilTrue } from '../../support/leaks.ts';
+import { PATIENCE_MS } from '../../support/patience.ts';
 import { HeldProgram } from '../../support/system/held-program.ts';
 import { closed, inNode, nodeArguments, readAll, startWorker } from '../support.ts';
 
@@ -119,7 +120,7 @@ function startedFrom(path: string): number[] {
 const untilNothingRuns = (path: string) =>
   untilTrue(
     () => startedFrom(path).length === 0,
-    10_000,
+    PATIENCE_MS,
     () => `still there: ${startedFrom(path).join(' ')}`,
   );
 

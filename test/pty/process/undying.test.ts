@@ -134,7 +134,7 @@ for (const [name, end] of [
 }
 
 test('a process can end while a program that it has just started is traced and cannot die', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const python = requireTool('python3');
   const child = node(`

@@ -12,7 +12,7 @@ import { isRoot, readAll } from '../support.ts';
 const FIRST = 73_000;
 
 const asRoot = (name: string, body: () => Promise<void> | void) =>
-  test(name, { timeout: 60_000 }, async () => {
+  test(name, { timeout: 600_000 }, async () => {
     requireRoot();
     await body();
   });

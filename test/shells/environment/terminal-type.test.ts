@@ -121,7 +121,7 @@ describe('the name that a program gets', () => {
 describe('the terminals that the host knows', () => {
   const listed = async (env: Record<string, string>, cwd = '/') => {
     const terminfo = new Terminfo(env, cwd);
-    await terminfo.listed(60_000);
+    await terminfo.listed(240_000);
     return terminfo;
   };
 

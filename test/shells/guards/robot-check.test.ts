@@ -14,7 +14,7 @@ import { Screen } from '../../support/clients/screen.ts';
 import { CMD, OPT, type Wire, type WireOptions } from '../../support/clients/test-client.ts';
 import { Host, XTERM } from '../../support/servers/host.ts';
 
-const LIMIT = { timeout: 60_000 };
+const LIMIT = { timeout: 600_000 };
 const SORRY = 'telpty: this server is for people; no valid answer was received\r\n';
 const QUESTION = /type the words ([a-z]+ [a-z]+) and press Enter\.\r\n> $/i;
 
@@ -267,7 +267,7 @@ describe('robotCheck: robots', LIMIT, () => {
         });
         await using wire = await host.connect(options);
         wire.onData(bytes => answer(wire, Buffer.from(bytes)));
-        await wire.expect(SORRY, 20_000);
+        await wire.expect(SORRY, 240_000);
         await wire.untilEnd();
         await wire.close();
         await isRefused(host);

@@ -117,25 +117,25 @@ async function play({ wire, session }: Client, kind: Kind, { steps, end }: Scrip
   wire.send('x');
   for (const { event, after: bytes } of steps) {
     at = Math.min(at + bytes, limit);
-    await wire.until(() => wire.data.length > at, 60_000);
+    await wire.until(() => wire.data.length > at, 240_000);
     await events[event]!(wire, session);
   }
   switch (end) {
     case 'end':
     case 'half-close':
       if (end === 'half-close') wire.halfClose();
-      await wire.until(() => wire.data.bytes.includes(END), 60_000);
+      await wire.until(() => wire.data.bytes.includes(END), 240_000);
       assert.ok(shown(wire) === expected, `${shown(wire).length} bytes, ${expected.length} expected`);
       await wire.close();
       return;
     case 'hangup':
       session.hangup('test');
-      await wire.untilEnd(60_000);
+      await wire.untilEnd(240_000);
       assert.ok(expected.startsWith(shown(wire)), `${shown(wire).length} bytes differ from the output`);
       return;
     case 'reset':
       wire.reset();
-      await wire.untilClose(60_000);
+      await wire.untilClose(240_000);
       assert.ok(expected.startsWith(shown(wire)), `${shown(wire).length} bytes differ from the output`);
   }
 }
@@ -152,7 +152,7 @@ test('the bytes that the thread has sent are counted', async () => {
   await using host = await serve('plain');
   const { wire, session } = await connect(host);
   wire.send('x');
-  await wire.until(() => wire.data.bytes.includes(END), 60_000);
+  await wire.until(() => wire.data.bytes.includes(END), 240_000);
   // The thread counts bytes after it has sent them.
   await untilTrue(() => session.bytesWritten >= wire.raw.length);
   assert.equal(session.bytesWritten, wire.raw.length);
@@ -168,7 +168,7 @@ test('a client that does not read keeps no other flood waiting', async () => {
   await untilStalled(slow.session);
   await play(await connect(host), 'plain', { steps: [], end: 'end' });
   slow.wire.resume();
-  await slow.wire.until(() => slow.wire.data.bytes.includes(END), 60_000);
+  await slow.wire.until(() => slow.wire.data.bytes.includes(END), 240_000);
   assert.ok(shown(slow.wire) === outputs.plain + END);
   await slow.wire.close();
 });

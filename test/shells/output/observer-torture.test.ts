@@ -144,7 +144,7 @@ async function torture(host: Host, wire: Wire, seed: number): Promise<{ passed: 
   }
   if (isPaused) wire.resume();
   wire.type('[the end]');
-  await wire.until(() => wire.data.bytes.includes('[the end]'), 60_000);
+  await wire.until(() => wire.data.bytes.includes('[the end]'), 240_000);
   const { fromTerminal, toTerminal } = session!.link.fastPath.counts;
   for (const one of taps) {
     one.untap();

@@ -64,7 +64,7 @@ test('keys, echoes and floods of a tapped session take the fast path, and the ta
   await untilTrue(() => link.fastPath.blocks.length === 0);
   const before = link.fastPath.counts.fromTerminal;
   wire.type('k');
-  await wire.until(() => wire.data.length >= FLOOD_BYTES, 60_000);
+  await wire.until(() => wire.data.length >= FLOOD_BYTES, 240_000);
   await wire.expect('END');
   await untilTrue(() => seen.reduce((sum, { length }) => sum + length, 0) >= FLOOD_BYTES + 3);
   const passed = link.fastPath.counts.fromTerminal - before;
@@ -459,7 +459,7 @@ test("a full reader misses output with whenFull: 'drop', and learns where and ho
   const highWaterMark = 64 * 1024;
   const reader = session.observe({ highWaterMark, whenFull: 'drop' });
   wire.type('k');
-  await wire.until(() => wire.data.length >= FLOOD_BYTES + 5, 60_000);
+  await wire.until(() => wire.data.length >= FLOOD_BYTES + 5, 240_000);
   // While output is dropped, only the last size is kept.
   for (let n = 0; n < 100; n++) wire.resize(50 + n, 20);
   await untilTrue(() => session.terminal.columns === 149);

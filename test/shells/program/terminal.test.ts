@@ -364,7 +364,7 @@ test('the terminal has the line speed that the client reports (TSPEED), or the n
     await using session = await connect({ port: host.port, terminal, negotiate: 'active' });
     await untilTrue(() => [...host.server.sessions][0]?.terminal.speed?.receive === receive);
     session.write('\r');
-    await session.readUntil(expected, { timeout: 10_000 });
+    await session.readUntil(expected, { timeout: 300_000 });
   }
 });
 
@@ -372,9 +372,9 @@ test('a line speed that is reported after the start reaches the terminal', async
   await using host = await hostScript('echo ready; read _; stty speed');
   const terminal = { type: 'xterm', columns: 80, rows: 24, speed: { transmit: 9600, receive: 1200 } };
   await using session = await connect({ port: host.port, terminal });
-  await session.readUntil('ready\r\n', { timeout: 10_000 });
+  await session.readUntil('ready\r\n', { timeout: 300_000 });
   session.telnet.request(Option.TSPEED, 'local', true);
   await untilTrue(() => [...host.server.sessions][0]?.terminal.speed !== undefined);
   session.write('\r');
-  await session.readUntil(/\r\n1200\r\n/, { timeout: 10_000 });
+  await session.readUntil(/\r\n1200\r\n/, { timeout: 300_000 });
 });

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { childrenOf, untilTrue } from '../leaks.ts';
+import { PATIENCE_MS } from '../patience.ts';
 import { CLI } from '../servers/server.ts';
 import { Peer } from './peer.ts';
 import type { Wire } from './test-client.ts';
@@ -78,7 +79,7 @@ export async function openPrompt(term: Terminal, key = 'C-]'): Promise<void> {
   const prompts = async (): Promise<number> => (await term.history()).split('telpty>').length;
   const before = await prompts();
   await term.keys(key);
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + PATIENCE_MS;
   while ((await prompts()) === before) {
     if (Date.now() > deadline) throw new Error(`no prompt came:\n${await term.capture()}`);
   }

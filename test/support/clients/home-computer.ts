@@ -1,3 +1,4 @@
+import { PATIENCE_MS } from '../patience.ts';
 import { framed } from './screen.ts';
 
 /** What is in one place of the screen. */
@@ -48,7 +49,7 @@ abstract class HomeComputer {
       .trimEnd();
   }
 
-  waitFor(wanted: RegExp | ((text: string) => boolean), timeout = 10_000): Promise<string> {
+  waitFor(wanted: RegExp | ((text: string) => boolean), timeout = PATIENCE_MS): Promise<string> {
     const holds = (text: string): boolean => (wanted instanceof RegExp ? wanted.test(text) : wanted(text));
     return new Promise((resolve, reject) => {
       const look = (): void => {

@@ -1,4 +1,5 @@
 import headless from '@xterm/headless';
+import { PATIENCE_MS } from '../patience.ts';
 
 /**
  * A terminal in memory: feed it what a program wrote, read what a person would see.
@@ -48,7 +49,7 @@ export class Screen {
   }
 
   /** Waits until the screen is as wanted; fails with a picture of it. */
-  waitFor(wanted: RegExp | ((text: string) => boolean), timeout = 10_000): Promise<string> {
+  waitFor(wanted: RegExp | ((text: string) => boolean), timeout = PATIENCE_MS): Promise<string> {
     const holds = (text: string): boolean => (wanted instanceof RegExp ? wanted.test(text) : wanted(text));
     return new Promise((resolve, reject) => {
       const look = (): void => {

@@ -5,14 +5,13 @@ import { setOobInline } from '../../../src/native/sockets.ts';
 import { ByteLog } from '../format/byte-log.ts';
 import { CMD, OPT, readable } from '../format/telnet-codes.ts';
 import { type WireEvent, WireParser } from '../format/telnet-parser.ts';
+import { PATIENCE_MS } from '../patience.ts';
 import { type ClientScript, naws, subnegotiation, WellBehaved } from './well-behaved.ts';
 
 export { CMD, commandName, hex, OPT, optionName, readable, toHex } from '../format/telnet-codes.ts';
 export type { WireEvent } from '../format/telnet-parser.ts';
 export type { ClientScript } from './well-behaved.ts';
 export { naws, subnegotiation } from './well-behaved.ts';
-
-const DEFAULT_TIMEOUT = 10_000;
 
 export interface WireOptions extends ClientScript {
   host?: string;
@@ -203,7 +202,7 @@ export class Wire implements AsyncDisposable {
    * look at data (UTF-8), bytes at everything. Fails at the time limit, or at once when the connection ends without it.
    */
   async expect(pattern: string | RegExp | Uint8Array, options: ExpectOptions | number = {}): Promise<string> {
-    const { timeout = DEFAULT_TIMEOUT, raw = pattern instanceof Uint8Array } =
+    const { timeout = PATIENCE_MS, raw = pattern instanceof Uint8Array } =
       typeof options === 'number' ? { timeout: options } : options;
     const log = raw ? this.raw : this.data;
     let found: string | undefined;
@@ -220,18 +219,18 @@ export class Wire implements AsyncDisposable {
   }
 
   /** Waits for an event from the peer for which `test` holds (also one in the past). */
-  async expectEvent(test: (event: WireEvent) => boolean, timeout: number = DEFAULT_TIMEOUT): Promise<WireEvent> {
+  async expectEvent(test: (event: WireEvent) => boolean, timeout: number = PATIENCE_MS): Promise<WireEvent> {
     await this.until(() => this.events.some(test), timeout);
     return this.events.find(test)!;
   }
 
   /** Waits until `IAC command option` was received. */
-  async expectNegotiation(command: number, option: number, timeout: number = DEFAULT_TIMEOUT): Promise<void> {
+  async expectNegotiation(command: number, option: number, timeout: number = PATIENCE_MS): Promise<void> {
     await this.expectEvent(e => e.type === 'negotiate' && e.command === command && e.option === option, timeout);
   }
 
   /** Waits for any condition on this object; looked at whenever something arrives. */
-  async until(condition: () => boolean, timeout: number = DEFAULT_TIMEOUT): Promise<void> {
+  async until(condition: () => boolean, timeout: number = PATIENCE_MS): Promise<void> {
     let holds = false;
     const ok = await this.#settled(() => {
       holds = condition();
@@ -244,17 +243,17 @@ export class Wire implements AsyncDisposable {
   }
 
   /** Waits until `count` bytes of data have arrived in all. */
-  untilData(count: number, timeout: number = DEFAULT_TIMEOUT): Promise<void> {
+  untilData(count: number, timeout: number = PATIENCE_MS): Promise<void> {
     return this.until(() => this.data.length >= count, timeout);
   }
 
   /** Waits for the end of what the server sends (FIN, or a reset: see `error`). */
-  untilEnd(timeout: number = DEFAULT_TIMEOUT): Promise<void> {
+  untilEnd(timeout: number = PATIENCE_MS): Promise<void> {
     return this.until(() => this.ended, timeout);
   }
 
   /** Waits until both halves are closed. */
-  untilClose(timeout: number = DEFAULT_TIMEOUT): Promise<void> {
+  untilClose(timeout: number = PATIENCE_MS): Promise<void> {
     return this.until(() => this.closed, timeout);
   }
 

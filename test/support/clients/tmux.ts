@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { atExit } from '../cleanup.ts';
 import { isAlive, untilTrue } from '../leaks.ts';
+import { PATIENCE_MS } from '../patience.ts';
 import { requireTool } from '../system/tools.ts';
 import { framed } from './screen.ts';
 
@@ -134,7 +135,7 @@ export class Terminal implements AsyncDisposable {
    * Waits until the screen is as wanted. Nothing signals that another program has finished drawing, so this checks
    * every 25 ms.
    */
-  async waitFor(wanted: RegExp | ((screen: string) => boolean), timeout = 15_000): Promise<string> {
+  async waitFor(wanted: RegExp | ((screen: string) => boolean), timeout = PATIENCE_MS): Promise<string> {
     const deadline = Date.now() + timeout;
     for (;;) {
       const screen = await this.capture();
@@ -152,7 +153,7 @@ export class Terminal implements AsyncDisposable {
    */
   async resize(cols: number, rows: number): Promise<void> {
     await this.#command('resize-window', '-t', 't', '-x', String(cols), '-y', String(rows));
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + PATIENCE_MS;
     while ((await this.#stty('size')).trim() !== `${rows} ${cols}`) {
       if (Date.now() > deadline) throw new Error(`tmux did not resize its window to ${cols}×${rows}`);
       await delay(10);
@@ -165,7 +166,7 @@ export class Terminal implements AsyncDisposable {
    * neither a line nor a key.
    */
   async untilModes(...modes: readonly string[]): Promise<void> {
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + PATIENCE_MS;
     for (;;) {
       const set = (await this.#stty('-a')).split(/\s+/);
       if (modes.every(mode => set.includes(mode))) return;
@@ -192,7 +193,7 @@ export class Terminal implements AsyncDisposable {
   }
 
   /** Waits until the client has ended, and gives its exit status (128 + the number of a signal that ended it). */
-  async exitStatus(timeout = 15_000): Promise<number> {
+  async exitStatus(timeout = PATIENCE_MS): Promise<number> {
     const deadline = Date.now() + timeout;
     for (;;) {
       const title = await this.#command('display-message', '-p', '-t', 't', '#{pane_title}');
@@ -210,7 +211,7 @@ export class Terminal implements AsyncDisposable {
     this.#forget();
     await untilTrue(
       () => !pids.some(isAlive),
-      10_000,
+      PATIENCE_MS,
       () => `tmux or its client outlives kill-server: ${pids}`,
     );
   }

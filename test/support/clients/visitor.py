@@ -9,7 +9,7 @@ import socket, struct, sys
 
 host, port, how, text = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 for _ in range(int(sys.argv[5]) if len(sys.argv) > 5 else 1):
-    with socket.create_connection((host, port), timeout=20) as connection:
+    with socket.create_connection((host, port), timeout=240) as connection:
         try:
             connection.sendall(text.encode())
             if how == "reset":

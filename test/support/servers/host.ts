@@ -11,6 +11,7 @@ import {
 import { preparePty } from '../../../src/pty/index.ts';
 import { Wire, type WireOptions } from '../clients/test-client.ts';
 import { assertNoLeaks, holdings } from '../leaks.ts';
+import { PATIENCE_MS } from '../patience.ts';
 
 // Whatever a file's tests did: at its end no program, no zombie, no terminal and no socket of theirs is left.
 // Resources shared by all terminals exist from the first terminal until the end of the process.
@@ -49,7 +50,7 @@ export class Host implements AsyncDisposable {
   }
 
   /** The outcome of the `count`th session to end. */
-  outcome(count = 1, timeout = 10_000): Promise<SessionOutcome> {
+  outcome(count = 1, timeout = PATIENCE_MS): Promise<SessionOutcome> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(look);

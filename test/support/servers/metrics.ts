@@ -1,6 +1,7 @@
 /** Asking a server for what it counts. */
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { PATIENCE_MS } from '../patience.ts';
 import type { TestServer } from './server.ts';
 
 export interface HttpAnswer {
@@ -72,7 +73,7 @@ export async function scrape(server: TestServer): Promise<Scrape> {
 export async function untilCounted(
   server: TestServer,
   expected: Readonly<Record<string, number>>,
-  timeout = 20_000,
+  timeout = PATIENCE_MS,
 ): Promise<Scrape> {
   const deadline = Date.now() + timeout;
   for (;;) {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { atExit } from '../cleanup.ts';
 import { assertNoLeaks, assertPortFree, type Holdings, holdings } from '../leaks.ts';
+import { PATIENCE_MS } from '../patience.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -29,7 +30,7 @@ export interface StartOptions {
 /** Starts `telpty serve --port 0 …args -- …program` and resolves when it says that it is listening. */
 export async function startServer(args: readonly string[], options: StartOptions = {}): Promise<TestServer> {
   const server = new TestServer(args, options);
-  await server.ready(options.timeout ?? 20_000);
+  await server.ready(options.timeout ?? PATIENCE_MS);
   return server;
 }
 
@@ -112,7 +113,7 @@ export class TestServer implements AsyncDisposable {
   }
 
   /** Waits until standard error matches (also in the past). */
-  async waitForLog(pattern: RegExp, timeout = 10_000): Promise<RegExpExecArray> {
+  async waitForLog(pattern: RegExp, timeout = PATIENCE_MS): Promise<RegExpExecArray> {
     const once = new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, ''));
     await this.#until(() => once.test(this.stderr), timeout, `no ${pattern} in the log`);
     return once.exec(this.stderr)!;
@@ -130,7 +131,7 @@ export class TestServer implements AsyncDisposable {
   }
 
   /** SIGTERM; the exit status must be 0 and the port free. Safe to call twice. */
-  stop(timeout = 10_000): Promise<void> {
+  stop(timeout = PATIENCE_MS): Promise<void> {
     this.#stopping ??= this.#stop(timeout).finally(() => {
       for (const clean of this.#afterwards.reverse()) clean();
     });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { mountOf } from '../../../src/pty/cgroup/place.ts';
 import { atExit } from '../cleanup.ts';
 import { isAlive, untilTrue } from '../leaks.ts';
+import { PATIENCE_MS } from '../patience.ts';
 
 /** Where version 2 is mounted. */
 export const mount = mountOf(readFileSync('/proc/self/mountinfo', 'utf8'));
@@ -64,7 +65,7 @@ export const canMake = ((): boolean => {
 export function assertDead(pids: readonly number[]): Promise<void> {
   return untilTrue(
     () => !pids.some(isAlive),
-    10_000,
+    PATIENCE_MS,
     () => `alive: ${pids.filter(isAlive).join(' ')}`,
   );
 }

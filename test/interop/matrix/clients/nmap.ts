@@ -14,7 +14,7 @@ const run = promisify(execFile);
 
 async function nmap(ground: Ground, ...args: string[]): Promise<string> {
   const words = ['-Pn', '-n', '-p', String(ground.port), ...args, '127.0.0.1'];
-  return (await run(requireTool('nmap'), words, { timeout: 50_000 })).stdout;
+  return (await run(requireTool('nmap'), words, { timeout: 300_000 })).stdout;
 }
 
 /** The scripts report that the server speaks Telnet, negotiates, and offers neither encryption nor a Windows domain. */

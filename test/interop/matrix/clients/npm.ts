@@ -8,7 +8,7 @@ import { characterServer, lineServer, loginServer, tlsServer } from '../ours.ts'
 import { no, type Peer, yes } from '../rows.ts';
 
 const PROMPT = /ready> $/;
-const OPTIONS = { shellPrompt: PROMPT, negotiationMandatory: false, timeout: 20_000, execTimeout: 20_000 };
+const OPTIONS = { shellPrompt: PROMPT, negotiationMandatory: false, timeout: 300_000, execTimeout: 300_000 };
 
 type Options = Parameters<Telnet['connect']>[0];
 
@@ -24,7 +24,7 @@ async function visiting(ground: Ground, options: Options, then: (client: Telnet)
 }
 
 const said = async (client: Telnet, what: string, waitFor: RegExp): Promise<string> => {
-  const options: SendOptions = { waitFor, timeout: 20_000 };
+  const options: SendOptions = { waitFor, timeout: 300_000 };
   const answer = await client.send(what, options);
   assert.match(answer, waitFor);
   return answer;

@@ -17,7 +17,7 @@ sub ask { my ($line, $answer) = @_; $t->waitfor('/ready> $/'); $t->print($line);
 
 async function perl(where: () => Promise<Ground>, body: string): Promise<void> {
   const { port } = await where();
-  await run(requireTool('perl'), ['-e', BEGIN + body, String(port)], { timeout: 50_000 });
+  await run(requireTool('perl'), ['-e', BEGIN + body, String(port)], { timeout: 300_000 });
 }
 
 const asks =

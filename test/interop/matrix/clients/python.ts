@@ -26,7 +26,7 @@ const OPEN = "tn.open('127.0.0.1', int(sys.argv[1]), 20)\n";
 async function python(where: () => Promise<Ground>, body: string, ...args: string[]): Promise<void> {
   const { port } = await where();
   const script = ['-W', 'ignore', '-c', BEGIN + body, String(port), ...args];
-  await run(requireTool('python3'), script, { timeout: 50_000 });
+  await run(requireTool('python3'), script, { timeout: 300_000 });
 }
 
 const asks = (line: string, answer: string) => () => python(characterServer, `${OPEN}ask(b'${line}', b'${answer}')`);

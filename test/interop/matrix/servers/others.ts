@@ -28,7 +28,7 @@ async function serialTls(): Promise<void> {
 async function serialPort(): Promise<void> {
   await using ground = await ser2net();
   const option = comPort({ role: 'client' });
-  const session = await connect({ port: ground.port, telnetOptions: [option], timeout: 20_000 });
+  const session = await connect({ port: ground.port, telnetOptions: [option], timeout: 300_000 });
   try {
     session.telnet.request(option.code, 'local', true);
     await session.waitFor({ option: option.code, side: 'local' });

@@ -11,7 +11,7 @@ const NO_TLS = 'it does not support TLS';
 
 /** With the library: a session transfers bytes, without a terminal in between. */
 async function sessionBytes(ground: () => Promise<Ground>): Promise<void> {
-  const session = await connect({ port: (await ground()).port, encoding: 'ISO-8859-1', timeout: 20_000 });
+  const session = await connect({ port: (await ground()).port, encoding: 'ISO-8859-1', timeout: 300_000 });
   try {
     await session.readUntil('ready> ');
     session.sendLine('bytes');
