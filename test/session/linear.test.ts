@@ -22,14 +22,17 @@ async function cost(run: (n: number) => Promise<void> | void, n: number): Promis
 }
 
 /** How many times the input is compared with it. */
-const MORE = 32;
+const MORE = 16;
 /** Processor time of the smaller input, in microseconds: what is much shorter is mostly the noise of the machine. */
 const LEAST_US = 4_000;
 
+/** The limit for it. A quadratic loop costs 256 times as much. A linear one with much garbage takes up to 60 times. */
+const LIMIT = 128;
+
 /**
- * For 32 times the input, a quadratic loop costs 1,024 times as much, and a linear one 32 times. The limit is in the
- * middle: more memory is slower memory, and the garbage collector copies more of what lives longer. The input is doubled
- * until its cost can be measured. Other work on the machine only adds to a cost, so the least of several counts.
+ * For 16 times the input, a linear loop costs 16 times as much, and more if it needs much memory: the garbage collector
+ * copies what lives longer. The input is doubled until its cost can be measured. Other work on the machine only adds to
+ * a cost, so the least of several counts.
  */
 async function assertLinear(run: (n: number) => Promise<void> | void, least: number): Promise<void> {
   const leastOf = async (count: number, n: number): Promise<number> => {
@@ -43,7 +46,7 @@ async function assertLinear(run: (n: number) => Promise<void> | void, least: num
     n *= 2;
     once = await leastOf(5, n);
   }
-  const most = Math.sqrt(MORE * MORE ** 2) * Math.max(once, LEAST_US);
+  const most = LIMIT * once;
   let more = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 3 && more > most; round++) more = Math.min(more, await cost(run, MORE * n));
   assert.ok(more <= most, `${n} cost ${once} us, and ${MORE} times as many ${more} us`);
