@@ -168,14 +168,17 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     // (An application may have replaced this definition in the table of options.)
     if (this.#transport.needsPacing && this.telnet.has(timingMarkOption)) {
       const marks = this.telnet.handler(timingMarkOption);
-      this.#pacing = new Pacing(
-        answered => marks.ask(answered),
-        () => this.room(),
-      );
+      this.#pacing = new Pacing({
+        pass: bytes => this.#pass(bytes),
+        request: answered => marks.ask(answered),
+        batch: block => this.batch(block),
+        opened: () => this.room(),
+      });
       this.#output.gate = this.#pacing;
     }
     if (options.keepAlive?.interval) this.#keepAlive = new KeepAlive(this, options.keepAlive);
     this.#transport.open(this);
+    this.#pacing?.start();
   }
 
   static readonly #blocks: BlockTable<SessionBlock, Link> = new BlockTable({
@@ -219,12 +222,17 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
 
   /** Output that the client has not processed, as far as that is known, in bytes. */
   get unprocessed(): number {
-    return this.unsent + (this.#pacing?.unanswered ?? 0);
+    return this.unsent + this.#paced + (this.#pacing?.unanswered ?? 0);
   }
 
   /** As `Session.undelivered`. */
   get undelivered(): number {
-    return this.#queued + this.#output.undelivered;
+    return this.#queued + this.#paced + this.#output.undelivered;
+  }
+
+  /** The bytes that wait for a client that has too much to process. */
+  get #paced(): number {
+    return this.#pacing?.waiting ?? 0;
   }
 
   /** The bytes that wait in the stream and were not dropped. */
@@ -369,15 +377,18 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     this.#sendReturn();
     if (bytes[bytes.length - 1] === CR) this.#showReturn(bytes);
     else this.#show(bytes);
-    this.#pacing?.mark();
     this.#consumerWaits = !this.#hasRoom;
     return !this.#consumerWaits;
   }
 
   #show(bytes: Uint8Array): void {
+    if (this.#pacing === undefined) this.#pass(bytes);
+    else this.#pacing.write(bytes);
+  }
+
+  #pass(bytes: Uint8Array): void {
     this.#observers.output(bytes);
     this.telnet.write(bytes);
-    this.#pacing?.wrote(bytes.length);
   }
 
   /** Whether more output is accepted. */
@@ -449,7 +460,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     this.#sendReturn();
     const queued = this.#queued;
     this.#dropped += queued;
-    const taken = this.#output.discardData();
+    const taken = this.#output.discardData() + (this.#pacing?.discard() ?? 0);
     this.telnet.command(Command.DM);
     this.room();
     return queued + taken;
@@ -473,7 +484,6 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     } else {
       this.#show(chunk);
       this.#sendReturn();
-      this.#pacing?.mark();
     }
     this.#whenRoom(() => {
       this.#writing = 0;
@@ -486,6 +496,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     this.#delivered = performance.now();
     this.#keepAlive?.stop();
     this.#observers.flush();
+    this.#pacing?.flush();
     this.telnet.flush();
     this.#output.end(() => {
       this.hasSentAll = true;
