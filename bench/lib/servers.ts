@@ -23,7 +23,7 @@ export interface Purpose {
 export interface ServerKind {
   readonly name: string;
   /** What the load client speaks to it. */
-  readonly protocol: 'telnet' | 'raw' | 'ws';
+  readonly protocol: 'telnet' | 'raw' | 'ttyd' | 'gateway';
   /** The paths other than the plain one that it serves. */
   readonly paths?: readonly Path[];
   /** Among how many processes it divides its sessions, if it was set to. */
@@ -131,6 +131,16 @@ export const kinds: readonly ServerKind[] = [
     paths: ['tls', 'proxy'],
     command: (port, purpose) => serve(port, purpose),
   },
+  {
+    name: 'telpty-web',
+    protocol: 'gateway',
+    tests: ['ascii', 'ansi', 'binary', 'latency', 'latency-8', 'starts', 'first-byte', 'slow-reader', 'idle'],
+    missing: () => undefined,
+    command: (port, { program }) => [
+      ...[process.execPath, telpty, 'serve', '--port', 'none', '--web', String(port)],
+      ...['--max-sessions', '0', '--max-per-ip', '0', '--max-negotiating', '0', '--', program],
+    ],
+  },
   workers(2, ['latency-8', 'starts']),
   workers(4, []),
   {
@@ -177,7 +187,7 @@ export const kinds: readonly ServerKind[] = [
   },
   {
     name: 'ttyd',
-    protocol: 'ws',
+    protocol: 'ttyd',
     missing: () => unlessFound('ttyd'),
     command: (port, { program }) => [which('ttyd')!, '-d', '1', '-W', '-i', 'lo', '-p', String(port), program],
   },

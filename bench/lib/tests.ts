@@ -85,7 +85,11 @@ export function throughput(kind: 'ascii' | 'ansi' | 'bin', label: string): Test 
   const binary = kind === 'bin';
   return {
     name: { ascii: 'ascii', ansi: 'ansi', bin: 'binary' }[kind],
-    rows: [row('mb_s', `${label}, MB/s`), row('cpu_s_per_gb', 'the same, server CPU s per GB')],
+    rows: [
+      row('mb_s', `${label}, MB/s`),
+      row('cpu_s_per_gb', 'the same, server CPU s per GB'),
+      plain('wire_percent', 'bytes on the wire besides the output, %'),
+    ],
     rounds: 99,
     warm: true,
     binary,

@@ -15,6 +15,8 @@ import type { StartedProgram } from '../shells/program/options.ts';
 import { ListenerPipeline } from '../transport/pre-session/listener-pipeline.ts';
 import { sessionsThatFit } from '../transport/tcp/descriptors.ts';
 import type { TlsOptions } from '../transport/tls/options.ts';
+import type { LoginRegister } from '../web/login/register.ts';
+import type { LoginId } from '../web/login/tickets.ts';
 import { createLog, type Log } from './log/log.ts';
 import type { ServerMetrics } from './metrics/server-metrics.ts';
 import { createHost, endHost } from './serve/configured-server.ts';
@@ -24,7 +26,7 @@ import { announceDrain } from './serve/shutdown-notice.ts';
 import type { StartupChecks } from './serve/startup-checks.ts';
 import { PrimaryUserIds } from './system/user-ids.ts';
 import type { WebHost } from './web/host.ts';
-import type { Order, Report } from './workers/messages.ts';
+import type { Order, Report, WorkerLogins } from './workers/messages.ts';
 
 /**
  * The primary's verdicts, which came with the clients. Reports each session that has released its slot to the primary.
@@ -68,6 +70,11 @@ let host:
 const requests = new Map<number, (session: AdmittedSession) => void>();
 let lastRequest = 0;
 
+/** Requests about logins that the primary has not answered. */
+const loginRequests = new Map<number, (wait: number) => void>();
+/** The logins that have ended before their time. */
+let onLoginEnded: (login: LoginId) => void = () => {};
+
 type AdmittedSession = (Order & { type: 'admitted' })['session'];
 /** Applies the settings that were checked last. */
 let apply: (() => void) | undefined;
@@ -86,6 +93,13 @@ function obey(order: Order, handle: SendHandle): void {
     case 'admitted':
       requests.get(order.request)?.(order.session);
       requests.delete(order.request);
+      return;
+    case 'loginAnswer':
+      loginRequests.get(order.request)?.(order.wait);
+      loginRequests.delete(order.request);
+      return;
+    case 'loginEnded':
+      onLoginEnded(order.login);
       return;
     case 'reload':
       void reload(order.settings);
@@ -114,7 +128,7 @@ function obey(order: Order, handle: SendHandle): void {
   }
 }
 
-async function begin({ settings, found, tls, loginKey }: Order & { type: 'begin' }): Promise<void> {
+async function begin({ settings, found, tls, logins }: Order & { type: 'begin' }): Promise<void> {
   try {
     // The primary formats the lines.
     const log = createLog({ level: settings.logLevel, format: 'json' });
@@ -139,7 +153,7 @@ async function begin({ settings, found, tls, loginKey }: Order & { type: 'begin'
     // Loaded only with `--metrics`.
     if (settings.metrics) metrics = new (await import('./metrics/server-metrics.ts')).ServerMetrics(server);
     const pipeline = await ListenerPipeline.open({ tls });
-    const web = loginKey === undefined ? undefined : await createWeb(loginKey, { settings, found, server, log, tls });
+    const web = logins === undefined ? undefined : await createWeb(logins, { settings, found, server, log, tls });
     if (pipeline.tls !== undefined) {
       const { reloadableCertificates } = await import('./serve/certificates.ts');
       const put = (certificates: TlsOptions) => {
@@ -185,11 +199,11 @@ interface WebParts {
   readonly tls: TlsOptions | undefined;
 }
 
-async function createWeb(loginKey: string, { settings, found, server, log, tls }: WebParts): Promise<WebHost> {
+async function createWeb(logins: WorkerLogins, { settings, found, server, log, tls }: WebParts): Promise<WebHost> {
   const { WebHost } = await import('./web/host.ts');
   const web = new WebHost(settings, found, server, log, {
     tls,
-    loginKey: Buffer.from(loginKey, 'base64'),
+    logins: { key: Buffer.from(logins.key, 'base64'), register: await primaryRegister(logins.ended) },
     admit: async peer => {
       const session = await new Promise<AdmittedSession>(resolve => {
         const request = ++lastRequest;
@@ -204,6 +218,28 @@ async function createWeb(loginKey: string, { settings, found, server, log, tls }
   });
   if (settings.webPassword !== undefined) reloadables.add(web.reloadablePasswords);
   return web;
+}
+
+/** The register of logins that the primary has. */
+async function primaryRegister(already: readonly LoginId[]): Promise<LoginRegister> {
+  const { EndedLogins } = await import('../web/login/register.ts');
+  const ended = new EndedLogins();
+  for (const login of already) ended.add(login);
+  onLoginEnded = login => ended.add(login);
+  const ask = (question: (request: number) => Report) =>
+    new Promise<number>(resolve => {
+      const request = ++lastRequest;
+      loginRequests.set(request, resolve);
+      report(question(request));
+    });
+  return {
+    attempt: address => ask(request => ({ type: 'tryPassword', request, address })),
+    succeeded: address => report({ type: 'loggedIn', address }),
+    async end(login) {
+      await ask(request => ({ type: 'endLogin', request, login }));
+    },
+    hasEnded: login => ended.has(login),
+  };
 }
 
 function serveWeb({ id, peer }: Order & { type: 'web' }, handle: SendHandle): void {

@@ -6,54 +6,61 @@ import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TelptyError } from '../errors.ts';
-import { requireOwn } from '../package.ts';
 import type { ConnectionInfo, Server } from '../server/server.ts';
 import { escapeText } from '../shells/output/escape.ts';
 import { type IpPeer, peerFields } from '../transport/peer.ts';
 import { type AddressList, normalAddress } from '../transport/pre-session/address-list.ts';
+import type { Transport } from '../transport/stream/transport.ts';
 import { clientOf, valuesOf, type WebClient } from './client.ts';
-import { Login, type LoginOptions, type LoginRequest } from './login/login.ts';
+import { Login, type LoginOptions, type LoginRequest, type SharedLogins } from './login/login.ts';
 import { readPasswordFile } from './login/password-file.ts';
 import { readGatewayOptions, USER_NAME, type WebGatewayOptions } from './options.ts';
 import { ownPage, PageFiles } from './page-files.ts';
 import { answer, answerJson, type Headers, refuseUpgrade, securityHeaders } from './responses.ts';
 import { Site } from './site.ts';
-import { WebSocketTransport } from './websocket-transport.ts';
+import { takeConnection } from './websocket/connection.ts';
+import { acceptKeyOf, HANDSHAKE_HEADERS, handshakeAnswer } from './websocket/handshake.ts';
+import { TerminalClient } from './websocket/terminal-client.ts';
+import { WebSocketTransport } from './websocket/transport.ts';
 
-/** Registered with IANA; frames carry Telnet. */
+/**
+ * The subprotocols, the preferred one first: those of https://mudstandards.org/websocket, and that of websockify's
+ * clients, which carries what the server speaks.
+ */
 const TELNET_PROTOCOL = 'telnet.mudstandards.org';
-/** The subprotocol of websockify's clients, which carries whatever the server speaks. */
 const BINARY_PROTOCOL = 'binary';
+/** Without Telnet. */
+const TERMINAL_PROTOCOL = 'terminal.mudstandards.org';
+const PROTOCOLS = [TELNET_PROTOCOL, BINARY_PROTOCOL, TERMINAL_PROTOCOL];
 /** The token of a login, in place of a subprotocol: see login/tickets.ts. */
 const TOKEN_PREFIX = 'telpty.token.';
 /** More subprotocols than any client offers. */
 const MOST_PROTOCOLS = 16;
 
-/** The longest message from a client, in bytes, and the most fragments of one. */
-const MOST_PAYLOAD = 64 * 1024;
-const MOST_FRAGMENTS = 64;
-/** Pieces of the network that wait for the end of one frame. A frame may come byte by byte, at a cost. */
-const MOST_CHUNKS = 1024;
-/** How long a client may take to close its connection after both close frames, in milliseconds. */
-const CLOSE_MS = 2_000;
 /** The interval of pings, in milliseconds: shorter than the time limits of usual proxies, 60 s. */
 const PING_MS = 30_000;
 
 const WRONG_HOST = 'the Host header is not a name of this server; use its address, or configure its public origin';
 const WRONG_ORIGIN = 'the page that connects does not belong to this server; configure its origin to allow it';
 
+/** What an HTTP server knows about its connections. */
+export interface HttpConnections {
+  /** The other end of a connection, if it is not what the socket says. */
+  peerOf(socket: Socket): IpPeer | undefined;
+  /** The connection has become a WebSocket. */
+  released(socket: Socket): void;
+}
+
 /** @internal What `telpty serve` adds to the options. */
 export interface GatewayHooks {
-  /** The key of logins: the same in all processes of a server. */
-  readonly loginKey?: Buffer | undefined;
+  readonly logins?: SharedLogins | undefined;
   readonly onLogin?: LoginOptions['onAttempt'];
   /**
    * Asks another process for a session. It returns facts about the connection for the server, and a function to call
    * if the client has gone meanwhile; or undefined, if there is none for it.
    */
   readonly admit?: (peer: IpPeer) => Promise<{ readonly info: ConnectionInfo; abandon(): void } | undefined>;
-  /** The other end of the connection below a request, if it is not what the socket says. */
-  readonly peerOf?: (socket: Socket) => IpPeer | undefined;
+  readonly connections?: HttpConnections;
 }
 
 /** A request for the gateway that has passed the checks of its names. */
@@ -61,8 +68,14 @@ interface Asked extends LoginRequest {
   readonly path: string;
 }
 
-/** The part of a WebSocket server of `ws` that is used. */
-type WebSocketServer = import('ws').WebSocketServer;
+/** A WebSocket that has just been opened. */
+interface Opened {
+  /** The subprotocol. */
+  readonly protocol: string | undefined;
+  readonly isSecure: boolean;
+  /** What has been read from the connection after the handshake. */
+  readonly read: Buffer;
+}
 
 /** Serves the page, and makes sessions of WebSockets. See {@link createWebGateway}. */
 export class WebGateway implements AsyncDisposable {
@@ -77,7 +90,6 @@ export class WebGateway implements AsyncDisposable {
   readonly #frameAncestors: readonly string[];
   readonly #login: Login | undefined;
   readonly #hooks: GatewayHooks;
-  readonly #webSockets: WebSocketServer;
   readonly #open = new Set<WebSocketTransport>();
   readonly #attached = new Map<HttpServer, (request: IncomingMessage, socket: Duplex, head: Buffer) => void>();
   #pings: NodeJS.Timeout | undefined;
@@ -99,23 +111,8 @@ export class WebGateway implements AsyncDisposable {
     this.#login =
       passwordFile === undefined
         ? undefined
-        : new Login({ passwordFile, base: this.#base, key: hooks.loginKey, onAttempt: hooks.onLogin ?? (() => {}) });
+        : new Login({ passwordFile, base: this.#base, shared: hooks.logins, onAttempt: hooks.onLogin ?? (() => {}) });
     this.#hooks = hooks;
-    // Loaded with the first gateway only.
-    const { WebSocketServer: Sockets } = requireOwn('ws') as typeof import('ws');
-    this.#webSockets = new Sockets({
-      noServer: true,
-      // Without a limit: see WebSocketTransport.
-      autoPong: false,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: MOST_PAYLOAD,
-      maxFragments: MOST_FRAGMENTS,
-      maxBufferedChunks: MOST_CHUNKS,
-      closeTimeout: CLOSE_MS,
-      skipUTF8Validation: true,
-      handleProtocols: offered => chosenProtocol([...offered]) ?? false,
-    } as ConstructorParameters<typeof Sockets>[0]);
   }
 
   /** The path of the page. */
@@ -214,7 +211,9 @@ export class WebGateway implements AsyncDisposable {
 
   #connected({ socket }: IncomingMessage): IpPeer {
     const { remoteAddress = '', remotePort } = socket;
-    return this.#hooks.peerOf?.(socket) ?? { kind: 'ip', address: normalAddress(remoteAddress), port: remotePort };
+    return (
+      this.#hooks.connections?.peerOf(socket) ?? { kind: 'ip', address: normalAddress(remoteAddress), port: remotePort }
+    );
   }
 
   async #respond(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -257,7 +256,7 @@ export class WebGateway implements AsyncDisposable {
       answer(response, 405, 'method not allowed; use POST\n', { ...headers, Allow: 'POST' });
     } else if (!this.#isSameSite(asked)) answerJson(response, 403, { error: WRONG_ORIGIN }, headers);
     else if (asked.path === 'login') await login.logIn(asked, response, headers);
-    else login.logOut(asked, response, headers);
+    else await login.logOut(asked, response, headers);
   }
 
   #isSameSite({ request, host, client }: Asked): boolean {
@@ -287,9 +286,9 @@ export class WebGateway implements AsyncDisposable {
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const asked = this.#check('ws', request);
-    const refuse = (status: number, words: string) => {
+    const refuse = (status: number, words: string, more: Headers = {}) => {
       this.#refused(asked?.client, request, words);
-      refuseUpgrade(socket, status, words, this.#headers(asked?.host));
+      refuseUpgrade(socket, status, words, { ...this.#headers(asked?.host), ...more });
     };
     if (this.#isStopped) {
       refuseUpgrade(socket, 503, 'the server is stopping');
@@ -303,8 +302,14 @@ export class WebGateway implements AsyncDisposable {
       refuse(403, WRONG_ORIGIN);
       return;
     }
+    const acceptKey = acceptKeyOf(request);
+    if (acceptKey === undefined) {
+      refuse(426, 'connect with a WebSocket', HANDSHAKE_HEADERS);
+      return;
+    }
     const offered = offeredProtocols(request);
-    if (offered === undefined || (offered.some(isNoToken) && chosenProtocol(offered) === undefined)) {
+    const protocol = offered && chosenProtocol(offered);
+    if (offered === undefined || (offered.some(isNoToken) && protocol === undefined)) {
       refuse(400, `unsupported subprotocol; use ${TELNET_PROTOCOL}`);
       return;
     }
@@ -326,25 +331,29 @@ export class WebGateway implements AsyncDisposable {
       refuseUpgrade(socket, 503, 'the server is stopping');
       return;
     }
-    let isOpen = false;
-    this.#webSockets.handleUpgrade(request, socket, head, webSocket => {
-      isOpen = true;
-      this.#begin(new WebSocketTransport(webSocket, socket, isSecure), { ...admitted.info, peer, encrypted: isSecure });
-    });
-    // The handshake was invalid, and was answered.
-    if (!isOpen) admitted.abandon();
+    try {
+      const { carrier, read } = takeConnection(socket, head);
+      carrier.send(handshakeAnswer(acceptKey, protocol), 'control');
+      this.#hooks.connections?.released(socket as Socket);
+      this.#begin(carrier, { protocol, isSecure, read }, { ...admitted.info, peer, encrypted: isSecure });
+    } catch (error) {
+      admitted.abandon();
+      throw error;
+    }
   }
 
   get #isStopped(): boolean {
     return this.#isClosed || this.#server.isStopped;
   }
 
-  #begin(transport: WebSocketTransport, info: ConnectionInfo): void {
-    this.#open.add(transport);
+  #begin(carrier: Transport, { protocol, isSecure, read }: Opened, info: ConnectionInfo): void {
+    const isTelnet = protocol !== TERMINAL_PROTOCOL;
+    const webSocket = new WebSocketTransport(carrier, { needsPacing: isTelnet, takesText: !isTelnet, isSecure, read });
+    this.#open.add(webSocket);
     this.#pings ??= setInterval(() => this.#ping(), PING_MS).unref();
-    const session = this.#server.handle(transport, info);
-    transport.endReason = () => session.hangupReason;
-    session.once('close', () => this.#open.delete(transport));
+    const session = this.#server.handle(isTelnet ? webSocket : new TerminalClient(webSocket), info);
+    webSocket.endReason = () => session.hangupReason;
+    session.once('close', () => this.#open.delete(webSocket));
   }
 
   #ping(): void {
@@ -403,7 +412,7 @@ function offeredProtocols(request: IncomingMessage): string[] | undefined {
 const isNoToken = (name: string) => !name.startsWith(TOKEN_PREFIX);
 
 function chosenProtocol(offered: readonly string[]): string | undefined {
-  return [TELNET_PROTOCOL, BINARY_PROTOCOL].find(known => offered.includes(known));
+  return PROTOCOLS.find(known => offered.includes(known));
 }
 
 function ignore(): void {}

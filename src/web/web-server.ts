@@ -12,22 +12,28 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { connectionBelow } from '../native/node-internals.ts';
+import { addressKey } from '../shells/guards/addresses.ts';
 import type { IpPeer } from '../transport/peer.ts';
 import { secureServerOptions, type TlsOptions } from '../transport/tls/options.ts';
+import type { HttpConnections } from './gateway.ts';
 
-/** Connections that are not WebSockets. For one more, the oldest is closed. */
+/** Connections that are not WebSockets. For one more, the oldest of the address with the most of them is closed. */
 const MOST_CONNECTIONS = 512;
 /** The longest headers of a request, in bytes. */
 const MOST_HEADER_BYTES = 8 * 1024;
 const MOST_HEADERS = 64;
-/**
- * The time limits in milliseconds: for a TLS handshake and the headers of a request, which is also the longest pause
- * between two requests; and for the rest of the request and its answer.
- */
-const HEADERS_MS = 10_000;
-const ANSWER_MS = 30_000;
-/** How often the limits are checked, in milliseconds. */
-const CHECK_MS = 1_000;
+
+/** Time limits, in milliseconds. */
+export interface TimeLimits {
+  /** For a TLS handshake and the headers of a request; it is also the longest pause between two requests. */
+  readonly headersMs: number;
+  /** For the rest of a request and its answer. A slow phone gets the page in this time. */
+  readonly answerMs: number;
+  /** How often the limits are checked. */
+  readonly checkMs: number;
+}
+
+const LIMITS: TimeLimits = { headersMs: 10_000, answerMs: 60_000, checkMs: 1_000 };
 
 /** The requests go to it. */
 interface Handler {
@@ -44,21 +50,27 @@ interface Pending {
   isAnswering: boolean;
 }
 
-export class WebServer {
-  readonly #handler: Handler;
+export class WebServer implements HttpConnections {
   /** By the TCP socket, in the order of their arrival. */
   readonly #pending = new Map<Socket, Pending>();
   readonly #check: NodeJS.Timeout;
   readonly #isSecure: boolean;
+  readonly #limits: TimeLimits;
+  #handler: Handler | undefined;
   #server: HttpServer;
   #isClosed = false;
 
   /** @param tls with it, all connections use HTTPS. @throws TelptyError `ERR_INVALID_ARGUMENT` */
-  constructor(handler: (peerOf: (socket: Socket) => IpPeer | undefined) => Handler, tls: TlsOptions | undefined) {
-    this.#handler = handler(socket => this.#pending.get(below(socket))?.peer);
+  constructor(tls: TlsOptions | undefined, limits: TimeLimits = LIMITS) {
     this.#isSecure = tls !== undefined;
+    this.#limits = limits;
     this.#server = this.#create(tls);
-    this.#check = setInterval(() => this.#closeLate(), CHECK_MS).unref();
+    this.#check = setInterval(() => this.#closeLate(), limits.checkMs).unref();
+  }
+
+  /** Requests go to the handler from now on. */
+  serve(handler: Handler): void {
+    this.#handler = handler;
   }
 
   /** Uses these certificates for new connections. @throws TelptyError `ERR_INVALID_ARGUMENT` */
@@ -68,7 +80,7 @@ export class WebServer {
   }
 
   #create(tls: TlsOptions | undefined): HttpServer {
-    const options = { maxHeaderSize: MOST_HEADER_BYTES, keepAliveTimeout: HEADERS_MS, noDelay: true };
+    const options = { maxHeaderSize: MOST_HEADER_BYTES, keepAliveTimeout: this.#limits.headersMs, noDelay: true };
     const server =
       tls === undefined ? createServer(options) : createSecureServer({ ...options, ...secureServerOptions(tls) });
     server.maxHeadersCount = MOST_HEADERS;
@@ -86,7 +98,7 @@ export class WebServer {
       socket.destroy();
       return;
     }
-    if (this.#pending.size >= MOST_CONNECTIONS) this.#closeOldest();
+    if (this.#pending.size >= MOST_CONNECTIONS) this.#closeOne();
     this.#pending.set(socket, { peer, since: performance.now(), isAnswering: false });
     socket.once('close', () => this.#pending.delete(socket));
     // As Node's own listeners set it. A process that received the socket from another one gets it without.
@@ -96,37 +108,56 @@ export class WebServer {
     socket.resume();
   }
 
-  #closeOldest(): void {
-    const [oldest] = this.#pending.keys();
+  peerOf(socket: Socket): IpPeer | undefined {
+    return this.#pending.get(below(socket))?.peer;
+  }
+
+  /** From here on, its session has its own time limits. */
+  released(socket: Socket): void {
+    this.#pending.delete(below(socket));
+  }
+
+  /** One address cannot take the places of all others. */
+  #closeOne(): void {
+    const sockets = new Map<string, Socket[]>();
+    for (const [socket, { peer }] of this.#pending) {
+      const key = addressKey(peer.address) ?? '';
+      const others = sockets.get(key);
+      if (others === undefined) sockets.set(key, [socket]);
+      else others.push(socket);
+    }
+    const most = Math.max(...[...sockets.values()].map(({ length }) => length));
+    const [oldest] = [...sockets.values()].find(({ length }) => length === most) ?? [];
     if (oldest === undefined) return;
     this.#pending.delete(oldest);
     oldest.destroy();
   }
 
   #request(request: IncomingMessage, response: ServerResponse): void {
-    const pending = this.#pending.get(below(request.socket));
-    const restart = (isAnswering: boolean) => {
-      if (pending === undefined) return;
-      pending.isAnswering = isAnswering;
-      pending.since = performance.now();
-    };
-    restart(true);
-    response.once('close', () => restart(false));
-    if (this.#handler.handleRequest(request, response)) return;
+    this.#restart(request.socket, true);
+    response.once('close', () => this.#restart(request.socket, false));
+    if (this.#handler?.handleRequest(request, response)) return;
     response.writeHead(404, { 'Content-Length': 0 }).end();
   }
 
+  #restart(socket: Socket, isAnswering: boolean): void {
+    const pending = this.#pending.get(below(socket));
+    if (pending === undefined) return;
+    pending.isAnswering = isAnswering;
+    pending.since = performance.now();
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const isTaken = this.#handler.handleUpgrade(request, socket, head);
-    // From here on, its session has its own time limits.
-    this.#pending.delete(below(socket as Socket));
-    if (!isTaken) socket.destroy();
+    // It counts as pending until its session begins.
+    this.#restart(socket as Socket, true);
+    if (!this.#handler?.handleUpgrade(request, socket, head)) socket.destroy();
   }
 
   #closeLate(): void {
     const now = performance.now();
+    const { answerMs, headersMs } = this.#limits;
     for (const [socket, { since, isAnswering }] of this.#pending) {
-      if (now - since > (isAnswering ? ANSWER_MS : HEADERS_MS)) socket.destroy();
+      if (now - since > (isAnswering ? answerMs : headersMs)) socket.destroy();
     }
   }
 

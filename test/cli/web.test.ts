@@ -105,10 +105,11 @@ for (const workers of WORKERS) {
       users('first');
       const { server, port } = await startWeb([...workers, '--web-password', file, '--web-base', '/term']);
       await using _server = server;
-      const logIn = async (password: string) => {
+      const logIn = async (password: string, localAddress = '127.0.0.1') => {
         const answer = await ask(port, '/term/login', {
           method: 'POST',
           headers: FORM,
+          localAddress,
           body: `name=ada&password=${password}`,
         });
         return { ...answer, cookie: answer.headers['set-cookie']?.[0]?.split(';')[0] ?? '' };
@@ -127,6 +128,21 @@ for (const workers of WORKERS) {
         await other.expect('user=ada.');
         await server.waitForLog(/"user":"ada".*session \d started/);
       }
+      // A logout counts in all processes, and so do failures.
+      const other = await logIn('first');
+      const out = {
+        headers: { cookie: other.cookie },
+        path: '/term/ws',
+        protocols: [TELNET, `telpty.token.${JSON.parse(other.text).token}`],
+      };
+      assert.equal(await statusOf(port, out), 101);
+      await ask(port, '/term/logout', { method: 'POST', headers: out.headers });
+      for (let attempt = 0; attempt < 4; attempt++) {
+        assert.equal(await statusOf(port, out), 401);
+        assert.equal((await logIn('wrong', '127.0.0.3')).status, 401);
+      }
+      for (let attempt = 0; attempt < 4; attempt++) assert.equal((await logIn('first', '127.0.0.3')).status, 429);
+      assert.equal(await statusOf(port, options), 101);
       users('second');
       server.process.kill('SIGHUP');
       await server.waitForLog(/reloaded: .*web passwords/);

@@ -1,13 +1,20 @@
 /** Attacks on the web gateway: by pages of other sites, by broken clients, and by many of them. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import { describe, it } from 'node:test';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
+import bcrypt from 'bcryptjs';
 import { limit, ptyShell } from '../../src/index.ts';
 import { ask, connectRaw, connectWeb, frame, statusOf } from '../support/clients/web-client.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { startWeb } from './support.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'telpty-attacks-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
 
 const CAT = { shell: ptyShell('/bin/cat') };
 const [BINARY, CONTINUATION, TEXT, PING] = [0x82, 0x80, 0x81, 0x89] as const;
@@ -110,11 +117,6 @@ describe('frames', { timeout: 600_000 }, () => {
       Buffer.concat([frame(0x02, Buffer.alloc(40_000)), frame(CONTINUATION, Buffer.alloc(40_000))]),
       1009,
     ],
-    [
-      'of one message in 1,000 pieces',
-      Buffer.concat([frame(0x02, Buffer.of(1)), ...Array.from({ length: 1_000 }, () => frame(0x00, Buffer.of(1)))]),
-      1008,
-    ],
     ['that are compressed', frame(0xc2, deflateRawSync(Buffer.alloc(1_000_000))), 1002],
     ['of text', frame(TEXT, Buffer.from('x')), 1003],
     ['with an unknown opcode', frame(0x83, Buffer.from('x')), 1002],
@@ -150,6 +152,18 @@ describe('frames', { timeout: 600_000 }, () => {
     await closed;
   });
 
+  it('in thousands for one message are no more work than the bytes in them', async () => {
+    await using host = await startWeb({
+      shell: ptyShell('/bin/sh', ['-c', 'stty raw -echo; echo ready; head -c 5000 | wc -c']),
+    });
+    const { socket, received, closed } = await connectRaw(host.port);
+    const pieces = Array.from({ length: 5_000 }, (_, index) => frame(index === 0 ? 0x02 : 0x00, Buffer.of(120)));
+    await untilTrue(() => received().includes('ready'));
+    socket.write(Buffer.concat(pieces));
+    await untilTrue(() => received().includes('5000'));
+    await closed;
+  });
+
   it('of a client that pings in a loop and reads nothing are not all answered', async () => {
     await using host = await startWeb(CAT);
     const { socket, closed } = await connectRaw(host.port);
@@ -173,6 +187,77 @@ describe('many connections', { timeout: 600_000 }, () => {
     await untilTrue(() => sockets.filter(({ closed }) => closed).length >= 88);
     assert.equal((await ask(host.port, '/config.json')).status, 200);
     for (const socket of sockets) socket.destroy();
+  });
+
+  const SHORT = { headersMs: 300, answerMs: 600, checkMs: 50 };
+
+  it('of one address cannot take the places of the others', async () => {
+    await using host = await startWeb(CAT);
+    const other = connect({ port: host.port, host: '127.0.0.1', localAddress: '127.0.0.2' });
+    other.on('error', () => {}).write('GET /config.json HTTP/1.1\r\nHost: loc');
+    await untilTrue(() => !other.connecting);
+    const sockets = Array.from({ length: 600 }, () => connect(host.port, '127.0.0.1'));
+    for (const socket of sockets) socket.on('error', () => {}).write('GET / HTTP/1.1\r\nHost: loc');
+    await untilTrue(() => sockets.filter(({ closed }) => closed).length >= 89);
+    other.write('alhost\r\n\r\n');
+    const [answer] = (await once(other, 'data')) as [Buffer];
+    assert.match(String(answer), /^HTTP\/1\.1 200 /);
+    for (const socket of [other, ...sockets]) socket.destroy();
+  });
+
+  /** Sends a byte again and again, until the server closes the connection. */
+  async function drip(socket: Socket, byte: string): Promise<void> {
+    const timer = setInterval(() => socket.write(byte), 20);
+    socket.on('error', () => {}).resume();
+    await once(socket, 'close');
+    clearInterval(timer);
+  }
+
+  it('are closed if the headers come too slowly, byte by byte', async () => {
+    await using host = await startWeb(CAT, {}, { limits: SHORT });
+    const socket = connect(host.port, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nX: ');
+    await drip(socket, 'x');
+  });
+
+  it('are closed if the body of a login comes too slowly', async () => {
+    const passwordFile = join(directory, 'passwords');
+    writeFileSync(passwordFile, `ada:${bcrypt.hashSync('secret', 4)}\n`);
+    await using host = await startWeb(CAT, { passwordFile }, { limits: SHORT });
+    const socket = connect(host.port, '127.0.0.1');
+    const headers = 'Host: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 2000';
+    socket.write(`POST /login HTTP/1.1\r\n${headers}\r\n\r\nname=`);
+    await drip(socket, 'x');
+  });
+
+  it('are closed if they do not read the answer', async () => {
+    const page = join(directory, 'page');
+    mkdirSync(page);
+    writeFileSync(join(page, 'index.html'), 'x'.repeat(16 * 1024 * 1024));
+    await using host = await startWeb(CAT, { page }, { limits: SHORT });
+    const socket = connect(host.port, '127.0.0.1');
+    // Paused: what the kernel has received is read after the end.
+    socket.on('error', () => {}).pause();
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await untilTrue(() => host.connections() === 1);
+    await untilTrue(() => host.connections() === 0);
+    socket.destroy();
+  });
+
+  it('are closed if they stay open without a request', async () => {
+    await using host = await startWeb(CAT, {}, { limits: SHORT });
+    const socket = connect(host.port, '127.0.0.1');
+    socket.on('error', () => {}).write('GET /config.json HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    assert.match(String(answer), /^HTTP\/1\.1 200 /);
+    await once(socket.resume(), 'close');
+  });
+
+  it('are closed if they ask for a WebSocket and the application never decides', async () => {
+    const authenticate = () => new Promise<string>(() => {});
+    await using host = await startWeb(CAT, { authenticate }, { limits: SHORT });
+    await assert.rejects(connectWeb(host.port), /socket hang up|ECONNRESET/);
+    assert.equal(host.server.sessions.size, 0);
   });
 
   it('with long headers, many headers or an invalid request are closed', async () => {

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { createServer, limit, ptyShell, TelptyError } from '../../src/index.ts';
 import { createWebGateway } from '../../src/web/index.ts';
-import { ask, connectWeb, statusOf, TELNET } from '../support/clients/web-client.ts';
+import { ask, connectWeb, frame, statusOf, TELNET } from '../support/clients/web-client.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { startWeb } from './support.ts';
 
@@ -99,9 +99,66 @@ describe('a session over a WebSocket', { timeout: 600_000 }, () => {
       assert.equal(wire.webSocket.protocol, chosen);
       await wire.expectNegotiation(253, 24);
     }
-    assert.equal(await statusOf(host.port, { protocols: ['terminal.mudstandards.org'] }), 400);
+    assert.equal(await statusOf(host.port, { protocols: ['gmcp.mudstandards.org', 'other'] }), 400);
     assert.equal(await statusOf(host.port, { protocols: Array.from({ length: 17 }, (_, n) => `p${n}`) }), 400);
     assert.deepEqual(new Set(host.refused.map(({ reason }) => reason)), new Set(['web']));
+  });
+
+  it('needs a valid handshake', async () => {
+    await using host = await startWeb(SHELL);
+    const key = 'AAAAAAAAAAAAAAAAAAAAAA==';
+    const valid = {
+      upgrade: 'websocket',
+      connection: 'Upgrade',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': key,
+    };
+    const statusWith = async (headers: Readonly<Record<string, string>>) => {
+      const socket = connect(host.port, '127.0.0.1');
+      const lines = Object.entries({ host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}`);
+      socket.write(`GET /ws HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      socket.destroy();
+      return String(answer);
+    };
+    assert.match(
+      await statusWith(valid),
+      /^HTTP\/1\.1 101 [\s\S]*Sec-WebSocket-Accept: ICX\+Yqv66kxgM0FcWaLWlFLwTAI=\r\n/,
+    );
+    for (const wrong of [
+      { ...valid, upgrade: 'h2c' },
+      { ...valid, 'sec-websocket-version': '8' },
+      { ...valid, 'sec-websocket-key': 'AAAA' },
+      { ...valid, 'sec-websocket-key': '' },
+    ]) {
+      assert.match(
+        await statusWith(wrong),
+        /^HTTP\/1\.1 426 [\s\S]*Sec-WebSocket-Version: 13\r\n/,
+        JSON.stringify(wrong),
+      );
+    }
+  });
+
+  it('does not lose what a client sends with its request', async () => {
+    await using host = await startWeb({
+      async shell(session) {
+        session.on('data', data => session.write(data));
+        await once(session, 'close');
+      },
+    });
+    const socket = connect(host.port, '127.0.0.1');
+    let received = '';
+    socket.on('data', data => {
+      received += data.toString('latin1');
+    });
+    const headers = 'Host: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13';
+    const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
+    const sent = Buffer.concat([frame(0x82, Buffer.from('first ')), frame(0x82, Buffer.from('second'))]);
+    socket.write(Buffer.concat([Buffer.from(`GET /ws HTTP/1.1\r\n${headers}\r\n${key}\r\n\r\n`), sent]));
+    await untilTrue(() => received.includes('first second'));
+    socket.write(frame(0x82, Buffer.from(' third')));
+    await untilTrue(() => received.includes(' third'));
+    socket.destroy();
   });
 
   it('does not take text messages', async () => {
@@ -110,6 +167,60 @@ describe('a session over a WebSocket', { timeout: 600_000 }, () => {
     wire.webSocket.send('text');
     await wire.untilClose();
     assert.equal(wire.end?.code, 1003);
+  });
+});
+
+describe('a session without Telnet (terminal.mudstandards.org)', { timeout: 600_000 }, () => {
+  const TERMINAL = { protocols: ['terminal.mudstandards.org'] };
+
+  /** A client that sees what a user would see. */
+  async function connectTerminal(port: number) {
+    const { webSocket } = await connectWeb(port, { ...TERMINAL, silent: true });
+    let screen = Buffer.alloc(0);
+    webSocket.on('message', (data, isBinary) => {
+      assert.ok(isBinary);
+      screen = Buffer.concat([screen, data as Buffer]);
+    });
+    return {
+      webSocket,
+      screen: () => screen,
+      expect: (text: string) => untilTrue(() => screen.includes(text)),
+      [Symbol.asyncDispose]: async () => {
+        webSocket.terminate();
+      },
+    };
+  }
+
+  it('is a terminal of 80×24 with UTF-8, and messages may be text', async () => {
+    await using host = await startWeb({
+      shell: ptyShell('/bin/sh', ['-c', 'stty size; echo $TERM; read x; echo "[$x]"']),
+    });
+    await using user = await connectTerminal(host.port);
+    assert.equal(user.webSocket.protocol, 'terminal.mudstandards.org');
+    await user.expect('24 80\r\nxterm-256color\r\n');
+    user.webSocket.send(Buffer.from('bin人 '));
+    user.webSocket.send('text人\r');
+    await user.expect('[bin人 text人]\r\n');
+    await untilTrue(() => user.webSocket.readyState === user.webSocket.CLOSED);
+    assert.deepEqual(user.screen().toString(), '24 80\r\nxterm-256color\r\nbin人 text人\r\n[bin人 text人]\r\n');
+  });
+
+  it('carries all bytes as they are, both ways', async () => {
+    const all = Buffer.from(Array.from({ length: 1_024 }, (_, index) => index % 256));
+    await using host = await startWeb({
+      shell: ptyShell('/bin/sh', ['-c', 'stty raw -echo; echo ready; exec head -c 1024']),
+    });
+    await using user = await connectTerminal(host.port);
+    await user.expect('ready\n');
+    user.webSocket.send(all);
+    await untilTrue(() => user.screen().length >= 6 + all.length);
+    assert.deepEqual(user.screen().subarray(6), all);
+  });
+
+  it('prefers Telnet if the client offers both', async () => {
+    await using host = await startWeb(SHELL);
+    await using wire = await connectWeb(host.port, { protocols: ['terminal.mudstandards.org', TELNET] });
+    assert.equal(wire.webSocket.protocol, TELNET);
   });
 });
 

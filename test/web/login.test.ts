@@ -8,6 +8,7 @@ import bcrypt from 'bcryptjs';
 import { createServer, ptyShell, TelptyError } from '../../src/index.ts';
 import { createWebGateway } from '../../src/web/index.ts';
 import { LoginFailures } from '../../src/web/login/failures.ts';
+import { EndedLogins, LocalRegister } from '../../src/web/login/register.ts';
 import { LOGIN_MS, LoginTickets } from '../../src/web/login/tickets.ts';
 import { ask, connectWeb, statusOf, TELNET } from '../support/clients/web-client.ts';
 import { startWeb, type WebHost } from './support.ts';
@@ -95,16 +96,18 @@ describe('a login', { timeout: 600_000 }, () => {
     assert.equal((await ask(host.port, '/login')).status, 405);
   });
 
-  it('ends with the password, with its time, and in the browser with a logout', async () => {
+  it('ends with the password, and with its time', () => {
     const passwords = new Map([['ada', 'hash']]);
     const tickets = new LoginTickets();
     const { cookie, token } = tickets.issue('ada', passwords, 0);
-    assert.equal(tickets.userOf(cookie, passwords, LOGIN_MS - 1), 'ada');
+    const userOf = (...[text, users, now]: Parameters<LoginTickets['loginOf']>) =>
+      tickets.loginOf(text, users, now)?.user;
+    assert.equal(userOf(cookie, passwords, LOGIN_MS - 1), 'ada');
     assert.ok(tickets.belongs(token, cookie, 'ada', passwords));
-    assert.equal(tickets.userOf(cookie, passwords, LOGIN_MS), undefined);
-    assert.equal(tickets.userOf(cookie, new Map([['ada', 'another']]), 1), undefined);
-    assert.equal(tickets.userOf(cookie, new Map(), 1), undefined);
-    assert.equal(new LoginTickets().userOf(cookie, passwords, 1), undefined);
+    assert.equal(userOf(cookie, passwords, LOGIN_MS), undefined);
+    assert.equal(userOf(cookie, new Map([['ada', 'another']]), 1), undefined);
+    assert.equal(userOf(cookie, new Map(), 1), undefined);
+    assert.equal(new LoginTickets().loginOf(cookie, passwords, 1), undefined);
     for (const wrong of [
       undefined,
       '',
@@ -115,12 +118,55 @@ describe('a login', { timeout: 600_000 }, () => {
       `x${cookie}`,
       `${cookie}x`,
     ]) {
-      assert.equal(tickets.userOf(wrong, passwords, 1), undefined, String(wrong));
+      assert.equal(userOf(wrong, passwords, 1), undefined, String(wrong));
     }
+  });
+
+  it('ends with a logout: cookie and token are not valid any more, and other logins of the user are', async () => {
     await using host = await startWeb(PROGRAM, { passwordFile });
-    const out = await ask(host.port, '/logout', { method: 'POST' });
+    const logins = [await logIn(host, 'ada', 'secret'), await logIn(host, 'ada', 'secret')];
+    const [first, second] = logins.map(({ cookie, json }) => ({
+      headers: { cookie },
+      protocols: [TELNET, `telpty.token.${json.token}`],
+    }));
+    await using wire = await connectWeb(host.port, first);
+    await wire.expect('user=ada.');
+    const out = await ask(host.port, '/logout', { method: 'POST', headers: first!.headers });
     assert.equal(out.status, 204);
     assert.match(out.headers['set-cookie']![0]!, /=; .*Max-Age=0/);
+    assert.equal(await statusOf(host.port, first), 401);
+    const config = JSON.parse((await ask(host.port, '/config.json', { headers: first!.headers })).text);
+    assert.deepEqual([config.login, config.user], ['required', null]);
+    assert.equal(await statusOf(host.port, second), 101);
+    // Without a login there is nothing to end.
+    assert.equal((await ask(host.port, '/logout', { method: 'POST' })).status, 204);
+    assert.equal(await statusOf(host.port, second), 101);
+  });
+
+  it('that has ended is remembered until it would have expired, and not too many of one user are', () => {
+    const ended = new EndedLogins();
+    const login = (number: number, until = LOGIN_MS) => ({ user: 'ada', number: `n${number}`, until });
+    for (let number = 0; number < 256; number++) ended.add(login(number), 0);
+    assert.equal(ended.has(login(0)), true);
+    assert.equal(ended.has(login(256)), false);
+    ended.add(login(300, 3 * LOGIN_MS), LOGIN_MS);
+    assert.equal(ended.entries.length, 1);
+    for (let number = 0; number < 257; number++) ended.add(login(number), 0);
+    // All logins of the user that were issued before that.
+    assert.equal(ended.has(login(999)), true);
+    assert.equal(ended.has({ ...login(999), until: LOGIN_MS + 1 }), false);
+    assert.equal(ended.has({ ...login(999), user: 'bob' }), false);
+    const copy = new EndedLogins();
+    for (const one of ended.entries) copy.add(one, 0);
+    assert.deepEqual(copy.entries, ended.entries);
+  });
+
+  it('is tried once for each attempt, however many come at once', async () => {
+    const register = new LocalRegister();
+    const waits = await Promise.all(Array.from({ length: 10 }, () => register.attempt('192.0.2.1')));
+    assert.equal(waits.filter(wait => wait === 0).length, 4);
+    register.succeeded('192.0.2.1');
+    assert.equal(await register.attempt('192.0.2.1'), 0);
   });
 
   it('needs HTTPS off loopback, and its cookie then belongs to the host alone', async () => {

@@ -37,7 +37,7 @@ describe('the output of a session over a WebSocket', { timeout: 600_000 }, () =>
     await using wire = await connectWeb(host.port, { silent: true });
     await wire.until(() => marks(wire) === 1);
     assert.equal(wire.data.length, 0);
-    await wire.expect('END', { timeout: 240_000 });
+    await wire.expect('END');
     // A client that has never answered is paced by the socket alone.
     assert.equal(marks(wire), 64);
   });
@@ -61,12 +61,12 @@ describe('the output of a session over a WebSocket', { timeout: 600_000 }, () =>
       const stopped = wire.data.length;
       assert.ok(stopped >= 64 * 1024 && stopped <= MOST, `${stopped} bytes without an answer`);
       answerAll();
-      await wire.untilData(stopped + 32 * 1024, 240_000);
+      await wire.untilData(stopped + 32 * 1024);
       await untilQuiet(session!);
       assert.ok(wire.data.length <= stopped + WINDOWS, `${wire.data.length - stopped} bytes without an answer`);
       wire.onData(() => answerAll());
       answerAll();
-      await wire.expect('END', { timeout: 240_000 });
+      await wire.expect('END');
       assert.equal(wire.data.length, 4 * MEGABYTE + 4);
     });
   }
@@ -122,12 +122,12 @@ describe('the output of a session over a WebSocket', { timeout: 600_000 }, () =>
       }
     }, 20);
     try {
-      await wire.untilData(100 * 1024, 240_000);
+      await wire.untilData(100 * 1024);
       const unprocessed = wire.data.length - processed;
       assert.ok(unprocessed <= 48 * 1024, `${unprocessed} bytes are not processed`);
       const before = wire.data.length;
       wire.send('\x03');
-      await wire.expect('INTERRUPTED', { timeout: 240_000 });
+      await wire.expect('INTERRUPTED');
       assert.ok(wire.data.length - before <= 48 * 1024, `${wire.data.length - before} bytes after ^C`);
     } finally {
       clearInterval(paint);

@@ -64,11 +64,18 @@ void conn_put(struct conn *c, const void *bytes, size_t length) {
   flush(c);
 }
 
-void conn_type(struct conn *c, const void *bytes, size_t length) {
-  if (options.protocol == WEBSOCKET)
-    websocket_send(c, '0', bytes, length);
+void conn_say(struct conn *c, const void *bytes, size_t length) {
+  if (options.protocol == GATEWAY)
+    websocket_send(c, 0, bytes, length);
   else
     conn_put(c, bytes, length);
+}
+
+void conn_type(struct conn *c, const void *bytes, size_t length) {
+  if (options.protocol == TTYD)
+    websocket_send(c, '0', bytes, length);
+  else
+    conn_say(c, bytes, length);
 }
 
 /* ---- the connection ---- */
@@ -93,7 +100,7 @@ void conn_start(struct conn *c) {
   watch(c);
   static const char proxy_header[] = "PROXY TCP4 192.0.2.1 192.0.2.2 50000 23\r\n";
   if (options.proxy_header) conn_put(c, proxy_header, sizeof proxy_header - 1);
-  if (options.protocol == WEBSOCKET) websocket_open(c);
+  if (options.protocol == TTYD || options.protocol == GATEWAY) websocket_open(c);
 }
 
 void conn_close(struct conn *c) {
@@ -115,9 +122,10 @@ void conn_read(struct conn *c, int reads) {
       return;
     }
     uint64_t before = c->sum.length;
+    c->wire += (uint64_t)n;
     if (options.protocol == TELNET)
       telnet_receive(c, buffer, (size_t)n);
-    else if (options.protocol == WEBSOCKET)
+    else if (options.protocol == TTYD || options.protocol == GATEWAY)
       websocket_receive(c, buffer, (size_t)n);
     else
       conn_payload(c, buffer, (size_t)n);

@@ -10,7 +10,8 @@
 
 /* How much of the file has come. Outside BINARY, what a Telnet server sends for CR is CR NUL or CR LF. */
 static uint64_t arrived(const struct conn *c) {
-  bool plain = options.protocol != TELNET || c->telnet.remote[0] == 1;
+  bool telnet = options.protocol == TELNET || options.protocol == GATEWAY;
+  bool plain = !telnet || c->telnet.remote[0] == 1;
   return plain ? c->sum.length : c->decoded.length;
 }
 
@@ -30,8 +31,9 @@ void mode_throughput(void) {
   }
   if (!told) event("arrived");
   double seconds = c->last - c->first;
-  printf("{\"mb_s\":%.3f,\"bytes\":%llu,\"missing\":%lld,\"intact\":%s,\"decoded_intact\":%s,\"complete\":%s,\"eof\":%s}\n",
+  printf("{\"mb_s\":%.3f,\"bytes\":%llu,\"wire_percent\":%.3f,\"missing\":%lld,\"intact\":%s,\"decoded_intact\":%s,\"complete\":%s,\"eof\":%s}\n",
          seconds > 0 ? (double)c->sum.length / 1e6 / seconds : 0, (unsigned long long)c->sum.length,
+         c->sum.length > 0 ? ((double)c->wire / (double)c->sum.length - 1) * 100 : -1,
          (long long)expected.length - (long long)arrived(c), sum_equal(c->sum, expected) ? "true" : "false",
          sum_equal(c->decoded, expected) ? "true" : "false", arrived(c) >= expected.length ? "true" : "false",
          c->eof ? "true" : "false");

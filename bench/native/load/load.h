@@ -4,7 +4,7 @@
  *   main.c       the command line
  *   conn.c       connections: the socket, what waits to be sent, the payload and its checks
  *   telnet.c     a plain Telnet client's half of the protocol
- *   websocket.c  ttyd's protocol
+ *   websocket.c  WebSockets: ttyd's protocol, and Telnet in the messages of telpty's gateway
  *   checksum.c   CRC-32C
  *   flow.c       modes: throughput, paste, slow
  *   latency.c    mode: latency
@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum protocol { TELNET, RAW, WEBSOCKET };
+enum protocol { TELNET, RAW, TTYD, GATEWAY };
 
 /* The command line. */
 struct options {
@@ -86,6 +86,7 @@ struct conn {
   struct sum decoded;    /* the same with CR NUL decoded as CR (RFC 854) */
   bool after_cr;
   uint64_t not_nul;      /* bytes of payload other than NUL */
+  uint64_t wire;         /* bytes received, with everything around the payload */
   bool wrong;            /* the payload is not the records it should be (if `verify_records`) */
   uint8_t key;           /* the byte that is waited for, */
   bool hit;              /* and whether it came */
@@ -107,6 +108,8 @@ extern int conns_started, conns_failed;
 void conn_read(struct conn *c, int reads);
 /* Sends, and keeps what the socket does not take. */
 void conn_put(struct conn *c, const void *bytes, size_t length);
+/* The same for what Telnet sends. */
+void conn_say(struct conn *c, const void *bytes, size_t length);
 /* The same for what a user types. */
 void conn_type(struct conn *c, const void *bytes, size_t length);
 /* Waits until all have started or ended; returns how many started. */

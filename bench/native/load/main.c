@@ -72,7 +72,7 @@ double quantile(const double *sorted, int count, double share) {
 }
 
 static enum protocol protocol(const char *name) {
-  return !strcmp(name, "raw") ? RAW : !strcmp(name, "ws") ? WEBSOCKET : TELNET;
+  return !strcmp(name, "raw") ? RAW : !strcmp(name, "ttyd") ? TTYD : !strcmp(name, "gateway") ? GATEWAY : TELNET;
 }
 
 static void option(const char *name, const char *value) {

@@ -1,29 +1,31 @@
 /*
  * A plain client's half of Telnet: it has ECHO, SUPPRESS-GO-AHEAD and BINARY from the server, sends its terminal type
- * and window size, refuses everything else, and answers each request once.
+ * and window size, refuses everything else, and answers each request once, but each request for a mark.
  */
 #include <string.h>
 
 #include "load.h"
 
-enum { BINARY = 0, ECHO = 1, SUPPRESS_GO_AHEAD = 3, TERMINAL_TYPE = 24, NAWS = 31 };
+enum { BINARY = 0, ECHO = 1, SUPPRESS_GO_AHEAD = 3, TIMING_MARK = 6, TERMINAL_TYPE = 24, NAWS = 31 };
 enum { SE = 240, SB = 250, WILL = 251, WONT = 252, DO = 253, DONT = 254, IAC = 255 };
 enum { UNSPOKEN, ON, REFUSED };
 
 static void say(struct conn *c, uint8_t verb, uint8_t option) {
   const uint8_t bytes[] = {IAC, verb, option};
-  conn_put(c, bytes, sizeof bytes);
+  conn_say(c, bytes, sizeof bytes);
 }
 
 static void asked_to(struct conn *c, uint8_t option) {
   struct telnet_state *t = &c->telnet;
-  if (t->local[option] != UNSPOKEN) return;
+  /* a request and not an option (RFC 860): each has an answer */
+  if (option == TIMING_MARK) say(c, WILL, option);
+  if (option == TIMING_MARK || t->local[option] != UNSPOKEN) return;
   bool agree = option == TERMINAL_TYPE || option == NAWS || option == BINARY || option == SUPPRESS_GO_AHEAD;
   t->local[option] = agree ? ON : REFUSED;
   say(c, agree ? WILL : WONT, option);
   if (option == NAWS) {
     static const uint8_t size[] = {IAC, SB, NAWS, 0, 80, 0, 24, IAC, SE};
-    conn_put(c, size, sizeof size);
+    conn_say(c, size, sizeof size);
   }
 }
 
@@ -53,7 +55,7 @@ static void negotiated(struct conn *c, uint8_t verb, uint8_t option) {
 static void subnegotiated(struct conn *c) {
   static const uint8_t type[] = "\xff\xfa\x18\x00xterm-256color\xff\xf0";
   const struct telnet_state *t = &c->telnet;
-  if (t->sub_length >= 2 && t->sub[0] == TERMINAL_TYPE && t->sub[1] == 1) conn_put(c, type, sizeof type - 1);
+  if (t->sub_length >= 2 && t->sub[0] == TERMINAL_TYPE && t->sub[1] == 1) conn_say(c, type, sizeof type - 1);
 }
 
 static void sub_add(struct telnet_state *t, uint8_t byte) {

@@ -1,19 +1,25 @@
-/* ttyd's protocol: WebSocket messages (RFC 6455) whose first byte says what they are; '0' is the terminal's data. */
+/*
+ * WebSockets (RFC 6455). With ttyd the first byte of a message says what it is, and '0' is the terminal's data; with
+ * telpty's gateway messages carry Telnet.
+ */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "load.h"
 
 void websocket_open(struct conn *c) {
-  static const char request[] =
+  static const char ttyd[] = "tty", gateway[] = "telnet.mudstandards.org";
+  char request[512];
+  int length = snprintf(request, sizeof request,
       "GET /ws HTTP/1.1\r\n"
       "Host: 127.0.0.1\r\n"
       "Upgrade: websocket\r\n"
       "Connection: Upgrade\r\n"
       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-      "Sec-WebSocket-Protocol: tty\r\n"
-      "Sec-WebSocket-Version: 13\r\n\r\n";
-  conn_put(c, request, sizeof request - 1);
+      "Sec-WebSocket-Protocol: %s\r\n"
+      "Sec-WebSocket-Version: 13\r\n\r\n", options.protocol == TTYD ? ttyd : gateway);
+  conn_put(c, request, (size_t)length);
 }
 
 /* A binary message, `kind` first unless it is 0, masked with 0. */
@@ -45,7 +51,7 @@ static size_t handshake(struct conn *c, const uint8_t *p, size_t length) {
     if (memcmp(w->http, "\r\n\r\n", 4)) continue;
     static const char hello[] = "{\"AuthToken\":\"\",\"columns\":80,\"rows\":24}";
     w->up = true;
-    websocket_send(c, 0, hello, sizeof hello - 1);
+    if (options.protocol == TTYD) websocket_send(c, 0, hello, sizeof hello - 1);
     return i + 1;
   }
   return length;
@@ -82,12 +88,13 @@ void websocket_receive(struct conn *c, const uint8_t *p, size_t length) {
       continue;
     }
     size_t run = length < w->left ? length : (size_t)w->left, skip = 0;
-    if (w->first) {
-      w->first = false;
+    if (w->first && options.protocol == TTYD) {
       w->skip = *p != '0';
       skip = 1;
     }
-    if (!w->skip) conn_payload(c, p + skip, run - skip);
+    w->first = false;
+    if (!w->skip && options.protocol == GATEWAY) telnet_receive(c, p, run);
+    if (!w->skip && options.protocol == TTYD) conn_payload(c, p + skip, run - skip);
     p += run;
     length -= run;
     w->left -= run;

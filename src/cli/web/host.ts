@@ -1,11 +1,9 @@
 /** `--web`: the gateway for browsers, in the process that serves the sessions. */
-
 import type { Socket } from 'node:net';
 import { basename } from 'node:path';
 import { TelptyError } from '../../errors.ts';
 import type { Server } from '../../server/server.ts';
 import { escapeText } from '../../shells/output/escape.ts';
-import type { ListenOptions, PipelineOptions } from '../../transport/listen-options.ts';
 import type { Peer } from '../../transport/peer.ts';
 import type { TlsOptions } from '../../transport/tls/options.ts';
 import { type GatewayHooks, WebGateway } from '../../web/gateway.ts';
@@ -18,11 +16,8 @@ import { optionsFor, type ServeSettings } from '../serve/settings.ts';
 import type { StartupChecks } from '../serve/startup-checks.ts';
 import { withOptionName } from './passwords.ts';
 
-/** The address of the listener, and how its connections are checked. */
-export type WebListenOptions = Pick<ListenOptions, 'host' | 'port' | 'reusePort'> & Pick<PipelineOptions, 'localUser'>;
-
 /** The parts of a {@link WebHost} that depend on the process. */
-export interface WebHostOptions extends Pick<GatewayHooks, 'admit' | 'loginKey'> {
+export interface WebHostOptions extends Pick<GatewayHooks, 'admit' | 'logins'> {
   readonly tls: TlsOptions | undefined;
 }
 
@@ -34,7 +29,7 @@ export class WebHost {
   /** @throws TelptyError `ERR_RUNTIME` if the password file cannot be used. */
   constructor(settings: ServeSettings, found: StartupChecks, server: Server, log: Log, options: WebHostOptions) {
     const { tls, ...hooks } = options;
-    let peerOf: GatewayHooks['peerOf'];
+    this.#server = new WebServer(tls);
     this.#gateway = new WebGateway(
       {
         ...optionsFor(webGatewayOptions, settings),
@@ -43,12 +38,9 @@ export class WebHost {
         // The gateway accepts addresses anyway.
         hosts: settings.web === undefined || /[:%]/.test(settings.web.host) ? [] : [settings.web.host],
       },
-      { ...hooks, peerOf: socket => peerOf?.(socket), onLogin: logins(log) },
+      { ...hooks, connections: this.#server, onLogin: logins(log) },
     );
-    this.#server = new WebServer(find => {
-      peerOf = find;
-      return this.#gateway;
-    }, tls);
+    this.#server.serve(this.#gateway);
   }
 
   /** Takes a connection that was accepted. */

@@ -3,10 +3,19 @@ import type { TelptyErrorCode } from '../../errors.ts';
 import type { RefusalReason } from '../../shells/guards/session-limits.ts';
 import type { Peer } from '../../transport/peer.ts';
 import type { TlsOptions } from '../../transport/tls/options.ts';
+import type { LoginId } from '../../web/login/tickets.ts';
 import type { MetricsReport } from '../metrics/report.ts';
 import type { ReloadableFacts } from '../serve/reload.ts';
 import type { ServeSettings } from '../serve/settings.ts';
 import type { StartupChecks } from '../serve/startup-checks.ts';
+
+/** What all workers share about logins. */
+export interface WorkerLogins {
+  /** The key of logins, in base64. */
+  readonly key: string;
+  /** The logins that have ended before their time. */
+  readonly ended: readonly LoginId[];
+}
 
 /** From the primary to a worker. */
 export type Order =
@@ -16,8 +25,8 @@ export type Order =
       readonly settings: ServeSettings;
       readonly found: StartupChecks;
       readonly tls: TlsOptions | undefined;
-      /** With `--web`: the key of logins, which all workers share. */
-      readonly loginKey: string | undefined;
+      /** With `--web`. */
+      readonly logins: WorkerLogins | undefined;
     }
   /** A client; its socket comes with the message, and nothing but a PROXY header has been read from it. */
   | { readonly type: 'client'; readonly id: number; readonly peer: Peer; readonly refused?: RefusalReason }
@@ -32,6 +41,10 @@ export type Order =
       readonly request: number;
       readonly session: { readonly id: number; readonly refused?: RefusalReason } | undefined;
     }
+  /** The answer to `tryPassword`: how long the address has to wait, in milliseconds; and to `endLogin`. */
+  | { readonly type: 'loginAnswer'; readonly request: number; readonly wait: number }
+  /** A login has ended before its time. */
+  | { readonly type: 'loginEnded'; readonly login: LoginId }
   /** Check new settings in all parts that can apply them; change nothing yet, and answer `checked`. */
   | { readonly type: 'reload'; readonly settings: ServeSettings }
   /** Apply what was checked. */
@@ -71,6 +84,12 @@ export type Report =
   | { readonly type: 'leaveUser'; readonly uid: number; readonly isFree: boolean }
   /** A WebSocket of this client asks for a session. */
   | { readonly type: 'admit'; readonly request: number; readonly peer: Peer }
+  /** See `LoginRegister.attempt()`. */
+  | { readonly type: 'tryPassword'; readonly request: number; readonly address: string }
+  /** See `LoginRegister.succeeded()`. */
+  | { readonly type: 'loggedIn'; readonly address: string }
+  /** See `LoginRegister.end()`. */
+  | { readonly type: 'endLogin'; readonly request: number; readonly login: LoginId }
   /** A session has released its slot. Sent before the client can notice its end. */
   | { readonly type: 'left'; readonly id: number }
   /** The answer to `collect`. */

@@ -7,6 +7,8 @@ import { killOrphans } from '../../pty/orphans.ts';
 import { endUser, type UserIdSource } from '../../pty/user-range.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import type { TlsOptions } from '../../transport/tls/options.ts';
+import { LocalRegister } from '../../web/login/register.ts';
+import type { LoginId } from '../../web/login/tickets.ts';
 import { formatDuration } from '../log/format.ts';
 import type { Log } from '../log/log.ts';
 import type { WorkerMetrics } from '../metrics/worker-metrics.ts';
@@ -65,7 +67,7 @@ export class Supervisor {
   readonly #log: Log;
   readonly #slots: WorkerSlot[] = [];
   /** With `--web`: a login is valid in each worker, also in one that replaces another. */
-  #loginKey: string | undefined;
+  readonly #logins: { readonly key: string; readonly register: SupervisedRegister } | undefined;
   /** Whether no more workers are started. */
   #closing = false;
   /** Whether the workers are being ended. */
@@ -79,7 +81,12 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.settings = options.settings;
-    if (options.settings.web !== undefined) this.#loginKey = randomBytes(32).toString('base64');
+    if (options.settings.web !== undefined) {
+      const register = new SupervisedRegister(login => {
+        for (const worker of this.#workers) worker.endLogin(login);
+      });
+      this.#logins = { key: randomBytes(32).toString('base64'), register };
+    }
     this.#options = options;
     this.#log = options.log;
     this.#heartbeat = new Heartbeat(
@@ -179,8 +186,9 @@ export class Supervisor {
 
   #fork(): WorkerHandle {
     const { found, write, onLeft, onReturned, onAdmit, userIds } = this.#options;
+    const logins = this.#logins && { key: this.#logins.key, ended: this.#logins.register.ended.entries };
     const worker = new WorkerHandle(
-      { type: 'begin', settings: this.settings, found, tls: this.tls, loginKey: this.#loginKey },
+      { type: 'begin', settings: this.settings, found, tls: this.tls, logins },
       line => {
         // Output that is not a log line is a crash report, such as that of Node.js for an exhausted heap.
         if (line.startsWith('{')) write(`${line}\n`);
@@ -191,6 +199,7 @@ export class Supervisor {
     worker.onReturned = onReturned;
     worker.onAdmit = onAdmit;
     worker.userIds = userIds;
+    worker.logins = this.#logins?.register;
     return worker;
   }
 
@@ -275,6 +284,23 @@ export class Supervisor {
     await Promise.all(users.map(async uid => this.#options.userIds?.leave(uid, await endUser(uid))));
     const { cgroup } = this.#options.found;
     if (cgroup !== undefined) await removeOrphans(cgroup);
+  }
+}
+
+/** The register of logins in the primary process. */
+class SupervisedRegister extends LocalRegister {
+  readonly #onEnd: (login: LoginId) => void;
+
+  /** @param onEnd called when a login has ended. */
+  constructor(onEnd: (login: LoginId) => void) {
+    super();
+    this.#onEnd = onEnd;
+  }
+
+  override async end(login: LoginId): Promise<void> {
+    await super.end(login);
+    // Sent before any connection that a worker gets after it.
+    this.#onEnd(login);
   }
 }
 

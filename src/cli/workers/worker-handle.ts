@@ -9,6 +9,8 @@ import type { UserIdSource } from '../../pty/user-range.ts';
 import type { RefusalReason, Slot, Ticket } from '../../shells/guards/session-limits.ts';
 import type { Peer } from '../../transport/peer.ts';
 import type { UnwelcomeReason } from '../../transport/pre-session/stage.ts';
+import type { LoginRegister } from '../../web/login/register.ts';
+import type { LoginId } from '../../web/login/tickets.ts';
 import type { MetricsReport } from '../metrics/report.ts';
 import type { ReloadableFacts } from '../serve/reload.ts';
 import type { ServeSettings } from '../serve/settings.ts';
@@ -97,6 +99,8 @@ export class WorkerHandle {
   onReturned: (client: Client) => void = ({ socket }) => socket.destroy();
   /** Decides whether a client of the worker gets a session; undefined: it is closed without a message. */
   onAdmit: (peer: Peer, worker: WorkerHandle) => Promise<Admission | undefined> = async () => undefined;
+  /** What the workers share about logins, with `--web`. */
+  logins: LoginRegister | undefined;
   /** The number of the last connection of a browser in transit. Negative: those of sessions are positive. */
   #lastWeb = 0;
   /** The source of user ids for its sessions, with `--user-range`. */
@@ -155,6 +159,9 @@ export class WorkerHandle {
           this.#resolveReports();
         } else if (report.type === 'takeUser') void this.#giveUser(report.request);
         else if (report.type === 'admit') void this.#admit(report);
+        else if (report.type === 'tryPassword') void this.#tryPassword(report);
+        else if (report.type === 'loggedIn') this.logins?.succeeded(report.address);
+        else if (report.type === 'endLogin') void this.#endLogin(report);
         else if (report.type === 'leaveUser') this.#takeUserBack(report.uid, report.isFree);
         else if (report.type !== 'pong') this.#note(report);
       });
@@ -228,6 +235,20 @@ export class WorkerHandle {
     if (isRefused) this.#refused.add(id);
     else this.#sessions.set(id, { slot: verdict });
     this.#send({ type: 'admitted', request, session: { id, ...(isRefused ? { refused: verdict } : {}) } });
+  }
+
+  async #tryPassword({ request, address }: Report & { type: 'tryPassword' }): Promise<void> {
+    this.#send({ type: 'loginAnswer', request, wait: (await this.logins?.attempt(address)) ?? 0 });
+  }
+
+  async #endLogin({ request, login }: Report & { type: 'endLogin' }): Promise<void> {
+    await this.logins?.end(login);
+    this.#send({ type: 'loginAnswer', request, wait: 0 });
+  }
+
+  /** Makes a login invalid in the worker. */
+  endLogin(login: LoginId): void {
+    this.#send({ type: 'loginEnded', login });
   }
 
   /**

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { headerOf, valuesOf, type WebClient } from '../client.ts';
 import { answer, answerJson, bodyOf, type Headers } from '../responses.ts';
 import { isLoopback } from '../site.ts';
-import { LoginFailures } from './failures.ts';
 import { type Passwords, readPasswordFile } from './password-file.ts';
-import { LOGIN_MS, LoginTickets } from './tickets.ts';
+import { LocalRegister, type LoginRegister } from './register.ts';
+import { LOGIN_MS, type LoginId, LoginTickets } from './tickets.ts';
 import { PasswordVerifier } from './verifier.ts';
 
 /** The longest body of a login, in bytes. bcrypt uses 72 bytes of a password. */
@@ -29,10 +29,17 @@ export interface LoginRequest {
 export interface LoginOptions {
   readonly passwordFile: string;
   readonly base: string;
-  /** See {@link LoginTickets}. */
-  readonly key?: Buffer | undefined;
+  /** With several processes. */
+  readonly shared?: SharedLogins | undefined;
   /** Called for each attempt. */
   readonly onAttempt?: (client: WebClient, user: string, outcome: 'ok' | 'failed' | 'locked') => void;
+}
+
+/** What all processes of a server share about logins. */
+export interface SharedLogins {
+  /** See {@link LoginTickets}. */
+  readonly key: Buffer;
+  readonly register: LoginRegister;
 }
 
 export class Login {
@@ -40,15 +47,16 @@ export class Login {
   readonly #tickets: LoginTickets;
   readonly #onAttempt: NonNullable<LoginOptions['onAttempt']>;
   readonly #verifier = new PasswordVerifier();
-  readonly #failures = new LoginFailures();
+  readonly #register: LoginRegister;
   #passwords: Passwords;
   #delayed = 0;
 
   /** @throws TelptyError `ERR_RUNTIME` if the file cannot be used. */
-  constructor({ passwordFile, base, key, onAttempt }: LoginOptions) {
+  constructor({ passwordFile, base, shared, onAttempt }: LoginOptions) {
     this.#passwords = readPasswordFile(passwordFile);
     this.#base = base;
-    this.#tickets = new LoginTickets(key);
+    this.#tickets = new LoginTickets(shared?.key);
+    this.#register = shared?.register ?? new LocalRegister();
     this.#onAttempt = onAttempt ?? (() => {});
   }
 
@@ -59,15 +67,20 @@ export class Login {
 
   /** The user whose cookie the request has. */
   userOf(asked: LoginRequest): string | undefined {
-    return this.#tickets.userOf(this.#cookieOf(asked), this.#passwords);
+    return this.#loginOf(this.#cookieOf(asked))?.user;
   }
 
   /** The same for a WebSocket, which also needs the token of the page. */
   userOfSocket(asked: LoginRequest, token: string | undefined): string | undefined {
     const cookie = this.#cookieOf(asked);
-    const user = this.#tickets.userOf(cookie, this.#passwords);
+    const user = this.#loginOf(cookie)?.user;
     if (cookie === undefined || user === undefined || token === undefined) return undefined;
     return this.#tickets.belongs(token, cookie, user, this.#passwords) ? user : undefined;
+  }
+
+  #loginOf(cookie: string | undefined): LoginId | undefined {
+    const login = this.#tickets.loginOf(cookie, this.#passwords);
+    return login === undefined || this.#register.hasEnded(login) ? undefined : login;
   }
 
   /** Answers a login. The Origin of the request was checked. */
@@ -93,7 +106,11 @@ export class Login {
     }
     const form = new URLSearchParams(body);
     const name = form.get('name') ?? '';
-    const wait = this.#failures.wait(address);
+    if (this.#verifier.isBusy || this.#delayed >= MOST_DELAYED) {
+      refuse(503, 'too many logins at once; try again', { 'Retry-After': '5' });
+      return;
+    }
+    const wait = await this.#register.attempt(address);
     if (wait > 0) {
       this.#onAttempt(client, name, 'locked');
       const retryAfter = Math.ceil(wait / 1_000);
@@ -101,12 +118,6 @@ export class Login {
       answerJson(response, 429, { error, retryAfter }, { ...headers, 'Retry-After': String(retryAfter) });
       return;
     }
-    if (this.#verifier.isBusy || this.#delayed >= MOST_DELAYED) {
-      refuse(503, 'too many logins at once; try again', { 'Retry-After': '5' });
-      return;
-    }
-    // Counted before the check: otherwise many attempts at once would count as one.
-    this.#failures.failed(address);
     const hash = this.#passwords.get(name);
     // The check of an unknown user takes as long as that of a known one.
     const [anyHash = ''] = this.#passwords.values();
@@ -118,7 +129,7 @@ export class Login {
       refuse(401, 'the name or the password is wrong');
       return;
     }
-    this.#failures.succeeded(address);
+    this.#register.succeeded(address);
     this.#onAttempt(client, name, 'ok');
     const { cookie, token } = this.#tickets.issue(name, this.#passwords);
     answerJson(
@@ -129,8 +140,10 @@ export class Login {
     );
   }
 
-  /** Answers a logout. The Origin of the request was checked. */
-  logOut(asked: LoginRequest, response: ServerResponse, headers: Headers): void {
+  /** Answers a logout, after which cookie and token are not valid. The Origin of the request was checked. */
+  async logOut(asked: LoginRequest, response: ServerResponse, headers: Headers): Promise<void> {
+    const login = this.#loginOf(this.#cookieOf(asked));
+    if (login !== undefined) await this.#register.end(login);
     answer(response, 204, '', { ...headers, 'Set-Cookie': this.#setCookie(asked, '', 0) });
   }
 

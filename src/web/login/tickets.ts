@@ -6,13 +6,22 @@
  * host and port, and is sent as a subprotocol of the WebSocket, because browsers let a page send nothing else with it.
  *
  * Both are made with a key of this server and the hash of the user's password, and nothing is stored: they are valid in
- * each process of the server until they expire, or the password changes.
+ * each process of the server until they expire, or the password changes, or the user logs out (register.ts).
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Passwords } from './password-file.ts';
 
 /** How long a login is valid, in milliseconds. */
 export const LOGIN_MS = 12 * 60 * 60_000;
+
+/** A login, as its cookie names it. */
+export interface LoginId {
+  readonly user: string;
+  /** Random. */
+  readonly number: string;
+  /** The end of its validity, in milliseconds since 1970. */
+  readonly until: number;
+}
 
 /** A login, as the browser keeps it. */
 export interface LoginTicket {
@@ -30,20 +39,21 @@ export class LoginTickets {
   }
 
   issue(user: string, passwords: Passwords, now = Date.now()): LoginTicket {
-    const nonce = randomBytes(12).toString('base64url');
-    const content = Buffer.from(JSON.stringify([user, now + LOGIN_MS, nonce])).toString('base64url');
+    const number = randomBytes(12).toString('base64url');
+    const content = Buffer.from(JSON.stringify([user, now + LOGIN_MS, number])).toString('base64url');
     const hash = passwords.get(user) ?? '';
     return { cookie: `${content}.${this.#sign('cookie', content, hash)}`, token: this.#sign('token', content, hash) };
   }
 
-  /** The user of a cookie; `undefined` if it is not valid. */
-  userOf(cookie: string | undefined, passwords: Passwords, now = Date.now()): string | undefined {
+  /** The login of a cookie; `undefined` if it is not valid. */
+  loginOf(cookie: string | undefined, passwords: Passwords, now = Date.now()): LoginId | undefined {
     const [content = '', signature = '', ...more] = cookie?.split('.') ?? [];
     if (content === '' || more.length > 0) return undefined;
-    const [user, until] = parse(content);
-    const hash = user === undefined ? undefined : passwords.get(user);
-    if (hash === undefined || !isSame(signature, this.#sign('cookie', content, hash))) return undefined;
-    return until !== undefined && now < until ? user : undefined;
+    const login = parse(content);
+    const hash = login === undefined ? undefined : passwords.get(login.user);
+    if (login === undefined || hash === undefined) return undefined;
+    if (!isSame(signature, this.#sign('cookie', content, hash))) return undefined;
+    return now < login.until ? login : undefined;
   }
 
   /** Whether the token belongs to the cookie, which must be valid. */
@@ -58,12 +68,13 @@ export class LoginTickets {
 }
 
 /** The content is signed, but it names the user whose hash the signature needs, so it is read first. */
-function parse(content: string): [user?: string, until?: number] {
+function parse(content: string): LoginId | undefined {
   try {
-    const [user, until] = JSON.parse(Buffer.from(content, 'base64url').toString('utf8')) as unknown[];
-    return typeof user === 'string' && typeof until === 'number' ? [user, until] : [];
+    const [user, until, number] = JSON.parse(Buffer.from(content, 'base64url').toString('utf8')) as unknown[];
+    const isLogin = typeof user === 'string' && typeof until === 'number' && typeof number === 'string';
+    return isLogin ? { user, number, until } : undefined;
   } catch {
-    return [];
+    return undefined;
   }
 }
 

@@ -87,10 +87,10 @@ export interface Answer {
 export async function ask(
   port: number,
   path: string,
-  options: { method?: string; headers?: Record<string, string | string[]>; body?: string } = {},
+  options: { method?: string; headers?: Record<string, string | string[]>; body?: string; localAddress?: string } = {},
 ): Promise<Answer> {
-  const { method = 'GET', headers = {}, body } = options;
-  const sent = request({ host: '127.0.0.1', port, path, method, headers, agent: false });
+  const { method = 'GET', headers = {}, body, localAddress } = options;
+  const sent = request({ host: '127.0.0.1', port, path, method, headers, localAddress, agent: false });
   sent.end(body);
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   return { status: response.statusCode!, headers: response.headers, text: await textOf(response) };

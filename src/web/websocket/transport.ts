@@ -1,0 +1,195 @@
+/**
+ * A WebSocket as the transport of a session, above the transport of its connection: binary messages in both directions,
+ * whose boundaries mean nothing.
+ *
+ * Rejected: the library ws. For one key and its echo, its streams and those of Node's sockets cost more than everything
+ * else; here the addon receives and sends, as for Telnet clients.
+ */
+import type { Transport, TransportUser } from '../../transport/stream/transport.ts';
+import { binaryFrame, CloseCode, closeFrame, FrameReader, pingFrame, pongFrame } from './frames.ts';
+
+/** How long a client may take to close its connection after our close frame, in milliseconds. */
+const CLOSE_MS = 2_000;
+
+/** What a WebSocket carries. */
+export interface WebSocketOptions {
+  /** Whether messages of clients may be text. */
+  readonly takesText: boolean;
+  /** Whether clients answer TIMING-MARK. */
+  readonly needsPacing: boolean;
+  /** Whether the client uses HTTPS. */
+  readonly isSecure: boolean;
+  /** What has been read from the connection after the handshake. */
+  readonly read: Buffer;
+}
+
+export class WebSocketTransport implements Transport, TransportUser {
+  readonly needsPacing: boolean;
+  readonly encrypted: boolean;
+  readonly #carrier: Transport;
+  readonly #reader: FrameReader;
+  #read: Buffer | undefined;
+  #user: TransportUser | undefined;
+  /** Whether our close frame was sent. */
+  #isClosing = false;
+  #isClosed = false;
+  #isPaused = false;
+  /** Whether a ping is unanswered. */
+  #isPinged = false;
+  /** Called when our last bytes have been passed on. */
+  #done: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** The reason of the end of the session for its page; `undefined` if the program ended by itself. */
+  endReason: () => string | undefined = () => undefined;
+
+  /** @param carrier the connection, after the answer to the handshake. */
+  constructor(carrier: Transport, { takesText, needsPacing, isSecure, read }: WebSocketOptions) {
+    this.#carrier = carrier;
+    this.#reader = new FrameReader(takesText);
+    this.needsPacing = needsPacing;
+    this.encrypted = isSecure;
+    this.#read = read.length > 0 ? read : undefined;
+  }
+
+  get unsent(): number {
+    return this.#carrier.unsent;
+  }
+
+  get undelivered(): number {
+    return this.#carrier.undelivered;
+  }
+
+  get mark(): number {
+    return this.#carrier.mark;
+  }
+
+  get finished(): boolean {
+    return this.#isClosing || this.destroyed;
+  }
+
+  get destroyed(): boolean {
+    return this.#isClosed || this.#carrier.destroyed;
+  }
+
+  open(user: TransportUser): void {
+    this.#user = user;
+    const read = this.#read;
+    this.#read = undefined;
+    // Not within this call: see TransportUser. And before anything that the carrier reads.
+    if (read !== undefined) process.nextTick(() => this.arrived(read));
+    this.#carrier.open(this);
+  }
+
+  pause(): void {
+    if (this.finished) return;
+    this.#isPaused = true;
+    this.#carrier.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#carrier.resume();
+  }
+
+  /** Sends the bytes as one message. */
+  send(bytes: Uint8Array): void {
+    if (!this.finished) this.#carrier.send(binaryFrame(bytes), 'data');
+  }
+
+  /** A frame cannot be dropped in part. */
+  discardData(): number {
+    return 0;
+  }
+
+  end(done: () => void): void {
+    if (this.finished) return;
+    const reason = this.endReason() ?? '';
+    this.#done = done;
+    this.#close(reason === 'shutdown' ? CloseCode.GOING_AWAY : CloseCode.NORMAL, reason);
+    if (this.#carrier.unsent === 0) process.nextTick(() => this.#passedOn());
+  }
+
+  destroy(): void {
+    this.#carrier.destroy();
+  }
+
+  /**
+   * Sends a ping: proxies close a WebSocket that is silent. A client that did not answer the last ping is gone, and its
+   * connection is closed.
+   */
+  ping(): void {
+    if (this.finished) return;
+    if (this.#isPinged && !this.#isPaused) this.destroy();
+    else {
+      this.#isPinged = true;
+      this.#control(pingFrame());
+    }
+  }
+
+  /** A client that reads nothing must not fill the queue with answers. */
+  #control(frame: Buffer): void {
+    if (this.unsent < this.mark) this.#carrier.send(frame, 'data');
+  }
+
+  /** Sends a close frame; that of the client, or the end of its time, then ends the connection. */
+  #close(code: number, words: string): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#carrier.send(closeFrame(code, words), 'data');
+    this.#timer = setTimeout(() => this.destroy(), CLOSE_MS).unref();
+    // Else the answer would not be read.
+    this.#isPaused = false;
+    this.#carrier.resume();
+  }
+
+  #passedOn(): void {
+    const done = this.#done;
+    this.#done = undefined;
+    done?.();
+  }
+
+  // Calls by the carrier.
+
+  arrived(bytes: Buffer): void {
+    const reader = this.#reader;
+    const length = reader.read(bytes);
+    if (length > 0 && !this.finished) this.#user!.arrived(length === bytes.length ? bytes : bytes.subarray(0, length));
+    if (reader.hasPong) this.#isPinged = false;
+    if (reader.ping !== undefined && !this.finished) this.#control(pongFrame(reader.ping));
+    if (reader.violation !== undefined) this.#finish(reader.violation.code, reader.violation.words);
+    else if (reader.closed !== undefined) this.#finish(reader.closed, '');
+  }
+
+  /** The client has sent its close frame, or an invalid one: no more is read. */
+  #finish(code: number, words: string): void {
+    if (this.#carrier.finished) return;
+    if (!this.#isClosing) this.#user!.finishing();
+    this.#close(code, words);
+    this.#carrier.end(() => this.#passedOn());
+  }
+
+  /** Urgent data has no meaning in a WebSocket. */
+  urgent(): void {}
+
+  /** The client has closed the connection without a close frame. */
+  ended(): void {
+    this.destroy();
+  }
+
+  room(): void {
+    if (this.#isClosing) this.#passedOn();
+    else this.#user!.room();
+  }
+
+  finishing(): void {
+    this.#user!.finishing();
+  }
+
+  closed(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#passedOn();
+    this.#user!.closed();
+  }
+}
