@@ -18,8 +18,8 @@ import {
 
 export type AsciicastVersion = 2 | 3;
 
-/** The longest line that is read, in characters. asciinema writes an event for each read of at most 128 KiB. */
-const MAX_LINE = 16 * 2 ** 20;
+/** The longest line that is read, in bytes. asciinema writes an event for each read of at most 128 KiB. */
+export const MAX_LINE = 16 * 2 ** 20;
 
 /** The longest time that is read: what a ttyrec file can express, too. */
 const MAX_SECONDS = 2 ** 32;
@@ -174,10 +174,6 @@ export class AsciicastDecoder implements RecordingDecoder {
   /** A whole line. */
   #line(text: string): RecordingEvent | undefined {
     this.#number++;
-    if (text.length > MAX_LINE) {
-      this.#failAtLength(this.#number);
-      return undefined;
-    }
     if (this.header === undefined) {
       this.#header(parsed(text));
       return undefined;
@@ -212,7 +208,7 @@ export class AsciicastDecoder implements RecordingDecoder {
       columns,
       rows,
       term: text(term),
-      started: typeof timestamp === 'number' && timestamp >= 0 ? new Date(timestamp * 1000) : undefined,
+      started: typeof timestamp === 'number' ? dateOf(timestamp) : undefined,
       command: text(header.command),
       title: text(header.title),
       encoding: text(header.encoding),
@@ -247,7 +243,7 @@ export class AsciicastDecoder implements RecordingDecoder {
   }
 
   #failAtLength(number: number): void {
-    this.#fail(`a line of more than ${MAX_LINE} characters`, number);
+    this.#fail(`a line of more than ${MAX_LINE / 2 ** 20} MiB`, number);
   }
 
   #fail(problem: string, number = this.#number): void {
@@ -261,6 +257,19 @@ function parsed(json: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** The time of the line of an event; undefined for any other line. */
+export function timeOfEvent(line: string): number | undefined {
+  // To parse what is not JSON costs much more.
+  const value = line.startsWith('[') && line.endsWith(']') ? parsed(line) : undefined;
+  return isEvent(value) ? value[0] : undefined;
+}
+
+/** @param seconds since 1970. */
+function dateOf(seconds: number): Date | undefined {
+  const date = new Date(seconds * 1000);
+  return seconds >= 0 && !Number.isNaN(date.getTime()) ? date : undefined;
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

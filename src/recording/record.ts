@@ -16,8 +16,9 @@ import {
 import { machineOf } from '../screen/machines/index.ts';
 import type { ObservedEvent, ObservedEvents } from '../session/observing/session-reader.ts';
 import type { Session } from '../session/session.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from '../session/terminal.ts';
 import { type FileEnd, type LiveRecording, type RecorderThread, recorderThread } from './recorder.ts';
-import { isSize, RECORDING_FORMATS, type RecordingFormat } from './recording.ts';
+import { RECORDING_FORMATS, type RecordingFormat } from './recording.ts';
 import { prepareDirectory } from './recording-directory.ts';
 
 /** Options of {@link record}. */
@@ -75,12 +76,11 @@ export const recordOptions = {
 
 type RecordSettings = OptionsOf<typeof recordOptions>;
 
-/** The size of a window that the client does not report. */
-const DEFAULT_COLUMNS = 80;
-const DEFAULT_ROWS = 24;
-
 /** Terminal types are short. Others are not recorded. */
 const TERM = /^[\w.+:@-]{1,64}$/;
+
+/** What is kept of a session without output before its recording begins, in bytes. */
+const MAX_EARLY = 4096;
 
 /**
  * Middleware that records each session in a file: `createServer({ shell, use: [record({ directory })] })`. Put it last
@@ -129,10 +129,13 @@ class SessionRecorder {
   #isOver = false;
   #recording: LiveRecording | undefined;
   #early: Early[] | undefined = [];
+  #earlyBytes = 0;
   /** The part of the output that is not the shell's, in bytes. */
   #notice = 0;
   /** When the recording began, as `Session.age`. */
   #began = 0;
+  /** The last size that was recorded. */
+  #size = { columns: DEFAULT_COLUMNS, rows: DEFAULT_ROWS };
   #isSettled = false;
   #hasEnded = false;
   #file: string | undefined;
@@ -144,7 +147,7 @@ class SessionRecorder {
     this.#thread = thread;
     this.#source = new SessionSource(session, settings.input, {
       data: (type, bytes, time) => this.#data(type, bytes, time),
-      resized: (columns, rows, time) => this.#recording?.resize(columns, rows, this.#seconds(time)),
+      resized: (columns, rows, time) => this.#resized(columns, rows, time),
       ended: () => this.#over(),
     });
     session.once('started', () => this.#begin());
@@ -176,9 +179,24 @@ class SessionRecorder {
     }
     if (this.#early === undefined) return;
     this.#early.push({ type, bytes: Buffer.from(bytes), encoding });
-    if (type === 'input') return;
-    this.#notice -= bytes.length;
-    if (this.#notice < 0) this.#begin();
+    this.#earlyBytes += bytes.length;
+    if (type === 'output') this.#notice -= bytes.length;
+    if (this.#notice < 0 || this.#earlyBytes > MAX_EARLY) this.#begin();
+  }
+
+  #resized(reportedColumns: number, reportedRows: number, time: number): void {
+    if (this.#recording === undefined) return;
+    const { columns, rows } = this.#sizeFor(reportedColumns, reportedRows);
+    if (this.#size.columns === columns && this.#size.rows === rows) return;
+    this.#size = { columns, rows };
+    if (!this.#recording.resize(columns, rows, this.#seconds(time))) this.#source.pause();
+  }
+
+  /** The size of the program's terminal. Output for a home computer is recorded as its whole screen. */
+  #sizeFor(columns: number | undefined, rows: number | undefined): { columns: number; rows: number } {
+    const machine = machineOf(this.#session.encoding);
+    if (machine !== undefined) return { columns: machine.columns, rows: machine.rows };
+    return { columns: dimension(columns, this.#size.columns), rows: dimension(rows, this.#size.rows) };
   }
 
   #seconds(time: number): number {
@@ -191,13 +209,12 @@ class SessionRecorder {
     this.#early = undefined;
     const session = this.#session;
     const { directory, format, command } = this.#settings;
-    const { terminal, encoding } = session;
-    const machine = machineOf(encoding);
-    const { type } = terminal;
+    const { encoding } = session;
+    const { type, columns, rows } = session.terminal;
     this.#began = session.age;
+    this.#size = this.#sizeFor(columns, rows);
     const header = {
-      columns: machine?.columns ?? (isSize(terminal.columns) ? terminal.columns : DEFAULT_COLUMNS),
-      rows: machine?.rows ?? (isSize(terminal.rows) ? terminal.rows : DEFAULT_ROWS),
+      ...this.#size,
       term: type !== undefined && TERM.test(type) ? type.toLowerCase() : undefined,
       started: new Date(),
       command,

@@ -42,8 +42,8 @@ export type ThreadOrder =
 /** From the thread. */
 export type ThreadReport =
   | { readonly type: 'begun'; readonly id: number; readonly file: string }
-  /** A batch was written: how much of each recording was in it, in bytes, by pairs of id and size. */
-  | { readonly type: 'written'; readonly sizes: readonly (readonly [id: number, bytes: number])[] }
+  /** A batch was written. Batches are reported in their order. */
+  | { readonly type: 'written' }
   /** The recording has ended; `problem`: by an error. */
   | {
       readonly type: 'ended';
@@ -56,13 +56,15 @@ export type ThreadReport =
 
 /** What the thread gets when it starts. */
 export interface ThreadStart {
-  /** The numbers at {@link OBEYED} and {@link BUSY}. */
-  readonly progress: SharedArrayBuffer;
+  /** The numbers at {@link OBEYED}, {@link BUSY} and {@link PROGRESS}. */
+  readonly state: SharedArrayBuffer;
   /** For {@link ThreadOrder} and {@link ThreadReport}. */
   readonly port: MessagePort;
 }
 
 /** How many orders the thread has obeyed. */
 export const OBEYED = 0;
-/** 1 while the thread obeys one. */
+/** 1 while the thread works. */
 export const BUSY = 1;
+/** Changes with each order and each file. A disk that does not answer stops it. */
+export const PROGRESS = 2;

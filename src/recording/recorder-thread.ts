@@ -3,10 +3,19 @@
  * this thread, and neither the event loop of the sessions nor the threads that Node.js uses for files and names.
  */
 import { workerData } from 'node:worker_threads';
-import { BUSY, OBEYED, type Step, type ThreadOrder, type ThreadReport, type ThreadStart } from './recorder-messages.ts';
+import {
+  BUSY,
+  OBEYED,
+  PROGRESS,
+  type Step,
+  type ThreadOrder,
+  type ThreadReport,
+  type ThreadStart,
+} from './recorder-messages.ts';
 import {
   createPart,
   deleteRecordings,
+  discardPart,
   type PartFile,
   publishPart,
   type Retention,
@@ -19,21 +28,42 @@ const DELETE_EVERY_MS = 10 * 60_000;
 /** After how much of the size limit the recordings are measured again. */
 const PART_OF_LIMIT = 1 / 64;
 
-const { progress, port } = workerData as ThreadStart;
-const state = new Int32Array(progress);
+/** How long the files of a directory are handled before orders are, in milliseconds. */
+const TURN_MS = 20;
+
+const { state: memory, port } = workerData as ThreadStart;
+const state = new Int32Array(memory);
 
 const report = (message: ThreadReport): void => port.postMessage(message);
 
-/** A directory, and what was written to it since its files were measured. */
+/** Works, and lets the sessions see it. */
+function work(action: () => void): void {
+  Atomics.store(state, BUSY, 1);
+  try {
+    action();
+  } finally {
+    Atomics.add(state, PROGRESS, 1);
+    Atomics.store(state, BUSY, 0);
+    Atomics.notify(state, BUSY);
+  }
+}
+
+/**
+ * A directory, and what was written to it since its files were measured. There may be any number of files of any size,
+ * so they are repaired and deleted in turns, between orders.
+ */
 class Directory {
   readonly path: string;
   retention: Retention;
   #unmeasured = 0;
+  /** What is being done with the files, and what comes then. */
+  #tasks: Generator<void>[] = [];
+  #isMeasuring = false;
 
   constructor(path: string, retention: Retention) {
     this.path = path;
     this.retention = retention;
-    this.#repair();
+    this.#add(this.#repair());
     this.measure();
     setInterval(() => this.measure(), DELETE_EVERY_MS).unref();
   }
@@ -44,24 +74,51 @@ class Directory {
     if (maxSize > 0 && this.#unmeasured > maxSize * PART_OF_LIMIT) this.measure();
   }
 
-  #repair(): void {
+  measure(): void {
+    if (this.#isMeasuring) return;
+    this.#isMeasuring = true;
+    this.#unmeasured = 0;
+    this.#add(this.#delete());
+  }
+
+  *#repair(): Generator<void> {
+    const files = yield* repairRecordings(this.path);
+    if (files.length > 0) report({ type: 'repaired', directory: this.path, files });
+  }
+
+  *#delete(): Generator<void> {
     try {
-      const files = repairRecordings(this.path);
-      if (files.length > 0) report({ type: 'repaired', directory: this.path, files });
-    } catch {
-      // The first recording will report that the directory cannot be used.
+      const { deleted, excess } = yield* deleteRecordings(this.path, this.retention);
+      if (deleted.length > 0) report({ type: 'deleted', directory: this.path, files: deleted });
+      // Those can now be deleted.
+      if (excess > 0 && endLargest(this.path, excess)) this.#add(this.#delete());
+    } finally {
+      this.#isMeasuring = false;
     }
   }
 
-  measure(): void {
-    this.#unmeasured = 0;
-    try {
-      const { deleted, excess } = deleteRecordings(this.path, this.retention);
-      if (deleted.length > 0) report({ type: 'deleted', directory: this.path, files: deleted });
-      if (excess > 0) endLargest(this.path, excess);
-    } catch {
-      // As above.
+  #add(task: Generator<void>): void {
+    this.#tasks.push(task);
+    if (this.#tasks.length === 1) setImmediate(() => work(() => this.#turn()));
+  }
+
+  #turn(): void {
+    const end = performance.now() + TURN_MS;
+    for (let [task] = this.#tasks; task !== undefined && performance.now() < end; [task] = this.#tasks) {
+      if (!isDone(task)) Atomics.add(state, PROGRESS, 1);
+      else this.#tasks.shift();
     }
+    if (this.#tasks.length > 0) setImmediate(() => work(() => this.#turn()));
+  }
+}
+
+/** Does the next step of a task. If the directory cannot be used, the next recording will report that. */
+function isDone(task: Generator<void>): boolean {
+  try {
+    return task.next().done === true;
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).syscall !== 'string') throw error;
+    return true;
   }
 }
 
@@ -131,10 +188,12 @@ class LiveFile {
     if (this.#isGiven) return;
     this.#isGiven = true;
     files.delete(this.#id);
-    let file = this.#file.part;
+    let file: string | undefined = this.#file.part;
     let failure = problem;
     try {
-      file = publishPart(file);
+      // On a full disk there may be no room for the header.
+      if (this.size > 0) file = publishPart(file);
+      else file = discardPart(file);
     } catch (error) {
       failure ??= { reason: reasonOf(error as Error), code: (error as NodeJS.ErrnoException).code ?? 'unknown' };
     }
@@ -144,15 +203,20 @@ class LiveFile {
 
 const files = new Map<number, LiveFile>();
 
-/** Ends the largest recordings of this process, until the files are no longer too large when these are deleted. */
-function endLargest(directory: string, excess: number): void {
+/**
+ * Ends the largest recordings of this process, until the files are no longer too large when these are deleted.
+ *
+ * @returns whether there was one.
+ */
+function endLargest(directory: string, excess: number): boolean {
   const own = [...files.values()].filter(file => file.directory === directory).sort((a, b) => b.size - a.size);
   let left = excess;
   for (const file of own) {
-    if (left <= 0) return;
+    if (left <= 0) break;
     left -= file.size;
     file.endForLimit();
   }
+  return own.length > 0;
 }
 
 function begin(step: Step & { type: 'begin' }): void {
@@ -174,17 +238,18 @@ function begin(step: Step & { type: 'begin' }): void {
 
 function write(steps: readonly Step[], data: Uint8Array): void {
   const touched = new Set<LiveFile>();
-  const sizes = new Map<number, number>();
   for (const step of steps) {
     if (step.type === 'begin') begin(step);
     const file = files.get(step.id);
-    if ('from' in step) sizes.set(step.id, (sizes.get(step.id) ?? 0) + step.to - step.from);
     if (file === undefined) continue;
     touched.add(file);
     file.step(step, data);
   }
-  for (const file of touched) file.flush();
-  report({ type: 'written', sizes: [...sizes] });
+  for (const file of touched) {
+    file.flush();
+    Atomics.add(state, PROGRESS, 1);
+  }
+  report({ type: 'written' });
 }
 
 function obey(order: ThreadOrder): void {
@@ -198,10 +263,7 @@ function obey(order: ThreadOrder): void {
 }
 
 port.on('message', (order: ThreadOrder) => {
-  Atomics.store(state, BUSY, 1);
-  obey(order);
+  work(() => obey(order));
   Atomics.add(state, OBEYED, 1);
   Atomics.notify(state, OBEYED);
-  Atomics.store(state, BUSY, 0);
-  Atomics.notify(state, BUSY);
 });

@@ -1,9 +1,9 @@
 /**
  * The recordings of this process: their queue, and the thread that writes them (`recorder-thread.ts`).
  *
- * Output is copied to a batch, which the thread gets after {@link FLUSH_MS}. The data that it has not written yet is
- * bounded, for each recording and for all. A session whose recording is full has to pause. If the thread then makes no
- * progress for {@link STALL_MS}, full recordings are given up, and their sessions continue.
+ * Output is copied to a batch, which the thread gets after {@link FLUSH_MS}. Unwritten data is bounded, for
+ * each recording and for all. A session whose recording is full has to pause. If the thread then makes no progress for
+ * {@link STALL_MS}, full recordings are given up, and their sessions continue.
  *
  * Rejected: a stream of `node:fs` for each recording. Four writes that hang would stop all name look-ups and file reads
  * of the process, since they share the four threads of libuv.
@@ -12,7 +12,15 @@ import { join } from 'node:path';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { TelptyError } from '../errors.ts';
 import { ownPackage } from '../package.ts';
-import { BUSY, OBEYED, type Step, type ThreadOrder, type ThreadReport, type ThreadStart } from './recorder-messages.ts';
+import {
+  BUSY,
+  OBEYED,
+  PROGRESS,
+  type Step,
+  type ThreadOrder,
+  type ThreadReport,
+  type ThreadStart,
+} from './recorder-messages.ts';
 import type { RecordingFormat, RecordingHeader } from './recording.ts';
 import type { Retention } from './recording-directory.ts';
 
@@ -26,14 +34,18 @@ const MOST_WAITING = 2 ** 20;
 const MOST_WAITING_IN_ALL = 16 * 2 ** 20;
 /** How much more is taken from a session after it was asked to pause: output in transit. */
 const AFTER_PAUSE = 2 ** 20;
-/** What a step counts in addition to its data, in bytes: about the memory of its object. */
+/** What a step counts in addition to its data, in bytes: about the memory of its objects. */
 const STEP_BYTES = 128;
-/** How long the thread may take to start when the process ends, in milliseconds. */
+/** The same of a step with the header. */
+const BEGIN_BYTES = 1024;
+/** How long the thread may take to start, in milliseconds. */
 const START_MS = 5_000;
-/** How long a full queue may make no progress, in milliseconds. */
+/** How long the thread may make no progress while a session or the end of the process waits for it, in milliseconds. */
 const STALL_MS = 1_000;
+/** The same while nothing waits for it but recordings of ended sessions, which need memory. */
+const END_MS = 10_000;
 
-const TOO_SLOW = 'the disk is too slow';
+const TOO_SLOW = { reason: 'the disk is too slow', code: 'ETIMEDOUT' };
 
 /** What a recording calls. */
 export interface RecordingUser {
@@ -62,7 +74,7 @@ export interface RecordingStart {
 export class LiveRecording {
   readonly id: number;
   readonly user: RecordingUser;
-  /** Bytes that the thread has not written yet. */
+  /** What the thread has not written yet, in bytes. */
   waiting = 0;
   isPaused = false;
   readonly #thread: RecorderThread;
@@ -82,33 +94,40 @@ export class LiveRecording {
    */
   data(type: 'output' | 'input', bytes: Uint8Array, encoding: string, time: number): boolean {
     if (this.#isOver) return true;
-    const { waiting } = this;
-    if (this.isPaused && waiting + bytes.length > MOST_WAITING + AFTER_PAUSE) {
-      this.giveUp(TOO_SLOW);
+    if (this.isPaused && this.waiting + bytes.length > MOST_WAITING + AFTER_PAUSE) {
+      this.giveUp();
       return true;
     }
     this.#thread.data(this, type, bytes, encoding, time);
     return !this.isPaused;
   }
 
-  resize(columns: number, rows: number, time: number): void {
+  /** @returns as {@link data}. */
+  resize(columns: number, rows: number, time: number): boolean {
     this.#step({ type: 'resize', id: this.id, time, columns, rows });
+    return !this.isPaused;
   }
 
   exit(status: number, time: number): void {
     this.#step({ type: 'exit', id: this.id, time, status });
   }
 
-  /** The recording is complete. */
+  /** The recording is complete when the thread has written what waits. */
   end(): void {
+    if (this.#isOver) return;
     this.#step({ type: 'end', id: this.id });
     this.#isOver = true;
+    this.#thread.watch();
   }
 
-  /** Ends the recording with a mark. The session continues. */
-  giveUp(reason: string): void {
-    this.#step({ type: 'end', id: this.id, reason });
-    this.#thread.forget(this, { file: undefined, size: 0, problem: { reason, code: 'ETIMEDOUT' } });
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Ends the recording with a mark, because the disk is too slow. The session continues. */
+  giveUp(): void {
+    this.#step({ type: 'end', id: this.id, reason: TOO_SLOW.reason });
+    this.#thread.forget(this, { file: undefined, size: 0, problem: TOO_SLOW });
   }
 
   /** Nothing more is recorded. */
@@ -119,58 +138,46 @@ export class LiveRecording {
   }
 
   #step(step: Step): void {
-    if (!this.#isOver) this.#thread.step(step);
+    if (!this.#isOver) this.#thread.step(this, step, STEP_BYTES);
   }
+}
+
+/** A directory, and who gets the names of its files that were repaired or deleted. */
+interface DirectoryUse {
+  readonly retention: Retention;
+  readonly report: (type: 'repaired' | 'deleted', files: readonly string[]) => void;
 }
 
 /** What all recordings of this process have in common. */
 export class RecorderThread {
-  readonly #worker: Worker;
-  readonly #port: MessagePort;
-  readonly #progress = new Int32Array(new SharedArrayBuffer(8));
   readonly #recordings = new Map<number, LiveRecording>();
-  readonly #directoryUsers = new Map<string, (type: 'repaired' | 'deleted', files: readonly string[]) => void>();
-  /** Orders that were sent. */
-  #sent = 0;
-  /** The number of the last one with data. */
-  #lastBatch = 0;
+  readonly #directories = new Map<string, DirectoryUse>();
+  #thread: RunningThread | undefined;
   #lastId = 0;
   #steps: Step[] = [];
   #data: Buffer<ArrayBuffer> | undefined;
   #used = 0;
   #batchBytes = FIRST_BATCH_BYTES;
   #timer: NodeJS.Timeout | undefined;
+  /** What each recording has in this batch, and in those that were sent and are not written yet, in bytes. */
+  #sizes = new Map<number, number>();
+  #unwritten: ReadonlyMap<number, number>[] = [];
   /** Bytes that wait to be written, of all recordings. */
   #waiting = 0;
   #stall: NodeJS.Timeout | undefined;
+  /** How long there has been no progress, in milliseconds. */
+  #stalled = 0;
 
   constructor() {
-    const { port1, port2 } = new MessageChannel();
-    const start: ThreadStart = { progress: this.#progress.buffer as SharedArrayBuffer, port: port2 };
-    this.#worker = new Worker(threadFile(), {
-      name: 'telpty-recorder',
-      workerData: start,
-      transferList: [port2],
-      // Its events are at most as long as a batch.
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
-    });
-    this.#worker.on('error', error => this.#failed(error));
-    this.#worker.unref();
-    // Not the worker's own port: at the end of the process, only this kind can be read without the event loop.
-    this.#port = port1;
-    port1.on('message', (message: ThreadReport) => this.#reported(message));
-    port1.unref();
     process.on('exit', this.#finish);
   }
 
   /** Prepares a directory. @param report is called with files that were repaired or deleted. */
-  use(
-    directory: string,
-    retention: Retention,
-    report: (type: 'repaired' | 'deleted', files: readonly string[]) => void,
-  ): void {
-    this.#directoryUsers.set(directory, report);
-    this.#send({ type: 'directory', directory, retention });
+  use(directory: string, retention: Retention, report: DirectoryUse['report']): void {
+    const isRunning = this.#thread !== undefined;
+    this.#directories.set(directory, { retention, report });
+    const thread = this.#running();
+    if (isRunning) thread.send({ type: 'directory', directory, retention });
   }
 
   begin(start: RecordingStart, user: RecordingUser): LiveRecording {
@@ -178,14 +185,22 @@ export class RecorderThread {
     const recording = new LiveRecording(this, this.#lastId, user);
     this.#recordings.set(recording.id, recording);
     counts.active++;
-    this.step({ type: 'begin', id: recording.id, ...start });
+    if (this.#waiting >= MOST_WAITING_IN_ALL) this.forget(recording, { file: undefined, size: 0, problem: TOO_SLOW });
+    else this.step(recording, { type: 'begin', id: recording.id, ...start }, BEGIN_BYTES);
     return recording;
   }
 
-  /** Adds a step to the batch. */
-  step(step: Step): void {
+  /** Adds a step to the batch. @param size of the step and its data, in bytes. */
+  step(recording: LiveRecording, step: Step, size: number): void {
     this.#steps.push(step);
-    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS).unref();
+    this.#sizes.set(recording.id, (this.#sizes.get(recording.id) ?? 0) + size);
+    recording.waiting += size;
+    this.#waiting += size;
+    if (recording.waiting >= MOST_WAITING || this.#waiting >= MOST_WAITING_IN_ALL) {
+      recording.isPaused = true;
+      this.#flush();
+      this.watch();
+    } else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS).unref();
   }
 
   /** Adds data to the batch. */
@@ -195,14 +210,8 @@ export class RecorderThread {
     this.#data.set(bytes, this.#used);
     const from = this.#used;
     this.#used += bytes.length;
-    recording.waiting += bytes.length;
-    this.#waiting += bytes.length;
-    this.step({ type, id: recording.id, time, from, to: this.#used, encoding });
-    if (recording.waiting < MOST_WAITING && this.#waiting + this.#steps.length * STEP_BYTES < MOST_WAITING_IN_ALL)
-      return;
-    recording.isPaused = true;
-    this.#flush();
-    this.#watch();
+    const step: Step = { type, id: recording.id, time, from, to: this.#used, encoding };
+    this.step(recording, step, bytes.length + STEP_BYTES);
   }
 
   #flush(): void {
@@ -213,16 +222,25 @@ export class RecorderThread {
     // A flood gets large batches, and a key a small one.
     this.#batchBytes = this.#used * 2 > data.length ? Math.min(data.length * 4, BATCH_BYTES) : FIRST_BATCH_BYTES;
     const steps = this.#steps;
+    this.#unwritten.push(this.#sizes);
     this.#steps = [];
+    this.#sizes = new Map();
     this.#data = undefined;
     this.#used = 0;
-    this.#send({ type: 'batch', steps, data: new Uint8Array(data.buffer) }, [data.buffer]);
+    this.#running().send({ type: 'batch', steps, data: new Uint8Array(data.buffer) }, [data.buffer]);
   }
 
-  #send(order: ThreadOrder, transfer: ArrayBuffer[] = []): void {
-    this.#sent++;
-    if (order.type === 'batch') this.#lastBatch = this.#sent;
-    this.#port.postMessage(order, transfer);
+  /** The thread; it is started if it has not been, or has failed. */
+  #running(): RunningThread {
+    if (this.#thread !== undefined) return this.#thread;
+    const thread = new RunningThread(
+      message => this.#reported(message),
+      error => this.#failed(thread, error),
+    );
+    this.#thread = thread;
+    for (const [directory, { retention }] of this.#directories)
+      thread.send({ type: 'directory', directory, retention });
+    return thread;
   }
 
   #reported(message: ThreadReport): void {
@@ -231,7 +249,7 @@ export class RecorderThread {
         this.#recordings.get(message.id)?.user.begun(message.file);
         return;
       case 'written':
-        this.#written(message.sizes);
+        this.#written();
         return;
       case 'ended': {
         const recording = this.#recordings.get(message.id);
@@ -241,7 +259,7 @@ export class RecorderThread {
         return;
       }
       default:
-        this.#directoryUsers.get(message.directory)?.(message.type, message.files);
+        this.#directories.get(message.directory)?.report(message.type, message.files);
     }
   }
 
@@ -255,8 +273,9 @@ export class RecorderThread {
     recording.user.ended({ file, size, problem });
   }
 
-  #written(sizes: readonly (readonly [id: number, bytes: number])[]): void {
-    for (const [id, bytes] of sizes) {
+  /** The oldest batch was written. */
+  #written(): void {
+    for (const [id, bytes] of this.#unwritten.shift() ?? []) {
       this.#waiting -= bytes;
       const recording = this.#recordings.get(id);
       if (recording !== undefined) recording.waiting -= bytes;
@@ -269,26 +288,41 @@ export class RecorderThread {
     }
   }
 
-  /** Gives up full recordings if the thread makes no progress. */
-  #watch(): void {
-    if (this.#stall !== undefined) return;
-    const obeyed = Atomics.load(this.#progress, OBEYED);
+  /** Gives up recordings that wait for the thread, if it makes no progress. */
+  watch(): void {
+    const thread = this.#thread;
+    if (this.#stall !== undefined || thread === undefined) return;
+    const { progress } = thread;
     this.#stall = setTimeout(() => {
       this.#stall = undefined;
-      const full = [...this.#recordings.values()].filter(recording => recording.isPaused);
-      if (full.length === 0) return;
-      if (Atomics.load(this.#progress, OBEYED) === obeyed) for (const recording of full) recording.giveUp(TOO_SLOW);
-      else this.#watch();
+      this.#stalled = thread.progress === progress ? this.#stalled + STALL_MS : 0;
+      let isWaiting = false;
+      for (const recording of this.#recordings.values()) {
+        if (!(recording.isPaused || recording.isOver)) continue;
+        const limit = progress === 0 ? START_MS : recording.isPaused ? STALL_MS : END_MS;
+        if (this.#stalled >= limit) recording.giveUp();
+        else isWaiting = true;
+      }
+      if (isWaiting) this.watch();
+      else this.#stalled = 0;
     }, STALL_MS).unref();
   }
 
-  /** The thread has crashed: all recordings end. */
-  #failed(error: Error): void {
-    thread = undefined;
-    for (const recording of this.#recordings.values()) {
-      const problem = { reason: `the thread that writes has failed: ${error.message}`, code: 'unknown' };
-      this.forget(recording, { file: undefined, size: 0, problem });
-    }
+  /** The thread has crashed: all recordings end, and the next one starts another thread. */
+  #failed(thread: RunningThread, error: Error): void {
+    if (this.#thread !== thread) return;
+    this.#thread = undefined;
+    void thread.close();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#steps = [];
+    this.#data = undefined;
+    this.#used = 0;
+    this.#sizes = new Map();
+    this.#unwritten = [];
+    this.#waiting = 0;
+    const problem = { reason: `the thread that writes has failed: ${error.message}`, code: 'unknown' };
+    for (const recording of this.#recordings.values()) this.forget(recording, { file: undefined, size: 0, problem });
   }
 
   /**
@@ -299,15 +333,7 @@ export class RecorderThread {
   readonly #finish = (): void => {
     for (const recording of this.#recordings.values()) recording.user.exiting();
     this.#flush();
-    for (;;) {
-      const obeyed = Atomics.load(this.#progress, OBEYED);
-      if (obeyed >= this.#lastBatch) break;
-      const timeout = obeyed === 0 ? START_MS : STALL_MS;
-      if (Atomics.wait(this.#progress, OBEYED, obeyed, timeout) === 'timed-out') break;
-    }
-    for (let next = this.#receive(); next !== undefined; next = this.#receive()) this.#reported(next);
-    // Not set if the thread has just been started: that can be ended.
-    if (Atomics.wait(this.#progress, BUSY, 1, STALL_MS) !== 'timed-out') return;
+    if (this.#thread?.finish() !== false) return;
     process.removeAllListeners('SIGTERM');
     process.kill(process.pid, 'SIGTERM');
   };
@@ -316,6 +342,68 @@ export class RecorderThread {
   async end(): Promise<void> {
     this.#finish();
     process.off('exit', this.#finish);
+    await this.#thread?.close();
+  }
+}
+
+/** A thread, and the port to it. */
+class RunningThread {
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #state = new Int32Array(new SharedArrayBuffer(12));
+  readonly #reported: (message: ThreadReport) => void;
+  /** Orders that were sent. */
+  #sent = 0;
+  /** The number of the last one with data. */
+  #lastBatch = 0;
+
+  constructor(reported: (message: ThreadReport) => void, failed: (error: Error) => void) {
+    this.#reported = reported;
+    const { port1, port2 } = new MessageChannel();
+    const start: ThreadStart = { state: this.#state.buffer as SharedArrayBuffer, port: port2 };
+    this.#worker = new Worker(threadFile(), {
+      name: 'telpty-recorder',
+      workerData: start,
+      transferList: [port2],
+      // Its events are at most as long as a batch.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
+    this.#worker.on('error', failed);
+    this.#worker.unref();
+    // Not the worker's own port: at the end of the process, only this kind can be read without the event loop.
+    this.#port = port1;
+    port1.on('message', reported);
+    port1.unref();
+  }
+
+  /** A number that changes while the thread makes progress. */
+  get progress(): number {
+    return Atomics.load(this.#state, PROGRESS);
+  }
+
+  send(order: ThreadOrder, transfer: ArrayBuffer[] = []): void {
+    this.#sent++;
+    if (order.type === 'batch') this.#lastBatch = this.#sent;
+    this.#port.postMessage(order, transfer);
+  }
+
+  /** Blocks until all batches are written. @returns false if the disk does not answer. */
+  finish(): boolean {
+    const state = this.#state;
+    for (;;) {
+      const obeyed = Atomics.load(state, OBEYED);
+      if (obeyed >= this.#lastBatch) break;
+      const { progress } = this;
+      const timeout = progress === 0 ? START_MS : STALL_MS;
+      const isLate = Atomics.wait(state, OBEYED, obeyed, timeout) === 'timed-out';
+      if (isLate && this.progress === progress) break;
+    }
+    for (let next = this.#receive(); next !== undefined; next = this.#receive()) this.#reported(next);
+    // Not set if the thread has just been started: that can be ended.
+    return Atomics.wait(state, BUSY, 1, STALL_MS) !== 'timed-out';
+  }
+
+  async close(): Promise<void> {
     this.#port.close();
     await this.#worker.terminate();
   }

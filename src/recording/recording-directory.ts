@@ -9,9 +9,11 @@
  * Files are only repaired or deleted if they are named and begin as a recording does: the time in the name is that in
  * the file. Links, FIFOs and files of other users are left alone.
  *
- * All calls are synchronous. Except for {@link prepareDirectory} they are made by the thread that writes.
+ * All calls are synchronous. Except for {@link prepareDirectory} they are made by the thread that writes. There may be
+ * any number of files, of any size, so repair and deletion are generators, which pause after each file or piece.
  */
 import {
+  accessSync,
   closeSync,
   constants,
   fstatSync,
@@ -24,15 +26,16 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { TelptyError } from '../errors.ts';
-import { AsciicastDecoder } from './asciicast.ts';
+import { AsciicastDecoder, MAX_LINE, timeOfEvent } from './asciicast.ts';
 import type { RecordingDecoder, RecordingEvent, RecordingFormat, RecordingHeader } from './recording.ts';
 import { encoderOf, reasonOf } from './recording-writer.ts';
-import { TtyrecDecoder } from './ttyrec.ts';
+import { FRAME_HEADER, MICROSECONDS, TtyrecDecoder } from './ttyrec.ts';
 
 const EXTENSIONS: Readonly<Record<RecordingFormat, string>> = {
   asciicast: 'cast',
@@ -41,13 +44,17 @@ const EXTENSIONS: Readonly<Record<RecordingFormat, string>> = {
 };
 
 const NAME =
-  /^(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\dZ)-session-\d{1,16}(?:-\d{1,4})?\.(cast|ttyrec)(?:\.(\d{1,10})-(\d{1,20})\.part)?$/;
+  /^(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\dZ)-session-(\d{1,15})(?:-\d{1,4})?\.(cast|ttyrec)(?:\.(\d{1,10})-(\d{1,20})\.part)?$/;
+
+const LF = 0x0a;
 
 /** The most numbers that are tried for recordings of the same second and session. */
 const MOST_NAMES = 1000;
 
 /** Read at once while a file is examined, in bytes. */
 const PIECE = 256 * 1024;
+/** The part at the end of a file in which its last event is looked for first, in bytes. */
+const TAIL = 2 ** 20;
 
 /**
  * Creates the directory, readable by its owner only, or checks an existing one.
@@ -65,22 +72,18 @@ export function prepareDirectory(directory: string): string {
     const { code } = error as NodeJS.ErrnoException;
     throw fail(code === 'EEXIST' || code === 'ENOTDIR' ? 'it is not a directory' : reasonOf(error as Error), error);
   }
-  const { uid, mode } = lstatFollowed(path);
+  const { uid, mode } = statSync(path);
   const own = process.geteuid?.();
   if (own !== undefined && uid !== own) throw fail('it belongs to another user; name another directory');
   if (own !== undefined && (mode & 0o077) !== 0) {
     throw fail('other users may use it; take that permission away (chmod 700)');
   }
-  return path;
-}
-
-function lstatFollowed(path: string) {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    return fstatSync(fd);
-  } finally {
-    closeSync(fd);
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw fail(reasonOf(error as Error), error);
   }
+  return path;
 }
 
 /** A new file that is being written. */
@@ -107,6 +110,11 @@ export function createPart(directory: string, format: RecordingFormat, started: 
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || index === MOST_NAMES) throw error;
     }
   }
+}
+
+/** Removes a file in which nothing was written. */
+export function discardPart(part: string): undefined {
+  unlinkSync(part);
 }
 
 /** The name that a file which is being written will have, without the directory. */
@@ -143,13 +151,15 @@ function moveTo(from: string, to: string): void {
   unlinkSync(from);
 }
 
-/** When a process started, in a unit of the system; undefined if that is not known. */
+/** When a process started, in a unit of the system; undefined if it has ended, or that is not known. */
 function startTime(pid: number): string | undefined {
   if (process.platform !== 'linux') return undefined;
   try {
     // The name of the program may contain spaces and parentheses.
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended, and only its parent does not know that yet.
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
   } catch {
     return undefined;
   }
@@ -170,27 +180,35 @@ function isRunning(pid: number, start: string): boolean {
   }
 }
 
-/** A file in the directory with the name of a recording. */
-interface Named {
-  readonly path: string;
-  readonly name: string;
-  /** In seconds since 1970. */
-  readonly started: number;
+/** What the name of a recording says. */
+export interface RecordingName {
+  readonly started: Date;
+  readonly session: number;
   readonly extension: string;
   /** Of a file that is being written: by which process. */
   readonly writer: { readonly pid: number; readonly start: string } | undefined;
+}
+
+/** The parts of a name that a server gives; undefined for any other name. */
+export function parseName(name: string): RecordingName | undefined {
+  const [, hour, minute, second, session, extension = '', pid, start = ''] = NAME.exec(name) ?? [];
+  const started = new Date(`${hour}:${minute}:${second}`);
+  if (hour === undefined || Number.isNaN(started.getTime())) return undefined;
+  const writer = pid === undefined ? undefined : { pid: Number(pid), start };
+  return { started, session: Number(session), extension, writer };
+}
+
+/** A file in the directory with the name of a recording. */
+interface Named extends RecordingName {
+  readonly path: string;
 }
 
 /** The recordings, oldest first. */
 function recordingsIn(directory: string): Named[] {
   const found: Named[] = [];
   for (const name of readdirSync(directory).sort()) {
-    const match = NAME.exec(name);
-    if (match === null) continue;
-    const [, hour, minute, second, extension = '', pid, start = ''] = match;
-    const started = Date.parse(`${hour}:${minute}:${second}`) / 1000;
-    const writer = pid === undefined ? undefined : { pid: Number(pid), start };
-    if (!Number.isNaN(started)) found.push({ path: join(directory, name), name, started, extension, writer });
+    const parts = parseName(name);
+    if (parts !== undefined) found.push({ path: join(directory, name), ...parts });
   }
   return found;
 }
@@ -210,102 +228,130 @@ function openOwn(path: string, flags: number): number | undefined {
   return undefined;
 }
 
-/** What a file contains, up to its last whole event. */
-interface Contents {
+/** The beginning of a file. */
+interface Beginning {
   readonly header: RecordingHeader | undefined;
-  /** The time of the last event. */
-  readonly last: number;
-  /** The length of the whole events, in bytes. */
-  readonly length: number;
   readonly format: RecordingFormat;
 }
 
-/** Reads a file piece by piece. @param most stop after the header. */
-function contentsOf(fd: number, extension: string, headerOnly: boolean): Contents {
+function beginningOf(fd: number, extension: string): Beginning {
   const isText = extension === 'cast';
   const decoder: RecordingDecoder = isText ? new AsciicastDecoder() : new TtyrecDecoder();
-  const buffer = Buffer.alloc(headerOnly ? 16 * 1024 : PIECE);
-  const frames = new FrameCounter();
-  let last = 0;
-  let length = 0;
-  let version: unknown;
-  for (let at = 0; ; ) {
-    const read = readSync(fd, buffer, 0, buffer.length, at);
-    if (read === 0) break;
-    const piece = buffer.subarray(0, read);
-    if (isText && at === 0) version = /"version":([23])/.exec(piece.toString('latin1', 0, 200))?.[1];
-    const lineFeed = piece.lastIndexOf(0x0a);
-    if (isText) length = lineFeed < 0 ? length : at + lineFeed + 1;
-    else length = frames.push(piece);
-    for (const { time } of decoder.push(piece)) last = time;
-    at += read;
-    if (headerOnly && decoder.header !== undefined) break;
+  const buffer = Buffer.alloc(16 * 1024);
+  let version: string | undefined;
+  for (let at = 0; decoder.header === undefined && decoder.problem === undefined; ) {
+    const piece = buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, at));
+    if (piece.length === 0) break;
+    if (at === 0) version = /"version":([23])/.exec(piece.toString('latin1', 0, 200))?.[1];
+    decoder.push(piece);
+    at += piece.length;
   }
   const format = !isText ? 'ttyrec' : version === '2' ? 'asciicast-v2' : 'asciicast';
-  return { header: decoder.header, last, length, format };
+  return { header: decoder.header, format };
 }
 
-/** Finds the end of the last whole frame of a ttyrec file. */
-class FrameCounter {
-  #rest: Buffer = Buffer.alloc(0);
-  #end = 0;
-  /** What is left of the data of a frame, in bytes. */
-  #data = 0;
+/** Where the last whole event of a file ends, and its time if that is needed for a mark. */
+interface Whole {
+  readonly length: number;
+  readonly last: number;
+}
 
-  /** @returns the offset after the last whole frame */
-  push(piece: Buffer): number {
-    let rest = Buffer.concat([this.#rest, piece]);
-    while (rest.length >= 12) {
-      this.#data = rest.readUInt32LE(8);
-      if (rest.length < 12 + this.#data) break;
-      this.#end += 12 + this.#data;
-      rest = rest.subarray(12 + this.#data);
+/**
+ * The end of the last whole event of an asciicast file. It is looked for from the end, because a file may have many
+ * gigabytes. After a loss of power, the last lines may be anything.
+ */
+function* wholeLines(fd: number): Generator<void, Whole> {
+  const { size } = fstatSync(fd);
+  const from = Math.max(0, size - TAIL);
+  const tail = Buffer.alloc(size - from);
+  readSync(fd, tail, 0, tail.length, from);
+  for (let end = tail.lastIndexOf(LF); end > 0; ) {
+    const start = tail.lastIndexOf(LF, end - 1);
+    if (start < 0) break;
+    const last = timeOfEvent(tail.toString('utf8', start + 1, end));
+    if (last !== undefined) return { length: from + end + 1, last };
+    end = start;
+  }
+  return yield* wholeLinesFromStart(fd);
+}
+
+function* wholeLinesFromStart(fd: number): Generator<void, Whole> {
+  const buffer = Buffer.alloc(PIECE);
+  let rest: Buffer = Buffer.alloc(0);
+  let [length, last] = [0, 0];
+  for (let at = 0; rest.length <= MAX_LINE; yield) {
+    const piece = buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, at));
+    if (piece.length === 0) break;
+    at += piece.length;
+    rest = Buffer.concat([rest, piece]);
+    for (let end = rest.indexOf(LF); end >= 0; end = rest.indexOf(LF)) {
+      const time = timeOfEvent(rest.toString('utf8', 0, end));
+      // The first line is the header.
+      if (time === undefined && length > 0) return { length, last };
+      last = time ?? last;
+      length += end + 1;
+      rest = rest.subarray(end + 1);
     }
-    this.#rest = rest;
-    return this.#end;
+  }
+  return { length, last };
+}
+
+/** The end of the last whole frame of a ttyrec file. Only the headers of the frames are looked at. */
+function* wholeFrames(fd: number): Generator<void, Whole> {
+  const { size } = fstatSync(fd);
+  const buffer = Buffer.alloc(PIECE);
+  let length = 0;
+  for (;;) {
+    const piece = buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, length));
+    let at = 0;
+    while (at + FRAME_HEADER <= piece.length) {
+      const end = at + FRAME_HEADER + piece.readUInt32LE(at + 8);
+      if (piece.readUInt32LE(at + 4) >= MICROSECONDS || length + end > size) return { length: length + at, last: 0 };
+      at = end;
+    }
+    if (piece.length < FRAME_HEADER) return { length, last: 0 };
+    length += at;
+    yield;
   }
 }
 
 /** Whether a file begins as the recording that its name promises. */
 const isOurs = ({ started }: Named, header: RecordingHeader | undefined): boolean =>
-  header?.started !== undefined && Math.abs(Math.floor(header.started.getTime() / 1000) - started) <= 1;
+  header?.started !== undefined && Math.abs(header.started.getTime() - started.getTime()) < 2000;
 
 /** Repairs the recordings that a process has not finished. @returns their paths */
-export function repairRecordings(directory: string): string[] {
+export function* repairRecordings(directory: string): Generator<void, string[]> {
   const repaired: string[] = [];
   for (const file of recordingsIn(directory)) {
     const { writer } = file;
     if (writer === undefined || isRunning(writer.pid, writer.start)) continue;
     try {
-      const path = repair(file);
+      const path = yield* repair(file);
       if (path !== undefined) repaired.push(path);
     } catch (error) {
       // Another process repairs it at the same time, or the disk is full: it is left for the next start.
       if (!isSystemError(error)) throw error;
     }
+    yield;
   }
   return repaired;
 }
 
 const isSystemError = (error: unknown): boolean => typeof (error as NodeJS.ErrnoException).syscall === 'string';
 
-function repair(file: Named): string | undefined {
+function* repair(file: Named): Generator<void, string | undefined> {
   const fd = openOwn(file.path, constants.O_RDWR);
   if (fd === undefined) return undefined;
   try {
     // The process was killed before it wrote anything.
-    if (fstatSync(fd).size === 0) {
-      unlinkSync(file.path);
-      return undefined;
-    }
-    const { header, last, length, format } = contentsOf(fd, file.extension, false);
+    if (fstatSync(fd).size === 0) return discardPart(file.path);
+    const { header, format } = beginningOf(fd, file.extension);
     if (!isOurs(file, header)) return undefined;
-    // First the name: of two processes that repair, the second does not find the file.
-    const path = publishPart(file.path);
+    const { length, last } = yield* format === 'ttyrec' ? wholeFrames(fd) : wholeLines(fd);
+    // Two processes that repair it at the same time write the same.
     ftruncateSync(fd, length);
-    const mark: RecordingEvent = { time: last, type: 'mark', label: 'interrupted' };
-    writeSync(fd, markOf(format, header!, mark), 0, undefined, length);
-    return path;
+    writeSync(fd, markOf(format, header!, { time: last, type: 'mark', label: 'interrupted' }), 0, undefined, length);
+    return publishPart(file.path);
   } finally {
     closeSync(fd);
   }
@@ -328,17 +374,29 @@ export interface Retention {
   readonly maxSize: number;
 }
 
+/** The result of {@link deleteRecordings}. */
+export interface Deletion {
+  readonly deleted: string[];
+  /** In bytes. */
+  readonly excess: number;
+}
+
 /**
  * Deletes recordings that are too old, and the oldest ones if all together are too large.
  *
  * @returns the paths of the deleted ones, and by how much the rest is still too large: files that are being written are
  *   not deleted.
  */
-export function deleteRecordings(directory: string, { keep, maxSize }: Retention, now = Date.now()) {
+export function* deleteRecordings(
+  directory: string,
+  { keep, maxSize }: Retention,
+  now = Date.now(),
+): Generator<void, Deletion> {
   const deleted: string[] = [];
   const finished: { file: Named; size: number; age: number }[] = [];
   let total = 0;
   for (const file of recordingsIn(directory)) {
+    yield;
     const status = lstatSync(file.path, { throwIfNoEntry: false });
     if (status === undefined || !status.isFile()) continue;
     total += status.size;
@@ -350,6 +408,7 @@ export function deleteRecordings(directory: string, { keep, maxSize }: Retention
     if (!(isOld || isTooMuch) || !deleteOwn(file)) continue;
     total -= size;
     deleted.push(file.path);
+    yield;
   }
   return { deleted, excess: maxSize > 0 ? Math.max(total - maxSize, 0) : 0 };
 }
@@ -358,7 +417,7 @@ function deleteOwn(file: Named): boolean {
   const fd = openOwn(file.path, constants.O_RDONLY);
   if (fd === undefined) return false;
   try {
-    if (!isOurs(file, contentsOf(fd, file.extension, true).header)) return false;
+    if (!isOurs(file, beginningOf(fd, file.extension).header)) return false;
     unlinkSync(file.path);
     return true;
   } catch (error) {

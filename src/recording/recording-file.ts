@@ -5,10 +5,12 @@ import { basename } from 'node:path';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { TelptyError } from '../errors.ts';
+import { systemError } from '../native/system-error.ts';
+import { checkValue, where } from '../options.ts';
 import { AsciicastDecoder } from './asciicast.ts';
 import type { Checkpoint, RecordingDecoder, RecordingEvent, RecordingHeader } from './recording.ts';
 import { type Reader, type RecordedScreen, recordedScreen, ScreenIndex, type Source } from './screen-index.ts';
-import { TtyrecDecoder } from './ttyrec.ts';
+import { FRAME_HEADER, TtyrecDecoder } from './ttyrec.ts';
 
 export interface OpenRecordingOptions {
   /** The character set of a ttyrec file, such as `'cp437'` for some NetHack servers. Default: `'utf-8'`. */
@@ -18,10 +20,10 @@ export interface OpenRecordingOptions {
 /** The first bytes of a gzip file (RFC 1952, section 2.3.1). */
 const GZIP = [0x1f, 0x8b] as const;
 const OPENING_BRACE = 0x7b;
-/** The length of the header of a frame of ttyrec. Its microseconds are less than 2^20, so its eighth byte is 0. */
-const FRAME_HEADER = 12;
-
 const PIECE = 64 * 1024;
+
+/** A time in a recording. One before its beginning or after its end is allowed. */
+const time = where<number>('a number of seconds', value => typeof value === 'number' && !Number.isNaN(value));
 
 /** The facts about a recording that need all of the file, but no screens. */
 export interface RecordingFacts {
@@ -99,9 +101,10 @@ export class Recording implements AsyncIterable<RecordingEvent>, RecordingHeader
    * The screen at a time: after all events up to and including it. Sizes are limited to 2x1 to 1000x400.
    *
    * @param seconds since the beginning; after the end, the last screen.
-   * @throws TelptyError `ERR_RUNTIME` if the file is broken before that time.
+   * @throws TelptyError `ERR_RUNTIME` if the file is broken before that time; `ERR_INVALID_ARGUMENT` for NaN.
    */
   async screenAt(seconds: number): Promise<RecordedScreen> {
+    checkValue('seconds', time, seconds);
     const { screen, rest } = await this.screens.seek(seconds);
     try {
       return recordedScreen(screen);
@@ -205,7 +208,10 @@ async function* withoutFirst(pieces: AsyncIterable<Uint8Array>, bytes: number): 
   }
 }
 
-/** Whether a file begins as JSON. The first byte is not enough: it is also a part of the time of a ttyrec file. */
+/**
+ * Whether a file begins as JSON. The first byte is not enough: it is also a part of the time of a ttyrec file. There,
+ * the microseconds are less than 2^20, so the eighth byte is 0.
+ */
 const isText = (start: Uint8Array): boolean =>
   start.length === 0 || (start[0] === OPENING_BRACE && !start.subarray(0, FRAME_HEADER).includes(0));
 
@@ -228,11 +234,12 @@ async function kindOf(file: string): Promise<{ isCompressed: boolean; isText: bo
 }
 
 function unreadable(file: string, error: unknown): TelptyError {
-  const { code = 'unknown', message } = error as NodeJS.ErrnoException;
+  const { code = 'unknown', errno, message } = error as NodeJS.ErrnoException;
   const isCorrupt = code.startsWith('Z_');
-  return new TelptyError('ERR_RUNTIME', `cannot read ${file}: ${isCorrupt ? `damaged gzip data (${message})` : code}`, {
-    file,
-    systemCode: code,
-    cause: error,
-  });
+  const reason = isCorrupt
+    ? `damaged gzip data (${message})`
+    : errno === undefined
+      ? message
+      : systemError(-errno).text;
+  return new TelptyError('ERR_RUNTIME', `cannot read ${file}: ${reason}`, { file, systemCode: code, cause: error });
 }

@@ -3,17 +3,18 @@
  * the process ends, and in the thread that writes the recordings of a server.
  */
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { decoder, type StreamDecoder } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
+import { systemError } from '../native/system-error.ts';
 import { AsciicastEncoder } from './asciicast.ts';
-import { type TextDecoder, textDecoder } from './machine-text.ts';
+import { outputDecoder } from './output-decoder.ts';
 import type { RecordingEncoder, RecordingEvent, RecordingFormat, RecordingHeader } from './recording.ts';
 import { TtyrecEncoder } from './ttyrec.ts';
 
-/**
- * How much is given up at most to make room for the last mark on a full disk, in bytes. A file system frees whole
- * blocks, usually of 4 KiB.
- */
+/** How much is given up at most to make room for the last mark on a full disk, in bytes. */
 const SPARE = 128 * 1024;
+/** A file system frees whole blocks, usually of this size, in bytes. */
+const BLOCK = 4096;
 
 /** Creates an encoder of a format. */
 export function encoderOf(format: RecordingFormat): RecordingEncoder {
@@ -22,8 +23,13 @@ export function encoderOf(format: RecordingFormat): RecordingEncoder {
 
 /** Decodes one direction of a session, whose character set may change. */
 class DirectionDecoder {
+  readonly #create: (encoding: string) => StreamDecoder;
   #encoding: string | undefined;
-  #decoder: TextDecoder | undefined;
+  #decoder: StreamDecoder | undefined;
+
+  constructor(create: (encoding: string) => StreamDecoder) {
+    this.#create = create;
+  }
 
   write(bytes: Uint8Array, encoding: string): string {
     let text = '';
@@ -31,7 +37,7 @@ class DirectionDecoder {
       // A character that is cut by the change is recorded as invalid.
       text = this.end();
       this.#encoding = encoding;
-      this.#decoder = textDecoder(encoding);
+      this.#decoder = this.#create(encoding);
     }
     return text + this.#decoder!.write(bytes);
   }
@@ -48,12 +54,15 @@ class DirectionDecoder {
 export class RecordingWriter {
   readonly #encoder: RecordingEncoder;
   readonly #failed: (error: NodeJS.ErrnoException) => void;
-  readonly #decoders = { output: new DirectionDecoder(), input: new DirectionDecoder() };
+  readonly #decoders = { output: new DirectionDecoder(outputDecoder), input: new DirectionDecoder(decoder) };
   #pieces: Uint8Array[] = [];
   /** Undefined after the end. */
   #fd: number | undefined;
   #size = 0;
-  /** Places between two events that a failed recording can be cut back to; the last one is the end of the file. */
+  /**
+   * Places between two events that a failed recording can be cut back to, about a block apart. The last one is the end
+   * of the file.
+   */
   #places: number[] = [];
   #last = 0;
 
@@ -125,21 +134,19 @@ export class RecordingWriter {
   }
 
   #place(length: number): void {
+    const places = this.#places;
     this.#size += length;
-    this.#places.push(this.#size);
+    if (places.length > 1 && places.at(-1)! - places.at(-2)! < BLOCK) places.pop();
+    places.push(this.#size);
     // Only the last ones are needed, and the first that is far enough from the end.
-    while (this.#places.length > 2 && this.#size - this.#places[1]! >= SPARE) this.#places.shift();
+    while (places.length > 2 && this.#size - places[1]! >= SPARE) places.shift();
   }
 
   /** Cuts the file after a whole event, and marks its end; on a full disk it is cut back until the mark has room. */
   #fail(error: NodeJS.ErrnoException): void {
     const mark = this.#encoder.event({ time: this.#last, type: 'mark', label: `recording ended: ${reasonOf(error)}` });
     const fd = this.#fd!;
-    let least = Number.POSITIVE_INFINITY;
     for (const place of this.#places.toReversed()) {
-      // A block of the file system has to become free.
-      if (place > least) continue;
-      least = place - 4096;
       try {
         ftruncateSync(fd, place);
         this.#size = place;
@@ -218,6 +225,6 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** The text for an error of a system call. */
-export function reasonOf({ code = 'unknown error' }: NodeJS.ErrnoException): string {
-  return REASONS[code] ?? code;
+export function reasonOf({ code = '', errno, message }: NodeJS.ErrnoException): string {
+  return REASONS[code] ?? (errno === undefined ? message : systemError(-errno).text);
 }

@@ -9,6 +9,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { decoder, type StreamDecoder } from '../charset/index.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../session/terminal.ts';
 import {
   type FormatProblem,
   isSize,
@@ -19,13 +20,11 @@ import {
   type RecordingHeader,
 } from './recording.ts';
 
-const FRAME_HEADER = 12;
-const MICROSECONDS = 1_000_000;
+/** The length of the header of a frame, in bytes. */
+export const FRAME_HEADER = 12;
+export const MICROSECONDS = 1_000_000;
 /** The longest frame that is read. ttyrec writes at most 1 KiB, others at most some 100 KiB. */
 const MAX_FRAME = 16 * 2 ** 20;
-const DEFAULT_COLUMNS = 80;
-const DEFAULT_ROWS = 24;
-
 const NOTHING = new Uint8Array();
 
 export class TtyrecEncoder implements RecordingEncoder {

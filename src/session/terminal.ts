@@ -27,6 +27,21 @@ export function isTerminalFamily(name: string): boolean {
   return FAMILY.test(name);
 }
 
+/** The size for a client that does not send one. */
+export const DEFAULT_COLUMNS = 80;
+export const DEFAULT_ROWS = 24;
+
+/**
+ * The largest size passed on, in cells. A curses program keeps several bytes for every cell, so the largest size in
+ * NAWS, 65535 × 65535, would make it allocate tens of gigabytes. No real screen comes near this limit.
+ */
+export const MAX_CELLS = 4096;
+
+/** Converts a dimension of NAWS (0 means unknown, RFC 1073) to that of a terminal. */
+export function dimension(reported: number | undefined, fallback: number): number {
+  return reported === undefined || reported === 0 ? fallback : Math.min(reported, MAX_CELLS);
+}
+
 /**
  * The facts that a client has reported about itself: its terminal, its window, its environment, its character set. Each
  * fact is stored as received, and only here. Nothing is validated or made safe for a program yet;

@@ -51,6 +51,13 @@ describe('recordings', LIMIT, () => {
       });
       assert.ok(outputOf(events).includes('\r\n1\r\n2\r\n3\r\n'));
       assert.match(file!, /-session-1\.cast$/);
+      // Not even the header of the next one has room.
+      spawnSync('dd', ['if=/dev/zero', `of=${join(directory, 'rest')}`, 'bs=1k']);
+      await using other = await Wire.connect(server.port);
+      other.type('echo still "there"\r');
+      await other.expect('still there');
+      await server.waitForLog(/session 2: the recording ends here: the disk is full/);
+      assert.deepEqual(filesIn(directory).sort(), [file, join(directory, 'rest')].sort());
     } finally {
       assert.equal(spawnSync('umount', [directory]).status, 0);
       unmount();

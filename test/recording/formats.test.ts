@@ -178,6 +178,27 @@ describe('asciicast of others', () => {
     );
   });
 
+  it('may have any times, which stay finite and in their order', () => {
+    const lines = ['[-5,"o","a"]', '[4294967295,"o","b"]', '[4294967295,"o","c"]', '[-1e9,"o","d"]', '[1e-9,"o",""]'];
+    for (const header of [V2, V3]) {
+      const found = decode(new AsciicastDecoder(), Buffer.from(`${header}\n${lines.join('\n')}\n`));
+      const times = found.map(({ time }) => time);
+      assert.equal(times.length, lines.length);
+      assert.ok(
+        times.every((time, index) => Number.isFinite(time) && time >= (times[index - 1] ?? 0)),
+        `${times}`,
+      );
+    }
+  });
+
+  it('has no beginning if its time is not one', () => {
+    for (const timestamp of ['1e300', '-1', '"2026"', 'null']) {
+      const decoder = new AsciicastDecoder();
+      decode(decoder, Buffer.from(V2.replace('"width"', `"timestamp":${timestamp},"width"`)));
+      assert.deepEqual([decoder.header?.columns, decoder.header?.started], [20, undefined], timestamp);
+    }
+  });
+
   for (const [file, problem, place] of [
     ['', /^not a header with "version": 3 or 2/, '1'],
     ['{"version":1,"width":80,"height":24,"stdout":[]}', /^not a header/, '1'],

@@ -1,6 +1,7 @@
 /** Recordings of sessions: what is in them, and what becomes of the sessions and the files. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   closeSync,
@@ -10,6 +11,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -18,19 +20,29 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { openRecording, ptyShell, type RecordingEnd, type RecordOptions, record } from '../../src/index.ts';
-import { textDecoder } from '../../src/recording/machine-text.ts';
+import {
+  openRecording,
+  ptyShell,
+  type RecordingEnd,
+  type RecordOptions,
+  record,
+  type Session,
+} from '../../src/index.ts';
+import { outputDecoder } from '../../src/recording/output-decoder.ts';
+import { type FileEnd, type LiveRecording, recorderThread } from '../../src/recording/recorder.ts';
 import type { RecordingEvent } from '../../src/recording/recording.ts';
 import {
   createPart,
   deleteRecordings,
   finalName,
+  prepareDirectory,
   publishPart,
   repairRecordings,
 } from '../../src/recording/recording-directory.ts';
 import { RecordingWriter } from '../../src/recording/recording-writer.ts';
 import '../support/recorder.ts';
 import type { WireOptions } from '../support/clients/test-client.ts';
+import { untilTrue } from '../support/leaks.ts';
 import { Host, XTERM } from '../support/servers/host.ts';
 
 const LIMIT = { timeout: 600_000 };
@@ -106,6 +118,48 @@ test('changes of the size of the window are in the recording, and input is not',
   assert.equal(input, '');
 });
 
+test('sizes are recorded as programs get them: bounded, without unknown ones and repeats', LIMIT, async () => {
+  const { events, recording } = await recorded('read a', {}, { ...XTERM, size: [65_535, 0] }, async wire => {
+    await wire.expect(NOTICE.trim());
+    for (const [columns, rows] of [
+      [65_535, 0],
+      [0, 65_535],
+      [90, 0],
+      [90, 4096],
+    ] as const) {
+      wire.resize(columns, rows);
+      wire.type(`${columns}x${rows} `);
+      await wire.expect(`${columns}x${rows} `);
+    }
+    wire.type('\r');
+  });
+  assert.deepEqual([recording.columns, recording.rows], [4096, 24]);
+  const sizes = events.flatMap(event => (event.type === 'resize' ? [[event.columns, event.rows]] : []));
+  assert.deepEqual(sizes, [
+    [4096, 4096],
+    [90, 4096],
+  ]);
+});
+
+test('input of a session without output is written before the session ends, and is not collected', LIMIT, async () => {
+  const path = directory();
+  const started = new Promise<string>(resolve => {
+    const use = [record({ directory: path, input: true, quietly: true, onStart: (_session, file) => resolve(file) })];
+    const shell = async (session: Session) => {
+      for await (const _ of session);
+    };
+    void Host.start({ shell, use }).then(async host => {
+      await using _ = host;
+      const wire = await host.connect();
+      wire.type('x'.repeat(5_000));
+      await started;
+      wire.close();
+      await host.outcome();
+    });
+  });
+  assert.match(await started, /session-1\.cast\.\d+-\d+\.part$/);
+});
+
 test('input is recorded if it is requested, and a line says so', LIMIT, async () => {
   const { input, output } = await recorded('stty -echo; echo ready; read a', { input: true }, XTERM, async wire => {
     await wire.expect('ready');
@@ -136,7 +190,7 @@ test('the recording of a session in another character set is in UTF-8', LIMIT, a
 });
 
 test('output for a home computer becomes output for a terminal', () => {
-  const text = textDecoder('PETSCII').write(Buffer.from([0x0e, 0x93, 0x48, 0x49, 0x0d, 0xc1]));
+  const text = outputDecoder('PETSCII').write(Buffer.from([0x0e, 0x93, 0x48, 0x49, 0x0d, 0xc1]));
   assert.match(text, /^\x1b\[.*hi.*A/s);
 });
 
@@ -177,6 +231,14 @@ test('a directory that other users may use is refused, and one is created for it
 
 const HEADER = { columns: 80, rows: 24, started: new Date('2026-12-01T20:15:03Z') };
 
+/** Does all steps of a task. */
+function finished<T>(task: Generator<void, T>): T {
+  for (;;) {
+    const { value, done } = task.next();
+    if (done) return value;
+  }
+}
+
 /** Writes a recording as a server does, up to some step. */
 function writeRecording(path: string, format: 'asciicast' | 'ttyrec', text = 'hello') {
   const { fd, part } = createPart(path, format, HEADER.started, 17);
@@ -203,13 +265,13 @@ for (const format of ['asciicast', 'ttyrec'] as const) {
     mkdirSync(path);
     const { writer, part } = writeRecording(path, format);
     const whole = readFileSync(part);
-    assert.deepEqual(repairRecordings(path), []);
+    assert.deepEqual(finished(repairRecordings(path)), []);
     writer.end();
     // No process has this id.
     const dead = part.replace(/\.\d+-\d+\.part$/, '.4194305-1.part');
     writeFileSync(dead, Buffer.concat([whole, whole.subarray(whole.length - 9, whole.length - 1)]));
     rmSync(part);
-    const [repaired] = repairRecordings(path);
+    const [repaired] = finished(repairRecordings(path));
     assert.equal(finalName(dead), finalName(repaired!));
     assert.deepEqual(readdirSync(path), [finalName(dead)]);
     const recording = await openRecording(repaired!);
@@ -219,8 +281,62 @@ for (const format of ['asciicast', 'ttyrec'] as const) {
     assert.equal(last.time, 1);
     if (format === 'ttyrec') assert.equal(readFileSync(repaired!).length, whole.length);
     else assert.deepEqual(last, { time: 1, type: 'mark', label: 'interrupted' });
-    assert.deepEqual(repairRecordings(path), []);
+    assert.deepEqual(finished(repairRecordings(path)), []);
   });
+}
+
+test('a recording is repaired whose process has ended and was not waited for', async () => {
+  const path = directory();
+  mkdirSync(path);
+  const { writer, part } = writeRecording(path, 'asciicast');
+  writer.end();
+  // The second program does not wait for its child.
+  const parent = spawn('sh', ['-c', 'exec 3<&0; cat <&3 & echo $!; exec sleep 100'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  try {
+    const pid = Number(String((await once(parent.stdout, 'data'))[0]));
+    await untilTrue(() => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n');
+    parent.stdin.end();
+    const stat = () =>
+      readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ');
+    await untilTrue(() => stat()[0] === 'Z');
+    renameSync(part, part.replace(/\.\d+-\d+\.part$/, `.${pid}-${stat()[19]}.part`));
+    assert.equal(finished(repairRecordings(path)).length, 1);
+  } finally {
+    parent.kill();
+    await once(parent, 'exit');
+  }
+});
+
+for (const format of ['asciicast', 'ttyrec'] as const) {
+  for (const [what, end] of [
+    ['zeros', Buffer.alloc(10_000)],
+    ['lines', Buffer.from('\n\n[1,"o"\n'.repeat(300_000))],
+    ['noise', Buffer.alloc(5_000_000, '0123456789abcde')],
+  ] as const) {
+    test(`${format}: a recording that ends with ${what} after a loss of power is repaired`, async () => {
+      const path = directory();
+      mkdirSync(path);
+      const { writer, part } = writeRecording(path, format);
+      writer.end();
+      const dead = part.replace(/\.\d+-\d+\.part$/, '.4194305-1.part');
+      // Zeros are whole frames of ttyrec, of no length.
+      const rest = format === 'ttyrec' && what === 'zeros' ? Buffer.alloc(11) : end;
+      writeFileSync(dead, Buffer.concat([readFileSync(part), rest]));
+      rmSync(part);
+      const [repaired] = finished(repairRecordings(path));
+      const events: RecordingEvent[] = [];
+      for await (const event of await openRecording(repaired!)) events.push(event);
+      assert.equal(
+        events.map(event => (event.type === 'output' ? event.data : '')).at(format === 'ttyrec' ? -1 : -2),
+        'hello',
+      );
+      if (format === 'asciicast') assert.equal(events.at(-1)?.type, 'mark');
+    });
+  }
 }
 
 test('only recordings are repaired: no other file, no link and no FIFO', () => {
@@ -233,8 +349,8 @@ test('only recordings are repaired: no other file, no link and no FIFO', () => {
   spawnSync('ln', ['-s', other, name(2)]);
   spawnSync('mkfifo', [name(3)]);
   const before = readdirSync(path);
-  assert.deepEqual(repairRecordings(path), []);
-  deleteRecordings(path, { keep: 1, maxSize: 1 }, Date.now() + 1e12);
+  assert.deepEqual(finished(repairRecordings(path)), []);
+  finished(deleteRecordings(path, { keep: 1, maxSize: 1 }, Date.now() + 1e12));
   assert.deepEqual(readdirSync(path), before);
   assert.equal(readFileSync(other, 'utf8'), 'mine');
 });
@@ -255,8 +371,11 @@ test('the oldest recordings are deleted first, by age and by size, and no other 
   const others = ['notes', '2026-11-01T20-15-03Z-session-1.cast'];
   for (const name of others) writeFileSync(join(path, name), '{"version":3,"term":{"cols":80,"rows":24}}\n');
   const now = Date.parse('2026-12-04T20:15:03Z');
-  assert.deepEqual(deleteRecordings(path, { keep: 2.5 * 86_400_000, maxSize: 0 }, now).deleted, [files[0]]);
-  assert.deepEqual(deleteRecordings(path, { keep: 0, maxSize: 15_000 }, now), { deleted: [files[1]], excess: 0 });
+  assert.deepEqual(finished(deleteRecordings(path, { keep: 2.5 * 86_400_000, maxSize: 0 }, now)).deleted, [files[0]]);
+  assert.deepEqual(finished(deleteRecordings(path, { keep: 0, maxSize: 15_000 }, now)), {
+    deleted: [files[1]],
+    excess: 0,
+  });
   assert.ok(existsSync(files[2]!));
   for (const name of others) assert.ok(existsSync(join(path, name)));
 });
@@ -274,6 +393,61 @@ test('a disk on which nothing can be written ends the recording, and not the ses
   assert.equal(file, undefined);
   wire.type('again\r');
   await wire.expect('again\r\nagain\r\n');
+});
+
+/** A recording that has no session. */
+function withoutSession(path: string): { recording: LiveRecording; rooms: number[]; ended: Promise<FileEnd> } {
+  const rooms: number[] = [];
+  let resolve!: (end: FileEnd) => void;
+  // The thread does not keep the process alive.
+  const alive = setInterval(() => {}, 1_000);
+  const ended = new Promise<FileEnd>(done => {
+    resolve = done;
+  }).finally(() => clearInterval(alive));
+  const user = { begun: () => {}, room: () => rooms.push(1), exiting: () => {}, ended: resolve };
+  const start = { directory: path, format: 'asciicast', session: 1, header: HEADER } as const;
+  return { recording: recorderThread().begin(start, user), rooms, ended };
+}
+
+test('many small pieces that wait to be written are bounded like large ones, and so are sizes', LIMIT, async () => {
+  const path = prepareDirectory(directory());
+  for (const add of [
+    ({ recording }: ReturnType<typeof withoutSession>) => recording.data('output', Buffer.from('x'), 'UTF-8', 0),
+    ({ recording }: ReturnType<typeof withoutSession>) => recording.resize(80, 24, 0),
+  ]) {
+    const one = withoutSession(path);
+    let count = 0;
+    while (add(one)) count++;
+    assert.ok(count > 1_000 && count < 20_000, `${count} pieces`);
+    await untilTrue(() => one.rooms.length === 1);
+    one.recording.end();
+    assert.equal((await one.ended).problem, undefined);
+  }
+});
+
+test('recordings that begin while too much waits to be written fail at once', LIMIT, async () => {
+  const path = prepareDirectory(directory());
+  const all: ReturnType<typeof withoutSession>[] = [];
+  const bytes = Buffer.alloc(2 ** 20, 'x');
+  for (;;) {
+    const one = withoutSession(path);
+    all.push(one);
+    if (one.recording.isOver) break;
+    one.recording.data('output', bytes, 'UTF-8', 0);
+  }
+  assert.ok(all.length > 10 && all.length < 20, `${all.length} recordings`);
+  assert.equal((await all.pop()!.ended).problem?.reason, 'the disk is too slow');
+  for (const { recording } of all) recording.end();
+  for (const { ended } of all) assert.equal((await ended).problem, undefined);
+});
+
+test('if the thread that writes fails, its recordings end and the next one starts another', LIMIT, async () => {
+  const path = prepareDirectory(directory());
+  const failed = withoutSession(path);
+  failed.recording.data('output', Buffer.from('x'), 'no character set', 0);
+  assert.match((await failed.ended).problem!.reason, /^the thread that writes has failed: /);
+  const { file } = await recorded('echo hello', { directory: path });
+  assert.match(readFileSync(file, 'utf8'), /hello/);
 });
 
 test('a recording without a character is closed once', () => {

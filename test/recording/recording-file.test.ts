@@ -120,8 +120,20 @@ describe('openRecording', () => {
 
   it('names a file that cannot be read', async () => {
     const missing = join(directory, 'missing');
-    await assert.rejects(openRecording(missing), { message: `cannot read ${missing}: ENOENT`, systemCode: 'ENOENT' });
+    await assert.rejects(openRecording(missing), {
+      message: `cannot read ${missing}: no such file or directory`,
+      systemCode: 'ENOENT',
+    });
     await assert.rejects(openRecording(directory), { systemCode: 'EISDIR' });
+  });
+
+  it('has no screen at a time that is not a number', async () => {
+    const recording = await openRecording(file('time.cast', encoded(new AsciicastEncoder(3))));
+    await assert.rejects(recording.screenAt(Number.NaN), {
+      code: 'ERR_INVALID_ARGUMENT',
+      message: 'seconds must be a number of seconds, not NaN',
+    });
+    assert.equal((await recording.screenAt(-1)).text, '');
   });
 });
 

@@ -9,9 +9,9 @@ import { flowControl, linemode, specialCharactersOf } from '../../protocol/index
 import { createRecording, type RecordingWriter, reasonOf } from '../../recording/recording-writer.ts';
 import { displaySize, type Machine, machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../session/terminal.ts';
 import { isTerminalName } from '../../shells/environment/environment.ts';
 import { escapeText } from '../../shells/output/escape.ts';
-import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../shells/program/resize.ts';
 import { explainTls, isTlsError, type TlsRemedy } from '../../transport/tls/failure.ts';
 import type { TerminalOptions } from './discipline.ts';
 import { Interactive } from './interactive.ts';

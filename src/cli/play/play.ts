@@ -1,6 +1,7 @@
 /** `telpty play`: plays a recording on the terminal, or lets the user pick one of a directory. */
 import { stat } from 'node:fs/promises';
 import { TelptyError } from '../../errors.ts';
+import { LONGEST_TIMER } from '../../options.ts';
 import { openRecording } from '../../recording/recording-file.ts';
 import { loadScreens } from '../../screen/xterm.ts';
 import { escapeText } from '../../shells/output/escape.ts';
@@ -84,8 +85,8 @@ const systemClock: Clock = {
   now: () => performance.now(),
   wait: (ms, signal) =>
     new Promise(resolve => {
-      // A wait without an end, while the player is paused, ends with a key.
-      const timer = Number.isFinite(ms) ? setTimeout(resolve, ms) : setInterval(() => {}, 2 ** 30);
+      // The player looks at the time again after each wait. While it is paused, a wait has no end.
+      const timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER));
       const stop = () => {
         clearTimeout(timer);
         resolve();

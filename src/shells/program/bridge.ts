@@ -7,6 +7,7 @@ import type { SessionListeners } from '../../session/events.ts';
 import { BlockTable, type ProgramBlock } from '../../session/fast-path.ts';
 import type { SessionConsumer } from '../../session/link.ts';
 import type { Session } from '../../session/session.ts';
+import { dimension } from '../../session/terminal.ts';
 import { Editing } from '../line-editing/driver.ts';
 import { PromptMark } from '../output/prompt-mark.ts';
 import { StaleOutput } from '../output/stale-output.ts';
@@ -19,7 +20,7 @@ import { FinalOutput } from './final-output.ts';
 import { type ShellMode, speedMode } from './modes.ts';
 import { onTerminal } from './on-terminal.ts';
 import type { PtyShellSettings } from './options.ts';
-import { dimension, ResizeThrottle } from './resize.ts';
+import { ResizeThrottle } from './resize.ts';
 
 /** Limit of the wait for a client that accepts none of the last output of a program, in milliseconds. */
 const STALL_MS = 30_000;

@@ -16,7 +16,7 @@ import { ownUser, userName } from '../../pty/users.ts';
 import { loadScreens, machineOf } from '../../screen/machines/index.ts';
 import { linemodeOption } from '../../session/option-table.ts';
 import type { Session } from '../../session/session.ts';
-import { isTerminalFamily } from '../../session/terminal.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension, isTerminalFamily } from '../../session/terminal.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from '../../transport/tcp/descriptors.ts';
 import { programEnvironment } from '../environment/environment.ts';
 import { InstalledLocales } from '../environment/locales.ts';
@@ -33,7 +33,6 @@ import { keyOf } from './interrupts.ts';
 import { type ModeName, SHELL_MODES, speedMode } from './modes.ts';
 import { type PtyShellOptions, type PtyShellSettings, readPtyShellOptions } from './options.ts';
 import { readyToStart } from './readiness.ts';
-import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from './resize.ts';
 
 /** The result of a session's program: its exit code or the signal that ended it; neither if it never started. */
 export interface PtyResult extends ExitStatus {

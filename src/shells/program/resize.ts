@@ -1,24 +1,7 @@
-/**
- * Converts window sizes from a client for a terminal: limits their values and their rate.
- */
-
-/** The size for a client that does not send one. */
-export const DEFAULT_COLUMNS = 80;
-export const DEFAULT_ROWS = 24;
-
-/**
- * The largest size passed on, in cells. A curses program keeps several bytes for every cell, so the largest size in
- * NAWS, 65535 × 65535, would make it allocate tens of gigabytes. No real screen comes near this limit.
- */
-export const MAX_CELLS = 4096;
+/** Limits the rate of window sizes from a client. */
 
 /** How long a size must not change before the next change is applied immediately again, in milliseconds. */
 const QUIET_MS = 100;
-
-/** Converts a dimension of NAWS (0 means unknown, RFC 1073) to that of the terminal. */
-export function dimension(reported: number | undefined, fallback: number): number {
-  return reported === undefined || reported === 0 ? fallback : Math.min(reported, MAX_CELLS);
-}
 
 /**
  * Limits the rate of size changes, e.g. while the edge of a window is dragged. The first change after a pause is

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { dimension, MAX_CELLS, ResizeThrottle } from '../../../src/shells/program/resize.ts';
+import { dimension, MAX_CELLS } from '../../../src/session/terminal.ts';
+import { ResizeThrottle } from '../../../src/shells/program/resize.ts';
 
 test('a dimension that the client does not know is not changed, and all dimensions are bounded', () => {
   assert.equal(dimension(undefined, 80), 80);

@@ -1,6 +1,6 @@
 /** The output on the user's terminal, and the state in which it leaves the terminal. */
 import type { Writable } from 'node:stream';
-import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../../shells/program/resize.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../../session/terminal.ts';
 import { ControlParser } from './control-functions.ts';
 import { type Size, TerminalState } from './state.ts';
 

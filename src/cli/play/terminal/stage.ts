@@ -1,7 +1,7 @@
 /** The user's terminal while a command draws on all of it: its size, its keys, and its state before and after. */
 import { charsetOfLocale } from '../../../charset/index.ts';
 import type { ColourDepth } from '../../../screen/style.ts';
-import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../../shells/program/resize.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../../session/terminal.ts';
 import { SILENT } from '../../connect/discipline.ts';
 import { handleSignals, isForeground, stopSelf } from '../../connect/signals.ts';
 import { LocalTerminal } from '../../connect/terminal/local-terminal.ts';
