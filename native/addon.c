@@ -132,7 +132,7 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   (void)info;
   struct state *s = state_of(env);
   int terminals = 0, children = 0, floods = 0, connections = 0, tees = 0, peeks = 0;
-  int64_t unwritten = 0;
+  int64_t unwritten = 0, tee_bytes = 0;
   for (struct link *l = s->ptys.next; l != &s->ptys; l = l->next) {
     struct pty *p = ENTRY(l, struct pty, all);
     terminals += p->master >= 0;
@@ -141,8 +141,10 @@ static napi_value counts(napi_env env, napi_callback_info info) {
     unwritten += p->pending.memory == NULL ? 0 : (int64_t)p->pending.length;
   }
   for (struct link *l = s->conns.next; l != &s->conns; l = l->next) {
+    struct tee *tee = ENTRY(l, struct conn, all)->tee;
     connections++;
-    tees += ENTRY(l, struct conn, all)->tee != NULL;
+    tees += tee != NULL;
+    tee_bytes += (int64_t)tee_memory(tee);
   }
   for (struct link *l = s->peeks.next; l != &s->peeks; l = l->next) peeks++;
   napi_value result;
@@ -152,6 +154,7 @@ static napi_value counts(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, result, "floods", js_int(env, floods));
   napi_set_named_property(env, result, "connections", js_int(env, connections));
   napi_set_named_property(env, result, "tees", js_int(env, tees));
+  napi_set_named_property(env, result, "teeMemory", js_int(env, tee_bytes));
   napi_set_named_property(env, result, "peeks", js_int(env, peeks));
   napi_set_named_property(env, result, "starting", js_int(env, starter_pending(s)));
   napi_set_named_property(env, result, "abandoned", js_int(env, process_abandoned(s)));

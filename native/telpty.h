@@ -391,6 +391,7 @@ struct tee;
 bool tee_begin(struct tee *tee, enum direction direction, size_t length);
 void tee_end(struct tee *tee, enum direction direction, const char *bytes, size_t length);
 void tee_close(struct tee *tee);
+size_t tee_memory(struct tee *tee);
 void tee_free(struct tee *tee);
 int tee_state_init(struct state *s);
 void tee_state_close(struct state *s);

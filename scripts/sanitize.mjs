@@ -37,7 +37,9 @@ const SANITIZERS = {
     plainParts: /^(spawn|child|starter)\.o$/,
     library: 'libtsan.so',
     env: {},
-    tests: ['test/pty/terminal/flood.test.ts', 'test/shells/output/flood-path.test.ts'],
+    tests: ['test/pty/terminal/flood.test.ts', 'test/transport/tee.test.ts'].concat(
+      ['flood-path', 'observers', 'observer-torture'].map(name => `test/shells/output/${name}.test.ts`),
+    ),
   },
 };
 

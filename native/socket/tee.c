@@ -13,8 +13,8 @@
  * Nothing is dropped here. Bytes for which there is no room do not pass: they go to JavaScript, which takes the records
  * before it handles them. If an observer is too slow, JavaScript decides between waiting and dropping.
  *
- * The memory grows from nothing to TEE_BYTES, and most of it is freed after a flood. An array that is emptied at
- * once needs no wrapping as a ring would, and after keys only the first page of it is in use.
+ * The memory grows from nothing to TEE_BYTES, and is freed when nothing has passed for TEE_WAIT_MS after a flood. An
+ * array that is emptied at once needs no wrapping as a ring would, and after keys only the first page of it is in use.
  *
  * Any thread that passes bytes may use a tee. The lock is held during the system call that passes them: otherwise an
  * echo could be recorded before its key, by another thread.
@@ -36,7 +36,7 @@
 /* How long records wait: not noticeable to a person who watches, and longer than most programs need for an echo. */
 #define TEE_WAIT_MS 10
 
-/* The size of the first allocation, and how much of it is kept by a tee that is not in use. */
+/* The size of the first allocation, and how much is kept by a tee that is not in use. */
 #define FIRST_BYTES 512
 #define KEPT_BYTES (4 * 1024)
 
@@ -45,7 +45,7 @@
 struct tee {
   struct conn *conn;
   unsigned directions; /* enum direction; changed only while nothing passes */
-  struct link waiting; /* in state->tees.waiting while JavaScript has to be called */
+  struct link waiting; /* in state->tees.waiting while JavaScript has to be called, or memory may have to be freed */
   uv_mutex_t lock;     /* of the rest */
   char *memory;        /* NULL: none */
   size_t capacity, length;
@@ -157,6 +157,19 @@ static struct tee *next_waiting(struct tees *tees, struct link *list) {
   return tee;
 }
 
+/* Whether nothing waits. Then the memory is freed: it would stay until the next key. */
+static bool free_if_empty(struct tee *tee) {
+  uv_mutex_lock(&tee->lock);
+  const bool is_empty = tee->length == 0;
+  if (is_empty) {
+    free(tee->memory);
+    tee->memory = NULL;
+    tee->capacity = 0;
+  }
+  uv_mutex_unlock(&tee->lock);
+  return is_empty;
+}
+
 /* Calls JavaScript once for each tee that waits; for those that begin to wait meanwhile, the next time. */
 static void deliver(struct state *s) {
   struct tees *tees = &s->tees;
@@ -171,7 +184,7 @@ static void deliver(struct state *s) {
   }
   uv_mutex_unlock(&tees->lock);
   for (struct tee *tee; (tee = next_waiting(tees, &round)) != NULL;)
-    call_owner(s, tee->conn->owner, ON_PASSED, 0, NULL);
+    if (!free_if_empty(tee)) call_owner(s, tee->conn->owner, ON_PASSED, 0, NULL);
 }
 
 static void deliver_in_time(uv_timer_t *timer) { deliver(timer->data); }
@@ -186,9 +199,27 @@ static void remove_waiting(struct tee *tee) {
   uv_mutex_unlock(&tees->lock);
 }
 
+/* Looks at the tee again after TEE_WAIT_MS. */
+static void wait_again(struct tee *tee) {
+  struct tees *tees = &tee->conn->state->tees;
+  uv_mutex_lock(&tees->lock);
+  list_add(&tees->waiting, &tee->waiting);
+  schedule(tees);
+  uv_mutex_unlock(&tees->lock);
+}
+
 /* The connection is closed: nothing more passes. Records that wait can still be taken. */
 void tee_close(struct tee *tee) {
   if (tee != NULL) remove_waiting(tee);
+}
+
+/* The memory for copies, in bytes. */
+size_t tee_memory(struct tee *tee) {
+  if (tee == NULL) return 0;
+  uv_mutex_lock(&tee->lock);
+  const size_t capacity = tee->capacity;
+  uv_mutex_unlock(&tee->lock);
+  return capacity;
 }
 
 void tee_free(struct tee *tee) {
@@ -253,12 +284,8 @@ static napi_value js_take_tee(napi_env env, napi_callback_info info) {
     memcpy(memory, tee->memory, length);
     *(double *)age = (double)(uv_hrtime() - tee->began) / 1e6;
     tee->length = 0;
-    if (tee->capacity > KEPT_BYTES && length < TEE_BYTES / 8) {
-      free(tee->memory);
-      tee->memory = NULL;
-      tee->capacity = 0;
-    }
     remove_waiting(tee);
+    if (tee->capacity > KEPT_BYTES && c->fd >= 0) wait_again(tee);
   }
   uv_mutex_unlock(&tee->lock);
   return js_int(env, (int64_t)length);

@@ -65,7 +65,6 @@ bool flood_send(struct flood_reader *reader, struct flood *flood) {
   if (flood->sender != THREAD_SENDS || flood->ready.length > 0 || flood->notices != 0 || flood->paused ||
       fill->length == 0)
     return false;
-  if (fill->length == flood->unverified) return true;
   bool lf_pending = false;
   flood->sender = SENDING;
   uv_mutex_unlock(&reader->mutex);

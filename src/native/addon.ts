@@ -374,14 +374,16 @@ export interface Addon {
   measureDelays(bounds: Float64Array, counts: Float64Array): void;
   /**
    * The number of terminals, connections (`tees`: those with observers), peeks, programs and unfinished starts of this
-   * thread; `abandoned`: programs that it does not wait for any more and has not reaped; `floods`: terminals that the
-   * flood reader reads; `sentByThread`: bytes that it has sent; `unwritten`: bytes that `write` kept for all of them.
+   * thread; `teeMemory`: the memory of the tees, in bytes; `abandoned`: programs that it does not wait for any more and
+   * has not reaped; `floods`: terminals that the flood reader reads; `sentByThread`: bytes that it has sent;
+   * `unwritten`: bytes that `write` kept for all of them.
    */
   counts(): {
     terminals: number;
     children: number;
     connections: number;
     tees: number;
+    teeMemory: number;
     peeks: number;
     floods: number;
     starting: number;

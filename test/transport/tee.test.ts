@@ -184,3 +184,24 @@ test('without directions nothing is copied, and the memory is freed', async () =
   await untilTrue(() => announced > 0);
   assert.equal(calls, before);
 });
+
+test('the memory is freed after a flood, without any other event', async () => {
+  const flood = `head -c 1000000 /dev/zero | tr '\\0' x; printf end`;
+  await using ends = await rig(
+    `stty raw -echo; printf ready; dd bs=1 count=1 2>/dev/null >/dev/null; ${flood}; exec sleep 1000`,
+  );
+  const { connection, client, received } = ends;
+  await untilTrue(() => received().toString() === 'ready');
+  let most = 0;
+  const seen = { length: 0 };
+  connection.copyPassed(Direction.OUTPUT, () => {
+    most = Math.max(most, addon().counts().teeMemory);
+    for (const { text } of take(connection)) seen.length += text.length;
+  });
+  connection.openFastPath(true);
+  client.write('k');
+  await untilTrue(() => received().subarray(-3).toString() === 'end');
+  await untilTrue(() => addon().counts().teeMemory === 0);
+  assert.ok(most > 4096 && most <= addon().teeBytes, `${most} bytes`);
+  assert.ok(seen.length > 0);
+});

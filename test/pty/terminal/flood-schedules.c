@@ -24,6 +24,8 @@
 #ifndef PREEMPTIONS
 #define PREEMPTIONS 1
 #endif
+/* Of the tee; the test sets the same value in tee.c. */
+#define TEE_BYTES 48
 
 enum { MASTER = 10, SOCKET = 11, WAKE = 12, EPOLL = 13, READ_MOST = 3, DEPTH = 4096 };
 
@@ -61,13 +63,14 @@ struct scenario {
   const char *name, *output, *actions;
   int shorts;
   size_t reads;        /* the longest read; 0: READ_MOST */
+  int preemptions;     /* at least; for what needs more than PREEMPTIONS */
 };
 static const struct scenario *scenario;
 static const char *printed;  /* the rest of the output */
 static const char *acting;   /* the rest of the actions */
 static bool is_noticed;      /* a notice of a flush waits */
 static bool packet_mode, master_open, socket_open, is_full, is_finished;
-static int shorts, preemptions;
+static int shorts, preemptions; /* that are left */
 static char received[256];
 static size_t received_length;
 static char events[4096];
@@ -116,8 +119,8 @@ static void switch_sides(void) {
 
 /* A place where the other side may run. */
 static void may_switch(void) {
-  if (preemptions < PREEMPTIONS && can_run(1 - running) && choose(2) == 1) {
-    preemptions++;
+  if (preemptions > 0 && can_run(1 - running) && choose(2) == 1) {
+    preemptions--;
     switch_sides();
   }
 }
@@ -136,36 +139,66 @@ static void wait_until(bool (*until)(void)) {
   sides[me].until = NULL;
 }
 
-static bool is_locked, is_broadcast;
-static bool is_unlocked(void) { return !is_locked; }
-static bool is_woken(void) { return is_broadcast && !is_locked; }
+/* Mutexes: those of the flood reader, of a tee and of the list of tees. */
+enum { MUTEXES = 3 };
+static struct lock {
+  const uv_mutex_t *mutex;
+  int holder;
+} locks[MUTEXES];
+static const uv_mutex_t *wanted[2];
+static bool is_broadcast;
+
+static struct lock *find_lock(const uv_mutex_t *mutex) {
+  for (size_t i = 0; i < MUTEXES; i++)
+    if (locks[i].mutex == mutex) return &locks[i];
+  return NULL;
+}
+static bool has_lock(int side) {
+  for (size_t i = 0; i < MUTEXES; i++)
+    if (locks[i].mutex != NULL && locks[i].holder == side) return true;
+  return false;
+}
+static bool is_free_for_loop(void) { return find_lock(wanted[LOOP]) == NULL; }
+static bool is_free_for_thread(void) { return find_lock(wanted[THREAD]) == NULL; }
+static bool is_woken(void) { return is_broadcast && is_free_for_loop(); }
+static void take_lock(const uv_mutex_t *mutex) { *find_lock(NULL) = (struct lock){mutex, running}; }
+static void drop_lock(const uv_mutex_t *mutex) {
+  struct lock *const lock = find_lock(mutex);
+  assert(lock != NULL && lock->holder == running);
+  lock->mutex = NULL;
+}
 
 int uv_mutex_init(uv_mutex_t *mutex) { return (void)mutex, 0; }
-void uv_mutex_destroy(uv_mutex_t *mutex) { (void)mutex; }
+void uv_mutex_destroy(uv_mutex_t *mutex) {
+  if (find_lock(mutex) != NULL) fail("a locked mutex is destroyed");
+}
 void uv_mutex_lock(uv_mutex_t *mutex) {
-  (void)mutex;
   may_switch();
-  wait_until(is_unlocked);
-  is_locked = true;
+  wanted[running] = mutex;
+  wait_until(running == LOOP ? is_free_for_loop : is_free_for_thread);
+  take_lock(mutex);
 }
 void uv_mutex_unlock(uv_mutex_t *mutex) {
-  (void)mutex;
-  assert(is_locked);
-  is_locked = false;
+  drop_lock(mutex);
   may_switch();
 }
 int uv_cond_init(uv_cond_t *cond) { return (void)cond, 0; }
 void uv_cond_destroy(uv_cond_t *cond) { (void)cond; }
 void uv_cond_wait(uv_cond_t *cond, uv_mutex_t *mutex) {
-  (void)cond, (void)mutex;
-  is_locked = is_broadcast = false;
+  (void)cond;
+  assert(running == LOOP);
+  drop_lock(mutex);
+  is_broadcast = false;
+  wanted[LOOP] = mutex;
   wait_until(is_woken);
-  is_locked = true;
+  take_lock(mutex);
 }
 void uv_cond_broadcast(uv_cond_t *cond) { (void)cond, is_broadcast = true; }
 
 static uint64_t now;
 uint64_t uv_hrtime(void) { return now; }
+
+static struct state state;
 
 static void (*thread_main)(void *);
 static void *thread_data;
@@ -250,7 +283,7 @@ ssize_t model_read(int fd, void *bytes, size_t size) {
 }
 int wakes;
 ssize_t model_write(int fd, const void *bytes, size_t size) {
-  (void)bytes;
+  if (fd == MASTER) return trace_bytes("typed", bytes, size), (ssize_t)size;
   assert(fd == WAKE);
   wakes++;
   return (ssize_t)size;
@@ -261,6 +294,7 @@ static bool is_thread_sending;
 ssize_t model_send(int fd, const void *bytes, size_t size, int flags) {
   (void)flags;
   assert(fd == SOCKET);
+  if (size == 0) fail("a send of nothing");
   if (is_thread_sending) fail("two sends at once");
   if (running == THREAD && terminal.paused) fail("output is sent while it is paused");
   is_thread_sending = running == THREAD;
@@ -350,24 +384,54 @@ int model_epoll_wait(int epoll, struct epoll_event *found, int most, int timeout
 
 /* --- libuv, Node-API, the rest of the addon --- */
 
-static void (*async_callback)(uv_async_t *);
-static uv_async_t *async_handle;
-static bool is_async;
+/* The handles: each wants to be called once, or as long as it runs. */
+enum { FLOOD_ASYNC, FINISHER, TEE_ASYNC, TEE_TIMER, TEE_IDLE, HANDLES };
+static struct {
+  void *handle;
+  void (*callback)(void *);
+  bool is_on;
+} handles[HANDLES];
+static int handle_of(const void *handle) {
+  for (int i = 0; i < HANDLES; i++)
+    if (handles[i].handle == handle) return i;
+  fail("unknown handle");
+}
 int uv_async_init(uv_loop_t *loop, uv_async_t *handle, uv_async_cb callback) {
   (void)loop;
-  async_handle = handle;
-  async_callback = callback;
+  /* that of the flood reader, whose structure is allocated */
+  if (handle != &state.tees.wake_loop) handles[FLOOD_ASYNC].handle = handle;
+  handles[handle_of(handle)].callback = (void (*)(void *))callback;
   return 0;
 }
-int uv_async_send(uv_async_t *handle) { return (void)handle, is_async = true, 0; }
+int uv_async_send(uv_async_t *handle) { return handles[handle_of(handle)].is_on = true, 0; }
 void uv_unref(uv_handle_t *handle) { (void)handle; }
 void uv_close(uv_handle_t *handle, uv_close_cb callback) {
-  if (handle == (uv_handle_t *)async_handle) callback(handle);
+  if (handle == handles[FLOOD_ASYNC].handle) callback(handle);
 }
-static uv_idle_cb idle_callback;
 int uv_idle_init(uv_loop_t *loop, uv_idle_t *handle) { return (void)loop, (void)handle, 0; }
-int uv_idle_start(uv_idle_t *handle, uv_idle_cb callback) { return (void)handle, idle_callback = callback, 0; }
-int uv_idle_stop(uv_idle_t *handle) { return (void)handle, idle_callback = NULL, 0; }
+int uv_idle_start(uv_idle_t *handle, uv_idle_cb callback) {
+  const int i = handle_of(handle);
+  handles[i].callback = (void (*)(void *))callback;
+  handles[i].is_on = true;
+  return 0;
+}
+int uv_idle_stop(uv_idle_t *handle) { return handles[handle_of(handle)].is_on = false, 0; }
+int uv_timer_init(uv_loop_t *loop, uv_timer_t *handle) { return (void)loop, (void)handle, 0; }
+int uv_timer_start(uv_timer_t *handle, uv_timer_cb callback, uint64_t timeout, uint64_t repeat) {
+  (void)timeout, (void)repeat;
+  const int i = handle_of(handle);
+  handles[i].callback = (void (*)(void *))callback;
+  handles[i].is_on = true;
+  return 0;
+}
+int uv_timer_stop(uv_timer_t *handle) { return handles[handle_of(handle)].is_on = false, 0; }
+int uv_is_active(const uv_handle_t *handle) { return handles[handle_of(handle)].is_on; }
+uv_thread_t uv_thread_self(void) { return (uv_thread_t)running; }
+int uv_thread_equal(const uv_thread_t *one, const uv_thread_t *other) { return *one == *other; }
+static void call_handle(int i) {
+  if (i != FINISHER && i != TEE_IDLE) handles[i].is_on = false;
+  handles[i].callback(handles[i].handle);
+}
 static uv_poll_cb poll_callback;
 static int poll_events;
 int uv_poll_start(uv_poll_t *handle, int wanted, uv_poll_cb callback) {
@@ -413,6 +477,12 @@ napi_status napi_get_value_external(napi_env env, napi_value value, void **data)
 napi_status napi_get_value_bool(napi_env env, napi_value value, bool *result) {
   return (void)env, *result = *(bool *)value, napi_ok;
 }
+napi_status napi_get_value_uint32(napi_env env, napi_value value, uint32_t *result) {
+  return (void)env, *result = *(const uint32_t *)value, napi_ok;
+}
+napi_status napi_get_boolean(napi_env env, bool value, napi_value *result) {
+  return (void)env, answer = value, *result = NULL, napi_ok;
+}
 napi_status napi_set_named_property(napi_env env, napi_value object, const char *name, napi_value value) {
   return (void)env, (void)object, (void)name, (void)value, napi_ok;
 }
@@ -428,8 +498,10 @@ void export_function(napi_env env, napi_value exports, const char *name, napi_ca
   functions[function_count].name = name;
   functions[function_count++].function = function;
 }
+static double age;
 static int64_t call(const char *name, void *first, const void *second) {
-  const napi_value given[2] = {(napi_value)first, (napi_value)second};
+  const struct bytes age_bytes = {&age, 1};
+  const napi_value given[3] = {(napi_value)first, (napi_value)second, (napi_value)&age_bytes};
   arguments = given;
   answer = 0;
   for (size_t i = 0; i < function_count; i++)
@@ -452,15 +524,6 @@ void pty_close_terminal(struct pty *p) {
   p->master = -1;
 }
 void delay_key(struct pty *p, uint64_t at) { (void)p, (void)at; }
-bool tee_begin(struct tee *tee, enum direction direction, size_t length) {
-  (void)tee, (void)direction, (void)length;
-  return true;
-}
-void tee_end(struct tee *tee, enum direction direction, const char *bytes, size_t length) {
-  (void)tee, (void)direction, (void)bytes, (void)length;
-}
-void tee_close(struct tee *tee) { (void)tee; }
-void tee_free(struct tee *tee) { (void)tee; }
 uint64_t delay_take(struct pty *p) { return (void)p, 0; }
 void delay_count(struct state *s, uint64_t at) { (void)s, (void)at; }
 bool termios_differs(const struct pty *p) { return (void)p, false; }
@@ -470,23 +533,69 @@ void urgent_ready(struct conn *c) { (void)c; }
 
 /* --- JavaScript --- */
 
-static struct state state;
 static struct pty terminal;
 static struct conn connection;
 static char slab[4096];
 static char queue[256]; /* what the kernel has not taken */
 static size_t queued;
 static char last_sent;
+static size_t sent_by_js;
 static bool is_paused, is_destroyed, is_over, is_parted, is_ending;
+
+/* An observer: the output from `observed_from` on, up to `observed_to` if it was removed. */
+static bool is_observed;
+static char observed[256];
+static size_t observed_length, observed_from, observed_to, observed_keys, typed_keys;
+
+/* How much output of the program was accepted for the client. */
+static size_t accepted(void) {
+  size_t count = connection.lf_pending;
+  for (size_t i = 0; i < received_length; i++) count += received[i] != '!';
+  for (size_t i = 0; i < queued; i++) count += queue[i] != '!';
+  return count;
+}
+
+static void observe(const char *bytes, size_t length) {
+  assert(observed_length + length < sizeof observed);
+  memcpy(observed + observed_length, bytes, length);
+  observed_length += length;
+}
+
+/* As Delivery.flush(), and without `closes` as when the addon has called. */
+static void js_take(bool closes) {
+  const bool off = false;
+  if (!is_observed) return;
+  if (closes && !is_destroyed) call("connOpenFastPath", &connection, &off);
+  static unsigned char memory[TEE_BYTES];
+  const int64_t length = call("connTakeTee", &connection, &(struct bytes){memory, sizeof memory});
+  for (int64_t at = 0; at < length;) {
+    const size_t record = memory[at];
+    if (memory[at + 3] >> 7 != 0)
+      observe((const char *)memory + at + 8, record);
+    else
+      observed_keys += record;
+    at += 8 + (int64_t)record;
+  }
+}
+
+static void js_observe(uint32_t directions) {
+  js_take(true);
+  if (call("connTee", &connection, &directions) != 1) fail("connTee failed");
+  if (directions != 0) observed_from = accepted();
+  else observed_to = accepted();
+  is_observed = directions != 0;
+}
 
 /* As Connection.send(). */
 static void js_send(const char *bytes, size_t length) {
   size_t taken = 0;
   if (is_destroyed) return;
+  js_take(true);
   if (queued == 0) {
     const int64_t n = call("connSend", &connection, &(struct bytes){bytes, length});
     if (n < 0) fail("connSend failed");
     taken = (size_t)n;
+    sent_by_js += taken;
     if (taken > 0) last_sent = bytes[taken - 1];
   }
   memcpy(queue + queued, bytes + taken, length - taken);
@@ -501,6 +610,8 @@ static void js_settle(void) {
 
 static void js_output(const char *bytes, size_t length) {
   trace("js-output");
+  js_take(true);
+  if (is_observed && !is_destroyed) observe(bytes, length);
   js_send(bytes, length);
   if (queued > 0 && !is_paused && terminal.master >= 0) {
     is_paused = true;
@@ -533,7 +644,13 @@ static void js_writable(void) {
 
 bool call_owner(struct state *s, napi_ref owner, enum callback which, size_t argc, const int32_t *argv) {
   (void)owner, (void)argc;
-  if (is_locked) fail("JavaScript is called with the lock");
+  if (has_lock(LOOP)) fail("JavaScript is called with a lock");
+  if (which == ON_PASSED) {
+    /* the fast path stays open */
+    js_take(false);
+    js_settle();
+    return true;
+  }
   if (is_thread_sending) fail("JavaScript is called during a send of the thread");
   if (connection.open) fail("JavaScript is called while the fast path is open");
   if (terminal.flood != NULL && terminal.flood->sender != LOOP_SENDS) fail("the thread sends beside JavaScript");
@@ -573,6 +690,11 @@ static void act(char action) {
     case 'k': pty_close_terminal(&terminal); break;
     case 'd': is_parted = true, call("connPart", &connection, NULL); break;
     case 'j': is_parted = false, call("connJoin", &connection, &terminal), js_settle(); break;
+    case 'T': js_observe(INPUT | OUTPUT), js_settle(); break;
+    case 'U': js_observe(0), js_settle(); break;
+    case 'y': /* a key, if the fast path is open */
+      if (socket_open) typed_keys += is_observed * fast_path_type(&connection, "y", 1);
+      break;
     case 't': /* time passes, if the thread waits */
       if (sides[THREAD].until == has_thread_events && timeout_ms > 0) is_time_allowed = true, wait_until(time_passed);
       break;
@@ -580,11 +702,12 @@ static void act(char action) {
   }
 }
 
-enum event { ASYNC, FINISH, WRITABLE, READABLE, ACTION };
-static int loop_events(enum event *found) {
+/* After the handles. */
+enum event { WRITABLE = HANDLES, READABLE, ACTION, EVENTS };
+static int loop_events(int *found) {
   int n = 0;
-  if (is_async) found[n++] = ASYNC;
-  if (idle_callback != NULL) found[n++] = FINISH;
+  for (int i = 0; i < HANDLES; i++)
+    if (handles[i].is_on) found[n++] = i;
   if (socket_open && (poll_events & UV_WRITABLE) != 0) found[n++] = WRITABLE;
   if (terminal.flood == NULL && !terminal.paused && !terminal.hungup && !terminal.reaped && terminal.master >= 0 &&
       readable())
@@ -593,13 +716,13 @@ static int loop_events(enum event *found) {
   return n;
 }
 static bool loop_has_events(void) {
-  enum event found[5];
+  int found[EVENTS];
   return loop_events(found) > 0;
 }
 
 static void run_loop(void) {
   for (;;) {
-    enum event found[5];
+    int found[EVENTS];
     is_idle = true;
     while (!loop_has_events()) {
       if (!can_run(THREAD)) {
@@ -615,12 +738,12 @@ static void run_loop(void) {
     if (can_run(THREAD) && choose(2) == 1) switch_sides();
     const int n = loop_events(found);
     if (n == 0) continue;
-    switch (found[choose(n)]) {
-      case ASYNC: is_async = false, async_callback(async_handle); break;
-      case FINISH: idle_callback(&state.finisher); break;
+    const int event = found[choose(n)];
+    switch (event) {
       case WRITABLE: is_full = false, poll_callback(&connection.poll, 0, poll_events); break;
       case READABLE: read_turn(&terminal); break;
       case ACTION: act(*acting++); break;
+      default: call_handle(event);
     }
   }
 }
@@ -648,6 +771,13 @@ static void check(void) {
     if (byte != '!' && byte != 'S') strncat(got, &byte, 1);
   }
   const size_t length = strlen(got), all = strlen(output);
+  if (observed_keys != typed_keys) fail("keys are missing in the tee");
+  if (flush == NULL && strpbrk(scenario->actions, "T") != NULL) {
+    const size_t until = observed_to < length ? observed_to : length;
+    const size_t count = until > observed_from ? until - observed_from : 0;
+    if (observed_length < count || memcmp(observed, got + observed_from, count) != 0 || (!ends && observed_length != count))
+      fail("observers have seen something else than the client");
+  }
   if (!ends && queued > 0) fail("output remains queued");
   if (!ends && is_ending && !is_finished) fail("no FIN");
   if (flush == NULL || (synch == NULL && ends)) {
@@ -667,16 +797,20 @@ static void begin(void) {
   printed = scenario->output;
   acting = scenario->actions;
   shorts = scenario->shorts;
-  depth = preemptions = wakes = timeouts = 0;
+  depth = wakes = timeouts = 0;
+  preemptions = scenario->preemptions > PREEMPTIONS ? scenario->preemptions : PREEMPTIONS;
   is_thread_sending = false;
-  is_noticed = is_full = is_finished = is_locked = is_broadcast = is_async = is_idle = is_time_allowed = false;
+  is_noticed = is_full = is_finished = is_broadcast = is_idle = is_time_allowed = is_observed = false;
+  memset(locks, 0, sizeof locks);
+  for (int i = 0; i < HANDLES; i++) handles[i].is_on = false;
+  observed_length = observed_from = observed_keys = typed_keys = 0;
+  observed_to = SIZE_MAX;
   is_paused = is_destroyed = is_over = is_parted = is_ending = false;
   packet_mode = master_open = socket_open = true;
-  received_length = queued = 0;
+  received_length = queued = sent_by_js = 0;
   last_sent = 0;
   now = 1000000000;
   polled = NULL;
-  idle_callback = NULL;
   poll_events = 0;
   events[0] = '\0';
   memset(&state, 0, sizeof state);
@@ -696,6 +830,11 @@ static void begin(void) {
   running = LOOP;
   sides[LOOP].exists = sides[LOOP].has_begun = true;
   sides[LOOP].until = NULL;
+  handles[FINISHER].handle = &state.finisher;
+  handles[TEE_ASYNC].handle = &state.tees.wake_loop;
+  handles[TEE_TIMER].handle = &state.tees.timer;
+  handles[TEE_IDLE].handle = &state.tees.idle;
+  tee_state_init(&state);
   flood_reader_start(&state);
   call("connJoin", &connection, &terminal);
   js_settle();
@@ -713,19 +852,23 @@ static void run(void) {
     if (queued == 0) call("connFinish", &connection, NULL);
     run_loop();
   }
+  js_take(true);
   check();
   sent_by_thread += flood_reader_sent(&state);
   sent_by_loop += received_length;
-  if (connection.shown > 255) fail("miscounted");
+  double counts[3];
+  call("connFastPathCounts", &connection, &(struct bytes){counts, 3});
+  if (strpbrk(scenario->actions, "cd") == NULL && (size_t)counts[1] + sent_by_js != received_length) fail("miscounted");
   pty_close_terminal(&terminal);
   if (!is_destroyed && terminal.flood == NULL && connection.pty != NULL) fail("still joined");
   flood_reader_stop(&state);
+  if (is_observed) call("connTee", &connection, &(uint32_t){0});
 }
 
 static const struct scenario scenarios[] = {
     {"plain output", "abc\r\ndefgh\r\nijklmn", "", 1},
     {"plain output, twice no room", "abc\r\nde", "", 2},
-    {"reads that fill the buffer", "abc\r\ndefghijklmnop\r\nqr", "", 2, 8},
+    {"reads that fill the buffer", "abc\r\ndefghijkl\r\nm", "", 1, 8},
     {"reads that fill the buffer, and an answer", "abcdefghijklmnopqrs", "!", 1, 8},
     {"pauses of the program", "abcdEefg\r\nEhi", "", 1},
     {"a CR at the end of each read", "ab\r\ncd\r\n\r\nE\r\nf\r\n", "", 1},
@@ -749,7 +892,18 @@ static const struct scenario scenarios[] = {
     {"flush, and an answer", "ab\r\ncdFG\r\nIJKL", "!", 1},
     {"flush while paused", "abcd\r\nFGIJ", "pnr", 1},
     {"flush, and an end", "ab\r\ncdFG\r\nIJ", "x", 1},
+    {"flush, and output in hand", "abFGIJKL", "", 0, 0, 2},
     {"a CR LF without room, sent by the loop", "a\r\nEb\r\nEc\r\n", "oO", 1},
+    {"a recall, and the next turn of the thread", "abcdefgh", "!", 0, 0, 2},
+    {"copies", "abc\r\ndefghijk", "T", 1},
+    {"copies, and an answer", "ab\r\ncdef", "T!", 1},
+    {"copies of keys", "abcdefghi", "Tyy", 0},
+    {"copies for a while", "abcd\r\nef", "TU", 1},
+    {"copies, and close", "abc\r\ndefghij", "Tc", 0},
+    {"copies, and close of the terminal", "abcdefgh", "Tk", 1},
+    {"copies, and a pause", "abcdefghi", "Tpr", 0},
+    {"copies of doubled bytes", "abcdef\377ghi", "T", 1},
+    {"copies, and the end of the program", "abc\r\ndefghij", "Tx", 0},
     {"time", "abcE\r\ndefEghi", "tt", 1},
 };
 
@@ -758,6 +912,7 @@ int main(int argc, char **argv) {
   conn_exports(NULL, NULL);
   read_exports(NULL, NULL);
   packet_exports(NULL, NULL);
+  tee_exports(NULL, NULL);
   uint64_t all = 0;
   for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
     scenario = &scenarios[i];

@@ -21,15 +21,29 @@ const native = (name: string) => here(`../../../native/${name}`);
 
 const SOURCES = [
   ...['flood_thread', 'flood_send', 'flood_reader', 'read', 'packet'].map(name => `terminal/${name}.c`),
-  ...['fast_path', 'connection'].map(name => `socket/${name}.c`),
+  ...['fast_path', 'connection', 'tee'].map(name => `socket/${name}.c`),
 ];
 
-/** Copies a file of the addon, and replaces a constant. */
-function copy(name: string, [from, to]: readonly [string, string] = ['', '']): string {
-  const text = readFileSync(native(name), 'utf8');
-  assert.ok(text.includes(from), `${name} has no ${from}`);
+/** Constants that are made small. */
+const REPLACED: Record<string, readonly (readonly [string, string])[]> = {
+  'telpty.h': [['#define DRAIN_LIMIT (64 * 1024)', '#define DRAIN_LIMIT 8']],
+  'terminal/read.c': [['#define TURN_BYTES (8 * 1024)', '#define TURN_BYTES 4']],
+  'socket/tee.c': [
+    ['#define TEE_BYTES (256 * 1024)', '#define TEE_BYTES 48'],
+    ['#define FIRST_BYTES 512', '#define FIRST_BYTES 12'],
+    ['#define KEPT_BYTES (4 * 1024)', '#define KEPT_BYTES 12'],
+  ],
+};
+
+/** Copies a file of the addon, and replaces its constants. */
+function copy(name: string): string {
+  let text = readFileSync(native(name), 'utf8');
+  for (const [from, to] of REPLACED[name] ?? []) {
+    assert.ok(text.includes(from), `${name} has no ${from}`);
+    text = text.replace(from, to);
+  }
   const path = join(directory, basename(name));
-  writeFileSync(path, text.replace(from, to));
+  writeFileSync(path, text);
   return path;
 }
 
@@ -39,14 +53,11 @@ const { glibcVersionRuntime } = (process.report.getReport() as unknown as { head
 test('under no schedule a byte is lost, doubled or moved, and JavaScript never runs beside a send of the thread', {
   skip: process.platform !== 'linux' || glibcVersionRuntime === undefined,
 }, () => {
-  copy('telpty.h', ['#define DRAIN_LIMIT (64 * 1024)', '#define DRAIN_LIMIT 8']);
+  copy('telpty.h');
   copy('terminal/flood.h');
   const flags = ['-D_GNU_SOURCE', '-O2', '-g', `-I${findHeaders()}`, `-I${directory}`, '-c'];
   const objects = SOURCES.map(name => {
-    const source = copy(
-      name,
-      name === 'terminal/read.c' ? ['#define TURN_BYTES (8 * 1024)', '#define TURN_BYTES 4'] : undefined,
-    );
+    const source = copy(name);
     execFileSync('cc', [...flags, '-include', here('flood-schedules.h'), '-o', `${source}.o`, source]);
     return `${source}.o`;
   });

@@ -173,6 +173,33 @@ test('a client that does not read keeps no other flood waiting', async () => {
   await slow.wire.close();
 });
 
+test('of 64 endless floods none starves, and keys of another session are echoed meanwhile', async () => {
+  // The first byte says which of the two programs it is.
+  const choose = `stty raw -echo; printf ready; [ "$(head -c 1)" = e ] && exec cat; exec yes ${'y'.repeat(70)}`;
+  await using host = await hostScript(choose);
+  const [echo, ...floods] = await Promise.all(Array.from({ length: 65 }, () => host.connect(NVT)));
+  for (const wire of [echo!, ...floods]) await wire.expect('ready', { timeout: 60_000 });
+  echo!.type('e');
+  for (const wire of floods) wire.send('f');
+  for (const wire of floods) await wire.until(() => wire.data.length > 1_000, 60_000);
+  const before = floods.map(wire => wire.data.length);
+  const gains = () => floods.map((wire, i) => wire.data.length - before[i]!);
+  let keys = 0;
+  // Each of them gets some turns of the thread, which has 64 KiB for a turn.
+  while (Math.min(...gains()) < 128 * 1024) {
+    const { length } = echo!.data;
+    echo!.type('k');
+    await echo!.until(() => echo!.data.length > length, 60_000);
+    keys++;
+  }
+  const all = gains();
+  const mean = all.reduce((sum, gain) => sum + gain) / all.length;
+  for (const wire of floods) wire.reset();
+  await echo!.close();
+  assert.ok(mean < 16 * Math.min(...all), `the floods gained ${all.toSorted((a, b) => a - b)} bytes`);
+  assert.ok(keys >= 10, `${keys} keys were echoed while the floods gained ${mean} bytes each`);
+});
+
 test('property: whatever happens during floods, each client receives its output in order', async () => {
   const script = fc.record({
     steps: fc.array(fc.record({ event: fc.constantFrom(...Object.keys(events)), after: fc.nat({ max: 400_000 }) }), {
