@@ -28,6 +28,8 @@ class Simulation {
   readonly marks: number[] = [];
   received = Buffer.alloc(0);
   readonly #options: Required<ClientOptions>;
+  /** Whether the program waits until it is called. */
+  isWaiting = false;
   /** Sent, and not processed. */
   readonly #queue: { readonly at: number; bytes: number; readonly answered?: () => void }[] = [];
   readonly #answers: { readonly at: number; readonly answered: () => void }[] = [];
@@ -48,7 +50,9 @@ class Simulation {
           this.#queue.push({ at: this.now + way, bytes: 0, answered });
         },
         batch: block => block(),
-        opened: () => {},
+        opened: () => {
+          this.isWaiting = false;
+        },
       },
       () => this.now,
     );
@@ -67,7 +71,7 @@ class Simulation {
     for (const end = this.now + ms; this.now < end; this.now++) {
       while (this.#answers[0] !== undefined && this.#answers[0].at <= this.now) this.#answers.shift()!.answered();
       // (Of a client without limits, one chunk for each turn of the event loop.)
-      for (let chunks = 0; isFlood && !this.pacing.isClosed && chunks < 4; chunks++) this.pacing.write(CHUNK);
+      for (let chunks = 0; isFlood && !this.isWaiting && chunks < 4; chunks++) this.write(CHUNK.length);
       this.#process();
     }
   }
@@ -75,6 +79,7 @@ class Simulation {
   /** The program writes once. */
   write(bytes: number): void {
     this.pacing.write(CHUNK.subarray(0, bytes));
+    this.isWaiting = this.pacing.isClosed;
   }
 
   #process(): void {
@@ -187,6 +192,25 @@ describe('the pace of output', () => {
     assert.deepEqual(client.received, Buffer.concat([CHUNK, CHUNK, CHUNK, CHUNK]));
     assert.ok(client.marks.length > 20);
     assert.ok(client.marks.every(position => position === 0 || client.received[position - 1] !== 13));
+  });
+
+  it('is resumed whenever it opens, whatever was written, discarded and measured', () => {
+    let seed = 1;
+    const random = (most: number) => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % most;
+    };
+    for (let run = 0; run < 30; run++) {
+      const client = new Simulation({ rate: 100 + random(5_000), roundTrip: 2 + random(50), paintMs: random(80) });
+      for (let n = 0; n < 200; n++) {
+        if (random(3) === 0) client.rate = 100 + random(5_000);
+        const before = client.sent;
+        for (let writes = random(4); writes > 0 && !client.isWaiting; writes--) client.write(1 + random(CHUNK.length));
+        if (random(4) === 0) client.pacing.discard();
+        client.run(1 + random(300), random(2) === 0);
+        assert.ok(!client.isWaiting || client.pacing.isClosed, `waits after ${before} bytes`);
+      }
+    }
   });
 
   it('drops what waits, or sends it without regard to the client', () => {

@@ -174,23 +174,23 @@ export class Pacing implements OutputGate {
     this.#outstanding++;
     this.#user.request(() => {
       const now = this.#now();
+      const wasClosed = this.isClosed;
       this.#outstanding--;
       if (isFirst) this.#recordRoundTrip(now - requestedAt);
       this.#measure(position - this.#answered, now);
       this.#proceed(position);
+      if (wasClosed && !this.isClosed) this.#user.opened();
     });
   }
 
   /** Everything up to a position is processed. */
   #proceed(position: number): void {
-    const wasClosed = this.isClosed;
     this.#answersMarks = true;
     this.#answered = position;
     // No mark was requested while the limit of marks was reached, so this answer may be the last one.
     if (this.#isFull && this.#outstanding === 0) this.#ask();
     const rest = this.#rest;
     if (rest !== undefined && !this.#isFull) this.#user.batch(() => this.#passAll(rest));
-    if (wasClosed && !this.isClosed) this.#user.opened();
   }
 
   #recordRoundTrip(ms: number): void {
