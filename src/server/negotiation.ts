@@ -4,6 +4,7 @@ import { charset, Option, type OptionDefinition } from '../protocol/index.ts';
 import { serverTable } from '../session/option-table.ts';
 import type { Session } from '../session/session.ts';
 import { USUAL_VARIABLES } from '../session/terminal.ts';
+import { SilenceTimer } from '../transport/silence-timer.ts';
 
 /** The character sets that a server proposes after the configured one, UTF-8 first: those that terminals support. */
 const CHARSETS = [
@@ -42,16 +43,16 @@ export function offerCompression(session: Session): void {
   const { telnet } = session;
   telnet.request(Option.MCCP2, 'local', true);
   const deadline = performance.now() + UNANSWERED_MS;
-  let timer = setTimeout(offer, SILENCE_MS);
+  let timer = new SilenceTimer(SILENCE_MS, offer);
   const isSettled = () =>
     !telnet.codes().some(code => telnet.isPending(code, 'local') || telnet.isPending(code, 'remote'));
   function restart(): void {
-    clearTimeout(timer);
+    timer.stop();
     const left = Math.max(deadline - performance.now(), 0);
-    timer = setTimeout(offer, isSettled() ? Math.min(QUIET_MS, left) : left);
+    timer = new SilenceTimer(isSettled() ? Math.min(QUIET_MS, left) : left, offer);
   }
   function stop(): void {
-    clearTimeout(timer);
+    timer.stop();
     session.off('telnet', restart).off('close', stop);
   }
   function offer(): void {

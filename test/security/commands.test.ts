@@ -142,10 +142,13 @@ describe('storms', () => {
     const on = Array.from({ length: 50 }, (_, code) => (code === 18 ? [] : [255, 251, code, 255, 253, code])).flat();
     const off = Array.from({ length: 50 }, (_, code) => [255, 252, code, 255, 254, code]).flat();
     const refusals = Buffer.from([...on, ...off]);
+    const began = performance.now();
     for (let n = 0; n < 500; n++) await wire.sent(refusals);
     await target.answers(wire);
+    const seconds = (performance.now() - began) / 1_000;
     const agreed = wire.events.filter(e => e.type === 'negotiate' && (e.command === CMD.WILL || e.command === CMD.DO));
-    assert.ok(agreed.length < 50 * 2 * 66, `${agreed.length} times agreed`);
+    // Later ones are delayed by 250 ms at least.
+    assert.ok(agreed.length < 50 * 2 * (66 + 4 * seconds), `${agreed.length} times agreed in ${seconds} s`);
   });
 
   it('20,000 interrupts, breaks, suspends and aborts each', async () => {
@@ -191,8 +194,9 @@ describe('negotiation with a peer that always answers ends', { concurrency: true
         const reply = () => {
           for (const event of said().slice(answered)) {
             answered++;
-            if (event.type !== 'negotiate' || event.option === 18) continue;
-            for (const [verb, option] of answer(event)) wire.send([255, verb!, option!]);
+            if (event.type !== 'negotiate') continue;
+            // LOGOUT would end the session.
+            for (const [verb, option] of answer(event)) if (option !== 18) wire.send([255, verb!, option!]);
           }
         };
         wire.socket.on('data', reply);

@@ -83,7 +83,9 @@ export class Target implements AsyncDisposable {
     options: StartOptions & { readonly ordinary?: Ordinary; readonly exit?: number } = {},
   ): Promise<Target> {
     const { ordinary = typesLine, exit = 0, ...others } = options;
-    return new Target(await startServer(args, { program: PROGRAM, ...others }), ordinary, exit);
+    // The tests may run as root; a warning about that is not due to an attacker.
+    const confirmed = ['--allow-root-program', ...args];
+    return new Target(await startServer(confirmed, { program: PROGRAM, ...others }), ordinary, exit);
   }
 
   /** Allows warnings and errors whose message matches. */

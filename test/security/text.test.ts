@@ -202,7 +202,7 @@ describe('a recording', () => {
       await closed(pty);
       const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
       for (const line of lines) assert.doesNotMatch(line, UNFIT);
-      assert.equal(JSON.parse(lines[0]!).env.TERM, 'dumb');
+      assert.equal(JSON.parse(lines[0]!).term.type, 'dumb');
       const shown = lines
         .slice(1)
         .map(line => JSON.parse(line)[2])

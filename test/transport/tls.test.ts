@@ -19,6 +19,7 @@ import { connectSecurely, readToClose, tlsOf } from '../support/clients/tls-clie
 import { assertNothingHeld, untilTrue } from '../support/leaks.ts';
 import { selfSigned, signedBy } from '../support/servers/certificates.ts';
 import { Host } from '../support/servers/host.ts';
+import { stall } from '../support/stall.ts';
 
 after(assertNothingHeld);
 
@@ -403,6 +404,22 @@ describe('TLS and plain Telnet on one port', { timeout: 600_000 }, () => {
     // Not earlier; later depends on the load of the machine.
     assert.ok(waited >= 495, `${waited} ms`);
     await plain.expect('33 90\r\n');
+  });
+
+  it('reads the hello that arrived while it was busy for longer than that', async () => {
+    await using tls = await start({ auto: true });
+    const socket = dial(tls.host.port);
+    await untilTrue(() => addon().counts().peeks === 1);
+    // In this phase of the event loop timers are next.
+    await new Promise(setImmediate);
+    // The beginning of a TLS record, and nothing that a handshake could be.
+    socket.write(Buffer.from([22, 3, 1, 0, 4, 0, 0, 0, 0]));
+    stall(700);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    // An alert.
+    assert.equal(answer[0], 21);
+    socket.destroy();
+    assert.equal((await tls.refusal()).reason, 'tls');
   });
 
   it('treats a later hello as part of a plain session, not as TLS', async () => {

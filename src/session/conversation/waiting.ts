@@ -2,6 +2,7 @@
 import { TelptyError } from '../../errors.ts';
 import { boolean, duration, instance, type OptionTable, oneOf, readOptions, required, whole } from '../../options.ts';
 import { optionName, type Side } from '../../protocol/index.ts';
+import { SilenceTimer } from '../../transport/silence-timer.ts';
 import type { Conversation } from './conversation.ts';
 
 /** How long to wait. */
@@ -95,7 +96,7 @@ export function within<T>(
     const settle = (then: (missed: Missed | undefined) => void): void => {
       if (over) return;
       over = true;
-      clearTimeout(timer);
+      timer?.stop();
       unsubscribe();
       then(end?.());
     };
@@ -105,7 +106,7 @@ export function within<T>(
       const rest = missed === undefined ? '' : `; ${missed.describe()}`;
       reject(new TelptyError('ERR_TIMEOUT', `no ${what} within ${limit} ms${rest}`, details));
     };
-    const timer = timeout === 0 ? undefined : setTimeout(() => waiter.atLast?.() || settle(late), timeout);
+    const timer = timeout === 0 ? undefined : new SilenceTimer(timeout, () => waiter.atLast?.() || settle(late));
     const unsubscribe = onAbort(signal, abort);
     try {
       end = begin(waiter);

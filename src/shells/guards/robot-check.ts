@@ -3,6 +3,7 @@ import { boolean, duration, type OptionsOf, type OptionTable, readOptions } from
 import { Option } from '../../protocol/index.ts';
 import { machineOf } from '../../screen/machines/index.ts';
 import type { Session } from '../../session/session.ts';
+import { SilenceTimer } from '../../transport/silence-timer.ts';
 import { offerEcho } from '../line-editing/echo.ts';
 import { SHELL_MODES } from '../program/modes.ts';
 import { ptyShellOptions } from '../program/options.ts';
@@ -152,7 +153,7 @@ class RobotCheck {
     const reader = new AnswerReader();
     return new Promise(resolve => {
       const done = (): void => {
-        clearTimeout(timer);
+        timer.stop();
         session.off('readable', look).off('end', done);
         signal.removeEventListener('abort', done);
         resolve(reader);
@@ -161,7 +162,7 @@ class RobotCheck {
         reader.take(take(session));
         if (reader.answers.length >= count) done();
       };
-      const timer = setTimeout(done, this.#settings.answerTimeout);
+      const timer = new SilenceTimer(this.#settings.answerTimeout, done);
       session.on('readable', look).on('end', done);
       signal.addEventListener('abort', done);
       if (signal.aborted) done();
@@ -174,11 +175,11 @@ class RobotCheck {
     if (signal.aborted || !this.#session.writable) return false;
     // Input that no code has read is not an answer either.
     if (!this.#asked) this.#typedAhead = take(this.#session);
-    const timer = setTimeout(() => this.#end.abort(), this.#settings.questionTimeout);
+    const timer = new SilenceTimer(this.#settings.questionTimeout, () => this.#end.abort());
     try {
       return await askPerson(this.#session, (min, max) => randomInt(min, max + 1), signal);
     } finally {
-      clearTimeout(timer);
+      timer.stop();
     }
   }
 }

@@ -17,6 +17,7 @@
 import { Command, Option, type TelnetEvent } from '../../protocol/index.ts';
 import type { Modes, Pty } from '../../pty/index.ts';
 import type { Session } from '../../session/session.ts';
+import { SilenceTimer } from '../../transport/silence-timer.ts';
 import { type CommandKey, interrupt, keyOf } from '../program/interrupts.ts';
 import type { ShellMode } from '../program/modes.ts';
 import { onTerminal } from '../program/on-terminal.ts';
@@ -80,7 +81,7 @@ export class Editing {
   #rest: NodeJS.Timeout | undefined;
   #settle: NodeJS.Timeout | undefined;
   #show: NodeJS.Timeout | undefined;
-  #answer: NodeJS.Timeout | undefined;
+  #answer: SilenceTimer | undefined;
 
   constructor(session: Session, pty: Pty, { mode, lineMode, erase, echo }: EditingOptions) {
     this.#session = session;
@@ -103,7 +104,7 @@ export class Editing {
     clearTimeout(this.#rest);
     clearTimeout(this.#settle);
     clearTimeout(this.#show);
-    clearTimeout(this.#answer);
+    this.#answer?.stop();
     this.#input?.discard();
   }
 
@@ -291,12 +292,12 @@ export class Editing {
 
   #expectAnswer(): void {
     const { telnet } = this.#session;
-    clearTimeout(this.#answer);
-    this.#answer = setTimeout(() => {
+    this.#answer?.stop();
+    this.#answer = new SilenceTimer(UNANSWERED_MS, () => {
       telnet.assumeAgreed(Option.ECHO, 'local');
       // The request without an answer may have been the last but one.
       if (telnet.isPending(Option.ECHO, 'local')) this.#expectAnswer();
-    }, UNANSWERED_MS);
+    });
   }
 
   /** Switches the terminal's ECHO off or on again. Not if the program has changed ICANON since then. */

@@ -8,6 +8,7 @@
 import { clientKind, Option, type TelnetEvent } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
 import { isTerminalFamily } from '../../session/terminal.ts';
+import { SilenceTimer } from '../../transport/silence-timer.ts';
 
 /**
  * If nothing is known about a client after this time, in milliseconds, it sends no terminal type, or its network is
@@ -48,7 +49,7 @@ export function offerEcho(session: Session): () => void {
   telnet.allow(Option.ECHO, 'local', true);
   let begun = false;
   const untap = session.tap({ input: begin });
-  const timer = setTimeout(begin, SILENCE_MS);
+  const timer = new SilenceTimer(SILENCE_MS, begin);
   session.on('telnet', look).once('close', stop);
   look();
   return begin;
@@ -56,7 +57,7 @@ export function offerEcho(session: Session): () => void {
   function begin(): void {
     if (begun) return;
     begun = true;
-    clearTimeout(timer);
+    timer.stop();
     untap();
     if (hidesOnEcho(session) !== true) telnet.request(Option.ECHO, 'local', true);
   }
@@ -76,7 +77,7 @@ export function offerEcho(session: Session): () => void {
   }
 
   function stop(): void {
-    clearTimeout(timer);
+    timer.stop();
     untap();
     session.off('telnet', look).off('close', stop);
   }

@@ -1,5 +1,6 @@
 import { Command, Option } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
+import { SilenceTimer } from '../../transport/silence-timer.ts';
 import { hidesOnEcho } from '../line-editing/echo.ts';
 
 const LF = 0x0a;
@@ -27,7 +28,7 @@ export class PromptMark {
   readonly #session: Session;
   /** Whether clients that have not negotiated SGA are sent GA, too: true if SGA is not offered. */
   readonly #unasked: boolean;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: SilenceTimer | undefined;
   #due = false;
   /** The start of a line, which is kept until its mark is sent. */
   #held: Uint8Array = NOTHING;
@@ -65,8 +66,8 @@ export class PromptMark {
   touch(): void {
     if (this.#mark() === undefined) return;
     this.#due = true;
-    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#silence(), SILENCE_MS);
-    else this.#timer.refresh();
+    if (this.#timer === undefined) this.#timer = new SilenceTimer(SILENCE_MS, () => this.#silence());
+    else this.#timer.restart();
   }
 
   /** Whether {@link touch} has to be called after output. */
@@ -76,7 +77,7 @@ export class PromptMark {
 
   /** Stops the timer. */
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     this.#due = false;
   }
 

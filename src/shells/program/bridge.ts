@@ -8,6 +8,7 @@ import { BlockTable, type ProgramBlock } from '../../session/fast-path.ts';
 import type { SessionConsumer } from '../../session/link.ts';
 import type { Session } from '../../session/session.ts';
 import { dimension } from '../../session/terminal.ts';
+import { SilenceTimer } from '../../transport/silence-timer.ts';
 import { Editing } from '../line-editing/driver.ts';
 import { PromptMark } from '../output/prompt-mark.ts';
 import { StaleOutput } from '../output/stale-output.ts';
@@ -88,7 +89,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
   #isFinishing = false;
   /** Ends the watch over the remaining output. */
   #unwatch: (() => void) | undefined;
-  #linger: NodeJS.Timeout | undefined;
+  #linger: SilenceTimer | undefined;
   /** Created at the first flush. */
   #stale: StaleOutput | undefined;
 
@@ -147,7 +148,7 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     const session = this.#session;
     this.#isFinishing = true;
     this.#unwatch?.();
-    clearTimeout(this.#linger);
+    this.#linger?.stop();
     this.#final?.end();
     this.#resize?.stop();
     this.#editing.stop();
@@ -379,11 +380,11 @@ export class Bridge implements SessionConsumer, PtyUser, TypedAhead, OutputTaker
     const { linger } = this.#options;
     if (linger === 0) return;
     const taken = this.#inputTaken();
-    clearTimeout(this.#linger);
-    this.#linger = setTimeout(() => {
+    this.#linger?.stop();
+    this.#linger = new SilenceTimer(linger, () => {
       if (this.#inputTaken() !== taken) this.#clientFinished();
       else this.#session.hangup('client-closed' satisfies HangupReason);
-    }, linger);
+    });
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Session } from '../../session/session.ts';
+import { SilenceTimer } from '../../transport/silence-timer.ts';
 
 /**
  * Output that a session may still queue for its client after a hangup, in bytes. It exceeds the buffers of a terminal
@@ -32,7 +33,7 @@ export class FinalOutput {
   readonly #session: Session;
   readonly #stallMs: number;
   readonly #drop: () => void;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: SilenceTimer | undefined;
   /** Limit of bytes that the client has not processed. */
   #most: number;
   readonly #signalled: NodeJS.Timeout;
@@ -67,11 +68,11 @@ export class FinalOutput {
 
   #watch(): void {
     this.#taken = this.#takenByClient();
-    this.#timer = setTimeout(() => {
+    this.#timer = new SilenceTimer(this.#stallMs, () => {
       this.#timer = undefined;
       if (this.#takenByClient() === this.#taken) this.#drop();
       else this.#watch();
-    }, this.#stallMs);
+    });
   }
 
   #takenByClient(): number {
@@ -86,7 +87,7 @@ export class FinalOutput {
 
   /** The session accepts output again: stops the timer. */
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     this.#timer = undefined;
   }
 }

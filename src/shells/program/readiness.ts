@@ -1,6 +1,7 @@
 import { Command, Option } from '../../protocol/index.ts';
 import type { Session } from '../../session/session.ts';
 import { isTerminalFamily } from '../../session/terminal.ts';
+import { SilenceTimer } from '../../transport/silence-timer.ts';
 
 /**
  * Decides when a program may start: as soon as the client's terminal type and window size are known or refused.
@@ -53,13 +54,13 @@ export function readyToStart(
   const charsetDue = () => session.speaksTelnet && telnet.isEnabled(Option.CHARSET, 'local') && !charsetKnown;
 
   return new Promise(resolve => {
-    let grace: NodeJS.Timeout | undefined;
+    let grace: SilenceTimer | undefined;
     let probe: NodeJS.Timeout | undefined;
-    const limit = timeout === 0 ? undefined : setTimeout(finish, Math.max(timeout - session.age, 0));
+    const limit = timeout === 0 ? undefined : new SilenceTimer(Math.max(timeout - session.age, 0), finish);
 
     function finish() {
-      clearTimeout(limit);
-      clearTimeout(grace);
+      limit?.stop();
+      grace?.stop();
       clearInterval(probe);
       session.off('telnet', look);
       session.off('hangup', finish);
@@ -80,7 +81,7 @@ export function readyToStart(
       }
       session.telnet.command(Command.NOP);
       probe = setInterval(() => session.telnet.command(Command.NOP), RESET_MS / 3);
-      grace ??= setTimeout(finish, RESET_MS);
+      grace ??= new SilenceTimer(RESET_MS, finish);
     }
 
     function look(event?: { readonly type: string; readonly pending?: number; readonly kind?: string }) {
@@ -90,12 +91,12 @@ export function readyToStart(
       if (!essential()) return;
       // Each terminal type takes one more round trip.
       if (event?.type === 'terminal-type') {
-        clearTimeout(grace);
+        grace?.stop();
         clearInterval(probe);
         grace = undefined;
       }
       if (!moreToCome()) finish();
-      else grace ??= setTimeout(finish, Math.max(GRACE_MS, GRACE_ROUND_TRIPS * (roundTrip ?? 0)));
+      else grace ??= new SilenceTimer(Math.max(GRACE_MS, GRACE_ROUND_TRIPS * (roundTrip ?? 0)), finish);
     }
 
     session.on('telnet', look);

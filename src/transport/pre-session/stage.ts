@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { isAvailable } from '../../native/load.ts';
 import { descriptor } from '../../native/node-internals.ts';
 import { type Peer, type PeerFields, peerFields } from '../peer.ts';
+import { SilenceTimer } from '../silence-timer.ts';
 import { expectDescriptors, SESSION_DESCRIPTORS } from '../tcp/descriptors.ts';
 import { Peek, type PeekUser } from '../tcp/peek.ts';
 import type { ForeignProtocol } from './foreign-protocol.ts';
@@ -78,7 +79,8 @@ export class PendingConnection {
   readonly peer: Peer;
   readonly #waiting: PendingConnections;
   readonly #user: Omit<StageUser<never>, 'passed'>;
-  #timer: NodeJS.Timeout | undefined;
+  #deadline: SilenceTimer | undefined;
+  #notice: NodeJS.Timeout | undefined;
   #peek: Peek | undefined;
   #gone = false;
   /** The descriptors that its session will need. */
@@ -103,8 +105,8 @@ export class PendingConnection {
 
   /** Calls `late` if it is still pending after `ms` milliseconds. Replaces an earlier deadline. */
   setDeadline(ms: number, late: () => void): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(late, ms);
+    this.#deadline?.stop();
+    this.#deadline = new SilenceTimer(ms, late);
   }
 
   /** Peeks at its first bytes. @returns false if that is not possible. */
@@ -145,7 +147,7 @@ export class PendingConnection {
       return;
     }
     // Its input is discarded meanwhile: a close with unread input resets the connection, and the notice may be lost.
-    this.#timer = setTimeout(() => this.drop(), NOTICE_MS);
+    this.#notice = setTimeout(() => this.drop(), NOTICE_MS);
     this.socket.once('close', () => this.drop());
     this.socket.resume().end(notice);
   }
@@ -166,7 +168,8 @@ export class PendingConnection {
   #end(): void {
     this.#gone = true;
     this.#expected();
-    clearTimeout(this.#timer);
+    this.#deadline?.stop();
+    clearTimeout(this.#notice);
     this.stopLooking();
   }
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { ptyShell } from '../../../src/index.ts';
 import { CMD, hex, naws, OPT, subnegotiation } from '../../support/clients/test-client.ts';
 import { Host, hostScript, XTERM } from '../../support/servers/host.ts';
+import { stall } from '../../support/stall.ts';
 
 const { WILL, WONT, DO, DONT, IAC } = CMD;
 const FACTS = 'stty size; echo "TERM=$TERM LANG=$LANG LC_ALL=$LC_ALL"; echo ok';
@@ -42,6 +43,19 @@ test('a client that answers nothing gets its program after the negotiation timeo
   await wire.expect('started');
   const waited = performance.now() - before;
   assert.ok(waited >= 395, `it started after ${waited} ms`);
+});
+
+test('answers that arrived in time count, although the server was busy until after the negotiation timeout', async () => {
+  await using host = await hostScript('stty size; echo "<$COLORTERM>"', { negotiationTimeout: 300 });
+  await using wire = await host.connect({ silent: true });
+  await wire.expectNegotiation(DO, OPT.NAWS);
+  wire.negotiate(WILL, OPT.NEW_ENVIRON);
+  wire.subnegotiate(OPT.NEW_ENVIRON, Buffer.from('\0\0COLORTERM\x01truecolor'));
+  wire.negotiate(WILL, OPT.NAWS);
+  wire.send(naws(90, 20));
+  wire.negotiate(WONT, OPT.TTYPE);
+  stall(400);
+  await wire.expect('20 90\r\n<truecolor>\r\n');
 });
 
 test('a size of 0 is unknown, a huge one is bounded, and a byte 255 in it is preserved', async () => {

@@ -1,4 +1,5 @@
 /** Reads the input from the user's terminal: keys, and the terminal's own answers. */
+import { SilenceTimer } from '../../../transport/silence-timer.ts';
 import { meaningOf } from './key-forms.ts';
 
 /** How long the rest of a sequence may take, in milliseconds. */
@@ -30,7 +31,7 @@ export interface KeyReaderOptions {
 export class KeyReader {
   readonly #options: KeyReaderOptions;
   #begun: Buffer = NOTHING;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: SilenceTimer | undefined;
   /** The number of answers to DA1 that have arrived. */
   #identities = 0;
   /** The answer to wait for, which is not delivered. */
@@ -44,13 +45,13 @@ export class KeyReader {
   readonly read = (chunk: Buffer): void => {
     this.#inputArrived();
     const bytes = this.#begun.length === 0 ? chunk : Buffer.concat([this.#begun, chunk]);
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     this.#begun = NOTHING;
     const text = bytes.toString('latin1');
     const cut = this.#cutOf(text);
     if (cut < text.length) {
       this.#begun = bytes.subarray(cut);
-      this.#timer = setTimeout(() => this.#flush(), REST_MS);
+      this.#timer = new SilenceTimer(REST_MS, () => this.#flush());
     }
     const keys = this.#translate(text.slice(0, cut), bytes.subarray(0, cut));
     if (keys.length > 0) this.#options.deliver(keys);
@@ -64,24 +65,24 @@ export class KeyReader {
     if (this.#identities >= number) return Promise.resolve();
     return new Promise(resolve => {
       const finish = () => {
-        clearTimeout(quiet);
-        clearTimeout(limit);
+        quiet.stop();
+        limit.stop();
         this.#fence = undefined;
         this.#inputArrived = () => {};
         // Earlier requests without an answer will not be answered.
         this.#identities = number;
         resolve();
       };
-      const quiet = setTimeout(finish, ANSWER_MS);
-      const limit = setTimeout(finish, ANSWERS_MS);
-      this.#inputArrived = () => void quiet.refresh();
+      const quiet = new SilenceTimer(ANSWER_MS, finish);
+      const limit = new SilenceTimer(ANSWERS_MS, finish);
+      this.#inputArrived = () => quiet.restart();
       this.#fence = { number, reached: finish };
     });
   }
 
   /** Stops reading. */
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     this.#begun = NOTHING;
     this.#fence?.reached();
   }

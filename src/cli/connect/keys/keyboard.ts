@@ -3,6 +3,7 @@ import { Converter } from '../../../charset/index.ts';
 import { Option } from '../../../protocol/index.ts';
 import { type Machine, machineOf } from '../../../screen/machines/index.ts';
 import type { Session } from '../../../session/session.ts';
+import { SilenceTimer } from '../../../transport/silence-timer.ts';
 import { REST_MS } from './key-reader.ts';
 import { MachineKeys } from './machine-keys.ts';
 
@@ -18,7 +19,7 @@ export class Keyboard {
   readonly #sendsSequences: boolean;
   #converter: { to: string; converter: Converter | MachineKeys } | undefined;
   /** The timer of a key whose sequence is not complete. */
-  #waits: NodeJS.Timeout | undefined;
+  #waits: SilenceTimer | undefined;
 
   /**
    * @param local the character set of the input; without it nothing is converted.
@@ -28,7 +29,7 @@ export class Keyboard {
     this.#session = session;
     this.#local = local;
     this.#sendsSequences = sendsSequences;
-    session.once('close', () => clearTimeout(this.#waits));
+    session.once('close', () => this.#waits?.stop());
   }
 
   /** Sends keys as a terminal delivers them one by one: Return is CR. Returns what was sent. */
@@ -79,10 +80,10 @@ export class Keyboard {
 
   /** The rest of a sequence arrives at once, unless the ESC was a key. */
   #awaitRest(): void {
-    clearTimeout(this.#waits);
+    this.#waits?.stop();
     const keys = this.#converter?.converter;
     if (keys instanceof MachineKeys && keys.isWaiting)
-      this.#waits = setTimeout(() => this.#write(keys.flush()), REST_MS);
+      this.#waits = new SilenceTimer(REST_MS, () => this.#write(keys.flush()));
   }
 
   get #isBinary(): boolean {
