@@ -2,9 +2,10 @@
  * Measures the silence of a peer, a terminal or a program.
  *
  * A plain timer also counts the time in which this process did not read: because it was stopped, the machine was busy,
- * or a turn of its event loop was long. What has arrived in the meantime is read in the poll phase, which comes after
- * the timers of the same turn. So a timer that is due waits for one more poll phase. Also, the clock of timers stands
- * still during a turn: a timer that is set late in a long turn is due too early, and the rest of its time is added.
+ * or a turn of its event loop was long. Bytes that arrived in the meantime are read in the poll phase, which comes
+ * after the timers of the same turn. So a timer that is due waits for one more poll phase. Also, the clock of timers
+ * stands still during a turn: a timer that is set late in a long turn is due too early, and the rest of its time is
+ * added.
  */
 export class SilenceTimer {
   readonly #ms: number;
