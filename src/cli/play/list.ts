@@ -1,8 +1,11 @@
 /** The recordings of a directory: a list on the terminal to pick from, or printed. */
-import { readdir, stat } from 'node:fs/promises';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TelptyError } from '../../errors.ts';
-import { openRecording } from '../../recording/recording-file.ts';
+import { systemError } from '../../native/system-error.ts';
+import { parseName } from '../../recording/recording-directory.ts';
+import { openRecording, type Recording } from '../../recording/recording-file.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { clockTime, emptyFrame } from './player.ts';
 import { fill, put } from './terminal/frame.ts';
@@ -12,58 +15,79 @@ import type { Actor, Stage } from './terminal/stage.ts';
 /** The names that recordings usually have. */
 const NAMES = /\.(?:cast|ttyrec)(?:\.gz)?$/i;
 
+/** How often the list is searched again while headers are read, in milliseconds. */
+const SEARCH_MS = 100;
+
 export interface ListEntry {
   readonly name: string;
   readonly file: string;
-  readonly modified: Date;
+  /** When the recording began, by its name; or else when the file was changed. */
+  readonly time: Date;
   /** In bytes. */
   readonly size: number;
+  /** The number of the session, by the name. */
+  readonly session: number | undefined;
+  /** Whether a server writes it, or was killed before its end. */
+  readonly isPart: boolean;
 }
 
 /** What a recording says about itself, or why it cannot be read. */
 interface Details {
-  readonly started: Date | undefined;
-  readonly duration: string;
+  readonly recording: Recording | undefined;
   readonly program: string;
+  /** Undefined until the file has been read. */
+  duration: string | undefined;
 }
 
 /**
- * The recordings of a directory, the one that was written last first.
+ * The recordings of a directory, the newest first.
  *
  * @throws TelptyError `ERR_RUNTIME` if the directory cannot be read, or has no recordings.
  */
-export async function listRecordings(directory: string): Promise<readonly ListEntry[]> {
-  let names: string[];
+export function listRecordings(directory: string): readonly ListEntry[] {
+  const entries: ListEntry[] = [];
   try {
-    names = (await readdir(directory)).filter(name => NAMES.test(name));
+    for (const name of readdirSync(directory)) {
+      const known = parseName(name);
+      if (known === undefined && !NAMES.test(name)) continue;
+      const file = join(directory, name);
+      // A file that has been deleted meanwhile is left out.
+      const found = statSync(file, { throwIfNoEntry: false });
+      if (!found?.isFile()) continue;
+      const { started = found.mtime, session, writer } = known ?? {};
+      entries.push({ name, file, time: started, size: found.size, session, isPart: writer !== undefined });
+    }
   } catch (error) {
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    throw new TelptyError('ERR_RUNTIME', `cannot read ${escapeText(directory)}: ${code}`, {
+    const { code = 'unknown', errno = 0, message } = error as NodeJS.ErrnoException;
+    const reason = errno < 0 ? systemError(-errno).text : message;
+    throw new TelptyError('ERR_RUNTIME', `cannot read ${escapeText(directory)}: ${reason}`, {
       systemCode: code,
       cause: error,
     });
   }
-  const entries: ListEntry[] = [];
-  for (const name of names) {
-    const file = join(directory, name);
-    // A file that has been deleted meanwhile is left out.
-    const found = await stat(file).catch(() => undefined);
-    if (found?.isFile()) entries.push({ name, file, modified: found.mtime, size: found.size });
-  }
-  if (entries.length > 0) return entries.sort((one, other) => +other.modified - +one.modified);
+  // Of the same time, the later session first.
+  entries.sort((entry, other) => +other.time - +entry.time || (other.session ?? 0) - (entry.session ?? 0));
+  if (entries.length > 0) return entries;
   throw new TelptyError('ERR_RUNTIME', `${escapeText(directory)} has no recordings (*.cast, *.ttyrec, also with .gz)`);
 }
 
+/** Reads the beginning of a file. */
 async function detailsOf({ file }: ListEntry, encoding: string): Promise<Details> {
   try {
     const recording = await openRecording(file, { encoding });
-    const { duration, problem } = await recording.scan();
-    const { started, command, title, term } = recording;
+    const { command, title, term } = recording;
     const program = [command ?? title, term].filter(text => text !== undefined && text !== '').join('  ');
-    return { started, duration: `${clockTime(duration)}${problem === undefined ? '' : '?'}`, program };
+    return { recording, program, duration: undefined };
   } catch (error) {
-    return { started: undefined, duration: '-', program: error instanceof Error ? error.message : String(error) };
+    const program = error instanceof Error ? error.message : String(error);
+    return { recording: undefined, program, duration: '-' };
   }
+}
+
+/** `1:02`; `1:02+`: it is being written; `1:02?`: it is broken there. */
+async function durationOf({ isPart }: ListEntry, recording: Recording, signal?: AbortSignal): Promise<string> {
+  const { duration, problem } = await recording.scan(signal);
+  return `${clockTime(duration)}${problem === undefined ? (isPart ? '+' : '') : '?'}`;
 }
 
 const UNITS = ['B', 'K', 'M', 'G', 'T'];
@@ -81,35 +105,51 @@ function dateText(date: Date): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
-const HEAD = `${'date'.padEnd(16)}  ${'duration'.padStart(8)}  ${'size'.padStart(6)}  program, terminal, file`;
+const HEAD = `${'date'.padEnd(16)}  ${'duration'.padStart(8)}  ${'size'.padStart(5)}  session  program, terminal, file`;
 
 function lineOf(entry: ListEntry, details: Details | undefined): string {
-  const date = dateText(details?.started ?? entry.modified);
+  const date = dateText(details?.recording?.started ?? entry.time);
   const program = escapeText(details?.program ?? '…', 200);
-  const columns = [date, (details?.duration ?? '').padStart(8), sizeText(entry.size).padStart(6)];
-  return [...columns, ...(program === '' ? [] : [program]), escapeText(entry.name, 200)].join('  ');
+  const columns = [date, (details?.duration ?? '').padStart(8), sizeText(entry.size).padStart(5)];
+  const session = String(entry.session ?? '').padStart(7);
+  return [...columns, session, ...(program === '' ? [] : [program]), escapeText(entry.name, 200)].join('  ');
 }
 
 /** Prints the list, for a script or a pager. */
 export async function printList(entries: readonly ListEntry[], encoding: string): Promise<void> {
   process.stdout.write(`${HEAD}\n`);
-  for (const entry of entries) process.stdout.write(`${lineOf(entry, await detailsOf(entry, encoding))}\n`);
+  for (const entry of entries) {
+    const details = await detailsOf(entry, encoding);
+    if (details.recording !== undefined) details.duration = await durationOf(entry, details.recording);
+    process.stdout.write(`${lineOf(entry, details)}\n`);
+  }
 }
 
-/** The list on the terminal. */
+/**
+ * The list on the terminal. It reads the files of the lines that it shows: the headers, then the whole files for their
+ * durations. A search also needs the headers of all others.
+ */
 export class List implements Actor {
-  readonly #entries: readonly ListEntry[];
+  readonly #all: readonly ListEntry[];
   readonly #stage: Stage;
   readonly #encoding: string;
   readonly #details = new Map<ListEntry, Details>();
+  /** The entries that match the search. */
+  #entries: readonly ListEntry[];
+  /** In lower case. */
+  #search = '';
+  #isTyping = false;
   #isReading = false;
-  #selected = 0;
+  #scan: { readonly entry: ListEntry; readonly stop: AbortController } | undefined;
+  #selected: ListEntry | undefined;
   #top = 0;
   #message = '';
   #done: (entry: ListEntry | undefined) => void = () => {};
 
   constructor(entries: readonly ListEntry[], stage: Stage, encoding: string) {
+    this.#all = entries;
     this.#entries = entries;
+    this.#selected = entries[0];
     this.#stage = stage;
     this.#encoding = encoding;
   }
@@ -122,56 +162,147 @@ export class List implements Actor {
     });
     this.#stage.actor = this;
     this.handleRedraw();
-    return picked;
+    const entry = await picked;
+    this.#scan?.stop.abort();
+    return entry;
   }
 
   handleKey(key: Key): void {
-    const page = Math.max(1, this.#stage.size.rows - 3);
-    const last = this.#entries.length - 1;
-    const character = typeof key === 'object' ? key.character : undefined;
     this.#message = '';
-    if (key === 'interrupt' || key === 'quit' || character === 'q') this.#done(undefined);
-    else if (key === 'enter' || character === ' ') this.#done(this.#entries[this.#selected]);
-    else if (key === 'up' || character === 'k') this.#selected--;
-    else if (key === 'down' || character === 'j') this.#selected++;
-    else if (key === 'page-up') this.#selected -= page;
-    else if (key === 'page-down') this.#selected += page;
-    else if (key === 'home' || character === 'g') this.#selected = 0;
-    else if (key === 'end' || character === 'G') this.#selected = last;
-    this.#selected = Math.max(0, Math.min(this.#selected, last));
+    if (key === 'interrupt' || key === 'quit') this.#done(undefined);
+    else if (!this.#isTyping || !this.#type(key)) this.#command(key);
     this.handleRedraw();
+  }
+
+  /** Handles a key of the text to search for. @returns whether it is one. */
+  #type(key: Key): boolean {
+    if (typeof key === 'object') this.#find(this.#search + key.character.toLowerCase());
+    else if (key === 'backspace') this.#find(this.#search.slice(0, -1));
+    else if (key === 'enter') this.#isTyping = false;
+    else return false;
+    return true;
+  }
+
+  #command(key: Key): void {
+    const page = Math.max(1, this.#stage.size.rows - 3);
+    const character = typeof key === 'object' ? key.character : undefined;
+    if (character === 'q') this.#done(undefined);
+    else if (character === '/') {
+      this.#isTyping = true;
+      this.#find('');
+    } else if (key === 'enter' || character === ' ') {
+      if (this.#selected !== undefined) this.#done(this.#selected);
+    } else if (key === 'up' || character === 'k') this.#move(-1);
+    else if (key === 'down' || character === 'j') this.#move(1);
+    else if (key === 'page-up') this.#move(-page);
+    else if (key === 'page-down') this.#move(page);
+    else if (key === 'home' || character === 'g') this.#move(Number.NEGATIVE_INFINITY);
+    else if (key === 'end' || character === 'G') this.#move(Number.POSITIVE_INFINITY);
+  }
+
+  #move(by: number): void {
+    const index = this.#selected === undefined ? 0 : this.#entries.indexOf(this.#selected);
+    this.#selected = this.#entries[Math.max(0, Math.min(index + by, this.#entries.length - 1))];
+  }
+
+  /** Shows the entries with this text, in lower case. */
+  #find(search: string): void {
+    this.#search = search;
+    const isFound = (entry: ListEntry) => lineOf(entry, this.#details.get(entry)).toLowerCase().includes(search);
+    this.#entries = search === '' ? this.#all : this.#all.filter(isFound);
+    if (this.#selected === undefined || !this.#entries.includes(this.#selected)) this.#selected = this.#entries[0];
+  }
+
+  get #shown(): number {
+    return Math.max(1, this.#stage.size.rows - 2);
+  }
+
+  get #visible(): readonly ListEntry[] {
+    return this.#entries.slice(this.#top, this.#top + this.#shown);
+  }
+
+  get #isActive(): boolean {
+    return this.#stage.actor === this;
   }
 
   handleRedraw(): void {
-    if (!this.#stage.isReady || this.#stage.actor !== this) return;
+    if (!this.#stage.isReady || !this.#isActive) return;
     const frame = emptyFrame(this.#stage.size);
     const { rows } = frame;
-    const shown = Math.max(1, rows.length - 2);
-    this.#top = Math.max(Math.min(this.#top, this.#selected), this.#selected - shown + 1);
-    if (rows.length > 2) put(rows[0]!, 0, HEAD, ';1');
-    const first = rows.length > 2 ? 1 : 0;
-    for (let index = 0; index < shown && first + index < rows.length; index++) {
-      const entry = this.#entries[this.#top + index];
-      const row = rows[first + index]!;
-      if (entry === undefined) continue;
-      const style = this.#top + index === this.#selected ? ';7' : '';
+    const index = Math.max(0, this.#selected === undefined ? 0 : this.#entries.indexOf(this.#selected));
+    const last = Math.max(0, this.#entries.length - this.#shown);
+    this.#top = Math.min(Math.max(Math.min(this.#top, index), index - this.#shown + 1), last);
+    const isHigh = rows.length > 2;
+    if (isHigh) put(rows[0]!, 0, HEAD, ';1');
+    for (const [at, entry] of this.#visible.entries()) {
+      const row = rows[at + (isHigh ? 1 : 0)];
+      if (row === undefined) break;
+      const style = entry === this.#selected ? ';7' : '';
       fill(row, put(row, 0, lineOf(entry, this.#details.get(entry)), style), style);
     }
-    const keys = `${this.#selected + 1} of ${this.#entries.length}  up down  Enter plays  q quits`;
-    const last = rows.at(-1);
-    if (last !== undefined && rows.length > 2) put(last, 0, this.#message || keys, this.#message === '' ? ';2' : ';1');
+    if (isHigh) put(rows.at(-1)!, 0, this.#status(index), this.#message === '' && !this.#isTyping ? ';2' : ';1');
     this.#stage.paint(frame);
-    void this.#read(this.#entries.slice(this.#top, this.#top + shown));
+    void this.#read();
   }
 
-  /** Reads what is shown and not known yet, one after the other. */
-  async #read(entries: readonly ListEntry[]): Promise<void> {
-    const next = entries.find(entry => !this.#details.has(entry));
-    if (next === undefined || this.#isReading) return;
+  #status(index: number): string {
+    if (this.#message !== '') return this.#message;
+    if (this.#isTyping) return `/${this.#search}`;
+    const place = this.#entries.length === 0 ? 'none' : `${index + 1} of ${this.#entries.length}`;
+    const found = this.#search === '' ? '' : ` with ${this.#search}`;
+    return `${place}${found}  up down  Enter plays  / searches  q quits`;
+  }
+
+  /** Reads what is missing, one after the other. */
+  async #read(): Promise<void> {
+    const scanned = this.#scan?.entry;
+    if (scanned !== undefined && !this.#visible.includes(scanned)) this.#scan?.stop.abort();
+    if (this.#isReading) return;
     this.#isReading = true;
-    const details = await detailsOf(next, this.#encoding);
+    let searched = performance.now();
+    let unread = 0;
+    let isFound = true;
+    const find = () => {
+      [searched, isFound] = [performance.now(), true];
+      this.#find(this.#search);
+      this.handleRedraw();
+    };
+    while (this.#isActive) {
+      let next = this.#visible.find(entry => !this.#details.has(entry));
+      const isVisible = next !== undefined;
+      if (next === undefined && this.#search !== '') {
+        while (unread < this.#all.length && this.#details.has(this.#all[unread]!)) unread++;
+        next = this.#all[unread];
+      }
+      if (next !== undefined) {
+        this.#details.set(next, await detailsOf(next, this.#encoding));
+        isFound = false;
+        if (this.#search !== '' && performance.now() - searched > SEARCH_MS) find();
+        else if (isVisible) this.handleRedraw();
+        continue;
+      }
+      if (this.#search !== '' && !isFound) {
+        find();
+        continue;
+      }
+      const entry = this.#visible.find(one => this.#details.get(one)?.duration === undefined);
+      if (entry === undefined) break;
+      await this.#measure(entry, this.#details.get(entry)!);
+      this.handleRedraw();
+    }
     this.#isReading = false;
-    this.#details.set(next, details);
-    this.handleRedraw();
+  }
+
+  async #measure(entry: ListEntry, details: Details): Promise<void> {
+    const stop = new AbortController();
+    this.#scan = { entry, stop };
+    try {
+      details.duration = await durationOf(entry, details.recording!, stop.signal);
+    } catch (error) {
+      if (!stop.signal.aborted) throw error;
+      await nextTurn();
+    } finally {
+      this.#scan = undefined;
+    }
   }
 }

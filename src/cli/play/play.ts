@@ -37,7 +37,7 @@ async function playFile(settings: PlaySettings): Promise<void> {
 }
 
 async function playDirectory(settings: PlaySettings, isTTY: boolean): Promise<void> {
-  const entries = await listRecordings(settings.path);
+  const entries = listRecordings(settings.path);
   if (!isTTY || !process.stdin.isTTY) {
     await printList(entries, settings.encoding);
     return;

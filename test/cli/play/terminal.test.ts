@@ -136,6 +136,71 @@ describe('telpty play', () => {
     assert.deepEqual([status, stdout.match(/\S+\.\S+$/gm)], [0, ['new.ttyrec', 'old.cast', 'broken.cast']]);
   });
 
+  it('lists the recordings of a server by the time and session of their names', TIMEOUT, async () => {
+    const list = mkdtempSync(join(directory, 'server-'));
+    const add = (time: string, session: number, program: string, part = '') =>
+      file(
+        join(list.slice(directory.length + 1), `2026-12-01T${time}Z-session-${session}.cast${part}`),
+        V3.replace('{', `{"timestamp":1764622800,"command":"${program}",`),
+        session,
+      );
+    add('20-15-03', 9, 'vi');
+    add('20-15-03', 10, 'nethack');
+    add('21-00-00', 1, 'angband', '.1-1.part');
+    await using terminal = await Terminal.start(play(list), { cols: 120, env: { TZ: 'UTC' } });
+    const lines = [
+      '2025-12-01 21:00 +10:00\\+ +\\d+B +1  angband  2026-12-01T21-00-00Z-session-1',
+      '2025-12-01 21:00 +10:00 +\\d+B +10  nethack  2026-12-01T20-15-03Z-session-10',
+      '2025-12-01 21:00 +10:00 +\\d+B +9  vi  2026-12-01T20-15-03Z-session-9',
+    ];
+    await terminal.waitFor(new RegExp(lines.map(line => `${line}.*\n`).join('')));
+    await terminal.keys('q');
+    assert.equal(await terminal.exitStatus(), 0);
+  });
+
+  it('finds one of thousands of recordings by its program, and returns to the search', TIMEOUT, async () => {
+    const list = mkdtempSync(join(directory, 'thousands-'));
+    for (let session = 1; session <= 3_000; session++) {
+      const name = `2026-12-01T20-15-03Z-session-${session}.cast`;
+      const program = session === 7 ? 'Angband' : 'nethack';
+      writeFileSync(join(list, name), V3.replace('{', `{"command":"${program}",`));
+    }
+    await using terminal = await Terminal.start(play(list), { cols: 120 });
+    await terminal.waitFor(/session-3000\.[\s\S]*1 of 3000/);
+    await terminal.type('/angbandd');
+    await terminal.keys('BSpace');
+    await terminal.waitFor(/Angband .*session-7\.\S*\n\s*\/angband$/, 40_000);
+    await terminal.keys('Enter');
+    await terminal.waitFor(/1 of 1 with angband/);
+    await terminal.keys('Enter');
+    await terminal.waitFor(/^in v3/);
+    await terminal.type('q');
+    await terminal.waitFor(/1 of 1 with angband/);
+    await terminal.type('/session-2999');
+    await terminal.keys('Enter', 'Enter');
+    await terminal.waitFor(/^in v3/);
+    await terminal.type('q');
+    await terminal.waitFor(/1 of 1 with session-2999/);
+    await terminal.type('/');
+    await terminal.keys('Enter');
+    await terminal.waitFor(/2 of 3000/);
+    await terminal.keys('C-c');
+    assert.equal(await terminal.exitStatus(), 0);
+  });
+
+  it('waits for an event in the far future without warnings', TIMEOUT, async () => {
+    const path = file('future', V2.replace('600', '4294967295'));
+    await using terminal = await Terminal.start(play(path));
+    await terminal.waitFor(/^in v2/);
+    // A timer cannot wait for 136 years: Node.js warns.
+    await terminal.keys('Space');
+    await terminal.waitFor(/paused {2}0:0\d \/ 1193046:28:15/);
+    await terminal.keys('Space');
+    await terminal.type('q');
+    assert.equal(await terminal.exitStatus(), 0);
+    assert.equal(await terminal.history(), '');
+  });
+
   it('is served to each client, in its size', TIMEOUT, async () => {
     await using server = await startServer(['--', ...play(file('served', V2))]);
     const telnet = [requireTool('telnet'), '127.0.0.1', String(server.port)];

@@ -39,6 +39,7 @@ export const PACKAGES = {
   tf5: 'tf5',
   tmux: 'tmux',
   'tt++': 'tintin++',
+  ttyplay: 'ttyrec',
   ttyrec: 'ttyrec',
   vim: 'vim',
   worm: 'bsdgames',

@@ -12,6 +12,7 @@ export type Key =
   | 'page-up'
   | 'page-down'
   | 'enter'
+  | 'backspace'
   | 'interrupt'
   | 'suspend'
   | 'quit';
@@ -34,9 +35,11 @@ const NUMBERS: Readonly<Record<string, Key>> = {
 };
 const CONTROLS: Readonly<Record<number, Key>> = {
   3: 'interrupt',
+  8: 'backspace',
   10: 'enter',
   13: 'enter',
   26: 'suspend',
+  127: 'backspace',
 };
 
 const ESC = 0x1b;
