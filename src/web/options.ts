@@ -67,6 +67,11 @@ export function isOrigin(origin: string): boolean {
   return /^https?:\/\//.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin;
 }
 
+/** Whether a text can be the name of a header. */
+export function isHeaderName(name: string): boolean {
+  return /^[A-Za-z0-9-]{1,64}$/.test(name);
+}
+
 export const webGatewayOptions = {
   // (Not by its class: the options of the command line are loaded without the server.)
   server: required(object<Server>('the result of createServer()', ({ handle }) => typeof handle === 'function')),
@@ -84,7 +89,7 @@ export const webGatewayOptions = {
   hosts: list(text({ allowed: 'a host name', holds: host => /^[A-Za-z0-9._-]+$/.test(host) }), { default: [] }),
   trustedProxies: list(text(), { default: [] }),
   passwordFile: text({ allowed: 'the name of a file', holds: file => file !== '' }),
-  userHeader: text({ allowed: 'the name of a header', holds: name => /^[A-Za-z0-9-]{1,64}$/.test(name) }),
+  userHeader: text({ allowed: 'the name of a header', holds: isHeaderName }),
   authenticate: callback<NonNullable<WebGatewayOptions['authenticate']>>(),
   frameAncestors: list(
     text({ allowed: "a source of CSP, such as 'self'", holds: source => /^[^\s;,]+$/.test(source) }),

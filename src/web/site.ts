@@ -10,6 +10,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { TLSSocket } from 'node:tls';
+import { isLoopback } from '../transport/pre-session/address-list.ts';
 import { valuesOf } from './client.ts';
 
 /** The names and origins of a server. */
@@ -28,20 +29,11 @@ export class Site {
   hostOf(request: IncomingMessage): string | undefined {
     const [host, ...more] = valuesOf(request, 'host');
     if (host === undefined || more.length > 0) return undefined;
-    const [, name] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.exec(host) ?? [];
-    return name !== undefined && this.#isOurs(name, request.socket) ? host.toLowerCase() : undefined;
-  }
-
-  #isOurs(written: string, socket: Socket): boolean {
-    const name = written
-      .toLowerCase()
-      .replace(/^\[(.*)\]$/, '$1')
-      .replace(/\.$/, '');
-    const onLoopback = isLoopback(socket.localAddress ?? '');
-    // An address cannot come from DNS, but on loopback only loopback addresses are used.
-    if (isIP(name) !== 0) return !onLoopback || isLoopback(name);
-    if (name === 'localhost' || this.#names.has(name)) return true;
-    return (!onLoopback && name === hostname().toLowerCase()) || isCertified(name, socket);
+    const name = nameInHost(host);
+    if (name === undefined) return undefined;
+    const { socket } = request;
+    const isOurs = isOwnName(name, isLoopback(socket.localAddress ?? '')) || this.#names.has(name);
+    return isOurs || (isIP(name) === 0 && isCertified(name, socket)) ? host.toLowerCase() : undefined;
   }
 
   /** Whether the page that sent a request may use this server. Clients that are not browsers send no Origin. */
@@ -53,13 +45,28 @@ export class Site {
   }
 }
 
+/** The name in a Host header, in lower case, without brackets and port; `undefined` for a malformed one. */
+export function nameInHost(header: string): string | undefined {
+  const [, name] = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{0,5})?$/i.exec(header) ?? [];
+  return name
+    ?.toLowerCase()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '');
+}
+
+/**
+ * Whether a name of {@link nameInHost} is one that every server of this machine has. An address cannot come from DNS,
+ * but on loopback only loopback addresses are used.
+ *
+ * @param onLoopback whether the connection is on loopback.
+ */
+export function isOwnName(name: string, onLoopback: boolean): boolean {
+  if (isIP(name) !== 0) return !onLoopback || isLoopback(name);
+  return name === 'localhost' || (!onLoopback && name === hostname().toLowerCase());
+}
+
 /** Whether our certificate is for this name. Otherwise the browser would not have accepted it. */
 function isCertified(name: string, socket: Socket): boolean {
   const certificate = (socket as Partial<TLSSocket>).getX509Certificate?.();
   return certificate?.checkHost(name) !== undefined;
-}
-
-/** Whether an address is of this machine only. */
-export function isLoopback(address: string): boolean {
-  return /^(?:::1|(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/i.test(address);
 }

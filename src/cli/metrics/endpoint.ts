@@ -8,10 +8,10 @@
  * own name resolves to this machine (DNS rebinding) could read the metrics, in a browser that can reach it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIP } from 'node:net';
-import { hostname } from 'node:os';
+import type { AddressInfo } from 'node:net';
 import { TelptyError } from '../../errors.ts';
 import { escapeText } from '../../shells/output/escape.ts';
+import { isOwnName, nameInHost } from '../../web/site.ts';
 import { formatAddress } from '../log/format.ts';
 import type { Log } from '../log/log.ts';
 import { isLoopback } from '../serve/settings.ts';
@@ -110,7 +110,8 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
     });
     server.on('error', error => log.error(`metrics: ${escapeText(error.message, 200)}`));
     const bound = server.address() as AddressInfo;
-    mayAsk = name => name === undefined || isOwnName(name, host, isLoopback(bound.address));
+    // Requests of HTTP/1.0 may have none.
+    mayAsk = name => name === undefined || isOurs(name, host, isLoopback(bound.address));
     options.onListening(`http://${formatAddress(bound.address, bound.port)}/`);
   };
 
@@ -137,19 +138,10 @@ export async function openMetrics(options: EndpointOptions, watched: Watched, lo
   };
 }
 
-/**
- * Whether the `Host` of a request is a name of loopback, of this machine, or the name that was listened on. HTTP/1.0
- * requests may have none. An address cannot come from DNS rebinding, but on loopback only loopback addresses are used.
- */
-function isOwnName(header: string, own: string, onLoopback: boolean): boolean {
-  const [, name = ''] = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(header) ?? [];
-  const bare = name
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '')
-    .toLowerCase();
-  if (bare === '') return false;
-  const names = [own, ...(onLoopback ? [] : [hostname()])];
-  return isLoopback(bare) || names.some(one => one.toLowerCase() === bare) || (!onLoopback && isIP(bare) !== 0);
+/** Whether the `Host` of a request is a name of this server, or the name that was listened on. */
+function isOurs(header: string, own: string, onLoopback: boolean): boolean {
+  const name = nameInHost(header);
+  return name !== undefined && (isOwnName(name, onLoopback) || name === own.toLowerCase());
 }
 
 function answer(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {

@@ -17,7 +17,7 @@ import {
 } from '../../shells/environment/environment.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
-import { isBase, isOrigin } from '../../web/options.ts';
+import { isBase, isHeaderName, isOrigin } from '../../web/options.ts';
 
 /** The text as error messages show it. */
 const shown = (text: string) => `'${escapeText(text, 60)}'`;
@@ -246,7 +246,7 @@ export function origins(value: string): readonly string[] {
 
 /** The name of an HTTP header. */
 export function headerName(value: string): string {
-  if (/^[A-Za-z0-9-]{1,64}$/.test(value)) return value;
+  if (isHeaderName(value)) return value;
   throw usage(`${shown(value)} is not the name of a header (X-Remote-User)`);
 }
 

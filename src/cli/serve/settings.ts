@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { AnyTable, OptionsOf } from '../../options.ts';
 import type { CgroupLimits, Limits } from '../../pty/index.ts';
 import { escapeText } from '../../shells/output/escape.ts';
+import { isLoopback as isLoopbackAddress } from '../../transport/pre-session/address-list.ts';
 import { evaluate, splitArguments } from '../options/arguments.ts';
 import { readConfig } from '../options/config.ts';
 import type { OptionSpec, OptionValues } from '../options/options.ts';
@@ -232,5 +233,5 @@ const isEverywhere = (host: string) => host === '0.0.0.0' || host === '::';
 
 /** Whether only this machine can reach a listener on this address. */
 export function isLoopback(host: string): boolean {
-  return /^(?:localhost|::1|(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/i.test(host);
+  return host.toLowerCase() === 'localhost' || isLoopbackAddress(host);
 }

@@ -18,6 +18,11 @@ export function normalAddress(address: string): string {
   return MAPPED.exec(short)?.[1] ?? short;
 }
 
+/** Whether an address is of this machine only. */
+export function isLoopback(address: string): boolean {
+  return /^(?:::1|(?:::ffff:)?127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/i.test(address);
+}
+
 /**
  * A list of addresses and CIDR ranges of both families. An IPv4 address, in either notation, matches IPv4 ranges only:
  * `::/0` is all of IPv6.

@@ -147,7 +147,10 @@ export class Pacing implements OutputGate {
       this.#pass(piece);
       if (this.#sent - this.#marked >= this.#step && this.#outstanding < MOST_MARKS) this.#ask();
     }
-    this.#rest = rest.length > 0 ? Buffer.from(rest) : undefined;
+    // A short end is not worth a copy: the window of a fast client is many reads of a terminal.
+    const isShort = rest.length <= this.#step && rest.length < bytes.length;
+    if (isShort && rest.length > 0) this.#pass(rest);
+    this.#rest = isShort || rest.length === 0 ? undefined : Buffer.from(rest);
     this.#wasFull ||= this.#isFull;
   }
 

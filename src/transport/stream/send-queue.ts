@@ -113,7 +113,11 @@ export class SendQueue implements DeflationUser {
     this.#collected = undefined;
     this.#collectedData = true;
     if (collected === undefined || this.#transport.finished) return;
-    this.#pass(collected.length === 1 ? collected[0]! : Buffer.concat(collected), kind);
+    if (collected.length === 1) this.#pass(collected[0]!, kind);
+    else if (this.#deflation === undefined && this.#transport.sendTogether !== undefined) {
+      for (const { length } of collected) this.sent += length;
+      this.#transport.sendTogether(collected, kind);
+    } else this.#pass(Buffer.concat(collected), kind);
   }
 
   #pass(bytes: Uint8Array, kind: SendKind): void {

@@ -49,6 +49,8 @@ export interface Transport {
   resume(): void;
   /** Sends bytes, in order. They are lent: what cannot be sent at once is copied. */
   send(bytes: Uint8Array, kind: SendKind): void;
+  /** Sends pieces as {@link send}, together. Without this method they are joined, which copies them. */
+  sendTogether?(pieces: readonly Uint8Array[], kind: SendKind): void;
   /** Discards unsent data, and nothing else. Returns how many bytes; 0 where this is not possible. */
   discardData(): number;
   /** Ends the sending half after everything that was sent. `done` is called when all of it has been passed on. */

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isLoopback } from '../../transport/pre-session/address-list.ts';
 import { headerOf, valuesOf, type WebClient } from '../client.ts';
 import { answer, answerJson, bodyOf, type Headers } from '../responses.ts';
-import { isLoopback } from '../site.ts';
 import { type Passwords, readPasswordFile } from './password-file.ts';
 import { LocalRegister, type LoginRegister } from './register.ts';
 import { LOGIN_MS, type LoginId, LoginTickets } from './tickets.ts';

@@ -202,33 +202,34 @@ function isCloseCode(code: number): boolean {
 /** The longest header of a frame to a client. */
 const MOST_HEADER = 10;
 /** Frames of up to this many bytes are made in memory that all connections share. */
-const SCRATCH_BYTES = 64 * 1024 + MOST_HEADER;
+const SCRATCH_BYTES = 128 * 1024 + MOST_HEADER;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
-/** A frame with a binary message. It is lent: valid until the next call. */
-export function binaryFrame(payload: Uint8Array): Buffer {
-  return frame(BINARY, payload);
+/** A frame with a binary message, which consists of these pieces. It is lent: valid until the next call. */
+export function binaryFrame(pieces: readonly Uint8Array[]): Buffer {
+  return frame(BINARY, pieces);
 }
 
 export function pingFrame(): Buffer {
-  return frame(PING, NOTHING);
+  return frame(PING, []);
 }
 
 export function pongFrame(payload: Uint8Array): Buffer {
-  return frame(PONG, payload);
+  return frame(PONG, [payload]);
 }
 
 /** @param words at most 123 bytes. */
 export function closeFrame(code: number, words: string): Buffer {
-  if (code === CloseCode.NONE) return frame(CLOSE, NOTHING);
+  if (code === CloseCode.NONE) return frame(CLOSE, []);
   const payload = Buffer.alloc(2 + Buffer.byteLength(words));
   payload.writeUInt16BE(code, 0);
   payload.write(words, 2);
-  return frame(CLOSE, payload);
+  return frame(CLOSE, [payload]);
 }
 
-function frame(opcode: number, payload: Uint8Array): Buffer {
-  const { length } = payload;
+function frame(opcode: number, pieces: readonly Uint8Array[]): Buffer {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
   const header = length < LENGTH_16 ? 2 : length < 65_536 ? 4 : MOST_HEADER;
   const size = header + length;
   const bytes = size <= SCRATCH_BYTES ? scratch.subarray(0, size) : Buffer.allocUnsafe(size);
@@ -241,6 +242,10 @@ function frame(opcode: number, payload: Uint8Array): Buffer {
     bytes[1] = LENGTH_64;
     bytes.writeBigUInt64BE(BigInt(length), 2);
   }
-  bytes.set(payload, header);
+  let at = header;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
   return bytes;
 }

@@ -93,7 +93,12 @@ export class WebSocketTransport implements Transport, TransportUser {
 
   /** Sends the bytes as one message. */
   send(bytes: Uint8Array): void {
-    if (!this.finished) this.#carrier.send(binaryFrame(bytes), 'data');
+    this.sendTogether([bytes]);
+  }
+
+  /** Sends all pieces as one message. */
+  sendTogether(pieces: readonly Uint8Array[]): void {
+    if (!this.finished) this.#carrier.send(binaryFrame(pieces), 'data');
   }
 
   /** A frame cannot be dropped in part. */
