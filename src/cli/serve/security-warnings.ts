@@ -122,12 +122,11 @@ export function warnOfRecordings(
 /** Warns if the login shell is served to other users than its own. */
 export function warnOfSharedShell(host: string, settings: ServeSettings, log: Pick<Log, 'warn'>): void {
   if (settings.program !== undefined || isForOwnUser(settings)) return;
-  const who =
-    settings.port === 'none' && settings.web === undefined
-      ? 'every user who can connect to its UNIX socket'
-      : exposuresOf(host, settings).length === 0
-        ? 'every user of this machine'
-        : 'everyone who can reach it';
+  const who = hasOnlySocket(settings)
+    ? 'every user who can connect to its UNIX socket'
+    : exposuresOf(host, settings).length === 0
+      ? 'every user of this machine'
+      : 'everyone who can reach it';
   log.warn({ host }, `the login shell is served to ${who} (--local-user any)`);
 }
 
@@ -143,14 +142,19 @@ export function warnOfLocalRootProgram(
   log: Pick<Log, 'warn'>,
   own?: Own,
 ): void {
-  const { program, allowRootProgram, port } = settings;
+  const { program, allowRootProgram } = settings;
   if (program === undefined || allowRootProgram || isForOwnUser(settings)) return;
-  if (!runsAsRoot(settings, found, own) || (port === 'none' && !isOpenSocket(settings))) return;
+  if (!runsAsRoot(settings, found, own) || (hasOnlySocket(settings) && !isOpenSocket(settings))) return;
   // That is refused, or is one of the missing guards.
   if (exposuresOf(host, settings).length > 0) return;
-  const who = port === 'none' ? 'every user who can connect to the UNIX socket' : 'every user of this machine';
+  const who = hasOnlySocket(settings) ? 'every user who can connect to the UNIX socket' : 'every user of this machine';
   const todo = 'name its user (--user), admit only root (--local-user same), or confirm it (--allow-root-program)';
   log.warn({ host }, `${who} gets a program that runs as root: ${todo}`);
+}
+
+/** Whether clients can connect to the UNIX socket only. */
+function hasOnlySocket({ port, web }: ServeSettings): boolean {
+  return port === 'none' && web === undefined;
 }
 
 /** Whether other users than the server's own and root may be able to connect to the UNIX socket. */

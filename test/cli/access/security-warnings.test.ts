@@ -139,6 +139,9 @@ describe('a program that runs as root on loopback', () => {
     assert.deepEqual(warnings([], OWN, ROOT), everyone);
     assert.deepEqual(warnings(['--host', '::1'], { user: { uid: 0 } as User }, ROOT), everyone);
     assert.deepEqual(warnings(['--socket', '/run/x.sock'], OWN, ROOT), everyone);
+    const browsers = ['--port', 'none', '--web', '8080'];
+    assert.deepEqual(warnings(browsers, OWN, ROOT), everyone);
+    assert.deepEqual(warnings([...browsers, '--socket', '/run/x.sock'], OWN, ROOT), everyone);
     const socket = [`every user who can connect to the UNIX socket gets a program that runs as root: ${todo}`];
     for (const open of [
       ['--socket', '/run/x.sock', '--socket-mode', '0660'],
