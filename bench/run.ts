@@ -78,8 +78,14 @@ async function main(): Promise<void> {
   }
 
   const servers = present.map(({ name }) => name);
-  say(`\nMedians of ${rounds} interleaved rounds, and in parentheses the median of the rounds' ratios to the floor.\n`);
-  say(curve === undefined ? report(results, servers) : curveReport(curve, numbers, results, servers));
+  say(
+    `\nMedians of ${rounds} interleaved rounds, and in parentheses the median of the rounds' ratios to ${args.base}.\n`,
+  );
+  say(
+    curve === undefined
+      ? report(results, servers, args.base)
+      : curveReport(curve, numbers, results, servers, args.base),
+  );
   const steal = Math.max(...results.map(result => result.steal));
   if (steal > 2) say(`warning: up to ${figure(steal)} % of the CPU time was taken by the hypervisor during a test`);
   const json = args.json ?? join(build, `${curve?.name ?? 'bench'}.json`);
@@ -92,7 +98,7 @@ async function main(): Promise<void> {
     rounds,
     sizes,
     absent,
-    tests: toJson(results),
+    tests: toJson(results, args.base),
   };
   try {
     writeFileSync(json, `${JSON.stringify(document, undefined, 1)}\n`);

@@ -2,11 +2,14 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Failure } from './failure.ts';
+import { FLOOR } from './servers.ts';
 
 export interface Arguments {
   /** Names; all of them if undefined. */
   readonly tests: readonly string[] | undefined;
   readonly servers: readonly string[] | undefined;
+  /** The server that ratios are against. */
+  readonly base: string;
   /** Instead of the tests: the name of a curve, and at which numbers, if not at its own. */
   readonly curve: string | undefined;
   readonly at: readonly number[] | undefined;
@@ -22,7 +25,8 @@ export interface Arguments {
 export const usage = `Usage: npm run bench [-- OPTIONS]
 
   --tests A,B     only these tests
-  --servers A,B   only these servers; the floor is what ratios are against
+  --servers A,B   only these servers
+  --base NAME     the server that ratios are against; default floor
   --curve NAME    one kind of work against a number, instead of the tests
   --at N,N        at which numbers
   --rounds N      default 5, or 3 with more than four servers; 2 with --quick
@@ -55,6 +59,7 @@ export function parseArguments(
   return {
     tests: names('--tests', values.tests, known.tests),
     servers: names('--servers', values.servers, known.servers),
+    base: names('--base', values.base, known.servers)?.[0] ?? FLOOR,
     curve,
     at: numbers('--at', values.at),
     rounds,
@@ -72,6 +77,7 @@ function parse(argv: readonly string[]) {
       options: {
         tests: { type: 'string' },
         servers: { type: 'string' },
+        base: { type: 'string' },
         curve: { type: 'string' },
         at: { type: 'string' },
         rounds: { type: 'string' },

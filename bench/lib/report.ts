@@ -1,6 +1,7 @@
 /** From samples to the table. */
 import type { Curve } from './curves.ts';
 import type { Sample } from './load.ts';
+import { FLOOR } from './servers.ts';
 import { figure, markdownTable, median, medianInterval } from './statistics.ts';
 import { type Row, remark, type Test } from './tests.ts';
 
@@ -13,8 +14,6 @@ export interface TestResult {
   readonly seconds: number;
 }
 
-export const FLOOR = 'floor';
-
 const value = (sample: Sample | undefined, key: string): number | undefined => {
   const found = sample?.error === undefined ? sample?.[key] : undefined;
   return typeof found === 'number' && found >= 0 ? found : undefined;
@@ -24,12 +23,12 @@ const value = (sample: Sample | undefined, key: string): number | undefined => {
 const counted = (result: TestResult, server: string): Sample[] =>
   (result.runs.get(server) ?? []).filter(({ error, round }) => error === undefined && round !== 0);
 
-/** The ratio to the floor in each round in which both have the number. */
-function ratios(result: TestResult, server: string, key: string): number[] {
-  const floor = result.runs.get(FLOOR) ?? [];
+/** The ratio to the base in each round in which both have the number. */
+function ratios(result: TestResult, server: string, key: string, base: string): number[] {
+  const others = result.runs.get(base) ?? [];
   return counted(result, server).flatMap(sample => {
-    // By number: a server that failed has fewer rounds than the floor.
-    const same = floor.find(({ round }) => round === sample.round);
+    // By number: a server that failed has fewer rounds than the base.
+    const same = others.find(({ round }) => round === sample.round);
     const [a, b] = [value(sample, key), value(same, key)];
     return a === undefined || !b ? [] : [a / b];
   });
@@ -38,7 +37,7 @@ function ratios(result: TestResult, server: string, key: string): number[] {
 /** What one cell says. */
 export interface Cell {
   readonly median: number;
-  /** The median of the rounds' ratios to the floor, and the smallest and greatest of them. */
+  /** The median of the rounds' ratios to the base, and the smallest and greatest of them. */
   readonly ratio?: number;
   readonly ratios?: readonly [number, number];
   /** The 95 % interval of the median ratio; absent with fewer than six rounds. */
@@ -46,13 +45,13 @@ export interface Cell {
   readonly rounds: number;
 }
 
-export function cell(result: TestResult, server: string, row: Row): Cell | undefined {
+export function cell(result: TestResult, server: string, row: Row, base: string): Cell | undefined {
   const values = counted(result, server)
     .map(sample => sample[row.key])
     .filter(found => typeof found === 'number');
   if (values.length === 0) return undefined;
   const found = { median: median(values), rounds: values.length };
-  const all = row.ratio ? ratios(result, server, row.key) : [];
+  const all = row.ratio ? ratios(result, server, row.key, base) : [];
   if (all.length === 0) return found;
   return {
     ...found,
@@ -62,20 +61,20 @@ export function cell(result: TestResult, server: string, row: Row): Cell | undef
   };
 }
 
-function show(result: TestResult, server: string, row: Row, marks: ReadonlyMap<string, number>): string {
+function show(result: TestResult, server: string, row: Row, marks: ReadonlyMap<string, number>, base: string): string {
   // A variant that is not in this test.
   if (!result.runs.has(server)) return '–';
-  const found = cell(result, server, row);
+  const found = cell(result, server, row, base);
   const mark = marks.get(`${result.test.name} ${server}`);
   const note = mark === undefined ? '' : ` [${mark}]`;
   if (found === undefined) return `failed${note}`;
-  const ratio = found.ratio === undefined || server === FLOOR ? '' : ` (${figure(found.ratio)}×)`;
+  const ratio = found.ratio === undefined || server === base ? '' : ` (${figure(found.ratio)}×)`;
   return `${figure(found.median)}${ratio}${note}`;
 }
 
 /** How sure telpty's ratio is: its 95 % interval, or with too few rounds for one the range of all of them. */
 function interval(result: TestResult, row: Row): string {
-  const ours = cell(result, 'telpty', row);
+  const ours = cell(result, 'telpty', row, FLOOR);
   const [low, high] = ours?.interval ?? ours?.ratios ?? [];
   if (low === undefined || high === undefined) return '';
   return `${figure(low)}–${figure(high)}×${ours?.interval === undefined ? ' (range)' : ''}`;
@@ -104,13 +103,13 @@ const withNotes = (lines: readonly (readonly string[])[], notes: readonly string
   );
 
 /** The table and, under it, what its marks mean. */
-export function report(results: readonly TestResult[], servers: readonly string[]): string {
+export function report(results: readonly TestResult[], servers: readonly string[], base: string): string {
   const { marks, notes } = remarks(results);
-  const withInterval = servers.includes('telpty') && servers.includes(FLOOR);
+  const withInterval = servers.includes('telpty') && servers.includes(FLOOR) && base === FLOOR;
   const lines = [['work', ...servers, ...(withInterval ? ['telpty, 95 % interval'] : [])]];
   for (const result of results) {
     for (const row of result.test.rows) {
-      const cells = servers.map(server => show(result, server, row, marks));
+      const cells = servers.map(server => show(result, server, row, marks, base));
       lines.push([row.label, ...cells, ...(withInterval ? [interval(result, row)] : [])]);
     }
   }
@@ -123,6 +122,7 @@ export function curveReport(
   numbers: readonly number[],
   results: readonly TestResult[],
   servers: readonly string[],
+  base: string,
 ): string {
   const { marks, notes } = remarks(results);
   const lines: string[][] = [];
@@ -132,7 +132,7 @@ export function curveReport(
     if (lines.length === 0)
       lines.push([curve.axis, 'server', ...here.flatMap(({ test }) => test.rows.map(({ label }) => label))]);
     servers.forEach((server, i) => {
-      const cells = here.flatMap(result => result.test.rows.map(row => show(result, server, row, marks)));
+      const cells = here.flatMap(result => result.test.rows.map(row => show(result, server, row, marks, base)));
       lines.push([i === 0 ? number.toLocaleString('en-US') : '', server, ...cells]);
     });
   }
@@ -140,7 +140,7 @@ export function curveReport(
 }
 
 /** The same for machines. */
-export function toJson(results: readonly TestResult[]): unknown {
+export function toJson(results: readonly TestResult[], base: string): unknown {
   return results.map(({ test, runs, steal, seconds }) => ({
     test: test.name,
     steal,
@@ -148,7 +148,7 @@ export function toJson(results: readonly TestResult[]): unknown {
     rows: test.rows.map(row => ({
       ...row,
       servers: Object.fromEntries(
-        [...runs.keys()].map(server => [server, cell({ test, runs, steal, seconds }, server, row)]),
+        [...runs.keys()].map(server => [server, cell({ test, runs, steal, seconds }, server, row, base)]),
       ),
     })),
     runs: Object.fromEntries(runs),

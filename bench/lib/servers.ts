@@ -1,6 +1,6 @@
 /** The servers that are measured: how each is started, and whether it is installed. */
 import { type ChildProcess, spawnSync } from 'node:child_process';
-import { accessSync, closeSync, constants, openSync, writeFileSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -35,6 +35,9 @@ export interface ServerKind {
   /** The command that serves a program on a port. */
   command(port: number, purpose: Purpose): string[];
 }
+
+/** The server that ratios are against unless another one is asked for. */
+export const FLOOR = 'floor';
 
 export interface RunningServer {
   readonly kind: ServerKind;
@@ -77,6 +80,13 @@ function resolvable(name: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** A directory for recordings. Those of earlier servers on the port are removed. */
+function newRecordings(port: number): string {
+  const directory = join(build, 'recordings', String(port));
+  rmSync(directory, { recursive: true, force: true });
+  return directory;
 }
 
 /** telpty with several processes: for what is bound by one. */
@@ -143,6 +153,13 @@ export const kinds: readonly ServerKind[] = [
   },
   workers(2, ['latency-8', 'starts']),
   workers(4, []),
+  {
+    name: 'telpty-recorded',
+    protocol: 'telnet',
+    tests: [],
+    missing: () => undefined,
+    command: (port, purpose) => serve(port, purpose, ['--record', newRecordings(port), '--record-max', '1G']),
+  },
   {
     name: 'inetutils',
     protocol: 'telnet',

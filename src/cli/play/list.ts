@@ -1,5 +1,5 @@
 /** The recordings of a directory: a list on the terminal to pick from, or printed. */
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, type Stats, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TelptyError } from '../../errors.ts';
@@ -45,18 +45,9 @@ interface Details {
  * @throws TelptyError `ERR_RUNTIME` if the directory cannot be read, or has no recordings.
  */
 export function listRecordings(directory: string): readonly ListEntry[] {
-  const entries: ListEntry[] = [];
+  let names: string[];
   try {
-    for (const name of readdirSync(directory)) {
-      const known = parseName(name);
-      if (known === undefined && !NAMES.test(name)) continue;
-      const file = join(directory, name);
-      // A file that has been deleted meanwhile is left out.
-      const found = statSync(file, { throwIfNoEntry: false });
-      if (!found?.isFile()) continue;
-      const { started = found.mtime, session, writer } = known ?? {};
-      entries.push({ name, file, time: started, size: found.size, session, isPart: writer !== undefined });
-    }
+    names = readdirSync(directory);
   } catch (error) {
     const { code = 'unknown', errno = 0, message } = error as NodeJS.ErrnoException;
     const reason = errno < 0 ? systemError(-errno).text : message;
@@ -65,10 +56,29 @@ export function listRecordings(directory: string): readonly ListEntry[] {
       cause: error,
     });
   }
+  const entries: ListEntry[] = [];
+  for (const name of names) {
+    const known = parseName(name);
+    if (known === undefined && !NAMES.test(name)) continue;
+    const file = join(directory, name);
+    const found = statusOf(file);
+    if (!found?.isFile()) continue;
+    const { started = found.mtime, session, writer } = known ?? {};
+    entries.push({ name, file, time: started, size: found.size, session, isPart: writer !== undefined });
+  }
   // Of the same time, the later session first.
   entries.sort((entry, other) => +other.time - +entry.time || (other.session ?? 0) - (entry.session ?? 0));
   if (entries.length > 0) return entries;
   throw new TelptyError('ERR_RUNTIME', `${escapeText(directory)} has no recordings (*.cast, *.ttyrec, also with .gz)`);
+}
+
+/** Undefined if the file has been deleted meanwhile, or is a link that leads nowhere. */
+function statusOf(file: string): Stats | undefined {
+  try {
+    return statSync(file);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads the beginning of a file. */

@@ -1,7 +1,7 @@
 /** `telpty play` and `telpty render` as commands: in a real terminal, over Telnet, and from a script. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -122,6 +122,10 @@ describe('telpty play', () => {
     file(name('new.ttyrec'), TTYREC);
     file(name('broken.cast'), `${V2.replace('600', '0')}nonsense\n`, 200);
     file(name('other.txt'), 'text');
+    // None of these can be played, and none may be waited for.
+    symlinkSync('loop.cast', join(list, 'loop.cast'));
+    symlinkSync('/', join(list, 'directory.cast'));
+    spawnSync('mkfifo', [join(list, 'fifo.cast')]);
     await using terminal = await Terminal.start(play(list));
     await terminal.waitFor(/new\.ttyrec\n.*10:00 .* nethack {2}vt100 {2}old\.cast\n.*0:00\? .*broken\.cast\n/);
     await terminal.keys('Down', 'Enter');
