@@ -112,7 +112,7 @@ static void wake_up(uv_async_t *handle) {
   uv_mutex_unlock(&tees->lock);
 }
 
-/* JavaScript has to be called: soon, or at once if the tee is half full. */
+/* JavaScript has to be called, or memory freed: soon, or at once if the tee is half full. */
 static void notify(struct tee *tee, size_t before) {
   const bool urgent = tee->length >= URGENT_BYTES;
   if (before > 0 && (!urgent || before >= URGENT_BYTES)) return;
@@ -141,8 +141,9 @@ void tee_end(struct tee *tee, enum direction direction, const char *bytes, size_
     put_number(at + 4, us < UINT32_MAX ? (uint32_t)us : UINT32_MAX);
     memcpy(at + HEADER_BYTES, bytes, length);
     tee->length = before + HEADER_BYTES + length;
-    notify(tee, before);
   }
+  /* Also if nothing has passed, and tee_begin() has allocated memory that is to be freed. */
+  if (length > 0 || tee->capacity > KEPT_BYTES) notify(tee, before);
   uv_mutex_unlock(&tee->lock);
 }
 

@@ -24,8 +24,9 @@
 #ifndef PREEMPTIONS
 #define PREEMPTIONS 1
 #endif
-/* Of the tee; the test sets the same value in tee.c. */
+/* Of the tee, whose constants the test makes the same. */
 #define TEE_BYTES 48
+#define TEE_KEPT 12
 
 enum { MASTER = 10, SOCKET = 11, WAKE = 12, EPOLL = 13, READ_MOST = 3, DEPTH = 4096 };
 
@@ -420,6 +421,7 @@ int uv_timer_init(uv_loop_t *loop, uv_timer_t *handle) { return (void)loop, (voi
 int uv_timer_start(uv_timer_t *handle, uv_timer_cb callback, uint64_t timeout, uint64_t repeat) {
   (void)timeout, (void)repeat;
   const int i = handle_of(handle);
+  if (state.tees.urgent) fail("a tee that is half full waits for the timer");
   handles[i].callback = (void (*)(void *))callback;
   handles[i].is_on = true;
   return 0;
@@ -544,6 +546,7 @@ static bool is_paused, is_destroyed, is_over, is_parted, is_ending;
 
 /* An observer: the output from `observed_from` on, up to `observed_to` if it was removed. */
 static bool is_observed;
+static uint32_t observed_directions;
 static char observed[256];
 static size_t observed_length, observed_from, observed_to, observed_keys, typed_keys;
 
@@ -561,10 +564,13 @@ static void observe(const char *bytes, size_t length) {
   observed_length += length;
 }
 
-/* As Delivery.flush(), and without `closes` as when the addon has called. */
-static void js_take(bool closes) {
+/* The bytes that were taken from the tee, in all schedules of a scenario. */
+static uint64_t copied;
+
+/* As Delivery.flush(), and without `closes` as when the addon has called. Returns whether there was something. */
+static bool js_take(bool closes) {
   const bool off = false;
-  if (!is_observed) return;
+  if (!is_observed) return false;
   if (closes && !is_destroyed) call("connOpenFastPath", &connection, &off);
   static unsigned char memory[TEE_BYTES];
   const int64_t length = call("connTakeTee", &connection, &(struct bytes){memory, sizeof memory});
@@ -574,8 +580,10 @@ static void js_take(bool closes) {
       observe((const char *)memory + at + 8, record);
     else
       observed_keys += record;
+    copied += record;
     at += 8 + (int64_t)record;
   }
+  return length > 0;
 }
 
 static void js_observe(uint32_t directions) {
@@ -584,6 +592,7 @@ static void js_observe(uint32_t directions) {
   if (directions != 0) observed_from = accepted();
   else observed_to = accepted();
   is_observed = directions != 0;
+  observed_directions = directions;
 }
 
 /* As Connection.send(). */
@@ -691,9 +700,10 @@ static void act(char action) {
     case 'd': is_parted = true, call("connPart", &connection, NULL); break;
     case 'j': is_parted = false, call("connJoin", &connection, &terminal), js_settle(); break;
     case 'T': js_observe(INPUT | OUTPUT), js_settle(); break;
+    case 'V': js_observe(OUTPUT), js_settle(); break;
     case 'U': js_observe(0), js_settle(); break;
     case 'y': /* a key, if the fast path is open */
-      if (socket_open) typed_keys += is_observed * fast_path_type(&connection, "y", 1);
+      if (socket_open) typed_keys += (observed_directions & INPUT) * fast_path_type(&connection, "y", 1);
       break;
     case 't': /* time passes, if the thread waits */
       if (sides[THREAD].until == has_thread_events && timeout_ms > 0) is_time_allowed = true, wait_until(time_passed);
@@ -772,7 +782,7 @@ static void check(void) {
   }
   const size_t length = strlen(got), all = strlen(output);
   if (observed_keys != typed_keys) fail("keys are missing in the tee");
-  if (flush == NULL && strpbrk(scenario->actions, "T") != NULL) {
+  if (flush == NULL && strpbrk(scenario->actions, "TV") != NULL) {
     const size_t until = observed_to < length ? observed_to : length;
     const size_t count = until > observed_from ? until - observed_from : 0;
     if (observed_length < count || memcmp(observed, got + observed_from, count) != 0 || (!ends && observed_length != count))
@@ -801,6 +811,7 @@ static void begin(void) {
   preemptions = scenario->preemptions > PREEMPTIONS ? scenario->preemptions : PREEMPTIONS;
   is_thread_sending = false;
   is_noticed = is_full = is_finished = is_broadcast = is_idle = is_time_allowed = is_observed = false;
+  observed_directions = 0;
   memset(locks, 0, sizeof locks);
   for (int i = 0; i < HANDLES; i++) handles[i].is_on = false;
   observed_length = observed_from = observed_keys = typed_keys = 0;
@@ -846,6 +857,8 @@ static uint64_t sent_by_thread, sent_by_loop;
 static void run(void) {
   begin();
   run_loop();
+  if (is_observed && !is_destroyed && js_take(true)) fail("copies wait, and nothing calls JavaScript");
+  if (!is_destroyed && tee_memory(connection.tee) > TEE_KEPT) fail("the memory for copies is not freed");
   /* the session ends, unless it was closed */
   if (strpbrk(scenario->actions, "c") == NULL) {
     is_ending = true;
@@ -898,6 +911,8 @@ static const struct scenario scenarios[] = {
     {"copies", "abc\r\ndefghijk", "T", 1},
     {"copies, and an answer", "ab\r\ncdef", "T!", 1},
     {"copies of keys", "abcdefghi", "Tyy", 0},
+    {"copies without room", "abEcdEefEghEijEkl", "T", 0},
+    {"copies of output only", "abcdef", "Vyy", 0},
     {"copies for a while", "abcd\r\nef", "TU", 1},
     {"copies, and close", "abc\r\ndefghij", "Tc", 0},
     {"copies, and close of the terminal", "abcdefgh", "Tk", 1},
@@ -918,7 +933,7 @@ int main(int argc, char **argv) {
     scenario = &scenarios[i];
     if (argc > 1 && strcmp(argv[1], scenario->name) != 0) continue;
     uint64_t schedules = 0;
-    sent_by_thread = sent_by_loop = 0;
+    sent_by_thread = sent_by_loop = copied = 0;
     known = 0;
     if (_setjmp(failed) != 0) is_tracing = true;
     do {
@@ -926,6 +941,7 @@ int main(int argc, char **argv) {
       schedules++;
     } while (next_schedule());
     all += schedules;
+    if (strchr(scenario->actions, 'T') != NULL && copied == 0) printf("%s: nothing was copied\n", scenario->name), exit(1);
     printf("%s: %llu schedules, %llu%% sent by the thread\n", scenario->name, (unsigned long long)schedules,
            (unsigned long long)(sent_by_loop > 0 ? 100 * sent_by_thread / sent_by_loop : 0));
     fflush(stdout);
