@@ -23,14 +23,14 @@ function netcat(args: readonly string[], input: string): Promise<{ code: number 
 }
 
 test('nc -N: input before the program starts is kept, output arrives after the end of input', TIMEOUT, async () => {
-  await using server = await startBashServer();
+  await using server = await startBashServer(['--linger', '10m']);
   const { code, output } = await netcat(['-N', '127.0.0.1', String(server.port)], 'echo $((6 * 7))\nexit\n');
   assert.equal(code, 0);
   assert.match(output.toString('latin1'), /[\r\n\0]42\r\n/);
 });
 
 test('nc -N: all of a long output arrives after the end of input', TIMEOUT, async () => {
-  await using server = await startBashServer(['--negotiation-timeout', '100ms']);
+  await using server = await startBashServer(['--negotiation-timeout', '100ms', '--linger', '10m']);
   const { output } = await netcat(['-N', '127.0.0.1', String(server.port)], 'seq 1 30000; exit\n');
   const text = output.toString('latin1').replaceAll(/[\r\0]/g, '');
   const numbers = `${Array.from({ length: 30000 }, (_, at) => at + 1).join('\n')}\n`;

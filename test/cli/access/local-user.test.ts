@@ -26,6 +26,9 @@ const support = (file: string) => fileURLToPath(new URL(`../../support/${file}`,
 const as = (uid: number) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'];
 const NOTICE = 'telpty: only the user that runs this server may connect to it (--local-user)\r\n';
 
+/** Time for a program to start and to answer a client that has closed its sending half. */
+const PATIENT = ['--linger', '10m'];
+
 /** The log names each connection that became a session. */
 const DEBUG = ['--log-format', 'json', '--log-level', 'debug'];
 
@@ -142,7 +145,7 @@ describe('a login shell', LIMIT, () => {
   it('is for user 65534 if every user has an id, and root is another user', async () => {
     const program = ['/bin/sh', '-c', 'echo "I am $(id -u)"'];
     const options = { program, wrapper: as(NOBODY), cwd: '/' };
-    await using server = await startServer(['--local-user', 'same', '--log-format', 'json'], options);
+    await using server = await startServer(['--local-user', 'same', ...PATIENT, '--log-format', 'json'], options);
     assert.equal(await visit(server, 0, 'stay', ''), NOTICE);
     await server.waitForLog(/local-user: a connection of user 0; the server is user 65534/);
     assert.match(await visit(server, NOBODY, 'finish', ''), /I am 65534\r\n/);
@@ -166,12 +169,12 @@ describe('a login shell', LIMIT, () => {
   });
 
   it('--local-user any: is for all users, and a warning is logged', async () => {
-    await using server = await startServer(['--local-user', 'any', '--log-format', 'json']);
+    await using server = await startServer(['--local-user', 'any', ...PATIENT, '--log-format', 'json']);
     await server.waitForLog(
       /"level":40,.*the login shell is served to every user of this machine \(--local-user any\)/,
     );
     assert.match(
-      await visit(server, OTHER, 'finish', 'echo "I am $(id -u)"\n'),
+      await visit(server, OTHER, 'finish', 'echo "I am $(id -u)"; exit\n'),
       new RegExp(`I am ${process.getuid!()}\r\n`),
     );
   });
@@ -181,7 +184,7 @@ describe('a PROGRAM', LIMIT, () => {
   const program = ['/bin/sh', '-c', 'echo welcome'];
 
   it('is for every user by default', async () => {
-    await using server = await startServer(['--log-format', 'json'], { program });
+    await using server = await startServer([...PATIENT, '--log-format', 'json'], { program });
     assert.match(await visit(server, OTHER, 'finish', ''), /welcome\r\n/);
     assert.doesNotMatch(server.stderr, /login shell/);
   });
