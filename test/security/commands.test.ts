@@ -7,6 +7,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { sendUrgent } from '../../src/native/sockets.ts';
+import { disposeAll } from '../support/cleanup.ts';
 import { CMD, type Wire, type WireEvent } from '../support/clients/test-client.ts';
 import { WireParser } from '../support/format/telnet-parser.ts';
 import { untilTrue } from '../support/leaks.ts';
@@ -25,10 +26,7 @@ before(async () => {
   lenient = await Target.start(['--compatibility', 'tolerant']);
   await target.servesStill();
 });
-after(async () => {
-  await target[Symbol.asyncDispose]();
-  await lenient[Symbol.asyncDispose]();
-});
+after(() => disposeAll(target, lenient));
 
 /** Returns a client whose program runs. */
 async function started(): Promise<Wire> {

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { connect } from '../../src/index.ts';
+import { disposeAll } from '../support/cleanup.ts';
 import { Peer } from '../support/clients/peer.ts';
 import { CMD, OPT, type Wire } from '../support/clients/test-client.ts';
 import { untilTrue } from '../support/leaks.ts';
@@ -26,7 +27,7 @@ before(async () => {
   target = await Target.start(['--compression']);
   await target.servesStill();
 });
-after(() => target[Symbol.asyncDispose]());
+after(() => disposeAll(target));
 
 /** Returns a client with a program; both sides have agreed to compressed input. */
 async function agreed(): Promise<Wire> {

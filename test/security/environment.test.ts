@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { parseServe } from '../../src/cli/serve/settings.ts';
 import { isForbiddenName } from '../../src/shells/environment/environment.ts';
+import { disposeAll } from '../support/cleanup.ts';
 import { subnegotiation } from '../support/clients/test-client.ts';
 import { CLI } from '../support/servers/server.ts';
 import { bytes, PROGRAM, START_NOW, Target } from './support.ts';
@@ -32,7 +33,7 @@ before(async () => {
   target = await Target.start([], { env: SERVER_SECRETS });
   innocent = { ...(await target.programAfter(START_NOW)).environ };
 });
-after(() => target[Symbol.asyncDispose]());
+after(() => disposeAll(target));
 
 /** Fails unless the program has the same environment, arguments and descriptors as without an attack. */
 async function assertInnocent(attack: Uint8Array, size?: number): Promise<void> {
@@ -397,7 +398,7 @@ describe('--accept-env USER', () => {
   before(async () => {
     open = await Target.start(['--accept-env', 'USER', '--accept-env', 'FOO']);
   });
-  after(() => open[Symbol.asyncDispose]());
+  after(() => disposeAll(open));
 
   const told = async (...variables: string[]): Promise<Readonly<Record<string, string>>> => {
     const attack = bytes(`FF FB 27  FF FA 27 00 ${variables.join(' ')} FF F0`);

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { disposeAll } from '../support/cleanup.ts';
 import type { Wire } from '../support/clients/test-client.ts';
 import { childrenOf, openFds, untilTrue } from '../support/leaks.ts';
 import { bytes, START_NOW, Target } from './support.ts';
@@ -17,7 +18,7 @@ before(async () => {
   target = await Target.start(['--max-sessions', '0', '--max-negotiating', '0', '--negotiation-timeout', '10m']);
   await target.servesStill();
 });
-after(() => target[Symbol.asyncDispose]());
+after(() => disposeAll(target));
 
 /** Opens connections, a hundred at a time; each sends one of the given messages. */
 async function open(count: number, says: readonly Uint8Array[]): Promise<Wire[]> {

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { disposeAll } from '../support/cleanup.ts';
 import { subnegotiation } from '../support/clients/test-client.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { bytes, PROGRAM, START_NOW, Target } from './support.ts';
@@ -19,7 +20,7 @@ before(async () => {
   target = await Target.start();
   await target.servesStill();
 });
-after(() => target[Symbol.asyncDispose]());
+after(() => disposeAll(target));
 
 /** Sends an attack in pieces of several sizes; after that each connection must have its program and get answers. */
 async function survives(attack: Uint8Array, mostAnswer: number, sizes = [attack.length, 1021]): Promise<void> {

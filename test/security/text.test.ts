@@ -12,6 +12,7 @@ import { after, before, describe, it } from 'node:test';
 import { sendUrgent } from '../../src/native/sockets.ts';
 import { spawnPty } from '../../src/pty/index.ts';
 import { closed } from '../pty/support.ts';
+import { disposeAll } from '../support/cleanup.ts';
 import { Peer } from '../support/clients/peer.ts';
 import { CMD, Wire } from '../support/clients/test-client.ts';
 import { CLI, startServer } from '../support/servers/server.ts';
@@ -122,7 +123,7 @@ describe('each text in the log records of a session', { concurrency: 4 }, () => 
   before(async () => {
     target = await Target.start(['--log-level', 'debug']);
   });
-  after(() => target[Symbol.asyncDispose]());
+  after(() => disposeAll(target));
 
   for (const [id, wentWrong, text] of texts) {
     it(`${id}: ${wentWrong}`, async () => {

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
+import { disposeAll } from '../support/cleanup.ts';
 import { Wire } from '../support/clients/test-client.ts';
 import { processInfo, untilTrue } from '../support/leaks.ts';
 import { type Certificate, selfSigned } from '../support/servers/certificates.ts';
@@ -32,9 +33,7 @@ before(async () => {
   await target.servesStill();
 });
 after(async () => {
-  await target[Symbol.asyncDispose]();
-  await plain[Symbol.asyncDispose]();
-  await strict[Symbol.asyncDispose]();
+  await disposeAll(target, plain, strict);
   assert.doesNotMatch(strict.stderr, / started: /);
   certificate[Symbol.dispose]();
 });

@@ -17,3 +17,12 @@ export function atExit(clean: () => void): () => void {
   pending.add(clean);
   return () => pending.delete(clean);
 }
+
+/**
+ * Ends everything that `before` has started, as far as it has. One that fails does not keep the others alive, and with
+ * them this process.
+ */
+export async function disposeAll(...all: readonly (AsyncDisposable | undefined)[]): Promise<void> {
+  const ends = await Promise.allSettled(all.map(async one => one?.[Symbol.asyncDispose]()));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}

@@ -30,7 +30,13 @@ export interface StartOptions {
 /** Starts `telpty serve --port 0 …args -- …program` and resolves when it says that it is listening. */
 export async function startServer(args: readonly string[], options: StartOptions = {}): Promise<TestServer> {
   const server = new TestServer(args, options);
-  await server.ready(options.timeout ?? PATIENCE_MS);
+  try {
+    await server.ready(options.timeout ?? PATIENCE_MS);
+  } catch (error) {
+    // Otherwise the file of the test would not end before it.
+    server.process.kill('SIGKILL');
+    throw error;
+  }
   return server;
 }
 
