@@ -44,11 +44,14 @@ export default {
       to: { pathNot: '^src/(protocol/|errors\\.ts$)' },
     },
     {
-      name: 'page-has-the-engine-only',
-      comment: 'the page of web/ runs in browsers: of src/ it can have only the engine',
+      name: 'page-has-the-engine-and-the-player-only',
+      comment: 'the page of web/ runs in browsers: of src/ it can have only Telnet and the player of recordings',
       severity: 'error',
       from: { path: '^web/' },
-      to: { path: '^src/', pathNot: '^src/protocol/' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(errors\\.ts$|protocol/|recording/(player/|recording-reader\\.ts$)|screen/xterm\\.ts$)',
+      },
     },
     {
       name: 'one-addon-loader',

@@ -42,11 +42,15 @@ function isStale() {
 /** The page as it is served; its index.html, written last, says when it was built. */
 const page = join(root, 'dist', 'web', 'page');
 
-/** Whether a source of the page is newer than it: its own, those of the engine, or a library. */
+/** The folders of src/ that the page shares with the server: Telnet, and the player of recordings. */
+const SHARED = ['protocol', 'recording', 'screen', 'charset'];
+
+/** Whether a source of the page is newer than it: its own, a shared one, or a library. */
 function isPageStale() {
   const index = join(page, 'index.html');
   if (!existsSync(index)) return true;
-  const sources = [...below('web'), ...below(join('src', 'protocol')), join('src', 'errors.ts'), 'package-lock.json'];
+  const shared = SHARED.flatMap(folder => below(join('src', folder)));
+  const sources = [...below('web'), ...shared, join('src', 'errors.ts'), 'package-lock.json'];
   return isNewer(sources, statSync(index).mtimeMs);
 }
 
@@ -67,6 +71,8 @@ async function bundlePage() {
     minify: true,
     format: 'esm',
     platform: 'browser',
+    // The same terminal without a display: the browser has it once.
+    alias: { '@xterm/headless': '@xterm/xterm' },
     // Popovers, dialogs and lookbehind: the browsers of the last two years.
     target: ['chrome114', 'firefox125', 'safari17'],
     // The licenses of the libraries want to be passed on.

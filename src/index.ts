@@ -10,7 +10,8 @@ export { type ReconnectOptions, type Retry, type RetryOptions, reconnect } from 
 export { TelptyError, type TelptyErrorCode, type TelptyErrorDetails } from './errors.ts';
 export { type RecordingEnd, type RecordOptions, record } from './recording/record.ts';
 export type { RecordingEvent, RecordingFormat, RecordingHeader } from './recording/recording.ts';
-export { type OpenRecordingOptions, openRecording, type Recording } from './recording/recording-file.ts';
+export { type OpenRecordingOptions, openRecording } from './recording/recording-file.ts';
+export type { Recording } from './recording/recording-reader.ts';
 export type { RecordedScreen, ScreenIndex } from './recording/screen-index.ts';
 export type { Listener, LocalListener, TcpListener } from './server/listener.ts';
 export type { AcceptOptions, Middleware, ServerOptions, Shell } from './server/options.ts';

@@ -2,9 +2,10 @@
  * The formats of asciinema: a header, and a line of JSON for each event. Version 2 has the time since the beginning,
  * version 3 the time since the event before.
  *
+ * It uses nothing of Node.js: the page of the web gateway reads recordings, too.
+ *
  * Source: https://docs.asciinema.org/manual/asciicast/v3/ and v2.
  */
-import { Buffer } from 'node:buffer';
 import {
   type Checkpoint,
   type FormatProblem,
@@ -26,6 +27,10 @@ const MAX_SECONDS = 2 ** 32;
 
 const NOTHING = new Uint8Array();
 
+const utf8 = new TextEncoder();
+/** A byte order mark is a character of the output. */
+const text8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
 export class AsciicastEncoder implements RecordingEncoder {
   readonly #version: AsciicastVersion;
   /** The time of the last event, in microseconds. */
@@ -35,19 +40,15 @@ export class AsciicastEncoder implements RecordingEncoder {
     this.#version = version;
   }
 
-  begin({ columns, rows, term, started, command, title, encoding }: RecordingHeader): Uint8Array {
+  begin({ columns, rows, term, started, command, title, encoding, user, address }: RecordingHeader): Uint8Array {
     const timestamp = started === undefined ? undefined : Math.floor(started.getTime() / 1000);
     const facts = { timestamp, command, title, encoding };
     // JSON.stringify leaves out what is undefined.
+    const env = { TERM: this.#version === 2 ? term : undefined, [USER]: user, [ADDRESS]: address };
+    const variables = Object.values(env).some(value => value !== undefined) ? { env } : {};
     return this.#version === 2
-      ? line({
-          version: 2,
-          width: columns,
-          height: rows,
-          ...facts,
-          env: term === undefined ? undefined : { TERM: term },
-        })
-      : line({ version: 3, term: { cols: columns, rows, type: term }, ...facts });
+      ? line({ version: 2, width: columns, height: rows, ...facts, ...variables })
+      : line({ version: 3, term: { cols: columns, rows, type: term }, ...facts, ...variables });
   }
 
   event(event: RecordingEvent): Uint8Array {
@@ -59,6 +60,10 @@ export class AsciicastEncoder implements RecordingEncoder {
     return line([time / 1e6, code, dataOf(event)]);
   }
 }
+
+/** The variables in which the program of a session finds its client. Both versions can contain variables. */
+const USER = 'REMOTE_USER';
+const ADDRESS = 'TELPTY_REMOTE_ADDRESS';
 
 const CODES = { output: 'o', input: 'i', resize: 'r', mark: 'm', exit: 'x' } as const;
 
@@ -88,7 +93,7 @@ const MAY_NEED_QUOTES =
 /** JSON on one line without control characters: `cat` and `grep` show a recording instead of playing it. */
 function line(value: unknown): Uint8Array {
   const json = JSON.stringify(value);
-  return Buffer.from(`${MAY_NEED_QUOTES.test(json) ? quoted(json) : json}\n`);
+  return utf8.encode(`${MAY_NEED_QUOTES.test(json) ? quoted(json) : json}\n`);
 }
 
 function quoted(json: string): string {
@@ -119,7 +124,7 @@ export class AsciicastDecoder implements RecordingDecoder {
     const events = end === 0 ? [] : this.#lines(this.#take(piece.subarray(0, end)));
     if (this.problem !== undefined) return events;
     // The piece is lent.
-    this.#rest.push(Buffer.from(piece.subarray(end)));
+    this.#rest.push(piece.slice(end));
     this.#restLength += piece.length - end;
     if (this.#restLength > MAX_LINE) this.#failAtLength(this.#number + 1);
     return events;
@@ -152,11 +157,11 @@ export class AsciicastDecoder implements RecordingDecoder {
 
   /** The text of the whole lines that end with these bytes. */
   #take(end: Uint8Array): string {
-    const bytes = Buffer.concat([...this.#rest, end]);
+    const bytes = joined([...this.#rest, end]);
     this.#rest = [];
     this.#restLength = 0;
     this.#offset += bytes.length;
-    return bytes.toString('utf8');
+    return text8.decode(bytes);
   }
 
   #lines(text: string): RecordingEvent[] {
@@ -202,7 +207,8 @@ export class AsciicastDecoder implements RecordingDecoder {
       this.#fail(`${names} must be whole numbers from 1 to 65535`);
       return;
     }
-    const term = version === 2 ? (isObject(header.env) ? header.env.TERM : undefined) : inner.type;
+    const env = isObject(header.env) ? header.env : {};
+    const term = version === 2 ? env.TERM : inner.type;
     const { timestamp } = header;
     this.header = {
       columns,
@@ -212,6 +218,8 @@ export class AsciicastDecoder implements RecordingDecoder {
       command: text(header.command),
       title: text(header.title),
       encoding: text(header.encoding),
+      user: text(env[USER]),
+      address: text(env[ADDRESS]),
     };
   }
 
@@ -249,6 +257,18 @@ export class AsciicastDecoder implements RecordingDecoder {
   #fail(problem: string, number = this.#number): void {
     this.problem ??= { problem, place: String(number) };
   }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first, second] = pieces;
+  if (first !== undefined && second === undefined) return first;
+  const whole = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }
 
 function parsed(json: string): unknown {

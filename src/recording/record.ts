@@ -18,7 +18,7 @@ import type { ObservedEvent, ObservedEvents } from '../session/observing/session
 import type { Session } from '../session/session.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from '../session/terminal.ts';
 import { type FileEnd, type LiveRecording, type RecorderThread, recorderThread } from './recorder.ts';
-import { RECORDING_FORMATS, type RecordingFormat } from './recording.ts';
+import { RECORDING_FORMATS, type RecordingFormat, type RecordingHeader } from './recording.ts';
 import { prepareDirectory } from './recording-directory.ts';
 
 /** Options of {@link record}. */
@@ -219,6 +219,7 @@ class SessionRecorder {
       started: new Date(),
       command,
       encoding,
+      ...clientOf(session),
     };
     this.#recording = this.#thread.begin(
       { directory, format, session: session.id, header },
@@ -257,6 +258,11 @@ class SessionRecorder {
     const error = problem && errorOf(problem, file ?? this.#settings.directory);
     this.#settings.onEnd?.(this.#session, { file, size, error });
   }
+}
+
+/** The client of a session, for the header. */
+function clientOf({ peer }: Session): Pick<RecordingHeader, 'user' | 'address'> {
+  return peer?.kind === 'ip' ? { user: peer.user, address: peer.address } : {};
 }
 
 function errorOf({ reason, code }: { reason: string; code: string }, file: string): TelptyError {

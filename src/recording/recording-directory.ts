@@ -11,6 +11,7 @@
  *
  * All calls are synchronous. Except for {@link prepareDirectory} they are made by the thread that writes. There may be
  * any number of files, of any size, so repair and deletion are generators, which pause after each file or piece.
+ * Operators of a server read the files by `src/web/recording-list.ts`.
  */
 import {
   accessSync,
@@ -18,6 +19,7 @@ import {
   constants,
   fstatSync,
   ftruncateSync,
+  futimesSync,
   linkSync,
   lstatSync,
   mkdirSync,
@@ -26,6 +28,7 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  type Stats,
   statSync,
   unlinkSync,
   writeSync,
@@ -213,17 +216,21 @@ function recordingsIn(directory: string): Named[] {
   return found;
 }
 
+/** Links are not followed, and a FIFO does not wait for its other end. */
+export const SAFE_FLAGS = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Whether a file is a regular file of this user. */
+export const isOwn = (status: Stats): boolean => status.isFile() && status.uid === (process.geteuid?.() ?? status.uid);
+
 /** Opens a regular file of this user, never anything else. */
 function openOwn(path: string, flags: number): number | undefined {
   let fd: number;
   try {
-    // O_NONBLOCK: a FIFO would wait for its other end.
-    fd = openSync(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    fd = openSync(path, flags | SAFE_FLAGS);
   } catch {
     return undefined;
   }
-  const { uid } = fstatSync(fd);
-  if (fstatSync(fd).isFile() && uid === (process.geteuid?.() ?? uid)) return fd;
+  if (isOwn(fstatSync(fd))) return fd;
   closeSync(fd);
   return undefined;
 }
@@ -316,7 +323,7 @@ function* wholeFrames(fd: number): Generator<void, Whole> {
 }
 
 /** Whether a file begins as the recording that its name promises. */
-const isOurs = ({ started }: Named, header: RecordingHeader | undefined): boolean =>
+export const isOurs = ({ started }: RecordingName, header: RecordingHeader | undefined): boolean =>
   header?.started !== undefined && Math.abs(header.started.getTime() - started.getTime()) < 2000;
 
 /** Repairs the recordings that a process has not finished. @returns their paths */
@@ -344,13 +351,16 @@ function* repair(file: Named): Generator<void, string | undefined> {
   if (fd === undefined) return undefined;
   try {
     // The process was killed before it wrote anything.
-    if (fstatSync(fd).size === 0) return discardPart(file.path);
+    const { size, atime, mtime } = fstatSync(fd);
+    if (size === 0) return discardPart(file.path);
     const { header, format } = beginningOf(fd, file.extension);
     if (!isOurs(file, header)) return undefined;
     const { length, last } = yield* format === 'ttyrec' ? wholeFrames(fd) : wholeLines(fd);
     // Two processes that repair it at the same time write the same.
     ftruncateSync(fd, length);
     writeSync(fd, markOf(format, header!, { time: last, type: 'mark', label: 'interrupted' }), 0, undefined, length);
+    // Its time stays that of its end, from which its age and its duration are counted.
+    futimesSync(fd, atime, mtime);
     return publishPart(file.path);
   } finally {
     closeSync(fd);

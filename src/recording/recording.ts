@@ -32,6 +32,10 @@ export interface RecordingHeader {
   readonly title?: string | undefined;
   /** The character set of the session. The recording itself is in UTF-8. */
   readonly encoding?: string | undefined;
+  /** The user who has logged in, or who owns the connection. */
+  readonly user?: string | undefined;
+  /** The address of the client. */
+  readonly address?: string | undefined;
 }
 
 /** What happened at a time, in seconds since the beginning. */

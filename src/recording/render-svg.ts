@@ -1,7 +1,7 @@
 /** Images of recordings. */
 import type { TelptyError } from '../errors.ts';
 import { Animation, type AnimationOptions, renderSvg, type SvgOptions } from '../screen/svg/index.ts';
-import type { Recording } from './recording-file.ts';
+import type { Recording } from './recording-reader.ts';
 import { apply } from './screen-index.ts';
 
 export interface StillOptions extends SvgOptions {

@@ -7,7 +7,7 @@
  * milliseconds, and the event loop handles keys between them. Rejected: a thread of its own. Worker threads would need
  * a file of their own in bundles, and twice the memory for xterm.js.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { nextTurn } from '../screen/next-turn.ts';
 import { Screen } from '../screen/screen.ts';
 import { loadScreens } from '../screen/xterm.ts';
 import type { Checkpoint, RecordingEvent, RecordingHeader } from './recording.ts';

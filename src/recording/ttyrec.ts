@@ -5,11 +5,11 @@
  * It has no header. Like termrec, telpty writes the size as `CSI 8 ; rows ; columns t`, which a terminal emulator may
  * obey and other players pass on. Without it the size is 80x24, the size of the terminals of these servers.
  *
+ * It uses nothing of Node.js: the page of the web gateway reads recordings, too.
+ *
  * Source: the documentation of ttyrec, https://0xcc.net/ttyrec/
  */
-import { Buffer } from 'node:buffer';
-import { decoder, type StreamDecoder } from '../charset/index.ts';
-import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../session/terminal.ts';
+import type { StreamDecoder } from '../charset/stream-decoder.ts';
 import {
   type FormatProblem,
   isSize,
@@ -25,7 +25,11 @@ export const FRAME_HEADER = 12;
 export const MICROSECONDS = 1_000_000;
 /** The longest frame that is read. ttyrec writes at most 1 KiB, others at most some 100 KiB. */
 const MAX_FRAME = 16 * 2 ** 20;
+const DEFAULT_COLUMNS = 80;
+const DEFAULT_ROWS = 24;
 const NOTHING = new Uint8Array();
+
+const utf8 = new TextEncoder();
 
 export class TtyrecEncoder implements RecordingEncoder {
   /** The time of day of the beginning, in microseconds. */
@@ -44,11 +48,13 @@ export class TtyrecEncoder implements RecordingEncoder {
 
   #frame(seconds: number, text: string): Uint8Array {
     const time = this.#began + microseconds(seconds);
-    const frame = Buffer.alloc(FRAME_HEADER + Buffer.byteLength(text));
-    frame.writeUInt32LE(Math.floor(time / MICROSECONDS) % 2 ** 32, 0);
-    frame.writeUInt32LE(time % MICROSECONDS, 4);
-    frame.writeUInt32LE(frame.length - FRAME_HEADER, 8);
-    frame.write(text, FRAME_HEADER);
+    const bytes = utf8.encode(text);
+    const frame = new Uint8Array(FRAME_HEADER + bytes.length);
+    const header = new DataView(frame.buffer);
+    header.setUint32(0, Math.floor(time / MICROSECONDS) % 2 ** 32, true);
+    header.setUint32(4, time % MICROSECONDS, true);
+    header.setUint32(8, bytes.length, true);
+    frame.set(bytes, FRAME_HEADER);
     return frame;
   }
 }
@@ -59,34 +65,35 @@ export class TtyrecDecoder implements RecordingDecoder {
   header: RecordingHeader | undefined;
   problem: FormatProblem | undefined;
   readonly #decoder: StreamDecoder;
-  #rest: Buffer = Buffer.alloc(0);
+  #rest: Uint8Array = NOTHING;
   #offset = 0;
   /** The times of day of the first and of the last frame, in microseconds. */
   #began: number | undefined;
   #last = 0;
 
-  /** @param encoding the character set of the bytes; NetHack servers also have `'cp437'`. */
-  constructor(encoding = 'utf-8') {
-    this.#decoder = decoder(encoding);
+  /** @param decoder of the bytes, which have another character set on some NetHack servers. Default: UTF-8. */
+  constructor(decoder: StreamDecoder = utf8Decoder()) {
+    this.#decoder = decoder;
   }
 
   push(piece: Uint8Array): RecordingEvent[] {
     if (this.problem !== undefined) return [];
-    this.#rest = this.#rest.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#rest, piece]);
+    this.#rest = appended(this.#rest, piece);
+    const numbers = new DataView(this.#rest.buffer, this.#rest.byteOffset, this.#rest.length);
     const events: RecordingEvent[] = [];
     let at = 0;
     while (this.#rest.length - at >= FRAME_HEADER) {
-      const length = this.#rest.readUInt32LE(at + 8);
-      const fraction = this.#rest.readUInt32LE(at + 4);
+      const length = numbers.getUint32(at + 8, true);
+      const fraction = numbers.getUint32(at + 4, true);
       if (fraction >= MICROSECONDS || length > MAX_FRAME) {
         this.problem = { problem: 'not a frame of ttyrec', place: `byte ${this.#offset + at}` };
-        this.#rest = Buffer.alloc(0);
+        this.#rest = NOTHING;
         return events;
       }
       const from = at + FRAME_HEADER;
       if (this.#rest.length - from < length) break;
       this.#frame(
-        this.#rest.readUInt32LE(at) * MICROSECONDS + fraction,
+        numbers.getUint32(at, true) * MICROSECONDS + fraction,
         this.#rest.subarray(from, from + length),
         events,
       );
@@ -98,7 +105,7 @@ export class TtyrecDecoder implements RecordingDecoder {
   }
 
   end(): RecordingEvent[] {
-    this.#rest = Buffer.alloc(0);
+    this.#rest = NOTHING;
     if (this.header === undefined) this.problem ??= { problem: 'not a frame of ttyrec', place: 'byte 0' };
     const data = this.#decoder.end();
     return data === '' ? [] : [{ time: this.#seconds, type: 'output', data }];
@@ -127,6 +134,19 @@ export class TtyrecDecoder implements RecordingDecoder {
   get #seconds(): number {
     return (this.#last - (this.#began ?? 0)) / MICROSECONDS;
   }
+}
+
+/** A copy of both: the piece is lent. */
+function appended(rest: Uint8Array, piece: Uint8Array): Uint8Array {
+  const whole = new Uint8Array(rest.length + piece.length);
+  whole.set(rest);
+  whole.set(piece, rest.length);
+  return whole;
+}
+
+function utf8Decoder(): StreamDecoder {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  return { write: bytes => decoder.decode(bytes, { stream: true }), end: () => decoder.decode() };
 }
 
 /** The last size that the output sets. A sequence that is cut between two frames is not seen. */

@@ -17,8 +17,6 @@
  * Of the requests that a program sends to its terminal, only DA and DSR are answered. The answers of xterm.js are
  * discarded.
  */
-
-import { StringDecoder } from 'node:string_decoder';
 import type { IBufferCell, IBufferLine, IMarker, IUnicodeVersionProvider, Terminal } from '@xterm/headless';
 import { columnsOf } from '../charset/width.ts';
 import { OutputFilter } from './output-filter.ts';
@@ -55,7 +53,7 @@ export class Screen {
   readonly #options: ScreenOptions;
   readonly #scrollback: number;
   readonly #filter: OutputFilter;
-  #decoder: StringDecoder | undefined;
+  #decoder: InstanceType<typeof TextDecoder> | undefined;
   #terminal: Terminal;
   /** The marker on the line above the screen, as of the last call of {@link takeScrolled}. */
   #marker: IMarker | undefined;
@@ -146,8 +144,8 @@ export class Screen {
     if (this.#isDisposed) return;
     if (typeof output === 'string') this.#filter.write(output);
     else {
-      this.#decoder ??= new StringDecoder('utf8');
-      this.#filter.write(this.#decoder.write(output as Buffer));
+      this.#decoder ??= new TextDecoder('utf-8', { ignoreBOM: true });
+      this.#filter.write(this.#decoder.decode(output, { stream: true }));
     }
   }
 

@@ -11,11 +11,12 @@ import { escapeText } from '../shells/output/escape.ts';
 import { type IpPeer, peerFields } from '../transport/peer.ts';
 import { type AddressList, normalAddress } from '../transport/pre-session/address-list.ts';
 import type { Transport } from '../transport/stream/transport.ts';
-import { clientOf, valuesOf, type WebClient } from './client.ts';
+import { clientOf, headerOf, valuesOf, type WebClient } from './client.ts';
 import { Login, type LoginOptions, type LoginRequest, type SharedLogins } from './login/login.ts';
 import { readPasswordFile } from './login/password-file.ts';
 import { readGatewayOptions, USER_NAME, type WebGatewayOptions } from './options.ts';
 import { ownPage, PageFiles } from './page-files.ts';
+import { RECORDING_FILES, RECORDING_LIST, WebRecordings } from './recordings.ts';
 import { answer, answerJson, type Headers, refuseUpgrade, securityHeaders } from './responses.ts';
 import { Site } from './site.ts';
 import { takeConnection } from './websocket/connection.ts';
@@ -40,6 +41,9 @@ const MOST_PROTOCOLS = 16;
 /** The interval of pings, in milliseconds: shorter than the time limits of usual proxies, 60 s. */
 const PING_MS = 30_000;
 
+/** The token of a login in other requests than those for WebSockets. */
+const TOKEN_HEADER = 'telpty-token';
+
 const WRONG_HOST = 'the Host header is not a name of this server; use its address, or configure its public origin';
 const WRONG_ORIGIN = 'the page that connects does not belong to this server; configure its origin to allow it';
 
@@ -55,6 +59,8 @@ export interface HttpConnections {
 export interface GatewayHooks {
   readonly logins?: SharedLogins | undefined;
   readonly onLogin?: LoginOptions['onAttempt'];
+  /** An operator opens a recording. */
+  readonly onRecording?: ((client: WebClient, user: string, name: string) => void) | undefined;
   /**
    * Asks another process for a session. It returns facts about the connection for the server, and a function to call
    * if the client has gone meanwhile; or undefined, if there is none for it.
@@ -89,6 +95,7 @@ export class WebGateway implements AsyncDisposable {
   readonly #authenticate: WebGatewayOptions['authenticate'];
   readonly #frameAncestors: readonly string[];
   readonly #login: Login | undefined;
+  readonly #recordings: WebRecordings | undefined;
   readonly #hooks: GatewayHooks;
   readonly #open = new Set<WebSocketTransport>();
   readonly #attached = new Map<HttpServer, (request: IncomingMessage, socket: Duplex, head: Buffer) => void>();
@@ -112,6 +119,8 @@ export class WebGateway implements AsyncDisposable {
       passwordFile === undefined
         ? undefined
         : new Login({ passwordFile, base: this.#base, shared: hooks.logins, onAttempt: hooks.onLogin ?? (() => {}) });
+    const { recordings, operators } = settings;
+    this.#recordings = recordings === undefined ? undefined : new WebRecordings(recordings, operators);
     this.#hooks = hooks;
   }
 
@@ -225,7 +234,9 @@ export class WebGateway implements AsyncDisposable {
     else if (request.method !== 'GET' && request.method !== 'HEAD') {
       answer(response, 405, 'method not allowed; use GET or HEAD\n', { ...headers, Allow: 'GET, HEAD' });
     } else if (path === 'config.json') answerJson(response, 200, await this.#config(asked), headers);
-    else if (path === 'ws') answer(response, 426, 'connect with a WebSocket\n', { ...headers, Upgrade: 'websocket' });
+    else if (this.#recordings !== undefined && (path === RECORDING_LIST || path.startsWith(RECORDING_FILES))) {
+      await this.#respondRecordings(this.#recordings, asked, response, headers);
+    } else if (path === 'ws') answer(response, 426, 'connect with a WebSocket\n', { ...headers, Upgrade: 'websocket' });
     else {
       const file = this.#page?.find(path);
       if (file !== undefined) await file.send(request, response, headers);
@@ -244,7 +255,7 @@ export class WebGateway implements AsyncDisposable {
       login,
       isAllowed: !needsUser || user !== undefined,
       user: user || null,
-      recordings: false,
+      recordings: this.#recordings?.isOperator(user) ?? false,
       closeText: null,
     };
   }
@@ -259,6 +270,26 @@ export class WebGateway implements AsyncDisposable {
     else await login.logOut(asked, response, headers);
   }
 
+  async #respondRecordings(
+    recordings: WebRecordings,
+    asked: Asked,
+    response: ServerResponse,
+    headers: Headers,
+  ): Promise<void> {
+    const { request, client, path } = asked;
+    const user = await this.#userOf(asked, headerOf(request, TOKEN_HEADER), true);
+    const site = headerOf(request, 'sec-fetch-site') ?? 'same-origin';
+    // Other sites could not read the answer, but they could make the server work.
+    if (!this.#isSameSite(asked) || !['same-origin', 'none'].includes(site)) {
+      answerJson(response, 403, { error: WRONG_ORIGIN }, headers);
+    } else if (user === undefined) answerJson(response, 401, { error: 'log in first' }, headers);
+    else if (!recordings.isOperator(user)) answerJson(response, 403, { error: 'only for operators' }, headers);
+    else {
+      const opened = (name: string) => this.#hooks.onRecording?.(client, user, name);
+      await recordings.respond(path, request, response, headers, opened);
+    }
+  }
+
   #isSameSite({ request, host, client }: Asked): boolean {
     return this.#site.allowsOrigin(request, host, client.isSecure);
   }
@@ -266,12 +297,13 @@ export class WebGateway implements AsyncDisposable {
   /**
    * The user of a request: `''` if no user is needed, or the user has no name; undefined if the request is refused.
    *
-   * @param token of a WebSocket.
+   * @param token of the page.
+   * @param needsToken false where it is enough that the user has logged in.
    */
-  async #userOf(asked: Asked, token: string | undefined, isSocket: boolean): Promise<string | undefined> {
+  async #userOf(asked: Asked, token: string | undefined, needsToken: boolean): Promise<string | undefined> {
     const { request, client } = asked;
     if (this.#login !== undefined) {
-      return isSocket ? this.#login.userOfSocket(asked, token) : this.#login.userOf(asked);
+      return needsToken ? this.#login.userWithToken(asked, token) : this.#login.userOf(asked);
     }
     if (this.#authenticate !== undefined) {
       const user = await this.#authenticate(request);

@@ -48,6 +48,13 @@ export interface WebGatewayOptions {
    * the request.
    */
   readonly authenticate?: ((request: IncomingMessage) => string | undefined | Promise<string | undefined>) | undefined;
+  /**
+   * The directory of the recordings that `record()` writes: users who are named in `operators` can list and play them
+   * in the page. It needs `operators`, and `passwordFile`, `userHeader` or `authenticate`. Default: none.
+   */
+  readonly recordings?: string | undefined;
+  /** The names of the users who may operate the server. Default: none. */
+  readonly operators?: readonly string[];
   /** Sources of CSP's `frame-ancestors`: pages that may show this one in a frame. Default: none. */
   readonly frameAncestors?: readonly string[];
 }
@@ -91,6 +98,8 @@ export const webGatewayOptions = {
   passwordFile: text({ allowed: 'the name of a file', holds: file => file !== '' }),
   userHeader: text({ allowed: 'the name of a header', holds: isHeaderName }),
   authenticate: callback<NonNullable<WebGatewayOptions['authenticate']>>(),
+  recordings: text({ allowed: 'the name of a directory', holds: directory => directory !== '' }),
+  operators: list(text({ allowed: 'the name of a user', holds: name => USER_NAME.test(name) }), { default: [] }),
   frameAncestors: list(
     text({ allowed: "a source of CSP, such as 'self'", holds: source => /^[^\s;,]+$/.test(source) }),
     {
@@ -102,9 +111,11 @@ export const webGatewayOptions = {
 /** @throws TelptyError `ERR_INVALID_ARGUMENT` */
 export function readGatewayOptions(options: WebGatewayOptions) {
   const settings = readOptions('createWebGateway', webGatewayOptions, options);
-  const { passwordFile, userHeader, authenticate, trustedProxies } = settings;
+  const { passwordFile, userHeader, authenticate, trustedProxies, recordings, operators } = settings;
   const ways = [passwordFile, userHeader, authenticate].filter(way => way !== undefined);
   check(ways.length <= 1, 'passwordFile, userHeader and authenticate exclude each other');
   check(userHeader === undefined || trustedProxies.length > 0, 'userHeader needs trustedProxies');
+  check(recordings === undefined || operators.length > 0, 'recordings needs operators');
+  check(operators.length === 0 || ways.length > 0, 'operators needs passwordFile, userHeader or authenticate');
   return { ...settings, trustedProxies: AddressList.parse(trustedProxies) };
 }

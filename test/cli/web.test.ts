@@ -154,6 +154,41 @@ for (const workers of WORKERS) {
       assert.equal((await logIn('second')).status, 200);
     });
 
+    it('lets operators read the recordings of all sessions, whichever process answers', async () => {
+      const folder = mkdtempSync(join(directory, 'recordings-'));
+      const file = join(directory, 'operators');
+      writeFileSync(file, ['ada', 'bob'].map(user => `${user}:${bcrypt.hashSync(user, 4)}\n`).join(''));
+      const options = ['--record', folder, '--web-password', file, '--web-recordings', '--web-operators', 'ada'];
+      const { server, port } = await startWeb([...workers, ...options]);
+      await using _server = server;
+      const logIn = async (user: string) => {
+        const body = `name=${user}&password=${user}`;
+        const { headers, text } = await ask(port, '/login', { method: 'POST', headers: FORM, body });
+        return { cookie: headers['set-cookie']![0]!.split(';')[0]!, 'telpty-token': JSON.parse(text).token as string };
+      };
+      const [ada, bob] = [await logIn('ada'), await logIn('bob')];
+      {
+        const protocols = [TELNET, `telpty.token.${bob['telpty-token']}`];
+        await using wire = await connectWeb(port, { headers: { cookie: bob.cookie }, protocols });
+        await wire.expect('user=bob.');
+        wire.type('exit\r');
+        await wire.untilClose();
+      }
+      await server.waitForLog(/session 1 ended/);
+      for (let request = 0; request < 4; request++) {
+        const { text } = await ask(port, '/recordings.json', { headers: ada });
+        const [{ name, user, address, program }] = JSON.parse(text).recordings;
+        assert.deepEqual([user, address], ['bob', '127.0.0.1']);
+        assert.match(program, /^sh -c/);
+        const recording = `/recordings/${name}`;
+        const { status, text: piece } = await ask(port, recording, { headers: { ...ada, range: 'bytes=0-' } });
+        assert.equal(status, 206);
+        assert.match(piece, /user=bob\./);
+        assert.equal((await ask(port, recording, { headers: { ...bob, range: 'bytes=0-' } })).status, 403);
+      }
+      await server.waitForLog(/web: recording opened: \S+-session-1\.cast by ada from 127\.0\.0\.1/);
+    });
+
     it('speaks HTTPS with --tls-cert, under the names of the certificate, and takes a new one with SIGHUP', async () => {
       using certificate = selfSigned('DNS:play.example.org,IP:127.0.0.1');
       const tls = ['--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile];
@@ -211,6 +246,20 @@ describe('the options of --web', { timeout: 600_000 }, () => {
       ['--web', '0.0.0.0:0', '--web-password', 'x', '--', 'cat'],
       /^telpty: --web-password: .*passwords need TLS/,
     );
+    const users = ['--web-password', '/nonexistent/users'];
+    const operators = ['--web-operators', 'ada'];
+    const web = ['--web', '0'];
+    for (const [args, words] of [
+      [['--web-recordings'], 'web-recordings: needs --web'],
+      [operators, 'web-operators: needs --web'],
+      [[...web, ...users, ...operators, '--web-recordings'], 'web-recordings: needs --record'],
+      [[...web, ...users, '--record', 'd', '--web-recordings'], 'web-recordings: needs --web-operators'],
+      [[...web, '--record', 'd', ...operators, '--web-recordings'], 'web-operators: needs --web-password or'],
+      [[...web, ...users, ...operators], 'web-operators: needs --web-recordings'],
+      [[...web, ...users, '--web-operators', 'a b'], "web-operators: 'a b' is not the name of a user"],
+    ] as const) {
+      refused([...args, '--', 'cat'], new RegExp(`^telpty: --${words}`));
+    }
     refused(['--web', '0', '--local-user', 'same', '--web-trust', '::1', '--', 'cat'], /^telpty: --web-trust: /);
   });
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { decoder } from '../../src/charset/index.ts';
 import { AsciicastDecoder, AsciicastEncoder } from '../../src/recording/asciicast.ts';
 import type {
   RecordingDecoder,
@@ -19,6 +20,8 @@ const HEADER: RecordingHeader = {
   command: 'nethack -u "a b"',
   title: 'a \u202e title',
   encoding: 'ISO-8859-1',
+  user: 'ada@example.org',
+  address: '2001:db8::1',
 };
 
 /** A format, and what it can express. */
@@ -227,16 +230,16 @@ describe('ttyrec of others', () => {
   };
 
   it('is 80x24 where it sets no size', () => {
-    const decoder = new TtyrecDecoder();
-    assert.deepEqual(decode(decoder, Buffer.concat([frame(100, 'a'), frame(103, 'b')])), [
+    const ttyrec = new TtyrecDecoder();
+    assert.deepEqual(decode(ttyrec, Buffer.concat([frame(100, 'a'), frame(103, 'b')])), [
       { time: 0, type: 'output', data: 'a' },
       { time: 3, type: 'output', data: 'b' },
     ]);
-    assert.deepEqual([decoder.header?.columns, decoder.header?.rows], [80, 24]);
+    assert.deepEqual([ttyrec.header?.columns, ttyrec.header?.rows], [80, 24]);
   });
 
   it('may be in another character set, and have characters that are cut between two frames', () => {
-    assert.deepEqual(decode(new TtyrecDecoder('cp437'), frame(1, Buffer.of(0xb0, 0xdb))), [
+    assert.deepEqual(decode(new TtyrecDecoder(decoder('cp437')), frame(1, Buffer.of(0xb0, 0xdb))), [
       { time: 0, type: 'output', data: '░█' },
     ]);
     const cut = Buffer.from('é');

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { openRecording, type Recording } from '../../src/recording/recording-file.ts';
+import { openRecording } from '../../src/recording/recording-file.ts';
+import type { Recording } from '../../src/recording/recording-reader.ts';
 import { renderAnimation, renderStill } from '../../src/recording/render-svg.ts';
 
 describe('a still image of a recording', () => {

@@ -11,6 +11,7 @@ import { Menu, type MenuItem } from './controls/menu.ts';
 import { Notice, showLink, toast } from './controls/notices.ts';
 import { SearchBar } from './controls/search-bar.ts';
 import { type ShortcutName, Shortcuts } from './controls/shortcuts.ts';
+import { Recordings } from './recordings/recordings.ts';
 import { SettingsStore } from './settings.ts';
 import { Bell } from './terminal/bell.ts';
 import { Clipboard } from './terminal/clipboard.ts';
@@ -104,7 +105,7 @@ function stateChanged(state: SessionState, before: SessionState): void {
   else if (state.kind === 'connecting' && before.kind !== 'idle') notice.hide();
   else if (state.kind === 'login') {
     notice.hide();
-    void askForLogin(config.title, (name, password) => logIn(base, name, password)).then(() => session.start());
+    void logInHere().then(() => session.start());
   }
   if (state.kind !== 'open') {
     programTitle = '';
@@ -112,6 +113,10 @@ function stateChanged(state: SessionState, before: SessionState): void {
   }
   if (state.kind !== 'open' && state.kind !== 'connecting') input.forget();
   showTitle();
+}
+
+function logInHere(): Promise<void> {
+  return askForLogin(config.title, (name, password) => logIn(base, name, password));
 }
 
 function restart(): Promise<void> {
@@ -144,6 +149,8 @@ const clipboard = new Clipboard(xterm, settings, {
   confirmPaste,
   askForText,
   offerCopy: (text, copy) => {
+    // The rest of the output of a program that has ended must not hide the line that says so.
+    if (session.state.kind !== 'open') return;
     const accept = () => {
       copy();
       closeOffer();
@@ -161,6 +168,14 @@ function closeOffer(): void {
   notice.hide();
   focusTerminal();
 }
+
+const recordings = new Recordings(base, settings, {
+  logIn: logInHere,
+  closed: () => {
+    focusTerminal();
+    if (session.state.kind === 'idle') void session.start();
+  },
+});
 
 const run: Readonly<Record<ShortcutName, () => void>> = {
   copy: () => void clipboard.copy(),
@@ -196,6 +211,7 @@ function menuItems(): readonly (MenuItem | undefined)[] {
       run: () => void toggleFullScreen().then(focusTerminal),
     },
     undefined,
+    ...(config.recordings === true ? [{ label: 'Recordings', run: () => recordings.open() }] : []),
     { label: 'Settings', run: () => void showSettings(settings).then(focusTerminal) },
     { label: 'Keys', run: () => void showHelp(help()).then(focusTerminal) },
     ...(config.user === null ? [] : [{ label: `Log out (${config.user})`, run: () => void leave() }]),
@@ -262,4 +278,5 @@ document.addEventListener('visibilitychange', () => {
 });
 
 focusTerminal();
-void session.start();
+if (recordings.isRequested) recordings.open();
+else void session.start();

@@ -17,7 +17,7 @@ import {
 } from '../../shells/environment/environment.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { AddressList } from '../../transport/pre-session/address-list.ts';
-import { isBase, isHeaderName, isOrigin } from '../../web/options.ts';
+import { isBase, isHeaderName, isOrigin, USER_NAME } from '../../web/options.ts';
 
 /** The text as error messages show it. */
 const shown = (text: string) => `'${escapeText(text, 60)}'`;
@@ -241,6 +241,16 @@ export function origins(value: string): readonly string[] {
     const origin = entry.trim().replace(/\/$/, '').toLowerCase();
     if (isOrigin(origin)) return origin;
     throw usage(`${shown(entry)} is not an origin (https://play.example.org, http://192.0.2.1:8080)`);
+  });
+}
+
+/** Names of users of the gateway, separated by commas; may be empty. */
+export function userNames(value: string): readonly string[] {
+  if (value === '') return [];
+  return value.split(',').map(entry => {
+    const name = entry.trim();
+    if (USER_NAME.test(name)) return name;
+    throw usage(`${shown(entry)} is not the name of a user (letters, digits and . _ @ + -)`);
   });
 }
 

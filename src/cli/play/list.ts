@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TelptyError } from '../../errors.ts';
 import { systemError } from '../../native/system-error.ts';
+import { fill, put } from '../../recording/player/frame.ts';
+import type { Key } from '../../recording/player/key.ts';
+import { clockTime, emptyFrame } from '../../recording/player/player.ts';
 import { parseName } from '../../recording/recording-directory.ts';
-import { openRecording, type Recording } from '../../recording/recording-file.ts';
+import { openRecording } from '../../recording/recording-file.ts';
+import type { Recording } from '../../recording/recording-reader.ts';
 import { escapeText } from '../../shells/output/escape.ts';
-import { clockTime, emptyFrame } from './player.ts';
-import { fill, put } from './terminal/frame.ts';
-import type { Key } from './terminal/keys.ts';
-import type { Actor, Stage } from './terminal/stage.ts';
+import type { Actor, Stage } from './stage.ts';
 
 /** The names that recordings usually have. */
 const NAMES = /\.(?:cast|ttyrec)(?:\.gz)?$/i;

@@ -2,13 +2,13 @@
 import { stat } from 'node:fs/promises';
 import { TelptyError } from '../../errors.ts';
 import { LONGEST_TIMER } from '../../options.ts';
+import { type Clock, type Outcome, Player } from '../../recording/player/player.ts';
 import { openRecording } from '../../recording/recording-file.ts';
 import { loadScreens } from '../../screen/xterm.ts';
 import { escapeText } from '../../shells/output/escape.ts';
 import { List, listRecordings, printList } from './list.ts';
-import { type Clock, type Outcome, Player } from './player.ts';
 import type { PlaySettings } from './settings.ts';
-import { Stage } from './terminal/stage.ts';
+import { Stage } from './stage.ts';
 
 /**
  * @throws TelptyError `ERR_RUNTIME` if a file cannot be read; at the place where it is broken, after what is before.

@@ -135,8 +135,9 @@ function* conflictsOfSocket(values: Values): Generator<string> {
 /** The conflicts of the gateway for browsers. */
 function* conflictsOfWeb(values: Values, program: ServeSettings['program'], isOwn: boolean): Generator<string> {
   const { web, host, port, metrics } = values;
-  const options = ['web-origin', 'web-trust', 'web-password', 'web-user-header'] as const;
+  const options = ['web-origin', 'web-trust', 'web-password', 'web-user-header', 'web-operators'] as const;
   if (web === undefined) {
+    if (values['web-recordings']) yield '--web-recordings: needs --web';
     const [given] = options.filter(option => values[option] !== undefined && values[option].length > 0);
     if (given !== undefined) yield `--${given}: needs --web`;
     if (values['web-base'] !== '/') yield '--web-base: needs --web';
@@ -154,6 +155,7 @@ function* conflictsOfWeb(values: Values, program: ServeSettings['program'], isOw
   if (values['web-user-header'] !== undefined && values['web-trust'].length === 0) {
     yield '--web-user-header: needs --web-trust: anyone else could send the header';
   }
+  yield* conflictsOfOperators(values);
   if (values['web-password'] !== undefined && !isLoopback(web.host)) {
     if (values['tls-cert'] === undefined && values['web-trust'].length === 0) {
       yield `--web-password: ${web.host} is not loopback, and passwords need TLS: use --tls-cert, or a proxy that speaks TLS (--web-trust)`;
@@ -166,6 +168,17 @@ function* conflictsOfWeb(values: Values, program: ServeSettings['program'], isOw
   if (metrics?.port === web.port && (metrics.host === web.host || isEverywhere(web.host))) {
     yield `--metrics: ${web.port} is the port of --web (choose another one)`;
   }
+}
+
+/** The conflicts of what only operators can do in the page. */
+function* conflictsOfOperators(values: Values): Generator<string> {
+  const hasUsers = values['web-password'] !== undefined || values['web-user-header'] !== undefined;
+  const hasOperators = values['web-operators'].length > 0;
+  if (values['web-recordings']) {
+    if (values.record === undefined) yield '--web-recordings: needs --record';
+    if (!hasOperators) yield '--web-recordings: needs --web-operators: visitors must not see the sessions of others';
+  } else if (hasOperators) yield '--web-operators: needs --web-recordings';
+  if (hasOperators && !hasUsers) yield '--web-operators: needs --web-password or --web-user-header';
 }
 
 /** The conflicts between options; each message begins with the option, as on the command line. */

@@ -35,10 +35,11 @@ export class WebHost {
         ...optionsFor(webGatewayOptions, settings),
         server,
         title: basename(found.program.name).slice(0, 100),
+        ...(settings.webRecordings ? { recordings: found.recordings } : {}),
         // The gateway accepts addresses anyway.
         hosts: settings.web === undefined || /[:%]/.test(settings.web.host) ? [] : [settings.web.host],
       },
-      { ...hooks, connections: this.#server, onLogin: logins(log) },
+      { ...hooks, connections: this.#server, onLogin: logins(log), onRecording: openings(log) },
     );
     this.#server.serve(this.#gateway);
   }
@@ -72,6 +73,13 @@ export class WebHost {
     this.#gateway.close();
     this.#server.close();
   }
+}
+
+function openings(log: Log): GatewayHooks['onRecording'] {
+  return ({ peer }, user, recording) => {
+    const remote = formatAddress(peer.address, peer.port);
+    log.info({ remote, user, recording }, `web: recording opened: ${recording} by ${user} from ${remote}`);
+  };
 }
 
 function logins(log: Log): GatewayHooks['onLogin'] {

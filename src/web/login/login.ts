@@ -70,8 +70,8 @@ export class Login {
     return this.#loginOf(this.#cookieOf(asked))?.user;
   }
 
-  /** The same for a WebSocket, which also needs the token of the page. */
-  userOfSocket(asked: LoginRequest, token: string | undefined): string | undefined {
+  /** The same for a WebSocket and for recordings, which also need the token of the page. */
+  userWithToken(asked: LoginRequest, token: string | undefined): string | undefined {
     const cookie = this.#cookieOf(asked);
     const user = this.#loginOf(cookie)?.user;
     if (cookie === undefined || user === undefined || token === undefined) return undefined;

@@ -93,6 +93,8 @@ const defaults: ServeSettings = {
   webTrust: [],
   webPassword: undefined,
   webUserHeader: undefined,
+  webOperators: [],
+  webRecordings: false,
   program: undefined,
 };
 
@@ -158,6 +160,7 @@ describe('the command line of serve', () => {
       ...['--local-user', 'any'],
       ...['--web', '8080', '--web-base', '/term', '--web-origin', 'https://play.example.org/, HTTP://10.0.0.1:8080'],
       ...['--web-trust', '10.0.0.0/8', '--web-user-header', 'X-User'],
+      ...['--web-recordings', '--web-operators', 'ada,grace@example.org'],
       ...[
         '--session-timeout',
         '1000h',
@@ -243,6 +246,8 @@ describe('the command line of serve', () => {
       webTrust: ['10.0.0.0/8'],
       webPassword: undefined,
       webUserHeader: 'X-User',
+      webOperators: ['ada', 'grace@example.org'],
+      webRecordings: true,
       localUser: 'any',
       program: { name: 'nethack', args: ['-u', 'x'] },
     });

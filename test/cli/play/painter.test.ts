@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { follow, frameOf } from '../../../src/cli/play/terminal/frame.ts';
-import { type Key, KeyDecoder } from '../../../src/cli/play/terminal/keys.ts';
-import { Painter } from '../../../src/cli/play/terminal/painter.ts';
-import { depthOf } from '../../../src/cli/play/terminal/stage.ts';
+import { encoder } from '../../../src/charset/index.ts';
+import { KeyDecoder } from '../../../src/cli/play/keys.ts';
+import { depthOf } from '../../../src/cli/play/stage.ts';
+import { follow, frameOf } from '../../../src/recording/player/frame.ts';
+import type { Key } from '../../../src/recording/player/key.ts';
+import { Painter } from '../../../src/recording/player/painter.ts';
 import { Screen } from '../../../src/screen/screen.ts';
 import { loadScreens } from '../../../src/screen/xterm.ts';
 import { assertNothingHeld } from '../../support/leaks.ts';
@@ -102,6 +104,8 @@ const output = fc.array(
   { maxLength: 30 },
 );
 
+const encodeIn = (charset: string) => (text: string) => encoder(charset).write(text);
+
 describe('the painter', () => {
   it('lets only text, positions and attributes of a recording reach the terminal', () => {
     fc.assert(
@@ -110,7 +114,7 @@ describe('the painter', () => {
         fc.constantFrom('utf-8', 'iso-8859-1', 'cp437'),
         (parts, charset) => {
           const screen = new Screen(80, 6);
-          const painter = new Painter(charset);
+          const painter = new Painter(encodeIn(charset));
           const size = { columns: 40, rows: 5 };
           const sent = [painter.enter()];
           let view = { row: 0, column: 0 };
@@ -138,7 +142,7 @@ describe('the painter', () => {
       fc.property(fc.array(output, { minLength: 1, maxLength: 6 }), parts => {
         const size = { columns: 60, rows: 8 };
         const [screen, terminal] = [new Screen(60, 8), new Screen(60, 8)];
-        const painter = new Painter('utf-8');
+        const painter = new Painter(encodeIn('utf-8'));
         terminal.write(painter.enter());
         for (const part of parts) {
           screen.write(part.join(''));
@@ -156,7 +160,7 @@ describe('the painter', () => {
 
   it('sends nothing for a frame that is shown already, and little for a small change', () => {
     const screen = new Screen(80, 24);
-    const painter = new Painter('utf-8');
+    const painter = new Painter(encodeIn('utf-8'));
     const paint = () =>
       painter.paint(frameOf(screen, { columns: 80, rows: 24 }, { row: 0, column: 0 }, 256)).toString();
     screen.write('\x1b[10;1Hsome text\x1b[10;40H');

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type Clock, clockTime, Player, type PlayerOptions, type View } from '../../../src/cli/play/player.ts';
-import type { Frame } from '../../../src/cli/play/terminal/frame.ts';
-import type { Key } from '../../../src/cli/play/terminal/keys.ts';
+import type { Frame } from '../../../src/recording/player/frame.ts';
+import type { Key } from '../../../src/recording/player/key.ts';
+import { type Clock, clockTime, Player, type PlayerOptions, type View } from '../../../src/recording/player/player.ts';
 import { openRecording } from '../../../src/recording/recording-file.ts';
 import { loadScreens } from '../../../src/screen/xterm.ts';
 

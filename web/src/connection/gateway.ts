@@ -9,6 +9,8 @@ export interface Config {
   readonly isAllowed?: boolean;
   /** Who is logged in. */
   readonly user: string | null;
+  /** Whether this user may see the recordings of all sessions. */
+  readonly recordings?: boolean;
 }
 
 /** The configuration, or undefined if the gateway cannot be reached. */

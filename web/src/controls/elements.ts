@@ -22,6 +22,17 @@ export function create<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** An icon for a button, drawn with the path of an SVG of 20 by 20 units. */
+export function icon(path: string): SVGSVGElement {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  const shape = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+  svg.setAttribute('viewBox', '0 0 20 20');
+  svg.setAttribute('aria-hidden', 'true');
+  shape.setAttribute('d', path);
+  svg.append(shape);
+  return svg;
+}
+
 /** A button that does something when it is pressed. */
 export function button(label: string, press: () => void, className = ''): HTMLButtonElement {
   const made = create('button', { type: 'button', className }, label);

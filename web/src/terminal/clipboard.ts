@@ -104,7 +104,8 @@ export function cleaned(text: string): string {
   return text.replace(/\r\n?/g, '\n').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '');
 }
 
-async function writeText(text: string): Promise<boolean> {
+/** Writes to the clipboard. @returns whether the browser let the page do it */
+export async function writeText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -3,9 +3,9 @@ import { FitAddon } from '@xterm/addon-fit';
 import { SearchAddon } from '@xterm/addon-search';
 import { UnicodeGraphemesAddon } from '@xterm/addon-unicode-graphemes';
 import { WebLinksAddon } from '@xterm/addon-web-links';
-import { WebglAddon } from '@xterm/addon-webgl';
 import { Terminal as Xterm } from '@xterm/xterm';
 import type { Settings, SettingsStore } from '../settings.ts';
+import { Renderer } from './renderer.ts';
 import { followSystem, THEMES, themeOf } from './themes.ts';
 
 /** xterm.js parses a piece without a pause, so a longer one would delay keys. */
@@ -33,8 +33,7 @@ export class Terminal {
   readonly #fit = new FitAddon();
   readonly #settings: SettingsStore;
   readonly #element: HTMLElement;
-  #webgl: WebglAddon | undefined;
-  #isEmulated = false;
+  readonly #renderer: Renderer;
 
   /** @param showLink shows the address of the link under the pointer; undefined when there is none */
   constructor(element: HTMLElement, settings: SettingsStore, showLink: (address: string | undefined) => void) {
@@ -55,10 +54,10 @@ export class Terminal {
     this.xterm.loadAddon(new UnicodeGraphemesAddon());
     this.xterm.loadAddon(new WebLinksAddon((event, address) => openLink(event, address), links));
     this.xterm.open(element);
+    this.#renderer = new Renderer(this.xterm, element, () => this.fit());
     settings.follow(current => this.#apply(current));
     followSystem(() => this.#apply(settings.current));
     new ResizeObserver(() => this.fit()).observe(element);
-    this.#observePixels();
     this.fit();
   }
 
@@ -93,54 +92,7 @@ export class Terminal {
     const theme = themeOf(settings.theme);
     document.documentElement.dataset.theme = theme;
     document.querySelector('meta[name=theme-color]')?.setAttribute('content', THEMES[theme].colors.background ?? '');
-    this.#chooseRenderer();
-  }
-
-  /**
-   * Compares the two measures that a browser has of its pixels. While developer tools emulate another screen they
-   * disagree, and the WebGL addon, which uses both, would draw outside its canvas. Safari has only one of them.
-   */
-  #observePixels(): void {
-    const observer = new ResizeObserver(([entry]) => {
-      const [size] = entry?.devicePixelContentBoxSize ?? [];
-      if (entry === undefined || size === undefined || entry.contentRect.width === 0) return;
-      const ratio = size.inlineSize / entry.contentRect.width;
-      this.#isEmulated = Math.abs(ratio / devicePixelRatio - 1) > 0.1;
-      this.#chooseRenderer();
-    });
-    try {
-      observer.observe(this.#element, { box: 'device-pixel-content-box' });
-    } catch {
-      // The measure is unknown here.
-    }
-  }
-
-  #chooseRenderer(): void {
-    if (this.#settings.current.gpu && !this.#isEmulated) this.#useWebgl();
-    else this.#leaveWebgl();
-    // The two ways to draw have cells of different widths.
-    this.fit();
-  }
-
-  #useWebgl(): void {
-    if (this.#webgl !== undefined) return;
-    try {
-      const addon = new WebglAddon();
-      // A browser takes the context away from old tabs, and after a failure of the driver.
-      addon.onContextLoss(() => {
-        this.#leaveWebgl();
-        this.fit();
-      });
-      this.xterm.loadAddon(addon);
-      this.#webgl = addon;
-    } catch {
-      // No WebGL here: xterm.js draws with DOM elements.
-    }
-  }
-
-  #leaveWebgl(): void {
-    this.#webgl?.dispose();
-    this.#webgl = undefined;
+    this.#renderer.choose(settings.gpu);
   }
 
   /** The options that mark the matches of a search. */
@@ -176,7 +128,8 @@ export class Terminal {
   }
 }
 
-function optionsOf(settings: Settings) {
+/** The options of xterm.js that follow from the settings. */
+export function optionsOf(settings: Settings) {
   const theme = THEMES[themeOf(settings.theme)];
   return {
     theme: theme.colors,

@@ -1,7 +1,7 @@
 /** The gateway for browsers. */
 import { webGatewayOptions as web } from '../../../web/options.ts';
 import * as library from '../library.ts';
-import type { OptionTable } from '../options.ts';
+import { flag, type OptionTable } from '../options.ts';
 import * as values from '../values.ts';
 
 export const webOptions = {
@@ -38,5 +38,15 @@ export const webOptions = {
     argument: 'NAME',
     ...library.sets(web.userHeader, values.headerName),
     help: 'header in which a proxy of `--web-trust` reports the user who has logged in there; connections without it are refused',
+  },
+  'web-operators': {
+    argument: 'NAME,...',
+    ...library.setsWithDefault(web.operators, values.userNames, values.writtenRanges),
+    defaultWords: 'none',
+    help: 'users of `--web-password` or `--web-user-header` who may operate the server: see `--web-recordings`',
+  },
+  'web-recordings': {
+    ...flag,
+    help: 'the users in `--web-operators` can list and play the recordings of `--record` in the page',
   },
 } as const satisfies OptionTable;

@@ -5,18 +5,20 @@
  * Between two events counts the time since the earlier one, so that an idle limit, a pause and another speed only
  * change how fast that time passes.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { RecordingEvent } from '../../recording/recording.ts';
-import type { Recording, RecordingFacts } from '../../recording/recording-file.ts';
+import { nextTurn } from '../../screen/next-turn.ts';
 import { Screen } from '../../screen/screen.ts';
 import type { ColourDepth } from '../../screen/style.ts';
-import { emptyRow, type Frame, type FrameSize, fill, follow, frameOf, put, type Viewport } from './terminal/frame.ts';
-import type { Key } from './terminal/keys.ts';
+import type { RecordingEvent } from '../recording.ts';
+import type { Recording, RecordingFacts } from '../recording-reader.ts';
+import { emptyRow, type Frame, type FrameSize, fill, follow, frameOf, put, type Viewport } from './frame.ts';
+import type { Key } from './key.ts';
 
 /** Where frames are shown. */
 export interface View {
   readonly size: FrameSize;
   readonly depth: ColourDepth;
+  /** Takes the size of the recorded screen before each frame, if it can. */
+  fit?(size: FrameSize): void;
   /** Whether a frame can be shown now. If not, {@link Player.handleRedraw} is called later. */
   readonly isReady: boolean;
   paint(frame: Frame): void;
@@ -34,6 +36,13 @@ export interface PlayerOptions {
   /** The longest time between two events, in seconds; 0: no limit. */
   readonly idleLimit: number;
   readonly loops: boolean;
+  /**
+   * Called at the end, or with the error if the rest cannot be read. The player then pauses, and continues after a
+   * jump. Default: it ends.
+   */
+  readonly onEnd?: ((error: unknown) => void) | undefined;
+  /** Whether the last line shows the state for some time after a key. Default: true. */
+  readonly hasStatusLine?: boolean | undefined;
   /** Where it begins, in seconds. */
   readonly at: number;
 }
@@ -43,6 +52,12 @@ export type Outcome = 'end' | 'quit' | 'interrupt';
 
 /** A time to jump to: in seconds, or as a part of the duration. */
 type Target = { readonly seconds: number } | { readonly part: number };
+
+/** What is read ahead. The promises do not reject. */
+interface Prepared {
+  readonly facts: Promise<void>;
+  readonly built: Promise<void>;
+}
 
 /** The shortest time between two frames, in milliseconds. */
 const FRAME_MS = 25;
@@ -79,7 +94,10 @@ export class Player {
   #elapsed = 0;
   #since: number;
   #speed: number;
+  #idleLimit: number;
   #isPaused = false;
+  /** Set at the end, with the error if the rest could not be read. */
+  #ending: { readonly error: unknown } | undefined;
   #target: Target | undefined;
   #search: AbortController | undefined;
   /** Ends the current wait. */
@@ -87,6 +105,9 @@ export class Player {
   #outcome: Outcome | undefined;
   #lastFrame: Frame | undefined;
   #facts: RecordingFacts | undefined;
+  /** Ends the reading ahead. */
+  readonly #ahead = new AbortController();
+  #prepared: Prepared | undefined;
   #viewport: Viewport = { row: 0, column: 0 };
   #isDirty = true;
   #lastPaint = Number.NEGATIVE_INFINITY;
@@ -102,6 +123,7 @@ export class Player {
     this.#clock = clock;
     this.#options = options;
     this.#speed = options.speed;
+    this.#idleLimit = options.idleLimit;
     this.#since = clock.now();
     this.#screen = new Screen(recording.columns, recording.rows);
     this.#rest = recording[Symbol.asyncIterator]();
@@ -114,20 +136,19 @@ export class Player {
    * @throws TelptyError at the place where the file is broken.
    */
   async run(): Promise<Outcome> {
-    const ahead = new AbortController();
-    const prepared = this.#prepare(ahead.signal);
+    this.#prepared = this.#prepare();
     try {
-      while (this.#outcome === undefined) await this.#step(prepared.facts);
+      while (this.#outcome === undefined) await this.#step(this.#prepared.facts);
       if (this.#outcome === 'end') this.#lastFrame = this.#wholeFrame();
       return this.#outcome;
     } catch (error) {
       this.#lastFrame = this.#wholeFrame();
       throw error;
     } finally {
-      ahead.abort();
+      this.#ahead.abort();
       this.#screen.dispose();
       await this.#rest.return(undefined);
-      await prepared.built;
+      await this.#prepared.built;
     }
   }
 
@@ -154,6 +175,40 @@ export class Player {
     return this.#facts?.duration;
   }
 
+  get speed(): number {
+    return this.#speed;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Whether the end has been reached, or the place where the rest cannot be read. */
+  get hasEnded(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** Whether the screen of a jump is being searched for. */
+  get isSeeking(): boolean {
+    return this.#target !== undefined;
+  }
+
+  /** The label of the last mark. */
+  get mark(): string | undefined {
+    return this.#mark;
+  }
+
+  /** Jumps to a time, in seconds. */
+  seek(seconds: number): void {
+    this.#jump({ seconds });
+  }
+
+  /** The longest time between two events, in seconds; 0: no limit. */
+  set idleLimit(seconds: number) {
+    this.#idleLimit = seconds;
+    this.#wake();
+  }
+
   get position(): number {
     if (this.#target !== undefined && 'seconds' in this.#target) return this.#target.seconds;
     const gap = this.#next === undefined ? 0 : this.#next.time - this.#last;
@@ -162,7 +217,7 @@ export class Player {
 
   #character(character: string): void {
     if (character === 'q') this.#finish('quit');
-    else if (character === ' ') this.#pause(!this.#isPaused);
+    else if (character === ' ') this.#togglePause();
     else if (character === '.') this.#stepOnce();
     else if (character === '+' || character === '=') this.#setSpeed(this.#speed * 2);
     else if (character === '-') this.#setSpeed(this.#speed / 2);
@@ -177,6 +232,16 @@ export class Player {
     this.#outcome = outcome;
     this.#search?.abort();
     this.#wake();
+  }
+
+  #togglePause(): void {
+    const ending = this.#ending;
+    // From the beginning, or another attempt to read on.
+    if (ending?.error !== undefined) {
+      this.#prepared = this.#prepare();
+      this.#jump({ seconds: this.position });
+    } else if (ending !== undefined) this.#jump({ seconds: 0 });
+    this.#pause(!this.#isPaused);
   }
 
   #pause(isPaused: boolean): void {
@@ -217,6 +282,7 @@ export class Player {
 
   #jump(target: Target): void {
     this.#target = target;
+    this.#ending = undefined;
     this.#search?.abort();
     this.#showStatus();
   }
@@ -236,8 +302,9 @@ export class Player {
     this.#waiting = new AbortController();
   }
 
-  /** Reads the file ahead: its facts, then the screens. Neither promise rejects. */
-  #prepare(signal: AbortSignal): { facts: Promise<void>; built: Promise<void> } {
+  /** Reads the file ahead: its facts, then the screens. */
+  #prepare(): Prepared {
+    const { signal } = this.#ahead;
     const facts = this.#recording
       .scan(signal)
       .then(found => {
@@ -264,7 +331,13 @@ export class Player {
       await this.#wait(Math.min(untilFrame, untilStatus));
       return;
     }
-    this.#next ??= await this.#read();
+    try {
+      this.#next ??= await this.#read();
+    } catch (error) {
+      if (this.#options.onEnd === undefined) throw error;
+      this.#stay(error);
+      return;
+    }
     if (this.#target !== undefined || this.#outcome !== undefined) return;
     if (this.#next === undefined) {
       await this.#end();
@@ -286,6 +359,10 @@ export class Player {
   async #end(): Promise<void> {
     this.#isStepping = false;
     this.#settle();
+    if (this.#options.onEnd !== undefined) {
+      this.#stay(undefined);
+      return;
+    }
     if (this.#isPaused) return;
     if (!this.#options.loops) {
       this.#outcome = 'end';
@@ -299,11 +376,18 @@ export class Player {
     if (!this.#isPaused) this.#target ??= { seconds: 0 };
   }
 
+  #stay(error: unknown): void {
+    this.#isStepping = false;
+    this.#pause(true);
+    this.#ending = { error };
+    this.#isDirty = true;
+    this.#options.onEnd?.(error);
+  }
+
   /** The time from the last event to this one, in seconds. */
   #gap({ time }: RecordingEvent): number {
-    const { idleLimit } = this.#options;
     const gap = time - this.#last;
-    return idleLimit > 0 ? Math.min(gap, idleLimit) : gap;
+    return this.#idleLimit > 0 ? Math.min(gap, this.#idleLimit) : gap;
   }
 
   #passed(): number {
@@ -386,13 +470,16 @@ export class Player {
   }
 
   #paint(): void {
-    const { size, depth } = this.#view;
     const screen = this.#screen;
+    this.#view.fit?.({ columns: screen.columns, rows: screen.rows });
+    const { size, depth } = this.#view;
     this.#viewport = follow(screen, size, this.#viewport);
     this.#announceSize(size);
     const frame = frameOf(screen, size, this.#viewport, depth);
     const last = frame.rows.at(-1);
-    this.#hadStatus = this.#isPaused || this.#target !== undefined || this.#statusUntil > this.#clock.now();
+    const { hasStatusLine = true } = this.#options;
+    this.#hadStatus =
+      hasStatusLine && (this.#isPaused || this.#target !== undefined || this.#statusUntil > this.#clock.now());
     if (this.#hadStatus && last !== undefined) {
       const column = put(last, 0, this.#status(size), REVERSED);
       fill(last, column, REVERSED);

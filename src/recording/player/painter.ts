@@ -2,7 +2,6 @@
  * Draws frames on a terminal, with the differences to the frame before. These are all sequences that it uses: CUP, SGR,
  * ED, the cursor (DECTCEM), wrapping (DECAWM) and the alternate screen. None of them makes a terminal answer.
  */
-import { type Encoder, encoder } from '../../../charset/index.ts';
 import { emptyRow, type Frame, type FrameRow, type FrameSize } from './frame.ts';
 
 /** Without wrapping, the last column can be written without scrolling. */
@@ -14,24 +13,24 @@ const goTo = (row: number, column: number): string => `\x1b[${row + 1};${column 
 const select = (style: string): string => (style === '' ? '\x1b[m' : `\x1b[0${style}m`);
 
 export class Painter {
-  readonly #encoder: Encoder;
+  readonly #encode: (text: string) => Uint8Array;
   #shown: Frame | undefined;
 
-  /** @param charset of the terminal. */
-  constructor(charset: string) {
-    this.#encoder = encoder(charset);
+  /** @param encode converts to the character set of the terminal. */
+  constructor(encode: (text: string) => Uint8Array) {
+    this.#encode = encode;
   }
 
   /** Begins, and forgets what is shown. */
   enter(): Uint8Array {
     this.#shown = undefined;
-    return this.#encoder.write(ENTER);
+    return this.#encode(ENTER);
   }
 
   /** Restores the terminal. Where there is no alternate screen, the shell continues below the last frame. */
   leave({ rows }: FrameSize): Uint8Array {
     this.#shown = undefined;
-    return this.#encoder.write(`\x1b[m\x1b[?7h${SHOW}${goTo(rows - 1, 0)}\r\n\x1b[?1049l`);
+    return this.#encode(`\x1b[m\x1b[?7h${SHOW}${goTo(rows - 1, 0)}\r\n\x1b[?1049l`);
   }
 
   /** The sequences that turn the shown frame into this one. */
@@ -52,7 +51,7 @@ export class Painter {
     else if (painted !== '' || old === undefined) text += `${goTo(cursor.row, cursor.column)}${SHOW}`;
     else if (old.row !== cursor.row || old.column !== cursor.column) text += goTo(cursor.row, cursor.column);
     this.#shown = frame;
-    return this.#encoder.write(text);
+    return this.#encode(text);
   }
 
   /** A frame as lines of text, for the ordinary screen. Empty lines at the end are left out. */
@@ -69,7 +68,7 @@ export class Painter {
       }
       return `${line}${style === '' ? '' : '\x1b[m'}\r\n`;
     });
-    return this.#encoder.write(text.join(''));
+    return this.#encode(text.join(''));
   }
 }
 

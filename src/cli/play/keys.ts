@@ -1,21 +1,5 @@
 /** The keys of a full-screen command, from the bytes that a terminal sends for them. */
-
-/** A printable character, or the name of another key. */
-export type Key =
-  | { readonly character: string }
-  | 'up'
-  | 'down'
-  | 'right'
-  | 'left'
-  | 'home'
-  | 'end'
-  | 'page-up'
-  | 'page-down'
-  | 'enter'
-  | 'backspace'
-  | 'interrupt'
-  | 'suspend'
-  | 'quit';
+import type { Key } from '../../recording/player/key.ts';
 
 const FINALS: Readonly<Record<string, Key>> = {
   A: 'up',

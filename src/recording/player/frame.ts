@@ -2,9 +2,9 @@
  * Frames: the cells that the terminal shows, and the part of a recorded screen that fits into a window. A frame holds
  * only printable characters and attributes, so nothing else of a recording can reach the terminal.
  */
-import { columnsOf } from '../../../charset/width.ts';
-import type { Screen } from '../../../screen/screen.ts';
-import { type ColourDepth, styleOf } from '../../../screen/style.ts';
+import { columnsOf } from '../../charset/width.ts';
+import type { Screen } from '../../screen/screen.ts';
+import { type ColourDepth, styleOf } from '../../screen/style.ts';
 
 /** A line of cells. The second half of a wide character is an empty text. */
 export interface FrameRow {

@@ -1,13 +1,14 @@
 /** The user's terminal while a command draws on all of it: its size, its keys, and its state before and after. */
-import { charsetOfLocale } from '../../../charset/index.ts';
-import type { ColourDepth } from '../../../screen/style.ts';
-import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../../session/terminal.ts';
-import { SILENT } from '../../connect/discipline.ts';
-import { handleSignals, isForeground, stopSelf } from '../../connect/signals.ts';
-import { LocalTerminal } from '../../connect/terminal/local-terminal.ts';
-import type { Frame, FrameSize } from './frame.ts';
-import { type Key, KeyDecoder } from './keys.ts';
-import { Painter } from './painter.ts';
+import { charsetOfLocale, encoder } from '../../charset/index.ts';
+import type { Frame, FrameSize } from '../../recording/player/frame.ts';
+import type { Key } from '../../recording/player/key.ts';
+import { Painter } from '../../recording/player/painter.ts';
+import type { ColourDepth } from '../../screen/style.ts';
+import { DEFAULT_COLUMNS, DEFAULT_ROWS } from '../../session/terminal.ts';
+import { SILENT } from '../connect/discipline.ts';
+import { handleSignals, isForeground, stopSelf } from '../connect/signals.ts';
+import { LocalTerminal } from '../connect/terminal/local-terminal.ts';
+import { KeyDecoder } from './keys.ts';
 
 const SUSPEND: Key = 'suspend';
 
@@ -21,7 +22,7 @@ export interface Actor {
 export class Stage {
   /** Undefined between two of them. */
   actor: Actor | undefined;
-  readonly #painter = new Painter(charsetOfTerminal(process.env));
+  readonly #painter = painterFor(charsetOfTerminal(process.env));
   readonly #keys = new KeyDecoder();
   readonly #terminal: LocalTerminal | undefined;
   #isOpen = false;
@@ -132,6 +133,11 @@ export class Stage {
     // A change of the window size during the stop was not reported; Node checks the size on this signal.
     process.kill(process.pid, 'SIGWINCH');
   }
+}
+
+function painterFor(charset: string): Painter {
+  const converter = encoder(charset);
+  return new Painter(text => converter.write(text));
 }
 
 /** The character set of the user's terminal. */
