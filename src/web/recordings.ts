@@ -3,8 +3,8 @@
  * file. The gateway has checked the user.
  *
  * A file is read in pieces, with Range, and each piece is read before it is sent: an answer never waits for the disk,
- * nothing stays open between two answers, and a browser that does not read occupies the memory of one piece. Rejected: whole
- * files, whose answers would need time limits of their own.
+ * nothing stays open between two answers, and a browser that does not read occupies the memory of one piece.
+ * Rejected: whole files, whose answers would need time limits of their own.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { headerOf } from './client.ts';

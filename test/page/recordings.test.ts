@@ -305,7 +305,7 @@ describe('the player', () => {
         const { x, y, width, height } = (await page.locator('.player .xterm-screen').boundingBox())!;
         const controls = (await page.locator('.player .controls').boundingBox())!;
         const fits = x >= 0 && x + width <= viewport.width && y + height <= controls.y;
-        // It uses the room of one direction.
+        // It is as wide or as high as possible.
         const isLarge = width > viewport.width * 0.8 || height > (controls.y - 60) * 0.8;
         return fits && isLarge && Math.round(controls.y + controls.height) === viewport.height;
       });

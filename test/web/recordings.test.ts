@@ -1,4 +1,4 @@
-/** Recordings in the page: what operators get, and what nobody gets. */
+/** Recordings in the page: what operators get, and what all other requests get. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
@@ -108,7 +108,7 @@ describe('the list of recordings', { timeout: 60_000 }, () => {
   });
 });
 
-/** Files with the names of recordings that are none, and recordings with other names. @returns the names */
+/** Other files with the names of recordings, and recordings with other names. @returns the names */
 function oddFiles(folder: string, good: string): string[] {
   const bytes = readFileSync(join(folder, good));
   const secret = join(directory, 'passwords');

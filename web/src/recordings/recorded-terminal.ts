@@ -1,7 +1,7 @@
 /**
- * The terminal that a recording is played on. It receives frames, as the terminal of `telpty play` does: positions, text
- * and colours, and nothing else of what was recorded. Its size is that of the recording, and its font is as large as
- * fits.
+ * The terminal that a recording is played on. It receives frames, as the terminal of `telpty play` does: positions,
+ * text and colours, and nothing else of what was recorded. Its size is that of the recording, and its font is as large
+ * as fits.
  */
 import { UnicodeGraphemesAddon } from '@xterm/addon-unicode-graphemes';
 import { Terminal as Xterm } from '@xterm/xterm';

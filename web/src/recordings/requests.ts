@@ -100,7 +100,7 @@ class Pieces {
       const { bytes, size } = await this.#piece(number);
       const end = number * PIECE + bytes.length;
       if (at >= size) return;
-      // The file is shorter than before: it is another one.
+      // The file is shorter than before: it was replaced.
       if (at >= end) throw new RequestError(404);
       while (at < end) {
         const from = at - number * PIECE;
