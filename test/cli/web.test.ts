@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -174,7 +174,8 @@ for (const workers of WORKERS) {
         wire.type('exit\r');
         await wire.untilClose();
       }
-      await server.waitForLog(/session 1 ended/);
+      // The thread that writes it gives it its name.
+      await untilTrue(() => readdirSync(folder).some(name => name.endsWith('.cast')));
       for (let request = 0; request < 4; request++) {
         const { text } = await ask(port, '/recordings.json', { headers: ada });
         const [{ name, user, address, program }] = JSON.parse(text).recordings;
