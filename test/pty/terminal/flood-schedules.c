@@ -905,6 +905,7 @@ static const struct scenario scenarios[] = {
     {"flush, and an answer", "ab\r\ncdFG\r\nIJKL", "!", 1},
     {"flush while paused", "abcd\r\nFGIJ", "pnr", 1},
     {"flush, and an end", "ab\r\ncdFG\r\nIJ", "x", 1},
+    {"flush, and a turn before the notice is passed", "abEFGIJ", "", 0, 0, 2},
     {"flush, and output in hand", "abFGIJKL", "", 0, 0, 2},
     {"a CR LF without room, sent by the loop", "a\r\nEb\r\nEc\r\n", "oO", 1},
     {"a recall, and the next turn of the thread", "abcdefgh", "!", 0, 0, 2},
