@@ -20,6 +20,40 @@ describe('the tools', () => {
     assert.equal(await rung, 'rung');
   });
 
+  it('ring the bell as the settings say: with a flash, with a sound, or not at all', async () => {
+    for (const bell of ['flash', 'sound', 'none']) {
+      await using user = await visit(script("stty -echo; echo ready; read; printf '\\arung'; read"), {
+        settings: { bell },
+      });
+      await user.expect('ready');
+      await user.page.evaluate(`
+        window.flashes = 0;
+        window.tones = 0;
+        new MutationObserver(() => window.flashes++).observe(document.getElementById('terminal'), { attributes: true });
+        const { start } = OscillatorNode.prototype;
+        OscillatorNode.prototype.start = function () { window.tones++; start.call(this); };
+      `);
+      await user.press('Enter');
+      await user.expect('rung');
+      const [flashes, tones] = await user.page.evaluate<[boolean, number]>('[window.flashes > 0, window.tones]');
+      assert.deepEqual([flashes, tones], [bell === 'flash', bell === 'sound' ? 1 : 0], bell);
+    }
+  });
+
+  it('fill the screen and leave it again, by the button and by the menu', async () => {
+    await using user = await visitShell();
+    await user.page.getByRole('button', { name: 'Full screen' }).click();
+    await user.until('document.fullscreenElement === document.documentElement');
+    await user.run('echo typed');
+    assert.match(await user.screen(), /^typed$/m);
+    await user.press('Control+Shift+Space');
+    await user.page.getByRole('menuitem', { name: 'Leave full screen' }).click();
+    await user.until('document.fullscreenElement === null');
+    await user.run('echo again');
+    assert.match(await user.screen(), /^again$/m);
+    assert.deepEqual(user.troubles, []);
+  });
+
   it('search what was shown', async () => {
     await using user = await visitShell();
     await user.run('for i in {1..200}; do echo line $i; done');
