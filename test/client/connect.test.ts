@@ -344,6 +344,7 @@ test('a server that switches options forever is refused, and one that asks forev
   const session = await connect({ port: peer.port });
   session.resume();
   const wire = await peer.accept();
+  const began = performance.now();
   for (let n = 0; n < 1000; n++) {
     wire.negotiate(WILL, OPT.ECHO);
     wire.negotiate(WONT, OPT.ECHO);
@@ -351,7 +352,9 @@ test('a server that switches options forever is refused, and one that asks forev
   wire.negotiate(DO, OPT.TIMING_MARK);
   await wire.expectNegotiation(WILL, OPT.TIMING_MARK);
   const agreed = wire.events.filter(e => e.type === 'negotiate' && e.command === DO && e.option === OPT.ECHO);
-  assert.ok(agreed.length <= 64, `${agreed.length} times`);
+  // Later ones are delayed by 250 ms at least.
+  const seconds = (performance.now() - began) / 1_000;
+  assert.ok(agreed.length <= 64 + 4 * seconds, `${agreed.length} times in ${seconds} s`);
   assert.ok(wire.events.some(e => e.type === 'negotiate' && e.command === DONT && e.option === OPT.ECHO));
 
   // A flood of SENDs from a server that does not read the answers: reading stops, and memory is bounded.
