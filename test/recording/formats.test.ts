@@ -161,6 +161,16 @@ for (const format of FORMATS) {
   });
 }
 
+it('asciicast escapes all characters that are invisible or reverse the direction of text', () => {
+  for (let code = 0; code < 0x110000; code++) {
+    if (code >= 0xd800 && code < 0xe000) continue;
+    const data = String.fromCodePoint(code);
+    const isUnfit = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(data);
+    const json = new AsciicastEncoder(2).event({ time: 0, type: 'output', data }).toString();
+    if (isUnfit === json.slice(0, -1).includes(data)) assert.fail(`U+${code.toString(16)} in ${json}`);
+  }
+});
+
 describe('asciicast of others', () => {
   const V3 = '{"version":3,"term":{"cols":80,"rows":24}}';
   const V2 = '{"version":2,"width":20,"height":5}';
