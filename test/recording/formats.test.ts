@@ -166,7 +166,7 @@ it('asciicast escapes all characters that are invisible or reverse the direction
     if (code >= 0xd800 && code < 0xe000) continue;
     const data = String.fromCodePoint(code);
     const isUnfit = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(data);
-    const json = new AsciicastEncoder(2).event({ time: 0, type: 'output', data }).toString();
+    const json = Buffer.from(new AsciicastEncoder(2).event({ time: 0, type: 'output', data })).toString();
     if (isUnfit === json.slice(0, -1).includes(data)) assert.fail(`U+${code.toString(16)} in ${json}`);
   }
 });
