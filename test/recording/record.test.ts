@@ -43,6 +43,7 @@ import { RecordingWriter } from '../../src/recording/recording-writer.ts';
 import '../support/recorder.ts';
 import type { WireOptions } from '../support/clients/test-client.ts';
 import { untilTrue } from '../support/leaks.ts';
+import { PATIENCE_MS } from '../support/patience.ts';
 import { Host, XTERM } from '../support/servers/host.ts';
 
 const LIMIT = { timeout: 600_000 };
@@ -203,8 +204,9 @@ test('what a client sends as its terminal type cannot change the file', LIMIT, a
 test('a client that leaves before the program starts leaves no file', LIMIT, async () => {
   const path = directory();
   const use = [record({ directory: path })];
-  await using host = await Host.start({ shell: ptyShell('/bin/cat'), use });
-  const wire = await host.connect();
+  await using host = await Host.start({ shell: ptyShell('/bin/cat', [], { negotiationTimeout: PATIENCE_MS }), use });
+  // One that answers could be so quick that its program starts.
+  const wire = await host.connect({ silent: true });
   await wire.expect(NOTICE.trim());
   wire.close();
   await host.outcome();
