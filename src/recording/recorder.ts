@@ -39,11 +39,11 @@ const STEP_BYTES = 128;
 /** The same of a step with the header. */
 const BEGIN_BYTES = 1024;
 /** How long the thread may take to start, in milliseconds. */
-const START_MS = 5_000;
+const START_MS = 10_000;
 /** How long the thread may make no progress while a session or the end of the process waits for it, in milliseconds. */
 const STALL_MS = 1_000;
 /** The same while nothing waits for it but recordings of ended sessions, which need memory. */
-const END_MS = 10_000;
+const END_MS = 30_000;
 
 const TOO_SLOW = { reason: 'the disk is too slow', code: 'ETIMEDOUT' };
 
@@ -77,6 +77,8 @@ export class LiveRecording {
   /** What the thread has not written yet, in bytes. */
   waiting = 0;
   isPaused = false;
+  /** Whether its session has ended, and the thread has not written everything yet. */
+  isEnding = false;
   readonly #thread: RecorderThread;
   #isOver = false;
 
@@ -117,6 +119,8 @@ export class LiveRecording {
     if (this.#isOver) return;
     this.#step({ type: 'end', id: this.id });
     this.#isOver = true;
+    this.isEnding = true;
+    this.#thread.ending();
     this.#thread.watch();
   }
 
@@ -164,6 +168,8 @@ export class RecorderThread {
   #unwritten: ReadonlyMap<number, number>[] = [];
   /** Bytes that wait to be written, of all recordings. */
   #waiting = 0;
+  /** Recordings whose sessions have ended. */
+  #endings = 0;
   #stall: NodeJS.Timeout | undefined;
   /** How long there has been no progress, in milliseconds. */
   #stalled = 0;
@@ -263,9 +269,19 @@ export class RecorderThread {
     }
   }
 
+  /** A session has ended. Its recording keeps the process alive until it is written, for {@link END_MS} at most. */
+  ending(): void {
+    this.#endings++;
+    this.#thread?.hold(true);
+  }
+
   /** A recording has ended. */
   forget(recording: LiveRecording, { file, size, problem }: FileEnd): void {
     this.#recordings.delete(recording.id);
+    if (recording.isEnding) {
+      this.#endings--;
+      if (this.#endings === 0) this.#thread?.hold(false);
+    }
     recording.over();
     counts.active--;
     counts.bytes += size;
@@ -299,7 +315,7 @@ export class RecorderThread {
       let isWaiting = false;
       for (const recording of this.#recordings.values()) {
         if (!(recording.isPaused || recording.isOver)) continue;
-        const limit = progress === 0 ? START_MS : recording.isPaused ? STALL_MS : END_MS;
+        const limit = !recording.isPaused ? END_MS : progress === 0 ? START_MS : STALL_MS;
         if (this.#stalled >= limit) recording.giveUp();
         else isWaiting = true;
       }
@@ -379,6 +395,12 @@ class RunningThread {
   /** A number that changes while the thread makes progress. */
   get progress(): number {
     return Atomics.load(this.#state, PROGRESS);
+  }
+
+  /** Whether the event loop waits for reports. */
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#port.ref();
+    else this.#port.unref();
   }
 
   send(order: ThreadOrder, transfer: ArrayBuffer[] = []): void {

@@ -75,7 +75,10 @@ export class Terminal implements AsyncDisposable {
       ...options.env,
     };
     writeFileSync(join(this.home, 'tmux.conf'), CONFIG);
-    this.#forget = atExit(() => this.#destroy());
+    this.#forget = atExit(() => {
+      this.#kill();
+      this.#remove();
+    });
   }
 
   /** Starts a program (no shell in between) in a terminal of its own, 80×24 by default. */
@@ -207,13 +210,15 @@ export class Terminal implements AsyncDisposable {
   /** Ends tmux, with it the client (SIGHUP), and removes the directory. */
   async close(): Promise<void> {
     const pids = [...this.#pids, this.pid].filter(pid => pid > 0);
-    this.#destroy();
-    this.#forget();
+    this.#kill();
     await untilTrue(
       () => !pids.some(isAlive),
       PATIENCE_MS,
       () => `tmux or its client outlives kill-server: ${pids}`,
     );
+    // Only now: a shell that ends writes its history.
+    this.#remove();
+    this.#forget();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -230,12 +235,15 @@ export class Terminal implements AsyncDisposable {
     return pid;
   }
 
-  #destroy(): void {
+  #kill(): void {
     try {
       execFileSync(this.#tmux, ['-L', 'telpty', 'kill-server'], { env: this.#env, stdio: 'ignore' });
     } catch {
       // it has ended by itself
     }
+  }
+
+  #remove(): void {
     rmSync(this.home, { recursive: true, force: true, maxRetries: 3 });
   }
 
