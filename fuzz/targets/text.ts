@@ -111,7 +111,7 @@ const WAYS: readonly Way[] = [
       sendSynch() {},
       suspend() {},
       leave() {},
-      say: (line: string) => assert.doesNotMatch(line, /[\x00-\x08\x0a-\x1f\x7f]/, 'a control passes'),
+      print: (line: string) => assert.doesNotMatch(line, /[\x00-\x08\x0a-\x1f\x7f]/, 'a control passes'),
     } as unknown as Controls;
     // `status` reports the session, not the line.
     const line = Buffer.from(bytes).toString('utf8');
