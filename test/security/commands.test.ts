@@ -174,7 +174,7 @@ const loops: Readonly<Record<string, (event: WireEvent & { type: 'negotiate' }) 
   ],
   'answers for the next option': ({ command, option }) => [
     [command, (option + 1) % 250],
-    [command ^ 6, option],
+    [{ 251: 253, 252: 254, 253: 251, 254: 252 }[command]!, option],
   ],
 };
 
