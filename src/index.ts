@@ -12,7 +12,7 @@ export { type RecordingEnd, type RecordOptions, record } from './recording/recor
 export type { RecordingEvent, RecordingFormat, RecordingHeader } from './recording/recording.ts';
 export { type OpenRecordingOptions, openRecording } from './recording/recording-file.ts';
 export type { Recording } from './recording/recording-reader.ts';
-export type { RecordedScreen, ScreenIndex } from './recording/screen-index.ts';
+export type { RecordedScreen } from './recording/screen-index.ts';
 export type { Listener, LocalListener, TcpListener } from './server/listener.ts';
 export type { AcceptOptions, Middleware, ServerOptions, Shell } from './server/options.ts';
 export { type ConnectionInfo, createServer, Server, type ServerEvents, type SessionOutcome } from './server/server.ts';

@@ -8,10 +8,10 @@
  * Rejected: a stream of `node:fs` for each recording. Four writes that hang would stop all name look-ups and file reads
  * of the process, since they share the four threads of libuv.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { TelptyError } from '../errors.ts';
-import { ownPackage } from '../package.ts';
+import { ownFile, ownPackage } from '../package.ts';
 import {
   BUSY,
   OBEYED,
@@ -458,8 +458,8 @@ export async function endRecorderThread(): Promise<void> {
 }
 
 /** `.ts` in the source tree. A bundle finds the file in the installed package. */
-function threadFile(): URL | string {
-  if (import.meta.url?.endsWith('.ts')) return new URL('./recorder-thread.ts', import.meta.url);
+function threadFile(): string {
+  if (ownFile.endsWith('.ts')) return join(dirname(ownFile), 'recording', 'recorder-thread.ts');
   const root = ownPackage()?.root;
   if (root !== undefined) return join(root, 'dist', 'recording', 'recorder-thread.js');
   throw new TelptyError(

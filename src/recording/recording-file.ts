@@ -10,6 +10,7 @@ import { AsciicastDecoder } from './asciicast.ts';
 import { isText, type Recording, recordingFrom } from './recording-reader.ts';
 import { FRAME_HEADER, TtyrecDecoder } from './ttyrec.ts';
 
+/** Options of `openRecording()`. */
 export interface OpenRecordingOptions {
   /** The character set of a ttyrec file, such as `'cp437'` for some NetHack servers. Default: `'utf-8'`. */
   readonly encoding?: string | undefined;

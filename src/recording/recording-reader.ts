@@ -73,13 +73,13 @@ export class Recording implements AsyncIterable<RecordingEvent>, RecordingHeader
     for await (const batch of this.#source().batches()) yield* batch;
   }
 
-  /** The screens of the recording. They share one index. */
+  /** @internal The screens of the recording. They share one index. */
   get screens(): ScreenIndex {
     this.#index ??= new ScreenIndex(this, this.#source);
     return this.#index;
   }
 
-  /** Reads the whole file, at about 100 MB per second. */
+  /** @internal Reads the whole file, at about 100 MB per second. */
   async scan(signal?: AbortSignal): Promise<RecordingFacts> {
     let duration = 0;
     const marks: { time: number; label: string }[] = [];

@@ -196,6 +196,7 @@ export class WebGateway implements AsyncDisposable {
     this.#login?.close();
   }
 
+  /** {@link close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }

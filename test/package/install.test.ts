@@ -152,7 +152,8 @@ describe('the packed package, installed into an empty project, serves a session'
 
 it('a git dependency, which npm builds in a clone, is packed with the addon of this machine', async () => {
   using clone = new Project({});
-  for (const name of ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'native', 'dist']) {
+  const configuration = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+  for (const name of [...configuration, 'scripts', 'native', 'dist', 'web']) {
     cpSync(join(ROOT, name), join(clone.directory, name), { recursive: true, preserveTimestamps: true });
   }
   // A copy would be newer than dist/, and would cause a build of it.

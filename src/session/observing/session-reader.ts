@@ -45,6 +45,7 @@ export type ObservedEvent =
 /** A stream of {@link ObservedEvent}: see `Session.observe`. */
 export interface ObservedEvents extends Readable {
   read(size?: number): ObservedEvent | null;
+  /** The events in their order. Leaving the loop ends the observation. */
   [Symbol.asyncIterator](): NodeJS.AsyncIterator<ObservedEvent>;
 }
 
