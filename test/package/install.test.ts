@@ -153,11 +153,11 @@ describe('the packed package, installed into an empty project, serves a session'
 it('a git dependency, which npm builds in a clone, is packed with the addon of this machine', async () => {
   using clone = new Project({});
   const configuration = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
-  for (const name of [...configuration, 'scripts', 'native', 'dist', 'web']) {
+  for (const name of [...configuration, 'scripts', 'native', 'dist']) {
     cpSync(join(ROOT, name), join(clone.directory, name), { recursive: true, preserveTimestamps: true });
   }
-  // A copy would be newer than dist/, and would cause a build of it.
-  symlinkSync(join(ROOT, 'src'), join(clone.directory, 'src'));
+  // Copies would be newer than dist/, and would cause a build of it.
+  for (const name of ['src', 'web']) symlinkSync(join(ROOT, name), join(clone.directory, name));
   // The same call as npm's before it packs the clone: `postprepare`, with this variable.
   await clone.run(['npm', 'run', 'postprepare'], { env: { _PACOTE_NO_PREPARE_: 'git+file:///clone' } });
   const listed = await clone.run(['npm', 'pack', '--dry-run', '--ignore-scripts']);
