@@ -127,6 +127,8 @@ export interface VisitOptions extends BrowserContextOptions {
 /** A violation of the Content-Security-Policy, an error of the page, or a request for another server. */
 export type Trouble = string;
 
+const bare = (text: string) => text.replaceAll(/\s/g, '');
+
 /** A browser of one user with the page. */
 export class Visit implements AsyncDisposable {
   readonly page: Page;
@@ -220,7 +222,11 @@ export class Visit implements AsyncDisposable {
 
   /** Runs a command in {@link bash}, and waits for the next prompt. */
   async run(command: string): Promise<void> {
-    await this.type(`clear; ${command}\n`);
+    const line = `clear; ${command}`;
+    await this.type(line);
+    // Before that, the last prompt would be taken for the next one. (A long line wraps.)
+    await eventually(async () => bare(await this.screen()).endsWith(bare(line)));
+    await this.type('\n');
     await this.expect(/^(?![\s\S]*clear;)[\s\S]*ready\$\s*$/);
   }
 
