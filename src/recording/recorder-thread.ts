@@ -173,7 +173,7 @@ class LiveFile {
     directories.get(this.directory)?.wrote(this.size - before);
   }
 
-  /** Ends the recording because there is no more room for it. */
+  /** Ends the recording, because the recordings have reached their size limit. */
   endForLimit(): void {
     const reason = 'the recordings have reached their size limit';
     this.#writer.endWith(`recording ended: ${reason}`);
