@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { untilTrue } from '../support/leaks.ts';
-import { eventually, script, useBrowser, type VisitOptions } from './web-host.ts';
+import { eventually, script, useBrowser, type Visit, type VisitOptions } from './web-host.ts';
 
 const visitors = useBrowser();
 const { visit, visitShell } = visitors;
@@ -169,6 +169,20 @@ describe('the tools', () => {
   });
 });
 
+/** Moves a finger on the terminal from one height to another. */
+async function swipe(user: Visit, from: number, to: number): Promise<void> {
+  const touch = await user.context.newCDPSession(user.page);
+  const points = (y: number) => [{ x: 200, y }];
+  await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: points(from) });
+  for (let moved = 20; moved <= Math.abs(to - from); moved += 20)
+    await touch.send('Input.dispatchTouchEvent', {
+      type: 'touchMove',
+      touchPoints: points(from + Math.sign(to - from) * moved),
+    });
+  await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  await touch.detach();
+}
+
 describe('on a phone', () => {
   const phone: VisitOptions = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
@@ -213,14 +227,32 @@ describe('on a phone', () => {
 
   it('a finger scrolls what was shown', async () => {
     await using user = await visitShell(phone);
+    await user.page.locator('.xterm').tap();
     await user.run('for i in {1..200}; do echo line $i; done');
-    const touch = await user.context.newCDPSession(user.page);
-    const point = (y: number) => [{ x: 200, y }];
-    await touch.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: point(200) });
-    for (let y = 220; y <= 600; y += 20)
-      await touch.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: point(y) });
-    await touch.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
-    await eventually(async () => !/line 200/.test(await user.screen()));
+    assert.match(await user.screen(), /line 200/);
+    await swipe(user, 200, 600);
+    await eventually(async () => /line \d+$/.test((await user.screen()).trimEnd()));
+    // How far the text rolls on depends on the speed.
+    await eventually(async () => {
+      await swipe(user, 600, 200);
+      return (await user.screen()).trimEnd().endsWith('ready$');
+    });
+  });
+
+  it('a finger scrolls in a program: by arrow keys, or by mouse reports if it wants them', async () => {
+    await using user = await visitShell(phone);
+    await user.page.locator('.xterm').tap();
+    await user.type('seq 200 | less\n');
+    await user.expect(/^1\n2\n/);
+    await swipe(user, 600, 200);
+    await eventually(async () => !/^[1-9]\n/.test(await user.screen()));
+    await user.type('q');
+    await user.expect(/ready\$\s*$/);
+    await user.type("printf '\\e[?1000h\\e[?1006h'; cat -v\n");
+    await swipe(user, 600, 200);
+    await user.expect('^[[<65;');
+    await swipe(user, 200, 600);
+    await user.expect('^[[<64;');
   });
 });
 

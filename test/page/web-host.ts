@@ -224,7 +224,7 @@ export class Visit implements AsyncDisposable {
   async run(command: string): Promise<void> {
     const line = `clear; ${command}`;
     await this.type(line);
-    // Before that, the last prompt would be taken for the next one. (A long line wraps.)
+    // Before that, the last prompt could be mistaken for the next one. (A long line wraps.)
     await eventually(async () => bare(await this.screen()).endsWith(bare(line)));
     await this.type('\n');
     await this.expect(/^(?![\s\S]*clear;)[\s\S]*ready\$\s*$/);

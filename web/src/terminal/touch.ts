@@ -7,24 +7,39 @@ const TAP_PX = 8;
 const FRICTION = 0.94;
 
 /**
- * Turns movements of a finger into wheel events on the terminal. xterm.js scrolls by them, or passes them on: to a
- * program with mouse reports, or as arrow keys to one on the alternate screen.
+ * Scrolls by whole rows, so that the text follows the finger. Where there is nothing to scroll back, xterm.js gets a
+ * turn of the wheel for each row, and passes it on: to a program with mouse reports, or as an arrow key to one on the
+ * alternate screen.
+ *
+ * Rejected: wheel events in pixels (xterm.js 6 scales them as those of a trackpad, and rounds each to whole rows), and
+ * wheel events on the screen in the terminal (the scroll bar of xterm.js 6 swallows most of those).
  */
 export function scrollByTouch(xterm: Xterm): void {
   const element = xterm.element!;
+  const screen = element.querySelector<HTMLElement>('.xterm-screen')!;
   let last: { readonly id: number; readonly x: number; y: number; readonly startY: number; time: number } | undefined;
+  /** The part of a row by which the finger is ahead of the text. */
+  let rest = 0;
   let speed = 0;
   let frame = 0;
 
+  const hasScrollback = () => xterm.modes.mouseTrackingMode === 'none' && xterm.buffer.active.type === 'normal';
   const scroll = (x: number, y: number, distance: number) => {
-    const target = element.querySelector('.xterm-screen') ?? element;
-    const init = { deltaY: distance, deltaMode: WheelEvent.DOM_DELTA_PIXEL, clientX: x, clientY: y };
-    target.dispatchEvent(new WheelEvent('wheel', { ...init, bubbles: true, cancelable: true }));
+    rest += (distance * xterm.rows) / screen.clientHeight;
+    const rows = Math.trunc(rest);
+    rest -= rows;
+    if (hasScrollback()) {
+      xterm.scrollLines(rows);
+      return;
+    }
+    const init = { deltaY: Math.sign(rows), deltaMode: WheelEvent.DOM_DELTA_LINE, clientX: x, clientY: y };
+    for (let turn = 0; turn < Math.abs(rows); turn++)
+      element.dispatchEvent(new WheelEvent('wheel', { ...init, cancelable: true }));
   };
 
   element.addEventListener('touchstart', ({ touches }) => {
     cancelAnimationFrame(frame);
-    speed = 0;
+    speed = rest = 0;
     const [touch] = touches;
     last =
       touch === undefined || touches.length > 1
@@ -50,14 +65,18 @@ export function scrollByTouch(xterm: Xterm): void {
     { passive: false },
   );
   element.addEventListener('touchend', () => {
-    const { x, y } = last ?? { x: 0, y: 0 };
+    if (last === undefined) return;
+    const { x, y } = last;
     const roll = () => {
       speed *= FRICTION;
-      if (Math.abs(speed) < 0.5) return;
+      if (Math.abs(speed) < 0.5 || !hasScrollback()) return;
       scroll(x, y, speed);
       frame = requestAnimationFrame(roll);
     };
-    if (last !== undefined && xterm.modes.mouseTrackingMode === 'none' && xterm.buffer.active.type === 'normal') roll();
+    roll();
+    last = undefined;
+  });
+  element.addEventListener('touchcancel', () => {
     last = undefined;
   });
 }
