@@ -134,6 +134,8 @@ class SessionRecorder {
   #notice = 0;
   /** When the recording began, as `Session.age`. */
   #began = 0;
+  /** The character set of the last event. */
+  #encoding = '';
   /** The last size that was recorded. */
   #size = { columns: DEFAULT_COLUMNS, rows: DEFAULT_ROWS };
   #isSettled = false;
@@ -146,7 +148,7 @@ class SessionRecorder {
     this.#settings = settings;
     this.#thread = thread;
     this.#source = new SessionSource(session, settings.input, {
-      data: (type, bytes, time) => this.#data(type, bytes, time),
+      data: (type, bytes, encoding, time) => this.#data(type, bytes, encoding, time),
       resized: (columns, rows, time) => this.#resized(columns, rows, time),
       ended: () => this.#over(),
     });
@@ -171,9 +173,9 @@ class SessionRecorder {
     this.#session.write(bytes);
   }
 
-  #data(type: 'output' | 'input', bytes: Uint8Array, time: number): void {
-    const { encoding } = this.#session;
+  #data(type: 'output' | 'input', bytes: Uint8Array, encoding: string, time: number): void {
     if (this.#recording !== undefined) {
+      if (encoding !== this.#encoding) this.#follow(encoding, time);
       if (!this.#recording.data(type, bytes, encoding, this.#seconds(time))) this.#source.pause();
       return;
     }
@@ -184,7 +186,14 @@ class SessionRecorder {
     if (this.#notice < 0 || this.#earlyBytes > MAX_EARLY) this.#begin();
   }
 
-  #resized(reportedColumns: number, reportedRows: number, time: number): void {
+  /** The client has changed to another character set, perhaps that of a home computer with a screen of its own. */
+  #follow(encoding: string, time: number): void {
+    this.#encoding = encoding;
+    const { columns, rows } = this.#session.terminal;
+    this.#resized(columns, rows, time);
+  }
+
+  #resized(reportedColumns: number | undefined, reportedRows: number | undefined, time: number): void {
     if (this.#recording === undefined) return;
     const { columns, rows } = this.#sizeFor(reportedColumns, reportedRows);
     if (this.#size.columns === columns && this.#size.rows === rows) return;
@@ -194,7 +203,7 @@ class SessionRecorder {
 
   /** The size of the program's terminal. Output for a home computer is recorded as its whole screen. */
   #sizeFor(columns: number | undefined, rows: number | undefined): { columns: number; rows: number } {
-    const machine = machineOf(this.#session.encoding);
+    const machine = machineOf(this.#encoding);
     if (machine !== undefined) return { columns: machine.columns, rows: machine.rows };
     return { columns: dimension(columns, this.#size.columns), rows: dimension(rows, this.#size.rows) };
   }
@@ -212,6 +221,7 @@ class SessionRecorder {
     const { encoding } = session;
     const { type, columns, rows } = session.terminal;
     this.#began = session.age;
+    this.#encoding = encoding;
     this.#size = this.#sizeFor(columns, rows);
     const header = {
       ...this.#size,
@@ -281,7 +291,7 @@ function exitStatus(result: unknown): number | undefined {
 /** What {@link SessionSource} calls. Times are those of `Session.age`. */
 interface SourceUser {
   /** @param bytes lent. */
-  data(type: 'output' | 'input', bytes: Uint8Array, time: number): void;
+  data(type: 'output' | 'input', bytes: Uint8Array, encoding: string, time: number): void;
   resized(columns: number, rows: number, time: number): void;
   ended(): void;
 }
@@ -299,7 +309,7 @@ class SessionSource {
   }
 
   #observed(event: ObservedEvent): void {
-    if ('data' in event) this.#user.data(event.type, event.data, event.time);
+    if ('data' in event) this.#user.data(event.type, event.data, event.encoding, event.time);
     else if (event.type === 'resize') this.#user.resized(event.columns, event.rows, event.time);
   }
 

@@ -167,7 +167,7 @@ export class ScreenIndex {
       }
     } catch (error) {
       await batches.return(undefined);
-      if (isLenient && !signal?.aborted) return { screen, rest: failing(error) };
+      if (isLenient && !signal?.aborted) return { screen, rest: follow([], batches, { error }) };
       screen.dispose();
       throw error;
     }
@@ -184,21 +184,19 @@ export class ScreenIndex {
   }
 }
 
+/** @param failure why nothing follows the first events. */
 async function* follow(
   first: readonly RecordingEvent[],
   batches: AsyncGenerator<RecordingEvent[]>,
+  failure?: { readonly error: unknown },
 ): AsyncGenerator<RecordingEvent> {
   try {
     yield* first;
+    if (failure !== undefined) throw failure.error;
     for await (const batch of batches) yield* batch;
   } finally {
     await batches.return(undefined);
   }
-}
-
-// biome-ignore lint/correctness/useYield: it only throws
-async function* failing(error: unknown): AsyncGenerator<RecordingEvent> {
-  throw error;
 }
 
 /** Applies events to a screen. Returns the number of characters of output. */

@@ -9,8 +9,8 @@ export interface EncodingRun<B extends Uint8Array = Buffer> {
 }
 
 /**
- * Positions in the input of a session at which the character set changed. Input waits for its reader, so the set may
- * have changed between its arrival and its reading.
+ * Positions in one direction of a session at which the character set changed. Input waits for its reader, and output
+ * for the client, so the set may have changed between its arrival and its reading.
  */
 export class EncodingHistory {
   /**

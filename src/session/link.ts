@@ -142,6 +142,10 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
   #unreadTimer: NodeJS.Timeout | undefined;
   /** Created at the first change of the character set. */
   #encodings: EncodingHistory | undefined;
+  /** The same for output that waits during a change. */
+  #outputEncodings: EncodingHistory | undefined;
+  /** Number of bytes of the output that were sent by {@link #pass}, or dropped. */
+  #outputPosition = 0;
   /** Created for peers that switch options too often. */
   #lateAnswers: LateAnswers | undefined;
   /** Created at the first AYT. */
@@ -387,7 +391,12 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
   }
 
   #pass(bytes: Uint8Array): void {
-    this.#observers.output(bytes);
+    this.#outputPosition += bytes.length;
+    if (this.#outputEncodings === undefined) this.#observers.output(bytes);
+    else {
+      const runs = this.#outputEncodings.runs(bytes, this.#outputPosition, this.encoding, this.defaultEncoding);
+      for (const { bytes, encoding } of runs) this.#observers.output(bytes, encoding);
+    }
     this.telnet.write(bytes);
   }
 
@@ -460,7 +469,9 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     this.#sendReturn();
     const queued = this.#queued;
     this.#dropped += queued;
-    const taken = this.#output.discardData() + (this.#pacing?.discard() ?? 0);
+    const paced = this.#pacing?.discard() ?? 0;
+    const taken = this.#output.discardData() + paced;
+    this.#outputPosition += queued + paced;
     this.telnet.command(Command.DM);
     this.room();
     return queued + taken;
@@ -676,6 +687,10 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     if (this.terminal.namedEncoding === before) return;
     this.#encodings ??= new EncodingHistory();
     this.#encodings.add(before, this.#input.arrived);
+    const waiting = this.#queued + this.#paced;
+    if (waiting === 0) return;
+    this.#outputEncodings ??= new EncodingHistory();
+    this.#outputEncodings.add(before, this.#outputPosition + waiting);
   }
 
   #emit(event: TelnetEvent): void {

@@ -333,7 +333,7 @@ same<
 >();
 same<
   ObservedEvent,
-  | { readonly type: 'input' | 'output'; readonly time: number; readonly data: Buffer }
+  | { readonly type: 'input' | 'output'; readonly time: number; readonly data: Buffer; readonly encoding: string }
   | { readonly type: 'resize'; readonly time: number; readonly columns: number; readonly rows: number }
   | { readonly type: 'dropped'; readonly time: number; readonly bytes: number }
 >();

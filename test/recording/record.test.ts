@@ -41,7 +41,7 @@ import {
 } from '../../src/recording/recording-directory.ts';
 import { RecordingWriter } from '../../src/recording/recording-writer.ts';
 import '../support/recorder.ts';
-import type { WireOptions } from '../support/clients/test-client.ts';
+import { OPT, type WireOptions } from '../support/clients/test-client.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { PATIENCE_MS } from '../support/patience.ts';
 import { Host, XTERM } from '../support/servers/host.ts';
@@ -189,6 +189,49 @@ test('the recording of a session in another character set is in UTF-8', LIMIT, a
   assert.equal(recording.encoding, 'IBM437');
   assert.equal(output, `${NOTICE}ü─\r\n`);
 });
+
+test(
+  'output is recorded in the set in which it was written, also if that changes before it is read',
+  LIMIT,
+  async () => {
+    const path = directory();
+    const ended = endOfRecording();
+    const shell = async (session: Session) => {
+      await session.waitFor(({ charset }) => charset !== undefined);
+      session.write(Buffer.from([0xc1, 0x31]));
+      await session.waitFor(({ encoding }) => encoding === 'PETSCII');
+      session.write(Buffer.from([0x93, 0x0e, 0x48, 0x32]));
+      await session.waitFor(({ encoding }) => encoding === 'UTF-8');
+      session.write('\x1b[m日');
+    };
+    const use = [record({ directory: path, quietly: true, onEnd: (_session, end) => ended.resolve(end) })];
+    await using host = await Host.start({ shell, use });
+    const wire = await host.connect({ ...XTERM, charset: 'KOI8-R' });
+    for (const [shown, name] of [
+      ['1', 'PETSCII'],
+      ['2', 'UTF-8'],
+    ] as const) {
+      await wire.expect(shown);
+      wire.subnegotiate(OPT.CHARSET, Buffer.from(`\x01;${name}`, 'latin1'));
+    }
+    await wire.untilClose();
+    const { file, error } = await ended.promise;
+    assert.equal(error, undefined);
+    const recording = await openRecording(file!);
+    const sizes: number[][] = [];
+    let output = '';
+    for await (const event of recording) {
+      if (event.type === 'resize') sizes.push([event.columns, event.rows]);
+      if (event.type === 'output') output += event.data;
+    }
+    assert.match(output, /^а1.*h2.*\x1b\[m日$/s);
+    // The screen of the home computer, and that of the client again.
+    assert.deepEqual(sizes, [
+      [40, 25],
+      [100, 30],
+    ]);
+  },
+);
 
 test('output for a home computer becomes output for a terminal', () => {
   const text = outputDecoder('PETSCII').write(Buffer.from([0x0e, 0x93, 0x48, 0x49, 0x0d, 0xc1]));

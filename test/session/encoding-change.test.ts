@@ -107,6 +107,43 @@ test('a recording uses the set of the bytes, from the exact byte where it change
     }
   }));
 
+test('an observer that reads late gets the set in which output was written, and in which input arrived', () =>
+  atBothEnds(async (session, wire) => {
+    if (!session.isClient) await session.waitFor(({ charset }) => charset !== undefined);
+    const events = session.observe({ input: true });
+    session.resume();
+    const changeTo = async (name: string) => {
+      change(wire, name);
+      await session.waitFor(({ encoding }) => encoding === name);
+    };
+    session.write(encode('да', 'koi8-r'));
+    await changeTo('ISO-8859-1');
+    session.write(encode('é', 'latin1'));
+    wire.send(encode('ñ', 'latin1'));
+    await changeTo('KOI8-R');
+    // These wait in the stream during the changes, and the second is dropped by the Synch.
+    session.cork();
+    session.write(encode('мир', 'koi8-r'));
+    await changeTo('UTF-8');
+    session.uncork();
+    session.cork();
+    session.write('dropped');
+    await changeTo('ISO-8859-1');
+    session.sendSynch();
+    session.write(encode('é', 'latin1'));
+    await changeTo('UTF-8');
+    session.write('日');
+    session.uncork();
+    const texts: Record<string, string> = {};
+    for await (const event of events) {
+      if (!('data' in event)) continue;
+      texts[event.type] = `${texts[event.type] ?? ''}${iconv.decode(event.data, event.encoding)}`;
+      if (texts.output?.endsWith('日') && texts.input !== undefined) break;
+    }
+    assert.equal(texts.output, 'даéмирé日');
+    assert.equal(texts.input, 'ñ');
+  }));
+
 test('telpty connect: text that is shown late is decoded in the set of its bytes', async () => {
   for (const local of ['UTF-8', 'KOI8-R', 'ISO-8859-1']) {
     await using peer = await Peer.listen();

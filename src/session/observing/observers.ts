@@ -41,8 +41,12 @@ export interface SessionTrace {
 export interface ByteObserver {
   /** The directions that it observes, as bits. */
   readonly directions: number;
-  /** Bytes have passed, at a time of `performance.now()`. They are lent. */
-  passed(direction: DirectionBit, bytes: Uint8Array, time: number): void;
+  /**
+   * Bytes have passed, at a time of `performance.now()`. They are lent.
+   *
+   * @param encoding their character set, if it is not {@link Observers.encoding}.
+   */
+  passed(direction: DirectionBit, bytes: Uint8Array, time: number, encoding: string | undefined): void;
   /** The size of the client's window has changed. */
   resized?(columns: number, rows: number, time: number): void;
   /** The session has ended. */
@@ -51,6 +55,8 @@ export interface ByteObserver {
 
 /** The callbacks of {@link Observers}. */
 export interface ObserversUser {
+  /** The character set of text. */
+  readonly encoding: string;
   /** Copies were delivered that the addon had collected. */
   observed(): void;
   /** An observer has begun or ceased to hold the session back; see {@link Observers.hold}. */
@@ -61,12 +67,14 @@ export interface ObserversUser {
 class Passing {
   readonly direction: DirectionBit;
   readonly bytes: Uint8Array;
+  readonly encoding: string | undefined;
   readonly time = performance.now();
   #isNext = true;
 
-  constructor(direction: DirectionBit, bytes: Uint8Array) {
+  constructor(direction: DirectionBit, bytes: Uint8Array, encoding: string | undefined) {
     this.direction = direction;
     this.bytes = bytes;
+    this.encoding = encoding;
   }
 
   next(): boolean {
@@ -161,10 +169,10 @@ class Delivery {
   }
 
   /** Bytes that JavaScript passes on. They are lent. */
-  pass(direction: DirectionBit, bytes: Uint8Array): void {
+  pass(direction: DirectionBit, bytes: Uint8Array, encoding?: string): void {
     if ((this.directions & direction) === 0) return;
     this.flush();
-    this.#queue.push(new Passing(direction, this.#isDelivering ? Buffer.from(bytes) : bytes));
+    this.#queue.push(new Passing(direction, this.#isDelivering ? Buffer.from(bytes) : bytes, encoding));
     this.#deliver();
   }
 
@@ -190,9 +198,12 @@ class Delivery {
   }
 
   /** Shows the current record to those who observe its direction. One of them may remove another. */
-  #show({ direction, bytes, time }: PassedBatch | Passing): void {
+  #show(item: PassedBatch | Passing): void {
+    const { direction, bytes, time } = item;
+    const encoding = item instanceof Passing ? item.encoding : undefined;
     for (const observer of this.audience) {
-      if ((observer.directions & direction) !== 0 && this.has(observer)) observer.passed(direction, bytes, time);
+      if ((observer.directions & direction) === 0 || !this.has(observer)) continue;
+      observer.passed(direction, bytes, time, encoding);
     }
   }
 
@@ -272,9 +283,18 @@ export class Observers {
     this.#delivery?.pass(Direction.INPUT, bytes);
   }
 
-  /** Output that JavaScript sends next; lent. */
-  output(bytes: Uint8Array): void {
-    this.#delivery?.pass(Direction.OUTPUT, bytes);
+  /**
+   * Output that JavaScript sends next; lent.
+   *
+   * @param encoding its character set, if the session has another one now.
+   */
+  output(bytes: Uint8Array, encoding?: string): void {
+    this.#delivery?.pass(Direction.OUTPUT, bytes, encoding);
+  }
+
+  /** The character set of the session. Input and what takes the fast path is observed before it changes. */
+  get encoding(): string {
+    return this.#user.encoding;
   }
 
   /** Delivers what has passed without JavaScript, before JavaScript acts. */

@@ -35,8 +35,11 @@ export const observeOptions = {
 
 /** Something that happened in a session. `time` is in milliseconds since the session began, as `Session.age`. */
 export type ObservedEvent =
-  /** Bytes from or to the client, without Telnet. The reader owns them. */
-  | { readonly type: 'input' | 'output'; readonly time: number; readonly data: Buffer }
+  /**
+   * Bytes from or to the client, without Telnet. The reader owns them. `encoding` is their character set: the one that
+   * the session had when the input arrived, or when the output was written.
+   */
+  | { readonly type: 'input' | 'output'; readonly time: number; readonly data: Buffer; readonly encoding: string }
   /** The size of the client's window has changed. Of sizes that follow each other, only the last may be reported. */
   | { readonly type: 'resize'; readonly time: number; readonly columns: number; readonly rows: number }
   /** This number of bytes was dropped here, because the reader was too slow. */
@@ -84,12 +87,13 @@ export class SessionReader extends Readable implements ByteObserver {
     this.#remove = observers.add(this);
   }
 
-  passed(direction: DirectionBit, bytes: Uint8Array, now: number): void {
+  passed(direction: DirectionBit, bytes: Uint8Array, now: number, encoding = this.#observers.encoding): void {
     const time = now - this.#began;
     const room = this.#drops ? Math.max(this.#highWaterMark - this.#size - EVENT_BYTES, 0) : bytes.length;
     const taken = this.#dropped === undefined ? bytes.subarray(0, room) : bytes.subarray(0, 0);
     if (taken.length > 0) {
-      this.#add({ type: direction === Direction.INPUT ? 'input' : 'output', time, data: Buffer.from(taken) });
+      const type = direction === Direction.INPUT ? 'input' : 'output';
+      this.#add({ type, time, data: Buffer.from(taken), encoding });
     }
     if (taken.length === bytes.length) return;
     this.#dropped ??= { time, bytes: 0 };
