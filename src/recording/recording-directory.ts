@@ -33,7 +33,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { TelptyError } from '../errors.ts';
 import { AsciicastDecoder, MAX_LINE, timeOfEvent } from './asciicast.ts';
 import type { RecordingDecoder, RecordingEvent, RecordingFormat, RecordingHeader } from './recording.ts';
@@ -70,10 +70,10 @@ export function prepareDirectory(directory: string): string {
   const fail = (why: string, cause?: unknown) =>
     new TelptyError('ERR_RUNTIME', `cannot record to ${JSON.stringify(directory)}: ${why}`, { file: path, cause });
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw fail(code === 'EEXIST' || code === 'ENOTDIR' ? 'it is not a directory' : reasonOf(error as Error), error);
+    throw fail(code === 'ENOTDIR' ? 'it is not a directory' : reasonOf(error as Error), error);
   }
   const { uid, mode } = statSync(path);
   const own = process.geteuid?.();
@@ -87,6 +87,24 @@ export function prepareDirectory(directory: string): string {
     throw fail(reasonOf(error as Error), error);
   }
   return path;
+}
+
+/**
+ * Creates a directory and its parents, unless it exists. Rejected: `recursive` of mkdirSync(). It never returns where
+ * mkdir(2) fails with ENOENT although the parent exists, as in /proc, and reports ENOENT on a read-only file system.
+ */
+function makeDirectory(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(path);
+  if (parent !== path) makeDirectory(parent);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Another process has created it meanwhile, or it is not a directory.
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+    const { code } = error as NodeJS.ErrnoException;
+    throw code === 'EEXIST' ? Object.assign(new Error(path, { cause: error }), { code: 'ENOTDIR' }) : error;
+  }
 }
 
 /** A new file that is being written. */

@@ -14,6 +14,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -272,6 +273,21 @@ test('a directory that other users may use is refused, and one is created for it
   record({ directory: path });
   writeFileSync(join(path, 'file'), '');
   assert.throws(() => record({ directory: join(path, 'file') }), /it is not a directory/);
+  assert.throws(() => record({ directory: join(path, 'file', 'below') }), /it is not a directory/);
+  symlinkSync('nowhere', join(path, 'link'));
+  assert.throws(() => record({ directory: join(path, 'link') }), /it is not a directory/);
+  record({ directory: join(path, 'a', 'b', 'c') });
+  assert.equal(statSync(join(path, 'a', 'b')).mode & 0o777, 0o700);
+});
+
+test('a directory that cannot be created is refused at once, with the reason', {
+  skip: process.platform !== 'linux',
+}, () => {
+  // mkdir(2) reports that the directory does not exist, although the one above it does.
+  assert.throws(
+    () => record({ directory: '/proc/telpty/recordings' }),
+    /cannot record to "\/proc.*the directory does not exist/,
+  );
 });
 
 const HEADER = { columns: 80, rows: 24, started: new Date('2026-12-01T20:15:03Z') };
