@@ -1,5 +1,5 @@
 /** The sender of a request: the address of the client, also behind proxies, and whether its connection is encrypted. */
-import type { IncomingMessage } from 'node:http';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import type { IpPeer } from '../transport/peer.ts';
 import { type AddressList, normalAddress } from '../transport/pre-session/address-list.ts';
@@ -13,6 +13,8 @@ export interface WebClient {
   readonly isSecure: boolean;
 }
 
+/** More headers than a browser and a chain of proxies send. */
+const MOST_HEADERS = 100;
 /** More hops than any chain of proxies has; the addresses before them are not looked at. */
 const MOST_HOPS = 32;
 
@@ -49,6 +51,15 @@ function addressIn(entry: string): string | undefined {
   const [, bracketed, plain = ''] = /^(?:\[([^\]]+)\](?::\d+)?|(.+))$/.exec(entry) ?? [];
   const bare = bracketed ?? (/^[\d.]+:\d+$/.test(plain) ? plain.slice(0, plain.indexOf(':')) : plain);
   return isIP(bare) === 0 ? undefined : normalAddress(bare);
+}
+
+/**
+ * Whether a request has so many headers that Node.js may have dropped the last ones: those that a proxy has added to the
+ * headers of its client.
+ */
+export function hasTooManyHeaders({ rawHeaders, socket }: IncomingMessage): boolean {
+  const kept = (socket as { server?: HttpServer }).server?.maxHeadersCount || MOST_HEADERS;
+  return rawHeaders.length / 2 >= Math.min(kept, MOST_HEADERS);
 }
 
 /** All values of a header, joined as if they were one; `undefined` if there is none. */

@@ -11,7 +11,7 @@ import { escapeText } from '../shells/output/escape.ts';
 import { type IpPeer, peerFields } from '../transport/peer.ts';
 import { type AddressList, normalAddress } from '../transport/pre-session/address-list.ts';
 import type { Transport } from '../transport/stream/transport.ts';
-import { clientOf, headerOf, valuesOf, type WebClient } from './client.ts';
+import { clientOf, hasTooManyHeaders, headerOf, valuesOf, type WebClient } from './client.ts';
 import { Login, type LoginOptions, type LoginRequest, type SharedLogins } from './login/login.ts';
 import { readPasswordFile } from './login/password-file.ts';
 import { readGatewayOptions, USER_NAME, type WebGatewayOptions } from './options.ts';
@@ -44,6 +44,7 @@ const PING_MS = 30_000;
 /** The token of a login in other requests than those for WebSockets. */
 const TOKEN_HEADER = 'telpty-token';
 
+const TOO_MANY_HEADERS = 'the request has too many headers';
 const WRONG_HOST = 'the Host header is not a name of this server; use its address, or configure its public origin';
 const WRONG_ORIGIN = 'the page that connects does not belong to this server; configure its origin to allow it';
 
@@ -229,7 +230,8 @@ export class WebGateway implements AsyncDisposable {
   async #respond(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asked = this.#check(path, request);
     const headers = this.#headers(asked?.host);
-    if (asked === undefined) answer(response, 403, `${WRONG_HOST}\n`, headers);
+    if (hasTooManyHeaders(request)) answer(response, 431, `${TOO_MANY_HEADERS}\n`, headers);
+    else if (asked === undefined) answer(response, 403, `${WRONG_HOST}\n`, headers);
     else if (path === '..') answer(response, 308, '', { ...headers, Location: this.#base });
     else if (path === 'login' || path === 'logout') await this.#logInOrOut(asked, response, headers);
     else if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -325,6 +327,10 @@ export class WebGateway implements AsyncDisposable {
     };
     if (this.#isStopped) {
       refuseUpgrade(socket, 503, 'the server is stopping');
+      return;
+    }
+    if (hasTooManyHeaders(request)) {
+      refuse(431, TOO_MANY_HEADERS);
       return;
     }
     if (asked === undefined) {

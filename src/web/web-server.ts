@@ -21,7 +21,6 @@ import type { HttpConnections } from './gateway.ts';
 const MOST_CONNECTIONS = 512;
 /** The longest headers of a request, in bytes. */
 const MOST_HEADER_BYTES = 8 * 1024;
-const MOST_HEADERS = 64;
 
 /** Time limits, in milliseconds. */
 export interface TimeLimits {
@@ -83,7 +82,8 @@ export class WebServer implements HttpConnections {
     const options = { maxHeaderSize: MOST_HEADER_BYTES, keepAliveTimeout: this.#limits.headersMs, noDelay: true };
     const server =
       tls === undefined ? createServer(options) : createSecureServer({ ...options, ...secureServerOptions(tls) });
-    server.maxHeadersCount = MOST_HEADERS;
+    // Node drops the headers beyond a limit. Then the last ones, those of a proxy, would be missing.
+    server.maxHeadersCount = 0;
     server.on('request', (request, response) => this.#request(request, response));
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     server.on('clientError', (_error, socket) => socket.destroy());
