@@ -1,6 +1,7 @@
 /** Logins with a password, and users that a proxy reports. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -11,6 +12,7 @@ import { LoginFailures } from '../../src/web/login/failures.ts';
 import { EndedLogins, LocalRegister } from '../../src/web/login/register.ts';
 import { LOGIN_MS, LoginTickets } from '../../src/web/login/tickets.ts';
 import { ask, connectWeb, statusOf, TELNET } from '../support/clients/web-client.ts';
+import { untilTrue } from '../support/leaks.ts';
 import { startWeb, type WebHost } from './support.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'telpty-login-'));
@@ -85,6 +87,28 @@ describe('a login', { timeout: 600_000 }, () => {
     assert.equal(failures.wait('2001:db8:1::1', 0), 0);
     failures.succeeded('2001:db8::1');
     assert.equal(failures.wait('2001:db8::1', 0), 0);
+  });
+
+  it('is refused if too many others are being checked, also by a register in another process', async () => {
+    const waiting: ((wait: number) => void)[] = [];
+    const register = Object.assign(new LocalRegister(), {
+      attempt: () => new Promise<number>(resolve => waiting.push(resolve)),
+    });
+    const logins = { key: Buffer.alloc(32), register };
+    await using host = await startWeb(PROGRAM, { passwordFile }, { logins });
+    const answers = Array.from({ length: 40 }, () => logIn(host, 'ada', 'secret'));
+    const refused: number[] = [];
+    for (const answer of answers) void answer.then(({ status }) => refused.push(status));
+    await untilTrue(() => waiting.length + refused.length === 40);
+    for (const resolve of waiting) resolve(0);
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    assert.equal(statuses.filter(status => status === 200).length, 32);
+    assert.equal(statuses.filter(status => status === 503).length, 8);
+    // Their places are free again.
+    const again = logIn(host, 'ada', 'secret');
+    await untilTrue(() => waiting.length === 33);
+    waiting[32]!(0);
+    assert.equal((await again).status, 200);
   });
 
   it('does not take forms of other sites, other types, or long ones', async () => {
@@ -213,6 +237,24 @@ describe('the user of a proxy', { timeout: 600_000 }, () => {
       assert.equal(await statusOf(host.port, { headers }), 401, String(value));
     }
     assert.equal(await statusOf(host.port), 401);
+  });
+
+  it('is never that of the client, however many headers it sends before those of the proxy', async () => {
+    await using host = await startWeb(PROGRAM, web);
+    const config = async (count: number) => {
+      const socket = connect(host.port, '127.0.0.1');
+      const filler = Array.from({ length: count }, () => 'a:\r\n').join('');
+      // As of a proxy that keeps the headers of the client, and adds its own at the end.
+      const client = `Host: localhost\r\nX-Remote-User: mallory\r\n${filler}`;
+      socket.write(`GET /config.json HTTP/1.1\r\n${client}X-Remote-User: ada\r\nConnection: close\r\n\r\n`);
+      return String(Buffer.concat(await socket.toArray()));
+    };
+    assert.match(await config(0), /^HTTP\/1\.1 200 [\s\S]*"isAllowed":false/);
+    for (const count of [60, 64, 70, 100, 1_000]) {
+      assert.match(await config(count), /^HTTP\/1\.1 (?:200 [\s\S]*"isAllowed":false|431 )/, `${count} headers`);
+    }
+    const headers = Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`a${index}`, '']));
+    assert.equal(await statusOf(host.port, { headers: { ...headers, 'x-remote-user': 'ada' } }), 431);
   });
 
   it('is not taken from anyone else', async () => {

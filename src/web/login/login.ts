@@ -14,6 +14,11 @@ import { PasswordVerifier } from './verifier.ts';
 const MOST_BODY = 2_048;
 /** The answer to a failed login is delayed by this time, in milliseconds. */
 const DELAY_MS = 500;
+/**
+ * Passwords that are being checked, or wait for it. Above it, attempts are refused: an attacker must not fill the queue
+ * for hours.
+ */
+const MOST_CHECKED = 32;
 /** Answers that are being delayed. Above it, attempts are refused. */
 const MOST_DELAYED = 256;
 
@@ -49,6 +54,7 @@ export class Login {
   readonly #verifier = new PasswordVerifier();
   readonly #register: LoginRegister;
   #passwords: Passwords;
+  #checked = 0;
   #delayed = 0;
 
   /** @throws TelptyError `ERR_RUNTIME` if the file cannot be used. */
@@ -106,24 +112,19 @@ export class Login {
     }
     const form = new URLSearchParams(body);
     const name = form.get('name') ?? '';
-    if (this.#verifier.isBusy || this.#delayed >= MOST_DELAYED) {
+    if (this.#checked >= MOST_CHECKED || this.#delayed >= MOST_DELAYED) {
       refuse(503, 'too many logins at once; try again', { 'Retry-After': '5' });
       return;
     }
-    const wait = await this.#register.attempt(address);
-    if (wait > 0) {
+    const result = await this.#check(address, name, form.get('password') ?? '');
+    if (typeof result === 'number') {
       this.#onAttempt(client, name, 'locked');
-      const retryAfter = Math.ceil(wait / 1_000);
+      const retryAfter = Math.ceil(result / 1_000);
       const error = `too many failed logins; try again in ${retryAfter} s`;
       answerJson(response, 429, { error, retryAfter }, { ...headers, 'Retry-After': String(retryAfter) });
       return;
     }
-    const hash = this.#passwords.get(name);
-    // The check of an unknown user takes as long as that of a known one.
-    const [anyHash = ''] = this.#passwords.values();
-    const matches = await this.#verifier.verify(form.get('password') ?? '', hash ?? anyHash);
-    // The users may have been replaced meanwhile.
-    if (!matches || hash === undefined || this.#passwords.get(name) !== hash) {
+    if (!result) {
       this.#onAttempt(client, name, 'failed');
       await this.#delay();
       refuse(401, 'the name or the password is wrong');
@@ -138,6 +139,23 @@ export class Login {
       { user: name, token },
       { ...headers, 'Set-Cookie': this.#setCookie(asked, cookie, LOGIN_MS) },
     );
+  }
+
+  /** @returns whether the password is right, or how long the address has to wait first, in milliseconds. */
+  async #check(address: string, name: string, password: string): Promise<boolean | number> {
+    this.#checked++;
+    try {
+      const wait = await this.#register.attempt(address);
+      if (wait > 0) return wait;
+      const hash = this.#passwords.get(name);
+      // The check of an unknown user takes as long as that of a known one.
+      const [anyHash = ''] = this.#passwords.values();
+      const matches = await this.#verifier.verify(password, hash ?? anyHash);
+      // The users may have been replaced meanwhile.
+      return matches && hash !== undefined && this.#passwords.get(name) === hash;
+    } finally {
+      this.#checked--;
+    }
   }
 
   /** Answers a logout, after which cookie and token are not valid. The Origin of the request was checked. */

@@ -5,8 +5,6 @@
 import { Worker } from 'node:worker_threads';
 import { requireOwn } from '../../package.ts';
 
-/** Checks that wait. Further ones are refused: an attacker must not fill the queue for hours. */
-const MOST_WAITING = 32;
 /** How long the thread lives without work, in milliseconds. */
 const IDLE_MS = 5_000;
 
@@ -33,11 +31,6 @@ export class PasswordVerifier {
   #thread: Worker | undefined;
   #current: Check | undefined;
   #idle: NodeJS.Timeout | undefined;
-
-  /** Whether no further check is accepted. */
-  get isBusy(): boolean {
-    return this.#waiting.length >= MOST_WAITING;
-  }
 
   /** @returns whether the password is that of the hash. Rejects if the thread fails. */
   verify(password: string, hash: string): Promise<boolean> {
@@ -69,8 +62,12 @@ export class PasswordVerifier {
       execArgv: [],
     });
     thread.unref();
-    thread.on('message', (matches: boolean) => this.#settle(check => check.resolve(matches)));
+    // The results of a thread that close() has ended may still arrive, and are those of other checks.
+    thread.on('message', (matches: boolean) => {
+      if (this.#thread === thread) this.#settle(check => check.resolve(matches));
+    });
     thread.on('error', error => {
+      if (this.#thread !== thread) return;
       this.#thread = undefined;
       this.#settle(check => check.reject(error));
     });
