@@ -35,8 +35,13 @@ const SMALL = 1024;
 /** A page with more files, or larger ones, is a mistake: a home directory, for example. */
 const MOST_FILES = 1_000;
 const MOST_BYTES = 32 * 1024 * 1024;
-/** A name with a hash, as bundlers make it: its content never changes. */
-const HASHED = /[-.][A-Z0-9a-z_]{8,}\.[a-z0-9]+$/;
+/**
+ * A name with a hash, as bundlers make it: its content never changes. esbuild writes it in base32, webpack in
+ * hexadecimal digits, Vite in base64. Words, such as `-settings` and `-unicode11`, must not match: browsers would never
+ * load a newer version.
+ */
+const HASHED =
+  /[-.](?:[A-Z2-7]{8}|(?=[a-f]*\d)(?=\d*[a-f])[\da-f]{8,}|(?=\w*\d)(?=\w*[a-z])(?=\w*[A-Z])\w{8})\.[a-z0-9]+$/;
 
 const compress = {
   br: (content: Buffer) => promisify(brotliCompress)(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),

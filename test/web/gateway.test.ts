@@ -266,6 +266,20 @@ describe('the page', { timeout: 600_000 }, () => {
     assert.deepEqual([again.status, again.text], [304, '']);
   });
 
+  it('is not cached permanently where a name only looks as if it had a hash', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'telpty-page-'));
+    const names = {
+      permanent: ['app-4F2KQ7ZD.js', 'app.0f3a9c1be2d4.js', 'index-BxY3k_9a.css'],
+      asked: ['my-settings.js', 'jquery.terminal.js', 'addon-unicode11.js', 'photo-20261202.png', 'app.js'],
+    };
+    for (const name of ['index.html', ...names.permanent, ...names.asked]) writeFileSync(join(folder, name), '');
+    await using host = await startWeb(SHELL, { page: folder });
+    rmSync(folder, { recursive: true });
+    const caching = async (name: string) => (await ask(host.port, `/${name}`)).headers['cache-control'];
+    for (const name of names.permanent) assert.equal(await caching(name), 'public, max-age=31536000, immutable', name);
+    for (const name of names.asked) assert.equal(await caching(name), 'no-cache', name);
+  });
+
   it('has a configuration with its title', async () => {
     await using host = await startWeb(SHELL, { title: 'Nethack "x"' });
     const { headers, text } = await ask(host.port, '/config.json');
