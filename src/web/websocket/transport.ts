@@ -8,7 +8,7 @@
 import type { Transport, TransportUser } from '../../transport/stream/transport.ts';
 import { binaryFrame, CloseCode, closeFrame, FrameReader, pingFrame, pongFrame } from './frames.ts';
 
-/** How long a client may take to close its connection after our close frame, in milliseconds. */
+/** How long a client may take to close its connection after the last close frame, ours or its own, in milliseconds. */
 const CLOSE_MS = 2_000;
 
 /** What a WebSocket carries. */
@@ -111,7 +111,7 @@ export class WebSocketTransport implements Transport, TransportUser {
     const reason = this.endReason() ?? '';
     this.#done = done;
     this.#close(reason === 'shutdown' ? CloseCode.GOING_AWAY : CloseCode.NORMAL, reason);
-    if (this.#carrier.unsent === 0) process.nextTick(() => this.#passedOn());
+    this.#awaitClose();
   }
 
   destroy(): void {
@@ -136,12 +136,20 @@ export class WebSocketTransport implements Transport, TransportUser {
     if (this.unsent < this.mark) this.#carrier.send(frame, 'data');
   }
 
-  /** Sends a close frame; that of the client, or the end of its time, then ends the connection. */
+  /**
+   * Gives the client time to close the connection, from when our close frame has been passed on. Whether a slow client
+   * makes progress until then is observed by its session. Some transports do not call {@link room} for the last bytes.
+   */
+  #awaitClose(): void {
+    const isPassedOn = this.#carrier.unsent === 0;
+    if (isPassedOn) process.nextTick(() => this.#passedOn());
+    this.#timer = setTimeout(() => (isPassedOn ? this.destroy() : this.#awaitClose()), CLOSE_MS).unref();
+  }
+
   #close(code: number, words: string): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#carrier.send(closeFrame(code, words), 'data');
-    this.#timer = setTimeout(() => this.destroy(), CLOSE_MS).unref();
     // Else the answer would not be read.
     this.#isPaused = false;
     this.#carrier.resume();
@@ -170,6 +178,7 @@ export class WebSocketTransport implements Transport, TransportUser {
     if (this.#carrier.finished) return;
     if (!this.#isClosing) this.#user!.finishing();
     this.#close(code, words);
+    this.#timer ??= setTimeout(() => this.destroy(), CLOSE_MS).unref();
     this.#carrier.end(() => this.#passedOn());
   }
 
