@@ -92,7 +92,10 @@ export interface ServerEvents {
    * that connect in between wait in the kernel's queue. Linux only.
    */
   shortage: [state: { readonly isShort: boolean }];
-  /** A listener failed. Without a listener for it the process ends, as with every EventEmitter. */
+  /**
+   * A listener failed, or `authenticate` of a web gateway did. Without a listener for this event the process ends, as
+   * with every EventEmitter.
+   */
   error: [error: Error];
 }
 

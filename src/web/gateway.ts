@@ -144,8 +144,8 @@ export class WebGateway implements AsyncDisposable {
     const path = this.#pathIn(request);
     if (path === undefined) return false;
     void this.#respond(path, request, response).catch(error => {
-      this.#server.emit('error', error as Error);
       answer(response, 500, 'internal error\n', {});
+      this.#server.emit('error', error as Error);
     });
     return true;
   }
@@ -160,8 +160,8 @@ export class WebGateway implements AsyncDisposable {
     if (this.#pathIn(request) !== 'ws') return false;
     socket.on('error', ignore);
     void this.#upgrade(request, socket, head).catch(error => {
-      this.#server.emit('error', error as Error);
       refuseUpgrade(socket, 500, 'internal error');
+      this.#server.emit('error', error as Error);
     });
     return true;
   }

@@ -43,6 +43,8 @@ interface Handler {
 /** A connection that is not a WebSocket. */
 interface Pending {
   readonly peer: IpPeer;
+  /** The part of the address that counts as one client. */
+  readonly client: string;
   /** When its current time limit began. */
   since: number;
   /** Whether a request is being answered. */
@@ -99,7 +101,12 @@ export class WebServer implements HttpConnections {
       return;
     }
     if (this.#pending.size >= MOST_CONNECTIONS) this.#closeOne();
-    this.#pending.set(socket, { peer, since: performance.now(), isAnswering: false });
+    this.#pending.set(socket, {
+      peer,
+      client: addressKey(peer.address) ?? '',
+      since: performance.now(),
+      isAnswering: false,
+    });
     socket.once('close', () => this.#pending.delete(socket));
     // As Node's own listeners set it. A process that received the socket from another one gets it without.
     socket.allowHalfOpen = !this.#isSecure;
@@ -120,10 +127,9 @@ export class WebServer implements HttpConnections {
   /** One address cannot take the places of all others. */
   #closeOne(): void {
     const sockets = new Map<string, Socket[]>();
-    for (const [socket, { peer }] of this.#pending) {
-      const key = addressKey(peer.address) ?? '';
-      const others = sockets.get(key);
-      if (others === undefined) sockets.set(key, [socket]);
+    for (const [socket, { client }] of this.#pending) {
+      const others = sockets.get(client);
+      if (others === undefined) sockets.set(client, [socket]);
       else others.push(socket);
     }
     const most = Math.max(...[...sockets.values()].map(({ length }) => length));

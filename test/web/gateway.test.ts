@@ -325,6 +325,15 @@ describe('a gateway in the HTTP server of an application', { timeout: 600_000 },
     await untilTrue(() => !http.listening);
   });
 
+  it('answers 500 if the application cannot decide who may connect, and reports the error', async () => {
+    const failure = new Error('the database is gone');
+    await using host = await startWeb(SHELL, { authenticate: () => Promise.reject(failure) });
+    assert.equal((await ask(host.port, '/config.json')).status, 500);
+    assert.equal(await statusOf(host.port), 500);
+    assert.deepEqual(host.errors, [failure, failure]);
+    assert.equal(host.server.sessions.size, 0);
+  });
+
   it('asks the application who may connect, and programs find the name in REMOTE_USER', async () => {
     const authenticate = async ({ headers }: IncomingMessage) => headers.authorization;
     await using host = await startWeb(script('echo user=$REMOTE_USER.; read x'), { authenticate });

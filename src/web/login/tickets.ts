@@ -50,10 +50,11 @@ export class LoginTickets {
     const [content = '', signature = '', ...more] = cookie?.split('.') ?? [];
     if (content === '' || more.length > 0) return undefined;
     const login = parse(content);
-    const hash = login === undefined ? undefined : passwords.get(login.user);
-    if (login === undefined || hash === undefined) return undefined;
-    if (!isSame(signature, this.#sign('cookie', content, hash))) return undefined;
-    return now < login.until ? login : undefined;
+    if (login === undefined) return undefined;
+    const hash = passwords.get(login.user);
+    // Also without a hash: otherwise the time of the answer would show which users exist.
+    const isSigned = isSame(signature, this.#sign('cookie', content, hash ?? ''));
+    return isSigned && hash !== undefined && now < login.until ? login : undefined;
   }
 
   /** Whether the token belongs to the cookie, which must be valid. */
