@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { connectWeb } from '../support/clients/web-client.ts';
 import { untilTrue } from '../support/leaks.ts';
 import { requireTool } from '../support/system/tools.ts';
 import { bash, eventually, script, useBrowser, Visit, WebHost } from './web-host.ts';
@@ -222,15 +223,14 @@ describe('a flood', () => {
     const debug = await user.context.newCDPSession(user.page);
     await debug.send('Debugger.enable');
     await debug.send('Debugger.pause');
-    // The rest of the window, and then nothing, however long the page sleeps.
+    // The rest of the window, and then nothing, while another client receives megabytes.
+    await using other = await connectWeb(Number(new URL(visitors.host.url).port), { silent: true });
     let last = -1;
-    await eventually(async () => {
-      const now = session.bytesWritten;
-      const isQuiet = now === last;
-      last = now;
-      await new Promise(resolve => setTimeout(resolve, 300));
-      return isQuiet && session.bytesWritten === now;
-    });
+    for (let turn = 1; session.bytesWritten > last; turn++) {
+      assert(turn < 100, 'the output does not stop');
+      last = session.bytesWritten;
+      await other.untilData(turn * 4_000_000);
+    }
     await debug.send('Debugger.resume');
     await untilTrue(() => session.bytesWritten > last + 1_000_000);
   });

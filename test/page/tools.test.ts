@@ -123,19 +123,27 @@ describe('the tools', () => {
       await user.page.mouse.down();
       await user.page.mouse.up();
     };
+    // Each call counts: a page that opens later would be missed.
+    await user.page.evaluate(`{
+      window.opened = [];
+      const { open } = window;
+      window.open = (address, ...rest) => {
+        window.opened.push(address);
+        return open.call(window, address, ...rest);
+      };
+    }`);
     await over(1);
     await user.page.getByText(/http:\/\/127.0.0.1:9\/x .*click opens it/).waitFor();
     await click();
-    assert.equal(user.context.pages().length, 1);
-    const opened = user.context.waitForEvent('page');
     await user.page.keyboard.down('Control');
     await over(2);
     await click();
+    const opened = user.context.waitForEvent('page');
     await over(1);
     await click();
     await user.page.keyboard.up('Control');
     await opened;
-    assert.equal(user.context.pages().length, 2);
+    assert.deepEqual(await user.page.evaluate('window.opened'), ['http://127.0.0.1:9/x']);
   });
 
   it('keep the settings, which take effect at once', async () => {
@@ -289,6 +297,12 @@ describe('without a mouse, and without a screen', () => {
     await user.press('Escape');
     await user.type('echo typed\n');
     await user.expect(/^typed$/m);
+    // Its button closes it, too.
+    const button = user.page.getByRole('button', { name: 'Menu' });
+    await button.click();
+    await user.page.getByRole('menu').waitFor();
+    await button.click();
+    await user.page.getByRole('menu').waitFor({ state: 'hidden' });
     await user.press('Control+Shift+Space');
     await user.press('Escape');
     await user.type('echo again\n');

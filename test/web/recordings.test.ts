@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -167,6 +168,35 @@ describe('a recording', { timeout: 60_000 }, () => {
     assert.deepEqual(opened[0], ['127.0.0.1', 'ada', name]);
     // For each beginning of the file, not for each piece.
     assert.equal(opened.length, 2);
+  });
+
+  it('is refused while sixteen answers are on their way', async () => {
+    const folder = newFolder();
+    const name = makeRecording(folder, { started: at(0), session: 1 });
+    await using host = await startWeb(PROGRAM, optionsFor(folder));
+    const headers = await logIn(host, 'ada');
+    // Requests of one connection begin together, and are answered one after the other.
+    const request = [
+      `GET /recordings/${name} HTTP/1.1`,
+      `Host: 127.0.0.1:${host.port}`,
+      'Range: bytes=0-9',
+      ...Object.entries(headers).map(([header, value]) => `${header}: ${value}`),
+    ];
+    const socket = connect(host.port, '127.0.0.1');
+    try {
+      socket.write(`${request.join('\r\n')}\r\n\r\n`.repeat(20));
+      let text = '';
+      const statuses = () => [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+      for await (const bytes of socket) {
+        text += bytes;
+        if (statuses().length === 20) break;
+      }
+      assert.deepEqual(statuses(), [...Array(16).fill(206), ...Array(4).fill(503)]);
+      assert.match(text, /^Retry-After: 1\r$/m);
+    } finally {
+      socket.destroy();
+    }
+    assert.equal((await piece(host, name, 'bytes=0-9', headers)).status, 206);
   });
 
   it('that was deleted meanwhile is not found', async () => {

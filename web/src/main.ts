@@ -54,7 +54,7 @@ const session = new Session(base, () => xterm, {
 
 const input = new Input(text => xterm.write(text));
 
-const keyBar = new KeyBar(xterm, { paste: () => void clipboard.paste(), menu: () => menu.toggle() });
+const keyBar = new KeyBar(xterm, { paste: () => void clipboard.paste(), menu: () => menu.press() });
 
 xterm.onData(typed => {
   const data = keyBar.modified(typed);
@@ -162,6 +162,7 @@ const clipboard = new Clipboard(xterm, settings, {
     ]);
   },
   say: toast,
+  pasted: focusTerminal,
 });
 
 function closeOffer(): void {

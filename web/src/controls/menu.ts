@@ -20,7 +20,9 @@ export class Menu {
   constructor(items: () => readonly (MenuItem | undefined)[], closed: () => void) {
     this.#items = items;
     this.#closed = closed;
-    this.#opener.addEventListener('click', () => this.toggle());
+    this.#opener.addEventListener('click', () => this.press());
+    addEventListener('pointerdown', () => (this.#wasOpen = this.#isOpen), { capture: true });
+    addEventListener('click', () => (this.#wasOpen = false));
     this.#element.addEventListener('keydown', event => this.#key(event));
     this.#element.addEventListener('toggle', event => {
       const isOpen = (event as ToggleEvent).newState === 'open';
@@ -30,9 +32,20 @@ export class Menu {
   }
 
   #chosen = false;
+  /** Whether it was open when the pointer was pressed. */
+  #wasOpen = false;
+
+  get #isOpen(): boolean {
+    return this.#element.matches(':popover-open');
+  }
+
+  /** For a click on a button. The browser closes a popover when the pointer is pressed outside, before the click. */
+  press(): void {
+    if (!this.#wasOpen) this.toggle();
+  }
 
   toggle(): void {
-    if (this.#element.matches(':popover-open')) {
+    if (this.#isOpen) {
       this.#element.hidePopover();
       return;
     }

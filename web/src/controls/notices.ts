@@ -1,5 +1,5 @@
 /** Messages to the user: a line below the terminal, a short message, the address of a link. */
-import { button, byId, create } from './elements.ts';
+import { button, byId, create, isMac } from './elements.ts';
 
 const TOAST_MS = 2_500;
 
@@ -47,9 +47,9 @@ export function toast(message: string): void {
   timer = window.setTimeout(() => element.classList.remove('shown'), TOAST_MS);
 }
 
-/** Shows the address of the link under the pointer, as browsers do. */
+/** Shows the address of the link under the mouse, as browsers do. */
 export function showLink(address: string | undefined): void {
   const element = byId('link');
   element.hidden = address === undefined;
-  if (address !== undefined) element.textContent = `${address}  (Ctrl or Cmd and click opens it)`;
+  if (address !== undefined) element.textContent = `${address}  (${isMac ? '⌘' : 'Ctrl'}+click opens it)`;
 }

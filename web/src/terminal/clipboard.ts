@@ -15,6 +15,8 @@ export interface ClipboardUser {
   /** Offers a text that a program requests to copy; `copy` must be called from a click. */
   offerCopy(text: string, copy: () => void): void;
   say(message: string): void;
+  /** Called after a paste: the next key belongs to the program. */
+  pasted(): void;
 }
 
 /** The clipboard of one terminal. */
@@ -64,7 +66,7 @@ export class Clipboard {
     const isProtected = this.#xterm.modes.bracketedPasteMode && rule === 'unprotected';
     const asks = rule !== 'never' && !isProtected && /\n/.test(text);
     if (!asks || (await this.#user.confirmPaste(text))) this.#xterm.paste(text);
-    this.#xterm.focus();
+    this.#user.pasted();
   }
 
   #pasted(event: ClipboardEvent): void {

@@ -34,25 +34,32 @@ export class Terminal {
   readonly #settings: SettingsStore;
   readonly #element: HTMLElement;
   readonly #renderer: Renderer;
+  /** Whether the last pointer was a finger. Browsers turn its tap into events of a mouse, which do not say so. */
+  #isTouched = false;
 
-  /** @param showLink shows the address of the link under the pointer; undefined when there is none */
+  /** @param showLink shows the address of the link under the mouse; undefined when there is none */
   constructor(element: HTMLElement, settings: SettingsStore, showLink: (address: string | undefined) => void) {
     this.#element = element;
     this.#settings = settings;
     const links = {
-      hover: (_event: MouseEvent, address: string) => showLink(address),
+      // A finger does not hover: nothing would hide the address after the tap.
+      hover: (_event: MouseEvent, address: string) => showLink(this.#isTouched ? undefined : address),
       leave: () => showLink(undefined),
     };
+    const activate = (event: MouseEvent, address: string) => this.#openLink(event, address);
+    element.addEventListener('pointerdown', event => this.#notePointer(event), { capture: true });
+    element.addEventListener('pointermove', event => this.#notePointer(event), { capture: true });
     this.xterm = new Xterm({
       ...optionsOf(settings.current),
       // Addons for graphemes and for matches of the search use it.
       allowProposedApi: true,
-      linkHandler: { activate: (event, address) => openLink(event, address), ...links },
+      linkHandler: { activate, ...links },
     });
     this.xterm.loadAddon(this.#fit);
     this.xterm.loadAddon(this.search);
     this.xterm.loadAddon(new UnicodeGraphemesAddon());
-    this.xterm.loadAddon(new WebLinksAddon((event, address) => openLink(event, address), links));
+    this.xterm.loadAddon(new WebLinksAddon(activate, links));
+    this.xterm.attachCustomKeyEventHandler(event => this.#handleKey(event));
     this.xterm.open(element);
     this.#renderer = new Renderer(this.xterm, element, () => this.fit());
     settings.follow(current => this.#apply(current));
@@ -85,6 +92,24 @@ export class Terminal {
   fit(): void {
     // Without layout there is no size: the page is hidden, or not shown yet.
     if (this.#element.clientHeight > 0) this.#fit.fit();
+  }
+
+  /** Ctrl and slash is the byte of Ctrl and underscore, as in xterm: many programs undo at it. xterm.js ignores it. */
+  #handleKey(event: KeyboardEvent): boolean {
+    if (event.key !== '/' || !event.ctrlKey || event.altKey || event.metaKey) return true;
+    event.preventDefault();
+    if (event.type === 'keydown') this.xterm.input('\x1f');
+    return false;
+  }
+
+  #notePointer({ pointerType }: PointerEvent): void {
+    this.#isTouched = pointerType === 'touch';
+  }
+
+  /** A mouse needs Ctrl or Cmd, as in other terminals; a finger does not. */
+  #openLink(event: MouseEvent, address: string): void {
+    if (!this.#isTouched && !event.ctrlKey && !event.metaKey) return;
+    if (/^https?:\/\//i.test(address)) window.open(address, '_blank', 'noopener,noreferrer');
   }
 
   #apply(settings: Settings): void {
@@ -142,11 +167,4 @@ export function optionsOf(settings: Settings) {
     macOptionIsMeta: settings.optionIsMeta,
     macOptionClickForcesSelection: true,
   };
-}
-
-/** A mouse needs Ctrl or Cmd, as in other terminals; a finger does not. */
-function openLink(event: MouseEvent, address: string): void {
-  const isTouch = event instanceof PointerEvent && event.pointerType === 'touch';
-  if (!isTouch && !event.ctrlKey && !event.metaKey) return;
-  if (/^https?:\/\//i.test(address)) window.open(address, '_blank', 'noopener,noreferrer');
 }
