@@ -146,6 +146,19 @@ describe('the terminal', () => {
     });
     assert.deepEqual(user.troubles, []);
   });
+
+  it('draws with elements after the browser has taken WebGL away', async () => {
+    await using user = await visit(script('stty -echo; echo before; read; echo after; read'), {
+      settings: { gpu: true },
+    });
+    await user.page.waitForSelector('.xterm-screen canvas');
+    await user.page.evaluate(`for (const canvas of document.querySelectorAll('.xterm-screen canvas'))
+      canvas.getContext('webgl2')?.getExtension('WEBGL_lose_context').loseContext()`);
+    await user.expect('before');
+    await user.press('Enter');
+    await user.expect('after');
+    assert.equal(await user.page.locator('.xterm-screen canvas').count(), 0);
+  });
 });
 
 /** The colour in the middle of a picture. Chromium reads it, in a page without a policy. */
@@ -203,8 +216,12 @@ describe('a paste', () => {
 describe('a flood', () => {
   it('leaves the page responsive, and ^C ends it', async () => {
     await using user = await visitShell();
-    await user.type('yes\n');
-    await untilTrue(() => user.received > 1_000_000);
+    // Lines of 10 bytes, which say how much is shown.
+    await user.type('seq -f %08.0f 99999999\n');
+    await untilTrue(() => user.received > 4_000_000);
+    const { received } = user;
+    const shown = Number((await user.screen()).match(/^\d{8}$/gm)!.at(-1)) * 10;
+    assert(received - shown < 1_000_000, `${received - shown} bytes wait in the page`);
     // Frames are drawn, and scripts run, while the flood goes on.
     await user.page.evaluate('new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))');
     const before = user.received;
@@ -276,6 +293,68 @@ describe('the connection', () => {
     await user.expect(/lost.\]\s*ready\$[\s\S]*lost.\]\s*ready\$\s*$/);
     await user.run('echo $((40+2))');
     assert.match(await user.screen(), /^42$/m);
+  });
+
+  it('is tried again after growing pauses of at most 30 s', async () => {
+    await using host = await WebHost.start();
+    await using user = await Visit.start(visitors.browser, host);
+    await user.expect(/ready\$\s*$/);
+    const { clock } = user.page;
+    await clock.install();
+    await clock.pauseAt(Date.now() + 60_000);
+    // No pause is longer or shorter than the others of its kind.
+    await user.page.evaluate('Math.random = () => 0.5');
+    await host.vanish();
+    for (const seconds of [1, 2, 4, 8, 16, 30, 30]) {
+      await user.page.getByText(`Next attempt in ${seconds} s.`).waitFor();
+      await clock.runFor(seconds * 1_000 - 1);
+      assert.match((await user.page.locator('#notice').textContent())!, /Next attempt in 1 s\./);
+      await clock.runFor(1);
+    }
+    await user.page.getByText('Next attempt in 30 s.').waitFor();
+    await host.restart();
+    // The network is back: it does not wait for the end of the pause.
+    await user.page.evaluate("dispatchEvent(new Event('online'))");
+    await clock.resume();
+    await user.expect(/lost.\]\s*ready\$\s*$/);
+  });
+
+  it('says why it has ended, and whether another attempt is made', async () => {
+    for (const [reason, text] of [
+      ['idle-timeout', 'The session was idle for too long, and was ended.'],
+      ['session-timeout', 'The session has reached its longest duration, and was ended.'],
+      ['refused', 'The server does not accept more sessions now.'],
+      ['shutdown', 'The server was stopped.'],
+    ] as const) {
+      await using user = await visit(script("trap '' HUP; echo hello; read"));
+      await user.expect('hello');
+      visitors.host.session.hangup(reason);
+      const again = reason === 'shutdown' ? 'Next attempt in' : 'Press Enter to start again.';
+      await user.page.getByText(`${text} ${again}`).waitFor();
+      await user.expect(`[${text}]`);
+    }
+  });
+
+  it('begins with none of the modes that the last program has set', async () => {
+    const modes = '\\e[?1049h\\e[?1h\\e[?1000h\\e[?1006h\\e[?2004h\\e[?25l\\e[?7l\\e(0\\e[31m\\e[2;3r';
+    await using user = await visit(script(`printf '${modes}'; echo wait; read`));
+    // A line-drawing character for each letter.
+    await user.expect('┬');
+    await user.press('Enter');
+    await user.page.getByText('The program has ended. Press Enter to start again.').waitFor();
+    visitors.host.program = script('stty raw -echo; echo; printf "<next>"; cat -v');
+    await user.press('Enter');
+    await user.expect('<next>');
+    await user.moveTo(3, 3);
+    await user.page.mouse.down();
+    await user.page.mouse.up();
+    await user.paste('pasted');
+    await user.press('ArrowUp');
+    await user.expect('<next>pasted^[[A');
+    const color = await user.page.evaluate(`getComputedStyle(
+      [...document.querySelectorAll('.xterm-rows span')].find(({ textContent }) => textContent.includes('next'))).color`);
+    assert.equal(color, 'rgb(35, 40, 47)');
+    await user.page.locator('.xterm-cursor').waitFor();
   });
 
   it('whose program has ended is not made again until the user wants it', async () => {

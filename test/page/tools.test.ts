@@ -10,7 +10,9 @@ const { visit, visitShell } = visitors;
 
 describe('the tools', () => {
   it('show the title of the program, and the bell', async () => {
-    await using user = await visit(script("read; printf '\\e]2;a title\\a'; read; printf '\\a'; read"));
+    await using user = await visit(
+      script("read; printf '\\e]2;a title\\a'; read; printf '\\a'; read; printf '\\a'; read"),
+    );
     await user.until("document.title === 'a program'");
     await user.press('Enter');
     await user.until("document.title === 'a title'");
@@ -18,6 +20,18 @@ describe('the tools', () => {
       document.getElementById('terminal'), { attributes: true, attributeFilter: ['class'] })).then(() => 'rung')`);
     await user.press('Enter');
     assert.equal(await rung, 'rung');
+    assert.equal(await user.page.title(), 'a title');
+    // In a hidden tab the title shows it, until the user comes back.
+    const hide = (isHidden: boolean) =>
+      user.page.evaluate(`
+        Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      `);
+    await hide(true);
+    await user.press('Enter');
+    await user.until("document.title === '🔔 a title'");
+    await hide(false);
+    await user.until("document.title === 'a title'");
   });
 
   it('ring the bell as the settings say: with a flash, with a sound, or not at all', async () => {
@@ -42,8 +56,10 @@ describe('the tools', () => {
 
   it('fill the screen and leave it again, by the button and by the menu', async () => {
     await using user = await visitShell();
+    await user.page.evaluate('navigator.keyboard.lock = async codes => { window.locked = codes; }');
     await user.page.getByRole('button', { name: 'Full screen' }).click();
     await user.until('document.fullscreenElement === document.documentElement');
+    await user.until("window.locked?.join() === 'Escape,KeyW,KeyT,KeyN'");
     await user.run('echo typed');
     assert.match(await user.screen(), /^typed$/m);
     await user.press('Control+Shift+Space');
@@ -65,8 +81,28 @@ describe('the tools', () => {
     await count.getByText('110 of 111').waitFor();
     await user.press('Shift+Enter');
     await count.getByText('111 of 111').waitFor();
-    await user.type('xyz');
+    await user.page.getByRole('button', { name: 'Previous match' }).click();
+    await count.getByText('110 of 111').waitFor();
+    await user.page.getByRole('button', { name: 'Next match' }).click();
+    await count.getByText('111 of 111').waitFor();
+    const text = user.page.getByRole('searchbox');
+    await text.fill('LINE 20');
+    await count.getByText('2 of 2').waitFor();
+    await user.page.getByRole('button', { name: 'Match case' }).click();
     await count.getByText('No match').waitFor();
+    await text.fill('');
+    await count.filter({ hasText: /^$/ }).waitFor({ state: 'attached' });
+    await user.page.getByRole('button', { name: 'Close search' }).click();
+    // What is selected is searched.
+    const row = (await user.screen()).split('\n').indexOf('line 199') + 1;
+    await user.moveTo(7, row);
+    for (const clickCount of [1, 2]) {
+      await user.page.mouse.down({ clickCount });
+      await user.page.mouse.up({ clickCount });
+    }
+    await user.press('Control+Shift+F');
+    await count.getByText('1 of 1').waitFor();
+    assert.equal(await text.inputValue(), '199');
     await user.press('Escape');
     await user.type('echo typed\n');
     await user.expect(/^typed$/m);
@@ -111,6 +147,10 @@ describe('the tools', () => {
     await eventually(async () => (await clipboard()) === 'selected');
     await user.press('Control+Shift+V');
     await user.expect(/ready\$ selected/);
+    await user.page.mouse.click(400, 400);
+    await user.press('Control+Shift+Space');
+    await user.page.getByRole('menuitem', { name: 'Copy the screen' }).click();
+    await eventually(async () => (await clipboard()) === (await user.screen()).trimEnd());
   });
 
   it('open links of http and https with Ctrl and a click, and no others', async () => {
@@ -169,6 +209,14 @@ describe('the tools', () => {
     await user.page.getByRole('menuitem', { name: 'Settings' }).click();
     await dialog.getByRole('button', { name: 'Reset' }).click();
     assert.equal(await theme(), 'dark');
+    // Another tab follows.
+    const tab = await user.context.newPage();
+    await tab.goto(visitors.host.url);
+    await tab.evaluate("localStorage.setItem('telpty.settings', JSON.stringify({ theme: 'light', fontSize: 'x' }))");
+    await user.until("document.documentElement.dataset.theme === 'light'");
+    await tab.evaluate("localStorage.setItem('telpty.settings', '{')");
+    await user.until("document.documentElement.dataset.theme === 'dark'");
+    await tab.close();
     await user.page.emulateMedia({ colorScheme: 'light' });
     await user.until("document.documentElement.dataset.theme === 'light'");
     await user.page.emulateMedia({ colorScheme: 'dark', contrast: 'more' });
@@ -299,6 +347,8 @@ describe('without a mouse, and without a screen', () => {
     await user.expect(/^typed$/m);
     // Its button closes it, too.
     const button = user.page.getByRole('button', { name: 'Menu' });
+    // The tools are back when the mouse moves.
+    await user.page.mouse.move(200, 200);
     await button.click();
     await user.page.getByRole('menu').waitFor();
     await button.click();

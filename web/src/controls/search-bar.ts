@@ -33,7 +33,9 @@ export class SearchBar {
     byId('search-close').addEventListener('click', () => this.close());
     this.#case.addEventListener('click', () => {
       this.#case.setAttribute('aria-pressed', String(!this.#isCaseSensitive));
-      this.#find('previous');
+      // The addon would keep the marks: it compares the options with themselves.
+      this.#terminal.search.clearDecorations();
+      this.#find('previous', true);
     });
   }
 
