@@ -56,7 +56,7 @@ describe('the keyboard', () => {
       }
     };
     await compose('に', 'にほ', 'にほん');
-    // What is being composed is shown, and not sent.
+    // A text that is not complete is shown, and not sent.
     await user.page.locator('.composition-view.active', { hasText: 'にほん' }).waitFor();
     assert.match(await user.screen(), /^now\s*$/);
     await debug.send('Input.insertText', { text: '日本' });

@@ -93,7 +93,7 @@ describe('the tools', () => {
     await text.fill('');
     await count.filter({ hasText: /^$/ }).waitFor({ state: 'attached' });
     await user.page.getByRole('button', { name: 'Close search' }).click();
-    // What is selected is searched.
+    // The search begins with the selection.
     const row = (await user.screen()).split('\n').indexOf('line 199') + 1;
     await user.moveTo(7, row);
     for (const clickCount of [1, 2]) {

@@ -170,7 +170,7 @@ describe('a recording', { timeout: 60_000 }, () => {
     assert.equal(opened.length, 2);
   });
 
-  it('is refused while sixteen answers are on their way', async () => {
+  it('is refused while sixteen answers are queued', async () => {
     const folder = newFolder();
     const name = makeRecording(folder, { started: at(0), session: 1 });
     await using host = await startWeb(PROGRAM, optionsFor(folder));
