@@ -19,6 +19,16 @@ export interface OpenRecordingOptions {
 /** The first bytes of a gzip file (RFC 1952, section 2.3.1). */
 const GZIP = [0x1f, 0x8b] as const;
 
+/**
+ * Formats that are not read: the first bytes in hexadecimal, the name, and the program that decompresses them. Fewer
+ * bytes could be the time of a ttyrec file.
+ */
+const COMPRESSED = [
+  [/^425a683[1-9]314159265359/, 'bzip2', 'bunzip2'],
+  [/^fd377a585a0000/, 'xz', 'unxz'],
+  [/^28b52ffd/, 'zstd', 'unzstd'],
+] as const;
+
 const PIECE = 64 * 1024;
 
 /**
@@ -72,7 +82,9 @@ async function kindOf(file: string): Promise<{ isCompressed: boolean; isText: bo
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(FRAME_HEADER), 0, FRAME_HEADER, 0);
       const isCompressed = bytesRead >= 2 && buffer[0] === GZIP[0] && buffer[1] === GZIP[1];
-      if (!isCompressed) return { isCompressed, isText: isText(buffer.subarray(0, bytesRead)) };
+      const start = buffer.subarray(0, bytesRead);
+      refuseCompressed(start);
+      if (!isCompressed) return { isCompressed, isText: isText(start) };
     } finally {
       await handle.close();
     }
@@ -82,6 +94,15 @@ async function kindOf(file: string): Promise<{ isCompressed: boolean; isText: bo
   } catch (error) {
     throw unreadable(file, error);
   }
+}
+
+/** @throws Error if the file is compressed in another format than gzip. */
+function refuseCompressed(start: Buffer): void {
+  const hex = start.toString('hex');
+  const found = COMPRESSED.find(([magic]) => magic.test(hex));
+  if (found === undefined) return;
+  const [, format, program] = found;
+  throw new Error(`it is compressed with ${format}; decompress it with ${program} first`);
 }
 
 function unreadable(file: string, error: unknown): TelptyError {

@@ -86,7 +86,7 @@ export class TtyrecDecoder implements RecordingDecoder {
       const length = numbers.getUint32(at + 8, true);
       const fraction = numbers.getUint32(at + 4, true);
       if (fraction >= MICROSECONDS || length > MAX_FRAME) {
-        this.problem = { problem: 'not a frame of ttyrec', place: `byte ${this.#offset + at}` };
+        this.#fail(this.#offset + at);
         this.#rest = NOTHING;
         return events;
       }
@@ -106,7 +106,7 @@ export class TtyrecDecoder implements RecordingDecoder {
 
   end(): RecordingEvent[] {
     this.#rest = NOTHING;
-    if (this.header === undefined) this.problem ??= { problem: 'not a frame of ttyrec', place: 'byte 0' };
+    if (this.header === undefined) this.#fail(0);
     const data = this.#decoder.end();
     return data === '' ? [] : [{ time: this.#seconds, type: 'output', data }];
   }
@@ -114,6 +114,12 @@ export class TtyrecDecoder implements RecordingDecoder {
   /** A decoder of characters cannot be copied, and skipping frames is fast. */
   checkpoint(): undefined {
     return undefined;
+  }
+
+  #fail(offset: number): void {
+    // Any file that is not JSON is read as ttyrec.
+    const problem = this.header === undefined ? 'not a recording in asciicast or ttyrec' : 'not a frame of ttyrec';
+    this.problem ??= { problem, place: `byte ${offset}` };
   }
 
   #frame(time: number, bytes: Uint8Array, events: RecordingEvent[]): void {

@@ -110,8 +110,15 @@ describe('openRecording', () => {
 
   for (const [name, contents, message] of [
     ['empty', '', /^empty:1: not a header/],
-    ['text', 'hello, this is a text and no recording\n', /^text:byte 0: not a frame of ttyrec/],
+    ['text', 'hello, this is a text and no recording\n', /^text:byte 0: not a recording in asciicast or ttyrec$/],
     ['other.json', '{"version":1}\n', /^other\.json:1: not a header/],
+    [
+      'a.bz2',
+      'BZh91AY&SY0123456789',
+      /^cannot read .*a\.bz2: it is compressed with bzip2; decompress it with bunzip2 first$/,
+    ],
+    ['a.xz', Buffer.from('fd377a585a000004e6d6b446', 'hex'), /compressed with xz; decompress it with unxz first$/],
+    ['a.zst', Buffer.from('28b52ffd0458a10000224a3c', 'hex'), /compressed with zstd; decompress it with unzstd first$/],
   ] as const) {
     it(`refuses what is not a recording: ${name}`, async () => {
       await assert.rejects(openRecording(file(name, contents)), { code: 'ERR_RUNTIME', message });
