@@ -42,9 +42,10 @@ export class AsciicastEncoder implements RecordingEncoder {
     this.#version = version;
   }
 
-  begin({ columns, rows, term, started, command, title, encoding, user, address }: RecordingHeader): Uint8Array {
+  begin(header: RecordingHeader): Uint8Array {
+    const { columns, rows, term, started, command, title, idleLimit, encoding, user, address } = header;
     const timestamp = started === undefined ? undefined : Math.floor(started.getTime() / 1000);
-    const facts = { timestamp, command, title, encoding };
+    const facts = { timestamp, idle_time_limit: idleLimit, command, title, encoding };
     // JSON.stringify leaves out what is undefined.
     const env = { TERM: this.#version === 2 ? term : undefined, [USER]: user, [ADDRESS]: address };
     const variables = Object.values(env).some(value => value !== undefined) ? { env } : {};
@@ -214,7 +215,7 @@ export class AsciicastDecoder implements RecordingDecoder {
     }
     const env = isObject(header.env) ? header.env : {};
     const term = version === 2 ? env.TERM : inner.type;
-    const { timestamp } = header;
+    const { timestamp, idle_time_limit: limit } = header;
     this.header = {
       columns,
       rows,
@@ -222,6 +223,7 @@ export class AsciicastDecoder implements RecordingDecoder {
       started: typeof timestamp === 'number' ? dateOf(timestamp) : undefined,
       command: text(header.command),
       title: text(header.title),
+      idleLimit: typeof limit === 'number' && limit > 0 && limit < MAX_SECONDS ? limit : undefined,
       encoding: text(header.encoding),
       user: text(env[USER]),
       address: text(env[ADDRESS]),

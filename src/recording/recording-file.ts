@@ -1,6 +1,6 @@
 /** Opens recordings in files, of any format, plain or compressed with gzip. */
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { decoder } from '../charset/index.ts';
@@ -78,6 +78,10 @@ async function* withoutFirst(pieces: AsyncIterable<Uint8Array>, bytes: number): 
 
 async function kindOf(file: string): Promise<{ isCompressed: boolean; isText: boolean }> {
   try {
+    // To open a pipe could wait indefinitely, and it can be read only once.
+    const status = await stat(file);
+    if (!status.isFile() && !status.isDirectory())
+      throw new Error('it is not a regular file; write it to a file first');
     const handle = await open(file);
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(FRAME_HEADER), 0, FRAME_HEADER, 0);

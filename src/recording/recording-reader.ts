@@ -43,6 +43,7 @@ export class Recording implements AsyncIterable<RecordingEvent>, RecordingHeader
   readonly started: Date | undefined;
   readonly command: string | undefined;
   readonly title: string | undefined;
+  readonly idleLimit: number | undefined;
   readonly encoding: string | undefined;
   readonly user: string | undefined;
   readonly address: string | undefined;
@@ -58,6 +59,7 @@ export class Recording implements AsyncIterable<RecordingEvent>, RecordingHeader
     this.started = header.started;
     this.command = header.command;
     this.title = header.title;
+    this.idleLimit = header.idleLimit;
     this.encoding = header.encoding;
     this.user = header.user;
     this.address = header.address;

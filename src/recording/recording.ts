@@ -30,6 +30,8 @@ export interface RecordingHeader {
   /** The command line of the program. */
   readonly command?: string | undefined;
   readonly title?: string | undefined;
+  /** The longest time between two events that players should show, in seconds. asciinema can set it. */
+  readonly idleLimit?: number | undefined;
   /** The character set of the session. The recording itself is in UTF-8. */
   readonly encoding?: string | undefined;
   /** The user who has logged in, or who owns the connection. */

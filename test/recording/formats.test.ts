@@ -19,6 +19,7 @@ const HEADER: RecordingHeader = {
   started: new Date(1_750_000_000_000),
   command: 'nethack -u "a b"',
   title: 'a \u202e title',
+  idleLimit: 1.5,
   encoding: 'ISO-8859-1',
   user: 'ada@example.org',
   address: '2001:db8::1',

@@ -1,5 +1,6 @@
 /** Recordings in files: read in any format, plain or compressed, and their screens. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -132,6 +133,15 @@ describe('openRecording', () => {
       systemCode: 'ENOENT',
     });
     await assert.rejects(openRecording(directory), { systemCode: 'EISDIR' });
+  });
+
+  it('refuses a FIFO at once, which could be read only once', { skip: process.platform === 'win32' }, async () => {
+    const path = join(directory, 'fifo');
+    spawnSync('mkfifo', [path]);
+    await assert.rejects(openRecording(path), {
+      code: 'ERR_RUNTIME',
+      message: `cannot read ${path}: it is not a regular file; write it to a file first`,
+    });
   });
 
   it('has no screen at a time that is not a number', async () => {

@@ -22,7 +22,7 @@ const common = {
   'idle-limit': {
     argument: 'T',
     parse: values.duration(),
-    default: '0',
+    defaultWords: 'the limit in the file, or no limit',
     help: 'shorten pauses to this time; 0: no limit',
   },
   encoding: {

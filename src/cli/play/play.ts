@@ -69,7 +69,8 @@ async function playDirectory(settings: PlaySettings, isTTY: boolean): Promise<vo
  */
 async function play(file: string, settings: PlaySettings, stage: Stage): Promise<Outcome> {
   const [recording] = await Promise.all([openRecording(file, { encoding: settings.encoding }), loadScreens()]);
-  const player = new Player(recording, stage, systemClock, settings);
+  const { idleLimit = recording.idleLimit ?? 0 } = settings;
+  const player = new Player(recording, stage, systemClock, { ...settings, idleLimit });
   const isAlone = !stage.isOpen;
   if (isAlone) stage.open();
   stage.actor = player;

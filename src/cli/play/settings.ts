@@ -8,8 +8,8 @@ export interface PlaySettings {
   /** A recording, or a directory of recordings. */
   readonly path: string;
   readonly speed: number;
-  /** In seconds; 0: no limit. */
-  readonly idleLimit: number;
+  /** In seconds; 0: no limit. Undefined: that of the recording. */
+  readonly idleLimit: number | undefined;
   readonly loops: boolean;
   /** In seconds. */
   readonly at: number;
@@ -26,7 +26,7 @@ export function parsePlay(argv: readonly string[]): PlaySettings | 'help' {
   if (help) return 'help';
   const { 'idle-limit': idleLimit, loop: loops, speed, at, encoding } = evaluate(playOptions, given);
   const path = onlyOperand(operands, 'telpty play [options] FILE|DIR');
-  return { path, idleLimit: idleLimit / 1000, loops, speed, at, encoding };
+  return { path, idleLimit: idleLimit && idleLimit / 1000, loops, speed, at, encoding };
 }
 
 /** Splits arguments whose options may also follow the operand, because no operand is a command with its own options. */

@@ -9,8 +9,9 @@ import type { RenderSettings } from './settings.ts';
 
 /** @throws TelptyError `ERR_RUNTIME` if a file cannot be read or written; a broken file is drawn up to there first. */
 export async function runRender(settings: RenderSettings): Promise<void> {
-  const { file, encoding, at, from, to, title, speed, idleLimit } = settings;
+  const { file, encoding, at, from, to, title, speed } = settings;
   const recording = await openRecording(file, { encoding });
+  const { idleLimit = recording.idleLimit } = settings;
   if (at !== undefined) {
     await write(await renderStill(recording, { at, title }), settings);
     return;

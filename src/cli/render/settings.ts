@@ -15,8 +15,8 @@ export interface RenderSettings {
   readonly to: number | undefined;
   readonly title: string | undefined;
   readonly speed: number;
-  /** In seconds; 0: no limit. */
-  readonly idleLimit: number;
+  /** In seconds; 0: no limit. Undefined: that of the recording. */
+  readonly idleLimit: number | undefined;
   readonly encoding: string;
 }
 
@@ -37,5 +37,5 @@ export function parseRender(argv: readonly string[]): RenderSettings | 'help' {
   if (to !== undefined && to <= from) throw usage('--to: must be later than --from');
   const file = onlyOperand(operands, 'telpty render [options] FILE');
   const { output, title, speed, encoding } = values;
-  return { file, output, at, from, to, title, speed, idleLimit: idleLimit / 1000, encoding };
+  return { file, output, at, from, to, title, speed, idleLimit: idleLimit && idleLimit / 1000, encoding };
 }

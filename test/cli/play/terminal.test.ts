@@ -100,6 +100,13 @@ describe('telpty play', () => {
     });
   }
 
+  it('shortens pauses to the limit in the recording', TIMEOUT, async () => {
+    const path = file('limited-play.cast', V2.replace('"height"', '"idle_time_limit":0.1,"height"'));
+    await using terminal = await Terminal.start(play(path));
+    assert.equal(await terminal.exitStatus(), 0);
+    assert.equal(await terminal.capture(), 'in v2later');
+  });
+
   it('restores the terminal at ^Z, and goes on after it', TIMEOUT, async () => {
     await using terminal = await Terminal.start(['bash', '--norc', '-i']);
     await terminal.waitFor(/\$|#/);
@@ -262,6 +269,13 @@ describe('telpty render', () => {
     const animation = telpty('render', path, '--idle-limit', '1s', '--output', output);
     assert.deepEqual(animation, { status: 0, stdout: '', stderr: '' });
     assert.match(readFileSync(output, 'utf8'), /<animate attributeName="href"[^>]* dur="3s"/);
+  });
+
+  it('shortens pauses to the limit in the recording, unless another one is given', () => {
+    const path = file('limited.cast', V2.replace('"height"', '"idle_time_limit":2,"height"'));
+    assert.match(telpty('render', path).stdout, / dur="4s"/);
+    assert.match(telpty('render', path, '--idle-limit', '1s').stdout, / dur="3s"/);
+    assert.match(telpty('render', path, '--idle-limit', '0').stdout, / dur="602s"/);
   });
 
   it('draws up to the place where a file is broken, then prints it', () => {
