@@ -146,11 +146,9 @@ static void recall(struct flood_reader *reader, struct flood *flood) {
 
 /* The thread does not read the terminal any more; its output stays in the flood. The mutex is locked. */
 static void release_flood(struct flood_reader *reader, struct flood *flood) {
-  if (flood->released) return;
   flood->released = true;
   flood_thread_poll(reader, flood, false);
   recall(reader, flood);
-  flood_send_stop(flood);
   if (flood->pty->conn != NULL) flood_send_collect(flood, flood->pty->conn);
   list_remove(&flood->member);
   list_remove(&flood->waiting);
@@ -286,7 +284,8 @@ size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *not
   struct flood_reader *reader = p->state->flood_reader;
   struct flood *flood = p->flood;
   uv_mutex_lock(&reader->mutex);
-  if (flood->lf_pending) {
+  /* More than once: when the LF is sent, the thread may send again, and cut the next CR LF. */
+  while (flood->lf_pending) {
     flood_send_collect(flood, p->conn);
     uv_mutex_unlock(&reader->mutex);
     fast_path_send_lf(p->conn);
@@ -308,7 +307,7 @@ size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *not
     const bool ends_in_return = flood->ready.data[length - 1] == '\r';
     uv_mutex_lock(&reader->mutex);
     flood->ready.length = 0;
-    if (*shown < length || (p->conn != NULL && p->conn->lf_pending)) flood_send_stop(flood);
+    if (*shown < length || p->conn->lf_pending) flood_send_stop(flood);
     flood->stale = false; /* too late: the notice comes with the next output */
     if (ends_in_return && !flood->reading && flood->fill.length == 0 && flood->notices == 0 && !flood->hungup &&
         (flood->quiet || flood->released))

@@ -883,6 +883,7 @@ static const struct scenario scenarios[] = {
     {"plain output, twice no room", "abc\r\nde", "", 2},
     {"reads that fill the buffer", "abc\r\ndefghijkl\r\nm", "", 1, 8},
     {"reads that fill the buffer, and an answer", "abcdefghijklmnopqrs", "!", 1, 8},
+    {"two CR LFs without room", "a\r\nb\r\nc\r\nd", "", 2, 0, 2},
     {"pauses of the program", "abcdEefg\r\nEhi", "", 1},
     {"a CR at the end of each read", "ab\r\ncd\r\n\r\nE\r\nf\r\n", "", 1},
     {"a CR that waits", "ab\rE\nEcd", "t", 1},
