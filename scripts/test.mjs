@@ -7,13 +7,14 @@
  * CI.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { Transform } from 'node:stream';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { parseArgs } from 'node:util';
+import { pack } from './lib/pack.mjs';
 import { plainEnvironment } from './lib/tools.mjs';
 import { translateAll } from './lib/translate.mjs';
 
@@ -147,7 +148,7 @@ for (const name of tier === 'all' ? Object.keys(TIERS) : [tier]) {
     .sort((one, other) => rank(one) - rank(other))
     .map(file => join('test', file));
   if (files.length === 0) continue;
-  if (name === 'package') install(process.env.TELPTY_TARBALL ?? pack());
+  if (name === 'package') install(process.env.TELPTY_TARBALL ?? (await pack()));
   const start = performance.now();
   await runFiles(files);
   seconds.push(`${name} ${((performance.now() - start) / 1_000).toFixed(0)} s`);
@@ -158,21 +159,6 @@ if (seconds.length === 0) refuse(`no test file matches ${parts.join(' ') || tier
 function rank(file) {
   const index = SLOW.indexOf(file.replace('.test.ts', ''));
   return index === -1 ? SLOW.length : index;
-}
-
-/** Packs the package for the tests that install it. npm builds it, and the prebuilt addons, before it packs. */
-function pack() {
-  const directory = join('.cache', 'package');
-  rmSync(directory, { recursive: true, force: true });
-  mkdirSync(directory, { recursive: true });
-  const { status } = spawnSync('npm', ['pack', '--loglevel=error', '--pack-destination', directory], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  if (status !== 0) process.exit(status ?? 1);
-  const [file] = readdirSync(directory);
-  const tarball = join(directory, 'telpty.tgz');
-  renameSync(join(directory, file), tarball);
-  return tarball;
 }
 
 /** Installs the packed package into a project, for the tests that need no installation of their own. */

@@ -1,7 +1,8 @@
 /** The types of the packed package compile in projects made by `tsc --init`. */
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { tool } from '../../scripts/lib/tools.mjs';
 import { installedProject } from './support.ts';
 
@@ -29,22 +30,33 @@ const RESOLUTIONS = {
   Bundler: { module: 'preserve', moduleResolution: 'bundler' },
 };
 
+// One program has a module of each kind: the nearest package.json decides which one a file is.
 for (const version of ['5.9', '6']) {
   describe(`TypeScript ${version}`, () => {
+    const made = installedProject({
+      'package.json': '{ "private": true }',
+      'module/package.json': '{ "type": "module" }',
+      'commonjs/package.json': '{ "type": "commonjs" }',
+      'module/client.ts': CLIENT,
+    });
+    after(() => made[Symbol.dispose]());
+    let tsc: string;
+    let config: string;
+    before(async () => {
+      tsc = join(await tool(`typescript@${version}`), 'bin', 'tsc');
+      await made.run([process.execPath, tsc, '--init']);
+      config = readFileSync(join(made.directory, 'tsconfig.json'), 'utf8');
+    });
+
     for (const [name, resolution] of Object.entries(RESOLUTIONS)) {
-      for (const type of ['module', 'commonjs'] as const) {
-        it(`${name}, "type": "${type}", after tsc --init`, async () => {
-          const tsc = join(await tool(`typescript@${version}`), 'bin', 'tsc');
-          using made = installedProject({ 'package.json': JSON.stringify({ private: true, type }) });
-          await made.run([process.execPath, tsc, '--init']);
-          made.write('client.ts', name === 'NodeNext' && type === 'commonjs' ? CLIENT_IN_COMMONJS : CLIENT);
-          const flags = Object.entries(resolution).flatMap(([key, value]) => [`--${key}`, value]);
-          const config = readFileSync(join(made.directory, 'tsconfig.json'), 'utf8');
-          // skipLibCheck hides errors in the types of telpty.
-          made.write('tsconfig.json', config.replace(/"skipLibCheck": true/, '"skipLibCheck": false'));
-          await made.run([process.execPath, tsc, '-p', '.', '--noEmit', ...flags]);
-        });
-      }
+      it(`${name}, "type": "module" and "commonjs", after tsc --init`, async () => {
+        made.write('commonjs/client.ts', name === 'NodeNext' ? CLIENT_IN_COMMONJS : CLIENT);
+        const flags = Object.entries(resolution).flatMap(([key, value]) => [`--${key}`, value]);
+        // skipLibCheck hides errors in the types of telpty.
+        made.write('tsconfig.json', config.replace(/"skipLibCheck": true/, '"skipLibCheck": false'));
+        const listed = await made.run([process.execPath, tsc, '-p', '.', '--noEmit', '--listFiles', ...flags]);
+        for (const file of ['module/client.ts', 'commonjs/client.ts']) assert.ok(listed.includes(file), listed);
+      });
     }
   });
 }

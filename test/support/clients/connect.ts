@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { childrenOf, untilTrue } from '../leaks.ts';
 import { PATIENCE_MS } from '../patience.ts';
 import { CLI } from '../servers/server.ts';
@@ -82,6 +83,7 @@ export async function openPrompt(term: Terminal, key = 'C-]'): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while ((await prompts()) === before) {
     if (Date.now() > deadline) throw new Error(`no prompt came:\n${await term.capture()}`);
+    await delay(25);
   }
   await term.waitFor(/telpty>$/);
 }

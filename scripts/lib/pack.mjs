@@ -1,0 +1,20 @@
+/** Packs the package for the tests that install it. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+const DIRECTORY = fileURLToPath(new URL('../../.cache/package/', import.meta.url));
+
+/** Packs the package and returns the path of the tarball. npm builds it, and the prebuilt addons, before it packs. */
+export async function pack() {
+  rmSync(DIRECTORY, { recursive: true, force: true });
+  mkdirSync(DIRECTORY, { recursive: true });
+  await execute('npm', ['pack', '--loglevel=error', '--pack-destination', DIRECTORY]);
+  const [file] = readdirSync(DIRECTORY);
+  const tarball = join(DIRECTORY, 'telpty.tgz');
+  renameSync(join(DIRECTORY, file), tarball);
+  return tarball;
+}
