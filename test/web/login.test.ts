@@ -85,8 +85,23 @@ describe('a login', { timeout: 600_000 }, () => {
     for (let n = 0; n < 100; n++) failures.failed('2001:db8::1', 0);
     assert.equal(failures.wait('2001:db8::1', 0), 15 * 60_000);
     assert.equal(failures.wait('2001:db8:1::1', 0), 0);
-    failures.succeeded('2001:db8::1');
-    assert.equal(failures.wait('2001:db8::1', 0), 0);
+  });
+
+  it('that succeeds takes back its own attempt only, so that a user cannot guess the passwords of others', () => {
+    const failures = new LoginFailures();
+    const address = '192.0.2.1';
+    const wait = () => failures.wait(address, 3_000);
+    failures.failed(address, 0);
+    failures.succeeded(address);
+    for (let n = 1; n <= 3; n++) failures.failed(address, n);
+    failures.failed(address, 2_000);
+    failures.succeeded(address);
+    assert.equal(wait(), 0);
+    failures.failed(address, 3_000);
+    assert.equal(wait(), 2_000);
+    failures.failed(address, 3_000);
+    failures.succeeded(address);
+    assert.equal(wait(), 2_000);
   });
 
   it('is refused if too many others are being checked, also by a register in another process', async () => {

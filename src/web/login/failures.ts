@@ -1,6 +1,8 @@
 /**
  * Failed logins by address. The first few cost only the delay of their answers. After these, each failure doubles the
- * time in which no further attempt is accepted, and a success, or an hour without a failure, clears the account.
+ * time in which no further attempt is accepted. An hour without a failure clears the account.
+ *
+ * A success does not clear it: else a user could guess the passwords of others, and log in between the attempts.
  */
 import { addressKey } from '../../shells/guards/addresses.ts';
 
@@ -17,6 +19,8 @@ const MOST_ADDRESSES = 8_192;
 interface Account {
   failures: number;
   last: number;
+  /** The time of the failure before the last one. */
+  earlier: number;
 }
 
 export class LoginFailures {
@@ -36,12 +40,22 @@ export class LoginFailures {
     const before = this.#accounts.get(key);
     const isRecent = before !== undefined && now - before.last < MEMORY_MS;
     this.#accounts.delete(key);
-    this.#accounts.set(key, { failures: (isRecent ? before.failures : 0) + 1, last: now });
+    this.#accounts.set(key, {
+      failures: (isRecent ? before.failures : 0) + 1,
+      last: now,
+      earlier: before?.last ?? now,
+    });
     if (this.#accounts.size > MOST_ADDRESSES) this.#accounts.delete(this.#accounts.keys().next().value!);
   }
 
+  /** An attempt that was counted as failed has succeeded. */
   succeeded(address: string): void {
-    this.#accounts.delete(keyOf(address));
+    const key = keyOf(address);
+    const account = this.#accounts.get(key);
+    if (account === undefined) return;
+    account.failures--;
+    account.last = account.earlier;
+    if (account.failures === 0) this.#accounts.delete(key);
   }
 }
 
