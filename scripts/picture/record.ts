@@ -12,6 +12,7 @@ import { spawnPty } from '../../src/pty/index.ts';
 import { AsciicastWriter } from '../../src/recording/asciicast-writer.ts';
 import { Screen } from '../../src/screen/screen.ts';
 import { loadScreens } from '../../src/screen/xterm.ts';
+import { GAME } from './game.ts';
 
 const COLUMNS = 112;
 const ROWS = 37;
@@ -31,8 +32,6 @@ set -g pane-border-format " #[fg=#a9b1bf]#{pane_title} "
 `;
 
 const BASHRC = String.raw`PS1='\[\e[1;32m\]$\[\e[m\] '`;
-const GAME =
-  'name:Ada,role:Valkyrie,race:human,gender:female,align:neutral,!legacy,!splash_screen,color,!autopickup,symset:curses,windowtype:curses,perm_invent,windowborders:1,guicolor,pettype:dog,dogname:Sirius,statushilites:5,hilite_status:hitpoints/>50%/green,hilite_status:title/always/yellow,hilite_status:strength/always/cyan';
 
 /** Commands of tmux: the server above, the client below. */
 const PANES = [

@@ -245,6 +245,9 @@ describe('on a phone', () => {
     await user.page.locator('.xterm').tap();
     await key(user, 'Control').tap();
     await key(user, 'Control').tap();
+    // It looks so, too.
+    await user.until(`(({ backgroundColor, borderTopColor }) => backgroundColor === borderTopColor)(
+      getComputedStyle(document.querySelector('#keys [aria-pressed=true]')))`);
     await user.type('ab');
     await user.expect('^[OA^A^B');
     await key(user, 'Control').tap();
