@@ -272,5 +272,6 @@ NAPI_MODULE_INIT() {
   listener_exports(env, exports);
   nonblocking_write_exports(env, exports);
   owner_exports(env, exports);
+  json_text_exports(env, exports);
   return exports;
 }

@@ -454,4 +454,7 @@ void owner_exports(napi_env env, napi_value exports);
 bool is_local_socket(int fd);
 void local_socket_exports(napi_env env, napi_value exports);
 
+/* json_text.c */
+void json_text_exports(napi_env env, napi_value exports);
+
 #endif

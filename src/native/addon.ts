@@ -362,6 +362,13 @@ export interface Addon {
   /** Replaces the descriptor by one of a file, atomically. 0, or a negative error number. */
   replaceDescriptor(fd: number, path: string): number;
 
+  /**
+   * Writes UTF-8 as the text of a JSON string into `out`, from index `at` on, and returns the index after it. Invalid
+   * bytes and an incomplete character become U+FFFD. `out` must have room for six times the length of `bytes`: otherwise
+   * -1, and nothing is written.
+   */
+  jsonText(bytes: Uint8Array, out: Uint8Array, at: number): number;
+
   /** Reaps the children that have ended and that nothing in this thread waits for. Returns how many. */
   reapOrphans(pids: Int32Array): number;
   /** For tests: whether programs started from now on are watched by pidfd (if the system has it) or by SIGCHLD. */

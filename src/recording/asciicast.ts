@@ -57,12 +57,28 @@ export class AsciicastEncoder implements RecordingEncoder {
   event(event: RecordingEvent): Uint8Array {
     const code = CODES[event.type];
     if (code === 'x' && this.#version === 2) return NOTHING;
-    const now = Math.max(this.#last, microseconds(event.time));
-    const time = this.#version === 2 ? now : now - this.#last;
+    return line([this.#advance(event.time), code, dataOf(event)]);
+  }
+
+  /**
+   * Begins an event whose data is encoded by the caller. The text that this returns precedes it, and {@link DATA_END}
+   * follows.
+   */
+  beginData(type: 'output' | 'input', time: number): string {
+    return `[${this.#advance(time)},"${CODES[type]}","`;
+  }
+
+  /** The number of an event at this time, in seconds. */
+  #advance(time: number): number {
+    const now = Math.max(this.#last, microseconds(time));
+    const passed = this.#version === 2 ? now : now - this.#last;
     this.#last = now;
-    return line([time / 1e6, code, dataOf(event)]);
+    return passed / 1e6;
   }
 }
+
+/** See {@link AsciicastEncoder.beginData}. */
+export const DATA_END = '"]\n';
 
 /** The variables in which the program of a session finds its client. Both versions can contain variables. */
 const USER = 'REMOTE_USER';
@@ -84,6 +100,8 @@ function dataOf(event: RecordingEvent): string {
 }
 
 /**
+ * The same characters are listed in native/recording/json_text.c.
+ *
  * Characters that JSON does not escape, and that `cat` must not show: DEL and C1, and all that are invisible or reverse
  * the direction of text (\p{Cf}, \p{Zl} and \p{Zp} of Unicode). They are listed, in UTF-16, because a search for
  * properties of Unicode would cost ten times as much as everything else, and most output has none of them.

@@ -237,15 +237,19 @@ function begin(step: Step & { type: 'begin' }): void {
 }
 
 function write(steps: readonly Step[], data: Uint8Array): void {
-  const touched = new Set<LiveFile>();
+  // One recording after the other, so that they can use the same memory.
+  const parts = new Map<number, Step[]>();
   for (const step of steps) {
-    if (step.type === 'begin') begin(step);
-    const file = files.get(step.id);
-    if (file === undefined) continue;
-    touched.add(file);
-    file.step(step, data);
+    const part = parts.get(step.id);
+    if (part === undefined) parts.set(step.id, [step]);
+    else part.push(step);
   }
-  for (const file of touched) {
+  for (const [id, part] of parts) {
+    const [first] = part;
+    if (first?.type === 'begin') begin(first);
+    const file = files.get(id);
+    if (file === undefined) continue;
+    for (const step of part) file.step(step, data);
     file.flush();
     Atomics.add(state, PROGRESS, 1);
   }

@@ -3,10 +3,12 @@
  * the process ends, and in the thread that writes the recordings of a server.
  */
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { decoder, type StreamDecoder } from '../charset/index.ts';
+import { canonicalCharset, decoder, type StreamDecoder } from '../charset/index.ts';
 import { TelptyError } from '../errors.ts';
+import type { Addon } from '../native/addon.ts';
+import { loadAddon } from '../native/load.ts';
 import { systemError } from '../native/system-error.ts';
-import { AsciicastEncoder } from './asciicast.ts';
+import { AsciicastEncoder, DATA_END } from './asciicast.ts';
 import { outputDecoder } from './output-decoder.ts';
 import type { RecordingEncoder, RecordingEvent, RecordingFormat, RecordingHeader } from './recording.ts';
 import { TtyrecEncoder } from './ttyrec.ts';
@@ -26,26 +28,86 @@ class DirectionDecoder {
   readonly #create: (encoding: string) => StreamDecoder;
   #encoding: string | undefined;
   #decoder: StreamDecoder | undefined;
+  #isUtf8 = false;
+  /** Whether part of a character may wait in the decoder. */
+  #mayWait = false;
 
   constructor(create: (encoding: string) => StreamDecoder) {
     this.#create = create;
   }
 
-  write(bytes: Uint8Array, encoding: string): string {
-    let text = '';
-    if (this.#encoding !== encoding) {
-      // A character that is cut by the change is recorded as invalid.
-      text = this.end();
-      this.#encoding = encoding;
-      this.#decoder = this.#create(encoding);
-    }
-    return text + this.#decoder!.write(bytes);
+  get isUtf8(): boolean {
+    return this.#isUtf8;
+  }
+
+  /** Sets the character set of what follows. Returns a character that this cuts, as invalid. */
+  change(encoding: string): string {
+    if (this.#encoding === encoding) return '';
+    const text = this.end();
+    this.#decoder = this.#create(encoding);
+    this.#encoding = encoding;
+    this.#isUtf8 = canonicalCharset(encoding) === 'UTF-8';
+    return text;
+  }
+
+  write(bytes: Uint8Array): string {
+    return this.#decoder!.write(bytes);
   }
 
   end(): string {
+    this.#mayWait = false;
     return this.#decoder?.end() ?? '';
   }
+
+  /** In UTF-8: decodes only the end of the character that waits. Returns its text and its length in these bytes. */
+  endWaiting(bytes: Uint8Array): { readonly text: string; readonly length: number } {
+    if (!this.#mayWait) return NONE_WAITING;
+    let length = 0;
+    while (length < MOST_WAITING && isContinuation(bytes[length])) length++;
+    let text = this.write(bytes.subarray(0, length));
+    if (length < bytes.length) text += this.end();
+    return { text, length };
+  }
+
+  /** In UTF-8: these bytes wait for the end of the character. Returns the text of those that turn out to be invalid. */
+  wait(bytes: Uint8Array): string {
+    if (bytes.length === 0) return '';
+    this.#mayWait = true;
+    return this.write(bytes);
+  }
 }
+
+const NONE_WAITING = { text: '', length: 0 };
+/** The most bytes of a character of UTF-8 that wait for the next one. */
+const MOST_WAITING = 3;
+
+const isContinuation = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x80 && byte < 0xc0;
+
+/** How many bytes at the end of UTF-8 may be the beginning of a character whose end has not come. */
+function unfinished(bytes: Uint8Array): number {
+  for (let count = 1; count <= Math.min(MOST_WAITING, bytes.length); count++) {
+    const byte = bytes[bytes.length - count]!;
+    if (byte < 0x80) return 0;
+    if (isContinuation(byte)) continue;
+    const length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    return length > count ? count : 0;
+  }
+  return 0;
+}
+
+/** Output in UTF-8 is encoded in pieces of this size, each an event, in bytes. */
+const PIECE = 64 * 1024;
+/** The most that a byte becomes, and the most of an event besides, in bytes. */
+const MOST_PER_BYTE = 6;
+const BESIDES = 256;
+/** Where events are collected, in bytes: more is written at once. */
+const COLLECTED = PIECE * MOST_PER_BYTE + 256 * 1024;
+
+/**
+ * Memory that no recording uses. It is kept, because new memory can cost more than everything else: in some virtual
+ * machines the first use of each page takes 20 us.
+ */
+let spare: Buffer | undefined;
 
 /**
  * A recording that is being written. Events are collected; {@link flush} writes them. Times are in seconds since the
@@ -55,7 +117,12 @@ export class RecordingWriter {
   readonly #encoder: RecordingEncoder;
   readonly #failed: (error: NodeJS.ErrnoException) => void;
   readonly #decoders = { output: new DirectionDecoder(outputDecoder), input: new DirectionDecoder(decoder) };
-  #pieces: Uint8Array[] = [];
+  /** Encodes UTF-8; undefined if the format, or the system, has no such encoder. */
+  readonly #quick: { readonly encoder: AsciicastEncoder; readonly jsonText: Addon['jsonText'] } | undefined;
+  /** What is collected, and where each event in it ends. */
+  #memory: Buffer | undefined;
+  #used = 0;
+  #ends: number[] = [];
   /** Undefined after the end. */
   #fd: number | undefined;
   #size = 0;
@@ -79,7 +146,11 @@ export class RecordingWriter {
     this.#fd = fd;
     this.#failed = failed;
     this.#encoder = encoderOf(format);
-    this.#pieces.push(this.#encoder.begin(header));
+    const native = loadAddon();
+    if (this.#encoder instanceof AsciicastEncoder && native !== undefined) {
+      this.#quick = { encoder: this.#encoder, jsonText: native.jsonText };
+    }
+    this.#collect(this.#encoder.begin(header));
   }
 
   /** How much has been written, in bytes. */
@@ -93,28 +164,94 @@ export class RecordingWriter {
 
   /** @param bytes lent, in the character set `encoding`; a character may be split between two calls. */
   data(type: 'output' | 'input', bytes: Uint8Array, encoding: string, time: number): void {
-    const data = this.#decoders[type].write(bytes, encoding);
-    if (data !== '') this.event({ time, type, data });
+    const direction = this.#decoders[type];
+    const cut = direction.change(encoding);
+    if (this.#quick !== undefined && direction.isUtf8) {
+      if (cut !== '') this.event({ time, type, data: cut });
+      for (let from = 0; from < bytes.length; from += PIECE) this.#utf8(type, bytes.subarray(from, from + PIECE), time);
+    } else {
+      const data = cut + direction.write(bytes);
+      if (data !== '') this.event({ time, type, data });
+    }
+  }
+
+  /** Records UTF-8 without decoding it. The decoder gets only characters that are split. */
+  #utf8(type: 'output' | 'input', bytes: Uint8Array, time: number): void {
+    if (this.#fd === undefined) return;
+    const { encoder, jsonText } = this.#quick!;
+    const direction = this.#decoders[type];
+    const { text, length } = direction.endWaiting(bytes);
+    const rest = bytes.subarray(length);
+    const whole = rest.subarray(0, rest.length - unfinished(rest));
+    const last = direction.wait(rest.subarray(whole.length));
+    if (text === '' && whole.length === 0 && last === '') return;
+    this.#last = time;
+    const memory = this.#room(whole.length * MOST_PER_BYTE + BESIDES);
+    if (memory === undefined) return;
+    let at = this.#used;
+    at += memory.write(encoder.beginData(type, time), at, 'latin1');
+    if (text !== '') at = jsonText(Buffer.from(text), memory, at);
+    at = jsonText(whole, memory, at);
+    if (last !== '') at = jsonText(Buffer.from(last), memory, at);
+    at += memory.write(DATA_END, at, 'latin1');
+    this.#used = at;
+    this.#ends.push(at);
   }
 
   event(event: RecordingEvent): void {
     if (this.#fd === undefined) return;
     this.#last = event.time;
-    const bytes = this.#encoder.event(event);
-    if (bytes.length > 0) this.#pieces.push(bytes);
+    this.#collect(this.#encoder.event(event));
+  }
+
+  #collect(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    const memory = this.#room(bytes.length);
+    if (memory === undefined) return;
+    memory.set(bytes, this.#used);
+    this.#used += bytes.length;
+    this.#ends.push(this.#used);
+  }
+
+  /**
+   * Memory with room for more after what was collected, which is written if there is not enough. Undefined if that has
+   * failed.
+   */
+  #room(length: number): Buffer | undefined {
+    if (this.#memory !== undefined && this.#used + length > this.#memory.length) this.flush();
+    if (this.#fd === undefined) return undefined;
+    if (this.#memory === undefined) {
+      if (length <= COLLECTED) {
+        this.#memory = spare ?? Buffer.allocUnsafeSlow(COLLECTED);
+        spare = undefined;
+      } else this.#memory = Buffer.allocUnsafeSlow(length);
+    }
+    return this.#memory;
   }
 
   /** Writes what was collected. */
   flush(): void {
-    if (this.#fd === undefined || this.#pieces.length === 0) return;
-    const pieces = this.#pieces;
-    this.#pieces = [];
+    if (this.#fd === undefined || this.#memory === undefined) return;
+    const bytes = this.#memory.subarray(0, this.#used);
+    const ends = this.#ends;
     try {
-      writeAll(this.#fd, pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
-      for (const { length } of pieces) this.#place(length);
+      writeAll(this.#fd, bytes);
+      let from = 0;
+      for (const end of ends) {
+        this.#place(end - from);
+        from = end;
+      }
     } catch (error) {
       this.#fail(error as NodeJS.ErrnoException);
     }
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#memory?.length === COLLECTED) spare = this.#memory;
+    this.#memory = undefined;
+    this.#used = 0;
+    this.#ends = [];
   }
 
   /** Ends the recording. Nothing is written after it. */
@@ -171,7 +308,7 @@ export class RecordingWriter {
     if (this.#fd === undefined) return;
     const fd = this.#fd;
     this.#fd = undefined;
-    this.#pieces = [];
+    this.#release();
     try {
       closeSync(fd);
     } catch (error) {
