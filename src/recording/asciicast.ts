@@ -100,11 +100,10 @@ function dataOf(event: RecordingEvent): string {
 }
 
 /**
- * The same characters are listed in native/recording/json_text.c.
- *
  * Characters that JSON does not escape, and that `cat` must not show: DEL and C1, and all that are invisible or reverse
  * the direction of text (\p{Cf}, \p{Zl} and \p{Zp} of Unicode). They are listed, in UTF-16, because a search for
  * properties of Unicode would cost ten times as much as everything else, and most output has none of them.
+ * native/recording/json_text.c lists the same characters.
  */
 const UNQUOTED =
   /[\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]|\ud804[\udcbd\udccd]|\ud80d[\udc30-\udc3f]|\ud82f[\udca0-\udca3]|\ud834[\udd73-\udd7a]|\udb40[\udc01\udc20-\udc7f]/;

@@ -14,9 +14,11 @@ import {
   whole,
 } from '../options.ts';
 import { machineOf } from '../screen/machines/index.ts';
-import type { ObservedEvent, ObservedEvents } from '../session/observing/session-reader.ts';
+import type { Link } from '../session/link.ts';
+import type { ByteObserver } from '../session/observing/observers.ts';
 import type { Session } from '../session/session.ts';
 import { DEFAULT_COLUMNS, DEFAULT_ROWS, dimension } from '../session/terminal.ts';
+import { Direction, type DirectionBit } from '../transport/stream/passed-bytes.ts';
 import { type FileEnd, type LiveRecording, type RecorderThread, recorderThread } from './recorder.ts';
 import { RECORDING_FORMATS, type RecordingFormat, type RecordingHeader } from './recording.ts';
 import { prepareDirectory } from './recording-directory.ts';
@@ -296,39 +298,71 @@ interface SourceUser {
   ended(): void;
 }
 
-/** Observes a session, until it has ended. It can be paused: then the session waits, and nothing is lost. */
-class SessionSource {
-  readonly #events: ObservedEvents;
+/**
+ * Observes a session, until it has ended. It can be paused: then the session waits, and nothing is lost.
+ *
+ * Not with `Session.observe()`: its stream would copy the bytes and wait with them, as the queue of the recording does.
+ */
+class SessionSource implements ByteObserver {
+  readonly directions: number;
+  readonly #link: Link;
   readonly #user: SourceUser;
+  /** When the session began, by `performance.now()`. */
+  readonly #began: number;
+  readonly #remove: () => void;
+  #isPaused = false;
+  /** The last size while it is paused: a client may send any number of sizes. */
+  #size: { readonly columns: number; readonly rows: number; readonly time: number } | undefined;
 
-  constructor(session: Session, input: boolean, user: SourceUser) {
+  constructor({ link, age }: Session, input: boolean, user: SourceUser) {
+    this.directions = input ? Direction.INPUT | Direction.OUTPUT : Direction.OUTPUT;
+    this.#link = link;
     this.#user = user;
-    this.#events = session.observe({ input, whenFull: 'pause' });
-    this.#events.on('data', (event: ObservedEvent) => this.#observed(event));
-    this.#events.once('end', () => user.ended());
+    this.#began = performance.now() - age;
+    this.#remove = link.watch(this);
   }
 
-  #observed(event: ObservedEvent): void {
-    if ('data' in event) this.#user.data(event.type, event.data, event.encoding, event.time);
-    else if (event.type === 'resize') this.#user.resized(event.columns, event.rows, event.time);
+  passed(direction: DirectionBit, bytes: Uint8Array, now: number, encoding = this.#link.encoding): void {
+    this.#showSize();
+    this.#user.data(direction === Direction.INPUT ? 'input' : 'output', bytes, encoding, now - this.#began);
   }
 
-  /** Reads all that has been observed. */
+  resized(columns: number, rows: number, now: number): void {
+    this.#size = { columns, rows, time: now - this.#began };
+    if (!this.#isPaused) this.#showSize();
+  }
+
+  ended(): void {
+    this.#showSize();
+    this.#user.ended();
+  }
+
+  #showSize(): void {
+    const size = this.#size;
+    if (size === undefined) return;
+    this.#size = undefined;
+    this.#user.resized(size.columns, size.rows, size.time);
+  }
+
+  /** Reads all that has passed until now. */
   drain(): void {
-    this.#events.removeAllListeners('data').pause();
-    for (let event = this.#events.read(); event !== null; event = this.#events.read()) this.#observed(event);
+    this.#link.flushObservers();
+    this.#showSize();
   }
 
   pause(): void {
-    this.#events.pause();
+    this.#isPaused = true;
+    this.#link.hold(this, true);
   }
 
   resume(): void {
-    this.#events.resume();
+    this.#isPaused = false;
+    this.#showSize();
+    if (!this.#isPaused) this.#link.hold(this, false);
   }
 
   /** Nothing more is observed. */
   stop(): void {
-    this.#events.destroy();
+    this.#remove();
   }
 }

@@ -37,13 +37,13 @@ export type Step =
 export type ThreadOrder =
   /** Repairs the files of the directory now, and deletes files from time to time. */
   | { readonly type: 'directory'; readonly directory: string; readonly retention: Retention }
-  | { readonly type: 'batch'; readonly steps: readonly Step[]; readonly data: Uint8Array };
+  | { readonly type: 'batch'; readonly steps: readonly Step[]; readonly data: Uint8Array<ArrayBuffer> };
 
 /** From the thread. */
 export type ThreadReport =
   | { readonly type: 'begun'; readonly id: number; readonly file: string }
-  /** A batch was written. Batches are reported in their order. */
-  | { readonly type: 'written' }
+  /** A batch was written. Batches are reported in their order. Returns its memory. */
+  | { readonly type: 'written'; readonly memory: ArrayBuffer }
   /** The recording has ended; `problem`: by an error. */
   | {
       readonly type: 'ended';

@@ -34,7 +34,7 @@ const TURN_MS = 20;
 const { state: memory, port } = workerData as ThreadStart;
 const state = new Int32Array(memory);
 
-const report = (message: ThreadReport): void => port.postMessage(message);
+const report = (message: ThreadReport, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 
 /** Works, and lets the sessions see it. */
 function work(action: () => void): void {
@@ -236,7 +236,7 @@ function begin(step: Step & { type: 'begin' }): void {
   }
 }
 
-function write(steps: readonly Step[], data: Uint8Array): void {
+function write(steps: readonly Step[], data: Uint8Array<ArrayBuffer>): void {
   // One recording after the other, so that they can use the same memory.
   const parts = new Map<number, Step[]>();
   for (const step of steps) {
@@ -253,7 +253,7 @@ function write(steps: readonly Step[], data: Uint8Array): void {
     file.flush();
     Atomics.add(state, PROGRESS, 1);
   }
-  report({ type: 'written' });
+  report({ type: 'written', memory: data.buffer }, [data.buffer]);
 }
 
 function obey(order: ThreadOrder): void {

@@ -29,6 +29,8 @@ const FLUSH_MS = 50;
 /** A batch of this size is sent at once, in bytes. */
 const BATCH_BYTES = 256 * 1024;
 const FIRST_BATCH_BYTES = 4096;
+/** How much memory of written batches is kept for the next ones, in batches. New memory costs a fault for each page. */
+const SPARE_BATCHES = 4;
 /** How much of one recording, and of all, may wait to be written before sessions pause, in bytes. */
 const MOST_WAITING = 2 ** 20;
 const MOST_WAITING_IN_ALL = 16 * 2 ** 20;
@@ -162,6 +164,7 @@ export class RecorderThread {
   #data: Buffer<ArrayBuffer> | undefined;
   #used = 0;
   #batchBytes = FIRST_BATCH_BYTES;
+  readonly #spare: ArrayBuffer[] = [];
   #timer: NodeJS.Timeout | undefined;
   /** What each recording has in this batch, and in those that were sent and are not written yet, in bytes. */
   #sizes = new Map<number, number>();
@@ -212,12 +215,17 @@ export class RecorderThread {
   /** Adds data to the batch. */
   data(recording: LiveRecording, type: 'output' | 'input', bytes: Uint8Array, encoding: string, time: number): void {
     if (this.#data !== undefined && this.#used + bytes.length > this.#data.length) this.#flush();
-    this.#data ??= Buffer.allocUnsafeSlow(Math.max(this.#batchBytes, bytes.length));
+    this.#data ??= this.#memory(Math.max(this.#batchBytes, bytes.length));
     this.#data.set(bytes, this.#used);
     const from = this.#used;
     this.#used += bytes.length;
     const step: Step = { type, id: recording.id, time, from, to: this.#used, encoding };
     this.step(recording, step, bytes.length + STEP_BYTES);
+  }
+
+  #memory(length: number): Buffer<ArrayBuffer> {
+    const spare = length === BATCH_BYTES ? this.#spare.pop() : undefined;
+    return spare === undefined ? Buffer.allocUnsafeSlow(length) : Buffer.from(spare);
   }
 
   #flush(): void {
@@ -255,6 +263,9 @@ export class RecorderThread {
         this.#recordings.get(message.id)?.user.begun(message.file);
         return;
       case 'written':
+        if (message.memory.byteLength === BATCH_BYTES && this.#spare.length < SPARE_BATCHES) {
+          this.#spare.push(message.memory);
+        }
         this.#written();
         return;
       case 'ended': {

@@ -29,7 +29,13 @@ import { Ending } from './ending.ts';
 import { BlockTable, FastPath, type SessionBlock } from './fast-path.ts';
 import { LateAnswers } from './late-answers.ts';
 import { AreYouThere, KeepAlive, type KeepAliveTimes } from './liveness.ts';
-import { Observers, type ObserversUser, type SessionTap, type SessionTrace } from './observing/observers.ts';
+import {
+  type ByteObserver,
+  Observers,
+  type ObserversUser,
+  type SessionTap,
+  type SessionTrace,
+} from './observing/observers.ts';
 import { type ObserveOptions, SessionReader } from './observing/session-reader.ts';
 import { timingMarkOption } from './option-table.ts';
 import { Terminal } from './terminal.ts';
@@ -264,6 +270,23 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     const reader = new SessionReader(this.#observers, this.#began, options);
     if (this.#stream.destroyed) reader.ended();
     return reader;
+  }
+
+  /** Adds an observer. Returns the function that removes it, after it has seen what has passed until then. */
+  watch(observer: ByteObserver): () => void {
+    const remove = this.#observers.add(observer);
+    if (this.#stream.destroyed) observer.ended?.();
+    return remove;
+  }
+
+  /** The session has to wait for an observer, or no longer. */
+  hold(observer: ByteObserver, isHeld: boolean): void {
+    this.#observers.hold(observer, isHeld);
+  }
+
+  /** Observers see all that has passed until now. */
+  flushObservers(): void {
+    this.#observers.flush();
   }
 
   /** Observers have seen what has passed. They may have closed the fast path. */
