@@ -364,8 +364,8 @@ export interface Addon {
 
   /**
    * Writes UTF-8 as the text of a JSON string into `out`, from index `at` on, and returns the index after it. Invalid
-   * bytes and an incomplete character become U+FFFD. `out` must have room for six times the length of `bytes`: otherwise
-   * -1, and nothing is written.
+   * bytes and an incomplete character become U+FFFD. `out` must have room for six times the length of `bytes`:
+   * otherwise the result is -1, and nothing is written.
    */
   jsonText(bytes: Uint8Array, out: Uint8Array, at: number): number;
 
