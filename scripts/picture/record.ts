@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnPty } from '../../src/pty/index.ts';
-import { AsciicastWriter } from '../../src/recording/asciicast-writer.ts';
+import { createRecording } from '../../src/recording/recording-writer.ts';
 import { Screen } from '../../src/screen/screen.ts';
 import { loadScreens } from '../../src/screen/xterm.ts';
 import { GAME } from './game.ts';
@@ -73,10 +73,12 @@ export async function record(file: string): Promise<void> {
     env,
   });
   const screen = new Screen(COLUMNS, ROWS, { onAnswer: answer => pty.write(answer) });
-  const writer = new AsciicastWriter(file, { columns: COLUMNS, rows: ROWS, term: TERM }, error => pty.destroy(error));
+  const began = performance.now();
+  const header = { columns: COLUMNS, rows: ROWS, term: TERM };
+  const writer = createRecording(file, 'asciicast', header, error => pty.destroy(error));
   pty.on('data', (bytes: Buffer) => {
     screen.write(bytes);
-    writer.output(bytes, 'utf-8');
+    writer.data('output', bytes, 'utf-8', (performance.now() - began) / 1_000);
   });
 
   const shown = async (pattern: RegExp): Promise<void> => {

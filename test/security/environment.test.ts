@@ -30,7 +30,8 @@ let target: Target;
 let innocent: Record<string, string>;
 
 before(async () => {
-  target = await Target.start([], { env: SERVER_SECRETS });
+  // The limit would start programs before a slow test sends its attack.
+  target = await Target.start(['--negotiation-timeout', '60s'], { env: SERVER_SECRETS });
   innocent = { ...(await target.programAfter(START_NOW)).environ };
 });
 after(() => disposeAll(target));
@@ -396,7 +397,7 @@ describe('unusual names and values', { concurrency: 8 }, () => {
 describe('--accept-env USER', () => {
   let open: Target;
   before(async () => {
-    open = await Target.start(['--accept-env', 'USER', '--accept-env', 'FOO']);
+    open = await Target.start(['--accept-env', 'USER', '--accept-env', 'FOO', '--negotiation-timeout', '60s']);
   });
   after(() => disposeAll(open));
 

@@ -121,7 +121,7 @@ describe('the log', { concurrency: 4 }, () => {
 describe('each text in the log records of a session', { concurrency: 4 }, () => {
   let target: Target;
   before(async () => {
-    target = await Target.start(['--log-level', 'debug']);
+    target = await Target.start(['--log-level', 'debug', '--negotiation-timeout', '60s']);
   });
   after(() => disposeAll(target));
 
