@@ -1,6 +1,6 @@
 import { Command } from '../constants.ts';
 import { copyPlain, repeat } from '../four-bytes.ts';
-import { cut, slabFor } from './slab.ts';
+import { copyOut, cut, type Slab, scratchFor, slabFor } from './slab.ts';
 
 const { IAC, NOP, SB, SE } = Command;
 const NUL = 0;
@@ -99,30 +99,46 @@ function bareCarriageReturn(data: Uint8Array): number {
  * @param end the bytes that complete a CR without LF; `undefined` under BINARY
  */
 function rewrite(data: Uint8Array, first: number, pays: boolean, end: Uint8Array | undefined): Uint8Array {
+  const most = data.length * (end?.length ?? 1);
+  const scratch = scratchFor(data.length, sizeFor(data.length, most));
+  if (scratch !== undefined) return copyOut(scratch, escapeInto(scratch, data, first, pays, end, most)!);
   // Random data has one escape in 128 bytes. Room to double every byte would be cleared, and counted as memory, for
   // nothing.
-  const most = data.length * (end?.length ?? 1);
-  return escapeInto(data, first, pays, end, data.length >> 4) ?? escapeInto(data, first, pays, end, most)!;
+  return escaped(data, first, pays, end, data.length >> 4) ?? escaped(data, first, pays, end, most)!;
 }
 
 /** A store may write up to this many bytes beyond the end of the copied bytes. */
 const OVERHANG = 8;
 
+const sizeFor = (length: number, room: number): number => length + NUL_NOP.length + room + OVERHANG;
+
 /** @returns `undefined` if the escapes need more than `room` bytes */
-function escapeInto(
+function escaped(
   data: Uint8Array,
   first: number,
   pays: boolean,
   end: Uint8Array | undefined,
   room: number,
 ): Uint8Array | undefined {
+  const slab = slabFor(sizeFor(data.length, room));
+  const at = escapeInto(slab, data, first, pays, end, room);
+  return at === undefined ? undefined : cut(slab, at);
+}
+
+/** @returns where the escaped form ends in the slab; `undefined` if the escapes need more than `room` bytes */
+function escapeInto(
+  { bytes, view, used }: Slab,
+  data: Uint8Array,
+  first: number,
+  pays: boolean,
+  end: Uint8Array | undefined,
+  room: number,
+): number | undefined {
   const { length } = data;
-  const slab = slabFor(length + NUL_NOP.length + room + OVERHANG);
-  const { bytes, view } = slab;
   const source = new DataView(data.buffer, data.byteOffset, length);
   const carriageReturns = end === undefined ? IACS : CRS;
   let left = room;
-  let at = slab.used;
+  let at = used;
   if (pays) for (const byte of end!) bytes[at++] = byte;
   if (first > 0) bytes.set(data.subarray(0, first), at);
   at += first;
@@ -153,5 +169,5 @@ function escapeInto(
     }
     if (--left < 0) return undefined;
   }
-  return cut(slab, at);
+  return at;
 }

@@ -36,6 +36,26 @@ export function cut(slab: Slab, end: number): Uint8Array {
   return piece;
 }
 
+/** Size of {@link scratchFor}, in bytes: enough for a large read of a terminal, with every byte doubled. */
+const SCRATCH_SIZE = 256 * 1024;
+let scratch: Slab | undefined;
+
+/**
+ * Memory for a large result whose size is not known, that is copied out by {@link copyOut} at once; `undefined` if the
+ * result is small, or may be too large. New memory for the largest possible result would have to be cleared, and the
+ * first use of each page of it costs more than a copy.
+ */
+export function scratchFor(size: number, most: number): Slab | undefined {
+  if (size <= LARGEST_SHARED || most > SCRATCH_SIZE) return undefined;
+  scratch ??= newSlab(SCRATCH_SIZE);
+  return scratch;
+}
+
+/** A copy of what was written to the scratch memory. The caller owns it and may pass it on. */
+export function copyOut({ bytes }: Slab, end: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(0, end));
+}
+
 function newSlab(size: number): Slab {
   const bytes = new Uint8Array(size);
   return { bytes, view: new DataView(bytes.buffer), used: 0 };
