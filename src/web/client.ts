@@ -54,8 +54,8 @@ function addressIn(entry: string): string | undefined {
 }
 
 /**
- * Whether a request has so many headers that Node.js may have dropped the last ones. Proxies add their own after those
- * of the client.
+ * Whether a request has as many headers as Node.js keeps at most. Then the last ones may be missing. Those of a proxy
+ * come last.
  */
 export function hasTooManyHeaders({ rawHeaders, socket }: IncomingMessage): boolean {
   const kept = (socket as { server?: HttpServer }).server?.maxHeadersCount || MOST_HEADERS;
