@@ -1,8 +1,8 @@
 /*
  * Output in UTF-8 as the text of a JSON string, for recordings.
  *
- * JavaScript would decode the bytes to a string, quote it, look for more to quote and encode it again. That takes several
- * times the CPU time of this, and leaves garbage of several times the size of the output.
+ * JavaScript would decode the bytes to a string, quote it, look for more to quote and encode it again. That takes
+ * several times the CPU time of this, and leaves garbage of several times the size of the output.
  *
  * The result is what JSON.stringify() makes of the decoded bytes, with more characters quoted: those that `cat` must
  * not show. They are the same as in src/recording/asciicast.ts, which a test verifies for each character. Invalid bytes
