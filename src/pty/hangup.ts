@@ -16,8 +16,9 @@ import { addon } from '../native/load.ts';
 const { SIGHUP, SIGCONT, SIGKILL } = constants.signals;
 
 /**
- * Time limit for killed processes to end, in ms. Only a process that is stuck in the kernel, or traced, takes longer.
- * It is not waited for: otherwise its session would keep its slot forever, and the server would not exit.
+ * Time limit for killed processes to end, in ms, counted from the last time that one ended: a busy machine needs
+ * seconds for a thousand. Only a process that is stuck in the kernel, or traced, takes longer. It is not waited for:
+ * otherwise its session would keep its slot forever, and the server would not exit.
  */
 const MAX_WAIT_MS = 2000;
 
@@ -126,6 +127,23 @@ export async function signalMembers(
   }
 }
 
+/** How long to wait for killed processes: until none of them has ended for {@link MAX_WAIT_MS}. */
+export class KillPatience {
+  #least = Infinity;
+  #end = performance.now() + MAX_WAIT_MS;
+
+  get isOver(): boolean {
+    return performance.now() >= this.#end;
+  }
+
+  /** @param count the processes that are left. More than before do not count: a fork bomb must not extend the wait. */
+  remain(count: number): void {
+    if (count >= this.#least) return;
+    this.#least = count;
+    this.#end = performance.now() + MAX_WAIT_MS;
+  }
+}
+
 /**
  * One hangup of one session. The constructor sends SIGHUP, or schedules it if the program may have been blocked in a
  * write.
@@ -227,11 +245,12 @@ export class Hangup {
   async #kill(): Promise<void> {
     this.#killed = true;
     for (const timer of this.#later) clearTimeout(timer);
-    const end = performance.now() + MAX_WAIT_MS;
-    for (let pause = FIRST_LOOK_MS; performance.now() < end; pause = Math.min(pause * 2, SLOWEST_LOOK_MS)) {
+    const patience = new KillPatience();
+    for (let pause = FIRST_LOOK_MS; !patience.isOver; pause = Math.min(pause * 2, SLOWEST_LOOK_MS)) {
       // Repeated, because a process may fork between the list and the signal.
       if (!this.#left) this.#signalGroups(SIGKILL);
       const members = await membersOf(this.#leader);
+      patience.remain(members.length);
       if (members.length === 0 && this.#left) break;
       await this.#signal(members, [SIGKILL]);
       await sleep(pause);

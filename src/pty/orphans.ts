@@ -7,7 +7,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { listSessions, living, signalMembers } from './hangup.ts';
+import { KillPatience, listSessions, living, signalMembers } from './hangup.ts';
 import { signalNumber } from './signal-names.ts';
 
 /** A program that leads a session, whose number is its process id. */
@@ -21,8 +21,7 @@ export interface Leader {
 const TICKS = 100;
 /** Differences between the clocks, and the time that Node.js took to start ours, in seconds. */
 const SLACK = 1;
-/** Time limit for killed processes to end, and the interval between two checks, in milliseconds. */
-const MAX_WAIT_MS = 2_000;
+/** Interval between two checks of killed processes, in milliseconds. */
 const PAUSE = 20;
 
 /**
@@ -31,12 +30,13 @@ const PAUSE = 20;
  */
 export async function killOrphans(leaders: readonly Leader[]): Promise<void> {
   let left = await trustworthy(leaders);
-  const end = performance.now() + MAX_WAIT_MS;
-  while (left.length > 0 && performance.now() < end) {
+  const patience = new KillPatience();
+  while (left.length > 0 && !patience.isOver) {
     const sessions = await listSessions();
     const found = await Promise.all(left.map(pid => living(sessions.get(pid) ?? [])));
     for (const [index, members] of found.entries())
       await signalMembers(left[index]!, 0, members, [signalNumber('SIGKILL')]);
+    patience.remain(found.flat().length);
     left = left.filter((_, index) => found[index]!.length > 0);
     if (left.length > 0) await sleep(PAUSE);
   }

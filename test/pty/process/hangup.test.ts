@@ -248,6 +248,19 @@ test('in each turn of the event loop only a few members of a session are signall
   assert.ok(most.has('signalMember') && most.has('keepLiving'));
 });
 
+test('killed processes that end one after the other are waited for, however long all of them take', async t => {
+  const { pty } = await start('trap "" HUP; echo pids:; exec sleep 1000');
+  let left = 20;
+  t.mock.method(addon(), 'sessionsOf', (leaders: Int32Array) => {
+    leaders.fill(0);
+    leaders.fill(pty.pid, 0, left);
+  });
+  // Each look finds one process less, and looks are up to 200 ms apart: more than the 2 s for a single process.
+  t.mock.method(addon(), 'keepLiving', async (pids: Int32Array) => pids.subarray(0, left--));
+  await pty.hangup({ timeout: 0 });
+  assert.equal(left, 0);
+});
+
 test('await using hangs up at the end of the block, and closes the terminal', async () => {
   let terminal: Pty;
   let members: number[];
