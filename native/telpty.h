@@ -155,6 +155,12 @@ struct pty {
   unsigned unreaped_ticks; /* of the timer, since then */
 };
 
+/*
+ * How JavaScript would escape output: see fast_path.c. The numbers are those of connOpenFastPath in
+ * src/native/addon.ts.
+ */
+enum escaping { ESCAPING_UNKNOWN, ESCAPING_NVT, ESCAPING_BINARY };
+
 /* A TCP connection. Freed when neither JavaScript nor the loop points to it. In `state->conns` while it is open. */
 struct conn {
   struct state *state;
@@ -172,8 +178,10 @@ struct conn {
   /* see fast_path.c */
   struct pty *pty;   /* to which it is joined, or NULL */
   bool open;         /* only while it is joined; false is set by fast_path_close() alone */
-  bool lf_pending;      /* the LF of a CR that was sent comes before everything else */
-  bool finish;       /* FIN is sent after that LF */
+  enum escaping escaping; /* while it is open */
+  bool cut;          /* `rest`, the second byte of a pair that was cut, comes before everything else */
+  char rest;
+  bool finish;       /* FIN is sent after that byte */
   uint64_t typed, shown; /* bytes that passed */
   uint64_t typed_at;     /* by uv_hrtime(); 0: never */
   struct tee *tee;       /* copies what passes, for observers; or NULL: see tee.c */
@@ -377,7 +385,7 @@ void write_exports(napi_env env, napi_value exports);
 size_t fast_path_tail(const char *bytes, size_t length);
 size_t fast_path_plain(const char *bytes, size_t length);
 size_t fast_path_send(int fd, const char *bytes, size_t length, bool *lf_pending);
-void fast_path_send_lf(struct conn *c);
+void fast_path_send_rest(struct conn *c);
 void fast_path_close(struct conn *c);
 void fast_path_part(struct conn *c);
 size_t fast_path_type(struct conn *c, const char *bytes, size_t length);

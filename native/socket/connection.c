@@ -52,7 +52,7 @@ static void poll_closed(uv_handle_t *handle) {
 static void conn_close(struct conn *c) {
   if (c->fd < 0) return;
   fast_path_part(c);
-  fast_path_send_lf(c);
+  fast_path_send_rest(c);
   tee_close(c->tee);
   uv_close((uv_handle_t *)&c->poll, poll_closed);
   close(c->fd);
@@ -87,10 +87,10 @@ static void receive(struct conn *c) {
   call_owner(s, c->owner, ON_INPUT, stale ? 2 : 1, result);
 }
 
-/* Sends FIN, after a pending LF. Returns 0 or an error number. */
+/* Sends FIN, after the rest of a pair. Returns 0 or an error number. */
 static int finish(struct conn *c) {
-  fast_path_send_lf(c);
-  c->finish = c->lf_pending;
+  fast_path_send_rest(c);
+  c->finish = c->cut;
   return !c->finish && shutdown(c->fd, SHUT_WR) < 0 ? errno : 0;
 }
 
@@ -99,7 +99,7 @@ static void conn_ready(uv_poll_t *handle, int status, int events);
 /* The events that this connection waits for. */
 static int interests(const struct conn *c) {
   const bool urgent = (c->reading || c->watching) && !c->marked;
-  return (c->reading ? UV_READABLE : 0) | (urgent ? UV_PRIORITIZED : 0) | (c->waiting || c->lf_pending ? UV_WRITABLE : 0);
+  return (c->reading ? UV_READABLE : 0) | (urgent ? UV_PRIORITIZED : 0) | (c->waiting || c->cut ? UV_WRITABLE : 0);
 }
 
 /*
@@ -126,10 +126,10 @@ static void conn_ready(uv_poll_t *handle, int status, int events) {
     events = interests(c);
   }
   if ((events & UV_WRITABLE) != 0) {
-    fast_path_send_lf(c);
-    if (!c->lf_pending && c->finish) finish(c);
+    fast_path_send_rest(c);
+    if (!c->cut && c->finish) finish(c);
   }
-  if ((events & UV_WRITABLE) != 0 && !c->lf_pending && c->waiting) {
+  if ((events & UV_WRITABLE) != 0 && !c->cut && c->waiting) {
     c->waiting = false;
     fast_path_close(c);
     call_owner(c->state, c->owner, ON_WRITABLE, 0, NULL);
@@ -201,9 +201,9 @@ static napi_value send_bytes(napi_env env, napi_callback_info info, int flags) {
   fast_path_close(c);
   /* On a UNIX socket MSG_OOB does not mark a position in the stream. */
   if (flags != 0 && is_local_socket(c->fd)) flags = 0;
-  fast_path_send_lf(c);
+  fast_path_send_rest(c);
   ssize_t n = 0;
-  if (!c->lf_pending) {
+  if (!c->cut) {
     do n = send(c->fd, data, length, MSG_NOSIGNAL | flags);
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN) return js_int(env, -errno);

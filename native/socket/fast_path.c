@@ -10,6 +10,11 @@
  * fast path (fast_path_close). So it needs to know the state at the end of its turn only. A thread can pass a flood
  * (terminal/flood_send.c): then output may also pass during a turn of JavaScript, until its first such call.
  * The bytes that passed are counted, and copied for observers (tee.c).
+ *
+ * Output that only has to be escaped (RFC 854, RFC 856) also passes: the loop escapes it here as src/protocol/engine/
+ * nvt.ts does. The thread sends only what needs no escape: beside a flood of random data, reading and escaping use two
+ * CPUs. Escapes are pairs of bytes, and so is CR LF. Nothing may come between the two: if the kernel takes the first
+ * byte of a pair alone, the second is the connection's `rest`, which it sends before everything else.
  */
 #include "telpty.h"
 
@@ -92,15 +97,15 @@ size_t fast_path_send(int fd, const char *bytes, size_t length, bool *lf_pending
   return (size_t)n + 1;
 }
 
-/* Sends the LF that is pending. If there is no room for it, the connection is polled. */
-void fast_path_send_lf(struct conn *c) {
+/* Sends the rest of a pair that was cut. If there is no room for it, the connection is polled. */
+void fast_path_send_rest(struct conn *c) {
   ssize_t n;
-  if (c == NULL || !c->lf_pending) return;
-  do n = send(c->fd, "\n", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (c == NULL || !c->cut) return;
+  do n = send(c->fd, &c->rest, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
   while (n < 0 && errno == EINTR);
   /* after an error nothing can be sent any more */
-  c->lf_pending = n < 0 && errno == EAGAIN;
-  if (c->lf_pending)
+  c->cut = n < 0 && errno == EAGAIN;
+  if (c->cut)
     conn_poll(c);
   else if (c->open)
     flood_reader_open_path(c->pty, true);
@@ -114,7 +119,7 @@ void fast_path_close(struct conn *c) {
   if (c == NULL || !c->open) return;
   c->open = false;
   flood_reader_open_path(c->pty, false);
-  fast_path_send_lf(c);
+  fast_path_send_rest(c);
 }
 
 void fast_path_part(struct conn *c) {
@@ -143,17 +148,88 @@ size_t fast_path_type(struct conn *c, const char *bytes, size_t length) {
   return (size_t)n;
 }
 
-/* Sends output, from one echo to 64 KiB of a flood. Returns how many bytes. */
+/* The position of a byte, or `end`. */
+static const char *find(const char *from, const char *end, int byte) {
+  const char *at = memchr(from, byte, (size_t)(end - from));
+  return at != NULL ? at : end;
+}
+
+/*
+ * Escapes the output that fits into `room`, without cutting a pair. Returns the length of the result, and in `*taken`
+ * that of the output. Under ESCAPING_NVT the output does not end in a CR.
+ */
+static size_t escape(enum escaping escaping, const char *bytes, size_t length, char *room, size_t size, size_t *taken) {
+  const char *from = bytes, *const end = bytes + length;
+  char *to = room, *const limit = room + size;
+  const char *iac = find(from, end, IAC), *cr = escaping == ESCAPING_NVT ? find(from, end, CR) : end;
+  for (;;) {
+    const char *const first = iac < cr ? iac : cr;
+    size_t plain = (size_t)(first - from);
+    if (plain > (size_t)(limit - to)) plain = (size_t)(limit - to);
+    memcpy(to, from, plain);
+    from += plain;
+    to += plain;
+    if (from == end || from != first || limit - to < 2) break;
+    *to++ = *from++;
+    if (first == iac) {
+      *to++ = (char)IAC;
+      iac = find(from, end, IAC);
+    } else {
+      *to++ = *from == LF ? *from++ : NUL;
+      cr = find(from, end, CR);
+    }
+  }
+  *taken = (size_t)(from - bytes);
+  return (size_t)(to - room);
+}
+
+/* The room for escaped output, on the stack: enough for a large send(2), and it stays in the CPU's cache. */
+#define ESCAPED_BYTES (32 * 1024)
+
+/* Escapes and sends. Returns how many bytes of the output. */
+static size_t send_escaped(struct conn *c, const char *bytes, size_t length) {
+  char room[ESCAPED_BYTES];
+  size_t shown = 0;
+  while (shown < length) {
+    size_t taken;
+    const size_t size = escape(c->escaping, bytes + shown, length - shown, room, sizeof room, &taken);
+    ssize_t n;
+    do n = send(c->fd, room, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) break;
+    if ((size_t)n < size && escape(c->escaping, bytes + shown, length - shown, room, (size_t)n, &taken) < (size_t)n) {
+      /* The last byte that was sent is the first of a pair. */
+      const char *const pair = bytes + shown + taken;
+      c->cut = true;
+      c->rest = *pair != CR ? (char)IAC : pair[1] == LF ? LF : NUL;
+      taken += c->rest == LF ? 2 : 1;
+    }
+    shown += taken;
+    c->shown += (size_t)n + c->cut;
+    if ((size_t)n < size) break;
+  }
+  return shown;
+}
+
+/* Sends output, from one echo to 64 KiB of a flood. Returns how many bytes of it. */
 size_t fast_path_show(struct pty *p, const char *bytes, size_t length) {
   struct conn *c = p->conn;
-  if (c == NULL || !c->open || p->reaped || c->waiting || c->lf_pending || fast_path_plain(bytes, length) != length ||
-      !tee_begin(c->tee, OUTPUT, length))
+  if (c == NULL || !c->open || p->reaped || c->waiting || c->cut) return 0;
+  const bool plain = fast_path_plain(bytes, length) == length;
+  if (!plain && (c->escaping == ESCAPING_UNKNOWN || fast_path_tail(bytes, length) > 0 || opens_frame(bytes, length)))
     return 0;
-  const size_t n = fast_path_send(c->fd, bytes, length, &c->lf_pending);
-  tee_end(c->tee, OUTPUT, bytes, n);
-  c->shown += n;
-  fast_path_send_lf(c);
-  return n;
+  if (!tee_begin(c->tee, OUTPUT, length)) return 0;
+  size_t shown;
+  if (plain) {
+    shown = fast_path_send(c->fd, bytes, length, &c->cut);
+    c->rest = LF;
+    c->shown += shown;
+  } else {
+    shown = send_escaped(c, bytes, length);
+  }
+  tee_end(c->tee, OUTPUT, bytes, shown);
+  fast_path_send_rest(c);
+  return shown;
 }
 
 /* connJoin(conn, pty): the two can have a fast path until either is closed or joined to another */
@@ -180,18 +256,20 @@ static napi_value js_part(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* connOpenFastPath(conn, on) */
+/* connOpenFastPath(conn, on, escaping) */
 static napi_value js_open_fast_path(napi_env env, napi_callback_info info) {
-  napi_value args[2];
+  napi_value args[3];
   struct conn *c;
   bool on;
-  if (!get_args(env, info, 2, args) || (c = conn_from_js(env, args[0])) == NULL ||
-      napi_get_value_bool(env, args[1], &on) != napi_ok)
+  int32_t escaping;
+  if (!get_args(env, info, 3, args) || (c = conn_from_js(env, args[0])) == NULL ||
+      napi_get_value_bool(env, args[1], &on) != napi_ok || napi_get_value_int32(env, args[2], &escaping) != napi_ok)
     return NULL;
   if (!on) {
     fast_path_close(c);
   } else if (c->pty != NULL) {
     c->open = true;
+    c->escaping = (enum escaping)escaping;
     flood_reader_open_path(c->pty, true);
   }
   return NULL;

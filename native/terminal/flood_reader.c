@@ -171,7 +171,7 @@ void flood_reader_release(struct pty *p) {
   uv_mutex_lock(&reader->mutex);
   release_flood(reader, p->flood);
   uv_mutex_unlock(&reader->mutex);
-  fast_path_send_lf(p->conn);
+  fast_path_send_rest(p->conn);
 }
 
 /* The same, and drops the output. */
@@ -181,7 +181,7 @@ void flood_reader_remove(struct pty *p) {
   uv_mutex_lock(&reader->mutex);
   remove_flood(reader, p);
   uv_mutex_unlock(&reader->mutex);
-  fast_path_send_lf(p->conn);
+  fast_path_send_rest(p->conn);
 }
 
 /* The fast path of the terminal is open, or closed: then the thread does not send when this returns. */
@@ -288,7 +288,7 @@ size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *not
   while (flood->lf_pending) {
     flood_send_collect(flood, p->conn);
     uv_mutex_unlock(&reader->mutex);
-    fast_path_send_lf(p->conn);
+    fast_path_send_rest(p->conn);
     uv_mutex_lock(&reader->mutex);
   }
   if (!flood->reading && flood->unverified > 0) flood_thread_check(flood);
@@ -307,7 +307,7 @@ size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *not
     const bool ends_in_return = flood->ready.data[length - 1] == '\r';
     uv_mutex_lock(&reader->mutex);
     flood->ready.length = 0;
-    if (*shown < length || p->conn->lf_pending) flood_send_stop(flood);
+    if (*shown < length || p->conn->cut) flood_send_stop(flood);
     flood->stale = false; /* too late: the notice comes with the next output */
     if (ends_in_return && !flood->reading && flood->fill.length == 0 && flood->notices == 0 && !flood->hungup &&
         (flood->quiet || flood->released))
@@ -317,7 +317,7 @@ size_t flood_reader_take(struct pty *p, char *room, size_t *shown, unsigned *not
   }
   p->in_hand = length > *shown || *notices != 0;
   uv_mutex_unlock(&reader->mutex);
-  fast_path_send_lf(p->conn);
+  fast_path_send_rest(p->conn);
   return length;
 }
 

@@ -30,7 +30,7 @@
 
 /* The fast path is open: from now on the thread may send. */
 void flood_send_open(struct flood *flood, const struct conn *conn) {
-  if (flood->sender != LOOP_SENDS || flood->lf_pending || flood->pty->in_hand || conn->lf_pending) return;
+  if (flood->sender != LOOP_SENDS || flood->lf_pending || flood->pty->in_hand || conn->cut) return;
   flood->socket = conn->fd;
   flood->tee = conn->tee;
   flood->sender = THREAD_SENDS;
@@ -52,7 +52,10 @@ void flood_send_recall(struct flood_reader *reader, struct flood *flood) {
 void flood_send_collect(struct flood *flood, struct conn *conn) {
   conn->shown += flood->sent;
   flood->sent = 0;
-  conn->lf_pending |= flood->lf_pending;
+  if (flood->lf_pending) {
+    conn->cut = true;
+    conn->rest = '\n';
+  }
   flood->lf_pending = false;
 }
 

@@ -259,7 +259,8 @@ export interface Addon {
    */
   connJoin(connection: NativeConnection, pty: NativePty): void;
   connPart(connection: NativeConnection): void;
-  connOpenFastPath(connection: NativeConnection, on: boolean): void;
+  /** @param escaping 1: output passes that only has to be escaped for the NVT; 2: for BINARY; 0: only plain output */
+  connOpenFastPath(connection: NativeConnection, on: boolean, escaping: 0 | 1 | 2): void;
   /** Fills in the bytes that took the fast path to the terminal and from it, and the ms since the last one to it. */
   connFastPathCounts(connection: NativeConnection, result: Float64Array): void;
   /**

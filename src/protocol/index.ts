@@ -16,6 +16,7 @@ export {
   transition,
 } from './engine/negotiation.ts';
 export {
+  type Escaping,
   escapeBinary,
   escapeNvt,
   frameCommand,

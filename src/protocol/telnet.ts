@@ -10,6 +10,7 @@ import {
   type Transition,
   transition,
 } from './engine/negotiation.ts';
+import type { Escaping } from './engine/nvt.ts';
 import { Late, OptionStates } from './engine/option-states.ts';
 import { Outbound } from './engine/outbound.ts';
 import { type CarriageReturn, Parser } from './engine/parser.ts';
@@ -160,8 +161,7 @@ export class Telnet implements OptionContext {
    */
   write(bytes: Uint8Array): void {
     checkBytes(bytes);
-    const binary = this.isEnabled(Option.BINARY, 'local');
-    this.#out.data(bytes, binary, !binary && this.#stopsAtNul);
+    this.#out.data(bytes, this.escaping);
   }
 
   /**
@@ -180,10 +180,17 @@ export class Telnet implements OptionContext {
 
   /**
    * Whether bytes may bypass this object for now. If so, all bytes except IAC, CR, LF and NUL are data that is
-   * unchanged in either direction. They do not affect the state of this object.
+   * unchanged in either direction, and output whose last byte is not CR is only escaped (see {@link escaping}). They do
+   * not affect the state of this object.
    */
   get allowsFastPath(): boolean {
     return !this.#receiving && this.#parser.allowsFastPath && this.#out.allowsFastPath;
+  }
+
+  /** How `write()` escapes data now. It changes only in `receive()`, and when BINARY is negotiated. */
+  get escaping(): Escaping {
+    if (this.isEnabled(Option.BINARY, 'local')) return 'binary';
+    return this.#stopsAtNul ? 'nvt-separated' : 'nvt';
   }
 
   /**

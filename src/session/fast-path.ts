@@ -1,6 +1,6 @@
 /**
- * The fast path: a few plain bytes, such as a key and its echo, pass between a connection and a terminal without
- * JavaScript. The addon passes them (`native/socket/fast_path.c`).
+ * The fast path: plain bytes, such as a key and its echo, and output that only has to be escaped, pass between a
+ * connection and a terminal without JavaScript. The addon passes them (`native/socket/fast_path.c`).
  *
  * It may be open only while no part of the session would act on those bytes. Each such part has a name here, and a
  * condition in a table that decides whether it blocks the path now. The types make the tables complete: a new name
@@ -13,6 +13,7 @@
  * also pass output of a flood during a turn.
  */
 import type { NativePty } from '../native/addon.ts';
+import type { Escaping } from '../protocol/index.ts';
 import type { FastPathCounts, FastPathPort } from '../transport/stream/transport.ts';
 
 /** The parts of a session that can block the fast path. */
@@ -81,17 +82,21 @@ interface Parts {
 
 const NOTHING: FastPathCounts = { toTerminal: 0, fromTerminal: 0, age: Number.POSITIVE_INFINITY };
 
+interface SessionParts extends Parts {
+  readonly telnet: { readonly escaping: Escaping };
+}
+
 /** The fast path of one session. */
 export class FastPath {
   /** Called when the names in {@link blocks} have changed: for a log. */
   onChange: ((blocks: readonly FastPathBlock[]) => void) | undefined;
   readonly #port: FastPathPort | undefined;
-  readonly #session: Parts;
+  readonly #session: SessionParts;
   #program: Parts | undefined;
   #reported = '';
 
   /** @param port the port of the transport, if it has one. */
-  constructor(port: FastPathPort | undefined, session: Parts) {
+  constructor(port: FastPathPort | undefined, session: SessionParts) {
     this.#port = port;
     this.#session = session;
   }
@@ -115,7 +120,8 @@ export class FastPath {
     if (this.onChange !== undefined) this.#report(this.onChange);
     if (this.#port === undefined || this.#program === undefined) return;
     const { table, owner } = this.#program;
-    if (!table.isBlocked(owner) && !this.#session.table.isBlocked(this.#session.owner)) this.#port.openFastPath(true);
+    if (table.isBlocked(owner) || this.#session.table.isBlocked(this.#session.owner)) return;
+    this.#port.openFastPath(true, this.#session.telnet.escaping);
   }
 
   /** Called when a part begins to observe the bytes. */

@@ -174,7 +174,7 @@ export class Link implements TelnetHandlers, TransportUser, ReceiveUser, Observe
     this.#input = new InputBuffer(stream, this.#scheduler);
     this.#output = new SendQueue(this.#transport, () => this.room());
     this.#observers = new Observers(this.#transport.fastPath, this);
-    this.fastPath = new FastPath(this.#transport.fastPath, { table: Link.#blocks, owner: this });
+    this.fastPath = new FastPath(this.#transport.fastPath, { table: Link.#blocks, owner: this, telnet: this.telnet });
     // (An application may have replaced this definition in the table of options.)
     if (this.#transport.needsPacing && this.telnet.has(timingMarkOption)) {
       const marks = this.telnet.handler(timingMarkOption);

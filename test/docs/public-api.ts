@@ -621,6 +621,7 @@ same<Telnet['command'], (code: number) => void>();
 same<Telnet['request'], (code: number, side: Side, on: boolean) => void>();
 same<Telnet['allow'], (code: number, side: Side, on: boolean) => void>();
 same<Telnet['subnegotiate'], (code: number, payload: Uint8Array) => void>();
+same<Telnet['escaping'], 'nvt' | 'nvt-separated' | 'binary'>();
 same<Telnet['isEnabled'], (code: number, side: Side) => boolean>();
 same<Telnet['isPending'], (code: number, side: Side) => boolean>();
 same<Telnet['isSettled'], (code: number, side: Side) => boolean>();

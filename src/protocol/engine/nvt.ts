@@ -26,6 +26,9 @@ const NUL_NOP = Uint8Array.of(NUL, IAC, NOP);
  * at once. So NULs for this client are followed by IAC NOP, which ends a piece of data wherever the stream is cut.
  */
 
+/** How data is escaped. `'nvt-separated'`: IAC NOP follows each NUL after a CR; see above. */
+export type Escaping = 'nvt' | 'nvt-separated' | 'binary';
+
 /** The bytes that complete a CR without LF. @param separated whether IAC NOP follows the NUL */
 export function returnEnd(separated: boolean): Uint8Array {
   return separated ? NUL_NOP : NUL_ALONE;

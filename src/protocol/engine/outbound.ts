@@ -1,6 +1,7 @@
 import { Command, type Verb } from '../constants.ts';
 import type { TelnetHandlers } from '../events.ts';
 import {
+  type Escaping,
   escapeBinary,
   escapeNvt,
   frameCommand,
@@ -43,15 +44,18 @@ export class Outbound {
     return !this.#isNulPending;
   }
 
-  /** @param separated whether IAC NOP follows the NUL of a CR: see nvt.ts. */
-  data(bytes: Uint8Array, binary: boolean, separated: boolean): void {
+  data(bytes: Uint8Array, escaping: Escaping): void {
     if (bytes.length === 0) return;
     const isNulPending = this.settle();
-    if (!binary) this.#isNulPending = needsNul(bytes, isNulPending);
-    this.#handlers.send(binary ? escapeBinary(bytes) : escapeNvt(bytes, isNulPending, separated), 'data');
+    if (escaping === 'binary') {
+      this.#handlers.send(escapeBinary(bytes), 'data');
+    } else {
+      this.#isNulPending = needsNul(bytes, isNulPending);
+      this.#handlers.send(escapeNvt(bytes, isNulPending, escaping === 'nvt-separated'), 'data');
+    }
   }
 
-  /** Sends the pending NUL, if there is one. @param separated as for {@link data} */
+  /** Sends the pending NUL, if there is one. @param separated whether IAC NOP follows it: see nvt.ts */
   flush(separated: boolean): void {
     // The NUL is sent as data, because it belongs to the CR: if the CR is discarded, so is its NUL.
     if (this.settle()) this.#handlers.send(returnEnd(separated), 'data');

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { NativePty } from '../../native/addon.ts';
-import type { SendKind } from '../../protocol/index.ts';
+import type { Escaping, SendKind } from '../../protocol/index.ts';
 import type { PassedBatch } from './passed-bytes.ts';
 
 /**
@@ -70,8 +70,12 @@ export interface Transport {
 export interface FastPathPort {
   /** Sets the terminal that bytes may pass to and from; `undefined` removes it. */
   joinTerminal(terminal: NativePty | undefined): void;
-  /** Opens the path until the next call to or from JavaScript about the connection or the terminal, or closes it. */
-  openFastPath(on: boolean): void;
+  /**
+   * Opens the path until the next call to or from JavaScript about the connection or the terminal, or closes it.
+   *
+   * @param escaping how output is escaped that is not plain; by default, such output does not pass.
+   */
+  openFastPath(on: boolean, escaping?: Escaping): void;
   /** The counts of bytes that have passed. */
   fastPathCounts(): FastPathCounts;
   /**

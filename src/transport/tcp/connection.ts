@@ -2,7 +2,7 @@ import type { NativeConnection, NativePty } from '../../native/addon.ts';
 import { addon } from '../../native/load.ts';
 import { peerState } from '../../native/sockets.ts';
 import { systemFailure } from '../../native/system-error.ts';
-import type { SendKind } from '../../protocol/index.ts';
+import type { Escaping, SendKind } from '../../protocol/index.ts';
 import { PassedBatch } from '../stream/passed-bytes.ts';
 import type { FastPathCounts, FastPathPort, Transport, TransportUser } from '../stream/transport.ts';
 import { UnsentQueue } from '../stream/unsent-queue.ts';
@@ -15,6 +15,8 @@ const SMALL_VIEWS = 16;
  * With more unsent data than this, in bytes, a writer should wait. The kernel has a queue of its own, which is larger.
  */
 const MARK = 16 * 1024;
+/** The codes of the addon. IAC NOP after a NUL is not one of them: such a client has no fast path for bare CRs. */
+const ESCAPING_CODES = { nvt: 1, binary: 2, 'nvt-separated': 0 } as const;
 /** How often paused connections are checked, in milliseconds. */
 const LOOK_MS = 500;
 
@@ -165,8 +167,13 @@ export class Connection implements Transport, FastPathPort {
     else addon().connPart(this.#native);
   }
 
-  openFastPath(on: boolean): void {
-    if (this.#joined) addon().connOpenFastPath(this.#native, on && !this.finished && this.#waiting === undefined);
+  openFastPath(on: boolean, escaping?: Escaping): void {
+    if (!this.#joined) return;
+    addon().connOpenFastPath(
+      this.#native,
+      on && !this.finished && this.#waiting === undefined,
+      escaping ? ESCAPING_CODES[escaping] : 0,
+    );
   }
 
   fastPathCounts(): FastPathCounts {

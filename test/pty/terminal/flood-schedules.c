@@ -58,13 +58,14 @@ static bool next_schedule(void) {
 /*
  * `output`: what the terminal gives. F: the terminal is flushed; E: it is empty for a moment; H: it hangs up. Output
  * after F is in upper case. `actions` of the loop, each at any time, in order: see act(). `shorts`: how often the
- * kernel may take less than it is given.
+ * kernel may take less than it is given. With ESCAPING_UNKNOWN the output is not escaped.
  */
 struct scenario {
   const char *name, *output, *actions;
   int shorts;
   size_t reads;        /* the longest read; 0: READ_MOST */
   int preemptions;     /* at least; for what needs more than PREEMPTIONS */
+  int32_t escaping;    /* enum escaping */
 };
 static const struct scenario *scenario;
 static const char *printed;  /* the rest of the output */
@@ -482,6 +483,9 @@ napi_status napi_get_value_bool(napi_env env, napi_value value, bool *result) {
 napi_status napi_get_value_uint32(napi_env env, napi_value value, uint32_t *result) {
   return (void)env, *result = *(const uint32_t *)value, napi_ok;
 }
+napi_status napi_get_value_int32(napi_env env, napi_value value, int32_t *result) {
+  return (void)env, *result = *(const int32_t *)value, napi_ok;
+}
 napi_status napi_get_boolean(napi_env env, bool value, napi_value *result) {
   return (void)env, answer = value, *result = NULL, napi_ok;
 }
@@ -503,7 +507,9 @@ void export_function(napi_env env, napi_value exports, const char *name, napi_ca
 static double age;
 static int64_t call(const char *name, void *first, const void *second) {
   const struct bytes age_bytes = {&age, 1};
-  const napi_value given[3] = {(napi_value)first, (napi_value)second, (napi_value)&age_bytes};
+  const bool opens = strcmp(name, "connOpenFastPath") == 0;
+  const void *const third = opens ? (const void *)&scenario->escaping : &age_bytes;
+  const napi_value given[3] = {(napi_value)first, (napi_value)second, (napi_value)third};
   arguments = given;
   answer = 0;
   for (size_t i = 0; i < function_count; i++)
@@ -542,7 +548,7 @@ static char queue[256]; /* what the kernel has not taken */
 static size_t queued;
 static char last_sent;
 static size_t sent_by_js;
-static bool is_paused, is_destroyed, is_over, is_parted, is_ending;
+static bool is_paused, is_destroyed, is_over, is_parted, is_ending, is_nul_pending;
 
 /* An observer: the output from `observed_from` on, up to `observed_to` if it was removed. */
 static bool is_observed;
@@ -550,12 +556,47 @@ static uint32_t observed_directions;
 static char observed[256];
 static size_t observed_length, observed_from, observed_to, observed_keys, typed_keys;
 
+/* Escapes output as JavaScript does: the NUL of a CR at its end stays pending. */
+static size_t escape_all(const char *bytes, size_t length, char *room) {
+  size_t size = 0;
+  if (is_nul_pending && bytes[0] != '\n') room[size++] = '\0';
+  is_nul_pending = scenario->escaping == ESCAPING_NVT && bytes[length - 1] == '\r';
+  for (size_t i = 0; i < length; i++) {
+    room[size++] = bytes[i];
+    if (scenario->escaping == ESCAPING_UNKNOWN) continue;
+    if (bytes[i] == '\377') room[size++] = '\377';
+    if (scenario->escaping == ESCAPING_NVT && bytes[i] == '\r' && i + 1 < length && bytes[i + 1] != '\n')
+      room[size++] = '\0';
+  }
+  return size;
+}
+
+/* What the client makes of the bytes, without '!' and 'S'. Fails if a pair is cut, unless at the end of a `part`. */
+static size_t decode(const char *bytes, size_t length, bool part, char *room) {
+  size_t size = 0;
+  for (size_t i = 0; i < length; i++) {
+    if (bytes[i] != '!' && bytes[i] != 'S') room[size++] = bytes[i];
+    const bool is_doubled = bytes[i] == '\377' && scenario->escaping != ESCAPING_UNKNOWN;
+    if (!is_doubled && (bytes[i] != '\r' || scenario->escaping == ESCAPING_BINARY)) continue;
+    const bool is_last = i + 1 == length;
+    if (is_last && part) break;
+    if (is_doubled && (is_last || bytes[i + 1] != '\377')) fail("a doubled byte is cut");
+    const bool is_bare = !is_doubled && !is_last && bytes[i + 1] == '\0' && scenario->escaping == ESCAPING_NVT;
+    if (!is_doubled && !is_bare && (is_last || bytes[i + 1] != '\n')) fail("a CR LF is cut");
+    if (is_doubled || is_bare) i++;
+    if (is_bare && i + 1 < length && bytes[i + 1] == '\n') fail("CR NUL LF");
+  }
+  return size;
+}
+
 /* How much output of the program was accepted for the client. */
 static size_t accepted(void) {
-  size_t count = connection.lf_pending;
-  for (size_t i = 0; i < received_length; i++) count += received[i] != '!';
-  for (size_t i = 0; i < queued; i++) count += queue[i] != '!';
-  return count;
+  char all[sizeof received + sizeof queue + 1], room[sizeof all];
+  size_t length = received_length;
+  memcpy(all, received, length);
+  if (connection.cut) all[length++] = connection.rest;
+  memcpy(all + length, queue, queued);
+  return decode(all, length + queued, true, room);
 }
 
 static void observe(const char *bytes, size_t length) {
@@ -611,17 +652,27 @@ static void js_send(const char *bytes, size_t length) {
   queued += length - taken;
 }
 
+/* A command, or nothing more: the NUL comes first. */
+static void js_send_after_nul(const char *bytes, size_t length) {
+  if (is_nul_pending) js_send("", 1);
+  is_nul_pending = false;
+  if (length > 0) js_send(bytes, length);
+}
+
 /* The end of a turn. */
 static void js_settle(void) {
   const bool on = true;
-  if (!is_destroyed && !is_ending && queued == 0 && !is_parted) call("connOpenFastPath", &connection, &on);
+  if (!is_destroyed && !is_ending && queued == 0 && !is_parted && !is_nul_pending)
+    call("connOpenFastPath", &connection, &on);
 }
 
 static void js_output(const char *bytes, size_t length) {
   trace("js-output");
   js_take(true);
   if (is_observed && !is_destroyed) observe(bytes, length);
-  js_send(bytes, length);
+  char escaped[64];
+  assert(2 * length < sizeof escaped);
+  js_send(escaped, escape_all(bytes, length, escaped));
   if (queued > 0 && !is_paused && terminal.master >= 0) {
     is_paused = true;
     call("pauseOutput", &terminal, NULL);
@@ -686,7 +737,7 @@ static void act(char action) {
   const char text[] = {action, '\0'};
   trace(text);
   switch (action) {
-    case '!': js_send("!", 1), js_settle(); break; /* a command is answered */
+    case '!': js_send_after_nul("!", 1), js_settle(); break; /* a command is answered */
     case 'c': is_destroyed = true, queued = 0, call("connClose", &connection, NULL); break;
     case 'p': is_paused = true, call("pauseOutput", &terminal, NULL), js_settle(); break;
     case 'r': if (queued == 0) is_paused = false, call("resumeOutput", &terminal, NULL), js_settle(); break;
@@ -763,10 +814,10 @@ static void run_loop(void) {
 /*
  * What the client has received: R = X S Y, where X is a beginning of the output before the flush, S the Synch, and Y
  * the output after the flush, perhaps with an end of the output before it. Without a flush R is all of the output. No
- * CR is without its LF.
+ * pair is cut.
  */
 static void check(void) {
-  char output[256] = "", got[256] = "";
+  char output[256] = "", got[256] = "", got_before[256];
   const char *synch = NULL;
   for (const char *at = scenario->output; *at != '\0'; at++)
     if (strchr("EHF", *at) == NULL) strncat(output, at, 1);
@@ -774,12 +825,9 @@ static void check(void) {
   size_t before = 0;
   for (const char *at = scenario->output; flush != NULL && at < flush; at++) before += strchr("EH", *at) == NULL;
   const bool ends = strpbrk(scenario->actions, "ck") != NULL;
-  for (size_t i = 0; i < received_length; i++) {
-    const char byte = received[i];
-    if (byte == '\r' && (i + 1 == received_length ? !is_destroyed : received[i + 1] != '\n')) fail("a CR LF is cut");
-    if (byte == 'S') synch = got + strlen(got);
-    if (byte != '!' && byte != 'S') strncat(got, &byte, 1);
-  }
+  const char *const mark = memchr(received, 'S', received_length);
+  decode(received, received_length, is_destroyed, got);
+  if (mark != NULL) synch = got + decode(received, (size_t)(mark - received), true, got_before);
   const size_t length = strlen(got), all = strlen(output);
   if (observed_keys != typed_keys) fail("keys are missing in the tee");
   if (flush == NULL && strpbrk(scenario->actions, "TV") != NULL) {
@@ -816,7 +864,7 @@ static void begin(void) {
   for (int i = 0; i < HANDLES; i++) handles[i].is_on = false;
   observed_length = observed_from = observed_keys = typed_keys = 0;
   observed_to = SIZE_MAX;
-  is_paused = is_destroyed = is_over = is_parted = is_ending = false;
+  is_paused = is_destroyed = is_over = is_parted = is_ending = is_nul_pending = false;
   packet_mode = master_open = socket_open = true;
   received_length = queued = sent_by_js = 0;
   last_sent = 0;
@@ -862,6 +910,7 @@ static void run(void) {
   /* the session ends, unless it was closed */
   if (strpbrk(scenario->actions, "c") == NULL) {
     is_ending = true;
+    js_send_after_nul(NULL, 0);
     if (queued == 0) call("connFinish", &connection, NULL);
     run_loop();
   }
@@ -921,6 +970,16 @@ static const struct scenario scenarios[] = {
     {"copies, and a pause", "abcdefghi", "Tpr", 0},
     {"copies of doubled bytes", "abcdef\377ghi", "T", 1},
     {"copies, and the end of the program", "abc\r\ndefghij", "Tx", 0},
+    {"escapes", "abcdefghij\rk\377\377l\r\nmnop", "", 2, 0, 0, ESCAPING_NVT},
+    {"escapes under BINARY", "abcdefghij\rk\377\377l\r\nmnop", "", 2, 0, 0, ESCAPING_BINARY},
+    {"escapes, and an answer", "abcdefg\rhi\377j", "!", 1, 0, 0, ESCAPING_NVT},
+    {"escapes, and an observer", "abcdE\377\377\377Eefg", "oO", 1, 0, 0, ESCAPING_BINARY},
+    {"escapes, a pause", "abcdefg\377h\rij", "pr", 1, 0, 0, ESCAPING_NVT},
+    {"escapes, and close", "abcdefghi\rj\377kl", "c", 1, 0, 0, ESCAPING_NVT},
+    {"escapes, and the end of the program", "abcdefgh\377\377i\rj", "x", 1, 0, 0, ESCAPING_NVT},
+    {"escapes beside CR LF", "abcdefgh\377a\r\nb\377c\r\nd", "", 1, 8, 0, ESCAPING_NVT},
+    {"escapes, and a CR at the end", "abcdefEe\nE\r", "t", 1, 0, 0, ESCAPING_NVT},
+    {"copies of escapes", "abcdefgh\377i\rj", "T", 1, 0, 0, ESCAPING_NVT},
     {"time", "abcE\r\ndefEghi", "tt", 1},
 };
 

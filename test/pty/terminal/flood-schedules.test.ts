@@ -28,6 +28,7 @@ const SOURCES = [
 const REPLACED: Record<string, readonly (readonly [string, string])[]> = {
   'telpty.h': [['#define DRAIN_LIMIT (64 * 1024)', '#define DRAIN_LIMIT 8']],
   'terminal/read.c': [['#define TURN_BYTES (8 * 1024)', '#define TURN_BYTES 4']],
+  'socket/fast_path.c': [['#define ESCAPED_BYTES (32 * 1024)', '#define ESCAPED_BYTES 5']],
   'socket/tee.c': [
     ['#define TEE_BYTES (256 * 1024)', '#define TEE_BYTES 48'],
     ['#define FIRST_BYTES 512', '#define FIRST_BYTES 12'],

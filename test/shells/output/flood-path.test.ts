@@ -34,6 +34,7 @@ const texts = {
   colored: (n: number) => `\x1b[3${n % 8}m${n}\x1b[m of the colored lines\x1b[K ${n % 89 === 0 ? '\x1b[?25h' : ''}\r\n`,
   mixed: (n: number) =>
     `${n} ${n % 977 === 0 ? '\xff\r' : n % 1013 === 0 ? '\x1b[?2026hin a frame\x1b[?2026l' : 'plain'} output\r\n`,
+  escaped: (n: number) => `${n}\xff\xff\r-\r\xff and the rest of the line\r\n`,
 };
 type Kind = keyof typeof texts;
 const kinds = Object.keys(texts) as Kind[];
@@ -48,9 +49,9 @@ interface Client {
 }
 
 /** A client whose program waits for a byte before it floods. */
-async function connect(host: Host): Promise<Client> {
+async function connect(host: Host, client: typeof NVT | typeof XTERM = NVT): Promise<Client> {
   const before = new Set(host.server.sessions);
-  const wire = await host.connect(NVT);
+  const wire = await host.connect(client);
   await wire.expect('ready');
   return { wire, session: [...host.server.sessions].find(each => !before.has(each))! };
 }
@@ -159,6 +160,23 @@ test('the bytes that the thread has sent are counted', async () => {
   assert.equal(session.bytesWritten, wire.raw.length);
   await wire.close();
 });
+
+for (const [form, client] of Object.entries({ 'the NVT': NVT, BINARY: XTERM })) {
+  test(`output that has to be escaped for ${form} passes without JavaScript, and its bytes are counted`, async () => {
+    await using host = await serve('escaped');
+    const { wire, session } = await connect(host, client);
+    assert.equal(session.link.telnet.isEnabled(OPT.BINARY, 'local'), client === XTERM);
+    wire.send('x');
+    await wire.until(() => wire.data.bytes.includes(END), 240_000);
+    assert.ok(shown(wire) === outputs.escaped + END);
+    await untilTrue(() => session.bytesWritten >= wire.raw.length);
+    assert.equal(session.bytesWritten, wire.raw.length);
+    // With a client that is slow, JavaScript handles a part.
+    const share = session.link.fastPath.counts.fromTerminal / wire.raw.length;
+    assert.ok(share > 0.1, `${share} of the output`);
+    await wire.close();
+  });
+}
 
 test('a client that does not read keeps no other flood waiting', async () => {
   await using host = await serve('plain');
